@@ -1,0 +1,140 @@
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A fixed set of threads that share numbered pieces of work.
+///
+/// Results must not depend on the number of threads. So a caller cuts its work into pieces by the
+/// work's size alone, every piece writes to a place of its own, and sums over pieces are made
+/// afterwards in the order of their numbers.
+///
+///     Parallel.forEach(images) { image, worker in resize(image, scratch: scratch[worker]) }
+public enum Parallel {
+    /// How many threads work at once, the caller among them.
+    public static var threads: Int { pool.threads }
+
+    /// How many threads the machine can run at once.
+    public static var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    /// Sets the number of threads. To be called once, before any work.
+    public static func setThreads(_ count: Int) {
+        precondition(count >= 1)
+        pool.start(count)
+    }
+
+    /// Calls `body(piece, worker)` once for every piece in `0..<count` and returns when all are done.
+    ///
+    /// `worker` is in `0..<threads` and is held by one thread at a time: it numbers scratch memory.
+    /// A call from inside a piece, or while another thread is in a call, runs its pieces one after the
+    /// other as worker 0 of its own scratch: callers that keep scratch by worker must not do that.
+    public static func forEach(_ count: Int, _ body: (_ piece: Int, _ worker: Int) -> Void) {
+        pool.run(count, body)
+    }
+
+    /// The piece `index` of `0..<total` cut into `pieces` nearly equal parts.
+    public static func part(_ index: Int, of pieces: Int, in total: Int) -> Range<Int> {
+        (total * index / pieces)..<(total * (index + 1) / pieces)
+    }
+
+    private static let pool = Pool()
+}
+
+private final class Pool: @unchecked Sendable {
+    typealias Body = (Int, Int) -> Void
+
+    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let finished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let next = Atomic<Int>(0)
+    private let busy = Atomic<Bool>(false)
+    // Guarded by `lock`.
+    private(set) var threads = 1
+    private var generation = 0
+    private var running = 0
+    private var count = 0
+    private var body: Body?
+
+    init() {
+        pthread_mutex_init(lock, nil)
+        pthread_cond_init(changed, nil)
+        pthread_cond_init(finished, nil)
+    }
+
+    func start(_ wanted: Int) {
+        while threads < wanted {
+            let box = Unmanaged.passRetained(Start(pool: self, worker: threads))
+            var thread = pthread_t()
+            guard pthread_create(&thread, nil, { argument in
+                let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+                start.pool.work(as: start.worker)
+                return nil
+            }, box.toOpaque()) == 0 else {
+                box.release()
+                return
+            }
+            pthread_detach(thread)
+            threads += 1
+        }
+    }
+
+    private final class Start {
+        let pool: Pool
+        let worker: Int
+        init(pool: Pool, worker: Int) {
+            self.pool = pool
+            self.worker = worker
+        }
+    }
+
+    func run(_ pieces: Int, _ body: Body) {
+        guard pieces > 1, threads > 1, !busy.exchange(true, ordering: .acquiring) else {
+            for piece in 0..<max(0, pieces) { body(piece, 0) }
+            return
+        }
+        withoutActuallyEscaping(body) { body in
+            pthread_mutex_lock(lock)
+            self.body = body
+            count = pieces
+            next.store(0, ordering: .relaxed)
+            running = threads - 1
+            generation += 1
+            pthread_cond_broadcast(changed)
+            pthread_mutex_unlock(lock)
+            take(pieces, body, worker: 0)
+            pthread_mutex_lock(lock)
+            while running > 0 { pthread_cond_wait(finished, lock) }
+            self.body = nil
+            pthread_mutex_unlock(lock)
+        }
+        busy.store(false, ordering: .releasing)
+    }
+
+    private func take(_ pieces: Int, _ body: Body, worker: Int) {
+        while true {
+            let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard piece < pieces else { return }
+            body(piece, worker)
+        }
+    }
+
+    private func work(as worker: Int) {
+        var seen = 0
+        while true {
+            pthread_mutex_lock(lock)
+            while generation == seen { pthread_cond_wait(changed, lock) }
+            seen = generation
+            let body = self.body!
+            let count = self.count
+            pthread_mutex_unlock(lock)
+            take(count, body, worker: worker)
+            pthread_mutex_lock(lock)
+            running -= 1
+            if running == 0 { pthread_cond_signal(finished) }
+            pthread_mutex_unlock(lock)
+        }
+    }
+}

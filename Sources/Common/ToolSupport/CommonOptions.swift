@@ -1,0 +1,22 @@
+public import ArgumentParser
+import Parallel
+
+/// The options that mean the same in every tool.
+public struct CommonOptions: ParsableArguments {
+    @Option(name: .long, help: "Threads to work with; results do not depend on it (default: all the machine has).")
+    public var threads: Int?
+
+    @Flag(name: [.short, .long], help: "Say nothing but errors.")
+    public var quiet = false
+
+    public init() {}
+
+    public func validate() throws {
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes 1 to 1024, found \(threads)") }
+    }
+
+    /// Starts the threads. Each tool calls it first in `run()`.
+    public func start() {
+        Parallel.setThreads(threads ?? Parallel.processors)
+    }
+}

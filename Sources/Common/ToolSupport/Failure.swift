@@ -1,0 +1,60 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Why a tool stops, in the words its user needs.
+///
+/// It prints as `file: place: what is wrong; what to do`. The parts that do not apply are left out.
+///
+///     train.tensors.zst: byte 8392: record 17 has 3071 bytes where its header says 3072; make the file again
+public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
+    /// The class of a failure, and the exit status of the tool that throws it.
+    ///
+    /// The values are those of `<sysexits.h>`. A wrong command line is 64, which ArgumentParser already uses.
+    public enum Kind: Int32, Sendable {
+        /// Options that do not go together or with the input.
+        case usage = 64
+        /// The input is malformed, truncated or of another shape than expected.
+        case data = 65
+        /// An input cannot be opened.
+        case noInput = 66
+        /// A library answered in a way its documentation rules out.
+        case software = 70
+        /// An output cannot be created.
+        case cannotCreate = 73
+        /// A read or write failed.
+        case io = 74
+        /// Whoever read our output has gone. The tool ends without a word, as SIGPIPE would end it.
+        case closedPipe = 141
+    }
+
+    public var kind: Kind
+    public var path: String?
+    /// "byte 8392", "record 17", "member cats/7.jpg".
+    public var place: String?
+    public var what: String
+    public var remedy: String?
+
+    public init(_ kind: Kind, path: String? = nil, place: String? = nil, _ what: String, remedy: String? = nil) {
+        self.kind = kind
+        self.path = path
+        self.place = place
+        self.what = what
+        self.remedy = remedy
+    }
+
+    /// A failure at a byte offset.
+    public init(_ kind: Kind, path: String? = nil, offset: Int, _ what: String, remedy: String? = nil) {
+        self.init(kind, path: path, place: "byte \(offset)", what, remedy: remedy)
+    }
+
+    /// A failure of a system call, with the system's words for `errno`.
+    public static func errno(_ kind: Kind, path: String, _ what: String) -> Failure {
+        Failure(kind, path: path, "\(what): \(unsafe String(cString: strerror(Glibc.errno)))")
+    }
+
+    public var description: String {
+        let text = remedy.map { "\(what); \($0)" } ?? what
+        return [path, place, text].compactMap { $0 }.joined(separator: ": ")
+    }
+}

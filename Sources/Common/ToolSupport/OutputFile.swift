@@ -1,0 +1,86 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// A file that appears under its name only when it is complete.
+///
+/// Bytes go to `PATH.part` beside it. ``commit()`` flushes them to the disk and renames the part to
+/// `PATH`; a file that is dropped before that is removed. A path that is not a regular file
+/// (`/dev/null`, a named pipe, `>(…)`) and `-`, which is standard output, are written as they are.
+public struct OutputFile: ~Copyable {
+    /// The path, or "standard output", as messages name it.
+    public let name: String
+    /// Bytes written so far.
+    public private(set) var position = 0
+    private let path: String
+    private let descriptor: CInt
+    /// The name of the unfinished file; nil where bytes go straight to their place, and once committed.
+    private var part: String?
+
+    /// The path that means standard output (and, for readers, standard input).
+    public static let standard = "-"
+
+    public init(_ path: String) throws {
+        self.path = path
+        let isStandard = path == OutputFile.standard
+        name = isStandard ? "standard output" : path
+        var status = stat()
+        let exists = unsafe stat(path, &status) == 0
+        let isSpecial = !isStandard && exists && status.st_mode & S_IFMT != S_IFREG
+        if isSpecial, status.st_mode & S_IFMT == S_IFDIR { throw Failure(.cannotCreate, path: path, "is a folder", remedy: "name a file in it") }
+        part = isStandard || isSpecial ? nil : path + ".part"
+        if isStandard {
+            descriptor = STDOUT_FILENO
+        } else {
+            descriptor = unsafe open(part ?? path, isSpecial ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        }
+        guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+    }
+
+    public mutating func write(_ bytes: RawSpan) throws {
+        try unsafe bytes.withUnsafeBytes { buffer in
+            var rest = unsafe buffer[...]
+            while unsafe !rest.isEmpty {
+                let count = unsafe Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else {
+                    if errno == EPIPE { throw Failure(.closedPipe, path: name, "closed by its reader") }
+                    throw Failure.errno(.io, path: name, "cannot write")
+                }
+                unsafe rest = unsafe rest.dropFirst(count)
+            }
+        }
+        position += bytes.byteCount
+    }
+
+    /// Writes the UTF-8 of `text`.
+    public mutating func write(_ text: String) throws {
+        let bytes = Array(text.utf8)
+        try unsafe write(bytes.span.bytes)
+    }
+
+    /// Makes the file visible under its name, or closes standard output; an error to do so is thrown.
+    public consuming func commit() throws {
+        guard let part else {
+            if path == OutputFile.standard {
+                // What cannot be written is sometimes said only here.
+                guard close(STDOUT_FILENO) == 0 else { throw Failure.errno(.io, path: name, "cannot close it") }
+            }
+            return
+        }
+        guard fsync(descriptor) == 0 else { throw Failure.errno(.io, path: name, "cannot flush it to disk") }
+        guard unsafe rename(part, path) == 0 else { throw Failure.errno(.io, path: name, "cannot rename its .part") }
+        self.part = nil
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let folderDescriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if folderDescriptor >= 0 {
+            fsync(folderDescriptor)  // Some file systems cannot; the rename stands all the same.
+            close(folderDescriptor)
+        }
+    }
+
+    deinit {
+        if path != OutputFile.standard { close(descriptor) }
+        if let part { unsafe unlink(part) }
+    }
+}

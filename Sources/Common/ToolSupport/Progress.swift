@@ -1,0 +1,107 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Tells a person how far a tool is: a line rewritten a few times a second on a terminal, one every half minute elsewhere.
+///
+///     embed: 12800 of 50000 images, 412 images/s, 1 min 30 s left
+public struct Progress {
+    private let tool: String
+    private let unit: String
+    private let total: Int?
+    private let quiet: Bool
+    private let terminal = isatty(STDERR_FILENO) == 1
+    private let start = Progress.now()
+    private var shown: Double
+    private var done = 0
+    private var lineIsOpen = false
+
+    /// - Parameter total: how many there will be, where that is known.
+    public init(tool: String, unit: String, total: Int? = nil, quiet: Bool = false) {
+        self.tool = tool
+        self.unit = unit
+        self.total = total
+        self.quiet = quiet
+        shown = start
+    }
+
+    /// Seconds of a clock that only goes forward.
+    public static func now() -> Double {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+
+    /// Seconds since this was made.
+    public var elapsed: Double { Progress.now() - start }
+
+    /// Units a second since this was made.
+    public var rate: Double { Double(done) / max(elapsed, 1e-9) }
+
+    /// Counts `count` more, and shows it when it is time to. `note` is put behind the rate.
+    public mutating func add(_ count: Int, note: @autoclosure () -> String = "") {
+        done += count
+        let now = Progress.now()
+        guard !quiet, now - shown >= (terminal ? 0.25 : 30) else { return }
+        shown = now
+        var line = "\(tool): \(done)" + (total.map { " of \($0)" } ?? "") + " \(unit), \(Progress.short(rate)) \(unit)/s"
+        if let total, total > done, done > 0 { line += ", \(Progress.duration(Double(total - done) / rate)) left" }
+        let note = note()
+        if !note.isEmpty { line += ", \(note)" }
+        write(terminal ? "\r\u{1B}[K" + line : line + "\n")
+        lineIsOpen = terminal
+    }
+
+    /// Clears the running line and writes the closing one: counts, time and rate.
+    ///
+    ///     embed: 50000 images in 2 min 1 s, 412 images/s; 3 skipped
+    public mutating func finish(_ remark: String = "") {
+        clear()
+        guard !quiet else { return }
+        let rest = remark.isEmpty ? "" : "; " + remark
+        write("\(tool): \(done) \(unit) in \(Progress.duration(elapsed)), \(Progress.short(rate)) \(unit)/s\(rest)\n")
+    }
+
+    /// Ends the running line so that another message can be written.
+    public mutating func clear() {
+        if lineIsOpen { write("\r\u{1B}[K") }
+        lineIsOpen = false
+    }
+
+    /// Three figures that matter: 0.123, 12.3, 1230.
+    public static func short(_ value: Double) -> String {
+        guard value.isFinite else { return "\(value)" }
+        let digits = abs(value) >= 100 ? 0 : abs(value) >= 10 ? 1 : abs(value) >= 1 ? 2 : 3
+        return fixed(value, digits)
+    }
+
+    /// `value` with so many digits behind the point.
+    public static func fixed(_ value: Double, _ digits: Int) -> String {
+        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
+        var scale = 1
+        for _ in 0..<digits { scale *= 10 }
+        guard abs(value) * Double(scale) < 9e18 else { return "\(value)" }
+        let rounded = Int((abs(value) * Double(scale)).rounded(.toNearestOrEven))
+        let sign = value < 0 && rounded != 0 ? "-" : ""
+        guard digits > 0 else { return sign + "\(rounded)" }
+        let fraction = String(rounded % scale)
+        return sign + "\(rounded / scale)." + String(repeating: "0", count: digits - fraction.count) + fraction
+    }
+
+    /// "0.8 s", "45 s", "3 min 20 s", "2 h 5 min".
+    public static func duration(_ seconds: Double) -> String {
+        guard seconds.isFinite, seconds < 1e9 else { return "a long time" }
+        if seconds < 10 { return fixed(seconds, 1) + " s" }
+        let whole = Int(seconds.rounded())
+        if whole < 60 { return "\(whole) s" }
+        if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
+        return "\(whole / 3600) h \(whole % 3600 / 60) min"
+    }
+
+    private func write(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in _ = unsafe Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+    }
+}

@@ -1,0 +1,39 @@
+public import ArgumentParser
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// A command-line tool of the pipeline.
+///
+/// A tool's `run()` throws a ``Failure`` to stop. The failure's text goes to
+/// standard error after the tool's name, and its kind is the exit status.
+public protocol Tool: ParsableCommand {}
+
+extension Tool {
+    public static func main() {
+        // SIGPIPE would end us before the unfinished output is removed; the write's EPIPE says the same.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var tool = try parseAsRoot()
+            try tool.run()
+        } catch let failure as Failure {
+            if failure.kind != .closedPipe { log(failure.description) }
+            Glibc.exit(failure.kind.rawValue)
+        } catch {
+            let status = exitCode(for: error)
+            if status.isSuccess { exit(withError: error) }  // --help, --version
+            log("\(message(for: error)); see '\(_commandName) --help'")
+            Glibc.exit(status.rawValue)
+        }
+    }
+
+    /// Writes one line to standard error, after the tool's name.
+    public static func log(_ message: String) {
+        var line = "\(_commandName): \(message)\n"
+        line.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+    }
+}
+
+/// The version that every tool and every provenance line names.
+public let productVersion = "0.1.0"
