@@ -21,20 +21,21 @@ public struct OutputFile: ~Copyable {
     public static let standard = "-"
 
     public init(_ path: String) throws {
-        self.path = path
         let isStandard = path == OutputFile.standard
-        name = isStandard ? "standard output" : path
+        let name = isStandard ? "standard output" : path
         var status = stat()
         let exists = unsafe stat(path, &status) == 0
+        let isFolder = !isStandard && exists && status.st_mode & S_IFMT == S_IFDIR
+        if isFolder { throw Failure(.cannotCreate, path: path, "is a folder", remedy: "name a file in it") }
         let isSpecial = !isStandard && exists && status.st_mode & S_IFMT != S_IFREG
-        if isSpecial, status.st_mode & S_IFMT == S_IFDIR { throw Failure(.cannotCreate, path: path, "is a folder", remedy: "name a file in it") }
-        part = isStandard || isSpecial ? nil : path + ".part"
-        if isStandard {
-            descriptor = STDOUT_FILENO
-        } else {
-            descriptor = unsafe open(part ?? path, isSpecial ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        }
+        let part: String? = isStandard || isSpecial ? nil : path + ".part"
+        let flags = isSpecial ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
+        let descriptor = isStandard ? STDOUT_FILENO : unsafe open(part ?? path, flags, 0o666)
         guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+        self.path = path
+        self.name = name
+        self.part = part
+        self.descriptor = descriptor
     }
 
     public mutating func write(_ bytes: RawSpan) throws {
