@@ -121,16 +121,22 @@ private final class Pool: @unchecked Sendable {
         }
     }
 
+    /// Not inlined, so that the closure is let go before `running` says so.
+    @inline(never)
+    private func takeShared(_ pieces: Int, worker: Int) {
+        guard let body else { return }
+        take(pieces, body, worker: worker)
+    }
+
     private func work(as worker: Int) {
         var seen = 0
         while true {
             pthread_mutex_lock(lock)
             while generation == seen { pthread_cond_wait(changed, lock) }
             seen = generation
-            let body = self.body!
             let count = self.count
             pthread_mutex_unlock(lock)
-            take(count, body, worker: worker)
+            takeShared(count, worker: worker)
             pthread_mutex_lock(lock)
             running -= 1
             if running == 0 { pthread_cond_signal(finished) }
