@@ -1,0 +1,287 @@
+import Parallel
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The cross-entropy over the own pair (column 0) and the queue (columns 1 … K), and its gradient, without a matrix of (N, K).
+///
+/// The queue is walked once, a tile of columns at a time. A tile's similarities S = X·Qᵀ, where X holds the student's rows above
+/// the teacher's, become unnormalised weights E = exp((S − peak)/τ) in place, and G += E·Q at once. What a row has
+/// gathered is rescaled when its peak rises (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
+/// Only at the end are the sums Z known, and the gradient is G_student/Z_student − G_teacher/Z_teacher.
+///
+/// That is four products of (N, D, K) where keeping the logits would do with three, but the queue is read from memory once
+/// and the tile stays in the cache; at N = 256, K = 65536 the kept logits would be 134 MB.
+/// Scratch memory is 2·16 times the batch's embeddings and one tile for each thread.
+///
+/// Work is cut by sizes alone, into blocks of rows and pieces of the queue, and the pieces' sums are added in order.
+struct QueueCrossEntropy {
+    let studentTemperature: Double
+    /// nil: the target is column 0 alone.
+    let teacherTemperature: Double?
+
+    private static let blockRows = 128
+    private static let tileColumns = 512
+    /// How many pieces the queue is cut into at most, and the rows that a piece should have at least.
+    private static let mostPieces = 16
+    private static let pieceRows = 1024
+
+    /// What one piece of the queue adds to one row's softmax.
+    private struct Sums {
+        /// The largest similarity so far, and its column. Both begin as column 0's.
+        var peak: Float
+        var column = 0
+        /// Z = Σ e, where e = exp((similarity − peak)/τ), over the piece: column 0 is not in it.
+        var weight = 0.0
+        /// Of a student's row: Σ eᵗ·s, its similarities weighted by the teacher's e.
+        /// Of a teacher's row: Σ eᵗ·x, where x = (similarity − peak)/τ.
+        var weighted = 0.0
+    }
+
+    func evaluate(
+        student: UnsafeBufferPointer<Float>, teacher: UnsafeBufferPointer<Float>, count N: Int, queue: EmbeddingQueue
+    ) -> LossValues {
+        let (D, K) = (queue.dimension, queue.capacity)
+        precondition(student.count == N * D && teacher.count == N * D)
+        guard N > 0, let student = student.baseAddress, let teacher = teacher.baseAddress else {
+            return LossValues(loss: [], gradient: [], floor: [], agreement: [])
+        }
+        // 2: student's and teacher's rows go through the queue together. 1: the student's only.
+        let kinds = teacherTemperature == nil ? 1 : 2
+        let blocks = (N + Self.blockRows - 1) / Self.blockRows
+        let pieces = min(Self.mostPieces, (K + Self.pieceRows - 1) / Self.pieceRows)
+
+        // Column 0 of each row: s·t, t·t.
+        var own = [Sums]()
+        own.reserveCapacity(kinds * N)
+        for b in 0..<blocks {
+            let rows = Parallel.part(b, of: blocks, in: N)
+            for n in rows { own.append(Sums(peak: Float(MatrixProduct.dot(student + n * D, teacher + n * D, D)))) }
+            if kinds == 2 { for n in rows { own.append(Sums(peak: Float(MatrixProduct.dot(teacher + n * D, teacher + n * D, D)))) } }
+        }
+
+        // For each piece, for each block, its student rows, then its teacher rows: G (kinds·N, D) and sums (kinds·N).
+        let G = UnsafeMutablePointer<Float>.allocate(capacity: pieces * kinds * N * D)
+        let sums = UnsafeMutablePointer<Sums>.allocate(capacity: pieces * kinds * N)
+        let scratchSize = kinds * Self.blockRows * (D + Self.tileColumns)
+        defer {
+            G.deallocate()
+            sums.deallocate()
+        }
+        queue.rows.withUnsafeBufferPointer { queue in
+            let Q = queue.baseAddress!
+            own.withUnsafeBufferPointer { own in
+                Parallel.forEach(pieces * blocks) { task, _ in
+                    let (piece, block) = (task / blocks, task % blocks)
+                    let rows = Parallel.part(block, of: blocks, in: N)
+                    let R = rows.count
+                    let X = UnsafeMutablePointer<Float>.allocate(capacity: scratchSize)
+                    defer { X.deallocate() }
+                    X.update(from: student + rows.lowerBound * D, count: R * D)
+                    if kinds == 2 { (X + R * D).update(from: teacher + rows.lowerBound * D, count: R * D) }
+                    let place = piece * kinds * N + kinds * rows.lowerBound
+                    (sums + place).initialize(from: own.baseAddress! + kinds * rows.lowerBound, count: kinds * R)
+                    walk(
+                        columns: Parallel.part(piece, of: pieces, in: K), Q: Q, X: X, R: R, kinds: kinds, D: D,
+                        tile: X + kinds * Self.blockRows * D, G: G + place * D, sums: sums + place)
+                }
+            }
+        }
+
+        var values = LossValues(
+            loss: [Float](repeating: 0, count: N), gradient: [Float](repeating: 0, count: N * D),
+            floor: [Float](repeating: 0, count: N), agreement: [Float](repeating: 0, count: N))
+        values.loss.withUnsafeMutableBufferPointer { loss in
+            values.gradient.withUnsafeMutableBufferPointer { gradient in
+                values.floor!.withUnsafeMutableBufferPointer { floor in
+                    values.agreement!.withUnsafeMutableBufferPointer { agreement in
+                        let (loss, gradient) = (loss.baseAddress!, gradient.baseAddress!)
+                        let (floor, agreement) = (floor.baseAddress!, agreement.baseAddress!)
+                        Parallel.forEach(blocks) { block, _ in
+                            let rows = Parallel.part(block, of: blocks, in: N)
+                            for n in rows {
+                                let place = kinds * rows.lowerBound + n - rows.lowerBound
+                                let result = finish(
+                                    own: own[place].peak, ownTeacher: own[place + (kinds - 1) * rows.count].peak,
+                                    sums: sums + place, G: G + place * D, pieces: pieces, stride: kinds * N,
+                                    toTeacher: (kinds - 1) * rows.count, teacher: teacher + n * D,
+                                    gradient: gradient + n * D, D: D, N: N)
+                                loss[n] = result.loss
+                                floor[n] = result.floor
+                                agreement[n] = result.agrees ? 1 : 0
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return values
+    }
+
+    /// Sets G (kinds·R, D) and adds to `sums` (kinds·R) what the queue's rows `columns` give to the rows X (kinds·R, D).
+    private func walk(
+        columns: Range<Int>, Q: UnsafePointer<Float>, X: UnsafePointer<Float>, R: Int, kinds: Int, D: Int,
+        tile: UnsafeMutablePointer<Float>, G: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Sums>
+    ) {
+        let M = kinds * R
+        let studentScale = Float(1 / studentTemperature)
+        let teacherScale = Float(1 / (teacherTemperature ?? 1))
+        for first in stride(from: columns.lowerBound, to: columns.upperBound, by: Self.tileColumns) {
+            let C = min(Self.tileColumns, columns.upperBound - first)
+            let width = (C + 15) & ~15  // A row of the tile, in whole vectors.
+            MatrixProduct.timesTransposed(X, Q + first * D, tile, m: M, n: C, k: D, stride: width)
+            for r in 0..<M {
+                // No peak and no weight, but finite: 0·filler must be 0.
+                for c in C..<width { tile[r * width + c] = -1e30 }
+                let rises = raise(
+                    &sums[r], tile + r * width, width: width, first: first,
+                    scale: r < R ? studentScale : teacherScale, isTeacher: r >= R)
+                guard let factor = rises, first > columns.lowerBound else { continue }
+                for d in 0..<D { G[r * D + d] *= factor }
+                // The teacher's weights have become smaller: so has what its student's row gathered with them.
+                if r >= R { sums[r - R].weighted *= Double(factor) }
+            }
+            for r in 0..<R {
+                if kinds == 2 {
+                    weigh(&sums[r], tile + r * width, studentScale, &sums[R + r], tile + (R + r) * width, teacherScale, width: width)
+                } else {
+                    weigh(&sums[r], tile + r * width, studentScale, width: width)
+                }
+            }
+            MatrixProduct.times(tile, Q + first * D, G, m: M, n: D, k: C, stride: width, adding: first > columns.lowerBound)
+        }
+    }
+
+    /// Raises the row's peak to the tile's, and returns the factor by which all its weights so far have become smaller; nil if it stays.
+    private func raise(
+        _ sums: inout Sums, _ row: UnsafeMutablePointer<Float>, width: Int, first: Int, scale: Float, isTeacher: Bool
+    ) -> Float? {
+        var largest = VectorMath.load(row)
+        for c in stride(from: 16, to: width, by: 16) {
+            let s = VectorMath.load(row + c)
+            largest = largest.replacing(with: s, where: s .> largest)
+        }
+        let peak = largest.max()
+        guard peak > sums.peak else { return nil }
+        sums.column = first + 1 + ((0..<width).first { row[$0] == peak } ?? 0)
+        let step = Double(sums.peak - peak) * Double(scale)
+        let factor = exp(step)
+        // Every x = (similarity − peak)/τ becomes smaller by |step|.
+        if isTeacher { sums.weighted = factor * (sums.weighted + step * sums.weight) }
+        sums.weight *= factor
+        sums.peak = peak
+        return Float(factor)
+    }
+
+    /// Turns a student's and its teacher's similarities into weights and adds these up.
+    private func weigh(
+        _ student: inout Sums, _ s: UnsafeMutablePointer<Float>, _ studentScale: Float,
+        _ teacher: inout Sums, _ t: UnsafeMutablePointer<Float>, _ teacherScale: Float, width: Int
+    ) {
+        var (studentWeight, teacherWeight) = (Lanes(repeating: 0), Lanes(repeating: 0))
+        var (similarity, entropy) = (Lanes(repeating: 0), Lanes(repeating: 0))
+        for c in stride(from: 0, to: width, by: 16) {
+            let sc = VectorMath.load(s + c)
+            let es = VectorMath.exponential(exponent(sc, student.peak, studentScale))
+            let x = exponent(VectorMath.load(t + c), teacher.peak, teacherScale)
+            let et = VectorMath.exponential(x)
+            studentWeight += es
+            teacherWeight += et
+            similarity = similarity.addingProduct(et, sc)
+            entropy = entropy.addingProduct(et, x)
+            VectorMath.store(es, s + c)
+            VectorMath.store(et, t + c)
+        }
+        student.weight += Double(studentWeight.sum())
+        teacher.weight += Double(teacherWeight.sum())
+        student.weighted += Double(similarity.sum())
+        teacher.weighted += Double(entropy.sum())
+    }
+
+    /// The same for a student's row alone.
+    private func weigh(_ student: inout Sums, _ s: UnsafeMutablePointer<Float>, _ scale: Float, width: Int) {
+        var weight = Lanes(repeating: 0)
+        for c in stride(from: 0, to: width, by: 16) {
+            let e = VectorMath.exponential(exponent(VectorMath.load(s + c), student.peak, scale))
+            weight += e
+            VectorMath.store(e, s + c)
+        }
+        student.weight += Double(weight.sum())
+    }
+
+    /// (similarity − peak)/τ, but not below −100: e⁻¹⁰⁰ is 0 here, and 0·(−100) is 0 where 0·(−∞) would be NaN.
+    @inline(__always)
+    private func exponent(_ similarity: Lanes, _ peak: Float, _ scale: Float) -> Lanes {
+        let x = (similarity - peak) * scale
+        return x.replacing(with: -100, where: x .< -100)
+    }
+
+    /// Puts the pieces of one row together with column 0.
+    ///
+    /// - Parameters:
+    ///   - own: s·t; `ownTeacher`: t·t.
+    ///   - sums: the row's student sums of piece 0; the next piece's are `stride` further, the teacher's `toTeacher` further. So is `G`.
+    ///   - gradient: set to the row's gradient (D).
+    private func finish(
+        own: Float, ownTeacher: Float, sums: UnsafePointer<Sums>, G: UnsafePointer<Float>, pieces: Int, stride: Int,
+        toTeacher: Int, teacher: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, D: Int, N: Int
+    ) -> (loss: Float, floor: Float, agrees: Bool) {
+        // The same rounded scales as in the tiles, so that column 0 is weighed as the others are.
+        let studentScale = Double(Float(1 / studentTemperature))
+        var top = sums[0]
+        for piece in 1..<max(1, pieces) where sums[piece * stride].peak > top.peak { top = sums[piece * stride] }
+        let ownWeight = exp(Double(own - top.peak) * studentScale)
+        var Z = ownWeight
+        for piece in 0..<pieces {
+            let piece = sums[piece * stride]
+            Z += exp(Double(piece.peak - top.peak) * studentScale) * piece.weight
+        }
+        // The target's share of column 0, the student's mean similarity under the target, the target's entropy.
+        var (ownTarget, similarity, floor, teacherColumn) = (1.0, Double(own), 0.0, 0)
+        var teacherPeak = Float(0), teacherZ = 1.0, teacherScale = 1.0
+        if let teacherTemperature {
+            let sums = sums + toTeacher
+            var top = sums[0]
+            for piece in 1..<max(1, pieces) where sums[piece * stride].peak > top.peak { top = sums[piece * stride] }
+            teacherScale = Double(Float(1 / teacherTemperature))
+            teacherPeak = top.peak
+            teacherColumn = top.column
+            let x = Double(ownTeacher - teacherPeak) * teacherScale
+            ownTarget = exp(x)
+            teacherZ = ownTarget
+            similarity *= ownTarget
+            var entropy = ownTarget * x
+            for piece in 0..<pieces {
+                let (teacher, student) = (sums[piece * stride], sums[piece * stride - toTeacher])
+                let x = Double(teacher.peak - teacherPeak) * teacherScale
+                let factor = exp(x)
+                teacherZ += factor * teacher.weight
+                similarity += factor * student.weighted
+                entropy += factor * (teacher.weighted + x * teacher.weight)
+            }
+            ownTarget /= teacherZ
+            similarity /= teacherZ
+            floor = max(0, log(teacherZ) - entropy / teacherZ)
+        }
+        let loss = log(Z) + (Double(top.peak) - similarity) * studentScale
+
+        // (q₀ − p₀) t + Σ (qⱼ − pⱼ) nⱼ, over N·τ.
+        let mean = studentScale / Double(N)
+        let ownFactor = Float((ownWeight / Z - ownTarget) * mean)
+        for d in 0..<D { gradient[d] = ownFactor * teacher[d] }
+        for piece in 0..<pieces {
+            let Gs = G + piece * stride * D
+            let factor = Float(exp(Double(sums[piece * stride].peak - top.peak) * studentScale) / Z * mean)
+            if teacherTemperature == nil {
+                for d in 0..<D { gradient[d] += factor * Gs[d] }
+            } else {
+                let Gt = Gs + toTeacher * D
+                let peak = sums[piece * stride + toTeacher].peak
+                let teacherFactor = Float(exp(Double(peak - teacherPeak) * teacherScale) / teacherZ * mean)
+                for d in 0..<D { gradient[d] += factor * Gs[d] - teacherFactor * Gt[d] }
+            }
+        }
+        return (Float(loss), Float(floor), top.column == teacherColumn)
+    }
+}

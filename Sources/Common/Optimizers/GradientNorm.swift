@@ -1,0 +1,33 @@
+import Parallel
+
+/// The length of the whole gradient.
+public enum GradientNorm {
+    /// The square root of the sum of all squares, in double precision; the same for any number of threads. NaN if a number is.
+    public static func of(_ gradients: [UnsafeBufferPointer<Float>]) -> Double {
+        let pieces = Pieces(gradients.map(\.count)).pieces
+        var squares = [Double](repeating: 0, count: pieces.count)
+        squares.withUnsafeMutableBufferPointer { squares in
+            let squares = squares
+            Parallel.forEach(pieces.count) { piece, _ in
+                let (buffer, range) = pieces[piece]
+                let gradient = gradients[buffer]
+                // Eight sums side by side, else each addition waits for the one before.
+                var lanes = SIMD8<Double>(repeating: 0)
+                var i = range.lowerBound
+                while i + 8 <= range.upperBound {
+                    var g = SIMD8<Double>()
+                    for lane in 0..<8 { g[lane] = Double(gradient[i + lane]) }
+                    lanes += g * g
+                    i += 8
+                }
+                var sum = lanes.sum()
+                while i < range.upperBound {
+                    sum += Double(gradient[i]) * Double(gradient[i])
+                    i += 1
+                }
+                squares[piece] = sum
+            }
+        }
+        return squares.reduce(0, +).squareRoot()
+    }
+}

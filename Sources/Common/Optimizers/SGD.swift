@@ -1,0 +1,35 @@
+import Parallel
+
+/// Stochastic gradient descent with momentum and weight decay, as `torch.optim.SGD` defines it.
+///
+///     g ← gradient + weightDecay · w
+///     v ← momentum · v + g
+///     w ← w − learningRate · v
+///
+/// PyTorch's first step has v = g; so it has here with momenta of zero.
+public struct SGD: Sendable, Equatable {
+    public var momentum: Double
+    public var weightDecay: Double
+
+    /// The defaults are SEED's and MoCo's.
+    public init(momentum: Double = 0.9, weightDecay: Double = 1e-4) {
+        self.momentum = momentum
+        self.weightDecay = weightDecay
+    }
+
+    /// One step: updates the values and the momenta of all `parameters`.
+    public func step(_ parameters: [ParameterBuffer], learningRate: Double) {
+        let pieces = Pieces(parameters.map(\.count)).pieces
+        let (m, decay, rate) = (Float(momentum), Float(weightDecay), Float(learningRate))
+        Parallel.forEach(pieces.count) { piece, _ in
+            let (buffer, range) = pieces[piece]
+            let parameter = parameters[buffer]
+            let (w, g, v) = (parameter.values, parameter.gradient, parameter.momentum)
+            let wd = parameter.decays ? decay : 0
+            for i in range {
+                v[i] = m * v[i] + (g[i] + wd * w[i])
+                w[i] -= rate * v[i]
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// How the learning rate goes from the first step to the last.
+///
+///     let schedule = Schedule.seed(rate: 0.03, batch: 256, epochs: 200)
+///     schedule.rate(epoch: 7, step: 100, stepsPerEpoch: 5004)
+///
+/// Epochs and steps count from 0. The first four change the rate from epoch to epoch only.
+public enum Schedule: Sendable, Equatable {
+    /// The same rate throughout.
+    case constant(rate: Double)
+    /// MoCo-v2: rate · ½(1 + cos(π·epoch/epochs)).
+    case cosine(rate: Double, epochs: Int)
+    /// SEED: the rate times batch/256 on a cosine that begins at epoch 0, of which the first `warmUp` epochs are replaced by
+    /// a line from `rate` to `rate`·batch/256. So it jumps a little where the line ends, as the authors' code does.
+    case seed(rate: Double, batch: Int, epochs: Int, warmUp: Int = 5)
+    /// MoCo-v1 and linear evaluation: the rate times `factor` for every milestone reached.
+    case steps(rate: Double, milestones: [Int], factor: Double = 0.1)
+    /// Step by step: a line from 0 to `rate` over the first `warmUp` epochs, then a cosine from `rate` to `end`
+    /// at the end of the last epoch.
+    case smooth(rate: Double, epochs: Int, warmUp: Double = 0, end: Double = 0)
+
+    /// The learning rate of one step.
+    public func rate(epoch: Int, step: Int = 0, stepsPerEpoch: Int = 1) -> Double {
+        switch self {
+        case .constant(let rate):
+            return rate
+        case .cosine(let rate, let epochs):
+            return rate * Schedule.halfCosine(Double(epoch) / Double(max(1, epochs)))
+        case .seed(let rate, let batch, let epochs, let warmUp):
+            let scaled = rate * Double(batch) / 256
+            if epoch < warmUp { return rate + (scaled - rate) / Double(warmUp) * Double(epoch) }
+            return scaled * Schedule.halfCosine(Double(epoch) / Double(max(1, epochs)))
+        case .steps(let rate, let milestones, let factor):
+            return milestones.reduce(rate) { epoch >= $1 ? $0 * factor : $0 }
+        case .smooth(let rate, let epochs, let warmUp, let end):
+            let stepsPerEpoch = Double(max(1, stepsPerEpoch))
+            let now = Double(epoch) + Double(step) / stepsPerEpoch
+            // The first step already moves: step i of w has (i + 1)/w of the rate.
+            if now < warmUp { return rate * min(1, (now + 1 / stepsPerEpoch) / warmUp) }
+            let progress = (now - warmUp) / max(Double(epochs) - warmUp, 1 / stepsPerEpoch)
+            return end + (rate - end) * Schedule.halfCosine(progress)
+        }
+    }
+
+    /// ½(1 + cos(π·progress)): 1 at 0, 0 at 1 and beyond.
+    private static func halfCosine(_ progress: Double) -> Double {
+        0.5 * (1 + cos(Double.pi * min(1, max(0, progress))))
+    }
+}

@@ -1,0 +1,192 @@
+import Foundation
+import Objectives
+import Parallel
+import Testing
+
+struct QueueObjectiveTests {
+    /// Runs a case of the golden file step by step and compares every number of every step, and the queue at the end.
+    private func compare(_ name: String, _ objective: (EmbeddingQueue) -> any QueueObjective, tolerance: Double) throws {
+        let golden = try Golden()
+        let shape = try golden.shape("\(name).student")
+        let (steps, N, D) = (shape[0], shape[1], shape[2])
+        let (student, teacher) = (try golden.floats("\(name).student"), try golden.floats("\(name).teacher"))
+        let (loss, floor) = (try golden.floats("\(name).loss"), try golden.floats("\(name).floor"))
+        let (gradient, agreement) = (try golden.floats("\(name).gradient"), try golden.floats("\(name).agreement"))
+        var objective = objective(EmbeddingQueue(rows: try golden.floats("\(name).queue"), dimension: D, position: 0, filled: 0))
+        for step in 0..<steps {
+            let (rows, numbers) = (step * N..<(step + 1) * N, step * N * D..<(step + 1) * N * D)
+            let values = objective.evaluate(Array(student[numbers]), Array(teacher[numbers]))
+            #expect(relativeError(values.loss, loss[rows]) < tolerance, "loss of step \(step)")
+            #expect(relativeError(values.gradient, gradient[numbers]) < tolerance, "gradient of step \(step)")
+            let floors = try #require(values.floor)
+            for (found, expected) in zip(floors, floor[rows]) {
+                #expect(Double(abs(found - expected)) < tolerance * 10, "floor of step \(step)")
+            }
+            #expect(values.agreement == Array(agreement[rows]), "agreement of step \(step)")
+        }
+        let end = try golden.floats("\(name).end")
+        #expect(objective.queue.rows == end)
+        #expect(objective.queue.position == steps * N % objective.queue.capacity)
+        #expect(objective.queue.filled == min(steps * N, objective.queue.capacity))
+    }
+
+    @Test func `SEED's losses, gradients and queue are PyTorch's over six steps round the end of the queue`() throws {
+        try compare("seed", { SEEDObjective(queue: $0) }, tolerance: 1e-5)
+    }
+
+    @Test func `a teacher temperature of 0.0001 gives PyTorch's numbers and no NaN`() throws {
+        try compare("seed-cold", { SEEDObjective(queue: $0, teacherTemperature: 1e-4) }, tolerance: 1e-5)
+    }
+
+    @Test func `a batch larger than the queue gives PyTorch's numbers`() throws {
+        try compare("seed-large-batch", { SEEDObjective(queue: $0, teacherTemperature: 0.05) }, tolerance: 1e-5)
+    }
+
+    @Test func `a queue of several tiles and pieces gives PyTorch's numbers`() throws {
+        try compare("seed-wide", { SEEDObjective(queue: $0, studentTemperature: 0.05, teacherTemperature: 0.07) }, tolerance: 1e-5)
+    }
+
+    @Test func `MoCo's losses, gradients and queue are PyTorch's over six steps`() throws {
+        try compare("moco", { InfoNCEObjective(queue: $0) }, tolerance: 1e-5)
+    }
+
+    @Test(arguments: [1, 15, 16, 17, 511, 513, 2049, 5000])
+    func `any size of queue and batch gives what a plain loop gives`(K: Int) {
+        let (N, D) = (K % 7 + 129, 12)
+        let queue = EmbeddingQueue(capacity: K, dimension: D, seed: 3)
+        let (student, teacher) = (unitRows(N, D, seed: 1), unitRows(N, D, seed: 2))
+        let seed = SEEDObjective(queue: queue, studentTemperature: 0.07, teacherTemperature: 0.05).values(student, teacher)
+        let expected = plain(student, teacher, queue, 0.07, 0.05)
+        #expect(relativeError(seed.loss, expected.loss) < 1e-5)
+        #expect(relativeError(seed.gradient, expected.gradient) < 1e-5)
+        #expect(relativeError(seed.floor ?? [], expected.floor ?? []) < 1e-4)
+        #expect(seed.agreement == expected.agreement)
+        let moco = InfoNCEObjective(queue: queue, temperature: 0.07).values(student, teacher)
+        let oneHot = plain(student, teacher, queue, 0.07, nil)
+        #expect(relativeError(moco.loss, oneHot.loss) < 1e-5)
+        #expect(relativeError(moco.gradient, oneHot.gradient) < 1e-5)
+        #expect(moco.floor == oneHot.floor && moco.agreement == oneHot.agreement)
+    }
+
+    @Test(arguments: [(0.2, 0.01), (0.01, 1e-4), (1, 1)])
+    func `the gradient is the derivative of the mean loss`(temperatures: (Double, Double)) {
+        let (N, D) = (6, 10)
+        let objective = SEEDObjective(
+            queue: EmbeddingQueue(capacity: 50, dimension: D, seed: 9), studentTemperature: temperatures.0, teacherTemperature: temperatures.1)
+        let (student, teacher) = (unitRows(N, D, seed: 1), unitRows(N, D, seed: 2))
+        let step = Float(min(temperatures.0, 0.1)) * 0.1
+        expectDerivative(
+            objective.values(student, teacher).gradient, of: { objective.values($0, teacher).mean }, at: student, step: step, tolerance: 5e-3)
+        let moco = InfoNCEObjective(queue: objective.queue, temperature: temperatures.0)
+        expectDerivative(moco.values(student, teacher).gradient, of: { moco.values($0, teacher).mean }, at: student, step: step, tolerance: 5e-3)
+    }
+
+    @Test(arguments: [1, 100, 65536])
+    func `equal logits have a loss of ln(K + 1)`(K: Int) {
+        // All rows are the same direction, so every logit is 1/τ.
+        let row: [Float] = [1, 0, 0, 0]
+        let queue = EmbeddingQueue(rows: (0..<K).flatMap { _ in row }, dimension: 4, position: 0, filled: K)
+        let seed = SEEDObjective(queue: queue)
+        let moco = InfoNCEObjective(queue: queue)
+        let expected = log(Double(K) + 1)
+        #expect(abs(seed.values(row, row).mean - expected) < 1e-5 * expected)
+        #expect(abs(moco.values(row, row).mean - expected) < 1e-5 * expected)
+        #expect(abs(seed.chance - expected) < 1e-12)
+        if K == 65536 { #expect(abs(moco.chance - 11.09037) < 1e-5) }
+    }
+
+    @Test func `no loss is below its floor`() throws {
+        let queue = EmbeddingQueue(capacity: 700, dimension: 8, seed: 4)
+        let teacher = unitRows(100, 8, seed: 1)
+        for temperature in [1e-4, 0.01, 0.2, 1] {
+            let values = SEEDObjective(queue: queue, teacherTemperature: temperature).values(unitRows(100, 8, seed: 2), teacher)
+            for (loss, floor) in zip(values.loss, try #require(values.floor)) { #expect(loss >= floor - 1e-5 && floor >= 0) }
+        }
+    }
+
+    @Test func `a student that is its teacher, at its teacher's temperature, has the floor as loss and no gradient`() throws {
+        let teacher = unitRows(64, 16, seed: 1)
+        let objective = SEEDObjective(queue: EmbeddingQueue(capacity: 3000, dimension: 16, seed: 4), studentTemperature: 0.1, teacherTemperature: 0.1)
+        let values = objective.values(teacher, teacher)
+        let floor = try #require(values.floor)
+        for (loss, floor) in zip(values.loss, floor) { #expect(abs(loss - floor) < 1e-5 && floor > 1) }
+        #expect(values.gradient.allSatisfy { abs($0) < 1e-7 })
+        // The same rows in another order do have a gradient.
+        #expect(objective.values(Array(teacher.reversed()), teacher).gradient.contains { abs($0) > 1e-3 })
+    }
+
+    @Test func `logits are those before the enqueue`() {
+        let teacher = unitRows(4, 8, seed: 1)
+        var objective = InfoNCEObjective(queue: EmbeddingQueue(capacity: 4, dimension: 8, seed: 2), temperature: 0.05)
+        let first = objective.evaluate(teacher, teacher)
+        #expect(objective.queue.rows == teacher)
+        // The own key is now in the queue as well: twice in the denominator.
+        let second = objective.evaluate(teacher, teacher)
+        #expect(first.mean < 0.1 && second.mean > 0.69)
+    }
+
+    @Test func `one thread and four give the same bytes`() {
+        let queue = EmbeddingQueue(capacity: 9000, dimension: 24, seed: 4)
+        let (student, teacher) = (unitRows(300, 24, seed: 1), unitRows(300, 24, seed: 2))
+        let seed = SEEDObjective(queue: queue)
+        let moco = InfoNCEObjective(queue: queue)
+        let labels = (0..<300).map { Int32($0 % 11) }
+        // A call from inside a piece works on one thread.
+        var alone = [(LossValues, LossValues, LossValues)?](repeating: nil, count: 2)
+        Parallel.setThreads(4)
+        let lock = NSLock()
+        Parallel.forEach(2) { piece, _ in
+            let values = (seed.values(student, teacher), moco.values(student, teacher), supervised(student, labels, 24))
+            lock.withLock { alone[piece] = values }
+        }
+        for _ in 0..<5 {
+            let together = (seed.values(student, teacher), moco.values(student, teacher), supervised(student, labels, 24))
+            for one in alone {
+                #expect(one?.0 == together.0)
+                #expect(one?.1 == together.1)
+                #expect(one?.2 == together.2)
+            }
+        }
+    }
+
+    @Test func `NaN in a row shows in its loss and in no other`() {
+        var student = unitRows(3, 8, seed: 1)
+        student[9] = .nan
+        let values = SEEDObjective(queue: EmbeddingQueue(capacity: 40, dimension: 8, seed: 2)).values(student, unitRows(3, 8, seed: 2))
+        #expect(values.loss.map(\.isNaN) == [false, true, false])
+    }
+
+    @Test func `no rows give no loss`() {
+        let values = SEEDObjective(queue: EmbeddingQueue(capacity: 40, dimension: 8, seed: 2)).values([], [])
+        #expect(values.loss.isEmpty && values.gradient.isEmpty && values.mean == 0)
+    }
+
+    /// The definition, in double precision and one number at a time.
+    private func plain(_ student: [Float], _ teacher: [Float], _ queue: EmbeddingQueue, _ ts: Double, _ tt: Double?) -> LossValues {
+        let (D, K) = (queue.dimension, queue.capacity)
+        let N = student.count / D
+        var values = LossValues(loss: [], gradient: [Float](repeating: 0, count: N * D), floor: [], agreement: [])
+        for n in 0..<N {
+            let (s, t) = (student[n * D..<(n + 1) * D].map(Double.init), teacher[n * D..<(n + 1) * D].map(Double.init))
+            let columns = [t] + (0..<K).map { queue.rows[$0 * D..<($0 + 1) * D].map(Double.init) }
+            func softmax(_ row: [Double], _ temperature: Double) -> [Double] {
+                let logits = columns.map { zip(row, $0).reduce(0) { $0 + $1.0 * $1.1 } / temperature }
+                let peak = logits.max() ?? 0
+                let weights = logits.map { exp($0 - peak) }
+                let sum = weights.reduce(0, +)
+                return weights.map { $0 / sum }
+            }
+            let q = softmax(s, ts)
+            let p = tt.map { softmax(t, $0) } ?? [1] + [Double](repeating: 0, count: K)
+            values.loss.append(Float(-zip(p, q).reduce(0) { $0 + ($1.0 > 0 ? $1.0 * log($1.1) : 0) }))
+            values.floor?.append(Float(-p.reduce(0) { $0 + ($1 > 0 ? $1 * log($1) : 0) }))
+            values.agreement?.append(q.firstIndex(of: q.max() ?? 0) == p.firstIndex(of: p.max() ?? 0) ? 1 : 0)
+            for d in 0..<D {
+                let slope = columns.indices.reduce(0) { $0 + (q[$1] - p[$1]) * columns[$1][d] }
+                values.gradient[n * D + d] = Float(slope / (ts * Double(N)))
+            }
+        }
+        values.counted = N
+        return values
+    }
+}

@@ -1,0 +1,82 @@
+import Optimizers
+import Parallel
+import Randomness
+import Testing
+
+struct OptimizersTests {
+    /// One SGD step over the buffers that `sizes` cuts the arrays into.
+    private func step(_ sgd: SGD, _ w: inout [Float], _ g: [Float], _ v: inout [Float], sizes: [Int], rate: Double, decays: Bool = true) {
+        w.withUnsafeMutableBufferPointer { w in
+            v.withUnsafeMutableBufferPointer { v in
+                g.withUnsafeBufferPointer { g in
+                    var (parameters, start) = ([ParameterBuffer](), 0)
+                    for size in sizes {
+                        parameters.append(ParameterBuffer(
+                            values: w.baseAddress! + start, gradient: g.baseAddress! + start, momentum: v.baseAddress! + start,
+                            count: size, decays: decays))
+                        start += size
+                    }
+                    sgd.step(parameters, learningRate: rate)
+                }
+            }
+        }
+    }
+
+    @Test func `six steps are those of torch's SGD, from a first step without momentum`() throws {
+        let golden = try Golden()
+        var w = try golden.floats("sgd.begin")
+        var v = [Float](repeating: 0, count: w.count)
+        let (gradients, values) = (try golden.floats("sgd.gradients"), try golden.floats("sgd.values"))
+        for (i, rate) in try golden.floats("sgd.rates").enumerated() {
+            let numbers = i * 33..<(i + 1) * 33
+            step(SGD(momentum: 0.9, weightDecay: 1e-2), &w, Array(gradients[numbers]), &v, sizes: [13, 20], rate: Double(rate))
+            for (found, expected) in zip(w, values[numbers]) { #expect(abs(found - expected) < 1e-6) }
+        }
+        for (found, expected) in zip(v, try golden.floats("sgd.momentum")) { #expect(abs(found - expected) < 2e-6) }
+    }
+
+    @Test func `a parameter that does not decay follows its gradient alone`() {
+        var (w, v): ([Float], [Float]) = ([2, 4], [0, 0])
+        step(SGD(momentum: 0.5, weightDecay: 0.1), &w, [1, 0], &v, sizes: [2], rate: 1, decays: false)
+        #expect(w == [1, 4] && v == [1, 0])
+        step(SGD(momentum: 0.5, weightDecay: 0.25), &w, [1, 0], &v, sizes: [2], rate: 1)
+        #expect(v == [1.75, 1] && w == [-0.75, 3])
+    }
+
+    @Test func `one thread and four give the same bytes`() {
+        let count = 200_003
+        var random = CounterRandom(seed: 1, .test)
+        let (w0, g) = ((0..<count).map { _ in Float(random.normal()) }, (0..<count).map { _ in Float(random.normal()) })
+        func run() -> (w: [Float], v: [Float], norm: Double, average: [Float]) {
+            var (w, v) = (w0, g)
+            step(SGD(), &w, g, &v, sizes: [3, 100_000, 100_000], rate: 0.1)
+            var average = w0
+            average.withUnsafeMutableBufferPointer { k in w.withUnsafeBufferPointer { MovingAverage.update([k], towards: [$0], momentum: 0.99) } }
+            return (w, v, g.withUnsafeBufferPointer { GradientNorm.of([$0]) }, average)
+        }
+        Parallel.setThreads(4)
+        let many = run()
+        nonisolated(unsafe) var alone: (w: [Float], v: [Float], norm: Double, average: [Float])?
+        // A call from inside a piece works on one thread.
+        Parallel.forEach(2) { piece, _ in if piece == 0 { alone = run() } }
+        #expect(alone?.w == many.w && alone?.v == many.v && alone?.norm == many.norm && alone?.average == many.average)
+        #expect(abs(many.norm - g.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()) < 1e-9)
+    }
+
+    @Test func `the moving average is m·k + (1 − m)·q`() {
+        var (k, q): ([Float], [Float]) = ([1, -2, 0], [3, 2, 8])
+        k.withUnsafeMutableBufferPointer { k in q.withUnsafeMutableBufferPointer { q in
+            MovingAverage.update([k], towards: [UnsafeBufferPointer(q)], momentum: 0.75)
+        } }
+        #expect(k == [1.5, -1, 2])
+    }
+
+    @Test func `the gradient norm goes over all buffers, and NaN shows`() {
+        let (a, b): ([Float], [Float]) = ([3, 0, 0, 0, 0, 0, 0, 0, 0, 4], [12])
+        a.withUnsafeBufferPointer { a in b.withUnsafeBufferPointer { b in
+            #expect(GradientNorm.of([a, b]) == 13)
+        } }
+        [Float.nan, 1].withUnsafeBufferPointer { a in #expect(GradientNorm.of([a]).isNaN) }
+        #expect(GradientNorm.of([]) == 0)
+    }
+}
