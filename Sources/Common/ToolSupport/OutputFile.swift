@@ -38,6 +38,25 @@ public struct OutputFile: ~Copyable {
         self.descriptor = descriptor
     }
 
+    /// Writes to an open descriptor, such as one end of a pipe; ``commit()`` closes it.
+    public init(descriptor: CInt, name: String) {
+        self.path = name
+        self.name = name
+        self.descriptor = descriptor
+    }
+
+    /// Whether the bytes go to a file on a disk; false for a pipe or a terminal.
+    public var isRegularFile: Bool {
+        var status = stat()
+        return unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// Lets a pipe hold 1 MiB, so that its two sides wait less for each other. The system may refuse; then it stays narrow.
+    public func widenPipe() {
+        let setPipeSize: CInt = 1031  // F_SETPIPE_SZ of linux/fcntl.h
+        _ = fcntl(descriptor, setPipeSize, 1 << 20 as CInt)
+    }
+
     public mutating func write(_ bytes: RawSpan) throws {
         try unsafe bytes.withUnsafeBytes { buffer in
             var rest = unsafe buffer[...]

@@ -1,0 +1,146 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The bytes of a file, a pipe or a terminal, in order.
+///
+/// It asks the system only when it has nothing left, and takes what is there: so it never waits for bytes beyond those
+/// somebody needs, which would stop two programs that answer each other.
+@safe final class ByteSource {
+    /// How much is asked for at once: a quarter of a wide pipe, half of a core's second-level cache.
+    private static let chunk = 256 << 10
+
+    let name: String
+    /// Where the next byte lies, counted from the first that was read.
+    private(set) var position = 0
+    /// The size of a regular file that is read from its start.
+    let size: Int?
+    private let descriptor: CInt
+    private let ownsDescriptor: Bool
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ByteSource.chunk, alignment: 64)
+    private var start = 0
+    private var end = 0
+
+    /// Opens `path`; `-` is standard input.
+    convenience init(_ path: String) throws {
+        if path == OutputFile.standard {
+            try self.init(descriptor: STDIN_FILENO, name: "standard input", owned: false)
+            return
+        }
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure.errno(.noInput, path: path, "cannot open it") }
+        try self.init(descriptor: descriptor, name: path, owned: true)
+    }
+
+    init(descriptor: CInt, name: String, owned: Bool) throws {
+        self.name = name
+        self.descriptor = descriptor
+        ownsDescriptor = owned
+        var status = stat()
+        let known = unsafe fstat(descriptor, &status) == 0
+        let type = status.st_mode & S_IFMT
+        size = known && type == S_IFREG && lseek(descriptor, 0, SEEK_CUR) == 0 ? Int(status.st_size) : nil
+        if known, type == S_IFDIR { throw Failure(.noInput, path: name, "is a folder", remedy: "name a file in it") }
+        if known, type == S_IFIFO { widenPipe(descriptor) }
+    }
+
+    deinit {
+        unsafe buffer.deallocate()
+        if ownsDescriptor { close(descriptor) }
+    }
+
+    /// Bytes at hand.
+    var available: Int { end - start }
+
+    /// The bytes that have been read and not taken.
+    var atHand: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[start..<end])
+    }
+
+    /// The bytes at hand, after at least one is there or the end was met.
+    func bytes() throws -> UnsafeRawBufferPointer {
+        if start == end { _ = try fill() }
+        return unsafe atHand
+    }
+
+    /// Whether there is nothing left. Waits where that is not known yet.
+    func isAtEnd() throws -> Bool { try start == end && !fill() }
+
+    /// The first `count` bytes to come, or as many as there are.
+    func peek(_ count: Int) throws -> [UInt8] {
+        while available < count, try fill() {}
+        return unsafe Array(UnsafeRawBufferPointer(buffer)[start..<min(end, start + count)])
+    }
+
+    func skip(_ count: Int) {
+        precondition(count <= available)
+        start += count
+        position += count
+    }
+
+    /// Fills `target`, or as much of it as there are bytes. Returns how many.
+    func read(into target: UnsafeMutableRawBufferPointer) throws -> Int {
+        var done = min(available, target.count)
+        if done > 0 {
+            unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[start..<start + done]))
+            skip(done)
+        }
+        while done < target.count {
+            let count = try unsafe ask(UnsafeMutableRawBufferPointer(rebasing: target[done...]))
+            if count == 0 { break }
+            done += count
+            position += count
+        }
+        return done
+    }
+
+    /// Goes to `offset` of a regular file.
+    func seek(to offset: Int) throws {
+        guard lseek(descriptor, offset, SEEK_SET) == offset else { throw Failure.errno(.io, path: name, "cannot seek") }
+        (start, end, position) = (0, 0, offset)
+    }
+
+    /// The bytes of `range` of a regular file, the position staying.
+    func bytes(of range: Range<Int>) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        var done = 0
+        while done < range.count {
+            let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress! + done, range.count - done, range.lowerBound + done) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Failure.errno(.io, path: name, "cannot read") }
+            guard count > 0 else { throw Failure(.data, path: name, offset: range.lowerBound + done, "the file became shorter while it was read") }
+            done += count
+        }
+        return bytes
+    }
+
+    /// Adds what is there to the bytes at hand; false at the end.
+    private func fill() throws -> Bool {
+        if start == end { (start, end) = (0, 0) }
+        if unsafe start > 0 && end == buffer.count {
+            unsafe buffer.baseAddress?.copyMemory(from: buffer.baseAddress! + start, byteCount: end - start)
+            (start, end) = (0, end - start)
+        }
+        let count = try unsafe ask(UnsafeMutableRawBufferPointer(rebasing: buffer[end...]))
+        end += count
+        return count > 0
+    }
+
+    private func ask(_ target: UnsafeMutableRawBufferPointer) throws -> Int {
+        while true {
+            let count = unsafe Glibc.read(descriptor, target.baseAddress, target.count)
+            if count >= 0 { return count }
+            if errno != EINTR { throw Failure.errno(.io, path: name, "cannot read") }
+        }
+    }
+}
+
+/// Lets a pipe hold 1 MiB, so that neither side waits for every 64 KiB. The system may refuse; then it stays narrow.
+func widenPipe(_ descriptor: CInt) {
+    let setPipeSize: CInt = 1031  // F_SETPIPE_SZ of linux/fcntl.h
+    _ = fcntl(descriptor, setPipeSize, 1 << 20 as CInt)
+}

@@ -1,0 +1,96 @@
+import CZstd
+import ToolSupport
+
+/// Decompresses zstd frames one after the other, never reading past the end of the one it is in.
+@safe final class FrameReader {
+    let source: ByteSource
+    /// The hash of every byte taken from the source since the first frame.
+    private(set) var hash = XXH64()
+    /// Whether ``hash`` is wanted.
+    private let hashes: Bool
+    private let context: OpaquePointer
+    /// What the frame is called in messages: "record 17".
+    private var subject = ""
+    private var ended = true
+
+    init(_ source: ByteSource, windowLog: Int, hashes: Bool) throws {
+        guard let context = unsafe ZSTD_createDCtx() else { throw Failure(.io, "there is no memory for zstd") }
+        self.source = source
+        self.hashes = hashes
+        unsafe self.context = unsafe context
+        _ = unsafe ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, CInt(windowLog))
+    }
+
+    deinit { _ = unsafe ZSTD_freeDCtx(context) }
+
+    /// Starts the frame that begins at the source's position.
+    func open(subject: String, limits: Limits, mustNameSize: Bool) throws -> FrameHeader {
+        self.subject = subject
+        let header = try FrameHeader(peeking: source, subject: subject)
+        let name = source.name
+        func failure(_ what: String, _ remedy: String? = nil) -> Failure {
+            Failure(.data, path: name, offset: source.position, "\(subject) \(what)", remedy: remedy)
+        }
+        guard header.windowSize <= 1 << limits.windowLog else {
+            throw failure("needs \(header.windowSize) bytes of memory to decompress, above the limit of \(1 << limits.windowLog)")
+        }
+        if let size = header.contentSize, size > limits.documentBytes {
+            throw failure("holds \(size) bytes, above the limit of \(limits.documentBytes)")
+        }
+        if mustNameSize {
+            guard header.contentSize != nil else { throw failure("does not tell its size; compress it with the content size") }
+            guard header.hasChecksum else { throw failure("has no checksum; compress it with zstd's content checksum") }
+        }
+        _ = unsafe ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
+        ended = false
+        return header
+    }
+
+    /// Fills `target` from the frame.
+    func read(into target: UnsafeMutableRawBufferPointer) throws {
+        let done = try unsafe decompress(into: target)
+        guard done == target.count else {
+            throw failure("ends \(target.count - done) bytes before its document does")
+        }
+    }
+
+    /// Takes the end of the frame, which must come now.
+    func close() throws {
+        var byte: UInt8 = 0
+        let surplus = try unsafe withUnsafeMutableBytes(of: &byte) { try unsafe decompress(into: $0) }
+        guard surplus == 0, ended else { throw failure("goes on behind the end of its document") }
+    }
+
+    /// Decompresses until `target` is full or the frame ends. Returns the number of bytes written.
+    private func decompress(into target: UnsafeMutableRawBufferPointer) throws -> Int {
+        var output = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
+        // zstd may hold output when all input is taken, so that more is waited for only when it makes no headway.
+        var stalled = false
+        while !ended, unsafe output.pos < target.count {
+            let bytes = try unsafe stalled ? source.bytes() : source.atHand
+            var input = unsafe ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
+            let before = unsafe output.pos
+            let result = unsafe ZSTD_decompressStream(context, &output, &input)
+            if ZSTD_isError(result) != 0 { throw failure(FrameReader.words(result)) }
+            if hashes { unsafe hash.update(UnsafeRawBufferPointer(rebasing: bytes[..<input.pos])) }
+            unsafe source.skip(input.pos)
+            ended = result == 0
+            let stands = unsafe !ended && input.pos == 0 && output.pos == before
+            if stands, stalled, source.available == 0 { throw failure("is cut off; the program that wrote it stopped early") }
+            stalled = stands
+        }
+        return unsafe output.pos
+    }
+
+    private func failure(_ what: String) -> Failure {
+        Failure(.data, path: source.name, offset: source.position, "\(subject) \(what)")
+    }
+
+    private static func words(_ result: Int) -> String {
+        switch ZSTD_getErrorCode(result) {
+        case ZSTD_error_checksum_wrong: "does not match its checksum; make the file again"
+        case ZSTD_error_frameParameter_windowTooLarge: "needs too much memory to decompress"
+        default: "is damaged (zstd: \(unsafe String(cString: ZSTD_getErrorName(result)))); make the file again"
+        }
+    }
+}

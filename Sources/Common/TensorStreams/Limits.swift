@@ -1,0 +1,26 @@
+/// What a reader accepts; each is checked before memory of that size is asked for.
+public struct Limits: Sendable {
+    /// Bytes of a document's JSON header.
+    public var headerBytes: Int
+    public var tensorCount: Int
+    /// Dimensions of one tensor.
+    public var rank: Int
+    /// Bytes of a whole document.
+    public var documentBytes: Int
+    /// The base-two logarithm of the memory a zstd frame may ask its decoder to keep; 27 is zstd's own bound.
+    public var windowLog: Int
+
+    public init(headerBytes: Int, tensorCount: Int, rank: Int = 16, documentBytes: Int, windowLog: Int = 27) {
+        self.headerBytes = headerBytes
+        self.tensorCount = tensorCount
+        self.rank = rank
+        self.documentBytes = documentBytes
+        self.windowLog = windowLog
+    }
+
+    /// For the records of a stream: a batch of 2 GiB is 14,000 pictures of 224².
+    public static let standard = Limits(headerBytes: 16 << 20, tensorCount: 10_000, documentBytes: 2 << 30)
+
+    /// For a checkpoint: the header as long as the safetensors library accepts it, 16 GiB.
+    public static let checkpoint = Limits(headerBytes: 100_000_000, tensorCount: 100_000, documentBytes: 16 << 30)
+}

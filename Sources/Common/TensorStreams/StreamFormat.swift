@@ -1,0 +1,50 @@
+/// A tensor stream, `NAME.tensors.zst`: zstd frames with one safetensors document each.
+///
+/// 1. The first document has no tensors; its `__metadata__` holds `format` = `tensor-stream/1`, `provenance` (lines),
+///    and what all records share.
+/// 2. Records, one a batch.
+/// 3. The last document has no tensors; its `__metadata__` holds `end` = the number of records, `checksum` = the XXH64
+///    of all bytes before this frame in 16 hexadecimal digits (another program may leave it out), and `index` =
+///    `seekable` when the index follows (likewise).
+/// 4. The index of zstd's seekable format, a skippable frame.
+///
+/// Each frame names its content size and has a checksum. A stream without its last document is an error.
+enum StreamFormat {
+    static let format = "tensor-stream/1"
+    static let family = "tensor-stream/"
+    static let formatKey = "format"
+    static let provenanceKey = "provenance"
+    static let endKey = "end"
+    static let checksumKey = "checksum"
+    static let indexKey = "index"
+    static let indexKind = "seekable"
+    /// The index counts a frame's bytes in 32 bits.
+    static let recordBytes = Int(UInt32.max) - (64 << 20)
+}
+
+/// What a stream's first document says about all its records.
+public struct StreamHeader: Sendable, Equatable {
+    public var provenance: Provenance
+    /// What all records share, such as `classes`; without the keys `format` and `provenance`, which are the stream's own.
+    public var metadata: [String: String]
+
+    public init(provenance: Provenance = Provenance(), metadata: [String: String] = [:]) {
+        self.provenance = provenance
+        self.metadata = metadata
+    }
+
+    var document: TensorDocument {
+        var metadata = metadata
+        metadata[StreamFormat.formatKey] = StreamFormat.format
+        metadata[StreamFormat.provenanceKey] = provenance.text
+        return TensorDocument(metadata: metadata)
+    }
+
+    /// Nil when the document is no stream's first.
+    init?(_ document: TensorDocument) {
+        guard document.tensors.isEmpty, document.metadata[StreamFormat.formatKey] == StreamFormat.format else { return nil }
+        metadata = document.metadata
+        metadata[StreamFormat.formatKey] = nil
+        provenance = Provenance(text: metadata.removeValue(forKey: StreamFormat.provenanceKey) ?? "")
+    }
+}

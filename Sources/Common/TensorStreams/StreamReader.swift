@@ -1,0 +1,175 @@
+import ToolSupport
+
+/// Reads a tensor stream, record by record.
+///
+///     let reader = try StreamReader("train.tensors.zst")
+///     while let record = try reader.next() { … }
+///
+/// It never waits for bytes behind the record it returns, so that two programs can answer each other over pipes.
+public final class StreamReader {
+    /// The path, or "standard input", as messages name it.
+    public let name: String
+    public private(set) var header = StreamHeader()
+    /// The number of the record last returned, from 0; before that the number of the one before the first.
+    public private(set) var recordIndex: Int
+    /// Bytes of tensors' documents so far, uncompressed.
+    public private(set) var contentBytes = 0
+
+    /// Bytes of the input so far.
+    public var position: Int { source.position }
+
+    private let source: ByteSource
+    private let frames: FrameReader
+    private let limits: Limits
+    private let pool = BufferPool()
+    private var index = SeekIndex()
+    /// False where records were passed over unread.
+    private var hashIsWhole = true
+    private var outcome: Result<Void, Failure>?
+
+    /// Opens `path`, or standard input for `-`, and reads the header.
+    ///
+    /// - Parameter fromRecord: the first record to return. A regular file is entered there by its index; of a pipe the
+    ///   records before are read and dropped.
+    /// - Throws: a ``Failure`` of kind `noInput`, `data` (also for no bytes at all) or `io`, or `usage` where
+    ///   there are fewer than `fromRecord` records.
+    public convenience init(_ path: String, limits: Limits = .standard, fromRecord: Int = 0) throws {
+        try self.init(source: ByteSource(path), limits: limits, fromRecord: fromRecord)
+    }
+
+    /// Reads from an open descriptor, which is closed at the end.
+    public convenience init(descriptor: CInt, name: String, limits: Limits = .standard) throws {
+        try self.init(source: ByteSource(descriptor: descriptor, name: name, owned: true), limits: limits, fromRecord: 0)
+    }
+
+    init(source: ByteSource, limits: Limits, fromRecord: Int) throws {
+        self.source = source
+        self.limits = limits
+        name = source.name
+        recordIndex = -1
+        frames = try FrameReader(source, windowLog: limits.windowLog, hashes: true)
+        header = try readHeader()
+        if fromRecord > 0 { try enter(fromRecord) }
+    }
+
+    /// The next record; nil after the last one, once the stream's end has been verified.
+    ///
+    /// - Throws: a ``Failure`` that says where the stream is damaged or cut. Asked again, it says the same.
+    public func next() throws -> TensorDocument? {
+        if let outcome {
+            try outcome.get()
+            return nil
+        }
+        do {
+            let record = try readRecord()
+            if record == nil { outcome = .success(()) }
+            return record
+        } catch let failure as Failure {
+            outcome = .failure(failure)
+            throw failure
+        }
+    }
+
+    private func readHeader() throws -> StreamHeader {
+        let start = try source.peek(9)
+        func failure(_ what: String, _ remedy: String? = nil) -> Failure { Failure(.data, path: name, what, remedy: remedy) }
+        guard !start.isEmpty else { throw failure("is empty where a tensor stream is expected", "the program that should write it may have failed") }
+        let isDocument = start.count == 9 && start[8] == UInt8(ascii: "{")
+        if !start.starts(with: FrameHeader.magic.prefix(start.count)) {
+            throw isDocument
+                ? failure("is a plain safetensors file, not a tensor stream", "give a stream, such as augment and embed write")
+                : failure("is no tensor stream: it does not start with a zstd frame")
+        }
+        let document = try readDocument("the header")
+        if let header = StreamHeader(document) { return header }
+        if let format = document.metadata[StreamFormat.formatKey], format.hasPrefix(StreamFormat.family) {
+            throw failure("is of format \(format) where \(StreamFormat.format) is expected", "use a newer version")
+        }
+        throw document.tensors.isEmpty
+            ? failure("is no tensor stream: its first document does not say format = \(StreamFormat.format)")
+            : failure("is a checkpoint or a single document, not a tensor stream", "give a stream, such as augment and embed write")
+    }
+
+    private func readRecord() throws -> TensorDocument? {
+        let number = recordIndex + 1
+        guard try !source.isAtEnd() else { throw missingEnd(number) }
+        let hash = frames.hash
+        let start = source.position
+        var document = try readDocument("record \(number)")
+        if document.tensors.isEmpty, let end = document.metadata[StreamFormat.endKey] {
+            try verifyEnd(end, document.metadata, hash: hash, at: start)
+            return nil
+        }
+        document.origin = TensorDocument.Origin(path: name, place: "record \(number)")
+        recordIndex = number
+        return document
+    }
+
+    private func missingEnd(_ number: Int) -> Failure {
+        let where_ = number == 0 ? "ends after its header" : "ends after record \(number - 1)"
+        return Failure(.data, path: name, place: "byte \(source.position)", "\(where_) without its end record", remedy: "the program that wrote it stopped early")
+    }
+
+    /// One frame, which is one document.
+    private func readDocument(_ subject: String) throws -> TensorDocument {
+        let start = source.position
+        let frame = try frames.open(subject: subject, limits: limits, mustNameSize: true)
+        do {
+            let document = try unsafe Safetensors.read(size: frame.contentSize, limits: limits, pool: pool) { try unsafe frames.read(into: $0) }
+            try frames.close()
+            let content = frame.contentSize ?? 0
+            contentBytes += content
+            index.entries.append(.init(compressed: UInt32(clamping: source.position - start), content: UInt32(clamping: content)))
+            return document
+        } catch let failure as Failure where failure.path == nil {
+            throw Failure(failure.kind, path: name, offset: start, "\(subject) \(failure.what)", remedy: failure.remedy)
+        }
+    }
+
+    private func verifyEnd(_ end: String, _ metadata: [String: String], hash: XXH64, at offset: Int) throws {
+        func failure(_ what: String) -> Failure { Failure(.data, path: name, offset: offset, what, remedy: "make the file again") }
+        guard end == "\(recordIndex + 1)" else { throw failure("the end record counts \(end) records where \(recordIndex + 1) were read") }
+        if hashIsWhole, let checksum = metadata[StreamFormat.checksumKey], checksum != hash.text {
+            throw failure("the end record has checksum \(checksum) where the records have \(hash.text)")
+        }
+        if let kind = metadata[StreamFormat.indexKey] {
+            guard kind == StreamFormat.indexKind else { throw failure("the end record announces an index of kind '\(kind)'") }
+            let expected = index.bytes
+            let start = source.position
+            var found = [UInt8](repeating: 0, count: expected.count)
+            let count = try unsafe found.withUnsafeMutableBytes { try unsafe source.read(into: $0) }
+            guard found == expected else {
+                let place = zip(found, expected).prefix(count).enumerated().first { $1.0 != $1.1 }?.offset ?? count
+                throw Failure(
+                    .data, path: name, offset: start + place, count < expected.count ? "the index is cut off" : "the index does not fit the records",
+                    remedy: "make the file again")
+            }
+        }
+        guard try source.isAtEnd() else {
+            throw Failure(.data, path: name, offset: source.position, "there are bytes behind the end of the stream")
+        }
+    }
+
+    private func enter(_ record: Int) throws {
+        if let index = try SeekIndex.read(from: source) {
+            let header = self.index
+            guard index.entries.count >= 2, index.entries.starts(with: header.entries) else {
+                throw Failure(.data, path: name, "the index at its end does not fit its header", remedy: "make the file again")
+            }
+            let count = index.entries.count - 2
+            guard record <= count else { throw tooFar(record, count) }
+            self.index.entries = Array(index.entries[..<(record + 1)])
+            try source.seek(to: index.offset(of: record + 1))
+            hashIsWhole = false
+            recordIndex = record - 1
+        } else {
+            while recordIndex + 1 < record {
+                guard try next() != nil else { throw tooFar(record, recordIndex + 1) }
+            }
+        }
+    }
+
+    private func tooFar(_ record: Int, _ count: Int) -> Failure {
+        Failure(.usage, path: name, "has \(count) records, so none with number \(record)")
+    }
+}

@@ -1,0 +1,86 @@
+import ToolSupport
+
+/// Writes a tensor stream.
+///
+///     let writer = try StreamWriter("train.tensors.zst", header: header)
+///     for batch in batches { try writer.write(TensorDocument(tensors: batch)) }
+///     try writer.commit()
+///
+/// A regular file appears under its name at ``commit()`` only. A stream that is dropped before has no end record, and
+/// whoever reads it is told so.
+public final class StreamWriter {
+    /// The path, or "standard output", as messages name it.
+    public let name: String
+    /// Records written so far.
+    public private(set) var records = 0
+    /// Bytes written so far.
+    public private(set) var position = 0
+
+    /// Nil once the stream is complete or cannot be completed any more.
+    private var output: OutputFile?
+    private let frames: FrameWriter
+    private var index = SeekIndex()
+
+    /// Creates `path`, or takes standard output for `-`, and writes the header.
+    ///
+    /// - Parameter level: zstd's compression level; without it 3 for a regular file, and −1 for a pipe, where speed counts.
+    public convenience init(_ path: String, header: StreamHeader, level: Int? = nil) throws {
+        try self.init(OutputFile(path), header: header, level: level)
+    }
+
+    /// Writes to an open descriptor, which ``commit()`` closes.
+    public convenience init(descriptor: CInt, name: String, header: StreamHeader, level: Int? = nil) throws {
+        try self.init(OutputFile(descriptor: descriptor, name: name), header: header, level: level)
+    }
+
+    private init(_ output: consuming OutputFile, header: StreamHeader, level: Int?) throws {
+        name = output.name
+        output.widenPipe()
+        frames = try FrameWriter(level: level ?? (output.isRegularFile ? 3 : -1))
+        self.output = consume output
+        try put(header.document)
+    }
+
+    /// Writes one record; its bytes are with the reader, or in the file, when this returns.
+    public func write(_ document: TensorDocument) throws {
+        guard !document.tensors.isEmpty || document.metadata[StreamFormat.endKey] == nil else {
+            throw Failure(.software, path: name, "a record without tensors must not have the metadata '\(StreamFormat.endKey)'")
+        }
+        try put(document)
+        records += 1
+    }
+
+    /// Writes the end record and the index, and makes the file visible or closes the pipe.
+    public func commit() throws {
+        let end = TensorDocument(metadata: [
+            StreamFormat.endKey: "\(records)", StreamFormat.checksumKey: frames.hash.text,
+            StreamFormat.indexKey: StreamFormat.indexKind,
+        ])
+        try withOutput { output in
+            let content = try Safetensors.Layout(end).header
+            let compressed = try frames.writeStored(content, to: &output)
+            index.entries.append(.init(compressed: UInt32(compressed), content: UInt32(content.count)))
+            try unsafe output.write(index.bytes.span.bytes)
+        }
+        try output.take()?.commit()
+    }
+
+    private func put(_ document: TensorDocument) throws {
+        let layout = try Safetensors.Layout(document)
+        guard layout.byteCount <= StreamFormat.recordBytes else {
+            throw Failure(.usage, path: name, "a record of \(layout.byteCount) bytes, above the limit of \(StreamFormat.recordBytes)", remedy: "make smaller batches")
+        }
+        try withOutput { output in
+            let compressed = try frames.write(layout, to: &output)
+            index.entries.append(.init(compressed: UInt32(compressed), content: UInt32(layout.byteCount)))
+        }
+    }
+
+    /// Works on the output, which is given up at the first failure: nothing may make half a record look whole.
+    private func withOutput(_ body: (inout OutputFile) throws -> Void) throws {
+        guard var output = output.take() else { throw Failure(.software, path: name, "written to after its end or a failure") }
+        try body(&output)
+        position = output.position
+        self.output = consume output
+    }
+}

@@ -1,0 +1,106 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Numbers of one type in a rectangular arrangement, last dimension fastest.
+///
+/// Immutable. The bytes are shared: a tensor of a document is a view into the document's one buffer, and copying a
+/// tensor copies no numbers. The first byte is aligned to the element's size; of a tensor made here to 64 bytes.
+public struct Tensor: Sendable {
+    public let dtype: DType
+    /// The sizes of its dimensions; `[]` is one number.
+    public let shape: [Int]
+    private let storage: TensorStorage
+    private let offset: Int
+
+    /// The number of elements.
+    public var count: Int { byteCount / dtype.size }
+    public let byteCount: Int
+
+    /// A view into `storage`, whose size and alignment the caller has checked.
+    init(dtype: DType, shape: [Int], storage: TensorStorage, offset: Int, byteCount: Int) {
+        self.dtype = dtype
+        self.shape = shape
+        self.storage = storage
+        self.offset = offset
+        self.byteCount = byteCount
+    }
+
+    /// A tensor that `filling` writes; it must write all of it, for the memory's contents are unset.
+    public init(
+        dtype: DType, shape: [Int], filling: (UnsafeMutableRawBufferPointer) throws -> Void
+    ) rethrows {
+        let byteCount = shape.reduce(dtype.size) { total, size in
+            precondition(size >= 0, "a dimension of \(size)")
+            return total * size
+        }
+        guard let storage = try? TensorStorage(byteCount: byteCount) else {
+            fatalError("there is no memory for a tensor of \(byteCount) bytes")
+        }
+        try unsafe filling(storage.mutableBytes)
+        self.init(dtype: dtype, shape: shape, storage: storage, offset: 0, byteCount: byteCount)
+    }
+
+    public init(f32 values: [Float], shape: [Int]) { self.init(values, .f32, shape) }
+    public init(f64 values: [Double], shape: [Int]) { self.init(values, .f64, shape) }
+    public init(i64 values: [Int64], shape: [Int]) { self.init(values, .i64, shape) }
+    public init(i32 values: [Int32], shape: [Int]) { self.init(values, .i32, shape) }
+    public init(u8 values: [UInt8], shape: [Int]) { self.init(values, .u8, shape) }
+
+    /// A tensor of `values`, as many as `shape` says.
+    public init<Element: BitwiseCopyable>(_ values: [Element], _ dtype: DType, _ shape: [Int]) {
+        precondition(MemoryLayout<Element>.size == dtype.size, "elements of another size than \(dtype)")
+        precondition(shape.reduce(1, *) == values.count, "\(values.count) values for shape \(shape)")
+        unsafe self.init(dtype: dtype, shape: shape) { bytes in
+            unsafe values.withUnsafeBytes { unsafe bytes.copyMemory(from: $0) }
+        }
+    }
+
+    public func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try withExtendedLifetime(storage) {
+            try unsafe body(UnsafeRawBufferPointer(rebasing: storage.bytes[offset..<offset + byteCount]))
+        }
+    }
+
+    /// The elements as they lie in memory. `T` must have the size of the element type.
+    public func withElements<T: BitwiseCopyable, R>(
+        as type: T.Type, _ body: (UnsafeBufferPointer<T>) throws -> R
+    ) rethrows -> R {
+        precondition(MemoryLayout<T>.size == dtype.size, "\(T.self) has another size than \(dtype)")
+        return try unsafe withBytes { bytes in
+            guard let start = bytes.baseAddress else { return try unsafe body(UnsafeBufferPointer(start: nil, count: 0)) }
+            return try unsafe start.withMemoryRebound(to: T.self, capacity: count) {
+                try unsafe body(UnsafeBufferPointer(start: $0, count: count))
+            }
+        }
+    }
+
+    /// The elements of a tensor of `.f32`.
+    public func withFloats<R>(_ body: (UnsafeBufferPointer<Float>) throws -> R) rethrows -> R {
+        precondition(dtype == .f32, "floats of a tensor of \(dtype)")
+        return try unsafe withElements(as: Float.self, body)
+    }
+
+    /// The same bytes, seen as another shape of as many elements.
+    public func reshaped(_ shape: [Int]) -> Tensor {
+        precondition(shape.reduce(1, *) == count, "\(count) elements seen as \(shape)")
+        return Tensor(dtype: dtype, shape: shape, storage: storage, offset: offset, byteCount: byteCount)
+    }
+
+    /// "F32 [256, 128]", as messages name it.
+    public var summary: String { "\(dtype.rawValue) \(shape)" }
+}
+
+extension Tensor: Equatable {
+    /// Equal types, shapes and bytes; so a NaN equals itself.
+    public static func == (a: Tensor, b: Tensor) -> Bool {
+        guard a.dtype == b.dtype, a.shape == b.shape else { return false }
+        return unsafe a.withBytes { a in
+            unsafe b.withBytes { b in unsafe a.isEmpty || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 }
+        }
+    }
+}

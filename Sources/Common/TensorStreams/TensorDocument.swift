@@ -1,0 +1,54 @@
+public import ToolSupport
+
+/// Named tensors and a few named strings: what one safetensors document holds.
+///
+/// A record of a stream is one, and a checkpoint is one.
+public struct TensorDocument: Sendable {
+    public var metadata: [String: String]
+    public var tensors: [String: Tensor]
+    /// Where it was read, for messages.
+    var origin: Origin?
+
+    struct Origin: Sendable {
+        var path: String
+        var place: String?
+    }
+
+    public init(metadata: [String: String] = [:], tensors: [String: Tensor] = [:]) {
+        self.metadata = metadata
+        self.tensors = tensors
+    }
+
+    /// The names of its tensors, in order.
+    public var names: [String] { tensors.keys.sorted() }
+
+    /// The tensor `name`, which must be of that type and shape; nil in `shape` stands for any size.
+    ///
+    ///     let images = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
+    ///
+    /// - Throws: a ``Failure`` of kind `data` that says where, what was found and what was expected.
+    public func tensor(_ name: String, _ dtype: DType, shape: [Int?]) throws -> Tensor {
+        guard let tensor = tensors[name] else {
+            let others = tensors.isEmpty ? "no tensors" : names.prefix(8).joined(separator: ", ") + (tensors.count > 8 ? ", …" : "")
+            throw failure("has no tensor '\(name)'; it has \(others)")
+        }
+        let fits = tensor.shape.count == shape.count && zip(tensor.shape, shape).allSatisfy { $1 == nil || $0 == $1 }
+        guard tensor.dtype == dtype, fits else {
+            let sizes = shape.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
+            throw failure("has '\(name)' of \(tensor.summary) where \(dtype.rawValue) [\(sizes)] is expected")
+        }
+        return tensor
+    }
+
+    /// A failure at the place where this document was read.
+    public func failure(_ what: String, remedy: String? = nil) -> Failure {
+        Failure(.data, path: origin?.path, place: origin?.place, what, remedy: remedy)
+    }
+}
+
+extension TensorDocument: Equatable {
+    /// Equal metadata and tensors, wherever they were read.
+    public static func == (a: TensorDocument, b: TensorDocument) -> Bool {
+        a.metadata == b.metadata && a.tensors == b.tensors
+    }
+}

@@ -1,0 +1,88 @@
+import Synchronization
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The bytes that tensors are views of: 64-byte aligned, written once before anybody shares them.
+final class TensorStorage: @unchecked Sendable {
+    /// A cache line, and enough for every vector instruction.
+    static let alignment = 64
+
+    let byteCount: Int
+    private let memory: Memory
+    private let pool: BufferPool?
+
+    /// Memory of unset contents.
+    convenience init(byteCount: Int) throws {
+        self.init(byteCount: byteCount, memory: try Memory(capacity: byteCount), pool: nil)
+    }
+
+    fileprivate init(byteCount: Int, memory: Memory, pool: BufferPool?) {
+        self.byteCount = byteCount
+        self.memory = memory
+        self.pool = pool
+    }
+
+    var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: memory.start, count: byteCount) }
+
+    /// To be written by the one who made it, before it is shared.
+    var mutableBytes: UnsafeMutableRawBufferPointer {
+        unsafe UnsafeMutableRawBufferPointer(start: memory.start, count: byteCount)
+    }
+
+    deinit {
+        if let pool { pool.giveBack(memory) } else { memory.release() }
+    }
+
+    @safe fileprivate struct Memory: @unchecked Sendable {
+        let start: UnsafeMutableRawPointer
+        let capacity: Int
+
+        init(capacity: Int) throws {
+            var start: UnsafeMutableRawPointer?
+            // Not Swift's own `allocate`, which traps where memory is short: the size may come from a file.
+            guard unsafe posix_memalign(&start, TensorStorage.alignment, max(1, capacity)) == 0, let start = unsafe start
+            else { throw Failure(.io, "there is no memory for \(capacity) bytes") }
+            unsafe self.start = start
+            self.capacity = capacity
+        }
+
+        func release() { unsafe free(start) }
+    }
+}
+
+/// Keeps the memory of documents that nobody holds any more for those to come: fresh pages cost more than reading them.
+final class BufferPool: Sendable {
+    /// One with the consumer, two read ahead, one being read.
+    private static let kept = 4
+    private let free = Mutex<[TensorStorage.Memory]>([])
+
+    func take(byteCount: Int) throws -> TensorStorage {
+        let found = free.withLock { free -> TensorStorage.Memory? in
+            // Not a far larger one: a small document must not hold a big one's memory.
+            let fits = free.lastIndex { $0.capacity >= byteCount && $0.capacity <= 2 * byteCount + 65536 }
+            return fits.map { free.remove(at: $0) }
+        }
+        let memory = try found ?? TensorStorage.Memory(capacity: byteCount)
+        return TensorStorage(byteCount: byteCount, memory: memory, pool: self)
+    }
+
+    fileprivate func giveBack(_ memory: TensorStorage.Memory) {
+        let surplus = free.withLock { free -> TensorStorage.Memory? in
+            free.append(memory)
+            return free.count > BufferPool.kept ? free.removeFirst() : nil
+        }
+        surplus?.release()
+    }
+
+    deinit {
+        free.withLock { free in
+            for memory in free { memory.release() }
+            free = []
+        }
+    }
+}
