@@ -80,5 +80,6 @@ let package = Package(
         tool("synthesize", ["Datasets", "Images", "Randomness", "Parallel"]),
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams"]),
         tool("convert", ["Checkpoints", "TensorStreams"]),
+        tool("benchmark", ["Networks", "Kernels"]),
     ]
 )

@@ -1,0 +1,74 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Sixteen floats: one AVX-512 register, two of AVX2, four of NEON.
+public typealias Vector = SIMD16<Float>
+
+extension UnsafePointer<Float> {
+    /// The sixteen floats at `offset`, wherever it lies.
+    @inlinable @inline(__always)
+    public func vector(_ offset: Int) -> Vector { UnsafeRawPointer(self + offset).loadUnaligned(as: Vector.self) }
+}
+
+extension UnsafeMutablePointer<Float> {
+    /// The sixteen floats at `offset`, wherever it lies.
+    @inlinable @inline(__always)
+    public func vector(_ offset: Int) -> Vector { UnsafeRawPointer(self + offset).loadUnaligned(as: Vector.self) }
+
+    @inlinable @inline(__always)
+    public func store(_ vector: Vector, _ offset: Int) { UnsafeMutableRawPointer(self + offset).storeBytes(of: vector, as: Vector.self) }
+}
+
+/// Owner of floats, aligned to a cache line, zero at first.
+public final class FloatBuffer: @unchecked Sendable {
+    public let count: Int
+    public let pointer: UnsafeMutablePointer<Float>
+
+    public init(_ count: Int) {
+        precondition(count >= 0)
+        self.count = count
+        let bytes = (max(count, 1) * 4 + 63) / 64 * 64
+        // Large buffers on whole huge pages: fewer page faults and misses of the address cache.
+        let huge = 1 << 21
+        let alignment = bytes >= huge ? huge : 64
+        guard let memory = aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment) else {
+            fatalError("out of memory: \(bytes) bytes wanted")
+        }
+        if bytes >= huge { madvise(memory, bytes, 14 /* MADV_HUGEPAGE */) }
+        memset(memory, 0, bytes)
+        pointer = memory.bindMemory(to: Float.self, capacity: max(count, 1))
+    }
+
+    public convenience init(_ values: [Float]) {
+        self.init(values.count)
+        values.withUnsafeBufferPointer { if let base = $0.baseAddress { pointer.update(from: base, count: values.count) } }
+    }
+
+    deinit { free(pointer) }
+
+    public var buffer: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: pointer, count: count) }
+    public var mutable: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: pointer, count: count) }
+    public var array: [Float] { Array(buffer) }
+
+    public func zero() { memset(pointer, 0, count * 4) }
+}
+
+/// Memory for each thread's intermediate results, kept from call to call. What is in it never outlives a piece of work.
+public final class Scratch: @unchecked Sendable {
+    private var buffers: [FloatBuffer?]
+
+    public init(workers: Int) { buffers = Array(repeating: nil, count: workers) }
+
+    /// At least `count` floats for each worker. Not to be called while pieces run.
+    public func reserve(_ count: Int) {
+        for worker in buffers.indices where (buffers[worker]?.count ?? 0) < count { buffers[worker] = FloatBuffer(count) }
+    }
+
+    public func pointer(_ worker: Int) -> UnsafeMutablePointer<Float> {
+        guard let buffer = buffers[worker] else { preconditionFailure("scratch is reserved before it is used") }
+        return buffer.pointer
+    }
+}

@@ -1,0 +1,94 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A window that slides over a picture (N, H, W, C): where a convolution or pooling reads.
+public struct Window: Sendable, Equatable {
+    /// Input height, width and channels.
+    public let H, W, C: Int
+    /// Window height and width.
+    public let R, S: Int
+    public let stride, padding: Int
+    /// Output height and width.
+    public let outH, outW: Int
+
+    public init(H: Int, W: Int, C: Int, kernel: Int, stride: Int, padding: Int) {
+        (self.H, self.W, self.C) = (H, W, C)
+        (R, S) = (kernel, kernel)
+        self.stride = stride
+        self.padding = padding
+        outH = (H + 2 * padding - kernel) / stride + 1
+        outW = (W + 2 * padding - kernel) / stride + 1
+    }
+
+    /// Floats in one patch: R·S·C.
+    public var patch: Int { R * S * C }
+    /// Output places of one picture.
+    public var places: Int { outH * outW }
+    /// Whether a patch is one input pixel, so that the picture already is the matrix of its patches.
+    public var isPointwise: Bool { R == 1 && S == 1 && stride == 1 && padding == 0 }
+
+    /// Copies the patches of output places `places` (counted through the batch) into the rows of `patches` (T, R·S·C).
+    /// What lies outside the picture is zero.
+    public func gather(_ x: UnsafePointer<Float>, places range: Range<Int>, into patches: UnsafeMutablePointer<Float>) {
+        var out = patches
+        var (n, oy, ox) = position(range.lowerBound)
+        for _ in range {
+            let picture = x + n * H * W * C
+            let x0 = ox * stride - padding
+            let sLow = max(0, -x0), sHigh = min(S, W - x0)
+            for r in 0..<R {
+                let y = oy * stride - padding + r
+                if y < 0 || y >= H || sHigh <= sLow {
+                    memset(out, 0, S * C * 4)
+                } else {
+                    let row = picture + (y * W + x0 + sLow) * C
+                    if sLow > 0 { memset(out, 0, sLow * C * 4) }
+                    memcpy(out + sLow * C, row, (sHigh - sLow) * C * 4)
+                    if sHigh < S { memset(out + sHigh * C, 0, (S - sHigh) * C * 4) }
+                }
+                out += S * C
+            }
+            advance(&n, &oy, &ox)
+        }
+    }
+
+    /// Adds the rows of `patches` (T, R·S·C) to the places of `dx` that ``gather(_:places:into:)`` copied them from.
+    public func scatter(_ patches: UnsafePointer<Float>, places range: Range<Int>, addingTo dx: UnsafeMutablePointer<Float>) {
+        var row = patches
+        var (n, oy, ox) = position(range.lowerBound)
+        for _ in range {
+            let picture = dx + n * H * W * C
+            let x0 = ox * stride - padding
+            let sLow = max(0, -x0), sHigh = min(S, W - x0)
+            for r in 0..<R {
+                let y = oy * stride - padding + r
+                if y >= 0 && y < H && sHigh > sLow {
+                    Rows.add(row + sLow * C, to: picture + (y * W + x0 + sLow) * C, count: (sHigh - sLow) * C)
+                }
+                row += S * C
+            }
+            advance(&n, &oy, &ox)
+        }
+    }
+
+    private func position(_ place: Int) -> (n: Int, y: Int, x: Int) {
+        let (n, rest) = place.quotientAndRemainder(dividingBy: places)
+        return (n, rest / outW, rest % outW)
+    }
+
+    @inline(__always)
+    private func advance(_ n: inout Int, _ y: inout Int, _ x: inout Int) {
+        x += 1
+        if x == outW {
+            x = 0
+            y += 1
+            if y == outH {
+                y = 0
+                n += 1
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+public import Kernels
+import Parallel
+
+/// A fully connected layer: `y = x·Wᵀ + b`.
+///
+/// | array | shape  |                       |
+/// |-------|--------|-----------------------|
+/// | x     | (N, I) | one row per example   |
+/// | W     | (O, I) | one row per output    |
+/// | b     | (O)    |                       |
+/// | y     | (N, O) |                       |
+public struct Linear: Sendable {
+    public let I, O: Int
+
+    public init(I: Int, O: Int) {
+        self.I = I
+        self.O = O
+    }
+
+    /// Outputs (or inputs) that one piece of work makes.
+    private static let block = 128
+
+    private static func forEachBlock(_ count: Int, _ body: (Range<Int>) -> Void) {
+        Parallel.forEach((count + block - 1) / block) { piece, _ in body((piece * block)..<min(count, (piece + 1) * block)) }
+    }
+
+    /// Sets y, and applies the rectifier to it if `activation` says so.
+    public func forward(
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, b: UnsafePointer<Float>, N: Int,
+        _ activation: Rows.Activation = .none
+    ) {
+        Self.forEachBlock(O) { o in
+            let out = y + o.lowerBound
+            Matrix.multiply(x, lda: I, W + o.lowerBound * I, .transposed, ldb: I, into: out, ldc: O, m: N, n: o.count, k: I)
+            for n in 0..<N {
+                Rows.finish(out + n * O, bias: b + o.lowerBound, residual: nil, activation, rows: 1, width: o.count)
+            }
+        }
+    }
+
+    /// Adds to `dW` and `db`; sets `dx` or adds to it, where it is wanted.
+    ///
+    /// From y = x·Wᵀ + b:
+    ///
+    ///     dx = dy·W        dW = dyᵀ·x        db = Σₙ dy[n]
+    public func backward(
+        dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, db: UnsafeMutablePointer<Float>,
+        dy: UnsafePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int
+    ) {
+        Self.forEachBlock(O) { o in
+            Matrix.multiply(
+                dy + o.lowerBound, .transposed, lda: O, x, ldb: I, into: dW + o.lowerBound * I, ldc: I, m: o.count, n: I, k: N, beta: 1)
+            for n in 0..<N { Rows.add(dy + n * O + o.lowerBound, to: db + o.lowerBound, count: o.count) }
+        }
+        guard let dx else { return }
+        Self.forEachBlock(I) { i in
+            Matrix.multiply(
+                dy, lda: O, W + i.lowerBound, ldb: I, into: dx + i.lowerBound, ldc: I, m: N, n: i.count, k: O, beta: adding ? 1 : 0)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/// Places values that live for a while in one stretch of memory, so that later ones use the room of earlier ones.
+///
+/// Only offsets are handed out; the memory is allocated once, when all is planned.
+struct Arena {
+    private(set) var size = 0
+    /// Unused stretches below `size`, sorted, never touching.
+    private var free: [Range<Int>] = []
+
+    /// A stretch of `count` floats, on a cache line.
+    mutating func take(_ count: Int) -> Range<Int> {
+        let count = (count + 15) / 16 * 16
+        // The smallest that is large enough.
+        if let best = free.indices.filter({ free[$0].count >= count }).min(by: { free[$0].count < free[$1].count }) {
+            let place = free[best].lowerBound..<(free[best].lowerBound + count)
+            if place.upperBound == free[best].upperBound {
+                free.remove(at: best)
+            } else {
+                free[best] = place.upperBound..<free[best].upperBound
+            }
+            return place
+        }
+        var start = size
+        if let last = free.last, last.upperBound == size {
+            start = last.lowerBound
+            free.removeLast()
+        }
+        size = start + count
+        return start..<size
+    }
+
+    mutating func give(_ place: Range<Int>) {
+        guard !place.isEmpty else { return }
+        var merged = place
+        let index = free.firstIndex { $0.lowerBound > place.lowerBound } ?? free.endIndex
+        if index < free.endIndex, free[index].lowerBound == merged.upperBound {
+            merged = merged.lowerBound..<free[index].upperBound
+            free.remove(at: index)
+        }
+        if index > 0, free[index - 1].upperBound == merged.lowerBound {
+            free[index - 1] = free[index - 1].lowerBound..<merged.upperBound
+        } else {
+            free.insert(merged, at: index)
+        }
+    }
+}

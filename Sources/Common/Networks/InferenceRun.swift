@@ -1,0 +1,178 @@
+import Kernels
+import Layers
+import Parallel
+
+/// Runs a network forward with its running statistics, which are folded into the convolutions.
+///
+///     γ·(W·x − μ)/√(σ² + ε) + β  =  (γ/√(σ² + ε)·W)·x + (β − γ·μ/√(σ² + ε))
+public final class InferenceRun {
+    public enum Output: Sendable {
+        /// The pooled features (N, d).
+        case features
+        /// What the head makes of them (N, D), not normalised.
+        case embedding
+    }
+
+    public let network: Network
+    public let height: Int
+    public let width: Int
+    /// Numbers for each picture.
+    public let dimension: Int
+    /// Pictures that go through together: bounds the memory, whatever the size of a batch.
+    public let slice: Int
+
+    private let weights: Weights
+    private let steps: [Step]
+    private let shapes: [(H: Int, W: Int, C: Int)]
+    private let folded: FloatBuffer
+    private let memory: FloatBuffer
+    private let scratch: Scratch
+
+    private struct Step {
+        enum Work {
+            case convolution(Convolution, weight: Int, bias: Int, residual: Int?, Rows.Activation)
+            case maxPool(MaxPool)
+            case averagePool
+            case linear(weight: Int, bias: Int, O: Int)
+            case relu
+        }
+        var work: Work
+        var input: Int
+        var output: Int
+        var inputOffset = 0
+        var outputOffset = 0
+        var residualOffset = 0
+    }
+
+    public init(_ weights: Weights, output: Output, height: Int, width: Int) {
+        self.weights = weights
+        network = weights.network
+        self.height = height
+        self.width = width
+        let graph = network.graph
+        let shapes = graph.shapes(height: height, width: width)
+        let slice = max(8, min(256, (16 * 224 * 224) / (height * width)))
+        self.shapes = shapes
+        self.slice = slice
+        let target = output == .features ? graph.features : graph.nodes.count
+        dimension = shapes[target].C
+
+        var steps: [Step] = []
+        var foldedCount = 0
+        var scratchFloats = 0
+        for (index, node) in graph.nodes.prefix(target).enumerated() {
+            let shape = shapes[node.input]
+            var step = Step(work: .relu, input: node.input, output: index + 1)
+            switch node.operation {
+            case .convolution: continue  // It runs where its batch norm stands, since that may wait for a residual.
+            case .batchNorm(_, _, _, _, _, let residual, let activation):
+                let source = graph.nodes[node.input - 1]
+                guard case .convolution(_, let kernel, let stride, let padding, let K) = source.operation else {
+                    preconditionFailure("a batch norm stands behind its convolution")
+                }
+                let from = shapes[source.input]
+                let layer = Convolution(window: Window(H: from.H, W: from.W, C: from.C, kernel: kernel, stride: stride, padding: padding), K: K)
+                scratchFloats = max(scratchFloats, layer.scratch)
+                step.input = source.input
+                step.work = .convolution(layer, weight: foldedCount, bias: foldedCount + layer.weightCount, residual: residual, activation)
+                foldedCount += (layer.weightCount + K + 15) / 16 * 16
+            case .maxPool(let kernel, let stride, let padding):
+                step.work = .maxPool(MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)))
+            case .averagePool: step.work = .averagePool
+            case .linear(let weight, let bias, let O): step.work = .linear(weight: weight, bias: bias, O: O)
+            case .relu: step.work = .relu
+            }
+            steps.append(step)
+        }
+
+        // Where values lie: each from the step that makes it to the last that reads it.
+        var lastReader = [Int](repeating: 0, count: shapes.count)
+        for (number, step) in steps.enumerated() {
+            lastReader[step.input] = number
+            if case .convolution(_, _, _, let residual?, _) = step.work { lastReader[residual] = number }
+        }
+        lastReader[target] = steps.count
+        var arena = Arena()
+        var places = [Range<Int>](repeating: 0..<0, count: shapes.count)
+        func floats(_ value: Int) -> Int { slice * shapes[value].H * shapes[value].W * shapes[value].C }
+        places[0] = arena.take(floats(0))
+        for number in steps.indices {
+            places[steps[number].output] = arena.take(floats(steps[number].output))
+            steps[number].inputOffset = places[steps[number].input].lowerBound
+            steps[number].outputOffset = places[steps[number].output].lowerBound
+            if case .convolution(_, _, _, let residual?, _) = steps[number].work { steps[number].residualOffset = places[residual].lowerBound }
+            for value in 0...steps[number].output where lastReader[value] == number && !places[value].isEmpty {
+                arena.give(places[value])
+                places[value] = 0..<0
+            }
+        }
+        self.steps = steps
+        memory = FloatBuffer(arena.size)
+        folded = FloatBuffer(foldedCount)
+        scratch = Scratch(workers: Parallel.threads)
+        scratch.reserve(scratchFloats)
+        fold()
+    }
+
+    private func fold() {
+        for step in steps {
+            guard case .convolution(let layer, let at, let biasAt, _, _) = step.work,
+                case .batchNorm(let gamma, let beta, let statistics, let epsilon, _, _, _) = network.graph.nodes[step.output - 1].operation,
+                case .convolution(let weight, _, _, _, _) = network.graph.nodes[network.graph.nodes[step.output - 1].input - 1].operation
+            else { continue }
+            let source = weights.pointer(weight)
+            let gammas = weights.pointer(gamma), betas = weights.pointer(beta)
+            let running = weights.statistics.pointer + network.statistics[statistics].offset
+            let patch = layer.window.patch
+            for k in 0..<layer.K {
+                let scale = Double(gammas[k]) / (Double(running[layer.K + k]) + Double(epsilon)).squareRoot()
+                for i in 0..<patch { folded.pointer[at + k * patch + i] = Float(Double(source[k * patch + i]) * scale) }
+                folded.pointer[biasAt + k] = Float(Double(betas[k]) - Double(running[k]) * scale)
+            }
+        }
+    }
+
+    /// Bytes this run holds on to.
+    public var bytes: Int { (memory.count + folded.count) * 4 }
+
+    /// Sets `result` (N, ``dimension``) for N pictures, bytes (N, views, H, W, 3), of which `view` is read.
+    public func run(
+        images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, N: Int, into result: UnsafeMutablePointer<Float>, pixels: Pixels = .imageNet
+    ) {
+        for start in stride(from: 0, to: N, by: slice) {
+            let count = min(slice, N - start)
+            pixels.normalize(
+                images, views: views, view: view, rows: { start + $0 }, N: count, pixels: height * width, into: memory.pointer)
+            run(count, into: result + start * dimension)
+        }
+    }
+
+    /// As above, from pixels that are already numbers (N, H, W, 3).
+    public func run(pictures: UnsafePointer<Float>, N: Int, into result: UnsafeMutablePointer<Float>) {
+        let size = height * width * 3
+        for start in stride(from: 0, to: N, by: slice) {
+            let count = min(slice, N - start)
+            memory.pointer.update(from: pictures + start * size, count: count * size)
+            run(count, into: result + start * dimension)
+        }
+    }
+
+    private func run(_ N: Int, into result: UnsafeMutablePointer<Float>) {
+        for (number, step) in steps.enumerated() {
+            let shape = shapes[step.input]
+            let x = memory.pointer + step.inputOffset
+            let y = number == steps.count - 1 ? result : memory.pointer + step.outputOffset
+            switch step.work {
+            case .convolution(let layer, let weight, let bias, let residual, let activation):
+                layer.forward(
+                    y: y, x: x, W: folded.pointer + weight, N: N, bias: folded.pointer + bias,
+                    residual: residual.map { _ in UnsafePointer(memory.pointer + step.residualOffset) }, activation, scratch: scratch)
+            case .maxPool(let layer): layer.forward(y: y, taps: nil, x: x, N: N)
+            case .averagePool: AveragePool.forward(y: y, x: x, N: N, P: shape.H * shape.W, C: shape.C)
+            case .linear(let weight, let bias, let O):
+                Linear(I: shape.C, O: O).forward(y: y, x: x, W: weights.pointer(weight), b: weights.pointer(bias), N: N)
+            case .relu: Rectifier.forward(y: y, x: x, count: N * shape.C)
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+/// A network by name: the trunk of a table and the head that turns features into an embedding.
+public struct Network: Sendable {
+    /// What stands behind the pooled features, as MoCo, SEED and others name it.
+    public enum Head: Sendable, Equatable {
+        case none
+        /// `fc`: Linear(d, D)
+        case linear(Int)
+        /// `fc.0`, `fc.2`: Linear(d, h), relu, Linear(h, D). MoCo-v2 and SEED have h = d.
+        case mlp(hidden: Int, Int)
+
+        public var dimension: Int? {
+            switch self {
+            case .none: nil
+            case .linear(let D), .mlp(_, let D): D
+            }
+        }
+    }
+
+    public let name: String
+    public let head: Head
+    public let graph: Graph
+    public let parameters: [Parameter]
+    public let statistics: [Statistics]
+    /// Numbers in a feature.
+    public let featureWidth: Int
+
+    /// Floats that hold all parameters; likewise all statistics.
+    public var parameterCount: Int { parameters.last.map { ($0.offset + $0.count + 15) / 16 * 16 } ?? 0 }
+    public var statisticsCount: Int { statistics.last.map { $0.offset + 2 * $0.C } ?? 0 }
+    /// Numbers in an embedding; without a head the features are the embedding.
+    public var embeddingWidth: Int { head.dimension ?? featureWidth }
+
+    /// - Returns: nil if no table has this name.
+    public init?(_ name: String, head: Head) {
+        guard let trunk = Network.tables[name] else { return nil }
+        var builder = GraphBuilder()
+        let features = trunk.build(&builder)
+        featureWidth = builder.width(features)
+        switch head {
+        case .none: break
+        case .linear(let D):
+            _ = builder.linear("fc", features, D)
+        case .mlp(let hidden, let D):
+            let x = builder.relu(builder.linear("fc.0", features, hidden))
+            _ = builder.linear("fc.2", x, D)
+        }
+        self.name = name
+        self.head = head
+        graph = builder.graph
+        parameters = builder.parameters
+        statistics = builder.statistics
+    }
+
+    /// The names that ``init(_:head:)`` knows, sorted.
+    public static var names: [String] { tables.keys.sorted() }
+
+    /// The smallest picture that leaves something to pool.
+    public static let smallestPicture = 8
+
+    private static let tables: [String: ResNet] = [
+        "resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 64, stem: .large),
+        "resnet34": ResNet(block: .basic, depths: [3, 4, 6, 3], width: 64, stem: .large),
+        "resnet50": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large),
+        // Narrow ones for small pictures: MoCo's CIFAR stem, and a half or a quarter of the width.
+        "small-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 32, stem: .small),
+        "small-resnet10": ResNet(block: .basic, depths: [1, 1, 1, 1], width: 16, stem: .small),
+    ]
+}

@@ -1,0 +1,232 @@
+public import Kernels
+import Layers
+import Parallel
+
+/// Runs a network forward and backward on batches of one size, in training mode.
+///
+/// All memory is planned and allocated here, once: every activation is kept for the way back, gradients of
+/// values share room. The way back is the list of operations reversed.
+public final class TrainingRun {
+    public let network: Network
+    /// Pictures in a batch.
+    public let N: Int
+    public let height: Int
+    public let width: Int
+    /// Groups of the batch that are normalised apart; see ``BatchNorm``.
+    public let groups: Int
+
+    private let shapes: [(H: Int, W: Int, C: Int)]
+    private let scratch: Scratch
+    private let activations: FloatBuffer
+    private let valueOffsets: [Int]
+    private let gradients: FloatBuffer
+    /// For each operation: where the gradient of what it made lies, where that of what it read goes, and of its residual.
+    private let plans: [BackwardPlan]
+    private let outputGradient: Int
+    /// For each batch norm: means and inverse deviations of its groups.
+    private let moments: FloatBuffer
+    private let momentOffsets: [Int]
+    private let taps: [Int: UnsafeMutablePointer<UInt8>]
+    private let sums: UnsafeMutablePointer<Double>
+    private let partialWeights: FloatBuffer
+
+    private struct BackwardPlan {
+        var output = 0
+        var input: Int?
+        var inputAdds = false
+        var residual: Int?
+        var residualAdds = false
+    }
+
+    /// - Precondition: `N` is a multiple of `groups`.
+    public init(_ network: Network, N: Int, height: Int, width: Int, groups: Int = 1) {
+        precondition(N > 0 && groups > 0 && N % groups == 0)
+        self.network = network
+        self.N = N
+        self.height = height
+        self.width = width
+        self.groups = groups
+        let graph = network.graph
+        let shapes = graph.shapes(height: height, width: width)
+        let counts = shapes.map { (N * $0.H * $0.W * $0.C + 15) / 16 * 16 }
+        self.shapes = shapes
+
+        var offsets: [Int] = []
+        var total = 0
+        for count in counts {
+            offsets.append(total)
+            total += count
+        }
+        valueOffsets = offsets
+        activations = FloatBuffer(total)
+
+        (plans, outputGradient, gradients) = Self.planBackward(graph, counts)
+
+        var moments = 0, momentOffsets: [Int] = [], widest = 1, partial = 0, scratchFloats = 0
+        var taps: [Int: UnsafeMutablePointer<UInt8>] = [:]
+        for (index, node) in graph.nodes.enumerated() {
+            let x = shapes[node.input]
+            momentOffsets.append(moments)
+            switch node.operation {
+            case .convolution(_, let kernel, let stride, let padding, let K):
+                let layer = Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K)
+                scratchFloats = max(scratchFloats, layer.scratch)
+                partial = max(partial, layer.weightParts(N: N) * layer.weightCount)
+            case .batchNorm:
+                moments += 2 * groups * x.C
+                widest = max(widest, x.C)
+            case .maxPool:
+                let y = shapes[index + 1]
+                taps[index] = .allocate(capacity: N * y.H * y.W * y.C)
+            case .averagePool, .linear, .relu: break
+            }
+        }
+        self.moments = FloatBuffer(moments)
+        self.momentOffsets = momentOffsets
+        self.taps = taps
+        sums = .allocate(capacity: BatchNorm.sums(C: widest, groups: groups))
+        partialWeights = FloatBuffer(partial)
+        scratch = Scratch(workers: Parallel.threads)
+        scratch.reserve(scratchFloats)
+    }
+
+    deinit {
+        for pointer in taps.values { pointer.deallocate() }
+        sums.deallocate()
+    }
+
+    /// Bytes this run holds on to.
+    public var memory: Int { (activations.count + gradients.count + partialWeights.count) * 4 }
+
+    private static func planBackward(_ graph: Graph, _ counts: [Int]) -> ([BackwardPlan], Int, FloatBuffer) {
+        var arena = Arena()
+        var places = [Range<Int>?](repeating: nil, count: counts.count)
+        let last = counts.count - 1
+        places[last] = arena.take(counts[last])
+        let outputGradient = places[last]?.lowerBound ?? 0
+        var plans = [BackwardPlan](repeating: BackwardPlan(), count: graph.nodes.count)
+        for index in graph.nodes.indices.reversed() {
+            let node = graph.nodes[index]
+            guard let own = places[index + 1] else { continue }  // Nothing depends on it.
+            var plan = BackwardPlan()
+            plan.output = own.lowerBound
+            if case .batchNorm(_, _, _, _, _, let residual?, _) = node.operation {
+                plan.residualAdds = places[residual] != nil
+                let place = places[residual] ?? arena.take(counts[residual])
+                places[residual] = place
+                plan.residual = place.lowerBound
+            }
+            var inPlace = false
+            if node.input != 0 {
+                plan.inputAdds = places[node.input] != nil
+                switch node.operation {
+                case .batchNorm, .relu:
+                    // Element by element: what it read was made by one operation and read by this one alone.
+                    precondition(!plan.inputAdds, "a normalised value must have no other reader")
+                    places[node.input] = own
+                    inPlace = true
+                default:
+                    if places[node.input] == nil { places[node.input] = arena.take(counts[node.input]) }
+                }
+                plan.input = places[node.input]?.lowerBound
+            }
+            if !inPlace { arena.give(own) }
+            plans[index] = plan
+        }
+        return (plans, outputGradient, FloatBuffer(arena.size))
+    }
+
+    private func value(_ index: Int) -> UnsafeMutablePointer<Float> { activations.pointer + valueOffsets[index] }
+
+    /// The network's output of the last forward pass: (N, D).
+    public var output: UnsafeMutablePointer<Float> { value(shapes.count - 1) }
+
+    /// Runs the batch forward, moves the running statistics and returns the output (N, D), which stays valid until the next call.
+    ///
+    /// - Parameters:
+    ///   - images: bytes (N, views, H, W, 3), of which `view` is read.
+    ///   - order: row n of the batch is row `order[n]` of the images.
+    @discardableResult
+    public func forward(
+        _ weights: Weights, images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, order: [Int]? = nil, pixels: Pixels = .imageNet
+    ) -> UnsafeMutablePointer<Float> {
+        pixels.normalize(
+            images, views: views, view: view, rows: { order?[$0] ?? $0 }, N: N, pixels: height * width, into: value(0))
+        return forward(weights)
+    }
+
+    /// As above, from pixels that are already numbers (N, H, W, 3).
+    @discardableResult
+    public func forward(_ weights: Weights, pictures: UnsafePointer<Float>) -> UnsafeMutablePointer<Float> {
+        value(0).update(from: pictures, count: N * height * width * 3)
+        return forward(weights)
+    }
+
+    private func forward(_ weights: Weights) -> UnsafeMutablePointer<Float> {
+        for (index, node) in network.graph.nodes.enumerated() {
+            let shape = shapes[node.input]
+            let x = value(node.input), y = value(index + 1)
+            switch node.operation {
+            case .convolution(let weight, let kernel, let stride, let padding, let K):
+                let window = Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
+                Convolution(window: window, K: K).forward(y: y, x: x, W: weights.pointer(weight), N: N, scratch: scratch)
+            case .batchNorm(let gamma, let beta, let statistics, let epsilon, let momentum, let residual, let activation):
+                let running = weights.statistics.pointer + network.statistics[statistics].offset
+                let moments = moments.pointer + momentOffsets[index]
+                weights.batchesSeen[statistics] += 1
+                BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation).forward(
+                    y: y, mean: moments, inverse: moments + groups * shape.C, runningMean: running, runningVariance: running + shape.C, x: x,
+                    gamma: weights.pointer(gamma), beta: weights.pointer(beta), residual: residual.map { value($0) },
+                    M: N * shape.H * shape.W, groups: groups, sums: sums)
+            case .maxPool(let kernel, let stride, let padding):
+                MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))
+                    .forward(y: y, taps: taps[index], x: x, N: N)
+            case .averagePool: AveragePool.forward(y: y, x: x, N: N, P: shape.H * shape.W, C: shape.C)
+            case .linear(let weight, let bias, let O):
+                Linear(I: shape.C, O: O).forward(y: y, x: x, W: weights.pointer(weight), b: weights.pointer(bias), N: N)
+            case .relu: Rectifier.forward(y: y, x: x, count: N * shape.C)
+            }
+        }
+        return output
+    }
+
+    /// Adds the gradients of the parameters to `dParameters`, for the batch that went forward last.
+    ///
+    /// - Parameter dOutput: the gradient of the output (N, D).
+    public func backward(_ weights: Weights, dOutput: UnsafePointer<Float>, dParameters: FloatBuffer) {
+        let gradients = self.gradients.pointer
+        let last = shapes.count - 1
+        (gradients + outputGradient).update(from: dOutput, count: N * shapes[last].C * shapes[last].H * shapes[last].W)
+        func dParameter(_ index: Int) -> UnsafeMutablePointer<Float> { dParameters.pointer + network.parameters[index].offset }
+        for (index, node) in network.graph.nodes.enumerated().reversed() {
+            let shape = shapes[node.input]
+            let plan = plans[index]
+            let x = value(node.input), y = value(index + 1), dy = gradients + plan.output
+            let dx = plan.input.map { gradients + $0 }
+            switch node.operation {
+            case .convolution(let weight, let kernel, let stride, let padding, let K):
+                let window = Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
+                let layer = Convolution(window: window, K: K)
+                layer.backwardWeights(dW: dParameter(weight), dy: dy, x: x, N: N, partial: partialWeights.pointer, scratch: scratch)
+                if let dx { layer.backwardData(dx: dx, adding: plan.inputAdds, dy: dy, W: weights.pointer(weight), N: N, scratch: scratch) }
+            case .batchNorm(let gamma, let beta, _, let epsilon, let momentum, _, let activation):
+                let moments = moments.pointer + momentOffsets[index]
+                BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation).backward(
+                    dx: dx ?? dy, dgamma: dParameter(gamma), dbeta: dParameter(beta), dresidual: plan.residual.map { gradients + $0 },
+                    addingToResidual: plan.residualAdds, dy: dy, y: y, x: x, mean: moments, inverse: moments + groups * shape.C,
+                    gamma: weights.pointer(gamma), M: N * shape.H * shape.W, groups: groups, sums: sums)
+            case .maxPool(let kernel, let stride, let padding):
+                guard let dx, let taps = taps[index] else { continue }
+                MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))
+                    .backward(dx: dx, adding: plan.inputAdds, dy: dy, taps: taps, N: N)
+            case .averagePool:
+                guard let dx else { continue }
+                AveragePool.backward(dx: dx, adding: plan.inputAdds, dy: dy, N: N, P: shape.H * shape.W, C: shape.C)
+            case .linear(let weight, let bias, let O):
+                Linear(I: shape.C, O: O).backward(
+                    dx: dx, adding: plan.inputAdds, dW: dParameter(weight), db: dParameter(bias), dy: dy, x: x, W: weights.pointer(weight), N: N)
+            case .relu: Rectifier.backward(dx: dx ?? dy, dy: dy, y: y, count: N * shape.C)
+            }
+        }
+    }
+}

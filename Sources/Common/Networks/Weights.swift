@@ -1,0 +1,67 @@
+public import Kernels
+import Randomness
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The numbers of a network: what it has learnt and its running statistics.
+public final class Weights: @unchecked Sendable {
+    public let network: Network
+    /// All parameters, each at its ``Parameter/offset``, convolutions as (K, R, S, C).
+    public let parameters: FloatBuffer
+    /// All running means and variances, each at its ``Statistics/offset``.
+    public let statistics: FloatBuffer
+    /// Batches that each statistic has seen (`num_batches_tracked`).
+    public var batchesSeen: [Int]
+
+    /// All zero, variances one.
+    public init(_ network: Network) {
+        self.network = network
+        parameters = FloatBuffer(network.parameterCount)
+        statistics = FloatBuffer(network.statisticsCount)
+        batchesSeen = Array(repeating: 0, count: network.statistics.count)
+        for s in network.statistics { (statistics.pointer + s.offset + s.C).update(repeating: 1, count: s.C) }
+    }
+
+    /// Another with the same numbers.
+    public convenience init(copying other: Weights) {
+        self.init(other.network)
+        parameters.pointer.update(from: other.parameters.pointer, count: parameters.count)
+        statistics.pointer.update(from: other.statistics.pointer, count: statistics.count)
+        batchesSeen = other.batchesSeen
+    }
+
+    public func pointer(_ parameter: Int) -> UnsafeMutablePointer<Float> { parameters.pointer + network.parameters[parameter].offset }
+
+    /// PyTorch's initialisation of a torchvision network: convolutions normal with deviation √(2 / (K·R·S))
+    /// (Kaiming, fan out), linear layers and their biases uniform in ±1/√I, γ = 1, β = 0.
+    public static func initialized(_ network: Network, seed: UInt64) -> Weights {
+        let weights = Weights(network)
+        var fanIn = 1
+        for (index, parameter) in network.parameters.enumerated() {
+            var random = CounterRandom(seed: seed, .initialization, item: index)
+            let p = weights.pointer(index)
+            switch parameter.role {
+            case .convolution:
+                let deviation = (2 / Double(parameter.shape[0] * parameter.shape[2] * parameter.shape[3])).squareRoot()
+                for i in 0..<parameter.count { p[i] = Float(deviation * random.normal()) }
+            case .matrix:
+                fanIn = parameter.shape[1]
+                let bound = 1 / Double(fanIn).squareRoot()
+                for i in 0..<parameter.count { p[i] = Float(random.uniform(-bound, bound)) }
+            case .scale:
+                fanIn = 0
+                for i in 0..<parameter.count { p[i] = 1 }
+            case .bias:
+                // The bias of a linear layer stands behind its matrix, that of a batch norm behind its scale.
+                guard fanIn > 0 else { continue }
+                let bound = 1 / Double(fanIn).squareRoot()
+                for i in 0..<parameter.count { p[i] = Float(random.uniform(-bound, bound)) }
+            }
+        }
+        return weights
+    }
+}
