@@ -60,6 +60,7 @@ let package = Package(
         library("TensorStreams", ["ToolSupport", "CZstd"]),
         library("Images", ["ToolSupport", "CTurboJPEG", "Randomness"], numeric),
         library("Datasets", ["ToolSupport", "CArchive", "Randomness"]),
+        library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport"], numeric),
 
         // Networks and what trains them.
         library("Layers", ["Kernels", "Parallel"], numeric),
@@ -77,7 +78,7 @@ let package = Package(
         tool("train-step", ["Training", "Checkpoints", "TensorStreams"]),
         tool("evaluate", ["Evaluation", "TensorStreams"]),
         tool("inspect", ["TensorStreams", "Images"]),
-        tool("synthesize", ["Datasets", "Images", "Randomness", "Parallel"]),
+        tool("synthesize", ["Synthesis", "Parallel"]),
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams"]),
         tool("convert", ["Checkpoints", "TensorStreams"]),
         tool("benchmark", ["Networks", "Kernels"]),

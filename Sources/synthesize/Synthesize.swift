@@ -1,10 +1,85 @@
 import ArgumentParser
+import Parallel
+import Synthesis
 import ToolSupport
 
+/// Draws pictures with labels, so that everything else can be tried without data.
 @main
 struct Synthesize: Tool {
-    static let configuration = CommandConfiguration(commandName: "synthesize", abstract: "")
+    static let configuration = CommandConfiguration(
+        commandName: "synthesize",
+        abstract: "Draws a labelled set of JPEG pictures into tar files.",
+        discussion: """
+            A class is a silhouette and its fill ("ring-striped"). Place, size, turn, number, colours, background \
+            and clutter vary within a class, so that pixels and colours alone tell little.
+
+            FOLDER/train/train-000.tar … and FOLDER/test/test-000.tar … have the members CLASS/NUMBER.jpg. \
+            FOLDER/classes.txt comes last, when all the rest is there.
+
+            Example:
+              synthesize -o shapes --sheet shapes.jpg
+              augment --data shapes/train --size 48 -o views.tensors.zst
+
+            See also: augment, inspect
+            """
+    )
+
+    @Option(name: .shortAndLong, help: "The folder to make; its parent must exist.")
+    var output: String?
+
+    @Option(help: "Classes, 2 to \(PictureClass.limit).")
+    var classes = 24
+
+    @Option(help: "Training pictures.")
+    var train = 6000
+
+    @Option(help: "Test pictures, none of which is among the training pictures.")
+    var test = 1200
+
+    @Option(help: "Width and height of a picture, 16 to 512.")
+    var size = 64
+
+    @Option(help: "Tar files of each split, 1 to 200.")
+    var shards = 4
+
+    @Option(help: "The number all pictures depend on.")
+    var seed: UInt64 = 0
+
+    @Option(help: "A JPEG file to draw a contact sheet into: a row of \(Self.columns) pictures for each class, in the order of classes.txt.")
+    var sheet: String?
+
     @OptionGroup var common: CommonOptions
 
-    func run() throws { common.start() }
+    static let columns = 12
+
+    func validate() throws {
+        guard output != nil || sheet != nil else { throw ValidationError("missing -o FOLDER (or --sheet FILE)") }
+        if output == OutputFile.standard || output == "" { throw ValidationError("-o takes a folder, found '\(output ?? "")'") }
+        try limit("--classes", classes, 2...PictureClass.limit)
+        try limit("--train", train, 1...100_000_000)
+        try limit("--test", test, 1...100_000_000)
+        try limit("--size", size, 16...512)
+        try limit("--shards", shards, 1...200)
+        if shards > min(train, test) { throw ValidationError("--shards \(shards) would leave a file empty; --train is \(train), --test \(test)") }
+    }
+
+    func run() throws {
+        common.start()
+        let set = PictureSet(classes: classes, size: size, seed: seed)
+        if let sheet { try set.writeSheet(sheet, columns: Self.columns) }
+        guard let output else { return }
+        var progress = Progress(tool: "synthesize", unit: "pictures", total: train + test, quiet: common.quiet)
+        var folder = SetFolder(output)
+        do {
+            try folder.write(set, train: train, test: test, shards: shards) { progress.add($0) }
+        } catch {
+            progress.clear()
+            throw error
+        }
+        progress.finish("\(train) to train and \(test) to test in \(classes) classes")
+    }
+
+    private func limit(_ option: String, _ value: Int, _ range: ClosedRange<Int>) throws {
+        if !range.contains(value) { throw ValidationError("\(option) takes \(range.lowerBound) to \(range.upperBound), found \(value)") }
+    }
 }

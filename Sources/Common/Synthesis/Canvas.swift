@@ -1,0 +1,67 @@
+import Randomness
+
+/// A square picture in the making: rows of pixels, red, green, blue from 0 to 1 (the fourth lane is not used).
+struct Canvas {
+    typealias Colour = SIMD4<Float>
+    let size: Int
+    private(set) var pixels: [Colour]
+
+    init(size: Int) {
+        self.size = size
+        pixels = [Colour](repeating: Colour(), count: size * size)
+    }
+
+    /// Sets every pixel to what `colour` says of its middle (pixels).
+    mutating func fill(_ colour: (_ place: SIMD2<Float>) -> Colour) {
+        let size = size
+        pixels.withUnsafeMutableBufferPointer { pixels in
+            for row in 0..<size {
+                for column in 0..<size {
+                    pixels[row * size + column] = colour(SIMD2(Float(column) + 0.5, Float(row) + 0.5))
+                }
+            }
+        }
+    }
+
+    /// Lays paint over the pixels within `reach` of `centre` (pixels).
+    ///
+    /// - Parameter paint: at a place relative to `centre`, the colour and how much of it covers what is below.
+    mutating func paint(_ centre: SIMD2<Float>, reach: Float, _ paint: (_ place: SIMD2<Float>) -> (Colour, Float)) {
+        let size = size
+        func bounds(_ middle: Float) -> Range<Int> {
+            let low = max(0, min(size, Int(middle - reach)))
+            return low..<max(low, min(size, Int(middle + reach) + 1))
+        }
+        let columns = bounds(centre.x)
+        let rows = bounds(centre.y)
+        pixels.withUnsafeMutableBufferPointer { pixels in
+            for row in rows {
+                for column in columns {
+                    let (colour, amount) = paint(SIMD2(Float(column) + 0.5, Float(row) + 0.5) - centre)
+                    guard amount > 0 else { continue }
+                    let below = pixels[row * size + column]
+                    pixels[row * size + column] = below + (colour - below) * amount
+                }
+            }
+        }
+    }
+
+    /// The picture as bytes, [size, size, 3], with noise of the given deviation laid over it.
+    func bytes(grain: Float, _ random: inout CounterRandom) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: size * size * 3) { bytes, count in
+            var next = 0
+            for pixel in pixels {
+                // The sum of four uniform bytes is nearly normal, with deviation √(4 · (256² − 1) / 12) = 147.8.
+                let word = random.nextWord()
+                let sum = (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24)
+                let noise = (Float(sum) - 510) * (grain / 147.8)
+                let value = ((pixel + noise) * 255).clamped(lowerBound: Colour(), upperBound: Colour(repeating: 255)).rounded(.toNearestOrEven)
+                bytes[next] = UInt8(value.x)
+                bytes[next + 1] = UInt8(value.y)
+                bytes[next + 2] = UInt8(value.z)
+                next += 3
+            }
+            count = next
+        }
+    }
+}

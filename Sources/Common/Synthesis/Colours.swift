@@ -1,0 +1,35 @@
+import Randomness
+
+/// Random colours that can be told apart without their hue, since training takes the colour away now and then.
+enum Colours {
+    /// What grey conversion sees (ITU-R BT.601).
+    static func luminance(_ colour: Canvas.Colour) -> Float { (colour * SIMD4(0.299, 0.587, 0.114, 0)).sum() }
+
+    static func any(_ random: inout CounterRandom) -> Canvas.Colour {
+        SIMD4(random.float(0.03, 0.97), random.float(0.03, 0.97), random.float(0.03, 0.97), 0)
+    }
+
+    /// A colour whose luminance is at least `apart` from that of each of `others`, or as far as 24 tries get.
+    static func apart(_ apart: Float, from others: [Canvas.Colour], _ random: inout CounterRandom) -> Canvas.Colour {
+        var best = any(&random)
+        var farthest: Float = -1
+        for _ in 0..<24 {
+            let colour = any(&random)
+            let nearest = others.map { abs(luminance($0) - luminance(colour)) }.min() ?? 1
+            if nearest > farthest { (best, farthest) = (colour, nearest) }
+            if nearest >= apart { break }
+        }
+        return best
+    }
+
+    /// A colour near `colour`.
+    static func near(_ colour: Canvas.Colour, within spread: Float, _ random: inout CounterRandom) -> Canvas.Colour {
+        let shift = SIMD4(random.float(-spread, spread), random.float(-spread, spread), random.float(-spread, spread), 0)
+        return (colour + shift).clamped(lowerBound: SIMD4(), upperBound: SIMD4(repeating: 1))
+    }
+}
+
+extension CounterRandom {
+    /// Uniform in [low, high), as a Float.
+    mutating func float(_ low: Float, _ high: Float) -> Float { low + (high - low) * Float(nextWord() >> 8) * 0x1p-24 }
+}

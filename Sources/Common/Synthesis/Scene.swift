@@ -1,0 +1,96 @@
+public import Randomness
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A drawn picture: one to three objects of a class on a random background among random clutter.
+///
+/// Place, size, turn, colours, number, the pattern's period and angle, background and clutter vary within a class.
+/// Lengths are parts of the picture's side, so that a class looks the same at any size.
+public enum Scene {
+    /// Draws a picture.
+    ///
+    /// - Returns: its bytes, [size, size, 3], red first.
+    public static func draw(_ kind: PictureClass, size: Int, _ random: inout CounterRandom) -> [UInt8] {
+        var canvas = Canvas(size: size)
+        let base = Colours.any(&random)
+        Background.paint(&canvas, base: base, &random)
+        for _ in 0..<random.below(5) { clutter(&canvas, base: base, longest: 0.13, &random) }
+        for place in places(&random) { object(&canvas, kind, place, base: base, &random) }
+        for _ in 0..<random.below(3) { clutter(&canvas, base: base, longest: 0.06, &random) }
+        return canvas.bytes(grain: random.float(0, 0.04), &random)
+    }
+
+    /// Where an object lies, in parts of the picture's side.
+    private struct Place {
+        let centre: SIMD2<Float>
+        let radius: Float
+    }
+
+    /// One to three places that hardly overlap, with most of each in the picture.
+    private static func places(_ random: inout CounterRandom) -> [Place] {
+        let wanted = 1 + random.below(3)
+        let radii: ClosedRange<Float> = wanted == 1 ? 0.24...0.38 : wanted == 2 ? 0.2...0.28 : 0.17...0.23
+        var places: [Place] = []
+        var tries = 0
+        while places.count < wanted, tries < 40 {
+            tries += 1
+            let radius = random.float(radii.lowerBound, radii.upperBound)
+            let margin = 0.75 * radius
+            let centre = SIMD2(random.float(margin, 1 - margin), random.float(margin, 1 - margin))
+            if places.allSatisfy({ length($0.centre - centre) > 0.95 * ($0.radius + radius) }) {
+                places.append(Place(centre: centre, radius: radius))
+            }
+        }
+        return places
+    }
+
+    private static func object(_ canvas: inout Canvas, _ kind: PictureClass, _ place: Place, base: Canvas.Colour, _ random: inout CounterRandom) {
+        let side = Float(canvas.size)
+        let radius = place.radius * side
+        let first = Colours.apart(0.3, from: [base], &random)
+        // What a hollow object shows inside is the base again, about; other fills are seen against their own first colour.
+        let second = kind.fill == .hollow ? Colours.near(base, within: 0.16, &random) : Colours.apart(0.3, from: [first], &random)
+        let pattern = Pattern(
+            fill: kind.fill,
+            period: random.float(0.09, 0.135) * side,
+            across: direction(random.float(0, 2 * Float.pi)),
+            phase: SIMD2(random.float(0, 1), random.float(0, 1))
+        )
+        let turn = direction(random.float(-0.45, 0.45))
+        let mirror: Float = random.below(2) == 0 ? 1 : -1
+        let stretch = random.float(0.88, 1.14)
+        canvas.paint(place.centre * side, reach: radius * 1.3 + 1) { at in
+            let turned = SIMD2(at.x * turn.x + at.y * turn.y, at.y * turn.x - at.x * turn.y) / radius
+            let distance = kind.shape.distance(SIMD2(turned.x * mirror * stretch, turned.y / stretch)) * radius
+            let amount = coverage(distance)
+            guard amount > 0 else { return (first, 0) }
+            return (first + (second - first) * pattern.second(at, distance: distance), amount)
+        }
+    }
+
+    /// A stroke or a shard of any colour, smaller than the objects and of no class.
+    private static func clutter(_ canvas: inout Canvas, base: Canvas.Colour, longest: Float, _ random: inout CounterRandom) {
+        let side = Float(canvas.size)
+        let colour = random.below(2) == 0 ? Colours.any(&random) : Colours.near(base, within: 0.4, &random)
+        let centre = SIMD2(random.float(0, 1), random.float(0, 1)) * side
+        let length = random.float(0.04, longest) * side
+        let angle = random.float(0, 2 * Float.pi)
+        if random.below(2) == 0 {
+            let width = random.float(0.008, 0.025) * side
+            let end = direction(angle) * length
+            canvas.paint(centre, reach: length + width + 1) { at in
+                let along = max(-1, min(1, (at * end).sum() / (end * end).sum()))
+                return (colour, coverage(Synthesis.length(at - end * along) - width))
+            }
+        } else {
+            let corners = (0..<4).map { direction(angle + Float($0) * (Float.pi / 2) + random.float(-0.6, 0.6)) * (length * random.float(0.4, 1)) }
+            canvas.paint(centre, reach: length + 1) { at in (colour, coverage(Shape.polygon(corners, at))) }
+        }
+    }
+
+    private static func direction(_ angle: Float) -> SIMD2<Float> { SIMD2(cosf(angle), sinf(angle)) }
+}
