@@ -10,19 +10,19 @@ import Musl
 enum Background: CaseIterable {
     case gradient, clouds, blobs, bands, patches
 
-    /// Fills the canvas with colours near `base`, so that objects of another luminance stand out everywhere.
-    static func paint(_ canvas: inout Canvas, base: Canvas.Colour, _ random: inout CounterRandom) {
+    /// Fills the painting with colours near `base`, so that objects of another luminance stand out everywhere.
+    static func paint(_ painting: inout Painting, base: Painting.Colour, _ random: inout CounterRandom) {
         let kind = allCases[random.below(allCases.count)]
         let first = Colours.near(base, within: 0.16, &random)
         let second = Colours.near(base, within: 0.16, &random)
-        let size = Float(canvas.size)
+        let size = Float(painting.size)
         let clouds = Clouds(cells: random.float(2, 7), size: size, &random)
         let angle = random.float(0, 2 * Float.pi)
         let axis = SIMD2(cosf(angle), sinf(angle)) / size
         let period = random.float(0.12, 0.5)
         let phase = random.float(0, 1)
         let bend = random.float(0, 0.25)
-        canvas.fill { place in
+        painting.fill { place in
             let cloud = clouds.value(place)
             let share: Float
             switch kind {

@@ -3,14 +3,14 @@ import Randomness
 /// Random colours that can be told apart without their hue, since training takes the colour away now and then.
 enum Colours {
     /// What grey conversion sees (ITU-R BT.601).
-    static func luminance(_ colour: Canvas.Colour) -> Float { (colour * SIMD4(0.299, 0.587, 0.114, 0)).sum() }
+    static func luminance(_ colour: Painting.Colour) -> Float { (colour * SIMD4(0.299, 0.587, 0.114, 0)).sum() }
 
-    static func any(_ random: inout CounterRandom) -> Canvas.Colour {
+    static func any(_ random: inout CounterRandom) -> Painting.Colour {
         SIMD4(random.float(0.03, 0.97), random.float(0.03, 0.97), random.float(0.03, 0.97), 0)
     }
 
     /// A colour whose luminance is at least `apart` from that of each of `others`, or as far as 24 tries get.
-    static func apart(_ apart: Float, from others: [Canvas.Colour], _ random: inout CounterRandom) -> Canvas.Colour {
+    static func apart(_ apart: Float, from others: [Painting.Colour], _ random: inout CounterRandom) -> Painting.Colour {
         var best = any(&random)
         var farthest: Float = -1
         for _ in 0..<24 {
@@ -23,7 +23,7 @@ enum Colours {
     }
 
     /// A colour near `colour`.
-    static func near(_ colour: Canvas.Colour, within spread: Float, _ random: inout CounterRandom) -> Canvas.Colour {
+    static func near(_ colour: Painting.Colour, within spread: Float, _ random: inout CounterRandom) -> Painting.Colour {
         let shift = SIMD4(random.float(-spread, spread), random.float(-spread, spread), random.float(-spread, spread), 0)
         return (colour + shift).clamped(lowerBound: SIMD4(), upperBound: SIMD4(repeating: 1))
     }

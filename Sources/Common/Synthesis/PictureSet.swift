@@ -38,7 +38,7 @@ public struct PictureSet: Sendable {
             Parallel.forEach(numbers.count) { piece, _ in
                 results[piece] = Result {
                     try pixels(split, numbers.lowerBound + piece).withUnsafeBufferPointer {
-                        try JPEG.encode(rgb: $0, width: size, height: size, quality: quality)
+                        try JPEG.encode($0, width: size, height: size, quality: quality)
                     }
                 }
             }
@@ -59,7 +59,7 @@ public struct PictureSet: Sendable {
                 sheet.replaceSubrange(start..<start + size * 3, with: picture[line * size * 3..<(line + 1) * size * 3])
             }
         }
-        let jpeg = try sheet.withUnsafeBufferPointer { try JPEG.encode(rgb: $0, width: width, height: height, quality: quality) }
+        let jpeg = try sheet.withUnsafeBufferPointer { try JPEG.encode($0, width: width, height: height, quality: quality) }
         try file.write(jpeg.span.bytes)
         try file.commit()
     }

@@ -15,13 +15,13 @@ public enum Scene {
     ///
     /// - Returns: its bytes, [size, size, 3], red first.
     public static func draw(_ kind: PictureClass, size: Int, _ random: inout CounterRandom) -> [UInt8] {
-        var canvas = Canvas(size: size)
+        var painting = Painting(size: size)
         let base = Colours.any(&random)
-        Background.paint(&canvas, base: base, &random)
-        for _ in 0..<random.below(5) { clutter(&canvas, base: base, longest: 0.13, &random) }
-        for place in places(&random) { object(&canvas, kind, place, base: base, &random) }
-        for _ in 0..<random.below(3) { clutter(&canvas, base: base, longest: 0.06, &random) }
-        return canvas.bytes(grain: random.float(0, 0.04), &random)
+        Background.paint(&painting, base: base, &random)
+        for _ in 0..<random.below(5) { clutter(&painting, base: base, longest: 0.13, &random) }
+        for place in places(&random) { object(&painting, kind, place, base: base, &random) }
+        for _ in 0..<random.below(3) { clutter(&painting, base: base, longest: 0.06, &random) }
+        return painting.bytes(grain: random.float(0, 0.04), &random)
     }
 
     /// Where an object lies, in parts of the picture's side.
@@ -48,8 +48,8 @@ public enum Scene {
         return places
     }
 
-    private static func object(_ canvas: inout Canvas, _ kind: PictureClass, _ place: Place, base: Canvas.Colour, _ random: inout CounterRandom) {
-        let side = Float(canvas.size)
+    private static func object(_ painting: inout Painting, _ kind: PictureClass, _ place: Place, base: Painting.Colour, _ random: inout CounterRandom) {
+        let side = Float(painting.size)
         let radius = place.radius * side
         let first = Colours.apart(0.3, from: [base], &random)
         // What a hollow object shows inside is the base again, about; other fills are seen against their own first colour.
@@ -63,7 +63,7 @@ public enum Scene {
         let turn = direction(random.float(-0.45, 0.45))
         let mirror: Float = random.below(2) == 0 ? 1 : -1
         let stretch = random.float(0.88, 1.14)
-        canvas.paint(place.centre * side, reach: radius * 1.3 + 1) { at in
+        painting.cover(place.centre * side, reach: radius * 1.3 + 1) { at in
             let turned = SIMD2(at.x * turn.x + at.y * turn.y, at.y * turn.x - at.x * turn.y) / radius
             let distance = kind.shape.distance(SIMD2(turned.x * mirror * stretch, turned.y / stretch)) * radius
             let amount = coverage(distance)
@@ -73,8 +73,8 @@ public enum Scene {
     }
 
     /// A stroke or a shard of any colour, smaller than the objects and of no class.
-    private static func clutter(_ canvas: inout Canvas, base: Canvas.Colour, longest: Float, _ random: inout CounterRandom) {
-        let side = Float(canvas.size)
+    private static func clutter(_ painting: inout Painting, base: Painting.Colour, longest: Float, _ random: inout CounterRandom) {
+        let side = Float(painting.size)
         let colour = random.below(2) == 0 ? Colours.any(&random) : Colours.near(base, within: 0.4, &random)
         let centre = SIMD2(random.float(0, 1), random.float(0, 1)) * side
         let length = random.float(0.04, longest) * side
@@ -82,13 +82,13 @@ public enum Scene {
         if random.below(2) == 0 {
             let width = random.float(0.008, 0.025) * side
             let end = direction(angle) * length
-            canvas.paint(centre, reach: length + width + 1) { at in
+            painting.cover(centre, reach: length + width + 1) { at in
                 let along = max(-1, min(1, (at * end).sum() / (end * end).sum()))
                 return (colour, coverage(Synthesis.length(at - end * along) - width))
             }
         } else {
             let corners = (0..<4).map { direction(angle + Float($0) * (Float.pi / 2) + random.float(-0.6, 0.6)) * (length * random.float(0.4, 1)) }
-            canvas.paint(centre, reach: length + 1) { at in (colour, coverage(Shape.polygon(corners, at))) }
+            painting.cover(centre, reach: length + 1) { at in (colour, coverage(Shape.polygon(corners, at))) }
         }
     }
 

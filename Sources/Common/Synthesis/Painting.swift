@@ -1,7 +1,7 @@
 import Randomness
 
 /// A square picture in the making: rows of pixels, red, green, blue from 0 to 1 (the fourth lane is not used).
-struct Canvas {
+struct Painting {
     typealias Colour = SIMD4<Float>
     let size: Int
     private(set) var pixels: [Colour]
@@ -26,7 +26,7 @@ struct Canvas {
     /// Lays paint over the pixels within `reach` of `centre` (pixels).
     ///
     /// - Parameter paint: at a place relative to `centre`, the colour and how much of it covers what is below.
-    mutating func paint(_ centre: SIMD2<Float>, reach: Float, _ paint: (_ place: SIMD2<Float>) -> (Colour, Float)) {
+    mutating func cover(_ centre: SIMD2<Float>, reach: Float, _ paint: (_ place: SIMD2<Float>) -> (Colour, Float)) {
         let size = size
         func bounds(_ middle: Float) -> Range<Int> {
             let low = max(0, min(size, Int(middle - reach)))
