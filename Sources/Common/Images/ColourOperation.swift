@@ -1,0 +1,215 @@
+/// A change of colours, one pixel at a time, as torchvision makes it on PIL pictures: 8 bits in, 8 bits out, truncated.
+public enum ColourOperation: Sendable, Equatable {
+    /// factor · x
+    case brightness(Double)
+    /// m + factor · (x − m), m the rounded mean of the picture's luma.
+    case contrast(Double)
+    /// L + factor · (x − L), L the pixel's luma.
+    case saturation(Double)
+    /// Turns the hue by `factor` of a full circle, −0.5 to 0.5, in 8-bit HSV.
+    case hue(Double)
+    /// The luma in all three channels.
+    case grey
+}
+
+extension Canvas {
+    /// Applies `operations` in their order; the same bytes as one after the other, in as few passes as that needs.
+    ///
+    /// Only contrast looks at more than one pixel. So the picture is read once, and once more for every contrast,
+    /// each time with all the operations up to the next.
+    public func apply(_ operations: [ColourOperation]) {
+        var steps: [Step] = []
+        for operation in operations {
+            switch operation {
+            case .brightness(let factor): steps.append(.blend(factor: Float(factor), base: 0))
+            case .contrast(let factor):
+                let mean = pass(steps, measure: true)
+                steps = [.blend(factor: Float(factor), base: mean)]
+            case .saturation(let factor): steps.append(.saturation(factor: Float(factor)))
+            case .hue(let factor): steps.append(.hue(shift: Float(UInt8(truncatingIfNeeded: Int32(factor * 255)))))
+            case .grey: steps.append(.grey)
+            }
+        }
+        if !steps.isEmpty { _ = pass(steps, measure: false) }
+    }
+
+    /// Runs `steps` over the picture and gives the rounded mean of the luma that comes out.
+    private func pass(_ steps: [Step], measure: Bool) -> Float {
+        let pixels = width * height
+        let memory = UnsafeMutableRawPointer(bytes)
+        var sum = 0
+        steps.withUnsafeBufferPointer { steps in
+            for start in stride(from: 0, to: pixels, by: 8) {
+                var colours = Colours(memory.loadUnaligned(fromByteOffset: 4 * start, as: SIMD8<UInt32>.self))
+                for step in steps { colours.apply(step) }
+                if !steps.isEmpty { memory.storeBytes(of: colours.packed, toByteOffset: 4 * start, as: SIMD8<UInt32>.self) }
+                guard measure else { continue }
+                let luma = colours.luma
+                if pixels - start >= 8 {
+                    sum += Int(luma.sum())
+                } else {
+                    for lane in 0..<pixels - start { sum += Int(luma[lane]) }
+                }
+            }
+        }
+        return measure ? Float(Int(Double(sum) / Double(pixels) + 0.5)) : 0
+    }
+}
+
+/// An operation with its constants ready.
+private enum Step {
+    case blend(factor: Float, base: Float)
+    case saturation(factor: Float)
+    case hue(shift: Float)
+    case grey
+}
+
+private typealias Lanes = SIMD8<Float>
+
+/// Eight pixels, each channel a whole number from 0 to 255 held as a float, which is exact.
+private struct Colours {
+    var red: Lanes
+    var green: Lanes
+    var blue: Lanes
+
+    @inline(__always)
+    init(_ pixels: SIMD8<UInt32>) {
+        red = Colours.float(pixels & 255)
+        green = Colours.float((pixels &>> 8) & 255)
+        blue = Colours.float((pixels &>> 16) & 255)
+    }
+
+    @inline(__always)
+    var packed: SIMD8<UInt32> {
+        Colours.integer(red) | (Colours.integer(green) &<< 8) | (Colours.integer(blue) &<< 16)
+    }
+
+    /// The luma of ITU-R 601 in 16-bit fixed point, as Pillow's `convert("L")`. All sums stay below 2²⁴: exact.
+    @inline(__always)
+    var luma: Lanes {
+        Colours.floor((red * 19595 + green * 38470 + blue * 7471 + 32768) * 0x1p-16)
+    }
+
+    @inline(__always)
+    mutating func apply(_ step: Step) {
+        switch step {
+        case .blend(let factor, let base):
+            let base = Lanes(repeating: base), factor = Lanes(repeating: factor)
+            red = Colours.blend(base, red, factor)
+            green = Colours.blend(base, green, factor)
+            blue = Colours.blend(base, blue, factor)
+        case .saturation(let factor):
+            let base = luma, factor = Lanes(repeating: factor)
+            red = Colours.blend(base, red, factor)
+            green = Colours.blend(base, green, factor)
+            blue = Colours.blend(base, blue, factor)
+        case .hue(let shift): turn(by: shift)
+        case .grey:
+            let base = luma
+            (red, green, blue) = (base, base, base)
+        }
+    }
+
+    /// a + factor · (b − a), clipped and truncated (Pillow, `Blend.c`). Two roundings, so no fused product.
+    @inline(__always)
+    private static func blend(_ a: Lanes, _ b: Lanes, _ factor: Lanes) -> Lanes {
+        floor(minimum(maximum(a + factor * (b - a), .zero), Lanes(repeating: 255)))
+    }
+
+    /// To 8-bit HSV, hue plus `shift` modulo 256, and back (Pillow, `Convert.c`).
+    ///
+    /// Pillow works in double precision in places. These single-precision forms give the same bytes for all
+    /// 2²⁴ colours both ways, which the tests show.
+    @inline(__always)
+    private mutating func turn(by shift: Float) {
+        let high = Colours.maximum(red, Colours.maximum(green, blue))
+        let low = Colours.minimum(red, Colours.minimum(green, blue))
+        let mid = red + green + blue - high - low
+        let range = high - low
+        let isGrey = range .== 0
+        let divisor = range.replacing(with: 1, where: isGrey)
+        let x = (high - mid) / divisor
+        // Where red leads the hue is b' − g' sixths, primes being (high − c) / range; then come 2 + r' − b' and
+        // 4 + g' − r'. One of the two is the lowest colour, whose prime is 1, and the other's is x.
+        let redLeads = red .== high
+        let greenLeads = (green .== high) .& .!redLeads
+        var base = Lanes(repeating: 4), plus = green, minus = red
+        base.replace(with: 2, where: greenLeads)
+        plus.replace(with: red, where: greenLeads)
+        minus.replace(with: blue, where: greenLeads)
+        base.replace(with: 0, where: redLeads)
+        plus.replace(with: blue, where: redLeads)
+        minus.replace(with: green, where: redLeads)
+        var hue = (base - 1) + x
+        hue.replace(with: (base + 1) - x, where: plus .<= minus)
+        var turn = hue / 6
+        turn.replace(with: turn + 1, where: turn .< 0)
+        var angle = Colours.truncatedProduct(turn)
+        angle.replace(with: 0, where: isGrey)
+        let saturation = Colours.truncatedProduct(range / Colours.maximum(high, Lanes(repeating: 1)))
+
+        angle += shift
+        angle.replace(with: angle - 256, where: angle .>= 256)
+
+        let scaled = angle * 6
+        let sector = Colours.floor(scaled * (1 / 255))
+        let part = (scaled - sector * 255) * (1 / 255)
+        let strength = saturation * (1 / 255)
+        let p = Colours.faded(high, strength)
+        let q = Colours.faded(high, strength * part)
+        let t = Colours.faded(high, strength * (1 - part))
+        // Sector 6, a full turn, is sector 0.
+        let is1 = sector .== 1, is2 = sector .== 2, is3 = sector .== 3, is4 = sector .== 4, is5 = sector .== 5
+        red = high
+        red.replace(with: q, where: is1)
+        red.replace(with: p, where: is2 .| is3)
+        red.replace(with: t, where: is4)
+        green = t
+        green.replace(with: high, where: is1 .| is2)
+        green.replace(with: q, where: is3)
+        green.replace(with: p, where: is4 .| is5)
+        blue = p
+        blue.replace(with: t, where: is2)
+        blue.replace(with: high, where: is3 .| is4)
+        blue.replace(with: q, where: is5)
+    }
+
+    /// ⌊255 · x⌋ of the exact product: where rounding has lifted it to a whole number, the residue tells.
+    @inline(__always)
+    private static func truncatedProduct(_ x: Lanes) -> Lanes {
+        let product = x * 255
+        let residue = (-product).addingProduct(x, Lanes(repeating: 255))
+        let whole = floor(product)
+        return whole.replacing(with: whole - 1, where: (whole .== product) .& (residue .< 0))
+    }
+
+    /// value · (1 − strength), rounded.
+    @inline(__always)
+    private static func faded(_ value: Lanes, _ strength: Lanes) -> Lanes {
+        floor(value.addingProduct(-value, strength) + 0.5)
+    }
+
+    // The following are exact for whole numbers below 2²³, and stay in vector registers.
+
+    /// 2²³: a float this large has no binary places, and its lowest bits are the number added to it.
+    private static let anchor: Float = 0x1p23
+
+    @inline(__always)
+    static func float(_ x: SIMD8<UInt32>) -> Lanes {
+        unsafeBitCast(x | anchor.bitPattern, to: Lanes.self) - anchor
+    }
+
+    @inline(__always)
+    static func integer(_ x: Lanes) -> SIMD8<UInt32> {
+        unsafeBitCast(x + anchor, to: SIMD8<UInt32>.self) & 255
+    }
+
+    @inline(__always)
+    static func floor(_ x: Lanes) -> Lanes { x.rounded(.down) }
+
+    @inline(__always)
+    static func maximum(_ a: Lanes, _ b: Lanes) -> Lanes { a.replacing(with: b, where: b .> a) }
+
+    @inline(__always)
+    static func minimum(_ a: Lanes, _ b: Lanes) -> Lanes { a.replacing(with: b, where: b .< a) }
+}

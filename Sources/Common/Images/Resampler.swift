@@ -1,0 +1,178 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Pillow's bilinear resize with antialias, byte for byte.
+///
+/// A pass over the rows and one over the columns. Weights are triangles that widen when the picture shrinks,
+/// rounded to 22 binary places; each pass rounds to 8 bits (Pillow, `Resample.c`). One for each worker: it keeps its tables.
+public final class Resampler {
+    private let middle = Canvas()
+    private var columns = Taps()
+    private var rows = Taps()
+
+    public init() {}
+
+    /// Resizes the part `crop` of `source`, taken as a picture of its own, to `width` × `height`, and keeps `window` of that.
+    ///
+    /// What lies outside the window is not computed. `target` becomes as large as the window.
+    public func resize(_ source: Canvas, crop: CropBox, width: Int, height: Int, window: CropBox? = nil, into target: Canvas) {
+        let window = window ?? CropBox(left: 0, top: 0, width: width, height: height)
+        precondition(crop.width > 0 && crop.height > 0 && crop.left >= 0 && crop.top >= 0)
+        precondition(crop.left + crop.width <= source.width && crop.top + crop.height <= source.height)
+        precondition(window.left >= 0 && window.top >= 0 && window.width > 0 && window.height > 0)
+        precondition(window.left + window.width <= width && window.top + window.height <= height)
+        columns.prepare(from: crop.width, to: width, wanted: window.left..<window.left + window.width)
+        rows.prepare(from: crop.height, to: height, wanted: window.top..<window.top + window.height)
+        target.reshape(width: window.width, height: window.height)
+        let corner = source.bytes + 4 * (crop.top * source.width + crop.left)
+        if Resampler.columnsFirst(crop, width: width, height: height) {
+            middle.reshape(width: columns.end - columns.first, height: window.height)
+            passColumns(corner + 4 * columns.first, stride: 4 * source.width, offset: 0, into: middle)
+            passRows(middle.bytes, stride: 4 * middle.width, offset: columns.first, into: target)
+        } else {
+            middle.reshape(width: window.width, height: rows.end - rows.first)
+            passRows(corner + 4 * source.width * rows.first, stride: 4 * source.width, offset: 0, into: middle)
+            passColumns(middle.bytes, stride: 4 * middle.width, offset: rows.first, into: target)
+        }
+    }
+
+    /// Resizes all of `source` to `width` × `height`.
+    public func resize(_ source: Canvas, width: Int, height: Int, into target: Canvas) {
+        resize(source, crop: CropBox(left: 0, top: 0, width: source.width, height: source.height), width: width, height: height, into: target)
+    }
+
+    /// Pillow 13 begins with the columns where that saves work: where more than twice as many rows go as columns.
+    ///
+    /// Earlier ones always began with the rows. The order shows in the rounding: about one byte in twenty, by 1.
+    private static func columnsFirst(_ crop: CropBox, width: Int, height: Int) -> Bool {
+        crop.height > height && crop.height - height > 2 * (crop.width - width)
+    }
+
+    private static let half = Int32(1 << (Taps.precision - 1))
+
+    /// out[y][x] = Σ weight[x][i] · in[y][start[x] − offset + i], for all rows of `target`.
+    private func passRows(_ source: UnsafeMutablePointer<UInt8>, stride: Int, offset: Int, into target: Canvas) {
+        let pairs = columns.size / 2, count = target.width
+        let starts = columns.starts, weights = UnsafeRawPointer(columns.spread)
+        for row in 0..<target.height {
+            let line = UnsafeRawPointer(source + stride * row - 4 * offset)
+            let out = UnsafeMutableRawPointer(target.bytes + 4 * count * row)
+            var weight = weights
+            for x in 0..<count {
+                var pixels = line + 4 * Int(starts[x])
+                var sum = SIMD8(lowHalf: SIMD4(repeating: Resampler.half), highHalf: .zero)
+                for _ in 0..<pairs {
+                    // Two pixels at once. The second's weight is zero where there is none.
+                    let pair = SIMD8<Int32>(truncatingIfNeeded: pixels.loadUnaligned(as: SIMD8<UInt8>.self))
+                    sum &+= pair &* weight.loadUnaligned(as: SIMD8<Int32>.self)
+                    pixels += 8
+                    weight += 32
+                }
+                let total = (sum.lowHalf &+ sum.highHalf) &>> Int32(Taps.precision)
+                out.storeBytes(of: SIMD4<UInt8>(truncatingIfNeeded: total), toByteOffset: 4 * x, as: SIMD4<UInt8>.self)
+            }
+        }
+    }
+
+    /// out[y][x] = Σ weight[y][i] · in[start[y] − offset + i][x], for all rows of `target`.
+    private func passColumns(_ source: UnsafeMutablePointer<UInt8>, stride: Int, offset: Int, into target: Canvas) {
+        let length = 4 * target.width
+        for row in 0..<target.height {
+            let first = UnsafeRawPointer(source) + stride * (Int(rows.starts[row]) - offset)
+            let weights = rows.weights + rows.size * row
+            let count = Int(rows.counts[row])
+            let out = UnsafeMutableRawPointer(target.bytes + length * row)
+            // The last step may write over the end of its row: the next row is written later, and the last has padding.
+            for x in Swift.stride(from: 0, to: length, by: 16) {
+                var low = SIMD8(repeating: Resampler.half), high = low
+                var pixels = first + x
+                for tap in 0..<count {
+                    let weight = SIMD8(repeating: weights[tap])
+                    low &+= SIMD8<Int32>(truncatingIfNeeded: pixels.loadUnaligned(as: SIMD8<UInt8>.self)) &* weight
+                    high &+= SIMD8<Int32>(truncatingIfNeeded: pixels.loadUnaligned(fromByteOffset: 8, as: SIMD8<UInt8>.self)) &* weight
+                    pixels += stride
+                }
+                low = low &>> Int32(Taps.precision)
+                high = high &>> Int32(Taps.precision)
+                out.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: low), toByteOffset: x, as: SIMD8<UInt8>.self)
+                out.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: high), toByteOffset: x + 8, as: SIMD8<UInt8>.self)
+            }
+        }
+    }
+}
+
+/// For every output pixel along one side: where its input begins and with which weights it is summed.
+private struct Taps: ~Copyable {
+    /// Binary places of a weight: 32 less 8 for the pixel and 2 to spare (Pillow's PRECISION_BITS).
+    static let precision = 22
+
+    /// Weights kept for each output, an even number.
+    private(set) var size = 0
+    private(set) var wanted = 0
+    private(set) var starts = UnsafeMutablePointer<Int32>.allocate(capacity: 0)
+    private(set) var counts = UnsafeMutablePointer<Int32>.allocate(capacity: 0)
+    /// wanted · size
+    private(set) var weights = UnsafeMutablePointer<Int32>.allocate(capacity: 0)
+    /// Each weight four times, once for each byte of a pixel: wanted · size · 4.
+    private(set) var spread = UnsafeMutablePointer<Int32>.allocate(capacity: 0)
+    private var outputs = 0
+    private var room = 0
+    private var key = (-1, -1, 0..<0)
+
+    deinit { release() }
+
+    private func release() {
+        starts.deallocate()
+        counts.deallocate()
+        weights.deallocate()
+        spread.deallocate()
+    }
+
+    /// The first input that is used, and the one behind the last.
+    var first: Int { Int(starts[0]) }
+    var end: Int { Int(starts[wanted - 1] + counts[wanted - 1]) }
+
+    mutating func prepare(from input: Int, to output: Int, wanted range: Range<Int>) {
+        if key == (input, output, range) { return }
+        key = (input, output, range)
+        let scale = Double(input) / Double(output)
+        let widening = max(scale, 1)
+        let support = widening
+        size = Int(ceil(support)) * 2 + 2
+        wanted = range.count
+        if wanted > outputs || wanted * size > room {
+            release()
+            outputs = wanted
+            room = wanted * size
+            starts = .allocate(capacity: outputs)
+            counts = .allocate(capacity: outputs)
+            weights = .allocate(capacity: room)
+            spread = .allocate(capacity: 4 * room)
+        }
+        let inverse = 1 / widening
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: size) { exact in
+            for index in 0..<wanted {
+                let center = (Double(range.lowerBound + index) + 0.5) * scale
+                let start = max(0, Int(center - support + 0.5))
+                let count = min(input, Int(center + support + 0.5)) - start
+                var sum = 0.0
+                for tap in 0..<count {
+                    let distance = abs((Double(tap + start) - center + 0.5) * inverse)
+                    exact[tap] = distance < 1 ? 1 - distance : 0
+                    sum += exact[tap]
+                }
+                starts[index] = Int32(start)
+                counts[index] = Int32(count)
+                for tap in 0..<size {
+                    let share = tap < count ? (sum != 0 ? exact[tap] / sum : exact[tap]) : 0
+                    let weight = Int32(0.5 + share * Double(1 << Taps.precision))
+                    weights[size * index + tap] = weight
+                    (spread + 4 * (size * index + tap)).update(repeating: weight, count: 4)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+/// Makes views of pictures. One for each worker: it keeps all the memory it works in, about 10 bytes for every
+/// pixel of the largest picture met.
+public final class ViewRenderer {
+    /// The picture that views are made of: ``decode(_:)`` or `load` it.
+    public let source = Canvas()
+    private let canvas = Canvas()
+    private let resampler = Resampler()
+    private let blur = GaussianBlur()
+    private let decoder: JPEGDecoder
+
+    public init() throws { decoder = try JPEGDecoder() }
+
+    /// Decodes `jpeg` into ``source``.
+    ///
+    /// - Throws: a ``Failure`` of kind `data`, without path.
+    public func decode(_ jpeg: UnsafeRawBufferPointer) throws { try decoder.decode(jpeg, into: source) }
+
+    /// Renders `view` of ``source`` into `target`: window height · width · 3 bytes, RGB.
+    public func render(_ view: View, into target: UnsafeMutableBufferPointer<UInt8>) {
+        precondition(target.count == view.window.width * view.window.height * 3)
+        resampler.resize(source, crop: view.crop, width: view.width, height: view.height, window: view.window, into: canvas)
+        canvas.apply(view.colours)
+        if let sigma = view.blur { blur.apply(sigma: sigma, to: canvas) }
+        canvas.copy(into: target, flipped: view.flip)
+    }
+}
+
+extension Canvas {
+    /// Writes the pixels as RGB, three bytes each, left and right exchanged if `flipped`.
+    func copy(into target: UnsafeMutableBufferPointer<UInt8>, flipped: Bool) {
+        guard let start = target.baseAddress else { return }
+        let out = UnsafeMutableRawPointer(start)
+        let pixels = UnsafeRawPointer(bytes)
+        let step = flipped ? -4 : 4
+        for row in 0..<height {
+            var pixel = pixels + 4 * (width * row + (flipped ? width - 1 : 0))
+            var place = out + 3 * width * row
+            // Four bytes are written, the fourth of which the next pixel overwrites; the last of all has no room for it.
+            let whole = row == height - 1 ? width - 1 : width
+            for _ in 0..<whole {
+                place.storeBytes(of: pixel.load(as: UInt32.self), as: UInt32.self)
+                pixel += step
+                place += 3
+            }
+            if whole < width {
+                for channel in 0..<3 { place.storeBytes(of: pixel.load(fromByteOffset: channel, as: UInt8.self), toByteOffset: channel, as: UInt8.self) }
+            }
+        }
+    }
+}
