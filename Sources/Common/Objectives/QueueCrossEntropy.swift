@@ -1,3 +1,4 @@
+import Kernels
 import Parallel
 
 #if canImport(Glibc)
@@ -57,8 +58,8 @@ struct QueueCrossEntropy {
         own.reserveCapacity(kinds * N)
         for b in 0..<blocks {
             let rows = Parallel.part(b, of: blocks, in: N)
-            for n in rows { own.append(Sums(peak: Float(MatrixProduct.dot(student + n * D, teacher + n * D, D)))) }
-            if kinds == 2 { for n in rows { own.append(Sums(peak: Float(MatrixProduct.dot(teacher + n * D, teacher + n * D, D)))) } }
+            for n in rows { own.append(Sums(peak: Float(VectorMath.dot(student + n * D, teacher + n * D, D)))) }
+            if kinds == 2 { for n in rows { own.append(Sums(peak: Float(VectorMath.dot(teacher + n * D, teacher + n * D, D)))) } }
         }
 
         // For each piece, for each block, its student rows, then its teacher rows: G (kinds·N, D) and sums (kinds·N).
@@ -130,7 +131,7 @@ struct QueueCrossEntropy {
         for first in stride(from: columns.lowerBound, to: columns.upperBound, by: Self.tileColumns) {
             let C = min(Self.tileColumns, columns.upperBound - first)
             let width = (C + 15) & ~15  // A row of the tile, in whole vectors.
-            MatrixProduct.timesTransposed(X, Q + first * D, tile, m: M, n: C, k: D, stride: width)
+            Matrix.multiply(X, lda: D, Q + first * D, .transposed, ldb: D, into: tile, ldc: width, m: M, n: C, k: D)
             for r in 0..<M {
                 // No peak and no weight, but finite: 0·filler must be 0.
                 for c in C..<width { tile[r * width + c] = -1e30 }
@@ -149,7 +150,8 @@ struct QueueCrossEntropy {
                     weigh(&sums[r], tile + r * width, studentScale, width: width)
                 }
             }
-            MatrixProduct.times(tile, Q + first * D, G, m: M, n: D, k: C, stride: width, adding: first > columns.lowerBound)
+            Matrix.multiply(
+                tile, lda: width, Q + first * D, ldb: D, into: G, ldc: D, m: M, n: D, k: C, beta: first > columns.lowerBound ? 1 : 0)
         }
     }
 

@@ -1,3 +1,4 @@
+import Kernels
 import Parallel
 
 #if canImport(Glibc)
@@ -54,7 +55,7 @@ public enum SupervisedContrastive {
                     Parallel.forEach(pieces) { piece, _ in
                         let rows = Parallel.part(piece, of: pieces, in: M)
                         let first = rows.lowerBound
-                        MatrixProduct.timesTransposed(z + first * D, z, A + first * M, m: rows.count, n: M, k: D, stride: M)
+                        Matrix.multiply(z + first * D, lda: D, z, .transposed, ldb: D, into: A + first * M, ldc: M, m: rows.count, n: M, k: D)
                         for i in rows {
                             let row = UnsafeMutableBufferPointer(start: A + i * M, count: M)
                             guard positives[i] > 0 else {
@@ -77,7 +78,7 @@ public enum SupervisedContrastive {
                 let rows = Parallel.part(piece, of: pieces, in: M)
                 for i in rows { for j in 0..<M { both[i * M + j] = A[i * M + j] + A[j * M + i] } }
                 let first = rows.lowerBound
-                MatrixProduct.times(both + first * M, z, gradient + first * D, m: rows.count, n: D, k: M, stride: M)
+                Matrix.multiply(both + first * M, lda: M, z, ldb: D, into: gradient + first * D, ldc: D, m: rows.count, n: D, k: M)
             }
         }
         return values

@@ -22,7 +22,7 @@ public enum UnitRows {
         let pieces = (N + pieceRows - 1) / pieceRows
         Parallel.forEach(pieces) { piece, _ in
             for n in Parallel.part(piece, of: pieces, in: N) {
-                let length = max(MatrixProduct.dot(x + n * D, x + n * D, D).squareRoot(), smallest)
+                let length = max(VectorMath.dot(x + n * D, x + n * D, D).squareRoot(), smallest)
                 for d in 0..<D { y[n * D + d] = Float(Double(x[n * D + d]) / length) }
                 norm[n] = Float(length)
             }
@@ -46,7 +46,7 @@ public enum UnitRows {
         Parallel.forEach(pieces) { piece, _ in
             for n in Parallel.part(piece, of: pieces, in: N) {
                 let length = Double(norm[n])
-                let radial = norm[n] > Float(smallest) ? MatrixProduct.dot(y + n * D, dy + n * D, D) : 0
+                let radial = norm[n] > Float(smallest) ? VectorMath.dot(y + n * D, dy + n * D, D) : 0
                 for d in n * D..<(n + 1) * D { dx[d] = Float((Double(dy[d]) - Double(y[d]) * radial) / length) }
             }
         }
