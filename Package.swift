@@ -82,5 +82,9 @@ let package = Package(
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams"]),
         tool("convert", ["Checkpoints", "TensorStreams"]),
         tool("benchmark", ["Networks", "Kernels"]),
+
+        tests("ObjectivesTests", ["Objectives", "Parallel", "Randomness", "TensorStreams"]),
+        tests("OptimizersTests", ["Optimizers", "Parallel", "Randomness", "TensorStreams"]),
+        tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "ToolSupport"]),
     ]
 )

@@ -1,10 +1,108 @@
-import ArgumentParser
+public import ArgumentParser
+import TensorStreams
 import ToolSupport
+import Training
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 @main
 struct QueueLoss: Tool {
-    static let configuration = CommandConfiguration(commandName: "queue-loss", abstract: "")
+    static let configuration = CommandConfiguration(
+        commandName: "queue-loss",
+        abstract: "Give the loss and its gradient for a stream of student and teacher embeddings.",
+        discussion: """
+            Every record holds 'student' and 'teacher', f32 [N, D] of unit rows. Its answer, written at once, holds 'loss' [N], 'gradient' \
+            [N, D] of the mean loss with respect to the student's rows, 'floor' [N] (the entropy of the targets: the least loss there can \
+            be) and 'agreement' [N]. The logits are those before the teacher's rows enter the queue.
+
+            A first record with the metadata state=1 and the tensors 'queue', 'queue.position' and 'queue.filled' sets the queue. If the \
+            input's header says state=wanted, such a record follows the last answer.
+
+            Example: keep the loss of stored embeddings, and the queue for the next epoch:
+
+              queue-loss --queue queue.safetensors --queue-size 4096 pairs.tensors.zst -o losses.tensors.zst
+
+            See also: train-step --loss, which runs this as a co-process; inspect, which shows the answers.
+            """,
+        version: productVersion)
+
+    @Option(help: "The loss: seed (the student's similarities follow the teacher's) or moco-v2 (InfoNCE).")
+    var objective = QueueLossStage.Settings.Objective.seed
+
+    @Option(name: .customLong("queue"), help: ArgumentHelp("Read the queue from this file if it exists, and write it there at the end.", valueName: "file"))
+    var queueFile: String?
+
+    @Option(help: ArgumentHelp("Rows in the queue (default: those of the given queue; else 65536, or half the data set if that is less).", valueName: "K"))
+    var queueSize: Int?
+
+    @Option(help: "The temperature of the student's logits.")
+    var studentTemperature = 0.2
+
+    @Option(help: "The temperature of the teacher's logits, for seed (default: 0.01).")
+    var teacherTemperature: Double?
+
+    @Option(help: "The seed of the random rows that a new queue begins with.")
+    var seed: UInt64 = 0
+
+    @Option(help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).")
+    var level: Int?
+
+    @Option(name: [.short, .long], help: "Where the answers go; - is standard output.")
+    var output = "-"
+
     @OptionGroup var common: CommonOptions
 
-    func run() throws { common.start() }
+    @Argument(help: "The stream of embeddings; - is standard input.")
+    var input = "-"
+
+    func validate() throws {
+        if let queueSize, !(1...1 << 28).contains(queueSize) { throw ValidationError("--queue-size takes 1 to \(1 << 28), found \(queueSize)") }
+        for temperature in [studentTemperature, teacherTemperature ?? 0.01] where !(1e-5...1e3).contains(temperature) {
+            throw ValidationError("a temperature is 0.00001 to 1000, found \(temperature)")
+        }
+        if objective == .mocoV2, teacherTemperature != nil { throw ValidationError("--teacher-temperature is of no use to moco-v2; leave it out") }
+        if let level, !(-100...19).contains(level) { throw ValidationError("--level takes -100 to 19, found \(level)") }
+    }
+
+    func run() throws {
+        common.start()
+        let reader = try StreamReader(input)
+        var stage = QueueLossStage(settings(reader.header))
+        if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile)) }
+        var header = reader.header
+        header.provenance = header.provenance.adding(tool: "queue-loss", arguments: Array(CommandLine.arguments.dropFirst()))
+        header.metadata[QueueState.key] = nil
+        let writer = try StreamWriter(output, header: header, level: level)
+        var progress = Progress(tool: "queue-loss", unit: "records", total: reader.header.metadata["records"].flatMap { Int($0) }, quiet: common.quiet)
+        while let record = try reader.next() {
+            guard let answer = try stage.answer(record) else { continue }
+            try writer.write(answer)
+            if writer.records == 1, let warning = stage.warning, !common.quiet { QueueLoss.log(warning) }
+            progress.add(1)
+        }
+        guard let queue = stage.queue, writer.records > 0 else {
+            throw Failure(.data, path: reader.name, "has no records with embeddings", remedy: "the program that wrote it had no pictures")
+        }
+        if reader.header.metadata[QueueState.key] == QueueState.wanted { try writer.write(QueueState.record(queue)) }
+        try writer.commit()
+        if let queueFile { try DocumentFile.write(TensorDocument(metadata: ["provenance": header.provenance.text], tensors: QueueState.tensors(queue)), to: queueFile) }
+        progress.finish(stage.summary.text(queue))
+    }
+
+    private func settings(_ header: StreamHeader) -> QueueLossStage.Settings {
+        var settings = QueueLossStage.Settings()
+        settings.objective = objective
+        settings.studentTemperature = studentTemperature
+        settings.teacherTemperature = teacherTemperature ?? settings.teacherTemperature
+        settings.capacity = queueSize
+        settings.seed = seed
+        settings.samples = header.metadata["samples"].flatMap { Int($0) }
+        return settings
+    }
 }
+
+extension QueueLossStage.Settings.Objective: ExpressibleByArgument {}

@@ -1,0 +1,120 @@
+public import Objectives
+public import TensorStreams
+import ToolSupport
+
+/// The loss of a stream of (student, teacher) embeddings, record by record, as `queue-loss` gives it.
+///
+/// | tensor of a record    | shape      |                                                        |
+/// |-----------------------|------------|--------------------------------------------------------|
+/// | in: `student`         | f32 [N, D] | unit rows                                              |
+/// | in: `teacher`         | f32 [N, D] | unit rows                                              |
+/// | out: `loss`           | f32 [N]    | each row's loss                                        |
+/// | out: `gradient`       | f32 [N, D] | of the mean loss, with respect to the student's rows   |
+/// | out: `floor`          | f32 [N]    | the least loss there can be: the targets' entropy      |
+/// | out: `agreement`      | f32 [N]    | 1 where the largest logit is the right one, else 0     |
+///
+/// A first record with the metadata `state` sets the queue instead (see ``QueueState``).
+public struct QueueLossStage {
+    /// Which loss, at which temperatures, on which queue.
+    public struct Settings: Sendable {
+        public enum Objective: String, Sendable, CaseIterable {
+            case seed
+            case mocoV2 = "moco-v2"
+        }
+
+        public var objective = Objective.seed
+        public var studentTemperature = 0.2
+        /// SEED's only.
+        public var teacherTemperature = 0.01
+        /// K; nil for that of the queue that is given, or for ``QueueState/capacity(samples:)``.
+        public var capacity: Int?
+        /// Of the random directions that a new queue holds.
+        public var seed: UInt64 = 0
+        /// How many pictures the data set has, where that is known.
+        public var samples: Int?
+
+        public init() {}
+
+        func objective(_ queue: EmbeddingQueue) -> any QueueObjective {
+            switch objective {
+            case .seed: SEEDObjective(queue: queue, studentTemperature: studentTemperature, teacherTemperature: teacherTemperature)
+            case .mocoV2: InfoNCEObjective(queue: queue, temperature: studentTemperature)
+            }
+        }
+    }
+
+    public let settings: Settings
+    /// What all records so far had.
+    public private(set) var summary = LossSummary()
+    private var objective: (any QueueObjective)?
+    private var records = 0
+
+    public init(_ settings: Settings) {
+        self.settings = settings
+    }
+
+    /// The queue; nil until one is set or the first record has told its dimension.
+    public var queue: EmbeddingQueue? { objective?.queue }
+
+    /// What is unwise about the queue's size, if anything is. To be asked after the first record.
+    public var warning: String? {
+        guard let capacity = objective?.queue.capacity, let samples = settings.samples, capacity >= samples else { return nil }
+        return "the queue of \(capacity) rows is not smaller than the data set of \(samples) pictures, "
+            + "which so meet their own embeddings of an epoch ago; choose a smaller --queue-size"
+    }
+
+    /// Sets the queue from a checkpoint, a queue file or a record.
+    ///
+    /// - Throws: ``Failure`` when `document` holds no valid queue, or one of another K than the settings ask for.
+    public mutating func setQueue(_ document: TensorDocument) throws {
+        let queue = try QueueState.queue(document)
+        if let capacity = settings.capacity, capacity != queue.capacity {
+            throw document.failure(
+                "holds a queue of \(queue.capacity) rows where --queue-size asks for \(capacity)",
+                remedy: "leave out --queue-size to go on with it, or begin a new queue without it")
+        }
+        objective = settings.objective(queue)
+    }
+
+    /// The answer to one record; nil to a record that carries the queue.
+    ///
+    /// - Throws: ``Failure`` when the record is not as the table says, a row is not finite or not of unit length, or
+    ///   the queue has rows of another length.
+    public mutating func answer(_ record: TensorDocument) throws -> TensorDocument? {
+        let isFirst = records == 0
+        records += 1
+        if QueueState.isState(record) {
+            guard isFirst, objective == nil else {
+                throw record.failure(
+                    "carries a queue where there is one already", remedy: isFirst ? "leave out --queue" : "a queue can only come first")
+            }
+            try setQueue(record)
+            return nil
+        }
+        let student = try record.tensor("student", .f32, shape: [nil, nil])
+        let teacher = try record.tensor("teacher", .f32, shape: [student.shape[0], student.shape[1]])
+        let (N, D) = (student.shape[0], student.shape[1])
+        guard D > 0 else { throw record.failure("has rows without numbers") }
+        var objective = objective ?? settings.objective(
+            EmbeddingQueue(capacity: settings.capacity ?? QueueState.capacity(samples: settings.samples), dimension: D, seed: settings.seed))
+        self.objective = nil  // One owner, so that the queue is not copied to be changed.
+        guard objective.queue.dimension == D else {
+            throw record.failure(
+                "has rows of \(D) numbers where the queue has rows of \(objective.queue.dimension)",
+                remedy: "the queue belongs to another teacher; begin a new one")
+        }
+        try UnitRowCheck.check(student, "student", in: record)
+        try UnitRowCheck.check(teacher, "teacher", in: record)
+        let values = unsafe student.withFloats { student in
+            unsafe teacher.withFloats { teacher in unsafe objective.evaluate(student: student, teacher: teacher, count: N) }
+        }
+        self.objective = objective
+        summary.add(values)
+        var answer = TensorDocument(
+            metadata: record.metadata,
+            tensors: ["loss": Tensor(f32: values.loss, shape: [N]), "gradient": Tensor(f32: values.gradient, shape: [N, D])])
+        if let floor = values.floor { answer.tensors["floor"] = Tensor(f32: floor, shape: [N]) }
+        if let agreement = values.agreement { answer.tensors["agreement"] = Tensor(f32: agreement, shape: [N]) }
+        return answer
+    }
+}
