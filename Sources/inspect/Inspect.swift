@@ -1,10 +1,75 @@
 import ArgumentParser
+import TensorStreams
 import ToolSupport
 
 @main
 struct Inspect: Tool {
-    static let configuration = CommandConfiguration(commandName: "inspect", abstract: "")
-    @OptionGroup var common: CommonOptions
+    static let configuration = CommandConfiguration(
+        commandName: "inspect",
+        abstract: "Show what is in a tensor stream or a checkpoint.",
+        discussion: """
+            Prints where it comes from, and of every tensor the type, shape, range and mean.
 
-    func run() throws { common.start() }
+              inspect train.tensors.zst --records 0..1 --to-jpeg sheet.jpeg
+              augment --data photos.tar --limit 64 | inspect
+
+            Exit status: 0 done, 65 damaged or truncated, 66 cannot open it, 73 or 74 cannot write.
+            See also: augment, embed, convert.
+            """)
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "A stream (.tensors.zst) or a document (.safetensors, .safetensors.zst); - is standard input.")
+    var input = OutputFile.standard
+    @Flag(help: "Only verify all of it: sizes, checksums, the end. Prints one line.")
+    var check = false
+    @Flag(help: "Print one JSON object a line: the file, every record, the end.")
+    var json = false
+    @Option(help: ArgumentHelp("Show this record only, counted from 0.", valueName: "n"))
+    var record: Int?
+    @Option(help: ArgumentHelp("Show these records only: 3..7 with both ends, 3.. or ..7.", valueName: "a..b"))
+    var records: RecordRange?
+    @Option(help: ArgumentHelp("Show this tensor only (repeatable).", valueName: "name"))
+    var tensor: [String] = []
+    @Option(help: ArgumentHelp("Write every shown tensor to a NumPy file in this folder; BF16 becomes float32.", valueName: "folder"))
+    var toNpy: String?
+    @Option(help: ArgumentHelp("Write the pictures of 'images' (or of --tensor) as one JPEG, all views of one side by side.", valueName: "file"))
+    var toJpeg: String?
+    @Option(help: "Pictures to put into the JPEG.")
+    var pictures = 100
+
+    func validate() throws {
+        if let record, record < 0 { throw ValidationError("--record counts from 0, found \(record)") }
+        if record != nil, records != nil { throw ValidationError("--record and --records exclude each other") }
+        if !(1...10_000).contains(pictures) { throw ValidationError("--pictures takes 1 to 10000, found \(pictures)") }
+        if check, record != nil || records != nil || toNpy != nil || toJpeg != nil {
+            throw ValidationError("--check looks at all of a file and writes nothing else")
+        }
+        if toJpeg != nil, tensor.count > 1 { throw ValidationError("--to-jpeg shows one tensor, found \(tensor.count)") }
+    }
+
+    func run() throws {
+        common.start()
+        let shown = record.map { RecordRange(first: $0, last: $0) } ?? records ?? RecordRange(first: 0, last: nil)
+        let input = try TensorInput.open(input)
+        var report = try Report(input, path: self.input, json: json, check: check, tensors: tensor)
+        try report.start()
+        let arrays = try toNpy.map { try NumpyFolder($0) }
+        var sheet = toJpeg.map { _ in ContactSheet(tensor: tensor.first ?? "images", capacity: pictures) }
+        switch input {
+        case .document(let document):
+            if record != nil || records != nil { throw Failure(.usage, path: self.input, "is one document, which has no records") }
+            try report.document(document)
+            try arrays?.write(document, only: tensor, record: nil)
+            try sheet?.add(document)
+        case .stream(let reader):
+            if shown.first > 0 { try reader.skip(to: shown.first) }
+            while shown.contains(reader.recordIndex + 1), let document = try reader.next() {
+                try report.record(document, number: reader.recordIndex)
+                try arrays?.write(document, only: tensor, record: reader.recordIndex)
+                try sheet?.add(document)
+            }
+        }
+        if let toJpeg { try sheet?.write(to: toJpeg) }
+        try report.finish(isPart: record != nil || records != nil)
+    }
 }

@@ -40,4 +40,13 @@ struct FrameHeader {
             windowSize = base + base / 8 * Int(header[5] & 7)
         }
     }
+
+    /// A stream's frames tell both.
+    func requireSizeAndChecksum(_ source: ByteSource, subject: String) throws {
+        func failure(_ what: String) -> Failure {
+            Failure(.data, path: source.name, offset: source.position, "\(subject) \(what)")
+        }
+        guard contentSize != nil else { throw failure("does not tell its size; compress it with the content size") }
+        guard hasChecksum else { throw failure("has no checksum; compress it with zstd's content checksum") }
+    }
 }

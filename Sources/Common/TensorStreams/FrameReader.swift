@@ -24,22 +24,14 @@ import ToolSupport
     deinit { _ = unsafe ZSTD_freeDCtx(context) }
 
     /// Starts the frame that begins at the source's position.
-    func open(subject: String, limits: Limits, mustNameSize: Bool) throws -> FrameHeader {
+    func open(subject: String, limits: Limits) throws -> FrameHeader {
         self.subject = subject
         let header = try FrameHeader(peeking: source, subject: subject)
-        let name = source.name
-        func failure(_ what: String, _ remedy: String? = nil) -> Failure {
-            Failure(.data, path: name, offset: source.position, "\(subject) \(what)", remedy: remedy)
-        }
         guard header.windowSize <= 1 << limits.windowLog else {
             throw failure("needs \(header.windowSize) bytes of memory to decompress, above the limit of \(1 << limits.windowLog)")
         }
         if let size = header.contentSize, size > limits.documentBytes {
             throw failure("holds \(size) bytes, above the limit of \(limits.documentBytes)")
-        }
-        if mustNameSize {
-            guard header.contentSize != nil else { throw failure("does not tell its size; compress it with the content size") }
-            guard header.hasChecksum else { throw failure("has no checksum; compress it with zstd's content checksum") }
         }
         _ = unsafe ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
         ended = false

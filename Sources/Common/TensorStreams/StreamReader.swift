@@ -42,14 +42,28 @@ public final class StreamReader {
         try self.init(source: ByteSource(descriptor: descriptor, name: name, owned: true), limits: limits, fromRecord: 0)
     }
 
-    init(source: ByteSource, limits: Limits, fromRecord: Int) throws {
+    private convenience init(source: ByteSource, limits: Limits, fromRecord: Int) throws {
+        try self.init(beforeHeaderOf: source, limits: limits)
+        header = try readHeader()
+        if fromRecord > 0 { try skip(to: fromRecord) }
+    }
+
+    private init(beforeHeaderOf source: ByteSource, limits: Limits) throws {
         self.source = source
         self.limits = limits
         name = source.name
         recordIndex = -1
         frames = try FrameReader(source, windowLog: limits.windowLog, hashes: true)
-        header = try readHeader()
-        if fromRecord > 0 { try enter(fromRecord) }
+    }
+
+    /// A reader of `source`, which starts with a zstd frame, if its first document is a stream's; else that document.
+    static func open(_ source: ByteSource, limits: Limits, documentLimits: Limits) throws -> TensorInput {
+        let reader = try StreamReader(beforeHeaderOf: source, limits: limits)
+        let (document, frame) = try reader.readDocument("the document", limits: documentLimits, mustNameSize: false)
+        guard let header = StreamHeader(document) else { return .document(document) }
+        try frame.requireSizeAndChecksum(source, subject: "the header")
+        reader.header = header
+        return .stream(reader)
     }
 
     /// The next record; nil after the last one, once the stream's end has been verified.
@@ -80,7 +94,7 @@ public final class StreamReader {
                 ? failure("is a plain safetensors file, not a tensor stream", "give a stream, such as augment and embed write")
                 : failure("is no tensor stream: it does not start with a zstd frame")
         }
-        let document = try readDocument("the header")
+        let document = try readDocument("the header", limits: limits).document
         if let header = StreamHeader(document) { return header }
         if let format = document.metadata[StreamFormat.formatKey], format.hasPrefix(StreamFormat.family) {
             throw failure("is of format \(format) where \(StreamFormat.format) is expected", "use a newer version")
@@ -95,7 +109,7 @@ public final class StreamReader {
         guard try !source.isAtEnd() else { throw missingEnd(number) }
         let hash = frames.hash
         let start = source.position
-        var document = try readDocument("record \(number)")
+        var document = try readDocument("record \(number)", limits: limits).document
         if document.tensors.isEmpty, let end = document.metadata[StreamFormat.endKey] {
             try verifyEnd(end, document.metadata, hash: hash, at: start)
             return nil
@@ -111,16 +125,19 @@ public final class StreamReader {
     }
 
     /// One frame, which is one document.
-    private func readDocument(_ subject: String) throws -> TensorDocument {
+    private func readDocument(
+        _ subject: String, limits: Limits, mustNameSize: Bool = true
+    ) throws -> (document: TensorDocument, frame: FrameHeader) {
         let start = source.position
-        let frame = try frames.open(subject: subject, limits: limits, mustNameSize: true)
+        let frame = try frames.open(subject: subject, limits: limits)
+        if mustNameSize { try frame.requireSizeAndChecksum(source, subject: subject) }
         do {
             let document = try unsafe Safetensors.read(size: frame.contentSize, limits: limits, pool: pool) { try unsafe frames.read(into: $0) }
             try frames.close()
             let content = frame.contentSize ?? 0
             contentBytes += content
             index.entries.append(.init(compressed: UInt32(clamping: source.position - start), content: UInt32(clamping: content)))
-            return document
+            return (document, frame)
         } catch let failure as Failure where failure.path == nil {
             throw Failure(failure.kind, path: name, offset: start, "\(subject) \(failure.what)", remedy: failure.remedy)
         }
@@ -150,7 +167,9 @@ public final class StreamReader {
         }
     }
 
-    private func enter(_ record: Int) throws {
+    /// Goes to record `record`, which ``next()`` will return; only before the first call of that.
+    public func skip(to record: Int) throws {
+        precondition(recordIndex == -1 && outcome == nil, "records were read already")
         if let index = try SeekIndex.read(from: source) {
             let header = self.index
             guard index.entries.count >= 2, index.entries.starts(with: header.entries) else {

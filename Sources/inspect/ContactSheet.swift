@@ -1,0 +1,80 @@
+import Images
+import TensorStreams
+import ToolSupport
+
+/// Pictures of a stream in rows and columns on one sheet, the views of one picture side by side.
+struct ContactSheet {
+    /// The white around a picture, in pixels.
+    private static let margin = 2
+
+    private let tensor: String
+    private let capacity: Int
+    private var height = 0
+    /// Of all views of one picture.
+    private var width = 0
+    /// Height × width × 3 bytes each.
+    private var pictures: [[UInt8]] = []
+
+    /// - Parameters:
+    ///   - tensor: the name of a tensor U8 [N,H,W,3], or [N,V,H,W,3] with V views.
+    ///   - capacity: the most pictures to take.
+    init(tensor: String, capacity: Int) {
+        self.tensor = tensor
+        self.capacity = capacity
+    }
+
+    /// Takes the pictures of `document` until the sheet is full.
+    mutating func add(_ document: TensorDocument) throws {
+        guard pictures.count < capacity else { return }
+        let flat = document.tensors[tensor]?.shape.count == 4
+        let images = try document.tensor(tensor, .u8, shape: flat ? [nil, nil, nil, 3] : [nil, nil, nil, nil, 3])
+        let sizes = images.shape.suffix(3).map { $0 }
+        let (H, W, views) = (sizes[0], sizes[1], flat ? 1 : images.shape[1])
+        guard images.count > 0 else { return }
+        guard pictures.isEmpty || (H, W * views) == (height, width) else {
+            throw document.failure("has pictures of \(W * views)×\(H) where those before have \(width)×\(height)")
+        }
+        (height, width) = (H, W * views)
+        let taken = min(images.shape[0], capacity - pictures.count)
+        unsafe images.withElements(as: UInt8.self) { pixels in
+            for picture in 0..<taken {
+                var rows: [UInt8] = []
+                rows.reserveCapacity(height * width * 3)
+                for y in 0..<H {
+                    for view in 0..<views {
+                        let start = ((picture * views + view) * H + y) * W * 3
+                        unsafe rows += pixels[start..<start + W * 3]
+                    }
+                }
+                pictures.append(rows)
+            }
+        }
+    }
+
+    /// Writes the sheet, about as wide as high, to `path`.
+    func write(to path: String) throws {
+        guard !pictures.isEmpty else { throw Failure(.data, "there are no pictures to write to \(path)") }
+        let margin = ContactSheet.margin
+        let cell = (width: width + margin, height: height + margin)
+        let ideal = (Double(pictures.count * cell.height) / Double(cell.width)).squareRoot()
+        let columns = max(1, min(pictures.count, Int(ideal.rounded())))
+        let rows = (pictures.count + columns - 1) / columns
+        let size = (width: columns * cell.width + margin, height: rows * cell.height + margin)
+        guard size.width <= 65500, size.height <= 65500, size.width * size.height <= JPEG.maximumPixels else {
+            throw Failure(.usage, "a sheet of \(size.width)×\(size.height) pixels is too large", remedy: "show fewer --pictures")
+        }
+        var sheet = [UInt8](repeating: 255, count: size.width * size.height * 3)
+        for (number, picture) in pictures.enumerated() {
+            let left = margin + number % columns * cell.width
+            let top = margin + number / columns * cell.height
+            for y in 0..<height {
+                let start = ((top + y) * size.width + left) * 3
+                sheet.replaceSubrange(start..<start + width * 3, with: picture[y * width * 3..<(y + 1) * width * 3])
+            }
+        }
+        var file = try OutputFile(path)
+        let encoded = try JPEG.encode(Image(width: size.width, height: size.height, pixels: sheet), quality: 90)
+        try unsafe file.write(encoded.span.bytes)
+        try file.commit()
+    }
+}
