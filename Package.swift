@@ -65,17 +65,17 @@ let package = Package(
         // Networks and what trains them.
         library("Layers", ["Kernels", "Parallel"], numeric),
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness"], numeric),
-        library("Checkpoints", ["Networks", "TensorStreams", "ToolSupport"]),
+        library("Checkpoints", ["Kernels", "Networks", "TensorStreams", "ToolSupport"]),
         library("Objectives", ["Kernels", "Parallel", "Randomness"], numeric),
         library("Optimizers", ["Parallel"], numeric),
-        library("Training", ["Checkpoints", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel"]),
+        library("Training", ["Checkpoints", "Kernels", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel"]),
         library("Evaluation", ["Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness"]),
         tool("embed", ["Checkpoints", "Networks", "Training", "TensorStreams"]),
         tool("queue-loss", ["Objectives", "Training", "TensorStreams"]),
-        tool("train-step", ["Training", "Checkpoints", "TensorStreams"]),
+        tool("train-step", ["Training", "Optimizers", "TensorStreams"]),
         tool("evaluate", ["Evaluation", "TensorStreams"]),
         tool("inspect", ["TensorStreams", "Images"]),
         tool("synthesize", ["Synthesis", "Parallel"]),

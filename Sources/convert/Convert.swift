@@ -1,10 +1,43 @@
 import ArgumentParser
+import Checkpoints
+import Networks
+import TensorStreams
 import ToolSupport
 
 @main
 struct Convert: Tool {
-    static let configuration = CommandConfiguration(commandName: "convert", abstract: "")
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Take the network out of a checkpoint: weights alone, under torchvision's names.",
+        discussion: """
+            What only training needs (momenta, queue) is left out. PyTorch loads the result as it is:
+
+              convert student.24.safetensors -o student.safetensors
+              python3 -c 'import safetensors.torch as s; print(len(s.load_file("student.safetensors")))'
+
+            See also: inspect, which shows what is in a checkpoint; train-step, which makes them.
+            """,
+        version: productVersion)
+
+    @Argument(help: "A checkpoint, or weights alone; - is standard input.") var input: String
+    @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
+    @Flag(help: "Store the weights in half precision.") var half = false
+    @Flag(help: "Leave out the head: keep what makes the features.") var backbone = false
+    @Option(name: [.short, .long], help: "The file to write; *.safetensors or *.safetensors.zst.") var output: String
     @OptionGroup var common: CommonOptions
 
-    func run() throws { common.start() }
+    func run() throws {
+        common.start()
+        let document = try DocumentFile.read(input)
+        let weights = try WeightsDocument.weights(in: document, path: input, network: network)
+        var tensors = WeightsDocument.tensors(of: weights)
+        if backbone { tensors = tensors.filter { !$0.key.hasPrefix("fc.") } }
+        if half { tensors = try tensors.mapValues { $0.dtype == .f32 ? try $0.converted(to: .f16) : $0 } }
+        var metadata = document.metadata
+        metadata["network"] = weights.network.name
+        metadata["provenance"] = Provenance(text: metadata["provenance"] ?? "")
+            .adding(tool: "convert", arguments: Array(CommandLine.arguments.dropFirst())).text
+        try DocumentFile.write(TensorDocument(metadata: metadata, tensors: tensors), to: output)
+        if !common.quiet { Convert.log("\(weights.network.name), \(tensors.count) tensors") }
+    }
 }

@@ -1,10 +1,63 @@
-import ArgumentParser
+public import ArgumentParser
+import Checkpoints
+import Networks
+import TensorStreams
 import ToolSupport
+public import Training
 
 @main
 struct Embed: Tool {
-    static let configuration = CommandConfiguration(commandName: "embed", abstract: "")
-    @OptionGroup var common: CommonOptions
+    static let configuration = CommandConfiguration(
+        commandName: "embed",
+        abstract: "Add a network's embeddings or features to a stream of pictures.",
+        discussion: """
+            Every record keeps its tensors and gets one more: unit embeddings 'teacher' f32 [N, D], or pooled features 'features' f32 [N, d]. \
+            Batch norm uses its running statistics and is folded into the convolutions. Of several views the first is embedded.
 
-    func run() throws { common.start() }
+            Example: the features of a test set, for evaluate:
+
+              augment --data test.tar --recipe evaluation --size 64 | embed --weights student.safetensors --output features --drop images -o test.tensors.zst
+
+            See also: augment, which makes the pictures; train-step and evaluate, which read the result.
+            """,
+        version: productVersion)
+
+    @Option(help: "The network's weights: a checkpoint or a safetensors file.") var weights: String
+    @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
+    @Option(name: .customLong("output"), help: "What to add: embedding (of the head, unit length) or features (pooled, as they are).")
+    var kind = EmbeddingStage.Kind.embedding
+    @Option(name: .customLong("as"), help: "The new tensor's name (default: teacher for embeddings, features for features).") var name: String?
+    @Option(help: ArgumentHelp("Leave this tensor out of the output; may be given again.", valueName: "tensor")) var drop: [String] = []
+    @Option(help: "The view to embed, from 0.") var view = 0
+    @Option(help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
+    @Option(name: .short, help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
+
+    func validate() throws {
+        if let level, !(-100...19).contains(level) { throw ValidationError("--level takes -100 to 19, found \(level)") }
+        guard view >= 0 else { throw ValidationError("--view counts from 0, found \(view)") }
+    }
+
+    func run() throws {
+        common.start()
+        let reader = ReadAhead(try StreamReader(input))
+        let stage = try EmbeddingStage(
+            weights: DocumentFile.read(weights), path: weights, network: network, kind: kind, name: name, view: view, drop: Set(drop))
+        var header = reader.header
+        header.provenance = header.provenance.adding(tool: "embed", arguments: Array(CommandLine.arguments.dropFirst()))
+        header.metadata["dimension"] = "\(stage.dimension)"
+        header.metadata["network"] = stage.network.name
+        let writer = try StreamWriter(output, header: header, level: level)
+        var progress = Progress(tool: "embed", unit: "images", total: header.metadata["pictures"].flatMap { Int($0) }, quiet: common.quiet)
+        while let record = try reader.next() {
+            try writer.write(try stage.embed(record))
+            progress.add(stage.lastCount)
+        }
+        guard writer.records > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
+        try writer.commit()
+        progress.finish("\(stage.network.name), \(kind.rawValue) of \(stage.dimension) numbers")
+    }
 }
+
+extension EmbeddingStage.Kind: ExpressibleByArgument {}

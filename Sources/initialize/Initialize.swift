@@ -1,10 +1,52 @@
 import ArgumentParser
+import Checkpoints
+import Networks
+import TensorStreams
 import ToolSupport
 
 @main
 struct Initialize: Tool {
-    static let configuration = CommandConfiguration(commandName: "initialize", abstract: "")
+    static let configuration = CommandConfiguration(
+        commandName: "initialize",
+        abstract: "Make a network that has not learnt anything yet.",
+        discussion: """
+            Weights are drawn as PyTorch draws them. The head is MoCo-v2's and SEED's: two linear layers with a rectifier between.
+
+            Example: the student that a distillation begins with:
+
+              initialize --network resnet18 --embedding 128 --seed 1 -o student.0.safetensors
+
+            See also: train-step, which trains it; inspect, which shows what is in it.
+            """,
+        version: productVersion)
+
+    @Option(help: "The network: \(Network.names.joined(separator: ", ")).") var network: String
+    @Option(help: "Numbers in an embedding; for distillation as many as the teacher's. 0 leaves out the head.") var embedding = 128
+    @Option(help: "Width of the head's hidden layer (default: the width of the features).") var hidden: Int?
+    @Option(help: "The seed of the random weights.") var seed: UInt64 = 0
+    @Option(name: [.short, .long], help: "The checkpoint to write; *.safetensors or *.safetensors.zst.") var output: String
     @OptionGroup var common: CommonOptions
 
-    func run() throws { common.start() }
+    func validate() throws {
+        guard Network.names.contains(network) else {
+            throw ValidationError("no network is named '\(network)'; there are \(Network.names.joined(separator: ", "))")
+        }
+        guard (0...65536).contains(embedding) else { throw ValidationError("--embedding takes 0 to 65536, found \(embedding)") }
+        if let hidden, !(1...65536).contains(hidden) { throw ValidationError("--hidden takes 1 to 65536, found \(hidden)") }
+    }
+
+    func run() throws {
+        common.start()
+        guard let trunk = Network(network, head: .none) else { throw Failure(.software, "the network '\(network)' has no table") }
+        let head = embedding == 0 ? Network.Head.none : .mlp(hidden: hidden ?? trunk.featureWidth, embedding)
+        guard let network = Network(network, head: head) else { throw Failure(.software, "the network '\(network)' takes no head") }
+        let provenance = Provenance().adding(tool: "initialize", arguments: Array(CommandLine.arguments.dropFirst()))
+        let weights = Weights.initialized(network, seed: seed)
+        let document = TensorDocument(
+            metadata: ["network": network.name, "epoch": "0", "steps": "0", "provenance": provenance.text],
+            tensors: WeightsDocument.tensors(of: weights))
+        try DocumentFile.write(document, to: output)
+        let numbers = network.parameters.reduce(0) { $0 + $1.count }
+        if !common.quiet { Initialize.log("\(network.name) with \(network.parameters.count) parameters of \(numbers) numbers") }
+    }
 }

@@ -1,10 +1,59 @@
 import ArgumentParser
+import TensorStreams
 import ToolSupport
+import Training
 
 @main
 struct TrainStep: Tool {
-    static let configuration = CommandConfiguration(commandName: "train-step", abstract: "")
-    @OptionGroup var common: CommonOptions
+    static let configuration = CommandConfiguration(
+        commandName: "train-step",
+        abstract: "Train a student by one epoch: forward, loss, backward and a step of SGD for every batch of a stream.",
+        discussion: """
+            Reads a checkpoint and a stream of pictures, writes the next checkpoint, which holds all that the epoch after it needs.
 
-    func run() throws { common.start() }
+            Example: the fourth epoch of a distillation:
+
+              augment --data train.tar --size 64 --batch 64 --epoch 3 | embed --weights teacher.safetensors |
+                train-step --student student.3.safetensors --epochs 24 -o student.4.safetensors
+
+            The loss may be any program: --loss 'python3 my-loss.py' is given 'student' and 'teacher' of each batch and answers with 'loss' and \
+            'gradient'. The loss of a queue rises at first, while real embeddings take the place of random ones; watch KL, not the loss.
+
+            See also: initialize, which makes the first checkpoint; queue-loss, which is the loss as a program; convert; evaluate.
+            """,
+        version: productVersion)
+
+    @Option(help: "The checkpoint to begin with.") var student: String
+    @Option(name: [.short, .long], help: "The checkpoint to write.") var output: String
+    @OptionGroup(title: "Training") var training: TrainingArguments
+    @Option(help: "Write a JSON line for every interval to this file.") var log: String?
+    @Option(help: "Batches in an interval of the log.") var logInterval = 10
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
+
+    func validate() throws {
+        guard logInterval > 0 else { throw ValidationError("--log-interval takes 1 or more, found \(logInterval)") }
+    }
+
+    func run() throws {
+        common.start()
+        let reader = ReadAhead(try StreamReader(input))
+        let state = try TrainingState(reading: student)
+        let trainer = try Trainer(state, training.options(header: reader.header), header: reader.header)
+        let log = try TrainingLog(log, interval: logInterval)
+        var progress = Progress(
+            tool: "train-step", unit: "images", total: reader.header.metadata["pictures"].flatMap { Int($0) }, quiet: common.quiet)
+        while let record = try reader.next() {
+            let report = try trainer.step(record)
+            try log.add(report, queue: trainer.queueFill, waited: reader.waited)
+            if log.steps == 1, let warning = trainer.warning, !common.quiet { TrainStep.log(warning) }
+            progress.add(report.pictures, note: "loss \(Progress.short(report.loss))")
+        }
+        guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
+        var trained = try trainer.finish()
+        trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine())
+        try DocumentFile.write(trained.document(), to: output)
+        try log.finish(queue: trainer.queueFill, waited: reader.waited)
+        progress.finish(log.summary(queue: trainer.queueFill))
+    }
 }

@@ -1,0 +1,134 @@
+import Kernels
+public import Networks
+public import TensorStreams
+import ToolSupport
+
+/// Weights in a safetensors document, under torchvision's names.
+///
+/// | tensor                                        | shape        |
+/// |-----------------------------------------------|--------------|
+/// | `layer1.0.conv1.weight`                       | (K, C, R, S) |
+/// | `layer1.0.bn1.weight`, `.bias`                | (C)          |
+/// | `layer1.0.bn1.running_mean`, `.running_var`   | (C)          |
+/// | `layer1.0.bn1.num_batches_tracked`            | () I64       |
+/// | `fc.weight`, `fc.bias` or `fc.0.…`, `fc.2.…`  | the head     |
+/// | `training.…`                                  | what the next epoch of training needs; no part of the network |
+public enum WeightsDocument {
+    /// Tensors under this prefix are the state of a training run.
+    public static let trainingPrefix = "training."
+
+    /// The tensors of `weights`, their names after `prefix`.
+    public static func tensors(of weights: Weights, prefix: String = "") -> [String: Tensor] {
+        var tensors: [String: Tensor] = [:]
+        let numbers = weights.parameters.array
+        for parameter in weights.network.parameters {
+            let values = Array(numbers[parameter.offset..<(parameter.offset + parameter.count)])
+            tensors[prefix + parameter.name] = Tensor(f32: parameter.portable(values), shape: parameter.shape)
+        }
+        let statistics = weights.statistics.array
+        for (index, s) in weights.network.statistics.enumerated() {
+            tensors["\(prefix)\(s.name).running_mean"] = Tensor(f32: Array(statistics[s.offset..<(s.offset + s.C)]), shape: [s.C])
+            tensors["\(prefix)\(s.name).running_var"] = Tensor(f32: Array(statistics[(s.offset + s.C)..<(s.offset + 2 * s.C)]), shape: [s.C])
+            tensors["\(prefix)\(s.name).num_batches_tracked"] = Tensor(i64: [Int64(weights.batchesSeen[index])], shape: [])
+        }
+        return tensors
+    }
+
+    /// The weights that `document` holds.
+    ///
+    /// - Parameters:
+    ///   - path: the file's name, for messages.
+    ///   - name: the network it must be; nil takes what its metadata says or what its tensors fit.
+    ///   - prefix: the names' beginning.
+    /// - Throws: a failure that names every missing, unexpected and misshapen tensor.
+    public static func weights(in document: TensorDocument, path: String, network name: String? = nil, prefix: String = "") throws -> Weights {
+        let own = document.tensors.filter { $0.key.hasPrefix(prefix) && (!prefix.isEmpty || !$0.key.hasPrefix(trainingPrefix)) }
+        let shapes = Dictionary(uniqueKeysWithValues: own.map { (String($0.key.dropFirst(prefix.count)), $0.value.shape) })
+        let network = try identify(shapes, path: path, name: name ?? document.metadata["network"])
+        let weights = Weights(network)
+        func floats(_ key: String) throws -> [Float] {
+            guard let tensor = own[prefix + key] else { throw Failure(.data, path: path, "lacks '\(prefix + key)'") }
+            guard tensor.dtype.isFloating else {
+                throw Failure(.data, path: path, place: "'\(prefix + key)'", "is \(tensor.dtype.rawValue) where floating point numbers are expected")
+            }
+            let values = try tensor.floats()
+            guard values.allSatisfy(\.isFinite) else {
+                throw Failure(.data, path: path, place: "'\(prefix + key)'", "holds numbers that are not finite")
+            }
+            return values
+        }
+        for parameter in network.parameters {
+            weights.set(parameter.native(try floats(parameter.name)), parameterAt: parameter.offset)
+        }
+        for (index, s) in network.statistics.enumerated() {
+            weights.set(try floats(s.name + ".running_mean") + (try floats(s.name + ".running_var")), statisticsAt: s.offset)
+            if let seen = try own["\(prefix)\(s.name).num_batches_tracked"]?.integers().first { weights.batchesSeen[index] = seen }
+        }
+        return weights
+    }
+
+    /// The network that tensors of these shapes belong to.
+    private static func identify(_ shapes: [String: [Int]], path: String, name: String?) throws -> Network {
+        let head: Network.Head
+        if let hidden = shapes["fc.0.weight"]?.first, let dimension = shapes["fc.2.weight"]?.first {
+            head = .mlp(hidden: hidden, dimension)
+        } else if let dimension = shapes["fc.weight"]?.first {
+            head = .linear(dimension)
+        } else {
+            head = .none
+        }
+        if let name {
+            guard let network = Network(name, head: head) else {
+                throw Failure(.data, path: path, "is of network '\(name)', which is not known", remedy: "there are \(Network.names.joined(separator: ", "))")
+            }
+            let differences = differences(shapes, network)
+            guard differences.isEmpty else { throw mismatch(path, network, differences) }
+            return network
+        }
+        let candidates = Network.names.compactMap { Network($0, head: head) }.map { ($0, differences(shapes, $0)) }
+        guard let best = candidates.min(by: { $0.1.count < $1.1.count }) else { throw Failure(.software, "there are no networks") }
+        guard best.1.isEmpty else { throw mismatch(path, best.0, best.1) }
+        return best.0
+    }
+
+    private static func mismatch(_ path: String, _ network: Network, _ differences: [String]) -> Failure {
+        let expected = network.parameters.count + 2 * network.statistics.count
+        return Failure(
+            .data, path: path,
+            "is no \(network.name): \(differences.count) of its names do not fit the \(expected) expected: \(differences.joined(separator: ", "))",
+            remedy: "name the right --network")
+    }
+
+    /// What keeps tensors of these shapes from being `network`; counters of batches may be absent.
+    private static func differences(_ shapes: [String: [Int]], _ network: Network) -> [String] {
+        var expected: [String: [Int]] = [:]
+        var optional: Set<String> = []
+        for parameter in network.parameters { expected[parameter.name] = parameter.shape }
+        for s in network.statistics {
+            expected[s.name + ".running_mean"] = [s.C]
+            expected[s.name + ".running_var"] = [s.C]
+            expected[s.name + ".num_batches_tracked"] = []
+            optional.insert(s.name + ".num_batches_tracked")
+        }
+        var differences: [String] = []
+        for (key, shape) in expected.sorted(by: { $0.key < $1.key }) {
+            if let found = shapes[key] {
+                if found != shape { differences.append("'\(key)' is \(found) where \(shape) is expected") }
+            } else if !optional.contains(key) {
+                differences.append("'\(key)' is missing")
+            }
+        }
+        for key in shapes.keys.sorted() where expected[key] == nil { differences.append("'\(key)' is unexpected") }
+        return differences
+    }
+}
+
+extension Weights {
+    fileprivate func set(_ values: [Float], parameterAt offset: Int) {
+        for (i, value) in values.enumerated() { unsafe parameters.pointer[offset + i] = value }
+    }
+
+    fileprivate func set(_ values: [Float], statisticsAt offset: Int) {
+        for (i, value) in values.enumerated() { unsafe statistics.pointer[offset + i] = value }
+    }
+}

@@ -1,0 +1,86 @@
+import Checkpoints
+public import Networks
+import Objectives
+public import TensorStreams
+import ToolSupport
+
+/// Adds a network's embeddings or features to records of pictures, as `embed` does.
+public final class EmbeddingStage {
+    public enum Kind: String, CaseIterable, Sendable {
+        /// The head's output at unit length.
+        case embedding
+        /// The pooled features as they are.
+        case features
+    }
+
+    public let network: Network
+    /// Numbers for each picture.
+    public let dimension: Int
+    /// Pictures in the record embedded last.
+    public private(set) var lastCount = 0
+    private let kind: Kind
+    private let name: String
+    private let view: Int
+    private let drop: Set<String>
+    private let weights: Weights
+    private var run: InferenceRun?
+
+    /// - Parameters:
+    ///   - document: the weights, read from `path`.
+    ///   - name: the new tensor's name; nil for `teacher` or `features`.
+    ///   - view: which view of each picture is embedded.
+    ///   - drop: tensors that the output shall not have.
+    public init(
+        weights document: TensorDocument, path: String, network name: String? = nil, kind: Kind, name tensor: String? = nil, view: Int = 0,
+        drop: Set<String> = []
+    ) throws {
+        weights = try WeightsDocument.weights(in: document, path: path, network: name)
+        network = weights.network
+        self.kind = kind
+        self.name = tensor ?? (kind == .embedding ? "teacher" : "features")
+        self.view = view
+        self.drop = drop
+        dimension = kind == .embedding ? network.embeddingWidth : network.featureWidth
+    }
+
+    public func embed(_ record: TensorDocument) throws -> TensorDocument {
+        let images = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
+        let (N, V, H, W) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
+        guard V > view else { throw record.failure("has \(V) views of each picture where view \(view) is asked for, counted from 0") }
+        guard H >= Network.smallestPicture, W >= Network.smallestPicture else {
+            throw record.failure("has pictures of \(W)×\(H) where a network needs \(Network.smallestPicture)×\(Network.smallestPicture)")
+        }
+        guard record.tensors[name] == nil || drop.contains(name) else {
+            throw record.failure("has a tensor '\(name)' already", remedy: "name the new one with --as")
+        }
+        let run = run.flatMap { $0.height == H && $0.width == W ? $0 : nil }
+            ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: H, width: W)
+        self.run = run
+        var rows = [Float](repeating: 0, count: N * dimension)
+        unsafe rows.withUnsafeMutableBufferPointer { rows in
+            unsafe images.withElements(as: UInt8.self) { bytes in
+                if let bytes = bytes.baseAddress, let rows = rows.baseAddress {
+                    unsafe run.run(images: bytes, views: V, view: view, N: N, into: rows)
+                }
+            }
+        }
+        guard rows.allSatisfy(\.isFinite) else {
+            throw record.failure("its \(kind.rawValue) holds numbers that are not finite", remedy: "the weights overflow on these pictures")
+        }
+        if kind == .embedding { normalize(&rows, N) }
+        var result = record
+        for name in drop { result.tensors[name] = nil }
+        result.tensors[name] = Tensor(f32: rows, shape: [N, dimension])
+        lastCount = N
+        return result
+    }
+
+    private func normalize(_ rows: inout [Float], _ N: Int) {
+        var norm = [Float](repeating: 0, count: N)
+        unsafe rows.withUnsafeMutableBufferPointer { y in
+            unsafe norm.withUnsafeMutableBufferPointer { norm in
+                unsafe UnitRows.forward(y: y, norm: norm, x: UnsafeBufferPointer(y), N: N, D: dimension)
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+import Kernels
+import Networks
+import Objectives
+import Optimizers
+import Randomness
+public import TensorStreams
+import ToolSupport
+
+/// What one step did.
+public struct StepReport: Sendable {
+    public var pictures: Int
+    public var epoch: Int
+    public var step: Int
+    public var loss: Double
+    /// The least loss there can be: the entropy of the targets.
+    public var floor: Double?
+    public var agreement: Double?
+    public var learningRate: Double
+    public var gradientNorm: Double
+}
+
+/// Trains a student: for every record a forward pass, the loss, a backward pass, a step of SGD.
+public final class Trainer {
+    public private(set) var state: TrainingState
+    public let options: TrainingOptions
+    private var loss: (any LossSource)?
+    private var runs: [TrainingRun] = []
+    private let gradients: FloatBuffer
+    private let stepsPerEpoch: Int
+    private let firstEpoch: Int
+    private var lastEpoch: Int
+    private var recordsSeen = 0
+
+    /// - Parameter header: of the stream that the records come from.
+    public init(_ state: TrainingState, _ options: TrainingOptions, header: StreamHeader) throws {
+        self.state = state
+        self.options = options
+        gradients = FloatBuffer(state.weights.network.parameterCount)
+        let epochs = max(1, header.metadata["epochs"].flatMap { Int($0) } ?? 1)
+        stepsPerEpoch = max(1, (header.metadata["records"].flatMap { Int($0) } ?? epochs) / epochs)
+        firstEpoch = header.metadata["epoch"].flatMap { Int($0) } ?? state.epoch
+        lastEpoch = firstEpoch
+        guard options.objective != .supervisedContrastive else { return }
+        if let command = options.lossCommand {
+            var lossHeader = StreamHeader(provenance: header.provenance, metadata: header.metadata)
+            lossHeader.metadata[QueueState.key] = QueueState.wanted
+            loss = try LossProcess(command, header: lossHeader)
+        } else {
+            var settings = options.loss
+            settings.objective = options.objective == .mocoV2 ? .mocoV2 : .seed
+            settings.samples = header.metadata["samples"].flatMap { Int($0) }
+            loss = BuiltInLoss(settings)
+        }
+        try loss?.restore(state.lossState)
+        if options.objective == .mocoV2, state.keyWeights == nil { self.state.keyWeights = Weights(copying: state.weights) }
+    }
+
+    /// Rows of the queue that are embeddings by now, and all its rows.
+    public var queueFill: (real: Int, capacity: Int)? { loss?.fill }
+    /// What is unwise about the loss's options; to be asked after the first record.
+    public var warning: String? { loss?.warning }
+
+    /// Does one step. Weights and momenta are changed only if the loss and the gradient are finite.
+    public func step(_ record: TensorDocument) throws -> StepReport {
+        let images = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
+        let (N, V, H, W) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
+        guard N > 0 else { throw record.failure("has no pictures") }
+        guard V == options.objective.views || (V > 1 && options.objective == .seed) else {
+            throw record.failure(
+                "has \(V) view\(V == 1 ? "" : "s") of each picture where --objective \(options.objective.rawValue) needs \(options.objective.views)",
+                remedy: "give augment --views \(options.objective.views)")
+        }
+        guard H >= Network.smallestPicture, W >= Network.smallestPicture else {
+            throw record.failure("has pictures of \(W)×\(H) where a network needs \(Network.smallestPicture)×\(Network.smallestPicture)")
+        }
+        let epoch = record.metadata["epoch"].flatMap { Int($0) } ?? firstEpoch
+        let step = record.metadata["step"].flatMap { Int($0) } ?? recordsSeen % stepsPerEpoch
+        recordsSeen += 1
+        lastEpoch = max(lastEpoch, epoch)
+
+        let (values, run) = try forward(record, images, N: N, H: H, W: W, epoch: epoch, step: step)
+        guard values.loss.isFinite else {
+            throw record.failure(
+                "the loss is \(values.loss) at epoch \(epoch), step \(step)",
+                remedy: "the last checkpoint stands; lower the learning rate or look at the record with inspect")
+        }
+        gradients.zero()
+        unsafe values.gradient.withUnsafeBufferPointer { dOutput in
+            if let base = dOutput.baseAddress { unsafe run.backward(state.weights, dOutput: base, dParameters: gradients) }
+        }
+        let norm = unsafe GradientNorm.of([gradients.buffer])
+        guard norm.isFinite else {
+            throw record.failure(
+                "the gradient is not finite at epoch \(epoch), step \(step)", remedy: "the last checkpoint stands; lower the learning rate")
+        }
+        let rate = options.schedule.rate(epoch: epoch, step: step, stepsPerEpoch: stepsPerEpoch)
+        unsafe options.optimizer.step(
+            [
+                ParameterBuffer(
+                    values: state.weights.parameters.pointer, gradient: gradients.pointer, momentum: state.momenta.pointer, count: gradients.count)
+            ], learningRate: rate)
+        state.steps += 1
+        return StepReport(
+            pictures: N, epoch: epoch, step: step, loss: values.loss, floor: values.floor, agreement: values.agreement, learningRate: rate,
+            gradientNorm: norm)
+    }
+
+    /// Ends the training: the state that the next epoch begins with.
+    public func finish() throws -> TrainingState {
+        if let state = try loss?.finish() { self.state.lossState = state }
+        state.epoch = lastEpoch + 1
+        return state
+    }
+
+    /// A loss, and its gradient with respect to the network's output (rows, D).
+    private struct Outcome {
+        var loss: Double
+        var gradient: [Float]
+        var floor: Double?
+        var agreement: Double?
+    }
+
+    private func forward(
+        _ record: TensorDocument, _ images: Tensor, N: Int, H: Int, W: Int, epoch: Int, step: Int
+    ) throws -> (Outcome, TrainingRun) {
+        switch options.objective {
+        case .supervisedContrastive: return try forwardSupervised(record, images, N: N, H: H, W: W)
+        case .seed:
+            let run = try run(N: N, H: H, W: W)
+            let rows = unsafe images.withElements(as: UInt8.self) { bytes in
+                unsafe EmbeddingRows(run, bytes) { unsafe run.forward(state.weights, images: $0, views: images.shape[1], view: 0) }
+            }
+            let teacher = try record.tensor("teacher", .f32, shape: [N, nil])
+            guard teacher.shape[1] == rows.D else {
+                throw record.failure(
+                    "has teacher embeddings of \(teacher.shape[1]) numbers where the student's have \(rows.D)",
+                    remedy: "make a student with initialize --embedding \(teacher.shape[1])")
+            }
+            return (try queueLoss(rows, teacher: teacher, record), run)
+        case .mocoV2:
+            guard let keyWeights = state.keyWeights else { throw Failure(.software, "there is no momentum encoder") }
+            // θ_k ← m·θ_k + (1 − m)·θ_q, then the keys in a random order, so that no group of batch norm holds the same pictures
+            // as the queries' group: else the statistics tell a query which key is its own.
+            unsafe MovingAverage.update(
+                [keyWeights.parameters.mutable], towards: [state.weights.parameters.buffer], momentum: options.keyMomentum)
+            let run = try run(N: N, H: H, W: W)
+            var random = CounterRandom(seed: options.seed, .batchNormShuffle, epoch: epoch, item: step)
+            let order = random.permutation(N)
+            let keys = unsafe images.withElements(as: UInt8.self) { bytes in
+                unsafe EmbeddingRows(run, bytes) { unsafe run.forward(keyWeights, images: $0, views: images.shape[1], view: 1, order: order) }
+            }
+            var teacher = [Float](repeating: 0, count: N * keys.D)
+            for (row, picture) in order.enumerated() {
+                for d in 0..<keys.D { teacher[picture * keys.D + d] = keys.unit[row * keys.D + d] }
+            }
+            let rows = unsafe images.withElements(as: UInt8.self) { bytes in
+                unsafe EmbeddingRows(run, bytes) { unsafe run.forward(state.weights, images: $0, views: images.shape[1], view: 0) }
+            }
+            return (try queueLoss(rows, teacher: Tensor(f32: teacher, shape: [N, keys.D]), record), run)
+        }
+    }
+
+    /// The loss of (student, teacher) rows, from here or from the co-process.
+    private func queueLoss(_ rows: EmbeddingRows, teacher: Tensor, _ record: TensorDocument) throws -> Outcome {
+        guard rows.unit.allSatisfy(\.isFinite) else { return Outcome(loss: .nan, gradient: []) }
+        let question = TensorDocument(
+            metadata: record.metadata.filter { $0.key == "epoch" || $0.key == "step" },
+            tensors: ["student": Tensor(f32: rows.unit, shape: [rows.N, rows.D]), "teacher": teacher])
+        guard let answer = try loss?.answer(question) else { throw Failure(.software, "there is no loss") }
+        let losses = try answer.tensor("loss", .f32, shape: [rows.N]).floats()
+        let gradient = try answer.tensor("gradient", .f32, shape: [rows.N, rows.D]).floats()
+        return Outcome(
+            loss: mean(losses), gradient: rows.backward(gradient), floor: try answer.optional("floor", rows.N).map(mean),
+            agreement: try answer.optional("agreement", rows.N).map(mean))
+    }
+
+    private func forwardSupervised(_ record: TensorDocument, _ images: Tensor, N: Int, H: Int, W: Int) throws -> (Outcome, TrainingRun) {
+        let labels = try record.tensor("label", .i32, shape: [N]).integers().map(Int32.init(truncatingIfNeeded:))
+        guard labels.allSatisfy({ $0 >= 0 }) else {
+            throw record.failure("has pictures without a label", remedy: "put pictures in folders named for their classes, or use --objective moco-v2")
+        }
+        // The two views of every picture, as one batch of 2N: row 2n + v is view v of picture n.
+        let run = try run(N: 2 * N, H: H, W: W)
+        let rows = unsafe images.withElements(as: UInt8.self) { bytes in
+            unsafe EmbeddingRows(run, bytes) { unsafe run.forward(state.weights, images: $0) }
+        }
+        guard rows.unit.allSatisfy(\.isFinite) else { return (Outcome(loss: .nan, gradient: []), run) }
+        let values = unsafe rows.unit.withUnsafeBufferPointer { unit in
+            unsafe SupervisedContrastive.evaluate(
+                embeddings: unit, labels: labels.flatMap { [$0, $0] }, dimension: rows.D, temperature: options.temperature)
+        }
+        return (
+            Outcome(loss: values.mean, gradient: rows.backward(values.gradient), floor: values.meanFloor, agreement: values.meanAgreement), run
+        )
+    }
+
+    /// A run for this size of batch. Besides the usual one there is at most one more: for the last, smaller batch.
+    private func run(N: Int, H: Int, W: Int) throws -> TrainingRun {
+        if let run = runs.first(where: { $0.N == N && $0.height == H && $0.width == W }) { return run }
+        if runs.count == 2 { runs.removeLast() }
+        let run = TrainingRun(state.weights.network, N: N, height: H, width: W, groups: options.groups(N))
+        runs.append(run)
+        return run
+    }
+
+    private func mean(_ values: [Float]) -> Double {
+        values.reduce(0.0) { $0 + Double($1) } / Double(max(1, values.count))
+    }
+}
+
+/// What a network said of a batch, brought to unit length.
+private struct EmbeddingRows {
+    let N: Int
+    let D: Int
+    /// Unit rows (N, D).
+    var unit: [Float]
+    /// Their lengths before (N).
+    private var norm: [Float]
+
+    /// Runs `forward` on the images' bytes and normalises its output.
+    init(_ run: TrainingRun, _ images: UnsafeBufferPointer<UInt8>, _ forward: (UnsafePointer<UInt8>) -> UnsafeMutablePointer<Float>) {
+        (N, D) = (run.N, run.network.embeddingWidth)
+        unit = [Float](repeating: 0, count: N * D)
+        norm = [Float](repeating: 0, count: N)
+        guard let bytes = images.baseAddress else { return }
+        let output = unsafe UnsafeBufferPointer(start: forward(bytes), count: N * D)
+        unsafe unit.withUnsafeMutableBufferPointer { unit in
+            unsafe norm.withUnsafeMutableBufferPointer { norm in unsafe UnitRows.forward(y: unit, norm: norm, x: output, N: N, D: D) }
+        }
+    }
+
+    /// The gradient with respect to the rows as they were, from that with respect to the unit rows.
+    func backward(_ gradient: [Float]) -> [Float] {
+        var result = gradient
+        unsafe result.withUnsafeMutableBufferPointer { dx in
+            unsafe unit.withUnsafeBufferPointer { unit in
+                unsafe norm.withUnsafeBufferPointer { norm in
+                    unsafe UnitRows.backward(dx: dx, dy: UnsafeBufferPointer(dx), y: unit, norm: norm, N: N, D: D)
+                }
+            }
+        }
+        return result
+    }
+}
+
+extension TensorDocument {
+    fileprivate func optional(_ name: String, _ count: Int) throws -> [Float]? {
+        tensors[name] == nil ? nil : try tensor(name, .f32, shape: [count]).floats()
+    }
+}

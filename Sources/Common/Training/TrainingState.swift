@@ -1,0 +1,86 @@
+import Checkpoints
+public import Kernels
+public import Networks
+public import TensorStreams
+import ToolSupport
+
+/// All that the next epoch needs: one document, so that one rename finishes an epoch.
+///
+/// | tensors                 |                                                            |
+/// |-------------------------|------------------------------------------------------------|
+/// | torchvision's names     | the student's weights                                      |
+/// | `training.momentum.…`   | the optimizer's momenta, under the parameters' names       |
+/// | `training.key.…`        | MoCo's momentum encoder                                    |
+/// | `training.loss.…`       | what the loss keeps from batch to batch: SEED's queue      |
+///
+/// Metadata: `network`, `epoch` (finished epochs), `steps` (of the optimizer, in all), `provenance`.
+public struct TrainingState {
+    public let weights: Weights
+    /// The optimizer's momenta, at the parameters' offsets.
+    public let momenta: FloatBuffer
+    /// MoCo's second encoder.
+    public var keyWeights: Weights?
+    /// What the loss left to be kept.
+    public var lossState: [String: Tensor]
+    /// Epochs finished.
+    public var epoch: Int
+    /// Steps of the optimizer so far.
+    public var steps: Int
+    public var provenance: Provenance
+
+    private static let momentumPrefix = WeightsDocument.trainingPrefix + "momentum."
+    private static let keyPrefix = WeightsDocument.trainingPrefix + "key."
+    private static let lossPrefix = WeightsDocument.trainingPrefix + "loss."
+
+    /// A network that has not been trained.
+    public init(_ weights: Weights, provenance: Provenance) {
+        self.weights = weights
+        momenta = FloatBuffer(weights.network.parameterCount)
+        lossState = [:]
+        epoch = 0
+        steps = 0
+        self.provenance = provenance
+    }
+
+    /// Reads a checkpoint, or weights alone, which begin a training.
+    public init(reading path: String, network: String? = nil) throws {
+        let document = try DocumentFile.read(path)
+        let weights = try WeightsDocument.weights(in: document, path: path, network: network)
+        self.init(weights, provenance: Provenance(text: document.metadata["provenance"] ?? ""))
+        epoch = document.metadata["epoch"].flatMap { Int($0) } ?? 0
+        steps = document.metadata["steps"].flatMap { Int($0) } ?? 0
+        for (name, tensor) in document.tensors where name.hasPrefix(WeightsDocument.trainingPrefix) {
+            if name.hasPrefix(Self.lossPrefix) {
+                lossState[String(name.dropFirst(Self.lossPrefix.count))] = tensor
+            } else if !name.hasPrefix(Self.momentumPrefix), !name.hasPrefix(Self.keyPrefix) {
+                throw Failure(.data, path: path, "holds '\(name)', which no training of this version has")
+            }
+        }
+        if document.tensors.keys.contains(where: { $0.hasPrefix(Self.momentumPrefix) }) {
+            for parameter in weights.network.parameters {
+                let tensor = try document.tensor(Self.momentumPrefix + parameter.name, .f32, shape: parameter.shape)
+                for (i, value) in parameter.native(try tensor.floats()).enumerated() { unsafe momenta.pointer[parameter.offset + i] = value }
+            }
+        }
+        if document.tensors.keys.contains(where: { $0.hasPrefix(Self.keyPrefix) }) {
+            keyWeights = try WeightsDocument.weights(in: document, path: path, network: weights.network.name, prefix: Self.keyPrefix)
+        }
+    }
+
+    /// The checkpoint.
+    public func document() -> TensorDocument {
+        var tensors = WeightsDocument.tensors(of: weights)
+        let momenta = momenta.array
+        for parameter in weights.network.parameters where steps > 0 {
+            let values = Array(momenta[parameter.offset..<(parameter.offset + parameter.count)])
+            tensors[Self.momentumPrefix + parameter.name] = Tensor(f32: parameter.portable(values), shape: parameter.shape)
+        }
+        if let keyWeights { tensors.merge(WeightsDocument.tensors(of: keyWeights, prefix: Self.keyPrefix)) { $1 } }
+        for (name, tensor) in lossState { tensors[Self.lossPrefix + name] = tensor }
+        return TensorDocument(
+            metadata: [
+                "network": weights.network.name, "epoch": "\(epoch)", "steps": "\(steps)", "provenance": provenance.text,
+                "pixels": "RGB / 255, ImageNet's mean and deviation",
+            ], tensors: tensors)
+    }
+}

@@ -1,0 +1,92 @@
+public import ArgumentParser
+import Optimizers
+import TensorStreams
+import ToolSupport
+public import Training
+
+/// The options of `train-step` that decide what is learnt and how fast.
+struct TrainingArguments: ParsableArguments {
+    enum ScheduleName: String, CaseIterable, ExpressibleByArgument {
+        case seed, cosine, smooth, constant
+    }
+
+    @Option(help: "What the student is trained for: seed, moco-v2 or supervised-contrastive.") var objective = TrainingObjective.seed
+    @Option(help: "The learning rate.") var learningRate = 0.03
+    @Option(help: """
+        How the rate goes: seed (scaled by batch/256, a warm-up of 5 epochs, cosine by epoch, as the authors have it), cosine (MoCo-v2's, by \
+        epoch), smooth (warm-up from 0 and cosine to 0, by step) or constant.
+        """) var schedule = ScheduleName.seed
+    @Option(help: "Epochs of the whole training, which the schedule spans.") var epochs = 200
+    @Option(help: "Epochs of warm-up (default: 5 with the schedule seed, else 0).") var warmUp: Double?
+    @Option(help: "SGD's momentum.") var momentum = 0.9
+    @Option(help: "SGD's weight decay.") var weightDecay = 1e-4
+    @Option(help: "Rows in the queue (default: those of the checkpoint; else 65536, or half the data set if that is less).") var queueSize: Int?
+    @Option(help: "The temperature of the student's logits (default: 0.2; with supervised-contrastive 0.1).") var studentTemperature: Double?
+    @Option(help: "The temperature of the teacher's logits, for seed.") var teacherTemperature = 0.01
+    @Option(help: "MoCo's momentum of the key encoder.") var keyMomentum = 0.999
+    @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: 1; with moco-v2 one for 32 pictures, at least 2).", valueName: "n"))
+    var normalizationGroups: Int?
+    @Option(help: "A program that gives the loss, run by the shell; see queue-loss.") var loss: String?
+    @Option(help: "The seed of the queue's random rows and of MoCo's shuffling.") var seed: UInt64 = 0
+
+    func validate() throws {
+        guard learningRate >= 0, learningRate <= 1e4 else { throw ValidationError("--learning-rate takes 0 to 10000, found \(learningRate)") }
+        guard (1...1_000_000).contains(epochs) else { throw ValidationError("--epochs takes 1 to 1000000, found \(epochs)") }
+        if let warmUp, !(0...Double(epochs)).contains(warmUp) { throw ValidationError("--warm-up takes 0 to the number of epochs, found \(warmUp)") }
+        guard (0..<1).contains(momentum) else { throw ValidationError("--momentum takes 0 to 1, found \(momentum)") }
+        guard (0...1).contains(weightDecay) else { throw ValidationError("--weight-decay takes 0 to 1, found \(weightDecay)") }
+        if let queueSize, !(1...1 << 28).contains(queueSize) { throw ValidationError("--queue-size takes 1 to \(1 << 28), found \(queueSize)") }
+        for temperature in [studentTemperature ?? 0.2, teacherTemperature] where !(1e-5...1e3).contains(temperature) {
+            throw ValidationError("a temperature is 0.00001 to 1000, found \(temperature)")
+        }
+        guard (0...1).contains(keyMomentum) else { throw ValidationError("--key-momentum takes 0 to 1, found \(keyMomentum)") }
+        if let normalizationGroups, normalizationGroups < 1 {
+            throw ValidationError("--normalization-groups takes 1 or more, found \(normalizationGroups)")
+        }
+        if loss != nil, objective == .supervisedContrastive {
+            throw ValidationError("--loss goes with the objectives that have a teacher: seed and moco-v2")
+        }
+    }
+
+    /// - Parameter header: of the stream, which says how large its batches are.
+    func options(header: StreamHeader) -> TrainingOptions {
+        var options = TrainingOptions()
+        options.objective = objective
+        switch schedule {
+        case .seed:
+            let batch = header.metadata["batch"].flatMap { Int($0) } ?? 256
+            options.schedule = .seed(rate: learningRate, batch: batch, epochs: epochs, warmUp: Int(warmUp ?? 5))
+        case .cosine: options.schedule = .cosine(rate: learningRate, epochs: epochs)
+        case .smooth: options.schedule = .smooth(rate: learningRate, epochs: epochs, warmUp: warmUp ?? 0)
+        case .constant: options.schedule = .constant(rate: learningRate)
+        }
+        options.optimizer = SGD(momentum: momentum, weightDecay: weightDecay)
+        options.loss.capacity = queueSize
+        options.loss.studentTemperature = studentTemperature ?? 0.2
+        options.loss.teacherTemperature = teacherTemperature
+        options.loss.seed = seed
+        options.temperature = studentTemperature ?? 0.1
+        options.lossCommand = loss
+        options.keyMomentum = keyMomentum
+        options.normalizationGroups = normalizationGroups
+        options.seed = seed
+        return options
+    }
+
+    /// This tool's line of provenance. Which checkpoint came before, the line before says; the loss is the same whoever gives it.
+    static func provenanceLine() -> [String] {
+        var arguments: [String] = []
+        var rest = CommandLine.arguments.dropFirst()
+        while let argument = rest.popFirst() {
+            let name = argument.split(separator: "=", maxSplits: 1).first.map(String.init) ?? argument
+            guard ["--student", "--loss", "--log-interval"].contains(name) else {
+                arguments.append(argument)
+                continue
+            }
+            if name == argument { rest = rest.dropFirst() }
+        }
+        return arguments
+    }
+}
+
+extension TrainingObjective: ExpressibleByArgument {}
