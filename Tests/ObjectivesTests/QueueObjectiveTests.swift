@@ -68,6 +68,20 @@ struct QueueObjectiveTests {
         #expect(moco.floor == oneHot.floor && moco.agreement == oneHot.agreement)
     }
 
+    @Test func `a teacher nearer to queue rows than to itself, and ever nearer along the queue, gives what a plain loop gives`() {
+        // Rows longer than 1, as rounding makes them at small temperatures; much longer here, so that every sum is rescaled.
+        let (N, D, K) = (9, 6, 3000)
+        let rows = unitRows(K, D, seed: 3)
+        let queue = EmbeddingQueue(rows: rows.indices.map { rows[$0] * (0.5 + 2 * Float($0 / D) / Float(K)) }, dimension: D, position: 0, filled: K)
+        let (student, teacher) = (unitRows(N, D, seed: 1), unitRows(N, D, seed: 2))
+        let seed = SEEDObjective(queue: queue, studentTemperature: 0.3, teacherTemperature: 0.4).values(student, teacher)
+        let expected = plain(student, teacher, queue, 0.3, 0.4)
+        #expect(relativeError(seed.loss, expected.loss) < 1e-5)
+        #expect(relativeError(seed.gradient, expected.gradient) < 1e-5)
+        #expect(relativeError(seed.floor ?? [], expected.floor ?? []) < 1e-5)
+        #expect(seed.agreement == expected.agreement)
+    }
+
     @Test(arguments: [(0.2, 0.01), (0.01, 1e-4), (1, 1)])
     func `the gradient is the derivative of the mean loss`(temperatures: (Double, Double)) {
         let (N, D) = (6, 10)
