@@ -17,14 +17,15 @@ struct QueueLoss: Tool {
         discussion: """
             Every record holds 'student' and 'teacher', f32 [N, D] of unit rows. Its answer, written at once, holds 'loss' [N], 'gradient' \
             [N, D] of the mean loss with respect to the student's rows, 'floor' [N] (the entropy of the targets: the least loss there can \
-            be) and 'agreement' [N]. The logits are those before the teacher's rows enter the queue.
+            be) and 'agreement' [N]; its metadata, those of the record, and queue_size and queue_filled (rows that are embeddings by now). \
+            The logits are those before the teacher's rows enter the queue.
 
             A first record with the metadata state=1 and the tensors 'queue', 'queue.position' and 'queue.filled' sets the queue. If the \
             input's header says state=wanted, such a record follows the last answer.
 
             Example: keep the loss of stored embeddings, and the queue for the next epoch:
 
-              queue-loss --queue queue.safetensors --queue-size 4096 pairs.tensors.zst -o losses.tensors.zst
+              queue-loss --queue queue.safetensors pairs.tensors.zst -o loss.tensors.zst
 
             See also: train-step --loss, which runs this as a co-process; inspect, which shows the answers.
             """,

@@ -5,7 +5,7 @@ import Testing
 import Training
 
 struct QueueLossTests {
-    @Test func `the answers are those of the library, record by record, with the metadata of the input`() throws {
+    @Test func `the answers are those of the library, record by record, with the metadata of the input and the queue's fill`() throws {
         let place = try Workplace()
         let records = try place.stream("in", metadata: ["samples": "5000", "classes": "[]"])
         let result = try place.run("queue-loss --queue-size 21 --teacher-temperature 0.05 --seed 4 --threads 2 in -o out")
@@ -20,7 +20,8 @@ struct QueueLossTests {
             let student = try #require(record.tensors["student"]), teacher = try #require(record.tensors["teacher"])
             let values = student.withFloats { s in teacher.withFloats { t in objective.evaluate(student: s, teacher: t, count: 8) } }
             summary.add(values)
-            #expect(answer.metadata == record.metadata)
+            let fill = ["queue_size": "21", "queue_filled": "\(objective.queue.filled)"]
+            #expect(answer.metadata == record.metadata.merging(fill) { $1 })
             #expect(answer.names == ["agreement", "floor", "gradient", "loss"])
             #expect(answer.tensors["loss"] == Tensor(f32: values.loss, shape: [8]))
             #expect(answer.tensors["gradient"] == Tensor(f32: values.gradient, shape: [8, 16]))

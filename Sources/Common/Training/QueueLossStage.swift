@@ -13,6 +13,8 @@ import ToolSupport
 /// | out: `floor`          | f32 [N]    | the least loss there can be: the targets' entropy      |
 /// | out: `agreement`      | f32 [N]    | 1 where the largest logit is the right one, else 0     |
 ///
+/// An answer has the record's metadata and two of its own, which a log can show: `queue_size` is K, `queue_filled` how many of the
+/// queue's rows are embeddings once this batch has entered.
 /// A first record with the metadata `state` sets the queue instead (see ``QueueState``).
 public struct QueueLossStage {
     /// Which loss, at which temperatures, on which queue.
@@ -113,6 +115,8 @@ public struct QueueLossStage {
         var answer = TensorDocument(
             metadata: record.metadata,
             tensors: ["loss": Tensor(f32: values.loss, shape: [N]), "gradient": Tensor(f32: values.gradient, shape: [N, D])])
+        answer.metadata["queue_size"] = "\(objective.queue.capacity)"
+        answer.metadata["queue_filled"] = "\(objective.queue.filled)"
         if let floor = values.floor { answer.tensors["floor"] = Tensor(f32: floor, shape: [N]) }
         if let agreement = values.agreement { answer.tensors["agreement"] = Tensor(f32: agreement, shape: [N]) }
         return answer
