@@ -1,10 +1,105 @@
 import ArgumentParser
+import Datasets
+import Images
+import Parallel
+import TensorStreams
 import ToolSupport
 
+/// Makes views of the pictures of a data set.
 @main
 struct Augment: Tool {
-    static let configuration = CommandConfiguration(commandName: "augment", abstract: "")
+    static let configuration = CommandConfiguration(
+        commandName: "augment",
+        abstract: "Reads JPEG pictures and writes batches of views of them as a tensor stream.",
+        discussion: """
+            DATA is a folder class/name.jpg, a folder of archives, or one archive: tar or zip, compressed or not. The \
+            folders give the labels; without folders they are -1. Of a compressed archive the pictures are kept in memory, \
+            2 GiB of them at most. Each record has 'images' u8 [N,V,H,W,3], 'index' i64 [N] and 'label' i32 [N].
+
+            A view depends on the seed, the epoch and the picture's number alone, and has the bytes that torchvision \
+            gives with Pillow. A broken picture is left out of its batch, which is shorter then. Memory: two batches, and 10 \
+            bytes a thread for every pixel of the largest picture.
+
+            Example:
+              augment --data train.tar --size 64 --epochs 2 -o train.tensors.zst
+              augment --data test.tar --recipe evaluation --size 64 | embed --weights teacher.safetensors -o test.tensors.zst
+
+            See also: synthesize (pictures to try with), embed, inspect
+            """
+    )
+
+    @Option(help: "The pictures: a folder or an archive.")
+    var data: String
+
+    @Option(help: "moco-v2: crop, colour jitter, grey, blur, flip, in random order. evaluation: the middle, in the data's order.")
+    var recipe = Recipe.Kind.mocoV2
+
+    @Option(help: "Views of each picture, 1 or 2.")
+    var views = 1
+
+    @Option(help: "Width and height of a view.")
+    var size = 224
+
+    @Option(help: "The share of a picture that moco-v2's crop takes, least and greatest.")
+    var cropScale = CropScale(0.2...1)
+
+    @Option(help: "The first epoch, from 0.")
+    var epoch = 0
+
+    @Option(help: "How many epochs, one after the other.")
+    var epochs = 1
+
+    @Option(help: "The number that order and views depend on.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Pictures in a record.")
+    var batch = 256
+
+    @Flag(help: "Leave out the last batch of an epoch if it is not full.")
+    var dropLast = false
+
+    @Option(help: "Only part I of N equal parts of each epoch, 1/N to N/N.")
+    var shard = Shard(1, of: 1)
+
+    @Option(help: "Only so many pictures, spread evenly over the data, the same in all epochs.")
+    var limit: Int?
+
+    @Flag(help: "Go on when more than 1 % of the pictures are broken.")
+    var allowBad = false
+
+    @Option(parsing: .unconditional, help: "zstd's level, -7 to 19 (default: 3 to a file, -1 to a pipe).")
+    var level: Int?
+
+    @Option(name: .shortAndLong, help: "The stream to write; - is standard output.")
+    var output = OutputFile.standard
+
     @OptionGroup var common: CommonOptions
 
-    func run() throws { common.start() }
+    func validate() throws { try checkRanges() }
+
+    func run() throws {
+        common.start()
+        let dataset = try Dataset(data)
+        let plan = EpochPlan(
+            samples: dataset.samples.count, limit: limit, shard: shard, batch: batch, dropLast: dropLast, seed: recipe == .evaluation ? nil : seed)
+        let renderer = try BatchRenderer(dataset, Recipe(recipe, size: size, cropScale: cropScale.range), views: views, seed: seed)
+        let writer = try WriteBehind(output, header: header(dataset, plan), level: level)
+        var progress = Progress(tool: "augment", unit: "pictures", total: pictures(plan), quiet: common.quiet)
+        var broken = BrokenPictures(allowed: allowBad ? nil : plan.pictures / 100, data: data)
+        for epoch in epoch..<epoch + epochs {
+            let order = plan.order(epoch: epoch)
+            broken.begin(epoch: epoch)
+            for step in 0..<plan.batches {
+                let batch = try renderer.render(order[plan.range(step)], epoch: epoch, step: step)
+                for message in try broken.add(batch.broken) {
+                    progress.clear()
+                    Self.log(message)
+                }
+                if let record = batch.record { try writer.write(record) }
+                progress.add(plan.range(step).count)
+            }
+        }
+        try writer.commit()
+        progress.finish(remark(dataset, broken))
+    }
 }

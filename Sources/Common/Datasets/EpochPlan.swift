@@ -1,0 +1,74 @@
+import Randomness
+
+/// Which pictures an epoch has, in which order and in which batches: a pure function of its fields.
+///
+///     let plan = EpochPlan(samples: data.samples.count, batch: 256, seed: 0)
+///     for step in 0..<plan.batches { let indices = plan.order(epoch: 3)[plan.range(step)] }
+public struct EpochPlan: Sendable, Equatable {
+    /// Pictures in the data set.
+    public var samples: Int
+    /// Only so many of them, spread evenly over the data set; the same ones in all epochs.
+    public var limit: Int?
+    public var shard: Shard
+    public var batch: Int
+    /// The last batch is left out where it would not be full.
+    public var dropLast: Bool
+    /// Nil keeps the data set's own order.
+    public var seed: UInt64?
+
+    public init(samples: Int, limit: Int? = nil, shard: Shard = Shard(1, of: 1), batch: Int, dropLast: Bool = false, seed: UInt64?) {
+        precondition(samples >= 0 && batch > 0 && (limit ?? 1) > 0)
+        self.samples = samples
+        self.limit = limit
+        self.shard = shard
+        self.batch = batch
+        self.dropLast = dropLast
+        self.seed = seed
+    }
+
+    /// Pictures of an epoch, over all shards.
+    public var chosen: Int { min(limit ?? samples, samples) }
+
+    /// Pictures of an epoch in this shard, before a last batch is left out.
+    public var pictures: Int { shard.range(in: chosen).count }
+
+    public var batches: Int { dropLast ? pictures / batch : (pictures + batch - 1) / batch }
+
+    /// The numbers in the data set of this shard's pictures, in the order of `epoch`.
+    ///
+    /// The whole epoch is shuffled, then cut into shards. So shards one after the other are the epoch without shards,
+    /// but for incomplete batches at their ends.
+    public func order(epoch: Int) -> [Int] {
+        let range = shard.range(in: chosen)
+        guard let seed else { return range.map(sample) }
+        var random = CounterRandom(seed: seed, .order, epoch: epoch)
+        return random.permutation(chosen)[range].map(sample)
+    }
+
+    /// The part of ``order(epoch:)`` that batch number `step` takes.
+    public func range(_ step: Int) -> Range<Int> { step * batch..<min((step + 1) * batch, pictures) }
+
+    private func sample(_ place: Int) -> Int { place * samples / chosen }
+}
+
+/// One of `count` equal parts, numbered from 1 as `1/4` … `4/4`.
+public struct Shard: Sendable, Equatable {
+    public let number: Int
+    public let count: Int
+
+    public init(_ number: Int, of count: Int) {
+        precondition(1 <= number && number <= count)
+        self.number = number
+        self.count = count
+    }
+
+    /// "2/4"; nil for anything else.
+    public init?(_ text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let number = parts[0], let count = parts[1], count <= 1 << 20, number >= 1, number <= count else { return nil }
+        self.init(number, of: count)
+    }
+
+    /// Its part of `0..<total`.
+    public func range(in total: Int) -> Range<Int> { total * (number - 1) / count..<total * number / count }
+}

@@ -1,0 +1,75 @@
+public import ArgumentParser
+public import Datasets
+public import Images
+import TensorStreams
+import ToolSupport
+
+extension Recipe.Kind: ExpressibleByArgument {}
+
+extension Shard: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+    public var defaultValueDescription: String { "\(number)/\(count)" }
+}
+
+/// "0.2,1".
+struct CropScale: ExpressibleByArgument {
+    let range: ClosedRange<Double>
+
+    init(_ range: ClosedRange<Double>) { self.range = range }
+
+    init?(argument: String) {
+        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        guard numbers.count == 2, let low = numbers[0], let high = numbers[1], low > 0, low <= high, high <= 1 else { return nil }
+        range = low...high
+    }
+
+    var defaultValueDescription: String { "\(range.lowerBound),\(range.upperBound)" }
+}
+
+extension Augment {
+    /// A record may be so large, as readers have it.
+    private static let recordLimit = Limits.standard.documentBytes - (16 << 20)
+
+    func checkRanges() throws {
+        func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
+            guard range.contains(value) else { throw ValidationError("--\(name) takes \(range.lowerBound) to \(range.upperBound), found \(value)") }
+        }
+        try check("views", views, 1...2)
+        try check("size", size, 1...4096)
+        try check("batch", batch, 1...1_000_000)
+        try check("epoch", epoch, 0...1_000_000_000)
+        try check("epochs", epochs, 1...1_000_000)
+        if let limit { try check("limit", limit, 1...Int.max) }
+        if let level { try check("level", level, -7...19) }
+        if data.isEmpty { throw ValidationError("--data is empty; name a folder or an archive") }
+        guard batch * views * size * size * 3 <= Self.recordLimit else {
+            throw ValidationError("a record would have \(batch * views * size * size * 3) bytes, above the limit of \(Self.recordLimit); take a smaller --batch")
+        }
+    }
+
+    /// Pictures that the stream will have, if none is broken.
+    func pictures(_ plan: EpochPlan) -> Int {
+        epochs * (plan.dropLast ? plan.batches * plan.batch : plan.pictures)
+    }
+
+    func header(_ dataset: Dataset, _ plan: EpochPlan) -> StreamHeader {
+        StreamHeader(
+            provenance: Provenance().adding(tool: "augment", arguments: Array(CommandLine.arguments.dropFirst())),
+            metadata: [
+                "classes": JSON.array(dataset.classes.map { .string($0) }).text,
+                "samples": "\(plan.chosen)",
+                "records": "\(epochs * plan.batches)",
+                "pictures": "\(pictures(plan))",
+                "epoch": "\(epoch)",
+                "epochs": "\(epochs)",
+                "recipe": recipe.rawValue,
+            ])
+    }
+
+    func remark(_ dataset: Dataset, _ broken: BrokenPictures) -> String {
+        var parts = [dataset.classes.isEmpty ? "no classes" : "\(dataset.classes.count) classes"]
+        if broken.count > 0 { parts.append("\(broken.count) broken, left out") }
+        if dataset.ignored > 0 { parts.append("\(dataset.ignored) other files passed over") }
+        return parts.joined(separator: "; ")
+    }
+}

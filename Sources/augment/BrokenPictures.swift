@@ -1,0 +1,35 @@
+import Datasets
+import ToolSupport
+
+/// Counts the pictures that cannot be decoded, and stops when they are too many.
+struct BrokenPictures {
+    /// In one epoch; nil for any number.
+    private let allowed: Int?
+    private let data: String
+    private var known: Set<Int> = []
+    private var inEpoch = 0
+
+    /// How many different pictures are broken.
+    var count: Int { known.count }
+
+    init(allowed: Int?, data: String) {
+        self.allowed = allowed
+        self.data = data
+    }
+
+    mutating func begin(epoch: Int) { inEpoch = 0 }
+
+    /// Takes note of `pictures` and gives a line for each that is new.
+    ///
+    /// - Throws: a ``Failure`` of kind `data` when more are broken than allowed. The lines come first in its text's stead.
+    mutating func add(_ pictures: [BatchRenderer.Broken]) throws -> [String] {
+        inEpoch += pictures.count
+        let new = pictures.filter { known.insert($0.index).inserted }
+        if let allowed, inEpoch > allowed, let first = pictures.first {
+            throw Failure(
+                .data, path: data, "\(inEpoch) pictures are broken, more than 1 % of them, such as \(first.failure)",
+                remedy: "repair them, or pass --allow-bad to leave them out")
+        }
+        return new.map { "\($0.failure); left out" }
+    }
+}
