@@ -94,3 +94,59 @@ func readAll(_ path: String, limits: Limits = .standard) -> Result<[TensorDocume
         return .failure(error as! Failure)
     }
 }
+
+/// The same of bytes that come through a pipe.
+func readAll(_ bytes: [UInt8], limits: Limits = .standard) -> Result<[TensorDocument], Failure> {
+    do {
+        let reader = try StreamReader(descriptor: pipe(holding: bytes), name: "pipe", limits: limits)
+        var records: [TensorDocument] = []
+        while let record = try reader.next() { records.append(record) }
+        return .success(records)
+    } catch {
+        return .failure(error as! Failure)
+    }
+}
+
+/// The reading end of a pipe that holds `bytes`, at most 64 KiB, and its end.
+func pipe(holding bytes: [UInt8]) -> CInt {
+    var ends: [CInt] = [0, 0]
+    Glibc.pipe(&ends)
+    precondition(Glibc.write(ends[1], bytes, bytes.count) == bytes.count)
+    close(ends[1])
+    return ends[0]
+}
+
+/// A safetensors document of a header and data, right or wrong.
+func document(_ header: String, data: [UInt8] = []) -> [UInt8] {
+    littleEndian(UInt64(header.utf8.count)) + header.utf8 + data
+}
+
+func littleEndian<T: FixedWidthInteger>(_ value: T) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+
+/// The frames of a stream by the index at its end.
+func frames(of stream: [UInt8]) -> [[UInt8]] {
+    let count = Int(stream[stream.count - 9]) + Int(stream[stream.count - 8]) << 8
+    var place = stream.count - 9 - 8 * count
+    var start = 0
+    return (0..<count).map { _ in
+        let size = (0..<4).reduce(0) { $0 | Int(stream[place + $1]) << (8 * $1) }
+        place += 8
+        defer { start += size }
+        return Array(stream[start..<start + size])
+    }
+}
+
+/// A file beside the Python that wrote it.
+func golden(_ name: String, file: String = #filePath) -> String {
+    file.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/golden/" + name
+}
+
+/// The failure that `body` must end in.
+func failure(_ body: () throws -> Void) -> Failure? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return error as? Failure
+    }
+}

@@ -108,8 +108,9 @@ enum Safetensors {
                 throw Failure(.data, "has a broken JSON header, at its \(failure.place ?? "start"): \(failure.what)")
             }
             guard let members = json.asObject else { throw Failure(.data, "has a header that is no JSON object") }
-            guard members.count <= limits.tensorCount else {
-                throw Failure(.data, "has \(members.count) tensors, above the limit of \(limits.tensorCount)")
+            let count = members.count - (members[metadataKey] == nil ? 0 : 1)
+            guard count <= limits.tensorCount else {
+                throw Failure(.data, "has \(count) tensors, above the limit of \(limits.tensorCount)")
             }
             for member in members {
                 if member.key == metadataKey {
