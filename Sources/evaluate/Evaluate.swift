@@ -1,10 +1,72 @@
 import ArgumentParser
+import Evaluation
+import TensorStreams
 import ToolSupport
 
 @main
 struct Evaluate: Tool {
-    static let configuration = CommandConfiguration(commandName: "evaluate", abstract: "")
-    @OptionGroup var common: CommonOptions
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "How good features are: nearest neighbours, a linear classifier, and the table of a distillation.",
+        discussion: """
+            Example:
+              embed --weights student.safetensors train.views.tensors.zst --output features --drop images -o train.tensors.zst
+              embed --weights student.safetensors test.views.tensors.zst --output features --drop images -o test.tensors.zst
+              evaluate knn --train train.tensors.zst --test test.tensors.zst -o knn.json
 
-    func run() throws { common.start() }
+            See also: augment (pictures in the evaluation view), embed (features of them), inspect.
+            """,
+        subcommands: [KNN.self, Linear.self, Table.self])
+
+    func run() throws { throw ValidationError("say what to evaluate: knn, linear or table") }
+}
+
+/// What `knn` and `linear` have in common.
+struct EvaluationOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Features and labels to learn from; - is standard input.", valueName: "file"))
+    var train: String
+
+    @Option(help: ArgumentHelp("Features and labels to be judged by; - is standard input.", valueName: "file"))
+    var test: String
+
+    @Option(help: "The tensor that holds the features.")
+    var tensor = "features"
+
+    @OptionGroup var output: ResultOutput
+
+    func validate() throws {
+        if train == "-", test == "-" { throw ValidationError("--train and --test cannot both be standard input") }
+    }
+}
+
+/// Where a result goes.
+struct ResultOutput: ParsableArguments {
+    @Option(
+        name: [.short, .long, .customLong("json")],
+        help: ArgumentHelp("Write the result as JSON; - writes it to standard output in place of the text.", valueName: "file"))
+    var output: String?
+
+    /// Makes the outputs ready, so that one that cannot be written is known before the work.
+    func open() throws -> ResultWriter { try ResultWriter(json: output) }
+}
+
+/// Writes a result as text and as JSON.
+struct ResultWriter: ~Copyable {
+    private var standard: OutputFile
+    private var file: OutputFile?
+    private let jsonOnly: Bool
+
+    init(json path: String?) throws {
+        jsonOnly = path == OutputFile.standard
+        file = try path.flatMap { $0 == OutputFile.standard ? nil : $0 }.map { try OutputFile($0) }
+        standard = try OutputFile(OutputFile.standard)
+    }
+
+    /// The JSON file appears only when the text is out.
+    consuming func write(text: String, json: JSON) throws {
+        try standard.write(jsonOnly ? json.text + "\n" : text)
+        try file?.write(json.text + "\n")
+        try standard.commit()
+        try file?.commit()
+    }
 }

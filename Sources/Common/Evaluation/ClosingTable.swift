@@ -1,0 +1,178 @@
+public import TensorStreams
+import ToolSupport
+
+/// What a distillation ends with: accuracies of teacher and student, time of the stages, places of the files.
+public struct ClosingTable: Sendable {
+    /// A number and the protocol it was got by.
+    struct Cell: Sendable {
+        var percent: Double
+        var protocolName: String
+    }
+
+    struct Row: Sendable {
+        var name: String
+        var cells: [Column: Cell] = [:]
+    }
+
+    enum Column: String, Sendable, CaseIterable {
+        case knn = "knn_top1"
+        case embedding = "embedding_knn_top1"
+        case linear1 = "linear_top1"
+        case linear5 = "linear_top5"
+
+        func title(k: Int) -> String {
+            switch self {
+            case .knn: "k-NN top-1 (k=\(k))"
+            case .embedding: "embedding k-NN"
+            case .linear1: "linear top-1"
+            case .linear5: "linear top-5"
+            }
+        }
+    }
+
+    struct Stage: Sendable {
+        var name: String
+        var seconds = 0.0
+        var images = 0.0
+        /// Nil where nothing was timed.
+        var rate: Double? { seconds > 0 ? images / seconds : nil }
+    }
+
+    /// The k of the k-NN columns.
+    public let k: Int
+    private var rows: [Row] = []
+    private var stages: [Stage] = []
+    private var files: [(name: String, path: String)] = []
+
+    public init(k: Int = 10) { self.k = k }
+
+    /// Puts the numbers of a result, as `evaluate` wrote it, into the row `name`.
+    ///
+    /// - Parameter isEmbedding: the file's k-NN goes to the column for embeddings.
+    /// - Throws: a ``Failure`` naming the file: not readable, no JSON, no result of `evaluate`.
+    public mutating func add(row name: String, result path: String, isEmbedding: Bool = false) throws {
+        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn' or 'evaluate linear'")
+        let json = try JSONFile.read(path)
+        guard let kind = json["evaluation"]?.asString, let results = json["results"]?.asArray else { throw wrong }
+        var cells: [Column: Cell] = [:]
+        switch kind {
+        case "knn":
+            // A training set smaller than k has been asked for fewer neighbours.
+            let votes = results.filter { $0["vote"]?.asString == "majority" }
+            let counts = votes.compactMap { $0["k"]?.asInteger }
+            guard let nearest = counts.contains(k) ? k : counts.filter({ $0 < k }).max(),
+                let result = votes.first(where: { $0["k"]?.asInteger == nearest })
+            else {
+                let found = counts.map { "\($0)" }.joined(separator: ", ")
+                throw Failure(.data, path: path, "has no majority vote for k = \(k), but for \(found)", remedy: "give 'evaluate knn' the option --k \(k)")
+            }
+            cells[isEmbedding ? .embedding : .knn] = try cell(result, "top1", wrong)
+        case "linear":
+            guard let result = results.first, !isEmbedding else { throw wrong }
+            cells[.linear1] = try cell(result, "top1", wrong)
+            cells[.linear5] = try cell(result, "top5", wrong)
+        default:
+            throw wrong
+        }
+        let place = rows.firstIndex { $0.name == name } ?? rows.count
+        if place == rows.count { rows.append(Row(name: name)) }
+        rows[place].cells.merge(cells) { _, new in new }
+    }
+
+    private func cell(_ result: JSON, _ key: String, _ wrong: Failure) throws -> Cell {
+        guard let percent = result[key]?.asNumber, let name = result["protocol"]?.asString else { throw wrong }
+        return Cell(percent: percent, protocolName: name)
+    }
+
+    /// Adds the time of a stage: the sums of `seconds` and `images` over the JSON values in the file, one or one a line.
+    ///
+    /// Lines without both are passed over, so a training log may hold other things too.
+    public mutating func add(stage name: String, timing path: String) throws {
+        let place = stages.firstIndex { $0.name == name } ?? stages.count
+        var stage = place < stages.count ? stages[place] : Stage(name: name)
+        var found = false
+        for json in try JSONFile.readLines(path) {
+            guard let seconds = json["seconds"]?.asNumber, let images = json["images"]?.asNumber else { continue }
+            guard seconds >= 0, images >= 0 else { throw Failure(.data, path: path, "tells of less than no seconds or images") }
+            stage.seconds += seconds
+            stage.images += images
+            found = true
+        }
+        guard found else { throw Failure(.data, path: path, "holds no JSON object with both 'seconds' and 'images'") }
+        if place == stages.count { stages.append(stage) } else { stages[place] = stage }
+    }
+
+    /// Names a file for the last lines.
+    public mutating func add(file name: String, path: String) { files.append((name, path)) }
+
+    /// The columns that some row has.
+    private var columns: [Column] {
+        Column.allCases.filter { column in rows.contains { $0.cells[column] != nil } }
+    }
+
+    public var text: String {
+        var parts: [String] = []
+        if !rows.isEmpty {
+            let lines = rows.map { row in
+                [row.name] + columns.map { column in row.cells[column].map { Progress.fixed($0.percent, 1) + " %" } ?? "–" }
+            }
+            parts.append(Self.aligned([[""] + columns.map { $0.title(k: k) }] + lines))
+            parts.append(notes.map { "\($0)\n" }.joined())
+        }
+        if !stages.isEmpty {
+            let lines = stages.map { [$0.name, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }
+            parts.append(Self.aligned([["", "time", "images", "images/s"]] + lines))
+        }
+        if !files.isEmpty {
+            let width = files.map(\.name.count).max() ?? 0
+            parts.append(files.map { $0.name + String(repeating: " ", count: width - $0.name.count) + "  \($0.path)\n" }.joined())
+        }
+        return parts.joined(separator: "\n")
+    }
+
+    /// How each column's numbers were got: once for rows that agree.
+    private var notes: [String] {
+        columns.filter { $0 != .linear5 }.flatMap { column in
+            var groups: [(protocolName: String, rows: [String])] = []
+            for row in rows {
+                guard let name = row.cells[column]?.protocolName else { continue }
+                if let place = groups.firstIndex(where: { $0.protocolName == name }) { groups[place].rows.append(row.name) } else { groups.append((name, [row.name])) }
+            }
+            let title = column == .linear1 ? "linear" : column == .embedding ? "embedding k-NN" : "k-NN"
+            return groups.map { groups.count == 1 ? "\(title): \($0.protocolName)" : "\(title), \($0.rows.joined(separator: ", ")): \($0.protocolName)" }
+        }
+    }
+
+    /// First column to the left, the others to the right.
+    private static func aligned(_ lines: [[String]]) -> String {
+        let widths = (lines.first ?? []).indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        return lines.map { line in
+            let cells = zip(line, widths).enumerated().map { column, cell in
+                let space = String(repeating: " ", count: cell.1 - cell.0.count)
+                return column == 0 ? cell.0 + space : space + cell.0
+            }
+            return cells.joined(separator: "  ") + "\n"
+        }.joined()
+    }
+
+    public var json: JSON {
+        [
+            "evaluation": "table", "version": .string(productVersion), "k": .integer(Int64(k)),
+            "rows": .array(rows.map { row in
+                var object = JSON.Object()
+                object["name"] = .string(row.name)
+                for column in Column.allCases {
+                    guard let cell = row.cells[column] else { continue }
+                    object[column.rawValue] = .number(cell.percent)
+                    object[column.rawValue + "_protocol"] = .string(cell.protocolName)
+                }
+                return .object(object)
+            }),
+            "stages": .array(stages.map { stage in
+                ["name": .string(stage.name), "seconds": .number(stage.seconds), "images": .number(stage.images),
+                 "images_per_second": stage.rate.map { .number($0) } ?? .null]
+            }),
+            "files": .array(files.map { ["name": .string($0.name), "path": .string($0.path)] }),
+        ]
+    }
+}

@@ -1,0 +1,75 @@
+/// A linear classifier found by convex optimisation, its penalty chosen on a held-out part of the training set.
+///
+/// Each penalty, from the strongest to the weakest, is fitted to four fifths of the pictures (``HoldOut``), every fit
+/// starting from the one before; the penalty with the best held-out top-1 wins (of equals the strongest), and is fitted
+/// to all samples. Nothing is random.
+public struct ConvexProbe: Sendable {
+    /// Around the optimum of self-supervised features brought to deviation 1, in steps of ten.
+    public static let defaultPenalties = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5]
+
+    /// λ of ``LogisticRegression``; a single one is taken without a search.
+    public var penalties: [Double]
+    public var tolerance: Double
+    public var maximumIterations: Int
+
+    public init(penalties: [Double] = ConvexProbe.defaultPenalties, tolerance: Double = 1e-3, maximumIterations: Int = 1000) {
+        precondition(!penalties.isEmpty)
+        self.penalties = penalties.sorted(by: >)
+        self.tolerance = tolerance
+        self.maximumIterations = maximumIterations
+    }
+
+    /// What was found for one penalty on the held-out part.
+    public struct Trial: Sendable {
+        public var penalty: Double
+        public var accuracy: Accuracy
+        public var iterations: Int
+    }
+
+    public struct Outcome: Sendable {
+        public var fit: LogisticRegression.Fit
+        public var penalty: Double
+        /// Empty where there was nothing to choose, or no class has five pictures to hold one out.
+        public var trials: [Trial]
+    }
+
+    /// - Parameters:
+    ///   - features: already scaled.
+    ///   - pictures: which picture each sample shows.
+    ///   - report: told of every trial.
+    public func train(
+        _ features: FeatureMatrix, labels: [Int32], pictures: [Int], classes: Int, report: (Trial) -> Void = { _ in }
+    ) -> Outcome {
+        var penalty = penalties[penalties.count / 2]
+        var trials: [Trial] = []
+        var start: LinearClassifier?
+        let parts = HoldOut(labels: labels, pictures: pictures)
+        if penalties.count > 1, !parts.heldOut.isEmpty {
+            let kept = features.rows(parts.kept)
+            let held = features.rows(parts.heldOut)
+            let keptLabels = parts.kept.map { labels[$0] }
+            let heldLabels = parts.heldOut.map { labels[$0] }
+            var best = -1
+            var last: LinearClassifier?
+            for candidate in penalties {
+                let fit = regression(candidate).fit(kept, labels: keptLabels, classes: classes, from: last)
+                last = fit.classifier
+                let accuracy = fit.classifier.evaluate(held, labels: heldLabels).accuracy
+                let trial = Trial(penalty: candidate, accuracy: accuracy, iterations: fit.iterations)
+                trials.append(trial)
+                report(trial)
+                if accuracy.top1 > best {
+                    best = accuracy.top1
+                    penalty = candidate
+                    start = fit.classifier
+                }
+            }
+        }
+        let fit = regression(penalty).fit(features, labels: labels, classes: classes, from: start)
+        return Outcome(fit: fit, penalty: penalty, trials: trials)
+    }
+
+    private func regression(_ penalty: Double) -> LogisticRegression {
+        LogisticRegression(penalty: penalty, tolerance: tolerance, maximumIterations: maximumIterations)
+    }
+}

@@ -1,0 +1,29 @@
+public import TensorStreams
+
+/// What a result tells of one of its inputs.
+public struct EvaluationInput: Sendable {
+    public var file: String
+    public var samples: Int
+    /// Different pictures among the samples.
+    public var pictures: Int
+    public var provenance: [String]
+    public var metadata: [String: String]
+
+    public init(_ stream: FeatureStream, pictures: [Int]) {
+        file = stream.name.split(separator: "/").last.map(String.init) ?? stream.name
+        samples = stream.samples
+        self.pictures = Set(pictures).count
+        provenance = stream.header.provenance.lines
+        metadata = stream.header.metadata
+        metadata["classes"] = nil  // long, and the result says how many
+    }
+
+    public var json: JSON {
+        var described = JSON.Object()
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { described[key] = .string(value) }
+        return [
+            "file": .string(file), "samples": .integer(Int64(samples)), "pictures": .integer(Int64(pictures)),
+            "provenance": .array(provenance.map { .string($0) }), "metadata": .object(described),
+        ]
+    }
+}

@@ -1,0 +1,43 @@
+import Kernels
+import Parallel
+
+/// Rows of features (samples, dimension), as a classifier reads them.
+public final class FeatureMatrix: @unchecked Sendable {
+    public let samples: Int
+    public let dimension: Int
+    let memory: FloatBuffer
+
+    /// - Parameter values: `samples`·`dimension` finite numbers, row by row.
+    public init(_ values: [Float], samples: Int, dimension: Int) {
+        precondition(values.count == samples * dimension)
+        self.samples = samples
+        self.dimension = dimension
+        memory = FloatBuffer(values)
+    }
+
+    init(samples: Int, dimension: Int) {
+        self.samples = samples
+        self.dimension = dimension
+        memory = FloatBuffer(samples * dimension)
+    }
+
+    func row(_ index: Int) -> UnsafeMutablePointer<Float> { memory.pointer + index * dimension }
+
+    /// The rows `indices`, in that order.
+    public func rows(_ indices: [Int]) -> FeatureMatrix {
+        let copy = FeatureMatrix(samples: indices.count, dimension: dimension)
+        for (place, index) in indices.enumerated() { copy.row(place).update(from: row(index), count: dimension) }
+        return copy
+    }
+
+    /// The values, row by row.
+    public var values: [Float] { Array(UnsafeBufferPointer(start: memory.pointer, count: memory.count)) }
+
+    /// Makes every row's length 1; rows of zeros stay.
+    public func normalizeRows() {
+        let (rows, width) = (samples, dimension)
+        Parallel.forEach((rows + 255) / 256) { piece, _ in
+            for index in piece * 256..<min(rows, piece * 256 + 256) { VectorAlgebra.normalize(row(index), width) }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+public import TensorStreams
+import ToolSupport
+
+/// Features and labels out of a tensor stream, checked record by record.
+public final class FeatureStream {
+    /// One record's samples.
+    public struct Batch {
+        /// (samples, dimension), all finite.
+        public var features: [Float]
+        /// Zero or above.
+        public var labels: [Int32]
+        /// Which picture each sample shows: the `index` of the record, or the sample's own number where it has none.
+        public var pictures: [Int]
+    }
+
+    /// The path, or "standard input".
+    public let name: String
+    public let header: StreamHeader
+    /// The tensor that holds the features.
+    public let tensor: String
+    /// Numbers in a sample; 0 before the first record.
+    public private(set) var dimension = 0
+    /// Samples so far.
+    public private(set) var samples = 0
+    /// The names of the classes, where the header tells them.
+    public let classes: [String]?
+    private let reader: ReadAhead
+
+    /// What to do where labels are missing.
+    private static let labelRemedy = "evaluation needs labels: let augment read pictures laid out as class/name.jpg (in a folder or an archive)"
+
+    public init(_ path: String, tensor: String) throws {
+        let reader = try StreamReader(path)
+        name = reader.name
+        header = reader.header
+        self.tensor = tensor
+        classes = try Self.classes(of: reader.header, path: reader.name)
+        self.reader = ReadAhead(reader)
+    }
+
+    /// The next record's samples; nil after the last, once the stream's end is verified.
+    ///
+    /// - Throws: a ``Failure`` of kind `data` that names the record: no features, another shape or dimension than
+    ///   before, a number that is none, no labels, a label without a class.
+    public func next() throws -> Batch? {
+        guard let record = try reader.next() else {
+            guard samples > 0 else {
+                throw Failure(.data, path: name, "holds no samples", remedy: "look at it with inspect")
+            }
+            return nil
+        }
+        guard let features = record.tensors[tensor] else {
+            let names = record.names.isEmpty ? "nothing" : record.names.joined(separator: ", ")
+            throw record.failure("has no tensor '\(tensor)', but \(names)", remedy: "name the features with --tensor")
+        }
+        guard features.dtype.isFloating, features.shape.count == 2, features.shape[1] > 0 else {
+            throw record.failure("'\(tensor)' is \(features.summary), where floating numbers of shape [samples, dimension] are expected")
+        }
+        let (rows, width) = (features.shape[0], features.shape[1])
+        guard dimension == 0 || width == dimension else {
+            throw record.failure("'\(tensor)' has \(width) dimensions, where the records before have \(dimension)")
+        }
+        guard samples + rows < Int(Int32.max) else { throw record.failure("more than \(Int32.max) samples") }
+        let values = try features.floats()
+        if let row = Self.rowThatIsNotFinite(values, width: width) {
+            throw record.failure("'\(tensor)' of sample \(row) is not finite (NaN or infinity)", remedy: "look for the training step that diverged")
+        }
+        let batch = Batch(
+            features: values, labels: try labels(of: record, rows: rows),
+            pictures: try integers("index", of: record, rows: rows) ?? Array(samples..<samples + rows))
+        dimension = width
+        samples += rows
+        return batch
+    }
+
+    /// All samples at once.
+    public func readAll() throws -> FeatureSet {
+        var values: [Float] = []
+        var labels: [Int32] = []
+        var pictures: [Int] = []
+        while let batch = try next() {
+            values += batch.features
+            labels += batch.labels
+            pictures += batch.pictures
+        }
+        return FeatureSet(
+            features: FeatureMatrix(values, samples: labels.count, dimension: dimension), labels: labels, pictures: pictures)
+    }
+
+    private func labels(of record: TensorDocument, rows: Int) throws -> [Int32] {
+        guard let labels = try integers("label", of: record, rows: rows) else {
+            throw record.failure("has no 'label'", remedy: Self.labelRemedy)
+        }
+        if labels.contains(-1) {
+            let without = labels.count { $0 == -1 }
+            throw record.failure("\(without) of its \(rows) samples have no label (−1)", remedy: Self.labelRemedy)
+        }
+        let limit = classes?.count ?? Int(Int32.max)
+        return try labels.map { label in
+            guard (0..<limit).contains(label) else {
+                throw record.failure("label \(label), where 0 to \(limit - 1) are expected" + (classes == nil ? "" : " (the header names \(limit) classes)"))
+            }
+            return Int32(label)
+        }
+    }
+
+    private func integers(_ name: String, of record: TensorDocument, rows: Int) throws -> [Int]? {
+        guard let tensor = record.tensors[name] else { return nil }
+        guard !tensor.dtype.isFloating, tensor.dtype != .bool, tensor.shape == [rows] else {
+            throw record.failure("'\(name)' is \(tensor.summary), where integers of shape [\(rows)] are expected")
+        }
+        return try tensor.integers()
+    }
+
+    /// NaN times nothing and infinity times nothing are NaN, and stay so in a sum.
+    private static func rowThatIsNotFinite(_ values: [Float], width: Int) -> Int? {
+        let isFinite = values.withUnsafeBufferPointer { values in
+            var sums = SIMD16<Float>()
+            var i = 0
+            while i + 16 <= values.count {
+                sums += UnsafeRawPointer(values.baseAddress! + i).loadUnaligned(as: SIMD16<Float>.self) * 0
+                i += 16
+            }
+            var sum = sums.sum()
+            while i < values.count {
+                sum += values[i] * 0
+                i += 1
+            }
+            return sum == 0
+        }
+        return isFinite ? nil : values.firstIndex { !$0.isFinite }.map { $0 / width }
+    }
+
+    private static func classes(of header: StreamHeader, path: String) throws -> [String]? {
+        guard let text = header.metadata["classes"] else { return nil }
+        let wrong = Failure(.data, path: path, place: "header", "'classes' is no JSON array of different names")
+        guard let list = (try? JSON(parsing: text))?.asArray else { throw wrong }
+        let names = list.compactMap(\.asString)
+        guard names.count == list.count, Set(names).count == names.count else { throw wrong }
+        // A folder without classes has an empty list: then the labels are −1, and that is what to talk about.
+        return names.isEmpty ? nil : names
+    }
+}
+
+/// Features with the class and the picture of every sample.
+public struct FeatureSet {
+    public var features: FeatureMatrix
+    public var labels: [Int32]
+    public var pictures: [Int]
+}

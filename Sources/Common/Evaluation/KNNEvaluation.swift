@@ -1,0 +1,125 @@
+public import TensorStreams
+import ToolSupport
+
+/// The k-NN accuracy of stored features: every k and every vote from one search.
+public struct KNNEvaluation: Sendable {
+    /// More would make the lists of neighbours larger than the features.
+    public static let largestK = 4096
+
+    public var k = [1, 10, 20, 200]
+    public var temperatures = [0.07]
+    public var tensor = "features"
+
+    public init() {}
+
+    /// Searches and votes.
+    ///
+    /// The test set is kept in memory; the training set passes by once.
+    ///
+    /// - Parameter progress: told of every record's samples.
+    public func run(train: FeatureStream, test: FeatureStream, progress: (Int) -> Void = { _ in }) throws -> KNNReport {
+        let queries = try test.readAll()
+        var labels: [Int32] = []
+        var pictures: [Int] = []
+        var search: NeighbourSearch?
+        while let batch = try train.next() {
+            guard train.dimension == test.dimension else { throw test.dimensionFailure(train) }
+            if search == nil { search = NeighbourSearch(queries: queries.features, k: k.max() ?? 1) }
+            search?.add(batch.features)
+            labels += batch.labels
+            pictures += batch.pictures
+            progress(batch.labels.count)
+        }
+        guard let neighbours = search?.finish() else { throw Failure(.data, path: train.name, "holds no samples") }
+        let matching = try ClassMatching(
+            train: .init(name: train.name, classes: train.classes, labels: labels),
+            test: .init(name: test.name, classes: test.classes, labels: queries.labels))
+        var remarks = matching.remarks
+        var counts: [Int] = []
+        for k in k {
+            if k > labels.count { remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }
+            let k = min(k, labels.count)
+            if !counts.contains(k) { counts.append(k) }
+        }
+        let votes = [.majority] + temperatures.map { NeighbourVote.weighted(temperature: $0) }
+        return KNNReport(
+            results: neighbours.accuracies(k: counts, votes: votes, trainLabels: matching.train, labels: matching.test, classes: matching.count),
+            tensor: tensor, dimension: test.dimension, classes: matching.count, classesByName: matching.byName,
+            train: EvaluationInput(train, pictures: pictures), test: EvaluationInput(test, pictures: queries.pictures), remarks: remarks)
+    }
+}
+
+extension FeatureStream {
+    func dimensionFailure(_ train: FeatureStream) -> Failure {
+        Failure(
+            .data, path: name, "'\(tensor)' has \(dimension) dimensions, where \(train.name) has \(train.dimension)",
+            remedy: "make both with the same network")
+    }
+}
+
+/// Accuracies by nearest neighbours, each with how it was got.
+public struct KNNReport: Sendable {
+    public var results: [VoteResult]
+    public var tensor: String
+    public var dimension: Int
+    public var classes: Int
+    public var classesByName: Bool
+    public var train: EvaluationInput
+    public var test: EvaluationInput
+    public var remarks: [String]
+
+    /// "k=10, cosine, majority, 4000 train, 1000 test, features 512-d"
+    public func protocolName(_ result: VoteResult) -> String {
+        "k=\(result.k), cosine, \(result.vote.name), \(train.samples) train, \(test.samples) test, \(tensor) \(dimension)-d"
+    }
+
+    /// A line for every number's pair.
+    public var text: String {
+        results.map { "k-NN \($0.accuracy.text)  (\(protocolName($0)))\n" }.joined()
+    }
+
+    public var json: JSON {
+        [
+            "evaluation": "knn", "version": .string(productVersion),
+            "protocol": [
+                "metric": "cosine", "tensor": .string(tensor), "dimension": .integer(Int64(dimension)), "classes": .integer(Int64(classes)),
+                "classes_matched_by": classesByName ? "name" : "number",
+                "ties": "the class whose nearest neighbour is nearer; equal similarities by training order",
+            ],
+            "results": .array(results.map { result in
+                var object = JSON.Object()
+                object["k"] = .integer(Int64(result.k))
+                switch result.vote {
+                case .majority: object["vote"] = "majority"
+                case .weighted(let temperature):
+                    object["vote"] = "weighted"
+                    object["temperature"] = .number(temperature)
+                }
+                result.accuracy.describe(in: &object)
+                object["protocol"] = .string(protocolName(result))
+                return .object(object)
+            }),
+            "train": train.json, "test": test.json,
+            "remarks": .array(remarks.map { .string($0) }),
+        ]
+    }
+}
+
+extension Accuracy {
+    /// "top-1 71.6 %  top-5 90.1 %"
+    var text: String { "top-1 \(Self.padded(top1Percent)) %  top-5 \(Self.padded(top5Percent)) %" }
+
+    private static func padded(_ percent: Double) -> String {
+        let text = Progress.fixed(percent, 1)
+        return String(repeating: " ", count: max(0, 5 - text.count)) + text
+    }
+
+    /// Percentages, and the counts they come from.
+    func describe(in object: inout JSON.Object) {
+        object["top1"] = .number(top1Percent)
+        object["top5"] = .number(top5Percent)
+        object["correct_top1"] = .integer(Int64(top1))
+        object["correct_top5"] = .integer(Int64(top5))
+        object["samples"] = .integer(Int64(samples))
+    }
+}

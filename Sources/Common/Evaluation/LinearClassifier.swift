@@ -1,0 +1,83 @@
+import Kernels
+import Parallel
+
+/// `logits = x·Wᵀ + b`, and the class with the largest wins.
+public final class LinearClassifier: @unchecked Sendable {
+    public let classes: Int
+    public let dimension: Int
+    /// W (classes, dimension), then b (classes).
+    let parameters: FloatBuffer
+
+    public init(classes: Int, dimension: Int) {
+        self.classes = classes
+        self.dimension = dimension
+        parameters = FloatBuffer(classes * dimension + classes)
+    }
+
+    /// - Parameters:
+    ///   - weights: (classes, dimension).
+    ///   - biases: (classes).
+    public convenience init(weights: [Float], biases: [Float], dimension: Int) {
+        precondition(weights.count == biases.count * dimension)
+        self.init(classes: biases.count, dimension: dimension)
+        weights.withUnsafeBufferPointer { if let base = $0.baseAddress { self.weightStart.update(from: base, count: weights.count) } }
+        biases.withUnsafeBufferPointer { if let base = $0.baseAddress { self.biasStart.update(from: base, count: biases.count) } }
+    }
+
+    var weightStart: UnsafeMutablePointer<Float> { parameters.pointer }
+    var biasStart: UnsafeMutablePointer<Float> { parameters.pointer + classes * dimension }
+
+    public var weights: [Float] { Array(UnsafeBufferPointer(start: weightStart, count: classes * dimension)) }
+    public var biases: [Float] { Array(UnsafeBufferPointer(start: biasStart, count: classes)) }
+
+    public func copy() -> LinearClassifier {
+        LinearClassifier(weights: weights, biases: biases, dimension: dimension)
+    }
+
+    /// Whether every weight is a number.
+    public var isFinite: Bool {
+        (0..<parameters.count).allSatisfy { parameters.pointer[$0].isFinite }
+    }
+
+    /// Sets `logits` (rows, classes) for the samples `first..<first + rows`.
+    func logits(_ features: FeatureMatrix, first: Int, rows: Int, into logits: UnsafeMutablePointer<Float>) {
+        for n in 0..<rows { (logits + n * classes).update(from: biasStart, count: classes) }
+        Matrix.multiply(
+            features.row(first), lda: dimension, weightStart, .transposed, ldb: dimension,
+            into: logits, ldc: classes, m: rows, n: classes, k: dimension, beta: 1)
+    }
+
+    /// What the classifier gets right, and its mean cross entropy. Of equal logits the class with the lower number goes first.
+    public func evaluate(_ features: FeatureMatrix, labels: [Int32]) -> (accuracy: Accuracy, loss: Double) {
+        let N = features.samples
+        let C = classes
+        precondition(labels.count == N && features.dimension == dimension)
+        let block = 256
+        let pieces = (N + block - 1) / block
+        let scratch = FloatBuffer(Parallel.threads * block * C)
+        var partial = [(accuracy: Accuracy, loss: Double)](repeating: (Accuracy(), 0), count: pieces)
+        partial.withUnsafeMutableBufferPointer { partial in
+            nonisolated(unsafe) let partial = partial
+            Parallel.forEach(pieces) { piece, worker in
+                let z = scratch.pointer + worker * block * C
+                let first = piece * block
+                let rows = min(block, N - first)
+                logits(features, first: first, rows: rows, into: z)
+                var accuracy = Accuracy()
+                var loss = 0.0
+                for n in 0..<rows {
+                    let row = z + n * C
+                    let label = Int(labels[first + n])
+                    let own = row[label]
+                    var rank = 0
+                    for c in 0..<C where row[c] > own || (row[c] == own && c < label) { rank += 1 }
+                    accuracy.count(rank: rank)
+                    loss += SoftmaxLoss.value(row, classes: C, label: labels[first + n])
+                }
+                partial[piece] = (accuracy, loss)
+            }
+        }
+        let accuracy = partial.reduce(Accuracy()) { $0 + $1.accuracy }
+        return (accuracy, partial.reduce(0) { $0 + $1.loss } / Double(max(1, N)))
+    }
+}

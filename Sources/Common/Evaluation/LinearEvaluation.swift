@@ -1,0 +1,166 @@
+public import TensorStreams
+import ToolSupport
+
+/// The accuracy of a linear classifier on stored features.
+public struct LinearEvaluation: Sendable {
+    public enum Solver: Sendable {
+        case convex(ConvexProbe)
+        case stochastic(StochasticProbe)
+    }
+
+    public var solver: Solver
+    public var scaling: FeatureScaling
+    public var tensor = "features"
+
+    /// - Parameter scaling: standardised features for the convex solver and raw ones for the papers' protocol, where nothing is said.
+    public init(_ solver: Solver, scaling: FeatureScaling? = nil) {
+        self.solver = solver
+        switch solver {
+        case .convex: self.scaling = scaling ?? .standard
+        case .stochastic: self.scaling = scaling ?? .none
+        }
+    }
+
+    /// Trains on all samples of `train`, all epochs and views it holds, and counts on `test`. Both are kept in memory.
+    ///
+    /// - Parameter progress: told what is done, line by line.
+    public func run(train: FeatureStream, test: FeatureStream, progress: @escaping (String) -> Void = { _ in }) throws -> LinearReport {
+        let held = try test.readAll()
+        let known = try train.readAll()
+        guard train.dimension == test.dimension else { throw test.dimensionFailure(train) }
+        let matching = try ClassMatching(
+            train: .init(name: train.name, classes: train.classes, labels: known.labels),
+            test: .init(name: test.name, classes: test.classes, labels: held.labels))
+        scaling.apply(train: known.features, test: held.features)
+
+        let classifier: LinearClassifier
+        var remarks = matching.remarks
+        var details = JSON.Object()
+        var words: String
+        switch solver {
+        case .convex(let probe):
+            let outcome = probe.train(known.features, labels: matching.train, pictures: known.pictures, classes: matching.count) {
+                progress("λ \($0.penalty): held-out top-1 \(Progress.fixed($0.accuracy.top1Percent, 1)) %, \($0.iterations) steps")
+            }
+            classifier = outcome.fit.classifier
+            if !outcome.fit.converged { remarks.append("the solver stopped after \(outcome.fit.iterations) steps, before its tolerance was reached") }
+            if outcome.trials.isEmpty, probe.penalties.count > 1 {
+                remarks.append("no class has five pictures, so none was held out, and the penalty is the middle one")
+            }
+            words = "convex, logistic regression by L-BFGS, L2 \(outcome.penalty)"
+                + (outcome.trials.isEmpty ? "" : " of \(outcome.trials.count) by hold-out of each fifth picture")
+            details = probe.described(outcome)
+        case .stochastic(let probe):
+            classifier = probe.initial(classes: matching.count, dimension: train.dimension)
+            let losses = probe.train(classifier, on: known.features, labels: matching.train, report: { epoch, loss in
+                if (epoch + 1) % 10 == 0 { progress("epoch \(epoch + 1) of \(probe.epochs), loss \(Progress.short(loss))") }
+                return loss.isFinite
+            })
+            guard classifier.isFinite, losses.allSatisfy(\.isFinite) else {
+                throw Failure(.data, path: train.name, "the linear classifier diverged in epoch \(losses.count)", remedy: "lower --learning-rate, or try --normalize unit or standard")
+            }
+            words = probe.protocolName
+            details = probe.described(losses)
+        }
+        words += ", \(scaling.words) \(tensor) \(train.dimension)-d"
+        return LinearReport(
+            test: EvaluationInput(test, pictures: held.pictures), train: EvaluationInput(train, pictures: known.pictures),
+            accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy,
+            trainAccuracy: classifier.evaluate(known.features, labels: matching.train).accuracy,
+            solver: words, details: details, scaling: scaling, tensor: tensor, dimension: train.dimension,
+            classes: matching.count, classesByName: matching.byName, remarks: remarks)
+    }
+}
+
+extension FeatureScaling {
+    var words: String {
+        switch self {
+        case .none: "raw"
+        case .unit: "unit-length"
+        case .standard: "standardised"
+        }
+    }
+}
+
+extension ConvexProbe {
+    func described(_ outcome: Outcome) -> JSON.Object {
+        var object = JSON.Object()
+        object["solver"] = "convex"
+        object["penalty"] = .number(outcome.penalty)
+        object["tolerance"] = .number(tolerance)
+        object["objective"] = .number(outcome.fit.objective)
+        object["iterations"] = .integer(Int64(outcome.fit.iterations))
+        object["converged"] = .bool(outcome.fit.converged)
+        object["hold_out"] = .array(outcome.trials.map {
+            ["penalty": .number($0.penalty), "top1": .number($0.accuracy.top1Percent), "samples": .integer(Int64($0.accuracy.samples)), "iterations": .integer(Int64($0.iterations))]
+        })
+        return object
+    }
+}
+
+extension StochasticProbe {
+    /// "SGD, lr 30·256/256, momentum 0.9, wd 0.0, 100 epochs of stored features, ×0.1 at 60, 80, seed 0"
+    public var protocolName: String {
+        let steps = milestones.map { "\($0)" }.joined(separator: ", ")
+        let course = schedule == .cosine ? "cosine" : milestones.isEmpty ? "constant" : "×0.1 at \(steps)"
+        return "SGD, lr \(learningRate)·\(batch)/256, momentum \(momentum), wd \(weightDecay), \(epochs) epochs of stored features, \(course)"
+            + (warmUp > 0 ? ", \(warmUp) warm-up" : "") + ", fc N(0, 0.01), seed \(seed)"
+    }
+
+    func described(_ losses: [Double]) -> JSON.Object {
+        var object = JSON.Object()
+        object["solver"] = "sgd"
+        object["learning_rate"] = .number(learningRate * Double(batch) / 256)
+        object["batch"] = .integer(Int64(batch))
+        object["epochs"] = .integer(Int64(epochs))
+        object["momentum"] = .number(momentum)
+        object["weight_decay"] = .number(weightDecay)
+        object["schedule"] = .string(schedule.rawValue)
+        object["milestones"] = schedule == .step ? .array(milestones.map { .integer(Int64($0)) }) : .array([])
+        object["warm_up"] = .integer(Int64(warmUp))
+        object["seed"] = .string("\(seed)")  // as text: a seed may be larger than a JSON number
+        object["losses"] = .array(losses.map { .number($0) })
+        return object
+    }
+}
+
+/// The accuracy of a linear classifier, with how it was got.
+public struct LinearReport: Sendable {
+    public var test: EvaluationInput
+    public var train: EvaluationInput
+    public var accuracy: Accuracy
+    /// On what it was trained with: far above ``accuracy`` where it has learned by heart.
+    public var trainAccuracy: Accuracy
+    /// The solver and its options, and the features, in words.
+    public var solver: String
+    public var details: JSON.Object
+    public var scaling: FeatureScaling
+    public var tensor: String
+    public var dimension: Int
+    public var classes: Int
+    public var classesByName: Bool
+    public var remarks: [String]
+
+    public var protocolName: String { "\(solver), \(train.samples) train, \(test.samples) test" }
+
+    public var text: String { "linear \(accuracy.text)  (\(protocolName))\n" }
+
+    public var json: JSON {
+        var described = details
+        described["normalize"] = .string(scaling.rawValue)
+        described["tensor"] = .string(tensor)
+        described["dimension"] = .integer(Int64(dimension))
+        described["classes"] = .integer(Int64(classes))
+        described["classes_matched_by"] = classesByName ? "name" : "number"
+        var result = JSON.Object()
+        accuracy.describe(in: &result)
+        result["protocol"] = .string(protocolName)
+        var fitted = JSON.Object()
+        trainAccuracy.describe(in: &fitted)
+        return [
+            "evaluation": "linear", "version": .string(productVersion), "protocol": .object(described),
+            "results": [.object(result)], "training_set": .object(fitted),
+            "train": train.json, "test": test.json, "remarks": .array(remarks.map { .string($0) }),
+        ]
+    }
+}

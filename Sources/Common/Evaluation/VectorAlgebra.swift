@@ -1,0 +1,49 @@
+/// Sums over vectors, always in the same order.
+enum VectorAlgebra {
+    /// Σ a·b. Short stretches are summed in single precision, and those in double.
+    static func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Double {
+        var total = 0.0
+        var start = 0
+        while start < count {
+            let end = min(start + 256, count)
+            var sums = SIMD16<Float>()
+            var i = start
+            while i + 16 <= end {
+                let x = UnsafeRawPointer(a + i).loadUnaligned(as: SIMD16<Float>.self)
+                let y = UnsafeRawPointer(b + i).loadUnaligned(as: SIMD16<Float>.self)
+                sums.addProduct(x, y)
+                i += 16
+            }
+            var rest = sums.sum()
+            while i < end {
+                rest += a[i] * b[i]
+                i += 1
+            }
+            total += Double(rest)
+            start = end
+        }
+        return total
+    }
+
+    /// y += scale·x
+    static func add(_ scale: Float, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, _ count: Int) {
+        for i in 0..<count { y[i] += scale * x[i] }
+    }
+
+    /// Makes one row's length 1. A row of zeros stays (as with PyTorch's `F.normalize`).
+    static func normalize(_ row: UnsafeMutablePointer<Float>, _ count: Int) {
+        let length = dot(row, row, count).squareRoot()
+        // Rows whose squares leave the range of a float are scaled first.
+        guard length.isFinite, length > 1e-18 else {
+            var largest: Float = 0
+            for i in 0..<count { largest = max(largest, abs(row[i])) }
+            guard largest > 0 else { return }
+            for i in 0..<count { row[i] /= largest }
+            let length = Float(dot(row, row, count).squareRoot())
+            for i in 0..<count { row[i] /= length }
+            return
+        }
+        let inverse = Float(1 / length)
+        for i in 0..<count { row[i] *= inverse }
+    }
+}

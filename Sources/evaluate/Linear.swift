@@ -1,0 +1,115 @@
+public import ArgumentParser
+public import Evaluation
+import ToolSupport
+
+extension FeatureScaling: ExpressibleByArgument {}
+extension StochasticProbe.Schedule: ExpressibleByArgument {}
+
+struct Linear: ParsableCommand {
+    enum Solver: String, ExpressibleByArgument, CaseIterable { case convex, sgd }
+
+    static let configuration = CommandConfiguration(
+        commandName: "linear",
+        abstract: "Train a linear classifier on the training samples and judge it by the test samples.",
+        discussion: """
+            'convex' is quick and without chance: logistic regression by L-BFGS on standardised features, its penalty chosen on each
+            fifth picture of the training set, then fitted to all. 'sgd' is the papers' protocol on stored features. Numbers of the
+            two, and those of papers that augment during the evaluation, do not compare. A training set of several epochs or views is used whole.
+
+            Example:
+              evaluate linear --train train.tensors.zst --test test.tensors.zst -o linear.json
+              evaluate linear --train train.tensors.zst --test test.tensors.zst --solver sgd --learning-rate 30
+
+            See also: evaluate knn, embed.
+            """)
+
+    @OptionGroup var options: EvaluationOptions
+
+    @Option(help: "How the classifier is found.")
+    var solver = Solver.convex
+
+    @Option(help: "Scaling of the features: none, unit (length 1) or standard (mean 0, deviation 1) (default: standard for convex, none for sgd).")
+    var normalize: FeatureScaling?
+
+    @Option(help: ArgumentHelp("convex: L2 penalties to choose from, on the mean loss; a single one is taken as it is.", valueName: "list"))
+    var penalty = ConvexProbe.defaultPenalties.map { "\($0)" }.joined(separator: ",")
+
+    @Option(help: "convex: done when the gradient is this share of what it was at zero weights.")
+    var tolerance = 1e-3
+
+    @Option(help: "sgd: rate for a batch of 256; it grows with the batch.")
+    var learningRate = 30.0
+
+    @Option(help: "sgd: samples in a batch.")
+    var batch = 256
+
+    @Option(help: "sgd: times the training set is seen.")
+    var epochs = 100
+
+    @Option(help: "sgd: momentum.")
+    var momentum = 0.9
+
+    @Option(help: "sgd: weight decay.")
+    var weightDecay = 0.0
+
+    @Option(help: "sgd: how the rate falls.")
+    var schedule = StochasticProbe.Schedule.step
+
+    @Option(help: ArgumentHelp("sgd: epochs from which on the rate is a tenth, for the step schedule.", valueName: "list"))
+    var milestones = "60,80"
+
+    @Option(help: "sgd: epochs of rising rate.")
+    var warmUp = 0
+
+    @Option(help: "sgd: seed of the first weights and of the order.")
+    var seed: UInt64 = 0
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        try numbers(penalty, "--penalty", Double.init) { $0.isFinite && $0 >= 0 }
+        try numbers(milestones, "--milestones", Int.init) { $0 >= 0 }
+        func require(_ holds: Bool, _ what: String) throws { if !holds { throw ValidationError(what) } }
+        try require(tolerance > 0 && tolerance < 1, "--tolerance takes a number between 0 and 1, found \(tolerance)")
+        try require(learningRate > 0 && learningRate.isFinite, "--learning-rate takes a positive number, found \(learningRate)")
+        try require((1...65536).contains(batch), "--batch takes 1 to 65536, found \(batch)")
+        try require((1...100_000).contains(epochs), "--epochs takes 1 to 100000, found \(epochs)")
+        try require((0..<1).contains(momentum), "--momentum takes a number from 0 to below 1, found \(momentum)")
+        try require(weightDecay >= 0 && weightDecay.isFinite, "--weight-decay takes 0 or a positive number, found \(weightDecay)")
+        try require((0...epochs).contains(warmUp), "--warm-up takes 0 to the number of epochs, found \(warmUp)")
+    }
+
+    func run() throws {
+        common.start()
+        let result = try options.output.open()
+        var evaluation = try LinearEvaluation(chosen(), scaling: normalize)
+        evaluation.tensor = options.tensor
+        let test = try FeatureStream(options.test, tensor: options.tensor)
+        let train = try FeatureStream(options.train, tensor: options.tensor)
+        var progress = Progress(tool: "evaluate", unit: "training samples", quiet: common.quiet)
+        let quiet = common.quiet
+        let report = try evaluation.run(train: train, test: test) { if !quiet { Evaluate.log($0) } }
+        if !common.quiet { report.remarks.forEach(Evaluate.log) }
+        try result.write(text: report.text, json: report.json)
+        progress.add(report.train.samples)
+        progress.finish("\(report.test.samples) test samples")
+    }
+
+    private func chosen() throws -> LinearEvaluation.Solver {
+        switch solver {
+        case .convex: return .convex(ConvexProbe(penalties: try numbers(penalty, "--penalty", Double.init), tolerance: tolerance))
+        case .sgd:
+            var probe = StochasticProbe()
+            probe.learningRate = learningRate
+            probe.batch = batch
+            probe.epochs = epochs
+            probe.momentum = momentum
+            probe.weightDecay = weightDecay
+            probe.schedule = schedule
+            probe.milestones = try numbers(milestones, "--milestones", Int.init)
+            probe.warmUp = warmUp
+            probe.seed = seed
+            return .stochastic(probe)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import TensorStreams
+import Testing
+
+struct TableTests {
+    private func knn(_ top1: Double, k: [Int] = [1, 10], d: Int = 128) -> String {
+        let results = k.flatMap { k in
+            [("weighted", 1.0), ("majority", top1)].map { #"{"k":\#(k),"vote":"\#($0)","top1":\#($1),"top5":99.5,"protocol":"k=\#(k), cosine, \#(d)-d"}"# }
+        }
+        return #"{"evaluation":"knn","results":[\#(results.joined(separator: ","))]}"#
+    }
+
+    private let linear = #"{"evaluation":"linear","results":[{"top1":75.25,"top5":95,"protocol":"convex, 4000 train"}]}"#
+
+    private func place() throws -> Workplace {
+        let place = try Workplace()
+        try place.write(knn(71.6), to: "teacher.knn")
+        try place.write(knn(68.66), to: "after.knn")
+        try place.write(knn(66.4, d: 64), to: "after.embedding")
+        try place.write(linear, to: "teacher.linear")
+        try place.write(#"{"seconds": 2.5, "images": 4000}"# + "\n", to: "embed.json")
+        try place.write("{\"seconds\": 100, \"images\": 4000, \"loss\": 3}\n{\"note\": \"x\"}\n\n{\"seconds\": 20.0, \"images\": 800}\n", to: "train.log")
+        return place
+    }
+
+    private let line = """
+        evaluate table --row teacher=teacher.knn,teacher.linear --row 'student after=after.knn,embedding:after.embedding' \
+        --stage embed=embed.json --stage train=train.log,embed.json --file student=out/s.safetensors --file teacher=t.safetensors
+        """
+
+    @Test func `prints accuracies with their protocols, the stages' rates and the files`() throws {
+        let result = try place().run(line)
+        #expect(result.status == 0 && result.error.isEmpty)
+        #expect(result.output == """
+                           k-NN top-1 (k=10)  embedding k-NN  linear top-1  linear top-5
+            teacher                   71.6 %               –        75.2 %        95.0 %
+            student after             68.7 %          66.4 %             –             –
+
+            k-NN: k=10, cosine, 128-d
+            embedding k-NN: k=10, cosine, 64-d
+            linear: convex, 4000 train
+
+                        time  images  images/s
+            embed      2.5 s    4000      1600
+            train  2 min 3 s    8800      71.8
+
+            student  out/s.safetensors
+            teacher  t.safetensors
+
+            """)
+    }
+
+    @Test func `the JSON holds the same numbers`() throws {
+        let place = try place()
+        #expect(try place.run(line + " -o table.json").status == 0)
+        let json = try JSON(parsing: try place.text("table.json"))
+        let rows = try #require(json["rows"]?.asArray)
+        #expect(rows[0]["name"]?.asString == "teacher" && rows[0]["knn_top1"]?.asNumber == 71.6 && rows[0]["linear_top5"]?.asNumber == 95)
+        #expect(rows[1]["embedding_knn_top1"]?.asNumber == 66.4 && rows[1]["linear_top1"] == nil)
+        let stages = try #require(json["stages"]?.asArray)
+        #expect(stages[1]["seconds"]?.asNumber == 122.5 && stages[1]["images"]?.asNumber == 8800)
+        #expect(json["files"]?.asArray?.first?["path"]?.asString == "out/s.safetensors")
+    }
+
+    @Test func `rows got in different ways say so`() throws {
+        let place = try place()
+        try place.write(knn(50, d: 2048), to: "other.knn")
+        let output = try place.run("evaluate table --row teacher=other.knn --row 'student=after.knn'").output
+        #expect(output.contains("k-NN, teacher: k=10, cosine, 2048-d\n") && output.contains("k-NN, student: k=10, cosine, 128-d\n"))
+    }
+
+    @Test func `a training set below k gives its largest`() throws {
+        let place = try place()
+        try place.write(knn(44, k: [1, 8]), to: "small.knn")
+        let output = try place.run("evaluate table --row a=small.knn").output
+        #expect(output.contains("44.0 %") && output.contains("k-NN: k=8, cosine"))
+    }
+
+    @Test func `the tool's own results go into it`() throws {
+        let place = try place()
+        try place.stream("train", seed: 1)
+        try place.stream("test", seed: 2)
+        let result = try place.run("""
+            evaluate knn -q --train train --test test -o k > /dev/null && evaluate linear -q --train train --test test -o l > /dev/null
+            evaluate table --row student=k,l
+            """)
+        #expect(result.status == 0 && result.output.contains("k-NN: k=10, cosine, majority, 60 train, 60 test, features 8-d\n") && result.output.contains("linear: convex, "))
+    }
+
+    @Test(arguments: [
+        ("", "byte 0: ends where a value is expected"), ("{\"a\":1}", "is no result of 'evaluate knn' or 'evaluate linear'"),
+        ("{\"evaluation\":\"knn\",\"results\":[]}", "has no majority vote for k = 10"), ("{\"evaluation\":\"linear\",\"results\":[{}]}", "is no result of"),
+    ])
+    func `what is no result is 65`(text: String, words: String) throws {
+        let place = try place()
+        try place.write(text, to: "bad")
+        let result = try place.run("evaluate table --row a=bad -o out")
+        #expect(result.status == 65 && result.error.hasPrefix("evaluate: bad: ") && result.error.contains(words), "\(result.error)")
+        #expect(!place.exists("out") && !place.exists("out.part"))
+    }
+
+    @Test func `a stage without times is 65, and a broken line is named`() throws {
+        let place = try place()
+        try place.write("{\"seconds\": 1}\n{\"images\": 2}\n", to: "bad")
+        #expect(try place.run("evaluate table --stage a=bad").error.contains("bad: holds no JSON object with both 'seconds' and 'images'"))
+        try place.write("{\"seconds\": 1, \"images\": 2}\n{\"seconds\": 1,\n", to: "bad")
+        let result = try place.run("evaluate table --stage a=bad")
+        #expect(result.status == 65 && result.error.contains("bad: line 2, byte "))
+        try place.write("{\"seconds\": -1, \"images\": 2}", to: "bad")
+        #expect(try place.run("evaluate table --stage a=bad").status == 65)
+    }
+}

@@ -1,0 +1,90 @@
+import Evaluation
+import Testing
+
+struct LogisticRegressionTests {
+    /// The golden sets, scaled.
+    private func sets(_ golden: Golden) throws -> (train: FeatureMatrix, test: FeatureMatrix) {
+        let (train, test) = (try golden.matrix("convex.train"), try golden.matrix("convex.test"))
+        FeatureScaling.standard.apply(train: train, test: test)
+        return (train, test)
+    }
+
+    @Test func `standard features are scikit-learn's, and a dimension that never changes becomes zero`() throws {
+        let golden = try Golden()
+        let scaled = try sets(golden).test.values
+        #expect(difference(scaled, try golden.floats("convex.scaled_test")) < 1e-5)
+        #expect(stride(from: 4, to: scaled.count, by: 13).allSatisfy { scaled[$0] == 0 })
+    }
+
+    @Test(arguments: 0..<3)
+    func `finds scikit-learn's optimum`(number: Int) throws {
+        let golden = try Golden()
+        let (train, test) = try sets(golden)
+        let penalty = try golden.doubles("convex.penalties")[number]
+        let fit = LogisticRegression(penalty: penalty, tolerance: 1e-6).fit(train, labels: try golden.labels("convex.train_labels"), classes: 6)
+        let objective = try golden.doubles("convex.\(number).objective")[0]
+        #expect(abs(fit.objective - objective) < 1e-6 * objective, "\(fit.objective) against \(objective) after \(fit.iterations)")
+        #expect(difference(fit.classifier.weights, try golden.floats("convex.\(number).weights")) < 2e-3)
+        #expect(difference(fit.classifier.biases, try golden.floats("convex.\(number).biases")) < 2e-3)
+        let result = fit.classifier.evaluate(test, labels: try golden.labels("convex.test_labels"))
+        #expect(abs(result.accuracy.top1 - (try golden.integers("convex.\(number).correct")[0])) <= 1)
+        #expect(result.accuracy.samples == 203)
+    }
+
+    @Test func `a start elsewhere ends at the same optimum`() throws {
+        let golden = try Golden()
+        let (train, _) = try sets(golden)
+        let labels = try golden.labels("convex.train_labels")
+        let far = LogisticRegression(penalty: 1e-4, tolerance: 1e-5).fit(train, labels: labels, classes: 6)
+        let near = LogisticRegression(penalty: 1e-2, tolerance: 1e-5).fit(train, labels: labels, classes: 6, from: far.classifier)
+        #expect(near.converged)
+        #expect(difference(near.classifier.weights, try golden.floats("convex.1.weights")) < 2e-3)
+    }
+
+    @Test func `ranks the classes by their logits`() {
+        // Logits of the three samples: their own values, six classes.
+        let identity = (0..<36).map { Float($0 / 6 == $0 % 6 ? 1 : 0) }
+        let classifier = LinearClassifier(weights: identity, biases: [0, 0, 0, 0, 0, 0.5], dimension: 6)
+        let samples = FeatureMatrix([9, 8, 7, 6, 5, 4, 1, 2, 3, 4, 5, 6, 1, 1, 0, 0, 0, 0], samples: 3, dimension: 6)
+        #expect(classifier.evaluate(samples, labels: [5, 5, 0]).accuracy == Accuracy(top1: 2, top5: 2, samples: 3))
+        #expect(classifier.evaluate(samples, labels: [4, 0, 1]).accuracy == Accuracy(top1: 0, top5: 2, samples: 3))
+    }
+
+    @Test func `the mean cross entropy is that of the definition`() {
+        let classifier = LinearClassifier(weights: [1, 0, 0, 1], biases: [0, 1], dimension: 2)
+        let loss = classifier.evaluate(FeatureMatrix([1, 0, 2, 3], samples: 2, dimension: 2), labels: [0, 1]).loss
+        // Logits (1, 1) and (2, 4): log 2 and log(1 + e⁻²).
+        #expect(abs(loss - (0.693147180559945 + 0.126928011042973) / 2) < 1e-7)
+    }
+}
+
+struct ConvexProbeTests {
+    @Test func `each fifth picture of a class is held out, with all its views`() {
+        // Class 0 has pictures 10…15, of which 14 is the fifth; class 1 has three.
+        let labels: [Int32] = [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
+        let parts = HoldOut(labels: labels, pictures: [15, 14, 13, 12, 11, 10, 14, 1, 2, 3])
+        #expect(parts.heldOut == [1, 6])
+        #expect(parts.kept == [0, 2, 3, 4, 5, 7, 8, 9])
+    }
+
+    @Test func `takes the penalty that does best on what was held out, and fits it to everything`() throws {
+        let golden = try Golden()
+        let (train, test) = (try golden.matrix("convex.train"), try golden.matrix("convex.test"))
+        FeatureScaling.standard.apply(train: train, test: test)
+        let labels = try golden.labels("convex.train_labels")
+        let outcome = ConvexProbe(penalties: [1e-4, 1e4, 1e-2], tolerance: 1e-6).train(train, labels: labels, pictures: Array(0..<517), classes: 6)
+        #expect(outcome.trials.map(\.penalty) == [1e4, 1e-2, 1e-4])
+        let best = outcome.trials.map(\.accuracy.top1).max()
+        #expect(outcome.penalty == outcome.trials.first { $0.accuracy.top1 == best }?.penalty)
+        #expect(outcome.penalty != 1e4)
+        let number = outcome.penalty == 1e-2 ? 1 : 2
+        #expect(difference(outcome.fit.classifier.weights, try golden.floats("convex.\(number).weights")) < 2e-3)
+        #expect(abs(outcome.trials[0].accuracy.samples - 517 / 5) <= 6)
+    }
+
+    @Test func `takes the middle penalty where no class has five pictures`() {
+        let samples = FeatureMatrix([1, 2, -1, -2], samples: 4, dimension: 1)
+        let outcome = ConvexProbe(penalties: [1, 0.1, 0.01]).train(samples, labels: [0, 0, 1, 1], pictures: [0, 1, 2, 3], classes: 2)
+        #expect(outcome.trials.isEmpty && outcome.penalty == 0.1)
+    }
+}

@@ -1,0 +1,66 @@
+import Evaluation
+import Testing
+
+struct NeighbourSearchTests {
+    /// Whole numbers in a fixed disorder, so that many similarities are equal.
+    private func grid(_ rows: Int, _ dimension: Int, from start: Int) -> [Float] {
+        (0..<rows * dimension).map { Float((($0 + start) * 7919 + ($0 + start) / 3 * 104_729) % 5) - 1 }
+    }
+
+    private func search(_ queries: FeatureMatrix, k: Int, _ portions: [[Float]]) -> Neighbours {
+        let search = NeighbourSearch(queries: queries, k: k)
+        for portion in portions { search.add(portion) }
+        return search.finish()
+    }
+
+    @Test func `finds scikit-learn's neighbours and their cosines`() throws {
+        let golden = try Golden()
+        let found = search(try golden.matrix("knn.test"), k: 40, [try golden.floats("knn.train")])
+        #expect(found.k == 40 && found.trainingSamples == 331)
+        let list = (0..<found.queries).flatMap { found[$0] }
+        #expect(difference(list.map(\.similarity), try golden.floats("knn.similarities")) < 1e-6)
+        #expect(list.map { Int($0.index) } == (try golden.integers("knn.neighbours")))
+    }
+
+    @Test func `keeps the nearest of many tiles, earlier samples first among equals`() {
+        let (N, Q, D, k) = (9_001, 3, 3, 37)
+        let (train, test) = (grid(N, D, from: 0), grid(Q, D, from: 1))
+        let found = search(FeatureMatrix(test, samples: Q, dimension: D), k: k, [train])
+        for q in 0..<Q {
+            // The same by sorting all, in double precision; equal numbers there are equal directions.
+            let query = test[q * D..<(q + 1) * D].map(Double.init)
+            let cosines = (0..<N).map { n in
+                let row = train[n * D..<(n + 1) * D].map(Double.init)
+                let product = zip(query, row).reduce(0) { $0 + $1.0 * $1.1 }
+                let lengths = (query.reduce(0) { $0 + $1 * $1 } * row.reduce(0) { $0 + $1 * $1 }).squareRoot()
+                return lengths > 0 ? (product / lengths * 1e9).rounded() / 1e9 : 0
+            }
+            let expected = (0..<N).sorted { (-cosines[$0], $0) < (-cosines[$1], $1) }.prefix(k)
+            #expect(difference(found[q].map(\.similarity), expected.map { Float(cosines[$0]) }) < 1e-6)
+            // One direction, hence one cosine to the last bit: the order is by number.
+            let nearest = found[q].filter { $0.similarity == found[q].first?.similarity }.map(\.index)
+            #expect(nearest == nearest.sorted())
+        }
+    }
+
+    @Test func `does not depend on the portions the training samples come in`() {
+        let train = grid(5_000, 17, from: 3)
+        let whole = search(FeatureMatrix(grid(200, 17, from: 9), samples: 200, dimension: 17), k: 11, [train])
+        let cuts = [0, 1, 1, 4_095, 4_097, 5_000].map { $0 * 17 }
+        let portions = zip(cuts, cuts.dropFirst()).map { Array(train[$0..<$1]) }
+        let parts = search(FeatureMatrix(grid(200, 17, from: 9), samples: 200, dimension: 17), k: 11, portions)
+        #expect((0..<200).allSatisfy { whole[$0] == parts[$0] })
+    }
+
+    @Test func `gives all training samples where there are fewer than k`() {
+        let found = search(FeatureMatrix([1, 0], samples: 1, dimension: 2), k: 9, [[0, 2, 3, 0]])
+        #expect(found.k == 2)
+        #expect(Array(found[0]) == [Neighbour(similarity: 1, index: 1), Neighbour(similarity: 0, index: 0)])
+    }
+
+    @Test func `a vector of zeros is unlike everything, and lengths near a float's limits do no harm`() {
+        let found = search(FeatureMatrix([3e30, 4e30], samples: 1, dimension: 2), k: 3, [[0, 0, 3e-30, 4e-30, -1, 0]])
+        #expect(found[0].map(\.index) == [1, 0, 2])
+        #expect(zip(found[0].map(\.similarity), [1, 0, -0.6]).allSatisfy { abs($0 - $1) < 1e-6 })
+    }
+}
