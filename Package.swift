@@ -83,6 +83,9 @@ let package = Package(
         tool("convert", ["Checkpoints", "TensorStreams"]),
         tool("benchmark", ["Networks", "Kernels"]),
 
+        .target(name: "TestSupport", dependencies: ["Kernels", "Networks"], path: "Tests/TestSupport", swiftSettings: numeric),
+        tests("NetworksTests", ["Kernels", "Networks", "TensorStreams", "TestSupport"]),
+        tests("TrainingTests", ["Kernels", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "Training"]),
         tests("ObjectivesTests", ["Objectives", "Parallel", "Randomness", "TensorStreams"]),
         tests("OptimizersTests", ["Optimizers", "Parallel", "Randomness", "TensorStreams"]),
         tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "ToolSupport"]),

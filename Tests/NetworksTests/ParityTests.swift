@@ -1,0 +1,109 @@
+import Kernels
+import Networks
+import TensorStreams
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+@Suite struct ParityTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let name: String
+        let N: Int, H: Int, W: Int
+        var testDescription: String { "\(name), \(N) pictures of \(H)×\(W)" }
+        var key: String { "\(name).\(N).\(H).\(W)" }
+    }
+
+    static let cases = [
+        Case(name: "resnet18", N: 4, H: 64, W: 64), Case(name: "resnet18", N: 3, H: 45, W: 71), Case(name: "resnet34", N: 4, H: 48, W: 64),
+        Case(name: "resnet50", N: 4, H: 64, W: 64), Case(name: "small-resnet18", N: 4, H: 32, W: 32),
+        Case(name: "small-resnet10", N: 5, H: 33, W: 27),
+    ]
+
+    let document: TensorDocument
+
+    init() throws { document = try DocumentFile.read(golden("networks.safetensors")) }
+
+    func doubles(_ key: String) throws -> [Double] {
+        let tensor = try #require(document.tensors[key])
+        return tensor.withElements(as: Double.self) { Array($0) }
+    }
+
+    @Test(arguments: cases)
+    func `the folded network gives PyTorch's output in evaluation mode`(_ c: Case) throws {
+        let weights = formulaWeights(c.name)
+        let run = InferenceRun(weights, output: .embedding, height: c.H, width: c.W)
+        var result = [Float](repeating: .nan, count: c.N * 128)
+        run.run(pictures: formula("pictures", c.N * c.H * c.W * 3), N: c.N, into: &result)
+        #expect(relativeError(result, try doubles(c.key + ".inference")) < 1e-5)
+    }
+
+    @Test(arguments: cases)
+    func `outputs and all gradients in training mode are PyTorch's`(_ c: Case) throws {
+        let weights = formulaWeights(c.name)
+        let run = TrainingRun(weights.network, N: c.N, height: c.H, width: c.W)
+        let y = run.forward(weights, pictures: formula("pictures", c.N * c.H * c.W * 3))
+        #expect(relativeError(Array(UnsafeBufferPointer(start: y, count: c.N * 128)), try doubles(c.key + ".training")) < 1e-5)
+        let gradients = FloatBuffer(weights.network.parameterCount)
+        run.backward(weights, dOutput: formula("gradient", c.N * 128), dParameters: gradients)
+
+        let expected = try doubles(c.key + ".gradients")
+        // PyTorch lists parameters in the order of the modules, and so do we, but for the shortcut, which it lists last in its block.
+        let names = try torchOrder(weights.network)
+        #expect(names.count * 5 == expected.count)
+        let longest = stride(from: 0, to: expected.count, by: 5).map { expected[$0] }.max() ?? 0
+        for (row, parameter) in names.enumerated() {
+            let native = Array(gradients.buffer[parameter.offset..<(parameter.offset + parameter.count)])
+            let g = parameter.portable(native)
+            let norm = g.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            let reference = max(expected[row * 5], 1e-4 * longest)  // Some are zero but for rounding.
+            #expect(abs(norm - expected[row * 5]) <= 1e-4 * reference, "length of the gradient of \(parameter.name)")
+            for i in 0..<4 {
+                let direction = formula("\(parameter.name).\(i)", parameter.count)
+                let projection = zip(g, direction).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+                // A difference of relative size ε in a random place shows as ε·‖g‖/√3 here.
+                #expect(abs(projection - expected[row * 5 + 1 + i]) <= 1e-4 * reference, "gradient of \(parameter.name), direction \(i)")
+            }
+        }
+
+        let running = try doubles(c.key + ".running")
+        func means(_ name: String) throws -> [Double] {
+            let s = try #require(weights.network.statistics.first { $0.name == name })
+            let all = weights.statistics.array
+            return [all[s.offset..<(s.offset + s.C)], all[(s.offset + s.C)..<(s.offset + 2 * s.C)]].map { $0.reduce(0.0) { $0 + Double($1) } / Double(s.C) }
+        }
+        for (a, b) in zip(try means("bn1") + means("layer4.0.bn2"), running) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
+    }
+
+    private func torchOrder(_ network: Network) throws -> [Parameter] {
+        func block(_ name: String) -> String? {
+            let parts = name.split(separator: ".")
+            return parts.count > 2 && parts[0].hasPrefix("layer") ? "\(parts[0]).\(parts[1])" : nil
+        }
+        var order: [Parameter] = []
+        var rest = network.parameters[...]
+        while let first = rest.first {
+            guard let name = block(first.name) else {
+                order.append(first)
+                rest.removeFirst()
+                continue
+            }
+            let own = rest.prefix { block($0.name) == name }
+            order += own.filter { !$0.name.contains("downsample") } + own.filter { $0.name.contains("downsample") }
+            rest = rest.dropFirst(own.count)
+        }
+        return order
+    }
+
+    @Test func `parameters are as many as torchvision has`() throws {
+        for (name, count) in [("resnet18", 11_176_512), ("resnet34", 21_284_672), ("resnet50", 23_508_032)] {
+            let network = try #require(Network(name, head: .none))
+            #expect(network.parameters.reduce(0) { $0 + $1.count } == count)
+        }
+        // State entries: each batch norm has five, each convolution one; torchvision's own fc has two more.
+        let network = try #require(Network("resnet50", head: .linear(1000)))
+        #expect(network.parameters.count + 3 * network.statistics.count == 320)
+    }
+}

@@ -1,0 +1,27 @@
+import Kernels
+public import Networks
+
+/// A network whose weights come from the formula, as `networks.py` fills torchvision's.
+public func formulaWeights(_ name: String, dimension: Int = 128) -> Weights {
+    guard let trunk = Network(name, head: .none), let network = Network(name, head: .mlp(hidden: trunk.featureWidth, dimension)) else {
+        preconditionFailure("no network is named \(name)")
+    }
+    let weights = Weights(network)
+    for (index, parameter) in network.parameters.enumerated() {
+        var u = formula(parameter.name, parameter.count)
+        switch parameter.role {
+        case .convolution:
+            let scale = Float((6 / Double(parameter.shape[0] * parameter.shape[2] * parameter.shape[3])).squareRoot())
+            u = u.map { $0 * scale }
+        case .matrix: u = u.map { $0 / Float(Double(parameter.shape[1]).squareRoot()) }
+        case .scale: u = u.map { 1 + 0.2 * $0 }
+        case .bias: u = u.map { (parameter.name.hasPrefix("fc.") ? 0 : 1) + 0.1 * $0 }
+        }
+        weights.pointer(index).update(from: parameter.native(u), count: parameter.count)
+    }
+    for s in network.statistics {
+        for (i, u) in formula(s.name + ".running_mean", s.C).enumerated() { weights.statistics.pointer[s.offset + i] = 0.1 * u }
+        for (i, u) in formula(s.name + ".running_var", s.C).enumerated() { weights.statistics.pointer[s.offset + s.C + i] = 1 + 0.5 * u }
+    }
+    return weights
+}

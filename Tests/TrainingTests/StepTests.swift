@@ -1,0 +1,44 @@
+import Kernels
+import Networks
+import Objectives
+import Optimizers
+import TensorStreams
+import TestSupport
+import Testing
+import Training
+
+@Suite struct StepTests {
+    /// Ten steps from equal weights, pictures and queue: the losses of `Tests/golden/networks.py`.
+    @Test(arguments: [TrainingObjective.seed, .mocoV2])
+    func `ten training steps of ResNet-18 have PyTorch's losses`(_ objective: TrainingObjective) throws {
+        let document = try DocumentFile.read(golden("networks.safetensors"))
+        let expected = try #require(document.tensors[objective == .seed ? "steps.seed" : "steps.moco"]).withElements(as: Double.self) { Array($0) }
+        let (N, size, D, K) = (8, 64, 128, 100)
+        let weights = formulaWeights("resnet18", dimension: D)
+        var state = TrainingState(weights, provenance: Provenance())
+        state.lossState = QueueState.tensors(EmbeddingQueue(rows: unit(formula("queue", K * D), D), dimension: D, position: 0, filled: 0))
+        var options = TrainingOptions()
+        options.objective = objective
+        options.schedule = .constant(rate: 0.02)
+        options.keyMomentum = 0.99
+        options.normalizationGroups = 1
+        let trainer = try Trainer(state, options, header: StreamHeader(metadata: ["samples": "1000"]))
+        for (step, loss) in expected.enumerated() {
+            let bytes = formula("images.\(step)", N * 2 * size * size * 3).map { UInt8(min(255, max(0, (($0 + 1) * 127.5).rounded(.down)))) }
+            let record = TensorDocument(tensors: [
+                "images": Tensor(u8: bytes, shape: [N, 2, size, size, 3]),
+                "teacher": Tensor(f32: unit(formula("teacher.\(step)", N * D), D), shape: [N, D]),
+            ])
+            let report = try trainer.step(record)
+            #expect(abs(report.loss - loss) <= 1e-3 * loss, "step \(step): \(report.loss) where PyTorch has \(loss)")
+        }
+    }
+
+    private func unit(_ rows: [Float], _ D: Int) -> [Float] {
+        stride(from: 0, to: rows.count, by: D).flatMap { start in
+            let row = rows[start..<(start + D)]
+            let norm = row.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            return row.map { Float(Double($0) / norm) }
+        }
+    }
+}

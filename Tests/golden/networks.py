@@ -1,0 +1,157 @@
+"""Numbers of torchvision's ResNets for NetworksTests and TrainingTests: python3 networks.py
+
+Weights and pictures come from a formula over their names, so that no large file is needed. Gradients are kept as their length and four
+projections on directions from the same formula. All is computed in double precision, but for the ten training steps, which
+PyTorch makes in single precision as a user would.
+"""
+import math
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchvision
+from safetensors.numpy import save_file
+from torch import nn
+
+
+def formula(name, count):
+    """Numbers in [-1, 1) that look random: a hash of (name, i)."""
+    h = 2166136261
+    for byte in name.encode():
+        h = ((h ^ byte) * 16777619) & 0xFFFFFFFF
+    x = (np.arange(count, dtype=np.uint64) * 2654435761 + h) & 0xFFFFFFFF
+    x ^= x >> 15
+    x = (x * 2246822519) & 0xFFFFFFFF
+    x ^= x >> 13
+    x = (x * 3266489917) & 0xFFFFFFFF
+    x ^= x >> 16
+    return (x.astype(np.float64) / 2**31 - 1).astype(np.float32)
+
+
+def tensor(name, *shape):
+    return torch.from_numpy(formula(name, math.prod(shape)).reshape(shape))
+
+
+def fill(network):
+    """Weights of the size that training has. Biases of batch norm are near 1, so that hardly any value lies on a rectifier's
+    kink, where the gradients of any two programs differ."""
+    for name, value in network.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        u = tensor(name, *value.shape)
+        if value.dim() == 4:
+            u = u * math.sqrt(6 / (value.shape[0] * value.shape[2] * value.shape[3]))
+        elif value.dim() == 2:
+            u = u / math.sqrt(value.shape[1])
+        elif name.endswith("running_var"):
+            u = 1 + 0.5 * u
+        elif name.endswith("running_mean") or name.startswith("fc."):
+            u = 0.1 * u
+        elif name.endswith("bias"):
+            u = 1 + 0.1 * u
+        else:
+            u = 1 + 0.2 * u
+        value.copy_(u)
+
+
+class Small(torchvision.models.ResNet):
+    """The narrow networks for small pictures: 3x3 stem without pooling."""
+
+    def __init__(self, depths, width):
+        super().__init__(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1])
+        self.inplanes = width
+        self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.maxpool = nn.Identity()
+        block = torchvision.models.resnet.BasicBlock
+        self.layer1 = self._make_layer(block, width, depths[0])
+        self.layer2 = self._make_layer(block, 2 * width, depths[1], stride=2)
+        self.layer3 = self._make_layer(block, 4 * width, depths[2], stride=2)
+        self.layer4 = self._make_layer(block, 8 * width, depths[3], stride=2)
+        self.fc = nn.Linear(8 * width, 1)
+
+
+def network(name, dimension=128):
+    if name == "small-resnet18":
+        made = Small([2, 2, 2, 2], 32)
+    elif name == "small-resnet10":
+        made = Small([1, 1, 1, 1], 16)
+    else:
+        made = getattr(torchvision.models, name)()
+    d = made.fc.in_features
+    made.fc = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, dimension))
+    with torch.no_grad():
+        fill(made)
+    return made
+
+
+def main():
+    torch.manual_seed(0)
+    out = {}
+    # Name, pictures, height, width: odd sizes and sides that differ.
+    for name, N, H, W in [
+        ("resnet18", 4, 64, 64), ("resnet18", 3, 45, 71), ("resnet34", 4, 48, 64), ("resnet50", 4, 64, 64),
+        ("small-resnet18", 4, 32, 32), ("small-resnet10", 5, 33, 27),
+    ]:
+        key = f"{name}.{N}.{H}.{W}"
+        made = network(name).double()
+        x = tensor("pictures", N, H, W, 3).permute(0, 3, 1, 2).double()
+        made.eval()
+        out[key + ".inference"] = made(x).detach().numpy()
+        made.train()
+        y = made(x)
+        out[key + ".training"] = y.detach().numpy()
+        (y * tensor("gradient", N, 128).double()).sum().backward()
+        rows = []
+        for parameter, value in made.named_parameters():
+            g = value.grad
+            rows.append([g.norm().item()] + [(g * tensor(f"{parameter}.{i}", *g.shape).double()).sum().item() for i in range(4)])
+        out[key + ".gradients"] = np.array(rows)
+        out[key + ".running"] = np.stack([
+            [made.bn1.running_mean.mean().item(), made.bn1.running_var.mean().item()],
+            [made.layer4[0].bn2.running_mean.mean().item(), made.layer4[0].bn2.running_var.mean().item()]])
+
+    # Ten steps of SEED's training, as the authors write it.
+    N, H, D, K, Ts, Tt = 8, 64, 128, 100, 0.2, 0.01
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    for objective in ["seed", "moco"]:
+        torch.manual_seed(0)
+        student = network("resnet18").train()
+        optimizer = torch.optim.SGD(student.parameters(), 0.02, momentum=0.9, weight_decay=1e-4)
+        queue = F.normalize(tensor("queue", K, D), dim=1)
+        position = 0
+        losses = []
+        keys = network("resnet18").train()
+        for step in range(10):
+            def pictures(view):
+                u = tensor(f"images.{step}", N, 2, H, H, 3)[:, view]
+                bytes_ = ((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 3, 1, 2)
+                return (bytes_ / 255 - mean) / deviation
+            if objective == "seed":
+                teacher = F.normalize(tensor(f"teacher.{step}", N, D), dim=1)
+            else:
+                with torch.no_grad():
+                    for k, q in zip(keys.parameters(), student.parameters()):
+                        k.mul_(0.99).add_(q, alpha=1 - 0.99)
+                    teacher = F.normalize(keys(pictures(1)), dim=1)
+            s = F.normalize(student(pictures(0)), dim=1)
+            logits = torch.cat([(s * teacher).sum(1, keepdim=True), s @ queue.T], 1) / Ts
+            if objective == "seed":
+                targets = F.softmax(torch.cat([(teacher * teacher).sum(1, keepdim=True), teacher @ queue.T], 1) / Tt, 1)
+                loss = -(targets * F.log_softmax(logits, 1)).sum(1).mean()
+            else:
+                loss = F.cross_entropy(logits, torch.zeros(N, dtype=torch.long))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            for row in teacher.detach():
+                queue[position] = row
+                position = (position + 1) % K
+            losses.append(loss.item())
+        out[f"steps.{objective}"] = np.array(losses)
+        print(objective, losses)
+    save_file(out, "networks.safetensors", metadata={"torch": torch.__version__, "torchvision": torchvision.__version__})
+    print(sum(a.nbytes for a in out.values()), "bytes")
+
+
+main()
