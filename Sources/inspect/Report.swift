@@ -67,10 +67,10 @@ struct Report: ~Copyable {
             counts["whole"] = .bool(!isPart)
             counts["bytes"] = .integer(Int64(reader.position))
             text = isPart
-                ? "\(records) records shown"
-                : "\(records) records, \(Report.size(reader.position)), uncompressed \(Report.size(reader.contentBytes))"
+                ? "\(Report.counted(records, "record")) shown"
+                : "\(Report.counted(records, "record")), \(Report.size(reader.position)), uncompressed \(Report.size(reader.contentBytes))"
         case .document:
-            text = "\(tensors) tensors, \(Report.size(values(input)))"
+            text = "\(Report.counted(tensors, "tensor")), \(Report.size(values(input)))"
         }
         counts["tensors"] = .integer(Int64(tensors))
         if check { counts["ok"] = true }
@@ -164,6 +164,8 @@ struct Report: ~Copyable {
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { object[key] = .string(value) }
         return .object(object)
     }
+
+    private static func counted(_ count: Int, _ thing: String) -> String { "\(count) \(thing)\(count == 1 ? "" : "s")" }
 
     private static func size(_ bytes: Int) -> String {
         bytes < 1000 ? "\(bytes) bytes" : bytes < 1_000_000 ? "\(Progress.short(Double(bytes) / 1e3)) kB" : "\(Progress.short(Double(bytes) / 1e6)) MB"

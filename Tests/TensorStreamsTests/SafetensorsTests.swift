@@ -89,8 +89,8 @@ struct SafetensorsTests {
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, "has tensor 'a' at offset 4 where 0 is expected", 8),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#, "has tensor 'b' at offset 2 where 4 is expected", 6),
         (#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, "has tensor 'a' in 8 bytes where F32 [3] needs 12", 8),
-        (#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#, "has tensor 'a' of more bytes than can be counted", 0),
-        (#"{"a":{"dtype":"F32","shape":[0,9223372036854775807,3],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, "", 1),
+        (#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#, "has tensor 'a' of sizes [4294967296, 4294967296], above the limit", 0),
+        (#"{"a":{"dtype":"F32","shape":[0,9223372036854775807,3],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, "has tensor 'a' of sizes", 1),
         (#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}}"#, "has tensor 'a' with a size that is no whole number", 0),
         (#"{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,6]}}"#, "has tensor 'a' with a size that is no whole number", 6),
         (#"{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}"#, "has tensor 'a' of type F8_E4M3", 1),
@@ -103,16 +103,14 @@ struct SafetensorsTests {
         (#"{"__metadata__":["a"]}"#, "has __metadata__ that is no JSON object", 0),
         (#"[]"#, "has a header that does not start with '{'", 0),
         (#"{"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}}"#, "has tensor 'a' of 17 dimensions", 1),
-        (#"{"a":{"dtype":"U8","shape":[9000000000000],"data_offsets":[0,9000000000000]}}"#, "has tensor 'a' up to byte 9000000000000", 0),
+        (#"{"a":{"dtype":"U8","shape":[9000000000000],"data_offsets":[0,9000000000000]}}"#, "has tensor 'a' of sizes", 0),
+        (#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[9000000000000,9000000000001]}}"#, "has tensor 'a' up to byte 9000000000001", 0),
         (#"{"a":"#, "has a broken JSON header, at its byte 5: ends where a value is expected", 0),
     ] as [(String, String, Int)])
     func `a header that lies is refused`(header: String, what: String, dataBytes: Int) throws {
         write(document(header, data: Array(repeating: 0, count: dataBytes)), to: folder.file("a"))
         let failure = failure { _ = try DocumentFile.read(folder.file("a")) }
-        if what.isEmpty {
-            // Zero times anything that can be counted is nothing.
-            #expect(failure == nil)
-        } else if what == "has tensor" {
+        if what == "has tensor" {
             #expect(failure?.what.hasSuffix("where its header says 71") == true)
         } else {
             #expect(failure?.what.hasPrefix("the document " + what) == true, "\(String(describing: failure))")

@@ -149,14 +149,18 @@ enum Safetensors {
             }
             guard sizes.count <= limits.rank else { throw failure("of \(sizes.count) dimensions, above the limit of \(limits.rank)") }
             var shape: [Int] = []
-            var byteCount = dtype.size
+            // Empty dimensions count as one here: whoever multiplies some of the sizes must not meet an overflow.
+            var extent = dtype.size
             for size in sizes {
                 guard let size = size.asInteger, size >= 0 else { throw failure("with a size that is no whole number") }
-                let (product, overflow) = byteCount.multipliedReportingOverflow(by: size)
-                guard !overflow else { throw failure("of more bytes than can be counted") }
-                byteCount = product
+                let (product, overflow) = extent.multipliedReportingOverflow(by: max(1, size))
+                guard !overflow, product <= limits.documentBytes else {
+                    throw failure("of sizes [\(sizes.map(\.text).joined(separator: ", "))], above the limit of \(limits.documentBytes) bytes")
+                }
+                extent = product
                 shape.append(size)
             }
+            let byteCount = shape.contains(0) ? 0 : extent
             guard offsets.count == 2, let start = offsets[0].asInteger, let end = offsets[1].asInteger, start >= 0, end >= start
             else { throw failure("whose data_offsets are not two rising numbers") }
             guard end - start == byteCount else {

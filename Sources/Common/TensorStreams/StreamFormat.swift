@@ -18,8 +18,8 @@ enum StreamFormat {
     static let checksumKey = "checksum"
     static let indexKey = "index"
     static let indexKind = "seekable"
-    /// The index counts a frame's bytes in 32 bits.
-    static let recordBytes = Int(UInt32.max) - (64 << 20)
+    /// What every reader accepts. The index, which counts a frame's bytes in 32 bits, would allow twice as much.
+    static let recordBytes = Limits.standard.documentBytes
 }
 
 /// What a stream's first document says about all its records.

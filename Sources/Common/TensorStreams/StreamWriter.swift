@@ -1,5 +1,11 @@
 import ToolSupport
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// Writes a tensor stream.
 ///
 ///     let writer = try StreamWriter("train.tensors.zst", header: header)
@@ -25,6 +31,9 @@ public final class StreamWriter {
     ///
     /// - Parameter level: zstd's compression level; without it 3 for a regular file, and −1 for a pipe, where speed counts.
     public convenience init(_ path: String, header: StreamHeader, level: Int? = nil) throws {
+        if path == OutputFile.standard, isatty(STDOUT_FILENO) == 1 {
+            throw Failure(.usage, "standard output is a terminal", remedy: "name a file with -o, or add a pipe: | inspect")
+        }
         try self.init(OutputFile(path), header: header, level: level)
     }
 
