@@ -89,5 +89,6 @@ let package = Package(
         tests("ObjectivesTests", ["Objectives", "Parallel", "Randomness", "TensorStreams"]),
         tests("OptimizersTests", ["Optimizers", "Parallel", "Randomness", "TensorStreams"]),
         tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "ToolSupport"]),
+        tests("TensorStreamsTests", ["inspect", "Images", "TensorStreams", "ToolSupport"]),
     ]
 )
