@@ -68,9 +68,10 @@ public final class JPEGDecoder {
             throw Failure(.data, jpeg.isEmpty ? "is empty" : "is not a JPEG picture: it does not begin with FF D8")
         }
         var width: Int32 = 0, height: Int32 = 0, subsampling: Int32 = -1, space: Int32 = -1
-        let status = tjDecompressHeader3(handle, start, UInt(jpeg.count), &width, &height, &subsampling, &space)
-        // TurboJPEG calls an unusual subsampling an error, yet it has read the size by then and can decode the picture.
-        guard status == 0 || subsampling < 0, width > 0, height > 0, space >= 0 else { throw Failure(.data, message) }
+        // Its status is nothing to go by: a warning and an unusual subsampling are errors to it, yet it has read the size
+        // by then and can decode the picture. What is wrong with a picture that has a size is for the decoder to find.
+        _ = tjDecompressHeader3(handle, start, UInt(jpeg.count), &width, &height, &subsampling, &space)
+        guard width > 0, height > 0, space >= 0 else { throw Failure(.data, message) }
         guard Int(width) * Int(height) <= JPEG.maximumPixels else {
             throw Failure(.data, "has \(width)×\(height) pixels, above the limit of \(JPEG.maximumPixels / 1_000_000) million")
         }

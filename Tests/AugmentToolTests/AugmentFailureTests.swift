@@ -1,0 +1,108 @@
+import Foundation
+import Images
+import TensorStreams
+import Testing
+
+struct AugmentFailureTests {
+    @Test func `a broken picture among good ones is left out, named and counted`() throws {
+        let place = try Workplace(pictures: 200)
+        let whole = try place.stream("--batch 16 --threads 1").records
+        let names = (0..<200).map(place.name).sorted()
+        try place.write([UInt8](try place.bytes(names[7]).dropLast(60)), to: names[7])
+        try place.write(Array("text".utf8), to: names[150])
+        var streams: [Data] = []
+        for threads in [1, 4] {
+            let result = try place.run("augment --data data --size 16 --batch 16 --epochs 2 --threads \(threads) -o out")
+            #expect(result.status == 0)
+            let lines = result.error.split(separator: "\n")
+            #expect(lines.count { $0.contains("left out") && $0.contains(names[7]) } == 1)
+            #expect(lines.contains { $0 == "augment: \(names[150]): is not a JPEG picture: it does not begin with FF D8; left out" })
+            #expect(lines.last?.hasSuffix("3 classes; 2 broken, left out") == true)
+            streams.append(try place.bytes("out"))
+        }
+        #expect(streams[0] == streams[1])
+        // The other pictures are in the batches where they would be without the broken ones.
+        let records = try Array(place.read("out").records[..<13])
+        for (found, expected) in zip(records, whole) {
+            #expect(try [found].indices == [expected].indices.filter { $0 != 7 && $0 != 150 })
+        }
+        let kept = Set(try whole.views).subtracting(try records.views)
+        #expect(kept.count == 2)
+    }
+
+    @Test func `more than one picture in a hundred broken is an error, unless that is allowed`() throws {
+        let place = try Workplace(pictures: 100)
+        let names = (0..<100).map(place.name).sorted()
+        try place.write([], to: names[3])
+        #expect(try place.run("augment --data data --size 16 -o out").status == 0)
+        try place.run("rm out")
+        try place.write([], to: names[4])
+        let result = try place.run("augment --data data --size 16 -o out")
+        #expect(result.status == 65)
+        #expect(result.error.contains("2 pictures are broken, more than 1 % of them") && result.error.contains("--allow-bad"))
+        #expect(!place.exists("out") && !place.exists("out.part"))
+        #expect(try place.stream("--allow-bad").records.indices.count == 98)
+    }
+
+    @Test func `a batch of which nothing is left is no record`() throws {
+        let place = try Workplace(pictures: 6)
+        let names = (0..<6).map(place.name).sorted()
+        for name in names[2..<4] { try place.write([], to: name) }
+        let records = try place.stream("--recipe evaluation --batch 2 --allow-bad").records
+        #expect(records.map { $0.metadata["step"] } == ["0", "2"])
+    }
+
+    @Test func `wrong command lines end with 64 and say why`() throws {
+        let place = try Workplace(pictures: 1)
+        for (options, words) in [
+            ("", "--data"), ("--data data --views 3", "--views takes 1 to 2, found 3"), ("--data data --size 0", "--size"), ("--data data --batch 0", "--batch"),
+            ("--data data --shard 3/2", "3/2"), ("--data data --crop-scale 1,0.5", "crop-scale"), ("--data data --crop-scale 0,1", "crop-scale"),
+            ("--data data --recipe nothing", "nothing"), ("--data data --size 4096 --batch 1000", "smaller --batch"), ("--data data --threads 0", "--threads"),
+            ("--data ''", "--data is empty"), ("--data data --epoch -1", "--epoch"), ("--data data --limit 0", "--limit"), ("--data data --nonsense", "nonsense"),
+        ] {
+            let result = try place.run("augment \(options) -o out")
+            #expect(result.status == 64 && result.error.contains(words), "\(options): \(result.status) \(result.error)")
+        }
+        #expect(!place.exists("out") && !place.exists("out.part"))
+    }
+
+    @Test func `missing data is 66; empty, truncated and damaged data is 65; and nothing is written`() throws {
+        let place = try Workplace()
+        try place.run("mkdir empty; tar cf data.tar data; head -c 9000 data.tar > cut.tar; tar cz data | head -c 2000 > cut.tgz; : > none.tar; echo x > text.tar")
+        for (data, status, words) in [
+            ("nowhere", 66, "No such file"), ("empty", 65, "has no JPEG pictures"), ("cut.tar", 65, "augment: cut.tar: "), ("cut.tgz", 65, "cut.tgz: "),
+            ("none.tar", 65, "none.tar: is empty"), ("text.tar", 65, "cannot be opened as a tar or zip archive"),
+        ] {
+            let result = try place.run("augment --data \(data) --size 16 -o out")
+            #expect(result.status == Int32(status) && result.error.contains(words), "\(data): \(result.status) \(result.error)")
+            #expect(result.error.split(separator: "\n").count == 1)
+        }
+        #expect(!place.exists("out") && !place.exists("out.part"))
+    }
+
+    @Test func `a full disk is 74, a place that cannot be written 73, and a closed pipe ends it quietly`() throws {
+        let place = try Workplace(pictures: 30)
+        let full = try place.run("augment --data data --size 64 -o /dev/full")
+        #expect(full.status == 74 && full.error.contains("No space left on device"))
+        #expect(try place.run("augment --data data -o nowhere/out").status == 73)
+        let closed = try place.run("(augment --data data --size 200 --batch 2 --epochs 20; echo $? > status) | head -c 10")
+        #expect(closed.error == "")
+        #expect(String(decoding: try place.bytes("status"), as: UTF8.self) == "141\n")
+    }
+
+    @Test func `a grey, a CMYK and a one-pixel picture are pictures like others`() throws {
+        let place = try Workplace(pictures: 2)
+        let golden = try DocumentFile.read(URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../golden/images.safetensors.zst").path)
+        for name in ["grey", "cmyk", "1x1", "1x9", "17x1"] {
+            let file = try #require(golden.tensors["jpeg.\(name).file"])
+            try place.write(file.withBytes { [UInt8]($0) }, to: "data/odd/\(name).jpg")
+        }
+        for recipe in ["evaluation", "moco-v2 --views 2"] {
+            let records = try place.stream("--recipe \(recipe)").records
+            #expect(try records.views.count == 7)
+        }
+        // A single pixel makes a view of one colour.
+        let views = try place.stream("--recipe evaluation").records.views
+        #expect(Set(stride(from: 0, to: views[3].count, by: 3).map { Array(views[3][$0..<$0 + 3]) }).count == 1)
+    }
+}

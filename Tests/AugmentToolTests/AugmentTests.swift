@@ -1,0 +1,105 @@
+import Foundation
+import Images
+import TensorStreams
+import Testing
+
+struct AugmentTests {
+    @Test func `the help has an example and what to see also`() throws {
+        let result = try Workplace(pictures: 1).run("augment --help >&2")
+        #expect(result.status == 0 && result.error.contains("augment --data train.tar") && result.error.contains("See also: synthesize"))
+    }
+
+    @Test func `a stream has the batches, labels and header that it promises`() throws {
+        let place = try Workplace()
+        let (header, records) = try place.stream("--batch 5 --epoch 3 --epochs 2 --views 2")
+        #expect(records.map { $0.tensors["images"]?.shape } == [5, 5, 2, 5, 5, 2].map { [$0, 2, 16, 16, 3] })
+        #expect(records.map { "\($0.metadata["epoch"] ?? "") \($0.metadata["step"] ?? "")" } == ["3 0", "3 1", "3 2", "4 0", "4 1", "4 2"])
+        #expect(header.metadata["classes"] == #"["ant","bee","cat"]"#)
+        #expect(header.metadata.filter { $0.key != "classes" } == [
+            "samples": "12", "records": "6", "pictures": "24", "epoch": "3", "epochs": "2", "recipe": "moco-v2",
+        ])
+        #expect(header.provenance.lines == ["augment 0.1.0 --data data --size 16 --batch 5 --epoch 3 --epochs 2 --views 2"])
+        let (indices, labels) = (try records.indices, try records.labels)
+        #expect(Array(indices[..<12]).sorted() == Array(0..<12) && Array(indices[12...]).sorted() == Array(0..<12))
+        #expect(indices[..<12] != indices[12...])
+        #expect(labels == indices.map { $0 / 4 })
+    }
+
+    @Test func `a record's pictures are the views of the pictures it names`() throws {
+        let place = try Workplace()
+        let (_, records) = try place.stream("--batch 5 --views 2 --seed 9 --epoch 1 --crop-scale 0.5,0.9")
+        let names = (0..<12).map(place.name).sorted()
+        let renderer = try ViewRenderer(), recipe = Recipe(.mocoV2, size: 16, cropScale: 0.5...0.9)
+        for (index, views) in zip(try records.indices, try records.views) {
+            let jpeg = [UInt8](try place.bytes(names[index]))
+            try jpeg.withUnsafeBytes { try renderer.decode($0) }
+            let expected = (0..<2).flatMap { number -> [UInt8] in
+                let view = recipe.view(width: renderer.source.width, height: renderer.source.height, seed: 9, epoch: 1, item: index, view: number)
+                var pixels = [UInt8](repeating: 0, count: 16 * 16 * 3)
+                pixels.withUnsafeMutableBufferPointer { renderer.render(view, into: $0) }
+                return pixels
+            }
+            #expect(views == expected)
+        }
+    }
+
+    @Test func `the evaluation recipe keeps the data's order`() throws {
+        let (header, records) = try Workplace().stream("--recipe evaluation --batch 7")
+        #expect(try records.indices == Array(0..<12))
+        #expect(header.metadata["recipe"] == "evaluation")
+    }
+
+    @Test func `one view is the first of two`() throws {
+        let place = try Workplace()
+        let one = try place.stream("--seed 4").records.views, two = try place.stream("--seed 4 --views 2").records.views
+        #expect(zip(one, two).allSatisfy { $0 == Array($1[..<$0.count]) && $0 != Array($1[$0.count...]) })
+    }
+
+    @Test func `one thread and five give equal bytes, and so do two runs`() throws {
+        let place = try Workplace(pictures: 40)
+        for (name, options) in [("a", "--threads 1"), ("b", "--threads 5"), ("c", "--threads 5")] {
+            #expect(try place.run("augment --data data --size 24 --batch 9 --epochs 3 --views 2 \(options) -o \(name)").status == 0)
+        }
+        let expected = try place.bytes("a")
+        #expect(try place.bytes("b") == expected)
+        #expect(try place.bytes("c") == expected)
+    }
+
+    @Test func `shards one after the other are the epoch`() throws {
+        let place = try Workplace()
+        let whole = try place.stream("--epoch 2").records
+        let parts = try (1...3).map { try place.stream("--epoch 2 --shard \($0)/3").records }
+        #expect(try parts.flatMap { try $0.indices } == whole.indices)
+        #expect(try parts.flatMap { try $0.views } == whole.views)
+    }
+
+    @Test func `epochs made one by one are those made at once`() throws {
+        let place = try Workplace()
+        let both = try place.stream("--epoch 0 --epochs 2 --batch 12").records
+        #expect(try place.stream("--epoch 1 --batch 12").records[0] == both[1])
+    }
+
+    @Test func `a tar, a compressed tar and the folder give the same records`() throws {
+        let place = try Workplace()
+        let folder = try place.stream("").records
+        #expect(try place.run("tar cf data.tar data && tar czf data.tgz -C data . && mkdir shards && tar cf shards/0.tar data").status == 0)
+        for data in ["data.tar", "data.tgz", "shards"] { #expect(try place.stream("--data \(data)").records == folder, "\(data)") }
+    }
+
+    @Test func `the last batch is left out if asked, and a limit takes fewer pictures`() throws {
+        let place = try Workplace()
+        let (header, records) = try place.stream("--batch 5 --drop-last")
+        #expect(records.count == 2 && header.metadata["pictures"] == "10" && header.metadata["records"] == "2")
+        let limited = try place.stream("--limit 6 --recipe evaluation")
+        #expect(try limited.records.indices == [0, 2, 4, 6, 8, 10])
+        #expect(limited.header.metadata["samples"] == "6")
+    }
+
+    @Test func `pictures without folders have the label -1`() throws {
+        let place = try Workplace(pictures: 3)
+        try place.run("mkdir flat; mv data/*/*.jpg flat")
+        let (header, records) = try place.stream("--data flat")
+        #expect(try records.labels == [-1, -1, -1])
+        #expect(header.metadata["classes"] == "[]")
+    }
+}

@@ -1,0 +1,86 @@
+import CArchive
+import Datasets
+import Foundation
+import Testing
+import ToolSupport
+
+/// A folder for one test, and what to put into it.
+final class Workplace {
+    let folder: URL
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "datasets-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    func path(_ name: String) -> String { folder.appending(path: name).path }
+
+    func write(_ bytes: [UInt8], to name: String) throws {
+        let file = folder.appending(path: name)
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(bytes).write(to: file)
+    }
+
+    func bytes(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: folder.appending(path: name))) }
+
+    enum Format { case tar, ustar, gnutar, zip }
+
+    /// Packs `members` in their order; those whose bytes are nil become links to the first.
+    func pack(_ members: [(name: String, bytes: [UInt8]?)], as format: Format = .tar, compressed filter: Int32 = 0, into name: String) throws {
+        let archive = archive_write_new()
+        defer { archive_write_free(archive) }
+        switch format {
+        case .tar: archive_write_set_format_pax_restricted(archive)
+        case .ustar: archive_write_set_format_ustar(archive)
+        case .gnutar: archive_write_set_format_gnutar(archive)
+        case .zip: archive_write_set_format_zip(archive)
+        }
+        archive_write_add_filter(archive, filter)
+        try #require(archive_write_open_filename(archive, path(name)) == ARCHIVE_OK)
+        for (number, member) in members.enumerated() {
+            let entry = archive_entry_new()
+            defer { archive_entry_free(entry) }
+            archive_entry_set_pathname(entry, member.name)
+            archive_entry_set_perm(entry, 0o644)
+            if let bytes = member.bytes {
+                archive_entry_set_filetype(entry, 0o100000)
+                archive_entry_set_size(entry, Int64(bytes.count))
+            } else if number % 2 == 0 {
+                archive_entry_set_filetype(entry, 0o120000)
+                archive_entry_set_symlink(entry, "/etc/passwd")
+            } else {
+                archive_entry_set_filetype(entry, 0o100000)
+                archive_entry_set_hardlink(entry, members[0].name)
+            }
+            try #require(archive_write_header(archive, entry) == ARCHIVE_OK)
+            if let bytes = member.bytes { try #require(archive_write_data(archive, bytes, bytes.count) == bytes.count) }
+        }
+        try #require(archive_write_close(archive) == ARCHIVE_OK)
+    }
+}
+
+/// Bytes that differ from name to name; a data set does not ask whether they are a picture.
+func content(_ name: String) -> [UInt8] {
+    var bytes = Array("\u{1}JPEG of \(name) ".utf8)
+    bytes += (0..<700 + 13 * name.utf8.count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    return bytes
+}
+
+/// Name, label and bytes of every sample.
+func contents(_ data: Dataset) throws -> [String] {
+    var buffer: [UInt8] = []
+    return try data.samples.indices.map { index in
+        let count = try data.read(index, into: &buffer)
+        let sample = data.samples[index]
+        return "\(sample.name) \(sample.label) \(count) \(buffer[..<count].reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 })"
+    }
+}
+
+/// The failure that opening `path` ends with.
+func failure(_ path: String) -> Failure? {
+    #expect(throws: Failure.self) { try Dataset(path) }
+    do { _ = try Dataset(path) } catch { return error as? Failure }
+    return nil
+}
