@@ -138,9 +138,3 @@ import Musl
         }
     }
 }
-
-/// Lets a pipe hold 1 MiB, so that neither side waits for every 64 KiB. The system may refuse; then it stays narrow.
-func widenPipe(_ descriptor: CInt) {
-    let setPipeSize: CInt = 1031  // F_SETPIPE_SZ of linux/fcntl.h
-    _ = fcntl(descriptor, setPipeSize, 1 << 20 as CInt)
-}

@@ -51,11 +51,8 @@ public struct OutputFile: ~Copyable {
         return unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
-    /// Lets a pipe hold 1 MiB, so that its two sides wait less for each other. The system may refuse; then it stays narrow.
-    public func widenPipe() {
-        let setPipeSize: CInt = 1031  // F_SETPIPE_SZ of linux/fcntl.h
-        _ = fcntl(descriptor, setPipeSize, 1 << 20 as CInt)
-    }
+    /// Widens the pipe that this writes to, if it is one.
+    public func widenPipe() { ToolSupport.widenPipe(descriptor) }
 
     public mutating func write(_ bytes: RawSpan) throws {
         try unsafe bytes.withUnsafeBytes { buffer in
@@ -103,4 +100,12 @@ public struct OutputFile: ~Copyable {
         if path != OutputFile.standard { close(descriptor) }
         if let part { unsafe unlink(part) }
     }
+}
+
+/// Lets the pipe behind `descriptor` hold 1 MiB instead of 64 KiB, so that its two sides wait less for each other.
+///
+/// The system may refuse, and of anything but a pipe it does; then all stays as it is.
+public func widenPipe(_ descriptor: CInt) {
+    let setPipeSize: CInt = 1031  // F_SETPIPE_SZ of linux/fcntl.h
+    _ = fcntl(descriptor, setPipeSize, 1 << 20 as CInt)
 }
