@@ -84,7 +84,7 @@ struct Augment: Tool {
             samples: dataset.samples.count, limit: limit, shard: shard, batch: batch, dropLast: dropLast, seed: recipe == .evaluation ? nil : seed)
         let renderer = try BatchRenderer(dataset, Recipe(recipe, size: size, cropScale: cropScale.range), views: views, seed: seed)
         let writer = try WriteBehind(output, header: header(dataset, plan), level: level)
-        var progress = Progress(tool: "augment", unit: "pictures", total: pictures(plan), quiet: common.quiet)
+        var progress = Progress(tool: "augment", unit: "pictures", total: pictures(plan), common)
         var broken = BrokenPictures(allowed: allowBad ? nil : plan.pictures / 100, data: data)
         for epoch in epoch..<epoch + epochs {
             let order = plan.order(epoch: epoch)
@@ -100,6 +100,6 @@ struct Augment: Tool {
             }
         }
         try writer.commit()
-        progress.finish(remark(dataset, broken))
+        try progress.finish(remark(dataset, broken))
     }
 }

@@ -1,9 +1,9 @@
-public import ArgumentParser
+import ArgumentParser
 import Checkpoints
 import Networks
 import TensorStreams
 import ToolSupport
-public import Training
+import Training
 
 @main
 struct Embed: Tool {
@@ -16,7 +16,7 @@ struct Embed: Tool {
 
             Example: the features of a test set, for evaluate:
 
-              augment --data test.tar --recipe evaluation --size 64 | embed --weights student.safetensors --output features --drop images -o test.tensors.zst
+              augment --data test.tar --recipe evaluation --size 64 | embed --weights student.safetensors --features --drop images -o test.tensors.zst
 
             See also: augment, which makes the pictures; train-step and evaluate, which read the result.
             """,
@@ -24,13 +24,12 @@ struct Embed: Tool {
 
     @Option(help: "The network's weights: a checkpoint or a safetensors file.") var weights: String
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
-    @Option(name: .customLong("output"), help: "What to add: embedding (of the head, unit length) or features (pooled, as they are).")
-    var kind = EmbeddingStage.Kind.embedding
+    @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
     @Option(name: .customLong("as"), help: "The new tensor's name (default: teacher for embeddings, features for features).") var name: String?
     @Option(help: ArgumentHelp("Leave this tensor out of the output; may be given again.", valueName: "tensor")) var drop: [String] = []
     @Option(help: "The view to embed, from 0.") var view = 0
     @Option(help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
-    @Option(name: .short, help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
+    @Option(name: [.short, .long], help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
     @OptionGroup var common: CommonOptions
     @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
 
@@ -41,6 +40,7 @@ struct Embed: Tool {
 
     func run() throws {
         common.start()
+        let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let reader = ReadAhead(try StreamReader(input))
         let stage = try EmbeddingStage(
             weights: DocumentFile.read(weights), path: weights, network: network, kind: kind, name: name, view: view, drop: Set(drop))
@@ -49,15 +49,13 @@ struct Embed: Tool {
         header.metadata["dimension"] = "\(stage.dimension)"
         header.metadata["network"] = stage.network.name
         let writer = try StreamWriter(output, header: header, level: level)
-        var progress = Progress(tool: "embed", unit: "images", total: header.metadata["pictures"].flatMap { Int($0) }, quiet: common.quiet)
+        var progress = Progress(tool: "embed", unit: "images", total: header.metadata["pictures"].flatMap { Int($0) }, common)
         while let record = try reader.next() {
             try writer.write(try stage.embed(record))
             progress.add(stage.lastCount)
         }
         guard writer.records > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
         try writer.commit()
-        progress.finish("\(stage.network.name), \(kind.rawValue) of \(stage.dimension) numbers")
+        try progress.finish("\(stage.network.name), \(kind.rawValue) of \(stage.dimension) numbers")
     }
 }
-
-extension EmbeddingStage.Kind: ExpressibleByArgument {}

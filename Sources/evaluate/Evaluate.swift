@@ -10,8 +10,8 @@ struct Evaluate: Tool {
         abstract: "How good features are: nearest neighbours, a linear classifier, and the table of a distillation.",
         discussion: """
             Example:
-              embed --weights student.safetensors train.views.tensors.zst --output features --drop images -o train.tensors.zst
-              embed --weights student.safetensors test.views.tensors.zst --output features --drop images -o test.tensors.zst
+              embed --weights student.safetensors train.views.tensors.zst --features --drop images -o train.tensors.zst
+              embed --weights student.safetensors test.views.tensors.zst --features --drop images -o test.tensors.zst
               evaluate knn --train train.tensors.zst --test test.tensors.zst -o knn.json
 
             See also: augment (pictures in the evaluation view), embed (features of them), inspect.

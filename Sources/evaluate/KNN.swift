@@ -45,12 +45,12 @@ struct KNN: ParsableCommand {
         evaluation.tensor = options.tensor
         let test = try FeatureStream(options.test, tensor: options.tensor)
         let train = try FeatureStream(options.train, tensor: options.tensor)
-        var progress = Progress(tool: "evaluate", unit: "training samples", quiet: common.quiet)
+        var progress = Progress(tool: "evaluate", unit: "training samples", common)
         let report = try evaluation.run(train: train, test: test) { progress.add($0) }
         progress.clear()
         if !common.quiet { report.remarks.forEach(Evaluate.log) }
         try result.write(text: report.text, json: report.json)
-        progress.finish("\(report.test.samples) test samples")
+        try progress.finish("\(report.test.samples) test samples")
     }
 }
 

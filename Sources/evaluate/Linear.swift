@@ -86,13 +86,13 @@ struct Linear: ParsableCommand {
         evaluation.tensor = options.tensor
         let test = try FeatureStream(options.test, tensor: options.tensor)
         let train = try FeatureStream(options.train, tensor: options.tensor)
-        var progress = Progress(tool: "evaluate", unit: "training samples", quiet: common.quiet)
+        var progress = Progress(tool: "evaluate", unit: "training samples", common)
         let quiet = common.quiet
         let report = try evaluation.run(train: train, test: test) { if !quiet { Evaluate.log($0) } }
         if !common.quiet { report.remarks.forEach(Evaluate.log) }
         try result.write(text: report.text, json: report.json)
         progress.add(report.train.samples)
-        progress.finish("\(report.test.samples) test samples")
+        try progress.finish("\(report.test.samples) test samples")
     }
 
     private func chosen() throws -> LinearEvaluation.Solver {

@@ -78,7 +78,7 @@ struct QueueLoss: Tool {
         header.provenance = header.provenance.adding(tool: "queue-loss", arguments: Array(CommandLine.arguments.dropFirst()))
         header.metadata[QueueState.key] = nil
         let writer = try StreamWriter(output, header: header, level: level)
-        var progress = Progress(tool: "queue-loss", unit: "records", total: reader.header.metadata["records"].flatMap { Int($0) }, quiet: common.quiet)
+        var progress = Progress(tool: "queue-loss", unit: "records", total: reader.header.metadata["records"].flatMap { Int($0) }, common)
         while let record = try reader.next() {
             guard let answer = try stage.answer(record) else { continue }
             try writer.write(answer)
@@ -91,7 +91,7 @@ struct QueueLoss: Tool {
         if reader.header.metadata[QueueState.key] == QueueState.wanted { try writer.write(QueueState.record(queue)) }
         try writer.commit()
         if let queueFile { try DocumentFile.write(TensorDocument(metadata: ["provenance": header.provenance.text], tensors: QueueState.tensors(queue)), to: queueFile) }
-        progress.finish(stage.summary.text(queue))
+        try progress.finish(stage.summary.text(queue))
     }
 
     private func settings(_ header: StreamHeader) -> QueueLossStage.Settings {

@@ -68,7 +68,7 @@ struct Synthesize: Tool {
         let set = PictureSet(classes: classes, size: size, seed: seed)
         if let sheet { try set.writeSheet(sheet, columns: Self.columns) }
         guard let output else { return }
-        var progress = Progress(tool: "synthesize", unit: "pictures", total: train + test, quiet: common.quiet)
+        var progress = Progress(tool: "synthesize", unit: "pictures", total: train + test, common)
         var folder = SetFolder(output)
         do {
             try folder.write(set, train: train, test: test, shards: shards) { progress.add($0) }
@@ -76,7 +76,7 @@ struct Synthesize: Tool {
             progress.clear()
             throw error
         }
-        progress.finish("\(train) to train and \(test) to test in \(classes) classes")
+        try progress.finish("\(train) to train and \(test) to test in \(classes) classes")
     }
 
     private func limit(_ option: String, _ value: Int, _ range: ClosedRange<Int>) throws {

@@ -42,7 +42,7 @@ struct TrainStep: Tool {
         let trainer = try Trainer(state, training.options(header: reader.header), header: reader.header)
         let log = try TrainingLog(log, interval: logInterval)
         var progress = Progress(
-            tool: "train-step", unit: "images", total: reader.header.metadata["pictures"].flatMap { Int($0) }, quiet: common.quiet)
+            tool: "train-step", unit: "images", total: reader.header.metadata["pictures"].flatMap { Int($0) }, common)
         while let record = try reader.next() {
             let report = try trainer.step(record)
             try log.add(report, queue: trainer.queueFill, waited: reader.waited)
@@ -54,6 +54,6 @@ struct TrainStep: Tool {
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine())
         try DocumentFile.write(trained.document(), to: output)
         try log.finish(queue: trainer.queueFill, waited: reader.waited)
-        progress.finish(log.summary(queue: trainer.queueFill))
+        try progress.finish(log.summary(queue: trainer.queueFill))
     }
 }

@@ -9,6 +9,9 @@ public struct CommonOptions: ParsableArguments {
     @Flag(name: [.short, .long], help: "Say nothing but errors.")
     public var quiet = false
 
+    @Option(name: .long, help: ArgumentHelp("Write how long it took, and for how much, to this file as JSON.", valueName: "file"))
+    public var timing: String?
+
     public init() {}
 
     public func validate() throws {

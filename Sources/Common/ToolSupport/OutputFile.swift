@@ -4,8 +4,9 @@ import Glibc
 
 /// A file that appears under its name only when it is complete.
 ///
-/// Bytes go to `PATH.part` beside it. ``commit()`` flushes them to the disk and renames the part to
-/// `PATH`; a file that is dropped before that is removed. A path that is not a regular file
+/// Bytes go to `PATH.PID.part` beside it: the process's number keeps two that make the same file, such as a run that was killed in
+/// part and the one that takes its place, out of each other's way. ``commit()`` flushes the bytes to the disk and renames the part
+/// to `PATH`; a file that is dropped before that is removed, and so it is when a signal ends the tool. A path that is not a regular file
 /// (`/dev/null`, a named pipe, `>(…)`) and `-`, which is standard output, are written as they are.
 public struct OutputFile: ~Copyable {
     /// The path, or "standard output", as messages name it.
@@ -16,6 +17,8 @@ public struct OutputFile: ~Copyable {
     private let descriptor: CInt
     /// The name of the unfinished file; nil where bytes go straight to their place, and once committed.
     private var part: String?
+    /// Where the part is noted for the signals' handler.
+    private let note: Int?
 
     /// The path that means standard output (and, for readers, standard input).
     public static let standard = "-"
@@ -28,7 +31,7 @@ public struct OutputFile: ~Copyable {
         let isFolder = !isStandard && exists && status.st_mode & S_IFMT == S_IFDIR
         if isFolder { throw Failure(.cannotCreate, path: path, "is a folder", remedy: "name a file in it") }
         let isSpecial = !isStandard && exists && status.st_mode & S_IFMT != S_IFREG
-        let part: String? = isStandard || isSpecial ? nil : path + ".part"
+        let part: String? = isStandard || isSpecial ? nil : "\(path).\(getpid()).part"
         let flags = isSpecial ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
         let descriptor = isStandard ? STDOUT_FILENO : unsafe open(part ?? path, flags, 0o666)
         guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
@@ -36,6 +39,7 @@ public struct OutputFile: ~Copyable {
         self.name = name
         self.part = part
         self.descriptor = descriptor
+        note = part.flatMap { UnfinishedFiles.remember($0) }
     }
 
     /// Writes to an open descriptor, such as one end of a pipe; ``commit()`` closes it.
@@ -43,6 +47,7 @@ public struct OutputFile: ~Copyable {
         self.path = name
         self.name = name
         self.descriptor = descriptor
+        note = part.flatMap { UnfinishedFiles.remember($0) }
     }
 
     /// Whether the bytes go to a file on a disk; false for a pipe or a terminal.
@@ -88,6 +93,7 @@ public struct OutputFile: ~Copyable {
         guard fsync(descriptor) == 0 else { throw Failure.errno(.io, path: name, "cannot flush it to disk") }
         guard unsafe rename(part, path) == 0 else { throw Failure.errno(.io, path: name, "cannot rename its .part") }
         self.part = nil
+        UnfinishedFiles.forget(note)
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let folderDescriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if folderDescriptor >= 0 {
@@ -98,7 +104,10 @@ public struct OutputFile: ~Copyable {
 
     deinit {
         if path != OutputFile.standard { close(descriptor) }
-        if let part { unsafe unlink(part) }
+        if let part {
+            unsafe unlink(part)
+            UnfinishedFiles.forget(note)
+        }
     }
 }
 

@@ -14,6 +14,7 @@ extension Tool {
     public static func main() {
         // SIGPIPE would end us before the unfinished output is removed; the write's EPIPE says the same.
         signal(SIGPIPE, SIG_IGN)
+        UnfinishedFiles.watchSignals()
         do {
             var tool = try parseAsRoot()
             try tool.run()

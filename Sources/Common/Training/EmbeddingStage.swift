@@ -6,7 +6,7 @@ import ToolSupport
 
 /// Adds a network's embeddings or features to records of pictures, as `embed` does.
 public final class EmbeddingStage {
-    public enum Kind: String, CaseIterable, Sendable {
+    public enum Kind: String, Sendable {
         /// The head's output at unit length.
         case embedding
         /// The pooled features as they are.
