@@ -99,27 +99,24 @@ private struct Box {
         }
     }
 
-    private typealias Wide = SIMD16<UInt16>
+    private typealias Lanes = SIMD8<UInt32>
 
     @inline(__always)
-    private static func load(_ bytes: UnsafeRawPointer, _ offset: Int) -> Wide {
-        Wide(truncatingIfNeeded: bytes.loadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self))
+    private static func load(_ bytes: UnsafeRawPointer, _ offset: Int) -> Lanes {
+        Lanes(truncatingIfNeeded: bytes.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt8>.self))
     }
 
     @inline(__always)
-    private func store(_ near: Wide, _ far: Wide, _ target: UnsafeMutablePointer<UInt8>, _ offset: Int) {
-        let half = SIMD8<UInt32>(repeating: 1 << 23)
-        let inner = SIMD8(repeating: self.inner), outer = SIMD8(repeating: self.outer)
-        let low = (SIMD8<UInt32>(truncatingIfNeeded: near.lowHalf) &* inner &+ SIMD8<UInt32>(truncatingIfNeeded: far.lowHalf) &* outer &+ half) &>> 24
-        let high = (SIMD8<UInt32>(truncatingIfNeeded: near.highHalf) &* inner &+ SIMD8<UInt32>(truncatingIfNeeded: far.highHalf) &* outer &+ half) &>> 24
-        let target = UnsafeMutableRawPointer(target)
-        target.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: low), toByteOffset: offset, as: SIMD8<UInt8>.self)
-        target.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: high), toByteOffset: offset + 8, as: SIMD8<UInt8>.self)
+    private func store(_ near: Lanes, _ far: Lanes, _ target: UnsafeMutablePointer<UInt8>, _ offset: Int) {
+        let sum = near &* Lanes(repeating: inner) &+ far &* Lanes(repeating: outer) &+ Lanes(repeating: 1 << 23)
+        UnsafeMutableRawPointer(target).storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: sum &>> 24), toByteOffset: offset, as: SIMD8<UInt8>.self)
     }
 
     private func three(_ count: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeRawPointer, _ target: UnsafeMutablePointer<UInt8>) {
-        for x in stride(from: 0, to: count, by: 16) {
+        var x = 0
+        while x < count {
             store(Box.load(b, x), Box.load(a, x) &+ Box.load(c, x), target, x)
+            x &+= 8
         }
     }
 
@@ -127,15 +124,17 @@ private struct Box {
         _ count: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeRawPointer, _ d: UnsafeRawPointer, _ e: UnsafeRawPointer,
         _ target: UnsafeMutablePointer<UInt8>
     ) {
-        for x in stride(from: 0, to: count, by: 16) {
+        var x = 0
+        while x < count {
             store(Box.load(b, x) &+ Box.load(c, x) &+ Box.load(d, x), Box.load(a, x) &+ Box.load(e, x), target, x)
+            x &+= 8
         }
     }
 
-    /// Wider boxes than the recipes use: up to 257 pixels a 16-bit sum is enough, and no more is asked for than that.
+    /// Wider boxes than the recipes use.
     private func many(_ count: Int, _ radius: Int, _ at: (Int) -> UnsafeRawPointer, _ target: UnsafeMutablePointer<UInt8>) {
-        for x in stride(from: 0, to: count, by: 16) {
-            var near = Wide.zero
+        for x in stride(from: 0, to: count, by: 8) {
+            var near = Lanes.zero
             for offset in -radius...radius { near &+= Box.load(at(offset), x) }
             store(near, Box.load(at(-radius - 1), x) &+ Box.load(at(radius + 1), x), target, x)
         }

@@ -55,25 +55,41 @@ public final class Resampler {
 
     /// out[y][x] = Σ weight[x][i] · in[y][start[x] − offset + i], for all rows of `target`.
     private func passRows(_ source: UnsafeMutablePointer<UInt8>, stride: Int, offset: Int, into target: Canvas) {
-        let pairs = columns.size / 2, count = target.width
-        let starts = columns.starts, weights = UnsafeRawPointer(columns.spread)
-        for row in 0..<target.height {
-            let line = UnsafeRawPointer(source + stride * row - 4 * offset)
-            let out = UnsafeMutableRawPointer(target.bytes + 4 * count * row)
-            var weight = weights
-            for x in 0..<count {
-                var pixels = line + 4 * Int(starts[x])
-                var sum = SIMD8(lowHalf: SIMD4(repeating: Resampler.half), highHalf: .zero)
-                for _ in 0..<pairs {
-                    // Two pixels at once. The second's weight is zero where there is none.
-                    let pair = SIMD8<Int32>(truncatingIfNeeded: pixels.loadUnaligned(as: SIMD8<UInt8>.self))
-                    sum &+= pair &* weight.loadUnaligned(as: SIMD8<Int32>.self)
-                    pixels += 8
-                    weight += 32
-                }
-                let total = (sum.lowHalf &+ sum.highHalf) &>> Int32(Taps.precision)
-                out.storeBytes(of: SIMD4<UInt8>(truncatingIfNeeded: total), toByteOffset: 4 * x, as: SIMD4<UInt8>.self)
+        let source = UnsafeRawPointer(source - 4 * offset)
+        let out = UnsafeMutableRawPointer(target.bytes)
+        let length = 4 * target.width
+        // Two rows at once, for each weight that is loaded. A row that is left over is done twice.
+        for row in Swift.stride(from: 0, to: target.height, by: 2) {
+            let other = min(row + 1, target.height - 1)
+            resampleRows((source + stride * row, source + stride * other), into: (out + length * row, out + length * other), count: target.width)
+        }
+    }
+
+    @inline(__always)
+    private func resampleRows(
+        _ lines: (UnsafeRawPointer, UnsafeRawPointer), into out: (UnsafeMutableRawPointer, UnsafeMutableRawPointer), count: Int
+    ) {
+        let starts = columns.starts, bytes = 4 * columns.size
+        var weights = UnsafeRawPointer(columns.spread)
+        let start = SIMD8(lowHalf: SIMD4(repeating: Resampler.half), highHalf: .zero)
+        for x in 0..<count {
+            let first = 4 * Int(starts[x])
+            var sums = (start, start)
+            var byte = 0
+            while byte < bytes {
+                // Two pixels at once. The second's weight is zero where there is none.
+                let weight = (weights + 4 * byte).loadUnaligned(as: SIMD8<Int32>.self)
+                let pair0 = (lines.0 + (first &+ byte)).loadUnaligned(as: SIMD8<UInt8>.self)
+                let pair1 = (lines.1 + (first &+ byte)).loadUnaligned(as: SIMD8<UInt8>.self)
+                sums.0 &+= SIMD8<Int32>(truncatingIfNeeded: pair0) &* weight
+                sums.1 &+= SIMD8<Int32>(truncatingIfNeeded: pair1) &* weight
+                byte &+= 8
             }
+            weights += 4 * bytes
+            let total0 = (sums.0.lowHalf &+ sums.0.highHalf) &>> Int32(Taps.precision)
+            let total1 = (sums.1.lowHalf &+ sums.1.highHalf) &>> Int32(Taps.precision)
+            out.0.storeBytes(of: SIMD4<UInt8>(truncatingIfNeeded: total0), toByteOffset: 4 &* x, as: SIMD4<UInt8>.self)
+            out.1.storeBytes(of: SIMD4<UInt8>(truncatingIfNeeded: total1), toByteOffset: 4 &* x, as: SIMD4<UInt8>.self)
         }
     }
 
@@ -86,7 +102,8 @@ public final class Resampler {
             let count = Int(rows.counts[row])
             let out = UnsafeMutableRawPointer(target.bytes + length * row)
             // The last step may write over the end of its row: the next row is written later, and the last has padding.
-            for x in Swift.stride(from: 0, to: length, by: 16) {
+            var x = 0
+            while x < length {
                 var low = SIMD8(repeating: Resampler.half), high = low
                 var pixels = first + x
                 for tap in 0..<count {
@@ -98,7 +115,8 @@ public final class Resampler {
                 low = low &>> Int32(Taps.precision)
                 high = high &>> Int32(Taps.precision)
                 out.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: low), toByteOffset: x, as: SIMD8<UInt8>.self)
-                out.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: high), toByteOffset: x + 8, as: SIMD8<UInt8>.self)
+                out.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: high), toByteOffset: x &+ 8, as: SIMD8<UInt8>.self)
+                x &+= 16
             }
         }
     }
@@ -141,7 +159,9 @@ private struct Taps: ~Copyable {
         let scale = Double(input) / Double(output)
         let widening = max(scale, 1)
         let support = widening
-        size = Int(ceil(support)) * 2 + 2
+        // Both ends are truncated, so there are no more than this.
+        let most = Int(ceil(2 * support))
+        size = most + most % 2
         wanted = range.count
         if wanted > outputs || wanted * size > room {
             release()
