@@ -47,6 +47,17 @@ extension Augment {
         }
     }
 
+    /// What each epoch has; the evaluation view comes in the data's own order.
+    func plan(_ dataset: Dataset) throws -> EpochPlan {
+        let plan = EpochPlan(
+            samples: dataset.samples.count, limit: limit, shard: shard, batch: batch, dropLast: dropLast, seed: recipe == .evaluation ? nil : seed)
+        guard plan.batches > 0 else {
+            let found = "\(plan.pictures) pictures" + (shard.count > 1 ? " in shard \(shard.defaultValueDescription)" : "")
+            throw Failure(.usage, path: data, "\(found) are no full batch of \(batch)", remedy: "take fewer shards, a smaller --batch, or not --drop-last")
+        }
+        return plan
+    }
+
     /// Pictures that the stream will have, if none is broken.
     func pictures(_ plan: EpochPlan) -> Int {
         epochs * (plan.dropLast ? plan.batches * plan.batch : plan.pictures)

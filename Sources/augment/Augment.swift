@@ -22,7 +22,7 @@ struct Augment: Tool {
 
             Example:
               augment --data train.tar --size 64 --epochs 2 -o train.tensors.zst
-              augment --data test.tar --recipe evaluation --size 64 | embed --weights teacher.safetensors -o test.tensors.zst
+              augment --data test.tar --size 64 --recipe evaluation -o test.tensors.zst
 
             See also: synthesize (pictures to try with), embed, inspect
             """
@@ -80,8 +80,7 @@ struct Augment: Tool {
     func run() throws {
         common.start()
         let dataset = try Dataset(data)
-        let plan = EpochPlan(
-            samples: dataset.samples.count, limit: limit, shard: shard, batch: batch, dropLast: dropLast, seed: recipe == .evaluation ? nil : seed)
+        let plan = try plan(dataset)
         let renderer = try BatchRenderer(dataset, Recipe(recipe, size: size, cropScale: cropScale.range), views: views, seed: seed)
         let writer = try WriteBehind(output, header: header(dataset, plan), level: level)
         var progress = Progress(tool: "augment", unit: "pictures", total: pictures(plan), common)

@@ -66,6 +66,15 @@ struct AugmentFailureTests {
         #expect(!place.exists("out") && !place.exists("out.part"))
     }
 
+    @Test func `a stream that would be empty is not made`() throws {
+        let place = try Workplace(pictures: 3)
+        for options in ["--batch 4 --drop-last", "--shard 1/5"] {
+            let result = try place.run("augment --data data --size 16 \(options) -o out")
+            #expect(result.status == 64 && result.error.contains("no full batch"), "\(result.error)")
+        }
+        #expect(!place.exists("out"))
+    }
+
     @Test func `missing data is 66; empty, truncated and damaged data is 65; and nothing is written`() throws {
         let place = try Workplace()
         try place.run("mkdir empty; tar cf data.tar data; head -c 9000 data.tar > cut.tar; tar cz data | head -c 2000 > cut.tgz; : > none.tar; echo x > text.tar")
