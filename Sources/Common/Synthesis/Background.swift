@@ -1,40 +1,20 @@
 import Randomness
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
-/// What lies behind the objects: of any kind in any class.
-enum Background: CaseIterable {
-    case gradient, clouds, blobs, bands, patches
-
+/// The ground's pattern over soft shades.
+enum Background {
     /// Fills the painting with colours near `base`, so that objects of another luminance stand out everywhere.
-    static func paint(_ painting: inout Painting, base: Painting.Colour, _ random: inout CounterRandom) {
-        let kind = allCases[random.below(allCases.count)]
-        let first = Colours.near(base, within: 0.16, &random)
-        let second = Colours.near(base, within: 0.16, &random)
+    static func paint(_ painting: inout Painting, _ ground: Ground, base: Painting.Colour, _ random: inout CounterRandom) {
         let size = Float(painting.size)
-        let clouds = Clouds(cells: random.float(2, 7), size: size, &random)
-        let angle = random.float(0, 2 * Float.pi)
-        let axis = SIMD2(cosf(angle), sinf(angle)) / size
-        let period = random.float(0.12, 0.5)
-        let phase = random.float(0, 1)
-        let bend = random.float(0, 0.25)
+        let first = Colours.near(base, within: 0.05, &random)
+        let second = Colours.near(base, within: 0.05, &random)
+        let clouds = Clouds(cells: random.float(1, 6), size: size, &random)
+        let steepness = random.float(1, 4)
+        let pattern = Pattern(ground, size: size, &random)
+        let contrast = random.float(0.24, 0.36) * (random.below(2) == 0 ? 1 : -1)
+        let relief = Colours.near(SIMD4(), within: 0.04, &random) + SIMD4(contrast, contrast, contrast, 0)
         painting.fill { place in
-            let cloud = clouds.value(place)
-            let share: Float
-            switch kind {
-            case .gradient: share = 0.5 + 0.7 * ((place - SIMD2(repeating: size / 2)) * axis).sum() + 0.2 * (cloud - 0.5)
-            case .clouds: share = cloud
-            case .blobs: share = max(0, min(1, (cloud - 0.5) * 6 + 0.5))
-            case .bands:
-                let position = ((place * axis).sum() + bend * cloud) / period + phase
-                share = max(0, min(1, (abs(position - position.rounded()) - 0.25) * 5 + 0.5))
-            case .patches: share = (cloud * 5).rounded() / 5
-            }
-            return first + (second - first) * share
+            let cloud = max(0, min(1, (clouds.value(place) - 0.5) * steepness + 0.5))
+            return first + (second - first) * cloud + relief * (pattern.share(place) - 0.5)
         }
     }
 }
@@ -43,9 +23,9 @@ enum Background: CaseIterable {
 private struct Clouds {
     private let scale: Float
     private let values: [Float]
-    private static let side = 20
+    private static let side = 16
 
-    /// - Parameter cells: how many cells of the coarse grid the picture is wide, below 8.
+    /// - Parameter cells: how many cells of the coarse grid the picture is wide, below 7.
     init(cells: Float, size: Float, _ random: inout CounterRandom) {
         scale = cells / size
         values = (0..<Clouds.side * Clouds.side).map { _ in random.float(0, 1) }

@@ -5,8 +5,10 @@ enum Colours {
     /// What grey conversion sees (ITU-R BT.601).
     static func luminance(_ colour: Painting.Colour) -> Float { (colour * SIMD4(0.299, 0.587, 0.114, 0)).sum() }
 
-    static func any(_ random: inout CounterRandom) -> Painting.Colour {
-        SIMD4(random.float(0.03, 0.97), random.float(0.03, 0.97), random.float(0.03, 0.97), 0)
+    static func any(_ random: inout CounterRandom, from low: Float = 0.03, to high: Float = 0.97) -> Painting.Colour {
+        let grey = random.float(low, high)
+        let hue = SIMD4(random.float(-1, 1), random.float(-1, 1), random.float(-1, 1), 0) * 0.2
+        return (hue + (grey - luminance(hue))).clamped(lowerBound: SIMD4(), upperBound: SIMD4(repeating: 1))
     }
 
     /// A colour whose luminance is at least `apart` from that of each of `others`, or as far as 24 tries get.

@@ -16,12 +16,12 @@ public enum Scene {
     /// - Returns: its bytes, [size, size, 3], red first.
     public static func draw(_ kind: PictureClass, size: Int, _ random: inout CounterRandom) -> [UInt8] {
         var painting = Painting(size: size)
-        let base = Colours.any(&random)
-        Background.paint(&painting, base: base, &random)
+        let base = Colours.any(&random, from: 0.42, to: 0.58)
+        Background.paint(&painting, kind.ground, base: base, &random)
         for _ in 0..<random.below(5) { clutter(&painting, base: base, longest: 0.13, &random) }
-        for place in places(&random) { object(&painting, kind, place, base: base, &random) }
+        for place in places(&random) { object(&painting, kind.shape, place, Colours.apart(0.34, from: [base], &random), &random) }
         for _ in 0..<random.below(3) { clutter(&painting, base: base, longest: 0.06, &random) }
-        return painting.bytes(grain: random.float(0, 0.04), &random)
+        return painting.bytes(grain: random.float(0, 0.015), &random)
     }
 
     /// Where an object lies, in parts of the picture's side.
@@ -32,8 +32,8 @@ public enum Scene {
 
     /// One to three places that hardly overlap, with most of each in the picture.
     private static func places(_ random: inout CounterRandom) -> [Place] {
-        let wanted = 1 + random.below(3)
-        let radii: ClosedRange<Float> = wanted == 1 ? 0.24...0.38 : wanted == 2 ? 0.2...0.28 : 0.17...0.23
+        let wanted = 3 + random.below(3)
+        let radii: ClosedRange<Float> = wanted == 3 ? 0.19...0.24 : wanted == 4 ? 0.17...0.22 : 0.15...0.2
         var places: [Place] = []
         var tries = 0
         while places.count < wanted, tries < 40 {
@@ -48,27 +48,15 @@ public enum Scene {
         return places
     }
 
-    private static func object(_ painting: inout Painting, _ kind: PictureClass, _ place: Place, base: Painting.Colour, _ random: inout CounterRandom) {
+    private static func object(_ painting: inout Painting, _ shape: Shape, _ place: Place, _ colour: Painting.Colour, _ random: inout CounterRandom) {
         let side = Float(painting.size)
         let radius = place.radius * side
-        let first = Colours.apart(0.3, from: [base], &random)
-        // What a hollow object shows inside is the base again, about; other fills are seen against their own first colour.
-        let second = kind.fill == .hollow ? Colours.near(base, within: 0.16, &random) : Colours.apart(0.3, from: [first], &random)
-        let pattern = Pattern(
-            fill: kind.fill,
-            period: random.float(0.09, 0.135) * side,
-            across: direction(random.float(0, 2 * Float.pi)),
-            phase: SIMD2(random.float(0, 1), random.float(0, 1))
-        )
-        let turn = direction(random.float(-0.45, 0.45))
+        let turn = direction(random.float(-0.26, 0.26))
         let mirror: Float = random.below(2) == 0 ? 1 : -1
-        let stretch = random.float(0.88, 1.14)
+        let stretch = random.float(0.9, 1.11)
         painting.cover(place.centre * side, reach: radius * 1.3 + 1) { at in
             let turned = SIMD2(at.x * turn.x + at.y * turn.y, at.y * turn.x - at.x * turn.y) / radius
-            let distance = kind.shape.distance(SIMD2(turned.x * mirror * stretch, turned.y / stretch)) * radius
-            let amount = coverage(distance)
-            guard amount > 0 else { return (first, 0) }
-            return (first + (second - first) * pattern.second(at, distance: distance), amount)
+            return (colour, coverage(shape.distance(SIMD2(turned.x * mirror * stretch, turned.y / stretch)) * radius))
         }
     }
 
@@ -91,6 +79,7 @@ public enum Scene {
             painting.cover(centre, reach: length + 1) { at in (colour, coverage(Shape.polygon(corners, at))) }
         }
     }
-
-    private static func direction(_ angle: Float) -> SIMD2<Float> { SIMD2(cosf(angle), sinf(angle)) }
 }
+
+/// The unit vector at an angle from the x axis.
+func direction(_ angle: Float) -> SIMD2<Float> { SIMD2(cosf(angle), sinf(angle)) }

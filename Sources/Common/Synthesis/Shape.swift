@@ -9,7 +9,7 @@ import Musl
 /// None is the mirror image of another, and none becomes another when it is turned a little: a class must outlive the
 /// flips and crops of self-supervised training.
 public enum Shape: String, Sendable, CaseIterable {
-    case ring, star, cross, crescent, heart, arrow, triangle, square, flower, disc, hourglass, bolt
+    case ring, star, cross, crescent, heart, triangle, square, hourglass
 
     /// The signed distance from `p` to the outline, negative inside.
     ///
@@ -17,25 +17,17 @@ public enum Shape: String, Sendable, CaseIterable {
     /// "2D distance functions"; unions and differences are exact near their outline, which is where it matters.
     func distance(_ p: SIMD2<Float>) -> Float {
         switch self {
-        case .disc: return length(p) - 0.88
         case .ring: return abs(length(p) - 0.69) - 0.25
         case .crescent: return max(length(p) - 0.95, 0.72 - length(p - SIMD2(0.5, -0.12)))
         case .heart: return Shape.heart(SIMD2(p.x, 0.98 - p.y) / 1.78) * 1.78
-        case .flower:
-            var nearest = length(p) - 0.34
-            for petal in Shape.petals { nearest = min(nearest, length(p - petal) - 0.36) }
-            return nearest
         case .star: return Shape.polygon(Shape.starCorners, p)
         case .cross: return Shape.polygon(Shape.crossCorners, p)
-        case .arrow: return Shape.polygon(Shape.arrowCorners, p)
         case .triangle: return Shape.polygon(Shape.triangleCorners, p)
         case .square: return Shape.polygon(Shape.squareCorners, p)
         case .hourglass: return Shape.polygon(Shape.hourglassCorners, p)
-        case .bolt: return Shape.polygon(Shape.boltCorners, p)
         }
     }
 
-    private static let petals = circle(5, radius: 0.6)
     private static let starCorners = (0..<10).map { circle(10, radius: $0 % 2 == 0 ? 1.05 : 0.47)[$0] }
     private static let triangleCorners = circle(3, radius: 1.05).map { $0 + SIMD2(0, 0.2) }
     private static let squareCorners = corners([(-0.78, -0.78), (0.78, -0.78), (0.78, 0.78), (-0.78, 0.78)])
@@ -43,9 +35,7 @@ public enum Shape: String, Sendable, CaseIterable {
         (-0.33, -1), (0.33, -1), (0.33, -0.33), (1, -0.33), (1, 0.33), (0.33, 0.33),
         (0.33, 1), (-0.33, 1), (-0.33, 0.33), (-1, 0.33), (-1, -0.33), (-0.33, -0.33),
     ])
-    private static let arrowCorners = corners([(0, -1.05), (0.85, -0.08), (0.34, -0.08), (0.34, 1), (-0.34, 1), (-0.34, -0.08), (-0.85, -0.08)])
     private static let hourglassCorners = corners([(-0.8, -0.95), (0.8, -0.95), (0.17, 0), (0.8, 0.95), (-0.8, 0.95), (-0.17, 0)])
-    private static let boltCorners = corners([(0.25, -1.1), (-0.75, 0.2), (-0.1, 0.2), (-0.3, 1.1), (0.75, -0.3), (0.08, -0.3), (0.75, -1.1)])
 
     private static func corners(_ places: [(Float, Float)]) -> [SIMD2<Float>] { places.map { SIMD2($0.0, $0.1) } }
 
