@@ -10,8 +10,9 @@ struct Synthesize: Tool {
         commandName: "synthesize",
         abstract: "Draws a labelled set of JPEG pictures into tar files.",
         discussion: """
-            A class is a silhouette and its fill ("ring-striped"). Place, size, turn, number, colours, background \
-            and clutter vary within a class, so that pixels and colours alone tell little.
+            A class is a silhouette on a ground ("ring-stripes"). Place, size, turn, number and colours of the \
+            objects, the ground's colours, scale and angle, shades and clutter vary within a class, so that pixels \
+            and colours tell little.
 
             FOLDER/train/train-000.tar … and FOLDER/test/test-000.tar … have the members CLASS/NUMBER.jpg. \
             FOLDER/classes.txt comes last, when all the rest is there.

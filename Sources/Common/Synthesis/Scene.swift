@@ -6,10 +6,11 @@ import Glibc
 import Musl
 #endif
 
-/// A drawn picture: one to three objects of a class on a random background among random clutter.
+/// A drawn picture: up to five objects of one silhouette on a patterned ground, among clutter.
 ///
-/// Place, size, turn, colours, number, the pattern's period and angle, background and clutter vary within a class.
-/// Lengths are parts of the picture's side, so that a class looks the same at any size.
+/// Place, size, turn, number and colours of the objects, colours, period and angle of the ground's pattern, shades and clutter
+/// vary within a class. So many objects, none very small, that a random crop rarely shows none; their luminances leave the
+/// ground's, so that they survive the loss of colour. Lengths are parts of the picture's side: a class looks the same at any size.
 public enum Scene {
     /// Draws a picture.
     ///
@@ -30,7 +31,7 @@ public enum Scene {
         let radius: Float
     }
 
-    /// One to three places that hardly overlap, with most of each in the picture.
+    /// Up to five places that hardly overlap, with most of each in the picture; fewer where there is no room left.
     private static func places(_ random: inout CounterRandom) -> [Place] {
         let wanted = 3 + random.below(3)
         let radii: ClosedRange<Float> = wanted == 3 ? 0.19...0.24 : wanted == 4 ? 0.17...0.22 : 0.15...0.2
