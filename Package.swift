@@ -92,6 +92,7 @@ let package = Package(
         tests("ObjectivesTests", ["Objectives", "Parallel", "Randomness", "TensorStreams"]),
         tests("OptimizersTests", ["Optimizers", "Parallel", "Randomness", "TensorStreams"]),
         tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "ToolSupport"]),
+        tests("SynthesisTests", ["synthesize", "Images", "Randomness", "Synthesis"]),
         tests("TensorStreamsTests", ["inspect", "Images", "TensorStreams", "ToolSupport"]),
     ]
 )

@@ -16,15 +16,13 @@ public struct PictureClass: Sendable, Hashable {
 
     /// `count` classes in the order of their names, so that a class's place is its label.
     ///
-    /// Every shape comes once before any comes again, each time on another ground; so neither shape nor ground
-    /// alone tells the class.
+    /// Shapes and grounds take turns, so that of 24 classes each shape has three and each ground four: neither alone tells the class.
     public static func list(_ count: Int) -> [PictureClass] {
         precondition((1...limit).contains(count))
-        let shapes = Shape.allCases
-        let grounds = Ground.allCases
+        let (shapes, grounds) = (Shape.allCases, Ground.allCases)
+        // Taking turns, 8 shapes and 6 grounds meet again after 24 classes; then the grounds move on by one.
         return (0..<count).map { index in
-            let turn = index / shapes.count
-            return PictureClass(shapes[index % shapes.count], grounds[(index % shapes.count + turn) % grounds.count])
+            PictureClass(shapes[index % shapes.count], grounds[(index + index / 24) % grounds.count])
         }.sorted { $0.name < $1.name }
     }
 }
