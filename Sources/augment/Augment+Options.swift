@@ -50,7 +50,8 @@ extension Augment {
     /// What each epoch has; the evaluation view comes in the data's own order.
     func plan(_ dataset: Dataset) throws -> EpochPlan {
         let plan = EpochPlan(
-            samples: dataset.samples.count, limit: limit, shard: shard, batch: batch, dropLast: dropLast, seed: recipe == .evaluation ? nil : seed)
+            samples: dataset.samples.count, fold: fold, limit: limit, shard: shard, batch: batch, dropLast: dropLast,
+            seed: recipe == .evaluation ? nil : seed)
         guard plan.batches > 0 else {
             let found = "\(plan.pictures) pictures" + (shard.count > 1 ? " in shard \(shard.defaultValueDescription)" : "")
             throw Failure(.usage, path: data, "\(found) are no full batch of \(batch)", remedy: "take fewer shards, a smaller --batch, or not --drop-last")
@@ -69,6 +70,7 @@ extension Augment {
             metadata: [
                 "classes": JSON.array(dataset.classes.map { .string($0) }).text,
                 "samples": "\(plan.chosen)",
+                "batch": "\(batch)",
                 "records": "\(epochs * plan.batches)",
                 "pictures": "\(pictures(plan))",
                 "epoch": "\(epoch)",

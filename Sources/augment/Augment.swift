@@ -61,6 +61,9 @@ struct Augment: Tool {
     @Option(help: "Only part I of N equal parts of each epoch, 1/N to N/N.")
     var shard = Shard(1, of: 1)
 
+    @Option(help: "Only every Nth picture of the data, from the Ith, as I/N: 1/2 to learn from and 2/2 to be judged by.")
+    var fold = Shard(1, of: 1)
+
     @Option(help: "Only so many pictures, spread evenly over the data, the same in all epochs.")
     var limit: Int?
 

@@ -52,8 +52,8 @@ struct TrainStep: Tool {
         guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
         var trained = try trainer.finish()
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine())
-        try DocumentFile.write(trained.document(), to: output)
         try log.finish(queue: trainer.queueFill, waited: reader.waited)
+        try DocumentFile.write(trained.document(), to: output)
         try progress.finish(log.summary(queue: trainer.queueFill))
     }
 }

@@ -41,4 +41,11 @@ struct EpochPlanTests {
         #expect(Shard("2/4") == Shard(2, of: 4))
         for text in ["", "0/4", "5/4", "1", "1/2/3", "a/b", "1/0", "-1/4", "1/99999999999999999999"] { #expect(Shard(text) == nil, "\(text)") }
     }
+
+    @Test func `folds take turns, so that each has its share of every class`() {
+        #expect(EpochPlan(samples: 7, fold: Shard(1, of: 2), batch: 2, seed: nil).order(epoch: 0) == [0, 2, 4, 6])
+        #expect(EpochPlan(samples: 7, fold: Shard(2, of: 2), batch: 2, seed: nil).order(epoch: 0) == [1, 3, 5])
+        #expect(EpochPlan(samples: 9, fold: Shard(2, of: 3), limit: 2, batch: 2, seed: nil).order(epoch: 0) == [1, 4])
+        #expect(EpochPlan(samples: 1, fold: Shard(2, of: 2), batch: 2, seed: nil).batches == 0)
+    }
 }

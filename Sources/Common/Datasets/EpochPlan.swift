@@ -7,7 +7,9 @@ import Randomness
 public struct EpochPlan: Sendable, Equatable {
     /// Pictures in the data set.
     public var samples: Int
-    /// Only so many of them, spread evenly over the data set; the same ones in all epochs.
+    /// Only every so-manieth picture, as 1/2 … 2/2: parts that have as many of each class, to learn from and to be judged by.
+    public var fold: Shard
+    /// Only so many of those, spread evenly over the data set; the same ones in all epochs.
     public var limit: Int?
     public var shard: Shard
     public var batch: Int
@@ -16,9 +18,13 @@ public struct EpochPlan: Sendable, Equatable {
     /// Nil keeps the data set's own order.
     public var seed: UInt64?
 
-    public init(samples: Int, limit: Int? = nil, shard: Shard = Shard(1, of: 1), batch: Int, dropLast: Bool = false, seed: UInt64?) {
+    public init(
+        samples: Int, fold: Shard = Shard(1, of: 1), limit: Int? = nil, shard: Shard = Shard(1, of: 1), batch: Int, dropLast: Bool = false,
+        seed: UInt64?
+    ) {
         precondition(samples >= 0 && batch > 0 && (limit ?? 1) > 0)
         self.samples = samples
+        self.fold = fold
         self.limit = limit
         self.shard = shard
         self.batch = batch
@@ -27,7 +33,10 @@ public struct EpochPlan: Sendable, Equatable {
     }
 
     /// Pictures of an epoch, over all shards.
-    public var chosen: Int { min(limit ?? samples, samples) }
+    public var chosen: Int { min(limit ?? folded, folded) }
+
+    /// Pictures in the fold.
+    private var folded: Int { max(0, (samples - fold.number + fold.count) / fold.count) }
 
     /// Pictures of an epoch in this shard, before a last batch is left out.
     public var pictures: Int { shard.range(in: chosen).count }
@@ -48,7 +57,7 @@ public struct EpochPlan: Sendable, Equatable {
     /// The part of ``order(epoch:)`` that batch number `step` takes.
     public func range(_ step: Int) -> Range<Int> { step * batch..<min((step + 1) * batch, pictures) }
 
-    private func sample(_ place: Int) -> Int { place * samples / chosen }
+    private func sample(_ place: Int) -> Int { place * folded / chosen * fold.count + fold.number - 1 }
 }
 
 /// One of `count` equal parts, numbered from 1 as `1/4` … `4/4`.

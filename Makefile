@@ -1,0 +1,61 @@
+# Self-supervised distillation of pictures, from nothing to a table.
+#
+#   make distill                           draw pictures, train a teacher, distil it, evaluate
+#   make distill DATA=pictures TEST=held-out TEACHER=teacher.safetensors SIZE=224
+#   make test                              all tests
+#   make help                              everything else
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-builtin-rules --warn-undefined-variables
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := $(CURDIR)/.build/release
+export PATH := $(BIN):$(PATH)
+
+TOOLS := augment embed queue-loss train-step evaluate inspect synthesize initialize convert
+PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libzstd-dev:libzstd
+
+.PHONY: help dependencies build test install clean
+
+#: help            this list
+help:
+	@echo 'Targets:'
+	@sed -n 's/^#: /  /p' Makefile pipelines/distill.mk
+	@echo
+	@echo 'Settings (make distill SETTING=value), kept for the run NAME until they are changed:'
+	@sed -n 's/^#= /  /p' pipelines/distill.mk pipelines/conf/pictures.mk
+
+#: dependencies    install what is missing of the libraries and of pkg-config (apt-get)
+dependencies:
+	@pipelines/install-dependencies $(PACKAGES)
+
+#: build           build all tools, optimised for this machine, into .build/release
+build: dependencies
+	@swift build --configuration release $(if $(CI),2>&1,--quiet)
+
+#: test            build and run all tests
+test: build
+	@swift build --configuration release --build-tests $(if $(CI),2>&1,--quiet)
+	swift test --configuration release --skip-build
+
+#: install         copy the tools to PREFIX/bin (PREFIX=/usr/local)
+PREFIX ?= /usr/local
+DESTDIR ?=
+CI ?=
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install $(addprefix $(BIN)/,$(TOOLS)) $(DESTDIR)$(PREFIX)/bin
+
+#: bench           images/s of the networks on this machine
+.PHONY: bench
+bench: build
+	benchmark resnet18 resnet50 --size 224 --batch 16
+
+#: clean           remove unfinished files of all runs, and what was built
+clean:
+	rm -rf .build
+	find runs -name '*.part' -delete 2> /dev/null || true
+
+include pipelines/distill.mk

@@ -1,0 +1,182 @@
+# From pictures to a student and its accuracy. Each stage is a file; what is there and up to date is not made again.
+#
+# A stage depends on the file $(RUN)/options/STAGE, which holds its options and is rewritten only when they change: so a changed option
+# redoes what depends on it and nothing else. A checkpoint is one file, renamed into its place when it is whole: so make may be
+# stopped at any moment and run again.
+
+.PHONY: distill evaluate
+
+# Names first: without DATA it is the demonstration.
+#= NAME            the run; its files are in runs/NAME (default: from DATA's name)
+#= DATA            the pictures: folder class/name.jpg, folder of archives, or one tar or zip
+DATA ?=
+RUNS ?= runs
+NAME ?= $(if $(DATA),$(firstword $(subst ., ,$(notdir $(DATA:/=)))),demonstration)
+RUN  := $(RUNS)/$(NAME)
+export RUN
+
+# What this run was given before, then the defaults for its kind.
+-include $(RUN)/settings.mk
+include pipelines/conf/$(if $(DATA),pictures,demonstration).mk
+
+#= TEST            pictures to evaluate on (default: half of DATA, while the other half is learnt from)
+TEST ?=
+#= TEACHER         the teacher's weights, safetensors (default: one is trained)
+TEACHER ?=
+#= SEED            all that is random follows from it
+SEED ?= 0
+#= THREADS         threads of each tool (default: all); results do not depend on it
+THREADS ?=
+#= FLAGS           further options of augment: --allow-bad, --limit N
+FLAGS ?=
+
+# Settings that stay with the run.
+KEPT := DATA TEST TEACHER STUDENT EPOCHS BATCH SIZE SEED EMBEDDING QUEUE FLAGS TEACHER_NETWORK TEACHER_OBJECTIVE TEACHER_EPOCHS \
+	TEACHER_BATCH TEACHER_OPTIONS STUDENT_OPTIONS
+
+ifneq ($(filter distill evaluate,$(MAKECMDGOALS)),)
+
+ifneq ($(TEACHER),)
+ifeq ($(wildcard $(TEACHER)),)
+$(error TEACHER=$(TEACHER): there is no such file)
+endif
+endif
+ifneq ($(DATA),)
+ifeq ($(wildcard $(DATA)),)
+$(error DATA=$(DATA): there is no such file or folder)
+endif
+endif
+
+# $(call keep,FILE,LINES): writes LINES to FILE in $(RUN) if it holds anything else.
+keep = $(shell mkdir -p $(dir $(RUN)/$(1)); printf '%s\n' $(2) | cmp -s - $(RUN)/$(1) || printf '%s\n' $(2) > $(RUN)/$(1))
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+$(call keep,settings.mk,$(foreach v,$(KEPT),'$(v) ?= $($(v))'))
+endif
+
+# Where pictures come from.
+ifeq ($(DATA),)
+TRAIN_DATA := $(RUN)/pictures/train
+TEST_DATA  := $(RUN)/pictures/test
+PICTURES   := $(RUN)/pictures/classes.txt
+TRAIN_PART :=
+TEST_PART  :=
+else
+TRAIN_DATA := $(DATA)
+TEST_DATA  := $(if $(TEST),$(TEST),$(DATA))
+PICTURES   := $(shell [ -f '$(DATA)' ] && echo '$(DATA)')
+TRAIN_PART := $(if $(TEST),,--fold 1/2)
+TEST_PART  := $(if $(TEST),,--fold 2/2)
+endif
+
+COMMON := $(if $(THREADS),--threads $(THREADS))
+VIEWS  := --data $(TRAIN_DATA) --size $(SIZE) --seed $(SEED) --drop-last $(FLAGS)
+PLAIN  := --recipe evaluation --size $(SIZE) --batch 256 $(FLAGS)
+
+$(call keep,options/pictures,'$(SYNTHESIZE_OPTIONS) --seed $(SEED)')
+$(call keep,options/teacher.begin,'--network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED)')
+$(call keep,options/teacher,'$(VIEWS) --batch $(TEACHER_BATCH) --objective $(TEACHER_OBJECTIVE) $(TEACHER_OPTIONS)')
+$(call keep,options/student.begin,'--network $(STUDENT) --embedding $(EMBEDDING) --seed $(SEED)')
+$(call keep,options/student,'$(VIEWS) --batch $(BATCH) --teacher $(TEACHER) $(if $(QUEUE),--queue-size $(QUEUE)) $(STUDENT_OPTIONS)')
+$(call keep,options/features,'--train $(TRAIN_DATA) $(TRAIN_PART) --test $(TEST_DATA) $(TEST_PART) $(PLAIN)')
+
+opt = $(RUN)/options
+count = $(shell seq 1 $(1))
+
+# --- pictures ---------------------------------------------------------------------------------------------------------------------
+ifeq ($(DATA),)
+$(PICTURES): $(opt)/pictures | build
+	rm -rf $(RUN)/pictures
+	pipelines/stage pictures 'synthesize $(SYNTHESIZE_OPTIONS) --seed $(SEED) $(COMMON) -o $(RUN)/pictures --sheet $(RUN)/pictures.jpg --timing $(RUN)/log/pictures.json'
+endif
+
+# --- teacher ----------------------------------------------------------------------------------------------------------------------
+ifeq ($(TEACHER),)
+TEACHER_FILE := $(RUN)/teacher.$(TEACHER_EPOCHS).safetensors
+TEACHER_LOGS := $(foreach n,$(call count,$(TEACHER_EPOCHS)),$(RUN)/log/teacher.$(n).jsonl)
+
+$(RUN)/teacher.0.safetensors: $(opt)/teacher.begin | build
+	pipelines/stage teacher.0 'initialize --network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED) -o $@'
+
+# $(call teacher-epoch,N - 1,N)
+define teacher-epoch
+$(RUN)/teacher.$(2).safetensors: $(RUN)/teacher.$(1).safetensors $(opt)/teacher $(PICTURES) | build
+	pipelines/stage teacher.$(2) 'augment $(VIEWS) --views 2 --batch $(TEACHER_BATCH) --epoch $(1) $(COMMON) --quiet | \
+	  train-step --objective $(TEACHER_OBJECTIVE) $(TEACHER_OPTIONS) --seed $(SEED) --epochs $(TEACHER_EPOCHS) $(COMMON) \
+	    --log $(RUN)/log/teacher.$(2).jsonl --student $$< -o $$@'
+endef
+$(foreach n,$(call count,$(TEACHER_EPOCHS)),$(eval $(call teacher-epoch,$(shell expr $(n) - 1),$(n))))
+.SECONDARY: $(foreach n,$(shell seq 0 $$(($(TEACHER_EPOCHS) - 1))),$(RUN)/teacher.$(n).safetensors)
+else
+TEACHER_FILE := $(TEACHER)
+TEACHER_LOGS :=
+endif
+
+# --- student ----------------------------------------------------------------------------------------------------------------------
+$(RUN)/student.0.safetensors: $(opt)/student.begin | build
+	pipelines/stage student.0 'initialize --network $(STUDENT) --embedding $(EMBEDDING) --seed $(SEED) -o $@'
+
+# $(call student-epoch,N - 1,N)
+define student-epoch
+$(RUN)/student.$(2).safetensors: $(RUN)/student.$(1).safetensors $(TEACHER_FILE) $(opt)/student $(PICTURES) | build
+	pipelines/stage student.$(2) 'augment $(VIEWS) --batch $(BATCH) --epoch $(1) $(COMMON) --quiet | \
+	  embed --weights $(TEACHER_FILE) $(COMMON) --quiet | \
+	  train-step $(if $(QUEUE),--queue-size $(QUEUE)) $(STUDENT_OPTIONS) --seed $(SEED) --epochs $(EPOCHS) $(COMMON) \
+	    --log $(RUN)/log/student.$(2).jsonl --student $$< -o $$@'
+endef
+$(foreach n,$(call count,$(EPOCHS)),$(eval $(call student-epoch,$(shell expr $(n) - 1),$(n))))
+# All but the last: an old checkpoint that was deleted is made again only if a later one needs it.
+.SECONDARY: $(foreach n,$(shell seq 0 $$(($(EPOCHS) - 1))),$(RUN)/student.$(n).safetensors)
+
+$(RUN)/student.safetensors: $(RUN)/student.$(EPOCHS).safetensors
+	convert $< -o $@ --quiet
+
+# --- evaluation -------------------------------------------------------------------------------------------------------------------
+# $(call features-of,NAME,WEIGHTS): $(RUN)/features/NAME.train and .test, and what evaluate says of them.
+define features-of
+$(RUN)/features/$(1).%.tensors.zst: $(2) $(opt)/features $(PICTURES) | build
+	mkdir -p $(RUN)/features
+	pipelines/stage features.$(1).$$* 'augment --data $$(if $$(filter train,$$*),$(TRAIN_DATA) $(TRAIN_PART),$(TEST_DATA) $(TEST_PART)) $(PLAIN) $(COMMON) --quiet | \
+	  embed --weights $(2) --features --drop images $(COMMON) --timing $(RUN)/log/features.$(1).$$*.json -o $$@'
+
+$(RUN)/evaluation/$(1).%.json: $(RUN)/features/$(1).train.tensors.zst $(RUN)/features/$(1).test.tensors.zst
+	mkdir -p $(RUN)/evaluation
+	pipelines/stage evaluation.$(1).$$* 'evaluate $$* --train $(RUN)/features/$(1).train.tensors.zst --test $(RUN)/features/$(1).test.tensors.zst $(COMMON) \
+	  --timing $(RUN)/log/evaluation.$(1).$$*.json -o $$@'
+.PRECIOUS: $(RUN)/features/$(1).train.tensors.zst $(RUN)/features/$(1).test.tensors.zst
+endef
+$(eval $(call features-of,teacher.$(if $(TEACHER),given,$(TEACHER_EPOCHS)),$(TEACHER_FILE)))
+$(eval $(call features-of,student.0,$(RUN)/student.0.safetensors))
+$(eval $(call features-of,student.$(EPOCHS),$(RUN)/student.$(EPOCHS).safetensors))
+
+JUDGED  := teacher.$(if $(TEACHER),given,$(TEACHER_EPOCHS)) student.0 student.$(EPOCHS)
+results = $(RUN)/evaluation/$(1).knn.json,$(RUN)/evaluation/$(1).linear.json
+comma := ,
+space := $(eval) $(eval)
+join-with-commas = $(subst $(space),$(comma),$(strip $(1)))
+
+$(RUN)/table.txt: $(foreach j,$(JUDGED),$(RUN)/evaluation/$(j).knn.json $(RUN)/evaluation/$(j).linear.json) $(RUN)/student.safetensors
+	evaluate table \
+	  --row 'teacher=$(call results,$(word 1,$(JUDGED)))' --row 'student before=$(call results,$(word 2,$(JUDGED)))' \
+	  --row 'student after=$(call results,$(word 3,$(JUDGED)))' \
+	  $(if $(DATA),,--stage 'drawing pictures=$(RUN)/log/pictures.json') \
+	  $(if $(TEACHER),,--stage 'training the teacher=$(call join-with-commas,$(TEACHER_LOGS))') \
+	  --stage 'distillation=$(call join-with-commas,$(foreach n,$(call count,$(EPOCHS)),$(RUN)/log/student.$(n).jsonl))' \
+	  --stage 'features=$(call join-with-commas,$(foreach j,$(JUDGED),$(RUN)/log/features.$(j).train.json $(RUN)/log/features.$(j).test.json))' \
+	  --stage 'evaluation=$(call join-with-commas,$(foreach j,$(JUDGED),$(RUN)/log/evaluation.$(j).knn.json $(RUN)/log/evaluation.$(j).linear.json))' \
+	  --file 'teacher=$(TEACHER_FILE)' --file 'student=$(RUN)/student.safetensors' \
+	  --file 'checkpoint=$(RUN)/student.$(EPOCHS).safetensors' --file 'results=$(RUN)/evaluation' --file 'logs=$(RUN)/log' > $@.part
+	mv $@.part $@
+
+#: distill         pictures to teacher, student and table; goes on where it was stopped
+distill: $(RUN)/student.safetensors $(RUN)/features/student.$(EPOCHS).test.tensors.zst
+	@case "$$(inspect --json $(RUN)/features/student.$(EPOCHS).test.tensors.zst)" in \
+	*'"classes":"[]"'*) \
+	  echo 'The pictures have no labels, so there is nothing to evaluate with: put them into folders named for their classes, or name TEST.'; \
+	  echo 'student: $(RUN)/student.safetensors';; \
+	*) $(MAKE) --no-print-directory evaluate;; \
+	esac
+
+#: evaluate        k-NN and linear accuracy of the run's teacher and student; the closing table
+evaluate: $(RUN)/table.txt
+	@cat $<
+endif
