@@ -86,7 +86,7 @@ count = $(shell seq 1 $(1))
 ifeq ($(DATA),)
 $(PICTURES): $(opt)/pictures | build
 	rm -rf $(RUN)/pictures
-	pipelines/stage pictures 'synthesize $(SYNTHESIZE_OPTIONS) --seed $(SEED) $(COMMON) -o $(RUN)/pictures --sheet $(RUN)/pictures.jpg --timing $(RUN)/log/pictures.json'
+	@pipelines/stage pictures 'synthesize $(SYNTHESIZE_OPTIONS) --seed $(SEED) $(COMMON) -o $(RUN)/pictures --sheet $(RUN)/pictures.jpg --timing $(RUN)/log/pictures.json'
 endif
 
 # --- teacher ----------------------------------------------------------------------------------------------------------------------
@@ -95,12 +95,12 @@ TEACHER_FILE := $(RUN)/teacher.$(TEACHER_EPOCHS).safetensors
 TEACHER_LOGS := $(foreach n,$(call count,$(TEACHER_EPOCHS)),$(RUN)/log/teacher.$(n).jsonl)
 
 $(RUN)/teacher.0.safetensors: $(opt)/teacher.begin | build
-	pipelines/stage teacher.0 'initialize --network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED) -o $@'
+	@pipelines/stage teacher.0 'initialize --network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED) -o $@'
 
 # $(call teacher-epoch,N - 1,N)
 define teacher-epoch
 $(RUN)/teacher.$(2).safetensors: $(RUN)/teacher.$(1).safetensors $(opt)/teacher $(PICTURES) | build
-	pipelines/stage teacher.$(2) 'augment $(VIEWS) --views 2 --batch $(TEACHER_BATCH) --epoch $(1) $(COMMON) --quiet | \
+	@pipelines/stage teacher.$(2) 'augment $(VIEWS) --views 2 --batch $(TEACHER_BATCH) --epoch $(1) $(COMMON) --quiet | \
 	  train-step --objective $(TEACHER_OBJECTIVE) $(TEACHER_OPTIONS) --seed $(SEED) --epochs $(TEACHER_EPOCHS) $(COMMON) \
 	    --log $(RUN)/log/teacher.$(2).jsonl --student $$< -o $$@'
 endef
@@ -113,12 +113,12 @@ endif
 
 # --- student ----------------------------------------------------------------------------------------------------------------------
 $(RUN)/student.0.safetensors: $(opt)/student.begin | build
-	pipelines/stage student.0 'initialize --network $(STUDENT) --embedding $(EMBEDDING) --seed $(SEED) -o $@'
+	@pipelines/stage student.0 'initialize --network $(STUDENT) --embedding $(EMBEDDING) --seed $(SEED) -o $@'
 
 # $(call student-epoch,N - 1,N)
 define student-epoch
 $(RUN)/student.$(2).safetensors: $(RUN)/student.$(1).safetensors $(TEACHER_FILE) $(opt)/student $(PICTURES) | build
-	pipelines/stage student.$(2) 'augment $(VIEWS) --batch $(BATCH) --epoch $(1) $(COMMON) --quiet | \
+	@pipelines/stage student.$(2) 'augment $(VIEWS) --batch $(BATCH) --epoch $(1) $(COMMON) --quiet | \
 	  embed --weights $(TEACHER_FILE) $(COMMON) --quiet | \
 	  train-step $(if $(QUEUE),--queue-size $(QUEUE)) $(STUDENT_OPTIONS) --seed $(SEED) --epochs $(EPOCHS) $(COMMON) \
 	    --log $(RUN)/log/student.$(2).jsonl --student $$< -o $$@'
@@ -135,12 +135,12 @@ $(RUN)/student.safetensors: $(RUN)/student.$(EPOCHS).safetensors
 define features-of
 $(RUN)/features/$(1).%.tensors.zst: $(2) $(opt)/features $(PICTURES) | build
 	mkdir -p $(RUN)/features
-	pipelines/stage features.$(1).$$* 'augment --data $$(if $$(filter train,$$*),$(TRAIN_DATA) $(TRAIN_PART),$(TEST_DATA) $(TEST_PART)) $(PLAIN) $(COMMON) --quiet | \
+	@pipelines/stage features.$(1).$$* 'augment --data $$(if $$(filter train,$$*),$(TRAIN_DATA) $(TRAIN_PART),$(TEST_DATA) $(TEST_PART)) $(PLAIN) $(COMMON) --quiet | \
 	  embed --weights $(2) --features --drop images $(COMMON) --timing $(RUN)/log/features.$(1).$$*.json -o $$@'
 
 $(RUN)/evaluation/$(1).%.json: $(RUN)/features/$(1).train.tensors.zst $(RUN)/features/$(1).test.tensors.zst
 	mkdir -p $(RUN)/evaluation
-	pipelines/stage evaluation.$(1).$$* 'evaluate $$* --train $(RUN)/features/$(1).train.tensors.zst --test $(RUN)/features/$(1).test.tensors.zst $(COMMON) \
+	@pipelines/stage evaluation.$(1).$$* 'evaluate $$* --train $(RUN)/features/$(1).train.tensors.zst --test $(RUN)/features/$(1).test.tensors.zst $(COMMON) \
 	  --timing $(RUN)/log/evaluation.$(1).$$*.json -o $$@'
 .PRECIOUS: $(RUN)/features/$(1).train.tensors.zst $(RUN)/features/$(1).test.tensors.zst
 endef

@@ -19,7 +19,7 @@ import Glibc
     static let cases = [
         Case(name: "resnet18", N: 4, H: 64, W: 64), Case(name: "resnet18", N: 3, H: 45, W: 71), Case(name: "resnet34", N: 4, H: 48, W: 64),
         Case(name: "resnet50", N: 4, H: 64, W: 64), Case(name: "small-resnet18", N: 4, H: 32, W: 32),
-        Case(name: "small-resnet10", N: 5, H: 33, W: 27),
+        Case(name: "tiny-resnet10", N: 5, H: 33, W: 27),
     ]
 
     let document: TensorDocument

@@ -73,7 +73,7 @@ class Small(torchvision.models.ResNet):
 def network(name, dimension=128):
     if name == "small-resnet18":
         made = Small([2, 2, 2, 2], 32)
-    elif name == "small-resnet10":
+    elif name == "tiny-resnet10":
         made = Small([1, 1, 1, 1], 16)
     else:
         made = getattr(torchvision.models, name)()
@@ -90,7 +90,7 @@ def main():
     # Name, pictures, height, width: odd sizes and sides that differ.
     for name, N, H, W in [
         ("resnet18", 4, 64, 64), ("resnet18", 3, 45, 71), ("resnet34", 4, 48, 64), ("resnet50", 4, 64, 64),
-        ("small-resnet18", 4, 32, 32), ("small-resnet10", 5, 33, 27),
+        ("small-resnet18", 4, 32, 32), ("tiny-resnet10", 5, 33, 27),
     ]:
         key = f"{name}.{N}.{H}.{W}"
         made = network(name).double()

@@ -61,8 +61,9 @@ public struct Network: Sendable {
         "resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 64, stem: .large),
         "resnet34": ResNet(block: .basic, depths: [3, 4, 6, 3], width: 64, stem: .large),
         "resnet50": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large),
-        // Narrow ones for small pictures: MoCo's CIFAR stem, and a half or a quarter of the width.
+        // For small pictures: the stem of MoCo's CIFAR demonstration, and a half or a quarter of the width.
         "small-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 32, stem: .small),
-        "small-resnet10": ResNet(block: .basic, depths: [1, 1, 1, 1], width: 16, stem: .small),
+        "tiny-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 16, stem: .small),
+        "tiny-resnet10": ResNet(block: .basic, depths: [1, 1, 1, 1], width: 16, stem: .small),
     ]
 }
