@@ -128,20 +128,20 @@ $(foreach n,$(call count,$(EPOCHS)),$(eval $(call student-epoch,$(shell expr $(n
 .SECONDARY: $(foreach n,$(shell seq 0 $$(($(EPOCHS) - 1))),$(RUN)/student.$(n).safetensors)
 
 $(RUN)/student.safetensors: $(RUN)/student.$(EPOCHS).safetensors
-	convert $< -o $@ --quiet
+	@convert $< -o $@ --quiet
 
 # --- evaluation -------------------------------------------------------------------------------------------------------------------
 # $(call features-of,NAME,WEIGHTS): $(RUN)/features/NAME.train and .test, and what evaluate says of them.
 define features-of
 $(RUN)/features/$(1).%.tensors.zst: $(2) $(opt)/features $(PICTURES) | build
-	mkdir -p $(RUN)/features
+	@mkdir -p $(RUN)/features
 	@pipelines/stage features.$(1).$$* 'augment --data $$(if $$(filter train,$$*),$(TRAIN_DATA) $(TRAIN_PART),$(TEST_DATA) $(TEST_PART)) $(PLAIN) $(COMMON) --quiet | \
 	  embed --weights $(2) --features --drop images $(COMMON) --timing $(RUN)/log/features.$(1).$$*.json -o $$@'
 
 $(RUN)/evaluation/$(1).%.json: $(RUN)/features/$(1).train.tensors.zst $(RUN)/features/$(1).test.tensors.zst
-	mkdir -p $(RUN)/evaluation
+	@mkdir -p $(RUN)/evaluation
 	@pipelines/stage evaluation.$(1).$$* 'evaluate $$* --train $(RUN)/features/$(1).train.tensors.zst --test $(RUN)/features/$(1).test.tensors.zst $(COMMON) \
-	  --timing $(RUN)/log/evaluation.$(1).$$*.json -o $$@'
+	  --timing $(RUN)/log/evaluation.$(1).$$*.json -o $$@ > $(RUN)/evaluation/$(1).$$*.txt'
 .PRECIOUS: $(RUN)/features/$(1).train.tensors.zst $(RUN)/features/$(1).test.tensors.zst
 endef
 $(eval $(call features-of,teacher.$(if $(TEACHER),given,$(TEACHER_EPOCHS)),$(TEACHER_FILE)))
@@ -151,11 +151,12 @@ $(eval $(call features-of,student.$(EPOCHS),$(RUN)/student.$(EPOCHS).safetensors
 JUDGED  := teacher.$(if $(TEACHER),given,$(TEACHER_EPOCHS)) student.0 student.$(EPOCHS)
 results = $(RUN)/evaluation/$(1).knn.json,$(RUN)/evaluation/$(1).linear.json
 comma := ,
-space := $(eval) $(eval)
+empty :=
+space := $(empty) $(empty)
 join-with-commas = $(subst $(space),$(comma),$(strip $(1)))
 
 $(RUN)/table.txt: $(foreach j,$(JUDGED),$(RUN)/evaluation/$(j).knn.json $(RUN)/evaluation/$(j).linear.json) $(RUN)/student.safetensors
-	evaluate table \
+	@evaluate table \
 	  --row 'teacher=$(call results,$(word 1,$(JUDGED)))' --row 'student before=$(call results,$(word 2,$(JUDGED)))' \
 	  --row 'student after=$(call results,$(word 3,$(JUDGED)))' \
 	  $(if $(DATA),,--stage 'drawing pictures=$(RUN)/log/pictures.json') \
@@ -165,7 +166,7 @@ $(RUN)/table.txt: $(foreach j,$(JUDGED),$(RUN)/evaluation/$(j).knn.json $(RUN)/e
 	  --stage 'evaluation=$(call join-with-commas,$(foreach j,$(JUDGED),$(RUN)/log/evaluation.$(j).knn.json $(RUN)/log/evaluation.$(j).linear.json))' \
 	  --file 'teacher=$(TEACHER_FILE)' --file 'student=$(RUN)/student.safetensors' \
 	  --file 'checkpoint=$(RUN)/student.$(EPOCHS).safetensors' --file 'results=$(RUN)/evaluation' --file 'logs=$(RUN)/log' > $@.part
-	mv $@.part $@
+	@mv $@.part $@
 
 #: distill         pictures to teacher, student and table; goes on where it was stopped
 distill: $(RUN)/student.safetensors $(RUN)/features/student.$(EPOCHS).test.tensors.zst

@@ -37,7 +37,7 @@ struct Benchmark: Tool {
                 state = state &* 1_664_525 &+ 1_013_904_223
                 unsafe pictures.pointer[i] = Float(state >> 8) * 0x1p-23 - 1
             }
-            let inference = InferenceRun(weights, output: .embedding, height: size, width: size)
+            let inference = InferenceRun(weights, output: .embedding, height: size, width: size, batch: batch)
             let result = FloatBuffer(batch * inference.dimension)
             let forward = median { unsafe inference.run(pictures: pictures.pointer, N: batch, into: result.pointer) }
             let training = TrainingRun(network, N: batch, height: size, width: size)

@@ -44,14 +44,15 @@ public final class InferenceRun {
         var residualOffset = 0
     }
 
-    public init(_ weights: Weights, output: Output, height: Int, width: Int) {
+    /// - Parameter batch: pictures that usually come at once; more are taken in slices.
+    public init(_ weights: Weights, output: Output, height: Int, width: Int, batch: Int = 256) {
         self.weights = weights
         network = weights.network
         self.height = height
         self.width = width
         let graph = network.graph
         let shapes = graph.shapes(height: height, width: width)
-        let slice = max(8, min(256, (16 * 224 * 224) / (height * width)))
+        let slice = max(1, min(batch, max(8, min(256, (16 * 224 * 224) / (height * width)))))
         self.shapes = shapes
         self.slice = slice
         let target = output == .features ? graph.features : graph.nodes.count

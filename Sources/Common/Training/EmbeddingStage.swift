@@ -54,7 +54,7 @@ public final class EmbeddingStage {
             throw record.failure("has a tensor '\(name)' already", remedy: "name the new one with --as")
         }
         let run = run.flatMap { $0.height == H && $0.width == W ? $0 : nil }
-            ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: H, width: W)
+            ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: H, width: W, batch: N)
         self.run = run
         var rows = [Float](repeating: 0, count: N * dimension)
         unsafe rows.withUnsafeMutableBufferPointer { rows in

@@ -65,7 +65,8 @@ public final class Trainer {
         let images = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
         let (N, V, H, W) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
         guard N > 0 else { throw record.failure("has no pictures") }
-        guard V == options.objective.views || (V > 1 && options.objective == .seed) else {
+        // Distillation takes the first view of many; the others compare two.
+        guard options.objective == .seed ? V > 0 : V == 2 else {
             throw record.failure(
                 "has \(V) view\(V == 1 ? "" : "s") of each picture where --objective \(options.objective.rawValue) needs \(options.objective.views)",
                 remedy: "give augment --views \(options.objective.views)")
