@@ -94,5 +94,7 @@ let package = Package(
         tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "ToolSupport"]),
         tests("SynthesisTests", ["synthesize", "Images", "Randomness", "Synthesis"]),
         tests("TensorStreamsTests", ["inspect", "Images", "TensorStreams", "ToolSupport"]),
+        tests("EvaluationTests", ["Evaluation", "TensorStreams", "ToolSupport", "Parallel"]),
+        tests("EvaluateTests", ["evaluate", "TensorStreams", "ToolSupport"]),
     ]
 )
