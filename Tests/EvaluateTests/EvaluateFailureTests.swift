@@ -17,7 +17,7 @@ struct EvaluateFailureTests {
             #expect(result.status == status, "\(command): \(result.error)")
             for word in words { #expect(result.error.contains(word), "\(command): \(result.error)") }
             #expect(result.error.hasPrefix("evaluate: ") && result.error.split(separator: "\n").count == 1)
-            #expect(result.output.isEmpty && !place.exists("out") && !place.exists("out.part"))
+            #expect(result.output.isEmpty && !place.exists("out") && !place.hasUnfinished)
         }
     }
 
@@ -30,7 +30,7 @@ struct EvaluateFailureTests {
         #expect(try place.run("evaluate knn --train train --test test -o /dev/full").status == 74)
         for command in ["knn --train train --test test", "linear --train train --test test", "table --file a=b"] {
             let result = try place.run("evaluate \(command) -o out > /dev/full")
-            #expect(result.status == 74 && !place.exists("out") && !place.exists("out.part"), "\(command): \(result.error)")
+            #expect(result.status == 74 && !place.exists("out") && !place.hasUnfinished, "\(command): \(result.error)")
         }
         #expect(try place.run("evaluate table --row a=missing.json").status == 66)
     }

@@ -95,7 +95,7 @@ struct TableTests {
         try place.write(text, to: "bad")
         let result = try place.run("evaluate table --row a=bad -o out")
         #expect(result.status == 65 && result.error.hasPrefix("evaluate: bad: ") && result.error.contains(words), "\(result.error)")
-        #expect(!place.exists("out") && !place.exists("out.part"))
+        #expect(!place.exists("out") && !place.hasUnfinished)
     }
 
     @Test func `a stage without times is 65, and a broken line is named`() throws {

@@ -15,6 +15,11 @@ final class Workplace {
     func path(_ name: String) -> String { folder.appending(path: name).path }
     func bytes(_ name: String) throws -> Data { try Data(contentsOf: folder.appending(path: name)) }
     func text(_ name: String) throws -> String { String(decoding: try bytes(name), as: UTF8.self) }
+    /// Whether an unfinished output lies about, whatever its number.
+    var hasUnfinished: Bool {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path) else { return true }
+        return names.contains { $0.hasSuffix(".part") }
+    }
     func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
     func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
     func write(_ bytes: Data, to name: String) throws { try bytes.write(to: folder.appending(path: name)) }
