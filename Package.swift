@@ -69,7 +69,7 @@ let package = Package(
         library("Objectives", ["Kernels", "Parallel", "Randomness"], numeric),
         library("Optimizers", ["Parallel"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel"]),
-        library("Evaluation", ["Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),
+        library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness"]),
@@ -94,7 +94,7 @@ let package = Package(
         tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "ToolSupport"]),
         tests("SynthesisTests", ["synthesize", "Images", "Randomness", "Synthesis"]),
         tests("TensorStreamsTests", ["inspect", "Images", "TensorStreams", "ToolSupport"]),
-        tests("EvaluationTests", ["Evaluation", "TensorStreams", "ToolSupport", "Parallel"]),
+        tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "ToolSupport"]),
         tests("EvaluateTests", ["evaluate", "TensorStreams", "ToolSupport"]),
     ]
 )

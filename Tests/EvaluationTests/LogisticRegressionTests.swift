@@ -1,4 +1,5 @@
 import Evaluation
+import Randomness
 import Testing
 
 struct LogisticRegressionTests {
@@ -39,6 +40,38 @@ struct LogisticRegressionTests {
         let near = LogisticRegression(penalty: 1e-2, tolerance: 1e-5).fit(train, labels: labels, classes: 6, from: far.classifier)
         #expect(near.converged)
         #expect(difference(near.classifier.weights, try golden.floats("convex.1.weights")) < 2e-3)
+    }
+
+    @Test func `takes few steps where features are strongly correlated`() {
+        // Each dimension is the one before it and a little of its own; the label follows a small difference of two. More
+        // dimensions than one panel of the factorisation holds.
+        let (N, D) = (900, 70)
+        var random = CounterRandom(seed: 5, .test)
+        var values: [Float] = []
+        var labels: [Int32] = []
+        for _ in 0..<N {
+            var row = [random.normal()]
+            for _ in 1..<D { row.append(0.98 * row[row.count - 1] + 0.2 * random.normal()) }
+            let score = 6 * (row[60] - row[57]) + random.normal()
+            labels.append(score > 0.7 ? 2 : score > -0.7 ? 1 : 0)
+            values += row.map { Float($0) }
+        }
+        let features = FeatureMatrix(values, samples: N, dimension: D)
+        let fit = LogisticRegression(penalty: 1e-3, tolerance: 1e-4).fit(features, labels: labels, classes: 3)
+        // The identity for a first guess takes 219.
+        #expect(fit.converged && fit.iterations <= 45, "\(fit.iterations) steps")
+        let elsewhere = LogisticRegression(penalty: 1e-1).fit(features, labels: labels, classes: 3).classifier
+        let again = LogisticRegression(penalty: 1e-3, tolerance: 1e-5).fit(features, labels: labels, classes: 3, from: elsewhere)
+        #expect(abs(again.objective - fit.objective) < 1e-5 * fit.objective)
+    }
+
+    @Test func `a single class and a feature that says nothing end at once`() {
+        let features = FeatureMatrix([0, 0, 0, 0, 0, 0], samples: 3, dimension: 2)
+        let one = LogisticRegression(penalty: 1e-3).fit(features, labels: [0, 0, 0], classes: 1)
+        #expect(one.converged && one.objective == 0)
+        let two = LogisticRegression(penalty: 1e-3).fit(features, labels: [0, 1, 1], classes: 2)
+        // Only the biases are left: the entropy of 1/3.
+        #expect(two.converged && abs(two.objective - 0.636514168294813) < 1e-5)
     }
 
     @Test func `ranks the classes by their logits`() {

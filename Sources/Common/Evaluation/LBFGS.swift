@@ -80,7 +80,10 @@ enum LBFGS {
                 for i in 0..<n { x.pointer[i] = start.pointer[i] + Float(length) * direction.pointer[i] }
                 let next = function(x, nextGradient)
                 outcome.evaluations += 1
-                if next.isFinite, next <= outcome.value + 1e-4 * length * slope {
+                // Near the minimum the values differ by rounding alone, and the slopes tell more (Hager & Zhang 2005, approximate Wolfe conditions).
+                let isLower = next <= outcome.value + 1e-4 * length * slope
+                let isLevel = next <= outcome.value + 1e-7 * abs(outcome.value)
+                if next.isFinite, isLower || (isLevel && VectorAlgebra.dot(direction.pointer, nextGradient.pointer, n) <= -0.8 * slope) {
                     outcome.value = next
                     found = true
                     break

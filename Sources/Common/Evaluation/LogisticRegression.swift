@@ -41,7 +41,12 @@ public struct LogisticRegression: Sendable {
         _ = problem.value(classifier, gradient: gradient)
         let scale = VectorAlgebra.dot(gradient.pointer, gradient.pointer, gradient.count).squareRoot()
         if let start { classifier.parameters.pointer.update(from: start.parameters.pointer, count: gradient.count) }
-        let outcome = LBFGS.minimize(classifier.parameters, tolerance: tolerance * scale, maximumIterations: maximumIterations) { _, gradient in
+        let curvature = Curvature(of: features)
+        curvature.prepare(penalty: penalty, at: classifier)
+        let outcome = LBFGS.minimize(
+            classifier.parameters, tolerance: tolerance * scale, maximumIterations: maximumIterations,
+            precondition: { curvature.solve($0, classes: classes) }
+        ) { _, gradient in
             problem.value(classifier, gradient: gradient)
         }
         return Fit(classifier: classifier, objective: outcome.value, iterations: outcome.iterations, converged: outcome.converged)

@@ -25,6 +25,12 @@ enum SoftmaxLoss {
         return loss
     }
 
+    /// Turns a row of logits into probabilities.
+    static func softmax(_ row: UnsafeMutablePointer<Float>, classes: Int) {
+        let inverse = Float(1 / exponentiate(row, classes, minus: maximum(row, classes)))
+        for c in 0..<classes { row[c] *= inverse }
+    }
+
     /// The cross entropy of one row; the row stays as it is.
     static func value(_ row: UnsafePointer<Float>, classes: Int, label: Int32) -> Double {
         let largest = Double(maximum(row, classes))
