@@ -10,12 +10,17 @@ struct Evaluate: Tool {
         abstract: "How good features are: nearest neighbours, a linear classifier, and the table of a distillation.",
         discussion: """
             Example:
-              embed --weights student.safetensors train.views.tensors.zst --features --drop images -o train.tensors.zst
-              embed --weights student.safetensors test.views.tensors.zst --features --drop images -o test.tensors.zst
-              evaluate knn --train train.tensors.zst --test test.tensors.zst -o knn.json
+              augment --data train.tar --recipe evaluation | \\
+                embed --weights student.safetensors --features --drop images \\
+                -o train.tensors.zst
+              augment --data test.tar --recipe evaluation | \\
+                embed --weights student.safetensors --features --drop images \\
+                -o test.tensors.zst
+              evaluate knn --train train.tensors.zst --test test.tensors.zst
 
             See also: augment (pictures in the evaluation view), embed (features of them), inspect.
             """,
+        version: productVersion,
         subcommands: [KNN.self, Linear.self, Table.self])
 
     func run() throws { throw ValidationError("say what to evaluate: knn, linear or table") }

@@ -9,11 +9,12 @@ struct KNN: ParsableCommand {
         commandName: "knn",
         abstract: "Classify the test samples by their nearest training samples.",
         discussion: """
-            Neighbours are exact. One search serves every k and every vote: the majority, and exp(cosine / temperature). Of classes
+            Neighbours are exact. One search serves every k and every vote: the majority, and exp(cosine / temperature). Of classes \
             with equal votes the one whose nearest neighbour is nearer wins. The test set is kept in memory, the training set passes by.
 
             Example:
-              evaluate knn --train train.tensors.zst --test test.tensors.zst --k 1,10,20,200 --temperature 0.07,0.1 -o knn.json
+              evaluate knn --train train.tensors.zst --test test.tensors.zst \\
+                --k 1,10,20,200 --temperature 0.07,0.1 -o knn.json
 
             See also: evaluate linear, embed.
             """)

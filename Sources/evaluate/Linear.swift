@@ -12,13 +12,15 @@ struct Linear: ParsableCommand {
         commandName: "linear",
         abstract: "Train a linear classifier on the training samples and judge it by the test samples.",
         discussion: """
-            'convex' is quick and without chance: logistic regression by L-BFGS on standardised features, its penalty chosen on each
-            fifth picture of the training set, then fitted to all. 'sgd' is the papers' protocol on stored features. Numbers of the
+            'convex' is quick and without chance: logistic regression by L-BFGS on standardised features, its penalty chosen on each \
+            fifth picture of the training set, then fitted to all. 'sgd' is the papers' protocol on stored features. Numbers of the \
             two, and those of papers that augment during the evaluation, do not compare. A training set of several epochs or views is used whole.
 
             Example:
-              evaluate linear --train train.tensors.zst --test test.tensors.zst -o linear.json
-              evaluate linear --train train.tensors.zst --test test.tensors.zst --solver sgd --learning-rate 30
+              evaluate linear --train train.tensors.zst --test test.tensors.zst \\
+                -o linear.json
+              evaluate linear --train train.tensors.zst --test test.tensors.zst \\
+                --solver sgd --learning-rate 30
 
             See also: evaluate knn, embed.
             """)

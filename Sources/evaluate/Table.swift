@@ -7,13 +7,14 @@ struct Table: ParsableCommand {
         commandName: "table",
         abstract: "Print the closing table of a distillation out of the results of 'evaluate knn' and 'evaluate linear'.",
         discussion: """
-            A row is a name and the JSON results that belong to it, in any order; an 'embedding:' before a k-NN result puts it in a
+            A row is a name and the JSON results that belong to it, in any order; an 'embedding:' before a k-NN result puts it in a \
             column of its own. A stage is a name and files of JSON objects, one or one a line, whose 'seconds' and 'images' are added up.
 
             Example:
               evaluate table --row 'teacher=teacher.knn.json,teacher.linear.json' \\
-                --row 'student after=after.knn.json,after.linear.json,embedding:after.embedding.json' \\
-                --stage 'teacher=embed.json' --stage 'student=epoch.1.log,epoch.2.log' --file 'student=student.24.safetensors'
+                --row 'student=knn.json,linear.json,embedding:embedding.json' \\
+                --stage 'features=embed.json' --stage 'student=epoch.1.log,epoch.2.log' \\
+                --file 'student=student.24.safetensors'
 
             See also: evaluate knn, evaluate linear.
             """)

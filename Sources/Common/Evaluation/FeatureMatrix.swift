@@ -15,6 +15,18 @@ public final class FeatureMatrix: @unchecked Sendable {
         memory = FloatBuffer(values)
     }
 
+    /// The rows of all portions, one portion after the other.
+    init(_ portions: [[Float]], dimension: Int) {
+        self.dimension = dimension
+        samples = portions.reduce(0) { $0 + $1.count } / dimension
+        memory = FloatBuffer(samples * dimension)
+        var place = memory.pointer
+        for portion in portions {
+            portion.withUnsafeBufferPointer { if let start = $0.baseAddress { place.update(from: start, count: $0.count) } }
+            place += portion.count
+        }
+    }
+
     init(samples: Int, dimension: Int) {
         self.samples = samples
         self.dimension = dimension

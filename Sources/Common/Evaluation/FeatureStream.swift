@@ -75,16 +75,16 @@ public final class FeatureStream {
 
     /// All samples at once.
     public func readAll() throws -> FeatureSet {
-        var values: [Float] = []
+        // One array would be copied as it grows, to twice the size.
+        var portions: [[Float]] = []
         var labels: [Int32] = []
         var pictures: [Int] = []
         while let batch = try next() {
-            values += batch.features
+            portions.append(batch.features)
             labels += batch.labels
             pictures += batch.pictures
         }
-        return FeatureSet(
-            features: FeatureMatrix(values, samples: labels.count, dimension: dimension), labels: labels, pictures: pictures)
+        return FeatureSet(features: FeatureMatrix(portions, dimension: dimension), labels: labels, pictures: pictures)
     }
 
     private func labels(of record: TensorDocument, rows: Int) throws -> [Int32] {

@@ -1,11 +1,10 @@
 import Kernels
 
-/// Limited-memory BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.4), for smooth convex functions.
+/// Limited-memory BFGS (Nocedal & Wright, Numerical Optimization, algorithms 7.4 and 7.5), for smooth convex functions.
 enum LBFGS {
     struct Outcome {
         var value: Double
         var iterations = 0
-        var evaluations = 1
         /// ‖gradient‖ at the end.
         var gradientNorm: Double
         /// The gradient became as small as wanted; else the steps were used up or rounding stopped the descent.
@@ -17,113 +16,132 @@ enum LBFGS {
     /// - Parameters:
     ///   - tolerance: the gradient's norm at which it is done.
     ///   - memory: how many steps the curvature is guessed from.
+    ///   - precondition: multiplies with a first guess of the inverse curvature.
     ///   - function: returns the value at its first argument and sets its second to the gradient there.
-    ///   - precondition: multiplies with a guess of the inverse curvature; the identity where it is nil.
     static func minimize(
         _ x: FloatBuffer, tolerance: Double, maximumIterations: Int, memory: Int = 10,
-        precondition: ((UnsafeMutablePointer<Float>) -> Void)? = nil,
-        _ function: (FloatBuffer, FloatBuffer) -> Double
+        precondition: @escaping (UnsafeMutablePointer<Float>) -> Void, _ function: (FloatBuffer, FloatBuffer) -> Double
     ) -> Outcome {
         let n = x.count
         var gradient = FloatBuffer(n)
         var nextGradient = FloatBuffer(n)
         let start = FloatBuffer(n)
         let direction = FloatBuffer(n)
-        var steps: [(s: FloatBuffer, y: FloatBuffer, rho: Double)] = []
-        var spare: [(s: FloatBuffer, y: FloatBuffer)] = []
-        var stalls = 0
-
-        let value = function(x, gradient)
-        var outcome = Outcome(value: value, gradientNorm: norm(gradient))
-        while outcome.iterations < maximumIterations {
-            if outcome.gradientNorm <= tolerance {
-                outcome.converged = true
-                break
-            }
-            // direction = −H·gradient, H from the steps kept: the two loops.
-            for i in 0..<n { direction.pointer[i] = -gradient.pointer[i] }
-            var alphas: [Double] = []
-            for step in steps.reversed() {
-                let alpha = step.rho * VectorAlgebra.dot(step.s.pointer, direction.pointer, n)
-                alphas.append(alpha)
-                VectorAlgebra.add(Float(-alpha), step.y.pointer, to: direction.pointer, n)
-            }
-            precondition?(direction.pointer)
-            if let last = steps.last {
-                let scale: Double
-                if let precondition {
-                    // yᵀH₀y needs a product of its own; `start` is free here.
-                    start.pointer.update(from: last.y.pointer, count: n)
-                    precondition(start.pointer)
-                    scale = 1 / (last.rho * VectorAlgebra.dot(last.y.pointer, start.pointer, n))
-                } else {
-                    scale = 1 / (last.rho * VectorAlgebra.dot(last.y.pointer, last.y.pointer, n))
-                }
-                for i in 0..<n { direction.pointer[i] *= Float(scale) }
-            }
-            for (step, alpha) in zip(steps, alphas.reversed()) {
-                let beta = step.rho * VectorAlgebra.dot(step.y.pointer, direction.pointer, n)
-                VectorAlgebra.add(Float(alpha - beta), step.s.pointer, to: direction.pointer, n)
-            }
-
+        var history = History(memory: memory, size: n, precondition: precondition)
+        var outcome = Outcome(value: function(x, gradient), gradientNorm: 0)
+        var hasStalled = false
+        while true {
+            outcome.gradientNorm = VectorAlgebra.norm(gradient.pointer, n)
+            outcome.converged = outcome.gradientNorm <= tolerance
+            guard !outcome.converged, outcome.iterations < maximumIterations else { return outcome }
+            history.setDirection(direction, for: gradient)
             let slope = VectorAlgebra.dot(direction.pointer, gradient.pointer, n)
-            if !(slope < 0) {
-                // Rounding spoiled the curvature: forget it and go straight down.
-                guard !steps.isEmpty else { break }
-                steps.removeAll()
+            guard slope < 0 else {
+                // Rounding spoiled the curvature: forget it and begin again.
+                guard !history.isEmpty else { return outcome }
+                history.forget()
                 continue
-            }
-            var length = steps.isEmpty && precondition == nil ? min(1, 1 / outcome.gradientNorm) : 1
-            start.pointer.update(from: x.pointer, count: n)
-            var found = false
-            for _ in 0..<25 {
-                for i in 0..<n { x.pointer[i] = start.pointer[i] + Float(length) * direction.pointer[i] }
-                let next = function(x, nextGradient)
-                outcome.evaluations += 1
-                // Near the minimum the values differ by rounding alone, and the slopes tell more (Hager & Zhang 2005, approximate Wolfe conditions).
-                let isLower = next <= outcome.value + 1e-4 * length * slope
-                let isLevel = next <= outcome.value + 1e-7 * abs(outcome.value)
-                if next.isFinite, isLower || (isLevel && VectorAlgebra.dot(direction.pointer, nextGradient.pointer, n) <= -0.8 * slope) {
-                    outcome.value = next
-                    found = true
-                    break
-                }
-                // The minimum of the parabola through what is known, kept within reason.
-                let guess = next.isFinite ? -slope * length * length / (2 * (next - outcome.value - slope * length)) : 0
-                length = min(max(guess, 0.1 * length), 0.5 * length)
             }
             outcome.iterations += 1
-            guard found else {
+            start.pointer.update(from: x.pointer, count: n)
+            guard let value = search(x, from: start, direction, slope: slope, value: outcome.value, nextGradient, function) else {
                 // No lower value can be told apart in single precision.
                 x.pointer.update(from: start.pointer, count: n)
-                guard !steps.isEmpty else { break }
-                steps.removeAll()
-                stalls += 1
-                if stalls > 1 { break }
+                guard !history.isEmpty, !hasStalled else { return outcome }
+                history.forget()
+                hasStalled = true
                 continue
             }
-            let pair = spare.popLast() ?? (FloatBuffer(n), FloatBuffer(n))
-            for i in 0..<n {
-                pair.s.pointer[i] = x.pointer[i] - start.pointer[i]
-                pair.y.pointer[i] = nextGradient.pointer[i] - gradient.pointer[i]
-            }
-            let curvature = VectorAlgebra.dot(pair.s.pointer, pair.y.pointer, n)
-            if curvature > 1e-10 * VectorAlgebra.dot(pair.y.pointer, pair.y.pointer, n).squareRoot() * VectorAlgebra.dot(pair.s.pointer, pair.s.pointer, n).squareRoot() {
-                if steps.count == memory {
-                    let oldest = steps.removeFirst()
-                    spare.append((oldest.s, oldest.y))
-                }
-                steps.append((pair.s, pair.y, 1 / curvature))
-            } else {
-                spare.append(pair)
-            }
+            outcome.value = value
+            history.remember(x, nextGradient, after: start, gradient)
             swap(&gradient, &nextGradient)
-            outcome.gradientNorm = norm(gradient)
         }
-        return outcome
     }
 
-    private static func norm(_ vector: FloatBuffer) -> Double {
-        VectorAlgebra.dot(vector.pointer, vector.pointer, vector.count).squareRoot()
+    /// Goes along `direction` until the value is low enough, and returns it; nil where no length will do.
+    private static func search(
+        _ x: FloatBuffer, from start: FloatBuffer, _ direction: FloatBuffer, slope: Double, value: Double, _ gradient: FloatBuffer,
+        _ function: (FloatBuffer, FloatBuffer) -> Double
+    ) -> Double? {
+        let n = x.count
+        var length = 1.0
+        for _ in 0..<25 {
+            for i in 0..<n { x.pointer[i] = start.pointer[i] + Float(length) * direction.pointer[i] }
+            let next = function(x, gradient)
+            guard next.isFinite else {
+                length *= 0.1
+                continue
+            }
+            if next <= value + 1e-4 * length * slope { return next }
+            // Near the minimum values differ by rounding alone, and slopes tell more (the approximate Wolfe condition of Hager & Zhang 2005).
+            if next <= value + 1e-7 * abs(value), VectorAlgebra.dot(direction.pointer, gradient.pointer, n) <= -0.8 * slope { return next }
+            // The minimum of the parabola through what is known, kept within reason.
+            let guess = -slope * length * length / (2 * (next - value - slope * length))
+            length = min(max(guess, 0.1 * length), 0.5 * length)
+        }
+        return nil
+    }
+
+    /// The last steps, and the curvature they tell of.
+    private struct History {
+        private struct Step {
+            /// x − x before, and likewise of the gradients.
+            let s: FloatBuffer
+            let y: FloatBuffer
+            /// 1 / sᵀy
+            var rho = 0.0
+        }
+
+        private let memory: Int
+        private let size: Int
+        private let precondition: (UnsafeMutablePointer<Float>) -> Void
+        private var steps: [Step] = []
+        private let product: FloatBuffer
+
+        init(memory: Int, size: Int, precondition: @escaping (UnsafeMutablePointer<Float>) -> Void) {
+            self.memory = memory
+            self.size = size
+            self.precondition = precondition
+            product = FloatBuffer(size)
+        }
+
+        var isEmpty: Bool { steps.isEmpty }
+        mutating func forget() { steps.removeAll() }
+
+        /// direction = −H·gradient by the two loops, H₀ = the preconditioner times sᵀy / yᵀH₀y of the last step.
+        func setDirection(_ direction: FloatBuffer, for gradient: FloatBuffer) {
+            let d = direction.pointer
+            for i in 0..<size { d[i] = -gradient.pointer[i] }
+            var alphas: [Double] = []
+            for step in steps.reversed() {
+                let alpha = step.rho * VectorAlgebra.dot(step.s.pointer, d, size)
+                alphas.append(alpha)
+                VectorAlgebra.add(Float(-alpha), step.y.pointer, to: d, size)
+            }
+            precondition(d)
+            if let last = steps.last {
+                product.pointer.update(from: last.y.pointer, count: size)
+                precondition(product.pointer)
+                let scale = Float(1 / (last.rho * VectorAlgebra.dot(last.y.pointer, product.pointer, size)))
+                for i in 0..<size { d[i] *= scale }
+            }
+            for (step, alpha) in zip(steps, alphas.reversed()) {
+                let beta = step.rho * VectorAlgebra.dot(step.y.pointer, d, size)
+                VectorAlgebra.add(Float(alpha - beta), step.s.pointer, to: d, size)
+            }
+        }
+
+        /// Takes a step in, unless rounding left it without a curvature.
+        mutating func remember(_ x: FloatBuffer, _ gradient: FloatBuffer, after start: FloatBuffer, _ startGradient: FloatBuffer) {
+            var step = steps.count == memory ? steps.removeFirst() : Step(s: FloatBuffer(size), y: FloatBuffer(size))
+            for i in 0..<size {
+                step.s.pointer[i] = x.pointer[i] - start.pointer[i]
+                step.y.pointer[i] = gradient.pointer[i] - startGradient.pointer[i]
+            }
+            let curvature = VectorAlgebra.dot(step.s.pointer, step.y.pointer, size)
+            guard curvature > 1e-10 * VectorAlgebra.norm(step.s.pointer, size) * VectorAlgebra.norm(step.y.pointer, size) else { return }
+            step.rho = 1 / curvature
+            steps.append(step)
+        }
     }
 }

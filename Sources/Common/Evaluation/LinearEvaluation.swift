@@ -99,12 +99,18 @@ extension ConvexProbe {
 }
 
 extension StochasticProbe {
-    /// "SGD, lr 30·256/256, momentum 0.9, wd 0.0, 100 epochs of stored features, ×0.1 at 60, 80, seed 0"
+    /// "SGD, lr 30·256/256, momentum 0.9, wd 0, 100 epochs of stored features, ×0.1 at 60, 80, seed 0"
     public var protocolName: String {
         let steps = milestones.map { "\($0)" }.joined(separator: ", ")
         let course = schedule == .cosine ? "cosine" : milestones.isEmpty ? "constant" : "×0.1 at \(steps)"
-        return "SGD, lr \(learningRate)·\(batch)/256, momentum \(momentum), wd \(weightDecay), \(epochs) epochs of stored features, \(course)"
+        return "SGD, lr \(Self.short(learningRate))·\(batch)/256, momentum \(Self.short(momentum)), wd \(Self.short(weightDecay)), \(epochs) epochs of stored features, \(course)"
             + (warmUp > 0 ? ", \(warmUp) warm-up" : "") + ", fc N(0, 0.01), seed \(seed)"
+    }
+
+    /// "30" rather than "30.0".
+    private static func short(_ number: Double) -> String {
+        let text = "\(number)"
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
     func described(_ losses: [Double]) -> JSON.Object {

@@ -39,7 +39,7 @@ public struct LogisticRegression: Sendable {
         let classifier = LinearClassifier(classes: classes, dimension: features.dimension)
         let gradient = FloatBuffer(classifier.parameters.count)
         _ = problem.value(classifier, gradient: gradient)
-        let scale = VectorAlgebra.dot(gradient.pointer, gradient.pointer, gradient.count).squareRoot()
+        let scale = VectorAlgebra.norm(gradient.pointer, gradient.count)
         if let start { classifier.parameters.pointer.update(from: start.parameters.pointer, count: gradient.count) }
         let curvature = Curvature(of: features)
         curvature.prepare(penalty: penalty, at: classifier)

@@ -25,6 +25,9 @@ enum VectorAlgebra {
         return total
     }
 
+    /// ‖a‖
+    static func norm(_ a: UnsafePointer<Float>, _ count: Int) -> Double { dot(a, a, count).squareRoot() }
+
     /// y += scale·x
     static func add(_ scale: Float, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, _ count: Int) {
         for i in 0..<count { y[i] += scale * x[i] }
@@ -32,14 +35,14 @@ enum VectorAlgebra {
 
     /// Makes one row's length 1. A row of zeros stays (as with PyTorch's `F.normalize`).
     static func normalize(_ row: UnsafeMutablePointer<Float>, _ count: Int) {
-        let length = dot(row, row, count).squareRoot()
+        let length = norm(row, count)
         // Rows whose squares leave the range of a float are scaled first.
         guard length.isFinite, length > 1e-18 else {
             var largest: Float = 0
             for i in 0..<count { largest = max(largest, abs(row[i])) }
             guard largest > 0 else { return }
             for i in 0..<count { row[i] /= largest }
-            let length = Float(dot(row, row, count).squareRoot())
+            let length = Float(norm(row, count))
             for i in 0..<count { row[i] /= length }
             return
         }
