@@ -72,6 +72,9 @@ public final class FloatBuffer: @unchecked Sendable {
 public final class Scratch: @unchecked Sendable {
     private var buffers: [FloatBuffer?]
 
+    /// How many threads may work with it at once.
+    public var workers: Int { buffers.count }
+
     public init(workers: Int) { buffers = Array(repeating: nil, count: workers) }
 
     /// At least `count` floats for each worker. Not to be called while pieces run.

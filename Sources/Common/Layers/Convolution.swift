@@ -36,7 +36,7 @@ public struct Convolution: Sendable {
     ) {
         let rows = N * window.places
         let tile = min(self.tile, max(16, (rows + 1) / 2))
-        Parallel.forEach((rows + tile - 1) / tile) { piece, worker in
+        Parallel.forEach((rows + tile - 1) / tile, workers: scratch.workers) { piece, worker in
             let range = (piece * tile)..<min(rows, (piece + 1) * tile)
             let patches = patchRows(x, range, scratch.pointerIfNeeded(worker, window))
             let out = y + range.lowerBound * K
@@ -68,7 +68,7 @@ public struct Convolution: Sendable {
         }
         // Patches overlap, so a piece is whole pictures: as many as make a tile.
         let pictures = max(1, min(tile / window.places, (N + 1) / 2))
-        Parallel.forEach((N + pictures - 1) / pictures) { piece, worker in
+        Parallel.forEach((N + pictures - 1) / pictures, workers: scratch.workers) { piece, worker in
             let own = (piece * pictures)..<min(N, (piece + 1) * pictures)
             if !adding { (dx + own.lowerBound * pixels * window.C).update(repeating: 0, count: own.count * pixels * window.C) }
             let patches = scratch.pointer(worker)
@@ -98,7 +98,7 @@ public struct Convolution: Sendable {
     ) {
         let rows = N * window.places
         let parts = weightParts(N: N)
-        Parallel.forEach(parts) { part, worker in
+        Parallel.forEach(parts, workers: scratch.workers) { part, worker in
             let own = Parallel.part(part, of: parts, in: rows)
             var first = true
             for start in stride(from: own.lowerBound, to: own.upperBound, by: tile) {

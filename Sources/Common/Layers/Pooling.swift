@@ -18,10 +18,12 @@ public struct MaxPool: Sendable {
                 let place = (line * window.outW + ox) * C
                 let y0 = oy * window.stride - window.padding, x0 = ox * window.stride - window.padding
                 let rs = max(0, -y0)..<min(window.R, H - y0), ss = max(0, -x0)..<min(window.S, W - x0)
+                // Where nothing is larger than −∞ the first place inside the picture counts.
+                let first = rs.lowerBound * window.S + ss.lowerBound
                 var c = 0
                 while c < tail {
                     var best = Vector(repeating: -.infinity)
-                    var tap = SIMD16<Int32>(repeating: 0)
+                    var tap = SIMD16<Int32>(repeating: Int32(first))
                     for r in rs {
                         for s in ss {
                             let v = picture.vector(((y0 + r) * W + x0 + s) * C + c)
@@ -38,7 +40,7 @@ public struct MaxPool: Sendable {
                 }
                 while c < C {
                     var best = -Float.infinity
-                    var tap = 0
+                    var tap = first
                     for r in rs {
                         for s in ss {
                             let v = picture[((y0 + r) * W + x0 + s) * C + c]

@@ -20,7 +20,7 @@ public enum Parallel {
     /// How many threads the machine can run at once.
     public static var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
-    /// Sets the number of threads. To be called once, before any work.
+    /// Makes it `count` threads; there are never fewer than before. To be called once, before any work.
     public static func setThreads(_ count: Int) {
         precondition(count >= 1)
         pool.start(count)
@@ -28,11 +28,13 @@ public enum Parallel {
 
     /// Calls `body(piece, worker)` once for every piece in `0..<count` and returns when all are done.
     ///
-    /// `worker` is in `0..<threads` and is held by one thread at a time: it numbers scratch memory.
+    /// `worker` is in `0..<min(threads, workers)` and is held by one thread at a time: it numbers scratch memory.
     /// A call from inside a piece, or while another thread is in a call, runs its pieces one after the
     /// other as worker 0 of its own scratch: callers that keep scratch by worker must not do that.
-    public static func forEach(_ count: Int, _ body: (_ piece: Int, _ worker: Int) -> Void) {
-        pool.run(count, body)
+    ///
+    /// - Parameter workers: how many may take part, for those who keep scratch: ``threads`` may have grown since.
+    public static func forEach(_ count: Int, workers: Int = .max, _ body: (_ piece: Int, _ worker: Int) -> Void) {
+        pool.run(count, workers, body)
     }
 
     /// The piece `index` of `0..<total` cut into `pieces` nearly equal parts.
@@ -51,11 +53,13 @@ private final class Pool: @unchecked Sendable {
     private let finished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let next = Atomic<Int>(0)
     private let busy = Atomic<Bool>(false)
+    /// Written under `lock`.
+    private let started = Atomic<Int>(1)
     // Guarded by `lock`.
-    private(set) var threads = 1
     private var generation = 0
     private var running = 0
     private var count = 0
+    private var workers = 0
     private var body: Body?
 
     init() {
@@ -64,34 +68,41 @@ private final class Pool: @unchecked Sendable {
         pthread_cond_init(finished, nil)
     }
 
+    var threads: Int { started.load(ordering: .relaxed) }
+
     func start(_ wanted: Int) {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
         while threads < wanted {
-            let box = Unmanaged.passRetained(Start(pool: self, worker: threads))
+            // A call that is under way does not count on the new thread, which therefore begins with the next.
+            let box = Unmanaged.passRetained(Start(pool: self, worker: threads, generation: generation))
             var thread = pthread_t()
             guard pthread_create(&thread, nil, { argument in
                 let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
-                start.pool.work(as: start.worker)
+                start.pool.work(as: start.worker, after: start.generation)
                 return nil
             }, box.toOpaque()) == 0 else {
                 box.release()
                 return
             }
             pthread_detach(thread)
-            threads += 1
+            started.add(1, ordering: .relaxed)
         }
     }
 
     private final class Start {
         let pool: Pool
         let worker: Int
-        init(pool: Pool, worker: Int) {
+        let generation: Int
+        init(pool: Pool, worker: Int, generation: Int) {
             self.pool = pool
             self.worker = worker
+            self.generation = generation
         }
     }
 
-    func run(_ pieces: Int, _ body: Body) {
-        guard pieces > 1, threads > 1, !busy.exchange(true, ordering: .acquiring) else {
+    func run(_ pieces: Int, _ workers: Int, _ body: Body) {
+        guard pieces > 1, workers > 1, threads > 1, !busy.exchange(true, ordering: .acquiring) else {
             for piece in 0..<max(0, pieces) { body(piece, 0) }
             return
         }
@@ -99,6 +110,7 @@ private final class Pool: @unchecked Sendable {
             pthread_mutex_lock(lock)
             self.body = body
             count = pieces
+            self.workers = workers
             next.store(0, ordering: .relaxed)
             running = threads - 1
             generation += 1
@@ -124,16 +136,16 @@ private final class Pool: @unchecked Sendable {
     /// Not inlined, so that the closure is let go before `running` says so.
     @inline(never)
     private func takeShared(_ pieces: Int, worker: Int) {
-        guard let body else { return }
+        guard let body, worker < workers else { return }
         take(pieces, body, worker: worker)
     }
 
-    private func work(as worker: Int) {
-        var seen = 0
+    private func work(as worker: Int, after generation: Int) {
+        var seen = generation
         while true {
             pthread_mutex_lock(lock)
-            while generation == seen { pthread_cond_wait(changed, lock) }
-            seen = generation
+            while self.generation == seen { pthread_cond_wait(changed, lock) }
+            seen = self.generation
             let count = self.count
             pthread_mutex_unlock(lock)
             takeShared(count, worker: worker)
