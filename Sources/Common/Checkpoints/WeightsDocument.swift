@@ -57,12 +57,24 @@ public enum WeightsDocument {
             }
             return values
         }
+        func count(_ key: String) throws -> Int {
+            guard let tensor = own[prefix + key] else { return 0 }
+            // Far more than any training makes, far less than overflows.
+            guard !tensor.dtype.isFloating, tensor.dtype != .bool, let count = try? tensor.integers().first, (0...(1 << 53)).contains(count) else {
+                throw Failure(.data, path: path, place: "'\(prefix + key)'", "is no count of batches")
+            }
+            return count
+        }
         for parameter in network.parameters {
             weights.set(parameter.native(try floats(parameter.name)), parameterAt: parameter.offset)
         }
         for (index, s) in network.statistics.enumerated() {
-            weights.set(try floats(s.name + ".running_mean") + (try floats(s.name + ".running_var")), statisticsAt: s.offset)
-            if let seen = try own["\(prefix)\(s.name).num_batches_tracked"]?.integers().first { weights.batchesSeen[index] = seen }
+            let variances = try floats(s.name + ".running_var")
+            guard variances.allSatisfy({ $0 >= 0 }) else {
+                throw Failure(.data, path: path, place: "'\(prefix)\(s.name).running_var'", "holds variances below zero")
+            }
+            weights.set(try floats(s.name + ".running_mean") + variances, statisticsAt: s.offset)
+            weights.batchesSeen[index] = try count(s.name + ".num_batches_tracked")
         }
         return weights
     }
