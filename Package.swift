@@ -84,7 +84,12 @@ let package = Package(
         tool("benchmark", ["Networks", "Kernels"]),
 
         .target(name: "TestSupport", dependencies: ["Kernels", "Networks"], path: "Tests/TestSupport", swiftSettings: numeric),
+        tests("ParallelTests", ["Parallel", "TestSupport"]),
+        tests("RandomnessTests", ["Kernels", "Networks", "Randomness"]),
+        tests("KernelsTests", ["Kernels", "TestSupport"]),
+        tests("LayersTests", ["Kernels", "Layers", "Parallel", "TestSupport"]),
         tests("NetworksTests", ["Kernels", "Networks", "TensorStreams", "TestSupport"]),
+        tests("CheckpointsTests", ["Checkpoints", "convert", "Kernels", "Networks", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("TrainingTests", ["Kernels", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "Training"]),
         tests("ImagesTests", ["Images", "Randomness", "TensorStreams", "ToolSupport"]),
         tests("DatasetsTests", ["CArchive", "Datasets", "ToolSupport"]),

@@ -1,0 +1,59 @@
+import Checkpoints
+import Foundation
+import Kernels
+import Networks
+import TensorStreams
+import TestSupport
+import Testing
+
+/// Needs a Python with torch, torchvision and safetensors: `python3`, or what SEED_PYTHON names.
+@Suite struct PyTorchTests {
+    static let python = ProcessInfo.processInfo.environment["SEED_PYTHON"] ?? "python3"
+    static let isThere = (try? run([python, "-c", "import torch, torchvision, safetensors"]))?.status == 0
+
+    static func run(_ arguments: [String]) throws -> (status: Int32, output: String, error: String) {
+        let process = Process(), output = Pipe()
+        let errors = FileManager.default.temporaryDirectory.appending(path: "python-\(UUID().uuidString)")
+        _ = FileManager.default.createFile(atPath: errors.path, contents: nil)
+        defer { try? FileManager.default.removeItem(at: errors) }
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = arguments
+        process.standardOutput = output
+        process.standardError = try FileHandle(forWritingTo: errors)
+        try process.run()
+        let text = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: text, as: UTF8.self), try String(contentsOf: errors, encoding: .utf8))
+    }
+
+    /// Where `swift build` puts the tools: beside this test program.
+    static let tools = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+
+    @Test(.enabled(if: isThere, "no Python with torch and torchvision; SEED_PYTHON may name one"))
+    func `torchvision loads a converted checkpoint and gives our output`() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "checkpoints-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let checkpoint = folder.appending(path: "student.3.safetensors.zst").path, plain = folder.appending(path: "student.safetensors").path
+
+        let weights = formulaWeights("resnet18")
+        var tensors = WeightsDocument.tensors(of: weights)
+        tensors["training.momentum"] = Tensor(f32: [1, 2, 3], shape: [3])
+        try DocumentFile.write(TensorDocument(metadata: ["network": "resnet18", "epoch": "3"], tensors: tensors), to: checkpoint)
+        let converted = try Self.run([Self.tools.appending(path: "convert").path, "-q", checkpoint, "-o", plain])
+        try #require(converted.status == 0, "\(converted.error)")
+
+        let (N, H, W) = (3, 64, 45)
+        let run = InferenceRun(weights, output: .embedding, height: H, width: W)
+        var ours = [Float](repeating: .nan, count: N * 128)
+        let pictures = formula("pictures", N * H * W * 3), file = folder.appending(path: "pictures.safetensors").path
+        run.run(pictures: pictures, N: N, into: &ours)
+        try DocumentFile.write(TensorDocument(tensors: ["pictures": Tensor(f32: pictures, shape: [N, H, W, 3])]), to: file)
+
+        let python = try Self.run([Self.python, golden("load_checkpoint.py"), plain, file])
+        try #require(python.status == 0, "\(python.error)")
+        let theirs = python.output.split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
+        try #require(theirs.count == N * 128)
+        #expect(relativeError(ours, theirs) <= 1e-5)
+    }
+}

@@ -1,0 +1,163 @@
+import Checkpoints
+import Kernels
+import Networks
+import TensorStreams
+import TestSupport
+import Testing
+import ToolSupport
+
+@Suite struct WeightsDocumentTests {
+    let weights: Weights
+    let document: TensorDocument
+
+    init() {
+        weights = formulaWeights("tiny-resnet10", dimension: 24)
+        for index in weights.batchesSeen.indices { weights.batchesSeen[index] = 100 + index }
+        document = TensorDocument(metadata: ["network": "tiny-resnet10"], tensors: WeightsDocument.tensors(of: weights))
+    }
+
+    func read(_ document: TensorDocument, network: String? = nil, prefix: String = "") throws -> Weights {
+        try WeightsDocument.weights(in: document, path: "w.safetensors", network: network, prefix: prefix)
+    }
+
+    /// What reading says of the document after a change.
+    func failure(network: String? = nil, _ change: (inout TensorDocument) throws -> Void) throws -> String {
+        var changed = document
+        try change(&changed)
+        let failure = #expect(throws: Failure.self) { try read(changed, network: network) }
+        #expect(failure?.kind == .data)
+        let text = failure?.description ?? ""
+        #expect(text.hasPrefix("w.safetensors: ") && !text.contains("\n"))
+        return text
+    }
+
+    func expectEqual(_ a: Weights, _ b: Weights, sourceLocation: SourceLocation = #_sourceLocation) {
+        #expect(a.network.name == b.network.name && a.network.head == b.network.head, sourceLocation: sourceLocation)
+        #expect(a.parameters.array == b.parameters.array, sourceLocation: sourceLocation)
+        #expect(a.statistics.array == b.statistics.array, sourceLocation: sourceLocation)
+        #expect(a.batchesSeen == b.batchesSeen, sourceLocation: sourceLocation)
+    }
+
+    @Test func `what is written is read back`() throws {
+        expectEqual(try read(document), weights)
+    }
+
+    @Test func `names, shapes and the order of convolutions are PyTorch's`() throws {
+        let conv = try document.tensor("layer1.0.conv1.weight", .f32, shape: [16, 16, 3, 3]).floats()
+        // The formula makes PyTorch's order.
+        let scale = Float((6 / Double(16 * 9)).squareRoot())
+        #expect(conv == formula("layer1.0.conv1.weight", 16 * 16 * 9).map { $0 * scale })
+        #expect(try document.tensor("bn1.num_batches_tracked", .i64, shape: []).integers() == [100])
+        for (name, shape) in [("conv1.weight", [16, 3, 3, 3]), ("bn1.running_var", [16]), ("layer2.0.downsample.0.weight", [32, 16, 1, 1]), ("fc.2.weight", [24, 128])] {
+            #expect(document.tensors[name]?.shape == shape, "\(name)")
+        }
+        let entries = weights.network.parameters.count + 3 * weights.network.statistics.count
+        #expect(document.tensors.count == entries)
+    }
+
+    @Test func `the network and its head are known by their shapes alone`() throws {
+        for name in Network.names where name != "resnet50" {
+            for head in [Network.Head.none, .linear(7), .mlp(hidden: 20, 5)] {
+                let network = try #require(Network(name, head: head))
+                var bare = TensorDocument(tensors: WeightsDocument.tensors(of: Weights(network)))
+                let found = try read(bare)
+                #expect(found.network.name == name && found.network.head == head)
+                bare.metadata["network"] = name
+                #expect(try read(bare).network.name == name)
+            }
+        }
+    }
+
+    @Test func `every missing, unexpected and misshapen tensor is named`() throws {
+        let text = try failure {
+            $0.tensors["layer2.0.bn1.weight"] = nil
+            $0.tensors["bn1.running_mean"] = nil
+            $0.tensors["layer9.weight"] = Tensor(f32: [1], shape: [1])
+            $0.tensors["another"] = Tensor(f32: [], shape: [0])
+            $0.tensors["layer1.0.conv1.weight"] = Tensor(f32: [Float](repeating: 0, count: 16 * 16 * 9), shape: [16, 16, 9])
+            $0.tensors["bn1.num_batches_tracked"] = Tensor(i64: [1, 2], shape: [2])
+        }
+        for words in [
+            "'layer2.0.bn1.weight' is missing", "'bn1.running_mean' is missing", "'layer9.weight' is unexpected", "'another' is unexpected",
+            "'layer1.0.conv1.weight' is [16, 16, 9] where [16, 16, 3, 3] is expected", "'bn1.num_batches_tracked' is [2] where [] is expected",
+            "6 of its names", "tiny-resnet10",
+        ] { #expect(text.contains(words), "\(words): \(text)") }
+    }
+
+    @Test func `weights of one network are refused as another, by name`() throws {
+        let asked = try failure(network: "small-resnet18") { _ in }
+        #expect(asked.contains("is no small-resnet18") && asked.contains("'layer1.1.conv1.weight' is missing"))
+        let unknown = try failure(network: "resnet19") { _ in }
+        #expect(unknown.contains("'resnet19'") && unknown.contains("resnet18, resnet34"))
+        let metadata = try failure { $0.metadata["network"] = "resnet19" }
+        #expect(metadata.contains("'resnet19'"))
+        #expect(try failure { $0.tensors = [:] }.contains("'conv1.weight' is missing"))
+    }
+
+    @Test func `half precision is read, to the nearest number it has`() throws {
+        for type in [DType.f16, .bf16, .f64] {
+            var half = document
+            half.tensors = try document.tensors.mapValues { $0.dtype == .f32 ? try $0.converted(to: type) : $0 }
+            #expect(half.tensors["conv1.weight"]?.dtype == type)
+            let found = try read(half)
+            let step: Float = type == .f16 ? 0x1p-11 : type == .bf16 ? 0x1p-8 : 0
+            for (a, b) in zip(found.parameters.array, weights.parameters.array) where abs(a - b) > step * abs(b) + (type == .f16 ? 0x1p-25 : 0) {
+                Issue.record("\(a) where \(b) was written as \(type)")
+                break
+            }
+            #expect((found.parameters.array == weights.parameters.array) == (type == .f64))
+            #expect(found.batchesSeen == weights.batchesSeen)
+        }
+    }
+
+    @Test func `a prefix chooses among several networks, and leaves the others alone`() throws {
+        let other = formulaWeights("tiny-resnet18", dimension: 3)
+        var both = document
+        both.metadata = [:]
+        both.tensors.merge(WeightsDocument.tensors(of: other, prefix: "training.keys.")) { $1 }
+        both.tensors["training.queue"] = Tensor(f32: [1, 2], shape: [2])
+        expectEqual(try read(both), weights)
+        expectEqual(try read(both, prefix: "training.keys."), other)
+        both.tensors["training.keys.bn1.bias"] = nil
+        let failure = #expect(throws: Failure.self) { try read(both, prefix: "training.keys.") }
+        #expect(failure?.description.contains("bn1.bias' is missing") == true)
+    }
+
+    @Test(arguments: [Float.nan, .infinity, -.infinity])
+    func `numbers that are not finite are refused, and where they are is said`(bad: Float) throws {
+        for name in ["conv1.weight", "layer3.0.bn2.running_var", "fc.2.bias"] {
+            let text = try failure {
+                let tensor = try #require($0.tensors[name])
+                var values = try tensor.floats()
+                values[values.count - 1] = bad
+                $0.tensors[name] = Tensor(f32: values, shape: tensor.shape)
+            }
+            #expect(text.contains("'\(name)'") && text.contains("not finite"))
+        }
+    }
+
+    @Test(arguments: [DType.i32, .u8, .bool])
+    func `weights that are integers are refused`(type: DType) throws {
+        let text = try failure {
+            $0.tensors["bn1.weight"] = Tensor(dtype: type, shape: [16]) { bytes in for i in bytes.indices { bytes[i] = 1 } }
+        }
+        #expect(text.contains("'bn1.weight'") && text.contains(type.rawValue) && text.contains("floating point"))
+    }
+
+    @Test func `counts of batches may be absent, but not be fractions`() throws {
+        var without = document
+        for s in weights.network.statistics { without.tensors["\(s.name).num_batches_tracked"] = nil }
+        let found = try read(without)
+        #expect(found.parameters.array == weights.parameters.array && found.batchesSeen.allSatisfy { $0 == 0 })
+        #expect(try failure { $0.tensors["bn1.num_batches_tracked"] = Tensor(f32: [2.5], shape: []) }.contains("bn1.num_batches_tracked"))
+    }
+
+    @Test func `a count of batches below zero is refused`() throws {
+        #expect(try failure { $0.tensors["bn1.num_batches_tracked"] = Tensor(i64: [-1], shape: []) }.contains("bn1.num_batches_tracked"))
+    }
+
+    @Test func `a variance below zero is refused, for it has no root`() throws {
+        let text = try failure { $0.tensors["bn1.running_var"] = Tensor(f32: [Float](repeating: -1, count: 16), shape: [16]) }
+        #expect(text.contains("'bn1.running_var'"))
+    }
+}

@@ -1,0 +1,49 @@
+import Kernels
+import TestSupport
+import Testing
+
+@Suite struct WindowTests {
+    static let windows = [(1, 1, 1, 1, 1, 0), (3, 7, 3, 3, 2, 1), (7, 3, 5, 7, 2, 3), (13, 13, 17, 3, 1, 1), (3, 1, 20, 7, 1, 3), (7, 13, 1, 1, 2, 0), (5, 5, 3, 2, 3, 0)]
+        .map { Window(H: $0.0, W: $0.1, C: $0.2, kernel: $0.3, stride: $0.4, padding: $0.5) }
+
+    /// What each float of the patches is a copy of; nil outside the picture.
+    func sources(_ w: Window, _ N: Int) -> [Int?] {
+        (0..<(N * w.places * w.patch)).map { i in
+            let c = i % w.C, s = i / w.C % w.S, r = i / w.C / w.S % w.R, place = i / w.patch
+            let x = place % w.outW * w.stride + s - w.padding, y = place / w.outW % w.outH * w.stride + r - w.padding
+            guard (0..<w.H).contains(y), (0..<w.W).contains(x) else { return nil }
+            return ((place / w.places * w.H + y) * w.W + x) * w.C + c
+        }
+    }
+
+    @Test func `sizes are PyTorch's`() {
+        // ResNet's stem, its pooling, and the corner where nothing but padding is left beside one pixel.
+        let sizes: [(Int, Int, Int, Int, Int)] = [(224, 7, 2, 3, 112), (112, 3, 2, 1, 56), (45, 7, 2, 3, 23), (1, 7, 2, 3, 1), (7, 1, 2, 0, 4)]
+        for (side, kernel, stride, padding, expected) in sizes {
+            let w = Window(H: side, W: side + 2 * stride, C: 3, kernel: kernel, stride: stride, padding: padding)
+            #expect(w.outH == expected && w.outW == expected + 2 && w.places == expected * (expected + 2) && w.patch == kernel * kernel * 3)
+        }
+    }
+
+    @Test(arguments: windows)
+    func `gather copies every patch, with zeros outside the picture`(_ w: Window) {
+        let N = 3, x = formula("x", N * w.H * w.W * w.C), expected = sources(w, N).map { $0.map { x[$0] } ?? 0 }
+        // All places at once, and from the middle of a picture into the next.
+        for range in [0..<(N * w.places), (w.places / 2)..<(w.places + (w.places + 1) / 2)] {
+            let patches = Poisoned(range.count * w.patch)
+            w.gather(x, places: range, into: patches.pointer)
+            #expect(patches.values() == Array(expected[(range.lowerBound * w.patch)..<(range.upperBound * w.patch)]))
+        }
+    }
+
+    @Test(arguments: windows)
+    func `scatter adds every patch to where it came from`(_ w: Window) {
+        let N = 3, before = formula("before", N * w.H * w.W * w.C), range = (w.places / 2)..<(w.places + (w.places + 1) / 2)
+        let patches = formula("patches", range.count * w.patch), sources = sources(w, N)
+        var expected = before.map { Double($0) }
+        for (i, value) in patches.enumerated() { if let source = sources[range.lowerBound * w.patch + i] { expected[source] += Double(value) } }
+        let dx = Poisoned(before)
+        w.scatter(patches, places: range, addingTo: dx.pointer)
+        #expect(largestError(dx.values(), expected) < 1e-6)
+    }
+}

@@ -1,0 +1,198 @@
+import Kernels
+import Layers
+import TestSupport
+import Testing
+
+@Suite struct BatchNormTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let M: Int, C: Int, groups: Int
+        let residual: Bool
+        let activation: Rows.Activation
+        var testDescription: String {
+            "\(M) places of \(C) in \(groups) groups\(residual ? ", residual" : "")\(activation == .relu ? ", relu" : "")"
+        }
+        var rows: Int { M / groups }
+        var layer: BatchNorm { BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation) }
+
+        let gamma, beta: [Float]
+        /// Another mean and deviation in every channel.
+        let x: [Float]
+        /// Far from zero, so that no sum lies near the rectifier's kink.
+        let other: [Float]
+
+        init(M: Int, C: Int, groups: Int, residual: Bool, activation: Rows.Activation) {
+            self.M = M
+            self.C = C
+            self.groups = groups
+            self.residual = residual
+            self.activation = activation
+            gamma = formula("gamma", C).map { 0.4 + 0.1 * $0 }
+            beta = formula("beta", C).map { 0.2 * $0 }
+            x = formula("x", M * C).enumerated().map { i, u in Float(i % C) - 2 + (1 + 0.1 * Float(i % C)) * u }
+            other = formula("residual", M * C).map { $0 + ($0 < 0 ? -2 : 2) }
+        }
+    }
+
+    struct Result { var y, mean, inverse, runningMean, runningVariance: [Float] }
+
+    /// Sizes with and without whole vectors, one place, one channel; the last are cut into several pieces.
+    static let cases = [(1, 3, 1), (5, 1, 1), (3, 3, 1), (14, 5, 2), (63, 17, 3), (169, 20, 1), (28, 33, 4), (5000, 20, 2), (3000, 48, 1)]
+        .flatMap { (M, C, groups) in
+            [(false, Rows.Activation.none), (false, .relu), (true, .none), (true, .relu)].map {
+                Case(M: M, C: C, groups: groups, residual: $0.0, activation: $0.1)
+            }
+        }
+
+    func forward(_ c: Case, x: [Float]? = nil, gamma: [Float]? = nil, beta: [Float]? = nil, other: [Float]? = nil) -> Result {
+        let y = Poisoned(c.M * c.C), mean = Poisoned(c.groups * c.C), inverse = Poisoned(c.groups * c.C)
+        let runningMean = Poisoned(formula("running mean", c.C)), runningVariance = Poisoned(formula("running variance", c.C).map { 2 + $0 })
+        var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: c.C, groups: c.groups))
+        (other ?? c.other).withUnsafeBufferPointer { other in
+            c.layer.forward(
+                y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: runningMean.pointer, runningVariance: runningVariance.pointer,
+                x: x ?? c.x, gamma: gamma ?? c.gamma, beta: beta ?? c.beta, residual: c.residual ? other.baseAddress : nil, M: c.M,
+                groups: c.groups, sums: &sums)
+        }
+        return Result(
+            y: y.values(), mean: mean.values(), inverse: inverse.values(), runningMean: runningMean.values(), runningVariance: runningVariance.values())
+    }
+
+    struct Gradients { var dx, dgamma, dbeta, dresidual: [Float] }
+
+    func backward(_ c: Case, dy: [Float], adding before: [Float]? = nil, inPlace: Bool = false, parameters: Float = 0) -> Gradients {
+        let forward = forward(c)
+        let dx = inPlace ? Poisoned(dy) : Poisoned(c.M * c.C)
+        let given = Poisoned(dy)
+        let dgamma = Poisoned([Float](repeating: parameters, count: c.C)), dbeta = Poisoned([Float](repeating: -parameters, count: c.C))
+        let dresidual = before.map { Poisoned($0) } ?? Poisoned(c.M * c.C)
+        var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: c.C, groups: c.groups))
+        c.layer.backward(
+            dx: dx.pointer, dgamma: dgamma.pointer, dbeta: dbeta.pointer, dresidual: c.residual ? dresidual.pointer : nil,
+            addingToResidual: before != nil, dy: inPlace ? dx.pointer : given.pointer, y: forward.y, x: c.x, mean: forward.mean,
+            inverse: forward.inverse, gamma: c.gamma, M: c.M, groups: c.groups, sums: &sums)
+        return Gradients(dx: dx.values(), dgamma: dgamma.values(), dbeta: dbeta.values(), dresidual: dresidual.values())
+    }
+
+    /// Mean and variance of every group and channel, in double precision.
+    func moments(_ c: Case, _ x: [Float]) -> (mean: [Double], variance: [Double]) {
+        var mean = [Double](repeating: 0, count: c.groups * c.C), variance = mean
+        for row in 0..<c.M { for k in 0..<c.C { mean[row / c.rows * c.C + k] += Double(x[row * c.C + k]) / Double(c.rows) } }
+        for row in 0..<c.M {
+            for k in 0..<c.C {
+                let d = Double(x[row * c.C + k]) - mean[row / c.rows * c.C + k]
+                variance[row / c.rows * c.C + k] += d * d / Double(c.rows)
+            }
+        }
+        return (mean, variance)
+    }
+
+    @Test func `a worked example`() {
+        // Channel 0: −1, 1, 3, 5 has mean 2 and variance 5. Channel 1 is always 7.
+        let x: [Float] = [-1, 7, 1, 7, 3, 7, 5, 7]
+        let layer = BatchNorm(C: 2, epsilon: 4, momentum: 0.5, activation: .relu)
+        let y = Poisoned(8), mean = Poisoned(2), inverse = Poisoned(2)
+        let runningMean = Poisoned([10, 1]), runningVariance = Poisoned([1, 1])
+        var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: 2, groups: 1))
+        layer.forward(
+            y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: runningMean.pointer, runningVariance: runningVariance.pointer,
+            x: x, gamma: [6, 1], beta: [1, -0.5], residual: [0, 1, 0, 0, 10, 0, 0, 0], M: 4, groups: 1, sums: &sums)
+        // x̂ = −1, −1/3, 1/3, 1 and 0; ε = 4 makes the deviations 3 and 2.
+        #expect(largestError(y.values(), [0, 0.5, 0, 0, 13, 0, 7, 0]) < 1e-6)
+        #expect(mean.values() == [2, 7])
+        #expect(largestError(inverse.values(), [1.0 / 3, 0.5]) < 1e-6)
+        // Half the way to 2 and 7, and to the unbiased variances 20/3 and 0.
+        #expect(runningMean.values() == [6, 4])
+        #expect(largestError(runningVariance.values(), [(1 + 20.0 / 3) / 2, 0.5]) < 1e-6)
+    }
+
+    @Test(arguments: cases)
+    func `outputs, saved moments and running statistics are the definition's`(_ c: Case) {
+        let result = forward(c)
+        let (mean, variance) = moments(c, c.x)
+        #expect(largestError(result.mean, mean) < 1e-6)
+        #expect(largestError(result.inverse, variance.map { 1 / ($0 + Double(Float(1e-5))).squareRoot() }) < 1e-5)
+        let expected = (0..<(c.M * c.C)).map { i in
+            let (row, k) = (i / c.C, i % c.C), g = row / c.rows * c.C + k
+            let normal = (Double(c.x[i]) - mean[g]) / (variance[g] + Double(Float(1e-5))).squareRoot()
+            let sum = Double(c.gamma[k]) * normal + Double(c.beta[k]) + (c.residual ? Double(c.other[i]) : 0)
+            return c.activation == .relu ? max(0, sum) : sum
+        }
+        #expect(largestError(result.y, expected) < 3e-6)
+
+        let unbiased = c.rows > 1 ? Double(c.rows) / Double(c.rows - 1) : 1
+        func moved(_ start: [Float], _ batch: [Double], _ factor: Double) -> [Double] {
+            (0..<c.C).map { k in
+                let average = (0..<c.groups).reduce(0) { $0 + batch[$1 * c.C + k] * factor } / Double(c.groups)
+                return 0.9 * Double(start[k]) + 0.1 * average
+            }
+        }
+        #expect(largestError(result.runningMean, moved(formula("running mean", c.C), mean, 1)) < 1e-6)
+        #expect(largestError(result.runningVariance, moved(formula("running variance", c.C).map { 2 + $0 }, variance, unbiased)) < 2e-6)
+    }
+
+    @Test func `groups are normalised apart`() {
+        // Two groups give what two batches give.
+        let c = Case(M: 26, C: 17, groups: 2, residual: false, activation: .none)
+        let half = Case(M: 13, C: 17, groups: 1, residual: false, activation: .none)
+        let first = forward(half, x: Array(c.x.prefix(13 * 17))), second = forward(half, x: Array(c.x.suffix(13 * 17)))
+        let together = forward(c)
+        #expect(together.y == first.y + second.y)
+        #expect(together.mean == first.mean + second.mean && together.inverse == first.inverse + second.inverse)
+        #expect(forward(Case(M: 26, C: 17, groups: 1, residual: false, activation: .none)).y != together.y)
+    }
+
+    @Test func `a mean a thousand times the deviation does not spoil the variance`() {
+        let c = Case(M: 3000, C: 20, groups: 1, residual: false, activation: .none)
+        let x = formula("x", c.M * c.C).enumerated().map { i, u in Float(i % 20 < 10 ? 1000 : -1000) + u }
+        let result = forward(c, x: x)
+        let (mean, variance) = moments(c, x)
+        #expect(largestError(result.mean, mean) < 1e-6)
+        #expect(largestError(result.inverse, variance.map { 1 / ($0 + 1e-5).squareRoot() }) < 1e-5)
+    }
+
+    @Test(arguments: cases)
+    func `gradients are the definition's`(_ c: Case) {
+        let dy = formula("dy", c.M * c.C), y = forward(c).y
+        let (mean, variance) = moments(c, c.x)
+        let g = dy.indices.map { c.activation == .relu && y[$0] <= 0 ? 0 : Double(dy[$0]) }
+        func normal(_ i: Int) -> Double {
+            let k = i / c.C / c.rows * c.C + i % c.C
+            return (Double(c.x[i]) - mean[k]) / (variance[k] + Double(Float(1e-5))).squareRoot()
+        }
+        var sumG = [Double](repeating: 0, count: c.groups * c.C), sumGX = sumG
+        for i in dy.indices {
+            let k = i / c.C / c.rows * c.C + i % c.C
+            sumG[k] += g[i]
+            sumGX[k] += g[i] * normal(i)
+        }
+        let dx = dy.indices.map { i in
+            let k = i / c.C / c.rows * c.C + i % c.C
+            let scale = Double(c.gamma[i % c.C]) / (variance[k] + Double(Float(1e-5))).squareRoot()
+            return scale * (g[i] - sumG[k] / Double(c.rows) - normal(i) * sumGX[k] / Double(c.rows))
+        }
+        let found = backward(c, dy: dy, parameters: 3)
+        if c.rows > 1 { #expect(largestError(found.dx, dx) < 1e-5) } else { #expect(found.dx.allSatisfy { $0 == 0 }) }
+        // It adds to 3 and −3.
+        let total = { (sums: [Double], k: Int) in (0..<c.groups).reduce(0) { $0 + sums[$1 * c.C + k] } }
+        #expect(largestError(found.dgamma, (0..<c.C).map { 3 + total(sumGX, $0) }) < 1e-5)
+        #expect(largestError(found.dbeta, (0..<c.C).map { -3 + total(sumG, $0) }) < 1e-5)
+        if c.residual {
+            #expect(found.dresidual == g.map { Float($0) })
+            let before = formula("before", dy.count)
+            #expect(backward(c, dy: dy, adding: before).dresidual == zip(before, g).map { $0 + Float($1) })
+        }
+        let inPlace = backward(c, dy: dy, inPlace: true, parameters: 3)
+        #expect(inPlace.dx == found.dx && inPlace.dgamma == found.dgamma && inPlace.dbeta == found.dbeta)
+        if c.residual { #expect(inPlace.dresidual == found.dresidual) }
+    }
+
+    @Test(arguments: [(14, 5, 2), (63, 17, 3), (169, 20, 1)], [Rows.Activation.none, .relu])
+    func `gradients are the derivative`(_ size: (Int, Int, Int), _ activation: Rows.Activation) {
+        let c = Case(M: size.0, C: size.1, groups: size.2, residual: true, activation: activation)
+        let dy = formula("dy", c.M * c.C), found = backward(c, dy: dy)
+        expectDerivative(found.dx, of: { dot(dy, forward(c, x: $0).y) }, at: c.x, step: 3e-3, tolerance: 1e-3)
+        expectDerivative(found.dgamma, of: { dot(dy, forward(c, gamma: $0).y) }, at: c.gamma, step: 3e-2, tolerance: 1e-3)
+        expectDerivative(found.dbeta, of: { dot(dy, forward(c, beta: $0).y) }, at: c.beta, step: 3e-2, tolerance: 1e-3)
+        expectDerivative(found.dresidual, of: { dot(dy, forward(c, other: $0).y) }, at: c.other, step: 3e-2, tolerance: 1e-3)
+    }
+}

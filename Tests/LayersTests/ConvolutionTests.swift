@@ -1,0 +1,148 @@
+import Kernels
+import Layers
+import TestSupport
+import Testing
+
+@Suite struct ConvolutionTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let N: Int, H: Int, W: Int, C: Int, K: Int, kernel: Int, stride: Int, padding: Int
+        var testDescription: String { "\(N) of \(H)×\(W)×\(C) → \(K), window \(kernel), stride \(stride), padding \(padding)" }
+        var window: Window { Window(H: H, W: W, C: C, kernel: kernel, stride: stride, padding: padding) }
+        var layer: Convolution { Convolution(window: window, K: K) }
+        var x: [Float] { formula("x", N * H * W * C) }
+        var weights: [Float] { formula("W", K * window.patch) }
+        var outputs: Int { N * window.places * K }
+
+        var scratch: Scratch {
+            let scratch = Scratch(workers: 4)
+            scratch.reserve(layer.scratch)
+            return scratch
+        }
+
+        func forward(_ x: [Float], _ W: [Float]) -> [Float] {
+            let y = Poisoned(outputs)
+            layer.forward(y: y.pointer, x: x, W: W, N: N, scratch: scratch)
+            return y.values()
+        }
+
+        func backwardData(_ dy: [Float], _ W: [Float], addingTo before: [Float]? = nil) -> [Float] {
+            let dx = before.map { Poisoned($0) } ?? Poisoned(x.count)
+            layer.backwardData(dx: dx.pointer, adding: before != nil, dy: dy, W: W, N: N, scratch: scratch)
+            return dx.values()
+        }
+
+        func backwardWeights(_ dy: [Float], _ x: [Float], addingTo before: [Float]) -> [Float] {
+            let dW = Poisoned(before), partial = Poisoned(layer.weightParts(N: N) * layer.weightCount)
+            layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, partial: partial.pointer, scratch: scratch)
+            _ = partial.values()
+            return dW.values()
+        }
+
+        /// Every y += x·w there is, by the numbers of the three.
+        func forEachProduct(_ body: (_ y: Int, _ x: Int, _ w: Int) -> Void) {
+            for n in 0..<N {
+                for oy in 0..<window.outH {
+                    for ox in 0..<window.outW {
+                        for k in 0..<K {
+                            for r in 0..<kernel {
+                                for s in 0..<kernel {
+                                    let (iy, ix) = (oy * stride + r - padding, ox * stride + s - padding)
+                                    guard (0..<H).contains(iy), (0..<W).contains(ix) else { continue }
+                                    for c in 0..<C {
+                                        body(
+                                            ((n * window.outH + oy) * window.outW + ox) * K + k, ((n * H + iy) * W + ix) * C + c,
+                                            ((k * kernel + r) * kernel + s) * C + c)
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Odd sizes, windows larger than the picture, a padded 1×1 window; the last have several tiles and several parts.
+    static let cases = [
+        Case(N: 1, H: 1, W: 1, C: 1, K: 1, kernel: 1, stride: 1, padding: 0),
+        Case(N: 1, H: 1, W: 1, C: 3, K: 5, kernel: 3, stride: 1, padding: 1),
+        Case(N: 2, H: 3, W: 7, C: 5, K: 17, kernel: 3, stride: 1, padding: 1),
+        Case(N: 3, H: 7, W: 3, C: 17, K: 20, kernel: 3, stride: 2, padding: 1),
+        Case(N: 1, H: 13, W: 13, C: 20, K: 3, kernel: 7, stride: 2, padding: 3),
+        Case(N: 2, H: 13, W: 7, C: 3, K: 20, kernel: 7, stride: 1, padding: 3),
+        Case(N: 2, H: 3, W: 1, C: 1, K: 1, kernel: 7, stride: 1, padding: 3),
+        Case(N: 2, H: 7, W: 13, C: 17, K: 5, kernel: 1, stride: 1, padding: 0),
+        Case(N: 3, H: 7, W: 7, C: 20, K: 17, kernel: 1, stride: 2, padding: 0),
+        Case(N: 1, H: 7, W: 3, C: 3, K: 17, kernel: 1, stride: 1, padding: 1),
+        Case(N: 1, H: 13, W: 7, C: 5, K: 5, kernel: 3, stride: 2, padding: 0),
+        Case(N: 3, H: 13, W: 13, C: 5, K: 3, kernel: 3, stride: 3, padding: 1),
+        Case(N: 5, H: 40, W: 37, C: 20, K: 17, kernel: 3, stride: 1, padding: 1),
+        Case(N: 3, H: 50, W: 45, C: 20, K: 5, kernel: 3, stride: 1, padding: 1),
+    ]
+
+    @Test func `a worked example`() {
+        // 1 2 3    window 1 2, padded by one, stride 2: patches (0 0 0 1), (0 0 2 3), (0 4 0 7), (5 6 8 9).
+        // 4 5 6           3 4
+        // 7 8 9
+        let c = Case(N: 1, H: 3, W: 3, C: 1, K: 1, kernel: 2, stride: 2, padding: 1)
+        let x: [Float] = [1, 2, 3, 4, 5, 6, 7, 8, 9], W: [Float] = [1, 2, 3, 4]
+        #expect(c.forward(x, W) == [4, 18, 36, 77])
+        #expect(c.backwardData([1, 10, 100, 1000], W) == [4, 30, 40, 200, 1000, 2000, 400, 3000, 4000])
+        #expect(c.backwardWeights([1, 10, 100, 1000], x, addingTo: [0.5, 0, 0, 0]) == [5000.5, 6400, 8020, 9731])
+    }
+
+    @Test(arguments: cases)
+    func `forward is the sum over the window`(_ c: Case) {
+        let (x, W) = (c.x, c.weights)
+        var expected = [Double](repeating: 0, count: c.outputs)
+        c.forEachProduct { y, xi, w in expected[y] += Double(x[xi]) * Double(W[w]) }
+        #expect(largestError(c.forward(x, W), expected) < 3e-6)
+    }
+
+    @Test(arguments: cases, [false, true])
+    func `the end of a folded convolution adds the bias and the residual and rectifies`(_ c: Case, withResidual: Bool) {
+        let bias = formula("bias", c.K), residual = formula("residual", c.outputs)
+        let plain = c.forward(c.x, c.weights)
+        for activation in [Rows.Activation.none, .relu] {
+            let y = Poisoned(c.outputs)
+            residual.withUnsafeBufferPointer {
+                c.layer.forward(
+                    y: y.pointer, x: c.x, W: c.weights, N: c.N, bias: bias, residual: withResidual ? $0.baseAddress : nil, activation,
+                    scratch: c.scratch)
+            }
+            let expected = plain.indices.map { i in
+                let sum = plain[i] + bias[i % c.K] + (withResidual ? residual[i] : 0)
+                return activation == .relu ? max(0, sum) : sum
+            }
+            #expect(y.values() == expected)
+        }
+    }
+
+    @Test(arguments: cases)
+    func `backwardData brings every output's gradient to the places it came from`(_ c: Case) {
+        let W = c.weights, dy = formula("dy", c.outputs)
+        var expected = [Double](repeating: 0, count: c.x.count)
+        c.forEachProduct { y, x, w in expected[x] += Double(dy[y]) * Double(W[w]) }
+        #expect(largestError(c.backwardData(dy, W), expected) < 3e-6)
+
+        let before = formula("before", c.x.count)
+        #expect(largestError(c.backwardData(dy, W, addingTo: before), zip(expected, before).map { $0 + Double($1) }) < 3e-6)
+    }
+
+    @Test(arguments: cases)
+    func `backwardWeights adds to the gradients it is given`(_ c: Case) {
+        let x = c.x, dy = formula("dy", c.outputs), before = formula("before", c.weights.count)
+        var expected = before.map { Double($0) }
+        c.forEachProduct { y, xi, w in expected[w] += Double(dy[y]) * Double(x[xi]) }
+        #expect(largestError(c.backwardWeights(dy, x, addingTo: before), expected) < 5e-6)
+    }
+
+    @Test(arguments: cases)
+    func `both gradients are the derivative`(_ c: Case) {
+        let x = c.x, W = c.weights, dy = formula("dy", c.outputs)
+        // The function is linear in each, so that the step may be large.
+        expectDerivative(c.backwardData(dy, W), of: { dot(dy, c.forward($0, W)) }, at: x, step: 1, tolerance: 1e-5)
+        let dW = c.backwardWeights(dy, x, addingTo: [Float](repeating: 0, count: W.count))
+        expectDerivative(dW, of: { dot(dy, c.forward(x, $0)) }, at: W, step: 1, tolerance: 1e-5)
+    }
+}

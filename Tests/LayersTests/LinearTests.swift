@@ -1,0 +1,111 @@
+import Kernels
+import Layers
+import TestSupport
+import Testing
+
+@Suite struct LinearTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let N: Int, I: Int, O: Int
+        var testDescription: String { "\(N) rows, \(I) → \(O)" }
+
+        func forward(_ x: [Float], _ W: [Float], _ b: [Float], _ activation: Rows.Activation = .none) -> [Float] {
+            let y = Poisoned(N * O)
+            Linear(I: I, O: O).forward(y: y.pointer, x: x, W: W, b: b, N: N, activation)
+            return y.values()
+        }
+
+        /// Gradients, added to what is given; `dx` set where nothing is.
+        func backward(_ dy: [Float], _ x: [Float], _ W: [Float], dx before: [Float]? = nil, dW: Float = 0, db: Float = 0) -> (dx: [Float], dW: [Float], db: [Float]) {
+            let dx = before.map { Poisoned($0) } ?? Poisoned(N * I)
+            let dW = Poisoned([Float](repeating: dW, count: O * I)), db = Poisoned([Float](repeating: db, count: O))
+            Linear(I: I, O: O).backward(dx: dx.pointer, adding: before != nil, dW: dW.pointer, db: db.pointer, dy: dy, x: x, W: W, N: N)
+            return (dx.values(), dW.values(), db.values())
+        }
+    }
+
+    static let cases = [
+        Case(N: 1, I: 1, O: 1), Case(N: 3, I: 5, O: 7), Case(N: 2, I: 17, O: 20), Case(N: 1, I: 300, O: 3), Case(N: 5, I: 129, O: 257),
+        Case(N: 20, I: 128, O: 128),
+    ]
+
+    @Test func `a worked example`() {
+        let c = Case(N: 2, I: 2, O: 3)
+        let x: [Float] = [1, 2, -1, 3], W: [Float] = [1, 0, 0, 1, 2, -1]
+        #expect(c.forward(x, W, [10, 20, -1]) == [11, 22, -1, 9, 23, -6])
+        #expect(c.forward(x, W, [10, 20, -1], .relu) == [11, 22, 0, 9, 23, 0])
+        let g = c.backward([1, 0, 0, 0, 1, 1], x, W, dW: 100, db: 0.5)
+        #expect(g.dx == [1, 0, 2, 0])
+        #expect(g.dW == [101, 102, 99, 103, 99, 103])
+        #expect(g.db == [1.5, 1.5, 1.5])
+        #expect(c.backward([1, 0, 0, 0, 1, 1], x, W, dx: [5, 6, 7, 8]).dx == [6, 6, 9, 8])
+    }
+
+    @Test(arguments: cases)
+    func `outputs and gradients are the definition's`(_ c: Case) {
+        let x = formula("x", c.N * c.I), W = formula("W", c.O * c.I), b = formula("b", c.O), dy = formula("dy", c.N * c.O)
+        var y = (0..<(c.N * c.O)).map { Double(b[$0 % c.O]) }
+        var dx = [Double](repeating: 0, count: c.N * c.I), dW = [Double](repeating: 2, count: c.O * c.I), db = [Double](repeating: -2, count: c.O)
+        for n in 0..<c.N {
+            for o in 0..<c.O {
+                let g = Double(dy[n * c.O + o])
+                db[o] += g
+                for i in 0..<c.I {
+                    y[n * c.O + o] += Double(x[n * c.I + i]) * Double(W[o * c.I + i])
+                    dx[n * c.I + i] += g * Double(W[o * c.I + i])
+                    dW[o * c.I + i] += g * Double(x[n * c.I + i])
+                }
+            }
+        }
+        let plain = c.forward(x, W, b)
+        #expect(largestError(plain, y) < 2e-6)
+        #expect(c.forward(x, W, b, .relu) == plain.map { max(0, $0) })
+        let found = c.backward(dy, x, W, dW: 2, db: -2)
+        #expect(largestError(found.dx, dx) < 2e-6 && largestError(found.dW, dW) < 2e-6 && largestError(found.db, db) < 2e-6)
+        let before = formula("before", dx.count)
+        #expect(largestError(c.backward(dy, x, W, dx: before).dx, zip(dx, before).map { $0 + Double($1) }) < 2e-6)
+    }
+
+    @Test(arguments: cases)
+    func `gradients are the derivative, and dx may be left out`(_ c: Case) {
+        let x = formula("x", c.N * c.I), W = formula("W", c.O * c.I), b = formula("b", c.O), dy = formula("dy", c.N * c.O)
+        let g = c.backward(dy, x, W)
+        expectDerivative(g.dx, of: { dot(dy, c.forward($0, W, b)) }, at: x, step: 1, tolerance: 1e-5)
+        expectDerivative(g.dW, of: { dot(dy, c.forward(x, $0, b)) }, at: W, step: 1, tolerance: 1e-5)
+        expectDerivative(g.db, of: { dot(dy, c.forward(x, W, $0)) }, at: b, step: 1, tolerance: 1e-5)
+        let dW = Poisoned([Float](repeating: 0, count: W.count)), db = Poisoned([Float](repeating: 0, count: c.O))
+        Linear(I: c.I, O: c.O).backward(dx: nil, adding: false, dW: dW.pointer, db: db.pointer, dy: dy, x: x, W: W, N: c.N)
+        #expect(dW.values() == g.dW && db.values() == g.db)
+    }
+}
+
+@Suite struct RectifierTests {
+    @Test func `negative values become zero, and so do their gradients`() {
+        let x: [Float] = [-2, -0.5, 0, 0.5, 3], y = Poisoned(5), dx = Poisoned(5)
+        Rectifier.forward(y: y.pointer, x: x, count: 5)
+        #expect(y.values() == [0, 0, 0, 0.5, 3])
+        Rectifier.backward(dx: dx.pointer, dy: [1, 2, 3, 4, 5], y: y.values(), count: 5)
+        #expect(dx.values() == [0, 0, 0, 4, 5])
+        let inPlace = Poisoned([1, 2, 3, 4, 5])
+        Rectifier.backward(dx: inPlace.pointer, dy: inPlace.pointer, y: y.values(), count: 5)
+        #expect(inPlace.values() == [0, 0, 0, 4, 5])
+    }
+
+    @Test func `NaN stays visible`() {
+        let y = Poisoned([1, 1])
+        Rectifier.forward(y: y.pointer, x: [.nan, -1], count: 2)
+        #expect(y.values()[0].isNaN && y.values()[1] == 0)
+    }
+
+    @Test(arguments: [1, 3, 17, 169])
+    func `the gradient is the derivative`(count: Int) {
+        let x = formula("x", count).map { $0 + ($0 < 0 ? -0.5 : 0.5) }, dy = formula("dy", count)
+        func forward(_ x: [Float]) -> [Float] {
+            let y = Poisoned(count)
+            Rectifier.forward(y: y.pointer, x: x, count: count)
+            return y.values()
+        }
+        let dx = Poisoned(count)
+        Rectifier.backward(dx: dx.pointer, dy: dy, y: forward(x), count: count)
+        expectDerivative(dx.values(), of: { dot(dy, forward($0)) }, at: x, step: 0.25, tolerance: 1e-5)
+    }
+}

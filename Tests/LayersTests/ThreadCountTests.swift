@@ -1,0 +1,103 @@
+import Kernels
+import Layers
+import Parallel
+import Synchronization
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Every layer's outputs and gradients on work large enough for many pieces, as one number each.
+private func digests() -> [String] {
+    var lines: [String] = []
+    func note(_ name: String, _ outputs: Poisoned...) {
+        var h: UInt64 = 14_695_981_039_346_656_037
+        for value in outputs.flatMap({ $0.values() }) { h = (h ^ UInt64(value.bitPattern)) &* 1_099_511_628_211 }
+        lines.append("\(name) \(h)")
+    }
+    func zeros(_ count: Int) -> Poisoned { Poisoned([Float](repeating: 0, count: count)) }
+
+    for (kernel, stride) in [(1, 1), (3, 1), (7, 2)] {
+        let window = Window(H: 40, W: 37, C: 20, kernel: kernel, stride: stride, padding: kernel / 2), N = 6, K = 24
+        let layer = Convolution(window: window, K: K)
+        let scratch = Scratch(workers: Parallel.threads)
+        scratch.reserve(layer.scratch)
+        let x = formula("x", N * 40 * 37 * 20), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * K)
+        let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count), partial = Poisoned(layer.weightParts(N: N) * W.count)
+        layer.forward(y: y.pointer, x: x, W: W, N: N, bias: formula("b", K), residual: dy, .relu, scratch: scratch)
+        layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: N, scratch: scratch)
+        layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, partial: partial.pointer, scratch: scratch)
+        note("convolution \(kernel)", y, dx, dW)
+
+        let pool = MaxPool(window: window), under = Poisoned(N * window.places * 20), back = Poisoned(x.count)
+        var taps = [UInt8](repeating: 0, count: under.count)
+        pool.forward(y: under.pointer, taps: &taps, x: x, N: N)
+        pool.backward(dx: back.pointer, adding: false, dy: formula("dy", under.count), taps: taps, N: N)
+        note("maximum \(kernel)", under, back)
+    }
+    for (M, C, groups) in [(12_000, 20, 1), (12_000, 20, 4), (3000, 64, 2)] {
+        let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: .relu)
+        let x = formula("x", M * C), gamma = formula("gamma", C)
+        let y = Poisoned(x.count), mean = Poisoned(groups * C), inverse = Poisoned(groups * C), running = zeros(C), variance = zeros(C)
+        var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: C, groups: groups))
+        layer.forward(
+            y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: x,
+            gamma: gamma, beta: gamma, residual: x, M: M, groups: groups, sums: &sums)
+        let dx = Poisoned(x.count), dresidual = Poisoned(x.count), dgamma = zeros(C), dbeta = zeros(C)
+        layer.backward(
+            dx: dx.pointer, dgamma: dgamma.pointer, dbeta: dbeta.pointer, dresidual: dresidual.pointer, addingToResidual: false,
+            dy: formula("dy", x.count), y: y.pointer, x: x, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma, M: M, groups: groups,
+            sums: &sums)
+        note("batch norm \(C) \(groups)", y, mean, inverse, running, variance, dx, dresidual, dgamma, dbeta)
+    }
+    let (N, I, O) = (9, 700, 515)
+    let x = formula("x", N * I), W = formula("W", O * I), dy = formula("dy", N * O)
+    let y = Poisoned(N * O), dx = Poisoned(N * I), dW = zeros(W.count), db = zeros(O)
+    Linear(I: I, O: O).forward(y: y.pointer, x: x, W: W, b: formula("b", O), N: N)
+    Linear(I: I, O: O).backward(dx: dx.pointer, adding: false, dW: dW.pointer, db: db.pointer, dy: dy, x: x, W: W, N: N)
+    note("linear", y, dx, dW, db)
+    let mean = Poisoned(9 * 20), spread = Poisoned(9 * 49 * 20)
+    AveragePool.forward(y: mean.pointer, x: formula("x", 9 * 49 * 20), N: 9, P: 49, C: 20)
+    AveragePool.backward(dx: spread.pointer, adding: false, dy: mean.pointer, N: 9, P: 49, C: 20)
+    note("average", mean, spread)
+    return lines
+}
+
+/// Whether `count` threads work at once: every piece waits for all others.
+private func allAtWork(_ count: Int) -> Bool {
+    let arrived = Atomic<Int>(0), missed = Atomic<Bool>(false)
+    Parallel.forEach(count) { _, _ in
+        arrived.add(1, ordering: .sequentiallyConsistent)
+        var waits = 0
+        while arrived.load(ordering: .sequentiallyConsistent) < count {
+            usleep(1000)
+            waits += 1
+            if waits > 20_000 { return missed.store(true, ordering: .relaxed) }
+        }
+    }
+    return !missed.load(ordering: .relaxed)
+}
+
+@Suite struct ThreadCountTests {
+    /// Each number of threads has a process of its own: threads are never taken away again.
+    @Test func `all layers give the same bytes with 1, 2, 3 and 4 threads`() async throws {
+        var found: [String] = []
+        for threads in 1...4 {
+            let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) { [threads = threads as Int] in
+                Parallel.setThreads(threads)
+                guard allAtWork(threads) else { exit(1) }
+                let first = digests()
+                // Which thread makes which piece differs from time to time.
+                for _ in 0..<3 where digests() != first { exit(2) }
+                for line in first { print("digest \(line)") }
+                fflush(nil)
+            }
+            let text = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
+            found.append(text.split(separator: "\n").filter { $0.hasPrefix("digest ") }.joined(separator: "\n"))
+        }
+        #expect(found[0].split(separator: "\n").count == 11)
+        for (index, text) in found.enumerated() { #expect(text == found[0], "\(index + 1) threads") }
+    }
+}

@@ -1,0 +1,68 @@
+import Kernels
+import Networks
+import Testing
+
+@Suite struct InitializationTests {
+    let network: Network
+    let weights: Weights
+
+    init() throws {
+        network = try #require(Network("resnet18", head: .mlp(hidden: 512, 128)))
+        weights = Weights.initialized(network, seed: 11)
+    }
+
+    func values(_ index: Int, of weights: Weights) -> [Float] {
+        Array(UnsafeBufferPointer(start: weights.pointer(index), count: network.parameters[index].count))
+    }
+
+    @Test func `convolutions are normal with Kaiming's deviation over the fan out`() {
+        for (index, parameter) in network.parameters.enumerated() where parameter.role == .convolution {
+            let v = values(index, of: weights).map { Double($0) }, n = Double(v.count)
+            let expected = (2 / Double(parameter.shape[0] * parameter.shape[2] * parameter.shape[3])).squareRoot()
+            let mean = v.reduce(0, +) / n, deviation = (v.reduce(0) { $0 + $1 * $1 } / n - mean * mean).squareRoot()
+            // Five deviations of what they are by chance.
+            #expect(abs(mean) < 5 * expected / n.squareRoot(), "\(parameter.name)")
+            #expect(abs(deviation / expected - 1) < 5 / (2 * n).squareRoot(), "\(parameter.name)")
+            // Uniform numbers of this deviation would all lie within 1.74 of it.
+            #expect(v.contains { abs($0) > 2.5 * expected }, "\(parameter.name)")
+        }
+    }
+
+    @Test func `linear layers and their biases are uniform within one over the root of their inputs`() throws {
+        for (name, inputs) in [("fc.0.weight", 512), ("fc.0.bias", 512), ("fc.2.weight", 512), ("fc.2.bias", 512)] {
+            let index = try #require(network.parameters.firstIndex { $0.name == name })
+            let v = values(index, of: weights).map { Double($0) }, bound = 1 / Double(inputs).squareRoot()
+            #expect(v.allSatisfy { abs($0) <= bound * (1 + 1e-6) }, "\(name)")
+            #expect(v.contains { $0 > 0.9 * bound } && v.contains { $0 < -0.9 * bound }, "\(name)")
+            let square = v.reduce(0) { $0 + $1 * $1 } / Double(v.count)
+            #expect(abs(square / (bound * bound / 3) - 1) < 5 * 0.9 / Double(v.count).squareRoot(), "\(name)")
+        }
+    }
+
+    @Test func `batch norms begin as the identity`() {
+        for (index, parameter) in network.parameters.enumerated() where parameter.name.contains("bn") || parameter.name.contains("downsample.1") {
+            let expected: Float = parameter.role == .scale ? 1 : 0
+            #expect(values(index, of: weights).allSatisfy { $0 == expected }, "\(parameter.name)")
+        }
+        let statistics = weights.statistics.array
+        for s in network.statistics {
+            #expect(statistics[s.offset..<(s.offset + s.C)].allSatisfy { $0 == 0 })
+            #expect(statistics[(s.offset + s.C)..<(s.offset + 2 * s.C)].allSatisfy { $0 == 1 })
+        }
+        #expect(weights.batchesSeen.allSatisfy { $0 == 0 })
+    }
+
+    @Test func `the seed alone decides, and no two tensors share their numbers`() {
+        #expect(Weights.initialized(network, seed: 11).parameters.array == weights.parameters.array)
+        let other = Weights.initialized(network, seed: 12)
+        var beginnings = Set<[Float]>()
+        let drawn = network.parameters.indices.filter { values($0, of: weights).prefix(8).contains { $0 != 0 && $0 != 1 } }
+        for index in drawn {
+            #expect(values(index, of: weights) != values(index, of: other), "\(network.parameters[index].name)")
+            // Scales taken away: what is left would be equal where the same numbers were drawn.
+            let v = values(index, of: weights)
+            beginnings.insert(v.prefix(4).map { ($0 / v[0] * 1000).rounded() })
+        }
+        #expect(beginnings.count == drawn.count && drawn.count == 24)
+    }
+}

@@ -1,0 +1,65 @@
+public import Testing
+
+/// Memory for outputs: NaN where nothing has been written, guarded on both sides.
+public final class Poisoned: @unchecked Sendable {
+    public let count: Int
+    public let pointer: UnsafeMutablePointer<Float>
+    private static let guards = 32
+    private static let mark: Float = -7.25e33
+
+    public init(_ count: Int) {
+        self.count = count
+        let memory = UnsafeMutablePointer<Float>.allocate(capacity: count + 2 * Self.guards)
+        memory.initialize(repeating: Self.mark, count: count + 2 * Self.guards)
+        pointer = memory + Self.guards
+        pointer.update(repeating: .nan, count: count)
+    }
+
+    /// Memory for what is added to.
+    public convenience init(_ values: [Float]) {
+        self.init(values.count)
+        for (i, value) in values.enumerated() { pointer[i] = value }
+    }
+
+    deinit { (pointer - Self.guards).deallocate() }
+
+    /// What has been written. It is an issue if anything beside it was.
+    public func values(sourceLocation: SourceLocation = #_sourceLocation) -> [Float] {
+        let outside = (1...Self.guards).map { pointer[-$0] } + (0..<Self.guards).map { pointer[count + $0] }
+        #expect(outside.allSatisfy { $0 == Self.mark }, "memory beside the output was written", sourceLocation: sourceLocation)
+        return Array(UnsafeBufferPointer(start: pointer, count: count))
+    }
+}
+
+/// The largest difference, relative to the largest expected number; infinite where anything is not a number.
+public func largestError(_ found: [Float], _ expected: [Double]) -> Double {
+    guard found.count == expected.count else { return .infinity }
+    let scale = expected.reduce(1e-30) { max($0, abs($1)) }
+    var worst = 0.0
+    for (a, b) in zip(found, expected) {
+        let difference = abs(Double(a) - b)
+        guard difference.isFinite else { return .infinity }
+        worst = max(worst, difference)
+    }
+    return worst / scale
+}
+
+/// Expects that steps in random directions from `x` change `f` as `gradient` says.
+public func expectDerivative(
+    _ gradient: [Float], of f: ([Float]) -> Double, at x: [Float], step: Float, tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation
+) {
+    precondition(gradient.count == x.count)
+    for number in 0..<3 {
+        let direction = formula("direction \(number)", x.count)
+        let ahead = zip(x, direction).map { $0 + step * $1 }, behind = zip(x, direction).map { $0 - step * $1 }
+        // What was really stepped, after rounding.
+        let predicted = zip(gradient, zip(ahead, behind)).reduce(0) { $0 + Double($1.0) * (Double($1.1.0) - Double($1.1.1)) }
+        let measured = f(ahead) - f(behind)
+        // Where the direction happens to lie across the gradient, its own size is the measure.
+        let size = 2 * Double(step) * gradient.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot() / 3.0.squareRoot()
+        #expect(abs(measured - predicted) <= tolerance * max(abs(predicted), size), "direction \(number)", sourceLocation: sourceLocation)
+    }
+}
+
+/// Σ a·b
+public func dot(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) } }
