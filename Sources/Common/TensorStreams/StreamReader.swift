@@ -85,12 +85,13 @@ public final class StreamReader {
     }
 
     private func readHeader() throws -> StreamHeader {
-        let start = try source.peek(9)
+        // No more than needed: whoever answers through a pipe may write nothing else until it is asked again.
+        let start = try source.peek(4)
         func failure(_ what: String, _ remedy: String? = nil) -> Failure { Failure(.data, path: name, what, remedy: remedy) }
         guard !start.isEmpty else { throw failure("is empty where a tensor stream is expected", "the program that should write it may have failed") }
-        let isDocument = start.count == 9 && start[8] == UInt8(ascii: "{")
         if !start.starts(with: FrameHeader.magic.prefix(start.count)) {
-            throw isDocument
+            let more = unsafe Array(source.atHand.prefix(9))
+            throw more.count == 9 && more[8] == UInt8(ascii: "{")
                 ? failure("is a plain safetensors file, not a tensor stream", "give a stream, such as augment and embed write")
                 : failure("is no tensor stream: it does not start with a zstd frame")
         }
