@@ -33,8 +33,8 @@ import ToolSupport
 
     func expectEqual(_ a: Weights, _ b: Weights, sourceLocation: SourceLocation = #_sourceLocation) {
         #expect(a.network.name == b.network.name && a.network.head == b.network.head, sourceLocation: sourceLocation)
-        #expect(a.parameters.array == b.parameters.array, sourceLocation: sourceLocation)
-        #expect(a.statistics.array == b.statistics.array, sourceLocation: sourceLocation)
+        #expect(firstDifference(a.parameters.array, b.parameters.array) == nil, sourceLocation: sourceLocation)
+        #expect(firstDifference(a.statistics.array, b.statistics.array) == nil, sourceLocation: sourceLocation)
         #expect(a.batchesSeen == b.batchesSeen, sourceLocation: sourceLocation)
     }
 
@@ -46,7 +46,7 @@ import ToolSupport
         let conv = try document.tensor("layer1.0.conv1.weight", .f32, shape: [16, 16, 3, 3]).floats()
         // The formula makes PyTorch's order.
         let scale = Float((6 / Double(16 * 9)).squareRoot())
-        #expect(conv == formula("layer1.0.conv1.weight", 16 * 16 * 9).map { $0 * scale })
+        #expect(firstDifference(conv, formula("layer1.0.conv1.weight", 16 * 16 * 9).map { $0 * scale }) == nil)
         #expect(try document.tensor("bn1.num_batches_tracked", .i64, shape: []).integers() == [100])
         for (name, shape) in [("conv1.weight", [16, 3, 3, 3]), ("bn1.running_var", [16]), ("layer2.0.downsample.0.weight", [32, 16, 1, 1]), ("fc.2.weight", [24, 128])] {
             #expect(document.tensors[name]?.shape == shape, "\(name)")
@@ -105,7 +105,7 @@ import ToolSupport
                 Issue.record("\(a) where \(b) was written as \(type)")
                 break
             }
-            #expect((found.parameters.array == weights.parameters.array) == (type == .f64))
+            #expect((firstDifference(found.parameters.array, weights.parameters.array) == nil) == (type == .f64))
             #expect(found.batchesSeen == weights.batchesSeen)
         }
     }
@@ -148,7 +148,7 @@ import ToolSupport
         var without = document
         for s in weights.network.statistics { without.tensors["\(s.name).num_batches_tracked"] = nil }
         let found = try read(without)
-        #expect(found.parameters.array == weights.parameters.array && found.batchesSeen.allSatisfy { $0 == 0 })
+        #expect(firstDifference(found.parameters.array, weights.parameters.array) == nil && found.batchesSeen.allSatisfy { $0 == 0 })
         #expect(try failure { $0.tensors["bn1.num_batches_tracked"] = Tensor(f32: [2.5], shape: []) }.contains("bn1.num_batches_tracked"))
     }
 

@@ -53,12 +53,14 @@ import Testing
     }
 
     @Test func `the seed alone decides, and no two tensors share their numbers`() {
-        #expect(Weights.initialized(network, seed: 11).parameters.array == weights.parameters.array)
+        let equal = Weights.initialized(network, seed: 11).parameters.array == weights.parameters.array
+        #expect(equal)
         let other = Weights.initialized(network, seed: 12)
         var beginnings = Set<[Float]>()
         let drawn = network.parameters.indices.filter { values($0, of: weights).prefix(8).contains { $0 != 0 && $0 != 1 } }
         for index in drawn {
-            #expect(values(index, of: weights) != values(index, of: other), "\(network.parameters[index].name)")
+            let differs = values(index, of: weights) != values(index, of: other)
+            #expect(differs, "\(network.parameters[index].name)")
             // Scales taken away: what is left would be equal where the same numbers were drawn.
             let v = values(index, of: weights)
             beginnings.insert(v.prefix(4).map { ($0 / v[0] * 1000).rounded() })

@@ -44,6 +44,11 @@ public func largestError(_ found: [Float], _ expected: [Double]) -> Double {
     return worst / scale
 }
 
+/// Where two arrays first differ; nil if they are equal. For long ones, of which a failed `==` would print every difference.
+public func firstDifference(_ a: [Float], _ b: [Float]) -> Int? {
+    zip(a, b).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? (a.count == b.count ? nil : min(a.count, b.count))
+}
+
 /// Expects that steps in random directions from `x` change `f` as `gradient` says.
 public func expectDerivative(
     _ gradient: [Float], of f: ([Float]) -> Double, at x: [Float], step: Float, tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation
