@@ -9,14 +9,18 @@
 # Names first: without DATA it is the demonstration.
 #= NAME            the run; its files are in runs/NAME (default: from DATA's name)
 #= DATA            the pictures: folder class/name.jpg, folder of archives, or one tar or zip
-DATA ?=
 RUNS ?= runs
+ifeq ($(origin DATA),undefined)
+NAME ?= demonstration
+else
 NAME ?= $(if $(DATA),$(firstword $(subst ., ,$(notdir $(DATA:/=)))),demonstration)
+endif
 RUN  := $(RUNS)/$(NAME)
 export RUN
 
 # What this run was given before, then the defaults for its kind.
 -include $(RUN)/settings.mk
+DATA ?=
 include pipelines/conf/$(if $(DATA),pictures,demonstration).mk
 
 #= TEST            pictures to evaluate on (default: half of DATA, while the other half is learnt from)
