@@ -33,6 +33,7 @@ struct Initialize: Tool {
         }
         guard (0...65536).contains(embedding) else { throw ValidationError("--embedding takes 0 to 65536, found \(embedding)") }
         if let hidden, !(1...65536).contains(hidden) { throw ValidationError("--hidden takes 1 to 65536, found \(hidden)") }
+        guard embedding * (hidden ?? 1) <= 1 << 28 else { throw ValidationError("--hidden times --embedding is \(1 << 28) at most") }
     }
 
     func run() throws {

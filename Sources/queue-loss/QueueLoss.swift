@@ -72,11 +72,13 @@ struct QueueLoss: Tool {
     func run() throws {
         common.start()
         let reader = try StreamReader(input)
-        var stage = QueueLossStage(settings(reader.header))
+        let settings = settings(reader.header)
+        var stage = QueueLossStage(settings)
         if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile)) }
         var header = reader.header
         header.provenance = header.provenance.adding(tool: "queue-loss", arguments: Array(CommandLine.arguments.dropFirst()))
         header.metadata[QueueState.key] = nil
+        header.metadata[QueueLossStage.Settings.key] = settings.command
         let writer = try StreamWriter(output, header: header, level: level)
         var progress = Progress(tool: "queue-loss", unit: "records", total: reader.header.metadata["records"].flatMap { Int($0) }, common)
         while let record = try reader.next() {

@@ -37,9 +37,12 @@ struct TrainStep: Tool {
 
     func run() throws {
         common.start()
+        try OutputFile.check(output)
         let reader = ReadAhead(try StreamReader(input))
         let state = try TrainingState(reading: student)
-        let trainer = try Trainer(state, training.options(header: reader.header), header: reader.header)
+        var options = training.options(header: reader.header)
+        options.warn = { TrainStep.log($0) }
+        let trainer = try Trainer(state, options, header: reader.header)
         let log = try TrainingLog(log, interval: logInterval)
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.metadata["pictures"].flatMap { Int($0) }, common)
@@ -51,7 +54,7 @@ struct TrainStep: Tool {
         }
         guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
         var trained = try trainer.finish()
-        trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine())
+        trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))
         try log.finish(queue: trainer.queueFill, waited: reader.waited)
         try DocumentFile.write(trained.document(), to: output)
         try progress.finish(log.summary(queue: trainer.queueFill))

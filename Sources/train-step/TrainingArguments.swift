@@ -73,19 +73,25 @@ struct TrainingArguments: ParsableArguments {
         return options
     }
 
-    /// This tool's line of provenance. Which checkpoint came before, the line before says; the loss is the same whoever gives it.
-    static func provenanceLine() -> [String] {
+    /// This tool's line of provenance.
+    ///
+    /// Which checkpoint came before, the line before says. The loss stands there as one gives it to --loss, whether its options were
+    /// this tool's or another program's: the built-in loss and the same one in a program leave the same bytes.
+    ///
+    /// - Parameter loss: nil where it is the objective's own.
+    static func provenanceLine(loss: String?) -> [String] {
+        let left = ["--student", "--loss", "--log-interval"] + (loss == nil ? [] : ["--queue-size", "--student-temperature", "--teacher-temperature"])
         var arguments: [String] = []
         var rest = CommandLine.arguments.dropFirst()
         while let argument = rest.popFirst() {
             let name = argument.split(separator: "=", maxSplits: 1).first.map(String.init) ?? argument
-            guard ["--student", "--loss", "--log-interval"].contains(name) else {
+            guard left.contains(name) else {
                 arguments.append(argument)
                 continue
             }
             if name == argument { rest = rest.dropFirst() }
         }
-        return arguments
+        return arguments + (loss.map { ["--loss", $0] } ?? [])
     }
 }
 

@@ -42,6 +42,14 @@ public struct OutputFile: ~Copyable {
         note = part.flatMap { UnfinishedFiles.remember($0) }
     }
 
+    /// Throws what making the file would throw, so that hours of work are not begun in vain.
+    public static func check(_ path: String) throws {
+        var status = stat()
+        let isSpecial = unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG && status.st_mode & S_IFMT != S_IFDIR
+        // Opening a pipe and closing it again would end what reads from it.
+        if path != standard, !isSpecial { _ = try OutputFile(path) }
+    }
+
     /// Writes to an open descriptor, such as one end of a pipe; ``commit()`` closes it.
     public init(descriptor: CInt, name: String) {
         self.path = name

@@ -19,6 +19,8 @@ protocol LossSource {
     var fill: (real: Int, capacity: Int)? { get }
     /// What is unwise about its options, if anything; asked once, after the first record.
     var warning: String? { get }
+    /// The loss as one gives it to --loss; asked once, after the last record.
+    var command: String { get }
 }
 
 extension LossSource {
@@ -45,6 +47,8 @@ struct BuiltInLoss: LossSource {
     var fill: (real: Int, capacity: Int)? { stage.queue.map { ($0.filled, $0.capacity) } }
 
     var warning: String? { stage.warning }
+
+    var command: String { stage.settings.command }
 }
 
 /// A loss in a program of its own, started by the shell, that reads records from its standard input and answers on its
@@ -52,18 +56,27 @@ struct BuiltInLoss: LossSource {
 ///
 /// What it keeps from batch to batch travels with the student's checkpoint: a record with the metadata `state` = `1` comes
 /// before the first pair of embeddings where there is something kept, and a program that wants something kept answers with such a
-/// record after the last one. The header's `state` = `wanted` asks for it.
+/// record after the last one. The header's `state` = `wanted` asks for it. What loss it is, the answers' header may say under
+/// `loss`, in words that are equal for equal losses.
 final class LossProcess: LossSource {
-    private let command: String
+    private let given: String
+    private var name: String { "--loss '\(given)'" }
     private let process: pid_t
-    private let writer: StreamWriter
+    /// Nil once the program's input is closed.
+    private var writer: StreamWriter?
     private var reader: StreamReader?
-    private let answers: CInt
-    private var finished = false
+    /// The pipe that answers come from, until a reader owns it.
+    private var answers: CInt?
+    private let answersToPoll: CInt
+    private let warn: (String) -> Void
+    private var hasWarned = false
+    private var reaped = false
     private(set) var fill: (real: Int, capacity: Int)?
 
-    init(_ command: String, header: StreamHeader) throws {
-        self.command = command
+    /// - Parameter warn: is told when no answer comes for long.
+    init(_ command: String, header: StreamHeader, warn: @escaping (String) -> Void) throws {
+        given = command
+        self.warn = warn
         var toChild: [CInt] = [0, 0], fromChild: [CInt] = [0, 0]
         guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else { throw Failure.errno(.io, path: "--loss", "cannot make a pipe") }
         // The program must not hold our ends, or it would never see the end of its input.
@@ -94,16 +107,27 @@ final class LossProcess: LossSource {
         }
         self.process = process
         answers = fromChild[0]
-        writer = try StreamWriter(descriptor: toChild[1], name: "--loss '\(command)'", header: header, level: -1)
+        answersToPoll = fromChild[0]
+        do {
+            writer = try StreamWriter(descriptor: toChild[1], name: name, header: header, level: -1)
+        } catch let closed as Failure where closed.kind == .closedPipe {
+            throw failure("ended at once")
+        }
     }
 
+    var command: String { reader?.header.metadata[QueueLossStage.Settings.key] ?? given }
+
     func restore(_ state: [String: Tensor]) throws {
-        if !state.isEmpty { try send(TensorDocument(metadata: [QueueState.key: "1"], tensors: state)) }
+        if !state.isEmpty {
+            let record = TensorDocument(metadata: [QueueState.key: "1"], tensors: state)
+            try send { try $0.write(record) }
+        }
     }
 
     func answer(_ record: TensorDocument) throws -> TensorDocument {
-        try send(record)
-        guard let answer = try receive() else { throw ended("ended its answers before the last batch") }
+        try send { try $0.write(record) }
+        warnIfSlow()
+        guard let answer = try receive() else { throw failure("ended its answers before the last batch") }
         if let real = answer.metadata["queue_filled"].flatMap({ Int($0) }), let capacity = answer.metadata["queue_size"].flatMap({ Int($0) }) {
             fill = (real, capacity)
         }
@@ -111,56 +135,79 @@ final class LossProcess: LossSource {
     }
 
     func finish() throws -> [String: Tensor] {
-        do {
-            try writer.commit()
-        } catch let failure as Failure where failure.kind == .closedPipe {
-            throw ended("ended before its input did")
-        }
+        try send { try $0.commit() }
         var state: [String: Tensor] = [:]
         while let record = try receive() {
-            guard record.metadata[QueueState.key] == "1" else { throw ended("gave more answers than it was asked for") }
+            guard record.metadata[QueueState.key] == "1" else { throw failure("gave more answers than it was asked for") }
             state = record.tensors
         }
-        finished = true
         var status: CInt = 0
         unsafe waitpid(process, &status, 0)
-        guard status == 0 else { throw Failure(.data, path: "--loss '\(command)'", "ended with \(Self.words(status))") }
+        reaped = true
+        guard status == 0 else { throw Failure(.data, path: name, "gave all answers, but \(Self.words(status))", remedy: Self.remedy) }
         return state
     }
 
-    private func send(_ record: TensorDocument) throws {
+    private func send(_ write: (StreamWriter) throws -> Void) throws {
+        guard let writer else { throw Failure(.software, path: name, "is asked for more after its end") }
         do {
-            try writer.write(record)
-        } catch let failure as Failure where failure.kind == .closedPipe {
-            throw ended("stopped reading")
+            try write(writer)
+        } catch let closed as Failure where closed.kind == .closedPipe {
+            throw failure("stopped reading before the last batch")
         }
     }
 
     private func receive() throws -> TensorDocument? {
-        if let reader { return try reader.next() }
-        let reader = try StreamReader(descriptor: answers, name: "--loss '\(command)'")
-        self.reader = reader
-        return try reader.next()
+        do {
+            if let reader { return try reader.next() }
+            guard let answers else { throw Failure(.software, path: name, "is asked for more after its end") }
+            self.answers = nil  // The reader's now, also where it throws.
+            let reader = try StreamReader(descriptor: answers, name: name)
+            self.reader = reader
+            return try reader.next()
+        } catch let damage as Failure {
+            throw failure(damage.what, at: damage.place)
+        }
     }
 
-    /// A failure that says how the program ended, once it has.
-    private func ended(_ what: String) -> Failure {
-        finished = true
+    /// A program that waits for the end of its input, or keeps its answers in a buffer, would otherwise be waited for without a word.
+    private func warnIfSlow() {
+        guard !hasWarned else { return }
+        var question = pollfd(fd: answersToPoll, events: Int16(POLLIN), revents: 0)
+        guard unsafe poll(&question, 1, 30_000) == 0 else { return }
+        hasWarned = true
+        warn("\(name): no answer for 30 s; it must answer every record at once, and flush its output")
+    }
+
+    private static let remedy = "run it by hand on a stored stream of 'student' and 'teacher'"
+
+    /// A failure that says what the program did and how it ended.
+    private func failure(_ what: String, at place: String? = nil) -> Failure {
+        Failure(.data, path: name, place: place, "\(what); the program \(end())", remedy: Self.remedy)
+    }
+
+    /// Closes the pipes and says how the program ended. One that is still at work after a moment is told to end.
+    private func end() -> String {
+        writer = nil
+        reader = nil
+        if let answers { close(answers) }
+        answers = nil
+        reaped = true
         var status: CInt = 0
-        close(answers)
+        for _ in 0..<200 {
+            if unsafe waitpid(process, &status, WNOHANG) != 0 { return Self.words(status) }
+            usleep(10_000)
+        }
+        kill(process, SIGTERM)
         unsafe waitpid(process, &status, 0)
-        return Failure(.data, path: "--loss '\(command)'", "\(what): \(Self.words(status))", remedy: "run it by hand on a stored stream")
+        return "was still running, and was stopped"
     }
 
     private static func words(_ status: CInt) -> String {
-        status & 0x7F == 0 ? "exit status \(status >> 8 & 0xFF)" : "signal \(status & 0x7F)"
+        status & 0x7F == 0 ? "ended with exit status \(status >> 8 & 0xFF)" : "was ended by signal \(status & 0x7F)"
     }
 
     deinit {
-        if !finished {
-            kill(process, SIGTERM)
-            var status: CInt = 0
-            unsafe waitpid(process, &status, 0)
-        }
+        if !reaped { _ = end() }
     }
 }

@@ -37,6 +37,18 @@ public struct QueueLossStage {
 
         public init() {}
 
+        /// The key of an answer's header under which a program says what loss it gives, for the provenance of what is trained with it.
+        public static let key = "loss"
+
+        /// The loss in one line, as one gives it to `train-step --loss`: equal for equal losses, whoever gives them.
+        public var command: String {
+            var words = ["queue-loss", "--objective", objective.rawValue]
+            if let capacity { words += ["--queue-size", "\(capacity)"] }
+            words += ["--student-temperature", "\(studentTemperature)"]
+            if objective == .seed { words += ["--teacher-temperature", "\(teacherTemperature)"] }
+            return (words + ["--seed", "\(seed)"]).joined(separator: " ")
+        }
+
         func objective(_ queue: EmbeddingQueue) -> any QueueObjective {
             switch objective {
             case .seed: SEEDObjective(queue: queue, studentTemperature: studentTemperature, teacherTemperature: teacherTemperature)

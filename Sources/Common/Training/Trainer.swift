@@ -44,7 +44,7 @@ public final class Trainer {
         if let command = options.lossCommand {
             var lossHeader = StreamHeader(provenance: header.provenance, metadata: header.metadata)
             lossHeader.metadata[QueueState.key] = QueueState.wanted
-            loss = try LossProcess(command, header: lossHeader)
+            loss = try LossProcess(command, header: lossHeader, warn: options.warn)
         } else {
             var settings = options.loss
             settings.objective = options.objective == .mocoV2 ? .mocoV2 : .seed
@@ -59,6 +59,9 @@ public final class Trainer {
     public var queueFill: (real: Int, capacity: Int)? { loss?.fill }
     /// What is unwise about the loss's options; to be asked after the first record.
     public var warning: String? { loss?.warning }
+
+    /// The loss as one gives it to `--loss`; nil where it is the objective's own.
+    public var lossCommand: String? { loss?.command }
 
     /// Does one step. Weights and momenta are changed only if the loss and the gradient are finite.
     public func step(_ record: TensorDocument) throws -> StepReport {
@@ -110,6 +113,12 @@ public final class Trainer {
     public func finish() throws -> TrainingState {
         if let state = try loss?.finish() { self.state.lossState = state }
         state.epoch = lastEpoch + 1
+        // The last step's weights have been through no forward pass that would show it.
+        guard state.isFinite else {
+            throw Failure(
+                .data, "the network holds numbers that are not finite after epoch \(lastEpoch)",
+                remedy: "the last checkpoint stands; lower the learning rate")
+        }
         return state
     }
 
@@ -167,12 +176,21 @@ public final class Trainer {
         let question = TensorDocument(
             metadata: record.metadata.filter { $0.key == "epoch" || $0.key == "step" },
             tensors: ["student": Tensor(f32: rows.unit, shape: [rows.N, rows.D]), "teacher": teacher])
-        guard let answer = try loss?.answer(question) else { throw Failure(.software, "there is no loss") }
+        guard let answer = try answer(question, to: record) else { throw Failure(.software, "there is no loss") }
         let losses = try answer.tensor("loss", .f32, shape: [rows.N]).floats()
         let gradient = try answer.tensor("gradient", .f32, shape: [rows.N, rows.D]).floats()
         return Outcome(
             loss: mean(losses), gradient: rows.backward(gradient), floor: try answer.optional("floor", rows.N).map(mean),
             agreement: try answer.optional("agreement", rows.N).map(mean))
+    }
+
+    /// The loss's answer. What it finds wrong with the rows came in with `record`.
+    private func answer(_ question: TensorDocument, to record: TensorDocument) throws -> TensorDocument? {
+        do {
+            return try loss?.answer(question)
+        } catch let failure as Failure where failure.kind == .data && failure.path == nil {
+            throw record.failure(failure.what, remedy: failure.remedy)
+        }
     }
 
     private func forwardSupervised(_ record: TensorDocument, _ images: Tensor, N: Int, H: Int, W: Int) throws -> (Outcome, TrainingRun) {

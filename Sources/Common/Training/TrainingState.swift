@@ -67,6 +67,13 @@ public struct TrainingState {
         }
     }
 
+    /// Whether training can go on from here: no weight, statistic or momentum has overflowed.
+    var isFinite: Bool {
+        [weights.parameters, weights.statistics, momenta, keyWeights?.parameters, keyWeights?.statistics].allSatisfy { buffer in
+            unsafe buffer?.buffer.allSatisfy(\.isFinite) ?? true
+        }
+    }
+
     /// The checkpoint.
     public func document() -> TensorDocument {
         var tensors = WeightsDocument.tensors(of: weights)
