@@ -83,7 +83,7 @@ let package = Package(
         tool("convert", ["Checkpoints", "TensorStreams"]),
         tool("benchmark", ["Networks", "Kernels"]),
 
-        .target(name: "TestSupport", dependencies: ["Kernels", "Networks"], path: "Tests/TestSupport", swiftSettings: numeric),
+        .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "TensorStreams"], path: "Tests/TestSupport", swiftSettings: numeric),
         tests("ParallelTests", ["Parallel", "TestSupport"]),
         tests("RandomnessTests", ["Kernels", "Networks", "Randomness"]),
         tests("KernelsTests", ["Kernels", "TestSupport"]),
@@ -97,6 +97,7 @@ let package = Package(
         tests("ObjectivesTests", ["Objectives", "Parallel", "Randomness", "TensorStreams"]),
         tests("OptimizersTests", ["Optimizers", "Parallel", "Randomness", "TensorStreams"]),
         tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "ToolSupport"]),
+        tests("TrainingToolTests", ["augment", "convert", "embed", "initialize", "queue-loss", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
         tests("SynthesisTests", ["synthesize", "Images", "Randomness", "Synthesis"]),
         tests("TensorStreamsTests", ["inspect", "Images", "TensorStreams", "ToolSupport"]),
         tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "ToolSupport"]),

@@ -1,0 +1,93 @@
+public import Foundation
+import Glibc
+public import TensorStreams
+
+/// A folder for one test, and the built tools run from outside in it.
+public final class Workplace {
+    public let folder: URL
+
+    public init() throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "seed-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    /// The folder of the built tools, which lie beside this test program.
+    public static let tools = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+
+    public func path(_ name: String) -> String { folder.appending(path: name).path }
+    public func bytes(_ name: String) throws -> Data { try Data(contentsOf: folder.appending(path: name)) }
+    public func text(_ name: String) throws -> String { String(decoding: try bytes(name), as: UTF8.self) }
+    public func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+
+    /// Everything below `name`, in order, but what ``run(_:)`` keeps there.
+    public func contents(_ name: String = ".") throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: path(name)).filter { $0 != ".output" && $0 != ".error" }.sorted()
+    }
+
+    public func write(_ bytes: Data, to name: String) throws {
+        let file = folder.appending(path: name)
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try bytes.write(to: file)
+    }
+
+    public func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
+
+    /// How a line of bash ended: its exit status (128 + n where signal n ended it) and what it said.
+    public struct Result: Sendable {
+        public let status: Int32
+        public let output: String
+        public let error: String
+        /// The lines of standard error.
+        public var lines: [Substring] { error.split(separator: "\n") }
+    }
+
+    /// Runs a line of bash, in which the tools are on the PATH, with pipefail and an empty standard input.
+    @discardableResult
+    public func run(_ line: String) throws -> Result {
+        let group = try start(line)
+        let status = group.wait()
+        return Result(status: status, output: try text(".output"), error: try text(".error"))
+    }
+
+    /// Starts a line of bash as ``run(_:)`` does, as a process group of its own.
+    ///
+    /// What it says goes into files: the end of a pipe would be passed on to what other tests start at the same moment. And not
+    /// Foundation's `Process` starts it, since that passes on the blocked signals of the test's thread.
+    public func start(_ line: String) throws -> ProcessGroup {
+        let environment = ["PATH=\(Workplace.tools.path):\(ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")", "LC_ALL=C", "HOME=\(folder.path)"]
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, path(".output"), O_WRONLY | O_CREAT | O_TRUNC, 0o666)
+        posix_spawn_file_actions_addopen(&actions, 2, path(".error"), O_WRONLY | O_CREAT | O_TRUNC, 0o666)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var (none, all) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        // Where it starts, the shell is told as its first argument: glibc's call for that is not for Swift.
+        let words = ["bash", "-c", "cd \"$0\"; set -o pipefail; \(line)", folder.path]
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { (word: String) in strdup(word) } + [nil]
+        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { (variable: String) in strdup(variable) } + [nil]
+        defer { for text in arguments + variables { free(text) } }
+        var process = pid_t()
+        let status = posix_spawn(&process, "/bin/bash", &actions, &attributes, &arguments, &variables)
+        guard status == 0 else { throw POSIXError(POSIXErrorCode(rawValue: status) ?? .EIO) }
+        return ProcessGroup(leader: process)
+    }
+
+    /// Everything in a stream.
+    public func read(_ name: String) throws -> (header: StreamHeader, records: [TensorDocument]) {
+        let reader = try StreamReader(path(name))
+        var records = [TensorDocument]()
+        while let record = try reader.next() { records.append(record) }
+        return (reader.header, records)
+    }
+}

@@ -1,0 +1,120 @@
+import TensorStreams
+import TestSupport
+import Testing
+
+struct TrainingTests {
+    @Test(arguments: [("seed", "taught"), ("moco-v2", "pairs"), ("supervised-contrastive", "pairs")])
+    func `one thread and two give equal bytes, and so do two runs`(objective: String, stream: String) throws {
+        let place = try Workplace.training()
+        for (name, threads) in [("a", 1), ("b", 2), ("c", 2)] {
+            let result = try place.run("train-step --objective \(objective) --student student \(stream) --threads \(threads) -o \(name)")
+            #expect(result.status == 0, "\(result.error)")
+        }
+        #expect(try place.bytes("a") == place.bytes("b"))
+        #expect(try place.bytes("b") == place.bytes("c"))
+        #expect(try place.bytes("a") != place.bytes("student"))
+    }
+
+    @Test func `embeddings and features do not depend on threads or on the batch`() throws {
+        let place = try Workplace.training()
+        for kind in ["", "--features"] {
+            for (name, threads) in [("a", 1), ("b", 2)] {
+                try #require(try place.run("embed --weights teacher \(kind) views --drop images --threads \(threads) -o \(name)").status == 0)
+            }
+            #expect(try place.bytes("a") == place.bytes("b"))
+            let name = kind.isEmpty ? "teacher" : "features"
+            let rows = try place.read("a").records.flatMap { try $0.tensor(name, .f32, shape: [16, nil]).floats() }
+            #expect(rows.count == 96 * (kind.isEmpty ? 16 : 128))
+            try place.run("augment --data pictures/train --size 16 --batch 5 -q | embed --weights teacher \(kind) -q -o c")
+            // Products of another shape may add in another order.
+            let others = try place.read("c").records.flatMap { try $0.tensor(name, .f32, shape: [nil, nil]).floats() }
+            #expect(others.count == rows.count && zip(others, rows).allSatisfy { abs($0 - $1) < 1e-4 })
+        }
+    }
+
+    @Test func `an epoch by itself is the epoch among others`() throws {
+        let place = try Workplace.training()
+        let options = "--epochs 2 --schedule smooth --queue-size 40 -q"
+        let result = try place.run("""
+            set -e
+            augment --data pictures/train --size 16 --batch 16 --epoch 1 -q | embed --weights teacher -q -o second
+            augment --data pictures/train --size 16 --batch 16 --epochs 2 -q | embed --weights teacher -q -o both
+            train-step \(options) --student student taught -o 1
+            train-step \(options) --student 1 second -o 2
+            train-step \(options) --student student both -o 2b
+            """)
+        try #require(result.status == 0, "\(result.error)")
+        let (apart, together) = (try place.document("2"), try place.document("2b"))
+        #expect(apart.tensors == together.tensors)
+        #expect(apart.metadata["epoch"] == "2" && together.metadata["epoch"] == "2" && apart.metadata["steps"] == "12")
+        #expect(try place.document("1").tensors != apart.tensors)
+    }
+
+    /// The mean of the key in the lines of a log.
+    private func mean(_ key: String, _ log: String) throws -> Double {
+        let values = try log.split(separator: "\n").map { line -> Double in
+            guard case .object(let object) = try JSON(parsing: Array(line.utf8)), case .number(let value)? = object[key] else { return .nan }
+            return value
+        }
+        return values.reduce(0, +) / Double(values.count)
+    }
+
+    /// The early loss is that of the second epoch: in the first the queue still holds random rows, which are easy to tell apart.
+    @Test(arguments: [
+        ("seed", "kl", 0.15, 10, "taught --learning-rate 0.003 --queue-size 32 --teacher-temperature 0.02"),
+        ("moco-v2", "loss", 1.5, 15, "pairs --learning-rate 0.003 --queue-size 32 --key-momentum 0.9 --student-temperature 0.07"),
+        ("supervised-contrastive", "loss", 0.5, 10, "pairs --learning-rate 0.01 --student-temperature 0.5"),
+    ])
+    func `some epochs on a few pictures lower the loss`(objective: String, key: String, by amount: Double, epochs: Int, options: String) throws {
+        let place = try Workplace.training()
+        let result = try place.run("""
+            cp student 0
+            for e in `seq 0 \(epochs - 1)`; do
+              train-step --objective \(objective) --schedule constant \(options) --student $e --log log.$e -q -o $((e + 1)) || exit
+            done
+            """)
+        try #require(result.status == 0, "\(result.error)")
+        let (early, late) = (try mean(key, try place.text("log.1")), try mean(key, try place.text("log.\(epochs - 1)")))
+        #expect(late < early - amount, "\(early) \(late)")
+    }
+
+    @Test func `a log has a line for every interval, with the numbers that tell how it goes`() throws {
+        let place = try Workplace.training()
+        try #require(try place.run("train-step --student student taught --queue-size 40 --log log --log-interval 4 -o out").status == 0)
+        let lines = try place.text("log").split(separator: "\n")
+        #expect(lines.count == 2)
+        for key in [
+            "epoch", "step", "images", "seconds", "loss", "floor", "kl", "chance", "queue_real", "agreement", "learning_rate", "gradient_norm",
+            "images_per_second", "waiting",
+        ] { #expect(lines.allSatisfy { $0.contains("\"\(key)\":") }, "\(key)") }
+        #expect(lines[0].contains(#""step":3,"images":64"#) && lines[1].contains(#""step":5,"images":32"#))
+        #expect(lines[1].contains(#""queue_real":1"#))
+    }
+
+    @Test func `convert leaves the network and nothing of its training`() throws {
+        let place = try Workplace.training()
+        let result = try place.run("""
+            set -e
+            train-step --student student taught -q -o next
+            convert next -q -o whole; convert next --half -q -o half.zst; convert next --backbone -q -o backbone
+            """)
+        try #require(result.status == 0, "\(result.error)")
+        let next = try place.document("next").tensors
+        let (whole, half, backbone) = (try place.document("whole").tensors, try place.document("half.zst").tensors, try place.document("backbone").tensors)
+        #expect(whole == next.filter { !$0.key.hasPrefix("training.") } && whole.count < next.count)
+        #expect(backbone == whole.filter { !$0.key.hasPrefix("fc.") } && backbone.count == whole.count - 4)
+        #expect(half.keys == whole.keys && half["conv1.weight"]?.dtype == .f16 && half["bn1.num_batches_tracked"]?.dtype == .i64)
+        // What is written is what embeds.
+        for (name, weights) in [("a", "next"), ("b", "whole")] { try place.run("embed --weights \(weights) views -q -o \(name)") }
+        #expect(try place.read("a").records == place.read("b").records)
+    }
+
+    @Test func `initialize gives equal bytes for equal seeds and others for another`() throws {
+        let place = try Workplace()
+        try place.run("for s in 1 1 2; do initialize --network tiny-resnet10 --seed $s -q -o $((++n)); done")
+        #expect(try place.bytes("1") == place.bytes("2"))
+        #expect(try place.document("1").tensors != place.document("3").tensors)
+        try place.run("initialize --network tiny-resnet10 --embedding 0 -q -o 4.safetensors.zst")
+        #expect(try place.document("4.safetensors.zst").names.allSatisfy { !$0.hasPrefix("fc.") })
+    }
+}
