@@ -93,14 +93,14 @@ let package = Package(
         tests("TrainingTests", ["Kernels", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "Training"]),
         tests("ImagesTests", ["Images", "Randomness", "TensorStreams", "ToolSupport"]),
         tests("DatasetsTests", ["CArchive", "Datasets", "ToolSupport"]),
-        tests("AugmentToolTests", ["augment", "Images", "TensorStreams"]),
+        tests("AugmentToolTests", ["augment", "Images", "TensorStreams", "TestSupport"]),
         tests("ObjectivesTests", ["Objectives", "Parallel", "Randomness", "TensorStreams"]),
         tests("OptimizersTests", ["Optimizers", "Parallel", "Randomness", "TensorStreams"]),
-        tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "ToolSupport"]),
+        tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("TrainingToolTests", ["augment", "convert", "embed", "initialize", "queue-loss", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
-        tests("SynthesisTests", ["synthesize", "Images", "Randomness", "Synthesis"]),
+        tests("SynthesisTests", ["synthesize", "Images", "Randomness", "Synthesis", "TestSupport"]),
         tests("TensorStreamsTests", ["inspect", "Images", "TensorStreams", "ToolSupport"]),
         tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "ToolSupport"]),
-        tests("EvaluateTests", ["evaluate", "TensorStreams", "ToolSupport"]),
+        tests("EvaluateTests", ["evaluate", "TensorStreams", "TestSupport", "ToolSupport"]),
     ]
 )

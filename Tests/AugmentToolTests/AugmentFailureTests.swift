@@ -1,6 +1,7 @@
 import Foundation
 import Images
 import TensorStreams
+import TestSupport
 import Testing
 
 struct AugmentFailureTests {
@@ -8,8 +9,8 @@ struct AugmentFailureTests {
         let place = try Workplace(pictures: 200)
         let whole = try place.stream("--batch 16 --threads 1").records
         let names = (0..<200).map(place.name).sorted()
-        try place.write([UInt8](try place.bytes(names[7]).dropLast(60)), to: names[7])
-        try place.write(Array("text".utf8), to: names[150])
+        try place.write(try place.bytes(names[7]).dropLast(60), to: names[7])
+        try place.write("text", to: names[150])
         var streams: [Data] = []
         for threads in [1, 4] {
             let result = try place.run("augment --data data --size 16 --batch 16 --epochs 2 --threads \(threads) -o out")
@@ -33,10 +34,10 @@ struct AugmentFailureTests {
     @Test func `more than one picture in a hundred broken is an error, unless that is allowed`() throws {
         let place = try Workplace(pictures: 100)
         let names = (0..<100).map(place.name).sorted()
-        try place.write([], to: names[3])
+        try place.write(Data(), to: names[3])
         #expect(try place.run("augment --data data --size 16 -o out").status == 0)
         try place.run("rm out")
-        try place.write([], to: names[4])
+        try place.write(Data(), to: names[4])
         let result = try place.run("augment --data data --size 16 -o out")
         #expect(result.status == 65)
         #expect(result.error.contains("2 pictures are broken, more than 1 % of them") && result.error.contains("--allow-bad"))
@@ -47,7 +48,7 @@ struct AugmentFailureTests {
     @Test func `a batch of which nothing is left is no record`() throws {
         let place = try Workplace(pictures: 6)
         let names = (0..<6).map(place.name).sorted()
-        for name in names[2..<4] { try place.write([], to: name) }
+        for name in names[2..<4] { try place.write(Data(), to: name) }
         let records = try place.stream("--recipe evaluation --batch 2 --allow-bad").records
         #expect(records.map { $0.metadata["step"] } == ["0", "2"])
     }
@@ -76,7 +77,7 @@ struct AugmentFailureTests {
     }
 
     @Test func `missing data is 66; empty, truncated and damaged data is 65; and nothing is written`() throws {
-        let place = try Workplace()
+        let place = try Workplace(pictures: 12)
         try place.run("mkdir empty; tar cf data.tar data; head -c 9000 data.tar > cut.tar; tar cz data | head -c 2000 > cut.tgz; : > none.tar; echo x > text.tar")
         for (data, status, words) in [
             ("nowhere", 66, "No such file"), ("empty", 65, "has no JPEG pictures"), ("cut.tar", 65, "augment: cut.tar: "), ("cut.tgz", 65, "cut.tgz: "),
@@ -104,7 +105,7 @@ struct AugmentFailureTests {
         let golden = try DocumentFile.read(URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../golden/images.safetensors.zst").path)
         for name in ["grey", "cmyk", "1x1", "1x9", "17x1"] {
             let file = try #require(golden.tensors["jpeg.\(name).file"])
-            try place.write(file.withBytes { [UInt8]($0) }, to: "data/odd/\(name).jpg")
+            try place.write(file.withBytes { Data($0) }, to: "data/odd/\(name).jpg")
         }
         for recipe in ["evaluation", "moco-v2 --views 2"] {
             let records = try place.stream("--recipe \(recipe)").records

@@ -1,6 +1,7 @@
 import Foundation
 import Images
 import TensorStreams
+import TestSupport
 import Testing
 
 struct AugmentTests {
@@ -10,13 +11,13 @@ struct AugmentTests {
     }
 
     @Test func `a stream has the batches, labels and header that it promises`() throws {
-        let place = try Workplace()
+        let place = try Workplace(pictures: 12)
         let (header, records) = try place.stream("--batch 5 --epoch 3 --epochs 2 --views 2")
         #expect(records.map { $0.tensors["images"]?.shape } == [5, 5, 2, 5, 5, 2].map { [$0, 2, 16, 16, 3] })
         #expect(records.map { "\($0.metadata["epoch"] ?? "") \($0.metadata["step"] ?? "")" } == ["3 0", "3 1", "3 2", "4 0", "4 1", "4 2"])
         #expect(header.metadata["classes"] == #"["ant","bee","cat"]"#)
         #expect(header.metadata.filter { $0.key != "classes" } == [
-            "samples": "12", "records": "6", "pictures": "24", "epoch": "3", "epochs": "2", "recipe": "moco-v2",
+            "samples": "12", "records": "6", "pictures": "24", "epoch": "3", "epochs": "2", "recipe": "moco-v2", "batch": "5",
         ])
         #expect(header.provenance.lines == ["augment 0.1.0 --data data --size 16 --batch 5 --epoch 3 --epochs 2 --views 2"])
         let (indices, labels) = (try records.indices, try records.labels)
@@ -26,7 +27,7 @@ struct AugmentTests {
     }
 
     @Test func `a record's pictures are the views of the pictures it names`() throws {
-        let place = try Workplace()
+        let place = try Workplace(pictures: 12)
         let (_, records) = try place.stream("--batch 5 --views 2 --seed 9 --epoch 1 --crop-scale 0.5,0.9")
         let names = (0..<12).map(place.name).sorted()
         let renderer = try ViewRenderer(), recipe = Recipe(.mocoV2, size: 16, cropScale: 0.5...0.9)
@@ -44,13 +45,13 @@ struct AugmentTests {
     }
 
     @Test func `the evaluation recipe keeps the data's order`() throws {
-        let (header, records) = try Workplace().stream("--recipe evaluation --batch 7")
+        let (header, records) = try Workplace(pictures: 12).stream("--recipe evaluation --batch 7")
         #expect(try records.indices == Array(0..<12))
         #expect(header.metadata["recipe"] == "evaluation")
     }
 
     @Test func `one view is the first of two`() throws {
-        let place = try Workplace()
+        let place = try Workplace(pictures: 12)
         let one = try place.stream("--seed 4").records.views, two = try place.stream("--seed 4 --views 2").records.views
         #expect(zip(one, two).allSatisfy { $0 == Array($1[..<$0.count]) && $0 != Array($1[$0.count...]) })
     }
@@ -66,7 +67,7 @@ struct AugmentTests {
     }
 
     @Test func `shards one after the other are the epoch`() throws {
-        let place = try Workplace()
+        let place = try Workplace(pictures: 12)
         let whole = try place.stream("--epoch 2").records
         let parts = try (1...3).map { try place.stream("--epoch 2 --shard \($0)/3").records }
         #expect(try parts.flatMap { try $0.indices } == whole.indices)
@@ -74,20 +75,20 @@ struct AugmentTests {
     }
 
     @Test func `epochs made one by one are those made at once`() throws {
-        let place = try Workplace()
+        let place = try Workplace(pictures: 12)
         let both = try place.stream("--epoch 0 --epochs 2 --batch 12").records
         #expect(try place.stream("--epoch 1 --batch 12").records[0] == both[1])
     }
 
     @Test func `a tar, a compressed tar and the folder give the same records`() throws {
-        let place = try Workplace()
+        let place = try Workplace(pictures: 12)
         let folder = try place.stream("").records
         #expect(try place.run("tar cf data.tar data && tar czf data.tgz -C data . && mkdir shards && tar cf shards/0.tar data").status == 0)
         for data in ["data.tar", "data.tgz", "shards"] { #expect(try place.stream("--data \(data)").records == folder, "\(data)") }
     }
 
     @Test func `the last batch is left out if asked, and a limit takes fewer pictures`() throws {
-        let place = try Workplace()
+        let place = try Workplace(pictures: 12)
         let (header, records) = try place.stream("--batch 5 --drop-last")
         #expect(records.count == 2 && header.metadata["pictures"] == "10" && header.metadata["records"] == "2")
         let limited = try place.stream("--limit 6 --recipe evaluation")

@@ -1,5 +1,6 @@
 import Foundation
 import TensorStreams
+import TestSupport
 import Testing
 
 struct EvaluateTests {

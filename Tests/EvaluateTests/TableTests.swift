@@ -1,4 +1,5 @@
 import TensorStreams
+import TestSupport
 import Testing
 
 struct TableTests {

@@ -1,6 +1,7 @@
 import Foundation
 import Objectives
 import TensorStreams
+import TestSupport
 import Testing
 import Training
 

@@ -1,6 +1,7 @@
 import Foundation
 import Objectives
 import TensorStreams
+import TestSupport
 import Testing
 import Training
 
@@ -12,7 +13,8 @@ struct QueueLossTests {
         #expect(result.status == 0, "\(result.error)")
         let (header, answers) = try place.read("out")
         #expect(header.provenance.lines == ["embed 0.1.0 --seed 3", "queue-loss 0.1.0 --queue-size 21 --teacher-temperature 0.05 --seed 4 in"])
-        #expect(header.metadata == ["samples": "5000", "classes": "[]"])
+        let loss = "queue-loss --objective seed --queue-size 21 --student-temperature 0.2 --teacher-temperature 0.05 --seed 4"
+        #expect(header.metadata == ["samples": "5000", "classes": "[]", "loss": loss])
         #expect(answers.count == 3)
         var objective = SEEDObjective(queue: EmbeddingQueue(capacity: 21, dimension: 16, seed: 4), teacherTemperature: 0.05)
         var summary = LossSummary()
@@ -94,7 +96,7 @@ struct QueueLossTests {
     @Test(.timeLimit(.minutes(1))) func `an answer comes before the next record is sent`() throws {
         let (request, answer) = (Pipe(), Pipe())
         let process = Process()
-        process.executableURL = Workplace.tool
+        process.executableURL = Workplace.tools.appending(path: "queue-loss")
         process.arguments = ["-q", "--queue-size", "9"]
         (process.standardInput, process.standardOutput) = (request, answer)
         try process.run()

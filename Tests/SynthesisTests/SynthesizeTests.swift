@@ -1,6 +1,7 @@
 import Foundation
 import Images
 import Synthesis
+import TestSupport
 import Testing
 
 struct SynthesizeTests {

@@ -26,6 +26,9 @@ public final class Workplace {
         try FileManager.default.subpathsOfDirectory(atPath: path(name)).filter { $0 != ".output" && $0 != ".error" }.sorted()
     }
 
+    /// Whether a tool has left an unfinished file here.
+    public var hasUnfinished: Bool { (try? contents().contains { $0.hasSuffix(".part") }) ?? true }
+
     public func write(_ bytes: Data, to name: String) throws {
         let file = folder.appending(path: name)
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
