@@ -14,7 +14,7 @@ MAKEFLAGS   += --no-builtin-rules --warn-undefined-variables
 BIN := $(CURDIR)/.build/release
 export PATH := $(BIN):$(PATH)
 
-TOOLS := augment embed queue-loss train-step evaluate inspect synthesize initialize convert
+TOOLS := augment embed queue-loss train-step evaluate inspect synthesize initialize convert-weights
 PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libzstd-dev:libzstd
 
 .PHONY: help dependencies build test install clean

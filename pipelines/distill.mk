@@ -132,7 +132,7 @@ $(foreach n,$(call count,$(EPOCHS)),$(eval $(call student-epoch,$(shell expr $(n
 .SECONDARY: $(foreach n,$(shell seq 0 $$(($(EPOCHS) - 1))),$(RUN)/student.$(n).safetensors)
 
 $(RUN)/student.safetensors: $(RUN)/student.$(EPOCHS).safetensors
-	@convert $< -o $@ --quiet
+	@convert-weights $< -o $@ --quiet
 
 # --- evaluation -------------------------------------------------------------------------------------------------------------------
 # $(call features-of,NAME,WEIGHTS): $(RUN)/features/NAME.train and .test, and what evaluate says of them.

@@ -14,7 +14,7 @@ struct Inspect: Tool {
               augment --data photos.tar --limit 64 | inspect
 
             Exit status: 0 done, 65 damaged or truncated, 66 cannot open it, 73 or 74 cannot write.
-            See also: augment, embed, convert.
+            See also: augment, embed, convert-weights.
             """)
 
     @OptionGroup var common: CommonOptions

@@ -19,7 +19,7 @@ struct TrainStep: Tool {
             The loss may be any program: --loss 'python3 my-loss.py' is given 'student' and 'teacher' of each batch and answers with 'loss' and \
             'gradient'. The loss of a queue rises at first, while real embeddings take the place of random ones; watch KL, not the loss.
 
-            See also: initialize, which makes the first checkpoint; queue-loss, which is the loss as a program; convert; evaluate.
+            See also: initialize, which makes the first checkpoint; queue-loss, which is the loss as a program; convert-weights; evaluate.
             """,
         version: productVersion)
 

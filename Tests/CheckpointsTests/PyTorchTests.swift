@@ -40,7 +40,7 @@ import Testing
         var tensors = WeightsDocument.tensors(of: weights)
         tensors["training.momentum"] = Tensor(f32: [1, 2, 3], shape: [3])
         try DocumentFile.write(TensorDocument(metadata: ["network": "resnet18", "epoch": "3"], tensors: tensors), to: checkpoint)
-        let converted = try Self.run([Self.tools.appending(path: "convert").path, "-q", checkpoint, "-o", plain])
+        let converted = try Self.run([Self.tools.appending(path: "convert-weights").path, "-q", checkpoint, "-o", plain])
         try #require(converted.status == 0, "\(converted.error)")
 
         let (N, H, W) = (3, 64, 45)

@@ -32,7 +32,7 @@ struct BadInputTests {
         ]
         for (bytes, words) in cases {
             try place.write(bytes, to: "bad")
-            for line in ["train-step --student bad taught", "embed --weights bad views", "convert bad"] {
+            for line in ["train-step --student bad taught", "embed --weights bad views", "convert-weights bad"] {
                 try place.expectFailure("\(line) -q -o out", 65, words)
             }
         }
@@ -46,7 +46,7 @@ struct BadInputTests {
             $0.tensors["layer2.0.bn1.running_var"] = Tensor(f32: [1, 2], shape: [2])
             $0.tensors["layer9.weight"] = Tensor(f32: [1], shape: [1])
         }
-        for line in ["train-step --student bad taught", "embed --weights bad views", "convert bad"] {
+        for line in ["train-step --student bad taught", "embed --weights bad views", "convert-weights bad"] {
             try place.expectFailure(
                 "\(line) -q -o out", 65, "bad: is no tiny-resnet10: 4 of its names do not fit", "'conv1.weight' is missing", "'fc.2.bias' is missing",
                 "'layer2.0.bn1.running_var' is [2] where [32] is expected", "'layer9.weight' is unexpected")
@@ -54,7 +54,7 @@ struct BadInputTests {
         try place.run("initialize --network tiny-resnet18 --embedding 16 -q -o deeper")
         try place.expectFailure("embed --weights deeper --network tiny-resnet10 views -o out", 65, "48 of its names", "'layer4.1.conv2.weight' is unexpected")
         try place.expectFailure("embed --weights deeper --network resnet18 views -o out", 65, "'conv1.weight' is [16, 3, 3, 3] where [64, 3, 7, 7] is expected")
-        try place.expectFailure("convert deeper --network vgg -o out", 65, "deeper: is of network 'vgg', which is not known; there are resnet18")
+        try place.expectFailure("convert-weights deeper --network vgg -o out", 65, "deeper: is of network 'vgg', which is not known; there are resnet18")
     }
 
     @Test func `numbers that cannot be weights are named`() throws {

@@ -6,7 +6,7 @@ struct CommandLineTests {
         ("initialize", "initialize --network resnet18 --embedding 128", "See also: train-step"),
         ("embed", "embed --weights student.safetensors --features", "See also: augment"),
         ("train-step", "train-step --student student.3.safetensors", "See also: initialize"),
-        ("convert", "convert student.24.safetensors -o student.safetensors", "See also: inspect"),
+        ("convert-weights", "convert-weights student.24.safetensors -o student.safetensors", "See also: inspect"),
     ])
     func `help has an example and what to see also`(tool: String, example: String, seeAlso: String) throws {
         let result = try Workplace().run("\(tool) --help")
@@ -22,7 +22,7 @@ struct CommandLineTests {
         ("initialize --network resnet18 --hidden 0 -o out", "--hidden"), ("initialize --network resnet18 --seed -1 -o out", "--seed"),
         ("embed in -o out", "--weights"), ("embed --weights w --level 20 -o out", "--level takes -100 to 19, found 20"),
         ("embed --weights w --view -1 -o out", "--view"), ("embed --weights w a b -o out", "b"), ("embed --weights w --threads 0 -o out", "--threads"),
-        ("convert -o out", "input"), ("convert in", "--output"), ("convert in -o out --quarter", "quarter"),
+        ("convert-weights -o out", "input"), ("convert-weights in", "--output"), ("convert-weights in -o out --quarter", "quarter"),
         ("train-step -o out", "--student"), ("train-step --student s", "--output"), ("train-step --student s -o out --objective byol", "moco-v2"),
         ("train-step --student s -o out --learning-rate -1", "--learning-rate"), ("train-step --student s -o out --learning-rate nan", "--learning-rate"),
         ("train-step --student s -o out --epochs 0", "--epochs"), ("train-step --student s -o out --warm-up 300", "--warm-up"),
@@ -40,7 +40,7 @@ struct CommandLineTests {
     @Test func `an input that is not there is 66`() throws {
         let place = try Workplace.training()
         for line in [
-            "embed --weights nothing views -o out", "embed --weights teacher nothing -o out", "convert nothing -o out",
+            "embed --weights nothing views -o out", "embed --weights teacher nothing -o out", "convert-weights nothing -o out",
             "train-step --student nothing taught -o out", "train-step --student student nothing -o out",
         ] {
             try place.expectFailure(line, 66, "nothing: cannot open it: No such file or directory")
@@ -50,27 +50,27 @@ struct CommandLineTests {
     @Test func `an output that cannot be made is 73, before any work is done`() throws {
         let place = try Workplace.training()
         for line in [
-            "initialize --network tiny-resnet10 -o nowhere/out", "embed --weights teacher views -o nowhere/out", "convert student -o nowhere/out",
+            "initialize --network tiny-resnet10 -o nowhere/out", "embed --weights teacher views -o nowhere/out", "convert-weights student -o nowhere/out",
             "train-step --student student taught --log log -o nowhere/out", "train-step --student student taught -o out --log nowhere/out",
         ] {
             try place.expectFailure(line, 73, "nowhere/out: cannot create it: No such file or directory")
         }
-        try place.expectFailure("convert student -o pictures", 73, "pictures: is a folder")
+        try place.expectFailure("convert-weights student -o pictures", 73, "pictures: is a folder")
     }
 
     @Test func `an output that cannot be written is 74`() throws {
         let place = try Workplace.training()
         for line in [
-            "initialize --network tiny-resnet10 -o /dev/full", "embed --weights teacher views -o /dev/full", "convert student -o /dev/full",
+            "initialize --network tiny-resnet10 -o /dev/full", "embed --weights teacher views -o /dev/full", "convert-weights student -o /dev/full",
             "train-step --student student taught -q -o /dev/full", "train-step --student student taught -q -o out --log /dev/full",
         ] {
             try place.expectFailure(line, 74, "/dev/full: cannot write: No space left on device")
         }
-        try place.expectFailure("convert student -o - > /dev/full", 74, "standard output: cannot write: No space left on device")
+        try place.expectFailure("convert-weights student -o - > /dev/full", 74, "standard output: cannot write: No space left on device")
     }
 
     @Test(arguments: [
-        "initialize --network resnet18 -q -o -", "embed --weights teacher views -q", "convert student -q -o -", "train-step --student student taught -q -o -",
+        "initialize --network resnet18 -q -o -", "embed --weights teacher views -q", "convert-weights student -q -o -", "train-step --student student taught -q -o -",
     ])
     func `a reader that goes away ends it quietly`(line: String) throws {
         let place = try Workplace.training()

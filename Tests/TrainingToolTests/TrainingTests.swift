@@ -91,12 +91,12 @@ struct TrainingTests {
         #expect(lines[1].contains(#""queue_real":1"#))
     }
 
-    @Test func `convert leaves the network and nothing of its training`() throws {
+    @Test func `convert-weights leaves the network and nothing of its training`() throws {
         let place = try Workplace.training()
         let result = try place.run("""
             set -e
             train-step --student student taught -q -o next
-            convert next -q -o whole; convert next --half -q -o half.zst; convert next --backbone -q -o backbone
+            convert-weights next -q -o whole; convert-weights next --half -q -o half.zst; convert-weights next --backbone -q -o backbone
             """)
         try #require(result.status == 0, "\(result.error)")
         let next = try place.document("next").tensors

@@ -154,4 +154,5 @@ def main():
     print(sum(a.nbytes for a in out.values()), "bytes")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -5,14 +5,14 @@ import TensorStreams
 import ToolSupport
 
 @main
-struct Convert: Tool {
+struct ConvertWeights: Tool {
     static let configuration = CommandConfiguration(
-        commandName: "convert",
+        commandName: "convert-weights",
         abstract: "Take the network out of a checkpoint: weights alone, under torchvision's names.",
         discussion: """
             What only training needs (momenta, queue) is left out. PyTorch loads the result as it is:
 
-              convert student.24.safetensors -o student.safetensors
+              convert-weights student.24.safetensors -o student.safetensors
               python3 -c 'import safetensors.torch as s; print(len(s.load_file("student.safetensors")))'
 
             See also: inspect, which shows what is in a checkpoint; train-step, which makes them.
@@ -36,8 +36,8 @@ struct Convert: Tool {
         var metadata = document.metadata
         metadata["network"] = weights.network.name
         metadata["provenance"] = Provenance(text: metadata["provenance"] ?? "")
-            .adding(tool: "convert", arguments: Array(CommandLine.arguments.dropFirst())).text
+            .adding(tool: "convert-weights", arguments: Array(CommandLine.arguments.dropFirst())).text
         try DocumentFile.write(TensorDocument(metadata: metadata, tensors: tensors), to: output)
-        if !common.quiet { Convert.log("\(weights.network.name), \(tensors.count) tensors") }
+        if !common.quiet { ConvertWeights.log("\(weights.network.name), \(tensors.count) tensors") }
     }
 }
