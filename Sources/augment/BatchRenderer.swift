@@ -48,7 +48,7 @@ struct BatchRenderer {
         var failures = [(any Error)?](repeating: nil, count: indices.count)
         let images = unsafe Tensor(dtype: .u8, shape: [indices.count, views, recipe.size, recipe.size, 3]) { bytes in
             unsafe failures.withUnsafeMutableBufferPointer { failures in
-                Parallel.forEach(indices.count) { place, worker in
+                Parallel.forEach(indices.count, workers: workers.count) { place, worker in
                     let rows = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[place * views * viewBytes..<(place + 1) * views * viewBytes])
                     do {
                         unsafe try render(indices[place], epoch: epoch, on: workers[worker], into: rows)

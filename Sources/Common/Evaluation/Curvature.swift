@@ -86,11 +86,12 @@ final class Curvature {
         let block = 256
         let pieces = (sample.samples + block - 1) / block
         let sample = sample
-        let scratch = FloatBuffer(Parallel.threads * block * C)
+        let workers = Parallel.threads
+        let scratch = FloatBuffer(workers * block * C)
         var sums = [Double](repeating: 0, count: pieces)
         sums.withUnsafeMutableBufferPointer { sums in
             nonisolated(unsafe) let sums = sums
-            Parallel.forEach(pieces) { piece, worker in
+            Parallel.forEach(pieces, workers: workers) { piece, worker in
                 let p = scratch.pointer + worker * block * C
                 let rows = min(block, sample.samples - piece * block)
                 classifier.logits(sample, first: piece * block, rows: rows, into: p)

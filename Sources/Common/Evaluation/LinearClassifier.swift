@@ -54,11 +54,12 @@ public final class LinearClassifier: @unchecked Sendable {
         precondition(labels.count == N && features.dimension == dimension)
         let block = 256
         let pieces = (N + block - 1) / block
-        let scratch = FloatBuffer(Parallel.threads * block * C)
+        let workers = Parallel.threads
+        let scratch = FloatBuffer(workers * block * C)
         var partial = [(accuracy: Accuracy, loss: Double)](repeating: (Accuracy(), 0), count: pieces)
         partial.withUnsafeMutableBufferPointer { partial in
             nonisolated(unsafe) let partial = partial
-            Parallel.forEach(pieces) { piece, worker in
+            Parallel.forEach(pieces, workers: workers) { piece, worker in
                 let z = scratch.pointer + worker * block * C
                 let first = piece * block
                 let rows = min(block, N - first)

@@ -78,11 +78,12 @@ public struct LogisticRegression: Sendable {
             let (N, D, C) = (features.samples, features.dimension, classes)
             let size = C * (D + 1)
             let (pieces, partial, block) = (pieces, partial, Self.block)
-            let scratch = FloatBuffer(Parallel.threads * block * C)
+            let workers = Parallel.threads
+            let scratch = FloatBuffer(workers * block * C)
             var losses = [Double](repeating: 0, count: pieces)
             losses.withUnsafeMutableBufferPointer { losses in
                 nonisolated(unsafe) let losses = losses
-                Parallel.forEach(pieces) { piece, worker in
+                Parallel.forEach(pieces, workers: workers) { piece, worker in
                     let z = scratch.pointer + worker * block * C
                     let dW = partial.pointer + piece * size
                     let db = dW + C * D

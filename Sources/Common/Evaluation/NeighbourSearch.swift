@@ -86,10 +86,11 @@ public final class NeighbourSearch {
         Parallel.forEach((N + 255) / 256) { piece, _ in
             for n in piece * 256..<min(N, piece * 256 + 256) { VectorAlgebra.normalize(tile.pointer + n * D, D) }
         }
-        let scratch = FloatBuffer(Parallel.threads * block * Self.panelRows)
+        let workers = Parallel.threads
+        let scratch = FloatBuffer(workers * block * Self.panelRows)
         filled.withUnsafeMutableBufferPointer { filled in
             nonisolated(unsafe) let filled = filled
-            Parallel.forEach((Q + block - 1) / block) { piece, worker in
+            Parallel.forEach((Q + block - 1) / block, workers: workers) { piece, worker in
                 let scores = scratch.pointer + worker * block * Self.panelRows
                 let start = piece * block
                 let count = min(block, Q - start)
