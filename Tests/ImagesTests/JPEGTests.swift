@@ -23,6 +23,16 @@ struct JPEGTests {
         }
     }
 
+    @Test func `a broken picture does not spoil the next one`() throws {
+        let file = try golden.bytes("jpeg.420.file"), expected = try JPEG.decode(file)
+        let decoder = try JPEGDecoder(), canvas = Canvas()
+        for count in stride(from: 4, to: file.count - 2, by: 7) {
+            #expect(throws: Failure.self, "cut at \(count)") { try file[..<count].withUnsafeBytes { try decoder.decode($0, into: canvas) } }
+            try file.withUnsafeBytes { try decoder.decode($0, into: canvas) }
+            #expect(canvas.image == expected, "after one cut at \(count)")
+        }
+    }
+
     @Test func `a picture with damaged data is broken or decoded, and nothing else happens`() throws {
         var broken = 0
         for name in ["jpeg.420.file", "jpeg.progressive.file", "jpeg.cmyk.file"] {

@@ -51,7 +51,7 @@ public enum JPEG {
 
 /// Decodes one JPEG after the other, with TurboJPEG's working memory kept. One for each worker.
 public final class JPEGDecoder {
-    private let handle: tjhandle
+    private var handle: tjhandle
 
     public init() throws {
         guard let handle = tjInitDecompress() else { throw Failure(.software, "TurboJPEG does not start") }
@@ -71,7 +71,7 @@ public final class JPEGDecoder {
         // Its status is nothing to go by: a warning and an unusual subsampling are errors to it, yet it has read the size
         // by then and can decode the picture. What is wrong with a picture that has a size is for the decoder to find.
         _ = tjDecompressHeader3(handle, start, UInt(jpeg.count), &width, &height, &subsampling, &space)
-        guard width > 0, height > 0, space >= 0 else { throw Failure(.data, message) }
+        guard width > 0, height > 0, space >= 0 else { throw failure() }
         guard Int(width) * Int(height) <= JPEG.maximumPixels else {
             throw Failure(.data, "has \(width)×\(height) pixels, above the limit of \(JPEG.maximumPixels / 1_000_000) million")
         }
@@ -80,16 +80,23 @@ public final class JPEGDecoder {
         let format = isCMYK ? TJPF_CMYK.rawValue : TJPF_RGBX.rawValue
         let flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS
         if tjDecompress2(handle, start, UInt(jpeg.count), canvas.bytes, width, 0, height, Int32(format), flags) != 0 {
-            guard isHarmless(jpeg) else { throw Failure(.data, message) }
+            guard isHarmless(jpeg) else { throw failure() }
         }
         if isCMYK { convertCMYK(canvas) }
     }
 
-    private var message: String {
+    /// What TurboJPEG found wrong.
+    ///
+    /// It leaves off in the middle of a broken header and would take the next picture for its rest, so that one is begun anew.
+    private func failure() -> Failure {
         var text = String(cString: tjGetErrorStr2(handle))
         // "tjDecompress2(): …" names a function that the user has not called.
         if let colon = text.firstRange(of: "(): ") { text = String(text[colon.upperBound...]) }
-        return "cannot be decoded: \(text)"
+        if let fresh = tjInitDecompress() {
+            tjDestroy(handle)
+            handle = fresh
+        }
+        return Failure(.data, "cannot be decoded: \(text)")
     }
 
     /// Whether the decoder only stumbled over bytes between two segments, which costs no pixel.
