@@ -23,7 +23,7 @@ export RUN
 DATA ?=
 include pipelines/conf/$(if $(DATA),pictures,demonstration).mk
 
-#= TEST            pictures to evaluate on (default: half of DATA, while the other half is learnt from)
+#= TEST            pictures to evaluate on (default: half of DATA judges what the other half's labels teach; the student sees all, unlabelled)
 TEST ?=
 #= TEACHER         the teacher's weights, safetensors (default: one is trained)
 TEACHER ?=
@@ -74,11 +74,13 @@ endif
 
 COMMON := $(if $(THREADS),--threads $(THREADS))
 VIEWS  := --data $(TRAIN_DATA) --size $(SIZE) --seed $(SEED) --drop-last $(FLAGS)
+# A teacher that is given labels must not see those it is judged by.
+TAUGHT := $(VIEWS) $(if $(filter supervised-contrastive,$(TEACHER_OBJECTIVE)),$(TRAIN_PART))
 PLAIN  := --recipe evaluation --size $(SIZE) --batch 256 $(FLAGS)
 
 $(call keep,options/pictures,'$(SYNTHESIZE_OPTIONS) --seed $(SEED)')
 $(call keep,options/teacher.begin,'--network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED)')
-$(call keep,options/teacher,'$(VIEWS) --batch $(TEACHER_BATCH) --objective $(TEACHER_OBJECTIVE) $(TEACHER_OPTIONS)')
+$(call keep,options/teacher,'$(TAUGHT) --batch $(TEACHER_BATCH) --objective $(TEACHER_OBJECTIVE) $(TEACHER_OPTIONS)')
 $(call keep,options/student.begin,'--network $(STUDENT) --embedding $(EMBEDDING) --seed $(SEED)')
 $(call keep,options/student,'$(VIEWS) --batch $(BATCH) --teacher $(TEACHER) $(if $(QUEUE),--queue-size $(QUEUE)) $(STUDENT_OPTIONS)')
 $(call keep,options/features,'--train $(TRAIN_DATA) $(TRAIN_PART) --test $(TEST_DATA) $(TEST_PART) $(PLAIN)')
@@ -104,7 +106,7 @@ $(RUN)/teacher.0.safetensors: $(opt)/teacher.begin | build
 # $(call teacher-epoch,N - 1,N)
 define teacher-epoch
 $(RUN)/teacher.$(2).safetensors: $(RUN)/teacher.$(1).safetensors $(opt)/teacher $(PICTURES) | build
-	@pipelines/stage teacher.$(2) 'augment $(VIEWS) --views 2 --batch $(TEACHER_BATCH) --epoch $(1) $(COMMON) --quiet | \
+	@pipelines/stage teacher.$(2) 'augment $(TAUGHT) --views 2 --batch $(TEACHER_BATCH) --epoch $(1) $(COMMON) --quiet | \
 	  train-step --objective $(TEACHER_OBJECTIVE) $(TEACHER_OPTIONS) --seed $(SEED) --epochs $(TEACHER_EPOCHS) $(COMMON) \
 	    --log $(RUN)/log/teacher.$(2).jsonl --student $$< -o $$@'
 endef
