@@ -1,0 +1,108 @@
+import Foundation
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+struct RestartTests {
+    @Test func `whatever is killed and whenever, make goes on to the same bytes`() throws {
+        let place = try Workplace.pictures()
+        let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=4"
+        try #require(try place.run(place.make("calm", settings)).status == 0)
+        let expected = try place.results("calm")
+        #expect(expected.count == 2 + 5 + 1 + 6 + 6)
+
+        var random = SplitMix(state: 11)
+        var hits: [String: Int] = [:]
+        let victims = ["train-step", "augment", "embed", "make", "everything"]
+        for round in 0..<30 {
+            let victim = victims[round % victims.count]
+            let run = try place.start(place.make("disturbed", settings))
+            // Some moment of the whole run, or of the victim's work, whose end it may also miss.
+            usleep(UInt32(random.next() % 400_000))
+            if victim == "everything" {
+                run.end()
+                hits[victim, default: 0] += 1
+            } else {
+                let targets = run.waitForMembers(named: victim, seconds: 1)
+                usleep(UInt32(random.next() % 50_000))
+                for target in targets where kill(target, SIGKILL) == 0 { hits[victim, default: 0] += 1 }
+            }
+            // What is left when make alone was killed goes on beside the next make: both write the same.
+            let status = run.wait()
+            for (name, bytes) in try place.results("disturbed") { #expect(expected[name] == bytes, "\(victim): \(name)") }
+            if status == 0 { try place.run("rm -r runs/disturbed") }
+        }
+        #expect(victims.allSatisfy { hits[$0, default: 0] >= 3 }, "\(hits)")
+        let result = try place.run(place.make("disturbed", settings))
+        #expect(result.status == 0 && result.output.contains("student after"), "\(result.error)")
+        let found = try place.results("disturbed")
+        #expect(found.keys.sorted() == expected.keys.sorted())
+        for (name, bytes) in expected { #expect(found[name] == bytes, "\(name)") }
+    }
+
+    @Test func `results do not depend on the number of threads`() throws {
+        let place = try Workplace.pictures()
+        for threads in 1...2 {
+            let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test THREADS=\(threads)"
+            try #require(try place.run(place.make("threads\(threads)", settings)).status == 0)
+        }
+        let one = try place.results("threads1"), two = try place.results("threads2")
+        #expect(one.keys == two.keys)
+        for (name, bytes) in one { #expect(two[name] == bytes, "\(name)") }
+    }
+
+    @Test func `what is up to date is not made again, and more epochs go on where the last one ended`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a")).status == 0)
+        let before = try place.times("a")
+        try #require(try place.run(place.make("a")).status == 0)
+        #expect(try place.times("a") == before)
+        let more = try place.run(place.make("a", "EPOCHS=3"))
+        try #require(more.status == 0, "\(more.error)")
+        let after = try place.times("a")
+        for (name, time) in before where name != "student.safetensors" { #expect(after[name] == time, "\(name)") }
+        #expect(after.keys.contains("student.3.safetensors") && after["student.safetensors"] != before["student.safetensors"])
+        #expect(more.output.contains("student.3.safetensors"))
+        // A deleted checkpoint that nothing needs any more is not made again.
+        try place.run("rm runs/a/student.1.safetensors")
+        let result = try place.run(place.make("a", "EPOCHS=3"))
+        #expect(result.status == 0 && !place.exists("runs/a/student.1.safetensors"))
+    }
+
+    @Test func `a changed option redoes what depends on it and nothing else`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a")).status == 0)
+        let before = try place.times("a"), bytes = try place.results("a")
+        try #require(try place.run(place.make("a", "STUDENT_OPTIONS='--schedule smooth --learning-rate 0.05'")).status == 0)
+        let after = try place.times("a")
+        let changed = Set(before.keys.filter { before[$0] != after[$0] })
+        #expect(changed == [
+            "student.1.safetensors", "student.2.safetensors", "student.safetensors", "features/student.2.train.tensors.zst",
+            "features/student.2.test.tensors.zst", "evaluation/student.2.knn.json", "evaluation/student.2.linear.json",
+        ])
+        #expect(try place.results("a")["student.2.safetensors"] != bytes["student.2.safetensors"])
+        // And back: the old option, the old bytes.
+        try #require(try place.run(place.make("a", "STUDENT_OPTIONS='--schedule smooth --learning-rate 0.1 --teacher-temperature 0.02'")).status == 0)
+        #expect(try place.results("a") == bytes)
+        try #require(try place.run(place.make("a", "TEACHER_OPTIONS='--schedule constant'")).status == 0)
+        let later = try place.times("a")
+        #expect(later["teacher.0.safetensors"] == before["teacher.0.safetensors"] && later["teacher.1.safetensors"] != before["teacher.1.safetensors"])
+        #expect(later["student.0.safetensors"] == before["student.0.safetensors"] && later["student.1.safetensors"] != after["student.1.safetensors"])
+    }
+}
+
+/// Random numbers from a seed (Steele, Lea and Flood 2014).
+private struct SplitMix {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,40 @@
+import Foundation
+import TensorStreams
+import TestSupport
+import Testing
+
+extension Workplace {
+    /// A folder with 96 drawn pictures to learn from and 32 to be judged by, of 4 classes: `pictures/train`, `pictures/test`.
+    static func pictures() throws -> Workplace {
+        let place = try Workplace()
+        try #require(try place.run("synthesize --classes 4 --train 96 --test 32 --size 24 -q -o pictures").status == 0)
+        return place
+    }
+
+    /// The command that distils the smallest networks in the run `name`, as a user gives it.
+    func make(_ name: String, _ settings: String = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test") -> String {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized.path
+        return """
+            make --no-print-directory -C '\(root)' distill BUILD=no RUNS=$PWD/runs NAME=\(name) SIZE=16 EMBEDDING=16 BATCH=16 QUEUE=32 \
+            STUDENT=tiny-resnet10 EPOCHS=2 TEACHER_NETWORK=tiny-resnet10 TEACHER_OBJECTIVE=supervised-contrastive TEACHER_BATCH=16 \
+            TEACHER_EPOCHS=1 \(settings)
+            """
+    }
+
+    /// Every file of a run that must be the same whenever its settings are: all but those that tell of time.
+    func results(_ name: String) throws -> [String: Data] {
+        let names = try contents("runs/\(name)").filter { name in
+            (name.hasSuffix(".safetensors") || name.hasPrefix("features/") || name.hasPrefix("evaluation/"))
+                && !name.hasSuffix(".txt") && name.contains(".") && !name.hasSuffix(".part")
+        }
+        return try Dictionary(uniqueKeysWithValues: names.map { ($0, try bytes("runs/\(name)/\($0)")) })
+    }
+
+    /// When each file of ``results(_:)`` was written.
+    func times(_ name: String) throws -> [String: Date] {
+        try Dictionary(uniqueKeysWithValues: results(name).keys.map { file in
+            let attributes = try FileManager.default.attributesOfItem(atPath: path("runs/\(name)/\(file)"))
+            return (file, try #require(attributes[.modificationDate] as? Date))
+        })
+    }
+}
