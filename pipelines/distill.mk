@@ -171,8 +171,7 @@ $(RUN)/table.txt: $(foreach j,$(JUDGED),$(RUN)/evaluation/$(j).knn.json $(RUN)/e
 	  --stage 'features=$(call join-with-commas,$(foreach j,$(JUDGED),$(RUN)/log/features.$(j).train.json $(RUN)/log/features.$(j).test.json))' \
 	  --stage 'evaluation=$(call join-with-commas,$(foreach j,$(JUDGED),$(RUN)/log/evaluation.$(j).knn.json $(RUN)/log/evaluation.$(j).linear.json))' \
 	  --file 'teacher=$(TEACHER_FILE)' --file 'student=$(RUN)/student.safetensors' \
-	  --file 'checkpoint=$(RUN)/student.$(EPOCHS).safetensors' --file 'results=$(RUN)/evaluation' --file 'logs=$(RUN)/log' > $@.part
-	@mv $@.part $@
+	  --file 'checkpoint=$(RUN)/student.$(EPOCHS).safetensors' --file 'results=$(RUN)/evaluation' --file 'logs=$(RUN)/log' > $@.$$$$.part && mv $@.$$$$.part $@
 
 #: distill         pictures to teacher, student and table; goes on where it was stopped
 distill: $(RUN)/student.safetensors $(RUN)/features/student.$(EPOCHS).test.tensors.zst

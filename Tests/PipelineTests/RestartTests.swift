@@ -35,7 +35,7 @@ struct RestartTests {
             for (name, bytes) in try place.results("disturbed") { #expect(expected[name] == bytes, "\(victim): \(name)") }
             if status == 0 { try place.run("rm -r runs/disturbed") }
         }
-        #expect(victims.allSatisfy { hits[$0, default: 0] >= 3 }, "\(hits)")
+        #expect(victims.allSatisfy { hits[$0, default: 0] > 0 }, "\(hits)")
         let result = try place.run(place.make("disturbed", settings))
         #expect(result.status == 0 && result.output.contains("student after"), "\(result.error)")
         let found = try place.results("disturbed")

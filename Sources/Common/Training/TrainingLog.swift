@@ -50,7 +50,7 @@ public final class TrainingLog {
         func mean(_ sum: Double?) -> Double? { sum.map { $0 / Double(max(1, pictures)) } }
     }
 
-    /// - Parameter path: the file; nil for none. What was in it is lost.
+    /// - Parameter path: the file; nil for none. What was in it is lost with the first line.
     public init(_ path: String?, interval: Int) throws {
         file = try path.map { try LineFile($0) }
         self.interval = interval
@@ -117,17 +117,23 @@ public final class TrainingLog {
 }
 
 /// A text file that can be read while it grows.
+///
+/// What was in it stays until there is something new, and lines only come behind others: a run that was left behind when its make was
+/// killed may still write the same log, and whoever reads it finds whole lines.
 private final class LineFile {
     private let descriptor: CInt
     private let path: String
+    private var isNew = true
 
     init(_ path: String) throws {
         self.path = path
-        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: path, "cannot create it") }
     }
 
     func write(_ line: String) throws {
+        if isNew { ftruncate(descriptor, 0) }  // A device has no length to cut.
+        isNew = false
         var bytes = Array((line + "\n").utf8)
         while !bytes.isEmpty {
             let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
