@@ -159,17 +159,20 @@ results = $(RUN)/evaluation/$(1).knn.json,$(RUN)/evaluation/$(1).linear.json
 comma := ,
 empty :=
 space := $(empty) $(empty)
+# $(call timed,STAGE,LOGS): the option for those of the logs that are there. A kill between a result and its timing loses the timing.
+timed = $(call timed-by,$(1),$(shell ls -d $(2) /dev/null 2> /dev/null | grep -v '^/dev/null'))
+timed-by = $(if $(2),--stage '$(1)=$(call join-with-commas,$(2))')
 join-with-commas = $(subst $(space),$(comma),$(strip $(1)))
 
 $(RUN)/table.txt: $(foreach j,$(JUDGED),$(RUN)/evaluation/$(j).knn.json $(RUN)/evaluation/$(j).linear.json) $(RUN)/student.safetensors
 	@evaluate table \
 	  --row 'teacher=$(call results,$(word 1,$(JUDGED)))' --row 'student before=$(call results,$(word 2,$(JUDGED)))' \
 	  --row 'student after=$(call results,$(word 3,$(JUDGED)))' \
-	  $(if $(DATA),,--stage 'drawing pictures=$(RUN)/log/pictures.json') \
-	  $(if $(TEACHER),,--stage 'training the teacher=$(call join-with-commas,$(TEACHER_LOGS))') \
-	  --stage 'distillation=$(call join-with-commas,$(foreach n,$(call count,$(EPOCHS)),$(RUN)/log/student.$(n).jsonl))' \
-	  --stage 'features=$(call join-with-commas,$(foreach j,$(JUDGED),$(RUN)/log/features.$(j).train.json $(RUN)/log/features.$(j).test.json))' \
-	  --stage 'evaluation=$(call join-with-commas,$(foreach j,$(JUDGED),$(RUN)/log/evaluation.$(j).knn.json $(RUN)/log/evaluation.$(j).linear.json))' \
+	  $(if $(DATA),,$(call timed,drawing pictures,$(RUN)/log/pictures.json)) \
+	  $(call timed,training the teacher,$(TEACHER_LOGS)) \
+	  $(call timed,distillation,$(foreach n,$(call count,$(EPOCHS)),$(RUN)/log/student.$(n).jsonl)) \
+	  $(call timed,features,$(foreach j,$(JUDGED),$(RUN)/log/features.$(j).train.json $(RUN)/log/features.$(j).test.json)) \
+	  $(call timed,evaluation,$(foreach j,$(JUDGED),$(RUN)/log/evaluation.$(j).knn.json $(RUN)/log/evaluation.$(j).linear.json)) \
 	  --file 'teacher=$(TEACHER_FILE)' --file 'student=$(RUN)/student.safetensors' \
 	  --file 'checkpoint=$(RUN)/student.$(EPOCHS).safetensors' --file 'results=$(RUN)/evaluation' --file 'logs=$(RUN)/log' > $@.$$$$.part && mv $@.$$$$.part $@
 
