@@ -75,7 +75,7 @@ let package = Package(
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness"]),
         tool("embed", ["Checkpoints", "Networks", "Training", "TensorStreams"]),
         tool("queue-loss", ["Objectives", "Training", "TensorStreams"]),
-        tool("train-step", ["Training", "Optimizers", "TensorStreams"]),
+        tool("train-step", ["Networks", "Training", "Optimizers", "TensorStreams"]),
         tool("evaluate", ["Evaluation", "TensorStreams"]),
         tool("inspect", ["TensorStreams", "Images"]),
         tool("synthesize", ["Synthesis", "Parallel"]),

@@ -30,6 +30,7 @@ struct Embed: Tool {
     @Option(help: "The view to embed, from 0.") var view = 0
     @Option(help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
     @Option(name: [.short, .long], help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
+    @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
     @OptionGroup var common: CommonOptions
     @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
 
@@ -44,6 +45,7 @@ struct Embed: Tool {
         let reader = ReadAhead(try StreamReader(input))
         let stage = try EmbeddingStage(
             weights: DocumentFile.read(weights), path: weights, network: network, kind: kind, name: name, view: view, drop: Set(drop))
+        stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
         header.provenance = header.provenance.adding(tool: "embed", arguments: Array(CommandLine.arguments.dropFirst()))
         header.metadata["dimension"] = "\(stage.dimension)"
@@ -51,11 +53,15 @@ struct Embed: Tool {
         let writer = try StreamWriter(output, header: header, level: level)
         var progress = Progress(tool: "embed", unit: "images", total: header.metadata["pictures"].flatMap { Int($0) }, common)
         while let record = try reader.next() {
-            try writer.write(try stage.embed(record))
+            stage.profile?.lap("input")
+            let embedded = try stage.embed(record)
+            try writer.write(embedded)
+            stage.profile?.lap("output")
             progress.add(stage.lastCount)
         }
         guard writer.records > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
         try writer.commit()
         try progress.finish("\(stage.network.name), \(kind.rawValue) of \(stage.dimension) numbers")
+        if let profile = stage.profile { Embed.log(profile.table) }
     }
 }

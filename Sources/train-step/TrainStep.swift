@@ -1,4 +1,5 @@
 import ArgumentParser
+import Networks
 import TensorStreams
 import ToolSupport
 import Training
@@ -28,6 +29,7 @@ struct TrainStep: Tool {
     @OptionGroup(title: "Training") var training: TrainingArguments
     @Option(help: "Write a JSON line for every interval to this file.") var log: String?
     @Option(help: "Batches in an interval of the log.") var logInterval = 10
+    @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
     @OptionGroup var common: CommonOptions
     @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
 
@@ -43,10 +45,12 @@ struct TrainStep: Tool {
         var options = training.options(header: reader.header)
         options.warn = { TrainStep.log($0) }
         let trainer = try Trainer(state, options, header: reader.header)
+        trainer.profile = profile ? Profile(state.weights.network) : nil
         let log = try TrainingLog(log, interval: logInterval)
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.metadata["pictures"].flatMap { Int($0) }, common)
         while let record = try reader.next() {
+            trainer.profile?.lap("input")
             let report = try trainer.step(record)
             try log.add(report, queue: trainer.queueFill, waited: reader.waited)
             if log.steps == 1, let warning = trainer.warning, !common.quiet { TrainStep.log(warning) }
@@ -57,6 +61,8 @@ struct TrainStep: Tool {
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))
         try log.finish(queue: trainer.queueFill, waited: reader.waited)
         try DocumentFile.write(trained.document(), to: output)
+        trainer.profile?.lap("checkpoint")
         try progress.finish(log.summary(queue: trainer.queueFill))
+        if let profile = trainer.profile { TrainStep.log(profile.table) }
     }
 }

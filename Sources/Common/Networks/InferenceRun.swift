@@ -20,7 +20,10 @@ public final class InferenceRun {
     public let dimension: Int
     /// Pictures that go through together: bounds the memory, whatever the size of a batch.
     public let slice: Int
+    /// Is told of every operation that has ended; what is folded into a convolution counts as the convolution.
+    public var profile: Profile?
 
+    private let multiplyAdds: [Int]
     private let weights: Weights
     private let steps: [Step]
     private let shapes: [(H: Int, W: Int, C: Int)]
@@ -39,6 +42,8 @@ public final class InferenceRun {
         var work: Work
         var input: Int
         var output: Int
+        /// Its operation in the graph; for a folded batch norm that of the convolution.
+        var operation: Int
         var inputOffset = 0
         var outputOffset = 0
         var residualOffset = 0
@@ -53,6 +58,7 @@ public final class InferenceRun {
         let graph = network.graph
         let shapes = graph.shapes(height: height, width: width)
         let slice = max(1, min(batch, max(8, min(256, (16 * 224 * 224) / (height * width)))))
+        multiplyAdds = graph.multiplyAdds(height: height, width: width)
         self.shapes = shapes
         self.slice = slice
         let target = output == .features ? graph.features : graph.nodes.count
@@ -63,7 +69,7 @@ public final class InferenceRun {
         var scratchFloats = 0
         for (index, node) in graph.nodes.prefix(target).enumerated() {
             let shape = shapes[node.input]
-            var step = Step(work: .relu, input: node.input, output: index + 1)
+            var step = Step(work: .relu, input: node.input, output: index + 1, operation: index)
             switch node.operation {
             case .convolution: continue  // It runs where its batch norm stands, since that may wait for a residual.
             case .batchNorm(_, _, _, _, _, let residual, let activation):
@@ -75,6 +81,7 @@ public final class InferenceRun {
                 let layer = Convolution(window: Window(H: from.H, W: from.W, C: from.C, kernel: kernel, stride: stride, padding: padding), K: K)
                 scratchFloats = max(scratchFloats, layer.scratch)
                 step.input = source.input
+                step.operation = node.input - 1
                 step.work = .convolution(layer, weight: foldedCount, bias: foldedCount + layer.weightCount, residual: residual, activation)
                 foldedCount += (layer.weightCount + K + 15) / 16 * 16
             case .maxPool(let kernel, let stride, let padding):
@@ -144,6 +151,7 @@ public final class InferenceRun {
             let count = min(slice, N - start)
             pixels.normalize(
                 images, views: views, view: view, rows: { start + $0 }, N: count, pixels: height * width, into: memory.pointer)
+            profile?.lap("pixels")
             run(count, into: result + start * dimension)
         }
     }
@@ -154,6 +162,7 @@ public final class InferenceRun {
         for start in stride(from: 0, to: N, by: slice) {
             let count = min(slice, N - start)
             memory.pointer.update(from: pictures + start * size, count: count * size)
+            profile?.lap("pixels")
             run(count, into: result + start * dimension)
         }
     }
@@ -174,6 +183,7 @@ public final class InferenceRun {
                 Linear(I: shape.C, O: O).forward(y: y, x: x, W: weights.pointer(weight), b: weights.pointer(bias), N: N)
             case .relu: Rectifier.forward(y: y, x: x, count: N * shape.C)
             }
+            profile?.lap(step.operation, .forward, multiplyAdds: N * multiplyAdds[step.operation])
         }
     }
 }

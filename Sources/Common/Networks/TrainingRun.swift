@@ -14,8 +14,11 @@ public final class TrainingRun {
     public let width: Int
     /// Groups of the batch that are normalised apart; see ``BatchNorm``.
     public let groups: Int
+    /// Is told of every operation that has ended.
+    public var profile: Profile?
 
     private let shapes: [(H: Int, W: Int, C: Int)]
+    private let multiplyAdds: [Int]
     private let scratch: Scratch
     private let activations: FloatBuffer
     private let valueOffsets: [Int]
@@ -50,6 +53,7 @@ public final class TrainingRun {
         let shapes = graph.shapes(height: height, width: width)
         let counts = shapes.map { (N * $0.H * $0.W * $0.C + 15) / 16 * 16 }
         self.shapes = shapes
+        multiplyAdds = graph.multiplyAdds(height: height, width: width).map { N * $0 }
 
         var offsets: [Int] = []
         var total = 0
@@ -152,6 +156,7 @@ public final class TrainingRun {
     ) -> UnsafeMutablePointer<Float> {
         pixels.normalize(
             images, views: views, view: view, rows: { order?[$0] ?? $0 }, N: N, pixels: height * width, into: value(0))
+        profile?.lap("pixels")
         return forward(weights)
     }
 
@@ -159,6 +164,7 @@ public final class TrainingRun {
     @discardableResult
     public func forward(_ weights: Weights, pictures: UnsafePointer<Float>) -> UnsafeMutablePointer<Float> {
         value(0).update(from: pictures, count: N * height * width * 3)
+        profile?.lap("pixels")
         return forward(weights)
     }
 
@@ -186,6 +192,7 @@ public final class TrainingRun {
                 Linear(I: shape.C, O: O).forward(y: y, x: x, W: weights.pointer(weight), b: weights.pointer(bias), N: N)
             case .relu: Rectifier.forward(y: y, x: x, count: N * shape.C)
             }
+            profile?.lap(index, .forward, multiplyAdds: multiplyAdds[index])
         }
         return output
     }
@@ -208,7 +215,9 @@ public final class TrainingRun {
                 let window = Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
                 let layer = Convolution(window: window, K: K)
                 layer.backwardWeights(dW: dParameter(weight), dy: dy, x: x, N: N, partial: partialWeights.pointer, scratch: scratch)
-                if let dx { layer.backwardData(dx: dx, adding: plan.inputAdds, dy: dy, W: weights.pointer(weight), N: N, scratch: scratch) }
+                profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index])
+                guard let dx else { continue }
+                layer.backwardData(dx: dx, adding: plan.inputAdds, dy: dy, W: weights.pointer(weight), N: N, scratch: scratch)
             case .batchNorm(let gamma, let beta, _, let epsilon, let momentum, _, let activation):
                 let moments = moments.pointer + momentOffsets[index]
                 BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation).backward(
@@ -225,8 +234,12 @@ public final class TrainingRun {
             case .linear(let weight, let bias, let O):
                 Linear(I: shape.C, O: O).backward(
                     dx: dx, adding: plan.inputAdds, dW: dParameter(weight), db: dParameter(bias), dy: dy, x: x, W: weights.pointer(weight), N: N)
+                // Both gradients in one go.
+                profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index] * (dx == nil ? 1 : 2))
+                continue
             case .relu: Rectifier.backward(dx: dx ?? dy, dy: dy, y: y, count: N * shape.C)
             }
+            profile?.lap(index, .toData, multiplyAdds: multiplyAdds[index])
         }
     }
 }

@@ -20,11 +20,11 @@ public struct Provenance: Sendable, Equatable {
 
     /// Options that say where results go and how fast, not what they are: outputs must not depend on them.
     private static let left: Set<String> = ["--threads", "-o", "--output", "--log", "--timing"]
-    private static let leftFlags: Set<String> = ["-q", "--quiet"]
+    private static let leftFlags: Set<String> = ["-q", "--quiet", "--profile"]
 
     /// This and a line of `tool`, with its version and its arguments (those after the program's name).
     ///
-    /// Left out are `--threads`, `--output`, `--log`, `--timing`, `--quiet` and their values, for outputs do not depend on them.
+    /// Left out are `--threads`, `--output`, `--log`, `--timing`, `--quiet`, `--profile` and their values, for outputs do not depend on them.
     public func adding(tool: String, arguments: [String]) -> Provenance {
         var words = [tool, productVersion]
         var rest = arguments[...]

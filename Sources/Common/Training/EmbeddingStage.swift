@@ -18,6 +18,8 @@ public final class EmbeddingStage {
     public let dimension: Int
     /// Pictures in the record embedded last.
     public private(set) var lastCount = 0
+    /// Is told of everything that is done for a record.
+    public var profile: Profile?
     private let kind: Kind
     private let name: String
     private let view: Int
@@ -56,6 +58,8 @@ public final class EmbeddingStage {
         let run = run.flatMap { $0.height == H && $0.width == W ? $0 : nil }
             ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: H, width: W, batch: N)
         self.run = run
+        run.profile = profile
+        profile?.lap("preparation")
         var rows = [Float](repeating: 0, count: N * dimension)
         unsafe rows.withUnsafeMutableBufferPointer { rows in
             unsafe images.withElements(as: UInt8.self) { bytes in
@@ -72,6 +76,8 @@ public final class EmbeddingStage {
         for name in drop { result.tensors[name] = nil }
         result.tensors[name] = Tensor(f32: rows, shape: [N, dimension])
         lastCount = N
+        profile?.lap("unit length")
+        profile?.count(pictures: N)
         return result
     }
 

@@ -1,5 +1,5 @@
 import Kernels
-import Networks
+public import Networks
 import Objectives
 import Optimizers
 import Randomness
@@ -30,6 +30,8 @@ public final class Trainer {
     private let firstEpoch: Int
     private var lastEpoch: Int
     private var recordsSeen = 0
+    /// Is told of everything a step does.
+    public var profile: Profile?
 
     /// - Parameter header: of the stream that the records come from.
     public init(_ state: TrainingState, _ options: TrainingOptions, header: StreamHeader) throws {
@@ -88,7 +90,9 @@ public final class Trainer {
                 "the loss is \(values.loss) at epoch \(epoch), step \(step)",
                 remedy: "the last checkpoint stands; lower the learning rate or look at the record with inspect")
         }
+        profile?.lap("loss")
         gradients.zero()
+        profile?.lap("optimizer")
         unsafe values.gradient.withUnsafeBufferPointer { dOutput in
             if let base = dOutput.baseAddress { unsafe run.backward(state.weights, dOutput: base, dParameters: gradients) }
         }
@@ -104,6 +108,8 @@ public final class Trainer {
                     values: state.weights.parameters.pointer, gradient: gradients.pointer, momentum: state.momenta.pointer, count: gradients.count)
             ], learningRate: rate)
         state.steps += 1
+        profile?.lap("optimizer")
+        profile?.count(pictures: N)
         return StepReport(
             pictures: N, epoch: epoch, step: step, loss: values.loss, floor: values.floor, agreement: values.agreement, learningRate: rate,
             gradientNorm: norm)
@@ -218,7 +224,9 @@ public final class Trainer {
         if let run = runs.first(where: { $0.N == N && $0.height == H && $0.width == W }) { return run }
         if runs.count == 2 { runs.removeLast() }
         let run = TrainingRun(state.weights.network, N: N, height: H, width: W, groups: options.groups(N))
+        run.profile = profile
         runs.append(run)
+        profile?.lap("preparation")
         return run
     }
 

@@ -1,0 +1,43 @@
+import Kernels
+
+extension Graph {
+    /// Products of two numbers, and sums of them, that each operation takes for one picture by the direct algorithm. Only convolutions and
+    /// linear layers are counted: all else is bound by memory.
+    public func multiplyAdds(height: Int, width: Int) -> [Int] {
+        let shapes = shapes(height: height, width: width)
+        return nodes.enumerated().map { index, node in
+            let (x, y) = (shapes[node.input], shapes[index + 1])
+            switch node.operation {
+            case .convolution(_, let kernel, _, _, let K): return y.H * y.W * K * kernel * kernel * x.C
+            case .linear(_, _, let O): return x.C * O
+            case .batchNorm, .maxPool, .averagePool, .relu: return 0
+            }
+        }
+    }
+}
+
+extension Network {
+    /// The layer that operation `index` is, by torchvision's name, or by what it does where it learns nothing: `layer1.0.conv1`.
+    public func layer(_ index: Int) -> String {
+        switch graph.nodes[index].operation {
+        case .convolution(let weight, _, _, _, _), .linear(let weight, _, _), .batchNorm(let weight, _, _, _, _, _, _):
+            let name = parameters[weight].name
+            return name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
+        case .maxPool: return "maxpool"
+        case .averagePool: return "avgpool"
+        case .relu: return "relu"
+        }
+    }
+
+    /// The kind of work that operation `index` is: `3×3`, `1×1 stride 2`, `batch norm`.
+    public func kind(_ index: Int) -> String {
+        switch graph.nodes[index].operation {
+        case .convolution(_, let kernel, let stride, _, _): "\(kernel)×\(kernel)" + (stride > 1 ? " stride \(stride)" : "")
+        case .linear: "linear"
+        case .batchNorm(_, _, _, _, _, let residual, let activation):
+            "batch norm" + (residual == nil ? "" : ", sum") + (activation == .none ? "" : ", \(activation)")
+        case .maxPool, .averagePool: "pooling"
+        case .relu: "activation"
+        }
+    }
+}
