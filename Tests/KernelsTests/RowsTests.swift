@@ -32,6 +32,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [Rows.Activation.none, .relu, .hardSwish, .silu], [1, 7, 8, 16, 17, 24, 31, 40])
+    func `finish adds bias and residual and applies the activation`(_ activation: Rows.Activation, width: Int) {
+        let rows = 5
+        let y = formula("y", rows * width).map { 4 * $0 }, bias = formula("b", width), residual = formula("r", rows * width)
+        for other in [nil, residual] {
+            let found = Poisoned(y)
+            if let other {
+                Rows.finish(found.pointer, bias: bias, residual: other, activation, rows: rows, width: width)
+            } else {
+                Rows.finish(found.pointer, bias: bias, residual: nil, activation, rows: rows, width: width)
+            }
+            let expected = y.indices.map { plain(activation, Double(y[$0]) + Double(bias[$0 % width]) + Double(other?[$0] ?? 0)).value }
+            #expect(largestError(found.values(), expected) < 3e-7)
+        }
+    }
+
     @Test(arguments: [0, 1, 16, 1000, 600_000])
     func `a buffer begins aligned and zero, and is zero again when told`(count: Int) {
         let buffer = FloatBuffer(count)

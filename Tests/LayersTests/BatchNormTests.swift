@@ -9,7 +9,7 @@ import Testing
         let residual: Bool
         let activation: Rows.Activation
         var testDescription: String {
-            "\(M) places of \(C) in \(groups) groups\(residual ? ", residual" : "")\(activation == .relu ? ", relu" : "")"
+            "\(M) places of \(C) in \(groups) groups\(residual ? ", residual" : ""), \(activation)"
         }
         var rows: Int { M / groups }
         var layer: BatchNorm { BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation) }
@@ -38,7 +38,7 @@ import Testing
     /// Sizes with and without whole vectors, one place, one channel; the last are cut into several pieces.
     static let cases = [(1, 3, 1), (5, 1, 1), (3, 3, 1), (14, 5, 2), (63, 17, 3), (169, 20, 1), (28, 33, 4), (5000, 20, 2), (3000, 48, 1)]
         .flatMap { (M, C, groups) in
-            [(false, Rows.Activation.none), (false, .relu), (true, .none), (true, .relu)].map {
+            [(false, Rows.Activation.none), (false, .relu), (true, .none), (true, .relu), (false, .hardSwish), (false, .silu)].map {
                 Case(M: M, C: C, groups: groups, residual: $0.0, activation: $0.1)
             }
         }
@@ -69,7 +69,7 @@ import Testing
         c.layer.backward(
             dx: dx.pointer, dgamma: dgamma.pointer, dbeta: dbeta.pointer, dresidual: c.residual ? dresidual.pointer : nil,
             addingToResidual: before != nil, dy: inPlace ? dx.pointer : given.pointer, y: forward.y, x: c.x, mean: forward.mean,
-            inverse: forward.inverse, gamma: c.gamma, M: c.M, groups: c.groups, sums: &sums)
+            inverse: forward.inverse, gamma: c.gamma, beta: c.beta, M: c.M, groups: c.groups, sums: &sums)
         return Gradients(dx: dx.values(), dgamma: dgamma.values(), dbeta: dbeta.values(), dresidual: dresidual.values())
     }
 
@@ -114,8 +114,7 @@ import Testing
         let expected = (0..<(c.M * c.C)).map { i in
             let (row, k) = (i / c.C, i % c.C), g = row / c.rows * c.C + k
             let normal = (Double(c.x[i]) - mean[g]) / (variance[g] + Double(Float(1e-5))).squareRoot()
-            let sum = Double(c.gamma[k]) * normal + Double(c.beta[k]) + (c.residual ? Double(c.other[i]) : 0)
-            return c.activation == .relu ? max(0, sum) : sum
+            return plain(c.activation, Double(c.gamma[k]) * normal + Double(c.beta[k]) + (c.residual ? Double(c.other[i]) : 0)).value
         }
         #expect(largestError(result.y, expected) < 3e-6)
 
@@ -154,7 +153,10 @@ import Testing
     func `gradients are the definition's`(_ c: Case) {
         let dy = formula("dy", c.M * c.C), y = forward(c).y
         let (mean, variance) = moments(c, c.x)
-        let g = dy.indices.map { c.activation == .relu && y[$0] <= 0 ? 0 : Double(dy[$0]) }
+        let g = dy.indices.map { i in
+            if c.activation == .relu { return y[i] <= 0 ? 0 : Double(dy[i]) }
+            return Double(dy[i]) * plain(c.activation, Double(c.gamma[i % c.C]) * normal(i) + Double(c.beta[i % c.C])).derivative
+        }
         func normal(_ i: Int) -> Double {
             let k = i / c.C / c.rows * c.C + i % c.C
             return (Double(c.x[i]) - mean[k]) / (variance[k] + Double(Float(1e-5))).squareRoot()
@@ -186,13 +188,14 @@ import Testing
         if c.residual { #expect(firstDifference(inPlace.dresidual, found.dresidual) == nil) }
     }
 
-    @Test(arguments: [(14, 5, 2), (63, 17, 3), (169, 20, 1)], [Rows.Activation.none, .relu])
+    @Test(arguments: [(14, 5, 2), (63, 17, 3), (169, 20, 1)], [Rows.Activation.none, .relu, .hardSwish, .silu])
     func `gradients are the derivative`(_ size: (Int, Int, Int), _ activation: Rows.Activation) {
-        let c = Case(M: size.0, C: size.1, groups: size.2, residual: true, activation: activation)
+        let c = Case(M: size.0, C: size.1, groups: size.2, residual: activation == .none || activation == .relu, activation: activation)
         let dy = formula("dy", c.M * c.C), found = backward(c, dy: dy)
         expectDerivative(found.dx, of: { dot(dy, forward(c, x: $0).y) }, at: c.x, step: 3e-3, tolerance: 1e-3)
         expectDerivative(found.dgamma, of: { dot(dy, forward(c, gamma: $0).y) }, at: c.gamma, step: 3e-2, tolerance: 1e-3)
         expectDerivative(found.dbeta, of: { dot(dy, forward(c, beta: $0).y) }, at: c.beta, step: 3e-2, tolerance: 1e-3)
+        guard c.residual else { return }
         expectDerivative(found.dresidual, of: { dot(dy, forward(c, other: $0).y) }, at: c.other, step: 3e-2, tolerance: 1e-3)
     }
 }

@@ -48,8 +48,8 @@ private func digests() -> [String] {
         let dx = Poisoned(x.count), dresidual = Poisoned(x.count), dgamma = zeros(C), dbeta = zeros(C)
         layer.backward(
             dx: dx.pointer, dgamma: dgamma.pointer, dbeta: dbeta.pointer, dresidual: dresidual.pointer, addingToResidual: false,
-            dy: formula("dy", x.count), y: y.pointer, x: x, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma, M: M, groups: groups,
-            sums: &sums)
+            dy: formula("dy", x.count), y: y.pointer, x: x, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma, beta: gamma, M: M,
+            groups: groups, sums: &sums)
         note("batch norm \(C) \(groups)", y, mean, inverse, running, variance, dx, dresidual, dgamma, dbeta)
     }
     let (N, I, O) = (9, 700, 515)

@@ -11,6 +11,20 @@ extension UnsafePointer<Float> {
     /// The sixteen floats at `offset`, wherever it lies.
     @inlinable @inline(__always)
     public func vector(_ offset: Int) -> Vector { UnsafeRawPointer(self + offset).loadUnaligned(as: Vector.self) }
+
+    /// The eight floats at `offset`, and eight zeros.
+    @inlinable @inline(__always)
+    public func half(_ offset: Int) -> Vector {
+        Vector(lowHalf: UnsafeRawPointer(self + offset).loadUnaligned(as: SIMD8<Float>.self), highHalf: .zero)
+    }
+
+    /// The `count` < 16 floats at `offset`, and zeros: what is behind them is not read.
+    @inlinable
+    public func vector(_ offset: Int, count: Int) -> Vector {
+        var v = Vector.zero
+        for i in 0..<count { v[i] = self[offset + i] }
+        return v
+    }
 }
 
 extension UnsafeMutablePointer<Float> {
@@ -20,6 +34,24 @@ extension UnsafeMutablePointer<Float> {
 
     @inlinable @inline(__always)
     public func store(_ vector: Vector, _ offset: Int) { UnsafeMutableRawPointer(self + offset).storeBytes(of: vector, as: Vector.self) }
+
+    /// As ``Swift/UnsafePointer/half(_:)``.
+    @inlinable @inline(__always)
+    public func half(_ offset: Int) -> Vector { UnsafePointer(self).half(offset) }
+
+    /// As ``Swift/UnsafePointer/vector(_:count:)``.
+    @inlinable @inline(__always)
+    public func vector(_ offset: Int, count: Int) -> Vector { UnsafePointer(self).vector(offset, count: count) }
+
+    /// Stores the first eight.
+    @inlinable @inline(__always)
+    public func storeHalf(_ vector: Vector, _ offset: Int) {
+        UnsafeMutableRawPointer(self + offset).storeBytes(of: vector.lowHalf, as: SIMD8<Float>.self)
+    }
+
+    /// Stores the first `count` < 16.
+    @inlinable
+    public func store(_ vector: Vector, _ offset: Int, count: Int) { for i in 0..<count { self[offset + i] = vector[i] } }
 }
 
 /// Owner of floats, aligned to a cache line, zero at first.

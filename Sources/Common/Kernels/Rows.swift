@@ -20,35 +20,46 @@ public enum Rows {
     }
 
     /// What a layer does to its sums before they are stored.
-    public enum Activation: Sendable { case none, relu }
+    public enum Activation: Sendable { case none, relu, hardSwish, silu }
 
     /// y = activation(y + b (+ residual)), row by row: the end of a folded convolution, while its rows are still in the cache.
     public static func finish(
         _ y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, _ activation: Activation,
         rows: Int, width: Int
     ) {
-        let floor = Vector(repeating: activation == .relu ? 0 : -.infinity)
-        let tail = width / 16 * 16
+        switch activation {
+        case .none: finish(y, bias: bias, residual: residual, Identity.self, rows: rows, width: width)
+        case .relu: finish(y, bias: bias, residual: residual, RectifiedLinear.self, rows: rows, width: width)
+        case .hardSwish: finish(y, bias: bias, residual: residual, HardSwish.self, rows: rows, width: width)
+        case .silu: finish(y, bias: bias, residual: residual, SiLU.self, rows: rows, width: width)
+        }
+    }
+
+    @inline(__always)
+    private static func finish<A: ActivationFunction>(
+        _ y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, _: A.Type, rows: Int, width: Int
+    ) {
         for r in 0..<rows {
             let row = y + r * width
             let other = residual.map { $0 + r * width }
             var c = 0
-            while c < tail {
+            while c + 16 <= width {
                 var v = row.vector(c) + bias.vector(c)
                 if let other { v += other.vector(c) }
-                row.store(pointwiseMax(v, floor), c)
+                row.store(A.value(v), c)
                 c += 16
             }
-            while c < width {
-                var v = row[c] + bias[c]
-                if let other { v += other[c] }
-                row[c] = activation == .relu ? Swift.max(v, 0) : v
-                c += 1
+            if c + 8 <= width {
+                var v = row.half(c) + bias.half(c)
+                if let other { v += other.half(c) }
+                row.storeHalf(A.value(v), c)
+                c += 8
+            }
+            if c < width {
+                var v = row.vector(c, count: width - c) + bias.vector(c, count: width - c)
+                if let other { v += other.vector(c, count: width - c) }
+                row.store(A.value(v), c, count: width - c)
             }
         }
     }
 }
-
-/// The larger of each pair; what is not a number stays so when it is in `a` (as in PyTorch's ReLU).
-@inlinable @inline(__always)
-public func pointwiseMax(_ a: Vector, _ b: Vector) -> Vector { a.replacing(with: b, where: a .< b) }

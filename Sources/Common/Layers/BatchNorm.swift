@@ -88,9 +88,15 @@ public struct BatchNorm: Sendable {
             runningMean[c] += momentum * (Float(average / Double(groups)) - runningMean[c])
             runningVariance[c] += momentum * (Float(variance / Double(groups)) - runningVariance[c])
         }
-        let tail = C / 16 * 16
-        let floor = Vector(repeating: activation == .relu ? 0 : -.infinity)
-        forEachRows(M: M, C: C, groups: groups) { range, group in
+        switch activation {
+        case .none: apply(Identity.self)
+        case .relu: apply(RectifiedLinear.self)
+        case .hardSwish: apply(HardSwish.self)
+        case .silu: apply(SiLU.self)
+        }
+        func apply<A: ActivationFunction>(_: A.Type) {
+          let tail = C / 16 * 16
+          forEachRows(M: M, C: C, groups: groups) { range, group in
             let mean = mean + group * C, inverse = inverse + group * C
             for row in range {
                 let x = x + row * C, y = y + row * C
@@ -100,35 +106,47 @@ public struct BatchNorm: Sendable {
                     let scale = gamma.vector(c) * inverse.vector(c)
                     var v = beta.vector(c).addingProduct(x.vector(c) - mean.vector(c), scale)
                     if let residual { v += residual.vector(c) }
-                    y.store(pointwiseMax(v, floor), c)
+                    y.store(A.value(v), c)
                     c += 16
                 }
                 while c < C {
                     var v = beta[c] + (x[c] - mean[c]) * (gamma[c] * inverse[c])
                     if let residual { v += residual[c] }
-                    y[c] = activation == .relu ? max(v, 0) : v
+                    y[c] = A.value(Vector(repeating: v))[0]
                     c += 1
                 }
             }
+          }
         }
     }
 
     /// Sets `dx` (which may be `dy` itself), adds to `dgamma` and `dbeta`, and sets or adds to `dresidual`.
     ///
-    /// With g = dy where y > 0, else 0 (without a rectifier g = dy), and means over a group's M/G places:
+    /// With g = dy · activation′(z), z = γ·x̂ + β (+ residual), and means over a group's M/G places:
     ///
     ///     dresidual = g        dβ = Σ g        dγ = Σ g·x̂
     ///     dx = γ / √(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂))
+    ///
+    /// The rectifier's derivative is 1 where y > 0. For the other activations z is made again from x.
+    ///
+    /// - Precondition: those others stand behind no residual.
     public func backward(
         dx: UnsafeMutablePointer<Float>, dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>,
         dresidual: UnsafeMutablePointer<Float>?, addingToResidual: Bool,
         dy: UnsafePointer<Float>, y: UnsafePointer<Float>, x: UnsafePointer<Float>, mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>,
-        gamma: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
+        gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
     ) {
+        precondition(activation == .none || activation == .relu || dresidual == nil)
+        switch activation {
+        case .none: backward(Identity.self)
+        case .relu: backward(RectifiedLinear.self)
+        case .hardSwish: backward(HardSwish.self)
+        case .silu: backward(SiLU.self)
+        }
+        func backward<A: ActivationFunction>(_: A.Type) {
         let rows = M / groups
         let pieces = pieces(rows: rows)
-        let zero = Vector(repeating: 0)
-        let rectified = activation == .relu
+        let fromX = activation == .hardSwish || activation == .silu
         Parallel.forEach(groups * pieces) { piece, _ in
             let group = piece / pieces
             let own = Parallel.part(piece % pieces, of: pieces, in: rows)
@@ -138,12 +156,15 @@ public struct BatchNorm: Sendable {
             let total = sums + piece * 2 * C
             total.update(repeating: 0, count: 2 * C)
             sumRows(of: own, C: C, into: total) { row, c in
-                var g = (dy + row * C).vector(c)
-                if rectified { g.replace(with: zero, where: (y + row * C).vector(c) .<= zero) }
-                return (g, g * (((x + row * C).vector(c) - mean.vector(c)) * inverse.vector(c)))
+                let normal = ((x + row * C).vector(c) - mean.vector(c)) * inverse.vector(c)
+                let z = fromX ? beta.vector(c).addingProduct(normal, gamma.vector(c)) : (y + row * C).vector(c)
+                let g = A.gradient((dy + row * C).vector(c), at: z)
+                return (g, g * normal)
             } tail: { row, c in
-                let g = rectified && y[row * C + c] <= 0 ? 0 : dy[row * C + c]
-                return (g, g * ((x[row * C + c] - mean[c]) * inverse[c]))
+                let normal = (x[row * C + c] - mean[c]) * inverse[c]
+                let z = fromX ? beta[c] + normal * gamma[c] : y[row * C + c]
+                let g = A.gradient(Vector(repeating: dy[row * C + c]), at: Vector(repeating: z))[0]
+                return (g, g * normal)
             }
         }
         // Means of g and g·x̂ for each group, as floats in the place of the first piece's sums.
@@ -175,21 +196,22 @@ public struct BatchNorm: Sendable {
                 let dresidual = dresidual.map { $0 + row * C }
                 var c = 0
                 while c < tail {
-                    var g = dy.vector(c)
-                    if rectified { g.replace(with: zero, where: y.vector(c) .<= zero) }
-                    if let dresidual { dresidual.store(addingToResidual ? dresidual.vector(c) + g : g, c) }
                     let normal = (x.vector(c) - mean.vector(c)) * inverse.vector(c)
+                    let g = A.gradient(dy.vector(c), at: fromX ? beta.vector(c).addingProduct(normal, gamma.vector(c)) : y.vector(c))
+                    if let dresidual { dresidual.store(addingToResidual ? dresidual.vector(c) + g : g, c) }
                     dx.store(gamma.vector(c) * inverse.vector(c) * (g - meanG.vector(c) - normal * meanGX.vector(c)), c)
                     c += 16
                 }
                 while c < C {
-                    let g = rectified && y[c] <= 0 ? 0 : dy[c]
-                    if let dresidual { dresidual[c] = addingToResidual ? dresidual[c] + g : g }
                     let normal = (x[c] - mean[c]) * inverse[c]
+                    let z = fromX ? beta[c] + normal * gamma[c] : y[c]
+                    let g = A.gradient(Vector(repeating: dy[c]), at: Vector(repeating: z))[0]
+                    if let dresidual { dresidual[c] = addingToResidual ? dresidual[c] + g : g }
                     dx[c] = gamma[c] * inverse[c] * (g - meanG[c] - normal * meanGX[c])
                     c += 1
                 }
             }
+        }
         }
     }
 

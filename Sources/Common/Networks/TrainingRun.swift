@@ -223,7 +223,7 @@ public final class TrainingRun {
                 BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation).backward(
                     dx: dx ?? dy, dgamma: dParameter(gamma), dbeta: dParameter(beta), dresidual: plan.residual.map { gradients + $0 },
                     addingToResidual: plan.residualAdds, dy: dy, y: y, x: x, mean: moments, inverse: moments + groups * shape.C,
-                    gamma: weights.pointer(gamma), M: N * shape.H * shape.W, groups: groups, sums: sums)
+                    gamma: weights.pointer(gamma), beta: weights.pointer(beta), M: N * shape.H * shape.W, groups: groups, sums: sums)
             case .maxPool(let kernel, let stride, let padding):
                 guard let dx, let taps = taps[index] else { continue }
                 MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))

@@ -185,9 +185,9 @@ struct QueueCrossEntropy {
         var (similarity, entropy) = (Lanes(repeating: 0), Lanes(repeating: 0))
         for c in stride(from: 0, to: width, by: 16) {
             let sc = VectorMath.load(s + c)
-            let es = VectorMath.exponential(exponent(sc, student.peak, studentScale))
+            let es = Lanes.exponential(exponent(sc, student.peak, studentScale))
             let x = exponent(VectorMath.load(t + c), teacher.peak, teacherScale)
-            let et = VectorMath.exponential(x)
+            let et = Lanes.exponential(x)
             studentWeight += es
             teacherWeight += et
             similarity = similarity.addingProduct(et, sc)
@@ -205,7 +205,7 @@ struct QueueCrossEntropy {
     private func weigh(_ student: inout Sums, _ s: UnsafeMutablePointer<Float>, _ scale: Float, width: Int) {
         var weight = Lanes(repeating: 0)
         for c in stride(from: 0, to: width, by: 16) {
-            let e = VectorMath.exponential(exponent(VectorMath.load(s + c), student.peak, scale))
+            let e = Lanes.exponential(exponent(VectorMath.load(s + c), student.peak, scale))
             weight += e
             VectorMath.store(e, s + c)
         }

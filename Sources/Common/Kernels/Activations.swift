@@ -1,0 +1,54 @@
+/// A function of one number that a layer applies to what it has summed, and its derivative: for loops that are made once for each.
+public protocol ActivationFunction {
+    static func value(_ z: Vector) -> Vector
+    /// dy · dvalue/dz
+    static func gradient(_ dy: Vector, at z: Vector) -> Vector
+}
+
+/// z itself.
+public enum Identity: ActivationFunction {
+    @inlinable @inline(__always)
+    public static func value(_ z: Vector) -> Vector { z }
+    @inlinable @inline(__always)
+    public static func gradient(_ dy: Vector, at z: Vector) -> Vector { dy }
+}
+
+/// max(z, 0), where what is not a number stays so; the derivative at 0 is 0, as in PyTorch.
+public enum RectifiedLinear: ActivationFunction {
+    @inlinable @inline(__always)
+    public static func value(_ z: Vector) -> Vector { pointwiseMax(z, Vector(repeating: 0)) }
+    @inlinable @inline(__always)
+    public static func gradient(_ dy: Vector, at z: Vector) -> Vector { dy.replacing(with: 0, where: z .<= 0) }
+}
+
+/// z · min(max(z + 3, 0), 6) / 6: Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.2.
+public enum HardSwish: ActivationFunction {
+    @inlinable @inline(__always)
+    public static func value(_ z: Vector) -> Vector { z * pointwiseMin(pointwiseMax(z + 3, Vector(repeating: 0)), Vector(repeating: 6)) * (1 / 6) }
+    /// 0 below −3, 1 above 3, between them z/3 + ½.
+    @inlinable @inline(__always)
+    public static func gradient(_ dy: Vector, at z: Vector) -> Vector {
+        let slope = Vector(repeating: 0.5).addingProduct(z, Vector(repeating: 1 / 3))
+        return dy * slope.replacing(with: 0, where: z .<= -3).replacing(with: 1, where: z .>= 3)
+    }
+}
+
+/// z · sigmoid(z): Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016; EfficientNet's "swish".
+public enum SiLU: ActivationFunction {
+    @inlinable @inline(__always)
+    public static func value(_ z: Vector) -> Vector { z / (1 + Vector.exponential(-z)) }
+    /// With s = sigmoid(z): s · (1 + z·(1 − s)).
+    @inlinable @inline(__always)
+    public static func gradient(_ dy: Vector, at z: Vector) -> Vector {
+        let s = Vector.sigmoid(z)
+        return dy * s.addingProduct(s * z, 1 - s)
+    }
+}
+
+/// The larger of each pair; what is not a number stays so when it is in `a` (as in PyTorch's ReLU).
+@inlinable @inline(__always)
+public func pointwiseMax(_ a: Vector, _ b: Vector) -> Vector { a.replacing(with: b, where: a .< b) }
+
+/// The smaller of each pair; what is not a number stays so when it is in `a`.
+@inlinable @inline(__always)
+public func pointwiseMin(_ a: Vector, _ b: Vector) -> Vector { a.replacing(with: b, where: a .> b) }
