@@ -37,6 +37,16 @@ private func digests() -> [String] {
         pool.backward(dx: back.pointer, adding: false, dy: formula("dy", under.count), taps: taps, N: N)
         note("maximum \(kernel)", under, back)
     }
+    for (C, kernel, stride, N) in [(72, 3, 1, 20), (300, 5, 2, 3)] {
+        let window = Window(H: 30, W: 37, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)
+        let scratch = Scratch(workers: Parallel.threads)
+        scratch.reserve(layer.scratch)
+        let x = formula("x", N * 30 * 37 * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * C)
+        let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count), partial = Poisoned(layer.weightParts(N: N) * layer.partialCount)
+        layer.forward(y: y.pointer, x: x, W: W, N: N, bias: formula("b", C), .relu, scratch: scratch)
+        layer.backward(dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, x: x, W: W, N: N, partial: partial.pointer, scratch: scratch)
+        note("depthwise \(kernel)", y, dx, dW)
+    }
     for (M, C, groups) in [(12_000, 20, 1), (12_000, 20, 4), (3000, 64, 2)] {
         let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: .relu)
         let x = formula("x", M * C), gamma = formula("gamma", C)
@@ -97,7 +107,7 @@ private func allAtWork(_ count: Int) -> Bool {
             let text = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
             found.append(text.split(separator: "\n").filter { $0.hasPrefix("digest ") }.joined(separator: "\n"))
         }
-        #expect(found[0].split(separator: "\n").count == 11)
+        #expect(found[0].split(separator: "\n").count == 13)
         for (index, text) in found.enumerated() { #expect(text == found[0], "\(index + 1) threads") }
     }
 }

@@ -1,0 +1,109 @@
+import Kernels
+
+/// Consecutive rows of a picture (H, W, C), copied by blocks of sixteen channels with zeros around them: (block, slot, column, 16).
+///
+/// A ring: row i lies in slot i modulo the number of slots, and takes the place of an older one. Rows above and below the
+/// picture are zero, and so are columns beside it and channels beyond the last.
+struct PaddedRows {
+    struct Shape {
+        /// Of the picture.
+        let height, width, C: Int
+        /// Zero columns before the first.
+        let before: Int
+        let columns: Int
+        /// A power of two, so that the slot of a row needs no division.
+        let slots: Int
+
+        /// - Parameter window: consecutive rows that must be there at once.
+        init(height: Int, width: Int, C: Int, window: Int, before: Int, columns: Int) {
+            (self.height, self.width, self.C, self.before) = (height, width, C, before)
+            self.columns = max(columns, before + width)
+            var slots = 1
+            while slots < window { slots *= 2 }
+            self.slots = slots
+        }
+
+        /// Floats of one block.
+        var floats: Int { slots * columns * 16 }
+    }
+
+    let shape: Shape
+    private let memory: UnsafeMutablePointer<Float>
+    private let blocks: Range<Int>
+
+    /// - Parameter blocks: of sixteen channels, that are copied.
+    init(_ shape: Shape, _ memory: UnsafeMutablePointer<Float>, _ blocks: Range<Int>) {
+        self.shape = shape
+        self.memory = memory
+        self.blocks = blocks
+    }
+
+    /// Where its memory ends.
+    var end: UnsafeMutablePointer<Float> { memory + blocks.count * shape.floats }
+
+    /// Zeros everywhere: what lies beside the picture is never written again.
+    func clear() { memory.update(repeating: 0, count: blocks.count * shape.floats) }
+
+    /// Row `row`, from the first zero column on, of the block at `index` among those copied.
+    @inline(__always)
+    func row(_ row: Int, _ index: Int) -> UnsafePointer<Float> {
+        UnsafePointer(memory + (index &* shape.slots &+ (row & (shape.slots &- 1))) &* shape.columns &* 16)
+    }
+
+    /// Copies one row of `picture`; zeros where it has no such row.
+    func load(_ row: Int, of picture: UnsafePointer<Float>) {
+        let first = memory + ((row & (shape.slots - 1)) * shape.columns + shape.before) * 16
+        guard row >= 0, row < shape.height else {
+            for index in 0..<blocks.count { (first + index * shape.floats).update(repeating: 0, count: shape.width * 16) }
+            return
+        }
+        let whole = min(blocks.upperBound, shape.C / 16) - blocks.lowerBound
+        let (floats, rest, width) = (shape.floats, whole < blocks.count ? shape.C % 16 : 0, shape.width)
+        var source = picture + row * width * shape.C + blocks.lowerBound * 16
+        for column in 0..<width {
+            var target = first + column &* 16
+            for index in 0..<whole {
+                target.store(source.vector(index &* 16), 0)
+                target += floats
+            }
+            if rest > 0 { target.store((source + whole &* 16).prefix(rest), 0) }
+            source += shape.C
+        }
+    }
+}
+
+extension UnsafePointer<Float> {
+    /// The first `count` of sixteen floats, and zeros; nothing behind them is read.
+    @inline(__always)
+    func prefix(_ count: Int) -> Vector {
+        if count == 16 { return vector(0) }
+        var result = Vector(repeating: 0)
+        var i = 0
+        if count >= 8 {
+            result.lowHalf = UnsafeRawPointer(self).loadUnaligned(as: SIMD8<Float>.self)
+            i = 8
+        }
+        while i < count {
+            result[i] = self[i]
+            i += 1
+        }
+        return result
+    }
+}
+
+extension UnsafeMutablePointer<Float> {
+    /// Stores the first `count` of sixteen floats.
+    @inline(__always)
+    func storePrefix(_ vector: Vector, _ count: Int) {
+        if count == 16 { return store(vector, 0) }
+        var i = 0
+        if count >= 8 {
+            UnsafeMutableRawPointer(self).storeBytes(of: vector.lowHalf, as: SIMD8<Float>.self)
+            i = 8
+        }
+        while i < count {
+            self[i] = vector[i]
+            i += 1
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import Kernels
+import Layers
+import TestSupport
+import Testing
+
+@Suite struct DepthwiseTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let N: Int, H: Int, W: Int, C: Int, kernel: Int, stride: Int
+        var padding: Int? = nil
+        var testDescription: String { "\(N) of \(H)×\(W)×\(C), window \(kernel), stride \(stride), padding \(padding ?? kernel / 2)" }
+        var window: Window { Window(H: H, W: W, C: C, kernel: kernel, stride: stride, padding: padding ?? kernel / 2) }
+        var layer: Depthwise { Depthwise(window: window) }
+        var x: [Float] { formula("x", N * H * W * C) }
+        var weights: [Float] { formula("W", layer.weightCount) }
+        var dy: [Float] { formula("dy", outputs) }
+        var outputs: Int { N * window.places * C }
+
+        var scratch: Scratch {
+            let scratch = Scratch(workers: 4)
+            scratch.reserve(layer.scratch)
+            // Nothing may be taken for zero that was not made so.
+            for worker in 0..<4 { scratch.pointer(worker).update(repeating: .nan, count: layer.scratch) }
+            return scratch
+        }
+
+        func forward(_ x: [Float], _ W: [Float], bias: [Float]? = nil, _ activation: Rows.Activation = .none) -> [Float] {
+            let y = Poisoned(outputs)
+            if let bias {
+                layer.forward(y: y.pointer, x: x, W: W, N: N, bias: bias, activation, scratch: scratch)
+            } else {
+                layer.forward(y: y.pointer, x: x, W: W, N: N, scratch: scratch)
+            }
+            return y.values()
+        }
+
+        func backward(
+            _ dy: [Float], _ x: [Float], _ W: [Float], addingTo before: [Float]? = nil, weights: [Float]? = nil
+        ) -> (dx: [Float], dW: [Float]) {
+            let dx = before.map { Poisoned($0) } ?? Poisoned(x.count)
+            let dW = Poisoned(weights ?? [Float](repeating: 0, count: W.count)), partial = Poisoned(layer.weightParts(N: N) * layer.partialCount)
+            layer.backward(
+                dx: dx.pointer, adding: before != nil, dW: dW.pointer, dy: dy, x: x, W: W, N: N, partial: partial.pointer, scratch: scratch)
+            _ = partial.values()
+            return (dx.values(), dW.values())
+        }
+
+        /// Every y += x·w there is, by the numbers of the three.
+        func forEachProduct(_ body: (_ y: Int, _ x: Int, _ w: Int) -> Void) {
+            for n in 0..<N {
+                for oy in 0..<window.outH {
+                    for ox in 0..<window.outW {
+                        for r in 0..<kernel {
+                            for s in 0..<kernel {
+                                let (iy, ix) = (oy * stride + r - window.padding, ox * stride + s - window.padding)
+                                guard (0..<H).contains(iy), (0..<W).contains(ix) else { continue }
+                                for c in 0..<C {
+                                    body(((n * window.outH + oy) * window.outW + ox) * C + c, ((n * H + iy) * W + ix) * C + c, (r * kernel + s) * C + c)
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Odd sizes, channels with and without whole vectors, windows larger than the picture; the last have several pieces.
+    static let cases = [1, 3, 7, 13].flatMap { side in
+        [(1, 3, 1), (8, 3, 2), (17, 5, 1), (24, 5, 2), (40, 3, 1), (20, 7, 2), (3, 1, 1)].map { (C, kernel, stride) in
+            Case(N: side == 7 ? 1 : 2, H: side, W: (side * 5 + 6) % 14 + 1, C: C, kernel: kernel, stride: stride)
+        }
+    } + [
+        Case(N: 1, H: 14, W: 14, C: 16, kernel: 3, stride: 1), Case(N: 2, H: 9, W: 14, C: 24, kernel: 5, stride: 1),
+        Case(N: 1, H: 8, W: 28, C: 16, kernel: 5, stride: 2), Case(N: 2, H: 6, W: 4, C: 32, kernel: 3, stride: 1),
+        // Other strides and paddings: none, too little for the size to stay, and rows and columns no window reaches.
+        Case(N: 2, H: 11, W: 10, C: 20, kernel: 3, stride: 3), Case(N: 1, H: 9, W: 8, C: 17, kernel: 5, stride: 3, padding: 1),
+        Case(N: 1, H: 10, W: 12, C: 8, kernel: 2, stride: 3, padding: 0), Case(N: 2, H: 8, W: 9, C: 24, kernel: 3, stride: 2, padding: 0),
+        Case(N: 2, H: 5, W: 6, C: 16, kernel: 3, stride: 1, padding: 2), Case(N: 1, H: 6, W: 5, C: 16, kernel: 3, stride: 2, padding: 3),
+        Case(N: 1, H: 7, W: 7, C: 960, kernel: 5, stride: 1), Case(N: 20, H: 5, W: 7, C: 300, kernel: 5, stride: 2),
+        Case(N: 9, H: 40, W: 33, C: 272, kernel: 3, stride: 1),
+    ]
+
+    @Test func `a worked example`() {
+        // One channel counts, the other turns signs; the window is a cross.
+        let layer = Depthwise(window: Window(H: 2, W: 2, C: 2, kernel: 3, stride: 1, padding: 1))
+        let W: [Float] = [0, 0, 1, -1, 0, 0, 1, -1, 1, -1, 1, -1, 0, 0, 1, -1, 0, 0]
+        let y = Poisoned(8), scratch = Scratch(workers: 1)
+        scratch.reserve(layer.scratch)
+        layer.forward(y: y.pointer, x: [1, 1, 2, 2, 3, 3, 4, 4], W: W, N: 1, scratch: scratch)
+        #expect(y.values() == [6, -6, 7, -7, 8, -8, 9, -9])
+    }
+
+    @Test(arguments: cases)
+    func `outputs are the definition's`(_ c: Case) {
+        let x = c.x, W = c.weights
+        var expected = [Double](repeating: 0, count: c.outputs)
+        c.forEachProduct { y, xi, w in expected[y] += Double(x[xi]) * Double(W[w]) }
+        #expect(largestError(c.forward(x, W), expected) < 1e-6)
+    }
+
+    @Test(arguments: cases)
+    func `a bias and the rectifier follow the sums`(_ c: Case) {
+        let x = c.x, W = c.weights, bias = formula("bias", c.C)
+        var expected = (0..<c.outputs).map { Double(bias[$0 % c.C]) }
+        c.forEachProduct { y, xi, w in expected[y] += Double(x[xi]) * Double(W[w]) }
+        #expect(largestError(c.forward(x, W, bias: bias, .relu), expected.map { max(0, $0) }) < 1e-6)
+    }
+
+    @Test(arguments: cases)
+    func `the gradient of the input is set or added to`(_ c: Case) {
+        let W = c.weights, dy = c.dy, before = formula("before", c.x.count)
+        var expected = [Double](repeating: 0, count: before.count)
+        c.forEachProduct { y, xi, w in expected[xi] += Double(dy[y]) * Double(W[w]) }
+        #expect(largestError(c.backward(dy, c.x, W).dx, expected) < 1e-6)
+        #expect(largestError(c.backward(dy, c.x, W, addingTo: before).dx, zip(expected, before).map { $0 + Double($1) }) < 1e-6)
+    }
+
+    @Test(arguments: cases)
+    func `the gradient of the weights is added`(_ c: Case) {
+        let x = c.x, dy = c.dy, before = formula("before", c.weights.count)
+        var expected = before.map { Double($0) }
+        c.forEachProduct { y, xi, w in expected[w] += Double(dy[y]) * Double(x[xi]) }
+        #expect(largestError(c.backward(dy, x, c.weights, weights: before).dW, expected) < 3e-6)
+    }
+
+    @Test func `without dx the gradient of the weights is the same`() {
+        let c = Case(N: 3, H: 13, W: 9, C: 40, kernel: 3, stride: 2)
+        let dW = Poisoned([Float](repeating: 0, count: c.weights.count)), partial = Poisoned(c.layer.weightParts(N: c.N) * c.layer.partialCount)
+        c.layer.backward(
+            dx: nil, adding: false, dW: dW.pointer, dy: c.dy, x: c.x, W: c.weights, N: c.N, partial: partial.pointer, scratch: c.scratch)
+        #expect(firstDifference(dW.values(), c.backward(c.dy, c.x, c.weights).dW) == nil)
+    }
+}
