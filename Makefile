@@ -54,10 +54,23 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install $(addprefix $(BIN)/,$(TOOLS)) $(DESTDIR)$(PREFIX)/bin
 
-#: bench           images/s of the networks on this machine
+#: bench           how fast networks train and embed on this machine (NETWORKS='resnet18 resnet50');
+#:                 with PEERS=1 in turn with PyTorch, onnxruntime and OpenVINO, which are put into .build/peers
+PEERS ?=
+NETWORKS ?=
+BENCH_OPTIONS ?=
+PEERS_COMMAND := $(CURDIR)/.build/peers/bin/python $(CURDIR)/pipelines/peers.py
 .PHONY: bench
-bench: build
-	benchmark resnet18 resnet50 --size 224 --batch 16
+bench: build $(if $(PEERS),.build/peers/installed)
+	@mkdir -p .build/bench
+	@TORCHINDUCTOR_CACHE_DIR=$(CURDIR)/.build/bench/compiled benchmark $(NETWORKS) $(BENCH_OPTIONS) --output .build/bench/measurements.jsonl \
+	  $(if $(PEERS),--peers '$(PEERS_COMMAND)' --messages .build/bench/peers.log) | tee .build/bench/table.txt
+
+.build/peers/installed: pipelines/conf/peers.txt
+	@echo 'make: installing what to compare with into .build/peers (some gigabytes)' >&2
+	@rm -rf .build/peers && python3 -m venv .build/peers || { echo 'make: python3 -m venv fails; on Debian: apt-get install python3-venv' >&2; exit 69; }
+	@.build/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 #: clean           remove unfinished files of all runs, and what was built
 clean:

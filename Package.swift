@@ -70,6 +70,7 @@ let package = Package(
         library("Optimizers", ["Parallel"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),
+        library("Measurement", ["Kernels", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport"], numeric),
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness"]),
@@ -81,7 +82,7 @@ let package = Package(
         tool("synthesize", ["Synthesis", "Parallel"]),
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams"]),
         tool("convert-weights", ["Checkpoints", "TensorStreams"]),
-        tool("benchmark", ["Networks", "Kernels"]),
+        tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams"]),
 
         .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "TensorStreams"], path: "Tests/TestSupport", swiftSettings: numeric),
         tests("ParallelTests", ["Parallel", "TestSupport"]),

@@ -14,6 +14,26 @@ extension Graph {
             }
         }
     }
+
+    /// Numbers that the operations read and write for one picture, if no cache keeps any: each value once for every pass over it. An
+    /// estimate, for telling where memory bounds; weights are left out.
+    public func valuesMoved(height: Int, width: Int, training: Bool) -> Int {
+        let counts = shapes(height: height, width: width).map { $0.H * $0.W * $0.C }
+        return nodes.enumerated().reduce(0) { sum, next in
+            let (index, node) = next
+            let (x, y) = (counts[node.input], counts[index + 1])
+            let moved: (forward: Int, backward: Int)
+            switch node.operation {
+            // Back: dy and x for the weights; dy and dx.
+            case .convolution: moved = (x + y, x + 2 * y + (node.input == 0 ? 0 : x))
+            // Statistics, then the values; back dy and x for the sums, then dy, x, dx. Forward alone it is folded away but for the sum.
+            case .batchNorm(_, _, _, _, _, let residual, _):
+                moved = ((training ? 2 * x + y : 0) + (residual == nil ? 0 : y), 5 * x + (residual == nil ? 0 : y))
+            case .maxPool, .averagePool, .linear, .relu: moved = (x + y, x + y)
+            }
+            return sum + moved.forward + (training ? moved.backward : 0)
+        }
+    }
 }
 
 extension Network {

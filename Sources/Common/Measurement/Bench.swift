@@ -1,0 +1,136 @@
+import TensorStreams
+import Networks
+import Parallel
+import ToolSupport
+
+/// Measures workloads, each in a process of its own, alone or in turn with other programs.
+public struct Bench {
+    public struct Settings: Sendable {
+        /// This program, which is started again for each measurement.
+        public var program: [String]
+        public var threads: Int
+        /// A turn is as many batches as take this long.
+        public var seconds = 1.0
+        /// Turns of which the middle one counts.
+        public var turns = 3
+        /// The peers' program, in the shell's words; nil to measure alone.
+        public var peers: String?
+        /// Turns that each side takes, one after the other.
+        public var pairs = 4
+        /// Where the peers' messages go.
+        public var errors: String?
+
+        public init(program: [String], threads: Int) {
+            self.program = program
+            self.threads = threads
+        }
+    }
+
+    public let settings: Settings
+    private let tell: (String) -> Void
+
+    /// - Parameter tell: is told what is being measured.
+    public init(_ settings: Settings, tell: @escaping (String) -> Void) {
+        self.settings = settings
+        self.tell = tell
+    }
+
+    /// The machine's peaks, with one thread and with all.
+    public func machine() -> Machine {
+        tell("the machine's peak")
+        let threads = settings.threads
+        let one = (MachinePeak.gigaflops(threads: 1), MachinePeak.gigabytes(threads: 1))
+        let all = threads == 1 ? one : (MachinePeak.gigaflops(threads: threads), MachinePeak.gigabytes(threads: threads))
+        return Machine(threads: threads, gigaflops: all.0, gigaflopsOfOne: one.0, gigabytes: all.1, gigabytesOfOne: one.1)
+    }
+
+    /// Measures ours with one thread and with all.
+    public func measure(_ workload: Workload) throws -> Measurement {
+        tell("\(workload.title), \(workload.network)")
+        let all = try own(workload, threads: settings.threads)
+        var times: [Double] = []
+        for _ in 0..<settings.turns { times.append(try all.turn()) }
+        let memory = try all.finish()
+        var measurement = Measurement(workload: workload, threads: settings.threads, seconds: times.median, memory: memory)
+        if settings.threads > 1 {
+            let one = try own(workload, threads: 1)
+            var times: [Double] = []
+            for _ in 0..<settings.turns { times.append(try one.turn()) }
+            measurement.secondsOfOne = times.median
+        } else {
+            measurement.secondsOfOne = measurement.seconds
+        }
+        return measurement
+    }
+
+    private func own(_ workload: Workload, threads: Int) throws -> MeasuredProcess {
+        try MeasuredProcess(
+            "benchmark turn", settings.program + ["turn"] + workload.arguments + ["--threads", "\(threads)", "--seconds", "\(settings.seconds)"])
+    }
+
+    // MARK: Peers
+
+    private func words(_ peers: String, _ arguments: [String]) -> [String] { ["/bin/sh", "-c", "exec \(peers) \"$@\"", "peers"] + arguments }
+
+    /// The versions of the peers, in one line.
+    public func versions() throws -> String? {
+        guard let peers = settings.peers else { return nil }
+        return try MeasuredProcess.ask("peers", words(peers, ["versions"]), errors: settings.errors, for: "versions").asString
+    }
+
+    /// Measures each way a peer has, quickly, and then ours in turn with the best: A B A B.
+    ///
+    /// A second way that is nearly as fast takes turns too, since the quick look may be wrong about which is the best.
+    public func compare(_ workload: Workload) throws -> Comparison? {
+        guard let peers = settings.peers else { return nil }
+        let own = try own(workload, threads: settings.threads)
+        var trials: [Comparison.Trial] = []
+        var kept: [(mode: PeerMode, process: MeasuredProcess, seconds: Double)] = []
+        for mode in PeerMode.modes(workload.kind) {
+            tell("\(workload.title), \(workload.network): \(mode.title)")
+            do {
+                let process = try MeasuredProcess(
+                    mode.title,
+                    words(
+                        peers,
+                        workload.arguments + ["--mode", mode.rawValue, "--threads", "\(settings.threads)", "--seconds", "\(settings.seconds)"]),
+                    errors: settings.errors)
+                kept.append((mode, process, try min(process.turn(), process.turn())))
+            } catch let failure as Failure {
+                trials.append(.init(mode: mode, failure: failure.description))
+                continue
+            }
+            // No more than two stay: they take memory.
+            kept.sort { $0.seconds < $1.seconds }
+            while kept.count > 2 || kept.count == 2 && kept[1].seconds > 1.25 * kept[0].seconds, let worst = kept.popLast() {
+                trials.append(.init(mode: worst.mode, seconds: worst.seconds, memory: try worst.process.finish()))
+            }
+        }
+        guard !kept.isEmpty else { return Comparison(workload: workload, best: nil, trials: trials) }
+        tell("\(workload.title), \(workload.network): in turn with \(kept.map(\.mode.title).joined(separator: " and "))")
+        var ours: [Double] = [], theirs = kept.map { _ in [Double]() }
+        for _ in 0..<settings.pairs {
+            ours.append(try own.turn())
+            for (place, peer) in kept.enumerated() { theirs[place].append(try peer.process.turn()) }
+        }
+        for (place, peer) in kept.enumerated() {
+            trials.append(.init(mode: peer.mode, seconds: theirs[place].median, memory: try peer.process.finish()))
+        }
+        let best = kept.indices.min { theirs[$0].median < theirs[$1].median } ?? 0
+        return Comparison(
+            workload: workload,
+            best: .init(
+                mode: kept[best].mode, ours: ours.median, theirs: theirs[best].median, ratios: zip(theirs[best], ours).map { $0 / $1 },
+                memory: try own.finish()),
+            trials: trials)
+    }
+}
+
+extension [Double] {
+    /// The middle one, or the mean of the two in the middle.
+    var median: Double {
+        let sorted = sorted()
+        guard !isEmpty else { return .nan }
+        return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2
+    }
+}

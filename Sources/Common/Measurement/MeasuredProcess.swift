@@ -1,0 +1,131 @@
+import TensorStreams
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A process that measures when it is its turn, and stands still otherwise.
+///
+/// It speaks as ``Turns`` says. Between its turns it is stopped by a signal: threads that wait busily for work, as those of most numeric
+/// libraries do, would disturb whoever is measured meanwhile. It leads a process group of its own, so that all that it starts
+/// is stopped too, and so that it is woken and told to end, by the system, should this process be killed.
+final class MeasuredProcess {
+    let name: String
+    private let process: pid_t
+    private var toIt: CInt
+    private let fromIt: CInt
+    private var unread: [UInt8] = []
+    private var ended = false
+
+    /// Starts it and waits until it is ready, then stops it.
+    ///
+    /// - Parameters:
+    ///   - words: the program and its arguments; a program with a slash is a path.
+    ///   - errors: a file that its standard error is appended to.
+    ///   - patience: how many seconds it may take to be ready, and for each turn.
+    convenience init(_ name: String, _ words: [String], errors: String? = nil, patience: Double = 600) throws {
+        try self.init(name, starting: words, errors: errors, patience: patience)
+        guard try answer("ready").asBool == true else { throw failure("is not ready") }
+        stop()
+    }
+
+    /// Runs a command to its end and gives the value of `key` that it answers with.
+    static func ask(_ name: String, _ words: [String], errors: String?, for key: String) throws -> JSON {
+        try MeasuredProcess(name, starting: words, errors: errors, patience: 120).answer(key)
+    }
+
+    private let patience: Double
+
+    private init(_ name: String, starting words: [String], errors: String?, patience: Double) throws {
+        self.name = name
+        self.patience = patience
+        var input: [CInt] = [0, 0], output: [CInt] = [0, 0]
+        guard pipe(&input) == 0, pipe(&output) == 0 else { throw Failure.errno(.io, path: name, "cannot make a pipe") }
+        for descriptor in input + output { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, input[0], STDIN_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO)
+        if let errors { posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors, O_WRONLY | O_CREAT | O_APPEND, 0o666) }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var defaults = sigset_t()
+        sigemptyset(&defaults)
+        sigaddset(&defaults, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &defaults)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var process = pid_t()
+        let status = posix_spawnp(&process, words[0], &actions, &attributes, &arguments, environ)
+        close(input[0])
+        close(output[1])
+        self.process = process
+        (toIt, fromIt) = (input[1], output[0])
+        guard status == 0 else {
+            ended = true
+            throw Failure(.io, path: name, "cannot start '\(words.joined(separator: " "))': \(String(cString: strerror(status)))")
+        }
+    }
+
+    /// Lets it measure, alone: the seconds of a batch.
+    func turn() throws -> Double {
+        kill(-process, SIGCONT)
+        defer { stop() }
+        let line: [UInt8] = Array("run\n".utf8)
+        guard write(toIt, line, line.count) == line.count else { throw failure("reads no more") }
+        guard let seconds = try answer("seconds").asNumber, seconds > 0 else { throw failure("measured nothing") }
+        return seconds
+    }
+
+    /// Ends it: the most memory it had, in bytes.
+    func finish() throws -> Int {
+        kill(-process, SIGCONT)
+        close(toIt)
+        toIt = -1
+        defer { end() }
+        guard let memory = try answer("memory").asInteger else { throw failure("does not know its memory") }
+        return memory
+    }
+
+    private func stop() { kill(-process, SIGSTOP) }
+
+    /// The value of `key` in the next line it says.
+    private func answer(_ key: String) throws -> JSON {
+        let start = Progress.now()
+        while true {
+            if let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = Array(unread[..<end])
+                unread.removeFirst(end + 1)
+                if let value = try? JSON(parsing: line)[key] { return value }
+                throw failure("says '\(String(decoding: line.prefix(200), as: UTF8.self))' where \"\(key)\" is expected")
+            }
+            var question = pollfd(fd: fromIt, events: Int16(POLLIN), revents: 0)
+            guard Progress.now() - start < patience else { throw failure("has not answered for \(Progress.duration(patience))") }
+            guard poll(&question, 1, 1000) > 0 else { continue }
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let count = read(fromIt, &bytes, bytes.count)
+            guard count > 0 else { throw failure("ended before its answer") }
+            unread += bytes[..<count]
+        }
+    }
+
+    private func failure(_ what: String) -> Failure { Failure(.data, path: name, what) }
+
+    private func end() {
+        guard !ended else { return }
+        ended = true
+        if toIt >= 0 { close(toIt) }
+        close(fromIt)
+        kill(-process, SIGKILL)
+        var status: CInt = 0
+        waitpid(process, &status, 0)
+    }
+
+    deinit { end() }
+}

@@ -1,0 +1,135 @@
+import ToolSupport
+
+/// The tables that people read.
+public enum Report {
+    /// What all was measured on, and how to read it.
+    public static func heading(_ machine: Machine, versions: String?) -> String {
+        let peaks = { (rate: Double, bytes: Double) in "\(Progress.fixed(rate, 0)) GFLOP/s, \(Progress.fixed(bytes, 1)) GB/s" }
+        return """
+            \(Processor.today), \(Processor.name), \(count(machine.threads, "thread"))\(versions.map { ", " + $0 } ?? "")
+            measured peaks: \(peaks(machine.gigaflops, machine.gigabytes)); one thread \(peaks(machine.gigaflopsOfOne, machine.gigabytesOfOne))
+            """
+    }
+
+    /// How fast ours is.
+    public static func table(_ measurements: [Measurement], _ machine: Machine) -> String {
+        var table = Table([
+            ["", "batch", "1 thread", count(machine.threads, "thread"), "scaling", "", "of peak", "moved", "of memory", "peak memory"],
+            ["", "", "images/s", "images/s", "", "GFLOP/s", "", "GB/s", "", ""],
+        ])
+        for title in measurements.map(\.workload.title).unique {
+            table.rows.append([title])
+            for m in measurements where m.workload.title == title {
+                table.rows.append([
+                    "  " + m.workload.network, "\(m.workload.batch)", Progress.short(m.imagesPerSecondOfOne), Progress.short(m.imagesPerSecond),
+                    Progress.fixed(m.scaling, 2) + "×", Progress.fixed(m.gigaflops, 0), percent(m.gigaflops / machine.gigaflops),
+                    Progress.fixed(m.gigabytes, 1), percent(m.gigabytes / machine.gigabytes), mebibytes(m.memory),
+                ])
+            }
+        }
+        return table.text + """
+
+            GFLOP/s are those of the direct algorithm: Winograd's takes fewer, so its share may lie above 100 %. What is moved is what the plan
+            reads and writes if no cache keeps any of it.
+
+            """
+    }
+
+    /// Ours against the peers, and what each of their ways reached.
+    public static func table(_ comparisons: [Comparison]) -> String {
+        var table = Table([
+            ["", "batch", "ours", "peer", "", "ratio", "least", "most", "memory", "peer", "ratio"],
+            ["", "", "images/s", "images/s", "its best way", "", "", "", "", "", ""],
+        ])
+        table.leftColumns = [0, 4]
+        for title in comparisons.map(\.workload.title).unique {
+            table.rows.append([title])
+            for c in comparisons where c.workload.title == title {
+                guard let best = c.best else {
+                    table.rows.append(["  " + c.workload.network, "\(c.workload.batch)", "", "", "no peer runs here"])
+                    continue
+                }
+                let rate = { (seconds: Double) in Progress.short(Double(c.workload.batch) / seconds) }
+                table.rows.append([
+                    "  " + c.workload.network, "\(c.workload.batch)", rate(best.ours), rate(best.theirs), best.mode.title,
+                    Progress.fixed(best.ratio, 2), Progress.fixed(best.ratios.min() ?? .nan, 2), Progress.fixed(best.ratios.max() ?? .nan, 2),
+                    mebibytes(best.memory), c.trials.compactMap(\.memory).min().map(mebibytes) ?? "",
+                    c.memoryRatio.map { Progress.fixed($0, 2) } ?? "",
+                ])
+            }
+        }
+        let modes = PeerMode.allCases.filter { mode in comparisons.contains { $0.trials.contains { $0.mode == mode } } }
+        var ways = Table([["images/s (MiB)", "batch"] + modes.map(\.title)])
+        for title in comparisons.map(\.workload.title).unique {
+            ways.rows.append([title])
+            for c in comparisons where c.workload.title == title {
+                ways.rows.append(["  " + c.workload.network, "\(c.workload.batch)"] + modes.map { mode in
+                    guard let trial = c.trials.first(where: { $0.mode == mode }) else { return "" }
+                    guard let seconds = trial.seconds, let memory = trial.memory else { return "fails" }
+                    return "\(Progress.short(Double(c.workload.batch) / seconds)) (\(memory >> 20))"
+                })
+            }
+        }
+        let failures = comparisons.flatMap(\.trials).compactMap(\.failure).unique.map { $0 + "\n" }.joined()
+        return table.text + """
+
+            Each took turns with ours, one after the other; the ratio is the middle one of the pairs. Its memory is that of its way that
+            takes the least.
+
+            """ + "\n" + ways.text + failures
+    }
+
+    /// The ratios alone: a column for each network.
+    public static func summary(_ comparisons: [Comparison]) -> String {
+        let networks = comparisons.map(\.workload.network).unique
+        var table = Table([["ours / the best peer's"] + networks])
+        func row(_ title: String, _ comparisons: [Comparison], _ value: (Comparison) -> Double?) {
+            guard !comparisons.isEmpty else { return }
+            table.rows.append([title] + networks.map { network in
+                comparisons.first { $0.workload.network == network }.flatMap(value).map { Progress.fixed($0, 2) } ?? ""
+            })
+        }
+        let titles = comparisons.map(\.workload.title).unique
+        for title in titles { row(title + ", images/s", comparisons.filter { $0.workload.title == title }) { $0.best?.ratio } }
+        for title in titles {
+            let own = comparisons.filter { $0.workload.title == title && $0.workload.kind == .train }
+            row(title + ", peak memory", own) { $0.memoryRatio }
+        }
+        return table.text
+    }
+
+    private static func percent(_ share: Double) -> String { Progress.fixed(100 * share, 0) + " %" }
+    private static func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
+    private static func count(_ number: Int, _ unit: String) -> String { "\(number) \(unit)\(number == 1 ? "" : "s")" }
+
+    /// Cells in columns as wide as they need: the first to the left, the others to the right.
+    private struct Table {
+        var rows: [[String]]
+        var leftColumns: Set<Int> = [0]
+
+        init(_ rows: [[String]]) { self.rows = rows }
+
+        var text: String {
+            var widths = [Int](repeating: 0, count: rows.map(\.count).max() ?? 0)
+            // A title alone in its row may reach over the other columns.
+            for row in rows where row.count > 1 { for (place, cell) in row.enumerated() { widths[place] = max(widths[place], cell.count) } }
+            return rows.map { row in
+                var line = ""
+                for (place, cell) in row.enumerated() {
+                    let blank = String(repeating: " ", count: max(0, widths[place] - cell.count))
+                    line += (place == 0 ? "" : "  ") + (leftColumns.contains(place) ? cell + blank : blank + cell)
+                }
+                while line.last == " " { line.removeLast() }
+                return line + "\n"
+            }.joined()
+        }
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each once, in the order of their first coming.
+    fileprivate var unique: [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,54 @@
+import TensorStreams
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The measuring process's side of a conversation in JSON lines on standard input and output.
+///
+/// | it says               | when                                                                   |
+/// |-----------------------|------------------------------------------------------------------------|
+/// | `{"ready": true}`     | all is prepared and warm                                               |
+/// | `{"seconds": 0.42}`   | after each line `run`: the seconds of a batch, in the mean of the turn  |
+/// | `{"memory": 1234567}` | after the last line: the most memory it ever had, in bytes             |
+///
+/// So two programs can take turns on the same processors, and the memory of each is its own.
+public enum Turns {
+    /// Takes turns until the input ends.
+    ///
+    /// - Parameter seconds: a turn is as many batches as take this long.
+    public static func serve(seconds: Double, _ batch: () -> Void) throws {
+        var output = try OutputFile(OutputFile.standard)
+        for _ in 0..<2 { batch() }
+        try output.write(JSON.object(["ready": true]).text + "\n")
+        while let line = readLine() {
+            guard line == "run" else { throw Failure(.data, path: "standard input", "says '\(line)' where 'run' is expected") }
+            let start = Progress.now()
+            var batches = 0.0
+            repeat {
+                batch()
+                batches += 1
+            } while Progress.now() - start < seconds
+            try output.write(JSON.object(["seconds": .number((Progress.now() - start) / batches)]).text + "\n")
+        }
+        try output.write(JSON.object(["memory": .integer(Int64(peakMemory))]).text + "\n")
+        try output.commit()
+    }
+
+    /// The most memory this process ever had, in bytes; 0 where the system does not tell.
+    ///
+    /// From the process's status: what `getrusage` tells begins with the memory of the process that started this one.
+    static var peakMemory: Int {
+        let file = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 14)
+        let count = read(file, &bytes, bytes.count)
+        for line in String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n") where line.hasPrefix("VmHWM:") {
+            if let kibibytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) }) { return kibibytes << 10 }
+        }
+        return 0
+    }
+}

@@ -1,0 +1,44 @@
+import Kernels
+import Networks
+import Optimizers
+
+/// Does what is to be measured, with random weights and random pictures.
+public final class WorkloadRun {
+    private let batch: () -> Void
+
+    /// - Precondition: the workload's network is one there is.
+    public init(_ workload: Workload) {
+        guard let network = Workload.network(workload.network) else { preconditionFailure("no network is named \(workload.network)") }
+        let (N, size) = (workload.batch, workload.size)
+        let weights = Weights.initialized(network, seed: 0)
+        let pictures = FloatBuffer(N * size * size * 3)
+        var state: UInt32 = 1
+        for i in 0..<pictures.count {
+            state = state &* 1_664_525 &+ 1_013_904_223
+            pictures.pointer[i] = Float(state >> 8) * 0x1p-23 - 1
+        }
+        switch workload.kind {
+        case .embed:
+            let run = InferenceRun(weights, output: .embedding, height: size, width: size, batch: N)
+            let result = FloatBuffer(N * run.dimension)
+            batch = { run.run(pictures: pictures.pointer, N: N, into: result.pointer) }
+        case .train:
+            let run = TrainingRun(network, N: N, height: size, width: size)
+            let gradients = FloatBuffer(network.parameterCount), momenta = FloatBuffer(network.parameterCount)
+            let dOutput = FloatBuffer(N * network.embeddingWidth)
+            batch = {
+                let output = run.forward(weights, pictures: pictures.pointer)
+                // The loss is half the mean square of a picture's outputs.
+                for i in 0..<dOutput.count { dOutput.pointer[i] = output[i] / Float(N) }
+                gradients.zero()
+                run.backward(weights, dOutput: dOutput.pointer, dParameters: gradients)
+                let parameters = ParameterBuffer(
+                    values: weights.parameters.pointer, gradient: gradients.pointer, momentum: momenta.pointer, count: gradients.count)
+                SGD().step([parameters], learningRate: 1e-4)
+            }
+        }
+    }
+
+    /// One batch: a training step, or forward.
+    public func runBatch() { batch() }
+}

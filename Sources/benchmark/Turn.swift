@@ -1,0 +1,46 @@
+import ArgumentParser
+import Measurement
+import Networks
+import ToolSupport
+
+struct Turn: Tool {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure one network whenever a line says so; what `measure` starts for each measurement.",
+        discussion: """
+            Says {"ready": true}, then {"seconds": …} of a batch after each line `run`, and {"memory": …} in bytes after the last line.
+
+              echo run | benchmark turn train resnet18 --size 224 --batch 32
+            """)
+
+    @Argument(help: "What is done: train or embed.") var kind: Workload.Kind
+    @Argument(help: "The network.") var network: String
+    @Option(help: "Height and width of the pictures.") var size = 224
+    @Option(help: "Pictures in a batch.") var batch = 32
+    @Option(help: "Seconds that a turn takes at least.") var seconds = 1.0
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        try Turn.check(network)
+        try Turn.check(size: size, batch: batch, seconds: seconds)
+    }
+
+    func run() throws {
+        common.start()
+        let run = WorkloadRun(Workload(kind, network, size: size, batch: batch))
+        try Turns.serve(seconds: seconds) { run.runBatch() }
+    }
+
+    static func check(_ name: String) throws {
+        guard Network.names.contains(name) else {
+            throw ValidationError("no network is named '\(name)'; there are \(Network.names.joined(separator: ", "))")
+        }
+    }
+
+    static func check(size: Int, batch: Int, seconds: Double) throws {
+        guard (Network.smallestPicture...4096).contains(size) else {
+            throw ValidationError("--size takes \(Network.smallestPicture) to 4096, found \(size)")
+        }
+        guard (1...65536).contains(batch) else { throw ValidationError("--batch takes 1 to 65536, found \(batch)") }
+        guard seconds >= 0, seconds <= 3600 else { throw ValidationError("--seconds takes 0 to 3600, found \(seconds)") }
+    }
+}
