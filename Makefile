@@ -59,11 +59,11 @@ install: build
 PEERS ?=
 NETWORKS ?=
 BENCH_OPTIONS ?=
-PEERS_COMMAND := $(CURDIR)/.build/peers/bin/python $(CURDIR)/pipelines/peers.py
+PEERS_COMMAND := .build/peers/bin/python pipelines/peers.py
 .PHONY: bench
 bench: build $(if $(PEERS),.build/peers/installed)
 	@mkdir -p .build/bench
-	@TORCHINDUCTOR_CACHE_DIR=$(CURDIR)/.build/bench/compiled benchmark $(NETWORKS) $(BENCH_OPTIONS) --output .build/bench/measurements.jsonl \
+	@TORCHINDUCTOR_CACHE_DIR='$(CURDIR)/.build/bench/compiled' benchmark $(NETWORKS) $(BENCH_OPTIONS) --output .build/bench/measurements.jsonl \
 	  $(if $(PEERS),--peers '$(PEERS_COMMAND)' --messages .build/bench/peers.log) | tee .build/bench/table.txt
 
 .build/peers/installed: pipelines/conf/peers.txt
