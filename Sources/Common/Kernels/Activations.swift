@@ -28,7 +28,7 @@ public enum HardSwish: ActivationFunction {
     /// 0 below −3, 1 above 3, between them z/3 + ½.
     @inlinable @inline(__always)
     public static func gradient(_ dy: Vector, at z: Vector) -> Vector {
-        let slope = Vector(repeating: 0.5).addingProduct(z, Vector(repeating: 1 / 3))
+        let slope = z * (1 / 3) + 0.5
         return dy * slope.replacing(with: 0, where: z .<= -3).replacing(with: 1, where: z .>= 3)
     }
 }
@@ -41,7 +41,7 @@ public enum SiLU: ActivationFunction {
     @inlinable @inline(__always)
     public static func gradient(_ dy: Vector, at z: Vector) -> Vector {
         let s = Vector.sigmoid(z)
-        return dy * s.addingProduct(s * z, 1 - s)
+        return dy * (s + s * z * (1 - s))
     }
 }
 

@@ -1,9 +1,9 @@
 public import Kernels
 import Parallel
 
-/// Batch normalisation in training mode, with the residual sum and the rectifier that follow it.
+/// Batch normalisation in training mode, with the residual sum and the activation that follow it.
 ///
-///     x̂ = (x − μ) / √(σ² + ε)        y = relu(γ·x̂ + β + residual)
+///     x̂ = (x − μ) / √(σ² + ε)        y = activation(γ·x̂ + β + residual)
 ///
 /// | array            | shape     |                                                     |
 /// |------------------|-----------|-----------------------------------------------------|
@@ -15,27 +15,33 @@ import Parallel
 /// The batch is cut into G groups of consecutive pictures that are normalised apart: what G machines of a
 /// data-parallel run do, and what MoCo's shuffling needs (He et al. 2020, section 3.3). Running statistics
 /// move towards the mean over groups, as in SplitBatchNorm of MoCo's CIFAR demonstration.
+///
+/// All of it is bound by memory: forward reads x twice, backward reads x and dy twice.
+/// What else a place needs are a few numbers for its channel, made once (``ChannelLines``).
 public struct BatchNorm: Sendable {
     public let C: Int
     public let epsilon: Float
     public let momentum: Float
     public let activation: Rows.Activation
+    private let periods: Periods
 
     public init(C: Int, epsilon: Float, momentum: Float, activation: Rows.Activation) {
         self.C = C
         self.epsilon = epsilon
         self.momentum = momentum
         self.activation = activation
+        periods = Periods(C: C)
     }
 
-    /// Pieces whose sums are made apart; by the size alone, so that the order of summing is fixed.
-    private func pieces(rows: Int) -> Int { max(1, min(16, rows * C / 16384)) }
-
-    /// Floats of scratch one worker needs.
-    public var scratch: Int { 2 * C }
-
     /// Doubles that hold the sums of all pieces.
-    public static func sums(C: Int, groups: Int) -> Int { groups * 16 * 2 * C }
+    public static func sums(C: Int, groups: Int) -> Int { max(mostPieces, groups) * 2 * C }
+
+    private static let mostPieces = 64
+
+    /// Pieces of a group whose sums are made apart; by the size alone, so that the order of summing is fixed.
+    private func pieces(rows: Int, groups: Int) -> Int {
+        max(1, min(Self.mostPieces / groups, rows * C / 32768, rows / 32))
+    }
 
     public func forward(
         y: UnsafeMutablePointer<Float>, mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>,
@@ -43,51 +49,9 @@ public struct BatchNorm: Sendable {
         x: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, residual: UnsafePointer<Float>?,
         M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
     ) {
-        let rows = M / groups
-        let pieces = pieces(rows: rows)
-        // Sums of (x − s) and (x − s)², s being the group's first place: near enough to the mean that nothing cancels.
-        Parallel.forEach(groups * pieces) { piece, _ in
-            let group = piece / pieces
-            let own = Parallel.part(piece % pieces, of: pieces, in: rows)
-            let origin = x + group * rows * C
-            let total = sums + piece * 2 * C
-            total.update(repeating: 0, count: 2 * C)
-            sumRows(of: own, C: C, into: total) { row, c in
-                let d = (origin + row * C).vector(c) - origin.vector(c)
-                return (d, d * d)
-            } tail: { row, c in
-                let d = origin[row * C + c] - origin[c]
-                return (d, d * d)
-            }
-        }
-        for group in 0..<groups {
-            let origin = x + group * rows * C
-            for c in 0..<C {
-                var (sum, squares) = (0.0, 0.0)
-                for piece in 0..<pieces {
-                    let total = sums + (group * pieces + piece) * 2 * C
-                    sum += total[c]
-                    squares += total[C + c]
-                }
-                let shifted = sum / Double(rows)
-                let variance = max(0, squares / Double(rows) - shifted * shifted)
-                let average = Double(origin[c]) + shifted
-                mean[group * C + c] = Float(average)
-                inverse[group * C + c] = Float(1 / (variance + Double(epsilon)).squareRoot())
-                // Kept in the sums' first places: what the running statistics need.
-                sums[group * pieces * 2 * C + c] = average
-                sums[group * pieces * 2 * C + C + c] = variance * Double(rows) / Double(max(1, rows - 1))
-            }
-        }
-        for c in 0..<C {
-            var (average, variance) = (0.0, 0.0)
-            for group in 0..<groups {
-                average += sums[group * pieces * 2 * C + c]
-                variance += sums[group * pieces * 2 * C + C + c]
-            }
-            runningMean[c] += momentum * (Float(average / Double(groups)) - runningMean[c])
-            runningVariance[c] += momentum * (Float(variance / Double(groups)) - runningVariance[c])
-        }
+        findMoments(
+            mean: mean, inverse: inverse, runningMean: runningMean, runningVariance: runningVariance, x: x, M: M, groups: groups, sums: sums)
+        let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
         switch activation {
         case .none: apply(Identity.self)
         case .relu: apply(RectifiedLinear.self)
@@ -95,28 +59,75 @@ public struct BatchNorm: Sendable {
         case .silu: apply(SiLU.self)
         }
         func apply<A: ActivationFunction>(_: A.Type) {
-          let tail = C / 16 * 16
-          forEachRows(M: M, C: C, groups: groups) { range, group in
-            let mean = mean + group * C, inverse = inverse + group * C
-            for row in range {
-                let x = x + row * C, y = y + row * C
-                let residual = residual.map { $0 + row * C }
-                var c = 0
-                while c < tail {
-                    let scale = gamma.vector(c) * inverse.vector(c)
-                    var v = beta.vector(c).addingProduct(x.vector(c) - mean.vector(c), scale)
-                    if let residual { v += residual.vector(c) }
-                    y.store(A.value(v), c)
-                    c += 16
-                }
-                while c < C {
-                    var v = beta[c] + (x[c] - mean[c]) * (gamma[c] * inverse[c])
-                    if let residual { v += residual[c] }
-                    y[c] = A.value(Vector(repeating: v))[0]
-                    c += 1
+            forEachRun(M: M, groups: groups) { start, count, group in
+                if let residual {
+                    periods.forEach(count, NormalizedSum<A>(y: y + start, x: x + start, residual: residual + start, line: lines[group]))
+                } else {
+                    periods.forEach(count, Normalized<A>(y: y + start, x: x + start, line: lines[group]))
                 }
             }
-          }
+        }
+    }
+
+    /// Mean and deviation of every group and channel in one pass over x.
+    ///
+    /// Each piece sums (x − s) and (x − s)², s being its first place: near enough to the mean that nothing cancels. Pieces are joined as
+    /// in Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983, eq. 2.1, in double precision.
+    private func findMoments(
+        mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>, runningMean: UnsafeMutablePointer<Float>,
+        runningVariance: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
+    ) {
+        let rows = M / groups, pieces = pieces(rows: rows, groups: groups)
+        Parallel.forEach(groups * pieces) { piece, _ in
+            let own = Parallel.part(piece % pieces, of: pieces, in: rows)
+            let x = x + (piece / pieces * rows + own.lowerBound) * C
+            let totals = sums + piece * 2 * C
+            let origin = UnsafeMutablePointer<Float>.allocate(capacity: periods.width)
+            defer { origin.deallocate() }
+            origin.initialize(from: x, count: C)
+            periods.fill(origin)
+            periods.sum(own.count * C, into: totals, Distances(x: x, origin: origin))
+            // Sums become mean and squared distance from it.
+            let count = Double(own.count)
+            for c in 0..<C {
+                let average = totals[c] / count
+                totals[C + c] = max(0, totals[C + c] - totals[c] * average)
+                totals[c] = Double(origin[c]) + average
+            }
+        }
+        let counts = (0..<pieces).map { Double(Parallel.part($0, of: pieces, in: rows).count) }
+        Parallel.forEach((C + 127) / 128) { block, _ in
+            let channels = (block * 128)..<min(C, block * 128 + 128)
+            let work = UnsafeMutablePointer<Double>.allocate(capacity: 4 * channels.count)
+            defer { work.deallocate() }
+            work.initialize(repeating: 0, count: 4 * channels.count)
+            let average = work, squares = work + channels.count, allMeans = work + 2 * channels.count, allVariances = work + 3 * channels.count
+            for group in 0..<groups {
+                let totals = sums + group * pieces * 2 * C + channels.lowerBound
+                for c in 0..<channels.count { (average[c], squares[c]) = (0, 0) }
+                for piece in 0..<pieces {
+                    let means = totals + piece * 2 * C, share = counts[piece] / Double(rows)
+                    for c in 0..<channels.count { average[c] += means[c] * share }
+                }
+                for piece in 0..<pieces {
+                    let means = totals + piece * 2 * C, own = means + C, count = counts[piece]
+                    for c in 0..<channels.count {
+                        let d = means[c] - average[c]
+                        squares[c] += own[c] + d * d * count
+                    }
+                }
+                let (mean, inverse) = (mean + group * C + channels.lowerBound, inverse + group * C + channels.lowerBound)
+                for c in 0..<channels.count {
+                    mean[c] = Float(average[c])
+                    inverse[c] = Float(1 / (squares[c] / Double(rows) + Double(epsilon)).squareRoot())
+                    allMeans[c] += average[c]
+                    allVariances[c] += squares[c] / Double(max(1, rows - 1))
+                }
+            }
+            for (i, c) in channels.enumerated() {
+                runningMean[c] += momentum * (Float(allMeans[i] / Double(groups)) - runningMean[c])
+                runningVariance[c] += momentum * (Float(allVariances[i] / Double(groups)) - runningVariance[c])
+            }
         }
     }
 
@@ -127,9 +138,9 @@ public struct BatchNorm: Sendable {
     ///     dresidual = g        dβ = Σ g        dγ = Σ g·x̂
     ///     dx = γ / √(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂))
     ///
-    /// The rectifier's derivative is 1 where y > 0. For the other activations z is made again from x.
+    /// z is made again from x, bit for bit, so that y need not be read. Only a rectifier behind a residual looks where y > 0.
     ///
-    /// - Precondition: those others stand behind no residual.
+    /// - Precondition: `dresidual` is given where `forward` was given a residual, and then the activation is none or a rectifier.
     public func backward(
         dx: UnsafeMutablePointer<Float>, dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>,
         dresidual: UnsafeMutablePointer<Float>?, addingToResidual: Bool,
@@ -137,129 +148,50 @@ public struct BatchNorm: Sendable {
         gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
     ) {
         precondition(activation == .none || activation == .relu || dresidual == nil)
-        switch activation {
-        case .none: backward(Identity.self)
-        case .relu: backward(RectifiedLinear.self)
-        case .hardSwish: backward(HardSwish.self)
-        case .silu: backward(SiLU.self)
-        }
-        func backward<A: ActivationFunction>(_: A.Type) {
-        let rows = M / groups
-        let pieces = pieces(rows: rows)
-        let fromX = activation == .hardSwish || activation == .silu
-        Parallel.forEach(groups * pieces) { piece, _ in
-            let group = piece / pieces
-            let own = Parallel.part(piece % pieces, of: pieces, in: rows)
-            let start = group * rows * C
-            let (x, y, dy) = (x + start, y + start, dy + start)
-            let (mean, inverse) = (mean + group * C, inverse + group * C)
-            let total = sums + piece * 2 * C
-            total.update(repeating: 0, count: 2 * C)
-            sumRows(of: own, C: C, into: total) { row, c in
-                let normal = ((x + row * C).vector(c) - mean.vector(c)) * inverse.vector(c)
-                let z = fromX ? beta.vector(c).addingProduct(normal, gamma.vector(c)) : (y + row * C).vector(c)
-                let g = A.gradient((dy + row * C).vector(c), at: z)
-                return (g, g * normal)
-            } tail: { row, c in
-                let normal = (x[row * C + c] - mean[c]) * inverse[c]
-                let z = fromX ? beta[c] + normal * gamma[c] : y[row * C + c]
-                let g = A.gradient(Vector(repeating: dy[row * C + c]), at: Vector(repeating: z))[0]
-                return (g, g * normal)
+        let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
+        let rows = M / groups, pieces = pieces(rows: rows, groups: groups)
+
+        /// Two passes; the second may find g where the first has kept it.
+        func run<First: GradientSource, Second: GradientSource>(_ first: First, _ second: Second) {
+            Parallel.forEach(groups * pieces) { piece, _ in
+                let group = piece / pieces
+                let own = Parallel.part(piece % pieces, of: pieces, in: rows)
+                let start = (group * rows + own.lowerBound) * C
+                periods.sum(own.count * C, into: sums + piece * 2 * C, GradientSums(start: start, x: x, source: first, line: lines[group]))
+            }
+            lines.finish(dgamma: dgamma, dbeta: dbeta, inverse: inverse, sums: sums, pieces: pieces, rows: rows)
+            forEachRun(M: M, groups: groups) { start, count, group in
+                periods.forEach(count, InputGradient(start: start, dx: dx, x: x, source: second, line: lines[group]))
             }
         }
-        // Means of g and g·x̂ for each group, as floats in the place of the first piece's sums.
-        let means = UnsafeMutablePointer<Float>.allocate(capacity: groups * 2 * C)
-        defer { means.deallocate() }
-        for c in 0..<C {
-            var (allG, allGX) = (0.0, 0.0)
-            for group in 0..<groups {
-                var (g, gx) = (0.0, 0.0)
-                for piece in 0..<pieces {
-                    let total = sums + (group * pieces + piece) * 2 * C
-                    g += total[c]
-                    gx += total[C + c]
-                }
-                means[group * 2 * C + c] = Float(g / Double(rows))
-                means[group * 2 * C + C + c] = Float(gx / Double(rows))
-                allG += g
-                allGX += gx
-            }
-            dbeta[c] += Float(allG)
-            dgamma[c] += Float(allGX)
-        }
-        let tail = C / 16 * 16
-        forEachRows(M: M, C: C, groups: groups) { range, group in
-            let mean = mean + group * C, inverse = inverse + group * C
-            let meanG = means + group * 2 * C, meanGX = means + group * 2 * C + C
-            for row in range {
-                let (x, y, dy, dx) = (x + row * C, y + row * C, dy + row * C, dx + row * C)
-                let dresidual = dresidual.map { $0 + row * C }
-                var c = 0
-                while c < tail {
-                    let normal = (x.vector(c) - mean.vector(c)) * inverse.vector(c)
-                    let g = A.gradient(dy.vector(c), at: fromX ? beta.vector(c).addingProduct(normal, gamma.vector(c)) : y.vector(c))
-                    if let dresidual { dresidual.store(addingToResidual ? dresidual.vector(c) + g : g, c) }
-                    dx.store(gamma.vector(c) * inverse.vector(c) * (g - meanG.vector(c) - normal * meanGX.vector(c)), c)
-                    c += 16
-                }
-                while c < C {
-                    let normal = (x[c] - mean[c]) * inverse[c]
-                    let z = fromX ? beta[c] + normal * gamma[c] : y[c]
-                    let g = A.gradient(Vector(repeating: dy[c]), at: Vector(repeating: z))[0]
-                    if let dresidual { dresidual[c] = addingToResidual ? dresidual[c] + g : g }
-                    dx[c] = gamma[c] * inverse[c] * (g - meanG[c] - normal * meanGX[c])
-                    c += 1
-                }
+        func runBehindResidual<A: ActivationFunction>(_: A.Type, _ dresidual: UnsafeMutablePointer<Float>) {
+            if addingToResidual {
+                run(FromOutput<A>(dy: dy, y: y), FromOutputAdding<A>(dy: dy, y: y, sum: dresidual))
+            } else {
+                run(FromOutputKeeping<A>(dy: dy, y: y, g: dresidual), Kept(g: dresidual))
             }
         }
+
+        switch (activation, dresidual) {
+        case (.none, let dresidual?): runBehindResidual(Identity.self, dresidual)
+        case (_, let dresidual?): runBehindResidual(RectifiedLinear.self, dresidual)
+        case (.none, nil): run(FromInput<Identity>(dy: dy), FromInput<Identity>(dy: dy))
+        case (.relu, nil): run(FromInput<RectifiedLinear>(dy: dy), FromInput<RectifiedLinear>(dy: dy))
+        case (.hardSwish, nil): run(FromInput<HardSwish>(dy: dy), FromInput<HardSwish>(dy: dy))
+        // An exponential costs more than a way to memory.
+        case (.silu, nil): run(FromInputKeeping<SiLU>(dy: dy, g: dx), Kept(g: dx))
         }
     }
 
-    /// Runs of rows that lie in one group, each about 32 K floats.
-    private func forEachRows(M: Int, C: Int, groups: Int, _ body: (Range<Int>, _ group: Int) -> Void) {
+    /// Runs of rows that lie in one group, each about 32 K floats, the last first: of what was just read, the end is still in the cache.
+    @inline(__always)
+    private func forEachRun(M: Int, groups: Int, _ body: (_ start: Int, _ count: Int, _ group: Int) -> Void) {
         let rows = M / groups
         let runs = max(1, rows * C / 32768)
-        Parallel.forEach(groups * runs) { run, _ in
-            let group = run / runs
+        Parallel.forEach(groups * runs) { number, _ in
+            let run = groups * runs - 1 - number, group = run / runs
             let own = Parallel.part(run % runs, of: runs, in: rows)
-            body((group * rows + own.lowerBound)..<(group * rows + own.upperBound), group)
-        }
-    }
-
-    /// Adds two values of each row and channel to `total` (2, C): floats over 64 rows at a time, doubles over those.
-    @inline(__always)
-    private func sumRows(
-        of rows: Range<Int>, C: Int, into total: UnsafeMutablePointer<Double>,
-        _ values: (_ row: Int, _ c: Int) -> (Vector, Vector), tail scalar: (_ row: Int, _ c: Int) -> (Float, Float)
-    ) {
-        let tail = C / 16 * 16
-        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: 64) {
-            let end = min(rows.upperBound, start + 64)
-            var c = 0
-            while c < tail {
-                var (a, b) = (Vector(repeating: 0), Vector(repeating: 0))
-                for row in start..<end {
-                    let (da, db) = values(row, c)
-                    a += da
-                    b += db
-                }
-                for lane in 0..<16 {
-                    total[c + lane] += Double(a[lane])
-                    total[C + c + lane] += Double(b[lane])
-                }
-                c += 16
-            }
-            while c < C {
-                var (a, b): (Float, Float) = (0, 0)
-                for row in start..<end {
-                    let (da, db) = scalar(row, c)
-                    a += da
-                    b += db
-                }
-                total[c] += Double(a)
-                total[C + c] += Double(b)
-                c += 1
-            }
+            body((group * rows + own.lowerBound) * C, own.count * C, group)
         }
     }
 }

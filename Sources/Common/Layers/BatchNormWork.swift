@@ -1,0 +1,145 @@
+import Kernels
+
+// What batch norm does to sixteen floats, one type for each of its loops, so that each loop is compiled on its own.
+
+/// y = activation(a·(x − μ) + β)
+struct Normalized<A: ActivationFunction>: RowWork {
+    let y: UnsafeMutablePointer<Float>
+    let x: UnsafePointer<Float>
+    let line: ChannelLines.Line
+
+    @inline(__always)
+    func apply(_ i: Int, _ c: Int, _ lanes: Int) { y.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c)), i, lanes: lanes) }
+}
+
+/// y = activation(a·(x − μ) + β + residual)
+struct NormalizedSum<A: ActivationFunction>: RowWork {
+    let y: UnsafeMutablePointer<Float>
+    let x, residual: UnsafePointer<Float>
+    let line: ChannelLines.Line
+
+    @inline(__always)
+    func apply(_ i: Int, _ c: Int, _ lanes: Int) {
+        y.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c) + residual.vector(i, lanes: lanes)), i, lanes: lanes)
+    }
+}
+
+/// Σ (x − s) and Σ (x − s)²
+struct Distances: RowSum {
+    let x, origin: UnsafePointer<Float>
+
+    init(x: UnsafePointer<Float>, origin: UnsafeMutablePointer<Float>) {
+        self.x = x
+        self.origin = UnsafePointer(origin)
+    }
+
+    @inline(__always)
+    func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector) {
+        let d = x.vector(i, lanes: lanes) - origin.vector(c, lanes: lanes)
+        a += d
+        b.addProduct(d, d)
+    }
+}
+
+/// Where g = dy · activation′(z) comes from, d being x − μ; zeros behind `lanes`.
+protocol GradientSource {
+    func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector
+}
+
+/// Σ g and Σ g·(x − μ)
+struct GradientSums<Source: GradientSource>: RowSum {
+    let start: Int
+    let x: UnsafePointer<Float>
+    let source: Source
+    let line: ChannelLines.Line
+
+    @inline(__always)
+    func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector) {
+        let d = x.vector(start + i, lanes: lanes) - line.mean(c)
+        let g = source.gradient(start + i, c, lanes, d, line)
+        a += g
+        b.addProduct(g, d)
+    }
+}
+
+/// dx = a·(g − mean(g)) + B·(x − μ)
+struct InputGradient<Source: GradientSource>: RowWork {
+    let start: Int
+    let dx: UnsafeMutablePointer<Float>
+    let x: UnsafePointer<Float>
+    let source: Source
+    let line: ChannelLines.Line
+
+    @inline(__always)
+    func apply(_ i: Int, _ c: Int, _ lanes: Int) {
+        let d = x.vector(start + i, lanes: lanes) - line.mean(c)
+        dx.store(line.gradient(source.gradient(start + i, c, lanes, d, line), d, c), start + i, lanes: lanes)
+    }
+}
+
+/// z is made again from x.
+struct FromInput<A: ActivationFunction>: GradientSource {
+    let dy: UnsafePointer<Float>
+
+    @inline(__always)
+    func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
+        A.gradient(dy.vector(i, lanes: lanes), at: line.z(d, c))
+    }
+}
+
+/// The same, and g is kept.
+struct FromInputKeeping<A: ActivationFunction>: GradientSource {
+    let dy: UnsafePointer<Float>
+    let g: UnsafeMutablePointer<Float>
+
+    @inline(__always)
+    func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
+        let v = A.gradient(dy.vector(i, lanes: lanes), at: line.z(d, c))
+        g.store(v, i, lanes: lanes)
+        return v
+    }
+}
+
+/// y tells as much as z: no activation, or a rectifier.
+struct FromOutput<A: ActivationFunction>: GradientSource {
+    let dy, y: UnsafePointer<Float>
+
+    @inline(__always)
+    func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
+        A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
+    }
+}
+
+/// The same, and g is kept.
+struct FromOutputKeeping<A: ActivationFunction>: GradientSource {
+    let dy, y: UnsafePointer<Float>
+    let g: UnsafeMutablePointer<Float>
+
+    @inline(__always)
+    func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
+        let v = A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
+        g.store(v, i, lanes: lanes)
+        return v
+    }
+}
+
+/// The same, and g is added to `sum`.
+struct FromOutputAdding<A: ActivationFunction>: GradientSource {
+    let dy, y: UnsafePointer<Float>
+    let sum: UnsafeMutablePointer<Float>
+
+    @inline(__always)
+    func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
+        let v = A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
+        sum.store(sum.vector(i, lanes: lanes) + v, i, lanes: lanes)
+        return v
+    }
+}
+
+/// g as an earlier pass has kept it.
+struct Kept: GradientSource {
+    let g: UnsafeMutablePointer<Float>
+
+    @inline(__always)
+    func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector { g.vector(i, lanes: lanes) }
+}

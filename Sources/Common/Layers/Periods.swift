@@ -1,0 +1,127 @@
+import Kernels
+
+/// Runs of rows of C channels taken as whole vectors, whatever C is.
+///
+/// After lcm(C, 16) floats vectors meet the same channels again: three vectors for two rows of 24. Numbers of
+/// the channels, repeated for so long, can then be read beside the rows as vectors too.
+struct Periods {
+    let C: Int
+    /// Floats of one period: a multiple of C and of 16, four vectors at least.
+    let width: Int
+
+    init(C: Int) {
+        self.C = C
+        let common = C << max(0, 4 - C.trailingZeroBitCount)
+        width = common * ((63 + common) / common)
+    }
+
+    /// Does `work` on all of `count` floats, whole rows.
+    @inline(__always)
+    func forEach<Work: RowWork>(_ count: Int, _ work: Work) {
+        var i = 0
+        while i + width <= count {
+            var c = 0
+            while c < width {
+                work.apply(i + c, c, 16)
+                c += 16
+            }
+            i += width
+        }
+        var c = 0
+        while i + 16 <= count {
+            work.apply(i, c, 16)
+            i += 16
+            c += 16
+        }
+        if i < count { work.apply(i, c, count - i) }
+    }
+
+    /// Sets `totals` (2, C) to two sums over `count` floats, whole rows: single precision over 64 periods at a time, double over those.
+    func sum<Sum: RowSum>(_ count: Int, into totals: UnsafeMutablePointer<Double>, _ sum: Sum) {
+        let wide = UnsafeMutablePointer<Double>.allocate(capacity: 2 * width), sums = UnsafeMutablePointer<Float>.allocate(capacity: 2 * width)
+        defer {
+            wide.deallocate()
+            sums.deallocate()
+        }
+        wide.initialize(repeating: 0, count: 2 * width)
+        sums.initialize(repeating: 0, count: 2 * width)
+        var i = 0, periods = 0
+        // Four periods at a time: the sums' own way through memory counts a quarter.
+        while i + 4 * width <= count {
+            var c = 0
+            while c < width {
+                var a = sums.vector(c), b = sums.vector(width + c)
+                sum.add(i + c, c, 16, &a, &b)
+                sum.add(i + width + c, c, 16, &a, &b)
+                sum.add(i + 2 * width + c, c, 16, &a, &b)
+                sum.add(i + 3 * width + c, c, 16, &a, &b)
+                sums.store(a, c)
+                sums.store(b, width + c)
+                c += 16
+            }
+            i += 4 * width
+            periods += 4
+            if periods == 64 {
+                keep(sums, in: wide)
+                periods = 0
+            }
+        }
+        forEach(count - i, Rest(start: i, width: width, sums: sums, sum: sum))
+        keep(sums, in: wide)
+        for half in 0..<2 {
+            let (own, total) = (wide + half * width, totals + half * C)
+            total.update(from: own, count: C)
+            for start in stride(from: C, to: width, by: C) { for c in 0..<C { total[c] += own[start + c] } }
+        }
+    }
+
+    private struct Rest<Sum: RowSum>: RowWork {
+        let start, width: Int
+        let sums: UnsafeMutablePointer<Float>
+        let sum: Sum
+
+        @inline(__always)
+        func apply(_ i: Int, _ c: Int, _ lanes: Int) {
+            var a = sums.vector(c), b = sums.vector(width + c)
+            sum.add(start + i, c, lanes, &a, &b)
+            sums.store(a, c)
+            sums.store(b, width + c)
+        }
+    }
+
+    private func keep(_ sums: UnsafeMutablePointer<Float>, in wide: UnsafeMutablePointer<Double>) {
+        for i in 0..<(2 * width) { wide[i] += Double(sums[i]) }
+        sums.update(repeating: 0, count: 2 * width)
+    }
+
+    /// Repeats the first C floats over the whole period.
+    func fill(_ values: UnsafeMutablePointer<Float>) {
+        for start in stride(from: C, to: width, by: C) { (values + start).update(from: values, count: C) }
+    }
+}
+
+/// What is done to the floats at offset `i`, at place `c` of the period; `lanes` is 16 but at the very end.
+protocol RowWork {
+    func apply(_ i: Int, _ c: Int, _ lanes: Int)
+}
+
+/// What the floats at offset `i`, at place `c` of the period, add to two sums; lanes beyond `lanes` must add nothing.
+protocol RowSum {
+    func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector)
+}
+
+extension UnsafePointer<Float> {
+    /// `lanes` ≤ 16 floats, and zeros.
+    @inline(__always)
+    func vector(_ offset: Int, lanes: Int) -> Vector { lanes == 16 ? vector(offset) : vector(offset, count: lanes) }
+}
+
+extension UnsafeMutablePointer<Float> {
+    @inline(__always)
+    func vector(_ offset: Int, lanes: Int) -> Vector { UnsafePointer(self).vector(offset, lanes: lanes) }
+
+    @inline(__always)
+    func store(_ v: Vector, _ offset: Int, lanes: Int) {
+        if lanes == 16 { store(v, offset) } else { store(v, offset, count: lanes) }
+    }
+}
