@@ -49,12 +49,13 @@ let package = Package(
         system("CArchive", "libarchive", "libarchive-dev"),
         system("CTurboJPEG", "libturbojpeg", "libturbojpeg0-dev"),
         system("CZstd", "libzstd", "libzstd-dev"),
+        .systemLibrary(name: "CProcessor", path: "Sources/Common/System/CProcessor"),
 
         // The ground floor.
         library("Randomness", [], numeric),
         library("Parallel", [], numeric),
         library("ToolSupport", [argumentParser, "Parallel"]),
-        library("Kernels", ["COpenBLAS", "Parallel"], numeric),
+        library("Kernels", ["COpenBLAS", "CProcessor", "Parallel"], numeric),
 
         // What flows, what it is made of, and where it comes from.
         library("TensorStreams", ["ToolSupport", "CZstd"]),

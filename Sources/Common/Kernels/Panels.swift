@@ -1,0 +1,72 @@
+import CProcessor
+
+/// How the right factor of a product lies in memory: cut into panels of as many columns as a tile is wide.
+///
+/// A matrix (k, n) has ⌈n / width⌉ panels, one behind the other, each (k, columns) without gaps. Columns that the last one lacks
+/// are zero. So a product reads its right factor from front to back.
+public struct Panels: Sendable, Equatable {
+    public let k: Int
+    public let n: Int
+
+    public init(k: Int, n: Int) {
+        self.k = k
+        self.n = n
+    }
+
+    /// Columns of a panel: two registers where there are 32 of AVX-512, else 16 floats.
+    public static var width: Int { SEED_LANES == 16 ? 32 : 16 }
+    /// Rows of a tile: as many as leave registers for a row of the panel and an element of the left factor.
+    public static var rows: Int { SEED_LANES == 16 ? 14 : 6 }
+
+    public var count: Int { (n + Panels.width - 1) / Panels.width }
+    /// Floats of all panels.
+    public var floats: Int { k * ((n + 15) / 16 * 16) }
+
+    /// The columns of the matrix in panel `index`.
+    public func columns(_ index: Int) -> Range<Int> { (index * Panels.width)..<min(n, (index + 1) * Panels.width) }
+    /// Floats in a row of panel `index`: 16 are enough for the last one if it has no more columns.
+    func stride(_ index: Int) -> Int { (columns(index).count + 15) / 16 * 16 }
+    func offset(_ index: Int) -> Int { index * Panels.width * k }
+
+    /// Packs panel `index` of b (k, n), whose rows lie `ldb` floats apart; or of bᵀ, if `b` is (n, k).
+    public func pack(_ index: Int, of b: UnsafePointer<Float>, _ orientation: Matrix.Orientation = .asIs, ldb: Int, into packed: UnsafeMutablePointer<Float>) {
+        let columns = columns(index), stride = stride(index)
+        let panel = packed + offset(index)
+        switch orientation {
+        case .asIs: Panels.copy(b + columns.lowerBound, stride: ldb, rows: k, columns: columns.count, into: panel, width: stride)
+        case .transposed:
+            if columns.count < stride { panel.update(repeating: 0, count: k * stride) }
+            // Eight rows of the panel at a time, so that their cache lines stay while all columns go in.
+            for first in Swift.stride(from: 0, to: k, by: 8) {
+                let end = min(k, first + 8)
+                for column in 0..<columns.count {
+                    let source = b + (columns.lowerBound + column) * ldb
+                    for row in first..<end { panel[row * stride + column] = source[row] }
+                }
+            }
+        }
+    }
+
+    /// Copies a matrix (rows, columns) into rows of `width` floats, the rest of which becomes zero.
+    static func copy(
+        _ source: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into target: UnsafeMutablePointer<Float>, width: Int
+    ) {
+        let whole = columns / 16 * 16
+        for row in 0..<rows {
+            let source = source + row * stride, target = target + row * width
+            var c = 0
+            while c < whole {
+                target.store(source.vector(c), c)
+                c += 16
+            }
+            while c < columns {
+                target[c] = source[c]
+                c += 1
+            }
+            while c < width {
+                target[c] = 0
+                c += 1
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+import CProcessor
+
+/// Products of row-major matrices on tiles that stay in registers.
+///
+/// Every element of the result is one sum in the order of k, whatever else is computed with it: the bits do not depend on how rows
+/// are shared out among threads. Against OpenBLAS, which packs both factors anew in every call, the right factor is packed
+/// once and the left one is read where it lies.
+public enum Product {
+    /// What the sums start with.
+    public enum Start {
+        case zero
+        /// What is in the result already.
+        case result
+        /// The same row (n) everywhere.
+        case bias(UnsafePointer<Float>)
+        /// That, plus a matrix of the shape and stride of the result.
+        case biasAndResidual(UnsafePointer<Float>, UnsafePointer<Float>)
+    }
+
+    /// Sets `c` (m, n) to start + a·b, where a is (m, k) and b is packed.
+    ///
+    /// - Parameters:
+    ///   - lda: floats from a row of `a` to the next; not a multiple of 1024, if speed counts: such rows push each other out of the cache.
+    ///   - b: (k, n), as `panels` says.
+    ///   - rectified: whether negative results become zero.
+    public static func multiply(
+        _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels, into c: UnsafeMutablePointer<Float>, ldc: Int,
+        start: Start = .zero, rectified: Bool = false
+    ) {
+        // As many rows of a at a time as stay in the second cache, and each panel runs over them.
+        let block = max(1, min(16, (1 << 16) / max(1, panels.k * Panels.rows))) * Panels.rows
+        for first in stride(from: 0, to: m, by: block) {
+            let end = min(m, first + block)
+            for index in 0..<panels.count {
+                let columns = panels.columns(index)
+                let work = Work(
+                    k: panels.k, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count, start: start.moved(columns.lowerBound),
+                    rectified: rectified)
+                work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
+            }
+        }
+    }
+
+    /// Sets `c` (m, n) to start + aᵀ·b, where a is (k, m) and b is (k, n): sums over rows, as gradients of weights are.
+    ///
+    /// Neither factor is packed; `b` must be readable up to a multiple of ``Panels/width`` columns (of 16, where 16 hold the rest).
+    public static func multiplyTransposed(
+        _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, ldb: Int, n: Int, k: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
+        start: Start = .zero
+    ) {
+        let panels = Panels(k: k, n: n)
+        for index in 0..<panels.count {
+            let columns = panels.columns(index)
+            let work = Work(k: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, start: start.moved(columns.lowerBound), rectified: false)
+            work.columns(a, lda: lda, m: m, into: c + columns.lowerBound, ldc: ldc)
+        }
+    }
+}
+
+extension Product.Start {
+    fileprivate func moved(_ columns: Int) -> Product.Start {
+        switch self {
+        case .zero, .result: self
+        case .bias(let bias): .bias(bias + columns)
+        case .biasAndResidual(let bias, let residual): .biasAndResidual(bias + columns, residual + columns)
+        }
+    }
+}
+
+/// One panel and what is done with it.
+private struct Work {
+    let k: Int
+    let b: UnsafePointer<Float>
+    let bStep: Int
+    let columns: Int
+    let start: Product.Start
+    let rectified: Bool
+
+    /// All rows of a: a tile at a time, from the largest to the smallest. `row` is the number of the first.
+    func rows(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int, row: Int) {
+        var done = 0
+        while done < m {
+            let rows = Work.tile(m - done)
+            let place = Place(a: a + done * lda, c: c + done * ldc, ldc: ldc, row: row + done)
+            if bStep > 16 { alongRows(WideRow.self, rows, place, lda) } else { alongRows(NarrowRow.self, rows, place, lda) }
+            done += rows
+        }
+    }
+
+    /// All columns of a.
+    func columns(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int) {
+        var done = 0
+        let wide = columns > 16 && Panels.width > 16
+        while done < m {
+            let rows = Work.tile(m - done)
+            let place = Place(a: a + done, c: c + done * ldc, ldc: ldc, row: done)
+            if wide { alongColumns(WideRow.self, rows, place, lda) } else { alongColumns(NarrowRow.self, rows, place, lda) }
+            done += rows
+        }
+    }
+
+    /// Rows of the next tile when `left` are to be done.
+    private static func tile(_ left: Int) -> Int { left >= Panels.rows ? Panels.rows : left > 1 ? left / 2 * 2 : 1 }
+
+    private struct Place {
+        let a: UnsafePointer<Float>
+        let c: UnsafeMutablePointer<Float>
+        let ldc: Int
+        let row: Int
+    }
+
+    @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
+    private func alongRows<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int) where R.Row == R {
+        switch rows {
+        case 14: run(Fourteen<R>.self, place, aRow: lda, aStep: 1)
+        case 12: run(Twelve<R>.self, place, aRow: lda, aStep: 1)
+        case 10: run(Ten<R>.self, place, aRow: lda, aStep: 1)
+        case 8: run(Eight<R>.self, place, aRow: lda, aStep: 1)
+        case 6: run(Six<R>.self, place, aRow: lda, aStep: 1)
+        case 4: run(Four<R>.self, place, aRow: lda, aStep: 1)
+        case 2: run(Two<R>.self, place, aRow: lda, aStep: 1)
+        default: run(R.self, place, aRow: lda, aStep: 1)
+        }
+    }
+
+    @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
+    private func alongColumns<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int) where R.Row == R {
+        switch rows {
+        case 14: run(Fourteen<R>.self, place, aRow: 1, aStep: lda)
+        case 12: run(Twelve<R>.self, place, aRow: 1, aStep: lda)
+        case 10: run(Ten<R>.self, place, aRow: 1, aStep: lda)
+        case 8: run(Eight<R>.self, place, aRow: 1, aStep: lda)
+        case 6: run(Six<R>.self, place, aRow: 1, aStep: lda)
+        case 4: run(Four<R>.self, place, aRow: 1, aStep: lda)
+        case 2: run(Two<R>.self, place, aRow: 1, aStep: lda)
+        default: run(R.self, place, aRow: 1, aStep: lda)
+        }
+    }
+
+    /// One tile: all of its sums, from start to end.
+    @inline(__always)
+    private func run<T: Tile>(_: T.Type, _ place: Place, aRow: Int, aStep: Int) {
+        guard columns == T.width else { return runNarrow(T.self, place, aRow: aRow, aStep: aStep) }
+        var tile: T
+        switch start {
+        case .zero: tile = T()
+        case .result: tile = T(place.c, stride: place.ldc)
+        case .bias(let bias): tile = T(repeating: bias)
+        case .biasAndResidual(let bias, let residual):
+            tile = T(repeating: bias)
+            tile.add(residual + place.row * place.ldc, stride: place.ldc)
+        }
+        sum(&tile, place.a, aRow, aStep)
+        if rectified { tile.rectify() }
+        tile.store(place.c, stride: place.ldc)
+    }
+
+    /// The same where the result has fewer columns than the tile: by way of a tile in memory.
+    @inline(__always)
+    private func runNarrow<T: Tile>(_: T.Type, _ place: Place, aRow: Int, aStep: Int) {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: T.rows * T.width) { memory in
+            guard let whole = memory.baseAddress else { return }
+            var tile = T()
+            if case .zero = start {} else {
+                for row in 0..<T.rows {
+                    let line = whole + row * T.width
+                    line.update(repeating: 0, count: T.width)
+                    switch start {
+                    case .zero: break
+                    case .result: line.update(from: place.c + row * place.ldc, count: columns)
+                    case .bias(let bias): line.update(from: bias, count: columns)
+                    case .biasAndResidual(let bias, let residual):
+                        let residual = residual + (place.row + row) * place.ldc
+                        for column in 0..<columns { line[column] = bias[column] + residual[column] }
+                    }
+                }
+                tile = T(whole, stride: T.width)
+            }
+            sum(&tile, place.a, aRow, aStep)
+            if rectified { tile.rectify() }
+            tile.store(whole, stride: T.width)
+            for row in 0..<T.rows { (place.c + row * place.ldc).update(from: whole + row * T.width, count: columns) }
+        }
+    }
+
+    @inline(__always)
+    private func sum<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
+        var (a, b) = (a, b)
+        for _ in 0..<k {
+            tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
+            a += aStep
+            b += bStep
+        }
+    }
+}

@@ -1,0 +1,124 @@
+/// A few rows of a product, kept in registers while it is summed.
+///
+/// A tile is put together from smaller ones (``Stack``), so that its size is a type and every row a variable
+/// of its own: only so does the compiler keep it in registers.
+protocol Tile {
+    static var rows: Int { get }
+    /// Floats in a row.
+    static var width: Int { get }
+    /// All zero.
+    init()
+    /// The rows `stride` floats apart at `c`.
+    init(_ c: UnsafePointer<Float>, stride: Int)
+    /// Every row is `row`.
+    init(repeating row: UnsafePointer<Float>)
+    /// Adds the rows at `c`.
+    mutating func add(_ c: UnsafePointer<Float>, stride: Int)
+    /// Adds a·b, where a is a column, `stride` floats from row to row, and b a row of ``width`` floats.
+    mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: Row)
+    /// Nothing is less than zero.
+    mutating func rectify()
+    func store(_ c: UnsafeMutablePointer<Float>, stride: Int)
+
+    associatedtype Row: Tile
+}
+
+/// One row of 32 floats: two registers of AVX-512.
+struct WideRow: Tile {
+    private var left: Vector
+    private var right: Vector
+
+    static var rows: Int { @inline(__always) get { 1 } }
+    static var width: Int { @inline(__always) get { 32 } }
+    @inline(__always) init() {
+        left = Vector(repeating: 0)
+        right = left
+    }
+    @inline(__always) init(_ c: UnsafePointer<Float>, stride: Int) {
+        left = c.vector(0)
+        right = c.vector(16)
+    }
+    @inline(__always) init(repeating row: UnsafePointer<Float>) { self.init(row, stride: 0) }
+    @inline(__always) mutating func add(_ c: UnsafePointer<Float>, stride: Int) {
+        left += c.vector(0)
+        right += c.vector(16)
+    }
+    @inline(__always) mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: WideRow) {
+        let a = Vector(repeating: a.pointee)
+        left = left.addingProduct(a, b.left)
+        right = right.addingProduct(a, b.right)
+    }
+    @inline(__always) mutating func rectify() {
+        left = pointwiseMax(left, Vector(repeating: 0))
+        right = pointwiseMax(right, Vector(repeating: 0))
+    }
+    @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) {
+        c.store(left, 0)
+        c.store(right, 16)
+    }
+    typealias Row = WideRow
+}
+
+/// One row of 16 floats: one register of AVX-512, two of AVX2, four of NEON.
+struct NarrowRow: Tile {
+    private var all: Vector
+
+    static var rows: Int { @inline(__always) get { 1 } }
+    static var width: Int { @inline(__always) get { 16 } }
+    @inline(__always) init() { all = Vector(repeating: 0) }
+    @inline(__always) init(_ c: UnsafePointer<Float>, stride: Int) { all = c.vector(0) }
+    @inline(__always) init(repeating row: UnsafePointer<Float>) { all = row.vector(0) }
+    @inline(__always) mutating func add(_ c: UnsafePointer<Float>, stride: Int) { all += c.vector(0) }
+    @inline(__always) mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: NarrowRow) {
+        all = all.addingProduct(Vector(repeating: a.pointee), b.all)
+    }
+    @inline(__always) mutating func rectify() { all = pointwiseMax(all, Vector(repeating: 0)) }
+    @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) { c.store(all, 0) }
+    typealias Row = NarrowRow
+}
+
+/// The rows of one tile above those of another.
+struct Stack<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
+    private var upper: Upper
+    private var lower: Lower
+
+    static var rows: Int { @inline(__always) get { Upper.rows &+ Lower.rows } }
+    static var width: Int { @inline(__always) get { Upper.width } }
+    @inline(__always) init() {
+        upper = Upper()
+        lower = Lower()
+    }
+    @inline(__always) init(_ c: UnsafePointer<Float>, stride: Int) {
+        upper = Upper(c, stride: stride)
+        lower = Lower(c + Upper.rows &* stride, stride: stride)
+    }
+    @inline(__always) init(repeating row: UnsafePointer<Float>) {
+        upper = Upper(repeating: row)
+        lower = Lower(repeating: row)
+    }
+    @inline(__always) mutating func add(_ c: UnsafePointer<Float>, stride: Int) {
+        upper.add(c, stride: stride)
+        lower.add(c + Upper.rows &* stride, stride: stride)
+    }
+    @inline(__always) mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: Upper.Row) {
+        upper.addProduct(a, stride: stride, b)
+        lower.addProduct(a + Upper.rows &* stride, stride: stride, b)
+    }
+    @inline(__always) mutating func rectify() {
+        upper.rectify()
+        lower.rectify()
+    }
+    @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) {
+        upper.store(c, stride: stride)
+        lower.store(c + Upper.rows &* stride, stride: stride)
+    }
+    typealias Row = Upper.Row
+}
+
+typealias Two<R: Tile> = Stack<R, R> where R.Row == R
+typealias Four<R: Tile> = Stack<Two<R>, Two<R>> where R.Row == R
+typealias Six<R: Tile> = Stack<Four<R>, Two<R>> where R.Row == R
+typealias Eight<R: Tile> = Stack<Four<R>, Four<R>> where R.Row == R
+typealias Ten<R: Tile> = Stack<Eight<R>, Two<R>> where R.Row == R
+typealias Twelve<R: Tile> = Stack<Eight<R>, Four<R>> where R.Row == R
+typealias Fourteen<R: Tile> = Stack<Twelve<R>, Two<R>> where R.Row == R
