@@ -62,12 +62,12 @@ import Testing
     @Test func `scratch grows for every worker and keeps what is large enough`() {
         let scratch = Scratch(workers: 3)
         #expect(scratch.workers == 3)
-        scratch.reserve(100)
+        scratch.reserve(.init(worker: 100))
         let first = (0..<3).map { scratch.pointer($0) }
         #expect(Set(first).count == 3)
-        scratch.reserve(50)
+        scratch.reserve(.init(worker: 50))
         #expect((0..<3).map { scratch.pointer($0) } == first)
-        scratch.reserve(5000)
+        scratch.reserve(.init(worker: 5000))
         for worker in 0..<3 { for i in 0..<5000 { scratch.pointer(worker)[i] = Float(worker) } }
         for worker in 0..<3 { #expect((0..<5000).allSatisfy { scratch.pointer(worker)[$0] == Float(worker) }) }
     }

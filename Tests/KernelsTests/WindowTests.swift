@@ -31,7 +31,7 @@ import Testing
         // All places at once, and from the middle of a picture into the next.
         for range in [0..<(N * w.places), (w.places / 2)..<(w.places + (w.places + 1) / 2)] {
             let patches = Poisoned(range.count * w.patch)
-            w.gather(x, places: range, into: patches.pointer)
+            w.gather(x, places: range, into: patches.pointer, stride: w.patch)
             #expect(firstDifference(patches.values(), Array(expected[(range.lowerBound * w.patch)..<(range.upperBound * w.patch)])) == nil)
         }
     }

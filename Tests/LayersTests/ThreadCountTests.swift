@@ -19,23 +19,23 @@ private func digests() -> [String] {
     }
     func zeros(_ count: Int) -> Poisoned { Poisoned([Float](repeating: 0, count: count)) }
 
-    for (kernel, stride) in [(1, 1), (3, 1), (7, 2)] {
-        let window = Window(H: 40, W: 37, C: 20, kernel: kernel, stride: stride, padding: kernel / 2), N = 6, K = 24
+    for (kernel, stride, C, K) in [(1, 1, 20, 24), (3, 1, 20, 24), (3, 1, 32, 64), (7, 2, 20, 24)] {
+        let window = Window(H: 40, W: 37, C: C, kernel: kernel, stride: stride, padding: kernel / 2), N = 6
         let layer = Convolution(window: window, K: K)
         let scratch = Scratch(workers: Parallel.threads)
-        scratch.reserve(layer.scratch)
-        let x = formula("x", N * 40 * 37 * 20), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * K)
-        let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count), partial = Poisoned(layer.weightParts(N: N) * W.count)
-        layer.forward(y: y.pointer, x: x, W: W, N: N, bias: formula("b", K), residual: dy, .relu, scratch: scratch)
+        scratch.reserve(layer.scratch(N: N))
+        let x = formula("x", N * 40 * 37 * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * K)
+        let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count)
+        layer.forward(y: y.pointer, x: x, W: W, N: N, scratch: scratch)
         layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: N, scratch: scratch)
-        layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, partial: partial.pointer, scratch: scratch)
-        note("convolution \(kernel)", y, dx, dW)
+        layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, scratch: scratch)
+        note("convolution \(kernel) \(C)", y, dx, dW)
 
-        let pool = MaxPool(window: window), under = Poisoned(N * window.places * 20), back = Poisoned(x.count)
+        let pool = MaxPool(window: window), under = Poisoned(N * window.places * C), back = Poisoned(x.count)
         var taps = [UInt8](repeating: 0, count: under.count)
         pool.forward(y: under.pointer, taps: &taps, x: x, N: N)
         pool.backward(dx: back.pointer, adding: false, dy: formula("dy", under.count), taps: taps, N: N)
-        note("maximum \(kernel)", under, back)
+        note("maximum \(kernel) \(C)", under, back)
     }
     for (C, kernel, stride, N) in [(72, 3, 1, 20), (300, 5, 2, 3)] {
         let window = Window(H: 30, W: 37, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)

@@ -15,7 +15,9 @@ public func formulaWeights(_ name: String, dimension: Int = 128) -> Weights {
             u = u.map { $0 * scale }
         case .matrix: u = u.map { $0 / Float(Double(parameter.shape[1]).squareRoot()) }
         case .scale: u = u.map { 1 + 0.2 * $0 }
-        case .bias: u = u.map { (parameter.name.hasPrefix("fc.") ? 0 : 1) + 0.1 * $0 }
+        case .bias:
+            let sizes: [Float] = parameter.name.hasPrefix("fc.") ? [0] : [3, 3, 3, -3]
+            u = u.enumerated().map { sizes[$0.offset % sizes.count] + 0.1 * $0.element }
         }
         weights.pointer(index).update(from: parameter.native(u), count: parameter.count)
     }

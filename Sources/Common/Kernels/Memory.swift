@@ -100,18 +100,45 @@ public final class FloatBuffer: @unchecked Sendable {
     public func zero() { memset(pointer, 0, count * 4) }
 }
 
-/// Memory for each thread's intermediate results, kept from call to call. What is in it never outlives a piece of work.
+/// Memory for intermediate results, kept from call to call: some for each thread, some for all. What is in it never outlives a piece of work.
 public final class Scratch: @unchecked Sendable {
+    /// Floats that a piece of work needs.
+    public struct Need: Sendable, Equatable {
+        public var worker: Int
+        public var shared: Int
+
+        public init(worker: Int = 0, shared: Int = 0) {
+            self.worker = worker
+            self.shared = shared
+        }
+
+        /// Enough for either.
+        public mutating func formUnion(_ other: Need) {
+            worker = max(worker, other.worker)
+            shared = max(shared, other.shared)
+        }
+    }
+
     private var buffers: [FloatBuffer?]
+    private var common: FloatBuffer?
 
     /// How many threads may work with it at once.
     public var workers: Int { buffers.count }
+    /// Floats it holds.
+    public var count: Int { buffers.reduce(common?.count ?? 0) { $0 + ($1?.count ?? 0) } }
 
     public init(workers: Int) { buffers = Array(repeating: nil, count: workers) }
 
-    /// At least `count` floats for each worker. Not to be called while pieces run.
-    public func reserve(_ count: Int) {
-        for worker in buffers.indices where (buffers[worker]?.count ?? 0) < count { buffers[worker] = FloatBuffer(count) }
+    /// Not to be called while pieces run.
+    public func reserve(_ need: Need) {
+        for worker in buffers.indices where (buffers[worker]?.count ?? 0) < need.worker { buffers[worker] = FloatBuffer(need.worker) }
+        if (common?.count ?? 0) < need.shared { common = FloatBuffer(need.shared) }
+    }
+
+    /// What all threads share.
+    public var shared: UnsafeMutablePointer<Float> {
+        guard let common else { preconditionFailure("scratch is reserved before it is used") }
+        return common.pointer
     }
 
     public func pointer(_ worker: Int) -> UnsafeMutablePointer<Float> {

@@ -33,7 +33,9 @@ public struct Panels: Sendable, Equatable {
         let columns = columns(index), stride = stride(index)
         let panel = packed + offset(index)
         switch orientation {
-        case .asIs: Panels.copy(b + columns.lowerBound, stride: ldb, rows: k, columns: columns.count, into: panel, width: stride)
+        case .asIs:
+            if columns.count < stride { panel.update(repeating: 0, count: k * stride) }
+            Rows.copy(b + columns.lowerBound, stride: ldb, rows: k, columns: columns.count, into: panel, stride: stride)
         case .transposed:
             if columns.count < stride { panel.update(repeating: 0, count: k * stride) }
             // Eight rows of the panel at a time, so that their cache lines stay while all columns go in.
@@ -43,29 +45,6 @@ public struct Panels: Sendable, Equatable {
                     let source = b + (columns.lowerBound + column) * ldb
                     for row in first..<end { panel[row * stride + column] = source[row] }
                 }
-            }
-        }
-    }
-
-    /// Copies a matrix (rows, columns) into rows of `width` floats, the rest of which becomes zero.
-    static func copy(
-        _ source: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into target: UnsafeMutablePointer<Float>, width: Int
-    ) {
-        let whole = columns / 16 * 16
-        for row in 0..<rows {
-            let source = source + row * stride, target = target + row * width
-            var c = 0
-            while c < whole {
-                target.store(source.vector(c), c)
-                c += 16
-            }
-            while c < columns {
-                target[c] = source[c]
-                c += 1
-            }
-            while c < width {
-                target[c] = 0
-                c += 1
             }
         }
     }

@@ -19,6 +19,24 @@ public enum Rows {
         for r in 0..<rows { add(b, to: y + r * width, count: width) }
     }
 
+    /// Copies a matrix (rows, columns) from rows `stride` floats apart to rows of `targetStride`.
+    public static func copy(
+        _ source: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into target: UnsafeMutablePointer<Float>, stride targetStride: Int
+    ) {
+        for row in 0..<rows {
+            let source = source + row * stride, target = target + row * targetStride
+            var c = 0
+            while c + 16 <= columns {
+                target.store(source.vector(c), c)
+                c += 16
+            }
+            while c < columns {
+                target[c] = source[c]
+                c += 1
+            }
+        }
+    }
+
     /// What a layer does to its sums before they are stored.
     public enum Activation: Sendable { case none, relu, hardSwish, silu }
 

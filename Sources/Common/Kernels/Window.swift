@@ -30,17 +30,17 @@ public struct Window: Sendable, Equatable {
     /// Whether a patch is one input pixel, so that the picture already is the matrix of its patches.
     public var isPointwise: Bool { R == 1 && S == 1 && stride == 1 && padding == 0 }
 
-    /// Copies the patches of output places `places` (counted through the batch) into the rows of `patches` (T, R·S·C).
-    /// What lies outside the picture is zero.
-    public func gather(_ x: UnsafePointer<Float>, places range: Range<Int>, into patches: UnsafeMutablePointer<Float>) {
-        var out = patches
+    /// Copies the patches of output places `places` (counted through the batch) into the rows of `patches` (T, R·S·C), which lie
+    /// `stride` floats apart. What lies outside the picture is zero.
+    public func gather(_ x: UnsafePointer<Float>, places range: Range<Int>, into patches: UnsafeMutablePointer<Float>, stride: Int) {
         var (n, oy, ox) = position(range.lowerBound)
-        for _ in range {
+        for row in 0..<range.count {
+            var out = patches + row * stride
             let picture = x + n * H * W * C
-            let x0 = ox * stride - padding
+            let x0 = ox * self.stride - padding
             let sLow = max(0, -x0), sHigh = min(S, W - x0)
             for r in 0..<R {
-                let y = oy * stride - padding + r
+                let y = oy * self.stride - padding + r
                 if y < 0 || y >= H || sHigh <= sLow {
                     memset(out, 0, S * C * 4)
                 } else {

@@ -66,7 +66,7 @@ public final class InferenceRun {
 
         var steps: [Step] = []
         var foldedCount = 0
-        var scratchFloats = 0
+        var need = Scratch.Need()
         for (index, node) in graph.nodes.prefix(target).enumerated() {
             let shape = shapes[node.input]
             var step = Step(work: .relu, input: node.input, output: index + 1, operation: index)
@@ -79,11 +79,11 @@ public final class InferenceRun {
                 }
                 let from = shapes[source.input]
                 let layer = Convolution(window: Window(H: from.H, W: from.W, C: from.C, kernel: kernel, stride: stride, padding: padding), K: K)
-                scratchFloats = max(scratchFloats, layer.scratch)
+                need.formUnion(layer.inferenceScratch(N: slice))
                 step.input = source.input
                 step.operation = node.input - 1
-                step.work = .convolution(layer, weight: foldedCount, bias: foldedCount + layer.weightCount, residual: residual, activation)
-                foldedCount += (layer.weightCount + K + 15) / 16 * 16
+                step.work = .convolution(layer, weight: foldedCount, bias: foldedCount + layer.packedCount, residual: residual, activation)
+                foldedCount += (layer.packedCount + K + 15) / 16 * 16
             case .maxPool(let kernel, let stride, let padding):
                 step.work = .maxPool(MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)))
             case .averagePool: step.work = .averagePool
@@ -118,7 +118,7 @@ public final class InferenceRun {
         memory = FloatBuffer(arena.size)
         folded = FloatBuffer(foldedCount)
         scratch = Scratch(workers: Parallel.threads)
-        scratch.reserve(scratchFloats)
+        scratch.reserve(need)
         fold()
     }
 
@@ -132,11 +132,13 @@ public final class InferenceRun {
             let gammas = weights.pointer(gamma), betas = weights.pointer(beta)
             let running = weights.statistics.pointer + network.statistics[statistics].offset
             let patch = layer.window.patch
+            let scaled = FloatBuffer(layer.weightCount)
             for k in 0..<layer.K {
                 let scale = Double(gammas[k]) / (Double(running[layer.K + k]) + Double(epsilon)).squareRoot()
-                for i in 0..<patch { folded.pointer[at + k * patch + i] = Float(Double(source[k * patch + i]) * scale) }
+                for i in 0..<patch { scaled.pointer[k * patch + i] = Float(Double(source[k * patch + i]) * scale) }
                 folded.pointer[biasAt + k] = Float(Double(betas[k]) - Double(running[k]) * scale)
             }
+            layer.pack(scaled.pointer, into: folded.pointer + at)
         }
     }
 
@@ -174,9 +176,10 @@ public final class InferenceRun {
             let y = number == steps.count - 1 ? result : memory.pointer + step.outputOffset
             switch step.work {
             case .convolution(let layer, let weight, let bias, let residual, let activation):
+                let residual = residual.map { _ in UnsafePointer(memory.pointer + step.residualOffset) }
                 layer.forward(
-                    y: y, x: x, W: folded.pointer + weight, N: N, bias: folded.pointer + bias,
-                    residual: residual.map { _ in UnsafePointer(memory.pointer + step.residualOffset) }, activation, scratch: scratch)
+                    y: y, x: x, packed: folded.pointer + weight, N: N,
+                    finish: Convolution.Finish(bias: folded.pointer + bias, residual: residual, activation: activation), scratch: scratch)
             case .maxPool(let layer): layer.forward(y: y, taps: nil, x: x, N: N)
             case .averagePool: AveragePool.forward(y: y, x: x, N: N, P: shape.H * shape.W, C: shape.C)
             case .linear(let weight, let bias, let O):

@@ -31,7 +31,6 @@ public final class TrainingRun {
     private let momentOffsets: [Int]
     private let taps: [Int: UnsafeMutablePointer<UInt8>]
     private let sums: UnsafeMutablePointer<Double>
-    private let partialWeights: FloatBuffer
 
     private struct BackwardPlan {
         var output = 0
@@ -66,7 +65,7 @@ public final class TrainingRun {
 
         (plans, outputGradient, gradients) = Self.planBackward(graph, counts)
 
-        var moments = 0, momentOffsets: [Int] = [], widest = 1, partial = 0, scratchFloats = 0
+        var moments = 0, momentOffsets: [Int] = [], widest = 1, need = Scratch.Need()
         var taps: [Int: UnsafeMutablePointer<UInt8>] = [:]
         for (index, node) in graph.nodes.enumerated() {
             let x = shapes[node.input]
@@ -74,8 +73,7 @@ public final class TrainingRun {
             switch node.operation {
             case .convolution(_, let kernel, let stride, let padding, let K):
                 let layer = Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K)
-                scratchFloats = max(scratchFloats, layer.scratch)
-                partial = max(partial, layer.weightParts(N: N) * layer.weightCount)
+                need.formUnion(layer.scratch(N: N))
             case .batchNorm:
                 moments += 2 * groups * x.C
                 widest = max(widest, x.C)
@@ -89,9 +87,8 @@ public final class TrainingRun {
         self.momentOffsets = momentOffsets
         self.taps = taps
         sums = .allocate(capacity: BatchNorm.sums(C: widest, groups: groups))
-        partialWeights = FloatBuffer(partial)
         scratch = Scratch(workers: Parallel.threads)
-        scratch.reserve(scratchFloats)
+        scratch.reserve(need)
     }
 
     deinit {
@@ -100,7 +97,7 @@ public final class TrainingRun {
     }
 
     /// Bytes this run holds on to.
-    public var memory: Int { (activations.count + gradients.count + partialWeights.count) * 4 }
+    public var memory: Int { (activations.count + gradients.count + scratch.count) * 4 }
 
     private static func planBackward(_ graph: Graph, _ counts: [Int]) -> ([BackwardPlan], Int, FloatBuffer) {
         var arena = Arena()
@@ -214,7 +211,7 @@ public final class TrainingRun {
             case .convolution(let weight, let kernel, let stride, let padding, let K):
                 let window = Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
                 let layer = Convolution(window: window, K: K)
-                layer.backwardWeights(dW: dParameter(weight), dy: dy, x: x, N: N, partial: partialWeights.pointer, scratch: scratch)
+                layer.backwardWeights(dW: dParameter(weight), dy: dy, x: x, N: N, scratch: scratch)
                 profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index])
                 guard let dx else { continue }
                 layer.backwardData(dx: dx, adding: plan.inputAdds, dy: dy, W: weights.pointer(weight), N: N, scratch: scratch)

@@ -1,0 +1,87 @@
+/// The transforms of F(4×4, 3×3) along one line of a tile, for sixteen channels at once.
+extension Winograd {
+    typealias Three = (Vector, Vector, Vector)
+    typealias Four = (Vector, Vector, Vector, Vector)
+    typealias Six = (Vector, Vector, Vector, Vector, Vector, Vector)
+
+    /// The first three of Bᵀd:
+    ///
+    ///     4 0 −5 0 1 0 / 0 −4 −4 1 1 0 / 0 4 −4 −1 1 0
+    @inline(__always)
+    static func inputUpper(_ d: Six) -> Three {
+        let even = d.4.addingProduct(-4, d.2), odd = d.3.addingProduct(-4, d.1)
+        return (d.4.addingProduct(-5, d.2).addingProduct(4, d.0), even + odd, even - odd)
+    }
+
+    /// The other three:
+    ///
+    ///     0 −2 −1 2 1 0 / 0 2 −1 −2 1 0 / 0 4 0 −5 0 1
+    @inline(__always)
+    static func inputLower(_ d: Six) -> Three {
+        let even = d.4 - d.2, odd = d.3 - d.1
+        return (even.addingProduct(2, odd), even.addingProduct(-2, odd), d.5.addingProduct(-5, d.3).addingProduct(4, d.1))
+    }
+
+    /// Bᵀd
+    @inline(__always)
+    static func inputLine(_ d: Six) -> Six {
+        let (a, b) = (inputUpper(d), inputLower(d))
+        return (a.0, a.1, a.2, b.0, b.1, b.2)
+    }
+
+    /// Aᵀm:
+    ///
+    ///     1 1 1 1 1 0 / 0 1 −1 2 −2 0 / 0 1 1 4 4 0 / 0 1 −1 8 −8 1
+    @inline(__always)
+    static func outputLine(_ m: Six) -> Four {
+        let (nearSum, near) = (m.1 + m.2, m.1 - m.2), (farSum, far) = (m.3 + m.4, m.3 - m.4)
+        return (m.0 + nearSum + farSum, near.addingProduct(2, far), nearSum.addingProduct(4, farSum), (near + m.5).addingProduct(8, far))
+    }
+
+    /// A y: the transpose of that.
+    @inline(__always)
+    static func gradientLine(_ y: Four) -> Six {
+        let (even, odd) = (y.0 + y.2, y.1 + y.3)
+        let evenFar = y.0.addingProduct(4, y.2), oddFar = (y.1 + y.1).addingProduct(8, y.3)
+        return (y.0, even + odd, even - odd, evenFar + oddFar, evenFar - oddFar, y.3)
+    }
+
+    /// G g:
+    ///
+    ///     1/4 0 0 / −1/6 −1/6 −1/6 / −1/6 1/6 −1/6 / 1/24 1/12 1/6 / 1/24 −1/12 1/6 / 0 0 1
+    @inline(__always)
+    static func weightLine(_ x: Vector, _ y: Vector, _ z: Vector) -> Six {
+        let ends = (x + z) * Vector(repeating: -1 / 6), middle = y * Vector(repeating: 1 / 6)
+        let far = (x * Vector(repeating: 1 / 24)).addingProduct(1 / 6, z), half = y * Vector(repeating: 1 / 12)
+        return (x * Vector(repeating: 0.25), ends - middle, ends + middle, far + half, far - half, z)
+    }
+
+    /// Gᵀu: the transpose of that.
+    @inline(__always)
+    static func weightGradientLine(_ u: Six) -> Three {
+        let near = u.1 + u.2, far = u.3 + u.4
+        return (
+            (u.0 * Vector(repeating: 0.25)).addingProduct(-1 / 6, near).addingProduct(1 / 24, far),
+            ((u.2 - u.1) * Vector(repeating: 1 / 6)).addingProduct(1 / 12, u.3 - u.4),
+            u.5.addingProduct(-1 / 6, near).addingProduct(1 / 6, far)
+        )
+    }
+
+    @inline(__always)
+    static func load(_ p: UnsafePointer<Float>, _ step: Int) -> Six {
+        (p.vector(0), p.vector(step), p.vector(2 * step), p.vector(3 * step), p.vector(4 * step), p.vector(5 * step))
+    }
+
+    @inline(__always)
+    static func loadFour(_ p: UnsafePointer<Float>, _ step: Int) -> Four { (p.vector(0), p.vector(step), p.vector(2 * step), p.vector(3 * step)) }
+
+    @inline(__always)
+    static func store(_ x: Six, _ p: UnsafeMutablePointer<Float>, _ step: Int) {
+        p.store(x.0, 0)
+        p.store(x.1, step)
+        p.store(x.2, 2 * step)
+        p.store(x.3, 3 * step)
+        p.store(x.4, 4 * step)
+        p.store(x.5, 5 * step)
+    }
+}

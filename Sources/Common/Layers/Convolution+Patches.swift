@@ -1,0 +1,155 @@
+import Kernels
+import Parallel
+
+/// Convolutions by patches: every place of y has a patch of x, a row of P (N·H'·W', R·S·C), and y = P·Wᵀ.
+///
+/// The patches are gathered a few rows at a time, into memory that stays in the cache. A 1×1 window needs no gathering.
+extension Convolution {
+    /// Wᵀ, the right factor of y = P·Wᵀ.
+    var patchPanels: Panels { Panels(k: window.patch, n: K) }
+    /// W, the right factor of dP = dy·W.
+    private var gradientPanels: Panels { Panels(k: K, n: window.patch) }
+
+    func packPatches(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
+        let panels = patchPanels
+        Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, .transposed, ldb: window.patch, into: packed) }
+    }
+
+    func patchScratch(N: Int) -> Scratch.Need {
+        let forward = rows(N * window.places, width: window.patch) * patchStride
+        let dy = Convolution.stride(K) * rows(N * window.places, width: K)
+        let data = window.isPointwise ? dy : dy + rows(window.places, width: window.patch) * window.patch
+        let weights = gradientRows * (patchStride + Convolution.stride(gradientBlock))
+        return Scratch.Need(
+            worker: max(forward, data, weights), shared: max(patchPanels.floats, gradientPanels.floats, weightParts(N: N) * weightCount))
+    }
+
+    /// Floats from a gathered row to the next: readable up to whole panels, and never such that rows push each other out of the cache.
+    private static func stride(_ width: Int) -> Int {
+        let whole = (width + 31) / 32 * 32
+        return whole % 512 == 0 ? whole + 16 : whole
+    }
+
+    private var patchStride: Int { Convolution.stride(window.patch) }
+
+    /// Rows of one piece of work: about 256 KB of the left factor, but enough pieces for many threads.
+    private func rows(_ total: Int, width: Int) -> Int {
+        let tile = 14
+        return max(1, min((1 << 16) / width / tile, 16, total / 32 / tile)) * tile
+    }
+
+    /// Whether rows of this many floats may be read where they lie: see ``stride(_:)``.
+    private static func spreads(_ width: Int) -> Bool { width % 1024 != 0 }
+
+    /// The rows `range` of P: where they lie in x, or gathered into `memory`; and the floats from one to the next.
+    private func patchRows(_ x: UnsafePointer<Float>, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>) -> (UnsafePointer<Float>, Int) {
+        if window.isPointwise && Convolution.spreads(window.C) { return (x + range.lowerBound * window.C, window.C) }
+        window.gather(x, places: range, into: memory, stride: patchStride)
+        return (UnsafePointer(memory), patchStride)
+    }
+
+    func forwardPatches(
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, finish: Finish?, scratch: Scratch
+    ) {
+        let total = N * window.places
+        let rows = rows(total, width: window.patch)
+        let panels = patchPanels
+        Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
+            let range = (piece * rows)..<min(total, (piece + 1) * rows)
+            let (patches, stride) = patchRows(x, range, scratch.pointer(worker))
+            let out = y + range.lowerBound * K
+            var start = Product.Start.zero
+            let residual = finish?.residual.map { $0 + range.lowerBound * K }
+            let fused = finish.map { $0.activation == .none || $0.activation == .relu } ?? false
+            if let finish, fused { start = residual.map { .biasAndResidual(finish.bias, $0) } ?? .bias(finish.bias) }
+            Product.multiply(
+                patches, lda: stride, m: range.count, packed, panels, into: out, ldc: K, start: start, rectified: fused && finish?.activation == .relu)
+            if let finish, !fused { Rows.finish(out, bias: finish.bias, residual: residual, finish.activation, rows: range.count, width: K) }
+        }
+    }
+
+    /// From y = P·Wᵀ: dP = dy·W, and dx sums the patches over the places they were gathered from.
+    func backwardDataPatches(
+        dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
+    ) {
+        let panels = gradientPanels
+        Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, ldb: window.patch, into: scratch.shared) }
+        let pixels = window.H * window.W
+        if window.isPointwise {
+            let total = N * pixels
+            let rows = rows(total, width: K)
+            Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
+                let range = (piece * rows)..<min(total, (piece + 1) * rows)
+                let (dy, stride) = gradientRows(dy, range, scratch.pointer(worker))
+                Product.multiply(
+                    dy, lda: stride, m: range.count, scratch.shared, panels, into: dx + range.lowerBound * window.C, ldc: window.C,
+                    start: adding ? .result : .zero)
+            }
+            return
+        }
+        // Patches overlap, so a piece is a whole picture.
+        let rows = rows(window.places, width: window.patch)
+        Parallel.forEach(N, workers: scratch.workers) { n, worker in
+            if !adding { (dx + n * pixels * window.C).update(repeating: 0, count: pixels * window.C) }
+            let patches = scratch.pointer(worker)
+            let memory = patches + rows * window.patch
+            for first in Swift.stride(from: n * window.places, to: (n + 1) * window.places, by: rows) {
+                let range = first..<min((n + 1) * window.places, first + rows)
+                let (dy, stride) = gradientRows(dy, range, memory)
+                Product.multiply(dy, lda: stride, m: range.count, scratch.shared, panels, into: patches, ldc: window.patch)
+                window.scatter(patches, places: range, addingTo: dx)
+            }
+        }
+    }
+
+    /// The rows `range` of dy: where they lie, or copied so that they spread over the cache.
+    private func gradientRows(_ dy: UnsafePointer<Float>, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>) -> (UnsafePointer<Float>, Int) {
+        let source = dy + range.lowerBound * K
+        if Convolution.spreads(K) { return (source, K) }
+        let stride = Convolution.stride(K)
+        Rows.copy(source, stride: K, rows: range.count, columns: K, into: memory, stride: stride)
+        return (UnsafePointer(memory), stride)
+    }
+
+    // MARK: The gradient of the weights
+
+    /// Rows of dW that one piece makes.
+    private var gradientBlock: Int { min(K, 128) }
+    /// Patches that are gathered at once for it.
+    private var gradientRows: Int { max(56, min(256, (1 << 17) / window.patch)) }
+
+    /// How many parts of the batch sum their dW apart: where dW has few rows to share out. By the sizes alone, so that the order of
+    /// summing is fixed.
+    func weightParts(N: Int) -> Int {
+        let blocks = (K + gradientBlock - 1) / gradientBlock
+        return max(1, min((16 + blocks - 1) / blocks, N * window.places / gradientRows))
+    }
+
+    /// From y = P·Wᵀ: dW = dyᵀ·P. A piece makes a block of rows of dW from a part of the batch; the parts' sums are then added in order.
+    func backwardWeightsPatches(dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch) {
+        let total = N * window.places
+        let parts = weightParts(N: N), blocks = (K + gradientBlock - 1) / gradientBlock
+        let partial = scratch.shared
+        Parallel.forEach(parts * blocks, workers: scratch.workers) { piece, worker in
+            let own = Parallel.part(piece / blocks, of: parts, in: total)
+            let block = Parallel.part(piece % blocks, of: blocks, in: K)
+            let patches = scratch.pointer(worker)
+            let gradients = patches + gradientRows * patchStride
+            let target = partial + (piece / blocks) * weightCount + block.lowerBound * window.patch
+            let stride = Convolution.stride(block.count)
+            for first in Swift.stride(from: own.lowerBound, to: own.upperBound, by: gradientRows) {
+                let range = first..<min(own.upperBound, first + gradientRows)
+                window.gather(x, places: range, into: patches, stride: patchStride)
+                Rows.copy(dy + first * K + block.lowerBound, stride: K, rows: range.count, columns: block.count, into: gradients, stride: stride)
+                Product.multiplyTransposed(
+                    gradients, lda: stride, m: block.count, patches, ldb: patchStride, n: window.patch, k: range.count, into: target, ldc: window.patch,
+                    start: first == own.lowerBound ? .zero : .result)
+            }
+        }
+        let runs = max(1, weightCount / 65536)
+        Parallel.forEach(runs) { run, _ in
+            let own = Parallel.part(run, of: runs, in: weightCount)
+            for part in 0..<parts { Rows.add(partial + part * weightCount + own.lowerBound, to: dW + own.lowerBound, count: own.count) }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Kernels
+import Parallel
+
+/// Convolutions by Winograd's tiles: see ``Winograd`` for the equations.
+extension Convolution {
+    /// Tiles of one piece of work. Few, so that what lies between the transforms stays in the cache; more where the weights are too many
+    /// for it, since each piece reads them all.
+    private static func tiles(_ C: Int, _ K: Int) -> Int { Winograd.places * C * K <= 1 << 20 ? 28 : 56 }
+
+    private static func pieces(_ total: Int, _ C: Int, _ K: Int) -> Int { (total + tiles(C, K) - 1) / tiles(C, K) }
+
+    func winogradScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
+        let C = window.C, places = Winograd.places
+        let tiles = Convolution.tiles(C, K)
+        let chunk = gradientChunk(winograd, N: N)
+        return Scratch.Need(
+            worker: places * (Winograd.plane(C, tiles: tiles) + Winograd.plane(K, tiles: tiles) + max(C, K)),
+            shared: max(
+                places * max(Panels(k: C, n: K).floats, Panels(k: K, n: C).floats),
+                places * (K * C + Winograd.plane(C, tiles: chunk) + Winograd.plane(K, tiles: chunk))))
+    }
+
+    /// y (…, K) from x (…, C): transform, 36 products, transform back, a few tiles at a time.
+    func convolve(
+        _ winograd: Winograd, from x: UnsafePointer<Float>, C: Int, _ packed: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, K: Int, N: Int,
+        _ finish: Winograd.Finish, _ scratch: Scratch
+    ) {
+        let panels = Panels(k: C, n: K)
+        let total = N * winograd.tiles
+        let pieces = Convolution.pieces(total, C, K)
+        Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
+            let tiles = Parallel.part(piece, of: pieces, in: total)
+            let before = Winograd.plane(C, tiles: tiles.count), after = Winograd.plane(K, tiles: tiles.count)
+            let v = scratch.pointer(worker)
+            let m = v + Winograd.places * before
+            winograd.transformInput(x, C: C, tiles: tiles, into: v, plane: before, border: m)
+            for place in 0..<Winograd.places {
+                Product.multiply(
+                    v + place * before, lda: Winograd.stride(C), m: tiles.count, packed + place * panels.floats, panels,
+                    into: m + place * after, ldc: Winograd.stride(K))
+            }
+            winograd.transformOutput(m, plane: after, K: K, tiles: tiles, into: y, finish)
+        }
+    }
+
+    /// Tiles whose transforms are kept at once for the gradient of the weights: about 16 MB.
+    private func gradientChunk(_ winograd: Winograd, N: Int) -> Int {
+        min(N * winograd.tiles, max(112, (1 << 22) / (Winograd.places * (Winograd.stride(window.C) + Winograd.stride(K)))))
+    }
+
+    /// For one chunk of tiles after the other: transform x and dy, then add to the 36 products dU[p] = D[p]ᵀ·V[p] (K, C), each of which is
+    /// shared out by its rows. So no partial sums are needed. At last dW += Gᵀ dU G.
+    func backwardWeightsTiles(
+        _ winograd: Winograd, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch
+    ) {
+        let C = window.C, places = Winograd.places
+        let total = N * winograd.tiles, most = gradientChunk(winograd, N: N)
+        let chunks = (total + most - 1) / most
+        let planeV = Winograd.plane(C, tiles: most), planeD = Winograd.plane(K, tiles: most)
+        let du = scratch.shared
+        let v = du + places * K * C
+        let d = v + places * planeV
+        let rows = 8 * Panels.rows, blocks = (K + rows - 1) / rows
+        for chunk in 0..<chunks {
+            let tiles = Parallel.part(chunk, of: chunks, in: total)
+            let pieces = (tiles.count + 13) / 14
+            Parallel.forEach(2 * pieces, workers: scratch.workers) { piece, worker in
+                let own = Parallel.part(piece / 2, of: pieces, in: tiles.count)
+                let range = (tiles.lowerBound + own.lowerBound)..<(tiles.lowerBound + own.upperBound)
+                if piece % 2 == 0 {
+                    winograd.transformInput(
+                        x, C: C, tiles: range, into: v + own.lowerBound * Winograd.stride(C), plane: planeV, border: scratch.pointer(worker))
+                } else {
+                    winograd.transformGradient(
+                        dy, K: K, tiles: range, into: d + own.lowerBound * Winograd.stride(K), plane: planeD, border: scratch.pointer(worker))
+                }
+            }
+            Parallel.forEach(places * blocks) { piece, _ in
+                let place = piece / blocks
+                let own = Parallel.part(piece % blocks, of: blocks, in: K)
+                Product.multiplyTransposed(
+                    d + place * planeD + own.lowerBound, lda: Winograd.stride(K), m: own.count, v + place * planeV, ldb: Winograd.stride(C), n: C,
+                    k: tiles.count, into: du + (place * K + own.lowerBound) * C, ldc: C, start: chunk == 0 ? .zero : .result)
+            }
+        }
+        Parallel.forEach(K) { k, _ in Winograd.addWeightGradient(du + k * C, plane: K * C, C: C, to: dW + k * 9 * C) }
+    }
+}
