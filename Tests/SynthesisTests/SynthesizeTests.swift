@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Images
 import Synthesis
 import TestSupport
@@ -119,6 +120,26 @@ struct SynthesizeTests {
         #expect(result.status == 74 && result.error.contains("a/train/train-000.tar: cannot write: File too large"), "\(result.error)")
         #expect(!place.exists("a"))
         #expect(try place.run("synthesize --sheet /dev/full").status == 74)
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
+    func `a signal ends it and leaves none of its many files`(signal: Int32) throws {
+        let place = try Workplace()
+        let tool = try place.start("exec synthesize -o a --train 50000 --test 200 --shards 100 -q")
+        while try place.contents().count < 50 { usleep(2000) }
+        kill(tool.leader, signal)
+        #expect(tool.wait() == 128 + signal)
+        #expect(try place.contents() == ["a", "a/train"])
+    }
+
+    @Test func `a hangup that nohup has it ignore is ignored`() throws {
+        let place = try Workplace()
+        let result = try place.run("""
+            trap '' HUP; synthesize -o a --classes 4 --train 3000 --test 4 --shards 1 -q & p=$!
+            while [ ! -e a/train ]; do kill -0 $p || exit 99; sleep 0.02; done
+            kill -HUP $p; wait $p
+            """)
+        #expect(result.status == 0 && place.exists("a/classes.txt"))
     }
 
     @Test func `what an earlier run left unfinished does not disturb the next`() throws {

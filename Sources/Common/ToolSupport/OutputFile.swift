@@ -32,14 +32,20 @@ public struct OutputFile: ~Copyable {
         if isFolder { throw Failure(.cannotCreate, path: path, "is a folder", remedy: "name a file in it") }
         let isSpecial = !isStandard && exists && status.st_mode & S_IFMT != S_IFREG
         let part: String? = isStandard || isSpecial ? nil : "\(path).\(getpid()).part"
+        // Before the file is there, so that no signal can come between.
+        let note = part.flatMap { UnfinishedFiles.remember($0) }
         let flags = isSpecial ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
         let descriptor = isStandard ? STDOUT_FILENO : unsafe open(part ?? path, flags, 0o666)
-        guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+        guard descriptor >= 0 else {
+            let failure = Failure.errno(.cannotCreate, path: name, "cannot create it")
+            UnfinishedFiles.forget(note)
+            throw failure
+        }
         self.path = path
         self.name = name
         self.part = part
         self.descriptor = descriptor
-        note = part.flatMap { UnfinishedFiles.remember($0) }
+        self.note = note
     }
 
     /// Throws what making the file would throw, so that hours of work are not begun in vain.
@@ -55,7 +61,7 @@ public struct OutputFile: ~Copyable {
         self.path = name
         self.name = name
         self.descriptor = descriptor
-        note = part.flatMap { UnfinishedFiles.remember($0) }
+        note = nil
     }
 
     /// Whether the bytes go to a file on a disk; false for a pipe or a terminal.
