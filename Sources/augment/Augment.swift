@@ -25,8 +25,8 @@ struct Augment: Tool {
               augment --data test.tar --size 64 --recipe evaluation -o test.tensors.zst
 
             See also: synthesize (pictures to try with), embed, inspect
-            """
-    )
+            """,
+        version: productVersion)
 
     @Option(help: "The pictures: a folder or an archive.")
     var data: String
@@ -76,12 +76,12 @@ struct Augment: Tool {
     @Option(name: .shortAndLong, help: "The stream to write; - is standard output.")
     var output = OutputFile.standard
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: TimedOptions
 
     func validate() throws { try checkRanges() }
 
     func run() throws {
-        common.start()
+        try common.start()
         let dataset = try Dataset(data)
         let plan = try plan(dataset)
         let renderer = try BatchRenderer(dataset, Recipe(recipe, size: size, cropScale: cropScale.range), views: views, seed: seed)

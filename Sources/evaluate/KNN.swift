@@ -30,7 +30,7 @@ struct KNN: ParsableCommand {
     @Option(help: "How near is measured.")
     var metric = Metric.cosine
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: TimedOptions
 
     func validate() throws {
         try numbers(k, "--k", Int.init) { (1...KNNEvaluation.largestK).contains($0) }
@@ -38,7 +38,7 @@ struct KNN: ParsableCommand {
     }
 
     func run() throws {
-        common.start()
+        try common.start()
         let result = try options.output.open()
         var evaluation = KNNEvaluation()
         evaluation.k = try numbers(k, "--k", Int.init)

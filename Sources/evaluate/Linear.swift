@@ -66,7 +66,7 @@ struct Linear: ParsableCommand {
     @Option(help: "sgd: seed of the first weights and of the order.")
     var seed: UInt64 = 0
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: TimedOptions
 
     func validate() throws {
         try numbers(penalty, "--penalty", Double.init) { $0.isFinite && $0 >= 0 }
@@ -82,7 +82,7 @@ struct Linear: ParsableCommand {
     }
 
     func run() throws {
-        common.start()
+        try common.start()
         let result = try options.output.open()
         var evaluation = try LinearEvaluation(chosen(), scaling: normalize)
         evaluation.tensor = options.tensor

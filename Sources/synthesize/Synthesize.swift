@@ -22,8 +22,8 @@ struct Synthesize: Tool {
               augment --data shapes/train --size 48 -o views.tensors.zst
 
             See also: augment, inspect
-            """
-    )
+            """,
+        version: productVersion)
 
     @Option(name: .shortAndLong, help: "The folder to make; its parent must exist.")
     var output: String?
@@ -49,7 +49,7 @@ struct Synthesize: Tool {
     @Option(help: "A JPEG file to draw a contact sheet into: a row of \(Self.columns) pictures for each class, in the order of classes.txt.")
     var sheet: String?
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: TimedOptions
 
     static let columns = 12
 
@@ -65,7 +65,7 @@ struct Synthesize: Tool {
     }
 
     func run() throws {
-        common.start()
+        try common.start()
         let set = PictureSet(classes: classes, size: size, seed: seed)
         if let sheet { try set.writeSheet(sheet, columns: Self.columns) }
         guard let output else { return }

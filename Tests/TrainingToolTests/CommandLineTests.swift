@@ -32,9 +32,17 @@ struct CommandLineTests {
         ("train-step --student s -o out --normalization-groups 0", "--normalization-groups"), ("train-step --student s -o out --log-interval 0", "--log-interval"),
         ("train-step --student s -o out --objective supervised-contrastive --loss x", "--loss goes with"),
         ("train-step --student s -o out --schedule step", "--schedule"),
+        // What is done in a moment is not timed.
+        ("initialize --network resnet18 -o out --timing t", "--timing"), ("convert-weights in -o out --timing t", "--timing"), ("inspect in --timing t", "--timing"),
     ])
     func `a wrong command line is 64 and says why`(line: String, words: String) throws {
         try Workplace().expectFailure(line, 64, words)
+    }
+
+    @Test(arguments: ["augment", "embed", "queue-loss", "train-step", "evaluate", "inspect", "synthesize", "initialize", "convert-weights"])
+    func `every tool tells its version`(tool: String) throws {
+        let result = try Workplace().run("\(tool) --version")
+        #expect(result.status == 0 && result.output == "0.1.0\n")
     }
 
     @Test func `an input that is not there is 66`() throws {
@@ -52,6 +60,7 @@ struct CommandLineTests {
         for line in [
             "initialize --network tiny-resnet10 -o nowhere/out", "embed --weights teacher views -o nowhere/out", "convert-weights student -o nowhere/out",
             "train-step --student student taught --log log -o nowhere/out", "train-step --student student taught -o out --log nowhere/out",
+            "train-step --student student taught -o out --timing nowhere/out", "embed --weights teacher views -o out --timing nowhere/out",
         ] {
             try place.expectFailure(line, 73, "nowhere/out: cannot create it: No such file or directory")
         }

@@ -9,9 +9,6 @@ public struct CommonOptions: ParsableArguments {
     @Flag(name: [.short, .long], help: "Say nothing but errors.")
     public var quiet = false
 
-    @Option(name: .long, help: ArgumentHelp("Write how long it took, and for how much, to this file as JSON.", valueName: "file"))
-    public var timing: String?
-
     public init() {}
 
     public func validate() throws {
@@ -21,5 +18,25 @@ public struct CommonOptions: ParsableArguments {
     /// Starts the threads. Each tool calls it first in `run()`.
     public func start() {
         Parallel.setThreads(threads ?? Parallel.processors)
+    }
+}
+
+/// Those of the tools that work for long enough to be timed.
+public struct TimedOptions: ParsableArguments {
+    @OptionGroup public var common: CommonOptions
+
+    @Option(name: .long, help: ArgumentHelp("Write how long it took, and for how much, to this file as JSON.", valueName: "file"))
+    public var timing: String?
+
+    public init() {}
+
+    public var quiet: Bool { common.quiet }
+
+    /// Starts the threads. Each tool calls it first in `run()`.
+    ///
+    /// - Throws: a ``Failure`` where the timing could not be written at the end.
+    public func start() throws {
+        if let timing { try OutputFile.check(timing) }
+        common.start()
     }
 }

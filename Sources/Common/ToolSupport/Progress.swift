@@ -22,7 +22,7 @@ public struct Progress {
     /// - Parameters:
     ///   - total: how many there will be, where that is known.
     ///   - options: whether to be quiet, and where the closing numbers go as JSON: `{"images": 50000, "seconds": 121.2}`.
-    public init(tool: String, unit: String, total: Int? = nil, _ options: CommonOptions) {
+    public init(tool: String, unit: String, total: Int? = nil, _ options: TimedOptions) {
         self.init(tool: tool, unit: unit, total: total, quiet: options.quiet, timing: options.timing)
     }
 
