@@ -86,6 +86,7 @@ let package = Package(
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams"]),
 
         .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "TensorStreams"], path: "Tests/TestSupport", swiftSettings: numeric),
+        tests("ToolSupportTests", ["ToolSupport"]),
         tests("ParallelTests", ["Parallel", "TestSupport"]),
         tests("RandomnessTests", ["Kernels", "Networks", "Randomness"]),
         tests("KernelsTests", ["Kernels", "TestSupport"]),

@@ -52,9 +52,10 @@ extension Augment {
         let plan = EpochPlan(
             samples: dataset.samples.count, fold: fold, limit: limit, shard: shard, batch: batch, dropLast: dropLast,
             seed: recipe == .evaluation ? nil : seed)
+        let part = (fold.count > 1 ? " in fold \(fold.defaultValueDescription)" : "") + (shard.count > 1 ? " in shard \(shard.defaultValueDescription)" : "")
+        guard plan.pictures > 0 else { throw Failure(.usage, path: data, "there are no pictures\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
         guard plan.batches > 0 else {
-            let found = "\(plan.pictures) pictures" + (shard.count > 1 ? " in shard \(shard.defaultValueDescription)" : "")
-            throw Failure(.usage, path: data, "\(found) are no full batch of \(batch)", remedy: "take fewer shards, a smaller --batch, or not --drop-last")
+            throw Failure(.usage, path: data, "\(plan.pictures) pictures\(part) are no full batch of \(batch)", remedy: "take a smaller --batch, or not --drop-last")
         }
         return plan
     }

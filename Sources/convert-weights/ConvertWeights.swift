@@ -32,12 +32,24 @@ struct ConvertWeights: Tool {
         let weights = try WeightsDocument.weights(in: document, path: input, network: network)
         var tensors = WeightsDocument.tensors(of: weights)
         if backbone { tensors = tensors.filter { !$0.key.hasPrefix("fc.") } }
-        if half { tensors = try tensors.mapValues { $0.dtype == .f32 ? try $0.converted(to: .f16) : $0 } }
+        if half { tensors = try halved(tensors) }
         var metadata = document.metadata
         metadata["network"] = weights.network.name
         metadata["provenance"] = Provenance(text: metadata["provenance"] ?? "")
             .adding(tool: "convert-weights", arguments: Array(CommandLine.arguments.dropFirst())).text
         try DocumentFile.write(TensorDocument(metadata: metadata, tensors: tensors), to: output)
         if !common.quiet { ConvertWeights.log("\(weights.network.name), \(tensors.count) tensors") }
+    }
+
+    private func halved(_ tensors: [String: Tensor]) throws -> [String: Tensor] {
+        var halved = tensors
+        for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) where tensor.dtype == .f32 {
+            let half = try tensor.converted(to: .f16)
+            guard try half.floats().allSatisfy(\.isFinite) else {
+                throw Failure(.data, path: input, place: "'\(name)'", "holds numbers above 65504, which half precision cannot hold", remedy: "leave out --half")
+            }
+            halved[name] = half
+        }
+        return halved
     }
 }

@@ -31,7 +31,7 @@ struct Embed: Tool {
     @Option(help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
     @Option(name: [.short, .long], help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: TimedOptions
     @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
 
     func validate() throws {
@@ -40,7 +40,7 @@ struct Embed: Tool {
     }
 
     func run() throws {
-        common.start()
+        try common.start()
         let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let reader = ReadAhead(try StreamReader(input))
         let stage = try EmbeddingStage(
@@ -51,7 +51,7 @@ struct Embed: Tool {
         header.metadata["dimension"] = "\(stage.dimension)"
         header.metadata["network"] = stage.network.name
         let writer = try StreamWriter(output, header: header, level: level)
-        var progress = Progress(tool: "embed", unit: "images", total: header.metadata["pictures"].flatMap { Int($0) }, common)
+        var progress = Progress(tool: "embed", unit: "images", total: header.metadata.count("pictures"), common)
         while let record = try reader.next() {
             stage.profile?.lap("input")
             let embedded = try stage.embed(record)

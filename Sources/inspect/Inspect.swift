@@ -15,7 +15,8 @@ struct Inspect: Tool {
 
             Exit status: 0 done, 65 damaged or truncated, 66 cannot open it, 73 or 74 cannot write.
             See also: augment, embed, convert-weights.
-            """)
+            """,
+        version: productVersion)
 
     @OptionGroup var common: CommonOptions
     @Argument(help: "A stream (.tensors.zst) or a document (.safetensors, .safetensors.zst); - is standard input.")
@@ -68,6 +69,9 @@ struct Inspect: Tool {
                 try arrays?.write(document, only: tensor, record: reader.recordIndex)
                 try sheet?.add(document)
             }
+        }
+        if case .stream(let reader) = input, record != nil || records != nil, reader.recordIndex < shown.first {
+            throw Failure(.usage, path: reader.name, "has \(reader.recordIndex + 1) records, so none with number \(shown.first)")
         }
         if let toJpeg { try sheet?.write(to: toJpeg) }
         try report.finish(isPart: record != nil || records != nil)

@@ -55,7 +55,7 @@ struct QueueLoss: Tool {
     @Option(name: [.short, .long], help: "Where the answers go; - is standard output.")
     var output = "-"
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: TimedOptions
 
     @Argument(help: "The stream of embeddings; - is standard input.")
     var input = "-"
@@ -70,7 +70,7 @@ struct QueueLoss: Tool {
     }
 
     func run() throws {
-        common.start()
+        try common.start()
         let reader = try StreamReader(input)
         let settings = settings(reader.header)
         var stage = QueueLossStage(settings)
@@ -80,7 +80,7 @@ struct QueueLoss: Tool {
         header.metadata[QueueState.key] = nil
         header.metadata[QueueLossStage.Settings.key] = settings.command
         let writer = try StreamWriter(output, header: header, level: level)
-        var progress = Progress(tool: "queue-loss", unit: "records", total: reader.header.metadata["records"].flatMap { Int($0) }, common)
+        var progress = Progress(tool: "queue-loss", unit: "records", total: reader.header.metadata.count("records"), common)
         while let record = try reader.next() {
             guard let answer = try stage.answer(record) else { continue }
             try writer.write(answer)
@@ -103,7 +103,7 @@ struct QueueLoss: Tool {
         settings.teacherTemperature = teacherTemperature ?? settings.teacherTemperature
         settings.capacity = queueSize
         settings.seed = seed
-        settings.samples = header.metadata["samples"].flatMap { Int($0) }
+        settings.samples = header.metadata.count("samples")
         return settings
     }
 }

@@ -30,7 +30,7 @@ struct TrainStep: Tool {
     @Option(help: "Write a JSON line for every interval to this file.") var log: String?
     @Option(help: "Batches in an interval of the log.") var logInterval = 10
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: TimedOptions
     @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
 
     func validate() throws {
@@ -38,7 +38,7 @@ struct TrainStep: Tool {
     }
 
     func run() throws {
-        common.start()
+        try common.start()
         try OutputFile.check(output)
         let reader = ReadAhead(try StreamReader(input))
         let state = try TrainingState(reading: student)
@@ -48,7 +48,7 @@ struct TrainStep: Tool {
         trainer.profile = profile ? Profile(state.weights.network) : nil
         let log = try TrainingLog(log, interval: logInterval)
         var progress = Progress(
-            tool: "train-step", unit: "images", total: reader.header.metadata["pictures"].flatMap { Int($0) }, common)
+            tool: "train-step", unit: "images", total: reader.header.metadata.count("pictures"), common)
         while let record = try reader.next() {
             trainer.profile?.lap("input")
             let report = try trainer.step(record)

@@ -54,7 +54,7 @@ struct TrainingArguments: ParsableArguments {
         options.objective = objective
         switch schedule {
         case .seed:
-            let batch = header.metadata["batch"].flatMap { Int($0) } ?? 256
+            let batch = header.metadata.count("batch") ?? 256
             options.schedule = .seed(rate: learningRate, batch: batch, epochs: epochs, warmUp: Int(warmUp ?? 5))
         case .cosine: options.schedule = .cosine(rate: learningRate, epochs: epochs)
         case .smooth: options.schedule = .smooth(rate: learningRate, epochs: epochs, warmUp: warmUp ?? 0)

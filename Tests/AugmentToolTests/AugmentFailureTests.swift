@@ -69,9 +69,12 @@ struct AugmentFailureTests {
 
     @Test func `a stream that would be empty is not made`() throws {
         let place = try Workplace(pictures: 3)
-        for options in ["--batch 4 --drop-last", "--shard 1/5"] {
+        for (options, words) in [
+            ("--batch 4 --drop-last", "3 pictures are no full batch of 4; take a smaller --batch, or not --drop-last"),
+            ("--shard 1/5", "there are no pictures in shard 1/5 of 3"), ("--fold 4/5", "there are no pictures in fold 4/5 of 3"),
+        ] {
             let result = try place.run("augment --data data --size 16 \(options) -o out")
-            #expect(result.status == 64 && result.error.contains("no full batch"), "\(result.error)")
+            #expect(result.status == 64 && result.error.contains(words), "\(result.error)")
         }
         #expect(!place.exists("out"))
     }

@@ -151,6 +151,14 @@ struct QueueLossFailureTests {
         #expect(try place.run("queue-loss --queue good --queue-size 7 in").status == 0)
     }
 
+    @Test func `a queue larger than a record can be is refused before it is made`() throws {
+        let place = try Workplace()
+        try place.stream("in", N: 4, D: 1024)
+        let result = try place.run("queue-loss --queue-size \(1 << 28) in -o out")
+        #expect(result.status == 64 && result.lines.count == 1 && !place.exists("out"))
+        #expect(result.error.contains("a queue of 268435456 rows of 1024 numbers has 1099511627776 bytes, above the limit of"), "\(result.error)")
+    }
+
     @Test func `a queue in the stream and one in a file are one too many`() throws {
         let place = try Workplace()
         let queue = EmbeddingQueue(capacity: 7, dimension: 16, seed: 1)

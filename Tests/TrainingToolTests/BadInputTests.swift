@@ -78,6 +78,56 @@ struct BadInputTests {
         try place.expectFailure("train-step --student next taught --queue-size 31 -q -o out", 65, "holds a queue of 30 rows where --queue-size asks for 31")
     }
 
+    @Test func `counts in metadata that no stream can have do not count`() throws {
+        let place = try Workplace.training()
+        for number in ["\(Int.max)", "\(Int.min)", "-1", "99999999999999999999", "many"] {
+            let (header, records) = try place.read("taught")
+            var other = header
+            for key in ["epoch", "epochs", "records", "pictures", "samples", "batch"] { other.metadata[key] = number }
+            let writer = try StreamWriter(place.path("odd"), header: other)
+            for record in records {
+                var record = record
+                record.metadata = ["epoch": number, "step": number]
+                try writer.write(record)
+            }
+            try writer.commit()
+            try place.change("student", into: "worn") { $0.metadata["steps"] = number }
+            let result = try place.run("train-step --student worn odd -q -o out && embed --weights teacher --as more odd -q -o more")
+            #expect(result.status == 0 && result.error.isEmpty, "\(number): \(result.error)")
+            #expect(try place.document("out").metadata["epoch"] == "1" && place.document("out").metadata["steps"] == "6")
+        }
+    }
+
+    @Test func `widths that no network has are named`() throws {
+        let place = try Workplace()
+        // A tensor without numbers may claim to be as wide as it likes.
+        try DocumentFile.write(
+            TensorDocument(tensors: ["fc.0.weight": Tensor(u8: [], shape: [1 << 32, 0]), "fc.2.weight": Tensor(u8: [], shape: [1 << 32, 0])]), to: place.path("wide"))
+        try place.expectFailure("convert-weights wide -o out", 65, "wide: has 'fc.0.weight' of shape [4294967296, 0], which no network has")
+    }
+
+    @Test func `weights that half precision cannot hold are named`() throws {
+        let place = try Workplace.training()
+        try place.change("student", into: "large") { $0.tensors["fc.0.bias"] = Tensor(f32: (0..<128).map { $0 == 7 ? 1e5 : 0 }, shape: [128]) }
+        try place.expectFailure("convert-weights large --half -o out", 65, "large: 'fc.0.bias': holds numbers above 65504, which half precision cannot hold")
+        #expect(try place.run("convert-weights large -q -o out").status == 0)
+    }
+
+    @Test func `what there is no memory for is one line and 74`() throws {
+        let place = try Workplace.training()
+        try place.change("taught", into: "large") { number, record in
+            var record = record
+            record.tensors["images"] = Tensor(u8: [UInt8](repeating: 1, count: 16 * 3 << 20), shape: [16, 1, 1 << 10, 1 << 10, 3])
+            return number == 0 ? record : nil
+        }
+        // The threads' stacks, which are not used, count as well.
+        for line in ["train-step --student student large --threads 1 -q -o out", "embed --weights teacher large --as more --threads 1 -q -o out"] {
+            let result = try place.run("ulimit -v 1500000; \(line)")
+            #expect(result.status == 74 && result.lines.count == 1 && result.error.contains("there is no memory for"), "\(result.status) \(result.error)")
+            #expect(!place.hasUnfinished && !place.exists("out"))
+        }
+    }
+
     @Test func `a stream without records is 65`() throws {
         let place = try Workplace.training()
         try place.change("taught", into: "none") { _, _ in nil }

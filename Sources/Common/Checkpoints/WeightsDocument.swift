@@ -81,6 +81,10 @@ public enum WeightsDocument {
 
     /// The network that tensors of these shapes belong to.
     private static func identify(_ shapes: [String: [Int]], path: String, name: String?) throws -> Network {
+        // Networks are built for the widths that a file tells: their products must not overflow.
+        if let (name, shape) = shapes.sorted(by: { $0.key < $1.key }).first(where: { $0.value.contains { $0 > 1 << 24 } }) {
+            throw Failure(.data, path: path, "has '\(name)' of shape \(shape), which no network has")
+        }
         let head: Network.Head
         if let hidden = shapes["fc.0.weight"]?.first, let dimension = shapes["fc.2.weight"]?.first {
             head = .mlp(hidden: hidden, dimension)

@@ -29,11 +29,19 @@ extension Tool {
         }
     }
 
-    /// Writes one line to standard error, after the tool's name.
+    /// Writes one line to standard error, after the tool's name; on a terminal it takes the place of the running line of ``Progress``.
     public static func log(_ message: String) {
-        var line = "\(_commandName): \(message)\n"
+        var line = (isatty(STDERR_FILENO) == 1 ? "\r\u{1B}[K" : "") + "\(_commandName): \(message)\n"
         line.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
     }
+}
+
+/// Ends the tool as a thrown ``Failure`` would, from where nothing can be thrown: memory that is short, mostly.
+public func stop(_ failure: Failure) -> Never {
+    let tool = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "seed"
+    var line = "\(tool): \(failure.description)\n"
+    line.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+    Glibc.exit(failure.kind.rawValue)
 }
 
 /// The version that every tool and every provenance line names.

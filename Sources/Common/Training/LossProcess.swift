@@ -67,16 +67,14 @@ final class LossProcess: LossSource {
     private var reader: StreamReader?
     /// The pipe that answers come from, until a reader owns it.
     private var answers: CInt?
-    private let answersToPoll: CInt
-    private let warn: (String) -> Void
-    private var hasWarned = false
+    private let wait: LongWait
     private var reaped = false
     private(set) var fill: (real: Int, capacity: Int)?
 
     /// - Parameter warn: is told when no answer comes for long.
-    init(_ command: String, header: StreamHeader, warn: @escaping (String) -> Void) throws {
+    init(_ command: String, header: StreamHeader, warn: @escaping @Sendable (String) -> Void) throws {
         given = command
-        self.warn = warn
+        wait = LongWait { warn("--loss '\(command)': no answer for \($0); it must answer every record at once, flush its output, and end with its input") }
         var toChild: [CInt] = [0, 0], fromChild: [CInt] = [0, 0]
         guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else { throw Failure.errno(.io, path: "--loss", "cannot make a pipe") }
         // The program must not hold our ends, or it would never see the end of its input.
@@ -100,14 +98,13 @@ final class LossProcess: LossSource {
         var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) } + [nil]
         let status = unsafe posix_spawn(&process, "/bin/sh", &actions, &attributes, &arguments, environ)
         for unsafe argument in unsafe arguments { unsafe free(argument) }
-        close(toChild[0])
-        close(fromChild[1])
+        Glibc.close(toChild[0])
+        Glibc.close(fromChild[1])
         guard status == 0 else {
             throw Failure(.io, path: "--loss", "cannot start '\(command)': \(unsafe String(cString: strerror(status)))")
         }
         self.process = process
         answers = fromChild[0]
-        answersToPoll = fromChild[0]
         do {
             writer = try StreamWriter(descriptor: toChild[1], name: name, header: header, level: -1)
         } catch let closed as Failure where closed.kind == .closedPipe {
@@ -120,21 +117,25 @@ final class LossProcess: LossSource {
     func restore(_ state: [String: Tensor]) throws {
         if !state.isEmpty {
             let record = TensorDocument(metadata: [QueueState.key: "1"], tensors: state)
-            try send { try $0.write(record) }
+            try wait.during { try send { try $0.write(record) } }
         }
     }
 
     func answer(_ record: TensorDocument) throws -> TensorDocument {
-        try send { try $0.write(record) }
-        warnIfSlow()
-        guard let answer = try receive() else { throw failure("ended its answers before the last batch") }
-        if let real = answer.metadata["queue_filled"].flatMap({ Int($0) }), let capacity = answer.metadata["queue_size"].flatMap({ Int($0) }) {
+        let received = try wait.during {
+            try send { try $0.write(record) }
+            return try receive()
+        }
+        guard let answer = received else { throw failure("ended its answers before the last batch") }
+        if let real = answer.metadata.count("queue_filled"), let capacity = answer.metadata.count("queue_size") {
             fill = (real, capacity)
         }
         return answer
     }
 
-    func finish() throws -> [String: Tensor] {
+    func finish() throws -> [String: Tensor] { try wait.during { try close() } }
+
+    private func close() throws -> [String: Tensor] {
         try send { try $0.commit() }
         var state: [String: Tensor] = [:]
         while let record = try receive() {
@@ -170,15 +171,6 @@ final class LossProcess: LossSource {
         }
     }
 
-    /// A program that waits for the end of its input, or keeps its answers in a buffer, would otherwise be waited for without a word.
-    private func warnIfSlow() {
-        guard !hasWarned else { return }
-        var question = pollfd(fd: answersToPoll, events: Int16(POLLIN), revents: 0)
-        guard unsafe poll(&question, 1, 30_000) == 0 else { return }
-        hasWarned = true
-        warn("\(name): no answer for 30 s; it must answer every record at once, and flush its output")
-    }
-
     private static let remedy = "run it by hand on a stored stream of 'student' and 'teacher'"
 
     /// A failure that says what the program did and how it ended.
@@ -186,21 +178,30 @@ final class LossProcess: LossSource {
         Failure(.data, path: name, place: place, "\(what); the program \(end())", remedy: Self.remedy)
     }
 
-    /// Closes the pipes and says how the program ended. One that is still at work after a moment is told to end.
+    /// Closes the pipes and says how the program ended. One that is still at work after a moment is told to end, and then made to.
     private func end() -> String {
         writer = nil
         reader = nil
-        if let answers { close(answers) }
+        if let answers { Glibc.close(answers) }
         answers = nil
         reaped = true
+        if let status = statusSoon() { return Self.words(status) }
+        kill(process, SIGTERM)
+        if statusSoon() == nil {
+            kill(process, SIGKILL)
+            waitpid(process, nil, 0)
+        }
+        return "was still running, and was stopped"
+    }
+
+    /// How the program ended, if it does within two seconds.
+    private func statusSoon() -> CInt? {
         var status: CInt = 0
         for _ in 0..<200 {
-            if unsafe waitpid(process, &status, WNOHANG) != 0 { return Self.words(status) }
+            if unsafe waitpid(process, &status, WNOHANG) != 0 { return status }
             usleep(10_000)
         }
-        kill(process, SIGTERM)
-        unsafe waitpid(process, &status, 0)
-        return "was still running, and was stopped"
+        return nil
     }
 
     private static func words(_ status: CInt) -> String {

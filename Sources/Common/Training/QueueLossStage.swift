@@ -90,6 +90,17 @@ public struct QueueLossStage {
         objective = settings.objective(queue)
     }
 
+    /// A queue of random rows, no larger than a record of a stream may be, since it may have to travel in one.
+    private func newQueue(_ D: Int) throws -> EmbeddingQueue {
+        let capacity = settings.capacity ?? QueueState.capacity(samples: settings.samples)
+        let (bytes, limit) = (4 * capacity * D, Limits.standard.documentBytes - (1 << 20))
+        guard bytes <= limit else {
+            throw Failure(
+                .usage, "a queue of \(capacity) rows of \(D) numbers has \(bytes) bytes, above the limit of \(limit)", remedy: "choose a smaller --queue-size")
+        }
+        return EmbeddingQueue(capacity: capacity, dimension: D, seed: settings.seed)
+    }
+
     /// The answer to one record; nil to a record that carries the queue.
     ///
     /// - Throws: ``Failure`` when the record is not as the table says, a row is not finite or not of unit length, or
@@ -109,8 +120,7 @@ public struct QueueLossStage {
         let teacher = try record.tensor("teacher", .f32, shape: [student.shape[0], student.shape[1]])
         let (N, D) = (student.shape[0], student.shape[1])
         guard D > 0 else { throw record.failure("has rows without numbers") }
-        var objective = objective ?? settings.objective(
-            EmbeddingQueue(capacity: settings.capacity ?? QueueState.capacity(samples: settings.samples), dimension: D, seed: settings.seed))
+        var objective = try objective ?? settings.objective(newQueue(D))
         self.objective = nil  // One owner, so that the queue is not copied to be changed.
         guard objective.queue.dimension == D else {
             throw record.failure(

@@ -38,9 +38,9 @@ public final class Trainer {
         self.state = state
         self.options = options
         gradients = FloatBuffer(state.weights.network.parameterCount)
-        let epochs = max(1, header.metadata["epochs"].flatMap { Int($0) } ?? 1)
-        stepsPerEpoch = max(1, (header.metadata["records"].flatMap { Int($0) } ?? epochs) / epochs)
-        firstEpoch = header.metadata["epoch"].flatMap { Int($0) } ?? state.epoch
+        let epochs = max(1, header.metadata.count("epochs") ?? 1)
+        stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
+        firstEpoch = header.metadata.count("epoch") ?? state.epoch
         lastEpoch = firstEpoch
         guard options.objective != .supervisedContrastive else { return }
         if let command = options.lossCommand {
@@ -50,7 +50,7 @@ public final class Trainer {
         } else {
             var settings = options.loss
             settings.objective = options.objective == .mocoV2 ? .mocoV2 : .seed
-            settings.samples = header.metadata["samples"].flatMap { Int($0) }
+            settings.samples = header.metadata.count("samples")
             loss = BuiltInLoss(settings)
         }
         try loss?.restore(state.lossState)
@@ -79,8 +79,8 @@ public final class Trainer {
         guard H >= Network.smallestPicture, W >= Network.smallestPicture else {
             throw record.failure("has pictures of \(W)×\(H) where a network needs \(Network.smallestPicture)×\(Network.smallestPicture)")
         }
-        let epoch = record.metadata["epoch"].flatMap { Int($0) } ?? firstEpoch
-        let step = record.metadata["step"].flatMap { Int($0) } ?? recordsSeen % stepsPerEpoch
+        let epoch = record.metadata.count("epoch") ?? firstEpoch
+        let step = record.metadata.count("step") ?? recordsSeen % stepsPerEpoch
         recordsSeen += 1
         lastEpoch = max(lastEpoch, epoch)
 

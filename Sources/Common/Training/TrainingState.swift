@@ -47,8 +47,8 @@ public struct TrainingState {
         let document = try DocumentFile.read(path)
         let weights = try WeightsDocument.weights(in: document, path: path, network: network)
         self.init(weights, provenance: Provenance(text: document.metadata["provenance"] ?? ""))
-        epoch = document.metadata["epoch"].flatMap { Int($0) } ?? 0
-        steps = document.metadata["steps"].flatMap { Int($0) } ?? 0
+        epoch = document.metadata.count("epoch") ?? 0
+        steps = document.metadata.count("steps") ?? 0
         for (name, tensor) in document.tensors where name.hasPrefix(WeightsDocument.trainingPrefix) {
             if name.hasPrefix(Self.lossPrefix) {
                 lossState[String(name.dropFirst(Self.lossPrefix.count))] = tensor

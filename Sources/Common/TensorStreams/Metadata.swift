@@ -1,0 +1,7 @@
+extension Dictionary<String, String> {
+    /// The value of `key` in the metadata of a stream, a record or a checkpoint, where it is a count: 0 to 2⁵³, so that adding to it
+    /// and multiplying it a little cannot overflow. Anything else that another program may have written counts as absent.
+    public func count(_ key: String) -> Int? {
+        self[key].flatMap { Int($0) }.flatMap { 0...(1 << 53) ~= $0 ? $0 : nil }
+    }
+}

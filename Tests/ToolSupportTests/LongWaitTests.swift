@@ -1,0 +1,39 @@
+import Glibc
+import Synchronization
+import Testing
+import ToolSupport
+
+struct LongWaitTests {
+    private final class Words: Sendable {
+        let said = Mutex<[String]>([])
+        var all: [String] { said.withLock { $0 } }
+    }
+
+    @Test func `a long wait is told, and again each time it has doubled`() throws {
+        let words = Words()
+        let wait = LongWait(first: 0.2) { text in words.said.withLock { $0.append(text) } }
+        let result = wait.during {
+            while words.all.count < 3 { usleep(1000) }
+            return 7
+        }
+        #expect(result == 7)
+        #expect(words.all == ["0.2 s", "0.4 s", "0.8 s"])
+    }
+
+    @Test func `short waits are not added up, and time between them does not count`() throws {
+        let words = Words()
+        let wait = LongWait(first: 0.4) { text in words.said.withLock { $0.append(text) } }
+        for _ in 0..<8 { wait.during { _ = usleep(80_000) } }
+        usleep(600_000)
+        #expect(words.all.isEmpty)
+    }
+
+    @Test func `an error comes through and ends the wait`() throws {
+        struct Broken: Error {}
+        let words = Words()
+        let wait = LongWait(first: 0.1) { text in words.said.withLock { $0.append(text) } }
+        #expect(throws: Broken.self) { try wait.during { throw Broken() } }
+        usleep(300_000)
+        #expect(words.all.isEmpty)
+    }
+}
