@@ -36,7 +36,10 @@ import Testing
     struct Result { var y, mean, inverse, runningMean, runningVariance: [Float] }
 
     /// Sizes with and without whole vectors, one place, one channel; the last are cut into several pieces.
-    static let cases = [(1, 3, 1), (5, 1, 1), (3, 3, 1), (14, 5, 2), (63, 17, 3), (169, 20, 1), (28, 33, 4), (5000, 20, 2), (3000, 48, 1)]
+    static let cases = [
+        (1, 3, 1), (1, 8, 1), (1, 100, 1), (5, 1, 1), (3, 3, 1), (14, 5, 2), (7, 24, 1), (13, 8, 1), (13, 40, 1), (63, 17, 3), (169, 20, 1),
+        (28, 33, 4), (147, 100, 3), (3001, 8, 1), (5000, 20, 2), (3000, 48, 1), (2003, 24, 1), (1700, 184, 1), (98, 1040, 2),
+    ]
         .flatMap { (M, C, groups) in
             [(false, Rows.Activation.none), (false, .relu), (true, .none), (true, .relu), (false, .hardSwish), (false, .silu)].map {
                 Case(M: M, C: C, groups: groups, residual: $0.0, activation: $0.1)

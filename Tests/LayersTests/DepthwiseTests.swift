@@ -17,7 +17,7 @@ import Testing
 
         var scratch: Scratch {
             let scratch = Scratch(workers: 4)
-            scratch.reserve(layer.scratch)
+            scratch.reserve(.init(worker: layer.scratch))
             // Nothing may be taken for zero that was not made so.
             for worker in 0..<4 { scratch.pointer(worker).update(repeating: .nan, count: layer.scratch) }
             return scratch
@@ -85,7 +85,7 @@ import Testing
         let layer = Depthwise(window: Window(H: 2, W: 2, C: 2, kernel: 3, stride: 1, padding: 1))
         let W: [Float] = [0, 0, 1, -1, 0, 0, 1, -1, 1, -1, 1, -1, 0, 0, 1, -1, 0, 0]
         let y = Poisoned(8), scratch = Scratch(workers: 1)
-        scratch.reserve(layer.scratch)
+        scratch.reserve(.init(worker: layer.scratch))
         layer.forward(y: y.pointer, x: [1, 1, 2, 2, 3, 3, 4, 4], W: W, N: 1, scratch: scratch)
         #expect(y.values() == [6, -6, 7, -7, 8, -8, 9, -9])
     }

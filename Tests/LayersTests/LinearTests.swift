@@ -96,7 +96,7 @@ import Testing
         #expect(y.values()[0].isNaN && y.values()[1] == 0)
     }
 
-    @Test(arguments: [1, 3, 17, 169])
+    @Test(arguments: [1, 3, 8, 17, 24, 169, 70_001])
     func `the gradient is the derivative`(count: Int) {
         let x = formula("x", count).map { $0 + ($0 < 0 ? -0.5 : 0.5) }, dy = formula("dy", count)
         func forward(_ x: [Float]) -> [Float] {

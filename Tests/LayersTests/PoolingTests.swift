@@ -47,7 +47,8 @@ import Testing
         Case(N: 1, H: 1, W: 1, C: 1, kernel: 3, stride: 2, padding: 1), Case(N: 2, H: 3, W: 7, C: 3, kernel: 3, stride: 2, padding: 1),
         Case(N: 3, H: 13, W: 7, C: 17, kernel: 3, stride: 2, padding: 1), Case(N: 1, H: 7, W: 13, C: 20, kernel: 2, stride: 2, padding: 0),
         Case(N: 2, H: 7, W: 7, C: 5, kernel: 7, stride: 1, padding: 3), Case(N: 2, H: 13, W: 13, C: 32, kernel: 3, stride: 1, padding: 1),
-        Case(N: 1, H: 3, W: 3, C: 1, kernel: 1, stride: 2, padding: 0),
+        Case(N: 1, H: 3, W: 3, C: 1, kernel: 1, stride: 2, padding: 0), Case(N: 1, H: 13, W: 7, C: 24, kernel: 3, stride: 2, padding: 1),
+        Case(N: 2, H: 7, W: 3, C: 8, kernel: 2, stride: 3, padding: 0), Case(N: 1, H: 13, W: 13, C: 100, kernel: 3, stride: 3, padding: 1),
     ]
 
     @Test func `a worked example`() {
@@ -111,7 +112,7 @@ import Testing
 }
 
 @Suite struct AveragePoolTests {
-    static let sizes = [(1, 1, 1), (2, 3, 5), (3, 49, 17), (1, 169, 20), (2, 7, 48)]
+    static let sizes = [(1, 1, 1), (2, 3, 5), (3, 49, 17), (1, 169, 20), (2, 7, 48), (1, 13, 8), (2, 49, 24), (3, 169, 40), (1, 1, 100), (5, 400, 72)]
 
     func forward(_ x: [Float], _ N: Int, _ P: Int, _ C: Int) -> [Float] {
         let y = Poisoned(N * C)

@@ -109,19 +109,3 @@ protocol RowWork {
 protocol RowSum {
     func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector)
 }
-
-extension UnsafePointer<Float> {
-    /// `lanes` ≤ 16 floats, and zeros.
-    @inline(__always)
-    func vector(_ offset: Int, lanes: Int) -> Vector { lanes == 16 ? vector(offset) : vector(offset, count: lanes) }
-}
-
-extension UnsafeMutablePointer<Float> {
-    @inline(__always)
-    func vector(_ offset: Int, lanes: Int) -> Vector { UnsafePointer(self).vector(offset, lanes: lanes) }
-
-    @inline(__always)
-    func store(_ v: Vector, _ offset: Int, lanes: Int) {
-        if lanes == 16 { store(v, offset) } else { store(v, offset, count: lanes) }
-    }
-}

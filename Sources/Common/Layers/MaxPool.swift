@@ -1,0 +1,99 @@
+public import Kernels
+import Parallel
+
+/// The largest value under a window, for each channel. `taps` (N, H', W', C) remembers which place of the window it was.
+public struct MaxPool: Sendable {
+    public let window: Window
+
+    public init(window: Window) { self.window = window }
+
+    /// Sets y (N, H', W', C) and `taps`. The first of equal values counts, as in PyTorch; padding never does.
+    public func forward(y: UnsafeMutablePointer<Float>, taps: UnsafeMutablePointer<UInt8>?, x: UnsafePointer<Float>, N: Int) {
+        let (H, W, C) = (window.H, window.W, window.C)
+        Parallel.forEach(N * window.outH) { line, _ in
+            let (n, oy) = (line / window.outH, line % window.outH)
+            let picture = x + n * H * W * C
+            for ox in 0..<window.outW {
+                let place = (line * window.outW + ox) * C
+                let y0 = oy * window.stride - window.padding, x0 = ox * window.stride - window.padding
+                let rs = max(0, -y0)..<min(window.R, H - y0), ss = max(0, -x0)..<min(window.S, W - x0)
+                // Where nothing is larger than −∞ the first place inside the picture counts.
+                let first = rs.lowerBound * window.S + ss.lowerBound
+                forEachVector(C) { c, lanes in
+                    var best = Vector(repeating: -.infinity)
+                    var tap = SIMD16<Int32>(repeating: Int32(first))
+                    for r in rs {
+                        for s in ss {
+                            let v = picture.vector(((y0 + r) * W + x0 + s) * C + c, lanes: lanes)
+                            let larger = (v .> best) .| (v .!= v)
+                            best.replace(with: v, where: larger)
+                            tap.replace(with: Int32(r * window.S + s), where: larger)
+                        }
+                    }
+                    y.store(best, place + c, lanes: lanes)
+                    guard let taps else { return }
+                    let bytes = SIMD16<UInt8>(truncatingIfNeeded: tap)
+                    if lanes == 16 {
+                        UnsafeMutableRawPointer(taps + place + c).storeBytes(of: bytes, as: SIMD16<UInt8>.self)
+                    } else {
+                        for lane in 0..<lanes { taps[place + c + lane] = bytes[lane] }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds to `dx`, or sets it: dx at the place of the largest value gets dy.
+    ///
+    /// Each place of dx looks for itself in the windows over it, so that dx is written once, from one end to the other.
+    public func backward(dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, taps: UnsafePointer<UInt8>, N: Int) {
+        let (H, W, C) = (window.H, window.W, window.C)
+        Parallel.forEach(N * H) { line, _ in
+            let (n, iy) = line.quotientAndRemainder(dividingBy: H)
+            let rows = windows(over: iy, size: window.R, count: window.outH)
+            for ix in 0..<W {
+                let columns = windows(over: ix, size: window.S, count: window.outW)
+                let target = dx + (line * W + ix) * C
+                var sets = !adding
+                for oy in rows {
+                    let r = iy + window.padding - oy * window.stride
+                    for ox in columns {
+                        let own = Int32(r * window.S + ix + window.padding - ox * window.stride)
+                        let place = ((n * window.outH + oy) * window.outW + ox) * C
+                        let (dy, taps) = (dy + place, taps + place)
+                        if sets {
+                            forEachVector(C) { c, lanes in target.store(Self.chosen(dy, taps, own, c, lanes), c, lanes: lanes) }
+                            sets = false
+                        } else {
+                            forEachVector(C) { c, lanes in
+                                target.store(target.vector(c, lanes: lanes) + Self.chosen(dy, taps, own, c, lanes), c, lanes: lanes)
+                            }
+                        }
+                    }
+                }
+                // No window lies over it.
+                if sets { target.update(repeating: 0, count: C) }
+            }
+        }
+    }
+
+    /// The windows, along one axis, under which a place of the picture lies.
+    private func windows(over place: Int, size: Int, count: Int) -> Range<Int> {
+        let last = min(count - 1, (place + window.padding) / window.stride)
+        let before = place + window.padding - size
+        let first = before < 0 ? 0 : before / window.stride + 1
+        return first..<max(first, last + 1)
+    }
+
+    /// dy of those channels whose largest value was at tap `own`, else 0.
+    @inline(__always)
+    private static func chosen(_ dy: UnsafePointer<Float>, _ taps: UnsafePointer<UInt8>, _ own: Int32, _ c: Int, _ lanes: Int) -> Vector {
+        var bytes = SIMD16<UInt8>.zero
+        if lanes == 16 {
+            bytes = UnsafeRawPointer(taps + c).loadUnaligned(as: SIMD16<UInt8>.self)
+        } else {
+            for lane in 0..<lanes { bytes[lane] = taps[c + lane] }
+        }
+        return dy.vector(c, lanes: lanes).replacing(with: 0, where: SIMD16<Int32>(truncatingIfNeeded: bytes) .!= SIMD16<Int32>(repeating: own))
+    }
+}
