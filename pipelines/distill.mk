@@ -13,7 +13,7 @@ RUNS ?= runs
 ifeq ($(origin DATA),undefined)
 NAME ?= demonstration
 else
-NAME ?= $(if $(DATA),$(firstword $(subst ., ,$(notdir $(DATA:/=)))),demonstration)
+NAME ?= $(if $(DATA),$(or $(firstword $(subst ., ,$(notdir $(DATA:/=)))),pictures),demonstration)
 endif
 RUN  := $(RUNS)/$(NAME)
 export RUN
@@ -40,34 +40,45 @@ KEPT := DATA TEST TEACHER STUDENT EPOCHS BATCH SIZE SEED EMBEDDING QUEUE FLAGS T
 
 ifneq ($(filter distill evaluate,$(MAKECMDGOALS)),)
 
-ifneq ($(TEACHER),)
-ifeq ($(wildcard $(TEACHER)),)
-$(error TEACHER=$(TEACHER): there is no such file)
-endif
-endif
-ifneq ($(DATA),)
-ifeq ($(wildcard $(DATA)),)
-$(error DATA=$(DATA): there is no such file or folder)
-endif
+# $(call quoted,WORDS): as one word of the shell, whatever quotes it has.
+quoted = '$(subst ','\'',$(1))'
+
+# What must hold before anything is done.
+$(foreach v,NAME RUNS DATA TEST TEACHER,$(if $(word 2,$($(v))),$(error $(v)=$($(v)): make takes no name with spaces; make a link to it that has none)))
+$(foreach v,DATA TEST TEACHER,$(if $($(v)),$(if $(wildcard $($(v))),,$(error $(v)=$($(v)): there is no such file or folder))))
+$(foreach v,EPOCHS BATCH SIZE EMBEDDING TEACHER_EPOCHS TEACHER_BATCH,$(if $(shell [[ $(call quoted,$($(v))) =~ ^[1-9][0-9]{0,6}$$ ]] && echo whole),,\
+  $(error $(v)=$($(v)): a whole number above 0 is expected)))
+# Another data set of the same name must not take this run's place unasked.
+ifeq ($(origin NAME),file)
+$(foreach before,$(shell sed -n 's/^DATA ?= //p' $(RUN)/settings.mk 2> /dev/null),$(if $(filter-out $(DATA),$(before)),\
+  $(error $(RUN) is a run on $(before); give one on $(DATA) a NAME of its own, or NAME=$(NAME) to take its place)))
 endif
 
-# $(call keep,FILE,LINES): writes LINES to FILE in $(RUN) if it holds anything else.
-keep = $(shell mkdir -p $(dir $(RUN)/$(1)); printf '%s\n' $(2) | cmp -s - $(RUN)/$(1) || printf '%s\n' $(2) > $(RUN)/$(1))
-ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
-$(call keep,settings.mk,$(foreach v,$(KEPT),'$(v) ?= $($(v))'))
-endif
+# $(call keep,FILE,LINES): writes LINES, quoted for the shell, to FILE in $(RUN) if it holds anything else. Where make only tells what it
+# would do (-n), the file stays and counts as changed.
+keep = $(if $(call differs,$(1),$(2)),$(if $(dry),$(eval .PHONY: $(RUN)/$(1)),$(call write,$(RUN)/$(1),$(2))))
+differs = $(shell printf '%s\n' $(2) | cmp -s - $(RUN)/$(1) || echo yes)
+write = $(shell mkdir -p $(dir $(1)); printf '%s\n' $(2) > $(1).$$$$.part && mv $(1).$$$$.part $(1))
+# The letters of make's options are its first word, if that is not a long option.
+dry := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
+# A setting as make reads it again.
+saved = $(subst $(hash),\$(hash),$(subst $$,$$$$,$($(1))))
+hash := \#
+$(call keep,settings.mk,$(foreach v,$(KEPT),$(call quoted,$(v) ?= $(call saved,$(v)))))
 
 # Where pictures come from.
 ifeq ($(DATA),)
 TRAIN_DATA := $(RUN)/pictures/train
 TEST_DATA  := $(RUN)/pictures/test
 PICTURES   := $(RUN)/pictures/classes.txt
+TESTED     :=
 TRAIN_PART :=
 TEST_PART  :=
 else
 TRAIN_DATA := $(DATA)
 TEST_DATA  := $(if $(TEST),$(TEST),$(DATA))
 PICTURES   := $(shell [ -f '$(DATA)' ] && echo '$(DATA)')
+TESTED     := $(if $(TEST),$(shell [ -f '$(TEST)' ] && echo '$(TEST)'))
 TRAIN_PART := $(if $(TEST),,--fold 1/2)
 TEST_PART  := $(if $(TEST),,--fold 2/2)
 endif
@@ -78,12 +89,12 @@ VIEWS  := --data $(TRAIN_DATA) --size $(SIZE) --seed $(SEED) --drop-last $(FLAGS
 TAUGHT := $(VIEWS) $(if $(filter supervised-contrastive,$(TEACHER_OBJECTIVE)),$(TRAIN_PART))
 PLAIN  := --recipe evaluation --size $(SIZE) --batch 256 $(FLAGS)
 
-$(call keep,options/pictures,'$(SYNTHESIZE_OPTIONS) --seed $(SEED)')
-$(call keep,options/teacher.begin,'--network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED)')
-$(call keep,options/teacher,'$(TAUGHT) --batch $(TEACHER_BATCH) --objective $(TEACHER_OBJECTIVE) $(TEACHER_OPTIONS)')
-$(call keep,options/student.begin,'--network $(STUDENT) --embedding $(EMBEDDING) --seed $(SEED)')
-$(call keep,options/student,'$(VIEWS) --batch $(BATCH) --teacher $(TEACHER) $(if $(QUEUE),--queue-size $(QUEUE)) $(STUDENT_OPTIONS)')
-$(call keep,options/features,'--train $(TRAIN_DATA) $(TRAIN_PART) --test $(TEST_DATA) $(TEST_PART) $(PLAIN)')
+$(call keep,options/pictures,$(call quoted,$(SYNTHESIZE_OPTIONS) --seed $(SEED)))
+$(call keep,options/teacher.begin,$(call quoted,--network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED)))
+$(call keep,options/teacher,$(call quoted,$(TAUGHT) --batch $(TEACHER_BATCH) --objective $(TEACHER_OBJECTIVE) $(TEACHER_OPTIONS)))
+$(call keep,options/student.begin,$(call quoted,--network $(STUDENT) --embedding $(EMBEDDING) --seed $(SEED)))
+$(call keep,options/student,$(call quoted,$(VIEWS) --batch $(BATCH) --teacher $(TEACHER) $(if $(QUEUE),--queue-size $(QUEUE)) $(STUDENT_OPTIONS)))
+$(call keep,options/features,$(call quoted,--train $(TRAIN_DATA) $(TRAIN_PART) --test $(TEST_DATA) $(TEST_PART) $(PLAIN) --as features embedding))
 
 opt = $(RUN)/options
 count = $(shell seq 1 $(1))
@@ -92,7 +103,8 @@ count = $(shell seq 1 $(1))
 ifeq ($(DATA),)
 $(PICTURES): $(opt)/pictures | build
 	rm -rf $(RUN)/pictures
-	@pipelines/stage pictures 'synthesize $(SYNTHESIZE_OPTIONS) --seed $(SEED) $(COMMON) -o $(RUN)/pictures --sheet $(RUN)/pictures.jpg --timing $(RUN)/log/pictures.json'
+	@pipelines/stage pictures $(call quoted,synthesize $(SYNTHESIZE_OPTIONS) --seed $(SEED) $(COMMON) -o $(RUN)/pictures \
+	  --sheet $(RUN)/pictures.jpg --timing $(RUN)/log/pictures.json)
 endif
 
 # --- teacher ----------------------------------------------------------------------------------------------------------------------
@@ -101,14 +113,14 @@ TEACHER_FILE := $(RUN)/teacher.$(TEACHER_EPOCHS).safetensors
 TEACHER_LOGS := $(foreach n,$(call count,$(TEACHER_EPOCHS)),$(RUN)/log/teacher.$(n).jsonl)
 
 $(RUN)/teacher.0.safetensors: $(opt)/teacher.begin | build
-	@pipelines/stage teacher.0 'initialize --network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED) -o $@'
+	@pipelines/stage teacher.0 $(call quoted,initialize --network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED) -o $@)
 
 # $(call teacher-epoch,N - 1,N)
 define teacher-epoch
 $(RUN)/teacher.$(2).safetensors: $(RUN)/teacher.$(1).safetensors $(opt)/teacher $(PICTURES) | build
-	@pipelines/stage teacher.$(2) 'augment $(TAUGHT) --views 2 --batch $(TEACHER_BATCH) --epoch $(1) $(COMMON) --quiet | \
+	@pipelines/stage teacher.$(2) $(call quoted,augment $(TAUGHT) --views 2 --batch $(TEACHER_BATCH) --epoch $(1) $(COMMON) --quiet | \
 	  train-step --objective $(TEACHER_OBJECTIVE) $(TEACHER_OPTIONS) --seed $(SEED) --epochs $(TEACHER_EPOCHS) $(COMMON) \
-	    --log $(RUN)/log/teacher.$(2).jsonl --student $$< -o $$@'
+	    --log $(RUN)/log/teacher.$(2).jsonl --student $$< -o $$@)
 endef
 $(foreach n,$(call count,$(TEACHER_EPOCHS)),$(eval $(call teacher-epoch,$(shell expr $(n) - 1),$(n))))
 .SECONDARY: $(foreach n,$(shell seq 0 $$(($(TEACHER_EPOCHS) - 1))),$(RUN)/teacher.$(n).safetensors)
@@ -119,15 +131,15 @@ endif
 
 # --- student ----------------------------------------------------------------------------------------------------------------------
 $(RUN)/student.0.safetensors: $(opt)/student.begin | build
-	@pipelines/stage student.0 'initialize --network $(STUDENT) --embedding $(EMBEDDING) --seed $(SEED) -o $@'
+	@pipelines/stage student.0 $(call quoted,initialize --network $(STUDENT) --embedding $(EMBEDDING) --seed $(SEED) -o $@)
 
 # $(call student-epoch,N - 1,N)
 define student-epoch
 $(RUN)/student.$(2).safetensors: $(RUN)/student.$(1).safetensors $(TEACHER_FILE) $(opt)/student $(PICTURES) | build
-	@pipelines/stage student.$(2) 'augment $(VIEWS) --batch $(BATCH) --epoch $(1) $(COMMON) --quiet | \
+	@pipelines/stage student.$(2) $(call quoted,augment $(VIEWS) --batch $(BATCH) --epoch $(1) $(COMMON) --quiet | \
 	  embed --weights $(TEACHER_FILE) $(COMMON) --quiet | \
 	  train-step $(if $(QUEUE),--queue-size $(QUEUE)) $(STUDENT_OPTIONS) --seed $(SEED) --epochs $(EPOCHS) $(COMMON) \
-	    --log $(RUN)/log/student.$(2).jsonl --student $$< -o $$@'
+	    --log $(RUN)/log/student.$(2).jsonl --student $$< -o $$@)
 endef
 $(foreach n,$(call count,$(EPOCHS)),$(eval $(call student-epoch,$(shell expr $(n) - 1),$(n))))
 # All but the last: an old checkpoint that was deleted is made again only if a later one needs it.
@@ -137,17 +149,19 @@ $(RUN)/student.safetensors: $(RUN)/student.$(EPOCHS).safetensors
 	@convert-weights $< -o $@ --quiet
 
 # --- evaluation -------------------------------------------------------------------------------------------------------------------
-# $(call features-of,NAME,WEIGHTS): $(RUN)/features/NAME.train and .test, and what evaluate says of them.
+# $(call features-of,NAME,WEIGHTS): $(RUN)/features/NAME.train and .test, with features and embeddings, and what evaluate says of them.
 define features-of
-$(RUN)/features/$(1).%.tensors.zst: $(2) $(opt)/features $(PICTURES) | build
+$(RUN)/features/$(1).%.tensors.zst: $(2) $(opt)/features $(PICTURES) $(TESTED) | build
 	@mkdir -p $(RUN)/features
-	@pipelines/stage features.$(1).$$* 'augment --data $$(if $$(filter train,$$*),$(TRAIN_DATA) $(TRAIN_PART),$(TEST_DATA) $(TEST_PART)) $(PLAIN) $(COMMON) --quiet | \
-	  embed --weights $(2) --features --drop images $(COMMON) --timing $(RUN)/log/features.$(1).$$*.json -o $$@'
+	@pipelines/stage features.$(1).$$* $(call quoted,augment --data $$(if $$(filter train,$$*),$(TRAIN_DATA) $(TRAIN_PART),$(TEST_DATA) $(TEST_PART)) $(PLAIN) $(COMMON) --quiet | \
+	  embed --weights $(2) --features $(COMMON) --quiet | \
+	  embed --weights $(2) --as embedding --drop images $(COMMON) --timing $(RUN)/log/features.$(1).$$*.json -o $$@)
 
 $(RUN)/evaluation/$(1).%.json: $(RUN)/features/$(1).train.tensors.zst $(RUN)/features/$(1).test.tensors.zst
 	@mkdir -p $(RUN)/evaluation
-	@pipelines/stage evaluation.$(1).$$* 'evaluate $$* --train $(RUN)/features/$(1).train.tensors.zst --test $(RUN)/features/$(1).test.tensors.zst $(COMMON) \
-	  --timing $(RUN)/log/evaluation.$(1).$$*.json -o $$@ > $(RUN)/evaluation/$(1).$$*.txt'
+	@pipelines/stage evaluation.$(1).$$* $(call quoted,evaluate $$(patsubst embedding,knn --tensor embedding,$$*) $(COMMON) \
+	  --train $(RUN)/features/$(1).train.tensors.zst --test $(RUN)/features/$(1).test.tensors.zst \
+	  --timing $(RUN)/log/evaluation.$(1).$$*.json -o $$@ > $(RUN)/evaluation/$(1).$$*.txt)
 .PRECIOUS: $(RUN)/features/$(1).train.tensors.zst $(RUN)/features/$(1).test.tensors.zst
 endef
 $(eval $(call features-of,teacher.$(if $(TEACHER),given,$(TEACHER_EPOCHS)),$(TEACHER_FILE)))
@@ -155,7 +169,8 @@ $(eval $(call features-of,student.0,$(RUN)/student.0.safetensors))
 $(eval $(call features-of,student.$(EPOCHS),$(RUN)/student.$(EPOCHS).safetensors))
 
 JUDGED  := teacher.$(if $(TEACHER),given,$(TEACHER_EPOCHS)) student.0 student.$(EPOCHS)
-results = $(RUN)/evaluation/$(1).knn.json,$(RUN)/evaluation/$(1).linear.json
+JUDGEMENTS := knn linear embedding
+results = $(RUN)/evaluation/$(1).knn.json,$(RUN)/evaluation/$(1).linear.json,embedding:$(RUN)/evaluation/$(1).embedding.json
 comma := ,
 empty :=
 space := $(empty) $(empty)
@@ -164,7 +179,7 @@ timed = $(call timed-by,$(1),$(shell ls -d $(2) /dev/null 2> /dev/null | grep -v
 timed-by = $(if $(2),--stage '$(1)=$(call join-with-commas,$(2))')
 join-with-commas = $(subst $(space),$(comma),$(strip $(1)))
 
-$(RUN)/table.txt: $(foreach j,$(JUDGED),$(RUN)/evaluation/$(j).knn.json $(RUN)/evaluation/$(j).linear.json) $(RUN)/student.safetensors
+$(RUN)/table.txt: $(foreach j,$(JUDGED),$(foreach e,$(JUDGEMENTS),$(RUN)/evaluation/$(j).$(e).json)) $(RUN)/student.safetensors
 	@evaluate table \
 	  --row 'teacher=$(call results,$(word 1,$(JUDGED)))' --row 'student before=$(call results,$(word 2,$(JUDGED)))' \
 	  --row 'student after=$(call results,$(word 3,$(JUDGED)))' \
@@ -172,7 +187,7 @@ $(RUN)/table.txt: $(foreach j,$(JUDGED),$(RUN)/evaluation/$(j).knn.json $(RUN)/e
 	  $(call timed,training the teacher,$(TEACHER_LOGS)) \
 	  $(call timed,distillation,$(foreach n,$(call count,$(EPOCHS)),$(RUN)/log/student.$(n).jsonl)) \
 	  $(call timed,features,$(foreach j,$(JUDGED),$(RUN)/log/features.$(j).train.json $(RUN)/log/features.$(j).test.json)) \
-	  $(call timed,evaluation,$(foreach j,$(JUDGED),$(RUN)/log/evaluation.$(j).knn.json $(RUN)/log/evaluation.$(j).linear.json)) \
+	  $(call timed,evaluation,$(foreach j,$(JUDGED),$(foreach e,$(JUDGEMENTS),$(RUN)/log/evaluation.$(j).$(e).json))) \
 	  --file 'teacher=$(TEACHER_FILE)' --file 'student=$(RUN)/student.safetensors' \
 	  --file 'checkpoint=$(RUN)/student.$(EPOCHS).safetensors' --file 'results=$(RUN)/evaluation' --file 'logs=$(RUN)/log' > $@.$$$$.part && mv $@.$$$$.part $@
 

@@ -64,11 +64,15 @@ struct DataTests {
         #expect(narrow.status != 0 && narrow.error.contains("make a student with initialize --embedding 16") && !place.exists("runs/b/student.1.safetensors"))
     }
 
-    @Test func `data and teachers that are not there are named before anything is done`() throws {
+    @Test func `data and teachers that are not there, and numbers that are none, are named before anything is done`() throws {
         let place = try Workplace.pictures()
         for (settings, words) in [
             ("DATA=$PWD/nowhere", "nowhere: there is no such file or folder"),
             ("DATA=$PWD/pictures/train TEACHER=$PWD/nobody", "nobody: there is no such file"),
+            ("DATA=$PWD/pictures/train TEST=$PWD/nothing.tar", "nothing.tar: there is no such file or folder"),
+            ("DATA='$PWD/my pictures'", "make takes no name with spaces"),
+            ("DATA=$PWD/pictures/train EPOCHS=many", "EPOCHS=many: a whole number above 0 is expected"),
+            ("DATA=$PWD/pictures/train SIZE=0", "SIZE=0: a whole number above 0 is expected"),
         ] {
             let result = try place.run(place.make("a", settings))
             #expect(result.status == 2 && result.error.contains(words), "\(result.error)")

@@ -12,7 +12,7 @@ struct RestartTests {
         let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=4"
         try #require(try place.run(place.make("calm", settings)).status == 0)
         let expected = try place.results("calm")
-        #expect(expected.count == 2 + 5 + 1 + 6 + 6)
+        #expect(expected.count == 2 + 5 + 1 + 6 + 9)
 
         var random = SplitMix(state: 11)
         var hits: [String: Int] = [:]
@@ -81,7 +81,7 @@ struct RestartTests {
         let changed = Set(before.keys.filter { before[$0] != after[$0] })
         #expect(changed == [
             "student.1.safetensors", "student.2.safetensors", "student.safetensors", "features/student.2.train.tensors.zst",
-            "features/student.2.test.tensors.zst", "evaluation/student.2.knn.json", "evaluation/student.2.linear.json",
+            "features/student.2.test.tensors.zst", "evaluation/student.2.knn.json", "evaluation/student.2.linear.json", "evaluation/student.2.embedding.json",
         ])
         #expect(try place.results("a")["student.2.safetensors"] != bytes["student.2.safetensors"])
         // And back: the old option, the old bytes.

@@ -11,11 +11,13 @@ extension Workplace {
         return place
     }
 
+    /// The folder of the project's Makefile.
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized.path
+
     /// The command that distils the smallest networks in the run `name`, as a user gives it.
     func make(_ name: String, _ settings: String = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test") -> String {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized.path
-        return """
-            make --no-print-directory -C '\(root)' distill BUILD=no RUNS=$PWD/runs NAME=\(name) SIZE=16 EMBEDDING=16 BATCH=16 QUEUE=32 \
+        """
+            make --no-print-directory -C '\(Self.root)' distill BUILD=no RUNS=$PWD/runs NAME=\(name) SIZE=16 EMBEDDING=16 BATCH=16 QUEUE=32 \
             STUDENT=tiny-resnet10 EPOCHS=2 TEACHER_NETWORK=tiny-resnet10 TEACHER_OBJECTIVE=supervised-contrastive TEACHER_BATCH=16 \
             TEACHER_EPOCHS=1 \(settings)
             """
