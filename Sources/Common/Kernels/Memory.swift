@@ -59,22 +59,27 @@ public final class FloatBuffer: @unchecked Sendable {
     public let count: Int
     public let pointer: UnsafeMutablePointer<Float>
     private let bytes: Int
+    private let isMapped: Bool
     private static let large = 1 << 21
+    /// Whether the address sanitizer is here. It sees what is read beside memory that comes from its allocator, and to the byte.
+    private static let isWatched = dlsym(nil, "__asan_init") != nil
 
     public init(_ count: Int) {
         precondition(count >= 0)
         self.count = count
-        bytes = (max(count, 1) * 4 + 63) / 64 * 64
+        bytes = FloatBuffer.isWatched ? max(count, 1) * 4 : (max(count, 1) * 4 + 63) / 64 * 64
+        isMapped = bytes >= FloatBuffer.large && !FloatBuffer.isWatched
         // Large buffers straight from the kernel: zero without being written, and on huge pages, which cost fewer faults and
         // fewer misses of the address cache.
-        if bytes >= FloatBuffer.large {
+        if isMapped {
             guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED else {
                 FloatBuffer.stop(bytes)
             }
             madvise(memory, bytes, 14 /* MADV_HUGEPAGE */)
             pointer = memory.bindMemory(to: Float.self, capacity: max(count, 1))
         } else {
-            guard let memory = aligned_alloc(64, bytes) else { FloatBuffer.stop(bytes) }
+            var memory: UnsafeMutableRawPointer?
+            guard posix_memalign(&memory, 64, bytes) == 0, let memory else { FloatBuffer.stop(bytes) }
             memset(memory, 0, bytes)
             pointer = memory.bindMemory(to: Float.self, capacity: max(count, 1))
         }
@@ -94,7 +99,7 @@ public final class FloatBuffer: @unchecked Sendable {
     }
 
     deinit {
-        if bytes >= FloatBuffer.large {
+        if isMapped {
             munmap(pointer, bytes)
         } else {
             free(pointer)
