@@ -46,6 +46,22 @@ test: build
 	@swift build --configuration release --build-tests $(if $(CI),2>&1,--quiet)
 	swift test --configuration release --skip-build
 
+# The tests of what reads and writes memory by hand.
+ENGINE_TESTS := '^(KernelsTests|LayersTests|NetworksTests)\.'
+
+#: sanitize        the tests of kernels, layers and networks under the address sanitizer, in .build/sanitize
+.PHONY: sanitize
+sanitize: dependencies
+	@swift build --configuration release --build-tests --sanitize address --scratch-path .build/sanitize $(if $(CI),2>&1,--quiet)
+	swift test --configuration release --skip-build --sanitize address --scratch-path .build/sanitize --filter $(ENGINE_TESTS)
+
+#: test-portable   the same tests built for the least processor of this kind (no AVX), in .build/portable
+.PHONY: test-portable
+test-portable: export SEED_MARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),armv8-a,x86-64)
+test-portable: dependencies
+	@swift build --configuration release --build-tests --scratch-path .build/portable $(if $(CI),2>&1,--quiet)
+	swift test --configuration release --skip-build --scratch-path .build/portable --filter $(ENGINE_TESTS)
+
 #: install         copy the tools to PREFIX/bin (PREFIX=/usr/local)
 PREFIX ?= /usr/local
 DESTDIR ?=

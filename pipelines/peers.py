@@ -20,14 +20,11 @@ def say(**answer):
 
 
 def network(name):
-    """torchvision's network with random weights, behind its pooled features one linear layer to a thousand numbers."""
+    """torchvision's network with random weights and its thousand classes."""
     import torch, torchvision
 
     torch.manual_seed(0)
-    model = getattr(torchvision.models, name.replace("-", "_"))(weights=None)
-    if hasattr(model, "classifier"):
-        model.classifier = torch.nn.Linear(model.classifier[0].in_features if name.startswith("mobilenet") else model.classifier[-1].in_features, 1000)
-    return model
+    return getattr(torchvision.models, name.replace("-", "_"))(weights=None)
 
 
 def train(options):
