@@ -65,12 +65,12 @@ let package = Package(
         library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport"], numeric),
 
         // Networks and what trains them.
-        library("Layers", ["Kernels", "Parallel"], numeric),
+        library("Layers", ["Kernels", "Parallel", "Randomness"], numeric),
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness"], numeric),
         library("Checkpoints", ["Kernels", "Networks", "TensorStreams", "ToolSupport"]),
         library("Objectives", ["Kernels", "Parallel", "Randomness"], numeric),
         library("Optimizers", ["Parallel"], numeric),
-        library("Training", ["Checkpoints", "Kernels", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel"]),
+        library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),
         library("Measurement", ["Kernels", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport"], numeric),
 

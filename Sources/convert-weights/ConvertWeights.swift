@@ -31,7 +31,7 @@ struct ConvertWeights: Tool {
         let document = try DocumentFile.read(input)
         let weights = try WeightsDocument.weights(in: document, path: input, network: network)
         var tensors = WeightsDocument.tensors(of: weights)
-        if backbone { tensors = tensors.filter { !$0.key.hasPrefix("fc.") } }
+        if backbone { tensors = tensors.filter { !$0.key.hasPrefix(weights.network.headName + ".") } }
         if half { tensors = try halved(tensors) }
         var metadata = document.metadata
         metadata["network"] = weights.network.name

@@ -22,7 +22,7 @@ struct Initialize: Tool {
 
     @Option(help: "The network: \(Network.names.joined(separator: ", ")).") var network: String
     @Option(help: "Numbers in an embedding; for distillation as many as the teacher's. 0 leaves out the head.") var embedding = 128
-    @Option(help: "Width of the head's hidden layer (default: the width of the features).") var hidden: Int?
+    @Option(help: "Width of the head's hidden layer (default: the width of the features). 0 makes the head one linear layer.") var hidden: Int?
     @Option(help: "The seed of the random weights.") var seed: UInt64 = 0
     @Option(name: [.short, .long], help: "The checkpoint to write; *.safetensors or *.safetensors.zst.") var output: String
     @OptionGroup var common: CommonOptions
@@ -32,14 +32,19 @@ struct Initialize: Tool {
             throw ValidationError("no network is named '\(network)'; there are \(Network.names.joined(separator: ", "))")
         }
         guard (0...65536).contains(embedding) else { throw ValidationError("--embedding takes 0 to 65536, found \(embedding)") }
-        if let hidden, !(1...65536).contains(hidden) { throw ValidationError("--hidden takes 1 to 65536, found \(hidden)") }
+        if let hidden, !(0...65536).contains(hidden) { throw ValidationError("--hidden takes 0 to 65536, found \(hidden)") }
         guard embedding * (hidden ?? 1) <= 1 << 28 else { throw ValidationError("--hidden times --embedding is \(1 << 28) at most") }
     }
 
     func run() throws {
         common.start()
         guard let trunk = Network(network, head: .none) else { throw Failure(.software, "the network '\(network)' has no table") }
-        let head = embedding == 0 ? Network.Head.none : .mlp(hidden: hidden ?? trunk.featureWidth, embedding)
+        let head: Network.Head =
+            switch (embedding, hidden ?? trunk.featureWidth) {
+            case (0, _): .none
+            case (_, 0): .linear(embedding)
+            case (_, let hidden): .mlp(hidden: hidden, embedding)
+            }
         guard let network = Network(network, head: head) else { throw Failure(.software, "the network '\(network)' takes no head") }
         let provenance = Provenance().adding(tool: "initialize", arguments: Array(CommandLine.arguments.dropFirst()))
         let weights = Weights.initialized(network, seed: seed)

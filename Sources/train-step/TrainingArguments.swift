@@ -27,7 +27,7 @@ struct TrainingArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: 1; with moco-v2 one for 32 pictures, at least 2).", valueName: "n"))
     var normalizationGroups: Int?
     @Option(help: "A program that gives the loss, run by the shell; see queue-loss.") var loss: String?
-    @Option(help: "The seed of the queue's random rows and of MoCo's shuffling.") var seed: UInt64 = 0
+    @Option(help: "The seed of the queue's random rows, of MoCo's shuffling, and of what dropout and stochastic depth leave out.") var seed: UInt64 = 0
 
     func validate() throws {
         guard learningRate >= 0, learningRate <= 1e4 else { throw ValidationError("--learning-rate takes 0 to 10000, found \(learningRate)") }

@@ -29,17 +29,22 @@ import Testing
     /// Where `swift build` puts the tools: beside this test program.
     static let tools = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
-    @Test(.enabled(if: isThere, "no Python with torch and torchvision; SEED_PYTHON may name one"))
-    func `torchvision loads a converted checkpoint and gives our output`() throws {
+    @Test(
+        .enabled(if: isThere, "no Python with torch and torchvision; SEED_PYTHON may name one"),
+        arguments: [
+            ("resnet18", true), ("resnet18", false), ("mobilenet-v3-large", true), ("mobilenet-v3-large", false), ("efficientnet-b0", true),
+            ("efficientnet-b0", false),
+        ])
+    func `torchvision loads a converted checkpoint and gives our output`(_ name: String, hidden: Bool) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "checkpoints-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let checkpoint = folder.appending(path: "student.3.safetensors.zst").path, plain = folder.appending(path: "student.safetensors").path
 
-        let weights = formulaWeights("resnet18")
+        let weights = formulaWeights(name, hidden: hidden)
         var tensors = WeightsDocument.tensors(of: weights)
         tensors["training.momentum"] = Tensor(f32: [1, 2, 3], shape: [3])
-        try DocumentFile.write(TensorDocument(metadata: ["network": "resnet18", "epoch": "3"], tensors: tensors), to: checkpoint)
+        try DocumentFile.write(TensorDocument(metadata: ["network": name, "epoch": "3"], tensors: tensors), to: checkpoint)
         let converted = try Self.run([Self.tools.appending(path: "convert-weights").path, "-q", checkpoint, "-o", plain])
         try #require(converted.status == 0, "\(converted.error)")
 
@@ -50,7 +55,7 @@ import Testing
         run.run(pictures: pictures, N: N, into: &ours)
         try DocumentFile.write(TensorDocument(tensors: ["pictures": Tensor(f32: pictures, shape: [N, H, W, 3])]), to: file)
 
-        let python = try Self.run([Self.python, golden("load_checkpoint.py"), plain, file])
+        let python = try Self.run([Self.python, golden("load_checkpoint.py"), name.split(separator: "-").joined(separator: "_"), plain, file])
         try #require(python.status == 0, "\(python.error)")
         let theirs = python.output.split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
         try #require(theirs.count == N * 128)

@@ -17,9 +17,11 @@ import Testing
 
         var scratch: Scratch {
             let scratch = Scratch(workers: 4)
-            scratch.reserve(.init(worker: layer.scratch))
+            let need = layer.scratch(N: N)
+            scratch.reserve(need)
             // Nothing may be taken for zero that was not made so.
-            for worker in 0..<4 { scratch.pointer(worker).update(repeating: .nan, count: layer.scratch) }
+            for worker in 0..<4 { scratch.pointer(worker).update(repeating: .nan, count: need.worker) }
+            scratch.shared.update(repeating: .nan, count: need.shared)
             return scratch
         }
 
@@ -37,10 +39,8 @@ import Testing
             _ dy: [Float], _ x: [Float], _ W: [Float], addingTo before: [Float]? = nil, weights: [Float]? = nil
         ) -> (dx: [Float], dW: [Float]) {
             let dx = before.map { Poisoned($0) } ?? Poisoned(x.count)
-            let dW = Poisoned(weights ?? [Float](repeating: 0, count: W.count)), partial = Poisoned(layer.weightParts(N: N) * layer.partialCount)
-            layer.backward(
-                dx: dx.pointer, adding: before != nil, dW: dW.pointer, dy: dy, x: x, W: W, N: N, partial: partial.pointer, scratch: scratch)
-            _ = partial.values()
+            let dW = Poisoned(weights ?? [Float](repeating: 0, count: W.count))
+            layer.backward(dx: dx.pointer, adding: before != nil, dW: dW.pointer, dy: dy, x: x, W: W, N: N, scratch: scratch)
             return (dx.values(), dW.values())
         }
 
@@ -85,7 +85,7 @@ import Testing
         let layer = Depthwise(window: Window(H: 2, W: 2, C: 2, kernel: 3, stride: 1, padding: 1))
         let W: [Float] = [0, 0, 1, -1, 0, 0, 1, -1, 1, -1, 1, -1, 0, 0, 1, -1, 0, 0]
         let y = Poisoned(8), scratch = Scratch(workers: 1)
-        scratch.reserve(.init(worker: layer.scratch))
+        scratch.reserve(layer.inferenceScratch(N: 1))
         layer.forward(y: y.pointer, x: [1, 1, 2, 2, 3, 3, 4, 4], W: W, N: 1, scratch: scratch)
         #expect(y.values() == [6, -6, 7, -7, 8, -8, 9, -9])
     }
@@ -125,9 +125,8 @@ import Testing
 
     @Test func `without dx the gradient of the weights is the same`() {
         let c = Case(N: 3, H: 13, W: 9, C: 40, kernel: 3, stride: 2)
-        let dW = Poisoned([Float](repeating: 0, count: c.weights.count)), partial = Poisoned(c.layer.weightParts(N: c.N) * c.layer.partialCount)
-        c.layer.backward(
-            dx: nil, adding: false, dW: dW.pointer, dy: c.dy, x: c.x, W: c.weights, N: c.N, partial: partial.pointer, scratch: c.scratch)
+        let dW = Poisoned([Float](repeating: 0, count: c.weights.count))
+        c.layer.backward(dx: nil, adding: false, dW: dW.pointer, dy: c.dy, x: c.x, W: c.weights, N: c.N, scratch: c.scratch)
         #expect(firstDifference(dW.values(), c.backward(c.dy, c.x, c.weights).dW) == nil)
     }
 }

@@ -77,35 +77,3 @@ import Testing
         #expect(firstDifference(dW.values() + db.values(), g.dW + g.db) == nil)
     }
 }
-
-@Suite struct RectifierTests {
-    @Test func `negative values become zero, and so do their gradients`() {
-        let x: [Float] = [-2, -0.5, 0, 0.5, 3], y = Poisoned(5), dx = Poisoned(5)
-        Rectifier.forward(y: y.pointer, x: x, count: 5)
-        #expect(y.values() == [0, 0, 0, 0.5, 3])
-        Rectifier.backward(dx: dx.pointer, dy: [1, 2, 3, 4, 5], y: y.values(), count: 5)
-        #expect(dx.values() == [0, 0, 0, 4, 5])
-        let inPlace = Poisoned([1, 2, 3, 4, 5])
-        Rectifier.backward(dx: inPlace.pointer, dy: inPlace.pointer, y: y.values(), count: 5)
-        #expect(inPlace.values() == [0, 0, 0, 4, 5])
-    }
-
-    @Test func `NaN stays visible`() {
-        let y = Poisoned([1, 1])
-        Rectifier.forward(y: y.pointer, x: [.nan, -1], count: 2)
-        #expect(y.values()[0].isNaN && y.values()[1] == 0)
-    }
-
-    @Test(arguments: [1, 3, 8, 17, 24, 169, 70_001])
-    func `the gradient is the derivative`(count: Int) {
-        let x = formula("x", count).map { $0 + ($0 < 0 ? -0.5 : 0.5) }, dy = formula("dy", count)
-        func forward(_ x: [Float]) -> [Float] {
-            let y = Poisoned(count)
-            Rectifier.forward(y: y.pointer, x: x, count: count)
-            return y.values()
-        }
-        let dx = Poisoned(count)
-        Rectifier.backward(dx: dx.pointer, dy: dy, y: forward(x), count: count)
-        expectDerivative(dx.values(), of: { dot(dy, forward($0)) }, at: x, step: 0.25, tolerance: 1e-5)
-    }
-}

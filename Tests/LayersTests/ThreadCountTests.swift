@@ -40,11 +40,11 @@ private func digests() -> [String] {
     for (C, kernel, stride, N) in [(72, 3, 1, 20), (300, 5, 2, 3)] {
         let window = Window(H: 30, W: 37, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)
         let scratch = Scratch(workers: Parallel.threads)
-        scratch.reserve(.init(worker: layer.scratch))
+        scratch.reserve(layer.scratch(N: N))
         let x = formula("x", N * 30 * 37 * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * C)
-        let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count), partial = Poisoned(layer.weightParts(N: N) * layer.partialCount)
+        let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count)
         layer.forward(y: y.pointer, x: x, W: W, N: N, bias: formula("b", C), .relu, scratch: scratch)
-        layer.backward(dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, x: x, W: W, N: N, partial: partial.pointer, scratch: scratch)
+        layer.backward(dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, x: x, W: W, N: N, scratch: scratch)
         note("depthwise \(kernel)", y, dx, dW)
     }
     for (M, C, groups, activation) in [
@@ -65,6 +65,26 @@ private func digests() -> [String] {
             addingToResidual: false, dy: formula("dy", x.count), y: y.pointer, x: x, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma,
             beta: gamma, M: M, groups: groups, sums: &sums)
         note("batch norm \(C) \(groups) \(activation)", y, mean, inverse, running, variance, dx, dresidual, dgamma, dbeta)
+    }
+    for (N, P, C, K) in [(9, 400, 72, 24), (2, 900, 200, 50)] {
+        let layer = SqueezeExcite(C: C, K: K, activation: .silu, gate: .sigmoid), x = formula("x", N * P * C)
+        let numbers = [K * C, K, C * K, C].map { Poisoned(formula("numbers", $0)) }, gradients = [K * C, K, C * K, C].map(zeros)
+        func parameters(_ all: [Poisoned]) -> SqueezeExcite.Parameters {
+            .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer)
+        }
+        let y = Poisoned(x.count), dx = Poisoned(x.count), kept = Poisoned(layer.kept(N: N)), scratch = Scratch(workers: Parallel.threads)
+        scratch.reserve(layer.scratch(N: N))
+        withExtendedLifetime(numbers) {
+            layer.forward(y: y.pointer, kept: kept.pointer, x: x, parameters(numbers), N: N, P: P, scratch: scratch)
+            layer.backward(
+                dx: dx.pointer, parameters(gradients), dy: formula("dy", x.count), x: x, kept: kept.pointer, parameters(numbers), N: N, P: P,
+                scratch: scratch)
+        }
+        note("squeeze-excite \(C)", y, dx, gradients[0], gradients[1], gradients[2], gradients[3])
+        let chance = Chance(seed: 1, epoch: 2, step: 3), dropped = Poisoned(x.count), sum = Poisoned(x.count)
+        Dropout(0.2).apply(y: dropped.pointer, x: x, N: N, C: P * C, chance, operation: 4)
+        StochasticDepth(0.5).forward(y: sum.pointer, x: x, residual: x, N: N, count: P * C, chance, operation: 4)
+        note("dropout \(C)", dropped, sum)
     }
     let (N, I, O) = (9, 700, 515)
     let x = formula("x", N * I), W = formula("W", O * I), dy = formula("dy", N * O)
@@ -115,7 +135,7 @@ private func allAtWork(_ count: Int) -> Bool {
             let text = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
             found.append(text.split(separator: "\n").filter { $0.hasPrefix("digest ") }.joined(separator: "\n"))
         }
-        #expect(found[0].split(separator: "\n").count == 19)
+        #expect(found[0].split(separator: "\n").count == 23)
         for (index, text) in found.enumerated() { #expect(text == found[0], "\([1, 2, 3, 7][index]) threads") }
     }
 }

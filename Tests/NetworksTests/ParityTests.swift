@@ -19,7 +19,9 @@ import Glibc
     static let cases = [
         Case(name: "resnet18", N: 4, H: 64, W: 64), Case(name: "resnet18", N: 3, H: 45, W: 71), Case(name: "resnet34", N: 4, H: 48, W: 64),
         Case(name: "resnet50", N: 4, H: 64, W: 64), Case(name: "small-resnet18", N: 4, H: 32, W: 32),
-        Case(name: "tiny-resnet10", N: 5, H: 33, W: 27),
+        Case(name: "tiny-resnet10", N: 5, H: 33, W: 27), Case(name: "mobilenet-v3-large", N: 6, H: 64, W: 64),
+        Case(name: "mobilenet-v3-large", N: 3, H: 97, W: 75), Case(name: "efficientnet-b0", N: 6, H: 64, W: 64),
+        Case(name: "efficientnet-b0", N: 3, H: 75, W: 97),
     ]
 
     let document: TensorDocument
@@ -74,7 +76,9 @@ import Glibc
             let all = weights.statistics.array
             return [all[s.offset..<(s.offset + s.C)], all[(s.offset + s.C)..<(s.offset + 2 * s.C)]].map { $0.reduce(0.0) { $0 + Double($1) } / Double(s.C) }
         }
-        for (a, b) in zip(try means("bn1") + means("layer4.0.bn2"), running) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
+        let norms = weights.network.statistics.map(\.name)
+        let (first, late) = (try #require(norms.first), norms.contains("layer4.0.bn2") ? "layer4.0.bn2" : try #require(norms.last))
+        for (a, b) in zip(try means(first) + means(late), running) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
     }
 
     private func torchOrder(_ network: Network) throws -> [Parameter] {
@@ -98,12 +102,14 @@ import Glibc
     }
 
     @Test func `parameters are as many as torchvision has`() throws {
-        for (name, count) in [("resnet18", 11_176_512), ("resnet34", 21_284_672), ("resnet50", 23_508_032)] {
+        for (name, count) in [("resnet18", 11_176_512), ("resnet34", 21_284_672), ("resnet50", 23_508_032), ("mobilenet-v3-large", 4_202_032), ("efficientnet-b0", 4_007_548)] {
             let network = try #require(Network(name, head: .none))
             #expect(network.parameters.reduce(0) { $0 + $1.count } == count)
         }
         // State entries: each batch norm has five, each convolution one; torchvision's own fc has two more.
-        let network = try #require(Network("resnet50", head: .linear(1000)))
-        #expect(network.parameters.count + 3 * network.statistics.count == 320)
+        for (name, count) in [("resnet50", 320), ("mobilenet-v3-large", 312), ("efficientnet-b0", 360)] {
+            let network = try #require(Network(name, head: .linear(1000)))
+            #expect(network.parameters.count + 3 * network.statistics.count == count)
+        }
     }
 }

@@ -39,6 +39,27 @@ import Testing
         }
     }
 
+    @Test func `linear layers of the mobile networks begin as torchvision draws them`() throws {
+        func numbers(_ network: String, _ name: String) throws -> [Double] {
+            let network = try #require(Network(network, head: .linear(400))), weights = Weights.initialized(network, seed: 3)
+            let index = try #require(network.parameters.firstIndex { $0.name == name })
+            return UnsafeBufferPointer(start: weights.pointer(index), count: network.parameters[index].count).map { Double($0) }
+        }
+        for name in ["classifier.0", "classifier.3"] {
+            let v = try numbers("mobilenet-v3-large", name + ".weight"), n = Double(v.count)
+            let deviation = (v.reduce(0) { $0 + $1 * $1 } / n).squareRoot()
+            #expect(abs(deviation / 0.01 - 1) < 5 / (2 * n).squareRoot() && v.contains { abs($0) > 0.03 }, "\(name)")
+            #expect(try numbers("mobilenet-v3-large", name + ".bias").allSatisfy { $0 == 0 })
+        }
+        let v = try numbers("efficientnet-b0", "classifier.1.weight")
+        #expect(v.allSatisfy { abs($0) <= 0.05 + 1e-8 } && v.contains { abs($0) > 0.049 })
+        #expect(try numbers("efficientnet-b0", "classifier.1.bias").allSatisfy { $0 == 0 })
+        #expect(try numbers("efficientnet-b0", "features.2.0.block.2.fc1.bias").allSatisfy { $0 == 0 })
+        let depthwise = try numbers("efficientnet-b0", "features.6.1.block.1.0.weight"), n = Double(depthwise.count)
+        let deviation = (depthwise.reduce(0) { $0 + $1 * $1 } / n).squareRoot()
+        #expect(abs(deviation / (2 / (1152.0 * 25)).squareRoot() - 1) < 5 / (2 * n).squareRoot())
+    }
+
     @Test func `batch norms begin as the identity`() {
         for (index, parameter) in network.parameters.enumerated() where parameter.name.contains("bn") || parameter.name.contains("downsample.1") {
             let expected: Float = parameter.role == .scale ? 1 : 0

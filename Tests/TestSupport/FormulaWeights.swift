@@ -2,21 +2,27 @@ import Kernels
 public import Networks
 
 /// A network whose weights come from the formula, as `networks.py` fills torchvision's.
-public func formulaWeights(_ name: String, dimension: Int = 128) -> Weights {
-    guard let trunk = Network(name, head: .none), let network = Network(name, head: .mlp(hidden: trunk.featureWidth, dimension)) else {
+///
+/// - Parameter hidden: whether the head has a hidden layer.
+public func formulaWeights(_ name: String, dimension: Int = 128, hidden: Bool = true) -> Weights {
+    guard let trunk = Network(name, head: .none),
+        let network = Network(name, head: hidden ? .mlp(hidden: trunk.featureWidth, dimension) : .linear(dimension))
+    else {
         preconditionFailure("no network is named \(name)")
     }
     let weights = Weights(network)
     for (index, parameter) in network.parameters.enumerated() {
         var u = formula(parameter.name, parameter.count)
         switch parameter.role {
-        case .convolution:
+        case .convolution, .depthwise:
             let scale = Float((6 / Double(parameter.shape[0] * parameter.shape[2] * parameter.shape[3])).squareRoot())
             u = u.map { $0 * scale }
         case .matrix: u = u.map { $0 / Float(Double(parameter.shape[1]).squareRoot()) }
         case .scale: u = u.map { 1 + 0.2 * $0 }
         case .bias:
-            let sizes: [Float] = parameter.name.hasPrefix("fc.") ? [0] : [3, 3, 3, -3]
+            // Those of linear layers and of squeeze-excite are small, those of batch norm far from the kinks of what follows.
+            let small = ["fc.", "classifier."].contains { parameter.name.hasPrefix($0) } || parameter.name.contains(".fc")
+            let sizes: [Float] = small ? [0] : parameter.name.hasPrefix("features.") ? [1.5] : [3, 3, 3, -3]
             u = u.enumerated().map { sizes[$0.offset % sizes.count] + 0.1 * $0.element }
         }
         weights.pointer(index).update(from: parameter.native(u), count: parameter.count)

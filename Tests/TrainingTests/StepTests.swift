@@ -9,12 +9,14 @@ import Training
 
 @Suite struct StepTests {
     /// Ten steps from equal weights, pictures and queue: the losses of `Tests/golden/networks.py`.
-    @Test(arguments: [TrainingObjective.seed, .mocoV2])
-    func `ten training steps of ResNet-18 have PyTorch's losses`(_ objective: TrainingObjective) throws {
+    @Test(arguments: [
+        (TrainingObjective.seed, "resnet18"), (.mocoV2, "resnet18"), (.seed, "mobilenet-v3-large"), (.seed, "efficientnet-b0"),
+    ])
+    func `ten training steps have PyTorch's losses`(_ objective: TrainingObjective, _ network: String) throws {
         let document = try DocumentFile.read(golden("networks.safetensors"))
-        let expected = try #require(document.tensors[objective == .seed ? "steps.seed" : "steps.moco"]).withElements(as: Double.self) { Array($0) }
+        let expected = try #require(document.tensors["steps.\(objective == .seed ? "seed" : "moco").\(network)"]).withElements(as: Double.self) { Array($0) }
         let (N, size, D, K) = (8, 64, 128, 100)
-        let weights = formulaWeights("resnet18", dimension: D)
+        let weights = formulaWeights(network, dimension: D)
         var state = TrainingState(weights, provenance: Provenance())
         state.lossState = QueueState.tensors(EmbeddingQueue(rows: unit(formula("queue", K * D), D), dimension: D, position: 0, filled: 0))
         var options = TrainingOptions()
@@ -22,6 +24,7 @@ import Training
         options.schedule = .constant(rate: 0.02)
         options.keyMomentum = 0.99
         options.normalizationGroups = 1
+        options.drops = false
         let trainer = try Trainer(state, options, header: StreamHeader(metadata: ["samples": "1000"]))
         for (step, loss) in expected.enumerated() {
             let bytes = formula("images.\(step)", N * 2 * size * size * 3).map { UInt8(min(255, max(0, (($0 + 1) * 127.5).rounded(.down)))) }

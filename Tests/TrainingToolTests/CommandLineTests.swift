@@ -16,10 +16,10 @@ struct CommandLineTests {
     }
 
     @Test(arguments: [
-        ("initialize", "--network"), ("initialize --network resnet18", "--output"), ("initialize --network vgg16 -o out", "there are resnet18"),
+        ("initialize", "--network"), ("initialize --network resnet18", "--output"), ("initialize --network vgg16 -o out", "there are efficientnet-b0"),
         ("initialize --network resnet18 --embedding=-1 -o out", "--embedding takes 0 to 65536, found -1"),
         ("initialize --network resnet18 --embedding 65536 --hidden 65536 -o out", "at most"),
-        ("initialize --network resnet18 --hidden 0 -o out", "--hidden"), ("initialize --network resnet18 --seed -1 -o out", "--seed"),
+        ("initialize --network resnet18 --hidden 65537 -o out", "--hidden"), ("initialize --network resnet18 --seed -1 -o out", "--seed"),
         ("embed in -o out", "--weights"), ("embed --weights w --level 20 -o out", "--level takes -100 to 19, found 20"),
         ("embed --weights w --view -1 -o out", "--view"), ("embed --weights w a b -o out", "b"), ("embed --weights w --threads 0 -o out", "--threads"),
         ("convert-weights -o out", "input"), ("convert-weights in", "--output"), ("convert-weights in -o out --quarter", "quarter"),

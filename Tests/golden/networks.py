@@ -1,4 +1,4 @@
-"""Numbers of torchvision's ResNets for NetworksTests and TrainingTests: python3 networks.py
+"""Numbers of torchvision's networks for NetworksTests and TrainingTests: python3 networks.py
 
 Weights and pictures come from a formula over their names, so that no large file is needed. Gradients are kept as their length and four
 projections on directions from the same formula. All is computed in double precision, but for the ten training steps, which
@@ -33,7 +33,7 @@ def tensor(name, *shape):
 
 def fill(network):
     """Weights of the size that training has. Biases of batch norm are near 3 or, for every fourth channel, near -3, so that no value
-    lies on a rectifier's kink, where the gradients of any two programs differ."""
+    lies on a rectifier's kink, where the gradients of any two programs differ; before an h-swish, which has kinks at 3 and -3, near 1.5."""
     for name, value in network.state_dict().items():
         if name.endswith("num_batches_tracked"):
             continue
@@ -44,8 +44,10 @@ def fill(network):
             u = u / math.sqrt(value.shape[1])
         elif name.endswith("running_var"):
             u = 1 + 0.5 * u
-        elif name.endswith("running_mean") or name.startswith("fc."):
+        elif name.endswith("running_mean") or name.startswith(("fc.", "classifier.")) or ".fc" in name:
             u = 0.1 * u
+        elif name.endswith("bias") and name.startswith("features."):
+            u = 1.5 + 0.1 * u
         elif name.endswith("bias"):
             u = 0.1 * u + torch.where(torch.arange(u.numel()) % 4 == 3, -3, 3)
         else:
@@ -70,15 +72,25 @@ class Small(torchvision.models.ResNet):
         self.fc = nn.Linear(8 * width, 1)
 
 
+def head(d, dimension):
+    return nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, dimension))
+
+
 def network(name, dimension=128):
     if name == "small-resnet18":
         made = Small([2, 2, 2, 2], 32)
     elif name == "tiny-resnet10":
         made = Small([1, 1, 1, 1], 16)
     else:
-        made = getattr(torchvision.models, name)()
-    d = made.fc.in_features
-    made.fc = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, dimension))
+        made = getattr(torchvision.models, name.replace("-", "_"))()
+    if hasattr(made, "fc"):
+        made.fc = head(made.fc.in_features, dimension)
+    else:
+        made.classifier[-1] = head(made.classifier[-1].in_features, dimension)
+    for module in made.modules():
+        # What is left out at random is tested apart.
+        if isinstance(module, (nn.Dropout, torchvision.ops.StochasticDepth)):
+            module.p = 0.0
     with torch.no_grad():
         fill(made)
     return made
@@ -91,6 +103,7 @@ def main():
     for name, N, H, W in [
         ("resnet18", 4, 64, 64), ("resnet18", 3, 45, 71), ("resnet34", 4, 48, 64), ("resnet50", 4, 64, 64),
         ("small-resnet18", 4, 32, 32), ("tiny-resnet10", 5, 33, 27),
+        ("mobilenet-v3-large", 6, 64, 64), ("mobilenet-v3-large", 3, 97, 75), ("efficientnet-b0", 6, 64, 64), ("efficientnet-b0", 3, 75, 97),
     ]:
         key = f"{name}.{N}.{H}.{W}"
         made = network(name).double()
@@ -106,22 +119,24 @@ def main():
             g = value.grad
             rows.append([g.norm().item()] + [(g * tensor(f"{parameter}.{i}", *g.shape).double()).sum().item() for i in range(4)])
         out[key + ".gradients"] = np.array(rows)
+        norms = [module for module in made.modules() if isinstance(module, nn.BatchNorm2d)]
+        # The first, and one near the end.
         out[key + ".running"] = np.stack([
-            [made.bn1.running_mean.mean().item(), made.bn1.running_var.mean().item()],
-            [made.layer4[0].bn2.running_mean.mean().item(), made.layer4[0].bn2.running_var.mean().item()]])
+            [norm.running_mean.mean().item(), norm.running_var.mean().item()]
+            for norm in ([made.bn1, made.layer4[0].bn2] if hasattr(made, "bn1") else [norms[0], norms[-1]])])
 
     # Ten steps of SEED's training, as the authors write it.
     N, H, D, K, Ts, Tt = 8, 64, 128, 100, 0.2, 0.01
     mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
     deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-    for objective in ["seed", "moco"]:
+    for objective, name in [("seed", "resnet18"), ("moco", "resnet18"), ("seed", "mobilenet-v3-large"), ("seed", "efficientnet-b0")]:
         torch.manual_seed(0)
-        student = network("resnet18").train()
+        student = network(name).train()
         optimizer = torch.optim.SGD(student.parameters(), 0.02, momentum=0.9, weight_decay=1e-4)
         queue = F.normalize(tensor("queue", K, D), dim=1)
         position = 0
         losses = []
-        keys = network("resnet18").train()
+        keys = network(name).train()
         for step in range(10):
             def pictures(view):
                 u = tensor(f"images.{step}", N, 2, H, H, 3)[:, view]
@@ -148,8 +163,8 @@ def main():
                 queue[position] = row
                 position = (position + 1) % K
             losses.append(loss.item())
-        out[f"steps.{objective}"] = np.array(losses)
-        print(objective, losses)
+        out[f"steps.{objective}.{name}"] = np.array(losses)
+        print(objective, name, losses)
     save_file(out, "networks.safetensors", metadata={"torch": torch.__version__, "torchvision": torchvision.__version__})
     print(sum(a.nbytes for a in out.values()), "bytes")
 

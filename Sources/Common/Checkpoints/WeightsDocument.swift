@@ -11,7 +11,7 @@ import ToolSupport
 /// | `layer1.0.bn1.weight`, `.bias`                | (C)          |
 /// | `layer1.0.bn1.running_mean`, `.running_var`   | (C)          |
 /// | `layer1.0.bn1.num_batches_tracked`            | () I64       |
-/// | `fc.weight`, `fc.bias` or `fc.0.…`, `fc.2.…`  | the head     |
+/// | `fc.weight`, `fc.bias` or `fc.0.…`, `fc.2.…`  | the head; `classifier.3` in MobileNetV3, `classifier.1` in EfficientNet |
 /// | `training.…`                                  | what the next epoch of training needs; no part of the network |
 public enum WeightsDocument {
     /// Tensors under this prefix are the state of a training run.
@@ -85,23 +85,22 @@ public enum WeightsDocument {
         if let (name, shape) = shapes.sorted(by: { $0.key < $1.key }).first(where: { $0.value.contains { $0 > 1 << 24 } }) {
             throw Failure(.data, path: path, "has '\(name)' of shape \(shape), which no network has")
         }
-        let head: Network.Head
-        if let hidden = shapes["fc.0.weight"]?.first, let dimension = shapes["fc.2.weight"]?.first {
-            head = .mlp(hidden: hidden, dimension)
-        } else if let dimension = shapes["fc.weight"]?.first {
-            head = .linear(dimension)
-        } else {
-            head = .none
+        func network(_ name: String) -> Network? {
+            guard let head = Network.headName(of: name) else { return nil }
+            if let hidden = shapes[head + ".0.weight"]?.first, let dimension = shapes[head + ".2.weight"]?.first {
+                return Network(name, head: .mlp(hidden: hidden, dimension))
+            }
+            return Network(name, head: (shapes[head + ".weight"]?.first).map { .linear($0) } ?? .none)
         }
         if let name {
-            guard let network = Network(name, head: head) else {
+            guard let network = network(name) else {
                 throw Failure(.data, path: path, "is of network '\(name)', which is not known", remedy: "there are \(Network.names.joined(separator: ", "))")
             }
             let differences = differences(shapes, network)
             guard differences.isEmpty else { throw mismatch(path, network, differences) }
             return network
         }
-        let candidates = Network.names.compactMap { Network($0, head: head) }.map { ($0, differences(shapes, $0)) }
+        let candidates = Network.names.compactMap(network).map { ($0, differences(shapes, $0)) }
         guard let best = candidates.min(by: { $0.1.count < $1.1.count }) else { throw Failure(.software, "there are no networks") }
         guard best.1.isEmpty else { throw mismatch(path, best.0, best.1) }
         return best.0

@@ -65,16 +65,25 @@ public struct Depthwise: Sendable {
         }
     }
 
-    /// Floats of scratch one worker needs.
-    public var scratch: Int {
-        let (one, both) = (inputRows.floats, inputRows.floats + gradientRows.floats)
-        return 8 * Self.lanes + max(
-            blocksAtOnce(one, parts: 8) * (one + taps * Self.lanes), blocksAtOnce(both, parts: 8) * (both + taps * Self.lanes))
+    /// Scratch for all passes with a batch of N.
+    public func scratch(N: Int) -> Scratch.Need {
+        let both = inputRows.floats + gradientRows.floats
+        let backward = Self.spare + blocksAtOnce(both, parts: parts(N)) * (both + taps * Self.lanes)
+        return Scratch.Need(worker: max(backward, inferenceScratch(N: N).worker), shared: parts(N) * partialCount)
     }
 
-    /// Partial sums that ``backward(dx:adding:dW:dy:x:W:N:partial:scratch:)`` makes of the weights' gradient, each ``partialCount`` floats.
-    public func weightParts(N: Int) -> Int { min(N, 16) }
-    public var partialCount: Int { taps * blocks * Self.lanes }
+    /// Scratch for the pass forward with up to N pictures.
+    public func inferenceScratch(N: Int) -> Scratch.Need {
+        let one = inputRows.floats
+        return Scratch.Need(worker: Self.spare + blocksAtOnce(one, parts: 8) * (one + taps * Self.lanes))
+    }
+
+    /// Where ``correlate`` puts what it cannot store at once.
+    private static let spare = 8 * lanes
+
+    /// Partial sums of the weights' gradient, and the floats of each.
+    private func parts(_ N: Int) -> Int { min(N, 16) }
+    private var partialCount: Int { taps * blocks * Self.lanes }
 
     // MARK: Forward
 
@@ -123,16 +132,13 @@ public struct Depthwise: Sendable {
     ///
     /// Both in one pass over dy. The places of dx fall into stride² classes by their remainder; each is a small convolution of
     /// dy with the weights it meets, turned round.
-    ///
-    /// - Parameter partial: ``weightParts(N:)`` · ``partialCount`` floats.
     public func backward(
         dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>,
-        W: UnsafePointer<Float>, N: Int, partial: UnsafeMutablePointer<Float>, scratch: Scratch
+        W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
         let (C, stride, padding, taps) = (window.C, window.stride, window.padding, taps)
         let (inputShape, gradientShape) = (inputRows, gradientRows)
-        let parts = weightParts(N: N)
-        let partialCount = partialCount
+        let (parts, partialCount, partial) = (parts(N), partialCount, scratch.shared)
         forEach(parts, blocksAtOnce: blocksAtOnce(inputShape.floats + gradientShape.floats, parts: parts), scratch) { part, blocks, worker in
             let memory = scratch.pointer(worker)
             let weights = memory, sums = partial + part * partialCount + blocks.lowerBound * taps * Self.lanes
@@ -214,7 +220,7 @@ public struct Depthwise: Sendable {
         for block in blocks {
             for r in rows {
                 for s in columns {
-                    out.store((W + (r * window.S + s) * window.C + block * 16).prefix(min(16, window.C - block * 16)), 0)
+                    out.store(W.vector((r * window.S + s) * window.C + block * 16, lanes: min(16, window.C - block * 16)), 0)
                     out += 16
                 }
             }
@@ -251,8 +257,8 @@ public struct Depthwise: Sendable {
                     for t in 0..<min(T, count - first) {
                         let out = out + (first + t) * step
                         var sum = spare.vector(t * 16)
-                        if adding { sum += UnsafePointer(out).prefix(channels) }
-                        out.storePrefix(sum, channels)
+                        if adding { sum += out.vector(0, lanes: channels) }
+                        out.store(sum, 0, lanes: channels)
                     }
                 }
                 first &+= T

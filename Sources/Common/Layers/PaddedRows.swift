@@ -66,44 +66,8 @@ struct PaddedRows {
                 target.store(source.vector(index &* 16), 0)
                 target += floats
             }
-            if rest > 0 { target.store((source + whole &* 16).prefix(rest), 0) }
+            if rest > 0 { target.store(source.vector(whole &* 16, lanes: rest), 0) }
             source += shape.C
-        }
-    }
-}
-
-extension UnsafePointer<Float> {
-    /// The first `count` of sixteen floats, and zeros; nothing behind them is read.
-    @inline(__always)
-    func prefix(_ count: Int) -> Vector {
-        if count == 16 { return vector(0) }
-        var result = Vector(repeating: 0)
-        var i = 0
-        if count >= 8 {
-            result.lowHalf = UnsafeRawPointer(self).loadUnaligned(as: SIMD8<Float>.self)
-            i = 8
-        }
-        while i < count {
-            result[i] = self[i]
-            i += 1
-        }
-        return result
-    }
-}
-
-extension UnsafeMutablePointer<Float> {
-    /// Stores the first `count` of sixteen floats.
-    @inline(__always)
-    func storePrefix(_ vector: Vector, _ count: Int) {
-        if count == 16 { return store(vector, 0) }
-        var i = 0
-        if count >= 8 {
-            UnsafeMutableRawPointer(self).storeBytes(of: vector.lowHalf, as: SIMD8<Float>.self)
-            i = 8
-        }
-        while i < count {
-            self[i] = vector[i]
-            i += 1
         }
     }
 }

@@ -10,7 +10,9 @@ extension Graph {
             switch node.operation {
             case .convolution(_, let kernel, _, _, let K): return y.H * y.W * K * kernel * kernel * x.C
             case .linear(_, _, let O): return x.C * O
-            case .batchNorm, .maxPool, .averagePool, .relu: return 0
+            case .depthwise(_, let kernel, _, _): return y.H * y.W * y.C * kernel * kernel
+            case .squeezeExcite(_, let K, _, _): return 2 * x.C * K
+            case .batchNorm, .maxPool, .averagePool, .activation, .dropout: return 0
             }
         }
     }
@@ -29,7 +31,11 @@ extension Graph {
             // Statistics, then the values; back dy and x for the sums, then dy, x, dx. Forward alone it is folded away but for the sum.
             case .batchNorm(_, _, _, _, _, let residual, _):
                 moved = ((training ? 2 * x + y : 0) + (residual == nil ? 0 : y), 5 * x + (residual == nil ? 0 : y))
-            case .maxPool, .averagePool, .linear, .relu: moved = (x + y, x + y)
+            // Back: dy, x and dx, both gradients at once.
+            case .depthwise: moved = (x + y, 2 * x + y)
+            // Means, then the products; back dy and x for the sums, then dy and dx.
+            case .squeezeExcite: moved = (2 * x + y, x + 3 * y)
+            case .maxPool, .averagePool, .linear, .activation, .dropout: moved = (x + y, x + y)
             }
             return sum + moved.forward + (training ? moved.backward : 0)
         }
@@ -40,12 +46,14 @@ extension Network {
     /// The layer that operation `index` is, by torchvision's name, or by what it does where it learns nothing: `layer1.0.conv1`.
     public func layer(_ index: Int) -> String {
         switch graph.nodes[index].operation {
-        case .convolution(let weight, _, _, _, _), .linear(let weight, _, _), .batchNorm(let weight, _, _, _, _, _, _):
+        case .convolution(let weight, _, _, _, _), .linear(let weight, _, _), .batchNorm(let weight, _, _, _, _, _, _), .depthwise(let weight, _, _, _):
             let name = parameters[weight].name
             return name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
+        case .squeezeExcite(let weight, _, _, _): return String(parameters[weight].name.dropLast(".fc1.weight".count))
         case .maxPool: return "maxpool"
         case .averagePool: return "avgpool"
-        case .relu: return "relu"
+        case .activation(let activation): return "\(activation)"
+        case .dropout: return "dropout"
         }
     }
 
@@ -57,7 +65,10 @@ extension Network {
         case .batchNorm(_, _, _, _, _, let residual, let activation):
             "batch norm" + (residual == nil ? "" : ", sum") + (activation == .none ? "" : ", \(activation)")
         case .maxPool, .averagePool: "pooling"
-        case .relu: "activation"
+        case .depthwise(_, let kernel, let stride, _): "depthwise \(kernel)×\(kernel)" + (stride > 1 ? " stride \(stride)" : "")
+        case .squeezeExcite: "squeeze-excite"
+        case .activation: "activation"
+        case .dropout: "dropout"
         }
     }
 }

@@ -37,7 +37,9 @@ public final class InferenceRun {
             case maxPool(MaxPool)
             case averagePool
             case linear(weight: Int, bias: Int, O: Int)
-            case relu
+            case depthwise(Depthwise, weight: Int, bias: Int, Rows.Activation)
+            case squeezeExcite(SqueezeExcite, weights: Int)
+            case activation(Rows.Activation)
         }
         var work: Work
         var input: Int
@@ -67,28 +69,43 @@ public final class InferenceRun {
         var steps: [Step] = []
         var foldedCount = 0
         var need = Scratch.Need()
+        // What an operation reads; dropout hands its input on.
+        var source = Array(0..<shapes.count)
         for (index, node) in graph.nodes.prefix(target).enumerated() {
             let shape = shapes[node.input]
-            var step = Step(work: .relu, input: node.input, output: index + 1, operation: index)
+            var step = Step(work: .averagePool, input: source[node.input], output: index + 1, operation: index)
             switch node.operation {
-            case .convolution: continue  // It runs where its batch norm stands, since that may wait for a residual.
+            case .dropout:
+                source[index + 1] = source[node.input]
+                continue
+            case .convolution, .depthwise: continue  // It runs where its batch norm stands, since that may wait for a residual.
             case .batchNorm(_, _, _, _, _, let residual, let activation):
-                let source = graph.nodes[node.input - 1]
-                guard case .convolution(_, let kernel, let stride, let padding, let K) = source.operation else {
-                    preconditionFailure("a batch norm stands behind its convolution")
-                }
-                let from = shapes[source.input]
-                let layer = Convolution(window: Window(H: from.H, W: from.W, C: from.C, kernel: kernel, stride: stride, padding: padding), K: K)
-                need.formUnion(layer.inferenceScratch(N: slice))
-                step.input = source.input
+                let made = graph.nodes[node.input - 1], from = shapes[made.input]
+                step.input = source[made.input]
                 step.operation = node.input - 1
-                step.work = .convolution(layer, weight: foldedCount, bias: foldedCount + layer.packedCount, residual: residual, activation)
-                foldedCount += (layer.packedCount + K + 15) / 16 * 16
+                switch made.operation {
+                case .convolution(_, let kernel, let stride, let padding, let K):
+                    let layer = Convolution(window: Window(H: from.H, W: from.W, C: from.C, kernel: kernel, stride: stride, padding: padding), K: K)
+                    need.formUnion(layer.inferenceScratch(N: slice))
+                    step.work = .convolution(layer, weight: foldedCount, bias: foldedCount + layer.packedCount, residual: residual, activation)
+                    foldedCount += (layer.packedCount + K + 15) / 16 * 16
+                case .depthwise(_, let kernel, let stride, let padding):
+                    precondition(residual == nil, "nothing is added to what a depthwise convolution makes")
+                    let layer = Depthwise(window: Window(H: from.H, W: from.W, C: from.C, kernel: kernel, stride: stride, padding: padding))
+                    need.formUnion(layer.inferenceScratch(N: slice))
+                    step.work = .depthwise(layer, weight: foldedCount, bias: foldedCount + layer.weightCount, activation)
+                    foldedCount += (layer.weightCount + from.C + 15) / 16 * 16
+                default: preconditionFailure("a batch norm stands behind its convolution")
+                }
             case .maxPool(let kernel, let stride, let padding):
                 step.work = .maxPool(MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)))
             case .averagePool: step.work = .averagePool
             case .linear(let weight, let bias, let O): step.work = .linear(weight: weight, bias: bias, O: O)
-            case .relu: step.work = .relu
+            case .activation(let activation): step.work = .activation(activation)
+            case .squeezeExcite(let weights, let K, let activation, let gate):
+                let layer = SqueezeExcite(C: shape.C, K: K, activation: activation, gate: gate)
+                need.formUnion(layer.inferenceScratch(N: slice))
+                step.work = .squeezeExcite(layer, weights: weights)
             }
             steps.append(step)
         }
@@ -105,8 +122,14 @@ public final class InferenceRun {
         func floats(_ value: Int) -> Int { slice * shapes[value].H * shapes[value].W * shapes[value].C }
         places[0] = arena.take(floats(0))
         for number in steps.indices {
-            places[steps[number].output] = arena.take(floats(steps[number].output))
-            steps[number].inputOffset = places[steps[number].input].lowerBound
+            let input = steps[number].input
+            steps[number].inputOffset = places[input].lowerBound
+            if case .squeezeExcite = steps[number].work, lastReader[input] == number {
+                // In place.
+                (places[steps[number].output], places[input]) = (places[input], 0..<0)
+            } else {
+                places[steps[number].output] = arena.take(floats(steps[number].output))
+            }
             steps[number].outputOffset = places[steps[number].output].lowerBound
             if case .convolution(_, _, _, let residual?, _) = steps[number].work { steps[number].residualOffset = places[residual].lowerBound }
             for value in 0...steps[number].output where lastReader[value] == number && !places[value].isEmpty {
@@ -124,21 +147,29 @@ public final class InferenceRun {
 
     private func fold() {
         for step in steps {
-            guard case .convolution(let layer, let at, let biasAt, _, _) = step.work,
-                case .batchNorm(let gamma, let beta, let statistics, let epsilon, _, _, _) = network.graph.nodes[step.output - 1].operation,
-                case .convolution(let weight, _, _, _, _) = network.graph.nodes[network.graph.nodes[step.output - 1].input - 1].operation
-            else { continue }
-            let source = weights.pointer(weight)
+            guard case .batchNorm(let gamma, let beta, let statistics, let epsilon, _, _, _) = network.graph.nodes[step.output - 1].operation else { continue }
             let gammas = weights.pointer(gamma), betas = weights.pointer(beta)
-            let running = weights.statistics.pointer + network.statistics[statistics].offset
-            let patch = layer.window.patch
-            let scaled = FloatBuffer(layer.weightCount)
-            for k in 0..<layer.K {
-                let scale = Double(gammas[k]) / (Double(running[layer.K + k]) + Double(epsilon)).squareRoot()
-                for i in 0..<patch { scaled.pointer[k * patch + i] = Float(Double(source[k * patch + i]) * scale) }
-                folded.pointer[biasAt + k] = Float(Double(betas[k]) - Double(running[k]) * scale)
+            let C = network.statistics[statistics].C, running = weights.statistics.pointer + network.statistics[statistics].offset
+            func scale(_ c: Int) -> Double { Double(gammas[c]) / (Double(running[C + c]) + Double(epsilon)).squareRoot() }
+            func bias(_ c: Int) -> Float { Float(Double(betas[c]) - Double(running[c]) * scale(c)) }
+            switch (step.work, network.graph.nodes[step.operation].operation) {
+            case (.convolution(let layer, let at, let biasAt, _, _), .convolution(let weight, _, _, _, _)):
+                let source = weights.pointer(weight), patch = layer.window.patch, scaled = FloatBuffer(layer.weightCount)
+                for k in 0..<C {
+                    let scale = scale(k)
+                    for i in 0..<patch { scaled.pointer[k * patch + i] = Float(Double(source[k * patch + i]) * scale) }
+                    folded.pointer[biasAt + k] = bias(k)
+                }
+                layer.pack(scaled.pointer, into: folded.pointer + at)
+            case (.depthwise(let layer, let at, let biasAt, _), .depthwise(let weight, _, _, _)):
+                let source = weights.pointer(weight)
+                for c in 0..<C {
+                    let scale = scale(c)
+                    for i in Swift.stride(from: c, to: layer.weightCount, by: C) { folded.pointer[at + i] = Float(Double(source[i]) * scale) }
+                    folded.pointer[biasAt + c] = bias(c)
+                }
+            default: break
             }
-            layer.pack(scaled.pointer, into: folded.pointer + at)
         }
     }
 
@@ -184,7 +215,11 @@ public final class InferenceRun {
             case .averagePool: AveragePool.forward(y: y, x: x, N: N, P: shape.H * shape.W, C: shape.C)
             case .linear(let weight, let bias, let O):
                 Linear(I: shape.C, O: O).forward(y: y, x: x, W: weights.pointer(weight), b: weights.pointer(bias), N: N)
-            case .relu: Rectifier.forward(y: y, x: x, count: N * shape.C)
+            case .depthwise(let layer, let weight, let bias, let activation):
+                layer.forward(y: y, x: x, W: folded.pointer + weight, N: N, bias: folded.pointer + bias, activation, scratch: scratch)
+            case .squeezeExcite(let layer, let first):
+                layer.forward(y: y, kept: nil, x: x, .init(first) { weights.pointer($0) }, N: N, P: shape.H * shape.W, scratch: scratch)
+            case .activation(let activation): Elementwise(activation).forward(y: y, x: x, count: N * shape.C)
             }
             profile?.lap(step.operation, .forward, multiplyAdds: N * multiplyAdds[step.operation])
         }

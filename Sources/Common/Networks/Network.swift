@@ -1,11 +1,25 @@
+import Kernels
+
+/// What a table describes: a network up to its features, and how torchvision goes on from there.
+protocol Trunk: Sendable {
+    /// Appends the trunk to `graph`; returns its features (N, d).
+    func build(_ graph: inout GraphBuilder) -> Int
+    /// torchvision's name of the linear layer that stands behind the features.
+    var headName: String { get }
+    /// The probability that a feature is left out on the way to the head, in training.
+    var dropout: Double { get }
+    /// What the weights of a linear head with O outputs are at first; nil for PyTorch's own choice.
+    func headStart(_ O: Int) -> Parameter.Initialization?
+}
+
 /// A network by name: the trunk of a table and the head that turns features into an embedding.
 public struct Network: Sendable {
     /// What stands behind the pooled features, as MoCo, SEED and others name it.
     public enum Head: Sendable, Equatable {
         case none
-        /// `fc`: Linear(d, D)
+        /// Linear(d, D) under torchvision's name: `fc` in ResNets
         case linear(Int)
-        /// `fc.0`, `fc.2`: Linear(d, h), relu, Linear(h, D). MoCo-v2 and SEED have h = d.
+        /// Linear(d, h), relu, Linear(h, D) in the place of that layer: `fc.0`, `fc.2`. MoCo-v2 and SEED have h = d.
         case mlp(hidden: Int, Int)
 
         public var dimension: Int? {
@@ -18,6 +32,8 @@ public struct Network: Sendable {
 
     public let name: String
     public let head: Head
+    /// The name that all names of the head's tensors begin with, before a dot.
+    public let headName: String
     public let graph: Graph
     public let parameters: [Parameter]
     public let statistics: [Statistics]
@@ -34,16 +50,19 @@ public struct Network: Sendable {
     public init?(_ name: String, head: Head) {
         guard let trunk = Network.tables[name] else { return nil }
         var builder = GraphBuilder()
-        let features = trunk.build(&builder)
-        featureWidth = builder.width(features)
+        var x = trunk.build(&builder)
+        featureWidth = builder.width(x)
+        builder.end(features: x)
+        if head != .none, trunk.dropout > 0 { x = builder.dropout(x, trunk.dropout) }
         switch head {
         case .none: break
         case .linear(let D):
-            _ = builder.linear("fc", features, D)
+            _ = builder.linear(trunk.headName, x, D, start: trunk.headStart(D))
         case .mlp(let hidden, let D):
-            let x = builder.relu(builder.linear("fc.0", features, hidden))
-            _ = builder.linear("fc.2", x, D)
+            x = builder.activation(builder.linear(trunk.headName + ".0", x, hidden), .relu)
+            _ = builder.linear(trunk.headName + ".2", x, D)
         }
+        headName = trunk.headName
         self.name = name
         self.head = head
         graph = builder.graph
@@ -54,10 +73,15 @@ public struct Network: Sendable {
     /// The names that ``init(_:head:)`` knows, sorted.
     public static var names: [String] { tables.keys.sorted() }
 
+    /// ``headName`` of the network with this name.
+    public static func headName(of name: String) -> String? { tables[name]?.headName }
+
     /// The smallest picture that leaves something to pool.
     public static let smallestPicture = 8
 
-    private static let tables: [String: ResNet] = [
+    private static let tables: [String: any Trunk] = [
+        "mobilenet-v3-large": MobileNetV3.large,
+        "efficientnet-b0": EfficientNet.b0,
         "resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 64, stem: .large),
         "resnet34": ResNet(block: .basic, depths: [3, 4, 6, 3], width: 64, stem: .large),
         "resnet50": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large),

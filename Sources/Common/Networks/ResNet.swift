@@ -2,7 +2,7 @@ import Kernels
 
 /// A residual network (He et al. 2016), as torchvision defines it ("v1.5": the stride of a bottleneck is in its 3×3
 /// convolution) and names its weights.
-public struct ResNet: Sendable {
+public struct ResNet: Trunk {
     public enum Block: Sendable {
         /// Two 3×3 convolutions.
         case basic
@@ -24,6 +24,10 @@ public struct ResNet: Sendable {
     /// Channels of the stem and of the first stage; each further stage has twice as many.
     let width: Int
     let stem: Stem
+
+    var headName: String { "fc" }
+    var dropout: Double { 0 }
+    func headStart(_ O: Int) -> Parameter.Initialization? { nil }
 
     /// Appends the trunk to `graph`, up to its pooled features.
     func build(_ graph: inout GraphBuilder) -> Int {

@@ -1,5 +1,5 @@
 public import Kernels
-import Layers
+public import Layers
 import Parallel
 
 /// Runs a network forward and backward on batches of one size, in training mode.
@@ -31,6 +31,11 @@ public final class TrainingRun {
     private let momentOffsets: [Int]
     private let taps: [Int: UnsafeMutablePointer<UInt8>]
     private let sums: UnsafeMutablePointer<Double>
+    /// What squeeze-excite keeps for the way back, one after the other.
+    private let squeezed: FloatBuffer
+    private let squeezedOffsets: [Int]
+    /// That of the last pass forward.
+    private var chance: Chance?
 
     private struct BackwardPlan {
         var output = 0
@@ -65,11 +70,12 @@ public final class TrainingRun {
 
         (plans, outputGradient, gradients) = Self.planBackward(graph, counts)
 
-        var moments = 0, momentOffsets: [Int] = [], widest = 1, need = Scratch.Need()
+        var moments = 0, momentOffsets: [Int] = [], widest = 1, need = Scratch.Need(), squeezed = 0, squeezedOffsets: [Int] = []
         var taps: [Int: UnsafeMutablePointer<UInt8>] = [:]
         for (index, node) in graph.nodes.enumerated() {
             let x = shapes[node.input]
             momentOffsets.append(moments)
+            squeezedOffsets.append(squeezed)
             switch node.operation {
             case .convolution(_, let kernel, let stride, let padding, let K):
                 let layer = Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K)
@@ -80,9 +86,18 @@ public final class TrainingRun {
             case .maxPool:
                 let y = shapes[index + 1]
                 taps[index] = .allocate(capacity: N * y.H * y.W * y.C)
-            case .averagePool, .linear, .relu: break
+            case .depthwise(_, let kernel, let stride, let padding):
+                let layer = Depthwise(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding))
+                need.formUnion(layer.scratch(N: N))
+            case .squeezeExcite(_, let K, let activation, let gate):
+                let layer = SqueezeExcite(C: x.C, K: K, activation: activation, gate: gate)
+                squeezed += (layer.kept(N: N) + 15) / 16 * 16
+                need.formUnion(layer.scratch(N: N))
+            case .averagePool, .linear, .activation, .dropout: break
             }
         }
+        self.squeezed = FloatBuffer(squeezed)
+        self.squeezedOffsets = squeezedOffsets
         self.moments = FloatBuffer(moments)
         self.momentOffsets = momentOffsets
         self.taps = taps
@@ -97,7 +112,7 @@ public final class TrainingRun {
     }
 
     /// Bytes this run holds on to.
-    public var memory: Int { (activations.count + gradients.count + scratch.count) * 4 }
+    public var memory: Int { (activations.count + gradients.count + squeezed.count + scratch.count) * 4 }
 
     private static func planBackward(_ graph: Graph, _ counts: [Int]) -> ([BackwardPlan], Int, FloatBuffer) {
         var arena = Arena()
@@ -121,7 +136,7 @@ public final class TrainingRun {
             if node.input != 0 {
                 plan.inputAdds = places[node.input] != nil
                 switch node.operation {
-                case .batchNorm, .relu:
+                case .batchNorm, .activation, .squeezeExcite, .dropout:
                     // Element by element: what it read was made by one operation and read by this one alone.
                     precondition(!plan.inputAdds, "a normalised value must have no other reader")
                     places[node.input] = own
@@ -147,25 +162,28 @@ public final class TrainingRun {
     /// - Parameters:
     ///   - images: bytes (N, views, H, W, 3), of which `view` is read.
     ///   - order: row n of the batch is row `order[n]` of the images.
+    ///   - chance: of dropout and stochastic depth; nil leaves nothing out.
     @discardableResult
     public func forward(
-        _ weights: Weights, images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, order: [Int]? = nil, pixels: Pixels = .imageNet
+        _ weights: Weights, images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, order: [Int]? = nil, pixels: Pixels = .imageNet,
+        chance: Chance? = nil
     ) -> UnsafeMutablePointer<Float> {
         pixels.normalize(
             images, views: views, view: view, rows: { order?[$0] ?? $0 }, N: N, pixels: height * width, into: value(0))
         profile?.lap("pixels")
-        return forward(weights)
+        return forward(weights, chance)
     }
 
     /// As above, from pixels that are already numbers (N, H, W, 3).
     @discardableResult
-    public func forward(_ weights: Weights, pictures: UnsafePointer<Float>) -> UnsafeMutablePointer<Float> {
+    public func forward(_ weights: Weights, pictures: UnsafePointer<Float>, chance: Chance? = nil) -> UnsafeMutablePointer<Float> {
         value(0).update(from: pictures, count: N * height * width * 3)
         profile?.lap("pixels")
-        return forward(weights)
+        return forward(weights, chance)
     }
 
-    private func forward(_ weights: Weights) -> UnsafeMutablePointer<Float> {
+    private func forward(_ weights: Weights, _ chance: Chance?) -> UnsafeMutablePointer<Float> {
+        self.chance = chance
         for (index, node) in network.graph.nodes.enumerated() {
             let shape = shapes[node.input]
             let x = value(node.input), y = value(index + 1)
@@ -177,17 +195,35 @@ public final class TrainingRun {
                 let running = weights.statistics.pointer + network.statistics[statistics].offset
                 let moments = moments.pointer + momentOffsets[index]
                 weights.batchesSeen[statistics] += 1
+                let drops = chance.flatMap { chance in residual.flatMap { node.drop > 0 ? (chance, $0) : nil } }
                 BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation).forward(
                     y: y, mean: moments, inverse: moments + groups * shape.C, runningMean: running, runningVariance: running + shape.C, x: x,
-                    gamma: weights.pointer(gamma), beta: weights.pointer(beta), residual: residual.map { value($0) },
+                    gamma: weights.pointer(gamma), beta: weights.pointer(beta), residual: drops == nil ? residual.map { UnsafePointer(value($0)) } : nil,
                     M: N * shape.H * shape.W, groups: groups, sums: sums)
+                if let (chance, residual) = drops {
+                    StochasticDepth(node.drop).forward(
+                        y: y, x: y, residual: value(residual), N: N, count: shape.H * shape.W * shape.C, chance, operation: index)
+                }
+            case .depthwise(let weight, let kernel, let stride, let padding):
+                Depthwise(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))
+                    .forward(y: y, x: x, W: weights.pointer(weight), N: N, scratch: scratch)
+            case .squeezeExcite(let first, let K, let activation, let gate):
+                SqueezeExcite(C: shape.C, K: K, activation: activation, gate: gate).forward(
+                    y: y, kept: squeezed.pointer + squeezedOffsets[index], x: x, .init(first) { weights.pointer($0) }, N: N, P: shape.H * shape.W,
+                    scratch: scratch)
+            case .dropout(let probability):
+                if let chance {
+                    Dropout(probability).apply(y: y, x: x, N: N, C: shape.C, chance, operation: index)
+                } else {
+                    y.update(from: x, count: N * shape.C)
+                }
             case .maxPool(let kernel, let stride, let padding):
                 MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))
                     .forward(y: y, taps: taps[index], x: x, N: N)
             case .averagePool: AveragePool.forward(y: y, x: x, N: N, P: shape.H * shape.W, C: shape.C)
             case .linear(let weight, let bias, let O):
                 Linear(I: shape.C, O: O).forward(y: y, x: x, W: weights.pointer(weight), b: weights.pointer(bias), N: N)
-            case .relu: Rectifier.forward(y: y, x: x, count: N * shape.C)
+            case .activation(let activation): Elementwise(activation).forward(y: y, x: x, count: N * shape.C)
             }
             profile?.lap(index, .forward, multiplyAdds: multiplyAdds[index])
         }
@@ -217,10 +253,30 @@ public final class TrainingRun {
                 layer.backwardData(dx: dx, adding: plan.inputAdds, dy: dy, W: weights.pointer(weight), N: N, scratch: scratch)
             case .batchNorm(let gamma, let beta, _, let epsilon, let momentum, _, let activation):
                 let moments = moments.pointer + momentOffsets[index]
+                var dresidual = plan.residual.map { gradients + $0 }
+                if let chance, node.drop > 0, let own = dresidual {
+                    StochasticDepth(node.drop).backward(
+                        dx: dy, dresidual: own, addingToResidual: plan.residualAdds, dy: dy, N: N, count: shape.H * shape.W * shape.C, chance,
+                        operation: index)
+                    dresidual = nil
+                }
                 BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation).backward(
-                    dx: dx ?? dy, dgamma: dParameter(gamma), dbeta: dParameter(beta), dresidual: plan.residual.map { gradients + $0 },
+                    dx: dx ?? dy, dgamma: dParameter(gamma), dbeta: dParameter(beta), dresidual: dresidual,
                     addingToResidual: plan.residualAdds, dy: dy, y: y, x: x, mean: moments, inverse: moments + groups * shape.C,
                     gamma: weights.pointer(gamma), beta: weights.pointer(beta), M: N * shape.H * shape.W, groups: groups, sums: sums)
+            case .depthwise(let weight, let kernel, let stride, let padding):
+                Depthwise(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)).backward(
+                    dx: dx, adding: plan.inputAdds, dW: dParameter(weight), dy: dy, x: x, W: weights.pointer(weight), N: N,
+                    scratch: scratch)
+                // Both gradients in one go.
+                profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index] * (dx == nil ? 1 : 2))
+                continue
+            case .squeezeExcite(let first, let K, let activation, let gate):
+                SqueezeExcite(C: shape.C, K: K, activation: activation, gate: gate).backward(
+                    dx: dx ?? dy, .init(first, dParameter), dy: dy, x: x, kept: squeezed.pointer + squeezedOffsets[index],
+                    .init(first) { weights.pointer($0) }, N: N, P: shape.H * shape.W, scratch: scratch)
+            case .dropout(let probability):
+                if let chance { Dropout(probability).apply(y: dx ?? dy, x: dy, N: N, C: shape.C, chance, operation: index) }
             case .maxPool(let kernel, let stride, let padding):
                 guard let dx, let taps = taps[index] else { continue }
                 MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))
@@ -234,9 +290,16 @@ public final class TrainingRun {
                 // Both gradients in one go.
                 profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index] * (dx == nil ? 1 : 2))
                 continue
-            case .relu: Rectifier.backward(dx: dx ?? dy, dy: dy, y: y, count: N * shape.C)
+            case .activation(let activation): Elementwise(activation).backward(dx: dx ?? dy, dy: dy, x: x, count: N * shape.C)
             }
             profile?.lap(index, .toData, multiplyAdds: multiplyAdds[index])
         }
+    }
+}
+
+extension SqueezeExcite.Parameters {
+    /// Those whose first has the number `first`.
+    init(_ first: Int, _ pointer: (Int) -> UnsafeMutablePointer<Float>) {
+        self.init(W1: pointer(first), b1: pointer(first + 1), W2: pointer(first + 2), b2: pointer(first + 3))
     }
 }

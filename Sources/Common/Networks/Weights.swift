@@ -36,30 +36,18 @@ public final class Weights: @unchecked Sendable {
 
     public func pointer(_ parameter: Int) -> UnsafeMutablePointer<Float> { parameters.pointer + network.parameters[parameter].offset }
 
-    /// PyTorch's initialisation of a torchvision network: convolutions normal with deviation √(2 / (K·R·S))
-    /// (Kaiming, fan out), linear layers and their biases uniform in ±1/√I, γ = 1, β = 0.
+    /// The numbers that torchvision's networks begin with: see ``Parameter/initialization``.
     public static func initialized(_ network: Network, seed: UInt64) -> Weights {
         let weights = Weights(network)
-        var fanIn = 1
         for (index, parameter) in network.parameters.enumerated() {
             var random = CounterRandom(seed: seed, .initialization, item: index)
             let p = weights.pointer(index)
-            switch parameter.role {
-            case .convolution:
-                let deviation = (2 / Double(parameter.shape[0] * parameter.shape[2] * parameter.shape[3])).squareRoot()
+            switch parameter.initialization {
+            case .normal(let deviation):
                 for i in 0..<parameter.count { p[i] = Float(deviation * random.normal()) }
-            case .matrix:
-                fanIn = parameter.shape[1]
-                let bound = 1 / Double(fanIn).squareRoot()
+            case .uniform(let bound):
                 for i in 0..<parameter.count { p[i] = Float(random.uniform(-bound, bound)) }
-            case .scale:
-                fanIn = 0
-                for i in 0..<parameter.count { p[i] = 1 }
-            case .bias:
-                // The bias of a linear layer stands behind its matrix, that of a batch norm behind its scale.
-                guard fanIn > 0 else { continue }
-                let bound = 1 / Double(fanIn).squareRoot()
-                for i in 0..<parameter.count { p[i] = Float(random.uniform(-bound, bound)) }
+            case .constant(let value): p.update(repeating: value, count: parameter.count)
             }
         }
         return weights

@@ -22,6 +22,7 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
         case batchNormShuffle = 5
         case probe = 6
         case synthesis = 7
+        case dropout = 8
         case test = 99
     }
 

@@ -1,4 +1,5 @@
 import Kernels
+import Layers
 public import Networks
 import Objectives
 import Optimizers
@@ -139,12 +140,13 @@ public final class Trainer {
     private func forward(
         _ record: TensorDocument, _ images: Tensor, N: Int, H: Int, W: Int, epoch: Int, step: Int
     ) throws -> (Outcome, TrainingRun) {
+        let chance = options.drops ? Chance(seed: options.seed, epoch: epoch, step: step) : nil
         switch options.objective {
-        case .supervisedContrastive: return try forwardSupervised(record, images, N: N, H: H, W: W)
+        case .supervisedContrastive: return try forwardSupervised(record, images, N: N, H: H, W: W, chance)
         case .seed:
             let run = try run(N: N, H: H, W: W)
             let rows = unsafe images.withElements(as: UInt8.self) { bytes in
-                unsafe EmbeddingRows(run, bytes) { unsafe run.forward(state.weights, images: $0, views: images.shape[1], view: 0) }
+                unsafe EmbeddingRows(run, bytes) { unsafe run.forward(state.weights, images: $0, views: images.shape[1], view: 0, chance: chance) }
             }
             let teacher = try record.tensor("teacher", .f32, shape: [N, nil])
             guard teacher.shape[1] == rows.D else {
@@ -162,15 +164,17 @@ public final class Trainer {
             let run = try run(N: N, H: H, W: W)
             var random = CounterRandom(seed: options.seed, .batchNormShuffle, epoch: epoch, item: step)
             let order = random.permutation(N)
+            var keyChance = chance
+            keyChance?.pass = 1
             let keys = unsafe images.withElements(as: UInt8.self) { bytes in
-                unsafe EmbeddingRows(run, bytes) { unsafe run.forward(keyWeights, images: $0, views: images.shape[1], view: 1, order: order) }
+                unsafe EmbeddingRows(run, bytes) { unsafe run.forward(keyWeights, images: $0, views: images.shape[1], view: 1, order: order, chance: keyChance) }
             }
             var teacher = [Float](repeating: 0, count: N * keys.D)
             for (row, picture) in order.enumerated() {
                 for d in 0..<keys.D { teacher[picture * keys.D + d] = keys.unit[row * keys.D + d] }
             }
             let rows = unsafe images.withElements(as: UInt8.self) { bytes in
-                unsafe EmbeddingRows(run, bytes) { unsafe run.forward(state.weights, images: $0, views: images.shape[1], view: 0) }
+                unsafe EmbeddingRows(run, bytes) { unsafe run.forward(state.weights, images: $0, views: images.shape[1], view: 0, chance: chance) }
             }
             return (try queueLoss(rows, teacher: Tensor(f32: teacher, shape: [N, keys.D]), record), run)
         }
@@ -199,7 +203,9 @@ public final class Trainer {
         }
     }
 
-    private func forwardSupervised(_ record: TensorDocument, _ images: Tensor, N: Int, H: Int, W: Int) throws -> (Outcome, TrainingRun) {
+    private func forwardSupervised(
+        _ record: TensorDocument, _ images: Tensor, N: Int, H: Int, W: Int, _ chance: Chance?
+    ) throws -> (Outcome, TrainingRun) {
         let labels = try record.tensor("label", .i32, shape: [N]).integers().map(Int32.init(truncatingIfNeeded:))
         guard labels.allSatisfy({ $0 >= 0 }) else {
             throw record.failure("has pictures without a label", remedy: "put pictures in folders named for their classes, or use --objective moco-v2")
@@ -207,7 +213,7 @@ public final class Trainer {
         // The two views of every picture, as one batch of 2N: row 2n + v is view v of picture n.
         let run = try run(N: 2 * N, H: H, W: W)
         let rows = unsafe images.withElements(as: UInt8.self) { bytes in
-            unsafe EmbeddingRows(run, bytes) { unsafe run.forward(state.weights, images: $0) }
+            unsafe EmbeddingRows(run, bytes) { unsafe run.forward(state.weights, images: $0, chance: chance) }
         }
         guard rows.unit.allSatisfy(\.isFinite) else { return (Outcome(loss: .nan, gradient: []), run) }
         let values = unsafe rows.unit.withUnsafeBufferPointer { unit in

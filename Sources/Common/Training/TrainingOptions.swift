@@ -28,6 +28,8 @@ public struct TrainingOptions: Sendable {
     /// Groups of the batch that are normalised apart; nil for the objective's own choice.
     public var normalizationGroups: Int?
     public var seed: UInt64 = 0
+    /// Whether dropout and stochastic depth leave out what they may, in networks that have them.
+    public var drops = true
     /// Is told what a person should know while training goes on.
     public var warn: @Sendable (String) -> Void = { _ in }
 

@@ -1,0 +1,92 @@
+import Kernels
+import Parallel
+import Randomness
+
+/// Where the chance in a training step comes from: every number is a function of these, of the operation and of the row in the batch.
+public struct Chance: Sendable, Equatable {
+    public var seed: UInt64
+    public var epoch: Int
+    public var step: Int
+    /// Which of the passes forward that one step makes.
+    public var pass: Int
+
+    public init(seed: UInt64, epoch: Int, step: Int, pass: Int = 0) {
+        self.seed = seed
+        self.epoch = epoch
+        self.step = step
+        self.pass = pass
+    }
+
+    /// The random numbers for one row of the batch in one operation.
+    func random(operation: Int, row: Int) -> CounterRandom {
+        CounterRandom(seed: seed, .dropout, epoch: epoch, item: ((step &* 2 &+ pass) &* 4096 &+ operation) << 20 &+ row)
+    }
+}
+
+/// Leaves out numbers at random and makes up for it: y = x · m / (1 − p), where m is 0 with probability p, else 1 (Srivastava et al. 2014).
+public struct Dropout: Sendable {
+    public let probability: Double
+
+    /// - Precondition: 0 ≤ `probability` < 1.
+    public init(_ probability: Double) {
+        precondition((0..<1).contains(probability))
+        self.probability = probability
+    }
+
+    /// Sets y (N, C), which may be x itself. The same chance gives the same numbers: on the way back it is called with the gradients.
+    public func apply(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int, C: Int, _ chance: Chance, operation: Int) {
+        let scale = Float(1 / (1 - probability))
+        Parallel.forEach(N) { n, _ in
+            var random = chance.random(operation: operation, row: n)
+            for i in (n * C)..<((n + 1) * C) { y[i] = kept(&random) ? x[i] * scale : 0 }
+        }
+    }
+
+    func kept(_ random: inout CounterRandom) -> Bool { Double(random.nextWord()) * 0x1p-32 >= probability }
+}
+
+/// Leaves out the branch of a residual block for whole pictures at random and makes up for it: y = x · m / (1 − p) + residual, m one number
+/// for each picture (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016; torchvision's mode "row").
+public struct StochasticDepth: Sendable {
+    public let probability: Double
+
+    /// - Precondition: 0 ≤ `probability` < 1.
+    public init(_ probability: Double) {
+        precondition((0..<1).contains(probability))
+        self.probability = probability
+    }
+
+    /// What the branch of picture `row` is multiplied by.
+    public func factor(row: Int, _ chance: Chance, operation: Int) -> Float {
+        var random = chance.random(operation: operation, row: row)
+        return Dropout(probability).kept(&random) ? Float(1 / (1 - probability)) : 0
+    }
+
+    /// Sets y (N, count), which may be x itself.
+    public func forward(
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, residual: UnsafePointer<Float>, N: Int, count: Int, _ chance: Chance,
+        operation: Int
+    ) {
+        Parallel.forEach(N) { n, _ in
+            let factor = factor(row: n, chance, operation: operation), start = n * count
+            forEachVector(count) { i, lanes in
+                y.store(residual.vector(start + i, lanes: lanes).addingProduct(x.vector(start + i, lanes: lanes), Vector(repeating: factor)), start + i, lanes: lanes)
+            }
+        }
+    }
+
+    /// Sets dx = dy · m / (1 − p), which may be dy itself; sets dresidual = dy or adds to it.
+    public func backward(
+        dx: UnsafeMutablePointer<Float>, dresidual: UnsafeMutablePointer<Float>, addingToResidual: Bool, dy: UnsafePointer<Float>, N: Int,
+        count: Int, _ chance: Chance, operation: Int
+    ) {
+        Parallel.forEach(N) { n, _ in
+            let factor = factor(row: n, chance, operation: operation), start = n * count
+            forEachVector(count) { i, lanes in
+                let g = dy.vector(start + i, lanes: lanes)
+                dresidual.store(addingToResidual ? dresidual.vector(start + i, lanes: lanes) + g : g, start + i, lanes: lanes)
+                dx.store(g * factor, start + i, lanes: lanes)
+            }
+        }
+    }
+}

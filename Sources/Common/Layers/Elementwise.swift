@@ -1,0 +1,40 @@
+public import Kernels
+import Parallel
+
+/// An activation on its own, where no other layer takes it along.
+public struct Elementwise: Sendable {
+    public let activation: Rows.Activation
+
+    public init(_ activation: Rows.Activation) { self.activation = activation }
+
+    /// Sets y = activation(x), which may be x itself.
+    public func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, count: Int) {
+        func apply<A: ActivationFunction>(_: A.Type) { Self.map(y, count) { A.value(x.vector($0, lanes: $1)) } }
+        switch activation {
+        case .none: apply(Identity.self)
+        case .relu: apply(RectifiedLinear.self)
+        case .hardSwish: apply(HardSwish.self)
+        case .silu: apply(SiLU.self)
+        }
+    }
+
+    /// Sets dx = dy · activation′(x), which may be dy itself.
+    public func backward(dx: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, count: Int) {
+        func apply<A: ActivationFunction>(_: A.Type) { Self.map(dx, count) { A.gradient(dy.vector($0, lanes: $1), at: x.vector($0, lanes: $1)) } }
+        switch activation {
+        case .none: apply(Identity.self)
+        case .relu: apply(RectifiedLinear.self)
+        case .hardSwish: apply(HardSwish.self)
+        case .silu: apply(SiLU.self)
+        }
+    }
+
+    /// Sets y[i] = value(i), sixteen at a time and fewer at the end, in pieces that do not depend on the number of threads.
+    static func map(_ y: UnsafeMutablePointer<Float>, _ count: Int, _ value: (_ offset: Int, _ lanes: Int) -> Vector) {
+        let piece = 16384
+        Parallel.forEach((count + piece - 1) / piece) { number, _ in
+            let start = number * piece
+            forEachVector(min(piece, count - start)) { i, lanes in y.store(value(start + i, lanes), start + i, lanes: lanes) }
+        }
+    }
+}
