@@ -97,9 +97,9 @@ private func digests() -> [String] {
     AveragePool.backward(dx: spread.pointer, adding: false, dy: mean.pointer, N: 9, P: 49, C: 20)
     note("average", mean, spread)
     let kept = Poisoned(100_003), cut = Poisoned(100_003), signs = formula("x", 100_003)
-    Rectifier.forward(y: kept.pointer, x: signs, count: 100_003)
-    Rectifier.backward(dx: cut.pointer, dy: formula("dy", 100_003), y: signs, count: 100_003)
-    note("rectifier", kept, cut)
+    Elementwise(.relu).forward(y: kept.pointer, x: signs, count: 100_003)
+    Elementwise(.relu).backward(dx: cut.pointer, dy: formula("dy", 100_003), x: signs, count: 100_003)
+    note("activation", kept, cut)
     return lines
 }
 
