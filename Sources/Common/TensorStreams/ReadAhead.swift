@@ -14,8 +14,14 @@ public final class ReadAhead {
     public private(set) var recordIndex: Int
     /// Seconds that ``next()`` has waited.
     public private(set) var waited = 0.0
-    private let queue: Queue
+    private let shelf = Monitor(Shelf())
     private var outcome: Result<Void, Failure>?
+
+    /// What the two threads share.
+    private struct Shelf {
+        var items: [Result<TensorDocument?, Failure>] = []
+        var isLeft = false
+    }
 
     /// - Parameter depth: records that may lie ready; each costs its size in memory.
     public init(_ reader: sending StreamReader, depth: Int = 2) {
@@ -23,15 +29,21 @@ public final class ReadAhead {
         name = reader.name
         header = reader.header
         recordIndex = reader.recordIndex
-        queue = Queue(reader, depth: depth)
-        queue.start()
+        // Only the reading thread's from here on.
+        nonisolated(unsafe) let reader = reader
+        do {
+            let thread = try startThread { [shelf] in unsafe ReadAhead.read(reader, to: shelf, depth: depth) }
+            pthread_detach(thread)
+        } catch {
+            shelf.change { $0.items = [.failure(error as? Failure ?? Failure(.software, "\(error)"))] }
+        }
     }
 
     /// The next record; nil after the last one, once the stream's end has been verified.
     public func next() throws -> TensorDocument? {
         if outcome == nil {
             let start = Progress.now()
-            let item = queue.take()
+            let item = shelf.change(when: { !$0.items.isEmpty }) { $0.items.removeFirst() }
             waited += Progress.now() - start
             switch item {
             case .success(let record?):
@@ -45,86 +57,22 @@ public final class ReadAhead {
         return nil
     }
 
-    deinit { queue.stop() }
+    /// The thread may be waiting for bytes that never come, so it is not waited for.
+    deinit { shelf.change { $0.isLeft = true } }
 
-    /// What the two threads share.
-    @safe private final class Queue: @unchecked Sendable {
-        typealias Item = Result<TensorDocument?, Failure>
-
-        private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-        private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-        private let depth: Int
-        /// Only the reading thread's, once it runs.
-        private let reader: StreamReader
-        // Guarded by `lock`.
-        private var items: [Item] = []
-        private var stopped = false
-
-        init(_ reader: StreamReader, depth: Int) {
-            self.reader = reader
-            self.depth = depth
-            unsafe pthread_mutex_init(lock, nil)
-            unsafe pthread_cond_init(changed, nil)
-        }
-
-        deinit {
-            unsafe pthread_cond_destroy(changed)
-            unsafe pthread_mutex_destroy(lock)
-            unsafe changed.deallocate()
-            unsafe lock.deallocate()
-        }
-
-        func start() {
-            let box = unsafe Unmanaged.passRetained(self)
-            var thread = pthread_t()
-            let status = unsafe pthread_create(&thread, nil, { argument in
-                if let argument = unsafe argument { unsafe Unmanaged<Queue>.fromOpaque(argument).takeRetainedValue().run() }
-                return nil
-            }, box.toOpaque())
-            guard status == 0 else {
-                unsafe box.release()
-                items = [.failure(Failure(.io, "cannot start a thread: \(unsafe String(cString: strerror(status)))"))]
-                return
+    private static func read(_ reader: StreamReader, to shelf: Monitor<Shelf>, depth: Int) {
+        while true {
+            let item: Result<TensorDocument?, Failure>
+            do {
+                item = .success(try reader.next())
+            } catch {
+                item = .failure(error as? Failure ?? Failure(.software, "\(error)"))
             }
-            pthread_detach(thread)
-        }
-
-        private func run() {
-            while true {
-                let item: Item
-                do {
-                    item = .success(try reader.next())
-                } catch {
-                    item = .failure(error as? Failure ?? Failure(.software, "\(error)"))
-                }
-                guard put(item), case .success(_?) = item else { return }
+            let isLeft = shelf.change(when: { $0.items.count < depth || $0.isLeft }) {
+                $0.items.append(item)
+                return $0.isLeft
             }
-        }
-
-        /// False when nobody wants more.
-        private func put(_ item: Item) -> Bool {
-            unsafe pthread_mutex_lock(lock)
-            defer { unsafe pthread_mutex_unlock(lock) }
-            while items.count >= depth, !stopped { unsafe pthread_cond_wait(changed, lock) }
-            items.append(item)
-            unsafe pthread_cond_signal(changed)
-            return !stopped
-        }
-
-        func take() -> Item {
-            unsafe pthread_mutex_lock(lock)
-            defer { unsafe pthread_mutex_unlock(lock) }
-            while items.isEmpty { unsafe pthread_cond_wait(changed, lock) }
-            unsafe pthread_cond_signal(changed)
-            return items.removeFirst()
-        }
-
-        /// The thread may be waiting for bytes that never come, so it is not waited for.
-        func stop() {
-            unsafe pthread_mutex_lock(lock)
-            stopped = true
-            unsafe pthread_cond_broadcast(changed)
-            unsafe pthread_mutex_unlock(lock)
+            guard !isLeft, case .success(_?) = item else { return }
         }
     }
 }

@@ -1,0 +1,56 @@
+#if canImport(Glibc)
+public import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// What two threads share, and how one waits for the other to change it.
+///
+///     let items = Monitor<[Item]>([])
+///     items.change { $0.append(item) }                                   // one thread
+///     let item = items.change(when: { !$0.isEmpty }) { $0.removeFirst() }  // the other
+@safe public final class Monitor<State>: @unchecked Sendable {
+    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private var state: State
+
+    public init(_ state: sending State) {
+        self.state = state
+        unsafe pthread_mutex_init(lock, nil)
+        unsafe pthread_cond_init(changed, nil)
+    }
+
+    deinit {
+        unsafe pthread_cond_destroy(changed)
+        unsafe pthread_mutex_destroy(lock)
+        unsafe changed.deallocate()
+        unsafe lock.deallocate()
+    }
+
+    /// Waits until the state pleases, then does `body` with it before anybody else can, and tells those who wait.
+    public func change<Result>(when pleases: (State) -> Bool = { _ in true }, _ body: (inout State) throws -> Result) rethrows -> Result {
+        unsafe pthread_mutex_lock(lock)
+        defer { unsafe pthread_mutex_unlock(lock) }
+        while !pleases(state) { unsafe pthread_cond_wait(changed, lock) }
+        defer { unsafe pthread_cond_broadcast(changed) }
+        return try body(&state)
+    }
+}
+
+/// Runs `body` on a thread of its own.
+///
+/// - Returns: the thread, which is to be joined or detached.
+public func startThread(_ body: @escaping @Sendable () -> Void) throws -> pthread_t {
+    final class Box { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
+    let box = unsafe Unmanaged.passRetained(Box(body))
+    var thread = pthread_t()
+    let status = unsafe pthread_create(&thread, nil, { argument in
+        if let argument = unsafe argument { unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
+        return nil
+    }, box.toOpaque())
+    guard status == 0 else {
+        unsafe box.release()
+        throw Failure(.io, "cannot start a thread: \(unsafe String(cString: strerror(status)))")
+    }
+    return thread
+}
