@@ -31,19 +31,17 @@ extension Augment {
     private static let recordLimit = Limits.standard.documentBytes - (16 << 20)
 
     func checkRanges() throws {
-        func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
-            guard range.contains(value) else { throw ValidationError("--\(name) takes \(range.lowerBound) to \(range.upperBound), found \(value)") }
-        }
-        try check("views", views, 1...2)
-        try check("size", size, 1...4096)
-        try check("batch", batch, 1...1_000_000)
-        try check("epoch", epoch, 0...1_000_000_000)
-        try check("epochs", epochs, 1...1_000_000)
-        if let limit { try check("limit", limit, 1...Int.max) }
-        if let level { try check("level", level, -7...19) }
+        try checkOption("--views", views, in: 1...2)
+        try checkOption("--size", size, in: 1...4096)
+        try checkOption("--batch", batch, in: 1...1_000_000)
+        try checkOption("--epoch", epoch, in: 0...1_000_000_000)
+        try checkOption("--epochs", epochs, in: 1...1_000_000)
+        try checkOption("--limit", limit, in: 1...Int.max)
+        try checkOption("--level", level, in: -7...19)
         if data.isEmpty { throw ValidationError("--data is empty; name a folder or an archive") }
-        guard batch * views * size * size * 3 <= Self.recordLimit else {
-            throw ValidationError("a record would have \(batch * views * size * size * 3) bytes, above the limit of \(Self.recordLimit); take a smaller --batch")
+        let bytes = batch * views * size * size * 3
+        guard bytes <= Self.recordLimit else {
+            throw ValidationError("a record would have \(bytes) bytes, above the limit of \(Self.recordLimit); take a smaller --batch")
         }
     }
 

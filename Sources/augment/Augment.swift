@@ -30,52 +30,36 @@ struct Augment: Tool {
 
     @Option(help: "The pictures: a folder or an archive.")
     var data: String
-
     @Option(help: "moco-v2: crop, colour jitter, grey, blur, flip, in random order. evaluation: the middle, in the data's order.")
     var recipe = Recipe.Kind.mocoV2
-
     @Option(help: "Views of each picture, 1 or 2.")
     var views = 1
-
     @Option(help: "Width and height of a view.")
     var size = 224
-
     @Option(help: "The share of a picture that moco-v2's crop takes, least and greatest.")
     var cropScale = CropScale(0.2...1)
-
     @Option(help: "The first epoch, from 0.")
     var epoch = 0
-
     @Option(help: "How many epochs, one after the other.")
     var epochs = 1
-
     @Option(help: "The number that order and views depend on.")
     var seed: UInt64 = 0
-
     @Option(help: "Pictures in a record.")
     var batch = 256
-
     @Flag(help: "Leave out the last batch of an epoch if it is not full.")
     var dropLast = false
-
     @Option(help: "Only part I of N equal parts of each epoch, 1/N to N/N.")
     var shard = Shard(1, of: 1)
-
     @Option(help: "Only every Nth picture of the data, from the Ith, as I/N: 1/2 to learn from and 2/2 to be judged by.")
     var fold = Shard(1, of: 1)
-
     @Option(help: "Only so many pictures, spread evenly over the data, the same in all epochs.")
     var limit: Int?
-
     @Flag(help: "Go on when more than 1 % of the pictures are broken.")
     var allowBad = false
-
     @Option(parsing: .unconditional, help: "zstd's level, -7 to 19 (default: 3 to a file, -1 to a pipe).")
     var level: Int?
-
     @Option(name: .shortAndLong, help: "The stream to write; - is standard output.")
     var output = OutputFile.standard
-
     @OptionGroup var common: TimedOptions
 
     func validate() throws { try checkRanges() }

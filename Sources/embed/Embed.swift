@@ -35,7 +35,7 @@ struct Embed: Tool {
     @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
 
     func validate() throws {
-        if let level, !(-100...19).contains(level) { throw ValidationError("--level takes -100 to 19, found \(level)") }
+        try checkOption("--level", level, in: -100...19)
         guard view >= 0 else { throw ValidationError("--view counts from 0, found \(view)") }
     }
 

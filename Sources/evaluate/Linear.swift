@@ -26,59 +26,44 @@ struct Linear: ParsableCommand {
             """)
 
     @OptionGroup var options: EvaluationOptions
-
     @Option(help: "How the classifier is found.")
     var solver = Solver.convex
-
     @Option(help: "Scaling of the features: none, unit (length 1) or standard (mean 0, deviation 1) (default: standard for convex, none for sgd).")
     var normalize: FeatureScaling?
-
     @Option(help: ArgumentHelp("convex: L2 penalties to choose from, on the mean loss; a single one is taken as it is.", valueName: "list"))
     var penalty = ConvexProbe.defaultPenalties.map { "\($0)" }.joined(separator: ",")
-
     @Option(help: "convex: done when the gradient is this share of what it was at zero weights.")
     var tolerance = 1e-3
-
     @Option(help: "sgd: rate for a batch of 256; it grows with the batch.")
     var learningRate = 30.0
-
     @Option(help: "sgd: samples in a batch.")
     var batch = 256
-
     @Option(help: "sgd: times the training set is seen.")
     var epochs = 100
-
     @Option(help: "sgd: momentum.")
     var momentum = 0.9
-
     @Option(help: "sgd: weight decay.")
     var weightDecay = 0.0
-
     @Option(help: "sgd: how the rate falls.")
     var schedule = StochasticProbe.Schedule.step
-
     @Option(help: ArgumentHelp("sgd: epochs from which on the rate is a tenth, for the step schedule.", valueName: "list"))
     var milestones = "60,80"
-
     @Option(help: "sgd: epochs of rising rate.")
     var warmUp = 0
-
     @Option(help: "sgd: seed of the first weights and of the order.")
     var seed: UInt64 = 0
-
     @OptionGroup var common: TimedOptions
 
     func validate() throws {
         try numbers(penalty, "--penalty", Double.init) { $0.isFinite && $0 >= 0 }
         try numbers(milestones, "--milestones", Int.init) { $0 >= 0 }
-        func require(_ holds: Bool, _ what: String) throws { if !holds { throw ValidationError(what) } }
-        try require(tolerance > 0 && tolerance < 1, "--tolerance takes a number between 0 and 1, found \(tolerance)")
-        try require(learningRate > 0 && learningRate.isFinite, "--learning-rate takes a positive number, found \(learningRate)")
-        try require((1...65536).contains(batch), "--batch takes 1 to 65536, found \(batch)")
-        try require((1...100_000).contains(epochs), "--epochs takes 1 to 100000, found \(epochs)")
-        try require((0..<1).contains(momentum), "--momentum takes a number from 0 to below 1, found \(momentum)")
-        try require(weightDecay >= 0 && weightDecay.isFinite, "--weight-decay takes 0 or a positive number, found \(weightDecay)")
-        try require((0...epochs).contains(warmUp), "--warm-up takes 0 to the number of epochs, found \(warmUp)")
+        try checkOption("--tolerance", tolerance, in: 1e-12...0.99)
+        try checkOption("--learning-rate", learningRate, in: 1e-12...1e30)
+        try checkOption("--batch", batch, in: 1...65536)
+        try checkOption("--epochs", epochs, in: 1...100_000)
+        guard (0..<1).contains(momentum) else { throw ValidationError("--momentum takes 0 to below 1, found \(momentum)") }
+        try checkOption("--weight-decay", weightDecay, in: 0...1e12)
+        try checkOption("--warm-up", warmUp, in: 0...epochs)
     }
 
     func run() throws {

@@ -31,8 +31,8 @@ struct Initialize: Tool {
         guard Network.names.contains(network) else {
             throw ValidationError("no network is named '\(network)'; there are \(Network.names.joined(separator: ", "))")
         }
-        guard (0...65536).contains(embedding) else { throw ValidationError("--embedding takes 0 to 65536, found \(embedding)") }
-        if let hidden, !(0...65536).contains(hidden) { throw ValidationError("--hidden takes 0 to 65536, found \(hidden)") }
+        try checkOption("--embedding", embedding, in: 0...65536)
+        try checkOption("--hidden", hidden, in: 0...65536)
         guard embedding * (hidden ?? 1) <= 1 << 28 else { throw ValidationError("--hidden times --embedding is \(1 << 28) at most") }
     }
 

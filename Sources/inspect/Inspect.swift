@@ -41,7 +41,7 @@ struct Inspect: Tool {
     func validate() throws {
         if let record, record < 0 { throw ValidationError("--record counts from 0, found \(record)") }
         if record != nil, records != nil { throw ValidationError("--record and --records exclude each other") }
-        if !(1...10_000).contains(pictures) { throw ValidationError("--pictures takes 1 to 10000, found \(pictures)") }
+        try checkOption("--pictures", pictures, in: 1...10_000)
         if check, record != nil || records != nil || toNpy != nil || toJpeg != nil {
             throw ValidationError("--check looks at all of a file and writes nothing else")
         }

@@ -33,40 +33,30 @@ struct QueueLoss: Tool {
 
     @Option(help: "The loss: seed (the student's similarities follow the teacher's) or moco-v2 (InfoNCE).")
     var objective = QueueLossStage.Settings.Objective.seed
-
     @Option(name: .customLong("queue"), help: ArgumentHelp("Read the queue from this file if it exists, and write it there at the end.", valueName: "file"))
     var queueFile: String?
-
     @Option(help: ArgumentHelp("Rows in the queue (default: those of the given queue; else 65536, or half the data set if that is less).", valueName: "K"))
     var queueSize: Int?
-
     @Option(help: "The temperature of the student's logits.")
     var studentTemperature = 0.2
-
     @Option(help: "The temperature of the teacher's logits, for seed (default: 0.01).")
     var teacherTemperature: Double?
-
     @Option(help: "The seed of the random rows that a new queue begins with.")
     var seed: UInt64 = 0
-
     @Option(help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).")
     var level: Int?
-
     @Option(name: [.short, .long], help: "Where the answers go; - is standard output.")
     var output = "-"
-
     @OptionGroup var common: TimedOptions
-
     @Argument(help: "The stream of embeddings; - is standard input.")
     var input = "-"
 
     func validate() throws {
-        if let queueSize, !(1...1 << 28).contains(queueSize) { throw ValidationError("--queue-size takes 1 to \(1 << 28), found \(queueSize)") }
-        for temperature in [studentTemperature, teacherTemperature ?? 0.01] where !(1e-5...1e3).contains(temperature) {
-            throw ValidationError("a temperature is 0.00001 to 1000, found \(temperature)")
-        }
+        try checkOption("--queue-size", queueSize, in: 1...1 << 28)
+        try checkOption("--student-temperature", studentTemperature, in: 1e-5...1e3)
+        try checkOption("--teacher-temperature", teacherTemperature, in: 1e-5...1e3)
+        try checkOption("--level", level, in: -100...19)
         if objective == .mocoV2, teacherTemperature != nil { throw ValidationError("--teacher-temperature is of no use to moco-v2; leave it out") }
-        if let level, !(-100...19).contains(level) { throw ValidationError("--level takes -100 to 19, found \(level)") }
     }
 
     func run() throws {

@@ -27,28 +27,20 @@ struct Synthesize: Tool {
 
     @Option(name: .shortAndLong, help: "The folder to make; its parent must exist.")
     var output: String?
-
     @Option(help: "Classes, 2 to \(PictureClass.limit).")
     var classes = 24
-
     @Option(help: "Training pictures.")
     var train = 6000
-
     @Option(help: "Test pictures, none of which is among the training pictures.")
     var test = 1200
-
     @Option(help: "Width and height of a picture, 16 to 512.")
     var size = 64
-
     @Option(help: "Tar files of each split, 1 to 200.")
     var shards = 4
-
     @Option(help: "The number all pictures depend on.")
     var seed: UInt64 = 0
-
     @Option(help: "A JPEG file to draw a contact sheet into: a row of \(Self.columns) pictures for each class, in the order of classes.txt.")
     var sheet: String?
-
     @OptionGroup var common: TimedOptions
 
     static let columns = 12
@@ -56,11 +48,11 @@ struct Synthesize: Tool {
     func validate() throws {
         guard output != nil || sheet != nil else { throw ValidationError("missing -o FOLDER (or --sheet FILE)") }
         if output == OutputFile.standard || output == "" { throw ValidationError("-o takes a folder, found '\(output ?? "")'") }
-        try limit("--classes", classes, 2...PictureClass.limit)
-        try limit("--train", train, 1...100_000_000)
-        try limit("--test", test, 1...100_000_000)
-        try limit("--size", size, 16...512)
-        try limit("--shards", shards, 1...200)
+        try checkOption("--classes", classes, in: 2...PictureClass.limit)
+        try checkOption("--train", train, in: 1...100_000_000)
+        try checkOption("--test", test, in: 1...100_000_000)
+        try checkOption("--size", size, in: 16...512)
+        try checkOption("--shards", shards, in: 1...200)
         if shards > min(train, test) { throw ValidationError("--shards \(shards) would leave a file empty; --train is \(train), --test \(test)") }
     }
 
@@ -78,9 +70,5 @@ struct Synthesize: Tool {
             throw error
         }
         try progress.finish("\(train) to train and \(test) to test in \(classes) classes")
-    }
-
-    private func limit(_ option: String, _ value: Int, _ range: ClosedRange<Int>) throws {
-        if !range.contains(value) { throw ValidationError("\(option) takes \(range.lowerBound) to \(range.upperBound), found \(value)") }
     }
 }

@@ -30,19 +30,16 @@ struct TrainingArguments: ParsableArguments {
     @Option(help: "The seed of the queue's random rows, of MoCo's shuffling, and of what dropout and stochastic depth leave out.") var seed: UInt64 = 0
 
     func validate() throws {
-        guard learningRate >= 0, learningRate <= 1e4 else { throw ValidationError("--learning-rate takes 0 to 10000, found \(learningRate)") }
-        guard (1...1_000_000).contains(epochs) else { throw ValidationError("--epochs takes 1 to 1000000, found \(epochs)") }
-        if let warmUp, !(0...Double(epochs)).contains(warmUp) { throw ValidationError("--warm-up takes 0 to the number of epochs, found \(warmUp)") }
-        guard (0..<1).contains(momentum) else { throw ValidationError("--momentum takes 0 to 1, found \(momentum)") }
-        guard (0...1).contains(weightDecay) else { throw ValidationError("--weight-decay takes 0 to 1, found \(weightDecay)") }
-        if let queueSize, !(1...1 << 28).contains(queueSize) { throw ValidationError("--queue-size takes 1 to \(1 << 28), found \(queueSize)") }
-        for temperature in [studentTemperature ?? 0.2, teacherTemperature] where !(1e-5...1e3).contains(temperature) {
-            throw ValidationError("a temperature is 0.00001 to 1000, found \(temperature)")
-        }
-        guard (0...1).contains(keyMomentum) else { throw ValidationError("--key-momentum takes 0 to 1, found \(keyMomentum)") }
-        if let normalizationGroups, normalizationGroups < 1 {
-            throw ValidationError("--normalization-groups takes 1 or more, found \(normalizationGroups)")
-        }
+        try checkOption("--learning-rate", learningRate, in: 0...1e4)
+        try checkOption("--epochs", epochs, in: 1...1_000_000)
+        try checkOption("--warm-up", warmUp, in: 0...Double(epochs))
+        guard (0..<1).contains(momentum) else { throw ValidationError("--momentum takes 0 to below 1, found \(momentum)") }
+        try checkOption("--weight-decay", weightDecay, in: 0...1)
+        try checkOption("--queue-size", queueSize, in: 1...1 << 28)
+        try checkOption("--student-temperature", studentTemperature, in: 1e-5...1e3)
+        try checkOption("--teacher-temperature", teacherTemperature, in: 1e-5...1e3)
+        try checkOption("--key-momentum", keyMomentum, in: 0...1)
+        try checkOption("--normalization-groups", normalizationGroups, in: 1...1_000_000)
         if loss != nil, objective == .supervisedContrastive {
             throw ValidationError("--loss goes with the objectives that have a teacher: seed and moco-v2")
         }

@@ -12,7 +12,7 @@ public struct CommonOptions: ParsableArguments {
     public init() {}
 
     public func validate() throws {
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes 1 to 1024, found \(threads)") }
+        try checkOption("--threads", threads, in: 1...1024)
     }
 
     /// Starts the threads. Each tool calls it first in `run()`.

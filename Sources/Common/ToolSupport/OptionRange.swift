@@ -1,0 +1,14 @@
+import ArgumentParser
+
+/// Throws what a user is told who gave an option a value outside `range`; nil, an option not given, passes.
+///
+///     try checkOption("--epochs", epochs, in: 1...1_000_000)   // --epochs takes 1 to 1000000, found 0
+public func checkOption<Value: Comparable>(_ option: String, _ value: Value?, in range: ClosedRange<Value>) throws {
+    guard let value, !range.contains(value) else { return }
+    /// "1" rather than "1.0".
+    func plain(_ value: Value) -> String {
+        let text = "\(value)"
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+    throw ValidationError("\(option) takes \(plain(range.lowerBound)) to \(plain(range.upperBound)), found \(plain(value))")
+}
