@@ -44,6 +44,10 @@ struct DatasetTests {
         #expect(data.samples.map(\.name) == ["ape/3.jpg", "dog/0.jpg", "cat/2.jpg", "dog/1.jpg"])
         #expect(data.samples.map(\.label) == [0, 2, 1, 2])
         #expect(data.location(of: 3) == place.path("set-001.tar") + ": member dog/1.jpg")
+        #expect(data.ignored == 1)
+        // Pictures beside the archives are not read, which the count tells.
+        try place.write(content("4"), to: "dog/4.jpg")
+        #expect(try Dataset(place.folder.path).samples.count == 4 && Dataset(place.folder.path).ignored == 2)
     }
 
     @Test func `folders that all pictures share are not classes`() throws {

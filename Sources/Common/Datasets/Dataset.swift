@@ -35,8 +35,10 @@ public struct Dataset: Sendable {
         var archives = [path]
         var listing = Listing()
         if status.st_mode.isFolder {
-            archives = try FolderListing.archives(in: path).map { path + "/" + $0 }
-            if archives.isEmpty { listing = try FolderListing.pictures(below: path) }
+            let (names, others) = try FolderListing.archives(in: path)
+            archives = names.map { path + "/" + $0 }
+            // Where there are archives, folders beside them are passed over.
+            if archives.isEmpty { listing = try FolderListing.pictures(below: path) } else { listing.ignored = others }
         }
         for (number, archive) in archives.enumerated() {
             let more = try ArchiveListing.pictures(in: archive, number: number, held: listing.held)

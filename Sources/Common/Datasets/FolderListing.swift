@@ -18,11 +18,11 @@ struct FolderListing {
         return listing
     }
 
-    /// The archives that lie in `path` itself, in the order of their names.
-    static func archives(in path: String) throws -> [String] {
-        try entries(of: path).names.filter { name in
-            isArchive(name) && status(path + "/" + name)?.st_mode.isFile == true
-        }
+    /// The archives that lie in `path` itself, in the order of their names, and how many other files and folders do.
+    static func archives(in path: String) throws -> (names: [String], others: Int) {
+        let (names, unreadable) = try entries(of: path)
+        let archives = names.filter { isArchive($0) && status(path + "/" + $0)?.st_mode.isFile == true }
+        return (archives, names.count { !$0.hasPrefix(".") } - archives.count + unreadable)
     }
 
     static func isArchive(_ name: String) -> Bool {
