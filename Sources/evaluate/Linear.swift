@@ -58,7 +58,7 @@ struct Linear: ParsableCommand {
         try numbers(penalty, "--penalty", Double.init) { $0.isFinite && $0 >= 0 }
         try numbers(milestones, "--milestones", Int.init) { $0 >= 0 }
         try checkOption("--tolerance", tolerance, in: 1e-12...0.99)
-        try checkOption("--learning-rate", learningRate, in: 1e-12...1e30)
+        try checkOption("--learning-rate", learningRate, in: 1e-12...Double.greatestFiniteMagnitude)
         try checkOption("--batch", batch, in: 1...65536)
         try checkOption("--epochs", epochs, in: 1...100_000)
         guard (0..<1).contains(momentum) else { throw ValidationError("--momentum takes 0 to below 1, found \(momentum)") }
