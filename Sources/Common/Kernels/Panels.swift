@@ -38,14 +38,7 @@ public struct Panels: Sendable, Equatable {
             Rows.copy(b + columns.lowerBound, stride: ldb, rows: k, columns: columns.count, into: panel, stride: stride)
         case .transposed:
             if columns.count < stride { panel.update(repeating: 0, count: k * stride) }
-            // Eight rows of the panel at a time, so that their cache lines stay while all columns go in.
-            for first in Swift.stride(from: 0, to: k, by: 8) {
-                let end = min(k, first + 8)
-                for column in 0..<columns.count {
-                    let source = b + (columns.lowerBound + column) * ldb
-                    for row in first..<end { panel[row * stride + column] = source[row] }
-                }
-            }
+            Transpose.matrix(b + columns.lowerBound * ldb, stride: ldb, rows: columns.count, columns: k, into: panel, stride: stride)
         }
     }
 }

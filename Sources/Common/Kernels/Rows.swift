@@ -19,21 +19,28 @@ public enum Rows {
         for r in 0..<rows { add(b, to: y + r * width, count: width) }
     }
 
+    /// Copies a run of floats: faster than `memcpy`'s call and choice for the few hundred that a patch has.
+    @inline(__always)
+    public static func copy(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
+        guard count >= 16 else {
+            for i in 0..<count { target[i] = source[i] }
+            return
+        }
+        var i = 0
+        while i + 16 <= count {
+            target.store(source.vector(i), i)
+            i += 16
+        }
+        // The last sixteen, some of them once more.
+        if i < count { target.store(source.vector(count - 16), count - 16) }
+    }
+
     /// Copies a matrix (rows, columns) from rows `stride` floats apart to rows of `targetStride`.
     public static func copy(
         _ source: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into target: UnsafeMutablePointer<Float>, stride targetStride: Int
     ) {
         for row in 0..<rows {
-            let source = source + row * stride, target = target + row * targetStride
-            var c = 0
-            while c + 16 <= columns {
-                target.store(source.vector(c), c)
-                c += 16
-            }
-            while c < columns {
-                target[c] = source[c]
-                c += 1
-            }
+            copy(source + row * stride, to: target + row * targetStride, count: columns)
         }
     }
 

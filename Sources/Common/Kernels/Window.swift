@@ -46,7 +46,7 @@ public struct Window: Sendable, Equatable {
                 } else {
                     let row = picture + (y * W + x0 + sLow) * C
                     if sLow > 0 { memset(out, 0, sLow * C * 4) }
-                    memcpy(out + sLow * C, row, (sHigh - sLow) * C * 4)
+                    Rows.copy(row, to: out + sLow * C, count: (sHigh - sLow) * C)
                     if sHigh < S { memset(out + sHigh * C, 0, (S - sHigh) * C * 4) }
                 }
                 out += S * C

@@ -193,12 +193,16 @@ public struct Winograd: Sendable, Equatable {
         let panels = Panels(k: C, n: K)
         let columns = panels.columns(index), width = panels.stride(index)
         let panel = u + panels.offset(index)
-        for k in columns {
-            for c in Swift.stride(from: 0, to: C, by: 16) {
-                let target = panel + c * width + k - columns.lowerBound
-                forEachPlace(w + k * 9 * C + c, C: C, turned: false) { place, value in
-                    let target = target + place * panels.floats
-                    for lane in 0..<16 { target[lane * width] = value[lane] }
+        // Sixteen output channels side by side, as the panel wants them: the nine weights of sixteen input channels are transposed first.
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 9 * 256) { memory in
+            guard let turned = memory.baseAddress else { return }
+            for k in Swift.stride(from: columns.lowerBound, to: columns.upperBound, by: 16) {
+                for c in Swift.stride(from: 0, to: C, by: 16) {
+                    for tap in 0..<9 { Transpose.block(w + (k * 9 + tap) * C + c, stride: 9 * C, into: turned + tap * 256, stride: 16) }
+                    for lane in 0..<16 {
+                        let target = panel + (c + lane) * width + k - columns.lowerBound
+                        forEachPlace(turned + lane * 16, step: 256, turned: false) { place, value in target.store(value, place * panels.floats) }
+                    }
                 }
             }
         }
@@ -212,20 +216,20 @@ public struct Winograd: Sendable, Equatable {
         for k in 0..<K {
             for c in Swift.stride(from: 0, to: columns.count, by: 16) {
                 let target = panel + k * width + c
-                forEachPlace(w + k * 9 * C + columns.lowerBound + c, C: C, turned: true) { place, value in
+                forEachPlace(w + k * 9 * C + columns.lowerBound + c, step: C, turned: true) { place, value in
                     target.store(value, place * panels.floats)
                 }
             }
         }
     }
 
-    /// G g Gᵀ for sixteen channels.
+    /// G g Gᵀ for sixteen channels, whose nine weights lie `step` floats apart.
     @inline(__always)
-    private static func forEachPlace(_ g: UnsafePointer<Float>, C: Int, turned: Bool, _ body: (_ place: Int, _ value: Vector) -> Void) {
+    private static func forEachPlace(_ g: UnsafePointer<Float>, step: Int, turned: Bool, _ body: (_ place: Int, _ value: Vector) -> Void) {
         @inline(__always) func column(_ s: Int) -> Six {
             turned
-                ? weightLine(g.vector((8 - s) * C), g.vector((5 - s) * C), g.vector((2 - s) * C))
-                : weightLine(g.vector(s * C), g.vector((3 + s) * C), g.vector((6 + s) * C))
+                ? weightLine(g.vector((8 - s) * step), g.vector((5 - s) * step), g.vector((2 - s) * step))
+                : weightLine(g.vector(s * step), g.vector((3 + s) * step), g.vector((6 + s) * step))
         }
         let (a, b, c) = (column(0), column(1), column(2))
         @inline(__always) func row(_ i: Int, _ x: Vector, _ y: Vector, _ z: Vector) {
