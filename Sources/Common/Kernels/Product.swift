@@ -35,7 +35,7 @@ public enum Product {
                 let columns = panels.columns(index)
                 let work = Work(
                     k: panels.k, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count, start: start.moved(columns.lowerBound),
-                    rectified: rectified)
+                    rectified: rectified, ahead: index == 0)
                 work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
             }
         }
@@ -75,6 +75,8 @@ private struct Work {
     let columns: Int
     let start: Product.Start
     let rectified: Bool
+    /// Whether the rows of a are read for the first time.
+    var ahead = false
 
     /// All rows of a: a tile at a time, from the largest to the smallest. `row` is the number of the first.
     func rows(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int, row: Int) {
@@ -150,7 +152,11 @@ private struct Work {
             tile = T(repeating: bias)
             tile.add(residual + place.row * place.ldc, stride: place.ldc)
         }
-        sum(&tile, place.a, aRow, aStep)
+        for row in 0..<T.rows {
+            seed_prefetch_to_write(place.c + row * place.ldc)
+            if T.width > 16 { seed_prefetch_to_write(place.c + row * place.ldc + 16) }
+        }
+        if aStep == 1 && ahead { sumAhead(&tile, place.a, aRow) } else { sum(&tile, place.a, aRow, aStep) }
         if rectified { tile.rectify() }
         tile.store(place.c, stride: place.ldc)
     }
@@ -180,6 +186,22 @@ private struct Work {
             if rectified { tile.rectify() }
             tile.store(whole, stride: T.width)
             for row in 0..<T.rows { (place.c + row * place.ldc).update(from: whole + row * T.width, count: columns) }
+        }
+    }
+
+    /// The same along rows of a that are read for the first time: asks for those of the next tile meanwhile.
+    @inline(__always)
+    private func sumAhead<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int) {
+        var (a, b) = (a, b)
+        var left = k
+        while left > 0 {
+            for row in 0..<T.rows { seed_prefetch(a + (T.rows + row) * aRow) }
+            for _ in 0..<min(16, left) {
+                tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
+                a += 1
+                b += bStep
+            }
+            left -= 16
         }
     }
 

@@ -39,8 +39,20 @@ public struct Window: Sendable, Equatable {
             let picture = x + n * H * W * C
             let x0 = ox * self.stride - padding
             let sLow = max(0, -x0), sHigh = min(S, W - x0)
+            let y0 = oy * self.stride - padding
+            if sLow == 0 && sHigh == S && y0 >= 0 && y0 + R <= H {
+                // All inside, as most are.
+                var row = picture + (y0 * W + x0) * C
+                for _ in 0..<R {
+                    Rows.copy(row, to: out, count: S * C)
+                    row += W * C
+                    out += S * C
+                }
+                advance(&n, &oy, &ox)
+                continue
+            }
             for r in 0..<R {
-                let y = oy * self.stride - padding + r
+                let y = y0 + r
                 if y < 0 || y >= H || sHigh <= sLow {
                     memset(out, 0, S * C * 4)
                 } else {

@@ -7,7 +7,11 @@ extension Convolution {
     /// for it, since each piece reads them all.
     private static func tiles(_ C: Int, _ K: Int) -> Int { Winograd.places * C * K <= 1 << 20 ? 28 : 56 }
 
-    private static func pieces(_ total: Int, _ C: Int, _ K: Int) -> Int { (total + tiles(C, K) - 1) / tiles(C, K) }
+    private static func pieces(_ total: Int, _ C: Int, _ K: Int) -> Int {
+        let pieces = (total + tiles(C, K) - 1) / tiles(C, K)
+        // Few pieces are shared out badly when some thread gets one more.
+        return pieces < 16 ? min(total, (pieces + 3) / 4 * 4) : pieces
+    }
 
     func winogradScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
         let C = window.C, places = Winograd.places
@@ -43,9 +47,9 @@ extension Convolution {
         }
     }
 
-    /// Tiles whose transforms are kept at once for the gradient of the weights: about 16 MB.
+    /// Tiles whose transforms are kept at once for the gradient of the weights: about 4 MB, which the cache and the address cache hold.
     private func gradientChunk(_ winograd: Winograd, N: Int) -> Int {
-        min(N * winograd.tiles, max(112, (1 << 22) / (Winograd.places * (Winograd.stride(window.C) + Winograd.stride(K)))))
+        min(N * winograd.tiles, max(56, (1 << 20) / (Winograd.places * (Winograd.stride(window.C) + Winograd.stride(K)))))
     }
 
     /// For one chunk of tiles after the other: transform x and dy, then add to the 36 products dU[p] = D[p]ᵀ·V[p] (K, C), each of which is

@@ -15,3 +15,7 @@
 #define SEED_LANES 4
 #define SEED_REGISTERS 16
 #endif
+
+// Asks for the cache line at an address, which need not be readable, to be read or written soon.
+static inline void seed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+static inline void seed_prefetch_to_write(void *address) { __builtin_prefetch(address, 1, 3); }
