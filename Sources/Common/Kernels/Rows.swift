@@ -8,6 +8,10 @@ public enum Rows {
             y.store(y.vector(i) + x.vector(i), i)
             i += 16
         }
+        if i + 8 <= count {
+            y.storeHalf(y.half(i) + x.half(i), i)
+            i += 8
+        }
         while i < count {
             y[i] += x[i]
             i += 1

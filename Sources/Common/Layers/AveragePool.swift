@@ -8,20 +8,14 @@ public enum AveragePool {
         let share = 1 / Float(P)
         Parallel.forEach(N) { n, _ in
             let x = x + n * P * C, y = y + n * C
+            // 64 places at a time, so that a long sum does not swallow its small parts.
+            let sums = UnsafeMutablePointer<Float>.allocate(capacity: C)
+            defer { sums.deallocate() }
             y.update(repeating: 0, count: C)
-            // Four places at a time: fewer ways through y, and fewer roundings.
-            var p = 0
-            while p + 4 <= P {
-                forEachVector(C) { c, lanes in
-                    let four = (x.vector(p * C + c, lanes: lanes) + x.vector((p + 1) * C + c, lanes: lanes))
-                        + (x.vector((p + 2) * C + c, lanes: lanes) + x.vector((p + 3) * C + c, lanes: lanes))
-                    y.store(y.vector(c, lanes: lanes) + four, c, lanes: lanes)
-                }
-                p += 4
-            }
-            while p < P {
-                forEachVector(C) { c, lanes in y.store(y.vector(c, lanes: lanes) + x.vector(p * C + c, lanes: lanes), c, lanes: lanes) }
-                p += 1
+            for start in stride(from: 0, to: P, by: 64) {
+                sums.initialize(repeating: 0, count: C)
+                for p in start..<min(P, start + 64) { Rows.add(x + p * C, to: sums, count: C) }
+                Rows.add(sums, to: y, count: C)
             }
             forEachVector(C) { c, lanes in y.store(y.vector(c, lanes: lanes) * share, c, lanes: lanes) }
         }

@@ -96,8 +96,7 @@ public struct BatchNorm: Sendable {
             }
         }
         let counts = (0..<pieces).map { Double(Parallel.part($0, of: pieces, in: rows).count) }
-        Parallel.forEach((C + 127) / 128) { block, _ in
-            let channels = (block * 128)..<min(C, block * 128 + 128)
+        Periods.forEachBlock(of: C, sums: groups * pieces * C) { channels in
             let work = UnsafeMutablePointer<Double>.allocate(capacity: 4 * channels.count)
             defer { work.deallocate() }
             work.initialize(repeating: 0, count: 4 * channels.count)

@@ -1,5 +1,4 @@
 import Kernels
-import Parallel
 
 /// The few numbers that batch norm needs for each group and channel, repeated over a period.
 ///
@@ -66,8 +65,8 @@ final class ChannelLines {
         pieces: Int, rows: Int
     ) {
         let C = periods.C
-        Parallel.forEach((C + 127) / 128) { block, _ in
-            let first = block * 128, count = min(C - first, 128)
+        Periods.forEachBlock(of: C, sums: groups * pieces * C) { channels in
+            let first = channels.lowerBound, count = channels.count
             let work = UnsafeMutablePointer<Double>.allocate(capacity: 4 * count)
             defer { work.deallocate() }
             work.initialize(repeating: 0, count: 4 * count)

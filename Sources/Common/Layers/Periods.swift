@@ -1,4 +1,5 @@
 import Kernels
+import Parallel
 
 /// Runs of rows of C channels taken as whole vectors, whatever C is.
 ///
@@ -92,6 +93,17 @@ struct Periods {
     private func keep(_ sums: UnsafeMutablePointer<Float>, in wide: UnsafeMutablePointer<Double>) {
         for i in 0..<(2 * width) { wide[i] += Double(sums[i]) }
         sums.update(repeating: 0, count: 2 * width)
+    }
+
+    /// Blocks of 128 channels, on all threads where there are enough `sums` to be added that waking them pays.
+    static func forEachBlock(of C: Int, sums: Int, _ body: (Range<Int>) -> Void) {
+        let blocks = (C + 127) / 128
+        func block(_ number: Int) { body((number * 128)..<min(C, number * 128 + 128)) }
+        if sums < 1 << 16 {
+            for number in 0..<blocks { block(number) }
+        } else {
+            Parallel.forEach(blocks) { number, _ in block(number) }
+        }
     }
 
     /// Repeats the first C floats over the whole period.
