@@ -65,7 +65,7 @@ let package = Package(
         library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport"], numeric),
 
         // Networks and what trains them.
-        library("Layers", ["Kernels", "Parallel", "Randomness"], numeric),
+        library("Layers", ["CProcessor", "Kernels", "Parallel", "Randomness"], numeric),
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness"], numeric),
         library("Checkpoints", ["Kernels", "Networks", "TensorStreams", "ToolSupport"]),
         library("Objectives", ["Kernels", "Parallel", "Randomness"], numeric),

@@ -201,4 +201,38 @@ import Testing
         guard c.residual else { return }
         expectDerivative(found.dresidual, of: { dot(dy, forward(c, other: $0).y) }, at: c.other, step: 3e-2, tolerance: 1e-3)
     }
+
+    @Test(arguments: [(90_001, 24, 1), (33_000, 64, 2), (21_000, 104, 2)], [Rows.Activation.relu, .none])
+    func `large outputs, which go past the caches, are the same`(_ size: (M: Int, C: Int, groups: Int), _ activation: Rows.Activation) {
+        let (M, C, groups) = size, n = M * C
+        #expect(n >= 1 << 21)
+        let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)
+        let x = FloatBuffer(formula("x", n)), other = FloatBuffer(formula("residual", n)), dy = FloatBuffer(formula("dy", n))
+        let gamma = formula("gamma", C), beta = formula("beta", C)
+        /// With outputs `shift` floats behind a cache line.
+        func run(residual: Bool, shift: Int) -> [[Float]] {
+            let outputs = (0..<3).map { _ in FloatBuffer([Float](repeating: .nan, count: n + 32)) }
+            let (y, dx, dresidual) = (outputs[0].pointer + shift, outputs[1].pointer + shift, outputs[2].pointer + shift)
+            let moments = FloatBuffer(2 * groups * C), running = FloatBuffer(4 * C)
+            var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: C, groups: groups))
+            layer.forward(
+                y: y, mean: moments.pointer, inverse: moments.pointer + groups * C, runningMean: running.pointer, runningVariance: running.pointer + C,
+                x: x.pointer, gamma: gamma, beta: beta, residual: residual ? UnsafePointer(other.pointer) : nil, M: M, groups: groups, sums: &sums)
+            layer.backward(
+                dx: dx, dgamma: running.pointer + 2 * C, dbeta: running.pointer + 3 * C, dresidual: residual ? dresidual : nil,
+                addingToResidual: false, dy: dy.pointer, y: y, x: x.pointer, mean: moments.pointer, inverse: moments.pointer + groups * C,
+                gamma: gamma, beta: beta, M: M, groups: groups, sums: &sums)
+            for buffer in outputs {
+                let around = (0..<32).map { buffer.pointer[$0 < shift ? $0 : n + $0] }
+                #expect(!around.contains { !$0.isNaN })
+            }
+            return outputs.map { Array(UnsafeBufferPointer(start: $0.pointer + shift, count: n)) } + [moments.array, running.array]
+        }
+        for residual in [false, true] {
+            for (k, pair) in zip(run(residual: residual, shift: 0), run(residual: residual, shift: 5)).enumerated() where residual || k != 2 {
+                #expect(firstDifference(pair.0, pair.1) == nil, "\(k)")
+                #expect(!pair.0.contains { !$0.isFinite })
+            }
+        }
+    }
 }

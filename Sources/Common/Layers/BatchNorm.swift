@@ -52,18 +52,22 @@ public struct BatchNorm: Sendable {
         findMoments(
             mean: mean, inverse: inverse, runningMean: runningMean, runningVariance: runningVariance, x: x, M: M, groups: groups, sums: sums)
         let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
-        switch activation {
-        case .none: apply(Identity.self)
-        case .relu: apply(RectifiedLinear.self)
-        case .hardSwish: apply(HardSwish.self)
-        case .silu: apply(SiLU.self)
+        switch (activation, streams(to: y, M: M, groups: groups)) {
+        case (.none, false): apply(Identity.self, Cached.self)
+        case (.relu, false): apply(RectifiedLinear.self, Cached.self)
+        case (.hardSwish, false): apply(HardSwish.self, Cached.self)
+        case (.silu, false): apply(SiLU.self, Cached.self)
+        case (.none, true): apply(Identity.self, Streamed.self)
+        case (.relu, true): apply(RectifiedLinear.self, Streamed.self)
+        case (.hardSwish, true): apply(HardSwish.self, Streamed.self)
+        case (.silu, true): apply(SiLU.self, Streamed.self)
         }
-        func apply<A: ActivationFunction>(_: A.Type) {
+        func apply<A: ActivationFunction, S: Storage>(_: A.Type, _: S.Type) {
             forEachRun(M: M, groups: groups) { start, count, group in
                 if let residual {
-                    periods.forEach(count, NormalizedSum<A>(y: y + start, x: x + start, residual: residual + start, line: lines[group]))
+                    periods.forEach(count, NormalizedSum<A, S>(y: y + start, x: x + start, residual: residual + start, line: lines[group]))
                 } else {
-                    periods.forEach(count, Normalized<A>(y: y + start, x: x + start, line: lines[group]))
+                    periods.forEach(count, Normalized<A, S>(y: y + start, x: x + start, line: lines[group]))
                 }
             }
         }
@@ -79,7 +83,7 @@ public struct BatchNorm: Sendable {
     ) {
         let rows = M / groups, pieces = pieces(rows: rows, groups: groups)
         Parallel.forEach(groups * pieces) { piece, _ in
-            let own = Parallel.part(piece % pieces, of: pieces, in: rows)
+            let own = periods.part(piece % pieces, of: pieces, in: rows)
             let x = x + (piece / pieces * rows + own.lowerBound) * C
             let totals = sums + piece * 2 * C
             let origin = UnsafeMutablePointer<Float>.allocate(capacity: periods.width)
@@ -95,7 +99,7 @@ public struct BatchNorm: Sendable {
                 totals[c] = Double(origin[c]) + average
             }
         }
-        let counts = (0..<pieces).map { Double(Parallel.part($0, of: pieces, in: rows).count) }
+        let counts = (0..<pieces).map { Double(periods.part($0, of: pieces, in: rows).count) }
         Periods.forEachBlock(of: C, sums: groups * pieces * C) { channels in
             let work = UnsafeMutablePointer<Double>.allocate(capacity: 4 * channels.count)
             defer { work.deallocate() }
@@ -154,7 +158,7 @@ public struct BatchNorm: Sendable {
         func run<First: GradientSource, Second: GradientSource>(_ first: First, _ second: Second) {
             Parallel.forEach(groups * pieces) { piece, _ in
                 let group = piece / pieces
-                let own = Parallel.part(piece % pieces, of: pieces, in: rows)
+                let own = periods.part(piece % pieces, of: pieces, in: rows)
                 let start = (group * rows + own.lowerBound) * C
                 periods.sum(own.count * C, into: sums + piece * 2 * C, GradientSums(start: start, x: x, source: first, line: lines[group]))
             }
@@ -166,8 +170,10 @@ public struct BatchNorm: Sendable {
         func runBehindResidual<A: ActivationFunction>(_: A.Type, _ dresidual: UnsafeMutablePointer<Float>) {
             if addingToResidual {
                 run(FromOutput<A>(dy: dy, y: y), FromOutputAdding<A>(dy: dy, y: y, sum: dresidual))
+            } else if streams(to: dresidual, M: M, groups: groups) {
+                run(FromOutputKeeping<A, Streamed>(dy: dy, y: y, g: dresidual), Kept(g: dresidual))
             } else {
-                run(FromOutputKeeping<A>(dy: dy, y: y, g: dresidual), Kept(g: dresidual))
+                run(FromOutputKeeping<A, Cached>(dy: dy, y: y, g: dresidual), Kept(g: dresidual))
             }
         }
 
@@ -182,6 +188,10 @@ public struct BatchNorm: Sendable {
         }
     }
 
+    private func streams(to y: UnsafeMutablePointer<Float>, M: Int, groups: Int) -> Bool {
+        Streamed.pays(y, count: M * C) && (groups == 1 || M / groups * C % 16 == 0)
+    }
+
     /// Runs of rows that lie in one group, each about 32 K floats, the last first: of what was just read, the end is still in the cache.
     @inline(__always)
     private func forEachRun(M: Int, groups: Int, _ body: (_ start: Int, _ count: Int, _ group: Int) -> Void) {
@@ -189,7 +199,7 @@ public struct BatchNorm: Sendable {
         let runs = max(1, rows * C / 32768)
         Parallel.forEach(groups * runs) { number, _ in
             let run = groups * runs - 1 - number, group = run / runs
-            let own = Parallel.part(run % runs, of: runs, in: rows)
+            let own = periods.part(run % runs, of: runs, in: rows)
             body((group * rows + own.lowerBound) * C, own.count * C, group)
         }
     }

@@ -3,24 +3,26 @@ import Kernels
 // What batch norm does to sixteen floats, one type for each of its loops, so that each loop is compiled on its own.
 
 /// y = activation(a·(x − μ) + β)
-struct Normalized<A: ActivationFunction>: RowWork {
+struct Normalized<A: ActivationFunction, S: Storage>: RowWork {
     let y: UnsafeMutablePointer<Float>
     let x: UnsafePointer<Float>
     let line: ChannelLines.Line
 
     @inline(__always)
-    func apply(_ i: Int, _ c: Int, _ lanes: Int) { y.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c)), i, lanes: lanes) }
+    func apply(_ i: Int, _ c: Int, _ lanes: Int) {
+        S.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c)), to: y, i, lanes: lanes)
+    }
 }
 
 /// y = activation(a·(x − μ) + β + residual)
-struct NormalizedSum<A: ActivationFunction>: RowWork {
+struct NormalizedSum<A: ActivationFunction, S: Storage>: RowWork {
     let y: UnsafeMutablePointer<Float>
     let x, residual: UnsafePointer<Float>
     let line: ChannelLines.Line
 
     @inline(__always)
     func apply(_ i: Int, _ c: Int, _ lanes: Int) {
-        y.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c) + residual.vector(i, lanes: lanes)), i, lanes: lanes)
+        S.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c) + residual.vector(i, lanes: lanes)), to: y, i, lanes: lanes)
     }
 }
 
@@ -111,14 +113,14 @@ struct FromOutput<A: ActivationFunction>: GradientSource {
 }
 
 /// The same, and g is kept.
-struct FromOutputKeeping<A: ActivationFunction>: GradientSource {
+struct FromOutputKeeping<A: ActivationFunction, S: Storage>: GradientSource {
     let dy, y: UnsafePointer<Float>
     let g: UnsafeMutablePointer<Float>
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
         let v = A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
-        g.store(v, i, lanes: lanes)
+        S.store(v, to: g, i, lanes: lanes)
         return v
     }
 }

@@ -16,6 +16,12 @@ struct Periods {
         width = common * ((63 + common) / common)
     }
 
+    /// As ``Parallel/part(_:of:in:)``, cut where a period ends: each part begins on a cache line if the first does.
+    func part(_ index: Int, of parts: Int, in rows: Int) -> Range<Int> {
+        let unit = width / C, part = Parallel.part(index, of: parts, in: rows / unit)
+        return (part.lowerBound * unit)..<(index == parts - 1 ? rows : part.upperBound * unit)
+    }
+
     /// Does `work` on all of `count` floats, whole rows.
     @inline(__always)
     func forEach<Work: RowWork>(_ count: Int, _ work: Work) {

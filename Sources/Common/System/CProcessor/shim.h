@@ -19,3 +19,14 @@
 // Asks for the cache line at an address, which need not be readable, to be read or written soon.
 static inline void seed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 static inline void seed_prefetch_to_write(void *address) { __builtin_prefetch(address, 1, 3); }
+
+typedef float seed_vector __attribute__((ext_vector_type(16)));
+
+// Stores past the caches, where there is a way. `place` lies on a cache line.
+static inline __attribute__((always_inline)) void seed_stream(float *place, seed_vector value) {
+#if __has_builtin(__builtin_nontemporal_store)
+    __builtin_nontemporal_store(value, (seed_vector *)place);
+#else
+    *(seed_vector *)place = value;
+#endif
+}
