@@ -1,0 +1,219 @@
+import Kernels
+import TestSupport
+import Testing
+
+@Suite struct ProductTests {
+    enum Start: CaseIterable { case zero, result, bias, biasAndResidual }
+
+    /// One product, its factors and what its sums start with.
+    struct Case: Sendable, CustomTestStringConvertible {
+        let m: Int, n: Int, k: Int
+        /// Floats between the end of a row and the next.
+        var gap = 0
+        /// Whether rows of the left factor lie a multiple of 1024 floats apart.
+        var far = false
+        var testDescription: String { "\(m)×\(k) · \(k)×\(n), rows \(gap) apart\(far ? ", far" : "")" }
+
+        var panels: Panels { Panels(k: k, n: n) }
+        var ldc: Int { n + gap }
+        func distance(_ width: Int) -> Int { far ? (width + 1023) / 1024 * 1024 : width + gap }
+
+        /// A matrix with NaN between its rows.
+        func matrix(_ name: String, rows: Int, columns: Int, distance: Int, _ values: (String, Int) -> [Float]) -> [Float] {
+            var matrix = [Float](repeating: .nan, count: rows * distance)
+            let inside = values(name, rows * columns)
+            for row in 0..<rows { for i in 0..<columns { matrix[row * distance + i] = inside[row * columns + i] } }
+            return matrix
+        }
+
+        /// c = start + a·b, a (m, k); what was in c before is `before`.
+        func multiply(_ a: [Float], lda: Int, _ packed: [Float], _ start: Start, before: [Float], bias: [Float], residual: [Float], rectified: Bool) -> [Float] {
+            let c = Poisoned(before)
+            bias.withUnsafeBufferPointer { bias in
+                residual.withUnsafeBufferPointer { residual in
+                    guard let bias = bias.baseAddress, let residual = residual.baseAddress else { return }
+                    Product.multiply(
+                        a, lda: lda, m: m, packed, panels, into: c.pointer, ldc: ldc, start: Case.start(start, bias, residual), rectified: rectified)
+                }
+            }
+            return c.values()
+        }
+
+        /// c = start + aᵀ·b, a (k, m).
+        func multiplyTransposed(_ a: [Float], lda: Int, _ b: [Float], ldb: Int, _ start: Start, before: [Float], bias: [Float], residual: [Float]) -> [Float] {
+            let c = Poisoned(before)
+            bias.withUnsafeBufferPointer { bias in
+                residual.withUnsafeBufferPointer { residual in
+                    guard let bias = bias.baseAddress, let residual = residual.baseAddress else { return }
+                    Product.multiplyTransposed(
+                        a, lda: lda, m: m, b, ldb: ldb, n: n, k: k, into: c.pointer, ldc: ldc, start: Case.start(start, bias, residual))
+                }
+            }
+            return c.values()
+        }
+
+        private static func start(_ start: Start, _ bias: UnsafePointer<Float>, _ residual: UnsafePointer<Float>) -> Product.Start {
+            switch start {
+            case .zero: .zero
+            case .result: .result
+            case .bias: .bias(bias)
+            case .biasAndResidual: .biasAndResidual(bias, residual)
+            }
+        }
+
+        func packed(_ b: [Float], ldb: Int) -> [Float] {
+            let packed = Poisoned(panels.floats)
+            for index in 0..<panels.count { panels.pack(index, of: b, ldb: ldb, into: packed.pointer) }
+            return packed.values()
+        }
+
+        /// What c must be: sums in double precision, `before` between the rows.
+        func expected(
+            _ a: (_ row: Int, _ l: Int) -> Float, _ b: (_ l: Int, _ column: Int) -> Float, _ start: Start, before: [Float], bias: [Float],
+            residual: [Float]
+        ) -> [Double] {
+            var c = before.map { Double($0) }
+            for i in 0..<m {
+                for j in 0..<n {
+                    var sum = switch start {
+                    case .zero: 0.0
+                    case .result: Double(before[i * ldc + j])
+                    case .bias: Double(bias[j])
+                    case .biasAndResidual: Double(bias[j]) + Double(residual[i * ldc + j])
+                    }
+                    for l in 0..<k { sum += Double(a(i, l)) * Double(b(l, j)) }
+                    c[i * ldc + j] = sum
+                }
+            }
+            return c
+        }
+    }
+
+    static let ns = [1, 3, 8, 16, 17, 24, 31, 32, 33, 40, 48, 64, 100], ks = [1, 2, 3, 7, 13, 64, 300, 1024]
+    static let ms = Array(1...31) + [100]
+
+    /// Every width, with depths and distances of rows in turn: between all heights every pair is met.
+    static func cases(m: Int) -> [Case] {
+        ns.enumerated().map { place, n in
+            let turn = 5 * m + place
+            return Case(m: m, n: n, k: ks[turn % ks.count], gap: [0, 3, 16][turn % 3], far: turn % 4 == 1)
+        }
+    }
+
+    /// Whole numbers so small that single precision holds every sum: there is one right answer, to the last bit.
+    static func whole(_ name: String, _ count: Int) -> [Float] { formula(name, count).map { ($0 * 9).rounded() } }
+
+    @Test(arguments: ms)
+    func `multiply is the sum of products from every start, and leaves what lies between rows alone`(m: Int) {
+        for c in Self.cases(m: m) {
+            let lda = c.distance(c.k), ldb = c.n + c.gap
+            let a = c.matrix("a", rows: m, columns: c.k, distance: lda, Self.whole), b = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, Self.whole)
+            let packed = c.packed(b, ldb: ldb), bias = Self.whole("bias", c.n)
+            let before = Self.whole("c", m * c.ldc), residual = c.matrix("residual", rows: m, columns: c.n, distance: c.ldc, Self.whole)
+            for start in Start.allCases {
+                let expected = c.expected({ a[$0 * lda + $1] }, { b[$0 * ldb + $1] }, start, before: before, bias: bias, residual: residual).map { Float($0) }
+                for rectified in [false, true] {
+                    let found = c.multiply(a, lda: lda, packed, start, before: before, bias: bias, residual: residual, rectified: rectified)
+                    let right = rectified ? expected.indices.map { $0 % c.ldc < c.n ? max(0, expected[$0]) : expected[$0] } : expected
+                    #expect(firstDifference(found, right) == nil, "\(c.testDescription) \(start)\(rectified ? " rectified" : "")")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: ms)
+    func `multiplyTransposed is the same with the left factor's columns`(m: Int) {
+        for c in Self.cases(m: m) {
+            // The right factor may be read up to whole panels; what is there must not count.
+            let lda = c.distance(m), ldb = (c.n + Panels.width - 1) / Panels.width * Panels.width + c.gap
+            let a = c.matrix("a", rows: c.k, columns: m, distance: lda, Self.whole), b = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, Self.whole)
+            let bias = Self.whole("bias", c.n)
+            let before = Self.whole("c", m * c.ldc), residual = c.matrix("residual", rows: m, columns: c.n, distance: c.ldc, Self.whole)
+            for start in Start.allCases {
+                let expected = c.expected({ a[$1 * lda + $0] }, { b[$0 * ldb + $1] }, start, before: before, bias: bias, residual: residual).map { Float($0) }
+                let found = c.multiplyTransposed(a, lda: lda, b, ldb: ldb, start, before: before, bias: bias, residual: residual)
+                #expect(firstDifference(found, expected) == nil, "\(c.testDescription) \(start)")
+            }
+        }
+    }
+
+    @Test(arguments: [Case(m: 37, n: 67, k: 1024), Case(m: 29, n: 40, k: 300), Case(m: 3, n: 17, k: 64), Case(m: 100, n: 31, k: 13)])
+    func `rounding errors are those of one sum in the order of k`(_ c: Case) {
+        let a = formula("a", c.m * c.k), b = formula("b", c.k * c.n), zeros = [Float](repeating: 0, count: c.m * c.n)
+        let found = c.multiply(a, lda: c.k, c.packed(b, ldb: c.n), .zero, before: zeros, bias: zeros, residual: zeros, rectified: false)
+        for i in 0..<c.m {
+            for j in 0..<c.n {
+                // One rounding a product, where product and sum are one step.
+                let sum = (0..<c.k).reduce(Float(0)) { $0.addingProduct(a[i * c.k + $1], b[$1 * c.n + j]) }
+                guard found[i * c.n + j].bitPattern != sum.bitPattern else { continue }
+                Issue.record("\(i), \(j): \(found[i * c.n + j]) is not \(sum)")
+                return
+            }
+        }
+    }
+
+    @Test(arguments: [(100, 64, 70), (57, 100, 7), (31, 17, 300)])
+    func `the bits of a row do not depend on the rows beside it`(_ size: (Int, Int, Int)) {
+        let c = Case(m: size.0, n: size.1, k: size.2)
+        let a = formula("a", c.m * c.k), b = formula("b", c.k * c.n), packed = c.packed(b, ldb: c.n)
+        let ldb = (c.n + 31) / 32 * 32, wide = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, formula)
+        let whole = Poisoned(c.m * c.n), wholeTransposed = Poisoned(c.m * c.n)
+        Product.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: whole.pointer, ldc: c.n)
+        Product.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: wholeTransposed.pointer, ldc: c.n)
+        for step in [1, 2, 3, 5, 6, 13, 14, 17] {
+            let parts = Poisoned(c.m * c.n), partsTransposed = Poisoned(c.m * c.n)
+            for first in stride(from: 0, to: c.m, by: step) {
+                let count = min(step, c.m - first)
+                a.withUnsafeBufferPointer {
+                    guard let a = $0.baseAddress else { return }
+                    Product.multiply(a + first * c.k, lda: c.k, m: count, packed, c.panels, into: parts.pointer + first * c.n, ldc: c.n)
+                    Product.multiplyTransposed(
+                        a + first, lda: c.m, m: count, wide, ldb: ldb, n: c.n, k: c.k, into: partsTransposed.pointer + first * c.n, ldc: c.n)
+                }
+            }
+            #expect(firstDifference(parts.values(), whole.values()) == nil, "\(step) rows at a time")
+            #expect(firstDifference(partsTransposed.values(), wholeTransposed.values()) == nil, "\(step) columns at a time")
+        }
+    }
+
+    /// A product of ones in which a few numbers are others.
+    func result(_ c: Case, a changes: [(row: Int, l: Int, value: Float)] = [], b others: [(l: Int, column: Int, value: Float)] = [], rectified: Bool = false) -> [Float] {
+        var a = [Float](repeating: 1, count: c.m * c.k), b = [Float](repeating: 1, count: c.k * c.n)
+        for change in changes { a[change.row * c.k + change.l] = change.value }
+        for change in others { b[change.l * c.n + change.column] = change.value }
+        let zeros = [Float](repeating: 0, count: c.m * c.n)
+        return c.multiply(a, lda: c.k, c.packed(b, ldb: c.n), .zero, before: zeros, bias: zeros, residual: zeros, rectified: rectified)
+    }
+
+    @Test(arguments: [Case(m: 1, n: 1, k: 3), Case(m: 17, n: 33, k: 5), Case(m: 29, n: 64, k: 2), Case(m: 8, n: 24, k: 64)], [false, true])
+    func `NaN and infinity go where the definition brings them, and nowhere else`(_ c: Case, rectified: Bool) {
+        for row in [0, c.m / 2, c.m - 1] {
+            let found = result(c, a: [(row, c.k - 1, .nan)], rectified: rectified)
+            #expect(found.indices.allSatisfy { $0 / c.n == row ? found[$0].isNaN : found[$0] == Float(c.k) })
+            let infinite = result(c, a: [(row, 0, .infinity)], rectified: rectified)
+            #expect(infinite.indices.allSatisfy { infinite[$0] == ($0 / c.n == row ? .infinity : Float(c.k)) })
+            let negative = result(c, a: [(row, 0, -.infinity)], rectified: rectified)
+            #expect(negative.indices.allSatisfy { negative[$0] == ($0 / c.n == row ? (rectified ? 0 : -.infinity) : Float(c.k)) })
+        }
+        for column in [0, c.n / 2, c.n - 1] {
+            let found = result(c, b: [(0, column, .nan)], rectified: rectified)
+            #expect(found.indices.allSatisfy { $0 % c.n == column ? found[$0].isNaN : found[$0] == Float(c.k) })
+            // 0 · ∞ is not a number.
+            let zero = result(c, a: [(0, 0, 0)], b: [(0, column, .infinity)], rectified: rectified)
+            #expect(zero.indices.allSatisfy { i in
+                i % c.n != column ? zero[i] == Float(i < c.n ? c.k - 1 : c.k) : i < c.n ? zero[i].isNaN : zero[i] == .infinity
+            })
+        }
+    }
+
+    @Test(arguments: [Case(m: 1, n: 1, k: 1), Case(m: 17, n: 40, k: 3), Case(m: 14, n: 64, k: 7)])
+    func `the sign of zero is that of the sum`(_ c: Case) {
+        // 0 · −1 = −0, and −0 + −0 = −0; but 0 + −0 = 0.
+        let a = [Float](repeating: 0, count: c.m * c.k), packed = c.packed([Float](repeating: -1, count: c.k * c.n), ldb: c.n)
+        let negative = [Float](repeating: -0.0, count: c.m * c.n), row = [Float](repeating: -0.0, count: c.n)
+        for start in Start.allCases {
+            let found = c.multiply(a, lda: c.k, packed, start, before: negative, bias: row, residual: negative, rectified: false)
+            #expect(found.allSatisfy { $0 == 0 && ($0.sign == .minus) == (start != .zero) }, "\(start)")
+        }
+    }
+}

@@ -1,0 +1,225 @@
+import Kernels
+import TestSupport
+import Testing
+
+/// Each transform of F(4×4, 3×3) against its definition by matrices (Lavin & Gray 2016, section 4.3), in double precision.
+@Suite struct WinogradTests {
+    typealias Matrix = [[Double]]
+
+    static let BT: Matrix = [
+        [4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1],
+    ]
+    static let G: Matrix = [
+        [1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1],
+    ]
+    static let AT: Matrix = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+
+    static func transposed(_ a: Matrix) -> Matrix { a[0].indices.map { column in a.map { $0[column] } } }
+    static func product(_ a: Matrix, _ b: Matrix) -> Matrix {
+        a.map { row in b[0].indices.map { column in row.indices.reduce(0) { $0 + row[$1] * b[$1][column] } } }
+    }
+    /// l·x·lᵀ
+    static func both(_ l: Matrix, _ x: Matrix) -> Matrix { product(product(l, x), transposed(l)) }
+    static func matrix(_ rows: Int, _ columns: Int, _ value: (Int, Int) -> Double) -> Matrix {
+        (0..<rows).map { row in (0..<columns).map { value(row, $0) } }
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        let N: Int, H: Int, W: Int, padding: Int, C: Int
+        var testDescription: String { "\(N) of \(H)×\(W)×\(C), padding \(padding)" }
+        var winograd: Winograd { Winograd(H: H, W: W, padding: padding) }
+        var total: Int { N * winograd.tiles }
+        /// From one place of a tile to the next, with room that must not be touched.
+        var plane: Int { Winograd.plane(C, tiles: total) + 32 }
+        /// All of it, and a part that begins and ends within pictures.
+        var ranges: [Range<Int>] { [0..<total, (total / 3)..<max(total / 3 + 1, total * 3 / 4)] }
+        var x: [Float] { formula("x", N * H * W * C) }
+        var dy: [Float] { formula("dy", N * winograd.outH * winograd.outW * C) }
+
+        func corner(_ tile: Int) -> (n: Int, y: Int, x: Int) {
+            let w = winograd
+            return (tile / w.tiles, 4 * (tile % w.tiles / w.tilesAcross), 4 * (tile % w.tilesAcross))
+        }
+        /// Where the value of one place, tile and channel lies.
+        func index(_ place: Int, _ tile: Int, _ c: Int) -> Int { place * plane + tile * Winograd.stride(C) + c }
+    }
+
+    static let cases = [
+        Case(N: 1, H: 1, W: 1, padding: 1, C: 16), Case(N: 2, H: 3, W: 2, padding: 2, C: 16), Case(N: 1, H: 7, W: 4, padding: 1, C: 32),
+        Case(N: 3, H: 5, W: 13, padding: 0, C: 48), Case(N: 2, H: 13, W: 7, padding: 1, C: 80), Case(N: 1, H: 14, W: 12, padding: 0, C: 16),
+        Case(N: 2, H: 9, W: 11, padding: 2, C: 32),
+    ]
+
+    @Test func `sizes of outputs, tiles and the adjoint`() {
+        let w = Winograd(H: 13, W: 8, padding: 1)
+        #expect((w.outH, w.outW, w.tilesDown, w.tilesAcross, w.tiles) == (13, 8, 4, 2, 8))
+        #expect(w.adjoint == w)
+        let tight = Winograd(H: 13, W: 8, padding: 0)
+        #expect((tight.outH, tight.outW) == (11, 6) && (tight.adjoint.outH, tight.adjoint.outW) == (13, 8))
+        for channels in [16, 48, 64, 256, 512, 1008] {
+            // Lines of neighbouring rows and places fall on different sets of a cache.
+            let stride = Winograd.stride(channels)
+            #expect(stride >= channels && stride % 16 == 0 && stride % 32 != 0)
+            for tiles in [1, 28, 56, 64] { #expect(Winograd.plane(channels, tiles: tiles) >= tiles * stride && Winograd.plane(channels, tiles: tiles) % 32 != 0) }
+        }
+    }
+
+    /// Compares what was made for the tiles `range`, and that nothing else was.
+    func check(_ found: [Float], _ c: Case, _ range: Range<Int>, sourceLocation: SourceLocation = #_sourceLocation, _ expected: (_ tile: Int, _ channel: Int) -> Matrix) {
+        var untouched = [Bool](repeating: true, count: found.count), values: [Float] = [], right: [Double] = []
+        for (index, tile) in range.enumerated() {
+            for channel in 0..<c.C {
+                let matrix = expected(tile, channel)
+                for place in 0..<36 {
+                    let i = c.index(place, index, channel)
+                    untouched[i] = false
+                    values.append(found[i])
+                    right.append(matrix[place / 6][place % 6])
+                }
+            }
+        }
+        #expect(largestError(values, right) < 5e-7, sourceLocation: sourceLocation)
+        #expect(found.indices.allSatisfy { !untouched[$0] || found[$0].isNaN }, sourceLocation: sourceLocation)
+    }
+
+    @Test(arguments: cases)
+    func `transformInput is Bᵀ d B`(_ c: Case) {
+        let x = c.x
+        for range in c.ranges {
+            let v = Poisoned(36 * c.plane), border = Poisoned(36 * c.C)
+            c.winograd.transformInput(x, C: c.C, tiles: range, into: v.pointer, plane: c.plane, border: border.pointer)
+            _ = border.values()
+            check(v.values(), c, range) { tile, channel in
+                let corner = c.corner(tile)
+                return Self.both(Self.BT, Self.matrix(6, 6) {
+                    let y = corner.y + $0 - c.padding, x0 = corner.x + $1 - c.padding
+                    guard (0..<c.H).contains(y), (0..<c.W).contains(x0) else { return 0 }
+                    return Double(x[((corner.n * c.H + y) * c.W + x0) * c.C + channel])
+                })
+            }
+        }
+    }
+
+    @Test(arguments: cases)
+    func `transformGradient is A dY Aᵀ`(_ c: Case) {
+        let dy = c.dy, w = c.winograd
+        for range in c.ranges {
+            let d = Poisoned(36 * c.plane), border = Poisoned(16 * c.C)
+            w.transformGradient(dy, K: c.C, tiles: range, into: d.pointer, plane: c.plane, border: border.pointer)
+            _ = border.values()
+            check(d.values(), c, range) { tile, channel in
+                let corner = c.corner(tile)
+                return Self.both(Self.transposed(Self.AT), Self.matrix(4, 4) {
+                    let y = corner.y + $0, x = corner.x + $1
+                    return y < w.outH && x < w.outW ? Double(dy[((corner.n * w.outH + y) * w.outW + x) * c.C + channel]) : 0
+                })
+            }
+        }
+    }
+
+    @Test(arguments: cases)
+    func `transformOutput is Aᵀ m A, finished`(_ c: Case) {
+        let w = c.winograd, K = c.C, outputs = c.dy.count
+        let m = formula("m", 36 * c.plane), before = formula("before", outputs), bias = formula("bias", K), residual = formula("residual", outputs)
+        for range in c.ranges {
+            // NaN where no tile of the range is.
+            var exact = [Double](repeating: .nan, count: outputs)
+            for (index, tile) in range.enumerated() {
+                let corner = c.corner(tile)
+                for k in 0..<K {
+                    let y = Self.both(Self.AT, Self.matrix(6, 6) { Double(m[c.index(6 * $0 + $1, index, k)]) })
+                    for row in 0..<min(4, w.outH - corner.y) {
+                        for column in 0..<min(4, w.outW - corner.x) {
+                            exact[((corner.n * w.outH + corner.y + row) * w.outW + corner.x + column) * K + k] = y[row][column]
+                        }
+                    }
+                }
+            }
+            for (adding, withBias, withResidual, activation) in [
+                (false, false, false, Rows.Activation.none), (true, false, false, .none), (false, true, false, .relu), (false, true, true, .none),
+                (false, true, true, .relu), (false, true, false, .hardSwish), (false, true, false, .silu), (true, true, true, .relu),
+            ] {
+                let y = adding ? Poisoned(before) : Poisoned(outputs)
+                bias.withUnsafeBufferPointer { bias in
+                    residual.withUnsafeBufferPointer { residual in
+                        var finish = Winograd.Finish()
+                        finish.adding = adding
+                        finish.bias = withBias ? bias.baseAddress : nil
+                        finish.residual = withResidual ? residual.baseAddress : nil
+                        finish.activation = activation
+                        w.transformOutput(m, plane: c.plane, K: K, tiles: range, into: y.pointer, finish)
+                    }
+                }
+                let found = y.values(), inside = exact.indices.filter { !exact[$0].isNaN }
+                let expected = inside.map { i in
+                    plain(
+                        activation,
+                        exact[i] + (adding ? Double(before[i]) : 0) + (withBias ? Double(bias[i % K]) : 0) + (withResidual ? Double(residual[i]) : 0)
+                    ).value
+                }
+                let what = "\(adding) \(withBias) \(withResidual) \(activation)"
+                #expect(largestError(inside.map { found[$0] }, expected) < 5e-7, "\(what)")
+                #expect(found.indices.allSatisfy { !exact[$0].isNaN || (adding ? found[$0] == before[$0] : found[$0].isNaN) }, "\(what)")
+            }
+        }
+    }
+
+    @Test(arguments: [(16, 16), (16, 48), (48, 80), (80, 64), (32, 16)])
+    func `transformed weights are G g Gᵀ, packed, and for the gradient turned by 180°`(_ size: (Int, Int)) {
+        let (C, K) = size, w = formula("w", K * 9 * C)
+        func g(_ k: Int, _ c: Int, turned: Bool) -> Matrix {
+            Self.both(Self.G, Self.matrix(3, 3) { Double(w[(k * 9 + (turned ? 8 - 3 * $0 - $1 : 3 * $0 + $1)) * C + c]) })
+        }
+        for turned in [false, true] {
+            let panels = turned ? Panels(k: K, n: C) : Panels(k: C, n: K), layout = PanelsTests.layout(panels)
+            let u = Poisoned(36 * panels.floats)
+            for index in 0..<panels.count {
+                if turned {
+                    Winograd.transformTurnedWeights(w, C: C, K: K, panel: index, into: u.pointer)
+                } else {
+                    Winograd.transformWeights(w, C: C, K: K, panel: index, into: u.pointer)
+                }
+            }
+            var expected = [Double](repeating: 0, count: 36 * panels.floats)
+            for (i, place) in layout.enumerated() {
+                guard let place else { continue }
+                let matrix = turned ? g(place.row, place.column, turned: true) : g(place.column, place.row, turned: false)
+                for p in 0..<36 { expected[p * panels.floats + i] = matrix[p / 6][p % 6] }
+            }
+            #expect(largestError(u.values(), expected) < 5e-7, "\(turned ? "turned" : "as they are")")
+        }
+    }
+
+    @Test(arguments: [16, 48, 80])
+    func `addWeightGradient adds Gᵀ du G`(C: Int) {
+        let plane = C + 16, du = formula("du", 36 * plane), before = formula("dw", 9 * C)
+        let dw = Poisoned(before)
+        Winograd.addWeightGradient(du, plane: plane, C: C, to: dw.pointer)
+        var expected = before.map { Double($0) }
+        for c in 0..<C {
+            let g = Self.both(Self.transposed(Self.G), Self.matrix(6, 6) { Double(du[(6 * $0 + $1) * plane + c]) })
+            for tap in 0..<9 { expected[tap * C + c] += g[tap / 3][tap % 3] }
+        }
+        #expect(largestError(dw.values(), expected) < 5e-7)
+    }
+
+    @Test func `NaN stays visible through every transform`() {
+        let c = Case(N: 1, H: 6, W: 6, padding: 1, C: 16), w = c.winograd
+        var x = [Float](repeating: 1, count: c.x.count)
+        x[(2 * 6 + 2) * 16 + 5] = .nan
+        let v = Poisoned(36 * c.plane), border = Poisoned(36 * 16), y = Poisoned(x.count)
+        w.transformInput(x, C: 16, tiles: 0..<c.total, into: v.pointer, plane: c.plane, border: border.pointer)
+        // Of the tiles that do not meet it, and of the other channels, nothing is touched.
+        for tile in 0..<c.total {
+            for channel in 0..<16 {
+                let isNaN = (0..<36).contains { v.pointer[c.index($0, tile, channel)].isNaN }
+                #expect(isNaN == (channel == 5 && tile == 0))
+            }
+        }
+        var finish = Winograd.Finish()
+        finish.activation = .relu
+        w.transformOutput(v.pointer, plane: c.plane, K: 16, tiles: 0..<c.total, into: y.pointer, finish)
+        let found = y.values()
+        #expect(found[(1 * 6 + 1) * 16 + 5].isNaN && !found[(1 * 6 + 1) * 16 + 4].isNaN)
+    }
+}
