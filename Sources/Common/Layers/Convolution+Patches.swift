@@ -17,8 +17,10 @@ extension Convolution {
 
     func patchScratch(N: Int) -> Scratch.Need {
         let forward = rows(N * window.places, width: window.patch) * patchStride
-        let dy = Convolution.stride(K) * rows(N * window.places, width: K)
-        let data = window.isPointwise ? dy : dy + rows(window.places, width: window.patch) * window.patch
+        let data =
+            window.isPointwise
+            ? rows(N * window.places, width: K) * Convolution.stride(K)
+            : rows(window.places, width: window.patch) * (window.patch + Convolution.stride(K))
         let weights = gradientRows * (patchStride + Convolution.stride(gradientBlock))
         return Scratch.Need(
             worker: max(forward, data, weights), shared: max(patchPanels.floats, gradientPanels.floats, weightParts(N: N) * weightCount))

@@ -1,0 +1,135 @@
+import Kernels
+import Layers
+import TestSupport
+import Testing
+
+/// Layers on memory that begins or ends at pages no one may touch, in processes of their own, since a step beside it ends one.
+@Suite struct LayerBoundsTests {
+    /// Beside the usual ones: more rows of patches than of gradients fit into the same scratch, and the other way round; large and small
+    /// pictures after each other.
+    static let convolutions = ConvolutionTests.cases + WinogradConvolutionTests.cases + [
+        .init(N: 1, H: 112, W: 112, C: 64, K: 1024, kernel: 1, stride: 2, padding: 0), .init(N: 1, H: 56, W: 56, C: 1024, K: 64, kernel: 1, stride: 2, padding: 0),
+        .init(N: 2, H: 56, W: 56, C: 16, K: 512, kernel: 3, stride: 2, padding: 1), .init(N: 1, H: 60, W: 60, C: 512, K: 16, kernel: 3, stride: 1, padding: 1),
+        .init(N: 1, H: 60, W: 60, C: 16, K: 512, kernel: 3, stride: 1, padding: 1), .init(N: 1, H: 96, W: 96, C: 3, K: 1024, kernel: 7, stride: 2, padding: 3),
+    ]
+
+    @Test(arguments: Side.allCases)
+    func `convolutions stay within pictures, weights and scratch`(side: Side) async {
+        await #expect(processExitsWith: .success) { [side = side as Side] in
+            for c in Self.convolutions {
+                let layer = c.layer, bias = Guarded(formula("bias", c.K), side), need = layer.scratch(N: c.N)
+                let x = Guarded(c.x, side), W = Guarded(c.weights, side), dy = Guarded(formula("dy", c.outputs), side)
+                let y = Guarded<Float>(c.outputs, side), packed = Guarded<Float>(layer.packedCount, side)
+                let dx = Guarded<Float>(c.x.count, side), dW = Guarded(c.weights, side)
+                let measured = MeasuredScratch(need), inference = MeasuredScratch(layer.inferenceScratch(N: c.N))
+
+                layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, scratch: measured.scratch)
+                layer.pack(W.pointer, into: packed.pointer)
+                for (residual, activation) in [(nil, Rows.Activation.none), (dy.pointer, .relu), (nil, .silu), (dy.pointer, .hardSwish)] {
+                    let finish = Convolution.Finish(bias: bias.pointer, residual: residual.map { UnsafePointer($0) }, activation: activation)
+                    layer.forward(y: y.pointer, x: x.pointer, packed: packed.pointer, N: c.N, finish: finish, scratch: inference.scratch)
+                }
+                inference.expectWithin()
+                for adding in [false, true] {
+                    layer.backwardData(dx: dx.pointer, adding: adding, dy: dy.pointer, W: W.pointer, N: c.N, scratch: measured.scratch)
+                }
+                layer.backwardWeights(dW: dW.pointer, dy: dy.pointer, x: x.pointer, N: c.N, scratch: measured.scratch)
+                // With fewer pictures, as at the end of an epoch, in the same scratch.
+                layer.backwardWeights(dW: dW.pointer, dy: dy.pointer, x: x.pointer, N: 1, scratch: measured.scratch)
+                measured.expectWithin()
+                #expect((y.values() + dx.values() + dW.values()).allSatisfy { $0.isFinite }, "\(c.testDescription)")
+                #expect(packed.values().allSatisfy { $0.isFinite }, "\(c.testDescription)")
+            }
+        }
+    }
+
+    @Test(arguments: Side.allCases)
+    func `depthwise convolutions stay within pictures, weights and scratch`(side: Side) async {
+        await #expect(processExitsWith: .success) { [side = side as Side] in
+            for c in DepthwiseTests.cases {
+                let layer = c.layer, bias = Guarded(formula("bias", c.C), side), measured = MeasuredScratch(.init(worker: layer.scratch))
+                let x = Guarded(c.x, side), W = Guarded(c.weights, side), dy = Guarded(c.dy, side), partial = Guarded<Float>(layer.weightParts(N: c.N) * layer.partialCount, side)
+                let y = Guarded<Float>(c.outputs, side), dx = Guarded<Float>(c.x.count, side), dW = Guarded(c.weights, side)
+                layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, scratch: measured.scratch)
+                for activation in [Rows.Activation.relu, .hardSwish, .silu] {
+                    layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, bias: bias.pointer, activation, scratch: measured.scratch)
+                }
+                for adding in [false, true] {
+                    layer.backward(
+                        dx: dx.pointer, adding: adding, dW: dW.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: c.N, partial: partial.pointer,
+                        scratch: measured.scratch)
+                }
+                measured.expectWithin()
+                #expect((y.values() + dx.values() + dW.values()).allSatisfy { $0.isFinite }, "\(c.testDescription)")
+            }
+        }
+    }
+
+    @Test(arguments: Side.allCases)
+    func `batch norm stays within its rows`(side: Side) async {
+        await #expect(processExitsWith: .success) { [side = side as Side] in
+            for C in [1, 3, 5, 8, 16, 17, 20, 24, 40, 100, 129] {
+                for (rows, groups) in [(1, 1), (2, 3), (7, 1), (13, 2), (1100, 2)] {
+                    let M = rows * groups, x = Guarded(formula("x", M * C), side), dy = Guarded(formula("dy", M * C), side), residual = Guarded(formula("r", M * C), side)
+                    let gamma = Guarded(formula("gamma", C), side), beta = Guarded(formula("beta", C), side)
+                    let mean = Guarded<Float>(groups * C, side), inverse = Guarded<Float>(groups * C, side)
+                    let zeros = [Float](repeating: 0, count: C), sums = Guarded([Double](repeating: .nan, count: BatchNorm.sums(C: C, groups: groups)), side)
+                    let running = [zeros, zeros, zeros, zeros].map { Guarded($0, side) }
+                    for activation in [Rows.Activation.none, .relu, .hardSwish, .silu] {
+                        let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)
+                        let y = Guarded<Float>(M * C, side), dx = Guarded<Float>(M * C, side), dresidual = Guarded<Float>(M * C, side)
+                        for (withResidual, adding) in [(false, false), (true, false), (true, true)] where !withResidual || activation == .none || activation == .relu {
+                            layer.forward(
+                                y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: running[0].pointer, runningVariance: running[1].pointer,
+                                x: x.pointer, gamma: gamma.pointer, beta: beta.pointer, residual: withResidual ? residual.pointer : nil, M: M, groups: groups,
+                                sums: sums.pointer)
+                            layer.backward(
+                                dx: dx.pointer, dgamma: running[2].pointer, dbeta: running[3].pointer, dresidual: withResidual ? dresidual.pointer : nil,
+                                addingToResidual: adding, dy: dy.pointer, y: y.pointer, x: x.pointer, mean: mean.pointer, inverse: inverse.pointer,
+                                gamma: gamma.pointer, beta: beta.pointer, M: M, groups: groups, sums: sums.pointer)
+                        }
+                        #expect((y.values() + dx.values()).allSatisfy { $0.isFinite }, "\(M) places of \(C), \(activation)")
+                        if activation == .none || activation == .relu { #expect(dresidual.values().allSatisfy { $0.isFinite }) }
+                    }
+                    _ = (sums.values(), mean.values(), inverse.values(), running.map { $0.values() })
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Side.allCases)
+    func `pools stay within pictures`(side: Side) async {
+        await #expect(processExitsWith: .success) { [side = side as Side] in
+            for c in MaxPoolTests.cases {
+                let pool = MaxPool(window: c.window), x = Guarded(formula("x", c.inputs), side), y = Guarded<Float>(c.outputs, side)
+                let taps = Guarded([UInt8](repeating: 255, count: c.outputs), side), dx = Guarded<Float>(c.inputs, side), dy = Guarded(formula("dy", c.outputs), side)
+                pool.forward(y: y.pointer, taps: nil, x: x.pointer, N: c.N)
+                pool.forward(y: y.pointer, taps: taps.pointer, x: x.pointer, N: c.N)
+                for adding in [false, true] { pool.backward(dx: dx.pointer, adding: adding, dy: dy.pointer, taps: taps.pointer, N: c.N) }
+                #expect((y.values() + dx.values()).allSatisfy { $0.isFinite } && taps.values().allSatisfy { $0 < c.kernel * c.kernel })
+            }
+            for (N, P, C) in AveragePoolTests.sizes {
+                let x = Guarded(formula("x", N * P * C), side), y = Guarded<Float>(N * C, side), dx = Guarded<Float>(N * P * C, side)
+                AveragePool.forward(y: y.pointer, x: x.pointer, N: N, P: P, C: C)
+                for adding in [false, true] { AveragePool.backward(dx: dx.pointer, adding: adding, dy: y.pointer, N: N, P: P, C: C) }
+                #expect((y.values() + dx.values()).allSatisfy { $0.isFinite })
+            }
+        }
+    }
+
+    @Test(arguments: Side.allCases)
+    func `fully connected layers stay within their matrices`(side: Side) async {
+        await #expect(processExitsWith: .success) { [side = side as Side] in
+            for c in LinearTests.cases {
+                let layer = Linear(I: c.I, O: c.O), x = Guarded(formula("x", c.N * c.I), side), W = Guarded(formula("W", c.O * c.I), side)
+                let b = Guarded(formula("b", c.O), side), dy = Guarded(formula("dy", c.N * c.O), side), y = Guarded<Float>(c.N * c.O, side)
+                let dx = Guarded<Float>(c.N * c.I, side), dW = Guarded(formula("dW", c.O * c.I), side), db = Guarded(formula("db", c.O), side)
+                for activation in [Rows.Activation.none, .relu, .hardSwish] { layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, b: b.pointer, N: c.N, activation) }
+                for adding in [false, true] {
+                    layer.backward(dx: dx.pointer, adding: adding, dW: dW.pointer, db: db.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: c.N)
+                }
+                #expect((y.values() + dx.values() + dW.values() + db.values()).allSatisfy { $0.isFinite })
+            }
+        }
+    }
+}

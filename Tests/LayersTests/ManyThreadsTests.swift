@@ -1,0 +1,140 @@
+import Kernels
+import Layers
+import Parallel
+import Synchronization
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A kernel on inputs of its own. It makes new outputs each time, and one number of all their bytes.
+private struct Work: Sendable {
+    let name: String
+    let digest: @Sendable (Scratch) -> UInt64
+
+    init(_ name: String, _ outputs: @escaping @Sendable (Scratch) -> [Poisoned]) {
+        self.name = name
+        digest = { scratch in
+            var h: UInt64 = 14_695_981_039_346_656_037
+            for output in outputs(scratch) { for value in output.values() { h = (h ^ UInt64(value.bitPattern)) &* 1_099_511_628_211 } }
+            return h
+        }
+    }
+
+    private static func zeros(_ count: Int) -> Poisoned { Poisoned([Float](repeating: 0, count: count)) }
+
+    /// Every kernel there is, large enough for several pieces, small enough to be run a thousand times.
+    static func all() -> (works: [Work], need: Scratch.Need) {
+        var works: [Work] = [], need = Scratch.Need()
+        // Winograd's tiles, patches, pixels as they lie, pixels that are gathered.
+        for (side, C, K, kernel, stride) in [(14, 32, 48, 3, 1), (7, 48, 16, 3, 1), (15, 20, 24, 3, 2), (21, 3, 24, 7, 2), (13, 40, 72, 1, 1), (7, 1024, 24, 1, 1), (14, 24, 40, 1, 2)] {
+            let N = 3, window = Window(H: side, W: side - 2, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Convolution(window: window, K: K)
+            need.formUnion(layer.scratch(N: N))
+            let x = formula("x", N * side * (side - 2) * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * K), bias = formula("b", K)
+            works.append(Work("convolution \(kernel) / \(stride) of \(C) to \(K)") { scratch in
+                let y = Poisoned(dy.count), folded = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count), packed = Poisoned(layer.packedCount)
+                layer.forward(y: y.pointer, x: x, W: W, N: N, scratch: scratch)
+                layer.pack(W, into: packed.pointer)
+                bias.withUnsafeBufferPointer { bias in
+                    guard let bias = bias.baseAddress else { return }
+                    layer.forward(
+                        y: folded.pointer, x: x, packed: packed.pointer, N: N, finish: .init(bias: bias, residual: y.pointer, activation: .silu), scratch: scratch)
+                }
+                layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: N, scratch: scratch)
+                layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, scratch: scratch)
+                return [y, folded, dx, dW]
+            })
+        }
+        for (C, kernel, stride) in [(40, 3, 1), (24, 5, 2)] {
+            let N = 3, window = Window(H: 14, W: 13, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)
+            need.formUnion(.init(worker: layer.scratch))
+            let x = formula("x", N * 14 * 13 * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * C), bias = formula("b", C)
+            works.append(Work("depthwise \(kernel)") { scratch in
+                let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count), partial = Poisoned(layer.weightParts(N: N) * layer.partialCount)
+                layer.forward(y: y.pointer, x: x, W: W, N: N, bias: bias, .hardSwish, scratch: scratch)
+                layer.backward(dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, x: x, W: W, N: N, partial: partial.pointer, scratch: scratch)
+                return [y, dx, dW]
+            })
+        }
+        for (C, groups, activation, withResidual) in [(20, 1, Rows.Activation.relu, true), (64, 2, .silu, false), (24, 4, .none, true)] {
+            let M = 2400, layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)
+            let x = formula("x", M * C), dy = formula("dy", M * C), gamma = formula("gamma", C)
+            works.append(Work("batch norm of \(C)") { _ in
+                let y = Poisoned(x.count), mean = Poisoned(groups * C), inverse = Poisoned(groups * C), running = zeros(C), variance = zeros(C)
+                let dx = Poisoned(x.count), dgamma = zeros(C), dbeta = zeros(C), dresidual = zeros(x.count)
+                var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: C, groups: groups))
+                x.withUnsafeBufferPointer { residual in
+                    layer.forward(
+                        y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: x,
+                        gamma: gamma, beta: gamma, residual: withResidual ? residual.baseAddress : nil, M: M, groups: groups, sums: &sums)
+                }
+                layer.backward(
+                    dx: dx.pointer, dgamma: dgamma.pointer, dbeta: dbeta.pointer, dresidual: withResidual ? dresidual.pointer : nil, addingToResidual: true,
+                    dy: dy, y: y.pointer, x: x, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma, beta: gamma, M: M, groups: groups, sums: &sums)
+                return [y, mean, inverse, running, variance, dx, dgamma, dbeta, dresidual]
+            })
+        }
+        let pool = MaxPool(window: Window(H: 21, W: 20, C: 24, kernel: 3, stride: 2, padding: 1)), pixels = formula("x", 3 * 21 * 20 * 24)
+        works.append(Work("pools") { _ in
+            let outputs = 3 * pool.window.places * 24, y = Poisoned(outputs), dx = Poisoned(pixels.count), mean = Poisoned(3 * 24), spread = Poisoned(pixels.count)
+            var taps = [UInt8](repeating: 0, count: outputs)
+            pool.forward(y: y.pointer, taps: &taps, x: pixels, N: 3)
+            pool.backward(dx: dx.pointer, adding: false, dy: y.pointer, taps: taps, N: 3)
+            AveragePool.forward(y: mean.pointer, x: pixels, N: 3, P: 420, C: 24)
+            AveragePool.backward(dx: spread.pointer, adding: false, dy: mean.pointer, N: 3, P: 420, C: 24)
+            return [y, dx, mean, spread]
+        })
+        let (rows, I, O) = (9, 300, 270), linear = Linear(I: I, O: O)
+        let x = formula("x", rows * I), W = formula("W", O * I), b = formula("b", O), dy = formula("dy", rows * O)
+        works.append(Work("linear") { _ in
+            let y = Poisoned(rows * O), dx = Poisoned(x.count), dW = zeros(W.count), db = zeros(O)
+            linear.forward(y: y.pointer, x: x, W: W, b: b, N: rows, .relu)
+            linear.backward(dx: dx.pointer, adding: false, dW: dW.pointer, db: db.pointer, dy: dy, x: x, W: W, N: rows)
+            return [y, dx, dW, db]
+        })
+        let panels = Panels(k: 90, n: 75), left = formula("a", 90 * 90), right = formula("b", 90 * 96)
+        works.append(Work("products") { _ in
+            let packed = Poisoned(panels.floats), c = Poisoned(90 * 75), transposed = Poisoned(90 * 75)
+            for index in 0..<panels.count { panels.pack(index, of: right, ldb: 96, into: packed.pointer) }
+            Product.multiply(left, lda: 90, m: 90, packed.pointer, panels, into: c.pointer, ldc: 75, rectified: true)
+            Product.multiplyTransposed(left, lda: 90, m: 90, right, ldb: 96, n: 75, k: 90, into: transposed.pointer, ldc: 75)
+            return [packed, c, transposed]
+        })
+        return (works, need)
+    }
+}
+
+@Suite struct ManyThreadsTests {
+    /// One of the threads has the pool, as it comes, and the others work alone: all at once, each on another kernel.
+    @Test func `every kernel gives the same bytes from many threads at once`() async throws {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
+            let (works, need) = Work.all()
+            let alone = Scratch(workers: 1)
+            alone.reserve(need)
+            let expected = works.map { $0.digest(alone) }
+            Parallel.setThreads(3)
+            let wrong = Mutex<[String: Int]>([:])
+            onThreads(8) { thread in
+                let scratch = MeasuredScratch(workers: Parallel.threads, need)
+                for round in 0..<20 {
+                    for step in works.indices {
+                        // Every thread goes through them in another order.
+                        let index = ((thread % 2 == 0 ? step : works.count - 1 - step) + round + 2 * thread) % works.count
+                        if works[index].digest(scratch.scratch) != expected[index] { wrong.withLock { $0[works[index].name, default: 0] += 1 } }
+                    }
+                }
+                scratch.expectWithin()
+            }
+            for (name, count) in wrong.withLock({ $0 }) { print("wrong \(name): \(count)") }
+            print("compared \(works.count) kernels")
+            fflush(nil)
+        }
+        let lines = String(decoding: try #require(result).standardOutputContent, as: UTF8.self).split(separator: "\n")
+        #expect(lines.filter { $0.hasPrefix("wrong ") } == [])
+        #expect(lines.contains("compared 15 kernels"))
+    }
+}
