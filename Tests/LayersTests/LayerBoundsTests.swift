@@ -47,17 +47,19 @@ import Testing
     func `depthwise convolutions stay within pictures, weights and scratch`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for c in DepthwiseTests.cases {
-                let layer = c.layer, bias = Guarded(formula("bias", c.C), side), measured = MeasuredScratch(.init(worker: layer.scratch))
-                let x = Guarded(c.x, side), W = Guarded(c.weights, side), dy = Guarded(c.dy, side), partial = Guarded<Float>(layer.weightParts(N: c.N) * layer.partialCount, side)
+                let layer = c.layer, bias = Guarded(formula("bias", c.C), side)
+                let measured = MeasuredScratch(layer.scratch(N: c.N)), inference = MeasuredScratch(layer.inferenceScratch(N: c.N))
+                let x = Guarded(c.x, side), W = Guarded(c.weights, side), dy = Guarded(c.dy, side)
                 let y = Guarded<Float>(c.outputs, side), dx = Guarded<Float>(c.x.count, side), dW = Guarded(c.weights, side)
                 layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, scratch: measured.scratch)
                 for activation in [Rows.Activation.relu, .hardSwish, .silu] {
-                    layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, bias: bias.pointer, activation, scratch: measured.scratch)
+                    layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, bias: bias.pointer, activation, scratch: inference.scratch)
                 }
-                for adding in [false, true] {
+                inference.expectWithin()
+                // With fewer pictures, too, as at the end of an epoch, in the same scratch.
+                for (adding, N) in [(false, c.N), (true, c.N), (true, 1)] {
                     layer.backward(
-                        dx: dx.pointer, adding: adding, dW: dW.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: c.N, partial: partial.pointer,
-                        scratch: measured.scratch)
+                        dx: dx.pointer, adding: adding, dW: dW.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: N, scratch: measured.scratch)
                 }
                 measured.expectWithin()
                 #expect((y.values() + dx.values() + dW.values()).allSatisfy { $0.isFinite }, "\(c.testDescription)")
@@ -129,6 +131,51 @@ import Testing
                     layer.backward(dx: dx.pointer, adding: adding, dW: dW.pointer, db: db.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: c.N)
                 }
                 #expect((y.values() + dx.values() + dW.values() + db.values()).allSatisfy { $0.isFinite })
+            }
+        }
+    }
+
+    @Test(arguments: Side.allCases)
+    func `squeeze-excite stays within pictures and parameters`(side: Side) async {
+        await #expect(processExitsWith: .success) { [side = side as Side] in
+            for c in SqueezeExciteTests.cases {
+                let layer = c.layer, measured = MeasuredScratch(layer.scratch(N: c.N)), inference = MeasuredScratch(layer.inferenceScratch(N: c.N))
+                let x = Guarded(c.x, side), dy = Guarded(formula("dy", c.x.count), side), y = Guarded<Float>(c.x.count, side), dx = Guarded<Float>(c.x.count, side)
+                let kept = Guarded<Float>(layer.kept(N: c.N), side), numbers = [c.W1, c.b1, c.W2, c.b2].map { Guarded($0, side) }
+                let gradients = numbers.map { Guarded($0.values(), side) }
+                func parameters(_ all: [Guarded<Float>]) -> SqueezeExcite.Parameters {
+                    .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer)
+                }
+                layer.forward(y: y.pointer, kept: nil, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: inference.scratch)
+                inference.expectWithin()
+                layer.forward(y: y.pointer, kept: kept.pointer, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: measured.scratch)
+                layer.backward(
+                    dx: dx.pointer, parameters(gradients), dy: dy.pointer, x: x.pointer, kept: kept.pointer, parameters(numbers), N: c.N, P: c.P,
+                    scratch: measured.scratch)
+                measured.expectWithin()
+                #expect((y.values() + dx.values() + kept.values() + gradients.flatMap { $0.values() }).allSatisfy { $0.isFinite }, "\(c.testDescription)")
+            }
+        }
+    }
+
+    @Test(arguments: Side.allCases)
+    func `activations, dropout and stochastic depth stay within their rows`(side: Side) async {
+        await #expect(processExitsWith: .success) { [side = side as Side] in
+            for count in [1, 3, 15, 16, 17, 24, 40, 1029, 16391] {
+                let N = 3, x = Guarded(formula("x", N * count), side), dy = Guarded(formula("dy", N * count), side)
+                let y = Guarded<Float>(N * count, side), dx = Guarded<Float>(N * count, side), sum = Guarded(formula("sum", N * count), side)
+                for activation in [Rows.Activation.none, .relu, .hardSwish, .silu] {
+                    Elementwise(activation).forward(y: y.pointer, x: x.pointer, count: N * count)
+                    Elementwise(activation).backward(dx: dx.pointer, dy: dy.pointer, x: x.pointer, count: N * count)
+                }
+                let chance = Chance(seed: 1, epoch: 2, step: 3)
+                Dropout(0.3).apply(y: y.pointer, x: x.pointer, N: N, C: count, chance, operation: 4)
+                StochasticDepth(0.3).forward(y: y.pointer, x: x.pointer, residual: dy.pointer, N: N, count: count, chance, operation: 5)
+                for adding in [false, true] {
+                    StochasticDepth(0.3).backward(
+                        dx: dx.pointer, dresidual: sum.pointer, addingToResidual: adding, dy: dy.pointer, N: N, count: count, chance, operation: 5)
+                }
+                #expect((y.values() + dx.values() + sum.values()).allSatisfy { $0.isFinite })
             }
         }
     }

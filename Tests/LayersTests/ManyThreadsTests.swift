@@ -51,12 +51,12 @@ private struct Work: Sendable {
         }
         for (C, kernel, stride) in [(40, 3, 1), (24, 5, 2)] {
             let N = 3, window = Window(H: 14, W: 13, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)
-            need.formUnion(.init(worker: layer.scratch))
+            need.formUnion(layer.scratch(N: N))
             let x = formula("x", N * 14 * 13 * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * C), bias = formula("b", C)
             works.append(Work("depthwise \(kernel)") { scratch in
-                let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count), partial = Poisoned(layer.weightParts(N: N) * layer.partialCount)
+                let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count)
                 layer.forward(y: y.pointer, x: x, W: W, N: N, bias: bias, .hardSwish, scratch: scratch)
-                layer.backward(dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, x: x, W: W, N: N, partial: partial.pointer, scratch: scratch)
+                layer.backward(dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, x: x, W: W, N: N, scratch: scratch)
                 return [y, dx, dW]
             })
         }
@@ -95,6 +95,20 @@ private struct Work: Sendable {
             linear.forward(y: y.pointer, x: x, W: W, b: b, N: rows, .relu)
             linear.backward(dx: dx.pointer, adding: false, dW: dW.pointer, db: db.pointer, dy: dy, x: x, W: W, N: rows)
             return [y, dx, dW, db]
+        })
+        let excite = SqueezeExcite(C: 72, K: 24, activation: .silu, gate: .sigmoid), (N, P) = (9, 49)
+        need.formUnion(excite.scratch(N: N))
+        let picture = formula("x", N * P * 72), change = formula("dy", N * P * 72), numbers = [24 * 72, 24, 72 * 24, 72].map { formula("\($0)", $0) }
+        let chance = Chance(seed: 1, epoch: 2, step: 3)
+        works.append(Work("squeeze-excite, dropout, stochastic depth") { scratch in
+            let y = Poisoned(picture.count), kept = Poisoned(excite.kept(N: N)), dx = Poisoned(picture.count), deep = Poisoned(picture.count)
+            let own = numbers.map { Poisoned($0) }, gradients = numbers.map { zeros($0.count) }
+            func parameters(_ all: [Poisoned]) -> SqueezeExcite.Parameters { .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer) }
+            excite.forward(y: y.pointer, kept: kept.pointer, x: picture, parameters(own), N: N, P: P, scratch: scratch)
+            excite.backward(dx: dx.pointer, parameters(gradients), dy: change, x: picture, kept: kept.pointer, parameters(own), N: N, P: P, scratch: scratch)
+            StochasticDepth(0.4).forward(y: deep.pointer, x: y.pointer, residual: dx.pointer, N: N, count: P * 72, chance, operation: 1)
+            Dropout(0.4).apply(y: y.pointer, x: y.pointer, N: N, C: P * 72, chance, operation: 2)
+            return [y, kept, dx, deep] + gradients
         })
         let panels = Panels(k: 90, n: 75), left = formula("a", 90 * 90), right = formula("b", 90 * 96)
         works.append(Work("products") { _ in
@@ -135,6 +149,6 @@ private struct Work: Sendable {
         }
         let lines = String(decoding: try #require(result).standardOutputContent, as: UTF8.self).split(separator: "\n")
         #expect(lines.filter { $0.hasPrefix("wrong ") } == [])
-        #expect(lines.contains("compared 15 kernels"))
+        #expect(lines.contains("compared 16 kernels"))
     }
 }
