@@ -91,6 +91,6 @@ bench: build $(if $(PEERS),.build/peers/installed)
 #: clean           remove unfinished files of all runs, and what was built
 clean:
 	rm -rf .build
-	find runs -name '*.part' -delete 2> /dev/null || true
+	find $(RUNS) -name '*.part' -delete 2> /dev/null || true
 
 include pipelines/distill.mk

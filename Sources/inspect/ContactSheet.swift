@@ -36,6 +36,7 @@ struct ContactSheet {
         }
         (height, width) = (H, W * views)
         let taken = min(images.shape[0], capacity - pictures.count)
+        _ = try layout(of: pictures.count + taken)
         unsafe images.withElements(as: UInt8.self) { pixels in
             for picture in 0..<taken {
                 var rows: [UInt8] = []
@@ -51,18 +52,28 @@ struct ContactSheet {
         }
     }
 
-    /// Writes the sheet, about as wide as high, to `path`.
-    func write(to path: String) throws {
-        guard !pictures.isEmpty else { throw Failure(.data, "there are no pictures to write to \(path)") }
+    /// The size of a sheet of so many pictures, and how many stand side by side.
+    ///
+    /// - Throws: a ``Failure`` where that is no sheet that can be written.
+    private func layout(of count: Int) throws -> (size: (width: Int, height: Int), columns: Int) {
         let margin = ContactSheet.margin
         let cell = (width: width + margin, height: height + margin)
-        let ideal = (Double(pictures.count * cell.height) / Double(cell.width)).squareRoot()
-        let columns = max(1, min(pictures.count, Int(ideal.rounded())))
-        let rows = (pictures.count + columns - 1) / columns
+        let ideal = (Double(count * cell.height) / Double(cell.width)).squareRoot()
+        let columns = max(1, min(count, Int(ideal.rounded())))
+        let rows = (count + columns - 1) / columns
         let size = (width: columns * cell.width + margin, height: rows * cell.height + margin)
         guard size.width <= 65500, size.height <= 65500, size.width * size.height <= JPEG.maximumPixels else {
             throw Failure(.usage, "a sheet of \(size.width)×\(size.height) pixels is too large", remedy: "show fewer --pictures")
         }
+        return (size, columns)
+    }
+
+    /// Writes the sheet, about as wide as high, to `path`.
+    func write(to path: String) throws {
+        guard !pictures.isEmpty else { throw Failure(.data, "there are no pictures to write to \(path)") }
+        let margin = ContactSheet.margin
+        let (size, columns) = try layout(of: pictures.count)
+        let cell = (width: width + margin, height: height + margin)
         var sheet = [UInt8](repeating: 255, count: size.width * size.height * 3)
         for (number, picture) in pictures.enumerated() {
             let left = margin + number % columns * cell.width

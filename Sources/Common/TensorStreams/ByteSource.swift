@@ -134,7 +134,7 @@ import Musl
         while true {
             let count = unsafe Glibc.read(descriptor, target.baseAddress, target.count)
             if count >= 0 { return count }
-            if errno != EINTR { throw Failure.errno(.io, path: name, "cannot read") }
+            guard errno == EINTR || mayGoOn(descriptor, POLLIN) else { throw Failure.errno(.io, path: name, "cannot read") }
         }
     }
 }

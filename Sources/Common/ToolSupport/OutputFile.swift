@@ -78,7 +78,7 @@ public struct OutputFile: ~Copyable {
             var rest = unsafe buffer[...]
             while unsafe !rest.isEmpty {
                 let count = unsafe Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if count < 0, errno == EINTR { continue }
+                if count < 0, errno == EINTR || mayGoOn(descriptor, POLLOUT) { continue }
                 guard count >= 0 else {
                     if errno == EPIPE { throw Failure(.closedPipe, path: name, "closed by its reader") }
                     throw Failure.errno(.io, path: name, "cannot write")
@@ -123,6 +123,14 @@ public struct OutputFile: ~Copyable {
             UnfinishedFiles.forget(note)
         }
     }
+}
+
+/// Whether a read or write failed only because the descriptor does not block, as a shared terminal or pipe may have been left by
+/// another program; waits until it would do something.
+public func mayGoOn(_ descriptor: CInt, _ event: CInt) -> Bool {
+    guard errno == EAGAIN else { return false }
+    var question = pollfd(fd: descriptor, events: Int16(event), revents: 0)
+    return unsafe poll(&question, 1, -1) >= 0 || errno == EINTR
 }
 
 /// Lets the pipe behind `descriptor` hold 1 MiB instead of 64 KiB, so that its two sides wait less for each other.

@@ -14,6 +14,7 @@ extension Tool {
     public static func main() {
         // SIGPIPE would end us before the unfinished output is removed; the write's EPIPE says the same.
         signal(SIGPIPE, SIG_IGN)
+        fillStandardDescriptors()
         UnfinishedFiles.watchSignals()
         do {
             var tool = try parseAsRoot()
@@ -26,6 +27,15 @@ extension Tool {
             if status.isSuccess { exit(withError: error) }  // --help, --version
             log("\(message(for: error)); see '\(_commandName) --help'")
             Glibc.exit(status.rawValue)
+        }
+    }
+
+    /// Sees to it that no file gets the number of a standard stream that was closed (`tool >&-`), and with it what is meant for that
+    /// stream. Reading or writing it stays an error.
+    private static func fillStandardDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            // The lowest number that is free.
+            _ = unsafe open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
         }
     }
 
