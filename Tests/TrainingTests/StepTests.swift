@@ -37,6 +37,26 @@ import Training
         }
     }
 
+    @Test(arguments: ["mobilenet-v3-large", "efficientnet-b0"])
+    func `what is left out at random depends on the seed, the epoch and the step alone`(_ network: String) throws {
+        let (N, size, D, K) = (6, 32, 16, 20)
+        let images = formula("images", N * size * size * 3).map { UInt8(min(255, max(0, (($0 + 1) * 127.5).rounded(.down)))) }
+        func loss(seed: UInt64 = 1, epoch: Int = 3, step: Int = 2, drops: Bool = true) throws -> Double {
+            var state = TrainingState(formulaWeights(network, dimension: D), provenance: Provenance())
+            state.lossState = QueueState.tensors(EmbeddingQueue(rows: unit(formula("queue", K * D), D), dimension: D, position: 0, filled: 0))
+            var options = TrainingOptions()
+            options.seed = seed
+            options.drops = drops
+            let trainer = try Trainer(state, options, header: StreamHeader(metadata: ["samples": "1000"]))
+            return try trainer.step(TensorDocument(metadata: ["epoch": "\(epoch)", "step": "\(step)"], tensors: [
+                "images": Tensor(u8: images, shape: [N, 1, size, size, 3]), "teacher": Tensor(f32: unit(formula("teacher", N * D), D), shape: [N, D]),
+            ])).loss
+        }
+        let first = try loss()
+        #expect(try loss() == first)
+        for other in [try loss(seed: 2), try loss(epoch: 4), try loss(step: 3), try loss(drops: false)] { #expect(other != first) }
+    }
+
     private func unit(_ rows: [Float], _ D: Int) -> [Float] {
         stride(from: 0, to: rows.count, by: D).flatMap { start in
             let row = rows[start..<(start + D)]

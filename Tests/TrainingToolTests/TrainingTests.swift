@@ -50,6 +50,27 @@ struct TrainingTests {
         #expect(try place.document("1").tensors != apart.tensors)
     }
 
+    /// Dropout and stochastic depth leave out what the seed, the epoch and the step say, whoever works and whatever went before.
+    @Test(arguments: ["mobilenet-v3-large", "efficientnet-b0"])
+    func `networks that leave out at random end in the same bytes too`(network: String) throws {
+        let place = try Workplace.training()
+        let options = "--epochs 2 --schedule smooth --queue-size 40 -q"
+        let result = try place.run("""
+            set -e
+            initialize --network \(network) --embedding 16 -q -o mobile
+            augment --data pictures/train --size 16 --batch 16 --epoch 1 -q | embed --weights teacher -q -o second
+            augment --data pictures/train --size 16 --batch 16 --epochs 2 -q | embed --weights teacher -q -o both
+            train-step \(options) --student mobile taught --threads 2 -o 1
+            train-step \(options) --student 1 second --threads 2 -o 2
+            train-step \(options) --student mobile taught --threads 1 -o 1b
+            train-step \(options) --student mobile both --threads 1 -o 2b
+            """)
+        try #require(result.status == 0, "\(result.error)")
+        #expect(try place.bytes("1") == place.bytes("1b"))
+        #expect(try place.document("2").tensors == place.document("2b").tensors)
+        #expect(try place.document("1").tensors != place.document("2").tensors)
+    }
+
     /// The mean of the key in the lines of a log.
     private func mean(_ key: String, _ log: String) throws -> Double {
         let values = try log.split(separator: "\n").map { line -> Double in
