@@ -52,8 +52,8 @@ ENGINE_TESTS := '^(KernelsTests|LayersTests|NetworksTests)\.'
 #: sanitize        the tests of kernels, layers and networks under the address sanitizer, in .build/sanitize
 .PHONY: sanitize
 sanitize: dependencies
-	@swift build --configuration release --build-tests --sanitize address --scratch-path .build/sanitize $(if $(CI),2>&1,--quiet)
-	swift test --configuration release --skip-build --sanitize address --scratch-path .build/sanitize --filter $(ENGINE_TESTS)
+	@swift build --configuration release --build-tests --sanitize address --scratch-path .build/sanitize $(if $(CI),,--quiet) 2> >(grep -v ld.gold >&2)
+	ASAN_OPTIONS=detect_leaks=0 swift test --configuration release --skip-build --sanitize address --scratch-path .build/sanitize --filter $(ENGINE_TESTS)
 
 #: test-portable   the same tests built for the least processor of this kind (no AVX), in .build/portable
 .PHONY: test-portable

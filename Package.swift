@@ -72,7 +72,7 @@ let package = Package(
         library("Optimizers", ["Parallel"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),
-        library("Measurement", ["Kernels", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport"], numeric),
+        library("Measurement", ["Kernels", "Layers", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport"], numeric),
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness"]),

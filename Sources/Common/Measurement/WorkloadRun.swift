@@ -1,4 +1,5 @@
 import Kernels
+import Layers
 import Networks
 import Optimizers
 
@@ -26,8 +27,10 @@ public final class WorkloadRun {
             let run = TrainingRun(network, N: N, height: size, width: size)
             let gradients = FloatBuffer(network.parameterCount), momenta = FloatBuffer(network.parameterCount)
             let dOutput = FloatBuffer(N * network.embeddingWidth)
+            var step = 0
             batch = {
-                let output = run.forward(weights, pictures: pictures.pointer)
+                let output = run.forward(weights, pictures: pictures.pointer, chance: Chance(seed: 0, epoch: 0, step: step))
+                step += 1
                 // The loss is half the mean square of a picture's outputs.
                 for i in 0..<dOutput.count { dOutput.pointer[i] = output[i] / Float(N) }
                 gradients.zero()
