@@ -73,7 +73,7 @@ struct BenchmarkTests {
         while [ $1 != --mode ]; do shift; done
         case $2 in channels-last) seconds=50;; compile) echo no compiler here >&2; exit 1;; *) seconds=100;; esac
         echo '{"ready": true}'
-        while read -r word; do echo "{\\"seconds\\": $seconds}"; echo $word $seconds >> turns; done
+        while read -r word; do echo $word $seconds >> turns; echo "{\\"seconds\\": $seconds}"; done
         echo '{"memory": 1048576000}'
         """
 

@@ -146,12 +146,15 @@ import Testing
                 func parameters(_ all: [Guarded<Float>]) -> SqueezeExcite.Parameters {
                     .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer)
                 }
-                layer.forward(y: y.pointer, kept: nil, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: inference.scratch)
-                inference.expectWithin()
-                layer.forward(y: y.pointer, kept: kept.pointer, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: measured.scratch)
-                layer.backward(
-                    dx: dx.pointer, parameters(gradients), dy: dy.pointer, x: x.pointer, kept: kept.pointer, parameters(numbers), N: c.N, P: c.P,
-                    scratch: measured.scratch)
+                // Arrays are let go as soon as nothing names them.
+                withExtendedLifetime((numbers, gradients)) {
+                    layer.forward(y: y.pointer, kept: nil, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: inference.scratch)
+                    inference.expectWithin()
+                    layer.forward(y: y.pointer, kept: kept.pointer, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: measured.scratch)
+                    layer.backward(
+                        dx: dx.pointer, parameters(gradients), dy: dy.pointer, x: x.pointer, kept: kept.pointer, parameters(numbers), N: c.N, P: c.P,
+                        scratch: measured.scratch)
+                }
                 measured.expectWithin()
                 #expect((y.values() + dx.values() + kept.values() + gradients.flatMap { $0.values() }).allSatisfy { $0.isFinite }, "\(c.testDescription)")
             }

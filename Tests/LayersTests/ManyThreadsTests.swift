@@ -104,8 +104,11 @@ private struct Work: Sendable {
             let y = Poisoned(picture.count), kept = Poisoned(excite.kept(N: N)), dx = Poisoned(picture.count), deep = Poisoned(picture.count)
             let own = numbers.map { Poisoned($0) }, gradients = numbers.map { zeros($0.count) }
             func parameters(_ all: [Poisoned]) -> SqueezeExcite.Parameters { .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer) }
-            excite.forward(y: y.pointer, kept: kept.pointer, x: picture, parameters(own), N: N, P: P, scratch: scratch)
-            excite.backward(dx: dx.pointer, parameters(gradients), dy: change, x: picture, kept: kept.pointer, parameters(own), N: N, P: P, scratch: scratch)
+            // Arrays are let go as soon as nothing names them.
+            withExtendedLifetime((own, gradients)) {
+                excite.forward(y: y.pointer, kept: kept.pointer, x: picture, parameters(own), N: N, P: P, scratch: scratch)
+                excite.backward(dx: dx.pointer, parameters(gradients), dy: change, x: picture, kept: kept.pointer, parameters(own), N: N, P: P, scratch: scratch)
+            }
             StochasticDepth(0.4).forward(y: deep.pointer, x: y.pointer, residual: dx.pointer, N: N, count: P * 72, chance, operation: 1)
             Dropout(0.4).apply(y: y.pointer, x: y.pointer, N: N, C: P * 72, chance, operation: 2)
             return [y, kept, dx, deep] + gradients

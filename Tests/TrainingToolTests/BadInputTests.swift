@@ -54,7 +54,7 @@ struct BadInputTests {
         try place.run("initialize --network tiny-resnet18 --embedding 16 -q -o deeper")
         try place.expectFailure("embed --weights deeper --network tiny-resnet10 views -o out", 65, "48 of its names", "'layer4.1.conv2.weight' is unexpected")
         try place.expectFailure("embed --weights deeper --network resnet18 views -o out", 65, "'conv1.weight' is [16, 3, 3, 3] where [64, 3, 7, 7] is expected")
-        try place.expectFailure("convert-weights deeper --network vgg -o out", 65, "deeper: is of network 'vgg', which is not known; there are resnet18")
+        try place.expectFailure("convert-weights deeper --network vgg -o out", 65, "deeper: is of network 'vgg', which is not known; there are efficientnet-b0, mobilenet-v3-large, resnet18")
     }
 
     @Test func `numbers that cannot be weights are named`() throws {
