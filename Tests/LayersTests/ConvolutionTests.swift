@@ -90,6 +90,18 @@ import Musl
         Case(N: 3, H: 7, W: 13, C: 48, K: 80, kernel: 3, stride: 1, padding: 0),
         Case(N: 2, H: 5, W: 6, C: 16, K: 32, kernel: 3, stride: 1, padding: 2),
         Case(N: 9, H: 17, W: 18, C: 16, K: 16, kernel: 3, stride: 1, padding: 1),
+        // The same with stride 2: sides that are odd, even, and not whole tiles of eight; the last have several pieces and chunks.
+        Case(N: 1, H: 1, W: 2, C: 16, K: 16, kernel: 3, stride: 2, padding: 1),
+        Case(N: 2, H: 3, W: 5, C: 32, K: 16, kernel: 3, stride: 2, padding: 1),
+        Case(N: 1, H: 8, W: 7, C: 16, K: 48, kernel: 3, stride: 2, padding: 1),
+        Case(N: 3, H: 13, W: 14, C: 48, K: 32, kernel: 3, stride: 2, padding: 1),
+        Case(N: 2, H: 14, W: 2, C: 16, K: 16, kernel: 3, stride: 2, padding: 1),
+        Case(N: 1, H: 3, W: 4, C: 16, K: 32, kernel: 3, stride: 2, padding: 0),
+        Case(N: 2, H: 14, W: 7, C: 32, K: 16, kernel: 3, stride: 2, padding: 0),
+        Case(N: 1, H: 8, W: 13, C: 16, K: 16, kernel: 3, stride: 2, padding: 0),
+        Case(N: 1, H: 5, W: 18, C: 16, K: 16, kernel: 3, stride: 2, padding: 2),
+        Case(N: 2, H: 33, W: 35, C: 80, K: 112, kernel: 3, stride: 2, padding: 1),
+        Case(N: 40, H: 63, W: 62, C: 16, K: 16, kernel: 3, stride: 2, padding: 1),
         // Rows that would push each other out of the cache, and blocks of the weights' gradient.
         Case(N: 2, H: 5, W: 7, C: 1024, K: 200, kernel: 1, stride: 1, padding: 0),
         Case(N: 2, H: 9, W: 7, C: 24, K: 1024, kernel: 1, stride: 1, padding: 0),

@@ -19,7 +19,7 @@ private func digests() -> [String] {
     }
     func zeros(_ count: Int) -> Poisoned { Poisoned([Float](repeating: 0, count: count)) }
 
-    for (kernel, stride, C, K) in [(1, 1, 20, 24), (3, 1, 20, 24), (3, 1, 32, 64), (7, 2, 20, 24)] {
+    for (kernel, stride, C, K) in [(1, 1, 20, 24), (3, 1, 20, 24), (3, 1, 32, 64), (3, 2, 32, 64), (7, 2, 20, 24)] {
         let window = Window(H: 40, W: 37, C: C, kernel: kernel, stride: stride, padding: kernel / 2), N = 6
         let layer = Convolution(window: window, K: K)
         let scratch = Scratch(workers: Parallel.threads)
@@ -135,7 +135,7 @@ private func allAtWork(_ count: Int) -> Bool {
             let text = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
             found.append(text.split(separator: "\n").filter { $0.hasPrefix("digest ") }.joined(separator: "\n"))
         }
-        #expect(found[0].split(separator: "\n").count == 23)
+        #expect(found[0].split(separator: "\n").count == 25)
         for (index, text) in found.enumerated() { #expect(text == found[0], "\([1, 2, 3, 7][index]) threads") }
     }
 }

@@ -275,7 +275,7 @@ public struct Winograd: Sendable, Equatable {
 extension Winograd.Finish {
     /// Stores up to four places of a row, `step` floats apart.
     @inline(__always)
-    fileprivate func store(_ four: Winograd.Four, _ columns: Int, _ y: UnsafeMutablePointer<Float>, _ offset: Int, step: Int, _ k: Int) {
+    func store(_ four: Winograd.Four, _ columns: Int, _ y: UnsafeMutablePointer<Float>, _ offset: Int, step: Int, _ k: Int) {
         @inline(__always) func put(_ column: Int, _ value: Vector) {
             guard column < columns else { return }
             let offset = offset + column * step

@@ -11,8 +11,8 @@ import Parallel
 /// | W     | (K, R, S, C)     | PyTorch's (K, C, R, S) with the channels moved last |
 /// | y     | (N, H', W', K)   | H' = (H + 2·padding − R) / stride + 1             |
 ///
-/// Windows of 3×3 with stride 1 go by Winograd's tiles (`Convolution+Winograd.swift`), all others by patches
-/// (`Convolution+Patches.swift`), and both end in ``Product``. Weights are packed for it once for each pass.
+/// Windows of 3×3 go by Winograd's tiles (`Convolution+Winograd.swift`; with stride 2 `Convolution+StridedWinograd.swift`), all others by
+/// patches (`Convolution+Patches.swift`), and all end in ``Product``. Weights are packed for it once for each pass.
 public struct Convolution: Sendable {
     public let window: Window
     /// Output channels.
@@ -31,12 +31,23 @@ public struct Convolution: Sendable {
         return Winograd(H: window.H, W: window.W, padding: window.padding)
     }
 
+    /// Likewise with stride 2.
+    var strided: StridedWinograd? {
+        guard window.R == 3, window.S == 3, window.stride == 2, window.padding <= 2, window.C % 16 == 0, K % 16 == 0 else { return nil }
+        return StridedWinograd(H: window.H, W: window.W, padding: window.padding)
+    }
+
     /// Floats of the packed weights that ``forward(y:x:packed:N:finish:scratch:)`` takes.
-    public var packedCount: Int { winograd == nil ? patchPanels.floats : Winograd.places * Panels(k: window.C, n: K).floats }
+    public var packedCount: Int {
+        if strided != nil { return StridedWinograd.packedCount(C: window.C, K: K) }
+        return winograd == nil ? patchPanels.floats : Winograd.places * Panels(k: window.C, n: K).floats
+    }
 
     /// Packs W (K, R, S, C) for the forward pass.
     public func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
-        if winograd == nil {
+        if strided != nil {
+            packStrided(W, into: packed)
+        } else if winograd == nil {
             packPatches(W, into: packed)
         } else {
             Parallel.forEach(Panels(k: window.C, n: K).count) { panel, _ in
@@ -60,6 +71,7 @@ public struct Convolution: Sendable {
 
     /// Scratch of all passes on N pictures.
     public func scratch(N: Int) -> Scratch.Need {
+        if let strided { return stridedScratch(strided, N: N) }
         guard let winograd else { return patchScratch(N: N) }
         return winogradScratch(winograd, N: N)
     }
@@ -71,11 +83,13 @@ public struct Convolution: Sendable {
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, finish: Finish? = nil, scratch: Scratch
     ) {
-        if let winograd {
-            var last = Winograd.Finish()
-            last.bias = finish?.bias
-            last.residual = finish?.residual
-            last.activation = finish?.activation ?? .none
+        var last = Winograd.Finish()
+        last.bias = finish?.bias
+        last.residual = finish?.residual
+        last.activation = finish?.activation ?? .none
+        if let strided {
+            forwardStrided(strided, y: y, x: x, packed: packed, N: N, last, scratch)
+        } else if let winograd {
             convolve(winograd, from: x, C: window.C, packed, to: y, K: K, N: N, last, scratch)
         } else {
             forwardPatches(y: y, x: x, packed: packed, N: N, finish: finish, scratch: scratch)
@@ -94,7 +108,9 @@ public struct Convolution: Sendable {
     public func backwardData(
         dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
-        if let winograd {
+        if let strided {
+            backwardDataStrided(strided, dx: dx, adding: adding, dy: dy, W: W, N: N, scratch)
+        } else if let winograd {
             Parallel.forEach(Panels(k: K, n: window.C).count) { panel, _ in
                 Winograd.transformTurnedWeights(W, C: window.C, K: K, panel: panel, into: scratch.shared)
             }
@@ -110,7 +126,9 @@ public struct Convolution: Sendable {
     ///
     ///     dW[k, r, s, c] = Σ_{n,p,q} dy[n, p, q, k] · x[n, stride·p + r − padding, stride·q + s − padding, c]
     public func backwardWeights(dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch) {
-        if let winograd {
+        if let strided {
+            backwardWeightsStrided(strided, dW: dW, dy: dy, x: x, N: N, scratch)
+        } else if let winograd {
             backwardWeightsTiles(winograd, dW: dW, dy: dy, x: x, N: N, scratch: scratch)
         } else {
             backwardWeightsPatches(dW: dW, dy: dy, x: x, N: N, scratch: scratch)

@@ -1,0 +1,248 @@
+/// 3×3 convolutions with stride 2 by tiles of 4×4 outputs: 81 multiplications for each where direct sums have 144.
+///
+/// Along one line of the padded picture z, a window of stride 2 is two filters of stride 1, on the even and on the odd samples:
+///
+///     y[p] = (w₀·z[2p] + w₂·z[2p + 2]) + w₁·z[2p + 1]
+///
+/// Both are evaluated as F(4, 2), with the points 0, 1, −1, 2, ∞ of Toom and Cook (Winograd, "Arithmetic Complexity of Computations", 1980;
+/// Lavin & Gray 2016, section 4.1; taking strided windows apart as Huang, Shen & Zhou, "A Decomposable Winograd Method for N–D
+/// Convolution Acceleration", AAAI 2021):
+///
+///     y = Aᵀ [ (G (w₀ w₂)) ⊙ (Bᵀ d_even) + (G (w₁ 0)) ⊙ (Bᵀ d_odd) ]
+///
+/// where d_even has five samples and d_odd four: the last of its five factors, at ∞, is zero. So in two dimensions the 25 places (i, j) of a
+/// tile sum over the channels of four phases (even rows and columns; odd rows; odd columns; both odd), but for those that have nothing at ∞:
+///
+/// | place          | phases, side by side                   | products |
+/// |----------------|----------------------------------------|----------|
+/// | i, j finite    | even-even, odd-even, even-odd, odd-odd | 16 · 4   |
+/// | i finite, j ∞  | even-even, odd-even                    | 4 · 2    |
+/// | i ∞, j finite  | even-even, even-odd                    | 4 · 2    |
+/// | i, j ∞         | even-even                              | 1        |
+///
+/// Each place is one product of matrices, whose inner dimension is the phases' channels:
+/// V[i, j] (tiles, phases·C) · U[i, j] (phases·C, K) = M[i, j] (tiles, K).
+///
+/// The gradient of z has the phases apart again. They take the same tile of dy, so that a place is one product (tiles, K) · (K, phases·C):
+///
+///     dz[2q] = w₂·dy[q − 1] + w₀·dy[q]        dz[2q + 1] = w₁·dy[q]
+///
+/// That of the weights follows by the chain rule, for each phase with the taps that it has:
+///
+///     dg = Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G
+///
+/// | array | shape                 |                                                                |
+/// |-------|-----------------------|----------------------------------------------------------------|
+/// | V     | (25, tiles, phases·C) | as ``Places`` says                                             |
+/// | M     | (25, tiles, K)        | rows `Winograd.stride(K)` floats apart, places `Winograd.plane` |
+/// | U     | (25, panels)          | (phases·C, K), or (K, phases·C), packed as ``Panels``          |
+///
+/// Its error is that of direct sums, or twice it: about 3e-7 of the layer's largest value.
+public struct StridedWinograd: Sendable, Equatable {
+    /// Height and width of the input, of the output, and rows and columns of padding before the input: 0 to 2.
+    public let H, W, outH, outW, padding: Int
+
+    public static let places = 25
+    /// Products of channels for each tile: the phases of all places.
+    public static let products = 81
+
+    public init(H: Int, W: Int, padding: Int) {
+        (self.H, self.W, self.padding) = (H, W, padding)
+        outH = (H + 2 * padding - 3) / 2 + 1
+        outW = (W + 2 * padding - 3) / 2 + 1
+    }
+
+    /// How many phases a place has, and how many all places before it have.
+    public static func phases(_ place: Int) -> Int { (place / 5 < 4 ? 2 : 1) * (place % 5 < 4 ? 2 : 1) }
+    static func phases(before place: Int) -> Int { 18 * (place / 5) + place % 5 * (place / 5 < 4 ? 4 : 2) }
+
+    /// A matrix for each place, (rows, phases·C), with the phases of a row side by side.
+    ///
+    /// Neither rows nor places are a power of two apart, whose lines would push each other out of the cache.
+    public struct Places: Sendable {
+        let rows: Int
+        let four, two, one: Int
+
+        public init(C: Int, rows: Int) {
+            self.rows = rows | 1
+            (four, two, one) = (Winograd.stride(4 * C), Winograd.stride(2 * C), Winograd.stride(C))
+        }
+
+        /// Floats of all.
+        public var floats: Int { rows * (16 * four + 8 * two + one) }
+        /// Floats from a row of a place to the next.
+        public func stride(_ place: Int) -> Int { place / 5 < 4 ? (place % 5 < 4 ? four : two) : (place % 5 < 4 ? two : one) }
+        /// Where a place begins.
+        public func offset(_ place: Int) -> Int {
+            let (i, j) = (place / 5, place % 5)
+            return rows * (i * (4 * four + two) + j * (i < 4 ? four : two))
+        }
+
+        /// The places (i, 0…4) of row `row`: where the first and the last are, and floats from each of the first four to the next.
+        @inline(__always)
+        func line(_ i: Int, row: Int) -> (first: Int, step: Int, last: Int) {
+            let stride = i < 4 ? four : two
+            let start = offset(5 * i)
+            return (start + row * stride, rows * stride, start + 4 * rows * stride + row * (i < 4 ? two : one))
+        }
+    }
+
+    /// Tiles of one picture's output.
+    public var tiles: Int { tilesDown * tilesAcross }
+    private var tilesDown: Int { (outH + 3) / 4 }
+    private var tilesAcross: Int { (outW + 3) / 4 }
+
+    private func forEachTile(_ range: Range<Int>, _ body: (_ index: Int, _ n: Int, _ y: Int, _ x: Int) -> Void) {
+        for (index, tile) in range.enumerated() {
+            let (n, rest) = tile.quotientAndRemainder(dividingBy: tiles)
+            body(index, n, rest / tilesAcross, rest % tilesAcross)
+        }
+    }
+
+    /// V = Bᵀ d B of each phase, for the tiles `range` (counted through the batch) of x (N, H, W, C), C a multiple of 16. Row `first` of V
+    /// is the first of them.
+    ///
+    /// - Parameter border: room for one tile, 81·C floats.
+    public func transformInput(
+        _ x: UnsafePointer<Float>, C: Int, tiles range: Range<Int>, into v: UnsafeMutablePointer<Float>, _ places: Places, first: Int = 0,
+        border: UnsafeMutablePointer<Float>
+    ) {
+        forEachTile(range) { index, n, y, x0 in
+            let picture = x + n * H * W * C
+            let top = 8 * y - padding, left = 8 * x0 - padding
+            if top >= 0 && left >= 0 && top + 9 <= H && left + 9 <= W {
+                StridedWinograd.transformInput(picture + (top * W + left) * C, line: W * C, C: C, into: v, places, row: first + index)
+            } else {
+                StridedWinograd.copyTile(picture, C: C, H: H, W: W, top: top, left: left, side: 9, into: border)
+                StridedWinograd.transformInput(border, line: 9 * C, C: C, into: v, places, row: first + index)
+            }
+        }
+    }
+
+    /// A tile of side² places that reaches over the edge: zero outside.
+    static func copyTile(
+        _ picture: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, side: Int, into border: UnsafeMutablePointer<Float>
+    ) {
+        border.update(repeating: 0, count: side * side * C)
+        let inside = max(0, left)..<max(0, left, min(W, left + side))
+        for y in max(0, top)..<max(0, top, min(H, top + side)) {
+            (border + ((y - top) * side + inside.lowerBound - left) * C)
+                .update(from: picture + (y * W + inside.lowerBound) * C, count: inside.count * C)
+        }
+    }
+
+    private static func transformInput(
+        _ d: UnsafePointer<Float>, line: Int, C: Int, into v: UnsafeMutablePointer<Float>, _ places: Places, row: Int
+    ) {
+        let lines = (
+            places.line(0, row: row), places.line(1, row: row), places.line(2, row: row), places.line(3, row: row), places.line(4, row: row)
+        )
+        for c in Swift.stride(from: 0, to: C, by: 16) {
+            let v = v + c
+            // Five or four columns of a phase, then its rows: all in between stays in registers.
+            @inline(__always) func store(_ x: Five, _ line: (first: Int, step: Int, last: Int), _ phase: Int) {
+                store((x.0, x.1, x.2, x.3), line, phase)
+                v.store(x.4, line.last + phase)
+            }
+            @inline(__always) func store(_ x: Four, _ line: (first: Int, step: Int, last: Int), _ phase: Int) {
+                v.store(x.0, line.first + phase)
+                v.store(x.1, line.first + line.step + phase)
+                v.store(x.2, line.first + 2 * line.step + phase)
+                v.store(x.3, line.first + 3 * line.step + phase)
+            }
+            do {
+                @inline(__always) func column(_ j: Int) -> Five { inputLine(loadFive(d + c + 2 * j * C, 2 * line)) }
+                let (p, q, r, s, t) = (column(0), column(1), column(2), column(3), column(4))
+                store(inputLine((p.0, q.0, r.0, s.0, t.0)), lines.0, 0)
+                store(inputLine((p.1, q.1, r.1, s.1, t.1)), lines.1, 0)
+                store(inputLine((p.2, q.2, r.2, s.2, t.2)), lines.2, 0)
+                store(inputLine((p.3, q.3, r.3, s.3, t.3)), lines.3, 0)
+                store(inputLine((p.4, q.4, r.4, s.4, t.4)), lines.4, 0)
+            }
+            do {
+                @inline(__always) func column(_ j: Int) -> Four { inputLine(Winograd.loadFour(d + c + line + 2 * j * C, 2 * line)) }
+                let (p, q, r, s, t) = (column(0), column(1), column(2), column(3), column(4))
+                store(inputLine((p.0, q.0, r.0, s.0, t.0)), lines.0, C)
+                store(inputLine((p.1, q.1, r.1, s.1, t.1)), lines.1, C)
+                store(inputLine((p.2, q.2, r.2, s.2, t.2)), lines.2, C)
+                store(inputLine((p.3, q.3, r.3, s.3, t.3)), lines.3, C)
+            }
+            do {
+                @inline(__always) func column(_ j: Int) -> Five { inputLine(loadFive(d + c + (2 * j + 1) * C, 2 * line)) }
+                let (p, q, r, s) = (column(0), column(1), column(2), column(3))
+                store(inputLine((p.0, q.0, r.0, s.0)), lines.0, 2 * C)
+                store(inputLine((p.1, q.1, r.1, s.1)), lines.1, 2 * C)
+                store(inputLine((p.2, q.2, r.2, s.2)), lines.2, 2 * C)
+                store(inputLine((p.3, q.3, r.3, s.3)), lines.3, 2 * C)
+                store(inputLine((p.4, q.4, r.4, s.4)), lines.4, C)
+            }
+            do {
+                @inline(__always) func column(_ j: Int) -> Four { inputLine(Winograd.loadFour(d + c + line + (2 * j + 1) * C, 2 * line)) }
+                let (p, q, r, s) = (column(0), column(1), column(2), column(3))
+                store(inputLine((p.0, q.0, r.0, s.0)), lines.0, 3 * C)
+                store(inputLine((p.1, q.1, r.1, s.1)), lines.1, 3 * C)
+                store(inputLine((p.2, q.2, r.2, s.2)), lines.2, 3 * C)
+                store(inputLine((p.3, q.3, r.3, s.3)), lines.3, 3 * C)
+            }
+        }
+    }
+
+    /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), finished as `finish` says.
+    ///
+    /// - Parameter plane: floats from one of the 25 places to the next.
+    public func transformOutput(
+        _ m: UnsafePointer<Float>, plane: Int, K: Int, tiles range: Range<Int>, into y: UnsafeMutablePointer<Float>, _ finish: Winograd.Finish
+    ) {
+        let stride = Winograd.stride(K)
+        forEachTile(range) { index, n, tileY, tileX in
+            let source = m + index * stride
+            let rows = min(4, outH - 4 * tileY), columns = min(4, outW - 4 * tileX)
+            let place = ((n * outH + 4 * tileY) * outW + 4 * tileX) * K
+            for k in Swift.stride(from: 0, to: K, by: 16) {
+                @inline(__always) func column(_ j: Int) -> Four { StridedWinograd.outputLine(StridedWinograd.loadFive(source + k + j * plane, 5 * plane)) }
+                let (p, q, r, s, t) = (column(0), column(1), column(2), column(3), column(4))
+                @inline(__always) func store(_ row: Int, _ m: Five) {
+                    guard row < rows else { return }
+                    finish.store(StridedWinograd.outputLine(m), columns, y, place + row * outW * K + k, step: K, k)
+                }
+                store(0, (p.0, q.0, r.0, s.0, t.0))
+                store(1, (p.1, q.1, r.1, s.1, t.1))
+                store(2, (p.2, q.2, r.2, s.2, t.2))
+                store(3, (p.3, q.3, r.3, s.3, t.3))
+            }
+        }
+    }
+
+    /// D = A dY Aᵀ for the tiles `range` of dy (N, outH, outW, K): (25, tiles, K), rows `Winograd.stride(K)` floats apart.
+    ///
+    /// - Parameters:
+    ///   - plane: floats from one of the 25 places to the next.
+    ///   - border: room for one tile, 16·K floats.
+    public func transformGradient(
+        _ dy: UnsafePointer<Float>, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int, border: UnsafeMutablePointer<Float>
+    ) {
+        forEachTile(range) { index, n, tileY, tileX in
+            let picture = dy + n * outH * outW * K
+            let target = d + index * Winograd.stride(K)
+            if 4 * tileY + 4 <= outH && 4 * tileX + 4 <= outW {
+                StridedWinograd.transformGradient(picture + (4 * tileY * outW + 4 * tileX) * K, line: outW * K, K: K, into: target, plane: plane)
+            } else {
+                StridedWinograd.copyTile(picture, C: K, H: outH, W: outW, top: 4 * tileY, left: 4 * tileX, side: 4, into: border)
+                StridedWinograd.transformGradient(border, line: 4 * K, K: K, into: target, plane: plane)
+            }
+        }
+    }
+
+    private static func transformGradient(_ dy: UnsafePointer<Float>, line: Int, K: Int, into d: UnsafeMutablePointer<Float>, plane: Int) {
+        for k in Swift.stride(from: 0, to: K, by: 16) {
+            let d = d + k
+            @inline(__always) func column(_ j: Int) -> Five { gradientLine(Winograd.loadFour(dy + k + j * K, line)) }
+            let (p, q, r, s) = (column(0), column(1), column(2), column(3))
+            store(gradientLine((p.0, q.0, r.0, s.0)), d, plane)
+            store(gradientLine((p.1, q.1, r.1, s.1)), d + 5 * plane, plane)
+            store(gradientLine((p.2, q.2, r.2, s.2)), d + 10 * plane, plane)
+            store(gradientLine((p.3, q.3, r.3, s.3)), d + 15 * plane, plane)
+            store(gradientLine((p.4, q.4, r.4, s.4)), d + 20 * plane, plane)
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import Kernels
+import Parallel
+
+/// Convolutions of 3×3 windows with stride 2 by tiles: see ``StridedWinograd`` for the equations.
+extension Convolution {
+    private typealias Places = StridedWinograd.Places
+
+    /// Tiles of one piece of work: as for ``Winograd``.
+    private var stridedTiles: Int { StridedWinograd.products * window.C * K <= 1 << 20 ? 28 : 56 }
+
+    func stridedScratch(_ strided: StridedWinograd, N: Int) -> Scratch.Need {
+        let C = window.C, places = StridedWinograd.places
+        let chunk = stridedChunk(strided, N: N)
+        return Scratch.Need(
+            worker: Places(C: C, rows: stridedTiles).floats + places * Winograd.plane(K, tiles: stridedTiles) + max(81 * C, places * K),
+            shared: max(
+                StridedWinograd.packedCount(C: C, K: K),
+                Places(C: C, rows: K).floats + Places(C: C, rows: chunk).floats + places * Winograd.plane(K, tiles: chunk)))
+    }
+
+    func packStrided(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
+        Parallel.forEach(Panels(k: window.C, n: K).count) { panel, _ in
+            StridedWinograd.transformWeights(W, C: window.C, K: K, panel: panel, into: packed)
+        }
+    }
+
+    /// y from x: transform, 25 products, transform back, a few tiles at a time.
+    func forwardStrided(
+        _ strided: StridedWinograd, y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int,
+        _ finish: Winograd.Finish, _ scratch: Scratch
+    ) {
+        let C = window.C
+        let total = N * strided.tiles
+        let pieces = (total + stridedTiles - 1) / stridedTiles
+        Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
+            let tiles = Parallel.part(piece, of: pieces, in: total)
+            let places = Places(C: C, rows: tiles.count), plane = Winograd.plane(K, tiles: tiles.count)
+            let v = scratch.pointer(worker)
+            let m = v + places.floats
+            strided.transformInput(x, C: C, tiles: tiles, into: v, places, border: m + StridedWinograd.places * plane)
+            for place in 0..<StridedWinograd.places {
+                Product.multiply(
+                    v + places.offset(place), lda: places.stride(place), m: tiles.count, packed + StridedWinograd.packedOffset(place, C: C, K: K),
+                    Panels(k: StridedWinograd.phases(place) * C, n: K), into: m + place * plane, ldc: Winograd.stride(K))
+            }
+            strided.transformOutput(m, plane: plane, K: K, tiles: tiles, into: y, finish)
+        }
+    }
+
+    /// dx from dy: likewise, where each product has the phases of dx side by side.
+    func backwardDataStrided(
+        _ strided: StridedWinograd, dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int,
+        _ scratch: Scratch
+    ) {
+        let C = window.C
+        let packed = scratch.shared
+        Parallel.forEach((C + 31) / 32) { piece, _ in
+            StridedWinograd.transformTurnedWeights(W, C: C, K: K, channels: (32 * piece)..<min(C, 32 * piece + 32), into: packed)
+        }
+        let total = N * strided.adjointTiles
+        let pieces = (total + stridedTiles - 1) / stridedTiles
+        Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
+            let tiles = Parallel.part(piece, of: pieces, in: total)
+            let places = Places(C: C, rows: tiles.count), plane = Winograd.plane(K, tiles: tiles.count)
+            let m = scratch.pointer(worker)
+            let d = m + places.floats
+            strided.transformAdjointInput(dy, K: K, tiles: tiles, into: d, plane: plane, border: d + StridedWinograd.places * plane)
+            for place in 0..<StridedWinograd.places {
+                Product.multiply(
+                    d + place * plane, lda: Winograd.stride(K), m: tiles.count, packed + StridedWinograd.packedOffset(place, C: C, K: K),
+                    Panels(k: K, n: StridedWinograd.phases(place) * C), into: m + places.offset(place), ldc: places.stride(place))
+            }
+            strided.transformAdjointOutput(m, places, C: C, tiles: tiles, into: dx, adding: adding)
+        }
+    }
+
+    /// Tiles whose transforms are kept at once for the gradient of the weights: about 16 MB.
+    private func stridedChunk(_ strided: StridedWinograd, N: Int) -> Int {
+        min(N * strided.tiles, max(112, (1 << 22) / (StridedWinograd.products * window.C + StridedWinograd.places * K)))
+    }
+
+    /// For one chunk of tiles after the other: transform x and dy, then add to the 25 products dU = Dᵀ·V (K, phases·C), each of which is
+    /// shared out by its rows. So no partial sums are needed. At last dW += Gᵀ dU G.
+    func backwardWeightsStrided(
+        _ strided: StridedWinograd, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, _ scratch: Scratch
+    ) {
+        let C = window.C
+        let total = N * strided.tiles, most = stridedChunk(strided, N: N)
+        let chunks = (total + most - 1) / most
+        let sums = Places(C: C, rows: K), inputs = Places(C: C, rows: most), plane = Winograd.plane(K, tiles: most)
+        let du = scratch.shared
+        let v = du + sums.floats
+        let d = v + inputs.floats
+        let rows = 8 * Panels.rows, blocks = (K + rows - 1) / rows
+        for chunk in 0..<chunks {
+            let tiles = Parallel.part(chunk, of: chunks, in: total)
+            let pieces = (tiles.count + 13) / 14
+            Parallel.forEach(2 * pieces, workers: scratch.workers) { piece, worker in
+                let own = Parallel.part(piece / 2, of: pieces, in: tiles.count)
+                let range = (tiles.lowerBound + own.lowerBound)..<(tiles.lowerBound + own.upperBound)
+                let border = scratch.pointer(worker)
+                if piece % 2 == 0 {
+                    strided.transformInput(x, C: C, tiles: range, into: v, inputs, first: own.lowerBound, border: border)
+                } else {
+                    strided.transformGradient(dy, K: K, tiles: range, into: d + own.lowerBound * Winograd.stride(K), plane: plane, border: border)
+                }
+            }
+            Parallel.forEach(StridedWinograd.places * blocks) { piece, _ in
+                let place = piece / blocks
+                let own = Parallel.part(piece % blocks, of: blocks, in: K)
+                Product.multiplyTransposed(
+                    d + place * plane + own.lowerBound, lda: Winograd.stride(K), m: own.count, v + inputs.offset(place), ldb: inputs.stride(place),
+                    n: StridedWinograd.phases(place) * C, k: tiles.count, into: du + sums.offset(place) + own.lowerBound * sums.stride(place),
+                    ldc: sums.stride(place), start: chunk == 0 ? .zero : .result)
+            }
+        }
+        Parallel.forEach(K) { k, _ in StridedWinograd.addWeightGradient(du, sums, row: k, C: C, to: dW + k * 9 * C) }
+    }
+}
