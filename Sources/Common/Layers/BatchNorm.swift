@@ -49,8 +49,7 @@ public struct BatchNorm: Sendable {
         x: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, residual: UnsafePointer<Float>?,
         M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
     ) {
-        findMoments(
-            mean: mean, inverse: inverse, runningMean: runningMean, runningVariance: runningVariance, x: x, M: M, groups: groups, sums: sums)
+        measure(mean: mean, inverse: inverse, runningMean: runningMean, runningVariance: runningVariance, x: x, M: M, groups: groups, sums: sums)
         let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
         switch (activation, streams(to: y, M: M, groups: groups)) {
         case (.none, false): apply(Identity.self, Cached.self)
@@ -73,11 +72,11 @@ public struct BatchNorm: Sendable {
         }
     }
 
-    /// Mean and deviation of every group and channel in one pass over x.
+    /// The first half of the pass forward: mean and deviation of every group and channel, in one pass over x. ``NormalizedInput`` is the other.
     ///
     /// Each piece sums (x − s) and (x − s)², s being its first place: near enough to the mean that nothing cancels. Pieces are joined as
     /// in Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983, eq. 2.1, in double precision.
-    private func findMoments(
+    public func measure(
         mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>, runningMean: UnsafeMutablePointer<Float>,
         runningVariance: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
     ) {
@@ -141,7 +140,7 @@ public struct BatchNorm: Sendable {
     ///     dresidual = g        dβ = Σ g        dγ = Σ g·x̂
     ///     dx = γ / √(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂))
     ///
-    /// z is made again from x, bit for bit, so that y need not be read. Only a rectifier behind a residual looks where y > 0.
+    /// z is made again from x, bit for bit, so that y need not be read. Only behind a residual it is: a rectifier looks where y > 0.
     ///
     /// - Precondition: `dresidual` is given where `forward` was given a residual, and then the activation is none or a rectifier.
     public func backward(

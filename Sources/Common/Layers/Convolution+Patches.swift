@@ -43,22 +43,37 @@ extension Convolution {
     /// Whether rows of this many floats may be read where they lie: see ``stride(_:)``.
     private static func spreads(_ width: Int) -> Bool { width % 1024 != 0 }
 
-    /// The rows `range` of P: where they lie in x, or gathered into `memory`; and the floats from one to the next.
-    private func patchRows(_ x: UnsafePointer<Float>, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>) -> (UnsafePointer<Float>, Int) {
+    /// The rows `range` of P: where they lie in x, or gathered or normalised into `memory`; and the floats from one to the next.
+    private func patchRows(
+        _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>
+    ) -> (UnsafePointer<Float>, Int) {
+        if let normalized { return (UnsafePointer(memory), normalize(x, normalized, range, into: memory)) }
         if window.isPointwise && Convolution.spreads(window.C) { return (x + range.lowerBound * window.C, window.C) }
         window.gather(x, places: range, into: memory, stride: patchStride)
         return (UnsafePointer(memory), patchStride)
     }
 
+    /// The rows `range` of x, normalised; returns the floats from one to the next.
+    private func normalize(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput, _ range: Range<Int>, into memory: UnsafeMutablePointer<Float>) -> Int {
+        let C = window.C, x = x + range.lowerBound * C
+        guard C % 512 == 0 else {
+            normalized.normalize(x, count: range.count * C, into: memory)
+            return C
+        }
+        for row in 0..<range.count { normalized.normalize(x + row * C, count: C, into: memory + row * patchStride) }
+        return patchStride
+    }
+
     func forwardPatches(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, finish: Finish?, scratch: Scratch
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, packed: UnsafePointer<Float>, N: Int, finish: Finish?,
+        scratch: Scratch
     ) {
         let total = N * window.places
         let rows = rows(total, width: window.patch)
         let panels = patchPanels
         Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
             let range = (piece * rows)..<min(total, (piece + 1) * rows)
-            let (patches, stride) = patchRows(x, range, scratch.pointer(worker))
+            let (patches, stride) = patchRows(x, normalized, range, scratch.pointer(worker))
             let out = y + range.lowerBound * K
             var start = Product.Start.zero
             let residual = finish?.residual.map { $0 + range.lowerBound * K }
@@ -128,7 +143,9 @@ extension Convolution {
     }
 
     /// From y = P·Wᵀ: dW = dyᵀ·P. A piece makes a block of rows of dW from a part of the batch; the parts' sums are then added in order.
-    func backwardWeightsPatches(dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch) {
+    func backwardWeightsPatches(
+        dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
+    ) {
         let total = N * window.places
         let parts = weightParts(N: N), blocks = (K + gradientBlock - 1) / gradientBlock
         let partial = scratch.shared
@@ -141,7 +158,12 @@ extension Convolution {
             let stride = Convolution.stride(block.count)
             for first in Swift.stride(from: own.lowerBound, to: own.upperBound, by: gradientRows) {
                 let range = first..<min(own.upperBound, first + gradientRows)
-                window.gather(x, places: range, into: patches, stride: patchStride)
+                var patchStride = patchStride
+                if let normalized {
+                    patchStride = normalize(x, normalized, range, into: patches)
+                } else {
+                    window.gather(x, places: range, into: patches, stride: patchStride)
+                }
                 Rows.copy(dy + first * K + block.lowerBound, stride: K, rows: range.count, columns: block.count, into: gradients, stride: stride)
                 Product.multiplyTransposed(
                     gradients, lda: stride, m: block.count, patches, ldb: patchStride, n: window.patch, k: range.count, into: target, ldc: window.patch,

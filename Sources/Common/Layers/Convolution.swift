@@ -79,10 +79,15 @@ public struct Convolution: Sendable {
     /// Scratch of ``forward(y:x:packed:N:finish:scratch:)`` alone.
     public func inferenceScratch(N: Int) -> Scratch.Need { Scratch.Need(worker: scratch(N: N).worker) }
 
+    /// Whether the input may be one that is still to be normalised: where it is copied row by row.
+    public var takesNormalizedInput: Bool { window.isPointwise }
+
     /// Sets y from weights that ``pack(_:into:)`` has packed.
     public func forward(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, finish: Finish? = nil, scratch: Scratch
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, packed: UnsafePointer<Float>, N: Int,
+        finish: Finish? = nil, scratch: Scratch
     ) {
+        precondition(normalized == nil || takesNormalizedInput)
         var last = Winograd.Finish()
         last.bias = finish?.bias
         last.residual = finish?.residual
@@ -92,14 +97,16 @@ public struct Convolution: Sendable {
         } else if let winograd {
             convolve(winograd, from: x, C: window.C, packed, to: y, K: K, N: N, last, scratch)
         } else {
-            forwardPatches(y: y, x: x, packed: packed, N: N, finish: finish, scratch: scratch)
+            forwardPatches(y: y, x: x, normalized: normalized, packed: packed, N: N, finish: finish, scratch: scratch)
         }
     }
 
     /// Sets y from weights as they are (K, R, S, C).
-    public func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch) {
+    public func forward(
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int, scratch: Scratch
+    ) {
         pack(W, into: scratch.shared)
-        forward(y: y, x: x, packed: scratch.shared, N: N, scratch: scratch)
+        forward(y: y, x: x, normalized: normalized, packed: scratch.shared, N: N, scratch: scratch)
     }
 
     /// Adds to `dx`, or sets it:
@@ -125,13 +132,16 @@ public struct Convolution: Sendable {
     /// Adds to `dW`:
     ///
     ///     dW[k, r, s, c] = Σ_{n,p,q} dy[n, p, q, k] · x[n, stride·p + r − padding, stride·q + s − padding, c]
-    public func backwardWeights(dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch) {
+    public func backwardWeights(
+        dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, N: Int, scratch: Scratch
+    ) {
+        precondition(normalized == nil || takesNormalizedInput)
         if let strided {
             backwardWeightsStrided(strided, dW: dW, dy: dy, x: x, N: N, scratch)
         } else if let winograd {
             backwardWeightsTiles(winograd, dW: dW, dy: dy, x: x, N: N, scratch: scratch)
         } else {
-            backwardWeightsPatches(dW: dW, dy: dy, x: x, N: N, scratch: scratch)
+            backwardWeightsPatches(dW: dW, dy: dy, x: x, normalized: normalized, N: N, scratch: scratch)
         }
     }
 }

@@ -89,8 +89,8 @@ public struct Depthwise: Sendable {
 
     /// Sets y; with a bias also y = activation(y + b), while its rows are in the cache.
     public func forward(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, bias: UnsafePointer<Float>? = nil,
-        _ activation: Rows.Activation = .none, scratch: Scratch
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int,
+        bias: UnsafePointer<Float>? = nil, _ activation: Rows.Activation = .none, scratch: Scratch
     ) {
         let shape = inputRows
         let (C, stride) = (window.C, window.stride)
@@ -103,7 +103,7 @@ public struct Depthwise: Sendable {
             for oy in 0..<window.outH {
                 let first = oy * stride - window.padding
                 while next < first + window.R {
-                    rows.load(next, of: x + n * window.H * window.W * C)
+                    rows.load(next, of: x + n * window.H * window.W * C, normalized)
                     next += 1
                 }
                 let out = y + (n * window.outH + oy) * window.outW * C
@@ -134,7 +134,7 @@ public struct Depthwise: Sendable {
     /// dy with the weights it meets, turned round.
     public func backward(
         dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>,
-        W: UnsafePointer<Float>, N: Int, scratch: Scratch
+        normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
         let (C, stride, padding, taps) = (window.C, window.stride, window.padding, taps)
         let (inputShape, gradientShape) = (inputRows, gradientRows)
@@ -168,7 +168,7 @@ public struct Depthwise: Sendable {
                         nextGradient += 1
                         guard oy >= 0, oy < window.outH else { continue }
                         while nextInput < oy * stride - padding + window.R {
-                            inputs.load(nextInput, of: x)
+                            inputs.load(nextInput, of: x, normalized)
                             nextInput += 1
                         }
                         for index in 0..<blocks.count {

@@ -3,7 +3,7 @@ import Kernels
 /// Consecutive rows of a picture (H, W, C), copied by blocks of sixteen channels with zeros around them: (block, slot, column, 16).
 ///
 /// A ring: row i lies in slot i modulo the number of slots, and takes the place of an older one. Rows above and below the
-/// picture are zero, and so are columns beside it and channels beyond the last.
+/// picture are zero, and so are columns beside it. Channels beyond the last are anything.
 struct PaddedRows {
     struct Shape {
         /// Of the picture.
@@ -50,24 +50,35 @@ struct PaddedRows {
         UnsafePointer(memory + (index &* shape.slots &+ (row & (shape.slots &- 1))) &* shape.columns &* 16)
     }
 
-    /// Copies one row of `picture`; zeros where it has no such row.
-    func load(_ row: Int, of picture: UnsafePointer<Float>) {
+    /// Copies one row of `picture`, or makes it where it is still to be normalised; zeros where it has no such row.
+    func load(_ row: Int, of picture: UnsafePointer<Float>, _ normalized: NormalizedInput? = nil) {
         let first = memory + ((row & (shape.slots - 1)) * shape.columns + shape.before) * 16
         guard row >= 0, row < shape.height else {
             for index in 0..<blocks.count { (first + index * shape.floats).update(repeating: 0, count: shape.width * 16) }
             return
         }
-        let whole = min(blocks.upperBound, shape.C / 16) - blocks.lowerBound
-        let (floats, rest, width) = (shape.floats, whole < blocks.count ? shape.C % 16 : 0, shape.width)
-        var source = picture + row * width * shape.C + blocks.lowerBound * 16
-        for column in 0..<width {
-            var target = first + column &* 16
-            for index in 0..<whole {
-                target.store(source.vector(index &* 16), 0)
-                target += floats
+        normalized.reading(Copy(source: picture + row * shape.width * shape.C, target: first, shape: shape, blocks: blocks))
+    }
+
+    private struct Copy: ReadingBody {
+        let source: UnsafePointer<Float>
+        let target: UnsafeMutablePointer<Float>
+        let shape: Shape
+        let blocks: Range<Int>
+
+        func run<R: Reading>(_ reading: R) {
+            let channel = blocks.lowerBound * 16, whole = min(blocks.upperBound, shape.C / 16) - blocks.lowerBound
+            let (floats, rest) = (shape.floats, whole < blocks.count ? shape.C % 16 : 0)
+            var source = source + channel
+            for column in 0..<shape.width {
+                var target = target + column &* 16
+                for index in 0..<whole {
+                    target.store(reading.value(source.vector(index &* 16), channel &+ index &* 16), 0)
+                    target += floats
+                }
+                if rest > 0 { target.store(reading.value(source.vector(whole &* 16, lanes: rest), channel &+ whole &* 16), 0) }
+                source += shape.C
             }
-            if rest > 0 { target.store(source.vector(whole &* 16, lanes: rest), 0) }
-            source += shape.C
         }
     }
 }

@@ -50,12 +50,12 @@ public struct SqueezeExcite: Sendable {
 
     /// Sets y, which may be x itself, and `kept`.
     public func forward(
-        y: UnsafeMutablePointer<Float>, kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, _ parameters: Parameters, N: Int, P: Int,
-        scratch: Scratch
+        y: UnsafeMutablePointer<Float>, kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil,
+        _ parameters: Parameters, N: Int, P: Int, scratch: Scratch
     ) {
         let h = scratch.shared, kept = kept ?? h + N * K
         let (s, u, g) = (kept, kept + N * C, kept + N * (C + K))
-        sumPlaces(s, times: 1 / Float(P), N: N, P: P) { x.vector($0, lanes: $1) }
+        normalized.reading(Means(layer: self, s: s, x: x, N: N, P: P))
         Linear(I: C, O: K).forward(y: u, x: s, W: parameters.W1, b: parameters.b1, N: N)
         Elementwise(activation).forward(y: h, x: u, count: N * K)
         Linear(I: K, O: C).forward(y: g, x: h, W: parameters.W2, b: parameters.b2, N: N)
@@ -66,20 +66,20 @@ public struct SqueezeExcite: Sendable {
                 pointwiseMin(pointwiseMax(g.vector($0, lanes: $1) + 3, Vector(repeating: 0)), Vector(repeating: 6)) * (1 / 6)
             }
         }
-        setPlaces(y, N: N, P: P) { x.vector($0, lanes: $2) * g.vector($1, lanes: $2) }
+        normalized.reading(Products(layer: self, y: y, x: x, g: g, N: N, P: P))
     }
 
     /// Adds to `gradients`; sets `dx`, which may be `dy` itself.
     ///
     ///     dv = gate′(v) · Σ dy·x      du = activation′(u) · W₂ᵀ·dv      dx = dy · gate(v) + W₁ᵀ·du / P
     public func backward(
-        dx: UnsafeMutablePointer<Float>, _ gradients: Parameters, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, kept: UnsafePointer<Float>,
-        _ parameters: Parameters, N: Int, P: Int, scratch: Scratch
+        dx: UnsafeMutablePointer<Float>, _ gradients: Parameters, dy: UnsafePointer<Float>, x: UnsafePointer<Float>,
+        normalized: NormalizedInput? = nil, kept: UnsafePointer<Float>, _ parameters: Parameters, N: Int, P: Int, scratch: Scratch
     ) {
         let (s, u, g) = (kept, kept + N * C, kept + N * (C + K))
         let temporary = scratch.shared
         let (dv, ds, h, du) = (temporary, temporary + N * C, temporary + 2 * N * C, temporary + N * (2 * C + K))
-        sumPlaces(dv, times: 1, N: N, P: P) { dy.vector($0, lanes: $1) * x.vector($0, lanes: $1) }
+        normalized.reading(GateSums(layer: self, dv: dv, dy: dy, x: x, N: N, P: P))
         switch gate {
         case .sigmoid: Elementwise.map(dv, N * C) { dv.vector($0, lanes: $1) * g.vector($0, lanes: $1) * (1 - g.vector($0, lanes: $1)) }
         case .hardSigmoid:
@@ -93,12 +93,49 @@ public struct SqueezeExcite: Sendable {
         Elementwise(activation).backward(dx: du, dy: du, x: u, count: N * K)
         Linear(I: C, O: K).backward(dx: ds, adding: false, dW: gradients.W1, db: gradients.b1, dy: du, x: s, W: parameters.W1, N: N)
         let share = 1 / Float(P)
-        setPlaces(dx, N: N, P: P) { (ds.vector($1, lanes: $2) * share).addingProduct(dy.vector($0, lanes: $2), g.vector($1, lanes: $2)) }
+        setPlaces(dx, N: N, P: P) { at, channel, _, lanes in
+            (ds.vector(channel, lanes: lanes) * share).addingProduct(dy.vector(at, lanes: lanes), g.vector(channel, lanes: lanes))
+        }
     }
 
-    /// Sets sums[n, c] = factor · Σₚ value(n, p, c). Four places at a time: fewer roundings and fewer stores.
+    private struct Means: ReadingBody {
+        let layer: SqueezeExcite
+        let s: UnsafeMutablePointer<Float>
+        let x: UnsafePointer<Float>
+        let N, P: Int
+
+        func run<R: Reading>(_ reading: R) {
+            layer.sumPlaces(s, times: 1 / Float(P), N: N, P: P) { at, c, lanes in reading.value(x.vector(at, lanes: lanes), c) }
+        }
+    }
+
+    private struct Products: ReadingBody {
+        let layer: SqueezeExcite
+        let y: UnsafeMutablePointer<Float>
+        let x: UnsafePointer<Float>
+        let g: UnsafeMutablePointer<Float>
+        let N, P: Int
+
+        func run<R: Reading>(_ reading: R) {
+            layer.setPlaces(y, N: N, P: P) { at, channel, c, lanes in reading.value(x.vector(at, lanes: lanes), c) * g.vector(channel, lanes: lanes) }
+        }
+    }
+
+    private struct GateSums: ReadingBody {
+        let layer: SqueezeExcite
+        let dv: UnsafeMutablePointer<Float>
+        let dy, x: UnsafePointer<Float>
+        let N, P: Int
+
+        func run<R: Reading>(_ reading: R) {
+            layer.sumPlaces(dv, times: 1, N: N, P: P) { at, c, lanes in dy.vector(at, lanes: lanes) * reading.value(x.vector(at, lanes: lanes), c) }
+        }
+    }
+
+    /// Sets sums[n, c] = factor · Σₚ value(offset of (n, p, c), c). Four places at a time: fewer roundings and fewer stores.
+    @inline(__always)
     private func sumPlaces(
-        _ sums: UnsafeMutablePointer<Float>, times factor: Float, N: Int, P: Int, _ value: (_ offset: Int, _ lanes: Int) -> Vector
+        _ sums: UnsafeMutablePointer<Float>, times factor: Float, N: Int, P: Int, _ value: (_ offset: Int, _ c: Int, _ lanes: Int) -> Vector
     ) {
         @inline(__always)
         func add(_ n: Int, _ c: Int, lanes: Int, places: Range<Int>) {
@@ -106,9 +143,9 @@ public struct SqueezeExcite: Sendable {
             var sum = Vector.zero
             if places.count == 4 {
                 let p = start &+ places.lowerBound &* C
-                sum = (value(p, lanes) + value(p &+ C, lanes)) + (value(p &+ 2 &* C, lanes) + value(p &+ 3 &* C, lanes))
+                sum = (value(p, c, lanes) + value(p &+ C, c, lanes)) + (value(p &+ 2 &* C, c, lanes) + value(p &+ 3 &* C, c, lanes))
             } else {
-                for p in places { sum += value(start + p * C, lanes) }
+                for p in places { sum += value(start + p * C, c, lanes) }
             }
             if places.lowerBound > 0 { sum += sums.vector(n &* C &+ c, lanes: lanes) }
             if places.upperBound == P { sum *= factor }
@@ -127,16 +164,17 @@ public struct SqueezeExcite: Sendable {
         }
     }
 
-    /// Sets y[n, p, c] = value(its offset, that of (n, c)).
+    /// Sets y[n, p, c] = value(its offset, that of (n, c), c).
+    @inline(__always)
     private func setPlaces(
-        _ y: UnsafeMutablePointer<Float>, N: Int, P: Int, _ value: (_ offset: Int, _ channel: Int, _ lanes: Int) -> Vector
+        _ y: UnsafeMutablePointer<Float>, N: Int, P: Int, _ value: (_ offset: Int, _ channel: Int, _ c: Int, _ lanes: Int) -> Vector
     ) {
         let runs = max(1, P * C / 32768)
         Parallel.forEach(N * runs) { run, _ in
             let n = run / runs
             for p in Parallel.part(run % runs, of: runs, in: P) {
                 let start = (n * P + p) * C
-                forEachVector(C) { c, lanes in y.store(value(start &+ c, n &* C &+ c, lanes), start &+ c, lanes: lanes) }
+                forEachVector(C) { c, lanes in y.store(value(start &+ c, n &* C &+ c, c, lanes), start &+ c, lanes: lanes) }
             }
         }
     }

@@ -4,8 +4,8 @@ import Parallel
 
 /// Runs a network forward and backward on batches of one size, in training mode.
 ///
-/// All memory is planned and allocated here, once: every activation is kept for the way back, gradients of
-/// values share room. The way back is the list of operations reversed.
+/// All memory is planned and allocated here, once: every activation is kept for the way back but those that a layer normalises
+/// where it reads them (``NormalizedInput``), gradients of values share room. The way back is the list of operations reversed.
 public final class TrainingRun {
     public let network: Network
     /// Pictures in a batch.
@@ -29,6 +29,8 @@ public final class TrainingRun {
     /// For each batch norm: means and inverse deviations of its groups.
     private let moments: FloatBuffer
     private let momentOffsets: [Int]
+    /// For each operation: whether its value is not written but made by its reader.
+    private let postponed: [Bool]
     private let taps: [Int: UnsafeMutablePointer<UInt8>]
     private let sums: UnsafeMutablePointer<Double>
     /// What squeeze-excite keeps for the way back, one after the other.
@@ -57,13 +59,15 @@ public final class TrainingRun {
         let shapes = graph.shapes(height: height, width: width)
         let counts = shapes.map { (N * $0.H * $0.W * $0.C + 15) / 16 * 16 }
         self.shapes = shapes
+        let postponed = groups == 1 ? Self.postponed(graph, shapes) : [Bool](repeating: false, count: graph.nodes.count)
+        self.postponed = postponed
         multiplyAdds = graph.multiplyAdds(height: height, width: width).map { N * $0 }
 
         var offsets: [Int] = []
         var total = 0
-        for count in counts {
+        for (value, count) in counts.enumerated() {
             offsets.append(total)
-            total += count
+            if value == 0 || !postponed[value - 1] { total += count }
         }
         valueOffsets = offsets
         activations = FloatBuffer(total)
@@ -152,6 +156,39 @@ public final class TrainingRun {
         return (plans, outputGradient, FloatBuffer(arena.size))
     }
 
+    /// Batch norms without a residual whose only reader copies its input anyway.
+    private static func postponed(_ graph: Graph, _ shapes: [(H: Int, W: Int, C: Int)]) -> [Bool] {
+        var readers = [[Int]](repeating: [], count: shapes.count)
+        for (index, node) in graph.nodes.enumerated() {
+            readers[node.input].append(index)
+            if case .batchNorm(_, _, _, _, _, let residual?, _) = node.operation { readers[residual].append(index) }
+        }
+        return graph.nodes.enumerated().map { index, node in
+            guard case .batchNorm(_, _, _, _, _, nil, _) = node.operation, readers[index + 1].count == 1, let reader = readers[index + 1].first
+            else { return false }
+            let x = shapes[index + 1]
+            switch graph.nodes[reader].operation {
+            case .depthwise, .squeezeExcite: return true
+            case .convolution(_, let kernel, let stride, let padding, let K):
+                return Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K).takesNormalizedInput
+            case .batchNorm, .maxPool, .averagePool, .linear, .activation, .dropout: return false
+            }
+        }
+    }
+
+    /// What a layer reads that reads value `index`: the value, or what it is still to be made from.
+    private func input(_ index: Int, _ weights: Weights) -> (x: UnsafeMutablePointer<Float>, normalized: NormalizedInput?) {
+        guard index > 0, postponed[index - 1],
+            case .batchNorm(let gamma, let beta, _, let epsilon, let momentum, _, let activation) = network.graph.nodes[index - 1].operation
+        else { return (value(index), nil) }
+        let C = shapes[index].C, moments = moments.pointer + momentOffsets[index - 1]
+        let layer = BatchNorm(C: C, epsilon: epsilon, momentum: momentum, activation: activation)
+        return (
+            value(network.graph.nodes[index - 1].input),
+            NormalizedInput(layer, mean: moments, inverse: moments + C, gamma: weights.pointer(gamma), beta: weights.pointer(beta))
+        )
+    }
+
     private func value(_ index: Int) -> UnsafeMutablePointer<Float> { activations.pointer + valueOffsets[index] }
 
     /// The network's output of the last forward pass: (N, D).
@@ -186,17 +223,25 @@ public final class TrainingRun {
         self.chance = chance
         for (index, node) in network.graph.nodes.enumerated() {
             let shape = shapes[node.input]
-            let x = value(node.input), y = value(index + 1)
+            let (x, normalized) = input(node.input, weights), y = value(index + 1)
             switch node.operation {
             case .convolution(let weight, let kernel, let stride, let padding, let K):
                 let window = Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
-                Convolution(window: window, K: K).forward(y: y, x: x, W: weights.pointer(weight), N: N, scratch: scratch)
+                Convolution(window: window, K: K).forward(
+                    y: y, x: x, normalized: normalized, W: weights.pointer(weight), N: N, scratch: scratch)
             case .batchNorm(let gamma, let beta, let statistics, let epsilon, let momentum, let residual, let activation):
                 let running = weights.statistics.pointer + network.statistics[statistics].offset
                 let moments = moments.pointer + momentOffsets[index]
                 weights.batchesSeen[statistics] += 1
+                let layer = BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation)
+                if postponed[index] {
+                    layer.measure(
+                        mean: moments, inverse: moments + shape.C, runningMean: running, runningVariance: running + shape.C, x: x,
+                        M: N * shape.H * shape.W, groups: 1, sums: sums)
+                    break
+                }
                 let drops = chance.flatMap { chance in residual.flatMap { node.drop > 0 ? (chance, $0) : nil } }
-                BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation).forward(
+                layer.forward(
                     y: y, mean: moments, inverse: moments + groups * shape.C, runningMean: running, runningVariance: running + shape.C, x: x,
                     gamma: weights.pointer(gamma), beta: weights.pointer(beta), residual: drops == nil ? residual.map { UnsafePointer(value($0)) } : nil,
                     M: N * shape.H * shape.W, groups: groups, sums: sums)
@@ -206,11 +251,11 @@ public final class TrainingRun {
                 }
             case .depthwise(let weight, let kernel, let stride, let padding):
                 Depthwise(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))
-                    .forward(y: y, x: x, W: weights.pointer(weight), N: N, scratch: scratch)
+                    .forward(y: y, x: x, normalized: normalized, W: weights.pointer(weight), N: N, scratch: scratch)
             case .squeezeExcite(let first, let K, let activation, let gate):
                 SqueezeExcite(C: shape.C, K: K, activation: activation, gate: gate).forward(
-                    y: y, kept: squeezed.pointer + squeezedOffsets[index], x: x, .init(first) { weights.pointer($0) }, N: N, P: shape.H * shape.W,
-                    scratch: scratch)
+                    y: y, kept: squeezed.pointer + squeezedOffsets[index], x: x, normalized: normalized, .init(first) { weights.pointer($0) }, N: N,
+                    P: shape.H * shape.W, scratch: scratch)
             case .dropout(let probability):
                 if let chance {
                     Dropout(probability).apply(y: y, x: x, N: N, C: shape.C, chance, operation: index)
@@ -241,13 +286,13 @@ public final class TrainingRun {
         for (index, node) in network.graph.nodes.enumerated().reversed() {
             let shape = shapes[node.input]
             let plan = plans[index]
-            let x = value(node.input), y = value(index + 1), dy = gradients + plan.output
+            let (x, normalized) = input(node.input, weights), y = value(index + 1), dy = gradients + plan.output
             let dx = plan.input.map { gradients + $0 }
             switch node.operation {
             case .convolution(let weight, let kernel, let stride, let padding, let K):
                 let window = Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
                 let layer = Convolution(window: window, K: K)
-                layer.backwardWeights(dW: dParameter(weight), dy: dy, x: x, N: N, scratch: scratch)
+                layer.backwardWeights(dW: dParameter(weight), dy: dy, x: x, normalized: normalized, N: N, scratch: scratch)
                 profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index])
                 guard let dx else { continue }
                 layer.backwardData(dx: dx, adding: plan.inputAdds, dy: dy, W: weights.pointer(weight), N: N, scratch: scratch)
@@ -266,14 +311,14 @@ public final class TrainingRun {
                     gamma: weights.pointer(gamma), beta: weights.pointer(beta), M: N * shape.H * shape.W, groups: groups, sums: sums)
             case .depthwise(let weight, let kernel, let stride, let padding):
                 Depthwise(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)).backward(
-                    dx: dx, adding: plan.inputAdds, dW: dParameter(weight), dy: dy, x: x, W: weights.pointer(weight), N: N,
+                    dx: dx, adding: plan.inputAdds, dW: dParameter(weight), dy: dy, x: x, normalized: normalized, W: weights.pointer(weight), N: N,
                     scratch: scratch)
                 // Both gradients in one go.
                 profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index] * (dx == nil ? 1 : 2))
                 continue
             case .squeezeExcite(let first, let K, let activation, let gate):
                 SqueezeExcite(C: shape.C, K: K, activation: activation, gate: gate).backward(
-                    dx: dx ?? dy, .init(first, dParameter), dy: dy, x: x, kept: squeezed.pointer + squeezedOffsets[index],
+                    dx: dx ?? dy, .init(first, dParameter), dy: dy, x: x, normalized: normalized, kept: squeezed.pointer + squeezedOffsets[index],
                     .init(first) { weights.pointer($0) }, N: N, P: shape.H * shape.W, scratch: scratch)
             case .dropout(let probability):
                 if let chance { Dropout(probability).apply(y: dx ?? dy, x: dy, N: N, C: shape.C, chance, operation: index) }

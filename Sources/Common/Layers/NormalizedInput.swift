@@ -1,0 +1,67 @@
+import Kernels
+
+/// An input that is normalised where it is read: y = activation(γ·x̂ + β) of a ``BatchNorm`` that wrote only its moments.
+///
+/// y would be as large as x, written once and read once on the way forward and read again on the way back. A layer that copies what
+/// it reads into the cache in any case makes it there instead, the same to the last bit, and it is never in memory.
+public struct NormalizedInput {
+    let activation: Rows.Activation
+    private let periods: Periods
+    private let lines: ChannelLines
+
+    /// - Parameters:
+    ///   - layer: as ``BatchNorm/measure(mean:inverse:runningMean:runningVariance:x:M:groups:sums:)`` was called on, with one group.
+    ///   - mean: (C), and so are the others.
+    public init(
+        _ layer: BatchNorm, mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>
+    ) {
+        activation = layer.activation
+        periods = Periods(C: layer.C)
+        lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: 1)
+    }
+
+    var line: ChannelLines.Line { lines[0] }
+
+    /// Sets y to the normalised x, for whole rows of C channels, `count` floats in all.
+    func normalize(_ x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>) {
+        switch activation {
+        case .none: periods.forEach(count, Normalized<Identity, Cached>(y: y, x: x, line: line))
+        case .relu: periods.forEach(count, Normalized<RectifiedLinear, Cached>(y: y, x: x, line: line))
+        case .hardSwish: periods.forEach(count, Normalized<HardSwish, Cached>(y: y, x: x, line: line))
+        case .silu: periods.forEach(count, Normalized<SiLU, Cached>(y: y, x: x, line: line))
+        }
+    }
+}
+
+/// How a value is made from what lies in memory: by itself, or normalised. `c` is the channel.
+protocol Reading {
+    func value(_ x: Vector, _ c: Int) -> Vector
+}
+
+struct AsIs: Reading {
+    @inline(__always) func value(_ x: Vector, _ c: Int) -> Vector { x }
+}
+
+struct AsNormalized<A: ActivationFunction>: Reading {
+    let line: ChannelLines.Line
+    @inline(__always) func value(_ x: Vector, _ c: Int) -> Vector { A.value(line.z(x - line.mean(c), c)) }
+}
+
+extension NormalizedInput? {
+    /// Calls `body` with the way to read.
+    @inline(__always)
+    func reading<Body: ReadingBody>(_ body: Body) {
+        switch self?.activation {
+        case nil: body.run(AsIs())
+        case .none?: self.map { body.run(AsNormalized<Identity>(line: $0.line)) }
+        case .relu?: self.map { body.run(AsNormalized<RectifiedLinear>(line: $0.line)) }
+        case .hardSwish?: self.map { body.run(AsNormalized<HardSwish>(line: $0.line)) }
+        case .silu?: self.map { body.run(AsNormalized<SiLU>(line: $0.line)) }
+        }
+    }
+}
+
+/// What is done with values, made once for every way to read them.
+protocol ReadingBody {
+    func run<R: Reading>(_ reading: R)
+}
