@@ -23,11 +23,13 @@ public enum Product {
     ///   - lda: floats from a row of `a` to the next; not a multiple of 1024, if speed counts: such rows push each other out of the cache.
     ///   - b: (k, n), as `panels` says.
     ///   - rectified: whether negative results become zero.
+    ///   - streamed: whether the result, if its rows begin on cache lines, is written past the caches: where it is too large for them.
     public static func multiply(
         _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels, into c: UnsafeMutablePointer<Float>, ldc: Int,
-        start: Start = .zero, rectified: Bool = false
+        start: Start = .zero, rectified: Bool = false, streamed: Bool = false
     ) {
         // As many rows of a at a time as stay in the second cache, and each panel runs over them.
+        let streamed = streamed && ldc % 16 == 0 && UInt(bitPattern: c) % 64 == 0
         let block = max(1, min(16, (1 << 16) / max(1, panels.k * Panels.rows))) * Panels.rows
         for first in stride(from: 0, to: m, by: block) {
             let end = min(m, first + block)
@@ -35,7 +37,7 @@ public enum Product {
                 let columns = panels.columns(index)
                 let work = Work(
                     k: panels.k, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count, start: start.moved(columns.lowerBound),
-                    rectified: rectified, ahead: index == 0)
+                    rectified: rectified, streamed: streamed, ahead: index == 0)
                 work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
             }
         }
@@ -75,6 +77,7 @@ private struct Work {
     let columns: Int
     let start: Product.Start
     let rectified: Bool
+    var streamed = false
     /// Whether the rows of a are read for the first time.
     var ahead = false
 
@@ -152,13 +155,15 @@ private struct Work {
             tile = T(repeating: bias)
             tile.add(residual + place.row * place.ldc, stride: place.ldc)
         }
-        for row in 0..<T.rows {
-            seed_prefetch_to_write(place.c + row * place.ldc)
-            if T.width > 16 { seed_prefetch_to_write(place.c + row * place.ldc + 16) }
+        if !streamed {
+            for row in 0..<T.rows {
+                seed_prefetch_to_write(place.c + row * place.ldc)
+                if T.width > 16 { seed_prefetch_to_write(place.c + row * place.ldc + 16) }
+            }
         }
         if aStep == 1 && ahead { sumAhead(&tile, place.a, aRow) } else { sum(&tile, place.a, aRow, aStep) }
         if rectified { tile.rectify() }
-        tile.store(place.c, stride: place.ldc)
+        if streamed { tile.stream(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
     }
 
     /// The same where the result has fewer columns than the tile: by way of a tile in memory.

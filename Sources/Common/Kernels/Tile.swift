@@ -1,3 +1,5 @@
+import CProcessor
+
 /// A few rows of a product, kept in registers while it is summed.
 ///
 /// A tile is put together from smaller ones (``Stack``), so that its size is a type and every row a variable
@@ -19,6 +21,8 @@ protocol Tile {
     /// Nothing is less than zero.
     mutating func rectify()
     func store(_ c: UnsafeMutablePointer<Float>, stride: Int)
+    /// The same past the caches; every row of `c` begins on a cache line.
+    func stream(_ c: UnsafeMutablePointer<Float>, stride: Int)
 
     associatedtype Row: Tile
 }
@@ -56,6 +60,10 @@ struct WideRow: Tile {
         c.store(left, 0)
         c.store(right, 16)
     }
+    @inline(__always) func stream(_ c: UnsafeMutablePointer<Float>, stride: Int) {
+        seed_stream(c, left)
+        seed_stream(c + 16, right)
+    }
     typealias Row = WideRow
 }
 
@@ -74,6 +82,7 @@ struct NarrowRow: Tile {
     }
     @inline(__always) mutating func rectify() { all = pointwiseMax(all, Vector(repeating: 0)) }
     @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) { c.store(all, 0) }
+    @inline(__always) func stream(_ c: UnsafeMutablePointer<Float>, stride: Int) { seed_stream(c, all) }
     typealias Row = NarrowRow
 }
 
@@ -111,6 +120,10 @@ struct Stack<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
     @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) {
         upper.store(c, stride: stride)
         lower.store(c + Upper.rows &* stride, stride: stride)
+    }
+    @inline(__always) func stream(_ c: UnsafeMutablePointer<Float>, stride: Int) {
+        upper.stream(c, stride: stride)
+        lower.stream(c + Upper.rows &* stride, stride: stride)
     }
     typealias Row = Upper.Row
 }

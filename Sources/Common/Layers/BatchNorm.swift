@@ -151,17 +151,10 @@ public struct BatchNorm: Sendable {
     ) {
         precondition(activation == .none || activation == .relu || dresidual == nil)
         let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
-        let rows = M / groups, pieces = pieces(rows: rows, groups: groups)
 
         /// Two passes; the second may find g where the first has kept it.
         func run<First: GradientSource, Second: GradientSource>(_ first: First, _ second: Second) {
-            Parallel.forEach(groups * pieces) { piece, _ in
-                let group = piece / pieces
-                let own = periods.part(piece % pieces, of: pieces, in: rows)
-                let start = (group * rows + own.lowerBound) * C
-                periods.sum(own.count * C, into: sums + piece * 2 * C, GradientSums(start: start, x: x, source: first, line: lines[group]))
-            }
-            lines.finish(dgamma: dgamma, dbeta: dbeta, inverse: inverse, sums: sums, pieces: pieces, rows: rows)
+            sumGradient(first, lines, dgamma: dgamma, dbeta: dbeta, x: x, inverse: inverse, M: M, groups: groups, sums: sums)
             forEachRun(M: M, groups: groups) { start, count, group in
                 periods.forEach(count, InputGradient(start: start, dx: dx, x: x, source: second, line: lines[group]))
             }
@@ -185,6 +178,41 @@ public struct BatchNorm: Sendable {
         // An exponential costs more than a way to memory.
         case (.silu, nil): run(FromInputKeeping<SiLU>(dy: dy, g: dx), Kept(g: dx))
         }
+    }
+
+    /// The first half of ``backward`` alone, for one group and without a residual: adds to `dgamma` and `dbeta` and returns the gradient that
+    /// is still to be made. `dy` may be changed, but for what that makes of it.
+    public func sumGradient(
+        dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, dy: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
+        mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, M: Int,
+        sums: UnsafeMutablePointer<Double>
+    ) -> NormalizedGradient {
+        let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: 1)
+        func run<Source: GradientSource>(_ source: Source) {
+            sumGradient(source, lines, dgamma: dgamma, dbeta: dbeta, x: x, inverse: inverse, M: M, groups: 1, sums: sums)
+        }
+        switch activation {
+        case .none: run(FromInput<Identity>(dy: dy))
+        case .relu: run(FromInput<RectifiedLinear>(dy: dy))
+        case .hardSwish: run(FromInput<HardSwish>(dy: dy))
+        case .silu: run(FromInputKeeping<SiLU>(dy: dy, g: dy))
+        }
+        return NormalizedGradient(activation: activation == .silu ? .none : activation, x: x, periods: periods, lines: lines)
+    }
+
+    /// Sums of g and g·(x − μ), and what follows from them.
+    private func sumGradient<Source: GradientSource>(
+        _ source: Source, _ lines: ChannelLines, dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
+        inverse: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
+    ) {
+        let rows = M / groups, pieces = pieces(rows: rows, groups: groups)
+        Parallel.forEach(groups * pieces) { piece, _ in
+            let group = piece / pieces
+            let own = periods.part(piece % pieces, of: pieces, in: rows)
+            let start = (group * rows + own.lowerBound) * C
+            periods.sum(own.count * C, into: sums + piece * 2 * C, GradientSums(start: start, x: x, source: source, line: lines[group]))
+        }
+        lines.finish(dgamma: dgamma, dbeta: dbeta, inverse: inverse, sums: sums, pieces: pieces, rows: rows)
     }
 
     private func streams(to y: UnsafeMutablePointer<Float>, M: Int, groups: Int) -> Bool {

@@ -27,7 +27,7 @@ extension Convolution {
     }
 
     /// Floats from a gathered row to the next: readable up to whole panels, and never such that rows push each other out of the cache.
-    private static func stride(_ width: Int) -> Int {
+    static func stride(_ width: Int) -> Int {
         let whole = (width + 31) / 32 * 32
         return whole % 512 == 0 ? whole + 16 : whole
     }
@@ -54,7 +54,7 @@ extension Convolution {
     }
 
     /// The rows `range` of x, normalised; returns the floats from one to the next.
-    private func normalize(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput, _ range: Range<Int>, into memory: UnsafeMutablePointer<Float>) -> Int {
+    func normalize(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput, _ range: Range<Int>, into memory: UnsafeMutablePointer<Float>) -> Int {
         let C = window.C, x = x + range.lowerBound * C
         guard C % 512 == 0 else {
             normalized.normalize(x, count: range.count * C, into: memory)
@@ -71,6 +71,7 @@ extension Convolution {
         let total = N * window.places
         let rows = rows(total, width: window.patch)
         let panels = patchPanels
+        let streamed = (finish == nil || finish?.activation == Rows.Activation.none || finish?.activation == .relu) && Streamed.pays(y, count: total * K)
         Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
             let range = (piece * rows)..<min(total, (piece + 1) * rows)
             let (patches, stride) = patchRows(x, normalized, range, scratch.pointer(worker))
@@ -80,7 +81,8 @@ extension Convolution {
             let fused = finish.map { $0.activation == .none || $0.activation == .relu } ?? false
             if let finish, fused { start = residual.map { .biasAndResidual(finish.bias, $0) } ?? .bias(finish.bias) }
             Product.multiply(
-                patches, lda: stride, m: range.count, packed, panels, into: out, ldc: K, start: start, rectified: fused && finish?.activation == .relu)
+                patches, lda: stride, m: range.count, packed, panels, into: out, ldc: K, start: start, rectified: fused && finish?.activation == .relu,
+                streamed: streamed)
             if let finish, !fused { Rows.finish(out, bias: finish.bias, residual: residual, finish.activation, rows: range.count, width: K) }
         }
     }
@@ -95,12 +97,13 @@ extension Convolution {
         if window.isPointwise {
             let total = N * pixels
             let rows = rows(total, width: K)
+            let streamed = !adding && Streamed.pays(dx, count: total * window.C)
             Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
                 let range = (piece * rows)..<min(total, (piece + 1) * rows)
                 let (dy, stride) = gradientRows(dy, range, scratch.pointer(worker))
                 Product.multiply(
                     dy, lda: stride, m: range.count, scratch.shared, panels, into: dx + range.lowerBound * window.C, ldc: window.C,
-                    start: adding ? .result : .zero)
+                    start: adding ? .result : .zero, streamed: streamed)
             }
             return
         }
@@ -170,10 +173,6 @@ extension Convolution {
                     start: first == own.lowerBound ? .zero : .result)
             }
         }
-        let runs = max(1, weightCount / 65536)
-        Parallel.forEach(runs) { run, _ in
-            let own = Parallel.part(run, of: runs, in: weightCount)
-            for part in 0..<parts { Rows.add(partial + part * weightCount + own.lowerBound, to: dW + own.lowerBound, count: own.count) }
-        }
+        addParts(partial, parts, to: dW)
     }
 }

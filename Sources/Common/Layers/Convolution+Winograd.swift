@@ -5,7 +5,10 @@ import Parallel
 extension Convolution {
     /// Tiles of one piece of work. Few, so that what lies between the transforms stays in the cache; more where the weights are too many
     /// for it, since each piece reads them all.
-    private static func tiles(_ C: Int, _ K: Int) -> Int { Winograd.places * C * K <= 1 << 20 ? 28 : 56 }
+    private static func tiles(_ C: Int, _ K: Int) -> Int {
+        let weights = Winograd.places * C * K
+        return weights <= 1 << 18 ? 14 : weights <= 1 << 20 ? 28 : 56
+    }
 
     private static func pieces(_ total: Int, _ C: Int, _ K: Int) -> Int {
         let pieces = (total + tiles(C, K) - 1) / tiles(C, K)

@@ -11,8 +11,10 @@ import Parallel
 /// | W     | (K, R, S, C)     | PyTorch's (K, C, R, S) with the channels moved last |
 /// | y     | (N, H', W', K)   | H' = (H + 2·padding − R) / stride + 1             |
 ///
-/// Windows of 3×3 go by Winograd's tiles (`Convolution+Winograd.swift`; with stride 2 `Convolution+StridedWinograd.swift`), all others by
-/// patches (`Convolution+Patches.swift`), and all end in ``Product``. Weights are packed for it once for each pass.
+/// Windows of 3×3 go by Winograd's tiles (`Convolution+Winograd.swift`; with stride 2 `Convolution+StridedWinograd.swift`) where they pay,
+/// pictures of a few places by pairs of places (`Convolution+Places.swift`), all others by patches (`Convolution+Patches.swift`), both
+/// gradients of small 1×1 windows at once (`Convolution+Pointwise.swift`). All end in ``Product``. Weights are packed for it once for each
+/// pass.
 public struct Convolution: Sendable {
     public let window: Window
     /// Output channels.
@@ -25,27 +27,35 @@ public struct Convolution: Sendable {
 
     public var weightCount: Int { K * window.patch }
 
-    /// The tiles by which this convolution goes, if it is one for Winograd: whole vectors of channels, and enough places to fill tiles.
+    /// The tiles by which this convolution goes, if they pay: with whole vectors of channels, and where tiles hold enough places that their
+    /// products, and a third for the transforms, are fewer than the direct ones.
     var winograd: Winograd? {
-        guard window.R == 3, window.S == 3, window.stride == 1, window.padding <= 2, window.C % 16 == 0, K % 16 == 0 else { return nil }
-        return Winograd(H: window.H, W: window.W, padding: window.padding)
+        guard window.stride == 1, hasTiles else { return nil }
+        let tiled = Winograd(H: window.H, W: window.W, padding: window.padding)
+        return 4 * Winograd.places * tiled.tiles < 3 * 9 * window.places ? tiled : nil
     }
 
-    /// Likewise with stride 2.
+    /// Likewise with stride 2; and where the transformed weights, nine times as many, do not have to come from far memory.
     var strided: StridedWinograd? {
-        guard window.R == 3, window.S == 3, window.stride == 2, window.padding <= 2, window.C % 16 == 0, K % 16 == 0 else { return nil }
-        return StridedWinograd(H: window.H, W: window.W, padding: window.padding)
+        guard window.stride == 2, hasTiles, StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 22 else { return nil }
+        let tiled = StridedWinograd(H: window.H, W: window.W, padding: window.padding)
+        return 4 * StridedWinograd.products * tiled.tiles < 3 * 9 * window.places ? tiled : nil
     }
+
+    private var hasTiles: Bool { window.R == 3 && window.S == 3 && window.padding <= 2 && window.C % 16 == 0 && K % 16 == 0 }
 
     /// Floats of the packed weights that ``forward(y:x:packed:N:finish:scratch:)`` takes.
     public var packedCount: Int {
+        if byPlaces { return placesPackedCount }
         if strided != nil { return StridedWinograd.packedCount(C: window.C, K: K) }
         return winograd == nil ? patchPanels.floats : Winograd.places * Panels(k: window.C, n: K).floats
     }
 
     /// Packs W (K, R, S, C) for the forward pass.
     public func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
-        if strided != nil {
+        if byPlaces {
+            packPlaces(W, into: packed)
+        } else if strided != nil {
             packStrided(W, into: packed)
         } else if winograd == nil {
             packPatches(W, into: packed)
@@ -71,8 +81,13 @@ public struct Convolution: Sendable {
 
     /// Scratch of all passes on N pictures.
     public func scratch(N: Int) -> Scratch.Need {
+        if byPlaces { return placesScratch(N: N) }
         if let strided { return stridedScratch(strided, N: N) }
-        guard let winograd else { return patchScratch(N: N) }
+        guard let winograd else {
+            var need = patchScratch(N: N)
+            if joinsGradients { need.formUnion(joinedScratch(N: N)) }
+            return need
+        }
         return winogradScratch(winograd, N: N)
     }
 
@@ -88,6 +103,7 @@ public struct Convolution: Sendable {
         finish: Finish? = nil, scratch: Scratch
     ) {
         precondition(normalized == nil || takesNormalizedInput)
+        if byPlaces { return forwardPlaces(y: y, x: x, packed: packed, N: N, finish: finish, scratch: scratch) }
         var last = Winograd.Finish()
         last.bias = finish?.bias
         last.residual = finish?.residual
@@ -115,7 +131,9 @@ public struct Convolution: Sendable {
     public func backwardData(
         dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
-        if let strided {
+        if byPlaces {
+            backwardDataPlaces(dx: dx, adding: adding, dy: dy, W: W, N: N, scratch: scratch)
+        } else if let strided {
             backwardDataStrided(strided, dx: dx, adding: adding, dy: dy, W: W, N: N, scratch)
         } else if let winograd {
             Parallel.forEach(Panels(k: K, n: window.C).count) { panel, _ in
@@ -136,7 +154,9 @@ public struct Convolution: Sendable {
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, N: Int, scratch: Scratch
     ) {
         precondition(normalized == nil || takesNormalizedInput)
-        if let strided {
+        if byPlaces {
+            backwardWeightsPlaces(dW: dW, dy: dy, x: x, N: N, scratch: scratch)
+        } else if let strided {
             backwardWeightsStrided(strided, dW: dW, dy: dy, x: x, N: N, scratch)
         } else if let winograd {
             backwardWeightsTiles(winograd, dW: dW, dy: dy, x: x, N: N, scratch: scratch)

@@ -1,3 +1,4 @@
+import CProcessor
 public import Kernels
 import Parallel
 
@@ -94,6 +95,7 @@ public struct Depthwise: Sendable {
     ) {
         let shape = inputRows
         let (C, stride) = (window.C, window.stride)
+        let streamed = bias == nil && C % 16 == 0 && Streamed.pays(y, count: N * window.places * C)
         forEach(N, blocksAtOnce: blocksAtOnce(shape.floats, parts: N), scratch) { n, blocks, worker in
             let memory = scratch.pointer(worker)
             let weights = memory, rows = PaddedRows(shape, memory + blocks.count * taps * Self.lanes, blocks)
@@ -109,7 +111,7 @@ public struct Depthwise: Sendable {
                 let out = y + (n * window.outH + oy) * window.outW * C
                 for (index, block) in blocks.enumerated() {
                     correlate(
-                        out + block * 16, step: C, count: window.outW, channels: min(16, C - block * 16), adding: false, rows, index,
+                        out + block * 16, step: C, count: window.outW, channels: min(16, C - block * 16), adding: false, streamed: streamed, rows, index,
                         row: first, column: 0, stride: stride, R: window.R, S: window.S, weights + index * taps * Self.lanes, spare: rows.end)
                 }
                 guard let bias else { continue }
@@ -133,12 +135,14 @@ public struct Depthwise: Sendable {
     /// Both in one pass over dy. The places of dx fall into stride² classes by their remainder; each is a small convolution of
     /// dy with the weights it meets, turned round.
     public func backward(
-        dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>,
-        normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int, scratch: Scratch
+        dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>,
+        gradient: NormalizedGradient? = nil, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int,
+        scratch: Scratch
     ) {
         let (C, stride, padding, taps) = (window.C, window.stride, window.padding, taps)
         let (inputShape, gradientShape) = (inputRows, gradientRows)
         let (parts, partialCount, partial) = (parts(N), partialCount, scratch.shared)
+        let streamed = dx.map { !adding && C % 16 == 0 && Streamed.pays($0, count: N * window.H * window.W * C) } ?? false
         forEach(parts, blocksAtOnce: blocksAtOnce(inputShape.floats + gradientShape.floats, parts: parts), scratch) { part, blocks, worker in
             let memory = scratch.pointer(worker)
             let weights = memory, sums = partial + part * partialCount + blocks.lowerBound * taps * Self.lanes
@@ -159,12 +163,12 @@ public struct Depthwise: Sendable {
             gradients.clear()
             inputs.clear()
             for n in Parallel.part(part, of: parts, in: N) {
-                let dy = dy + n * window.places * C, x = x + n * window.H * window.W * C
+                let first = dy, dy = dy + n * window.places * C, x = x + n * window.H * window.W * C
                 var nextGradient = -gradientShape.before, nextInput = -padding
                 func load(through last: Int) {
                     while nextGradient <= last {
                         let oy = nextGradient
-                        gradients.load(oy, of: dy)
+                        gradients.load(oy, of: dy, gradient, from: first)
                         nextGradient += 1
                         guard oy >= 0, oy < window.outH else { continue }
                         while nextInput < oy * stride - padding + window.R {
@@ -188,7 +192,7 @@ public struct Depthwise: Sendable {
                             for (index, block) in blocks.enumerated() where count > 0 {
                                 correlate(
                                     dx + ((n * window.H + iy) * window.W + first) * C + block * 16, step: stride * C, count: count,
-                                    channels: min(16, C - block * 16), adding: adding, gradients, index, row: nearest - R + 1,
+                                    channels: min(16, C - block * 16), adding: adding, streamed: streamed, gradients, index, row: nearest - R + 1,
                                     column: (first + padding - b) / stride - S + 1 + gradientShape.before, stride: 1, R: R, S: S,
                                     weights + own.start + index * own.taps * Self.lanes, spare: inputs.end)
                             }
@@ -231,7 +235,8 @@ public struct Depthwise: Sendable {
     ///
     ///     out[i] (+)= Σ W[r, s] · rows[row + r][column + i·stride + s]
     private func correlate(
-        _ out: UnsafeMutablePointer<Float>, step: Int, count: Int, channels: Int, adding: Bool, _ rows: PaddedRows, _ block: Int,
+        _ out: UnsafeMutablePointer<Float>, step: Int, count: Int, channels: Int, adding: Bool, streamed: Bool, _ rows: PaddedRows,
+        _ block: Int,
         row: Int, column: Int, stride: Int, R: Int, S: Int, _ weights: UnsafePointer<Float>, spare: UnsafeMutablePointer<Float>
     ) {
         @inline(__always)
@@ -250,7 +255,9 @@ public struct Depthwise: Sendable {
                     }
                 }
                 // Here every index is a constant, so that the sums stay in registers; what is cut off goes by way of memory.
-                if first &+ T <= count, channels == 16, !adding {
+                if first &+ T <= count, streamed {
+                    for t in 0..<T { seed_stream(out + (first &+ t) &* step, sums[t]) }
+                } else if first &+ T <= count, channels == 16, !adding {
                     for t in 0..<T { (out + (first &+ t) &* step).store(sums[t], 0) }
                 } else {
                     for t in 0..<T { spare.store(sums[t], t &* 16) }

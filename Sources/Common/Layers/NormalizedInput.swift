@@ -33,35 +33,3 @@ public struct NormalizedInput {
     }
 }
 
-/// How a value is made from what lies in memory: by itself, or normalised. `c` is the channel.
-protocol Reading {
-    func value(_ x: Vector, _ c: Int) -> Vector
-}
-
-struct AsIs: Reading {
-    @inline(__always) func value(_ x: Vector, _ c: Int) -> Vector { x }
-}
-
-struct AsNormalized<A: ActivationFunction>: Reading {
-    let line: ChannelLines.Line
-    @inline(__always) func value(_ x: Vector, _ c: Int) -> Vector { A.value(line.z(x - line.mean(c), c)) }
-}
-
-extension NormalizedInput? {
-    /// Calls `body` with the way to read.
-    @inline(__always)
-    func reading<Body: ReadingBody>(_ body: Body) {
-        switch self?.activation {
-        case nil: body.run(AsIs())
-        case .none?: self.map { body.run(AsNormalized<Identity>(line: $0.line)) }
-        case .relu?: self.map { body.run(AsNormalized<RectifiedLinear>(line: $0.line)) }
-        case .hardSwish?: self.map { body.run(AsNormalized<HardSwish>(line: $0.line)) }
-        case .silu?: self.map { body.run(AsNormalized<SiLU>(line: $0.line)) }
-        }
-    }
-}
-
-/// What is done with values, made once for every way to read them.
-protocol ReadingBody {
-    func run<R: Reading>(_ reading: R)
-}

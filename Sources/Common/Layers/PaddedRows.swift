@@ -52,12 +52,22 @@ struct PaddedRows {
 
     /// Copies one row of `picture`, or makes it where it is still to be normalised; zeros where it has no such row.
     func load(_ row: Int, of picture: UnsafePointer<Float>, _ normalized: NormalizedInput? = nil) {
+        if let copy = copy(row, of: picture) { normalized.reading(copy) }
+    }
+
+    /// The same for a gradient.
+    func load(_ row: Int, of picture: UnsafePointer<Float>, _ gradient: NormalizedGradient?, from first: UnsafePointer<Float>) {
+        if let copy = copy(row, of: picture) { gradient.reading(first, copy) }
+    }
+
+    /// What is to be copied, if anything is.
+    private func copy(_ row: Int, of picture: UnsafePointer<Float>) -> Copy? {
         let first = memory + ((row & (shape.slots - 1)) * shape.columns + shape.before) * 16
         guard row >= 0, row < shape.height else {
             for index in 0..<blocks.count { (first + index * shape.floats).update(repeating: 0, count: shape.width * 16) }
-            return
+            return nil
         }
-        normalized.reading(Copy(source: picture + row * shape.width * shape.C, target: first, shape: shape, blocks: blocks))
+        return Copy(source: picture + row * shape.width * shape.C, target: first, shape: shape, blocks: blocks)
     }
 
     private struct Copy: ReadingBody {
@@ -73,10 +83,10 @@ struct PaddedRows {
             for column in 0..<shape.width {
                 var target = target + column &* 16
                 for index in 0..<whole {
-                    target.store(reading.value(source.vector(index &* 16), channel &+ index &* 16), 0)
+                    target.store(reading.value(source + index &* 16, channel &+ index &* 16, lanes: 16), 0)
                     target += floats
                 }
-                if rest > 0 { target.store(reading.value(source.vector(whole &* 16, lanes: rest), channel &+ whole &* 16), 0) }
+                if rest > 0 { target.store(reading.value(source + whole &* 16, channel &+ whole &* 16, lanes: rest), 0) }
                 source += shape.C
             }
         }

@@ -105,7 +105,7 @@ public struct SqueezeExcite: Sendable {
         let N, P: Int
 
         func run<R: Reading>(_ reading: R) {
-            layer.sumPlaces(s, times: 1 / Float(P), N: N, P: P) { at, c, lanes in reading.value(x.vector(at, lanes: lanes), c) }
+            layer.sumPlaces(s, times: 1 / Float(P), N: N, P: P) { at, c, lanes in reading.value(x + at, c, lanes: lanes) }
         }
     }
 
@@ -117,7 +117,7 @@ public struct SqueezeExcite: Sendable {
         let N, P: Int
 
         func run<R: Reading>(_ reading: R) {
-            layer.setPlaces(y, N: N, P: P) { at, channel, c, lanes in reading.value(x.vector(at, lanes: lanes), c) * g.vector(channel, lanes: lanes) }
+            layer.setPlaces(y, N: N, P: P) { at, channel, c, lanes in reading.value(x + at, c, lanes: lanes) * g.vector(channel, lanes: lanes) }
         }
     }
 
@@ -128,7 +128,7 @@ public struct SqueezeExcite: Sendable {
         let N, P: Int
 
         func run<R: Reading>(_ reading: R) {
-            layer.sumPlaces(dv, times: 1, N: N, P: P) { at, c, lanes in dy.vector(at, lanes: lanes) * reading.value(x.vector(at, lanes: lanes), c) }
+            layer.sumPlaces(dv, times: 1, N: N, P: P) { at, c, lanes in dy.vector(at, lanes: lanes) * reading.value(x + at, c, lanes: lanes) }
         }
     }
 

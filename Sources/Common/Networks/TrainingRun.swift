@@ -176,6 +176,18 @@ public final class TrainingRun {
         }
     }
 
+    /// Whether what made value `index` copies its gradient anyway, and so can take it as it is before a batch norm.
+    private func takesNormalizedGradient(_ index: Int) -> Bool {
+        guard groups == 1, index > 0 else { return false }
+        let node = network.graph.nodes[index - 1], x = shapes[node.input]
+        switch node.operation {
+        case .depthwise: return true
+        case .convolution(_, let kernel, let stride, let padding, let K):
+            return Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K).joinsGradients
+        case .batchNorm, .squeezeExcite, .maxPool, .averagePool, .linear, .activation, .dropout: return false
+        }
+    }
+
     /// What a layer reads that reads value `index`: the value, or what it is still to be made from.
     private func input(_ index: Int, _ weights: Weights) -> (x: UnsafeMutablePointer<Float>, normalized: NormalizedInput?) {
         guard index > 0, postponed[index - 1],
@@ -282,6 +294,8 @@ public final class TrainingRun {
         let gradients = self.gradients.pointer
         let last = shapes.count - 1
         (gradients + outputGradient).update(from: dOutput, count: N * shapes[last].C * shapes[last].H * shapes[last].W)
+        // By the value whose gradient it is.
+        var pending: [Int: NormalizedGradient] = [:]
         func dParameter(_ index: Int) -> UnsafeMutablePointer<Float> { dParameters.pointer + network.parameters[index].offset }
         for (index, node) in network.graph.nodes.enumerated().reversed() {
             let shape = shapes[node.input]
@@ -292,6 +306,14 @@ public final class TrainingRun {
             case .convolution(let weight, let kernel, let stride, let padding, let K):
                 let window = Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
                 let layer = Convolution(window: window, K: K)
+                if layer.joinsGradients {
+                    layer.backward(
+                        dx: dx, adding: plan.inputAdds, dW: dParameter(weight), dy: dy, gradient: pending.removeValue(forKey: index + 1), x: x,
+                        normalized: normalized, W: weights.pointer(weight), N: N, scratch: scratch)
+                    // Both gradients in one go.
+                    profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index] * (dx == nil ? 1 : 2))
+                    continue
+                }
                 layer.backwardWeights(dW: dParameter(weight), dy: dy, x: x, normalized: normalized, N: N, scratch: scratch)
                 profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index])
                 guard let dx else { continue }
@@ -305,14 +327,21 @@ public final class TrainingRun {
                         operation: index)
                     dresidual = nil
                 }
-                BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation).backward(
+                let layer = BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation)
+                if plan.residual == nil, takesNormalizedGradient(node.input) {
+                    pending[node.input] = layer.sumGradient(
+                        dgamma: dParameter(gamma), dbeta: dParameter(beta), dy: dy, x: x, mean: moments, inverse: moments + shape.C,
+                        gamma: weights.pointer(gamma), beta: weights.pointer(beta), M: N * shape.H * shape.W, sums: sums)
+                    break
+                }
+                layer.backward(
                     dx: dx ?? dy, dgamma: dParameter(gamma), dbeta: dParameter(beta), dresidual: dresidual,
                     addingToResidual: plan.residualAdds, dy: dy, y: y, x: x, mean: moments, inverse: moments + groups * shape.C,
                     gamma: weights.pointer(gamma), beta: weights.pointer(beta), M: N * shape.H * shape.W, groups: groups, sums: sums)
             case .depthwise(let weight, let kernel, let stride, let padding):
                 Depthwise(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)).backward(
-                    dx: dx, adding: plan.inputAdds, dW: dParameter(weight), dy: dy, x: x, normalized: normalized, W: weights.pointer(weight), N: N,
-                    scratch: scratch)
+                    dx: dx, adding: plan.inputAdds, dW: dParameter(weight), dy: dy, gradient: pending.removeValue(forKey: index + 1), x: x,
+                    normalized: normalized, W: weights.pointer(weight), N: N, scratch: scratch)
                 // Both gradients in one go.
                 profile?.lap(index, .toWeights, multiplyAdds: multiplyAdds[index] * (dx == nil ? 1 : 2))
                 continue

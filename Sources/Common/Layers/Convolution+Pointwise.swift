@@ -1,0 +1,98 @@
+public import Kernels
+import Parallel
+
+/// Both gradients of a 1×1 convolution in one pass over dy, where the weights are few enough to stay in the cache.
+///
+///     dx = dy·W        dW += dyᵀ·x
+///
+/// A piece of work takes a part of the places, some rows at a time: dy is read from far memory once, and is made there if it has still
+/// to go back through a batch norm, as x is if it is still to be normalised.
+extension Convolution {
+    /// Whether ``backward(dx:adding:dW:dy:gradient:x:normalized:W:N:scratch:)`` is there.
+    public var joinsGradients: Bool { window.isPointwise && window.C * K <= 1 << 17 }
+
+    private var joinedPanels: Panels { Panels(k: K, n: window.C) }
+
+    /// Rows at a time: what is read and copied of them stays in the cache.
+    private var joinedRows: Int { max(1, min(16, (3 << 15) / (window.C + K) / 14)) * 14 }
+
+    /// Parts of the places whose dW are summed apart: by the sizes alone.
+    private func joinedParts(N: Int) -> Int { max(1, min(32, (1 << 20) / weightCount, N * window.places / joinedRows)) }
+
+    func joinedScratch(N: Int) -> Scratch.Need {
+        Scratch.Need(
+            worker: joinedRows * (Convolution.stride(K) + Convolution.stride(window.C)),
+            shared: joinedPanels.floats + joinedParts(N: N) * weightCount)
+    }
+
+    /// Sets `dx` or adds to it, and adds to `dW`.
+    ///
+    /// - Parameter gradient: what is still to be done to `dy`.
+    public func backward(
+        dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, gradient: NormalizedGradient? = nil,
+        x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int, scratch: Scratch
+    ) {
+        precondition(joinsGradients)
+        let (C, K) = (window.C, K), total = N * window.places, parts = joinedParts(N: N), step = joinedRows
+        let panels = joinedPanels, packed = scratch.shared, partial = packed + panels.floats
+        if dx != nil { Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, ldb: C, into: packed) } }
+        let streamed = dx.map { !adding && Streamed.pays($0, count: total * C) } ?? false
+        Parallel.forEach(parts, workers: scratch.workers) { part, worker in
+            let own = Parallel.part(part, of: parts, in: total)
+            let target = partial + part * weightCount, memory = scratch.pointer(worker)
+            for first in Swift.stride(from: own.lowerBound, to: own.upperBound, by: step) {
+                let range = first..<min(own.upperBound, first + step)
+                let (dy, dyStride) = joinedGradient(dy, gradient, range, memory)
+                if let dx {
+                    Product.multiply(
+                        dy, lda: dyStride, m: range.count, packed, panels, into: dx + first * C, ldc: C, start: adding ? .result : .zero,
+                        streamed: streamed)
+                }
+                let (x, xStride) = joinedInput(x, normalized, range, of: total, memory + step * Convolution.stride(K))
+                Product.multiplyTransposed(
+                    dy, lda: dyStride, m: K, x, ldb: xStride, n: C, k: range.count, into: target, ldc: C, start: first == own.lowerBound ? .zero : .result)
+            }
+        }
+        addParts(partial, parts, to: dW)
+    }
+
+    /// Whether rows of this many floats are better read where they lie than copied: see ``stride(_:)``.
+    private static func spreads(_ width: Int) -> Bool { width % 512 != 0 }
+
+    /// The rows `range` of dy: where they lie, or made or copied; and the floats from one to the next.
+    private func joinedGradient(
+        _ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>
+    ) -> (UnsafePointer<Float>, Int) {
+        let stride = Convolution.stride(K)
+        switch (gradient, Convolution.spreads(K)) {
+        case (nil, true): return (dy + range.lowerBound * K, K)
+        case (nil, false): Rows.copy(dy + range.lowerBound * K, stride: K, rows: range.count, columns: K, into: memory, stride: stride)
+        case (let gradient?, true):
+            gradient.make(dy, start: range.lowerBound * K, count: range.count * K, into: memory)
+            return (UnsafePointer(memory), K)
+        case (let gradient?, false):
+            for (row, place) in range.enumerated() { gradient.make(dy, start: place * K, count: K, into: memory + row * stride) }
+        }
+        return (UnsafePointer(memory), stride)
+    }
+
+    /// The rows `range` of `total` of x: likewise. Whole panels must be readable, which the last rows are not where they lie.
+    private func joinedInput(
+        _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ range: Range<Int>, of total: Int, _ memory: UnsafeMutablePointer<Float>
+    ) -> (UnsafePointer<Float>, Int) {
+        let C = window.C
+        if let normalized { return (UnsafePointer(memory), normalize(x, normalized, range, into: memory)) }
+        if Convolution.spreads(C), C % 32 == 0 || range.upperBound < total, C >= 16 { return (x + range.lowerBound * C, C) }
+        Rows.copy(x + range.lowerBound * C, stride: C, rows: range.count, columns: C, into: memory, stride: Convolution.stride(C))
+        return (UnsafePointer(memory), Convolution.stride(C))
+    }
+
+    /// dW += the sums of all parts, in order.
+    func addParts(_ partial: UnsafePointer<Float>, _ parts: Int, to dW: UnsafeMutablePointer<Float>) {
+        let runs = max(1, min(weightCount / 1024, weightCount * parts / 65536))
+        Parallel.forEach(runs) { run, _ in
+            let own = Parallel.part(run, of: runs, in: weightCount)
+            for part in 0..<parts { Rows.add(partial + part * weightCount + own.lowerBound, to: dW + own.lowerBound, count: own.count) }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import Kernels
+
+/// A gradient that has still to go back through a ``BatchNorm``, and does so where it is read:
+///
+///     dx = γ / √(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂))        g = dy · activation′(γ·x̂ + β)
+///
+/// The sums are made, by ``BatchNorm/sumGradient(dgamma:dbeta:dy:x:mean:inverse:gamma:beta:M:sums:)``. A layer that copies the gradient
+/// of its output into the cache in any case makes dx there from dy and x, the same to the last bit.
+public struct NormalizedGradient {
+    /// None where g was kept at dy already.
+    let activation: Rows.Activation
+    /// What the batch norm read, of the shape of dy.
+    let x: UnsafePointer<Float>
+    let periods: Periods
+    let lines: ChannelLines
+
+    var line: ChannelLines.Line { lines[0] }
+
+    /// Sets dx for whole rows of C channels from the float `start` on, `count` floats in all; `dy` points to the first of all rows, `dx` to
+    /// that of these.
+    func make(_ dy: UnsafePointer<Float>, start: Int, count: Int, into dx: UnsafeMutablePointer<Float>) {
+        func run<A: ActivationFunction>(_: A.Type) {
+            periods.forEach(count, InputGradient(start: 0, dx: dx, x: x + start, source: FromInput<A>(dy: dy + start), line: line))
+        }
+        switch activation {
+        case .none: run(Identity.self)
+        case .relu: run(RectifiedLinear.self)
+        case .hardSwish: run(HardSwish.self)
+        case .silu: run(SiLU.self)
+        }
+    }
+}
