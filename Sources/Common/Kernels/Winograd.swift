@@ -1,3 +1,5 @@
+import CProcessor
+
 /// 3×3 convolutions with stride 1 by Winograd's F(4×4, 3×3): a fourth of the multiplications (Lavin & Gray 2016, section 4.3).
 ///
 ///     Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
@@ -120,6 +122,8 @@ public struct Winograd: Sendable, Equatable {
         /// Of the shape of the output.
         public var residual: UnsafePointer<Float>?
         public var activation = Rows.Activation.none
+        /// Writes past the caches: where the output is too large for them. It begins on a cache line.
+        public var streamed = false
 
         public init() {}
     }
@@ -284,7 +288,7 @@ extension Winograd.Finish {
             if let bias { value += bias.vector(k) }
             if let residual { value += residual.vector(offset) }
             switch activation {
-            case .none: y.store(value, offset)
+            case .none: if streamed { seed_stream(y + offset, value) } else { y.store(value, offset) }
             case .relu: y.store(RectifiedLinear.value(value), offset)
             case .hardSwish: y.store(HardSwish.value(value), offset)
             case .silu: y.store(SiLU.value(value), offset)

@@ -108,6 +108,7 @@ public struct Convolution: Sendable {
         last.bias = finish?.bias
         last.residual = finish?.residual
         last.activation = finish?.activation ?? .none
+        last.streamed = Streamed.pays(y, count: N * window.places * K)
         if let strided {
             forwardStrided(strided, y: y, x: x, packed: packed, N: N, last, scratch)
         } else if let winograd {
@@ -141,6 +142,7 @@ public struct Convolution: Sendable {
             }
             var last = Winograd.Finish()
             last.adding = adding
+            last.streamed = !adding && Streamed.pays(dx, count: N * window.H * window.W * window.C)
             convolve(winograd.adjoint, from: dy, C: K, scratch.shared, to: dx, K: window.C, N: N, last, scratch)
         } else {
             backwardDataPatches(dx: dx, adding: adding, dy: dy, W: W, N: N, scratch: scratch)
