@@ -109,8 +109,8 @@ import Musl
 
                 let K = 48, weights = Guarded(formula("w", K * 9 * C), side), panels = Panels(k: C, n: K), turned = Panels(k: K, n: C)
                 let u = Guarded<Float>(36 * panels.floats, side), t = Guarded<Float>(36 * turned.floats, side)
-                for index in 0..<panels.count { Winograd.transformWeights(weights.pointer, C: C, K: K, panel: index, into: u.pointer) }
-                for index in 0..<turned.count { Winograd.transformTurnedWeights(weights.pointer, C: C, K: K, panel: index, into: t.pointer) }
+                for index in 0..<panels.count { Winograd.transformWeights(weights.pointer, C: C, K: K, panel: index, into: u.pointer + panels.offset(index), plane: panels.floats) }
+                for index in 0..<turned.count { Winograd.transformTurnedWeights(weights.pointer, C: C, K: K, panel: index, into: t.pointer + turned.offset(index), plane: turned.floats) }
                 #expect((u.values() + t.values()).allSatisfy { $0.isFinite })
                 let du = Guarded(formula("du", 35 * (C + 3) + C), side), dw = Guarded(formula("dw", 9 * C), side)
                 Winograd.addWeightGradient(du.pointer, plane: C + 3, C: C, to: dw.pointer)

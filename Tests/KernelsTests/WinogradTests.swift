@@ -175,9 +175,9 @@ import Testing
             let u = Poisoned(36 * panels.floats)
             for index in 0..<panels.count {
                 if turned {
-                    Winograd.transformTurnedWeights(w, C: C, K: K, panel: index, into: u.pointer)
+                    Winograd.transformTurnedWeights(w, C: C, K: K, panel: index, into: u.pointer + panels.offset(index), plane: panels.floats)
                 } else {
-                    Winograd.transformWeights(w, C: C, K: K, panel: index, into: u.pointer)
+                    Winograd.transformWeights(w, C: C, K: K, panel: index, into: u.pointer + panels.offset(index), plane: panels.floats)
                 }
             }
             var expected = [Double](repeating: 0, count: 36 * panels.floats)

@@ -26,7 +26,8 @@ public struct Panels: Sendable, Equatable {
     public func columns(_ index: Int) -> Range<Int> { (index * Panels.width)..<min(n, (index + 1) * Panels.width) }
     /// Floats in a row of panel `index`: 16 are enough for the last one if it has no more columns.
     func stride(_ index: Int) -> Int { (columns(index).count + 15) / 16 * 16 }
-    func offset(_ index: Int) -> Int { index * Panels.width * k }
+    /// Where panel `index` begins.
+    public func offset(_ index: Int) -> Int { index * Panels.width * k }
 
     /// Packs panel `index` of b (k, n), whose rows lie `ldb` floats apart; or of bᵀ, if `b` is (n, k).
     public func pack(_ index: Int, of b: UnsafePointer<Float>, _ orientation: Matrix.Orientation = .asIs, ldb: Int, into packed: UnsafeMutablePointer<Float>) {

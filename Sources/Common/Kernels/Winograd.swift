@@ -128,17 +128,19 @@ public struct Winograd: Sendable, Equatable {
         public init() {}
     }
 
-    /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), finished as `finish` says.
+    /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), finished as `finish` says; of all channels, or of those that m has.
     public func transformOutput(
-        _ m: UnsafePointer<Float>, plane: Int, K: Int, tiles range: Range<Int>, into y: UnsafeMutablePointer<Float>, _ finish: Finish
+        _ m: UnsafePointer<Float>, plane: Int, K: Int, channels: Range<Int>? = nil, tiles range: Range<Int>, into y: UnsafeMutablePointer<Float>,
+        _ finish: Finish
     ) {
-        let stride = Winograd.stride(K)
+        let channels = channels ?? 0..<K
+        let stride = Winograd.stride(channels.count)
         forEachTile(range) { index, tile in
             let source = m + index * stride
             let rows = min(4, outH - 4 * tile.y), columns = min(4, outW - 4 * tile.x)
             let place = ((tile.n * outH + 4 * tile.y) * outW + 4 * tile.x) * K
-            for k in Swift.stride(from: 0, to: K, by: 16) {
-                let (r0, r1, r2, r3) = Winograd.outputRows(source + k, plane: plane)
+            for k in Swift.stride(from: channels.lowerBound, to: channels.upperBound, by: 16) {
+                let (r0, r1, r2, r3) = Winograd.outputRows(source + k - channels.lowerBound, plane: plane)
                 finish.store(Winograd.outputLine(r0), columns, y, place + k, step: K, k)
                 if rows > 1 { finish.store(Winograd.outputLine(r1), columns, y, place + outW * K + k, step: K, k) }
                 if rows > 2 { finish.store(Winograd.outputLine(r2), columns, y, place + 2 * outW * K + k, step: K, k) }
@@ -195,10 +197,13 @@ public struct Winograd: Sendable, Equatable {
     // MARK: Weights
 
     /// U = G g Gᵀ of panel `index` of each place, from w (K, 3, 3, C), packed for products V·U.
-    public static func transformWeights(_ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into u: UnsafeMutablePointer<Float>) {
+    ///
+    /// - Parameter plane: floats from the panel of one of the 36 places to that of the next.
+    public static func transformWeights(
+        _ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into panel: UnsafeMutablePointer<Float>, plane: Int
+    ) {
         let panels = Panels(k: C, n: K)
         let columns = panels.columns(index), width = panels.stride(index)
-        let panel = u + panels.offset(index)
         // Sixteen output channels side by side, as the panel wants them: the nine weights of sixteen input channels are transposed first.
         withUnsafeTemporaryAllocation(of: Float.self, capacity: 9 * 256) { memory in
             guard let turned = memory.baseAddress else { return }
@@ -207,7 +212,7 @@ public struct Winograd: Sendable, Equatable {
                     for tap in 0..<9 { Transpose.block(w + (k * 9 + tap) * C + c, stride: 9 * C, into: turned + tap * 256, stride: 16) }
                     for lane in 0..<16 {
                         let target = panel + (c + lane) * width + k - columns.lowerBound
-                        forEachPlace(turned + lane * 16, step: 256, turned: false) { place, value in target.store(value, place * panels.floats) }
+                        forEachPlace(turned + lane * 16, step: 256, turned: false) { place, value in target.store(value, place * plane) }
                     }
                 }
             }
@@ -215,15 +220,16 @@ public struct Winograd: Sendable, Equatable {
     }
 
     /// The same for products that give the gradient of the input: weights turned by 180°, (K, C).
-    public static func transformTurnedWeights(_ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into u: UnsafeMutablePointer<Float>) {
+    public static func transformTurnedWeights(
+        _ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into panel: UnsafeMutablePointer<Float>, plane: Int
+    ) {
         let panels = Panels(k: K, n: C)
         let columns = panels.columns(index), width = panels.stride(index)
-        let panel = u + panels.offset(index)
         for k in 0..<K {
             for c in Swift.stride(from: 0, to: columns.count, by: 16) {
                 let target = panel + k * width + c
                 forEachPlace(w + k * 9 * C + columns.lowerBound + c, step: C, turned: true) { place, value in
-                    target.store(value, place * panels.floats)
+                    target.store(value, place * plane)
                 }
             }
         }

@@ -17,6 +17,13 @@ extension Convolution {
     }
 
     func winogradScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
+        var need = tilesScratch(winograd, N: N)
+        // Fewer pictures may go the other way.
+        for N in Set([1, N]) where hasManyWeights(winograd, N: N) { need.formUnion(panelsScratch(winograd, N: N)) }
+        return need
+    }
+
+    private func tilesScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
         let C = window.C, places = Winograd.places
         let tiles = Convolution.tiles(C, K)
         let chunk = gradientChunk(winograd, N: N)
@@ -70,18 +77,7 @@ extension Convolution {
         let rows = 8 * Panels.rows, blocks = (K + rows - 1) / rows
         for chunk in 0..<chunks {
             let tiles = Parallel.part(chunk, of: chunks, in: total)
-            let pieces = (tiles.count + 13) / 14
-            Parallel.forEach(2 * pieces, workers: scratch.workers) { piece, worker in
-                let own = Parallel.part(piece / 2, of: pieces, in: tiles.count)
-                let range = (tiles.lowerBound + own.lowerBound)..<(tiles.lowerBound + own.upperBound)
-                if piece % 2 == 0 {
-                    winograd.transformInput(
-                        x, C: C, tiles: range, into: v + own.lowerBound * Winograd.stride(C), plane: planeV, border: scratch.pointer(worker))
-                } else {
-                    winograd.transformGradient(
-                        dy, K: K, tiles: range, into: d + own.lowerBound * Winograd.stride(K), plane: planeD, border: scratch.pointer(worker))
-                }
-            }
+            transformBoth(winograd, x, v, planeV, dy, d, planeD, tiles: tiles, scratch)
             Parallel.forEach(places * blocks) { piece, _ in
                 let place = piece / blocks
                 let own = Parallel.part(piece % blocks, of: blocks, in: K)
@@ -91,5 +87,24 @@ extension Convolution {
             }
         }
         Parallel.forEach(K) { k, _ in Winograd.addWeightGradient(du + k * C, plane: K * C, C: C, to: dW + k * 9 * C) }
+    }
+
+    /// V of x and D of dy for the tiles `tiles`.
+    func transformBoth(
+        _ winograd: Winograd, _ x: UnsafePointer<Float>, _ v: UnsafeMutablePointer<Float>, _ planeV: Int, _ dy: UnsafePointer<Float>,
+        _ d: UnsafeMutablePointer<Float>, _ planeD: Int, tiles: Range<Int>, _ scratch: Scratch
+    ) {
+        let pieces = (tiles.count + 13) / 14
+        Parallel.forEach(2 * pieces, workers: scratch.workers) { piece, worker in
+            let own = Parallel.part(piece / 2, of: pieces, in: tiles.count)
+            let range = (tiles.lowerBound + own.lowerBound)..<(tiles.lowerBound + own.upperBound)
+            if piece % 2 == 0 {
+                winograd.transformInput(
+                    x, C: window.C, tiles: range, into: v + own.lowerBound * Winograd.stride(window.C), plane: planeV, border: scratch.pointer(worker))
+            } else {
+                winograd.transformGradient(
+                    dy, K: K, tiles: range, into: d + own.lowerBound * Winograd.stride(K), plane: planeD, border: scratch.pointer(worker))
+            }
+        }
     }
 }

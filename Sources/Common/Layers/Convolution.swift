@@ -60,8 +60,9 @@ public struct Convolution: Sendable {
         } else if winograd == nil {
             packPatches(W, into: packed)
         } else {
-            Parallel.forEach(Panels(k: window.C, n: K).count) { panel, _ in
-                Winograd.transformWeights(W, C: window.C, K: K, panel: panel, into: packed)
+            let panels = Panels(k: window.C, n: K)
+            Parallel.forEach(panels.count) { panel, _ in
+                Winograd.transformWeights(W, C: window.C, K: K, panel: panel, into: packed + panels.offset(panel), plane: panels.floats)
             }
         }
     }
@@ -122,6 +123,11 @@ public struct Convolution: Sendable {
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
+        if let winograd, hasManyWeights(winograd, N: N) {
+            var last = Winograd.Finish()
+            last.streamed = Streamed.pays(y, count: N * window.places * K)
+            return convolveByPanels(winograd, from: x, C: window.C, W, turned: false, to: y, K: K, N: N, last, scratch)
+        }
         pack(W, into: scratch.shared)
         forward(y: y, x: x, normalized: normalized, packed: scratch.shared, N: N, scratch: scratch)
     }
@@ -137,12 +143,16 @@ public struct Convolution: Sendable {
         } else if let strided {
             backwardDataStrided(strided, dx: dx, adding: adding, dy: dy, W: W, N: N, scratch)
         } else if let winograd {
-            Parallel.forEach(Panels(k: K, n: window.C).count) { panel, _ in
-                Winograd.transformTurnedWeights(W, C: window.C, K: K, panel: panel, into: scratch.shared)
-            }
             var last = Winograd.Finish()
             last.adding = adding
             last.streamed = !adding && Streamed.pays(dx, count: N * window.H * window.W * window.C)
+            if hasManyWeights(winograd, N: N) {
+                return convolveByPanels(winograd.adjoint, from: dy, C: K, W, turned: true, to: dx, K: window.C, N: N, last, scratch)
+            }
+            let panels = Panels(k: K, n: window.C)
+            Parallel.forEach(panels.count) { panel, _ in
+                Winograd.transformTurnedWeights(W, C: window.C, K: K, panel: panel, into: scratch.shared + panels.offset(panel), plane: panels.floats)
+            }
             convolve(winograd.adjoint, from: dy, C: K, scratch.shared, to: dx, K: window.C, N: N, last, scratch)
         } else {
             backwardDataPatches(dx: dx, adding: adding, dy: dy, W: W, N: N, scratch: scratch)
@@ -161,6 +171,9 @@ public struct Convolution: Sendable {
         } else if let strided {
             backwardWeightsStrided(strided, dW: dW, dy: dy, x: x, N: N, scratch)
         } else if let winograd {
+            if hasManyWeights(winograd, N: N) {
+                return backwardWeightsByRows(winograd, dW: dW, dy: dy, x: x, N: N, scratch: scratch)
+            }
             backwardWeightsTiles(winograd, dW: dW, dy: dy, x: x, N: N, scratch: scratch)
         } else {
             backwardWeightsPatches(dW: dW, dy: dy, x: x, normalized: normalized, N: N, scratch: scratch)

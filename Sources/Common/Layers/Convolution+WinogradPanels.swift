@@ -1,0 +1,80 @@
+import Kernels
+import Parallel
+
+/// Winograd's tiles where the weights are many and the tiles few: as in a network's last layers.
+///
+/// The 36 transforms of 512×512 weights are 38 MB. Here they are never in memory as a whole: all tiles are transformed first, and a piece of
+/// work then makes those of one panel of columns, multiplies and transforms back what comes of it, all in the cache; likewise rows of
+/// their gradients.
+extension Convolution {
+    /// Whether it goes this way: the tiles' transforms stay in the last cache, those of the weights would not.
+    func hasManyWeights(_ winograd: Winograd, N: Int) -> Bool {
+        Winograd.places * window.C * K > 1 << 22 && transformed(winograd, N: N) <= 6 << 20
+    }
+
+    /// Floats of all tiles' transforms, of the input and of the output.
+    private func transformed(_ winograd: Winograd, N: Int) -> Int {
+        let tiles = N * max(winograd.tiles, winograd.adjoint.tiles)
+        return Winograd.places * (Winograd.plane(window.C, tiles: tiles) + Winograd.plane(K, tiles: tiles))
+    }
+
+    private static let gradientRowsAtOnce = 2 * Panels.rows
+
+    func panelsScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
+        let tiles = N * max(winograd.tiles, winograd.adjoint.tiles), widest = max(window.C, K)
+        let forward = widest * Panels.width + Winograd.plane(Panels.width, tiles: tiles)
+        return Scratch.Need(
+            worker: Winograd.places * max(forward, Convolution.gradientRowsAtOnce * window.C, widest), shared: transformed(winograd, N: N))
+    }
+
+    /// y (…, K) from x (…, C), with weights W, or turned as for the gradient of the input.
+    func convolveByPanels(
+        _ winograd: Winograd, from x: UnsafePointer<Float>, C: Int, _ W: UnsafePointer<Float>, turned: Bool, to y: UnsafeMutablePointer<Float>, K: Int,
+        N: Int, _ finish: Winograd.Finish, _ scratch: Scratch
+    ) {
+        let tiles = N * winograd.tiles, panels = Panels(k: C, n: K)
+        let v = scratch.shared, plane = Winograd.plane(C, tiles: tiles)
+        let pieces = (tiles + 6) / 7
+        Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
+            let own = Parallel.part(piece, of: pieces, in: tiles)
+            winograd.transformInput(
+                x, C: C, tiles: own, into: v + own.lowerBound * Winograd.stride(C), plane: plane, border: scratch.pointer(worker))
+        }
+        Parallel.forEach(panels.count, workers: scratch.workers) { index, worker in
+            let columns = panels.columns(index), own = Panels(k: C, n: columns.count)
+            let u = scratch.pointer(worker), m = u + Winograd.places * own.floats
+            if turned {
+                Winograd.transformTurnedWeights(W, C: K, K: C, panel: index, into: u, plane: own.floats)
+            } else {
+                Winograd.transformWeights(W, C: C, K: K, panel: index, into: u, plane: own.floats)
+            }
+            let after = Winograd.plane(columns.count, tiles: tiles)
+            for place in 0..<Winograd.places {
+                Product.multiply(
+                    v + place * plane, lda: Winograd.stride(C), m: tiles, u + place * own.floats, own, into: m + place * after,
+                    ldc: Winograd.stride(columns.count))
+            }
+            winograd.transformOutput(m, plane: after, K: K, channels: columns, tiles: 0..<tiles, into: y, finish)
+        }
+    }
+
+    /// dW += Gᵀ (Dᵀ·V) G, some rows at a time.
+    func backwardWeightsByRows(
+        _ winograd: Winograd, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch
+    ) {
+        let (C, K, places, tiles) = (window.C, K, Winograd.places, N * winograd.tiles)
+        let planeV = Winograd.plane(C, tiles: tiles), planeD = Winograd.plane(K, tiles: tiles)
+        let v = scratch.shared, d = v + places * planeV
+        transformBoth(winograd, x, v, planeV, dy, d, planeD, tiles: 0..<tiles, scratch)
+        let most = Convolution.gradientRowsAtOnce, blocks = (K + most - 1) / most
+        Parallel.forEach(blocks, workers: scratch.workers) { block, worker in
+            let rows = Parallel.part(block, of: blocks, in: K), du = scratch.pointer(worker)
+            for place in 0..<places {
+                Product.multiplyTransposed(
+                    d + place * planeD + rows.lowerBound, lda: Winograd.stride(K), m: rows.count, v + place * planeV, ldb: Winograd.stride(C), n: C,
+                    k: tiles, into: du + place * rows.count * C, ldc: C)
+            }
+            for (row, k) in rows.enumerated() { Winograd.addWeightGradient(du + row * C, plane: rows.count * C, C: C, to: dW + k * 9 * C) }
+        }
+    }
+}
