@@ -294,11 +294,12 @@ extension Winograd.Finish {
             if let bias { value += bias.vector(k) }
             if let residual { value += residual.vector(offset) }
             switch activation {
-            case .none: if streamed { seed_stream(y + offset, value) } else { y.store(value, offset) }
-            case .relu: y.store(RectifiedLinear.value(value), offset)
-            case .hardSwish: y.store(HardSwish.value(value), offset)
-            case .silu: y.store(SiLU.value(value), offset)
+            case .none: break
+            case .relu: value = RectifiedLinear.value(value)
+            case .hardSwish: value = HardSwish.value(value)
+            case .silu: value = SiLU.value(value)
             }
+            if streamed { seed_stream(y + offset, value) } else { y.store(value, offset) }
         }
         put(0, four.0)
         put(1, four.1)
