@@ -54,7 +54,7 @@ let package = Package(
 
         // The ground floor.
         library("Randomness", [], numeric),
-        library("Parallel", [], numeric),
+        library("Parallel", ["CProcessor"], numeric),
         library("ToolSupport", [argumentParser, "Parallel"]),
         library("Kernels", ["COpenBLAS", "CProcessor", "Parallel"], numeric),
 

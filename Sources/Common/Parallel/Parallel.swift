@@ -1,3 +1,4 @@
+import CProcessor
 import Synchronization
 
 #if canImport(Glibc)
@@ -55,9 +56,10 @@ private final class Pool: @unchecked Sendable {
     private let busy = Atomic<Bool>(false)
     /// Written under `lock`.
     private let started = Atomic<Int>(1)
+    /// Written under `lock`, and looked at without it while waiting busily.
+    private let generation = Atomic<Int>(0)
+    private let running = Atomic<Int>(0)
     // Guarded by `lock`.
-    private var generation = 0
-    private var running = 0
     private var count = 0
     private var workers = 0
     private var body: Body?
@@ -75,7 +77,7 @@ private final class Pool: @unchecked Sendable {
         defer { pthread_mutex_unlock(lock) }
         while threads < wanted {
             // A call that is under way does not count on the new thread, which therefore begins with the next.
-            let box = Unmanaged.passRetained(Start(pool: self, worker: threads, generation: generation))
+            let box = Unmanaged.passRetained(Start(pool: self, worker: threads, generation: generation.load(ordering: .relaxed)))
             var thread = pthread_t()
             guard pthread_create(&thread, nil, { argument in
                 let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
@@ -112,17 +114,29 @@ private final class Pool: @unchecked Sendable {
             count = pieces
             self.workers = workers
             next.store(0, ordering: .relaxed)
-            running = threads - 1
-            generation += 1
+            running.store(threads - 1, ordering: .relaxed)
+            generation.add(1, ordering: .releasing)
             pthread_cond_broadcast(changed)
             pthread_mutex_unlock(lock)
             take(pieces, body, worker: 0)
+            waitBusily(while: { running.load(ordering: .acquiring) > 0 })
             pthread_mutex_lock(lock)
-            while running > 0 { pthread_cond_wait(finished, lock) }
+            while running.load(ordering: .relaxed) > 0 { pthread_cond_wait(finished, lock) }
             self.body = nil
             pthread_mutex_unlock(lock)
         }
         busy.store(false, ordering: .releasing)
+    }
+
+    /// Waits while `condition` holds, but some tens of microseconds at most: the next loop of a step most often begins sooner, and to be
+    /// woken up by the system takes as long.
+    @inline(__always)
+    private func waitBusily(while condition: () -> Bool) {
+        var turns = 0
+        while turns < 1000, condition() {
+            seed_pause()
+            turns += 1
+        }
     }
 
     private func take(_ pieces: Int, _ body: Body, worker: Int) {
@@ -143,15 +157,15 @@ private final class Pool: @unchecked Sendable {
     private func work(as worker: Int, after generation: Int) {
         var seen = generation
         while true {
+            waitBusily(while: { self.generation.load(ordering: .acquiring) == seen })
             pthread_mutex_lock(lock)
-            while self.generation == seen { pthread_cond_wait(changed, lock) }
-            seen = self.generation
+            while self.generation.load(ordering: .relaxed) == seen { pthread_cond_wait(changed, lock) }
+            seen = self.generation.load(ordering: .relaxed)
             let count = self.count
             pthread_mutex_unlock(lock)
             takeShared(count, worker: worker)
             pthread_mutex_lock(lock)
-            running -= 1
-            if running == 0 { pthread_cond_signal(finished) }
+            if running.subtract(1, ordering: .releasing).newValue == 0 { pthread_cond_signal(finished) }
             pthread_mutex_unlock(lock)
         }
     }

@@ -20,6 +20,15 @@
 static inline void seed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 static inline void seed_prefetch_to_write(void *address) { __builtin_prefetch(address, 1, 3); }
 
+// Tells the processor that this thread waits busily.
+static inline void seed_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ volatile("yield");
+#endif
+}
+
 typedef float seed_vector __attribute__((ext_vector_type(16)));
 
 // Stores past the caches, where there is a way. `place` lies on a cache line.
