@@ -1,4 +1,5 @@
 import Kernels
+import Layers
 
 extension Graph {
     /// Products of two numbers, and sums of them, that each operation takes for one picture by the direct algorithm. Only convolutions and
@@ -20,17 +21,22 @@ extension Graph {
     /// Numbers that the operations read and write for one picture, if no cache keeps any: each value once for every pass over it. An
     /// estimate, for telling where memory bounds; weights are left out.
     public func valuesMoved(height: Int, width: Int, training: Bool) -> Int {
-        let counts = shapes(height: height, width: width).map { $0.H * $0.W * $0.C }
+        let shapes = shapes(height: height, width: width), counts = shapes.map { $0.H * $0.W * $0.C }
+        let (normalizedByReader, gradientByMaker) = (normalizedByReader(shapes), gradientByMaker(shapes))
         return nodes.enumerated().reduce(0) { sum, next in
             let (index, node) = next
             let (x, y) = (counts[node.input], counts[index + 1])
             let moved: (forward: Int, backward: Int)
             switch node.operation {
-            // Back: dy and x for the weights; dy and dx.
-            case .convolution: moved = (x + y, x + 2 * y + (node.input == 0 ? 0 : x))
-            // Statistics, then the values; back dy and x for the sums, then dy, x, dx. Forward alone it is folded away but for the sum.
+            // Back: dy and x for the weights, dy and dx; or dy but once.
+            case .convolution:
+                let joined = convolution(index, shapes).map { $0.joinsGradients } ?? false
+                moved = (x + y, x + (joined ? y : 2 * y) + (node.input == 0 ? 0 : x))
+            // Statistics, then the values; back dy and x for the sums, then dy, x, dx. Where a neighbour makes what is second, it reads x instead of
+            // y, and back x besides dy. Forward alone it is folded away but for the sum.
             case .batchNorm(_, _, _, _, _, let residual, _):
-                moved = ((training ? 2 * x + y : 0) + (residual == nil ? 0 : y), 5 * x + (residual == nil ? 0 : y))
+                let forward = training ? (normalizedByReader[index] ? x : 2 * x + y) : 0
+                moved = (forward + (residual == nil ? 0 : y), (gradientByMaker[index] ? 3 : 5) * x + (residual == nil ? 0 : y))
             // Back: dy, x and dx, both gradients at once.
             case .depthwise: moved = (x + y, 2 * x + y)
             // Means, then the products; back dy and x for the sums, then dy and dx.

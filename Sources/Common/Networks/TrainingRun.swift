@@ -29,8 +29,8 @@ public final class TrainingRun {
     /// For each batch norm: means and inverse deviations of its groups.
     private let moments: FloatBuffer
     private let momentOffsets: [Int]
-    /// For each operation: whether its value is not written but made by its reader.
-    private let postponed: [Bool]
+    /// For each operation: whether its value is not written but made by its reader; and its gradient by what made its input.
+    private let normalizedByReader, gradientByMaker: [Bool]
     private let taps: [Int: UnsafeMutablePointer<UInt8>]
     private let sums: UnsafeMutablePointer<Double>
     /// What squeeze-excite keeps for the way back, one after the other.
@@ -59,15 +59,18 @@ public final class TrainingRun {
         let shapes = graph.shapes(height: height, width: width)
         let counts = shapes.map { (N * $0.H * $0.W * $0.C + 15) / 16 * 16 }
         self.shapes = shapes
-        let postponed = groups == 1 ? Self.postponed(graph, shapes) : [Bool](repeating: false, count: graph.nodes.count)
-        self.postponed = postponed
+        // Groups have moments of their own, which a row's neighbour knows nothing of.
+        let none = [Bool](repeating: false, count: graph.nodes.count)
+        let normalizedByReader = groups == 1 ? graph.normalizedByReader(shapes) : none
+        self.normalizedByReader = normalizedByReader
+        gradientByMaker = groups == 1 ? graph.gradientByMaker(shapes) : none
         multiplyAdds = graph.multiplyAdds(height: height, width: width).map { N * $0 }
 
         var offsets: [Int] = []
         var total = 0
         for (value, count) in counts.enumerated() {
             offsets.append(total)
-            if value == 0 || !postponed[value - 1] { total += count }
+            if value == 0 || !normalizedByReader[value - 1] { total += count }
         }
         valueOffsets = offsets
         activations = FloatBuffer(total)
@@ -156,41 +159,9 @@ public final class TrainingRun {
         return (plans, outputGradient, FloatBuffer(arena.size))
     }
 
-    /// Batch norms without a residual whose only reader copies its input anyway.
-    private static func postponed(_ graph: Graph, _ shapes: [(H: Int, W: Int, C: Int)]) -> [Bool] {
-        var readers = [[Int]](repeating: [], count: shapes.count)
-        for (index, node) in graph.nodes.enumerated() {
-            readers[node.input].append(index)
-            if case .batchNorm(_, _, _, _, _, let residual?, _) = node.operation { readers[residual].append(index) }
-        }
-        return graph.nodes.enumerated().map { index, node in
-            guard case .batchNorm(_, _, _, _, _, nil, _) = node.operation, readers[index + 1].count == 1, let reader = readers[index + 1].first
-            else { return false }
-            let x = shapes[index + 1]
-            switch graph.nodes[reader].operation {
-            case .depthwise, .squeezeExcite: return true
-            case .convolution(_, let kernel, let stride, let padding, let K):
-                return Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K).takesNormalizedInput
-            case .batchNorm, .maxPool, .averagePool, .linear, .activation, .dropout: return false
-            }
-        }
-    }
-
-    /// Whether what made value `index` copies its gradient anyway, and so can take it as it is before a batch norm.
-    private func takesNormalizedGradient(_ index: Int) -> Bool {
-        guard groups == 1, index > 0 else { return false }
-        let node = network.graph.nodes[index - 1], x = shapes[node.input]
-        switch node.operation {
-        case .depthwise: return true
-        case .convolution(_, let kernel, let stride, let padding, let K):
-            return Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K).joinsGradients
-        case .batchNorm, .squeezeExcite, .maxPool, .averagePool, .linear, .activation, .dropout: return false
-        }
-    }
-
     /// What a layer reads that reads value `index`: the value, or what it is still to be made from.
     private func input(_ index: Int, _ weights: Weights) -> (x: UnsafeMutablePointer<Float>, normalized: NormalizedInput?) {
-        guard index > 0, postponed[index - 1],
+        guard index > 0, normalizedByReader[index - 1],
             case .batchNorm(let gamma, let beta, _, let epsilon, let momentum, _, let activation) = network.graph.nodes[index - 1].operation
         else { return (value(index), nil) }
         let C = shapes[index].C, moments = moments.pointer + momentOffsets[index - 1]
@@ -246,7 +217,7 @@ public final class TrainingRun {
                 let moments = moments.pointer + momentOffsets[index]
                 weights.batchesSeen[statistics] += 1
                 let layer = BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation)
-                if postponed[index] {
+                if normalizedByReader[index] {
                     layer.measure(
                         mean: moments, inverse: moments + shape.C, runningMean: running, runningVariance: running + shape.C, x: x,
                         M: N * shape.H * shape.W, groups: 1, sums: sums)
@@ -328,7 +299,7 @@ public final class TrainingRun {
                     dresidual = nil
                 }
                 let layer = BatchNorm(C: shape.C, epsilon: epsilon, momentum: momentum, activation: activation)
-                if plan.residual == nil, takesNormalizedGradient(node.input) {
+                if gradientByMaker[index] {
                     pending[node.input] = layer.sumGradient(
                         dgamma: dParameter(gamma), dbeta: dParameter(beta), dy: dy, x: x, mean: moments, inverse: moments + shape.C,
                         gamma: weights.pointer(gamma), beta: weights.pointer(beta), M: N * shape.H * shape.W, sums: sums)

@@ -1,0 +1,44 @@
+import Kernels
+import Layers
+
+/// What a training run does not write: batch norms that a neighbour finishes where it reads.
+extension Graph {
+    /// For each operation: whether it is a batch norm without a residual whose only reader copies what it reads anyway, and so can normalise
+    /// it itself (``NormalizedInput``).
+    func normalizedByReader(_ shapes: [(H: Int, W: Int, C: Int)]) -> [Bool] {
+        var readers = [[Int]](repeating: [], count: shapes.count)
+        for (index, node) in nodes.enumerated() {
+            readers[node.input].append(index)
+            if case .batchNorm(_, _, _, _, _, let residual?, _) = node.operation { readers[residual].append(index) }
+        }
+        return nodes.enumerated().map { index, node in
+            guard case .batchNorm(_, _, _, _, _, nil, _) = node.operation, readers[index + 1].count == 1, let reader = readers[index + 1].first
+            else { return false }
+            switch nodes[reader].operation {
+            case .depthwise, .squeezeExcite: return true
+            case .convolution: return convolution(reader, shapes).map { $0.takesNormalizedInput } ?? false
+            case .batchNorm, .maxPool, .averagePool, .linear, .activation, .dropout: return false
+            }
+        }
+    }
+
+    /// For each operation: whether it is a batch norm without a residual, and what it reads was made by a layer that copies its gradient anyway,
+    /// and so can take it back through the batch norm itself (``NormalizedGradient``).
+    func gradientByMaker(_ shapes: [(H: Int, W: Int, C: Int)]) -> [Bool] {
+        nodes.map { node in
+            guard case .batchNorm(_, _, _, _, _, nil, _) = node.operation, node.input > 0 else { return false }
+            switch nodes[node.input - 1].operation {
+            case .depthwise: return true
+            case .convolution: return convolution(node.input - 1, shapes).map { $0.joinsGradients } ?? false
+            case .batchNorm, .squeezeExcite, .maxPool, .averagePool, .linear, .activation, .dropout: return false
+            }
+        }
+    }
+
+    /// The layer of operation `index`, if it is a convolution.
+    func convolution(_ index: Int, _ shapes: [(H: Int, W: Int, C: Int)]) -> Convolution? {
+        guard case .convolution(_, let kernel, let stride, let padding, let K) = nodes[index].operation else { return nil }
+        let x = shapes[nodes[index].input]
+        return Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K)
+    }
+}
