@@ -119,6 +119,7 @@ def main():
         batch()
     say(ready=True)
     for line in sys.stdin:
+        batch()  # finds the caches full of another's
         start, count = time.perf_counter(), 0
         while count == 0 or time.perf_counter() - start < options.seconds:
             batch()

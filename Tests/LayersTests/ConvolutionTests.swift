@@ -102,6 +102,13 @@ import Musl
         Case(N: 1, H: 5, W: 18, C: 16, K: 16, kernel: 3, stride: 2, padding: 2),
         Case(N: 2, H: 33, W: 35, C: 80, K: 112, kernel: 3, stride: 2, padding: 1),
         Case(N: 40, H: 63, W: 62, C: 16, K: 16, kernel: 3, stride: 2, padding: 1),
+        // Pictures of so few places that each pair of places is a product: several blocks of pictures and of columns, windows that reach far.
+        Case(N: 2, H: 2, W: 2, C: 5, K: 7, kernel: 3, stride: 1, padding: 1),
+        Case(N: 60, H: 2, W: 2, C: 40, K: 150, kernel: 3, stride: 1, padding: 1),
+        Case(N: 3, H: 1, W: 1, C: 512, K: 24, kernel: 3, stride: 1, padding: 1),
+        Case(N: 5, H: 4, W: 4, C: 24, K: 32, kernel: 3, stride: 2, padding: 1),
+        Case(N: 4, H: 3, W: 2, C: 16, K: 40, kernel: 5, stride: 2, padding: 2),
+        Case(N: 7, H: 1, W: 3, C: 9, K: 33, kernel: 3, stride: 2, padding: 1),
         // Rows that would push each other out of the cache, and blocks of the weights' gradient.
         Case(N: 2, H: 5, W: 7, C: 1024, K: 200, kernel: 1, stride: 1, padding: 0),
         Case(N: 2, H: 9, W: 7, C: 24, K: 1024, kernel: 1, stride: 1, padding: 0),

@@ -36,6 +36,12 @@ import Testing
                 layer.backwardWeights(dW: dW.pointer, dy: dy.pointer, x: x.pointer, N: c.N, scratch: measured.scratch)
                 // With fewer pictures, as at the end of an epoch, in the same scratch.
                 layer.backwardWeights(dW: dW.pointer, dy: dy.pointer, x: x.pointer, N: 1, scratch: measured.scratch)
+                if layer.joinsGradients {
+                    for (adding, N) in [(false, c.N), (true, c.N), (true, 1)] {
+                        layer.backward(
+                            dx: dx.pointer, adding: adding, dW: dW.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: N, scratch: measured.scratch)
+                    }
+                }
                 measured.expectWithin()
                 #expect((y.values() + dx.values() + dW.values()).allSatisfy { $0.isFinite }, "\(c.testDescription)")
             }

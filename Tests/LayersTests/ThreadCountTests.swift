@@ -30,12 +30,28 @@ private func digests() -> [String] {
         layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: N, scratch: scratch)
         layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, scratch: scratch)
         note("convolution \(kernel) \(C)", y, dx, dW)
+        if layer.joinsGradients {
+            let joined = zeros(W.count)
+            layer.backward(dx: dx.pointer, adding: true, dW: joined.pointer, dy: dy, x: x, W: W, N: N, scratch: scratch)
+            note("both gradients", dx, joined)
+        }
 
         let pool = MaxPool(window: window), under = Poisoned(N * window.places * C), back = Poisoned(x.count)
         var taps = [UInt8](repeating: 0, count: under.count)
         pool.forward(y: under.pointer, taps: &taps, x: x, N: N)
         pool.backward(dx: back.pointer, adding: false, dy: formula("dy", under.count), taps: taps, N: N)
         note("maximum \(kernel) \(C)", under, back)
+    }
+    for (side, C, K, N) in [(2, 96, 160, 130), (7, 336, 352, 9)] {
+        let window = Window(H: side, W: side, C: C, kernel: 3, stride: 1, padding: 1), layer = Convolution(window: window, K: K)
+        let scratch = Scratch(workers: Parallel.threads)
+        scratch.reserve(layer.scratch(N: N))
+        let x = formula("x", N * side * side * C), W = formula("W", layer.weightCount), dy = formula("dy", N * side * side * K)
+        let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count)
+        layer.forward(y: y.pointer, x: x, W: W, N: N, scratch: scratch)
+        layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: N, scratch: scratch)
+        layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, scratch: scratch)
+        note("few places \(side)", y, dx, dW)
     }
     for (C, kernel, stride, N) in [(72, 3, 1, 20), (300, 5, 2, 3)] {
         let window = Window(H: 30, W: 37, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)
@@ -135,7 +151,7 @@ private func allAtWork(_ count: Int) -> Bool {
             let text = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
             found.append(text.split(separator: "\n").filter { $0.hasPrefix("digest ") }.joined(separator: "\n"))
         }
-        #expect(found[0].split(separator: "\n").count == 25)
+        #expect(found[0].split(separator: "\n").count == 28)
         for (index, text) in found.enumerated() { #expect(text == found[0], "\([1, 2, 3, 7][index]) threads") }
     }
 }

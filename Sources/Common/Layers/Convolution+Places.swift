@@ -31,16 +31,15 @@ extension Convolution {
     private var tapPanels: Panels { Panels(k: window.C, n: K) }
     private var turnedTapPanels: Panels { Panels(k: K, n: window.C) }
 
-    /// Pictures of one piece of work, and pieces.
-    private static func pictureBlocks(_ N: Int) -> Int { (N + 55) / 56 }
-    private static func mostPictures(_ N: Int) -> Int { (N + pictureBlocks(N) - 1) / pictureBlocks(N) }
+    /// Pictures of one piece of work, at most.
+    private static let picturesAtOnce = 56
     /// Panels that one piece makes: so few that there are pieces for many threads.
     private static func columnBlocks(_ panels: Panels) -> Int { (panels.count + 3) / 4 }
 
     func placesScratch(N: Int) -> Scratch.Need {
         let inputs = window.H * window.W * Convolution.stride(window.C), outputs = window.places * Convolution.stride(K)
         return Scratch.Need(
-            worker: Convolution.mostPictures(N) * max(inputs, outputs),
+            worker: min(N, Convolution.picturesAtOnce) * max(inputs, outputs),
             shared: max(taps * max(tapPanels.floats, turnedTapPanels.floats), N * (inputs + outputs)))
     }
 
@@ -85,7 +84,7 @@ extension Convolution {
         _ pairs: [(from: Int, to: Int, tap: Int)], _ from: UnsafePointer<Float>, places: Int, C: Int, _ packed: UnsafePointer<Float>, _ panels: Panels,
         to: UnsafeMutablePointer<Float>, places targets: Int, K: Int, N: Int, adding: Bool, _ scratch: Scratch
     ) {
-        let blocks = Convolution.pictureBlocks(N), groups = Convolution.columnBlocks(panels), stride = Convolution.stride(C)
+        let blocks = (N + Convolution.picturesAtOnce - 1) / Convolution.picturesAtOnce, groups = Convolution.columnBlocks(panels), stride = Convolution.stride(C)
         Parallel.forEach(blocks * groups, workers: scratch.workers) { piece, worker in
             let pictures = Parallel.part(piece / groups, of: blocks, in: N), own = Parallel.part(piece % groups, of: groups, in: panels.count)
             let columns = panels.columns(own.lowerBound).lowerBound..<panels.columns(own.upperBound - 1).upperBound

@@ -19,7 +19,7 @@ extension Convolution {
     func winogradScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
         var need = tilesScratch(winograd, N: N)
         // Fewer pictures may go the other way.
-        for N in Set([1, N]) where hasManyWeights(winograd, N: N) { need.formUnion(panelsScratch(winograd, N: N)) }
+        if let few = picturesByPanels(winograd, N: N) { need.formUnion(panelsScratch(winograd, N: few)) }
         return need
     }
 

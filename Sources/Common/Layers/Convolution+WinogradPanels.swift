@@ -9,7 +9,17 @@ import Parallel
 extension Convolution {
     /// Whether it goes this way: the tiles' transforms stay in the last cache, those of the weights would not.
     func hasManyWeights(_ winograd: Winograd, N: Int) -> Bool {
-        Winograd.places * window.C * K > 1 << 22 && transformed(winograd, N: N) <= 6 << 20
+        Winograd.places * window.C * K > 1 << 22 && transformed(winograd, N: N) <= Convolution.mostTransformed
+    }
+
+    private static let mostTransformed = 6 << 20
+
+    /// The most of up to N pictures that go this way.
+    func picturesByPanels(_ winograd: Winograd, N: Int) -> Int? {
+        guard hasManyWeights(winograd, N: 1) else { return nil }
+        var few = 1
+        while few < N, hasManyWeights(winograd, N: few + 1) { few += 1 }
+        return few
     }
 
     /// Floats of all tiles' transforms, of the input and of the output.

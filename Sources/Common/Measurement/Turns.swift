@@ -12,7 +12,7 @@ import Musl
 /// | it says               | when                                                                   |
 /// |-----------------------|------------------------------------------------------------------------|
 /// | `{"ready": true}`     | all is prepared and warm                                               |
-/// | `{"seconds": 0.42}`   | after each line `run`: the seconds of a batch, in the mean of the turn  |
+/// | `{"seconds": 0.42}`   | after each line `run`: the seconds of a batch, in the mean of the turn; the first batch, for which the caches are another's, does not count |
 /// | `{"memory": 1234567}` | after the last line: the most memory it ever had, in bytes             |
 ///
 /// So two programs can take turns on the same processors, and the memory of each is its own.
@@ -26,6 +26,7 @@ public enum Turns {
         try output.write(JSON.object(["ready": true]).text + "\n")
         while let line = readLine() {
             guard line == "run" else { throw Failure(.data, path: "standard input", "says '\(line)' where 'run' is expected") }
+            batch()
             let start = Progress.now()
             var batches = 0.0
             repeat {

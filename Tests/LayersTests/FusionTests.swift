@@ -1,0 +1,201 @@
+import Kernels
+import Layers
+import TestSupport
+import Testing
+
+/// Layers that do what a batch norm has left to them, against the batch norm on its own: the same to the last bit.
+@Suite struct FusionTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let N: Int, H: Int, W: Int, C: Int
+        let activation: Rows.Activation
+        var testDescription: String { "\(N) of \(H)×\(W)×\(C), \(activation)" }
+        var M: Int { N * H * W }
+        var layer: BatchNorm { BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation) }
+        var x: [Float] { formula("x", M * C) }
+        var gamma: [Float] { formula("gamma", C).map { 1 + $0 / 2 } }
+        var beta: [Float] { formula("beta", C) }
+    }
+
+    static let cases = [Rows.Activation.none, .relu, .hardSwish, .silu].flatMap { activation in
+        [(3, 5, 7, 24), (2, 9, 6, 16), (5, 4, 4, 72), (1, 3, 3, 5), (2, 6, 5, 512), (3, 15, 13, 40)].map { N, H, W, C in
+            Case(N: N, H: H, W: W, C: C, activation: activation)
+        }
+    }
+
+    /// What the batch norm makes of x, by both ways.
+    final class Made {
+        let c: Case, x: [Float], gamma: [Float], beta: [Float]
+        let y: Poisoned, mean: Poisoned, inverse: Poisoned
+        private var sums: [Double]
+
+        init(_ c: Case) {
+            self.c = c
+            (x, gamma, beta) = (c.x, c.gamma, c.beta)
+            (y, mean, inverse) = (Poisoned(x.count), Poisoned(c.C), Poisoned(c.C))
+            sums = [Double](repeating: .nan, count: BatchNorm.sums(C: c.C, groups: 1))
+            let (running, variance) = (Poisoned([Float](repeating: 0, count: c.C)), Poisoned([Float](repeating: 1, count: c.C)))
+            c.layer.forward(
+                y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: x,
+                gamma: gamma, beta: beta, residual: nil, M: c.M, groups: 1, sums: &sums)
+            let (ownMean, ownInverse) = (Poisoned(c.C), Poisoned(c.C))
+            let (ownRunning, ownVariance) = (Poisoned([Float](repeating: 0, count: c.C)), Poisoned([Float](repeating: 1, count: c.C)))
+            c.layer.measure(
+                mean: ownMean.pointer, inverse: ownInverse.pointer, runningMean: ownRunning.pointer, runningVariance: ownVariance.pointer, x: x, M: c.M,
+                groups: 1, sums: &sums)
+            #expect(ownMean.values() == mean.values() && ownInverse.values() == inverse.values())
+            #expect(ownRunning.values() == running.values() && ownVariance.values() == variance.values())
+        }
+
+        var normalized: NormalizedInput { NormalizedInput(c.layer, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma, beta: beta) }
+
+        /// dx of the batch norm itself, and what is still to be made of `dy`, which may change; the parameters' gradients are the same.
+        func gradients(_ dy: Poisoned) -> (dx: Poisoned, pending: NormalizedGradient) {
+            let dx = Poisoned(x.count), given = Poisoned(dy.values())
+            let zeros = [Float](repeating: 0, count: c.C)
+            let dgamma = [Poisoned(zeros), Poisoned(zeros)], dbeta = [Poisoned(zeros), Poisoned(zeros)]
+            c.layer.backward(
+                dx: dx.pointer, dgamma: dgamma[0].pointer, dbeta: dbeta[0].pointer, dresidual: nil, addingToResidual: false, dy: given.pointer,
+                y: y.pointer, x: x, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma, beta: beta, M: c.M, groups: 1, sums: &sums)
+            let pending = x.withUnsafeBufferPointer { x in
+                c.layer.sumGradient(
+                    dgamma: dgamma[1].pointer, dbeta: dbeta[1].pointer, dy: dy.pointer, x: x.baseAddress ?? UnsafePointer(dx.pointer), mean: mean.pointer,
+                    inverse: inverse.pointer, gamma: gamma, beta: beta, M: c.M, sums: &sums)
+            }
+            #expect(dgamma[0].values() == dgamma[1].values() && dbeta[0].values() == dbeta[1].values())
+            return (dx, pending)
+        }
+    }
+
+    func scratch(_ need: Scratch.Need) -> Scratch {
+        let scratch = Scratch(workers: 4)
+        scratch.reserve(need)
+        if need.worker > 0 { for worker in 0..<4 { scratch.pointer(worker).update(repeating: .nan, count: need.worker) } }
+        if need.shared > 0 { scratch.shared.update(repeating: .nan, count: need.shared) }
+        return scratch
+    }
+
+    @Test(arguments: cases)
+    func `a pointwise convolution reads what is still to be normalised`(_ c: Case) {
+        let made = Made(c), K = 40
+        let layer = Convolution(window: Window(H: c.H, W: c.W, C: c.C, kernel: 1, stride: 1, padding: 0), K: K)
+        let W = formula("W", layer.weightCount), dy = formula("dy", c.M * K), zeros = [Float](repeating: 0, count: W.count)
+        let scratch = scratch(layer.scratch(N: c.N))
+        func results(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput?) -> [[Float]] {
+            let y = Poisoned(dy.count), dW = Poisoned(zeros), joined = Poisoned(zeros), dx = Poisoned(c.x.count)
+            layer.forward(y: y.pointer, x: x, normalized: normalized, W: W, N: c.N, scratch: scratch)
+            layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, normalized: normalized, N: c.N, scratch: scratch)
+            layer.backward(dx: dx.pointer, adding: false, dW: joined.pointer, dy: dy, x: x, normalized: normalized, W: W, N: c.N, scratch: scratch)
+            return [y.values(), dW.values(), joined.values(), dx.values()]
+        }
+        let eager = results(made.y.pointer, nil)
+        made.x.withUnsafeBufferPointer { x in
+            guard let x = x.baseAddress else { return }
+            for (own, other) in zip(results(x, made.normalized), eager) { #expect(firstDifference(own, other) == nil) }
+        }
+    }
+
+    @Test(arguments: cases)
+    func `a pointwise convolution takes its gradient back through the batch norm behind it`(_ c: Case) {
+        let made = Made(c), C = 24
+        let layer = Convolution(window: Window(H: c.H, W: c.W, C: C, kernel: 1, stride: 1, padding: 0), K: c.C)
+        let W = formula("W", layer.weightCount), x = formula("input", c.M * C), before = formula("before", c.M * C)
+        let dy = Poisoned(formula("dy", c.x.count)), scratch = scratch(layer.scratch(N: c.N))
+        let (dx, pending) = made.gradients(dy)
+        func results(_ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, adding: Bool) -> [[Float]] {
+            let back = Poisoned(before), dW = Poisoned([Float](repeating: 0, count: W.count))
+            layer.backward(
+                dx: back.pointer, adding: adding, dW: dW.pointer, dy: dy, gradient: gradient, x: x, W: W, N: c.N, scratch: scratch)
+            return [back.values(), dW.values()]
+        }
+        withExtendedLifetime(made) {
+            for adding in [false, true] {
+                let eager = results(dx.pointer, nil, adding: adding)
+                for (own, other) in zip(results(dy.pointer, pending, adding: adding), eager) { #expect(firstDifference(own, other) == nil) }
+                // Against the gradients one by one.
+                let back = Poisoned(before), dW = Poisoned([Float](repeating: 0, count: W.count))
+                layer.backwardData(dx: back.pointer, adding: adding, dy: dx.pointer, W: W, N: c.N, scratch: scratch)
+                layer.backwardWeights(dW: dW.pointer, dy: dx.pointer, x: x, N: c.N, scratch: scratch)
+                #expect(largestError(eager[0], back.values().map { Double($0) }) < 1e-6)
+                #expect(largestError(eager[1], dW.values().map { Double($0) }) < 1e-5)
+            }
+        }
+    }
+
+    @Test(arguments: cases, [(3, 1), (3, 2), (5, 1)])
+    func `a depthwise convolution does both`(_ c: Case, window: (kernel: Int, stride: Int)) {
+        // One batch norm before it and, where the places are as many, another behind it.
+        let made = Made(c)
+        let layer = Depthwise(window: Window(H: c.H, W: c.W, C: c.C, kernel: window.kernel, stride: window.stride, padding: window.kernel / 2))
+        let W = formula("W", layer.weightCount), scratch = scratch(layer.scratch(N: c.N))
+        let dy = Poisoned(formula("dy", c.N * layer.window.places * c.C))
+        let behind = window.stride == 1 ? made.gradients(dy) : (dx: dy, pending: nil)
+        func results(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?) -> [[Float]] {
+            let y = Poisoned(c.N * layer.window.places * c.C), dW = Poisoned([Float](repeating: 0, count: W.count)), dx = Poisoned(c.x.count)
+            layer.forward(y: y.pointer, x: x, normalized: normalized, W: W, N: c.N, scratch: scratch)
+            layer.backward(
+                dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, gradient: gradient, x: x, normalized: normalized, W: W, N: c.N, scratch: scratch)
+            return [y.values(), dW.values(), dx.values()]
+        }
+        let eager = results(made.y.pointer, nil, behind.dx.pointer, nil)
+        made.x.withUnsafeBufferPointer { x in
+            guard let x = x.baseAddress else { return }
+            for (own, other) in zip(results(x, made.normalized, dy.pointer, behind.pending), eager) { #expect(firstDifference(own, other) == nil) }
+        }
+    }
+
+    @Test(arguments: cases)
+    func `squeeze-excite reads what is still to be normalised`(_ c: Case) {
+        let made = Made(c), K = 6, layer = SqueezeExcite(C: c.C, K: K, activation: .relu, gate: .hardSigmoid), P = c.H * c.W
+        let numbers = [K * c.C, K, c.C * K, c.C].map { Poisoned(formula("\($0)", $0)) }, dy = formula("dy", c.x.count)
+        let scratch = scratch(layer.scratch(N: c.N))
+        func parameters(_ all: [Poisoned]) -> SqueezeExcite.Parameters {
+            .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer)
+        }
+        func results(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput?) -> [[Float]] {
+            let y = Poisoned(c.x.count), kept = Poisoned(layer.kept(N: c.N)), dx = Poisoned(c.x.count)
+            let gradients = [K * c.C, K, c.C * K, c.C].map { Poisoned([Float](repeating: 0, count: $0)) }
+            withExtendedLifetime((numbers, gradients)) {
+                layer.forward(y: y.pointer, kept: kept.pointer, x: x, normalized: normalized, parameters(numbers), N: c.N, P: P, scratch: scratch)
+                layer.backward(
+                    dx: dx.pointer, parameters(gradients), dy: dy, x: x, normalized: normalized, kept: kept.pointer, parameters(numbers), N: c.N, P: P,
+                    scratch: scratch)
+            }
+            return [y.values(), kept.values(), dx.values()] + gradients.map { $0.values() }
+        }
+        let eager = results(made.y.pointer, nil)
+        made.x.withUnsafeBufferPointer { x in
+            guard let x = x.baseAddress else { return }
+            for (own, other) in zip(results(x, made.normalized), eager) { #expect(firstDifference(own, other) == nil) }
+        }
+    }
+
+    /// Results from 8 MiB on are written past the caches. A picture alone is less.
+    @Test(arguments: [(112, 16, 64, 1), (112, 64, 64, 3), (120, 48, 48, 0)])
+    func `large results are those of the pictures one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
+        let (side, C, K, N) = (size.side, size.C, size.K, 3)
+        let places = side * side, x = formula("x", N * places * C), dy = formula("dy", N * places * K)
+        let y = FloatBuffer(dy.count), dx = FloatBuffer(x.count), ownY = FloatBuffer(dy.count), ownX = FloatBuffer(x.count)
+        func run(_ N: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ dx: UnsafeMutablePointer<Float>) {
+            if size.kernel == 0 {
+                let layer = Depthwise(window: Window(H: side, W: side, C: C, kernel: 3, stride: 1, padding: 1)), W = formula("W", layer.weightCount)
+                let dW = Poisoned([Float](repeating: 0, count: W.count)), scratch = scratch(layer.scratch(N: N))
+                layer.forward(y: y, x: x, W: W, N: N, scratch: scratch)
+                layer.backward(dx: dx, adding: false, dW: dW.pointer, dy: dy, x: x, W: W, N: N, scratch: scratch)
+            } else {
+                let window = Window(H: side, W: side, C: C, kernel: size.kernel, stride: 1, padding: size.kernel / 2)
+                let layer = Convolution(window: window, K: K), W = formula("W", layer.weightCount), scratch = scratch(layer.scratch(N: N))
+                layer.forward(y: y, x: x, W: W, N: N, scratch: scratch)
+                layer.backwardData(dx: dx, adding: false, dy: dy, W: W, N: N, scratch: scratch)
+            }
+        }
+        run(N, x, dy, y.pointer, dx.pointer)
+        x.withUnsafeBufferPointer { x in
+            dy.withUnsafeBufferPointer { dy in
+                guard let x = x.baseAddress, let dy = dy.baseAddress else { return }
+                for n in 0..<N { run(1, x + n * places * C, dy + n * places * K, ownY.pointer + n * places * K, ownX.pointer + n * places * C) }
+            }
+        }
+        func values(_ buffer: FloatBuffer) -> [Float] { Array(UnsafeBufferPointer(start: buffer.pointer, count: buffer.count)) }
+        #expect(firstDifference(values(y), values(ownY)) == nil && firstDifference(values(dx), values(ownX)) == nil)
+    }
+}
