@@ -59,7 +59,9 @@ public final class InferenceRun {
         self.width = width
         let graph = network.graph
         let shapes = graph.shapes(height: height, width: width)
-        let slice = max(1, min(batch, max(8, min(256, (16 * 224 * 224) / (height * width)))))
+        // Few, so that what a layer makes is still in the cache when the next one reads it; but each slice reads all weights again.
+        let pictures = network.parameters.reduce(0, { $0 + $1.count }) < 8 << 20 ? 8 : 16
+        let slice = max(1, min(batch, max(8, min(256, (pictures * 224 * 224) / (height * width)))))
         multiplyAdds = graph.multiplyAdds(height: height, width: width)
         self.shapes = shapes
         self.slice = slice
