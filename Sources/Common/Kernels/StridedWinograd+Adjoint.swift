@@ -35,7 +35,7 @@ extension StridedWinograd {
             if top >= 0 && left >= 0 && top + 5 <= outH && left + 5 <= outW {
                 StridedWinograd.transformAdjointInput(picture + (top * outW + left) * K, line: outW * K, K: K, into: row, plane: plane)
             } else {
-                StridedWinograd.copyTile(picture, C: K, H: outH, W: outW, top: top, left: left, side: 5, into: border)
+                Winograd.copyTile(picture, C: K, H: outH, W: outW, top: top, left: left, side: 5, into: border)
                 StridedWinograd.transformAdjointInput(border, line: 5 * K, K: K, into: row, plane: plane)
             }
         }

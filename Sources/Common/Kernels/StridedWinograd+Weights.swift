@@ -12,19 +12,10 @@ extension StridedWinograd {
     public static func transformWeights(_ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into u: UnsafeMutablePointer<Float>) {
         let columns = Panels(k: C, n: K).columns(index)
         let width = Panels(k: C, n: K).stride(index)
-        // Sixteen output channels side by side, as the panel wants them: the nine weights of sixteen input channels are transposed first.
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: 9 * 256) { memory in
-            guard let turned = memory.baseAddress else { return }
-            for k in Swift.stride(from: columns.lowerBound, to: columns.upperBound, by: 16) {
-                for c in Swift.stride(from: 0, to: C, by: 16) {
-                    for tap in 0..<9 { Transpose.block(w + (k * 9 + tap) * C + c, stride: 9 * C, into: turned + tap * 256, stride: 16) }
-                    for lane in 0..<16 {
-                        forEachProduct(turned + lane * 16, step: 256, turned: false) { place, phase, value in
-                            let panel = u + packedOffset(place, C: C, K: K) + Panels.width * index * phases(place) * C
-                            panel.store(value, (phase * C + c + lane) * width + k - columns.lowerBound)
-                        }
-                    }
-                }
+        Winograd.forEachInputChannel(w, C: C, outputs: columns) { k, c, nine in
+            forEachProduct(nine, step: 256, turned: false) { place, phase, value in
+                let panel = u + packedOffset(place, C: C, K: K) + Panels.width * index * phases(place) * C
+                panel.store(value, (phase * C + c) * width + k - columns.lowerBound)
             }
         }
     }

@@ -113,21 +113,9 @@ public struct StridedWinograd: Sendable, Equatable {
             if top >= 0 && left >= 0 && top + 9 <= H && left + 9 <= W {
                 StridedWinograd.transformInput(picture + (top * W + left) * C, line: W * C, C: C, into: v, places, row: first + index)
             } else {
-                StridedWinograd.copyTile(picture, C: C, H: H, W: W, top: top, left: left, side: 9, into: border)
+                Winograd.copyTile(picture, C: C, H: H, W: W, top: top, left: left, side: 9, into: border)
                 StridedWinograd.transformInput(border, line: 9 * C, C: C, into: v, places, row: first + index)
             }
-        }
-    }
-
-    /// A tile of side² places that reaches over the edge: zero outside.
-    static func copyTile(
-        _ picture: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, side: Int, into border: UnsafeMutablePointer<Float>
-    ) {
-        border.update(repeating: 0, count: side * side * C)
-        let inside = max(0, left)..<max(0, left, min(W, left + side))
-        for y in max(0, top)..<max(0, top, min(H, top + side)) {
-            (border + ((y - top) * side + inside.lowerBound - left) * C)
-                .update(from: picture + (y * W + inside.lowerBound) * C, count: inside.count * C)
         }
     }
 
@@ -227,7 +215,7 @@ public struct StridedWinograd: Sendable, Equatable {
             if 4 * tileY + 4 <= outH && 4 * tileX + 4 <= outW {
                 StridedWinograd.transformGradient(picture + (4 * tileY * outW + 4 * tileX) * K, line: outW * K, K: K, into: target, plane: plane)
             } else {
-                StridedWinograd.copyTile(picture, C: K, H: outH, W: outW, top: 4 * tileY, left: 4 * tileX, side: 4, into: border)
+                Winograd.copyTile(picture, C: K, H: outH, W: outW, top: 4 * tileY, left: 4 * tileX, side: 4, into: border)
                 StridedWinograd.transformGradient(border, line: 4 * K, K: K, into: target, plane: plane)
             }
         }

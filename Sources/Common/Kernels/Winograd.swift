@@ -72,18 +72,21 @@ public struct Winograd: Sendable, Equatable {
             if y0 >= 0 && x0 >= 0 && y0 + 6 <= H && x0 + 6 <= W {
                 Winograd.transformInput(picture + (y0 * W + x0) * C, line: W * C, C: C, into: target, plane: plane)
             } else {
-                copyTile(picture, C: C, y0: y0, x0: x0, into: border)
+                Winograd.copyTile(picture, C: C, H: H, W: W, top: y0, left: x0, side: 6, into: border)
                 Winograd.transformInput(border, line: 6 * C, C: C, into: target, plane: plane)
             }
         }
     }
 
-    /// A 6×6 tile that reaches over the edge: zero outside.
-    private func copyTile(_ picture: UnsafePointer<Float>, C: Int, y0: Int, x0: Int, into border: UnsafeMutablePointer<Float>) {
-        border.update(repeating: 0, count: 36 * C)
-        let inside = max(0, x0)..<max(0, x0, min(W, x0 + 6))
-        for y in max(0, y0)..<max(0, y0, min(H, y0 + 6)) {
-            (border + ((y - y0) * 6 + inside.lowerBound - x0) * C).update(from: picture + (y * W + inside.lowerBound) * C, count: inside.count * C)
+    /// A tile of side² places that reaches over the edge: zero outside.
+    static func copyTile(
+        _ picture: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, side: Int, into border: UnsafeMutablePointer<Float>
+    ) {
+        border.update(repeating: 0, count: side * side * C)
+        let inside = max(0, left)..<max(0, left, min(W, left + side))
+        for y in max(0, top)..<max(0, top, min(H, top + side)) {
+            (border + ((y - top) * side + inside.lowerBound - left) * C)
+                .update(from: picture + (y * W + inside.lowerBound) * C, count: inside.count * C)
         }
     }
 
@@ -167,14 +170,12 @@ public struct Winograd: Sendable, Equatable {
     ) {
         let stride = Winograd.stride(K)
         forEachTile(range) { index, tile in
-            let rows = min(4, outH - 4 * tile.y), columns = min(4, outW - 4 * tile.x)
-            let corner = dy + ((tile.n * outH + 4 * tile.y) * outW + 4 * tile.x) * K
+            let picture = dy + tile.n * outH * outW * K
             let target = d + index * stride
-            if rows == 4 && columns == 4 {
-                Winograd.transformGradient(corner, line: outW * K, K: K, into: target, plane: plane)
+            if 4 * tile.y + 4 <= outH && 4 * tile.x + 4 <= outW {
+                Winograd.transformGradient(picture + (4 * tile.y * outW + 4 * tile.x) * K, line: outW * K, K: K, into: target, plane: plane)
             } else {
-                border.update(repeating: 0, count: 16 * K)
-                for row in 0..<rows { (border + row * 4 * K).update(from: corner + row * outW * K, count: columns * K) }
+                Winograd.copyTile(picture, C: K, H: outH, W: outW, top: 4 * tile.y, left: 4 * tile.x, side: 4, into: border)
                 Winograd.transformGradient(border, line: 4 * K, K: K, into: target, plane: plane)
             }
         }
@@ -204,16 +205,26 @@ public struct Winograd: Sendable, Equatable {
     ) {
         let panels = Panels(k: C, n: K)
         let columns = panels.columns(index), width = panels.stride(index)
-        // Sixteen output channels side by side, as the panel wants them: the nine weights of sixteen input channels are transposed first.
+        forEachInputChannel(w, C: C, outputs: columns) { k, c, nine in
+            let target = panel + c * width + k - columns.lowerBound
+            forEachPlace(nine, step: 256, turned: false) { place, value in target.store(value, place * plane) }
+        }
+    }
+
+    /// Calls `body` for each sixteen of `outputs` and each input channel with the nine weights that join them, 256 floats apart: sixteen output
+    /// channels side by side, as a panel wants them. Blocks of weights are transposed for it.
+    ///
+    /// Not inlined: the compiler takes ten minutes over it otherwise.
+    @inline(never)
+    static func forEachInputChannel(
+        _ w: UnsafePointer<Float>, C: Int, outputs: Range<Int>, _ body: (_ k: Int, _ c: Int, _ nine: UnsafePointer<Float>) -> Void
+    ) {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: 9 * 256) { memory in
             guard let turned = memory.baseAddress else { return }
-            for k in Swift.stride(from: columns.lowerBound, to: columns.upperBound, by: 16) {
+            for k in Swift.stride(from: outputs.lowerBound, to: outputs.upperBound, by: 16) {
                 for c in Swift.stride(from: 0, to: C, by: 16) {
                     for tap in 0..<9 { Transpose.block(w + (k * 9 + tap) * C + c, stride: 9 * C, into: turned + tap * 256, stride: 16) }
-                    for lane in 0..<16 {
-                        let target = panel + (c + lane) * width + k - columns.lowerBound
-                        forEachPlace(turned + lane * 16, step: 256, turned: false) { place, value in target.store(value, place * plane) }
-                    }
+                    for lane in 0..<16 { body(k, c + lane, turned + lane * 16) }
                 }
             }
         }

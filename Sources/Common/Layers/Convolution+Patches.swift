@@ -42,6 +42,8 @@ extension Convolution {
 
     /// Whether rows of this many floats may be read where they lie: see ``stride(_:)``.
     private static func spreads(_ width: Int) -> Bool { width % 1024 != 0 }
+    /// The same where whole columns of them are read, as for gradients of weights.
+    static func spreadsBothWays(_ width: Int) -> Bool { width % 512 != 0 }
 
     /// The rows `range` of P: where they lie in x, or gathered or normalised into `memory`; and the floats from one to the next.
     private func patchRows(
@@ -56,7 +58,7 @@ extension Convolution {
     /// The rows `range` of x, normalised; returns the floats from one to the next.
     func normalize(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput, _ range: Range<Int>, into memory: UnsafeMutablePointer<Float>) -> Int {
         let C = window.C, x = x + range.lowerBound * C
-        guard C % 512 == 0 else {
+        guard !Convolution.spreadsBothWays(C) else {
             normalized.normalize(x, count: range.count * C, into: memory)
             return C
         }

@@ -56,15 +56,12 @@ extension Convolution {
         addParts(partial, parts, to: dW)
     }
 
-    /// Whether rows of this many floats are better read where they lie than copied: see ``stride(_:)``.
-    private static func spreads(_ width: Int) -> Bool { width % 512 != 0 }
-
     /// The rows `range` of dy: where they lie, or made or copied; and the floats from one to the next.
     private func joinedGradient(
         _ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>
     ) -> (UnsafePointer<Float>, Int) {
         let stride = Convolution.stride(K)
-        switch (gradient, Convolution.spreads(K)) {
+        switch (gradient, Convolution.spreadsBothWays(K)) {
         case (nil, true): return (dy + range.lowerBound * K, K)
         case (nil, false): Rows.copy(dy + range.lowerBound * K, stride: K, rows: range.count, columns: K, into: memory, stride: stride)
         case (let gradient?, true):
@@ -82,7 +79,7 @@ extension Convolution {
     ) -> (UnsafePointer<Float>, Int) {
         let C = window.C
         if let normalized { return (UnsafePointer(memory), normalize(x, normalized, range, into: memory)) }
-        if Convolution.spreads(C), C % 32 == 0 || range.upperBound < total, C >= 16 { return (x + range.lowerBound * C, C) }
+        if Convolution.spreadsBothWays(C), C % 32 == 0 || range.upperBound < total, C >= 16 { return (x + range.lowerBound * C, C) }
         Rows.copy(x + range.lowerBound * C, stride: C, rows: range.count, columns: C, into: memory, stride: Convolution.stride(C))
         return (UnsafePointer(memory), Convolution.stride(C))
     }

@@ -19,14 +19,6 @@ public struct NormalizedGradient {
     /// Sets dx for whole rows of C channels from the float `start` on, `count` floats in all; `dy` points to the first of all rows, `dx` to
     /// that of these.
     func make(_ dy: UnsafePointer<Float>, start: Int, count: Int, into dx: UnsafeMutablePointer<Float>) {
-        func run<A: ActivationFunction>(_: A.Type) {
-            periods.forEach(count, InputGradient(start: 0, dx: dx, x: x + start, source: FromInput<A>(dy: dy + start), line: line))
-        }
-        switch activation {
-        case .none: run(Identity.self)
-        case .relu: run(RectifiedLinear.self)
-        case .hardSwish: run(HardSwish.self)
-        case .silu: run(SiLU.self)
-        }
+        reading(dy, ReadRows(source: dy + start, count: count, periods: periods, target: dx))
     }
 }

@@ -24,12 +24,7 @@ public struct NormalizedInput {
 
     /// Sets y to the normalised x, for whole rows of C channels, `count` floats in all.
     func normalize(_ x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>) {
-        switch activation {
-        case .none: periods.forEach(count, Normalized<Identity, Cached>(y: y, x: x, line: line))
-        case .relu: periods.forEach(count, Normalized<RectifiedLinear, Cached>(y: y, x: x, line: line))
-        case .hardSwish: periods.forEach(count, Normalized<HardSwish, Cached>(y: y, x: x, line: line))
-        case .silu: periods.forEach(count, Normalized<SiLU, Cached>(y: y, x: x, line: line))
-        }
+        reading(ReadRows(source: x, count: count, periods: periods, target: y))
     }
 }
 

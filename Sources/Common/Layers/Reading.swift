@@ -32,28 +32,56 @@ struct AsGradient<A: ActivationFunction>: Reading {
     }
 }
 
-extension NormalizedInput? {
+/// Sets whole rows at `target` to what is read at `source`, `count` floats in all.
+struct ReadRows: ReadingBody {
+    let source: UnsafePointer<Float>
+    let count: Int
+    let periods: Periods
+    let target: UnsafeMutablePointer<Float>
+
+    func run<R: Reading>(_ reading: R) { periods.forEach(count, Work(reading: reading, source: source, target: target)) }
+
+    private struct Work<R: Reading>: RowWork {
+        let reading: R
+        let source: UnsafePointer<Float>
+        let target: UnsafeMutablePointer<Float>
+        @inline(__always) func apply(_ i: Int, _ c: Int, _ lanes: Int) { target.store(reading.value(source + i, c, lanes: lanes), i, lanes: lanes) }
+    }
+}
+
+extension NormalizedInput {
     /// Calls `body` with the way to read.
     func reading<Body: ReadingBody>(_ body: Body) {
-        guard let self else { return body.run(AsIs()) }
-        switch self.activation {
-        case .none: body.run(AsNormalized<Identity>(line: self.line))
-        case .relu: body.run(AsNormalized<RectifiedLinear>(line: self.line))
-        case .hardSwish: body.run(AsNormalized<HardSwish>(line: self.line))
-        case .silu: body.run(AsNormalized<SiLU>(line: self.line))
+        switch activation {
+        case .none: body.run(AsNormalized<Identity>(line: line))
+        case .relu: body.run(AsNormalized<RectifiedLinear>(line: line))
+        case .hardSwish: body.run(AsNormalized<HardSwish>(line: line))
+        case .silu: body.run(AsNormalized<SiLU>(line: line))
         }
     }
 }
 
-extension NormalizedGradient? {
-    /// The same for a gradient that lies at `dy`.
+extension NormalizedGradient {
+    /// The same for a gradient, the first of whose rows lies at `dy`.
     func reading<Body: ReadingBody>(_ dy: UnsafePointer<Float>, _ body: Body) {
-        guard let self else { return body.run(AsIs()) }
-        switch self.activation {
-        case .none: body.run(AsGradient<Identity>(line: self.line, distance: self.x - dy))
-        case .relu: body.run(AsGradient<RectifiedLinear>(line: self.line, distance: self.x - dy))
-        case .hardSwish: body.run(AsGradient<HardSwish>(line: self.line, distance: self.x - dy))
-        case .silu: body.run(AsGradient<SiLU>(line: self.line, distance: self.x - dy))
+        switch activation {
+        case .none: body.run(AsGradient<Identity>(line: line, distance: x - dy))
+        case .relu: body.run(AsGradient<RectifiedLinear>(line: line, distance: x - dy))
+        case .hardSwish: body.run(AsGradient<HardSwish>(line: line, distance: x - dy))
+        case .silu: body.run(AsGradient<SiLU>(line: line, distance: x - dy))
         }
+    }
+}
+
+extension NormalizedInput? {
+    /// The same; as it is, if nothing is left to do.
+    func reading<Body: ReadingBody>(_ body: Body) {
+        if let self { self.reading(body) } else { body.run(AsIs()) }
+    }
+}
+
+extension NormalizedGradient? {
+    func reading<Body: ReadingBody>(_ dy: UnsafePointer<Float>, _ body: Body) {
+        if let self { self.reading(dy, body) } else { body.run(AsIs()) }
     }
 }

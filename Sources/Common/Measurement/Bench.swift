@@ -47,19 +47,11 @@ public struct Bench {
     /// Measures ours with one thread and with all.
     public func measure(_ workload: Workload) throws -> Measurement {
         tell("\(workload.title), \(workload.network)")
+        func seconds(_ process: MeasuredProcess) throws -> Double { try (0..<settings.turns).map { _ in try process.turn() }.median }
         let all = try own(workload, threads: settings.threads)
-        var times: [Double] = []
-        for _ in 0..<settings.turns { times.append(try all.turn()) }
-        let memory = try all.finish()
-        var measurement = Measurement(workload: workload, threads: settings.threads, seconds: times.median, memory: memory)
-        if settings.threads > 1 {
-            let one = try own(workload, threads: 1)
-            var times: [Double] = []
-            for _ in 0..<settings.turns { times.append(try one.turn()) }
-            measurement.secondsOfOne = times.median
-        } else {
-            measurement.secondsOfOne = measurement.seconds
-        }
+        let time = try seconds(all)
+        var measurement = Measurement(workload: workload, threads: settings.threads, seconds: time, memory: try all.finish())
+        measurement.secondsOfOne = settings.threads > 1 ? try seconds(own(workload, threads: 1)) : time
         return measurement
     }
 

@@ -38,7 +38,6 @@ extension Graph {
     /// The layer of operation `index`, if it is a convolution.
     func convolution(_ index: Int, _ shapes: [(H: Int, W: Int, C: Int)]) -> Convolution? {
         guard case .convolution(_, let kernel, let stride, let padding, let K) = nodes[index].operation else { return nil }
-        let x = shapes[nodes[index].input]
-        return Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K)
+        return Convolution(window: Window(shapes[nodes[index].input], kernel: kernel, stride: stride, padding: padding), K: K)
     }
 }

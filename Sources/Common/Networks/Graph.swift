@@ -44,10 +44,10 @@ public struct Graph: Sendable {
             let x = shapes[node.input]
             switch node.operation {
             case .convolution(_, let kernel, let stride, let padding, let K):
-                let window = Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding)
+                let window = Window(x, kernel: kernel, stride: stride, padding: padding)
                 shapes.append((window.outH, window.outW, K))
             case .maxPool(let kernel, let stride, let padding), .depthwise(_, let kernel, let stride, let padding):
-                let window = Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding)
+                let window = Window(x, kernel: kernel, stride: stride, padding: padding)
                 shapes.append((window.outH, window.outW, x.C))
             case .averagePool: shapes.append((1, 1, x.C))
             case .linear(_, _, let O): shapes.append((1, 1, O))
@@ -55,6 +55,13 @@ public struct Graph: Sendable {
             }
         }
         return shapes
+    }
+}
+
+extension Window {
+    /// A window over a value of this shape.
+    init(_ shape: (H: Int, W: Int, C: Int), kernel: Int, stride: Int, padding: Int) {
+        self.init(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
     }
 }
 

@@ -60,7 +60,7 @@ public final class InferenceRun {
         let graph = network.graph
         let shapes = graph.shapes(height: height, width: width)
         // Few, so that what a layer makes is still in the cache when the next one reads it; but each slice reads all weights again.
-        let pictures = network.parameters.reduce(0, { $0 + $1.count }) < 8 << 20 ? 8 : 16
+        let pictures = network.parameterCount < 8 << 20 ? 8 : 16
         let slice = max(1, min(batch, max(8, min(256, (pictures * 224 * 224) / (height * width)))))
         multiplyAdds = graph.multiplyAdds(height: height, width: width)
         self.shapes = shapes
@@ -87,20 +87,20 @@ public final class InferenceRun {
                 step.operation = node.input - 1
                 switch made.operation {
                 case .convolution(_, let kernel, let stride, let padding, let K):
-                    let layer = Convolution(window: Window(H: from.H, W: from.W, C: from.C, kernel: kernel, stride: stride, padding: padding), K: K)
+                    let layer = Convolution(window: Window(from, kernel: kernel, stride: stride, padding: padding), K: K)
                     need.formUnion(layer.inferenceScratch(N: slice))
                     step.work = .convolution(layer, weight: foldedCount, bias: foldedCount + layer.packedCount, residual: residual, activation)
                     foldedCount += (layer.packedCount + K + 15) / 16 * 16
                 case .depthwise(_, let kernel, let stride, let padding):
                     precondition(residual == nil, "nothing is added to what a depthwise convolution makes")
-                    let layer = Depthwise(window: Window(H: from.H, W: from.W, C: from.C, kernel: kernel, stride: stride, padding: padding))
+                    let layer = Depthwise(window: Window(from, kernel: kernel, stride: stride, padding: padding))
                     need.formUnion(layer.inferenceScratch(N: slice))
                     step.work = .depthwise(layer, weight: foldedCount, bias: foldedCount + layer.weightCount, activation)
                     foldedCount += (layer.weightCount + from.C + 15) / 16 * 16
                 default: preconditionFailure("a batch norm stands behind its convolution")
                 }
             case .maxPool(let kernel, let stride, let padding):
-                step.work = .maxPool(MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)))
+                step.work = .maxPool(MaxPool(window: Window(shape, kernel: kernel, stride: stride, padding: padding)))
             case .averagePool: step.work = .averagePool
             case .linear(let weight, let bias, let O): step.work = .linear(weight: weight, bias: bias, O: O)
             case .activation(let activation): step.work = .activation(activation)

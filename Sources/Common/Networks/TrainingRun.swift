@@ -85,7 +85,7 @@ public final class TrainingRun {
             squeezedOffsets.append(squeezed)
             switch node.operation {
             case .convolution(_, let kernel, let stride, let padding, let K):
-                let layer = Convolution(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding), K: K)
+                let layer = Convolution(window: Window(x, kernel: kernel, stride: stride, padding: padding), K: K)
                 need.formUnion(layer.scratch(N: N))
             case .batchNorm:
                 moments += 2 * groups * x.C
@@ -94,7 +94,7 @@ public final class TrainingRun {
                 let y = shapes[index + 1]
                 taps[index] = .allocate(capacity: N * y.H * y.W * y.C)
             case .depthwise(_, let kernel, let stride, let padding):
-                let layer = Depthwise(window: Window(H: x.H, W: x.W, C: x.C, kernel: kernel, stride: stride, padding: padding))
+                let layer = Depthwise(window: Window(x, kernel: kernel, stride: stride, padding: padding))
                 need.formUnion(layer.scratch(N: N))
             case .squeezeExcite(_, let K, let activation, let gate):
                 let layer = SqueezeExcite(C: x.C, K: K, activation: activation, gate: gate)
@@ -209,7 +209,7 @@ public final class TrainingRun {
             let (x, normalized) = input(node.input, weights), y = value(index + 1)
             switch node.operation {
             case .convolution(let weight, let kernel, let stride, let padding, let K):
-                let window = Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
+                let window = Window(shape, kernel: kernel, stride: stride, padding: padding)
                 Convolution(window: window, K: K).forward(
                     y: y, x: x, normalized: normalized, W: weights.pointer(weight), N: N, scratch: scratch)
             case .batchNorm(let gamma, let beta, let statistics, let epsilon, let momentum, let residual, let activation):
@@ -233,7 +233,7 @@ public final class TrainingRun {
                         y: y, x: y, residual: value(residual), N: N, count: shape.H * shape.W * shape.C, chance, operation: index)
                 }
             case .depthwise(let weight, let kernel, let stride, let padding):
-                Depthwise(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))
+                Depthwise(window: Window(shape, kernel: kernel, stride: stride, padding: padding))
                     .forward(y: y, x: x, normalized: normalized, W: weights.pointer(weight), N: N, scratch: scratch)
             case .squeezeExcite(let first, let K, let activation, let gate):
                 SqueezeExcite(C: shape.C, K: K, activation: activation, gate: gate).forward(
@@ -246,7 +246,7 @@ public final class TrainingRun {
                     y.update(from: x, count: N * shape.C)
                 }
             case .maxPool(let kernel, let stride, let padding):
-                MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))
+                MaxPool(window: Window(shape, kernel: kernel, stride: stride, padding: padding))
                     .forward(y: y, taps: taps[index], x: x, N: N)
             case .averagePool: AveragePool.forward(y: y, x: x, N: N, P: shape.H * shape.W, C: shape.C)
             case .linear(let weight, let bias, let O):
@@ -275,7 +275,7 @@ public final class TrainingRun {
             let dx = plan.input.map { gradients + $0 }
             switch node.operation {
             case .convolution(let weight, let kernel, let stride, let padding, let K):
-                let window = Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)
+                let window = Window(shape, kernel: kernel, stride: stride, padding: padding)
                 let layer = Convolution(window: window, K: K)
                 if layer.joinsGradients {
                     layer.backward(
@@ -310,7 +310,7 @@ public final class TrainingRun {
                     addingToResidual: plan.residualAdds, dy: dy, y: y, x: x, mean: moments, inverse: moments + groups * shape.C,
                     gamma: weights.pointer(gamma), beta: weights.pointer(beta), M: N * shape.H * shape.W, groups: groups, sums: sums)
             case .depthwise(let weight, let kernel, let stride, let padding):
-                Depthwise(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding)).backward(
+                Depthwise(window: Window(shape, kernel: kernel, stride: stride, padding: padding)).backward(
                     dx: dx, adding: plan.inputAdds, dW: dParameter(weight), dy: dy, gradient: pending.removeValue(forKey: index + 1), x: x,
                     normalized: normalized, W: weights.pointer(weight), N: N, scratch: scratch)
                 // Both gradients in one go.
@@ -324,7 +324,7 @@ public final class TrainingRun {
                 if let chance { Dropout(probability).apply(y: dx ?? dy, x: dy, N: N, C: shape.C, chance, operation: index) }
             case .maxPool(let kernel, let stride, let padding):
                 guard let dx, let taps = taps[index] else { continue }
-                MaxPool(window: Window(H: shape.H, W: shape.W, C: shape.C, kernel: kernel, stride: stride, padding: padding))
+                MaxPool(window: Window(shape, kernel: kernel, stride: stride, padding: padding))
                     .backward(dx: dx, adding: plan.inputAdds, dy: dy, taps: taps, N: N)
             case .averagePool:
                 guard let dx else { continue }
