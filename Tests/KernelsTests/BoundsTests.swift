@@ -96,14 +96,17 @@ import Musl
                 let x = Guarded(c.x, side), dy = Guarded(c.dy, side), y = Guarded(c.dy, side), bias = Guarded(formula("bias", C), side)
                 let v = Guarded<Float>(all, side), d = Guarded<Float>(all, side), m = Guarded(formula("m", all), side)
                 let border = Guarded<Float>(36 * C, side), smallBorder = Guarded<Float>(16 * C, side)
-                w.transformInput(x.pointer, C: C, tiles: 0..<c.total, into: v.pointer, plane: plane, border: border.pointer)
-                w.transformGradient(dy.pointer, K: C, tiles: 0..<c.total, into: d.pointer, plane: plane, border: smallBorder.pointer)
+                w.transformInput(x.pointer, N: c.N, C: C, tiles: 0..<c.total, into: v.pointer, plane: plane, border: border.pointer)
+                w.transformGradient(dy.pointer, N: c.N, K: C, tiles: 0..<c.total, into: d.pointer, plane: plane, border: smallBorder.pointer)
                 var finish = Winograd.Finish()
                 (finish.adding, finish.bias, finish.residual) = (true, UnsafePointer(bias.pointer), UnsafePointer(dy.pointer))
-                w.transformOutput(m.pointer, plane: plane, K: C, tiles: 0..<c.total, into: y.pointer, finish)
+                w.transformOutput(m.pointer, plane: plane, N: c.N, K: C, tiles: 0..<c.total, into: y.pointer, finish)
                 #expect(y.values().allSatisfy { $0.isFinite })
                 for made in [v.values(), d.values()] {
-                    #expect(made.indices.allSatisfy { ($0 % plane < c.total * Winograd.stride(C) && $0 % plane % Winograd.stride(C) < C) == made[$0].isFinite })
+                    #expect(made.indices.allSatisfy {
+                        let (tile, channel) = ($0 % plane / Winograd.stride(C), $0 % plane % Winograd.stride(C))
+                        return (tile < c.total && c.places(tile).contains($0 / plane) && channel < C) == made[$0].isFinite
+                    })
                 }
                 _ = (border.values(), smallBorder.values())
 

@@ -2,7 +2,7 @@ import Kernels
 import TestSupport
 import Testing
 
-/// Each transform of F(4×4, 3×3) against its definition by matrices (Lavin & Gray 2016, section 4.3), in double precision.
+/// Each transform of F(4×4, 3×3), and of F(3, 3) on its points, against its definition by matrices (Lavin & Gray 2016, section 4.3), in double precision.
 @Suite struct WinogradTests {
     typealias Matrix = [[Double]]
 
@@ -14,12 +14,20 @@ import Testing
     ]
     static let AT: Matrix = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
+    /// Those of F(3, 3) on 0, 1, −1, 2, ∞, with the fifth of six places and the last input and output left out: zero here.
+    static let BT3: Matrix = [
+        [4, -2, -4, 2, 0, 0], [0, -6, -3, 3, 0, 0], [0, 2, -3, 1, 0, 0], [0, -4, 0, 4, 0, 0], [0, 0, 0, 0, 0, 0], [0, 2, -1, -2, 1, 0],
+    ]
+    static let AT3: Matrix = [[1, 1, 1, 1, 0, 0], [0, 1, -1, 2, 0, 0], [0, 1, 1, 4, 0, 1], [0, 0, 0, 0, 0, 0]]
+
     static func transposed(_ a: Matrix) -> Matrix { a[0].indices.map { column in a.map { $0[column] } } }
     static func product(_ a: Matrix, _ b: Matrix) -> Matrix {
         a.map { row in b[0].indices.map { column in row.indices.reduce(0) { $0 + row[$1] * b[$1][column] } } }
     }
+    /// l·x·rᵀ
+    static func both(_ l: Matrix, _ x: Matrix, _ r: Matrix) -> Matrix { product(product(l, x), transposed(r)) }
     /// l·x·lᵀ
-    static func both(_ l: Matrix, _ x: Matrix) -> Matrix { product(product(l, x), transposed(l)) }
+    static func both(_ l: Matrix, _ x: Matrix) -> Matrix { both(l, x, l) }
     static func matrix(_ rows: Int, _ columns: Int, _ value: (Int, Int) -> Double) -> Matrix {
         (0..<rows).map { row in (0..<columns).map { value(row, $0) } }
     }
@@ -36,9 +44,35 @@ import Testing
         var x: [Float] { formula("x", N * H * W * C) }
         var dy: [Float] { formula("dy", N * winograd.outH * winograd.outW * C) }
 
-        func corner(_ tile: Int) -> (n: Int, y: Int, x: Int) {
-            let w = winograd
-            return (tile / w.tiles, 4 * (tile % w.tiles / w.tilesAcross), 4 * (tile % w.tilesAcross))
+        /// A tile's first output and its size.
+        struct Corner: Equatable {
+            let n: Int, y: Int, x: Int, rows: Int, columns: Int
+            var BT: (Matrix, Matrix) { (rows == 4 ? WinogradTests.BT : BT3, columns == 4 ? WinogradTests.BT : BT3) }
+            var AT: (Matrix, Matrix) { (rows == 4 ? WinogradTests.AT : AT3, columns == 4 ? WinogradTests.AT : AT3) }
+        }
+        /// Fours, then threes: first and length of each.
+        static func cuts(_ side: Int) -> [(first: Int, length: Int)] {
+            let tiles = (side + 3) / 4
+            // The most fours with which threes for the rest still reach the end with no tile more.
+            let fours = (0...tiles).first { 4 * $0 + 3 * (tiles - $0) >= side } ?? tiles
+            return (0..<tiles).map { ($0 <= fours ? 4 * $0 : 4 * fours + 3 * ($0 - fours), $0 < fours ? 4 : 3) }
+        }
+        /// All tiles in the order of their numbers.
+        var corners: [Corner] {
+            let down = Case.cuts(winograd.outH), across = Case.cuts(winograd.outW)
+            return [(4, 3), (4, 4), (3, 4), (3, 3)].flatMap { rows, columns in
+                (0..<N).flatMap { n in
+                    down.filter { $0.length == rows }.flatMap { y in
+                        across.filter { $0.length == columns }.map { x in Corner(n: n, y: y.first, x: x.first, rows: rows, columns: columns) }
+                    }
+                }
+            }
+        }
+        func corner(_ tile: Int) -> Corner { corners[tile] }
+        /// The places of 36 that a tile has.
+        func places(_ tile: Int) -> [Int] {
+            let corner = corner(tile)
+            return (0..<36).filter { (corner.rows == 4 || $0 / 6 != 4) && (corner.columns == 4 || $0 % 6 != 4) }
         }
         /// Where the value of one place, tile and channel lies.
         func index(_ place: Int, _ tile: Int, _ c: Int) -> Int { place * plane + tile * Winograd.stride(C) + c }
@@ -52,7 +86,8 @@ import Testing
 
     @Test func `sizes of outputs, tiles and the adjoint`() {
         let w = Winograd(H: 13, W: 8, padding: 1)
-        #expect((w.outH, w.outW, w.tilesDown, w.tilesAcross, w.tiles) == (13, 8, 4, 2, 8))
+        #expect((w.outH, w.outW, w.down.tiles, w.across.tiles, w.tiles) == (13, 8, 4, 2, 8))
+        #expect((w.down.fours, w.down.threes, w.across.fours, w.across.threes, w.products) == (1, 3, 2, 0, 21 * 12))
         #expect(w.adjoint == w)
         let tight = Winograd(H: 13, W: 8, padding: 0)
         #expect((tight.outH, tight.outW) == (11, 6) && (tight.adjoint.outH, tight.adjoint.outW) == (13, 8))
@@ -64,13 +99,30 @@ import Testing
         }
     }
 
+    @Test(arguments: cases)
+    func `tiles are numbered by their kinds, and those that have a place are neighbours`(_ c: Case) {
+        let order = c.winograd.order(N: c.N), corners = c.corners
+        #expect(corners.count == c.total)
+        for (number, corner) in corners.enumerated() {
+            let tile = order[number], w = c.winograd
+            #expect(tile.n == corner.n && w.down.start(tile.y) == corner.y && w.across.start(tile.x) == corner.x)
+            #expect(w.down.outputs(tile.y) == corner.rows && w.across.outputs(tile.x) == corner.columns)
+        }
+        for range in c.ranges + [0..<0, (c.total - 1)..<c.total] {
+            for place in 0..<36 {
+                #expect(Array(order.having(place, in: range)) == range.indices.filter { c.places(range[$0]).contains(place) }.map { $0 - range.lowerBound })
+            }
+        }
+    }
+
     /// Compares what was made for the tiles `range`, and that nothing else was.
     func check(_ found: [Float], _ c: Case, _ range: Range<Int>, sourceLocation: SourceLocation = #_sourceLocation, _ expected: (_ tile: Int, _ channel: Int) -> Matrix) {
         var untouched = [Bool](repeating: true, count: found.count), values: [Float] = [], right: [Double] = []
         for (index, tile) in range.enumerated() {
+            let places = c.places(tile)
             for channel in 0..<c.C {
                 let matrix = expected(tile, channel)
-                for place in 0..<36 {
+                for place in places {
                     let i = c.index(place, index, channel)
                     untouched[i] = false
                     values.append(found[i])
@@ -87,15 +139,15 @@ import Testing
         let x = c.x
         for range in c.ranges {
             let v = Poisoned(36 * c.plane), border = Poisoned(36 * c.C)
-            c.winograd.transformInput(x, C: c.C, tiles: range, into: v.pointer, plane: c.plane, border: border.pointer)
+            c.winograd.transformInput(x, N: c.N, C: c.C, tiles: range, into: v.pointer, plane: c.plane, border: border.pointer)
             _ = border.values()
             check(v.values(), c, range) { tile, channel in
                 let corner = c.corner(tile)
-                return Self.both(Self.BT, Self.matrix(6, 6) {
+                return Self.both(corner.BT.0, Self.matrix(6, 6) {
                     let y = corner.y + $0 - c.padding, x0 = corner.x + $1 - c.padding
                     guard (0..<c.H).contains(y), (0..<c.W).contains(x0) else { return 0 }
                     return Double(x[((corner.n * c.H + y) * c.W + x0) * c.C + channel])
-                })
+                }, corner.BT.1)
             }
         }
     }
@@ -105,14 +157,14 @@ import Testing
         let dy = c.dy, w = c.winograd
         for range in c.ranges {
             let d = Poisoned(36 * c.plane), border = Poisoned(16 * c.C)
-            w.transformGradient(dy, K: c.C, tiles: range, into: d.pointer, plane: c.plane, border: border.pointer)
+            w.transformGradient(dy, N: c.N, K: c.C, tiles: range, into: d.pointer, plane: c.plane, border: border.pointer)
             _ = border.values()
             check(d.values(), c, range) { tile, channel in
                 let corner = c.corner(tile)
-                return Self.both(Self.transposed(Self.AT), Self.matrix(4, 4) {
+                return Self.both(Self.transposed(corner.AT.0), Self.matrix(4, 4) {
                     let y = corner.y + $0, x = corner.x + $1
                     return y < w.outH && x < w.outW ? Double(dy[((corner.n * w.outH + y) * w.outW + x) * c.C + channel]) : 0
-                })
+                }, Self.transposed(corner.AT.1))
             }
         }
     }
@@ -122,14 +174,20 @@ import Testing
         let w = c.winograd, K = c.C, outputs = c.dy.count
         let m = formula("m", 36 * c.plane), before = formula("before", outputs), bias = formula("bias", K), residual = formula("residual", outputs)
         for range in c.ranges {
+            // What a tile of three outputs lacks is not read.
+            var given = m
+            for (index, tile) in range.enumerated() {
+                let places = c.places(tile)
+                for place in 0..<36 where !places.contains(place) { for k in 0..<K { given[c.index(place, index, k)] = .nan } }
+            }
             // NaN where no tile of the range is.
             var exact = [Double](repeating: .nan, count: outputs)
             for (index, tile) in range.enumerated() {
                 let corner = c.corner(tile)
                 for k in 0..<K {
-                    let y = Self.both(Self.AT, Self.matrix(6, 6) { Double(m[c.index(6 * $0 + $1, index, k)]) })
-                    for row in 0..<min(4, w.outH - corner.y) {
-                        for column in 0..<min(4, w.outW - corner.x) {
+                    let y = Self.both(corner.AT.0, Self.matrix(6, 6) { Double(m[c.index(6 * $0 + $1, index, k)]) }, corner.AT.1)
+                    for row in 0..<min(corner.rows, w.outH - corner.y) {
+                        for column in 0..<min(corner.columns, w.outW - corner.x) {
                             exact[((corner.n * w.outH + corner.y + row) * w.outW + corner.x + column) * K + k] = y[row][column]
                         }
                     }
@@ -147,7 +205,7 @@ import Testing
                         finish.bias = withBias ? bias.baseAddress : nil
                         finish.residual = withResidual ? residual.baseAddress : nil
                         finish.activation = activation
-                        w.transformOutput(m, plane: c.plane, K: K, tiles: range, into: y.pointer, finish)
+                        w.transformOutput(given, plane: c.plane, N: c.N, K: K, tiles: range, into: y.pointer, finish)
                     }
                 }
                 let found = y.values(), inside = exact.indices.filter { !exact[$0].isNaN }
@@ -204,11 +262,11 @@ import Testing
     }
 
     @Test func `NaN stays visible through every transform`() {
-        let c = Case(N: 1, H: 6, W: 6, padding: 1, C: 16), w = c.winograd
+        let c = Case(N: 1, H: 8, W: 8, padding: 1, C: 16), w = c.winograd
         var x = [Float](repeating: 1, count: c.x.count)
-        x[(2 * 6 + 2) * 16 + 5] = .nan
+        x[(2 * 8 + 2) * 16 + 5] = .nan
         let v = Poisoned(36 * c.plane), border = Poisoned(36 * 16), y = Poisoned(x.count)
-        w.transformInput(x, C: 16, tiles: 0..<c.total, into: v.pointer, plane: c.plane, border: border.pointer)
+        w.transformInput(x, N: 1, C: 16, tiles: 0..<c.total, into: v.pointer, plane: c.plane, border: border.pointer)
         // Of the tiles that do not meet it, and of the other channels, nothing is touched.
         for tile in 0..<c.total {
             for channel in 0..<16 {
@@ -218,8 +276,8 @@ import Testing
         }
         var finish = Winograd.Finish()
         finish.activation = .relu
-        w.transformOutput(v.pointer, plane: c.plane, K: 16, tiles: 0..<c.total, into: y.pointer, finish)
+        w.transformOutput(v.pointer, plane: c.plane, N: 1, K: 16, tiles: 0..<c.total, into: y.pointer, finish)
         let found = y.values()
-        #expect(found[(1 * 6 + 1) * 16 + 5].isNaN && !found[(1 * 6 + 1) * 16 + 4].isNaN)
+        #expect(found[(1 * 8 + 1) * 16 + 5].isNaN && !found[(1 * 8 + 1) * 16 + 4].isNaN)
     }
 }

@@ -1,50 +1,10 @@
-/// The transforms of F(4×4, 3×3) along one line of a tile, for sixteen channels at once.
+import CProcessor
+
+/// The transforms along one line of a tile, for sixteen channels at once: of the weights here, of pictures by the tile's side below.
 extension Winograd {
     typealias Three = (Vector, Vector, Vector)
     typealias Four = (Vector, Vector, Vector, Vector)
     typealias Six = (Vector, Vector, Vector, Vector, Vector, Vector)
-
-    /// The first three of Bᵀd:
-    ///
-    ///     4 0 −5 0 1 0 / 0 −4 −4 1 1 0 / 0 4 −4 −1 1 0
-    @inline(__always)
-    static func inputUpper(_ d: Six) -> Three {
-        let even = d.4.addingProduct(-4, d.2), odd = d.3.addingProduct(-4, d.1)
-        return (d.4.addingProduct(-5, d.2).addingProduct(4, d.0), even + odd, even - odd)
-    }
-
-    /// The other three:
-    ///
-    ///     0 −2 −1 2 1 0 / 0 2 −1 −2 1 0 / 0 4 0 −5 0 1
-    @inline(__always)
-    static func inputLower(_ d: Six) -> Three {
-        let even = d.4 - d.2, odd = d.3 - d.1
-        return (even.addingProduct(2, odd), even.addingProduct(-2, odd), d.5.addingProduct(-5, d.3).addingProduct(4, d.1))
-    }
-
-    /// Bᵀd
-    @inline(__always)
-    static func inputLine(_ d: Six) -> Six {
-        let (a, b) = (inputUpper(d), inputLower(d))
-        return (a.0, a.1, a.2, b.0, b.1, b.2)
-    }
-
-    /// Aᵀm:
-    ///
-    ///     1 1 1 1 1 0 / 0 1 −1 2 −2 0 / 0 1 1 4 4 0 / 0 1 −1 8 −8 1
-    @inline(__always)
-    static func outputLine(_ m: Six) -> Four {
-        let (nearSum, near) = (m.1 + m.2, m.1 - m.2), (farSum, far) = (m.3 + m.4, m.3 - m.4)
-        return (m.0 + nearSum + farSum, near.addingProduct(2, far), nearSum.addingProduct(4, farSum), (near + m.5).addingProduct(8, far))
-    }
-
-    /// A y: the transpose of that.
-    @inline(__always)
-    static func gradientLine(_ y: Four) -> Six {
-        let (even, odd) = (y.0 + y.2, y.1 + y.3)
-        let evenFar = y.0.addingProduct(4, y.2), oddFar = (y.1 + y.1).addingProduct(8, y.3)
-        return (y.0, even + odd, even - odd, evenFar + oddFar, evenFar - oddFar, y.3)
-    }
 
     /// G g:
     ///
@@ -76,12 +36,140 @@ extension Winograd {
     static func loadFour(_ p: UnsafePointer<Float>, _ step: Int) -> Four { (p.vector(0), p.vector(step), p.vector(2 * step), p.vector(3 * step)) }
 
     @inline(__always)
-    static func store(_ x: Six, _ p: UnsafeMutablePointer<Float>, _ step: Int) {
+    static var zeros: Six { (.zero, .zero, .zero, .zero, .zero, .zero) }
+}
+
+/// A side of a tile, with its transforms. What it lacks is neither read nor written, and zero in between.
+protocol TileSide {
+    static var outputs: Int { get }
+
+    /// The first three of Bᵀd, and the other three.
+    static func inputUpper(_ d: Winograd.Six) -> Winograd.Three
+    static func inputLower(_ d: Winograd.Six) -> Winograd.Three
+    /// Aᵀm
+    static func outputLine(_ m: Winograd.Six) -> Winograd.Four
+    /// A y
+    static func gradientLine(_ y: Winograd.Four) -> Winograd.Six
+}
+
+/// F(4, 3): points 0, 1, −1, 2, −2, ∞.
+enum SideOfFour: TileSide {
+    @inline(__always) static var outputs: Int { 4 }
+
+    /// 4 0 −5 0 1 0 / 0 −4 −4 1 1 0 / 0 4 −4 −1 1 0
+    @inline(__always)
+    static func inputUpper(_ d: Winograd.Six) -> Winograd.Three {
+        let even = d.4.addingProduct(-4, d.2), odd = d.3.addingProduct(-4, d.1)
+        return (d.4.addingProduct(-5, d.2).addingProduct(4, d.0), even + odd, even - odd)
+    }
+
+    /// 0 −2 −1 2 1 0 / 0 2 −1 −2 1 0 / 0 4 0 −5 0 1
+    @inline(__always)
+    static func inputLower(_ d: Winograd.Six) -> Winograd.Three {
+        let even = d.4 - d.2, odd = d.3 - d.1
+        return (even.addingProduct(2, odd), even.addingProduct(-2, odd), d.5.addingProduct(-5, d.3).addingProduct(4, d.1))
+    }
+
+    /// 1 1 1 1 1 0 / 0 1 −1 2 −2 0 / 0 1 1 4 4 0 / 0 1 −1 8 −8 1
+    @inline(__always)
+    static func outputLine(_ m: Winograd.Six) -> Winograd.Four {
+        let (nearSum, near) = (m.1 + m.2, m.1 - m.2), (farSum, far) = (m.3 + m.4, m.3 - m.4)
+        return (m.0 + nearSum + farSum, near.addingProduct(2, far), nearSum.addingProduct(4, farSum), (near + m.5).addingProduct(8, far))
+    }
+
+    @inline(__always)
+    static func gradientLine(_ y: Winograd.Four) -> Winograd.Six {
+        let (even, odd) = (y.0 + y.2, y.1 + y.3)
+        let evenFar = y.0.addingProduct(4, y.2), oddFar = (y.1 + y.1).addingProduct(8, y.3)
+        return (y.0, even + odd, even - odd, evenFar + oddFar, evenFar - oddFar, y.3)
+    }
+}
+
+/// F(3, 3) on the same points but −2, scaled for the same G g. The place of −2 is the fifth of six here too, and empty.
+enum SideOfThree: TileSide {
+    static let lacking = 4
+    @inline(__always) static var outputs: Int { 3 }
+
+    /// 4 −2 −4 2 0 / 0 −6 −3 3 0 / 0 2 −3 1 0
+    @inline(__always)
+    static func inputUpper(_ d: Winograd.Six) -> Winograd.Three {
+        let odd = d.3 - d.1
+        return (
+            (odd + odd).addingProduct(4, d.0 - d.2), (d.3 - d.2 - (d.1 + d.1)) * Vector(repeating: 3), d.3.addingProduct(-3, d.2) + (d.1 + d.1)
+        )
+    }
+
+    /// 0 −4 0 4 0 / (none) / 0 2 −1 −2 1
+    @inline(__always)
+    static func inputLower(_ d: Winograd.Six) -> Winograd.Three {
+        let odd = d.3 - d.1
+        return (odd * Vector(repeating: 4), .zero, (d.4 - d.2).addingProduct(-2, odd))
+    }
+
+    /// 1 1 1 1 0 / 0 1 −1 2 0 / 0 1 1 4 1
+    @inline(__always)
+    static func outputLine(_ m: Winograd.Six) -> Winograd.Four {
+        let sum = m.1 + m.2
+        return (m.0 + sum + m.3, (m.1 - m.2).addingProduct(2, m.3), (sum + m.5).addingProduct(4, m.3), .zero)
+    }
+
+    @inline(__always)
+    static func gradientLine(_ y: Winograd.Four) -> Winograd.Six {
+        let even = y.0 + y.2
+        return (y.0, even + y.1, even - y.1, (y.0 + (y.1 + y.1)).addingProduct(4, y.2), .zero, y.2)
+    }
+}
+
+extension TileSide {
+    @inline(__always) static var inputs: Int { outputs + 2 }
+    /// Whether it has place `index` of six.
+    @inline(__always) static func has(_ index: Int) -> Bool { outputs == 4 || index != SideOfThree.lacking }
+
+    /// Bᵀd
+    @inline(__always)
+    static func inputLine(_ d: Winograd.Six) -> Winograd.Six {
+        let (a, b) = (inputUpper(d), inputLower(d))
+        return (a.0, a.1, a.2, b.0, b.1, b.2)
+    }
+
+    @inline(__always)
+    static func loadInputs(_ p: UnsafePointer<Float>, _ step: Int) -> Winograd.Six {
+        (p.vector(0), p.vector(step), p.vector(2 * step), p.vector(3 * step), p.vector(4 * step), inputs > 5 ? p.vector(5 * step) : .zero)
+    }
+
+    @inline(__always)
+    static func loadOutputs(_ p: UnsafePointer<Float>, _ step: Int) -> Winograd.Four {
+        (p.vector(0), p.vector(step), p.vector(2 * step), outputs > 3 ? p.vector(3 * step) : .zero)
+    }
+
+    @inline(__always)
+    static func load(_ p: UnsafePointer<Float>, _ step: Int) -> Winograd.Six {
+        (p.vector(0), p.vector(step), p.vector(2 * step), p.vector(3 * step), has(4) ? p.vector(4 * step) : .zero, p.vector(5 * step))
+    }
+
+    @inline(__always)
+    static func store(_ x: Winograd.Six, _ p: UnsafeMutablePointer<Float>, _ step: Int) {
         p.store(x.0, 0)
         p.store(x.1, step)
         p.store(x.2, 2 * step)
         p.store(x.3, 3 * step)
-        p.store(x.4, 4 * step)
+        if has(4) { p.store(x.4, 4 * step) }
         p.store(x.5, 5 * step)
+    }
+
+    /// Stores a row of outputs, `step` floats apart.
+    @inline(__always)
+    static func put(_ x: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ step: Int, streamed: Bool) {
+        if streamed {
+            seed_stream(y, x.0)
+            seed_stream(y + step, x.1)
+            seed_stream(y + 2 * step, x.2)
+            if outputs > 3 { seed_stream(y + 3 * step, x.3) }
+        } else {
+            y.store(x.0, 0)
+            y.store(x.1, step)
+            y.store(x.2, 2 * step)
+            if outputs > 3 { y.store(x.3, 3 * step) }
+        }
     }
 }

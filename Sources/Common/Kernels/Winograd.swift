@@ -11,6 +11,9 @@ import CProcessor
 ///
 ///     dg = Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G
 ///
+/// Sides that four does not divide end with tiles of three outputs, F(3, 3): a side of 14 is 4 + 4 + 3 + 3. Their points of interpolation are
+/// those of F(4, 3) but one, so that they take the same U; 22² products instead of 24².
+///
 /// | array | shape              |                                                      |
 /// |-------|--------------------|------------------------------------------------------|
 /// | V, M  | (36, tiles, C)     | rows ``stride(_:)`` floats apart, places ``plane(_:tiles:)`` |
@@ -22,6 +25,7 @@ import CProcessor
 public struct Winograd: Sendable, Equatable {
     /// Height and width of the input, of the output, and rows and columns of padding before the input.
     public let H, W, outH, outW, padding: Int
+    public let down, across: Cut
 
     public static let places = 36
 
@@ -29,51 +33,44 @@ public struct Winograd: Sendable, Equatable {
         (self.H, self.W, self.padding) = (H, W, padding)
         outH = H + 2 * padding - 2
         outW = W + 2 * padding - 2
+        (down, across) = (Cut(outH), Cut(outW))
     }
 
     /// The convolution that takes the gradient of this one's output to that of its input.
     public var adjoint: Winograd { Winograd(H: outH, W: outW, padding: 2 - padding) }
 
-    /// Tiles of one picture.
-    public var tilesDown: Int { (outH + 3) / 4 }
-    public var tilesAcross: Int { (outW + 3) / 4 }
-    public var tiles: Int { tilesDown * tilesAcross }
-
     /// Floats from a tile's row to the next, and from a place to the next: never a power of two, whose lines would push each other out of the cache.
     public static func stride(_ channels: Int) -> Int { (channels + 31) / 32 * 32 + 16 }
     public static func plane(_ channels: Int, tiles: Int) -> Int { (tiles | 1) * stride(channels) }
 
-    private struct Tile {
-        let n, y, x: Int
-    }
-
-    private func forEachTile(_ range: Range<Int>, _ body: (_ index: Int, _ tile: Tile) -> Void) {
-        for (index, tile) in range.enumerated() {
-            let (n, rest) = tile.quotientAndRemainder(dividingBy: tiles)
-            body(index, Tile(n: n, y: rest / tilesAcross, x: rest % tilesAcross))
-        }
-    }
-
     // MARK: The three transforms of pictures
 
-    /// V = Bᵀ d B for the tiles `range` (counted through the batch) of x (N, H, W, C), C a multiple of 16.
+    /// V = Bᵀ d B for the tiles `range` of x (N, H, W, C), C a multiple of 16.
     ///
     /// - Parameters:
     ///   - plane: floats from one of the 36 places to the next.
     ///   - border: room for one tile, 36·C floats.
     public func transformInput(
-        _ x: UnsafePointer<Float>, C: Int, tiles range: Range<Int>, into v: UnsafeMutablePointer<Float>, plane: Int, border: UnsafeMutablePointer<Float>
+        _ x: UnsafePointer<Float>, N: Int, C: Int, tiles range: Range<Int>, into v: UnsafeMutablePointer<Float>, plane: Int,
+        border: UnsafeMutablePointer<Float>
     ) {
-        let stride = Winograd.stride(C)
-        forEachTile(range) { index, tile in
+        let stride = Winograd.stride(C), order = order(N: N)
+        for number in range {
+            let tile = order[number]
             let picture = x + tile.n * H * W * C
-            let y0 = 4 * tile.y - padding, x0 = 4 * tile.x - padding
-            let target = v + index * stride
-            if y0 >= 0 && x0 >= 0 && y0 + 6 <= H && x0 + 6 <= W {
-                Winograd.transformInput(picture + (y0 * W + x0) * C, line: W * C, C: C, into: target, plane: plane)
-            } else {
-                Winograd.copyTile(picture, C: C, H: H, W: W, top: y0, left: x0, side: 6, into: border)
-                Winograd.transformInput(border, line: 6 * C, C: C, into: target, plane: plane)
+            let top = down.start(tile.y) - padding, left = across.start(tile.x) - padding
+            let (rows, columns) = (down.outputs(tile.y), across.outputs(tile.x))
+            var (corner, line) = (picture + (top * W + left) * C, W * C)
+            if top < 0 || left < 0 || top + rows + 2 > H || left + columns + 2 > W {
+                Winograd.copyTile(picture, C: C, H: H, W: W, top: top, left: left, side: 6, into: border)
+                (corner, line) = (UnsafePointer(border), 6 * C)
+            }
+            let target = v + (number - range.lowerBound) * stride
+            switch (rows, columns) {
+            case (4, 4): Winograd.transformInput(SideOfFour.self, SideOfFour.self, corner, line: line, C: C, into: target, plane: plane)
+            case (4, 3): Winograd.transformInput(SideOfFour.self, SideOfThree.self, corner, line: line, C: C, into: target, plane: plane)
+            case (3, 4): Winograd.transformInput(SideOfThree.self, SideOfFour.self, corner, line: line, C: C, into: target, plane: plane)
+            default: Winograd.transformInput(SideOfThree.self, SideOfThree.self, corner, line: line, C: C, into: target, plane: plane)
             }
         }
     }
@@ -91,29 +88,31 @@ public struct Winograd: Sendable, Equatable {
     }
 
     /// Two halves of three rows each, so that all in between stays in registers.
-    private static func transformInput(_ d: UnsafePointer<Float>, line: Int, C: Int, into v: UnsafeMutablePointer<Float>, plane: Int) {
+    private static func transformInput<Down: TileSide, Across: TileSide>(
+        _: Down.Type, _: Across.Type, _ d: UnsafePointer<Float>, line: Int, C: Int, into v: UnsafeMutablePointer<Float>, plane: Int
+    ) {
         for c in Swift.stride(from: 0, to: C, by: 16) {
             let d = d + c, v = v + c
-            @inline(__always) func column(_ j: Int) -> Six { load(d + j * C, line) }
+            @inline(__always) func column(_ j: Int) -> Six { j < Across.inputs ? Down.loadInputs(d + j * C, line) : zeros }
             var (a, b, e): (Six, Six, Six)
-            (a.0, b.0, e.0) = inputUpper(column(0))
-            (a.1, b.1, e.1) = inputUpper(column(1))
-            (a.2, b.2, e.2) = inputUpper(column(2))
-            (a.3, b.3, e.3) = inputUpper(column(3))
-            (a.4, b.4, e.4) = inputUpper(column(4))
-            (a.5, b.5, e.5) = inputUpper(column(5))
-            store(inputLine(a), v, plane)
-            store(inputLine(b), v + 6 * plane, plane)
-            store(inputLine(e), v + 12 * plane, plane)
-            (a.0, b.0, e.0) = inputLower(column(0))
-            (a.1, b.1, e.1) = inputLower(column(1))
-            (a.2, b.2, e.2) = inputLower(column(2))
-            (a.3, b.3, e.3) = inputLower(column(3))
-            (a.4, b.4, e.4) = inputLower(column(4))
-            (a.5, b.5, e.5) = inputLower(column(5))
-            store(inputLine(a), v + 18 * plane, plane)
-            store(inputLine(b), v + 24 * plane, plane)
-            store(inputLine(e), v + 30 * plane, plane)
+            (a.0, b.0, e.0) = Down.inputUpper(column(0))
+            (a.1, b.1, e.1) = Down.inputUpper(column(1))
+            (a.2, b.2, e.2) = Down.inputUpper(column(2))
+            (a.3, b.3, e.3) = Down.inputUpper(column(3))
+            (a.4, b.4, e.4) = Down.inputUpper(column(4))
+            (a.5, b.5, e.5) = Down.inputUpper(column(5))
+            Across.store(Across.inputLine(a), v, plane)
+            Across.store(Across.inputLine(b), v + 6 * plane, plane)
+            Across.store(Across.inputLine(e), v + 12 * plane, plane)
+            (a.0, b.0, e.0) = Down.inputLower(column(0))
+            (a.1, b.1, e.1) = Down.inputLower(column(1))
+            (a.2, b.2, e.2) = Down.inputLower(column(2))
+            (a.3, b.3, e.3) = Down.inputLower(column(3))
+            (a.4, b.4, e.4) = Down.inputLower(column(4))
+            (a.5, b.5, e.5) = Down.inputLower(column(5))
+            Across.store(Across.inputLine(a), v + 18 * plane, plane)
+            if Down.has(4) { Across.store(Across.inputLine(b), v + 24 * plane, plane) }
+            Across.store(Across.inputLine(e), v + 30 * plane, plane)
         }
     }
 
@@ -129,34 +128,75 @@ public struct Winograd: Sendable, Equatable {
         public var streamed = false
 
         public init() {}
+
+        /// Whether it is stored as it is.
+        var isPlain: Bool { !adding && bias == nil && residual == nil && activation == .none }
     }
 
     /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), finished as `finish` says; of all channels, or of those that m has.
     public func transformOutput(
-        _ m: UnsafePointer<Float>, plane: Int, K: Int, channels: Range<Int>? = nil, tiles range: Range<Int>, into y: UnsafeMutablePointer<Float>,
-        _ finish: Finish
+        _ m: UnsafePointer<Float>, plane: Int, N: Int, K: Int, channels: Range<Int>? = nil, tiles range: Range<Int>,
+        into y: UnsafeMutablePointer<Float>, _ finish: Finish
     ) {
         let channels = channels ?? 0..<K
-        let stride = Winograd.stride(channels.count)
-        forEachTile(range) { index, tile in
-            let source = m + index * stride
-            let rows = min(4, outH - 4 * tile.y), columns = min(4, outW - 4 * tile.x)
-            let place = ((tile.n * outH + 4 * tile.y) * outW + 4 * tile.x) * K
-            for k in Swift.stride(from: channels.lowerBound, to: channels.upperBound, by: 16) {
-                let (r0, r1, r2, r3) = Winograd.outputRows(source + k - channels.lowerBound, plane: plane)
-                finish.store(Winograd.outputLine(r0), columns, y, place + k, step: K, k)
-                if rows > 1 { finish.store(Winograd.outputLine(r1), columns, y, place + outW * K + k, step: K, k) }
-                if rows > 2 { finish.store(Winograd.outputLine(r2), columns, y, place + 2 * outW * K + k, step: K, k) }
-                if rows > 3 { finish.store(Winograd.outputLine(r3), columns, y, place + 3 * outW * K + k, step: K, k) }
+        let stride = Winograd.stride(channels.count), order = order(N: N)
+        for number in range {
+            let tile = order[number]
+            let (rows, columns) = (down.outputs(tile.y), across.outputs(tile.x))
+            let top = down.start(tile.y), left = across.start(tile.x)
+            let target = Target(
+                y: y, place: ((tile.n * outH + top) * outW + left) * K, line: outW * K, K: K, rows: min(rows, outH - top),
+                columns: min(columns, outW - left), channels: channels)
+            let source = m + (number - range.lowerBound) * stride
+            switch (rows, columns) {
+            case (4, 4): Winograd.transformOutput(SideOfFour.self, SideOfFour.self, source, plane: plane, into: target, finish)
+            case (4, 3): Winograd.transformOutput(SideOfFour.self, SideOfThree.self, source, plane: plane, into: target, finish)
+            case (3, 4): Winograd.transformOutput(SideOfThree.self, SideOfFour.self, source, plane: plane, into: target, finish)
+            default: Winograd.transformOutput(SideOfThree.self, SideOfThree.self, source, plane: plane, into: target, finish)
             }
         }
     }
 
-    /// Aᵀ m: four rows of six.
+    /// Where the outputs of a tile go: the first one's place, and how many of its rows and columns lie within the picture.
+    private struct Target {
+        let y: UnsafeMutablePointer<Float>
+        let place, line, K, rows, columns: Int
+        let channels: Range<Int>
+    }
+
+    private static func transformOutput<Down: TileSide, Across: TileSide>(
+        _: Down.Type, _: Across.Type, _ m: UnsafePointer<Float>, plane: Int, into target: Target, _ finish: Finish
+    ) {
+        let whole = target.rows == Down.outputs && target.columns == Across.outputs
+        let (line, step) = (target.line, target.K)
+        for k in Swift.stride(from: target.channels.lowerBound, to: target.channels.upperBound, by: 16) {
+            let rows = outputRows(Down.self, Across.self, m + k - target.channels.lowerBound, plane: plane)
+            let (first, second, third) = (Across.outputLine(rows.0), Across.outputLine(rows.1), Across.outputLine(rows.2))
+            let fourth = Across.outputLine(rows.3)
+            let place = target.place + k
+            if whole && finish.isPlain {
+                let y = target.y + place
+                Across.put(first, y, step, streamed: finish.streamed)
+                Across.put(second, y + line, step, streamed: finish.streamed)
+                Across.put(third, y + 2 * line, step, streamed: finish.streamed)
+                if Down.outputs > 3 { Across.put(fourth, y + 3 * line, step, streamed: finish.streamed) }
+            } else {
+                finish.store(first, target.columns, target.y, place, step: step, k)
+                if target.rows > 1 { finish.store(second, target.columns, target.y, place + line, step: step, k) }
+                if target.rows > 2 { finish.store(third, target.columns, target.y, place + 2 * line, step: step, k) }
+                if target.rows > 3 { finish.store(fourth, target.columns, target.y, place + 3 * line, step: step, k) }
+            }
+        }
+    }
+
+    /// Aᵀ m: up to four rows of up to six.
     @inline(__always)
-    private static func outputRows(_ m: UnsafePointer<Float>, plane: Int) -> (Six, Six, Six, Six) {
-        @inline(__always) func column(_ j: Int) -> Four { outputLine(load(m + j * plane, 6 * plane)) }
-        let (a, b, c, d, e, f) = (column(0), column(1), column(2), column(3), column(4), column(5))
+    private static func outputRows<Down: TileSide, Across: TileSide>(
+        _: Down.Type, _: Across.Type, _ m: UnsafePointer<Float>, plane: Int
+    ) -> (Six, Six, Six, Six) {
+        @inline(__always) func column(_ j: Int) -> Four { Down.outputLine(Down.load(m + j * plane, 6 * plane)) }
+        let (a, b, c, d, f) = (column(0), column(1), column(2), column(3), column(5))
+        let e: Four = Across.has(4) ? column(4) : (.zero, .zero, .zero, .zero)
         return (
             (a.0, b.0, c.0, d.0, e.0, f.0), (a.1, b.1, c.1, d.1, e.1, f.1), (a.2, b.2, c.2, d.2, e.2, f.2), (a.3, b.3, c.3, d.3, e.3, f.3)
         )
@@ -166,32 +206,43 @@ public struct Winograd: Sendable, Equatable {
     ///
     /// - Parameter border: room for one tile, 16·K floats.
     public func transformGradient(
-        _ dy: UnsafePointer<Float>, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int, border: UnsafeMutablePointer<Float>
+        _ dy: UnsafePointer<Float>, N: Int, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int,
+        border: UnsafeMutablePointer<Float>
     ) {
-        let stride = Winograd.stride(K)
-        forEachTile(range) { index, tile in
+        let stride = Winograd.stride(K), order = order(N: N)
+        for number in range {
+            let tile = order[number]
             let picture = dy + tile.n * outH * outW * K
-            let target = d + index * stride
-            if 4 * tile.y + 4 <= outH && 4 * tile.x + 4 <= outW {
-                Winograd.transformGradient(picture + (4 * tile.y * outW + 4 * tile.x) * K, line: outW * K, K: K, into: target, plane: plane)
-            } else {
-                Winograd.copyTile(picture, C: K, H: outH, W: outW, top: 4 * tile.y, left: 4 * tile.x, side: 4, into: border)
-                Winograd.transformGradient(border, line: 4 * K, K: K, into: target, plane: plane)
+            let top = down.start(tile.y), left = across.start(tile.x)
+            let (rows, columns) = (down.outputs(tile.y), across.outputs(tile.x))
+            var (corner, line) = (picture + (top * outW + left) * K, outW * K)
+            if top + rows > outH || left + columns > outW {
+                Winograd.copyTile(picture, C: K, H: outH, W: outW, top: top, left: left, side: 4, into: border)
+                (corner, line) = (UnsafePointer(border), 4 * K)
+            }
+            let target = d + (number - range.lowerBound) * stride
+            switch (rows, columns) {
+            case (4, 4): Winograd.transformGradient(SideOfFour.self, SideOfFour.self, corner, line: line, K: K, into: target, plane: plane)
+            case (4, 3): Winograd.transformGradient(SideOfFour.self, SideOfThree.self, corner, line: line, K: K, into: target, plane: plane)
+            case (3, 4): Winograd.transformGradient(SideOfThree.self, SideOfFour.self, corner, line: line, K: K, into: target, plane: plane)
+            default: Winograd.transformGradient(SideOfThree.self, SideOfThree.self, corner, line: line, K: K, into: target, plane: plane)
             }
         }
     }
 
-    private static func transformGradient(_ dy: UnsafePointer<Float>, line: Int, K: Int, into d: UnsafeMutablePointer<Float>, plane: Int) {
+    private static func transformGradient<Down: TileSide, Across: TileSide>(
+        _: Down.Type, _: Across.Type, _ dy: UnsafePointer<Float>, line: Int, K: Int, into d: UnsafeMutablePointer<Float>, plane: Int
+    ) {
         for k in Swift.stride(from: 0, to: K, by: 16) {
             let dy = dy + k, d = d + k
-            @inline(__always) func column(_ j: Int) -> Six { gradientLine(loadFour(dy + j * K, line)) }
+            @inline(__always) func column(_ j: Int) -> Six { j < Across.outputs ? Down.gradientLine(Down.loadOutputs(dy + j * K, line)) : zeros }
             let (a, b, c, e) = (column(0), column(1), column(2), column(3))
-            store(gradientLine((a.0, b.0, c.0, e.0)), d, plane)
-            store(gradientLine((a.1, b.1, c.1, e.1)), d + 6 * plane, plane)
-            store(gradientLine((a.2, b.2, c.2, e.2)), d + 12 * plane, plane)
-            store(gradientLine((a.3, b.3, c.3, e.3)), d + 18 * plane, plane)
-            store(gradientLine((a.4, b.4, c.4, e.4)), d + 24 * plane, plane)
-            store(gradientLine((a.5, b.5, c.5, e.5)), d + 30 * plane, plane)
+            Across.store(Across.gradientLine((a.0, b.0, c.0, e.0)), d, plane)
+            Across.store(Across.gradientLine((a.1, b.1, c.1, e.1)), d + 6 * plane, plane)
+            Across.store(Across.gradientLine((a.2, b.2, c.2, e.2)), d + 12 * plane, plane)
+            Across.store(Across.gradientLine((a.3, b.3, c.3, e.3)), d + 18 * plane, plane)
+            if Down.has(4) { Across.store(Across.gradientLine((a.4, b.4, c.4, e.4)), d + 24 * plane, plane) }
+            Across.store(Across.gradientLine((a.5, b.5, c.5, e.5)), d + 30 * plane, plane)
         }
     }
 

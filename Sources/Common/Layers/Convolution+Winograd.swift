@@ -41,25 +41,27 @@ extension Convolution {
     ) {
         let panels = Panels(k: C, n: K)
         let total = N * winograd.tiles
-        let pieces = Convolution.pieces(total, C, K)
+        let pieces = Convolution.pieces(total, C, K), order = winograd.order(N: N)
         Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
             let tiles = Parallel.part(piece, of: pieces, in: total)
             let before = Winograd.plane(C, tiles: tiles.count), after = Winograd.plane(K, tiles: tiles.count)
             let v = scratch.pointer(worker)
             let m = v + Winograd.places * before
-            winograd.transformInput(x, C: C, tiles: tiles, into: v, plane: before, border: m)
+            winograd.transformInput(x, N: N, C: C, tiles: tiles, into: v, plane: before, border: m)
             for place in 0..<Winograd.places {
+                let own = order.having(place, in: tiles)
                 Product.multiply(
-                    v + place * before, lda: Winograd.stride(C), m: tiles.count, packed + place * panels.floats, panels,
-                    into: m + place * after, ldc: Winograd.stride(K))
+                    v + place * before + own.lowerBound * Winograd.stride(C), lda: Winograd.stride(C), m: own.count, packed + place * panels.floats,
+                    panels, into: m + place * after + own.lowerBound * Winograd.stride(K), ldc: Winograd.stride(K))
             }
-            winograd.transformOutput(m, plane: after, K: K, tiles: tiles, into: y, finish)
+            winograd.transformOutput(m, plane: after, N: N, K: K, tiles: tiles, into: y, finish)
         }
     }
 
-    /// Tiles whose transforms are kept at once for the gradient of the weights: about 4 MB, which the cache and the address cache hold.
+    /// Tiles whose transforms are kept at once for the gradient of the weights: about 4 MB, which the cache and the address cache hold; but
+    /// so many that the sums, which are read and written for every chunk, do not cost more.
     private func gradientChunk(_ winograd: Winograd, N: Int) -> Int {
-        min(N * winograd.tiles, max(56, (1 << 20) / (Winograd.places * (Winograd.stride(window.C) + Winograd.stride(K)))))
+        min(N * winograd.tiles, max(128, (1 << 20) / (Winograd.places * (Winograd.stride(window.C) + Winograd.stride(K)))))
     }
 
     /// For one chunk of tiles after the other: transform x and dy, then add to the 36 products dU[p] = D[p]ᵀ·V[p] (K, C), each of which is
@@ -75,15 +77,18 @@ extension Convolution {
         let v = du + places * K * C
         let d = v + places * planeV
         let rows = 8 * Panels.rows, blocks = (K + rows - 1) / rows
+        let order = winograd.order(N: N)
         for chunk in 0..<chunks {
             let tiles = Parallel.part(chunk, of: chunks, in: total)
-            transformBoth(winograd, x, v, planeV, dy, d, planeD, tiles: tiles, scratch)
+            transformBoth(winograd, x, v, planeV, dy, d, planeD, N: N, tiles: tiles, scratch)
             Parallel.forEach(places * blocks) { piece, _ in
                 let place = piece / blocks
-                let own = Parallel.part(piece % blocks, of: blocks, in: K)
+                let own = Parallel.part(piece % blocks, of: blocks, in: K), having = order.having(place, in: tiles)
+                if chunk > 0 && having.isEmpty { return }
                 Product.multiplyTransposed(
-                    d + place * planeD + own.lowerBound, lda: Winograd.stride(K), m: own.count, v + place * planeV, ldb: Winograd.stride(C), n: C,
-                    k: tiles.count, into: du + (place * K + own.lowerBound) * C, ldc: C, start: chunk == 0 ? .zero : .result)
+                    d + place * planeD + having.lowerBound * Winograd.stride(K) + own.lowerBound, lda: Winograd.stride(K), m: own.count,
+                    v + place * planeV + having.lowerBound * Winograd.stride(C), ldb: Winograd.stride(C), n: C, k: having.count,
+                    into: du + (place * K + own.lowerBound) * C, ldc: C, start: chunk == 0 ? .zero : .result)
             }
         }
         Parallel.forEach(K) { k, _ in Winograd.addWeightGradient(du + k * C, plane: K * C, C: C, to: dW + k * 9 * C) }
@@ -92,7 +97,7 @@ extension Convolution {
     /// V of x and D of dy for the tiles `tiles`.
     func transformBoth(
         _ winograd: Winograd, _ x: UnsafePointer<Float>, _ v: UnsafeMutablePointer<Float>, _ planeV: Int, _ dy: UnsafePointer<Float>,
-        _ d: UnsafeMutablePointer<Float>, _ planeD: Int, tiles: Range<Int>, _ scratch: Scratch
+        _ d: UnsafeMutablePointer<Float>, _ planeD: Int, N: Int, tiles: Range<Int>, _ scratch: Scratch
     ) {
         let pieces = (tiles.count + 13) / 14
         Parallel.forEach(2 * pieces, workers: scratch.workers) { piece, worker in
@@ -100,10 +105,10 @@ extension Convolution {
             let range = (tiles.lowerBound + own.lowerBound)..<(tiles.lowerBound + own.upperBound)
             if piece % 2 == 0 {
                 winograd.transformInput(
-                    x, C: window.C, tiles: range, into: v + own.lowerBound * Winograd.stride(window.C), plane: planeV, border: scratch.pointer(worker))
+                    x, N: N, C: window.C, tiles: range, into: v + own.lowerBound * Winograd.stride(window.C), plane: planeV, border: scratch.pointer(worker))
             } else {
                 winograd.transformGradient(
-                    dy, K: K, tiles: range, into: d + own.lowerBound * Winograd.stride(K), plane: planeD, border: scratch.pointer(worker))
+                    dy, N: N, K: K, tiles: range, into: d + own.lowerBound * Winograd.stride(K), plane: planeD, border: scratch.pointer(worker))
             }
         }
     }

@@ -42,13 +42,13 @@ extension Convolution {
         _ winograd: Winograd, from x: UnsafePointer<Float>, C: Int, _ W: UnsafePointer<Float>, turned: Bool, to y: UnsafeMutablePointer<Float>, K: Int,
         N: Int, _ finish: Winograd.Finish, _ scratch: Scratch
     ) {
-        let tiles = N * winograd.tiles, panels = Panels(k: C, n: K)
+        let tiles = N * winograd.tiles, panels = Panels(k: C, n: K), order = winograd.order(N: N)
         let v = scratch.shared, plane = Winograd.plane(C, tiles: tiles)
         let pieces = (tiles + 6) / 7
         Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
             let own = Parallel.part(piece, of: pieces, in: tiles)
             winograd.transformInput(
-                x, C: C, tiles: own, into: v + own.lowerBound * Winograd.stride(C), plane: plane, border: scratch.pointer(worker))
+                x, N: N, C: C, tiles: own, into: v + own.lowerBound * Winograd.stride(C), plane: plane, border: scratch.pointer(worker))
         }
         Parallel.forEach(panels.count, workers: scratch.workers) { index, worker in
             let columns = panels.columns(index), own = Panels(k: C, n: columns.count)
@@ -60,11 +60,12 @@ extension Convolution {
             }
             let after = Winograd.plane(columns.count, tiles: tiles)
             for place in 0..<Winograd.places {
+                let having = order.having(place, in: 0..<tiles)
                 Product.multiply(
-                    v + place * plane, lda: Winograd.stride(C), m: tiles, u + place * own.floats, own, into: m + place * after,
-                    ldc: Winograd.stride(columns.count))
+                    v + place * plane + having.lowerBound * Winograd.stride(C), lda: Winograd.stride(C), m: having.count, u + place * own.floats, own,
+                    into: m + place * after + having.lowerBound * Winograd.stride(columns.count), ldc: Winograd.stride(columns.count))
             }
-            winograd.transformOutput(m, plane: after, K: K, channels: columns, tiles: 0..<tiles, into: y, finish)
+            winograd.transformOutput(m, plane: after, N: N, K: K, channels: columns, tiles: 0..<tiles, into: y, finish)
         }
     }
 
@@ -75,14 +76,17 @@ extension Convolution {
         let (C, K, places, tiles) = (window.C, K, Winograd.places, N * winograd.tiles)
         let planeV = Winograd.plane(C, tiles: tiles), planeD = Winograd.plane(K, tiles: tiles)
         let v = scratch.shared, d = v + places * planeV
-        transformBoth(winograd, x, v, planeV, dy, d, planeD, tiles: 0..<tiles, scratch)
+        transformBoth(winograd, x, v, planeV, dy, d, planeD, N: N, tiles: 0..<tiles, scratch)
+        let order = winograd.order(N: N)
         let most = Convolution.gradientRowsAtOnce, blocks = (K + most - 1) / most
         Parallel.forEach(blocks, workers: scratch.workers) { block, worker in
             let rows = Parallel.part(block, of: blocks, in: K), du = scratch.pointer(worker)
             for place in 0..<places {
+                let having = order.having(place, in: 0..<tiles)
                 Product.multiplyTransposed(
-                    d + place * planeD + rows.lowerBound, lda: Winograd.stride(K), m: rows.count, v + place * planeV, ldb: Winograd.stride(C), n: C,
-                    k: tiles, into: du + place * rows.count * C, ldc: C)
+                    d + place * planeD + having.lowerBound * Winograd.stride(K) + rows.lowerBound, lda: Winograd.stride(K), m: rows.count,
+                    v + place * planeV + having.lowerBound * Winograd.stride(C), ldb: Winograd.stride(C), n: C, k: having.count,
+                    into: du + place * rows.count * C, ldc: C)
             }
             for (row, k) in rows.enumerated() { Winograd.addWeightGradient(du + row * C, plane: rows.count * C, C: C, to: dW + k * 9 * C) }
         }

@@ -32,7 +32,7 @@ public struct Convolution: Sendable {
     var winograd: Winograd? {
         guard window.stride == 1, hasTiles else { return nil }
         let tiled = Winograd(H: window.H, W: window.W, padding: window.padding)
-        return 4 * Winograd.places * tiled.tiles < 3 * 9 * window.places ? tiled : nil
+        return 4 * tiled.products < 3 * 9 * window.places ? tiled : nil
     }
 
     /// Likewise with stride 2; and where the transformed weights, nine times as many, do not have to come from far memory.

@@ -1,0 +1,69 @@
+/// How a picture is cut into tiles.
+extension Winograd {
+    /// One side of the output: first tiles of four places, then as many of three as make the tiles end where the side does.
+    public struct Cut: Sendable, Equatable {
+        public let fours, threes: Int
+
+        init(_ side: Int) {
+            let tiles = (side + 3) / 4
+            threes = min(tiles, 4 * tiles - side)
+            fours = tiles - threes
+        }
+
+        public var tiles: Int { fours + threes }
+        /// The first output place of tile `index`.
+        public func start(_ index: Int) -> Int { 4 * index - max(0, index - fours) }
+        /// Output places of tile `index`.
+        public func outputs(_ index: Int) -> Int { index < fours ? 4 : 3 }
+        /// Places of all tiles' transforms: six of a tile of four, five of one of three.
+        var places: Int { 6 * fours + 5 * threes }
+    }
+
+    /// Tiles of one picture.
+    public var tiles: Int { down.tiles * across.tiles }
+    /// Multiplications for one picture and one pair of channels.
+    public var products: Int { down.places * across.places }
+
+    /// A tile of picture n, in row y and column x of its tiles.
+    public struct Tile: Equatable {
+        public let n, y, x: Int
+    }
+
+    /// Numbers of tiles in a batch: of all pictures first those of 4×3 outputs, then 4×4, 3×4 and 3×3. In this order the tiles that have
+    /// a certain place in their transforms are always neighbours.
+    public struct Order {
+        let down, across: Cut
+        /// The ends of the four kinds.
+        private let narrow, whole, low, all: Int
+
+        init(_ down: Cut, _ across: Cut, N: Int) {
+            (self.down, self.across) = (down, across)
+            narrow = N * down.fours * across.threes
+            whole = narrow + N * down.fours * across.fours
+            low = whole + N * down.threes * across.fours
+            all = low + N * down.threes * across.threes
+        }
+
+        public subscript(number: Int) -> Tile {
+            func tile(_ rest: Int, _ rows: Int, _ columns: Int, top: Int, left: Int) -> Tile {
+                let (n, place) = rest.quotientAndRemainder(dividingBy: rows * columns)
+                return Tile(n: n, y: top + place / columns, x: left + place % columns)
+            }
+            if number < narrow { return tile(number, down.fours, across.threes, top: 0, left: across.fours) }
+            if number < whole { return tile(number - narrow, down.fours, across.fours, top: 0, left: 0) }
+            if number < low { return tile(number - whole, down.threes, across.fours, top: down.fours, left: 0) }
+            return tile(number - low, down.threes, across.threes, top: down.fours, left: across.fours)
+        }
+
+        /// Which tiles of `range` have the place `place` of 36, counted from the first of the range: those of three outputs lack one row or column.
+        public func having(_ place: Int, in range: Range<Int>) -> Range<Int> {
+            let lacksNarrow = place % 6 == SideOfThree.lacking, lacksLow = place / 6 == SideOfThree.lacking
+            let having = (lacksNarrow ? narrow : 0)..<(lacksLow ? whole : lacksNarrow ? low : all)
+            let own = range.clamped(to: having)
+            return own.isEmpty ? 0..<0 : (own.lowerBound - range.lowerBound)..<(own.upperBound - range.lowerBound)
+        }
+    }
+
+    /// The order of the tiles of N pictures.
+    public func order(N: Int) -> Order { Order(down, across, N: N) }
+}
