@@ -1,5 +1,3 @@
-import CProcessor
-
 /// The transforms along one line of a tile, for sixteen channels at once: of the weights here, of pictures by the tile's side below.
 extension Winograd {
     typealias Three = (Vector, Vector, Vector)
@@ -155,21 +153,5 @@ extension TileSide {
         p.store(x.3, 3 * step)
         if has(4) { p.store(x.4, 4 * step) }
         p.store(x.5, 5 * step)
-    }
-
-    /// Stores a row of outputs, `step` floats apart.
-    @inline(__always)
-    static func put(_ x: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ step: Int, streamed: Bool) {
-        if streamed {
-            seed_stream(y, x.0)
-            seed_stream(y + step, x.1)
-            seed_stream(y + 2 * step, x.2)
-            if outputs > 3 { seed_stream(y + 3 * step, x.3) }
-        } else {
-            y.store(x.0, 0)
-            y.store(x.1, step)
-            y.store(x.2, 2 * step)
-            if outputs > 3 { y.store(x.3, 3 * step) }
-        }
     }
 }

@@ -167,24 +167,35 @@ public struct Winograd: Sendable, Equatable {
     private static func transformOutput<Down: TileSide, Across: TileSide>(
         _: Down.Type, _: Across.Type, _ m: UnsafePointer<Float>, plane: Int, into target: Target, _ finish: Finish
     ) {
-        let whole = target.rows == Down.outputs && target.columns == Across.outputs
-        let (line, step) = (target.line, target.K)
-        for k in Swift.stride(from: target.channels.lowerBound, to: target.channels.upperBound, by: 16) {
-            let rows = outputRows(Down.self, Across.self, m + k - target.channels.lowerBound, plane: plane)
-            let (first, second, third) = (Across.outputLine(rows.0), Across.outputLine(rows.1), Across.outputLine(rows.2))
-            let fourth = Across.outputLine(rows.3)
-            let place = target.place + k
-            if whole && finish.isPlain {
-                let y = target.y + place
-                Across.put(first, y, step, streamed: finish.streamed)
-                Across.put(second, y + line, step, streamed: finish.streamed)
-                Across.put(third, y + 2 * line, step, streamed: finish.streamed)
-                if Down.outputs > 3 { Across.put(fourth, y + 3 * line, step, streamed: finish.streamed) }
-            } else {
-                finish.store(first, target.columns, target.y, place, step: step, k)
-                if target.rows > 1 { finish.store(second, target.columns, target.y, place + line, step: step, k) }
-                if target.rows > 2 { finish.store(third, target.columns, target.y, place + 2 * line, step: step, k) }
-                if target.rows > 3 { finish.store(fourth, target.columns, target.y, place + 3 * line, step: step, k) }
+        @inline(__always) func forEachChannels(_ body: (_ k: Int, _ lines: (Four, Four, Four, Four)) -> Void) {
+            for k in Swift.stride(from: target.channels.lowerBound, to: target.channels.upperBound, by: 16) {
+                let rows = outputRows(Down.self, Across.self, m + k - target.channels.lowerBound, plane: plane)
+                body(k, (Across.outputLine(rows.0), Across.outputLine(rows.1), Across.outputLine(rows.2), Across.outputLine(rows.3)))
+            }
+        }
+        let (y, place, line, step) = (target.y, target.place, target.line, target.K)
+        // Loops of their own: what is stored as it is, as in training, stays in registers until then.
+        if target.rows < Down.outputs || target.columns < Across.outputs {
+            forEachChannels { k, lines in
+                finish.store(lines.0, target.columns, y, place + k, step: step, k)
+                if target.rows > 1 { finish.store(lines.1, target.columns, y, place + line + k, step: step, k) }
+                if target.rows > 2 { finish.store(lines.2, target.columns, y, place + 2 * line + k, step: step, k) }
+                if target.rows > 3 { finish.store(lines.3, target.columns, y, place + 3 * line + k, step: step, k) }
+            }
+        } else if finish.isPlain {
+            forEachChannels { k, lines in
+                let y = y + place + k
+                Across.put(lines.0, y, step, streamed: finish.streamed)
+                Across.put(lines.1, y + line, step, streamed: finish.streamed)
+                Across.put(lines.2, y + 2 * line, step, streamed: finish.streamed)
+                if Down.outputs > 3 { Across.put(lines.3, y + 3 * line, step, streamed: finish.streamed) }
+            }
+        } else {
+            forEachChannels { k, lines in
+                Across.put(finish, lines.0, y, place + k, step, k)
+                Across.put(finish, lines.1, y, place + line + k, step, k)
+                Across.put(finish, lines.2, y, place + 2 * line + k, step, k)
+                if Down.outputs > 3 { Across.put(finish, lines.3, y, place + 3 * line + k, step, k) }
             }
         }
     }
@@ -355,17 +366,66 @@ extension Winograd.Finish {
             if adding { value += y.vector(offset) }
             if let bias { value += bias.vector(k) }
             if let residual { value += residual.vector(offset) }
-            switch activation {
-            case .none: break
-            case .relu: value = RectifiedLinear.value(value)
-            case .hardSwish: value = HardSwish.value(value)
-            case .silu: value = SiLU.value(value)
-            }
+            value = activated(value)
             if streamed { seed_stream(y + offset, value) } else { y.store(value, offset) }
         }
         put(0, four.0)
         put(1, four.1)
         put(2, four.2)
         put(3, four.3)
+    }
+
+    @inline(__always)
+    private func activated(_ value: Vector) -> Vector {
+        switch activation {
+        case .none: value
+        case .relu: RectifiedLinear.value(value)
+        case .hardSwish: HardSwish.value(value)
+        case .silu: SiLU.value(value)
+        }
+    }
+
+    /// Not inlined, so that a row that needs none does not carry the exponential about.
+    @inline(never)
+    fileprivate func activated(_ row: Winograd.Four) -> Winograd.Four { (activated(row.0), activated(row.1), activated(row.2), activated(row.3)) }
+}
+
+extension TileSide {
+    /// Stores a whole row of outputs, `step` floats apart: asks once for each of what `finish` says.
+    @inline(__always)
+    fileprivate static func put(
+        _ finish: Winograd.Finish, _ row: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ offset: Int, _ step: Int, _ k: Int
+    ) {
+        var row = row
+        @inline(__always) func add(_ p: UnsafePointer<Float>, _ step: Int) {
+            row.0 += p.vector(0)
+            row.1 += p.vector(step)
+            row.2 += p.vector(2 * step)
+            if outputs > 3 { row.3 += p.vector(3 * step) }
+        }
+        if finish.adding { add(y + offset, step) }
+        if let bias = finish.bias { add(bias + k, 0) }
+        if let residual = finish.residual { add(residual + offset, step) }
+        switch finish.activation {
+        case .none: break
+        case .relu: row = (RectifiedLinear.value(row.0), RectifiedLinear.value(row.1), RectifiedLinear.value(row.2), RectifiedLinear.value(row.3))
+        case .hardSwish, .silu: row = finish.activated(row)
+        }
+        put(row, y + offset, step, streamed: finish.streamed)
+    }
+
+    @inline(__always)
+    fileprivate static func put(_ row: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ step: Int, streamed: Bool) {
+        if streamed {
+            seed_stream(y, row.0)
+            seed_stream(y + step, row.1)
+            seed_stream(y + 2 * step, row.2)
+            if outputs > 3 { seed_stream(y + 3 * step, row.3) }
+        } else {
+            y.store(row.0, 0)
+            y.store(row.1, step)
+            y.store(row.2, 2 * step)
+            if outputs > 3 { y.store(row.3, 3 * step) }
+        }
     }
 }
