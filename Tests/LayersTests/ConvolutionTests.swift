@@ -81,6 +81,9 @@ import Musl
         Case(N: 1, H: 7, W: 3, C: 3, K: 17, kernel: 1, stride: 1, padding: 1),
         Case(N: 1, H: 13, W: 7, C: 5, K: 5, kernel: 3, stride: 2, padding: 0),
         Case(N: 3, H: 13, W: 13, C: 5, K: 3, kernel: 3, stride: 3, padding: 1),
+        // Of few channels: several runs of rows, and sides of windows that reach over both edges.
+        Case(N: 2, H: 31, W: 300, C: 3, K: 17, kernel: 7, stride: 2, padding: 3),
+        Case(N: 20, H: 9, W: 30, C: 3, K: 48, kernel: 3, stride: 2, padding: 1),
         Case(N: 5, H: 40, W: 37, C: 20, K: 17, kernel: 3, stride: 1, padding: 1),
         Case(N: 3, H: 50, W: 45, C: 20, K: 5, kernel: 3, stride: 1, padding: 1),
         // By Winograd's tiles: pictures smaller than a tile, sides that are no multiple of four, every padding, one panel and several.

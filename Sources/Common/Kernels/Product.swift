@@ -21,13 +21,15 @@ public enum Product {
     ///
     /// - Parameters:
     ///   - lda: floats from a row of `a` to the next; not a multiple of 1024, if speed counts: such rows push each other out of the cache.
+    ///   - lines: runs of floats that a row of `a` consists of, each `line` floats behind the one before, as the lines of a window are.
     ///   - b: (k, n), as `panels` says.
     ///   - rectified: whether negative results become zero.
     ///   - streamed: whether the result, if its rows begin on cache lines, is written past the caches: where it is too large for them.
     public static func multiply(
-        _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels, into c: UnsafeMutablePointer<Float>, ldc: Int,
-        start: Start = .zero, rectified: Bool = false, streamed: Bool = false
+        _ a: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels,
+        into c: UnsafeMutablePointer<Float>, ldc: Int, start: Start = .zero, rectified: Bool = false, streamed: Bool = false
     ) {
+        let length = panels.k / lines
         // As many rows of a at a time as stay in the second cache, and each panel runs over them.
         let streamed = streamed && ldc % 16 == 0 && UInt(bitPattern: c) % 64 == 0
         let block = max(1, min(16, (1 << 16) / max(1, panels.k * Panels.rows))) * Panels.rows
@@ -36,8 +38,8 @@ public enum Product {
             for index in 0..<panels.count {
                 let columns = panels.columns(index)
                 let work = Work(
-                    k: panels.k, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count, start: start.moved(columns.lowerBound),
-                    rectified: rectified, streamed: streamed, ahead: index == 0)
+                    k: length, lines: lines, gap: line - length, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count,
+                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, ahead: lines == 1 && index == 0)
                 work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
             }
         }
@@ -71,7 +73,10 @@ extension Product.Start {
 
 /// One panel and what is done with it.
 private struct Work {
+    /// Floats of a line, lines, and floats between them.
     let k: Int
+    var lines = 1
+    var gap = 0
     let b: UnsafePointer<Float>
     let bStep: Int
     let columns: Int
@@ -213,10 +218,13 @@ private struct Work {
     @inline(__always)
     private func sum<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
         var (a, b) = (a, b)
-        for _ in 0..<k {
-            tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
-            a += aStep
-            b += bStep
+        for _ in 0..<lines {
+            for _ in 0..<k {
+                tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
+                a += aStep
+                b += bStep
+            }
+            a += gap
         }
     }
 }

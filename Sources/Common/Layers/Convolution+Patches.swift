@@ -72,21 +72,33 @@ extension Convolution {
     ) {
         let total = N * window.places
         let rows = rows(total, width: window.patch)
-        let panels = patchPanels
-        let streamed = (finish == nil || finish?.activation == Rows.Activation.none || finish?.activation == .relu) && Streamed.pays(y, count: total * K)
+        let streamed = streams(to: y, total, finish)
         Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
             let range = (piece * rows)..<min(total, (piece + 1) * rows)
             let (patches, stride) = patchRows(x, normalized, range, scratch.pointer(worker))
-            let out = y + range.lowerBound * K
-            var start = Product.Start.zero
-            let residual = finish?.residual.map { $0 + range.lowerBound * K }
-            let fused = finish.map { $0.activation == .none || $0.activation == .relu } ?? false
-            if let finish, fused { start = residual.map { .biasAndResidual(finish.bias, $0) } ?? .bias(finish.bias) }
-            Product.multiply(
-                patches, lda: stride, m: range.count, packed, panels, into: out, ldc: K, start: start, rectified: fused && finish?.activation == .relu,
-                streamed: streamed)
-            if let finish, !fused { Rows.finish(out, bias: finish.bias, residual: residual, finish.activation, rows: range.count, width: K) }
+            multiply(patches, lda: stride, range, packed, into: y, finish, streamed: streamed)
         }
+    }
+
+    /// Whether the outputs of `total` places go past the caches: not if they are read once more to be finished.
+    func streams(to y: UnsafeMutablePointer<Float>, _ total: Int, _ finish: Finish?) -> Bool {
+        (finish?.isFused ?? true) && Streamed.pays(y, count: total * K)
+    }
+
+    /// The rows `range` of y = P·Wᵀ, finished; `patches` are theirs, see ``Product/multiply(_:lda:lines:line:m:_:_:into:ldc:start:rectified:streamed:)``.
+    func multiply(
+        _ patches: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, _ range: Range<Int>, _ packed: UnsafePointer<Float>,
+        into y: UnsafeMutablePointer<Float>, _ finish: Finish?, streamed: Bool
+    ) {
+        let out = y + range.lowerBound * K
+        let residual = finish?.residual.map { $0 + range.lowerBound * K }
+        let fused = finish?.isFused ?? false
+        var start = Product.Start.zero
+        if let finish, fused { start = residual.map { .biasAndResidual(finish.bias, $0) } ?? .bias(finish.bias) }
+        Product.multiply(
+            patches, lda: lda, lines: lines, line: line, m: range.count, packed, patchPanels, into: out, ldc: K, start: start,
+            rectified: fused && finish?.activation == .relu, streamed: streamed)
+        if let finish, !fused { Rows.finish(out, bias: finish.bias, residual: residual, finish.activation, rows: range.count, width: K) }
     }
 
     /// From y = P·Wᵀ: dP = dy·W, and dx sums the patches over the places they were gathered from.

@@ -78,6 +78,9 @@ public struct Convolution: Sendable {
             self.residual = residual
             self.activation = activation
         }
+
+        /// Whether a product does all of it.
+        var isFused: Bool { activation == .none || activation == .relu }
     }
 
     /// Scratch of all passes on N pictures.
@@ -87,6 +90,7 @@ public struct Convolution: Sendable {
         guard let winograd else {
             var need = patchScratch(N: N)
             if joinsGradients { need.formUnion(joinedScratch(N: N)) }
+            if readsLines { need.formUnion(linesScratch(N: N)) }
             return need
         }
         return winogradScratch(winograd, N: N)
@@ -114,6 +118,8 @@ public struct Convolution: Sendable {
             forwardStrided(strided, y: y, x: x, packed: packed, N: N, last, scratch)
         } else if let winograd {
             convolve(winograd, from: x, C: window.C, packed, to: y, K: K, N: N, last, scratch)
+        } else if readsLines {
+            forwardLines(y: y, x: x, packed: packed, N: N, finish: finish, scratch: scratch)
         } else {
             forwardPatches(y: y, x: x, normalized: normalized, packed: packed, N: N, finish: finish, scratch: scratch)
         }
@@ -175,6 +181,8 @@ public struct Convolution: Sendable {
                 return backwardWeightsByRows(winograd, dW: dW, dy: dy, x: x, N: N, scratch: scratch)
             }
             backwardWeightsTiles(winograd, dW: dW, dy: dy, x: x, N: N, scratch: scratch)
+        } else if readsLines {
+            backwardWeightsLines(dW: dW, dy: dy, x: x, N: N, scratch: scratch)
         } else {
             backwardWeightsPatches(dW: dW, dy: dy, x: x, normalized: normalized, N: N, scratch: scratch)
         }

@@ -1,0 +1,101 @@
+import Kernels
+import Parallel
+
+/// Convolutions of few channels, as a network's first: patches are read where they lie, in rows of x with zeros around them.
+///
+/// Each of the R lines of a patch is S·C floats side by side there, and the next place's patch begins stride·C floats on. Gathered, every
+/// float would be copied R·S / stride² times, in pieces of a few.
+extension Convolution {
+    var readsLines: Bool { !window.isPointwise && window.C < 16 }
+
+    /// Floats of a padded row of x.
+    private var line: Int { (window.W + 2 * window.padding) * window.C }
+    /// Rows of y that are made from rows of x copied at once, about 64 KB, and how many runs of them a picture has.
+    private var rowsAtOnce: Int { max(1, min(window.outH, (1 << 14) / (window.stride * line))) }
+    private var runs: Int { (window.outH + rowsAtOnce - 1) / rowsAtOnce }
+
+    /// Floats of a line of a patch: even, so that the last tile of a product with it is not a single row; what is too many is not used.
+    private var evenLine: Int { (window.S * window.C + 1) / 2 * 2 }
+    private var sumsCount: Int { window.R * evenLine * K }
+
+    /// Parts of the batch that sum their dW apart.
+    private func lineParts(N: Int) -> Int { min(16, N * runs) }
+
+    func linesScratch(N: Int) -> Scratch.Need {
+        let gradients = K % 16 == 0 ? 0 : window.outW * Convolution.stride(K)
+        return Scratch.Need(
+            worker: ((rowsAtOnce - 1) * window.stride + window.R) * line + 16 + gradients, shared: max(patchPanels.floats, lineParts(N: N) * sumsCount))
+    }
+
+    /// Copies what the rows `range` of y's picture n read, with zeros around it.
+    private func copyRows(_ x: UnsafePointer<Float>, n: Int, for range: Range<Int>, into memory: UnsafeMutablePointer<Float>) {
+        let count = window.W * window.C, beside = window.padding * window.C
+        let first = range.lowerBound * window.stride - window.padding
+        for row in 0..<((range.count - 1) * window.stride + window.R) {
+            let target = memory + row * line
+            guard (0..<window.H).contains(first + row) else {
+                target.update(repeating: 0, count: line)
+                continue
+            }
+            target.update(repeating: 0, count: beside)
+            (target + beside).update(from: x + (n * window.H + first + row) * count, count: count)
+            (target + beside + count).update(repeating: 0, count: beside)
+        }
+    }
+
+    /// Picture and rows of y of run `index` of the batch.
+    private func run(_ index: Int) -> (n: Int, rows: Range<Int>) {
+        (index / runs, Parallel.part(index % runs, of: runs, in: window.outH))
+    }
+
+    func forwardLines(
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, finish: Finish?, scratch: Scratch
+    ) {
+        let streamed = streams(to: y, N * window.places, finish)
+        Parallel.forEach(N * runs, workers: scratch.workers) { index, worker in
+            let (n, rows) = run(index), memory = scratch.pointer(worker)
+            copyRows(x, n: n, for: rows, into: memory)
+            for (row, oy) in rows.enumerated() {
+                let first = (n * window.outH + oy) * window.outW
+                multiply(
+                    memory + row * window.stride * line, lda: window.stride * window.C, lines: window.R, line: line, first..<(first + window.outW), packed,
+                    into: y, finish, streamed: streamed)
+            }
+        }
+    }
+
+    /// dW[k, r, (s, c)] = Σ_rows Σ_places x[line r of the patch, (s, c)] · dy[place, k]: sums (R, S·C, K) of each part of the batch, added in order.
+    func backwardWeightsLines(dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch) {
+        let parts = lineParts(N: N), sums = scratch.shared
+        Parallel.forEach(parts, workers: scratch.workers) { part, worker in
+            let own = Parallel.part(part, of: parts, in: N * runs), memory = scratch.pointer(worker)
+            // One float behind the last line may be read.
+            let gradients = memory + ((rowsAtOnce - 1) * window.stride + window.R) * line + 16
+            for index in own {
+                let (n, rows) = run(index)
+                copyRows(x, n: n, for: rows, into: memory)
+                for (row, oy) in rows.enumerated() {
+                    var (dy, stride) = (dy + (n * window.outH + oy) * window.outW * K, K)
+                    if K % 16 != 0 {
+                        stride = Convolution.stride(K)
+                        Rows.copy(dy, stride: K, rows: window.outW, columns: K, into: gradients, stride: stride)
+                        dy = UnsafePointer(gradients)
+                    }
+                    for r in 0..<window.R {
+                        Product.multiplyTransposed(
+                            memory + (row * window.stride + r) * line, lda: window.stride * window.C, m: evenLine, dy, ldb: stride, n: K, k: window.outW,
+                            into: sums + part * sumsCount + r * evenLine * K, ldc: K, start: index == own.lowerBound && row == 0 ? .zero : .result)
+                    }
+                }
+            }
+        }
+        Parallel.forEach(window.R) { r, _ in
+            let sum = sums + r * evenLine * K, length = window.S * window.C
+            for part in 1..<max(1, parts) { Rows.add(sum + part * sumsCount, to: sum, count: length * K) }
+            for k in 0..<K {
+                let line = dW + (k * window.R + r) * length
+                for t in 0..<length { line[t] += sum[t * K + k] }
+            }
+        }
+    }
+}
