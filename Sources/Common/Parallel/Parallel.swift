@@ -128,12 +128,12 @@ private final class Pool: @unchecked Sendable {
         busy.store(false, ordering: .releasing)
     }
 
-    /// Waits while `condition` holds, but some tens of microseconds at most: the next loop of a step most often begins sooner, and to be
-    /// woken up by the system takes as long.
+    /// Waits while `condition` holds, but a third of a millisecond at most: the next loop of a step most often begins sooner, and to be
+    /// woken up by the system takes a tenth, in a virtual machine.
     @inline(__always)
     private func waitBusily(while condition: () -> Bool) {
         var turns = 0
-        while turns < 1000, condition() {
+        while turns < 30_000, condition() {
             seed_pause()
             turns += 1
         }
