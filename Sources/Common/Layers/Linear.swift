@@ -17,11 +17,12 @@ public struct Linear: Sendable {
         self.O = O
     }
 
-    /// Outputs (or inputs) that one piece of work makes.
+    /// Outputs (or inputs) that one piece of work makes, at most; pieces come in pairs, so that two threads have equal shares.
     private static let block = 128
 
     private static func forEachBlock(_ count: Int, _ body: (Range<Int>) -> Void) {
-        Parallel.forEach((count + block - 1) / block) { piece, _ in body((piece * block)..<min(count, (piece + 1) * block)) }
+        let blocks = count < 32 ? 1 : (count + 2 * block - 1) / (2 * block) * 2
+        Parallel.forEach(blocks) { piece, _ in body(Parallel.part(piece, of: blocks, in: count)) }
     }
 
     /// Sets y, and applies the rectifier to it if `activation` says so.
