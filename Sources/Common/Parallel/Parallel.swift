@@ -52,19 +52,26 @@ private final class Pool: @unchecked Sendable {
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let finished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private let next = Atomic<Int>(0)
+    /// The next piece of each thread's share, each in a cache line of its own.
+    private let next = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: Pool.mostShares * Pool.line)
+    private static let mostShares = 64, line = 16
     private let busy = Atomic<Bool>(false)
     /// Written under `lock`.
     private let started = Atomic<Int>(1)
-    /// Written under `lock`, and looked at without it while waiting busily.
+    /// Of the call under way; raised under `lock`, which tells of what is below.
     private let generation = Atomic<Int>(0)
+    /// Threads that have not yet done with the call under way.
     private let running = Atomic<Int>(0)
-    // Guarded by `lock`.
+    /// Whether the caller sleeps until there are none.
+    private let callerSleeps = Atomic<Bool>(false)
+    // Written before a generation begins, while nobody runs.
     private var count = 0
     private var workers = 0
+    private var shares = 0
     private var body: Body?
 
     init() {
+        for index in 0..<(Pool.mostShares * Pool.line) { (next + index).initialize(to: Atomic(0)) }
         pthread_mutex_init(lock, nil)
         pthread_cond_init(changed, nil)
         pthread_cond_init(finished, nil)
@@ -113,37 +120,50 @@ private final class Pool: @unchecked Sendable {
             self.body = body
             count = pieces
             self.workers = workers
-            next.store(0, ordering: .relaxed)
+            shares = min(pieces, workers, threads, Pool.mostShares)
+            for share in 0..<shares { next[share * Pool.line].store(Parallel.part(share, of: shares, in: pieces).lowerBound, ordering: .relaxed) }
             running.store(threads - 1, ordering: .relaxed)
             generation.add(1, ordering: .releasing)
             pthread_cond_broadcast(changed)
             pthread_mutex_unlock(lock)
             take(pieces, body, worker: 0)
             waitBusily(while: { running.load(ordering: .acquiring) > 0 })
-            pthread_mutex_lock(lock)
-            while running.load(ordering: .relaxed) > 0 { pthread_cond_wait(finished, lock) }
+            if running.load(ordering: .acquiring) > 0 {
+                pthread_mutex_lock(lock)
+                callerSleeps.store(true, ordering: .sequentiallyConsistent)
+                while running.load(ordering: .sequentiallyConsistent) > 0 { pthread_cond_wait(finished, lock) }
+                callerSleeps.store(false, ordering: .relaxed)
+                pthread_mutex_unlock(lock)
+            }
             self.body = nil
-            pthread_mutex_unlock(lock)
         }
         busy.store(false, ordering: .releasing)
     }
 
     /// Waits while `condition` holds, but a third of a millisecond at most: the next loop of a step most often begins sooner, and to be
-    /// woken up by the system takes a tenth, in a virtual machine.
+    /// woken up by the system takes a tenth, in a virtual machine. After some microseconds whoever else wants the processor may have it.
     @inline(__always)
     private func waitBusily(while condition: () -> Bool) {
-        var turns = 0
-        while turns < 30_000, condition() {
-            seed_pause()
-            turns += 1
+        for turn in 0..<1000 {
+            for _ in 0..<30 {
+                guard condition() else { return }
+                seed_pause()
+            }
+            if turn >= 30 { sched_yield() }
         }
     }
 
+    /// Own pieces first, then what is left of the others': so in one loop after the other a thread works on the same pictures, which its
+    /// cache, or its socket's memory, still has.
     private func take(_ pieces: Int, _ body: Body, worker: Int) {
-        while true {
-            let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
-            guard piece < pieces else { return }
-            body(piece, worker)
+        for offset in 0..<shares {
+            let share = (worker + offset) % shares
+            let end = Parallel.part(share, of: shares, in: pieces).upperBound
+            while true {
+                let piece = next[share * Pool.line].wrappingAdd(1, ordering: .relaxed).oldValue
+                guard piece < end else { break }
+                body(piece, worker)
+            }
         }
     }
 
@@ -157,16 +177,21 @@ private final class Pool: @unchecked Sendable {
     private func work(as worker: Int, after generation: Int) {
         var seen = generation
         while true {
+            // Who has waited busily goes on without the lock: the caller may still hold it, and to sleep for it would cost what waiting saves.
             waitBusily(while: { self.generation.load(ordering: .acquiring) == seen })
-            pthread_mutex_lock(lock)
-            while self.generation.load(ordering: .relaxed) == seen { pthread_cond_wait(changed, lock) }
-            seen = self.generation.load(ordering: .relaxed)
-            let count = self.count
-            pthread_mutex_unlock(lock)
+            if self.generation.load(ordering: .acquiring) == seen {
+                pthread_mutex_lock(lock)
+                while self.generation.load(ordering: .acquiring) == seen { pthread_cond_wait(changed, lock) }
+                pthread_mutex_unlock(lock)
+            }
+            seen = self.generation.load(ordering: .acquiring)
             takeShared(count, worker: worker)
-            pthread_mutex_lock(lock)
-            if running.subtract(1, ordering: .releasing).newValue == 0 { pthread_cond_signal(finished) }
-            pthread_mutex_unlock(lock)
+            // Either this thread sees that the caller sleeps, or the caller sees that nobody runs any more.
+            if running.subtract(1, ordering: .sequentiallyConsistent).newValue == 0, callerSleeps.load(ordering: .sequentiallyConsistent) {
+                pthread_mutex_lock(lock)
+                pthread_cond_signal(finished)
+                pthread_mutex_unlock(lock)
+            }
         }
     }
 }
