@@ -25,22 +25,26 @@ public enum Product {
     ///   - b: (k, n), as `panels` says.
     ///   - rectified: whether negative results become zero.
     ///   - streamed: whether the result, if its rows begin on cache lines, is written past the caches: where it is too large for them.
+    ///   - upcoming: what will be read next, if `a` has one line.
     public static func multiply(
         _ a: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels,
-        into c: UnsafeMutablePointer<Float>, ldc: Int, start: Start = .zero, rectified: Bool = false, streamed: Bool = false
+        into c: UnsafeMutablePointer<Float>, ldc: Int, start: Start = .zero, rectified: Bool = false, streamed: Bool = false,
+        upcoming: Upcoming = Upcoming()
     ) {
         let length = panels.k / lines
         // As many rows of a at a time as stay in the second cache, and each panel runs over them.
         let streamed = streamed && ldc % 16 == 0 && UInt(bitPattern: c) % 64 == 0
         let block = max(1, min(16, (1 << 16) / max(1, panels.k * Panels.rows))) * Panels.rows
+        var upcoming = upcoming
+        let pace = upcoming.pace(m, panels)
         for first in stride(from: 0, to: m, by: block) {
             let end = min(m, first + block)
             for index in 0..<panels.count {
                 let columns = panels.columns(index)
                 let work = Work(
                     k: length, lines: lines, gap: line - length, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count,
-                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, ahead: lines == 1 && index == 0)
-                work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
+                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, ahead: lines == 1 && index == 0, pace: lines == 1 ? pace : 0)
+                work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first, &upcoming)
             }
         }
     }
@@ -50,14 +54,25 @@ public enum Product {
     /// Neither factor is packed; `b` must be readable up to a multiple of ``Panels/width`` columns (of 16, where 16 hold the rest).
     public static func multiplyTransposed(
         _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, ldb: Int, n: Int, k: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
-        start: Start = .zero
+        start: Start = .zero, upcoming: Upcoming = Upcoming()
     ) {
         let panels = Panels(k: k, n: n)
+        var upcoming = upcoming
+        let pace = upcoming.pace(m, panels)
         for index in 0..<panels.count {
             let columns = panels.columns(index)
-            let work = Work(k: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, start: start.moved(columns.lowerBound), rectified: false)
-            work.columns(a, lda: lda, m: m, into: c + columns.lowerBound, ldc: ldc)
+            let work = Work(k: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, start: start.moved(columns.lowerBound), rectified: false,
+                pace: pace)
+            work.columns(a, lda: lda, m: m, into: c + columns.lowerBound, ldc: ldc, &upcoming)
         }
+    }
+}
+
+extension Upcoming {
+    /// Lines to ask for with each sixteen steps of a product of `m` rows.
+    fileprivate func pace(_ m: Int, _ panels: Panels) -> Int {
+        let steps = (m + Panels.rows - 1) / Panels.rows * panels.count * ((panels.k + 15) / 16)
+        return lines == 0 || steps == 0 ? 0 : (lines + steps - 1) / steps
     }
 }
 
@@ -85,26 +100,28 @@ private struct Work {
     var streamed = false
     /// Whether the rows of a are read for the first time.
     var ahead = false
+    /// Lines of what is upcoming to ask for with each sixteen steps.
+    var pace = 0
 
     /// All rows of a: a tile at a time, from the largest to the smallest. `row` is the number of the first.
-    func rows(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int, row: Int) {
+    func rows(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int, row: Int, _ upcoming: inout Upcoming) {
         var done = 0
         while done < m {
             let rows = Work.tile(m - done)
             let place = Place(a: a + done * lda, c: c + done * ldc, ldc: ldc, row: row + done)
-            if bStep > 16 { alongRows(WideRow.self, rows, place, lda) } else { alongRows(NarrowRow.self, rows, place, lda) }
+            if bStep > 16 { alongRows(WideRow.self, rows, place, lda, &upcoming) } else { alongRows(NarrowRow.self, rows, place, lda, &upcoming) }
             done += rows
         }
     }
 
     /// All columns of a.
-    func columns(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int) {
+    func columns(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int, _ upcoming: inout Upcoming) {
         var done = 0
         let wide = columns > 16 && Panels.width > 16
         while done < m {
             let rows = Work.tile(m - done)
             let place = Place(a: a + done, c: c + done * ldc, ldc: ldc, row: done)
-            if wide { alongColumns(WideRow.self, rows, place, lda) } else { alongColumns(NarrowRow.self, rows, place, lda) }
+            if wide { alongColumns(WideRow.self, rows, place, lda, &upcoming) } else { alongColumns(NarrowRow.self, rows, place, lda, &upcoming) }
             done += rows
         }
     }
@@ -120,36 +137,36 @@ private struct Work {
     }
 
     @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
-    private func alongRows<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int) where R.Row == R {
+    private func alongRows<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int, _ upcoming: inout Upcoming) where R.Row == R {
         switch rows {
-        case 14: run(Fourteen<R>.self, place, aRow: lda, aStep: 1)
-        case 12: run(Twelve<R>.self, place, aRow: lda, aStep: 1)
-        case 10: run(Ten<R>.self, place, aRow: lda, aStep: 1)
-        case 8: run(Eight<R>.self, place, aRow: lda, aStep: 1)
-        case 6: run(Six<R>.self, place, aRow: lda, aStep: 1)
-        case 4: run(Four<R>.self, place, aRow: lda, aStep: 1)
-        case 2: run(Two<R>.self, place, aRow: lda, aStep: 1)
-        default: run(R.self, place, aRow: lda, aStep: 1)
+        case 14: run(Fourteen<R>.self, place, aRow: lda, aStep: 1, &upcoming)
+        case 12: run(Twelve<R>.self, place, aRow: lda, aStep: 1, &upcoming)
+        case 10: run(Ten<R>.self, place, aRow: lda, aStep: 1, &upcoming)
+        case 8: run(Eight<R>.self, place, aRow: lda, aStep: 1, &upcoming)
+        case 6: run(Six<R>.self, place, aRow: lda, aStep: 1, &upcoming)
+        case 4: run(Four<R>.self, place, aRow: lda, aStep: 1, &upcoming)
+        case 2: run(Two<R>.self, place, aRow: lda, aStep: 1, &upcoming)
+        default: run(R.self, place, aRow: lda, aStep: 1, &upcoming)
         }
     }
 
     @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
-    private func alongColumns<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int) where R.Row == R {
+    private func alongColumns<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int, _ upcoming: inout Upcoming) where R.Row == R {
         switch rows {
-        case 14: run(Fourteen<R>.self, place, aRow: 1, aStep: lda)
-        case 12: run(Twelve<R>.self, place, aRow: 1, aStep: lda)
-        case 10: run(Ten<R>.self, place, aRow: 1, aStep: lda)
-        case 8: run(Eight<R>.self, place, aRow: 1, aStep: lda)
-        case 6: run(Six<R>.self, place, aRow: 1, aStep: lda)
-        case 4: run(Four<R>.self, place, aRow: 1, aStep: lda)
-        case 2: run(Two<R>.self, place, aRow: 1, aStep: lda)
-        default: run(R.self, place, aRow: 1, aStep: lda)
+        case 14: run(Fourteen<R>.self, place, aRow: 1, aStep: lda, &upcoming)
+        case 12: run(Twelve<R>.self, place, aRow: 1, aStep: lda, &upcoming)
+        case 10: run(Ten<R>.self, place, aRow: 1, aStep: lda, &upcoming)
+        case 8: run(Eight<R>.self, place, aRow: 1, aStep: lda, &upcoming)
+        case 6: run(Six<R>.self, place, aRow: 1, aStep: lda, &upcoming)
+        case 4: run(Four<R>.self, place, aRow: 1, aStep: lda, &upcoming)
+        case 2: run(Two<R>.self, place, aRow: 1, aStep: lda, &upcoming)
+        default: run(R.self, place, aRow: 1, aStep: lda, &upcoming)
         }
     }
 
     /// One tile: all of its sums, from start to end.
     @inline(__always)
-    private func run<T: Tile>(_: T.Type, _ place: Place, aRow: Int, aStep: Int) {
+    private func run<T: Tile>(_: T.Type, _ place: Place, aRow: Int, aStep: Int, _ upcoming: inout Upcoming) {
         guard columns == T.width else { return runNarrow(T.self, place, aRow: aRow, aStep: aStep) }
         var tile: T
         switch start {
@@ -160,15 +177,33 @@ private struct Work {
             tile = T(repeating: bias)
             tile.add(residual + place.row * place.ldc, stride: place.ldc)
         }
-        if !streamed {
-            for row in 0..<T.rows {
-                seed_prefetch_to_write(place.c + row * place.ldc)
-                if T.width > 16 { seed_prefetch_to_write(place.c + row * place.ldc + 16) }
-            }
+        // What a sum starts with is read at once: so it is asked for a tile before.
+        switch start {
+        case .result: askToWrite(T.self, place.c + T.rows * place.ldc, place.ldc)
+        case .biasAndResidual(_, let residual):
+            ask(T.self, residual + (place.row + T.rows) * place.ldc, place.ldc)
+            if !streamed { askToWrite(T.self, place.c, place.ldc) }
+        case .zero, .bias: if !streamed { askToWrite(T.self, place.c, place.ldc) }
         }
-        if aStep == 1 && ahead { sumAhead(&tile, place.a, aRow) } else { sum(&tile, place.a, aRow, aStep) }
+        if aStep == 1 && ahead || pace > 0 { sumAhead(&tile, place.a, aRow, aStep, &upcoming) } else { sum(&tile, place.a, aRow, aStep) }
         if rectified { tile.rectify() }
         if streamed { tile.stream(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
+    }
+
+    @inline(__always)
+    private func ask<T: Tile>(_: T.Type, _ first: UnsafePointer<Float>, _ stride: Int) {
+        for row in 0..<T.rows {
+            seed_prefetch(first + row * stride)
+            if T.width > 16 { seed_prefetch(first + row * stride + 16) }
+        }
+    }
+
+    @inline(__always)
+    private func askToWrite<T: Tile>(_: T.Type, _ first: UnsafeMutablePointer<Float>, _ stride: Int) {
+        for row in 0..<T.rows {
+            seed_prefetch_to_write(first + row * stride)
+            if T.width > 16 { seed_prefetch_to_write(first + row * stride + 16) }
+        }
     }
 
     /// The same where the result has fewer columns than the tile: by way of a tile in memory.
@@ -199,16 +234,17 @@ private struct Work {
         }
     }
 
-    /// The same along rows of a that are read for the first time: asks for those of the next tile meanwhile.
+    /// The same, asking meanwhile for the rows of a that the next tile reads, if they are read for the first time, and for what is upcoming.
     @inline(__always)
-    private func sumAhead<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int) {
+    private func sumAhead<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int, _ upcoming: inout Upcoming) {
         var (a, b) = (a, b)
         var left = k
         while left > 0 {
-            for row in 0..<T.rows { seed_prefetch(a + (T.rows + row) * aRow) }
+            if ahead { for row in 0..<T.rows { seed_prefetch(a + (T.rows + row) * aRow) } }
+            upcoming.ask(pace)
             for _ in 0..<min(16, left) {
                 tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
-                a += 1
+                a += aStep
                 b += bStep
             }
             left -= 16

@@ -28,7 +28,9 @@ public struct Window: Sendable, Equatable {
     /// Output places of one picture.
     public var places: Int { outH * outW }
     /// Whether a patch is one input pixel, so that the picture already is the matrix of its patches.
-    public var isPointwise: Bool { R == 1 && S == 1 && stride == 1 && padding == 0 }
+    public var isPointwise: Bool { isSingle && stride == 1 }
+    /// Whether a patch is one place of the picture.
+    public var isSingle: Bool { R == 1 && S == 1 && padding == 0 }
 
     /// Copies the patches of output places `places` (counted through the batch) into the rows of `patches` (T, R·S·C), which lie
     /// `stride` floats apart. What lies outside the picture is zero.
@@ -63,6 +65,19 @@ public struct Window: Sendable, Equatable {
                 }
                 out += S * C
             }
+            advance(&n, &oy, &ox)
+        }
+    }
+
+    /// The same for some columns, where a patch is one place.
+    public func gather(
+        _ x: UnsafePointer<Float>, places range: Range<Int>, columns: Range<Int>, into patches: UnsafeMutablePointer<Float>, stride: Int
+    ) {
+        precondition(isSingle)
+        var (n, oy, ox) = position(range.lowerBound)
+        for row in 0..<range.count {
+            let place = x + ((n * H + oy * self.stride) * W + ox * self.stride) * C
+            Rows.copy(place + columns.lowerBound, to: patches + row * stride, count: columns.count)
             advance(&n, &oy, &ox)
         }
     }

@@ -21,15 +21,17 @@ extension Convolution {
             window.isPointwise
             ? rows(N * window.places, width: K) * Convolution.stride(K)
             : rows(window.places, width: window.patch) * (window.patch + Convolution.stride(K))
-        let weights = gradientRows * (patchStride + Convolution.stride(gradientBlock))
+        let weights = [false, true].map { weightBlocks(N: N, whole: $0) }
+        let worker = weights.map { $0.chunk * (Convolution.stride($0.columns) + Convolution.stride($0.rows)) }
         return Scratch.Need(
-            worker: max(forward, data, weights), shared: max(patchPanels.floats, gradientPanels.floats, weightParts(N: N) * weightCount))
+            worker: max(forward, data, worker[0], worker[1]),
+            shared: max(patchPanels.floats, gradientPanels.floats, max(weights[0].parts, weights[1].parts) * weightCount))
     }
 
     /// Floats from a gathered row to the next: readable up to whole panels, and never such that rows push each other out of the cache.
     static func stride(_ width: Int) -> Int {
         let whole = (width + 31) / 32 * 32
-        return whole % 512 == 0 ? whole + 16 : whole
+        return whole % 128 == 0 ? whole + 16 : whole
     }
 
     private var patchStride: Int { Convolution.stride(window.patch) }
@@ -147,46 +149,73 @@ extension Convolution {
 
     // MARK: The gradient of the weights
 
-    /// Rows of dW that one piece makes.
-    private var gradientBlock: Int { min(K, 128) }
-    /// Patches that are gathered at once for it.
-    private var gradientRows: Int { max(56, min(256, (1 << 17) / window.patch)) }
-
-    /// How many parts of the batch sum their dW apart: where dW has few rows to share out. By the sizes alone, so that the order of
-    /// summing is fixed.
-    func weightParts(N: Int) -> Int {
-        let blocks = (K + gradientBlock - 1) / gradientBlock
-        return max(1, min((16 + blocks - 1) / blocks, N * window.places / gradientRows))
+    /// How the gradient of the weights is cut into pieces, by the sizes alone, so that the order of summing is fixed.
+    struct WeightBlocks {
+        /// Blocks of dW, and the most rows and columns of one.
+        let down, across, rows, columns: Int
+        /// Patches that are gathered at once. With the block, and as many that are read next, they stay in the second cache.
+        let chunk: Int
+        /// Parts of the batch that sum their dW apart: where dW has few blocks to share out.
+        let parts: Int
     }
 
-    /// From y = P·Wᵀ: dW = dyᵀ·P. A piece makes a block of rows of dW from a part of the batch; the parts' sums are then added in order.
+    /// - Parameter whole: whether a block has all columns: patches of several places are gathered as a whole, and so are rows normalised.
+    func weightBlocks(N: Int, whole: Bool) -> WeightBlocks {
+        let single = window.isSingle, panels = (window.patch + 31) / 32
+        let across = whole || !single ? 1 : (panels + 7) / 8
+        let columns = (panels + across - 1) / across * 32
+        let mostRows = single ? max(128, min(256, (1 << 16) / columns)) : 128
+        let down = (K + mostRows - 1) / mostRows
+        let chunk = single ? max(56, min(128, (1 << 16) / columns)) : max(56, min(256, (1 << 17) / window.patch))
+        return WeightBlocks(
+            down: down, across: across, rows: (K + down - 1) / down, columns: columns, chunk: chunk,
+            parts: max(1, min((16 + down * across - 1) / (down * across), N * window.places / chunk)))
+    }
+
+    /// From y = P·Wᵀ: dW = dyᵀ·P. A piece makes a block of dW from a part of the batch; the parts' sums are then added in order.
     func backwardWeightsPatches(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
     ) {
-        let total = N * window.places
-        let parts = weightParts(N: N), blocks = (K + gradientBlock - 1) / gradientBlock
+        let total = N * window.places, blocks = weightBlocks(N: N, whole: normalized != nil), each = blocks.down * blocks.across
         let partial = scratch.shared
-        Parallel.forEach(parts * blocks, workers: scratch.workers) { piece, worker in
-            let own = Parallel.part(piece / blocks, of: parts, in: total)
-            let block = Parallel.part(piece % blocks, of: blocks, in: K)
-            let patches = scratch.pointer(worker)
-            let gradients = patches + gradientRows * patchStride
-            let target = partial + (piece / blocks) * weightCount + block.lowerBound * window.patch
-            let stride = Convolution.stride(block.count)
-            for first in Swift.stride(from: own.lowerBound, to: own.upperBound, by: gradientRows) {
-                let range = first..<min(own.upperBound, first + gradientRows)
-                var patchStride = patchStride
-                if let normalized {
-                    patchStride = normalize(x, normalized, range, into: patches)
-                } else {
-                    window.gather(x, places: range, into: patches, stride: patchStride)
-                }
-                Rows.copy(dy + first * K + block.lowerBound, stride: K, rows: range.count, columns: block.count, into: gradients, stride: stride)
+        Parallel.forEach(blocks.parts * each, workers: scratch.workers) { piece, worker in
+            let own = Parallel.part(piece / each, of: blocks.parts, in: total)
+            let rows = Parallel.part(piece % each / blocks.across, of: blocks.down, in: K)
+            let panels = Parallel.part(piece % blocks.across, of: blocks.across, in: (window.patch + 31) / 32)
+            let columns = (32 * panels.lowerBound)..<min(window.patch, 32 * panels.upperBound)
+            let gradients = scratch.pointer(worker), stride = Convolution.stride(rows.count)
+            let patches = gradients + blocks.chunk * Convolution.stride(blocks.rows)
+            let target = partial + piece / each * weightCount + rows.lowerBound * window.patch + columns.lowerBound
+            for first in Swift.stride(from: own.lowerBound, to: own.upperBound, by: blocks.chunk) {
+                let range = first..<min(own.upperBound, first + blocks.chunk)
+                let next = range.upperBound..<min(own.upperBound, range.upperBound + blocks.chunk)
+                let patchStride = patchColumns(x, normalized, range, columns, into: patches)
+                Rows.copy(dy + first * K + rows.lowerBound, stride: K, rows: range.count, columns: rows.count, into: gradients, stride: stride)
                 Product.multiplyTransposed(
-                    gradients, lda: stride, m: block.count, patches, ldb: patchStride, n: window.patch, k: range.count, into: target, ldc: window.patch,
-                    start: first == own.lowerBound ? .zero : .result)
+                    gradients, lda: stride, m: rows.count, patches, ldb: patchStride, n: columns.count, k: range.count, into: target, ldc: window.patch,
+                    start: first == own.lowerBound ? .zero : .result,
+                    upcoming: Upcoming(dy, rows: next, columns: rows, stride: K).and(upcomingPatches(x, next, columns)))
             }
         }
-        addParts(partial, parts, to: dW)
+        addParts(partial, blocks.parts, to: dW)
+    }
+
+    /// Some columns of the rows `range` of P, gathered or normalised; returns the floats from one row to the next.
+    private func patchColumns(
+        _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ range: Range<Int>, _ columns: Range<Int>, into memory: UnsafeMutablePointer<Float>
+    ) -> Int {
+        if let normalized { return normalize(x, normalized, range, into: memory) }
+        let stride = Convolution.stride(columns.count)
+        if columns.count < window.patch {
+            window.gather(x, places: range, columns: columns, into: memory, stride: stride)
+        } else {
+            window.gather(x, places: range, into: memory, stride: stride)
+        }
+        return stride
+    }
+
+    /// What ``patchColumns(_:_:_:_:into:)`` will read, where the places are rows of a matrix.
+    private func upcomingPatches(_ x: UnsafePointer<Float>, _ range: Range<Int>, _ columns: Range<Int>) -> Upcoming {
+        window.isPointwise ? Upcoming(x, rows: range, columns: columns, stride: window.C) : Upcoming()
     }
 }

@@ -42,18 +42,26 @@ extension Convolution {
             let target = partial + part * weightCount, memory = scratch.pointer(worker)
             for first in Swift.stride(from: own.lowerBound, to: own.upperBound, by: step) {
                 let range = first..<min(own.upperBound, first + step)
-                let (dy, dyStride) = joinedGradient(dy, gradient, range, memory)
+                let next = range.upperBound..<min(own.upperBound, range.upperBound + step)
+                let (made, stride) = joinedGradient(dy, gradient, range, memory)
                 if let dx {
                     Product.multiply(
-                        dy, lda: dyStride, m: range.count, packed, panels, into: dx + first * C, ldc: C, start: adding ? .result : .zero,
-                        streamed: streamed)
+                        made, lda: stride, m: range.count, packed, panels, into: dx + first * C, ldc: C, start: adding ? .result : .zero,
+                        streamed: streamed, upcoming: Upcoming(x, rows: range, columns: C))
                 }
                 let (x, xStride) = joinedInput(x, normalized, range, of: total, memory + step * Convolution.stride(K))
                 Product.multiplyTransposed(
-                    dy, lda: dyStride, m: K, x, ldb: xStride, n: C, k: range.count, into: target, ldc: C, start: first == own.lowerBound ? .zero : .result)
+                    made, lda: stride, m: K, x, ldb: xStride, n: C, k: range.count, into: target, ldc: C, start: first == own.lowerBound ? .zero : .result,
+                    upcoming: upcomingGradient(dy, gradient, next))
             }
         }
         addParts(partial, parts, to: dW)
+    }
+
+    /// What ``joinedGradient(_:_:_:_:)`` will read.
+    private func upcomingGradient(_ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, _ range: Range<Int>) -> Upcoming {
+        let rows = Upcoming(dy, rows: range, columns: K)
+        return gradient.map { rows.and(Upcoming($0.x, rows: range, columns: K)) } ?? rows
     }
 
     /// The rows `range` of dy: where they lie, or made or copied; and the floats from one to the next.

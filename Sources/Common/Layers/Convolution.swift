@@ -35,9 +35,12 @@ public struct Convolution: Sendable {
         return 4 * tiled.products < 3 * 9 * window.places ? tiled : nil
     }
 
-    /// Likewise with stride 2; and where the transformed weights, nine times as many, do not have to come from far memory.
-    var strided: StridedWinograd? {
-        guard window.stride == 2, hasTiles, StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 22 else { return nil }
+    /// Likewise with stride 2, forward and to data: where the transformed weights, nine times as many, do not have to come from far memory.
+    var strided: StridedWinograd? { StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 22 ? stridedWeights : nil }
+
+    /// The same for the gradient of the weights.
+    var stridedWeights: StridedWinograd? {
+        guard window.stride == 2, hasTiles, StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 23 else { return nil }
         let tiled = StridedWinograd(H: window.H, W: window.W, padding: window.padding)
         return 4 * StridedWinograd.products * tiled.tiles < 3 * 9 * window.places ? tiled : nil
     }
@@ -91,6 +94,7 @@ public struct Convolution: Sendable {
             var need = patchScratch(N: N)
             if joinsGradients { need.formUnion(joinedScratch(N: N)) }
             if readsLines { need.formUnion(linesScratch(N: N)) }
+            if let stridedWeights { need.formUnion(stridedScratch(stridedWeights, N: N)) }
             return need
         }
         return winogradScratch(winograd, N: N)
@@ -174,8 +178,8 @@ public struct Convolution: Sendable {
         precondition(normalized == nil || takesNormalizedInput)
         if byPlaces {
             backwardWeightsPlaces(dW: dW, dy: dy, x: x, N: N, scratch: scratch)
-        } else if let strided {
-            backwardWeightsStrided(strided, dW: dW, dy: dy, x: x, N: N, scratch)
+        } else if let stridedWeights {
+            backwardWeightsStrided(stridedWeights, dW: dW, dy: dy, x: x, N: N, scratch)
         } else if let winograd {
             if hasManyWeights(winograd, N: N) {
                 return backwardWeightsByRows(winograd, dW: dW, dy: dy, x: x, N: N, scratch: scratch)

@@ -20,6 +20,9 @@
 static inline void seed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 static inline void seed_prefetch_to_write(void *address) { __builtin_prefetch(address, 1, 3); }
 
+// The same for the second cache.
+static inline void seed_prefetch_far(const void *address) { __builtin_prefetch(address, 0, 2); }
+
 // Tells the processor that this thread waits busily.
 static inline void seed_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)

@@ -1,0 +1,61 @@
+import CProcessor
+
+/// Memory that will be read after a product, asked for while it is computed: what reads it then does not wait.
+///
+/// It changes no result. Together with what a product works on it should fit into the second cache.
+public struct Upcoming {
+    private var parts: (Part, Part)
+
+    /// Nothing.
+    public init() { parts = (Part(), Part()) }
+
+    /// Some rows and columns of a matrix whose rows lie `stride` floats apart.
+    public init(_ matrix: UnsafePointer<Float>, rows: Range<Int>, columns: Range<Int>, stride: Int) {
+        parts = (Part(first: matrix + rows.lowerBound * stride + columns.lowerBound, rows: rows.count, columns: columns.count, stride: stride), Part())
+    }
+
+    /// Whole rows of a matrix of so many columns.
+    public init(_ matrix: UnsafePointer<Float>, rows: Range<Int>, columns: Int) {
+        parts = (Part(first: matrix + rows.lowerBound * columns, rows: min(1, rows.count), columns: rows.count * columns, stride: 0), Part())
+    }
+
+    /// Those of one matrix, and then those of another.
+    public func and(_ other: Upcoming) -> Upcoming {
+        var both = self
+        both.parts.1 = other.parts.0
+        return both
+    }
+
+    /// Cache lines still to be asked for.
+    var lines: Int { parts.0.lines + parts.1.lines }
+
+    /// Asks for the next `count` lines.
+    @inline(__always)
+    mutating func ask(_ count: Int) {
+        for _ in 0..<count {
+            if !parts.0.ask() { _ = parts.1.ask() }
+        }
+    }
+
+    private struct Part {
+        var first: UnsafePointer<Float>?
+        var rows = 0, columns = 0, stride = 0
+        /// Of the next line to ask for.
+        var column = 0
+
+        var lines: Int { rows * ((columns + 15) / 16) }
+
+        @inline(__always)
+        mutating func ask() -> Bool {
+            guard rows > 0, let row = first else { return false }
+            seed_prefetch_far(row + column)
+            column += 16
+            if column >= columns {
+                column = 0
+                first = row + stride
+                rows -= 1
+            }
+            return true
+        }
+    }
+}
