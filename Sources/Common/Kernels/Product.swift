@@ -29,22 +29,21 @@ public enum Product {
     public static func multiply(
         _ a: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels,
         into c: UnsafeMutablePointer<Float>, ldc: Int, start: Start = .zero, rectified: Bool = false, streamed: Bool = false,
-        upcoming: Upcoming = Upcoming()
+        upcoming: UnsafeMutablePointer<Upcoming>? = nil
     ) {
         let length = panels.k / lines
         // As many rows of a at a time as stay in the second cache, and each panel runs over them.
         let streamed = streamed && ldc % 16 == 0 && UInt(bitPattern: c) % 64 == 0
         let block = max(1, min(16, (1 << 16) / max(1, panels.k * Panels.rows))) * Panels.rows
-        var upcoming = upcoming
-        let pace = upcoming.pace(m, panels)
+        let pace = upcoming?.pointee.pace(m, panels) ?? 0
         for first in stride(from: 0, to: m, by: block) {
             let end = min(m, first + block)
             for index in 0..<panels.count {
                 let columns = panels.columns(index)
                 let work = Work(
                     k: length, lines: lines, gap: line - length, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count,
-                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, ahead: lines == 1 && index == 0, pace: lines == 1 ? pace : 0)
-                work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first, &upcoming)
+                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, ahead: lines == 1 && index == 0, upcoming: upcoming, pace: pace)
+                work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
             }
         }
     }
@@ -54,16 +53,15 @@ public enum Product {
     /// Neither factor is packed; `b` must be readable up to a multiple of ``Panels/width`` columns (of 16, where 16 hold the rest).
     public static func multiplyTransposed(
         _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, ldb: Int, n: Int, k: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
-        start: Start = .zero, upcoming: Upcoming = Upcoming()
+        start: Start = .zero, upcoming: UnsafeMutablePointer<Upcoming>? = nil
     ) {
         let panels = Panels(k: k, n: n)
-        var upcoming = upcoming
-        let pace = upcoming.pace(m, panels)
+        let pace = upcoming?.pointee.pace(m, panels) ?? 0
         for index in 0..<panels.count {
             let columns = panels.columns(index)
             let work = Work(k: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, start: start.moved(columns.lowerBound), rectified: false,
-                pace: pace)
-            work.columns(a, lda: lda, m: m, into: c + columns.lowerBound, ldc: ldc, &upcoming)
+                upcoming: upcoming, pace: pace)
+            work.columns(a, lda: lda, m: m, into: c + columns.lowerBound, ldc: ldc)
         }
     }
 }
@@ -100,28 +98,29 @@ private struct Work {
     var streamed = false
     /// Whether the rows of a are read for the first time.
     var ahead = false
-    /// Lines of what is upcoming to ask for with each sixteen steps.
+    /// What is asked for meanwhile, so many lines with each sixteen steps.
+    var upcoming: UnsafeMutablePointer<Upcoming>?
     var pace = 0
 
     /// All rows of a: a tile at a time, from the largest to the smallest. `row` is the number of the first.
-    func rows(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int, row: Int, _ upcoming: inout Upcoming) {
+    func rows(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int, row: Int) {
         var done = 0
         while done < m {
             let rows = Work.tile(m - done)
             let place = Place(a: a + done * lda, c: c + done * ldc, ldc: ldc, row: row + done)
-            if bStep > 16 { alongRows(WideRow.self, rows, place, lda, &upcoming) } else { alongRows(NarrowRow.self, rows, place, lda, &upcoming) }
+            if bStep > 16 { alongRows(WideRow.self, rows, place, lda) } else { alongRows(NarrowRow.self, rows, place, lda) }
             done += rows
         }
     }
 
     /// All columns of a.
-    func columns(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int, _ upcoming: inout Upcoming) {
+    func columns(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int) {
         var done = 0
         let wide = columns > 16 && Panels.width > 16
         while done < m {
             let rows = Work.tile(m - done)
             let place = Place(a: a + done, c: c + done * ldc, ldc: ldc, row: done)
-            if wide { alongColumns(WideRow.self, rows, place, lda, &upcoming) } else { alongColumns(NarrowRow.self, rows, place, lda, &upcoming) }
+            if wide { alongColumns(WideRow.self, rows, place, lda) } else { alongColumns(NarrowRow.self, rows, place, lda) }
             done += rows
         }
     }
@@ -137,36 +136,36 @@ private struct Work {
     }
 
     @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
-    private func alongRows<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int, _ upcoming: inout Upcoming) where R.Row == R {
+    private func alongRows<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int) where R.Row == R {
         switch rows {
-        case 14: run(Fourteen<R>.self, place, aRow: lda, aStep: 1, &upcoming)
-        case 12: run(Twelve<R>.self, place, aRow: lda, aStep: 1, &upcoming)
-        case 10: run(Ten<R>.self, place, aRow: lda, aStep: 1, &upcoming)
-        case 8: run(Eight<R>.self, place, aRow: lda, aStep: 1, &upcoming)
-        case 6: run(Six<R>.self, place, aRow: lda, aStep: 1, &upcoming)
-        case 4: run(Four<R>.self, place, aRow: lda, aStep: 1, &upcoming)
-        case 2: run(Two<R>.self, place, aRow: lda, aStep: 1, &upcoming)
-        default: run(R.self, place, aRow: lda, aStep: 1, &upcoming)
+        case 14: run(Fourteen<R>.self, place, aRow: lda, aStep: 1)
+        case 12: run(Twelve<R>.self, place, aRow: lda, aStep: 1)
+        case 10: run(Ten<R>.self, place, aRow: lda, aStep: 1)
+        case 8: run(Eight<R>.self, place, aRow: lda, aStep: 1)
+        case 6: run(Six<R>.self, place, aRow: lda, aStep: 1)
+        case 4: run(Four<R>.self, place, aRow: lda, aStep: 1)
+        case 2: run(Two<R>.self, place, aRow: lda, aStep: 1)
+        default: run(R.self, place, aRow: lda, aStep: 1)
         }
     }
 
     @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
-    private func alongColumns<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int, _ upcoming: inout Upcoming) where R.Row == R {
+    private func alongColumns<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int) where R.Row == R {
         switch rows {
-        case 14: run(Fourteen<R>.self, place, aRow: 1, aStep: lda, &upcoming)
-        case 12: run(Twelve<R>.self, place, aRow: 1, aStep: lda, &upcoming)
-        case 10: run(Ten<R>.self, place, aRow: 1, aStep: lda, &upcoming)
-        case 8: run(Eight<R>.self, place, aRow: 1, aStep: lda, &upcoming)
-        case 6: run(Six<R>.self, place, aRow: 1, aStep: lda, &upcoming)
-        case 4: run(Four<R>.self, place, aRow: 1, aStep: lda, &upcoming)
-        case 2: run(Two<R>.self, place, aRow: 1, aStep: lda, &upcoming)
-        default: run(R.self, place, aRow: 1, aStep: lda, &upcoming)
+        case 14: run(Fourteen<R>.self, place, aRow: 1, aStep: lda)
+        case 12: run(Twelve<R>.self, place, aRow: 1, aStep: lda)
+        case 10: run(Ten<R>.self, place, aRow: 1, aStep: lda)
+        case 8: run(Eight<R>.self, place, aRow: 1, aStep: lda)
+        case 6: run(Six<R>.self, place, aRow: 1, aStep: lda)
+        case 4: run(Four<R>.self, place, aRow: 1, aStep: lda)
+        case 2: run(Two<R>.self, place, aRow: 1, aStep: lda)
+        default: run(R.self, place, aRow: 1, aStep: lda)
         }
     }
 
     /// One tile: all of its sums, from start to end.
     @inline(__always)
-    private func run<T: Tile>(_: T.Type, _ place: Place, aRow: Int, aStep: Int, _ upcoming: inout Upcoming) {
+    private func run<T: Tile>(_: T.Type, _ place: Place, aRow: Int, aStep: Int) {
         guard columns == T.width else { return runNarrow(T.self, place, aRow: aRow, aStep: aStep) }
         var tile: T
         switch start {
@@ -185,7 +184,7 @@ private struct Work {
             if !streamed { askToWrite(T.self, place.c, place.ldc) }
         case .zero, .bias: if !streamed { askToWrite(T.self, place.c, place.ldc) }
         }
-        if aStep == 1 && ahead || pace > 0 { sumAhead(&tile, place.a, aRow, aStep, &upcoming) } else { sum(&tile, place.a, aRow, aStep) }
+        if lines == 1 && (aStep == 1 && ahead || pace > 0) { sumAhead(&tile, place.a, aRow, aStep) } else { sum(&tile, place.a, aRow, aStep) }
         if rectified { tile.rectify() }
         if streamed { tile.stream(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
     }
@@ -236,12 +235,12 @@ private struct Work {
 
     /// The same, asking meanwhile for the rows of a that the next tile reads, if they are read for the first time, and for what is upcoming.
     @inline(__always)
-    private func sumAhead<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int, _ upcoming: inout Upcoming) {
+    private func sumAhead<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
         var (a, b) = (a, b)
         var left = k
         while left > 0 {
             if ahead { for row in 0..<T.rows { seed_prefetch(a + (T.rows + row) * aRow) } }
-            upcoming.ask(pace)
+            if pace > 0 { upcoming?.pointee.ask(pace) }
             for _ in 0..<min(16, left) {
                 tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
                 a += aStep

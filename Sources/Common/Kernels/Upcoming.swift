@@ -6,9 +6,6 @@ import CProcessor
 public struct Upcoming {
     private var parts: (Part, Part)
 
-    /// Nothing.
-    public init() { parts = (Part(), Part()) }
-
     /// Some rows and columns of a matrix whose rows lie `stride` floats apart.
     public init(_ matrix: UnsafePointer<Float>, rows: Range<Int>, columns: Range<Int>, stride: Int) {
         parts = (Part(first: matrix + rows.lowerBound * stride + columns.lowerBound, rows: rows.count, columns: columns.count, stride: stride), Part())

@@ -191,10 +191,12 @@ extension Convolution {
                 let next = range.upperBound..<min(own.upperBound, range.upperBound + blocks.chunk)
                 let patchStride = patchColumns(x, normalized, range, columns, into: patches)
                 Rows.copy(dy + first * K + rows.lowerBound, stride: K, rows: range.count, columns: rows.count, into: gradients, stride: stride)
+                var upcoming = Upcoming(dy, rows: next, columns: rows, stride: K)
+                if window.isPointwise { upcoming = upcoming.and(Upcoming(x, rows: next, columns: columns, stride: window.C)) }
                 Product.multiplyTransposed(
                     gradients, lda: stride, m: rows.count, patches, ldb: patchStride, n: columns.count, k: range.count, into: target, ldc: window.patch,
                     start: first == own.lowerBound ? .zero : .result,
-                    upcoming: Upcoming(dy, rows: next, columns: rows, stride: K).and(upcomingPatches(x, next, columns)))
+                    upcoming: &upcoming)
             }
         }
         addParts(partial, blocks.parts, to: dW)
@@ -212,10 +214,5 @@ extension Convolution {
             window.gather(x, places: range, into: memory, stride: stride)
         }
         return stride
-    }
-
-    /// What ``patchColumns(_:_:_:_:into:)`` will read, where the places are rows of a matrix.
-    private func upcomingPatches(_ x: UnsafePointer<Float>, _ range: Range<Int>, _ columns: Range<Int>) -> Upcoming {
-        window.isPointwise ? Upcoming(x, rows: range, columns: columns, stride: window.C) : Upcoming()
     }
 }

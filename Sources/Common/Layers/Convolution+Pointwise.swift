@@ -45,14 +45,16 @@ extension Convolution {
                 let next = range.upperBound..<min(own.upperBound, range.upperBound + step)
                 let (made, stride) = joinedGradient(dy, gradient, range, memory)
                 if let dx {
+                    var upcoming = Upcoming(x, rows: range, columns: C)
                     Product.multiply(
                         made, lda: stride, m: range.count, packed, panels, into: dx + first * C, ldc: C, start: adding ? .result : .zero,
-                        streamed: streamed, upcoming: Upcoming(x, rows: range, columns: C))
+                        streamed: streamed, upcoming: &upcoming)
                 }
                 let (x, xStride) = joinedInput(x, normalized, range, of: total, memory + step * Convolution.stride(K))
+                var upcoming = upcomingGradient(dy, gradient, next)
                 Product.multiplyTransposed(
                     made, lda: stride, m: K, x, ldb: xStride, n: C, k: range.count, into: target, ldc: C, start: first == own.lowerBound ? .zero : .result,
-                    upcoming: upcomingGradient(dy, gradient, next))
+                    upcoming: &upcoming)
             }
         }
         addParts(partial, parts, to: dW)
