@@ -152,18 +152,18 @@ public struct BatchNorm: Sendable {
         precondition(activation == .none || activation == .relu || dresidual == nil)
         let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
 
-        /// Two passes; the second may find g where the first has kept it.
-        func run<First: GradientSource, Second: GradientSource>(_ first: First, _ second: Second) {
+        /// Two passes; the second may find g where the first has kept it, and has then not read what it overwrites.
+        func run<First: GradientSource, Second: GradientSource, S: Storage>(_ first: First, _ second: Second, _: S.Type = Cached.self) {
             sumGradient(first, lines, dgamma: dgamma, dbeta: dbeta, x: x, inverse: inverse, M: M, groups: groups, sums: sums)
             forEachRun(M: M, groups: groups) { start, count, group in
-                periods.forEach(count, InputGradient(start: start, dx: dx, x: x, source: second, line: lines[group]))
+                periods.forEach(count, InputGradient<Second, S>(start: start, dx: dx, x: x, source: second, line: lines[group]))
             }
         }
         func runBehindResidual<A: ActivationFunction>(_: A.Type, _ dresidual: UnsafeMutablePointer<Float>) {
             if addingToResidual {
                 run(FromOutput<A>(dy: dy, y: y), FromOutputAdding<A>(dy: dy, y: y, sum: dresidual))
-            } else if streams(to: dresidual, M: M, groups: groups) {
-                run(FromOutputKeeping<A, Streamed>(dy: dy, y: y, g: dresidual), Kept(g: dresidual))
+            } else if streams(to: dresidual, M: M, groups: groups), streams(to: dx, M: M, groups: groups) {
+                run(FromOutputKeeping<A, Streamed>(dy: dy, y: y, g: dresidual), Kept(g: dresidual), Streamed.self)
             } else {
                 run(FromOutputKeeping<A, Cached>(dy: dy, y: y, g: dresidual), Kept(g: dresidual))
             }

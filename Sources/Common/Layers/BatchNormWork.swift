@@ -65,7 +65,7 @@ struct GradientSums<Source: GradientSource>: RowSum {
 }
 
 /// dx = a·(g − mean(g)) + B·(x − μ)
-struct InputGradient<Source: GradientSource>: RowWork {
+struct InputGradient<Source: GradientSource, S: Storage>: RowWork {
     let start: Int
     let dx: UnsafeMutablePointer<Float>
     let x: UnsafePointer<Float>
@@ -75,7 +75,7 @@ struct InputGradient<Source: GradientSource>: RowWork {
     @inline(__always)
     func apply(_ i: Int, _ c: Int, _ lanes: Int) {
         let d = x.vector(start + i, lanes: lanes) - line.mean(c)
-        dx.store(line.gradient(source.gradient(start + i, c, lanes, d, line), d, c), start + i, lanes: lanes)
+        S.store(line.gradient(source.gradient(start + i, c, lanes, d, line), d, c), to: dx, start + i, lanes: lanes)
     }
 }
 
