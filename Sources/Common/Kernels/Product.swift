@@ -41,7 +41,7 @@ public enum Product {
             for index in 0..<panels.count {
                 let columns = panels.columns(index)
                 let work = Work(
-                    k: length, lines: lines, gap: line - length, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count,
+                    length: length, lines: lines, gap: line - length, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count,
                     start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, ahead: lines == 1 && index == 0, upcoming: upcoming, pace: pace)
                 work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
             }
@@ -59,7 +59,7 @@ public enum Product {
         let pace = upcoming?.pointee.pace(m, panels) ?? 0
         for index in 0..<panels.count {
             let columns = panels.columns(index)
-            let work = Work(k: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, start: start.moved(columns.lowerBound), rectified: false,
+            let work = Work(length: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, start: start.moved(columns.lowerBound), rectified: false,
                 upcoming: upcoming, pace: pace)
             work.columns(a, lda: lda, m: m, into: c + columns.lowerBound, ldc: ldc)
         }
@@ -87,7 +87,7 @@ extension Product.Start {
 /// One panel and what is done with it.
 private struct Work {
     /// Floats of a line, lines, and floats between them.
-    let k: Int
+    let length: Int
     var lines = 1
     var gap = 0
     let b: UnsafePointer<Float>
@@ -237,7 +237,7 @@ private struct Work {
     @inline(__always)
     private func sumAhead<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
         var (a, b) = (a, b)
-        var left = k
+        var left = length
         while left > 0 {
             if ahead { for row in 0..<T.rows { seed_prefetch(a + (T.rows + row) * aRow) } }
             if pace > 0 { upcoming?.pointee.ask(pace) }
@@ -254,7 +254,7 @@ private struct Work {
     private func sum<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
         var (a, b) = (a, b)
         for _ in 0..<lines {
-            for _ in 0..<k {
+            for _ in 0..<length {
                 tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
                 a += aStep
                 b += bStep

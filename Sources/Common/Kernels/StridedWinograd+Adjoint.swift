@@ -30,14 +30,9 @@ extension StridedWinograd {
     ) {
         forEachTile(range) { index, n, y, x in
             let picture = dy + n * outH * outW * K
-            let top = 4 * y + origin, left = 4 * x + origin
-            let row = d + index * Winograd.stride(K)
-            if top >= 0 && left >= 0 && top + 5 <= outH && left + 5 <= outW {
-                StridedWinograd.transformAdjointInput(picture + (top * outW + left) * K, line: outW * K, K: K, into: row, plane: plane)
-            } else {
-                Winograd.copyTile(picture, C: K, H: outH, W: outW, top: top, left: left, side: 5, into: border)
-                StridedWinograd.transformAdjointInput(border, line: 5 * K, K: K, into: row, plane: plane)
-            }
+            let (corner, line) = Winograd.corner(
+                picture, C: K, H: outH, W: outW, top: 4 * y + origin, left: 4 * x + origin, rows: 5, columns: 5, side: 5, border: border)
+            StridedWinograd.transformAdjointInput(corner, line: line, K: K, into: d + index * Winograd.stride(K), plane: plane)
         }
     }
 

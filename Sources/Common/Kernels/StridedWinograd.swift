@@ -109,13 +109,9 @@ public struct StridedWinograd: Sendable, Equatable {
     ) {
         forEachTile(range) { index, n, y, x0 in
             let picture = x + n * H * W * C
-            let top = 8 * y - padding, left = 8 * x0 - padding
-            if top >= 0 && left >= 0 && top + 9 <= H && left + 9 <= W {
-                StridedWinograd.transformInput(picture + (top * W + left) * C, line: W * C, C: C, into: v, places, row: first + index)
-            } else {
-                Winograd.copyTile(picture, C: C, H: H, W: W, top: top, left: left, side: 9, into: border)
-                StridedWinograd.transformInput(border, line: 9 * C, C: C, into: v, places, row: first + index)
-            }
+            let (corner, line) = Winograd.corner(
+                picture, C: C, H: H, W: W, top: 8 * y - padding, left: 8 * x0 - padding, rows: 9, columns: 9, side: 9, border: border)
+            StridedWinograd.transformInput(corner, line: line, C: C, into: v, places, row: first + index)
         }
     }
 
@@ -211,13 +207,9 @@ public struct StridedWinograd: Sendable, Equatable {
     ) {
         forEachTile(range) { index, n, tileY, tileX in
             let picture = dy + n * outH * outW * K
-            let target = d + index * Winograd.stride(K)
-            if 4 * tileY + 4 <= outH && 4 * tileX + 4 <= outW {
-                StridedWinograd.transformGradient(picture + (4 * tileY * outW + 4 * tileX) * K, line: outW * K, K: K, into: target, plane: plane)
-            } else {
-                Winograd.copyTile(picture, C: K, H: outH, W: outW, top: 4 * tileY, left: 4 * tileX, side: 4, into: border)
-                StridedWinograd.transformGradient(border, line: 4 * K, K: K, into: target, plane: plane)
-            }
+            let (corner, line) = Winograd.corner(
+                picture, C: K, H: outH, W: outW, top: 4 * tileY, left: 4 * tileX, rows: 4, columns: 4, side: 4, border: border)
+            StridedWinograd.transformGradient(corner, line: line, K: K, into: d + index * Winograd.stride(K), plane: plane)
         }
     }
 

@@ -40,6 +40,8 @@ extension Winograd {
 /// A side of a tile, with its transforms. What it lacks is neither read nor written, and zero in between.
 protocol TileSide {
     static var outputs: Int { get }
+    /// The place of six that it has not.
+    static var lacking: Int? { get }
 
     /// The first three of Bᵀd, and the other three.
     static func inputUpper(_ d: Winograd.Six) -> Winograd.Three
@@ -53,6 +55,7 @@ protocol TileSide {
 /// F(4, 3): points 0, 1, −1, 2, −2, ∞.
 enum SideOfFour: TileSide {
     @inline(__always) static var outputs: Int { 4 }
+    @inline(__always) static var lacking: Int? { nil }
 
     /// 4 0 −5 0 1 0 / 0 −4 −4 1 1 0 / 0 4 −4 −1 1 0
     @inline(__always)
@@ -85,8 +88,8 @@ enum SideOfFour: TileSide {
 
 /// F(3, 3) on the same points but −2, scaled for the same G g. The place of −2 is the fifth of six here too, and empty.
 enum SideOfThree: TileSide {
-    static let lacking = 4
     @inline(__always) static var outputs: Int { 3 }
+    @inline(__always) static var lacking: Int? { 4 }
 
     /// 4 −2 −4 2 0 / 0 −6 −3 3 0 / 0 2 −3 1 0
     @inline(__always)
@@ -121,7 +124,7 @@ enum SideOfThree: TileSide {
 extension TileSide {
     @inline(__always) static var inputs: Int { outputs + 2 }
     /// Whether it has place `index` of six.
-    @inline(__always) static func has(_ index: Int) -> Bool { outputs == 4 || index != SideOfThree.lacking }
+    @inline(__always) static func has(_ index: Int) -> Bool { index != lacking }
 
     /// Bᵀd
     @inline(__always)
@@ -142,16 +145,36 @@ extension TileSide {
 
     @inline(__always)
     static func load(_ p: UnsafePointer<Float>, _ step: Int) -> Winograd.Six {
-        (p.vector(0), p.vector(step), p.vector(2 * step), p.vector(3 * step), has(4) ? p.vector(4 * step) : .zero, p.vector(5 * step))
+        @inline(__always) func place(_ index: Int) -> Vector { has(index) ? p.vector(index * step) : .zero }
+        return (place(0), place(1), place(2), place(3), place(4), place(5))
     }
 
     @inline(__always)
     static func store(_ x: Winograd.Six, _ p: UnsafeMutablePointer<Float>, _ step: Int) {
-        p.store(x.0, 0)
-        p.store(x.1, step)
-        p.store(x.2, 2 * step)
-        p.store(x.3, 3 * step)
-        if has(4) { p.store(x.4, 4 * step) }
-        p.store(x.5, 5 * step)
+        @inline(__always) func put(_ index: Int, _ value: Vector) { if has(index) { p.store(value, index * step) } }
+        put(0, x.0)
+        put(1, x.1)
+        put(2, x.2)
+        put(3, x.3)
+        put(4, x.4)
+        put(5, x.5)
+    }
+}
+
+/// What is done to one tile, compiled for each kind of its two sides.
+protocol TileBody {
+    func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type)
+}
+
+extension TileBody {
+    /// Runs for a tile of so many outputs.
+    @inline(__always)
+    func run(rows: Int, columns: Int) {
+        switch (rows, columns) {
+        case (4, 4): run(SideOfFour.self, SideOfFour.self)
+        case (4, 3): run(SideOfFour.self, SideOfThree.self)
+        case (3, 4): run(SideOfThree.self, SideOfFour.self)
+        default: run(SideOfThree.self, SideOfThree.self)
+        }
     }
 }

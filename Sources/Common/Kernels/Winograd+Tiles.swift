@@ -57,10 +57,34 @@ extension Winograd {
 
         /// Which tiles of `range` have the place `place` of 36, counted from the first of the range: those of three outputs lack one row or column.
         public func having(_ place: Int, in range: Range<Int>) -> Range<Int> {
-            let lacksNarrow = place % 6 == SideOfThree.lacking, lacksLow = place / 6 == SideOfThree.lacking
+            let lacksNarrow = !SideOfThree.has(place % 6), lacksLow = !SideOfThree.has(place / 6)
             let having = (lacksNarrow ? narrow : 0)..<(lacksLow ? whole : lacksNarrow ? low : all)
             let own = range.clamped(to: having)
             return own.isEmpty ? 0..<0 : (own.lowerBound - range.lowerBound)..<(own.upperBound - range.lowerBound)
+        }
+    }
+
+    /// A tile of a picture: its first place there, and floats from a line to the next. One that reaches over the edge is copied into
+    /// `border`, as a square of `side` places, zero outside.
+    @inline(__always)
+    static func corner(
+        _ picture: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, rows: Int, columns: Int, side: Int,
+        border: UnsafeMutablePointer<Float>
+    ) -> (first: UnsafePointer<Float>, line: Int) {
+        if top >= 0 && left >= 0 && top + rows <= H && left + columns <= W { return (picture + (top * W + left) * C, W * C) }
+        copyTile(picture, C: C, H: H, W: W, top: top, left: left, side: side, into: border)
+        return (UnsafePointer(border), side * C)
+    }
+
+    /// A tile of side² places that reaches over the edge: zero outside.
+    private static func copyTile(
+        _ picture: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, side: Int, into border: UnsafeMutablePointer<Float>
+    ) {
+        border.update(repeating: 0, count: side * side * C)
+        let inside = max(0, left)..<max(0, left, min(W, left + side))
+        for y in max(0, top)..<max(0, top, min(H, top + side)) {
+            (border + ((y - top) * side + inside.lowerBound - left) * C)
+                .update(from: picture + (y * W + inside.lowerBound) * C, count: inside.count * C)
         }
     }
 

@@ -58,61 +58,45 @@ public struct Winograd: Sendable, Equatable {
         for number in range {
             let tile = order[number]
             let picture = x + tile.n * H * W * C
-            let top = down.start(tile.y) - padding, left = across.start(tile.x) - padding
             let (rows, columns) = (down.outputs(tile.y), across.outputs(tile.x))
-            var (corner, line) = (picture + (top * W + left) * C, W * C)
-            if top < 0 || left < 0 || top + rows + 2 > H || left + columns + 2 > W {
-                Winograd.copyTile(picture, C: C, H: H, W: W, top: top, left: left, side: 6, into: border)
-                (corner, line) = (UnsafePointer(border), 6 * C)
-            }
-            let target = v + (number - range.lowerBound) * stride
-            switch (rows, columns) {
-            case (4, 4): Winograd.transformInput(SideOfFour.self, SideOfFour.self, corner, line: line, C: C, into: target, plane: plane)
-            case (4, 3): Winograd.transformInput(SideOfFour.self, SideOfThree.self, corner, line: line, C: C, into: target, plane: plane)
-            case (3, 4): Winograd.transformInput(SideOfThree.self, SideOfFour.self, corner, line: line, C: C, into: target, plane: plane)
-            default: Winograd.transformInput(SideOfThree.self, SideOfThree.self, corner, line: line, C: C, into: target, plane: plane)
-            }
+            let (corner, line) = Winograd.corner(
+                picture, C: C, H: H, W: W, top: down.start(tile.y) - padding, left: across.start(tile.x) - padding, rows: rows + 2,
+                columns: columns + 2, side: 6, border: border)
+            InputTile(d: corner, line: line, C: C, v: v + (number - range.lowerBound) * stride, plane: plane).run(rows: rows, columns: columns)
         }
     }
 
-    /// A tile of side² places that reaches over the edge: zero outside.
-    static func copyTile(
-        _ picture: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, side: Int, into border: UnsafeMutablePointer<Float>
-    ) {
-        border.update(repeating: 0, count: side * side * C)
-        let inside = max(0, left)..<max(0, left, min(W, left + side))
-        for y in max(0, top)..<max(0, top, min(H, top + side)) {
-            (border + ((y - top) * side + inside.lowerBound - left) * C)
-                .update(from: picture + (y * W + inside.lowerBound) * C, count: inside.count * C)
-        }
-    }
+    private struct InputTile: TileBody {
+        let d: UnsafePointer<Float>
+        let line, C: Int
+        let v: UnsafeMutablePointer<Float>
+        let plane: Int
 
-    /// Two halves of three rows each, so that all in between stays in registers.
-    private static func transformInput<Down: TileSide, Across: TileSide>(
-        _: Down.Type, _: Across.Type, _ d: UnsafePointer<Float>, line: Int, C: Int, into v: UnsafeMutablePointer<Float>, plane: Int
-    ) {
-        for c in Swift.stride(from: 0, to: C, by: 16) {
-            let d = d + c, v = v + c
-            @inline(__always) func column(_ j: Int) -> Six { j < Across.inputs ? Down.loadInputs(d + j * C, line) : zeros }
-            var (a, b, e): (Six, Six, Six)
-            (a.0, b.0, e.0) = Down.inputUpper(column(0))
-            (a.1, b.1, e.1) = Down.inputUpper(column(1))
-            (a.2, b.2, e.2) = Down.inputUpper(column(2))
-            (a.3, b.3, e.3) = Down.inputUpper(column(3))
-            (a.4, b.4, e.4) = Down.inputUpper(column(4))
-            (a.5, b.5, e.5) = Down.inputUpper(column(5))
-            Across.store(Across.inputLine(a), v, plane)
-            Across.store(Across.inputLine(b), v + 6 * plane, plane)
-            Across.store(Across.inputLine(e), v + 12 * plane, plane)
-            (a.0, b.0, e.0) = Down.inputLower(column(0))
-            (a.1, b.1, e.1) = Down.inputLower(column(1))
-            (a.2, b.2, e.2) = Down.inputLower(column(2))
-            (a.3, b.3, e.3) = Down.inputLower(column(3))
-            (a.4, b.4, e.4) = Down.inputLower(column(4))
-            (a.5, b.5, e.5) = Down.inputLower(column(5))
-            Across.store(Across.inputLine(a), v + 18 * plane, plane)
-            if Down.has(4) { Across.store(Across.inputLine(b), v + 24 * plane, plane) }
-            Across.store(Across.inputLine(e), v + 30 * plane, plane)
+        /// Two halves of three rows each, so that all in between stays in registers.
+        func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type) {
+            for c in Swift.stride(from: 0, to: C, by: 16) {
+                let d = d + c, v = v + c
+                @inline(__always) func column(_ j: Int) -> Six { j < Across.inputs ? Down.loadInputs(d + j * C, line) : Winograd.zeros }
+                var (a, b, e): (Six, Six, Six)
+                (a.0, b.0, e.0) = Down.inputUpper(column(0))
+                (a.1, b.1, e.1) = Down.inputUpper(column(1))
+                (a.2, b.2, e.2) = Down.inputUpper(column(2))
+                (a.3, b.3, e.3) = Down.inputUpper(column(3))
+                (a.4, b.4, e.4) = Down.inputUpper(column(4))
+                (a.5, b.5, e.5) = Down.inputUpper(column(5))
+                Across.store(Across.inputLine(a), v, plane)
+                Across.store(Across.inputLine(b), v + 6 * plane, plane)
+                Across.store(Across.inputLine(e), v + 12 * plane, plane)
+                (a.0, b.0, e.0) = Down.inputLower(column(0))
+                (a.1, b.1, e.1) = Down.inputLower(column(1))
+                (a.2, b.2, e.2) = Down.inputLower(column(2))
+                (a.3, b.3, e.3) = Down.inputLower(column(3))
+                (a.4, b.4, e.4) = Down.inputLower(column(4))
+                (a.5, b.5, e.5) = Down.inputLower(column(5))
+                Across.store(Across.inputLine(a), v + 18 * plane, plane)
+                if Down.has(4) { Across.store(Across.inputLine(b), v + 24 * plane, plane) }
+                Across.store(Across.inputLine(e), v + 30 * plane, plane)
+            }
         }
     }
 
@@ -144,58 +128,54 @@ public struct Winograd: Sendable, Equatable {
             let tile = order[number]
             let (rows, columns) = (down.outputs(tile.y), across.outputs(tile.x))
             let top = down.start(tile.y), left = across.start(tile.x)
-            let target = Target(
-                y: y, place: ((tile.n * outH + top) * outW + left) * K, line: outW * K, K: K, rows: min(rows, outH - top),
-                columns: min(columns, outW - left), channels: channels)
-            let source = m + (number - range.lowerBound) * stride
-            switch (rows, columns) {
-            case (4, 4): Winograd.transformOutput(SideOfFour.self, SideOfFour.self, source, plane: plane, into: target, finish)
-            case (4, 3): Winograd.transformOutput(SideOfFour.self, SideOfThree.self, source, plane: plane, into: target, finish)
-            case (3, 4): Winograd.transformOutput(SideOfThree.self, SideOfFour.self, source, plane: plane, into: target, finish)
-            default: Winograd.transformOutput(SideOfThree.self, SideOfThree.self, source, plane: plane, into: target, finish)
-            }
+            OutputTile(
+                m: m + (number - range.lowerBound) * stride, plane: plane, y: y, place: ((tile.n * outH + top) * outW + left) * K, line: outW * K,
+                step: K, rows: min(rows, outH - top), columns: min(columns, outW - left), channels: channels, finish: finish
+            ).run(rows: rows, columns: columns)
         }
     }
 
-    /// Where the outputs of a tile go: the first one's place, and how many of its rows and columns lie within the picture.
-    private struct Target {
+    private struct OutputTile: TileBody {
+        let m: UnsafePointer<Float>
+        let plane: Int
         let y: UnsafeMutablePointer<Float>
-        let place, line, K, rows, columns: Int
+        /// Of the first output, and floats to the next row and the next column.
+        let place, line, step: Int
+        /// Of its outputs, those within the picture.
+        let rows, columns: Int
         let channels: Range<Int>
-    }
+        let finish: Finish
 
-    private static func transformOutput<Down: TileSide, Across: TileSide>(
-        _: Down.Type, _: Across.Type, _ m: UnsafePointer<Float>, plane: Int, into target: Target, _ finish: Finish
-    ) {
-        @inline(__always) func forEachChannels(_ body: (_ k: Int, _ lines: (Four, Four, Four, Four)) -> Void) {
-            for k in Swift.stride(from: target.channels.lowerBound, to: target.channels.upperBound, by: 16) {
-                let rows = outputRows(Down.self, Across.self, m + k - target.channels.lowerBound, plane: plane)
-                body(k, (Across.outputLine(rows.0), Across.outputLine(rows.1), Across.outputLine(rows.2), Across.outputLine(rows.3)))
+        func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type) {
+            @inline(__always) func forEachChannels(_ body: (_ k: Int, _ lines: (Four, Four, Four, Four)) -> Void) {
+                for k in Swift.stride(from: channels.lowerBound, to: channels.upperBound, by: 16) {
+                    let rows = Winograd.outputRows(Down.self, Across.self, m + k - channels.lowerBound, plane: plane)
+                    body(k, (Across.outputLine(rows.0), Across.outputLine(rows.1), Across.outputLine(rows.2), Across.outputLine(rows.3)))
+                }
             }
-        }
-        let (y, place, line, step) = (target.y, target.place, target.line, target.K)
-        // Loops of their own: what is stored as it is, as in training, stays in registers until then.
-        if target.rows < Down.outputs || target.columns < Across.outputs {
-            forEachChannels { k, lines in
-                finish.store(lines.0, target.columns, y, place + k, step: step, k)
-                if target.rows > 1 { finish.store(lines.1, target.columns, y, place + line + k, step: step, k) }
-                if target.rows > 2 { finish.store(lines.2, target.columns, y, place + 2 * line + k, step: step, k) }
-                if target.rows > 3 { finish.store(lines.3, target.columns, y, place + 3 * line + k, step: step, k) }
-            }
-        } else if finish.isPlain {
-            forEachChannels { k, lines in
-                let y = y + place + k
-                Across.put(lines.0, y, step, streamed: finish.streamed)
-                Across.put(lines.1, y + line, step, streamed: finish.streamed)
-                Across.put(lines.2, y + 2 * line, step, streamed: finish.streamed)
-                if Down.outputs > 3 { Across.put(lines.3, y + 3 * line, step, streamed: finish.streamed) }
-            }
-        } else {
-            forEachChannels { k, lines in
-                Across.put(finish, lines.0, y, place + k, step, k)
-                Across.put(finish, lines.1, y, place + line + k, step, k)
-                Across.put(finish, lines.2, y, place + 2 * line + k, step, k)
-                if Down.outputs > 3 { Across.put(finish, lines.3, y, place + 3 * line + k, step, k) }
+            // Loops of their own: what is stored as it is, as in training, stays in registers until then.
+            if rows < Down.outputs || columns < Across.outputs {
+                forEachChannels { k, lines in
+                    finish.store(lines.0, columns, y, place + k, step: step, k)
+                    if rows > 1 { finish.store(lines.1, columns, y, place + line + k, step: step, k) }
+                    if rows > 2 { finish.store(lines.2, columns, y, place + 2 * line + k, step: step, k) }
+                    if rows > 3 { finish.store(lines.3, columns, y, place + 3 * line + k, step: step, k) }
+                }
+            } else if finish.isPlain {
+                forEachChannels { k, lines in
+                    let y = y + place + k
+                    Across.put(lines.0, y, step, streamed: finish.streamed)
+                    Across.put(lines.1, y + line, step, streamed: finish.streamed)
+                    Across.put(lines.2, y + 2 * line, step, streamed: finish.streamed)
+                    if Down.outputs > 3 { Across.put(lines.3, y + 3 * line, step, streamed: finish.streamed) }
+                }
+            } else {
+                forEachChannels { k, lines in
+                    Across.put(finish, lines.0, y, place + k, step, k)
+                    Across.put(finish, lines.1, y, place + line + k, step, k)
+                    Across.put(finish, lines.2, y, place + 2 * line + k, step, k)
+                    if Down.outputs > 3 { Across.put(finish, lines.3, y, place + 3 * line + k, step, k) }
+                }
             }
         }
     }
@@ -224,36 +204,32 @@ public struct Winograd: Sendable, Equatable {
         for number in range {
             let tile = order[number]
             let picture = dy + tile.n * outH * outW * K
-            let top = down.start(tile.y), left = across.start(tile.x)
             let (rows, columns) = (down.outputs(tile.y), across.outputs(tile.x))
-            var (corner, line) = (picture + (top * outW + left) * K, outW * K)
-            if top + rows > outH || left + columns > outW {
-                Winograd.copyTile(picture, C: K, H: outH, W: outW, top: top, left: left, side: 4, into: border)
-                (corner, line) = (UnsafePointer(border), 4 * K)
-            }
-            let target = d + (number - range.lowerBound) * stride
-            switch (rows, columns) {
-            case (4, 4): Winograd.transformGradient(SideOfFour.self, SideOfFour.self, corner, line: line, K: K, into: target, plane: plane)
-            case (4, 3): Winograd.transformGradient(SideOfFour.self, SideOfThree.self, corner, line: line, K: K, into: target, plane: plane)
-            case (3, 4): Winograd.transformGradient(SideOfThree.self, SideOfFour.self, corner, line: line, K: K, into: target, plane: plane)
-            default: Winograd.transformGradient(SideOfThree.self, SideOfThree.self, corner, line: line, K: K, into: target, plane: plane)
-            }
+            let (corner, line) = Winograd.corner(
+                picture, C: K, H: outH, W: outW, top: down.start(tile.y), left: across.start(tile.x), rows: rows, columns: columns, side: 4,
+                border: border)
+            GradientTile(dy: corner, line: line, K: K, d: d + (number - range.lowerBound) * stride, plane: plane).run(rows: rows, columns: columns)
         }
     }
 
-    private static func transformGradient<Down: TileSide, Across: TileSide>(
-        _: Down.Type, _: Across.Type, _ dy: UnsafePointer<Float>, line: Int, K: Int, into d: UnsafeMutablePointer<Float>, plane: Int
-    ) {
-        for k in Swift.stride(from: 0, to: K, by: 16) {
-            let dy = dy + k, d = d + k
-            @inline(__always) func column(_ j: Int) -> Six { j < Across.outputs ? Down.gradientLine(Down.loadOutputs(dy + j * K, line)) : zeros }
-            let (a, b, c, e) = (column(0), column(1), column(2), column(3))
-            Across.store(Across.gradientLine((a.0, b.0, c.0, e.0)), d, plane)
-            Across.store(Across.gradientLine((a.1, b.1, c.1, e.1)), d + 6 * plane, plane)
-            Across.store(Across.gradientLine((a.2, b.2, c.2, e.2)), d + 12 * plane, plane)
-            Across.store(Across.gradientLine((a.3, b.3, c.3, e.3)), d + 18 * plane, plane)
-            if Down.has(4) { Across.store(Across.gradientLine((a.4, b.4, c.4, e.4)), d + 24 * plane, plane) }
-            Across.store(Across.gradientLine((a.5, b.5, c.5, e.5)), d + 30 * plane, plane)
+    private struct GradientTile: TileBody {
+        let dy: UnsafePointer<Float>
+        let line, K: Int
+        let d: UnsafeMutablePointer<Float>
+        let plane: Int
+
+        func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type) {
+            for k in Swift.stride(from: 0, to: K, by: 16) {
+                let dy = dy + k, d = d + k
+                @inline(__always) func column(_ j: Int) -> Six { j < Across.outputs ? Down.gradientLine(Down.loadOutputs(dy + j * K, line)) : Winograd.zeros }
+                let (a, b, c, e) = (column(0), column(1), column(2), column(3))
+                Across.store(Across.gradientLine((a.0, b.0, c.0, e.0)), d, plane)
+                Across.store(Across.gradientLine((a.1, b.1, c.1, e.1)), d + 6 * plane, plane)
+                Across.store(Across.gradientLine((a.2, b.2, c.2, e.2)), d + 12 * plane, plane)
+                Across.store(Across.gradientLine((a.3, b.3, c.3, e.3)), d + 18 * plane, plane)
+                if Down.has(4) { Across.store(Across.gradientLine((a.4, b.4, c.4, e.4)), d + 24 * plane, plane) }
+                Across.store(Across.gradientLine((a.5, b.5, c.5, e.5)), d + 30 * plane, plane)
+            }
         }
     }
 
