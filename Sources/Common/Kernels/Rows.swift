@@ -1,3 +1,5 @@
+import CProcessor
+
 /// Loops over runs of floats.
 public enum Rows {
     /// y += x
@@ -56,39 +58,51 @@ public enum Rows {
         _ y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, _ activation: Activation,
         rows: Int, width: Int
     ) {
+        finish(y, into: y, streamed: false, bias: bias, residual: residual, activation, rows: rows, width: width)
+    }
+
+    /// y = activation(x + b (+ residual)), row by row.
+    ///
+    /// - Parameter streamed: whether it is written past the caches: whole vectors, on cache lines.
+    public static func finish(
+        _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, streamed: Bool, bias: UnsafePointer<Float>,
+        residual: UnsafePointer<Float>?, _ activation: Activation, rows: Int, width: Int
+    ) {
+        @inline(__always) func finish<A: ActivationFunction>(_: A.Type) {
+            for r in 0..<rows {
+                finishRow(x + r * width, into: y + r * width, streamed: streamed, bias: bias, residual: residual.map { $0 + r * width }, A.self, width: width)
+            }
+        }
         switch activation {
-        case .none: finish(y, bias: bias, residual: residual, Identity.self, rows: rows, width: width)
-        case .relu: finish(y, bias: bias, residual: residual, RectifiedLinear.self, rows: rows, width: width)
-        case .hardSwish: finish(y, bias: bias, residual: residual, HardSwish.self, rows: rows, width: width)
-        case .silu: finish(y, bias: bias, residual: residual, SiLU.self, rows: rows, width: width)
+        case .none: finish(Identity.self)
+        case .relu: finish(RectifiedLinear.self)
+        case .hardSwish: finish(HardSwish.self)
+        case .silu: finish(SiLU.self)
         }
     }
 
     @inline(__always)
-    private static func finish<A: ActivationFunction>(
-        _ y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, _: A.Type, rows: Int, width: Int
+    private static func finishRow<A: ActivationFunction>(
+        _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, streamed: Bool, bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?,
+        _: A.Type, width: Int
     ) {
-        for r in 0..<rows {
-            let row = y + r * width
-            let other = residual.map { $0 + r * width }
-            var c = 0
-            while c + 16 <= width {
-                var v = row.vector(c) + bias.vector(c)
-                if let other { v += other.vector(c) }
-                row.store(A.value(v), c)
-                c += 16
-            }
-            if c + 8 <= width {
-                var v = row.half(c) + bias.half(c)
-                if let other { v += other.half(c) }
-                row.storeHalf(A.value(v), c)
-                c += 8
-            }
-            if c < width {
-                var v = row.vector(c, count: width - c) + bias.vector(c, count: width - c)
-                if let other { v += other.vector(c, count: width - c) }
-                row.store(A.value(v), c, count: width - c)
-            }
+        var c = 0
+        while c + 16 <= width {
+            var v = x.vector(c) + bias.vector(c)
+            if let residual { v += residual.vector(c) }
+            if streamed { seed_stream(y + c, A.value(v)) } else { y.store(A.value(v), c) }
+            c += 16
+        }
+        if c + 8 <= width {
+            var v = x.half(c) + bias.half(c)
+            if let residual { v += residual.half(c) }
+            y.storeHalf(A.value(v), c)
+            c += 8
+        }
+        if c < width {
+            var v = x.vector(c, count: width - c) + bias.vector(c, count: width - c)
+            if let residual { v += residual.vector(c, count: width - c) }
+            y.store(A.value(v), c, count: width - c)
         }
     }
 }

@@ -14,6 +14,9 @@ extension Convolution {
     private var rowsAtOnce: Int { max(1, min(window.outH, (1 << 14) / (window.stride * line))) }
     private var runs: Int { (window.outH + rowsAtOnce - 1) / rowsAtOnce }
 
+    /// Floats of the rows of x for one run. One float behind the last line may be read.
+    private var copiedRows: Int { (((rowsAtOnce - 1) * window.stride + window.R) * line + 31) / 16 * 16 }
+
     /// Floats of a line of a patch: even, so that the last tile of a product with it is not a single row; what is too many is not used.
     private var evenLine: Int { (window.S * window.C + 1) / 2 * 2 }
     private var sumsCount: Int { window.R * evenLine * K }
@@ -22,9 +25,8 @@ extension Convolution {
     private func lineParts(N: Int) -> Int { min(16, N * runs) }
 
     func linesScratch(N: Int) -> Scratch.Need {
-        let gradients = K % 16 == 0 ? 0 : window.outW * Convolution.stride(K)
         return Scratch.Need(
-            worker: ((rowsAtOnce - 1) * window.stride + window.R) * line + 16 + gradients, shared: max(patchPanels.floats, lineParts(N: N) * sumsCount))
+            worker: copiedRows + window.outW * Convolution.stride(K), shared: max(patchPanels.floats, lineParts(N: N) * sumsCount))
     }
 
     /// Copies what the rows `range` of y's picture n read, with zeros around it.
@@ -51,7 +53,7 @@ extension Convolution {
     func forwardLines(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, finish: Finish?, scratch: Scratch
     ) {
-        let streamed = streams(to: y, N * window.places, finish)
+        let streamed = streams(to: y, N * window.places)
         Parallel.forEach(N * runs, workers: scratch.workers) { index, worker in
             let (n, rows) = run(index), memory = scratch.pointer(worker)
             copyRows(x, n: n, for: rows, into: memory)
@@ -59,7 +61,7 @@ extension Convolution {
                 let first = (n * window.outH + oy) * window.outW
                 multiply(
                     memory + row * window.stride * line, lda: window.stride * window.C, lines: window.R, line: line, first..<(first + window.outW), packed,
-                    into: y, finish, streamed: streamed)
+                    into: y, finish, streamed: streamed, unfinished: memory + copiedRows)
             }
         }
     }
@@ -69,8 +71,7 @@ extension Convolution {
         let parts = lineParts(N: N), sums = scratch.shared
         Parallel.forEach(parts, workers: scratch.workers) { part, worker in
             let own = Parallel.part(part, of: parts, in: N * runs), memory = scratch.pointer(worker)
-            // One float behind the last line may be read.
-            let gradients = memory + ((rowsAtOnce - 1) * window.stride + window.R) * line + 16
+            let gradients = memory + copiedRows
             for index in own {
                 let (n, rows) = run(index)
                 copyRows(x, n: n, for: rows, into: memory)

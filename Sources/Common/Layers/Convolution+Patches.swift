@@ -16,7 +16,7 @@ extension Convolution {
     }
 
     func patchScratch(N: Int) -> Scratch.Need {
-        let forward = rows(N * window.places, width: window.patch) * patchStride
+        let forward = rows(N * window.places, width: window.patch) * (patchStride + K)
         let data =
             window.isPointwise
             ? rows(N * window.places, width: K) * Convolution.stride(K)
@@ -74,33 +74,39 @@ extension Convolution {
     ) {
         let total = N * window.places
         let rows = rows(total, width: window.patch)
-        let streamed = streams(to: y, total, finish)
+        let streamed = streams(to: y, total)
         Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
             let range = (piece * rows)..<min(total, (piece + 1) * rows)
             let (patches, stride) = patchRows(x, normalized, range, scratch.pointer(worker))
-            multiply(patches, lda: stride, range, packed, into: y, finish, streamed: streamed)
+            multiply(
+                patches, lda: stride, range, packed, into: y, finish, streamed: streamed, unfinished: scratch.pointer(worker) + rows * patchStride)
         }
     }
 
-    /// Whether the outputs of `total` places go past the caches: not if they are read once more to be finished.
-    func streams(to y: UnsafeMutablePointer<Float>, _ total: Int, _ finish: Finish?) -> Bool {
-        (finish?.isFused ?? true) && Streamed.pays(y, count: total * K)
-    }
+    /// Whether the outputs of `total` places go past the caches.
+    func streams(to y: UnsafeMutablePointer<Float>, _ total: Int) -> Bool { K % 16 == 0 && Streamed.pays(y, count: total * K) }
 
-    /// The rows `range` of y = P·Wᵀ, finished; `patches` are theirs, see ``Product/multiply(_:lda:lines:line:m:_:_:into:ldc:start:rectified:streamed:)``.
+    /// The rows `range` of y = P·Wᵀ, finished.
+    ///
+    /// - Parameters:
+    ///   - patches: theirs, see ``Product/multiply(_:lda:lines:line:m:_:_:into:ldc:start:rectified:streamed:upcoming:)``.
+    ///   - unfinished: room for these rows, if they go past the caches and a product does not finish them.
     func multiply(
         _ patches: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, _ range: Range<Int>, _ packed: UnsafePointer<Float>,
-        into y: UnsafeMutablePointer<Float>, _ finish: Finish?, streamed: Bool
+        into y: UnsafeMutablePointer<Float>, _ finish: Finish?, streamed: Bool, unfinished: UnsafeMutablePointer<Float>
     ) {
         let out = y + range.lowerBound * K
         let residual = finish?.residual.map { $0 + range.lowerBound * K }
-        let fused = finish?.isFused ?? false
-        var start = Product.Start.zero
-        if let finish, fused { start = residual.map { .biasAndResidual(finish.bias, $0) } ?? .bias(finish.bias) }
+        if let finish, !finish.isFused {
+            let sums = streamed ? unfinished : out
+            Product.multiply(patches, lda: lda, lines: lines, line: line, m: range.count, packed, patchPanels, into: sums, ldc: K)
+            Rows.finish(sums, into: out, streamed: streamed, bias: finish.bias, residual: residual, finish.activation, rows: range.count, width: K)
+            return
+        }
+        let start: Product.Start = finish.map { finish in residual.map { .biasAndResidual(finish.bias, $0) } ?? .bias(finish.bias) } ?? .zero
         Product.multiply(
             patches, lda: lda, lines: lines, line: line, m: range.count, packed, patchPanels, into: out, ldc: K, start: start,
-            rectified: fused && finish?.activation == .relu, streamed: streamed)
-        if let finish, !fused { Rows.finish(out, bias: finish.bias, residual: residual, finish.activation, rows: range.count, width: K) }
+            rectified: finish?.activation == .relu, streamed: streamed)
     }
 
     /// From y = P·Wᵀ: dP = dy·W, and dx sums the patches over the places they were gathered from.
