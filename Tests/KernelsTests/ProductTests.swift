@@ -152,6 +152,26 @@ import Testing
         }
     }
 
+    /// Upcoming memory may also be none, or end where nothing can be read.
+    @Test(arguments: [(100, 64, 70), (57, 100, 7), (31, 17, 300), (1, 1, 1)])
+    func `asking for upcoming memory changes no bit`(_ size: (Int, Int, Int)) {
+        let c = Case(m: size.0, n: size.1, k: size.2)
+        let a = formula("a", c.m * c.k), b = formula("b", c.k * c.n), packed = c.packed(b, ldb: c.n)
+        let ldb = (c.n + 31) / 32 * 32, wide = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, formula)
+        let plain = Poisoned(c.m * c.n), plainTransposed = Poisoned(c.m * c.n)
+        Product.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: plain.pointer, ldc: c.n)
+        Product.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: plainTransposed.pointer, ldc: c.n)
+        let memory = Guarded(formula("memory", 40 * 33), .end)
+        for rows in [0..<0, 3..<4, 0..<40, 7..<400] {
+            let own = Poisoned(c.m * c.n), ownTransposed = Poisoned(c.m * c.n)
+            var next = Upcoming(memory.pointer, rows: rows, columns: 5..<30, stride: 33).and(Upcoming(memory.pointer, rows: rows, columns: 33))
+            Product.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: own.pointer, ldc: c.n, upcoming: &next)
+            next = Upcoming(memory.pointer, rows: rows, columns: 33).and(Upcoming(memory.pointer, rows: rows, columns: 0..<17, stride: 33))
+            Product.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: ownTransposed.pointer, ldc: c.n, upcoming: &next)
+            #expect(firstDifference(own.values(), plain.values()) == nil && firstDifference(ownTransposed.values(), plainTransposed.values()) == nil)
+        }
+    }
+
     @Test(arguments: [(100, 64, 70), (57, 100, 7), (31, 17, 300)])
     func `the bits of a row do not depend on the rows beside it`(_ size: (Int, Int, Int)) {
         let c = Case(m: size.0, n: size.1, k: size.2)

@@ -36,6 +36,17 @@ import Testing
         }
     }
 
+    @Test(arguments: windows.filter(\.isSingle))
+    func `some columns are gathered as all are`(_ w: Window) {
+        let N = 3, x = formula("x", N * w.H * w.W * w.C), range = (w.places / 2)..<(w.places + (w.places + 1) / 2)
+        let all = sources(w, N).map { $0.map { x[$0] } ?? 0 }
+        for columns in [0..<w.C, (w.C / 2)..<w.C, 0..<((w.C + 1) / 2)] {
+            let patches = Poisoned(range.count * columns.count)
+            w.gather(x, places: range, columns: columns, into: patches.pointer, stride: columns.count)
+            #expect(firstDifference(patches.values(), range.flatMap { place in columns.map { all[place * w.patch + $0] } }) == nil)
+        }
+    }
+
     @Test(arguments: windows)
     func `scatter adds every patch to where it came from`(_ w: Window) {
         let N = 3, before = formula("before", N * w.H * w.W * w.C), range = (w.places / 2)..<(w.places + (w.places + 1) / 2)

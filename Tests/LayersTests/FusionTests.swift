@@ -169,6 +169,61 @@ import Testing
         }
     }
 
+    @Test(arguments: [(3, 5, 7, 24, 40), (2, 14, 14, 96, 16), (1, 3, 3, 5, 7), (5, 9, 6, 512, 33)])
+    func `a convolution multiplies by the gates of squeeze-excite as it reads`(_ size: (N: Int, H: Int, W: Int, C: Int, K: Int)) {
+        let (N, H, W, C, K) = (size.N, size.H, size.W, size.C, size.K), P = H * W
+        let excite = SqueezeExcite(C: C, K: 6, activation: .silu, gate: .sigmoid), x = formula("x", N * P * C)
+        let numbers = [6 * C, 6, C * 6, C].map { Poisoned(formula("\($0)", $0)) }, excited = Poisoned(x.count)
+        let layer = Convolution(window: Window(H: H, W: W, C: C, kernel: 1, stride: 1, padding: 0), K: K), w = formula("W", layer.weightCount)
+        let packed = Poisoned(layer.packedCount), bias = formula("bias", K), residual = formula("residual", N * P * K)
+        layer.pack(w, into: packed.pointer)
+        let (other, own) = (scratch(excite.inferenceScratch(N: N)), scratch(layer.inferenceScratch(N: N)))
+        withExtendedLifetime(numbers) {
+            let parameters = SqueezeExcite.Parameters(
+                W1: numbers[0].pointer, b1: numbers[1].pointer, W2: numbers[2].pointer, b2: numbers[3].pointer)
+            excite.forward(y: excited.pointer, kept: nil, x: x, parameters, N: N, P: P, scratch: other)
+            let gates = excite.gates(kept: nil, x: x, parameters, N: N, P: P, scratch: other)
+            for activation in [Rows.Activation.none, .relu, .hardSwish, .silu] {
+                let found = Poisoned(N * P * K), expected = Poisoned(N * P * K)
+                bias.withUnsafeBufferPointer { bias in
+                    residual.withUnsafeBufferPointer { residual in
+                        guard let bias = bias.baseAddress else { return }
+                        let finish = Convolution.Finish(bias: bias, residual: residual.baseAddress, activation: activation)
+                        layer.forward(y: found.pointer, x: x, gates: gates, packed: packed.pointer, N: N, finish: finish, scratch: own)
+                        layer.forward(y: expected.pointer, x: excited.pointer, packed: packed.pointer, N: N, finish: finish, scratch: own)
+                    }
+                }
+                #expect(firstDifference(found.values(), expected.values()) == nil)
+            }
+        }
+    }
+
+    /// Results from 8 MiB on are written past the caches, also those whose activation no product makes. A picture alone is less.
+    @Test(arguments: [(112, 16, 64, 1), (113, 3, 160, 3)])
+    func `large activated results are those of the pictures one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
+        let (side, C, K, N) = (size.side, size.C, size.K, 3)
+        let window = Window(H: side, W: side, C: C, kernel: size.kernel, stride: 1, padding: size.kernel / 2), layer = Convolution(window: window, K: K)
+        let x = formula("x", N * side * side * C), w = formula("W", layer.weightCount), packed = Poisoned(layer.packedCount), bias = formula("bias", K)
+        layer.pack(w, into: packed.pointer)
+        let scratch = scratch(layer.inferenceScratch(N: N))
+        for activation in [Rows.Activation.hardSwish, .silu] {
+            let whole = FloatBuffer(N * window.places * K), single = FloatBuffer(whole.count)
+            x.withUnsafeBufferPointer { x in
+                bias.withUnsafeBufferPointer { bias in
+                    guard let x = x.baseAddress, let bias = bias.baseAddress else { return }
+                    let finish = Convolution.Finish(bias: bias, residual: nil, activation: activation)
+                    layer.forward(y: whole.pointer, x: x, packed: packed.pointer, N: N, finish: finish, scratch: scratch)
+                    for n in 0..<N {
+                        layer.forward(
+                            y: single.pointer + n * window.places * K, x: x + n * side * side * C, packed: packed.pointer, N: 1, finish: finish,
+                            scratch: scratch)
+                    }
+                }
+            }
+            #expect(firstDifference(whole.array, single.array) == nil)
+        }
+    }
+
     /// Results from 8 MiB on are written past the caches. A picture alone is less.
     @Test(arguments: [(112, 16, 64, 1), (112, 64, 64, 3), (120, 48, 48, 0)])
     func `large results are those of the pictures one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {

@@ -50,6 +50,19 @@ public enum Rows {
         }
     }
 
+    /// y = x·factors, one by one.
+    public static func multiply(_ x: UnsafePointer<Float>, by factors: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int) {
+        var i = 0
+        while i + 16 <= count {
+            y.store(x.vector(i) * factors.vector(i), i)
+            i += 16
+        }
+        while i < count {
+            y[i] = x[i] * factors[i]
+            i += 1
+        }
+    }
+
     /// What a layer does to its sums before they are stored.
     public enum Activation: Sendable { case none, relu, hardSwish, silu }
 

@@ -25,7 +25,7 @@ extension Convolution {
     private func lineParts(N: Int) -> Int { min(16, N * runs) }
 
     func linesScratch(N: Int) -> Scratch.Need {
-        return Scratch.Need(
+        Scratch.Need(
             worker: copiedRows + window.outW * Convolution.stride(K), shared: max(patchPanels.floats, lineParts(N: N) * sumsCount))
     }
 

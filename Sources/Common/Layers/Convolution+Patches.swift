@@ -47,11 +47,20 @@ extension Convolution {
     /// The same where whole columns of them are read, as for gradients of weights.
     static func spreadsBothWays(_ width: Int) -> Bool { width % 512 != 0 }
 
-    /// The rows `range` of P: where they lie in x, or gathered or normalised into `memory`; and the floats from one to the next.
+    /// The rows `range` of P: where they lie in x, or gathered, normalised or multiplied by their gates into `memory`; and the floats from
+    /// one to the next.
     private func patchRows(
-        _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>
+        _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ gates: UnsafePointer<Float>?, _ range: Range<Int>,
+        _ memory: UnsafeMutablePointer<Float>
     ) -> (UnsafePointer<Float>, Int) {
         if let normalized { return (UnsafePointer(memory), normalize(x, normalized, range, into: memory)) }
+        if let gates {
+            let C = window.C
+            for (row, place) in range.enumerated() {
+                Rows.multiply(x + place * C, by: gates + place / window.places * C, into: memory + row * patchStride, count: C)
+            }
+            return (UnsafePointer(memory), patchStride)
+        }
         if window.isPointwise && Convolution.spreads(window.C) { return (x + range.lowerBound * window.C, window.C) }
         window.gather(x, places: range, into: memory, stride: patchStride)
         return (UnsafePointer(memory), patchStride)
@@ -69,15 +78,15 @@ extension Convolution {
     }
 
     func forwardPatches(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, packed: UnsafePointer<Float>, N: Int, finish: Finish?,
-        scratch: Scratch
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, gates: UnsafePointer<Float>?,
+        packed: UnsafePointer<Float>, N: Int, finish: Finish?, scratch: Scratch
     ) {
         let total = N * window.places
         let rows = rows(total, width: window.patch)
         let streamed = streams(to: y, total)
         Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
             let range = (piece * rows)..<min(total, (piece + 1) * rows)
-            let (patches, stride) = patchRows(x, normalized, range, scratch.pointer(worker))
+            let (patches, stride) = patchRows(x, normalized, gates, range, scratch.pointer(worker))
             multiply(
                 patches, lda: stride, range, packed, into: y, finish, streamed: streamed, unfinished: scratch.pointer(worker) + rows * patchStride)
         }

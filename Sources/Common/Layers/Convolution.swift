@@ -107,11 +107,14 @@ public struct Convolution: Sendable {
     public var takesNormalizedInput: Bool { window.isPointwise }
 
     /// Sets y from weights that ``pack(_:into:)`` has packed.
+    ///
+    /// - Parameter gates: (N, C), what each picture's channels are multiplied by as they are read (``SqueezeExcite``), where
+    ///   ``takesNormalizedInput`` holds; not together with `normalized`.
     public func forward(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, packed: UnsafePointer<Float>, N: Int,
-        finish: Finish? = nil, scratch: Scratch
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, gates: UnsafePointer<Float>? = nil,
+        packed: UnsafePointer<Float>, N: Int, finish: Finish? = nil, scratch: Scratch
     ) {
-        precondition(normalized == nil || takesNormalizedInput)
+        precondition(normalized == nil && gates == nil || takesNormalizedInput && (normalized == nil || gates == nil))
         if byPlaces { return forwardPlaces(y: y, x: x, packed: packed, N: N, finish: finish, scratch: scratch) }
         var last = Winograd.Finish()
         last.bias = finish?.bias
@@ -125,7 +128,7 @@ public struct Convolution: Sendable {
         } else if readsLines {
             forwardLines(y: y, x: x, packed: packed, N: N, finish: finish, scratch: scratch)
         } else {
-            forwardPatches(y: y, x: x, normalized: normalized, packed: packed, N: N, finish: finish, scratch: scratch)
+            forwardPatches(y: y, x: x, normalized: normalized, gates: gates, packed: packed, N: N, finish: finish, scratch: scratch)
         }
     }
 

@@ -53,6 +53,16 @@ public struct SqueezeExcite: Sendable {
         y: UnsafeMutablePointer<Float>, kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil,
         _ parameters: Parameters, N: Int, P: Int, scratch: Scratch
     ) {
+        let g = gates(kept: kept, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch)
+        normalized.reading(Products(layer: self, y: y, x: x, g: g, N: N, P: P))
+    }
+
+    /// The gates (N, C) alone, and `kept`: for a reader of x that multiplies by them itself. Without `kept` they lie in the scratch memory
+    /// that is shared, until another layer uses it.
+    public func gates(
+        kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, _ parameters: Parameters, N: Int, P: Int,
+        scratch: Scratch
+    ) -> UnsafePointer<Float> {
         let h = scratch.shared, kept = kept ?? h + N * K
         let (s, u, g) = (kept, kept + N * C, kept + N * (C + K))
         normalized.reading(Means(layer: self, s: s, x: x, N: N, P: P))
@@ -66,7 +76,7 @@ public struct SqueezeExcite: Sendable {
                 pointwiseMin(pointwiseMax(g.vector($0, lanes: $1) + 3, Vector(repeating: 0)), Vector(repeating: 6)) * (1 / 6)
             }
         }
-        normalized.reading(Products(layer: self, y: y, x: x, g: g, N: N, P: P))
+        return UnsafePointer(g)
     }
 
     /// Adds to `gradients`; sets `dx`, which may be `dy` itself.
@@ -112,8 +122,7 @@ public struct SqueezeExcite: Sendable {
     private struct Products: ReadingBody {
         let layer: SqueezeExcite
         let y: UnsafeMutablePointer<Float>
-        let x: UnsafePointer<Float>
-        let g: UnsafeMutablePointer<Float>
+        let x, g: UnsafePointer<Float>
         let N, P: Int
 
         func run<R: Reading>(_ reading: R) {

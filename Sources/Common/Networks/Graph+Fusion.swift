@@ -35,6 +35,17 @@ extension Graph {
         }
     }
 
+    /// Whether what squeeze-excite, operation `index`, makes is read by the convolution after it alone, which can multiply by the gates as it
+    /// reads.
+    func gatedByReader(_ index: Int, _ shapes: [(H: Int, W: Int, C: Int)]) -> Bool {
+        let next = index + 1
+        guard next < nodes.count, nodes[next].input == next, convolution(next, shapes)?.takesNormalizedInput ?? false else { return false }
+        return !nodes.indices.contains { number in
+            if case .batchNorm(_, _, _, _, _, next, _) = nodes[number].operation { return true }
+            return number > next && nodes[number].input == next
+        }
+    }
+
     /// The layer of operation `index`, if it is a convolution.
     func convolution(_ index: Int, _ shapes: [(H: Int, W: Int, C: Int)]) -> Convolution? {
         guard case .convolution(_, let kernel, let stride, let padding, let K) = nodes[index].operation else { return nil }

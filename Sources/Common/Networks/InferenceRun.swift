@@ -39,6 +39,8 @@ public final class InferenceRun {
             case linear(weight: Int, bias: Int, O: Int)
             case depthwise(Depthwise, weight: Int, bias: Int, Rows.Activation)
             case squeezeExcite(SqueezeExcite, weights: Int)
+            /// The same, where the convolution that reads it multiplies by the gates itself.
+            case gates(SqueezeExcite, weights: Int)
             case activation(Rows.Activation)
         }
         var work: Work
@@ -71,7 +73,7 @@ public final class InferenceRun {
         var steps: [Step] = []
         var foldedCount = 0
         var need = Scratch.Need()
-        // What an operation reads; dropout hands its input on.
+        // What an operation reads; dropout hands its input on, and so does squeeze-excite if its reader multiplies by the gates.
         var source = Array(0..<shapes.count)
         for (index, node) in graph.nodes.prefix(target).enumerated() {
             let shape = shapes[node.input]
@@ -108,6 +110,10 @@ public final class InferenceRun {
                 let layer = SqueezeExcite(C: shape.C, K: K, activation: activation, gate: gate)
                 need.formUnion(layer.inferenceScratch(N: slice))
                 step.work = .squeezeExcite(layer, weights: weights)
+                if graph.gatedByReader(index, shapes) {
+                    step.work = .gates(layer, weights: weights)
+                    source[index + 1] = step.input
+                }
             }
             steps.append(step)
         }
@@ -126,6 +132,7 @@ public final class InferenceRun {
         for number in steps.indices {
             let input = steps[number].input
             steps[number].inputOffset = places[input].lowerBound
+            if case .gates = steps[number].work { continue }
             if case .squeezeExcite = steps[number].work, lastReader[input] == number {
                 // In place.
                 (places[steps[number].output], places[input]) = (places[input], 0..<0)
@@ -203,6 +210,8 @@ public final class InferenceRun {
     }
 
     private func run(_ N: Int, into result: UnsafeMutablePointer<Float>) {
+        // For the next convolution.
+        var gates: UnsafePointer<Float>?
         for (number, step) in steps.enumerated() {
             let shape = shapes[step.input]
             let x = memory.pointer + step.inputOffset
@@ -211,8 +220,9 @@ public final class InferenceRun {
             case .convolution(let layer, let weight, let bias, let residual, let activation):
                 let residual = residual.map { _ in UnsafePointer(memory.pointer + step.residualOffset) }
                 layer.forward(
-                    y: y, x: x, packed: folded.pointer + weight, N: N,
+                    y: y, x: x, gates: gates, packed: folded.pointer + weight, N: N,
                     finish: Convolution.Finish(bias: folded.pointer + bias, residual: residual, activation: activation), scratch: scratch)
+                gates = nil
             case .maxPool(let layer): layer.forward(y: y, taps: nil, x: x, N: N)
             case .averagePool: AveragePool.forward(y: y, x: x, N: N, P: shape.H * shape.W, C: shape.C)
             case .linear(let weight, let bias, let O):
@@ -221,6 +231,8 @@ public final class InferenceRun {
                 layer.forward(y: y, x: x, W: folded.pointer + weight, N: N, bias: folded.pointer + bias, activation, scratch: scratch)
             case .squeezeExcite(let layer, let first):
                 layer.forward(y: y, kept: nil, x: x, .init(first) { weights.pointer($0) }, N: N, P: shape.H * shape.W, scratch: scratch)
+            case .gates(let layer, let first):
+                gates = layer.gates(kept: nil, x: x, .init(first) { weights.pointer($0) }, N: N, P: shape.H * shape.W, scratch: scratch)
             case .activation(let activation): Elementwise(activation).forward(y: y, x: x, count: N * shape.C)
             }
             profile?.lap(step.operation, .forward, multiplyAdds: N * multiplyAdds[step.operation])
