@@ -103,7 +103,7 @@ let package = Package(
         tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("TrainingToolTests", ["augment", "convert-weights", "embed", "initialize", "queue-loss", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
         tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
-        tests("BenchmarkTests", ["benchmark", "TensorStreams", "TestSupport"]),
+        tests("BenchmarkTests", ["benchmark", "Measurement", "TensorStreams", "TestSupport"]),
         tests("SynthesisTests", ["synthesize", "Images", "Randomness", "Synthesis", "TestSupport"]),
         tests("TensorStreamsTests", ["inspect", "Images", "TensorStreams", "ToolSupport"]),
         tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "ToolSupport"]),

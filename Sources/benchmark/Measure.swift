@@ -56,6 +56,7 @@ struct Measure: Tool {
         try file.take()?.commit()
         print(Report.heading(machine, versions: versions) + "\n\n" + Report.table(measurements, machine), terminator: "")
         if !comparisons.isEmpty { print("\n" + Report.table(comparisons) + "\n" + Report.summary(comparisons), terminator: "") }
+        if let note = bench.note { print("\n" + note) }
     }
 
     private var plan: [Workload] {

@@ -85,7 +85,13 @@ struct BenchmarkTests {
         #expect(result.output.contains("Peer 1.2") && result.output.contains("PyTorch channels_last") && result.output.contains("fails"))
         #expect(try place.text("messages") == "no compiler here\n")
         // Two quick looks at each way, then three turns of the best alone: the other is no near second.
-        #expect(try place.text("turns") == "run 100\nrun 100\nrun 50\nrun 50\nrun 50\nrun 50\nrun 50\n")
+        let turns = try place.text("turns")
+        if result.output.contains("taken once more") {
+            // Some of them several times, where other tests take the processor away.
+            #expect(turns.hasPrefix("run 100\nrun 100\n") && turns.hasSuffix("run 50\nrun 50\nrun 50\nrun 50\nrun 50\n"))
+        } else {
+            #expect(turns == "run 100\nrun 100\nrun 50\nrun 50\nrun 50\nrun 50\nrun 50\n")
+        }
         let comparison = try #require(try objects(place.text("out")).last)
         #expect(comparison["best"]?.asString == "PyTorch channels_last" && comparison["seconds_per_batch_peer"]?.asNumber == 50)
         let ours = try #require(comparison["seconds_per_batch"]?.asNumber), ratios = try #require(comparison["ratios"]?.asArray)

@@ -27,13 +27,18 @@ public struct Bench {
     }
 
     public let settings: Settings
+    private let steadiness: Steadiness
     private let tell: (String) -> Void
 
     /// - Parameter tell: is told what is being measured.
     public init(_ settings: Settings, tell: @escaping (String) -> Void) {
         self.settings = settings
         self.tell = tell
+        steadiness = Steadiness(threads: settings.threads)
     }
+
+    /// What a reader of the figures should know of how they came about, in one line; nil if there is nothing.
+    public var note: String? { steadiness.note }
 
     /// The machine's peaks, with one thread and with all.
     public func machine() -> Machine {
@@ -47,7 +52,7 @@ public struct Bench {
     /// Measures ours with one thread and with all.
     public func measure(_ workload: Workload) throws -> Measurement {
         tell("\(workload.title), \(workload.network)")
-        func seconds(_ process: MeasuredProcess) throws -> Double { try (0..<settings.turns).map { _ in try process.turn() }.median }
+        func seconds(_ process: MeasuredProcess) throws -> Double { try (0..<settings.turns).map { _ in try steadiness.steady(process.turn) }.median }
         let all = try own(workload, threads: settings.threads)
         let time = try seconds(all)
         var measurement = Measurement(workload: workload, threads: settings.threads, seconds: time, memory: try all.finish())
@@ -87,7 +92,7 @@ public struct Bench {
                         peers,
                         workload.arguments + ["--mode", mode.rawValue, "--threads", "\(settings.threads)", "--seconds", "\(settings.seconds)"]),
                     errors: settings.errors)
-                kept.append((mode, process, try min(process.turn(), process.turn())))
+                kept.append((mode, process, try min(steadiness.steady(process.turn), steadiness.steady(process.turn))))
             } catch let failure as Failure {
                 trials.append(.init(mode: mode, failure: failure.description))
                 continue
@@ -102,8 +107,8 @@ public struct Bench {
         tell("\(workload.title), \(workload.network): in turn with \(kept.map(\.mode.title).joined(separator: " and "))")
         var ours: [Double] = [], theirs = kept.map { _ in [Double]() }
         for _ in 0..<settings.pairs {
-            ours.append(try own.turn())
-            for (place, peer) in kept.enumerated() { theirs[place].append(try peer.process.turn()) }
+            ours.append(try steadiness.steady(own.turn))
+            for (place, peer) in kept.enumerated() { theirs[place].append(try steadiness.steady(peer.process.turn)) }
         }
         for (place, peer) in kept.enumerated() {
             trials.append(.init(mode: peer.mode, seconds: theirs[place].median, memory: try peer.process.finish()))
