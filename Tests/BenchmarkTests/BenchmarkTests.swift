@@ -85,13 +85,10 @@ struct BenchmarkTests {
         #expect(result.output.contains("Peer 1.2") && result.output.contains("PyTorch channels_last") && result.output.contains("fails"))
         #expect(try place.text("messages") == "no compiler here\n")
         // Two quick looks at each way, then three turns of the best alone: the other is no near second.
-        let turns = try place.text("turns")
-        if result.output.contains("taken once more") {
-            // Some of them several times, where other tests take the processor away.
-            #expect(turns.hasPrefix("run 100\nrun 100\n") && turns.hasSuffix("run 50\nrun 50\nrun 50\nrun 50\nrun 50\n"))
-        } else {
-            #expect(turns == "run 100\nrun 100\nrun 50\nrun 50\nrun 50\nrun 50\nrun 50\n")
-        }
+        // Where other tests take the processor away, up to five times each.
+        let turns = try place.text("turns").split(separator: "\n"), slow = turns.prefix { $0 == "run 100" }.count
+        #expect((2...10).contains(slow) && (5...25).contains(turns.count - slow) && turns[slow...].allSatisfy { $0 == "run 50" })
+        #expect(result.output.contains("taken in vain") || turns.count == 7)
         let comparison = try #require(try objects(place.text("out")).last)
         #expect(comparison["best"]?.asString == "PyTorch channels_last" && comparison["seconds_per_batch_peer"]?.asNumber == 50)
         let ours = try #require(comparison["seconds_per_batch"]?.asNumber), ratios = try #require(comparison["ratios"]?.asArray)

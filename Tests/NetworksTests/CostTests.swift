@@ -27,4 +27,11 @@ struct CostTests {
         #expect(layers.contains { $0 == ("conv1", "7×7 stride 2") } && layers.contains { $0 == ("layer2.0.conv2", "3×3 stride 2") })
         #expect(layers.contains { $0 == ("layer1.0.bn3", "batch norm, sum, relu") } && layers.contains { $0 == ("fc.0", "linear") })
     }
+
+    @Test(arguments: ["efficientnet-b0", "mobilenet-v3-large"])
+    func `all squeeze-excites leave their products to the convolution behind them`(name: String) throws {
+        let graph = try #require(Network(name, head: .none)).graph, shapes = graph.shapes(height: 64, width: 64)
+        let excites = graph.nodes.indices.filter { if case .squeezeExcite = graph.nodes[$0].operation { true } else { false } }
+        #expect(excites.count >= 8 && graph.nodes.indices.filter { graph.gatedByReader($0, shapes) } == excites)
+    }
 }

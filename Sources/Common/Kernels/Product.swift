@@ -25,7 +25,7 @@ public enum Product {
     ///   - b: (k, n), as `panels` says.
     ///   - rectified: whether negative results become zero.
     ///   - streamed: whether the result, if its rows begin on cache lines, is written past the caches: where it is too large for them.
-    ///   - upcoming: what will be read next, if `a` has one line.
+    ///   - upcoming: what will be read next. Asked for if `a` has one line, beside whole panels.
     public static func multiply(
         _ a: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels,
         into c: UnsafeMutablePointer<Float>, ldc: Int, start: Start = .zero, rectified: Bool = false, streamed: Bool = false,
@@ -42,7 +42,8 @@ public enum Product {
                 let columns = panels.columns(index)
                 let work = Work(
                     length: length, lines: lines, gap: line - length, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count,
-                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, ahead: lines == 1 && index == 0, upcoming: upcoming, pace: pace)
+                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, ahead: lines == 1 && index == 0,
+                    upcoming: upcoming, pace: pace)
                 work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
             }
         }
@@ -59,7 +60,8 @@ public enum Product {
         let pace = upcoming?.pointee.pace(m, panels) ?? 0
         for index in 0..<panels.count {
             let columns = panels.columns(index)
-            let work = Work(length: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, start: start.moved(columns.lowerBound), rectified: false,
+            let work = Work(
+                length: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, start: start.moved(columns.lowerBound), rectified: false,
                 upcoming: upcoming, pace: pace)
             work.columns(a, lda: lda, m: m, into: c + columns.lowerBound, ldc: ldc)
         }
@@ -184,7 +186,7 @@ private struct Work {
             if !streamed { askToWrite(T.self, place.c, place.ldc) }
         case .zero, .bias: if !streamed { askToWrite(T.self, place.c, place.ldc) }
         }
-        if lines == 1 && (aStep == 1 && ahead || pace > 0) { sumAhead(&tile, place.a, aRow, aStep) } else { sum(&tile, place.a, aRow, aStep) }
+        if lines == 1 && (aStep == 1 && ahead || pace > 0) { sumAsking(&tile, place.a, aRow, aStep) } else { sum(&tile, place.a, aRow, aStep) }
         if rectified { tile.rectify() }
         if streamed { tile.stream(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
     }
@@ -233,9 +235,22 @@ private struct Work {
         }
     }
 
+    @inline(__always)
+    private func sum<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
+        var (a, b) = (a, b)
+        for _ in 0..<lines {
+            for _ in 0..<length {
+                tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
+                a += aStep
+                b += bStep
+            }
+            a += gap
+        }
+    }
+
     /// The same, asking meanwhile for the rows of a that the next tile reads, if they are read for the first time, and for what is upcoming.
     @inline(__always)
-    private func sumAhead<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
+    private func sumAsking<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
         var (a, b) = (a, b)
         var left = length
         while left > 0 {
@@ -247,19 +262,6 @@ private struct Work {
                 b += bStep
             }
             left -= 16
-        }
-    }
-
-    @inline(__always)
-    private func sum<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
-        var (a, b) = (a, b)
-        for _ in 0..<lines {
-            for _ in 0..<length {
-                tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
-                a += aStep
-                b += bStep
-            }
-            a += gap
         }
     }
 }

@@ -81,16 +81,16 @@ public enum Rows {
         _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, streamed: Bool, bias: UnsafePointer<Float>,
         residual: UnsafePointer<Float>?, _ activation: Activation, rows: Int, width: Int
     ) {
-        @inline(__always) func finish<A: ActivationFunction>(_: A.Type) {
+        @inline(__always) func finishRows<A: ActivationFunction>(_: A.Type) {
             for r in 0..<rows {
                 finishRow(x + r * width, into: y + r * width, streamed: streamed, bias: bias, residual: residual.map { $0 + r * width }, A.self, width: width)
             }
         }
         switch activation {
-        case .none: finish(Identity.self)
-        case .relu: finish(RectifiedLinear.self)
-        case .hardSwish: finish(HardSwish.self)
-        case .silu: finish(SiLU.self)
+        case .none: finishRows(Identity.self)
+        case .relu: finishRows(RectifiedLinear.self)
+        case .hardSwish: finishRows(HardSwish.self)
+        case .silu: finishRows(SiLU.self)
         }
     }
 

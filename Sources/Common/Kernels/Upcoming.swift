@@ -16,14 +16,14 @@ public struct Upcoming {
         parts = (Part(first: matrix + rows.lowerBound * columns, rows: min(1, rows.count), columns: rows.count * columns, stride: 0), Part())
     }
 
-    /// Those of one matrix, and then those of another.
+    /// Those of one matrix, and then those of another: two at most.
     public func and(_ other: Upcoming) -> Upcoming {
         var both = self
         both.parts.1 = other.parts.0
         return both
     }
 
-    /// Cache lines still to be asked for.
+    /// Cache lines of all of it.
     var lines: Int { parts.0.lines + parts.1.lines }
 
     /// Asks for the next `count` lines.

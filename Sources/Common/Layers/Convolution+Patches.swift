@@ -21,11 +21,12 @@ extension Convolution {
             window.isPointwise
             ? rows(N * window.places, width: K) * Convolution.stride(K)
             : rows(window.places, width: window.patch) * (window.patch + Convolution.stride(K))
-        let weights = [false, true].map { weightBlocks(N: N, whole: $0) }
-        let worker = weights.map { $0.chunk * (Convolution.stride($0.columns) + Convolution.stride($0.rows)) }
-        return Scratch.Need(
-            worker: max(forward, data, worker[0], worker[1]),
-            shared: max(patchPanels.floats, gradientPanels.floats, max(weights[0].parts, weights[1].parts) * weightCount))
+        var need = Scratch.Need(worker: max(forward, data), shared: max(patchPanels.floats, gradientPanels.floats))
+        for blocks in [weightBlocks(N: N, whole: false), weightBlocks(N: N, whole: true)] {
+            need.formUnion(Scratch.Need(
+                worker: blocks.chunk * (Convolution.stride(blocks.columns) + Convolution.stride(blocks.rows)), shared: blocks.parts * weightCount))
+        }
+        return need
     }
 
     /// Floats from a gathered row to the next: readable up to whole panels, and never such that rows push each other out of the cache.
@@ -168,7 +169,7 @@ extension Convolution {
     struct WeightBlocks {
         /// Blocks of dW, and the most rows and columns of one.
         let down, across, rows, columns: Int
-        /// Patches that are gathered at once. With the block, and as many that are read next, they stay in the second cache.
+        /// Patches that are gathered at once. Where a patch is one place, a block, they and what is read next stay in the second cache.
         let chunk: Int
         /// Parts of the batch that sum their dW apart: where dW has few blocks to share out.
         let parts: Int

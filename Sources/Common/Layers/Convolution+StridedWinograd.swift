@@ -9,14 +9,22 @@ extension Convolution {
     private var stridedTiles: Int { StridedWinograd.products * window.C * K <= 1 << 20 ? 28 : 56 }
 
     func stridedScratch(_ strided: StridedWinograd, N: Int) -> Scratch.Need {
-        let C = window.C, places = StridedWinograd.places
-        let chunk = stridedChunk(strided, N: N)
-        return Scratch.Need(
-            worker: Places(C: C, rows: stridedTiles).floats + places * Winograd.plane(K, tiles: stridedTiles) + max(81 * C, places * K),
-            shared: max(
-                StridedWinograd.packedCount(C: C, K: K),
-                Places(C: C, rows: K).floats + Places(C: C, rows: chunk).floats + places * Winograd.plane(K, tiles: chunk)))
+        let C = window.C, transforms = Places(C: C, rows: stridedTiles).floats + StridedWinograd.places * Winograd.plane(K, tiles: stridedTiles)
+        var need = stridedWeightsScratch(strided, N: N)
+        need.formUnion(Scratch.Need(worker: transforms + stridedBorder, shared: StridedWinograd.packedCount(C: C, K: K)))
+        return need
     }
+
+    /// That of the gradient of the weights alone.
+    func stridedWeightsScratch(_ strided: StridedWinograd, N: Int) -> Scratch.Need {
+        let C = window.C, chunk = stridedChunk(strided, N: N)
+        return Scratch.Need(
+            worker: stridedBorder,
+            shared: Places(C: C, rows: K).floats + Places(C: C, rows: chunk).floats + StridedWinograd.places * Winograd.plane(K, tiles: chunk))
+    }
+
+    /// Room for a tile at an edge.
+    private var stridedBorder: Int { max(81 * window.C, StridedWinograd.places * K) }
 
     func packStrided(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
         Parallel.forEach(Panels(k: window.C, n: K).count) { panel, _ in

@@ -38,7 +38,7 @@ public struct Convolution: Sendable {
     /// Likewise with stride 2, forward and to data: where the transformed weights, nine times as many, do not have to come from far memory.
     var strided: StridedWinograd? { StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 22 ? stridedWeights : nil }
 
-    /// The same for the gradient of the weights.
+    /// The same for the gradient of the weights, which reads no transformed weights and so pays for more of them.
     var stridedWeights: StridedWinograd? {
         guard window.stride == 2, hasTiles, StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 23 else { return nil }
         let tiled = StridedWinograd(H: window.H, W: window.W, padding: window.padding)
@@ -94,7 +94,7 @@ public struct Convolution: Sendable {
             var need = patchScratch(N: N)
             if joinsGradients { need.formUnion(joinedScratch(N: N)) }
             if readsLines { need.formUnion(linesScratch(N: N)) }
-            if let stridedWeights { need.formUnion(stridedScratch(stridedWeights, N: N)) }
+            if let stridedWeights { need.formUnion(stridedWeightsScratch(stridedWeights, N: N)) }
             return need
         }
         return winogradScratch(winograd, N: N)
@@ -103,18 +103,18 @@ public struct Convolution: Sendable {
     /// Scratch of ``forward(y:x:packed:N:finish:scratch:)`` alone.
     public func inferenceScratch(N: Int) -> Scratch.Need { Scratch.Need(worker: scratch(N: N).worker) }
 
-    /// Whether the input may be one that is still to be normalised: where it is copied row by row.
-    public var takesNormalizedInput: Bool { window.isPointwise }
+    /// Whether the input may be one that is still to be normalised, or to be multiplied by gates: where it is copied row by row.
+    public var copiesInput: Bool { window.isPointwise }
 
     /// Sets y from weights that ``pack(_:into:)`` has packed.
     ///
     /// - Parameter gates: (N, C), what each picture's channels are multiplied by as they are read (``SqueezeExcite``), where
-    ///   ``takesNormalizedInput`` holds; not together with `normalized`.
+    ///   ``copiesInput`` holds; not together with `normalized`.
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, gates: UnsafePointer<Float>? = nil,
         packed: UnsafePointer<Float>, N: Int, finish: Finish? = nil, scratch: Scratch
     ) {
-        precondition(normalized == nil && gates == nil || takesNormalizedInput && (normalized == nil || gates == nil))
+        precondition(normalized == nil && gates == nil || copiesInput && (normalized == nil || gates == nil))
         if byPlaces { return forwardPlaces(y: y, x: x, packed: packed, N: N, finish: finish, scratch: scratch) }
         var last = Winograd.Finish()
         last.bias = finish?.bias
@@ -178,7 +178,7 @@ public struct Convolution: Sendable {
     public func backwardWeights(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, N: Int, scratch: Scratch
     ) {
-        precondition(normalized == nil || takesNormalizedInput)
+        precondition(normalized == nil || copiesInput)
         if byPlaces {
             backwardWeightsPlaces(dW: dW, dy: dy, x: x, N: N, scratch: scratch)
         } else if let stridedWeights {

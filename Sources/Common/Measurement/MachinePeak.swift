@@ -30,7 +30,9 @@ public enum MachinePeak {
     }
 
     /// How long some milliseconds of register work take, the same each time, when every thread does it once.
-    static func secondsOfFixedWork(threads: Int) -> Double { seconds(threads: threads) { _ = fused(1 << 20) } }
+    static func secondsOfFixedWork(threads: Int) -> Double {
+        seconds(threads: threads) { precondition(fused(1 << 20).isFinite) }
+    }
 
     /// Billions of bytes a second between the processor and its memory: a = b + s·c over arrays far larger than any cache. The three
     /// arrays count once each, as in McCalpin's STREAM.

@@ -14,7 +14,7 @@ public final class Steadiness {
     /// Seconds of the same work each time.
     private let probe: () -> Double
     private var least: Double
-    /// Turns that were taken, those taken once more, and those that counted though the machine was never steady.
+    /// Turns that count, how often one was taken again, and those that count though the machine was never steady.
     public private(set) var turns = 0, again = 0, unsteady = 0
 
     /// - Parameter probe: how long a fixed work takes that all threads do.
@@ -54,7 +54,7 @@ public final class Steadiness {
     public var note: String? {
         guard again > 0 else { return nil }
         let percent = Int(100 * Self.share)
-        return "\(again) of \(turns) turns were taken once more, because the machine gave less than \(percent) % of its peak beside them"
-            + (unsteady > 0 ? "; \(unsteady) counted all the same" : "") + "."
+        return "Beside the \(turns) turns that count, \(again) were taken in vain, since the machine gave less than \(percent) % of its peak"
+            + (unsteady > 0 ? "; \(unsteady) of those that count were no better" : "") + "."
     }
 }

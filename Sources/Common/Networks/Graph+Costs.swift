@@ -39,8 +39,8 @@ extension Graph {
                 moved = (forward + (residual == nil ? 0 : y), (gradientByMaker[index] ? 3 : 5) * x + (residual == nil ? 0 : y))
             // Back: dy, x and dx, both gradients at once.
             case .depthwise: moved = (x + y, 2 * x + y)
-            // Means, then the products; back dy and x for the sums, then dy and dx.
-            case .squeezeExcite: moved = (2 * x + y, x + 3 * y)
+            // Means, then the products, which to embed its reader may make; back dy and x for the sums, then dy and dx.
+            case .squeezeExcite: moved = (!training && gatedByReader(index, shapes) ? x : 2 * x + y, x + 3 * y)
             case .maxPool, .averagePool, .linear, .activation, .dropout: moved = (x + y, x + y)
             }
             return sum + moved.forward + (training ? moved.backward : 0)

@@ -1,22 +1,28 @@
 import Kernels
 import Layers
 
-/// What a training run does not write: batch norms that a neighbour finishes where it reads.
+/// What a run does not write, since a neighbour makes it where it reads: batch norms in training, squeeze-excite's products to embed.
 extension Graph {
-    /// For each operation: whether it is a batch norm without a residual whose only reader copies what it reads anyway, and so can normalise
-    /// it itself (``NormalizedInput``).
-    func normalizedByReader(_ shapes: [(H: Int, W: Int, C: Int)]) -> [Bool] {
-        var readers = [[Int]](repeating: [], count: shapes.count)
+    /// By value: the operations that read it.
+    private var readers: [[Int]] {
+        var readers = [[Int]](repeating: [], count: nodes.count + 1)
         for (index, node) in nodes.enumerated() {
             readers[node.input].append(index)
             if case .batchNorm(_, _, _, _, _, let residual?, _) = node.operation { readers[residual].append(index) }
         }
+        return readers
+    }
+
+    /// For each operation: whether it is a batch norm without a residual whose only reader copies what it reads anyway, and so can normalise
+    /// it itself (``NormalizedInput``).
+    func normalizedByReader(_ shapes: [(H: Int, W: Int, C: Int)]) -> [Bool] {
+        let readers = readers
         return nodes.enumerated().map { index, node in
             guard case .batchNorm(_, _, _, _, _, nil, _) = node.operation, readers[index + 1].count == 1, let reader = readers[index + 1].first
             else { return false }
             switch nodes[reader].operation {
             case .depthwise, .squeezeExcite: return true
-            case .convolution: return convolution(reader, shapes).map { $0.takesNormalizedInput } ?? false
+            case .convolution: return convolution(reader, shapes).map { $0.copiesInput } ?? false
             case .batchNorm, .maxPool, .averagePool, .linear, .activation, .dropout: return false
             }
         }
@@ -35,15 +41,14 @@ extension Graph {
         }
     }
 
-    /// Whether what squeeze-excite, operation `index`, makes is read by the convolution after it alone, which can multiply by the gates as it
-    /// reads.
-    func gatedByReader(_ index: Int, _ shapes: [(H: Int, W: Int, C: Int)]) -> Bool {
+    /// Whether operation `index` is a squeeze-excite that only the convolution right after it reads, and its batch norm right after that: then
+    /// that convolution can multiply by the gates as it reads.
+    public func gatedByReader(_ index: Int, _ shapes: [(H: Int, W: Int, C: Int)]) -> Bool {
         let next = index + 1
-        guard next < nodes.count, nodes[next].input == next, convolution(next, shapes)?.takesNormalizedInput ?? false else { return false }
-        return !nodes.indices.contains { number in
-            if case .batchNorm(_, _, _, _, _, next, _) = nodes[number].operation { return true }
-            return number > next && nodes[number].input == next
-        }
+        guard case .squeezeExcite = nodes[index].operation, next + 1 < nodes.count, case .batchNorm = nodes[next + 1].operation,
+            nodes[next + 1].input == next + 1
+        else { return false }
+        return readers[next] == [next] && convolution(next, shapes)?.copiesInput ?? false
     }
 
     /// The layer of operation `index`, if it is a convolution.
