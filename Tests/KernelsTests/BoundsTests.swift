@@ -2,12 +2,6 @@ import Kernels
 import TestSupport
 import Testing
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
 /// Kernels on memory that begins or ends at pages no one may touch, in processes of their own, since a step beside it ends one.
 @Suite struct BoundsTests {
     @Test(arguments: Side.allCases)
