@@ -152,15 +152,28 @@ import Testing
         }
     }
 
+    /// Both products of the same factors, as they are without anything else.
+    struct Products {
+        let c: Case, a: [Float], packed: [Float], ldb: Int, wide: [Float]
+        let result: Poisoned, transposed: Poisoned
+
+        init(_ c: Case) {
+            self.c = c
+            a = formula("a", c.m * c.k)
+            packed = c.packed(formula("b", c.k * c.n), ldb: c.n)
+            ldb = (c.n + 31) / 32 * 32
+            wide = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, formula)
+            (result, transposed) = (Poisoned(c.m * c.n), Poisoned(c.m * c.n))
+            Product.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: result.pointer, ldc: c.n)
+            Product.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: transposed.pointer, ldc: c.n)
+        }
+    }
+
     /// Upcoming memory may also be none, or end where nothing can be read.
     @Test(arguments: [(100, 64, 70), (57, 100, 7), (31, 17, 300), (1, 1, 1)])
     func `asking for upcoming memory changes no bit`(_ size: (Int, Int, Int)) {
-        let c = Case(m: size.0, n: size.1, k: size.2)
-        let a = formula("a", c.m * c.k), b = formula("b", c.k * c.n), packed = c.packed(b, ldb: c.n)
-        let ldb = (c.n + 31) / 32 * 32, wide = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, formula)
-        let plain = Poisoned(c.m * c.n), plainTransposed = Poisoned(c.m * c.n)
-        Product.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: plain.pointer, ldc: c.n)
-        Product.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: plainTransposed.pointer, ldc: c.n)
+        let p = Products(Case(m: size.0, n: size.1, k: size.2)), c = p.c
+        let (a, packed, wide, ldb, plain, plainTransposed) = (p.a, p.packed, p.wide, p.ldb, p.result, p.transposed)
         let memory = Guarded(formula("memory", 40 * 33), .end)
         for rows in [0..<0, 3..<4, 0..<40, 7..<400] {
             let own = Poisoned(c.m * c.n), ownTransposed = Poisoned(c.m * c.n)
@@ -174,12 +187,8 @@ import Testing
 
     @Test(arguments: [(100, 64, 70), (57, 100, 7), (31, 17, 300)])
     func `the bits of a row do not depend on the rows beside it`(_ size: (Int, Int, Int)) {
-        let c = Case(m: size.0, n: size.1, k: size.2)
-        let a = formula("a", c.m * c.k), b = formula("b", c.k * c.n), packed = c.packed(b, ldb: c.n)
-        let ldb = (c.n + 31) / 32 * 32, wide = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, formula)
-        let whole = Poisoned(c.m * c.n), wholeTransposed = Poisoned(c.m * c.n)
-        Product.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: whole.pointer, ldc: c.n)
-        Product.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: wholeTransposed.pointer, ldc: c.n)
+        let p = Products(Case(m: size.0, n: size.1, k: size.2)), c = p.c
+        let (a, packed, wide, ldb, whole, wholeTransposed) = (p.a, p.packed, p.wide, p.ldb, p.result, p.transposed)
         for step in [1, 2, 3, 5, 6, 13, 14, 17] {
             let parts = Poisoned(c.m * c.n), partsTransposed = Poisoned(c.m * c.n)
             for first in stride(from: 0, to: c.m, by: step) {

@@ -1,6 +1,3 @@
-import Parallel
-import ToolSupport
-
 /// Takes a turn again that fell into a time when the machine gave less than usual.
 ///
 /// A virtual machine's processors are sometimes two halves of one for some seconds, which halves whatever is measured then and spoils a ratio
