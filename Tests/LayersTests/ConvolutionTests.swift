@@ -109,6 +109,8 @@ import Musl
         Case(N: 2, H: 2, W: 2, C: 5, K: 7, kernel: 3, stride: 1, padding: 1),
         Case(N: 60, H: 2, W: 2, C: 40, K: 150, kernel: 3, stride: 1, padding: 1),
         Case(N: 3, H: 1, W: 1, C: 512, K: 24, kernel: 3, stride: 1, padding: 1),
+        // So many weights that tiles would go panel by panel.
+        Case(N: 2, H: 2, W: 2, C: 352, K: 336, kernel: 3, stride: 1, padding: 1),
         Case(N: 5, H: 4, W: 4, C: 24, K: 32, kernel: 3, stride: 2, padding: 1),
         Case(N: 4, H: 3, W: 2, C: 16, K: 40, kernel: 5, stride: 2, padding: 2),
         Case(N: 7, H: 1, W: 3, C: 9, K: 33, kernel: 3, stride: 2, padding: 1),

@@ -28,9 +28,9 @@ public struct Convolution: Sendable {
     public var weightCount: Int { K * window.patch }
 
     /// The tiles by which this convolution goes, if they pay: with whole vectors of channels, and where tiles hold enough places that their
-    /// products, and a third for the transforms, are fewer than the direct ones.
+    /// products, and a third for the transforms, are fewer than the direct ones. Pairs of places come first.
     var winograd: Winograd? {
-        guard window.stride == 1, hasTiles else { return nil }
+        guard window.stride == 1, hasTiles, !byPlaces else { return nil }
         let tiled = Winograd(H: window.H, W: window.W, padding: window.padding)
         return 4 * tiled.products < 3 * 9 * window.places ? tiled : nil
     }
