@@ -137,6 +137,28 @@ import Testing
         }
     }
 
+    @Test(arguments: ms + [57, 200])
+    func `sums over the rows are those of what was stored`(m: Int) {
+        for c in Self.cases(m: m) {
+            let a = Self.whole("a", m * c.k), packed = c.packed(Self.whole("b", c.k * c.n), ldb: c.n)
+            // On cache lines and not, so that some go past the caches.
+            for streamed in [false, true] {
+                let found = FloatBuffer(m * c.n), memory = Poisoned(ColumnSums.floats(n: c.n)), sums = ColumnSums(memory.pointer, n: c.n)
+                Product.multiply(a, lda: c.k, m: m, packed, c.panels, into: found.pointer, ldc: c.n, streamed: streamed, sums: sums)
+                #expect(found.array == c.multiply(
+                    a, lda: c.k, packed, .zero, before: [Float](repeating: 0, count: m * c.ldc), bias: [0], residual: [0], rectified: false
+                ).enumerated().filter { $0.offset % c.ldc < c.n }.map(\.element))
+                for j in 0..<c.n {
+                    let origin = found.array[j], distances = (0..<m).map { Double(found.pointer[$0 * c.n + j]) - Double(origin) }
+                    let (sum, squares) = (distances.reduce(0, +), distances.reduce(0) { $0 + $1 * $1 })
+                    #expect(sums.origin[j] == origin && abs(Double(sums.sums[j]) - sum) <= 1e-6 * distances.reduce(0) { $0 + abs($1) })
+                    #expect(abs(Double(sums.squares[j]) - squares) <= 2e-6 * squares, "\(c.testDescription), column \(j)")
+                }
+                _ = memory.values()
+            }
+        }
+    }
+
     @Test(arguments: [Case(m: 37, n: 67, k: 1024), Case(m: 29, n: 40, k: 300), Case(m: 3, n: 17, k: 64), Case(m: 100, n: 31, k: 13)])
     func `rounding errors are those of one sum in the order of k`(_ c: Case) {
         let a = formula("a", c.m * c.k), b = formula("b", c.k * c.n), zeros = [Float](repeating: 0, count: c.m * c.n)

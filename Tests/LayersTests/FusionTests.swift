@@ -169,6 +169,43 @@ import Testing
         }
     }
 
+    /// With a window of one place and stride 1 and 2, with patches, and of a kind that leaves the moments to the batch norm; the first goes past
+    /// the caches.
+    @Test(arguments: [
+        ConvolutionTests.Case(N: 6, H: 112, W: 112, C: 16, K: 96, kernel: 1, stride: 1, padding: 0),
+        ConvolutionTests.Case(N: 3, H: 15, W: 13, C: 40, K: 24, kernel: 1, stride: 1, padding: 0),
+        ConvolutionTests.Case(N: 2, H: 17, W: 16, C: 24, K: 50, kernel: 1, stride: 2, padding: 0),
+        ConvolutionTests.Case(N: 1, H: 1, W: 1, C: 16, K: 5, kernel: 1, stride: 1, padding: 0),
+        ConvolutionTests.Case(N: 2, H: 20, W: 21, C: 20, K: 17, kernel: 3, stride: 1, padding: 1),
+        ConvolutionTests.Case(N: 2, H: 20, W: 21, C: 16, K: 16, kernel: 3, stride: 1, padding: 1),
+    ])
+    func `a convolution finds the moments that the batch norm behind it needs`(_ c: ConvolutionTests.Case) {
+        let layer = c.layer, norm = BatchNorm(C: c.K, epsilon: 1e-5, momentum: 0.1, activation: .relu), M = c.N * c.window.places
+        // Far from zero: nothing may cancel.
+        let x = c.x.map { $0 + 3 }, W = c.weights, plain = c.forward(x, W), y = FloatBuffer(c.outputs), scratch = scratch(layer.scratch(N: c.N))
+        var moments = [Double](repeating: .nan, count: max(layer.momentDoubles(N: c.N), BatchNorm.sums(C: c.K, groups: 1)))
+        guard let pieces = layer.momentPieces(N: c.N) else {
+            #expect(layer.momentDoubles(N: c.N) == 0 && c.C % 16 == 0 && c.kernel == 3)
+            return
+        }
+        layer.forward(y: y.pointer, x: x, W: W, N: c.N, moments: &moments, scratch: scratch)
+        #expect(firstDifference(y.array, plain) == nil)
+        let mean = Poisoned(c.K), inverse = Poisoned(c.K)
+        let runningMean = Poisoned([Float](repeating: 1, count: c.K)), runningVariance = Poisoned([Float](repeating: 1, count: c.K))
+        norm.measure(
+            mean: mean.pointer, inverse: inverse.pointer, runningMean: runningMean.pointer, runningVariance: runningVariance.pointer, x: y.pointer, M: M,
+            groups: 1, measured: pieces, sums: &moments)
+        for k in 0..<c.K {
+            let own = (0..<M).map { Double(plain[$0 * c.K + k]) }, average = own.reduce(0, +) / Double(M)
+            let squares = own.reduce(0) { $0 + ($1 - average) * ($1 - average) }, variance = squares / Double(M)
+            #expect(abs(Double(mean.pointer[k]) - average) <= 1e-6 * max(abs(average), variance.squareRoot()))
+            #expect(abs(Double(inverse.pointer[k]) * (variance + 1e-5).squareRoot() - 1) < 1e-5)
+            #expect(abs(Double(runningMean.pointer[k]) - (0.9 + 0.1 * average)) <= 1e-6 * max(1, abs(average)))
+            #expect(abs(Double(runningVariance.pointer[k]) - (0.9 + 0.1 * squares / Double(max(1, M - 1)))) <= 1e-5 * max(1, variance))
+        }
+        _ = (mean.values(), inverse.values(), runningMean.values(), runningVariance.values())
+    }
+
     @Test(arguments: [(3, 5, 7, 24, 40), (2, 14, 14, 96, 16), (1, 3, 3, 5, 7), (5, 9, 6, 512, 33)])
     func `a convolution multiplies by the gates of squeeze-excite as it reads`(_ size: (N: Int, H: Int, W: Int, C: Int, K: Int)) {
         let (N, H, W, C, K) = (size.N, size.H, size.W, size.C, size.K), P = H * W

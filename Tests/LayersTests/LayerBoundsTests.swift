@@ -24,6 +24,11 @@ import Testing
                 let measured = MeasuredScratch(need), inference = MeasuredScratch(layer.inferenceScratch(N: c.N))
 
                 layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, scratch: measured.scratch)
+                if layer.momentPieces(N: c.N) != nil {
+                    let moments = Guarded([Double](repeating: .nan, count: layer.momentDoubles(N: c.N)), side)
+                    layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, moments: moments.pointer, scratch: measured.scratch)
+                    #expect(moments.values().allSatisfy { $0.isFinite }, "\(c.testDescription)")
+                }
                 layer.pack(W.pointer, into: packed.pointer)
                 for (residual, activation) in [(nil, Rows.Activation.none), (dy.pointer, .relu), (nil, .silu), (dy.pointer, .hardSwish)] {
                     let finish = Convolution.Finish(bias: bias.pointer, residual: residual.map { UnsafePointer($0) }, activation: activation)

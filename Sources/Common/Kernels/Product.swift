@@ -25,11 +25,12 @@ public enum Product {
     ///   - b: (k, n), as `panels` says.
     ///   - rectified: whether negative results become zero.
     ///   - streamed: whether the result, if its rows begin on cache lines, is written past the caches: where it is too large for them.
+    ///   - sums: where sums over the rows of the result go.
     ///   - upcoming: what will be read next. Asked for if `a` has one line, beside whole panels.
     public static func multiply(
         _ a: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels,
         into c: UnsafeMutablePointer<Float>, ldc: Int, start: Start = .zero, rectified: Bool = false, streamed: Bool = false,
-        upcoming: UnsafeMutablePointer<Upcoming>? = nil
+        sums: ColumnSums? = nil, upcoming: UnsafeMutablePointer<Upcoming>? = nil
     ) {
         let length = panels.k / lines
         // As many rows of a at a time as stay in the second cache, and each panel runs over them.
@@ -42,8 +43,8 @@ public enum Product {
                 let columns = panels.columns(index)
                 let work = Work(
                     length: length, lines: lines, gap: line - length, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count,
-                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, ahead: lines == 1 && index == 0,
-                    upcoming: upcoming, pace: pace)
+                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, sums: sums?.moved(columns.lowerBound),
+                    ahead: lines == 1 && index == 0, upcoming: upcoming, pace: pace)
                 work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
             }
         }
@@ -98,6 +99,7 @@ private struct Work {
     let start: Product.Start
     let rectified: Bool
     var streamed = false
+    var sums: ColumnSums?
     /// Whether the rows of a are read for the first time.
     var ahead = false
     /// What is asked for meanwhile, so many lines with each sixteen steps.
@@ -188,6 +190,7 @@ private struct Work {
         }
         if lines == 1 && (aStep == 1 && ahead || pace > 0) { sumAsking(&tile, place.a, aRow, aStep) } else { sum(&tile, place.a, aRow, aStep) }
         if rectified { tile.rectify() }
+        sums?.add(tile, isFirst: place.row == 0)
         if streamed { tile.stream(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
     }
 
@@ -230,6 +233,7 @@ private struct Work {
             }
             sum(&tile, place.a, aRow, aStep)
             if rectified { tile.rectify() }
+            sums?.add(tile, isFirst: place.row == 0)
             tile.store(whole, stride: T.width)
             for row in 0..<T.rows { (place.c + row * place.ldc).update(from: whole + row * T.width, count: columns) }
         }

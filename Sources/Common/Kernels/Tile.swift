@@ -23,8 +23,12 @@ protocol Tile {
     func store(_ c: UnsafeMutablePointer<Float>, stride: Int)
     /// The same past the caches; every row of `c` begins on a cache line.
     func stream(_ c: UnsafeMutablePointer<Float>, stride: Int)
+    /// Its first row.
+    var first: Row { get }
+    /// Adds Σ d to `sum` and Σ d² to `squares`, d being what is between a row and `origin`.
+    func addDistances(from origin: Row, to sum: inout Row, _ squares: inout Row)
 
-    associatedtype Row: Tile
+    associatedtype Row: Tile where Row.Row == Row
 }
 
 /// One row of 32 floats: two registers of AVX-512.
@@ -64,6 +68,14 @@ struct WideRow: Tile {
         seed_stream(c, left)
         seed_stream(c + 16, right)
     }
+    var first: WideRow { @inline(__always) get { self } }
+    @inline(__always) func addDistances(from origin: WideRow, to sum: inout WideRow, _ squares: inout WideRow) {
+        let (l, r) = (left - origin.left, right - origin.right)
+        sum.left += l
+        sum.right += r
+        squares.left = squares.left.addingProduct(l, l)
+        squares.right = squares.right.addingProduct(r, r)
+    }
     typealias Row = WideRow
 }
 
@@ -83,6 +95,12 @@ struct NarrowRow: Tile {
     @inline(__always) mutating func rectify() { all = pointwiseMax(all, Vector(repeating: 0)) }
     @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) { c.store(all, 0) }
     @inline(__always) func stream(_ c: UnsafeMutablePointer<Float>, stride: Int) { seed_stream(c, all) }
+    var first: NarrowRow { @inline(__always) get { self } }
+    @inline(__always) func addDistances(from origin: NarrowRow, to sum: inout NarrowRow, _ squares: inout NarrowRow) {
+        let d = all - origin.all
+        sum.all += d
+        squares.all = squares.all.addingProduct(d, d)
+    }
     typealias Row = NarrowRow
 }
 
@@ -124,6 +142,11 @@ struct Stack<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
     @inline(__always) func stream(_ c: UnsafeMutablePointer<Float>, stride: Int) {
         upper.stream(c, stride: stride)
         lower.stream(c + Upper.rows &* stride, stride: stride)
+    }
+    var first: Row { @inline(__always) get { upper.first } }
+    @inline(__always) func addDistances(from origin: Row, to sum: inout Row, _ squares: inout Row) {
+        upper.addDistances(from: origin, to: &sum, &squares)
+        lower.addDistances(from: origin, to: &sum, &squares)
     }
     typealias Row = Upper.Row
 }

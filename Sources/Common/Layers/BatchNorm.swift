@@ -16,7 +16,7 @@ import Parallel
 /// data-parallel run do, and what MoCo's shuffling needs (He et al. 2020, section 3.3). Running statistics
 /// move towards the mean over groups, as in SplitBatchNorm of MoCo's CIFAR demonstration.
 ///
-/// All of it is bound by memory: forward reads x twice, backward reads x and dy twice.
+/// All of it is bound by memory: forward reads x twice, or once if its moments were found when it was made; backward reads x and dy twice.
 /// What else a place needs are a few numbers for its channel, made once (``ChannelLines``).
 public struct BatchNorm: Sendable {
     public let C: Int
@@ -34,7 +34,7 @@ public struct BatchNorm: Sendable {
     }
 
     /// Doubles that hold the sums of all pieces.
-    public static func sums(C: Int, groups: Int) -> Int { max(mostPieces, groups) * 2 * C }
+    public static func sums(C: Int, groups: Int) -> Int { PieceMoments.doubles(C: C, pieces: max(mostPieces, groups)) }
 
     private static let mostPieces = 64
 
@@ -43,13 +43,20 @@ public struct BatchNorm: Sendable {
         max(1, min(Self.mostPieces / groups, rows * C / 32768, rows / 32))
     }
 
+    /// Sets `y`, `mean` and `inverse` and moves the running statistics.
+    ///
+    /// - Parameters:
+    ///   - measured: pieces of x whose moments whoever made x has put into `sums` already (``Convolution/momentPieces(N:)``), with one group.
+    ///   - sums: room for ``sums(C:groups:)`` doubles.
     public func forward(
         y: UnsafeMutablePointer<Float>, mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>,
         runningMean: UnsafeMutablePointer<Float>, runningVariance: UnsafeMutablePointer<Float>,
         x: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, residual: UnsafePointer<Float>?,
-        M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
+        M: Int, groups: Int, measured: Int? = nil, sums: UnsafeMutablePointer<Double>
     ) {
-        measure(mean: mean, inverse: inverse, runningMean: runningMean, runningVariance: runningVariance, x: x, M: M, groups: groups, sums: sums)
+        measure(
+            mean: mean, inverse: inverse, runningMean: runningMean, runningVariance: runningVariance, x: x, M: M, groups: groups, measured: measured,
+            sums: sums)
         let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
         switch (activation, streams(to: y, M: M, groups: groups)) {
         case (.none, false): apply(Identity.self, Cached.self)
@@ -72,63 +79,36 @@ public struct BatchNorm: Sendable {
         }
     }
 
-    /// The first half of the pass forward: mean and deviation of every group and channel, in one pass over x. ``NormalizedInput`` is the other.
-    ///
-    /// Each piece sums (x − s) and (x − s)², s being its first place: near enough to the mean that nothing cancels. Pieces are joined as
-    /// in Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983, eq. 2.1, in double precision.
+    /// The first half of the pass forward: mean and deviation of every group and channel. ``NormalizedInput`` is the other.
     public func measure(
         mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>, runningMean: UnsafeMutablePointer<Float>,
-        runningVariance: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
+        runningVariance: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, M: Int, groups: Int, measured: Int? = nil,
+        sums: UnsafeMutablePointer<Double>
     ) {
-        let rows = M / groups, pieces = pieces(rows: rows, groups: groups)
-        Parallel.forEach(groups * pieces) { piece, _ in
-            let own = periods.part(piece % pieces, of: pieces, in: rows)
-            let x = x + (piece / pieces * rows + own.lowerBound) * C
-            let totals = sums + piece * 2 * C
-            let origin = UnsafeMutablePointer<Float>.allocate(capacity: periods.width)
-            defer { origin.deallocate() }
-            origin.initialize(from: x, count: C)
-            periods.fill(origin)
-            periods.sum(own.count * C, into: totals, Distances(x: x, origin: origin))
-            // Sums become mean and squared distance from it.
-            let count = Double(own.count)
-            for c in 0..<C {
-                let average = totals[c] / count
-                totals[C + c] = max(0, totals[C + c] - totals[c] * average)
-                totals[c] = Double(origin[c]) + average
+        precondition(measured == nil || groups == 1)
+        let rows = M / groups, pieces = measured ?? pieces(rows: rows, groups: groups), moments = PieceMoments(periods, sums)
+        if measured == nil {
+            Parallel.forEach(groups * pieces) { piece, _ in
+                let own = periods.part(piece % pieces, of: pieces, in: rows)
+                moments.measure(piece, x + (piece / pieces * rows + own.lowerBound) * C, rows: own.count)
             }
         }
-        let counts = (0..<pieces).map { Double(periods.part($0, of: pieces, in: rows).count) }
         Periods.forEachBlock(of: C, sums: groups * pieces * C) { channels in
-            let work = UnsafeMutablePointer<Double>.allocate(capacity: 4 * channels.count)
-            defer { work.deallocate() }
-            work.initialize(repeating: 0, count: 4 * channels.count)
-            let average = work, squares = work + channels.count, allMeans = work + 2 * channels.count, allVariances = work + 3 * channels.count
+            let all = UnsafeMutablePointer<Double>.allocate(capacity: 2 * channels.count)
+            defer { all.deallocate() }
+            all.initialize(repeating: 0, count: 2 * channels.count)
+            let (means, variances) = (all, all + channels.count)
             for group in 0..<groups {
-                let totals = sums + group * pieces * 2 * C + channels.lowerBound
-                for c in 0..<channels.count { (average[c], squares[c]) = (0, 0) }
-                for piece in 0..<pieces {
-                    let means = totals + piece * 2 * C, share = counts[piece] / Double(rows)
-                    for c in 0..<channels.count { average[c] += means[c] * share }
-                }
-                for piece in 0..<pieces {
-                    let means = totals + piece * 2 * C, own = means + C, count = counts[piece]
-                    for c in 0..<channels.count {
-                        let d = means[c] - average[c]
-                        squares[c] += own[c] + d * d * count
-                    }
-                }
-                let (mean, inverse) = (mean + group * C + channels.lowerBound, inverse + group * C + channels.lowerBound)
-                for c in 0..<channels.count {
-                    mean[c] = Float(average[c])
-                    inverse[c] = Float(1 / (squares[c] / Double(rows) + Double(epsilon)).squareRoot())
-                    allMeans[c] += average[c]
-                    allVariances[c] += squares[c] / Double(max(1, rows - 1))
+                moments.join((group * pieces)..<((group + 1) * pieces), channels) { c, average, squares in
+                    mean[group * C + c] = Float(average)
+                    inverse[group * C + c] = Float(1 / (squares / Double(rows) + Double(epsilon)).squareRoot())
+                    means[c - channels.lowerBound] += average
+                    variances[c - channels.lowerBound] += squares / Double(max(1, rows - 1))
                 }
             }
             for (i, c) in channels.enumerated() {
-                runningMean[c] += momentum * (Float(allMeans[i] / Double(groups)) - runningMean[c])
-                runningVariance[c] += momentum * (Float(allVariances[i] / Double(groups)) - runningVariance[c])
+                runningMean[c] += momentum * (Float(means[i] / Double(groups)) - runningMean[c])
+                runningVariance[c] += momentum * (Float(variances[i] / Double(groups)) - runningVariance[c])
             }
         }
     }

@@ -16,7 +16,7 @@ extension Convolution {
     }
 
     func patchScratch(N: Int) -> Scratch.Need {
-        let forward = rows(N * window.places, width: window.patch) * (patchStride + K)
+        let forward = forwardRows(N: N) * patchStride + max(forwardRows(N: N) * K, ColumnSums.floats(n: K))
         let data =
             window.isPointwise
             ? rows(N * window.places, width: K) * Convolution.stride(K)
@@ -78,18 +78,25 @@ extension Convolution {
         return patchStride
     }
 
+    private func forwardRows(N: Int) -> Int { rows(N * window.places, width: window.patch) }
+    func forwardPieces(N: Int) -> Int { (N * window.places + forwardRows(N: N) - 1) / forwardRows(N: N) }
+
     func forwardPatches(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, gates: UnsafePointer<Float>?,
-        packed: UnsafePointer<Float>, N: Int, finish: Finish?, scratch: Scratch
+        packed: UnsafePointer<Float>, N: Int, finish: Finish?, moments: UnsafeMutablePointer<Double>?, scratch: Scratch
     ) {
-        let total = N * window.places
-        let rows = rows(total, width: window.patch)
-        let streamed = streams(to: y, total)
-        Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
+        let total = N * window.places, rows = forwardRows(N: N)
+        let streamed = streams(to: y, total), moments = moments.map { PieceMoments(Periods(C: K), $0) }
+        Parallel.forEach(forwardPieces(N: N), workers: scratch.workers) { piece, worker in
             let range = (piece * rows)..<min(total, (piece + 1) * rows)
             let (patches, stride) = patchRows(x, normalized, gates, range, scratch.pointer(worker))
+            let unfinished = scratch.pointer(worker) + rows * patchStride
+            let next = range.upperBound..<(window.isPointwise ? min(total, range.upperBound + rows) : range.upperBound)
+            var upcoming = Upcoming(x, rows: next, columns: window.C)
+            let sums = moments.map { _ in ColumnSums(unfinished, n: K) }
             multiply(
-                patches, lda: stride, range, packed, into: y, finish, streamed: streamed, unfinished: scratch.pointer(worker) + rows * patchStride)
+                patches, lda: stride, range, packed, into: y, finish, streamed: streamed, unfinished: unfinished, sums: sums, upcoming: &upcoming)
+            if let moments, let sums { moments.set(piece, sums, rows: range.count) }
         }
     }
 
@@ -99,24 +106,26 @@ extension Convolution {
     /// The rows `range` of y = P·Wᵀ, finished.
     ///
     /// - Parameters:
-    ///   - patches: theirs, see ``Product/multiply(_:lda:lines:line:m:_:_:into:ldc:start:rectified:streamed:upcoming:)``.
+    ///   - patches: theirs, see ``Product/multiply(_:lda:lines:line:m:_:_:into:ldc:start:rectified:streamed:sums:upcoming:)``.
     ///   - unfinished: room for these rows, if they go past the caches and a product does not finish them.
+    ///   - sums: over these rows; not together with `finish`.
     func multiply(
         _ patches: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, _ range: Range<Int>, _ packed: UnsafePointer<Float>,
-        into y: UnsafeMutablePointer<Float>, _ finish: Finish?, streamed: Bool, unfinished: UnsafeMutablePointer<Float>
+        into y: UnsafeMutablePointer<Float>, _ finish: Finish?, streamed: Bool, unfinished: UnsafeMutablePointer<Float>,
+        sums: ColumnSums? = nil, upcoming: UnsafeMutablePointer<Upcoming>? = nil
     ) {
         let out = y + range.lowerBound * K
         let residual = finish?.residual.map { $0 + range.lowerBound * K }
         if let finish, !finish.isFused {
-            let sums = streamed ? unfinished : out
-            Product.multiply(patches, lda: lda, lines: lines, line: line, m: range.count, packed, patchPanels, into: sums, ldc: K)
-            Rows.finish(sums, into: out, streamed: streamed, bias: finish.bias, residual: residual, finish.activation, rows: range.count, width: K)
+            let made = streamed ? unfinished : out
+            Product.multiply(patches, lda: lda, lines: lines, line: line, m: range.count, packed, patchPanels, into: made, ldc: K, upcoming: upcoming)
+            Rows.finish(made, into: out, streamed: streamed, bias: finish.bias, residual: residual, finish.activation, rows: range.count, width: K)
             return
         }
         let start: Product.Start = finish.map { finish in residual.map { .biasAndResidual(finish.bias, $0) } ?? .bias(finish.bias) } ?? .zero
         Product.multiply(
             patches, lda: lda, lines: lines, line: line, m: range.count, packed, patchPanels, into: out, ldc: K, start: start,
-            rectified: finish?.activation == .relu, streamed: streamed)
+            rectified: finish?.activation == .relu, streamed: streamed, sums: sums, upcoming: upcoming)
     }
 
     /// From y = P·Wᵀ: dP = dy·W, and dx sums the patches over the places they were gathered from.
@@ -132,10 +141,11 @@ extension Convolution {
             let streamed = !adding && Streamed.pays(dx, count: total * window.C)
             Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
                 let range = (piece * rows)..<min(total, (piece + 1) * rows)
-                let (dy, stride) = gradientRows(dy, range, scratch.pointer(worker))
+                let (rows, stride) = gradientRows(dy, range, scratch.pointer(worker))
+                var upcoming = Upcoming(dy, rows: range.upperBound..<min(total, range.upperBound + range.count), columns: K)
                 Product.multiply(
-                    dy, lda: stride, m: range.count, scratch.shared, panels, into: dx + range.lowerBound * window.C, ldc: window.C,
-                    start: adding ? .result : .zero, streamed: streamed)
+                    rows, lda: stride, m: range.count, scratch.shared, panels, into: dx + range.lowerBound * window.C, ldc: window.C,
+                    start: adding ? .result : .zero, streamed: streamed, upcoming: &upcoming)
             }
             return
         }

@@ -110,11 +110,13 @@ public struct Convolution: Sendable {
     ///
     /// - Parameter gates: (N, C), what each picture's channels are multiplied by as they are read (``SqueezeExcite``), where
     ///   ``copiesInput`` holds; not together with `normalized`.
+    /// - Parameter moments: where those of y's channels go, if ``momentPieces(N:)`` is not nil; not together with `finish`.
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, gates: UnsafePointer<Float>? = nil,
-        packed: UnsafePointer<Float>, N: Int, finish: Finish? = nil, scratch: Scratch
+        packed: UnsafePointer<Float>, N: Int, finish: Finish? = nil, moments: UnsafeMutablePointer<Double>? = nil, scratch: Scratch
     ) {
         precondition(normalized == nil && gates == nil || copiesInput && (normalized == nil || gates == nil))
+        precondition(moments == nil || momentPieces(N: N) != nil && finish == nil)
         if byPlaces { return forwardPlaces(y: y, x: x, packed: packed, N: N, finish: finish, scratch: scratch) }
         var last = Winograd.Finish()
         last.bias = finish?.bias
@@ -128,13 +130,21 @@ public struct Convolution: Sendable {
         } else if readsLines {
             forwardLines(y: y, x: x, packed: packed, N: N, finish: finish, scratch: scratch)
         } else {
-            forwardPatches(y: y, x: x, normalized: normalized, gates: gates, packed: packed, N: N, finish: finish, scratch: scratch)
+            forwardPatches(
+                y: y, x: x, normalized: normalized, gates: gates, packed: packed, N: N, finish: finish, moments: moments, scratch: scratch)
         }
     }
 
+    /// Pieces whose moments the pass forward can find while it makes them, for the ``BatchNorm`` behind it; nil if it does not.
+    public func momentPieces(N: Int) -> Int? { byPlaces || strided != nil || winograd != nil || readsLines ? nil : forwardPieces(N: N) }
+
+    /// Doubles that their moments take.
+    public func momentDoubles(N: Int) -> Int { momentPieces(N: N).map { PieceMoments.doubles(C: K, pieces: $0) } ?? 0 }
+
     /// Sets y from weights as they are (K, R, S, C).
     public func forward(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int, scratch: Scratch
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int,
+        moments: UnsafeMutablePointer<Double>? = nil, scratch: Scratch
     ) {
         if let winograd, hasManyWeights(winograd, N: N) {
             var last = Winograd.Finish()
@@ -142,7 +152,7 @@ public struct Convolution: Sendable {
             return convolveByPanels(winograd, from: x, C: window.C, W, turned: false, to: y, K: K, N: N, last, scratch)
         }
         pack(W, into: scratch.shared)
-        forward(y: y, x: x, normalized: normalized, packed: scratch.shared, N: N, scratch: scratch)
+        forward(y: y, x: x, normalized: normalized, packed: scratch.shared, N: N, moments: moments, scratch: scratch)
     }
 
     /// Adds to `dx`, or sets it:

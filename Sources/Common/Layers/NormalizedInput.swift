@@ -10,7 +10,7 @@ public struct NormalizedInput {
     private let lines: ChannelLines
 
     /// - Parameters:
-    ///   - layer: as ``BatchNorm/measure(mean:inverse:runningMean:runningVariance:x:M:groups:sums:)`` was called on, with one group.
+    ///   - layer: as ``BatchNorm/measure(mean:inverse:runningMean:runningVariance:x:M:groups:measured:sums:)`` was called on, with one group.
     ///   - mean: (C), and so are the others.
     public init(
         _ layer: BatchNorm, mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>

@@ -41,6 +41,15 @@ extension Graph {
         }
     }
 
+    /// For each operation: if it is a batch norm right behind the convolution that makes its input, pieces of N pictures whose moments that
+    /// convolution finds; nil if it finds none.
+    func measuredByMaker(_ shapes: [(H: Int, W: Int, C: Int)], N: Int) -> [Int?] {
+        nodes.enumerated().map { index, node in
+            guard case .batchNorm = node.operation, index > 0, node.input == index else { return nil }
+            return convolution(index - 1, shapes)?.momentPieces(N: N)
+        }
+    }
+
     /// Whether operation `index` is a squeeze-excite that only the convolution right after it reads, and its batch norm right after that: then
     /// that convolution can multiply by the gates as it reads.
     public func gatedByReader(_ index: Int, _ shapes: [(H: Int, W: Int, C: Int)]) -> Bool {

@@ -31,6 +31,8 @@ public final class TrainingRun {
     private let momentOffsets: [Int]
     /// For each operation: whether its value is not written but made by its reader; and its gradient by what made its input.
     private let normalizedByReader, gradientByMaker: [Bool]
+    /// For each operation: if it is a batch norm, pieces of its input whose moments the convolution before it finds.
+    private let measuredByMaker: [Int?]
     private let taps: [Int: UnsafeMutablePointer<UInt8>]
     private let sums: UnsafeMutablePointer<Double>
     /// What squeeze-excite keeps for the way back, one after the other.
@@ -64,6 +66,8 @@ public final class TrainingRun {
         let normalizedByReader = groups == 1 ? graph.normalizedByReader(shapes) : none
         self.normalizedByReader = normalizedByReader
         gradientByMaker = groups == 1 ? graph.gradientByMaker(shapes) : none
+        let measuredByMaker = groups == 1 ? graph.measuredByMaker(shapes, N: N) : [Int?](repeating: nil, count: graph.nodes.count)
+        self.measuredByMaker = measuredByMaker
         multiplyAdds = graph.multiplyAdds(height: height, width: width).map { N * $0 }
 
         var offsets: [Int] = []
@@ -77,7 +81,7 @@ public final class TrainingRun {
 
         (plans, outputGradient, gradients) = Self.planBackward(graph, counts)
 
-        var moments = 0, momentOffsets: [Int] = [], widest = 1, need = Scratch.Need(), squeezed = 0, squeezedOffsets: [Int] = []
+        var moments = 0, momentOffsets: [Int] = [], most = 1, need = Scratch.Need(), squeezed = 0, squeezedOffsets: [Int] = []
         var taps: [Int: UnsafeMutablePointer<UInt8>] = [:]
         for (index, node) in graph.nodes.enumerated() {
             let x = shapes[node.input]
@@ -87,9 +91,10 @@ public final class TrainingRun {
             case .convolution(_, let kernel, let stride, let padding, let K):
                 let layer = Convolution(window: Window(x, kernel: kernel, stride: stride, padding: padding), K: K)
                 need.formUnion(layer.scratch(N: N))
+                most = max(most, layer.momentDoubles(N: N))
             case .batchNorm:
                 moments += 2 * groups * x.C
-                widest = max(widest, x.C)
+                most = max(most, BatchNorm.sums(C: x.C, groups: groups))
             case .maxPool:
                 let y = shapes[index + 1]
                 taps[index] = .allocate(capacity: N * y.H * y.W * y.C)
@@ -108,7 +113,7 @@ public final class TrainingRun {
         self.moments = FloatBuffer(moments)
         self.momentOffsets = momentOffsets
         self.taps = taps
-        sums = .allocate(capacity: BatchNorm.sums(C: widest, groups: groups))
+        sums = .allocate(capacity: most)
         scratch = Scratch(workers: Parallel.threads)
         scratch.reserve(need)
     }
@@ -210,8 +215,10 @@ public final class TrainingRun {
             switch node.operation {
             case .convolution(let weight, let kernel, let stride, let padding, let K):
                 let window = Window(shape, kernel: kernel, stride: stride, padding: padding)
+                // Its reader is right behind it.
+                let measures = index + 1 < measuredByMaker.count && measuredByMaker[index + 1] != nil
                 Convolution(window: window, K: K).forward(
-                    y: y, x: x, normalized: normalized, W: weights.pointer(weight), N: N, scratch: scratch)
+                    y: y, x: x, normalized: normalized, W: weights.pointer(weight), N: N, moments: measures ? sums : nil, scratch: scratch)
             case .batchNorm(let gamma, let beta, let statistics, let epsilon, let momentum, let residual, let activation):
                 let running = weights.statistics.pointer + network.statistics[statistics].offset
                 let moments = moments.pointer + momentOffsets[index]
@@ -220,14 +227,14 @@ public final class TrainingRun {
                 if normalizedByReader[index] {
                     layer.measure(
                         mean: moments, inverse: moments + shape.C, runningMean: running, runningVariance: running + shape.C, x: x,
-                        M: N * shape.H * shape.W, groups: 1, sums: sums)
+                        M: N * shape.H * shape.W, groups: 1, measured: measuredByMaker[index], sums: sums)
                     break
                 }
                 let drops = chance.flatMap { chance in residual.flatMap { node.drop > 0 ? (chance, $0) : nil } }
                 layer.forward(
                     y: y, mean: moments, inverse: moments + groups * shape.C, runningMean: running, runningVariance: running + shape.C, x: x,
                     gamma: weights.pointer(gamma), beta: weights.pointer(beta), residual: drops == nil ? residual.map { UnsafePointer(value($0)) } : nil,
-                    M: N * shape.H * shape.W, groups: groups, sums: sums)
+                    M: N * shape.H * shape.W, groups: groups, measured: measuredByMaker[index], sums: sums)
                 if let (chance, residual) = drops {
                     StochasticDepth(node.drop).forward(
                         y: y, x: y, residual: value(residual), N: N, count: shape.H * shape.W * shape.C, chance, operation: index)
