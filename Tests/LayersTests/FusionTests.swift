@@ -17,7 +17,7 @@ import Testing
     }
 
     static let cases = [Rows.Activation.none, .relu, .hardSwish, .silu].flatMap { activation in
-        [(3, 5, 7, 24), (2, 9, 6, 16), (5, 4, 4, 72), (1, 3, 3, 5), (2, 6, 5, 512), (3, 15, 13, 40)].map { N, H, W, C in
+        [(3, 5, 7, 24), (2, 9, 6, 16), (17, 4, 4, 24), (5, 4, 4, 72), (1, 3, 3, 5), (2, 6, 5, 512), (3, 15, 13, 40)].map { N, H, W, C in
             Case(N: N, H: H, W: W, C: C, activation: activation)
         }
     }

@@ -22,7 +22,7 @@ import Glibc
         var b2: [Float] { formula("b2", C) }
     }
 
-    static let cases = [(1, 1, 1, 1), (1, 9, 3, 2), (3, 49, 24, 8), (2, 169, 17, 5), (9, 3, 40, 13), (1, 50, 200, 8), (10, 900, 72, 24)].flatMap { (N, P, C, K) in
+    static let cases = [(1, 1, 1, 1), (1, 9, 3, 2), (3, 49, 24, 8), (2, 169, 17, 5), (9, 3, 40, 13), (1, 50, 200, 8), (10, 900, 72, 24), (16, 26, 40, 13), (17, 50, 21, 3)].flatMap { (N, P, C, K) in
         [
             Case(N: N, P: P, C: C, K: K, activation: .relu, gate: .hardSigmoid), Case(N: N, P: P, C: C, K: K, activation: .silu, gate: .sigmoid),
         ]

@@ -12,7 +12,8 @@ import Parallel
 /// | W₂, b₂ | (C, K), (C) |                                                       |
 /// | kept   |           | s (N, C), u (N, K) and the gates (N, C), for the way back |
 ///
-/// One pass over x for the means, one for the products; what is between them is small.
+/// One pass over x for the means, one for the products; what is between them is small. Large pictures go through all of it one by one, so
+/// that the second pass finds in the cache what the first has read or made (`SqueezeExcite+Pictures.swift`).
 public struct SqueezeExcite: Sendable {
     public enum Gate: Sendable {
         /// 1 / (1 + e⁻ᵛ): EfficientNet.
@@ -53,6 +54,7 @@ public struct SqueezeExcite: Sendable {
         y: UnsafeMutablePointer<Float>, kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil,
         _ parameters: Parameters, N: Int, P: Int, scratch: Scratch
     ) {
+        if isByPicture(N: N, P: P) { return forwardByPicture(y: y, kept: kept, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch) }
         let g = gates(kept: kept, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch)
         normalized.reading(Products(layer: self, y: y, x: x, g: g, N: N, P: P))
     }
@@ -69,13 +71,7 @@ public struct SqueezeExcite: Sendable {
         Linear(I: C, O: K).forward(y: u, x: s, W: parameters.W1, b: parameters.b1, N: N)
         Elementwise(activation).forward(y: h, x: u, count: N * K)
         Linear(I: K, O: C).forward(y: g, x: h, W: parameters.W2, b: parameters.b2, N: N)
-        switch gate {
-        case .sigmoid: Elementwise.map(g, N * C) { Vector.sigmoid(g.vector($0, lanes: $1)) }
-        case .hardSigmoid:
-            Elementwise.map(g, N * C) {
-                pointwiseMin(pointwiseMax(g.vector($0, lanes: $1) + 3, Vector(repeating: 0)), Vector(repeating: 6)) * (1 / 6)
-            }
-        }
+        openGates(g, N * C)
         return UnsafePointer(g)
     }
 
@@ -89,22 +85,47 @@ public struct SqueezeExcite: Sendable {
         let (s, u, g) = (kept, kept + N * C, kept + N * (C + K))
         let temporary = scratch.shared
         let (dv, ds, h, du) = (temporary, temporary + N * C, temporary + 2 * N * C, temporary + N * (2 * C + K))
-        normalized.reading(GateSums(layer: self, dv: dv, dy: dy, x: x, N: N, P: P))
-        switch gate {
-        case .sigmoid: Elementwise.map(dv, N * C) { dv.vector($0, lanes: $1) * g.vector($0, lanes: $1) * (1 - g.vector($0, lanes: $1)) }
-        case .hardSigmoid:
-            Elementwise.map(dv, N * C) {
-                let gate = g.vector($0, lanes: $1)
-                return (dv.vector($0, lanes: $1) * (1 / 6)).replacing(with: 0, where: (gate .<= 0) .| (gate .>= 1))
-            }
+        if isByPicture(N: N, P: P) {
+            normalized.reading(PicturesBackward(
+                layer: self, dx: dx, dy: dy, x: x, u: u, g: g, dv: dv, ds: ds, h: h, du: du, parameters: parameters, N: N, P: P))
+            Linear(I: K, O: C).backward(dx: nil, adding: false, dW: gradients.W2, db: gradients.b2, dy: dv, x: h, W: parameters.W2, N: N)
+            Linear(I: C, O: K).backward(dx: nil, adding: false, dW: gradients.W1, db: gradients.b1, dy: du, x: s, W: parameters.W1, N: N)
+            return
         }
+        normalized.reading(GateSums(layer: self, dv: dv, dy: dy, x: x, N: N, P: P))
+        throughGates(dv, g, N * C)
         Elementwise(activation).forward(y: h, x: u, count: N * K)
         Linear(I: K, O: C).backward(dx: du, adding: false, dW: gradients.W2, db: gradients.b2, dy: dv, x: h, W: parameters.W2, N: N)
         Elementwise(activation).backward(dx: du, dy: du, x: u, count: N * K)
         Linear(I: C, O: K).backward(dx: ds, adding: false, dW: gradients.W1, db: gradients.b1, dy: du, x: s, W: parameters.W1, N: N)
         let share = 1 / Float(P)
-        setPlaces(dx, N: N, P: P) { at, channel, _, lanes in
-            (ds.vector(channel, lanes: lanes) * share).addingProduct(dy.vector(at, lanes: lanes), g.vector(channel, lanes: lanes))
+        Elementwise.map(ds, N * C) { ds.vector($0, lanes: $1) * share }
+        forEachRun(N, P) { n, places in
+            let start = n * P * C
+            setPlaces(dx + start, places, InputGradient(dy: dy + start, g: g + n * C, ds: ds + n * C))
+        }
+    }
+
+    /// v becomes gate(v).
+    func openGates(_ v: UnsafeMutablePointer<Float>, _ count: Int) {
+        switch gate {
+        case .sigmoid: Elementwise.map(v, count) { Vector.sigmoid(v.vector($0, lanes: $1)) }
+        case .hardSigmoid:
+            Elementwise.map(v, count) {
+                pointwiseMin(pointwiseMax(v.vector($0, lanes: $1) + 3, Vector(repeating: 0)), Vector(repeating: 6)) * (1 / 6)
+            }
+        }
+    }
+
+    /// The gradient of the gates `g` becomes that of v.
+    func throughGates(_ d: UnsafeMutablePointer<Float>, _ g: UnsafePointer<Float>, _ count: Int) {
+        switch gate {
+        case .sigmoid: Elementwise.map(d, count) { d.vector($0, lanes: $1) * g.vector($0, lanes: $1) * (1 - g.vector($0, lanes: $1)) }
+        case .hardSigmoid:
+            Elementwise.map(d, count) {
+                let gate = g.vector($0, lanes: $1)
+                return (d.vector($0, lanes: $1) * (1 / 6)).replacing(with: 0, where: (gate .<= 0) .| (gate .>= 1))
+            }
         }
     }
 
@@ -115,7 +136,9 @@ public struct SqueezeExcite: Sendable {
         let N, P: Int
 
         func run<R: Reading>(_ reading: R) {
-            layer.sumPlaces(s, times: 1 / Float(P), N: N, P: P) { at, c, lanes in reading.value(x + at, c, lanes: lanes) }
+            layer.forEachShare(N) { n, share in
+                layer.sumPlaces(Value(x: x + n * P * layer.C, reading: reading), into: s + n * layer.C, times: 1 / Float(P), P: P, share)
+            }
         }
     }
 
@@ -126,7 +149,10 @@ public struct SqueezeExcite: Sendable {
         let N, P: Int
 
         func run<R: Reading>(_ reading: R) {
-            layer.setPlaces(y, N: N, P: P) { at, channel, c, lanes in reading.value(x + at, c, lanes: lanes) * g.vector(channel, lanes: lanes) }
+            layer.forEachRun(N, P) { n, places in
+                let start = n * P * layer.C
+                layer.setPlaces(y + start, places, GatedValue(x: x + start, g: g + n * layer.C, reading: reading))
+            }
         }
     }
 
@@ -137,54 +163,34 @@ public struct SqueezeExcite: Sendable {
         let N, P: Int
 
         func run<R: Reading>(_ reading: R) {
-            layer.sumPlaces(dv, times: 1, N: N, P: P) { at, c, lanes in dy.vector(at, lanes: lanes) * reading.value(x + at, c, lanes: lanes) }
+            layer.forEachShare(N) { n, share in
+                let start = n * P * layer.C
+                layer.sumPlaces(GateGradient(dy: dy + start, x: x + start, reading: reading), into: dv + n * layer.C, times: 1, P: P, share)
+            }
         }
     }
 
-    /// Sets sums[n, c] = factor · Σₚ value(offset of (n, p, c), c). Four places at a time: fewer roundings and fewer stores.
-    @inline(__always)
-    private func sumPlaces(
-        _ sums: UnsafeMutablePointer<Float>, times factor: Float, N: Int, P: Int, _ value: (_ offset: Int, _ c: Int, _ lanes: Int) -> Vector
-    ) {
-        @inline(__always)
-        func add(_ n: Int, _ c: Int, lanes: Int, places: Range<Int>) {
-            let start = n * P * C + c
-            var sum = Vector.zero
-            if places.count == 4 {
-                let p = start &+ places.lowerBound &* C
-                sum = (value(p, c, lanes) + value(p &+ C, c, lanes)) + (value(p &+ 2 &* C, c, lanes) + value(p &+ 3 &* C, c, lanes))
-            } else {
-                for p in places { sum += value(start + p * C, c, lanes) }
-            }
-            if places.lowerBound > 0 { sum += sums.vector(n &* C &+ c, lanes: lanes) }
-            if places.upperBound == P { sum *= factor }
-            sums.store(sum, n &* C &+ c, lanes: lanes)
-        }
-        // Few pictures: their channels are shared out.
+    /// Blocks of sixteen channels of a picture, and whether the rest of its channels are among them.
+    struct Share {
+        let blocks: Range<Int>
+        let rest: Bool
+    }
+
+    /// All channels.
+    var all: Share { Share(blocks: 0..<(C / 16), rest: C % 16 > 0) }
+
+    /// Calls `body` on all threads for each picture; the channels of few pictures are shared out.
+    private func forEachShare(_ N: Int, _ body: (_ n: Int, Share) -> Void) {
         let groups = N < 8 ? max(1, min(C / 64, 16 / N)) : 1
         Parallel.forEach(N * groups) { piece, _ in
-            let (n, group) = (piece / groups, piece % groups)
-            let blocks = Parallel.part(group, of: groups, in: C / 16)
-            for p in Swift.stride(from: 0, to: P, by: 4) {
-                let places = p..<min(P, p + 4)
-                for block in blocks { add(n, block &* 16, lanes: 16, places: places) }
-                if group == groups - 1, C % 16 > 0 { add(n, C / 16 * 16, lanes: C % 16, places: places) }
-            }
+            let group = piece % groups
+            body(piece / groups, Share(blocks: Parallel.part(group, of: groups, in: C / 16), rest: group == groups - 1 && C % 16 > 0))
         }
     }
 
-    /// Sets y[n, p, c] = value(its offset, that of (n, c), c).
-    @inline(__always)
-    private func setPlaces(
-        _ y: UnsafeMutablePointer<Float>, N: Int, P: Int, _ value: (_ offset: Int, _ channel: Int, _ c: Int, _ lanes: Int) -> Vector
-    ) {
+    /// Calls `body` on all threads for runs of places.
+    private func forEachRun(_ N: Int, _ P: Int, _ body: (_ n: Int, _ places: Range<Int>) -> Void) {
         let runs = max(1, P * C / 32768)
-        Parallel.forEach(N * runs) { run, _ in
-            let n = run / runs
-            for p in Parallel.part(run % runs, of: runs, in: P) {
-                let start = (n * P + p) * C
-                forEachVector(C) { c, lanes in y.store(value(start &+ c, n &* C &+ c, c, lanes), start &+ c, lanes: lanes) }
-            }
-        }
+        Parallel.forEach(N * runs) { run, _ in body(run / runs, Parallel.part(run % runs, of: runs, in: P)) }
     }
 }

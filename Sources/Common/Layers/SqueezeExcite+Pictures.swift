@@ -1,0 +1,82 @@
+import Kernels
+import Parallel
+
+/// Squeeze-excite picture by picture: what the first pass has read or made of a picture, the second finds in the cache.
+extension SqueezeExcite {
+    /// Whether it goes this way: there are pictures for many threads, and the weights, read for each of them, are few beside its places.
+    func isByPicture(N: Int, P: Int) -> Bool { N >= 16 && P >= 2 * K && P * C <= 1 << 19 }
+
+    func forwardByPicture(
+        y: UnsafeMutablePointer<Float>, kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput?, _ parameters: Parameters,
+        N: Int, P: Int, scratch: Scratch
+    ) {
+        let h = scratch.shared, kept = kept ?? h + N * K
+        normalized.reading(Pictures(
+            layer: self, y: y, x: x, s: kept, u: kept + N * C, h: h, g: kept + N * (C + K), parameters: parameters, N: N, P: P))
+    }
+
+    private struct Pictures: ReadingBody {
+        let layer: SqueezeExcite
+        let y: UnsafeMutablePointer<Float>
+        let x: UnsafePointer<Float>
+        let s, u, h, g: UnsafeMutablePointer<Float>
+        let parameters: Parameters
+        let N, P: Int
+
+        func run<R: Reading>(_ reading: R) {
+            let (C, K) = (layer.C, layer.K)
+            Parallel.forEach(N) { n, _ in
+                let y = y + n * P * C
+                layer.sumPlaces(
+                    WrittenValue(y: y, x: x + n * P * C, reading: reading), into: s + n * C, times: 1 / Float(P), P: P, layer.all)
+                let (u, h, g) = (u + n * K, h + n * K, g + n * C), (W1, b1, W2, b2) = (parameters.W1, parameters.b1, parameters.W2, parameters.b2)
+                for k in 0..<K { u[k] = b1[k] + dot(W1 + k * C, s + n * C, C) }
+                Elementwise(layer.activation).forward(y: h, x: u, count: K)
+                for c in 0..<C { g[c] = b2[c] + dot(W2 + c * K, h, K) }
+                layer.openGates(g, C)
+                layer.setPlaces(y, 0..<P, GatedValue(x: y, g: g, reading: AsIs()))
+            }
+        }
+    }
+
+    /// Sets dx and, for the parameters' gradients, dv (N, C), h and du (N, K); ds (N, C) is room.
+    struct PicturesBackward: ReadingBody {
+        let layer: SqueezeExcite
+        let dx: UnsafeMutablePointer<Float>
+        let dy, x, u, g: UnsafePointer<Float>
+        let dv, ds, h, du: UnsafeMutablePointer<Float>
+        let parameters: Parameters
+        let N, P: Int
+
+        func run<R: Reading>(_ reading: R) {
+            let (C, K) = (layer.C, layer.K), share = 1 / Float(P)
+            Parallel.forEach(N) { n, _ in
+                let start = n * P * C
+                layer.sumPlaces(
+                    GateGradient(dy: dy + start, x: x + start, reading: reading), into: dv + n * C, times: 1, P: P, layer.all)
+                let (u, g, dv, ds, h, du) = (u + n * K, g + n * C, dv + n * C, ds + n * C, h + n * K, du + n * K)
+                layer.throughGates(dv, g, C)
+                Elementwise(layer.activation).forward(y: h, x: u, count: K)
+                du.update(repeating: 0, count: K)
+                for c in 0..<C { addMultiple(dv[c], parameters.W2 + c * K, to: du, K) }
+                Elementwise(layer.activation).backward(dx: du, dy: du, x: u, count: K)
+                ds.update(repeating: 0, count: C)
+                for k in 0..<K { addMultiple(du[k] * share, parameters.W1 + k * C, to: ds, C) }
+                layer.setPlaces(dx + start, 0..<P, InputGradient(dy: dy + start, g: g, ds: ds))
+            }
+        }
+    }
+}
+
+/// Σ a·b
+private func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Float {
+    var sum = Vector.zero
+    forEachVector(count) { i, lanes in sum.addProduct(a.vector(i, lanes: lanes), b.vector(i, lanes: lanes)) }
+    return sum.sum()
+}
+
+/// y += a·x
+private func addMultiple(_ a: Float, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, _ count: Int) {
+    let a = Vector(repeating: a)
+    forEachVector(count) { i, lanes in y.store(y.vector(i, lanes: lanes).addingProduct(a, x.vector(i, lanes: lanes)), i, lanes: lanes) }
+}

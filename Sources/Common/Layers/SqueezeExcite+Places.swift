@@ -1,0 +1,72 @@
+import Kernels
+
+// The loops of squeeze-excite over the places of one picture, each for what is summed or set there.
+
+/// What is at a place of a picture: `at` floats from its beginning, channel `c`.
+protocol PlaceValue {
+    func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector
+}
+
+extension SqueezeExcite {
+    /// Sets sums[c] = factor · Σₚ value(p, c). A vector at a time: of several exponentials side by side the compiler makes pieces of vectors.
+    func sumPlaces<V: PlaceValue>(_ values: V, into sums: UnsafeMutablePointer<Float>, times factor: Float, P: Int, _ share: Share) {
+        @inline(__always)
+        func forEachChannels(_ body: (_ c: Int, _ lanes: Int) -> Void) {
+            for block in share.blocks { body(block &* 16, 16) }
+            if share.rest { body(C / 16 * 16, C % 16) }
+        }
+        forEachChannels { c, lanes in sums.store(.zero, c, lanes: lanes) }
+        for p in 0..<P {
+            forEachChannels { c, lanes in sums.store(sums.vector(c, lanes: lanes) + values.value(p &* C &+ c, c, lanes), c, lanes: lanes) }
+        }
+        forEachChannels { c, lanes in sums.store(sums.vector(c, lanes: lanes) * factor, c, lanes: lanes) }
+    }
+
+    /// Sets y[p, c] = value(p, c).
+    func setPlaces<V: PlaceValue>(_ y: UnsafeMutablePointer<Float>, _ places: Range<Int>, _ values: V) {
+        for p in places {
+            let start = p &* C
+            forEachVector(C) { c, lanes in y.store(values.value(start &+ c, c, lanes), start &+ c, lanes: lanes) }
+        }
+    }
+
+    struct Value<R: Reading>: PlaceValue {
+        let x: UnsafePointer<Float>
+        let reading: R
+        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { reading.value(x + at, c, lanes: lanes) }
+    }
+
+    /// The same, and it is written to y.
+    struct WrittenValue<R: Reading>: PlaceValue {
+        let y: UnsafeMutablePointer<Float>
+        let x: UnsafePointer<Float>
+        let reading: R
+        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector {
+            let v = reading.value(x + at, c, lanes: lanes)
+            y.store(v, at, lanes: lanes)
+            return v
+        }
+    }
+
+    /// x·g
+    struct GatedValue<R: Reading>: PlaceValue {
+        let x, g: UnsafePointer<Float>
+        let reading: R
+        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { reading.value(x + at, c, lanes: lanes) * g.vector(c, lanes: lanes) }
+    }
+
+    /// dy·x
+    struct GateGradient<R: Reading>: PlaceValue {
+        let dy, x: UnsafePointer<Float>
+        let reading: R
+        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { dy.vector(at, lanes: lanes) * reading.value(x + at, c, lanes: lanes) }
+    }
+
+    /// ds + dy·g, ds being a place's share.
+    struct InputGradient: PlaceValue {
+        let dy, g, ds: UnsafePointer<Float>
+        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector {
+            ds.vector(c, lanes: lanes).addingProduct(dy.vector(at, lanes: lanes), g.vector(c, lanes: lanes))
+        }
+    }
+}
