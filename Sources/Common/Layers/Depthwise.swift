@@ -76,7 +76,7 @@ public struct Depthwise: Sendable {
     /// Scratch for the pass forward with up to N pictures.
     public func inferenceScratch(N: Int) -> Scratch.Need {
         let one = inputRows.floats
-        return Scratch.Need(worker: Self.spare + blocksAtOnce(one, parts: 8) * (one + taps * Self.lanes))
+        return Scratch.Need(worker: max(inPlaceScratch, Self.spare + blocksAtOnce(one, parts: 8) * (one + taps * Self.lanes)))
     }
 
     /// Where ``correlate`` puts what it cannot store at once.
@@ -93,6 +93,7 @@ public struct Depthwise: Sendable {
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int,
         bias: UnsafePointer<Float>? = nil, _ activation: Rows.Activation = .none, scratch: Scratch
     ) {
+        if normalized == nil, readsInPlace { return forwardInPlace(y: y, x: x, W: W, N: N, bias: bias, activation, scratch: scratch) }
         let shape = inputRows
         let (C, stride) = (window.C, window.stride)
         let streamed = bias == nil && C % 16 == 0 && Streamed.pays(y, count: N * window.places * C)

@@ -1,0 +1,97 @@
+import CProcessor
+import Kernels
+import Parallel
+
+/// The pass forward on pictures that lie finished in memory and are so wide that few windows reach over their edges: they are read where they
+/// lie, several neighbouring outputs at a time for all their channels, so that memory is read from front to back. Taps beyond an edge are left
+/// out. The sums are those of the copied rows, to the last bit.
+extension Depthwise {
+    /// Whether it goes this way if nothing is left to normalise.
+    var readsInPlace: Bool { window.outW >= 28 && window.outW > 8 * window.S && window.R <= window.H && window.C >= 16 && window.stride <= 2 }
+
+    private static let rowsAtOnce = 14
+
+    /// Floats of a row of sums that are still to be finished.
+    var inPlaceScratch: Int { readsInPlace ? window.outW * window.C : 0 }
+
+    func forwardInPlace(
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, bias: UnsafePointer<Float>?,
+        _ activation: Rows.Activation, scratch: Scratch
+    ) {
+        let (C, outH, outW) = (window.C, window.outH, window.outW)
+        let runs = (outH + Self.rowsAtOnce - 1) / Self.rowsAtOnce
+        let streamed = C % 16 == 0 && Streamed.pays(y, count: N * window.places * C)
+        Parallel.forEach(N * runs, workers: scratch.workers) { piece, worker in
+            let n = piece / runs, picture = x + n * window.H * window.W * C
+            for oy in Parallel.part(piece % runs, of: runs, in: outH) {
+                let out = y + (n * outH + oy) * outW * C
+                let sums = bias != nil && streamed ? scratch.pointer(worker) : out
+                makeRow(oy, of: picture, W, into: sums, streamed: bias == nil && streamed)
+                if let bias { Rows.finish(sums, into: out, streamed: streamed, bias: bias, residual: nil, activation, rows: outW, width: C) }
+            }
+        }
+    }
+
+    /// All outputs of row `oy`.
+    private func makeRow(_ oy: Int, of x: UnsafePointer<Float>, _ W: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>, streamed: Bool) {
+        let (stride, padding) = (window.stride, window.padding)
+        let top = oy * stride - padding
+        let rows = max(0, -top)..<min(window.R, window.H - top)
+        // Outputs whose windows lie between the left and the right edge.
+        let first = (padding + stride - 1) / stride, end = max(first, min(window.outW, (window.W + padding - window.S) / stride + 1))
+        func edge(_ ox: Int) {
+            let left = ox * stride - padding
+            make(InlineArray<1, Vector>.self, ox, x, W, top, rows, columns: max(0, -left)..<min(window.S, window.W - left), into: out, streamed: streamed)
+        }
+        @inline(__always) func inside<let T: Int>(_ tile: InlineArray<T, Vector>.Type) -> Int {
+            var ox = first
+            while ox + T <= end {
+                make(tile, ox, x, W, top, rows, columns: 0..<window.S, into: out, streamed: streamed)
+                ox += T
+            }
+            return ox
+        }
+        for ox in 0..<first { edge(ox) }
+        for ox in inside(InlineArray<8, Vector>.self)..<window.outW { edge(ox) }
+    }
+
+    /// `T` outputs from column `ox` on, all channels, from the rows and columns of their windows that lie inside.
+    @inline(never)
+    private func make<let T: Int>(
+        _: InlineArray<T, Vector>.Type, _ ox: Int, _ x: UnsafePointer<Float>, _ W: UnsafePointer<Float>, _ top: Int, _ rows: Range<Int>,
+        columns: Range<Int>, into out: UnsafeMutablePointer<Float>, streamed: Bool
+    ) {
+        let C = window.C, step = window.stride &* C
+        let start = x + (top + rows.lowerBound) * window.W * C + (ox * window.stride - window.padding + columns.lowerBound) * C
+        let weights = W + (rows.lowerBound * window.S + columns.lowerBound) * C
+        let out = out + ox * C
+        @inline(__always)
+        func channels(_ c: Int, _ lanes: Int) {
+            var sums = InlineArray<T, Vector>(repeating: Vector(repeating: 0))
+            var line = start + c, weight = weights + c
+            for _ in 0..<rows.count {
+                var (place, w) = (line, weight)
+                for _ in 0..<columns.count {
+                    let own = w.vector(0, lanes: lanes)
+                    for t in 0..<T { sums[t] = sums[t].addingProduct(place.vector(t &* step, lanes: lanes), own) }
+                    place += C
+                    w += C
+                }
+                line += window.W &* C
+                weight += window.S &* C
+            }
+            if streamed {
+                for t in 0..<T { seed_stream(out + t &* C + c, sums[t]) }
+            } else {
+                for t in 0..<T { out.store(sums[t], t &* C &+ c, lanes: lanes) }
+            }
+        }
+        // What the same columns of the next row of outputs read beside this.
+        for row in 0..<window.stride {
+            let next = x + ((top + window.R + row) * window.W + ox * window.stride) * C
+            for i in Swift.stride(from: 0, to: T * step, by: 16) { seed_prefetch_far(next + i) }
+        }
+        for c in Swift.stride(from: 0, to: C / 16 * 16, by: 16) { channels(c, 16) }
+        if C % 16 == 8 { channels(C - 8, 8) } else if C % 16 > 0 { channels(C / 16 * 16, C % 16) }
+    }
+}
