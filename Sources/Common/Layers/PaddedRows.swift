@@ -80,9 +80,11 @@ struct PaddedRows {
             let channel = blocks.lowerBound * 16, whole = min(blocks.upperBound, shape.C / 16) - blocks.lowerBound
             let (floats, rest) = (shape.floats, whole < blocks.count ? shape.C % 16 : 0)
             var source = source + channel
+            let ahead = shape.width &* shape.C
             for column in 0..<shape.width {
                 var target = target + column &* 16
                 for index in 0..<whole {
+                    reading.ask(source + (index &* 16 &+ ahead))
                     target.store(reading.value(source + index &* 16, channel &+ index &* 16, lanes: 16), 0)
                     target += floats
                 }

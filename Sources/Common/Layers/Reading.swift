@@ -1,8 +1,15 @@
+import CProcessor
 import Kernels
 
 /// How a value is made from what lies in memory at a place: as it is, or by what a batch norm has still to do. `c` is its channel.
 protocol Reading {
     func value(_ place: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector
+    /// Asks for what is read for a place.
+    func ask(_ place: UnsafePointer<Float>)
+}
+
+extension Reading {
+    @inline(__always) func ask(_ place: UnsafePointer<Float>) { seed_prefetch_far(place) }
 }
 
 /// What is done with values, made once for every way to read them.
@@ -29,6 +36,10 @@ struct AsGradient<A: ActivationFunction>: Reading {
     @inline(__always) func value(_ place: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector {
         let d = place.vector(distance, lanes: lanes) - line.mean(c)
         return line.gradient(A.gradient(place.vector(0, lanes: lanes), at: line.z(d, c)), d, c)
+    }
+    @inline(__always) func ask(_ place: UnsafePointer<Float>) {
+        seed_prefetch_far(place)
+        seed_prefetch_far(place + distance)
     }
 }
 
