@@ -1,6 +1,7 @@
 import Kernels
 
-// What batch norm does to sixteen floats, one type for each of its loops, so that each loop is compiled on its own.
+// What batch norm does to sixteen floats, one type for each of its loops, so that each loop is compiled on its own. All are bound by memory
+// and ask for what they read a little ahead.
 
 /// y = activation(a·(x − μ) + β)
 struct Normalized<A: ActivationFunction, S: Storage>: RowWork {
@@ -10,6 +11,7 @@ struct Normalized<A: ActivationFunction, S: Storage>: RowWork {
 
     @inline(__always)
     func apply(_ i: Int, _ c: Int, _ lanes: Int) {
+        x.askAhead(i)
         S.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c)), to: y, i, lanes: lanes)
     }
 }
@@ -22,6 +24,8 @@ struct NormalizedSum<A: ActivationFunction, S: Storage>: RowWork {
 
     @inline(__always)
     func apply(_ i: Int, _ c: Int, _ lanes: Int) {
+        x.askAhead(i)
+        residual.askAhead(i)
         S.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c) + residual.vector(i, lanes: lanes)), to: y, i, lanes: lanes)
     }
 }
@@ -37,6 +41,7 @@ struct Distances: RowSum {
 
     @inline(__always)
     func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector) {
+        x.askAhead(i)
         let d = x.vector(i, lanes: lanes) - origin.vector(c, lanes: lanes)
         a += d
         b.addProduct(d, d)
@@ -57,6 +62,7 @@ struct GradientSums<Source: GradientSource>: RowSum {
 
     @inline(__always)
     func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector) {
+        x.askAhead(start + i)
         let d = x.vector(start + i, lanes: lanes) - line.mean(c)
         let g = source.gradient(start + i, c, lanes, d, line)
         a += g
@@ -74,6 +80,7 @@ struct InputGradient<Source: GradientSource, S: Storage>: RowWork {
 
     @inline(__always)
     func apply(_ i: Int, _ c: Int, _ lanes: Int) {
+        x.askAhead(start + i)
         let d = x.vector(start + i, lanes: lanes) - line.mean(c)
         S.store(line.gradient(source.gradient(start + i, c, lanes, d, line), d, c), to: dx, start + i, lanes: lanes)
     }
@@ -85,7 +92,8 @@ struct FromInput<A: ActivationFunction>: GradientSource {
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
-        A.gradient(dy.vector(i, lanes: lanes), at: line.z(d, c))
+        dy.askAhead(i)
+        return A.gradient(dy.vector(i, lanes: lanes), at: line.z(d, c))
     }
 }
 
@@ -96,6 +104,7 @@ struct FromInputKeeping<A: ActivationFunction>: GradientSource {
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
+        dy.askAhead(i)
         let v = A.gradient(dy.vector(i, lanes: lanes), at: line.z(d, c))
         g.store(v, i, lanes: lanes)
         return v
@@ -108,7 +117,9 @@ struct FromOutput<A: ActivationFunction>: GradientSource {
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
-        A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
+        dy.askAhead(i)
+        y.askAhead(i)
+        return A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
     }
 }
 
@@ -119,6 +130,8 @@ struct FromOutputKeeping<A: ActivationFunction, S: Storage>: GradientSource {
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
+        dy.askAhead(i)
+        y.askAhead(i)
         let v = A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
         S.store(v, to: g, i, lanes: lanes)
         return v
@@ -132,6 +145,8 @@ struct FromOutputAdding<A: ActivationFunction>: GradientSource {
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
+        dy.askAhead(i)
+        y.askAhead(i)
         let v = A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
         sum.store(sum.vector(i, lanes: lanes) + v, i, lanes: lanes)
         return v
@@ -143,5 +158,8 @@ struct Kept: GradientSource {
     let g: UnsafeMutablePointer<Float>
 
     @inline(__always)
-    func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector { g.vector(i, lanes: lanes) }
+    func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
+        g.askAhead(i)
+        return g.vector(i, lanes: lanes)
+    }
 }

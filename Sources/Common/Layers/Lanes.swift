@@ -17,6 +17,10 @@ func forEachVector(_ count: Int, _ body: (_ i: Int, _ lanes: Int) -> Void) {
 }
 
 extension UnsafePointer<Float> {
+    /// In a loop from front to back: asks for what it reads two pages after `offset`. A processor's own foresight ends with the page.
+    @inline(__always)
+    func askAhead(_ offset: Int) { seed_prefetch_far(self + (offset &+ 2048)) }
+
     /// `lanes` ≤ 16 floats, and zeros.
     @inline(__always)
     func vector(_ offset: Int, lanes: Int) -> Vector {
@@ -25,6 +29,9 @@ extension UnsafePointer<Float> {
 }
 
 extension UnsafeMutablePointer<Float> {
+    @inline(__always)
+    func askAhead(_ offset: Int) { UnsafePointer(self).askAhead(offset) }
+
     @inline(__always)
     func vector(_ offset: Int, lanes: Int) -> Vector { UnsafePointer(self).vector(offset, lanes: lanes) }
 
