@@ -66,6 +66,12 @@ public struct Winograd: Sendable, Equatable {
         }
     }
 
+    /// Asks for sixteen channels of the four columns to the right of a tile, which the next tile reads.
+    @inline(__always)
+    private static func askBeside(_ first: UnsafePointer<Float>, rows: Int, line: Int, C: Int) {
+        for row in 0..<rows { for column in 0..<4 { seed_prefetch_far(first + (row &* line &+ column &* C)) } }
+    }
+
     private struct InputTile: TileBody {
         let d: UnsafePointer<Float>
         let line, C: Int
@@ -76,6 +82,7 @@ public struct Winograd: Sendable, Equatable {
         func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type) {
             for c in Swift.stride(from: 0, to: C, by: 16) {
                 let d = d + c, v = v + c
+                Winograd.askBeside(d + Across.inputs * C, rows: Down.inputs, line: line, C: C)
                 @inline(__always) func column(_ j: Int) -> Six { j < Across.inputs ? Down.loadInputs(d + j * C, line) : Winograd.zeros }
                 var (a, b, e): (Six, Six, Six)
                 (a.0, b.0, e.0) = Down.inputUpper(column(0))
@@ -221,6 +228,7 @@ public struct Winograd: Sendable, Equatable {
         func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type) {
             for k in Swift.stride(from: 0, to: K, by: 16) {
                 let dy = dy + k, d = d + k
+                Winograd.askBeside(dy + Across.outputs * K, rows: Down.outputs, line: line, C: K)
                 @inline(__always) func column(_ j: Int) -> Six { j < Across.outputs ? Down.gradientLine(Down.loadOutputs(dy + j * K, line)) : Winograd.zeros }
                 let (a, b, c, e) = (column(0), column(1), column(2), column(3))
                 Across.store(Across.gradientLine((a.0, b.0, c.0, e.0)), d, plane)

@@ -76,6 +76,7 @@ extension Convolution {
                 let (n, rows) = run(index)
                 copyRows(x, n: n, for: rows, into: memory)
                 for (row, oy) in rows.enumerated() {
+                    let next = dy + (n * window.outH + oy + 1) * window.outW * K
                     var (dy, stride) = (dy + (n * window.outH + oy) * window.outW * K, K)
                     if K % 16 != 0 {
                         stride = Convolution.stride(K)
@@ -83,9 +84,11 @@ extension Convolution {
                         dy = UnsafePointer(gradients)
                     }
                     for r in 0..<window.R {
+                        var upcoming = Upcoming(next, rows: Parallel.part(r, of: window.R, in: window.outW), columns: K)
                         Product.multiplyTransposed(
                             memory + (row * window.stride + r) * line, lda: window.stride * window.C, m: evenLine, dy, ldb: stride, n: K, k: window.outW,
-                            into: sums + part * sumsCount + r * evenLine * K, ldc: K, start: index == own.lowerBound && row == 0 ? .zero : .result)
+                            into: sums + part * sumsCount + r * evenLine * K, ldc: K, start: index == own.lowerBound && row == 0 ? .zero : .result,
+                            upcoming: &upcoming)
                     }
                 }
             }
