@@ -78,6 +78,10 @@ import Testing
         Case(N: 2, H: 5, W: 6, C: 16, kernel: 3, stride: 1, padding: 2), Case(N: 1, H: 6, W: 5, C: 16, kernel: 3, stride: 2, padding: 3),
         Case(N: 1, H: 7, W: 7, C: 960, kernel: 5, stride: 1), Case(N: 20, H: 5, W: 7, C: 300, kernel: 5, stride: 2),
         Case(N: 9, H: 40, W: 33, C: 272, kernel: 3, stride: 1),
+        // So wide that pictures are read in place: channels of every kind, edges of one and two places.
+        Case(N: 2, H: 5, W: 40, C: 24, kernel: 5, stride: 1), Case(N: 1, H: 31, W: 61, C: 21, kernel: 3, stride: 2),
+        Case(N: 1, H: 3, W: 28, C: 17, kernel: 3, stride: 1, padding: 0), Case(N: 1, H: 6, W: 57, C: 72, kernel: 5, stride: 2),
+        Case(N: 1, H: 5, W: 36, C: 16, kernel: 3, stride: 1, padding: 2),
     ]
 
     @Test func `a worked example`() {
@@ -104,6 +108,23 @@ import Testing
         var expected = (0..<c.outputs).map { Double(bias[$0 % c.C]) }
         c.forEachProduct { y, xi, w in expected[y] += Double(x[xi]) * Double(W[w]) }
         #expect(largestError(c.forward(x, W, bias: bias, .relu), expected.map { max(0, $0) }) < 1e-6)
+    }
+
+    @Test(arguments: [1, 2])
+    func `what goes past the caches is the same`(stride: Int) {
+        let c = Case(N: 3 * stride * stride, H: 112, W: 112, C: 64, kernel: 3, stride: stride), bias = formula("bias", c.C), x = c.x, W = c.weights
+        // Only what begins on a cache line goes past them.
+        let lines = FloatBuffer(c.outputs), between = FloatBuffer(c.outputs + 1)
+        for bias in [nil, bias] {
+            for y in [lines.pointer, between.pointer + 1] {
+                if let bias {
+                    bias.withUnsafeBufferPointer { c.layer.forward(y: y, x: x, W: W, N: c.N, bias: $0.baseAddress, .hardSwish, scratch: c.scratch) }
+                } else {
+                    c.layer.forward(y: y, x: x, W: W, N: c.N, scratch: c.scratch)
+                }
+            }
+            #expect(firstDifference(lines.array, Array(between.array.dropFirst())) == nil)
+        }
     }
 
     @Test(arguments: cases)

@@ -7,7 +7,10 @@ import Parallel
 /// out. The sums are those of the copied rows, to the last bit.
 extension Depthwise {
     /// Whether it goes this way if nothing is left to normalise.
-    var readsInPlace: Bool { window.outW >= 28 && window.outW > 8 * window.S && window.R <= window.H && window.C >= 16 && window.stride <= 2 }
+    var readsInPlace: Bool {
+        window.outW >= 28 && window.outW > 4 * window.S && window.R <= window.H && window.padding < min(window.R, window.S) && window.C >= 16
+            && window.stride <= 2
+    }
 
     private static let rowsAtOnce = 14
 
