@@ -17,7 +17,7 @@ import Testing
     }
 
     static let cases = [Rows.Activation.none, .relu, .hardSwish, .silu].flatMap { activation in
-        [(3, 5, 7, 24), (2, 9, 6, 16), (17, 4, 4, 24), (5, 4, 4, 72), (1, 3, 3, 5), (2, 6, 5, 512), (3, 15, 13, 40)].map { N, H, W, C in
+        [(3, 5, 7, 24), (2, 9, 6, 16), (17, 4, 4, 24), (2, 5, 44, 24), (1, 6, 58, 40), (5, 4, 4, 72), (1, 3, 3, 5), (2, 6, 5, 512), (3, 15, 13, 40)].map { N, H, W, C in
             Case(N: N, H: H, W: W, C: C, activation: activation)
         }
     }
@@ -169,15 +169,13 @@ import Testing
         }
     }
 
-    /// With a window of one place and stride 1 and 2, with patches, and of a kind that leaves the moments to the batch norm; the first goes past
-    /// the caches.
+    /// With a window of one place and stride 1 and 2, and with patches; the first goes past the caches.
     @Test(arguments: [
         ConvolutionTests.Case(N: 6, H: 112, W: 112, C: 16, K: 96, kernel: 1, stride: 1, padding: 0),
         ConvolutionTests.Case(N: 3, H: 15, W: 13, C: 40, K: 24, kernel: 1, stride: 1, padding: 0),
         ConvolutionTests.Case(N: 2, H: 17, W: 16, C: 24, K: 50, kernel: 1, stride: 2, padding: 0),
         ConvolutionTests.Case(N: 1, H: 1, W: 1, C: 16, K: 5, kernel: 1, stride: 1, padding: 0),
         ConvolutionTests.Case(N: 2, H: 20, W: 21, C: 20, K: 17, kernel: 3, stride: 1, padding: 1),
-        ConvolutionTests.Case(N: 2, H: 20, W: 21, C: 16, K: 16, kernel: 3, stride: 1, padding: 1),
     ])
     func `a convolution finds the moments that the batch norm behind it needs`(_ c: ConvolutionTests.Case) {
         let layer = c.layer, norm = BatchNorm(C: c.K, epsilon: 1e-5, momentum: 0.1, activation: .relu), M = c.N * c.window.places
@@ -185,7 +183,7 @@ import Testing
         let x = c.x.map { $0 + 3 }, W = c.weights, plain = c.forward(x, W), y = FloatBuffer(c.outputs), scratch = scratch(layer.scratch(N: c.N))
         var moments = [Double](repeating: .nan, count: max(layer.momentDoubles(N: c.N), BatchNorm.sums(C: c.K, groups: 1)))
         guard let pieces = layer.momentPieces(N: c.N) else {
-            #expect(layer.momentDoubles(N: c.N) == 0 && c.C % 16 == 0 && c.kernel == 3)
+            Issue.record("leaves them to the batch norm")
             return
         }
         layer.forward(y: y.pointer, x: x, W: W, N: c.N, moments: &moments, scratch: scratch)

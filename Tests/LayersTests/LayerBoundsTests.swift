@@ -24,9 +24,9 @@ import Testing
                 let measured = MeasuredScratch(need), inference = MeasuredScratch(layer.inferenceScratch(N: c.N))
 
                 layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, scratch: measured.scratch)
-                if layer.momentPieces(N: c.N) != nil {
-                    let moments = Guarded([Double](repeating: .nan, count: layer.momentDoubles(N: c.N)), side)
-                    layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, moments: moments.pointer, scratch: measured.scratch)
+                for N in [c.N, 1] where layer.momentPieces(N: N) != nil {
+                    let moments = Guarded([Double](repeating: .nan, count: layer.momentDoubles(N: N)), side)
+                    layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: N, moments: moments.pointer, scratch: measured.scratch)
                     #expect(moments.values().allSatisfy { $0.isFinite }, "\(c.testDescription)")
                 }
                 layer.pack(W.pointer, into: packed.pointer)

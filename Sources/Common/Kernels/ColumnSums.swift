@@ -1,5 +1,5 @@
 /// Sums over the rows of a product, taken from the registers it is made in: for every column Σ (y − s) and Σ (y − s)², s being the first row,
-/// which is near enough to the mean that nothing cancels.
+/// which is near enough to the mean, as a rule, that little cancels.
 public struct ColumnSums {
     /// The first row, the sums and the sums of squares, each of whole panels.
     private let memory: UnsafeMutablePointer<Float>

@@ -66,7 +66,7 @@ public struct Winograd: Sendable, Equatable {
         }
     }
 
-    /// Asks for sixteen channels of the four columns to the right of a tile, which the next tile reads.
+    /// Asks for sixteen channels of the four columns to the right of a tile: of one within the picture the next tile reads them.
     @inline(__always)
     private static func askBeside(_ first: UnsafePointer<Float>, rows: Int, line: Int, C: Int) {
         for row in 0..<rows { for column in 0..<4 { seed_prefetch_far(first + (row &* line &+ column &* C)) } }

@@ -47,7 +47,7 @@ public struct BatchNorm: Sendable {
     ///
     /// - Parameters:
     ///   - measured: pieces of x whose moments whoever made x has put into `sums` already (``Convolution/momentPieces(N:)``), with one group.
-    ///   - sums: room for ``sums(C:groups:)`` doubles.
+    ///   - sums: room for ``sums(C:groups:)`` doubles, or for ``Convolution/momentDoubles(N:)`` if those are `measured`.
     public func forward(
         y: UnsafeMutablePointer<Float>, mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>,
         runningMean: UnsafeMutablePointer<Float>, runningVariance: UnsafeMutablePointer<Float>,
@@ -79,7 +79,8 @@ public struct BatchNorm: Sendable {
         }
     }
 
-    /// The first half of the pass forward: mean and deviation of every group and channel. ``NormalizedInput`` is the other.
+    /// The first half of the pass forward: mean and deviation of every group and channel. ``NormalizedInput`` is the other. Parameters as in
+    /// ``forward(y:mean:inverse:runningMean:runningVariance:x:gamma:beta:residual:M:groups:measured:sums:)``.
     public func measure(
         mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>, runningMean: UnsafeMutablePointer<Float>,
         runningVariance: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, M: Int, groups: Int, measured: Int? = nil,

@@ -147,6 +147,7 @@ struct FromOutputAdding<A: ActivationFunction>: GradientSource {
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
         dy.askAhead(i)
         y.askAhead(i)
+        sum.askAhead(i)
         let v = A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
         sum.store(sum.vector(i, lanes: lanes) + v, i, lanes: lanes)
         return v

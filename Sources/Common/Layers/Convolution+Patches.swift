@@ -91,7 +91,7 @@ extension Convolution {
             let range = (piece * rows)..<min(total, (piece + 1) * rows)
             let (patches, stride) = patchRows(x, normalized, gates, range, scratch.pointer(worker))
             let unfinished = scratch.pointer(worker) + rows * patchStride
-            let next = range.upperBound..<(window.isPointwise ? min(total, range.upperBound + rows) : range.upperBound)
+            let next = window.isPointwise ? range.upperBound..<min(total, range.upperBound + rows) : 0..<0
             var upcoming = Upcoming(x, rows: next, columns: window.C)
             let sums = moments.map { _ in ColumnSums(unfinished, n: K) }
             multiply(
@@ -141,10 +141,10 @@ extension Convolution {
             let streamed = !adding && Streamed.pays(dx, count: total * window.C)
             Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
                 let range = (piece * rows)..<min(total, (piece + 1) * rows)
-                let (rows, stride) = gradientRows(dy, range, scratch.pointer(worker))
-                var upcoming = Upcoming(dy, rows: range.upperBound..<min(total, range.upperBound + range.count), columns: K)
+                let (gradients, stride) = gradientRows(dy, range, scratch.pointer(worker))
+                var upcoming = Upcoming(dy, rows: range.upperBound..<min(total, range.upperBound + rows), columns: K)
                 Product.multiply(
-                    rows, lda: stride, m: range.count, scratch.shared, panels, into: dx + range.lowerBound * window.C, ldc: window.C,
+                    gradients, lda: stride, m: range.count, scratch.shared, panels, into: dx + range.lowerBound * window.C, ldc: window.C,
                     start: adding ? .result : .zero, streamed: streamed, upcoming: &upcoming)
             }
             return

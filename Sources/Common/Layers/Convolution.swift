@@ -11,10 +11,10 @@ import Parallel
 /// | W     | (K, R, S, C)     | PyTorch's (K, C, R, S) with the channels moved last |
 /// | y     | (N, H', W', K)   | H' = (H + 2·padding − R) / stride + 1             |
 ///
-/// Windows of 3×3 go by Winograd's tiles (`Convolution+Winograd.swift`; with stride 2 `Convolution+StridedWinograd.swift`) where they pay,
-/// pictures of a few places by pairs of places (`Convolution+Places.swift`), all others by patches (`Convolution+Patches.swift`), both
-/// gradients of small 1×1 windows at once (`Convolution+Pointwise.swift`). All end in ``Product``. Weights are packed for it once for each
-/// pass.
+/// Pictures of a few places go by pairs of places (`Convolution+Places.swift`), other windows of 3×3 by Winograd's tiles
+/// (`Convolution+Winograd.swift`; with stride 2 `Convolution+StridedWinograd.swift`) where they pay, pictures of few channels by lines
+/// (`Convolution+Lines.swift`), all others by patches (`Convolution+Patches.swift`), both gradients of small 1×1 windows at once
+/// (`Convolution+Pointwise.swift`). All end in ``Product``. Weights are packed for it once for each pass.
 public struct Convolution: Sendable {
     public let window: Window
     /// Output channels.
@@ -28,9 +28,9 @@ public struct Convolution: Sendable {
     public var weightCount: Int { K * window.patch }
 
     /// The tiles by which this convolution goes, if they pay: with whole vectors of channels, and where tiles hold enough places that their
-    /// products, and a third for the transforms, are fewer than the direct ones. Pairs of places come first.
+    /// products, and a third for the transforms, are fewer than the direct ones.
     var winograd: Winograd? {
-        guard window.stride == 1, hasTiles, !byPlaces else { return nil }
+        guard window.stride == 1, hasTiles else { return nil }
         let tiled = Winograd(H: window.H, W: window.W, padding: window.padding)
         return 4 * tiled.products < 3 * 9 * window.places ? tiled : nil
     }
@@ -45,7 +45,8 @@ public struct Convolution: Sendable {
         return 4 * StridedWinograd.products * tiled.tiles < 3 * 9 * window.places ? tiled : nil
     }
 
-    private var hasTiles: Bool { window.R == 3 && window.S == 3 && window.padding <= 2 && window.C % 16 == 0 && K % 16 == 0 }
+    /// Pairs of places come first.
+    private var hasTiles: Bool { !byPlaces && window.R == 3 && window.S == 3 && window.padding <= 2 && window.C % 16 == 0 && K % 16 == 0 }
 
     /// Floats of the packed weights that ``forward(y:x:packed:N:finish:scratch:)`` takes.
     public var packedCount: Int {
@@ -138,7 +139,7 @@ public struct Convolution: Sendable {
     /// Pieces whose moments the pass forward can find while it makes them, for the ``BatchNorm`` behind it; nil if it does not.
     public func momentPieces(N: Int) -> Int? { byPlaces || strided != nil || winograd != nil || readsLines ? nil : forwardPieces(N: N) }
 
-    /// Doubles that their moments take.
+    /// Doubles that their moments take, with just so many pictures.
     public func momentDoubles(N: Int) -> Int { momentPieces(N: N).map { PieceMoments.doubles(C: K, pieces: $0) } ?? 0 }
 
     /// Sets y from weights as they are (K, R, S, C).
@@ -146,6 +147,7 @@ public struct Convolution: Sendable {
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int,
         moments: UnsafeMutablePointer<Double>? = nil, scratch: Scratch
     ) {
+        precondition(moments == nil || momentPieces(N: N) != nil)
         if let winograd, hasManyWeights(winograd, N: N) {
             var last = Winograd.Finish()
             last.streamed = Streamed.pays(y, count: N * window.places * K)

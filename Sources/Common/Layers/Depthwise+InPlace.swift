@@ -4,9 +4,10 @@ import Parallel
 
 /// The pass forward on pictures that lie finished in memory and are so wide that few windows reach over their edges: they are read where they
 /// lie, several neighbouring outputs at a time for all their channels, so that memory is read from front to back. Taps beyond an edge are left
-/// out. The sums are those of the copied rows, to the last bit.
+/// out: with finite weights the sums are those of the copied rows, to the last bit.
 extension Depthwise {
-    /// Whether it goes this way if nothing is left to normalise.
+    /// Whether it goes this way if nothing is left to normalise: rows of several tiles, and windows that reach into the picture everywhere. On
+    /// smaller pictures the copied rows are as fast (measured at 28×28 and 14×14).
     var readsInPlace: Bool {
         window.outW >= 28 && window.outW > 4 * window.S && window.R <= window.H && window.padding < min(window.R, window.S) && window.C >= 16
             && window.stride <= 2
@@ -42,20 +43,21 @@ extension Depthwise {
         let rows = max(0, -top)..<min(window.R, window.H - top)
         // Outputs whose windows lie between the left and the right edge.
         let first = (padding + stride - 1) / stride, end = max(first, min(window.outW, (window.W + padding - window.S) / stride + 1))
-        func edge(_ ox: Int) {
+        func single(_ ox: Int) {
             let left = ox * stride - padding
             make(InlineArray<1, Vector>.self, ox, x, W, top, rows, columns: max(0, -left)..<min(window.S, window.W - left), into: out, streamed: streamed)
         }
-        @inline(__always) func inside<let T: Int>(_ tile: InlineArray<T, Vector>.Type) -> Int {
-            var ox = first
+        @inline(__always) func inside<let T: Int>(_ tile: InlineArray<T, Vector>.Type, from start: Int) -> Int {
+            var ox = start
             while ox + T <= end {
                 make(tile, ox, x, W, top, rows, columns: 0..<window.S, into: out, streamed: streamed)
                 ox += T
             }
             return ox
         }
-        for ox in 0..<first { edge(ox) }
-        for ox in inside(InlineArray<8, Vector>.self)..<window.outW { edge(ox) }
+        for ox in 0..<first { single(ox) }
+        let done = inside(InlineArray<2, Vector>.self, from: inside(InlineArray<8, Vector>.self, from: first))
+        for ox in done..<window.outW { single(ox) }
     }
 
     /// `T` outputs from column `ox` on, all channels, from the rows and columns of their windows that lie inside.
@@ -94,7 +96,6 @@ extension Depthwise {
             let next = x + ((top + window.R + row) * window.W + ox * window.stride) * C
             for i in Swift.stride(from: 0, to: T * step, by: 16) { seed_prefetch_far(next + i) }
         }
-        for c in Swift.stride(from: 0, to: C / 16 * 16, by: 16) { channels(c, 16) }
-        if C % 16 == 8 { channels(C - 8, 8) } else if C % 16 > 0 { channels(C / 16 * 16, C % 16) }
+        forEachVector(C) { c, lanes in channels(c, lanes) }
     }
 }

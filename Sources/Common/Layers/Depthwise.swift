@@ -10,7 +10,7 @@ import Parallel
 /// | W     | (R, S, C)       | PyTorch's (C, 1, R, S) with the channels innermost           |
 /// | y     | (N, H', W', C)  | H' = (H + 2·padding − R) / stride + 1                        |
 ///
-/// Sixteen channels at a time. The rows that a window spans are copied into scratch memory first, sixteen channels after
+/// Sixteen channels at a time. Wide pictures are read where they lie (`Depthwise+InPlace.swift`); else the rows that a window spans are copied into scratch memory first, sixteen channels after
 /// sixteen, with zeros around them: so no place needs a test for the border, every load is aligned, and a row is read from far
 /// memory once. Each step then makes several neighbouring outputs, whose sums stay in registers.
 public struct Depthwise: Sendable {

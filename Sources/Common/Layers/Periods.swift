@@ -101,10 +101,10 @@ struct Periods {
         sums.update(repeating: 0, count: 2 * width)
     }
 
-    /// Blocks of 128 channels, on all threads where there are enough `sums` to be added that waking them pays.
+    /// Blocks of 32 channels, on all threads where there are enough `sums` to be added that waking them pays.
     static func forEachBlock(of C: Int, sums: Int, _ body: (Range<Int>) -> Void) {
-        let blocks = (C + 127) / 128
-        func block(_ number: Int) { body((number * 128)..<min(C, number * 128 + 128)) }
+        let blocks = (C + 31) / 32
+        func block(_ number: Int) { body((number * 32)..<min(C, number * 32 + 32)) }
         if sums < 1 << 16 {
             for number in 0..<blocks { block(number) }
         } else {

@@ -2,7 +2,7 @@ import Kernels
 
 /// Moments of the channels of a value (M, C), found piece by piece: the rows of each, their mean and the sum of their squared distances from it.
 ///
-/// A piece sums (x − s) and (x − s)², s being its first row: near enough to the mean that nothing cancels. Pieces are joined as in Chan,
+/// A piece sums (x − s) and (x − s)², s being its first row: near enough to the mean, as a rule, that little cancels. Pieces are joined as in Chan,
 /// Golub and LeVeque, "Algorithms for computing the sample variance", 1983, eq. 2.1, in double precision. ``BatchNorm`` reads its input for
 /// them, or the layer that makes the input finds them while a piece is still in the cache.
 struct PieceMoments {
@@ -50,7 +50,7 @@ struct PieceMoments {
         totals[2 * C] = count
     }
 
-    /// Joins the pieces `own`: calls `result` with each of `channels`, its mean and its variance.
+    /// Joins the pieces `own`: calls `result` with each of `channels`, its mean and the sum of the squared distances from it.
     func join(_ own: Range<Int>, _ channels: Range<Int>, _ result: (_ c: Int, _ mean: Double, _ squares: Double) -> Void) {
         let count = channels.count
         let work = UnsafeMutablePointer<Double>.allocate(capacity: 2 * count)

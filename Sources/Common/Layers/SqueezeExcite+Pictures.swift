@@ -3,7 +3,8 @@ import Parallel
 
 /// Squeeze-excite picture by picture: what the first pass has read or made of a picture, the second finds in the cache.
 extension SqueezeExcite {
-    /// Whether it goes this way: there are pictures for many threads, and the weights, read for each of them, are few beside its places.
+    /// Whether it goes this way: there are pictures for some threads; the weights, read for each of them, are few beside its places; and a
+    /// picture, of 2 MB at most, stays in the cache from one pass to the next. Means and gates are rounded a little differently then.
     func isByPicture(N: Int, P: Int) -> Bool { N >= 16 && P >= 2 * K && P * C <= 1 << 19 }
 
     func forwardByPicture(
@@ -28,7 +29,7 @@ extension SqueezeExcite {
             Parallel.forEach(N) { n, _ in
                 let y = y + n * P * C
                 layer.sumPlaces(
-                    WrittenValue(y: y, x: x + n * P * C, reading: reading), into: s + n * C, times: 1 / Float(P), P: P, layer.all)
+                    WrittenValue(y: y, x: x + n * P * C, reading: reading), into: s + n * C, times: 1 / Float(P), P: P, layer.wholePicture)
                 let (u, h, g) = (u + n * K, h + n * K, g + n * C), (W1, b1, W2, b2) = (parameters.W1, parameters.b1, parameters.W2, parameters.b2)
                 for k in 0..<K { u[k] = b1[k] + dot(W1 + k * C, s + n * C, C) }
                 Elementwise(layer.activation).forward(y: h, x: u, count: K)
@@ -53,7 +54,7 @@ extension SqueezeExcite {
             Parallel.forEach(N) { n, _ in
                 let start = n * P * C
                 layer.sumPlaces(
-                    GateGradient(dy: dy + start, x: x + start, reading: reading), into: dv + n * C, times: 1, P: P, layer.all)
+                    GateGradient(dy: dy + start, x: x + start, reading: reading), into: dv + n * C, times: 1, P: P, layer.wholePicture)
                 let (u, g, dv, ds, h, du) = (u + n * K, g + n * C, dv + n * C, ds + n * C, h + n * K, du + n * K)
                 layer.throughGates(dv, g, C)
                 Elementwise(layer.activation).forward(y: h, x: u, count: K)
@@ -62,7 +63,7 @@ extension SqueezeExcite {
                 Elementwise(layer.activation).backward(dx: du, dy: du, x: u, count: K)
                 ds.update(repeating: 0, count: C)
                 for k in 0..<K { addMultiple(du[k] * share, parameters.W1 + k * C, to: ds, C) }
-                layer.setPlaces(dx + start, 0..<P, InputGradient(dy: dy + start, g: g, ds: ds))
+                layer.setPlaces(dx + start, 0..<P, PlaceGradient(dy: dy + start, g: g, ds: ds))
             }
         }
     }

@@ -8,18 +8,26 @@ protocol PlaceValue {
 }
 
 extension SqueezeExcite {
-    /// Sets sums[c] = factor · Σₚ value(p, c). A vector at a time: of several exponentials side by side the compiler makes pieces of vectors.
+    /// Sets sums[c] = factor · Σₚ value(p, c), from sums over 64 places at a time. One vector after the other: of several exponentials side by
+    /// side the compiler makes pieces of vectors.
     func sumPlaces<V: PlaceValue>(_ values: V, into sums: UnsafeMutablePointer<Float>, times factor: Float, P: Int, _ share: Share) {
         @inline(__always)
         func forEachChannels(_ body: (_ c: Int, _ lanes: Int) -> Void) {
             for block in share.blocks { body(block &* 16, 16) }
             if share.rest { body(C / 16 * 16, C % 16) }
         }
-        forEachChannels { c, lanes in sums.store(.zero, c, lanes: lanes) }
-        for p in 0..<P {
-            forEachChannels { c, lanes in sums.store(sums.vector(c, lanes: lanes) + values.value(p &* C &+ c, c, lanes), c, lanes: lanes) }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: C) { memory in
+            guard let some = memory.baseAddress else { return }
+            forEachChannels { c, lanes in sums.store(.zero, c, lanes: lanes) }
+            for first in Swift.stride(from: 0, to: P, by: 64) {
+                forEachChannels { c, lanes in some.store(.zero, c, lanes: lanes) }
+                for p in first..<min(P, first + 64) {
+                    forEachChannels { c, lanes in some.store(some.vector(c, lanes: lanes) + values.value(p &* C &+ c, c, lanes), c, lanes: lanes) }
+                }
+                forEachChannels { c, lanes in sums.store(sums.vector(c, lanes: lanes) + some.vector(c, lanes: lanes), c, lanes: lanes) }
+            }
+            forEachChannels { c, lanes in sums.store(sums.vector(c, lanes: lanes) * factor, c, lanes: lanes) }
         }
-        forEachChannels { c, lanes in sums.store(sums.vector(c, lanes: lanes) * factor, c, lanes: lanes) }
     }
 
     /// Sets y[p, c] = value(p, c).
@@ -63,7 +71,7 @@ extension SqueezeExcite {
     }
 
     /// ds + dy·g, ds being a place's share.
-    struct InputGradient: PlaceValue {
+    struct PlaceGradient: PlaceValue {
         let dy, g, ds: UnsafePointer<Float>
         @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector {
             ds.vector(c, lanes: lanes).addingProduct(dy.vector(at, lanes: lanes), g.vector(c, lanes: lanes))

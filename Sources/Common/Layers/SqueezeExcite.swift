@@ -12,8 +12,8 @@ import Parallel
 /// | W₂, b₂ | (C, K), (C) |                                                       |
 /// | kept   |           | s (N, C), u (N, K) and the gates (N, C), for the way back |
 ///
-/// One pass over x for the means, one for the products; what is between them is small. Large pictures go through all of it one by one, so
-/// that the second pass finds in the cache what the first has read or made (`SqueezeExcite+Pictures.swift`).
+/// One pass over x for the means, one for the products; what is between them is small. Where the places are many beside the weights, pictures go through all of it
+/// one by one, so that the second pass finds in the cache what the first has read or made (`SqueezeExcite+Pictures.swift`).
 public struct SqueezeExcite: Sendable {
     public enum Gate: Sendable {
         /// 1 / (1 + e⁻ᵛ): EfficientNet.
@@ -102,7 +102,7 @@ public struct SqueezeExcite: Sendable {
         Elementwise.map(ds, N * C) { ds.vector($0, lanes: $1) * share }
         forEachRun(N, P) { n, places in
             let start = n * P * C
-            setPlaces(dx + start, places, InputGradient(dy: dy + start, g: g + n * C, ds: ds + n * C))
+            setPlaces(dx + start, places, PlaceGradient(dy: dy + start, g: g + n * C, ds: ds + n * C))
         }
     }
 
@@ -177,7 +177,7 @@ public struct SqueezeExcite: Sendable {
     }
 
     /// All channels.
-    var all: Share { Share(blocks: 0..<(C / 16), rest: C % 16 > 0) }
+    var wholePicture: Share { Share(blocks: 0..<(C / 16), rest: C % 16 > 0) }
 
     /// Calls `body` on all threads for each picture; the channels of few pictures are shared out.
     private func forEachShare(_ N: Int, _ body: (_ n: Int, Share) -> Void) {

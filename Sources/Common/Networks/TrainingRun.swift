@@ -35,6 +35,7 @@ public final class TrainingRun {
     private let measuredByMaker: [Int?]
     private let taps: [Int: UnsafeMutablePointer<UInt8>]
     private let sums: UnsafeMutablePointer<Double>
+    private let sumsCount: Int
     /// What squeeze-excite keeps for the way back, one after the other.
     private let squeezed: FloatBuffer
     private let squeezedOffsets: [Int]
@@ -114,6 +115,7 @@ public final class TrainingRun {
         self.momentOffsets = momentOffsets
         self.taps = taps
         sums = .allocate(capacity: most)
+        sumsCount = most
         scratch = Scratch(workers: Parallel.threads)
         scratch.reserve(need)
     }
@@ -124,7 +126,7 @@ public final class TrainingRun {
     }
 
     /// Bytes this run holds on to.
-    public var memory: Int { (activations.count + gradients.count + squeezed.count + scratch.count) * 4 }
+    public var memory: Int { (activations.count + gradients.count + squeezed.count + scratch.count) * 4 + sumsCount * 8 }
 
     private static func planBackward(_ graph: Graph, _ counts: [Int]) -> ([BackwardPlan], Int, FloatBuffer) {
         var arena = Arena()
