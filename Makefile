@@ -70,7 +70,7 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install $(addprefix $(BIN)/,$(TOOLS)) $(DESTDIR)$(PREFIX)/bin
 
-#: bench           how fast networks train and embed on this machine (NETWORKS='resnet18 resnet50');
+#: bench           how fast networks train and embed on this machine (NETWORKS='resnet18 resnet50', BENCH_OPTIONS='--only train');
 #:                 with PEERS=1 in turn with PyTorch, onnxruntime and OpenVINO, which are put into .build/peers
 PEERS ?=
 NETWORKS ?=

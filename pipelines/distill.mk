@@ -112,7 +112,8 @@ ifeq ($(TEACHER),)
 TEACHER_FILE := $(RUN)/teacher.$(TEACHER_EPOCHS).safetensors
 TEACHER_LOGS := $(foreach n,$(call count,$(TEACHER_EPOCHS)),$(RUN)/log/teacher.$(n).jsonl)
 
-$(RUN)/teacher.0.safetensors: $(opt)/teacher.begin | build
+# The student first: a network of no known name should not be found out after hours of the teacher.
+$(RUN)/teacher.0.safetensors: $(opt)/teacher.begin | build $(RUN)/student.0.safetensors
 	@pipelines/stage teacher.0 $(call quoted,initialize --network $(TEACHER_NETWORK) --embedding $(EMBEDDING) --seed $(SEED) -o $@)
 
 # $(call teacher-epoch,N - 1,N)

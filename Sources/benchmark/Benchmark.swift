@@ -20,7 +20,7 @@ struct Benchmark: Tool {
             Random weights and random pictures; each measurement in a process of its own. `make bench` measures the usual networks, and \
             `make bench PEERS=1` lets them take turns with PyTorch, onnxruntime and OpenVINO.
 
-            See also: train-step --profile and embed --profile, which tell where the time goes.
+            The options of a measurement: benchmark measure --help. See also: train-step --profile and embed --profile, which tell where the time goes.
             """,
         version: productVersion, subcommands: [Measure.self, Turn.self], defaultSubcommand: Measure.self)
 

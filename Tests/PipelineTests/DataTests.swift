@@ -101,9 +101,17 @@ struct DataTests {
         try place.write("text", to: "folder/\(names[77])")
         let refused = try place.run(place.make("b", settings))
         #expect(refused.status == 2 && refused.error.contains("2 pictures are broken, more than 1 % of them") && refused.error.contains("--allow-bad"))
-        #expect(try place.contents("runs/b").filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".part") } == ["teacher.0.safetensors"])
+        #expect(try place.contents("runs/b").filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".part") } == ["student.0.safetensors", "teacher.0.safetensors"])
         let allowed = try place.run(place.make("b", settings + " FLAGS=--allow-bad"))
         #expect(allowed.status == 0 && allowed.output.contains("126 train, 32 test"), "\(allowed.error)")
+    }
+
+    @Test func `a student of no known name is found out before the teacher is made`() throws {
+        let place = try Workplace()
+        try place.run("synthesize --classes 2 --train 32 --test 32 --size 24 -q -o pictures")
+        let refused = try place.run(place.make("a") + " STUDENT=resnet19")
+        #expect(refused.status == 2 && refused.error.contains("no network is named 'resnet19'; there are"), "\(refused.error)")
+        #expect(try !place.contents("runs/a").contains { $0.hasSuffix(".safetensors") })
     }
 }
 

@@ -11,6 +11,14 @@ public struct Machine: Sendable {
     public var gigabytes: Double
     public var gigabytesOfOne: Double
 
+    /// Takes over what another measurement found to be more.
+    public mutating func takeBetter(_ other: Machine) {
+        gigaflops = max(gigaflops, other.gigaflops)
+        gigaflopsOfOne = max(gigaflopsOfOne, other.gigaflopsOfOne)
+        gigabytes = max(gigabytes, other.gigabytes)
+        gigabytesOfOne = max(gigabytesOfOne, other.gigabytesOfOne)
+    }
+
     public var json: JSON {
         .object([
             "machine": .string(Processor.name), "threads": .integer(Int64(threads)), "gigaflops": .number(gigaflops),

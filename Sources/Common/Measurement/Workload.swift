@@ -32,11 +32,14 @@ public struct Workload: Sendable, Equatable {
 
     /// Training and forward at 224×224, and training on small pictures.
     public static func plan(_ networks: [String]) -> [Workload] {
-        func batch(_ network: String) -> Int { network == "resnet50" ? 16 : 32 }
-        return networks.map { Workload(.train, $0, size: 224, batch: batch($0)) }
-            + networks.map { Workload(.embed, $0, size: 224, batch: batch($0)) }
-            + networks.map { Workload(.train, $0, size: 64, batch: 128) }
+        func workloads(_ kind: Kind, _ size: Int) -> [Workload] {
+            networks.map { Workload(kind, $0, size: size, batch: usualBatch($0, size: size)) }
+        }
+        return workloads(.train, 224) + workloads(.embed, 224) + workloads(.train, 64)
     }
+
+    /// Pictures in a batch unless others are asked for.
+    public static func usualBatch(_ network: String, size: Int) -> Int { size <= 64 ? 128 : network == "resnet50" ? 16 : 32 }
 
     public var title: String { "\(kind.title) \(size)×\(size)" }
 

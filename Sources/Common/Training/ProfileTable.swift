@@ -57,6 +57,7 @@ extension Profile {
             Self.left("all", widths.0 + 2) + Self.left("", widths.1) + Self.right(milliseconds(seconds), 10)
                 + String(repeating: " ", count: 19 * passes.count - 10) + share(seconds))
         lines.append("GFLOP/s are those of the direct algorithm: Winograd's takes fewer, so its rate may lie above what the machine can do")
+        if passes.count > 1 { lines.append("where there is no time to data, both gradients are made at once and counted under weights; the first layer needs none to data") }
         return lines.joined(separator: "\n")
     }
 
