@@ -36,7 +36,7 @@ struct ConvertWeights: Tool {
         var metadata = document.metadata
         metadata["network"] = weights.network.name
         metadata["provenance"] = Provenance(text: metadata["provenance"] ?? "")
-            .adding(tool: "convert-weights", arguments: Array(CommandLine.arguments.dropFirst())).text
+            .adding(tool: "convert-weights", arguments: commandLine).text
         try DocumentFile.write(TensorDocument(metadata: metadata, tensors: tensors), to: output)
         if !common.quiet { ConvertWeights.log("\(weights.network.name), \(tensors.count) tensors") }
     }

@@ -47,7 +47,7 @@ struct Embed: Tool {
             weights: DocumentFile.read(weights), path: weights, network: network, kind: kind, name: name, view: view, drop: Set(drop))
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
-        header.provenance = header.provenance.adding(tool: "embed", arguments: Array(CommandLine.arguments.dropFirst()))
+        header.provenance = header.provenance.adding(tool: "embed", arguments: commandLine)
         header.metadata["dimension"] = "\(stage.dimension)"
         header.metadata["network"] = stage.network.name
         let writer = try StreamWriter(output, header: header, level: level)

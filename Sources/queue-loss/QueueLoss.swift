@@ -66,7 +66,7 @@ struct QueueLoss: Tool {
         var stage = QueueLossStage(settings)
         if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile)) }
         var header = reader.header
-        header.provenance = header.provenance.adding(tool: "queue-loss", arguments: Array(CommandLine.arguments.dropFirst()))
+        header.provenance = header.provenance.adding(tool: "queue-loss", arguments: commandLine)
         header.metadata[QueueState.key] = nil
         header.metadata[QueueLossStage.Settings.key] = settings.command
         let writer = try StreamWriter(output, header: header, level: level)

@@ -79,7 +79,7 @@ struct TrainingArguments: ParsableArguments {
     static func provenanceLine(loss: String?) -> [String] {
         let left = ["--student", "--loss", "--log-interval"] + (loss == nil ? [] : ["--queue-size", "--student-temperature", "--teacher-temperature"])
         var arguments: [String] = []
-        var rest = CommandLine.arguments.dropFirst()
+        var rest = commandLine[...]
         while let argument = rest.popFirst() {
             let name = argument.split(separator: "=", maxSplits: 1).first.map(String.init) ?? argument
             guard left.contains(name) else {

@@ -8,6 +8,9 @@ import Glibc
 ///
 /// A tool's `run()` throws a ``Failure`` to stop. The failure's text goes to
 /// standard error after the tool's name, and its kind is the exit status.
+///
+/// An argument `@FILE` stands for the lines of that file (``ArgumentFile``). `TOOL --check-options …` looks at the options and does nothing
+/// else: status 0, or 64 with what is wrong with them.
 public protocol Tool: ParsableCommand {}
 
 extension Tool {
@@ -17,7 +20,11 @@ extension Tool {
         fillStandardDescriptors()
         UnfinishedFiles.watchSignals()
         do {
-            var tool = try parseAsRoot()
+            var arguments = try ArgumentFile.expand(CommandLine.arguments.dropFirst())
+            let onlyChecks = arguments.first == "--check-options"
+            if onlyChecks { arguments.removeFirst() }
+            var tool = try parseAsRoot(arguments)
+            if onlyChecks { return }
             try tool.run()
         } catch let failure as Failure {
             if failure.kind != .closedPipe { log(failure.description) }
