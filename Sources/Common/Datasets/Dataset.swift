@@ -21,7 +21,7 @@ public struct Dataset: Sendable {
     public let classes: [String]
     /// Files and members that are not taken for pictures.
     public let ignored: Int
-    private let archives: [String]
+    let archives: [String]
 
     /// A picture's file may have so many bytes.
     public static let pictureLimit = 256 << 20

@@ -1,0 +1,1 @@
+public struct JPEGHeader { public init(_ bytes: UnsafeRawBufferPointer) throws {} }
