@@ -115,11 +115,22 @@ public struct Planner {
             ])
     }
 
-    /// The names of stages, epochs by their first and last.
+    /// The names of stages in a few words: "student.0 to student.24, student, features.{teacher,student.0,student.24}.{train,test}, …, table".
     private func kinds(_ names: [String]) -> String {
-        let epochs = Set(names.compactMap { name in ["student.", "teacher."].first { name.hasPrefix($0) } })
-        let chains = epochs.sorted().map { prefix in "\(prefix)0 to \(prefix)\(names.count { $0.hasPrefix(prefix) } - 1)" }
-        return (chains + names.filter { name in !epochs.contains { name.hasPrefix($0) } }).joined(separator: ", ")
+        var parts: [String] = []
+        for network in ["student", "teacher"] {
+            let epochs = names.count { $0.hasPrefix(network + ".") }
+            if epochs > 0 { parts.append("\(network).0 to \(network).\(epochs - 1)") }
+        }
+        for kind in ["features", "evaluation"] {
+            let own = names.filter { $0.hasPrefix(kind + ".") }.map { $0.dropFirst(kind.count + 1) }
+            func list(_ words: [Substring]) -> String {
+                "{" + words.reduce(into: [Substring]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: ",") + "}"
+            }
+            let ends = own.compactMap { $0.split(separator: ".").last }
+            if !own.isEmpty { parts.append("\(kind).\(list(zip(own, ends).map { $0.dropLast($1.count + 1) })).\(list(ends))") }
+        }
+        return (parts + names.filter { !$0.contains(".") }).joined(separator: ", ")
     }
 
     private func setAside(_ path: String) throws {
