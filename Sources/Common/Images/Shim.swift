@@ -1,1 +1,0 @@
-public struct JPEGHeader { public init(_ bytes: UnsafeRawBufferPointer) throws {} }
