@@ -19,9 +19,26 @@ public struct Dataset: Sendable {
     public let path: String
     public let samples: [Sample]
     public let classes: [String]
+    /// What lies in the data and is not among the samples, by kind.
+    public let passedOver: [PassedOver]
+    /// The names of the split folders that were found, in their order; none where there are no splits.
+    public let splits: [String]
+    /// The split that the samples are from; nil where there are no splits.
+    public let split: String?
+    /// The files that hold the samples' bytes, in order: the archives, or the picture files.
+    public let files: [String]
+    private let archives: [String]
+
     /// Files and members that are not taken for pictures.
-    public let ignored: Int
-    let archives: [String]
+    public var ignored: Int { passedOver.reduce(0) { $0 + $1.count } }
+
+    /// The place in ``files`` of the one that holds the bytes of sample `index`.
+    public func file(of index: Int) -> Int {
+        switch samples[index].place {
+        case .file: index
+        case .part(let archive, _, _), .memory(let archive, _): archive
+        }
+    }
 
     /// A picture's file may have so many bytes.
     public static let pictureLimit = 256 << 20
@@ -30,7 +47,8 @@ public struct Dataset: Sendable {
     ///
     /// - Throws: a ``Failure``: `noInput` when it is not there, `data` for an archive that is truncated or no archive,
     ///   and when there are no pictures.
-    public init(_ path: String) throws {
+    /// - Parameter split: the split to take, `train` or `val` say; nil takes the training part where there are splits.
+    public init(_ path: String, split: String? = nil) throws {
         guard let status = FolderListing.status(path) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
         var archives = [path]
         var listing = Listing()
@@ -55,7 +73,9 @@ public struct Dataset: Sendable {
         let names = ClassNames(of: members.map(\.name))
         self.path = path
         self.archives = archives
-        ignored = listing.ignored
+        passedOver = listing.ignored == 0 ? [] : [PassedOver(kind: .other, count: listing.ignored, first: "")]
+        (splits, self.split) = ([], nil)
+        files = archives.isEmpty ? members.map { if case .file(let path) = $0.place { path } else { "" } } : archives
         classes = names.names
         samples = members.map { Sample(name: $0.name, label: names.label(of: $0.name), place: $0.place) }
     }

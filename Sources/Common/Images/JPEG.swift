@@ -6,8 +6,8 @@ import ToolSupport
 /// Decoding gives the bytes that Pillow gives (`Image.open(f).convert("RGB")`): accurate inverse DCT,
 /// smooth upsampling of the colours, grey spread over three channels, CMYK and YCCK taken as Adobe writes them.
 public enum JPEG {
-    /// The most pixels a picture may have (400 MB decoded). A header is not believed above this.
-    public static let maximumPixels = 100_000_000
+    /// The most pixels an image may have (716 MB decoded), as in Pillow, which takes it for a decompression bomb above this.
+    public static let maximumPixels = 178_956_970
 
     /// Decodes one picture.
     ///

@@ -1,0 +1,41 @@
+/// Files of one kind that lie in a data set and are not among its images: how many, and the first of them.
+public struct PassedOver: Sendable, Equatable {
+    public enum Kind: String, Sendable, CaseIterable {
+        /// The name of the file, or of a folder that leads to it, begins with a dot or is a system's own (`__MACOSX`, `@eaDir` …).
+        case hidden
+        /// Its name does not end in `.jpg`, `.jpeg` or `.jpe`.
+        case other
+        /// A link to nothing, or to what is not in the archive.
+        case link
+        /// A link to a folder that is read already.
+        case repeated
+        /// An earlier member of the same name in the same archive.
+        case replaced
+        /// A named pipe, a device, a socket, a sparse member.
+        case special
+        /// An archive beside folders of images.
+        case archive
+        /// A file or folder beside the split folders.
+        case beside
+    }
+
+    public let kind: Kind
+    public internal(set) var count: Int
+    /// The first one's path in the data set.
+    public let first: String
+
+    /// "3 hidden (the first is cats/.thumbnails)".
+    public var summary: String {
+        let what = switch kind {
+        case .hidden: "hidden"
+        case .other: count == 1 ? "other file" : "other files"
+        case .link: count == 1 ? "link to nothing" : "links to nothing"
+        case .repeated: count == 1 ? "link to a folder that is read already" : "links to folders that are read already"
+        case .replaced: count == 1 ? "member that a later one replaces" : "members that later ones replace"
+        case .special: count == 1 ? "special file" : "special files"
+        case .archive: count == 1 ? "archive beside folders of pictures" : "archives beside folders of pictures"
+        case .beside: count == 1 ? "picture beside the splits" : "pictures beside the splits"
+        }
+        return "\(count) \(what) (\(count == 1 ? "" : "the first is ")\(first))"
+    }
+}
