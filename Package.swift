@@ -70,7 +70,7 @@ let package = Package(
         library("Checkpoints", ["Kernels", "Networks", "TensorStreams", "ToolSupport"]),
         library("Objectives", ["Kernels", "Parallel", "Randomness"], numeric),
         library("Optimizers", ["Parallel"], numeric),
-        library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel"]),
+        library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),
         library("Measurement", ["Kernels", "Layers", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport"], numeric),
         library("Pipeline", ["Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Parallel", "TensorStreams", "ToolSupport"]),

@@ -49,11 +49,13 @@ struct TrainStep: Tool {
         let log = try TrainingLog(log, interval: logInterval)
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.metadata.count("pictures"), common)
-        while let record = try reader.next() {
+        let records = TeacherSample.Reader(reader)
+        if trainer.needsTeacherSample { trainer.teacherSample = try records.sample() }
+        while let record = try records.next() {
             trainer.profile?.lap("input")
             let report = try trainer.step(record)
             try log.add(report, queue: trainer.queueFill, waited: reader.waited)
-            if log.steps == 1, let warning = trainer.warning, !common.quiet { TrainStep.log(warning) }
+            if log.steps == 1, !common.quiet { trainer.notes.forEach(TrainStep.log) }
             progress.add(report.pictures, note: "loss \(Progress.short(report.loss))")
         }
         guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }

@@ -17,14 +17,14 @@ protocol LossSource {
     mutating func finish() throws -> [String: Tensor]
     /// How many rows of its queue are embeddings by now, and how many it has in all; nil where that is not known.
     var fill: (real: Int, capacity: Int)? { get }
-    /// What is unwise about its options, if anything; asked once, after the first record.
-    var warning: String? { get }
+    /// What a person should know of it; asked once, after the first record.
+    var notes: [String] { get }
     /// The loss as one gives it to --loss; asked once, after the last record.
     var command: String { get }
 }
 
 extension LossSource {
-    var warning: String? { nil }
+    var notes: [String] { [] }
 }
 
 /// The loss in this process.
@@ -42,11 +42,11 @@ struct BuiltInLoss: LossSource {
         return answer
     }
 
-    func finish() throws -> [String: Tensor] { stage.queue.map(QueueState.tensors) ?? [:] }
+    func finish() throws -> [String: Tensor] { stage.state }
 
     var fill: (real: Int, capacity: Int)? { stage.queue.map { ($0.filled, $0.capacity) } }
 
-    var warning: String? { stage.warning }
+    var notes: [String] { stage.notes }
 
     var command: String { stage.settings.command }
 }
