@@ -68,11 +68,8 @@ struct PictureData {
                     var bytes: [UInt8] = []
                     let count = try dataset.read(part[place], into: &bytes)
                     var hash = XXH64()
-                    let isBroken = unsafe bytes.withUnsafeBytes { bytes in
-                        let bytes = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
-                        unsafe hash.update(bytes)
-                        return unsafe PictureData.complaint(bytes) != nil
-                    }
+                    unsafe bytes.withUnsafeBytes { unsafe hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+                    let isBroken = PictureData.complaint(bytes[..<count]) != nil
                     results.withLock { $0.append((part[place], hash.value, isBroken)) }
                 } catch let broken as Failure where broken.kind == .data {
                     results.withLock { $0.append((part[place], 0, true)) }
@@ -95,15 +92,14 @@ struct PictureData {
         broken = dataset.samples.indices.filter { isBroken[$0] }.map { index in
             var bytes: [UInt8] = []
             let count = (try? dataset.read(index, into: &bytes)) ?? 0
-            let reason = unsafe bytes.withUnsafeBytes { unsafe PictureData.complaint(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-            return (index, reason ?? "cannot be read")
+            return (index, PictureData.complaint(bytes[..<count]) ?? "cannot be read")
         }
     }
 
     /// What is wrong with a picture's header; nil if nothing is.
-    private static func complaint(_ bytes: UnsafeRawBufferPointer) -> String? {
+    private static func complaint(_ bytes: ArraySlice<UInt8>) -> String? {
         do {
-            _ = try unsafe JPEGHeader(bytes)
+            _ = try JPEGHeader(Array(bytes))
             return nil
         } catch {
             return (error as? Failure)?.what ?? "\(error)"
