@@ -20,17 +20,17 @@ struct DamageTests {
             ("student.3.safetensors", "f() { touch -r $1 time; printf '\\377' | dd of=$1 bs=1 seek=100001 conv=notrunc status=none; touch -r time $1; }; f", "student.3"),
             ("table.txt", "truncate -s 10", "table"),
         ] {
-            let result = try place.run("\(damage) runs/a/\(file); \(place.make("a"))")
+            let result = try place.run("\(damage) runs/a/\(file); \(place.make("a") + " EPOCHS=3")")
             #expect(result.status == 0 && result.error.contains("\(file) is not as \(todo) made it: set aside as \(file).damaged"), "\(file): \(result.error)")
             #expect(place.toDo(result) == todo && place.exists("runs/a/\(file).damaged"), "\(result.error)")
             try place.run("rm runs/a/*.damaged")
             #expect(try place.results("a") == expected)
         }
         // What nothing needs any more is set aside too, and not made again.
-        let old = try place.run("truncate -s 3000 runs/a/student.1.safetensors; \(place.make("a"))")
+        let old = try place.run("truncate -s 3000 runs/a/student.1.safetensors; \(place.make("a") + " EPOCHS=3")")
         #expect(old.status == 0 && old.error.contains("student.1.safetensors is not as student.1 made it") && place.toDo(old) == "nothing: all is done")
         // Needed again, it is made from the one before.
-        let needed = try place.run("rm runs/a/student.[23].safetensors; \(place.make("a"))")
+        let needed = try place.run("rm runs/a/student.[23].safetensors; \(place.make("a") + " EPOCHS=3")")
         #expect(needed.status == 0 && place.toDo(needed) == "student.1 … student.3", "\(needed.error)")
         #expect(try place.results("a").filter { !$0.key.hasSuffix(".damaged") } == expected)
     }

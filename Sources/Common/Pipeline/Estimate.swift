@@ -69,7 +69,8 @@ struct Estimate {
             if parts.isEmpty { return unsafe statvfs(".", &status) == 0 ? Int(status.f_bavail) * Int(status.f_frsize) : nil }
             place = parts.count == 1 && parts[0].isEmpty ? "/" : parts.joined(separator: "/")
         }
-        return Int(status.f_bavail) * Int(status.f_frsize)
+        // Some file systems have no blocks to count.
+        return status.f_blocks == 0 ? nil : Int(status.f_bavail) * Int(status.f_frsize)
     }
 
     /// Seconds an image took in the latest epoch that has a log.
