@@ -50,6 +50,7 @@ let package = Package(
         system("CArchive", "libarchive", "libarchive-dev"),
         system("CTurboJPEG", "libturbojpeg", "libturbojpeg0-dev"),
         system("CZstd", "libzstd", "libzstd-dev"),
+        .target(name: "CJPEG", path: "Sources/Common/System/CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .systemLibrary(name: "CProcessor", path: "Sources/Common/System/CProcessor"),
 
         // The ground floor.
@@ -60,7 +61,7 @@ let package = Package(
 
         // What flows, what it is made of, and where it comes from.
         library("TensorStreams", ["ToolSupport", "CZstd"]),
-        library("Images", ["ToolSupport", "CTurboJPEG", "Randomness"], numeric),
+        library("Images", ["ToolSupport", "CJPEG", "CTurboJPEG", "Randomness"], numeric),
         library("Datasets", ["ToolSupport", "CArchive", "Randomness"]),
         library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport"], numeric),
 

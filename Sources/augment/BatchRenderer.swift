@@ -89,7 +89,7 @@ struct BatchRenderer {
             let view = recipe.view(
                 width: renderer.source.width, height: renderer.source.height, seed: seed, epoch: epoch, item: index, view: number)
             let rows = unsafe UnsafeMutableRawBufferPointer(rebasing: target[number * viewBytes..<(number + 1) * viewBytes])
-            unsafe renderer.render(view, into: rows.bindMemory(to: UInt8.self))
+            try unsafe renderer.render(view, into: rows.bindMemory(to: UInt8.self))
         }
     }
 

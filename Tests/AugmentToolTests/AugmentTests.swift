@@ -34,10 +34,10 @@ struct AugmentTests {
         for (index, views) in zip(try records.indices, try records.views) {
             let jpeg = [UInt8](try place.bytes(names[index]))
             try jpeg.withUnsafeBytes { try renderer.decode($0) }
-            let expected = (0..<2).flatMap { number -> [UInt8] in
+            let expected = try (0..<2).flatMap { number throws -> [UInt8] in
                 let view = recipe.view(width: renderer.source.width, height: renderer.source.height, seed: 9, epoch: 1, item: index, view: number)
                 var pixels = [UInt8](repeating: 0, count: 16 * 16 * 3)
-                pixels.withUnsafeMutableBufferPointer { renderer.render(view, into: $0) }
+                try pixels.withUnsafeMutableBufferPointer { try renderer.render(view, into: $0) }
                 return pixels
             }
             #expect(views == expected)

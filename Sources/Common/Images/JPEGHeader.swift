@@ -45,7 +45,10 @@ public struct JPEGHeader: Sendable, Equatable {
                 break search
             case 0xC0...0xC3, 0xC5...0xC7, 0xC9...0xCB, 0xCD...0xCF, 0xDE: size = try JPEGHeader.frame(&scanner)
             case 0xDB: try JPEGHeader.quantization(&scanner)
-            case 0xC4, 0xCC, 0xDC, 0xDD, 0xDF, 0xE0...0xEF, 0xFE: try scanner.skip()
+            case 0xE0: try JPEGHeader.application(&scanner, "JFIF", least: 7)
+            case 0xE2: try JPEGHeader.application(&scanner, "ICC_PROFILE\0", least: 14)
+            case 0xEE: try JPEGHeader.application(&scanner, "Adobe", least: 7)
+            case 0xC4, 0xCC, 0xDC, 0xDD, 0xDF, 0xE1, 0xE3...0xED, 0xEF, 0xFE: try scanner.skip()
             case 0x00, 0xC8, 0xD0...0xD9, 0xF0...0xFD: break
             default: throw Failure(.data, "cannot be decoded: FF \(JPEGHeader.hexadecimal(code)) is no marker")
             }
@@ -91,6 +94,15 @@ public struct JPEGHeader: Sendable, Equatable {
             guard rest >= 0 else { throw Failure(.data, "cannot be decoded: a quantization table is cut short") }
             try scanner.skip(to: scanner.position + count)
         }
+    }
+
+    /// An application's segment, which Pillow does not expect to be shorter than `least` if it begins with `name`.
+    private static func application(_ scanner: inout Scanner, _ name: String, least: Int) throws {
+        let length = try scanner.length(), start = scanner.position
+        var isNamed = length >= name.utf8.count
+        for letter in name.utf8 where isNamed { isNamed = try scanner.next() == letter }
+        if isNamed, length < least { throw Failure(.data, "cannot be decoded: its segment \(name.prefix { $0 != "\0" }) is cut short") }
+        try scanner.skip(to: start + length)
     }
 
     private static func hexadecimal(_ byte: UInt8) -> String {
