@@ -52,12 +52,13 @@ let package = Package(
         system("CZstd", "libzstd", "libzstd-dev"),
         .target(name: "CJPEG", path: "Sources/Common/System/CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .systemLibrary(name: "CProcessor", path: "Sources/Common/System/CProcessor"),
+        .target(name: "CProcess", path: "Sources/Common/System/CProcess"),
 
         // The ground floor.
         library("Randomness", [], numeric),
         library("Parallel", ["CProcessor"], numeric),
-        library("ToolSupport", [argumentParser, "Parallel"]),
-        library("Kernels", ["COpenBLAS", "CProcessor", "Parallel"], numeric),
+        library("ToolSupport", [argumentParser, "CProcess", "Parallel"]),
+        library("Kernels", ["COpenBLAS", "CProcess", "CProcessor", "Parallel"], numeric),
 
         // What flows, what it is made of, and where it comes from.
         library("TensorStreams", ["ToolSupport", "CZstd"]),
@@ -91,7 +92,7 @@ let package = Package(
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams"]),
 
         .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "TensorStreams"], path: "Tests/TestSupport", swiftSettings: numeric),
-        tests("ToolSupportTests", ["ToolSupport"]),
+        tests("ToolSupportTests", ["ToolSupport", "TensorStreams", "TestSupport", "augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "queue-loss", "synthesize", "train-step"]),
         tests("ParallelTests", ["Parallel", "TestSupport"]),
         tests("RandomnessTests", ["Kernels", "Networks", "Randomness"]),
         tests("KernelsTests", ["Kernels", "TestSupport"]),

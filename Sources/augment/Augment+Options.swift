@@ -38,7 +38,7 @@ extension Augment {
         try checkOption("--epochs", epochs, in: 1...1_000_000)
         try checkOption("--limit", limit, in: 1...Int.max)
         try checkOption("--level", level, in: -7...19)
-        if data.isEmpty { throw ValidationError("--data is empty; name a folder or an archive") }
+        try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--data": data])
         let bytes = batch * views * size * size * 3
         guard bytes <= Self.recordLimit else {
             throw ValidationError("a record would have \(bytes) bytes, above the limit of \(Self.recordLimit); take a smaller --batch")

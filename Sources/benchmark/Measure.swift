@@ -21,6 +21,7 @@ struct Measure: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        try checkFiles(outputs: ["standard output": OutputFile.standard, "-o": output, "--messages": messages])
         for name in networks { try Turn.check(name) }
         try Turn.check(size: size ?? 224, batch: batch ?? 32, seconds: seconds)
         guard (1...1000).contains(turns) else { throw ValidationError("--turns takes 1 to 1000, found \(turns)") }

@@ -26,6 +26,10 @@ struct ConvertWeights: Tool {
     @Option(name: [.short, .long], help: "The file to write; *.safetensors or *.safetensors.zst.") var output: String
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        try checkFiles(outputs: ["-o": output], inputs: ["the input": input], replaceable: ["the input"])
+    }
+
     func run() throws {
         common.start()
         let document = try DocumentFile.read(input)

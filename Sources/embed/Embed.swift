@@ -36,6 +36,7 @@ struct Embed: Tool {
 
     func validate() throws {
         try checkOption("--level", level, in: -100...19)
+        try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--weights": weights, "the input": input])
         guard view >= 0 else { throw ValidationError("--view counts from 0, found \(view)") }
     }
 
@@ -62,6 +63,6 @@ struct Embed: Tool {
         guard writer.records > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
         try writer.commit()
         try progress.finish("\(stage.network.name), \(kind.rawValue) of \(stage.dimension) numbers")
-        if let profile = stage.profile { Embed.log(profile.table) }
+        if let profile = stage.profile { Embed.logTable(profile.table) }
     }
 }

@@ -39,8 +39,11 @@ struct EvaluationOptions: ParsableArguments {
 
     @OptionGroup var output: ResultOutput
 
-    func validate() throws {
-        if train == "-", test == "-" { throw ValidationError("--train and --test cannot both be standard input") }
+    /// - Parameter timing: where the timing goes. Standard output has the text, or `-o -` the JSON in its place.
+    func checkFiles(timing: String?) throws {
+        let json = output.output == OutputFile.standard ? nil : output.output
+        try ToolSupport.checkFiles(
+            outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": timing], inputs: ["--train": train, "--test": test])
     }
 }
 

@@ -33,6 +33,7 @@ struct KNN: ParsableCommand {
     @OptionGroup var common: TimedOptions
 
     func validate() throws {
+        try options.checkFiles(timing: common.timing)
         try numbers(k, "--k", Int.init) { (1...KNNEvaluation.largestK).contains($0) }
         try numbers(temperature, "--temperature", Double.init) { $0.isFinite && $0 > 0 }
     }

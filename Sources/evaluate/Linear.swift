@@ -55,6 +55,7 @@ struct Linear: ParsableCommand {
     @OptionGroup var common: TimedOptions
 
     func validate() throws {
+        try options.checkFiles(timing: common.timing)
         try numbers(penalty, "--penalty", Double.init) { $0.isFinite && $0 >= 0 }
         try numbers(milestones, "--milestones", Int.init) { $0 >= 0 }
         try checkOption("--tolerance", tolerance, in: 1e-12...0.99)

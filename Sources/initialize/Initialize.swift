@@ -28,6 +28,7 @@ struct Initialize: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        try checkFiles(outputs: ["-o": output])
         guard Network.names.contains(network) else {
             throw ValidationError("no network is named '\(network)'; there are \(Network.names.joined(separator: ", "))")
         }

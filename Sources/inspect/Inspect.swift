@@ -39,6 +39,8 @@ struct Inspect: Tool {
     var pictures = 100
 
     func validate() throws {
+        try checkFiles(
+            outputs: ["standard output": OutputFile.standard, "--to-npy": toNpy, "--to-jpeg": toJpeg], inputs: ["the input": input])
         if let record, record < 0 { throw ValidationError("--record counts from 0, found \(record)") }
         if record != nil, records != nil { throw ValidationError("--record and --records exclude each other") }
         try checkOption("--pictures", pictures, in: 1...10_000)

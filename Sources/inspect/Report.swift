@@ -77,7 +77,7 @@ struct Report: ~Copyable {
         if json {
             try line(.object(counts))
         } else {
-            try output.write(check ? "\(name): ok, \(text)\n" : "\(text)\n")
+            try output.write(check ? "\(Report.shown(name)): ok, \(text)\n" : "\(text)\n")
         }
         try output.commit()
     }
@@ -94,7 +94,7 @@ struct Report: ~Copyable {
                 "metadata": Report.json(metadata),
             ])
         }
-        var text = "\(name): \(kind)\n"
+        var text = "\(Report.shown(name)): \(kind)\n"
         for (number, line) in provenance.lines.enumerated() { text += (number == 0 ? "made by  " : "         ") + Report.shown(line) + "\n" }
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { text += "\(Report.shown(key)): \(Report.shown(value))\n" }
         try output.write(text)
@@ -102,7 +102,7 @@ struct Report: ~Copyable {
 
     private func names(_ document: TensorDocument) throws -> [String] {
         for name in wanted where document.tensors[name] == nil {
-            throw document.failure("has no tensor '\(name)'; it has \(document.names.prefix(8).joined(separator: ", "))")
+            throw document.failure("has no tensor '\(name)'; it has \(document.tensors.isEmpty ? "no tensors" : listed(document.names, quote: ""))")
         }
         return wanted.isEmpty ? document.names : wanted
     }
@@ -174,7 +174,7 @@ struct Report: ~Copyable {
     /// What a file says about itself may hold anything: controls must not reach the terminal, and a list of a thousand
     /// classes is cut.
     private static func shown(_ text: String) -> String {
-        let visible = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+        let visible = text.printable
         return visible.count > 400 ? "\(visible.prefix(400))… (\(text.utf8.count) bytes)" : visible
     }
 }

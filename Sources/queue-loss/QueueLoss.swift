@@ -54,6 +54,7 @@ struct QueueLoss: Tool {
     var input = "-"
 
     func validate() throws {
+        try checkFiles(outputs: ["-o": output, "--queue": queueFile, "--timing": common.timing], inputs: ["the input": input])
         try checkOption("--queue-size", queueSize, in: 1...1 << 28)
         try checkOption("--student-temperature", studentTemperature, in: 1e-5...1e3)
         try checkOption("--level", level, in: -100...19)

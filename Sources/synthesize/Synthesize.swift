@@ -47,7 +47,8 @@ struct Synthesize: Tool {
 
     func validate() throws {
         guard output != nil || sheet != nil else { throw ValidationError("missing -o FOLDER (or --sheet FILE)") }
-        if output == OutputFile.standard || output == "" { throw ValidationError("-o takes a folder, found '\(output ?? "")'") }
+        try checkFiles(outputs: ["-o": output, "--sheet": sheet, "--timing": common.timing])
+        if output == OutputFile.standard { throw ValidationError("-o takes a folder, found '\(output ?? "")'") }
         try checkOption("--classes", classes, in: 2...PictureClass.limit)
         try checkOption("--train", train, in: 1...100_000_000)
         try checkOption("--test", test, in: 1...100_000_000)

@@ -34,6 +34,9 @@ struct TrainStep: Tool {
     @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
 
     func validate() throws {
+        try checkFiles(
+            outputs: ["-o": output, "--log": log, "--timing": common.timing], inputs: ["--student": student, "the input": input],
+            replaceable: ["--student"])
         guard logInterval > 0 else { throw ValidationError("--log-interval takes 1 or more, found \(logInterval)") }
     }
 
@@ -65,6 +68,6 @@ struct TrainStep: Tool {
         try DocumentFile.write(trained.document(), to: output)
         trainer.profile?.lap("checkpoint")
         try progress.finish(log.summary(queue: trainer.queueFill))
-        if let profile = trainer.profile { TrainStep.log(profile.table) }
+        if let profile = trainer.profile { TrainStep.logTable(profile.table) }
     }
 }

@@ -68,7 +68,7 @@ import ToolSupport
         }
     }
 
-    @Test func `every missing, unexpected and misshapen tensor is named`() throws {
+    @Test func `missing, unexpected and misshapen tensors are named`() throws {
         let text = try failure {
             $0.tensors["layer2.0.bn1.weight"] = nil
             $0.tensors["bn1.running_mean"] = nil
@@ -78,20 +78,33 @@ import ToolSupport
             $0.tensors["bn1.num_batches_tracked"] = Tensor(i64: [1, 2], shape: [2])
         }
         for words in [
-            "'layer2.0.bn1.weight' is missing", "'bn1.running_mean' is missing", "'layer9.weight' is unexpected", "'another' is unexpected",
-            "'layer1.0.conv1.weight' is [16, 16, 9] where [16, 16, 3, 3] is expected", "'bn1.num_batches_tracked' is [2] where [] is expected",
+            "; 'bn1.running_mean', 'layer2.0.bn1.weight' are missing; 'another', 'layer9.weight' are unexpected; name the right --network",
+            "'bn1.num_batches_tracked' is [2] where [] is expected, and 'layer1.0.conv1.weight' differs too",
             "6 of its names", "tiny-resnet10",
         ] { #expect(text.contains(words), "\(words): \(text)") }
     }
 
+    @Test func `of many names the first three are told, how many more there are and what all begin with`() throws {
+        let text = try failure { changed in
+            changed.tensors = Dictionary(uniqueKeysWithValues: document.tensors.map { ("module.encoder_q." + $0.key, $0.value) })
+        }
+        let count = weights.network.parameters.count + 2 * weights.network.statistics.count
+        #expect(text == """
+            w.safetensors: is no tiny-resnet10: \(count + document.tensors.count) of its names do not fit the \(count) expected: \
+            'bn1.bias', 'bn1.running_mean', 'bn1.running_var' and \(count - 3) more are missing; 'module.encoder_q.bn1.bias', \
+            'module.encoder_q.bn1.num_batches_tracked', 'module.encoder_q.bn1.running_mean' and \(document.tensors.count - 3) more \
+            (all begin with 'module.encoder_q.') are unexpected; take 'module.encoder_q.' off its names
+            """)
+    }
+
     @Test func `weights of one network are refused as another, by name`() throws {
         let asked = try failure(network: "small-resnet18") { _ in }
-        #expect(asked.contains("is no small-resnet18") && asked.contains("'layer1.1.conv1.weight' is missing"))
+        #expect(asked.contains("is no small-resnet18") && asked.contains("'layer1.1.bn1.bias', 'layer1.1.bn1.running_mean'"))
         let unknown = try failure(network: "resnet19") { _ in }
         #expect(unknown.contains("'resnet19'") && unknown.contains("resnet18, resnet34"))
         let metadata = try failure { $0.metadata["network"] = "resnet19" }
         #expect(metadata.contains("'resnet19'"))
-        #expect(try failure { $0.tensors = [:] }.contains("'conv1.weight' is missing"))
+        #expect(try failure { $0.tensors = [:] }.contains("'bn1.bias', 'bn1.running_mean', 'bn1.running_var' and"))
     }
 
     @Test func `half precision is read, to the nearest number it has`() throws {

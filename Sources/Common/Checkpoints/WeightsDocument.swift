@@ -40,7 +40,7 @@ public enum WeightsDocument {
     ///   - path: the file's name, for messages.
     ///   - name: the network it must be; nil takes what its metadata says or what its tensors fit.
     ///   - prefix: the names' beginning.
-    /// - Throws: a failure that names every missing, unexpected and misshapen tensor.
+    /// - Throws: a failure that tells of the missing, unexpected and misshapen tensors, by the first names of each.
     public static func weights(in document: TensorDocument, path: String, network name: String? = nil, prefix: String = "") throws -> Weights {
         let own = document.tensors.filter { $0.key.hasPrefix(prefix) && (!prefix.isEmpty || !$0.key.hasPrefix(trainingPrefix)) }
         let shapes = Dictionary(uniqueKeysWithValues: own.map { (String($0.key.dropFirst(prefix.count)), $0.value.shape) })
@@ -106,16 +106,39 @@ public enum WeightsDocument {
         return best.0
     }
 
-    private static func mismatch(_ path: String, _ network: Network, _ differences: [String]) -> Failure {
+    private static func mismatch(_ path: String, _ network: Network, _ differences: Differences) -> Failure {
         let expected = network.parameters.count + 2 * network.statistics.count
         return Failure(
             .data, path: path,
-            "is no \(network.name): \(differences.count) of its names do not fit the \(expected) expected: \(differences.joined(separator: ", "))",
-            remedy: "name the right --network")
+            "is no \(network.name): \(differences.count) of its names do not fit the \(expected) expected: \(differences.text)",
+            remedy: differences.prefix.map { "take '\($0.printableLine(limit: 80))' off its names" } ?? "name the right --network")
+    }
+
+    /// What keeps tensors from being a network.
+    private struct Differences {
+        var missing: [String] = []
+        var unexpected: [String] = []
+        var misshapen: [(name: String, found: [Int], expected: [Int])] = []
+        /// A beginning without which the names would fit.
+        var prefix: String?
+
+        var count: Int { missing.count + unexpected.count + misshapen.count }
+        var isEmpty: Bool { count == 0 }
+
+        var text: String {
+            var parts: [String] = []
+            if let first = misshapen.first {
+                let more = misshapen.count > 1 ? ", and \(listed(misshapen.dropFirst().map(\.name))) \(misshapen.count > 2 ? "differ" : "differs") too" : ""
+                parts.append("'\(first.name.printableLine(limit: 80))' is \(first.found) where \(first.expected) is expected\(more)")
+            }
+            if !missing.isEmpty { parts.append("\(listed(missing)) \(missing.count > 1 ? "are" : "is") missing") }
+            if !unexpected.isEmpty { parts.append("\(listed(unexpected)) \(unexpected.count > 1 ? "are" : "is") unexpected") }
+            return parts.joined(separator: "; ")
+        }
     }
 
     /// What keeps tensors of these shapes from being `network`; counters of batches may be absent.
-    private static func differences(_ shapes: [String: [Int]], _ network: Network) -> [String] {
+    private static func differences(_ shapes: [String: [Int]], _ network: Network) -> Differences {
         var expected: [String: [Int]] = [:]
         var optional: Set<String> = []
         for parameter in network.parameters { expected[parameter.name] = parameter.shape }
@@ -125,15 +148,17 @@ public enum WeightsDocument {
             expected[s.name + ".num_batches_tracked"] = []
             optional.insert(s.name + ".num_batches_tracked")
         }
-        var differences: [String] = []
+        var differences = Differences()
         for (key, shape) in expected.sorted(by: { $0.key < $1.key }) {
             if let found = shapes[key] {
-                if found != shape { differences.append("'\(key)' is \(found) where \(shape) is expected") }
+                if found != shape { differences.misshapen.append((key, found, shape)) }
             } else if !optional.contains(key) {
-                differences.append("'\(key)' is missing")
+                differences.missing.append(key)
             }
         }
-        for key in shapes.keys.sorted() where expected[key] == nil { differences.append("'\(key)' is unexpected") }
+        differences.unexpected = shapes.keys.filter { expected[$0] == nil }.sorted()
+        let beginning = commonBeginning(differences.unexpected)
+        if !beginning.isEmpty, shapes.keys.allSatisfy({ $0.hasPrefix(beginning) }) { differences.prefix = beginning }
         return differences
     }
 }

@@ -29,8 +29,7 @@ public struct TensorDocument: Sendable {
     /// - Throws: a ``Failure`` of kind `data` that says where, what was found and what was expected.
     public func tensor(_ name: String, _ dtype: DType, shape: [Int?]) throws -> Tensor {
         guard let tensor = tensors[name] else {
-            let others = tensors.isEmpty ? "no tensors" : names.prefix(8).joined(separator: ", ") + (tensors.count > 8 ? ", …" : "")
-            throw failure("has no tensor '\(name)'; it has \(others)")
+            throw failure("has no tensor '\(name)'; it has \(tensors.isEmpty ? "no tensors" : listed(names, quote: ""))")
         }
         let fits = tensor.shape.count == shape.count && zip(tensor.shape, shape).allSatisfy { $1 == nil || $0 == $1 }
         guard tensor.dtype == dtype, fits else {

@@ -37,17 +37,20 @@ import Musl
     }
 }
 
-/// Runs `body` on a thread of its own.
+/// Runs `body` on a thread of its own, which takes no signals: the main thread does.
 ///
 /// - Returns: the thread, which is to be joined or detached.
 public func startThread(_ body: @escaping @Sendable () -> Void) throws -> pthread_t {
     final class Box { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
     let box = unsafe Unmanaged.passRetained(Box(body))
     var thread = pthread_t()
-    let status = unsafe pthread_create(&thread, nil, { argument in
-        if let argument = unsafe argument { unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
-        return nil
-    }, box.toOpaque())
+    // The new thread begins with the signals of the one that starts it.
+    let status = withoutSignals {
+        unsafe pthread_create(&thread, nil, { argument in
+            if let argument = unsafe argument { unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
+            return nil
+        }, box.toOpaque())
+    }
     guard status == 0 else {
         unsafe box.release()
         throw Failure(.io, "cannot start a thread: \(unsafe String(cString: strerror(status)))")

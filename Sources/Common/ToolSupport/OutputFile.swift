@@ -5,9 +5,11 @@ import Glibc
 /// A file that appears under its name only when it is complete.
 ///
 /// Bytes go to `PATH.PID.part` beside it: the process's number keeps two that make the same file, such as a run that was killed in
-/// part and the one that takes its place, out of each other's way. ``commit()`` flushes the bytes to the disk and renames the part
-/// to `PATH`; a file that is dropped before that is removed, and so it is when a signal ends the tool. A path that is not a regular file
-/// (`/dev/null`, a named pipe, `>(…)`) and `-`, which is standard output, are written as they are.
+/// part and the one that takes its place, out of each other's way. The part is always a new file: what lies at its name already, a link or what
+/// a dead process with the same number left, is not touched, and the part takes another name. ``commit()`` flushes the bytes to the disk and
+/// renames the part to `PATH`; a link that lies there is replaced, not followed. A file that is dropped before that is removed, and so it is
+/// when a signal ends the tool, in both cases only if what lies at its name is still the file that was made. A path that is not a regular
+/// file (`/dev/null`, a named pipe, `>(…)`) and `-`, which is standard output, are written as they are.
 public struct OutputFile: ~Copyable {
     /// The path, or "standard output", as messages name it.
     public let name: String
@@ -15,37 +17,79 @@ public struct OutputFile: ~Copyable {
     public private(set) var position = 0
     private let path: String
     private let descriptor: CInt
-    /// The name of the unfinished file; nil where bytes go straight to their place, and once committed.
-    private var part: String?
-    /// Where the part is noted for the signals' handler.
-    private let note: Int?
+    /// The unfinished file; nil where bytes go straight to their place, and once committed.
+    private var part: Part?
 
     /// The path that means standard output (and, for readers, standard input).
     public static let standard = "-"
 
+    private struct Part {
+        var path: String
+        var identity: FileIdentity
+        /// Where it is noted for the signals' handler.
+        var note: Int?
+
+        /// Whether its name still leads to the file that was made.
+        var isInPlace: Bool { unsafe FileIdentity(at: path) == identity }
+    }
+
     public init(_ path: String) throws {
         let isStandard = path == OutputFile.standard
         let name = isStandard ? "standard output" : path
+        if path.isEmpty { throw Failure(.usage, "the name of an output is empty", remedy: "name a file") }
         var status = stat()
         let exists = unsafe stat(path, &status) == 0
         let isFolder = !isStandard && exists && status.st_mode & S_IFMT == S_IFDIR
         if isFolder { throw Failure(.cannotCreate, path: path, "is a folder", remedy: "name a file in it") }
-        let isSpecial = !isStandard && exists && status.st_mode & S_IFMT != S_IFREG
-        let part: String? = isStandard || isSpecial ? nil : "\(path).\(getpid()).part"
-        // Before the file is there, so that no signal can come between.
-        let note = part.flatMap { UnfinishedFiles.remember($0) }
-        let flags = isSpecial ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
-        let descriptor = isStandard ? STDOUT_FILENO : unsafe open(part ?? path, flags, 0o666)
-        guard descriptor >= 0 else {
-            let failure = Failure.errno(.cannotCreate, path: name, "cannot create it")
-            UnfinishedFiles.forget(note)
-            throw failure
+        var descriptor = STDOUT_FILENO
+        var part: Part?
+        if !isStandard, exists && status.st_mode & S_IFMT != S_IFREG || OutputFile.isDescriptor(path) {
+            descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+        } else if !isStandard {
+            (descriptor, part) = try OutputFile.createPart(path)
         }
         self.path = path
         self.name = name
-        self.part = part
         self.descriptor = descriptor
-        self.note = note
+        self.part = part
+    }
+
+    /// Whether `path` names a descriptor that this process has open, which is no place to put a part.
+    private static func isDescriptor(_ path: String) -> Bool {
+        ["/dev/fd/", "/dev/stdout", "/dev/stderr", "/proc/self/fd/"].contains { path.hasPrefix($0) }
+    }
+
+    /// Makes a new file beside `path`.
+    private static func createPart(_ path: String) throws -> (CInt, Part) {
+        var descriptor: CInt = -1
+        var part: Part?
+        let note = UnfinishedFiles.remember { () -> (name: String, identity: FileIdentity)? in
+            for number in 1...1000 {
+                let name = partName(path, number)
+                descriptor = unsafe open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+                if descriptor >= 0, let identity = FileIdentity(of: descriptor) {
+                    part = Part(path: name, identity: identity)
+                    return (name, identity)
+                }
+                guard errno == EEXIST || errno == EINTR else { break }
+            }
+            return nil
+        }
+        guard var part else { throw Failure.errno(.cannotCreate, path: path, "cannot create it") }
+        part.note = note
+        return (descriptor, part)
+    }
+
+    /// `PATH.PID.part`, and `PATH.PID.2.part` and so on where that name is taken.
+    private static func partName(_ path: String, _ number: Int) -> String {
+        let ending = ".\(getpid())" + (number > 1 ? ".\(number)" : "") + ".part"
+        // A file's name has 255 bytes at most. One that is too long by itself stays so, for the system to refuse.
+        let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[...$0] } ?? ""
+        var base = path[folder.endIndex...]
+        guard base.utf8.count <= 255 else { return path + ending }
+        while base.utf8.count + ending.utf8.count > 255 { base.removeLast() }
+        return folder + base + ending
     }
 
     /// Throws what making the file would throw, so that hours of work are not begun in vain.
@@ -61,7 +105,6 @@ public struct OutputFile: ~Copyable {
         self.path = name
         self.name = name
         self.descriptor = descriptor
-        note = nil
     }
 
     /// Whether the bytes go to a file on a disk; false for a pipe or a terminal.
@@ -105,9 +148,10 @@ public struct OutputFile: ~Copyable {
             return
         }
         guard fsync(descriptor) == 0 else { throw Failure.errno(.io, path: name, "cannot flush it to disk") }
-        guard unsafe rename(part, path) == 0 else { throw Failure.errno(.io, path: name, "cannot rename its .part") }
+        guard part.isInPlace else { throw Failure(.io, path: name, "its unfinished file \(part.path) was replaced by another program") }
+        guard unsafe rename(part.path, path) == 0 else { throw Failure.errno(.io, path: name, "cannot rename its .part") }
         self.part = nil
-        UnfinishedFiles.forget(note)
+        UnfinishedFiles.forget(part.note)
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let folderDescriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if folderDescriptor >= 0 {
@@ -119,8 +163,8 @@ public struct OutputFile: ~Copyable {
     deinit {
         if path != OutputFile.standard { close(descriptor) }
         if let part {
-            unsafe unlink(part)
-            UnfinishedFiles.forget(note)
+            if part.isInPlace { unsafe unlink(part.path) }
+            UnfinishedFiles.forget(part.note)
         }
     }
 }

@@ -13,7 +13,6 @@ public struct Progress {
     private let total: Int?
     private let quiet: Bool
     private let timing: String?
-    private let terminal = isatty(STDERR_FILENO) == 1
     private let start = Progress.now()
     private var shown: Double
     private var done = 0
@@ -52,14 +51,14 @@ public struct Progress {
     public mutating func add(_ count: Int, note: @autoclosure () -> String = "") {
         done += count
         let now = Progress.now()
-        guard !quiet, now - shown >= (terminal ? 0.25 : 30) else { return }
+        guard !quiet, now - shown >= (StandardError.isTerminal ? 0.25 : 30) else { return }
         shown = now
         var line = "\(tool): \(done)" + (total.map { " of \($0)" } ?? "") + " \(unit), \(Progress.short(rate)) \(unit)/s"
         if let total, total > done, done > 0 { line += ", \(Progress.duration(Double(total - done) / rate)) left" }
         let note = note()
         if !note.isEmpty { line += ", \(note)" }
-        write(terminal ? "\r\u{1B}[K" + line : line + "\n")
-        lineIsOpen = terminal
+        if StandardError.isTerminal { StandardError.write(runningLine: line) } else { StandardError.write(line: line) }
+        lineIsOpen = StandardError.isTerminal
     }
 
     /// Clears the running line and writes the closing one: counts, time and rate.
@@ -74,12 +73,12 @@ public struct Progress {
         }
         guard !quiet else { return }
         let rest = remark.isEmpty ? "" : "; " + remark
-        write("\(tool): \(done) \(unit) in \(Progress.duration(elapsed)), \(Progress.short(rate)) \(unit)/s\(rest)\n")
+        StandardError.write(line: "\(tool): \(done) \(unit) in \(Progress.duration(elapsed)), \(Progress.short(rate)) \(unit)/s\(rest)")
     }
 
     /// Ends the running line so that another message can be written.
     public mutating func clear() {
-        if lineIsOpen { write("\r\u{1B}[K") }
+        if lineIsOpen { StandardError.clearRunningLine() }
         lineIsOpen = false
     }
 
@@ -111,10 +110,5 @@ public struct Progress {
         if whole < 60 { return "\(whole) s" }
         if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
         return "\(whole / 3600) h \(whole % 3600 / 60) min"
-    }
-
-    private func write(_ text: String) {
-        var text = text
-        text.withUTF8 { bytes in _ = unsafe Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
     }
 }

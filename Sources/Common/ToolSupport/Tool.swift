@@ -1,4 +1,5 @@
 public import ArgumentParser
+import CProcess
 
 #if canImport(Glibc)
 import Glibc
@@ -15,8 +16,9 @@ public protocol Tool: ParsableCommand {}
 
 extension Tool {
     public static func main() {
-        // SIGPIPE would end us before the unfinished output is removed; the write's EPIPE says the same.
+        // These would end us before the unfinished output is removed; the write's EPIPE and EFBIG say the same.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         fillStandardDescriptors()
         UnfinishedFiles.watchSignals()
         do {
@@ -47,18 +49,21 @@ extension Tool {
     }
 
     /// Writes one line to standard error, after the tool's name; on a terminal it takes the place of the running line of ``Progress``.
-    public static func log(_ message: String) {
-        var line = (isatty(STDERR_FILENO) == 1 ? "\r\u{1B}[K" : "") + "\(_commandName): \(message)\n"
-        line.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+    ///
+    /// What the message quotes from files and options is escaped, and its middle left out where it is too long.
+    public static func log(_ message: String) { StandardError.write(line: "\(_commandName): \(message)") }
+
+    /// Writes a table of our own making, whose line breaks are meant.
+    public static func logTable(_ table: String) {
+        for line in "\(_commandName): \(table)".split(separator: "\n", omittingEmptySubsequences: false) { StandardError.write(line: String(line)) }
     }
 }
 
-/// Ends the tool as a thrown ``Failure`` would, from where nothing can be thrown: memory that is short, mostly.
+/// Ends the tool as a thrown ``Failure`` would, from where nothing can be thrown: memory that is short, mostly. From any thread.
 public func stop(_ failure: Failure) -> Never {
     let tool = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "seed"
-    var line = "\(tool): \(failure.description)\n"
-    line.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
-    Glibc.exit(failure.kind.rawValue)
+    StandardError.write(line: "\(tool): \(failure.description)")
+    seed_end(failure.kind.rawValue)
 }
 
 /// The version that every tool and every provenance line names.

@@ -1,63 +1,104 @@
+import CProcess
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
 import Musl
 #endif
-import Synchronization
 
 /// The files being written now, so that a signal or an exit that ends the tool does not leave them behind.
 ///
-/// A signal's handler may do very little. So each name lies ready as a C string in a slot of a fixed table, and the handler
-/// unlinks what it finds there.
+/// A signal's handler may do very little. So each name lies ready as a C string in a slot of a fixed table with the file's device and
+/// inode, and the handler unlinks what it finds there, if it is still that file.
 enum UnfinishedFiles {
     /// As many as a process may have open, where nobody has raised that: an unfinished file is open.
     private static let slots = 1024
-    // Written before any handler can run and never freed; slots are claimed and cleared by single stores.
-    nonisolated(unsafe) private static let names = {
-        let names = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: slots)
-        unsafe names.initialize(repeating: nil, count: slots)
-        return unsafe names
+    // Made before any handler can run and never freed.
+    nonisolated(unsafe) private static let table = {
+        let table = UnsafeMutablePointer<Slot>.allocate(capacity: slots)
+        for slot in 0..<slots { unsafe (table + slot).initialize(to: Slot()) }
+        return unsafe table
     }()
     private static let lock = Mutex(())
 
-    /// Lets SIGINT, SIGTERM and SIGHUP remove what is unfinished before they end the tool, and `exit` too.
+    /// One file. The name's memory stays with the slot, for a handler may be reading it at any time.
+    @safe private struct Slot: ~Copyable {
+        let isTaken = Atomic<Bool>(false)
+        var name: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        var identity = FileIdentity(device: 0, inode: 0)
+    }
+
+    /// Lets every signal that ends a process by default remove what is unfinished first, and `exit` too.
     ///
     /// A signal that is ignored, as `nohup` has it, stays ignored.
     static func watchSignals() {
-        _ = unsafe names
+        _ = unsafe table
+        seed_set_cleanup { UnfinishedFiles.removeAll() }
         atexit { UnfinishedFiles.removeAll() }
-        for number in [SIGINT, SIGTERM, SIGHUP] {
+        // Stopped and continued, told of children and windows: no end. SIGKILL cannot be caught, and 32 and 33 are the C library's own.
+        let others: Set<CInt> = [SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGURG, SIGWINCH, 32, 33]
+        for number in CInt(1)...64 where !others.contains(number) {
             var action = sigaction()
             guard unsafe sigaction(number, nil, &action) == 0, unsafe action.__sigaction_handler.sa_handler == nil else { continue }
-            signal(number) { number in
+            unsafe sigfillset(&action.sa_mask)
+            action.sa_flags = SA_RESTART
+            unsafe action.__sigaction_handler.sa_handler = { number in
                 UnfinishedFiles.removeAll()
                 signal(number, SIG_DFL)
-                raise(number)
+                raise(number)  // It comes when this returns, and ends the process as it would have.
             }
+            unsafe sigaction(number, &action, nil)
         }
     }
 
     private static func removeAll() {
-        for slot in 0..<slots {
-            if let name = unsafe names[slot] { unsafe unlink(name) }
+        for slot in 0..<slots where unsafe table[slot].isTaken.load(ordering: .acquiring) {
+            if let name = unsafe table[slot].name, unsafe FileIdentity(at: name) == table[slot].identity { unsafe unlink(name) }
         }
     }
 
-    /// Remembers `path` until it is forgotten. With more files than slots the others are only not cleaned up.
-    static func remember(_ path: String) -> Int? {
-        lock.withLock { _ in
-            guard let slot = (0..<slots).first(where: { unsafe names[$0] == nil }) else { return nil }
-            unsafe names[slot] = unsafe strdup(path)
-            return slot
+    /// Creates a file with `body` and remembers it, so that no signal comes between.
+    ///
+    /// - Parameter body: returns the name and the identity of the file, or nil where there is none.
+    /// - Returns: the slot, which is to be forgotten. Nil without a file, and with more files than slots: those are only not cleaned up.
+    static func remember(_ body: () throws -> (name: String, identity: FileIdentity)?) rethrows -> Int? {
+        try withoutSignals {
+            guard let (name, identity) = try body() else { return nil }
+            return lock.withLock { _ in
+                guard let slot = (0..<slots).first(where: { unsafe !table[$0].isTaken.load(ordering: .relaxed) }) else { return nil }
+                let length = name.utf8.count + 1
+                var memory = unsafe table[slot].name
+                if unsafe table[slot].capacity < length {
+                    // The memory before is left: as a slot's doubles each time, that is little.
+                    let capacity = unsafe max(length, 2 * table[slot].capacity, 256)
+                    unsafe memory = UnsafeMutablePointer<CChar>.allocate(capacity: capacity)
+                    unsafe table[slot].name = unsafe memory
+                    unsafe table[slot].capacity = capacity
+                }
+                guard let memory = unsafe memory else { return nil }
+                unsafe name.withCString { unsafe _ = strcpy(memory, $0) }
+                unsafe table[slot].identity = identity
+                unsafe table[slot].isTaken.store(true, ordering: .releasing)
+                return slot
+            }
         }
     }
 
     static func forget(_ slot: Int?) {
-        guard let slot else { return }
-        lock.withLock { _ in
-            let name = unsafe names[slot]
-            unsafe names[slot] = nil
-            unsafe free(name)
-        }
+        if let slot { unsafe table[slot].isTaken.store(false, ordering: .releasing) }
     }
+}
+
+/// Does `body` while no signal can come to this thread; those that came meanwhile come afterwards. Threads of ours take none
+/// (``startThread(_:)``), so that the whole process is meant.
+func withoutSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
+    var (all, before) = (sigset_t(), sigset_t())
+    unsafe sigfillset(&all)
+    // Faults of the thread itself are not to wait.
+    for number in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS] { unsafe sigdelset(&all, number) }
+    unsafe pthread_sigmask(SIG_BLOCK, &all, &before)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+    return try body()
 }

@@ -1,0 +1,100 @@
+// What a process needs at its start and at the end of its memory, and what only C can define.
+#include "CProcess.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Atomic(void (*)(void)) registered_cleanup;
+
+void seed_set_cleanup(void (*cleanup)(void)) { atomic_store(&registered_cleanup, cleanup); }
+
+void seed_end(int status) {
+    void (*cleanup)(void) = atomic_exchange(&registered_cleanup, NULL);
+    if (cleanup) cleanup();
+    _exit(status);
+}
+
+extern char *program_invocation_short_name;
+
+/// Appends `text` to `line`, which holds `length` of 256 bytes. A name that a terminal would act on does not pass.
+static size_t append(char *line, size_t length, const char *text) {
+    for (; *text && length < 255; text++) line[length++] = *text >= ' ' && *text <= '~' ? *text : '?';
+    return length;
+}
+
+void seed_no_memory(size_t size) {
+    // Nothing here may allocate.
+    char number[24], line[256];
+    size_t place = sizeof number - 1, length = 0;
+    number[place] = 0;
+    do number[--place] = (char)('0' + size % 10); while ((size /= 10) && place > 0);
+    length = append(line, length, program_invocation_short_name);
+    length = append(line, length, ": there is no memory for ");
+    length = append(line, length, number + place);
+    length = append(line, length, " bytes; take smaller batches or images, or fewer --threads");
+    line[length++] = '\n';
+    (void)!write(STDERR_FILENO, line, length);
+    seed_end(74);
+}
+
+#if defined(__GLIBC__) && !(defined(__has_feature) && __has_feature(address_sanitizer)) && !defined(__SANITIZE_ADDRESS__)
+
+int seed_watches_memory(void) { return 1; }
+
+// Swift traps where memory for an object or an array is missing, and libraries go on in ways of their own: OpenBLAS tries again for ever.
+// A tool's user shall have one line and status 74, so memory that the system refuses ends the process here. glibc keeps its allocator
+// under these names for programs that wrap it; `free` stays as it is.
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+
+/// More than any machine has: such a size is a mistake, which its caller is told.
+static const size_t absurd = (size_t)1 << 46;
+
+void *malloc(size_t size) {
+    void *memory = __libc_malloc(size);
+    if (!memory && size > 0 && size < absurd) seed_no_memory(size);
+    return memory;
+}
+
+void *calloc(size_t count, size_t size) {
+    void *memory = __libc_calloc(count, size);
+    size_t total;
+    if (!memory && !__builtin_mul_overflow(count, size, &total) && total > 0 && total < absurd) seed_no_memory(total);
+    return memory;
+}
+
+void *realloc(void *old, size_t size) {
+    void *memory = __libc_realloc(old, size);
+    if (!memory && size > 0 && size < absurd) seed_no_memory(size);
+    return memory;
+}
+
+#else
+
+int seed_watches_memory(void) { return 0; }
+
+#endif
+
+#if defined(__GLIBC__)
+
+extern char **environ;
+
+// OpenBLAS reads its number of threads when it is loaded, before any code of ours, and starts them with 128 MB of address space each; where
+// those are missing, the threads try for ever and are waited for at the end. We call it from threads of our own and need none of its.
+// The variable is not set, for programs that we start shall find their environment as it is.
+char *getenv(const char *name) {
+    if (!name || !environ) return NULL;
+    size_t length = strlen(name);
+    for (char **entry = environ; *entry; entry++) {
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') {
+            if (strcmp(name, "OPENBLAS_NUM_THREADS") == 0) break;
+            return *entry + length + 1;
+        }
+    }
+    return strcmp(name, "OPENBLAS_NUM_THREADS") == 0 ? (char *)"1" : NULL;
+}
+
+#endif

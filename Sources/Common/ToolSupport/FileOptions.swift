@@ -1,0 +1,83 @@
+import ArgumentParser
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Throws what a user is told whose options name files that cannot go together; nil, an option not given, passes.
+///
+///     try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--weights": weights, "the input": input])
+///
+/// No name may be empty. Each output is a file of its own: no two are the same, and none is an input, which would be lost before or after it is
+/// read. Files are the same by device and inode, or by the same path where there is none yet; `-` is what standard input or output is.
+///
+/// - Parameter replaceable: inputs that the first output may take the place of.
+public func checkFiles(
+    outputs: KeyValuePairs<String, String?>, inputs: KeyValuePairs<String, String?> = [:], replaceable: Set<String> = []
+) throws {
+    var written: [(option: String, path: String, file: NamedFile)] = [], read = written
+    for (option, path) in outputs {
+        if let path { written.append((option, path, try NamedFile(path, option, standard: STDOUT_FILENO))) }
+    }
+    for (option, path) in inputs {
+        if let path { read.append((option, path, try NamedFile(path, option, standard: STDIN_FILENO))) }
+    }
+    for (place, output) in written.enumerated() {
+        for other in written[..<place] where output.file.isSame(as: other.file) {
+            throw ValidationError("\(other.option) and \(output.option) are the same file, \(NamedFile.shown(output.path)); name another")
+        }
+        let mayReplace = place == 0 ? replaceable : []
+        for input in read where input.file.isSame(as: output.file) && !mayReplace.contains(input.option) && input.path + output.path != "--" {
+            throw ValidationError("\(output.option) would replace \(input.option), \(NamedFile.shown(output.path)); name another file")
+        }
+    }
+    for (place, input) in read.enumerated() where input.path == OutputFile.standard {
+        for other in read[..<place] where other.path == OutputFile.standard {
+            throw ValidationError("\(other.option) and \(input.option) are both standard input; name a file")
+        }
+    }
+}
+
+/// Which file a path on the command line leads to.
+private enum NamedFile {
+    case existing(FileIdentity)
+    /// None yet: its folder as the system names it, and its name.
+    case new(String)
+    case standard
+    /// A device, a pipe: any number may write to it.
+    case special
+
+    init(_ path: String, _ option: String, standard descriptor: CInt) throws {
+        if path.isEmpty { throw ValidationError("\(option) is empty; name a file") }
+        let isStandard = path == OutputFile.standard
+        var status = stat()
+        let isThere = unsafe isStandard ? fstat(descriptor, &status) == 0 : stat(path, &status) == 0
+        switch status.st_mode & S_IFMT {
+        case _ where !isThere: self = isStandard ? .standard : .new(NamedFile.resolved(path))
+        case S_IFREG, S_IFDIR: self = .existing(FileIdentity(device: status.st_dev, inode: status.st_ino))
+        default: self = isStandard ? .standard : .special
+        }
+    }
+
+    func isSame(as other: NamedFile) -> Bool {
+        switch (self, other) {
+        case (.existing(let a), .existing(let b)): a == b
+        case (.new(let a), .new(let b)): a == b
+        case (.standard, .standard): true
+        default: false
+        }
+    }
+
+    private static func resolved(_ path: String) -> String {
+        let parts = path.split(separator: "/")
+        let folder = (path.hasPrefix("/") ? "/" : "") + parts.dropLast().joined(separator: "/")
+        let name = parts.last.map(String.init) ?? ""
+        guard let real = unsafe realpath(folder.isEmpty ? "." : folder, nil) else { return path }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real) + "/" + name
+    }
+
+    static func shown(_ path: String) -> String { path == OutputFile.standard ? "standard input or output" : "'\(path)'" }
+}
