@@ -14,7 +14,7 @@ enum Start {
         let flags = MakeFlags(unsafe getenv("MAKEFLAGS").map { unsafe String(cString: $0) } ?? "")
         var reading: (name: String, progress: Progress)?
         let planner = try Planner(
-            flags, pipelines: options.pipelines, tools: try ownFolder(), make: options.make, say: { Plan.log($0) },
+            flags, pipelines: options.pipelines, tools: try ownFolder(), make: options.make, say: { Plan.logTable($0) },
             progress: { name, count, total in
                 if reading?.name != name { reading = (name, Progress(tool: "plan: reading \(name)", unit: "pictures", total: total, options.common)) }
                 reading?.progress.add(count)

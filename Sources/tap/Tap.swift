@@ -23,7 +23,8 @@ struct Tap: Tool {
 
     func validate() throws {
         try checkOption("--records", records, in: 0...1_000_000_000)
-        if output == OutputFile.standard || output.isEmpty { throw ValidationError("-o takes a file, found '\(output)'") }
+        if output == OutputFile.standard { throw ValidationError("-o takes a file, found '-'; standard output has what is passed on") }
+        try checkFiles(outputs: ["-o": output])
     }
 
     func run() throws {

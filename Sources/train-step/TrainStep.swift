@@ -58,11 +58,12 @@ struct TrainStep: Tool {
             trainer.profile?.lap("input")
             let report = try trainer.step(record)
             try log.add(report, queue: trainer.queueFill, waited: reader.waited)
-            if log.steps == 1, !common.quiet { trainer.notes.forEach(TrainStep.log) }
+            if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
             progress.add(report.pictures, note: "loss \(Progress.short(report.loss))")
         }
         guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
         var trained = try trainer.finish()
+        if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))
         try log.finish(queue: trainer.queueFill, waited: reader.waited)
         try DocumentFile.write(trained.document(), to: output)

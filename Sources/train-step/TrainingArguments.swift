@@ -27,6 +27,8 @@ struct TrainingArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: 1; with moco-v2 one for 32 pictures, at least 2).", valueName: "n"))
     var normalizationGroups: Int?
     @Option(help: "A program that gives the loss, run by the shell; see queue-loss.") var loss: String?
+    @Option(help: ArgumentHelp("Stop the program of --loss where it gives no answer for so long (default: it is only said).", valueName: "seconds"))
+    var lossTimeout: Double?
     @Option(help: "The seed of the queue's random rows, of MoCo's shuffling, and of what dropout and stochastic depth leave out.") var seed: UInt64 = 0
 
     func validate() throws {
@@ -42,6 +44,8 @@ struct TrainingArguments: ParsableArguments {
         if loss != nil, objective == .supervisedContrastive {
             throw ValidationError("--loss goes with the objectives that have a teacher: seed and moco-v2")
         }
+        try checkOption("--loss-timeout", lossTimeout, in: 0.01...1e9)
+        if lossTimeout != nil, loss == nil { throw ValidationError("--loss-timeout is of no use without --loss; leave it out") }
         if let option = teacher.given {
             guard objective == .seed else { throw ValidationError("\(option) is of no use to \(objective.rawValue); leave it out") }
             guard loss == nil else { throw ValidationError("\(option) is the loss's own; give it to the program that --loss names") }
@@ -67,6 +71,7 @@ struct TrainingArguments: ParsableArguments {
         options.loss.seed = seed
         options.temperature = studentTemperature ?? 0.1
         options.lossCommand = loss
+        options.lossTimeout = lossTimeout
         options.keyMomentum = keyMomentum
         options.normalizationGroups = normalizationGroups
         options.seed = seed
@@ -80,7 +85,7 @@ struct TrainingArguments: ParsableArguments {
     ///
     /// - Parameter loss: nil where it is the objective's own.
     static func provenanceLine(loss: String?) -> [String] {
-        let left = ["--student", "--loss", "--log-interval"] + (loss == nil ? [] : ["--queue-size", "--student-temperature", "--teacher-temperature", "--centre"])
+        let left = ["--student", "--loss", "--loss-timeout", "--log-interval"] + (loss == nil ? [] : ["--queue-size", "--student-temperature", "--teacher-temperature", "--centre"])
         var arguments: [String] = []
         var rest = commandLine[...]
         while let argument = rest.popFirst() {

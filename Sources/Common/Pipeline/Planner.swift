@@ -110,6 +110,7 @@ public struct Planner {
         return Command(
             words: words,
             environment: [
+                "SEED_LOSS_FOLDER": (try? RunFolder.resolved(".")) ?? ".",
                 "MAKEFLAGS": flags.options, "SEED_RUN": preparation.folder.path, "SEED_TAP": settings["TAP"], "SEED_SHOW": settings["SHOW"],
                 "PATH": "\(tools):\(pipelines):\(unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/usr/bin:/bin")",
             ])

@@ -52,7 +52,7 @@ struct Preparation {
 
         // Lists first, since they are quick; bytes once all else is known to go together.
         let learnt = settings.isDemonstration ? nil : try Dataset(settings["DATA"])
-        let ownTest = learnt.flatMap { data in data.splits.first { $0 != data.split } }
+        let ownTest = learnt.flatMap { data in ["val", "valid", "validation", "test"].first { data.splits.contains($0) && $0 != data.split } }
         let judged: Dataset? =
             if !settings["TEST"].isEmpty { try Dataset(settings["TEST"]) } else if let ownTest { try Dataset(settings["DATA"], split: ownTest) } else { nil }
         let judgement = try Preparation.judgement(settings, learnt, judged)
@@ -113,14 +113,15 @@ struct Preparation {
     /// Lets each tool look at the options that it will be given.
     private static func checkOptions(_ run: Run, tools: String) throws {
         let check = OptionCheck(tools: tools), options = run.options
+        // Names as they will be in the run's folder; none of them is opened.
         func given(_ name: String) -> [String] { options[name] ?? [] }
         if run.settings.isDemonstration { try check.check("synthesize", given("pictures") + ["-o", "pictures"], setting: "SYNTHESIZE_OPTIONS") }
         try check.check("augment", ["--data", "data/train"] + given("student.augment"), setting: "FLAGS")
         try check.check("augment", given("features.test"), setting: "FLAGS")
-        try check.check("train-step", given("student.train") + ["--epochs", "\(run.epochs)", "--student", "-", "-o", "-"], setting: "STUDENT_OPTIONS")
+        try check.check("train-step", given("student.train") + ["--epochs", "\(run.epochs)", "--student", "student.0.safetensors", "-o", "student.1.safetensors"], setting: "STUDENT_OPTIONS")
         try check.check("initialize", given("student.begin") + ["-o", "-"], setting: "STUDENT")
         guard run.teacher == nil else { return }
-        try check.check("train-step", given("teacher.train") + ["--epochs", "\(run.teacherEpochs)", "--student", "-", "-o", "-"], setting: "TEACHER_OPTIONS")
+        try check.check("train-step", given("teacher.train") + ["--epochs", "\(run.teacherEpochs)", "--student", "student.0.safetensors", "-o", "student.1.safetensors"], setting: "TEACHER_OPTIONS")
         try check.check("initialize", given("teacher.begin") + ["-o", "-"], setting: "TEACHER_NETWORK")
     }
 

@@ -29,7 +29,8 @@ struct Summary {
             lines += work.damaged.map { ("damaged", "\($0.file) is not as \($0.stage) made it: set aside as \($0.file).damaged") }
             lines += others
             lines += try toDo
-            return ([preparation.folder.path] + lines.map { "  " + $0.0 + String(repeating: " ", count: max(1, 13 - $0.0.count)) + $0.1 }).joined(separator: "\n")
+            // What names hold must not break the lines.
+            return ([preparation.folder.path.printable] + lines.map { ($0.0, $0.1.printable) }.map { "  " + $0.0 + String(repeating: " ", count: max(1, 13 - $0.0.count)) + $0.1 }).joined(separator: "\n")
         }
     }
 

@@ -7,27 +7,6 @@ import Randomness
 public import TensorStreams
 import ToolSupport
 
-/// What one step did.
-public struct StepReport: Sendable {
-    public var pictures: Int
-    public var epoch: Int
-    public var step: Int
-    public var loss: Double
-    /// The least loss there can be: the entropy of the targets.
-    public var floor: Double?
-    public var agreement: Double?
-    /// The mean cosine of two of the student's embeddings of the batch: 1 where all are alike.
-    public var studentCosine: Double?
-    /// The same of the teacher's, as the loss used them.
-    public var teacherCosine: Double?
-    /// The teacher's temperature, where the loss tells it.
-    public var teacherTemperature: Double?
-    /// The length of the mean that the loss took off the teacher's embeddings, where it tells it.
-    public var centre: Double?
-    public var learningRate: Double
-    public var gradientNorm: Double
-}
-
 /// Trains a student: for every record a forward pass, the loss, a backward pass, a step of SGD.
 public final class Trainer {
     public private(set) var state: TrainingState
@@ -39,6 +18,8 @@ public final class Trainer {
     private let firstEpoch: Int
     private var lastEpoch: Int
     private var recordsSeen = 0
+    private var watch: TrainingWatch
+    private var toldOfLoss = false
     /// Is told of everything a step does.
     public var profile: Profile?
 
@@ -51,11 +32,13 @@ public final class Trainer {
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
         firstEpoch = header.metadata.count("epoch") ?? state.epoch
         lastEpoch = firstEpoch
+        watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.objective == .seed)
+        watch.remedy = { [options] in options.remedy($0) }
         guard options.objective != .supervisedContrastive else { return }
         if let command = options.lossCommand {
             var lossHeader = StreamHeader(provenance: header.provenance, metadata: header.metadata)
             lossHeader.metadata[QueueState.key] = QueueState.wanted
-            loss = try LossProcess(command, header: lossHeader, warn: options.warn)
+            loss = try LossProcess(command, header: lossHeader, timeout: options.lossTimeout, warn: options.warn)
         } else {
             var settings = options.loss
             settings.objective = options.objective == .mocoV2 ? .mocoV2 : .seed
@@ -68,8 +51,11 @@ public final class Trainer {
 
     /// Rows of the queue that are embeddings by now, and all its rows.
     public var queueFill: (real: Int, capacity: Int)? { loss?.fill }
-    /// What a person should know of the loss; to be asked after the first record.
-    public var notes: [String] { loss?.notes ?? [] }
+    /// What a person should know of the training, each said once; to be asked after every step and at the end.
+    public func takeNotes() -> [String] {
+        defer { toldOfLoss = true }
+        return (toldOfLoss ? [] : loss?.notes ?? []) + watch.takeNotes()
+    }
 
     /// Whether the loss is to be told of the teacher's first embeddings: it has kept nothing from an epoch before.
     public var needsTeacherSample: Bool { options.objective == .seed && state.lossState.isEmpty }
@@ -124,16 +110,20 @@ public final class Trainer {
         state.steps += 1
         profile?.lap("optimizer")
         profile?.count(pictures: N)
-        return StepReport(
+        let report = StepReport(
             pictures: N, epoch: epoch, step: step, loss: values.loss, floor: values.floor, agreement: values.agreement,
             studentCosine: values.studentCosine, teacherCosine: values.teacherCosine, teacherTemperature: values.teacherTemperature,
             centre: values.centre, learningRate: rate, gradientNorm: norm)
+        watch.add(report, queue: queueFill)
+        return report
     }
 
     /// Ends the training: the state that the next epoch begins with.
     public func finish() throws -> TrainingState {
         if let state = try loss?.finish() { self.state.lossState = state }
         state.epoch = lastEpoch + 1
+        watch.endEpoch()
+        state.divergence = watch.divergence
         // The last step's weights have been through no forward pass that would show it.
         guard state.isFinite else {
             throw Failure(

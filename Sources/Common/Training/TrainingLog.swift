@@ -123,6 +123,10 @@ public final class TrainingLog {
             parts.append("queue \(Progress.fixed(100 * Double(queue.real) / Double(queue.capacity), 0)) % real")
         }
         if let agreement = all.mean(all.agreement) { parts.append("agreement \(Progress.fixed(100 * agreement, 1)) %") }
+        if let cosine = last?.studentCosine {
+            let teacher = last?.teacherCosine.map { " (teacher \(Progress.fixed($0, 2)))" } ?? ""
+            parts.append("mean cosine \(Progress.fixed(cosine, 2))\(teacher)")
+        }
         return parts.joined(separator: ", ")
     }
 }
