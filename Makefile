@@ -22,7 +22,7 @@ PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev
 #: help            this list
 help:
 	@echo 'Targets:'
-	@sed -n 's/^#: /  /p' Makefile pipelines/distill.mk
+	@sed -n 's/^#: /  /p' Makefile pipelines/distill.mk pipelines/defaults.mk
 	@echo
 	@echo 'Settings (make distill SETTING=value), kept for the run NAME until they are changed:'
 	@sed -n 's/^#= /  /p' pipelines/distill.mk pipelines/conf/pictures.mk
@@ -94,3 +94,4 @@ clean:
 	find $(RUNS) -name '*.part' -delete 2> /dev/null || true
 
 include pipelines/distill.mk
+include pipelines/defaults.mk
