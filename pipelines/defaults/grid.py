@@ -77,11 +77,11 @@ def stream(run, epoch):
     """An epoch of views with the teacher's embeddings, for all rates and networks of a corner."""
     path = f"{run.streams}/{epoch}.tensors.zst"
     return made(path, f"augment --data {WORK}/{run.set}/learn.tar --limit {run.images} --size {SIZE} --batch {run.batch} --drop-last"
-                      f" --epoch {epoch} --quiet | embed --weights {WORK}/{run.set}/teacher.safetensors --quiet --level -1 -o {path}")
+                      f" --epoch {epoch} --quiet | embed --weights {WORK}/{run.set}/teacher.safetensors --quiet --level=-1 -o {path}")
 
 
 def train(run):
-    """A student's last checkpoint and the mean KL of its last epoch."""
+    """A student's last checkpoint and its mean KL at the end, over a quarter of an epoch."""
     folder = f"{WORK}/{run.set}/{run.name}"
     if os.path.isdir(folder) and read(f"{folder}/options.json") != run.options():
         shutil.rmtree(folder)
@@ -94,9 +94,10 @@ def train(run):
                   f" {stream(run, epoch)} -o {following}")
             os.remove(student)
         student = following
-    with open(log) as lines:
-        kl = [json.loads(line)["kl"] for line in lines]
-    return student, sum(kl) / len(kl)
+    with open(log) as file:
+        kl = [json.loads(line)["kl"] for line in file]
+    last = kl[-max(1, len(kl) // 4):]
+    return student, sum(last) / len(last)
 
 
 def judge(name, weights, folder):
@@ -110,7 +111,8 @@ def judge(name, weights, folder):
     for part in ["held-out", "test"]:
         result[part] = {}
         for evaluation in ["knn --k 10", "linear"]:
-            shell(f"evaluate {evaluation} --train {folder}/learn.tensors.zst --test {folder}/{part}.tensors.zst --quiet -o {folder}/result.json")
+            shell(f"evaluate {evaluation} --train {folder}/learn.tensors.zst --test {folder}/{part}.tensors.zst --quiet"
+                  f" -o {folder}/result.json > {folder}/result.txt")
             with open(f"{folder}/result.json") as file:
                 result[part][evaluation.split()[0]] = round(json.load(file)["results"][0]["top1"], 2)
     return result
@@ -179,12 +181,6 @@ def perform(run):
 
 
 def run_next(first):
-    os.makedirs(WORK, exist_ok=True)
-    lock = open(f"{WORK}/lock", "w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        sys.exit("make: defaults is being made already, by another process")
     for name in SETS:
         references(name)
     missing = [run for run in runs() if not done(run)]
@@ -202,7 +198,13 @@ def main():
     parser.add_argument("--first", type=int, help="stop after so many runs")
     options = parser.parse_args()
     if options.command == "run":
-        run_next(options.first)
+        os.makedirs(WORK, exist_ok=True)
+        with open(f"{WORK}/lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                sys.exit("make: defaults is being made already, by another process")
+            run_next(options.first)
     elif options.command == "list":
         for run in runs():
             result = done(run)

@@ -39,7 +39,7 @@ def write(path, results, judged):
     lines = [HEAD.format(seen=f"{some['seen']:,}", options=options) + summary(results), "", "## Data and teachers", ""]
     lines += ["| set | | teacher | ResNet-18 untrained | MobileNetV3-Large untrained |", "|---|---|---|---|---|"]
     for name, kind in KINDS.items():
-        cells = [judged[name, network] for network in ("teacher", "resnet18", "mobilenet-v3-large")]
+        cells = [judged.get((name, network)) for network in ("teacher", "resnet18", "mobilenet-v3-large")]
         lines.append(f"| {name} | {kind} | " + " | ".join(both(cell["test"]) if cell else "" for cell in cells) + " |")
 
     lines += ["", "## Students", ""]
