@@ -26,7 +26,8 @@ SETS = ["objects", "glyphs", "emoji", "textures"]
 NETWORKS = ["resnet18", "mobilenet-v3-large"]
 # (batch, images); each run sees SEEN images in all.
 CORNERS = [(64, 6000), (32, 2000), (256, 20000), (128, 6000)]
-RATES = [0.03, 0.1, 0.06, 0.01]
+# Four for each batch.
+RATES = {32: [0.03, 0.1, 0.06, 0.01], 64: [0.03, 0.1, 0.06, 0.01], 128: [0.03, 0.1, 0.06, 0.01], 256: [0.03, 0.1, 0.06, 0.2]}
 SEEN = 60_000
 SIZE = 64
 # The options of every student but its rate, which are also make's defaults.
@@ -56,7 +57,7 @@ class Run:
 
 def runs():
     return [Run(name, network, batch, images, rate)
-            for batch, images in CORNERS for network in NETWORKS for rate in RATES for name in SETS]
+            for batch, images in CORNERS for network in NETWORKS for rate in RATES[batch] for name in SETS]
 
 
 def shell(command):
