@@ -23,7 +23,7 @@ PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev
 #: help            this list
 help:
 	@echo 'Targets:'
-	@sed -n 's/^#: /  /p' Makefile
+	@sed -n 's/^#: /  /p' Makefile pipelines/defaults.mk
 	@echo
 	@echo 'Settings (make distill SETTING=value), kept for the run NAME until they are changed:'
 	@if [ -x $(BIN)/plan ]; then plan settings | sed 's/^/  /'; else echo '  they are listed here after make build'; fi
@@ -90,7 +90,7 @@ bench: build $(if $(PEERS),.build/peers/installed)
 	@touch $@
 
 # What a person typed is data for plan, which reads it in MAKEFLAGS. make must not hand it on to programs, for that would expand it.
-unexport $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
+unexport $(filter-out SEED_MARCH,$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 
 #: distill         pictures to teacher, student and table; goes on where it was stopped
 #: check           what distill would do, and what cannot work; changes nothing
@@ -107,7 +107,9 @@ evaluate: distill
 #: distclean       remove what was built
 .PHONY: clean distclean
 clean:
-	@[ ! -d runs ] || find runs -name '*.part' -type f -exec rm -v {} +
+	@if [ -x $(BIN)/plan ]; then plan clean; fi
 
 distclean:
 	rm -rf .build
+
+include pipelines/defaults.mk

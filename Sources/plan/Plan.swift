@@ -18,7 +18,7 @@ struct Plan: Tool {
             See also: pipelines/*.mk, which have the stages' commands.
             """,
         version: productVersion,
-        subcommands: [Distill.self, Check.self, OneStage.self, Finish.self, Settings.self])
+        subcommands: [Distill.self, Check.self, OneStage.self, Finish.self, Clean.self, Settings.self])
 
     func run() throws { throw ValidationError("say what to plan: distill, check or stage") }
 }
@@ -51,6 +51,11 @@ struct Finish: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Note that a stage of the run in this folder is done.")
     @Argument(help: "The stage.") var stage: String
     func run() throws { try Planner.finish(stage, in: ".") }
+}
+
+struct Clean: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Remove what killed tools have left unfinished in the runs.")
+    func run() throws { try Planner.clean(Start.flags) { Plan.log($0) } }
 }
 
 struct Settings: ParsableCommand {

@@ -9,9 +9,11 @@ import Musl
 
 /// Plans, and goes on as what was planned.
 enum Start {
+    /// What make was called with.
+    static var flags: MakeFlags { MakeFlags(unsafe getenv("MAKEFLAGS").map { unsafe String(cString: $0) } ?? "") }
+
     static func plan(_ goal: Planner.Goal, _ options: PlanOptions) throws {
         try options.common.start()
-        let flags = MakeFlags(unsafe getenv("MAKEFLAGS").map { unsafe String(cString: $0) } ?? "")
         var reading: (name: String, progress: Progress)?
         let planner = try Planner(
             flags, pipelines: options.pipelines, tools: try ownFolder(), make: options.make, say: { Plan.logTable($0) },

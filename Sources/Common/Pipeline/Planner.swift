@@ -139,11 +139,21 @@ public struct Planner {
     }
 
     /// Removes what killed tools have left. Nobody else works in the folder now.
-    private func removeParts(_ folder: RunFolder) throws {
-        for place in ["", "features", "evaluation", "log", "tap", "done", "options", "data"] {
-            for name in FolderNames.all(in: place.isEmpty ? folder.path : folder.file(place)) where name.hasSuffix(".part") {
-                unsafe unlink(folder.file(place.isEmpty ? name : "\(place)/\(name)"))
+    private func removeParts(_ folder: RunFolder) throws { folder.parts.forEach { unsafe unlink($0) } }
+
+    /// Removes what killed tools have left in all runs that nobody works on.
+    public static func clean(_ flags: MakeFlags, say: (String) -> Void) throws {
+        try RunSettings.check(flags)
+        let runs = flags.assignments.first { $0.name == "RUNS" }?.value ?? "runs"
+        for name in FolderNames.all(in: runs).sorted() {
+            guard let folder = try? RunFolder(runs: runs, name: name) else { continue }
+            let parts = folder.parts
+            if parts.isEmpty { continue }
+            guard folder.isIdle else {
+                say("\(folder.path): a make is at work on it; left as it is")
+                continue
             }
+            for part in parts where unsafe unlink(part) == 0 { say("removed \(part)") }
         }
     }
 

@@ -80,6 +80,21 @@ public struct RunFolder: Sendable {
         return true
     }
 
+    /// Whether nobody works in the folder now.
+    var isIdle: Bool {
+        let descriptor = unsafe open(file("lock"), O_RDWR | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { return true }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    }
+
+    /// Unfinished files of tools, in the folder and those in it.
+    var parts: [String] {
+        ["", "features/", "evaluation/", "log/", "tap/", "done/", "options/", "data/"].flatMap { place in
+            FolderNames.all(in: place.isEmpty ? path : file(String(place.dropLast()))).filter { $0.hasSuffix(".part") }.sorted().map { file(place + $0) }
+        }
+    }
+
     /// Lets `name` in the folder be a link to `target`; nothing happens where it is one already.
     func link(_ name: String, to target: String) throws {
         let place = file(name)
