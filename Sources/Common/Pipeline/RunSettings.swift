@@ -14,7 +14,7 @@ public struct RunSettings: Sendable {
     private static let end = "end of settings"
 
     /// Words of make itself, which say nothing of a run.
-    private static let makesOwn: Set<String> = ["BUILD", "CI", "PREFIX", "DESTDIR", "PEERS", "NETWORKS", "BENCH_OPTIONS", "SEED_MARCH", "MAKE", "SHELL"]
+    private static let makesOwn: Set<String> = ["BUILD", "CI", "PREFIX", "DESTDIR", "PEERS", "NETWORKS", "BENCH_OPTIONS", "SEED_MARCH", "DEFAULTS_FIRST", "MAKE", "SHELL"]
 
     /// - Throws: ``Failure`` `usage` for a name that is none, which names the nearest, and for a name that was not given by `=`.
     static func check(_ flags: MakeFlags) throws {
