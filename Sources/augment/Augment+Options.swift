@@ -39,6 +39,10 @@ extension Augment {
         try checkOption("--limit", limit, in: 1...Int.max)
         try checkOption("--level", level, in: -7...19)
         if data.isEmpty { throw ValidationError("--data is empty; name a folder or an archive") }
+        if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
+        if let report, report == OutputFile.standard || report == output || report == "" {
+            throw ValidationError("--report takes a file of its own, found '\(report)'")
+        }
         let bytes = batch * views * size * size * 3
         guard bytes <= Self.recordLimit else {
             throw ValidationError("a record would have \(bytes) bytes, above the limit of \(Self.recordLimit); take a smaller --batch")
@@ -79,9 +83,11 @@ extension Augment {
     }
 
     func remark(_ dataset: Dataset, _ broken: BrokenPictures) -> String {
-        var parts = [dataset.classes.isEmpty ? "no classes" : "\(dataset.classes.count) classes"]
+        var parts = [dataset.classes.isEmpty ? "no classes" : dataset.classes.count == 1 ? "1 class" : "\(dataset.classes.count) classes"]
+        if let split = dataset.split { parts.append("split \(split)" + (dataset.splits.count > 1 ? " of " + dataset.splits.joined(separator: ", ") : "")) }
+        if dataset.unlabelled > 0 { parts.append("\(dataset.unlabelled) without label beside the class folders") }
         if broken.count > 0 { parts.append("\(broken.count) broken, left out") }
-        if dataset.ignored > 0 { parts.append("\(dataset.ignored) other files passed over") }
+        if !dataset.passedOver.isEmpty { parts.append("passed over: " + dataset.passedOver.map(\.summary).joined(separator: ", ")) }
         return parts.joined(separator: "; ")
     }
 }
