@@ -1,7 +1,7 @@
 /// The 64-bit hash that zstd checks its frames with (XXH64 with seed 0, github.com/Cyan4973/xxHash, doc/xxhash_spec.md).
 ///
 /// A value: a copy is the hash of the bytes so far.
-struct XXH64: Sendable {
+public struct XXH64: Sendable {
     private static let primes: (UInt64, UInt64, UInt64, UInt64, UInt64) = (
         0x9E37_79B1_85EB_CA87, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9, 0x85EB_CA77_C2B2_AE63, 0x27D4_EB2F_1656_67C5
     )
@@ -90,5 +90,12 @@ struct XXH64: Sendable {
     var text: String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// The hash of a string's UTF-8 as 16 hexadecimal digits.
+    public static func text(of string: String) -> String {
+        var hash = XXH64()
+        unsafe Array(string.utf8).withUnsafeBytes { unsafe hash.update($0) }
+        return hash.text
     }
 }
