@@ -67,7 +67,7 @@ extension Augment {
 
     func header(_ dataset: Dataset, _ plan: EpochPlan) -> StreamHeader {
         StreamHeader(
-            provenance: Provenance().adding(tool: "augment", arguments: commandLine),
+            provenance: Provenance().adding(Augment.self),
             metadata: [
                 "classes": JSON.array(dataset.classes.map { .string($0) }).text,
                 "samples": "\(plan.chosen)",
