@@ -76,7 +76,7 @@ struct EvaluateFailureTests {
 
     @Test func `samples without a label among others that have one are left out and counted`() throws {
         let place = try place()
-        try place.stream("some", label: { $0 % 3 == 0 ? -1 : $0 % 3 })
+        try place.stream("some", label: { $0 % 3 == 0 ? -1 : Int32($0 % 3) })
         for kind in ["knn", "linear"] {
             let result = try place.run("evaluate \(kind) --train some --test some -o \(kind).json")
             #expect(result.status == 0 && result.error.contains("some: 20 samples have no label and are left out"), "\(result.error)")
