@@ -32,7 +32,7 @@ struct ConvertWeights: Tool {
 
     func run() throws {
         common.start()
-        let document = try DocumentFile.read(input)
+        let document = try DocumentFile.read(input) { try WeightsDocument.names(in: $0, path: input, network: network) }
         let weights = try WeightsDocument.weights(in: document, path: input, network: network)
         var tensors = WeightsDocument.tensors(of: weights)
         if backbone { tensors = tensors.filter { !$0.key.hasPrefix(weights.network.headName + ".") } }
@@ -40,7 +40,7 @@ struct ConvertWeights: Tool {
         var metadata = document.metadata
         metadata["network"] = weights.network.name
         metadata["provenance"] = Provenance(text: metadata["provenance"] ?? "")
-            .adding(tool: "convert-weights", arguments: commandLine).text
+            .adding(ConvertWeights.self).text
         try DocumentFile.write(TensorDocument(metadata: metadata, tensors: tensors), to: output)
         if !common.quiet { ConvertWeights.log("\(weights.network.name), \(tensors.count) tensors") }
     }

@@ -45,10 +45,10 @@ struct Embed: Tool {
         let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let reader = ReadAhead(try StreamReader(input))
         let stage = try EmbeddingStage(
-            weights: DocumentFile.read(weights), path: weights, network: network, kind: kind, name: name, view: view, drop: Set(drop))
+            weights: DocumentFile.read(weights) { try WeightsDocument.names(in: $0, path: weights, network: network) }, path: weights, network: network, kind: kind, name: name, view: view, drop: Set(drop))
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
-        header.provenance = header.provenance.adding(tool: "embed", arguments: commandLine)
+        header.provenance = header.provenance.adding(Embed.self)
         header.metadata["dimension"] = "\(stage.dimension)"
         header.metadata["network"] = stage.network.name
         let writer = try StreamWriter(output, header: header, level: level)

@@ -47,7 +47,7 @@ struct Initialize: Tool {
             case (_, let hidden): .mlp(hidden: hidden, embedding)
             }
         guard let network = Network(network, head: head) else { throw Failure(.software, "the network '\(network)' takes no head") }
-        let provenance = Provenance().adding(tool: "initialize", arguments: commandLine)
+        let provenance = Provenance().adding(Initialize.self)
         let weights = Weights.initialized(network, seed: seed)
         let document = TensorDocument(
             metadata: ["network": network.name, "epoch": "0", "steps": "0", "provenance": provenance.text],

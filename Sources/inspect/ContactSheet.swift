@@ -12,8 +12,13 @@ struct ContactSheet {
     private var height = 0
     /// Of all views of one picture.
     private var width = 0
+    private var views = 1
     /// Height × width × 3 bytes each.
     private var pictures: [[UInt8]] = []
+    /// Pictures that the document under way still has to give.
+    private var wanted = 0
+    /// Bytes of the picture under way, view by view.
+    private var bytes: [UInt8] = []
 
     /// - Parameters:
     ///   - tensor: the name of a tensor U8 [N,H,W,3], or [N,V,H,W,3] with V views.
@@ -23,33 +28,56 @@ struct ContactSheet {
         self.capacity = capacity
     }
 
-    /// Takes the pictures of `document` until the sheet is full.
-    mutating func add(_ document: TensorDocument) throws {
+    /// Begins with a document, whose pictures are taken until the sheet is full.
+    mutating func begin(_ document: DocumentOutline) throws {
+        wanted = 0
         guard pictures.count < capacity else { return }
-        let flat = document.tensors[tensor]?.shape.count == 4
+        let flat = document.tensors.first { $0.name == tensor }?.shape.count == 4
         let images = try document.tensor(tensor, .u8, shape: flat ? [nil, nil, nil, 3] : [nil, nil, nil, nil, 3])
         let sizes = images.shape.suffix(3).map { $0 }
-        let (H, W, views) = (sizes[0], sizes[1], flat ? 1 : images.shape[1])
+        let (H, W) = (sizes[0], sizes[1])
         guard images.count > 0 else { return }
+        views = flat ? 1 : images.shape[1]
         guard pictures.isEmpty || (H, W * views) == (height, width) else {
             throw document.failure("has pictures of \(W * views)×\(H) where those before have \(width)×\(height)")
         }
         (height, width) = (H, W * views)
-        let taken = min(images.shape[0], capacity - pictures.count)
-        _ = try layout(of: pictures.count + taken)
-        unsafe images.withElements(as: UInt8.self) { pixels in
-            for picture in 0..<taken {
-                var rows: [UInt8] = []
-                rows.reserveCapacity(height * width * 3)
-                for y in 0..<H {
-                    for view in 0..<views {
-                        let start = ((picture * views + view) * H + y) * W * 3
-                        unsafe rows += pixels[start..<start + W * 3]
-                    }
+        wanted = min(images.shape[0], capacity - pictures.count)
+        _ = try layout(of: pictures.count + wanted)
+    }
+
+    /// Takes a piece of a tensor.
+    mutating func take(_ piece: Tensor, of tensor: TensorOutline) {
+        guard tensor.name == self.tensor, wanted > 0 else { return }
+        let size = height * width * 3
+        unsafe piece.withBytes { source in
+            var rest = unsafe source[...]
+            while wanted > 0, unsafe !rest.isEmpty {
+                let count = unsafe min(size - bytes.count, rest.count)
+                unsafe bytes += rest.prefix(count)
+                unsafe rest = unsafe rest.dropFirst(count)
+                if bytes.count == size {
+                    pictures.append(sideBySide())
+                    bytes.removeAll(keepingCapacity: true)
+                    wanted -= 1
                 }
-                pictures.append(rows)
             }
         }
+    }
+
+    /// The rows of the picture under way, its views beside each other.
+    private func sideBySide() -> [UInt8] {
+        guard views > 1 else { return bytes }
+        var rows: [UInt8] = []
+        rows.reserveCapacity(bytes.count)
+        let row = width / views * 3
+        for y in 0..<height {
+            for view in 0..<views {
+                let start = (view * height + y) * row
+                rows += bytes[start..<start + row]
+            }
+        }
+        return rows
     }
 
     /// The size of a sheet of so many pictures, and how many stand side by side.

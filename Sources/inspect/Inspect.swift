@@ -13,7 +13,7 @@ struct Inspect: Tool {
               inspect train.tensors.zst --records 0..1 --to-jpeg sheet.jpeg
               augment --data photos.tar --limit 64 | inspect
 
-            Exit status: 0 done, 65 damaged or truncated, 66 cannot open it, 73 or 74 cannot write.
+            Exit status: 0 done, 64 wrong options, 65 damaged or truncated, 66 cannot open it, 73 or 74 cannot write.
             See also: augment, embed, convert-weights.
             """,
         version: productVersion)
@@ -21,8 +21,8 @@ struct Inspect: Tool {
     @OptionGroup var common: CommonOptions
     @Argument(help: "A stream (.tensors.zst) or a document (.safetensors, .safetensors.zst); - is standard input.")
     var input = OutputFile.standard
-    @Flag(help: "Only verify all of it: sizes, checksums, the end. Prints one line.")
-    var check = false
+    @Flag(name: [.customLong("verify"), .customLong("check")], help: "Only verify all of it, to its last byte: sizes, checksums, the end. Prints one line; with --quiet none.")
+    var verify = false
     @Flag(help: "Print one JSON object a line: the file, every record, the end.")
     var json = false
     @Option(help: ArgumentHelp("Show this record only, counted from 0.", valueName: "n"))
@@ -44,8 +44,8 @@ struct Inspect: Tool {
         if let record, record < 0 { throw ValidationError("--record counts from 0, found \(record)") }
         if record != nil, records != nil { throw ValidationError("--record and --records exclude each other") }
         try checkOption("--pictures", pictures, in: 1...10_000)
-        if check, record != nil || records != nil || toNpy != nil || toJpeg != nil {
-            throw ValidationError("--check looks at all of a file and writes nothing else")
+        if verify, record != nil || records != nil || toNpy != nil || toJpeg != nil {
+            throw ValidationError("--verify looks at all of a file and writes nothing else")
         }
         if toJpeg != nil, tensor.count > 1 { throw ValidationError("--to-jpeg shows one tensor, found \(tensor.count)") }
     }
@@ -53,29 +53,30 @@ struct Inspect: Tool {
     func run() throws {
         common.start()
         let shown = record.map { RecordRange(first: $0, last: $0) } ?? records ?? RecordRange(first: 0, last: nil)
+        let isPart = record != nil || records != nil
         let input = try TensorInput.open(input)
-        var report = try Report(input, path: self.input, json: json, check: check, tensors: tensor)
+        if case .document = input, isPart { throw Failure(.usage, path: self.input, "is one document, which has no records") }
+        var report = try Report(input, path: self.input, json: json, isSilent: verify, isQuiet: common.quiet)
         try report.start()
-        let arrays = try toNpy.map { try NumpyFolder($0) }
-        var sheet = toJpeg.map { _ in ContactSheet(tensor: tensor.first ?? "images", capacity: pictures) }
+        var inspection = try Inspection(
+            wanted: tensor, check: verify, arrays: toNpy.map { try NumpyFolder($0) },
+            sheet: toJpeg.map { _ in ContactSheet(tensor: tensor.first ?? "images", capacity: pictures) })
         switch input {
-        case .document(let document):
-            if record != nil || records != nil { throw Failure(.usage, path: self.input, "is one document, which has no records") }
-            try report.document(document)
-            try arrays?.write(document, only: tensor, record: nil)
-            try sheet?.add(document)
+        case .document(let reader):
+            try reader.visit(&inspection)
+            try report.document(inspection)
         case .stream(let reader):
             if shown.first > 0 { try reader.skip(to: shown.first) }
-            while shown.contains(reader.recordIndex + 1), let document = try reader.next() {
-                try report.record(document, number: reader.recordIndex)
-                try arrays?.write(document, only: tensor, record: reader.recordIndex)
-                try sheet?.add(document)
+            inspection.record = shown.first
+            while shown.contains(reader.recordIndex + 1), try reader.next(&inspection) {
+                try report.record(inspection, number: reader.recordIndex)
+                inspection.record = reader.recordIndex + 1
+            }
+            if isPart, reader.recordIndex < shown.first {
+                throw Failure(.usage, path: reader.name, "has \(reader.recordIndex + 1) records, so none with number \(shown.first)")
             }
         }
-        if case .stream(let reader) = input, record != nil || records != nil, reader.recordIndex < shown.first {
-            throw Failure(.usage, path: reader.name, "has \(reader.recordIndex + 1) records, so none with number \(shown.first)")
-        }
-        if let toJpeg { try sheet?.write(to: toJpeg) }
-        try report.finish(isPart: record != nil || records != nil)
+        if let toJpeg { try inspection.writeSheet(to: toJpeg) }
+        try report.finish(isPart: isPart)
     }
 }

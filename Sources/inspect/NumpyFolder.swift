@@ -8,8 +8,14 @@ import Musl
 #endif
 
 /// A folder that tensors are written into, each as a NumPy file: `NAME.npy`, or `NAME.RECORD.npy` of a stream.
-struct NumpyFolder {
+///
+/// A tensor's name may have any characters: those that a file's name should not have stand as `%2F`, and of names that differ in the case of
+/// letters only, which some file systems take for one, the later ones get a number: `a.npy`, `A~2.npy`.
+struct NumpyFolder: ~Copyable {
     private let path: String
+    /// The names of files for the tensors of the document under way.
+    private var names: [String: String] = [:]
+    private var file: OutputFile?
 
     /// Creates the folder where it is missing.
     init(_ path: String) throws {
@@ -17,23 +23,49 @@ struct NumpyFolder {
         self.path = path
     }
 
-    /// Writes the tensors named `only`, or all.
-    func write(_ document: TensorDocument, only: [String], record: Int?) throws {
-        for name in only.isEmpty ? document.names : only {
-            guard let tensor = document.tensors[name] else { continue }
-            let array = tensor.dtype == .bf16 ? try tensor.converted(to: .f32) : tensor
-            guard let header = NumpyFile.header(of: array) else { continue }
-            let number = record.map { "." + String(repeating: "0", count: max(0, 6 - "\($0)".count)) + "\($0)" } ?? ""
-            var file = try OutputFile("\(path)/\(NumpyFolder.safe(name))\(number).npy")
-            try unsafe file.write(header.span.bytes)
-            try unsafe array.withBytes { try unsafe file.write($0.bytes) }
-            try file.commit()
-        }
+    /// Begins with a document, of which tensors of these names will be written; `record` is its number in a stream.
+    mutating func begin(_ tensors: [String], record: Int?) {
+        let number = record.map { "." + String(repeating: "0", count: max(0, 6 - "\($0)".count)) + "\($0)" } ?? ""
+        names = NumpyFolder.fileNames(tensors).mapValues { "\($0)\(number).npy" }
     }
 
-    /// A tensor's name comes from the file: it must not lead out of the folder.
+    /// Writes a piece of a tensor; the file is made with the first and complete with the last.
+    mutating func take(_ piece: Tensor, of tensor: TensorOutline, first: Int) throws {
+        guard let name = names[tensor.name] else { return }
+        let piece = piece.dtype == .bf16 ? try piece.converted(to: .f32) : piece
+        guard let header = NumpyFile.header(dtype: piece.dtype, shape: tensor.shape) else { return }
+        var output = try first == 0 ? OutputFile("\(path)/\(name)") : file.take()
+        if first == 0 { try unsafe output?.write(header.span.bytes) }
+        try unsafe piece.withBytes { try unsafe output?.write($0.bytes) }
+        if first + piece.count == tensor.count { try output.take()?.commit() } else { file = output.take() }
+    }
+
+    /// A name for a file for each tensor, no two alike.
+    static func fileNames(_ tensors: [String]) -> [String: String] {
+        var names: [String: String] = [:]
+        var used: [String: Int] = [:]
+        for tensor in Set(tensors).sorted() {
+            let name = safe(tensor)
+            let count = used[name.lowercased(), default: 0] + 1
+            used[name.lowercased()] = count
+            // No other name has a `~`.
+            names[tensor] = count == 1 ? name : "\(name)~\(count)"
+        }
+        return names
+    }
+
+    /// A tensor's name comes from the file: it must not lead out of the folder, nor be hidden, nor be too long.
     private static func safe(_ name: String) -> String {
-        let name = String(String.UnicodeScalarView(name.unicodeScalars.map { $0 == "/" || $0.value < 0x20 ? "_" : $0 }))
-        return name.isEmpty || name.hasPrefix(".") ? "_" + name : name
+        var safe = ""
+        for scalar in name.unicodeScalars {
+            if "/%~\\:*?\"<>|".unicodeScalars.contains(scalar) || !scalar.isPrintable || safe.isEmpty && scalar == "." {
+                for byte in String(scalar).utf8 { safe += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true) }
+            } else {
+                safe.unicodeScalars.append(scalar)
+            }
+        }
+        if safe.isEmpty { return "%" }
+        guard safe.utf8.count > 180 else { return safe }
+        return String(String.UnicodeScalarView(safe.unicodeScalars.prefix(40))) + "~" + XXH64.text(of: name)
     }
 }

@@ -7,85 +7,93 @@ struct Report: ~Copyable {
     private let input: TensorInput
     private let name: String
     private let json: Bool
-    private let check: Bool
-    /// The tensors to show; all where empty.
-    private let wanted: [String]
+    private let isSilent: Bool
+    private let isQuiet: Bool
     private var records = 0
     private var tensors = 0
 
-    init(_ input: TensorInput, path: String, json: Bool, check: Bool, tensors: [String]) throws {
+    /// - Parameters:
+    ///   - isSilent: whether nothing is written but the closing line.
+    ///   - isQuiet: whether then not even that.
+    init(_ input: TensorInput, path: String, json: Bool, isSilent: Bool, isQuiet: Bool) throws {
         output = try OutputFile(OutputFile.standard)
         self.input = input
         name = path == OutputFile.standard ? "standard input" : path
         self.json = json
-        self.check = check
-        wanted = tensors
+        self.isSilent = isSilent
+        self.isQuiet = isQuiet
     }
 
     /// Writes what a stream's header says.
     mutating func start() throws {
-        if !check, case .stream(let reader) = input {
+        if !isSilent, case .stream(let reader) = input {
             try head("tensor stream", reader.header.provenance, reader.header.metadata)
         }
     }
 
     /// A whole file of one document.
-    mutating func document(_ document: TensorDocument) throws {
-        tensors = document.tensors.count
-        guard !check else { return }
+    mutating func document(_ document: borrowing Inspection) throws {
+        tensors = document.tensorCount
+        guard !isSilent else { return }
         var metadata = document.metadata
         let provenance = Provenance(text: metadata.removeValue(forKey: "provenance") ?? "")
         try head("document", provenance, metadata)
         if json {
-            try line(["tensors": described(document)])
+            try line(["tensors": described(document.tensors)])
         } else {
-            try table(document)
+            try table(document.tensors)
         }
     }
 
     /// One record of a stream.
-    mutating func record(_ document: TensorDocument, number: Int) throws {
+    mutating func record(_ document: borrowing Inspection, number: Int) throws {
         records += 1
-        tensors += document.tensors.count
-        guard !check else { return }
+        tensors += document.tensorCount
+        guard !isSilent else { return }
         if json {
-            try line(["record": .integer(Int64(number)), "metadata": Report.json(document.metadata), "tensors": described(document)])
+            try line(["record": .integer(Int64(number)), "metadata": Report.json(document.metadata), "tensors": described(document.tensors)])
         } else {
             let remarks = document.metadata.sorted { $0.key < $1.key }.map { ", \(Report.shown($0.key)) \(Report.shown($0.value))" }
             try output.write("record \(number)\(remarks.joined())\n")
-            try table(document)
+            try table(document.tensors)
         }
     }
 
     /// The closing line: counts. `isPart` where not all records were to be shown.
     consuming func finish(isPart: Bool) throws {
         var counts: JSON.Object = [:]
-        let text: String
+        var text: String
         switch input {
         case .stream(let reader):
             counts["records"] = .integer(Int64(records))
             counts["whole"] = .bool(!isPart)
             counts["bytes"] = .integer(Int64(reader.position))
-            text = isPart
-                ? "\(Report.counted(records, "record")) shown"
-                : "\(Report.counted(records, "record")), \(Report.size(reader.position)), uncompressed \(Report.size(reader.contentBytes))"
-        case .document:
-            text = "\(Report.counted(tensors, "tensor")), \(Report.size(values(input)))"
+            if isPart {
+                text = "\(Report.counted(records, "record")) shown; checksum of the whole not verified"
+                counts["checksum"] = "not verified"
+            } else {
+                text = "\(Report.counted(records, "record")), \(Report.size(reader.position)), uncompressed \(Report.size(reader.contentBytes))"
+                text += verdict(reader.hasChecksum)
+                counts["checksum"] = reader.hasChecksum ? "verified" : "has none"
+            }
+        case .document(let reader):
+            text = "\(Report.counted(tensors, "tensor")), \(Report.size(reader.outline.tensors.reduce(0) { $0 + $1.byteCount }))"
+            text += verdict(reader.hasChecksum)
+            counts["checksum"] = reader.hasChecksum ? "verified" : "has none"
         }
         counts["tensors"] = .integer(Int64(tensors))
-        if check { counts["ok"] = true }
-        if json {
+        if isSilent { counts["ok"] = true }
+        if isSilent && isQuiet {
+            // The exit status says it.
+        } else if json {
             try line(.object(counts))
         } else {
-            try output.write(check ? "\(Report.shown(name)): ok, \(text)\n" : "\(text)\n")
+            try output.write(isSilent ? "\(Report.shown(name)): ok, \(text)\n" : "\(text)\n")
         }
         try output.commit()
     }
 
-    private func values(_ input: TensorInput) -> Int {
-        guard case .document(let document) = input else { return 0 }
-        return document.tensors.values.reduce(0) { $0 + $1.byteCount }
-    }
+    private func verdict(_ hasChecksum: Bool) -> String { hasChecksum ? ", checksum verified" : ", no checksum" }
 
     private mutating func head(_ kind: String, _ provenance: Provenance, _ metadata: [String: String]) throws {
         if json {
@@ -100,18 +108,8 @@ struct Report: ~Copyable {
         try output.write(text)
     }
 
-    private func names(_ document: TensorDocument) throws -> [String] {
-        for name in wanted where document.tensors[name] == nil {
-            throw document.failure("has no tensor '\(name)'; it has \(document.tensors.isEmpty ? "no tensors" : listed(document.names, quote: ""))")
-        }
-        return wanted.isEmpty ? document.names : wanted
-    }
-
-    private mutating func table(_ document: TensorDocument) throws {
-        let rows = try names(document).map { name -> [String] in
-            guard let tensor = document.tensors[name] else { return [] }
-            return [Report.shown(name), tensor.dtype.rawValue, "\(tensor.shape)", Report.text(TensorStatistics(tensor))]
-        }
+    private mutating func table(_ tensors: [ShownTensor]) throws {
+        let rows = tensors.map { [Report.shown($0.outline.name), $0.outline.dtype.rawValue, "\($0.outline.shape)", Report.text($0.statistics)] }
         let widths = (0..<3).map { column in rows.map { $0[column].count }.max() ?? 0 }
         for row in rows {
             let cells = (0..<3).map { row[$0] + String(repeating: " ", count: widths[$0] - row[$0].count) }
@@ -119,13 +117,12 @@ struct Report: ~Copyable {
         }
     }
 
-    private func described(_ document: TensorDocument) throws -> JSON {
+    private func described(_ tensors: [ShownTensor]) -> JSON {
         var object = JSON.Object()
-        for name in try names(document) {
-            guard let tensor = document.tensors[name] else { continue }
-            let statistics = TensorStatistics(tensor)
-            object[name] = [
-                "dtype": .string(tensor.dtype.rawValue), "shape": .array(tensor.shape.map { .integer(Int64($0)) }),
+        for tensor in tensors {
+            let (outline, statistics) = (tensor.outline, tensor.statistics)
+            object[outline.name] = [
+                "dtype": .string(outline.dtype.rawValue), "shape": .array(outline.shape.map { .integer(Int64($0)) }),
                 "min": Report.number(statistics.range?.lowerBound), "max": Report.number(statistics.range?.upperBound),
                 "mean": Report.number(statistics.mean),
                 "nan": .integer(Int64(statistics.nans)), "infinite": .integer(Int64(statistics.infinities)),

@@ -66,9 +66,9 @@ struct QueueLoss: Tool {
         let reader = try StreamReader(input)
         let settings = settings(reader.header)
         var stage = QueueLossStage(settings)
-        if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile)) }
+        if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile) { _ in ["queue", "queue.position", "queue.filled"] }) }
         var header = reader.header
-        header.provenance = header.provenance.adding(tool: "queue-loss", arguments: commandLine)
+        header.provenance = header.provenance.adding(QueueLoss.self)
         header.metadata[QueueState.key] = nil
         header.metadata[QueueLossStage.Settings.key] = settings.command
         let writer = try StreamWriter(output, header: header, level: level)

@@ -18,7 +18,10 @@ struct TrainStep: Tool {
                 train-step --student student.3.safetensors --epochs 24 -o student.4.safetensors
 
             The loss may be any program: --loss 'python3 my-loss.py' is given 'student' and 'teacher' of each batch and answers with 'loss' and \
-            'gradient'. The loss of a queue rises at first, while real embeddings take the place of random ones; watch KL, not the loss.
+            'gradient'; its first record also holds 'teacher.sample', the teacher's first embeddings, until it keeps a state. The loss of a queue \
+            rises at first, while real embeddings take the place of random ones; watch KL, not the loss. A student whose embeddings are all \
+            alike, or whose KL does not fall for an epoch, is told: its learning rate was too high at the start, or the teacher's embeddings \
+            share a mean that is not taken off.
 
             See also: initialize, which makes the first checkpoint; queue-loss, which is the loss as a program; convert-weights; evaluate.
             """,

@@ -85,9 +85,9 @@ struct TrainingArguments: ParsableArguments {
     ///
     /// - Parameter loss: nil where it is the objective's own.
     static func provenanceLine(loss: String?) -> [String] {
-        let left = ["--student", "--loss", "--loss-timeout", "--log-interval"] + (loss == nil ? [] : ["--queue-size", "--student-temperature", "--teacher-temperature", "--centre"])
+        let left = ["--loss"] + (loss == nil ? [] : ["--queue-size", "--student-temperature", "--teacher-temperature", "--centre"])
         var arguments: [String] = []
-        var rest = commandLine[...]
+        var rest = Provenance.arguments(of: TrainStep.self)[...]
         while let argument = rest.popFirst() {
             let name = argument.split(separator: "=", maxSplits: 1).first.map(String.init) ?? argument
             guard left.contains(name) else {

@@ -132,6 +132,7 @@ struct QueueLossFailureTests {
         try write("empty", queue) { $0.tensors["queue"] = Tensor(f32: [], shape: [0, 16]) }
         try write("partial", queue) { $0.tensors["queue.filled"] = nil }
         try place.write(place.bytes("good").prefix(200), to: "cut")
+        try place.write(place.bytes("in"), to: "stream")
         for (arguments, words) in [
             ("--queue good --queue-size 9", "good: holds a queue of 7 rows where --queue-size asks for 9; leave out --queue-size"),
             ("--queue narrow", "in: record 0: has rows of 16 numbers where the queue has rows of 4; the queue belongs to another teacher"),
@@ -142,7 +143,7 @@ struct QueueLossFailureTests {
             ("--queue empty", "empty: has an empty queue"),
             ("--queue partial", "partial: has no tensor 'queue.filled'"),
             ("--queue cut", "cut: "),
-            ("--queue in", "in: is a tensor stream where a single document is expected"),
+            ("--queue stream", "stream: is a tensor stream where a single document is expected"),
         ] {
             let result = try place.run("queue-loss \(arguments) in -o out")
             #expect(result.status == 65 && result.error.contains("queue-loss: \(words)"), "\(arguments): \(result.error)")

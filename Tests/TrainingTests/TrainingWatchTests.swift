@@ -14,7 +14,7 @@ struct TrainingWatchTests {
             for step in 0..<12 {
                 watch.add(
                     StepReport(pictures: 10, epoch: epoch, step: step, loss: 5 + divergence(step), floor: 5, studentCosine: 0.3, teacherCosine: 0, learningRate: 0.1, gradientNorm: 1),
-                    queue: (real(epoch, step), capacity))
+                    queue: (real(epoch, step), capacity), steps: 12 * epoch + step + 1)
             }
         }
         watch.endEpoch()
@@ -22,10 +22,10 @@ struct TrainingWatchTests {
     }
 
     /// The notes of a student whose embeddings have these mean cosines, batch by batch.
-    private func notes(cosines: [Double?], teacher: Double? = 0.1, queue: (Int) -> (real: Int, capacity: Int)?) -> [String] {
+    private func notes(cosines: [Double?], teacher: Double? = 0.1, before: Int = 1000, queue: (Int) -> (real: Int, capacity: Int)?) -> [String] {
         var watch = TrainingWatch(divergence: nil, comparesDivergence: true)
         for (step, cosine) in cosines.enumerated() {
-            watch.add(StepReport(pictures: 10, epoch: 0, step: step, loss: 3, studentCosine: cosine, teacherCosine: teacher, learningRate: 0.1, gradientNorm: 1), queue: queue(step))
+            watch.add(StepReport(pictures: 10, epoch: 0, step: step, loss: 3, studentCosine: cosine, teacherCosine: teacher, learningRate: 0.1, gradientNorm: 1), queue: queue(step), steps: before + step + 1)
         }
         return watch.takeNotes()
     }
@@ -80,7 +80,10 @@ struct TrainingWatchTests {
         #expect(notes(cosines: alike, queue: { (min(50, $0 / 2), 51) }).isEmpty)
         #expect(notes(cosines: Array(alike.prefix(TrainingWatch.batches - 1)), queue: { _ in (50, 50) }).isEmpty)
         #expect(notes(cosines: alike, teacher: 0.99, queue: { _ in (50, 50) }).isEmpty)
-        #expect(notes(cosines: alike.map { _ in 0.9 }, queue: { _ in (50, 50) }).isEmpty)
+        #expect(notes(cosines: Array(alike.prefix(TrainingWatch.firstSteps + TrainingWatch.batches - 1)), before: 0, queue: { _ in (50, 50) }).isEmpty)
+        #expect(notes(cosines: alike, before: 0, queue: { _ in (50, 50) }).count == 1)
+        // What good students go through.
+        #expect(notes(cosines: alike.map { _ in 0.97 }, queue: { _ in (50, 50) }).isEmpty)
         #expect(notes(cosines: alike.map { _ in nil }, queue: { _ in (50, 50) }).isEmpty)
         // Of a loss that tells nothing of its queue, the steps count from the first.
         #expect(notes(cosines: alike, queue: { _ in nil }).count == 1)

@@ -34,6 +34,23 @@ public enum WeightsDocument {
         return tensors
     }
 
+    /// The names of the tensors that are a network's, of those that a file has.
+    ///
+    /// It is for ``DocumentFile/read(_:limits:selecting:)``: a file of anything else is refused before its tensors are read, and what only
+    /// training needs is passed over.
+    ///
+    ///     let document = try DocumentFile.read(path) { try WeightsDocument.names(in: $0, path: path) }
+    public static func names(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "") throws -> Set<String> {
+        let shapes = outline.shapes.filter { isOwn($0.key, prefix) }
+        _ = try identify(Dictionary(uniqueKeysWithValues: shapes.map { (String($0.key.dropFirst(prefix.count)), $0.value) }), path: path, name: name ?? outline.metadata["network"])
+        return Set(shapes.keys)
+    }
+
+    /// Whether a tensor of this name belongs to the network whose names begin with `prefix`.
+    private static func isOwn(_ name: String, _ prefix: String) -> Bool {
+        name.hasPrefix(prefix) && (!prefix.isEmpty || !name.hasPrefix(trainingPrefix))
+    }
+
     /// The weights that `document` holds.
     ///
     /// - Parameters:
@@ -42,7 +59,7 @@ public enum WeightsDocument {
     ///   - prefix: the names' beginning.
     /// - Throws: a failure that tells of the missing, unexpected and misshapen tensors, by the first names of each.
     public static func weights(in document: TensorDocument, path: String, network name: String? = nil, prefix: String = "") throws -> Weights {
-        let own = document.tensors.filter { $0.key.hasPrefix(prefix) && (!prefix.isEmpty || !$0.key.hasPrefix(trainingPrefix)) }
+        let own = document.tensors.filter { isOwn($0.key, prefix) }
         let shapes = Dictionary(uniqueKeysWithValues: own.map { (String($0.key.dropFirst(prefix.count)), $0.value.shape) })
         let network = try identify(shapes, path: path, name: name ?? document.metadata["network"])
         let weights = Weights(network)
@@ -83,24 +100,33 @@ public enum WeightsDocument {
     private static func identify(_ shapes: [String: [Int]], path: String, name: String?) throws -> Network {
         // Networks are built for the widths that a file tells: their products must not overflow.
         if let (name, shape) = shapes.sorted(by: { $0.key < $1.key }).first(where: { $0.value.contains { $0 > 1 << 24 } }) {
-            throw Failure(.data, path: path, "has '\(name)' of shape \(shape), which no network has")
+            throw Failure(.data, path: path, "has '\(name.printableLine(limit: 80))' of shape \(shape), which no network has")
         }
-        func network(_ name: String) -> Network? {
+        /// As wide as `initialize` makes them.
+        func check(_ hidden: Int, _ dimension: Int) throws {
+            guard hidden <= 65536, dimension <= 65536, hidden * dimension <= 1 << 28 else {
+                throw Failure(.data, path: path, "has a head of \(hidden) and \(dimension) numbers, which no network has")
+            }
+        }
+        func network(_ name: String) throws -> Network? {
             guard let head = Network.headName(of: name) else { return nil }
             if let hidden = shapes[head + ".0.weight"]?.first, let dimension = shapes[head + ".2.weight"]?.first {
+                try check(hidden, dimension)
                 return Network(name, head: .mlp(hidden: hidden, dimension))
             }
-            return Network(name, head: (shapes[head + ".weight"]?.first).map { .linear($0) } ?? .none)
+            let dimension = shapes[head + ".weight"]?.first
+            try check(1, dimension ?? 0)
+            return Network(name, head: dimension.map { .linear($0) } ?? .none)
         }
         if let name {
-            guard let network = network(name) else {
-                throw Failure(.data, path: path, "is of network '\(name)', which is not known", remedy: "there are \(Network.names.joined(separator: ", "))")
+            guard let network = try network(name) else {
+                throw Failure(.data, path: path, "is of network '\(name.printableLine(limit: 80))', which is not known", remedy: "there are \(Network.names.joined(separator: ", "))")
             }
             let differences = differences(shapes, network)
             guard differences.isEmpty else { throw mismatch(path, network, differences) }
             return network
         }
-        let candidates = Network.names.compactMap(network).map { ($0, differences(shapes, $0)) }
+        let candidates = try Network.names.compactMap(network).map { ($0, differences(shapes, $0)) }
         guard let best = candidates.min(by: { $0.1.count < $1.1.count }) else { throw Failure(.software, "there are no networks") }
         guard best.1.isEmpty else { throw mismatch(path, best.0, best.1) }
         return best.0

@@ -71,7 +71,8 @@ public struct ClosingTable: Sendable {
         case "linear":
             guard let result = results.first, !isEmbedding else { throw wrong }
             cells[.linear1] = try cell(result, "top1", wrong)
-            cells[.linear5] = try cell(result, "top5", wrong)
+            // Of five classes or fewer there is none.
+            if result["top5"] != .null { cells[.linear5] = try cell(result, "top5", wrong) }
         default:
             throw wrong
         }

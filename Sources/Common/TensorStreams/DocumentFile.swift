@@ -3,16 +3,26 @@ import ToolSupport
 /// Files that hold one document, such as a checkpoint: plain safetensors, or that in one zstd frame.
 public enum DocumentFile {
     /// Reads `path`, or standard input for `-`. Which kind it is, its first bytes say.
-    public static func read(_ path: String, limits: Limits = .checkpoint) throws -> TensorDocument {
+    ///
+    /// - Parameter selecting: is given what the header says before any tensor is read. It throws where the file is not what is wanted, and names
+    ///   the tensors to take (nil for all): of others nothing is kept.
+    /// - Throws: also where the document does not fit the checksum that it carries.
+    public static func read(
+        _ path: String, limits: Limits = .checkpoint, selecting: (DocumentOutline) throws -> Set<String>? = { _ in nil }
+    ) throws -> TensorDocument {
         switch try TensorInput.open(path, limits: limits, documentLimits: limits) {
-        case .document(let document): return document
+        case .document(let reader): return try reader.read(only: selecting(reader.outline))
         case .stream(let reader):
             throw Failure(.data, path: reader.name, "is a tensor stream where a single document is expected")
         }
     }
 
     /// Writes `document` to `path`, in a zstd frame where the name ends in `.zst`. The file appears when it is whole.
-    public static func write(_ document: TensorDocument, to path: String, level: Int = 3) throws {
+    ///
+    /// - Parameter checksum: whether the metadata gets a checksum over the rest, which every reader here verifies.
+    public static func write(_ document: TensorDocument, to path: String, level: Int = 3, checksum: Bool = true) throws {
+        var document = document
+        document.metadata[DocumentChecksum.key] = checksum ? DocumentChecksum.of(document) : document.metadata[DocumentChecksum.key]
         let layout = try Safetensors.Layout(document)
         var output = try OutputFile(path)
         if path.hasSuffix(".zst") {

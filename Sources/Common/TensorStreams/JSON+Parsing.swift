@@ -3,30 +3,39 @@ import ToolSupport
 extension JSON {
     /// The value that `text` spells, strictly by RFC 8259.
     ///
-    /// - Throws: a ``Failure`` of kind `data` with the byte, also for a repeated key, values nested deeper than `depth`,
-    ///   and anything behind the value but white space.
-    public init(parsing text: String, depth: Int = 64) throws {
-        try self.init(parsing: Array(text.utf8), depth: depth)
+    /// - Parameters:
+    ///   - depth: how deep values may be nested.
+    ///   - values: how many there may be in all: each takes far more memory than its text.
+    /// - Throws: a ``Failure`` of kind `data` with the byte, also for a repeated key, and anything behind the value but white space.
+    public init(parsing text: String, depth: Int = 64, values: Int = 1_000_000) throws {
+        try self.init(parsing: Array(text.utf8), depth: depth, values: values)
     }
 
-    public init(parsing bytes: [UInt8], depth: Int = 64) throws {
-        var parser = Parser(bytes: bytes)
+    public init(parsing bytes: [UInt8], depth: Int = 64, values: Int = 1_000_000) throws {
+        var parser = JSONParser(bytes: bytes, values: values)
         parser.skipSpace()
         self = try parser.value(depth: depth)
-        parser.skipSpace()
-        guard parser.position == bytes.count else { throw parser.failure("there is more behind the value") }
+        try parser.finish()
     }
 }
 
-private struct Parser {
+/// Reads JSON from its first byte to its last, as a whole value or one part after the other.
+struct JSONParser {
     let bytes: [UInt8]
-    var position = 0
+    /// How many more values there may be.
+    private var values: Int
+    private(set) var position = 0
 
-    var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+    init(bytes: [UInt8], values: Int = .max) {
+        self.bytes = bytes
+        self.values = values
+    }
 
-    func failure(_ what: String) -> Failure { Failure(.data, offset: position, what) }
+    private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-    func unexpected(_ wanted: String) -> Failure {
+    private func failure(_ what: String) -> Failure { Failure(.data, offset: position, what) }
+
+    private func unexpected(_ wanted: String) -> Failure {
         guard let next else { return failure("ends where \(wanted) is expected") }
         let found = 0x21...0x7E ~= next ? "'\(UnicodeScalar(next))'" : "byte \(next)"
         return failure("\(found) where \(wanted) is expected")
@@ -36,13 +45,72 @@ private struct Parser {
         while let next, next == 0x20 || next == 0x0A || next == 0x0D || next == 0x09 { position += 1 }
     }
 
-    mutating func take(_ byte: Character) -> Bool {
+    private mutating func take(_ byte: Character) -> Bool {
         guard let next, next == byte.asciiValue else { return false }
         position += 1
         return true
     }
 
+    /// Whether the next byte is this one.
+    func isAt(_ byte: Character) -> Bool { next != nil && next == byte.asciiValue }
+
+    /// Throws where not even the beginning of a value follows; takes nothing.
+    func peekValue() throws {
+        guard let next, "{[\"tfn-0123456789".utf8.contains(next) else { throw unexpected("a value") }
+    }
+
+    func repeated(_ key: String, at start: Int) -> Failure {
+        Failure(.data, offset: start, "the key '\(key.printableLine(limit: 80))' is there twice")
+    }
+
+    /// Takes white space, behind which nothing may follow.
+    mutating func finish() throws {
+        skipSpace()
+        guard position == bytes.count else { throw failure("there is more behind the value") }
+    }
+
+    /// Takes an object. `body` takes the value of each member; it is given the key and the byte where that starts.
+    mutating func members(_ body: (inout JSONParser, String, Int) throws -> Void) throws {
+        guard take("{") else { throw unexpected("'{'") }
+        skipSpace()
+        if take("}") { return }
+        repeat {
+            skipSpace()
+            guard isAt("\"") else { throw unexpected("a key in quotes") }
+            let start = position
+            let key = try string()
+            skipSpace()
+            guard take(":") else { throw unexpected("':'") }
+            skipSpace()
+            try body(&self, key, start)
+            skipSpace()
+        } while take(",")
+        guard take("}") else { throw unexpected("',' or '}'") }
+    }
+
+    /// Takes an array. `body` takes each of its values.
+    mutating func elements(_ body: (inout JSONParser) throws -> Void) throws {
+        guard take("[") else { throw unexpected("'['") }
+        skipSpace()
+        if take("]") { return }
+        repeat {
+            skipSpace()
+            try body(&self)
+            skipSpace()
+        } while take(",")
+        guard take("]") else { throw unexpected("',' or ']'") }
+    }
+
+    /// Takes a number; nil where it is none that is whole and fits, or the value is of another kind.
+    mutating func wholeNumber() throws -> Int? {
+        try peekValue()
+        guard let next, next == UInt8(ascii: "-") || UInt8(ascii: "0")...UInt8(ascii: "9") ~= next else { return nil }
+        return try number().asInteger
+    }
+
     mutating func value(depth: Int) throws -> JSON {
+        values -= 1
+        guard values >= 0 else { throw failure("there are too many values") }
         guard let next else { throw unexpected("a value") }
         switch next {
         case UInt8(ascii: "{"): return try object(depth: depth)
@@ -56,49 +124,26 @@ private struct Parser {
         }
     }
 
-    mutating func word(_ word: String, _ value: JSON) throws -> JSON {
+    private mutating func word(_ word: String, _ value: JSON) throws -> JSON {
         guard bytes[position...].starts(with: word.utf8) else { throw unexpected("a value") }
         position += word.utf8.count
         return value
     }
 
-    mutating func object(depth: Int) throws -> JSON {
+    private mutating func object(depth: Int) throws -> JSON {
         guard depth > 0 else { throw failure("values are nested too deep") }
-        position += 1
         var object = JSON.Object()
-        skipSpace()
-        if take("}") { return .object(object) }
-        repeat {
-            skipSpace()
-            guard next == UInt8(ascii: "\"") else { throw unexpected("a key in quotes") }
-            let start = position
-            let key = try string()
-            guard object[key] == nil else {
-                position = start
-                throw failure("the key '\(key)' is there twice")
-            }
-            skipSpace()
-            guard take(":") else { throw unexpected("':'") }
-            skipSpace()
-            object[key] = try value(depth: depth - 1)
-            skipSpace()
-        } while take(",")
-        guard take("}") else { throw unexpected("',' or '}'") }
+        try members { parser, key, start in
+            guard object[key] == nil else { throw parser.repeated(key, at: start) }
+            object[key] = try parser.value(depth: depth - 1)
+        }
         return .object(object)
     }
 
-    mutating func array(depth: Int) throws -> JSON {
+    private mutating func array(depth: Int) throws -> JSON {
         guard depth > 0 else { throw failure("values are nested too deep") }
-        position += 1
         var values: [JSON] = []
-        skipSpace()
-        if take("]") { return .array(values) }
-        repeat {
-            skipSpace()
-            values.append(try value(depth: depth - 1))
-            skipSpace()
-        } while take(",")
-        guard take("]") else { throw unexpected("',' or ']'") }
+        try elements { values.append(try $0.value(depth: depth - 1)) }
         return .array(values)
     }
 

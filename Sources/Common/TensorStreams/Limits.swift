@@ -3,6 +3,8 @@ public struct Limits: Sendable {
     /// Bytes of a document's JSON header.
     public var headerBytes: Int
     public var tensorCount: Int
+    /// Entries of `__metadata__`.
+    public var metadataCount = 10_000
     /// Dimensions of one tensor.
     public var rank: Int
     /// Bytes of a whole document.
@@ -21,6 +23,7 @@ public struct Limits: Sendable {
     /// For the records of a stream: a batch of 2 GiB is 14,000 pictures of 224².
     public static let standard = Limits(headerBytes: 16 << 20, tensorCount: 10_000, documentBytes: 2 << 30)
 
-    /// For a checkpoint: the header as long as the safetensors library accepts it, 16 GiB.
-    public static let checkpoint = Limits(headerBytes: 100_000_000, tensorCount: 100_000, documentBytes: 16 << 30)
+    /// For a checkpoint of 16 GiB. Its header may be shorter than the safetensors library's limit of 100 MB, for a tensor takes little more
+    /// than a hundred bytes of it, and what is in it takes several times its length in memory.
+    public static let checkpoint = Limits(headerBytes: 16 << 20, tensorCount: 100_000, documentBytes: 16 << 30)
 }

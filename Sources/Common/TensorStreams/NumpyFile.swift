@@ -1,9 +1,9 @@
 /// NumPy's file of one array (numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0).
 public enum NumpyFile {
-    /// The bytes in front of the numbers of a file with `tensor`, or nil where NumPy has no such type (BF16).
-    public static func header(of tensor: Tensor) -> [UInt8]? {
+    /// The bytes in front of the numbers of a file with such a tensor, or nil where NumPy has no such type (BF16).
+    public static func header(dtype: DType, shape: [Int]) -> [UInt8]? {
         let type: String
-        switch tensor.dtype {
+        switch dtype {
         case .f64: type = "<f8"
         case .f32: type = "<f4"
         case .f16: type = "<f2"
@@ -18,7 +18,7 @@ public enum NumpyFile {
         case .bool: type = "|b1"
         case .bf16: return nil
         }
-        let sizes = tensor.shape.map(String.init).joined(separator: ", ") + (tensor.shape.count == 1 ? "," : "")
+        let sizes = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
         var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(sizes)), }"
         // The numbers start at a multiple of 64, the line break being the last byte before them.
         text += String(repeating: " ", count: 63 - (10 + text.utf8.count) % 64) + "\n"

@@ -1,11 +1,12 @@
-import ToolSupport
+public import ToolSupport
 
 /// How a stream or a checkpoint came to be: one line for each tool it went through, the first one first.
 ///
 ///     augment 0.1.0 --data train.tar --epoch 3 --seed 0
 ///     embed 0.1.0 --weights teacher.safetensors
 ///
-/// Equal work gives equal lines, whoever does it wherever: no time, no host, and of a path only its last part.
+/// Equal work gives equal lines, whoever does it wherever: no time, no host, and of a path only its last part. What went in by a stream or a
+/// checkpoint is told by that one's own lines, so that its name is left out: piped or stored, the same work leaves the same bytes.
 public struct Provenance: Sendable, Equatable {
     public var lines: [String]
 
@@ -18,43 +19,79 @@ public struct Provenance: Sendable, Equatable {
 
     public var text: String { lines.joined(separator: "\n") }
 
-    /// Options that say where results go and how fast, not what they are: outputs must not depend on them.
-    private static let left: Set<String> = ["--threads", "-o", "--output", "--log", "--timing"]
-    private static let leftFlags: Set<String> = ["-q", "--quiet", "--profile"]
+    /// Options that do not belong into a line, their values neither: where results go, how fast and how small, and inputs with lines of their own.
+    private static let omitted: Set<String> = [
+        "--threads", "-q", "--quiet", "--profile", "--timing", "--level",
+        "-o", "--output", "--log", "--log-interval", "--loss-timeout", "--sheet", "--report",
+        "--student", "--queue",
+    ]
+    /// Options whose value is a command, in which each word may be a path.
+    private static let commands: Set<String> = ["--loss"]
 
-    /// This and a line of `tool`, with its version and its arguments (those after the program's name).
-    ///
-    /// Left out are `--threads`, `--output`, `--log`, `--timing`, `--quiet`, `--profile` and their values, for outputs do not depend on them.
+    /// This and a line of the tool that runs, with its version and those of its arguments that decide what comes out.
+    public func adding<Program: Tool>(_ tool: Program.Type) -> Provenance {
+        adding(tool: Program.programName, arguments: Provenance.arguments(of: tool))
+    }
+
+    /// The arguments of the tool that runs but for files that are read as its input, and what is omitted; `--name=value` as two words.
+    public static func arguments<Program: Tool>(of tool: Program.Type, _ words: [String] = commandLine) -> [String] {
+        let flags = flags(of: tool)
+        var arguments: [String] = []
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            if word == "--" { break }
+            guard word.hasPrefix("-"), word != OutputFile.standard else { continue }
+            if let equals = word.firstIndex(of: "=") {
+                arguments += [String(word[..<equals]), String(word[word.index(after: equals)...])]
+            } else if flags.contains(word) {
+                arguments.append(word)
+            } else if let value = rest.popFirst() {
+                arguments += [word, value]
+            }
+            if let name = arguments.dropLast(flags.contains(word) ? 0 : 1).last, omitted.contains(name) { arguments.removeLast(flags.contains(word) ? 1 : 2) }
+        }
+        return arguments
+    }
+
+    /// The tool's options that take no value, as it declares them.
+    private static func flags<Program: Tool>(of tool: Program.Type) -> Set<String> {
+        guard let help = try? JSON(parsing: Program.declaration), let arguments = help["command"]?["arguments"]?.asArray else { return [] }
+        let names = arguments.filter { $0["kind"]?.asString == "flag" }.flatMap { $0["names"]?.asArray ?? [] }
+        return Set(names.compactMap { name in
+            name["name"]?.asString.map { (name["kind"]?.asString == "long" ? "--" : "-") + $0 }
+        })
+    }
+
+    /// This and a line of `tool`, with its version and `arguments`.
     public func adding(tool: String, arguments: [String]) -> Provenance {
         var words = [tool, productVersion]
-        var rest = arguments[...]
-        while let argument = rest.popFirst() {
-            if Provenance.leftFlags.contains(argument) { continue }
-            if Provenance.left.contains(argument) {
-                rest = rest.dropFirst()
-                continue
-            }
-            if let equals = argument.firstIndex(of: "="), argument.hasPrefix("-") {
-                let option = String(argument[..<equals])
-                if Provenance.left.contains(option) { continue }
-                words.append(Provenance.quoted(option + "=" + Provenance.withoutFolders(argument[argument.index(after: equals)...])))
-            } else {
-                words.append(Provenance.quoted(Provenance.withoutFolders(argument[...])))
-            }
+        var option = ""
+        for argument in arguments {
+            words.append(Provenance.quoted(Provenance.withoutFolders(argument, isCommand: Provenance.commands.contains(option))))
+            option = argument
         }
         return Provenance(lines: lines + [words.joined(separator: " ")])
     }
 
-    /// Every path among the words of `argument` reduced to its last part. `1/4` stays: it is a shard.
-    private static func withoutFolders(_ argument: Substring) -> String {
-        argument.split(separator: " ", omittingEmptySubsequences: false).map { word in
-            guard word.contains("/") else { return String(word) }
-            let parts = word.split(separator: "/")
-            if !word.hasPrefix("/"), parts.allSatisfy({ $0.allSatisfy(\.isNumber) }) { return String(word) }
-            // The shell numbers its `<(…)`: another run, another number.
-            if parts.count >= 2, parts[parts.count - 2] == "fd" { return "fd" }
-            return parts.last.map(String.init) ?? "/"
-        }.joined(separator: " ")
+    /// A path reduced to its last part, and so every path among the words of a command. `1/4` stays: it is a shard.
+    private static func withoutFolders(_ argument: String, isCommand: Bool) -> String {
+        guard isCommand else { return lastPart(argument[...]) }
+        // Within quotes a space is part of a path.
+        var quote: Character?
+        let words = argument.split(omittingEmptySubsequences: false) { character in
+            if character == quote { quote = nil } else if quote == nil, character == "'" || character == "\"" { quote = character }
+            return quote == nil && character == " "
+        }
+        return words.map(lastPart).joined(separator: " ")
+    }
+
+    private static func lastPart(_ word: Substring) -> String {
+        guard word.contains("/") else { return String(word) }
+        let parts = word.split(separator: "/")
+        if !word.hasPrefix("/"), parts.allSatisfy({ $0.allSatisfy(\.isNumber) }) { return String(word) }
+        // The shell numbers its `<(…)`: another run, another number.
+        if parts.count >= 2, parts[parts.count - 2] == "fd" { return "fd" }
+        return parts.last.map(String.init) ?? "/"
     }
 
     private static func quoted(_ word: String) -> String {

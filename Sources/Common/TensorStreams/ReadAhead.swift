@@ -17,6 +17,9 @@ public final class ReadAhead {
     private let shelf = Monitor(Shelf())
     private var outcome: Result<Void, Failure>?
 
+    /// Bytes of a record that is not read more than one ahead.
+    private static let large = 128 << 20
+
     /// What the two threads share.
     private struct Shelf {
         var items: [Result<TensorDocument?, Failure>] = []
@@ -61,10 +64,15 @@ public final class ReadAhead {
     deinit { shelf.change { $0.isLeft = true } }
 
     private static func read(_ reader: StreamReader, to shelf: Monitor<Shelf>, depth: Int) {
+        var last = 0
         while true {
+            // Of large records only one lies ready: the next is read when that is taken.
+            if last > large { shelf.change(when: { $0.items.isEmpty || $0.isLeft }) { _ in } }
             let item: Result<TensorDocument?, Failure>
             do {
-                item = .success(try reader.next())
+                let record = try reader.next()
+                last = record?.tensors.values.reduce(0) { $0 + $1.byteCount } ?? 0
+                item = .success(record)
             } catch {
                 item = .failure(error as? Failure ?? Failure(.software, "\(error)"))
             }

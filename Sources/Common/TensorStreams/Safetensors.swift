@@ -48,18 +48,16 @@ enum Safetensors {
         private static func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
     }
 
-    /// Reads a document whose bytes `fill` hands out in order.
+    /// Takes bytes of a document in order: fills all of the buffer, or throws.
+    typealias Fill = (UnsafeMutableRawBufferPointer) throws -> Void
+
+    /// Reads a document's header, whose bytes `fill` hands out.
     ///
     /// Nothing is allocated before its size is known to be within `limits` and, where that is known, to be what is there.
     ///
-    /// - Parameters:
-    ///   - size: the bytes of the whole document, where something around it says so.
-    ///   - cause: how a document can come to have another size: "the file was cut".
-    ///   - fill: fills all of the buffer, or throws.
+    /// - Parameter size: the bytes of the whole document, where something around it says so.
     /// - Throws: a ``Failure`` without path and place whose text goes on after the document's name.
-    static func read(
-        size: Int?, limits: Limits, pool: BufferPool?, fill: (UnsafeMutableRawBufferPointer) throws -> Void
-    ) throws -> TensorDocument {
+    static func header(size: Int?, limits: Limits, fill: Fill) throws -> Contents {
         if let size, size < 8 { throw Failure(.data, "has \(size) bytes, less than the 8 of a safetensors document") }
         var length: UInt64 = 0
         try unsafe withUnsafeMutableBytes(of: &length) { try unsafe fill($0) }
@@ -81,111 +79,47 @@ enum Safetensors {
         guard expected <= limits.documentBytes else {
             throw Failure(.data, "claims \(expected) bytes, above the limit of \(limits.documentBytes)")
         }
-        let storage = try pool?.take(byteCount: contents.byteCount) ?? TensorStorage(byteCount: contents.byteCount)
+        return contents
+    }
+}
+
+extension Safetensors.Contents {
+    /// Reads the tensors, which come behind the header: all of them into one piece of memory.
+    func document(pool: BufferPool?, fill: Safetensors.Fill) throws -> TensorDocument {
+        let storage = try pool?.take(byteCount: byteCount) ?? TensorStorage(byteCount: byteCount)
         try unsafe fill(storage.mutableBytes)
-        return try contents.document(in: storage)
+        var tensors: [String: Tensor] = [:]
+        tensors.reserveCapacity(entries.count)
+        for entry in entries {
+            let byteCount = entry.range.count
+            if entry.range.lowerBound % entry.dtype.size == 0 {
+                tensors[entry.name] = Tensor(
+                    dtype: entry.dtype, shape: entry.shape, storage: storage, offset: entry.range.lowerBound, byteCount: byteCount)
+            } else {
+                // Other writers need not align; elements are only reached through aligned pointers here.
+                let copy = try TensorStorage(byteCount: byteCount)
+                unsafe copy.mutableBytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage.bytes[entry.range]))
+                tensors[entry.name] = Tensor(dtype: entry.dtype, shape: entry.shape, storage: copy, offset: 0, byteCount: byteCount)
+            }
+        }
+        return TensorDocument(metadata: metadata, tensors: tensors)
     }
 
-    /// What a header says.
-    private struct Contents {
-        struct Entry {
-            var name: String
-            var dtype: DType
-            var shape: [Int]
-            var range: Range<Int>
-        }
-
-        var metadata: [String: String] = [:]
-        var entries: [Entry] = []
-        var byteCount = 0
-
-        init(header: [UInt8], limits: Limits) throws {
-            guard header.first == UInt8(ascii: "{") else { throw Failure(.data, "has a header that does not start with '{'", remedy: "it may be no safetensors document") }
-            let json: JSON
-            do {
-                json = try JSON(parsing: header, depth: 4)
-            } catch let failure as Failure {
-                throw Failure(.data, "has a broken JSON header, at its \(failure.place ?? "start"): \(failure.what)")
-            }
-            guard let members = json.asObject else { throw Failure(.data, "has a header that is no JSON object") }
-            let count = members.count - (members[metadataKey] == nil ? 0 : 1)
-            guard count <= limits.tensorCount else {
-                throw Failure(.data, "has \(count) tensors, above the limit of \(limits.tensorCount)")
-            }
-            for member in members {
-                if member.key == metadataKey {
-                    metadata = try Contents.metadata(member.value)
-                } else {
-                    entries.append(try Contents.entry(member.key, member.value, limits))
-                }
-            }
-            for entry in entries.sorted(by: { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }) {
-                guard entry.range.lowerBound == byteCount else {
-                    throw Failure(.data, "has tensor '\(entry.name)' at offset \(entry.range.lowerBound) where \(byteCount) is expected")
-                }
-                byteCount = entry.range.upperBound
-            }
-        }
-
-        private static func metadata(_ json: JSON) throws -> [String: String] {
-            guard let members = json.asObject else { throw Failure(.data, "has \(metadataKey) that is no JSON object") }
-            var metadata: [String: String] = [:]
-            for member in members {
-                guard let value = member.value.asString else {
-                    throw Failure(.data, "has \(metadataKey) '\(member.key)' that is no string")
-                }
-                metadata[member.key] = value
-            }
-            return metadata
-        }
-
-        private static func entry(_ name: String, _ json: JSON, _ limits: Limits) throws -> Entry {
-            func failure(_ what: String) -> Failure { Failure(.data, "has tensor '\(name)' \(what)") }
-            guard let members = json.asObject, members.count == 3, let type = members["dtype"]?.asString,
-                let sizes = members["shape"]?.asArray, let offsets = members["data_offsets"]?.asArray
-            else { throw failure("without exactly dtype, shape and data_offsets") }
-            guard let dtype = DType(rawValue: type) else {
-                throw failure("of type \(type), which is none of \(DType.allCases.map(\.rawValue).joined(separator: ", "))")
-            }
-            guard sizes.count <= limits.rank else { throw failure("of \(sizes.count) dimensions, above the limit of \(limits.rank)") }
-            var shape: [Int] = []
-            // Empty dimensions count as one here: whoever multiplies some of the sizes must not meet an overflow.
-            var extent = dtype.size
-            for size in sizes {
-                guard let size = size.asInteger, size >= 0 else { throw failure("with a size that is no whole number") }
-                let (product, overflow) = extent.multipliedReportingOverflow(by: max(1, size))
-                guard !overflow, product <= limits.documentBytes else {
-                    throw failure("of sizes [\(sizes.map(\.text).joined(separator: ", "))], above the limit of \(limits.documentBytes) bytes")
-                }
-                extent = product
-                shape.append(size)
-            }
-            let byteCount = shape.contains(0) ? 0 : extent
-            guard offsets.count == 2, let start = offsets[0].asInteger, let end = offsets[1].asInteger, start >= 0, end >= start
-            else { throw failure("whose data_offsets are not two rising numbers") }
-            guard end - start == byteCount else {
-                throw failure("in \(end - start) bytes where \(dtype.rawValue) \(shape) needs \(byteCount)")
-            }
-            guard end <= limits.documentBytes else { throw failure("up to byte \(end), above the limit of \(limits.documentBytes)") }
-            return Entry(name: name, dtype: dtype, shape: shape, range: start..<end)
-        }
-
-        func document(in storage: TensorStorage) throws -> TensorDocument {
-            var tensors: [String: Tensor] = [:]
-            tensors.reserveCapacity(entries.count)
-            for entry in entries {
-                let byteCount = entry.range.count
-                if entry.range.lowerBound % entry.dtype.size == 0 {
-                    tensors[entry.name] = Tensor(
-                        dtype: entry.dtype, shape: entry.shape, storage: storage, offset: entry.range.lowerBound, byteCount: byteCount)
-                } else {
-                    // Other writers need not align; elements are only reached through aligned pointers here.
-                    let copy = try TensorStorage(byteCount: byteCount)
-                    unsafe copy.mutableBytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage.bytes[entry.range]))
-                    tensors[entry.name] = Tensor(dtype: entry.dtype, shape: entry.shape, storage: copy, offset: 0, byteCount: byteCount)
-                }
-            }
-            return TensorDocument(metadata: metadata, tensors: tensors)
+    /// Reads the tensors piece by piece, in the order of the file.
+    func visit(_ take: (Tensor, TensorOutline, Int) throws -> Void, fill: Safetensors.Fill) throws {
+        let longest = 1 << 20
+        let pool = BufferPool()
+        for tensor in entries.map(\.outline) {
+            var done = 0
+            repeat {
+                // Whole elements: a piece's longest length is a multiple of every element's.
+                let byteCount = min(longest, tensor.byteCount - done)
+                let storage = try pool.take(byteCount: byteCount)
+                try unsafe fill(storage.mutableBytes)
+                let piece = Tensor(dtype: tensor.dtype, shape: [byteCount / tensor.dtype.size], storage: storage, offset: 0, byteCount: byteCount)
+                try take(piece, tensor, done / tensor.dtype.size)
+                done += byteCount
+            } while done < tensor.byteCount
         }
     }
 }

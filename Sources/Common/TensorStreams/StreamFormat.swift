@@ -41,8 +41,8 @@ public struct StreamHeader: Sendable, Equatable {
     }
 
     /// Nil when the document is no stream's first.
-    init?(_ document: TensorDocument) {
-        guard document.tensors.isEmpty, document.metadata[StreamFormat.formatKey] == StreamFormat.format else { return nil }
+    init?(_ document: Safetensors.Contents) {
+        guard document.entries.isEmpty, document.metadata[StreamFormat.formatKey] == StreamFormat.format else { return nil }
         metadata = document.metadata
         metadata[StreamFormat.formatKey] = nil
         provenance = Provenance(text: metadata.removeValue(forKey: StreamFormat.provenanceKey) ?? "")

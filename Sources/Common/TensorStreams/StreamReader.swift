@@ -23,8 +23,11 @@ public final class StreamReader {
     private let limits: Limits
     private let pool = BufferPool()
     private var index = SeekIndex()
-    /// False where records were passed over unread.
-    private var hashIsWhole = true
+    /// Whether the checksum at the stream's end can be verified: not where records were passed over unread. Every record that is read is verified by
+    /// its frame's checksum, and their number by the index, all the same.
+    public private(set) var hashIsWhole = true
+    /// Whether the stream had such a checksum; known at its end.
+    public private(set) var hasChecksum = false
     private var outcome: Result<Void, Failure>?
 
     /// Opens `path`, or standard input for `-`, and reads the header.
@@ -56,12 +59,16 @@ public final class StreamReader {
         frames = try FrameReader(source, windowLog: limits.windowLog, hashes: true)
     }
 
-    /// A reader of `source`, which starts with a zstd frame, if its first document is a stream's; else that document.
+    /// A reader of `source`, which starts with a zstd frame, if its first document is a stream's; else one of that document.
     static func open(_ source: ByteSource, limits: Limits, documentLimits: Limits) throws -> TensorInput {
         let reader = try StreamReader(beforeHeaderOf: source, limits: limits)
-        let (document, frame) = try reader.readDocument("the document", limits: documentLimits, mustNameSize: false)
-        guard let header = StreamHeader(document) else { return .document(document) }
-        try frame.requireSizeAndChecksum(source, subject: "the header")
+        let frame = try reader.openFrame("the document", limits: documentLimits, mustNameSize: false)
+        guard let header = StreamHeader(frame.contents) else {
+            let frames = reader.frames
+            return .document(unsafe DocumentReader(source, frame.contents, fill: { try unsafe frames.read(into: $0) }, close: { try frames.close() }))
+        }
+        try frame.header.requireSizeAndChecksum(source, subject: "the header")
+        _ = try reader.closeFrame(frame) { try unsafe $0.document(pool: nil) { unsafe _ = $0 } }
         reader.header = header
         return .stream(reader)
     }
@@ -70,12 +77,32 @@ public final class StreamReader {
     ///
     /// - Throws: a ``Failure`` that says where the stream is damaged or cut. Asked again, it says the same.
     public func next() throws -> TensorDocument? {
+        try record { contents, origin in
+            var document = try unsafe contents.document(pool: pool) { try unsafe frames.read(into: $0) }
+            document.origin = origin
+            return document
+        }
+    }
+
+    /// Takes the next record piece by piece; false after the last one, once the stream's end has been verified.
+    public func next(_ visitor: inout some DocumentVisitor & ~Copyable) throws -> Bool {
+        try record { contents, origin in
+            var outline = contents.outline
+            outline.origin = origin
+            try visitor.begin(outline)
+            try unsafe contents.visit({ try visitor.take($0, of: $1, first: $2) }, fill: { try unsafe frames.read(into: $0) })
+            return true
+        } ?? false
+    }
+
+    /// What `read` makes of the next record; nil after the last one.
+    private func record<Result>(_ read: (Safetensors.Contents, TensorDocument.Origin) throws -> Result) throws -> Result? {
         if let outcome {
             try outcome.get()
             return nil
         }
         do {
-            let record = try readRecord()
+            let record = try readRecord(read)
             if record == nil { outcome = .success(()) }
             return record
         } catch let failure as Failure {
@@ -95,29 +122,35 @@ public final class StreamReader {
                 ? failure("is a plain safetensors file, not a tensor stream", "give a stream, such as augment and embed write")
                 : failure("is no tensor stream: it does not start with a zstd frame")
         }
-        let document = try readDocument("the header", limits: limits).document
-        if let header = StreamHeader(document) { return header }
-        if let format = document.metadata[StreamFormat.formatKey], format.hasPrefix(StreamFormat.family) {
+        let frame = try openFrame("the header", limits: limits)
+        let contents = frame.contents
+        if let header = StreamHeader(contents) {
+            _ = try closeFrame(frame) { try unsafe $0.document(pool: nil) { unsafe _ = $0 } }
+            return header
+        }
+        if let format = contents.metadata[StreamFormat.formatKey], format.hasPrefix(StreamFormat.family) {
             throw failure("is of format \(format) where \(StreamFormat.format) is expected", "use a newer version")
         }
-        throw document.tensors.isEmpty
+        throw contents.entries.isEmpty
             ? failure("is no tensor stream: its first document does not say format = \(StreamFormat.format)")
             : failure("is a checkpoint or a single document, not a tensor stream", "give a stream, such as augment and embed write")
     }
 
-    private func readRecord() throws -> TensorDocument? {
+    private func readRecord<Result>(_ read: (Safetensors.Contents, TensorDocument.Origin) throws -> Result) throws -> Result? {
         let number = recordIndex + 1
         guard try !source.isAtEnd() else { throw missingEnd(number) }
         let hash = frames.hash
-        let start = source.position
-        var document = try readDocument("record \(number)", limits: limits).document
-        if document.tensors.isEmpty, let end = document.metadata[StreamFormat.endKey] {
-            try verifyEnd(end, document.metadata, hash: hash, at: start)
+        let frame = try openFrame("record \(number)", limits: limits)
+        let contents = frame.contents
+        if contents.entries.isEmpty, let end = contents.metadata[StreamFormat.endKey] {
+            _ = try closeFrame(frame) { try unsafe $0.document(pool: nil) { unsafe _ = $0 } }
+            try verifyEnd(end, contents.metadata, hash: hash, at: frame.start)
             return nil
         }
-        document.origin = TensorDocument.Origin(path: name, place: "record \(number)")
+        let origin = TensorDocument.Origin(path: name, place: "record \(number)")
+        let result = try closeFrame(frame) { try read($0, origin) }
         recordIndex = number
-        return document
+        return result
     }
 
     private func missingEnd(_ number: Int) -> Failure {
@@ -125,21 +158,40 @@ public final class StreamReader {
         return Failure(.data, path: name, place: "byte \(source.position)", "\(where_) without its end record", remedy: "the program that wrote it stopped early")
     }
 
-    /// One frame, which is one document.
-    private func readDocument(
-        _ subject: String, limits: Limits, mustNameSize: Bool = true
-    ) throws -> (document: TensorDocument, frame: FrameHeader) {
+    /// A frame, which is one document, of which the header has been read.
+    private struct OpenFrame {
+        /// What it is called in messages.
+        let subject: String
+        let start: Int
+        let header: FrameHeader
+        let contents: Safetensors.Contents
+    }
+
+    private func openFrame(_ subject: String, limits: Limits, mustNameSize: Bool = true) throws -> OpenFrame {
         let start = source.position
-        let frame = try frames.open(subject: subject, limits: limits)
-        if mustNameSize { try frame.requireSizeAndChecksum(source, subject: subject) }
-        do {
-            let document = try unsafe Safetensors.read(size: frame.contentSize, limits: limits, pool: pool) { try unsafe frames.read(into: $0) }
+        let header = try frames.open(subject: subject, limits: limits)
+        if mustNameSize { try header.requireSizeAndChecksum(source, subject: subject) }
+        return try telling(subject, start) {
+            let contents = try unsafe Safetensors.header(size: header.contentSize, limits: limits) { try unsafe frames.read(into: $0) }
+            return OpenFrame(subject: subject, start: start, header: header, contents: contents)
+        }
+    }
+
+    /// Has `read` take the frame's tensors, and then its end.
+    private func closeFrame<Result>(_ frame: OpenFrame, _ read: (Safetensors.Contents) throws -> Result) throws -> Result {
+        try telling(frame.subject, frame.start) {
+            let result = try read(frame.contents)
             try frames.close()
-            let content = frame.contentSize ?? 0
+            let content = frame.header.contentSize ?? 0
             contentBytes += content
-            index.entries.append(.init(compressed: UInt32(clamping: source.position - start), content: UInt32(clamping: content)))
-            return (document, frame)
-        } catch let failure as Failure where failure.path == nil {
+            index.entries.append(.init(compressed: UInt32(clamping: source.position - frame.start), content: UInt32(clamping: content)))
+            return result
+        }
+    }
+
+    /// What is wrong with a document is told with its place.
+    private func telling<Result>(_ subject: String, _ start: Int, _ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch let failure as Failure where failure.path == nil && failure.kind != .usage {
             throw Failure(failure.kind, path: name, offset: start, "\(subject) \(failure.what)", remedy: failure.remedy)
         }
     }
@@ -147,6 +199,7 @@ public final class StreamReader {
     private func verifyEnd(_ end: String, _ metadata: [String: String], hash: XXH64, at offset: Int) throws {
         func failure(_ what: String) -> Failure { Failure(.data, path: name, offset: offset, what, remedy: "make the file again") }
         guard end == "\(recordIndex + 1)" else { throw failure("the end record counts \(end) records where \(recordIndex + 1) were read") }
+        hasChecksum = metadata[StreamFormat.checksumKey] != nil
         if hashIsWhole, let checksum = metadata[StreamFormat.checksumKey], checksum != hash.text {
             throw failure("the end record has checksum \(checksum) where the records have \(hash.text)")
         }

@@ -31,11 +31,7 @@ public struct TensorDocument: Sendable {
         guard let tensor = tensors[name] else {
             throw failure("has no tensor '\(name)'; it has \(tensors.isEmpty ? "no tensors" : listed(names, quote: ""))")
         }
-        let fits = tensor.shape.count == shape.count && zip(tensor.shape, shape).allSatisfy { $1 == nil || $0 == $1 }
-        guard tensor.dtype == dtype, fits else {
-            let sizes = shape.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
-            throw failure("has '\(name)' of \(tensor.summary) where \(dtype.rawValue) [\(sizes)] is expected")
-        }
+        guard tensor.dtype == dtype, fits(tensor.shape, shape) else { throw failure(misfit(name, tensor.summary, dtype, shape)) }
         return tensor
     }
 

@@ -3,9 +3,9 @@ import ToolSupport
 /// A file of tensors of either kind, told apart by its first bytes.
 public enum TensorInput {
     case stream(StreamReader)
-    case document(TensorDocument)
+    case document(DocumentReader)
 
-    /// Opens `path`, or standard input for `-`, and reads a stream's header or the whole document.
+    /// Opens `path`, or standard input for `-`, and reads a stream's or a document's header.
     public static func open(
         _ path: String, limits: Limits = .standard, documentLimits: Limits = .checkpoint
     ) throws -> TensorInput {
@@ -13,15 +13,8 @@ public enum TensorInput {
         let start = try source.peek(4)
         try refuseOthers(start, source.name)
         do {
-            let input = start == FrameHeader.magic
-                ? try StreamReader.open(source, limits: limits, documentLimits: documentLimits)
-                : .document(try plain(source, documentLimits))
-            guard case .document(var document) = input else { return input }
-            guard try source.isAtEnd() else {
-                throw Failure(.data, path: source.name, offset: source.position, "there are bytes behind the end of the document")
-            }
-            document.origin = TensorDocument.Origin(path: source.name)
-            return .document(document)
+            guard start == FrameHeader.magic else { return .document(try plain(source, documentLimits)) }
+            return try StreamReader.open(source, limits: limits, documentLimits: documentLimits)
         } catch let failure as Failure where failure.path == nil {
             throw Failure(failure.kind, path: source.name, "the document \(failure.what)", remedy: failure.remedy)
         }
@@ -40,11 +33,12 @@ public enum TensorInput {
         if start.starts(with: [0x1F, 0x8B]) { throw Failure(.data, path: name, "is compressed by gzip", remedy: "decompress it first") }
     }
 
-    private static func plain(_ source: ByteSource, _ limits: Limits) throws -> TensorDocument {
-        try unsafe Safetensors.read(size: source.size, limits: limits, pool: nil) { target in
+    private static func plain(_ source: ByteSource, _ limits: Limits) throws -> DocumentReader {
+        let fill: Safetensors.Fill = { target in
             guard try unsafe source.read(into: target) == target.count else {
                 throw Failure(.data, path: source.name, offset: source.position, "the document ends too early", remedy: "make the file again")
             }
         }
+        return unsafe DocumentReader(source, try Safetensors.header(size: source.size, limits: limits, fill: fill), fill: fill, close: {})
     }
 }

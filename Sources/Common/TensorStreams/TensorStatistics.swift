@@ -1,14 +1,24 @@
 /// The range and mean of a tensor's numbers.
 public struct TensorStatistics: Sendable, Equatable {
     /// The smallest and largest number, infinities and NaN left out; nil where there is none.
-    public var range: ClosedRange<Double>?
+    public var range: ClosedRange<Double>? { finite > 0 ? low...high : nil }
     /// The mean of the same numbers.
-    public var mean: Double?
-    public var nans = 0
-    public var infinities = 0
+    public var mean: Double? { finite > 0 ? sum / Double(finite) : nil }
+    public private(set) var nans = 0
+    public private(set) var infinities = 0
+    private var low = Double.infinity
+    private var high = -Double.infinity
+    private var sum = 0.0
+    private var finite = 0
+
+    /// Of no numbers yet.
+    public init() {}
 
     /// The statistics of `tensor`; false counts as 0 and true as 1.
-    public init(_ tensor: Tensor) {
+    public init(_ tensor: Tensor) { add(tensor) }
+
+    /// Counts the numbers of `tensor` in.
+    public mutating func add(_ tensor: Tensor) {
         switch tensor.dtype {
         case .f64: take(tensor, Double.self) { $0 }
         case .f32: take(tensor, Float.self) { Double($0) }
@@ -27,8 +37,7 @@ public struct TensorStatistics: Sendable, Equatable {
 
     @inline(__always)
     private mutating func take<T: BitwiseCopyable>(_ tensor: Tensor, _ type: T.Type, _ double: (T) -> Double) {
-        var (low, high, sum) = (Double.infinity, -Double.infinity, 0.0)
-        var finite = 0
+        var (low, high, sum, finite) = (self.low, self.high, self.sum, self.finite)
         unsafe tensor.withElements(as: T.self) { values in
             for index in values.indices {
                 let value = unsafe double(values[index])
@@ -44,9 +53,6 @@ public struct TensorStatistics: Sendable, Equatable {
                 }
             }
         }
-        if finite > 0 {
-            range = low...high
-            mean = sum / Double(finite)
-        }
+        (self.low, self.high, self.sum, self.finite) = (low, high, sum, finite)
     }
 }

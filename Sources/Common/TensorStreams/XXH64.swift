@@ -91,4 +91,11 @@ public struct XXH64: Sendable {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
+
+    /// The hash of a string's UTF-8 as 16 hexadecimal digits.
+    public static func text(of string: String) -> String {
+        var hash = XXH64()
+        unsafe Array(string.utf8).withUnsafeBytes { unsafe hash.update($0) }
+        return hash.text
+    }
 }

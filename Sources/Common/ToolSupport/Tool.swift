@@ -39,6 +39,12 @@ extension Tool {
         }
     }
 
+    /// The tool's name, as it is typed.
+    public static var programName: String { _commandName }
+
+    /// What the tool's options and arguments are called and which of them take a value, as ArgumentParser's JSON.
+    public static var declaration: String { _dumpHelp() }
+
     /// Sees to it that no file gets the number of a standard stream that was closed (`tool >&-`), and with it what is meant for that
     /// stream. Reading or writing it stays an error.
     private static func fillStandardDescriptors() {

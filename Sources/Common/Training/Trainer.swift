@@ -114,7 +114,7 @@ public final class Trainer {
             pictures: N, epoch: epoch, step: step, loss: values.loss, floor: values.floor, agreement: values.agreement,
             studentCosine: values.studentCosine, teacherCosine: values.teacherCosine, teacherTemperature: values.teacherTemperature,
             centre: values.centre, learningRate: rate, gradientNorm: norm)
-        watch.add(report, queue: queueFill)
+        watch.add(report, queue: queueFill, steps: state.steps)
         return report
     }
 

@@ -47,7 +47,10 @@ public struct TrainingState {
 
     /// Reads a checkpoint, or weights alone, which begin a training.
     public init(reading path: String, network: String? = nil) throws {
-        let document = try DocumentFile.read(path)
+        let document = try DocumentFile.read(path) { outline in
+            try Self.check(outline, path: path, network: network)
+            return nil
+        }
         let weights = try WeightsDocument.weights(in: document, path: path, network: network)
         self.init(weights, provenance: Provenance(text: document.metadata["provenance"] ?? ""))
         epoch = document.metadata.count("epoch") ?? 0
@@ -68,6 +71,27 @@ public struct TrainingState {
         }
         if document.tensors.keys.contains(where: { $0.hasPrefix(Self.keyPrefix) }) {
             keyWeights = try WeightsDocument.weights(in: document, path: path, network: weights.network.name, prefix: Self.keyPrefix)
+        }
+    }
+
+    /// Throws where a file has other tensors than a checkpoint, before they are read.
+    private static func check(_ outline: DocumentOutline, path: String, network: String?) throws {
+        _ = try WeightsDocument.names(in: outline, path: path, network: network)
+        if outline.tensors.contains(where: { $0.name.hasPrefix(keyPrefix) }) {
+            _ = try WeightsDocument.names(in: outline, path: path, network: outline.metadata["network"], prefix: keyPrefix)
+        }
+        let shapes = outline.shapes
+        var state = 0
+        for tensor in outline.tensors where tensor.name.hasPrefix(WeightsDocument.trainingPrefix) && !tensor.name.hasPrefix(keyPrefix) {
+            if tensor.name.hasPrefix(lossPrefix) {
+                state += tensor.byteCount
+            } else if !tensor.name.hasPrefix(momentumPrefix) || shapes[String(tensor.name.dropFirst(momentumPrefix.count))] != tensor.shape {
+                throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which no training of this version has")
+            }
+        }
+        // It travels to the loss and back as one record.
+        guard state <= Limits.standard.documentBytes else {
+            throw Failure(.data, path: path, "holds \(state) bytes of the loss, above the limit of \(Limits.standard.documentBytes)")
         }
     }
 

@@ -8,12 +8,16 @@ import Musl
 
 /// Sees that a student learns nothing: that its embeddings are all alike, or that an epoch has not lowered its divergence from the teacher.
 ///
-/// It waits until the queue is full of embeddings: before, both figures say more of the random rows than of the student.
+/// It waits until the queue is full of embeddings: before, both figures say more of the random rows than of the student. In the first steps
+/// every student's embeddings become alike, to a mean cosine of 0.96 at a good learning rate, since saying the same of all images is less
+/// wrong than what an untrained network says; where a rate was too high they get to 0.999 and stay there.
 public struct TrainingWatch {
     /// Batches over which embeddings must be alike: enough to tell a student from a batch.
     public static let batches = 20
     /// Embeddings are alike when they differ by less than this share of what the teacher's do; of a teacher that is not known, of 1.
-    public static let smallestSpread = 0.03
+    public static let smallestSpread = 0.01
+    /// Steps of a training before which nothing is said.
+    public static let firstSteps = 50
     /// Of the divergence of a student that knows nothing, ln(K + 1) − floor: below, an epoch without progress may be the end of the training.
     static let known = 0.5
     /// Above, a hundredth is no progress yet.
@@ -54,8 +58,10 @@ public struct TrainingWatch {
 
     /// Looks at a step.
     ///
-    /// - Parameter queue: rows that are embeddings, and all rows; nil where there is no queue, or none that is known.
-    public mutating func add(_ report: StepReport, queue: (real: Int, capacity: Int)?) {
+    /// - Parameters:
+    ///   - queue: rows that are embeddings, and all rows; nil where there is no queue, or none that is known.
+    ///   - steps: those of the training so far.
+    public mutating func add(_ report: StepReport, queue: (real: Int, capacity: Int)?, steps total: Int) {
         if let epoch, epoch != report.epoch { endEpoch() }
         epoch = report.epoch
         let isFull = queue.map { $0.real == $0.capacity } ?? true
@@ -64,7 +70,7 @@ public struct TrainingWatch {
             Step(
                 pictures: report.pictures, divergence: isFull && floor.isFinite ? report.loss - floor : nil,
                 largest: queue.map { log(Double($0.capacity) + 1) - floor }, report: report))
-        if isFull { lookAtSpread(report) }
+        if isFull, total > Self.firstSteps { lookAtSpread(report) }
     }
 
     private mutating func lookAtSpread(_ report: StepReport) {

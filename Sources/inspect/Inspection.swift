@@ -1,0 +1,58 @@
+import TensorStreams
+import ToolSupport
+
+/// Takes the documents of a file piece by piece and has each piece counted, shown or written: none is in memory as a whole.
+struct Inspection: DocumentVisitor, ~Copyable {
+    private let wanted: [String]
+    private let check: Bool
+    private var arrays: NumpyFolder?
+    private var sheet: ContactSheet?
+    /// The number of the record under way; nil for a file of one document.
+    var record: Int?
+    /// The tensors to show of the document read last, in order.
+    private(set) var tensors: [ShownTensor] = []
+    private(set) var metadata: [String: String] = [:]
+    /// Tensors of the document, shown or not.
+    private(set) var tensorCount = 0
+    private var places: [String: Int] = [:]
+
+    /// - Parameters:
+    ///   - wanted: the names of the tensors to show; all where empty.
+    ///   - check: whether nothing is shown.
+    init(wanted: [String], check: Bool, arrays: consuming NumpyFolder?, sheet: ContactSheet?) {
+        self.wanted = wanted
+        self.check = check
+        self.arrays = arrays
+        self.sheet = sheet
+    }
+
+    mutating func begin(_ outline: DocumentOutline) throws {
+        metadata = outline.metadata
+        tensorCount = outline.tensors.count
+        guard !check else { return }
+        for name in wanted where !outline.tensors.contains(where: { $0.name == name }) {
+            throw outline.failure("has no tensor '\(name)'; it has \(outline.tensors.isEmpty ? "no tensors" : listed(outline.names, quote: ""))")
+        }
+        tensors = outline.tensors.filter { wanted.isEmpty || wanted.contains($0.name) }.sorted { $0.name < $1.name }.map { ShownTensor(outline: $0) }
+        places = Dictionary(tensors.enumerated().map { ($1.outline.name, $0) }) { first, _ in first }
+        arrays?.begin(tensors.map(\.outline.name), record: record)
+        try sheet?.begin(outline)
+    }
+
+    mutating func take(_ piece: Tensor, of tensor: TensorOutline, first: Int) throws {
+        guard !check else { return }
+        sheet?.take(piece, of: tensor)
+        guard let place = places[tensor.name] else { return }
+        tensors[place].statistics.add(piece)
+        try arrays?.take(piece, of: tensor, first: first)
+    }
+
+    /// Writes the contact sheet, if one is wanted.
+    func writeSheet(to path: String) throws { try sheet?.write(to: path) }
+}
+
+/// A tensor as it is shown.
+struct ShownTensor {
+    let outline: TensorOutline
+    var statistics = TensorStatistics()
+}

@@ -1,0 +1,114 @@
+import Foundation
+import Glibc
+import Testing
+import TestSupport
+
+/// Tools with less memory than they need, and files that ask for more than they are worth.
+@Suite(.serialized) struct NoMemoryTests {
+    let place: Workplace
+
+    init() throws {
+        place = try Workplace()
+        let made = try place.run("""
+            synthesize -o s --train 64 --test 16 --classes 4 --size 32 --shards 1 -q; augment --data s/train --size 32 --batch 16 -q -o v; initialize --network tiny-resnet10 -q -o w
+            embed --weights w v -q -o e; embed --weights w e --as student -q -o pairs; embed --weights w --features --drop images v -q -o f
+            """)
+        try #require(made.status == 0)
+    }
+
+    static let lines = [
+        "embed --weights w v -o o", "embed --weights w v --threads 16 -o o", "train-step --student w e --queue-size 32 -o o", "queue-loss --queue-size 32 pairs -o o", "evaluate linear --train f --test f",
+        "evaluate linear --train f --test f --solver sgd --epochs 2", "evaluate knn --train f --test f", "inspect v", "inspect w", "convert-weights w -o o", "initialize --network resnet18 -o o",
+        "augment --data s/train --size 224 --batch 64 -o o", "synthesize -o x --train 64 --test 16", "train-step --student w e --loss 'queue-loss --queue-size 32' -o o",
+    ]
+
+    /// Kibibytes of address space; with less the system cannot load the tools' libraries.
+    @Test(arguments: lines) func `with little address space a tool works or says so in a line and ends with 74, whatever the limit`(line: String) throws {
+        for limit in [110_000, 130_000, 150_000, 180_000, 200_000, 250_000, 300_000, 350_000, 400_000, 500_000, 700_000, 1_000_000, 2_000_000] {
+            let result = try place.run("(ulimit -c 0; ulimit -v \(limit); timeout 60 \(line) > /dev/null); status=$?; rm -rf o x; exit $status")
+            let lines = result.lines.filter { !$0.contains(" λ ") }
+            if result.error.contains("error while loading shared libraries") { continue }
+            // The loss that is started has its own line, and train-step one about its end.
+            #expect([0, 74].contains(result.status) && (result.status == 0 || lines.count <= (line.contains("--loss") ? 2 : 1)), "\(line) with \(limit): \(result.status) \(result.error)")
+            #expect(!place.hasUnfinished, "\(line) with \(limit)")
+        }
+    }
+
+    @Test func `threads that cannot be started are done without, or told in a line`() throws {
+        // Stacks so large that some threads have room and others not.
+        for stack in [8_000, 100_000, 400_000] {
+            for line in ["embed --weights w v --threads 8 -o o", "augment --data s/train --size 32 --threads 8 -o o"] {
+                let result = try place.run("ulimit -c 0; ulimit -s \(stack); ulimit -v 700000; timeout 60 \(line) -q")
+                #expect([0, 74].contains(result.status) && result.lines.count == (result.status == 0 ? 0 : 1), "\(line): \(result.status) \(result.error)")
+                #expect(!place.hasUnfinished)
+            }
+        }
+    }
+
+    /// A safetensors document in one zstd frame whose tensors are zeros: four bytes of the file for 128 KiB of them.
+    private func zeros(_ header: String, _ count: Int) -> Data {
+        func bytes(_ value: UInt64, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) } }
+        let text = bytes(UInt64(header.utf8.count), 8) + header.utf8
+        var file: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0xC0, 7 << 3] + bytes(UInt64(text.count + count), 8)
+        var rest = text[...]
+        while !rest.isEmpty {
+            let block = rest.prefix(1 << 17)
+            rest = rest.dropFirst(block.count)
+            file += bytes(UInt64(block.count << 3 | (count == 0 && rest.isEmpty ? 1 : 0)), 3) + block
+        }
+        var left = count
+        while left > 0 {
+            let block = min(left, 1 << 17)
+            left -= block
+            file += bytes(UInt64(block << 3 | 2 | (left == 0 ? 1 : 0)), 3) + [0]
+        }
+        return Data(file)
+    }
+
+    /// Runs a line and tells the largest memory that a process of it had, in MB.
+    private func measured(_ line: String) throws -> (status: CInt, error: String, peak: Int) {
+        let group = try place.start("exec \(line)")
+        var usage = rusage()
+        var status: CInt = 0
+        wait4(group.leader, &status, 0, &usage)
+        let code = status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
+        return (code, try place.text(".error"), usage.ru_maxrss / 1024)
+    }
+
+    static let readers = [
+        "embed --weights h v -o o", "train-step --student h e -o o", "convert-weights h -o o", "queue-loss --queue h e -o o", "inspect h", "inspect --verify h", "inspect --json h", "evaluate knn --train h --test h",
+        "embed --weights w h -o o", "train-step --student w h -o o",
+    ]
+
+    @Test(arguments: readers) func `a small file that unpacks to a gigabyte takes no memory`(reader: String) throws {
+        let size = 1 << 30
+        for (name, header) in [
+            ("one tensor", #"{"x":{"dtype":"U8","shape":[\#(size)],"data_offsets":[0,\#(size)]}}"#),
+            ("a state of training", #"{"training.x":{"dtype":"F32","shape":[\#(size / 4)],"data_offsets":[0,\#(size)]}}"#),
+            ("a tensor of a network", #"{"conv1.weight":{"dtype":"F32","shape":[\#(size / 108),3,3,3],"data_offsets":[0,\#(size / 108 * 108)]},"x":{"dtype":"U8","shape":[\#(size - size / 108 * 108)],"data_offsets":[\#(size / 108 * 108),\#(size)]}}"#),
+        ] {
+            try place.write(zeros(header, size), to: "h")
+            let (status, error, peak) = try measured(reader)
+            #expect(status == (reader.hasPrefix("inspect") ? 0 : 65), "\(reader), \(name): \(status) \(error)")
+            #expect(peak < 300, "\(reader), \(name): \(peak) MB")
+        }
+    }
+
+    @Test(arguments: readers) func `a header that is all numbers, names or metadata takes little memory and time`(reader: String) throws {
+        let count = 5_000_000
+        for (name, header) in [
+            ("numbers", #"{"a":{"dtype":"U8","shape":["# + String(repeating: "1,", count: count) + #"1],"data_offsets":[0,1]}}"#),
+            ("metadata", #"{"__metadata__":{"# + (0..<count / 5).map { #""\#($0)":"""# }.joined(separator: ",") + "}}"),
+            ("tensors", "{" + (0..<count / 20).map { #""\#($0)":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"# }.joined(separator: ",") + "}"),
+            ("depth", #"{"a":"# + String(repeating: "[", count: count) + "}"),
+            ("one name", #"{""# + String(repeating: "x", count: 2 * count) + #"":{"dtype":"U8","shape":[2],"data_offsets":[0,0]}}"#),
+            ("too long", #"{"a":{"dtype":"U8","shape":["# + String(repeating: "1,", count: 9_000_000) + #"1],"data_offsets":[0,1]}}"#),
+        ] {
+            try place.write(zeros(header, 0), to: "h")
+            let start = Date()
+            let (status, error, peak) = try measured(reader)
+            #expect(status == 65 && error.split(separator: "\n").count == 1 && error.count < 600, "\(reader), \(name): \(status) \(error.prefix(500))")
+            #expect(peak < 300 && Date().timeIntervalSince(start) < 10, "\(reader), \(name): \(peak) MB in \(Date().timeIntervalSince(start)) s")
+        }
+    }
+}
