@@ -15,9 +15,14 @@ defaults: $(DEFAULTS_SETS:%=$(DEFAULTS)/%/teacher.safetensors) | build
 	@python3 pipelines/defaults/grid.py table
 	@sed -n '/^\*\*/p' docs/defaults.md
 
-$(DEFAULTS)/%/teacher.safetensors: $(DEFAULTS)/%/learn.tar | build
+# The teacher of textures is the first; the others begin with it, which spares them the first epochs, in which a network finds out little.
+$(DEFAULTS)/textures/teacher.safetensors: $(DEFAULTS)/textures/learn.tar | build
+	@echo 'make: teaching textures' >&2
+	@pipelines/defaults/teach $(DEFAULTS)/textures
+
+$(DEFAULTS)/%/teacher.safetensors: $(DEFAULTS)/%/learn.tar $(DEFAULTS)/textures/teacher.safetensors | build
 	@echo 'make: teaching $*' >&2
-	@pipelines/defaults/teach $(DEFAULTS)/$*
+	@pipelines/defaults/teach $(DEFAULTS)/$* $(DEFAULTS)/textures/teacher.safetensors
 
 # Packages and Pillow are only wanted where images are missing.
 $(DEFAULTS)/%/learn.tar: | $(DEFAULTS)/packages/fetched $(DEFAULTS)/python/installed

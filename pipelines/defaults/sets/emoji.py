@@ -27,11 +27,11 @@ def bitmap(emoji, font):
 
 def draw(sources, label, size, random):
     emoji, beside = sources
-    # Four corners' colours, run into each other.
+    # Four pale colours in the corners, run into each other.
     corners = Image.new("RGB", (2, 2))
-    corners.putdata([tuple(random.randint(0, 255) for _ in range(3)) for _ in range(4)])
+    corners.putdata([tuple(random.randint(96, 255) for _ in range(3)) for _ in range(4)])
     image = corners.resize((size, size), Image.Resampling.BILINEAR)
-    for _ in range(random.randint(2, 5)):
+    for _ in range(random.randint(1, 4)):
         paste(image, random.choice(beside), random.uniform(0.15, 0.35), random)
-    paste(image, emoji[label], random.uniform(0.3, 0.7), random)
+    paste(image, emoji[label], random.uniform(0.45, 0.9), random)
     return image
