@@ -3,10 +3,11 @@ import os
 
 HEAD = """# Which defaults hold
 
-Made by `make defaults`, from the results in docs/defaults. Students learn from {seen} images seen in all, at 64×64, with
-`{options}` and a rate; they are judged by k-NN (k = 10) and by a linear classifier on 3000 images that are not in the training
-data (other backgrounds, fonts, sides of surfaces), with 6000 labelled ones. The *best* rate is chosen on 3000 other images
-held out of the training data, by the mean of both; figures here are those of the test images, in %, k-NN / linear.
+Made by `make defaults` from the results in docs/defaults. Students see {seen} images in all, at 64×64, and learn with
+`{options}`
+and a learning rate. They are judged by k-NN (k = 10) and by a linear classifier with 6000 labelled images, on 3000 test images of other
+sources than the training data's. The best rate of each row (bold) is chosen on 3000 other images, held out of the training data, by the mean of
+both. Figures are test accuracies in %, k-NN / linear.
 
 """
 
