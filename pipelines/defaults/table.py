@@ -48,6 +48,8 @@ def write(path, results, judged):
     lines += ["| set | network | batch, images | " + " | ".join(f"{rate:g}" for rate in rates) + " | best | default below it | KL of the default, of the best |",
               "|---|---|---|" + "---|" * (len(rates) + 3)]
     for key, cell in cells_of(results).items():
+        if not cell:
+            continue
         name, network, batch, images = key
         row = [both(cell[rate]["test"]) if rate in cell else "" for rate in rates]
         if whole(cell, results, key):
