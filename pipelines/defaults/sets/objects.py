@@ -28,7 +28,7 @@ def load(packages, part):
 def draw(sources, label, size, random):
     stamps, photographs = sources
     image = backgrounds.crop(photographs, size, random)
-    paste(image, stamps[label], random.uniform(0.4, 0.9), random)
+    paste(image, stamps[label], random.uniform(0.55, 1), random)
     return image
 
 
