@@ -7,7 +7,7 @@ done/student.0:
 	@stage student.0 "initialize @options/student.begin -o student.0.safetensors"
 
 done/student.%:
-	@stage student.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --quiet | \
+	@stage student.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/student.$*.images.json --quiet | \
 	  embed --weights teacher.safetensors @options/threads --quiet | \
 	  train-step @options/student.train @options/threads --epochs $(EPOCHS) --log log/student.$*.jsonl \
 	    --student student.$(before).safetensors -o student.$*.safetensors"

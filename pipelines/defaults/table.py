@@ -20,7 +20,7 @@ KINDS = {
 
 def default_rate(batch):
     """make's default, as pipelines/conf/pictures.mk has it."""
-    return 0.03
+    return 0.1
 
 
 def both(judged):

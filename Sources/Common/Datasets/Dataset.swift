@@ -100,7 +100,12 @@ public struct Dataset: Sendable {
         let listing = try ArchiveListing(path, number: 0, prefix: BytePath(""), kept: 0)
         passedOver.add(listing.passedOver)
         let members = listing.members.sorted { $0.path < $1.path }
-        let names = try ClassNames(of: members.map(\.path), stem: FileNames.stem(ofArchive: path.name), split: split, known: known)
+        // A link has the name of what it leads to, so that its own says nothing of what is in it.
+        let name = unsafe realpath(path.description, nil).map { whole in
+            defer { unsafe free(whole) }
+            return BytePath(unsafe String(cString: whole)).name
+        }
+        let names = try ClassNames(of: members.map(\.path), stem: FileNames.stem(ofArchive: name ?? path.name), split: split, known: known)
         return (members, [Archive(path: path, prefix: BytePath(""))], names)
     }
 

@@ -37,7 +37,7 @@ public struct KNNEvaluation: Sendable {
         let matching = try ClassMatching(
             train: .init(name: train.name, classes: train.classes, labels: labels),
             test: .init(name: test.name, classes: test.classes, labels: queries.labels))
-        var remarks = matching.remarks + [spread.remark(classes: matching.count, tensor: tensor), twins?.remark].compactMap { $0 }
+        var remarks = matching.remarks + [spread.remark(classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
         var counts: [Int] = []
         for k in k {
             if k > labels.count { remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }

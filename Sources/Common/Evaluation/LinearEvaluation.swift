@@ -39,7 +39,7 @@ public struct LinearEvaluation: Sendable {
         scaling.apply(train: known.features, test: held.features)
 
         let classifier: LinearClassifier
-        var remarks = matching.remarks + [spread.remark(classes: matching.count, tensor: tensor), twins?.remark].compactMap { $0 }
+        var remarks = matching.remarks + [spread.remark(classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
         var details = JSON.Object()
         var words: String
         switch solver {

@@ -13,8 +13,6 @@ public struct MakeFlags: Sendable, Equatable {
     /// make's options, as another make takes them; without the variables.
     public let options: String
     public let assignments: [Assignment]
-    /// Names that were not given by `=`: `EPOCHS+=3`.
-    let otherwise: [String]
 
     /// Whether make only tells what it would do (`-n`).
     public var onlyTells: Bool { options.prefix { $0 != " " }.contains("n") && !options.hasPrefix("-") }
@@ -24,18 +22,16 @@ public struct MakeFlags: Sendable, Equatable {
         let mark = words.firstIndex { $0.raw == "--" }
         options = words[..<(mark ?? words.count)].map(\.raw).joined(separator: " ")
         var assignments: [Assignment] = []
-        var otherwise: [String] = []
         // make lists the last first.
         for word in words[(mark.map { $0 + 1 } ?? words.count)...].reversed() {
             let parts = word.plain.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2 else { continue }
+            // make writes `NAME:=value` where it was typed so.
             let name = String(parts[0].prefix { !":+?!".contains($0) })
-            if let operation = parts[0].dropFirst(name.count).first, operation != ":" { otherwise.append(name) }
             assignments.removeAll { $0.name == name }
             assignments.append(Assignment(name: name, value: parts[1]))
         }
         self.assignments = assignments
-        self.otherwise = otherwise
     }
 
     private static func words(_ text: String) -> [(raw: String, plain: String)] {

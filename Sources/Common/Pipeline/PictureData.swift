@@ -36,15 +36,16 @@ struct PictureData {
     /// - Parameter progress: is told of pictures read.
     init(_ dataset: Dataset, known: inout FileHashes, progress: (Int) -> Void) throws {
         self.dataset = dataset
-        var ofFile = [[Int]](repeating: [], count: dataset.files.count)
+        let files = dataset.files
+        var ofFile = [[Int]](repeating: [], count: files.count)
         for index in dataset.samples.indices { ofFile[dataset.file(of: index)].append(index) }
         var hashes = [UInt64](repeating: 0, count: dataset.samples.count)
         var isBroken = [Bool](repeating: false, count: dataset.samples.count)
         var unread: [Int] = []
-        let stamps = dataset.files.map { FileStamp($0) }
-        var kept = [Bool](repeating: false, count: dataset.files.count)
+        let stamps = files.map { FileStamp($0) }
+        var kept = [Bool](repeating: false, count: files.count)
         for (file, samples) in ofFile.enumerated() {
-            let words = known.value(of: dataset.files[file], stamps[file])?.split(separator: ",") ?? []
+            let words = known.value(of: files[file], stamps[file])?.split(separator: ",") ?? []
             let values = words.map { UInt64($0.prefix(16), radix: 16) }
             // The pictures that a file holds follow from its bytes, but which of them are taken may have changed with the version.
             guard values.count == samples.count, !values.contains(nil) else {
@@ -65,12 +66,8 @@ struct PictureData {
             let failure = Mutex<(any Error)?>(nil)
             Parallel.forEach(part.count) { place, _ in
                 do {
-                    var bytes: [UInt8] = []
-                    let count = try dataset.read(part[place], into: &bytes)
-                    var hash = XXH64()
-                    unsafe bytes.withUnsafeBytes { unsafe hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-                    let isBroken = PictureData.complaint(bytes[..<count]) != nil
-                    results.withLock { $0.append((part[place], hash.value, isBroken)) }
+                    let (hash, complaint) = try PictureData.look(at: part[place], of: dataset)
+                    results.withLock { $0.append((part[place], hash, complaint != nil)) }
                 } catch let broken as Failure where broken.kind == .data {
                     results.withLock { $0.append((part[place], 0, true)) }
                 } catch {
@@ -86,23 +83,31 @@ struct PictureData {
                 let digits = String(hashes[index], radix: 16)
                 return String(repeating: "0", count: 16 - digits.count) + digits + (isBroken[index] ? "x" : "")
             }
-            known.keep(words.joined(separator: ","), of: dataset.files[file], stamps[file])
+            known.keep(words.joined(separator: ","), of: files[file], stamps[file])
         }
         self.hashes = hashes
         broken = dataset.samples.indices.filter { isBroken[$0] }.map { index in
-            var bytes: [UInt8] = []
-            let count = (try? dataset.read(index, into: &bytes)) ?? 0
-            return (index, PictureData.complaint(bytes[..<count]) ?? "cannot be read")
+            (index, (try? PictureData.look(at: index, of: dataset).complaint) ?? "cannot be read")
         }
     }
 
-    /// What is wrong with a picture's header; nil if nothing is.
-    private static func complaint(_ bytes: ArraySlice<UInt8>) -> String? {
+    /// The hash of an image's bytes, and what is wrong with its header; nil if nothing is.
+    private static func look(at index: Int, of dataset: Dataset) throws -> (hash: UInt64, complaint: String?) {
+        let reader = try dataset.reader(index)
+        var hash = XXH64()
+        var chunk = [UInt8](repeating: 0, count: 128 << 10)
+        var offset = 0
+        while true {
+            let count = try unsafe chunk.withUnsafeMutableBytes { unsafe try reader.read(into: $0, at: offset) }
+            unsafe chunk.withUnsafeBytes { unsafe hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            offset += count
+            if count == 0 { break }
+        }
         do {
-            _ = try JPEGHeader(Array(bytes))
-            return nil
-        } catch {
-            return (error as? Failure)?.what ?? "\(error)"
+            _ = try unsafe JPEGHeader { unsafe try reader.read(into: $0, at: $1) }
+            return (hash.value, nil)
+        } catch let failure as Failure where failure.kind == .data {
+            return (hash.value, failure.what)
         }
     }
 

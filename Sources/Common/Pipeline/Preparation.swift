@@ -52,9 +52,11 @@ struct Preparation {
 
         // Lists first, since they are quick; bytes once all else is known to go together.
         let learnt = settings.isDemonstration ? nil : try Dataset(settings["DATA"])
-        let ownTest = learnt.flatMap { data in ["val", "valid", "validation", "test"].first { data.splits.contains($0) && $0 != data.split } }
+        let ownTest = learnt.flatMap { Preparation.judging($0.splits) }.flatMap { $0 == learnt?.split ? nil : $0 }
         let judged: Dataset? =
-            if !settings["TEST"].isEmpty { try Dataset(settings["TEST"]) } else if let ownTest { try Dataset(settings["DATA"], split: ownTest) } else { nil }
+            if !settings["TEST"].isEmpty { try Preparation.open(test: settings["TEST"], for: learnt) } else if let ownTest {
+                try Dataset(settings["DATA"], split: ownTest, classes: learnt?.classes ?? [])
+            } else { nil }
         let judgement = try Preparation.judgement(settings, learnt, judged)
         teacher = settings["TEACHER"].isEmpty ? nil : try Teacher(settings["TEACHER"], known: &known)
         let embedding = settings.count("EMBEDDING") ?? teacher?.network.embeddingWidth ?? 128
@@ -77,6 +79,19 @@ struct Preparation {
         hashes = known
         try checkName()
         try noteData()
+    }
+
+    /// TEST. Where it has splits, its test or validation part, and the training part only where there is no other.
+    private static func open(test path: String, for learnt: Dataset?) throws -> Dataset {
+        let classes = learnt?.classes ?? []
+        let data = try Dataset(path, classes: classes)
+        guard let other = Preparation.judging(data.splits) , other != data.split else { return data }
+        return try Dataset(path, split: other, classes: classes)
+    }
+
+    /// The split to judge by.
+    private static func judging(_ splits: [String]) -> String? {
+        ["val", "test"].lazy.compactMap { kind in splits.first { $0.lowercased().hasPrefix(kind) } }.first
     }
 
     /// What a run's networks are judged by.
@@ -179,6 +194,7 @@ struct Preparation {
             try folder.link("data/train", to: "../pictures/train")
             try folder.link("data/test", to: "../pictures/test")
         } else {
+            try TextFile.write((train?.classes ?? []).map { $0 + "\n" }.joined(), to: folder.file("data/classes"))
             try folder.link("data/train", to: try RunFolder.resolved(settings["DATA"]))
             try folder.link("data/test", to: try RunFolder.resolved(settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]))
         }

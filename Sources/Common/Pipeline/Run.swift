@@ -36,7 +36,10 @@ struct Run {
     /// The files of options, by name: a line is an argument.
     var options: [String: [String]] {
         let train = split(splits.train), judged = judgement.train, judging = judgement.test
-        func chosen(_ link: String) -> [String] { split(link == "data/train" ? splits.train : splits.test) }
+        func chosen(_ link: String) -> [String] {
+            // A folder of TEST that is named for a class of DATA is one, even alone.
+            link == "data/train" ? train : split(splits.test) + (judgement == .testByData && !settings.isDemonstration ? ["--class-list", "data/classes"] : [])
+        }
         var options = [
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
             "student.begin": ["--network", settings["STUDENT"], "--embedding", "\(embedding)", "--seed", settings["SEED"]],
@@ -98,7 +101,7 @@ struct Run {
                 list.add(
                     Stage(
                         "features.\(subject).\(part)", after: weights + pictures, makes: ["features/\(subject).\(part).tensors.zst"],
-                        from: words("features.\(part)") + [link == "data/train" ? data ?? "" : test ?? ""] + (subject == "teacher" ? teacherWords : [])))
+                        from: words("features.\(part)") + (link == "data/train" ? dataWords : dataWords + [test ?? ""]) + (subject == "teacher" ? teacherWords : [])))
             }
             for name in Run.protocols {
                 list.add(

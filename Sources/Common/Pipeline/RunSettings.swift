@@ -16,7 +16,7 @@ public struct RunSettings: Sendable {
     /// Words of make itself, which say nothing of a run.
     private static let makesOwn: Set<String> = ["BUILD", "CI", "PREFIX", "DESTDIR", "PEERS", "NETWORKS", "BENCH_OPTIONS", "SEED_MARCH", "DEFAULTS_FIRST", "MAKE", "SHELL"]
 
-    /// - Throws: ``Failure`` `usage` for a name that is none, which names the nearest, and for a name that was not given by `=`.
+    /// - Throws: ``Failure`` `usage` for a name that is none, which names the nearest.
     static func check(_ flags: MakeFlags) throws {
         let names = Setting.all.map(\.name)
         for assignment in flags.assignments where Setting.named(assignment.name) == nil && !makesOwn.contains(assignment.name) {
@@ -24,7 +24,6 @@ public struct RunSettings: Sendable {
             throw Failure(
                 .usage, "there is no setting \(assignment.name)", remedy: nearest.map { "did you mean \($0)? 'make help' lists all" } ?? "'make help' lists all")
         }
-        if let name = flags.otherwise.first { throw Failure(.usage, "\(name) is not given by '='", remedy: "write \(name)=VALUE") }
     }
 
     /// - Parameters:

@@ -55,7 +55,7 @@ public struct Setting: Sendable {
         Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
         Setting(
             "STUDENT_OPTIONS", .words, demonstration: "--schedule smooth --learning-rate 0.1 --teacher-temperature 0.02",
-            pictures: "--schedule smooth --learning-rate 0.03 --warm-up 1 --teacher-temperature auto", "options of train-step for the student"),
+            pictures: "--schedule smooth --learning-rate 0.1 --warm-up 1 --teacher-temperature auto", "options of train-step for the student"),
         Setting(
             "TEACHER_NETWORK", .oneOf(Network.names), demonstration: "tiny-resnet18", pictures: "resnet50",
             "the network of a teacher that is trained"),

@@ -1,5 +1,6 @@
 import Datasets
 import Networks
+import TensorStreams
 import ToolSupport
 
 /// What a run is and what will be done for it, in a few lines.
@@ -26,12 +27,22 @@ struct Summary {
                 lines.append(("passed over", "\(name): \(data.dataset.passedOver.map(\.summary).joined(separator: "; "))"))
             }
             lines += preparation.remarks.map { ("note", $0) }
+            if let broken = decoded { lines.append(("note", "DATA: \(broken)")) }
             lines += work.damaged.map { ("damaged", "\($0.file) is not as \($0.stage) made it: set aside as \($0.file).damaged") }
             lines += others
             lines += try toDo
             // What names hold must not break the lines.
             return ([preparation.folder.path.printable] + lines.map { ($0.0, $0.1.printable) }.map { "  " + $0.0 + String(repeating: " ", count: max(1, 13 - $0.0.count)) + $0.1 }).joined(separator: "\n")
         }
+    }
+
+    /// What the first epoch, which decoded every image, could not decode.
+    private var decoded: String? {
+        guard work.done["student.1"] != nil, let bytes = try? TextFile.bytes(preparation.folder.file("log/student.1.images.json")),
+            let broken = (try? JSON(parsing: bytes))?["broken"], let count = broken["count"]?.asInteger, count > 0
+        else { return nil }
+        let first = broken["images"]?.asArray?.first
+        return "\(count) images could not be decoded and are left out, such as \(first?["image"]?.asString ?? "") (\(first?["reason"]?.asString ?? ""))"
     }
 
     private func describe(_ path: String, _ data: PictureData?) -> String {
