@@ -87,15 +87,16 @@ def train(run):
     if os.path.isdir(folder) and read(f"{folder}/options.json") != run.options():
         shutil.rmtree(folder)
     write(f"{folder}/options.json", run.options())
-    student = made(f"{folder}/0.safetensors", f"initialize --network {run.network} --quiet -o {folder}/0.safetensors")
-    for epoch in range(run.epochs):
-        following, log = f"{folder}/{epoch + 1}.safetensors", f"{folder}/{epoch + 1}.jsonl"
-        if not os.path.exists(following):
-            shell(f"train-step --student {student} {run.options()} --epochs {run.epochs} --log {log} --quiet"
-                  f" {stream(run, epoch)} -o {following}")
-            os.remove(student)
+    # The last epoch that is there: the ones before it are gone.
+    begun = max((epoch for epoch in range(run.epochs + 1) if os.path.exists(f"{folder}/{epoch}.safetensors")), default=0)
+    student = made(f"{folder}/{begun}.safetensors", f"initialize --network {run.network} --quiet -o {folder}/0.safetensors")
+    for epoch in range(begun, run.epochs):
+        following = f"{folder}/{epoch + 1}.safetensors"
+        shell(f"train-step --student {student} {run.options()} --epochs {run.epochs} --log {folder}/{epoch + 1}.jsonl --quiet"
+              f" {stream(run, epoch)} -o {following}")
+        os.remove(student)
         student = following
-    with open(log) as file:
+    with open(f"{folder}/{run.epochs}.jsonl") as file:
         kl = [json.loads(line)["kl"] for line in file]
     last = kl[-max(1, len(kl) // 4):]
     return student, sum(last) / len(last)
