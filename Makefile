@@ -16,7 +16,7 @@ BIN := $(CURDIR)/.build/release
 export PATH := $(BIN):$(PATH)
 
 TOOLS := augment embed queue-loss train-step evaluate inspect synthesize initialize convert-weights tap plan benchmark
-PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libzstd-dev:libzstd
+PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libjpeg-dev:libjpeg libzstd-dev:libzstd
 
 .PHONY: help dependencies build test install
 

@@ -139,7 +139,7 @@ public struct Planner {
     }
 
     /// Removes what killed tools have left. Nobody else works in the folder now.
-    private func removeParts(_ folder: RunFolder) throws { folder.parts.forEach { unsafe unlink($0) } }
+    private func removeParts(_ folder: RunFolder) throws { folder.parts.forEach { FolderNames.remove($0) } }
 
     /// Removes what killed tools have left in all runs that nobody works on.
     public static func clean(_ flags: MakeFlags, say: (String) -> Void) throws {
@@ -153,7 +153,7 @@ public struct Planner {
                 say("\(folder.path): a make is at work on it; left as it is")
                 continue
             }
-            for part in parts where unsafe unlink(part) == 0 { say("removed \(part)") }
+            for part in parts where FolderNames.remove(part) { say("removed \(part)") }
         }
     }
 
