@@ -1,31 +1,32 @@
 # Self-supervised distillation of pictures, from nothing to a table.
 #
 #   make distill                           draw pictures, train a teacher, distil it, evaluate
+#   make check DATA=pictures               what that would do, and what cannot work
 #   make distill DATA=pictures TEST=held-out TEACHER=teacher.safetensors SIZE=224
 #   make test                              all tests
 #   make help                              everything else
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-MAKEFLAGS   += --no-builtin-rules --warn-undefined-variables
+MAKEFLAGS   += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 BIN := $(CURDIR)/.build/release
 export PATH := $(BIN):$(PATH)
 
-TOOLS := augment embed queue-loss train-step evaluate inspect synthesize initialize convert-weights
+TOOLS := augment embed queue-loss train-step evaluate inspect synthesize initialize convert-weights tap plan benchmark
 PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libzstd-dev:libzstd
 
-.PHONY: help dependencies build test install clean
+.PHONY: help dependencies build test install
 
 #: help            this list
 help:
 	@echo 'Targets:'
-	@sed -n 's/^#: /  /p' Makefile pipelines/distill.mk
+	@sed -n 's/^#: /  /p' Makefile pipelines/defaults.mk
 	@echo
 	@echo 'Settings (make distill SETTING=value), kept for the run NAME until they are changed:'
-	@sed -n 's/^#= /  /p' pipelines/distill.mk pipelines/conf/pictures.mk
+	@if [ -x $(BIN)/plan ]; then plan settings | sed 's/^/  /'; else echo '  they are listed here after make build'; fi
 
 #: dependencies    install what is missing of the libraries and of pkg-config (apt-get)
 dependencies:
@@ -33,7 +34,7 @@ dependencies:
 
 #: build           build all tools, optimised for this machine, into .build/release
 # BUILD=no takes the tools as they are: the tests do, which run while `swift test` keeps the build folder for itself.
-BUILD ?= yes
+BUILD := yes
 ifeq ($(BUILD),no)
 build:
 else
@@ -88,9 +89,27 @@ bench: build $(if $(PEERS),.build/peers/installed)
 	@.build/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-#: clean           remove unfinished files of all runs, and what was built
-clean:
-	rm -rf .build
-	find $(RUNS) -name '*.part' -delete 2> /dev/null || true
+# What a person typed is data for plan, which reads it in MAKEFLAGS. make must not hand it on to programs, for that would expand it.
+unexport $(filter-out SEED_MARCH,$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 
-include pipelines/distill.mk
+#: distill         pictures to teacher, student and table; goes on where it was stopped
+#: check           what distill would do, and what cannot work; changes nothing
+#: stage           one stage alone: NAME=x STAGE=student.7 [SHOW=1] [TAP=2]
+.PHONY: distill check stage
+distill check stage: build
+	+@plan $@ --pipelines pipelines --make '$(MAKE)'
+
+#: evaluate        the same as distill: what is up to date is not made again
+.PHONY: evaluate
+evaluate: distill
+
+#: clean           remove what killed tools have left unfinished in the runs
+#: distclean       remove what was built
+.PHONY: clean distclean
+clean:
+	@if [ -x $(BIN)/plan ]; then plan clean; fi
+
+distclean:
+	rm -rf .build
+
+include pipelines/defaults.mk

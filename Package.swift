@@ -50,6 +50,7 @@ let package = Package(
         system("CArchive", "libarchive", "libarchive-dev"),
         system("CTurboJPEG", "libturbojpeg", "libturbojpeg0-dev"),
         system("CZstd", "libzstd", "libzstd-dev"),
+        .target(name: "CJPEG", path: "Sources/Common/System/CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .systemLibrary(name: "CProcessor", path: "Sources/Common/System/CProcessor"),
         .target(name: "CProcess", path: "Sources/Common/System/CProcess"),
 
@@ -61,7 +62,7 @@ let package = Package(
 
         // What flows, what it is made of, and where it comes from.
         library("TensorStreams", ["ToolSupport", "CZstd"]),
-        library("Images", ["ToolSupport", "CTurboJPEG", "Randomness"], numeric),
+        library("Images", ["ToolSupport", "CJPEG", "CTurboJPEG", "Randomness"], numeric),
         library("Datasets", ["ToolSupport", "CArchive", "Randomness"]),
         library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport"], numeric),
 
@@ -71,20 +72,23 @@ let package = Package(
         library("Checkpoints", ["Kernels", "Networks", "TensorStreams", "ToolSupport"]),
         library("Objectives", ["Kernels", "Parallel", "Randomness"], numeric),
         library("Optimizers", ["Parallel"], numeric),
-        library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel"]),
+        library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),
         library("Measurement", ["Kernels", "Layers", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport"], numeric),
+        library("Pipeline", ["Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Parallel", "TensorStreams", "ToolSupport"]),
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness"]),
         tool("embed", ["Checkpoints", "Networks", "Training", "TensorStreams"]),
         tool("queue-loss", ["Objectives", "Training", "TensorStreams"]),
         tool("train-step", ["Networks", "Training", "Optimizers", "TensorStreams"]),
-        tool("evaluate", ["Evaluation", "TensorStreams"]),
+        tool("evaluate", ["Evaluation", "Pipeline", "TensorStreams"]),
         tool("inspect", ["TensorStreams", "Images"]),
         tool("synthesize", ["Synthesis", "Parallel"]),
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams"]),
         tool("convert-weights", ["Checkpoints", "TensorStreams"]),
+        tool("tap", ["TensorStreams"]),
+        tool("plan", ["Pipeline"]),
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams"]),
 
         .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "TensorStreams"], path: "Tests/TestSupport", swiftSettings: numeric),
@@ -103,7 +107,7 @@ let package = Package(
         tests("OptimizersTests", ["Optimizers", "Parallel", "Randomness", "TensorStreams"]),
         tests("QueueLossTests", ["queue-loss", "Objectives", "Training", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("TrainingToolTests", ["augment", "convert-weights", "embed", "initialize", "queue-loss", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
-        tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
+        tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "plan", "queue-loss", "synthesize", "tap", "train-step", "Pipeline", "TensorStreams", "TestSupport"]),
         tests("BenchmarkTests", ["benchmark", "Measurement", "TensorStreams", "TestSupport"]),
         tests("SynthesisTests", ["synthesize", "Images", "Randomness", "Synthesis", "TestSupport"]),
         tests("TensorStreamsTests", ["inspect", "Images", "TensorStreams", "ToolSupport"]),

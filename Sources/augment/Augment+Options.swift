@@ -38,7 +38,9 @@ extension Augment {
         try checkOption("--epochs", epochs, in: 1...1_000_000)
         try checkOption("--limit", limit, in: 1...Int.max)
         try checkOption("--level", level, in: -7...19)
-        try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--data": data])
+        if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
+        if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
+        try checkFiles(outputs: ["-o": output, "--timing": common.timing, "--report": report], inputs: ["--data": data])
         let bytes = batch * views * size * size * 3
         guard bytes <= Self.recordLimit else {
             throw ValidationError("a record would have \(bytes) bytes, above the limit of \(Self.recordLimit); take a smaller --batch")
@@ -79,9 +81,11 @@ extension Augment {
     }
 
     func remark(_ dataset: Dataset, _ broken: BrokenPictures) -> String {
-        var parts = [dataset.classes.isEmpty ? "no classes" : "\(dataset.classes.count) classes"]
+        var parts = [dataset.classes.isEmpty ? "no classes" : dataset.classes.count == 1 ? "1 class" : "\(dataset.classes.count) classes"]
+        if let split = dataset.split { parts.append("split \(split)" + (dataset.splits.count > 1 ? " of " + dataset.splits.joined(separator: ", ") : "")) }
+        if dataset.unlabelled > 0 { parts.append("\(dataset.unlabelled) without label beside the class folders") }
         if broken.count > 0 { parts.append("\(broken.count) broken, left out") }
-        if dataset.ignored > 0 { parts.append("\(dataset.ignored) other files passed over") }
+        if !dataset.passedOver.isEmpty { parts.append("passed over: " + dataset.passedOver.map(\.summary).joined(separator: ", ")) }
         return parts.joined(separator: "; ")
     }
 }

@@ -12,13 +12,17 @@ struct Augment: Tool {
         commandName: "augment",
         abstract: "Reads JPEG pictures and writes batches of views of them as a tensor stream.",
         discussion: """
-            DATA is a folder class/name.jpg, a folder of archives, or one archive: tar or zip, compressed or not. The \
-            folders give the labels; without folders they are -1. Of a compressed archive the pictures are kept in memory, \
-            2 GiB of them at most. Each record has 'images' u8 [N,V,H,W,3], 'index' i64 [N] and 'label' i32 [N].
+            DATA is a folder, a folder of archives, or one archive: tar or zip, compressed or not. Each record has 'images' u8 \
+            [N,V,H,W,3], 'index' i64 [N] and 'label' i32 [N].
 
-            A view depends on the seed, the epoch and the picture's number alone, and has the bytes that torchvision \
-            gives with Pillow. A broken picture is left out of its batch, which is shorter then. Memory: two batches, and 10 \
-            bytes a thread for every pixel of the largest picture.
+            An image's class is the first folder on its path: cats/7.jpg and cats/persian/7.jpg are cats. An image that lies in no \
+            folder has the label -1. Folders named train, val, valid, validation or test are splits and not classes: --split names \
+            the one to read, else it is train, if it is there. A single folder around all others is passed through. Hidden files and \
+            folders, and archives beside folders of images, are passed over; the closing line tells what was.
+
+            A view depends on the seed, the epoch and the image's number alone, and has the bytes that torchvision \
+            gives with Pillow. An image that Pillow refuses is broken and left out of its batch, which is shorter then. Memory: two \
+            batches, 10 bytes a thread for every pixel of the largest image, and what a compressed archive holds, 2 GiB at most.
 
             Example:
               augment --data train.tar --size 64 --epochs 2 -o train.tensors.zst
@@ -30,6 +34,10 @@ struct Augment: Tool {
 
     @Option(help: "The pictures: a folder or an archive.")
     var data: String
+    @Option(help: "The split to read, where there are splits: train, val, test (default: train).")
+    var split: String?
+    @Option(help: ArgumentHelp("A list of classes, one a line: a folder of such a name is a class even where it is the only one.", valueName: "file"))
+    var classList: String?
     @Option(help: "moco-v2: crop, colour jitter, grey, blur, flip, in random order. evaluation: the middle, in the data's order.")
     var recipe = Recipe.Kind.mocoV2
     @Option(help: "Views of each picture, 1 or 2.")
@@ -58,6 +66,8 @@ struct Augment: Tool {
     var allowBad = false
     @Option(parsing: .unconditional, help: "zstd's level, -7 to 19 (default: 3 to a file, -1 to a pipe).")
     var level: Int?
+    @Option(help: ArgumentHelp("Write what was read, was broken and was passed over to this file as JSON.", valueName: "file"))
+    var report: String?
     @Option(name: .shortAndLong, help: "The stream to write; - is standard output.")
     var output = OutputFile.standard
     @OptionGroup var common: TimedOptions
@@ -66,12 +76,14 @@ struct Augment: Tool {
 
     func run() throws {
         try common.start()
-        let dataset = try Dataset(data)
+        if let report { try OutputFile.check(report) }
+        let dataset = try Dataset(data, split: split, classes: classList.map(ClassList.read) ?? [])
         let plan = try plan(dataset)
         let renderer = try BatchRenderer(dataset, Recipe(recipe, size: size, cropScale: cropScale.range), views: views, seed: seed)
         let writer = try WriteBehind(output, header: header(dataset, plan), level: level)
         var progress = Progress(tool: "augment", unit: "pictures", total: pictures(plan), common)
         var broken = BrokenPictures(allowed: allowBad ? nil : plan.pictures / 100, data: data)
+        var read = Report(dataset)
         for epoch in epoch..<epoch + epochs {
             let order = plan.order(epoch: epoch)
             broken.begin(epoch: epoch)
@@ -81,11 +93,13 @@ struct Augment: Tool {
                     progress.clear()
                     Self.log(message)
                 }
+                read.add(order[plan.range(step)])
                 if let record = batch.record { try writer.write(record) }
                 progress.add(plan.range(step).count)
             }
         }
         try writer.commit()
+        if let report { try read.write(report, broken) }
         try progress.finish(remark(dataset, broken))
     }
 }

@@ -8,6 +8,7 @@ import ToolSupport
 struct BatchRenderer {
     struct Broken {
         let index: Int
+        let location: String
         let failure: Failure
     }
 
@@ -17,19 +18,11 @@ struct BatchRenderer {
         let broken: [Broken]
     }
 
-    /// What one thread works with.
-    private final class Worker {
-        let renderer: ViewRenderer
-        var jpeg: [UInt8] = []
-
-        init() throws { renderer = try ViewRenderer() }
-    }
-
     private let data: Dataset
     private let recipe: Recipe
     private let views: Int
     private let seed: UInt64
-    private let workers: [Worker]
+    private let workers: [ViewRenderer]
     private var viewBytes: Int { recipe.size * recipe.size * 3 }
 
     init(_ data: Dataset, _ recipe: Recipe, views: Int, seed: UInt64) throws {
@@ -37,7 +30,7 @@ struct BatchRenderer {
         self.recipe = recipe
         self.views = views
         self.seed = seed
-        workers = try (0..<Parallel.threads).map { _ in try Worker() }
+        workers = try (0..<Parallel.threads).map { _ in try ViewRenderer() }
     }
 
     /// Renders the pictures `indices` for batch `step` of `epoch`.
@@ -61,7 +54,7 @@ struct BatchRenderer {
         var broken: [Broken] = []
         for case (let index, let error?) in zip(indices, failures) {
             guard let failure = error as? Failure, failure.kind == .data else { throw error }
-            broken.append(Broken(index: index, failure: failure))
+            broken.append(Broken(index: index, location: data.location(of: index), failure: failure))
         }
         let whole = indices.indices.filter { failures[$0] == nil }
         guard !whole.isEmpty else { return Batch(record: nil, broken: broken) }
@@ -76,20 +69,19 @@ struct BatchRenderer {
     }
 
     /// All views of one picture.
-    private func render(_ index: Int, epoch: Int, on worker: Worker, into target: UnsafeMutableRawBufferPointer) throws {
-        let renderer = worker.renderer
-        let count = try data.read(index, into: &worker.jpeg)
+    private func render(_ index: Int, epoch: Int, on renderer: ViewRenderer, into target: UnsafeMutableRawBufferPointer) throws {
+        let reader = try data.reader(index)
         do {
-            try unsafe worker.jpeg.withUnsafeBytes { unsafe try renderer.decode(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            try unsafe renderer.decode { unsafe try reader.read(into: $0, at: $1) }
         } catch var failure as Failure {
-            failure.path = data.location(of: index)
+            failure.path = failure.path ?? data.location(of: index)
             throw failure
         }
         for number in 0..<views {
             let view = recipe.view(
                 width: renderer.source.width, height: renderer.source.height, seed: seed, epoch: epoch, item: index, view: number)
             let rows = unsafe UnsafeMutableRawBufferPointer(rebasing: target[number * viewBytes..<(number + 1) * viewBytes])
-            unsafe renderer.render(view, into: rows.bindMemory(to: UInt8.self))
+            try unsafe renderer.render(view, into: rows.bindMemory(to: UInt8.self))
         }
     }
 

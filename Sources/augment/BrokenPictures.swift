@@ -8,6 +8,10 @@ struct BrokenPictures {
     private let data: String
     private var known: Set<Int> = []
     private var inEpoch = 0
+    /// The first ones, and what is wrong with them.
+    private(set) var reasons: [(image: String, reason: String)] = []
+    /// So many reasons are kept.
+    private static let most = 100
 
     /// How many different pictures are broken.
     var count: Int { known.count }
@@ -29,6 +33,9 @@ struct BrokenPictures {
             throw Failure(
                 .data, path: data, "\(inEpoch) pictures are broken, more than 1 % of them, such as \(first.failure)",
                 remedy: "repair them, or pass --allow-bad to leave them out")
+        }
+        for broken in new.prefix(max(0, BrokenPictures.most - reasons.count)) {
+            reasons.append((broken.location, [broken.failure.place, broken.failure.what].compactMap { $0 }.joined(separator: ": ")))
         }
         return new.map { "\($0.failure); left out" }
     }

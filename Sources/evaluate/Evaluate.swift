@@ -18,6 +18,9 @@ struct Evaluate: Tool {
                 -o test.tensors.zst
               evaluate knn --train train.tensors.zst --test test.tensors.zst
 
+            Said where it is so, and kept in the result: features that have collapsed, test images that are in the training set too, classes \
+            without training samples, a top-5 of five classes or fewer.
+
             See also: augment (pictures in the evaluation view), embed (features of them), inspect.
             """,
         version: productVersion,

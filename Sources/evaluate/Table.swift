@@ -1,5 +1,7 @@
 import ArgumentParser
 import Evaluation
+import Pipeline
+import TensorStreams
 import ToolSupport
 
 struct Table: ParsableCommand {
@@ -10,7 +12,10 @@ struct Table: ParsableCommand {
             A row is a name and the JSON results that belong to it, in any order; an 'embedding:' before a k-NN result puts it in a \
             column of its own. A stage is a name and files of JSON objects, one or one a line, whose 'seconds' and 'images' are added up.
 
+            Of a run of make distill, --run finds all that by itself and writes table.txt and table.json there.
+
             Example:
+              evaluate table --run runs/demonstration
               evaluate table --row 'teacher=teacher.knn.json,teacher.linear.json' \\
                 --row 'student=knn.json,linear.json,embedding:embedding.json' \\
                 --stage 'features=embed.json' --stage 'student=epoch.1.log,epoch.2.log' \\
@@ -18,6 +23,9 @@ struct Table: ParsableCommand {
 
             See also: evaluate knn, evaluate linear.
             """)
+
+    @Option(name: .customLong("run"), help: ArgumentHelp("The folder of a run, whose results, timings and files are the table's.", valueName: "folder"))
+    var runFolder: String?
 
     @Option(name: .customLong("row"), help: ArgumentHelp("A row and its results; may be given again.", valueName: "name=file,…"))
     var rows: [String] = []
@@ -35,7 +43,8 @@ struct Table: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if rows.isEmpty, stages.isEmpty, files.isEmpty { throw ValidationError("there is nothing to show: give --row, --stage or --file") }
+        if runFolder != nil, !(rows.isEmpty && stages.isEmpty && files.isEmpty) { throw ValidationError("--run goes without --row, --stage and --file") }
+        if runFolder == nil, rows.isEmpty, stages.isEmpty, files.isEmpty { throw ValidationError("there is nothing to show: give --run, --row, --stage or --file") }
         if k < 1 { throw ValidationError("--k takes 1 or more, found \(k)") }
         for (option, values) in [("--row", rows), ("--stage", stages), ("--file", files)] {
             for value in values { _ = try Self.split(value, option) }
@@ -45,6 +54,16 @@ struct Table: ParsableCommand {
     func run() throws {
         common.start()
         let result = try output.open()
+        if let runFolder {
+            let table = try ClosingTable(k: k, of: runFolder)
+            // Each file by itself is whole; the stage is done when both are.
+            for (name, text) in [("table.json", table.json.text + "\n"), ("table.txt", table.text)] {
+                var file = try OutputFile(runFolder + "/" + name)
+                try file.write(text)
+                try file.commit()
+            }
+            return try result.write(text: table.text, json: table.json)
+        }
         var table = ClosingTable(k: k)
         for row in rows {
             let (name, value) = try Self.split(row, "--row")
@@ -69,5 +88,25 @@ struct Table: ParsableCommand {
             throw ValidationError("\(option) takes NAME=FILE, found '\(text)'")
         }
         return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
+}
+
+extension ClosingTable {
+    /// The table of the run in `folder`.
+    init(k: Int, of folder: String) throws {
+        self.init(k: k)
+        let run = try RunResults(in: folder)
+        for row in run.rows {
+            for path in row.results { try add(row: row.name, result: path) }
+            try add(row: row.name, result: row.embedding, isEmbedding: true)
+        }
+        for stage in run.timings {
+            for path in stage.logs {
+                // Times are told, not relied on: a log that a power cut has left in part spoils no table.
+                do { try add(stage: stage.name, timing: path) } catch { add(note: "\(stage.name): \(path) tells no times") }
+            }
+        }
+        run.notes.forEach { add(note: $0) }
+        for file in run.files { add(file: file.name, path: file.path) }
     }
 }

@@ -20,8 +20,10 @@ struct QueueLoss: Tool {
             be) and 'agreement' [N]; its metadata, those of the record, and queue_size and queue_filled (rows that are embeddings by now). \
             The logits are those before the teacher's rows enter the queue.
 
-            A first record with the metadata state=1 and the tensors 'queue', 'queue.position' and 'queue.filled' sets the queue. If the \
-            input's header says state=wanted, such a record follows the last answer.
+            A first record with the metadata state=1 and the tensors 'queue', 'queue.position' and 'queue.filled' sets the queue, with \
+            'centre' and 'temperature' what was found of the teacher. If the input's header says state=wanted, such a record follows the last \
+            answer. Where nothing is set, the teacher's mean and temperature are found from the tensor 'teacher.sample' [n, D] of the first \
+            record, or else from its 'teacher'.
 
             Example: keep the loss of stored embeddings, and the queue for the next epoch:
 
@@ -39,8 +41,8 @@ struct QueueLoss: Tool {
     var queueSize: Int?
     @Option(help: "The temperature of the student's logits.")
     var studentTemperature = 0.2
-    @Option(help: "The temperature of the teacher's logits, for seed (default: 0.01).")
-    var teacherTemperature: Double?
+    @OptionGroup
+    var teacher: TeacherOptions
     @Option(help: "The seed of the random rows that a new queue begins with.")
     var seed: UInt64 = 0
     @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).")
@@ -55,9 +57,8 @@ struct QueueLoss: Tool {
         try checkFiles(outputs: ["-o": output, "--queue": queueFile, "--timing": common.timing], inputs: ["the input": input])
         try checkOption("--queue-size", queueSize, in: 1...1 << 28)
         try checkOption("--student-temperature", studentTemperature, in: 1e-5...1e3)
-        try checkOption("--teacher-temperature", teacherTemperature, in: 1e-5...1e3)
         try checkOption("--level", level, in: -100...19)
-        if objective == .mocoV2, teacherTemperature != nil { throw ValidationError("--teacher-temperature is of no use to moco-v2; leave it out") }
+        if objective == .mocoV2, let option = teacher.given { throw ValidationError("\(option) is of no use to moco-v2; leave it out") }
     }
 
     func run() throws {
@@ -75,15 +76,15 @@ struct QueueLoss: Tool {
         while let record = try reader.next() {
             guard let answer = try stage.answer(record) else { continue }
             try writer.write(answer)
-            if writer.records == 1, let warning = stage.warning, !common.quiet { QueueLoss.log(warning) }
+            if writer.records == 1, !common.quiet { stage.notes.forEach(QueueLoss.log) }
             progress.add(1)
         }
         guard let queue = stage.queue, writer.records > 0 else {
             throw Failure(.data, path: reader.name, "has no records with embeddings", remedy: "the program that wrote it had no pictures")
         }
-        if reader.header.metadata[QueueState.key] == QueueState.wanted { try writer.write(QueueState.record(queue)) }
+        if reader.header.metadata[QueueState.key] == QueueState.wanted { try writer.write(QueueState.record(stage.state)) }
         try writer.commit()
-        if let queueFile { try DocumentFile.write(TensorDocument(metadata: ["provenance": header.provenance.text], tensors: QueueState.tensors(queue)), to: queueFile) }
+        if let queueFile { try DocumentFile.write(TensorDocument(metadata: ["provenance": header.provenance.text], tensors: stage.state), to: queueFile) }
         try progress.finish(stage.summary.text(queue))
     }
 
@@ -91,7 +92,7 @@ struct QueueLoss: Tool {
         var settings = QueueLossStage.Settings()
         settings.objective = objective
         settings.studentTemperature = studentTemperature
-        settings.teacherTemperature = teacherTemperature ?? settings.teacherTemperature
+        teacher.apply(to: &settings)
         settings.capacity = queueSize
         settings.seed = seed
         settings.samples = header.metadata.count("samples")

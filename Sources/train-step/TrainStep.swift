@@ -18,7 +18,10 @@ struct TrainStep: Tool {
                 train-step --student student.3.safetensors --epochs 24 -o student.4.safetensors
 
             The loss may be any program: --loss 'python3 my-loss.py' is given 'student' and 'teacher' of each batch and answers with 'loss' and \
-            'gradient'. The loss of a queue rises at first, while real embeddings take the place of random ones; watch KL, not the loss.
+            'gradient'; its first record also holds 'teacher.sample', the teacher's first embeddings, until it keeps a state. The loss of a queue \
+            rises at first, while real embeddings take the place of random ones; watch KL, not the loss. A student whose embeddings are all \
+            alike, or whose KL does not fall for an epoch, is told: its learning rate was too high at the start, or the teacher's embeddings \
+            share a mean that is not taken off.
 
             See also: initialize, which makes the first checkpoint; queue-loss, which is the loss as a program; convert-weights; evaluate.
             """,
@@ -52,15 +55,18 @@ struct TrainStep: Tool {
         let log = try TrainingLog(log, interval: logInterval)
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.metadata.count("pictures"), common)
-        while let record = try reader.next() {
+        let records = TeacherSample.Reader(reader)
+        if trainer.needsTeacherSample { trainer.teacherSample = try records.sample() }
+        while let record = try records.next() {
             trainer.profile?.lap("input")
             let report = try trainer.step(record)
             try log.add(report, queue: trainer.queueFill, waited: reader.waited)
-            if log.steps == 1, let warning = trainer.warning, !common.quiet { TrainStep.log(warning) }
+            if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
             progress.add(report.pictures, note: "loss \(Progress.short(report.loss))")
         }
         guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
         var trained = try trainer.finish()
+        if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))
         try log.finish(queue: trainer.queueFill, waited: reader.waited)
         try DocumentFile.write(trained.document(), to: output)

@@ -22,11 +22,13 @@ struct TrainingArguments: ParsableArguments {
     @Option(help: "SGD's weight decay.") var weightDecay = 1e-4
     @Option(help: "Rows in the queue (default: those of the checkpoint; else 65536, or half the data set if that is less).") var queueSize: Int?
     @Option(help: "The temperature of the student's logits (default: 0.2; with supervised-contrastive 0.1).") var studentTemperature: Double?
-    @Option(help: "The temperature of the teacher's logits, for seed.") var teacherTemperature = 0.01
+    @OptionGroup var teacher: TeacherOptions
     @Option(help: "MoCo's momentum of the key encoder.") var keyMomentum = 0.999
     @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: 1; with moco-v2 one for 32 pictures, at least 2).", valueName: "n"))
     var normalizationGroups: Int?
     @Option(help: "A program that gives the loss, run by the shell; see queue-loss.") var loss: String?
+    @Option(help: ArgumentHelp("Stop the program of --loss where it gives no answer for so long (default: it is only said).", valueName: "seconds"))
+    var lossTimeout: Double?
     @Option(help: "The seed of the queue's random rows, of MoCo's shuffling, and of what dropout and stochastic depth leave out.") var seed: UInt64 = 0
 
     func validate() throws {
@@ -37,11 +39,16 @@ struct TrainingArguments: ParsableArguments {
         try checkOption("--weight-decay", weightDecay, in: 0...1)
         try checkOption("--queue-size", queueSize, in: 1...1 << 28)
         try checkOption("--student-temperature", studentTemperature, in: 1e-5...1e3)
-        try checkOption("--teacher-temperature", teacherTemperature, in: 1e-5...1e3)
         try checkOption("--key-momentum", keyMomentum, in: 0...1)
         try checkOption("--normalization-groups", normalizationGroups, in: 1...1_000_000)
         if loss != nil, objective == .supervisedContrastive {
             throw ValidationError("--loss goes with the objectives that have a teacher: seed and moco-v2")
+        }
+        try checkOption("--loss-timeout", lossTimeout, in: 0.01...1e9)
+        if lossTimeout != nil, loss == nil { throw ValidationError("--loss-timeout is of no use without --loss; leave it out") }
+        if let option = teacher.given {
+            guard objective == .seed else { throw ValidationError("\(option) is of no use to \(objective.rawValue); leave it out") }
+            guard loss == nil else { throw ValidationError("\(option) is the loss's own; give it to the program that --loss names") }
         }
     }
 
@@ -60,10 +67,11 @@ struct TrainingArguments: ParsableArguments {
         options.optimizer = SGD(momentum: momentum, weightDecay: weightDecay)
         options.loss.capacity = queueSize
         options.loss.studentTemperature = studentTemperature ?? 0.2
-        options.loss.teacherTemperature = teacherTemperature
+        teacher.apply(to: &options.loss)
         options.loss.seed = seed
         options.temperature = studentTemperature ?? 0.1
         options.lossCommand = loss
+        options.lossTimeout = lossTimeout
         options.keyMomentum = keyMomentum
         options.normalizationGroups = normalizationGroups
         options.seed = seed
@@ -77,7 +85,7 @@ struct TrainingArguments: ParsableArguments {
     ///
     /// - Parameter loss: nil where it is the objective's own.
     static func provenanceLine(loss: String?) -> [String] {
-        let left = ["--loss"] + (loss == nil ? [] : ["--queue-size", "--student-temperature", "--teacher-temperature"])
+        let left = ["--loss"] + (loss == nil ? [] : ["--queue-size", "--student-temperature", "--teacher-temperature", "--centre"])
         var arguments: [String] = []
         var rest = Provenance.arguments(of: TrainStep.self)[...]
         while let argument = rest.popFirst() {

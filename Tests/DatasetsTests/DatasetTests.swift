@@ -44,36 +44,9 @@ struct DatasetTests {
         #expect(data.samples.map(\.name) == ["ape/3.jpg", "dog/0.jpg", "cat/2.jpg", "dog/1.jpg"])
         #expect(data.samples.map(\.label) == [0, 2, 1, 2])
         #expect(data.location(of: 3) == place.path("set-001.tar") + ": member dog/1.jpg")
-        #expect(data.ignored == 1)
-        // Pictures beside the archives are not read, which the count tells.
-        try place.write(content("4"), to: "dog/4.jpg")
-        #expect(try Dataset(place.folder.path).samples.count == 4 && Dataset(place.folder.path).ignored == 2)
-    }
-
-    @Test func `folders that all pictures share are not classes`() throws {
-        try place.pack([("train/x/dog/1.jpg", content("1")), ("train/x/cat/in/2.jpg", content("2"))], into: "a.tar")
-        #expect(try Dataset(place.path("a.tar")).classes == ["cat", "dog"])
-        try place.pack([("photos/1.jpg", content("1")), ("photos/2.jpg", content("2"))], into: "b.tar")
-        let flat = try Dataset(place.path("b.tar"))
-        #expect(flat.classes == [] && flat.samples.map(\.label) == [-1, -1])
-    }
-
-    @Test func `a picture beside the class folders has no label`() throws {
-        try place.pack([("0.jpg", content("0")), ("dog/1.jpg", content("1")), ("cat/2.jpg", content("2"))], into: "a.tar")
-        let data = try Dataset(place.path("a.tar"))
-        #expect(data.classes == ["cat", "dog"])
-        #expect(data.samples.map(\.label) == [-1, 0, 1])
-    }
-
-    @Test func `links, hidden files and other names are passed over and counted`() throws {
-        let members: [(name: String, bytes: [UInt8]?)] = [
-            ("cat/1.jpg", content("1")), ("cat/hard.jpg", nil), ("cat/soft.jpg", nil), ("cat/._1.jpg", content("m")), ("cat/notes.txt", content("t")),
-            ("dog/1.png", content("p")), ("dog/2.jpg", content("2")),
-        ]
-        try place.pack(members, into: "a.tar")
-        let data = try Dataset(place.path("a.tar"))
-        #expect(data.samples.map(\.name) == ["cat/1.jpg", "dog/2.jpg"])
-        #expect(data.ignored == 5)
+        #expect(data.passedOver == [PassedOver(.other, 1, "classes.txt")])
+        #expect(data.files == [place.path("set-000.tar.gz"), place.path("set-001.tar")])
+        #expect((0..<4).map(data.file) == [0, 0, 1, 1])
     }
 
     @Test func `names that climb out of the archive are names and nothing more`() throws {
@@ -91,7 +64,7 @@ struct DatasetTests {
         try FileManager.default.createSymbolicLink(atPath: place.path("set/dog/gone.jpg"), withDestinationPath: place.path("nowhere"))
         let data = try Dataset(place.path("set"))
         #expect(data.samples.map(\.name) == ["cat/1.jpg", "dog/2.jpg"])
-        #expect(data.ignored == 2)
+        #expect(data.passedOver == [PassedOver(.link, 1, "dog/gone.jpg"), PassedOver(.repeated, 1, "dog/up")])
     }
 
     @Test func `two tars one behind the other are read to the end of the second`() throws {
@@ -150,9 +123,9 @@ struct DatasetTests {
         try place.write(Array("no archive at all".utf8), to: "text.tar")
         #expect(failure(place.path("text.tar"))?.kind == .data)
         try FileManager.default.createDirectory(atPath: place.path("folder"), withIntermediateDirectories: true)
-        #expect(failure(place.path("folder"))?.description == "\(place.path("folder")): has no JPEG pictures (*.jpg, *.jpeg); nothing is in it")
+        #expect(failure(place.path("folder"))?.description == "\(place.path("folder")): has no JPEG images (*.jpg, *.jpeg); nothing is in it")
         try place.write([1], to: "folder/a/readme.txt")
-        #expect(failure(place.path("folder"))?.description == "\(place.path("folder")): has no JPEG pictures (*.jpg, *.jpeg); 1 other files or members are")
+        #expect(failure(place.path("folder"))?.description == "\(place.path("folder")): has no JPEG images (*.jpg, *.jpeg), only 1 other file (a/readme.txt)")
         try place.pack([("notes.txt", content("1"))], into: "other.tar")
         #expect(failure(place.path("other.tar"))?.kind == .data)
     }
@@ -161,7 +134,6 @@ struct DatasetTests {
         try place.pack(members, into: "a.tar")
         let data = try Dataset(place.path("a.tar"))
         try place.write(Array(place.bytes("a.tar")[..<600]), to: "a.tar")
-        var buffer: [UInt8] = []
-        #expect(throws: Failure.self) { try data.read(4, into: &buffer) }
+        #expect(throws: Failure.self) { try DatasetsTests.bytes(data, 4) }
     }
 }

@@ -23,11 +23,22 @@ final class Workplace {
         try Data(bytes).write(to: file)
     }
 
+    /// Runs a line of bash here.
+    func run(_ line: String) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/bash")
+        process.arguments = ["-ec", line]
+        process.currentDirectoryURL = folder
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0, "\(line)")
+    }
+
     func bytes(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: folder.appending(path: name))) }
 
     enum Format { case tar, ustar, gnutar, zip }
 
-    /// Packs `members` in their order; those whose bytes are nil become links to the first.
+    /// Packs `members` in their order; those whose bytes are nil become links: hard ones to the first member, symbolic ones to /etc/passwd, in turn.
     func pack(_ members: [(name: String, bytes: [UInt8]?)], as format: Format = .tar, compressed filter: Int32 = 0, into name: String) throws {
         let archive = archive_write_new()
         defer { archive_write_free(archive) }
@@ -61,20 +72,30 @@ final class Workplace {
     }
 }
 
-/// Bytes that differ from name to name; a data set does not ask whether they are a picture.
+/// Bytes that differ from name to name and begin as a JPEG; a data set does not ask whether they are one.
 func content(_ name: String) -> [UInt8] {
-    var bytes = Array("\u{1}JPEG of \(name) ".utf8)
+    var bytes: [UInt8] = [0xFF, 0xD8, 0xFF] + Array(" of \(name) ".utf8)
     bytes += (0..<700 + 13 * name.utf8.count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     return bytes
 }
 
 /// Name, label and bytes of every sample.
 func contents(_ data: Dataset) throws -> [String] {
-    var buffer: [UInt8] = []
-    return try data.samples.indices.map { index in
-        let count = try data.read(index, into: &buffer)
+    try data.samples.indices.map { index in
+        let buffer = try bytes(data, index), count = buffer.count
         let sample = data.samples[index]
-        return "\(sample.name) \(sample.label) \(count) \(buffer[..<count].reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 })"
+        return "\(sample.name) \(sample.label) \(count) \(buffer.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 })"
+    }
+}
+
+/// The bytes of sample `index`.
+func bytes(_ data: Dataset, _ index: Int) throws -> [UInt8] {
+    let reader = try data.reader(index)
+    var bytes: [UInt8] = [], piece = [UInt8](repeating: 0, count: 500)
+    while true {
+        let count = try piece.withUnsafeMutableBytes { try reader.read(into: $0, at: bytes.count) }
+        if count == 0 { return bytes }
+        bytes += piece[..<count]
     }
 }
 

@@ -64,12 +64,24 @@ struct EvaluateFailureTests {
 
     @Test func `samples without labels are 65, and the message says how pictures get labels`() throws {
         let place = try place()
-        try place.stream("wrong", label: { $0 == 40 ? -1 : 0 })
+        try place.stream("wrong", label: { _ in -1 })
+        try expect(place, status: 65, "wrong", "none of its 60 samples has a label", "evaluation needs labels", "class/name.jpg")
+        try place.stream("wrong", classes: nil, label: { $0 == 40 ? -1 : 0 })
         try expect(place, status: 65, "wrong", "1 of its 16 samples have no label (−1)", "evaluation needs labels", "class/name.jpg")
         try place.stream("wrong", classes: [], label: { _ in -1 })
         try expect(place, status: 65, "16 of its 16 samples have no label (−1)")
         try place.stream("wrong") { _, record in record.tensors["label"] = nil }
         try expect(place, status: 65, "has no 'label'", "class/name.jpg")
+    }
+
+    @Test func `samples without a label among others that have one are left out and counted`() throws {
+        let place = try place()
+        try place.stream("some", label: { $0 % 3 == 0 ? -1 : Int32($0 % 3) })
+        for kind in ["knn", "linear"] {
+            let result = try place.run("evaluate \(kind) --train some --test some -o \(kind).json")
+            #expect(result.status == 0 && result.error.contains("some: 20 samples have no label and are left out"), "\(result.error)")
+            #expect(result.output.contains("40 train, 40 test"), "\(result.output)")
+        }
     }
 
     @Test func `features that are no numbers are 65, and the record is named`() throws {

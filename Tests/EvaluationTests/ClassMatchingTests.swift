@@ -11,7 +11,10 @@ struct ClassMatchingTests {
         let matching = try match(["ant", "bee", "cat"], [0, 1, 2], ["cat", "ant"], [0, 1, 1])
         #expect(matching.byName && matching.count == 3)
         #expect(matching.train == [0, 1, 2] && matching.test == [2, 0, 0])
-        #expect(matching.remarks.isEmpty)
+        #expect(matching.remarks == ["there are 3 classes: top-5 would be 100 % whatever the features, and is left out"] && !matching.hasTop5)
+        let six = ["a", "b", "c", "d", "e", "f"]
+        let more = try match(six, [0, 1, 2, 3, 4, 5], six, [0])
+        #expect(more.remarks.isEmpty && more.hasTop5)
     }
 
     @Test func `without names label 7 is label 7`() throws {
@@ -23,7 +26,7 @@ struct ClassMatchingTests {
     @Test func `names on one side only are not used, and that is said`() throws {
         let matching = try match(["b", "a"], [0, 1], nil, [1])
         #expect(!matching.byName && matching.test == [1])
-        #expect(matching.remarks.count == 1 && matching.remarks[0].contains("header of test"))
+        #expect(matching.remarks.count == 2 && matching.remarks[0].contains("header of test"))
     }
 
     @Test func `a test class that the training set lacks is an error that names it`() throws {
@@ -37,6 +40,7 @@ struct ClassMatchingTests {
 
     @Test func `a class without training samples is said to count as errors`() throws {
         let matching = try match(["ant", "bee"], [0], ["bee", "ant"], [0, 0, 1])
-        #expect(matching.remarks.count == 1 && matching.remarks[0].hasPrefix("2 test samples") && matching.remarks[0].contains("'bee'"))
+        #expect(matching.remarks.count == 2 && matching.remarks[0].hasPrefix("2 test samples") && matching.remarks[0].contains("'bee'"))
+        #expect(matching.remarks[1].hasPrefix("all training samples are of one class"))
     }
 }

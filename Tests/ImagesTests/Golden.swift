@@ -3,14 +3,18 @@ import Images
 import TensorStreams
 import Testing
 
-/// The pictures and numbers that Tests/golden/images.py wrote.
+/// The pictures and numbers that a script in Tests/golden wrote, images.py where no other is named.
 struct Golden {
     private let document: TensorDocument
 
-    init() throws {
+    init(_ name: String = "images") throws {
         let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        document = try DocumentFile.read(tests.appending(path: "golden/images.safetensors.zst").path)
+        document = try DocumentFile.read(tests.appending(path: "golden/\(name).safetensors.zst").path)
     }
+
+    init(path: String) throws { document = try DocumentFile.read(path) }
+
+    func has(_ name: String) -> Bool { document.tensors[name] != nil }
 
     /// The names of tensors that begin so.
     func names(_ prefix: String) -> [String] { document.names.filter { $0.hasPrefix(prefix) } }
@@ -70,8 +74,8 @@ func difference(_ found: Image, _ expected: Image) -> String? {
 /// `view` of `image`.
 func rendered(_ view: View, of image: Image) throws -> Image {
     let renderer = try ViewRenderer()
-    renderer.source.load(image)
+    try renderer.source.load(image)
     var pixels = [UInt8](repeating: 0, count: view.window.width * view.window.height * 3)
-    pixels.withUnsafeMutableBufferPointer { renderer.render(view, into: $0) }
+    try pixels.withUnsafeMutableBufferPointer { try renderer.render(view, into: $0) }
     return Image(width: view.window.width, height: view.window.height, pixels: pixels)
 }

@@ -56,21 +56,12 @@ struct JPEGTests {
         let frame = try #require(file.indices.dropLast(9).first { file[$0] == 0xFF && file[$0 + 1] == 0xC0 })
         file.replaceSubrange(frame + 5..<frame + 9, with: [0xFF, 0x00, 0xFF, 0x00])
         let failure = #expect(throws: Failure.self) { try JPEG.decode(file) }
-        #expect(failure?.what == "has 65280×65280 pixels, above the limit of 100 million")
+        #expect(failure?.what == "has 65280×65280 pixels, above the limit of 178956970")
     }
 
     @Test func `what is no JPEG is said to be none`() throws {
         #expect(throws: Failure(.data, "is empty")) { try JPEG.decode([UInt8]()) }
         #expect(throws: Failure(.data, "is not a JPEG picture: it does not begin with FF D8")) { try JPEG.decode(Array("\u{89}PNG\r\n".utf8)) }
-    }
-
-    @Test func `bytes between two segments cost nothing, and the picture is whole`() throws {
-        let file = try golden.bytes("jpeg.420.file")
-        let scan = try #require(file.indices.dropLast().first { file[$0] == 0xFF && file[$0 + 1] == 0xDA })
-        let padded = Array(file[..<scan]) + [1, 2, 3] + Array(file[scan...])
-        #expect(try JPEG.decode(padded) == golden.photo)
-        // But not if the end is missing as well.
-        #expect(throws: Failure.self) { try JPEG.decode(Array(padded.dropLast(200))) }
     }
 
     @Test func `encoding and decoding again gives nearly the same picture`() throws {

@@ -23,11 +23,11 @@ extension Workplace {
             """
     }
 
-    /// Every file of a run that must be the same whenever its settings are: all but those that tell of time.
+    /// Every file of a run that must be the same whenever its settings are: networks, features and evaluations, but no links to them.
     func results(_ name: String) throws -> [String: Data] {
-        let names = try contents("runs/\(name)").filter { name in
-            (name.hasSuffix(".safetensors") || name.hasPrefix("features/") || name.hasPrefix("evaluation/"))
-                && !name.hasSuffix(".txt") && name.contains(".") && !name.hasSuffix(".part")
+        let names = try contents("runs/\(name)").filter { file in
+            (file.hasSuffix(".safetensors") || file.hasSuffix(".tensors.zst") || file.hasPrefix("evaluation/") && file.hasSuffix(".json"))
+                && file != "teacher.safetensors" && !file.hasPrefix("tap/") && !file.hasPrefix("data/") && !file.hasPrefix("pictures/")
         }
         return try Dictionary(uniqueKeysWithValues: names.map { ($0, try bytes("runs/\(name)/\($0)")) })
     }
@@ -38,5 +38,10 @@ extension Workplace {
             let attributes = try FileManager.default.attributesOfItem(atPath: path("runs/\(name)/\(file)"))
             return (file, try #require(attributes[.modificationDate] as? Date))
         })
+    }
+
+    /// What plan says is to be done, such as "student.3 … student.4, student, table".
+    func toDo(_ result: Result) -> String? {
+        result.error.split(separator: "\n").first { $0.hasPrefix("  to do") }.map { String($0.dropFirst(15)) }
     }
 }

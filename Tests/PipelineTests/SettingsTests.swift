@@ -13,44 +13,156 @@ struct SettingsTests {
         #expect(failed.status == 2 && failed.error.contains("is a folder"), "\(failed.error)")
         let again = try place.run("rmdir runs/a/student.1.safetensors; make -C '\(Workplace.root)' distill BUILD=no RUNS=$PWD/runs NAME=a")
         #expect(again.status == 0 && again.output.contains("student after"), "\(again.error)")
-        #expect(try place.text("runs/a/settings.mk").contains("STUDENT_OPTIONS ?= --loss 'queue-loss -q --queue-size 24'\n"))
+        #expect(try place.text("runs/a/settings").contains("STUDENT_OPTIONS=--loss 'queue-loss -q --queue-size 24'\n"))
         #expect(try place.text("runs/a/log/student.2.jsonl").contains(#""chance":3.2188"#))  // ln 25
     }
 
-    @Test func `make -n tells what a changed option would redo, and changes nothing`() throws {
+    @Test(arguments: ["make -n", "check"]) func `what a changed option would redo is told without a change`(way: String) throws {
         let place = try Workplace.pictures()
-        let none = try place.run(place.make("a").replacing("make ", with: "make -n ", maxReplacements: 1))
-        #expect(none.status == 0 && none.output.contains("student.2") && !place.exists("runs"), "\(none.error)")
+        let tell = { (settings: String) in
+            let command = place.make("a") + " " + settings
+            return way == "check" ? command.replacing(" distill ", with: " check ") : command.replacing("make ", with: "make -n ", maxReplacements: 1)
+        }
+        let none = try place.run(tell(""))
+        #expect(none.status == 0 && none.error.contains("student.1 … student.2") && !place.exists("runs"), "\(none.error)")
         try #require(try place.run(place.make("a")).status == 0)
         let before = try place.contents("runs")
-        let options = try place.text("runs/a/options/student")
-        let told = try place.run(place.make("a").replacing("make ", with: "make -n ", maxReplacements: 1) + " STUDENT_OPTIONS='--learning-rate 0.02'")
-        #expect(told.output.contains("stage student.1") && !told.output.contains("stage teacher.1"), "\(told.output)")
-        #expect(try place.contents("runs") == before && place.text("runs/a/options/student") == options)
+        let options = try place.text("runs/a/options/student.train")
+        let told = try place.run(tell("STUDENT_OPTIONS='--learning-rate 0.02'"))
+        #expect(place.toDo(told) == "student.1 … student.2, student, features, evaluation, table", "\(told.error)")
+        #expect(try place.contents("runs") == before && place.text("runs/a/options/student.train") == options)
     }
 
-    @Test func `a run named by its data gives way to no other data of that name`() throws {
+    @Test func `a run named by its data gives way to no other data of that name, but to the same data elsewhere`() throws {
         let place = try Workplace.pictures()
-        try place.run("mkdir other; cp -r pictures/train other")
+        try place.run("mkdir other same; cp -r pictures/train same; cp -r pictures/test other/train")
         let make = { (data: String) in place.make("NAME", "DATA=$PWD/\(data)/train TEST=$PWD/pictures/test EPOCHS=1").replacing("NAME=NAME ", with: "") }
         try #require(try place.run(make("pictures")).status == 0)
         let before = try place.results("train")
         let refused = try place.run(make("other"))
         #expect(refused.status == 2 && refused.error.contains("runs/train is a run on") && refused.error.contains("NAME=train to take its place"), "\(refused.error)")
         #expect(try place.results("train") == before)
-        #expect(try place.run(make("pictures")).status == 0)
+        let moved = try place.run(make("same"))
+        #expect(moved.status == 0 && place.toDo(moved) == "nothing: all is done", "\(moved.error)")
         #expect(try place.run(make("other") + " NAME=train").status == 0)
-        #expect(try place.text("runs/train/settings.mk").contains("other/train"))
+        #expect(try place.text("runs/train/settings").contains("other/train"))
+        #expect(try place.results("train")["student.1.safetensors"] != before["student.1.safetensors"])
     }
 
     @Test func `the table has the k-NN of features and of embeddings`() throws {
         let place = try Workplace.pictures()
         let result = try place.run(place.make("a"))
         let lines = result.output.split(separator: "\n")
-        #expect(lines.contains { $0.split(separator: " ").joined(separator: " ") == "k-NN top-1 (k=10) embedding k-NN linear top-1 linear top-5" }, "\(result.output)")
+        #expect(lines.contains { $0.split(separator: " ").joined(separator: " ") == "k-NN top-1 (k=10) embedding k-NN linear top-1" }, "\(result.output)")
         #expect(lines.contains("k-NN: k=10, cosine, majority, 96 train, 32 test, features 128-d"))
         #expect(lines.contains("embedding k-NN: k=10, cosine, majority, 96 train, 32 test, embedding 16-d"))
         let student = try place.read("runs/a/features/student.2.test.tensors.zst").records
         #expect(try student.first?.tensor("embedding", .f32, shape: [32, 16]) != nil)
+    }
+
+    @Test func `what cannot work is said before anything is done`() throws {
+        let place = try Workplace.pictures()
+        try place.run("""
+            mkdir empty flat one; cp pictures/train/train-000.tar cut.tar; truncate -s 5000 cut.tar; echo text > text.tar
+            tar xf pictures/test/test-000.tar -C one; mkdir other; cp -r one/* other; cd other; set -- *; mv "$1" zebra; cd ..; n=0
+            for f in one/*/*.jpg; do cp $f flat/$((n += 1)).jpg; done
+            initialize --network tiny-resnet18 --embedding 16 -q -o wide.safetensors; head -c 5000 wide.safetensors > cut.safetensors
+            """)
+        let given = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test"
+        for (settings, words) in [
+            ("DATA=$PWD/nowhere", "nowhere: cannot open it: No such file or directory"),
+            ("\(given) TEACHER=$PWD/nobody", "nobody: cannot open it: No such file"),
+            ("\(given) TEACHER=$PWD/text.tar", "text.tar: "),
+            ("\(given) TEACHER=$PWD/cut.safetensors", "cut.safetensors: "),
+            ("DATA=$PWD/pictures/train TEST=$PWD/nothing.tar", "nothing.tar: cannot open it"),
+            ("DATA=$PWD/pictures/train TEST=$PWD/empty", "empty: has no JPEG"),
+            ("DATA=$PWD/pictures/train TEST=$PWD/cut.tar", "cut.tar: "),
+            ("DATA=$PWD/pictures/train TEST=$PWD/text.tar", "text.tar: "),
+            ("DATA=$PWD/pictures/train TEST=$PWD/flat", "flat: has no labels, so that nothing can be judged by it"),
+            ("DATA=$PWD/pictures/train TEST=$PWD/other", "other: has classes that DATA lacks: 'zebra'"),
+            ("\(given) EPOCHS=many", "EPOCHS=many: a whole number of 1 to"),
+            ("\(given) EPOCHS=-1", "EPOCHS=-1: a whole number of 1 to"),
+            ("\(given) EPOCHS=+1", "EPOCHS=+1: a whole number of 1 to"),
+            ("\(given) SIZE=0", "SIZE=0: a whole number of 8 to"),
+            ("\(given) BATCH=97", "BATCH=97: there are 96 pictures to learn from"),
+            ("\(given) FLAGS='--limit 8'", "BATCH=16: there are 8 pictures to learn from"),
+            ("DATA=$PWD/pictures/train TEACHER_BATCH=49", "TEACHER_BATCH=49: there are 48 pictures"),
+            ("\(given) QUEUE=abc", "QUEUE=abc: a whole number"), ("\(given) QUEUE=0", "QUEUE=0: a whole number"),
+            ("\(given) SEED=1e3", "SEED=1e3: a whole number"),
+            ("\(given) STUDENT=resnet19", "STUDENT=resnet19: there is none of that name; did you mean resnet18?"),
+            ("\(given) TEACHER_NETWORK=tiny-resnet1", "did you mean tiny-resnet10?"),
+            ("\(given) TEACHER_OBJECTIVE=mocov2", "did you mean moco-v2?"),
+            ("\(given) STUDENT_OPTIONS='--learning-rat 1'", "STUDENT_OPTIONS: train-step: Unknown option '--learning-rat'"),
+            ("\(given) STUDENT_OPTIONS=--loss\\ \\'x", "STUDENT_OPTIONS=--loss 'x: a quote is not closed"),
+            ("\(given) TEACHER_OPTIONS='--warm-up 99'", "TEACHER_OPTIONS: train-step: "),
+            ("\(given) FLAGS=--allow-worse", "FLAGS: augment: Unknown option '--allow-worse'"),
+            ("\(given) SYNTHESIZE_OPTIONS='--classes 3'", "SYNTHESIZE_OPTIONS goes with drawn pictures"),
+            ("SYNTHESIZE_OPTIONS='--classes 1'", "SYNTHESIZE_OPTIONS: synthesize: --classes takes 2 to"),
+            ("\(given) STUDET=resnet18", "there is no setting STUDET; did you mean STUDENT?"),
+            ("\(given) epochs=3", "there is no setting epochs; did you mean EPOCHS?"),
+            ("\(given) QQ=3", "there is no setting QQ; 'make help' lists all"),
+            ("\(given) TEACHER=$PWD/wide.safetensors EMBEDDING=8", "has embeddings of 16 numbers where EMBEDDING=8"),
+            ("TEST=$PWD/pictures/test", "needs DATA"),
+        ] {
+            let result = try place.run(place.make("a", settings))
+            #expect(result.status == 2 && result.error.contains(words), "\(settings): \(result.error)")
+            #expect(result.error.split(separator: "\n").count == 2, "\(result.error)")
+            #expect(!place.exists("runs"), "\(settings)")
+        }
+        for name in ["", ".", "..", "../b", "/", ".x", "-x", "a/b"] {
+            let result = try place.run(place.make(name))
+            #expect(result.status == 2 && result.error.contains("NAME=\(name): ") && !place.exists("runs"), "\(result.error)")
+        }
+    }
+
+    @Test func `settings come from the command line or the run, never from the environment`() throws {
+        let place = try Workplace.pictures()
+        let result = try place.run("export EPOCHS=7 STUDENT=nothing DATA=/nowhere KEEP=x BUILD=yes NAME=b; \(place.make("a"))")
+        #expect(result.status == 0 && result.output.contains("student.2.safetensors"), "\(result.error)")
+        let again = try place.run("export EPOCHS=7 STUDENT=nothing DATA=/nowhere; make -C '\(Workplace.root)' distill BUILD=no RUNS=$PWD/runs NAME=a")
+        #expect(again.status == 0 && place.toDo(again) == "nothing: all is done", "\(again.error)")
+    }
+
+    @Test func `what a run remembers is data, whoever wrote it, and is refused when it was cut`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a")).status == 0)
+        let settings = try place.text("runs/a/settings")
+        try place.write(settings.replacing("FLAGS=", with: "FLAGS=$(shell touch pwned)`touch pwned`;touch pwned"), to: "runs/a/settings")
+        let hostile = try place.run(place.make("a"))
+        #expect(hostile.status == 2 && hostile.error.contains("FLAGS: augment: ") && !FileManager.default.fileExists(atPath: Workplace.root + "/pwned"))
+        #expect(!place.exists("pwned") && !place.exists("runs/a/pwned"))
+        for cut in [0, 10, settings.utf8.count / 2, settings.utf8.count - 1] {
+            try place.write(String(decoding: Array(settings.utf8.prefix(cut)), as: UTF8.self), to: "runs/a/settings")
+            let refused = try place.run(place.make("a"))
+            #expect(refused.status == 2 && refused.error.contains("runs/a/settings: has no end: it was cut short; remove it"), "\(cut): \(refused.error)")
+        }
+    }
+
+    @Test func `KEEP keeps the latest checkpoints, and nothing is made twice for it`() throws {
+        let place = try Workplace.pictures()
+        let result = try place.run(place.make("a") + " EPOCHS=5 TEACHER_EPOCHS=3 KEEP=2")
+        #expect(result.status == 0 && result.error.contains("the latest 2 checkpoints of each network are kept"), "\(result.error)")
+        #expect(try place.contents("runs/a").filter { $0.hasSuffix(".safetensors") } == [
+            "student.0.safetensors", "student.4.safetensors", "student.5.safetensors", "student.safetensors",
+            "teacher.0.safetensors", "teacher.2.safetensors", "teacher.3.safetensors", "teacher.safetensors",
+        ])
+        #expect(try place.toDo(place.run(place.make("a") + " EPOCHS=5 TEACHER_EPOCHS=3")) == "nothing: all is done")
+        #expect(try place.toDo(place.run(place.make("a") + " EPOCHS=6 TEACHER_EPOCHS=3")) == "student.6, student, features, evaluation, table")
+        try #require(try place.run(place.make("b") + " EPOCHS=6 TEACHER_EPOCHS=3").status == 0)
+        // Five epochs and a sixth are not six of a longer schedule; but the same road gives the same bytes.
+        try #require(try place.run(place.make("c") + " EPOCHS=5 TEACHER_EPOCHS=3").status == 0)
+        try #require(try place.run(place.make("c") + " EPOCHS=6 TEACHER_EPOCHS=3").status == 0)
+        #expect(try place.bytes("runs/a/student.safetensors") == place.bytes("runs/c/student.safetensors"))
+        #expect(try place.text("runs/a/table.txt").contains("student: trained with a schedule of 5 epochs, then of 6 epochs"))
+    }
+
+    @Test func `fewer epochs are those of a shorter schedule`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a") + " EPOCHS=3").status == 0)
+        let shorter = try place.run(place.make("a") + " EPOCHS=2")
+        #expect(place.toDo(shorter) == "student.1 … student.2, student, features, evaluation, table", "\(shorter.error)")
+        try #require(try place.run(place.make("b") + " EPOCHS=2").status == 0)
+        #expect(try place.bytes("runs/a/student.safetensors") == place.bytes("runs/b/student.safetensors"))
+        #expect(try place.bytes("runs/a/evaluation/student.2.knn.json") == place.bytes("runs/b/evaluation/student.2.knn.json"))
     }
 }

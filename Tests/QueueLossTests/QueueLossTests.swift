@@ -22,8 +22,9 @@ struct QueueLossTests {
             let student = try #require(record.tensors["student"]), teacher = try #require(record.tensors["teacher"])
             let values = student.withFloats { s in teacher.withFloats { t in objective.evaluate(student: s, teacher: t, count: 8) } }
             summary.add(values)
-            let fill = ["queue_size": "21", "queue_filled": "\(objective.queue.filled)"]
-            #expect(answer.metadata == record.metadata.merging(fill) { $1 })
+            let cosine = try #require(teacher.withFloats { MeanCosine.of($0, dimension: 16) })
+            let own = ["queue_size": "21", "queue_filled": "\(objective.queue.filled)", "teacher_temperature": "0.05", "teacher_cosine": "\(cosine)"]
+            #expect(answer.metadata == record.metadata.merging(own) { $1 })
             #expect(answer.names == ["agreement", "floor", "gradient", "loss"])
             #expect(answer.tensors["loss"] == Tensor(f32: values.loss, shape: [8]))
             #expect(answer.tensors["gradient"] == Tensor(f32: values.gradient, shape: [8, 16]))

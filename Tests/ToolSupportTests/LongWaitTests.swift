@@ -37,3 +37,15 @@ struct LongWaitTests {
         #expect(words.all.isEmpty)
     }
 }
+
+extension LongWaitTests {
+    @Test func `a wait that reaches its limit is ended once, and a shorter one is not`() throws {
+        let passed = Mutex(0)
+        let wait = LongWait(limit: .init(seconds: 0.3) { passed.withLock { $0 += 1 } }) { _ in }
+        for _ in 0..<8 { wait.during { _ = usleep(60_000) } }
+        #expect(passed.withLock { $0 } == 0)
+        wait.during { while passed.withLock({ $0 }) == 0 { usleep(1000) } }
+        wait.during { _ = usleep(600_000) }
+        #expect(passed.withLock { $0 } == 1)
+    }
+}

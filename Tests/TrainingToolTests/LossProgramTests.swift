@@ -6,6 +6,8 @@ struct LossProgramTests {
     @Test(arguments: [
         ("", "queue-loss -q", "taught"),
         ("--queue-size 30 --teacher-temperature 0.02 --seed 4", "queue-loss -q --queue-size 30 --teacher-temperature 0.02 --seed 4", "taught"),
+        ("--teacher-temperature auto --centre auto --queue-size 30", "queue-loss -q --teacher-temperature auto --centre auto --queue-size 30", "taught"),
+        ("--centre none", "queue-loss -q --centre none", "taught"),
         ("--objective moco-v2 --student-temperature 0.15", "queue-loss -q --objective moco-v2 --student-temperature .15", "pairs"),
     ])
     func `the built-in loss and queue-loss leave the same bytes, epoch after epoch`(options: String, program: String, stream: String) throws {
@@ -23,6 +25,26 @@ struct LossProgramTests {
         #expect(try place.bytes("a1") == place.bytes("b1"))
         #expect(try place.bytes("a2") == place.bytes("b2"))
         #expect(try place.document("a1").tensors["training.loss.queue"] != nil)
+        // What was found of the teacher, in the first epoch and for all of them.
+        for (name, wanted) in [("centre", stream == "taught" && !options.contains("none")), ("temperature", options.contains("auto"))] {
+            let found = try ["a1", "a2"].map { try place.document($0).tensors["training.loss.\(name)"] }
+            #expect((found[0] != nil) == wanted && found[0] == found[1], "\(name)")
+        }
+    }
+
+    @Test func `a loss is told of the teacher's first embeddings until it keeps something`() throws {
+        let place = try Workplace.training()
+        let result = try place.run("""
+            set -e
+            train-step --student student taught -q --loss 'tee seen.1 | queue-loss -q' -o 1
+            train-step --student 1 taught -q --loss 'tee seen.2 | queue-loss -q' -o 2
+            """)
+        try #require(result.status == 0, "\(result.error)")
+        let taught = try place.read("taught").records.flatMap { try $0.tensor("teacher", .f32, shape: [16, 16]).floats() }
+        let (first, second) = (try place.read("seen.1").records, try place.read("seen.2").records)
+        #expect(first[0].tensors["teacher.sample"] == Tensor(f32: taught, shape: [96, 16]))
+        #expect(first.dropFirst().allSatisfy { $0.names == ["student", "teacher"] } && first.count == 6)
+        #expect(second[0].metadata["state"] == "1" && second.dropFirst().allSatisfy { $0.names == ["student", "teacher"] })
     }
 
     private static let hasPython = (try? Workplace().run("python3 -c 'import numpy, safetensors, zstandard'").status) == 0
@@ -68,7 +90,7 @@ struct LossProgramTests {
         ("kill -9 $$", "the program was ended by signal 9"), ("head -c 100 > /dev/null", "the program ended with exit status 0"),
         ("exec >&-; cat > /dev/null", "is empty where a tensor stream is expected"),
         ("echo rubbish and more rubbish; cat > /dev/null", "is no tensor stream: it does not start with a zstd frame"),
-        ("yes", "is no tensor stream"), ("cat", "record 0: has no tensor 'loss'; it has student, teacher"),
+        ("yes", "is no tensor stream"), ("cat", "record 0: has no tensor 'loss'; it has student, teacher, teacher.sample"),
         ("queue-loss -q; exit 9", "gave all answers, but ended with exit status 9"),
         ("cat three; exec >&-; cat > /dev/null", "ended its answers before the last batch"), ("cat seven; exec >&-; cat > /dev/null", "gave more answers than it was asked for"),
         ("cat cut; exec >&-; cat > /dev/null", "record 3 is cut off"), ("cat narrow; exec >&-; cat > /dev/null", "has 'gradient' of F32 [16, 15] where F32 [16, 16] is expected"),

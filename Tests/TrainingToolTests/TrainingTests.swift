@@ -32,9 +32,10 @@ struct TrainingTests {
         }
     }
 
-    @Test func `an epoch by itself is the epoch among others`() throws {
+    @Test(arguments: ["", "--teacher-temperature auto", "--centre none"])
+    func `an epoch by itself is the epoch among others`(more: String) throws {
         let place = try Workplace.training()
-        let options = "--epochs 2 --schedule smooth --queue-size 40 -q"
+        let options = "--epochs 2 --schedule smooth --queue-size 40 \(more) -q"
         let result = try place.run("""
             set -e
             augment --data pictures/train --size 16 --batch 16 --epoch 1 -q | embed --weights teacher -q -o second
@@ -46,6 +47,8 @@ struct TrainingTests {
         try #require(result.status == 0, "\(result.error)")
         let (apart, together) = (try place.document("2"), try place.document("2b"))
         #expect(apart.tensors == together.tensors)
+        #expect(apart.metadata["kl"] != nil && apart.metadata["kl"] == together.metadata["kl"])
+        #expect((apart.tensors["training.loss.centre"] == nil) == more.contains("none"))
         #expect(apart.metadata["epoch"] == "2" && together.metadata["epoch"] == "2" && apart.metadata["steps"] == "12")
         #expect(try place.document("1").tensors != apart.tensors)
     }
@@ -106,7 +109,7 @@ struct TrainingTests {
         #expect(lines.count == 2)
         for key in [
             "epoch", "step", "images", "seconds", "loss", "floor", "kl", "chance", "queue_real", "agreement", "learning_rate", "gradient_norm",
-            "images_per_second", "waiting",
+            "images_per_second", "waiting", "student_cosine", "teacher_cosine", "teacher_temperature", "centre",
         ] { #expect(lines.allSatisfy { $0.contains("\"\(key)\":") }, "\(key)") }
         #expect(lines[0].contains(#""step":3,"images":64"#) && lines[1].contains(#""step":5,"images":32"#))
         #expect(lines[1].contains(#""queue_real":1"#))

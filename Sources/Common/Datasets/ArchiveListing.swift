@@ -7,177 +7,243 @@ import Glibc
 import Musl
 #endif
 
-/// What lies in a tar or zip archive.
+/// What lies in a tar or zip archive, by the rules that hold for folders.
 ///
-/// Of a plain tar only the places are noted, and pictures are read from the file when they are wanted. From a
-/// compressed one, and a zip, nothing can be read out of order: its pictures are kept in memory, within a limit.
-/// Members are never written anywhere; links and special files are passed over.
+/// Of a plain tar only the places are noted, and images are read from the file when they are wanted. From a
+/// compressed one, and a zip, nothing can be read out of order: its images are kept in memory, within limits (``UnpackingLimit``). Of what does
+/// not begin as a JPEG no more is kept than shows that. A link gives the image that it leads to in the archive. Members are never written anywhere.
 struct ArchiveListing {
-    /// The most bytes of pictures kept in memory for one data set.
-    static let memoryLimit = 2 << 30
+    private(set) var members: [Member] = []
+    private(set) var passedOver = PassedOverCount()
+    /// Bytes that the data set keeps in memory, with those of earlier archives.
+    var kept: Int { limit.kept }
 
-    /// The pictures in the archive at `path`.
-    ///
-    /// - Parameters:
-    ///   - number: its place among the data set's archives.
-    ///   - held: bytes of pictures that are in memory already.
-    static func pictures(in path: String, number: Int, held: Int) throws -> Listing {
-        guard let status = FolderListing.status(path) else { throw Failure.errno(.noInput, path: path, "cannot look at it") }
-        let size = Int(status.st_size)
-        if size == 0 { throw Failure(.data, path: path, "is empty") }
-        let archive = try ArchiveFile(path)
-        var listing = Listing()
-        listing.held = held
-        var isPlain: Bool?
-        while try archive.next() {
-            if archive.memberIsFolder { continue }
-            guard let name = archive.memberName, archive.memberIsFile, Listing.isPicture(name) else {
-                listing.ignored += 1
-                continue
-            }
-            let (offset, count) = (archive.dataOffset, archive.declaredSize)
-            if isPlain == nil { isPlain = try archive.isPlainTar && dataLies(at: offset, size: size, archive, path: path) }
-            if isPlain == true {
-                guard count >= 0, offset >= 0, offset <= size, count <= size - offset else {
-                    throw Failure(.data, path: path, place: "member \(name)", "ends early: \(count) bytes at \(offset) in a file of \(size)", remedy: "the archive is truncated; make or copy it again")
-                }
-                listing.members.append(Member(archive: path, name: name, place: .part(archive: number, offset: offset, count: count)))
-            } else {
-                let bytes = try archive.readData(limit: memoryLimit - listing.held) {
-                    Failure(
-                        .data, path: path,
-                        "holds more than \(memoryLimit >> 30) GiB of pictures, which would have to be kept in memory because it is compressed",
-                        remedy: "unpack it, or make it a plain tar")
-                }
-                listing.held += bytes.count
-                listing.members.append(Member(archive: path, name: name, place: .memory(archive: number, bytes: bytes)))
-            }
-        }
-        if archive.isPlainTar { try checkEnd(path, size: size) }
-        return listing
+    /// Where a regular member's bytes are.
+    private enum Location {
+        case place(Sample.Place)
+        /// Not kept; the name it stands under.
+        case passedOver(BytePath)
     }
 
-    /// Whether the member's bytes are where the position says, which is asked once for each archive.
+    private let path: BytePath
+    private let number: Int
+    private let size: Int
+    private var limit: UnpackingLimit
+    private var store = MemoryStore()
+    /// All regular members and hard links.
+    private var locations: [BytePath: Location] = [:]
+    /// Symbolic links and where they lead.
+    private var links: [BytePath: BytePath] = [:]
+    /// Images in the archive's order.
+    private var images: [BytePath] = []
+    /// Whether it is known that bytes of a plain tar are where they seem to be.
+    private var isChecked = false
+    private var piece = [UInt8](repeating: 0, count: 1 << 16)
+
+    /// So many bytes of a member that is no JPEG are kept, for the message that says so.
+    private static let sniffed = 16
+    /// What a member costs in memory besides its name.
+    private static let memberCost = 200
+
+    /// - Parameters:
+    ///   - number: its place among the data set's archives.
+    ///   - prefix: the folder that its members are put in.
+    ///   - kept: bytes that are in memory already.
+    init(_ path: BytePath, number: Int, prefix: BytePath, kept: Int) throws {
+        guard let status = FolderListing.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot look at it") }
+        guard status.st_mode.isFile else { throw Failure(.data, path: path.description, "is \(status.st_mode.kind), not a file") }
+        size = Int(status.st_size)
+        if size == 0 { throw Failure(.data, path: path.description, "is empty") }
+        self.path = path
+        self.number = number
+        limit = UnpackingLimit(path, size: size, kept: kept)
+        try DecompressionWindow.check(path)
+        let archive = try ArchiveFile(path)
+        while try archive.next() { try take(archive) }
+        if archive.isTar, !archive.isCompressed { try checkEnd() }
+        follow()
+        try keepWhatLinksLeadTo()
+        images.sort()
+        for (image, next) in zip(images, images.dropFirst() + [BytePath("")]) where image != next {
+            guard case .place(let place) = locations[image] else { continue }
+            members.append(Member(path: prefix.appending(image), place: place))
+        }
+    }
+
+    private mutating func take(_ archive: ArchiveFile) throws {
+        if archive.isTar, archive.isCompressed { try limit.unpack(to: archive.dataOffset) }
+        guard let name = archive.memberPath else {
+            passedOver.add(.unnamed, path)
+            return
+        }
+        guard !name.isEmpty else { return }
+        if archive.isCompressed || !archive.isTar { try limit.keep(name.bytes.count + ArchiveListing.memberCost) }
+        let hidden = FileNames.hiddenRoot(name), mode = archive.mode
+        if let hidden { passedOver.add(.hidden, hidden) }
+        let isImage = hidden == nil && FileNames.isPicture(name.name)
+        if let target = archive.hardLink, archive.declaredSize <= 0 {
+            if let location = locations[target] {
+                note(name, location, isImage: isImage, isHidden: hidden != nil)
+            } else if hidden == nil {
+                passedOver.add(.link, name)
+            }
+            return
+        }
+        if mode.isLink {
+            if let target = archive.symbolicLink, hidden == nil { links[name] = target }
+            locations[name] = nil
+            return
+        }
+        if mode.isFolder { return }
+        guard mode.isFile || archive.hardLink != nil else {
+            if hidden == nil { passedOver.add(.special, name) }
+            return
+        }
+        if isImage, archive.isEncrypted { throw archive.encrypted }
+        note(name, try location(of: name, in: archive, isImage: isImage), isImage: isImage, isHidden: hidden != nil)
+    }
+
+    /// Notes a regular member, which takes the place of an earlier one of its name.
+    private mutating func note(_ name: BytePath, _ location: Location, isImage: Bool, isHidden: Bool) {
+        links[name] = nil
+        let isNew = locations.updateValue(location, forKey: name) == nil
+        if isImage {
+            if isNew { images.append(name) } else { passedOver.add(.replaced, name) }
+        } else if !isHidden, isNew {
+            passedOver.add(.other, name)
+        }
+    }
+
+    /// Where the bytes of the member are that the archive stands at.
+    private mutating func location(of name: BytePath, in archive: ArchiveFile, isImage: Bool) throws -> Location {
+        let (offset, count) = (archive.dataOffset, archive.declaredSize)
+        if archive.isTar, !archive.isCompressed, !archive.isSparse {
+            guard count >= 0, offset >= 0, offset <= size, count <= size - offset else {
+                throw Failure(
+                    .data, path: path.description, place: "member \(name)", "ends early: \(count) bytes at \(offset) in a file of \(size)",
+                    remedy: "the archive is truncated; make or copy it again")
+            }
+            if isImage, !isChecked, count > 0 { try check(archive, at: offset, count: min(512, count)) }
+            return .place(.part(archive: number, offset: offset, count: count))
+        }
+        guard isImage else {
+            if archive.isTar { try read(archive, keep: false) }
+            return .passedOver(name)
+        }
+        return .place(.memory(archive: number, bytes: try read(archive, keep: true)))
+    }
+
+    /// Reads the member's bytes and keeps them if they may be a JPEG's.
+    @discardableResult
+    private mutating func read(_ archive: ArchiveFile, keep: Bool) throws -> KeptBytes {
+        store.begin()
+        var isFirst = true, isKept = keep
+        while true {
+            let count = try archive.read(into: &piece)
+            if archive.isTar, archive.isCompressed { try limit.unpack(to: archive.dataOffset) } else { try limit.unpack(count) }
+            var taken = isKept ? count : 0
+            if isFirst, isKept, !piece.prefix(count).starts(with: [0xFF, 0xD8, 0xFF]) {
+                isKept = false
+                taken = min(count, ArchiveListing.sniffed)
+            }
+            isFirst = false
+            if taken > 0 {
+                try limit.keep(taken)
+                try unsafe piece.withUnsafeBytes { try unsafe store.append(UnsafeRawBufferPointer(rebasing: $0[..<taken])) }
+            }
+            // The rest of a zip's member need not even be unpacked.
+            if count < piece.count || !isKept && !archive.isTar { return try store.end() }
+        }
+    }
+
+    /// Finds out whether the member's bytes are where the position says, once for each archive.
     ///
-    /// If they are not, the archive is of a kind that we do not know, and this throws: reading has begun by then.
-    private static func dataLies(at offset: Int, size: Int, _ archive: ArchiveFile, path: String) throws -> Bool {
-        let count = min(512, archive.declaredSize)
-        guard count > 0, offset >= 0, offset <= size - count else { return true }
+    /// If they are not, the archive is of a kind that we do not know.
+    private mutating func check(_ archive: ArchiveFile, at offset: Int, count: Int) throws {
         var expected = [UInt8](repeating: 0, count: count)
         var found = expected
         let got = try archive.read(into: &expected)
-        try SourceFile(path).read(&found, count: count, at: offset, place: "its first picture")
+        try SourceFile(path).readAll(&found, at: offset, place: "its first picture")
         guard got == count, found == expected else {
-            throw Failure(.data, path: path, "is a tar of an unusual kind: its pictures are not where their headers say", remedy: "unpack it")
+            throw Failure(.data, path: path.description, "is a tar of an unusual kind: its pictures are not where their headers say", remedy: "unpack it")
         }
-        return true
+        isChecked = true
     }
 
     /// A tar ends with empty blocks. libarchive takes one that is cut off between two members for whole.
-    private static func checkEnd(_ path: String, size: Int) throws {
-        let failure = Failure(.data, path: path, "does not end with an empty block as a tar does", remedy: "it is truncated; make or copy it again")
+    private func checkEnd() throws {
+        let failure = Failure(.data, path: path.description, "does not end with an empty block as a tar does", remedy: "it is truncated; make or copy it again")
         guard size >= 512 else { throw failure }
         var block = [UInt8](repeating: 1, count: 512)
-        try SourceFile(path).read(&block, count: 512, at: size - 512, place: "its end")
+        try SourceFile(path).readAll(&block, at: size - 512, place: "its end")
         guard block.allSatisfy({ $0 == 0 }) else { throw failure }
     }
-}
 
-/// An open archive, and the member that it stands at.
-@safe final class ArchiveFile {
-    private let path: String
-    private let handle: OpaquePointer
-    private var entry: OpaquePointer?
-
-    init(_ path: String) throws {
-        guard let handle = unsafe archive_read_new() else { throw Failure(.software, path: path, "libarchive does not start") }
-        unsafe self.handle = handle
-        self.path = path
-        unsafe archive_read_support_format_tar(handle)
-        unsafe archive_read_support_format_zip_seekable(handle)
-        // Not all that there are: some start other programs.
-        unsafe archive_read_support_filter_gzip(handle)
-        unsafe archive_read_support_filter_bzip2(handle)
-        unsafe archive_read_support_filter_xz(handle)
-        unsafe archive_read_support_filter_lzma(handle)
-        unsafe archive_read_support_filter_zstd(handle)
-        unsafe archive_read_support_filter_lz4(handle)
-        // Two tars one behind the other are read to the end of the second.
-        unsafe archive_read_set_format_option(handle, "tar", "read_concatenated_archives", "1")
-        guard unsafe archive_read_open_filename(handle, path, 1 << 16) == ARCHIVE_OK else {
-            let kind: Failure.Kind = unsafe archive_errno(handle) > 0 && access(path, R_OK) != 0 ? .noInput : .data
-            throw Failure(kind, path: path, "cannot be opened as a tar or zip archive: \(message)")
+    /// Gives each symbolic link to an image of the archive that image.
+    private mutating func follow() {
+        guard !links.isEmpty else { return }
+        var folders: Set<BytePath> = []
+        for name in locations.keys {
+            var folder = name.folder
+            while !folder.isEmpty, folders.insert(folder).inserted { folder = folder.folder }
         }
-    }
-
-    deinit { unsafe archive_read_free(handle) }
-
-    private var message: String {
-        guard let text = unsafe archive_error_string(handle) else { return "unknown error" }
-        return unsafe String(cString: text)
-    }
-
-    /// Goes to the next member; false at the end.
-    func next() throws -> Bool {
-        let status = unsafe archive_read_next_header(handle, &entry)
-        if status == ARCHIVE_EOF { return false }
-        guard status == ARCHIVE_OK || status == ARCHIVE_WARN else { throw broken("cannot be read") }
-        return true
-    }
-
-    /// Its path, without empty and "." parts; nil if that is not UTF-8.
-    var memberName: String? {
-        guard let name = unsafe archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry),
-            let text = unsafe String(validatingCString: name)
-        else { return nil }
-        return text.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
-    }
-
-    var memberIsFolder: Bool { unsafe archive_entry_filetype(entry).isFolder }
-
-    var memberIsFile: Bool {
-        unsafe archive_entry_filetype(entry).isFile && archive_entry_hardlink(entry) == nil && archive_entry_sparse_count(entry) == 0
-    }
-
-    /// What the archive says; not to be believed.
-    var declaredSize: Int { unsafe Int(archive_entry_size(entry)) }
-
-    /// Where in the archive the member's bytes begin. Of use in a plain tar alone.
-    var dataOffset: Int { unsafe Int(archive_filter_bytes(handle, 0)) }
-
-    /// A tar without compression.
-    var isPlainTar: Bool {
-        unsafe archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR && archive_filter_code(handle, 0) == ARCHIVE_FILTER_NONE
-    }
-
-    /// Reads the member's next bytes.
-    func read(into buffer: inout [UInt8]) throws -> Int {
-        var done = 0
-        while done < buffer.count {
-            let count = unsafe buffer.withUnsafeMutableBytes { bytes in
-                unsafe archive_read_data(handle, bytes.baseAddress?.advanced(by: done), bytes.count - done)
+        for link in links.keys.sorted() {
+            let target = resolve(link)
+            if let target, let location = locations[target] {
+                if FileNames.isPicture(link.name) {
+                    locations[link] = location
+                    images.append(link)
+                } else {
+                    passedOver.add(.other, link)
+                }
+            } else {
+                // Its folder is read already, unless it is hidden.
+                let isRead = target.map { ($0.isEmpty || folders.contains($0)) && FileNames.hiddenRoot($0) == nil } == true
+                passedOver.add(isRead ? .repeated : .link, link)
             }
-            guard count >= 0 else { throw broken("cannot be read") }
-            if count == 0 { break }
-            done += count
-        }
-        return done
-    }
-
-    /// The member's bytes, however many it really has.
-    func readData(limit: Int, tooMuch: () -> Failure) throws -> [UInt8] {
-        var data: [UInt8] = []
-        if declaredSize > 0 { data.reserveCapacity(min(declaredSize, 1 << 20, max(0, limit))) }
-        var piece = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = try read(into: &piece)
-            guard count <= limit - data.count else { throw tooMuch() }
-            data += piece[..<count]
-            if count < piece.count { return data }
         }
     }
 
-    private func broken(_ what: String) -> Failure {
-        Failure(.data, path: path, place: memberName.map { "at member \($0)" }, "\(what): \(message)", remedy: "the archive is truncated or damaged")
+    /// What a link leads to, over other links perhaps; nil if that is outside, or nowhere.
+    private func resolve(_ link: BytePath) -> BytePath? {
+        var rest = link.parts[...], done: [ArraySlice<UInt8>] = [], hops = 0
+        while let part = rest.popFirst() {
+            if part.elementsEqual(".".utf8) { continue }
+            if part.elementsEqual("..".utf8) {
+                guard done.popLast() != nil else { return nil }
+                continue
+            }
+            done.append(part)
+            guard let target = links[BytePath(done.joined(separator: [BytePath.separator]))] else { continue }
+            hops += 1
+            // As many as Linux follows. From the root of the machine there is no way back into the archive.
+            guard hops <= 40, target.bytes.first != BytePath.separator else { return nil }
+            done.removeLast()
+            rest = (target.parts + rest)[...]
+        }
+        return BytePath(done.joined(separator: [BytePath.separator]))
+    }
+
+    /// Reads the archive once more for members that were passed over under their own names and that links lead to.
+    private mutating func keepWhatLinksLeadTo() throws {
+        var wanted: Set<BytePath> = []
+        for image in images {
+            if case .passedOver(let name) = locations[image] { wanted.insert(name) }
+        }
+        guard !wanted.isEmpty else { return }
+        limit.begin()
+        let archive = try ArchiveFile(path)
+        var found: [BytePath: Sample.Place] = [:]
+        while try archive.next() {
+            let name = archive.memberPath, isWanted = archive.mode.isFile && archive.hardLink == nil && name.map(wanted.contains) == true
+            if isWanted, archive.isEncrypted { throw archive.encrypted }
+            if isWanted || archive.isTar {
+                let bytes = try read(archive, keep: isWanted)
+                if isWanted, let name { found[name] = .memory(archive: number, bytes: bytes) }
+            }
+        }
+        for image in images {
+            if case .passedOver(let name) = locations[image], let place = found[name] { locations[image] = .place(place) }
+        }
     }
 }

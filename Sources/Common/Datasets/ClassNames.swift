@@ -1,39 +1,150 @@
-/// The classes of pictures, by the folders they lie in.
+import ToolSupport
+
+/// The splits and the classes of images, by the folders they lie in.
 ///
-/// The folders that all pictures share say nothing and are passed over. A picture's class is its first folder after
-/// those: `train/cats/7.jpg` beside `train/dogs/1.jpg` is a cat, and so is `train/cats/persian/7.jpg`. A picture without such
-/// a folder has no class; pictures that all lie in one folder have none.
+/// An image's class is the first folder on its path below the *root*, as in torchvision's `ImageFolder`: `cats/7.jpg` and
+/// `cats/persian/7.jpg` are cats, whether there are other classes or not. An image that lies in the root itself has no label (−1).
+///
+/// The root is the data itself, or what is found going down from there:
+///
+/// 1. *Splits.* Where all folders are named `train`, `training`, `val`, `valid`, `validation`, `test` or `testing`, in any case and with or
+///    without a number (`train2017`, `val-1`), or a `train` is beside a `val` or `test`, they are splits and no classes. The root is the one asked for,
+///    or else the training part, or the only one there is. What lies beside the splits is passed over.
+/// 2. *Wrapping folders.* Where there is one folder only and most of the images in it lie in folders of its own, the root is that folder:
+///    `photos/cats/7.jpg` beside `photos/dogs/1.jpg`. So is the only folder of an archive that has the archive's own name:
+///    `cats.tar` with `cats/7.jpg` is what the folder `cats` with `7.jpg` is. Images beside a wrapping folder have no label.
+///
+/// A folder with a name that is known for a class's, from another data set say, is always a class.
+///
+/// Names are cut and compared as bytes, but for names that differ in Unicode's composition alone (é in one or two characters): those are one.
 struct ClassNames {
+    /// The split folders that were found, in their order.
+    private(set) var splits: [String] = []
+    private(set) var split: String?
     /// In order; the label is the place.
-    let names: [String]
-    private let labels: [Substring: Int]
-    private let shared: Int
+    private(set) var names: [String] = []
+    private var labels: [String: Int] = [:]
+    /// The root and a separator behind it; empty for the data itself.
+    private var root: [UInt8] = []
+    /// The folder that holds the splits, and the split, likewise.
+    private var splitsRoot: [UInt8] = []
+    private var splitRoot: [UInt8] = []
 
-    init(of paths: [String]) {
-        var shared = paths.first.map { Array(ClassNames.folders($0)) } ?? []
-        for path in paths where !shared.isEmpty {
-            let own = ClassNames.folders(path)
-            var equal = 0
-            for (a, b) in zip(own, shared) {
-                guard a == b else { break }
-                equal += 1
+    /// What an image is in the data set.
+    enum Place: Equatable {
+        /// Among the samples, with this label.
+        case sample(Int)
+        /// In another split.
+        case otherSplit
+        /// Beside the splits.
+        case beside
+    }
+
+    /// A folder right below the root.
+    private struct Folder {
+        var path: ArraySlice<UInt8>
+        var images = 0
+        /// Those that lie in the folder itself.
+        var direct = 0
+    }
+
+    /// - Parameters:
+    ///   - paths: of all images.
+    ///   - stem: the name of the archive that all are from; nil for several, or none.
+    ///   - wanted: the split to take.
+    ///   - known: names of classes.
+    ///   - first: what is known of the splits; nil where they are to be found.
+    ///   - mayBeInArchives: a split that is not there is no error yet.
+    /// - Throws: a ``Failure`` of kind `usage`, without path, when the split is not there, or must be named and is not.
+    init(
+        of paths: [BytePath], stem: ArraySlice<UInt8>? = nil, split wanted: String? = nil, known: Set<String> = [], after first: ClassNames? = nil,
+        mayBeInArchives: Bool = false
+    ) throws {
+        var stem = stem
+        if let first, first.split != nil {
+            (splits, split, splitsRoot, splitRoot, root) = (first.splits, first.split, first.splitsRoot, first.splitRoot, first.splitRoot)
+        }
+        while true {
+            let folders = foldersBelowRoot(paths)
+            if split == nil, ClassNames.areSplits(Array(folders.keys), known) {
+                splits = folders.sorted { $0.value.path.lexicographicallyPrecedes($1.value.path) }.map(\.key).filter { SplitKind($0) != nil }
+                let chosen = try choose(wanted)
+                split = chosen
+                splitsRoot = root
+                root += (folders[chosen]?.path ?? []) + [BytePath.separator]
+                splitRoot = root
+            } else if folders.count == 1, let only = folders.first, !known.contains(only.key),
+                only.value.direct * 2 < only.value.images || stem.map({ only.value.path.elementsEqual($0) }) == true {
+                root += only.value.path + [BytePath.separator]
+            } else {
+                break
             }
-            shared.removeLast(shared.count - equal)
+            stem = nil
         }
-        self.shared = shared.count
-        var found: Set<Substring> = []
-        for path in paths {
-            if let name = ClassNames.folders(path).dropFirst(shared.count).first { found.insert(name) }
+        if let wanted, split == nil, !mayBeInArchives {
+            throw Failure(.usage, "has no split '\(wanted)': none of its folders is named train, val or test", remedy: "leave --split out")
         }
-        let sorted = found.sorted()
-        names = sorted.map(String.init)
-        labels = Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1, $0) })
+        let classes = foldersBelowRoot(paths)
+        let sorted = classes.sorted { $0.value.path.lexicographicallyPrecedes($1.value.path) }
+        names = sorted.map(\.key)
+        labels = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
     }
 
-    /// −1 for a picture without a class.
-    func label(of path: String) -> Int {
-        ClassNames.folders(path).dropFirst(shared).first.flatMap { labels[$0] } ?? -1
+    /// Where an image belongs.
+    func place(of path: BytePath) -> Place {
+        let bytes = path.bytes
+        guard bytes.starts(with: root) else {
+            guard split != nil else { return .sample(-1) }
+            guard bytes.starts(with: splitsRoot), let folder = ClassNames.firstFolder(bytes, below: splitsRoot.count) else { return .beside }
+            // A wrapping folder in the chosen split has images beside it.
+            let name = BytePath.text(folder)
+            return name == split ? .sample(-1) : splits.contains(name) ? .otherSplit : .beside
+        }
+        guard let folder = ClassNames.firstFolder(bytes, below: root.count) else { return .sample(-1) }
+        return .sample(labels[BytePath.text(folder)] ?? -1)
     }
 
-    private static func folders(_ path: String) -> ArraySlice<Substring> { path.split(separator: "/").dropLast() }
+    /// Whether an image lies in a folder below the root, and so would have a label.
+    func isInClass(_ path: BytePath) -> Bool {
+        path.bytes.starts(with: root) && ClassNames.firstFolder(path.bytes, below: root.count) != nil
+    }
+
+    private func foldersBelowRoot(_ paths: [BytePath]) -> [String: Folder] {
+        var folders: [String: Folder] = [:]
+        // Neighbours lie in the same folder, mostly.
+        var last: (path: ArraySlice<UInt8>, name: String)?
+        for path in paths where path.bytes.starts(with: root) {
+            guard let folder = ClassNames.firstFolder(path.bytes, below: root.count) else { continue }
+            if last.map({ $0.path == folder }) != true { last = (folder, BytePath.text(folder)) }
+            guard let name = last?.name else { continue }
+            let isDirect = !path.bytes[(folder.endIndex + 1)...].contains(BytePath.separator)
+            folders[name, default: Folder(path: folder)].images += 1
+            if isDirect { folders[name]?.direct += 1 }
+        }
+        return folders
+    }
+
+    private static func firstFolder(_ path: [UInt8], below start: Int) -> ArraySlice<UInt8>? {
+        path[start...].firstIndex(of: BytePath.separator).map { path[start..<$0] }
+    }
+
+    private static func areSplits(_ names: [String], _ known: Set<String>) -> Bool {
+        let kinds = names.filter { !known.contains($0) }.compactMap { SplitKind($0) }
+        return !kinds.isEmpty && (kinds.count == names.count || kinds.contains(.train) && Set(kinds).count > 1)
+    }
+
+    private func choose(_ wanted: String?) throws -> String {
+        let list = splits.prefix(5).joined(separator: ", ") + (splits.count > 5 ? ", …" : "")
+        guard let wanted else {
+            let training = splits.filter { SplitKind($0) == .train }
+            if training.count == 1 { return training[0] }
+            if splits.count == 1 { return splits[0] }
+            throw Failure(.usage, "has the splits \(list)", remedy: "name one with --split")
+        }
+        if let exact = splits.first(where: { $0 == wanted }) { return exact }
+        let kind = SplitKind(wanted)
+        let alike = splits.filter { kind != nil && SplitKind($0) == kind }
+        guard alike.count == 1 else { throw Failure(.usage, "has no split '\(wanted)', only \(list)", remedy: "name one of these with --split") }
+        return alike[0]
+    }
 }

@@ -6,94 +6,186 @@ import Glibc
 import Musl
 #endif
 
-/// Labelled JPEG pictures: a folder `class/name.jpg`, a folder of archives, or one archive (tar or zip, compressed or not).
+/// Labelled JPEG images: a folder, or an archive (tar or zip, compressed or not), or a folder of archives.
 ///
-/// Samples are in the order of their archive's name and their path in it. So the number of a sample is the same
-/// wherever the data lies. The classes are the folders' names in their order; without folders all labels are −1.
+/// The same rules hold in folders and archives. Images are files named `*.jpg`, `*.jpeg`, `*.jpe` or `*.jfif`; hidden files and folders and all
+/// others are passed over, which ``passedOver`` tells. ``ClassNames`` has the rules for splits and classes. An archive in a folder is
+/// read as if it had been unpacked there, where no folder of the data holds images; beside folders of images it is passed over. Archives
+/// named `train.tar` and `val.tar` side by side are splits.
+///
+/// Samples are in the order of their archive's name and their path's bytes. So the number of a sample is the same
+/// wherever the data lies.
 ///
 ///     let data = try Dataset("train.tar")
-///     var buffer: [UInt8] = []
-///     let count = try data.read(17, into: &buffer)   // buffer[..<count] is a JPEG
+///     let reader = try data.reader(17)
 public struct Dataset: Sendable {
     /// The path it was opened with.
     public let path: String
     public let samples: [Sample]
+    /// In the order of their labels.
     public let classes: [String]
-    /// Files and members that are not taken for pictures.
-    public let ignored: Int
-    private let archives: [String]
+    /// What lies in the data and is not among the samples, by kind.
+    public let passedOver: [PassedOver]
+    /// The names of the split folders that were found, in their order; none where there are no splits.
+    public let splits: [String]
+    /// The split that the samples are from; nil where there are no splits.
+    public let split: String?
+    private let root: BytePath
+    private let archives: [Archive]
 
-    /// A picture's file may have so many bytes.
-    public static let pictureLimit = 256 << 20
+    /// An archive, and the folder that its members are put in.
+    private struct Archive {
+        let path: BytePath
+        let prefix: BytePath
+    }
 
     /// Looks through `path`.
     ///
+    /// - Parameters:
+    ///   - split: the split to take, `train` or `val` say; nil takes the training part where there are splits.
+    ///   - classes: names of classes that another data set has: a folder of such a name is a class even where it is the only one.
     /// - Throws: a ``Failure``: `noInput` when it is not there, `data` for an archive that is truncated or no archive,
-    ///   and when there are no pictures.
-    public init(_ path: String) throws {
-        guard let status = FolderListing.status(path) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
-        var archives = [path]
-        var listing = Listing()
-        if status.st_mode.isFolder {
-            let (names, others) = try FolderListing.archives(in: path)
-            archives = names.map { path + "/" + $0 }
-            // Where there are archives, folders beside them are passed over.
-            if archives.isEmpty { listing = try FolderListing.pictures(below: path) } else { listing.ignored = others }
+    ///   and when there are no images, `usage` when the split is not there, `io` when memory is short.
+    public init(_ path: String, split: String? = nil, classes known: [String] = []) throws {
+        let root = Dataset.trimmed(path)
+        guard let status = FolderListing.status(root) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
+        var passedOver = PassedOverCount()
+        var found: (members: [Member], archives: [Archive], names: ClassNames)
+        do {
+            if status.st_mode.isFolder {
+                found = try Dataset.folder(root, split, Set(known), &passedOver)
+            } else if status.st_mode.isFile {
+                found = try Dataset.archive(root, split, Set(known), &passedOver)
+            } else {
+                throw Failure(.data, "is \(status.st_mode.kind), not a folder or an archive", remedy: "write it to a file first")
+            }
+        } catch var failure as Failure {
+            failure.path = failure.path ?? path
+            throw failure
         }
-        for (number, archive) in archives.enumerated() {
-            let more = try ArchiveListing.pictures(in: archive, number: number, held: listing.held)
-            listing.members += more.members
-            listing.ignored += more.ignored
-            listing.held = more.held
+        var samples: [Sample] = []
+        samples.reserveCapacity(found.members.count)
+        for member in found.members {
+            switch found.names.place(of: member.path) {
+            case .sample(let label): samples.append(Sample(path: member.path, label: label, place: member.place))
+            case .beside: passedOver.add(.beside, member.path)
+            case .otherSplit: break
+            }
         }
-        guard !listing.members.isEmpty else {
-            let found = listing.ignored == 0 ? "nothing is in it" : "\(listing.ignored) other files or members are"
-            throw Failure(.data, path: path, "has no JPEG pictures (*.jpg, *.jpeg); \(found)")
+        found.members = []
+        guard !samples.isEmpty else {
+            let rest = passedOver.list.map(\.summary).joined(separator: ", ")
+            throw Failure(.data, path: path, "has no JPEG images (*.jpg, *.jpeg)" + (rest.isEmpty ? "; nothing is in it" : ", only \(rest)"))
         }
-        // Swift's sort is stable: of two members with one name the earlier comes first.
-        let members = listing.members.sorted { ($0.archive, $0.name) < ($1.archive, $1.name) }
-        let names = ClassNames(of: members.map(\.name))
         self.path = path
-        self.archives = archives
-        ignored = listing.ignored
-        classes = names.names
-        samples = members.map { Sample(name: $0.name, label: names.label(of: $0.name), place: $0.place) }
+        self.root = root
+        self.samples = samples
+        self.passedOver = passedOver.list
+        classes = found.names.names
+        splits = found.names.splits
+        self.split = found.names.split
+        archives = found.archives
+    }
+
+    /// Without separators at its end.
+    private static func trimmed(_ path: String) -> BytePath {
+        var bytes = Array(path.utf8)
+        while bytes.count > 1, bytes.last == BytePath.separator { bytes.removeLast() }
+        return BytePath(bytes)
+    }
+
+    private static func archive(
+        _ path: BytePath, _ split: String?, _ known: Set<String>, _ passedOver: inout PassedOverCount
+    ) throws -> ([Member], [Archive], ClassNames) {
+        let listing = try ArchiveListing(path, number: 0, prefix: BytePath(""), kept: 0)
+        passedOver.add(listing.passedOver)
+        let members = listing.members.sorted { $0.path < $1.path }
+        // A link has the name of what it leads to, so that its own says nothing of what is in it.
+        let name = unsafe realpath(path.description, nil).map { whole in
+            defer { unsafe free(whole) }
+            return BytePath(unsafe String(cString: whole)).name
+        }
+        let names = try ClassNames(of: members.map(\.path), stem: FileNames.stem(ofArchive: name ?? path.name), split: split, known: known)
+        return (members, [Archive(path: path, prefix: BytePath(""))], names)
+    }
+
+    private static func folder(
+        _ root: BytePath, _ split: String?, _ known: Set<String>, _ passedOver: inout PassedOverCount
+    ) throws -> ([Member], [Archive], ClassNames) {
+        let listing = try FolderListing(root)
+        passedOver.add(listing.passedOver)
+        var members = listing.images.map { Member(path: $0, place: .file) }
+        guard !listing.archives.isEmpty else { return (members, [], try ClassNames(of: listing.images, split: split, known: known)) }
+
+        // An archive stands for what is in it, until it is known which split is read.
+        let places = prefixes(listing.archives, areSplits: !listing.images.contains(where: \.isInFolder))
+        let standIns = zip(listing.archives, places).map { $1.appending(BytePath($0.name)) }
+        var names = try ClassNames(of: listing.images + standIns, split: split, known: known, mayBeInArchives: true)
+        let hasClasses = listing.images.contains { names.isInClass($0) }
+        var archives: [Archive] = [], kept = 0
+        for (number, archive) in listing.archives.enumerated() {
+            let place = names.place(of: standIns[number])
+            if place == .otherSplit { continue }
+            if hasClasses || place == .beside {
+                passedOver.add(.archive, archive)
+                continue
+            }
+            let inside = try ArchiveListing(root.appending(archive), number: archives.count, prefix: places[number], kept: kept)
+            archives.append(Archive(path: root.appending(archive), prefix: places[number]))
+            passedOver.add(inside.passedOver)
+            kept = inside.kept
+            members += inside.members.sorted { $0.path < $1.path }
+        }
+        if !archives.isEmpty { names = try ClassNames(of: members.map(\.path), split: split, known: known, after: names) }
+        return (members, archives, names)
+    }
+
+    /// The folders that archives are unpacked into: those they lie in, and where all in one are named for splits, of at least two kinds,
+    /// one for each split.
+    private static func prefixes(_ archives: [BytePath], areSplits: Bool) -> [BytePath] {
+        func stem(_ path: BytePath) -> String { BytePath.text(FileNames.stem(ofArchive: path.name)) }
+        let kinds = Dictionary(grouping: archives, by: \.folder).mapValues { $0.map { SplitKind(stem($0)) } }
+        return archives.map { archive in
+            let kinds = kinds[archive.folder] ?? []
+            guard areSplits, !kinds.contains(nil), Set(kinds).count > 1 else { return archive.folder }
+            return archive.folder.appending(BytePath(SplitKind.word(of: stem(archive))))
+        }
+    }
+
+    /// How many samples have no label though there are classes.
+    public var unlabelled: Int { classes.isEmpty ? 0 : samples.count { $0.label < 0 } }
+
+    /// The files that hold the samples' bytes, as text: the archives, then the image files in the samples' order.
+    public var files: [String] { filePaths.map(\.description) }
+
+    /// The same, as the file system has them.
+    public var filePaths: [BytePath] {
+        archives.map(\.path) + samples.lazy.filter { $0.place.archive == nil }.map { root.appending($0.path) }
+    }
+
+    /// The place in ``files`` of the one that holds the bytes of sample `index`.
+    public func file(of index: Int) -> Int {
+        // Image files come before the archives' members.
+        samples[index].place.archive ?? archives.count + index
     }
 
     /// Where sample `index` is, as messages name it: "train.tar: member cats/7.jpg".
     public func location(of index: Int) -> String {
-        switch samples[index].place {
-        case .file(let path): path
-        case .part(let archive, _, _), .memory(let archive, _): "\(archives[archive]): member \(samples[index].name)"
-        }
+        let path = samples[index].path
+        guard let number = samples[index].place.archive else { return root.appending(path).description }
+        let archive = archives[number], prefix = archive.prefix.bytes.count
+        return "\(archive.path): member \(BytePath.text(path.bytes[(prefix == 0 ? 0 : prefix + 1)...]))"
     }
 
-    /// Reads the bytes of sample `index` to the beginning of `buffer`, which grows as it must, and gives their number.
+    /// Opens sample `index`. May be called by several threads.
     ///
-    /// May be called by several threads.
-    public func read(_ index: Int, into buffer: inout [UInt8]) throws -> Int {
-        switch samples[index].place {
-        case .file(let path):
-            let file = try SourceFile(path)
-            let count = try file.size()
-            try makeRoom(count, index, in: &buffer)
-            try file.read(&buffer, count: count, at: 0, place: "its end")
-            return count
-        case .part(let archive, let offset, let count):
-            try makeRoom(count, index, in: &buffer)
-            try SourceFile(archives[archive]).read(&buffer, count: count, at: offset, place: "member \(samples[index].name)")
-            return count
-        case .memory(_, let bytes):
-            try makeRoom(bytes.count, index, in: &buffer)
-            buffer.replaceSubrange(..<bytes.count, with: bytes)
-            return bytes.count
+    /// - Throws: a ``Failure`` when its file cannot be opened.
+    public func reader(_ index: Int) throws -> SampleReader {
+        let source: SampleReader.Source = switch samples[index].place {
+        case .file: .file(try SourceFile(root.appending(samples[index].path)), start: 0, count: nil)
+        case .part(let archive, let offset, let count): .file(try SourceFile(archives[archive].path), start: offset, count: count)
+        case .memory(_, let bytes): .memory(bytes)
         }
-    }
-
-    private func makeRoom(_ count: Int, _ index: Int, in buffer: inout [UInt8]) throws {
-        guard count <= Dataset.pictureLimit else {
-            throw Failure(.data, path: location(of: index), "has \(count) bytes, above the limit of \(Dataset.pictureLimit >> 20) MiB for a picture")
-        }
-        if buffer.count < count { buffer += repeatElement(0, count: count - buffer.count) }
+        return SampleReader(source: source) { location(of: index) }
     }
 }

@@ -6,95 +6,113 @@ import Glibc
 import Musl
 #endif
 
-/// What lies in a folder.
+/// What lies in a folder and the folders below it.
+///
+/// Links are followed, but each folder is read once: under its own name where it lies below the root itself, else under the first
+/// link that leads to it. So links of links end.
 struct FolderListing {
-    /// Folders in folders, at most so deep.
-    private static let depth = 64
+    private(set) var images: [BytePath] = []
+    private(set) var archives: [BytePath] = []
+    private(set) var passedOver = PassedOverCount()
+    private let root: BytePath
+    private var visited: Set<Identity> = []
+    private var links: [BytePath] = []
 
-    /// The pictures below `path`. Links are followed, but never back into a folder that leads to them.
-    static func pictures(below path: String) throws -> Listing {
-        var listing = Listing()
-        try walk(path, name: "", ancestors: [], into: &listing)
-        return listing
+    init(_ root: BytePath) throws {
+        self.root = root
+        try visit(BytePath(""))
+        // Links in the folders they lead to come behind those that are there.
+        var next = 0
+        while next < links.count {
+            try visit(links[next])
+            next += 1
+        }
+        images.sort()
+        archives.sort()
     }
 
-    /// The archives that lie in `path` itself, in the order of their names, and how many other files and folders do.
-    static func archives(in path: String) throws -> (names: [String], others: Int) {
-        let (names, unreadable) = try entries(of: path)
-        let archives = names.filter { isArchive($0) && status(path + "/" + $0)?.st_mode.isFile == true }
-        return (archives, names.count { !$0.hasPrefix(".") } - archives.count + unreadable)
-    }
-
-    static func isArchive(_ name: String) -> Bool {
-        let name = name.lowercased()
-        guard !name.hasPrefix(".") else { return false }
-        let endings = [".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".zip"] + ["gz", "bz2", "xz", "zst", "lz4"].map { ".tar." + $0 }
-        return endings.contains { name.hasSuffix($0) }
-    }
-
-    static func status(_ path: String) -> stat? {
-        var status = stat()
-        return unsafe stat(path, &status) == 0 ? status : nil
-    }
-
-    private struct Identity: Equatable {
+    private struct Identity: Hashable {
         let device: dev_t
         let inode: ino_t
+
+        init(_ status: stat) { (device, inode) = (status.st_dev, status.st_ino) }
     }
 
-    private static func walk(_ path: String, name: String, ancestors: [Identity], into listing: inout Listing) throws {
-        guard let status = status(path) else { throw Failure.errno(.noInput, path: path, "cannot look at it") }
-        let identity = Identity(device: status.st_dev, inode: status.st_ino)
-        guard !ancestors.contains(identity), ancestors.count < depth else {
-            listing.ignored += 1
+    private mutating func visit(_ folder: BytePath) throws {
+        let path = root.appending(folder)
+        guard let status = FolderListing.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot look at it") }
+        guard visited.insert(Identity(status)).inserted else {
+            passedOver.add(.repeated, folder)
             return
         }
-        let (names, unreadable) = try entries(of: path)
-        listing.ignored += unreadable
-        for entry in names where !entry.hasPrefix(".") {
-            let full = path + "/" + entry
-            let inside = name.isEmpty ? entry : name + "/" + entry
-            // A link to nothing, say, has no status.
-            guard let status = self.status(full) else {
-                listing.ignored += 1
+        for name in try FolderListing.entries(of: path) {
+            let entry = folder.appending(name), full = root.appending(entry)
+            if FileNames.isHidden(name.bytes[...]) {
+                passedOver.add(.hidden, entry)
+                continue
+            }
+            guard let status = FolderListing.status(full) else {
+                // A link to nothing, or one that leads back to itself.
+                guard [ENOENT, ELOOP, ENOTDIR].contains(Glibc.errno) else { throw Failure.errno(.noInput, path: full.description, "cannot look at it") }
+                passedOver.add(.link, entry)
                 continue
             }
             if status.st_mode.isFolder {
-                try walk(full, name: inside, ancestors: ancestors + [identity], into: &listing)
-            } else if status.st_mode.isFile, Listing.isPicture(entry) {
-                listing.members.append(Member(archive: "", name: inside, place: .file(full)))
+                if FolderListing.isLink(full) { links.append(entry) } else { try visit(entry) }
+            } else if !status.st_mode.isFile {
+                passedOver.add(.special, entry)
+            } else if FileNames.isPicture(name.bytes[...]) {
+                images.append(entry)
+            } else if FileNames.isArchive(name.bytes[...]) {
+                archives.append(entry)
             } else {
-                listing.ignored += 1
+                passedOver.add(.other, entry)
             }
         }
     }
 
-    /// The names in a folder, in order, and the number of those that are not UTF-8, which we cannot say.
-    private static func entries(of path: String) throws -> (names: [String], unreadable: Int) {
-        guard let folder = unsafe opendir(path) else { throw Failure.errno(.noInput, path: path, "cannot open the folder") }
+    static func status(_ path: BytePath) -> stat? {
+        var status = stat()
+        return unsafe path.withCString { unsafe stat($0, &status) } == 0 ? status : nil
+    }
+
+    private static func isLink(_ path: BytePath) -> Bool {
+        var status = stat()
+        return unsafe path.withCString { unsafe lstat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFLNK
+    }
+
+    /// The names in a folder, in order.
+    private static func entries(of path: BytePath) throws -> [BytePath] {
+        guard let folder = unsafe path.withCString({ unsafe opendir($0) }) else {
+            throw Failure.errno(.noInput, path: path.description, "cannot open the folder")
+        }
         defer { unsafe closedir(folder) }
-        var names: [String] = []
-        var unreadable = 0
+        var names: [BytePath] = []
         while true {
             Glibc.errno = 0
             guard let entry = unsafe readdir(folder) else {
-                if Glibc.errno != 0 { throw Failure.errno(.io, path: path, "cannot read the folder") }
+                if Glibc.errno != 0 { throw Failure.errno(.io, path: path.description, "cannot read the folder") }
                 break
             }
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(validatingCString: $0) }
-            }
-            guard let name else {
-                unreadable += 1
-                continue
-            }
-            if name != ".", name != ".." { names.append(name) }
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe BytePath($0.prefix { $0 != 0 }) }
+            if name.bytes != Array(".".utf8), name.bytes != Array("..".utf8) { names.append(name) }
         }
-        return (names.sorted(), unreadable)
+        return names.sorted()
     }
 }
 
 extension mode_t {
     var isFile: Bool { self & S_IFMT == S_IFREG }
     var isFolder: Bool { self & S_IFMT == S_IFDIR }
+    var isLink: Bool { self & S_IFMT == S_IFLNK }
+
+    /// "a named pipe".
+    var kind: String {
+        switch self & S_IFMT {
+        case S_IFIFO: "a named pipe (FIFO)"
+        case S_IFSOCK: "a socket"
+        case S_IFCHR, S_IFBLK: "a device"
+        default: "of an unknown kind"
+        }
+    }
 }

@@ -7,38 +7,41 @@ import Musl
 #endif
 
 /// A file open for reading at any place.
-struct SourceFile: ~Copyable {
-    private let path: String
+@safe final class SourceFile: Sendable {
+    private let path: BytePath
     private let descriptor: CInt
 
-    init(_ path: String) throws {
+    /// - Throws: a ``Failure``: `noInput` when it cannot be opened, `data` when it is no regular file.
+    init(_ path: BytePath) throws {
         self.path = path
-        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failure.errno(.noInput, path: path, "cannot open it") }
+        // Without blocking: to open a named pipe that lies there would wait for its writer.
+        descriptor = unsafe path.withCString { unsafe open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+        guard descriptor >= 0 else { throw Failure.errno(.noInput, path: path.description, "cannot open it") }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw Failure.errno(.io, path: path.description, "cannot look at it") }
+        guard status.st_mode.isFile else { throw Failure(.data, path: path.description, "is \(status.st_mode.kind), not a file") }
     }
 
     deinit { close(descriptor) }
 
-    /// Its length in bytes; an error for what is not a file.
-    func size() throws -> Int {
-        var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0 else { throw Failure.errno(.io, path: path, "cannot look at it") }
-        guard status.st_mode.isFile else { throw Failure(.data, path: path, "is not a regular file") }
-        return Int(status.st_size)
+    /// Reads bytes from `offset` on into `buffer` until it is full or the file ends, and gives their number.
+    func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+        var done = 0
+        while done < buffer.count {
+            let got = unsafe pread(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done, off_t(offset + done))
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw Failure.errno(.io, path: path.description, "cannot read") }
+            if got == 0 { break }
+            done += got
+        }
+        return done
     }
 
-    /// Reads `count` bytes at `offset` to the beginning of `buffer`, which has room for them.
-    func read(_ buffer: inout [UInt8], count: Int, at offset: Int, place: String) throws {
-        precondition(count <= buffer.count)
-        try unsafe buffer.withUnsafeMutableBytes { bytes in
-            var done = 0
-            while done < count {
-                let got = unsafe pread(descriptor, bytes.baseAddress?.advanced(by: done), count - done, off_t(offset + done))
-                if got < 0, errno == EINTR { continue }
-                guard got >= 0 else { throw Failure.errno(.io, path: path, "cannot read") }
-                guard got > 0 else { throw Failure(.data, path: path, place: place, "ends early", remedy: "the file has become shorter since it was first looked at") }
-                done += got
-            }
+    /// Fills `buffer` with the bytes from `offset` on.
+    func readAll(_ buffer: inout [UInt8], at offset: Int, place: String) throws {
+        let count = try unsafe buffer.withUnsafeMutableBytes { unsafe try read($0, at: offset) }
+        guard count == buffer.count else {
+            throw Failure(.data, path: path.description, place: place, "ends early", remedy: "the file has become shorter since it was first looked at")
         }
     }
 }

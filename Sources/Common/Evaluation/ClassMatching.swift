@@ -11,8 +11,13 @@ public struct ClassMatching: Sendable {
     public let train: [Int32]
     /// In 0..<count.
     public let test: [Int32]
-    /// What the user should know: a class that has no training sample.
+    /// Classes that have training samples.
+    public let known: Int
+    /// What the user should know: a class that has no training sample, numbers that are good whatever the features.
     public let remarks: [String]
+
+    /// Whether top-5 says something: of five classes or fewer, all are among the first five.
+    public var hasTop5: Bool { known > 5 }
 
     /// One set's part.
     public struct Side {
@@ -30,16 +35,23 @@ public struct ClassMatching: Sendable {
     /// - Throws: a ``Failure`` of kind `data` when a test sample's class is none of the training set's.
     public init(train: Side, test: Side) throws {
         var remarks: [String] = []
-        func missing(_ label: String) -> Failure {
-            Failure(.data, path: test.name, "holds class \(label), which \(train.name) lacks", remedy: "train and test must come from the same classes")
+        /// - Parameters:
+        ///   - classes: those of the test set that the training set lacks, as they are named.
+        ///   - all: how many the test set has.
+        func missing(_ classes: [String], of all: Int, samples: Int) -> Failure {
+            let list = classes.prefix(3).joined(separator: ", ") + (classes.count > 3 ? " and \(classes.count - 3) more" : "")
+            return Failure(
+                .data, path: test.name, "holds class\(classes.count == 1 ? "" : "es") \(list), which \(train.name) lacks (\(samples) of \(test.labels.count) samples)",
+                remedy: classes.count == all ? "they have no class in common: are both laid out as class/name.jpg?" : "train and test must come from the same classes")
         }
         if let names = train.classes, let others = test.classes {
             let numbers = Dictionary(names.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first })
             let matched = others.map { numbers[$0] }
-            self.test = try test.labels.map { label in
-                guard let number = matched[Int(label)] else { throw missing("'\(others[Int(label)])'") }
-                return number
+            let lacking = test.labels.filter { matched[Int($0)] == nil }
+            guard lacking.isEmpty else {
+                throw missing(Set(lacking).sorted().map { "'\(others[Int($0)])'" }, of: Set(test.labels).count, samples: lacking.count)
             }
+            self.test = test.labels.compactMap { matched[Int($0)] }
             self.train = train.labels
             count = names.count
             byName = true
@@ -54,16 +66,23 @@ public struct ClassMatching: Sendable {
             let values = Set(train.labels).sorted()
             let numbers = Dictionary(values.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first })
             self.train = train.labels.map { numbers[$0] ?? 0 }
-            self.test = try test.labels.map { label in
-                guard let number = numbers[label] else { throw missing("\(label)") }
-                return number
+            let lacking = test.labels.filter { numbers[$0] == nil }
+            guard lacking.isEmpty else {
+                throw missing(Set(lacking).sorted().map { "\($0)" }, of: Set(test.labels).count, samples: lacking.count)
             }
+            self.test = test.labels.compactMap { numbers[$0] }
             count = values.count
             byName = false
             if (train.classes == nil) != (test.classes == nil) {
                 let silent = train.classes == nil ? train.name : test.name
                 remarks.append("the header of \(silent) names no classes, so labels are matched by number")
             }
+        }
+        known = Set(self.train).count
+        if known == 1 {
+            remarks.append("all training samples are of one class, so every accuracy is the same whatever the features; give both sets class folders")
+        } else if known <= 5 {
+            remarks.append("there are \(known) classes: top-5 would be 100 % whatever the features, and is left out")
         }
         self.remarks = remarks
     }

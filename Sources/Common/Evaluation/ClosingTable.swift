@@ -43,6 +43,7 @@ public struct ClosingTable: Sendable {
     private var rows: [Row] = []
     private var stages: [Stage] = []
     private var files: [(name: String, path: String)] = []
+    private var remarks: [String] = []
 
     public init(k: Int = 10) { self.k = k }
 
@@ -70,7 +71,8 @@ public struct ClosingTable: Sendable {
         case "linear":
             guard let result = results.first, !isEmbedding else { throw wrong }
             cells[.linear1] = try cell(result, "top1", wrong)
-            cells[.linear5] = try cell(result, "top5", wrong)
+            // Of five classes or fewer there is none.
+            if result["top5"] != .null { cells[.linear5] = try cell(result, "top5", wrong) }
         default:
             throw wrong
         }
@@ -105,6 +107,9 @@ public struct ClosingTable: Sendable {
     /// Names a file for the last lines.
     public mutating func add(file name: String, path: String) { files.append((name, path)) }
 
+    /// Adds a line to those that tell how the numbers were got.
+    public mutating func add(note: String) { remarks.append(note) }
+
     /// The columns that some row has.
     private var columns: [Column] {
         Column.allCases.filter { column in rows.contains { $0.cells[column] != nil } }
@@ -117,7 +122,7 @@ public struct ClosingTable: Sendable {
                 [row.name] + columns.map { column in row.cells[column].map { Progress.fixed($0.percent, 1) + " %" } ?? "–" }
             }
             parts.append(Self.aligned([[""] + columns.map { $0.title(k: k) }] + lines))
-            parts.append(notes.map { "\($0)\n" }.joined())
+            parts.append((notes + remarks).map { "\($0)\n" }.joined())
         }
         if !stages.isEmpty {
             let lines = stages.map { [$0.name, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }

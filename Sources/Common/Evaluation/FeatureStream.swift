@@ -22,6 +22,8 @@ public final class FeatureStream {
     public private(set) var dimension = 0
     /// Samples so far.
     public private(set) var samples = 0
+    /// Samples that were left out because they have no label while others have.
+    public private(set) var unlabelled = 0
     /// The names of the classes, where the header tells them.
     public let classes: [String]?
     private let reader: ReadAhead
@@ -41,14 +43,24 @@ public final class FeatureStream {
     /// The next record's samples; nil after the last, once the stream's end is verified.
     ///
     /// - Throws: a ``Failure`` of kind `data` that names the record: no features, another shape or dimension than
-    ///   before, a number that is none, no labels, a label without a class.
+    ///   before, a number that is none, no labels, a label without a class. Where the header names classes, samples without a label, of images
+    ///   that lay beside the class folders, are left out.
     public func next() throws -> Batch? {
-        guard let record = try reader.next() else {
-            guard samples > 0 else {
-                throw Failure(.data, path: name, "holds no samples", remedy: "look at it with inspect")
-            }
-            return nil
+        while let record = try reader.next() {
+            let batch = try batch(record)
+            if !batch.labels.isEmpty { return batch }
         }
+        guard samples > 0 else {
+            let what = unlabelled > 0 ? "none of its \(unlabelled) samples has a label" : "holds no samples"
+            throw Failure(.data, path: name, what, remedy: unlabelled > 0 ? Self.labelRemedy : "look at it with inspect")
+        }
+        return nil
+    }
+
+    /// What a person should know of the samples that were left out.
+    var remark: String? { unlabelled > 0 ? "\(name): \(unlabelled) samples have no label and are left out" : nil }
+
+    private func batch(_ record: TensorDocument) throws -> Batch {
         guard let features = record.tensors[tensor] else {
             let names = record.names.isEmpty ? "nothing" : record.names.joined(separator: ", ")
             throw record.failure("has no tensor '\(tensor)', but \(names)", remedy: "name the features with --tensor")
@@ -65,12 +77,15 @@ public final class FeatureStream {
         if let row = Self.rowThatIsNotFinite(values, width: width) {
             throw record.failure("'\(tensor)' of sample \(row) is not finite (NaN or infinity)", remedy: "look for the training step that diverged")
         }
-        let batch = Batch(
-            features: values, labels: try labels(of: record, rows: rows),
-            pictures: try integers("index", of: record, rows: rows) ?? Array(samples..<samples + rows))
+        let labels = try labels(of: record, rows: rows)
+        let pictures = try integers("index", of: record, rows: rows) ?? Array(samples + unlabelled..<samples + unlabelled + rows)
         dimension = width
-        samples += rows
-        return batch
+        let kept = labels.indices.filter { labels[$0] >= 0 }
+        samples += kept.count
+        unlabelled += rows - kept.count
+        guard kept.count < rows else { return Batch(features: values, labels: labels, pictures: pictures) }
+        return Batch(
+            features: kept.flatMap { values[$0 * width..<($0 + 1) * width] }, labels: kept.map { labels[$0] }, pictures: kept.map { pictures[$0] })
     }
 
     /// All samples at once.
@@ -91,13 +106,13 @@ public final class FeatureStream {
         guard let labels = try integers("label", of: record, rows: rows) else {
             throw record.failure("has no 'label'", remedy: Self.labelRemedy)
         }
-        if labels.contains(-1) {
+        if classes == nil, labels.contains(-1) {
             let without = labels.count { $0 == -1 }
             throw record.failure("\(without) of its \(rows) samples have no label (−1)", remedy: Self.labelRemedy)
         }
         let limit = classes?.count ?? Int(Int32.max)
         return try labels.map { label in
-            guard (0..<limit).contains(label) else {
+            guard (0..<limit).contains(label) || label == -1 else {
                 throw record.failure("label \(label), where 0 to \(limit - 1) are expected" + (classes == nil ? "" : " (the header names \(limit) classes)"))
             }
             return Int32(label)

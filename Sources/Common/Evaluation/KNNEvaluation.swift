@@ -19,6 +19,8 @@ public struct KNNEvaluation: Sendable {
     /// - Parameter progress: told of every record's samples.
     public func run(train: FeatureStream, test: FeatureStream, progress: (Int) -> Void = { _ in }) throws -> KNNReport {
         let queries = try test.readAll()
+        let spread = FeatureSpread(queries.features)
+        var twins = spread.isNothing ? nil : TwinSearch(queries.features)
         var labels: [Int32] = []
         var pictures: [Int] = []
         var search: NeighbourSearch?
@@ -26,6 +28,7 @@ public struct KNNEvaluation: Sendable {
             guard train.dimension == test.dimension else { throw test.dimensionFailure(train) }
             if search == nil { search = NeighbourSearch(queries: queries.features, k: k.max() ?? 1) }
             search?.add(batch.features)
+            twins?.add(batch.features)
             labels += batch.labels
             pictures += batch.pictures
             progress(batch.labels.count)
@@ -34,7 +37,7 @@ public struct KNNEvaluation: Sendable {
         let matching = try ClassMatching(
             train: .init(name: train.name, classes: train.classes, labels: labels),
             test: .init(name: test.name, classes: test.classes, labels: queries.labels))
-        var remarks = matching.remarks
+        var remarks = matching.remarks + [spread.remark(classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
         var counts: [Int] = []
         for k in k {
             if k > labels.count { remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }
@@ -44,8 +47,9 @@ public struct KNNEvaluation: Sendable {
         let votes = [.majority] + temperatures.map { NeighbourVote.weighted(temperature: $0) }
         return KNNReport(
             results: neighbours.accuracies(k: counts, votes: votes, trainLabels: matching.train, labels: matching.test, classes: matching.count),
-            tensor: tensor, dimension: test.dimension, classes: matching.count, classesByName: matching.byName,
-            train: EvaluationInput(train, pictures: pictures), test: EvaluationInput(test, pictures: queries.pictures), remarks: remarks)
+            tensor: tensor, dimension: test.dimension, classes: matching.count, classesByName: matching.byName, hasTop5: matching.hasTop5,
+            train: EvaluationInput(train, pictures: pictures), test: EvaluationInput(test, pictures: queries.pictures), testInTrain: twins?.count ?? 0,
+            spread: spread.json, remarks: remarks)
     }
 }
 
@@ -64,8 +68,14 @@ public struct KNNReport: Sendable {
     public var dimension: Int
     public var classes: Int
     public var classesByName: Bool
+    /// Whether there are more than five classes, so that top-5 says something.
+    public var hasTop5: Bool
     public var train: EvaluationInput
     public var test: EvaluationInput
+    /// Test samples that are in the training set too.
+    public var testInTrain: Int
+    /// How much the test samples' features differ.
+    public var spread: JSON
     public var remarks: [String]
 
     /// "k=10, cosine, majority, 4000 train, 1000 test, features 512-d"
@@ -75,7 +85,7 @@ public struct KNNReport: Sendable {
 
     /// A line for every number's pair.
     public var text: String {
-        results.map { "k-NN \($0.accuracy.text)  (\(protocolName($0)))\n" }.joined()
+        results.map { "k-NN \($0.accuracy.text(top5: hasTop5))  (\(protocolName($0)))\n" }.joined()
     }
 
     public var json: JSON {
@@ -95,11 +105,11 @@ public struct KNNReport: Sendable {
                     object["vote"] = "weighted"
                     object["temperature"] = .number(temperature)
                 }
-                result.accuracy.describe(in: &object)
+                result.accuracy.describe(in: &object, top5: hasTop5)
                 object["protocol"] = .string(protocolName(result))
                 return .object(object)
             }),
-            "train": train.json, "test": test.json,
+            "train": train.json, "test": test.json, "test_samples_in_train": .integer(Int64(testInTrain)), "test_spread": spread,
             "remarks": .array(remarks.map { .string($0) }),
         ]
     }
@@ -107,7 +117,9 @@ public struct KNNReport: Sendable {
 
 extension Accuracy {
     /// "top-1 71.6 %  top-5 90.1 %"
-    var text: String { "top-1 \(Self.padded(top1Percent)) %  top-5 \(Self.padded(top5Percent)) %" }
+    ///
+    /// - Parameter top5: false where there are so few classes that it is 100 % whatever the features.
+    func text(top5: Bool) -> String { "top-1 \(Self.padded(top1Percent)) %" + (top5 ? "  top-5 \(Self.padded(top5Percent)) %" : "") }
 
     private static func padded(_ percent: Double) -> String {
         let text = Progress.fixed(percent, 1)
@@ -115,11 +127,11 @@ extension Accuracy {
     }
 
     /// Percentages, and the counts they come from.
-    func describe(in object: inout JSON.Object) {
+    func describe(in object: inout JSON.Object, top5 hasTop5: Bool) {
         object["top1"] = .number(top1Percent)
-        object["top5"] = .number(top5Percent)
+        object["top5"] = hasTop5 ? .number(top5Percent) : .null
         object["correct_top1"] = .integer(Int64(top1))
-        object["correct_top5"] = .integer(Int64(top5))
+        object["correct_top5"] = hasTop5 ? .integer(Int64(top5)) : .null
         object["samples"] = .integer(Int64(samples))
     }
 }

@@ -31,10 +31,15 @@ public struct LinearEvaluation: Sendable {
         let matching = try ClassMatching(
             train: .init(name: train.name, classes: train.classes, labels: known.labels),
             test: .init(name: test.name, classes: test.classes, labels: held.labels))
+        let spread = FeatureSpread(held.features)
+        var twins = spread.isNothing ? nil : TwinSearch(held.features)
+        for start in stride(from: 0, to: known.features.samples, by: 4096) {
+            twins?.add(known.features.rows(Array(start..<min(known.features.samples, start + 4096))).values)
+        }
         scaling.apply(train: known.features, test: held.features)
 
         let classifier: LinearClassifier
-        var remarks = matching.remarks
+        var remarks = matching.remarks + [spread.remark(classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
         var details = JSON.Object()
         var words: String
         switch solver {
@@ -68,7 +73,8 @@ public struct LinearEvaluation: Sendable {
             accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy,
             trainAccuracy: classifier.evaluate(known.features, labels: matching.train).accuracy,
             solver: words, details: details, scaling: scaling, tensor: tensor, dimension: train.dimension,
-            classes: matching.count, classesByName: matching.byName, remarks: remarks)
+            classes: matching.count, classesByName: matching.byName, hasTop5: matching.hasTop5, testInTrain: twins?.count ?? 0, spread: spread.json,
+            remarks: remarks)
     }
 }
 
@@ -145,11 +151,17 @@ public struct LinearReport: Sendable {
     public var dimension: Int
     public var classes: Int
     public var classesByName: Bool
+    /// Whether there are more than five classes, so that top-5 says something.
+    public var hasTop5: Bool
+    /// Test samples that are in the training set too.
+    public var testInTrain: Int
+    /// How much the test samples' features differ.
+    public var spread: JSON
     public var remarks: [String]
 
     public var protocolName: String { "\(solver), \(train.samples) train, \(test.samples) test" }
 
-    public var text: String { "linear \(accuracy.text)  (\(protocolName))\n" }
+    public var text: String { "linear \(accuracy.text(top5: hasTop5))  (\(protocolName))\n" }
 
     public var json: JSON {
         var described = details
@@ -159,14 +171,15 @@ public struct LinearReport: Sendable {
         described["classes"] = .integer(Int64(classes))
         described["classes_matched_by"] = classesByName ? "name" : "number"
         var result = JSON.Object()
-        accuracy.describe(in: &result)
+        accuracy.describe(in: &result, top5: hasTop5)
         result["protocol"] = .string(protocolName)
         var fitted = JSON.Object()
-        trainAccuracy.describe(in: &fitted)
+        trainAccuracy.describe(in: &fitted, top5: hasTop5)
         return [
             "evaluation": "linear", "version": .string(productVersion), "protocol": .object(described),
             "results": [.object(result)], "training_set": .object(fitted),
-            "train": train.json, "test": test.json, "remarks": .array(remarks.map { .string($0) }),
+            "train": train.json, "test": test.json, "test_samples_in_train": .integer(Int64(testInTrain)), "test_spread": spread,
+            "remarks": .array(remarks.map { .string($0) }),
         ]
     }
 }

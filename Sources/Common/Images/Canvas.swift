@@ -1,3 +1,11 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// A picture in memory that is used again for the next one: 4 bytes a pixel, R G B and one that means nothing.
 ///
 /// Four bytes make a pixel one 32-bit lane of a vector. The memory grows to the largest picture met and stays,
@@ -19,19 +27,28 @@ public final class Canvas {
     }
 
     /// A canvas that holds `image`.
-    public convenience init(_ image: Image) {
+    public convenience init(_ image: Image) throws {
         self.init()
-        load(image)
+        try load(image)
     }
 
     deinit { bytes.deallocate() }
 
     /// Makes room for a picture of this size. What was there is lost.
-    func reshape(width: Int, height: Int) {
+    ///
+    /// - Throws: a ``Failure`` of kind `io` when memory is short. Swift's own allocation would end the process.
+    func reshape(width: Int, height: Int) throws {
         let wanted = width * height * 4
         if wanted > capacity {
+            // The smaller one goes first, so that both are never there.
             bytes.deallocate()
-            bytes = UnsafeMutableRawPointer.allocate(byteCount: wanted + Canvas.padding, alignment: 64).assumingMemoryBound(to: UInt8.self)
+            var fresh: UnsafeMutableRawPointer?
+            guard posix_memalign(&fresh, 64, wanted + Canvas.padding) == 0, let fresh else {
+                bytes = .allocate(capacity: Canvas.padding)
+                (capacity, self.width, self.height) = (0, 0, 0)
+                throw Failure(.io, "there is no memory for \(width)×\(height) pixels")
+            }
+            bytes = fresh.assumingMemoryBound(to: UInt8.self)
             (bytes + wanted).initialize(repeating: 0, count: Canvas.padding)
             capacity = wanted
         }
@@ -40,8 +57,8 @@ public final class Canvas {
     }
 
     /// Takes over the pixels of `image`.
-    public func load(_ image: Image) {
-        reshape(width: image.width, height: image.height)
+    public func load(_ image: Image) throws {
+        try reshape(width: image.width, height: image.height)
         image.pixels.withUnsafeBufferPointer { source in
             for pixel in 0..<width * height {
                 for channel in 0..<3 { bytes[4 * pixel + channel] = source[3 * pixel + channel] }

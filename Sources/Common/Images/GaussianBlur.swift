@@ -17,13 +17,13 @@ public final class GaussianBlur {
     private static let passes = 3
 
     /// Blurs `canvas` with the deviation `sigma`, in pixels.
-    public func apply(sigma: Double, to canvas: Canvas) {
+    public func apply(sigma: Double, to canvas: Canvas) throws {
         guard sigma > 0 else { return }
         let box = Box(sigma: Float(sigma), passes: GaussianBlur.passes)
         let (width, height) = (canvas.width, canvas.height)
         let margin = 4 * (box.radius + 1)
         reserve(4 * width + 2 * margin + Canvas.padding)
-        other.reshape(width: width, height: height)
+        try other.reshape(width: width, height: height)
         for row in 0..<height {
             let line = canvas.bytes + 4 * width * row
             (lines.0 + margin).update(from: line, count: 4 * width)

@@ -18,7 +18,7 @@ public final class Resampler {
     /// Resizes the part `crop` of `source`, taken as a picture of its own, to `width` × `height`, and keeps `window` of that.
     ///
     /// What lies outside the window is not computed. `target` becomes as large as the window.
-    public func resize(_ source: Canvas, crop: CropBox, width: Int, height: Int, window: CropBox? = nil, into target: Canvas) {
+    public func resize(_ source: Canvas, crop: CropBox, width: Int, height: Int, window: CropBox? = nil, into target: Canvas) throws {
         let window = window ?? CropBox(left: 0, top: 0, width: width, height: height)
         precondition(crop.width > 0 && crop.height > 0 && crop.left >= 0 && crop.top >= 0)
         precondition(crop.left + crop.width <= source.width && crop.top + crop.height <= source.height)
@@ -26,22 +26,22 @@ public final class Resampler {
         precondition(window.left + window.width <= width && window.top + window.height <= height)
         columns.prepare(from: crop.width, to: width, wanted: window.left..<window.left + window.width)
         rows.prepare(from: crop.height, to: height, wanted: window.top..<window.top + window.height)
-        target.reshape(width: window.width, height: window.height)
+        try target.reshape(width: window.width, height: window.height)
         let corner = source.bytes + 4 * (crop.top * source.width + crop.left)
         if Resampler.columnsFirst(crop, width: width, height: height) {
-            middle.reshape(width: columns.end - columns.first, height: window.height)
+            try middle.reshape(width: columns.end - columns.first, height: window.height)
             passColumns(corner + 4 * columns.first, stride: 4 * source.width, offset: 0, into: middle)
             passRows(middle.bytes, stride: 4 * middle.width, offset: columns.first, into: target)
         } else {
-            middle.reshape(width: window.width, height: rows.end - rows.first)
+            try middle.reshape(width: window.width, height: rows.end - rows.first)
             passRows(corner + 4 * source.width * rows.first, stride: 4 * source.width, offset: 0, into: middle)
             passColumns(middle.bytes, stride: 4 * middle.width, offset: rows.first, into: target)
         }
     }
 
     /// Resizes all of `source` to `width` × `height`.
-    public func resize(_ source: Canvas, width: Int, height: Int, into target: Canvas) {
-        resize(source, crop: CropBox(left: 0, top: 0, width: source.width, height: source.height), width: width, height: height, into: target)
+    public func resize(_ source: Canvas, width: Int, height: Int, into target: Canvas) throws {
+        try resize(source, crop: CropBox(left: 0, top: 0, width: source.width, height: source.height), width: width, height: height, into: target)
     }
 
     /// Pillow 13 begins with the columns where that saves work: where more than twice as many rows go as columns.

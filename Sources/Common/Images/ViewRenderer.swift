@@ -12,15 +12,20 @@ public final class ViewRenderer {
 
     /// Decodes `jpeg` into ``source``.
     ///
-    /// - Throws: a ``Failure`` of kind `data`, without path.
+    /// - Throws: a ``Failure``, without path: `data` for a broken image, `io` when memory is short.
     public func decode(_ jpeg: UnsafeRawBufferPointer) throws { try decoder.decode(jpeg, into: source) }
 
+    /// Decodes the JPEG whose bytes `read` gives into ``source``.
+    public func decode(read: JPEGHeader.Read) throws { try decoder.decode(into: source, read: read) }
+
     /// Renders `view` of ``source`` into `target`: window height · width · 3 bytes, RGB.
-    public func render(_ view: View, into target: UnsafeMutableBufferPointer<UInt8>) {
+    ///
+    /// - Throws: a ``Failure`` of kind `io` when memory is short.
+    public func render(_ view: View, into target: UnsafeMutableBufferPointer<UInt8>) throws {
         precondition(target.count == view.window.width * view.window.height * 3)
-        resampler.resize(source, crop: view.crop, width: view.width, height: view.height, window: view.window, into: canvas)
+        try resampler.resize(source, crop: view.crop, width: view.width, height: view.height, window: view.window, into: canvas)
         canvas.apply(view.colours)
-        if let sigma = view.blur { blur.apply(sigma: sigma, to: canvas) }
+        if let sigma = view.blur { try blur.apply(sigma: sigma, to: canvas) }
         canvas.copy(into: target, flipped: view.flip)
     }
 }

@@ -22,6 +22,15 @@ public enum Schedule: Sendable, Equatable {
     /// at the end of the last epoch.
     case smooth(rate: Double, epochs: Int, warmUp: Double = 0, end: Double = 0)
 
+    /// The rate that is asked for, and the epochs that it takes to reach it.
+    public var begin: (rate: Double, warmUp: Double) {
+        switch self {
+        case .constant(let rate), .cosine(let rate, _), .steps(let rate, _, _): (rate, 0)
+        case .seed(let rate, _, _, let warmUp): (rate, Double(warmUp))
+        case .smooth(let rate, _, let warmUp, _): (rate, warmUp)
+        }
+    }
+
     /// The learning rate of one step.
     public func rate(epoch: Int, step: Int = 0, stepsPerEpoch: Int = 1) -> Double {
         switch self {

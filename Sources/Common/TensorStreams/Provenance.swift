@@ -22,7 +22,7 @@ public struct Provenance: Sendable, Equatable {
     /// Options that do not belong into a line, their values neither: where results go, how fast and how small, and inputs with lines of their own.
     private static let omitted: Set<String> = [
         "--threads", "-q", "--quiet", "--profile", "--timing", "--level",
-        "-o", "--output", "--log", "--log-interval", "--loss-timeout", "--sheet",
+        "-o", "--output", "--log", "--log-interval", "--loss-timeout", "--sheet", "--report",
         "--student", "--queue",
     ]
     /// Options whose value is a command, in which each word may be a path.

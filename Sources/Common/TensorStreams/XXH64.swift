@@ -13,7 +13,7 @@ public struct XXH64: Sendable {
     private var rest: [UInt8] = []
     private var length: UInt64 = 0
 
-    init() {}
+    public init() {}
 
     @inline(__always) private static func rotate(_ value: UInt64, _ bits: UInt64) -> UInt64 {
         value &<< bits | value &>> (64 &- bits)
@@ -23,7 +23,7 @@ public struct XXH64: Sendable {
         rotate(lane &+ input &* primes.1, 31) &* primes.0
     }
 
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         length &+= UInt64(bytes.count)
         var start = 0
         if !rest.isEmpty {
@@ -54,7 +54,7 @@ public struct XXH64: Sendable {
     }
 
     /// The hash of all bytes so far.
-    var value: UInt64 {
+    public var value: UInt64 {
         let p = XXH64.primes
         var hash: UInt64
         if length >= 32 {
@@ -87,7 +87,7 @@ public struct XXH64: Sendable {
     }
 
     /// The hash as 16 hexadecimal digits.
-    var text: String {
+    public var text: String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }

@@ -11,8 +11,20 @@ import Musl
 ///     let wait = LongWait { TrainStep.log("no answer for \($0)") }
 ///     let answer = try wait.during { try reader.next() }
 ///
-/// It only says so. How long a program may take, its user knows, and ends both if it is too long.
+/// How long a program may take, its user knows: at a limit, where one is given, it does what the limit says.
 public final class LongWait: Sendable {
+    /// How long a wait may be.
+    public struct Limit: Sendable {
+        public var seconds: Double
+        /// Done once, by another thread, while the wait still goes on: it should end it.
+        public var pass: @Sendable () -> Void
+
+        public init(seconds: Double, pass: @escaping @Sendable () -> Void) {
+            self.seconds = seconds
+            self.pass = pass
+        }
+    }
+
     /// What the watching thread sees.
     private final class Watch: Sendable {
         /// When the wait under way began and at which length it will be told; nil while there is none.
@@ -27,6 +39,11 @@ public final class LongWait: Sendable {
                 return next
             }
         }
+
+        /// Whether the wait under way is longer than `seconds`.
+        func isLonger(than seconds: Double) -> Bool {
+            wait.withLock { wait in wait.map { Progress.now() - $0.start >= seconds } ?? false }
+        }
     }
 
     private let watch = Watch()
@@ -34,14 +51,16 @@ public final class LongWait: Sendable {
 
     /// - Parameters:
     ///   - first: seconds after which a wait is told the first time.
+    ///   - limit: how long it may be at the most; nil for as long as it takes.
     ///   - warn: is told how long it has been, in words, by another thread.
-    public init(first: Double = 30, warn: @escaping @Sendable (String) -> Void) {
+    public init(first: Double = 30, limit: Limit? = nil, warn: @escaping @Sendable (String) -> Void) {
         self.first = first
-        let pause = useconds_t(min(1, first / 4) * 1e6)
+        let pause = useconds_t(min(1, first / 4, (limit?.seconds ?? 4) / 4) * 1e6)
         // Without the thread nothing is said, and all else goes on.
         let thread = try? startThread { [watch] in
             while !watch.isOver.load(ordering: .relaxed) {
                 usleep(pause)
+                if let limit, watch.isLonger(than: limit.seconds) { return limit.pass() }
                 if let length = watch.due() { warn(Progress.duration(length)) }
             }
         }

@@ -62,6 +62,12 @@ enum UnfinishedFiles {
         for slot in 0..<slots where unsafe table[slot].isTaken.load(ordering: .acquiring) {
             if let name = unsafe table[slot].name, unsafe FileIdentity(at: name) == table[slot].identity { unsafe unlink(name) }
         }
+        // Then folders, which are empty now, the inner ones first: in no more turns than they lie in each other (``PrivateFolder``).
+        for _ in 0..<2 {
+            for slot in (0..<slots).reversed() where unsafe table[slot].isTaken.load(ordering: .acquiring) {
+                if let name = unsafe table[slot].name, unsafe FileIdentity(at: name) == table[slot].identity { unsafe rmdir(name) }
+            }
+        }
     }
 
     /// Creates a file with `body` and remembers it, so that no signal comes between.

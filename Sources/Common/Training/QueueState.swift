@@ -9,6 +9,8 @@ import ToolSupport
 /// | `queue`          | f32 [K, D] | unit rows                                         |
 /// | `queue.position` | i64 [1]    | the row that is overwritten next, 0 … K − 1       |
 /// | `queue.filled`   | i64 [1]    | rows that are embeddings by now, 0 … K            |
+///
+/// SEED's loss keeps ``TeacherStatistics`` beside them.
 public enum QueueState {
     /// The metadata key of a record that carries the queue ("1"), and of a stream's header whose writer wants it back ("wanted").
     public static let key = "state"
@@ -34,9 +36,10 @@ public enum QueueState {
     }
 
     /// The record that carries the queue in a stream.
-    public static func record(_ queue: EmbeddingQueue) -> TensorDocument {
-        TensorDocument(metadata: [key: "1"], tensors: tensors(queue))
-    }
+    public static func record(_ queue: EmbeddingQueue) -> TensorDocument { record(tensors(queue)) }
+
+    /// The record that carries a queue and what is kept with it.
+    public static func record(_ state: [String: Tensor]) -> TensorDocument { TensorDocument(metadata: [key: "1"], tensors: state) }
 
     /// Whether a record carries the queue.
     public static func isState(_ record: TensorDocument) -> Bool { record.metadata[key] != nil }

@@ -7,19 +7,6 @@ import Randomness
 public import TensorStreams
 import ToolSupport
 
-/// What one step did.
-public struct StepReport: Sendable {
-    public var pictures: Int
-    public var epoch: Int
-    public var step: Int
-    public var loss: Double
-    /// The least loss there can be: the entropy of the targets.
-    public var floor: Double?
-    public var agreement: Double?
-    public var learningRate: Double
-    public var gradientNorm: Double
-}
-
 /// Trains a student: for every record a forward pass, the loss, a backward pass, a step of SGD.
 public final class Trainer {
     public private(set) var state: TrainingState
@@ -31,6 +18,8 @@ public final class Trainer {
     private let firstEpoch: Int
     private var lastEpoch: Int
     private var recordsSeen = 0
+    private var watch: TrainingWatch
+    private var toldOfLoss = false
     /// Is told of everything a step does.
     public var profile: Profile?
 
@@ -43,11 +32,13 @@ public final class Trainer {
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
         firstEpoch = header.metadata.count("epoch") ?? state.epoch
         lastEpoch = firstEpoch
+        watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.objective == .seed)
+        watch.remedy = { [options] in options.remedy($0) }
         guard options.objective != .supervisedContrastive else { return }
         if let command = options.lossCommand {
             var lossHeader = StreamHeader(provenance: header.provenance, metadata: header.metadata)
             lossHeader.metadata[QueueState.key] = QueueState.wanted
-            loss = try LossProcess(command, header: lossHeader, warn: options.warn)
+            loss = try LossProcess(command, header: lossHeader, timeout: options.lossTimeout, warn: options.warn)
         } else {
             var settings = options.loss
             settings.objective = options.objective == .mocoV2 ? .mocoV2 : .seed
@@ -60,8 +51,16 @@ public final class Trainer {
 
     /// Rows of the queue that are embeddings by now, and all its rows.
     public var queueFill: (real: Int, capacity: Int)? { loss?.fill }
-    /// What is unwise about the loss's options; to be asked after the first record.
-    public var warning: String? { loss?.warning }
+    /// What a person should know of the training, each said once; to be asked after every step and at the end.
+    public func takeNotes() -> [String] {
+        defer { toldOfLoss = true }
+        return (toldOfLoss ? [] : loss?.notes ?? []) + watch.takeNotes()
+    }
+
+    /// Whether the loss is to be told of the teacher's first embeddings: it has kept nothing from an epoch before.
+    public var needsTeacherSample: Bool { options.objective == .seed && state.lossState.isEmpty }
+    /// The teacher's embeddings of the first images, for the loss; to be set before the first step where they are needed.
+    public var teacherSample: Tensor?
 
     /// The loss as one gives it to `--loss`; nil where it is the objective's own.
     public var lossCommand: String? { loss?.command }
@@ -111,15 +110,20 @@ public final class Trainer {
         state.steps += 1
         profile?.lap("optimizer")
         profile?.count(pictures: N)
-        return StepReport(
-            pictures: N, epoch: epoch, step: step, loss: values.loss, floor: values.floor, agreement: values.agreement, learningRate: rate,
-            gradientNorm: norm)
+        let report = StepReport(
+            pictures: N, epoch: epoch, step: step, loss: values.loss, floor: values.floor, agreement: values.agreement,
+            studentCosine: values.studentCosine, teacherCosine: values.teacherCosine, teacherTemperature: values.teacherTemperature,
+            centre: values.centre, learningRate: rate, gradientNorm: norm)
+        watch.add(report, queue: queueFill, steps: state.steps)
+        return report
     }
 
     /// Ends the training: the state that the next epoch begins with.
     public func finish() throws -> TrainingState {
         if let state = try loss?.finish() { self.state.lossState = state }
         state.epoch = lastEpoch + 1
+        watch.endEpoch()
+        state.divergence = watch.divergence
         // The last step's weights have been through no forward pass that would show it.
         guard state.isFinite else {
             throw Failure(
@@ -135,6 +139,10 @@ public final class Trainer {
         var gradient: [Float]
         var floor: Double?
         var agreement: Double?
+        var studentCosine: Double?
+        var teacherCosine: Double?
+        var teacherTemperature: Double?
+        var centre: Double?
     }
 
     private func forward(
@@ -183,15 +191,21 @@ public final class Trainer {
     /// The loss of (student, teacher) rows, from here or from the co-process.
     private func queueLoss(_ rows: EmbeddingRows, teacher: Tensor, _ record: TensorDocument) throws -> Outcome {
         guard rows.unit.allSatisfy(\.isFinite) else { return Outcome(loss: .nan, gradient: []) }
-        let question = TensorDocument(
+        var question = TensorDocument(
             metadata: record.metadata.filter { $0.key == "epoch" || $0.key == "step" },
             tensors: ["student": Tensor(f32: rows.unit, shape: [rows.N, rows.D]), "teacher": teacher])
+        if let sample = teacherSample { question.tensors[TeacherSample.name] = sample }
+        teacherSample = nil
         guard let answer = try answer(question, to: record) else { throw Failure(.software, "there is no loss") }
         let losses = try answer.tensor("loss", .f32, shape: [rows.N]).floats()
         let gradient = try answer.tensor("gradient", .f32, shape: [rows.N, rows.D]).floats()
+        let used = unsafe teacher.withFloats { unsafe MeanCosine.of($0, dimension: rows.D) }
+        let number = { (key: String) in answer.metadata[key].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil } }
         return Outcome(
             loss: mean(losses), gradient: rows.backward(gradient), floor: try answer.optional("floor", rows.N).map(mean),
-            agreement: try answer.optional("agreement", rows.N).map(mean))
+            agreement: try answer.optional("agreement", rows.N).map(mean), studentCosine: rows.meanCosine,
+            teacherCosine: number("teacher_cosine") ?? used,
+            teacherTemperature: number("teacher_temperature"), centre: number("centre"))
     }
 
     /// The loss's answer. What it finds wrong with the rows came in with `record`.
@@ -221,7 +235,9 @@ public final class Trainer {
                 embeddings: unit, labels: labels.flatMap { [$0, $0] }, dimension: rows.D, temperature: options.temperature)
         }
         return (
-            Outcome(loss: values.mean, gradient: rows.backward(values.gradient), floor: values.meanFloor, agreement: values.meanAgreement), run
+            Outcome(
+                loss: values.mean, gradient: rows.backward(values.gradient), floor: values.meanFloor, agreement: values.meanAgreement,
+                studentCosine: rows.meanCosine), run
         )
     }
 
@@ -261,6 +277,8 @@ private struct EmbeddingRows {
             unsafe norm.withUnsafeMutableBufferPointer { norm in unsafe UnitRows.forward(y: unit, norm: norm, x: output, N: N, D: D) }
         }
     }
+
+    var meanCosine: Double? { unsafe unit.withUnsafeBufferPointer { unsafe MeanCosine.of($0, dimension: D) } }
 
     /// The gradient with respect to the rows as they were, from that with respect to the unit rows.
     func backward(_ gradient: [Float]) -> [Float] {

@@ -17,6 +17,10 @@ import Musl
 /// | `chance`              | ln(K + 1): the loss of a student that knows nothing                            |
 /// | `queue_real`          | share of the queue's rows that are embeddings by now, 0 to 1                   |
 /// | `agreement`           | share of pictures whose most similar row is the same for student and teacher   |
+/// | `student_cosine`      | mean cosine of two of the student's embeddings of a batch: 1 where all are alike |
+/// | `teacher_cosine`      | the same of the teacher's, as the loss used them                               |
+/// | `teacher_temperature` | the teacher's temperature                                                      |
+/// | `centre`              | length of the mean that is taken off the teacher's embeddings, if one is       |
 /// | `learning_rate`, `gradient_norm` | of the interval's last step, and their mean                         |
 /// | `images_per_second`   | of the interval                                                                |
 /// | `waiting`             | share of the interval's time spent waiting for input                           |
@@ -35,7 +39,7 @@ public final class TrainingLog {
     private struct Sums {
         var steps = 0, pictures = 0
         var loss = 0.0, norm = 0.0
-        var floor: Double? = 0, agreement: Double? = 0
+        var floor: Double? = 0, agreement: Double? = 0, studentCosine: Double? = 0, teacherCosine: Double? = 0
 
         mutating func add(_ report: StepReport) {
             let n = Double(report.pictures)
@@ -43,8 +47,11 @@ public final class TrainingLog {
             pictures += report.pictures
             loss += report.loss * n
             norm += report.gradientNorm
-            floor = report.floor.flatMap { value in floor.map { $0 + value * n } }
-            agreement = report.agreement.flatMap { value in agreement.map { $0 + value * n } }
+            func sum(_ sum: Double?, _ value: Double?) -> Double? { value.flatMap { value in sum.map { $0 + value * n } } }
+            floor = sum(floor, report.floor)
+            agreement = sum(agreement, report.agreement)
+            studentCosine = sum(studentCosine, report.studentCosine)
+            teacherCosine = sum(teacherCosine, report.teacherCosine)
         }
 
         func mean(_ sum: Double?) -> Double? { sum.map { $0 / Double(max(1, pictures)) } }
@@ -91,6 +98,10 @@ public final class TrainingLog {
             line["chance"] = number(queue.map { log(Double($0.capacity) + 1) })
             line["queue_real"] = number(queue.map { Double($0.real) / Double($0.capacity) })
             line["agreement"] = number(recent.mean(recent.agreement))
+            line["student_cosine"] = number(recent.mean(recent.studentCosine))
+            line["teacher_cosine"] = number(recent.mean(recent.teacherCosine))
+            line["teacher_temperature"] = number(last.teacherTemperature)
+            line["centre"] = number(last.centre)
             line["learning_rate"] = number(last.learningRate)
             line["gradient_norm"] = number(recent.norm / Double(recent.steps))
             line["images_per_second"] = number(Double(recent.pictures) / seconds)
@@ -112,6 +123,10 @@ public final class TrainingLog {
             parts.append("queue \(Progress.fixed(100 * Double(queue.real) / Double(queue.capacity), 0)) % real")
         }
         if let agreement = all.mean(all.agreement) { parts.append("agreement \(Progress.fixed(100 * agreement, 1)) %") }
+        if let cosine = last?.studentCosine {
+            let teacher = last?.teacherCosine.map { " (teacher \(Progress.fixed($0, 2)))" } ?? ""
+            parts.append("mean cosine \(Progress.fixed(cosine, 2))\(teacher)")
+        }
         return parts.joined(separator: ", ")
     }
 }

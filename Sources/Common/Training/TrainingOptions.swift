@@ -1,4 +1,11 @@
 public import Optimizers
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// What a student is trained for.
 public enum TrainingObjective: String, CaseIterable, Sendable {
@@ -21,6 +28,8 @@ public struct TrainingOptions: Sendable {
     public var loss = QueueLossStage.Settings()
     /// A program that gives the loss instead of this one.
     public var lossCommand: String?
+    /// Seconds after which such a program is stopped where it does not answer; nil for never.
+    public var lossTimeout: Double?
     /// Of supervised-contrastive.
     public var temperature = 0.1
     /// MoCo's momentum of the key encoder.
@@ -40,5 +49,26 @@ public struct TrainingOptions: Sendable {
     func groups(_ N: Int) -> Int {
         let wanted = normalizationGroups ?? (objective == .mocoV2 ? max(2, N / 32) : 1)
         return (1...max(1, min(wanted, N / 2))).last { N % $0 == 0 } ?? 1
+    }
+
+    /// What to change where a student learns nothing, in words.
+    func remedy(_ report: StepReport) -> String {
+        var changes: [String] = []
+        if objective == .seed, lossCommand == nil {
+            if report.centre == nil, let cosine = report.teacherCosine, cosine > TeacherStatistics.smallestMean * TeacherStatistics.smallestMean {
+                changes.append("take the teacher's mean off (--centre auto)")
+            }
+            if loss.teacherTemperature != .auto { changes.append("find the teacher's temperature (--teacher-temperature auto)") }
+        }
+        let (rate, warmUp) = schedule.begin
+        if rate > 0 { changes.append("lower the learning rate (--learning-rate \(rate > 0.03 ? 0.03 : Self.third(of: rate)))") }
+        if warmUp == 0 { changes.append("warm up (--schedule smooth --warm-up 1)") }
+        return "begin again, and " + changes.joined(separator: ", or ")
+    }
+
+    /// A third of a rate, in one digit.
+    private static func third(of rate: Double) -> Double {
+        let scale = pow(10, log10(rate / 3).rounded(.down))
+        return (rate / 3 / scale).rounded() * scale
     }
 }

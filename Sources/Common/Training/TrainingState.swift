@@ -13,7 +13,8 @@ import ToolSupport
 /// | `training.key.…`        | MoCo's momentum encoder                                    |
 /// | `training.loss.…`       | what the loss keeps from batch to batch: SEED's queue      |
 ///
-/// Metadata: `network`, `epoch` (finished epochs), `steps` (of the optimizer, in all), `provenance`.
+/// Metadata: `network`, `epoch` (finished epochs), `steps` (of the optimizer, in all), `kl` (of the last quarter of the last epoch, where the
+/// loss tells its floor and the queue was full), `provenance`.
 public struct TrainingState {
     public let weights: Weights
     /// The optimizer's momenta, at the parameters' offsets.
@@ -26,6 +27,8 @@ public struct TrainingState {
     public var epoch: Int
     /// Steps of the optimizer so far.
     public var steps: Int
+    /// The mean of loss − floor over the last quarter of the last epoch.
+    public var divergence: Double?
     public var provenance: Provenance
 
     private static let momentumPrefix = WeightsDocument.trainingPrefix + "momentum."
@@ -52,6 +55,7 @@ public struct TrainingState {
         self.init(weights, provenance: Provenance(text: document.metadata["provenance"] ?? ""))
         epoch = document.metadata.count("epoch") ?? 0
         steps = document.metadata.count("steps") ?? 0
+        divergence = document.metadata["kl"].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
         for (name, tensor) in document.tensors where name.hasPrefix(WeightsDocument.trainingPrefix) {
             if name.hasPrefix(Self.lossPrefix) {
                 lossState[String(name.dropFirst(Self.lossPrefix.count))] = tensor
@@ -108,10 +112,11 @@ public struct TrainingState {
         }
         if let keyWeights { tensors.merge(WeightsDocument.tensors(of: keyWeights, prefix: Self.keyPrefix)) { $1 } }
         for (name, tensor) in lossState { tensors[Self.lossPrefix + name] = tensor }
-        return TensorDocument(
-            metadata: [
-                "network": weights.network.name, "epoch": "\(epoch)", "steps": "\(steps)", "provenance": provenance.text,
-                "pixels": "RGB / 255, ImageNet's mean and deviation",
-            ], tensors: tensors)
+        var metadata = [
+            "network": weights.network.name, "epoch": "\(epoch)", "steps": "\(steps)", "provenance": provenance.text,
+            "pixels": "RGB / 255, ImageNet's mean and deviation",
+        ]
+        metadata["kl"] = divergence.map { "\($0)" }
+        return TensorDocument(metadata: metadata, tensors: tensors)
     }
 }

@@ -1,0 +1,133 @@
+import CArchive
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// An open archive, and the member that it stands at.
+@safe final class ArchiveFile {
+    let path: BytePath
+    private let handle: OpaquePointer
+    private var entry: OpaquePointer?
+
+    init(_ path: BytePath) throws {
+        guard let handle = unsafe archive_read_new() else { throw Failure(.io, path: path.description, "there is no memory for libarchive") }
+        unsafe self.handle = handle
+        self.path = path
+        unsafe archive_read_support_format_tar(handle)
+        unsafe archive_read_support_format_zip_seekable(handle)
+        // Not all that there are: some start other programs.
+        unsafe archive_read_support_filter_gzip(handle)
+        unsafe archive_read_support_filter_bzip2(handle)
+        unsafe archive_read_support_filter_xz(handle)
+        unsafe archive_read_support_filter_lzma(handle)
+        unsafe archive_read_support_filter_zstd(handle)
+        unsafe archive_read_support_filter_lz4(handle)
+        // Two tars one behind the other are read to the end of the second.
+        unsafe archive_read_set_format_option(handle, "tar", "read_concatenated_archives", "1")
+        guard unsafe path.withCString({ unsafe archive_read_open_filename(handle, $0, 1 << 16) }) == ARCHIVE_OK else {
+            let isUnreadable = unsafe archive_errno(handle) > 0 && path.withCString { unsafe access($0, R_OK) } != 0
+            if isMemoryShort { throw outOfMemory }
+            throw Failure(isUnreadable ? .noInput : .data, path: path.description, "cannot be opened as a tar or zip archive: \(message)")
+        }
+    }
+
+    deinit { unsafe archive_read_free(handle) }
+
+    private var message: String {
+        guard let text = unsafe archive_error_string(handle) else { return "unknown error" }
+        return unsafe String(cString: text)
+    }
+
+    private var isMemoryShort: Bool {
+        // The libraries below libarchive say so in words alone.
+        unsafe archive_errno(handle) == ENOMEM || ["Cannot allocate", "Can't allocate", "Allocation error"].contains { message.contains($0) }
+    }
+
+    private var outOfMemory: Failure { Failure(.io, path: path.description, "there is no memory to read it: \(message)") }
+
+    /// Goes to the next member; false at the end.
+    func next() throws -> Bool {
+        let status = unsafe archive_read_next_header(handle, &entry)
+        if status == ARCHIVE_EOF { return false }
+        // Of an archive whose list of names is encrypted there is no member to stand at.
+        if status != ARCHIVE_OK, status != ARCHIVE_WARN {
+            if unsafe archive_read_has_encrypted_entries(handle) > 0 { throw encrypted }
+            throw broken("cannot be read")
+        }
+        return true
+    }
+
+    /// The member's path, without empty parts and `.`; nil if the archive does not tell it.
+    var memberPath: BytePath? {
+        guard let name = unsafe archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry) else { return nil }
+        return unsafe ArchiveFile.path(name)
+    }
+
+    /// The path that a hard link leads to, counted from the archive's top.
+    var hardLink: BytePath? {
+        guard let name = unsafe archive_entry_hardlink_utf8(entry) ?? archive_entry_hardlink(entry) else { return nil }
+        return unsafe ArchiveFile.path(name)
+    }
+
+    /// What a symbolic link says, as it stands there.
+    var symbolicLink: BytePath? {
+        guard let name = unsafe archive_entry_symlink_utf8(entry) ?? archive_entry_symlink(entry) else { return nil }
+        return unsafe BytePath(UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) })
+    }
+
+    private static func path(_ name: UnsafePointer<CChar>) -> BytePath {
+        unsafe BytePath(UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) }).normalized
+    }
+
+    var mode: mode_t { unsafe archive_entry_filetype(entry) }
+
+    /// With holes, so that its bytes do not lie one behind the other.
+    var isSparse: Bool { unsafe archive_entry_sparse_count(entry) > 0 }
+
+    var isEncrypted: Bool { unsafe archive_entry_is_encrypted(entry) != 0 }
+
+    /// What the archive says; not to be believed.
+    var declaredSize: Int { unsafe Int(archive_entry_size(entry)) }
+
+    /// Where in the archive the member's bytes begin. Of use in a plain tar alone.
+    var dataOffset: Int { unsafe Int(archive_filter_bytes(handle, 0)) }
+
+    var isTar: Bool { unsafe archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
+
+    var isCompressed: Bool { unsafe archive_filter_code(handle, 0) != ARCHIVE_FILTER_NONE }
+
+    var isLZMA: Bool { unsafe archive_filter_code(handle, 0) == ARCHIVE_FILTER_LZMA }
+
+    /// Reads the member's next bytes.
+    func read(into buffer: inout [UInt8]) throws -> Int {
+        var done = 0
+        while done < buffer.count {
+            let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe archive_read_data(handle, bytes.baseAddress?.advanced(by: done), bytes.count - done)
+            }
+            guard count >= 0 else {
+                if isEncrypted { throw encrypted }
+                throw broken("cannot be read")
+            }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    var encrypted: Failure {
+        Failure(
+            .data, path: path.description, place: memberPath.map { "member \($0)" }, "is encrypted",
+            remedy: "unpack it with its password")
+    }
+
+    private func broken(_ what: String) -> Failure {
+        if isMemoryShort { return outOfMemory }
+        return Failure(
+            .data, path: path.description, place: memberPath.map { "at member \($0)" }, "\(what): \(message)", remedy: "the archive is truncated or damaged")
+    }
+}

@@ -1,0 +1,28 @@
+import ToolSupport
+
+/// The bytes of one image, wherever they are.
+public struct SampleReader: Sendable {
+    enum Source {
+        /// `count` bytes of a file from `start` on; nil for all there are.
+        case file(SourceFile, start: Int, count: Int?)
+        case memory(KeptBytes)
+    }
+
+    let source: Source
+    let location: @Sendable () -> String
+
+    /// Fills `buffer` with the bytes from `offset` on as far as there are any, and gives their number; 0 is the end.
+    public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+        switch source {
+        case .memory(let bytes): return unsafe bytes.read(into: buffer, at: offset)
+        case .file(let file, _, nil): return try unsafe file.read(buffer, at: offset)
+        case .file(let file, let start, let count?):
+            let wanted = max(0, min(buffer.count, count - offset))
+            let got = try unsafe file.read(UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: start + offset)
+            guard got == wanted else {
+                throw Failure(.data, path: location(), "ends early", remedy: "the archive has become shorter since it was first looked at")
+            }
+            return got
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Parallel
+import Randomness
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Finds test samples whose features a training sample has too: most likely the same image.
+///
+/// Two passes of one image through a network differ by rounding, since a batch of another size adds up in another order. So features count
+/// as equal where their directions are within ``tolerance``. Candidates come from projections onto a few fixed directions: of equal rows all of
+/// these are equal, and sorted by the first one a training sample meets few test samples that it must be compared with.
+struct TwinSearch {
+    /// ‖x/‖x‖ − y/‖y‖‖ up to which rows count as equal. Other images, or one coded anew, are above 1e-3.
+    static let tolerance = 1e-4
+    private static let directions = 4
+
+    private let test: FeatureMatrix
+    /// Test samples by their first projection; those of zeros are left out.
+    private let order: [Int]
+    /// Projections of the test samples, (samples, directions).
+    private let projections: [Float]
+    /// (directions, dimension), each of length 1.
+    private let vectors: [Float]
+    private var found: [Bool]
+
+    /// - Parameter test: may be scaled, row by row, while the search goes on.
+    init(_ test: FeatureMatrix) {
+        let D = test.dimension
+        self.test = test
+        var random = CounterRandom(seed: 0x7477_696E, .probe)
+        var vectors = (0..<Self.directions * D).map { _ in Float(random.normal()) }
+        vectors.withUnsafeMutableBufferPointer { buffer in
+            for k in 0..<Self.directions { VectorAlgebra.normalize(buffer.baseAddress! + k * D, D) }
+        }
+        self.vectors = vectors
+        let rows = test.values
+        let (projections, norms) = Self.project(rows, D, vectors)
+        self.projections = projections
+        order = (0..<test.samples).filter { norms[$0] > 0 }.sorted { (projections[$0 * Self.directions], $0) < (projections[$1 * Self.directions], $1) }
+        found = [Bool](repeating: false, count: test.samples)
+    }
+
+    /// Test samples found so far.
+    var count: Int { found.count { $0 } }
+
+    /// What a person should know; nothing where no test sample was found.
+    var remark: String? {
+        count == 0 ? nil
+            : "\(count) of the \(test.samples) test samples are also in the training set (the same features): what is measured with them is memory; "
+                + "take them out of one of the two"
+    }
+
+    /// Compares training samples, (rows, dimension).
+    mutating func add(_ rows: [Float]) {
+        let D = test.dimension
+        let (own, lengths) = Self.project(rows, D, vectors)
+        var twins: [Int] = []
+        rows.withUnsafeBufferPointer { rows in
+            guard let base = rows.baseAddress else { return }
+            for n in lengths.indices where lengths[n] > 0 {
+                let projections = Array(own[n * Self.directions..<(n + 1) * Self.directions])
+                twins += self.twins(of: base + n * D, length: lengths[n], projections: projections)
+            }
+        }
+        for twin in twins { found[twin] = true }
+    }
+
+    private func twins(of row: UnsafePointer<Float>, length: Double, projections own: [Float]) -> [Int] {
+        let (D, slack) = (test.dimension, Float(2 * Self.tolerance))
+        // The first test sample that is not below own − slack.
+        var (low, high) = (0, order.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if projections[order[middle] * Self.directions] < own[0] - slack { low = middle + 1 } else { high = middle }
+        }
+        var twins: [Int] = []
+        while low < order.count, projections[order[low] * Self.directions] <= own[0] + slack {
+            let sample = order[low]
+            low += 1
+            guard !found[sample], (1..<Self.directions).allSatisfy({ abs(projections[sample * Self.directions + $0] - own[$0]) <= slack }) else { continue }
+            let other = test.row(sample)
+            let scale = VectorAlgebra.norm(other, D)
+            var square = 0.0
+            for d in 0..<D {
+                let difference = Double(row[d]) / length - Double(other[d]) / scale
+                square += difference * difference
+            }
+            if square <= Self.tolerance * Self.tolerance { twins.append(sample) }
+        }
+        return twins
+    }
+
+    /// The projections of unit rows onto the directions, and the lengths the rows had.
+    private static func project(_ rows: [Float], _ D: Int, _ vectors: [Float]) -> ([Float], [Double]) {
+        let N = rows.count / D
+        var projections = [Float](repeating: 0, count: N * directions)
+        var norms = [Double](repeating: 0, count: N)
+        rows.withUnsafeBufferPointer { rows in
+            vectors.withUnsafeBufferPointer { vectors in
+                projections.withUnsafeMutableBufferPointer { projections in
+                    norms.withUnsafeMutableBufferPointer { norms in
+                        guard let rows = rows.baseAddress, let vectors = vectors.baseAddress, let projections = projections.baseAddress, let norms = norms.baseAddress else { return }
+                        nonisolated(unsafe) let (x, w, p, lengths) = (rows, vectors, projections, norms)
+                        Parallel.forEach((N + 255) / 256) { piece, _ in
+                            for n in piece * 256..<min(N, piece * 256 + 256) {
+                                let length = VectorAlgebra.norm(x + n * D, D)
+                                guard length.isFinite, length > 1e-18 else { continue }
+                                lengths[n] = length
+                                for k in 0..<directions { p[n * directions + k] = Float(VectorAlgebra.dot(x + n * D, w + k * D, D) / length) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return (projections, norms)
+    }
+}

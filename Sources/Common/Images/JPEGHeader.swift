@@ -1,0 +1,151 @@
+import ToolSupport
+
+/// What the segments before a JPEG's first scan say: its size. Nothing is decoded.
+///
+///     let header = try JPEGHeader { try reader.read(into: $0, at: $1) }
+///
+/// It refuses what Pillow refuses to open (`JpegImageFile._open`, `Image.open`), and takes what Pillow takes: bytes between segments, unknown
+/// revisions and transforms, lengths that no reader needs.
+public struct JPEGHeader: Sendable, Equatable {
+    public let width: Int
+    public let height: Int
+    /// 1 grey, 3 colour, 4 CMYK or YCCK.
+    public let components: Int
+
+    /// Where bytes come from: fills `buffer` with those from `offset` on as far as there are any, and gives their number; 0 is the end.
+    public typealias Read = (_ buffer: UnsafeMutableRawBufferPointer, _ offset: Int) throws -> Int
+
+    /// - Throws: a ``Failure`` of kind `data`, without path, that says why this is no JPEG image, and what `read` throws.
+    public init(read: @escaping Read) throws {
+        try self.init(Scanner(read: read))
+    }
+
+    /// The header of an image in memory, or of as much of it as comes before the first scan.
+    public init(_ bytes: [UInt8]) throws {
+        try self.init { buffer, offset in
+            let count = max(0, min(buffer.count, bytes.count - offset))
+            bytes.withUnsafeBytes { if count > 0 { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count])) } }
+            return count
+        }
+    }
+
+    private init(_ scanner: consuming Scanner) throws {
+        guard let first = try scanner.next() else { throw Failure(.data, "is empty") }
+        let second = try scanner.next(), third = try scanner.next()
+        guard first == 0xFF, second == 0xD8 else { throw Failure(.data, "is not a JPEG picture: it does not begin with FF D8") }
+        guard third == 0xFF else { throw Failure(.data, "is not a JPEG picture: FF D8 is not followed by a marker") }
+        var size: (width: Int, height: Int, components: Int)?
+        // As if FF had just been read.
+        search: while true {
+            guard let code = try scanner.next() else { throw JPEGHeader.cut }
+            switch code {
+            case 0xFF: continue  // Padding before a marker.
+            case 0xDA:
+                try scanner.skip()
+                break search
+            case 0xC0...0xC3, 0xC5...0xC7, 0xC9...0xCB, 0xCD...0xCF, 0xDE: size = try JPEGHeader.frame(&scanner)
+            case 0xDB: try JPEGHeader.quantization(&scanner)
+            case 0xE0: try JPEGHeader.application(&scanner, "JFIF", least: 7)
+            case 0xE2: try JPEGHeader.application(&scanner, "ICC_PROFILE\0", least: 14)
+            case 0xEE: try JPEGHeader.application(&scanner, "Adobe", least: 7)
+            case 0xC4, 0xCC, 0xDC, 0xDD, 0xDF, 0xE1, 0xE3...0xED, 0xEF, 0xFE: try scanner.skip()
+            case 0x00, 0xC8, 0xD0...0xD9, 0xF0...0xFD: break
+            default: throw Failure(.data, "cannot be decoded: FF \(JPEGHeader.hexadecimal(code)) is no marker")
+            }
+            // Bytes between segments are passed over.
+            repeat {
+                guard let byte = try scanner.next() else { throw JPEGHeader.cut }
+                if byte == 0xFF { break }
+            } while true
+        }
+        guard let size else { throw Failure(.data, "cannot be decoded: it has no frame header before its scan") }
+        guard size.width > 0, size.height > 0 else { throw Failure(.data, "cannot be decoded: its size is \(size.width)×\(size.height)") }
+        guard size.width * size.height <= JPEG.maximumPixels else {
+            throw Failure(.data, "has \(size.width)×\(size.height) pixels, above the limit of \(JPEG.maximumPixels)")
+        }
+        (width, height, components) = size
+    }
+
+    private static let cut = Failure(.data, "cannot be decoded: it ends before its first scan")
+
+    private static func frame(_ scanner: inout Scanner) throws -> (Int, Int, Int) {
+        let length = try scanner.length(), start = scanner.position
+        var bytes = (0, [Int](repeating: 0, count: 6))
+        while bytes.0 < min(length, 6) {
+            guard let byte = try scanner.next() else { throw cut }
+            bytes.1[bytes.0] = Int(byte)
+            bytes.0 += 1
+        }
+        guard bytes.0 == 6 else { throw Failure(.data, "cannot be decoded: its frame header has \(length) bytes") }
+        let values = bytes.1
+        guard values[0] == 8 else { throw Failure(.data, "cannot be decoded: it has \(values[0]) bits a colour, not 8") }
+        guard [1, 3, 4].contains(values[5]) else { throw Failure(.data, "cannot be decoded: it has \(values[5]) colours, not 1, 3 or 4") }
+        try scanner.skip(to: start + length)
+        return (values[3] << 8 | values[4], values[1] << 8 | values[2], values[5])
+    }
+
+    private static func quantization(_ scanner: inout Scanner) throws {
+        let length = try scanner.length()
+        var rest = length
+        while rest > 0 {
+            guard let kind = try scanner.next() else { throw cut }
+            let count = kind < 16 ? 64 : 128
+            rest -= 1 + count
+            guard rest >= 0 else { throw Failure(.data, "cannot be decoded: a quantization table is cut short") }
+            try scanner.skip(to: scanner.position + count)
+        }
+    }
+
+    /// An application's segment, which Pillow does not expect to be shorter than `least` if it begins with `name`.
+    private static func application(_ scanner: inout Scanner, _ name: String, least: Int) throws {
+        let length = try scanner.length(), start = scanner.position
+        var isNamed = length >= name.utf8.count
+        for letter in name.utf8 where isNamed { isNamed = try scanner.next() == letter }
+        if isNamed, length < least { throw Failure(.data, "cannot be decoded: its segment \(name.prefix { $0 != "\0" }) is cut short") }
+        try scanner.skip(to: start + length)
+    }
+
+    private static func hexadecimal(_ byte: UInt8) -> String {
+        (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+    }
+
+    /// Reads bytes one by one out of a buffer, and passes over segments without reading them.
+    private struct Scanner: ~Copyable {
+        private let read: Read
+        private var buffer = [UInt8](repeating: 0, count: 4096)
+        private var start = 0
+        private var count = 0
+        private(set) var position = 0
+
+        init(read: @escaping Read) { self.read = read }
+
+        /// Nil at the end.
+        mutating func next() throws -> UInt8? {
+            if position < start || position >= start + count {
+                start = position
+                count = try buffer.withUnsafeMutableBytes { try read($0, start) }
+                if count == 0 { return nil }
+            }
+            position += 1
+            return buffer[position - 1 - start]
+        }
+
+        /// The bytes that follow a segment's length, which counts itself.
+        mutating func length() throws -> Int {
+            guard let high = try next(), let low = try next() else { throw JPEGHeader.cut }
+            return max(0, Int(high) << 8 + Int(low) - 2)
+        }
+
+        mutating func skip() throws {
+            let length = try length()
+            try skip(to: position + length)
+        }
+
+        /// All bytes before `target` must be there.
+        mutating func skip(to target: Int) throws {
+            guard target > position else { return }
+            position = target - 1
+            guard try next() != nil else { throw JPEGHeader.cut }
+        }
+    }
+}

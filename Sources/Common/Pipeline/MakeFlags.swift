@@ -1,0 +1,61 @@
+/// What a person typed behind `make`, read from `MAKEFLAGS`: make hands on its options and the variables of its command line there, in a form
+/// that nothing has expanded.
+///
+///     n -- DATA=a&b.tar EPOCHS=3
+///
+/// A blank or a backslash in a value has a backslash before it, and a dollar sign is doubled (GNU make 4.3, `quote_for_env`).
+public struct MakeFlags: Sendable, Equatable {
+    public struct Assignment: Sendable, Equatable {
+        public var name: String
+        public var value: String
+    }
+
+    /// make's options, as another make takes them; without the variables.
+    public let options: String
+    public let assignments: [Assignment]
+
+    /// Whether make only tells what it would do (`-n`).
+    public var onlyTells: Bool { options.prefix { $0 != " " }.contains("n") && !options.hasPrefix("-") }
+
+    public init(_ text: String) {
+        let words = MakeFlags.words(text)
+        let mark = words.firstIndex { $0.raw == "--" }
+        options = words[..<(mark ?? words.count)].map(\.raw).joined(separator: " ")
+        var assignments: [Assignment] = []
+        // make lists the last first.
+        for word in words[(mark.map { $0 + 1 } ?? words.count)...].reversed() {
+            let parts = word.plain.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2 else { continue }
+            // make writes `NAME:=value` where it was typed so.
+            let name = String(parts[0].prefix { !":+?!".contains($0) })
+            assignments.removeAll { $0.name == name }
+            assignments.append(Assignment(name: name, value: parts[1]))
+        }
+        self.assignments = assignments
+    }
+
+    private static func words(_ text: String) -> [(raw: String, plain: String)] {
+        var words: [(raw: String, plain: String)] = []
+        var (raw, plain) = (String.UnicodeScalarView(), String.UnicodeScalarView())
+        var scalars = text.unicodeScalars.makeIterator()
+        func end() {
+            if !raw.isEmpty { words.append((String(raw), String(plain))) }
+            (raw, plain) = (.init(), .init())
+        }
+        while let scalar = scalars.next() {
+            raw.append(scalar)
+            switch scalar {
+            case " ", "\t":
+                raw.removeLast()
+                end()
+            case "\\", "$":
+                guard let next = scalars.next() else { return words }
+                raw.append(next)
+                plain.append(next)
+            default: plain.append(scalar)
+            }
+        }
+        end()
+        return words
+    }
+}

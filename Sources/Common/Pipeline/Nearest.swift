@@ -1,0 +1,25 @@
+/// Finds what a misspelt word was meant to be.
+enum Nearest {
+    /// The one of `candidates` that differs least from `word`; nil where none is near.
+    static func name(to word: String, among candidates: [String]) -> String? {
+        let word = Array(word.uppercased().unicodeScalars)
+        let ranked = candidates.map { ($0, distance(word, Array($0.uppercased().unicodeScalars))) }
+        guard let best = ranked.min(by: { $0.1 < $1.1 }), best.1 <= max(2, word.count / 2) else { return nil }
+        return best.0
+    }
+
+    /// Edits that turn `a` into `b`: letters inserted, removed, replaced, or two neighbours exchanged (Damerau 1964, restricted).
+    private static func distance(_ a: [Unicode.Scalar], _ b: [Unicode.Scalar]) -> Int {
+        guard a.count <= 256, b.count <= 256 else { return .max }
+        var rows = [[Int](repeating: 0, count: b.count + 1), [Int](0...b.count)]
+        for i in 0..<a.count {
+            var next = [i + 1] + [Int](repeating: 0, count: b.count)
+            for j in 0..<b.count {
+                next[j + 1] = min(rows[1][j] + (a[i] == b[j] ? 0 : 1), rows[1][j + 1] + 1, next[j] + 1)
+                if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { next[j + 1] = min(next[j + 1], rows[0][j - 1] + 1) }
+            }
+            rows = [rows[1], next]
+        }
+        return rows[1][b.count]
+    }
+}

@@ -1,0 +1,119 @@
+import Datasets
+import Images
+import Parallel
+import Synchronization
+import TensorStreams
+import ToolSupport
+
+/// DATA or TEST, opened: what is in it, and what it is, as a hash of its pictures and their labels in order.
+///
+/// The hash depends on bytes alone, not on where they lie, in what they are packed or when they were written.
+struct PictureData {
+    let dataset: Dataset
+    /// Hash of each picture's bytes, in order.
+    let hashes: [UInt64]
+    /// Pictures whose header is none of a JPEG, by their number, with the reason.
+    let broken: [(index: Int, reason: String)]
+
+    var count: Int { dataset.samples.count }
+    var classes: [String] { dataset.classes }
+    /// Pictures that have a class.
+    var labelled: Int { dataset.samples.count { $0.label >= 0 } }
+    /// Whether labels tell pictures apart.
+    var hasLabels: Bool { classes.count > 1 }
+
+    var identity: String {
+        var hash = XXH64()
+        for (sample, content) in zip(dataset.samples, hashes) {
+            var line = "\(sample.label < 0 ? "" : classes[sample.label])\u{0}\(content);"
+            line.withUTF8 { unsafe hash.update(UnsafeRawBufferPointer($0)) }
+        }
+        return hash.text
+    }
+
+    /// Reads every picture of `dataset` that `known` does not have, on all threads.
+    ///
+    /// - Parameter progress: is told of pictures read.
+    init(_ dataset: Dataset, known: inout FileHashes, progress: (Int) -> Void) throws {
+        self.dataset = dataset
+        let files = dataset.files
+        var ofFile = [[Int]](repeating: [], count: files.count)
+        for index in dataset.samples.indices { ofFile[dataset.file(of: index)].append(index) }
+        var hashes = [UInt64](repeating: 0, count: dataset.samples.count)
+        var isBroken = [Bool](repeating: false, count: dataset.samples.count)
+        var unread: [Int] = []
+        let stamps = files.map { FileStamp($0) }
+        var kept = [Bool](repeating: false, count: files.count)
+        for (file, samples) in ofFile.enumerated() {
+            let words = known.value(of: files[file], stamps[file])?.split(separator: ",") ?? []
+            let values = words.map { UInt64($0.prefix(16), radix: 16) }
+            // The pictures that a file holds follow from its bytes, but which of them are taken may have changed with the version.
+            guard values.count == samples.count, !values.contains(nil) else {
+                unread += samples
+                continue
+            }
+            kept[file] = true
+            for (index, (word, value)) in zip(samples, zip(words, values)) {
+                hashes[index] = value ?? 0
+                isBroken[index] = word.hasSuffix("x")
+            }
+        }
+        progress(dataset.samples.count - unread.count)
+        // Some at a time, so that progress is told by this thread.
+        for start in stride(from: 0, to: unread.count, by: 256) {
+            let part = Array(unread[start..<min(start + 256, unread.count)])
+            let results = Mutex([(index: Int, hash: UInt64, isBroken: Bool)]())
+            let failure = Mutex<(any Error)?>(nil)
+            Parallel.forEach(part.count) { place, _ in
+                do {
+                    let (hash, complaint) = try PictureData.look(at: part[place], of: dataset)
+                    results.withLock { $0.append((part[place], hash, complaint != nil)) }
+                } catch let broken as Failure where broken.kind == .data {
+                    results.withLock { $0.append((part[place], 0, true)) }
+                } catch {
+                    failure.withLock { $0 = error }
+                }
+            }
+            if let error = failure.withLock({ $0 }) { throw error }
+            for result in results.withLock({ $0 }) { (hashes[result.index], isBroken[result.index]) = (result.hash, result.isBroken) }
+            progress(part.count)
+        }
+        for (file, samples) in ofFile.enumerated() where !kept[file] && !samples.isEmpty {
+            let words = samples.map { index in
+                let digits = String(hashes[index], radix: 16)
+                return String(repeating: "0", count: 16 - digits.count) + digits + (isBroken[index] ? "x" : "")
+            }
+            known.keep(words.joined(separator: ","), of: files[file], stamps[file])
+        }
+        self.hashes = hashes
+        broken = dataset.samples.indices.filter { isBroken[$0] }.map { index in
+            (index, (try? PictureData.look(at: index, of: dataset).complaint) ?? "cannot be read")
+        }
+    }
+
+    /// The hash of an image's bytes, and what is wrong with its header; nil if nothing is.
+    private static func look(at index: Int, of dataset: Dataset) throws -> (hash: UInt64, complaint: String?) {
+        let reader = try dataset.reader(index)
+        var hash = XXH64()
+        var chunk = [UInt8](repeating: 0, count: 128 << 10)
+        var offset = 0
+        while true {
+            let count = try unsafe chunk.withUnsafeMutableBytes { unsafe try reader.read(into: $0, at: offset) }
+            unsafe chunk.withUnsafeBytes { unsafe hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            offset += count
+            if count == 0 { break }
+        }
+        do {
+            _ = try unsafe JPEGHeader { unsafe try reader.read(into: $0, at: $1) }
+            return (hash.value, nil)
+        } catch let failure as Failure where failure.kind == .data {
+            return (hash.value, failure.what)
+        }
+    }
+
+    /// How many pictures of this are also, byte for byte, in `other`.
+    func shared(with other: PictureData) -> Int {
+        let others = Set(other.hashes)
+        return hashes.count { others.contains($0) }
+    }
+}

@@ -1,0 +1,119 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The folder of one run, `RUNS/NAME`.
+///
+/// One process and its children work in it at a time: they share a lock on the file `lock`, which the system gives up when the last of them ends.
+public struct RunFolder: Sendable {
+    /// As a person would name it: `runs/scenes`.
+    public let path: String
+
+    /// - Throws: ``Failure`` `usage` for a NAME that names no folder of its own.
+    init(runs: String, name: String) throws {
+        func wrong(_ what: String) -> Failure { Failure(.usage, "NAME=\(name): \(what)", remedy: "give the run a NAME of letters and digits") }
+        guard !name.isEmpty else { throw wrong("is empty") }
+        guard !name.utf8.contains(UInt8(ascii: "/")) else { throw wrong("holds a '/'") }
+        guard !name.hasPrefix("."), !name.hasPrefix("-") else { throw wrong("begins with '\(name.prefix(1))'") }
+        guard name.utf8.count <= 200 else { throw wrong("is longer than 200 bytes") }
+        guard !name.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) else { throw wrong("holds a control character") }
+        guard !runs.isEmpty else { throw Failure(.usage, "RUNS is empty", remedy: "name a folder, or leave it out") }
+        path = runs + "/" + name
+    }
+
+    /// The name of a run on `data`: its last part up to the first dot.
+    static func name(of data: String) -> String {
+        guard !data.isEmpty else { return "demonstration" }
+        var last = data.split(separator: "/").last.map(String.init) ?? ""
+        if last.isEmpty || last == "." || last == "..", let whole = unsafe realpath(data, nil) {
+            last = unsafe String(cString: whole).split(separator: "/").last.map(String.init) ?? ""
+            unsafe free(whole)
+        }
+        let stem = last.unicodeScalars.prefix { $0 != "." }.filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }
+        var name = String(String.UnicodeScalarView(stem))
+        while name.utf8.count > 100 { name.removeLast() }
+        return name.isEmpty || name.hasPrefix("-") ? "pictures" : name
+    }
+
+    func file(_ name: String) -> String { path + "/" + name }
+
+    var exists: Bool { unsafe access(path, F_OK) == 0 }
+
+    /// Makes the folder and those in it.
+    func create() throws {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let above = parts.indices.map { parts[...$0].joined(separator: "/") }.filter { !$0.isEmpty }
+        for folder in above + ["options", "done", "log", "features", "evaluation", "data"].map(file) {
+            guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot make the folder") }
+        }
+        guard unsafe access(path, W_OK) == 0 else { throw Failure.errno(.cannotCreate, path: path, "cannot write there") }
+    }
+
+    /// Waits until this process alone works in the folder. The lock goes on to the processes that it starts, and stays until the last has ended.
+    ///
+    /// - Parameter say: is told why it waits.
+    /// - Returns: whether others have been at work in the folder meanwhile.
+    func lock(_ say: (String) -> Void) throws -> Bool {
+        let name = file("lock")
+        let descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666)
+        guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return false }
+        // What a make that was killed left at work writes what nobody waits for any more.
+        if let left = LockHolders.leftBehind(by: descriptor), !left.isEmpty {
+            say("\(path): ends \(left.map { "\($0.name) (process \($0.id))" }.joined(separator: ", ")), left behind by a make that was killed")
+            for signal in [SIGTERM, SIGKILL] {
+                for process in left { kill(process.id, signal) }
+                for _ in 0..<500 {
+                    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+                    usleep(10_000)
+                }
+            }
+        }
+        say("\(path): another make is at work on it; waits until that has ended")
+        while flock(descriptor, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw Failure.errno(.io, path: name, "cannot lock it") }
+        }
+        return true
+    }
+
+    /// Whether nobody works in the folder now.
+    var isIdle: Bool {
+        let descriptor = unsafe open(file("lock"), O_RDWR | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { return true }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    }
+
+    /// Unfinished files of tools, in the folder and those in it.
+    var parts: [String] {
+        ["", "features/", "evaluation/", "log/", "tap/", "done/", "options/", "data/"].flatMap { place in
+            FolderNames.all(in: place.isEmpty ? path : file(String(place.dropLast()))).filter { $0.hasSuffix(".part") }.sorted().map { file(place + $0) }
+        }
+    }
+
+    /// Lets `name` in the folder be a link to `target`; nothing happens where it is one already.
+    func link(_ name: String, to target: String) throws {
+        let place = file(name)
+        var before = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let length = unsafe readlink(place, &before, before.count)
+        if length >= 0, before.prefix(length).map({ UInt8(bitPattern: $0) }) == Array(target.utf8) { return }
+        let part = "\(place).\(getpid()).part"
+        unsafe unlink(part)
+        guard unsafe symlink(target, part) == 0, unsafe rename(part, place) == 0 else {
+            let failure = Failure.errno(.cannotCreate, path: place, "cannot make the link")
+            unsafe unlink(part)
+            throw failure
+        }
+    }
+
+    /// The whole path of `path`, links followed.
+    static func resolved(_ path: String) throws -> String {
+        guard let whole = unsafe realpath(path, nil) else { throw Failure.errno(.noInput, path: path, "cannot open it") }
+        defer { unsafe free(whole) }
+        return unsafe String(cString: whole)
+    }
+}

@@ -1,0 +1,52 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Where a run has what its closing table tells: results, timings and files, as paths.
+public struct RunResults {
+    /// A row's name and its results; those of embeddings apart.
+    public let rows: [(name: String, results: [String], embedding: String)]
+    /// A stage's name and the logs of it that there are. A kill between a result and its timing has lost the timing.
+    public let timings: [(name: String, logs: [String])]
+    /// Names and places in the folder.
+    public let files: [(name: String, path: String)]
+    /// What is to be told of how the networks were trained.
+    public let notes: [String]
+
+    /// - Throws: ``Failure`` where `folder` is no run.
+    public init(in folder: String) throws {
+        let stages = try StageTable(in: folder).lines.map(\.name)
+        func last(_ network: String) -> Int? { stages.compactMap { $0.hasPrefix(network + ".") ? Int($0.dropFirst(network.count + 1)) : nil }.max() }
+        guard let epochs = last("student") else { throw Failure(.data, path: folder, "is no run of make distill") }
+        let subjects = [("teacher", "teacher"), ("student before", "student.0"), ("student after", "student.\(epochs)")]
+        rows = subjects.map { name, subject in
+            let result = { (kind: String) in "\(folder)/evaluation/\(subject).\(kind).json" }
+            return (name, [result("knn"), result("linear")], result("embedding"))
+        }
+        func logs(_ names: [String]) -> [String] {
+            names.map { "\(folder)/log/\($0)" }.filter { path in FileStamp(path).map { $0.size > 0 } ?? false }
+        }
+        func epochLogs(_ network: String) -> [String] { logs((1...max(1, last(network) ?? 1)).map { "\(network).\($0).jsonl" }) }
+        let judged = stages.filter { $0.hasPrefix("features.") }, evaluated = stages.filter { $0.hasPrefix("evaluation.") }
+        timings = [
+            ("drawing pictures", stages.contains("pictures") ? logs(["pictures.json"]) : []),
+            ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")), ("distillation", epochLogs("student")),
+            ("features", logs(judged.map { $0 + ".json" })), ("evaluation", logs(evaluated.map { $0 + ".json" })),
+        ].filter { !$0.1.isEmpty }
+        files = [
+            ("teacher", "teacher.safetensors"), ("student", "student.safetensors"), ("checkpoint", "student.\(epochs).safetensors"),
+            ("results", "evaluation"), ("logs", "log"),
+        ]
+        notes = ["teacher", "student"].compactMap { network in
+            guard let last = last(network), last > 0 else { return nil }
+            let schedules = (1...last).compactMap { StageRecord(reading: "\(network).\($0)", in: folder)?.schedule }
+            let distinct = Set(schedules).sorted()
+            guard distinct.count > 1 else { return nil }
+            return "\(network): trained with a schedule of \(distinct.map { "\($0)" }.joined(separator: " epochs, then of ")) epochs"
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import ToolSupport
+
+/// The values of all settings for one run: what was typed, before it what the run remembers, before that the defaults.
+///
+/// A run remembers them in `runs/NAME/settings`, a line `NAME=value` each. That file is data: nothing in it is expanded or run.
+public struct RunSettings: Sendable {
+    private var values: [String: String] = [:]
+    /// What the run remembered under each name, where it remembered anything.
+    let remembered: [String: String]
+    /// Names that were typed this time.
+    let typed: Set<String>
+
+    static let file = "settings"
+    private static let end = "end of settings"
+
+    /// Words of make itself, which say nothing of a run.
+    private static let makesOwn: Set<String> = ["BUILD", "CI", "PREFIX", "DESTDIR", "PEERS", "NETWORKS", "BENCH_OPTIONS", "SEED_MARCH", "DEFAULTS_FIRST", "MAKE", "SHELL"]
+
+    /// - Throws: ``Failure`` `usage` for a name that is none, which names the nearest.
+    static func check(_ flags: MakeFlags) throws {
+        let names = Setting.all.map(\.name)
+        for assignment in flags.assignments where Setting.named(assignment.name) == nil && !makesOwn.contains(assignment.name) {
+            let nearest = Nearest.name(to: assignment.name, among: names)
+            throw Failure(
+                .usage, "there is no setting \(assignment.name)", remedy: nearest.map { "did you mean \($0)? 'make help' lists all" } ?? "'make help' lists all")
+        }
+    }
+
+    /// - Parameters:
+    ///   - typed: from the command line.
+    ///   - folder: of the run, which may not be there yet.
+    /// - Throws: ``Failure`` `usage` where a value is none that its setting takes; `data` where what the run remembers was cut short.
+    init(typed: [MakeFlags.Assignment], folder: String) throws {
+        let path = folder + "/" + RunSettings.file
+        var remembered: [String: String] = [:]
+        do {
+            for line in try TextFile.read(path, end: RunSettings.end) ?? [] {
+                let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                guard parts.count == 2, let setting = Setting.named(String(parts[0])), setting.isKept else { continue }
+                remembered[setting.name] = TextFile.unescaped(parts[1])
+            }
+        } catch let failure as Failure where failure.kind == .data {
+            throw Failure(.data, path: path, failure.what, remedy: "remove it and give the run's settings again, or take another NAME")
+        }
+        let typed = Dictionary(typed.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        self.remembered = remembered
+        self.typed = Set(typed.keys)
+        let isDemonstration = (typed["DATA"] ?? remembered["DATA"] ?? "").isEmpty
+        for setting in Setting.all {
+            let value = typed[setting.name] ?? remembered[setting.name] ?? (isDemonstration ? setting.demonstration : setting.pictures)
+            try RunSettings.check(value, setting)
+            values[setting.name] = value
+        }
+    }
+
+    /// Remembers what a run keeps in its folder.
+    func save(in folder: String) throws {
+        let lines = Setting.all.filter(\.isKept).map { "\($0.name)=\(TextFile.escaped(self[$0.name]))" }
+        try TextFile.write(lines, end: RunSettings.end, to: folder + "/" + RunSettings.file)
+    }
+
+    subscript(name: String) -> String { values[name] ?? "" }
+
+    /// The number that a setting of that kind holds; nil where it is empty.
+    func count(_ name: String) -> Int? { Int(self[name]) }
+
+    /// A number that must be there, since its setting was checked.
+    func number(_ name: String) -> Int { count(name) ?? 0 }
+
+    /// The words of a setting that holds options.
+    func words(_ name: String) -> [String] { ShellWords.split(self[name]) ?? [] }
+
+    var isDemonstration: Bool { self["DATA"].isEmpty }
+
+    private static func check(_ value: String, _ setting: Setting) throws {
+        func wrong(_ what: String, _ remedy: String? = nil) -> Failure { Failure(.usage, "\(setting.name)=\(value): \(what)", remedy: remedy) }
+        func checkCount(_ range: ClosedRange<Int>) throws {
+            // Digits alone: Int takes "+3" too.
+            guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(value), range.contains(number) else {
+                throw wrong("a whole number of \(range.lowerBound) to \(range.upperBound) is expected")
+            }
+        }
+        guard !value.unicodeScalars.contains("\0") else { throw wrong("holds a zero byte") }
+        // What is no UTF-8 has been read as U+FFFD.
+        guard !value.unicodeScalars.contains("\u{FFFD}") else {
+            throw wrong("is not UTF-8", "make a link to it that is")
+        }
+        switch setting.kind {
+        case .path, .text: break
+        case .count(let range): try checkCount(range)
+        case .optionalCount(let range): if !value.isEmpty { try checkCount(range) }
+        case .seed:
+            guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), UInt64(value) != nil else { throw wrong("a whole number below 2^64 is expected") }
+        case .oneOf(let names):
+            guard !names.contains(value) else { return }
+            let nearest = Nearest.name(to: value, among: names).map { "did you mean \($0)? " } ?? ""
+            throw wrong("there is none of that name", nearest + "there are " + names.filter { !$0.isEmpty }.joined(separator: ", "))
+        case .words:
+            guard let words = ShellWords.split(value) else { throw wrong("a quote is not closed") }
+            guard !words.contains(where: { $0.unicodeScalars.contains("\n") }) else { throw wrong("an option holds a line break") }
+        }
+    }
+}

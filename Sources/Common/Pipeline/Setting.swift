@@ -1,0 +1,90 @@
+import Networks
+
+/// A setting of `make distill`, as a person types it: `EPOCHS=24`.
+public struct Setting: Sendable {
+    /// What a value may be.
+    enum Kind: Sendable {
+        /// A file or folder that must exist; empty for none.
+        case path
+        /// A whole number.
+        case count(ClosedRange<Int>)
+        /// The same, or empty for the default that its help tells.
+        case optionalCount(ClosedRange<Int>)
+        /// A seed.
+        case seed
+        case oneOf([String])
+        /// Options of a tool, split into words as a shell does.
+        case words
+        /// Free text, checked where it is used.
+        case text
+    }
+
+    public let name: String
+    let kind: Kind
+    /// The default of a run on drawn pictures, which needs no data.
+    let demonstration: String
+    /// The default of a run on the user's own.
+    let pictures: String
+    public let help: String
+    /// Whether a run remembers it.
+    let isKept: Bool
+
+    init(
+        _ name: String, _ kind: Kind, demonstration: String = "", pictures: String = "", isKept: Bool = true, _ help: String
+    ) {
+        self.name = name
+        self.kind = kind
+        self.demonstration = demonstration
+        self.pictures = pictures
+        self.isKept = isKept
+        self.help = help
+    }
+
+    /// All settings, in the order of their help.
+    public static let all: [Setting] = [
+        Setting("NAME", .text, isKept: false, "the run; its files are in runs/NAME (default: from DATA's name)"),
+        Setting("RUNS", .text, isKept: false, "the folder of runs (default: runs)"),
+        Setting("DATA", .path, "the pictures: folder class/name.jpg, folder of archives, or one tar or zip (default: pictures are drawn)"),
+        Setting("TEST", .path, "pictures to evaluate on (default: DATA's own val or test folder, or half of DATA judges what the other half's labels teach)"),
+        Setting("TEACHER", .path, "the teacher's weights, safetensors (default: one is trained)"),
+        Setting("STUDENT", .oneOf(Network.names), demonstration: "tiny-resnet10", pictures: "resnet18", "the student's network"),
+        Setting("EPOCHS", .count(1...100_000), demonstration: "20", pictures: "24", "how often the student sees all pictures; raise it to go on"),
+        Setting("BATCH", .count(1...65536), demonstration: "64", pictures: "64", "pictures in a step"),
+        Setting("SIZE", .count(8...4096), demonstration: "32", pictures: "224", "height and width that networks see"),
+        Setting("EMBEDDING", .optionalCount(1...65536), "numbers in an embedding (default: the given teacher's, else 128)"),
+        Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
+        Setting(
+            "STUDENT_OPTIONS", .words, demonstration: "--schedule smooth --learning-rate 0.1 --teacher-temperature 0.02",
+            pictures: "--schedule smooth --learning-rate 0.1 --warm-up 1 --teacher-temperature auto", "options of train-step for the student"),
+        Setting(
+            "TEACHER_NETWORK", .oneOf(Network.names), demonstration: "tiny-resnet18", pictures: "resnet50",
+            "the network of a teacher that is trained"),
+        Setting(
+            "TEACHER_OBJECTIVE", .oneOf(["moco-v2", "supervised-contrastive"]), demonstration: "supervised-contrastive", pictures: "moco-v2",
+            "what it is trained for: moco-v2, or supervised-contrastive, which needs labels"),
+        Setting("TEACHER_EPOCHS", .count(1...100_000), demonstration: "16", pictures: "200", "how often it sees all pictures"),
+        Setting("TEACHER_BATCH", .count(1...65536), demonstration: "128", pictures: "64", "pictures in its step"),
+        Setting(
+            "TEACHER_OPTIONS", .words, demonstration: "--schedule smooth --learning-rate 0.1 --warm-up 1",
+            pictures: "--schedule smooth --learning-rate 0.03 --warm-up 1", "options of train-step for it"),
+        Setting("FLAGS", .words, "further options of augment: --allow-bad, --limit N"),
+        Setting(
+            "SYNTHESIZE_OPTIONS", .words, demonstration: "--classes 24 --train 6000 --test 1200 --size 64",
+            "options of synthesize, which draws the pictures of a run without DATA"),
+        Setting("SEED", .seed, demonstration: "0", pictures: "0", "all that is random follows from it"),
+        Setting("KEEP", .optionalCount(1...100_000), "checkpoints to keep of student and teacher each, the latest (default: all)"),
+        Setting("THREADS", .optionalCount(1...1024), isKept: false, "threads of each tool (default: all); results do not depend on it"),
+        Setting("TAP", .optionalCount(1...1_000_000), isKept: false, "keep so many records of every stream between tools in runs/NAME/tap, for inspect"),
+        Setting("STAGE", .text, isKept: false, "the stage that 'make stage' runs, such as student.7"),
+        Setting("SHOW", .oneOf(["", "1"]), isKept: false, "1: 'make stage' prints the stage's command and runs nothing"),
+    ]
+
+    public static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
+
+    /// What a person reads in `make help`.
+    public var line: String {
+        var line = name + String(repeating: " ", count: max(1, 19 - name.count)) + help
+        if !pictures.isEmpty { line += pictures == demonstration ? " (\(pictures))" : " (\(pictures); with drawn pictures \(demonstration.isEmpty ? "none" : demonstration))" }
+        return line
+    }
+}

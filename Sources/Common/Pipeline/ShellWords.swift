@@ -1,0 +1,30 @@
+/// Splits options into words as a shell does: blanks part them, quotes and backslashes keep them together. Nothing is expanded or run.
+enum ShellWords {
+    /// The words of `text`; nil where a quote is not closed.
+    static func split(_ text: String) -> [String]? {
+        var words: [String] = []
+        var word: String.UnicodeScalarView?
+        var quote: Unicode.Scalar?
+        var scalars = text.unicodeScalars.makeIterator()
+        func add(_ scalar: Unicode.Scalar) { word = (word ?? .init()) + [scalar] }
+        while let scalar = scalars.next() {
+            switch (scalar, quote) {
+            case ("\\", nil), ("\\", "\""):
+                guard let next = scalars.next() else { return nil }
+                if quote == "\"", !["\"", "\\", "$", "`"].contains(next) { add(scalar) }
+                add(next)
+            case ("'", nil), ("\"", nil):
+                quote = scalar
+                word = word ?? .init()
+            case (let end, .some(let begin)) where end == begin: quote = nil
+            case (" ", nil), ("\t", nil), ("\n", nil):
+                if let finished = word { words.append(String(finished)) }
+                word = nil
+            default: add(scalar)
+            }
+        }
+        guard quote == nil else { return nil }
+        if let word { words.append(String(word)) }
+        return words
+    }
+}

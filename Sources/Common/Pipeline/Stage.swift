@@ -1,0 +1,48 @@
+import TensorStreams
+
+/// One step of a run: what makes some files of the run's folder out of others.
+struct Stage {
+    /// `student.3`, `features.teacher.train`.
+    let name: String
+    /// The stages whose files it reads.
+    let inputs: [String]
+    /// The files it makes, by their names in the run's folder; one that ends in `/` is all that is in that folder.
+    let outputs: [String]
+    /// All that decides its files besides the stages before it: options, and what its data and weights are.
+    let decisive: [String]
+    /// Of an epoch of training: the epochs that its schedule spans, should it be done now.
+    let schedule: Int?
+
+    init(_ name: String, after inputs: [String] = [], makes outputs: [String], from decisive: [String], schedule: Int? = nil) {
+        self.name = name
+        self.inputs = inputs
+        self.outputs = outputs
+        self.decisive = decisive
+        self.schedule = schedule
+    }
+
+    /// The hash of everything that the stage's files follow from.
+    ///
+    /// - Parameters:
+    ///   - inputs: the fingerprints of the stages before it.
+    ///   - schedule: the epochs that its schedule spans or spanned.
+    func fingerprint(inputs: [String], schedule: Int?) -> String {
+        // Not the number of an epoch: a chain of fingerprints has counted it.
+        XXH64.of(decisive + ["after"] + inputs + ["over", schedule.map { "\($0)" } ?? ""])
+    }
+}
+
+/// The stages of a run, each behind those it needs.
+struct StageList {
+    private(set) var stages: [Stage] = []
+    private var places: [String: Int] = [:]
+
+    mutating func add(_ stage: Stage) {
+        precondition(places[stage.name] == nil && stage.inputs.allSatisfy { places[$0] != nil }, "\(stage.name) stands before what it needs")
+        places[stage.name] = stages.count
+        stages.append(stage)
+    }
+
+    subscript(name: String) -> Stage? { places[name].map { stages[$0] } }
+    var names: [String] { stages.map(\.name) }
+}

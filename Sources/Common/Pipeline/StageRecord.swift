@@ -1,0 +1,119 @@
+import TensorStreams
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// What is noted of a stage that is done, in `done/STAGE`: from what it followed, and which files it made.
+///
+///     fingerprint 4f1d… (16 digits)
+///     schedule 24
+///     version 0.1.0
+///     file HASH SIZE MTIME CTIME INODE NAME
+///     end of stage
+///
+/// It is written when the stage's files are on the disk, as the last thing of the stage. make looks only whether it is there.
+struct StageRecord: Equatable {
+    struct File: Equatable {
+        let name: String
+        let hash: String
+        var stamp: String
+    }
+
+    var fingerprint: String
+    var schedule: Int?
+    var version = productVersion
+    var files: [File]
+
+    private static let end = "end of stage"
+
+    static func path(_ stage: String, in folder: String) -> String { "\(folder)/done/\(stage)" }
+
+    /// Nil where there is none, or one that was cut short.
+    init?(reading stage: String, in folder: String) {
+        guard let lines = try? TextFile.read(StageRecord.path(stage, in: folder), end: StageRecord.end) else { return nil }
+        var fields: [String: String] = [:]
+        files = []
+        for line in lines {
+            let parts = line.split(separator: " ", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { return nil }
+            if parts[0] == "file" {
+                let words = parts[1].split(separator: " ", maxSplits: 5).map(String.init)
+                guard words.count == 6 else { return nil }
+                files.append(File(name: words[5], hash: words[0], stamp: words[1...4].joined(separator: " ")))
+            } else {
+                fields[parts[0]] = parts[1]
+            }
+        }
+        guard let fingerprint = fields["fingerprint"], let version = fields["version"] else { return nil }
+        self.fingerprint = fingerprint
+        self.version = version
+        schedule = fields["schedule"].flatMap { Int($0) }
+    }
+
+    init(fingerprint: String, schedule: Int?, files: [File]) {
+        self.fingerprint = fingerprint
+        self.schedule = schedule
+        self.files = files
+    }
+
+    /// Of a stage that has just been done: hashes the files it made.
+    ///
+    /// - Throws: ``Failure`` where one is not there.
+    init(fingerprint: String, schedule: Int?, outputs: [String], in folder: String) throws {
+        let names = outputs.flatMap { name in name.hasSuffix("/") ? StageRecord.regularFiles(below: String(name.dropLast()), in: folder) : [name] }
+        files = try names.map { name in
+            let path = folder + "/" + name
+            guard let stamp = FileStamp(path) else { throw Failure(.data, path: path, "was to be made and is not there") }
+            return File(name: name, hash: try XXH64.ofFile(path), stamp: stamp.text)
+        }
+        self.fingerprint = fingerprint
+        self.schedule = schedule
+    }
+
+    func save(_ stage: String, in folder: String) throws {
+        var lines = ["fingerprint \(fingerprint)", "version \(version)"]
+        if let schedule { lines.append("schedule \(schedule)") }
+        lines += files.map { "file \($0.hash) \($0.stamp) \($0.name)" }
+        try TextFile.write(lines, end: StageRecord.end, to: StageRecord.path(stage, in: folder))
+    }
+
+    enum Condition: Equatable {
+        case whole
+        /// Some file is not there.
+        case missing
+        /// A file is there and has other bytes than the stage made.
+        case damaged(String)
+    }
+
+    /// How the files are now. Those whose stamps have changed are read; where they are as they were, `self` has the new stamps afterwards.
+    mutating func condition(in folder: String) -> Condition {
+        var condition = Condition.whole
+        for place in files.indices {
+            let path = folder + "/" + files[place].name
+            guard let stamp = FileStamp(path) else {
+                condition = .missing
+                continue
+            }
+            if stamp.text == files[place].stamp { continue }
+            guard (try? XXH64.ofFile(path)) == files[place].hash else { return .damaged(files[place].name) }
+            files[place].stamp = stamp.text
+        }
+        return condition
+    }
+
+    /// The regular files below a folder, by their names in the run's folder, in order.
+    private static func regularFiles(below name: String, in folder: String) -> [String] {
+        var found: [String] = []
+        for member in FolderNames.all(in: folder + "/" + name) where !member.hasPrefix(".") {
+            var status = stat()
+            guard unsafe lstat("\(folder)/\(name)/\(member)", &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR { found += regularFiles(below: "\(name)/\(member)", in: folder) }
+            if status.st_mode & S_IFMT == S_IFREG { found.append("\(name)/\(member)") }
+        }
+        return found.sorted()
+    }
+}

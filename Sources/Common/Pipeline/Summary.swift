@@ -1,0 +1,124 @@
+import Datasets
+import Networks
+import TensorStreams
+import ToolSupport
+
+/// What a run is and what will be done for it, in a few lines.
+struct Summary {
+    let preparation: Preparation
+    let work: Work
+
+    private var settings: RunSettings { preparation.settings }
+    private var run: Run { preparation.run }
+
+    var text: String {
+        get throws {
+            var lines: [(String, String)] = []
+            lines.append(("learn from", settings.isDemonstration ? "drawn pictures: \(preparation.counts.student)" : describe(settings["DATA"], preparation.train)))
+            lines.append(("judge by", judged))
+            lines.append(("teacher", teacher))
+            let steps = max(1, preparation.counts.student / settings.number("BATCH"))
+            lines.append((
+                "student",
+                "\(settings["STUDENT"]), \(run.epochs) epochs of \(steps) steps of \(settings["BATCH"]) pictures, \(settings["SIZE"])×\(settings["SIZE"])"
+            ))
+            for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
+                guard let data, !data.dataset.passedOver.isEmpty else { continue }
+                lines.append(("passed over", "\(name): \(data.dataset.passedOver.map(\.summary).joined(separator: "; "))"))
+            }
+            lines += preparation.remarks.map { ("note", $0) }
+            if let broken = decoded { lines.append(("note", "DATA: \(broken)")) }
+            lines += work.damaged.map { ("damaged", "\($0.file) is not as \($0.stage) made it: set aside as \($0.file).damaged") }
+            lines += others
+            lines += try toDo
+            // What names hold must not break the lines.
+            return ([preparation.folder.path.printable] + lines.map { ($0.0, $0.1.printable) }.map { "  " + $0.0 + String(repeating: " ", count: max(1, 13 - $0.0.count)) + $0.1 }).joined(separator: "\n")
+        }
+    }
+
+    /// What the first epoch, which decoded every image, could not decode.
+    private var decoded: String? {
+        guard work.done["student.1"] != nil, let bytes = try? TextFile.bytes(preparation.folder.file("log/student.1.images.json")),
+            let broken = (try? JSON(parsing: bytes))?["broken"], let count = broken["count"]?.asInteger, count > 0
+        else { return nil }
+        let first = broken["images"]?.asArray?.first
+        return "\(count) images could not be decoded and are left out, such as \(first?["image"]?.asString ?? "") (\(first?["reason"]?.asString ?? ""))"
+    }
+
+    private func describe(_ path: String, _ data: PictureData?) -> String {
+        guard let data else { return path }
+        let unlabelled = data.count - data.labelled
+        var text = "\(path)\(data.dataset.split.map { ", its '\($0)'" } ?? ""): \(data.count) pictures"
+        text += data.classes.isEmpty ? ", no labels" : " in \(data.classes.count) class\(data.classes.count == 1 ? "" : "es") (\(some(data.classes)))"
+        if !data.classes.isEmpty, unlabelled > 0 { text += ", \(unlabelled) without a label" }
+        return text
+    }
+
+    private var judged: String {
+        let test = settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]
+        return switch run.judgement {
+        case .none(let reason): "nothing: \(reason)"
+        case .testByData: settings.isDemonstration ? "drawn pictures" : describe(test, preparation.test)
+        case .halvesOfData: "one half of DATA, by the labels of the other; the student learns from both, unlabelled"
+        case .halvesOfTest: "\(describe(test, preparation.test)); one half by the labels of the other, since DATA has none"
+        }
+    }
+
+    private var teacher: String {
+        if let teacher = preparation.teacher { return "\(settings["TEACHER"]): \(teacher.network.name), embeddings of \(run.embedding) numbers" }
+        return "\(settings["TEACHER_NETWORK"]), trained by \(settings["TEACHER_OBJECTIVE"]) for \(run.teacherEpochs) epochs, embeddings of \(run.embedding) numbers"
+    }
+
+    /// Stages that an earlier version of the tools has done.
+    private var others: [(String, String)] {
+        let versions = Set(work.done.values.map(\.version)).subtracting([productVersion])
+        guard !versions.isEmpty else { return [] }
+        let count = work.done.values.count { $0.version != productVersion }
+        return [("note", "\(count) stages were done by version \(versions.sorted().joined(separator: ", ")); this is \(productVersion). Remove \(preparation.folder.path)/done to do all again")]
+    }
+
+    private var toDo: [(String, String)] {
+        get throws {
+            guard !work.stages.isEmpty else { return [("to do", "nothing: all is done")] }
+            let estimate = Estimate(run: run, folder: preparation.folder, pictures: preparation.counts, teacher: preparation.teacher?.network)
+            let kept = settings.count("KEEP"), bytes = estimate.bytes(work.stages, kept: kept)
+            var lines = [("to do", names)]
+            if let free = estimate.free {
+                let which = kept.map { "the latest \($0) checkpoints of each network are kept" } ?? "all checkpoints are kept; KEEP=2 keeps the latest two"
+                lines.append(("disk", "about \(Summary.size(bytes)) of \(Summary.size(free)) free (\(which))"))
+                guard bytes < free else {
+                    throw Failure(
+                        .cannotCreate, path: preparation.folder.path, "needs about \(Summary.size(bytes)) of disk where \(Summary.size(free)) are free",
+                        remedy: kept == nil ? "KEEP=2 keeps the latest two checkpoints" : "make room, or name another folder with RUNS")
+                }
+            }
+            lines.append(("time", "about \(Progress.duration(estimate.seconds(work.stages)))"))
+            return lines
+        }
+    }
+
+    /// The stages to be done, a run of epochs as "student.3 … student.24".
+    private var names: String {
+        var parts: [(kind: String, first: String, last: String)] = []
+        for stage in work.stages {
+            let kind = stage.name.hasPrefix("features.") ? "features" : stage.name.hasPrefix("evaluation.") ? "evaluation" : stage.name.contains(".") ? String(stage.name.prefix { $0 != "." }) : "file " + stage.name
+            if let last = parts.last, last.kind == kind {
+                parts[parts.count - 1].last = stage.name
+            } else {
+                parts.append((kind, stage.name, stage.name))
+            }
+        }
+        var named: [String] = []
+        for part in parts {
+            let text = ["features", "evaluation"].contains(part.kind) ? part.kind : part.first == part.last ? part.first : "\(part.first) … \(part.last)"
+            if !named.contains(text) { named.append(text) }
+        }
+        return named.joined(separator: ", ")
+    }
+
+    /// "93 MB", "2.2 GB".
+    static func size(_ bytes: Int) -> String {
+        let value = Double(bytes)
+        return value >= 1e9 ? "\(Progress.short(value / 1e9)) GB" : value >= 1e6 ? "\(Progress.short(value / 1e6)) MB" : "\(max(1, bytes / 1000)) kB"
+    }
+}

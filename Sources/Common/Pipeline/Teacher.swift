@@ -1,0 +1,22 @@
+import Checkpoints
+import Networks
+import TensorStreams
+import ToolSupport
+
+/// TEACHER, opened: its network, and what it is, as a hash of its bytes.
+struct Teacher {
+    let network: Network
+    let hash: String
+
+    init(_ path: String, known: inout FileHashes) throws {
+        let document = try DocumentFile.read(path)
+        network = try WeightsDocument.weights(in: document, path: path).network
+        let stamp = FileStamp(path)
+        if let hash = known.value(of: path, stamp) {
+            self.hash = hash
+        } else {
+            hash = try XXH64.ofFile(path)
+            known.keep(hash, of: path, stamp)
+        }
+    }
+}

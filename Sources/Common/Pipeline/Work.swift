@@ -1,0 +1,73 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Which stages of a run are to be done now, and what is known of those that are done.
+///
+/// A stage is done when its record has the fingerprint that is expected now: whatever the clocks say. Its files must be there only if something reads
+/// them.
+struct Work {
+    /// To be done, in order.
+    private(set) var stages: [Stage] = []
+    /// The fingerprint that each stage has or will have, with the epochs of its schedule.
+    private(set) var expected: [String: (fingerprint: String, schedule: Int?)] = [:]
+    /// Records of stages that are done, or whose files nothing needs.
+    private(set) var done: [String: StageRecord] = [:]
+    /// Files that are not as their stage made them.
+    private(set) var damaged: [(stage: String, file: String)] = []
+    /// Records that do not say what is the case any more: of stages to be done.
+    private(set) var stale: Set<String> = []
+
+    /// - Parameters:
+    ///   - goals: stages whose files are wanted.
+    ///   - folder: the run's.
+    init(_ list: StageList, goals: [String], folder: String) {
+        var conditions: [String: StageRecord.Condition] = [:]
+        for stage in list.stages {
+            let inputs = stage.inputs.compactMap { expected[$0]?.fingerprint }
+            var record = StageRecord(reading: stage.name, in: folder)
+            // An epoch that was done on the way to fewer epochs stays as it is when there are more; one of a longer schedule is none of a shorter.
+            if let schedule = stage.schedule, let before = record?.schedule, before <= schedule,
+                record?.fingerprint == stage.fingerprint(inputs: inputs, schedule: before)
+            {
+                expected[stage.name] = (stage.fingerprint(inputs: inputs, schedule: before), before)
+            } else {
+                expected[stage.name] = (stage.fingerprint(inputs: inputs, schedule: stage.schedule), stage.schedule)
+            }
+            guard record?.fingerprint == expected[stage.name]?.fingerprint else { continue }
+            let condition = record?.condition(in: folder)
+            conditions[stage.name] = condition
+            if case .damaged(let file) = condition { damaged.append((stage.name, file)) }
+            done[stage.name] = record
+        }
+        var wanted: Set<String> = []
+        func want(_ name: String) {
+            guard !wanted.contains(name), conditions[name] != .whole, let stage = list[name] else { return }
+            wanted.insert(name)
+            stage.inputs.forEach(want)
+        }
+        goals.forEach(want)
+        stages = list.stages.filter { wanted.contains($0.name) }
+        stale = Set(stages.map(\.name))
+        for stage in stages { done[stage.name] = nil }
+    }
+
+    /// Brings the records in `folder` to what is the case: those of stages to be done go, and what nothing needs has one, so that make does not make it.
+    func settle(_ list: StageList, in folder: String) throws {
+        for stage in list.stages {
+            guard let known = expected[stage.name] else { continue }
+            if stale.contains(stage.name) {
+                let path = StageRecord.path(stage.name, in: folder)
+                guard unsafe unlink(path) == 0 || errno == ENOENT else { throw Failure.errno(.io, path: path, "cannot remove it") }
+            } else {
+                // What was lost with its record is taken for done where nothing needs it.
+                let record = done[stage.name] ?? StageRecord(fingerprint: known.fingerprint, schedule: known.schedule, files: [])
+                if StageRecord(reading: stage.name, in: folder) != record { try record.save(stage.name, in: folder) }
+            }
+        }
+    }
+}

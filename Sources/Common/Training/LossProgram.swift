@@ -1,0 +1,110 @@
+import Synchronization
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A program that the shell runs, from its start to its end.
+final class LossProgram: Sendable {
+    /// The environment variable that names the folder it starts in; unset, it starts where this process is.
+    static let folderVariable = "SEED_LOSS_FOLDER"
+
+    private let process: pid_t
+    private let ownGroup: Bool
+    /// How far it is. A process that has been waited for has no number any more, so nothing is sent to it.
+    private let course = Mutex<(isRunning: Bool, wasLate: Bool)>((true, false))
+
+    /// - Parameters:
+    ///   - input: becomes its standard input; `output` its standard output.
+    ///   - ownGroup: whether it gets a process group, so that all it starts can be stopped with it. A terminal's Ctrl-C does not reach it then.
+    init(_ command: String, input: CInt, output: CInt, ownGroup: Bool) throws {
+        self.ownGroup = ownGroup
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+        unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        // The program shall see SIGPIPE and SIGXFSZ as any program does.
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var defaults = sigset_t()
+        unsafe sigemptyset(&defaults)
+        unsafe sigaddset(&defaults, SIGPIPE)
+        unsafe sigaddset(&defaults, SIGXFSZ)
+        unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | (ownGroup ? POSIX_SPAWN_SETPGROUP : 0)))
+        var process = pid_t()
+        // make's stages work in the run's folder, and a command of the user's means files as seen from where make was called.
+        let folder = unsafe getenv(LossProgram.folderVariable).map { unsafe String(cString: $0) }
+        let words = folder.map { ["/bin/sh", "-c", "cd \"$0\" || exit; " + command, $0] } ?? ["/bin/sh", "-c", command]
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) } + [nil]
+        let status = unsafe posix_spawn(&process, "/bin/sh", &actions, &attributes, &arguments, environ)
+        for unsafe argument in unsafe arguments { unsafe free(argument) }
+        guard status == 0 else {
+            throw Failure(.io, path: "--loss", "cannot start '\(command)': \(unsafe String(cString: strerror(status)))")
+        }
+        self.process = process
+    }
+
+    var isRunning: Bool { course.withLock { $0.isRunning } }
+    /// Whether it was stopped because its time was over.
+    var wasLate: Bool { course.withLock { $0.wasLate } }
+
+    /// Waits for its end; returns the status that `waitpid` gives.
+    func wait() -> CInt {
+        // It stays a zombie with its number until it is marked.
+        var information = unsafe siginfo_t()
+        while unsafe waitid(P_PID, id_t(process), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+        return reap() ?? 0
+    }
+
+    /// Says how it ended. One that is still at work after two seconds is told to end, and then made to.
+    func end() -> String {
+        if let status = statusSoon() { return Self.words(status) }
+        send(SIGTERM)
+        if statusSoon() == nil {
+            send(SIGKILL)
+            _ = wait()
+        }
+        return "was still running, and was stopped"
+    }
+
+    /// Stops it from another thread, which waits for it.
+    func stopForTime() {
+        course.withLock { $0.wasLate = true }
+        send(SIGTERM)
+        for _ in 0..<200 where isRunning { usleep(10_000) }
+        send(SIGKILL)
+    }
+
+    /// Its status, if it ends within two seconds.
+    private func statusSoon() -> CInt? {
+        for _ in 0..<200 {
+            if let status = reap() { return status }
+            usleep(10_000)
+        }
+        return nil
+    }
+
+    private func reap() -> CInt? {
+        course.withLock { course in
+            var status: CInt = 0
+            guard unsafe waitpid(process, &status, WNOHANG) != 0 else { return nil }
+            course.isRunning = false
+            return status
+        }
+    }
+
+    private func send(_ signal: CInt) {
+        course.withLock { if $0.isRunning { kill(ownGroup ? -process : process, signal) } }
+    }
+
+    /// "ended with exit status 3".
+    static func words(_ status: CInt) -> String {
+        status & 0x7F == 0 ? "ended with exit status \(status >> 8 & 0xFF)" : "was ended by signal \(status & 0x7F)"
+    }
+}

@@ -1,0 +1,108 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Sees that a student learns nothing: that its embeddings are all alike, or that an epoch has not lowered its divergence from the teacher.
+///
+/// It waits until the queue is full of embeddings: before, both figures say more of the random rows than of the student. In the first steps
+/// every student's embeddings become alike, to a mean cosine of 0.96 at a good learning rate, since saying the same of all images is less
+/// wrong than what an untrained network says; where a rate was too high they get to 0.999 and stay there.
+public struct TrainingWatch {
+    /// Batches over which embeddings must be alike: enough to tell a student from a batch.
+    public static let batches = 20
+    /// Embeddings are alike when they differ by less than this share of what the teacher's do; of a teacher that is not known, of 1.
+    public static let smallestSpread = 0.01
+    /// Steps of a training before which nothing is said.
+    public static let firstSteps = 50
+    /// Of the divergence of a student that knows nothing, ln(K + 1) − floor: below, an epoch without progress may be the end of the training.
+    static let known = 0.5
+    /// Above, a hundredth is no progress yet.
+    static let plateau = 0.8
+
+    /// What is told to be changed.
+    public var remedy: @Sendable (StepReport) -> String = { _ in "lower the learning rate, or warm up for an epoch" }
+    /// The divergence at the end of the epoch before.
+    public private(set) var divergence: Double?
+    private let comparesDivergence: Bool
+    private var notes: [String] = []
+    private var epoch: Int?
+    private var steps: [Step] = []
+    private var spreads: [(student: Double, teacher: Double)] = []
+    private var hasToldAlike = false
+
+    private struct Step {
+        var pictures: Int
+        /// Loss − floor, where the queue was full.
+        var divergence: Double?
+        var largest: Double?
+        var report: StepReport
+    }
+
+    /// - Parameters:
+    ///   - divergence: at the end of the epoch before.
+    ///   - comparesDivergence: whether an epoch without progress is told. Of MoCo it says nothing: its keys get better too.
+    public init(divergence: Double?, comparesDivergence: Bool) {
+        self.divergence = divergence
+        self.comparesDivergence = comparesDivergence
+    }
+
+    /// What there is to tell since it was asked last.
+    public mutating func takeNotes() -> [String] {
+        defer { notes = [] }
+        return notes
+    }
+
+    /// Looks at a step.
+    ///
+    /// - Parameters:
+    ///   - queue: rows that are embeddings, and all rows; nil where there is no queue, or none that is known.
+    ///   - steps: those of the training so far.
+    public mutating func add(_ report: StepReport, queue: (real: Int, capacity: Int)?, steps total: Int) {
+        if let epoch, epoch != report.epoch { endEpoch() }
+        epoch = report.epoch
+        let isFull = queue.map { $0.real == $0.capacity } ?? true
+        let floor = report.floor ?? .nan
+        steps.append(
+            Step(
+                pictures: report.pictures, divergence: isFull && floor.isFinite ? report.loss - floor : nil,
+                largest: queue.map { log(Double($0.capacity) + 1) - floor }, report: report))
+        if isFull, total > Self.firstSteps { lookAtSpread(report) }
+    }
+
+    private mutating func lookAtSpread(_ report: StepReport) {
+        guard let cosine = report.studentCosine, !hasToldAlike else { return }
+        spreads.append((1 - cosine, 1 - (report.teacherCosine ?? 0)))
+        guard spreads.count >= Self.batches else { return }
+        spreads.removeFirst(spreads.count - Self.batches)
+        let student = spreads.reduce(0) { $0 + $1.student } / Double(Self.batches)
+        let teacher = spreads.reduce(0) { $0 + $1.teacher } / Double(Self.batches)
+        guard student < Self.smallestSpread * teacher else { return }
+        hasToldAlike = true
+        let also = report.teacherCosine == nil ? "" : ", the teacher's \(Progress.fixed(1 - teacher, 3))"
+        notes.append(
+            "the student's embeddings are all alike at epoch \(report.epoch), step \(report.step) (mean cosine of two: \(Progress.fixed(1 - student, 3))\(also)), "
+                + "and it learns next to nothing; \(remedy(report))")
+    }
+
+    /// Compares the epoch with the one before. The divergence of an epoch is that of its last quarter.
+    public mutating func endEpoch() {
+        defer {
+            steps = []
+            epoch = nil
+        }
+        guard let last = steps.last, comparesDivergence else { return }
+        let quarter = steps.suffix((steps.count + 3) / 4)
+        let values = quarter.compactMap { step in step.divergence.map { $0 * Double(step.pictures) } }
+        let before = divergence
+        divergence = values.count == quarter.count ? values.reduce(0, +) / Double(quarter.reduce(0) { $0 + $1.pictures }) : nil
+        guard let now = divergence, let before, let largest = last.largest, largest > 0, now > Self.known * largest else { return }
+        guard now > (now > Self.plateau * largest ? 0.99 : 1) * before else { return }
+        notes.append(
+            "KL has not fallen in epoch \(last.report.epoch): \(Progress.fixed(now, 3)) at its end, \(Progress.fixed(before, 3)) at the end of the one before, "
+                + "\(Progress.fixed(largest, 3)) for a student that knows nothing; \(remedy(last.report))")
+    }
+}

@@ -1,0 +1,52 @@
+import Datasets
+import TensorStreams
+import ToolSupport
+
+/// What was read and what was not, as JSON for other programs.
+///
+///     {"images": 6000, "unlabelled": 0, "classes": 40, "split": "train", "splits": ["train", "val"],
+///      "broken": {"count": 1, "images": [{"image": "data.tar: member cats/7.jpg", "reason": "cannot be decoded: …"}]},
+///      "passed_over": [{"kind": "hidden", "count": 2, "first": ".git"}]}
+struct Report {
+    private let dataset: Dataset
+    private var isRead: [Bool]
+
+    init(_ dataset: Dataset) {
+        self.dataset = dataset
+        isRead = Array(repeating: false, count: dataset.samples.count)
+    }
+
+    /// Takes note of images that were read, whole or broken.
+    mutating func add(_ indices: ArraySlice<Int>) {
+        for index in indices { isRead[index] = true }
+    }
+
+    func write(_ path: String, _ broken: BrokenPictures) throws {
+        var file = try OutputFile(path)
+        try file.write(json(broken).text + "\n")
+        try file.commit()
+    }
+
+    private func json(_ broken: BrokenPictures) -> JSON {
+        Report.object([
+            ("images", .integer(Int64(isRead.count { $0 }))),
+            ("unlabelled", .integer(Int64(dataset.unlabelled))),
+            ("classes", .integer(Int64(dataset.classes.count))),
+            ("split", dataset.split.map { .string($0) } ?? .null),
+            ("splits", .array(dataset.splits.map { .string($0) })),
+            ("broken", Report.object([
+                ("count", .integer(Int64(broken.count))),
+                ("images", .array(broken.reasons.map { Report.object([("image", .string($0.image)), ("reason", .string($0.reason))]) })),
+            ])),
+            ("passed_over", .array(dataset.passedOver.map {
+                Report.object([("kind", .string($0.kind.rawValue)), ("count", .integer(Int64($0.count))), ("first", .string($0.first))])
+            })),
+        ])
+    }
+
+    private static func object(_ members: [(String, JSON)]) -> JSON {
+        var object = JSON.Object()
+        for (key, value) in members { object[key] = value }
+        return .object(object)
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Pipeline
+import ToolSupport
+
+@main
+struct Plan: Tool {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Makes a run ready for make: checks settings and data, links them into the run's folder, tells what will be done.",
+        discussion: """
+            make starts it with what was typed, as data: 'make distill DATA=pictures' is 'plan distill' with MAKEFLAGS=' -- DATA=pictures'. It opens DATA, \
+            TEST and TEACHER, writes RUNS/NAME (settings, options/, data/, stages), forgets of done/ what does not belong to them any more, and \
+            goes on as make in that folder.
+
+            Example:
+              MAKEFLAGS=' -- DATA=pictures EPOCHS=3' plan check
+
+            See also: pipelines/*.mk, which have the stages' commands.
+            """,
+        version: productVersion,
+        subcommands: [Distill.self, Check.self, OneStage.self, Finish.self, Clean.self, Settings.self])
+
+    func run() throws { throw ValidationError("say what to plan: distill, check or stage") }
+}
+
+struct PlanOptions: ParsableArguments {
+    @Option(help: "The folder of make's fragments.") var pipelines = "pipelines"
+    @Option(help: "The make to go on as.") var make = "make"
+    @OptionGroup var common: TimedOptions
+}
+
+struct Distill: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Go on as make with all stages that are not done.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.distill, options) }
+}
+
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Tell what would be done, and what cannot work; write nothing.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.check, options) }
+}
+
+struct OneStage: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "stage", abstract: "Go on as make with the one stage that STAGE names.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.stage, options) }
+}
+
+struct Finish: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Note that a stage of the run in this folder is done.")
+    @Argument(help: "The stage.") var stage: String
+    func run() throws { try Planner.finish(stage, in: ".") }
+}
+
+struct Clean: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Remove what killed tools have left unfinished in the runs.")
+    func run() throws { try Planner.clean(Start.flags) { Plan.log($0) } }
+}
+
+struct Settings: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the settings of make distill.")
+    func run() throws { Setting.all.forEach { print($0.line) } }
+}

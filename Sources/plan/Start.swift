@@ -1,0 +1,40 @@
+import Pipeline
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Plans, and goes on as what was planned.
+enum Start {
+    /// What make was called with.
+    static var flags: MakeFlags { MakeFlags(unsafe getenv("MAKEFLAGS").map { unsafe String(cString: $0) } ?? "") }
+
+    static func plan(_ goal: Planner.Goal, _ options: PlanOptions) throws {
+        try options.common.start()
+        var reading: (name: String, progress: Progress)?
+        let planner = try Planner(
+            flags, pipelines: options.pipelines, tools: try ownFolder(), make: options.make, say: { Plan.logTable($0) },
+            progress: { name, count, total in
+                if reading?.name != name { reading = (name, Progress(tool: "plan: reading \(name)", unit: "pictures", total: total, options.common)) }
+                reading?.progress.add(count)
+            })
+        guard let command = try planner.prepare(goal) else { return }
+        // A setting that was exported would be make's; only what was planned is.
+        for setting in Setting.all { unsafe unsetenv(setting.name) }
+        for (name, value) in command.environment { unsafe setenv(name, value, 1) }
+        var words: [UnsafeMutablePointer<CChar>?] = unsafe command.words.map { unsafe strdup($0) } + [nil]
+        signal(SIGPIPE, SIG_DFL)
+        unsafe execvp(command.words[0], &words)
+        throw Failure.errno(.software, path: command.words[0], "cannot start it")
+    }
+
+    /// The folder of this program, where the other tools lie too.
+    private static func ownFolder() throws -> String {
+        guard let whole = unsafe realpath("/proc/self/exe", nil) else { throw Failure.errno(.software, path: "/proc/self/exe", "cannot be read") }
+        defer { unsafe free(whole) }
+        return unsafe String(cString: whole).split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// After power cuts, kills and other makes.
+struct DamageTests {
+    @Test func `a checkpoint that was cut or changed is told, set aside and made again from the one before`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a") + " EPOCHS=3").status == 0)
+        let expected = try place.results("a")
+        for (file, damage, todo) in [
+            ("student.3.safetensors", "truncate -s 3000", "student.3"),
+            ("student.3.safetensors", "truncate -s 0", "student.3"),
+            ("student.safetensors", "truncate -s 100", "student"),
+            // A bit in the middle, the time as it was.
+            ("student.3.safetensors", "f() { touch -r $1 time; printf '\\377' | dd of=$1 bs=1 seek=100001 conv=notrunc status=none; touch -r time $1; }; f", "student.3"),
+            ("table.txt", "truncate -s 10", "table"),
+        ] {
+            let result = try place.run("\(damage) runs/a/\(file); \(place.make("a") + " EPOCHS=3")")
+            #expect(result.status == 0 && result.error.contains("\(file) is not as \(todo) made it: set aside as \(file).damaged"), "\(file): \(result.error)")
+            #expect(place.toDo(result) == todo && place.exists("runs/a/\(file).damaged"), "\(result.error)")
+            try place.run("rm runs/a/*.damaged")
+            #expect(try place.results("a") == expected)
+        }
+        // What nothing needs any more is set aside too, and not made again.
+        let old = try place.run("truncate -s 3000 runs/a/student.1.safetensors; \(place.make("a") + " EPOCHS=3")")
+        #expect(old.status == 0 && old.error.contains("student.1.safetensors is not as student.1 made it") && place.toDo(old) == "nothing: all is done")
+        // Needed again, it is made from the one before.
+        let needed = try place.run("rm runs/a/student.[23].safetensors; \(place.make("a") + " EPOCHS=3")")
+        #expect(needed.status == 0 && place.toDo(needed) == "student.1 … student.3", "\(needed.error)")
+        #expect(try place.results("a").filter { !$0.key.hasSuffix(".damaged") } == expected)
+    }
+
+    @Test func `records and logs that a power cut has left empty or in part are made again or done without`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a")).status == 0)
+        let expected = try place.results("a")
+        for name in ["done/student.2", "done/table", "done/features.teacher.test", "done/evaluation.student.2.knn", "done/student.0"] {
+            for length in [0, 30] {
+                let result = try place.run("truncate -s \(length) runs/a/\(name); \(place.make("a"))")
+                #expect(result.status == 0 && result.output.contains("student after"), "\(name): \(result.error)")
+                #expect(try place.results("a") == expected)
+                #expect(try place.toDo(place.run(place.make("a"))) == "nothing: all is done")
+            }
+        }
+        // Without its log an epoch has no time, and the table is made all the same.
+        let result = try place.run("truncate -s 0 runs/a/log/student.1.jsonl; truncate -s 30 runs/a/log/student.2.jsonl; rm runs/a/done/table; \(place.make("a"))")
+        #expect(result.status == 0 && result.output.contains("student.2.jsonl tells no times"), "\(result.error)")
+        for name in ["stages", "options/student.train", "data/hashes", "data/identity"] {
+            let result = try place.run("truncate -s 20 runs/a/\(name); \(place.make("a"))")
+            #expect(result.status == 0 && place.toDo(result) == "nothing: all is done", "\(name): \(result.error)")
+        }
+        #expect(try place.results("a") == expected)
+    }
+
+    @Test func `a second make of a run waits for the first, and both end in the same table`() throws {
+        let place = try Workplace.pictures()
+        let first = try place.start(place.make("a") + " EPOCHS=3")
+        usleep(700_000)
+        let second = try Workplace.second(place, place.make("a") + " EPOCHS=3")
+        #expect(second.status == 0 && second.output.contains("student after"), "\(second.error)")
+        #expect(first.wait() == 0)
+        #expect(second.error.contains("another make is at work on it; waits until that has ended") || place.toDo(second) == "nothing: all is done", "\(second.error)")
+        try #require(try place.run(place.make("b") + " EPOCHS=3").status == 0)
+        #expect(try place.results("a") == place.results("b"))
+    }
+
+    @Test func `what a killed make has left at work is ended by the next`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("b", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=3")).status == 0)
+        var ended = 0
+        for round in 0..<4 {
+            // A loss that never answers stands for an epoch of hours.
+            let stuck = try place.start(place.make("a\(round)", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS=\"--loss 'sleep 1000'\""))
+            let steps = stuck.waitForMembers(named: "sleep", seconds: 30)
+            try #require(!steps.isEmpty)
+            for make in stuck.members(named: "make") { kill(make, SIGKILL) }
+            let settings = "EPOCHS=3 STUDENT_OPTIONS='\(try place.option("b", "STUDENT_OPTIONS"))'"
+            let next = try place.run(place.make("a\(round)", settings))
+            #expect(next.status == 0 && next.error.contains("left behind by a make that was killed"), "\(next.error)")
+            ended += steps.count { kill($0, 0) != 0 }
+            #expect(try place.results("a\(round)") == place.results("b"))
+            stuck.end()
+            _ = stuck.wait()
+        }
+        #expect(ended == 4)
+    }
+
+    @Test func `a folder that cannot be written is one line`() throws {
+        let place = try Workplace.pictures()
+        try place.write("a file", to: "runs/a")
+        let result = try place.run(place.make("a"))
+        #expect(result.status == 2 && result.error.contains("runs/a") && result.lines.count < 13, "\(result.error)")
+        try place.run("rm -r runs; mkdir elsewhere")
+        let nowhere = try place.run(place.make("a").replacing("RUNS=$PWD/runs", with: "RUNS=/proc/runs"))
+        #expect(nowhere.status == 2 && nowhere.error.contains("/proc/runs: cannot make the folder"), "\(nowhere.error)")
+    }
+
+    @Test func `clean removes parts, and a new make does too`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a")).status == 0)
+        try place.run("touch runs/a/student.2.safetensors.4711.part runs/a/features/x.1.part")
+        try #require(try place.run(place.make("a")).status == 0)
+        #expect(!place.hasUnfinished)
+    }
+}
+
+extension Workplace {
+    /// Runs `line` beside what ``start(_:)`` has started, whose output it does not touch.
+    fileprivate static func second(_ place: Workplace, _ line: String) throws -> Result {
+        let own = try Workplace()
+        return try own.run("cd '\(place.folder.path)'; \(line)")
+    }
+
+    /// What a run remembers of a setting.
+    fileprivate func option(_ run: String, _ name: String) throws -> String {
+        try text("runs/\(run)/settings").split(separator: "\n").first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) } ?? ""
+    }
+}

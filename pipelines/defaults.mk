@@ -1,0 +1,34 @@
+# Which defaults hold: students of two networks learn from four sets of images, with four rates, in four corners of batch and number of
+# images. A run's result is a file of its own in docs/defaults, so that the work goes on where it was stopped, on any machine.
+
+#: defaults        try the defaults on four sets of images (9 hours of two cores, goes on where it was stopped); docs/defaults.md
+#:                 DEFAULTS_FIRST=8 does the next eight runs only
+DEFAULTS_FIRST ?=
+DEFAULTS := .build/defaults
+DEFAULTS_SETS := objects glyphs emoji textures
+DEFAULTS_PYTHON := $(DEFAULTS)/python/bin/python
+
+.PHONY: defaults
+.PRECIOUS: $(DEFAULTS)/%/learn.tar $(DEFAULTS)/%/teacher.safetensors
+defaults: $(DEFAULTS_SETS:%=$(DEFAULTS)/%/teacher.safetensors) | build
+	@python3 pipelines/defaults/grid.py run $(if $(DEFAULTS_FIRST),--first '$(DEFAULTS_FIRST)')
+	@python3 pipelines/defaults/grid.py table
+	@sed -n '/^\*\*/p' docs/defaults.md
+
+$(DEFAULTS)/%/teacher.safetensors: $(DEFAULTS)/%/learn.tar | build
+	@echo 'make: teaching $*' >&2
+	@pipelines/defaults/teach $(DEFAULTS)/$*
+
+# Packages and Pillow are only wanted where images are missing.
+$(DEFAULTS)/%/learn.tar: | $(DEFAULTS)/packages/fetched $(DEFAULTS)/python/installed
+	@echo 'make: drawing $*' >&2
+	@$(DEFAULTS_PYTHON) pipelines/defaults/draw.py $* --packages $(DEFAULTS)/packages -o $(DEFAULTS)/$*
+
+$(DEFAULTS)/packages/fetched: pipelines/defaults/packages.txt
+	@pipelines/defaults/fetch $< $(DEFAULTS)/packages
+	@touch $@
+
+$(DEFAULTS)/python/installed: pipelines/defaults/requirements.txt
+	@rm -rf $(DEFAULTS)/python && python3 -m venv $(DEFAULTS)/python || { echo 'make: python3 -m venv fails; on Debian: apt-get install python3-venv' >&2; exit 69; }
+	@$(DEFAULTS_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@

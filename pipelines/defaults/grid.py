@@ -1,0 +1,222 @@
+"""Trains students with different rates on different data, and tells which default holds.
+
+    grid.py run [--first N] [--sets 'glyphs emoji']
+                                the next N runs that have no result yet, or all
+    grid.py table               docs/defaults.md from the results
+    grid.py list                what is there and what is missing
+
+A run is a data set, a network, a batch, a number of images and a rate. Its result is one small file, docs/defaults/SET/RUN.json: what has
+one with the same options is not done again, on whatever machine it was done. The runs that tell most come first.
+"""
+import argparse
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import table
+
+WORK = ".build/defaults"
+RESULTS = "docs/defaults"
+
+SETS = ["objects", "glyphs", "emoji", "textures"]
+NETWORKS = ["resnet18", "mobilenet-v3-large"]
+# (batch, images); each run sees SEEN images in all.
+CORNERS = [(64, 6000), (32, 2000), (256, 20000), (128, 6000)]
+RATES = [0.1, 0.03, 0.2, 0.06]
+SEEN = 60_000
+SIZE = 64
+# The options of every student but its rate, which are also make's defaults.
+OPTIONS = "--schedule smooth --warm-up 1 --teacher-temperature auto"
+# Raised when the images or the teachers change: results of other data are not compared.
+DATA = 1
+# Labelled images that the students are judged with.
+BANK = 6000
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    set: str
+    network: str
+    batch: int
+    images: int
+    rate: float
+
+    name = property(lambda run: f"{run.network}-{run.batch}-{run.images}-{run.rate:g}")
+    epochs = property(lambda run: SEEN // run.images)
+    # Embedded views, which all networks and rates learn from.
+    streams = property(lambda run: f"{WORK}/{run.set}/{run.batch}-{run.images}")
+
+    def options(self):
+        return f"--learning-rate {self.rate:g} {OPTIONS}"
+
+
+def runs():
+    return [Run(name, network, batch, images, rate)
+            for batch, images in CORNERS for network in NETWORKS for rate in RATES for name in SETS]
+
+
+def shell(command):
+    """Runs a command line of the tools; a failure has been told by the tool itself."""
+    if subprocess.run(["bash", "-c", f"set -euo pipefail; {command}"]).returncode:
+        sys.exit(f"make: this failed: {command}")
+
+
+def made(path, command):
+    """Makes a file unless it is there. The tools rename what is whole."""
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        shell(command)
+    return path
+
+
+def stream(run, epoch):
+    """An epoch of views with the teacher's embeddings, for all rates and networks of a corner."""
+    path = f"{run.streams}/{epoch}.tensors.zst"
+    return made(path, f"augment --data {WORK}/{run.set}/learn.tar --limit {run.images} --size {SIZE} --batch {run.batch} --drop-last"
+                      f" --epoch {epoch} --quiet | embed --weights {WORK}/{run.set}/teacher.safetensors --quiet --level=-1 -o {path}")
+
+
+def train(run):
+    """A student's last checkpoint and its mean KL at the end, over a quarter of an epoch."""
+    folder = f"{WORK}/{run.set}/{run.name}"
+    if os.path.isdir(folder) and read(f"{folder}/options.json") != run.options():
+        shutil.rmtree(folder)
+    write(f"{folder}/options.json", run.options())
+    # The last epoch that is there: the ones before it are gone.
+    begun = max((epoch for epoch in range(run.epochs + 1) if os.path.exists(f"{folder}/{epoch}.safetensors")), default=0)
+    student = made(f"{folder}/{begun}.safetensors", f"initialize --network {run.network} --quiet -o {folder}/0.safetensors")
+    for epoch in range(begun, run.epochs):
+        following = f"{folder}/{epoch + 1}.safetensors"
+        shell(f"train-step --student {student} {run.options()} --epochs {run.epochs} --log {folder}/{epoch + 1}.jsonl --quiet"
+              f" {stream(run, epoch)} -o {following}")
+        os.remove(student)
+        student = following
+    with open(f"{folder}/{run.epochs}.jsonl") as file:
+        kl = [json.loads(line)["kl"] for line in file]
+    last = kl[-max(1, len(kl) // 4):]
+    return student, sum(last) / len(last)
+
+
+def judge(name, weights, folder):
+    """k-NN and linear top-1 of a network's features, on images of learn's sources and of others."""
+    os.makedirs(folder, exist_ok=True)
+    parts = {"learn": f"--limit {BANK}", "held-out": "", "test": ""}
+    for part, limit in parts.items():
+        shell(f"augment --data {WORK}/{name}/{part}.tar {limit} --recipe evaluation --size {SIZE} --quiet |"
+              f" embed --weights {weights} --features --drop images --quiet -o {folder}/{part}.tensors.zst")
+    result = {}
+    for part in ["held-out", "test"]:
+        result[part] = {}
+        for evaluation in ["knn --k 10", "linear"]:
+            shell(f"evaluate {evaluation} --train {folder}/learn.tensors.zst --test {folder}/{part}.tensors.zst --quiet"
+                  f" -o {folder}/result.json > {folder}/result.txt")
+            with open(f"{folder}/result.json") as file:
+                result[part][evaluation.split()[0]] = round(json.load(file)["results"][0]["top1"], 2)
+    return result
+
+
+def result_path(run):
+    return f"{RESULTS}/{run.set}/{run.name}.json"
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def done(run):
+    """A run's result, if there is one with these options."""
+    result = read(result_path(run))
+    return result if result and (result["options"], result["seen"], result["data"]) == (run.options(), SEEN, DATA) else None
+
+
+def write(path, result):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".part", "w") as file:
+        json.dump(result, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".part", path)
+
+
+def version():
+    """Of the tools: their own, and the commit that last changed them."""
+    said = subprocess.run(["train-step", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    commit = subprocess.run(["git", "log", "-1", "--format=%h", "--", "Sources"], capture_output=True, text=True).stdout.strip()
+    return f"{said} {commit}".strip()
+
+
+def references(name):
+    """The teacher, and the students before they learn: what there is to win."""
+    for network in ["teacher"] + NETWORKS:
+        path = f"{RESULTS}/{name}/{network}.json"
+        if (read(path) or {}).get("data") != DATA:
+            folder = f"{WORK}/{name}/{network}"
+            weights = f"{WORK}/{name}/teacher.safetensors"
+            if network != "teacher":
+                weights = made(f"{folder}/0.safetensors", f"initialize --network {network} --quiet -o {folder}/0.safetensors")
+            write(path, {"set": name, "network": network, "data": DATA, **judge(name, weights, folder), "version": version()})
+            shutil.rmtree(folder)
+
+
+def perform(run):
+    start = time.monotonic()
+    student, kl = train(run)
+    folder = os.path.dirname(student)
+    judged = judge(run.set, student, folder)
+    write(result_path(run), {**dataclasses.asdict(run), "options": run.options(), "seen": SEEN, "data": DATA, "kl": round(kl, 4), **judged,
+                             "version": version(), "seconds": round(time.monotonic() - start)})
+    shutil.rmtree(folder)
+    # The corner's streams are large: gone with its last run.
+    if all(done(other) for other in runs() if other.streams == run.streams):
+        shutil.rmtree(run.streams, ignore_errors=True)
+    return judged
+
+
+def run_next(first, sets):
+    for name in sets:
+        references(name)
+    missing = [run for run in runs() if run.set in sets and not done(run)]
+    start = time.monotonic()
+    for number, run in enumerate(missing[:first], 1):
+        judged = perform(run)
+        left = (time.monotonic() - start) / number * (len(missing) - number) / 3600
+        print(f"make: defaults: {run.set} {run.name}: k-NN {judged['test']['knn']:.1f}, linear {judged['test']['linear']:.1f};"
+              f" {len(missing) - number} runs left, {left:.1f} h", file=sys.stderr, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=["run", "table", "list"])
+    parser.add_argument("--first", type=int, help="stop after so many runs")
+    parser.add_argument("--sets", default=" ".join(SETS), help="on these sets only")
+    options = parser.parse_args()
+    if options.command == "run":
+        os.makedirs(WORK, exist_ok=True)
+        with open(f"{WORK}/lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                sys.exit("make: defaults is being made already, by another process")
+            run_next(options.first, options.sets.split())
+    elif options.command == "list":
+        for run in runs():
+            result = done(run)
+            print("done   " if result else "missing", run.set, run.name, result["test"] if result else "")
+    else:
+        results = {run: done(run) for run in runs()}
+        judged = {(name, network): read(f"{RESULTS}/{name}/{network}.json") for name in SETS for network in ["teacher"] + NETWORKS}
+        table.write("docs/defaults.md", results, judged)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""docs/defaults.md: each rate's accuracy on each data set, and how far below the best the default is."""
+import os
+
+HEAD = """# Which defaults hold
+
+Made by `make defaults`, from the results in docs/defaults. Students learn from {seen} images seen in all, at 64×64, with
+`{options}` and a rate; they are judged by k-NN (k = 10) and by a linear classifier on 3000 images that are not in the training
+data (other backgrounds, fonts, sides of surfaces), with 6000 labelled ones. The *best* rate is chosen on 3000 other images
+held out of the training data, by the mean of both; figures here are those of the test images, in %, k-NN / linear.
+
+"""
+
+KINDS = {
+    "objects": "40 photographed objects on photographed backgrounds",
+    "glyphs": "40 letters, digits and signs, between others, in print, grey; test has other families of fonts",
+    "emoji": "40 emoji among smaller other ones, on colours that run into each other",
+    "textures": "40 surfaces (stone, wood, metal), turned, in any tint and light; test has other halves of them",
+}
+
+
+def default_rate(batch):
+    """make's default, as pipelines/conf/pictures.mk has it."""
+    return 0.1
+
+
+def both(judged):
+    return f"{judged['knn']:.1f} / {judged['linear']:.1f}"
+
+
+def mean(judged):
+    return (judged["knn"] + judged["linear"]) / 2
+
+
+def write(path, results, judged):
+    some = next((result for result in results.values() if result), None)
+    if some is None:
+        raise SystemExit("make: no run has a result yet")
+    options = some["options"].split(" ", 2)[2]
+    lines = [HEAD.format(seen=f"{some['seen']:,}", options=options) + summary(results), "", "## Data and teachers", ""]
+    lines += ["| set | | teacher | ResNet-18 untrained | MobileNetV3-Large untrained |", "|---|---|---|---|---|"]
+    for name, kind in KINDS.items():
+        cells = [judged.get((name, network)) for network in ("teacher", "resnet18", "mobilenet-v3-large")]
+        lines.append(f"| {name} | {kind} | " + " | ".join(both(cell["test"]) if cell else "" for cell in cells) + " |")
+
+    lines += ["", "## Students", ""]
+    rates = sorted({run.rate for run in results})
+    lines += ["| set | network | batch, images | " + " | ".join(f"{rate:g}" for rate in rates) + " | best | default below it | KL of the default, of the best |",
+              "|---|---|---|" + "---|" * (len(rates) + 3)]
+    for key, cell in cells_of(results).items():
+        name, network, batch, images = key
+        row = [both(cell[rate]["test"]) if rate in cell else "" for rate in rates]
+        if whole(cell, results, key):
+            best, default = best_rate(cell), default_rate(batch)
+            row[rates.index(best)] = f"**{row[rates.index(best)]}**"
+            row += [f"{best:g}", " / ".join(f"{distance:.1f}" for distance in below(cell, batch)), f"{cell[default]['kl']:.2f}, {cell[best]['kl']:.2f}"]
+        else:
+            row += ["", "", ""]
+        lines.append(f"| {name} | {network} | {batch}, {images} | " + " | ".join(row) + " |")
+    with open(path + ".part", "w") as file:
+        file.write("\n".join(lines) + "\n")
+    os.replace(path + ".part", path)
+
+
+def cells_of(results):
+    """The results of all rates of each (set, network, batch, images)."""
+    cells = {}
+    for run, result in results.items():
+        cell = cells.setdefault((run.set, run.network, run.batch, run.images), {})
+        if result:
+            cell[run.rate] = result
+    return cells
+
+
+def whole(cell, results, key):
+    return len(cell) == sum((run.set, run.network, run.batch, run.images) == key for run in results)
+
+
+def best_rate(cell):
+    return max(cell, key=lambda rate: mean(cell[rate]["held-out"]))
+
+
+def below(cell, batch):
+    """By how many points of k-NN and of linear accuracy the default is below the best."""
+    best, default = cell[best_rate(cell)]["test"], cell[default_rate(batch)]["test"]
+    return [best[measure] - default[measure] for measure in ("knn", "linear")]
+
+
+def summary(results):
+    finished = {key: cell for key, cell in cells_of(results).items() if whole(cell, results, key)}
+    done = sum(result is not None for result in results.values())
+    lines = f"{done} of {len(results)} runs are done."
+    if not finished:
+        return lines
+    worst = max(finished, key=lambda key: max(below(finished[key], key[2])))
+    knn, linear = below(finished[worst], worst[2])
+    return (f"**At the worst the default is {max(knn, linear):.1f} points below the best of the grid** "
+            f"({worst[0]}, {worst[1]}, batch {worst[2]}, {worst[3]} images: {knn:.1f} k-NN, {linear:.1f} linear). " + lines)

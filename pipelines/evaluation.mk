@@ -1,0 +1,35 @@
+# Features of the teacher, of the student before and after, and what they are worth.
+
+SUBJECTS  := teacher student.0 student.$(EPOCHS)
+PROTOCOLS := knn linear embedding
+
+$(foreach s,$(SUBJECTS),$(foreach p,train test,$(call follow,features.$(s).$(p),$(if $(filter teacher,$(s)),$(TEACHER_DONE),$(s)) $(PICTURES_DONE))))
+$(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),$(call follow,evaluation.$(s).$(p),features.$(s).train features.$(s).test)))
+$(call follow,table,student $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))
+
+# student.24.test: the network student.24, the pictures of features.test.
+done/features.%:
+	@stage features.$* "augment @options/features$(suffix $*) @options/threads --quiet | \
+	  embed --weights $(basename $*).safetensors --features @options/threads --quiet | \
+	  embed --weights $(basename $*).safetensors --as embedding --drop images @options/threads \
+	    --timing log/features.$*.json -o features/$*.tensors.zst"
+
+FEATURES = --train features/$*.train.tensors.zst --test features/$*.test.tensors.zst
+
+done/evaluation.%.knn:
+	@stage evaluation.$*.knn "evaluate knn $(FEATURES) @options/threads --timing log/evaluation.$*.knn.json -o evaluation/$*.knn.json"
+
+done/evaluation.%.linear:
+	@stage evaluation.$*.linear "evaluate linear $(FEATURES) @options/threads --timing log/evaluation.$*.linear.json -o evaluation/$*.linear.json"
+
+# SEED's own protocol.
+done/evaluation.%.embedding:
+	@stage evaluation.$*.embedding "evaluate knn --tensor embedding $(FEATURES) @options/threads --timing log/evaluation.$*.embedding.json \
+	  -o evaluation/$*.embedding.json"
+
+done/table:
+	@stage table "evaluate table --run ."
+
+judged: | done/table
+	@cat table.txt
+	@echo "all files are in $$SEED_RUN"

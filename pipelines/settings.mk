@@ -1,0 +1,27 @@
+# What all stages have in common.
+#
+# make is in the run's folder here. `plan` has checked all settings, written them to options/ (a line is an argument, which the tools read by @FILE), linked
+# data/train, data/test and teacher.safetensors to what was given, and started make with plain numbers and words:
+#
+#   EPOCHS, TEACHER_EPOCHS    how many epochs
+#   PICTURES, TEACHER         drawn or given; trained or given
+#   ALONE                     yes: one stage alone, whatever it follows from
+#
+# A stage is done when done/STAGE is there, which `plan` removes when it does not belong to the settings, the data or the files any more. So
+# everything stands behind a bar (order-only): no clock decides anything.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := judged
+
+.PHONY: judged unjudged
+
+# $(call numbers,N): 1 … N.
+numbers = $(shell seq $(1))
+# In the recipe of an epoch: the number of the one before, which is also how many epochs there are before it.
+before = $(shell expr $* - 1)
+
+# $(call follow,STAGE,STAGES): STAGE comes after STAGES.
+follow = $(if $(ALONE),,$(eval done/$(1): | $(addprefix done/,$(2))))
+# $(call chain,NETWORK,N,STAGES): the epochs 1 … N of a network, one after the other and all after STAGES.
+chain = $(foreach n,$(call numbers,$(2)),$(call follow,$(1).$(n),$(1).$(shell expr $(n) - 1) $(3)))

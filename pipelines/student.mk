@@ -1,0 +1,20 @@
+# The student: SEED's epochs, one after the other.
+
+$(call chain,student,$(EPOCHS),$(TEACHER_DONE) $(PICTURES_DONE))
+$(call follow,student,student.$(EPOCHS))
+
+done/student.0:
+	@stage student.0 "initialize @options/student.begin -o student.0.safetensors"
+
+done/student.%:
+	@stage student.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/student.$*.images.json --quiet | \
+	  embed --weights teacher.safetensors @options/threads --quiet | \
+	  train-step @options/student.train @options/threads --epochs $(EPOCHS) --log log/student.$*.jsonl \
+	    --student student.$(before).safetensors -o student.$*.safetensors"
+
+# What PyTorch and others read: the network alone.
+done/student:
+	@stage student "convert-weights student.$(EPOCHS).safetensors -o student.safetensors --quiet"
+
+unjudged: | done/student
+	@echo "student: $$SEED_RUN/student.safetensors"

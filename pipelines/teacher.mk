@@ -1,0 +1,17 @@
+# Pictures, where they are drawn, and the teacher, where it is trained.
+
+PICTURES_DONE := $(if $(filter drawn,$(PICTURES)),pictures)
+TEACHER_DONE  := $(if $(filter trained,$(TEACHER)),teacher.$(TEACHER_EPOCHS))
+
+$(if $(TEACHER_DONE),$(call chain,teacher,$(TEACHER_EPOCHS),$(PICTURES_DONE)))
+
+done/pictures:
+	@stage pictures "synthesize @options/pictures @options/threads --timing log/pictures.json --sheet pictures.jpg -o pictures"
+
+done/teacher.0:
+	@stage teacher.0 "initialize @options/teacher.begin -o teacher.0.safetensors"
+
+done/teacher.%:
+	@stage teacher.$* "augment --data data/train @options/teacher.augment @options/threads --epoch $(before) --report log/teacher.$*.images.json --quiet | \
+	  train-step @options/teacher.train @options/threads --epochs $(TEACHER_EPOCHS) --log log/teacher.$*.jsonl \
+	    --student teacher.$(before).safetensors -o teacher.$*.safetensors"
