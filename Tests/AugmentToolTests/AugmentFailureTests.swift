@@ -128,7 +128,7 @@ struct AugmentFailureTests {
         return bytes
     }
 
-    @Test(arguments: [90_000, 150_000, 250_000, 450_000])
+    @Test(arguments: [110_000, 150_000, 250_000, 450_000])
     func `with little memory for a large picture it ends with 74, one line and no unfinished file`(kilobytes: Int) throws {
         let place = try Workplace(pictures: 3)
         try place.write(try large(place.bytes(place.name(0))), to: place.name(0))

@@ -109,7 +109,7 @@ struct SynthesizeTests {
         let place = try Workplace()
         try place.run("synthesize -o a --train 8 --test 8 --size 16 --shards 4")
         let result = try place.run("synthesize -o a --train 8 --test 8 --size 16 --shards 3")
-        #expect(result.status == 73 && result.error.contains("a/train/train-003.tar: is not of this set; remove it or name another folder"))
+        #expect(result.status == 73 && result.error.contains("a/test/test-003.tar: is not of this set; remove it or name another folder"))
         #expect(try place.contents("a").count == 11)
     }
 

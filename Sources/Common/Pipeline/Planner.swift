@@ -73,6 +73,8 @@ public struct Planner {
         say(summary)
         for (_, file) in work.damaged { try setAside(folder.file(file)) }
         try removeParts(folder)
+        // Drawn by other options, whose files synthesize would not replace.
+        if work.stages.contains(where: { $0.name == "pictures" }) { FolderNames.remove(folder.file("pictures")) }
         try preparation.write()
         try StageTable(preparation.run.stages, work).save(in: folder.path)
         try work.settle(preparation.run.stages, in: folder.path)

@@ -87,17 +87,20 @@ public struct SetFolder {
     private func refuseOthers() throws {
         var status = stat()
         guard stat(path, &status) == 0 else { return }
-        for (folder, known) in [("", names.keys + [SetFolder.list])] + names.map({ ("/" + $0, $1) }) {
+        for (folder, known) in [("", names.keys + [SetFolder.list])] + names.sorted(by: { $0.key < $1.key }).map({ ("/" + $0, $1) }) {
             let folder = path + folder
             guard let entries = opendir(folder) else {
                 if errno == ENOENT { continue }
                 throw Failure.errno(.cannotCreate, path: folder, "cannot open the folder")
             }
             defer { closedir(entries) }
+            var others: [String] = []
             while let entry = readdir(entries) {
                 let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-                if name != ".", name != "..", !known.contains(name) {
-                    throw Failure(.cannotCreate, path: "\(folder)/\(name)", "is not of this set", remedy: "remove it or name another folder")
+                if name != ".", name != "..", !known.contains(name) { others.append(name) }
+            }
+            if let other = others.min() {
+                throw Failure(.cannotCreate, path: "\(folder)/\(other)", "is not of this set", remedy: "remove it or name another folder")
                 }
             }
         }
