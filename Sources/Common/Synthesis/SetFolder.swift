@@ -101,7 +101,6 @@ public struct SetFolder {
             }
             if let other = others.min() {
                 throw Failure(.cannotCreate, path: "\(folder)/\(other)", "is not of this set", remedy: "remove it or name another folder")
-                }
             }
         }
     }
