@@ -66,7 +66,7 @@ struct QueueLoss: Tool {
         let reader = try StreamReader(input)
         let settings = settings(reader.header)
         var stage = QueueLossStage(settings)
-        if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile) { _ in ["queue", "queue.position", "queue.filled"] }) }
+        if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile)) }
         var header = reader.header
         header.provenance = header.provenance.adding(QueueLoss.self)
         header.metadata[QueueState.key] = nil

@@ -9,7 +9,7 @@ struct Teacher {
     let hash: String
 
     init(_ path: String, known: inout FileHashes) throws {
-        let document = try DocumentFile.read(path)
+        let document = try DocumentFile.read(path) { try WeightsDocument.names(in: $0, path: path) }
         network = try WeightsDocument.weights(in: document, path: path).network
         let stamp = FileStamp(path)
         if let hash = known.value(of: path, stamp) {
