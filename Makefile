@@ -26,7 +26,7 @@ help:
 	@sed -n 's/^#: /  /p' Makefile pipelines/defaults.mk
 	@echo
 	@echo 'Settings (make distill SETTING=value), kept for the run NAME until they are changed:'
-	@if [ -x $(BIN)/plan ]; then plan settings | sed 's/^/  /'; else echo '  they are listed here after make build'; fi
+	@if [ -x '$(BIN)/plan' ]; then plan settings | sed 's/^/  /'; else echo '  they are listed here after make build'; fi
 
 #: dependencies    install what is missing of the libraries and of pkg-config (apt-get)
 dependencies:
@@ -107,7 +107,7 @@ evaluate: distill
 #: distclean       remove what was built
 .PHONY: clean distclean
 clean:
-	@if [ -x $(BIN)/plan ]; then plan clean; fi
+	@if [ -x '$(BIN)/plan' ]; then plan clean; fi
 
 distclean:
 	rm -rf .build
