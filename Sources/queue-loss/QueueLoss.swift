@@ -66,7 +66,7 @@ struct QueueLoss: Tool {
         let reader = try StreamReader(input)
         let settings = settings(reader.header)
         var stage = QueueLossStage(settings)
-        if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile)) }
+        if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile, selecting: QueueState.names)) }
         var header = reader.header
         header.provenance = header.provenance.adding(QueueLoss.self)
         header.metadata[QueueState.key] = nil
