@@ -3,7 +3,7 @@ extension StringProtocol {
     ///
     /// Cut at scalars: a combining mark behind a separator would make one character of both.
     func parts(_ separator: Unicode.Scalar, most: Int = .max) -> [String] {
-        unicodeScalars.split(separator: separator, maxSplits: most - 1, omittingEmptySubsequences: false).map { String($0) }
+        unicodeScalars.split(separator: separator, maxSplits: most - 1, omittingEmptySubsequences: false).map { String(String.UnicodeScalarView($0)) }
     }
 
     /// The last part of a path that is not empty.
