@@ -16,7 +16,7 @@ BIN := $(CURDIR)/.build/release
 export PATH := $(BIN):$(PATH)
 
 TOOLS := augment embed queue-loss train-step evaluate inspect synthesize initialize convert-weights tap plan benchmark
-PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libzstd-dev:libzstd
+PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libjpeg-dev:libjpeg libzstd-dev:libzstd
 
 .PHONY: help dependencies build test install
 
@@ -26,7 +26,7 @@ help:
 	@sed -n 's/^#: /  /p' Makefile pipelines/defaults.mk
 	@echo
 	@echo 'Settings (make distill SETTING=value), kept for the run NAME until they are changed:'
-	@if [ -x $(BIN)/plan ]; then plan settings | sed 's/^/  /'; else echo '  they are listed here after make build'; fi
+	@if [ -x '$(BIN)/plan' ]; then plan settings | sed 's/^/  /'; else echo '  they are listed here after make build'; fi
 
 #: dependencies    install what is missing of the libraries and of pkg-config (apt-get)
 dependencies:
@@ -107,7 +107,7 @@ evaluate: distill
 #: distclean       remove what was built
 .PHONY: clean distclean
 clean:
-	@if [ -x $(BIN)/plan ]; then plan clean; fi
+	@if [ -x '$(BIN)/plan' ]; then plan clean; fi
 
 distclean:
 	rm -rf .build

@@ -16,12 +16,12 @@ SHELL       := /bin/bash
 
 .PHONY: judged unjudged
 
-# $(call numbers,N): 1 … N.
-numbers = $(shell seq $(1))
+# $(call numbers,N): 1 … N, asked for once.
+numbers = $(or $(numbers.$(1)),$(eval numbers.$(1) := $(shell seq $(1)))$(numbers.$(1)))
 # In the recipe of an epoch: the number of the one before, which is also how many epochs there are before it.
 before = $(shell expr $* - 1)
 
 # $(call follow,STAGE,STAGES): STAGE comes after STAGES.
 follow = $(if $(ALONE),,$(eval done/$(1): | $(addprefix done/,$(2))))
 # $(call chain,NETWORK,N,STAGES): the epochs 1 … N of a network, one after the other and all after STAGES.
-chain = $(foreach n,$(call numbers,$(2)),$(call follow,$(1).$(n),$(1).$(shell expr $(n) - 1) $(3)))
+chain = $(foreach n,$(call numbers,$(2)),$(call follow,$(1).$(n),$(1).$(word $(n),0 $(call numbers,$(2))) $(3)))

@@ -28,7 +28,7 @@ struct Embed: Tool {
     @Option(name: .customLong("as"), help: "The new tensor's name (default: teacher for embeddings, features for features).") var name: String?
     @Option(help: ArgumentHelp("Leave this tensor out of the output; may be given again.", valueName: "tensor")) var drop: [String] = []
     @Option(help: "The view to embed, from 0.") var view = 0
-    @Option(help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
+    @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
     @Option(name: [.short, .long], help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
     @OptionGroup var common: TimedOptions

@@ -44,7 +44,7 @@ struct Check: ParsableCommand {
 struct OneStage: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "stage", abstract: "Go on as make with the one stage that STAGE names.")
     @OptionGroup var options: PlanOptions
-    func run() throws { try Start.plan(.stage, options) }
+    func run() throws { try Start.plan(Start.flags.value(of: "SHOW") == "1" ? .show : .stage, options) }
 }
 
 struct Finish: ParsableCommand {

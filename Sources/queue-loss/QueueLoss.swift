@@ -45,7 +45,7 @@ struct QueueLoss: Tool {
     var teacher: TeacherOptions
     @Option(help: "The seed of the random rows that a new queue begins with.")
     var seed: UInt64 = 0
-    @Option(help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).")
+    @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).")
     var level: Int?
     @Option(name: [.short, .long], help: "Where the answers go; - is standard output.")
     var output = "-"
@@ -66,7 +66,7 @@ struct QueueLoss: Tool {
         let reader = try StreamReader(input)
         let settings = settings(reader.header)
         var stage = QueueLossStage(settings)
-        if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile) { _ in ["queue", "queue.position", "queue.filled"] }) }
+        if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile, selecting: QueueState.names)) }
         var header = reader.header
         header.provenance = header.provenance.adding(QueueLoss.self)
         header.metadata[QueueState.key] = nil

@@ -15,7 +15,8 @@ struct Synthesize: Tool {
             and colours tell little.
 
             FOLDER/train/train-000.tar … and FOLDER/test/test-000.tar … have the members CLASS/NUMBER.jpg. \
-            FOLDER/classes.txt comes last, when all the rest is there.
+            FOLDER/classes.txt has the classes. FOLDER appears when all of it is there; an earlier set of as many files is \
+            replaced at once.
 
             Example:
               synthesize -o shapes --sheet shapes.jpg
@@ -63,9 +64,8 @@ struct Synthesize: Tool {
         if let sheet { try set.writeSheet(sheet, columns: Self.columns) }
         guard let output else { return }
         var progress = Progress(tool: "synthesize", unit: "pictures", total: train + test, common)
-        var folder = SetFolder(output)
         do {
-            try folder.write(set, train: train, test: test, shards: shards) { progress.add($0) }
+            try SetFolder(output, set, shards: shards).write(train: train, test: test) { progress.add($0) }
         } catch {
             progress.clear()
             throw error

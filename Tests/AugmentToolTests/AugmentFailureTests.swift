@@ -59,7 +59,8 @@ struct AugmentFailureTests {
             ("", "--data"), ("--data data --views 3", "--views takes 1 to 2, found 3"), ("--data data --size 0", "--size"), ("--data data --batch 0", "--batch"),
             ("--data data --shard 3/2", "3/2"), ("--data data --crop-scale 1,0.5", "crop-scale"), ("--data data --crop-scale 0,1", "crop-scale"),
             ("--data data --recipe nothing", "nothing"), ("--data data --size 4096 --batch 1000", "smaller --batch"), ("--data data --threads 0", "--threads"),
-            ("--data ''", "--data is empty"), ("--data data --epoch -1", "--epoch"), ("--data data --limit 0", "--limit"), ("--data data --nonsense", "nonsense"),
+            ("--data data --split ''", "--split is empty"), ("--data data --split val", "has no split 'val'"), ("--data data --report -", "--report"),
+            ("--data data --report out", "out"), ("--data ''", "--data is empty"), ("--data data --epoch -1", "--epoch"), ("--data data --limit 0", "--limit"), ("--data data --nonsense", "nonsense"),
         ] {
             let result = try place.run("augment \(options) -o out")
             #expect(result.status == 64 && result.error.contains(words), "\(options): \(result.status) \(result.error)")
@@ -83,7 +84,7 @@ struct AugmentFailureTests {
         let place = try Workplace(pictures: 12)
         try place.run("mkdir empty; tar cf data.tar data; head -c 9000 data.tar > cut.tar; tar cz data | head -c 2000 > cut.tgz; : > none.tar; echo x > text.tar")
         for (data, status, words) in [
-            ("nowhere", 66, "No such file"), ("empty", 65, "has no JPEG pictures"), ("cut.tar", 65, "augment: cut.tar: "), ("cut.tgz", 65, "cut.tgz: "),
+            ("nowhere", 66, "No such file"), ("empty", 65, "has no JPEG images"), ("cut.tar", 65, "augment: cut.tar: "), ("cut.tgz", 65, "cut.tgz: "),
             ("none.tar", 65, "none.tar: is empty"), ("text.tar", 65, "cannot be opened as a tar or zip archive"),
         ] {
             let result = try place.run("augment --data \(data) --size 16 -o out")
@@ -117,5 +118,65 @@ struct AugmentFailureTests {
         // A single pixel makes a view of one colour.
         let views = try place.stream("--recipe evaluation").records.views
         #expect(Set(stride(from: 0, to: views[3].count, by: 3).map { Array(views[3][$0..<$0 + 3]) }).count == 1)
+    }
+
+    /// A header that promises 9999×9999 pixels before a picture's own scan: libjpeg finds out too late, when there is memory.
+    private func large(_ picture: Data) throws -> Data {
+        var bytes = picture
+        let frame = try #require(bytes.indices.dropLast(9).first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })
+        bytes.replaceSubrange(frame + 5..<frame + 9, with: [0x27, 0x0F, 0x27, 0x0F])
+        return bytes
+    }
+
+    @Test(arguments: [110_000, 150_000, 250_000, 450_000])
+    func `with little memory for a large picture it ends with 74, one line and no unfinished file`(kilobytes: Int) throws {
+        let place = try Workplace(pictures: 3)
+        try place.write(try large(place.bytes(place.name(0))), to: place.name(0))
+        let result = try place.run("ulimit -v \(kilobytes); augment --data data --size 16 --threads 2 -o out")
+        #expect(result.status == 74 && result.lines.count == 1 && result.error.contains("no memory"), "\(result.status) \(result.error)")
+        #expect(!place.exists("out") && !place.hasUnfinished)
+    }
+
+    /// A compressed archive of a few kilobytes that holds `count` members of `size` bytes each.
+    private func bomb(_ place: Workplace, _ name: String, count: Int, megabytes: Int, start: String) throws {
+        try place.write("""
+            import sys, tarfile, zipfile, os
+            name, count, size, start = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]) << 20, bytes.fromhex(sys.argv[4])
+            if name.endswith(".zip"):
+                archive = zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED)
+                for number in range(count): archive.writestr(f"cat/{number}.jpg", start + bytes(size))
+                archive.close()
+            else:
+                pipe = os.popen({"zst": "zstd -q --long=27", "xz": "xz -1 --lzma2=dict=512MiB,mode=fast", "gz": "gzip -1"}[name.split(".")[-1]] + " > " + name, "w")
+                for number in range(count):
+                    member = tarfile.TarInfo(f"cat/{number}.jpg")
+                    member.size = len(start) + size
+                    pipe.buffer.write(member.tobuf() + start + bytes(size) + bytes(-member.size % 512))
+                pipe.buffer.write(bytes(10240))
+                pipe.close()
+            """, to: "bomb.py")
+        #expect(try place.run("python3 bomb.py \(name) \(count) \(megabytes) \(start)").status == 0)
+    }
+
+    @Test(arguments: ["bomb.zip", "bomb.tar.zst", "bomb.tar.gz", "bomb.tar.xz"])
+    func `a small archive that unpacks to gigabytes is refused, and takes less than 300 MB`(name: String) throws {
+        let place = try Workplace()
+        for start in ["ffd8ffe0", "00"] where name.hasSuffix("zst") || start == "ffd8ffe0" {
+            try bomb(place, name, count: 4, megabytes: 256, start: start)
+            let result = try place.run("python3 -c 'import os, resource, sys; os.wait4(os.spawnvp(os.P_NOWAIT, \"augment\", [\"augment\", \"--data\", \"\(name)\", \"-o\", \"out\"]), 0); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'")
+            let peak = try #require(Int(result.output.trimmingCharacters(in: .whitespacesAndNewlines)))
+            #expect(peak < 300_000 && result.lines.count == 1 && (result.error.contains("unpacks to more than") || result.error.contains("demands 512 MiB")), "\(peak) kB \(result.error)")
+            #expect(!place.exists("out") && !place.hasUnfinished)
+            let little = try place.run("ulimit -v 100000; augment --data \(name) -o out")
+            #expect([65, 74].contains(little.status) && little.lines.count == 1, "\(little.status) \(little.error)")
+        }
+    }
+
+    @Test func `members of an archive that are no JPEG are not kept, and are broken pictures`() throws {
+        let place = try Workplace(pictures: 3)
+        try bomb(place, "zeros.zip", count: 2, megabytes: 200, start: "00")
+        try place.run("zip -qr zeros.zip data")
+        let result = try place.run("augment --data zeros.zip --size 16 --allow-bad -o out")
+        #expect(result.status == 0 && result.error.contains("zeros.zip: member cat/0.jpg: is not a JPEG picture: it does not begin with FF D8; left out"), "\(result.error)")
     }
 }

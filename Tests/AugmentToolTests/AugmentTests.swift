@@ -103,4 +103,46 @@ struct AugmentTests {
         #expect(try records.labels == [-1, -1, -1])
         #expect(header.metadata["classes"] == "[]")
     }
+
+    @Test func `a split is read if it is named, the training part else, and the closing line tells`() throws {
+        let place = try Workplace(pictures: 12)
+        try place.run("mkdir set; cp -r data set/train; cp -r data set/val; rm set/val/ant/*; mkdir set/.git; : > set/.git/x; : > set/stray.jpg")
+        let result = try place.run("augment --data set --size 16 -o train")
+        #expect(result.status == 0 && result.error.hasSuffix(
+            "3 classes; split train of train, val; passed over: 1 hidden (.git), 1 picture beside the splits (stray.jpg)\n"), "\(result.error)")
+        let train = try place.read("train")
+        #expect(train.header.metadata["samples"] == "12" && train.header.metadata["classes"] == #"["ant","bee","cat"]"#)
+        #expect(try place.run("augment --data set --split val --size 16 -o val").status == 0)
+        #expect(try place.read("val").header.metadata["classes"] == #"["bee","cat"]"#)
+        let missing = try place.run("augment --data set --split test --size 16 -o test")
+        #expect(missing.status == 64 && missing.error.hasPrefix("augment: set: has no split 'test', only train, val; name one of these with --split"), "\(missing.error)")
+    }
+
+    @Test func `a class that stands alone is one when a list names it`() throws {
+        let place = try Workplace(pictures: 3)
+        try place.run("mkdir -p one/animals; cp -r data/ant one/animals; printf 'animals\nplants\n' > classes.txt")
+        #expect(try place.stream("--data one").header.metadata["classes"] == #"["ant"]"#)
+        #expect(try place.stream("--data one --class-list classes.txt").header.metadata["classes"] == #"["animals"]"#)
+        #expect(try place.run("augment --data one --class-list none -o out").status == 66)
+    }
+
+    @Test func `a report has what was read, what was broken and why, and what was passed over`() throws {
+        let place = try Workplace(pictures: 12)
+        try place.write("text", to: place.name(5))
+        try place.write(try place.bytes(place.name(7)).dropLast(60), to: place.name(7))
+        try place.run("mkdir data/.git; : > data/notes.txt; : > data/more.txt")
+        #expect(try place.run("augment --data data --size 16 --batch 5 --epochs 2 --allow-bad --report report.json -o out").status == 0)
+        let report = try JSON(parsing: [UInt8](place.bytes("report.json")))
+        #expect(report["images"]?.asInteger == 12 && report["classes"]?.asInteger == 3 && report["unlabelled"]?.asInteger == 0)
+        #expect(report["broken"]?["count"]?.asInteger == 2)
+        let reasons = Dictionary(uniqueKeysWithValues: (report["broken"]?["images"]?.asArray ?? []).map { ($0["image"]?.asString ?? "", $0["reason"]?.asString ?? "") })
+        #expect(reasons == [
+            place.name(5): "is not a JPEG picture: it does not begin with FF D8", place.name(7): "cannot be decoded: it ends before its last pixel",
+        ])
+        #expect(report["passed_over"]?.asArray?.map { "\($0["kind"]?.asString ?? "") \($0["count"]?.asInteger ?? 0) \($0["first"]?.asString ?? "")" } == ["hidden 1 .git", "other 2 more.txt"])
+        // With --drop-last fewer are read in one epoch; and of a full batch only.
+        #expect(try place.run("augment --data data --size 16 --batch 5 --drop-last --allow-bad --report report.json -o out").status == 0)
+        #expect(try JSON(parsing: [UInt8](place.bytes("report.json")))["images"]?.asInteger == 10)
+        #expect(try place.run("augment --data data --size 16 --allow-bad --report no/report.json -o other").status == 73 && !place.exists("other"))
+    }
 }

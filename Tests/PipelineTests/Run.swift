@@ -25,6 +25,7 @@ extension Workplace {
 
     /// Every file of a run that must be the same whenever its settings are: networks, features and evaluations, but no links to them.
     func results(_ name: String) throws -> [String: Data] {
+        guard exists("runs/\(name)") else { return [:] }
         let names = try contents("runs/\(name)").filter { file in
             (file.hasSuffix(".safetensors") || file.hasSuffix(".tensors.zst") || file.hasPrefix("evaluation/") && file.hasSuffix(".json"))
                 && file != "teacher.safetensors" && !file.hasPrefix("tap/") && !file.hasPrefix("data/") && !file.hasPrefix("pictures/")

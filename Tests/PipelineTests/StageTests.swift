@@ -63,4 +63,13 @@ struct StageTests {
         let option = try place.run(stage(place, "student.1", "SHWO=1"))
         #expect(option.status == 2 && option.error.contains("did you mean SHOW?"))
     }
+
+    @Test func `other drawn images take the place of those before`() throws {
+        let place = try Workplace()
+        let make = { (options: String) in place.make("a", "EPOCHS=1 SYNTHESIZE_OPTIONS='--train 96 --test 32 --size 24 \(options)'") }
+        try #require(try place.run(make("--classes 4 --shards 4")).status == 0)
+        let result = try place.run(make("--classes 3 --shards 2"))
+        #expect(result.status == 0 && result.error.contains("== pictures"), "\(result.error)")
+        #expect(try place.contents("runs/a/pictures").filter { $0.hasSuffix(".tar") }.count == 4)
+    }
 }

@@ -111,7 +111,7 @@ struct PartTests {
     }
 
     @Test func `processor time that is used up leaves no part`() throws {
-        let result = try place.run("ulimit -c 0; ulimit -t 1; synthesize -o s --train 1000000 --test 4 --size 256 -q")
+        let result = try place.run("ulimit -c 0; ulimit -S -t 1; synthesize -o s --train 1000000 --test 4 --size 256 -q")
         #expect(result.status == 128 + SIGXCPU, "\(result.error)")
         #expect(!place.hasUnfinished)
     }

@@ -23,7 +23,7 @@ struct PipedOrStoredTests {
             \(augment) -o v --level 9 && \(embed) v --output=e --level=1 --threads 3 && \(train) e -o stored --log l --log-interval 2 --timing t --threads 1
             mkdir 'a folder' && cp student 'a folder/other name' && \(train.replacing("--student student", with: "--student 'a folder/other name'")) -o other -- e
             \(embed) - < v > e1 && \(embed) v > e2 && cat v | \(embed) > e3 && \(embed) --timing t -o e4 v && cmp e1 e2 && cmp e2 e3
-            cmp piped stored && cmp piped other && \(embed) --level -1 -o e5 --profile v && cmp e1 e5
+            cmp piped stored && cmp piped other && \(embed) --level 3 -o e5 --profile v && cmp e1 e5 && \(embed) --level -1 -o e6 v
             """)
         #expect(result.status == 0, "\(result.error)")
         let (header, _) = try place.read("e4")

@@ -1,3 +1,5 @@
+import CProcess
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -73,24 +75,16 @@ public final class FloatBuffer: @unchecked Sendable {
         // fewer misses of the address cache.
         if isMapped {
             guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED else {
-                FloatBuffer.stop(bytes)
+                seed_no_memory(bytes)
             }
             madvise(memory, bytes, 14 /* MADV_HUGEPAGE */)
             pointer = memory.bindMemory(to: Float.self, capacity: max(count, 1))
         } else {
             var memory: UnsafeMutableRawPointer?
-            guard posix_memalign(&memory, 64, bytes) == 0, let memory else { FloatBuffer.stop(bytes) }
+            guard posix_memalign(&memory, 64, bytes) == 0, let memory else { seed_no_memory(bytes) }
             memset(memory, 0, bytes)
             pointer = memory.bindMemory(to: Float.self, capacity: max(count, 1))
         }
-    }
-
-    /// Ends the process with one line: a batch or a picture too large is no mistake of ours, which a trap would be.
-    private static func stop(_ bytes: Int) -> Never {
-        let tool = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "seed"
-        var line = "\(tool): there is no memory for \(bytes) bytes; take smaller batches or pictures\n"
-        line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
-        exit(74)  // as ToolSupport has it for what the system refuses
     }
 
     public convenience init(_ values: [Float]) {

@@ -55,7 +55,10 @@ struct Estimate {
         let teacherQueue = run.settings["TEACHER_OBJECTIVE"] == "moco-v2" ? min(65536, pictures.teacher / 2) : 0
         // MoCo's second encoder comes on top.
         let teacherSize = size(run.settings["TEACHER_NETWORK"], queue: teacherQueue) * (teacherQueue > 0 ? 3 : 2) / 2
-        return count("student") * size(run.settings["STUDENT"], queue: queue) + count("teacher") * teacherSize
+        // What is written anew takes the place of what is there.
+        let present = stages.flatMap(\.outputs).compactMap { FileStamp(folder.file($0))?.size }.reduce(0, +)
+        let all = count("student") * size(run.settings["STUDENT"], queue: queue) + count("teacher") * teacherSize
+        return max(0, all - present)
     }
 
     /// Bytes free where the run lies; nil where the system does not tell.
@@ -65,12 +68,16 @@ struct Estimate {
         var place = folder.path
         while unsafe statvfs(place, &status) != 0 {
             guard errno == ENOENT else { return nil }
-            let parts = place.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-            if parts.isEmpty { return unsafe statvfs(".", &status) == 0 ? Int(status.f_bavail) * Int(status.f_frsize) : nil }
+            let parts = place.parts("/").dropLast()
+            if parts.isEmpty {
+                guard unsafe statvfs(".", &status) == 0 else { return nil }
+                break
+            }
             place = parts.count == 1 && parts[0].isEmpty ? "/" : parts.joined(separator: "/")
         }
         // Some file systems have no blocks to count.
-        return status.f_blocks == 0 ? nil : Int(status.f_bavail) * Int(status.f_frsize)
+        let (bytes, isTooMuch) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return status.f_blocks == 0 ? nil : isTooMuch ? Int.max : Int(clamping: bytes)
     }
 
     /// Seconds an image took in the latest epoch that has a log.
@@ -87,11 +94,14 @@ struct Estimate {
 
     /// Seconds an image takes in a small batch, the second time that it is done.
     private func measured(_ kind: Workload.Kind, _ network: String) -> Double {
-        let workload = Workload(kind, network, size: run.settings.number("SIZE"), batch: 8)
-        let run = WorkloadRun(workload)
-        run.runBatch()
+        // Large images cost as their area does; a step of them would take more memory than the run itself.
+        let size = run.settings.number("SIZE"), measured = min(size, 224)
+        let workload = Workload(kind, network, size: measured, batch: min(8, run.settings.number("BATCH")))
+        let steps = WorkloadRun(workload)
+        steps.runBatch()
         let start = Progress.now()
-        run.runBatch()
-        return (Progress.now() - start) / Double(workload.batch)
+        steps.runBatch()
+        let area = Double(size * size) / Double(measured * measured)
+        return area * (Progress.now() - start) / Double(workload.batch)
     }
 }

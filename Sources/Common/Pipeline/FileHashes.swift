@@ -18,9 +18,9 @@ struct FileHashes {
         guard let path, let lines = try? TextFile.read(path, end: FileHashes.end) else { return }
         for line in lines {
             // size mtime ctime inode hashes path
-            let parts = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: false)
+            let parts = line.parts(" ", most: 6)
             guard parts.count == 6 else { continue }
-            entries[TextFile.unescaped(parts[5])] = Entry(stamp: parts[..<4].joined(separator: " "), value: String(parts[4]))
+            entries[TextFile.unescaped(parts[5])] = Entry(stamp: parts[..<4].joined(separator: " "), value: parts[4])
         }
     }
 

@@ -9,7 +9,7 @@ import Musl
 
 /// What the system tells of a file that changes whenever its bytes may have: size, times of its bytes and of its entry, inode.
 struct FileStamp: Equatable {
-    /// `size mtime ctime inode`, times in nanoseconds.
+    /// `size mtime ctime inode`, times as seconds, a dot, nanoseconds.
     let text: String
     /// When its entry changed last, in seconds since 1970. The system alone sets that time.
     private let changed: Int
@@ -19,9 +19,9 @@ struct FileStamp: Equatable {
     init?(_ path: String) {
         var status = stat()
         guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        func nanoseconds(_ time: timespec) -> Int { time.tv_sec * 1_000_000_000 + time.tv_nsec }
+        func words(_ time: timespec) -> String { "\(time.tv_sec).\(time.tv_nsec)" }
         size = Int(status.st_size)
-        text = "\(size) \(nanoseconds(status.st_mtim)) \(nanoseconds(status.st_ctim)) \(status.st_ino)"
+        text = "\(size) \(words(status.st_mtim)) \(words(status.st_ctim)) \(status.st_ino)"
         changed = status.st_ctim.tv_sec
     }
 

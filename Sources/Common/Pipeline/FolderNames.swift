@@ -17,4 +17,14 @@ enum FolderNames {
         }
         return names
     }
+
+    /// Removes a file, or a folder with all that is in it; links are removed, not followed. False where something stayed.
+    @discardableResult
+    static func remove(_ path: String) -> Bool {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { return errno == ENOENT }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return unsafe unlink(path) == 0 }
+        for name in all(in: path) { remove(path + "/" + name) }
+        return unsafe rmdir(path) == 0
+    }
 }

@@ -24,7 +24,7 @@ public struct MakeFlags: Sendable, Equatable {
         var assignments: [Assignment] = []
         // make lists the last first.
         for word in words[(mark.map { $0 + 1 } ?? words.count)...].reversed() {
-            let parts = word.plain.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let parts = word.plain.parts("=", most: 2)
             guard parts.count == 2 else { continue }
             // make writes `NAME:=value` where it was typed so.
             let name = String(parts[0].prefix { !":+?!".contains($0) })
@@ -33,6 +33,9 @@ public struct MakeFlags: Sendable, Equatable {
         }
         self.assignments = assignments
     }
+
+    /// What was typed for a variable; nil where it was not.
+    public func value(of name: String) -> String? { assignments.first { $0.name == name }?.value }
 
     private static func words(_ text: String) -> [(raw: String, plain: String)] {
         var words: [(raw: String, plain: String)] = []

@@ -12,8 +12,8 @@ struct PictureData {
     let dataset: Dataset
     /// Hash of each picture's bytes, in order.
     let hashes: [UInt64]
-    /// Pictures whose header is none of a JPEG, by their number, with the reason.
-    let broken: [(index: Int, reason: String)]
+    /// How many pictures have a header that is none of a JPEG, and the first of them with the reason.
+    let broken: (count: Int, first: (index: Int, reason: String)?)
 
     var count: Int { dataset.samples.count }
     var classes: [String] { dataset.classes }
@@ -86,9 +86,10 @@ struct PictureData {
             known.keep(words.joined(separator: ","), of: files[file], stamps[file])
         }
         self.hashes = hashes
-        broken = dataset.samples.indices.filter { isBroken[$0] }.map { index in
-            (index, (try? PictureData.look(at: index, of: dataset).complaint) ?? "cannot be read")
-        }
+        let first = isBroken.firstIndex(of: true)
+        broken = (
+            isBroken.count { $0 }, first.map { ($0, (try? PictureData.look(at: $0, of: dataset).complaint) ?? "cannot be read") }
+        )
     }
 
     /// The hash of an image's bytes, and what is wrong with its header; nil if nothing is.

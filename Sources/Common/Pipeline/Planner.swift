@@ -15,6 +15,8 @@ public struct Planner {
         case check
         /// One stage alone.
         case stage
+        /// The command of one stage, which is not run.
+        case show
     }
 
     /// What is to be started in this process's place.
@@ -53,51 +55,96 @@ public struct Planner {
     ///
     /// - Returns: make for the run's stages; nil where only something was to be told.
     public func prepare(_ goal: Goal) throws -> Command? {
+        let folder = try Preparation.folder(flags), changesNothing = goal == .check || flags.onlyTells || goal == .show
+        // A run that is there is looked at when nobody else changes it; for a new one nothing is made before all is known to work.
+        let isNew = !folder.isRun
+        if !changesNothing, !isNew { _ = try folder.lock(say) }
         var preparation = try Preparation(flags, tools: tools, progress: progress)
-        let folder = preparation.folder
+        if goal == .show { return try show(preparation) }
+        if goal == .stage { return try prepareStage(preparation, isNew: isNew) }
         var work = Work(preparation.run.stages, goals: preparation.run.goals, folder: folder.path)
-        if goal == .check || flags.onlyTells {
-            say(try Summary(preparation: preparation, work: work).text)
+        var summary = try Summary(preparation: preparation, work: work).text
+        if changesNothing {
+            say(summary)
             return nil
         }
-        if goal == .stage { return try prepareStage(preparation) }
-        // What cannot be kept on the disk is said before a folder is made.
-        var summary = try Summary(preparation: preparation, work: work).text
-        try folder.create()
-        if try folder.lock(say) {
-            // Another make has been at work in the meantime.
-            preparation = try Preparation(flags, tools: tools, progress: progress)
-            work = Work(preparation.run.stages, goals: preparation.run.goals, folder: folder.path)
-            summary = try Summary(preparation: preparation, work: work).text
+        if isNew {
+            try folder.create()
+            if try folder.lock(say) {
+                // Another make has made it in the meantime.
+                preparation = try Preparation(flags, tools: tools, progress: progress)
+                work = Work(preparation.run.stages, goals: preparation.run.goals, folder: folder.path)
+                summary = try Summary(preparation: preparation, work: work).text
+            }
         }
+        try folder.create()
         say(summary)
         for (_, file) in work.damaged { try setAside(folder.file(file)) }
-        try removeParts(folder)
+        try makeRoom(work.stages, preparation)
         try preparation.write()
         try StageTable(preparation.run.stages, work).save(in: folder.path)
         try work.settle(preparation.run.stages, in: folder.path)
+        for network in ["student", "teacher"] { try prune(network, preparation, work) }
         return command(preparation, goal: preparation.run.isJudged ? "judged" : "unjudged")
     }
 
-    /// One stage alone, whether it is done or not; what it reads must be there and belong to the settings.
-    private func prepareStage(_ preparation: Preparation) throws -> Command {
-        let (run, folder) = (preparation.run, preparation.folder)
-        let stages = run.stages, name = preparation.settings["STAGE"]
-        guard let stage = stages[name] else {
-            let nearest = Nearest.name(to: name, among: stages.names).map { "did you mean \($0)? " } ?? ""
-            let what = name.isEmpty ? "STAGE is not given" : "STAGE=\(name): there is no such stage"
-            throw Failure(.usage, what, remedy: nearest + "stages are \(kinds(stages.names))")
+    /// Removes what killed tools have left, since nobody else works in the folder now, and the pictures of a set that is to be drawn anew: those that its
+    /// record tells of. synthesize refuses to draw where there are others.
+    private func makeRoom(_ stages: [Stage], _ preparation: Preparation) throws {
+        let folder = preparation.folder
+        folder.parts.forEach { FolderNames.remove($0) }
+        guard let pictures = preparation.run.stages["pictures"], let record = StageRecord(reading: pictures.name, in: folder.path), record.belongs(to: pictures)
+        else { return }
+        if let other = record.others(than: pictures, in: folder.path).first {
+            throw Failure(.data, path: folder.file(other), "is not of the drawn set", remedy: "move it away, or give pictures of your own as DATA")
         }
-        let shows = !preparation.settings["SHOW"].isEmpty
-        try folder.create()
-        if !shows { _ = try folder.lock(say) }
-        let work = Work(stages, goals: stage.inputs, folder: folder.path)
-        if !shows, let missing = work.stages.last {
-            throw Failure(.noInput, path: folder.path, "\(name) needs \(missing.name), which is not done with these settings", remedy: "run make distill, or that stage first")
+        if stages.contains(where: { $0.name == pictures.name }) { record.files.forEach { unsafe unlink(folder.file($0.name)) } }
+    }
+
+    /// Removes the checkpoints of a network that the run does not keep and no stage to be done reads.
+    private func prune(_ network: String, _ preparation: Preparation, _ work: Work) throws {
+        guard let keep = preparation.settings.count("KEEP") else { return }
+        let epochs = network == "student" ? preparation.run.epochs : preparation.run.teacherEpochs
+        let next = work.stages.compactMap { $0.name.hasPrefix(network + ".") ? Int($0.name.dropFirst(network.count + 1)) : nil }.min() ?? epochs + 1
+        for n in stride(from: next - 1 - keep, to: 0, by: -1) { unsafe unlink(preparation.folder.file("\(network).\(n).safetensors")) }
+    }
+
+    /// The command of a stage, told by make. Nothing is written, so the run must have the settings.
+    private func show(_ preparation: Preparation) throws -> Command {
+        let name = try stage(preparation).name
+        for (file, words) in preparation.run.options {
+            guard let bytes = try? TextFile.bytes(preparation.folder.file("options/\(file)")), bytes == Array(words.map { $0 + "\n" }.joined().utf8) else {
+                throw Failure(
+                    .usage, path: preparation.folder.path, "SHOW=1 shows a stage as the run has it, and these are not its settings",
+                    remedy: "leave them out, or run make distill with them first")
+            }
         }
-        try preparation.write()
-        try StageTable(stages, work).save(in: folder.path)
         return command(preparation, goal: "done/\(name)", alone: true)
+    }
+
+    /// The stage that STAGE names.
+    private func stage(_ preparation: Preparation) throws -> Stage {
+        let stages = preparation.run.stages, name = preparation.settings["STAGE"]
+        if let stage = stages[name] { return stage }
+        let nearest = Nearest.name(to: name, among: stages.names).map { "did you mean \($0)? " } ?? ""
+        let what = name.isEmpty ? "STAGE is not given" : "STAGE=\(name): there is no such stage"
+        throw Failure(.usage, what, remedy: nearest + "stages are \(kinds(stages.names))")
+    }
+
+    /// One stage alone, whether it is done or not; what it reads must be there and belong to the settings.
+    private func prepareStage(_ preparation: Preparation, isNew: Bool) throws -> Command {
+        let (run, folder) = (preparation.run, preparation.folder)
+        let stage = try stage(preparation)
+        try folder.create()
+        if isNew { _ = try folder.lock(say) }
+        let work = Work(run.stages, goals: stage.inputs, folder: folder.path)
+        if let missing = work.stages.last {
+            throw Failure(.noInput, path: folder.path, "\(stage.name) needs \(missing.name), which is not done with these settings", remedy: "run make distill, or that stage first")
+        }
+        try makeRoom([stage], preparation)
+        try preparation.write()
+        try StageTable(run.stages, work).save(in: folder.path)
+        return command(preparation, goal: "done/\(stage.name)", alone: true)
     }
 
     private func command(_ preparation: Preparation, goal: String, alone: Bool = false) -> Command {
@@ -138,9 +185,6 @@ public struct Planner {
         guard unsafe rename(path, path + ".damaged") == 0 || errno == ENOENT else { throw Failure.errno(.io, path: path, "cannot set it aside") }
     }
 
-    /// Removes what killed tools have left. Nobody else works in the folder now.
-    private func removeParts(_ folder: RunFolder) throws { folder.parts.forEach { unsafe unlink($0) } }
-
     /// Removes what killed tools have left in all runs that nobody works on.
     public static func clean(_ flags: MakeFlags, say: (String) -> Void) throws {
         try RunSettings.check(flags)
@@ -153,7 +197,7 @@ public struct Planner {
                 say("\(folder.path): a make is at work on it; left as it is")
                 continue
             }
-            for part in parts where unsafe unlink(part) == 0 { say("removed \(part)") }
+            for part in parts where FolderNames.remove(part) { say("removed \(part)") }
         }
     }
 

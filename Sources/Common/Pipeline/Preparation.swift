@@ -28,10 +28,15 @@ struct Preparation {
     static let identityFile = "data/identity"
     private static let identityEnd = "end of identity"
 
-    init(_ flags: MakeFlags, tools: String, progress: (String, Int, Int) -> Void) throws {
+    /// The folder of the run that was typed.
+    static func folder(_ flags: MakeFlags) throws -> RunFolder {
         try RunSettings.check(flags)
         func typed(_ name: String) -> String? { flags.assignments.first { $0.name == name }?.value }
-        folder = try RunFolder(runs: typed("RUNS") ?? "runs", name: typed("NAME") ?? RunFolder.name(of: typed("DATA") ?? ""))
+        return try RunFolder(runs: typed("RUNS") ?? "runs", name: typed("NAME") ?? RunFolder.name(of: typed("DATA") ?? ""))
+    }
+
+    init(_ flags: MakeFlags, tools: String, progress: (String, Int, Int) -> Void) throws {
+        folder = try Preparation.folder(flags)
         let settings = try RunSettings(typed: flags.assignments, folder: folder.path)
         self.settings = settings
         var known = FileHashes(reading: folder.file(Preparation.hashesFile))
@@ -68,8 +73,8 @@ struct Preparation {
         let draft = Run(
             settings: settings, data: nil, test: nil, splits: (learnt?.split, judged?.split), teacher: teacher?.hash, embedding: embedding,
             judgement: judgement)
+        try Preparation.checkOwners(settings)
         try Preparation.checkOptions(draft, tools: tools)
-        try Preparation.checkCounts(settings, learnt, judgement)
 
         train = try learnt.map { data in try PictureData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
         test = try judged.map { data in try PictureData(data, known: &known) { progress("TEST", $0, data.samples.count) } }
@@ -78,6 +83,7 @@ struct Preparation {
             judgement: judgement)
         hashes = known
         try checkName()
+        try checkCounts()
         try noteData()
     }
 
@@ -141,30 +147,36 @@ struct Preparation {
     }
 
     /// Whether there are enough pictures for a batch.
-    private static func checkCounts(_ settings: RunSettings, _ train: Dataset?, _ judgement: Judgement) throws {
-        guard let train else { return }
-        var count = train.samples.count
-        let flags = settings.words("FLAGS")
-        for (place, word) in flags.enumerated() {
-            if word == "--limit", place + 1 < flags.count { count = min(count, Int(flags[place + 1]) ?? count) }
-            if word.hasPrefix("--limit=") { count = min(count, Int(word.dropFirst(8)) ?? count) }
-        }
+    private func checkCounts() throws {
         func check(_ name: String, _ count: Int) throws {
             guard settings.number(name) <= count else {
                 throw Failure(.usage, "\(name)=\(settings[name]): there are \(count) pictures to learn from", remedy: "take \(name)=\(max(1, min(64, count))) or less")
             }
         }
-        try check("BATCH", count)
-        guard settings["TEACHER"].isEmpty else { return }
-        let isHalf = settings["TEACHER_OBJECTIVE"] == "supervised-contrastive" && judgement == .halvesOfData
-        try check("TEACHER_BATCH", isHalf ? (count + 1) / 2 : count)
+        let counts = counts
+        try check("BATCH", counts.student)
+        if settings["TEACHER"].isEmpty { try check("TEACHER_BATCH", counts.teacher) }
+    }
+
+    /// Options that make gives by itself, and those that FLAGS may hold.
+    private static func checkOwners(_ settings: RunSettings) throws {
+        let given = ["--student", "-o", "--output", "--log", "--epochs", "--timing", "--help", "-h", "--version"]
+        for name in ["STUDENT_OPTIONS", "TEACHER_OPTIONS", "SYNTHESIZE_OPTIONS"] {
+            for word in settings.words(name) where given.contains(word.parts("=", most: 2)[0]) {
+                throw Failure(.usage, "\(name): \(word) is no option to be given here", remedy: "leave it out; make gives what the stage needs")
+            }
+        }
+        let flags = ["--allow-bad", "--limit", "--crop-scale", "--level"]
+        for word in settings.words("FLAGS") where word.hasPrefix("-") && Int(word) == nil && !flags.contains(word.parts("=", most: 2)[0]) {
+            throw Failure(.usage, "FLAGS: \(word) is no option to be given here", remedy: "FLAGS takes \(flags.joined(separator: ", "))")
+        }
     }
 
     /// Another data set of the same name must not take this run's place unasked.
     private func checkName() throws {
         guard !settings.typed.contains("NAME"), let before = settings.remembered["DATA"], before != settings["DATA"], let train else { return }
         if let lines = try? TextFile.read(folder.file(Preparation.identityFile), end: Preparation.identityEnd), lines.first == train.identity { return }
-        let name = folder.path.split(separator: "/").last.map(String.init) ?? ""
+        let name = folder.path.lastPathPart ?? ""
         throw Failure(
             .usage, "\(folder.path) is a run on \(before), which is other data than \(settings["DATA"])",
             remedy: "give this one a NAME of its own, or NAME=\(name) to take its place")
@@ -172,8 +184,7 @@ struct Preparation {
 
     private mutating func noteData() throws {
         for (name, data) in [("DATA", train), ("TEST", test)] {
-            guard let data, !data.broken.isEmpty else { continue }
-            let first = data.broken[0]
+            guard let data, let first = data.broken.first else { continue }
             remarks.append("\(name): \(data.broken.count) pictures have a broken header, such as \(data.dataset.location(of: first.index)) (\(first.reason))")
         }
         if let train, let test {
@@ -202,22 +213,27 @@ struct Preparation {
         try folder.link("teacher.safetensors", to: isGiven ? try RunFolder.resolved(settings["TEACHER"]) : "teacher.\(run.teacherEpochs).safetensors")
     }
 
-    /// Pictures in an epoch and in a judgement.
+    /// Pictures in an epoch, of those that are not left out, and in a judgement.
     var counts: (student: Int, teacher: Int, judged: Int) {
-        if settings.isDemonstration {
-            let words = settings.words("SYNTHESIZE_OPTIONS")
-            func number(_ option: String, _ other: Int) -> Int { words.firstIndex(of: option).flatMap { $0 + 1 < words.count ? Int(words[$0 + 1]) : nil } ?? other }
-            let train = number("--train", 6000), test = number("--test", 1200)
-            return (train, train, train + test)
+        func option(_ name: String, in words: [String]) -> Int? {
+            var value: Int?
+            for (place, word) in words.enumerated() {
+                if word == name, place + 1 < words.count { value = Int(words[place + 1]) }
+                if word.hasPrefix(name + "=") { value = Int(word.dropFirst(name.count + 1)) }
+            }
+            return value
         }
-        let learnt = train?.count ?? 0, isHalf = run.judgement == .halvesOfData
+        let drawn = settings.words("SYNTHESIZE_OPTIONS"), limit = option("--limit", in: settings.words("FLAGS")) ?? .max
+        let learnt = settings.isDemonstration ? option("--train", in: drawn) ?? 6000 : train?.count ?? 0
+        let tested = settings.isDemonstration ? option("--test", in: drawn) ?? 1200 : test?.count ?? 0
         let judged = switch run.judgement {
         case .none: 0
         case .halvesOfData: learnt
-        case .halvesOfTest: test?.count ?? 0
-        case .testByData: learnt + (test?.count ?? 0)
+        case .halvesOfTest: tested
+        case .testByData: learnt + tested
         }
-        return (learnt, settings["TEACHER_OBJECTIVE"] == "supervised-contrastive" && isHalf ? learnt / 2 : learnt, judged)
+        let isHalf = settings["TEACHER_OBJECTIVE"] == "supervised-contrastive" && run.judgement == .halvesOfData
+        return (min(limit, learnt), min(limit, isHalf ? (learnt + 1) / 2 : learnt), judged)
     }
 }
 

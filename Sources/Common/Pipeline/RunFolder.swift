@@ -28,9 +28,9 @@ public struct RunFolder: Sendable {
     /// The name of a run on `data`: its last part up to the first dot.
     static func name(of data: String) -> String {
         guard !data.isEmpty else { return "demonstration" }
-        var last = data.split(separator: "/").last.map(String.init) ?? ""
+        var last = data.lastPathPart ?? ""
         if last.isEmpty || last == "." || last == "..", let whole = unsafe realpath(data, nil) {
-            last = unsafe String(cString: whole).split(separator: "/").last.map(String.init) ?? ""
+            last = unsafe String(cString: whole).lastPathPart ?? ""
             unsafe free(whole)
         }
         let stem = last.unicodeScalars.prefix { $0 != "." }.filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }
@@ -41,11 +41,12 @@ public struct RunFolder: Sendable {
 
     func file(_ name: String) -> String { path + "/" + name }
 
-    var exists: Bool { unsafe access(path, F_OK) == 0 }
+    /// Whether a run has been made here.
+    var isRun: Bool { unsafe access(file(RunSettings.file), F_OK) == 0 }
 
     /// Makes the folder and those in it.
     func create() throws {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = path.parts("/")
         let above = parts.indices.map { parts[...$0].joined(separator: "/") }.filter { !$0.isEmpty }
         for folder in above + ["options", "done", "log", "features", "evaluation", "data"].map(file) {
             guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot make the folder") }
@@ -61,14 +62,27 @@ public struct RunFolder: Sendable {
         let name = file("lock")
         let descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666)
         guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
-        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return false }
+        // make goes on in this process's place, and so holds what is noted here.
+        func note() {
+            let owner = LockHolders.mark(of: getpid())
+            ftruncate(descriptor, 0)
+            _ = unsafe pwrite(descriptor, owner, owner.utf8.count, 0)
+            unsafe setenv("SEED_LOCK", "\(descriptor)", 1)
+        }
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
+            note()
+            return false
+        }
         // What a make that was killed left at work writes what nobody waits for any more.
         if let left = LockHolders.leftBehind(by: descriptor), !left.isEmpty {
             say("\(path): ends \(left.map { "\($0.name) (process \($0.id))" }.joined(separator: ", ")), left behind by a make that was killed")
             for signal in [SIGTERM, SIGKILL] {
                 for process in left { kill(process.id, signal) }
                 for _ in 0..<500 {
-                    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+                    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
+                        note()
+                        return true
+                    }
                     usleep(10_000)
                 }
             }
@@ -77,6 +91,7 @@ public struct RunFolder: Sendable {
         while flock(descriptor, LOCK_EX) != 0 {
             guard errno == EINTR else { throw Failure.errno(.io, path: name, "cannot lock it") }
         }
+        note()
         return true
     }
 

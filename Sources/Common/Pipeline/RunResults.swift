@@ -30,7 +30,11 @@ public struct RunResults {
         func logs(_ names: [String]) -> [String] {
             names.map { "\(folder)/log/\($0)" }.filter { path in FileStamp(path).map { $0.size > 0 } ?? false }
         }
-        func epochLogs(_ network: String) -> [String] { logs((1...max(1, last(network) ?? 1)).map { "\(network).\($0).jsonl" }) }
+        /// The epochs of a network, in order.
+        func numbered(_ network: String) -> [String] {
+            stages.filter { $0.hasPrefix(network + ".") && Int($0.dropFirst(network.count + 1)).map { $0 > 0 } == true }
+        }
+        func epochLogs(_ network: String) -> [String] { logs(numbered(network).map { $0 + ".jsonl" }) }
         let judged = stages.filter { $0.hasPrefix("features.") }, evaluated = stages.filter { $0.hasPrefix("evaluation.") }
         timings = [
             ("drawing pictures", stages.contains("pictures") ? logs(["pictures.json"]) : []),
@@ -42,8 +46,7 @@ public struct RunResults {
             ("results", "evaluation"), ("logs", "log"),
         ]
         notes = ["teacher", "student"].compactMap { network in
-            guard let last = last(network), last > 0 else { return nil }
-            let schedules = (1...last).compactMap { StageRecord(reading: "\(network).\($0)", in: folder)?.schedule }
+            let schedules = numbered(network).compactMap { StageRecord(reading: $0, in: folder)?.schedule }
             let distinct = Set(schedules).sorted()
             guard distinct.count > 1 else { return nil }
             return "\(network): trained with a schedule of \(distinct.map { "\($0)" }.joined(separator: " epochs, then of ")) epochs"

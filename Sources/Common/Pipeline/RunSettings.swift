@@ -35,8 +35,8 @@ public struct RunSettings: Sendable {
         var remembered: [String: String] = [:]
         do {
             for line in try TextFile.read(path, end: RunSettings.end) ?? [] {
-                let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                guard parts.count == 2, let setting = Setting.named(String(parts[0])), setting.isKept else { continue }
+                let parts = line.parts("=", most: 2)
+                guard parts.count == 2, let setting = Setting.named(parts[0]), setting.isKept else { continue }
                 remembered[setting.name] = TextFile.unescaped(parts[1])
             }
         } catch let failure as Failure where failure.kind == .data {
@@ -98,6 +98,9 @@ public struct RunSettings: Sendable {
         case .words:
             guard let words = ShellWords.split(value) else { throw wrong("a quote is not closed") }
             guard !words.contains(where: { $0.unicodeScalars.contains("\n") }) else { throw wrong("an option holds a line break") }
+            // Options travel in files in which a line is an argument.
+            guard !words.contains("") else { throw wrong("an option is empty") }
+            guard !words.contains(where: { $0.unicodeScalars.first == "@" }) else { throw wrong("an option begins with '@'", "write the options out") }
         }
     }
 }

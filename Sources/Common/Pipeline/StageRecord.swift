@@ -81,6 +81,21 @@ struct StageRecord: Equatable {
         try TextFile.write(lines, end: StageRecord.end, to: StageRecord.path(stage, in: folder))
     }
 
+    /// Whether the files are those that `stage` makes: a record may have been written by anybody.
+    func belongs(to stage: Stage) -> Bool {
+        files.allSatisfy { file in
+            stage.outputs.contains { output in
+                output.hasSuffix("/") ? file.name.hasPrefix(output) && !file.name.split(separator: "/").contains("..") : file.name == output
+            }
+        }
+    }
+
+    /// Files in the stage's folder that it has not made.
+    func others(than stage: Stage, in folder: String) -> [String] {
+        let own = Set(files.map(\.name))
+        return stage.outputs.filter { $0.hasSuffix("/") }.flatMap { StageRecord.regularFiles(below: String($0.dropLast()), in: folder) }.filter { !own.contains($0) }
+    }
+
     enum Condition: Equatable {
         case whole
         /// Some file is not there.
@@ -91,7 +106,8 @@ struct StageRecord: Equatable {
 
     /// How the files are now. Those whose stamps have changed are read; where they are as they were, `self` has the new stamps afterwards.
     mutating func condition(in folder: String) -> Condition {
-        var condition = Condition.whole
+        // What was taken for done because nothing needed it has no files to show.
+        var condition = files.isEmpty ? Condition.missing : .whole
         for place in files.indices {
             let path = folder + "/" + files[place].name
             guard let stamp = FileStamp(path) else {

@@ -38,7 +38,8 @@ struct Summary {
 
     /// What the first epoch, which decoded every image, could not decode.
     private var decoded: String? {
-        guard work.done["student.1"] != nil, let bytes = try? TextFile.bytes(preparation.folder.file("log/student.1.images.json")),
+        guard let stage = ["teacher.1", "student.1"].first(where: { work.done[$0] != nil }),
+            let bytes = try? TextFile.bytes(preparation.folder.file("log/\(stage).images.json")),
             let broken = (try? JSON(parsing: bytes))?["broken"], let count = broken["count"]?.asInteger, count > 0
         else { return nil }
         let first = broken["images"]?.asArray?.first

@@ -9,9 +9,10 @@ struct Teacher {
     let hash: String
 
     init(_ path: String, known: inout FileHashes) throws {
-        let document = try DocumentFile.read(path)
-        network = try WeightsDocument.weights(in: document, path: path).network
         let stamp = FileStamp(path)
+        guard stamp != nil else { throw Failure(.noInput, path: path, "is no regular file", remedy: "name a file of weights") }
+        let document = try DocumentFile.read(path) { try WeightsDocument.names(in: $0, path: path) }
+        network = try WeightsDocument.weights(in: document, path: path).network
         if let hash = known.value(of: path, stamp) {
             self.hash = hash
         } else {

@@ -30,6 +30,7 @@ struct Work {
         for stage in list.stages {
             let inputs = stage.inputs.compactMap { expected[$0]?.fingerprint }
             var record = StageRecord(reading: stage.name, in: folder)
+            if record?.belongs(to: stage) == false { record = nil }
             // An epoch that was done on the way to fewer epochs stays as it is when there are more; one of a longer schedule is none of a shorter.
             if let schedule = stage.schedule, let before = record?.schedule, before <= schedule,
                 record?.fingerprint == stage.fingerprint(inputs: inputs, schedule: before)

@@ -9,80 +9,125 @@ import Musl
 
 /// A folder of tar files that hold a ``PictureSet``: `train/train-000.tar` …, `test/test-000.tar` …, and `classes.txt`.
 ///
-/// Nothing shows before all is drawn. `classes.txt` comes last, so that it tells a script that the rest is there.
+/// All of it is made in a folder of its own and then renamed: under its name the set is whole or not there. An earlier set is replaced at
+/// once; one that another process has made meanwhile stays.
 public struct SetFolder {
     private let path: String
-    /// The folders this run made, to be removed when it fails.
-    private var made: [String] = []
+    private let set: PictureSet
+    /// Files in the set's folders.
+    private let names: [String: [String]]
 
-    public init(_ path: String) { self.path = path }
+    private static let list = "classes.txt"
 
-    /// Draws `counts` pictures of each split into `shards` tar files each.
+    public init(_ path: String, _ set: PictureSet, shards: Int) {
+        // A link to a folder stays, and the set goes where it leads.
+        self.path = SetFolder.resolved(path)
+        self.set = set
+        names = Dictionary(uniqueKeysWithValues: PictureSet.Split.allCases.map { split in
+            ("\(split)", (0..<shards).map { "\(split)-\(SetFolder.padded($0, 3)).tar" })
+        })
+    }
+
+    private static func resolved(_ path: String) -> String {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    /// Draws the images of each split.
     ///
-    /// - Parameter progress: is given the number of pictures done since its last call.
+    /// - Parameter progress: is given the number of images done since its last call.
     /// - Throws: ``Failure`` when something cannot be created or written; the folder is then as it was.
-    public mutating func write(_ set: PictureSet, train: Int, test: Int, shards: Int, progress: (Int) -> Void) throws {
-        var committed: [String] = []
-        do {
-            var writers: [ShardWriter] = []
-            try makeFolder(path)
-            for (split, count) in [(PictureSet.Split.train, train), (.test, test)] {
-                let folder = "\(path)/\(split)"
-                try makeFolder(folder)
-                let names = (0..<shards).map { "\(split)-\(SetFolder.padded($0, 3)).tar" }
-                try refuseOthers(in: folder, than: names)
-                for (shard, name) in names.enumerated() {
-                    let writer = try ShardWriter("\(folder)/\(name)")
-                    writers.append(writer)
-                    try SetFolder.fill(writer, set, split, Parallel.part(shard, of: shards, in: count), progress)
-                }
+    public func write(train: Int, test: Int, progress: (Int) -> Void) throws {
+        try refuseOthers()
+        let folder = try PrivateFolder(path)
+        for (split, count) in [(PictureSet.Split.train, train), (.test, test)] {
+            try folder.makeFolder("\(split)")
+            let files = names["\(split)"] ?? []
+            for (shard, name) in files.enumerated() {
+                let writer = try ShardWriter(folder.makeFile("\(split)/\(name)"), path: "\(path)/\(split)/\(name)")
+                try fill(writer, split, Parallel.part(shard, of: files.count, in: count), progress)
+                try writer.finish()
             }
-            var list = try OutputFile("\(path)/classes.txt")
-            try list.write(set.classes.map { "\($0.name)\n" }.joined())
-            for writer in writers {
-                try writer.commit()
-                committed.append(writer.path)
+        }
+        let list = try folder.makeFile(SetFolder.list)
+        try list.write(Array(set.classes.map { "\($0.name)\n" }.joined().utf8).span.bytes)
+        try list.finish()
+        switch try folder.commit() {
+        case .done: break
+        case .exchanged: removeSet(in: folder.path)
+        case .overtaken:
+            // The same set, made by the one that was killed and left a child, say.
+            guard isEqual(folder.path, path) else {
+                throw Failure(.cannotCreate, path: path, "was made by another program meanwhile, and is another set", remedy: "run it again, or name another folder")
             }
-            try list.commit()
-        } catch {
-            for file in committed { unlink(file) }
-            for folder in made.reversed() { rmdir(folder) }
-            throw error
         }
     }
 
     /// Adds the pictures `numbers` to a shard, some hundreds at a time.
-    private static func fill(_ writer: ShardWriter, _ set: PictureSet, _ split: PictureSet.Split, _ numbers: Range<Int>, _ progress: (Int) -> Void) throws {
+    private func fill(_ writer: ShardWriter, _ split: PictureSet.Split, _ numbers: Range<Int>, _ progress: (Int) -> Void) throws {
         var start = numbers.lowerBound
         while start < numbers.upperBound {
             let stretch = start..<min(numbers.upperBound, start + 256)
             for (number, file) in zip(stretch, try set.files(split, stretch)) {
-                try writer.add("\(set.kind(of: number).name)/\(padded(number, 5)).jpg", file)
+                try writer.add("\(set.kind(of: number).name)/\(SetFolder.padded(number, 5)).jpg", file)
             }
             progress(stretch.count)
             start = stretch.upperBound
         }
     }
 
-    private mutating func makeFolder(_ folder: String) throws {
-        if mkdir(folder, 0o777) == 0 {
-            made.append(folder)
-        } else if errno != EEXIST {
-            throw Failure.errno(.cannotCreate, path: folder, "cannot create the folder")
+    /// The paths in a set, folders behind what is in them.
+    private var contents: [String] {
+        names.keys.sorted().flatMap { folder in (names[folder] ?? []).map { "\(folder)/\($0)" } + [folder] } + [SetFolder.list]
+    }
+
+    /// Only a set of the same files may be replaced: a tar file of another would be read as part of this one, and all else is its owner's.
+    private func refuseOthers() throws {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return }
+        for (folder, known) in [("", names.keys + [SetFolder.list])] + names.sorted(by: { $0.key < $1.key }).map({ ("/" + $0, $1) }) {
+            let folder = path + folder
+            guard let entries = opendir(folder) else {
+                if errno == ENOENT { continue }
+                throw Failure.errno(.cannotCreate, path: folder, "cannot open the folder")
+            }
+            defer { closedir(entries) }
+            var others: [String] = []
+            while let entry = readdir(entries) {
+                let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+                if name != ".", name != "..", !known.contains(name) { others.append(name) }
+            }
+            if let other = others.min() {
+                throw Failure(.cannotCreate, path: "\(folder)/\(other)", "is not of this set", remedy: "remove it or name another folder")
+            }
         }
     }
 
-    /// A tar file of an earlier run with more shards would be read as part of this set.
-    private func refuseOthers(in folder: String, than names: [String]) throws {
-        guard let entries = opendir(folder) else { throw Failure.errno(.cannotCreate, path: folder, "cannot open the folder") }
-        defer { closedir(entries) }
-        while let entry = readdir(entries) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name.hasSuffix(".tar"), !names.contains(name) {
-                throw Failure(.cannotCreate, path: "\(folder)/\(name)", "is not of this set", remedy: "remove it or name another folder")
-            }
+    /// Removes the earlier set, which lies in a folder with a name of this process's own now. What else has come into it stays.
+    private func removeSet(in folder: String) {
+        for name in contents where unlink("\(folder)/\(name)") != 0 { rmdir("\(folder)/\(name)") }
+        rmdir(folder)
+    }
+
+    /// Whether two folders hold the same set.
+    private func isEqual(_ a: String, _ b: String) -> Bool {
+        contents.allSatisfy { name in
+            names[name] != nil || SetFolder.haveEqualBytes("\(a)/\(name)", "\(b)/\(name)")
+        }
+    }
+
+    private static func haveEqualBytes(_ a: String, _ b: String) -> Bool {
+        guard let one = fopen(a, "rb") else { return false }
+        defer { fclose(one) }
+        guard let other = fopen(b, "rb") else { return false }
+        defer { fclose(other) }
+        var (left, right) = ([UInt8](repeating: 0, count: 1 << 16), [UInt8](repeating: 0, count: 1 << 16))
+        while true {
+            let count = fread(&left, 1, left.count, one)
+            guard fread(&right, 1, right.count, other) == count, left[..<count] == right[..<count] else { return false }
+            if count < left.count { return ferror(one) == 0 && ferror(other) == 0 }
         }
     }
 

@@ -7,24 +7,22 @@ import Glibc
 import Musl
 #endif
 
-/// A tar file that appears under its name when it is committed.
+/// Writes a tar file.
 ///
 /// Its bytes depend on the members alone: no time, no user, mode 0644.
 final class ShardWriter {
-    let path: String
+    private let path: String
     private let archive: OpaquePointer
-    private var file: OutputFile?
+    private var file: PrivateFolder.NewFile?
     /// What went wrong in libarchive's call of ours, which can only return a number.
     private var failure: Failure?
 
-    init(_ path: String) throws {
+    /// - Parameter path: as messages name it.
+    init(_ file: consuming PrivateFolder.NewFile, path: String) throws {
         guard let archive = archive_write_new() else { throw Failure(.software, path: path, "libarchive has no memory for it") }
         self.path = path
         self.archive = archive
-        do { file = try OutputFile(path) } catch {
-            archive_write_free(archive)
-            throw error
-        }
+        self.file = consume file
         archive_write_set_format_ustar(archive)
         archive_write_set_bytes_per_block(archive, 1 << 16)
         archive_write_set_bytes_in_last_block(archive, 1)
@@ -55,10 +53,10 @@ final class ShardWriter {
         }
     }
 
-    /// Writes the end of the archive and lets the file appear.
-    func commit() throws {
+    /// Writes the end of the archive and flushes the file.
+    func finish() throws {
         try check(archive_write_close(archive))
-        if let file = file.take() { try file.commit() }
+        if let file = file.take() { try file.finish() }
     }
 
     private func take(_ bytes: UnsafeRawBufferPointer) -> Int {

@@ -43,9 +43,9 @@ final class TensorStorage: @unchecked Sendable {
         let capacity: Int
 
         init(capacity: Int) throws {
-            var start: UnsafeMutableRawPointer?
-            // Not Swift's own `allocate`, which traps where memory is short: the size may come from a file.
-            guard unsafe posix_memalign(&start, TensorStorage.alignment, max(1, capacity)) == 0, let start = unsafe start
+            // The size may come from a file: where memory is short, its user is told which. Swift's own `allocate` ends the process.
+            let whole = (max(1, capacity) + TensorStorage.alignment - 1) / TensorStorage.alignment * TensorStorage.alignment
+            guard let start = unsafe aligned_alloc(TensorStorage.alignment, whole)
             else { throw Failure(.io, "there is no memory for \(capacity) bytes") }
             unsafe self.start = start
             self.capacity = capacity

@@ -25,8 +25,13 @@ extension Tool {
             var arguments = try ArgumentFile.expand(CommandLine.arguments.dropFirst())
             let onlyChecks = arguments.first == "--check-options"
             if onlyChecks { arguments.removeFirst() }
+            if onlyChecks {
+                do { _ = try parseAsRoot(arguments) } catch where exitCode(for: error).isSuccess {
+                    throw Failure(.usage, "asks for help or the version, which leaves nothing to do")
+                }
+                return
+            }
             var tool = try parseAsRoot(arguments)
-            if onlyChecks { return }
             try tool.run()
         } catch let failure as Failure {
             if failure.kind != .closedPipe { log(failure.description) }

@@ -32,16 +32,21 @@ enum UnfinishedFiles {
 
     /// Lets every signal that ends a process by default remove what is unfinished first, and `exit` too.
     ///
-    /// A signal that is ignored, as `nohup` has it, stays ignored.
+    /// A signal that is ignored, as `nohup` has it, stays ignored. Swift's own handlers of crashes, which on a signal from outside only print and
+    /// go on, stay where somebody asked for them by SWIFT_BACKTRACE.
     static func watchSignals() {
         _ = unsafe table
         seed_set_cleanup { UnfinishedFiles.removeAll() }
         atexit { UnfinishedFiles.removeAll() }
         // Stopped and continued, told of children and windows: no end. SIGKILL cannot be caught, and 32 and 33 are the C library's own.
+        let keepsBacktraces = unsafe getenv("SWIFT_BACKTRACE") != nil
         let others: Set<CInt> = [SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGURG, SIGWINCH, 32, 33]
         for number in CInt(1)...64 where !others.contains(number) {
             var action = sigaction()
-            guard unsafe sigaction(number, nil, &action) == 0, unsafe action.__sigaction_handler.sa_handler == nil else { continue }
+            guard unsafe sigaction(number, nil, &action) == 0 else { continue }
+            let isDefault = unsafe action.__sigaction_handler.sa_handler == nil
+            let isIgnored = unsafe action.sa_flags & SA_SIGINFO == 0 && unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
+            guard isDefault || !isIgnored && !keepsBacktraces else { continue }
             unsafe sigfillset(&action.sa_mask)
             action.sa_flags = SA_RESTART
             unsafe action.__sigaction_handler.sa_handler = { number in
@@ -56,6 +61,12 @@ enum UnfinishedFiles {
     private static func removeAll() {
         for slot in 0..<slots where unsafe table[slot].isTaken.load(ordering: .acquiring) {
             if let name = unsafe table[slot].name, unsafe FileIdentity(at: name) == table[slot].identity { unsafe unlink(name) }
+        }
+        // Then folders, which are empty now, the inner ones first: in no more turns than they lie in each other (``PrivateFolder``).
+        for _ in 0..<2 {
+            for slot in (0..<slots).reversed() where unsafe table[slot].isTaken.load(ordering: .acquiring) {
+                if let name = unsafe table[slot].name, unsafe FileIdentity(at: name) == table[slot].identity { unsafe rmdir(name) }
+            }
         }
     }
 

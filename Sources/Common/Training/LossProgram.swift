@@ -27,6 +27,10 @@ final class LossProgram: Sendable {
         unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        // A run's lock must not last as long as what the program leaves behind.
+        if let lock = unsafe getenv("SEED_LOCK").flatMap({ unsafe CInt(String(cString: $0)) }), lock > STDERR_FILENO, fcntl(lock, F_GETFD) >= 0 {
+            unsafe posix_spawn_file_actions_addclose(&actions, lock)
+        }
         // The program shall see SIGPIPE and SIGXFSZ as any program does.
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)

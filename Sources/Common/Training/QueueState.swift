@@ -41,6 +41,14 @@ public enum QueueState {
     /// The record that carries a queue and what is kept with it.
     public static func record(_ state: [String: Tensor]) -> TensorDocument { TensorDocument(metadata: [key: "1"], tensors: state) }
 
+    /// The tensors of a file that belong to a queue: large ones of other names are not read.
+    ///
+    /// - Throws: ``Failure`` when there is no queue, before anything is read.
+    public static func names(in outline: DocumentOutline) throws -> Set<String> {
+        let queue = try outline.tensor("queue", .f32, shape: [nil, nil])
+        return Set(outline.tensors.filter { $0.name == queue.name || $0.byteCount <= 1 << 20 }.map(\.name))
+    }
+
     /// Whether a record carries the queue.
     public static func isState(_ record: TensorDocument) -> Bool { record.metadata[key] != nil }
 

@@ -10,8 +10,15 @@ static _Atomic(void (*)(void)) registered_cleanup;
 
 void seed_set_cleanup(void (*cleanup)(void)) { atomic_store(&registered_cleanup, cleanup); }
 
+/// The first thread that ends the process does so alone: another would end it before all is cleaned up, or have a second last word.
+static void only_first(atomic_flag *flag) {
+    if (atomic_flag_test_and_set(flag)) for (;;) pause();
+}
+
 void seed_end(int status) {
-    void (*cleanup)(void) = atomic_exchange(&registered_cleanup, NULL);
+    static atomic_flag ending = ATOMIC_FLAG_INIT;
+    only_first(&ending);
+    void (*cleanup)(void) = atomic_load(&registered_cleanup);
     if (cleanup) cleanup();
     _exit(status);
 }
@@ -25,6 +32,8 @@ static size_t append(char *line, size_t length, const char *text) {
 }
 
 void seed_no_memory(size_t size) {
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    only_first(&told);
     // Nothing here may allocate.
     char number[24], line[256];
     size_t place = sizeof number - 1, length = 0;
@@ -49,6 +58,7 @@ int seed_watches_memory(void) { return 1; }
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
 
 /// More than any machine has: such a size is a mistake, which its caller is told.
 static const size_t absurd = (size_t)1 << 46;
@@ -70,6 +80,16 @@ void *realloc(void *old, size_t size) {
     void *memory = __libc_realloc(old, size);
     if (!memory && size > 0 && size < absurd) seed_no_memory(size);
     return memory;
+}
+
+/// What Swift takes aligned memory from. `aligned_alloc` is left to whoever wants to be told.
+int posix_memalign(void **result, size_t alignment, size_t size) {
+    if (alignment % sizeof(void *) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) return EINVAL;
+    void *memory = __libc_memalign(alignment, size);
+    if (!memory && size < absurd) seed_no_memory(size);
+    if (!memory) return ENOMEM;
+    *result = memory;
+    return 0;
 }
 
 #else

@@ -16,4 +16,7 @@ _Noreturn void seed_no_memory(size_t size);
 /// Whether failing allocations end the process here. Not under the address sanitizer, which has an allocator of its own.
 int seed_watches_memory(void);
 
+/// Lets two names change places. 0, or -1 with `errno` where the system or the file system cannot.
+int seed_exchange(const char *one, const char *other);
+
 #endif

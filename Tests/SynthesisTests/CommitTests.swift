@@ -1,0 +1,119 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// The set of a run that is killed, or that another run overtakes, on a disk that takes its time.
+struct CommitTests {
+    private static let options = "--classes 4 --train 240 --test 40 --size 16 --shards 4 -q"
+    private let place: Workplace
+
+    init() throws {
+        place = try Workplace()
+        try place.write("""
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <errno.h>
+            #include <stdlib.h>
+            #include <unistd.h>
+            int fsync(int file) {
+                usleep(atoi(getenv("FSYNC_MILLISECONDS")) * 1000);
+                return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(file);
+            }
+            int renameat2(int one, const char *from, int other, const char *to, unsigned flags) {
+                if (getenv("NO_EXCHANGE")) return errno = EINVAL, -1;
+                return ((int (*)(int, const char *, int, const char *, unsigned))dlsym(RTLD_NEXT, "renameat2"))(one, from, other, to, flags);
+            }
+            """, to: "slow.c")
+        try place.run("synthesize -o whole \(Self.options)")
+    }
+
+    /// Whether there is a C compiler, which the slow disk needs.
+    static let hasCompiler = (try? Workplace().run("command -v cc").status) == 0
+
+    /// The command that draws a set on a slow disk.
+    private func slow(_ milliseconds: Int, _ options: String = CommitTests.options) -> String {
+        "LD_PRELOAD=$PWD/slow.so FSYNC_MILLISECONDS=\(milliseconds) synthesize -o a \(options)"
+    }
+
+    private func compile() throws { #expect(try place.run("cc -shared -fPIC -o slow.so slow.c -ldl").status == 0) }
+
+    /// The set under its name is whole, or not there.
+    private func checkWhole() throws {
+        if place.exists("a") { #expect(try place.run("diff -r a whole").status == 0) }
+    }
+
+    @Test(.enabled(if: CommitTests.hasCompiler))
+    func `a run that is killed leaves nothing under the set's name, and one that starts at once is not disturbed by what is left`() throws {
+        try compile()
+        for delay in stride(from: 100, through: 1500, by: 200) {
+            try place.run("rm -rf a a.*")
+            let first = try place.start("exec env \(slow(100))")
+            usleep(UInt32(delay) * 1000)
+            kill(first.leader, SIGKILL)
+            try checkWhole()
+            #expect(try place.run(slow(0)).status == 0)
+            #expect(place.exists("a"))
+            try checkWhole()
+            _ = first.wait()
+        }
+    }
+
+    @Test(.enabled(if: CommitTests.hasCompiler))
+    func `an orphan and the run that takes its place end in the same whole set, whoever is first`() throws {
+        try compile()
+        for (one, other) in [(80, 20), (20, 80), (50, 50), (50, 45)] {
+            try place.run("rm -rf a a.*")
+            // A shell stands for make: killed, it leaves its child running.
+            let first = try place.start("\(slow(one)); :")
+            usleep(300_000)
+            kill(first.leader, SIGKILL)
+            let second = try place.run(slow(other))
+            #expect(second.status == 0, "\(second.error)")
+            try checkWhole()
+            // The orphan ends by itself, and nothing of it is left.
+            for _ in 0..<200 where try !place.contents().filter({ $0.hasSuffix(".part") }).isEmpty { usleep(50_000) }
+            #expect(place.exists("a") && !place.hasUnfinished)
+            try checkWhole()
+        }
+    }
+
+    @Test(.enabled(if: CommitTests.hasCompiler))
+    func `a set is replaced at once, and there is always one`() throws {
+        try compile()
+        try place.run("cp -r whole a")
+        let run = try place.start("exec env \(slow(30, Self.options + " --seed 7"))")
+        var seen: Set<Bool> = []
+        while kill(run.leader, 0) == 0, place.exists(".output") {
+            let isOld = try place.run("cmp -s a/classes.txt whole/classes.txt && test -e a/train/train-003.tar && cmp a/train/train-000.tar whole/train/train-000.tar > /dev/null; echo $?").output
+            seen.insert(isOld == "0\n")
+            #expect(place.exists("a/classes.txt") && place.exists("a/test/test-003.tar"))
+            if seen.count == 2 { break }
+            usleep(10_000)
+        }
+        #expect(run.wait() == 0 && seen == [true, false])
+        try place.run("synthesize -o fresh \(Self.options) --seed 7")
+        #expect(try place.run("diff -r a fresh").status == 0 && !place.hasUnfinished)
+    }
+
+    @Test(.enabled(if: CommitTests.hasCompiler))
+    func `a set is replaced on file systems that cannot exchange two folders, too`() throws {
+        try compile()
+        try place.run("cp -r whole a; synthesize -o fresh \(Self.options) --seed 7")
+        let result = try place.run("NO_EXCHANGE=1 \(slow(0, Self.options + " --seed 7"))")
+        #expect(result.status == 0 && !place.hasUnfinished, "\(result.error)")
+        #expect(try place.run("diff -r a fresh").status == 0)
+    }
+
+    @Test(.enabled(if: CommitTests.hasCompiler))
+    func `a late orphan with other options does not replace the set of the run after it`() throws {
+        try compile()
+        let orphan = try place.start("exec env \(slow(150, Self.options + " --seed 7"))")
+        usleep(200_000)
+        #expect(try place.run(slow(0)).status == 0)
+        try checkWhole()
+        #expect(orphan.wait() == 73)
+        #expect(place.exists("a") && !place.hasUnfinished)
+        try checkWhole()
+    }
+}
