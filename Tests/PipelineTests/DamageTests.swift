@@ -57,6 +57,32 @@ struct DamageTests {
         #expect(try place.results("a") == expected)
     }
 
+    @Test func `a record that somebody else wrote moves no file`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a")).status == 0)
+        try place.write("precious", to: "precious")
+        let record = try place.text("runs/a/done/student.0")
+        for name in ["../../precious", "student.1.safetensors", place.path("precious"), "x/../../../precious"] {
+            let lines = record.split(separator: "\n").map { $0.hasPrefix("file ") ? "file 0 0 0 0 0 \(name)" : String($0) }
+            try place.write(lines.joined(separator: "\n") + "\n", to: "runs/a/done/student.0")
+            let result = try place.run(place.make("a"))
+            #expect(result.status == 0 && place.exists("precious"), "\(result.error)")
+        }
+        #expect(try !place.contents(".").contains { $0.hasSuffix(".damaged") })
+    }
+
+    @Test func `KEEP given later removes what it does not keep, and images put among the drawn are refused`() throws {
+        let place = try Workplace()
+        let make = place.make("a", "EPOCHS=4 SYNTHESIZE_OPTIONS='--classes 4 --train 96 --test 32 --size 24'")
+        try #require(try place.run(make).status == 0)
+        let result = try place.run(make + " KEEP=2")
+        #expect(result.status == 0 && place.toDo(result) == "nothing: all is done", "\(result.error)")
+        #expect(try place.contents("runs/a").filter { $0.hasPrefix("student.") } == ["student.0.safetensors", "student.3.safetensors", "student.4.safetensors", "student.safetensors"])
+        try place.run("cp runs/a/pictures/test/test-000.tar runs/a/pictures/train/more.tar")
+        let refused = try place.run(make)
+        #expect(refused.status == 2 && refused.error.contains("pictures/train/more.tar: is not of the drawn set; move it away"), "\(refused.error)")
+    }
+
     @Test func `a second make of a run waits for the first, and both end in the same table`() throws {
         let place = try Workplace.pictures()
         let first = try place.start(place.make("a") + " EPOCHS=3")

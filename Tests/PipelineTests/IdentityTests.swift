@@ -14,6 +14,7 @@ struct IdentityTests {
             ("find pictures -exec touch {} +", ""),
             ("find pictures -exec touch -d 2001-01-01 {} +", ""),
             ("find pictures -exec touch -d 2041-01-01 {} +", ""),
+            ("find pictures -exec touch -d 2300-01-01 {} +", ""),
             ("cp -r pictures copied", "DATA=$PWD/copied/train TEST=$PWD/copied/test"),
             ("mv pictures moved", "DATA=$PWD/moved/train TEST=$PWD/moved/test"),
             ("ln -s moved 'linked to'", "'DATA=linked to/train' TEST=$PWD/moved/test"),
@@ -76,7 +77,7 @@ struct IdentityTests {
     }
 
     @Test func `any name that a file can have works, and nothing of it is run`() throws {
-        for name in ["train(1).tar", "a&b.tar", "it's.tar", "a,b", "a%b", "a:b", "#", ";", "*", "two  words", "$(touch pwned)", "`touch pwned`", "a\nb", "a\\b", "\"", "é̈ü", "-n", "~", "=", "a=b", "[x]", "$HOME", "$$"] {
+        for name in ["train(1).tar", "a&b.tar", "it's.tar", "a,b", "a%b", "a:b", "#", ";", "*", "two  words", "$(touch pwned)", "`touch pwned`", "a\nb", "a\\b", "\"", "é̈ü", "\u{301}mark", "\u{200D}joiner", "-n", "~", "=", "a=b", "[x]", "$HOME", "$$"] {
             let place = try Workplace.pictures()
             let data = name.hasSuffix(".tar") ? "cat" : "mkdir"
             try place.write(name, to: "name")

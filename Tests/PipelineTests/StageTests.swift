@@ -72,4 +72,27 @@ struct StageTests {
         #expect(result.status == 0 && result.error.contains("== pictures"), "\(result.error)")
         #expect(try place.contents("runs/a/pictures").filter { $0.hasSuffix(".tar") }.count == 4)
     }
+
+    @Test func `SHOW writes nothing, and shows no settings that the run does not have`() throws {
+        let place = try Workplace.pictures()
+        let none = try place.run(stage(place, "student.1", "SHOW=1 DATA=$PWD/pictures/train"))
+        #expect(none.status == 2 && !place.exists("runs"), "\(none.error)")
+        try #require(try place.run(place.make("a")).status == 0)
+        let before = try place.text("runs/a/settings") + place.text("runs/a/options/student.train")
+        let other = try place.run(stage(place, "student.1", "SHOW=1 STUDENT_OPTIONS='--learning-rate 0.7'"))
+        #expect(other.status == 2 && other.error.contains("these are not its settings"), "\(other.error)")
+        #expect(try place.text("runs/a/settings") + place.text("runs/a/options/student.train") == before)
+    }
+
+    @Test func `a stage done alone with other options does not pass for the run's`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a") + " EPOCHS=3").status == 0)
+        let expected = try place.results("a"), options = try place.text("runs/a/settings")
+        try #require(try place.run(stage(place, "student.1", "STUDENT_OPTIONS='--learning-rate 0.5'")).status == 0)
+        try place.write(options, to: "runs/a/settings")
+        #expect(try place.toDo(place.run(place.make("a") + " EPOCHS=3")) == "nothing: all is done")
+        let needed = try place.run("rm runs/a/student.[23].safetensors; \(place.make("a") + " EPOCHS=3")")
+        #expect(needed.status == 0 && place.toDo(needed) == "student.1 … student.3", "\(needed.error)")
+        #expect(try place.results("a") == expected)
+    }
 }
