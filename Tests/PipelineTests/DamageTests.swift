@@ -102,8 +102,8 @@ struct DamageTests {
         for round in 0..<4 {
             // A loss that never answers stands for an epoch of hours.
             let stuck = try place.start(place.make("a\(round)", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS=\"--loss 'sleep 1000'\""))
-            let steps = stuck.waitForMembers(named: "sleep", seconds: 30)
-            try #require(!steps.isEmpty)
+            try #require(!stuck.waitForMembers(named: "sleep", seconds: 60).isEmpty)
+            let steps = stuck.members(named: "train-step")
             for make in stuck.members(named: "make") { kill(make, SIGKILL) }
             let settings = "EPOCHS=3 STUDENT_OPTIONS='\(try place.option("b", "STUDENT_OPTIONS"))'"
             let next = try place.run(place.make("a\(round)", settings))

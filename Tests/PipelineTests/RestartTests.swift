@@ -26,7 +26,7 @@ struct RestartTests {
                 run.end()
                 hits[victim, default: 0] += 1
             } else {
-                let targets = run.waitForMembers(named: victim, seconds: 1)
+                let targets = run.waitForMembers(named: victim, seconds: 5)
                 usleep(UInt32(random.next() % 50_000))
                 for target in targets where kill(target, SIGKILL) == 0 { hits[victim, default: 0] += 1 }
             }

@@ -20,7 +20,7 @@ KINDS = {
 
 
 def default_rate(batch):
-    """make's default, as pipelines/conf/pictures.mk has it."""
+    """make's default, as Sources/Common/Pipeline/Setting.swift has it."""
     return 0.1
 
 

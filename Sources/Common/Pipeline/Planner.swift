@@ -70,7 +70,7 @@ public struct Planner {
         }
         if isNew {
             try folder.create()
-            if try folder.lock(say) {
+            if try folder.lock(say) || folder.isRun {
                 // Another make has made it in the meantime.
                 preparation = try Preparation(flags, tools: tools, progress: progress)
                 work = Work(preparation.run.stages, goals: preparation.run.goals, folder: folder.path)
@@ -135,12 +135,12 @@ public struct Planner {
     private func prepareStage(_ preparation: Preparation, isNew: Bool) throws -> Command {
         let (run, folder) = (preparation.run, preparation.folder)
         let stage = try stage(preparation)
-        try folder.create()
-        if isNew { _ = try folder.lock(say) }
         let work = Work(run.stages, goals: stage.inputs, folder: folder.path)
         if let missing = work.stages.last {
             throw Failure(.noInput, path: folder.path, "\(stage.name) needs \(missing.name), which is not done with these settings", remedy: "run make distill, or that stage first")
         }
+        try folder.create()
+        if isNew { _ = try folder.lock(say) }
         try makeRoom([stage], preparation)
         try preparation.write()
         try StageTable(run.stages, work).save(in: folder.path)

@@ -40,6 +40,9 @@ struct Preparation {
         let settings = try RunSettings(typed: flags.assignments, folder: folder.path)
         self.settings = settings
         var known = FileHashes(reading: folder.file(Preparation.hashesFile))
+        for name in ["DATA", "TEST", "TEACHER"] where flags.value(of: name) == "" && settings.remembered[name, default: ""].isEmpty {
+            throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out")
+        }
         for name in ["DATA", "TEST", "TEACHER"] where !settings[name].isEmpty {
             guard unsafe access(settings[name], F_OK) == 0 else {
                 throw Failure.errno(.noInput, path: "\(name)=\(settings[name])", "cannot open it")
@@ -184,7 +187,16 @@ struct Preparation {
 
     private mutating func noteData() throws {
         for (name, data) in [("DATA", train), ("TEST", test)] {
-            guard let data, let first = data.broken.first else { continue }
+            guard let data else { continue }
+            let repeated = data.count - Set(data.hashes).count
+            if repeated > 0 { remarks.append("\(name): \(repeated) of its \(data.count) pictures are there more than once") }
+            guard let first = data.broken.first else { continue }
+            guard data.broken.count <= data.count / 100 || settings.words("FLAGS").contains("--allow-bad") else {
+                throw Failure(
+                    .data, path: settings[name].isEmpty ? settings["DATA"] : settings[name],
+                    "\(data.broken.count) of its \(data.count) pictures are broken, more than 1 %, such as \(data.dataset.location(of: first.index)): \(first.reason)",
+                    remedy: "repair them, or give FLAGS=--allow-bad to leave them out")
+            }
             remarks.append("\(name): \(data.broken.count) pictures have a broken header, such as \(data.dataset.location(of: first.index)) (\(first.reason))")
         }
         if let train, let test {
@@ -239,5 +251,5 @@ struct Preparation {
 
 /// A few words of a list: the first three, and how many more there are.
 func some(_ names: [String]) -> String {
-    names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", … (\(names.count))" : "")
+    names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
 }

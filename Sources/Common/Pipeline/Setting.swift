@@ -54,7 +54,7 @@ public struct Setting: Sendable {
         Setting("EMBEDDING", .optionalCount(1...65536), "numbers in an embedding (default: the given teacher's, else 128)"),
         Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
         Setting(
-            "STUDENT_OPTIONS", .words, demonstration: "--schedule smooth --learning-rate 0.1 --teacher-temperature 0.02",
+            "STUDENT_OPTIONS", .words, demonstration: "--schedule smooth --learning-rate 0.1 --warm-up 1 --teacher-temperature auto",
             pictures: "--schedule smooth --learning-rate 0.1 --warm-up 1 --teacher-temperature auto", "options of train-step for the student"),
         Setting(
             "TEACHER_NETWORK", .oneOf(Network.names), demonstration: "tiny-resnet18", pictures: "resnet50",

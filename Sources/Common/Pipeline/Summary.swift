@@ -20,7 +20,7 @@ struct Summary {
             let steps = max(1, preparation.counts.student / settings.number("BATCH"))
             lines.append((
                 "student",
-                "\(settings["STUDENT"]), \(run.epochs) epochs of \(steps) steps of \(settings["BATCH"]) pictures, \(settings["SIZE"])×\(settings["SIZE"])"
+                "\(settings["STUDENT"]), \(Summary.count(run.epochs, "epoch")) of \(Summary.count(steps, "step")) of \(Summary.count(settings.number("BATCH"), "picture")), \(settings["SIZE"])×\(settings["SIZE"])"
             ))
             for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
                 guard let data, !data.dataset.passedOver.isEmpty else { continue }
@@ -32,7 +32,8 @@ struct Summary {
             lines += others
             lines += try toDo
             // What names hold must not break the lines.
-            return ([preparation.folder.path.printable] + lines.map { ($0.0, $0.1.printable) }.map { "  " + $0.0 + String(repeating: " ", count: max(1, 13 - $0.0.count)) + $0.1 }).joined(separator: "\n")
+            let name = preparation.folder.path.printable + (preparation.folder.isRun ? "" : ", a new run")
+            return ([name] + lines.map { ($0.0, $0.1.printable) }.map { "  " + $0.0 + String(repeating: " ", count: max(1, 13 - $0.0.count)) + $0.1 }).joined(separator: "\n")
         }
     }
 
@@ -67,7 +68,7 @@ struct Summary {
 
     private var teacher: String {
         if let teacher = preparation.teacher { return "\(settings["TEACHER"]): \(teacher.network.name), embeddings of \(run.embedding) numbers" }
-        return "\(settings["TEACHER_NETWORK"]), trained by \(settings["TEACHER_OBJECTIVE"]) for \(run.teacherEpochs) epochs, embeddings of \(run.embedding) numbers"
+        return "\(settings["TEACHER_NETWORK"]), trained by \(settings["TEACHER_OBJECTIVE"]) for \(Summary.count(run.teacherEpochs, "epoch")), embeddings of \(run.embedding) numbers"
     }
 
     /// Stages that an earlier version of the tools has done.
@@ -85,7 +86,7 @@ struct Summary {
             let kept = settings.count("KEEP"), bytes = estimate.bytes(work.stages, kept: kept)
             var lines = [("to do", names)]
             if let free = estimate.free {
-                let which = kept.map { "the latest \($0) checkpoints of each network are kept" } ?? "all checkpoints are kept; KEEP=2 keeps the latest two"
+                let which = kept.map { "the latest \(Summary.count($0, "checkpoint")) of each network are kept" } ?? "all checkpoints are kept; KEEP=2 keeps the latest two"
                 lines.append(("disk", "about \(Summary.size(bytes)) of \(Summary.size(free)) free (\(which))"))
                 guard bytes < free else {
                     throw Failure(
@@ -116,6 +117,9 @@ struct Summary {
         }
         return named.joined(separator: ", ")
     }
+
+    /// "1 epoch", "24 epochs".
+    private static func count(_ number: Int, _ word: String) -> String { "\(number) \(word)\(number == 1 ? "" : "s")" }
 
     /// "93 MB", "2.2 GB".
     static func size(_ bytes: Int) -> String {
