@@ -18,7 +18,7 @@ import TestSupport
     static let lines = [
         "embed --weights w v -o o", "embed --weights w v --threads 16 -o o", "train-step --student w e --queue-size 32 -o o", "queue-loss --queue-size 32 pairs -o o", "evaluate linear --train f --test f",
         "evaluate linear --train f --test f --solver sgd --epochs 2", "evaluate knn --train f --test f", "inspect v", "inspect w", "convert-weights w -o o", "initialize --network resnet18 -o o",
-        "augment --data s/train --size 224 --batch 64 -o o", "synthesize -o x --train 64 --test 16", "train-step --student w e --loss 'queue-loss --queue-size 32' -o o",
+        "augment --data s/train --size 224 --batch 64 -o o", "synthesize -o x --train 64 --test 16", "train-step --student w e --loss 'queue-loss -q --queue-size 32' -o o",
     ]
 
     /// Kibibytes of address space; with less the system cannot load the tools' libraries.
