@@ -188,7 +188,7 @@ public struct Planner {
     /// Removes what killed tools have left in all runs that nobody works on.
     public static func clean(_ flags: MakeFlags, say: (String) -> Void) throws {
         try RunSettings.check(flags)
-        let runs = flags.assignments.first { $0.name == "RUNS" }?.value ?? "runs"
+        let runs = flags.value(of: "RUNS") ?? "runs"
         for name in FolderNames.all(in: runs).sorted() {
             guard let folder = try? RunFolder(runs: runs, name: name) else { continue }
             let parts = folder.parts

@@ -31,8 +31,7 @@ struct Preparation {
     /// The folder of the run that was typed.
     static func folder(_ flags: MakeFlags) throws -> RunFolder {
         try RunSettings.check(flags)
-        func typed(_ name: String) -> String? { flags.assignments.first { $0.name == name }?.value }
-        return try RunFolder(runs: typed("RUNS") ?? "runs", name: typed("NAME") ?? RunFolder.name(of: typed("DATA") ?? ""))
+        return try RunFolder(runs: flags.value(of: "RUNS") ?? "runs", name: flags.value(of: "NAME") ?? RunFolder.name(of: flags.value(of: "DATA") ?? ""))
     }
 
     init(_ flags: MakeFlags, tools: String, progress: (String, Int, Int) -> Void) throws {

@@ -23,20 +23,17 @@ enum TextFile {
         return lines
     }
 
-    /// Writes `lines` and `end`, unless the file holds just that. Returns whether it wrote.
-    @discardableResult
-    static func write(_ lines: [String], end: String, to path: String) throws -> Bool {
+    /// Writes `lines` and `end`, unless the file holds just that.
+    static func write(_ lines: [String], end: String, to path: String) throws {
         try write((lines + [end]).map { $0 + "\n" }.joined(), to: path)
     }
 
-    /// Writes `text`, unless the file holds just that. Returns whether it wrote.
-    @discardableResult
-    static func write(_ text: String, to path: String) throws -> Bool {
-        if let before = try? bytes(path), before == Array(text.utf8) { return false }
+    /// Writes `text`, unless the file holds just that.
+    static func write(_ text: String, to path: String) throws {
+        if let before = try? bytes(path), before == Array(text.utf8) { return }
         var file = try OutputFile(path)
         try file.write(text)
         try file.commit()
-        return true
     }
 
     /// The bytes of a regular file; nil where there is none.
