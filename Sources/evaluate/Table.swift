@@ -67,14 +67,14 @@ struct Table: ParsableCommand {
         var table = ClosingTable(k: k)
         for row in rows {
             let (name, value) = try Self.split(row, "--row")
-            for path in value.split(separator: ",").map(String.init) {
+            for path in value.parts(",").filter({ !$0.isEmpty }) {
                 let isEmbedding = path.hasPrefix("embedding:")
                 try table.add(row: name, result: isEmbedding ? String(path.dropFirst("embedding:".count)) : path, isEmbedding: isEmbedding)
             }
         }
         for stage in stages {
             let (name, value) = try Self.split(stage, "--stage")
-            for path in value.split(separator: ",").map(String.init) { try table.add(stage: name, timing: path) }
+            for path in value.parts(",").filter({ !$0.isEmpty }) { try table.add(stage: name, timing: path) }
         }
         for file in files {
             let (name, path) = try Self.split(file, "--file")
@@ -84,10 +84,9 @@ struct Table: ParsableCommand {
     }
 
     private static func split(_ text: String, _ option: String) throws -> (String, String) {
-        guard let equals = text.firstIndex(of: "="), equals > text.startIndex, text.index(after: equals) < text.endIndex else {
-            throw ValidationError("\(option) takes NAME=FILE, found '\(text)'")
-        }
-        return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+        let parts = text.parts("=", most: 2)
+        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else { throw ValidationError("\(option) takes NAME=FILE, found '\(text)'") }
+        return (parts[0], parts[1])
     }
 }
 

@@ -123,12 +123,26 @@ struct SafetensorsTests {
         #expect(folder.names == [])
     }
 
-    @Test func `files of torch.save and gzip are named as such`() {
-        write(Array("PK\u{3}\u{4}archive".utf8), to: folder.file("a.pth"))
-        write([0x1F, 0x8B, 8, 0, 0, 0], to: folder.file("a.gz"))
-        #expect(failure { _ = try DocumentFile.read(folder.file("a.pth")) }?.what == "looks like a file of torch.save, not a safetensors file")
-        #expect(failure { _ = try DocumentFile.read(folder.file("a.gz")) }?.what == "is compressed by gzip")
+    @Test func `files of other kinds are named as such`() {
+        for (start, what) in [
+            (Array("PK\u{3}\u{4}".utf8) + zeros(26) + "archive/data.pkl".utf8, "a file of torch.save"),
+            (Array("PK\u{3}\u{4}".utf8) + zeros(26) + "cats/1.jpg".utf8, "a zip archive"), ([0x80, 2, 0x8A], "a Python pickle, such as older torch.save wrote"),
+            ([0x1F, 0x8B, 8, 0, 0, 0], "compressed by gzip"), ([0xFF, 0xD8, 0xFF, 0xE0], "a JPEG picture"), (zeros(257) + "ustar".utf8, "a tar archive"),
+            (Array("<!DOCTYPE html><html>".utf8), "a web page"), (Array("version https://git-lfs.github.com/spec/v1".utf8), "a pointer of Git LFS, in place of the file itself"),
+        ] as [([UInt8], String)] {
+            write(start, to: folder.file("a"))
+            #expect(failure { _ = try DocumentFile.read(folder.file("a")) }?.what == "is \(what), not a file of tensors")
+        }
     }
+
+    @Test func `a header whose length looks like the start of another kind is read`() throws {
+        // 0xFFD8FF bytes of header are more than there may be; those of a pickle's start are few enough.
+        let length: [UInt8] = [0x80, 2, 0, 0, 0, 0, 0, 0]
+        write(length + "{}".utf8 + [UInt8](repeating: UInt8(ascii: " "), count: 0x280 - 2), to: folder.file("a"))
+        #expect(try DocumentFile.read(folder.file("a")).tensors.isEmpty)
+    }
+
+    private func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
 }
 
 struct LimitTests {

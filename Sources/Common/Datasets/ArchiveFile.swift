@@ -31,11 +31,25 @@ import Musl
         guard unsafe path.withCString({ unsafe archive_read_open_filename(handle, $0, 1 << 16) }) == ARCHIVE_OK else {
             let isUnreadable = unsafe archive_errno(handle) > 0 && path.withCString { unsafe access($0, R_OK) } != 0
             if isMemoryShort { throw outOfMemory }
-            throw Failure(isUnreadable ? .noInput : .data, path: path.description, "cannot be opened as a tar or zip archive: \(message)")
+            if isUnreadable { throw Failure(.noInput, path: path.description, "cannot be opened as a tar or zip archive: \(message)") }
+            throw try unknown()
         }
     }
 
     deinit { unsafe archive_read_free(handle) }
+
+    /// Why libarchive finds no archive in the file.
+    private func unknown() throws -> Failure {
+        var start = [UInt8](repeating: 0, count: FileKind.prefix)
+        let file = try SourceFile(path)
+        start.removeLast(start.count - (try unsafe start.withUnsafeMutableBytes { unsafe try file.read($0, at: 0) }))
+        guard let kind = FileKind.name(of: start) else {
+            return Failure(.data, path: path.description, "cannot be opened as a tar or zip archive: \(message)")
+        }
+        // The list of a zip's members is at its end.
+        if start.starts(with: "PK".utf8) { return Failure(.data, path: path.description, "is a zip archive without its end", remedy: "the archive is truncated or damaged") }
+        return Failure(.data, path: path.description, "is \(kind), not a tar or zip archive", remedy: "name a folder of pictures or an archive")
+    }
 
     private var message: String {
         guard let text = unsafe archive_error_string(handle) else { return "unknown error" }

@@ -1,4 +1,5 @@
 public import TensorStreams
+import ToolSupport
 
 /// What a result tells of one of its inputs.
 public struct EvaluationInput: Sendable {
@@ -10,7 +11,7 @@ public struct EvaluationInput: Sendable {
     public var metadata: [String: String]
 
     public init(_ stream: FeatureStream, pictures: [Int]) {
-        file = stream.name.split(separator: "/").last.map(String.init) ?? stream.name
+        file = stream.name.lastPathPart ?? stream.name
         samples = stream.samples
         self.pictures = Set(pictures).count
         provenance = stream.header.provenance.lines

@@ -1,12 +1,6 @@
 import TensorStreams
 import ToolSupport
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
 /// Small JSON files that tools leave for each other.
 enum JSONFile {
     /// More than any result or log has.
@@ -35,19 +29,5 @@ enum JSONFile {
         }
     }
 
-    private static func bytes(_ path: String) throws -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failure.errno(.noInput, path: path, "cannot open it") }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure.errno(.io, path: path, "cannot read it") }
-            guard count > 0 else { return bytes }
-            bytes += chunk[..<count]
-            guard bytes.count <= limit else { throw Failure(.data, path: path, "is larger than \(limit >> 20) MB, which no result is") }
-        }
-    }
+    private static func bytes(_ path: String) throws -> [UInt8] { try SmallFile.bytes(path, limit: limit, of: "a result") }
 }

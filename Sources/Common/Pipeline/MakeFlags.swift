@@ -1,3 +1,5 @@
+import ToolSupport
+
 /// What a person typed behind `make`, read from `MAKEFLAGS`: make hands on its options and the variables of its command line there, in a form
 /// that nothing has expanded.
 ///

@@ -14,7 +14,7 @@ public struct Provenance: Sendable, Equatable {
 
     /// The lines in one string, as `__metadata__` holds them.
     public init(text: String) {
-        lines = text.split(separator: "\n").map(String.init)
+        lines = text.parts("\n").filter { !$0.isEmpty }
     }
 
     public var text: String { lines.joined(separator: "\n") }
@@ -41,8 +41,9 @@ public struct Provenance: Sendable, Equatable {
         while let word = rest.popFirst() {
             if word == "--" { break }
             guard word.hasPrefix("-"), word != OutputFile.standard else { continue }
-            if let equals = word.firstIndex(of: "=") {
-                arguments += [String(word[..<equals]), String(word[word.index(after: equals)...])]
+            let parts = word.parts("=", most: 2)
+            if parts.count == 2 {
+                arguments += parts
             } else if flags.contains(word) {
                 arguments.append(word)
             } else if let value = rest.popFirst() {
@@ -75,23 +76,23 @@ public struct Provenance: Sendable, Equatable {
 
     /// A path reduced to its last part, and so every path among the words of a command. `1/4` stays: it is a shard.
     private static func withoutFolders(_ argument: String, isCommand: Bool) -> String {
-        guard isCommand else { return lastPart(argument[...]) }
+        guard isCommand else { return lastPart(argument) }
         // Within quotes a space is part of a path.
-        var quote: Character?
-        let words = argument.split(omittingEmptySubsequences: false) { character in
-            if character == quote { quote = nil } else if quote == nil, character == "'" || character == "\"" { quote = character }
-            return quote == nil && character == " "
+        var quote: Unicode.Scalar?
+        let words = argument.unicodeScalars.split(omittingEmptySubsequences: false) { scalar in
+            if scalar == quote { quote = nil } else if quote == nil, scalar == "'" || scalar == "\"" { quote = scalar }
+            return quote == nil && scalar == " "
         }
-        return words.map(lastPart).joined(separator: " ")
+        return words.map { lastPart(String($0)) }.joined(separator: " ")
     }
 
-    private static func lastPart(_ word: Substring) -> String {
-        guard word.contains("/") else { return String(word) }
-        let parts = word.split(separator: "/")
-        if !word.hasPrefix("/"), parts.allSatisfy({ $0.allSatisfy(\.isNumber) }) { return String(word) }
+    private static func lastPart(_ word: String) -> String {
+        guard word.utf8.contains(UInt8(ascii: "/")) else { return word }
+        let parts = word.parts("/").filter { !$0.isEmpty }
+        if !word.hasPrefix("/"), parts.allSatisfy({ $0.allSatisfy(\.isNumber) }) { return word }
         // The shell numbers its `<(…)`: another run, another number.
         if parts.count >= 2, parts[parts.count - 2] == "fd" { return "fd" }
-        return parts.last.map(String.init) ?? "/"
+        return parts.last ?? "/"
     }
 
     private static func quoted(_ word: String) -> String {

@@ -10,8 +10,9 @@ public enum TensorInput {
         _ path: String, limits: Limits = .standard, documentLimits: Limits = .checkpoint
     ) throws -> TensorInput {
         let source = try ByteSource(path)
-        let start = try source.peek(4)
-        try refuseOthers(start, source.name)
+        let start = try source.peek(FrameHeader.magic.count)
+        // No more is asked for where a stream begins: who writes it may wait for an answer.
+        if start != FrameHeader.magic { try refuseOthers(source.peek(FileKind.prefix), source.name) }
         do {
             guard start == FrameHeader.magic else { return .document(try plain(source, documentLimits)) }
             return try StreamReader.open(source, limits: limits, documentLimits: documentLimits)
@@ -25,12 +26,9 @@ public enum TensorInput {
         guard !start.isEmpty else {
             throw Failure(.data, path: name, "is empty where tensors are expected", remedy: "the program that should write it may have failed")
         }
-        if start.starts(with: Array("PK\u{3}\u{4}".utf8)) || start.starts(with: [0x80, 2]) {
-            throw Failure(
-                .data, path: name, "looks like a file of torch.save, not a safetensors file",
-                remedy: "save its tensors with safetensors.torch.save_file")
-        }
-        if start.starts(with: [0x1F, 0x8B]) { throw Failure(.data, path: name, "is compressed by gzip", remedy: "decompress it first") }
+        guard start.dropFirst(8).first != UInt8(ascii: "{"), let kind = FileKind.name(of: start) else { return }
+        let remedy = kind.contains("torch.save") ? "save its tensors with safetensors.torch.save_file" : kind.hasPrefix("compressed") ? "decompress it first" : nil
+        throw Failure(.data, path: name, "is \(kind), not a file of tensors", remedy: remedy)
     }
 
     private static func plain(_ source: ByteSource, _ limits: Limits) throws -> DocumentReader {

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
 /// A file of arguments, one a line: `train-step @options/student.train` takes each line of the file as an argument.
 ///
 /// Empty lines are passed over, and a line is taken as it stands: nothing in it is quoted, expanded or read as another file. A file whose own name
@@ -23,24 +17,22 @@ public enum ArgumentFile {
 
     /// The arguments in the file at `path`.
     public static func lines(of path: String) throws -> [String] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failure.errno(.noInput, path: "@\(path)", "cannot open the file of arguments") }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 14)
-        while true {
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure.errno(.io, path: "@\(path)", "cannot read the file of arguments") }
-            guard count > 0 else { break }
-            bytes += chunk[..<count]
-            guard bytes.count <= limit else { throw Failure(.usage, path: "@\(path)", "has more than \(limit >> 20) MiB, which no arguments have") }
-        }
+        let bytes = try SmallFile.bytes(path, limit: limit, name: "@\(path)", of: "a file of arguments", tooLarge: .usage)
         guard let text = String(validating: bytes, as: UTF8.self) else { throw Failure(.usage, path: "@\(path)", "is not UTF-8, as arguments are") }
         // On scalars: a carriage return before the newline would make both one character.
         return text.unicodeScalars.split(separator: "\n").map { String($0) }
     }
 }
 
+/// Read once: an `@FILE` may be a pipe.
+private let expandedWords = Result { try ArgumentFile.expand(CommandLine.arguments.dropFirst()) }
+
+extension ArgumentFile {
+    /// The words this tool was called with, after its name, with every file of arguments in its place.
+    ///
+    /// - Throws: what ``expand(_:)`` throws.
+    static func commandLine() throws -> [String] { try expandedWords.get() }
+}
+
 /// The words this tool was called with, after its name, with every ``ArgumentFile`` in its place; for provenance.
-public var commandLine: [String] { (try? ArgumentFile.expand(CommandLine.arguments.dropFirst())) ?? [] }
+public var commandLine: [String] { (try? expandedWords.get()) ?? [] }

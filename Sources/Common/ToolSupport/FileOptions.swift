@@ -71,9 +71,9 @@ private enum NamedFile {
     }
 
     private static func resolved(_ path: String) -> String {
-        let parts = path.split(separator: "/")
+        let parts = path.parts("/").filter { !$0.isEmpty }
         let folder = (path.hasPrefix("/") ? "/" : "") + parts.dropLast().joined(separator: "/")
-        let name = parts.last.map(String.init) ?? ""
+        let name = parts.last ?? ""
         guard let real = unsafe realpath(folder.isEmpty ? "." : folder, nil) else { return path }
         defer { unsafe free(real) }
         return unsafe String(cString: real) + "/" + name

@@ -152,7 +152,7 @@ public struct OutputFile: ~Copyable {
         guard unsafe rename(part.path, path) == 0 else { throw Failure.errno(.io, path: name, "cannot rename its .part") }
         self.part = nil
         UnfinishedFiles.forget(part.note)
-        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let folderDescriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if folderDescriptor >= 0 {
             fsync(folderDescriptor)  // Some file systems cannot; the rename stands all the same.

@@ -22,7 +22,7 @@ extension Tool {
         fillStandardDescriptors()
         UnfinishedFiles.watchSignals()
         do {
-            var arguments = try ArgumentFile.expand(CommandLine.arguments.dropFirst())
+            var arguments = try ArgumentFile.commandLine()
             let onlyChecks = arguments.first == "--check-options"
             if onlyChecks { arguments.removeFirst() }
             if onlyChecks {
@@ -72,7 +72,7 @@ extension Tool {
 
 /// Ends the tool as a thrown ``Failure`` would, from where nothing can be thrown: memory that is short, mostly. From any thread.
 public func stop(_ failure: Failure) -> Never {
-    let tool = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "seed"
+    let tool = CommandLine.arguments.first?.lastPathPart ?? "seed"
     StandardError.write(line: "\(tool): \(failure.description)")
     seed_end(failure.kind.rawValue)
 }

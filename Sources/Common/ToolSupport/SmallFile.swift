@@ -1,0 +1,40 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Files that are read whole.
+public enum SmallFile {
+    /// The bytes of the file at `path`, which may be a pipe.
+    ///
+    /// - Parameters:
+    ///   - limit: of bytes, which is not exceeded in memory either.
+    ///   - name: the file in messages; nil for its path.
+    ///   - kind: what it is to be, in messages: "a result".
+    ///   - tooLarge: the failure's kind where it has more bytes.
+    /// - Throws: a ``Failure``: `noInput` where it cannot be opened, `io` where it cannot be read, `tooLarge`.
+    public static func bytes(
+        _ path: String, limit: Int, name: String? = nil, of kind: String, tooLarge: Failure.Kind = .data
+    ) throws -> [UInt8] {
+        let name = name ?? path
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure.errno(.noInput, path: name, "cannot open it") }
+        defer { close(descriptor) }
+        return try bytes(of: descriptor, limit: limit, name: name, kind: kind, tooLarge: tooLarge)
+    }
+
+    /// The bytes of an open file, from where it stands to its end.
+    public static func bytes(of descriptor: CInt, limit: Int, name: String, kind: String, tooLarge: Failure.Kind = .data) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: min(limit + 1, 1 << 16))
+        while true {
+            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Failure.errno(.io, path: name, "cannot read it") }
+            guard count > 0 else { return bytes }
+            guard bytes.count + count <= limit else { throw Failure(tooLarge, path: name, "is larger than \(limit >> 20) MiB, which \(kind) never is") }
+            bytes += chunk[..<count]
+        }
+    }
+}
