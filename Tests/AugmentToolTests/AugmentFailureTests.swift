@@ -82,10 +82,15 @@ struct AugmentFailureTests {
 
     @Test func `missing data is 66; empty, truncated and damaged data is 65; and nothing is written`() throws {
         let place = try Workplace(pictures: 12)
-        try place.run("mkdir empty; tar cf data.tar data; head -c 9000 data.tar > cut.tar; tar cz data | head -c 2000 > cut.tgz; : > none.tar; echo x > text.tar")
+        try place.run("""
+            mkdir empty; tar cf data.tar data; head -c 9000 data.tar > cut.tar; tar cz data | head -c 2000 > cut.tgz; : > none.tar; echo x > text.tar
+            cp "$(find data -name '*.jpg' | head -1)" jpeg.zip; printf 'PK\\003\\004cut' > cut.zip; printf '\\010\\0\\0\\0\\0\\0\\0\\0{}      ' > weights.tar
+            """)
         for (data, status, words) in [
             ("nowhere", 66, "No such file"), ("empty", 65, "has no JPEG images"), ("cut.tar", 65, "augment: cut.tar: "), ("cut.tgz", 65, "cut.tgz: "),
             ("none.tar", 65, "none.tar: is empty"), ("text.tar", 65, "cannot be opened as a tar or zip archive"),
+            ("jpeg.zip", 65, "jpeg.zip: is a JPEG picture, not a tar or zip archive"), ("cut.zip", 65, "cut.zip: is a zip archive without its end"),
+            ("weights.tar", 65, "weights.tar: is a safetensors file, not a tar or zip archive"),
         ] {
             let result = try place.run("augment --data \(data) --size 16 -o out")
             #expect(result.status == Int32(status) && result.error.contains(words), "\(data): \(result.status) \(result.error)")
