@@ -3,7 +3,7 @@
 #   make distill                           draw pictures, train a teacher, distil it, evaluate
 #   make check DATA=pictures               what that would do, and what cannot work
 #   make distill DATA=pictures TEST=held-out TEACHER=teacher.safetensors SIZE=224
-#   make test                              all tests
+#   make test                              all tests; make test-long before a release
 #   make help                              everything else
 
 SHELL       := /bin/bash
@@ -42,15 +42,24 @@ build: dependencies
 	@swift build --configuration release $(if $(CI),2>&1,--quiet)
 endif
 
-#: test            build and run all tests
-test: build
+# The tests of what reads and writes memory by hand, and all exit tests (those that end a process of their own). An exit test is waited for by a
+# thread of swift-testing that looks at whatever child of the process has ended; a zombie of another kind hides all others from it, and it looks again for
+# ever. So they have a process to themselves, and tests that start the tools another. Tests/run watches over that, and over the time.
+ENGINE_TESTS := '^(KernelsTests|LayersTests|NetworksTests|ParallelTests)\.'
+
+#: test            build and run all tests (about five minutes); FILTER='RestartTests|CommitTests' runs only these
+#: test-long       the same with far more kills, cuts, flips and limits of memory, at other places each time (45 minutes), as before a release;
+#:                 TEST_SEED=n repeats those of the seed n
+FILTER :=
+TEST_SEED := $(shell date +%s)
+.PHONY: test-long test-build
+test test-long: test-build
+	$(if $(filter test-long,$@),@SEED_TEST_LONG='$(TEST_SEED)',@) Tests/run $(ENGINE_TESTS) '$(FILTER)'
+
+test-build: build
 	@swift build --configuration release --build-tests $(if $(CI),2>&1,--quiet)
-	swift test --configuration release --skip-build
 
-# The tests of what reads and writes memory by hand.
-ENGINE_TESTS := '^(KernelsTests|LayersTests|NetworksTests)\.'
-
-#: sanitize        the tests of kernels, layers and networks under the address sanitizer, in .build/sanitize
+#: sanitize        the tests of kernels, layers, networks and threads under the address sanitizer, in .build/sanitize
 .PHONY: sanitize
 sanitize: dependencies
 	@swift build --configuration release --build-tests --sanitize address --scratch-path .build/sanitize $(if $(CI),,--quiet) 2> >(grep -v ld.gold >&2)

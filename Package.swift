@@ -100,7 +100,7 @@ let package = Package(
         tests("NetworksTests", ["Kernels", "Networks", "TensorStreams", "TestSupport"]),
         tests("CheckpointsTests", ["Checkpoints", "convert-weights", "Kernels", "Networks", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("TrainingTests", ["Kernels", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "Training"]),
-        tests("ImagesTests", ["Images", "Randomness", "TensorStreams", "ToolSupport"]),
+        tests("ImagesTests", ["Images", "Randomness", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("DatasetsTests", ["CArchive", "Datasets", "ToolSupport"]),
         tests("AugmentToolTests", ["augment", "Images", "TensorStreams", "TestSupport"]),
         tests("ObjectivesTests", ["Objectives", "Parallel", "Randomness", "TensorStreams"]),

@@ -14,28 +14,31 @@ struct RestartTests {
         let expected = try place.results("calm")
         #expect(expected.count == 2 + 5 + 1 + 6 + 9)
 
-        var random = SplitMix(state: 11)
-        var hits: [String: Int] = [:]
+        var hits = Tally()
         let victims = ["train-step", "augment", "embed", "make", "everything"]
-        for round in 0..<30 {
+        let rounds = Effort.rounds(30, long: 400)
+        // Some more where one has always got away.
+        for round in 0..<3 * rounds where round < rounds || victims.contains(where: { hits[$0] == 0 }) {
             let victim = victims[round % victims.count]
+            var random = Effort.random("kills", round: round)
             let run = try place.start(place.make("disturbed", settings))
             // Some moment of the whole run, or of the victim's work, whose end it may also miss.
-            usleep(UInt32(random.next() % 400_000))
+            usleep(UInt32.random(in: 0..<400_000, using: &random))
             if victim == "everything" {
+                if !run.isOver { hits.add(victim) }
                 run.end()
-                hits[victim, default: 0] += 1
             } else {
-                let targets = run.waitForMembers(named: victim, seconds: 5)
-                usleep(UInt32(random.next() % 50_000))
-                for target in targets where kill(target, SIGKILL) == 0 { hits[victim, default: 0] += 1 }
+                let targets = run.waitForMembers(named: victim, seconds: 60)
+                usleep(UInt32.random(in: 0..<1 << UInt32.random(in: 4...16, using: &random), using: &random))
+                for target in targets where ProcessState.isAlive(target) && kill(target, SIGKILL) == 0 { hits.add(victim) }
             }
             // What is left when make alone was killed, the next make ends.
             let status = run.wait()
-            for (name, bytes) in try place.results("disturbed") { #expect(expected[name] == bytes, "\(victim): \(name)") }
+            for (name, bytes) in try place.results("disturbed") { #expect(expected[name] == bytes, "\(victim), \(Effort.place(round)): \(name)") }
             if status == 0 { try place.run("rm -r runs/disturbed") }
         }
-        #expect(victims.allSatisfy { hits[$0, default: 0] > 0 }, "\(hits)")
+        #expect(victims.allSatisfy { hits[$0] > 0 }, "\(hits)")
+        Effort.report("kills in make distill: \(hits)")
         let result = try place.run(place.make("disturbed", settings))
         #expect(result.status == 0 && result.output.contains("student after"), "\(result.error)")
         let found = try place.results("disturbed")
@@ -93,18 +96,5 @@ struct RestartTests {
         let later = try place.times("a")
         #expect(later["teacher.0.safetensors"] == before["teacher.0.safetensors"] && later["teacher.1.safetensors"] != before["teacher.1.safetensors"])
         #expect(later["student.0.safetensors"] == before["student.0.safetensors"] && later["student.1.safetensors"] != after["student.1.safetensors"])
-    }
-}
-
-/// Random numbers from a seed (Steele, Lea and Flood 2014).
-private struct SplitMix {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

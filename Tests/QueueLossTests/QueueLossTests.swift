@@ -93,7 +93,7 @@ struct QueueLossTests {
         #expect(try place.read("c").records == a.records)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `an answer comes before the next record is sent`() throws {
+    @Test(.timeLimit(.minutes(10))) func `an answer comes before the next record is sent`() throws {
         let (request, answer) = (Pipe(), Pipe())
         let process = Process()
         process.executableURL = Workplace.tools.appending(path: "queue-loss")

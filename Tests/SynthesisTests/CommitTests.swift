@@ -17,6 +17,8 @@ struct CommitTests {
             #include <stdlib.h>
             #include <unistd.h>
             int fsync(int file) {
+                const char *gate = getenv("FSYNC_AFTER");
+                while (gate && access(gate, F_OK)) usleep(1000);
                 usleep(atoi(getenv("FSYNC_MILLISECONDS")) * 1000);
                 return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(file);
             }
@@ -32,48 +34,54 @@ struct CommitTests {
     static let hasCompiler = (try? Workplace().run("command -v cc").status) == 0
 
     /// The command that draws a set on a slow disk.
-    private func slow(_ milliseconds: Int, _ options: String = CommitTests.options) -> String {
-        "LD_PRELOAD=$PWD/slow.so FSYNC_MILLISECONDS=\(milliseconds) synthesize -o a \(options)"
+    ///
+    /// - Parameter gate: a file without which the disk takes nothing.
+    private func slow(_ milliseconds: Int, _ options: String = CommitTests.options, after gate: String? = nil) -> String {
+        "LD_PRELOAD=$PWD/slow.so \(gate.map { "FSYNC_AFTER=$PWD/\($0) " } ?? "")FSYNC_MILLISECONDS=\(milliseconds) synthesize -o a \(options)"
     }
 
     private func compile() throws { #expect(try place.run("cc -shared -fPIC -o slow.so slow.c -ldl").status == 0) }
 
     /// The set under its name is whole, or not there.
-    private func checkWhole() throws {
-        if place.exists("a") { #expect(try place.run("diff -r a whole").status == 0) }
+    private func checkWhole(_ comment: Comment? = nil) throws {
+        if place.exists("a") { #expect(try place.run("diff -r a whole").status == 0, comment) }
     }
 
     @Test(.enabled(if: CommitTests.hasCompiler))
     func `a run that is killed leaves nothing under the set's name, and one that starts at once is not disturbed by what is left`() throws {
         try compile()
-        for delay in stride(from: 100, through: 1500, by: 200) {
+        var kills = 0
+        for round in 0..<Effort.rounds(8, long: 150) {
+            var random = Effort.random("commits", round: round)
             try place.run("rm -rf a a.*")
             let first = try place.start("exec env \(slow(100))")
-            usleep(UInt32(delay) * 1000)
-            kill(first.leader, SIGKILL)
-            try checkWhole()
-            #expect(try place.run(slow(0)).status == 0)
-            #expect(place.exists("a"))
-            try checkWhole()
+            // Any moment of it, and now and then one after its end.
+            usleep(UInt32.random(in: 0..<1_500_000, using: &random))
+            if !first.isOver { kills += kill(first.leader, SIGKILL) == 0 ? 1 : 0 }
+            try checkWhole("\(Effort.place(round))")
+            #expect(try place.run(slow(0)).status == 0, "\(Effort.place(round))")
+            #expect(place.exists("a"), "\(Effort.place(round))")
+            try checkWhole("\(Effort.place(round))")
             _ = first.wait()
         }
+        Effort.report("\(kills) kills of synthesize on a slow disk")
     }
 
     @Test(.enabled(if: CommitTests.hasCompiler))
     func `an orphan and the run that takes its place end in the same whole set, whoever is first`() throws {
         try compile()
-        for (one, other) in [(80, 20), (20, 80), (50, 50), (50, 45)] {
+        for (one, other) in Array(repeating: [(80, 20), (20, 80), (50, 50), (50, 45)], count: Effort.rounds(1, long: 5)).joined() {
             try place.run("rm -rf a a.*")
             // A shell stands for make: killed, it leaves its child running.
             let first = try place.start("\(slow(one)); :")
-            usleep(300_000)
+            try #require(waitUntil { place.hasUnfinished })
             kill(first.leader, SIGKILL)
+            _ = first.wait()
             let second = try place.run(slow(other))
             #expect(second.status == 0, "\(second.error)")
             try checkWhole()
             // The orphan ends by itself, and nothing of it is left.
-            for _ in 0..<200 where try !place.contents().filter({ $0.hasSuffix(".part") }).isEmpty { usleep(50_000) }
-            #expect(place.exists("a") && !place.hasUnfinished)
+            #expect(waitUntil { !place.hasUnfinished } && place.exists("a"))
             try checkWhole()
         }
     }
@@ -82,14 +90,17 @@ struct CommitTests {
     func `a set is replaced at once, and there is always one`() throws {
         try compile()
         try place.run("cp -r whole a")
-        let run = try place.start("exec env \(slow(30, Self.options + " --seed 7"))")
+        let run = try place.start("exec env \(slow(30, Self.options + " --seed 7", after: "go"))")
+        try #require(waitUntil { place.hasUnfinished })
         var seen: Set<Bool> = []
-        while kill(run.leader, 0) == 0, place.exists(".output") {
+        _ = try waitUntil {
+            // Told before it is looked at: what an ended run has left is seen too.
+            let isOver = run.isOver
             let isOld = try place.run("cmp -s a/classes.txt whole/classes.txt && test -e a/train/train-003.tar && cmp a/train/train-000.tar whole/train/train-000.tar > /dev/null; echo $?").output
             seen.insert(isOld == "0\n")
             #expect(place.exists("a/classes.txt") && place.exists("a/test/test-003.tar"))
-            if seen.count == 2 { break }
-            usleep(10_000)
+            try place.run("touch go")
+            return isOver
         }
         #expect(run.wait() == 0 && seen == [true, false])
         try place.run("synthesize -o fresh \(Self.options) --seed 7")
@@ -108,10 +119,11 @@ struct CommitTests {
     @Test(.enabled(if: CommitTests.hasCompiler))
     func `a late orphan with other options does not replace the set of the run after it`() throws {
         try compile()
-        let orphan = try place.start("exec env \(slow(150, Self.options + " --seed 7"))")
-        usleep(200_000)
+        let orphan = try place.start("exec env \(slow(0, Self.options + " --seed 7", after: "go"))")
+        try #require(waitUntil { place.hasUnfinished })
         #expect(try place.run(slow(0)).status == 0)
         try checkWhole()
+        try place.run("touch go")
         #expect(orphan.wait() == 73)
         #expect(place.exists("a") && !place.hasUnfinished)
         try checkWhole()

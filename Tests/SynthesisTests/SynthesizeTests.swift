@@ -126,7 +126,7 @@ struct SynthesizeTests {
     func `a signal ends it and leaves none of its many files`(signal: Int32) throws {
         let place = try Workplace()
         let tool = try place.start("exec synthesize -o a --train 50000 --test 200 --shards 100 -q")
-        while try place.contents().count < 50 { usleep(2000) }
+        try #require(try waitUntil { try tool.isOver || place.contents().count >= 50 })
         kill(tool.leader, signal)
         #expect(tool.wait() == 128 + signal)
         #expect(try place.contents() == [])

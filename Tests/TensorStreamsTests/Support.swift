@@ -7,7 +7,8 @@ final class TemporaryFolder {
     let path: String
 
     init() {
-        var template = Array("/tmp/tensor-streams-XXXXXX".utf8CString)
+        let place = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(place)/tensor-streams-XXXXXX".utf8CString)
         path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
     }
 

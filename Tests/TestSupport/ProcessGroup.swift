@@ -1,41 +1,109 @@
 import Foundation
 public import Glibc
+import Synchronization
 
 /// A process that was started, and all that it starts.
-public struct ProcessGroup: Sendable {
+public final class ProcessGroup: Sendable {
     public let leader: pid_t
+    /// Once it has been reaped. Nobody can wait for it again, and its number may by then be another's.
+    private let ended = Mutex<Int32?>(nil)
 
-    /// Its exit status, or 128 + n where signal n ended it. After so many seconds all of it is killed.
-    public func wait(seconds: Int = 240) -> Int32 {
-        var status: Int32 = 0
-        for _ in 0..<seconds * 500 {
-            if waitpid(leader, &status, WNOHANG) == leader { return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F }
-            usleep(2000)
+    init(leader: pid_t) { self.leader = leader }
+
+    /// The leader's exit status, or 128 + n where signal n ended it. After so many seconds all of the group is killed.
+    ///
+    /// −1 where the leader's status cannot be had, or where not even SIGKILL ends it.
+    public func wait(seconds: Int = 900) -> Int32 {
+        var status: Int32?
+        let isOver = waitUntil(seconds: seconds) {
+            status = poll()
+            return status != nil
         }
+        if isOver { return status ?? -1 }
         end()
-        return wait(seconds: seconds)
+        return waitUntil(seconds: 60, { poll() != nil }) ? poll() ?? -1 : -1
+    }
+
+    /// Whether its leader has ended, and has been reaped.
+    public var isOver: Bool { poll() != nil }
+
+    /// The leader's exit status if it has ended.
+    private func poll() -> Int32? {
+        ended.withLock { known in
+            if known == nil {
+                var status: Int32 = 0
+                switch waitpid(leader, &status, WNOHANG) {
+                case leader: known = status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
+                case -1 where errno != EINTR: known = -1
+                default: break
+                }
+            }
+            return known
+        }
     }
 
     /// Those of its processes that run the program `name` now.
     public func members(named name: String) -> [pid_t] {
-        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
-        return processes.filter { process in
-            // PID (NAME) STATE PARENT GROUP …
-            guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8), let end = text.lastIndex(of: ")") else { return false }
-            return text[..<end].hasSuffix("(" + name.prefix(15)) && text[end...].split(separator: " ").dropFirst(3).first == "\(leader)"
-        }
+        ProcessState.all.filter { $0.group == leader && $0.name == name.prefix(15) && $0.isAlive }.map(\.id)
     }
 
-    /// The same, once there are any; none after so many seconds or when it is over.
+    /// The same, once there are any; none after so many seconds or when the leader has ended.
     public func waitForMembers(named name: String, seconds: Int) -> [pid_t] {
-        for _ in 0..<seconds * 500 {
-            let members = members(named: name)
-            if !members.isEmpty { return members }
-            usleep(2000)
+        var found: [pid_t] = []
+        _ = waitUntil(seconds: seconds) {
+            found = members(named: name)
+            return !found.isEmpty || isOver
         }
-        return []
+        return found
     }
 
     /// Kills all of it, at once and without a warning.
     public func end() { kill(-leader, SIGKILL) }
+}
+
+/// What the system tells of a process.
+public struct ProcessState {
+    public let id: pid_t
+    let name: String
+    let group: pid_t
+    /// Whether it may still do something. `kill(id, 0)` does not tell: it succeeds for a zombie, and orphans stay zombies for as long as the first
+    /// process of a container reaps none.
+    public let isAlive: Bool
+
+    /// nil where there is none.
+    public init?(_ id: pid_t) {
+        // PID (NAME) STATE PARENT GROUP …
+        guard let bytes = FileManager.default.contents(atPath: "/proc/\(id)/stat") else { return nil }
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let start = text.firstIndex(of: "("), let end = text.lastIndex(of: ")") else { return nil }
+        let words = text[text.index(after: end)...].split(separator: " ")
+        guard words.count > 2, let group = pid_t(words[2]) else { return nil }
+        self.id = id
+        self.group = group
+        name = String(text[text.index(after: start)..<end])
+        isAlive = !["Z", "X"].contains(words[0])
+    }
+
+    public static func isAlive(_ id: pid_t) -> Bool { ProcessState(id)?.isAlive == true }
+
+    static var all: [ProcessState] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { pid_t($0) }.compactMap { ProcessState($0) }
+    }
+
+    /// Whether `variable`, such as "HOME=/tmp/x", is in the environment that it was started with.
+    func has(_ variable: String) -> Bool {
+        FileManager.default.contents(atPath: "/proc/\(id)/environ")?.split(separator: 0).contains { $0.elementsEqual(variable.utf8) } == true
+    }
+}
+
+/// Waits until `condition` holds, however slow the machine is; false after so many seconds.
+///
+/// Tests wait for a sign that what they wait for has happened. A sleep instead would be too short on some machine.
+public func waitUntil(seconds: Int = 300, _ condition: () throws -> Bool) rethrows -> Bool {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while try !condition() {
+        if ContinuousClock.now > end { return false }
+        usleep(2000)
+    }
+    return true
 }

@@ -5,13 +5,26 @@ public import TensorStreams
 /// A folder for one test, and the built tools run from outside in it.
 public final class Workplace {
     public let folder: URL
+    private var started: [ProcessGroup] = []
 
     public init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "seed-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
 
-    deinit { try? FileManager.default.removeItem(at: folder) }
+    /// Ends what is still at work here, waits for it and removes the folder, also where a test has failed in between.
+    ///
+    /// No zombie may stay: the thread by which swift-testing waits for exit tests would meet it again and again and wait for nothing else.
+    deinit {
+        // Again and again: who was killed just now may have started something, or written.
+        _ = waitUntil(seconds: 10) {
+            let left = started.isEmpty ? [] : ProcessState.all.filter { $0.isAlive && $0.has("HOME=\(folder.path)") }
+            for process in left { kill(process.id, SIGKILL) }
+            try? FileManager.default.removeItem(at: folder)
+            return left.isEmpty && !FileManager.default.fileExists(atPath: folder.path)
+        }
+        for group in started { _ = group.wait(seconds: 10) }
+    }
 
     /// The folder of the built tools, which lie beside this test program.
     public static let tools = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
@@ -83,7 +96,9 @@ public final class Workplace {
         var process = pid_t()
         let status = posix_spawn(&process, "/bin/bash", &actions, &attributes, &arguments, &variables)
         guard status == 0 else { throw POSIXError(POSIXErrorCode(rawValue: status) ?? .EIO) }
-        return ProcessGroup(leader: process)
+        let group = ProcessGroup(leader: process)
+        started.append(group)
+        return group
     }
 
     /// Everything in a stream.

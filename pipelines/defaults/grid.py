@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 
+import product
 import table
 
 WORK = ".build/defaults"
@@ -30,8 +31,6 @@ CORNERS = [(64, 6000), (32, 2000), (256, 20000), (128, 6000)]
 RATES = [0.1, 0.03, 0.2, 0.06]
 SEEN = 60_000
 SIZE = 64
-# The options of every student but its rate, which are also make's defaults.
-OPTIONS = "--schedule smooth --warm-up 1 --teacher-temperature auto"
 # Raised when the images or the teachers change: results of other data are not compared.
 DATA = 1
 # Labelled images that the students are judged with.
@@ -52,7 +51,8 @@ class Run:
     streams = property(lambda run: f"{WORK}/{run.set}/{run.batch}-{run.images}")
 
     def options(self):
-        return f"--learning-rate {self.rate:g} {OPTIONS}"
+        """make's default for a student, with the run's rate in place of its own."""
+        return f"--learning-rate {self.rate:g} {product.default().options}"
 
 
 def runs():

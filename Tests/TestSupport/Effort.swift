@@ -1,0 +1,45 @@
+import Foundation
+import Glibc
+
+/// How much the tests try: of every kind a little in `make test`, and in `make test-long` as much as finds rare faults.
+///
+/// What is random follows from a seed. `make test` always has the same, `make test-long` a new one each time; the failure of a test tells seed and round,
+/// and `make test-long TEST_SEED=n` repeats it.
+public enum Effort {
+    /// SEED_TEST_LONG is the seed of the long tests; there is none in the short ones.
+    private static let long = ProcessInfo.processInfo.environment["SEED_TEST_LONG"].flatMap { UInt64($0) }
+
+    public static let isLong = long != nil
+    public static let seed = long ?? 0
+
+    public static func rounds(_ few: Int, long many: Int) -> Int { isLong ? many : few }
+
+    /// Random numbers for one round of a test.
+    public static func random(_ test: String, round: Int) -> SplitMix {
+        var mix = SplitMix(state: seed)
+        for byte in "\(test) \(round)".utf8 { mix.state = mix.next() ^ UInt64(byte) }
+        return mix
+    }
+
+    /// What to say of a failure, so that it can be repeated.
+    public static func place(_ round: Int) -> String { "seed \(seed), round \(round)" }
+
+    /// Tells how much was tried; `make test-long` collects these lines at its end.
+    public static func report(_ what: String) {
+        let line = "tried: \(what)\n"
+        _ = write(1, line, line.utf8.count)
+    }
+}
+
+/// Random numbers from a seed (Steele, Lea and Flood 2014).
+public struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
