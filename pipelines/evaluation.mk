@@ -14,17 +14,18 @@ done/features.%:
 	  embed --weights $(basename $*).safetensors --as embedding --drop images @options/threads \
 	    --timing log/features.$*.json -o features/$*.tensors.zst"
 
+# What evaluate would remark is kept in its result, and the table tells it once for all of them.
 FEATURES = --train features/$*.train.tensors.zst --test features/$*.test.tensors.zst
 
 done/evaluation.%.knn:
-	@stage evaluation.$*.knn "evaluate knn $(FEATURES) @options/threads --timing log/evaluation.$*.knn.json -o evaluation/$*.knn.json"
+	@stage evaluation.$*.knn "evaluate knn $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.knn.json -o evaluation/$*.knn.json"
 
 done/evaluation.%.linear:
-	@stage evaluation.$*.linear "evaluate linear $(FEATURES) @options/threads --timing log/evaluation.$*.linear.json -o evaluation/$*.linear.json"
+	@stage evaluation.$*.linear "evaluate linear $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.linear.json -o evaluation/$*.linear.json"
 
 # SEED's own protocol.
 done/evaluation.%.embedding:
-	@stage evaluation.$*.embedding "evaluate knn --tensor embedding $(FEATURES) @options/threads --timing log/evaluation.$*.embedding.json \
+	@stage evaluation.$*.embedding "evaluate knn --tensor embedding $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.embedding.json \
 	  -o evaluation/$*.embedding.json"
 
 done/table:

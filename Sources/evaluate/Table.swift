@@ -12,6 +12,8 @@ struct Table: ParsableCommand {
             A row is a name and the JSON results that belong to it, in any order; an 'embedding:' before a k-NN result puts it in a \
             column of its own. A stage is a name and files of JSON objects, one or one a line, whose 'seconds' and 'images' are added up.
 
+            What the evaluations remarked is told once, with the rows that it is of.
+
             Of a run of make distill, --run finds all that by itself and writes table.txt and table.json there.
 
             Example:

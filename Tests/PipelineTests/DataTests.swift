@@ -100,9 +100,107 @@ struct DataTests {
         let allowed = try place.run(place.make("b", settings + " FLAGS=--allow-bad"))
         #expect(allowed.status == 0 && allowed.output.contains("126 train, 32 test"), "\(allowed.error)")
     }
+
+    @Test func `data that changes while a stage is at work is told, and make goes on with it when it is run again`() throws {
+        let place = try Workplace.pictures()
+        try place.run("mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done; initialize --network tiny-resnet10 --embedding 16 --seed 3 -q -o mine.safetensors; cp mine.safetensors kept")
+        let given = "DATA=$PWD/folder TEST=$PWD/pictures/test TEACHER=$PWD/mine.safetensors EPOCHS=1"
+        let names = try place.contents("folder").filter { $0.hasSuffix(".jpg") }
+        for (change, file, what, stage) in [
+            ("cp folder/\(names[3]) folder/\(names[5])", "folder/\(names[5])", "was changed", "student.1"),
+            // The old size and time are no disguise.
+            ("touch -r folder/\(names[7]) time; printf x | dd of=folder/\(names[7]) bs=1 seek=40 conv=notrunc status=none; touch -r time folder/\(names[7])", "folder/\(names[7])", "was changed", "student.1"),
+            ("cp folder/\(names[0]) folder/\(names[0])-more.jpg", "folder/\(names[0])-more.jpg", "was added", "student.1"),
+            ("rm folder/\(names[0])-more.jpg folder/\(names[9])", "folder/\(names[0])-more.jpg", "was removed while make was at work (another file too)", "student.1"),
+            ("mv folder/\(names[11]) folder/\(names[90]).jpg", "folder/\(names[11])", "was removed while make was at work (another file too)", "student.1"),
+            ("initialize --network tiny-resnet10 --embedding 16 --seed 4 -q -o mine.safetensors", "mine.safetensors", "was changed", "student.1"),
+            ("cp pictures/test/test-000.tar pictures/test/more.tar", "pictures/test/more.tar", "was added", "features.teacher.test"),
+        ] {
+            let result = try place.runHeld("a", given, change)
+            #expect(result.status == 2 && result.error.contains("Error 65"), "\(change): \(result.error)")
+            let lines = result.lines.filter { $0.hasPrefix("plan: ") && $0.contains("not taken for done") }
+            #expect(lines.count == 1 && lines[0].hasPrefix("plan: \(place.real(file)): \(what)"), "\(change): \(result.error)")
+            #expect(lines.first?.hasSuffix("so that \(stage) is not taken for done; run make again") == true && !place.exists("runs/a/done/\(stage)"), "\(lines)")
+        }
+        // As a run that has never seen anything else.
+        let again = try place.run(place.makeHeld("a", given))
+        #expect(again.status == 0 && place.toDo(again)?.hasPrefix("features") == true, "\(again.error)")
+        try #require(try place.run(place.makeHeld("b", given)).status == 0)
+        #expect(try place.results("a") == place.results("b"))
+    }
+
+    @Test func `data that is touched, copied over itself or lost and found while a stage is at work is the same data`() throws {
+        let place = try Workplace.pictures()
+        try place.run("mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done; tar cf whole.tar -C folder .; initialize --network tiny-resnet10 --embedding 16 --seed 3 -q -o mine.safetensors")
+        let change = """
+            find folder pictures -exec touch -d 2041-01-01 {} +; chmod -R go-r folder; cp -r folder copy; rm -r folder; mv copy folder
+            cp whole.tar copy.tar; mv copy.tar whole.tar; touch mine.safetensors; cp mine.safetensors copied; mv copied mine.safetensors; echo text > folder/readme.txt
+            """
+        for (name, data) in [("a", "folder"), ("b", "whole.tar")] {
+            let given = "DATA=$PWD/\(data) TEST=$PWD/pictures/test TEACHER=$PWD/mine.safetensors EPOCHS=1"
+            let result = try place.runHeld(name, given, change)
+            #expect(result.status == 0 && result.output.contains("student after"), "\(result.error)")
+            #expect(try place.toDo(place.run(place.makeHeld(name, given))) == "nothing: all is done")
+        }
+    }
+
+    @Test func `an archive that is replaced while a stage is at work is told, and a part of the data that nothing reads is not`() throws {
+        let place = try Workplace.pictures()
+        let archive = try place.runHeld("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=1", "cp pictures/train/train-000.tar pictures/train/train-001.tar")
+        #expect(archive.status == 2 && archive.error.contains("plan: \(place.real("pictures/train/train-001.tar")): was changed while make was at work"), "\(archive.error)")
+        try place.run("mkdir split split/train split/val split/extra; for f in pictures/train/*.tar; do tar xf $f -C split/train; done; for f in pictures/test/*.tar; do tar xf $f -C split/val; done")
+        let name = try #require(try place.contents("split/train").first { $0.hasSuffix(".jpg") })
+        let beside = try place.runHeld("b", "DATA=$PWD/split EPOCHS=1", "cp split/train/\(name) split/extra/new.jpg")
+        #expect(beside.status == 0, "\(beside.error)")
+        let own = try place.runHeld("c", "DATA=$PWD/split EPOCHS=1", "cp split/train/\(name) split/val/\(name).jpg")
+        #expect(own.status == 2 && own.error.contains("\(name).jpg: was added while make was at work, so that features."), "\(own.error)")
+    }
+
+    @Test func `hashes are kept by make check where there is a run that nobody works on, and used`() throws {
+        let place = try Workplace.pictures()
+        try place.run("synthesize --classes 4 --train 1500 --test 4 --shards 1 --size 8 -q -o many; sleep 3")
+        try #require(try place.run(place.make("a", "EPOCHS=1 DATA=$PWD/pictures/train TEST=$PWD/pictures/test")).status == 0)
+        let check = place.make("a", "").replacing(" distill ", with: " check ") + " EPOCHS=1"
+        let before = try place.bytes("runs/a/data/hashes"), lines = try place.text("runs/a/data/hashes").split(separator: "\n").count
+        let busy = try place.run("flock runs/a/lock \(check) DATA=$PWD/many/train")
+        #expect(try busy.status == 0 && place.bytes("runs/a/data/hashes") == before, "\(busy.error)")
+        // 1500 pictures of one archive take two lines.
+        let other = try place.run(check + " DATA=$PWD/many/train")
+        let after = try place.text("runs/a/data/hashes").split(separator: "\n")
+        #expect(other.status == 0 && after.count == lines + 2, "\(lines) \(after.count) \(other.error)")
+        #expect(try place.toDo(place.run(check)) == "nothing: all is done")
+        // What is kept is believed, for it is not read again.
+        try place.write(after.map { $0.hasPrefix("end") ? "\($0)\n" : $0.split(separator: " ")[0] + " " + $0.split(separator: " ")[1].split(separator: ",").map { _ in "7" }.joined(separator: ",") + "\n" }.joined(), to: "runs/a/data/hashes")
+        #expect(try place.toDo(place.run(check)) != "nothing: all is done")
+        try place.run("rm runs/a/data/hashes")
+        #expect(try place.toDo(place.run(check)) == "nothing: all is done")
+    }
 }
 
 extension Workplace {
+    /// The command of ``make(_:_:)`` with a loss that waits, in the first epoch, until there is a file `go`.
+    fileprivate func makeHeld(_ name: String, _ settings: String) -> String {
+        make(name, #"\#(settings) STUDENT_OPTIONS="--loss 'sh $PWD/hold.sh'""#)
+    }
+
+    /// Runs it, and `change` once the first epoch has read all of the data and before it ends.
+    fileprivate func runHeld(_ name: String, _ settings: String, _ change: String) throws -> Result {
+        try write("cd \"${0%/*}\"; while [ ! -e go ]; do sleep 0.02; done; exec queue-loss -q --queue-size 32\n", to: "hold.sh")
+        return try run("""
+            rm -f go runs/\(name)/log/student.1.images.json
+            \(makeHeld(name, settings)) & make=$!
+            for i in {1..3000}; do [ -e runs/\(name)/log/student.1.images.json ] && break; sleep 0.02; done
+            \(change)
+            touch go; wait $make
+            """)
+    }
+
+    /// The path of a file as the system names it.
+    fileprivate func real(_ name: String) -> String {
+        let folder = URL(filePath: path(".")).resolvingSymlinksInPath().path
+        return "\(folder)/\(name)"
+    }
+
     /// The bytes behind the header of a safetensors file: its numbers, whatever its provenance says.
     fileprivate func weights(_ name: String) throws -> Data {
         let bytes = try bytes(name)

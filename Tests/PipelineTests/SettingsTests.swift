@@ -98,6 +98,16 @@ struct SettingsTests {
             ("\(given) FLAGS=--allow-worse", "FLAGS: --allow-worse is no option to be given here; FLAGS takes --allow-bad"),
             ("\(given) FLAGS='--data /nowhere'", "FLAGS: --data is no option to be given here"),
             ("\(given) FLAGS='--limit x'", "FLAGS: augment: "),
+            ("\(given) STUDENT_OPTIONS=\"--loss 'nothere-at-all --x'\"", "STUDENT_OPTIONS: --loss 'nothere-at-all --x': there is no program 'nothere-at-all' in the folders of PATH"),
+            ("\(given) STUDENT_OPTIONS='--loss=nothere-at-all'", "there is no program 'nothere-at-all'"),
+            ("\(given) STUDENT_OPTIONS=\"--loss 'nothere-at-all 2>x | tee y'\"", "there is no program 'nothere-at-all'"),
+            ("\(given) STUDENT_OPTIONS=\"--loss './nothere.py \\$x'\"", "/./nothere.py: No such file or directory; a path is one from where make is called"),
+            ("\(given) STUDENT_OPTIONS=\"--loss 'pipelines/student.mk x'\"", "/pipelines/student.mk is no program that can be run; make it executable"),
+            ("\(given) STUDENT_OPTIONS=\"--loss 'pipelines/conf'\"", "/pipelines/conf is no program that can be run"),
+            ("\(given) STUDENT_OPTIONS=\"--loss 'queue-loss |'\"", "is no command of the shell: "),
+            ("\(given) TEACHER_OBJECTIVE=moco-v2 TEACHER_OPTIONS=\"--loss 'nothere-at-all --x'\"", "TEACHER_OPTIONS: --loss 'nothere-at-all --x': there is no program"),
+            ("\(given) SHOW=yes", "SHOW=yes: 1 is expected, or nothing"),
+            ("DATA=pictures/nowhere", "DATA=pictures/nowhere: cannot open it: No such file or directory; it was looked for in \(Workplace.root), where make is at work"),
             ("\(given) STUDENT_OPTIONS=--help", "STUDENT_OPTIONS: --help is no option to be given here"),
             ("\(given) STUDENT_OPTIONS='-o x'", "STUDENT_OPTIONS: -o is no option to be given here"),
             ("\(given) STUDENT_OPTIONS=\"--loss ''\"", "an option is empty"),
@@ -122,6 +132,41 @@ struct SettingsTests {
             let result = try place.run(place.make(name))
             #expect(result.status == 2 && result.error.contains("NAME=\(name): ") && !place.exists("runs"), "\(result.error)")
         }
+    }
+
+    @Test func `a loss that only running it can judge is not refused`() throws {
+        let place = try Workplace.pictures()
+        for loss in [
+            "exec queue-loss", "A=b queue-loss", "nothere-at-all || queue-loss", "nothere-at-all; queue-loss", "queue-loss | cat", "$PROGRAM x", "${PROGRAM:-x}", "'queue-loss' -q",
+            "\"$HOME\"/x", "~/x", "if true; then queue-loss; fi", "{ queue-loss; }", "( queue-loss )", "cd / && ./nothere", "2>/dev/null nothere-at-all", "<x nothere-at-all",
+            ". ./x", "pipelines/stage x", "! queue-loss", "f() { queue-loss; }; f", "$(echo queue-loss)", "`echo queue-loss`", "no\\there", "python3 nothere.py 'a;b'", "nothere-$x y",
+        ] {
+            // Quoted for the options' words, and by a file for the shell that the test types in.
+            try place.write("--loss \"\(loss.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("$", with: "\\$").replacing("`", with: "\\`"))\"", to: "value")
+            let make = place.make("a", #"DATA=$PWD/pictures/train TEST=$PWD/pictures/test "STUDENT_OPTIONS=$(cat value)""#)
+            let result = try place.run(make.replacing(" distill ", with: " check "))
+            #expect(result.status == 0, "\(loss): \(result.error)")
+        }
+    }
+
+    @Test func `the summary tells what is left over of each epoch, and where its time comes from`() throws {
+        let place = try Workplace.pictures()
+        let first = try place.run(place.make("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test BATCH=20"))
+        #expect(first.error.contains("2 epochs of 4 steps of 20 pictures, 16×16; 16 of 96 pictures are left over in each epoch, others each time\n"), "\(first.error)")
+        #expect(first.lines.count { $0.contains("left over") } == 1 && first.error.contains(", measured just now, and far off if the machine had other work then"))
+        let more = try place.run(place.make("a", "EPOCHS=3").replacing(" distill ", with: " check "))
+        #expect(more.error.contains("measured just now"), "another batch: \(more.error)")
+        let longer = try place.run(place.make("a", "EPOCHS=3 BATCH=20").replacing(" distill ", with: " check "))
+        #expect(longer.lines.contains { $0.hasPrefix("  time ") && $0.hasSuffix(", as this run's finished stages took") }, "\(longer.error)")
+    }
+
+    @Test func `what the evaluations remark is told once`() throws {
+        let place = try Workplace.pictures()
+        let result = try place.run(place.make("a"))
+        let words = "there are 4 classes: top-5 would be 100 % whatever the features, and is left out"
+        #expect(result.output.split(separator: "\n").filter { $0.contains(words) } == ["remark: \(words)"] && !result.error.contains(words), "\(result.output)\(result.error)")
+        let table = try JSON(parsing: try place.text("runs/a/table.json"))
+        #expect(table["remarks"]?.asArray?.first?["rows"]?.asArray?.compactMap(\.asString) == ["teacher", "student before", "student after"])
     }
 
     @Test func `settings come from the command line or the run, never from the environment`() throws {

@@ -64,6 +64,58 @@ struct StageTests {
         #expect(option.status == 2 && option.error.contains("did you mean SHOW?"))
     }
 
+    @Test func `a run that is not there is told, with those that are`() throws {
+        let place = try Workplace.pictures()
+        let none = try place.run(stage(place, "student.1").replacing("NAME=a", with: "NAME=nothere"))
+        #expect(none.status == 2 && none.error.contains("plan: NAME=nothere: there is no run in \(place.path("runs")); run make distill first"), "\(none.error)")
+        try #require(try place.run(place.make("first") + " EPOCHS=1").status == 0)
+        try place.run("mkdir runs/second runs/third; touch runs/third/settings")
+        for more in ["", "SHOW=1", "SHOW=1 DATA=$PWD/pictures/train"] {
+            let other = try place.run(stage(place, "x", more).replacing("NAME=a", with: "NAME=frist"))
+            #expect(other.status == 2 && other.error.contains("plan: NAME=frist: there is no such run in \(place.path("runs")); did you mean first? there are first, third"), "\(other.error)")
+        }
+        #expect(!place.exists("runs/frist") && !place.exists("runs/nothere"))
+        // A new run may begin with a stage that needs nothing; of two at once neither undoes the other.
+        let begin = place.make("new").replacing(" distill ", with: " stage ") + " STAGE="
+        let both = try place.run("\(begin)student.0 & one=$!; \(begin)teacher.0; two=$?; wait $one && [ $two = 0 ]")
+        #expect(both.status == 0 && place.exists("runs/new/done/student.0") && place.exists("runs/new/done/teacher.0"), "\(both.error)")
+    }
+
+    @Test func `plan lets the tools look at the words that the recipes give them`() throws {
+        let place = try Workplace()
+        let make = place.make("a", "THREADS=2 SYNTHESIZE_OPTIONS='--classes 4 --train 96 --test 32 --size 24' STUDENT_OPTIONS=\"--loss 'queue-loss -q --queue-size 24'\"")
+        try #require(try place.run(make).status == 0)
+        // Tools that note what they are asked, beside a plan that takes them for its own.
+        try place.write("""
+            #!/bin/bash
+            [ "$1" != --check-options ] || { shift; printf '%q ' "${0##*/}" "$@"; echo; } >> '\(place.path("asked"))'
+            exec '\(Workplace.tools.path)'/"${0##*/}" "$@"
+            """, to: "tool")
+        let asked = try place.run("""
+            chmod +x tool; mkdir bin; cp '\(Workplace.tools.path)/plan' bin; for t in augment initialize synthesize train-step; do cp tool bin/$t; done
+            MAKEFLAGS=" -- RUNS=$PWD/runs NAME=a THREADS=2" bin/plan check --pipelines '\(Workplace.root)/pipelines' && cat asked
+            """)
+        try #require(asked.status == 0, "\(asked.error)")
+        func words(_ command: some StringProtocol) -> [String] { String(command).split(separator: " ").map(String.init) }
+        var given: Set<[String]> = []
+        for name in ["pictures", "student.0", "student.1", "teacher.0", "teacher.1", "features.teacher.train", "features.teacher.test"] {
+            let shown = try place.run(stage(place, name, "SHOW=1 THREADS=2")).output.split(separator: "\n").dropFirst().joined(separator: " ")
+            given.formUnion(shown.split(separator: " | ").map { words($0) }.filter { $0.first != "embed" })
+        }
+        #expect(given.count == 2 + 3 * 2 + 1)
+        #expect(Set(asked.output.split(separator: "\n").map { words($0) }) == given)
+    }
+
+    @Test func `clean removes nothing of a run that somebody works on`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
+        let clean = "make --no-print-directory -C '\(Workplace.root)' clean BUILD=no RUNS=$PWD/runs"
+        let busy = try place.run("touch runs/a/log/x.1.part; flock runs/a/lock \(clean)")
+        #expect(busy.status == 0 && busy.error.contains("runs/a: a make is at work on it; left as it is") && place.hasUnfinished, "\(busy.error)")
+        let idle = try place.run(clean)
+        #expect(idle.status == 0 && idle.error.contains("removed \(place.path("runs/a/log/x.1.part"))") && !place.hasUnfinished, "\(idle.error)")
+    }
+
     @Test func `other drawn images take the place of those before`() throws {
         let place = try Workplace()
         let make = { (options: String) in place.make("a", "EPOCHS=1 SYNTHESIZE_OPTIONS='--train 96 --test 32 --size 24 \(options)'") }

@@ -6,15 +6,17 @@ struct TrainingWatchTests {
     private let capacity = 2000
     private var largest: Double { log(2001) - 5 }
 
-    /// Epochs of twelve steps with the divergences given, of a student whose embeddings differ, on a full queue. The floor is 5.
-    private func notes(_ epochs: [(Int) -> Double], real: (Int, Int) -> Int = { _, _ in 2000 }, before: Double? = nil) -> (notes: [String], divergence: Double?) {
+    /// Epochs of so many steps with the divergences given, of a student whose embeddings differ, on a full queue. The floor is 5.
+    private func notes(
+        _ epochs: [(Int) -> Double], steps length: Int = 60, real: (Int, Int) -> Int = { _, _ in 2000 }, before: Double? = nil
+    ) -> (notes: [String], divergence: Double?) {
         var watch = TrainingWatch(divergence: before, comparesDivergence: true)
         watch.remedy = { _ in "do otherwise" }
         for (epoch, divergence) in epochs.enumerated() {
-            for step in 0..<12 {
+            for step in 0..<length {
                 watch.add(
                     StepReport(pictures: 10, epoch: epoch, step: step, loss: 5 + divergence(step), floor: 5, studentCosine: 0.3, teacherCosine: 0, learningRate: 0.1, gradientNorm: 1),
-                    queue: (real(epoch, step), capacity), steps: 12 * epoch + step + 1)
+                    queue: (real(epoch, step), capacity), steps: length * epoch + step + 1)
             }
         }
         watch.endEpoch()
@@ -32,7 +34,7 @@ struct TrainingWatchTests {
 
     @Test func `an epoch whose last quarter is no lower than that of the one before is told`() {
         let high = largest * 0.95
-        let told = notes([{ _ in high }, { step in step < 9 ? 0.1 : high }])
+        let told = notes([{ _ in high }, { step in step < 45 ? 0.1 : high }])
         #expect(told.notes.count == 1)
         #expect(told.notes[0] == "KL has not fallen in epoch 1: \(String(format: "%.3f", high)) at its end, \(String(format: "%.3f", high)) at the end of the one before, 2.601 for a student that knows nothing; do otherwise")
         #expect(abs((told.divergence ?? 0) - high) < 1e-9)
@@ -62,10 +64,56 @@ struct TrainingWatchTests {
     @Test func `what random rows of the queue do to an epoch is not told`() {
         let high = largest * 0.95
         // KL rises while real rows take their place: the first epoch's end does not count.
-        let filling = notes([{ _ in 0.5 * high }, { _ in high }, { _ in 0.9 * high }], real: { epoch, step in epoch == 0 ? 100 * step : 2000 })
+        let filling = notes([{ _ in 0.5 * high }, { _ in high }, { _ in 0.9 * high }], real: { epoch, step in epoch == 0 ? 20 * step : 2000 })
         #expect(filling.notes.isEmpty)
-        let still = notes([{ _ in 0.5 * high }, { _ in high }], real: { epoch, step in epoch * 1000 + 50 * step })
+        let still = notes([{ _ in 0.5 * high }, { _ in high }], real: { epoch, step in epoch * 1000 + 10 * step })
         #expect(still.notes.isEmpty && still.divergence == nil)
+    }
+
+    @Test func `of a short epoch only a student that still knows nothing is told`() {
+        // What chance does to the few steps of an epoch, a student that learns goes through.
+        #expect(notes([{ _ in 0.95 * largest }, { _ in 0.96 * largest }], steps: 12).notes.isEmpty)
+        #expect(notes([{ _ in 0.6 * largest }, { _ in 0.7 * largest }], steps: 12).notes.isEmpty)
+        #expect(notes([{ _ in 0.999 * largest }, { _ in largest }], steps: 12).notes.count == 1)
+        // Of three steps: four epochs are none too short, the first three are.
+        #expect(notes([Double](repeating: 0.999 * largest, count: 6).map { value in { _ in value } }, steps: 3).notes.count == 3)
+        // It falls, if slowly.
+        #expect(notes([{ _ in largest }, { _ in 0.985 * largest }], steps: 12).notes.isEmpty)
+    }
+
+    /// The notes of one epoch of a student with these mean cosines, at its end.
+    private func end(_ cosines: [Double?], teacher: Double? = 0.1, before: Int = 0, real: Int = 50) -> [String] {
+        var watch = TrainingWatch(divergence: nil, comparesDivergence: true)
+        for (step, cosine) in cosines.enumerated() {
+            watch.add(
+                StepReport(pictures: 10, epoch: 0, step: step, loss: 3, studentCosine: cosine, teacherCosine: teacher, learningRate: 0.1, gradientNorm: 1),
+                queue: (real, 50), steps: before + step + 1)
+        }
+        #expect(watch.takeNotes().isEmpty)
+        watch.endEpoch()
+        return watch.takeNotes()
+    }
+
+    @Test func `embeddings that are all alike to the end of an epoch are told, however short it is`() {
+        let alike = [0.88, 0.995] + [Double](repeating: 0.999, count: 10)
+        for (cosines, before) in [(alike, 0), (Array(alike.prefix(5)), 0), ([0.999], 3), ([0.999, 0.999], 40)] {
+            let notes = end(cosines, before: before)
+            #expect(notes.count == 1 && notes[0].contains("all alike at epoch 0, step \(cosines.count - 1) (mean cosine of two: 0.999, the teacher's 0.100)"), "\(cosines) \(notes)")
+        }
+        // A queue of more rows than there are images never fills.
+        #expect(end(alike, real: 7).count == 1)
+    }
+
+    @Test func `a short epoch of a student that learns is not told`() {
+        func row(_ cosine: Double, _ count: Int) -> [Double] { [Double](repeating: cosine, count: count) }
+        // What was measured at good rates, the first steps at the highest; alike for a while, and parted at the end; parting.
+        let learning = [
+            [0.88, 0.99, 0.94, 0.93, 0.9, 0.9, 0.88, 0.9], [0.883, 0.9996, 0.992], row(0.97, 12), row(0.999, 10) + row(0.9, 2), row(0.9999, 10) + row(0.995, 7),
+        ]
+        for cosines in learning { #expect(end(cosines).isEmpty, "\(cosines)") }
+        // As the teacher's are; of a loss that says nothing of it.
+        #expect(end(row(0.999, 12), teacher: 0.99).isEmpty)
+        #expect(end([nil, nil, nil, nil, nil]).isEmpty)
     }
 
     @Test func `embeddings that are all alike are told once, with the teacher's`() {

@@ -6,7 +6,7 @@ public struct BytePath: Sendable, Hashable, Comparable, CustomStringConvertible 
 
     static let separator = UInt8(ascii: "/")
 
-    init(_ bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
+    public init(_ bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
 
     public init(_ text: String) { bytes = Array(text.utf8) }
 
@@ -32,7 +32,7 @@ public struct BytePath: Sendable, Hashable, Comparable, CustomStringConvertible 
     var isEmpty: Bool { bytes.isEmpty }
 
     /// `self/other`; one of them may be empty.
-    func appending(_ other: BytePath) -> BytePath {
+    public func appending(_ other: BytePath) -> BytePath {
         isEmpty ? other : other.isEmpty ? self : BytePath(bytes + [BytePath.separator] + other.bytes)
     }
 

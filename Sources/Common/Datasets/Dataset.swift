@@ -31,6 +31,8 @@ public struct Dataset: Sendable {
     /// The split that the samples are from; nil where there are no splits.
     public let split: String?
     private let root: BytePath
+    /// Samples that are files of their own; they come first.
+    private let imageFiles: Int
     private let archives: [Archive]
 
     /// An archive, and the folder that its members are put in.
@@ -80,6 +82,7 @@ public struct Dataset: Sendable {
         self.path = path
         self.root = root
         self.samples = samples
+        imageFiles = samples.count { $0.place.archive == nil }
         self.passedOver = passedOver.list
         classes = found.names.names
         splits = found.names.splits
@@ -161,6 +164,32 @@ public struct Dataset: Sendable {
     /// The same, as the file system has them.
     public var filePaths: [BytePath] {
         archives.map(\.path) + samples.lazy.filter { $0.place.archive == nil }.map { root.appending($0.path) }
+    }
+
+    /// How many ``files`` there are.
+    public var fileCount: Int { archives.count + imageFiles }
+
+    /// The name of a file below the data's root, by its number in ``files``; empty where the data is that file.
+    public func fileName(_ number: Int) -> BytePath {
+        guard number < archives.count else { return samples[number - archives.count].path }
+        return BytePath(archives[number].path.bytes.dropFirst(root.bytes.count + 1))
+    }
+
+    /// The path of a file by its number in ``files``, as the file system has it.
+    public func filePath(_ number: Int) -> BytePath {
+        number < archives.count ? archives[number].path : root.appending(samples[number - archives.count].path)
+    }
+
+    /// The names below `path` of all files that hold images or may hold some, whichever of them would be read; in order. Where `path` is a file
+    /// itself, one empty name.
+    ///
+    /// Nothing is opened but folders: this is how to see whether files came or went.
+    public static func sources(in path: String) throws -> [BytePath] {
+        let root = Dataset.trimmed(path)
+        guard let status = FolderListing.status(root) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
+        guard status.st_mode.isFolder else { return [BytePath("")] }
+        let listing = try FolderListing(root)
+        return (listing.images + listing.archives).sorted()
     }
 
     /// The place in ``files`` of the one that holds the bytes of sample `index`.

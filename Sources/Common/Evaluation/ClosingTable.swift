@@ -43,7 +43,10 @@ public struct ClosingTable: Sendable {
     private var rows: [Row] = []
     private var stages: [Stage] = []
     private var files: [(name: String, path: String)] = []
-    private var remarks: [String] = []
+    /// Lines that tell how the numbers were got, besides their protocols.
+    private var further: [String] = []
+    /// What the evaluations remarked, each once, with the rows that it is of.
+    private var remarks: [(text: String, rows: [String])] = []
 
     public init(k: Int = 10) { self.k = k }
 
@@ -79,6 +82,12 @@ public struct ClosingTable: Sendable {
         let place = rows.firstIndex { $0.name == name } ?? rows.count
         if place == rows.count { rows.append(Row(name: name)) }
         rows[place].cells.merge(cells) { _, new in new }
+        for text in json["remarks"]?.asArray?.compactMap(\.asString) ?? [] { add(remark: text, of: name) }
+    }
+
+    private mutating func add(remark text: String, of row: String) {
+        guard let place = remarks.firstIndex(where: { $0.text == text }) else { return remarks.append((text, [row])) }
+        if !remarks[place].rows.contains(row) { remarks[place].rows.append(row) }
     }
 
     private func cell(_ result: JSON, _ key: String, _ wrong: Failure) throws -> Cell {
@@ -108,7 +117,7 @@ public struct ClosingTable: Sendable {
     public mutating func add(file name: String, path: String) { files.append((name, path)) }
 
     /// Adds a line to those that tell how the numbers were got.
-    public mutating func add(note: String) { remarks.append(note) }
+    public mutating func add(note: String) { further.append(note) }
 
     /// The columns that some row has.
     private var columns: [Column] {
@@ -122,7 +131,7 @@ public struct ClosingTable: Sendable {
                 [row.name] + columns.map { column in row.cells[column].map { Progress.fixed($0.percent, 1) + " %" } ?? "–" }
             }
             parts.append(Self.aligned([[""] + columns.map { $0.title(k: k) }] + lines))
-            parts.append((notes + remarks).map { "\($0)\n" }.joined())
+            parts.append((notes + told + further).map { "\($0)\n" }.joined())
         }
         if !stages.isEmpty {
             let lines = stages.map { [$0.name, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }
@@ -146,6 +155,11 @@ public struct ClosingTable: Sendable {
             let title = column == .linear1 ? "linear" : column == .embedding ? "embedding k-NN" : "k-NN"
             return groups.map { groups.count == 1 ? "\(title): \($0.protocolName)" : "\(title), \($0.rows.joined(separator: ", ")): \($0.protocolName)" }
         }
+    }
+
+    /// The remarks, with the rows that they are of where they are not of all.
+    private var told: [String] {
+        remarks.map { $0.rows.count == rows.count ? "remark: \($0.text)" : "remark, \($0.rows.joined(separator: ", ")): \($0.text)" }
     }
 
     /// First column to the left, the others to the right.
@@ -177,6 +191,7 @@ public struct ClosingTable: Sendable {
                 ["name": .string(stage.name), "seconds": .number(stage.seconds), "images": .number(stage.images),
                  "images_per_second": stage.rate.map { .number($0) } ?? .null]
             }),
+            "remarks": .array(remarks.map { ["text": .string($0.text), "rows": .array($0.rows.map { .string($0) })] }),
             "files": .array(files.map { ["name": .string($0.name), "path": .string($0.path)] }),
         ]
     }

@@ -16,28 +16,33 @@ struct Estimate {
     /// Pictures in an epoch of student and teacher, and those that each network is judged with.
     let pictures: (student: Int, teacher: Int, judged: Int)
     let teacher: Network?
+    /// The stages that are done.
+    let done: [String: StageRecord]
 
-    /// Seconds for `stages`: by what the run's logs tell of such stages, else by a step of each network measured now.
-    func seconds(_ stages: [Stage]) -> Double {
-        let settings = run.settings
-        let names = stages.map(\.name)
-        func isEpoch(_ name: String, of network: String) -> Bool { name.hasPrefix(network + ".") && !name.hasSuffix(".0") }
-        let students = names.count { isEpoch($0, of: "student") }, teachers = names.count { isEpoch($0, of: "teacher") }
-        let features = names.filter { $0.hasPrefix("features.") && $0.hasSuffix(".train") }.count
-        var seconds = 0.0
-        let teacherName = teacher?.name ?? settings["TEACHER_NETWORK"]
-        if students > 0 {
-            let image = logged("student") ?? measured(.train, settings["STUDENT"]) + measured(.embed, teacherName)
-            seconds += Double(students * pictures.student) * image
+    /// What `stages` will take, in words: from what such stages of this run took, else from a step of each network measured now.
+    func time(_ stages: [Stage]) -> String {
+        var seconds = 0.0, isMeasured = false
+        func add(_ images: Int, _ done: Double?, _ measured: @autoclosure () -> Double) {
+            guard images > 0 else { return }
+            if done == nil { isMeasured = true }
+            seconds += Double(images) * (done ?? measured())
         }
-        if teachers > 0 {
-            // Two views; MoCo's keys take a forward pass and no backward one.
-            let image = logged("teacher") ?? 2 * measured(.train, teacherName)
-            seconds += Double(teachers * pictures.teacher) * image
+        let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"], student = run.settings["STUDENT"]
+        add(epochs("student", stages) * pictures.student, took { isEpoch($0, of: "student") }, measured(.train, student) + measured(.embed, teacherName))
+        // Two views; MoCo's keys take a forward pass and no backward one.
+        add(epochs("teacher", stages) * pictures.teacher, took { isEpoch($0, of: "teacher") }, 2 * measured(.train, teacherName))
+        for (subject, network) in [("teacher", teacherName), ("student", student)] {
+            let prefix = "features.\(subject)"
+            let sets = stages.count { $0.name.hasPrefix(prefix) && $0.name.hasSuffix(".train") }
+            // Features and embeddings are a pass each.
+            add(sets * pictures.judged, took { $0.hasPrefix(prefix) }, 2 * measured(.embed, network))
         }
-        if features > 0 { seconds += Double(features * pictures.judged) * max(measured(.embed, settings["STUDENT"]), measured(.embed, teacherName)) * 2 }
-        return seconds
+        let basis = isMeasured ? "measured just now, and far off if the machine had other work then" : "as this run's finished stages took"
+        return "about \(Progress.duration(seconds)), \(basis)"
     }
+
+    private func isEpoch(_ name: String, of network: String) -> Bool { name.hasPrefix(network + ".") && !name.hasSuffix(".0") }
+    private func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
 
     /// Bytes that the checkpoints of `stages` will take, if `kept` of each network are kept.
     func bytes(_ stages: [Stage], kept: Int?) -> Int {
@@ -80,16 +85,18 @@ struct Estimate {
         return status.f_blocks == 0 ? nil : isTooMuch ? Int.max : Int(clamping: bytes)
     }
 
-    /// Seconds an image took in the latest epoch that has a log.
-    private func logged(_ network: String) -> Double? {
-        let epochs = network == "student" ? run.epochs : run.teacherEpochs
-        for n in stride(from: epochs, through: 1, by: -1) {
-            guard let bytes = try? TextFile.bytes(folder.file("log/\(network).\(n).jsonl")), let last = bytes.split(separator: 0x0A).last,
-                let rate = (try? JSON(parsing: Array(last)))?["images_per_second"]?.asNumber, rate > 0
-            else { continue }
-            return 1 / rate
+    /// Seconds an image took in the latest three stages that are done and of this kind; nil where none has a log.
+    private func took(_ isMeant: (String) -> Bool) -> Double? {
+        var (seconds, images, logs) = (0.0, 0.0, 0)
+        for name in run.stages.names.reversed() where logs < 3 && done[name] != nil && isMeant(name) {
+            guard let bytes = [".jsonl", ".json"].lazy.compactMap({ try? TextFile.bytes(folder.file("log/\(name)\($0)")) }).first else { continue }
+            for line in bytes.split(separator: 0x0A) {
+                guard let json = try? JSON(parsing: Array(line)), let time = json["seconds"]?.asNumber, let count = json["images"]?.asNumber else { continue }
+                (seconds, images) = (seconds + max(0, time), images + max(0, count))
+            }
+            logs += 1
         }
-        return nil
+        return seconds > 0 && images > 0 ? seconds / images : nil
     }
 
     /// Seconds an image takes in a small batch, the second time that it is done.

@@ -1,3 +1,4 @@
+import Datasets
 import TensorStreams
 import ToolSupport
 
@@ -9,25 +10,46 @@ import Musl
 
 /// What the system tells of a file that changes whenever its bytes may have: size, times of its bytes and of its entry, inode.
 struct FileStamp: Equatable {
-    /// `size mtime ctime inode`, times as seconds, a dot, nanoseconds.
-    let text: String
-    /// When its entry changed last, in seconds since 1970. The system alone sets that time.
-    private let changed: Int
     let size: Int
+    private let modified: Time
+    /// When its entry changed last. The system alone sets that time.
+    private let changed: Time
+    private let inode: UInt64
+
+    private struct Time: Equatable {
+        let seconds: Int
+        let nanoseconds: Int
+
+        init(_ time: timespec) { (seconds, nanoseconds) = (Int(time.tv_sec), Int(time.tv_nsec)) }
+        var text: String { "\(seconds).\(nanoseconds)" }
+    }
 
     /// Nil where there is no regular file at `path`.
-    init?(_ path: String) {
+    init?(_ path: String) { self.init(BytePath(path)) }
+
+    init?(_ path: BytePath) {
         var status = stat()
-        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        func words(_ time: timespec) -> String { "\(time.tv_sec).\(time.tv_nsec)" }
+        guard unsafe path.withCString({ unsafe stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         size = Int(status.st_size)
-        text = "\(size) \(words(status.st_mtim)) \(words(status.st_ctim)) \(status.st_ino)"
-        changed = status.st_ctim.tv_sec
+        modified = Time(status.st_mtim)
+        changed = Time(status.st_ctim)
+        inode = UInt64(status.st_ino)
+    }
+
+    /// `size mtime ctime inode`, times as seconds, a dot, nanoseconds.
+    var text: String { "\(size) \(modified.text) \(changed.text) \(inode)" }
+
+    /// The stamp in eight bytes, for lists of a million files.
+    var mark: UInt64 {
+        var hash = XXH64()
+        let words = [size, modified.seconds, modified.nanoseconds, changed.seconds, changed.nanoseconds, Int(truncatingIfNeeded: inode)]
+        unsafe words.withUnsafeBytes { unsafe hash.update($0) }
+        return hash.value
     }
 
     /// Whether a write from now on must show in the stamp. The system's clock for files goes in steps, so a write right after another may leave the
     /// times as they are.
-    var isSettled: Bool { changed < time(nil) - 2 }
+    var isSettled: Bool { changed.seconds < time(nil) - 2 }
 }
 
 extension XXH64 {
@@ -45,6 +67,12 @@ extension XXH64 {
             guard count > 0 else { return hash.text }
             unsafe chunk.withUnsafeBytes { unsafe hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
         }
+    }
+
+    /// ``text`` of a hash whose ``value`` this is.
+    static func text(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// The hash of `words`, each with its length, so that no two lists have one text.

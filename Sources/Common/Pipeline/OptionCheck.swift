@@ -1,45 +1,61 @@
 import ToolSupport
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
-/// Asks a tool whether it would take some options, by its `--check-options`.
+/// Lets each tool look at the options that it will be given, by its `--check-options`.
 struct OptionCheck {
-    /// The folder that the tools lie in.
-    let tools: String
+    private let options: StageOptions
+    private let environment: StageEnvironment
+
+    init(_ options: StageOptions, _ environment: StageEnvironment) { (self.options, self.environment) = (options, environment) }
+
+    /// A command of `pipelines/*.mk`.
+    private struct Command {
+        let tool: String
+        let words: [String]
+        /// The setting that is to be named where the tool refuses the words.
+        let setting: String
+
+        init(_ tool: String, _ words: [String], _ setting: String) { (self.tool, self.words, self.setting) = (tool, words, setting) }
+    }
 
     /// - Throws: ``Failure`` `usage` in the tool's words, after the name of the setting that the options came from.
-    func check(_ tool: String, _ arguments: [String], setting: String) throws {
-        var pipe: [CInt] = [0, 0]
-        guard unsafe Glibc.pipe(&pipe) == 0 else { throw Failure.errno(.io, path: tool, "cannot make a pipe") }
-        for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        var actions = unsafe posix_spawn_file_actions_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        unsafe posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO)
-        let program = tools + "/" + tool
-        var process = pid_t()
-        var words: [UnsafeMutablePointer<CChar>?] = unsafe ([program, "--check-options"] + arguments).map { unsafe strdup($0) } + [nil]
-        let status = unsafe posix_spawn(&process, program, &actions, nil, &words, environ)
-        for unsafe word in unsafe words { unsafe free(word) }
-        close(pipe[1])
-        defer { close(pipe[0]) }
-        guard status == 0 else { throw Failure(.software, path: program, "cannot start it: \(unsafe String(cString: strerror(status)))") }
-        var said: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = unsafe read(pipe[0], &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
-            said += chunk[..<count]
+    func check() throws {
+        for command in commands {
+            let (status, said) = try ChildProcess.run(["\(environment.tools)/\(command.tool)", "--check-options"] + command.words)
+            guard status != 0 else { continue }
+            throw Failure(.usage, path: command.setting, said.isEmpty ? "\(command.tool) ended with \(status)" : said)
         }
-        var result: CInt = 0
-        unsafe waitpid(process, &result, 0)
-        guard result != 0 else { return }
-        let line = String(decoding: said.prefix { $0 != 0x0A }, as: UTF8.self)
-        throw Failure(.usage, path: setting, line.isEmpty ? "\(tool) ended with \(result)" : line)
+        let loss = LossCheck(environment)
+        try loss.check("STUDENT_OPTIONS", options.settings)
+        if !options.hasTeacher { try loss.check("TEACHER_OPTIONS", options.settings) }
+    }
+
+    /// The commands that a person has a hand in, word for word as the recipes have them: of the first epochs, and of the student's before the
+    /// teacher's. The names are those in the run's folder; none of them is opened.
+    private var commands: [Command] {
+        let files = options.files, settings = options.settings
+        func given(_ name: String) -> [String] { (files[name] ?? []) + (files["threads"] ?? []) }
+        func begin(_ network: String, _ setting: String) -> Command {
+            Command("initialize", (files["\(network).begin"] ?? []) + ["-o", "\(network).0.safetensors"], setting)
+        }
+        func views(_ network: String) -> Command {
+            Command(
+                "augment", ["--data", "data/train"] + given("\(network).augment") + ["--epoch", "0", "--report", "log/\(network).1.images.json", "--quiet"], "FLAGS")
+        }
+        func epoch(_ network: String, _ epochs: Int, _ setting: String) -> Command {
+            Command(
+                "train-step",
+                given("\(network).train") + ["--epochs", "\(epochs)", "--log", "log/\(network).1.jsonl"]
+                    + ["--student", "\(network).0.safetensors", "-o", "\(network).1.safetensors"], setting)
+        }
+        var commands: [Command] = []
+        if settings.isDemonstration {
+            let words = given("pictures") + ["--timing", "log/pictures.json", "--sheet", "pictures.jpg", "-o", "pictures"]
+            commands.append(Command("synthesize", words, "SYNTHESIZE_OPTIONS"))
+        }
+        commands += [views("student"), epoch("student", settings.number("EPOCHS"), "STUDENT_OPTIONS"), begin("student", "STUDENT")]
+        commands += ["train", "test"].map { Command("augment", given("features.\($0)") + ["--quiet"], "FLAGS") }
+        guard !options.hasTeacher else { return commands }
+        return commands
+            + [views("teacher"), epoch("teacher", settings.number("TEACHER_EPOCHS"), "TEACHER_OPTIONS"), begin("teacher", "TEACHER_NETWORK")]
     }
 }

@@ -36,60 +36,53 @@ struct PictureData {
     /// - Parameter progress: is told of pictures read.
     init(_ dataset: Dataset, known: inout FileHashes, progress: (Int) -> Void) throws {
         self.dataset = dataset
-        let files = dataset.files
-        var ofFile = [[Int]](repeating: [], count: files.count)
-        for index in dataset.samples.indices { ofFile[dataset.file(of: index)].append(index) }
-        var hashes = [UInt64](repeating: 0, count: dataset.samples.count)
-        var isBroken = [Bool](repeating: false, count: dataset.samples.count)
-        var unread: [Int] = []
-        let stamps = files.map { FileStamp($0) }
-        var kept = [Bool](repeating: false, count: files.count)
-        for (file, samples) in ofFile.enumerated() {
-            let words = known.value(of: files[file], stamps[file])?.split(separator: ",") ?? []
-            let values = words.map { UInt64($0.prefix(16), radix: 16) }
+        var contents = [ContentHash](repeating: ContentHash(0), count: dataset.samples.count)
+        var samples = [[Int]](repeating: [], count: dataset.fileCount)
+        for index in dataset.samples.indices { samples[dataset.file(of: index)].append(index) }
+        var unread: [(file: Int, stamp: FileStamp?)] = []
+        for file in samples.indices where !samples[file].isEmpty {
+            let stamp = FileStamp(dataset.filePath(file))
             // The pictures that a file holds follow from its bytes, but which of them are taken may have changed with the version.
-            guard values.count == samples.count, !values.contains(nil) else {
-                unread += samples
+            guard let hashes = known.hashes(of: dataset.fileName(file), stamp?.mark, count: samples[file].count) else {
+                unread.append((file, stamp))
                 continue
             }
-            kept[file] = true
-            for (index, (word, value)) in zip(samples, zip(words, values)) {
-                hashes[index] = value ?? 0
-                isBroken[index] = word.hasSuffix("x")
-            }
+            for (index, hash) in zip(samples[file], hashes) { contents[index] = hash }
         }
-        progress(dataset.samples.count - unread.count)
+        let indices = unread.flatMap { samples[$0.file] }
+        progress(dataset.samples.count - indices.count)
+        try PictureData.read(indices, of: dataset, into: &contents, progress: progress)
+        for (file, stamp) in unread {
+            known.keep(samples[file].map { contents[$0] }, of: dataset.fileName(file), at: dataset.filePath(file), stamp)
+        }
+        hashes = contents.map(\.value)
+        let first = contents.firstIndex { $0.isBroken }
+        broken = (
+            contents.count { $0.isBroken }, first.map { ($0, (try? PictureData.look(at: $0, of: dataset).complaint) ?? "cannot be read") }
+        )
+    }
+
+    /// Hashes the pictures `indices`.
+    private static func read(_ indices: [Int], of dataset: Dataset, into contents: inout [ContentHash], progress: (Int) -> Void) throws {
         // Some at a time, so that progress is told by this thread.
-        for start in stride(from: 0, to: unread.count, by: 256) {
-            let part = Array(unread[start..<min(start + 256, unread.count)])
-            let results = Mutex([(index: Int, hash: UInt64, isBroken: Bool)]())
+        for start in stride(from: 0, to: indices.count, by: 256) {
+            let part = Array(indices[start..<min(start + 256, indices.count)])
+            let results = Mutex([(index: Int, hash: ContentHash)]())
             let failure = Mutex<(any Error)?>(nil)
             Parallel.forEach(part.count) { place, _ in
                 do {
                     let (hash, complaint) = try PictureData.look(at: part[place], of: dataset)
-                    results.withLock { $0.append((part[place], hash, complaint != nil)) }
+                    results.withLock { $0.append((part[place], ContentHash(hash, isBroken: complaint != nil))) }
                 } catch let broken as Failure where broken.kind == .data {
-                    results.withLock { $0.append((part[place], 0, true)) }
+                    results.withLock { $0.append((part[place], ContentHash(0, isBroken: true))) }
                 } catch {
                     failure.withLock { $0 = error }
                 }
             }
             if let error = failure.withLock({ $0 }) { throw error }
-            for result in results.withLock({ $0 }) { (hashes[result.index], isBroken[result.index]) = (result.hash, result.isBroken) }
+            for result in results.withLock({ $0 }) { contents[result.index] = result.hash }
             progress(part.count)
         }
-        for (file, samples) in ofFile.enumerated() where !kept[file] && !samples.isEmpty {
-            let words = samples.map { index in
-                let digits = String(hashes[index], radix: 16)
-                return String(repeating: "0", count: 16 - digits.count) + digits + (isBroken[index] ? "x" : "")
-            }
-            known.keep(words.joined(separator: ","), of: files[file], stamps[file])
-        }
-        self.hashes = hashes
-        let first = isBroken.firstIndex(of: true)
-        broken = (
-            isBroken.count { $0 }, first.map { ($0, (try? PictureData.look(at: $0, of: dataset).complaint) ?? "cannot be read") }
-        )
     }
 
     /// The hash of an image's bytes, and what is wrong with its header; nil if nothing is.

@@ -44,6 +44,11 @@ public struct RunFolder: Sendable {
     /// Whether a run has been made here.
     var isRun: Bool { unsafe access(file(RunSettings.file), F_OK) == 0 }
 
+    /// The runs in a folder, in order.
+    static func names(in runs: String) -> [String] {
+        FolderNames.all(in: runs).filter { (try? RunFolder(runs: runs, name: $0))?.isRun == true }.sorted()
+    }
+
     /// Makes the folder and those in it.
     func create() throws {
         let parts = path.parts("/")
@@ -95,12 +100,14 @@ public struct RunFolder: Sendable {
         return true
     }
 
-    /// Whether nobody works in the folder now.
-    var isIdle: Bool {
-        let descriptor = unsafe open(file("lock"), O_RDWR | O_NOFOLLOW | O_CLOEXEC)
-        guard descriptor >= 0 else { return true }
+    /// Does `body` while nobody else can work in the folder; nil, and nothing is done, where somebody does.
+    func whileIdle<Result>(_ body: () throws -> Result) throws -> Result? {
+        let name = file("lock")
+        let descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot open it") }
         defer { close(descriptor) }
-        return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return nil }
+        return try body()
     }
 
     /// Unfinished files of tools, in the folder and those in it.

@@ -91,6 +91,7 @@ public struct RunSettings: Sendable {
         case .optionalCount(let range): if !value.isEmpty { try checkCount(range) }
         case .seed:
             guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), UInt64(value) != nil else { throw wrong("a whole number below 2^64 is expected") }
+        case .flag: guard ["", "1"].contains(value) else { throw wrong("1 is expected, or nothing") }
         case .oneOf(let names):
             guard !names.contains(value) else { return }
             let nearest = Nearest.name(to: value, among: names).map { "did you mean \($0)? " } ?? ""

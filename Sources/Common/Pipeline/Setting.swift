@@ -13,6 +13,8 @@ public struct Setting: Sendable {
         /// A seed.
         case seed
         case oneOf([String])
+        /// 1, or empty for no.
+        case flag
         /// Options of a tool, split into words as a shell does.
         case words
         /// Free text, checked where it is used.
@@ -76,7 +78,7 @@ public struct Setting: Sendable {
         Setting("THREADS", .optionalCount(1...1024), isKept: false, "threads of each tool (default: all); results do not depend on it"),
         Setting("TAP", .optionalCount(1...1_000_000), isKept: false, "keep so many records of every stream between tools in runs/NAME/tap, for inspect"),
         Setting("STAGE", .text, isKept: false, "the stage that 'make stage' runs, such as student.7"),
-        Setting("SHOW", .oneOf(["", "1"]), isKept: false, "1: 'make stage' prints the stage's command and runs nothing"),
+        Setting("SHOW", .flag, isKept: false, "1: 'make stage' prints the stage's command and runs nothing"),
     ]
 
     public static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

@@ -10,14 +10,17 @@ struct Stage {
     let outputs: [String]
     /// All that decides its files besides the stages before it: options, and what its data and weights are.
     let decisive: [String]
+    /// What it reads that is not of the run, and so may change while it is at work.
+    let sources: Set<Source>
     /// Of an epoch of training: the epochs that its schedule spans, should it be done now.
     let schedule: Int?
 
-    init(_ name: String, after inputs: [String] = [], makes outputs: [String], from decisive: [String], schedule: Int? = nil) {
+    init(_ name: String, after inputs: [String] = [], makes outputs: [String], from decisive: [String], reads sources: Set<Source> = [], schedule: Int? = nil) {
         self.name = name
         self.inputs = inputs
         self.outputs = outputs
         self.decisive = decisive
+        self.sources = sources
         self.schedule = schedule
     }
 

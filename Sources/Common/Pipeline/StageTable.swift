@@ -1,11 +1,16 @@
 import ToolSupport
 
 /// The list of a run's stages with what each will have been when it is done: `stages` in the run's folder, for `plan finish`.
+///
+///     student.3 4f1d… 24 train,teacher student.3.safetensors
+///
+/// Its name, its fingerprint, the epochs of its schedule, the ``Source``s that it reads and the files it makes; `-` for none.
 struct StageTable {
     struct Line {
         let name: String
         let fingerprint: String
         let schedule: Int?
+        let sources: [Source]
         let outputs: [String]
     }
 
@@ -15,7 +20,11 @@ struct StageTable {
 
     init(_ list: StageList, _ work: Work) {
         lines = list.stages.compactMap { stage in
-            work.expected[stage.name].map { Line(name: stage.name, fingerprint: $0.fingerprint, schedule: $0.schedule, outputs: stage.outputs) }
+            work.expected[stage.name].map {
+                Line(
+                    name: stage.name, fingerprint: $0.fingerprint, schedule: $0.schedule, sources: Source.allCases.filter(stage.sources.contains),
+                    outputs: stage.outputs)
+            }
         }
     }
 
@@ -24,15 +33,18 @@ struct StageTable {
         guard let lines = try TextFile.read(path, end: StageTable.end) else { throw Failure(.noInput, path: path, "is not there", remedy: "run make distill") }
         self.lines = lines.compactMap { line in
             let words = line.split(separator: " ").map(String.init)
-            guard words.count >= 3 else { return nil }
-            return Line(name: words[0], fingerprint: words[1], schedule: Int(words[2]), outputs: Array(words[3...]))
+            guard words.count >= 4 else { return nil }
+            let sources = words[3].split(separator: ",").compactMap { Source(rawValue: String($0)) }
+            return Line(name: words[0], fingerprint: words[1], schedule: Int(words[2]), sources: sources, outputs: Array(words[4...]))
         }
     }
 
     func save(in folder: String) throws {
-        try TextFile.write(
-            lines.map { ([$0.name, $0.fingerprint, $0.schedule.map { "\($0)" } ?? "-"] + $0.outputs).joined(separator: " ") }, end: StageTable.end,
-            to: folder + "/" + StageTable.file)
+        let lines = lines.map { line in
+            let sources = line.sources.isEmpty ? "-" : line.sources.map(\.rawValue).joined(separator: ",")
+            return ([line.name, line.fingerprint, line.schedule.map { "\($0)" } ?? "-", sources] + line.outputs).joined(separator: " ")
+        }
+        try TextFile.write(lines, end: StageTable.end, to: folder + "/" + StageTable.file)
     }
 
     subscript(name: String) -> Line? { lines.first { $0.name == name } }

@@ -17,11 +17,7 @@ struct Summary {
             lines.append(("learn from", settings.isDemonstration ? "drawn pictures: \(preparation.counts.student)" : describe(settings["DATA"], preparation.train)))
             lines.append(("judge by", judged))
             lines.append(("teacher", teacher))
-            let steps = max(1, preparation.counts.student / settings.number("BATCH"))
-            lines.append((
-                "student",
-                "\(settings["STUDENT"]), \(Summary.count(run.epochs, "epoch")) of \(Summary.count(steps, "step")) of \(Summary.count(settings.number("BATCH"), "picture")), \(settings["SIZE"])×\(settings["SIZE"])"
-            ))
+            lines.append(("student", student))
             for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
                 guard let data, !data.dataset.passedOver.isEmpty else { continue }
                 lines.append(("passed over", "\(name): \(data.dataset.passedOver.map(\.summary).joined(separator: "; "))"))
@@ -68,7 +64,20 @@ struct Summary {
 
     private var teacher: String {
         if let teacher = preparation.teacher { return "\(settings["TEACHER"]): \(teacher.network.name), embeddings of \(run.embedding) numbers" }
-        return "\(settings["TEACHER_NETWORK"]), trained by \(settings["TEACHER_OBJECTIVE"]) for \(Summary.count(run.teacherEpochs, "epoch")), embeddings of \(run.embedding) numbers"
+        let left = leftOver(preparation.counts.teacher, batch: settings.number("TEACHER_BATCH"))
+        return "\(settings["TEACHER_NETWORK"]), trained by \(settings["TEACHER_OBJECTIVE"]) for \(Summary.count(run.teacherEpochs, "epoch")), embeddings of \(run.embedding) numbers\(left)"
+    }
+
+    private var student: String {
+        let pictures = preparation.counts.student, batch = settings.number("BATCH")
+        let epochs = "\(Summary.count(run.epochs, "epoch")) of \(Summary.count(max(1, pictures / batch), "step")) of \(Summary.count(batch, "picture"))"
+        return "\(settings["STUDENT"]), \(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(pictures, batch: batch))"
+    }
+
+    /// What augment's --drop-last does to an epoch.
+    private func leftOver(_ pictures: Int, batch: Int) -> String {
+        let rest = pictures % batch
+        return rest == 0 ? "" : "; \(rest) of \(pictures) pictures \(rest == 1 ? "is" : "are") left over in each epoch, others each time"
     }
 
     /// Stages that an earlier version of the tools has done.
@@ -82,7 +91,7 @@ struct Summary {
     private var toDo: [(String, String)] {
         get throws {
             guard !work.stages.isEmpty else { return [("to do", "nothing: all is done")] }
-            let estimate = Estimate(run: run, folder: preparation.folder, pictures: preparation.counts, teacher: preparation.teacher?.network)
+            let estimate = Estimate(run: run, folder: preparation.folder, pictures: preparation.counts, teacher: preparation.teacher?.network, done: work.done)
             let kept = settings.count("KEEP"), bytes = estimate.bytes(work.stages, kept: kept)
             var lines = [("to do", names)]
             if let free = estimate.free {
@@ -94,7 +103,7 @@ struct Summary {
                         remedy: kept == nil ? "KEEP=2 keeps the latest two checkpoints" : "make room, or name another folder with RUNS")
                 }
             }
-            lines.append(("time", "about \(Progress.duration(estimate.seconds(work.stages)))"))
+            lines.append(("time", estimate.time(work.stages)))
             return lines
         }
     }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Datasets
 import Networks
 import TensorStreams
 import ToolSupport
@@ -9,15 +10,18 @@ struct Teacher {
     let hash: String
 
     init(_ path: String, known: inout FileHashes) throws {
-        let stamp = FileStamp(path)
-        guard stamp != nil else { throw Failure(.noInput, path: path, "is no regular file", remedy: "name a file of weights") }
+        hash = try Teacher.hash(of: path, known: &known)
         let document = try DocumentFile.read(path) { try WeightsDocument.names(in: $0, path: path) }
         network = try WeightsDocument.weights(in: document, path: path).network
-        if let hash = known.value(of: path, stamp) {
-            self.hash = hash
-        } else {
-            hash = try XXH64.ofFile(path)
-            known.keep(hash, of: path, stamp)
-        }
+    }
+
+    /// The hash of the file at `path`, read where `known` does not have it.
+    static func hash(of path: String, known: inout FileHashes) throws -> String {
+        let stamp = FileStamp(path), name = BytePath("teacher")
+        guard stamp != nil else { throw Failure(.noInput, path: path, "is no regular file", remedy: "name a file of weights") }
+        if let hash = known.hashes(of: name, stamp?.mark, count: 1)?.first { return XXH64.text(hash.value) }
+        let hash = try XXH64.ofFile(path)
+        if let value = UInt64(hash, radix: 16) { known.keep([ContentHash(value)], of: name, at: BytePath(path), stamp) }
+        return hash
     }
 }

@@ -12,6 +12,8 @@ import Musl
 enum TextFile {
     /// More than the largest list of stages has.
     private static let limit = 256 << 20
+    /// More than any line has.
+    private static let longestLine = 1 << 20
 
     /// The lines of the file without its last; nil where there is no file.
     ///
@@ -38,55 +40,98 @@ enum TextFile {
 
     /// The bytes of a regular file; nil where there is none.
     static func bytes(_ path: String) throws -> [UInt8]? {
+        var bytes: [UInt8] = []
+        let isThere = try read(path) { chunk in
+            bytes += chunk
+            guard bytes.count <= limit else { throw Failure(.data, path: path, "is larger than \(limit >> 20) MiB, which no such file is") }
+        }
+        return isThere ? bytes : nil
+    }
+
+    /// Hands the lines of the file to `body`, one after the other and without the last, so that a file may be larger than memory.
+    ///
+    /// - Returns: whether there is a file.
+    /// - Throws: ``Failure`` `data` where the last line is not `end`, after `body` has had all that is there: it is worth nothing then.
+    static func forEachLine(_ path: String, end: String, _ body: (ArraySlice<UInt8>) throws -> Void) throws -> Bool {
+        var rest: [UInt8] = [], last: [UInt8]?
+        let isThere = try read(path) { chunk in
+            var start = chunk.startIndex
+            while let newline = chunk[start...].firstIndex(of: 0x0A) {
+                if let last { try body(last[...]) }
+                last = rest + chunk[start..<newline]
+                rest.removeAll(keepingCapacity: true)
+                start = newline + 1
+            }
+            rest += chunk[start...]
+            guard rest.count <= longestLine else { throw Failure(.data, path: path, "has a line of more than \(longestLine >> 20) MiB") }
+        }
+        guard isThere else { return false }
+        guard rest.isEmpty, let last, last == Array(end.utf8) else { throw Failure(.data, path: path, "has no end: it was cut short") }
+        return true
+    }
+
+    /// Writes what `next` gives, a line each until it gives none, and `end`: without ever having all of it in memory.
+    static func write(to path: String, end: String, next: () -> [UInt8]?) throws {
+        var file = try OutputFile(path)
+        var buffer: [UInt8] = []
+        while let line = next() {
+            buffer += line
+            buffer.append(0x0A)
+            guard buffer.count >= 1 << 20 else { continue }
+            try unsafe file.write(buffer.span.bytes)
+            buffer.removeAll(keepingCapacity: true)
+        }
+        buffer += Array((end + "\n").utf8)
+        try unsafe file.write(buffer.span.bytes)
+        try file.commit()
+    }
+
+    /// Hands the bytes of a regular file to `body`, a mebibyte at a time; false where there is none.
+    private static func read(_ path: String, _ body: (ArraySlice<UInt8>) throws -> Void) throws -> Bool {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
-            if errno == ENOENT || errno == ENOTDIR { return nil }
+            if errno == ENOENT || errno == ENOTDIR { return false }
             throw Failure.errno(.noInput, path: path, "cannot open it")
         }
         defer { close(descriptor) }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw Failure(.noInput, path: path, "is no regular file") }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        var chunk = [UInt8](repeating: 0, count: max(1, min(1 << 20, Int(status.st_size) + 1)))
         while true {
             let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw Failure.errno(.io, path: path, "cannot read it") }
-            guard count > 0 else { return bytes }
-            bytes += chunk[..<count]
-            guard bytes.count <= limit else { throw Failure(.data, path: path, "is larger than \(limit >> 20) MiB, which no such file is") }
+            guard count > 0 else { return true }
+            try body(chunk[..<count])
         }
     }
 
-    /// `text` as one line: a backslash, a newline and a carriage return are written `\\`, `\n`, `\r`.
-    static func escaped(_ text: String) -> String {
-        var line = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\\": line += "\\\\".unicodeScalars
-            case "\n": line += "\\n".unicodeScalars
-            case "\r": line += "\\r".unicodeScalars
-            default: line.append(scalar)
-            }
-        }
-        return String(line)
+    /// Bytes as one line: a backslash, a newline and a carriage return are written `\\`, `\n`, `\r`.
+    static func escaped(_ bytes: [UInt8]) -> [UInt8] {
+        let special: [UInt8: UInt8] = [backslash: backslash, 0x0A: UInt8(ascii: "n"), 0x0D: UInt8(ascii: "r")]
+        // Most names have none of them.
+        guard bytes.contains(where: { $0 == backslash || $0 == 0x0A || $0 == 0x0D }) else { return bytes }
+        return bytes.flatMap { byte in special[byte].map { [backslash, $0] } ?? [byte] }
     }
 
     /// What ``escaped(_:)`` was given.
-    static func unescaped(_ line: some StringProtocol) -> String {
-        var text = String.UnicodeScalarView()
-        var scalars = line.unicodeScalars.makeIterator()
-        while let scalar = scalars.next() {
-            guard scalar == "\\" else {
-                text.append(scalar)
+    static func unescaped(_ line: [UInt8]) -> [UInt8] {
+        guard line.contains(backslash) else { return line }
+        var bytes: [UInt8] = []
+        var rest = line.makeIterator()
+        while let byte = rest.next() {
+            guard byte == backslash else {
+                bytes.append(byte)
                 continue
             }
-            switch scalars.next() {
-            case "n": text.append("\n")
-            case "r": text.append("\r")
-            case let other: if let other { text.append(other) }
-            }
+            guard let escaped = rest.next() else { break }
+            bytes.append(escaped == UInt8(ascii: "n") ? 0x0A : escaped == UInt8(ascii: "r") ? 0x0D : escaped)
         }
-        return String(text)
+        return bytes
     }
+
+    static func escaped(_ text: String) -> String { String(decoding: escaped(Array(text.utf8)), as: UTF8.self) }
+    static func unescaped(_ line: String) -> String { String(decoding: unescaped(Array(line.utf8)), as: UTF8.self) }
+
+    private static let backslash = UInt8(ascii: "\\")
 }

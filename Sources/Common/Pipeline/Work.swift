@@ -22,6 +22,11 @@ struct Work {
     /// Records that do not say what is the case any more: of stages to be done.
     private(set) var stale: Set<String> = []
 
+    /// All that a person wants of a run.
+    init(_ preparation: Preparation) {
+        self.init(preparation.run.stages, goals: preparation.run.goals, folder: preparation.folder.path)
+    }
+
     /// - Parameters:
     ///   - goals: stages whose files are wanted.
     ///   - folder: the run's.

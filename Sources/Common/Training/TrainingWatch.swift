@@ -8,9 +8,13 @@ import Musl
 
 /// Sees that a student learns nothing: that its embeddings are all alike, or that an epoch has not lowered its divergence from the teacher.
 ///
-/// It waits until the queue is full of embeddings: before, both figures say more of the random rows than of the student. In the first steps
-/// every student's embeddings become alike, to a mean cosine of 0.96 at a good learning rate, since saying the same of all images is less
+/// While an epoch goes on it waits until the queue is full of embeddings: before, both figures say more of the random rows than of the student. In the first
+/// steps every student's embeddings become alike, to a mean cosine of 0.96 at a good learning rate, since saying the same of all images is less
 /// wrong than what an untrained network says; where a rate was too high they get to 0.999 and stay there.
+///
+/// The end of an epoch is judged however short it is. Embeddings that are alike to the end are told from the fourth step of a training on, where those of
+/// a student that learns have been measured at 0.94 and less, and of one that does not at 0.999 (docs/plateau.md). KL of a few steps is mostly chance, so an
+/// epoch of fewer than ``firstSteps`` is told only where the student still knows nothing at all.
 public struct TrainingWatch {
     /// Batches over which embeddings must be alike: enough to tell a student from a batch.
     public static let batches = 20
@@ -18,6 +22,10 @@ public struct TrainingWatch {
     public static let smallestSpread = 0.01
     /// Steps of a training before which nothing is said.
     public static let firstSteps = 50
+    /// Steps of a training that say nothing at the end of an epoch either: of its embeddings, and of its divergence.
+    static let firstAlike = 3, firstDivergent = 11
+    /// Of the divergence of a student that knows nothing: above, a short epoch has taught nothing.
+    static let nothing = 0.98
     /// Of the divergence of a student that knows nothing, ln(K + 1) − floor: below, an epoch without progress may be the end of the training.
     static let known = 0.5
     /// Above, a hundredth is no progress yet.
@@ -40,6 +48,12 @@ public struct TrainingWatch {
         var divergence: Double?
         var largest: Double?
         var report: StepReport
+        /// Steps of the training up to this one.
+        var total: Int
+
+        /// How far from each other the embeddings of two images are, the student's and the teacher's.
+        var spread: (student: Double, teacher: Double)? { report.studentCosine.map { (1 - $0, 1 - (report.teacherCosine ?? 0)) } }
+        var isAlike: Bool { spread.map { $0.student < TrainingWatch.smallestSpread * $0.teacher } ?? false }
     }
 
     /// - Parameters:
@@ -69,18 +83,37 @@ public struct TrainingWatch {
         steps.append(
             Step(
                 pictures: report.pictures, divergence: isFull && floor.isFinite ? report.loss - floor : nil,
-                largest: queue.map { log(Double($0.capacity) + 1) - floor }, report: report))
+                largest: queue.map { log(Double($0.capacity) + 1) - floor }, report: report, total: total))
         if isFull, total > Self.firstSteps { lookAtSpread(report) }
     }
 
     private mutating func lookAtSpread(_ report: StepReport) {
-        guard let cosine = report.studentCosine, !hasToldAlike else { return }
-        spreads.append((1 - cosine, 1 - (report.teacherCosine ?? 0)))
+        guard let spread = steps.last?.spread, !hasToldAlike else { return }
+        spreads.append(spread)
         guard spreads.count >= Self.batches else { return }
         spreads.removeFirst(spreads.count - Self.batches)
         let student = spreads.reduce(0) { $0 + $1.student } / Double(Self.batches)
         let teacher = spreads.reduce(0) { $0 + $1.teacher } / Double(Self.batches)
         guard student < Self.smallestSpread * teacher else { return }
+        tellAlike(report, student, teacher)
+    }
+
+    /// Looks at the second half of an epoch: all of it must be alike, and no less so than the first.
+    private mutating func lookAtEnd() {
+        let judged = steps.filter { $0.total > Self.firstAlike && $0.spread != nil }
+        let half = judged.suffix((judged.count + 1) / 2)
+        guard let last = half.last, !hasToldAlike, half.allSatisfy(\.isAlike) else { return }
+        func mean(_ steps: ArraySlice<Step>) -> (student: Double, teacher: Double) {
+            let spreads = steps.compactMap(\.spread), count = Double(max(1, spreads.count))
+            return (spreads.reduce(0) { $0 + $1.student } / count, spreads.reduce(0) { $0 + $1.teacher } / count)
+        }
+        let (now, before) = (mean(half), mean(judged.dropLast(half.count)))
+        // Embeddings that part again are those of a student that has got over it.
+        guard judged.count == half.count || now.student < 2 * before.student else { return }
+        tellAlike(last.report, now.student, now.teacher)
+    }
+
+    private mutating func tellAlike(_ report: StepReport, _ student: Double, _ teacher: Double) {
         hasToldAlike = true
         let also = report.teacherCosine == nil ? "" : ", the teacher's \(Progress.fixed(1 - teacher, 3))"
         notes.append(
@@ -94,6 +127,7 @@ public struct TrainingWatch {
             steps = []
             epoch = nil
         }
+        lookAtEnd()
         guard let last = steps.last, comparesDivergence else { return }
         let quarter = steps.suffix((steps.count + 3) / 4)
         let values = quarter.compactMap { step in step.divergence.map { $0 * Double(step.pictures) } }
@@ -101,6 +135,10 @@ public struct TrainingWatch {
         divergence = values.count == quarter.count ? values.reduce(0, +) / Double(quarter.reduce(0) { $0 + $1.pictures }) : nil
         guard let now = divergence, let before, let largest = last.largest, largest > 0, now > Self.known * largest else { return }
         guard now > (now > Self.plateau * largest ? 0.99 : 1) * before else { return }
+        if steps.count < Self.firstSteps {
+            let most = quarter.compactMap { step in step.largest.map { $0 * Double(step.pictures) } }.reduce(0, +) / Double(quarter.reduce(0) { $0 + $1.pictures })
+            guard last.total > Self.firstDivergent, now > Self.nothing * most else { return }
+        }
         notes.append(
             "KL has not fallen in epoch \(last.report.epoch): \(Progress.fixed(now, 3)) at its end, \(Progress.fixed(before, 3)) at the end of the one before, "
                 + "\(Progress.fixed(largest, 3)) for a student that knows nothing; \(remedy(last.report))")

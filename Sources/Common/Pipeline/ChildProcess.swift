@@ -1,0 +1,43 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A short program that is asked something and waited for.
+enum ChildProcess {
+    /// Runs `words`, the first of which is the path of a program; its standard output is dropped.
+    ///
+    /// - Returns: what `waitpid` tells of its end, and the first line that it wrote to standard error.
+    static func run(_ words: [String]) throws -> (status: CInt, said: String) {
+        let program = words[0]
+        var pipe: [CInt] = [0, 0]
+        guard unsafe Glibc.pipe(&pipe) == 0 else { throw Failure.errno(.io, path: program, "cannot make a pipe") }
+        for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
+        unsafe posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO)
+        var process = pid_t()
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) } + [nil]
+        let status = unsafe posix_spawn(&process, program, &actions, nil, &arguments, environ)
+        for unsafe argument in unsafe arguments { unsafe free(argument) }
+        close(pipe[1])
+        defer { close(pipe[0]) }
+        guard status == 0 else { throw Failure(.software, path: program, "cannot start it: \(unsafe String(cString: strerror(status)))") }
+        var said: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = unsafe read(pipe[0], &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            said += chunk[..<count]
+        }
+        var result: CInt = 0
+        while unsafe waitpid(process, &result, 0) < 0, errno == EINTR {}
+        return (result, String(decoding: said.prefix { $0 != 0x0A }, as: UTF8.self))
+    }
+}

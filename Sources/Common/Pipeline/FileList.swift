@@ -1,0 +1,68 @@
+import Datasets
+import TensorStreams
+import ToolSupport
+
+/// Which files some data has, with the marks of their stamps: what plan saw, for whoever wants to know later whether it is still so.
+///
+/// It is made of names and stamps alone, so that it costs a listing and no reading. Names are as
+/// ``TextFile/escaped(_:)`` writes them, and in the order of that.
+struct FileList {
+    enum Change {
+        case added, removed
+        /// It had this mark before.
+        case changed(from: UInt64)
+    }
+
+    private static let end = "end of files"
+    private var files: [(name: [UInt8], mark: UInt64)] = []
+
+    /// The files of a folder that hold images or may, or the one file that `path` is.
+    init(of path: String) throws {
+        let root = BytePath(path)
+        for name in try Dataset.sources(in: path) {
+            guard let stamp = FileStamp(root.appending(name)) else { continue }
+            files.append((TextFile.escaped(name.bytes), stamp.mark))
+        }
+        files.sort { $0.name.lexicographicallyPrecedes($1.name) }
+    }
+
+    /// Writes the list, unless it is what the file holds.
+    func save(to path: String) throws {
+        if (try? changes(since: path))?.isEmpty == true { return }
+        var rest = files.makeIterator()
+        try TextFile.write(to: path, end: FileList.end) {
+            rest.next().map { Array("\(String($0.mark, radix: 36)) ".utf8) + $0.name }
+        }
+    }
+
+    /// What is other than in the list at `path`, in the order of names.
+    ///
+    /// - Throws: ``Failure`` where there is no such list.
+    func changes(since path: String) throws -> [(name: BytePath, change: Change)] {
+        var changes: [(name: BytePath, change: Change)] = []
+        var next = 0
+        func add(upTo name: [UInt8]?) {
+            while next < files.count, name.map({ files[next].name.lexicographicallyPrecedes($0) }) ?? true {
+                changes.append((BytePath(TextFile.unescaped(files[next].name)), .added))
+                next += 1
+            }
+        }
+        let isThere = try TextFile.forEachLine(path, end: FileList.end) { line in
+            let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, let mark = UInt64(String(decoding: parts[0], as: UTF8.self), radix: 36) else {
+                throw Failure(.data, path: path, "is no list of files")
+            }
+            let name = Array(parts[1])
+            add(upTo: name)
+            guard next < files.count, files[next].name == name else {
+                changes.append((BytePath(TextFile.unescaped(name)), .removed))
+                return
+            }
+            if files[next].mark != mark { changes.append((BytePath(TextFile.unescaped(name)), .changed(from: mark))) }
+            next += 1
+        }
+        guard isThere else { throw Failure(.noInput, path: path, "is not there") }
+        add(upTo: nil)
+        return changes
+    }
+}

@@ -1,0 +1,46 @@
+import Datasets
+import ToolSupport
+
+extension Judgement {
+    /// What a run's networks are judged by, with these settings and this data.
+    ///
+    /// - Throws: ``Failure`` where what was given goes together in no way.
+    init(_ settings: RunSettings, _ data: OpenedData) throws {
+        self = try Judgement.choose(settings, data.learnt, data.judged)
+    }
+
+    private static func choose(_ settings: RunSettings, _ train: Dataset?, _ test: Dataset?) throws -> Judgement {
+        guard let train else { return .testByData }
+        let isTaught = train.classes.count > 1
+        if settings["TEACHER"].isEmpty, settings["TEACHER_OBJECTIVE"] == "supervised-contrastive", !isTaught {
+            throw Failure(
+                .usage, path: settings["DATA"], "has no labels, which TEACHER_OBJECTIVE=supervised-contrastive needs",
+                remedy: "put pictures into folders named for their classes, or take TEACHER_OBJECTIVE=moco-v2")
+        }
+        guard let test else {
+            if isTaught { return .halvesOfData }
+            return .none("\(settings["DATA"]) has no labels, so there is nothing to evaluate with: put pictures into folders named for their classes, or name TEST")
+        }
+        let name = settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]
+        guard !test.classes.isEmpty else {
+            throw Failure(.data, path: name, "has no labels, so that nothing can be judged by it", remedy: "put its pictures into folders named for their classes, or leave out TEST")
+        }
+        guard isTaught else {
+            guard test.classes.count > 1 else {
+                throw Failure(.data, path: name, "has one class, '\(test.classes[0])', and DATA has no labels", remedy: "name a TEST of several classes, or leave it out")
+            }
+            return .halvesOfTest
+        }
+        let missing = Set(test.classes).subtracting(train.classes).sorted()
+        guard missing.isEmpty else {
+            let names = missing.prefix(3).map { "'\($0)'" }.joined(separator: ", ") + (missing.count > 3 ? " and \(missing.count - 3) more" : "")
+            throw Failure(.data, path: name, "has classes that DATA lacks: \(names)", remedy: "DATA has \(some(train.classes)); both need the same folder names")
+        }
+        return .testByData
+    }
+}
+
+/// A few words of a list: the first three, and how many more there are.
+func some(_ names: [String]) -> String {
+    names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
+}

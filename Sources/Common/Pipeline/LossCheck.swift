@@ -1,0 +1,77 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Whether the shell can make anything of the command that `--loss` names, which otherwise is found out after hours of the teacher.
+///
+/// It refuses only what is certain: what the shell itself cannot parse, and a first word that is plain and names no program. Whatever a command
+/// with variables, lists or groups comes to, only running it would tell.
+struct LossCheck {
+    private let environment: StageEnvironment
+
+    init(_ environment: StageEnvironment) { self.environment = environment }
+
+    /// - Throws: ``Failure`` `usage`.
+    func check(_ setting: String, _ settings: RunSettings) throws {
+        guard let command = LossCheck.command(in: settings.words(setting)) else { return }
+        func wrong(_ what: String, _ remedy: String) -> Failure { Failure(.usage, path: setting, "--loss '\(command)': \(what)", remedy: remedy) }
+        // The shell that will run it. A quote or a parenthesis that is not closed is no command for it.
+        let (status, said) = try ChildProcess.run(["/bin/sh", "-n", "-c", command])
+        guard status == 0 else { throw wrong("is no command of the shell: \(said)", "it is run as sh -c 'command'") }
+        guard let program = LossCheck.program(of: command) else { return }
+        guard program.contains("/") else {
+            let words = ["/bin/sh", "-c", "PATH=$0; cd \"$1\" && command -v -- \"$2\"", environment.path, environment.folder, program]
+            guard try ChildProcess.run(words).status == 0 else {
+                throw wrong("there is no program '\(program)' in the folders of PATH", "install it, or give its path")
+            }
+            return
+        }
+        let path = program.hasPrefix("/") ? program : "\(environment.folder)/\(program)"
+        var entry = stat()
+        guard unsafe stat(path, &entry) == 0 else { throw wrong("\(path): \(unsafe String(cString: strerror(errno)))", "a path is one from where make is called") }
+        guard entry.st_mode & S_IFMT == S_IFREG, unsafe access(path, X_OK) == 0 else {
+            throw wrong("\(path) is no program that can be run", "make it executable, or name the program that runs it before it")
+        }
+    }
+
+    /// What `--loss` is given last, as the option's parser has it.
+    private static func command(in words: [String]) -> String? {
+        var command: String?
+        for (place, word) in words.enumerated() {
+            if word == "--loss", place + 1 < words.count { command = words[place + 1] }
+            if word.hasPrefix("--loss=") { command = String(word.dropFirst("--loss=".count)) }
+        }
+        return command
+    }
+
+    /// The word that the shell looks up as a program or as one of its own commands; nil where that is not certain.
+    ///
+    /// Of a list (`;`, `&`, `||`), a group or a substitution, a later part may well do without the first. A pipeline cannot.
+    private static func program(of command: String) -> String? {
+        let scalars = Array(command.unicodeScalars)
+        var quote: Unicode.Scalar?, place = 0
+        while place < scalars.count {
+            let scalar = scalars[place]
+            switch (scalar, quote) {
+            case ("\\", nil), ("\\", "\""): place += 1
+            case ("'", nil), ("\"", nil): quote = scalar
+            case (let end, .some(let begin)) where end == begin: quote = nil
+            case (";", nil), ("&", nil), ("(", nil), (")", nil), ("\n", nil), ("`", nil), ("`", "\""): return nil
+            case ("|", nil): if place + 1 < scalars.count, scalars[place + 1] == "|" { return nil }
+            case ("$", _) where quote != "'": if place + 1 < scalars.count, scalars[place + 1] == "(" { return nil }
+            default: break
+            }
+            place += 1
+        }
+        let rest = scalars.drop { $0 == " " || $0 == "\t" }
+        let word = rest.prefix { $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "_./+-".unicodeScalars.contains($0)) }
+        let next = rest.dropFirst(word.count).first
+        // Digits before a redirection are its descriptor.
+        guard !word.isEmpty, next.map({ " \t|<>".unicodeScalars.contains($0) }) ?? true, !word.allSatisfy({ ("0"..."9").contains($0) }) else { return nil }
+        return String(String.UnicodeScalarView(word))
+    }
+}

@@ -1,0 +1,36 @@
+import Datasets
+
+/// DATA and TEST, looked through: which pictures are learnt from, and which are judged by.
+struct OpenedData {
+    /// DATA's training part; nil where pictures are drawn.
+    let learnt: Dataset?
+    /// TEST, or where there is none DATA's own test or validation part.
+    let judged: Dataset?
+
+    /// - Parameters:
+    ///   - data: the path of DATA, empty where pictures are drawn.
+    ///   - test: the path of TEST, empty where none is given.
+    init(data: String, test: String) throws {
+        learnt = data.isEmpty ? nil : try Dataset(data)
+        if !test.isEmpty {
+            judged = try OpenedData.open(test: test, for: learnt)
+        } else if let learnt, let own = OpenedData.judging(learnt.splits), own != learnt.split {
+            judged = try Dataset(data, split: own, classes: learnt.classes)
+        } else {
+            judged = nil
+        }
+    }
+
+    /// TEST. Where it has splits, its test or validation part, and the training part only where there is no other.
+    private static func open(test path: String, for learnt: Dataset?) throws -> Dataset {
+        let classes = learnt?.classes ?? []
+        let data = try Dataset(path, classes: classes)
+        guard let other = judging(data.splits), other != data.split else { return data }
+        return try Dataset(path, split: other, classes: classes)
+    }
+
+    /// The split to judge by.
+    private static func judging(_ splits: [String]) -> String? {
+        ["val", "test"].lazy.compactMap { kind in splits.first { $0.lowercased().hasPrefix(kind) } }.first
+    }
+}

@@ -1,0 +1,76 @@
+import ToolSupport
+
+/// One stage alone.
+extension Planner {
+    /// The command of a stage, told by make. Nothing is written, so the run must have the settings.
+    func show(_ folder: RunFolder) throws -> Command {
+        guard folder.isRun else { throw noRun(folder) }
+        let preparation = try look()
+        let name = try stage(preparation).name
+        for (file, words) in preparation.run.options {
+            guard let bytes = try? TextFile.bytes(folder.file("options/\(file)")), bytes == Array(words.map { $0 + "\n" }.joined().utf8) else {
+                throw Failure(
+                    .usage, path: folder.path, "SHOW=1 shows a stage as the run has it, and these are not its settings",
+                    remedy: "leave them out, or run make distill with them first")
+            }
+        }
+        return command(preparation, goal: "done/\(name)", alone: true)
+    }
+
+    /// One stage, whether it is done or not; what it reads must be there and belong to the settings.
+    func prepareStage(_ folder: RunFolder) throws -> Command {
+        // A run of that name on pictures of its own may be meant; of the drawn ones nobody begins with a stage.
+        if !folder.isRun, flags.value(of: "NAME") != nil, flags.value(of: "DATA") == nil { throw noRun(folder) }
+        let (preparation, stage, work) = try whenLocked(folder) { () throws -> (Preparation, Stage, Work) in
+            let preparation = try look(), stage = try self.stage(preparation)
+            let work = Work(preparation.run.stages, goals: stage.inputs, folder: folder.path)
+            guard let missing = work.stages.last else { return (preparation, stage, work) }
+            throw Failure(
+                .noInput, path: folder.path, "\(stage.name) needs \(missing.name), which is not done with these settings",
+                remedy: "run make distill, or that stage first")
+        }
+        try makeRoom([stage], preparation)
+        try preparation.write()
+        try StageTable(preparation.run.stages, work).save(in: folder.path)
+        return command(preparation, goal: "done/\(stage.name)", alone: true)
+    }
+
+    /// What there is in place of the run that was named.
+    private func noRun(_ folder: RunFolder) -> Failure {
+        let runs = flags.value(of: "RUNS") ?? "runs", name = folder.path.lastPathPart ?? ""
+        let names = RunFolder.names(in: runs)
+        guard !names.isEmpty else { return Failure(.usage, "NAME=\(name): there is no run in \(runs)", remedy: "run make distill first") }
+        let nearest = Nearest.name(to: name, among: names).map { "did you mean \($0)? " } ?? ""
+        let more = names.count > 20 ? " and \(names.count - 20) more" : ""
+        return Failure(
+            .usage, "NAME=\(name): there is no such run in \(runs)",
+            remedy: nearest + "there \(names.count == 1 ? "is" : "are") \(names.prefix(20).joined(separator: ", "))\(more)")
+    }
+
+    /// The stage that STAGE names.
+    private func stage(_ preparation: Preparation) throws -> Stage {
+        let stages = preparation.run.stages, name = preparation.settings["STAGE"]
+        if let stage = stages[name] { return stage }
+        let nearest = Nearest.name(to: name, among: stages.names).map { "did you mean \($0)? " } ?? ""
+        let what = name.isEmpty ? "STAGE is not given" : "STAGE=\(name): there is no such stage"
+        throw Failure(.usage, what, remedy: nearest + "stages are \(kinds(stages.names))")
+    }
+
+    /// The names of stages in a few words: "student.0 to student.24, student, features.{teacher,student.0,student.24}.{train,test}, …, table".
+    private func kinds(_ names: [String]) -> String {
+        var parts: [String] = []
+        for network in ["student", "teacher"] {
+            let epochs = names.count { $0.hasPrefix(network + ".") }
+            if epochs > 0 { parts.append("\(network).0 to \(network).\(epochs - 1)") }
+        }
+        for kind in ["features", "evaluation"] {
+            let own = names.filter { $0.hasPrefix(kind + ".") }.map { $0.dropFirst(kind.count + 1) }
+            func list(_ words: [Substring]) -> String {
+                "{" + words.reduce(into: [Substring]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: ",") + "}"
+            }
+            let ends = own.compactMap { $0.split(separator: ".").last }
+            if !own.isEmpty { parts.append("\(kind).\(list(zip(own, ends).map { $0.dropLast($1.count + 1) })).\(list(ends))") }
+        }
+        return (parts + names.filter { !$0.contains(".") }).joined(separator: ", ")
+    }
+}

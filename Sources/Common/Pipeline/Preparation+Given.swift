@@ -1,0 +1,63 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// What was typed: whether its parts go together, before anything is opened.
+extension Preparation {
+    static func checkGiven(_ settings: RunSettings, _ flags: MakeFlags, _ folder: RunFolder) throws {
+        for name in ["DATA", "TEST", "TEACHER"] {
+            if flags.value(of: name) == "", settings.remembered[name, default: ""].isEmpty {
+                throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out")
+            }
+            if !settings[name].isEmpty, unsafe access(settings[name], F_OK) != 0 { throw notThere(name, settings) }
+        }
+        if let before = settings.remembered["DATA"], before.isEmpty != settings["DATA"].isEmpty {
+            throw Failure(.usage, "\(folder.path) is a run on \(before.isEmpty ? "drawn pictures" : before)", remedy: "give this one a NAME of its own")
+        }
+        if !settings.isDemonstration, !settings["SYNTHESIZE_OPTIONS"].isEmpty {
+            throw Failure(.usage, "SYNTHESIZE_OPTIONS goes with drawn pictures, and DATA=\(settings["DATA"]) is given", remedy: "leave one of them out")
+        }
+        if settings["DATA"].isEmpty, !settings["TEST"].isEmpty {
+            throw Failure(.usage, "TEST=\(settings["TEST"]) needs DATA", remedy: "name the pictures to learn from")
+        }
+        try checkOwners(settings)
+    }
+
+    /// Nobody sees in which folder make looks for a relative path: `make -C` moves it, and a run may have been made from another one.
+    private static func notThere(_ name: String, _ settings: RunSettings) -> Failure {
+        let path = settings[name]
+        var failure = Failure.errno(.noInput, path: "\(name)=\(path)", "cannot open it")
+        guard !path.hasPrefix("/"), let folder = try? RunFolder.resolved(".") else { return failure }
+        failure.remedy = "it was looked for in \(folder), where make is at work"
+            + (settings.typed.contains(name) ? "" : "; the run remembers the name, so give \(name) again")
+        return failure
+    }
+
+    /// Options that make gives by itself, and those that FLAGS may hold.
+    private static func checkOwners(_ settings: RunSettings) throws {
+        let given = ["--student", "-o", "--output", "--log", "--epochs", "--timing", "--help", "-h", "--version"]
+        for name in ["STUDENT_OPTIONS", "TEACHER_OPTIONS", "SYNTHESIZE_OPTIONS"] {
+            for word in settings.words(name) where given.contains(word.parts("=", most: 2)[0]) {
+                throw Failure(.usage, "\(name): \(word) is no option to be given here", remedy: "leave it out; make gives what the stage needs")
+            }
+        }
+        let flags = ["--allow-bad", "--limit", "--crop-scale", "--level"]
+        for word in settings.words("FLAGS") where word.hasPrefix("-") && Int(word) == nil && !flags.contains(word.parts("=", most: 2)[0]) {
+            throw Failure(.usage, "FLAGS: \(word) is no option to be given here", remedy: "FLAGS takes \(flags.joined(separator: ", "))")
+        }
+    }
+
+    /// Another data set of the same name must not take this run's place unasked.
+    func checkName() throws {
+        guard !settings.typed.contains("NAME"), let before = settings.remembered["DATA"], before != settings["DATA"], let train else { return }
+        if Identity(in: folder.path)?.train == train.identity { return }
+        let name = folder.path.lastPathPart ?? ""
+        throw Failure(
+            .usage, "\(folder.path) is a run on \(before), which is other data than \(settings["DATA"])",
+            remedy: "give this one a NAME of its own, or NAME=\(name) to take its place")
+    }
+}

@@ -1,0 +1,30 @@
+import Datasets
+import ToolSupport
+
+extension Preparation {
+    /// Writes what the stages will read: settings, options, links, what the data is.
+    func write() throws {
+        try settings.save(in: folder.path)
+        for (name, words) in run.options { try TextFile.write(words.map { $0 + "\n" }.joined(), to: folder.file("options/\(name)")) }
+        try hashes.save(to: folder.file(FileHashes.file))
+        try Identity(train: train?.identity, test: test?.identity, teacher: teacher?.hash).save(in: folder.path)
+        for (source, list) in lists { try list.save(to: folder.file(source.list)) }
+        if settings.isDemonstration {
+            try folder.link("data/train", to: "../pictures/train")
+            try folder.link("data/test", to: "../pictures/test")
+        } else {
+            try TextFile.write((train?.classes ?? []).map { $0 + "\n" }.joined(), to: folder.file("data/classes"))
+            try folder.link("data/train", to: try RunFolder.resolved(settings["DATA"]))
+            try folder.link("data/test", to: try RunFolder.resolved(settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]))
+        }
+        let isGiven = !settings["TEACHER"].isEmpty
+        try folder.link("teacher.safetensors", to: isGiven ? try RunFolder.resolved(settings["TEACHER"]) : "teacher.\(run.teacherEpochs).safetensors")
+    }
+
+    /// Keeps what was read of the data, beside what the run had, where nobody works on the run. Nothing is lost where it cannot be kept but the time to read
+    /// it again.
+    func keepHashes() {
+        guard folder.isRun else { return }
+        _ = try? folder.whileIdle { try hashes.save(to: folder.file(FileHashes.file), all: true) }
+    }
+}

@@ -1,0 +1,16 @@
+/// What a person gives a run, by its link in the run's folder.
+enum Source: String, CaseIterable {
+    case train, test, teacher
+
+    /// The link to it.
+    var link: String {
+        switch self {
+        case .train: "data/train"
+        case .test: "data/test"
+        case .teacher: "teacher.safetensors"
+        }
+    }
+
+    /// The list of its files as plan saw them, a ``FileList``.
+    var list: String { "data/\(rawValue).files" }
+}

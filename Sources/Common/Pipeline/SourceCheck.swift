@@ -1,0 +1,90 @@
+import Datasets
+import TensorStreams
+import ToolSupport
+
+/// Whether what a stage has read is still what plan saw before it: else nobody knows which of the two it has learnt from.
+///
+/// Files' names and stamps are compared, which costs a listing. Only where they differ contents are, of the files that differ: data that was
+/// touched, or copied over itself, is the same data.
+struct SourceCheck {
+    let stage: String
+    /// The run's.
+    let folder: String
+    /// Whether TEST is given, and is not a part of DATA.
+    let hasTest: Bool
+
+    /// - Throws: ``Failure`` `data` that names a file.
+    func check(_ sources: [Source]) throws {
+        for source in sources {
+            let difference: Failure?
+            do {
+                difference = try self.difference(source)
+            } catch let failure as Failure {
+                // What cannot be opened any more was fine before.
+                difference = Failure(.data, path: failure.path, "\(failure.what): it has changed while make was at work, so that \(stage) is not taken for done", remedy: "run make again")
+            }
+            if let difference { throw difference }
+        }
+    }
+
+    /// What has changed; nil for nothing but stamps.
+    private func difference(_ source: Source) throws -> Failure? {
+        let link = "\(folder)/\(source.link)", seen = "\(folder)/\(source.list)"
+        let files = try FileList(of: link)
+        let changes = try files.changes(since: seen)
+        guard !changes.isEmpty else { return nil }
+        var known = FileHashes(reading: "\(folder)/\(FileHashes.file)")
+        let before = known
+        let now = source == .teacher ? Contents(identity: try Teacher.hash(of: link, known: &known)) { _ in nil } : try pictures(source, known: &known)
+        guard now.identity == Identity(in: folder)?.of(source) else { return changed(changes, now, before, link) }
+        // The next stage has nothing to look into.
+        try known.save(to: "\(folder)/\(FileHashes.file)", all: true)
+        try files.save(to: seen)
+        return nil
+    }
+
+    /// What a source holds now.
+    private struct Contents {
+        let identity: String
+        /// Of a file by its name; nil where it holds nothing that is read.
+        let hashes: (BytePath) -> [ContentHash]?
+    }
+
+    private func pictures(_ source: Source, known: inout FileHashes) throws -> Contents {
+        let opened = try OpenedData(data: "\(folder)/\(Source.train.link)", test: hasTest ? "\(folder)/\(Source.test.link)" : "")
+        guard let dataset = source == .train ? opened.learnt : opened.judged else {
+            throw Failure(.noInput, path: "\(folder)/\(source.link)", "has no part to judge by")
+        }
+        let data = try PictureData(dataset, known: &known) { _ in }
+        var hashes: [BytePath: [ContentHash]] = [:]
+        for file in 0..<dataset.fileCount { hashes[dataset.fileName(file)] = [] }
+        for index in dataset.samples.indices { hashes[dataset.fileName(dataset.file(of: index)), default: []].append(ContentHash(data.hashes[index])) }
+        return Contents(identity: data.identity) { hashes[$0] }
+    }
+
+    /// Names the first file that has other contents.
+    private func changed(_ changes: [(name: BytePath, change: FileList.Change)], _ now: Contents, _ before: FileHashes, _ link: String) -> Failure {
+        var before = before
+        let different = changes.filter { name, change in
+            switch change {
+            case .added: now.hashes(name) != nil
+            case .removed: true
+            case .changed(let mark):
+                // Of another part of the data, say; or as it was.
+                now.hashes(name).map { hashes in before.hashes(of: name, mark, count: hashes.count)?.map(\.value) != hashes.map(\.value) } ?? false
+            }
+        }
+        let told = different.isEmpty ? changes : different
+        guard let (name, change) = told.first else { return Failure(.data, path: link, "has changed") }
+        let what = switch change {
+        case .added: "was added"
+        case .removed: "was removed"
+        case .changed: "was changed"
+        }
+        let root = BytePath((try? RunFolder.resolved(link)) ?? link)
+        let others = told.count == 1 ? "" : told.count == 2 ? " (another file too)" : " (\(told.count - 1) other files too)"
+        return Failure(
+            .data, path: root.appending(name).description, "\(what) while make was at work\(others), so that \(stage) is not taken for done",
+            remedy: "run make again")
+    }
+}

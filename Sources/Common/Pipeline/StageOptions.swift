@@ -1,0 +1,47 @@
+/// The options that a run's stages get: files of options, in which a line is an argument.
+///
+/// Everything that a person typed ends here, and in links of fixed names. So make and the shell see
+/// `augment --data data/train @options/student.augment` and nothing else.
+struct StageOptions {
+    let settings: RunSettings
+    /// The split of DATA that is learnt from, and the one it is judged by, where DATA has splits.
+    let splits: (train: String?, test: String?)
+    /// Whether TEACHER is given, and none is trained.
+    let hasTeacher: Bool
+    /// Numbers in an embedding.
+    let embedding: Int
+    let judgement: Judgement
+
+    private var views: [String] { ["--size", settings["SIZE"], "--seed", settings["SEED"], "--drop-last"] + settings.words("FLAGS") }
+    private func split(_ name: String?) -> [String] { name.map { ["--split", $0] } ?? [] }
+    /// A teacher that is given labels must not see those it is judged by.
+    private var taught: [String] {
+        settings["TEACHER_OBJECTIVE"] == "supervised-contrastive" && judgement == .halvesOfData ? judgement.train.options : []
+    }
+    private var plain: [String] { ["--recipe", "evaluation", "--size", settings["SIZE"], "--batch", "256"] + settings.words("FLAGS") }
+
+    /// The files by name, each with its lines.
+    var files: [String: [String]] {
+        let train = split(splits.train), judged = judgement.train, judging = judgement.test
+        func chosen(_ link: String) -> [String] {
+            // A folder of TEST that is named for a class of DATA is one, even alone.
+            link == "data/train" ? train : split(splits.test) + (judgement == .testByData && !settings.isDemonstration ? ["--class-list", "data/classes"] : [])
+        }
+        var files = [
+            "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
+            "student.begin": ["--network", settings["STUDENT"], "--embedding", "\(embedding)", "--seed", settings["SEED"]],
+            "student.augment": train + views + ["--batch", settings["BATCH"]],
+            "student.train": (settings.count("QUEUE").map { ["--queue-size", "\($0)"] } ?? []) + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
+            "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options,
+            "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
+        ]
+        if !hasTeacher {
+            files["teacher.begin"] = ["--network", settings["TEACHER_NETWORK"], "--embedding", "\(embedding)", "--seed", settings["SEED"]]
+            files["teacher.augment"] = train + views + taught + ["--views", "2", "--batch", settings["TEACHER_BATCH"]]
+            files["teacher.train"] =
+                ["--objective", settings["TEACHER_OBJECTIVE"]] + settings.words("TEACHER_OPTIONS") + ["--seed", settings["SEED"]]
+        }
+        if settings.isDemonstration { files["pictures"] = settings.words("SYNTHESIZE_OPTIONS") + ["--seed", settings["SEED"]] }
+        return files
+    }
+}
