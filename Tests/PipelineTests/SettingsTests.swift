@@ -219,4 +219,24 @@ struct SettingsTests {
         #expect(try place.bytes("runs/a/student.safetensors") == place.bytes("runs/b/student.safetensors"))
         #expect(try place.bytes("runs/a/evaluation/student.2.knn.json") == place.bytes("runs/b/evaluation/student.2.knn.json"))
     }
+
+    @Test func `options of make that would call done what is not are refused, those that only look change nothing, and -B does all again`() throws {
+        let place = try Workplace.pictures()
+        for option in ["-e", "-t", "-i", "-se"] {
+            let result = try place.run(place.make("a") + " \(option)")
+            #expect(result.status == 2 && result.error.contains("plan: make -\(option.last!) ") && result.error.contains("leave it out"), "\(option): \(result.error)")
+            #expect(!place.exists("runs"))
+        }
+        for option in ["-n", "-q"] {
+            #expect(try place.run(place.make("a") + " \(option)").error.contains("  to do        student.0"))
+            #expect(!place.exists("runs"))
+        }
+        try #require(try place.run(place.make("a") + " -k -s -j4").status == 0)
+        let before = try place.results("a"), times = try place.times("a")
+        let again = try place.run(place.make("a") + " -B")
+        #expect(again.status == 0 && again.error.contains("make -B: all stages are done again"), "\(again.error)")
+        let after = try place.times("a")
+        #expect(try place.results("a") == before && times.allSatisfy { after[$0.key] != $0.value })
+    }
+
 }

@@ -16,8 +16,25 @@ public struct MakeFlags: Sendable, Equatable {
     public let options: String
     public let assignments: [Assignment]
 
-    /// Whether make only tells what it would do (`-n`).
-    public var onlyTells: Bool { options.prefix { $0 != " " }.contains("n") && !options.hasPrefix("-") }
+    /// make's options of one letter that have no value.
+    var letters: Set<Character> { options.hasPrefix("-") ? [] : Set(options.prefix { $0 != " " }) }
+
+    /// Whether make only tells what it would do (`-n`), or whether there is something to do (`-q`).
+    public var onlyTells: Bool { !letters.isDisjoint(with: "nq") }
+
+    /// Whether make does all again, whatever is done (`-B`).
+    public var doesAll: Bool { letters.contains("B") }
+
+    /// - Throws: ``Failure`` `usage` for options with which make would say that something is done that is not.
+    func checkOptions() throws {
+        // With -e make does not even hand on what was typed.
+        for (letter, what, remedy) in [
+            ("e", "takes settings from the environment", "leave it out; they come from the command line or the run"),
+            ("t", "calls stages done that are not", "leave it out"), ("i", "goes on after a stage that has failed, which the next ones need", "leave it out"),
+        ] as [(Character, String, String)] where letters.contains(letter) {
+            throw Failure(.usage, "make -\(letter) \(what)", remedy: remedy)
+        }
+    }
 
     public init(_ text: String) {
         let words = MakeFlags.words(text)

@@ -72,7 +72,7 @@ public struct Planner {
             let preparation = try look(), work = Work(preparation)
             return (preparation, work, try Summary(preparation: preparation, work: work).text)
         }
-        say(summary)
+        say(summary + (flags.doesAll ? "\n  note         make -B: all stages are done again" : ""))
         for (_, file) in work.damaged { try setAside(folder.file(file)) }
         try makeRoom(work.stages, preparation)
         try preparation.write()

@@ -18,6 +18,7 @@ public struct RunSettings: Sendable {
 
     /// - Throws: ``Failure`` `usage` for a name that is none, which names the nearest.
     static func check(_ flags: MakeFlags) throws {
+        try flags.checkOptions()
         let names = Setting.all.map(\.name)
         for assignment in flags.assignments where Setting.named(assignment.name) == nil && !makesOwn.contains(assignment.name) {
             let nearest = Nearest.name(to: assignment.name, among: names)
