@@ -158,7 +158,7 @@ struct DataTests {
 
     @Test func `hashes are kept by make check where there is a run that nobody works on, and used`() throws {
         let place = try Workplace.pictures()
-        try place.run("synthesize --classes 4 --train 1500 --test 4 --shards 1 --size 8 -q -o many; sleep 3")
+        try place.run("synthesize --classes 4 --train 1500 --test 4 --shards 1 --size 16 -q -o many; sleep 3")
         try #require(try place.run(place.make("a", "EPOCHS=1 DATA=$PWD/pictures/train TEST=$PWD/pictures/test")).status == 0)
         let check = place.make("a", "").replacing(" distill ", with: " check ") + " EPOCHS=1"
         let before = try place.bytes("runs/a/data/hashes"), lines = try place.text("runs/a/data/hashes").split(separator: "\n").count

@@ -88,7 +88,7 @@ struct StageTests {
         // Tools that note what they are asked, beside a plan that takes them for its own.
         try place.write("""
             #!/bin/bash
-            [ "$1" != --check-options ] || { shift; printf '%q ' "${0##*/}" "$@"; echo; } >> '\(place.path("asked"))'
+            [ "$1" != --check-options ] || { printf '%q ' "${0##*/}" "${@:2}"; echo; } >> '\(place.path("asked"))'
             exec '\(Workplace.tools.path)'/"${0##*/}" "$@"
             """, to: "tool")
         let asked = try place.run("""

@@ -23,7 +23,8 @@ struct WatchTests {
         let result = try place.run("train-step --student alike long \(options) --centre none --log log -o out")
         let told = result.lines.filter { $0.contains("all alike at epoch") }
         #expect(result.status == 0 && told.count == 1, "\(result.error)")
-        #expect(try #require(told.first).hasPrefix("train-step: the student's embeddings are all alike at epoch 0, step 5 "))
+        // At the end of an epoch, and before there are fifty steps.
+        #expect(try #require(told.first).contains(#/^train-step: the student's embeddings are all alike at epoch [0-7], step 5 /#), "\(told)")
         for words in ["begin again, and take the teacher's mean off (--centre auto), or find the teacher's temperature", "--learning-rate 3e-07)", "--warm-up 1"] {
             #expect(told.first?.contains(words) == true, "\(told)")
         }

@@ -79,7 +79,7 @@ struct FileHashes {
     /// - Parameter all: also what was known and not asked for.
     func save(to path: String, all: Bool = false) throws {
         let entries = all ? known.merging(used) { $1 } : used
-        if entries == known { return }
+        if entries == known, FileStamp(path) != nil { return }
         var keys = entries.keys.sorted().makeIterator()
         try TextFile.write(to: path, end: FileHashes.end) {
             keys.next().map { Array("\(String($0, radix: 36)) \(entries[$0, default: ""])".utf8) }
