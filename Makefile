@@ -12,8 +12,8 @@ MAKEFLAGS   += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-BIN := $(CURDIR)/.build/release
-export PATH := $(BIN):$(PATH)
+override BIN := $(CURDIR)/.build/release
+override export PATH := $(BIN):$(PATH)
 
 TOOLS := augment embed queue-loss train-step evaluate inspect synthesize initialize convert-weights tap plan benchmark
 PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libjpeg-dev:libjpeg libzstd-dev:libzstd

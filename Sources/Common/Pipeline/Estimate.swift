@@ -42,7 +42,11 @@ struct Estimate {
     }
 
     private func isEpoch(_ name: String, of network: String) -> Bool { name.hasPrefix(network + ".") && !name.hasSuffix(".0") }
-    private func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
+    func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
+
+    /// Rows of the queues.
+    var studentQueue: Int { run.settings.count("QUEUE") ?? min(65536, pictures.student / 2) }
+    var teacherQueue: Int { run.settings["TEACHER_OBJECTIVE"] == "moco-v2" ? min(65536, pictures.teacher / 2) : 0 }
 
     /// Bytes that the checkpoints of `stages` will take, if `kept` of each network are kept.
     func bytes(_ stages: [Stage], kept: Int?) -> Int {
@@ -56,13 +60,11 @@ struct Estimate {
             let all = stages.count { $0.name.hasPrefix(network + ".") }
             return min(all, kept.map { $0 + 2 } ?? all)
         }
-        let queue = run.settings.count("QUEUE") ?? min(65536, pictures.student / 2)
-        let teacherQueue = run.settings["TEACHER_OBJECTIVE"] == "moco-v2" ? min(65536, pictures.teacher / 2) : 0
         // MoCo's second encoder comes on top.
         let teacherSize = size(run.settings["TEACHER_NETWORK"], queue: teacherQueue) * (teacherQueue > 0 ? 3 : 2) / 2
         // What is written anew takes the place of what is there.
         let present = stages.flatMap(\.outputs).compactMap { FileStamp(folder.file($0))?.size }.reduce(0, +)
-        let all = count("student") * size(run.settings["STUDENT"], queue: queue) + count("teacher") * teacherSize
+        let all = count("student") * size(run.settings["STUDENT"], queue: studentQueue) + count("teacher") * teacherSize
         return max(0, all - present)
     }
 

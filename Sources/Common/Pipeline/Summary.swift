@@ -103,6 +103,14 @@ struct Summary {
                         remedy: kept == nil ? "KEEP=2 keeps the latest two checkpoints" : "make room, or name another folder with RUNS")
                 }
             }
+            if let need = estimate.memory(work.stages), let machine = Estimate.machineMemory {
+                lines.append(("memory", "about \(Summary.size(need)) of this machine's \(Summary.size(machine))"))
+                guard need < machine else {
+                    throw Failure(
+                        .usage, path: preparation.folder.path, "a step needs about \(Summary.size(need)) of memory where the machine has \(Summary.size(machine))",
+                        remedy: "take a smaller BATCH, TEACHER_BATCH or SIZE")
+                }
+            }
             lines.append(("time", estimate.time(work.stages)))
             return lines
         }
