@@ -69,6 +69,8 @@ public struct ProcessState {
     /// Whether it may still do something. `kill(id, 0)` does not tell: it succeeds for a zombie, and orphans stay zombies for as long as the first
     /// process of a container reaps none.
     public let isAlive: Bool
+    /// Whether its first thread waits for something, and is not merely without a processor.
+    public let isAsleep: Bool
 
     /// nil where there is none.
     public init?(_ id: pid_t) {
@@ -82,6 +84,7 @@ public struct ProcessState {
         self.group = group
         name = String(text[text.index(after: start)..<end])
         isAlive = !["Z", "X"].contains(words[0])
+        isAsleep = words[0] == "S"
     }
 
     public static func isAlive(_ id: pid_t) -> Bool { ProcessState(id)?.isAlive == true }
