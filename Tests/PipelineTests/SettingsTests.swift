@@ -224,7 +224,7 @@ struct SettingsTests {
         let place = try Workplace.pictures()
         let checked = try place.run(place.make("a").replacing(" distill ", with: " check "))
         #expect(checked.status == 0 && checked.error.contains("  memory       about "), "\(checked.error)")
-        let refused = try place.run(place.make("a") + " SIZE=4096 BATCH=96 STUDENT=resnet50 TEACHER_BATCH=16")
+        let refused = try place.run(place.make("a") + " SIZE=2048 BATCH=96 STUDENT=resnet50 TEACHER_BATCH=16")
         #expect(refused.status == 2 && refused.error.contains("a step needs about ") && refused.error.contains("take a smaller BATCH"), "\(refused.error)")
         #expect(!place.exists("runs"))
     }
