@@ -24,8 +24,9 @@ $(DEFAULTS)/%/teacher.safetensors: $(DEFAULTS)/%/learn.tar $(DEFAULTS)/textures/
 	@echo 'make: teaching $*' >&2
 	@pipelines/defaults/teach $(DEFAULTS)/$* $(DEFAULTS)/textures/teacher.safetensors
 
-# Packages and Pillow are only wanted where images are missing.
-$(DEFAULTS)/%/learn.tar: | $(DEFAULTS)/packages/fetched $(DEFAULTS)/python/installed
+# Packages and Pillow are only wanted where images are missing, so they are no prerequisites.
+$(DEFAULTS)/%/learn.tar:
+	@$(MAKE) --no-print-directory $(DEFAULTS)/packages/fetched $(DEFAULTS)/python/installed
 	@echo 'make: drawing $*' >&2
 	@$(DEFAULTS_PYTHON) pipelines/defaults/draw.py $* --packages $(DEFAULTS)/packages -o $(DEFAULTS)/$*
 

@@ -60,5 +60,10 @@ struct Clean: ParsableCommand {
 
 struct Settings: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the settings of make distill.")
-    func run() throws { Setting.all.forEach { print($0.line) } }
+    
+    func run() throws {
+        var output = try OutputFile(OutputFile.standard)
+        try output.write(Setting.all.map { $0.line + "\n" }.joined())
+        try output.commit()
+    }
 }

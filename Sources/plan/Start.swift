@@ -26,7 +26,7 @@ enum Start {
         for setting in Setting.all { unsafe unsetenv(setting.name) }
         for (name, value) in command.environment { unsafe setenv(name, value, 1) }
         var words: [UnsafeMutablePointer<CChar>?] = unsafe command.words.map { unsafe strdup($0) } + [nil]
-        signal(SIGPIPE, SIG_DFL)
+        for ignored in [SIGPIPE, SIGXFSZ] { signal(ignored, SIG_DFL) }
         unsafe execvp(command.words[0], &words)
         throw Failure.errno(.software, path: command.words[0], "cannot start it")
     }

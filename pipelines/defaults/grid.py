@@ -48,7 +48,7 @@ class Run:
     name = property(lambda run: f"{run.network}-{run.batch}-{run.images}-{run.rate:g}")
     epochs = property(lambda run: SEEN // run.images)
     # Embedded views, which all networks and rates learn from.
-    streams = property(lambda run: f"{WORK}/{run.set}/{run.batch}-{run.images}")
+    streams = property(lambda run: f"{WORK}/{run.set}/{run.batch}-{run.images}-data{DATA}")
 
     def options(self):
         """make's default for a student, with the run's rate in place of its own."""

@@ -21,7 +21,7 @@ KINDS = {
 }
 
 
-def default_rate(batch):
+def default_rate():
     """make's default, the same for every batch."""
     return product.default().rate
 
@@ -55,7 +55,7 @@ def write(path, results, judged):
         name, network, batch, images = key
         row = [both(cell[rate]["test"]) if rate in cell else "" for rate in rates]
         if whole(cell, results, key):
-            best, default = best_rate(cell), default_rate(batch)
+            best, default = best_rate(cell), default_rate()
             row[rates.index(best)] = f"**{row[rates.index(best)]}**"
             row += [f"{best:g}", " / ".join(f"{distance:.1f}" for distance in below(cell, batch)), f"{cell[default]['kl']:.2f}, {cell[best]['kl']:.2f}"]
         else:
@@ -86,7 +86,7 @@ def best_rate(cell):
 
 def below(cell, batch):
     """By how many points of k-NN and of linear accuracy the default is below the best."""
-    best, default = cell[best_rate(cell)]["test"], cell[default_rate(batch)]["test"]
+    best, default = cell[best_rate(cell)]["test"], cell[default_rate()]["test"]
     return [best[measure] - default[measure] for measure in ("knn", "linear")]
 
 

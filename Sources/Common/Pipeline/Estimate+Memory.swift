@@ -42,7 +42,7 @@ extension Estimate {
 
     /// Of train-step: what a batch of N needs grows with N, from two small batches that are planned and not run.
     private func training(_ name: String, N: Int, groups: Int, queue: Int) -> Int {
-        guard let network = Network(name, head: .mlp(hidden: 1, run.embedding)) else { return 0 }
+        guard let network = trained(name) else { return 0 }
         let n = 2 * groups
         let few = TrainingRun(network, N: n, height: planned, width: planned, groups: groups).memory
         let twice = TrainingRun(network, N: 2 * n, height: planned, width: planned, groups: groups).memory
@@ -53,7 +53,7 @@ extension Estimate {
     }
 
     private func embedding(_ name: String, N: Int) -> Int {
-        guard let network = Network(name, head: .mlp(hidden: 1, run.embedding)) else { return 0 }
+        guard let network = trained(name) else { return 0 }
         let bytes = InferenceRun(Weights(network), output: .embedding, height: planned, width: planned, batch: N).bytes
         return Int(Double(bytes) * area) + 4 * network.parameterCount
     }

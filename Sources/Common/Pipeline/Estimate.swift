@@ -48,13 +48,17 @@ struct Estimate {
     var studentQueue: Int { run.settings.count("QUEUE") ?? min(65536, pictures.student / 2) }
     var teacherQueue: Int { run.settings["TEACHER_OBJECTIVE"] == "moco-v2" ? min(65536, pictures.teacher / 2) : 0 }
 
+    /// The network `name` with the head that initialize gives it.
+    func trained(_ name: String) -> Network? {
+        Network(name, head: .none).flatMap { Network(name, head: .mlp(hidden: $0.featureWidth, run.embedding)) }
+    }
+
     /// Bytes that the checkpoints of `stages` will take, if `kept` of each network are kept.
     func bytes(_ stages: [Stage], kept: Int?) -> Int {
         func size(_ name: String, queue: Int) -> Int {
-            guard let network = Network(name, head: .mlp(hidden: 1, run.embedding)) else { return 0 }
-            // Weights and momenta, the head's hidden layer, the queue.
-            let hidden = network.featureWidth * (network.featureWidth + run.embedding)
-            return 4 * (2 * (network.parameterCount + hidden) + network.statisticsCount + queue * run.embedding)
+            guard let network = trained(name) else { return 0 }
+            // Weights and momenta, the queue.
+            return 4 * (2 * network.parameterCount + network.statisticsCount + queue * run.embedding)
         }
         func count(_ network: String) -> Int {
             let all = stages.count { $0.name.hasPrefix(network + ".") }

@@ -19,8 +19,8 @@ public struct MakeFlags: Sendable, Equatable {
     /// make's options of one letter that have no value.
     var letters: Set<Character> { options.hasPrefix("-") ? [] : Set(options.prefix { $0 != " " }) }
 
-    /// Whether make only tells what it would do (`-n`), or whether there is something to do (`-q`).
-    public var onlyTells: Bool { !letters.isDisjoint(with: "nq") }
+    /// Whether make only tells what it would do (`-n`).
+    public var onlyTells: Bool { letters.contains("n") }
 
     /// Whether make does all again, whatever is done (`-B`).
     public var doesAll: Bool { letters.contains("B") }
@@ -31,6 +31,7 @@ public struct MakeFlags: Sendable, Equatable {
         for (letter, what, remedy) in [
             ("e", "takes settings from the environment", "leave it out; they come from the command line or the run"),
             ("t", "calls stages done that are not", "leave it out"), ("i", "goes on after a stage that has failed, which the next ones need", "leave it out"),
+            ("q", "cannot ask whether all is done", "make check tells it"),
         ] as [(Character, String, String)] where letters.contains(letter) {
             throw Failure(.usage, "make -\(letter) \(what)", remedy: remedy)
         }

@@ -45,7 +45,7 @@ struct OptionCheck {
             Command(
                 "train-step",
                 given("\(network).train") + ["--epochs", "\(epochs)", "--log", "log/\(network).1.jsonl"]
-                    + ["--student", "\(network).0.safetensors", "-o", "\(network).1.safetensors"], setting)
+                    + ["--student", "\(network).0.safetensors", "-o", "\(network).1.safetensors", "-"], setting)
         }
         var commands: [Command] = []
         if settings.isDemonstration {

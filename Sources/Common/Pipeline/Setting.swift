@@ -57,7 +57,7 @@ public struct Setting: Sendable {
         Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
         Setting(
             "STUDENT_OPTIONS", .words, demonstration: "--schedule smooth --learning-rate 0.1 --warm-up 1 --teacher-temperature auto",
-            pictures: "--schedule smooth --learning-rate 0.1 --warm-up 1 --teacher-temperature auto", "options of train-step for the student"),
+            pictures: "--schedule smooth --learning-rate 0.06 --warm-up 1 --teacher-temperature auto", "options of train-step for the student"),
         Setting(
             "TEACHER_NETWORK", .oneOf(Network.names), demonstration: "tiny-resnet18", pictures: "resnet50",
             "the network of a teacher that is trained"),
@@ -69,7 +69,7 @@ public struct Setting: Sendable {
         Setting(
             "TEACHER_OPTIONS", .words, demonstration: "--schedule smooth --learning-rate 0.1 --warm-up 1",
             pictures: "--schedule smooth --learning-rate 0.03 --warm-up 1", "options of train-step for it"),
-        Setting("FLAGS", .words, "further options of augment: --allow-bad, --limit N"),
+        Setting("FLAGS", .words, "further options of augment: --allow-bad, --limit N, --crop-scale A,B, --level N"),
         Setting(
             "SYNTHESIZE_OPTIONS", .words, demonstration: "--classes 24 --train 6000 --test 1200 --size 64",
             "options of synthesize, which draws the pictures of a run without DATA"),

@@ -19,6 +19,8 @@ extension Tool {
         // These would end us before the unfinished output is removed; the write's EPIPE and EFBIG say the same.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        // Where whoever started us ignores it, nobody could tell how what we start has ended.
+        signal(SIGCHLD, SIG_DFL)
         fillStandardDescriptors()
         UnfinishedFiles.watchSignals()
         do {
@@ -38,9 +40,24 @@ extension Tool {
             Glibc.exit(failure.kind.rawValue)
         } catch {
             let status = exitCode(for: error)
-            if status.isSuccess { exit(withError: error) }  // --help, --version
+            if status.isSuccess { show(fullMessage(for: error)) }  // --help, --version
             log("\(message(for: error)); see '\(_commandName) --help'")
             Glibc.exit(status.rawValue)
+        }
+    }
+
+    /// Writes what was asked for instead of work, and ends.
+    private static func show(_ text: String) -> Never {
+        do {
+            var output = try OutputFile(OutputFile.standard)
+            try output.write(text + "\n")
+            try output.commit()
+            Glibc.exit(0)
+        } catch let failure as Failure {
+            if failure.kind != .closedPipe { log(failure.description) }
+            Glibc.exit(failure.kind.rawValue)
+        } catch {
+            Glibc.exit(Failure.Kind.software.rawValue)
         }
     }
 
