@@ -84,9 +84,10 @@ def stream(run, epoch):
 def train(run):
     """A student's last checkpoint and its mean KL at the end, over a quarter of an epoch."""
     folder = f"{WORK}/{run.set}/{run.name}"
-    if os.path.isdir(folder) and read(f"{folder}/options.json") != run.options():
+    known = {"options": run.options(), "data": DATA}
+    if os.path.isdir(folder) and read(f"{folder}/options.json") != known:
         shutil.rmtree(folder)
-    write(f"{folder}/options.json", run.options())
+    write(f"{folder}/options.json", known)
     # The last epoch that is there: the ones before it are gone.
     begun = max((epoch for epoch in range(run.epochs + 1) if os.path.exists(f"{folder}/{epoch}.safetensors")), default=0)
     student = made(f"{folder}/{begun}.safetensors", f"initialize --network {run.network} --quiet -o {folder}/0.safetensors")
