@@ -13,6 +13,6 @@ struct DefaultsTests {
         try #require(result.status == 0, "\(result.error)")
         func words(_ options: some StringProtocol) -> [String] { options.split(whereSeparator: \.isWhitespace).map { String($0) }.sorted() }
         let found = words(result.output)
-        #expect(found.contains("--learning-rate") && found == words(setting.line.split(separator: "(").last?.dropLast() ?? ""), "\(result.output)\(setting.line)")
+        #expect(found.contains("--learning-rate") && found == words(setting.line.split(separator: "(").last?.dropLast().split(separator: ";").first ?? ""), "\(result.output)\(setting.line)")
     }
 }
