@@ -39,6 +39,11 @@ struct DamagedRunTests {
                 var found = try place.results("a").filter { !$0.key.hasSuffix(".damaged") }
                 if found[file] == nil, place.exists("runs/a/\(file).damaged") { found[file] = expected[file] }
                 #expect(found == expected, comment)
+            } else if result.status == 0 {
+                // Settings that it takes are other settings: it must be as a new run that has them.
+                try place.run("mkdir runs/b; cp runs/a/settings runs/b")
+                try #require(try place.run(place.make("b", settings)).status == 0, comment)
+                #expect(try place.results("a") == place.results("b"), comment)
             } else if result.status != 0 {
                 // Only what a person wrote is a person's to mend.
                 refused += 1

@@ -28,7 +28,8 @@ final class LossProgram: Sendable {
         unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         // A run's lock must not last as long as what the program leaves behind.
-        if let lock = unsafe getenv("SEED_LOCK").flatMap({ unsafe CInt(String(cString: $0)) }), lock > STDERR_FILENO, fcntl(lock, F_GETFD) >= 0 {
+        let lockWords = unsafe getenv("SEED_LOCK").map { unsafe String(cString: $0).split(separator: " ") } ?? []
+        if let lock = lockWords.first.flatMap({ CInt($0) }), lock > STDERR_FILENO, fcntl(lock, F_GETFD) >= 0 {
             unsafe posix_spawn_file_actions_addclose(&actions, lock)
         }
         // The program shall see SIGPIPE and SIGXFSZ as any program does.
