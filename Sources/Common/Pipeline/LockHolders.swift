@@ -94,12 +94,15 @@ enum LockHolders {
     private static func having(_ descriptor: CInt, where isMeant: (pid_t, String) -> Bool) -> [Process] {
         var lock = stat()
         guard unsafe fstat(descriptor, &lock) == 0 else { return [] }
-        return FolderNames.all(in: "/proc").compactMap { pid_t($0) }.sorted().filter { id in
-            id != getpid() && FolderNames.all(in: "/proc/\(id)/fd").contains { number in
+        // The mark first: it is to be of the process that is looked at, and not of a later one of its number.
+        let all = FolderNames.all(in: "/proc").compactMap { pid_t($0) }.sorted().filter { $0 != getpid() }.compactMap { Process($0) }
+        return all.filter { process in
+            let id = process.id
+            return FolderNames.all(in: "/proc/\(id)/fd").contains { number in
                 var status = stat()
                 guard unsafe stat("/proc/\(id)/fd/\(number)", &status) == 0 else { return false }
                 return status.st_ino == lock.st_ino && status.st_dev == lock.st_dev && isMeant(id, number)
             }
-        }.compactMap { Process($0) }
+        }
     }
 }
