@@ -78,23 +78,12 @@ struct DamageTests {
         let result = try place.run(make + " KEEP=2")
         #expect(result.status == 0 && place.toDo(result) == "nothing: all is done", "\(result.error)")
         #expect(try place.contents("runs/a").filter { $0.hasPrefix("student.") } == ["student.0.safetensors", "student.3.safetensors", "student.4.safetensors", "student.safetensors"])
-        try place.run("cp runs/a/pictures/test/test-000.tar runs/a/pictures/train/more.tar")
-        let refused = try place.run(make)
-        #expect(refused.status == 2 && refused.error.contains("pictures/train/more.tar: is not of the drawn set; move it away"), "\(refused.error)")
-    }
-
-    @Test func `a second make of a run waits for the first, and both end in the same table`() throws {
-        let place = try Workplace.pictures()
-        let first = try place.start(place.make("a") + " EPOCHS=3")
-        // Whoever has the lock notes itself in it.
-        let isLocked = try waitUntil { try first.isOver || place.exists("runs/a/lock") && !place.bytes("runs/a/lock").isEmpty }
-        try #require(isLocked && !first.isOver)
-        let second = try Workplace.second(place, place.make("a") + " EPOCHS=3")
-        #expect(second.status == 0 && second.output.contains("student after"), "\(second.error)")
-        #expect(first.wait() == 0)
-        #expect(second.error.contains("another make is at work on it; waits until that has ended") || place.toDo(second) == "nothing: all is done", "\(second.error)")
-        try #require(try place.run(place.make("b") + " EPOCHS=3").status == 0)
-        #expect(try place.results("a") == place.results("b"))
+        // A link is read as what it leads to.
+        for (command, name) in [("cp $PWD/runs/a/pictures/test/test-000.tar", "more.tar"), ("ln -s ../test/test-000.tar", "zmore.tar"), ("ln -s ../test", "folder")] {
+            let refused = try place.run("\(command) runs/a/pictures/train/\(name); \(make)")
+            #expect(refused.status == 2 && refused.error.contains("pictures/train/\(name): is not of the drawn set; move it away"), "\(refused.error)")
+            try place.run("rm runs/a/pictures/train/\(name)")
+        }
     }
 
     @Test func `what a killed make has left at work is ended by the next`() throws {
@@ -128,28 +117,58 @@ struct DamageTests {
         let place = try Workplace.pictures()
         try place.write("a file", to: "runs/a")
         let result = try place.run(place.make("a"))
-        #expect(result.status == 2 && result.error.contains("runs/a") && result.lines.count < 13, "\(result.error)")
+        let told = result.lines.filter { $0.hasPrefix("plan: ") }
+        #expect(result.status == 2 && told.count == 1 && told[0].contains("runs/a/options: cannot make the folder: "), "\(result.error)")
         try place.run("rm -r runs; mkdir elsewhere")
         let nowhere = try place.run(place.make("a").replacing("RUNS=$PWD/runs", with: "RUNS=/proc/runs"))
-        #expect(nowhere.status == 2 && nowhere.error.contains("/proc/runs: cannot make the folder"), "\(nowhere.error)")
+        let nothing = nowhere.lines.filter { $0.hasPrefix("plan: ") }
+        #expect(nowhere.status == 2 && nothing.count == 1 && nothing[0].hasPrefix("plan: /proc/runs: cannot make the folder"), "\(nowhere.error)")
     }
 
-    @Test func `clean removes parts, and a new make does too`() throws {
+    @Test(arguments: ["clean", "make"]) func `clean removes the unfinished files of tools, a new make does too, and neither any of other names`(way: String) throws {
         let place = try Workplace.pictures()
-        try #require(try place.run(place.make("a")).status == 0)
-        try place.run("touch runs/a/student.2.safetensors.4711.part runs/a/features/x.1.part")
-        try #require(try place.run(place.make("a")).status == 0)
-        #expect(!place.hasUnfinished)
+        try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
+        let own = ["student.2.safetensors.4711.part", "features/x.1.part", "done/table.4711.2.part"]
+        let others = ["film.mkv.part", "4711.part", "log/x.12b.part", "log/.12.part"]
+        let clean = "make --no-print-directory -C '\(Workplace.root)' clean BUILD=no RUNS=$PWD/runs"
+        let result = try place.run("cd runs/a; touch \((own + others).joined(separator: " ")); cd ../..; \(way == "clean" ? clean : place.make("a") + " EPOCHS=1")")
+        #expect(result.status == 0, "\(result.error)")
+        #expect(own.allSatisfy { !place.exists("runs/a/\($0)") } && others.allSatisfy { place.exists("runs/a/\($0)") }, "\(result.error)")
+        #expect(way != "clean" || own.allSatisfy { result.error.contains("removed \(place.path("runs/a/\($0)"))") }, "\(result.error)")
+    }
+
+    @Test func `clean leaves folders alone that are no runs`() throws {
+        let place = try Workplace()
+        let result = try place.run("mkdir -p home/downloads/log; touch home/downloads/film.1.part home/downloads/log/x.1.part; make --no-print-directory -C '\(Workplace.root)' clean BUILD=no RUNS=$PWD/home")
+        #expect(result.status == 0 && result.error.isEmpty, "\(result.error)")
+        #expect(try place.contents("home") == ["downloads", "downloads/film.1.part", "downloads/log", "downloads/log/x.1.part"])
+    }
+
+    @Test func `a drawn picture that was damaged is set aside outside the pictures, and they are drawn again`() throws {
+        let place = try Workplace()
+        let make = place.make("a", "SYNTHESIZE_OPTIONS='--classes 4 --train 96 --test 32 --size 24'")
+        try #require(try place.run(make + " EPOCHS=1").status == 0)
+        let drawn = try place.contents("runs/a/pictures"), bytes = try place.bytes("runs/a/pictures/train/train-000.tar")
+        // Another epoch reads them.
+        let result = try place.run("truncate -s 3000 runs/a/pictures/train/train-000.tar; \(make)")
+        #expect(result.status == 0 && result.error.contains("pictures/train/train-000.tar is not as pictures made it: set aside as train-000.tar.damaged"), "\(result.error)")
+        #expect(try place.bytes("runs/a/train-000.tar.damaged").count == 3000 && place.bytes("runs/a/pictures/train/train-000.tar") == bytes)
+        #expect(try place.contents("runs/a/pictures") == drawn && place.toDo(result) == "pictures, student.2, student, features, evaluation, table", "\(result.error)")
+        #expect(try place.toDo(place.run(make)) == "nothing: all is done")
+    }
+
+    @Test func `what was set aside before stays`() throws {
+        let place = try Workplace.pictures()
+        try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
+        for (size, name) in [(1000, "table.txt.damaged"), (1001, "table.txt.damaged.2"), (1002, "table.txt.damaged.3")] {
+            let result = try place.run("truncate -s \(size) runs/a/table.txt; \(place.make("a") + " EPOCHS=1")")
+            #expect(result.status == 0 && result.error.contains("table.txt is not as table made it: set aside as \(name)\n"), "\(result.error)")
+        }
+        #expect(try ["", ".2", ".3"].map { try place.bytes("runs/a/table.txt.damaged\($0)").count } == [1000, 1001, 1002])
     }
 }
 
 extension Workplace {
-    /// Runs `line` beside what ``start(_:)`` has started, whose output it does not touch.
-    fileprivate static func second(_ place: Workplace, _ line: String) throws -> Result {
-        let own = try Workplace()
-        return try own.run("cd '\(place.folder.path)'; \(line)")
-    }
-
     /// What a run remembers of a setting.
     fileprivate func option(_ run: String, _ name: String) throws -> String {
         try text("runs/\(run)/settings").split(separator: "\n").first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) } ?? ""

@@ -42,6 +42,11 @@ struct DamagedRunTests {
                     return try !place.exists("runs/a/\(name).damaged") || name != file && place.bytes("runs/a/\(name).damaged") != bytes
                 }
                 #expect(wrong.keys.sorted() == [] && found.count <= expected.count, comment)
+            } else if result.status == 0 {
+                // Settings that it takes are other settings: it must be as a new run that has them.
+                try place.run("mkdir runs/b; cp runs/a/settings runs/b")
+                try #require(try place.run(place.make("b", settings)).status == 0, comment)
+                #expect(try place.results("a") == place.results("b"), comment)
             } else if result.status != 0 {
                 // Only what a person wrote is a person's to mend.
                 refused += 1

@@ -156,6 +156,45 @@ struct DataTests {
         #expect(own.status == 2 && own.error.contains("\(name).jpg: was added while make was at work, so that features."), "\(own.error)")
     }
 
+    @Test func `the one folder of DATA is no class by which TEST is judged`() throws {
+        let place = try Workplace.pictures()
+        try place.run("""
+            mkdir -p all data/photos test/photos; for f in pictures/train/*.tar; do tar xf $f -C all; done; for f in pictures/test/*.tar; do tar xf $f -C test/photos; done
+            n=0; for f in all/*/*.jpg; do cp $f data/photos/$((n += 1)).jpg; done
+            """)
+        let result = try place.run(place.make("a", "EPOCHS=1 TEACHER_OBJECTIVE=moco-v2 DATA=$PWD/data TEST=$PWD/test"))
+        // As augment reads it, without a list of classes.
+        #expect(result.status == 0 && result.error.contains("32 pictures in 4 classes") && result.output.contains("16 train, 16 test"), "\(result.error)")
+    }
+
+    @Test func `the hash of a file is not kept that may have been written after it was looked at`() throws {
+        let place = try Workplace.pictures()
+        // What is two seconds old is settled when it is looked at, the large file is not, however long the reading takes.
+        try place.run("mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done; set -- folder/*; mkdir -p runs/a/data; echo 'end of settings' > runs/a/settings; sleep 4")
+        let name = try #require(try place.contents("folder").first)
+        let result = try place.run("""
+            export MAKEFLAGS=" -- RUNS=$PWD/runs NAME=a SIZE=16 EMBEDDING=16 BATCH=16 STUDENT=tiny-resnet10 TEACHER_NETWORK=tiny-resnet10 DATA=$PWD/folder FLAGS=--allow-bad"
+            large=folder/\(name)/large.jpg
+            for round in {1..20}; do
+                rm -f runs/a/data/hashes $large; truncate -s 1G $large
+                plan check --quiet --pipelines '\(Workplace.root)/pipelines' & plan=$!
+                isRead=
+                while [ -z "$isRead" ] && kill -0 $plan 2> /dev/null; do
+                    for f in /proc/$plan/fd/*; do if [ $f -ef $large ]; then kill -STOP $plan; isRead=1; break; fi; done
+                done
+                now=$(date +%s)
+                [ -z "$isRead" ] || sleep 4
+                kill -CONT $plan 2> /dev/null
+                wait $plan || exit 1
+                # Else the machine was too slow to look at it soon enough, or this script too slow to see that.
+                [ -n "$isRead" ] && [ $((now - $(stat -c %Z $large))) -lt 2 ] && exit 0
+            done
+            exit 2
+            """)
+        try #require(result.status == 0, "\(result.error)")
+        #expect(try place.text("runs/a/data/hashes").split(separator: "\n").count == 96 + 1)
+    }
+
     @Test func `hashes are kept by make check where there is a run that nobody works on, and used`() throws {
         let place = try Workplace.pictures()
         try place.run("synthesize --classes 4 --train 1500 --test 4 --shards 1 --size 16 -q -o many; sleep 3")

@@ -120,6 +120,9 @@ struct SettingsTests {
             ("\(given) STUDET=resnet18", "there is no setting STUDET; did you mean STUDENT?"),
             ("\(given) epochs=3", "there is no setting epochs; did you mean EPOCHS?"),
             ("\(given) QQ=3", "there is no setting QQ; 'make help' lists all"),
+            ("\(given) SHELL=/bin/bash", "SHELL is a variable of make itself, with which recipes may not run as they are meant; leave it out"),
+            ("\(given) MAKE=make", "MAKE is a variable of make itself"), ("\(given) MAKELEVEL=0", "MAKELEVEL is a variable of make itself"),
+            ("\(given) .SHELLFLAGS=-c", ".SHELLFLAGS is a variable of make itself"),
             ("\(given) TEACHER=$PWD/wide.safetensors EMBEDDING=8", "has embeddings of 16 numbers where EMBEDDING=8"),
             ("TEST=$PWD/pictures/test", "needs DATA"),
         ] {

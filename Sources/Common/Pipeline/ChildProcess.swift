@@ -10,7 +10,7 @@ import Musl
 enum ChildProcess {
     /// Runs `words`, the first of which is the path of a program; its standard output is dropped.
     ///
-    /// - Returns: what `waitpid` tells of its end, and the first line that it wrote to standard error.
+    /// - Returns: what `waitpid` tells of its end, or ``WaitStatus/unknown``; and the first line that it wrote to standard error.
     static func run(_ words: [String]) throws -> (status: CInt, said: String) {
         let program = words[0]
         var pipe: [CInt] = [0, 0]
@@ -37,7 +37,13 @@ enum ChildProcess {
             said += chunk[..<count]
         }
         var result: CInt = 0
-        while unsafe waitpid(process, &result, 0) < 0, errno == EINTR {}
+        while unsafe waitpid(process, &result, 0) < 0 {
+            guard errno == EINTR else {
+                // Not status 0, by which a refusal would be lost.
+                result = WaitStatus.unknown
+                break
+            }
+        }
         return (result, String(decoding: said.prefix { $0 != 0x0A }, as: UTF8.self))
     }
 }

@@ -11,6 +11,9 @@ import Musl
 /// What the system tells of a file that changes whenever its bytes may have: size, times of its bytes and of its entry, inode.
 struct FileStamp: Equatable {
     let size: Int
+    /// Whether a write after this stamp was taken must show in a later one. The system's clock for files goes in steps, so a write right after another
+    /// may leave the times as they are. It is decided when the stamp is taken: a write in the same step may come as soon as that.
+    let isSettled: Bool
     private let modified: Time
     /// When its entry changed last. The system alone sets that time.
     private let changed: Time
@@ -28,12 +31,14 @@ struct FileStamp: Equatable {
     init?(_ path: String) { self.init(BytePath(path)) }
 
     init?(_ path: BytePath) {
+        let now = time(nil)
         var status = stat()
         guard unsafe path.withCString({ unsafe stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         size = Int(status.st_size)
         modified = Time(status.st_mtim)
         changed = Time(status.st_ctim)
         inode = UInt64(status.st_ino)
+        isSettled = changed.seconds < now - 2
     }
 
     /// `size mtime ctime inode`, times as seconds, a dot, nanoseconds.
@@ -47,9 +52,10 @@ struct FileStamp: Equatable {
         return hash.value
     }
 
-    /// Whether a write from now on must show in the stamp. The system's clock for files goes in steps, so a write right after another may leave the
-    /// times as they are.
-    var isSettled: Bool { changed.seconds < time(nil) - 2 }
+    /// Whether the file is as it was, whenever the stamps were taken.
+    static func == (a: FileStamp, b: FileStamp) -> Bool {
+        a.size == b.size && a.inode == b.inode && a.modified == b.modified && a.changed == b.changed
+    }
 }
 
 extension XXH64 {

@@ -17,7 +17,7 @@ struct LossCheck {
 
     /// - Throws: ``Failure`` `usage`.
     func check(_ setting: String, _ settings: RunSettings) throws {
-        guard let command = LossCheck.command(in: settings.words(setting)) else { return }
+        guard let command = ShellWords.value(of: "--loss", in: settings.words(setting)) else { return }
         func wrong(_ what: String, _ remedy: String) -> Failure { Failure(.usage, path: setting, "--loss '\(command)': \(what)", remedy: remedy) }
         // The shell that will run it. A quote or a parenthesis that is not closed is no command for it.
         let (status, said) = try ChildProcess.run(["/bin/sh", "-n", "-c", command])
@@ -36,16 +36,6 @@ struct LossCheck {
         guard entry.st_mode & S_IFMT == S_IFREG, unsafe access(path, X_OK) == 0 else {
             throw wrong("\(path) is no program that can be run", "make it executable, or name the program that runs it before it")
         }
-    }
-
-    /// What `--loss` is given last, as the option's parser has it.
-    private static func command(in words: [String]) -> String? {
-        var command: String?
-        for (place, word) in words.enumerated() {
-            if word == "--loss", place + 1 < words.count { command = words[place + 1] }
-            if word.hasPrefix("--loss=") { command = String(word.dropFirst("--loss=".count)) }
-        }
-        return command
     }
 
     /// The word that the shell looks up as a program or as one of its own commands; nil where that is not certain.

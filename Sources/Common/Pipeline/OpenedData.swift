@@ -15,7 +15,7 @@ struct OpenedData {
         if !test.isEmpty {
             judged = try OpenedData.open(test: test, for: learnt)
         } else if let learnt, let own = OpenedData.judging(learnt.splits), own != learnt.split {
-            judged = try Dataset(data, split: own, classes: learnt.classes)
+            judged = try Dataset(data, split: own, classes: OpenedData.lent(learnt))
         } else {
             judged = nil
         }
@@ -23,10 +23,17 @@ struct OpenedData {
 
     /// TEST. Where it has splits, its test or validation part, and the training part only where there is no other.
     private static func open(test path: String, for learnt: Dataset?) throws -> Dataset {
-        let classes = learnt?.classes ?? []
+        let classes = lent(learnt)
         let data = try Dataset(path, classes: classes)
         guard let other = judging(data.splits), other != data.split else { return data }
         return try Dataset(path, split: other, classes: classes)
+    }
+
+    /// The classes that the pictures to judge by are given: those of DATA where they tell its pictures apart. A single one judges nothing, and
+    /// augment, which reads the pictures later, is not given it either.
+    private static func lent(_ learnt: Dataset?) -> [String] {
+        guard let classes = learnt?.classes, classes.count > 1 else { return [] }
+        return classes
     }
 
     /// The split to judge by.

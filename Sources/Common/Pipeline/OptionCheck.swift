@@ -22,7 +22,7 @@ struct OptionCheck {
         for command in commands {
             let (status, said) = try ChildProcess.run(["\(environment.tools)/\(command.tool)", "--check-options"] + command.words)
             guard status != 0 else { continue }
-            throw Failure(.usage, path: command.setting, said.isEmpty ? "\(command.tool) ended with \(status)" : said)
+            throw Failure(.usage, path: command.setting, said.isEmpty ? "\(command.tool) \(WaitStatus.words(status))" : said)
         }
         let loss = LossCheck(environment)
         try loss.check("STUDENT_OPTIONS", options.settings)

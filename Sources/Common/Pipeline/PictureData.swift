@@ -19,8 +19,6 @@ struct PictureData {
     var classes: [String] { dataset.classes }
     /// Pictures that have a class.
     var labelled: Int { dataset.samples.count { $0.label >= 0 } }
-    /// Whether labels tell pictures apart.
-    var hasLabels: Bool { classes.count > 1 }
 
     var identity: String {
         var hash = XXH64()

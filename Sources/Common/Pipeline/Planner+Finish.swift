@@ -36,7 +36,7 @@ extension Planner {
         try RunSettings.check(flags)
         let runs = flags.value(of: "RUNS") ?? "runs"
         for name in FolderNames.all(in: runs).sorted() {
-            guard let folder = try? RunFolder(runs: runs, name: name), !folder.parts.isEmpty else { continue }
+            guard let folder = try? RunFolder(runs: runs, name: name), folder.isRun, !folder.parts.isEmpty else { continue }
             // Nobody may begin to work on it while they go.
             let removed: Void? = try folder.whileIdle {
                 for part in folder.parts where FolderNames.remove(part) { say("removed \(part)") }

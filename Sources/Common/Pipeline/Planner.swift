@@ -60,7 +60,7 @@ public struct Planner {
         case .distill where !flags.onlyTells: return try prepareAll(folder)
         case .distill, .check:
             let preparation = try look()
-            say(try Summary(preparation: preparation, work: Work(preparation)).text)
+            say(try summary(preparation, Work(preparation)))
             preparation.keepHashes()
             return nil
         }
@@ -68,18 +68,28 @@ public struct Planner {
 
     /// All stages that are not done.
     private func prepareAll(_ folder: RunFolder) throws -> Command {
-        let (preparation, work, summary) = try whenLocked(folder) {
+        let (preparation, work, told) = try whenLocked(folder) {
             let preparation = try look(), work = Work(preparation)
-            return (preparation, work, try Summary(preparation: preparation, work: work).text)
+            return (preparation, work, try summary(preparation, work))
         }
-        say(summary + (flags.doesAll ? "\n  note         make -B: all stages are done again" : ""))
-        for (_, file) in work.damaged { try setAside(folder.file(file)) }
+        say(told + (flags.doesAll ? "\n  note         make -B: all stages are done again" : ""))
+        for (_, file, aside) in work.damaged { try setAside(folder.file(file), as: folder.file(aside)) }
         try makeRoom(work.stages, preparation)
         try preparation.write()
         try StageTable(preparation.run.stages, work).save(in: folder.path)
         try work.settle(preparation.run.stages, in: folder.path)
         prune(preparation, work)
         return command(preparation, goal: preparation.run.isJudged ? "judged" : "unjudged")
+    }
+
+    /// What a person is told before anything is done.
+    ///
+    /// - Throws: ``Failure`` where there is no room for it.
+    private func summary(_ preparation: Preparation, _ work: Work) throws -> String {
+        guard !work.stages.isEmpty else { return Summary(preparation: preparation, work: work, room: nil).text }
+        let room = Room(preparation.estimate(work), work.stages, kept: preparation.settings.count("KEEP"))
+        try preparation.checkRoom(room)
+        return Summary(preparation: preparation, work: work, room: room).text
     }
 
     func look() throws -> Preparation { try Preparation(flags, environment, progress: progress) }
@@ -108,7 +118,7 @@ public struct Planner {
         folder.parts.forEach { FolderNames.remove($0) }
         guard let pictures = preparation.run.stages["pictures"], let record = StageRecord(reading: pictures.name, in: folder.path), record.belongs(to: pictures)
         else { return }
-        if let other = record.others(than: pictures, in: folder.path).first {
+        if let other = record.unrecorded(of: pictures, in: folder.path).first {
             throw Failure(.data, path: folder.file(other), "is not of the drawn set", remedy: "move it away, or give pictures of your own as DATA")
         }
         if stages.contains(where: { $0.name == pictures.name }) { record.files.forEach { unsafe unlink(folder.file($0.name)) } }
@@ -138,7 +148,7 @@ public struct Planner {
             ])
     }
 
-    private func setAside(_ path: String) throws {
-        guard unsafe rename(path, path + ".damaged") == 0 || errno == ENOENT else { throw Failure.errno(.io, path: path, "cannot set it aside") }
+    private func setAside(_ path: String, as aside: String) throws {
+        guard unsafe rename(path, aside) == 0 || errno == ENOENT else { throw Failure.errno(.io, path: path, "cannot set it aside") }
     }
 }

@@ -5,14 +5,7 @@ import ToolSupport
 extension Preparation {
     /// Pictures in an epoch, of those that are not left out, and in a judgement.
     var counts: (student: Int, teacher: Int, judged: Int) {
-        func option(_ name: String, in words: [String]) -> Int? {
-            var value: Int?
-            for (place, word) in words.enumerated() {
-                if word == name, place + 1 < words.count { value = Int(words[place + 1]) }
-                if word.hasPrefix(name + "=") { value = Int(word.dropFirst(name.count + 1)) }
-            }
-            return value
-        }
+        func option(_ name: String, in words: [String]) -> Int? { ShellWords.value(of: name, in: words).flatMap { Int($0) } }
         let drawn = settings.words("SYNTHESIZE_OPTIONS"), limit = option("--limit", in: settings.words("FLAGS")) ?? .max
         let learnt = settings.isDemonstration ? option("--train", in: drawn) ?? 6000 : train?.count ?? 0
         let tested = settings.isDemonstration ? option("--test", in: drawn) ?? 1200 : test?.count ?? 0
@@ -37,6 +30,22 @@ extension Preparation {
         try check("BATCH", counts.student)
         if settings["TEACHER"].isEmpty { try check("TEACHER_BATCH", counts.teacher) }
     }
+
+    /// Whether there is as much disk and memory as the stages to be done need.
+    func checkRoom(_ room: Room) throws {
+        if let free = room.free, room.disk >= free {
+            throw Failure(
+                .cannotCreate, path: folder.path, "needs about \(Summary.size(room.disk)) of disk where \(Summary.size(free)) are free",
+                remedy: settings.count("KEEP") == nil ? "KEEP=2 keeps the latest two checkpoints" : "make room, or name another folder with RUNS")
+        }
+        if let (need, machine) = room.memory, need >= machine {
+            throw Failure(
+                .usage, path: folder.path, "a step needs about \(Summary.size(need)) of memory where the machine has \(Summary.size(machine))",
+                remedy: "take a smaller BATCH, TEACHER_BATCH or SIZE")
+        }
+    }
+
+    func estimate(_ work: Work) -> Estimate { Estimate(run: run, folder: folder, pictures: counts, teacher: teacher?.network, done: work.done) }
 
     /// What a person should know of the pictures.
     ///

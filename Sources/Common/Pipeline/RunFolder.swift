@@ -72,17 +72,18 @@ public struct RunFolder: Sendable {
             let owner = LockHolders.mark(of: getpid())
             ftruncate(descriptor, 0)
             _ = unsafe pwrite(descriptor, owner, owner.utf8.count, 0)
-            unsafe setenv("SEED_LOCK", "\(descriptor)", 1)
+            unsafe setenv(LockHolders.variable, "\(descriptor) \(owner)", 1)
         }
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
             note()
             return false
         }
         // What a make that was killed left at work writes what nobody waits for any more.
-        if let left = LockHolders.leftBehind(by: descriptor), !left.isEmpty {
-            say("\(path): ends \(left.map { "\($0.name) (process \($0.id))" }.joined(separator: ", ")), left behind by a make that was killed")
+        let left = LockHolders.leftBehind(by: descriptor)
+        if !left.isEmpty {
+            say("\(path): ends \(left.map(\.words).joined(separator: ", ")), left behind by a make that was killed")
             for signal in [SIGTERM, SIGKILL] {
-                for process in left { kill(process.id, signal) }
+                for process in left { process.send(signal) }
                 for _ in 0..<500 {
                     if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
                         note()
@@ -92,7 +93,14 @@ public struct RunFolder: Sendable {
                 }
             }
         }
-        say("\(path): another make is at work on it; waits until that has ended")
+        let others = LockHolders.others(than: descriptor)
+        if let above = others.first(where: LockHolders.isBelow) {
+            throw Failure(
+                .usage, path: name, "is held by \(above.words), which has started this make and would be waited for without end",
+                remedy: "leave it out; make locks the run by itself")
+        }
+        let holder = others.isEmpty ? "another make is at work on it" : "its lock is held by \(others.map(\.words).joined(separator: ", "))"
+        say("\(path): \(holder); waits until that has ended")
         while flock(descriptor, LOCK_EX) != 0 {
             guard errno == EINTR else { throw Failure.errno(.io, path: name, "cannot lock it") }
         }
@@ -113,8 +121,15 @@ public struct RunFolder: Sendable {
     /// Unfinished files of tools, in the folder and those in it.
     var parts: [String] {
         ["", "features/", "evaluation/", "log/", "tap/", "done/", "options/", "data/"].flatMap { place in
-            FolderNames.all(in: place.isEmpty ? path : file(String(place.dropLast()))).filter { $0.hasSuffix(".part") }.sorted().map { file(place + $0) }
+            FolderNames.all(in: place.isEmpty ? path : file(String(place.dropLast()))).filter(RunFolder.isPart).sorted().map { file(place + $0) }
         }
+    }
+
+    /// Whether a name is of the form that unfinished files have: `NAME.PID.part` or `NAME.PID.N.part`. Other programs have a `.part` too.
+    private static func isPart(_ name: String) -> Bool {
+        let words = name.parts(".")
+        guard words.count > 2, words.last == "part", let number = words.dropLast().last else { return false }
+        return name.first != "." && !number.isEmpty && number.utf8.allSatisfy { (0x30...0x39).contains($0) }
     }
 
     /// Lets `name` in the folder be a link to `target`; nothing happens where it is one already.

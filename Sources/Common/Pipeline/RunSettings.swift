@@ -13,14 +13,22 @@ public struct RunSettings: Sendable {
     static let file = "settings"
     private static let end = "end of settings"
 
-    /// Words of make itself, which say nothing of a run.
-    private static let makesOwn: Set<String> = ["BUILD", "CI", "PREFIX", "DESTDIR", "PEERS", "NETWORKS", "BENCH_OPTIONS", "SEED_MARCH", "DEFAULTS_FIRST", "MAKE", "SHELL"]
+    /// Words of the Makefile, which say nothing of a run.
+    private static let makesOwn: Set<String> = ["BUILD", "CI", "PREFIX", "DESTDIR", "PEERS", "NETWORKS", "BENCH_OPTIONS", "SEED_MARCH", "DEFAULTS_FIRST"]
+
+    /// Variables that say how GNU make works (its manual, "Other Special Variables" and "Implicit Variables"): `MAKE`, `MAKEFLAGS`, `.SHELLFLAGS` and such.
+    private static func isVariableOfMake(_ name: String) -> Bool {
+        name.hasPrefix("MAKE") || name.hasPrefix(".") || ["SHELL", "MFLAGS", "GNUMAKEFLAGS", "CURDIR", "VPATH", "SUFFIXES"].contains(name)
+    }
 
     /// - Throws: ``Failure`` `usage` for a name that is none, which names the nearest.
     static func check(_ flags: MakeFlags) throws {
         try flags.checkOptions()
         let names = Setting.all.map(\.name)
         for assignment in flags.assignments where Setting.named(assignment.name) == nil && !makesOwn.contains(assignment.name) {
+            guard !isVariableOfMake(assignment.name) else {
+                throw Failure(.usage, "\(assignment.name) is a variable of make itself, with which recipes may not run as they are meant", remedy: "leave it out")
+            }
             let nearest = Nearest.name(to: assignment.name, among: names)
             throw Failure(
                 .usage, "there is no setting \(assignment.name)", remedy: nearest.map { "did you mean \($0)? 'make help' lists all" } ?? "'make help' lists all")

@@ -1,5 +1,15 @@
 /// Splits options into words as a shell does: blanks part them, quotes and backslashes keep them together. Nothing is expanded or run.
 enum ShellWords {
+    /// What an option (`--limit`) is given in `words`, as the next word or behind `=`; the last of several, as the tools' parser has it.
+    static func value(of option: String, in words: [String]) -> String? {
+        var value: String?
+        for (place, word) in words.enumerated() {
+            if word == option, place + 1 < words.count { value = words[place + 1] }
+            if word.hasPrefix(option + "=") { value = String(word.dropFirst(option.count + 1)) }
+        }
+        return value
+    }
+
     /// The words of `text`; nil where a quote is not closed.
     static func split(_ text: String) -> [String]? {
         var words: [String] = []

@@ -18,7 +18,12 @@ struct StageOptions {
     private var taught: [String] {
         settings["TEACHER_OBJECTIVE"] == "supervised-contrastive" && judgement == .halvesOfData ? judgement.train.options : []
     }
-    private var plain: [String] { ["--recipe", "evaluation", "--size", settings["SIZE"], "--batch", "256"] + settings.words("FLAGS") }
+    /// Images in a record of those that are judged; fewer where they are large, since a record has a limit. Features do not depend on it.
+    private var judgedBatch: Int {
+        let size = settings.number("SIZE")
+        return max(1, min(256, (1 << 30) / max(1, 3 * size * size)))
+    }
+    private var plain: [String] { ["--recipe", "evaluation", "--size", settings["SIZE"], "--batch", "\(judgedBatch)"] + settings.words("FLAGS") }
 
     /// The files by name, each with its lines.
     var files: [String: [String]] {

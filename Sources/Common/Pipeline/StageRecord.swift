@@ -64,7 +64,9 @@ struct StageRecord: Equatable {
     ///
     /// - Throws: ``Failure`` where one is not there.
     init(fingerprint: String, schedule: Int?, outputs: [String], in folder: String) throws {
-        let names = outputs.flatMap { name in name.hasSuffix("/") ? StageRecord.regularFiles(below: String(name.dropLast()), in: folder) : [name] }
+        let names = outputs.flatMap { name in
+            name.hasSuffix("/") ? StageRecord.files(below: String(name.dropLast()), in: folder).filter(\.isRegular).map(\.name) : [name]
+        }
         files = try names.map { name in
             let path = folder + "/" + name
             guard let stamp = FileStamp(path) else { throw Failure(.data, path: path, "was to be made and is not there") }
@@ -90,10 +92,11 @@ struct StageRecord: Equatable {
         }
     }
 
-    /// Files in the stage's folder that it has not made.
-    func others(than stage: Stage, in folder: String) -> [String] {
-        let own = Set(files.map(\.name))
-        return stage.outputs.filter { $0.hasSuffix("/") }.flatMap { StageRecord.regularFiles(below: String($0.dropLast()), in: folder) }.filter { !own.contains($0) }
+    /// What is in the stage's folder and is not recorded: files, links and all else that may be read as data.
+    func unrecorded(of stage: Stage, in folder: String) -> [String] {
+        let recorded = Set(files.map(\.name))
+        let names = stage.outputs.filter { $0.hasSuffix("/") }.flatMap { StageRecord.files(below: String($0.dropLast()), in: folder).map(\.name) }
+        return names.filter { !recorded.contains($0) }
     }
 
     enum Condition: Equatable {
@@ -121,15 +124,18 @@ struct StageRecord: Equatable {
         return condition
     }
 
-    /// The regular files below a folder, by their names in the run's folder, in order.
-    private static func regularFiles(below name: String, in folder: String) -> [String] {
-        var found: [String] = []
+    /// All that is no folder below a folder, by its name in the run's folder, in order. Links are not followed, hidden names are nobody's data.
+    private static func files(below name: String, in folder: String) -> [(name: String, isRegular: Bool)] {
+        var found: [(name: String, isRegular: Bool)] = []
         for member in FolderNames.all(in: folder + "/" + name) where !member.hasPrefix(".") {
             var status = stat()
             guard unsafe lstat("\(folder)/\(name)/\(member)", &status) == 0 else { continue }
-            if status.st_mode & S_IFMT == S_IFDIR { found += regularFiles(below: "\(name)/\(member)", in: folder) }
-            if status.st_mode & S_IFMT == S_IFREG { found.append("\(name)/\(member)") }
+            if status.st_mode & S_IFMT == S_IFDIR {
+                found += files(below: "\(name)/\(member)", in: folder)
+            } else {
+                found.append(("\(name)/\(member)", status.st_mode & S_IFMT == S_IFREG))
+            }
         }
-        return found.sorted()
+        return found.sorted { $0.name < $1.name }
     }
 }

@@ -7,30 +7,30 @@ import ToolSupport
 struct Summary {
     let preparation: Preparation
     let work: Work
+    /// Nil where nothing is to be done.
+    let room: Room?
 
     private var settings: RunSettings { preparation.settings }
     private var run: Run { preparation.run }
 
     var text: String {
-        get throws {
-            var lines: [(String, String)] = []
-            lines.append(("learn from", settings.isDemonstration ? "drawn pictures: \(preparation.counts.student)" : describe(settings["DATA"], preparation.train)))
-            lines.append(("judge by", judged))
-            lines.append(("teacher", teacher))
-            lines.append(("student", student))
-            for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
-                guard let data, !data.dataset.passedOver.isEmpty else { continue }
-                lines.append(("passed over", "\(name): \(data.dataset.passedOver.map(\.summary).joined(separator: "; "))"))
-            }
-            lines += preparation.remarks.map { ("note", $0) }
-            if let broken = decoded { lines.append(("note", "DATA: \(broken)")) }
-            lines += work.damaged.map { ("damaged", "\($0.file) is not as \($0.stage) made it: set aside as \($0.file).damaged") }
-            lines += others
-            lines += try toDo
-            // What names hold must not break the lines.
-            let name = preparation.folder.path.printable + (preparation.folder.isRun ? "" : ", a new run")
-            return ([name] + lines.map { ($0.0, $0.1.printable) }.map { "  " + $0.0 + String(repeating: " ", count: max(1, 13 - $0.0.count)) + $0.1 }).joined(separator: "\n")
+        var lines: [(String, String)] = []
+        lines.append(("learn from", settings.isDemonstration ? "drawn pictures: \(preparation.counts.student)" : describe(settings["DATA"], preparation.train)))
+        lines.append(("judge by", judged))
+        lines.append(("teacher", teacher))
+        lines.append(("student", student))
+        for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
+            guard let data, !data.dataset.passedOver.isEmpty else { continue }
+            lines.append(("passed over", "\(name): \(data.dataset.passedOver.map(\.summary).joined(separator: "; "))"))
         }
+        lines += preparation.remarks.map { ("note", $0) }
+        if let broken = decoded { lines.append(("note", "DATA: \(broken)")) }
+        lines += work.damaged.map { ("damaged", "\($0.file) is not as \($0.stage) made it: set aside as \($0.aside)") }
+        lines += doneByOtherVersions
+        lines += toDo
+        // What names hold must not break the lines.
+        let name = preparation.folder.path.printable + (preparation.folder.isRun ? "" : ", a new run")
+        return ([name] + lines.map { ($0.0, $0.1.printable) }.map { "  " + $0.0 + String(repeating: " ", count: max(1, 13 - $0.0.count)) + $0.1 }).joined(separator: "\n")
     }
 
     /// What the first epoch, which decoded every image, could not decode.
@@ -81,7 +81,7 @@ struct Summary {
     }
 
     /// Stages that an earlier version of the tools has done.
-    private var others: [(String, String)] {
+    private var doneByOtherVersions: [(String, String)] {
         let versions = Set(work.done.values.map(\.version)).subtracting([productVersion])
         guard !versions.isEmpty else { return [] }
         let count = work.done.values.count { $0.version != productVersion }
@@ -89,31 +89,15 @@ struct Summary {
     }
 
     private var toDo: [(String, String)] {
-        get throws {
-            guard !work.stages.isEmpty else { return [("to do", "nothing: all is done")] }
-            let estimate = Estimate(run: run, folder: preparation.folder, pictures: preparation.counts, teacher: preparation.teacher?.network, done: work.done)
-            let kept = settings.count("KEEP"), bytes = estimate.bytes(work.stages, kept: kept)
-            var lines = [("to do", names)]
-            if let free = estimate.free {
-                let which = kept.map { "the latest \(Summary.count($0, "checkpoint")) of each network are kept" } ?? "all checkpoints are kept; KEEP=2 keeps the latest two"
-                lines.append(("disk", "about \(Summary.size(bytes)) of \(Summary.size(free)) free (\(which))"))
-                guard bytes < free else {
-                    throw Failure(
-                        .cannotCreate, path: preparation.folder.path, "needs about \(Summary.size(bytes)) of disk where \(Summary.size(free)) are free",
-                        remedy: kept == nil ? "KEEP=2 keeps the latest two checkpoints" : "make room, or name another folder with RUNS")
-                }
-            }
-            if let need = estimate.memory(work.stages), let machine = Estimate.machineMemory {
-                lines.append(("memory", "about \(Summary.size(need)) of this machine's \(Summary.size(machine))"))
-                guard need < machine else {
-                    throw Failure(
-                        .usage, path: preparation.folder.path, "a step needs about \(Summary.size(need)) of memory where the machine has \(Summary.size(machine))",
-                        remedy: "take a smaller BATCH, TEACHER_BATCH or SIZE")
-                }
-            }
-            lines.append(("time", estimate.time(work.stages)))
-            return lines
+        guard let room else { return [("to do", "nothing: all is done")] }
+        var lines = [("to do", names)]
+        if let free = room.free {
+            let kept = settings.count("KEEP").map { "the latest \(Summary.count($0, "checkpoint")) of each network are kept" }
+            lines.append(("disk", "about \(Summary.size(room.disk)) of \(Summary.size(free)) free (\(kept ?? "all checkpoints are kept; KEEP=2 keeps the latest two"))"))
         }
+        if let (need, machine) = room.memory { lines.append(("memory", "about \(Summary.size(need)) of this machine's \(Summary.size(machine))")) }
+        lines.append(("time", preparation.estimate(work).time(work.stages)))
+        return lines
     }
 
     /// The stages to be done, a run of epochs as "student.3 … student.24".

@@ -96,7 +96,8 @@ enum TextFile {
         defer { close(descriptor) }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw Failure(.noInput, path: path, "is no regular file") }
-        var chunk = [UInt8](repeating: 0, count: max(1, min(1 << 20, Int(status.st_size) + 1)))
+        // Those of /proc say that they are empty.
+        var chunk = [UInt8](repeating: 0, count: max(4096, min(1 << 20, Int(status.st_size) + 1)))
         while true {
             let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }

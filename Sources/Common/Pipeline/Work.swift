@@ -17,8 +17,8 @@ struct Work {
     private(set) var expected: [String: (fingerprint: String, schedule: Int?)] = [:]
     /// Records of stages that are done, or whose files nothing needs.
     private(set) var done: [String: StageRecord] = [:]
-    /// Files that are not as their stage made them.
-    private(set) var damaged: [(stage: String, file: String)] = []
+    /// Files that are not as their stage made them, and the names that they are set aside as, all in the run's folder.
+    private(set) var damaged: [(stage: String, file: String, aside: String)] = []
     /// Records that do not say what is the case any more: of stages to be done.
     private(set) var stale: Set<String> = []
 
@@ -47,19 +47,31 @@ struct Work {
             guard record?.fingerprint == expected[stage.name]?.fingerprint else { continue }
             let condition = record?.condition(in: folder)
             conditions[stage.name] = condition
-            if case .damaged(let file) = condition { damaged.append((stage.name, file)) }
+            if case .damaged(let file) = condition { damaged.append((stage.name, file, aside(file, of: stage, in: folder))) }
             done[stage.name] = record
         }
         var wanted: Set<String> = []
-        func want(_ name: String) {
-            guard !wanted.contains(name), conditions[name] != .whole, let stage = list[name] else { return }
-            wanted.insert(name)
-            stage.inputs.forEach(want)
-        }
-        goals.forEach(want)
+        func want(_ names: [String]) { wanted.formUnion(names.filter { conditions[$0] != .whole }) }
+        want(goals)
+        // What a stage needs stands before it.
+        for stage in list.stages.reversed() where wanted.contains(stage.name) { want(stage.inputs) }
         stages = list.stages.filter { wanted.contains($0.name) }
         stale = Set(stages.map(\.name))
         for stage in stages { done[stage.name] = nil }
+    }
+
+    /// A name that is free for a damaged file.
+    private func aside(_ file: String, of stage: Stage, in folder: String) -> String {
+        // In a folder that is a stage's as a whole it would be taken for data.
+        let isInFolder = stage.outputs.contains { $0.hasSuffix("/") && file.hasPrefix($0) }
+        let base = (isInFolder ? file.lastPathPart ?? file : file) + ".damaged"
+        var name = base, number = 1
+        var status = stat()
+        while unsafe damaged.contains(where: { $0.aside == name }) || lstat("\(folder)/\(name)", &status) == 0 {
+            number += 1
+            name = "\(base).\(number)"
+        }
+        return name
     }
 
     /// Brings the records in `folder` to what is the case: those of stages to be done go, and what nothing needs has one, so that make does not make it.

@@ -96,7 +96,7 @@ final class LossProcess: LossSource {
         }
         let status = program.wait()
         if let late { throw late }
-        guard status == 0 else { throw Failure(.data, path: name, "gave all answers, but \(LossProgram.words(status))", remedy: Self.remedy) }
+        guard status == 0 else { throw Failure(.data, path: name, "gave all answers, but \(WaitStatus.words(status))", remedy: Self.remedy) }
         return state
     }
 

@@ -28,7 +28,8 @@ final class LossProgram: Sendable {
         unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         // A run's lock must not last as long as what the program leaves behind.
-        if let lock = unsafe getenv("SEED_LOCK").flatMap({ unsafe CInt(String(cString: $0)) }), lock > STDERR_FILENO, fcntl(lock, F_GETFD) >= 0 {
+        let lockWords = unsafe getenv("SEED_LOCK").map { unsafe String(cString: $0).split(separator: " ") } ?? []
+        if let lock = lockWords.first.flatMap({ CInt($0) }), lock > STDERR_FILENO, fcntl(lock, F_GETFD) >= 0 {
             unsafe posix_spawn_file_actions_addclose(&actions, lock)
         }
         // The program shall see SIGPIPE and SIGXFSZ as any program does.
@@ -58,17 +59,17 @@ final class LossProgram: Sendable {
     /// Whether it was stopped because its time was over.
     var wasLate: Bool { course.withLock { $0.wasLate } }
 
-    /// Waits for its end; returns the status that `waitpid` gives.
+    /// Waits for its end; returns the status that `waitpid` gives, or ``WaitStatus/unknown``.
     func wait() -> CInt {
         // It stays a zombie with its number until it is marked.
         var information = unsafe siginfo_t()
         while unsafe waitid(P_PID, id_t(process), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
-        return reap() ?? 0
+        return reap() ?? WaitStatus.unknown
     }
 
     /// Says how it ended. One that is still at work after two seconds is told to end, and then made to.
     func end() -> String {
-        if let status = statusSoon() { return Self.words(status) }
+        if let status = statusSoon() { return WaitStatus.words(status) }
         send(SIGTERM)
         if statusSoon() == nil {
             send(SIGKILL)
@@ -97,18 +98,15 @@ final class LossProgram: Sendable {
     private func reap() -> CInt? {
         course.withLock { course in
             var status: CInt = 0
-            guard unsafe waitpid(process, &status, WNOHANG) != 0 else { return nil }
+            let ended = unsafe waitpid(process, &status, WNOHANG)
+            guard ended != 0 else { return nil }
             course.isRunning = false
-            return status
+            // A failure, and not status 0, where somebody else has reaped it.
+            return ended == process ? status : WaitStatus.unknown
         }
     }
 
     private func send(_ signal: CInt) {
         course.withLock { if $0.isRunning { kill(ownGroup ? -process : process, signal) } }
-    }
-
-    /// "ended with exit status 3".
-    static func words(_ status: CInt) -> String {
-        status & 0x7F == 0 ? "ended with exit status \(status >> 8 & 0xFF)" : "was ended by signal \(status & 0x7F)"
     }
 }
