@@ -12,6 +12,9 @@ MAKEFLAGS   += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# With these on the command line make would read something else than this file says, or hand on nothing of what was typed.
+$(foreach variable,MAKEFLAGS MAKEOVERRIDES MFLAGS SHELL .SHELLFLAGS MAKE CURDIR BIN PATH,$(if $(filter command,$(firstword $(origin $(variable)))),$(error $(variable) is no setting of a run: leave it out)))
+
 override BIN := $(CURDIR)/.build/release
 override export PATH := $(BIN):$(PATH)
 
