@@ -12,8 +12,8 @@ MAKEFLAGS   += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# With these on the command line make would read something else than this file says, or hand on nothing of what was typed.
-$(foreach variable,MAKEFLAGS MAKEOVERRIDES MFLAGS SHELL .SHELLFLAGS MAKE CURDIR BIN PATH,$(if $(filter command,$(firstword $(origin $(variable)))),$(error $(variable) is no setting of a run: leave it out)))
+# With these on the command line recipes would not run as they are meant, or nothing of what was typed be handed on. plan refuses others.
+$(foreach variable,MAKEFLAGS MAKEOVERRIDES SHELL .SHELLFLAGS CURDIR,$(if $(filter command,$(firstword $(origin $(variable)))),$(error $(variable) is no setting of a run: leave it out)))
 
 override BIN := $(CURDIR)/.build/release
 override export PATH := $(BIN):$(PATH)

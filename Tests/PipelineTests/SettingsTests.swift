@@ -120,9 +120,9 @@ struct SettingsTests {
             ("\(given) STUDET=resnet18", "there is no setting STUDET; did you mean STUDENT?"),
             ("\(given) epochs=3", "there is no setting epochs; did you mean EPOCHS?"),
             ("\(given) QQ=3", "there is no setting QQ; 'make help' lists all"),
-            ("\(given) SHELL=/bin/bash", "SHELL is a variable of make itself, with which recipes may not run as they are meant; leave it out"),
-            ("\(given) MAKE=make", "MAKE is a variable of make itself"), ("\(given) MAKELEVEL=0", "MAKELEVEL is a variable of make itself"),
-            ("\(given) .SHELLFLAGS=-c", ".SHELLFLAGS is a variable of make itself"),
+            ("\(given) MAKE=make", "MAKE is a variable of make itself, with which recipes may not run as they are meant; leave it out"),
+            ("\(given) MAKELEVEL=0", "MAKELEVEL is a variable of make itself"),
+            ("\(given) STUDENT_OPTIONS=0.1", "STUDENT_OPTIONS: train-step: "), ("\(given) TEACHER_OPTIONS='-- x'", "TEACHER_OPTIONS: train-step: "),
             ("\(given) TEACHER=$PWD/wide.safetensors EMBEDDING=8", "has embeddings of 16 numbers where EMBEDDING=8"),
             ("TEST=$PWD/pictures/test", "needs DATA"),
         ] {
@@ -221,6 +221,14 @@ struct SettingsTests {
         try #require(try place.run(place.make("b") + " EPOCHS=2").status == 0)
         #expect(try place.bytes("runs/a/student.safetensors") == place.bytes("runs/b/student.safetensors"))
         #expect(try place.bytes("runs/a/evaluation/student.2.knn.json") == place.bytes("runs/b/evaluation/student.2.knn.json"))
+    }
+
+    @Test(arguments: ["MAKEFLAGS=", "MAKEOVERRIDES=", "SHELL=/bin/dash", ".SHELLFLAGS=-c", "CURDIR=/"])
+    func `what would keep the settings from plan is refused by make`(variable: String) throws {
+        let place = try Workplace()
+        let result = try place.run(place.make("a", variable))
+        #expect(result.status == 2 && result.lines.count == 1 && result.error.contains("\(variable.prefix { $0 != "=" }) is no setting of a run: leave it out"), "\(result.error)")
+        #expect(!place.exists("runs"))
     }
 
     @Test func `memory is told, and more than the machine has is refused before anything is done`() throws {
