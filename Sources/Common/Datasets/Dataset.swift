@@ -162,9 +162,7 @@ public struct Dataset: Sendable {
     public var files: [String] { filePaths.map(\.description) }
 
     /// The same, as the file system has them.
-    public var filePaths: [BytePath] {
-        archives.map(\.path) + samples.lazy.filter { $0.place.archive == nil }.map { root.appending($0.path) }
-    }
+    public var filePaths: [BytePath] { (0..<fileCount).map { filePath($0) } }
 
     /// How many ``files`` there are.
     public var fileCount: Int { archives.count + imageFiles }

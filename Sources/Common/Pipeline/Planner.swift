@@ -72,7 +72,7 @@ public struct Planner {
             let preparation = try look(), work = Work(preparation)
             return (preparation, work, try summary(preparation, work))
         }
-        say(told + (flags.doesAll ? "\n  note         make -B: all stages are done again" : ""))
+        say(told)
         for (_, file, aside) in work.damaged { try setAside(folder.file(file), as: folder.file(aside)) }
         try makeRoom(work.stages, preparation)
         try preparation.write()

@@ -44,7 +44,7 @@ struct Preparation {
         hashes = known
         try checkName()
         try checkCounts()
-        remarks = try pictureRemarks()
+        remarks = try pictureRemarks() + (flags.doesAll ? ["make -B: all stages are done again"] : [])
     }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.

@@ -24,7 +24,7 @@ public enum FileKind {
         if begins("BZh") { return "compressed by bzip2" }
         if begins([0xFD] + "7zXZ".utf8) { return "compressed by xz" }
         if begins([0x28, 0xB5, 0x2F, 0xFD]) { return "compressed by zstd" }
-        if begins("7z\u{BC}") || begins([0x37, 0x7A, 0xBC, 0xAF]) { return "a 7-Zip archive" }
+        if begins([0x37, 0x7A, 0xBC, 0xAF]) { return "a 7-Zip archive" }
         if begins("Rar!") { return "a RAR archive" }
         if begins([0x89] + "HDF".utf8) { return "an HDF5 file" }
         if begins([0x93] + "NUMPY".utf8) { return "a NumPy array" }

@@ -21,11 +21,6 @@ public enum SmallFile {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure.errno(.noInput, path: name, "cannot open it") }
         defer { close(descriptor) }
-        return try bytes(of: descriptor, limit: limit, name: name, kind: kind, tooLarge: tooLarge)
-    }
-
-    /// The bytes of an open file, from where it stands to its end.
-    public static func bytes(of descriptor: CInt, limit: Int, name: String, kind: String, tooLarge: Failure.Kind = .data) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: min(limit + 1, 1 << 16))
         while true {
