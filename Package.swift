@@ -56,7 +56,7 @@ let package = Package(
 
         // The ground floor.
         library("Randomness", [], numeric),
-        library("Parallel", ["CProcessor"], numeric),
+        library("Parallel", ["CProcess", "CProcessor"], numeric),
         library("ToolSupport", [argumentParser, "CProcess", "Parallel"]),
         library("Kernels", ["COpenBLAS", "CProcess", "CProcessor", "Parallel"], numeric),
 

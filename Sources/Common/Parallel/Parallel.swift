@@ -1,3 +1,4 @@
+import CProcess
 import CProcessor
 import Synchronization
 
@@ -18,8 +19,8 @@ public enum Parallel {
     /// How many threads work at once, the caller among them.
     public static var threads: Int { pool.threads }
 
-    /// How many threads the machine can run at once.
-    public static var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    /// How many processors this process may run on: not always all that the machine has.
+    public static var processors: Int { Int(seed_processors()) }
 
     /// Makes it `count` threads; there are never fewer than before. To be called once, before any work.
     public static func setThreads(_ count: Int) {

@@ -3,7 +3,7 @@ import Parallel
 
 /// The options that mean the same in every tool.
 public struct CommonOptions: ParsableArguments {
-    @Option(name: .long, help: "Threads to work with; results do not depend on it (default: all the machine has).")
+    @Option(name: .long, help: "Threads to work with; results do not depend on it (default: one for each processor it may run on).")
     public var threads: Int?
 
     @Flag(name: [.short, .long], help: "Say nothing but errors.")

@@ -19,4 +19,7 @@ int seed_watches_memory(void);
 /// Lets two names change places. 0, or -1 with `errno` where the system or the file system cannot.
 int seed_exchange(const char *one, const char *other);
 
+/// How many processors this process may run on: those of its affinity, which `taskset` and clusters' queues set. At least 1.
+int seed_processors(void);
+
 #endif
