@@ -189,7 +189,7 @@ def perform(run):
 
 
 class Work:
-    """The runs that are missing, and who does them: one worker on each processor, each with a set of its own, whose streams it makes.
+    """The runs that are missing, and who does them: workers that share the processors, each at a set of its own, whose streams it makes.
 
     Two runs on a processor each take three quarters of the time of one after the other on both.
     """
@@ -213,8 +213,8 @@ class Work:
                     return run
                 self.changed.wait()
 
-    def work(self, processor):
-        os.sched_setaffinity(0, {processor})
+    def work(self, processors):
+        os.sched_setaffinity(0, processors)
         while run := self.next():
             try:
                 judged = perform(run)
@@ -238,7 +238,9 @@ def run_next(first, sets):
     for name in sets:
         references(name)
     work = Work([run for run in runs() if run.set in sets and not done(run)][:first])
-    workers = [threading.Thread(target=work.work, args=[processor]) for processor in sorted(os.sched_getaffinity(0))]
+    processors = sorted(os.sched_getaffinity(0))
+    count = min(len(sets), len(processors))
+    workers = [threading.Thread(target=work.work, args=[processors[number::count]]) for number in range(count)]
     for worker in workers:
         worker.start()
     for worker in workers:
