@@ -28,7 +28,7 @@ RESULTS = "docs/defaults"
 SETS = ["objects", "glyphs", "emoji", "textures"]
 NETWORKS = ["resnet18", "mobilenet-v3-large"]
 # (batch, images); each run sees SEEN images in all.
-CORNERS = [(64, 6000), (32, 2000), (256, 20000), (128, 6000)]
+CORNERS = [(64, 6000), (256, 20000), (32, 2000), (128, 6000)]
 RATES = [0.06, 0.12, 0.03, 0.24]
 SEEN = 60_000
 SIZE = 64
@@ -58,7 +58,7 @@ class Run:
 
 def runs():
     return [Run(name, network, batch, images, rate)
-            for batch, images in CORNERS for network in NETWORKS for rate in RATES for name in SETS]
+            for network in NETWORKS for batch, images in CORNERS for rate in RATES for name in SETS]
 
 
 def shell(command):
