@@ -1,4 +1,5 @@
-public import ArgumentParser
+import ArgumentParser
+import Objectives
 import TensorStreams
 import ToolSupport
 import Training
@@ -33,16 +34,10 @@ struct QueueLoss: Tool {
             """,
         version: productVersion)
 
-    @Option(help: "The loss: seed (the student's similarities follow the teacher's) or moco-v2 (InfoNCE).")
-    var objective = QueueLossStage.Settings.Objective.seed
+    @OptionGroup
+    var method: MethodArguments<PairMethods>
     @Option(name: .customLong("queue"), help: ArgumentHelp("Read the queue from this file if it exists, and write it there at the end.", valueName: "file"))
     var queueFile: String?
-    @Option(help: ArgumentHelp("Rows in the queue (default: those of the given queue; else 65536, or half the data set if that is less).", valueName: "K"))
-    var queueSize: Int?
-    @Option(help: "The temperature of the student's logits.")
-    var studentTemperature = 0.2
-    @OptionGroup
-    var teacher: TeacherOptions
     @Option(help: "The seed of the random rows that a new queue begins with.")
     var seed: UInt64 = 0
     @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).")
@@ -55,22 +50,20 @@ struct QueueLoss: Tool {
 
     func validate() throws {
         try checkFiles(outputs: ["-o": output, "--queue": queueFile, "--timing": common.timing], inputs: ["the input": input])
-        try checkOption("--queue-size", queueSize, in: 1...1 << 28)
-        try checkOption("--student-temperature", studentTemperature, in: 1e-5...1e3)
         try checkOption("--level", level, in: -100...19)
-        if objective == .mocoV2, let option = teacher.given { throw ValidationError("\(option) is of no use to moco-v2; leave it out") }
     }
 
     func run() throws {
         try common.start()
         let reader = try StreamReader(input)
-        let settings = settings(reader.header)
-        var stage = QueueLossStage(settings)
+        guard let pairs = method.method as? any PairObjective.Type else { throw Failure(.software, "\(method.method.name) has no loss of pairs") }
+        let settings = PairLossStage.Settings(pairs, method.options, seed: seed, samples: reader.header.metadata.count("samples"))
+        var stage = PairLossStage(settings)
         if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile, selecting: QueueState.names)) }
         var header = reader.header
         header.provenance = header.provenance.adding(QueueLoss.self)
         header.metadata[QueueState.key] = nil
-        header.metadata[QueueLossStage.Settings.key] = settings.command
+        header.metadata[PairLossStage.Settings.key] = settings.command
         let writer = try StreamWriter(output, header: header, level: level)
         var progress = Progress(tool: "queue-loss", unit: "records", total: reader.header.metadata.count("records"), common)
         while let record = try reader.next() {
@@ -87,17 +80,4 @@ struct QueueLoss: Tool {
         if let queueFile { try DocumentFile.write(TensorDocument(metadata: ["provenance": header.provenance.text], tensors: stage.state), to: queueFile) }
         try progress.finish(stage.summary.text(queue))
     }
-
-    private func settings(_ header: StreamHeader) -> QueueLossStage.Settings {
-        var settings = QueueLossStage.Settings()
-        settings.objective = objective
-        settings.studentTemperature = studentTemperature
-        teacher.apply(to: &settings)
-        settings.capacity = queueSize
-        settings.seed = seed
-        settings.samples = header.metadata.count("samples")
-        return settings
-    }
 }
-
-extension QueueLossStage.Settings.Objective: ExpressibleByArgument {}

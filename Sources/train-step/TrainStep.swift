@@ -1,5 +1,6 @@
 import ArgumentParser
 import Networks
+import Objectives
 import TensorStreams
 import ToolSupport
 import Training
@@ -47,8 +48,8 @@ struct TrainStep: Tool {
         try common.start()
         try OutputFile.check(output)
         let reader = ReadAhead(try StreamReader(input))
-        let state = try TrainingState(reading: student)
         var options = training.options(header: reader.header)
+        let state = try TrainingState(reading: student, for: options.method, options.methodOptions)
         options.warn = { TrainStep.log($0) }
         let trainer = try Trainer(state, options, header: reader.header)
         trainer.profile = profile ? Profile(state.weights.network) : nil
@@ -56,22 +57,22 @@ struct TrainStep: Tool {
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.metadata.count("pictures"), common)
         let records = TeacherSample.Reader(reader)
-        if trainer.needsTeacherSample { trainer.teacherSample = try records.sample() }
+        if let tensor = trainer.sampledTensor, let sample = try records.sample(tensor) { trainer.setSample(sample) }
         while let record = try records.next() {
             trainer.profile?.lap("input")
             let report = try trainer.step(record)
-            try log.add(report, queue: trainer.queueFill, waited: reader.waited)
+            try log.add(report, waited: reader.waited)
             if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
-            progress.add(report.pictures, note: "loss \(Progress.short(report.loss))")
+            progress.add(report.images, note: "loss \(Progress.short(report.loss))")
         }
         guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
         var trained = try trainer.finish()
         if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))
-        try log.finish(queue: trainer.queueFill, waited: reader.waited)
+        try log.finish(waited: reader.waited)
         try DocumentFile.write(trained.document(), to: output)
         trainer.profile?.lap("checkpoint")
-        try progress.finish(log.summary(queue: trainer.queueFill))
+        try progress.finish(log.summary)
         if let profile = trainer.profile { TrainStep.logTable(profile.table) }
     }
 }

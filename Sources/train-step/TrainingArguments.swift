@@ -1,8 +1,9 @@
-public import ArgumentParser
+import ArgumentParser
+import Objectives
 import Optimizers
 import TensorStreams
 import ToolSupport
-public import Training
+import Training
 
 /// The options of `train-step` that decide what is learnt and how fast.
 struct TrainingArguments: ParsableArguments {
@@ -10,7 +11,7 @@ struct TrainingArguments: ParsableArguments {
         case seed, cosine, smooth, constant
     }
 
-    @Option(help: "What the student is trained for: seed, moco-v2 or supervised-contrastive.") var objective = TrainingObjective.seed
+    @OptionGroup(title: "The method") var method: MethodArguments<AllMethods>
     @Option(help: "The learning rate.") var learningRate = 0.03
     @Option(help: """
         How the rate goes: seed (scaled by batch/256, a warm-up of 5 epochs, cosine by epoch, as the authors have it), cosine (MoCo-v2's, by \
@@ -20,11 +21,7 @@ struct TrainingArguments: ParsableArguments {
     @Option(help: "Epochs of warm-up (default: 5 with the schedule seed, else 0).") var warmUp: Double?
     @Option(help: "SGD's momentum.") var momentum = 0.9
     @Option(help: "SGD's weight decay.") var weightDecay = 1e-4
-    @Option(help: "Rows in the queue (default: those of the checkpoint; else 65536, or half the data set if that is less).") var queueSize: Int?
-    @Option(help: "The temperature of the student's logits (default: 0.2; with supervised-contrastive 0.1).") var studentTemperature: Double?
-    @OptionGroup var teacher: TeacherOptions
-    @Option(help: "MoCo's momentum of the key encoder.") var keyMomentum = 0.999
-    @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: 1; with moco-v2 one for 32 pictures, at least 2).", valueName: "n"))
+    @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: the method's: 1; with moco-v2 one for 32 images, at least 2).", valueName: "n"))
     var normalizationGroups: Int?
     @Option(help: "A program that gives the loss, run by the shell; see queue-loss.") var loss: String?
     @Option(help: ArgumentHelp("Stop the program of --loss where it gives no answer for so long (default: it is only said).", valueName: "seconds"))
@@ -37,25 +34,25 @@ struct TrainingArguments: ParsableArguments {
         try checkOption("--warm-up", warmUp, in: 0...Double(epochs))
         guard (0..<1).contains(momentum) else { throw ValidationError("--momentum takes 0 to below 1, found \(momentum)") }
         try checkOption("--weight-decay", weightDecay, in: 0...1)
-        try checkOption("--queue-size", queueSize, in: 1...1 << 28)
-        try checkOption("--student-temperature", studentTemperature, in: 1e-5...1e3)
-        try checkOption("--key-momentum", keyMomentum, in: 0...1)
         try checkOption("--normalization-groups", normalizationGroups, in: 1...1_000_000)
-        if loss != nil, objective == .supervisedContrastive {
-            throw ValidationError("--loss goes with the objectives that have a teacher: seed and moco-v2")
+        let name = method.method.name
+        if loss != nil, !method.method.takesLossProgram {
+            let pairs = Methods.pairs.map { $0.name }.joined(separator: ", ")
+            throw ValidationError("--loss is of no use to \(name), whose loss is not one of pairs; it goes with \(pairs)")
         }
         try checkOption("--loss-timeout", lossTimeout, in: 0.01...1e9)
         if lossTimeout != nil, loss == nil { throw ValidationError("--loss-timeout is of no use without --loss; leave it out") }
-        if let option = teacher.given {
-            guard objective == .seed else { throw ValidationError("\(option) is of no use to \(objective.rawValue); leave it out") }
-            guard loss == nil else { throw ValidationError("\(option) is the loss's own; give it to the program that --loss names") }
+        let options = (method.method as? any PairObjective.Type)?.lossOptions.filter { !["queue-size", "student-temperature"].contains($0.name) }
+        if loss != nil, let option = method.given(options ?? []) {
+            throw ValidationError("\(option) is the loss's own; give it to the program that --loss names")
         }
     }
 
     /// - Parameter header: of the stream, which says how large its batches are.
     func options(header: StreamHeader) -> TrainingOptions {
         var options = TrainingOptions()
-        options.objective = objective
+        options.method = method.method
+        options.methodOptions = method.options
         switch schedule {
         case .seed:
             let batch = header.metadata.count("batch") ?? 256
@@ -65,14 +62,8 @@ struct TrainingArguments: ParsableArguments {
         case .constant: options.schedule = .constant(rate: learningRate)
         }
         options.optimizer = SGD(momentum: momentum, weightDecay: weightDecay)
-        options.loss.capacity = queueSize
-        options.loss.studentTemperature = studentTemperature ?? 0.2
-        teacher.apply(to: &options.loss)
-        options.loss.seed = seed
-        options.temperature = studentTemperature ?? 0.1
         options.lossCommand = loss
         options.lossTimeout = lossTimeout
-        options.keyMomentum = keyMomentum
         options.normalizationGroups = normalizationGroups
         options.seed = seed
         return options
@@ -85,7 +76,7 @@ struct TrainingArguments: ParsableArguments {
     ///
     /// - Parameter loss: nil where it is the objective's own.
     static func provenanceLine(loss: String?) -> [String] {
-        let left = ["--loss"] + (loss == nil ? [] : ["--queue-size", "--student-temperature", "--teacher-temperature", "--centre"])
+        let left = ["--loss"] + (loss == nil ? [] : Methods.pairs.flatMap { $0.lossOptions.map { "--" + $0.name } })
         var arguments: [String] = []
         var rest = Provenance.arguments(of: TrainStep.self)[...]
         while let argument = rest.popFirst() {
@@ -99,5 +90,3 @@ struct TrainingArguments: ParsableArguments {
         return arguments + (loss.map { ["--loss", $0] } ?? [])
     }
 }
-
-extension TrainingObjective: ExpressibleByArgument {}

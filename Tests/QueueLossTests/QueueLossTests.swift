@@ -1,5 +1,5 @@
 import Foundation
-import Objectives
+import Losses
 import TensorStreams
 import TestSupport
 import Testing
@@ -16,7 +16,7 @@ struct QueueLossTests {
         let loss = "queue-loss --objective seed --queue-size 21 --student-temperature 0.2 --teacher-temperature 0.05 --seed 4"
         #expect(header.metadata == ["samples": "5000", "classes": "[]", "loss": loss])
         #expect(answers.count == 3)
-        var objective = SEEDObjective(queue: EmbeddingQueue(capacity: 21, dimension: 16, seed: 4), teacherTemperature: 0.05)
+        var objective = QueueLoss.seed(queue: EmbeddingQueue(capacity: 21, dimension: 16, seed: 4), teacherTemperature: 0.05)
         var summary = LossSummary()
         for (record, answer) in zip(records, answers) {
             let student = try #require(record.tensors["student"]), teacher = try #require(record.tensors["teacher"])
@@ -41,7 +41,7 @@ struct QueueLossTests {
         let records = try place.stream("in", batches: 0..<1)
         #expect(try place.run("queue-loss --objective moco-v2 --student-temperature 0.1 --queue-size 50 in -o out").status == 0)
         let student = try #require(records[0].tensors["student"]), teacher = try #require(records[0].tensors["teacher"])
-        var objective = InfoNCEObjective(queue: EmbeddingQueue(capacity: 50, dimension: 16, seed: 0), temperature: 0.1)
+        var objective = QueueLoss.infoNCE(queue: EmbeddingQueue(capacity: 50, dimension: 16, seed: 0), temperature: 0.1)
         let values = student.withFloats { s in teacher.withFloats { t in objective.evaluate(student: s, teacher: t, count: 8) } }
         #expect(try place.read("out").records[0].tensors["loss"] == Tensor(f32: values.loss, shape: [8]))
     }

@@ -1,5 +1,5 @@
 import Foundation
-import Objectives
+import Losses
 import TensorStreams
 import TestSupport
 import Testing
@@ -35,7 +35,7 @@ struct TeacherTests {
 
     /// The loss of each record, the teacher's rows without `mean`.
     private func losses(_ records: [TensorDocument], without mean: SharedMean?, _ temperature: Double) throws -> [Tensor] {
-        var objective = SEEDObjective(queue: EmbeddingQueue(capacity: K, dimension: D, seed: 0), teacherTemperature: temperature)
+        var objective = QueueLoss.seed(queue: EmbeddingQueue(capacity: K, dimension: D, seed: 0), teacherTemperature: temperature)
         return try records.map { record in
             var teacher = try record.tensor("teacher", .f32, shape: [N, D]).floats()
             mean?.takeOff(&teacher)
@@ -107,7 +107,7 @@ struct TeacherTests {
         var centred = rows(K, seed: 8, shift: 1.5), asking = rows(200, seed: 9, shift: 1.5)
         mean(sample).takeOff(&centred)
         mean(sample).takeOff(&asking)
-        var objective = SEEDObjective(queue: EmbeddingQueue(rows: centred, dimension: D, position: 0, filled: K), teacherTemperature: kept)
+        var objective = QueueLoss.seed(queue: EmbeddingQueue(rows: centred, dimension: D, position: 0, filled: K), teacherTemperature: kept)
         let floor = asking.withUnsafeBufferPointer { objective.evaluate(student: $0, teacher: $0, count: 200).meanFloor } ?? 0
         #expect(abs(floor / log(Double(K) + 1) - 2.0 / 3) < 0.03)
     }
@@ -133,7 +133,7 @@ struct TeacherTests {
         let records = try stream(place, "in", shift: 2, first: QueueState.record(before))
         try #require(try place.run("queue-loss -q in -o a && queue-loss -q --teacher-temperature auto in -o b").status == 0)
         let (a, b) = (try place.read("a").records, try place.read("b").records)
-        var published = SEEDObjective(queue: before)
+        var published = QueueLoss.seed(queue: before)
         let (student, teacher) = (try #require(records[0].tensors["student"]), try #require(records[0].tensors["teacher"]))
         let values = student.withFloats { s in teacher.withFloats { t in published.evaluate(student: s, teacher: t, count: N) } }
         #expect(a[0].tensors["loss"] == Tensor(f32: values.loss, shape: [N]) && a[0].metadata["centre"] == nil)

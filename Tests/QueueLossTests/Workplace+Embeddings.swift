@@ -1,4 +1,4 @@
-import Objectives
+import Losses
 import TensorStreams
 import TestSupport
 

@@ -7,10 +7,10 @@ public struct Chance: Sendable, Equatable {
     public var seed: UInt64
     public var epoch: Int
     public var step: Int
-    /// Which of the passes forward that one step makes.
-    public var pass: Int
+    /// The pass's name: a further pass changes no other's numbers.
+    public var pass: String
 
-    public init(seed: UInt64, epoch: Int, step: Int, pass: Int = 0) {
+    public init(seed: UInt64, epoch: Int, step: Int, pass: String = "") {
         self.seed = seed
         self.epoch = epoch
         self.step = step
@@ -19,8 +19,11 @@ public struct Chance: Sendable, Equatable {
 
     /// The random numbers for one row of the batch in one operation.
     func random(operation: Int, row: Int) -> CounterRandom {
-        CounterRandom(seed: seed, .dropout, epoch: epoch, item: ((step &* 2 &+ pass) &* 4096 &+ operation) << 20 &+ row)
+        CounterRandom(seed: seed ^ passKey, .dropout, epoch: epoch, item: (step &* 4096 &+ operation) << 20 &+ row)
     }
+
+    /// FNV-1a of the pass's name.
+    private var passKey: UInt64 { pass.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } }
 }
 
 /// Leaves out numbers at random and makes up for it: y = x · m / (1 − p), where m is 0 with probability p, else 1 (Srivastava et al. 2014).

@@ -1,111 +1,36 @@
-import Kernels
-import Parallel
+import Losses
+import TensorStreams
+import ToolSupport
 
-#if canImport(Glibc)
-import Glibc
-#endif
-
-/// Supervised contrastive learning within a batch: rows of one class attract each other, all others repel.
+/// Supervised contrastive learning: images of one class attract each other, all others repel.
 ///
-/// With P(i) the other rows of row i's class and a over all rows but i,
-///
-///     Lᵢ = −1/|P(i)| Σ_{p ∈ P(i)} ln( exp(zᵢ·z_p/τ) / Σₐ exp(zᵢ·zₐ/τ) )
-///
-/// Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, eq. 2 (L_out). A row whose class no other row has, and a
-/// row of class −1 (none), has no target: it repels the others, has loss 0 and is not counted in the mean.
-public enum SupervisedContrastive {
-    /// The loss of each row, and the gradient of the mean over the counted rows.
-    ///
-    /// The floor of a row is ln |P(i)|, reached when its positives share all of the weight evenly. Agreement
-    /// says whether the row most similar to it is of its class.
-    ///
-    /// - Parameters:
-    ///   - embeddings: unit rows (M, D); with V views of N pictures, M = V·N.
-    ///   - labels: the class of each row (M), −1 for none.
-    ///   - dimension: D.
-    ///   - temperature: τ, positive; the paper's is 0.1 (its repository's 0.07).
-    public static func evaluate(
-        embeddings: UnsafeBufferPointer<Float>, labels: [Int32], dimension D: Int, temperature: Double = 0.1
-    ) -> LossValues {
-        let M = labels.count
-        precondition(D > 0 && temperature > 0 && embeddings.count == M * D)
-        var values = LossValues(
-            loss: [Float](repeating: 0, count: M), gradient: [Float](repeating: 0, count: M * D),
-            floor: [Float](repeating: 0, count: M), agreement: [Float](repeating: 0, count: M), counted: 0)
-        var members = [Int32: Int]()
-        for label in labels where label >= 0 { members[label, default: 0] += 1 }
-        let positives = labels.map { $0 < 0 ? 0 : (members[$0] ?? 1) - 1 }
-        values.counted = positives.count { $0 > 0 }
-        guard values.counted > 0, let z = embeddings.baseAddress else { return values }
+/// Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020; the loss is ``SupervisedContrastiveLoss``, over both views of a batch.
+public struct SupervisedContrastive: Objective {
+    public static let name = "supervised-contrastive"
+    public static let summary = "bring images of one class together, which needs labels (Khosla et al., NeurIPS 2020)"
+    public static let inputs = Inputs(views: 2...2, labels: true)
 
-        // The similarities (M, M), which become A = the gradient with respect to zᵢ·zⱼ.
-        let A = UnsafeMutablePointer<Float>.allocate(capacity: M * M)
-        let both = UnsafeMutablePointer<Float>.allocate(capacity: M * M)
-        defer {
-            A.deallocate()
-            both.deallocate()
-        }
-        let pieces = (M + 31) / 32
-        let scale = 1 / temperature
-        let share = scale / Double(values.counted)
-        values.loss.withUnsafeMutableBufferPointer { loss in
-            values.floor!.withUnsafeMutableBufferPointer { floor in
-                values.agreement!.withUnsafeMutableBufferPointer { agreement in
-                    let (loss, floor, agreement) = (loss.baseAddress!, floor.baseAddress!, agreement.baseAddress!)
-                    Parallel.forEach(pieces) { piece, _ in
-                        let rows = Parallel.part(piece, of: pieces, in: M)
-                        let first = rows.lowerBound
-                        Matrix.multiply(z + first * D, lda: D, z, .transposed, ldb: D, into: A + first * M, ldc: M, m: rows.count, n: M, k: D)
-                        for i in rows {
-                            let row = UnsafeMutableBufferPointer(start: A + i * M, count: M)
-                            guard positives[i] > 0 else {
-                                row.update(repeating: 0)
-                                continue
-                            }
-                            let result = softmax(row, i: i, labels: labels, positives: positives[i], scale: scale, share: share)
-                            loss[i] = result.loss
-                            floor[i] = Float(log(Double(positives[i])))
-                            agreement[i] = result.agrees ? 1 : 0
-                        }
-                    }
-                }
-            }
-        }
-        values.gradient.withUnsafeMutableBufferPointer { gradient in
-            let gradient = gradient.baseAddress!
-            // zᵢ is the anchor of row i of A and in column i of all others: dz = (A + Aᵀ)·z.
-            Parallel.forEach(pieces) { piece, _ in
-                let rows = Parallel.part(piece, of: pieces, in: M)
-                for i in rows { for j in 0..<M { both[i * M + j] = A[i * M + j] + A[j * M + i] } }
-                let first = rows.lowerBound
-                Matrix.multiply(both + first * M, lda: M, z, ldb: D, into: gradient + first * D, ldc: D, m: rows.count, n: D, k: M)
-            }
-        }
-        return values
-    }
+    static let temperature = MethodOption("student-temperature", default: 0.1, in: Temperature.range, "The temperature of the student's logits.")
+    public static let options: [any AnyMethodOption] = [temperature]
 
-    /// Row i's loss; its similarities become (softmax − target)·share.
-    private static func softmax(
-        _ row: UnsafeMutableBufferPointer<Float>, i: Int, labels: [Int32], positives: Int, scale: Double, share: Double
-    ) -> (loss: Float, agrees: Bool) {
-        row[i] = -.infinity
-        var nearest = i == 0 ? 1 : 0
-        for j in row.indices where row[j] > row[nearest] { nearest = j }
-        let peak = row[nearest]
-        let factor = Float(scale)
-        var similarity = 0.0
-        for j in row.indices where j != i {
-            if labels[j] == labels[i] { similarity += Double(row[j] - peak) }
-            row[j] = (row[j] - peak) * factor
+    private static let views = Pass("views", .allViews)
+    public let passes = [views]
+    private let temperature: Double
+
+    public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { temperature = options[Self.temperature] ?? 0.1 }
+
+    public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
+        let labels = try batch.labels()
+        let rows = UnitRows(outputs[Self.views])
+        guard rows.areFinite else { return .notFinite }
+        let values = unsafe rows.values.withUnsafeBufferPointer { unit in
+            unsafe SupervisedContrastiveLoss.evaluate(
+                embeddings: unit, labels: labels.flatMap { [$0, $0] }, dimension: rows.D, temperature: temperature)
         }
-        row[i] = -100
-        VectorMath.exponential(row)
-        var Z = 0.0
-        for j in row.indices { Z += Double(row[j]) }
-        let loss = log(Z) - similarity * Double(factor) / Double(positives)
-        let weight = Float(share / Z)
-        let target = Float(share / Double(positives))
-        for j in row.indices { row[j] = row[j] * weight - (labels[j] == labels[i] && j != i ? target : 0) }
-        return (Float(loss), labels[nearest] == labels[i])
+        var metrics: [Metric] = []
+        if let floor = values.meanFloor { metrics += [.floor(floor), .divergence(values.mean - floor)] }
+        if let agreement = values.meanAgreement { metrics.append(.agreement(agreement)) }
+        if let cosine = rows.meanCosine { metrics.append(.studentCosine(cosine)) }
+        return Loss(values.mean, gradients: [Self.views.name: rows.backward(values.gradient)], metrics: metrics)
     }
 }

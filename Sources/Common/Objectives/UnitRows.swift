@@ -1,54 +1,40 @@
-import Parallel
+import Losses
 
-/// Rows brought to unit length, and the way back.
-///
-/// | array | shape  |                          |
-/// |-------|--------|--------------------------|
-/// | x, dx | (N, D) | rows of any length       |
-/// | y, dy | (N, D) | rows of unit length      |
-/// | norm  | (N)    | max(‖x‖, 1e-12)          |
-public enum UnitRows {
-    /// The length that a shorter row is divided by, as PyTorch's `normalize` has it.
-    public static let smallest = 1e-12
+/// The output of a pass at unit length, and the way back.
+struct UnitRows {
+    let N: Int
+    let D: Int
+    /// (N, D).
+    private(set) var values: [Float]
+    /// Their lengths before (N).
+    private var norm: [Float]
 
-    private static let pieceRows = 32
-
-    /// Sets `y` and `norm`: y = x / max(‖x‖, 1e-12). `y` may be `x`.
-    public static func forward(
-        y: UnsafeMutableBufferPointer<Float>, norm: UnsafeMutableBufferPointer<Float>, x: UnsafeBufferPointer<Float>, N: Int, D: Int
-    ) {
-        precondition(x.count == N * D && y.count == N * D && norm.count == N && D > 0)
-        guard N > 0, let x = x.baseAddress, let y = y.baseAddress, let norm = norm.baseAddress else { return }
-        let pieces = (N + pieceRows - 1) / pieceRows
-        Parallel.forEach(pieces) { piece, _ in
-            for n in Parallel.part(piece, of: pieces, in: N) {
-                let length = max(VectorMath.dot(x + n * D, x + n * D, D).squareRoot(), smallest)
-                for d in 0..<D { y[n * D + d] = Float(Double(x[n * D + d]) / length) }
-                norm[n] = Float(length)
+    init(_ output: PassOutput) {
+        (N, D) = (output.N, output.D)
+        values = [Float](repeating: 0, count: N * D)
+        norm = [Float](repeating: 0, count: N)
+        unsafe values.withUnsafeMutableBufferPointer { y in
+            unsafe norm.withUnsafeMutableBufferPointer { norm in
+                unsafe output.values.withUnsafeBufferPointer { x in unsafe L2Normalization.forward(y: y, norm: norm, x: x, N: N, D: D) }
             }
         }
     }
 
-    /// Sets `dx`, which may be `dy`.
-    ///
-    /// From y = x/‖x‖:
-    ///
-    ///     dx = (dy − y·(y·dy)) / ‖x‖
-    ///
-    /// and dx = dy/1e-12 where a row was shorter than that.
-    public static func backward(
-        dx: UnsafeMutableBufferPointer<Float>, dy: UnsafeBufferPointer<Float>, y: UnsafeBufferPointer<Float>,
-        norm: UnsafeBufferPointer<Float>, N: Int, D: Int
-    ) {
-        precondition(dx.count == N * D && dy.count == N * D && y.count == N * D && norm.count == N && D > 0)
-        guard N > 0, let dx = dx.baseAddress, let dy = dy.baseAddress, let y = y.baseAddress, let norm = norm.baseAddress else { return }
-        let pieces = (N + pieceRows - 1) / pieceRows
-        Parallel.forEach(pieces) { piece, _ in
-            for n in Parallel.part(piece, of: pieces, in: N) {
-                let length = Double(norm[n])
-                let radial = norm[n] > Float(smallest) ? VectorMath.dot(y + n * D, dy + n * D, D) : 0
-                for d in n * D..<(n + 1) * D { dx[d] = Float((Double(dy[d]) - Double(y[d]) * radial) / length) }
+    var areFinite: Bool { values.allSatisfy(\.isFinite) }
+
+    /// The mean cosine of two different rows.
+    var meanCosine: Double? { unsafe values.withUnsafeBufferPointer { unsafe MeanCosine.of($0, dimension: D) } }
+
+    /// The gradient with respect to the output as it was, from that with respect to the unit rows.
+    func backward(_ gradient: [Float]) -> [Float] {
+        var result = gradient
+        unsafe result.withUnsafeMutableBufferPointer { dx in
+            unsafe values.withUnsafeBufferPointer { y in
+                unsafe norm.withUnsafeBufferPointer { norm in
+                    unsafe L2Normalization.backward(dx: dx, dy: UnsafeBufferPointer(dx), y: y, norm: norm, N: N, D: D)
+                }
             }
         }
+        return result
     }
 }

@@ -1,6 +1,6 @@
 import Checkpoints
 public import Networks
-import Objectives
+import Losses
 public import TensorStreams
 import ToolSupport
 
@@ -85,7 +85,7 @@ public final class EmbeddingStage {
         var norm = [Float](repeating: 0, count: N)
         unsafe rows.withUnsafeMutableBufferPointer { y in
             unsafe norm.withUnsafeMutableBufferPointer { norm in
-                unsafe UnitRows.forward(y: y, norm: norm, x: UnsafeBufferPointer(y), N: N, D: dimension)
+                unsafe L2Normalization.forward(y: y, norm: norm, x: UnsafeBufferPointer(y), N: N, D: dimension)
             }
         }
     }

@@ -1,28 +1,31 @@
 import Checkpoints
 public import Kernels
 public import Networks
+public import Objectives
 public import TensorStreams
 import ToolSupport
 
 /// All that the next epoch needs: one document, so that one rename finishes an epoch.
 ///
-/// | tensors                 |                                                            |
-/// |-------------------------|------------------------------------------------------------|
-/// | torchvision's names     | the student's weights                                      |
-/// | `training.momentum.…`   | the optimizer's momenta, under the parameters' names       |
-/// | `training.key.…`        | MoCo's momentum encoder                                    |
-/// | `training.loss.…`       | what the loss keeps from batch to batch: SEED's queue      |
+/// | tensors                 |                                                                             |
+/// |-------------------------|-----------------------------------------------------------------------------|
+/// | torchvision's names     | the student's weights                                                       |
+/// | `training.momentum.…`   | the optimizer's momenta, under the parameters' names                        |
+/// | `training.MODEL.…`      | other models of the method, such as MoCo's `key`, under torchvision's names |
+/// | `training.loss.…`       | what the objective keeps from batch to batch: SEED's queue                  |
 ///
-/// Metadata: `network`, `epoch` (finished epochs), `steps` (of the optimizer, in all), `kl` (of the last quarter of the last epoch, where the
-/// loss tells its floor and the queue was full), `provenance`.
+/// Metadata: `network`, `objective`, `epoch` (finished epochs), `steps` (of the optimizer, in all), `kl` (of the last quarter of the last epoch,
+/// where the objective tells its floor and the queue was full), `provenance`.
 public struct TrainingState {
     public let weights: Weights
     /// The optimizer's momenta, at the parameters' offsets.
     public let momenta: FloatBuffer
-    /// MoCo's second encoder.
-    public var keyWeights: Weights?
-    /// What the loss left to be kept.
-    public var lossState: [String: Tensor]
+    /// The method's other models, by name.
+    public var others: [String: Weights]
+    /// What the objective left to be kept.
+    public var objective: [String: Tensor]
+    /// The name of the method; nil where that is not known.
+    public var method: String?
     /// Epochs finished.
     public var epoch: Int
     /// Steps of the optimizer so far.
@@ -32,36 +35,37 @@ public struct TrainingState {
     public var provenance: Provenance
 
     private static let momentumPrefix = WeightsDocument.trainingPrefix + "momentum."
-    private static let keyPrefix = WeightsDocument.trainingPrefix + "key."
-    private static let lossPrefix = WeightsDocument.trainingPrefix + "loss."
+    private static let objectivePrefix = WeightsDocument.trainingPrefix + "loss."
+    private static func prefix(_ model: Model) -> String { WeightsDocument.trainingPrefix + model.name + "." }
 
     /// A network that has not been trained.
     public init(_ weights: Weights, provenance: Provenance) {
         self.weights = weights
         momenta = FloatBuffer(weights.network.parameterCount)
-        lossState = [:]
+        others = [:]
+        objective = [:]
         epoch = 0
         steps = 0
         self.provenance = provenance
     }
 
-    /// Reads a checkpoint, or weights alone, which begin a training.
-    public init(reading path: String, network: String? = nil) throws {
+    /// Reads a checkpoint of a training by `method`, or weights alone, which begin one.
+    ///
+    /// - Throws: ``Failure`` `data` where it is of another method, or holds what no training by this one has: before that is read.
+    public init(reading path: String, network: String? = nil, for method: any Objective.Type, _ options: MethodOptions = MethodOptions()) throws {
+        let others = method.models(options).dropFirst()
         let document = try DocumentFile.read(path) { outline in
-            try Self.check(outline, path: path, network: network)
+            try Self.check(outline, path: path, network: network, method, others)
             return nil
         }
         let weights = try WeightsDocument.weights(in: document, path: path, network: network)
         self.init(weights, provenance: Provenance(text: document.metadata["provenance"] ?? ""))
+        self.method = document.metadata["objective"]
         epoch = document.metadata.count("epoch") ?? 0
         steps = document.metadata.count("steps") ?? 0
         divergence = document.metadata["kl"].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
-        for (name, tensor) in document.tensors where name.hasPrefix(WeightsDocument.trainingPrefix) {
-            if name.hasPrefix(Self.lossPrefix) {
-                lossState[String(name.dropFirst(Self.lossPrefix.count))] = tensor
-            } else if !name.hasPrefix(Self.momentumPrefix), !name.hasPrefix(Self.keyPrefix) {
-                throw Failure(.data, path: path, "holds '\(name)', which no training of this version has")
-            }
+        for (name, tensor) in document.tensors where name.hasPrefix(Self.objectivePrefix) {
+            objective[String(name.dropFirst(Self.objectivePrefix.count))] = tensor
         }
         if document.tensors.keys.contains(where: { $0.hasPrefix(Self.momentumPrefix) }) {
             for parameter in weights.network.parameters {
@@ -69,24 +73,31 @@ public struct TrainingState {
                 for (i, value) in parameter.native(try tensor.floats()).enumerated() { unsafe momenta.pointer[parameter.offset + i] = value }
             }
         }
-        if document.tensors.keys.contains(where: { $0.hasPrefix(Self.keyPrefix) }) {
-            keyWeights = try WeightsDocument.weights(in: document, path: path, network: weights.network.name, prefix: Self.keyPrefix)
+        for model in others where document.tensors.keys.contains(where: { $0.hasPrefix(Self.prefix(model)) }) {
+            self.others[model.name] = try WeightsDocument.weights(in: document, path: path, network: weights.network.name, prefix: Self.prefix(model))
         }
     }
 
-    /// Throws where a file has other tensors than a checkpoint, before they are read.
-    private static func check(_ outline: DocumentOutline, path: String, network: String?) throws {
+    /// Throws where a file has other tensors than a checkpoint of `method`, before they are read.
+    private static func check(
+        _ outline: DocumentOutline, path: String, network: String?, _ method: any Objective.Type, _ others: ArraySlice<Model>
+    ) throws {
         _ = try WeightsDocument.names(in: outline, path: path, network: network)
-        if outline.tensors.contains(where: { $0.name.hasPrefix(keyPrefix) }) {
-            _ = try WeightsDocument.names(in: outline, path: path, network: outline.metadata["network"], prefix: keyPrefix)
+        if let other = outline.metadata["objective"], other != method.name {
+            throw Failure(
+                .data, path: path, "is of a training by \(other.printableLine(limit: 40)) where --objective \(method.name) is asked for",
+                remedy: "go on with --objective \(other.printableLine(limit: 40)), or begin with its weights alone, which convert-weights writes")
         }
-        let shapes = outline.shapes
+        for model in others where outline.tensors.contains(where: { $0.name.hasPrefix(prefix(model)) }) {
+            _ = try WeightsDocument.names(in: outline, path: path, network: outline.metadata["network"], prefix: prefix(model))
+        }
+        let shapes = outline.shapes, models = others.map(prefix)
         var state = 0
-        for tensor in outline.tensors where tensor.name.hasPrefix(WeightsDocument.trainingPrefix) && !tensor.name.hasPrefix(keyPrefix) {
-            if tensor.name.hasPrefix(lossPrefix) {
+        for tensor in outline.tensors where tensor.name.hasPrefix(WeightsDocument.trainingPrefix) && !models.contains(where: tensor.name.hasPrefix) {
+            if tensor.name.hasPrefix(objectivePrefix) {
                 state += tensor.byteCount
             } else if !tensor.name.hasPrefix(momentumPrefix) || shapes[String(tensor.name.dropFirst(momentumPrefix.count))] != tensor.shape {
-                throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which no training of this version has")
+                throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which no training by \(method.name) has")
             }
         }
         // It travels to the loss and back as one record.
@@ -97,8 +108,8 @@ public struct TrainingState {
 
     /// Whether training can go on from here: no weight, statistic or momentum has overflowed.
     var isFinite: Bool {
-        [weights.parameters, weights.statistics, momenta, keyWeights?.parameters, keyWeights?.statistics].allSatisfy { buffer in
-            unsafe buffer?.buffer.allSatisfy(\.isFinite) ?? true
+        ([weights.parameters, weights.statistics, momenta] + others.values.flatMap { [$0.parameters, $0.statistics] }).allSatisfy { buffer in
+            unsafe buffer.buffer.allSatisfy(\.isFinite)
         }
     }
 
@@ -110,12 +121,15 @@ public struct TrainingState {
             let values = Array(momenta[parameter.offset..<(parameter.offset + parameter.count)])
             tensors[Self.momentumPrefix + parameter.name] = Tensor(f32: parameter.portable(values), shape: parameter.shape)
         }
-        if let keyWeights { tensors.merge(WeightsDocument.tensors(of: keyWeights, prefix: Self.keyPrefix)) { $1 } }
-        for (name, tensor) in lossState { tensors[Self.lossPrefix + name] = tensor }
+        for (name, weights) in others {
+            tensors.merge(WeightsDocument.tensors(of: weights, prefix: WeightsDocument.trainingPrefix + name + ".")) { $1 }
+        }
+        for (name, tensor) in objective { tensors[Self.objectivePrefix + name] = tensor }
         var metadata = [
             "network": weights.network.name, "epoch": "\(epoch)", "steps": "\(steps)", "provenance": provenance.text,
             "pixels": "RGB / 255, ImageNet's mean and deviation",
         ]
+        metadata["objective"] = method
         metadata["kl"] = divergence.map { "\($0)" }
         return TensorDocument(metadata: metadata, tensors: tensors)
     }

@@ -1,3 +1,4 @@
+public import Objectives
 import ToolSupport
 
 #if canImport(Glibc)
@@ -31,19 +32,18 @@ public struct TrainingWatch {
     /// Above, a hundredth is no progress yet.
     static let plateau = 0.8
 
-    /// What is told to be changed.
-    public var remedy: @Sendable (StepReport) -> String = { _ in "lower the learning rate, or warm up for an epoch" }
     /// The divergence at the end of the epoch before.
     public private(set) var divergence: Double?
     private let comparesDivergence: Bool
-    private var notes: [String] = []
+    /// What is wrong, and the step that shows it.
+    private var notes: [(text: String, report: StepReport)] = []
     private var epoch: Int?
     private var steps: [Step] = []
     private var spreads: [(student: Double, teacher: Double)] = []
     private var hasToldAlike = false
 
     private struct Step {
-        var pictures: Int
+        var images: Int
         /// Loss − floor, where the queue was full.
         var divergence: Double?
         var largest: Double?
@@ -52,7 +52,7 @@ public struct TrainingWatch {
         var total: Int
 
         /// How far from each other the embeddings of two images are, the student's and the teacher's.
-        var spread: (student: Double, teacher: Double)? { report.studentCosine.map { (1 - $0, 1 - (report.teacherCosine ?? 0)) } }
+        var spread: (student: Double, teacher: Double)? { report["student_cosine"].map { (1 - $0, 1 - (report["teacher_cosine"] ?? 0)) } }
         var isAlike: Bool { spread.map { $0.student < TrainingWatch.smallestSpread * $0.teacher } ?? false }
     }
 
@@ -65,25 +65,26 @@ public struct TrainingWatch {
     }
 
     /// What there is to tell since it was asked last.
-    public mutating func takeNotes() -> [String] {
+    ///
+    /// - Parameter remedy: what is to be changed, in words.
+    public mutating func takeNotes(_ remedy: (StepReport) -> String) -> [String] {
         defer { notes = [] }
-        return notes
+        return notes.map { "\($0.text); \(remedy($0.report))" }
     }
 
     /// Looks at a step.
     ///
     /// - Parameters:
-    ///   - queue: rows that are embeddings, and all rows; nil where there is no queue, or none that is known.
     ///   - steps: those of the training so far.
-    public mutating func add(_ report: StepReport, queue: (real: Int, capacity: Int)?, steps total: Int) {
+    public mutating func add(_ report: StepReport, steps total: Int) {
         if let epoch, epoch != report.epoch { endEpoch() }
         epoch = report.epoch
-        let isFull = queue.map { $0.real == $0.capacity } ?? true
-        let floor = report.floor ?? .nan
+        // Where there is no queue, or none that is known, nothing is random.
+        let isFull = report["queue_real"] ?? 1 == 1, floor = report["floor"]
         steps.append(
             Step(
-                pictures: report.pictures, divergence: isFull && floor.isFinite ? report.loss - floor : nil,
-                largest: queue.map { log(Double($0.capacity) + 1) - floor }, report: report, total: total))
+                images: report.images, divergence: isFull ? floor.map { report.loss - $0 } : nil,
+                largest: report["uniform_loss"].map { $0 - (floor ?? .nan) }, report: report, total: total))
         if isFull, total > Self.firstSteps { lookAtSpread(report) }
     }
 
@@ -115,10 +116,11 @@ public struct TrainingWatch {
 
     private mutating func tellAlike(_ report: StepReport, _ student: Double, _ teacher: Double) {
         hasToldAlike = true
-        let also = report.teacherCosine == nil ? "" : ", the teacher's \(Progress.fixed(1 - teacher, 3))"
-        notes.append(
+        let also = report["teacher_cosine"] == nil ? "" : ", the teacher's \(Progress.fixed(1 - teacher, 3))"
+        let text =
             "the student's embeddings are all alike at epoch \(report.epoch), step \(report.step) (mean cosine of two: \(Progress.fixed(1 - student, 3))\(also)), "
-                + "and it learns next to nothing; \(remedy(report))")
+            + "and it learns next to nothing"
+        notes.append((text, report))
     }
 
     /// Compares the epoch with the one before. The divergence of an epoch is that of its last quarter.
@@ -130,17 +132,18 @@ public struct TrainingWatch {
         lookAtEnd()
         guard let last = steps.last, comparesDivergence else { return }
         let quarter = steps.suffix((steps.count + 3) / 4)
-        let values = quarter.compactMap { step in step.divergence.map { $0 * Double(step.pictures) } }
+        let values = quarter.compactMap { step in step.divergence.map { $0 * Double(step.images) } }
         let before = divergence
-        divergence = values.count == quarter.count ? values.reduce(0, +) / Double(quarter.reduce(0) { $0 + $1.pictures }) : nil
+        divergence = values.count == quarter.count ? values.reduce(0, +) / Double(quarter.reduce(0) { $0 + $1.images }) : nil
         guard let now = divergence, let before, let largest = last.largest, largest > 0, now > Self.known * largest else { return }
         guard now > (now > Self.plateau * largest ? 0.99 : 1) * before else { return }
         if steps.count < Self.firstSteps {
-            let most = quarter.compactMap { step in step.largest.map { $0 * Double(step.pictures) } }.reduce(0, +) / Double(quarter.reduce(0) { $0 + $1.pictures })
+            let most = quarter.compactMap { step in step.largest.map { $0 * Double(step.images) } }.reduce(0, +) / Double(quarter.reduce(0) { $0 + $1.images })
             guard last.total > Self.firstDivergent, now > Self.nothing * most else { return }
         }
-        notes.append(
+        let text =
             "KL has not fallen in epoch \(last.report.epoch): \(Progress.fixed(now, 3)) at its end, \(Progress.fixed(before, 3)) at the end of the one before, "
-                + "\(Progress.fixed(largest, 3)) for a student that knows nothing; \(remedy(last.report))")
+            + "\(Progress.fixed(largest, 3)) for a student that knows nothing"
+        notes.append((text, last.report))
     }
 }

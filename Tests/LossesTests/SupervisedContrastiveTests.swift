@@ -1,5 +1,5 @@
 import Foundation
-import Objectives
+import Losses
 import Testing
 
 struct SupervisedContrastiveTests {

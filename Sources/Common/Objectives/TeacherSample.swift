@@ -6,7 +6,7 @@ public import TensorStreams
 /// record that it is given, as the tensor ``name``.
 ///
 ///     let records = TeacherSample.Reader(reader)
-///     let sample = try records.sample()
+///     let sample = try records.sample("teacher")
 ///     while let record = try records.next() { … }     // all of them, from the first
 public enum TeacherSample {
     /// The tensor of a loss's first record, f32 [n, D].
@@ -25,16 +25,16 @@ public enum TeacherSample {
 
         public init(_ reader: ReadAhead) { self.reader = reader }
 
-        /// The first ``rows`` embeddings of the stream's first epoch, or as many as there are; nil where there are none.
+        /// The first ``rows`` rows of the tensor `name`, f32 [N, D], in the stream's first epoch, or as many as there are; nil where there are none.
         ///
         /// A record that has no embeddings ends them: whoever uses it will say what is wrong. To be called before ``next()``.
-        public func sample() throws -> Tensor? {
+        public func sample(_ name: String) throws -> Tensor? {
             var values: [Float] = [], width: Int?, epoch: String??, bytes = 0
             while width.map({ values.count < TeacherSample.rows * $0 }) ?? true, bytes < mostBytes, let record = try reader.next() {
                 kept.append(record)
                 bytes += record.tensors.values.reduce(0) { $0 + $1.byteCount }
-                guard let teacher = try? record.tensor("teacher", .f32, shape: [nil, width]), teacher.shape[1] > 0,
-                    epoch ?? record.metadata["epoch"] == record.metadata["epoch"], (try? UnitRowCheck.check(teacher, "teacher", in: record)) != nil
+                guard let teacher = try? record.tensor(name, .f32, shape: [nil, width]), teacher.shape[1] > 0,
+                    epoch ?? record.metadata["epoch"] == record.metadata["epoch"], (try? UnitRowCheck.check(teacher, name, in: record)) != nil
                 else { break }
                 width = teacher.shape[1]
                 epoch = .some(record.metadata["epoch"])

@@ -1,11 +1,11 @@
 import Foundation
-import Objectives
+import Losses
 import Parallel
 import Testing
 
-struct QueueObjectiveTests {
+struct QueueLossTests {
     /// Runs a case of the golden file step by step and compares every number of every step, and the queue at the end.
-    private func compare(_ name: String, _ objective: (EmbeddingQueue) -> any QueueObjective, tolerance: Double) throws {
+    private func compare(_ name: String, _ objective: (EmbeddingQueue) -> QueueLoss, tolerance: Double) throws {
         let golden = try Golden()
         let shape = try golden.shape("\(name).student")
         let (steps, N, D) = (shape[0], shape[1], shape[2])
@@ -31,23 +31,23 @@ struct QueueObjectiveTests {
     }
 
     @Test func `SEED's losses, gradients and queue are PyTorch's over six steps round the end of the queue`() throws {
-        try compare("seed", { SEEDObjective(queue: $0) }, tolerance: 1e-5)
+        try compare("seed", { QueueLoss.seed(queue: $0) }, tolerance: 1e-5)
     }
 
     @Test func `a teacher temperature of 0.0001 gives PyTorch's numbers and no NaN`() throws {
-        try compare("seed-cold", { SEEDObjective(queue: $0, teacherTemperature: 1e-4) }, tolerance: 1e-5)
+        try compare("seed-cold", { QueueLoss.seed(queue: $0, teacherTemperature: 1e-4) }, tolerance: 1e-5)
     }
 
     @Test func `a batch larger than the queue gives PyTorch's numbers`() throws {
-        try compare("seed-large-batch", { SEEDObjective(queue: $0, teacherTemperature: 0.05) }, tolerance: 1e-5)
+        try compare("seed-large-batch", { QueueLoss.seed(queue: $0, teacherTemperature: 0.05) }, tolerance: 1e-5)
     }
 
     @Test func `a queue of several tiles and pieces gives PyTorch's numbers`() throws {
-        try compare("seed-wide", { SEEDObjective(queue: $0, studentTemperature: 0.05, teacherTemperature: 0.07) }, tolerance: 1e-5)
+        try compare("seed-wide", { QueueLoss.seed(queue: $0, studentTemperature: 0.05, teacherTemperature: 0.07) }, tolerance: 1e-5)
     }
 
     @Test func `MoCo's losses, gradients and queue are PyTorch's over six steps`() throws {
-        try compare("moco", { InfoNCEObjective(queue: $0) }, tolerance: 1e-5)
+        try compare("moco", { QueueLoss.infoNCE(queue: $0) }, tolerance: 1e-5)
     }
 
     @Test(arguments: [1, 15, 16, 17, 511, 513, 2049, 5000])
@@ -55,13 +55,13 @@ struct QueueObjectiveTests {
         let (N, D) = (K % 7 + 129, 12)
         let queue = EmbeddingQueue(capacity: K, dimension: D, seed: 3)
         let (student, teacher) = (unitRows(N, D, seed: 1), unitRows(N, D, seed: 2))
-        let seed = SEEDObjective(queue: queue, studentTemperature: 0.07, teacherTemperature: 0.05).values(student, teacher)
+        let seed = QueueLoss.seed(queue: queue, studentTemperature: 0.07, teacherTemperature: 0.05).values(student, teacher)
         let expected = plain(student, teacher, queue, 0.07, 0.05)
         #expect(relativeError(seed.loss, expected.loss) < 1e-5)
         #expect(relativeError(seed.gradient, expected.gradient) < 1e-5)
         #expect(relativeError(seed.floor ?? [], expected.floor ?? []) < 1e-4)
         #expect(seed.agreement == expected.agreement)
-        let moco = InfoNCEObjective(queue: queue, temperature: 0.07).values(student, teacher)
+        let moco = QueueLoss.infoNCE(queue: queue, temperature: 0.07).values(student, teacher)
         let oneHot = plain(student, teacher, queue, 0.07, nil)
         #expect(relativeError(moco.loss, oneHot.loss) < 1e-5)
         #expect(relativeError(moco.gradient, oneHot.gradient) < 1e-5)
@@ -74,7 +74,7 @@ struct QueueObjectiveTests {
         let rows = unitRows(K, D, seed: 3)
         let queue = EmbeddingQueue(rows: rows.indices.map { rows[$0] * (0.5 + 2 * Float($0 / D) / Float(K)) }, dimension: D, position: 0, filled: K)
         let (student, teacher) = (unitRows(N, D, seed: 1), unitRows(N, D, seed: 2))
-        let seed = SEEDObjective(queue: queue, studentTemperature: 0.3, teacherTemperature: 0.4).values(student, teacher)
+        let seed = QueueLoss.seed(queue: queue, studentTemperature: 0.3, teacherTemperature: 0.4).values(student, teacher)
         let expected = plain(student, teacher, queue, 0.3, 0.4)
         #expect(relativeError(seed.loss, expected.loss) < 1e-5)
         #expect(relativeError(seed.gradient, expected.gradient) < 1e-5)
@@ -85,13 +85,13 @@ struct QueueObjectiveTests {
     @Test(arguments: [(0.2, 0.01), (0.01, 1e-4), (1, 1)])
     func `the gradient is the derivative of the mean loss`(temperatures: (Double, Double)) {
         let (N, D) = (6, 10)
-        let objective = SEEDObjective(
+        let objective = QueueLoss.seed(
             queue: EmbeddingQueue(capacity: 50, dimension: D, seed: 9), studentTemperature: temperatures.0, teacherTemperature: temperatures.1)
         let (student, teacher) = (unitRows(N, D, seed: 1), unitRows(N, D, seed: 2))
         let step = Float(min(temperatures.0, 0.1)) * 0.1
         expectDerivative(
             objective.values(student, teacher).gradient, of: { objective.values($0, teacher).mean }, at: student, step: step, tolerance: 5e-3)
-        let moco = InfoNCEObjective(queue: objective.queue, temperature: temperatures.0)
+        let moco = QueueLoss.infoNCE(queue: objective.queue, temperature: temperatures.0)
         expectDerivative(moco.values(student, teacher).gradient, of: { moco.values($0, teacher).mean }, at: student, step: step, tolerance: 5e-3)
     }
 
@@ -100,27 +100,27 @@ struct QueueObjectiveTests {
         // All rows are the same direction, so every logit is 1/τ.
         let row: [Float] = [1, 0, 0, 0]
         let queue = EmbeddingQueue(rows: (0..<K).flatMap { _ in row }, dimension: 4, position: 0, filled: K)
-        let seed = SEEDObjective(queue: queue)
-        let moco = InfoNCEObjective(queue: queue)
+        let seed = QueueLoss.seed(queue: queue)
+        let moco = QueueLoss.infoNCE(queue: queue)
         let expected = log(Double(K) + 1)
         #expect(abs(seed.values(row, row).mean - expected) < 1e-5 * expected)
         #expect(abs(moco.values(row, row).mean - expected) < 1e-5 * expected)
-        #expect(abs(seed.chance - expected) < 1e-12)
-        if K == 65536 { #expect(abs(moco.chance - 11.09037) < 1e-5) }
+        #expect(abs(seed.uniformLoss - expected) < 1e-12)
+        if K == 65536 { #expect(abs(moco.uniformLoss - 11.09037) < 1e-5) }
     }
 
     @Test func `no loss is below its floor`() throws {
         let queue = EmbeddingQueue(capacity: 700, dimension: 8, seed: 4)
         let teacher = unitRows(100, 8, seed: 1)
         for temperature in [1e-4, 0.01, 0.2, 1] {
-            let values = SEEDObjective(queue: queue, teacherTemperature: temperature).values(unitRows(100, 8, seed: 2), teacher)
+            let values = QueueLoss.seed(queue: queue, teacherTemperature: temperature).values(unitRows(100, 8, seed: 2), teacher)
             for (loss, floor) in zip(values.loss, try #require(values.floor)) { #expect(loss >= floor - 1e-5 && floor >= 0) }
         }
     }
 
     @Test func `a student that is its teacher, at its teacher's temperature, has the floor as loss and no gradient`() throws {
         let teacher = unitRows(64, 16, seed: 1)
-        let objective = SEEDObjective(queue: EmbeddingQueue(capacity: 3000, dimension: 16, seed: 4), studentTemperature: 0.1, teacherTemperature: 0.1)
+        let objective = QueueLoss.seed(queue: EmbeddingQueue(capacity: 3000, dimension: 16, seed: 4), studentTemperature: 0.1, teacherTemperature: 0.1)
         let values = objective.values(teacher, teacher)
         let floor = try #require(values.floor)
         for (loss, floor) in zip(values.loss, floor) { #expect(abs(loss - floor) < 1e-5 && floor > 1) }
@@ -131,7 +131,7 @@ struct QueueObjectiveTests {
 
     @Test func `logits are those before the enqueue`() {
         let teacher = unitRows(4, 8, seed: 1)
-        var objective = InfoNCEObjective(queue: EmbeddingQueue(capacity: 4, dimension: 8, seed: 2), temperature: 0.05)
+        var objective = QueueLoss.infoNCE(queue: EmbeddingQueue(capacity: 4, dimension: 8, seed: 2), temperature: 0.05)
         let first = objective.evaluate(teacher, teacher)
         #expect(objective.queue.rows == teacher)
         // The own key is now in the queue as well: twice in the denominator.
@@ -142,8 +142,8 @@ struct QueueObjectiveTests {
     @Test func `one thread and four give the same bytes`() {
         let queue = EmbeddingQueue(capacity: 9000, dimension: 24, seed: 4)
         let (student, teacher) = (unitRows(300, 24, seed: 1), unitRows(300, 24, seed: 2))
-        let seed = SEEDObjective(queue: queue)
-        let moco = InfoNCEObjective(queue: queue)
+        let seed = QueueLoss.seed(queue: queue)
+        let moco = QueueLoss.infoNCE(queue: queue)
         let labels = (0..<300).map { Int32($0 % 11) }
         // A call from inside a piece works on one thread.
         var alone = [(LossValues, LossValues, LossValues)?](repeating: nil, count: 2)
@@ -166,12 +166,12 @@ struct QueueObjectiveTests {
     @Test func `NaN in a row shows in its loss and in no other`() {
         var student = unitRows(3, 8, seed: 1)
         student[9] = .nan
-        let values = SEEDObjective(queue: EmbeddingQueue(capacity: 40, dimension: 8, seed: 2)).values(student, unitRows(3, 8, seed: 2))
+        let values = QueueLoss.seed(queue: EmbeddingQueue(capacity: 40, dimension: 8, seed: 2)).values(student, unitRows(3, 8, seed: 2))
         #expect(values.loss.map(\.isNaN) == [false, true, false])
     }
 
     @Test func `no rows give no loss`() {
-        let values = SEEDObjective(queue: EmbeddingQueue(capacity: 40, dimension: 8, seed: 2)).values([], [])
+        let values = QueueLoss.seed(queue: EmbeddingQueue(capacity: 40, dimension: 8, seed: 2)).values([], [])
         #expect(values.loss.isEmpty && values.gradient.isEmpty && values.mean == 0)
     }
 

@@ -1,4 +1,4 @@
-public import Objectives
+public import Losses
 import ToolSupport
 
 #if canImport(Glibc)

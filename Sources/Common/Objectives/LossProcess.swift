@@ -25,7 +25,7 @@ final class LossProcess: LossSource {
     /// The pipe that answers come from, until a reader owns it.
     private var answers: CInt?
     private let wait: LongWait
-    private(set) var fill: (real: Int, capacity: Int)?
+    private(set) var fill: QueueFill?
 
     /// - Parameters:
     ///   - timeout: seconds after which a program that does not answer is stopped; nil for never.
@@ -64,7 +64,7 @@ final class LossProcess: LossSource {
         }
     }
 
-    var command: String { reader?.header.metadata[QueueLossStage.Settings.key] ?? given }
+    var command: String { reader?.header.metadata[PairLossStage.Settings.key] ?? given }
 
     func restore(_ state: [String: Tensor]) throws {
         if !state.isEmpty {
@@ -80,7 +80,7 @@ final class LossProcess: LossSource {
         }
         guard let answer = received else { throw failure("ended its answers before the last batch") }
         if let real = answer.metadata.count("queue_filled"), let capacity = answer.metadata.count("queue_size") {
-            fill = (real, capacity)
+            fill = QueueFill(real: real, capacity: capacity)
         }
         return answer
     }

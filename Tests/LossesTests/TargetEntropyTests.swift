@@ -1,5 +1,5 @@
 import Foundation
-import Objectives
+import Losses
 import Testing
 
 struct TargetEntropyTests {
@@ -26,7 +26,7 @@ struct TargetEntropyTests {
             let own = Array(rows[n * D..<(n + 1) * D])
             let others = Array(rows[..<(n * D)] + rows[((n + 1) * D)...])
             let queue = EmbeddingQueue(rows: Array(repeatElement(others, count: copies).joined()), dimension: D, position: 0, filled: 0)
-            return SEEDObjective(queue: queue, teacherTemperature: temperature).values(own, own).meanFloor ?? .nan
+            return QueueLoss.seed(queue: queue, teacherTemperature: temperature).values(own, own).meanFloor ?? .nan
         }
         return floors.reduce(0, +) / Double(N)
     }
@@ -43,7 +43,7 @@ struct TargetEntropyTests {
         let entropy = entropy(few, capacity: 2000)
         for temperature in [0.02, 0.06, 0.2] {
             let queue = EmbeddingQueue(rows: many, dimension: D, position: 0, filled: 2000)
-            let floor = SEEDObjective(queue: queue, teacherTemperature: temperature).values(asking, asking).meanFloor ?? .nan
+            let floor = QueueLoss.seed(queue: queue, teacherTemperature: temperature).values(asking, asking).meanFloor ?? .nan
             #expect(abs(entropy.share(at: temperature) - floor / log(2001)) < 0.03, "\(temperature)")
         }
     }

@@ -1,4 +1,4 @@
-public import Objectives
+public import Losses
 public import TensorStreams
 import ToolSupport
 
@@ -19,6 +19,11 @@ public enum QueueState {
 
     /// MoCo's and SEED's K.
     public static let usualCapacity = 65536
+
+    /// K.
+    static let size = MethodOption<Int>(
+        "queue-size", default: nil, defaultText: "that of the checkpoint or queue; else 65536, or half the data set if that is less",
+        in: 1...1 << 28, valueName: "K", "Rows in the queue.")
 
     /// K where nobody names one: 65536, or half the data set if that is less, so that
     /// no picture meets its own embedding of the epoch before.

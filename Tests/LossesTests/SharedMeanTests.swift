@@ -1,4 +1,4 @@
-import Objectives
+import Losses
 import Testing
 
 struct SharedMeanTests {

@@ -1,16 +1,22 @@
-import Objectives
+import Losses
 import TensorStreams
 import ToolSupport
 
-/// Where train-step gets its loss from: a record with `student` and `teacher` in, one with `loss` and `gradient` out.
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Where the loss of pairs comes from: a record with `student` and `teacher` in, one with `loss` and `gradient` out.
 protocol LossSource {
     /// Hands over what the loss kept at the end of the last epoch. Called once, before the first record.
     mutating func restore(_ state: [String: Tensor]) throws
     mutating func answer(_ record: TensorDocument) throws -> TensorDocument
     /// What the loss wants kept for the next epoch. Called once, after the last record.
     mutating func finish() throws -> [String: Tensor]
-    /// How many rows of its queue are embeddings by now, and how many it has in all; nil where that is not known.
-    var fill: (real: Int, capacity: Int)? { get }
+    /// nil where it is not known.
+    var fill: QueueFill? { get }
     /// What a person should know of it; asked once, after the first record.
     var notes: [String] { get }
     /// The loss as one gives it to --loss; asked once, after the last record.
@@ -21,11 +27,20 @@ extension LossSource {
     var notes: [String] { [] }
 }
 
+/// How many rows of a queue are embeddings by now, and how many it has in all.
+struct QueueFill {
+    let real: Int
+    let capacity: Int
+
+    /// ln(K + 1).
+    var uniformLoss: Double { log(Double(capacity) + 1) }
+}
+
 /// The loss in this process.
 struct BuiltInLoss: LossSource {
-    private var stage: QueueLossStage
+    private var stage: PairLossStage
 
-    init(_ settings: QueueLossStage.Settings) { stage = QueueLossStage(settings) }
+    init(_ settings: PairLossStage.Settings) { stage = PairLossStage(settings) }
 
     mutating func restore(_ state: [String: Tensor]) throws {
         if !state.isEmpty { try stage.setQueue(TensorDocument(tensors: state)) }
@@ -38,9 +53,7 @@ struct BuiltInLoss: LossSource {
 
     func finish() throws -> [String: Tensor] { stage.state }
 
-    var fill: (real: Int, capacity: Int)? { stage.queue.map { ($0.filled, $0.capacity) } }
-
+    var fill: QueueFill? { stage.queue.map { QueueFill(real: $0.filled, capacity: $0.capacity) } }
     var notes: [String] { stage.notes }
-
     var command: String { stage.settings.command }
 }

@@ -1,12 +1,12 @@
-import Objectives
+import Losses
 import Testing
 
-struct UnitRowsTests {
+struct L2NormalizationTests {
     private func forward(_ x: [Float], _ N: Int, _ D: Int) -> (y: [Float], norm: [Float]) {
         var (x, y, norm) = (x, [Float](repeating: 9, count: N * D), [Float](repeating: 9, count: N))
         y.withUnsafeMutableBufferPointer { y in
             norm.withUnsafeMutableBufferPointer { norm in
-                x.withUnsafeMutableBufferPointer { x in UnitRows.forward(y: y, norm: norm, x: UnsafeBufferPointer(x), N: N, D: D) }
+                x.withUnsafeMutableBufferPointer { x in L2Normalization.forward(y: y, norm: norm, x: UnsafeBufferPointer(x), N: N, D: D) }
             }
         }
         return (y, norm)
@@ -17,7 +17,7 @@ struct UnitRowsTests {
         dx.withUnsafeMutableBufferPointer { dx in
             dy.withUnsafeBufferPointer { dy in
                 y.withUnsafeBufferPointer { y in
-                    norm.withUnsafeBufferPointer { norm in UnitRows.backward(dx: dx, dy: dy, y: y, norm: norm, N: N, D: D) }
+                    norm.withUnsafeBufferPointer { norm in L2Normalization.backward(dx: dx, dy: dy, y: y, norm: norm, N: N, D: D) }
                 }
             }
         }

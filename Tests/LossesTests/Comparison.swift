@@ -1,4 +1,4 @@
-import Objectives
+import Losses
 import Randomness
 import Testing
 
@@ -19,7 +19,7 @@ func unitRows(_ count: Int, _ dimension: Int, seed: UInt64) -> [Float] {
     EmbeddingQueue(capacity: count, dimension: dimension, seed: seed ^ 0xABCD).rows
 }
 
-extension QueueObjective {
+extension QueueLoss {
     mutating func evaluate(_ student: [Float], _ teacher: [Float]) -> LossValues {
         student.withUnsafeBufferPointer { student in
             teacher.withUnsafeBufferPointer { teacher in
@@ -41,7 +41,7 @@ extension EmbeddingQueue {
 
 func supervised(_ embeddings: [Float], _ labels: [Int32], _ dimension: Int, _ temperature: Double = 0.1) -> LossValues {
     embeddings.withUnsafeBufferPointer {
-        SupervisedContrastive.evaluate(embeddings: $0, labels: labels, dimension: dimension, temperature: temperature)
+        SupervisedContrastiveLoss.evaluate(embeddings: $0, labels: labels, dimension: dimension, temperature: temperature)
     }
 }
 

@@ -1,0 +1,54 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The loss of student embeddings against teacher embeddings and a queue of earlier ones.
+///
+/// With the queue's rows n₁ … n_K as they were before this batch, and n₀ = the teacher's own embedding tᵢ,
+///
+///     q = softmax(sᵢ·n / τ_s)     Lᵢ = −Σⱼ pⱼ ln qⱼ     ∂L/∂sᵢ = Σⱼ (qⱼ − pⱼ) nⱼ / (N · τ_s)
+///
+/// | target p             |                                                                                                  |
+/// |----------------------|--------------------------------------------------------------------------------------------------|
+/// | softmax(tᵢ·n / τ_t)  | SEED: Fang et al., "SEED: Self-supervised Distillation for Visual Representation", ICLR 2021, eq. 3; column 0 and the order of queue and logits as in the authors' `seed/builder.py`. τ_t = 1e-4 works too: then p is all but one-hot. |
+/// | one-hot at n₀        | InfoNCE: He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020, eq. 1. Student rows are the queries, teacher rows the keys. |
+///
+/// The floor is the entropy of p, 0 of InfoNCE. Agreement says whether the largest of q is the largest of p.
+public struct QueueLoss: Sendable {
+    public var queue: EmbeddingQueue
+    /// τ_s.
+    public let studentTemperature: Double
+    /// τ_t; nil for a one-hot target.
+    public let teacherTemperature: Double?
+
+    private init(_ queue: EmbeddingQueue, _ studentTemperature: Double, _ teacherTemperature: Double?) {
+        precondition(studentTemperature > 0 && teacherTemperature ?? 1 > 0)
+        self.queue = queue
+        self.studentTemperature = studentTemperature
+        self.teacherTemperature = teacherTemperature
+    }
+
+    /// SEED's. Temperatures are positive; the defaults are the paper's.
+    public static func seed(queue: EmbeddingQueue, studentTemperature: Double = 0.2, teacherTemperature: Double = 0.01) -> QueueLoss {
+        QueueLoss(queue, studentTemperature, teacherTemperature)
+    }
+
+    /// InfoNCE. The temperature is positive; the default is MoCo-v2's.
+    public static func infoNCE(queue: EmbeddingQueue, temperature: Double = 0.2) -> QueueLoss { QueueLoss(queue, temperature, nil) }
+
+    /// The uniform loss ln(K + 1): that of a student that spreads its weight evenly over the K + 1 columns.
+    public var uniformLoss: Double { log(Double(queue.capacity) + 1) }
+
+    /// The loss of N rows and its gradient; then the teacher's rows enter the queue.
+    ///
+    /// - Parameters:
+    ///   - student: unit rows (N, D).
+    ///   - teacher: unit rows (N, D).
+    ///   - count: N. With N = 0 nothing happens.
+    public mutating func evaluate(student: UnsafeBufferPointer<Float>, teacher: UnsafeBufferPointer<Float>, count: Int) -> LossValues {
+        let loss = QueueCrossEntropy(studentTemperature: studentTemperature, teacherTemperature: teacherTemperature)
+        let values = loss.evaluate(student: student, teacher: teacher, count: count, queue: queue)
+        queue.enqueue(teacher)
+        return values
+    }
+}

@@ -1,0 +1,10 @@
+/// The methods that `train-step` knows. A new one is a file in this folder and a line here.
+public enum Methods {
+    public static let all: [any Objective.Type] = [SEED.self, MoCoV2.self, SupervisedContrastive.self]
+
+    public static var names: [String] { all.map { $0.name } }
+    /// nil where there is none of this name.
+    public static func named(_ name: String) -> (any Objective.Type)? { all.first { $0.name == name } }
+    /// Those whose loss `queue-loss` gives.
+    public static var pairs: [any PairObjective.Type] { all.compactMap { $0 as? any PairObjective.Type } }
+}

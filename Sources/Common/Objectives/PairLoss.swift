@@ -1,0 +1,138 @@
+public import Losses
+public import TensorStreams
+import ToolSupport
+
+/// A method whose loss is one of pairs of unit rows, (student, teacher), against a queue: `queue-loss` gives it as a program, and any other
+/// program may give it in its place.
+public protocol PairObjective: Objective {
+    /// Those of its options that are its loss's.
+    static var lossOptions: [any AnyMethodOption] { get }
+    static func pairLoss(_ options: MethodOptions) -> any PairLoss
+    var pairs: PairLossClient { get set }
+}
+
+extension PairObjective {
+    public static var options: [any AnyMethodOption] { lossOptions }
+    public static var takesLossProgram: Bool { true }
+    public mutating func restore(_ state: [String: Tensor]) throws { try pairs.restore(state) }
+    public mutating func finish() throws -> [String: Tensor] { try pairs.finish() }
+    public mutating func takeNotes() -> [String] { pairs.takeNotes() }
+    public var lossCommand: String? { pairs.command }
+}
+
+/// What one loss of pairs does in its own way; ``PairLossStage`` does the rest.
+public protocol PairLoss: Sendable {
+    /// Takes back what was kept beside a queue of rows of `dimension` numbers.
+    ///
+    /// - Throws: ``Failure`` where it does not go with this loss.
+    mutating func restore(_ document: TensorDocument, dimension: Int) throws
+    /// What is to be kept beside the queue.
+    var kept: [String: Tensor] { get }
+    /// Called once, before the first pairs.
+    ///
+    /// - Parameters:
+    ///   - sample: gives some of the teacher's rows.
+    ///   - capacity: K.
+    ///   - isNew: whether no queue was given.
+    /// - Returns: what a person should know.
+    mutating func begin(_ sample: () throws -> TeacherRows, capacity: Int, isNew: Bool) throws -> [String]
+    /// Makes of the teacher's rows (N, D) what the loss uses and the queue keeps.
+    func prepare(_ teacher: inout [Float])
+    func loss(_ queue: EmbeddingQueue) -> QueueLoss
+    /// What an answer says besides: of the teacher's rows as they were used (N, D).
+    func metadata(teacher: [Float], dimension: Int) -> [String: String]
+}
+
+extension PairLoss {
+    public mutating func restore(_ document: TensorDocument, dimension: Int) throws {}
+    public var kept: [String: Tensor] { [:] }
+    public mutating func begin(_ sample: () throws -> TeacherRows, capacity: Int, isNew: Bool) throws -> [String] { [] }
+    public func prepare(_ teacher: inout [Float]) {}
+    public func metadata(teacher: [Float], dimension: Int) -> [String: String] { [:] }
+}
+
+/// Some of a teacher's rows, (n, D).
+public struct TeacherRows: Sendable {
+    public let values: [Float]
+    public let dimension: Int
+    /// Whether they are as ``PairLoss/prepare(_:)`` makes them.
+    public let arePrepared: Bool
+}
+
+/// The loss of pairs as an objective uses it, in this process or from a program.
+public struct PairLossClient {
+    private var source: any LossSource
+    /// Whether nothing was kept from an epoch before.
+    private(set) var isNew = true
+    /// The teacher's embeddings of the first images, which go with the first pairs.
+    var sample: Tensor?
+    /// Whether a program gives the loss.
+    let isProgram: Bool
+    private var hasTold = false
+
+    init(_ method: any PairObjective.Type, _ options: MethodOptions, _ facts: TrainingFacts) throws {
+        isProgram = facts.lossProgram != nil
+        if let command = facts.lossProgram {
+            var header = StreamHeader(provenance: facts.header.provenance, metadata: facts.header.metadata)
+            header.metadata[QueueState.key] = QueueState.wanted
+            source = try LossProcess(command, header: header, timeout: facts.lossTimeout, warn: facts.warn)
+        } else {
+            source = BuiltInLoss(PairLossStage.Settings(method, options, seed: facts.seed, samples: facts.samples))
+        }
+    }
+
+    mutating func restore(_ state: [String: Tensor]) throws {
+        isNew = state.isEmpty
+        try source.restore(state)
+    }
+
+    mutating func finish() throws -> [String: Tensor] { try source.finish() }
+
+    /// The loss as one gives it to `--loss`.
+    var command: String { source.command }
+
+    mutating func takeNotes() -> [String] {
+        defer { hasTold = true }
+        return hasTold ? [] : source.notes
+    }
+
+    /// The loss of a student's output, brought to unit length, against rows of a teacher, f32 [N, D].
+    mutating func loss(_ output: PassOutput, of pass: Pass, teacher: Tensor, _ batch: Batch) throws -> Loss {
+        let rows = UnitRows(output)
+        guard rows.areFinite else { return .notFinite }
+        var question = TensorDocument(
+            metadata: batch.record.metadata.filter { $0.key == "epoch" || $0.key == "step" },
+            tensors: ["student": Tensor(f32: rows.values, shape: [rows.N, rows.D]), "teacher": teacher])
+        question.tensors[TeacherSample.name] = sample
+        sample = nil
+        let answer = try answer(question, to: batch.record)
+        func mean(_ name: String) throws -> Double? {
+            guard answer.tensors[name] != nil else { return nil }
+            let values = try answer.tensor(name, .f32, shape: [rows.N]).floats()
+            return values.reduce(0.0) { $0 + Double($1) } / Double(max(1, values.count))
+        }
+        let gradient = try answer.tensor("gradient", .f32, shape: [rows.N, rows.D]).floats()
+        guard let loss = try mean("loss") else { throw answer.failure("has no tensor 'loss'") }
+        let floor = try mean("floor"), agreement = try mean("agreement")
+        func number(_ key: String) -> Double? { answer.metadata[key].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil } }
+        let used = unsafe teacher.withFloats { unsafe MeanCosine.of($0, dimension: rows.D) }
+        let divergence = floor.map { Metric.divergence(loss - $0) }
+        let fill = source.fill.map { [Metric.uniformLoss($0.uniformLoss), .queueFill(Double($0.real) / Double($0.capacity))] } ?? []
+        let others = [
+            agreement.map { Metric.agreement($0) }, rows.meanCosine.map { .studentCosine($0) }, (number("teacher_cosine") ?? used).map { .teacherCosine($0) },
+            number("teacher_temperature").map { .teacherTemperature($0) }, number("centre").map { .centre($0) },
+        ]
+        return Loss(
+            loss, gradients: [pass.name: rows.backward(gradient)],
+            metrics: [floor.map { Metric.floor($0) }, divergence].compactMap { $0 } + fill + others.compactMap { $0 })
+    }
+
+    /// The loss's answer. What it finds wrong with the rows came in with `record`.
+    private mutating func answer(_ question: TensorDocument, to record: TensorDocument) throws -> TensorDocument {
+        do {
+            return try source.answer(question)
+        } catch let failure as Failure where failure.kind == .data && failure.path == nil {
+            throw record.failure(failure.what, remedy: failure.remedy)
+        }
+    }
+}

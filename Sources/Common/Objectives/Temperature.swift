@@ -1,0 +1,36 @@
+/// Whether the mean of a teacher's embeddings is taken off.
+public enum Centring: String, CaseIterable, MethodOptionValue {
+    case auto
+    case none
+
+    public init?(optionText text: String) { self.init(rawValue: text) }
+    public var description: String { rawValue }
+}
+
+/// A temperature that is given or to be found.
+public enum Temperature: MethodOptionValue {
+    case auto
+    case fixed(Double)
+
+    /// What an option takes.
+    public static let range = 1e-5...1e3
+    /// The teacher's in the paper.
+    public static let published = 0.01
+
+    public init?(optionText text: String) {
+        if text == "auto" {
+            self = .auto
+        } else if let value = Double(text) {
+            self = .fixed(value)
+        } else {
+            return nil
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .auto: "auto"
+        case .fixed(let value): "\(value)"
+        }
+    }
+}

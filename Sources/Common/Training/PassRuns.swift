@@ -1,0 +1,80 @@
+import Kernels
+import Layers
+import Networks
+import Objectives
+import TensorStreams
+
+/// The memory in which the passes of a step run.
+///
+/// A pass with a gradient keeps its activations until it has gone backward, so it has a run of its own; a pass without one leaves its run to the
+/// next. Runs stay for the next step: those of the usual size, and of the one other that came last, such as the last batch of an epoch.
+final class PassRuns {
+    var profile: Profile? {
+        didSet { for slot in slots { slot.run.profile = profile } }
+    }
+
+    private struct Slot {
+        let run: TrainingRun
+        /// The pass whose activations it holds.
+        var pass: String?
+        /// Whether it has been used in this step.
+        var isUsed: Bool
+    }
+
+    private var slots: [Slot] = []
+
+    /// Begins a step: no activations are wanted any more.
+    func begin() {
+        for index in slots.indices { (slots[index].pass, slots[index].isUsed) = (nil, false) }
+    }
+
+    /// - Parameters:
+    ///   - groups: that batch norm treats apart.
+    ///   - order: row n of the batch is row `order[n]` of the images; nil for their own order. The output comes in the images' order.
+    func forward(_ pass: Pass, _ weights: Weights, _ images: ImageViews, groups: Int, order: [Int]?, chance: Chance?) -> PassOutput {
+        let N: Int, views: Int, view: Int
+        switch pass.input {
+        case .view(let number): (N, views, view) = (images.N, images.views, number)
+        // As bytes, V views of N images are one view of V·N images.
+        case .allViews: (N, views, view) = (images.N * images.views, 1, 0)
+        }
+        let run = run(pass, weights.network, N: N, images, groups: groups)
+        let D = run.network.embeddingWidth
+        var values = [Float](repeating: 0, count: N * D)
+        unsafe images.tensor.withElements(as: UInt8.self) { bytes in
+            guard let bytes = bytes.baseAddress else { return }
+            let output = unsafe run.forward(weights, images: bytes, views: views, view: view, order: order, chance: chance)
+            for row in 0..<N {
+                let target = (order?[row] ?? row) * D
+                for d in 0..<D { unsafe values[target + d] = output[row * D + d] }
+            }
+        }
+        return PassOutput(values, N: N, D: D)
+    }
+
+    /// Adds the gradient of a pass that went forward in this step to `dParameters`.
+    func backward(_ pass: Pass, _ weights: Weights, _ gradient: [Float], dParameters: FloatBuffer) {
+        guard let slot = slots.first(where: { $0.pass == pass.name }) else { preconditionFailure("pass \(pass.name) has not gone forward") }
+        unsafe gradient.withUnsafeBufferPointer { dOutput in
+            if let base = dOutput.baseAddress { unsafe slot.run.backward(weights, dOutput: base, dParameters: dParameters) }
+        }
+    }
+
+    private func run(_ pass: Pass, _ network: Network, N: Int, _ images: ImageViews, groups: Int) -> TrainingRun {
+        func hasSize(_ run: TrainingRun, _ N: Int, _ H: Int, _ W: Int) -> Bool { run.N == N && run.height == H && run.width == W }
+        let index = slots.firstIndex {
+            $0.pass == nil && hasSize($0.run, N, images.H, images.W) && $0.run.groups == groups && $0.run.network.name == network.name
+                && $0.run.network.head == network.head
+        }
+        if let index {
+            (slots[index].pass, slots[index].isUsed) = (pass.hasGradient ? pass.name : nil, true)
+            return slots[index].run
+        }
+        if let usual = slots.first?.run { slots.removeAll { !$0.isUsed && !hasSize($0.run, usual.N, usual.height, usual.width) } }
+        let run = TrainingRun(network, N: N, height: images.H, width: images.W, groups: groups)
+        run.profile = profile
+        slots.append(Slot(run: run, pass: pass.hasGradient ? pass.name : nil, isUsed: true))
+        profile?.lap("preparation")
+        return run
+    }
+}
