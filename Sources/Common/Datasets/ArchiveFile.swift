@@ -43,12 +43,12 @@ import Musl
         var start = [UInt8](repeating: 0, count: FileKind.prefix)
         let file = try SourceFile(path)
         start.removeLast(start.count - (try unsafe start.withUnsafeMutableBytes { unsafe try file.read($0, at: 0) }))
-        guard let kind = FileKind.name(of: start) else {
+        guard let kind = FileKind.of(start) else {
             return Failure(.data, path: path.description, "cannot be opened as a tar or zip archive: \(message)")
         }
         // The list of a zip's members is at its end.
         if start.starts(with: "PK".utf8) { return Failure(.data, path: path.description, "is a zip archive without its end", remedy: "the archive is truncated or damaged") }
-        return Failure(.data, path: path.description, "is \(kind), not a tar or zip archive", remedy: "name a folder of pictures or an archive")
+        return Failure(.data, path: path.description, "is \(kind.name), not a tar or zip archive", remedy: "name a folder of pictures or an archive")
     }
 
     private var message: String {

@@ -29,13 +29,7 @@ enum ChildProcess {
         defer { close(pipe[0]) }
         guard status == 0 else { throw Failure(.software, path: program, "cannot start it: \(unsafe String(cString: strerror(status)))") }
         var said: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = unsafe read(pipe[0], &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
-            said += chunk[..<count]
-        }
+        _ = DescriptorBytes.forEach(pipe[0], chunk: 4096) { said += $0 }
         var result: CInt = 0
         while unsafe waitpid(process, &result, 0) < 0 {
             guard errno == EINTR else {

@@ -32,16 +32,16 @@ struct Estimate {
         // Two views; MoCo's keys take a forward pass and no backward one.
         add(epochs("teacher", stages) * pictures.teacher, took { isEpoch($0, of: "teacher") }, 2 * measured(.train, teacherName))
         for (subject, network) in [("teacher", teacherName), ("student", student)] {
-            let prefix = "features.\(subject)"
-            let sets = stages.count { $0.name.hasPrefix(prefix) && $0.name.hasSuffix(".train") }
+            func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
+            let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }
             // Features and embeddings are a pass each.
-            add(sets * pictures.judged, took { $0.hasPrefix(prefix) }, 2 * measured(.embed, network))
+            add(sets * pictures.judged, took { isOfSubject(StageName($0)) }, 2 * measured(.embed, network))
         }
         let basis = isMeasured ? "measured just now, and far off if the machine had other work then" : "as this run's finished stages took"
         return "about \(Progress.duration(seconds)), \(basis)"
     }
 
-    private func isEpoch(_ name: String, of network: String) -> Bool { name.hasPrefix(network + ".") && !name.hasSuffix(".0") }
+    private func isEpoch(_ name: String, of network: String) -> Bool { (StageName(name).epoch(of: network) ?? 0) > 0 }
     func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
 
     /// Rows of the queues.
@@ -61,7 +61,7 @@ struct Estimate {
             return 4 * (2 * network.parameterCount + network.statisticsCount + queue * run.embedding)
         }
         func count(_ network: String) -> Int {
-            let all = stages.count { $0.name.hasPrefix(network + ".") }
+            let all = stages.count { StageName($0.name).epoch(of: network) != nil }
             return min(all, kept.map { $0 + 2 } ?? all)
         }
         // MoCo's second encoder comes on top.

@@ -65,14 +65,9 @@ extension XXH64 {
         guard descriptor >= 0 else { throw Failure.errno(.noInput, path: path, "cannot open it") }
         defer { close(descriptor) }
         var hash = XXH64()
-        var chunk = [UInt8](repeating: 0, count: 1 << 20)
-        while true {
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure.errno(.io, path: path, "cannot read it") }
-            guard count > 0 else { return hash.text }
-            unsafe chunk.withUnsafeBytes { unsafe hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-        }
+        let isWhole = DescriptorBytes.forEach(descriptor, chunk: 1 << 20) { chunk in unsafe chunk.withUnsafeBytes { unsafe hash.update($0) } }
+        guard isWhole else { throw Failure.errno(.io, path: path, "cannot read it") }
+        return hash.text
     }
 
     /// ``text`` of a hash whose ``value`` this is.

@@ -33,8 +33,7 @@ extension Judgement {
         }
         let missing = Set(test.classes).subtracting(train.classes).sorted()
         guard missing.isEmpty else {
-            let names = missing.prefix(3).map { "'\($0)'" }.joined(separator: ", ") + (missing.count > 3 ? " and \(missing.count - 3) more" : "")
-            throw Failure(.data, path: name, "has classes that DATA lacks: \(names)", remedy: "DATA has \(some(train.classes)); both need the same folder names")
+            throw Failure(.data, path: name, "has classes that DATA lacks: \(listed(missing))", remedy: "DATA has \(some(train.classes)); both need the same folder names")
         }
         return .testByData
     }

@@ -18,9 +18,8 @@ extension Planner {
         // What the closing table reads of it.
         for log in [".jsonl", ".json"].map({ "\(folder)/log/\(stage)\($0)" }) { flush(log) }
         try StageRecord(fingerprint: line.fingerprint, schedule: line.schedule, outputs: line.outputs, in: folder).save(stage, in: folder)
-        let parts = stage.split(separator: ".").map(String.init)
-        if parts.count == 2, ["student", "teacher"].contains(parts[0]), let epoch = Int(parts[1]) {
-            KeptCheckpoints(settings, in: folder).prune(parts[0], after: epoch)
+        for network in StageName.networks {
+            if let epoch = StageName(stage).epoch(of: network) { KeptCheckpoints(settings, in: folder).prune(network, after: epoch) }
         }
     }
 

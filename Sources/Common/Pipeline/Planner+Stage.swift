@@ -59,18 +59,17 @@ extension Planner {
     /// The names of stages in a few words: "student.0 to student.24, student, features.{teacher,student.0,student.24}.{train,test}, …, table".
     private func kinds(_ names: [String]) -> String {
         var parts: [String] = []
-        for network in ["student", "teacher"] {
-            let epochs = names.count { $0.hasPrefix(network + ".") }
-            if epochs > 0 { parts.append("\(network).0 to \(network).\(epochs - 1)") }
+        let all = names.map { StageName($0) }
+        for network in StageName.networks {
+            if let last = all.compactMap({ $0.epoch(of: network) }).max() { parts.append("\(network).0 to \(network).\(last)") }
         }
-        for kind in ["features", "evaluation"] {
-            let own = names.filter { $0.hasPrefix(kind + ".") }.map { $0.dropFirst(kind.count + 1) }
-            func list(_ words: [Substring]) -> String {
-                "{" + words.reduce(into: [Substring]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: ",") + "}"
-            }
-            let ends = own.compactMap { $0.split(separator: ".").last }
-            if !own.isEmpty { parts.append("\(kind).\(list(zip(own, ends).map { $0.dropLast($1.count + 1) })).\(list(ends))") }
+        func list(_ words: [String]) -> String {
+            "{" + words.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: ",") + "}"
         }
-        return (parts + names.filter { !$0.contains(".") }).joined(separator: ", ")
+        for kind in StageName.judged {
+            let own = all.filter { $0.kind == kind }
+            if !own.isEmpty { parts.append("\(kind).\(list(own.compactMap(\.subject))).\(list(own.compactMap(\.part)))") }
+        }
+        return (parts + names.filter { $0 == StageName($0).kind }).joined(separator: ", ")
     }
 }

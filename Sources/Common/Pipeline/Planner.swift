@@ -128,7 +128,7 @@ public struct Planner {
     private func prune(_ preparation: Preparation, _ work: Work) {
         let kept = KeptCheckpoints(preparation.settings, in: preparation.folder.path)
         for (network, epochs) in [("student", preparation.run.epochs), ("teacher", preparation.run.teacherEpochs)] {
-            let next = work.stages.compactMap { $0.name.hasPrefix(network + ".") ? Int($0.name.dropFirst(network.count + 1)) : nil }.min() ?? epochs + 1
+            let next = work.stages.compactMap { StageName($0.name).epoch(of: network) }.min() ?? epochs + 1
             kept.prune(network, after: next - 1)
         }
     }

@@ -20,7 +20,7 @@ public struct RunResults {
     /// - Throws: ``Failure`` where `folder` is no run.
     public init(in folder: String) throws {
         let stages = try StageTable(in: folder).lines.map(\.name)
-        func last(_ network: String) -> Int? { stages.compactMap { $0.hasPrefix(network + ".") ? Int($0.dropFirst(network.count + 1)) : nil }.max() }
+        func last(_ network: String) -> Int? { stages.compactMap { StageName($0).epoch(of: network) }.max() }
         guard let epochs = last("student") else { throw Failure(.data, path: folder, "is no run of make distill") }
         let subjects = [("teacher", "teacher"), ("student before", "student.0"), ("student after", "student.\(epochs)")]
         rows = subjects.map { name, subject in
@@ -31,15 +31,13 @@ public struct RunResults {
             names.map { "\(folder)/log/\($0)" }.filter { path in FileStamp(path).map { $0.size > 0 } ?? false }
         }
         /// The epochs of a network, in order.
-        func numbered(_ network: String) -> [String] {
-            stages.filter { $0.hasPrefix(network + ".") && Int($0.dropFirst(network.count + 1)).map { $0 > 0 } == true }
-        }
+        func numbered(_ network: String) -> [String] { stages.filter { (StageName($0).epoch(of: network) ?? 0) > 0 } }
         func epochLogs(_ network: String) -> [String] { logs(numbered(network).map { $0 + ".jsonl" }) }
-        let judged = stages.filter { $0.hasPrefix("features.") }, evaluated = stages.filter { $0.hasPrefix("evaluation.") }
+        func all(_ kind: String) -> [String] { logs(stages.filter { StageName($0).kind == kind }.map { $0 + ".json" }) }
         timings = [
             ("drawing pictures", stages.contains("pictures") ? logs(["pictures.json"]) : []),
             ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")), ("distillation", epochLogs("student")),
-            ("features", logs(judged.map { $0 + ".json" })), ("evaluation", logs(evaluated.map { $0 + ".json" })),
+            ("features", all("features")), ("evaluation", all("evaluation")),
         ].filter { !$0.1.isEmpty }
         files = [
             ("teacher", "teacher.safetensors"), ("student", "student.safetensors"), ("checkpoint", "student.\(epochs).safetensors"),

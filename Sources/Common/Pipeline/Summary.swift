@@ -103,17 +103,17 @@ struct Summary {
     /// The stages to be done, a run of epochs as "student.3 … student.24".
     private var names: String {
         var parts: [(kind: String, first: String, last: String)] = []
-        for stage in work.stages {
-            let kind = stage.name.hasPrefix("features.") ? "features" : stage.name.hasPrefix("evaluation.") ? "evaluation" : stage.name.contains(".") ? String(stage.name.prefix { $0 != "." }) : "file " + stage.name
-            if let last = parts.last, last.kind == kind {
-                parts[parts.count - 1].last = stage.name
+        for stage in work.stages.map(\.name) {
+            let name = StageName(stage)
+            if let last = parts.last, last.kind == name.kind, stage != name.kind {
+                parts[parts.count - 1].last = stage
             } else {
-                parts.append((kind, stage.name, stage.name))
+                parts.append((name.kind, stage, stage))
             }
         }
         var named: [String] = []
         for part in parts {
-            let text = ["features", "evaluation"].contains(part.kind) ? part.kind : part.first == part.last ? part.first : "\(part.first) … \(part.last)"
+            let text = StageName.judged.contains(part.kind) ? part.kind : part.first == part.last ? part.first : "\(part.first) … \(part.last)"
             if !named.contains(text) { named.append(text) }
         }
         return named.joined(separator: ", ")

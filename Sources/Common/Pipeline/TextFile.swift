@@ -97,14 +97,9 @@ enum TextFile {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw Failure(.noInput, path: path, "is no regular file") }
         // Those of /proc say that they are empty.
-        var chunk = [UInt8](repeating: 0, count: max(4096, min(1 << 20, Int(status.st_size) + 1)))
-        while true {
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure.errno(.io, path: path, "cannot read it") }
-            guard count > 0 else { return true }
-            try body(chunk[..<count])
-        }
+        let chunk = max(4096, min(1 << 20, Int(status.st_size) + 1))
+        guard try DescriptorBytes.forEach(descriptor, chunk: chunk, body) else { throw Failure.errno(.io, path: path, "cannot read it") }
+        return true
     }
 
     /// Bytes as one line: a backslash, a newline and a carriage return are written `\\`, `\n`, `\r`.

@@ -26,9 +26,8 @@ public enum TensorInput {
         guard !start.isEmpty else {
             throw Failure(.data, path: name, "is empty where tensors are expected", remedy: "the program that should write it may have failed")
         }
-        guard start.dropFirst(8).first != UInt8(ascii: "{"), let kind = FileKind.name(of: start) else { return }
-        let remedy = kind.contains("torch.save") ? "save its tensors with safetensors.torch.save_file" : kind.hasPrefix("compressed") ? "decompress it first" : nil
-        throw Failure(.data, path: name, "is \(kind), not a file of tensors", remedy: remedy)
+        guard start.dropFirst(8).first != UInt8(ascii: "{"), let kind = FileKind.of(start) else { return }
+        throw Failure(.data, path: name, "is \(kind.name), not a file of tensors", remedy: kind.toTensors)
     }
 
     private static func plain(_ source: ByteSource, _ limits: Limits) throws -> DocumentReader {

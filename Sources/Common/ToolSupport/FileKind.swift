@@ -1,39 +1,53 @@
 /// What a file seems to be by its first bytes: for what is said of a file of another kind than was expected.
-public enum FileKind {
+public struct FileKind {
     /// So many bytes are enough to tell.
     public static let prefix = 512
 
-    /// "a JPEG picture"; nil where the bytes tell nothing.
-    public static func name(of start: [UInt8]) -> String? {
+    /// "a JPEG picture".
+    public let name: String
+    /// What makes a file of tensors of it; nil where that is not told in a few words.
+    public let toTensors: String?
+
+    private init(_ name: String, toTensors: String? = nil) {
+        self.name = name
+        self.toTensors = toTensors
+    }
+
+    /// The kind of a file that begins with `start`; nil where the bytes tell nothing.
+    public static func of(_ start: [UInt8]) -> FileKind? {
+        let safetensors = "save its tensors with safetensors.torch.save_file"
+        let decompress = "decompress it first"
         func begins(_ bytes: [UInt8]) -> Bool { start.starts(with: bytes) }
         func begins(_ text: String) -> Bool { start.starts(with: text.utf8) }
         func holds(_ text: String) -> Bool { start.indices.contains { start[$0...].starts(with: text.utf8) } }
-        if begins([0xFF, 0xD8, 0xFF]) { return "a JPEG picture" }
-        if begins([0x89] + "PNG".utf8) { return "a PNG picture" }
-        if begins("GIF8") { return "a GIF picture" }
-        if begins("RIFF"), start.dropFirst(8).starts(with: "WEBP".utf8) { return "a WebP picture" }
+        if begins([0xFF, 0xD8, 0xFF]) { return FileKind("a JPEG picture") }
+        if begins([0x89] + "PNG".utf8) { return FileKind("a PNG picture") }
+        if begins("GIF8") { return FileKind("a GIF picture") }
+        if begins("RIFF"), start.dropFirst(8).starts(with: "WEBP".utf8) { return FileKind("a WebP picture") }
         if begins("PK\u{3}\u{4}") {
-            if holds("data.pkl") || holds(".data/") { return "a file of torch.save" }
-            return holds(".npy") ? "a NumPy archive" : "a zip archive"
+            if holds("data.pkl") || holds(".data/") { return FileKind("a file of torch.save", toTensors: safetensors) }
+            return FileKind(holds(".npy") ? "a NumPy archive" : "a zip archive")
         }
-        if begins("PK\u{5}\u{6}") { return "an empty zip archive" }
+        if begins("PK\u{5}\u{6}") { return FileKind("an empty zip archive") }
         // A pickle of protocol 2 to 5 is what older PyTorch saved.
-        if let version = start.dropFirst().first, begins([0x80]), 2...5 ~= version { return "a Python pickle, such as older torch.save wrote" }
-        if start.dropFirst(257).starts(with: "ustar".utf8) { return "a tar archive" }
-        if begins([0x1F, 0x8B]) { return "compressed by gzip" }
-        if begins("BZh") { return "compressed by bzip2" }
-        if begins([0xFD] + "7zXZ".utf8) { return "compressed by xz" }
-        if begins([0x28, 0xB5, 0x2F, 0xFD]) { return "compressed by zstd" }
-        if begins([0x37, 0x7A, 0xBC, 0xAF]) { return "a 7-Zip archive" }
-        if begins("Rar!") { return "a RAR archive" }
-        if begins([0x89] + "HDF".utf8) { return "an HDF5 file" }
-        if begins([0x93] + "NUMPY".utf8) { return "a NumPy array" }
+        if let version = start.dropFirst().first, begins([0x80]), 2...5 ~= version {
+            return FileKind("a Python pickle, such as older torch.save wrote", toTensors: safetensors)
+        }
+        if start.dropFirst(257).starts(with: "ustar".utf8) { return FileKind("a tar archive") }
+        if begins([0x1F, 0x8B]) { return FileKind("compressed by gzip", toTensors: decompress) }
+        if begins("BZh") { return FileKind("compressed by bzip2", toTensors: decompress) }
+        if begins([0xFD] + "7zXZ".utf8) { return FileKind("compressed by xz", toTensors: decompress) }
+        if begins([0x28, 0xB5, 0x2F, 0xFD]) { return FileKind("compressed by zstd", toTensors: decompress) }
+        if begins([0x37, 0x7A, 0xBC, 0xAF]) { return FileKind("a 7-Zip archive") }
+        if begins("Rar!") { return FileKind("a RAR archive") }
+        if begins([0x89] + "HDF".utf8) { return FileKind("an HDF5 file") }
+        if begins([0x93] + "NUMPY".utf8) { return FileKind("a NumPy array") }
         // A length of less than 16 MiB, then the header.
-        if start.count > 8, start[3..<8].allSatisfy({ $0 == 0 }), start[8] == UInt8(ascii: "{") { return "a safetensors file" }
-        if begins("GGUF") { return "a GGUF file" }
-        if begins([0x7F] + "ELF".utf8) { return "a program" }
-        if begins("version https://git-lfs") { return "a pointer of Git LFS, in place of the file itself" }
-        if begins("<!DOCTYPE") || begins("<!doctype") || begins("<html") { return "a web page" }
+        if start.count > 8, start[3..<8].allSatisfy({ $0 == 0 }), start[8] == UInt8(ascii: "{") { return FileKind("a safetensors file") }
+        if begins("GGUF") { return FileKind("a GGUF file") }
+        if begins([0x7F] + "ELF".utf8) { return FileKind("a program") }
+        if begins("version https://git-lfs") { return FileKind("a pointer of Git LFS, in place of the file itself") }
+        if begins("<!DOCTYPE") || begins("<!doctype") || begins("<html") { return FileKind("a web page") }
         return nil
     }
 }

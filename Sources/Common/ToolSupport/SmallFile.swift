@@ -22,14 +22,11 @@ public enum SmallFile {
         guard descriptor >= 0 else { throw Failure.errno(.noInput, path: name, "cannot open it") }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: min(limit + 1, 1 << 16))
-        while true {
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure.errno(.io, path: name, "cannot read it") }
-            guard count > 0 else { return bytes }
-            guard bytes.count + count <= limit else { throw Failure(tooLarge, path: name, "is larger than \(limit >> 20) MiB, which \(kind) never is") }
-            bytes += chunk[..<count]
+        let isWhole = try DescriptorBytes.forEach(descriptor, chunk: min(limit + 1, 1 << 16)) { chunk in
+            guard bytes.count + chunk.count <= limit else { throw Failure(tooLarge, path: name, "is larger than \(limit >> 20) MiB, which \(kind) never is") }
+            bytes += chunk
         }
+        guard isWhole else { throw Failure.errno(.io, path: name, "cannot read it") }
+        return bytes
     }
 }

@@ -24,40 +24,27 @@ extension Tool {
         fillStandardDescriptors()
         UnfinishedFiles.watchSignals()
         do {
-            var arguments = try ArgumentFile.commandLine()
-            let onlyChecks = arguments.first == "--check-options"
-            if onlyChecks { arguments.removeFirst() }
-            if onlyChecks {
-                do { _ = try parseAsRoot(arguments) } catch where exitCode(for: error).isSuccess {
-                    throw Failure(.usage, "asks for help or the version, which leaves nothing to do")
-                }
-                return
-            }
-            var tool = try parseAsRoot(arguments)
-            try tool.run()
+            try perform(ArgumentFile.commandLine())
         } catch let failure as Failure {
             if failure.kind != .closedPipe { log(failure.description) }
             Glibc.exit(failure.kind.rawValue)
         } catch {
-            let status = exitCode(for: error)
-            if status.isSuccess { show(fullMessage(for: error)) }  // --help, --version
             log("\(message(for: error)); see '\(_commandName) --help'")
-            Glibc.exit(status.rawValue)
+            Glibc.exit(exitCode(for: error).rawValue)
         }
     }
 
-    /// Writes what was asked for instead of work, and ends.
-    private static func show(_ text: String) -> Never {
+    /// Does what the command line asks for: the work, a look at its options, or a text.
+    private static func perform(_ arguments: [String]) throws {
+        let onlyChecks = arguments.first == "--check-options"
         do {
+            var tool = try parseAsRoot(onlyChecks ? Array(arguments.dropFirst()) : arguments)
+            if !onlyChecks { try tool.run() }
+        } catch where !(error is Failure) && exitCode(for: error).isSuccess {
+            guard !onlyChecks else { throw Failure(.usage, "asks for help or the version, which leaves nothing to do") }
             var output = try OutputFile(OutputFile.standard)
-            try output.write(text + "\n")
+            try output.write(fullMessage(for: error) + "\n")
             try output.commit()
-            Glibc.exit(0)
-        } catch let failure as Failure {
-            if failure.kind != .closedPipe { log(failure.description) }
-            Glibc.exit(failure.kind.rawValue)
-        } catch {
-            Glibc.exit(Failure.Kind.software.rawValue)
         }
     }
 

@@ -1,0 +1,27 @@
+/// What the name of a stage says: `student.3`, `features.student.24.test`, `evaluation.teacher.knn`, `table`.
+struct StageName {
+    /// The networks that a run trains.
+    static let networks = ["student", "teacher"]
+    /// The stages of which there is one for each network that is judged, and for each of its parts.
+    static let judged = ["features", "evaluation"]
+
+    /// `student`, `features`; the whole name of a stage that is the only one of its kind.
+    let kind: String
+    /// Of features and evaluations: `student.24`, whose they are.
+    let subject: String?
+    /// Of features and evaluations: `test`, `knn`.
+    let part: String?
+    private let number: Int?
+
+    init(_ name: String) {
+        let words = name.split(separator: ".")
+        kind = String(words.first ?? "")
+        number = words.count == 2 ? Int(words[1]) : nil
+        let isJudged = words.count > 2 && StageName.judged.contains(kind)
+        subject = isJudged ? words.dropFirst().dropLast().joined(separator: ".") : nil
+        part = isJudged ? words.last.map(String.init) : nil
+    }
+
+    /// The epoch after which `network` is what the stage makes, 0 for its beginning; nil where the stage trains another or none.
+    func epoch(of network: String) -> Int? { kind == network ? number : nil }
+}
