@@ -76,7 +76,7 @@ let package = Package(
         library("Training", ["Checkpoints", "Kernels", "Layers", "Losses", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),
         library("Measurement", ["Kernels", "Layers", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport"], numeric),
-        library("Pipeline", ["Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Parallel", "TensorStreams", "ToolSupport"]),
+        library("Pipeline", ["Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Objectives", "Parallel", "TensorStreams", "ToolSupport"]),
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness"]),

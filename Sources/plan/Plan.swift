@@ -60,10 +60,12 @@ struct Clean: ParsableCommand {
 
 struct Settings: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the settings of make distill.")
-    
+    @Option(help: "The folder of make's fragments.") var pipelines = "pipelines"
+
     func run() throws {
+        let lines = try Setting.all.map { try $0.line(pipelines: pipelines) + "\n" }
         var output = try OutputFile(OutputFile.standard)
-        try output.write(Setting.all.map { $0.line + "\n" }.joined())
+        try output.write(lines.joined())
         try output.commit()
     }
 }

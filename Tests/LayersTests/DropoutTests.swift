@@ -30,7 +30,7 @@ import Testing
         others[0].seed = 6
         others[1].epoch = 3
         others[2].step = 8
-        others[3].pass = 1
+        others[3].pass = "key"
         for other in others { #expect(firstDifference(drop(0.2, x, N: 4, other), first) != nil, "\(other)") }
         #expect(firstDifference(drop(0.2, x, N: 4, chance, operation: 4), first) != nil)
         // Nor do two rows leave out the same.

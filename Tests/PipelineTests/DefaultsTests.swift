@@ -7,12 +7,12 @@ struct DefaultsTests {
     private static let hasPython = (try? Workplace().run("python3 -c ''").status) == 0
 
     @Test(.enabled(if: hasPython)) func `the options that make defaults tries are the product's, and its rate is one of those tried`() throws {
-        let setting = try #require(Setting.named("STUDENT_OPTIONS"))
+        let line = try #require(Setting.named("STUDENT_OPTIONS")).line(pipelines: Workplace.root + "/pipelines")
         let program = "import grid, table; run = grid.Run(\"objects\", \"resnet18\", 64, 6000, table.default_rate()); assert table.default_rate() in grid.RATES; print(run.options())"
         let result = try Workplace().run("cd '\(Workplace.root)/pipelines/defaults' && PYTHONDONTWRITEBYTECODE=1 python3 -c '\(program)'")
         try #require(result.status == 0, "\(result.error)")
         func words(_ options: some StringProtocol) -> [String] { options.split(whereSeparator: \.isWhitespace).map { String($0) }.sorted() }
         let found = words(result.output)
-        #expect(found.contains("--learning-rate") && found == words(setting.line.split(separator: "(").last?.dropLast().split(separator: ";").first ?? ""), "\(result.output)\(setting.line)")
+        #expect(found.contains("--learning-rate") && found == words(line.split(separator: "(").last?.dropLast().split(separator: ";").first ?? ""), "\(result.output)\(line)")
     }
 }

@@ -14,7 +14,7 @@ struct SettingsTests {
         let again = try place.run("rmdir runs/a/student.1.safetensors; make -C '\(Workplace.root)' distill BUILD=no RUNS=$PWD/runs NAME=a")
         #expect(again.status == 0 && again.output.contains("student after"), "\(again.error)")
         #expect(try place.text("runs/a/settings").contains("STUDENT_OPTIONS=--loss 'queue-loss -q --queue-size 24'\n"))
-        #expect(try place.text("runs/a/log/student.2.jsonl").contains(#""chance":3.2188"#))  // ln 25
+        #expect(try place.text("runs/a/log/student.2.jsonl").contains(#""uniform_loss":3.2188"#))  // ln 25
     }
 
     @Test(arguments: ["make -n", "check"]) func `what a changed option would redo is told without a change`(way: String) throws {

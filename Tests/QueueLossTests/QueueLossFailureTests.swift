@@ -3,7 +3,7 @@ import Losses
 import TensorStreams
 import TestSupport
 import Testing
-import Training
+import Objectives
 
 struct QueueLossFailureTests {
     @Test func `help shows an example and succeeds`() throws {

@@ -3,7 +3,7 @@ import Losses
 import TensorStreams
 import TestSupport
 import Testing
-import Training
+import Objectives
 
 struct QueueLossTests {
     @Test func `the answers are those of the library, record by record, with the metadata of the input and the queue's fill`() throws {

@@ -3,7 +3,7 @@ import Losses
 import TensorStreams
 import TestSupport
 import Testing
-import Training
+import Objectives
 
 /// What SEED's loss finds out about its teacher: the mean that its embeddings share, and the temperature.
 struct TeacherTests {

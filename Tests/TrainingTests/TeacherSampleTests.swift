@@ -1,8 +1,8 @@
 import Foundation
+import Objectives
 import TensorStreams
 import TestSupport
 import Testing
-import Training
 
 struct TeacherSampleTests {
     private let D = 4
@@ -41,7 +41,7 @@ struct TeacherSampleTests {
     @Test(arguments: [[Int](repeating: 64, count: 40), [Int](repeating: 100, count: 20), [2000, 3], [1024, 5], [1, 1023, 9]])
     func `the sample is the first 1024 rows, however they are batched, and every record is still read`(batches: [Int]) throws {
         let (place, reader) = try reader(batches)
-        let sample = try #require(try reader.sample())
+        let sample = try #require(try reader.sample("teacher"))
         #expect(sample == Tensor(f32: rows(0..<1024), shape: [1024, D]))
         #expect(try steps(reader) == batches.indices.map { "\($0)" })
         withExtendedLifetime(place) {}
@@ -49,10 +49,10 @@ struct TeacherSampleTests {
 
     @Test func `fewer rows are all of them, and none is nothing`() throws {
         let (place, few) = try reader([10, 20])
-        #expect(try few.sample() == Tensor(f32: rows(0..<30), shape: [30, D]))
+        #expect(try few.sample("teacher") == Tensor(f32: rows(0..<30), shape: [30, D]))
         #expect(try steps(few) == ["0", "1"])
         let (other, none) = try reader([])
-        #expect(try none.sample() == nil && steps(none).isEmpty)
+        #expect(try none.sample("teacher") == nil && steps(none).isEmpty)
         withExtendedLifetime((place, other)) {}
     }
 
@@ -65,7 +65,7 @@ struct TeacherSampleTests {
         ]
         for spoil in spoilers {
             let (place, reader) = try reader([8, 8, 8, 8], change: spoil)
-            #expect(try reader.sample() == Tensor(f32: rows(0..<16), shape: [16, D]))
+            #expect(try reader.sample("teacher") == Tensor(f32: rows(0..<16), shape: [16, D]))
             #expect(try steps(reader) == ["0", "1", "2", "3"])
             withExtendedLifetime(place) {}
         }
@@ -73,7 +73,7 @@ struct TeacherSampleTests {
 
     @Test func `large images end it early`() throws {
         let (place, reader) = try reader([Int](repeating: 8, count: 8), images: 90 << 20)
-        #expect(try reader.sample()?.shape == [24, D])
+        #expect(try reader.sample("teacher")?.shape == [24, D])
         #expect(try steps(reader).count == 8)
         withExtendedLifetime(place) {}
     }
@@ -83,6 +83,6 @@ struct TeacherSampleTests {
         let bytes = try place.bytes("in")
         try place.write(bytes.prefix(bytes.count / 2), to: "cut")
         let reader = TeacherSample.Reader(ReadAhead(try StreamReader(place.path("cut"))))
-        #expect(throws: (any Error).self) { try reader.sample() }
+        #expect(throws: (any Error).self) { try reader.sample("teacher") }
     }
 }

@@ -30,7 +30,7 @@ struct CommandLineTests {
         ("train-step --student s -o out --queue-size 0", "--queue-size"), ("train-step --student s -o out --teacher-temperature 0", "temperature"),
         ("train-step --student s -o out --student-temperature 1e9", "temperature"), ("train-step --student s -o out --key-momentum 2", "--key-momentum"),
         ("train-step --student s -o out --normalization-groups 0", "--normalization-groups"), ("train-step --student s -o out --log-interval 0", "--log-interval"),
-        ("train-step --student s -o out --objective supervised-contrastive --loss x", "--loss goes with"),
+        ("train-step --student s -o out --objective supervised-contrastive --loss x", "--loss is of no use to supervised-contrastive"),
         ("train-step --student s -o out --schedule step", "--schedule"),
         ("train-step --student s -o out --centre maybe", "--centre"), ("train-step --student s -o out --teacher-temperature warm", "--teacher-temperature"),
         ("train-step --student s -o out --objective moco-v2 --centre auto", "--centre is of no use to moco-v2; leave it out"),

@@ -108,7 +108,7 @@ struct TrainingTests {
         let lines = try place.text("log").split(separator: "\n")
         #expect(lines.count == 2)
         for key in [
-            "epoch", "step", "images", "seconds", "loss", "floor", "kl", "chance", "queue_real", "agreement", "learning_rate", "gradient_norm",
+            "epoch", "step", "images", "seconds", "loss", "floor", "kl", "uniform_loss", "queue_real", "agreement", "learning_rate", "gradient_norm",
             "images_per_second", "waiting", "student_cosine", "teacher_cosine", "teacher_temperature", "centre",
         ] { #expect(lines.allSatisfy { $0.contains("\"\(key)\":") }, "\(key)") }
         #expect(lines[0].contains(#""step":3,"images":64"#) && lines[1].contains(#""step":5,"images":32"#))

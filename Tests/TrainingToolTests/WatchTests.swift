@@ -29,7 +29,7 @@ struct WatchTests {
             #expect(told.first?.contains(words) == true, "\(told)")
         }
         #expect(try place.text("log").split(separator: "\n").allSatisfy { $0.contains("\"student_cosine\":0.99") && $0.contains("\"teacher_cosine\":") })
-        #expect(result.lines.last?.contains("mean cosine 1.00 (teacher ") == true)
+        #expect(result.lines.last?.contains("mean cosine 1.00, teacher's mean cosine ") == true)
         let other = try place.run("train-step --student student long \(options) -o out")
         #expect(other.status == 0 && !other.error.contains("all alike at epoch"), "\(other.error)")
         let quiet = try place.run("train-step --student alike long \(options) -q -o out")

@@ -1,20 +1,20 @@
 /// The metrics that several objectives tell, and whoever watches a training looks at.
 extension Metric {
     /// The least loss there can be: the entropy of the targets.
-    static func floor(_ value: Double) -> Metric { Metric("floor", value) }
+    public static func floor(_ value: Double) -> Metric { Metric("floor", value) }
     /// Loss − floor, the Kullback–Leibler divergence from the targets: 0 where the student does what it is told.
-    static func divergence(_ value: Double) -> Metric { Metric("kl", value, label: "KL") }
+    public static func divergence(_ value: Double) -> Metric { Metric("kl", value, label: "KL") }
     /// ln(K + 1): the loss of a student that knows nothing.
-    static func uniformLoss(_ value: Double) -> Metric { Metric("uniform_loss", value, .last, label: "uniform loss") }
+    public static func uniformLoss(_ value: Double) -> Metric { Metric("uniform_loss", value, .last, label: "uniform loss") }
     /// The share of the queue's rows that are embeddings by now, 0 to 1.
-    static func queueFill(_ value: Double) -> Metric { Metric("queue_real", value, .last, label: "queue real", .percent(0)) }
+    public static func queueFill(_ value: Double) -> Metric { Metric("queue_real", value, .last, label: "queue real", .percent(0)) }
     /// The share of rows whose largest logit is where it should be.
-    static func agreement(_ value: Double) -> Metric { Metric("agreement", value, .mean, .percent(1)) }
+    public static func agreement(_ value: Double) -> Metric { Metric("agreement", value, .mean, .percent(1)) }
     /// The mean cosine of two of the student's embeddings of the batch: 1 where all are alike.
-    static func studentCosine(_ value: Double) -> Metric { Metric("student_cosine", value, label: "mean cosine", .number(2)) }
+    public static func studentCosine(_ value: Double) -> Metric { Metric("student_cosine", value, label: "mean cosine", .number(2)) }
     /// The same of the teacher's, as the loss used them.
-    static func teacherCosine(_ value: Double) -> Metric { Metric("teacher_cosine", value, label: "teacher's mean cosine", .number(2)) }
-    static func teacherTemperature(_ value: Double) -> Metric { Metric("teacher_temperature", value, .last, .hidden) }
+    public static func teacherCosine(_ value: Double) -> Metric { Metric("teacher_cosine", value, label: "teacher's mean cosine", .number(2)) }
+    public static func teacherTemperature(_ value: Double) -> Metric { Metric("teacher_temperature", value, .last, .hidden) }
     /// The length of the mean that is taken off the teacher's embeddings.
-    static func centre(_ value: Double) -> Metric { Metric("centre", value, .last, .hidden) }
+    public static func centre(_ value: Double) -> Metric { Metric("centre", value, .last, .hidden) }
 }

@@ -25,7 +25,7 @@ public struct MoCoV2: PairObjective {
     /// query which key is its own.
     private static let key = Pass("key", model: "key", .view(1), hasGradient: false, isShuffled: true)
     private static let query = Pass("query", .view(0))
-    public let passes = [key, query]
+    public static func passes(_ options: MethodOptions) -> [Pass] { [key, query] }
     public var pairs: PairLossClient
 
     public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { pairs = try PairLossClient(Self.self, options, facts) }
@@ -33,7 +33,7 @@ public struct MoCoV2: PairObjective {
     public static func pairLoss(_ options: MethodOptions) -> any PairLoss { InfoNCELoss(temperature: options[temperature] ?? 0.2) }
 
     /// One for 32 images, at least two, as the paper's machines have them.
-    public func normalizationGroups(_ N: Int) -> Int { max(2, N / 32) }
+    public static func normalizationGroups(_ N: Int) -> Int { max(2, N / 32) }
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let keys = UnitRows(outputs[Self.key])

@@ -22,13 +22,15 @@ public protocol Objective: SendableMetatype {
     static var hasFixedTargets: Bool { get }
     /// All networks that it trains or keeps; the first is the student, which is the checkpoint's own.
     static func models(_ options: MethodOptions) -> [Model]
+    /// What goes forward in each step, in this order.
+    static func passes(_ options: MethodOptions) -> [Pass]
+    /// Groups of a batch of N that batch norm treats apart, where no number is asked for.
+    static func normalizationGroups(_ N: Int) -> Int
+    /// Whether weight decay moves a parameter.
+    static func decays(_ parameter: Parameter) -> Bool
 
     init(_ options: MethodOptions, _ facts: TrainingFacts) throws
 
-    /// What goes forward in each step, in this order.
-    var passes: [Pass] { get }
-    /// Groups of a batch of N that batch norm treats apart, where no number is asked for.
-    func normalizationGroups(_ N: Int) -> Int
     /// Takes back what ``finish()`` gave at the end of the epoch before. Called once, before the first step; empty for a new training.
     mutating func restore(_ state: [String: Tensor]) throws
     /// The tensor of the stream whose first rows are wanted before the first step; nil for none. Asked after ``restore(_:)``.
@@ -54,7 +56,8 @@ extension Objective {
     public static var takesLossProgram: Bool { false }
     public static var hasFixedTargets: Bool { false }
     public static func models(_ options: MethodOptions) -> [Model] { [.student] }
-    public func normalizationGroups(_ N: Int) -> Int { 1 }
+    public static func normalizationGroups(_ N: Int) -> Int { 1 }
+    public static func decays(_ parameter: Parameter) -> Bool { true }
     public mutating func restore(_ state: [String: Tensor]) throws {}
     public var sampledTensor: String? { nil }
     public mutating func setSample(_ sample: Tensor) {}
@@ -121,10 +124,11 @@ public struct Pass: Sendable {
         (self.hasGradient, self.isShuffled) = (hasGradient, isShuffled)
     }
 
-    public func rows(of batch: Batch) -> Int {
+    /// Rows for N images of V views.
+    public func rows(N: Int, views V: Int) -> Int {
         switch input {
-        case .view: batch.N
-        case .allViews: batch.N * batch.views
+        case .view: N
+        case .allViews: N * V
         }
     }
 }
@@ -174,7 +178,7 @@ public struct Batch: Sendable {
     public func labels() throws -> [Int32] {
         let labels = try record.tensor("label", .i32, shape: [N]).integers().map(Int32.init(truncatingIfNeeded:))
         guard labels.allSatisfy({ $0 >= 0 }) else {
-            throw record.failure("has images without a label", remedy: "put images in folders named for their classes, or use --objective moco-v2")
+            throw record.failure("has pictures without a label", remedy: "put pictures in folders named for their classes, or use --objective moco-v2")
         }
         return labels
     }

@@ -32,7 +32,7 @@ public struct SEED: PairObjective {
     public static let lossOptions: [any AnyMethodOption] = [QueueState.size, studentTemperature, teacherTemperature, centre]
 
     private static let student = Pass("student", .view(0))
-    public let passes = [student]
+    public static func passes(_ options: MethodOptions) -> [Pass] { [student] }
     public var pairs: PairLossClient
     private let options: MethodOptions
 

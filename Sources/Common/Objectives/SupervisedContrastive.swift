@@ -14,7 +14,7 @@ public struct SupervisedContrastive: Objective {
     public static let options: [any AnyMethodOption] = [temperature]
 
     private static let views = Pass("views", .allViews)
-    public let passes = [views]
+    public static func passes(_ options: MethodOptions) -> [Pass] { [views] }
     private let temperature: Double
 
     public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { temperature = options[Self.temperature] ?? 0.1 }

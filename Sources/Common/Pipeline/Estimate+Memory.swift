@@ -1,4 +1,5 @@
 import Networks
+import Objectives
 
 #if canImport(Glibc)
 import Glibc
@@ -13,14 +14,11 @@ extension Estimate {
         var needs: [Int] = []
         if epochs("student", stages) > 0 {
             let embed = teacher?.name ?? settings["TEACHER_NETWORK"]
-            needs.append(training(settings["STUDENT"], N: batch, groups: 1, queue: studentQueue) + embedding(embed, N: batch) + images(batch))
+            needs.append(training(settings["STUDENT"], studentMethod, N: batch, queue: studentQueue) + embedding(embed, N: batch) + images(batch))
         }
         if epochs("teacher", stages) > 0 {
-            let name = settings["TEACHER_NETWORK"], isMoCo = settings["TEACHER_OBJECTIVE"] == "moco-v2"
-            // Both views are one batch, or each has a pass of its own.
-            needs.append(
-                images(2 * teacherBatch)
-                    + (isMoCo ? training(name, N: teacherBatch, groups: 2, queue: teacherQueue) : training(name, N: 2 * teacherBatch, groups: 1, queue: 0)))
+            let views = settings.teacherMethod.inputs.views.lowerBound
+            needs.append(images(views * teacherBatch) + training(settings["TEACHER_NETWORK"], settings.teacherMethod, N: teacherBatch, queue: teacherQueue))
         }
         return needs.max()
     }
@@ -40,16 +38,22 @@ extension Estimate {
         return min(pages * page + swap * 1024, group)
     }
 
-    /// Of train-step: what a batch of N needs grows with N, from two small batches that are planned and not run.
-    private func training(_ name: String, N: Int, groups: Int, queue: Int) -> Int {
+    /// Of train-step, for a batch of N images.
+    private func training(_ name: String, _ method: any Objective.Type, N: Int, queue: Int) -> Int {
         guard let network = trained(name) else { return 0 }
+        // Passes without a gradient run in the memory of one that has one.
+        let passes = method.passes(MethodOptions()).filter(\.hasGradient).map { $0.rows(N: N, views: method.inputs.views.lowerBound) }
+        // Weights, gradients, momenta, and what is written of them; weights of the other models.
+        let copies = 3 + method.models(MethodOptions()).count
+        return passes.reduce(0) { $0 + pass(network, N: $1, groups: min(2, method.normalizationGroups($1))) } + 4 * (copies * network.parameterCount + queue * run.embedding)
+    }
+
+    /// Of one pass: what a batch of N needs grows with N, from two small batches that are planned and not run.
+    private func pass(_ network: Network, N: Int, groups: Int) -> Int {
         let n = 2 * groups
         let few = TrainingRun(network, N: n, height: planned, width: planned, groups: groups).memory
         let twice = TrainingRun(network, N: 2 * n, height: planned, width: planned, groups: groups).memory
-        let each = Double(max(0, twice - few)) / Double(n) * area
-        // Weights, gradients, momenta, and what is written of them; a momentum encoder where there are groups.
-        let copies = groups > 1 ? 5 : 4
-        return few + Int(each * Double(max(0, N - n))) + 4 * (copies * network.parameterCount + queue * run.embedding)
+        return few + Int(Double(max(0, twice - few)) / Double(n) * area * Double(max(0, N - n)))
     }
 
     private func embedding(_ name: String, N: Int) -> Int {

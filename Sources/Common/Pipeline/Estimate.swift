@@ -1,5 +1,6 @@
 import Measurement
 import Networks
+import Objectives
 import TensorStreams
 import ToolSupport
 
@@ -29,8 +30,10 @@ struct Estimate {
         }
         let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"], student = run.settings["STUDENT"]
         add(epochs("student", stages) * pictures.student, took { isEpoch($0, of: "student") }, measured(.train, student) + measured(.embed, teacherName))
-        // Two views; MoCo's keys take a forward pass and no backward one.
-        add(epochs("teacher", stages) * pictures.teacher, took { isEpoch($0, of: "teacher") }, 2 * measured(.train, teacherName))
+        // Passes without a gradient take less.
+        let method = run.settings.teacherMethod, views = method.inputs.views.lowerBound
+        let passes = method.passes(MethodOptions()).reduce(0) { $0 + $1.rows(N: 1, views: views) }
+        add(epochs("teacher", stages) * pictures.teacher, took { isEpoch($0, of: "teacher") }, Double(passes) * measured(.train, teacherName))
         for (subject, network) in [("teacher", teacherName), ("student", student)] {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
             let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }
@@ -45,8 +48,10 @@ struct Estimate {
     func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
 
     /// Rows of the queues.
-    var studentQueue: Int { run.settings.count("QUEUE") ?? min(65536, pictures.student / 2) }
-    var teacherQueue: Int { run.settings["TEACHER_OBJECTIVE"] == "moco-v2" ? min(65536, pictures.teacher / 2) : 0 }
+    var studentQueue: Int { run.settings.count("QUEUE") ?? queue(studentMethod, images: pictures.student) }
+    var teacherQueue: Int { queue(run.settings.teacherMethod, images: pictures.teacher) }
+    private func queue(_ method: any Objective.Type, images: Int) -> Int { method is any PairObjective.Type ? min(65536, images / 2) : 0 }
+    var studentMethod: any Objective.Type { Methods.named(run.settings["STUDENT_OBJECTIVE"]) ?? SEED.self }
 
     /// The network `name` with the head that initialize gives it.
     func trained(_ name: String) -> Network? {
@@ -55,20 +60,20 @@ struct Estimate {
 
     /// Bytes that the checkpoints of `stages` will take, if `kept` of each network are kept.
     func bytes(_ stages: [Stage], kept: Int?) -> Int {
-        func size(_ name: String, queue: Int) -> Int {
+        func size(_ name: String, _ method: any Objective.Type, queue: Int) -> Int {
             guard let network = trained(name) else { return 0 }
-            // Weights and momenta, the queue.
-            return 4 * (2 * network.parameterCount + network.statisticsCount + queue * run.embedding)
+            // Weights of all models, the student's momenta, the queue.
+            let models = method.models(MethodOptions()).count
+            return 4 * ((models + 1) * network.parameterCount + models * network.statisticsCount + queue * run.embedding)
         }
         func count(_ network: String) -> Int {
             let all = stages.count { StageName($0.name).epoch(of: network) != nil }
             return min(all, kept.map { $0 + 2 } ?? all)
         }
-        // MoCo's second encoder comes on top.
-        let teacherSize = size(run.settings["TEACHER_NETWORK"], queue: teacherQueue) * (teacherQueue > 0 ? 3 : 2) / 2
         // What is written anew takes the place of what is there.
         let present = stages.flatMap(\.outputs).compactMap { FileStamp(folder.file($0))?.size }.reduce(0, +)
-        let all = count("student") * size(run.settings["STUDENT"], queue: studentQueue) + count("teacher") * teacherSize
+        let all = count("student") * size(run.settings["STUDENT"], studentMethod, queue: studentQueue)
+            + count("teacher") * size(run.settings["TEACHER_NETWORK"], run.settings.teacherMethod, queue: teacherQueue)
         return max(0, all - present)
     }
 

@@ -1,4 +1,5 @@
 import Datasets
+import Objectives
 import ToolSupport
 
 extension Judgement {
@@ -12,10 +13,10 @@ extension Judgement {
     private static func choose(_ settings: RunSettings, _ train: Dataset?, _ test: Dataset?) throws -> Judgement {
         guard let train else { return .testByData }
         let isTaught = train.classes.count > 1
-        if settings["TEACHER"].isEmpty, settings["TEACHER_OBJECTIVE"] == "supervised-contrastive", !isTaught {
+        if settings["TEACHER"].isEmpty, settings.teacherMethod.inputs.labels, !isTaught {
             throw Failure(
-                .usage, path: settings["DATA"], "has no labels, which TEACHER_OBJECTIVE=supervised-contrastive needs",
-                remedy: "put pictures into folders named for their classes, or take TEACHER_OBJECTIVE=moco-v2")
+                .usage, path: settings["DATA"], "has no labels, which TEACHER_OBJECTIVE=\(settings["TEACHER_OBJECTIVE"]) needs",
+                remedy: "put pictures into folders named for their classes, or take TEACHER_OBJECTIVE=\(MoCoV2.name)")
         }
         guard let test else {
             if isTaught { return .halvesOfData }

@@ -13,7 +13,7 @@ extension Planner {
     /// - Throws: ``Failure`` `data` where what the stage has read is not what plan saw: then it is not done.
     public static func finish(_ stage: String, in folder: String) throws {
         guard let line = try StageTable(in: folder)[stage] else { throw Failure(.usage, "\(stage) is no stage of this run") }
-        let settings = try RunSettings(typed: [], folder: folder)
+        let settings = try RunSettings(remembered: folder)
         try SourceCheck(stage: stage, folder: folder, hasTest: !settings["TEST"].isEmpty).check(line.sources)
         // What the closing table reads of it.
         for log in [".jsonl", ".json"].map({ "\(folder)/log/\(stage)\($0)" }) { flush(log) }

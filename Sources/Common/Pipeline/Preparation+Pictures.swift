@@ -1,4 +1,5 @@
 import Datasets
+import Objectives
 import ToolSupport
 
 /// How many pictures there are for what, and what is odd about them.
@@ -15,7 +16,7 @@ extension Preparation {
         case .halvesOfTest: tested
         case .testByData: learnt + tested
         }
-        let isHalf = settings["TEACHER_OBJECTIVE"] == "supervised-contrastive" && run.judgement == .halvesOfData
+        let isHalf = settings.teacherMethod.inputs.labels && run.judgement == .halvesOfData
         return (min(limit, learnt), min(limit, isHalf ? (learnt + 1) / 2 : learnt), judged)
     }
 

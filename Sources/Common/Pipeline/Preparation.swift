@@ -26,7 +26,7 @@ struct Preparation {
 
     init(_ flags: MakeFlags, _ environment: StageEnvironment, progress: (String, Int, Int) -> Void) throws {
         folder = try Preparation.folder(flags)
-        settings = try RunSettings(typed: flags.assignments, folder: folder.path)
+        settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines)
         try Preparation.checkGiven(settings, flags, folder)
         lists = try Preparation.list(settings)
         // Lists first, since they are quick; bytes once all else is known to go together.

@@ -1,3 +1,4 @@
+import Objectives
 import ToolSupport
 
 /// The values of all settings for one run: what was typed, before it what the run remembers, before that the defaults.
@@ -38,8 +39,9 @@ public struct RunSettings: Sendable {
     /// - Parameters:
     ///   - typed: from the command line.
     ///   - folder: of the run, which may not be there yet.
+    ///   - pipelines: the folder of make's fragments.
     /// - Throws: ``Failure`` `usage` where a value is none that its setting takes; `data` where what the run remembers was cut short.
-    init(typed: [MakeFlags.Assignment], folder: String) throws {
+    init(typed: [MakeFlags.Assignment], folder: String, pipelines: String) throws {
         let path = folder + "/" + RunSettings.file
         var remembered: [String: String] = [:]
         do {
@@ -55,12 +57,18 @@ public struct RunSettings: Sendable {
         self.remembered = remembered
         self.typed = Set(typed.keys)
         let isDemonstration = (typed["DATA"] ?? remembered["DATA"] ?? "").isEmpty
+        let defaults = MethodDefaults(pipelines: pipelines)
+        // A setting that names a method stands before the options of that method.
         for setting in Setting.all {
-            let value = typed[setting.name] ?? remembered[setting.name] ?? (isDemonstration ? setting.demonstration : setting.pictures)
+            let value = try typed[setting.name] ?? remembered[setting.name]
+                ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
             try RunSettings.check(value, setting)
             values[setting.name] = value
         }
     }
+
+    /// Those of a run that has been planned, which remembers all.
+    init(remembered folder: String) throws { try self.init(typed: [], folder: folder, pipelines: "") }
 
     /// Remembers what a run keeps in its folder.
     func save(in folder: String) throws {
@@ -80,6 +88,9 @@ public struct RunSettings: Sendable {
     func words(_ name: String) -> [String] { ShellWords.split(self[name]) ?? [] }
 
     var isDemonstration: Bool { self["DATA"].isEmpty }
+
+    /// The method by which the teacher learns.
+    var teacherMethod: any Objective.Type { Methods.named(self["TEACHER_OBJECTIVE"]) ?? MoCoV2.self }
 
     private static func check(_ value: String, _ setting: Setting) throws {
         func wrong(_ what: String, _ remedy: String? = nil) -> Failure { Failure(.usage, "\(setting.name)=\(value): \(what)", remedy: remedy) }
@@ -105,7 +116,7 @@ public struct RunSettings: Sendable {
             guard !names.contains(value) else { return }
             let nearest = Nearest.name(to: value, among: names).map { "did you mean \($0)? " } ?? ""
             throw wrong("there is none of that name", nearest + "there are " + names.filter { !$0.isEmpty }.joined(separator: ", "))
-        case .words:
+        case .words, .methodOptions:
             guard let words = ShellWords.split(value) else { throw wrong("a quote is not closed") }
             guard !words.contains(where: { $0.unicodeScalars.contains("\n") }) else { throw wrong("an option holds a line break") }
             // Options travel in files in which a line is an argument.

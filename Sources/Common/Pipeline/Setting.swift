@@ -1,4 +1,5 @@
 import Networks
+import Objectives
 
 /// A setting of `make distill`, as a person types it: `EPOCHS=24`.
 public struct Setting: Sendable {
@@ -17,6 +18,8 @@ public struct Setting: Sendable {
         case flag
         /// Options of a tool, split into words as a shell does.
         case words
+        /// Those of train-step for a network that learns by the method that another setting names: see ``MethodDefaults``.
+        case methodOptions(of: String)
         /// Free text, checked where it is used.
         case text
     }
@@ -56,19 +59,18 @@ public struct Setting: Sendable {
         Setting("EMBEDDING", .optionalCount(1...65536), "numbers in an embedding (default: the given teacher's, else 128)"),
         Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
         Setting(
-            "STUDENT_OPTIONS", .words, demonstration: "--schedule smooth --learning-rate 0.1 --warm-up 1 --teacher-temperature auto",
-            pictures: "--schedule smooth --learning-rate 0.06 --warm-up 1 --teacher-temperature auto", "options of train-step for the student"),
+            "STUDENT_OBJECTIVE", .oneOf(names { $0.inputs.teacher }), demonstration: SEED.name, pictures: SEED.name, "the method by which it learns from the teacher"),
+        Setting("STUDENT_OPTIONS", .methodOptions(of: "STUDENT_OBJECTIVE"), "options of train-step for the student"),
         Setting(
             "TEACHER_NETWORK", .oneOf(Network.names), demonstration: "tiny-resnet18", pictures: "resnet50",
             "the network of a teacher that is trained"),
         Setting(
-            "TEACHER_OBJECTIVE", .oneOf(["moco-v2", "supervised-contrastive"]), demonstration: "supervised-contrastive", pictures: "moco-v2",
-            "what it is trained for: moco-v2, or supervised-contrastive, which needs labels"),
+            "TEACHER_OBJECTIVE", .oneOf(names { !$0.inputs.teacher }), demonstration: SupervisedContrastive.name, pictures: MoCoV2.name,
+            "the method by which it learns: " + names { !$0.inputs.teacher && !$0.inputs.labels }.joined(separator: ", ")
+                + ", or with labels " + names { $0.inputs.labels }.joined(separator: ", ")),
         Setting("TEACHER_EPOCHS", .count(1...100_000), demonstration: "16", pictures: "200", "how often it sees all pictures"),
         Setting("TEACHER_BATCH", .count(1...65536), demonstration: "128", pictures: "64", "pictures in its step"),
-        Setting(
-            "TEACHER_OPTIONS", .words, demonstration: "--schedule smooth --learning-rate 0.1 --warm-up 1",
-            pictures: "--schedule smooth --learning-rate 0.03 --warm-up 1", "options of train-step for it"),
+        Setting("TEACHER_OPTIONS", .methodOptions(of: "TEACHER_OBJECTIVE"), "options of train-step for it"),
         Setting("FLAGS", .words, "further options of augment: --allow-bad, --limit N, --crop-scale A,B, --level N"),
         Setting(
             "SYNTHESIZE_OPTIONS", .words, demonstration: "--classes 24 --train 6000 --test 1200 --size 64",
@@ -83,10 +85,27 @@ public struct Setting: Sendable {
 
     public static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 
+    /// The methods for which `isMeant` holds.
+    private static func names(_ isMeant: (any Objective.Type) -> Bool) -> [String] { Methods.all.filter(isMeant).map { $0.name } }
+
+    /// The default.
+    ///
+    /// - Parameter objective: the value of the setting that names the method.
+    func fallback(drawn: Bool, objective: (String) -> String, _ defaults: MethodDefaults) throws -> String {
+        guard case .methodOptions(let name) = kind else { return drawn ? demonstration : pictures }
+        return try defaults.options(objective(name), areDrawn: drawn)
+    }
+
     /// What a person reads in `make help`.
-    public var line: String {
+    ///
+    /// - Parameter pipelines: the folder of make's fragments.
+    public func line(pipelines: String) throws -> String {
+        func value(drawn: Bool) throws -> String {
+            try fallback(drawn: drawn, objective: { Setting.named($0).map { drawn ? $0.demonstration : $0.pictures } ?? "" }, MethodDefaults(pipelines: pipelines))
+        }
+        let (given, drawn) = (try value(drawn: false), try value(drawn: true))
         var line = name + String(repeating: " ", count: max(1, 19 - name.count)) + help
-        if !pictures.isEmpty { line += pictures == demonstration ? " (\(pictures))" : " (\(pictures); with drawn pictures \(demonstration.isEmpty ? "none" : demonstration))" }
+        if !given.isEmpty { line += given == drawn ? " (\(given))" : " (\(given); with drawn pictures \(drawn.isEmpty ? "none" : drawn))" }
         return line
     }
 }

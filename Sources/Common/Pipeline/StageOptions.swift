@@ -1,3 +1,5 @@
+import Objectives
+
 /// The options that a run's stages get: files of options, in which a line is an argument.
 ///
 /// Everything that a person typed ends here, and in links of fixed names. So make and the shell see
@@ -16,8 +18,10 @@ struct StageOptions {
     private func split(_ name: String?) -> [String] { name.map { ["--split", $0] } ?? [] }
     /// A teacher that is given labels must not see those it is judged by.
     private var taught: [String] {
-        settings["TEACHER_OBJECTIVE"] == "supervised-contrastive" && judgement == .halvesOfData ? judgement.train.options : []
+        settings.teacherMethod.inputs.labels && judgement == .halvesOfData ? judgement.train.options : []
     }
+    /// How a network's epochs are asked for; what train-step does by itself is not said.
+    private func method(_ name: String) -> [String] { name == SEED.name ? [] : ["--objective", name] }
     /// Images in a record of those that are judged; fewer where they are large, since a record has a limit. Features do not depend on it.
     private var judgedBatch: Int {
         let size = settings.number("SIZE")
@@ -36,15 +40,14 @@ struct StageOptions {
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
             "student.begin": ["--network", settings["STUDENT"], "--embedding", "\(embedding)", "--seed", settings["SEED"]],
             "student.augment": train + views + ["--batch", settings["BATCH"]],
-            "student.train": (settings.count("QUEUE").map { ["--queue-size", "\($0)"] } ?? []) + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
+            "student.train": method(settings["STUDENT_OBJECTIVE"]) + (settings.count("QUEUE").map { ["--queue-size", "\($0)"] } ?? []) + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
         if !hasTeacher {
             files["teacher.begin"] = ["--network", settings["TEACHER_NETWORK"], "--embedding", "\(embedding)", "--seed", settings["SEED"]]
-            files["teacher.augment"] = train + views + taught + ["--views", "2", "--batch", settings["TEACHER_BATCH"]]
-            files["teacher.train"] =
-                ["--objective", settings["TEACHER_OBJECTIVE"]] + settings.words("TEACHER_OPTIONS") + ["--seed", settings["SEED"]]
+            files["teacher.augment"] = train + views + taught + ["--views", "\(settings.teacherMethod.inputs.views.lowerBound)", "--batch", settings["TEACHER_BATCH"]]
+            files["teacher.train"] = method(settings["TEACHER_OBJECTIVE"]) + settings.words("TEACHER_OPTIONS") + ["--seed", settings["SEED"]]
         }
         if settings.isDemonstration { files["pictures"] = settings.words("SYNTHESIZE_OPTIONS") + ["--seed", settings["SEED"]] }
         return files

@@ -91,14 +91,14 @@ public struct MethodArguments<Selection: MethodSelection>: ParsableArguments, Cu
 
     public func validate() throws {
         guard let method = Methods.named(name), Selection.methods.contains(where: { $0.name == name }) else {
-            throw ValidationError("--\(Self.objectiveName) takes \(Selection.methods.map { $0.name }.joined(separator: ", ")), found '\(name)'")
+            throw ValidationError("--\(Self.objectiveName) takes \(Selection.methods.map { $0.name }.joined(separator: ", ")), found \(name)")
         }
         for (option, _) in Self.options {
             guard let text = texts[option.name] else { continue }
             guard let own = Selection.options(method).first(where: { $0.name == option.name }) else {
                 throw ValidationError("--\(option.name) is of no use to \(name); leave it out")
             }
-            guard own.accepts(text) else { throw ValidationError("--\(option.name) takes \(own.takes), found '\(text)'") }
+            guard own.accepts(text) else { throw ValidationError("--\(option.name) takes \(own.takes), found \(text)") }
         }
     }
 

@@ -10,18 +10,42 @@ final class TrainedModels {
         let model: Model
         let weights: Weights
         /// nil where it is not trained by the gradient.
-        let training: (momenta: FloatBuffer, gradients: FloatBuffer)?
+        let training: Training?
+    }
+
+    /// What a network has besides its weights while it is trained.
+    private struct Training {
+        let momenta: FloatBuffer
+        let gradients: FloatBuffer
+        /// Stretches of all of them that weight decay moves or does not move.
+        let groups: [(range: Range<Int>, decays: Bool)]
+
+        init(_ network: Network, momenta: FloatBuffer, decays: (Parameter) -> Bool) {
+            self.momenta = momenta
+            gradients = FloatBuffer(network.parameterCount)
+            var groups: [(range: Range<Int>, decays: Bool)] = []
+            for (index, parameter) in network.parameters.enumerated() {
+                let end = index + 1 < network.parameters.count ? network.parameters[index + 1].offset : network.parameterCount
+                if let last = groups.last, last.decays == decays(parameter) {
+                    groups[groups.count - 1].range = last.range.lowerBound..<end
+                } else {
+                    groups.append((parameter.offset..<end, decays(parameter)))
+                }
+            }
+            self.groups = groups
+        }
     }
 
     private let entries: [Entry]
 
     /// Takes them from a checkpoint. What is not there yet begins: an average as a copy.
-    init(_ models: [Model], _ state: TrainingState) throws {
+    init(_ method: any Objective.Type, _ options: MethodOptions, _ state: TrainingState) throws {
         var entries: [Entry] = []
-        for model in models {
+        for model in method.models(options) {
             switch model.kind {
             case .student:
-                entries.append(Entry(model: model, weights: state.weights, training: (state.momenta, FloatBuffer(state.weights.network.parameterCount))))
+                let training = Training(state.weights.network, momenta: state.momenta, decays: method.decays)
+                entries.append(Entry(model: model, weights: state.weights, training: training))
             case .average(let other, _):
                 guard let source = entries.first(where: { $0.model.name == other }) else {
                     throw Failure(.software, "model \(model.name) follows \(other), which there is not")
@@ -53,20 +77,21 @@ final class TrainedModels {
         return training.gradients
     }
 
-    private var trained: [(weights: Weights, momenta: FloatBuffer, gradients: FloatBuffer)] {
-        entries.compactMap { entry in entry.training.map { (entry.weights, $0.momenta, $0.gradients) } }
-    }
+    private var trained: [(weights: Weights, training: Training)] { entries.compactMap { entry in entry.training.map { (entry.weights, $0) } } }
 
-    func zeroGradients() { trained.forEach { $0.gradients.zero() } }
+    func zeroGradients() { trained.forEach { $0.training.gradients.zero() } }
     /// The length of all gradients together.
-    var gradientNorm: Double { unsafe GradientNorm.of(trained.map { unsafe $0.gradients.buffer }) }
+    var gradientNorm: Double { unsafe GradientNorm.of(trained.map { unsafe $0.training.gradients.buffer }) }
 
     func step(_ optimizer: SGD, learningRate: Double) {
-        optimizer.step(
-            trained.map {
+        let buffers = trained.flatMap { weights, training in
+            training.groups.map { range, decays in
                 unsafe ParameterBuffer(
-                    values: $0.weights.parameters.pointer, gradient: $0.gradients.pointer, momentum: $0.momenta.pointer, count: $0.gradients.count)
-            }, learningRate: learningRate)
+                    values: weights.parameters.pointer + range.lowerBound, gradient: training.gradients.pointer + range.lowerBound,
+                    momentum: training.momenta.pointer + range.lowerBound, count: range.count, decays: decays)
+            }
+        }
+        optimizer.step(buffers, learningRate: learningRate)
     }
 
     /// Puts what is not the student's into the state of the training.

@@ -18,6 +18,7 @@ public final class Trainer {
     private var state: TrainingState
     private var objective: any Objective
     private let models: TrainedModels
+    private let passes: [Pass]
     private let runs: PassRuns
     private let stepsPerEpoch: Int
     private let firstEpoch: Int
@@ -29,7 +30,8 @@ public final class Trainer {
     public init(_ state: TrainingState, _ options: TrainingOptions, header: StreamHeader) throws {
         self.state = state
         self.options = options
-        models = try TrainedModels(options.method.models(options.methodOptions), state)
+        models = try TrainedModels(options.method, options.methodOptions, state)
+        passes = options.method.passes(options.methodOptions)
         runs = PassRuns()
         let epochs = max(1, header.metadata.count("epochs") ?? 1)
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
@@ -60,10 +62,10 @@ public final class Trainer {
         models.followAverages()
         var outputs = Outputs()
         runs.begin()
-        for pass in objective.passes {
+        for pass in passes {
             let chance = options.drops ? Chance(seed: options.seed, epoch: batch.epoch, step: batch.step, pass: pass.name) : nil
             outputs[pass] = runs.forward(
-                pass, models[pass.model], images, groups: options.groups(pass.rows(of: batch), objective), order: order(pass, batch), chance: chance)
+                pass, models[pass.model], images, groups: options.groups(pass.rows(N: batch.N, views: batch.views)), order: order(pass, batch), chance: chance)
         }
         let loss = try objective.loss(outputs, batch)
         guard loss.value.isFinite else {
@@ -74,7 +76,7 @@ public final class Trainer {
         profile?.lap("loss")
         models.zeroGradients()
         profile?.lap("optimizer")
-        for pass in objective.passes.reversed() where pass.hasGradient {
+        for pass in passes.reversed() where pass.hasGradient {
             guard let gradient = loss.gradients[pass.name] else { throw Failure(.software, "the loss gives no gradient of pass \(pass.name)") }
             runs.backward(pass, models[pass.model], gradient, dParameters: models.gradients(pass.model))
         }
@@ -99,7 +101,7 @@ public final class Trainer {
     private func order(_ pass: Pass, _ batch: Batch) -> [Int]? {
         guard pass.isShuffled else { return nil }
         var random = CounterRandom(seed: options.seed, .batchNormShuffle, epoch: batch.epoch, item: batch.step)
-        return random.permutation(pass.rows(of: batch))
+        return random.permutation(pass.rows(N: batch.N, views: batch.views))
     }
 
     /// Ends the training: the state that the next epoch begins with.
@@ -122,15 +124,15 @@ public final class Trainer {
     /// The images of a record, if they are what the method and the network need.
     private func images(_ record: TensorDocument) throws -> ImageViews {
         let images = try ImageViews(record)
-        guard images.N > 0 else { throw record.failure("has no images") }
+        guard images.N > 0 else { throw record.failure("has no pictures") }
         let wanted = options.method.inputs.views
         guard wanted.contains(images.views) else {
             throw record.failure(
-                "has \(images.views) view\(images.views == 1 ? "" : "s") of each image where --objective \(options.method.name) needs \(wanted.lowerBound)",
+                "has \(images.views) view\(images.views == 1 ? "" : "s") of each picture where --objective \(options.method.name) needs \(wanted.lowerBound)",
                 remedy: "give augment --views \(wanted.lowerBound)")
         }
         guard min(images.H, images.W) >= Network.smallestPicture else {
-            throw record.failure("has images of \(images.W)×\(images.H) where a network needs \(Network.smallestPicture)×\(Network.smallestPicture)")
+            throw record.failure("has pictures of \(images.W)×\(images.H) where a network needs \(Network.smallestPicture)×\(Network.smallestPicture)")
         }
         return images
     }

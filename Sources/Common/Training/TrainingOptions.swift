@@ -34,8 +34,8 @@ public struct TrainingOptions: Sendable {
     }
 
     /// Groups for a batch of N: as asked for or as the method wants them, if N divides so.
-    func groups(_ N: Int, _ objective: any Objective) -> Int {
-        let wanted = normalizationGroups ?? objective.normalizationGroups(N)
+    func groups(_ N: Int) -> Int {
+        let wanted = normalizationGroups ?? method.normalizationGroups(N)
         return (1...max(1, min(wanted, N / 2))).last { N % $0 == 0 } ?? 1
     }
 

@@ -1,0 +1,30 @@
+import ToolSupport
+
+/// The options of train-step for a network that learns by a method, where nobody gives any.
+///
+/// A method needs none. What depends on data stands in the file `conf/METHOD` beside make's fragments, a line for images that are given and one
+/// for those that are drawn:
+///
+///     given --schedule smooth --learning-rate 0.06 --warm-up 1
+///     drawn --schedule smooth --learning-rate 0.1 --warm-up 1
+struct MethodDefaults {
+    /// Of make's fragments.
+    let pipelines: String
+
+    /// Where no file says anything else.
+    static let usual = "--schedule smooth --learning-rate 0.03 --warm-up 1"
+
+    /// - Throws: ``Failure`` where the file is not as it should be.
+    func options(_ method: String, areDrawn: Bool) throws -> String {
+        let path = "\(pipelines)/conf/\(method)"
+        guard let bytes = try TextFile.bytes(path) else { return MethodDefaults.usual }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where !line.hasPrefix("#") {
+            let parts = String(line).parts(" ", most: 2)
+            guard parts.count == 2, ["given", "drawn"].contains(parts[0]), ShellWords.split(parts[1]) != nil else {
+                throw Failure(.data, path: path, "has a line that is neither 'given OPTIONS' nor 'drawn OPTIONS'")
+            }
+            if (parts[0] == "drawn") == areDrawn { return parts[1] }
+        }
+        return MethodDefaults.usual
+    }
+}
