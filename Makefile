@@ -1,6 +1,6 @@
-# Self-supervised distillation of pictures, from nothing to a table.
+# Self-supervised distillation of images, from nothing to a table.
 #
-#   make distill                           draw pictures, train a teacher, distil it, evaluate
+#   make distill                           draw images, train a teacher, distil it, evaluate
 #   make check DATA=pictures               what that would do, and what cannot work
 #   make distill DATA=pictures TEST=held-out TEACHER=teacher.safetensors SIZE=224
 #   make test                              all tests; make test-long before a release
@@ -104,7 +104,7 @@ bench: build $(if $(PEERS),.build/peers/installed)
 # What a person typed is data for plan, which reads it in MAKEFLAGS. make must not hand it on to programs, for that would expand it.
 unexport $(filter-out SEED_MARCH,$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 
-#: distill         pictures to teacher, student and table; goes on where it was stopped
+#: distill         images to teacher, student and table; goes on where it was stopped
 #: check           what distill would do, and what cannot work; changes nothing
 #: stage           one stage alone: NAME=x STAGE=student.7 [SHOW=1] [TAP=2]
 .PHONY: distill check stage

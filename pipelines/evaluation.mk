@@ -7,7 +7,7 @@ $(foreach s,$(SUBJECTS),$(foreach p,train test,$(call follow,features.$(s).$(p),
 $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),$(call follow,evaluation.$(s).$(p),features.$(s).train features.$(s).test)))
 $(call follow,table,student $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))
 
-# student.24.test: the network student.24, the pictures of features.test.
+# student.24.test: the network student.24, the images of features.test.
 done/features.%:
 	@stage features.$* "augment @options/features$(suffix $*) @options/threads --quiet | \
 	  embed --weights $(basename $*).safetensors --features @options/threads --quiet | \

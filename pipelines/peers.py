@@ -75,8 +75,8 @@ def exported(options, model, x):
             settings = onnxruntime.SessionOptions()
             settings.intra_op_num_threads, settings.inter_op_num_threads = options.threads, 1
             session = onnxruntime.InferenceSession(file, settings, providers=["CPUExecutionProvider"])
-            pictures = {session.get_inputs()[0].name: x.numpy()}
-            return lambda: session.run(None, pictures)
+            images = {session.get_inputs()[0].name: x.numpy()}
+            return lambda: session.run(None, images)
         import openvino
 
         settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": options.threads, "PERFORMANCE_HINT": "LATENCY"}

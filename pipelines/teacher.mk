@@ -1,4 +1,4 @@
-# Pictures, where they are drawn, and the teacher, where it is trained.
+# Images, where they are drawn, and the teacher, where it is trained.
 
 PICTURES_DONE := $(if $(filter drawn,$(PICTURES)),pictures)
 TEACHER_DONE  := $(if $(filter trained,$(TEACHER)),teacher.$(TEACHER_EPOCHS))

@@ -53,16 +53,16 @@ extension Augment {
             samples: dataset.samples.count, fold: fold, limit: limit, shard: shard, batch: batch, dropLast: dropLast,
             seed: recipe == .evaluation ? nil : seed)
         let part = (fold.count > 1 ? " in fold \(fold.defaultValueDescription)" : "") + (shard.count > 1 ? " in shard \(shard.defaultValueDescription)" : "")
-        guard plan.pictures > 0 else { throw Failure(.usage, path: data, "there are no pictures\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
+        guard plan.images > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
         guard plan.batches > 0 else {
-            throw Failure(.usage, path: data, "\(plan.pictures) pictures\(part) are no full batch of \(batch)", remedy: "take a smaller --batch, or not --drop-last")
+            throw Failure(.usage, path: data, "\(plan.images) images\(part) are no full batch of \(batch)", remedy: "take a smaller --batch, or not --drop-last")
         }
         return plan
     }
 
-    /// Pictures that the stream will have, if none is broken.
-    func pictures(_ plan: EpochPlan) -> Int {
-        epochs * (plan.dropLast ? plan.batches * plan.batch : plan.pictures)
+    /// Images that the stream will have, if none is broken.
+    func images(_ plan: EpochPlan) -> Int {
+        epochs * (plan.dropLast ? plan.batches * plan.batch : plan.images)
     }
 
     func header(_ dataset: Dataset, _ plan: EpochPlan) -> StreamHeader {
@@ -73,14 +73,14 @@ extension Augment {
                 "samples": "\(plan.chosen)",
                 "batch": "\(batch)",
                 "records": "\(epochs * plan.batches)",
-                "pictures": "\(pictures(plan))",
+                "images": "\(images(plan))",
                 "epoch": "\(epoch)",
                 "epochs": "\(epochs)",
                 "recipe": recipe.rawValue,
             ])
     }
 
-    func remark(_ dataset: Dataset, _ broken: BrokenPictures) -> String {
+    func remark(_ dataset: Dataset, _ broken: BrokenImages) -> String {
         var parts = [dataset.classes.isEmpty ? "no classes" : dataset.classes.count == 1 ? "1 class" : "\(dataset.classes.count) classes"]
         if let split = dataset.split { parts.append("split \(split)" + (dataset.splits.count > 1 ? " of " + dataset.splits.joined(separator: ", ") : "")) }
         if dataset.unlabelled > 0 { parts.append("\(dataset.unlabelled) without label beside the class folders") }

@@ -5,12 +5,12 @@ import Parallel
 import TensorStreams
 import ToolSupport
 
-/// Makes views of the pictures of a data set.
+/// Makes views of the images of a data set.
 @main
 struct Augment: Tool {
     static let configuration = CommandConfiguration(
         commandName: "augment",
-        abstract: "Reads JPEG pictures and writes batches of views of them as a tensor stream.",
+        abstract: "Reads JPEG images and writes batches of views of them as a tensor stream.",
         discussion: """
             DATA is a folder, a folder of archives, or one archive: tar or zip, compressed or not. Each record has 'images' u8 \
             [N,V,H,W,3], 'index' i64 [N] and 'label' i32 [N].
@@ -28,11 +28,11 @@ struct Augment: Tool {
               augment --data train.tar --size 64 --epochs 2 -o train.tensors.zst
               augment --data test.tar --size 64 --recipe evaluation -o test.tensors.zst
 
-            See also: synthesize (pictures to try with), embed, inspect
+            See also: synthesize (images to try with), embed, inspect
             """,
         version: productVersion)
 
-    @Option(help: "The pictures: a folder or an archive.")
+    @Option(help: "The images: a folder or an archive.")
     var data: String
     @Option(help: "The split to read, where there are splits: train, val, test (default: train).")
     var split: String?
@@ -40,11 +40,11 @@ struct Augment: Tool {
     var classList: String?
     @Option(help: "moco-v2: crop, colour jitter, grey, blur, flip, in random order. evaluation: the middle, in the data's order.")
     var recipe = Recipe.Kind.mocoV2
-    @Option(help: "Views of each picture, 1 or 2.")
+    @Option(help: "Views of each image, 1 or 2.")
     var views = 1
     @Option(help: "Width and height of a view.")
     var size = 224
-    @Option(help: "The share of a picture that moco-v2's crop takes, least and greatest.")
+    @Option(help: "The share of an image that moco-v2's crop takes, least and greatest.")
     var cropScale = CropScale(0.2...1)
     @Option(help: "The first epoch, from 0.")
     var epoch = 0
@@ -52,17 +52,17 @@ struct Augment: Tool {
     var epochs = 1
     @Option(help: "The number that order and views depend on.")
     var seed: UInt64 = 0
-    @Option(help: "Pictures in a record.")
+    @Option(help: "Images in a record.")
     var batch = 256
     @Flag(help: "Leave out the last batch of an epoch if it is not full.")
     var dropLast = false
     @Option(help: "Only part I of N equal parts of each epoch, 1/N to N/N.")
     var shard = Shard(1, of: 1)
-    @Option(help: "Only every Nth picture of the data, from the Ith, as I/N: 1/2 to learn from and 2/2 to be judged by.")
+    @Option(help: "Only every Nth image of the data, from the Ith, as I/N: 1/2 to learn from and 2/2 to be judged by.")
     var fold = Shard(1, of: 1)
-    @Option(help: "Only so many pictures, spread evenly over the data, the same in all epochs.")
+    @Option(help: "Only so many images, spread evenly over the data, the same in all epochs.")
     var limit: Int?
-    @Flag(help: "Go on when more than 1 % of the pictures are broken.")
+    @Flag(help: "Go on when more than 1 % of the images are broken.")
     var allowBad = false
     @Option(parsing: .unconditional, help: "zstd's level, -7 to 19 (default: 3 to a file, -1 to a pipe).")
     var level: Int?
@@ -81,8 +81,8 @@ struct Augment: Tool {
         let plan = try plan(dataset)
         let renderer = try BatchRenderer(dataset, Recipe(recipe, size: size, cropScale: cropScale.range), views: views, seed: seed)
         let writer = try WriteBehind(output, header: header(dataset, plan), level: level)
-        var progress = Progress(tool: "augment", unit: "pictures", total: pictures(plan), common)
-        var broken = BrokenPictures(allowed: allowBad ? nil : plan.pictures / 100, data: data)
+        var progress = Progress(tool: "augment", unit: "images", total: images(plan), common)
+        var broken = BrokenImages(allowed: allowBad ? nil : plan.images / 100, data: data)
         var read = Report(dataset)
         for epoch in epoch..<epoch + epochs {
             let order = plan.order(epoch: epoch)

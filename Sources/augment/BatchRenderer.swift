@@ -4,7 +4,7 @@ import Parallel
 import TensorStreams
 import ToolSupport
 
-/// Decodes pictures and renders their views, a batch at a time, on all threads.
+/// Decodes images and renders their views, a batch at a time, on all threads.
 struct BatchRenderer {
     struct Broken {
         let index: Int
@@ -12,7 +12,7 @@ struct BatchRenderer {
         let failure: Failure
     }
 
-    /// What became of a batch: a record of the pictures that are whole, nil if none is, and the others.
+    /// What became of a batch: a record of the images that are whole, nil if none is, and the others.
     struct Batch {
         let record: TensorDocument?
         let broken: [Broken]
@@ -33,9 +33,9 @@ struct BatchRenderer {
         workers = try (0..<Parallel.threads).map { _ in try ViewRenderer() }
     }
 
-    /// Renders the pictures `indices` for batch `step` of `epoch`.
+    /// Renders the images `indices` for batch `step` of `epoch`.
     ///
-    /// - Throws: a ``Failure`` when something else than a picture is broken.
+    /// - Throws: a ``Failure`` when something else than an image is broken.
     func render(_ indices: ArraySlice<Int>, epoch: Int, step: Int) throws -> Batch {
         let indices = Array(indices)
         var failures = [(any Error)?](repeating: nil, count: indices.count)
@@ -68,7 +68,7 @@ struct BatchRenderer {
         return Batch(record: record, broken: broken)
     }
 
-    /// All views of one picture.
+    /// All views of one image.
     private func render(_ index: Int, epoch: Int, on renderer: ViewRenderer, into target: UnsafeMutableRawBufferPointer) throws {
         let reader = try data.reader(index)
         do {
@@ -85,7 +85,7 @@ struct BatchRenderer {
         }
     }
 
-    /// The pictures at `places`, one behind the other.
+    /// The images at `places`, one behind the other.
     private func keep(_ places: [Int], of images: Tensor) -> Tensor {
         let length = views * viewBytes
         return unsafe Tensor(dtype: .u8, shape: [places.count] + images.shape.dropFirst()) { target in

@@ -21,13 +21,13 @@ struct Report {
         for index in indices { isRead[index] = true }
     }
 
-    func write(_ path: String, _ broken: BrokenPictures) throws {
+    func write(_ path: String, _ broken: BrokenImages) throws {
         var file = try OutputFile(path)
         try file.write(json(broken).text + "\n")
         try file.commit()
     }
 
-    private func json(_ broken: BrokenPictures) -> JSON {
+    private func json(_ broken: BrokenImages) -> JSON {
         Report.object([
             ("images", .integer(Int64(isRead.count { $0 }))),
             ("unlabelled", .integer(Int64(dataset.unlabelled))),

@@ -17,7 +17,7 @@ struct Benchmark: Tool {
 
               benchmark resnet18 --size 64 --batch 128
 
-            Random weights and random pictures; each measurement in a process of its own. `make bench` measures the usual networks, and \
+            Random weights and random images; each measurement in a process of its own. `make bench` measures the usual networks, and \
             `make bench PEERS=1` lets them take turns with PyTorch, onnxruntime and OpenVINO.
 
             The options of a measurement: benchmark measure --help. See also: train-step --profile and embed --profile, which tell where the time goes.

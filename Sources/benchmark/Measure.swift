@@ -8,8 +8,8 @@ struct Measure: Tool {
     static let configuration = CommandConfiguration(abstract: "Measure networks and print a table.")
 
     @Argument(help: "Networks (default: \(Workload.usual.joined(separator: ", "))).") var networks: [String] = []
-    @Option(help: "Height and width of the pictures (default: 224, and 64 for training).") var size: Int?
-    @Option(help: "Pictures in a batch (default: 32, 16 for resnet50; 128 up to 64×64).") var batch: Int?
+    @Option(help: "Height and width of the images (default: 224, and 64 for training).") var size: Int?
+    @Option(help: "Images in a batch (default: 32, 16 for resnet50; 128 up to 64×64).") var batch: Int?
     @Option(help: ArgumentHelp("Only this: train or embed.", valueName: "kind")) var only: Workload.Kind?
     @Option(help: "Seconds that a turn takes at least.") var seconds = 1.0
     @Option(help: "Turns of each measurement, of which the middle one counts.") var turns = 3

@@ -14,8 +14,8 @@ struct Turn: Tool {
 
     @Argument(help: "What is done: train or embed.") var kind: Workload.Kind
     @Argument(help: "The network.") var network: String
-    @Option(help: "Height and width of the pictures.") var size = 224
-    @Option(help: "Pictures in a batch.") var batch = 32
+    @Option(help: "Height and width of the images.") var size = 224
+    @Option(help: "Images in a batch.") var batch = 32
     @Option(help: "Seconds that a turn takes at least.") var seconds = 1.0
     @OptionGroup var common: CommonOptions
 
@@ -37,8 +37,8 @@ struct Turn: Tool {
     }
 
     static func check(size: Int, batch: Int, seconds: Double) throws {
-        guard (Network.smallestPicture...4096).contains(size) else {
-            throw ValidationError("--size takes \(Network.smallestPicture) to 4096, found \(size)")
+        guard (Network.smallestImage...4096).contains(size) else {
+            throw ValidationError("--size takes \(Network.smallestImage) to 4096, found \(size)")
         }
         guard (1...65536).contains(batch) else { throw ValidationError("--batch takes 1 to 65536, found \(batch)") }
         guard seconds >= 0, seconds <= 3600 else { throw ValidationError("--seconds takes 0 to 3600, found \(seconds)") }

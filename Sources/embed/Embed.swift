@@ -9,7 +9,7 @@ import Training
 struct Embed: Tool {
     static let configuration = CommandConfiguration(
         commandName: "embed",
-        abstract: "Add a network's embeddings or features to a stream of pictures.",
+        abstract: "Add a network's embeddings or features to a stream of images.",
         discussion: """
             Every record keeps its tensors and gets one more: unit embeddings 'teacher' f32 [N, D], or pooled features 'features' f32 [N, d]. \
             Batch norm uses its running statistics and is folded into the convolutions. Of several views the first is embedded.
@@ -18,7 +18,7 @@ struct Embed: Tool {
 
               augment --data test.tar --recipe evaluation --size 64 | embed --weights student.safetensors --features --drop images -o test.tensors.zst
 
-            See also: augment, which makes the pictures; train-step and evaluate, which read the result.
+            See also: augment, which makes the images; train-step and evaluate, which read the result.
             """,
         version: productVersion)
 
@@ -32,7 +32,7 @@ struct Embed: Tool {
     @Option(name: [.short, .long], help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
     @OptionGroup var common: TimedOptions
-    @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
+    @Argument(help: "The stream of images; - is standard input.") var input = "-"
 
     func validate() throws {
         try checkOption("--level", level, in: -100...19)
@@ -52,7 +52,7 @@ struct Embed: Tool {
         header.metadata["dimension"] = "\(stage.dimension)"
         header.metadata["network"] = stage.network.name
         let writer = try StreamWriter(output, header: header, level: level)
-        var progress = Progress(tool: "embed", unit: "images", total: header.metadata.count("pictures"), common)
+        var progress = Progress(tool: "embed", unit: "images", total: header.imageCount, common)
         while let record = try reader.next() {
             stage.profile?.lap("input")
             let embedded = try stage.embed(record)
@@ -60,7 +60,7 @@ struct Embed: Tool {
             stage.profile?.lap("output")
             progress.add(stage.lastCount)
         }
-        guard writer.records > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
+        guard writer.records > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
         try writer.commit()
         try progress.finish("\(stage.network.name), \(kind.rawValue) of \(stage.dimension) numbers")
         if let profile = stage.profile { Embed.logTable(profile.table) }

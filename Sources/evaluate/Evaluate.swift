@@ -21,7 +21,7 @@ struct Evaluate: Tool {
             Said where it is so, and kept in the result: features that have collapsed, test images that are in the training set too, classes \
             without training samples, a top-5 of five classes or fewer.
 
-            See also: augment (pictures in the evaluation view), embed (features of them), inspect.
+            See also: augment (images in the evaluation view), embed (features of them), inspect.
             """,
         version: productVersion,
         subcommands: [KNN.self, Linear.self, Table.self])

@@ -2,48 +2,48 @@ import Images
 import TensorStreams
 import ToolSupport
 
-/// Pictures of a stream in rows and columns on one sheet, the views of one picture side by side.
+/// Images of a stream in rows and columns on one sheet, the views of one image side by side.
 struct ContactSheet {
-    /// The white around a picture, in pixels.
+    /// The white around an image, in pixels.
     private static let margin = 2
 
     private let tensor: String
     private let capacity: Int
     private var height = 0
-    /// Of all views of one picture.
+    /// Of all views of one image.
     private var width = 0
     private var views = 1
     /// Height × width × 3 bytes each.
-    private var pictures: [[UInt8]] = []
-    /// Pictures that the document under way still has to give.
+    private var images: [[UInt8]] = []
+    /// Images that the document under way still has to give.
     private var wanted = 0
-    /// Bytes of the picture under way, view by view.
+    /// Bytes of the image under way, view by view.
     private var bytes: [UInt8] = []
 
     /// - Parameters:
     ///   - tensor: the name of a tensor U8 [N,H,W,3], or [N,V,H,W,3] with V views.
-    ///   - capacity: the most pictures to take.
+    ///   - capacity: the most images to take.
     init(tensor: String, capacity: Int) {
         self.tensor = tensor
         self.capacity = capacity
     }
 
-    /// Begins with a document, whose pictures are taken until the sheet is full.
+    /// Begins with a document, whose images are taken until the sheet is full.
     mutating func begin(_ document: DocumentOutline) throws {
         wanted = 0
-        guard pictures.count < capacity else { return }
+        guard images.count < capacity else { return }
         let flat = document.tensors.first { $0.name == tensor }?.shape.count == 4
-        let images = try document.tensor(tensor, .u8, shape: flat ? [nil, nil, nil, 3] : [nil, nil, nil, nil, 3])
-        let sizes = images.shape.suffix(3).map { $0 }
+        let outline = try document.tensor(tensor, .u8, shape: flat ? [nil, nil, nil, 3] : [nil, nil, nil, nil, 3])
+        let sizes = outline.shape.suffix(3).map { $0 }
         let (H, W) = (sizes[0], sizes[1])
-        guard images.count > 0 else { return }
-        views = flat ? 1 : images.shape[1]
-        guard pictures.isEmpty || (H, W * views) == (height, width) else {
-            throw document.failure("has pictures of \(W * views)×\(H) where those before have \(width)×\(height)")
+        guard outline.count > 0 else { return }
+        views = flat ? 1 : outline.shape[1]
+        guard images.isEmpty || (H, W * views) == (height, width) else {
+            throw document.failure("has images of \(W * views)×\(H) where those before have \(width)×\(height)")
         }
         (height, width) = (H, W * views)
-        wanted = min(images.shape[0], capacity - pictures.count)
-        _ = try layout(of: pictures.count + wanted)
+        wanted = min(outline.shape[0], capacity - images.count)
+        _ = try layout(of: images.count + wanted)
     }
 
     /// Takes a piece of a tensor.
@@ -57,7 +57,7 @@ struct ContactSheet {
                 unsafe bytes += rest.prefix(count)
                 unsafe rest = unsafe rest.dropFirst(count)
                 if bytes.count == size {
-                    pictures.append(sideBySide())
+                    images.append(sideBySide())
                     bytes.removeAll(keepingCapacity: true)
                     wanted -= 1
                 }
@@ -65,7 +65,7 @@ struct ContactSheet {
         }
     }
 
-    /// The rows of the picture under way, its views beside each other.
+    /// The rows of the image under way, its views beside each other.
     private func sideBySide() -> [UInt8] {
         guard views > 1 else { return bytes }
         var rows: [UInt8] = []
@@ -80,7 +80,7 @@ struct ContactSheet {
         return rows
     }
 
-    /// The size of a sheet of so many pictures, and how many stand side by side.
+    /// The size of a sheet of so many images, and how many stand side by side.
     ///
     /// - Throws: a ``Failure`` where that is no sheet that can be written.
     private func layout(of count: Int) throws -> (size: (width: Int, height: Int), columns: Int) {
@@ -91,24 +91,24 @@ struct ContactSheet {
         let rows = (count + columns - 1) / columns
         let size = (width: columns * cell.width + margin, height: rows * cell.height + margin)
         guard size.width <= 65500, size.height <= 65500, size.width * size.height <= JPEG.maximumPixels else {
-            throw Failure(.usage, "a sheet of \(size.width)×\(size.height) pixels is too large", remedy: "show fewer --pictures")
+            throw Failure(.usage, "a sheet of \(size.width)×\(size.height) pixels is too large", remedy: "show fewer --images")
         }
         return (size, columns)
     }
 
     /// Writes the sheet, about as wide as high, to `path`.
     func write(to path: String) throws {
-        guard !pictures.isEmpty else { throw Failure(.data, "there are no pictures to write to \(path)") }
+        guard !images.isEmpty else { throw Failure(.data, "there are no images to write to \(path)") }
         let margin = ContactSheet.margin
-        let (size, columns) = try layout(of: pictures.count)
+        let (size, columns) = try layout(of: images.count)
         let cell = (width: width + margin, height: height + margin)
         var sheet = [UInt8](repeating: 255, count: size.width * size.height * 3)
-        for (number, picture) in pictures.enumerated() {
+        for (number, image) in images.enumerated() {
             let left = margin + number % columns * cell.width
             let top = margin + number / columns * cell.height
             for y in 0..<height {
                 let start = ((top + y) * size.width + left) * 3
-                sheet.replaceSubrange(start..<start + width * 3, with: picture[y * width * 3..<(y + 1) * width * 3])
+                sheet.replaceSubrange(start..<start + width * 3, with: image[y * width * 3..<(y + 1) * width * 3])
             }
         }
         var file = try OutputFile(path)

@@ -33,17 +33,17 @@ struct Inspect: Tool {
     var tensor: [String] = []
     @Option(help: ArgumentHelp("Write every shown tensor to a NumPy file in this folder; BF16 becomes float32.", valueName: "folder"))
     var toNpy: String?
-    @Option(help: ArgumentHelp("Write the pictures of 'images' (or of --tensor) as one JPEG, all views of one side by side.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write the images of 'images' (or of --tensor) as one JPEG, all views of one side by side.", valueName: "file"))
     var toJpeg: String?
-    @Option(help: "Pictures to put into the JPEG.")
-    var pictures = 100
+    @Option(help: "Images to put into the JPEG.")
+    var images = 100
 
     func validate() throws {
         try checkFiles(
             outputs: ["standard output": OutputFile.standard, "--to-npy": toNpy, "--to-jpeg": toJpeg], inputs: ["the input": input])
         if let record, record < 0 { throw ValidationError("--record counts from 0, found \(record)") }
         if record != nil, records != nil { throw ValidationError("--record and --records exclude each other") }
-        try checkOption("--pictures", pictures, in: 1...10_000)
+        try checkOption("--images", images, in: 1...10_000)
         if verify, record != nil || records != nil || toNpy != nil || toJpeg != nil {
             throw ValidationError("--verify looks at all of a file and writes nothing else")
         }
@@ -60,7 +60,7 @@ struct Inspect: Tool {
         try report.start()
         var inspection = try Inspection(
             wanted: tensor, check: verify, arrays: toNpy.map { try NumpyFolder($0) },
-            sheet: toJpeg.map { _ in ContactSheet(tensor: tensor.first ?? "images", capacity: pictures) })
+            sheet: toJpeg.map { _ in ContactSheet(tensor: tensor.first ?? "images", capacity: images) })
         switch input {
         case .document(let reader):
             try reader.visit(&inspection)

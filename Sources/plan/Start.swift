@@ -18,7 +18,7 @@ enum Start {
         let planner = try Planner(
             flags, pipelines: options.pipelines, tools: try ownFolder(), make: options.make, say: { Plan.logTable($0) },
             progress: { name, count, total in
-                if reading?.name != name { reading = (name, Progress(tool: "plan: reading \(name)", unit: "pictures", total: total, options.common)) }
+                if reading?.name != name { reading = (name, Progress(tool: "plan: reading \(name)", unit: "images", total: total, options.common)) }
                 reading?.progress.add(count)
             })
         guard let command = try planner.prepare(goal) else { return }

@@ -73,7 +73,7 @@ struct QueueLoss: Tool {
             progress.add(1)
         }
         guard let queue = stage.queue, writer.records > 0 else {
-            throw Failure(.data, path: reader.name, "has no records with embeddings", remedy: "the program that wrote it had no pictures")
+            throw Failure(.data, path: reader.name, "has no records with embeddings", remedy: "the program that wrote it had no images")
         }
         if reader.header.metadata[QueueState.key] == QueueState.wanted { try writer.write(QueueState.record(stage.state)) }
         try writer.commit()

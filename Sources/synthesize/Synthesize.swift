@@ -3,12 +3,12 @@ import Parallel
 import Synthesis
 import ToolSupport
 
-/// Draws pictures with labels, so that everything else can be tried without data.
+/// Draws images with labels, so that everything else can be tried without data.
 @main
 struct Synthesize: Tool {
     static let configuration = CommandConfiguration(
         commandName: "synthesize",
-        abstract: "Draws a labelled set of JPEG pictures into tar files.",
+        abstract: "Draws a labelled set of JPEG images into tar files.",
         discussion: """
             A class is a silhouette on a ground ("ring-stripes"). Place, size, turn, number and colours of the \
             objects, the ground's colours, scale and angle, shades and clutter vary within a class, so that pixels \
@@ -28,19 +28,19 @@ struct Synthesize: Tool {
 
     @Option(name: .shortAndLong, help: "The folder to make; its parent must exist.")
     var output: String?
-    @Option(help: "Classes, 2 to \(PictureClass.limit).")
+    @Option(help: "Classes, 2 to \(ImageClass.limit).")
     var classes = 24
-    @Option(help: "Training pictures.")
+    @Option(help: "Training images.")
     var train = 6000
-    @Option(help: "Test pictures, none of which is among the training pictures.")
+    @Option(help: "Test images, none of which is among the training images.")
     var test = 1200
-    @Option(help: "Width and height of a picture, 16 to 512.")
+    @Option(help: "Width and height of an image, 16 to 512.")
     var size = 64
     @Option(help: "Tar files of each split, 1 to 200.")
     var shards = 4
-    @Option(help: "The number all pictures depend on.")
+    @Option(help: "The number all images depend on.")
     var seed: UInt64 = 0
-    @Option(help: "A JPEG file to draw a contact sheet into: a row of \(Self.columns) pictures for each class, in the order of classes.txt.")
+    @Option(help: "A JPEG file to draw a contact sheet into: a row of \(Self.columns) images for each class, in the order of classes.txt.")
     var sheet: String?
     @OptionGroup var common: TimedOptions
 
@@ -50,7 +50,7 @@ struct Synthesize: Tool {
         guard output != nil || sheet != nil else { throw ValidationError("missing -o FOLDER (or --sheet FILE)") }
         try checkFiles(outputs: ["-o": output, "--sheet": sheet, "--timing": common.timing])
         if output == OutputFile.standard { throw ValidationError("-o takes a folder, found '\(output ?? "")'") }
-        try checkOption("--classes", classes, in: 2...PictureClass.limit)
+        try checkOption("--classes", classes, in: 2...ImageClass.limit)
         try checkOption("--train", train, in: 1...100_000_000)
         try checkOption("--test", test, in: 1...100_000_000)
         try checkOption("--size", size, in: 16...512)
@@ -60,10 +60,10 @@ struct Synthesize: Tool {
 
     func run() throws {
         try common.start()
-        let set = PictureSet(classes: classes, size: size, seed: seed)
+        let set = ImageSet(classes: classes, size: size, seed: seed)
         if let sheet { try set.writeSheet(sheet, columns: Self.columns) }
         guard let output else { return }
-        var progress = Progress(tool: "synthesize", unit: "pictures", total: train + test, common)
+        var progress = Progress(tool: "synthesize", unit: "images", total: train + test, common)
         do {
             try SetFolder(output, set, shards: shards).write(train: train, test: test) { progress.add($0) }
         } catch {

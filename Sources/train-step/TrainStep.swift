@@ -11,7 +11,7 @@ struct TrainStep: Tool {
         commandName: "train-step",
         abstract: "Train a student by one epoch: forward, loss, backward and a step of SGD for every batch of a stream.",
         discussion: """
-            Reads a checkpoint and a stream of pictures, writes the next checkpoint, which holds all that the epoch after it needs.
+            Reads a checkpoint and a stream of images, writes the next checkpoint, which holds all that the epoch after it needs.
 
             Example: the fourth epoch of a distillation:
 
@@ -35,7 +35,7 @@ struct TrainStep: Tool {
     @Option(help: "Batches in an interval of the log.") var logInterval = 10
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
     @OptionGroup var common: TimedOptions
-    @Argument(help: "The stream of pictures; - is standard input.") var input = "-"
+    @Argument(help: "The stream of images; - is standard input.") var input = "-"
 
     func validate() throws {
         try checkFiles(
@@ -55,7 +55,7 @@ struct TrainStep: Tool {
         trainer.profile = profile ? Profile(state.weights.network) : nil
         let log = try TrainingLog(log, interval: logInterval)
         var progress = Progress(
-            tool: "train-step", unit: "images", total: reader.header.metadata.count("pictures"), common)
+            tool: "train-step", unit: "images", total: reader.header.imageCount, common)
         let records = TeacherSample.Reader(reader)
         if let tensor = trainer.sampledTensor, let sample = try records.sample(tensor) { trainer.setSample(sample) }
         while let record = try records.next() {
@@ -65,7 +65,7 @@ struct TrainStep: Tool {
             if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
             progress.add(report.images, note: "loss \(Progress.short(report.loss))")
         }
-        guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no pictures") }
+        guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
         var trained = try trainer.finish()
         if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))

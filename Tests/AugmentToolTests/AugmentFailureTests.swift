@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 
 struct AugmentFailureTests {
-    @Test func `a broken picture among good ones is left out, named and counted`() throws {
-        let place = try Workplace(pictures: 200)
+    @Test func `a broken image among good ones is left out, named and counted`() throws {
+        let place = try Workplace(images: 200)
         let whole = try place.stream("--batch 16 --threads 1").records
         let names = (0..<200).map(place.name).sorted()
         try place.write(try place.bytes(names[7]).dropLast(60), to: names[7])
@@ -17,12 +17,12 @@ struct AugmentFailureTests {
             #expect(result.status == 0)
             let lines = result.error.split(separator: "\n")
             #expect(lines.count { $0.contains("left out") && $0.contains(names[7]) } == 1)
-            #expect(lines.contains { $0 == "augment: \(names[150]): is not a JPEG picture: it does not begin with FF D8; left out" })
+            #expect(lines.contains { $0 == "augment: \(names[150]): is not a JPEG image: it does not begin with FF D8; left out" })
             #expect(lines.last?.hasSuffix("3 classes; 2 broken, left out") == true)
             streams.append(try place.bytes("out"))
         }
         #expect(streams[0] == streams[1])
-        // The other pictures are in the batches where they would be without the broken ones.
+        // The other images are in the batches where they would be without the broken ones.
         let records = try Array(place.read("out").records[..<13])
         for (found, expected) in zip(records, whole) {
             #expect(try [found].indices == [expected].indices.filter { $0 != 7 && $0 != 150 })
@@ -31,8 +31,8 @@ struct AugmentFailureTests {
         #expect(kept.count == 2)
     }
 
-    @Test func `more than one picture in a hundred broken is an error, unless that is allowed`() throws {
-        let place = try Workplace(pictures: 100)
+    @Test func `more than one image in a hundred broken is an error, unless that is allowed`() throws {
+        let place = try Workplace(images: 100)
         let names = (0..<100).map(place.name).sorted()
         try place.write(Data(), to: names[3])
         #expect(try place.run("augment --data data --size 16 -o out").status == 0)
@@ -40,13 +40,13 @@ struct AugmentFailureTests {
         try place.write(Data(), to: names[4])
         let result = try place.run("augment --data data --size 16 -o out")
         #expect(result.status == 65)
-        #expect(result.error.contains("2 pictures are broken, more than 1 % of them") && result.error.contains("--allow-bad"))
+        #expect(result.error.contains("2 images are broken, more than 1 % of them") && result.error.contains("--allow-bad"))
         #expect(!place.exists("out") && !place.exists("out.part"))
         #expect(try place.stream("--allow-bad").records.indices.count == 98)
     }
 
     @Test func `a batch of which nothing is left is no record`() throws {
-        let place = try Workplace(pictures: 6)
+        let place = try Workplace(images: 6)
         let names = (0..<6).map(place.name).sorted()
         for name in names[2..<4] { try place.write(Data(), to: name) }
         let records = try place.stream("--recipe evaluation --batch 2 --allow-bad").records
@@ -54,7 +54,7 @@ struct AugmentFailureTests {
     }
 
     @Test func `wrong command lines end with 64 and say why`() throws {
-        let place = try Workplace(pictures: 1)
+        let place = try Workplace(images: 1)
         for (options, words) in [
             ("", "--data"), ("--data data --views 3", "--views takes 1 to 2, found 3"), ("--data data --size 0", "--size"), ("--data data --batch 0", "--batch"),
             ("--data data --shard 3/2", "3/2"), ("--data data --crop-scale 1,0.5", "crop-scale"), ("--data data --crop-scale 0,1", "crop-scale"),
@@ -69,10 +69,10 @@ struct AugmentFailureTests {
     }
 
     @Test func `a stream that would be empty is not made`() throws {
-        let place = try Workplace(pictures: 3)
+        let place = try Workplace(images: 3)
         for (options, words) in [
-            ("--batch 4 --drop-last", "3 pictures are no full batch of 4; take a smaller --batch, or not --drop-last"),
-            ("--shard 1/5", "there are no pictures in shard 1/5 of 3"), ("--fold 4/5", "there are no pictures in fold 4/5 of 3"),
+            ("--batch 4 --drop-last", "3 images are no full batch of 4; take a smaller --batch, or not --drop-last"),
+            ("--shard 1/5", "there are no images in shard 1/5 of 3"), ("--fold 4/5", "there are no images in fold 4/5 of 3"),
         ] {
             let result = try place.run("augment --data data --size 16 \(options) -o out")
             #expect(result.status == 64 && result.error.contains(words), "\(result.error)")
@@ -81,7 +81,7 @@ struct AugmentFailureTests {
     }
 
     @Test func `missing data is 66; empty, truncated and damaged data is 65; and nothing is written`() throws {
-        let place = try Workplace(pictures: 12)
+        let place = try Workplace(images: 12)
         try place.run("""
             mkdir empty; tar cf data.tar data; head -c 9000 data.tar > cut.tar; tar cz data | head -c 2000 > cut.tgz; : > none.tar; echo x > text.tar
             cp "$(find data -name '*.jpg' | head -1)" jpeg.zip; printf 'PK\\003\\004cut' > cut.zip; printf '\\010\\0\\0\\0\\0\\0\\0\\0{}      ' > weights.tar
@@ -89,7 +89,7 @@ struct AugmentFailureTests {
         for (data, status, words) in [
             ("nowhere", 66, "No such file"), ("empty", 65, "has no JPEG images"), ("cut.tar", 65, "augment: cut.tar: "), ("cut.tgz", 65, "cut.tgz: "),
             ("none.tar", 65, "none.tar: is empty"), ("text.tar", 65, "cannot be opened as a tar or zip archive"),
-            ("jpeg.zip", 65, "jpeg.zip: is a JPEG picture, not a tar or zip archive"), ("cut.zip", 65, "cut.zip: is a zip archive without its end"),
+            ("jpeg.zip", 65, "jpeg.zip: is a JPEG image, not a tar or zip archive"), ("cut.zip", 65, "cut.zip: is a zip archive without its end"),
             ("weights.tar", 65, "weights.tar: is a safetensors file, not a tar or zip archive"),
         ] {
             let result = try place.run("augment --data \(data) --size 16 -o out")
@@ -100,7 +100,7 @@ struct AugmentFailureTests {
     }
 
     @Test func `a full disk is 74, a place that cannot be written 73, and a closed pipe ends it quietly`() throws {
-        let place = try Workplace(pictures: 30)
+        let place = try Workplace(images: 30)
         let full = try place.run("augment --data data --size 64 -o /dev/full")
         #expect(full.status == 74 && full.error.contains("No space left on device"))
         #expect(try place.run("augment --data data -o nowhere/out").status == 73)
@@ -109,8 +109,8 @@ struct AugmentFailureTests {
         #expect(String(decoding: try place.bytes("status"), as: UTF8.self) == "141\n")
     }
 
-    @Test func `a grey, a CMYK and a one-pixel picture are pictures like others`() throws {
-        let place = try Workplace(pictures: 2)
+    @Test func `a grey, a CMYK and a one-pixel image are images like others`() throws {
+        let place = try Workplace(images: 2)
         let golden = try DocumentFile.read(URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../golden/images.safetensors.zst").path)
         for name in ["grey", "cmyk", "1x1", "1x9", "17x1"] {
             let file = try #require(golden.tensors["jpeg.\(name).file"])
@@ -125,17 +125,17 @@ struct AugmentFailureTests {
         #expect(Set(stride(from: 0, to: views[3].count, by: 3).map { Array(views[3][$0..<$0 + 3]) }).count == 1)
     }
 
-    /// A header that promises 9999×9999 pixels before a picture's own scan: libjpeg finds out too late, when there is memory.
-    private func large(_ picture: Data) throws -> Data {
-        var bytes = picture
+    /// A header that promises 9999×9999 pixels before an image's own scan: libjpeg finds out too late, when there is memory.
+    private func large(_ image: Data) throws -> Data {
+        var bytes = image
         let frame = try #require(bytes.indices.dropLast(9).first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })
         bytes.replaceSubrange(frame + 5..<frame + 9, with: [0x27, 0x0F, 0x27, 0x0F])
         return bytes
     }
 
     @Test(arguments: [110_000, 150_000, 250_000, 450_000])
-    func `with little memory for a large picture it ends with 74, one line and no unfinished file`(kilobytes: Int) throws {
-        let place = try Workplace(pictures: 3)
+    func `with little memory for a large image it ends with 74, one line and no unfinished file`(kilobytes: Int) throws {
+        let place = try Workplace(images: 3)
         try place.write(try large(place.bytes(place.name(0))), to: place.name(0))
         let result = try place.run("ulimit -v \(kilobytes); augment --data data --size 16 --threads 2 -o out")
         #expect(result.status == 74 && result.lines.count == 1 && result.error.contains("no memory"), "\(result.status) \(result.error)")
@@ -177,11 +177,11 @@ struct AugmentFailureTests {
         }
     }
 
-    @Test func `members of an archive that are no JPEG are not kept, and are broken pictures`() throws {
-        let place = try Workplace(pictures: 3)
+    @Test func `members of an archive that are no JPEG are not kept, and are broken images`() throws {
+        let place = try Workplace(images: 3)
         try bomb(place, "zeros.zip", count: 2, megabytes: 200, start: "00")
         try place.run("zip -qr zeros.zip data")
         let result = try place.run("augment --data zeros.zip --size 16 --allow-bad -o out")
-        #expect(result.status == 0 && result.error.contains("zeros.zip: member cat/0.jpg: is not a JPEG picture: it does not begin with FF D8; left out"), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("zeros.zip: member cat/0.jpg: is not a JPEG image: it does not begin with FF D8; left out"), "\(result.error)")
     }
 }

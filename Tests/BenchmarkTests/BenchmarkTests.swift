@@ -51,7 +51,7 @@ struct BenchmarkTests {
             #expect((4e6...1e9).contains(number(object, "peak_memory")))
             #expect(number(object, "gigaflops") > 0 && number(object, "bytes_moved_per_batch") > 0)
         }
-        // Work is what it is, however long it takes: a step is three times forward but for the gradient of the pictures.
+        // Work is what it is, however long it takes: a step is three times forward but for the gradient of the images.
         let work = [train, embed].map { number($0, "gigaflops") * number($0, "seconds_per_batch") }
         #expect((2.5...3).contains(work[0] / work[1]))
     }

@@ -51,9 +51,9 @@ import Testing
         let (N, H, W) = (3, 64, 45)
         let run = InferenceRun(weights, output: .embedding, height: H, width: W)
         var ours = [Float](repeating: .nan, count: N * 128)
-        let pictures = formula("pictures", N * H * W * 3), file = folder.appending(path: "pictures.safetensors").path
-        run.run(pictures: pictures, N: N, into: &ours)
-        try DocumentFile.write(TensorDocument(tensors: ["pictures": Tensor(f32: pictures, shape: [N, H, W, 3])]), to: file)
+        let images = formula("pictures", N * H * W * 3), file = folder.appending(path: "images.safetensors").path
+        run.run(images: images, N: N, into: &ours)
+        try DocumentFile.write(TensorDocument(tensors: ["pictures": Tensor(f32: images, shape: [N, H, W, 3])]), to: file)
 
         let python = try Self.run([Self.python, golden("load_checkpoint.py"), name.split(separator: "-").joined(separator: "_"), plain, file])
         try #require(python.status == 0, "\(python.error)")

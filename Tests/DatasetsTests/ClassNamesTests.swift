@@ -29,12 +29,12 @@ struct ClassNamesTests {
         #expect(try labels(["cat/1.jpg", "cat/2.jpg", "cat/persian/3.jpg"]).labels == ["cat/1.jpg cat", "cat/2.jpg cat", "cat/persian/3.jpg cat"])
     }
 
-    @Test func `pictures without a folder have no label`() throws {
+    @Test func `images without a folder have no label`() throws {
         let (data, labels) = try labels(["1.jpg", "2.jpg"])
         #expect(labels == ["1.jpg -", "2.jpg -"] && data.classes == [] && data.unlabelled == 0)
     }
 
-    @Test func `a picture beside the classes has no label and changes no other's`() throws {
+    @Test func `an image beside the classes has no label and changes no other's`() throws {
         let (data, labels) = try labels(["cat/1.jpg", "dog/2.jpg", "stray.jpg"])
         #expect(labels == ["cat/1.jpg cat", "dog/2.jpg dog", "stray.jpg -"] && data.unlabelled == 1)
         #expect(try self.labels(["photos/cat/1.jpg", "photos/dog/2.jpg", "stray.jpg"]).labels == ["photos/cat/1.jpg cat", "photos/dog/2.jpg dog", "stray.jpg -"])

@@ -2,7 +2,7 @@ import Datasets
 import Testing
 
 struct EpochPlanTests {
-    @Test func `an epoch has every picture once, in another order than the next epoch or another seed`() {
+    @Test func `an epoch has every image once, in another order than the next epoch or another seed`() {
         let plan = EpochPlan(samples: 1000, batch: 64, seed: 7)
         let order = plan.order(epoch: 0)
         #expect(order.sorted() == Array(0..<1000))
@@ -22,7 +22,7 @@ struct EpochPlanTests {
         #expect(parts == whole)
     }
 
-    @Test func `batches cover the pictures, and the last one may be left out`() {
+    @Test func `batches cover the images, and the last one may be left out`() {
         let plan = EpochPlan(samples: 10, batch: 4, seed: 1)
         #expect((0..<plan.batches).map(plan.range) == [0..<4, 4..<8, 8..<10])
         let full = EpochPlan(samples: 10, batch: 4, dropLast: true, seed: 1)
@@ -30,7 +30,7 @@ struct EpochPlanTests {
         #expect(EpochPlan(samples: 3, batch: 4, dropLast: true, seed: 1).batches == 0)
     }
 
-    @Test func `a limit takes the same pictures in every epoch, spread over the data`() {
+    @Test func `a limit takes the same images in every epoch, spread over the data`() {
         let plan = EpochPlan(samples: 100, limit: 10, batch: 4, seed: 1)
         #expect(plan.order(epoch: 0).sorted() == stride(from: 0, to: 100, by: 10).map { $0 })
         #expect(plan.order(epoch: 1).sorted() == plan.order(epoch: 0).sorted())

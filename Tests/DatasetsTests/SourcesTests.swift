@@ -60,7 +60,7 @@ struct SourcesTests {
         }
     }
 
-    @Test func `hard and symbolic links to hidden files give the picture, in archives of every kind`() throws {
+    @Test func `hard and symbolic links to hidden files give the image, in archives of every kind`() throws {
         try place.write(content("1"), to: "set/.pool/1.jpg")
         try place.write(content("2"), to: "set/.pool/2.bin")
         try place.run("cd set; mkdir a b; ln .pool/1.jpg a/1.jpg; ln -s ../.pool/2.bin b/2.jpg; ln -s ../b/2.jpg a/3.jpg")
@@ -104,7 +104,7 @@ struct SourcesTests {
         #expect(data.classes.count == 2 && data.samples.map(\.label) == [0, 0, 1])
     }
 
-    @Test func `an archive beside folders of pictures is passed over and named, whatever it is`() throws {
+    @Test func `an archive beside folders of images is passed over and named, whatever it is`() throws {
         for name in ["cat/1.jpg", "dog/2.jpg"] { try place.write(content(name), to: "set/" + name) }
         try place.run("tar cf set/all.tar -C set cat dog; echo broken > set/half.tar.gz; zip -qr set/cat/more.zip set/dog")
         let data = try Dataset(place.path("set"))
@@ -112,7 +112,7 @@ struct SourcesTests {
         #expect(data.passedOver == [PassedOver(.archive, 3, "all.tar")])
     }
 
-    @Test func `archives are read as if unpacked where they lie, and a stray picture beside them has no label`() throws {
+    @Test func `archives are read as if unpacked where they lie, and a stray image beside them has no label`() throws {
         try place.pack([("cat/1.jpg", content("1"))], into: "a.tar")
         try place.pack([("cat/1.jpg", content("2")), ("dog/3.jpg", content("3"))], as: .zip, into: "b.zip")
         try place.pack([("4.jpg", content("4"))], compressed: ARCHIVE_FILTER_GZIP, into: "c.tgz")

@@ -62,7 +62,7 @@ struct EvaluateFailureTests {
         }
     }
 
-    @Test func `samples without labels are 65, and the message says how pictures get labels`() throws {
+    @Test func `samples without labels are 65, and the message says how images get labels`() throws {
         let place = try place()
         try place.stream("wrong", label: { _ in -1 })
         try expect(place, status: 65, "wrong", "none of its 60 samples has a label", "evaluation needs labels", "class/name.jpg")

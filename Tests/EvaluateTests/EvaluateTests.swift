@@ -62,7 +62,7 @@ struct EvaluateTests {
         #expect(results[2]["k"]?.asInteger == 10 && results[2]["vote"]?.asString == "majority")
         #expect(json["remarks"]?.asArray == ["there are 3 classes: top-5 would be 100 % whatever the features, and is left out"])
         #expect(json["train"]?["provenance"]?.asArray == ["augment 0.1.0 --data d.tar --seed 1", "embed 0.1.0"])
-        #expect(json["train"]?["file"]?.asString == "train" && json["test"]?["pictures"]?.asInteger == 45)
+        #expect(json["train"]?["file"]?.asString == "train" && json["test"]?["images"]?.asInteger == 45)
     }
 
     @Test(arguments: [knn, linear, linear + " --solver sgd --epochs 12 --learning-rate 1"])
@@ -139,7 +139,7 @@ struct EvaluateTests {
         #expect(try #require(losses.last?.asNumber) < #require(losses.first?.asNumber))
     }
 
-    @Test func `views of one picture are all trained on and counted as one picture`() throws {
+    @Test func `views of one image are all trained on and counted as one image`() throws {
         let place = try place()
         try place.stream("views", samples: 90, seed: 1) { number, record in
             guard let items = try? record.tensors["index"]?.integers() else { return }
@@ -147,7 +147,7 @@ struct EvaluateTests {
         }
         #expect(try place.run("evaluate linear --train views --test test -o linear.json").status == 0)
         let json = try JSON(parsing: try place.text("linear.json"))
-        #expect(json["train"]?["samples"]?.asInteger == 90 && json["train"]?["pictures"]?.asInteger == 45)
+        #expect(json["train"]?["samples"]?.asInteger == 90 && json["train"]?["images"]?.asInteger == 45)
     }
 
     @Test func `JSON on standard output takes the place of the text`() throws {

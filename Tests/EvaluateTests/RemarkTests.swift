@@ -98,7 +98,7 @@ struct RemarkTests {
                 #expect(words.contains("3 of the 64 test samples are also in the training set") && json["test_samples_in_train"]?.asInteger == 3, "\(words)")
             }
         }
-        // A picture that only looks like another is none.
+        // An image that only looks like another is none.
         try place.stream("near", samples: 64, classes: eight, seed: 2) { number, record in
             guard number == 1, var values = try? record.tensors["features"]?.floats() else { return }
             for n in 4..<7 { for d in 0..<8 { values[n * 8 + d] = known[n * 8 + d] * (1 + 3e-3 * Float(d % 3 - 1)) } }

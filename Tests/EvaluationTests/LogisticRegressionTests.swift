@@ -92,10 +92,10 @@ struct LogisticRegressionTests {
 }
 
 struct ConvexProbeTests {
-    @Test func `each fifth picture of a class is held out, with all its views`() {
-        // Class 0 has pictures 10…15, of which 14 is the fifth; class 1 has three.
+    @Test func `each fifth image of a class is held out, with all its views`() {
+        // Class 0 has images 10…15, of which 14 is the fifth; class 1 has three.
         let labels: [Int32] = [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
-        let parts = HoldOut(labels: labels, pictures: [15, 14, 13, 12, 11, 10, 14, 1, 2, 3])
+        let parts = HoldOut(labels: labels, images: [15, 14, 13, 12, 11, 10, 14, 1, 2, 3])
         #expect(parts.heldOut == [1, 6])
         #expect(parts.kept == [0, 2, 3, 4, 5, 7, 8, 9])
     }
@@ -105,7 +105,7 @@ struct ConvexProbeTests {
         let (train, test) = (try golden.matrix("convex.train"), try golden.matrix("convex.test"))
         FeatureScaling.standard.apply(train: train, test: test)
         let labels = try golden.labels("convex.train_labels")
-        let outcome = ConvexProbe(penalties: [1e-4, 1e4, 1e-2], tolerance: 1e-6).train(train, labels: labels, pictures: Array(0..<517), classes: 6)
+        let outcome = ConvexProbe(penalties: [1e-4, 1e4, 1e-2], tolerance: 1e-6).train(train, labels: labels, images: Array(0..<517), classes: 6)
         #expect(outcome.trials.map(\.penalty) == [1e4, 1e-2, 1e-4])
         let best = outcome.trials.map(\.accuracy.top1).max()
         #expect(outcome.penalty == outcome.trials.first { $0.accuracy.top1 == best }?.penalty)
@@ -115,9 +115,9 @@ struct ConvexProbeTests {
         #expect(abs(outcome.trials[0].accuracy.samples - 517 / 5) <= 6)
     }
 
-    @Test func `takes the middle penalty where no class has five pictures`() {
+    @Test func `takes the middle penalty where no class has five images`() {
         let samples = FeatureMatrix([1, 2, -1, -2], samples: 4, dimension: 1)
-        let outcome = ConvexProbe(penalties: [1, 0.1, 0.01]).train(samples, labels: [0, 0, 1, 1], pictures: [0, 1, 2, 3], classes: 2)
+        let outcome = ConvexProbe(penalties: [1, 0.1, 0.01]).train(samples, labels: [0, 0, 1, 1], images: [0, 1, 2, 3], classes: 2)
         #expect(outcome.trials.isEmpty && outcome.penalty == 0.1)
     }
 }

@@ -3,7 +3,7 @@ import Images
 import TensorStreams
 import Testing
 
-/// The pictures and numbers that a script in Tests/golden wrote, images.py where no other is named.
+/// The images and numbers that a script in Tests/golden wrote, images.py where no other is named.
 struct Golden {
     private let document: TensorDocument
 
@@ -29,7 +29,7 @@ struct Golden {
         return Image(width: tensor.shape[1], height: tensor.shape[0], pixels: try bytes(name))
     }
 
-    /// The picture that most cases begin with.
+    /// The image that most cases begin with.
     var photo: Image { get throws { try image("jpeg.420.pixels") } }
 
     func parameters(_ name: String) throws -> JSON {
@@ -61,7 +61,7 @@ extension JSON {
     }
 }
 
-/// How far two pictures are apart, in words; nil if they are equal.
+/// How far two images are apart, in words; nil if they are equal.
 func difference(_ found: Image, _ expected: Image) -> String? {
     guard found.width == expected.width, found.height == expected.height else {
         return "\(found.width)×\(found.height) where \(expected.width)×\(expected.height) is expected"

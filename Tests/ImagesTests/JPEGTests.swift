@@ -15,7 +15,7 @@ struct JPEGTests {
         }
     }
 
-    @Test func `a picture cut anywhere is broken`() throws {
+    @Test func `an image cut anywhere is broken`() throws {
         let file = try golden.bytes("jpeg.420.file")
         for count in stride(from: 0, to: file.count - 2, by: 7) {
             let failure = #expect(throws: Failure.self, "cut at \(count)") { try JPEG.decode(Array(file[..<count])) }
@@ -23,7 +23,7 @@ struct JPEGTests {
         }
     }
 
-    @Test func `a broken picture does not spoil the next one`() throws {
+    @Test func `a broken image does not spoil the next one`() throws {
         let file = try golden.bytes("jpeg.420.file"), expected = try JPEG.decode(file)
         let decoder = try JPEGDecoder(), canvas = Canvas()
         for count in stride(from: 4, to: file.count - 2, by: 7) {
@@ -33,7 +33,7 @@ struct JPEGTests {
         }
     }
 
-    @Test func `a picture with damaged data is broken or decoded, and nothing else happens`() throws {
+    @Test func `an image with damaged data is broken or decoded, and nothing else happens`() throws {
         var broken = 0
         for name in ["jpeg.420.file", "jpeg.progressive.file", "jpeg.cmyk.file"] {
             let file = try golden.bytes(name)
@@ -61,10 +61,10 @@ struct JPEGTests {
 
     @Test func `what is no JPEG is said to be none`() throws {
         #expect(throws: Failure(.data, "is empty")) { try JPEG.decode([UInt8]()) }
-        #expect(throws: Failure(.data, "is not a JPEG picture: it does not begin with FF D8")) { try JPEG.decode(Array("\u{89}PNG\r\n".utf8)) }
+        #expect(throws: Failure(.data, "is not a JPEG image: it does not begin with FF D8")) { try JPEG.decode(Array("\u{89}PNG\r\n".utf8)) }
     }
 
-    @Test func `encoding and decoding again gives nearly the same picture`() throws {
+    @Test func `encoding and decoding again gives nearly the same image`() throws {
         let photo = try golden.photo
         let again = try JPEG.decode(JPEG.encode(photo, quality: 95))
         let distances = zip(photo.pixels, again.pixels).map { abs(Int($0) - Int($1)) }

@@ -19,7 +19,7 @@ struct OperatorTests {
         }
     }
 
-    @Test func `a window of a resized picture has the bytes of the whole`() throws {
+    @Test func `a window of a resized image has the bytes of the whole`() throws {
         let source = try Canvas(golden.photo), whole = Canvas(), part = Canvas(), resampler = Resampler()
         let crop = CropBox(left: 2, top: 1, width: 50, height: 46)
         for (width, height) in [(40, 30), (45, 20), (100, 90)] {
@@ -72,7 +72,7 @@ struct OperatorTests {
         return "\(~crc)"
     }
 
-    @Test func `blurring gives Pillow's bytes, also of pictures smaller than the box`() throws {
+    @Test func `blurring gives Pillow's bytes, also of images smaller than the box`() throws {
         let blur = GaussianBlur()
         let names = golden.names("blur.")
         #expect(names.count == 29)
@@ -90,7 +90,7 @@ struct OperatorTests {
         }
     }
 
-    @Test func `a canvas that has held a larger picture works as a new one`() throws {
+    @Test func `a canvas that has held a larger image works as a new one`() throws {
         let (small, large) = (try golden.image("colours"), try golden.photo)
         let used = try Canvas(large), blur = GaussianBlur()
         used.apply([.grey])

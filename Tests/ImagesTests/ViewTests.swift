@@ -97,7 +97,7 @@ struct ViewTests {
         #expect(firsts == [0, 1, 2, 3])
     }
 
-    @Test func `a view is a function of seed, epoch, picture and view number, and of nothing else`() {
+    @Test func `a view is a function of seed, epoch, image and view number, and of nothing else`() {
         let recipe = Recipe(.mocoV2, size: 96)
         func view(_ seed: UInt64, _ epoch: Int, _ item: Int, _ number: Int) -> View {
             recipe.view(width: 300, height: 200, seed: seed, epoch: epoch, item: item, view: number)

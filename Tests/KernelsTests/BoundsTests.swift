@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: Side.allCases)
-    func `windows stay within the picture and the patches`(side: Side) async {
+    func `windows stay within the image and the patches`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for w in WindowTests.windows {
                 let N = 2, places = N * w.places, stride = w.patch + 5, size = N * w.H * w.W * w.C
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test(arguments: Side.allCases)
-    func `Winograd's transforms stay within pictures, tiles and weights`(side: Side) async {
+    func `Winograd's transforms stay within images, tiles and weights`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for c in WinogradTests.cases {
                 // Of the last row of the last place nothing is there but its channels.

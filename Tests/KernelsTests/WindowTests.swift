@@ -6,7 +6,7 @@ import Testing
     static let windows = [(1, 1, 1, 1, 1, 0), (3, 7, 3, 3, 2, 1), (7, 3, 5, 7, 2, 3), (13, 13, 17, 3, 1, 1), (3, 1, 20, 7, 1, 3), (7, 13, 1, 1, 2, 0), (5, 5, 3, 2, 3, 0)]
         .map { Window(H: $0.0, W: $0.1, C: $0.2, kernel: $0.3, stride: $0.4, padding: $0.5) }
 
-    /// What each float of the patches is a copy of; nil outside the picture.
+    /// What each float of the patches is a copy of; nil outside the image.
     func sources(_ w: Window, _ N: Int) -> [Int?] {
         (0..<(N * w.places * w.patch)).map { i in
             let c = i % w.C, s = i / w.C % w.S, r = i / w.C / w.S % w.R, place = i / w.patch
@@ -26,9 +26,9 @@ import Testing
     }
 
     @Test(arguments: windows)
-    func `gather copies every patch, with zeros outside the picture`(_ w: Window) {
+    func `gather copies every patch, with zeros outside the image`(_ w: Window) {
         let N = 3, x = formula("x", N * w.H * w.W * w.C), expected = sources(w, N).map { $0.map { x[$0] } ?? 0 }
-        // All places at once, and from the middle of a picture into the next.
+        // All places at once, and from the middle of an image into the next.
         for range in [0..<(N * w.places), (w.places / 2)..<(w.places + (w.places + 1) / 2)] {
             let patches = Poisoned(range.count * w.patch)
             w.gather(x, places: range, into: patches.pointer, stride: w.patch)

@@ -39,7 +39,7 @@ import Testing
         var total: Int { N * winograd.tiles }
         /// From one place of a tile to the next, with room that must not be touched.
         var plane: Int { Winograd.plane(C, tiles: total) + 32 }
-        /// All of it, and a part that begins and ends within pictures.
+        /// All of it, and a part that begins and ends within images.
         var ranges: [Range<Int>] { [0..<total, (total / 3)..<max(total / 3 + 1, total * 3 / 4)] }
         var x: [Float] { formula("x", N * H * W * C) }
         var dy: [Float] { formula("dy", N * winograd.outH * winograd.outW * C) }

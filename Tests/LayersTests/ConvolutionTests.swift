@@ -67,7 +67,7 @@ import Musl
         }
     }
 
-    /// Odd sizes, windows larger than the picture, a padded 1×1 window; the last have several tiles and several parts.
+    /// Odd sizes, windows larger than the image, a padded 1×1 window; the last have several tiles and several parts.
     static let cases = [
         Case(N: 1, H: 1, W: 1, C: 1, K: 1, kernel: 1, stride: 1, padding: 0),
         Case(N: 1, H: 1, W: 1, C: 3, K: 5, kernel: 3, stride: 1, padding: 1),
@@ -86,7 +86,7 @@ import Musl
         Case(N: 20, H: 9, W: 30, C: 3, K: 48, kernel: 3, stride: 2, padding: 1),
         Case(N: 5, H: 40, W: 37, C: 20, K: 17, kernel: 3, stride: 1, padding: 1),
         Case(N: 3, H: 50, W: 45, C: 20, K: 5, kernel: 3, stride: 1, padding: 1),
-        // By Winograd's tiles: pictures smaller than a tile, sides that are no multiple of four, every padding, one panel and several.
+        // By Winograd's tiles: images smaller than a tile, sides that are no multiple of four, every padding, one panel and several.
         Case(N: 1, H: 1, W: 1, C: 16, K: 16, kernel: 3, stride: 1, padding: 1),
         Case(N: 1, H: 3, W: 7, C: 32, K: 16, kernel: 3, stride: 1, padding: 1),
         Case(N: 2, H: 13, W: 3, C: 16, K: 48, kernel: 3, stride: 1, padding: 1),
@@ -105,7 +105,7 @@ import Musl
         Case(N: 1, H: 5, W: 18, C: 16, K: 16, kernel: 3, stride: 2, padding: 2),
         Case(N: 2, H: 33, W: 35, C: 80, K: 112, kernel: 3, stride: 2, padding: 1),
         Case(N: 40, H: 63, W: 62, C: 16, K: 16, kernel: 3, stride: 2, padding: 1),
-        // Pictures of so few places that each pair of places is a product: several blocks of pictures and of columns, windows that reach far.
+        // Images of so few places that each pair of places is a product: several blocks of images and of columns, windows that reach far.
         Case(N: 2, H: 2, W: 2, C: 5, K: 7, kernel: 3, stride: 1, padding: 1),
         Case(N: 60, H: 2, W: 2, C: 40, K: 150, kernel: 3, stride: 1, padding: 1),
         Case(N: 3, H: 1, W: 1, C: 512, K: 24, kernel: 3, stride: 1, padding: 1),

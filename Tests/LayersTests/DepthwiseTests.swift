@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    /// Odd sizes, channels with and without whole vectors, windows larger than the picture; the last have several pieces.
+    /// Odd sizes, channels with and without whole vectors, windows larger than the image; the last have several pieces.
     static let cases = [1, 3, 7, 13].flatMap { side in
         [(1, 3, 1), (8, 3, 2), (17, 5, 1), (24, 5, 2), (40, 3, 1), (20, 7, 2), (3, 1, 1)].map { (C, kernel, stride) in
             Case(N: side == 7 ? 1 : 2, H: side, W: (side * 5 + 6) % 14 + 1, C: C, kernel: kernel, stride: stride)
@@ -78,7 +78,7 @@ import Testing
         Case(N: 2, H: 5, W: 6, C: 16, kernel: 3, stride: 1, padding: 2), Case(N: 1, H: 6, W: 5, C: 16, kernel: 3, stride: 2, padding: 3),
         Case(N: 1, H: 7, W: 7, C: 960, kernel: 5, stride: 1), Case(N: 20, H: 5, W: 7, C: 300, kernel: 5, stride: 2),
         Case(N: 9, H: 40, W: 33, C: 272, kernel: 3, stride: 1),
-        // So wide that pictures are read in place: channels of every kind, edges of one and two places.
+        // So wide that images are read in place: channels of every kind, edges of one and two places.
         Case(N: 2, H: 5, W: 40, C: 24, kernel: 5, stride: 1), Case(N: 1, H: 31, W: 61, C: 21, kernel: 3, stride: 2),
         Case(N: 1, H: 3, W: 28, C: 17, kernel: 3, stride: 1, padding: 0), Case(N: 1, H: 6, W: 87, C: 72, kernel: 5, stride: 2),
         Case(N: 1, H: 5, W: 36, C: 16, kernel: 3, stride: 1, padding: 2),

@@ -39,7 +39,7 @@ import Testing
         #expect(firstDifference(drop(0.2, Array(x.prefix(600)), N: 2, chance), Array(first.prefix(600))) == nil)
     }
 
-    @Test func `whole pictures are left out of a branch, at the rate asked for`() {
+    @Test func `whole images are left out of a branch, at the rate asked for`() {
         let layer = StochasticDepth(0.15)
         let factors = (0..<4000).map { layer.factor(row: $0, chance, operation: 9) }
         #expect(factors.allSatisfy { $0 == 0 || $0 == Float(1 / 0.85) })

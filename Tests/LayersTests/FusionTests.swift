@@ -233,9 +233,9 @@ import Testing
         }
     }
 
-    /// Results from 8 MiB on are written past the caches, also those whose activation no product makes. A picture alone is less.
+    /// Results from 8 MiB on are written past the caches, also those whose activation no product makes. An image alone is less.
     @Test(arguments: [(112, 16, 64, 1), (113, 3, 160, 3)])
-    func `large activated results are those of the pictures one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
+    func `large activated results are those of the images one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
         let (side, C, K, N) = (size.side, size.C, size.K, 3)
         let window = Window(H: side, W: side, C: C, kernel: size.kernel, stride: 1, padding: size.kernel / 2), layer = Convolution(window: window, K: K)
         let x = formula("x", N * side * side * C), w = formula("W", layer.weightCount), packed = Poisoned(layer.packedCount), bias = formula("bias", K)
@@ -259,9 +259,9 @@ import Testing
         }
     }
 
-    /// Results from 8 MiB on are written past the caches. A picture alone is less.
+    /// Results from 8 MiB on are written past the caches. An image alone is less.
     @Test(arguments: [(112, 16, 64, 1), (112, 64, 64, 3), (120, 48, 48, 0)])
-    func `large results are those of the pictures one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
+    func `large results are those of the images one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
         let (side, C, K, N) = (size.side, size.C, size.K, 3)
         let places = side * side, x = formula("x", N * places * C), dy = formula("dy", N * places * K)
         let y = FloatBuffer(dy.count), dx = FloatBuffer(x.count), ownY = FloatBuffer(dy.count), ownX = FloatBuffer(x.count)

@@ -6,7 +6,7 @@ import Testing
 /// Layers on memory that begins or ends at pages no one may touch, in processes of their own, since a step beside it ends one.
 @Suite struct LayerBoundsTests {
     /// Beside the usual ones: more rows of patches than of gradients fit into the same scratch, and the other way round; large and small
-    /// pictures after each other.
+    /// images after each other.
     static let convolutions = ConvolutionTests.cases + WinogradConvolutionTests.cases + [
         .init(N: 1, H: 112, W: 112, C: 64, K: 1024, kernel: 1, stride: 2, padding: 0), .init(N: 1, H: 56, W: 56, C: 1024, K: 64, kernel: 1, stride: 2, padding: 0),
         .init(N: 2, H: 56, W: 56, C: 16, K: 512, kernel: 3, stride: 2, padding: 1), .init(N: 1, H: 60, W: 60, C: 512, K: 16, kernel: 3, stride: 1, padding: 1),
@@ -14,7 +14,7 @@ import Testing
     ]
 
     @Test(arguments: Side.allCases)
-    func `convolutions stay within pictures, weights and scratch`(side: Side) async {
+    func `convolutions stay within images, weights and scratch`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for c in Self.convolutions {
                 let layer = c.layer, bias = Guarded(formula("bias", c.K), side), need = layer.scratch(N: c.N)
@@ -39,7 +39,7 @@ import Testing
                     layer.backwardData(dx: dx.pointer, adding: adding, dy: dy.pointer, W: W.pointer, N: c.N, scratch: measured.scratch)
                 }
                 layer.backwardWeights(dW: dW.pointer, dy: dy.pointer, x: x.pointer, N: c.N, scratch: measured.scratch)
-                // With fewer pictures, as at the end of an epoch, in the same scratch.
+                // With fewer images, as at the end of an epoch, in the same scratch.
                 layer.backwardWeights(dW: dW.pointer, dy: dy.pointer, x: x.pointer, N: 1, scratch: measured.scratch)
                 if layer.joinsGradients {
                     for (adding, N) in [(false, c.N), (true, c.N), (true, 1)] {
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(arguments: Side.allCases)
-    func `depthwise convolutions stay within pictures, weights and scratch`(side: Side) async {
+    func `depthwise convolutions stay within images, weights and scratch`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for c in DepthwiseTests.cases {
                 let layer = c.layer, bias = Guarded(formula("bias", c.C), side)
@@ -66,7 +66,7 @@ import Testing
                     layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, bias: bias.pointer, activation, scratch: inference.scratch)
                 }
                 inference.expectWithin()
-                // With fewer pictures, too, as at the end of an epoch, in the same scratch.
+                // With fewer images, too, as at the end of an epoch, in the same scratch.
                 for (adding, N) in [(false, c.N), (true, c.N), (true, 1)] {
                     layer.backward(
                         dx: dx.pointer, adding: adding, dW: dW.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: N, scratch: measured.scratch)
@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test(arguments: Side.allCases)
-    func `pools stay within pictures`(side: Side) async {
+    func `pools stay within images`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for c in MaxPoolTests.cases {
                 let pool = MaxPool(window: c.window), x = Guarded(formula("x", c.inputs), side), y = Guarded<Float>(c.outputs, side)
@@ -146,7 +146,7 @@ import Testing
     }
 
     @Test(arguments: Side.allCases)
-    func `squeeze-excite stays within pictures and parameters`(side: Side) async {
+    func `squeeze-excite stays within images and parameters`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for c in SqueezeExciteTests.cases {
                 let layer = c.layer, measured = MeasuredScratch(layer.scratch(N: c.N)), inference = MeasuredScratch(layer.inferenceScratch(N: c.N))

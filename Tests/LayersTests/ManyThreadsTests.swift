@@ -56,7 +56,7 @@ private struct Work: Sendable {
                 return [y, folded, dx, dW, mean, inverse, running, variance]
             })
         }
-        // The last reads its pictures where they lie.
+        // The last reads its images where they lie.
         for (width, C, kernel, stride) in [(13, 40, 3, 1), (13, 24, 5, 2), (59, 40, 3, 2)] {
             let N = 3, window = Window(H: 14, W: width, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)
             need.formUnion(layer.scratch(N: N))
@@ -104,20 +104,20 @@ private struct Work: Sendable {
             linear.backward(dx: dx.pointer, adding: false, dW: dW.pointer, db: db.pointer, dy: dy, x: x, W: W, N: rows)
             return [y, dx, dW, db]
         })
-        // Step by step, and picture by picture.
+        // Step by step, and image by image.
         for (N, K) in [(9, 24), (17, 8)] {
             let excite = SqueezeExcite(C: 72, K: K, activation: .silu, gate: .sigmoid), P = 49
             need.formUnion(excite.scratch(N: N))
-            let picture = formula("x", N * P * 72), change = formula("dy", N * P * 72), numbers = [K * 72, K, 72 * K, 72].map { formula("\($0)", $0) }
+            let image = formula("x", N * P * 72), change = formula("dy", N * P * 72), numbers = [K * 72, K, 72 * K, 72].map { formula("\($0)", $0) }
             let chance = Chance(seed: 1, epoch: 2, step: 3)
             works.append(Work("squeeze-excite of \(N), dropout, stochastic depth") { scratch in
-                let y = Poisoned(picture.count), kept = Poisoned(excite.kept(N: N)), dx = Poisoned(picture.count), deep = Poisoned(picture.count)
+                let y = Poisoned(image.count), kept = Poisoned(excite.kept(N: N)), dx = Poisoned(image.count), deep = Poisoned(image.count)
                 let own = numbers.map { Poisoned($0) }, gradients = numbers.map { zeros($0.count) }
                 func parameters(_ all: [Poisoned]) -> SqueezeExcite.Parameters { .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer) }
                 // Arrays are let go as soon as nothing names them.
                 withExtendedLifetime((own, gradients)) {
-                    excite.forward(y: y.pointer, kept: kept.pointer, x: picture, parameters(own), N: N, P: P, scratch: scratch)
-                    excite.backward(dx: dx.pointer, parameters(gradients), dy: change, x: picture, kept: kept.pointer, parameters(own), N: N, P: P, scratch: scratch)
+                    excite.forward(y: y.pointer, kept: kept.pointer, x: image, parameters(own), N: N, P: P, scratch: scratch)
+                    excite.backward(dx: dx.pointer, parameters(gradients), dy: change, x: image, kept: kept.pointer, parameters(own), N: N, P: P, scratch: scratch)
                 }
                 StochasticDepth(0.4).forward(y: deep.pointer, x: y.pointer, residual: dx.pointer, N: N, count: P * 72, chance, operation: 1)
                 Dropout(0.4).apply(y: y.pointer, x: y.pointer, N: N, C: P * 72, chance, operation: 2)

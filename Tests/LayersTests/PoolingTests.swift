@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test(arguments: [1, 20])
-    func `where all is −∞ the gradient stays inside the picture`(C: Int) {
+    func `where all is −∞ the gradient stays inside the image`(C: Int) {
         let c = Case(N: 1, H: 3, W: 3, C: C, kernel: 3, stride: 2, padding: 1)
         let (y, taps) = c.forward([Float](repeating: -.infinity, count: c.inputs))
         #expect(y.allSatisfy { $0 == -.infinity })

@@ -14,7 +14,7 @@ import Glibc
         let gate: SqueezeExcite.Gate
         var testDescription: String { "\(N) of \(P) places, \(C) channels by \(K), \(activation), \(gate)" }
         var layer: SqueezeExcite { SqueezeExcite(C: C, K: K, activation: activation, gate: gate) }
-        /// Every picture and channel has another mean, so that gates differ, some of them shut or open altogether.
+        /// Every image and channel has another mean, so that gates differ, some of them shut or open altogether.
         var x: [Float] { formula("x", N * P * C).enumerated().map { i, u in u + 3 * formula("mean \(i / (P * C)) \(i % C)", 1)[0] } }
         var W1: [Float] { formula("W1", K * C).map { $0 / Float(C).squareRoot() } }
         var b1: [Float] { formula("b1", K) }

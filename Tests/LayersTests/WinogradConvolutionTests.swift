@@ -39,7 +39,7 @@ import Testing
         check("gradient of the weights", c.backwardWeights(dy, x, addingTo: [Float](repeating: 0, count: W.count)), dW, 2e-5)
     }
 
-    /// Layers of ResNet-18 for pictures of 224.
+    /// Layers of ResNet-18 for images of 224.
     static let layers = [
         Case(N: 2, H: 56, W: 56, C: 64, K: 64, kernel: 3, stride: 1, padding: 1), Case(N: 3, H: 14, W: 14, C: 256, K: 256, kernel: 3, stride: 1, padding: 1),
         Case(N: 3, H: 7, W: 7, C: 512, K: 512, kernel: 3, stride: 1, padding: 1),
@@ -65,7 +65,7 @@ import Testing
     func `real layers keep to it, at places drawn by chance`(_ c: Case, inputs: Inputs) {
         let x = inputs.values(c.N * c.H * c.W * c.C), W = c.weights, dy = formula("dy", c.outputs)
         let (H, width, C, K) = (c.H, c.W, c.C, c.K)
-        /// Σ over taps that lie in the picture, where the output place (n, p, q) meets the input place beside it.
+        /// Σ over taps that lie in the image, where the output place (n, p, q) meets the input place beside it.
         func forEachTap(_ body: (_ r: Int, _ s: Int) -> Void) { for r in 0..<3 { for s in 0..<3 { body(r, s) } } }
         func inside(_ y: Int, _ x: Int) -> Bool { (0..<H).contains(y) && (0..<width).contains(x) }
         func drawn(_ name: String, below count: Int) -> [Int] { formula(name, 400).map { min(count - 1, Int((Double($0) + 1) / 2 * Double(count))) } }
@@ -130,7 +130,7 @@ import Testing
         var x = c.x, dy = formula("dy", c.outputs)
         x[((9 + 4) * 9 + 4) * 16 + 3] = .nan
         let y = c.forward(x, c.weights)
-        // All outputs it reaches, and none of the other picture.
+        // All outputs it reaches, and none of the other image.
         for p in 3...5 { for q in 3...5 { for k in 0..<16 { #expect(y[((9 + p) * 9 + q) * 16 + k].isNaN) } } }
         #expect(y[..<(81 * 16)].allSatisfy { !$0.isNaN })
         #expect(c.backwardWeights(dy, x, addingTo: c.weights).enumerated().allSatisfy { $0.element.isNaN == ($0.offset % 16 == 3) })

@@ -4,7 +4,7 @@ import Testing
 struct CostTests {
     /// Billions of multiply-adds that torchvision gives for each of its weights (`_ops`), which count the same head.
     @Test(arguments: [("resnet18", 1.814), ("resnet34", 3.664), ("resnet50", 4.089), ("mobilenet-v3-large", 0.217), ("efficientnet-b0", 0.386)])
-    func `the work of a picture is what torchvision says`(name: String, billions: Double) throws {
+    func `the work of an image is what torchvision says`(name: String, billions: Double) throws {
         let network = try #require(Network(name, head: .linear(1000)))
         let counts = network.graph.multiplyAdds(height: 224, width: 224)
         #expect(abs(1e-9 * Double(counts.reduce(0, +)) - billions) < 0.001)

@@ -12,7 +12,7 @@ import Glibc
     struct Case: Sendable, CustomTestStringConvertible {
         let name: String
         let N: Int, H: Int, W: Int
-        var testDescription: String { "\(name), \(N) pictures of \(H)×\(W)" }
+        var testDescription: String { "\(name), \(N) images of \(H)×\(W)" }
         var key: String { "\(name).\(N).\(H).\(W)" }
     }
 
@@ -38,7 +38,7 @@ import Glibc
         let weights = formulaWeights(c.name)
         let run = InferenceRun(weights, output: .embedding, height: c.H, width: c.W)
         var result = [Float](repeating: .nan, count: c.N * 128)
-        run.run(pictures: formula("pictures", c.N * c.H * c.W * 3), N: c.N, into: &result)
+        run.run(images: formula("pictures", c.N * c.H * c.W * 3), N: c.N, into: &result)
         #expect(relativeError(result, try doubles(c.key + ".inference")) < 1e-5)
     }
 
@@ -46,7 +46,7 @@ import Glibc
     func `outputs and all gradients in training mode are PyTorch's`(_ c: Case) throws {
         let weights = formulaWeights(c.name)
         let run = TrainingRun(weights.network, N: c.N, height: c.H, width: c.W)
-        let y = run.forward(weights, pictures: formula("pictures", c.N * c.H * c.W * 3))
+        let y = run.forward(weights, images: formula("pictures", c.N * c.H * c.W * 3))
         #expect(relativeError(Array(UnsafeBufferPointer(start: y, count: c.N * 128)), try doubles(c.key + ".training")) < 1e-5)
         let gradients = FloatBuffer(weights.network.parameterCount)
         run.backward(weights, dOutput: formula("gradient", c.N * 128), dParameters: gradients)

@@ -9,7 +9,7 @@ import Glibc
 /// After power cuts, kills and other makes.
 struct DamageTests {
     @Test func `a checkpoint that was cut or changed is told, set aside and made again from the one before`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a") + " EPOCHS=3").status == 0)
         let expected = try place.results("a")
         for (file, damage, todo) in [
@@ -36,7 +36,7 @@ struct DamageTests {
     }
 
     @Test func `records and logs that a power cut has left empty or in part are made again or done without`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a")).status == 0)
         let expected = try place.results("a")
         for name in ["done/student.2", "done/table", "done/features.teacher.test", "done/evaluation.student.2.knn", "done/student.0"] {
@@ -58,7 +58,7 @@ struct DamageTests {
     }
 
     @Test func `a record that somebody else wrote moves no file`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a")).status == 0)
         try place.write("precious", to: "precious")
         let record = try place.text("runs/a/done/student.0")
@@ -87,7 +87,7 @@ struct DamageTests {
     }
 
     @Test func `what a killed make has left at work is ended by the next`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("b", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=3")).status == 0)
         let rounds = Effort.rounds(4, long: 40)
         var ended = 0
@@ -114,7 +114,7 @@ struct DamageTests {
     }
 
     @Test func `a folder that cannot be written is one line`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.write("a file", to: "runs/a")
         let result = try place.run(place.make("a"))
         let told = result.lines.filter { $0.hasPrefix("plan: ") }
@@ -126,7 +126,7 @@ struct DamageTests {
     }
 
     @Test(arguments: ["clean", "make"]) func `clean removes the unfinished files of tools, a new make does too, and neither any of other names`(way: String) throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
         let own = ["student.2.safetensors.4711.part", "features/x.1.part", "done/table.4711.2.part"]
         let others = ["film.mkv.part", "4711.part", "log/x.12b.part", "log/.12.part"]
@@ -144,21 +144,21 @@ struct DamageTests {
         #expect(try place.contents("home") == ["downloads", "downloads/film.1.part", "downloads/log", "downloads/log/x.1.part"])
     }
 
-    @Test func `a drawn picture that was damaged is set aside outside the pictures, and they are drawn again`() throws {
+    @Test func `a drawn image that was damaged is set aside outside the images, and they are drawn again`() throws {
         let place = try Workplace()
         let make = place.make("a", "SYNTHESIZE_OPTIONS='--classes 4 --train 96 --test 32 --size 24'")
         try #require(try place.run(make + " EPOCHS=1").status == 0)
         let drawn = try place.contents("runs/a/pictures"), bytes = try place.bytes("runs/a/pictures/train/train-000.tar")
         // Another epoch reads them.
         let result = try place.run("truncate -s 3000 runs/a/pictures/train/train-000.tar; \(make)")
-        #expect(result.status == 0 && result.error.contains("pictures/train/train-000.tar is not as pictures made it: set aside as train-000.tar.damaged"), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("pictures/train/train-000.tar is not as images made it: set aside as train-000.tar.damaged"), "\(result.error)")
         #expect(try place.bytes("runs/a/train-000.tar.damaged").count == 3000 && place.bytes("runs/a/pictures/train/train-000.tar") == bytes)
-        #expect(try place.contents("runs/a/pictures") == drawn && place.toDo(result) == "pictures, student.2, student, features, evaluation, table", "\(result.error)")
+        #expect(try place.contents("runs/a/pictures") == drawn && place.toDo(result) == "images, student.2, student, features, evaluation, table", "\(result.error)")
         #expect(try place.toDo(place.run(make)) == "nothing: all is done")
     }
 
     @Test func `what was set aside before stays`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
         for (size, name) in [(1000, "table.txt.damaged"), (1001, "table.txt.damaged.2"), (1002, "table.txt.damaged.3")] {
             let result = try place.run("truncate -s \(size) runs/a/table.txt; \(place.make("a") + " EPOCHS=1")")

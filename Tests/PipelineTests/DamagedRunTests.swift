@@ -5,7 +5,7 @@ import Testing
 /// A finished run of which one file was damaged at a random place.
 struct DamagedRunTests {
     @Test func `whatever file of a run is damaged, make says so or mends it, and ends in the same bytes`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test"
         try #require(try place.run(place.make("a", settings)).status == 0)
         let expected = try place.results("a")

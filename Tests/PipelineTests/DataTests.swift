@@ -5,7 +5,7 @@ import Testing
 
 struct DataTests {
     @Test func `a folder, its tar and its compressed tar give the same student`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let result = try place.run("""
             set -e
             mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done
@@ -23,8 +23,8 @@ struct DataTests {
         #expect(students[0] == students[1] && students[1] == students[2])
     }
 
-    @Test func `without TEST one half of the pictures judges what the other half teaches`() throws {
-        let place = try Workplace.pictures()
+    @Test func `without TEST one half of the images judges what the other half teaches`() throws {
+        let place = try Workplace.images()
         let result = try place.run(place.make("a", "DATA=$PWD/pictures/train"))
         try #require(result.status == 0, "\(result.error)")
         #expect(result.output.contains("48 train, 48 test"))
@@ -38,8 +38,8 @@ struct DataTests {
         #expect(try place.text("runs/a/log/student.1.jsonl").contains(#""images":96"#))
     }
 
-    @Test func `pictures without labels are distilled, and make says what evaluation lacks`() throws {
-        let place = try Workplace.pictures()
+    @Test func `images without labels are distilled, and make says what evaluation lacks`() throws {
+        let place = try Workplace.images()
         try place.run("""
             mkdir folder flat; for f in pictures/train/*.tar; do tar xf $f -C folder; done; n=0
             for f in folder/*/*.jpg; do cp $f flat/$((++n)).jpg; done
@@ -51,13 +51,13 @@ struct DataTests {
         #expect(!place.exists("runs/a/table.txt"))
         let supervised = try place.run(place.make("b", "DATA=$PWD/flat"))
         #expect(supervised.status == 2 && supervised.error.contains("has no labels, which TEACHER_OBJECTIVE=supervised-contrastive needs") && !place.exists("runs/b"))
-        // Labelled pictures to evaluate on judge by themselves: one half by the labels of the other.
+        // Labelled images to evaluate on judge by themselves: one half by the labels of the other.
         let judged = try place.run(place.make("c", "DATA=$PWD/flat TEST=$PWD/pictures/test TEACHER_OBJECTIVE=moco-v2"))
         #expect(judged.status == 0 && judged.output.contains("16 train, 16 test"), "\(judged.error)")
     }
 
     @Test func `a given teacher is not trained`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("initialize --network tiny-resnet18 --embedding 16 --seed 3 -q -o mine.safetensors")
         let result = try place.run(place.make("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test TEACHER=$PWD/mine.safetensors"))
         #expect(result.status == 0, "\(result.error)")
@@ -67,7 +67,7 @@ struct DataTests {
     }
 
     @Test func `a stage that fails names its log, and leaves what is done`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let result = try place.run(place.make("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS=\"--loss 'exit 3'\""))
         #expect(result.status == 2 && result.error.contains("student.1 has failed; the reason is in \(place.path("runs/a/log/student.1.log"))"), "\(result.error)")
         #expect(try place.text("runs/a/log/student.1.log").contains("ended with exit status 3"))
@@ -75,7 +75,7 @@ struct DataTests {
             == ["student.0.safetensors", "teacher.0.safetensors", "teacher.1.safetensors", "teacher.safetensors"])
     }
 
-    @Test func `one broken picture among many is left out, named and counted; more need to be allowed`() throws {
+    @Test func `one broken image among many is left out, named and counted; more need to be allowed`() throws {
         let place = try Workplace()
         try place.run("""
             synthesize --classes 4 --train 128 --test 32 --size 24 -q -o pictures
@@ -95,14 +95,14 @@ struct DataTests {
         // Two of 128 are too many, and their headers tell it.
         try place.write("text", to: "folder/\(names[77])")
         let refused = try place.run(place.make("b", settings))
-        #expect(refused.status == 2 && refused.error.contains("2 of its 128 pictures are broken, more than 1 %") && refused.error.contains("FLAGS=--allow-bad"))
+        #expect(refused.status == 2 && refused.error.contains("2 of its 128 images are broken, more than 1 %") && refused.error.contains("FLAGS=--allow-bad"))
         #expect(!place.exists("runs/b"))
         let allowed = try place.run(place.make("b", settings + " FLAGS=--allow-bad"))
         #expect(allowed.status == 0 && allowed.output.contains("126 train, 32 test"), "\(allowed.error)")
     }
 
     @Test func `data that changes while a stage is at work is told, and make goes on with it when it is run again`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done; initialize --network tiny-resnet10 --embedding 16 --seed 3 -q -o mine.safetensors; cp mine.safetensors kept")
         let given = "DATA=$PWD/folder TEST=$PWD/pictures/test TEACHER=$PWD/mine.safetensors EPOCHS=1"
         let names = try place.contents("folder").filter { $0.hasSuffix(".jpg") }
@@ -130,10 +130,10 @@ struct DataTests {
     }
 
     @Test func `data that is touched, copied over itself or lost and found while a stage is at work is the same data`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done; tar cf whole.tar -C folder .; initialize --network tiny-resnet10 --embedding 16 --seed 3 -q -o mine.safetensors")
         let change = """
-            find folder pictures -exec touch -d 2041-01-01 {} +; chmod -R go-r folder; cp -r folder copy; rm -r folder; mv copy folder
+            find folder images -exec touch -d 2041-01-01 {} +; chmod -R go-r folder; cp -r folder copy; rm -r folder; mv copy folder
             cp whole.tar copy.tar; mv copy.tar whole.tar; touch mine.safetensors; cp mine.safetensors copied; mv copied mine.safetensors; echo text > folder/readme.txt
             """
         for (name, data) in [("a", "folder"), ("b", "whole.tar")] {
@@ -145,7 +145,7 @@ struct DataTests {
     }
 
     @Test func `an archive that is replaced while a stage is at work is told, and a part of the data that nothing reads is not`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let archive = try place.runHeld("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=1", "cp pictures/train/train-000.tar pictures/train/train-001.tar")
         #expect(archive.status == 2 && archive.error.contains("plan: \(place.real("pictures/train/train-001.tar")): was changed while make was at work"), "\(archive.error)")
         try place.run("mkdir split split/train split/val split/extra; for f in pictures/train/*.tar; do tar xf $f -C split/train; done; for f in pictures/test/*.tar; do tar xf $f -C split/val; done")
@@ -157,18 +157,18 @@ struct DataTests {
     }
 
     @Test func `the one folder of DATA is no class by which TEST is judged`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("""
             mkdir -p all data/photos test/photos; for f in pictures/train/*.tar; do tar xf $f -C all; done; for f in pictures/test/*.tar; do tar xf $f -C test/photos; done
             n=0; for f in all/*/*.jpg; do cp $f data/photos/$((n += 1)).jpg; done
             """)
         let result = try place.run(place.make("a", "EPOCHS=1 TEACHER_OBJECTIVE=moco-v2 DATA=$PWD/data TEST=$PWD/test"))
         // As augment reads it, without a list of classes.
-        #expect(result.status == 0 && result.error.contains("32 pictures in 4 classes") && result.output.contains("16 train, 16 test"), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("32 images in 4 classes") && result.output.contains("16 train, 16 test"), "\(result.error)")
     }
 
     @Test func `the hash of a file is not kept that may have been written after it was looked at`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         // What is two seconds old is settled when it is looked at, the large file is not, however long the reading takes.
         try place.run("mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done; set -- folder/*; mkdir -p runs/a/data; echo 'end of settings' > runs/a/settings; sleep 4")
         let name = try #require(try place.contents("folder").first)
@@ -196,14 +196,14 @@ struct DataTests {
     }
 
     @Test func `hashes are kept by make check where there is a run that nobody works on, and used`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("synthesize --classes 4 --train 1500 --test 4 --shards 1 --size 16 -q -o many; sleep 3")
         try #require(try place.run(place.make("a", "EPOCHS=1 DATA=$PWD/pictures/train TEST=$PWD/pictures/test")).status == 0)
         let check = place.make("a", "").replacing(" distill ", with: " check ") + " EPOCHS=1"
         let before = try place.bytes("runs/a/data/hashes"), lines = try place.text("runs/a/data/hashes").split(separator: "\n").count
         let busy = try place.run("flock runs/a/lock \(check) DATA=$PWD/many/train")
         #expect(try busy.status == 0 && place.bytes("runs/a/data/hashes") == before, "\(busy.error)")
-        // 1500 pictures of one archive take two lines.
+        // 1500 images of one archive take two lines.
         let other = try place.run(check + " DATA=$PWD/many/train")
         let after = try place.text("runs/a/data/hashes").split(separator: "\n")
         #expect(other.status == 0 && after.count == lines + 2, "\(lines) \(after.count) \(other.error)")

@@ -7,16 +7,16 @@ struct IdentityTests {
     private let nothing = "nothing: all is done"
 
     @Test func `touching, copying, moving, packing equal data does nothing again`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done; rm -r pictures/train; mv folder pictures/train")
         try #require(try place.run(place.make("a")).status == 0)
         for (change, settings) in [
-            ("find pictures -exec touch {} +", ""),
-            ("find pictures -exec touch -d 2001-01-01 {} +", ""),
-            ("find pictures -exec touch -d 2041-01-01 {} +", ""),
-            ("find pictures -exec touch -d 2300-01-01 {} +", ""),
-            ("cp -r pictures copied", "DATA=$PWD/copied/train TEST=$PWD/copied/test"),
-            ("mv pictures moved", "DATA=$PWD/moved/train TEST=$PWD/moved/test"),
+            ("find images -exec touch {} +", ""),
+            ("find images -exec touch -d 2001-01-01 {} +", ""),
+            ("find images -exec touch -d 2041-01-01 {} +", ""),
+            ("find images -exec touch -d 2300-01-01 {} +", ""),
+            ("cp -r images copied", "DATA=$PWD/copied/train TEST=$PWD/copied/test"),
+            ("mv images moved", "DATA=$PWD/moved/train TEST=$PWD/moved/test"),
             ("ln -s moved 'linked to'", "'DATA=linked to/train' TEST=$PWD/moved/test"),
             ("tar cf packed.tar -C moved/train .", "DATA=$PWD/packed.tar TEST=$PWD/moved/test"),
             ("(cd moved/train && tar czf ../../packed.tgz *)", "DATA=$PWD/packed.tgz TEST=$PWD/moved/test"),
@@ -28,7 +28,7 @@ struct IdentityTests {
     }
 
     @Test func `data that grew, shrank, was replaced or relabelled is learnt anew, whatever its times`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done; rm -r pictures/train; mv folder pictures/train")
         try #require(try place.run(place.make("a")).status == 0)
         let all = "teacher.1, student.1 … student.2, student, features, evaluation, table"
@@ -47,7 +47,7 @@ struct IdentityTests {
             #expect(try place.toDo(place.run(place.make("a", ""))) == nothing)
         }
         // An archive in a folder that is replaced by another, with the old time.
-        let other = try Workplace.pictures()
+        let other = try Workplace.images()
         try #require(try other.run(other.make("a")).status == 0)
         let result = try other.run("""
             touch -r pictures/test/test-000.tar time; cp pictures/test/test-001.tar pictures/test/test-000.tar; touch -r time pictures/test/test-000.tar
@@ -57,7 +57,7 @@ struct IdentityTests {
     }
 
     @Test func `a teacher of other bytes is another teacher, and one with another time or place is not`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("initialize --network tiny-resnet18 --embedding 16 --seed 3 -q -o mine.safetensors")
         let given = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test TEACHER=$PWD/mine.safetensors"
         try #require(try place.run(place.make("a", given)).status == 0)
@@ -71,14 +71,14 @@ struct IdentityTests {
     }
 
     @Test func `test images that are also learnt from are counted`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let result = try place.run("cp pictures/train/train-000.tar pictures/test/more.tar; \(place.make("a").replacing(" distill ", with: " check "))")
-        #expect(result.status == 0 && result.error.contains("TEST: 24 of its 56 pictures are also in DATA"), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("TEST: 24 of its 56 images are also in DATA"), "\(result.error)")
     }
 
     @Test func `any name that a file can have works, and nothing of it is run`() throws {
         for name in ["train(1).tar", "a&b.tar", "it's.tar", "a,b", "a%b", "a:b", "#", ";", "*", "two  words", "$(touch pwned)", "`touch pwned`", "a\nb", "a\\b", "\"", "é̈ü", "\u{301}mark", "\u{200D}joiner", "-n", "~", "=", "a=b", "[x]", "$HOME", "$$"] {
-            let place = try Workplace.pictures()
+            let place = try Workplace.images()
             let data = name.hasSuffix(".tar") ? "cat" : "mkdir"
             try place.write(name, to: "name")
             // The shell that the test types in is not what is tested: the name comes from a file.
@@ -96,7 +96,7 @@ struct IdentityTests {
     }
 
     @Test func `a name of a run may be odd, and removes nothing of another's`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("5")).status == 0)
         let before = try place.times("5")
         for name in ["%", "5%", "a b", "x;y", "$(touch pwned)", "it's"] {

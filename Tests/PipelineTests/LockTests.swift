@@ -17,7 +17,7 @@ struct LockTests {
     }
 
     @Test func `whoever holds the lock and was not started by a make of the run is waited for and named, not ended`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
         let result = try held(place, place.make("a") + " EPOCHS=1", until: "waits until")
         #expect(result.status == 0 && place.exists("survived") && place.toDo(result) == "nothing: all is done", "\(result.error)")
@@ -25,7 +25,7 @@ struct LockTests {
     }
 
     @Test func `a make that was started by who holds the lock does not wait for it`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
         let result = try place.run("flock runs/a/lock \(place.make("a"))")
         #expect(result.status == 2 && result.error.contains("runs/a/lock: is held by flock (process "), "\(result.error)")
@@ -33,7 +33,7 @@ struct LockTests {
     }
 
     @Test func `a second make of a run waits for the first, and both end in the same table`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.write("cd \"${0%/*}\"; touch held; while [ ! -e go ]; do sleep 0.02; done; exec queue-loss -q --queue-size 32\n", to: "hold.sh")
         let make = { (name: String) in place.make(name, #"DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS="--loss 'sh $PWD/hold.sh'""#) }
         // The first cannot end before the second has said that it waits.

@@ -30,7 +30,7 @@ struct PlanTests {
     }
 
     @Test func `who starts the tools with SIGCHLD ignored is told of failures all the same`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let refused = try place.run("trap '' CHLD; \(check("STUDENT_OPTIONS=--learning-rat"))")
         #expect(refused.status == 64 && refused.lines.count == 1 && refused.error.contains("_OPTIONS: "), "\(refused.error)")
         let trained = try place.run("""

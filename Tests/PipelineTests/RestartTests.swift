@@ -8,7 +8,7 @@ import Glibc
 
 struct RestartTests {
     @Test func `whatever is killed and whenever, make goes on to the same bytes`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=4"
         try #require(try place.run(place.make("calm", settings)).status == 0)
         let expected = try place.results("calm")
@@ -47,7 +47,7 @@ struct RestartTests {
     }
 
     @Test func `results do not depend on the number of threads`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         for threads in 1...2 {
             let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test THREADS=\(threads)"
             try #require(try place.run(place.make("threads\(threads)", settings)).status == 0)
@@ -58,7 +58,7 @@ struct RestartTests {
     }
 
     @Test func `what is up to date is not made again, and more epochs go on where the last one ended`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a")).status == 0)
         let before = try place.times("a")
         try #require(try place.run(place.make("a")).status == 0)
@@ -76,7 +76,7 @@ struct RestartTests {
     }
 
     @Test func `a changed option redoes what depends on it and nothing else`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a")).status == 0)
         let before = try place.times("a"), bytes = try place.results("a")
         try #require(try place.run(place.make("a", "STUDENT_OPTIONS='--schedule smooth --learning-rate 0.05'")).status == 0)

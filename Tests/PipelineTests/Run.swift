@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 extension Workplace {
-    /// A folder with 96 drawn pictures to learn from and 32 to be judged by, of 4 classes: `pictures/train`, `pictures/test`.
-    static func pictures() throws -> Workplace {
+    /// A folder with 96 drawn images to learn from and 32 to be judged by, of 4 classes: `pictures/train`, `pictures/test`.
+    static func images() throws -> Workplace {
         let place = try Workplace()
         try #require(try place.run("synthesize --classes 4 --train 96 --test 32 --size 24 -q -o pictures").status == 0)
         return place

@@ -5,7 +5,7 @@ import Testing
 
 struct SettingsTests {
     @Test func `a run that failed remembers its settings, quotes and all`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         // As a person types it: without --no-print-directory, whose n is no -n.
         let make = place.make("a", #"DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS="--loss 'queue-loss -q --queue-size 24'""#)
             .replacing("--no-print-directory ", with: "")
@@ -18,7 +18,7 @@ struct SettingsTests {
     }
 
     @Test(arguments: ["make -n", "check"]) func `what a changed option would redo is told without a change`(way: String) throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let tell = { (settings: String) in
             let command = place.make("a") + " " + settings
             return way == "check" ? command.replacing(" distill ", with: " check ") : command.replacing("make ", with: "make -n ", maxReplacements: 1)
@@ -34,7 +34,7 @@ struct SettingsTests {
     }
 
     @Test func `a run named by its data gives way to no other data of that name, but to the same data elsewhere`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("mkdir other same; cp -r pictures/train same; cp -r pictures/test other/train")
         let make = { (data: String) in place.make("NAME", "DATA=$PWD/\(data)/train TEST=$PWD/pictures/test EPOCHS=1").replacing("NAME=NAME ", with: "") }
         try #require(try place.run(make("pictures")).status == 0)
@@ -50,7 +50,7 @@ struct SettingsTests {
     }
 
     @Test func `the table has the k-NN of features and of embeddings`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let result = try place.run(place.make("a"))
         let lines = result.output.split(separator: "\n")
         #expect(lines.contains { $0.split(separator: " ").joined(separator: " ") == "k-NN top-1 (k=10) embedding k-NN linear top-1" }, "\(result.output)")
@@ -61,7 +61,7 @@ struct SettingsTests {
     }
 
     @Test func `what cannot work is said before anything is done`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try place.run("""
             mkdir empty flat one; cp pictures/train/train-000.tar cut.tar; truncate -s 5000 cut.tar; echo text > text.tar
             tar xf pictures/test/test-000.tar -C one; mkdir other; cp -r one/* other; cd other; set -- *; mv "$1" zebra; cd ..; n=0
@@ -84,9 +84,9 @@ struct SettingsTests {
             ("\(given) EPOCHS=-1", "EPOCHS=-1: a whole number of 1 to"),
             ("\(given) EPOCHS=+1", "EPOCHS=+1: a whole number of 1 to"),
             ("\(given) SIZE=0", "SIZE=0: a whole number of 8 to"),
-            ("\(given) BATCH=97", "BATCH=97: there are 96 pictures to learn from"),
-            ("\(given) FLAGS='--limit 8'", "BATCH=16: there are 8 pictures to learn from"),
-            ("DATA=$PWD/pictures/train TEACHER_BATCH=49", "TEACHER_BATCH=49: there are 48 pictures"),
+            ("\(given) BATCH=97", "BATCH=97: there are 96 images to learn from"),
+            ("\(given) FLAGS='--limit 8'", "BATCH=16: there are 8 images to learn from"),
+            ("DATA=$PWD/pictures/train TEACHER_BATCH=49", "TEACHER_BATCH=49: there are 48 images"),
             ("\(given) QUEUE=abc", "QUEUE=abc: a whole number"), ("\(given) QUEUE=0", "QUEUE=0: a whole number"),
             ("\(given) SEED=1e3", "SEED=1e3: a whole number"),
             ("\(given) STUDENT=resnet19", "STUDENT=resnet19: there is none of that name; did you mean resnet18?"),
@@ -112,10 +112,10 @@ struct SettingsTests {
             ("\(given) STUDENT_OPTIONS='-o x'", "STUDENT_OPTIONS: -o is no option to be given here"),
             ("\(given) STUDENT_OPTIONS=\"--loss ''\"", "an option is empty"),
             ("\(given) STUDENT_OPTIONS=@file", "an option begins with '@'"),
-            ("BATCH=97 TEACHER_BATCH=16 SYNTHESIZE_OPTIONS='--train 96'", "BATCH=97: there are 96 pictures to learn from"),
-            ("TEACHER_BATCH=97 SYNTHESIZE_OPTIONS='--train=96'", "TEACHER_BATCH=97: there are 96 pictures to learn from"),
+            ("BATCH=97 TEACHER_BATCH=16 SYNTHESIZE_OPTIONS='--train 96'", "BATCH=97: there are 96 images to learn from"),
+            ("TEACHER_BATCH=97 SYNTHESIZE_OPTIONS='--train=96'", "TEACHER_BATCH=97: there are 96 images to learn from"),
             ("\(given) TEACHER=$PWD/empty", "empty: is no regular file"),
-            ("\(given) SYNTHESIZE_OPTIONS='--classes 3'", "SYNTHESIZE_OPTIONS goes with drawn pictures"),
+            ("\(given) SYNTHESIZE_OPTIONS='--classes 3'", "SYNTHESIZE_OPTIONS goes with drawn images"),
             ("SYNTHESIZE_OPTIONS='--classes 1'", "SYNTHESIZE_OPTIONS: synthesize: --classes takes 2 to"),
             ("\(given) STUDET=resnet18", "there is no setting STUDET; did you mean STUDENT?"),
             ("\(given) epochs=3", "there is no setting epochs; did you mean EPOCHS?"),
@@ -138,7 +138,7 @@ struct SettingsTests {
     }
 
     @Test func `a loss that only running it can judge is not refused`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         for loss in [
             "exec queue-loss", "A=b queue-loss", "nothere-at-all || queue-loss", "nothere-at-all; queue-loss", "queue-loss | cat", "$PROGRAM x", "${PROGRAM:-x}", "'queue-loss' -q",
             "\"$HOME\"/x", "~/x", "if true; then queue-loss; fi", "{ queue-loss; }", "( queue-loss )", "cd / && ./nothere", "2>/dev/null nothere-at-all", "<x nothere-at-all",
@@ -153,9 +153,9 @@ struct SettingsTests {
     }
 
     @Test func `the summary tells what is left over of each epoch, and where its time comes from`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let first = try place.run(place.make("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test BATCH=20"))
-        #expect(first.error.contains("2 epochs of 4 steps of 20 pictures, 16×16; 16 of 96 pictures are left over in each epoch, others each time\n"), "\(first.error)")
+        #expect(first.error.contains("2 epochs of 4 steps of 20 images, 16×16; 16 of 96 images are left over in each epoch, others each time\n"), "\(first.error)")
         #expect(first.lines.count { $0.contains("left over") } == 1 && first.error.contains(", measured just now, and far off if the machine had other work then"))
         let more = try place.run(place.make("a", "EPOCHS=3").replacing(" distill ", with: " check "))
         #expect(more.error.contains("measured just now"), "another batch: \(more.error)")
@@ -164,7 +164,7 @@ struct SettingsTests {
     }
 
     @Test func `what the evaluations remark is told once`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let result = try place.run(place.make("a"))
         let words = "there are 4 classes: top-5 would be 100 % whatever the features, and is left out"
         #expect(result.output.split(separator: "\n").filter { $0.contains(words) } == ["remark: \(words)"] && !result.error.contains(words), "\(result.output)\(result.error)")
@@ -173,7 +173,7 @@ struct SettingsTests {
     }
 
     @Test func `settings come from the command line or the run, never from the environment`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let result = try place.run("export EPOCHS=7 STUDENT=nothing DATA=/nowhere KEEP=x BUILD=yes NAME=b; \(place.make("a"))")
         #expect(result.status == 0 && result.output.contains("student.2.safetensors"), "\(result.error)")
         let again = try place.run("export EPOCHS=7 STUDENT=nothing DATA=/nowhere; make -C '\(Workplace.root)' distill BUILD=no RUNS=$PWD/runs NAME=a")
@@ -181,7 +181,7 @@ struct SettingsTests {
     }
 
     @Test func `what a run remembers is data, whoever wrote it, and is refused when it was cut`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a")).status == 0)
         let settings = try place.text("runs/a/settings")
         try place.write(settings.replacing("FLAGS=", with: "FLAGS=$(shell touch pwned)`touch pwned`;touch pwned"), to: "runs/a/settings")
@@ -196,7 +196,7 @@ struct SettingsTests {
     }
 
     @Test func `KEEP keeps the latest checkpoints, and nothing is made twice for it`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let result = try place.run(place.make("a") + " EPOCHS=5 TEACHER_EPOCHS=3 KEEP=2")
         #expect(result.status == 0 && result.error.contains("the latest 2 checkpoints of each network are kept"), "\(result.error)")
         #expect(try place.contents("runs/a").filter { $0.hasSuffix(".safetensors") } == [
@@ -214,7 +214,7 @@ struct SettingsTests {
     }
 
     @Test func `fewer epochs are those of a shorter schedule`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a") + " EPOCHS=3").status == 0)
         let shorter = try place.run(place.make("a") + " EPOCHS=2")
         #expect(place.toDo(shorter) == "student.1 … student.2, student, features, evaluation, table", "\(shorter.error)")
@@ -232,7 +232,7 @@ struct SettingsTests {
     }
 
     @Test func `memory is told, and more than the machine has is refused before anything is done`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let checked = try place.run(place.make("a").replacing(" distill ", with: " check "))
         #expect(checked.status == 0 && checked.error.contains("  memory       about "), "\(checked.error)")
         let refused = try place.run(place.make("a") + " SIZE=2048 BATCH=96 STUDENT=resnet50 TEACHER_BATCH=16")
@@ -241,7 +241,7 @@ struct SettingsTests {
     }
 
     @Test func `options of make that would call done what is not are refused, those that only look change nothing, and -B does all again`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         for option in ["-e", "-t", "-i", "-se", "-q"] {
             let result = try place.run(place.make("a") + " \(option)")
             // With -i make calls its own failure none.

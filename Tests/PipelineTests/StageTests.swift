@@ -29,7 +29,7 @@ struct StageTests {
     }
 
     @Test func `TAP keeps the first records of every stream between tools`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a")).status == 0)
         let before = try place.results("a")
         for (name, taps) in [
@@ -49,7 +49,7 @@ struct StageTests {
     }
 
     @Test func `a stage without what it reads, and one that is none, are refused with what to do`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a")).status == 0)
         try place.run("rm runs/a/student.1.safetensors")
         let missing = try place.run(stage(place, "student.2"))
@@ -65,7 +65,7 @@ struct StageTests {
     }
 
     @Test func `a run that is not there is told, with those that are`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let none = try place.run(stage(place, "student.1").replacing("NAME=a", with: "NAME=nothere"))
         #expect(none.status == 2 && none.error.contains("plan: NAME=nothere: there is no run in \(place.path("runs")); run make distill first"), "\(none.error)")
         try #require(try place.run(place.make("first") + " EPOCHS=1").status == 0)
@@ -107,7 +107,7 @@ struct StageTests {
     }
 
     @Test func `clean removes nothing of a run that somebody works on`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
         let clean = "make --no-print-directory -C '\(Workplace.root)' clean BUILD=no RUNS=$PWD/runs"
         let busy = try place.run("touch runs/a/log/x.1.part; flock runs/a/lock \(clean)")
@@ -121,12 +121,12 @@ struct StageTests {
         let make = { (options: String) in place.make("a", "EPOCHS=1 SYNTHESIZE_OPTIONS='--train 96 --test 32 --size 24 \(options)'") }
         try #require(try place.run(make("--classes 4 --shards 4")).status == 0)
         let result = try place.run(make("--classes 3 --shards 2"))
-        #expect(result.status == 0 && result.error.contains("== pictures"), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("== images"), "\(result.error)")
         #expect(try place.contents("runs/a/pictures").filter { $0.hasSuffix(".tar") }.count == 4)
     }
 
     @Test func `SHOW writes nothing, and shows no settings that the run does not have`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         let none = try place.run(stage(place, "student.1", "SHOW=1 DATA=$PWD/pictures/train"))
         #expect(none.status == 2 && !place.exists("runs"), "\(none.error)")
         try #require(try place.run(place.make("a")).status == 0)
@@ -137,7 +137,7 @@ struct StageTests {
     }
 
     @Test func `a stage done alone with other options does not pass for the run's`() throws {
-        let place = try Workplace.pictures()
+        let place = try Workplace.images()
         try #require(try place.run(place.make("a") + " EPOCHS=3").status == 0)
         let expected = try place.results("a"), options = try place.text("runs/a/settings")
         try #require(try place.run(stage(place, "student.1", "STUDENT_OPTIONS='--learning-rate 0.5'")).status == 0)

@@ -122,7 +122,7 @@ struct QueueLossTests {
         let place = try Workplace()
         try place.stream("in", metadata: ["samples": "24", "state": "wanted"])
         let large = try place.run("queue-loss --queue-size 24 in")
-        #expect(large.status == 0 && large.error.contains("queue-loss: the queue of 24 rows is not smaller than the data set of 24 pictures"))
+        #expect(large.status == 0 && large.error.contains("queue-loss: the queue of 24 rows is not smaller than the data set of 24 images"))
         let usual = try place.run("queue-loss in -o out")
         #expect(usual.status == 0 && !usual.error.contains("not smaller"))
         let state = try #require(try place.read("out").records.last)

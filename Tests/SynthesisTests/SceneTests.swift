@@ -4,27 +4,27 @@ import Testing
 
 struct SceneTests {
     @Test func `class names are unique words, and every shape lies on several grounds and every ground under several shapes`() {
-        let classes = PictureClass.list(24)
+        let classes = ImageClass.list(24)
         #expect(Set(classes.map(\.name)).count == 24 && classes.map(\.name) == classes.map(\.name).sorted())
         for shape in Shape.allCases { #expect(Set(classes.filter { $0.shape == shape }.map(\.ground)).count == 3) }
         for ground in Ground.allCases { #expect(Set(classes.filter { $0.ground == ground }.map(\.shape)).count == 4) }
-        #expect(Set(PictureClass.list(PictureClass.limit)).count == PictureClass.limit)
+        #expect(Set(ImageClass.list(ImageClass.limit)).count == ImageClass.limit)
     }
 
-    @Test func `a picture depends on its seed, split, number and class alone`() {
-        let set = PictureSet(classes: 24, size: 32, seed: 5)
-        let picture = set.pixels(.train, 40)
-        #expect(picture.count == 32 * 32 * 3)
-        #expect(picture == PictureSet(classes: 24, size: 32, seed: 5).pixels(.train, 40))
-        #expect(picture != PictureSet(classes: 24, size: 32, seed: 6).pixels(.train, 40))
-        #expect(picture != set.pixels(.test, 40) && picture != set.pixels(.train, 41))
+    @Test func `an image depends on its seed, split, number and class alone`() {
+        let set = ImageSet(classes: 24, size: 32, seed: 5)
+        let image = set.pixels(.train, 40)
+        #expect(image.count == 32 * 32 * 3)
+        #expect(image == ImageSet(classes: 24, size: 32, seed: 5).pixels(.train, 40))
+        #expect(image != ImageSet(classes: 24, size: 32, seed: 6).pixels(.train, 40))
+        #expect(image != set.pixels(.test, 40) && image != set.pixels(.train, 41))
     }
 
-    @Test func `a larger picture shows the same scene`() {
-        for kind in PictureClass.list(PictureClass.limit) {
+    @Test func `a larger image shows the same scene`() {
+        for kind in ImageClass.list(ImageClass.limit) {
             let small = shades(kind, size: 48, item: 3)
             let large = shades(kind, size: 96, item: 3)
-            // Means of two by two pixels of the large picture; grain and edges differ.
+            // Means of two by two pixels of the large image; grain and edges differ.
             var sum: Float = 0
             for row in 0..<48 {
                 for column in 0..<48 {
@@ -38,10 +38,10 @@ struct SceneTests {
     }
 
     @Test func `objects stand out from their ground without colour`() {
-        // A picture without pattern has the ground's grey, between 0.34 and 0.66 or so, and objects at least a third away from it.
+        // An image without pattern has the ground's grey, between 0.34 and 0.66 or so, and objects at least a third away from it.
         for shape in Shape.allCases {
             for item in 0..<20 {
-                let shades = shades(PictureClass(shape, .plain), size: 64, item: item)
+                let shades = shades(ImageClass(shape, .plain), size: 64, item: item)
                 let middle = shades.sorted()[shades.count / 2]
                 let far = shades.count { abs($0 - middle) > 40 }
                 #expect(far * 100 / shades.count >= 4, "\(shape) \(item)")
@@ -50,7 +50,7 @@ struct SceneTests {
     }
 
     @Test func `colours and brightness vary within a class as much as between classes`() {
-        let classes = PictureClass.list(24)
+        let classes = ImageClass.list(24)
         let means = classes.map { kind in
             (0..<20).map { item in
                 let shades = shades(kind, size: 24, item: item)
@@ -60,7 +60,7 @@ struct SceneTests {
         let ofClasses = means.map { $0.reduce(0, +) / Float($0.count) }
         let within = zip(means, ofClasses).map { deviation($0, $1) }.reduce(0, +) / Float(classes.count)
         let between = deviation(ofClasses, ofClasses.reduce(0, +) / Float(classes.count))
-        // Means of 20 pictures of one distribution would differ by within/√20.
+        // Means of 20 images of one distribution would differ by within/√20.
         #expect(between < within / 2, "\(between) \(within)")
     }
 
@@ -68,8 +68,8 @@ struct SceneTests {
         (values.map { ($0 - mean) * ($0 - mean) }.reduce(0, +) / Float(values.count)).squareRoot()
     }
 
-    /// Grey values, 0 to 255, of a picture.
-    private func shades(_ kind: PictureClass, size: Int, item: Int) -> [Float] {
+    /// Grey values, 0 to 255, of an image.
+    private func shades(_ kind: ImageClass, size: Int, item: Int) -> [Float] {
         var random = CounterRandom(seed: 1, .synthesis, item: item)
         let bytes = Scene.draw(kind, size: size, &random)
         return (0..<size * size).map { 0.299 * Float(bytes[$0 * 3]) + 0.587 * Float(bytes[$0 * 3 + 1]) + 0.114 * Float(bytes[$0 * 3 + 2]) }

@@ -30,7 +30,7 @@ struct SynthesizeTests {
         #expect(try place.bytes("a/train/train-000.tar") == first)
     }
 
-    @Test func `every member is a JPEG picture of the size asked for in the folder of its class, and classes are balanced`() throws {
+    @Test func `every member is a JPEG image of the size asked for in the folder of its class, and classes are balanced`() throws {
         let place = try Workplace()
         let result = try place.run("synthesize -o a --classes 7 --train 143 --test 20 --size 40 --shards 3")
         #expect(result.error.hasSuffix("143 to train and 20 to test in 7 classes\n") && result.output.isEmpty)
@@ -54,7 +54,7 @@ struct SynthesizeTests {
         for line in lines { #expect(line.hasPrefix("-rw-r--r-- 0/0") && line.contains("1970-01-01 00:00")) }
     }
 
-    @Test func `no picture of one split is in the other, and no two of a split are equal`() throws {
+    @Test func `no image of one split is in the other, and no two of a split are equal`() throws {
         let place = try Workplace()
         try place.run("synthesize -o a --classes 4 --train 400 --test 400 --size 16 --shards 1")
         let train = Set(try place.members("a/train").map(\.bytes))
@@ -62,7 +62,7 @@ struct SynthesizeTests {
         #expect(train.count == 400 && test.count == 400 && train.isDisjoint(with: test))
     }
 
-    @Test func `more training pictures leave the first ones as they are`() throws {
+    @Test func `more training images leave the first ones as they are`() throws {
         let place = try Workplace()
         try place.run("synthesize -o a --train 30 --test 1 --size 16 --shards 1; synthesize -o b --train 60 --test 1 --size 16 --shards 1")
         let (few, many) = try (place.members("a/train"), place.members("b/train"))
@@ -70,7 +70,7 @@ struct SynthesizeTests {
         for (one, other) in zip(few, many) { #expect(one == other) }
     }
 
-    @Test func `a sheet has a row of twelve pictures for each class`() throws {
+    @Test func `a sheet has a row of twelve images for each class`() throws {
         let place = try Workplace()
         #expect(try place.run("synthesize --sheet sheet.jpg --classes 5 --size 32").status == 0)
         let image = try JPEG.decode([UInt8](place.bytes("sheet.jpg")))

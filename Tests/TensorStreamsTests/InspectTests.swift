@@ -101,13 +101,13 @@ struct InspectTests {
         #expect(run("/bin/ls", folder.file("x")).output == "%2E.%2F..%2Fescape.npy\n")
     }
 
-    @Test func `the contact sheet has every picture at its place, views side by side`() throws {
-        // Two views: the left one red, the right one as bright as the number of the picture.
+    @Test func `the contact sheet has every image at its place, views side by side`() throws {
+        // Two views: the left one red, the right one as bright as the number of the image.
         let side = 16
         var pixels: [UInt8] = []
-        for picture in 0..<4 {
+        for image in 0..<4 {
             pixels += (0..<side * side).flatMap { _ in [255, 0, 0] as [UInt8] }
-            pixels += Array(repeating: UInt8(picture * 60), count: side * side * 3)
+            pixels += Array(repeating: UInt8(image * 60), count: side * side * 3)
         }
         let document = TensorDocument(tensors: ["images": Tensor(u8: pixels, shape: [4, 2, side, side, 3])])
         let writer = try StreamWriter(folder.file("views"), header: header)
@@ -117,12 +117,12 @@ struct InspectTests {
         let sheet = try JPEG.decode(bytes(of: folder.file("sheet.jpeg")))
         // A column of four: each is 32 + 2 wide, 16 + 2 high; the square root of 4·18/34 is 1.5, rounded to 1 column.
         #expect(sheet.width == 36 && sheet.height == 74)
-        for picture in 0..<4 {
-            let y = 2 + picture * 18 + 8
+        for image in 0..<4 {
+            let y = 2 + image * 18 + 8
             let red = sheet.pixels[(y * sheet.width + 2 + 8) * 3]
             let grey = sheet.pixels[(y * sheet.width + 2 + 24) * 3]
             #expect(red > 240)
-            #expect(abs(Int(grey) - picture * 60) < 12)
+            #expect(abs(Int(grey) - image * 60) < 12)
         }
         #expect(folder.names.contains("sheet.jpeg") && !folder.names.contains("sheet.jpeg.part"))
     }

@@ -127,7 +127,7 @@ struct SafetensorsTests {
         for (start, what) in [
             (Array("PK\u{3}\u{4}".utf8) + zeros(26) + "archive/data.pkl".utf8, "a file of torch.save"),
             (Array("PK\u{3}\u{4}".utf8) + zeros(26) + "cats/1.jpg".utf8, "a zip archive"), ([0x80, 2, 0x8A], "a Python pickle, such as older torch.save wrote"),
-            ([0x1F, 0x8B, 8, 0, 0, 0], "compressed by gzip"), ([0xFF, 0xD8, 0xFF, 0xE0], "a JPEG picture"), (zeros(257) + "ustar".utf8, "a tar archive"),
+            ([0x1F, 0x8B, 8, 0, 0, 0], "compressed by gzip"), ([0xFF, 0xD8, 0xFF, 0xE0], "a JPEG image"), (zeros(257) + "ustar".utf8, "a tar archive"),
             (Array("<!DOCTYPE html><html>".utf8), "a web page"), (Array("version https://git-lfs.github.com/spec/v1".utf8), "a pointer of Git LFS, in place of the file itself"),
         ] as [([UInt8], String)] {
             write(start, to: folder.file("a"))

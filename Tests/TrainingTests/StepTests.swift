@@ -9,7 +9,7 @@ import Testing
 import Training
 
 @Suite struct StepTests {
-    /// Ten steps from equal weights, pictures and queue: the losses of `Tests/golden/networks.py`.
+    /// Ten steps from equal weights, images and queue: the losses of `Tests/golden/networks.py`.
     @Test(arguments: [
         ("seed", "resnet18"), ("moco-v2", "resnet18"), ("seed", "mobilenet-v3-large"), ("seed", "efficientnet-b0"),
     ])

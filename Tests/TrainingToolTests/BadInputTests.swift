@@ -83,7 +83,7 @@ struct BadInputTests {
         for number in ["\(Int.max)", "\(Int.min)", "-1", "99999999999999999999", "many"] {
             let (header, records) = try place.read("taught")
             var other = header
-            for key in ["epoch", "epochs", "records", "pictures", "samples", "batch"] { other.metadata[key] = number }
+            for key in ["epoch", "epochs", "records", "images", "pictures", "samples", "batch"] { other.metadata[key] = number }
             let writer = try StreamWriter(place.path("odd"), header: other)
             for record in records {
                 var record = record
@@ -131,8 +131,8 @@ struct BadInputTests {
     @Test func `a stream without records is 65`() throws {
         let place = try Workplace.training()
         try place.change("taught", into: "none") { _, _ in nil }
-        try place.expectFailure("train-step --student student none -o out", 65, "none: has no records; the program that wrote it had no pictures")
-        try place.expectFailure("embed --weights teacher none -o out", 65, "none: has no records; the program that wrote it had no pictures")
+        try place.expectFailure("train-step --student student none -o out", 65, "none: has no records; the program that wrote it had no images")
+        try place.expectFailure("embed --weights teacher none -o out", 65, "none: has no records; the program that wrote it had no images")
     }
 
     @Test func `records that an objective cannot use are named, with what to do`() throws {
@@ -141,7 +141,7 @@ struct BadInputTests {
         for objective in ["moco-v2", "supervised-contrastive"] {
             try place.expectFailure(
                 "train-step --student student views --objective \(objective) -o out", 65,
-                "views: record 0: has 1 view of each picture where --objective \(objective) needs 2; give augment --views 2")
+                "views: record 0: has 1 view of each image where --objective \(objective) needs 2; give augment --views 2")
         }
         try place.run("initialize --network tiny-resnet10 --embedding 8 -q -o narrow")
         try place.expectFailure(
@@ -153,7 +153,7 @@ struct BadInputTests {
             return record
         }
         try place.expectFailure(
-            "train-step --student student unlabelled --objective supervised-contrastive -q -o out", 65, "unlabelled: record 2: has pictures without a label")
+            "train-step --student student unlabelled --objective supervised-contrastive -q -o out", 65, "unlabelled: record 2: has images without a label")
         try place.change("taught", into: "long") { number, record in
             var record = record
             if number == 3 { record.tensors["teacher"] = Tensor(f32: [Float](repeating: 1, count: 256), shape: [16, 16]) }
@@ -162,10 +162,10 @@ struct BadInputTests {
         try place.expectFailure("train-step --student student long -q -o out", 65, "record 3: has row 0 of 'teacher' of length 4.00 where 1 is expected")
     }
 
-    @Test func `pictures that a network cannot see are named`() throws {
+    @Test func `images that a network cannot see are named`() throws {
         let place = try Workplace.training()
         let cases: [(String, Tensor)] = [
-            ("record 1: has pictures of 4×8 where a network needs 8×8", Tensor(u8: [UInt8](repeating: 1, count: 16 * 96), shape: [16, 1, 8, 4, 3])),
+            ("record 1: has images of 4×8 where a network needs 8×8", Tensor(u8: [UInt8](repeating: 1, count: 16 * 96), shape: [16, 1, 8, 4, 3])),
             ("record 1: has 'images' of U8 [16, 96]", Tensor(u8: [UInt8](repeating: 1, count: 16 * 96), shape: [16, 96])),
             ("record 1: has 'images' of F32", Tensor(f32: [Float](repeating: 1, count: 16 * 192), shape: [16, 1, 8, 8, 3])),
         ]
@@ -179,7 +179,7 @@ struct BadInputTests {
             try place.expectFailure("embed --weights teacher bad --as more -q -o out", 65, words)
         }
         try place.expectFailure("embed --weights teacher taught -o out", 65, "record 0: has a tensor 'teacher' already; name the new one with --as")
-        try place.expectFailure("embed --weights teacher pairs --view 2 -o out", 65, "record 0: has 2 views of each picture where view 2 is asked for")
+        try place.expectFailure("embed --weights teacher pairs --view 2 -o out", 65, "record 0: has 2 views of each image where view 2 is asked for")
     }
 
     @Test(arguments: ["seed", "moco-v2", "supervised-contrastive"])

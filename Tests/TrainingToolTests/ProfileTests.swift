@@ -29,7 +29,7 @@ struct ProfileTests {
         let place = try Workplace.training()
         let result = try place.run("\(line) --profile -o out")
         try #require(result.status == 0, "\(result.error)")
-        #expect(result.error.contains(": 6 batches, 96 pictures in "))
+        #expect(result.error.contains(": 6 batches, 96 images in "))
         let paragraphs = paragraphs(result.error)
         try #require(paragraphs.count == 3)
         let layers = paragraphs[0], kinds = paragraphs[1], others = paragraphs[2].dropLast()
@@ -43,7 +43,7 @@ struct ProfileTests {
         #expect(abs(share(layers) - share(kinds)) < 0.05 * Double(layers.count + kinds.count))
     }
 
-    @Test func `a convolution has its rate for each way, and one that reads the pictures has no gradient for them`() throws {
+    @Test func `a convolution has its rate for each way, and one that reads the images has no gradient for them`() throws {
         let place = try Workplace.training()
         let rows = paragraphs(try place.run("train-step --student student taught --profile -o out").error).first ?? []
         func numbers(_ name: String) throws -> [Double] { try #require(rows.first { $0.name == name }).numbers }

@@ -89,7 +89,7 @@ struct TrainingTests {
         ("moco-v2", "loss", 1.5, 15, "pairs --learning-rate 0.003 --queue-size 32 --key-momentum 0.9 --student-temperature 0.07"),
         ("supervised-contrastive", "loss", 0.5, 10, "pairs --learning-rate 0.01 --student-temperature 0.5"),
     ])
-    func `some epochs on a few pictures lower the loss`(objective: String, key: String, by amount: Double, epochs: Int, options: String) throws {
+    func `some epochs on a few images lower the loss`(objective: String, key: String, by amount: Double, epochs: Int, options: String) throws {
         let place = try Workplace.training()
         let result = try place.run("""
             cp student 0

@@ -4,11 +4,11 @@ import TestSupport
 import Testing
 
 extension Workplace {
-    /// A folder with drawn pictures, an untrained student and teacher, and streams of six batches of 16:
+    /// A folder with drawn images, an untrained student and teacher, and streams of six batches of 16:
     ///
-    /// | `pictures/train`, `pictures/test` | 96 and 32 pictures of 4 classes                |
+    /// | `pictures/train`, `pictures/test` | 96 and 32 images of 4 classes                |
     /// | `student`, `teacher`              | tiny-resnet10 with embeddings of 16 numbers    |
-    /// | `views`, `pairs`                  | one view, two views of the pictures            |
+    /// | `views`, `pairs`                  | one view, two views of the images            |
     /// | `taught`                          | one view and the teacher's embeddings          |
     static func training() throws -> Workplace {
         let place = try Workplace()

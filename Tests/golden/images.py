@@ -1,4 +1,4 @@
-"""What Pillow and torchvision make of small pictures, for ImagesTests.
+"""What Pillow and torchvision make of small images, for ImagesTests.
 
     python3 Tests/golden/images.py        (writes images.safetensors.zst beside itself; needs zstd)
 
@@ -21,7 +21,7 @@ random = np.random.default_rng(7)
 out, about = {}, {}
 
 
-def picture(width, height):
+def image(width, height):
     """Smooth colours, edges and some noise."""
     y, x = np.mgrid[0:height, 0:width]
     waves = [127 + 120 * np.sin(x * a + y * b + c) for a, b, c in [(0.21, 0.07, 0), (0.05, 0.3, 1), (-0.13, 0.11, 2)]]
@@ -48,7 +48,7 @@ def jpeg(name, image, **options):
     return decoded
 
 
-base = picture(61, 47)
+base = image(61, 47)
 photo = jpeg("420", base, quality=90)
 jpeg("422", base, quality=80, subsampling="4:2:2")
 jpeg("444", base, quality=95, subsampling="4:4:4")
@@ -59,11 +59,11 @@ cmyk = bytearray(out["jpeg.cmyk.file"].numpy().tobytes())
 cmyk[cmyk.index(b"Adobe") + 11] = 2  # The same numbers, said to be YCCK.
 out["jpeg.ycck.file"] = torch.frombuffer(cmyk, dtype=torch.uint8)
 put("jpeg.ycck.pixels", Image.open(io.BytesIO(cmyk)).convert("RGB"))
-jpeg("1x1", picture(1, 1), quality=90)
-jpeg("1x9", picture(1, 9), quality=90)
-jpeg("17x1", picture(17, 1), quality=90)
+jpeg("1x1", image(1, 1), quality=90)
+jpeg("1x9", image(1, 9), quality=90)
+jpeg("17x1", image(17, 1), quality=90)
 
-# Resize: the whole of the 61×47 picture, or a part of it.
+# Resize: the whole of the 61×47 image, or a part of it.
 for left, top, w, h, width, height in [
     (0, 0, 61, 47, 61, 47), (0, 0, 61, 47, 30, 30), (0, 0, 61, 47, 61, 20), (0, 0, 61, 47, 20, 47), (0, 0, 61, 47, 7, 5),
     (0, 0, 61, 47, 1, 1), (0, 0, 61, 47, 90, 70), (0, 0, 61, 47, 3, 80), (5, 3, 40, 41, 32, 32), (10, 1, 33, 45, 32, 32),
@@ -72,7 +72,7 @@ for left, top, w, h, width, height in [
     part = photo.crop((left, top, left + w, top + h))
     put(f"resize.{left}.{top}.{w}.{h}.{width}.{height}", part.resize((width, height), Image.BILINEAR), crop=[left, top, w, h], size=[width, height])
 
-# Colours, one after the other, on a 29×23 picture that has also extreme colours.
+# Colours, one after the other, on a 29×23 image that has also extreme colours.
 colours = np.array(photo.resize((29, 23)))
 colours[0, :8] = [(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (1, 0, 0), (254, 255, 255)]
 colours = Image.fromarray(colours, "RGB")

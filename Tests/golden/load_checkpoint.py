@@ -1,5 +1,5 @@
 """Loads a checkpoint of ours into torchvision's network and prints its embeddings of the tensor `pictures` (N, H, W, 3):
-python3 load_checkpoint.py resnet18 student.safetensors pictures.safetensors. CheckpointsTests runs it where PyTorch is at hand."""
+python3 load_checkpoint.py resnet18 student.safetensors images.safetensors. CheckpointsTests runs it where PyTorch is at hand."""
 import sys
 import torch
 import torchvision

@@ -1,6 +1,6 @@
 """Numbers of torchvision's networks for NetworksTests and TrainingTests: python3 networks.py
 
-Weights and pictures come from a formula over their names, so that no large file is needed. Gradients are kept as their length and four
+Weights and images come from a formula over their names, so that no large file is needed. Gradients are kept as their length and four
 projections on directions from the same formula. All is computed in double precision, but for the ten training steps, which
 PyTorch makes in single precision as a user would.
 """
@@ -56,7 +56,7 @@ def fill(network):
 
 
 class Small(torchvision.models.ResNet):
-    """The narrow networks for small pictures: 3x3 stem without pooling."""
+    """The narrow networks for small images: 3x3 stem without pooling."""
 
     def __init__(self, depths, width):
         super().__init__(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1])
@@ -99,7 +99,7 @@ def network(name, dimension=128):
 def main():
     torch.manual_seed(0)
     out = {}
-    # Name, pictures, height, width: odd sizes and sides that differ.
+    # Name, images, height, width: odd sizes and sides that differ.
     for name, N, H, W in [
         ("resnet18", 4, 64, 64), ("resnet18", 3, 45, 71), ("resnet34", 4, 48, 64), ("resnet50", 4, 64, 64),
         ("small-resnet18", 4, 32, 32), ("tiny-resnet10", 5, 33, 27),
@@ -138,7 +138,7 @@ def main():
         losses = []
         keys = network(name).train()
         for step in range(10):
-            def pictures(view):
+            def images(view):
                 u = tensor(f"images.{step}", N, 2, H, H, 3)[:, view]
                 bytes_ = ((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 3, 1, 2)
                 return (bytes_ / 255 - mean) / deviation
@@ -148,8 +148,8 @@ def main():
                 with torch.no_grad():
                     for k, q in zip(keys.parameters(), student.parameters()):
                         k.mul_(0.99).add_(q, alpha=1 - 0.99)
-                    teacher = F.normalize(keys(pictures(1)), dim=1)
-            s = F.normalize(student(pictures(0)), dim=1)
+                    teacher = F.normalize(keys(images(1)), dim=1)
+            s = F.normalize(student(images(0)), dim=1)
             logits = torch.cat([(s * teacher).sum(1, keepdim=True), s @ queue.T], 1) / Ts
             if objective == "seed":
                 targets = F.softmax(torch.cat([(teacher * teacher).sum(1, keepdim=True), teacher @ queue.T], 1) / Tt, 1)

@@ -30,7 +30,7 @@ def put(name, file):
         print(f"{name}: {type(error).__name__}: {error}")
 
 
-def picture(width, height):
+def image(width, height):
     y, x = np.mgrid[0:height, 0:width]
     waves = [127 + 120 * np.sin(x * a + y * b + c) for a, b, c in [(0.21, 0.07, 0), (0.05, 0.3, 1), (-0.13, 0.11, 2)]]
     noise = np.random.default_rng(3).normal(0, 9, (height, width, 3))
@@ -61,11 +61,11 @@ def scan(file):
     return start + 2 + int.from_bytes(file[start + 2 : start + 4], "big")
 
 
-base = jpeg(picture(48, 40), quality=88)
-grey = jpeg(picture(48, 40).convert("L"), quality=88)
-cmyk = jpeg(picture(48, 40).convert("CMYK"), quality=88)
-progressive = jpeg(picture(48, 40), quality=88, progressive=True)
-restarts = jpeg(picture(48, 40), quality=88, restart_marker_blocks=2)
+base = jpeg(image(48, 40), quality=88)
+grey = jpeg(image(48, 40).convert("L"), quality=88)
+cmyk = jpeg(image(48, 40).convert("CMYK"), quality=88)
+progressive = jpeg(image(48, 40), quality=88, progressive=True)
+restarts = jpeg(image(48, 40), quality=88, restart_marker_blocks=2)
 kinds = {"base": base, "grey": grey, "cmyk": cmyk, "progressive": progressive, "restarts": restarts}
 
 
@@ -146,7 +146,7 @@ def main():
     put("component names 0, 1, 2", bytes(base).replace(b"\1\x22\0\2\x11\1\3\x11\1", b"\0\x22\0\1\x11\1\2\x11\1").replace(b"\3\1\0\2\x11\3\x11\0", b"\3\0\0\1\x11\2\x11\0"))
     put("grey, two by two", changed(grey, at(grey, 0xC0) + 11, 0x22))
     put("grey, four by one", changed(grey, at(grey, 0xC0) + 11, 0x41))
-    standard = jpeg(picture(48, 40), quality=88)
+    standard = jpeg(image(48, 40), quality=88)
     while True:
         try:
             place = at(standard, 0xC4)
@@ -186,7 +186,7 @@ def main():
     put("prefix", b"\0" + base)
     put("png", b"\x89PNG\r\n\x1a\n" + bytes(40))
     for name, sampling in [("440", (0x12, 0x11, 0x11)), ("411", (0x41, 0x11, 0x11)), ("colour finer than light", (0x11, 0x21, 0x11)), ("3 by 1", (0x31, 0x11, 0x11))]:
-        file = bytearray(jpeg(picture(48, 40), quality=88, subsampling="4:4:4"))
+        file = bytearray(jpeg(image(48, 40), quality=88, subsampling="4:4:4"))
         for component, value in enumerate(sampling):
             file[at(file, 0xC0) + 11 + 3 * component] = value
         put(f"sampling {name}", file)

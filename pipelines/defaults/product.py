@@ -15,7 +15,7 @@ def default():
         lines = subprocess.run(["plan", "settings"], capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"make: plan does not tell the settings: {error}; run make build, and take .build/release into PATH")
-    # NAME help (default), or (default; with drawn pictures another).
+    # NAME help (default), or (default; with drawn images another).
     line = next((line for line in lines if line.startswith("STUDENT_OPTIONS ")), "")
     found = re.search(r"\(([^();]*?)--learning-rate ([0-9.e-]+)([^();]*)(;.*)?\)$", line)
     if not found:

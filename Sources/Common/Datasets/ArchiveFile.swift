@@ -48,7 +48,7 @@ import Musl
         }
         // The list of a zip's members is at its end.
         if start.starts(with: "PK".utf8) { return Failure(.data, path: path.description, "is a zip archive without its end", remedy: "the archive is truncated or damaged") }
-        return Failure(.data, path: path.description, "is \(kind.name), not a tar or zip archive", remedy: "name a folder of pictures or an archive")
+        return Failure(.data, path: path.description, "is \(kind.name), not a tar or zip archive", remedy: "name a folder of images or an archive")
     }
 
     private var message: String {

@@ -80,7 +80,7 @@ struct ArchiveListing {
         if archive.isCompressed || !archive.isTar { try limit.keep(name.bytes.count + ArchiveListing.memberCost) }
         let hidden = FileNames.hiddenRoot(name), mode = archive.mode
         if let hidden { passedOver.add(.hidden, hidden) }
-        let isImage = hidden == nil && FileNames.isPicture(name.name)
+        let isImage = hidden == nil && FileNames.isImage(name.name)
         if let target = archive.hardLink, archive.declaredSize <= 0 {
             if let location = locations[target] {
                 note(name, location, isImage: isImage, isHidden: hidden != nil)
@@ -163,9 +163,9 @@ struct ArchiveListing {
         var expected = [UInt8](repeating: 0, count: count)
         var found = expected
         let got = try archive.read(into: &expected)
-        try SourceFile(path).readAll(&found, at: offset, place: "its first picture")
+        try SourceFile(path).readAll(&found, at: offset, place: "its first image")
         guard got == count, found == expected else {
-            throw Failure(.data, path: path.description, "is a tar of an unusual kind: its pictures are not where their headers say", remedy: "unpack it")
+            throw Failure(.data, path: path.description, "is a tar of an unusual kind: its images are not where their headers say", remedy: "unpack it")
         }
         isChecked = true
     }
@@ -190,7 +190,7 @@ struct ArchiveListing {
         for link in links.keys.sorted() {
             let target = resolve(link)
             if let target, let location = locations[target] {
-                if FileNames.isPicture(link.name) {
+                if FileNames.isImage(link.name) {
                     locations[link] = location
                     images.append(link)
                 } else {

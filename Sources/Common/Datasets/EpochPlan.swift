@@ -1,13 +1,13 @@
 import Randomness
 
-/// Which pictures an epoch has, in which order and in which batches: a pure function of its fields.
+/// Which images an epoch has, in which order and in which batches: a pure function of its fields.
 ///
 ///     let plan = EpochPlan(samples: data.samples.count, batch: 256, seed: 0)
 ///     for step in 0..<plan.batches { let indices = plan.order(epoch: 3)[plan.range(step)] }
 public struct EpochPlan: Sendable, Equatable {
-    /// Pictures in the data set.
+    /// Images in the data set.
     public var samples: Int
-    /// Only every so-manieth picture, as 1/2 … 2/2: parts that have as many of each class, to learn from and to be judged by.
+    /// Only every so-manieth image, as 1/2 … 2/2: parts that have as many of each class, to learn from and to be judged by.
     public var fold: Shard
     /// Only so many of those, spread evenly over the data set; the same ones in all epochs.
     public var limit: Int?
@@ -32,18 +32,18 @@ public struct EpochPlan: Sendable, Equatable {
         self.seed = seed
     }
 
-    /// Pictures of an epoch, over all shards.
+    /// Images of an epoch, over all shards.
     public var chosen: Int { min(limit ?? folded, folded) }
 
-    /// Pictures in the fold.
+    /// Images in the fold.
     private var folded: Int { max(0, (samples - fold.number + fold.count) / fold.count) }
 
-    /// Pictures of an epoch in this shard, before a last batch is left out.
-    public var pictures: Int { shard.range(in: chosen).count }
+    /// Images of an epoch in this shard, before a last batch is left out.
+    public var images: Int { shard.range(in: chosen).count }
 
-    public var batches: Int { dropLast ? pictures / batch : (pictures + batch - 1) / batch }
+    public var batches: Int { dropLast ? images / batch : (images + batch - 1) / batch }
 
-    /// The numbers in the data set of this shard's pictures, in the order of `epoch`.
+    /// The numbers in the data set of this shard's images, in the order of `epoch`.
     ///
     /// The whole epoch is shuffled, then cut into shards. So shards one after the other are the epoch without shards,
     /// but for incomplete batches at their ends.
@@ -55,7 +55,7 @@ public struct EpochPlan: Sendable, Equatable {
     }
 
     /// The part of ``order(epoch:)`` that batch number `step` takes.
-    public func range(_ step: Int) -> Range<Int> { step * batch..<min((step + 1) * batch, pictures) }
+    public func range(_ step: Int) -> Range<Int> { step * batch..<min((step + 1) * batch, images) }
 
     private func sample(_ place: Int) -> Int { place * folded / chosen * fold.count + fold.number - 1 }
 }

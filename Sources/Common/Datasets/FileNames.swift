@@ -3,14 +3,14 @@ enum FileNames {
     /// Folders that systems make for themselves and do not hide with a dot.
     private static let systems = ["__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"].map { Array($0.utf8) }
 
-    private static let pictures = [".jpg", ".jpeg", ".jpe", ".jfif"].map { Array($0.utf8) }
+    private static let images = [".jpg", ".jpeg", ".jpe", ".jfif"].map { Array($0.utf8) }
 
     private static let archives =
         [".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4", ".tar.lzma"].map { Array($0.utf8) }
 
     static func isHidden(_ part: ArraySlice<UInt8>) -> Bool { part.first == UInt8(ascii: ".") || systems.contains { part.elementsEqual($0) } }
 
-    static func isPicture(_ name: ArraySlice<UInt8>) -> Bool { ending(of: name, in: pictures) != nil }
+    static func isImage(_ name: ArraySlice<UInt8>) -> Bool { ending(of: name, in: images) != nil }
 
     static func isArchive(_ name: ArraySlice<UInt8>) -> Bool { ending(of: name, in: archives) != nil }
 

@@ -61,7 +61,7 @@ struct FolderListing {
                 if FolderListing.isLink(full) { links.append(entry) } else { try visit(entry) }
             } else if !status.st_mode.isFile {
                 passedOver.add(.special, entry)
-            } else if FileNames.isPicture(name.bytes[...]) {
+            } else if FileNames.isImage(name.bytes[...]) {
                 images.append(entry)
             } else if FileNames.isArchive(name.bytes[...]) {
                 archives.append(entry)

@@ -42,8 +42,8 @@ public struct PassedOver: Sendable, Equatable {
         case .repeated: count == 1 ? "link to a folder that is read already" : "links to folders that are read already"
         case .replaced: count == 1 ? "member that a later one replaces" : "members that later ones replace"
         case .special: count == 1 ? "special file" : "special files"
-        case .archive: count == 1 ? "archive beside folders of pictures" : "archives beside folders of pictures"
-        case .beside: count == 1 ? "picture beside the splits" : "pictures beside the splits"
+        case .archive: count == 1 ? "archive beside folders of images" : "archives beside folders of images"
+        case .beside: count == 1 ? "image beside the splits" : "images beside the splits"
         }
         return "\(count) \(what) (\(count == 1 ? "" : "the first is ")\(first))"
     }

@@ -1,6 +1,6 @@
 /// A linear classifier found by convex optimisation, its penalty chosen on a held-out part of the training set.
 ///
-/// Each penalty, from the strongest to the weakest, is fitted to four fifths of the pictures (``HoldOut``), every fit
+/// Each penalty, from the strongest to the weakest, is fitted to four fifths of the images (``HoldOut``), every fit
 /// starting from the one before; the penalty with the best held-out top-1 wins (of equals the strongest), and is fitted
 /// to all samples. Nothing is random.
 public struct ConvexProbe: Sendable {
@@ -29,21 +29,21 @@ public struct ConvexProbe: Sendable {
     public struct Outcome: Sendable {
         public var fit: LogisticRegression.Fit
         public var penalty: Double
-        /// Empty where there was nothing to choose, or no class has five pictures to hold one out.
+        /// Empty where there was nothing to choose, or no class has five images to hold one out.
         public var trials: [Trial]
     }
 
     /// - Parameters:
     ///   - features: already scaled.
-    ///   - pictures: which picture each sample shows.
+    ///   - images: which image each sample shows.
     ///   - report: told of every trial.
     public func train(
-        _ features: FeatureMatrix, labels: [Int32], pictures: [Int], classes: Int, report: (Trial) -> Void = { _ in }
+        _ features: FeatureMatrix, labels: [Int32], images: [Int], classes: Int, report: (Trial) -> Void = { _ in }
     ) -> Outcome {
         var penalty = penalties[penalties.count / 2]
         var trials: [Trial] = []
         var start: LinearClassifier?
-        let parts = HoldOut(labels: labels, pictures: pictures)
+        let parts = HoldOut(labels: labels, images: images)
         if penalties.count > 1, !parts.heldOut.isEmpty {
             let kept = features.rows(parts.kept)
             let held = features.rows(parts.heldOut)

@@ -5,15 +5,15 @@ import ToolSupport
 public struct EvaluationInput: Sendable {
     public var file: String
     public var samples: Int
-    /// Different pictures among the samples.
-    public var pictures: Int
+    /// Different images among the samples.
+    public var images: Int
     public var provenance: [String]
     public var metadata: [String: String]
 
-    public init(_ stream: FeatureStream, pictures: [Int]) {
+    public init(_ stream: FeatureStream, images: [Int]) {
         file = stream.name.lastPathPart ?? stream.name
         samples = stream.samples
-        self.pictures = Set(pictures).count
+        self.images = Set(images).count
         provenance = stream.header.provenance.lines
         metadata = stream.header.metadata
         metadata["classes"] = nil  // long, and the result says how many
@@ -23,7 +23,7 @@ public struct EvaluationInput: Sendable {
         var described = JSON.Object()
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { described[key] = .string(value) }
         return [
-            "file": .string(file), "samples": .integer(Int64(samples)), "pictures": .integer(Int64(pictures)),
+            "file": .string(file), "samples": .integer(Int64(samples)), "images": .integer(Int64(images)),
             "provenance": .array(provenance.map { .string($0) }), "metadata": .object(described),
         ]
     }

@@ -9,8 +9,8 @@ public final class FeatureStream {
         public var features: [Float]
         /// Zero or above.
         public var labels: [Int32]
-        /// Which picture each sample shows: the `index` of the record, or the sample's own number where it has none.
-        public var pictures: [Int]
+        /// Which image each sample shows: the `index` of the record, or the sample's own number where it has none.
+        public var images: [Int]
     }
 
     /// The path, or "standard input".
@@ -29,7 +29,7 @@ public final class FeatureStream {
     private let reader: ReadAhead
 
     /// What to do where labels are missing.
-    private static let labelRemedy = "evaluation needs labels: let augment read pictures laid out as class/name.jpg (in a folder or an archive)"
+    private static let labelRemedy = "evaluation needs labels: let augment read images laid out as class/name.jpg (in a folder or an archive)"
 
     public init(_ path: String, tensor: String) throws {
         let reader = try StreamReader(path)
@@ -78,14 +78,14 @@ public final class FeatureStream {
             throw record.failure("'\(tensor)' of sample \(row) is not finite (NaN or infinity)", remedy: "look for the training step that diverged")
         }
         let labels = try labels(of: record, rows: rows)
-        let pictures = try integers("index", of: record, rows: rows) ?? Array(samples + unlabelled..<samples + unlabelled + rows)
+        let images = try integers("index", of: record, rows: rows) ?? Array(samples + unlabelled..<samples + unlabelled + rows)
         dimension = width
         let kept = labels.indices.filter { labels[$0] >= 0 }
         samples += kept.count
         unlabelled += rows - kept.count
-        guard kept.count < rows else { return Batch(features: values, labels: labels, pictures: pictures) }
+        guard kept.count < rows else { return Batch(features: values, labels: labels, images: images) }
         return Batch(
-            features: kept.flatMap { values[$0 * width..<($0 + 1) * width] }, labels: kept.map { labels[$0] }, pictures: kept.map { pictures[$0] })
+            features: kept.flatMap { values[$0 * width..<($0 + 1) * width] }, labels: kept.map { labels[$0] }, images: kept.map { images[$0] })
     }
 
     /// All samples at once.
@@ -93,13 +93,13 @@ public final class FeatureStream {
         // One array would be copied as it grows, to twice the size.
         var portions: [[Float]] = []
         var labels: [Int32] = []
-        var pictures: [Int] = []
+        var images: [Int] = []
         while let batch = try next() {
             portions.append(batch.features)
             labels += batch.labels
-            pictures += batch.pictures
+            images += batch.images
         }
-        return FeatureSet(features: FeatureMatrix(portions, dimension: dimension), labels: labels, pictures: pictures)
+        return FeatureSet(features: FeatureMatrix(portions, dimension: dimension), labels: labels, images: images)
     }
 
     private func labels(of record: TensorDocument, rows: Int) throws -> [Int32] {
@@ -157,9 +157,9 @@ public final class FeatureStream {
     }
 }
 
-/// Features with the class and the picture of every sample.
+/// Features with the class and the image of every sample.
 public struct FeatureSet {
     public var features: FeatureMatrix
     public var labels: [Int32]
-    public var pictures: [Int]
+    public var images: [Int]
 }

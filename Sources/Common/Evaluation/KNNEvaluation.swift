@@ -22,7 +22,7 @@ public struct KNNEvaluation: Sendable {
         let spread = FeatureSpread(queries.features)
         var twins = spread.isNothing ? nil : TwinSearch(queries.features)
         var labels: [Int32] = []
-        var pictures: [Int] = []
+        var images: [Int] = []
         var search: NeighbourSearch?
         while let batch = try train.next() {
             guard train.dimension == test.dimension else { throw test.dimensionFailure(train) }
@@ -30,7 +30,7 @@ public struct KNNEvaluation: Sendable {
             search?.add(batch.features)
             twins?.add(batch.features)
             labels += batch.labels
-            pictures += batch.pictures
+            images += batch.images
             progress(batch.labels.count)
         }
         guard let neighbours = search?.finish() else { throw Failure(.data, path: train.name, "holds no samples") }
@@ -48,7 +48,7 @@ public struct KNNEvaluation: Sendable {
         return KNNReport(
             results: neighbours.accuracies(k: counts, votes: votes, trainLabels: matching.train, labels: matching.test, classes: matching.count),
             tensor: tensor, dimension: test.dimension, classes: matching.count, classesByName: matching.byName, hasTop5: matching.hasTop5,
-            train: EvaluationInput(train, pictures: pictures), test: EvaluationInput(test, pictures: queries.pictures), testInTrain: twins?.count ?? 0,
+            train: EvaluationInput(train, images: images), test: EvaluationInput(test, images: queries.images), testInTrain: twins?.count ?? 0,
             spread: spread.json, remarks: remarks)
     }
 }

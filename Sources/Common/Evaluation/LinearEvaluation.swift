@@ -44,16 +44,16 @@ public struct LinearEvaluation: Sendable {
         var words: String
         switch solver {
         case .convex(let probe):
-            let outcome = probe.train(known.features, labels: matching.train, pictures: known.pictures, classes: matching.count) {
+            let outcome = probe.train(known.features, labels: matching.train, images: known.images, classes: matching.count) {
                 progress("λ \($0.penalty): held-out top-1 \(Progress.fixed($0.accuracy.top1Percent, 1)) %, \($0.iterations) steps")
             }
             classifier = outcome.fit.classifier
             if !outcome.fit.converged { remarks.append("the solver stopped after \(outcome.fit.iterations) steps, before its tolerance was reached") }
             if outcome.trials.isEmpty, probe.penalties.count > 1 {
-                remarks.append("no class has five pictures, so none was held out, and the penalty is the middle one")
+                remarks.append("no class has five images, so none was held out, and the penalty is the middle one")
             }
             words = "convex, logistic regression by L-BFGS, L2 \(outcome.penalty)"
-                + (outcome.trials.isEmpty ? "" : " of \(outcome.trials.count) by hold-out of each fifth picture")
+                + (outcome.trials.isEmpty ? "" : " of \(outcome.trials.count) by hold-out of each fifth image")
             details = probe.described(outcome)
         case .stochastic(let probe):
             classifier = probe.initial(classes: matching.count, dimension: train.dimension)
@@ -69,7 +69,7 @@ public struct LinearEvaluation: Sendable {
         }
         words += ", \(scaling.words) \(tensor) \(train.dimension)-d"
         return LinearReport(
-            test: EvaluationInput(test, pictures: held.pictures), train: EvaluationInput(train, pictures: known.pictures),
+            test: EvaluationInput(test, images: held.images), train: EvaluationInput(train, images: known.images),
             accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy,
             trainAccuracy: classifier.evaluate(known.features, labels: matching.train).accuracy,
             solver: words, details: details, scaling: scaling, tensor: tensor, dimension: train.dimension,

@@ -12,7 +12,7 @@ import Musl
 ///
 /// The defaults are MoCo's and SEED's linear evaluation (He et al. 2020; Fang et al. 2021): rate 30·B/256, batches of 256, momentum 0.9, no weight
 /// decay, 100 epochs, a tenth of the rate from epochs 60 and 80 on, weights from N(0, 0.01²) and biases 0. One difference stays, and is
-/// part of the protocol's name: the features are stored ones, where the papers augment every picture anew in each epoch.
+/// part of the protocol's name: the features are stored ones, where the papers augment every image anew in each epoch.
 public struct StochasticProbe: Sendable {
     public enum Schedule: String, Sendable, CaseIterable {
         /// ×0.1 at the milestones.

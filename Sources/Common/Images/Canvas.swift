@@ -6,9 +6,9 @@ import Glibc
 import Musl
 #endif
 
-/// A picture in memory that is used again for the next one: 4 bytes a pixel, R G B and one that means nothing.
+/// An image in memory that is used again for the next one: 4 bytes a pixel, R G B and one that means nothing.
 ///
-/// Four bytes make a pixel one 32-bit lane of a vector. The memory grows to the largest picture met and stays,
+/// Four bytes make a pixel one 32-bit lane of a vector. The memory grows to the largest image met and stays,
 /// so that a worker allocates nothing once it is under way.
 public final class Canvas {
     public private(set) var width = 0
@@ -34,7 +34,7 @@ public final class Canvas {
 
     deinit { bytes.deallocate() }
 
-    /// Makes room for a picture of this size. What was there is lost.
+    /// Makes room for an image of this size. What was there is lost.
     ///
     /// - Throws: a ``Failure`` of kind `io` when memory is short. Swift's own allocation would end the process.
     func reshape(width: Int, height: Int) throws {

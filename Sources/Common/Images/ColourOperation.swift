@@ -1,8 +1,8 @@
-/// A change of colours, one pixel at a time, as torchvision makes it on PIL pictures: 8 bits in, 8 bits out, truncated.
+/// A change of colours, one pixel at a time, as torchvision makes it on PIL images: 8 bits in, 8 bits out, truncated.
 public enum ColourOperation: Sendable, Equatable {
     /// factor · x
     case brightness(Double)
-    /// m + factor · (x − m), m the rounded mean of the picture's luma.
+    /// m + factor · (x − m), m the rounded mean of the image's luma.
     case contrast(Double)
     /// L + factor · (x − L), L the pixel's luma.
     case saturation(Double)
@@ -15,7 +15,7 @@ public enum ColourOperation: Sendable, Equatable {
 extension Canvas {
     /// Applies `operations` in their order; the same bytes as one after the other, in as few passes as that needs.
     ///
-    /// Only contrast looks at more than one pixel. So the picture is read once, and once more for every contrast,
+    /// Only contrast looks at more than one pixel. So the image is read once, and once more for every contrast,
     /// each time with all the operations up to the next.
     public func apply(_ operations: [ColourOperation]) {
         var steps: [Step] = []
@@ -33,11 +33,11 @@ extension Canvas {
         if !steps.isEmpty { _ = pass(steps, measure: false) }
     }
 
-    /// Runs `steps` over the picture and gives the rounded mean of the luma that comes out.
+    /// Runs `steps` over the image and gives the rounded mean of the luma that comes out.
     private func pass(_ steps: [Step], measure: Bool) -> Float {
         let pixels = width * height
         let memory = UnsafeMutableRawPointer(bytes)
-        // A lane adds up an eighth of the pixels: 32 bits are enough for the largest picture.
+        // A lane adds up an eighth of the pixels: 32 bits are enough for the largest image.
         var sums = SIMD8<UInt32>.zero
         var surplus = SIMD8<UInt32>.zero
         steps.withUnsafeBufferPointer { steps in
@@ -55,7 +55,7 @@ extension Canvas {
         }
         guard measure else { return 0 }
         var sum = (0..<8).reduce(0) { $0 + Int(sums[$1]) }
-        // The last eight may reach beyond the picture.
+        // The last eight may reach beyond the image.
         if pixels % 8 != 0 { for lane in pixels % 8..<8 { sum -= Int(surplus[lane]) } }
         return Float(Int(Double(sum) / Double(pixels) + 0.5))
     }

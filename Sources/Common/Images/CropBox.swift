@@ -20,12 +20,12 @@ public struct CropBox: Sendable, Equatable {
         self.height = height
     }
 
-    /// A random part of a picture, as torchvision's `RandomResizedCrop.get_params` draws it.
+    /// A random part of an image, as torchvision's `RandomResizedCrop.get_params` draws it.
     ///
-    /// Ten tries at an area of `scale` times the picture's and a ratio of sides uniform in its logarithm; then the
-    /// middle of the picture with the nearest allowed ratio. The distributions are torchvision's, the numbers are ours.
+    /// Ten tries at an area of `scale` times the image's and a ratio of sides uniform in its logarithm; then the
+    /// middle of the image with the nearest allowed ratio. The distributions are torchvision's, the numbers are ours.
     ///
-    /// - Parameter scale: the least and greatest share of the picture's area.
+    /// - Parameter scale: the least and greatest share of the image's area.
     public static func random(
         width: Int, height: Int, scale: ClosedRange<Double>, ratio: ClosedRange<Double> = 3.0 / 4...4.0 / 3, using random: inout CounterRandom
     ) -> CropBox {
@@ -44,7 +44,7 @@ public struct CropBox: Sendable, Equatable {
         return .middle(width: width, height: height, ratio: ratio)
     }
 
-    /// The middle of a picture, as much of it as has a ratio of sides in `ratio`.
+    /// The middle of an image, as much of it as has a ratio of sides in `ratio`.
     public static func middle(width: Int, height: Int, ratio: ClosedRange<Double>) -> CropBox {
         var (w, h) = (width, height)
         let own = Double(width) / Double(height)

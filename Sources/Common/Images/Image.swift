@@ -1,4 +1,4 @@
-/// A picture: 8-bit RGB, rows from top to bottom, three bytes a pixel (HWC).
+/// An image: 8-bit RGB, rows from top to bottom, three bytes a pixel (HWC).
 public struct Image: Sendable, Equatable {
     public let width: Int
     public let height: Int

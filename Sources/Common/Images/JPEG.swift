@@ -10,7 +10,7 @@ public enum JPEG {
     /// The most pixels an image may have (716 MB decoded), as in Pillow, which takes it for a decompression bomb above this.
     public static let maximumPixels = 178_956_970
 
-    /// Decodes one picture.
+    /// Decodes one image.
     ///
     /// - Throws: a ``Failure`` of kind `data`, without path, if it is no JPEG, is truncated or damaged, or is too large.
     public static func decode(_ bytes: [UInt8]) throws -> Image {
@@ -25,7 +25,7 @@ public enum JPEG {
     public static func encode(_ rgb: UnsafeBufferPointer<UInt8>, width: Int, height: Int, quality: Int) throws -> [UInt8] {
         precondition(width > 0 && height > 0 && rgb.count == width * height * 3 && (1...100).contains(quality))
         guard width <= 65500, height <= 65500 else {
-            throw Failure(.data, "a picture of \(width)×\(height) pixels; JPEG holds at most 65500 a side")
+            throw Failure(.data, "an image of \(width)×\(height) pixels; JPEG holds at most 65500 a side")
         }
         guard let handle = tjInitCompress() else { throw Failure(.software, "TurboJPEG does not start") }
         defer { tjDestroy(handle) }

@@ -32,8 +32,8 @@ public struct JPEGHeader: Sendable, Equatable {
     private init(_ scanner: consuming Scanner) throws {
         guard let first = try scanner.next() else { throw Failure(.data, "is empty") }
         let second = try scanner.next(), third = try scanner.next()
-        guard first == 0xFF, second == 0xD8 else { throw Failure(.data, "is not a JPEG picture: it does not begin with FF D8") }
-        guard third == 0xFF else { throw Failure(.data, "is not a JPEG picture: FF D8 is not followed by a marker") }
+        guard first == 0xFF, second == 0xD8 else { throw Failure(.data, "is not a JPEG image: it does not begin with FF D8") }
+        guard third == 0xFF else { throw Failure(.data, "is not a JPEG image: FF D8 is not followed by a marker") }
         var size: (width: Int, height: Int, components: Int)?
         // As if FF had just been read.
         search: while true {

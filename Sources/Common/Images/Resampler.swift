@@ -6,7 +6,7 @@ import Musl
 
 /// Pillow's bilinear resize with antialias, byte for byte.
 ///
-/// A pass over the rows and one over the columns. Weights are triangles that widen when the picture shrinks,
+/// A pass over the rows and one over the columns. Weights are triangles that widen when the image shrinks,
 /// rounded to 22 binary places; each pass rounds to 8 bits (Pillow, `Resample.c`). One for each worker: it keeps its tables.
 public final class Resampler {
     private let middle = Canvas()
@@ -15,7 +15,7 @@ public final class Resampler {
 
     public init() {}
 
-    /// Resizes the part `crop` of `source`, taken as a picture of its own, to `width` × `height`, and keeps `window` of that.
+    /// Resizes the part `crop` of `source`, taken as an image of its own, to `width` × `height`, and keeps `window` of that.
     ///
     /// What lies outside the window is not computed. `target` becomes as large as the window.
     public func resize(_ source: Canvas, crop: CropBox, width: Int, height: Int, window: CropBox? = nil, into target: Canvas) throws {

@@ -1,8 +1,8 @@
 import Randomness
 
-/// What is done to one picture to make one view of it: all numbers drawn, nothing left to chance.
+/// What is done to one image to make one view of it: all numbers drawn, nothing left to chance.
 public struct View: Sendable, Equatable {
-    /// The part of the picture that is taken.
+    /// The part of the image that is taken.
     public var crop: CropBox
     /// The size that part is resized to.
     public var width: Int
@@ -28,7 +28,7 @@ public struct View: Sendable, Equatable {
     }
 }
 
-/// How views are made of pictures.
+/// How views are made of images.
 public struct Recipe: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
         /// MoCo v2's, with which SEED distils too (Chen et al. 2020; SEED, section 4.1).
@@ -40,7 +40,7 @@ public struct Recipe: Sendable, Equatable {
     public var kind: Kind
     /// Width and height of a view.
     public var size: Int
-    /// The share of the picture's area that a random crop takes.
+    /// The share of the image's area that a random crop takes.
     public var cropScale: ClosedRange<Double>
 
     public init(_ kind: Kind, size: Int, cropScale: ClosedRange<Double> = 0.2...1) {
@@ -50,11 +50,11 @@ public struct Recipe: Sendable, Equatable {
         self.cropScale = cropScale
     }
 
-    /// View number `view` of picture `item` in `epoch`: a pure function of its arguments.
+    /// View number `view` of image `item` in `epoch`: a pure function of its arguments.
     ///
     /// - Parameters:
-    ///   - width: of the picture, as is `height`.
-    ///   - item: the picture's number in the data set.
+    ///   - width: of the image, as is `height`.
+    ///   - item: the image's number in the data set.
     public func view(width: Int, height: Int, seed: UInt64, epoch: Int, item: Int, view: Int) -> View {
         switch kind {
         case .evaluation: return evaluationView(width: width, height: height)
@@ -85,7 +85,7 @@ public struct Recipe: Sendable, Equatable {
 
     /// torchvision's `Resize(size·256/224)` and `CenterCrop(size)`, with both divisions truncated: 256 for 224, 73 for 64.
     ///
-    /// The resized picture is never smaller than the crop, so nothing is padded.
+    /// The resized image is never smaller than the crop, so nothing is padded.
     private func evaluationView(width: Int, height: Int) -> View {
         let shorter = size * 256 / 224
         let longer = Int(Double(shorter * max(width, height)) / Double(min(width, height)))

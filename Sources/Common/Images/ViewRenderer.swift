@@ -1,7 +1,7 @@
-/// Makes views of pictures. One for each worker: it keeps all the memory it works in, about 10 bytes for every
-/// pixel of the largest picture met.
+/// Makes views of images. One for each worker: it keeps all the memory it works in, about 10 bytes for every
+/// pixel of the largest image met.
 public final class ViewRenderer {
-    /// The picture that views are made of: ``decode(_:)`` or `load` it.
+    /// The image that views are made of: ``decode(_:)`` or `load` it.
     public let source = Canvas()
     private let canvas = Canvas()
     private let resampler = Resampler()

@@ -8,7 +8,7 @@ extension StridedWinograd {
     /// Row of dx that the first row of the first tile is, perhaps one before the first.
     private var target: Int { 1 - padding + 2 * origin }
 
-    /// Tiles of one picture's input.
+    /// Tiles of one image's input.
     public var adjointTiles: Int { ((H - target + 7) / 8) * adjointAcross }
     private var adjointAcross: Int { (W - target + 7) / 8 }
 
@@ -29,9 +29,9 @@ extension StridedWinograd {
         _ dy: UnsafePointer<Float>, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int, border: UnsafeMutablePointer<Float>
     ) {
         forEachTile(range) { index, n, y, x in
-            let picture = dy + n * outH * outW * K
+            let image = dy + n * outH * outW * K
             let (corner, line) = Winograd.corner(
-                picture, C: K, H: outH, W: outW, top: 4 * y + origin, left: 4 * x + origin, rows: 5, columns: 5, side: 5, border: border)
+                image, C: K, H: outH, W: outW, top: 4 * y + origin, left: 4 * x + origin, rows: 5, columns: 5, side: 5, border: border)
             StridedWinograd.transformAdjointInput(corner, line: line, K: K, into: d + index * Winograd.stride(K), plane: plane)
         }
     }
@@ -59,7 +59,7 @@ extension StridedWinograd {
                 places.line(4, row: index)
             )
             let top = 8 * tileY + target, left = 8 * tileX + target
-            let picture = dx + n * H * W * C
+            let image = dx + n * H * W * C
             for c in Swift.stride(from: 0, to: C, by: 16) {
                 let m = m + c
                 // Rows of the places, which the transform takes for columns: it is the same for both.
@@ -73,7 +73,7 @@ extension StridedWinograd {
                 @inline(__always) func put(_ value: Vector, _ y: Int, _ x: Int) {
                     guard y >= 0, y < H, x >= 0, x < W else { return }
                     let place = (y * W + x) * C + c
-                    picture.store(adding ? picture.vector(place) + value : value, place)
+                    image.store(adding ? image.vector(place) + value : value, place)
                 }
                 @inline(__always) func column(_ x: Four, _ row: Int, _ column: Int) {
                     put(x.0, top + row, left + column)

@@ -1,6 +1,6 @@
 /// 3×3 convolutions with stride 2 by tiles of 4×4 outputs: 81 multiplications for each where direct sums have 144.
 ///
-/// Along one line of the padded picture z, a window of stride 2 is two filters of stride 1, on the even and on the odd samples:
+/// Along one line of the padded image z, a window of stride 2 is two filters of stride 1, on the even and on the odd samples:
 ///
 ///     y[p] = (w₀·z[2p] + w₂·z[2p + 2]) + w₁·z[2p + 1]
 ///
@@ -87,7 +87,7 @@ public struct StridedWinograd: Sendable, Equatable {
         }
     }
 
-    /// Tiles of one picture's output.
+    /// Tiles of one image's output.
     public var tiles: Int { tilesDown * tilesAcross }
     private var tilesDown: Int { (outH + 3) / 4 }
     private var tilesAcross: Int { (outW + 3) / 4 }
@@ -108,9 +108,9 @@ public struct StridedWinograd: Sendable, Equatable {
         border: UnsafeMutablePointer<Float>
     ) {
         forEachTile(range) { index, n, y, x0 in
-            let picture = x + n * H * W * C
+            let image = x + n * H * W * C
             let (corner, line) = Winograd.corner(
-                picture, C: C, H: H, W: W, top: 8 * y - padding, left: 8 * x0 - padding, rows: 9, columns: 9, side: 9, border: border)
+                image, C: C, H: H, W: W, top: 8 * y - padding, left: 8 * x0 - padding, rows: 9, columns: 9, side: 9, border: border)
             StridedWinograd.transformInput(corner, line: line, C: C, into: v, places, row: first + index)
         }
     }
@@ -206,9 +206,9 @@ public struct StridedWinograd: Sendable, Equatable {
         _ dy: UnsafePointer<Float>, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int, border: UnsafeMutablePointer<Float>
     ) {
         forEachTile(range) { index, n, tileY, tileX in
-            let picture = dy + n * outH * outW * K
+            let image = dy + n * outH * outW * K
             let (corner, line) = Winograd.corner(
-                picture, C: K, H: outH, W: outW, top: 4 * tileY, left: 4 * tileX, rows: 4, columns: 4, side: 4, border: border)
+                image, C: K, H: outH, W: outW, top: 4 * tileY, left: 4 * tileX, rows: 4, columns: 4, side: 4, border: border)
             StridedWinograd.transformGradient(corner, line: line, K: K, into: d + index * Winograd.stride(K), plane: plane)
         }
     }

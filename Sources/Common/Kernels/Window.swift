@@ -4,7 +4,7 @@ import Glibc
 import Musl
 #endif
 
-/// A window that slides over a picture (N, H, W, C): where a convolution or pooling reads.
+/// A window that slides over an image (N, H, W, C): where a convolution or pooling reads.
 public struct Window: Sendable, Equatable {
     /// Input height, width and channels.
     public let H, W, C: Int
@@ -25,26 +25,26 @@ public struct Window: Sendable, Equatable {
 
     /// Floats in one patch: R·S·C.
     public var patch: Int { R * S * C }
-    /// Output places of one picture.
+    /// Output places of one image.
     public var places: Int { outH * outW }
-    /// Whether a patch is one input pixel, so that the picture already is the matrix of its patches.
+    /// Whether a patch is one input pixel, so that the image already is the matrix of its patches.
     public var isPointwise: Bool { isSingle && stride == 1 }
-    /// Whether a patch is one place of the picture.
+    /// Whether a patch is one place of the image.
     public var isSingle: Bool { R == 1 && S == 1 && padding == 0 }
 
     /// Copies the patches of output places `places` (counted through the batch) into the rows of `patches` (T, R·S·C), which lie
-    /// `stride` floats apart. What lies outside the picture is zero.
+    /// `stride` floats apart. What lies outside the image is zero.
     public func gather(_ x: UnsafePointer<Float>, places range: Range<Int>, into patches: UnsafeMutablePointer<Float>, stride: Int) {
         var (n, oy, ox) = position(range.lowerBound)
         for row in 0..<range.count {
             var out = patches + row * stride
-            let picture = x + n * H * W * C
+            let image = x + n * H * W * C
             let x0 = ox * self.stride - padding
             let sLow = max(0, -x0), sHigh = min(S, W - x0)
             let y0 = oy * self.stride - padding
             if sLow == 0 && sHigh == S && y0 >= 0 && y0 + R <= H {
                 // All inside, as most are.
-                var row = picture + (y0 * W + x0) * C
+                var row = image + (y0 * W + x0) * C
                 for _ in 0..<R {
                     Rows.copy(row, to: out, count: S * C)
                     row += W * C
@@ -58,7 +58,7 @@ public struct Window: Sendable, Equatable {
                 if y < 0 || y >= H || sHigh <= sLow {
                     memset(out, 0, S * C * 4)
                 } else {
-                    let row = picture + (y * W + x0 + sLow) * C
+                    let row = image + (y * W + x0 + sLow) * C
                     if sLow > 0 { memset(out, 0, sLow * C * 4) }
                     Rows.copy(row, to: out + sLow * C, count: (sHigh - sLow) * C)
                     if sHigh < S { memset(out + sHigh * C, 0, (S - sHigh) * C * 4) }
@@ -87,13 +87,13 @@ public struct Window: Sendable, Equatable {
         var row = patches
         var (n, oy, ox) = position(range.lowerBound)
         for _ in range {
-            let picture = dx + n * H * W * C
+            let image = dx + n * H * W * C
             let x0 = ox * stride - padding
             let sLow = max(0, -x0), sHigh = min(S, W - x0)
             for r in 0..<R {
                 let y = oy * stride - padding + r
                 if y >= 0 && y < H && sHigh > sLow {
-                    Rows.add(row + sLow * C, to: picture + (y * W + x0 + sLow) * C, count: (sHigh - sLow) * C)
+                    Rows.add(row + sLow * C, to: image + (y * W + x0 + sLow) * C, count: (sHigh - sLow) * C)
                 }
                 row += S * C
             }

@@ -1,4 +1,4 @@
-/// The transforms along one line of a tile, for sixteen channels at once: of the weights here, of pictures by the tile's side below.
+/// The transforms along one line of a tile, for sixteen channels at once: of the weights here, of images by the tile's side below.
 extension Winograd {
     typealias Three = (Vector, Vector, Vector)
     typealias Four = (Vector, Vector, Vector, Vector)

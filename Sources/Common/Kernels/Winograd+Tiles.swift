@@ -1,4 +1,4 @@
-/// How a picture is cut into tiles.
+/// How an image is cut into tiles.
 extension Winograd {
     /// One side of the output: first tiles of four places, then as many of three as make the tiles end where the side does.
     public struct Cut: Sendable, Equatable {
@@ -19,17 +19,17 @@ extension Winograd {
         var places: Int { 6 * fours + 5 * threes }
     }
 
-    /// Tiles of one picture.
+    /// Tiles of one image.
     public var tiles: Int { down.tiles * across.tiles }
-    /// Multiplications for one picture and one pair of channels.
+    /// Multiplications for one image and one pair of channels.
     public var products: Int { down.places * across.places }
 
-    /// A tile of picture n, in row y and column x of its tiles.
+    /// A tile of image n, in row y and column x of its tiles.
     public struct Tile: Equatable {
         public let n, y, x: Int
     }
 
-    /// Numbers of tiles in a batch: of all pictures first those of 4×3 outputs, then 4×4, 3×4 and 3×3. In this order the tiles that have
+    /// Numbers of tiles in a batch: of all images first those of 4×3 outputs, then 4×4, 3×4 and 3×3. In this order the tiles that have
     /// a certain place in their transforms are always neighbours.
     public struct Order {
         let down, across: Cut
@@ -64,30 +64,30 @@ extension Winograd {
         }
     }
 
-    /// A tile of a picture: its first place there, and floats from a line to the next. One that reaches over the edge is copied into
+    /// A tile of an image: its first place there, and floats from a line to the next. One that reaches over the edge is copied into
     /// `border`, as a square of `side` places, zero outside.
     @inline(__always)
     static func corner(
-        _ picture: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, rows: Int, columns: Int, side: Int,
+        _ image: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, rows: Int, columns: Int, side: Int,
         border: UnsafeMutablePointer<Float>
     ) -> (first: UnsafePointer<Float>, line: Int) {
-        if top >= 0 && left >= 0 && top + rows <= H && left + columns <= W { return (picture + (top * W + left) * C, W * C) }
-        copyTile(picture, C: C, H: H, W: W, top: top, left: left, side: side, into: border)
+        if top >= 0 && left >= 0 && top + rows <= H && left + columns <= W { return (image + (top * W + left) * C, W * C) }
+        copyTile(image, C: C, H: H, W: W, top: top, left: left, side: side, into: border)
         return (UnsafePointer(border), side * C)
     }
 
     /// A tile of side² places that reaches over the edge: zero outside.
     private static func copyTile(
-        _ picture: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, side: Int, into border: UnsafeMutablePointer<Float>
+        _ image: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, side: Int, into border: UnsafeMutablePointer<Float>
     ) {
         border.update(repeating: 0, count: side * side * C)
         let inside = max(0, left)..<max(0, left, min(W, left + side))
         for y in max(0, top)..<max(0, top, min(H, top + side)) {
             (border + ((y - top) * side + inside.lowerBound - left) * C)
-                .update(from: picture + (y * W + inside.lowerBound) * C, count: inside.count * C)
+                .update(from: image + (y * W + inside.lowerBound) * C, count: inside.count * C)
         }
     }
 
-    /// The order of the tiles of N pictures.
+    /// The order of the tiles of N images.
     public func order(N: Int) -> Order { Order(down, across, N: N) }
 }

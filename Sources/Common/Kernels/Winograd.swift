@@ -43,7 +43,7 @@ public struct Winograd: Sendable, Equatable {
     public static func stride(_ channels: Int) -> Int { (channels + 31) / 32 * 32 + 16 }
     public static func plane(_ channels: Int, tiles: Int) -> Int { (tiles | 1) * stride(channels) }
 
-    // MARK: The three transforms of pictures
+    // MARK: The three transforms of images
 
     /// V = Bᵀ d B for the tiles `range` of x (N, H, W, C), C a multiple of 16.
     ///
@@ -57,16 +57,16 @@ public struct Winograd: Sendable, Equatable {
         let stride = Winograd.stride(C), order = order(N: N)
         for number in range {
             let tile = order[number]
-            let picture = x + tile.n * H * W * C
+            let image = x + tile.n * H * W * C
             let (rows, columns) = (down.outputs(tile.y), across.outputs(tile.x))
             let (corner, line) = Winograd.corner(
-                picture, C: C, H: H, W: W, top: down.start(tile.y) - padding, left: across.start(tile.x) - padding, rows: rows + 2,
+                image, C: C, H: H, W: W, top: down.start(tile.y) - padding, left: across.start(tile.x) - padding, rows: rows + 2,
                 columns: columns + 2, side: 6, border: border)
             InputTile(d: corner, line: line, C: C, v: v + (number - range.lowerBound) * stride, plane: plane).run(rows: rows, columns: columns)
         }
     }
 
-    /// Asks for sixteen channels of the four columns to the right of a tile: of one within the picture the next tile reads them.
+    /// Asks for sixteen channels of the four columns to the right of a tile: of one within the image the next tile reads them.
     @inline(__always)
     private static func askBeside(_ first: UnsafePointer<Float>, rows: Int, line: Int, C: Int) {
         for row in 0..<rows { for column in 0..<4 { seed_prefetch_far(first + (row &* line &+ column &* C)) } }
@@ -148,7 +148,7 @@ public struct Winograd: Sendable, Equatable {
         let y: UnsafeMutablePointer<Float>
         /// Of the first output, and floats to the next row and the next column.
         let place, line, step: Int
-        /// Of its outputs, those within the picture.
+        /// Of its outputs, those within the image.
         let rows, columns: Int
         let channels: Range<Int>
         let finish: Finish
@@ -210,10 +210,10 @@ public struct Winograd: Sendable, Equatable {
         let stride = Winograd.stride(K), order = order(N: N)
         for number in range {
             let tile = order[number]
-            let picture = dy + tile.n * outH * outW * K
+            let image = dy + tile.n * outH * outW * K
             let (rows, columns) = (down.outputs(tile.y), across.outputs(tile.x))
             let (corner, line) = Winograd.corner(
-                picture, C: K, H: outH, W: outW, top: down.start(tile.y), left: across.start(tile.x), rows: rows, columns: columns, side: 4,
+                image, C: K, H: outH, W: outW, top: down.start(tile.y), left: across.start(tile.x), rows: rows, columns: columns, side: 4,
                 border: border)
             GradientTile(dy: corner, line: line, K: K, d: d + (number - range.lowerBound) * stride, plane: plane).run(rows: rows, columns: columns)
         }

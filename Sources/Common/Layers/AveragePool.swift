@@ -1,7 +1,7 @@
 import Kernels
 import Parallel
 
-/// The mean over all places of a picture, for each channel: (N, P, C) → (N, C).
+/// The mean over all places of an image, for each channel: (N, P, C) → (N, C).
 public enum AveragePool {
     /// Sets y = Σₚ x[n, p] / P.
     public static func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int, P: Int, C: Int) {

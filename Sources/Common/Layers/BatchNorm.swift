@@ -12,7 +12,7 @@ import Parallel
 /// | mean, inverse    | (G, C)    | of each group's batch: μ and 1 / √(σ² + ε)          |
 /// | running…         | (C)       | moved towards the batch by `momentum`, variance unbiased |
 ///
-/// The batch is cut into G groups of consecutive pictures that are normalised apart: what G machines of a
+/// The batch is cut into G groups of consecutive images that are normalised apart: what G machines of a
 /// data-parallel run do, and what MoCo's shuffling needs (He et al. 2020, section 3.3). Running statistics
 /// move towards the mean over groups, as in SplitBatchNorm of MoCo's CIFAR demonstration.
 ///

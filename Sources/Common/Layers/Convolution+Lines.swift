@@ -10,7 +10,7 @@ extension Convolution {
 
     /// Floats of a padded row of x.
     private var line: Int { (window.W + 2 * window.padding) * window.C }
-    /// Rows of y that are made from rows of x copied at once, about 64 KB, and how many runs of them a picture has.
+    /// Rows of y that are made from rows of x copied at once, about 64 KB, and how many runs of them an image has.
     private var rowsAtOnce: Int { max(1, min(window.outH, (1 << 14) / (window.stride * line))) }
     private var runs: Int { (window.outH + rowsAtOnce - 1) / rowsAtOnce }
 
@@ -29,7 +29,7 @@ extension Convolution {
             worker: copiedRows + window.outW * Convolution.stride(K), shared: max(patchPanels.floats, lineParts(N: N) * sumsCount))
     }
 
-    /// Copies what the rows `range` of y's picture n read, with zeros around it.
+    /// Copies what the rows `range` of y's image n read, with zeros around it.
     private func copyRows(_ x: UnsafePointer<Float>, n: Int, for range: Range<Int>, into memory: UnsafeMutablePointer<Float>) {
         let count = window.W * window.C, beside = window.padding * window.C
         let first = range.lowerBound * window.stride - window.padding
@@ -45,7 +45,7 @@ extension Convolution {
         }
     }
 
-    /// Picture and rows of y of run `index` of the batch.
+    /// Image and rows of y of run `index` of the batch.
     private func run(_ index: Int) -> (n: Int, rows: Range<Int>) {
         (index / runs, Parallel.part(index % runs, of: runs, in: window.outH))
     }

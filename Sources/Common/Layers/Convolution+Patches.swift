@@ -149,7 +149,7 @@ extension Convolution {
             }
             return
         }
-        // Patches overlap, so a piece is a whole picture.
+        // Patches overlap, so a piece is a whole image.
         let rows = rows(window.places, width: window.patch)
         Parallel.forEach(N, workers: scratch.workers) { n, worker in
             if !adding { (dx + n * pixels * window.C).update(repeating: 0, count: pixels * window.C) }

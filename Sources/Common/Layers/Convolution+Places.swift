@@ -1,12 +1,12 @@
 import Kernels
 import Parallel
 
-/// Convolutions of pictures of so few places that most windows reach over the edge: one product for each pair of an output place p and
+/// Convolutions of images of so few places that most windows reach over the edge: one product for each pair of an output place p and
 /// an input place q that some tap of the window joins, and none for what lies outside.
 ///
 ///     y[:, p] = Σ_{(p, q)} x[:, q]·Wᵀ[tap(p, q)]      dx[:, q] = Σ_{(p, q)} dy[:, p]·W[tap(p, q)]      dW[tap(p, q)] += dy[:, p]ᵀ·x[:, q]
 ///
-/// Windows of 3×3 on 2×2 places take 16 products instead of 36. The rows of a product are the pictures of a batch.
+/// Windows of 3×3 on 2×2 places take 16 products instead of 36. The rows of a product are the images of a batch.
 extension Convolution {
     /// Whether it goes this way: at most four places each, of which the pairs are fewer than the direct products by a quarter.
     var byPlaces: Bool {
@@ -31,15 +31,15 @@ extension Convolution {
     private var tapPanels: Panels { Panels(k: window.C, n: K) }
     private var turnedTapPanels: Panels { Panels(k: K, n: window.C) }
 
-    /// Pictures of one piece of work, at most.
-    private static let picturesAtOnce = 56
+    /// Images of one piece of work, at most.
+    private static let imagesAtOnce = 56
     /// Panels that one piece makes: so few that there are pieces for many threads.
     private static func columnBlocks(_ panels: Panels) -> Int { (panels.count + 3) / 4 }
 
     func placesScratch(N: Int) -> Scratch.Need {
         let inputs = window.H * window.W * Convolution.stride(window.C), outputs = window.places * Convolution.stride(K)
         return Scratch.Need(
-            worker: min(N, Convolution.picturesAtOnce) * max(inputs, outputs),
+            worker: min(N, Convolution.imagesAtOnce) * max(inputs, outputs),
             shared: max(taps * max(tapPanels.floats, turnedTapPanels.floats), N * (inputs + outputs)))
     }
 
@@ -84,28 +84,28 @@ extension Convolution {
         _ pairs: [(from: Int, to: Int, tap: Int)], _ from: UnsafePointer<Float>, places: Int, C: Int, _ packed: UnsafePointer<Float>, _ panels: Panels,
         to: UnsafeMutablePointer<Float>, places targets: Int, K: Int, N: Int, adding: Bool, _ scratch: Scratch
     ) {
-        let blocks = (N + Convolution.picturesAtOnce - 1) / Convolution.picturesAtOnce, groups = Convolution.columnBlocks(panels), stride = Convolution.stride(C)
+        let blocks = (N + Convolution.imagesAtOnce - 1) / Convolution.imagesAtOnce, groups = Convolution.columnBlocks(panels), stride = Convolution.stride(C)
         Parallel.forEach(blocks * groups, workers: scratch.workers) { piece, worker in
-            let pictures = Parallel.part(piece / groups, of: blocks, in: N), own = Parallel.part(piece % groups, of: groups, in: panels.count)
+            let images = Parallel.part(piece / groups, of: blocks, in: N), own = Parallel.part(piece % groups, of: groups, in: panels.count)
             let columns = panels.columns(own.lowerBound).lowerBound..<panels.columns(own.upperBound - 1).upperBound
             let part = Panels(k: C, n: columns.count)
             // Rows of one place lie together, so that they spread over the cache.
-            let memory = scratch.pointer(worker), plane = pictures.count * stride
+            let memory = scratch.pointer(worker), plane = images.count * stride
             for place in 0..<places {
                 Rows.copy(
-                    from + (pictures.lowerBound * places + place) * C, stride: places * C, rows: pictures.count, columns: C, into: memory + place * plane,
+                    from + (images.lowerBound * places + place) * C, stride: places * C, rows: images.count, columns: C, into: memory + place * plane,
                     stride: stride)
             }
             for target in 0..<targets {
-                let result = to + (pictures.lowerBound * targets + target) * K + columns.lowerBound
+                let result = to + (images.lowerBound * targets + target) * K + columns.lowerBound
                 var isFirst = !adding
                 for pair in pairs where pair.to == target {
                     Product.multiply(
-                        memory + pair.from * plane, lda: stride, m: pictures.count, packed + pair.tap * panels.floats + columns.lowerBound * C, part,
+                        memory + pair.from * plane, lda: stride, m: images.count, packed + pair.tap * panels.floats + columns.lowerBound * C, part,
                         into: result, ldc: targets * K, start: isFirst ? .zero : .result)
                     isFirst = false
                 }
-                if isFirst { for row in 0..<pictures.count { (result + row * targets * K).update(repeating: 0, count: columns.count) } }
+                if isFirst { for row in 0..<images.count { (result + row * targets * K).update(repeating: 0, count: columns.count) } }
             }
         }
     }

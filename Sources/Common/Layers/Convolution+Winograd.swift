@@ -18,8 +18,8 @@ extension Convolution {
 
     func winogradScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
         var need = tilesScratch(winograd, N: N)
-        // Fewer pictures may go the other way.
-        if let few = picturesByPanels(winograd, N: N) { need.formUnion(panelsScratch(winograd, N: few)) }
+        // Fewer images may go the other way.
+        if let few = imagesByPanels(winograd, N: N) { need.formUnion(panelsScratch(winograd, N: few)) }
         return need
     }
 

@@ -14,8 +14,8 @@ extension Convolution {
 
     private static let mostTransformed = 6 << 20
 
-    /// The most of up to N pictures that go this way.
-    func picturesByPanels(_ winograd: Winograd, N: Int) -> Int? {
+    /// The most of up to N images that go this way.
+    func imagesByPanels(_ winograd: Winograd, N: Int) -> Int? {
         guard hasManyWeights(winograd, N: 1) else { return nil }
         var few = 1
         while few < N, hasManyWeights(winograd, N: few + 1) { few += 1 }

@@ -1,7 +1,7 @@
 public import Kernels
 import Parallel
 
-/// A convolution without bias, on pictures whose channels lie together.
+/// A convolution without bias, on images whose channels lie together.
 ///
 ///     y[n, p, q, k] = Σ_{r,s,c} W[k, r, s, c] · x[n, stride·p + r − padding, stride·q + s − padding, c]
 ///
@@ -11,8 +11,8 @@ import Parallel
 /// | W     | (K, R, S, C)     | PyTorch's (K, C, R, S) with the channels moved last |
 /// | y     | (N, H', W', K)   | H' = (H + 2·padding − R) / stride + 1             |
 ///
-/// Pictures of a few places go by pairs of places (`Convolution+Places.swift`), other windows of 3×3 by Winograd's tiles
-/// (`Convolution+Winograd.swift`; with stride 2 `Convolution+StridedWinograd.swift`) where they pay, pictures of few channels by lines
+/// Images of a few places go by pairs of places (`Convolution+Places.swift`), other windows of 3×3 by Winograd's tiles
+/// (`Convolution+Winograd.swift`; with stride 2 `Convolution+StridedWinograd.swift`) where they pay, images of few channels by lines
 /// (`Convolution+Lines.swift`), all others by patches (`Convolution+Patches.swift`), both gradients of small 1×1 windows at once
 /// (`Convolution+Pointwise.swift`). All end in ``Product``. Weights are packed for it once for each pass.
 public struct Convolution: Sendable {
@@ -87,7 +87,7 @@ public struct Convolution: Sendable {
         var isFused: Bool { activation == .none || activation == .relu }
     }
 
-    /// Scratch of all passes on N pictures.
+    /// Scratch of all passes on N images.
     public func scratch(N: Int) -> Scratch.Need {
         if byPlaces { return placesScratch(N: N) }
         if let strided { return stridedScratch(strided, N: N) }
@@ -109,7 +109,7 @@ public struct Convolution: Sendable {
 
     /// Sets y from weights that ``pack(_:into:)`` has packed.
     ///
-    /// - Parameter gates: (N, C), what each picture's channels are multiplied by as they are read (``SqueezeExcite``), where
+    /// - Parameter gates: (N, C), what each image's channels are multiplied by as they are read (``SqueezeExcite``), where
     ///   ``copiesInput`` holds; not together with `normalized`.
     /// - Parameter moments: where those of y's channels go, if ``momentPieces(N:)`` is not nil; not together with `finish`.
     public func forward(
@@ -139,7 +139,7 @@ public struct Convolution: Sendable {
     /// Pieces whose moments the pass forward can find while it makes them, for the ``BatchNorm`` behind it; nil if it does not.
     public func momentPieces(N: Int) -> Int? { byPlaces || strided != nil || winograd != nil || readsLines ? nil : forwardPieces(N: N) }
 
-    /// Doubles that their moments take, with just so many pictures.
+    /// Doubles that their moments take, with just so many images.
     public func momentDoubles(N: Int) -> Int { momentPieces(N: N).map { PieceMoments.doubles(C: K, pieces: $0) } ?? 0 }
 
     /// Sets y from weights as they are (K, R, S, C).

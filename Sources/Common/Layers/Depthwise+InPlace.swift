@@ -2,12 +2,12 @@ import CProcessor
 import Kernels
 import Parallel
 
-/// The pass forward on pictures that lie finished in memory and are so wide that few windows reach over their edges: they are read where they
+/// The pass forward on images that lie finished in memory and are so wide that few windows reach over their edges: they are read where they
 /// lie, several neighbouring outputs at a time for all their channels, so that memory is read from front to back. Taps beyond an edge are left
 /// out: with finite weights the sums are those of the copied rows, to the last bit.
 extension Depthwise {
-    /// Whether it goes this way if nothing is left to normalise: rows of several tiles, and windows that reach into the picture everywhere. On
-    /// smaller pictures most windows reach over an edge.
+    /// Whether it goes this way if nothing is left to normalise: rows of several tiles, and windows that reach into the image everywhere. On
+    /// smaller images most windows reach over an edge.
     var readsInPlace: Bool {
         window.outW >= 28 && window.outW > 4 * window.S && window.R <= window.H && window.padding < min(window.R, window.S) && window.C >= 16
             && window.stride <= 2
@@ -26,11 +26,11 @@ extension Depthwise {
         let runs = (outH + Self.rowsAtOnce - 1) / Self.rowsAtOnce
         let streamed = C % 16 == 0 && Streamed.pays(y, count: N * window.places * C)
         Parallel.forEach(N * runs, workers: scratch.workers) { piece, worker in
-            let n = piece / runs, picture = x + n * window.H * window.W * C
+            let n = piece / runs, image = x + n * window.H * window.W * C
             for oy in Parallel.part(piece % runs, of: runs, in: outH) {
                 let out = y + (n * outH + oy) * outW * C
                 let sums = bias != nil && streamed ? scratch.pointer(worker) : out
-                makeRow(oy, of: picture, W, into: sums, streamed: bias == nil && streamed)
+                makeRow(oy, of: image, W, into: sums, streamed: bias == nil && streamed)
                 if let bias { Rows.finish(sums, into: out, streamed: streamed, bias: bias, residual: nil, activation, rows: outW, width: C) }
             }
         }

@@ -10,7 +10,7 @@ import Parallel
 /// | W     | (R, S, C)       | PyTorch's (C, 1, R, S) with the channels innermost           |
 /// | y     | (N, H', W', C)  | H' = (H + 2·padding − R) / stride + 1                        |
 ///
-/// Sixteen channels at a time. Wide pictures are read where they lie (`Depthwise+InPlace.swift`); else the rows that a window spans are copied into scratch memory first, sixteen channels after
+/// Sixteen channels at a time. Wide images are read where they lie (`Depthwise+InPlace.swift`); else the rows that a window spans are copied into scratch memory first, sixteen channels after
 /// sixteen, with zeros around them: so no place needs a test for the border, every load is aligned, and a row is read from far
 /// memory once. Each step then makes several neighbouring outputs, whose sums stay in registers.
 public struct Depthwise: Sendable {
@@ -54,11 +54,11 @@ public struct Depthwise: Sendable {
     /// Blocks of sixteen channels in one piece of work, for padded rows of so many floats.
     private func blocksAtOnce(_ rows: Int, parts: Int) -> Int {
         let fitting = max(Self.leastBlocks, Self.budget / rows)
-        // Few pictures: more pieces.
+        // Few images: more pieces.
         return min(blocks, parts < 8 ? min(fitting, max(1, blocks * parts / 16)) : fitting)
     }
 
-    /// Calls `body(picture, first block, blocks, worker)`.
+    /// Calls `body(image, first block, blocks, worker)`.
     private func forEach(_ N: Int, blocksAtOnce: Int, _ scratch: Scratch, _ body: (Int, Range<Int>, Int) -> Void) {
         let groups = (blocks + blocksAtOnce - 1) / blocksAtOnce
         Parallel.forEach(N * groups, workers: scratch.workers) { piece, worker in
@@ -73,7 +73,7 @@ public struct Depthwise: Sendable {
         return Scratch.Need(worker: max(backward, inferenceScratch(N: N).worker), shared: parts(N) * partialCount)
     }
 
-    /// Scratch for the pass forward with up to N pictures.
+    /// Scratch for the pass forward with up to N images.
     public func inferenceScratch(N: Int) -> Scratch.Need {
         let one = inputRows.floats
         return Scratch.Need(worker: max(inPlaceScratch, Self.spare + blocksAtOnce(one, parts: 8) * (one + taps * Self.lanes)))
@@ -272,7 +272,7 @@ public struct Depthwise: Sendable {
                 first &+= T
             }
         }
-        // Sides of 7 and 14 are those of pictures of 224.
+        // Sides of 7 and 14 are those of images of 224.
         switch (stride, count % 8 != 0 && count % 7 == 0, count <= 4) {
         case (1, true, _): inSteps(of: InlineArray<7, Vector>.self, stride: 1)
         case (1, _, true): inSteps(of: InlineArray<4, Vector>.self, stride: 1)

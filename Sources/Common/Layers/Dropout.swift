@@ -48,8 +48,8 @@ public struct Dropout: Sendable {
     func kept(_ random: inout CounterRandom) -> Bool { Double(random.nextWord()) * 0x1p-32 >= probability }
 }
 
-/// Leaves out the branch of a residual block for whole pictures at random and makes up for it: y = x · m / (1 − p) + residual, m one number
-/// for each picture (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016; torchvision's mode "row").
+/// Leaves out the branch of a residual block for whole images at random and makes up for it: y = x · m / (1 − p) + residual, m one number
+/// for each image (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016; torchvision's mode "row").
 public struct StochasticDepth: Sendable {
     public let probability: Double
 
@@ -59,7 +59,7 @@ public struct StochasticDepth: Sendable {
         self.probability = probability
     }
 
-    /// What the branch of picture `row` is multiplied by.
+    /// What the branch of image `row` is multiplied by.
     public func factor(row: Int, _ chance: Chance, operation: Int) -> Float {
         var random = chance.random(operation: operation, row: row)
         return Dropout(probability).kept(&random) ? Float(1 / (1 - probability)) : 0

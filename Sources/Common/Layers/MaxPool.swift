@@ -12,19 +12,19 @@ public struct MaxPool: Sendable {
         let (H, W, C) = (window.H, window.W, window.C)
         Parallel.forEach(N * window.outH) { line, _ in
             let (n, oy) = (line / window.outH, line % window.outH)
-            let picture = x + n * H * W * C
+            let image = x + n * H * W * C
             for ox in 0..<window.outW {
                 let place = (line * window.outW + ox) * C
                 let y0 = oy * window.stride - window.padding, x0 = ox * window.stride - window.padding
                 let rs = max(0, -y0)..<min(window.R, H - y0), ss = max(0, -x0)..<min(window.S, W - x0)
-                // Where nothing is larger than −∞ the first place inside the picture counts.
+                // Where nothing is larger than −∞ the first place inside the image counts.
                 let first = rs.lowerBound * window.S + ss.lowerBound
                 forEachVector(C) { c, lanes in
                     var best = Vector(repeating: -.infinity)
                     var tap = SIMD16<Int32>(repeating: Int32(first))
                     for r in rs {
                         for s in ss {
-                            let v = picture.vector(((y0 + r) * W + x0 + s) * C + c, lanes: lanes)
+                            let v = image.vector(((y0 + r) * W + x0 + s) * C + c, lanes: lanes)
                             let larger = (v .> best) .| (v .!= v)
                             best.replace(with: v, where: larger)
                             tap.replace(with: Int32(r * window.S + s), where: larger)
@@ -77,7 +77,7 @@ public struct MaxPool: Sendable {
         }
     }
 
-    /// The windows, along one axis, under which a place of the picture lies.
+    /// The windows, along one axis, under which a place of the image lies.
     private func windows(over place: Int, size: Int, count: Int) -> Range<Int> {
         let last = min(count - 1, (place + window.padding) / window.stride)
         let before = place + window.padding - size

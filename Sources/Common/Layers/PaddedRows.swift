@@ -1,12 +1,12 @@
 import Kernels
 
-/// Consecutive rows of a picture (H, W, C), copied by blocks of sixteen channels with zeros around them: (block, slot, column, 16).
+/// Consecutive rows of an image (H, W, C), copied by blocks of sixteen channels with zeros around them: (block, slot, column, 16).
 ///
 /// A ring: row i lies in slot i modulo the number of slots, and takes the place of an older one. Rows above and below the
-/// picture are zero, and so are columns beside it. Channels beyond the last are anything.
+/// image are zero, and so are columns beside it. Channels beyond the last are anything.
 struct PaddedRows {
     struct Shape {
-        /// Of the picture.
+        /// Of the image.
         let height, width, C: Int
         /// Zero columns before the first.
         let before: Int
@@ -41,7 +41,7 @@ struct PaddedRows {
     /// Where its memory ends.
     var end: UnsafeMutablePointer<Float> { memory + blocks.count * shape.floats }
 
-    /// Zeros everywhere: what lies beside the picture is never written again.
+    /// Zeros everywhere: what lies beside the image is never written again.
     func clear() { memory.update(repeating: 0, count: blocks.count * shape.floats) }
 
     /// Row `row`, from the first zero column on, of the block at `index` among those copied.
@@ -50,24 +50,24 @@ struct PaddedRows {
         UnsafePointer(memory + (index &* shape.slots &+ (row & (shape.slots &- 1))) &* shape.columns &* 16)
     }
 
-    /// Copies one row of `picture`, or makes it where it is still to be normalised; zeros where it has no such row.
-    func load(_ row: Int, of picture: UnsafePointer<Float>, _ normalized: NormalizedInput? = nil) {
-        if let copy = copy(row, of: picture) { normalized.reading(copy) }
+    /// Copies one row of `image`, or makes it where it is still to be normalised; zeros where it has no such row.
+    func load(_ row: Int, of image: UnsafePointer<Float>, _ normalized: NormalizedInput? = nil) {
+        if let copy = copy(row, of: image) { normalized.reading(copy) }
     }
 
     /// The same for a gradient.
-    func load(_ row: Int, of picture: UnsafePointer<Float>, _ gradient: NormalizedGradient?, from first: UnsafePointer<Float>) {
-        if let copy = copy(row, of: picture) { gradient.reading(first, copy) }
+    func load(_ row: Int, of image: UnsafePointer<Float>, _ gradient: NormalizedGradient?, from first: UnsafePointer<Float>) {
+        if let copy = copy(row, of: image) { gradient.reading(first, copy) }
     }
 
     /// What is to be copied, if anything is.
-    private func copy(_ row: Int, of picture: UnsafePointer<Float>) -> Copy? {
+    private func copy(_ row: Int, of image: UnsafePointer<Float>) -> Copy? {
         let first = memory + ((row & (shape.slots - 1)) * shape.columns + shape.before) * 16
         guard row >= 0, row < shape.height else {
             for index in 0..<blocks.count { (first + index * shape.floats).update(repeating: 0, count: shape.width * 16) }
             return nil
         }
-        return Copy(source: picture + row * shape.width * shape.C, target: first, shape: shape, blocks: blocks)
+        return Copy(source: image + row * shape.width * shape.C, target: first, shape: shape, blocks: blocks)
     }
 
     private struct Copy: ReadingBody {

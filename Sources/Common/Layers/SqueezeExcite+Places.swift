@@ -1,8 +1,8 @@
 import Kernels
 
-// The loops of squeeze-excite over the places of one picture, each for what is summed or set there.
+// The loops of squeeze-excite over the places of one image, each for what is summed or set there.
 
-/// What is at a place of a picture: `at` floats from its beginning, channel `c`.
+/// What is at a place of an image: `at` floats from its beginning, channel `c`.
 protocol PlaceValue {
     func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector
 }

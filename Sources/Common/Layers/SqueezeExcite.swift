@@ -1,7 +1,7 @@
 public import Kernels
 import Parallel
 
-/// Channels weighed by what is in the whole picture (Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018), as in torchvision.
+/// Channels weighed by what is in the whole image (Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018), as in torchvision.
 ///
 ///     s = mean of x over places      u = W₁·s + b₁      v = W₂·activation(u) + b₂      y = x · gate(v)
 ///
@@ -12,8 +12,8 @@ import Parallel
 /// | W₂, b₂ | (C, K), (C) |                                                       |
 /// | kept   |           | s (N, C), u (N, K) and the gates (N, C), for the way back |
 ///
-/// One pass over x for the means, one for the products; what is between them is small. Where the places are many beside the weights, pictures go through all of it
-/// one by one, so that the second pass finds in the cache what the first has read or made (`SqueezeExcite+Pictures.swift`).
+/// One pass over x for the means, one for the products; what is between them is small. Where the places are many beside the weights, images go through all of it
+/// one by one, so that the second pass finds in the cache what the first has read or made (`SqueezeExcite+Images.swift`).
 public struct SqueezeExcite: Sendable {
     public enum Gate: Sendable {
         /// 1 / (1 + e⁻ᵛ): EfficientNet.
@@ -54,7 +54,7 @@ public struct SqueezeExcite: Sendable {
         y: UnsafeMutablePointer<Float>, kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil,
         _ parameters: Parameters, N: Int, P: Int, scratch: Scratch
     ) {
-        if isByPicture(N: N, P: P) { return forwardByPicture(y: y, kept: kept, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch) }
+        if isByImage(N: N, P: P) { return forwardByImage(y: y, kept: kept, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch) }
         let g = gates(kept: kept, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch)
         normalized.reading(Products(layer: self, y: y, x: x, g: g, N: N, P: P))
     }
@@ -85,8 +85,8 @@ public struct SqueezeExcite: Sendable {
         let (s, u, g) = (kept, kept + N * C, kept + N * (C + K))
         let temporary = scratch.shared
         let (dv, ds, h, du) = (temporary, temporary + N * C, temporary + 2 * N * C, temporary + N * (2 * C + K))
-        if isByPicture(N: N, P: P) {
-            normalized.reading(PicturesBackward(
+        if isByImage(N: N, P: P) {
+            normalized.reading(ImagesBackward(
                 layer: self, dx: dx, dy: dy, x: x, u: u, g: g, dv: dv, ds: ds, h: h, du: du, parameters: parameters, N: N, P: P))
             Linear(I: K, O: C).backward(dx: nil, adding: false, dW: gradients.W2, db: gradients.b2, dy: dv, x: h, W: parameters.W2, N: N)
             Linear(I: C, O: K).backward(dx: nil, adding: false, dW: gradients.W1, db: gradients.b1, dy: du, x: s, W: parameters.W1, N: N)
@@ -170,16 +170,16 @@ public struct SqueezeExcite: Sendable {
         }
     }
 
-    /// Blocks of sixteen channels of a picture, and whether the rest of its channels are among them.
+    /// Blocks of sixteen channels of an image, and whether the rest of its channels are among them.
     struct Share {
         let blocks: Range<Int>
         let rest: Bool
     }
 
     /// All channels.
-    var wholePicture: Share { Share(blocks: 0..<(C / 16), rest: C % 16 > 0) }
+    var wholeImage: Share { Share(blocks: 0..<(C / 16), rest: C % 16 > 0) }
 
-    /// Calls `body` on all threads for each picture; the channels of few pictures are shared out.
+    /// Calls `body` on all threads for each image; the channels of few images are shared out.
     private func forEachShare(_ N: Int, _ body: (_ n: Int, Share) -> Void) {
         let groups = N < 8 ? max(1, min(C / 64, 16 / N)) : 1
         Parallel.forEach(N * groups) { piece, _ in

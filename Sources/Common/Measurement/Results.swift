@@ -152,7 +152,7 @@ extension Workload {
         guard let graph = Workload.network(network)?.graph else { return 0 }
         return batch * zip(graph.multiplyAdds(height: size, width: size), graph.nodes).reduce(0) { sum, next in
             let (count, node) = next
-            // The gradient of the pictures is not wanted.
+            // The gradient of the images is not wanted.
             return sum + count * (kind == .embed ? 1 : node.input == 0 ? 2 : 3)
         }
     }

@@ -1,6 +1,6 @@
 public import Networks
 
-/// Something to be measured: what is done with a network, for how many pictures of what size.
+/// Something to be measured: what is done with a network, for how many images of what size.
 public struct Workload: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
         /// Forward, a loss, backward, SGD.
@@ -13,7 +13,7 @@ public struct Workload: Sendable, Equatable {
 
     public var kind: Kind
     public var network: String
-    /// Height and width of a picture.
+    /// Height and width of an image.
     public var size: Int
     public var batch: Int
 
@@ -30,7 +30,7 @@ public struct Workload: Sendable, Equatable {
     /// The networks that are measured unless others are asked for.
     public static let usual = ["resnet18", "resnet50", "mobilenet-v3-large", "efficientnet-b0"].filter { Network.names.contains($0) }
 
-    /// Training and forward at 224×224, and training on small pictures.
+    /// Training and forward at 224×224, and training on small images.
     public static func plan(_ networks: [String]) -> [Workload] {
         func workloads(_ kind: Kind, _ size: Int) -> [Workload] {
             networks.map { Workload(kind, $0, size: size, batch: usualBatch($0, size: size)) }
@@ -38,7 +38,7 @@ public struct Workload: Sendable, Equatable {
         return workloads(.train, 224) + workloads(.embed, 224) + workloads(.train, 64)
     }
 
-    /// Pictures in a batch unless others are asked for.
+    /// Images in a batch unless others are asked for.
     public static func usualBatch(_ network: String, size: Int) -> Int { size <= 64 ? 128 : network == "resnet50" ? 16 : 32 }
 
     public var title: String { "\(kind.title) \(size)×\(size)" }

@@ -2,7 +2,7 @@ import Kernels
 import Layers
 
 extension Graph {
-    /// Products of two numbers, and sums of them, that each operation takes for one picture by the direct algorithm. Only convolutions and
+    /// Products of two numbers, and sums of them, that each operation takes for one image by the direct algorithm. Only convolutions and
     /// linear layers are counted: all else is bound by memory.
     public func multiplyAdds(height: Int, width: Int) -> [Int] {
         let shapes = shapes(height: height, width: width)
@@ -18,7 +18,7 @@ extension Graph {
         }
     }
 
-    /// Numbers that the operations read and write for one picture, if no cache keeps any: each value once for every pass over it. An
+    /// Numbers that the operations read and write for one image, if no cache keeps any: each value once for every pass over it. An
     /// estimate, for telling where memory bounds; weights are left out.
     public func valuesMoved(height: Int, width: Int, training: Bool) -> Int {
         let shapes = shapes(height: height, width: width), counts = shapes.map { $0.H * $0.W * $0.C }

@@ -41,7 +41,7 @@ extension Graph {
         }
     }
 
-    /// For each operation: if it is a batch norm right behind the convolution that makes its input, pieces of N pictures whose moments that
+    /// For each operation: if it is a batch norm right behind the convolution that makes its input, pieces of N images whose moments that
     /// convolution finds; nil if it finds none.
     func measuredByMaker(_ shapes: [(H: Int, W: Int, C: Int)], N: Int) -> [Int?] {
         nodes.enumerated().map { index, node in

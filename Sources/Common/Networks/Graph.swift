@@ -3,7 +3,7 @@ public import Layers
 
 /// A network as a list of operations, each on the value of an earlier one.
 ///
-/// Values are numbered: 0 is the pictures, i + 1 is what operation i makes. The list is made by a
+/// Values are numbered: 0 is the images, i + 1 is what operation i makes. The list is made by a
 /// ``GraphBuilder`` from a table, and run by ``TrainingRun`` and ``InferenceRun``.
 public struct Graph: Sendable {
     public indirect enum Operation: Sendable {
@@ -34,10 +34,10 @@ public struct Graph: Sendable {
     }
 
     public var nodes: [Node] = []
-    /// The value that is the pooled feature of a picture.
+    /// The value that is the pooled feature of an image.
     public var features = 0
 
-    /// Height, width and channels of every value for pictures of H by W.
+    /// Height, width and channels of every value for images of H by W.
     public func shapes(height: Int, width: Int) -> [(H: Int, W: Int, C: Int)] {
         var shapes = [(H: height, W: width, C: 3)]
         for node in nodes {
@@ -137,7 +137,7 @@ public struct GraphBuilder {
     private var parameterCount = 0
     private var statisticsCount = 0
 
-    /// The pictures.
+    /// The images.
     public let input = 0
 
     public init() {}
@@ -184,7 +184,7 @@ public struct GraphBuilder {
         return add(.squeezeExcite(weights: weights, K: K, activation, gate), x, channels: C)
     }
 
-    /// - Parameter drop: the probability that training leaves out what is added to the residual, picture by picture.
+    /// - Parameter drop: the probability that training leaves out what is added to the residual, image by image.
     public mutating func batchNorm(
         _ name: String, _ x: Int, residual: Int? = nil, _ activation: Rows.Activation = .none, epsilon: Float = 1e-5, momentum: Float = 0.1,
         drop: Double = 0
@@ -219,6 +219,6 @@ public struct GraphBuilder {
     /// Numbers left out with this probability, in training.
     public mutating func dropout(_ x: Int, _ probability: Double) -> Int { add(.dropout(probability), x, channels: channels[x]) }
 
-    /// Says which value is the features of a picture.
+    /// Says which value is the features of an image.
     mutating func end(features: Int) { graph.features = features }
 }

@@ -16,9 +16,9 @@ public final class InferenceRun {
     public let network: Network
     public let height: Int
     public let width: Int
-    /// Numbers for each picture.
+    /// Numbers for each image.
     public let dimension: Int
-    /// Pictures that go through together: bounds the memory, whatever the size of a batch.
+    /// Images that go through together: bounds the memory, whatever the size of a batch.
     public let slice: Int
     /// Is told of every operation that has ended; what is folded into a convolution counts as the convolution.
     public var profile: Profile?
@@ -53,7 +53,7 @@ public final class InferenceRun {
         var residualOffset = 0
     }
 
-    /// - Parameter batch: pictures that usually come at once; more are taken in slices.
+    /// - Parameter batch: images that usually come at once; more are taken in slices.
     public init(_ weights: Weights, output: Output, height: Int, width: Int, batch: Int = 256) {
         self.weights = weights
         network = weights.network
@@ -62,8 +62,8 @@ public final class InferenceRun {
         let graph = network.graph
         let shapes = graph.shapes(height: height, width: width)
         // Few, so that what a layer makes is still in the cache when the next one reads it; but each slice reads all weights again.
-        let pictures = network.parameterCount < 8 << 20 ? 8 : 16
-        let slice = max(1, min(batch, max(8, min(256, (pictures * 224 * 224) / (height * width)))))
+        let images = network.parameterCount < 8 << 20 ? 8 : 16
+        let slice = max(1, min(batch, max(8, min(256, (images * 224 * 224) / (height * width)))))
         multiplyAdds = graph.multiplyAdds(height: height, width: width)
         self.shapes = shapes
         self.slice = slice
@@ -185,7 +185,7 @@ public final class InferenceRun {
     /// Bytes this run holds on to.
     public var bytes: Int { (memory.count + folded.count) * 4 }
 
-    /// Sets `result` (N, ``dimension``) for N pictures, bytes (N, views, H, W, 3), of which `view` is read.
+    /// Sets `result` (N, ``dimension``) for N images, bytes (N, views, H, W, 3), of which `view` is read.
     public func run(
         images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, N: Int, into result: UnsafeMutablePointer<Float>, pixels: Pixels = .imageNet
     ) {
@@ -199,11 +199,11 @@ public final class InferenceRun {
     }
 
     /// As above, from pixels that are already numbers (N, H, W, 3).
-    public func run(pictures: UnsafePointer<Float>, N: Int, into result: UnsafeMutablePointer<Float>) {
+    public func run(images: UnsafePointer<Float>, N: Int, into result: UnsafeMutablePointer<Float>) {
         let size = height * width * 3
         for start in stride(from: 0, to: N, by: slice) {
             let count = min(slice, N - start)
-            memory.pointer.update(from: pictures + start * size, count: count * size)
+            memory.pointer.update(from: images + start * size, count: count * size)
             profile?.lap("pixels")
             run(count, into: result + start * dimension)
         }

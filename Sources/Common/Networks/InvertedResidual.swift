@@ -18,7 +18,7 @@ struct InvertedResidual {
     let activation: Rows.Activation
     let squeeze: Squeeze?
     let norm: Norm
-    /// The probability that training leaves out the block for a picture.
+    /// The probability that training leaves out the block for an image.
     var drop = 0.0
 }
 

@@ -76,8 +76,8 @@ public struct Network: Sendable {
     /// ``headName`` of the network with this name.
     public static func headName(of name: String) -> String? { tables[name]?.headName }
 
-    /// The smallest picture that leaves something to pool.
-    public static let smallestPicture = 8
+    /// The smallest image that leaves something to pool.
+    public static let smallestImage = 8
 
     private static let tables: [String: any Trunk] = [
         "mobilenet-v3-large": MobileNetV3.large,
@@ -85,7 +85,7 @@ public struct Network: Sendable {
         "resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 64, stem: .large),
         "resnet34": ResNet(block: .basic, depths: [3, 4, 6, 3], width: 64, stem: .large),
         "resnet50": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large),
-        // For small pictures: the stem of MoCo's CIFAR demonstration, and a half or a quarter of the width.
+        // For small images: the stem of MoCo's CIFAR demonstration, and a half or a quarter of the width.
         "small-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 32, stem: .small),
         "tiny-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 16, stem: .small),
         "tiny-resnet10": ResNet(block: .basic, depths: [1, 1, 1, 1], width: 16, stem: .small),

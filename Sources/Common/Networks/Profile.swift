@@ -31,7 +31,7 @@ public final class Profile {
     /// What is not an operation of the network, in the order in which it first came.
     public private(set) var parts: [(name: String, entry: Entry)] = []
     public private(set) var batches = 0
-    public private(set) var pictures = 0
+    public private(set) var images = 0
     private var last = ContinuousClock.now
 
     /// Starts the watch.
@@ -56,9 +56,9 @@ public final class Profile {
         }
     }
 
-    public func count(pictures: Int) {
+    public func count(images: Int) {
         batches += 1
-        self.pictures += pictures
+        self.images += images
     }
 
     /// All that has been charged.

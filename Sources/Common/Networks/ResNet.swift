@@ -13,9 +13,9 @@ public struct ResNet: Trunk {
     }
 
     public enum Stem: Sendable {
-        /// 7×7 with stride 2, then a 3×3 maximum with stride 2: for pictures of 64 and more.
+        /// 7×7 with stride 2, then a 3×3 maximum with stride 2: for images of 64 and more.
         case large
-        /// 3×3 with stride 1 and no pooling: for pictures of 32 or so, as in MoCo's CIFAR demonstration.
+        /// 3×3 with stride 1 and no pooling: for images of 32 or so, as in MoCo's CIFAR demonstration.
         case small
     }
 

@@ -8,7 +8,7 @@ import Parallel
 /// where it reads them (``NormalizedInput``), gradients of values share room. The way back is the list of operations reversed.
 public final class TrainingRun {
     public let network: Network
-    /// Pictures in a batch.
+    /// Images in a batch.
     public let N: Int
     public let height: Int
     public let width: Int
@@ -203,8 +203,8 @@ public final class TrainingRun {
 
     /// As above, from pixels that are already numbers (N, H, W, 3).
     @discardableResult
-    public func forward(_ weights: Weights, pictures: UnsafePointer<Float>, chance: Chance? = nil) -> UnsafeMutablePointer<Float> {
-        value(0).update(from: pictures, count: N * height * width * 3)
+    public func forward(_ weights: Weights, images: UnsafePointer<Float>, chance: Chance? = nil) -> UnsafeMutablePointer<Float> {
+        value(0).update(from: images, count: N * height * width * 3)
         profile?.lap("pixels")
         return forward(weights, chance)
     }

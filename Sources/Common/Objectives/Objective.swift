@@ -178,7 +178,7 @@ public struct Batch: Sendable {
     public func labels() throws -> [Int32] {
         let labels = try record.tensor("label", .i32, shape: [N]).integers().map(Int32.init(truncatingIfNeeded:))
         guard labels.allSatisfy({ $0 >= 0 }) else {
-            throw record.failure("has pictures without a label", remedy: "put pictures in folders named for their classes, or use --objective moco-v2")
+            throw record.failure("has images without a label", remedy: "put images in folders named for their classes, or use --objective moco-v2")
         }
         return labels
     }

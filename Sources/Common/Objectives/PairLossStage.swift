@@ -141,7 +141,7 @@ public struct PairLossStage {
         let queue = try given ?? newQueue(D)
         if let samples = settings.samples, queue.capacity >= samples {
             notes.append(
-                "the queue of \(queue.capacity) rows is not smaller than the data set of \(samples) pictures, "
+                "the queue of \(queue.capacity) rows is not smaller than the data set of \(samples) images, "
                     + "which so meet their own embeddings of an epoch ago; choose a smaller --queue-size")
         }
         var own = own

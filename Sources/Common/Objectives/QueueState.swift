@@ -26,7 +26,7 @@ public enum QueueState {
         in: 1...1 << 28, valueName: "K", "Rows in the queue.")
 
     /// K where nobody names one: 65536, or half the data set if that is less, so that
-    /// no picture meets its own embedding of the epoch before.
+    /// no image meets its own embedding of the epoch before.
     public static func capacity(samples: Int?) -> Int {
         min(usualCapacity, max(1, (samples ?? .max) / 2))
     }

@@ -161,7 +161,7 @@ private final class Pool: @unchecked Sendable {
         }
     }
 
-    /// Own pieces first, then what is left of the others': so in one loop after the other a thread works on the same pictures, which its
+    /// Own pieces first, then what is left of the others': so in one loop after the other a thread works on the same images, which its
     /// cache, or its socket's memory, still has.
     private func take(_ pieces: Int, _ body: Body, worker: Int) {
         for offset in 0..<shares {

@@ -14,11 +14,11 @@ extension Estimate {
         var needs: [Int] = []
         if epochs("student", stages) > 0 {
             let embed = teacher?.name ?? settings["TEACHER_NETWORK"]
-            needs.append(training(settings["STUDENT"], studentMethod, N: batch, queue: studentQueue) + embedding(embed, N: batch) + images(batch))
+            needs.append(training(settings["STUDENT"], studentMethod, N: batch, queue: studentQueue) + embedding(embed, N: batch) + imageBytes(batch))
         }
         if epochs("teacher", stages) > 0 {
             let views = settings.teacherMethod.inputs.views.lowerBound
-            needs.append(images(views * teacherBatch) + training(settings["TEACHER_NETWORK"], settings.teacherMethod, N: teacherBatch, queue: teacherQueue))
+            needs.append(imageBytes(views * teacherBatch) + training(settings["TEACHER_NETWORK"], settings.teacherMethod, N: teacherBatch, queue: teacherQueue))
         }
         return needs.max()
     }
@@ -63,7 +63,7 @@ extension Estimate {
     }
 
     /// Decoded views: those that are made, under way and read.
-    private func images(_ count: Int) -> Int { 6 * count * size * size * 3 }
+    private func imageBytes(_ count: Int) -> Int { 6 * count * size * size * 3 }
 
     private var size: Int { run.settings.number("SIZE") }
     /// Larger images are not planned: it would take their memory.

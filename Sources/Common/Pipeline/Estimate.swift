@@ -14,8 +14,8 @@ import Musl
 struct Estimate {
     let run: Run
     let folder: RunFolder
-    /// Pictures in an epoch of student and teacher, and those that each network is judged with.
-    let pictures: (student: Int, teacher: Int, judged: Int)
+    /// Images in an epoch of student and teacher, and those that each network is judged with.
+    let images: (student: Int, teacher: Int, judged: Int)
     let teacher: Network?
     /// The stages that are done.
     let done: [String: StageRecord]
@@ -29,16 +29,16 @@ struct Estimate {
             seconds += Double(images) * (done ?? measured())
         }
         let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"], student = run.settings["STUDENT"]
-        add(epochs("student", stages) * pictures.student, took { isEpoch($0, of: "student") }, measured(.train, student) + measured(.embed, teacherName))
+        add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") }, measured(.train, student) + measured(.embed, teacherName))
         // Passes without a gradient take less.
         let method = run.settings.teacherMethod, views = method.inputs.views.lowerBound
         let passes = method.passes(MethodOptions()).reduce(0) { $0 + $1.rows(N: 1, views: views) }
-        add(epochs("teacher", stages) * pictures.teacher, took { isEpoch($0, of: "teacher") }, Double(passes) * measured(.train, teacherName))
+        add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, Double(passes) * measured(.train, teacherName))
         for (subject, network) in [("teacher", teacherName), ("student", student)] {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
             let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }
             // Features and embeddings are a pass each.
-            add(sets * pictures.judged, took { isOfSubject(StageName($0)) }, 2 * measured(.embed, network))
+            add(sets * images.judged, took { isOfSubject(StageName($0)) }, 2 * measured(.embed, network))
         }
         let basis = isMeasured ? "measured just now, and far off if the machine had other work then" : "as this run's finished stages took"
         return "about \(Progress.duration(seconds)), \(basis)"
@@ -48,8 +48,8 @@ struct Estimate {
     func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
 
     /// Rows of the queues.
-    var studentQueue: Int { run.settings.count("QUEUE") ?? queue(studentMethod, images: pictures.student) }
-    var teacherQueue: Int { queue(run.settings.teacherMethod, images: pictures.teacher) }
+    var studentQueue: Int { run.settings.count("QUEUE") ?? queue(studentMethod, images: images.student) }
+    var teacherQueue: Int { queue(run.settings.teacherMethod, images: images.teacher) }
     private func queue(_ method: any Objective.Type, images: Int) -> Int { method is any PairObjective.Type ? min(65536, images / 2) : 0 }
     var studentMethod: any Objective.Type { Methods.named(run.settings["STUDENT_OBJECTIVE"]) ?? SEED.self }
 

@@ -5,7 +5,7 @@ struct Identity {
     private static let file = "data/identity"
     private static let end = "end of identity"
 
-    /// Of the pictures that are learnt from; nil where they are drawn.
+    /// Of the images that are learnt from; nil where they are drawn.
     let train: String?
     /// Of those that are judged by, where they are not among them.
     let test: String?

@@ -16,15 +16,15 @@ extension Judgement {
         if settings["TEACHER"].isEmpty, settings.teacherMethod.inputs.labels, !isTaught {
             throw Failure(
                 .usage, path: settings["DATA"], "has no labels, which TEACHER_OBJECTIVE=\(settings["TEACHER_OBJECTIVE"]) needs",
-                remedy: "put pictures into folders named for their classes, or take TEACHER_OBJECTIVE=\(MoCoV2.name)")
+                remedy: "put images into folders named for their classes, or take TEACHER_OBJECTIVE=\(MoCoV2.name)")
         }
         guard let test else {
             if isTaught { return .halvesOfData }
-            return .none("\(settings["DATA"]) has no labels, so there is nothing to evaluate with: put pictures into folders named for their classes, or name TEST")
+            return .none("\(settings["DATA"]) has no labels, so there is nothing to evaluate with: put images into folders named for their classes, or name TEST")
         }
         let name = settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]
         guard !test.classes.isEmpty else {
-            throw Failure(.data, path: name, "has no labels, so that nothing can be judged by it", remedy: "put its pictures into folders named for their classes, or leave out TEST")
+            throw Failure(.data, path: name, "has no labels, so that nothing can be judged by it", remedy: "put its images into folders named for their classes, or leave out TEST")
         }
         guard isTaught else {
             guard test.classes.count > 1 else {

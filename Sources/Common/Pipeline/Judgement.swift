@@ -1,10 +1,10 @@
-/// Which pictures a run's networks are judged by, and which lend their labels to that.
+/// Which images a run's networks are judged by, and which lend their labels to that.
 enum Judgement: Equatable {
     /// Nothing has labels to judge by; the reason in words.
     case none(String)
     /// Those of TEST by those of DATA.
     case testByData
-    /// One half of DATA by the other, picture by picture in turn.
+    /// One half of DATA by the other, image by image in turn.
     case halvesOfData
     /// One half of TEST by the other, since DATA has no labels.
     case halvesOfTest

@@ -1,14 +1,14 @@
 import Datasets
 
-/// DATA and TEST, looked through: which pictures are learnt from, and which are judged by.
+/// DATA and TEST, looked through: which images are learnt from, and which are judged by.
 struct OpenedData {
-    /// DATA's training part; nil where pictures are drawn.
+    /// DATA's training part; nil where images are drawn.
     let learnt: Dataset?
     /// TEST, or where there is none DATA's own test or validation part.
     let judged: Dataset?
 
     /// - Parameters:
-    ///   - data: the path of DATA, empty where pictures are drawn.
+    ///   - data: the path of DATA, empty where images are drawn.
     ///   - test: the path of TEST, empty where none is given.
     init(data: String, test: String) throws {
         learnt = data.isEmpty ? nil : try Dataset(data)
@@ -29,8 +29,8 @@ struct OpenedData {
         return try Dataset(path, split: other, classes: classes)
     }
 
-    /// The classes that the pictures to judge by are given: those of DATA where they tell its pictures apart. A single one judges nothing, and
-    /// augment, which reads the pictures later, is not given it either.
+    /// The classes that the images to judge by are given: those of DATA where they tell its images apart. A single one judges nothing, and
+    /// augment, which reads the images later, is not given it either.
     private static func lent(_ learnt: Dataset?) -> [String] {
         guard let classes = learnt?.classes, classes.count > 1 else { return [] }
         return classes

@@ -19,7 +19,7 @@ extension Planner {
 
     /// One stage, whether it is done or not; what it reads must be there and belong to the settings.
     func prepareStage(_ folder: RunFolder) throws -> Command {
-        // A run of that name on pictures of its own may be meant; of the drawn ones nobody begins with a stage.
+        // A run of that name on images of its own may be meant; of the drawn ones nobody begins with a stage.
         if !folder.isRun, flags.value(of: "NAME") != nil, flags.value(of: "DATA") == nil { throw noRun(folder) }
         let (preparation, stage, work) = try whenLocked(folder) { () throws -> (Preparation, Stage, Work) in
             let preparation = try look(), stage = try self.stage(preparation)

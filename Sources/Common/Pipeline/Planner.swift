@@ -37,7 +37,7 @@ public struct Planner {
     ///   - tools: the folder of the tools.
     ///   - make: the program to start.
     ///   - say: is told what a person should know.
-    ///   - progress: is told which data is read, how many of its pictures have been read since the last time, and how many there are.
+    ///   - progress: is told which data is read, how many of its images have been read since the last time, and how many there are.
     public init(
         _ flags: MakeFlags, pipelines: String, tools: String, make: String, say: @escaping (String) -> Void,
         progress: @escaping (String, Int, Int) -> Void
@@ -111,17 +111,17 @@ public struct Planner {
         return wasWaiting || folder.isRun ? try look() : found
     }
 
-    /// Removes what killed tools have left, since nobody else works in the folder now, and the pictures of a set that is to be drawn anew: those that its
+    /// Removes what killed tools have left, since nobody else works in the folder now, and the images of a set that is to be drawn anew: those that its
     /// record tells of. synthesize refuses to draw where there are others.
     func makeRoom(_ stages: [Stage], _ preparation: Preparation) throws {
         let folder = preparation.folder
         folder.parts.forEach { FolderNames.remove($0) }
-        guard let pictures = preparation.run.stages["pictures"], let record = StageRecord(reading: pictures.name, in: folder.path), record.belongs(to: pictures)
+        guard let images = preparation.run.stages["pictures"], let record = StageRecord(reading: images.name, in: folder.path), record.belongs(to: images)
         else { return }
-        if let other = record.unrecorded(of: pictures, in: folder.path).first {
-            throw Failure(.data, path: folder.file(other), "is not of the drawn set", remedy: "move it away, or give pictures of your own as DATA")
+        if let other = record.unrecorded(of: images, in: folder.path).first {
+            throw Failure(.data, path: folder.file(other), "is not of the drawn set", remedy: "move it away, or give images of your own as DATA")
         }
-        if stages.contains(where: { $0.name == pictures.name }) { record.files.forEach { unsafe unlink(folder.file($0.name)) } }
+        if stages.contains(where: { $0.name == images.name }) { record.files.forEach { unsafe unlink(folder.file($0.name)) } }
     }
 
     /// Removes the checkpoints that the run does not keep and no stage to be done reads.

@@ -16,13 +16,13 @@ extension Preparation {
             if !settings[name].isEmpty, unsafe access(settings[name], F_OK) != 0 { throw notThere(name, settings) }
         }
         if let before = settings.remembered["DATA"], before.isEmpty != settings["DATA"].isEmpty {
-            throw Failure(.usage, "\(folder.path) is a run on \(before.isEmpty ? "drawn pictures" : before)", remedy: "give this one a NAME of its own")
+            throw Failure(.usage, "\(folder.path) is a run on \(before.isEmpty ? "drawn images" : before)", remedy: "give this one a NAME of its own")
         }
         if !settings.isDemonstration, !settings["SYNTHESIZE_OPTIONS"].isEmpty {
-            throw Failure(.usage, "SYNTHESIZE_OPTIONS goes with drawn pictures, and DATA=\(settings["DATA"]) is given", remedy: "leave one of them out")
+            throw Failure(.usage, "SYNTHESIZE_OPTIONS goes with drawn images, and DATA=\(settings["DATA"]) is given", remedy: "leave one of them out")
         }
         if settings["DATA"].isEmpty, !settings["TEST"].isEmpty {
-            throw Failure(.usage, "TEST=\(settings["TEST"]) needs DATA", remedy: "name the pictures to learn from")
+            throw Failure(.usage, "TEST=\(settings["TEST"]) needs DATA", remedy: "name the images to learn from")
         }
         try checkOwners(settings)
     }

@@ -9,8 +9,8 @@ struct Preparation {
     let settings: RunSettings
     let folder: RunFolder
     let run: Run
-    let train: PictureData?
-    let test: PictureData?
+    let train: ImageData?
+    let test: ImageData?
     let teacher: Teacher?
     let hashes: FileHashes
     /// The files of what was given, as they were before they were opened: whatever changes later is seen by comparing.
@@ -38,13 +38,13 @@ struct Preparation {
             settings: settings, splits: (data.learnt?.split, data.judged?.split), hasTeacher: teacher != nil,
             embedding: try Preparation.embedding(settings, teacher), judgement: judgement)
         try OptionCheck(options, environment).check()
-        train = try data.learnt.map { data in try PictureData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
-        test = try data.judged.map { data in try PictureData(data, known: &known) { progress("TEST", $0, data.samples.count) } }
+        train = try data.learnt.map { data in try ImageData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
+        test = try data.judged.map { data in try ImageData(data, known: &known) { progress("TEST", $0, data.samples.count) } }
         run = Run(options, data: train?.identity, test: test?.identity, teacher: teacher?.hash)
         hashes = known
         try checkName()
         try checkCounts()
-        remarks = try pictureRemarks() + (flags.doesAll ? ["make -B: all stages are done again"] : [])
+        remarks = try imageRemarks() + (flags.doesAll ? ["make -B: all stages are done again"] : [])
     }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.

@@ -1,9 +1,9 @@
 /// A run in terms of stages: what its settings and its data make of it.
 struct Run {
     let settings: RunSettings
-    /// What DATA is, as a hash of its pictures and labels; nil where pictures are drawn.
+    /// What DATA is, as a hash of its images and labels; nil where images are drawn.
     private let data: String?
-    /// What the pictures are that are judged by, likewise.
+    /// What the images are that are judged by, likewise.
     private let test: String?
     /// The hash of TEACHER; nil where one is trained.
     let teacher: String?
@@ -32,12 +32,12 @@ struct Run {
     private static let protocols = ["knn", "linear", "embedding"]
 
     private func words(_ names: String...) -> [String] { names.flatMap { [$0] + (options[$0] ?? []) } }
-    private var pictures: [String] { settings.isDemonstration ? ["pictures"] : [] }
+    private var images: [String] { settings.isDemonstration ? ["pictures"] : [] }
     private var dataWords: [String] { ["data", data ?? ""] }
     private var teacherWords: [String] { teacher.map { ["teacher", $0] } ?? [] }
     /// The stage that the trained teacher comes from.
     private var teachers: [String] { teacher == nil ? ["teacher.\(teacherEpochs)"] : [] }
-    /// Drawn pictures are a stage's, and no source that anybody else changes.
+    /// Drawn images are a stage's, and no source that anybody else changes.
     private func sources(_ sources: Source...) -> Set<Source> {
         Set(sources).intersection(teacher == nil ? [.train, .test] : [.train, .test, .teacher]).subtracting(settings.isDemonstration ? [.train, .test] : [])
     }
@@ -52,7 +52,7 @@ struct Run {
             for n in 1...teacherEpochs {
                 stages.add(
                     Stage(
-                        "teacher.\(n)", after: ["teacher.\(n - 1)"] + pictures, makes: ["teacher.\(n).safetensors"], from: decisive, reads: sources(.train),
+                        "teacher.\(n)", after: ["teacher.\(n - 1)"] + images, makes: ["teacher.\(n).safetensors"], from: decisive, reads: sources(.train),
                         schedule: teacherEpochs))
             }
         }
@@ -60,7 +60,7 @@ struct Run {
         for n in 1...epochs {
             stages.add(
                 Stage(
-                    "student.\(n)", after: ["student.\(n - 1)"] + teachers + pictures, makes: ["student.\(n).safetensors"], from: decisive,
+                    "student.\(n)", after: ["student.\(n - 1)"] + teachers + images, makes: ["student.\(n).safetensors"], from: decisive,
                     reads: sources(.train, .teacher), schedule: epochs))
         }
         stages.add(Stage("student", after: ["student.\(epochs)"], makes: ["student.safetensors"], from: ["convert-weights"]))
@@ -73,7 +73,7 @@ struct Run {
                 let isData = link == Source.train.link, own: Source = isData ? .train : .test
                 stages.add(
                     Stage(
-                        "features.\(subject).\(part)", after: weights + pictures, makes: ["features/\(subject).\(part).tensors.zst"],
+                        "features.\(subject).\(part)", after: weights + images, makes: ["features/\(subject).\(part).tensors.zst"],
                         from: words("features.\(part)") + dataWords + (isData ? [] : [test ?? ""]) + (isTeacher ? teacherWords : []),
                         reads: isTeacher ? sources(own, .teacher) : sources(own)))
             }

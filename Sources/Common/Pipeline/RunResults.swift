@@ -35,7 +35,7 @@ public struct RunResults {
         func epochLogs(_ network: String) -> [String] { logs(numbered(network).map { $0 + ".jsonl" }) }
         func all(_ kind: String) -> [String] { logs(stages.filter { StageName($0).kind == kind }.map { $0 + ".json" }) }
         timings = [
-            ("drawing pictures", stages.contains("pictures") ? logs(["pictures.json"]) : []),
+            ("drawing images", stages.contains("pictures") ? logs(["pictures.json"]) : []),
             ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")), ("distillation", epochLogs("student")),
             ("features", all("features")), ("evaluation", all("evaluation")),
         ].filter { !$0.1.isEmpty }

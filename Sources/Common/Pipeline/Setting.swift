@@ -26,21 +26,21 @@ public struct Setting: Sendable {
 
     public let name: String
     let kind: Kind
-    /// The default of a run on drawn pictures, which needs no data.
+    /// The default of a run on drawn images, which needs no data.
     let demonstration: String
     /// The default of a run on the user's own.
-    let pictures: String
+    let images: String
     public let help: String
     /// Whether a run remembers it.
     let isKept: Bool
 
     init(
-        _ name: String, _ kind: Kind, demonstration: String = "", pictures: String = "", isKept: Bool = true, _ help: String
+        _ name: String, _ kind: Kind, demonstration: String = "", images: String = "", isKept: Bool = true, _ help: String
     ) {
         self.name = name
         self.kind = kind
         self.demonstration = demonstration
-        self.pictures = pictures
+        self.images = images
         self.isKept = isKept
         self.help = help
     }
@@ -49,33 +49,33 @@ public struct Setting: Sendable {
     public static let all: [Setting] = [
         Setting("NAME", .text, isKept: false, "the run; its files are in runs/NAME (default: from DATA's name)"),
         Setting("RUNS", .text, isKept: false, "the folder of runs (default: runs)"),
-        Setting("DATA", .path, "the pictures: folder class/name.jpg, folder of archives, or one tar or zip (default: pictures are drawn)"),
-        Setting("TEST", .path, "pictures to evaluate on (default: DATA's own val or test folder, or half of DATA judges what the other half's labels teach)"),
+        Setting("DATA", .path, "the images: folder class/name.jpg, folder of archives, or one tar or zip (default: images are drawn)"),
+        Setting("TEST", .path, "images to evaluate on (default: DATA's own val or test folder, or half of DATA judges what the other half's labels teach)"),
         Setting("TEACHER", .path, "the teacher's weights, safetensors (default: one is trained)"),
-        Setting("STUDENT", .oneOf(Network.names), demonstration: "tiny-resnet10", pictures: "resnet18", "the student's network"),
-        Setting("EPOCHS", .count(1...100_000), demonstration: "20", pictures: "24", "how often the student sees all pictures; raise it to go on"),
-        Setting("BATCH", .count(1...65536), demonstration: "64", pictures: "64", "pictures in a step"),
-        Setting("SIZE", .count(8...4096), demonstration: "32", pictures: "224", "height and width that networks see"),
+        Setting("STUDENT", .oneOf(Network.names), demonstration: "tiny-resnet10", images: "resnet18", "the student's network"),
+        Setting("EPOCHS", .count(1...100_000), demonstration: "20", images: "24", "how often the student sees all images; raise it to go on"),
+        Setting("BATCH", .count(1...65536), demonstration: "64", images: "64", "images in a step"),
+        Setting("SIZE", .count(8...4096), demonstration: "32", images: "224", "height and width that networks see"),
         Setting("EMBEDDING", .optionalCount(1...65536), "numbers in an embedding (default: the given teacher's, else 128)"),
         Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
         Setting(
-            "STUDENT_OBJECTIVE", .oneOf(names { $0.inputs.teacher }), demonstration: SEED.name, pictures: SEED.name, "the method by which it learns from the teacher"),
+            "STUDENT_OBJECTIVE", .oneOf(names { $0.inputs.teacher }), demonstration: SEED.name, images: SEED.name, "the method by which it learns from the teacher"),
         Setting("STUDENT_OPTIONS", .methodOptions(of: "STUDENT_OBJECTIVE"), "options of train-step for the student"),
         Setting(
-            "TEACHER_NETWORK", .oneOf(Network.names), demonstration: "tiny-resnet18", pictures: "resnet50",
+            "TEACHER_NETWORK", .oneOf(Network.names), demonstration: "tiny-resnet18", images: "resnet50",
             "the network of a teacher that is trained"),
         Setting(
-            "TEACHER_OBJECTIVE", .oneOf(names { !$0.inputs.teacher }), demonstration: SupervisedContrastive.name, pictures: MoCoV2.name,
+            "TEACHER_OBJECTIVE", .oneOf(names { !$0.inputs.teacher }), demonstration: SupervisedContrastive.name, images: MoCoV2.name,
             "the method by which it learns: " + names { !$0.inputs.teacher && !$0.inputs.labels }.joined(separator: ", ")
                 + ", or with labels " + names { $0.inputs.labels }.joined(separator: ", ")),
-        Setting("TEACHER_EPOCHS", .count(1...100_000), demonstration: "16", pictures: "200", "how often it sees all pictures"),
-        Setting("TEACHER_BATCH", .count(1...65536), demonstration: "128", pictures: "64", "pictures in its step"),
+        Setting("TEACHER_EPOCHS", .count(1...100_000), demonstration: "16", images: "200", "how often it sees all images"),
+        Setting("TEACHER_BATCH", .count(1...65536), demonstration: "128", images: "64", "images in its step"),
         Setting("TEACHER_OPTIONS", .methodOptions(of: "TEACHER_OBJECTIVE"), "options of train-step for it"),
         Setting("FLAGS", .words, "further options of augment: --allow-bad, --limit N, --crop-scale A,B, --level N"),
         Setting(
             "SYNTHESIZE_OPTIONS", .words, demonstration: "--classes 24 --train 6000 --test 1200 --size 64",
-            "options of synthesize, which draws the pictures of a run without DATA"),
-        Setting("SEED", .seed, demonstration: "0", pictures: "0", "all that is random follows from it"),
+            "options of synthesize, which draws the images of a run without DATA"),
+        Setting("SEED", .seed, demonstration: "0", images: "0", "all that is random follows from it"),
         Setting("KEEP", .optionalCount(1...100_000), "checkpoints to keep of student and teacher each, the latest (default: all)"),
         Setting("THREADS", .optionalCount(1...1024), isKept: false, "threads of each tool (default: all); results do not depend on it"),
         Setting("TAP", .optionalCount(1...1_000_000), isKept: false, "keep so many records of every stream between tools in runs/NAME/tap, for inspect"),
@@ -92,7 +92,7 @@ public struct Setting: Sendable {
     ///
     /// - Parameter objective: the value of the setting that names the method.
     func fallback(drawn: Bool, objective: (String) -> String, _ defaults: MethodDefaults) throws -> String {
-        guard case .methodOptions(let name) = kind else { return drawn ? demonstration : pictures }
+        guard case .methodOptions(let name) = kind else { return drawn ? demonstration : images }
         return try defaults.options(objective(name), areDrawn: drawn)
     }
 
@@ -101,11 +101,11 @@ public struct Setting: Sendable {
     /// - Parameter pipelines: the folder of make's fragments.
     public func line(pipelines: String) throws -> String {
         func value(drawn: Bool) throws -> String {
-            try fallback(drawn: drawn, objective: { Setting.named($0).map { drawn ? $0.demonstration : $0.pictures } ?? "" }, MethodDefaults(pipelines: pipelines))
+            try fallback(drawn: drawn, objective: { Setting.named($0).map { drawn ? $0.demonstration : $0.images } ?? "" }, MethodDefaults(pipelines: pipelines))
         }
         let (given, drawn) = (try value(drawn: false), try value(drawn: true))
         var line = name + String(repeating: " ", count: max(1, 19 - name.count)) + help
-        if !given.isEmpty { line += given == drawn ? " (\(given))" : " (\(given); with drawn pictures \(drawn.isEmpty ? "none" : drawn))" }
+        if !given.isEmpty { line += given == drawn ? " (\(given))" : " (\(given); with drawn images \(drawn.isEmpty ? "none" : drawn))" }
         return line
     }
 }

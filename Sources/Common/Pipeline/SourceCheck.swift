@@ -35,7 +35,7 @@ struct SourceCheck {
         guard !changes.isEmpty else { return nil }
         var known = FileHashes(reading: "\(folder)/\(FileHashes.file)")
         let before = known
-        let now = source == .teacher ? Contents(identity: try Teacher.hash(of: link, known: &known)) { _ in nil } : try pictures(source, known: &known)
+        let now = source == .teacher ? Contents(identity: try Teacher.hash(of: link, known: &known)) { _ in nil } : try images(source, known: &known)
         guard now.identity == Identity(in: folder)?.of(source) else { return changed(changes, now, before, link) }
         // The next stage has nothing to look into.
         try known.save(to: "\(folder)/\(FileHashes.file)", all: true)
@@ -50,12 +50,12 @@ struct SourceCheck {
         let hashes: (BytePath) -> [ContentHash]?
     }
 
-    private func pictures(_ source: Source, known: inout FileHashes) throws -> Contents {
+    private func images(_ source: Source, known: inout FileHashes) throws -> Contents {
         let opened = try OpenedData(data: "\(folder)/\(Source.train.link)", test: hasTest ? "\(folder)/\(Source.test.link)" : "")
         guard let dataset = source == .train ? opened.learnt : opened.judged else {
             throw Failure(.noInput, path: "\(folder)/\(source.link)", "has no part to judge by")
         }
-        let data = try PictureData(dataset, known: &known) { _ in }
+        let data = try ImageData(dataset, known: &known) { _ in }
         var hashes: [BytePath: [ContentHash]] = [:]
         for file in 0..<dataset.fileCount { hashes[dataset.fileName(file)] = [] }
         for index in dataset.samples.indices { hashes[dataset.fileName(dataset.file(of: index)), default: []].append(ContentHash(data.hashes[index])) }

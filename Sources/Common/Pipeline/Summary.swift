@@ -15,7 +15,7 @@ struct Summary {
 
     var text: String {
         var lines: [(String, String)] = []
-        lines.append(("learn from", settings.isDemonstration ? "drawn pictures: \(preparation.counts.student)" : describe(settings["DATA"], preparation.train)))
+        lines.append(("learn from", settings.isDemonstration ? "drawn images: \(preparation.counts.student)" : describe(settings["DATA"], preparation.train)))
         lines.append(("judge by", judged))
         lines.append(("teacher", teacher))
         lines.append(("student", student))
@@ -43,10 +43,10 @@ struct Summary {
         return "\(count) images could not be decoded and are left out, such as \(first?["image"]?.asString ?? "") (\(first?["reason"]?.asString ?? ""))"
     }
 
-    private func describe(_ path: String, _ data: PictureData?) -> String {
+    private func describe(_ path: String, _ data: ImageData?) -> String {
         guard let data else { return path }
         let unlabelled = data.count - data.labelled
-        var text = "\(path)\(data.dataset.split.map { ", its '\($0)'" } ?? ""): \(data.count) pictures"
+        var text = "\(path)\(data.dataset.split.map { ", its '\($0)'" } ?? ""): \(data.count) images"
         text += data.classes.isEmpty ? ", no labels" : " in \(data.classes.count) class\(data.classes.count == 1 ? "" : "es") (\(some(data.classes)))"
         if !data.classes.isEmpty, unlabelled > 0 { text += ", \(unlabelled) without a label" }
         return text
@@ -56,7 +56,7 @@ struct Summary {
         let test = settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]
         return switch run.judgement {
         case .none(let reason): "nothing: \(reason)"
-        case .testByData: settings.isDemonstration ? "drawn pictures" : describe(test, preparation.test)
+        case .testByData: settings.isDemonstration ? "drawn images" : describe(test, preparation.test)
         case .halvesOfData: "one half of DATA, by the labels of the other; the student learns from both, unlabelled"
         case .halvesOfTest: "\(describe(test, preparation.test)); one half by the labels of the other, since DATA has none"
         }
@@ -69,15 +69,15 @@ struct Summary {
     }
 
     private var student: String {
-        let pictures = preparation.counts.student, batch = settings.number("BATCH")
-        let epochs = "\(Summary.count(run.epochs, "epoch")) of \(Summary.count(max(1, pictures / batch), "step")) of \(Summary.count(batch, "picture"))"
-        return "\(settings["STUDENT"]), \(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(pictures, batch: batch))"
+        let images = preparation.counts.student, batch = settings.number("BATCH")
+        let epochs = "\(Summary.count(run.epochs, "epoch")) of \(Summary.count(max(1, images / batch), "step")) of \(Summary.count(batch, "image"))"
+        return "\(settings["STUDENT"]), \(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(images, batch: batch))"
     }
 
     /// What augment's --drop-last does to an epoch.
-    private func leftOver(_ pictures: Int, batch: Int) -> String {
-        let rest = pictures % batch
-        return rest == 0 ? "" : "; \(rest) of \(pictures) pictures \(rest == 1 ? "is" : "are") left over in each epoch, others each time"
+    private func leftOver(_ images: Int, batch: Int) -> String {
+        let rest = images % batch
+        return rest == 0 ? "" : "; \(rest) of \(images) images \(rest == 1 ? "is" : "are") left over in each epoch, others each time"
     }
 
     /// Stages that an earlier version of the tools has done.

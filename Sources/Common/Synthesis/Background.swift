@@ -25,7 +25,7 @@ private struct Clouds {
     private let values: [Float]
     private static let side = 16
 
-    /// - Parameter cells: how many cells of the coarse grid the picture is wide, below 7.
+    /// - Parameter cells: how many cells of the coarse grid the image is wide, below 7.
     init(cells: Float, size: Float, _ random: inout CounterRandom) {
         scale = cells / size
         values = (0..<Clouds.side * Clouds.side).map { _ in random.float(0, 1) }

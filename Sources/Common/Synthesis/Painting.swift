@@ -1,6 +1,6 @@
 import Randomness
 
-/// A square picture in the making: rows of pixels, red, green, blue from 0 to 1 (the fourth lane is not used).
+/// A square image in the making: rows of pixels, red, green, blue from 0 to 1 (the fourth lane is not used).
 struct Painting {
     typealias Colour = SIMD4<Float>
     let size: Int
@@ -46,7 +46,7 @@ struct Painting {
         }
     }
 
-    /// The picture as bytes, [size, size, 3], with noise of the given deviation laid over it.
+    /// The image as bytes, [size, size, 3], with noise of the given deviation laid over it.
     func bytes(grain: Float, _ random: inout CounterRandom) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: size * size * 3) { bytes, count in
             var next = 0

@@ -6,16 +6,16 @@ import Glibc
 import Musl
 #endif
 
-/// A drawn picture: up to five objects of one silhouette on a patterned ground, among clutter.
+/// A drawn image: up to five objects of one silhouette on a patterned ground, among clutter.
 ///
 /// Place, size, turn, number and colours of the objects, colours, period and angle of the ground's pattern, shades and clutter
 /// vary within a class. So many objects, none very small, that a random crop rarely shows none; their luminances leave the
-/// ground's, so that they survive the loss of colour. Lengths are parts of the picture's side: a class looks the same at any size.
+/// ground's, so that they survive the loss of colour. Lengths are parts of the image's side: a class looks the same at any size.
 public enum Scene {
-    /// Draws a picture.
+    /// Draws an image.
     ///
     /// - Returns: its bytes, [size, size, 3], red first.
-    public static func draw(_ kind: PictureClass, size: Int, _ random: inout CounterRandom) -> [UInt8] {
+    public static func draw(_ kind: ImageClass, size: Int, _ random: inout CounterRandom) -> [UInt8] {
         var painting = Painting(size: size)
         let base = Colours.any(&random, from: 0.42, to: 0.58)
         Background.paint(&painting, kind.ground, base: base, &random)
@@ -25,13 +25,13 @@ public enum Scene {
         return painting.bytes(grain: random.float(0, 0.015), &random)
     }
 
-    /// Where an object lies, in parts of the picture's side.
+    /// Where an object lies, in parts of the image's side.
     private struct Place {
         let centre: SIMD2<Float>
         let radius: Float
     }
 
-    /// Up to five places that hardly overlap, with most of each in the picture; fewer where there is no room left.
+    /// Up to five places that hardly overlap, with most of each in the image; fewer where there is no room left.
     private static func places(_ random: inout CounterRandom) -> [Place] {
         let wanted = 3 + random.below(3)
         let radii: ClosedRange<Float> = wanted == 3 ? 0.19...0.24 : wanted == 4 ? 0.17...0.22 : 0.15...0.2

@@ -7,23 +7,23 @@ import Glibc
 import Musl
 #endif
 
-/// A folder of tar files that hold a ``PictureSet``: `train/train-000.tar` …, `test/test-000.tar` …, and `classes.txt`.
+/// A folder of tar files that hold a ``ImageSet``: `train/train-000.tar` …, `test/test-000.tar` …, and `classes.txt`.
 ///
 /// All of it is made in a folder of its own and then renamed: under its name the set is whole or not there. An earlier set is replaced at
 /// once; one that another process has made meanwhile stays.
 public struct SetFolder {
     private let path: String
-    private let set: PictureSet
+    private let set: ImageSet
     /// Files in the set's folders.
     private let names: [String: [String]]
 
     private static let list = "classes.txt"
 
-    public init(_ path: String, _ set: PictureSet, shards: Int) {
+    public init(_ path: String, _ set: ImageSet, shards: Int) {
         // A link to a folder stays, and the set goes where it leads.
         self.path = SetFolder.resolved(path)
         self.set = set
-        names = Dictionary(uniqueKeysWithValues: PictureSet.Split.allCases.map { split in
+        names = Dictionary(uniqueKeysWithValues: ImageSet.Split.allCases.map { split in
             ("\(split)", (0..<shards).map { "\(split)-\(SetFolder.padded($0, 3)).tar" })
         })
     }
@@ -42,7 +42,7 @@ public struct SetFolder {
     public func write(train: Int, test: Int, progress: (Int) -> Void) throws {
         try refuseOthers()
         let folder = try PrivateFolder(path)
-        for (split, count) in [(PictureSet.Split.train, train), (.test, test)] {
+        for (split, count) in [(ImageSet.Split.train, train), (.test, test)] {
             try folder.makeFolder("\(split)")
             let files = names["\(split)"] ?? []
             for (shard, name) in files.enumerated() {
@@ -65,8 +65,8 @@ public struct SetFolder {
         }
     }
 
-    /// Adds the pictures `numbers` to a shard, some hundreds at a time.
-    private func fill(_ writer: ShardWriter, _ split: PictureSet.Split, _ numbers: Range<Int>, _ progress: (Int) -> Void) throws {
+    /// Adds the images `numbers` to a shard, some hundreds at a time.
+    private func fill(_ writer: ShardWriter, _ split: ImageSet.Split, _ numbers: Range<Int>, _ progress: (Int) -> Void) throws {
         var start = numbers.lowerBound
         while start < numbers.upperBound {
             let stretch = start..<min(numbers.upperBound, start + 256)

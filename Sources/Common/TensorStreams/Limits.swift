@@ -20,7 +20,7 @@ public struct Limits: Sendable {
         self.windowLog = windowLog
     }
 
-    /// For the records of a stream: a batch of 2 GiB is 14,000 pictures of 224².
+    /// For the records of a stream: a batch of 2 GiB is 14,000 images of 224².
     public static let standard = Limits(headerBytes: 16 << 20, tensorCount: 10_000, documentBytes: 2 << 30)
 
     /// For a checkpoint of 16 GiB. Its header may be shorter than the safetensors library's limit of 100 MB, for a tensor takes little more

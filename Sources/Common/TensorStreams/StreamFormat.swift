@@ -33,6 +33,9 @@ public struct StreamHeader: Sendable, Equatable {
         self.metadata = metadata
     }
 
+    /// Images in the stream, where that is known; version 0.1.0 called them `pictures`.
+    public var imageCount: Int? { metadata.count("images") ?? metadata.count("pictures") }
+
     var document: TensorDocument {
         var metadata = metadata
         metadata[StreamFormat.formatKey] = StreamFormat.format

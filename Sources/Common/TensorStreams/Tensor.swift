@@ -39,7 +39,7 @@ public struct Tensor: Sendable {
             return total * size
         }
         guard let storage = try? TensorStorage(byteCount: byteCount) else {
-            stop(Failure(.io, "there is no memory for a tensor of \(byteCount) bytes", remedy: "take smaller batches or pictures"))
+            stop(Failure(.io, "there is no memory for a tensor of \(byteCount) bytes", remedy: "take smaller batches or images"))
         }
         try unsafe filling(storage.mutableBytes)
         self.init(dtype: dtype, shape: shape, storage: storage, offset: 0, byteCount: byteCount)

@@ -3,7 +3,7 @@ public struct FileKind {
     /// So many bytes are enough to tell.
     public static let prefix = 512
 
-    /// "a JPEG picture".
+    /// "a JPEG image".
     public let name: String
     /// What makes a file of tensors of it; nil where that is not told in a few words.
     public let toTensors: String?
@@ -20,10 +20,10 @@ public struct FileKind {
         func begins(_ bytes: [UInt8]) -> Bool { start.starts(with: bytes) }
         func begins(_ text: String) -> Bool { start.starts(with: text.utf8) }
         func holds(_ text: String) -> Bool { start.indices.contains { start[$0...].starts(with: text.utf8) } }
-        if begins([0xFF, 0xD8, 0xFF]) { return FileKind("a JPEG picture") }
-        if begins([0x89] + "PNG".utf8) { return FileKind("a PNG picture") }
-        if begins("GIF8") { return FileKind("a GIF picture") }
-        if begins("RIFF"), start.dropFirst(8).starts(with: "WEBP".utf8) { return FileKind("a WebP picture") }
+        if begins([0xFF, 0xD8, 0xFF]) { return FileKind("a JPEG image") }
+        if begins([0x89] + "PNG".utf8) { return FileKind("a PNG image") }
+        if begins("GIF8") { return FileKind("a GIF image") }
+        if begins("RIFF"), start.dropFirst(8).starts(with: "WEBP".utf8) { return FileKind("a WebP image") }
         if begins("PK\u{3}\u{4}") {
             if holds("data.pkl") || holds(".data/") { return FileKind("a file of torch.save", toTensors: safetensors) }
             return FileKind(holds(".npy") ? "a NumPy archive" : "a zip archive")

@@ -4,7 +4,7 @@ import Losses
 public import TensorStreams
 import ToolSupport
 
-/// Adds a network's embeddings or features to records of pictures, as `embed` does.
+/// Adds a network's embeddings or features to records of images, as `embed` does.
 public final class EmbeddingStage {
     public enum Kind: String, Sendable {
         /// The head's output at unit length.
@@ -14,9 +14,9 @@ public final class EmbeddingStage {
     }
 
     public let network: Network
-    /// Numbers for each picture.
+    /// Numbers for each image.
     public let dimension: Int
-    /// Pictures in the record embedded last.
+    /// Images in the record embedded last.
     public private(set) var lastCount = 0
     /// Is told of everything that is done for a record.
     public var profile: Profile?
@@ -30,7 +30,7 @@ public final class EmbeddingStage {
     /// - Parameters:
     ///   - document: the weights, read from `path`.
     ///   - name: the new tensor's name; nil for `teacher` or `features`.
-    ///   - view: which view of each picture is embedded.
+    ///   - view: which view of each image is embedded.
     ///   - drop: tensors that the output shall not have.
     public init(
         weights document: TensorDocument, path: String, network name: String? = nil, kind: Kind, name tensor: String? = nil, view: Int = 0,
@@ -48,9 +48,9 @@ public final class EmbeddingStage {
     public func embed(_ record: TensorDocument) throws -> TensorDocument {
         let images = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
         let (N, V, H, W) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
-        guard V > view else { throw record.failure("has \(V) views of each picture where view \(view) is asked for, counted from 0") }
-        guard H >= Network.smallestPicture, W >= Network.smallestPicture else {
-            throw record.failure("has pictures of \(W)×\(H) where a network needs \(Network.smallestPicture)×\(Network.smallestPicture)")
+        guard V > view else { throw record.failure("has \(V) views of each image where view \(view) is asked for, counted from 0") }
+        guard H >= Network.smallestImage, W >= Network.smallestImage else {
+            throw record.failure("has images of \(W)×\(H) where a network needs \(Network.smallestImage)×\(Network.smallestImage)")
         }
         guard record.tensors[name] == nil || drop.contains(name) else {
             throw record.failure("has a tensor '\(name)' already", remedy: "name the new one with --as")
@@ -69,7 +69,7 @@ public final class EmbeddingStage {
             }
         }
         guard rows.allSatisfy(\.isFinite) else {
-            throw record.failure("its \(kind.rawValue) holds numbers that are not finite", remedy: "the weights overflow on these pictures")
+            throw record.failure("its \(kind.rawValue) holds numbers that are not finite", remedy: "the weights overflow on these images")
         }
         if kind == .embedding { normalize(&rows, N) }
         var result = record
@@ -77,7 +77,7 @@ public final class EmbeddingStage {
         result.tensors[name] = Tensor(f32: rows, shape: [N, dimension])
         lastCount = N
         profile?.lap("unit length")
-        profile?.count(pictures: N)
+        profile?.count(images: N)
         return result
     }
 

@@ -40,7 +40,7 @@ extension Profile {
         }
         let blank = String(repeating: " ", count: widths.0 + 2 + widths.1)
         var lines = [
-            "\(batches) batches, \(pictures) pictures in \(Progress.duration(seconds)) on \(Parallel.threads) "
+            "\(batches) batches, \(images) images in \(Progress.duration(seconds)) on \(Parallel.threads) "
                 + "thread\(Parallel.threads == 1 ? "" : "s"); what a batch takes:",
             blank + passes.map { Self.right(["forward", "to data", "to weights"][$0.rawValue], 14) + "     " }.joined(),
             blank + passes.map { _ in Self.right("ms", 10) + Self.right("GFLOP/s", 9) }.joined() + Self.right("share", 9),

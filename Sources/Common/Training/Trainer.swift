@@ -90,7 +90,7 @@ public final class Trainer {
         objective.stepped(models.weights)
         state.steps += 1
         profile?.lap("optimizer")
-        profile?.count(pictures: batch.N)
+        profile?.count(images: batch.N)
         let report = StepReport(
             images: batch.N, epoch: batch.epoch, step: batch.step, loss: loss.value, metrics: loss.metrics, learningRate: rate, gradientNorm: norm)
         watch.add(report, steps: state.steps)
@@ -124,15 +124,15 @@ public final class Trainer {
     /// The images of a record, if they are what the method and the network need.
     private func images(_ record: TensorDocument) throws -> ImageViews {
         let images = try ImageViews(record)
-        guard images.N > 0 else { throw record.failure("has no pictures") }
+        guard images.N > 0 else { throw record.failure("has no images") }
         let wanted = options.method.inputs.views
         guard wanted.contains(images.views) else {
             throw record.failure(
-                "has \(images.views) view\(images.views == 1 ? "" : "s") of each picture where --objective \(options.method.name) needs \(wanted.lowerBound)",
+                "has \(images.views) view\(images.views == 1 ? "" : "s") of each image where --objective \(options.method.name) needs \(wanted.lowerBound)",
                 remedy: "give augment --views \(wanted.lowerBound)")
         }
-        guard min(images.H, images.W) >= Network.smallestPicture else {
-            throw record.failure("has pictures of \(images.W)×\(images.H) where a network needs \(Network.smallestPicture)×\(Network.smallestPicture)")
+        guard min(images.H, images.W) >= Network.smallestImage else {
+            throw record.failure("has images of \(images.W)×\(images.H) where a network needs \(Network.smallestImage)×\(Network.smallestImage)")
         }
         return images
     }

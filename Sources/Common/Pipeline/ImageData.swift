@@ -5,19 +5,19 @@ import Synchronization
 import TensorStreams
 import ToolSupport
 
-/// DATA or TEST, opened: what is in it, and what it is, as a hash of its pictures and their labels in order.
+/// DATA or TEST, opened: what is in it, and what it is, as a hash of its images and their labels in order.
 ///
 /// The hash depends on bytes alone, not on where they lie, in what they are packed or when they were written.
-struct PictureData {
+struct ImageData {
     let dataset: Dataset
-    /// Hash of each picture's bytes, in order.
+    /// Hash of each image's bytes, in order.
     let hashes: [UInt64]
-    /// How many pictures have a header that is none of a JPEG, and the first of them with the reason.
+    /// How many images have a header that is none of a JPEG, and the first of them with the reason.
     let broken: (count: Int, first: (index: Int, reason: String)?)
 
     var count: Int { dataset.samples.count }
     var classes: [String] { dataset.classes }
-    /// Pictures that have a class.
+    /// Images that have a class.
     var labelled: Int { dataset.samples.count { $0.label >= 0 } }
 
     var identity: String {
@@ -29,9 +29,9 @@ struct PictureData {
         return hash.text
     }
 
-    /// Reads every picture of `dataset` that `known` does not have, on all threads.
+    /// Reads every image of `dataset` that `known` does not have, on all threads.
     ///
-    /// - Parameter progress: is told of pictures read.
+    /// - Parameter progress: is told of images read.
     init(_ dataset: Dataset, known: inout FileHashes, progress: (Int) -> Void) throws {
         self.dataset = dataset
         var contents = [ContentHash](repeating: ContentHash(0), count: dataset.samples.count)
@@ -40,7 +40,7 @@ struct PictureData {
         var unread: [(file: Int, stamp: FileStamp?)] = []
         for file in samples.indices where !samples[file].isEmpty {
             let stamp = FileStamp(dataset.filePath(file))
-            // The pictures that a file holds follow from its bytes, but which of them are taken may have changed with the version.
+            // The images that a file holds follow from its bytes, but which of them are taken may have changed with the version.
             guard let hashes = known.hashes(of: dataset.fileName(file), stamp?.mark, count: samples[file].count) else {
                 unread.append((file, stamp))
                 continue
@@ -49,18 +49,18 @@ struct PictureData {
         }
         let indices = unread.flatMap { samples[$0.file] }
         progress(dataset.samples.count - indices.count)
-        try PictureData.read(indices, of: dataset, into: &contents, progress: progress)
+        try ImageData.read(indices, of: dataset, into: &contents, progress: progress)
         for (file, stamp) in unread {
             known.keep(samples[file].map { contents[$0] }, of: dataset.fileName(file), at: dataset.filePath(file), stamp)
         }
         hashes = contents.map(\.value)
         let first = contents.firstIndex { $0.isBroken }
         broken = (
-            contents.count { $0.isBroken }, first.map { ($0, (try? PictureData.look(at: $0, of: dataset).complaint) ?? "cannot be read") }
+            contents.count { $0.isBroken }, first.map { ($0, (try? ImageData.look(at: $0, of: dataset).complaint) ?? "cannot be read") }
         )
     }
 
-    /// Hashes the pictures `indices`.
+    /// Hashes the images `indices`.
     private static func read(_ indices: [Int], of dataset: Dataset, into contents: inout [ContentHash], progress: (Int) -> Void) throws {
         // Some at a time, so that progress is told by this thread.
         for start in stride(from: 0, to: indices.count, by: 256) {
@@ -69,7 +69,7 @@ struct PictureData {
             let failure = Mutex<(any Error)?>(nil)
             Parallel.forEach(part.count) { place, _ in
                 do {
-                    let (hash, complaint) = try PictureData.look(at: part[place], of: dataset)
+                    let (hash, complaint) = try ImageData.look(at: part[place], of: dataset)
                     results.withLock { $0.append((part[place], ContentHash(hash, isBroken: complaint != nil))) }
                 } catch let broken as Failure where broken.kind == .data {
                     results.withLock { $0.append((part[place], ContentHash(0, isBroken: true))) }
@@ -103,8 +103,8 @@ struct PictureData {
         }
     }
 
-    /// How many pictures of this are also, byte for byte, in `other`.
-    func shared(with other: PictureData) -> Int {
+    /// How many images of this are also, byte for byte, in `other`.
+    func shared(with other: ImageData) -> Int {
         let others = Set(other.hashes)
         return hashes.count { others.contains($0) }
     }

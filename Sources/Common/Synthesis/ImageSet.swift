@@ -3,27 +3,27 @@ import Parallel
 import Randomness
 import ToolSupport
 
-/// A labelled set of pictures, each a pure function of the seed, its split and its number.
-public struct PictureSet: Sendable {
-    /// Which pictures: those of one never appear in the other.
+/// A labelled set of images, each a pure function of the seed, its split and its number.
+public struct ImageSet: Sendable {
+    /// Which images: those of one never appear in the other.
     public enum Split: Int, Sendable, CaseIterable { case train, test }
 
-    public let classes: [PictureClass]
+    public let classes: [ImageClass]
     public let size: Int
     public let quality: Int
     public let seed: UInt64
 
     public init(classes: Int, size: Int, quality: Int = 92, seed: UInt64) {
-        self.classes = PictureClass.list(classes)
+        self.classes = ImageClass.list(classes)
         self.size = size
         self.quality = quality
         self.seed = seed
     }
 
-    /// The class of picture `number`: they take turns, so that any stretch of pictures is balanced.
-    public func kind(of number: Int) -> PictureClass { classes[number % classes.count] }
+    /// The class of image `number`: they take turns, so that any stretch of images is balanced.
+    public func kind(of number: Int) -> ImageClass { classes[number % classes.count] }
 
-    /// The picture's bytes, [size, size, 3].
+    /// The image's bytes, [size, size, 3].
     public func pixels(_ split: Split, _ number: Int) -> [UInt8] {
         var random = CounterRandom(seed: seed, .synthesis, epoch: split.rawValue, item: number)
         return Scene.draw(kind(of: number), size: size, &random)
@@ -46,17 +46,17 @@ public struct PictureSet: Sendable {
         return try results.map { try $0.get() }
     }
 
-    /// Writes a picture of pictures: a row for each class, `columns` training pictures in it.
+    /// Writes an image of images: a row for each class, `columns` training images in it.
     public func writeSheet(_ path: String, columns: Int) throws {
         var file = try OutputFile(path)
         let (width, height) = (columns * size, classes.count * size)
         var sheet = [UInt8](repeating: 0, count: width * height * 3)
         for number in 0..<columns * classes.count {
-            let picture = pixels(.train, number)
+            let image = pixels(.train, number)
             let (row, column) = (number % classes.count, number / classes.count)
             for line in 0..<size {
                 let start = ((row * size + line) * width + column * size) * 3
-                sheet.replaceSubrange(start..<start + size * 3, with: picture[line * size * 3..<(line + 1) * size * 3])
+                sheet.replaceSubrange(start..<start + size * 3, with: image[line * size * 3..<(line + 1) * size * 3])
             }
         }
         let jpeg = try sheet.withUnsafeBufferPointer { try JPEG.encode($0, width: width, height: height, quality: quality) }

@@ -5,15 +5,15 @@ import TestSupport
 import Testing
 
 extension Workplace {
-    /// Makes `pictures` small pictures in `data/cat`, `data/dog` …, of different sizes.
-    convenience init(pictures: Int) throws {
+    /// Makes `pictures` small images in `data/cat`, `data/dog` …, of different sizes.
+    convenience init(images: Int) throws {
         try self.init()
-        for number in 0..<pictures { try write(Data(try JPEG.encode(picture(number), quality: 90)), to: name(number)) }
+        for number in 0..<images { try write(Data(try JPEG.encode(image(number), quality: 90)), to: name(number)) }
     }
 
     func name(_ number: Int) -> String { "data/\(["ant", "bee", "cat"][number % 3])/\(number).jpg" }
 
-    func picture(_ number: Int) -> Image {
+    func image(_ number: Int) -> Image {
         let (width, height) = (20 + number % 7, 31 - number % 5)
         let pixels = (0..<width * height * 3).map { UInt8(truncatingIfNeeded: $0 / 3 % width * 9 + $0 / 3 / width * (5 + number) + $0 % 3 * 40) }
         return Image(width: width, height: height, pixels: pixels)
@@ -30,7 +30,7 @@ extension Workplace {
 extension [TensorDocument] {
     var indices: [Int] { get throws { try flatMap { try $0.tensor("index", .i64, shape: [nil]).integers() } } }
     var labels: [Int] { get throws { try flatMap { try $0.tensor("label", .i32, shape: [nil]).integers() } } }
-    /// The bytes of every picture's views, in the order of the stream.
+    /// The bytes of every image's views, in the order of the stream.
     var views: [[UInt8]] {
         get throws {
             try flatMap { record -> [[UInt8]] in

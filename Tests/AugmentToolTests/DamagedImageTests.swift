@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 /// Folders of JPEG files that were damaged at random places.
-struct DamagedPictureTests {
-    @Test func `damaged pictures are left out or seen, in bounded memory and the same with any number of threads`() throws {
+struct DamagedImageTests {
+    @Test func `damaged images are left out or seen, in bounded memory and the same with any number of threads`() throws {
         let odd = try DocumentFile.read(golden("odd-jpegs.safetensors.zst"))
         let names = odd.names.filter { $0.hasSuffix(".file") }
         let files = names.compactMap { odd.tensors[$0]?.withBytes { Data($0) } }
@@ -23,7 +23,7 @@ struct DamagedPictureTests {
                 try place.write(file, to: "data/class/\(number).jpg")
             }
             for threads in [1, 3] {
-                // A picture may have 178956970 pixels, of three bytes each.
+                // An image may have 178956970 pixels, of three bytes each.
                 let result = try place.run("ulimit -c 0; ulimit -v 4000000; augment --data data --size 16 --allow-bad --threads \(threads) -o \(threads)")
                 let leftOut = result.lines.count { $0.hasSuffix("; left out") }
                 #expect(result.status == 0 && result.lines.last?.contains("broken, left out") == true, "\(Effort.place(round)): \(result.status) \(result.error)")
@@ -31,6 +31,6 @@ struct DamagedPictureTests {
             }
             #expect(try place.bytes("1") == place.bytes("3") && !place.hasUnfinished, "\(Effort.place(round))")
         }
-        Effort.report("damaged pictures given to augment: \(tally)")
+        Effort.report("damaged images given to augment: \(tally)")
     }
 }

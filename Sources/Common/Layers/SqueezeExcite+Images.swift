@@ -1,22 +1,22 @@
 import Kernels
 import Parallel
 
-/// Squeeze-excite picture by picture: what the first pass has read or made of a picture, the second finds in the cache.
+/// Squeeze-excite image by image: what the first pass has read or made of an image, the second finds in the cache.
 extension SqueezeExcite {
-    /// Whether it goes this way: there are pictures for some threads; the weights, read for each of them, are few beside its places; and a
-    /// picture, of 2 MB at most, stays in the cache from one pass to the next. Means and gates are rounded a little differently then.
-    func isByPicture(N: Int, P: Int) -> Bool { N >= 16 && P >= 2 * K && P * C <= 1 << 19 }
+    /// Whether it goes this way: there are images for some threads; the weights, read for each of them, are few beside its places; and a
+    /// image, of 2 MB at most, stays in the cache from one pass to the next. Means and gates are rounded a little differently then.
+    func isByImage(N: Int, P: Int) -> Bool { N >= 16 && P >= 2 * K && P * C <= 1 << 19 }
 
-    func forwardByPicture(
+    func forwardByImage(
         y: UnsafeMutablePointer<Float>, kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput?, _ parameters: Parameters,
         N: Int, P: Int, scratch: Scratch
     ) {
         let h = scratch.shared, kept = kept ?? h + N * K
-        normalized.reading(Pictures(
+        normalized.reading(Images(
             layer: self, y: y, x: x, s: kept, u: kept + N * C, h: h, g: kept + N * (C + K), parameters: parameters, N: N, P: P))
     }
 
-    private struct Pictures: ReadingBody {
+    private struct Images: ReadingBody {
         let layer: SqueezeExcite
         let y: UnsafeMutablePointer<Float>
         let x: UnsafePointer<Float>
@@ -29,7 +29,7 @@ extension SqueezeExcite {
             Parallel.forEach(N) { n, _ in
                 let y = y + n * P * C
                 layer.sumPlaces(
-                    WrittenValue(y: y, x: x + n * P * C, reading: reading), into: s + n * C, times: 1 / Float(P), P: P, layer.wholePicture)
+                    WrittenValue(y: y, x: x + n * P * C, reading: reading), into: s + n * C, times: 1 / Float(P), P: P, layer.wholeImage)
                 let (u, h, g) = (u + n * K, h + n * K, g + n * C), (W1, b1, W2, b2) = (parameters.W1, parameters.b1, parameters.W2, parameters.b2)
                 for k in 0..<K { u[k] = b1[k] + dot(W1 + k * C, s + n * C, C) }
                 Elementwise(layer.activation).forward(y: h, x: u, count: K)
@@ -41,7 +41,7 @@ extension SqueezeExcite {
     }
 
     /// Sets dx and, for the parameters' gradients, dv (N, C), h and du (N, K); ds (N, C) is room.
-    struct PicturesBackward: ReadingBody {
+    struct ImagesBackward: ReadingBody {
         let layer: SqueezeExcite
         let dx: UnsafeMutablePointer<Float>
         let dy, x, u, g: UnsafePointer<Float>
@@ -54,7 +54,7 @@ extension SqueezeExcite {
             Parallel.forEach(N) { n, _ in
                 let start = n * P * C
                 layer.sumPlaces(
-                    GateGradient(dy: dy + start, x: x + start, reading: reading), into: dv + n * C, times: 1, P: P, layer.wholePicture)
+                    GateGradient(dy: dy + start, x: x + start, reading: reading), into: dv + n * C, times: 1, P: P, layer.wholeImage)
                 let (u, g, dv, ds, h, du) = (u + n * K, g + n * C, dv + n * C, ds + n * C, h + n * K, du + n * K)
                 layer.throughGates(dv, g, C)
                 Elementwise(layer.activation).forward(y: h, x: u, count: K)

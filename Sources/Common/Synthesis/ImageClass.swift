@@ -1,5 +1,5 @@
-/// What the pictures of one class have in common: the silhouette of its objects and the ground they lie on.
-public struct PictureClass: Sendable, Hashable {
+/// What the images of one class have in common: the silhouette of its objects and the ground they lie on.
+public struct ImageClass: Sendable, Hashable {
     public let shape: Shape
     public let ground: Ground
 
@@ -17,12 +17,12 @@ public struct PictureClass: Sendable, Hashable {
     /// `count` classes in the order of their names, so that a class's place is its label.
     ///
     /// Shapes and grounds take turns, so that of 24 classes each shape has three and each ground four: neither alone tells the class.
-    public static func list(_ count: Int) -> [PictureClass] {
+    public static func list(_ count: Int) -> [ImageClass] {
         precondition((1...limit).contains(count))
         let (shapes, grounds) = (Shape.allCases, Ground.allCases)
         // Taking turns, 8 shapes and 6 grounds meet again after 24 classes; then the grounds move on by one.
         return (0..<count).map { index in
-            PictureClass(shapes[index % shapes.count], grounds[(index + index / 24) % grounds.count])
+            ImageClass(shapes[index % shapes.count], grounds[(index + index / 24) % grounds.count])
         }.sorted { $0.name < $1.name }
     }
 }

@@ -2,9 +2,9 @@ import Datasets
 import Objectives
 import ToolSupport
 
-/// How many pictures there are for what, and what is odd about them.
+/// How many images there are for what, and what is odd about them.
 extension Preparation {
-    /// Pictures in an epoch, of those that are not left out, and in a judgement.
+    /// Images in an epoch, of those that are not left out, and in a judgement.
     var counts: (student: Int, teacher: Int, judged: Int) {
         func option(_ name: String, in words: [String]) -> Int? { ShellWords.value(of: name, in: words).flatMap { Int($0) } }
         let drawn = settings.words("SYNTHESIZE_OPTIONS"), limit = option("--limit", in: settings.words("FLAGS")) ?? .max
@@ -20,11 +20,11 @@ extension Preparation {
         return (min(limit, learnt), min(limit, isHalf ? (learnt + 1) / 2 : learnt), judged)
     }
 
-    /// Whether there are enough pictures for a batch.
+    /// Whether there are enough images for a batch.
     func checkCounts() throws {
         func check(_ name: String, _ count: Int) throws {
             guard settings.number(name) <= count else {
-                throw Failure(.usage, "\(name)=\(settings[name]): there are \(count) pictures to learn from", remedy: "take \(name)=\(max(1, min(64, count))) or less")
+                throw Failure(.usage, "\(name)=\(settings[name]): there are \(count) images to learn from", remedy: "take \(name)=\(max(1, min(64, count))) or less")
             }
         }
         let counts = counts
@@ -46,29 +46,29 @@ extension Preparation {
         }
     }
 
-    func estimate(_ work: Work) -> Estimate { Estimate(run: run, folder: folder, pictures: counts, teacher: teacher?.network, done: work.done) }
+    func estimate(_ work: Work) -> Estimate { Estimate(run: run, folder: folder, images: counts, teacher: teacher?.network, done: work.done) }
 
-    /// What a person should know of the pictures.
+    /// What a person should know of the images.
     ///
     /// - Throws: ``Failure`` where too many of them are broken.
-    func pictureRemarks() throws -> [String] {
+    func imageRemarks() throws -> [String] {
         var remarks: [String] = []
         for (name, data) in [("DATA", train), ("TEST", test)] {
             guard let data else { continue }
             let repeated = data.count - Set(data.hashes).count
-            if repeated > 0 { remarks.append("\(name): \(repeated) of its \(data.count) pictures are there more than once") }
+            if repeated > 0 { remarks.append("\(name): \(repeated) of its \(data.count) images are there more than once") }
             guard let first = data.broken.first else { continue }
             guard data.broken.count <= data.count / 100 || settings.words("FLAGS").contains("--allow-bad") else {
                 throw Failure(
                     .data, path: settings[name].isEmpty ? settings["DATA"] : settings[name],
-                    "\(data.broken.count) of its \(data.count) pictures are broken, more than 1 %, such as \(data.dataset.location(of: first.index)): \(first.reason)",
+                    "\(data.broken.count) of its \(data.count) images are broken, more than 1 %, such as \(data.dataset.location(of: first.index)): \(first.reason)",
                     remedy: "repair them, or give FLAGS=--allow-bad to leave them out")
             }
-            remarks.append("\(name): \(data.broken.count) pictures have a broken header, such as \(data.dataset.location(of: first.index)) (\(first.reason))")
+            remarks.append("\(name): \(data.broken.count) images have a broken header, such as \(data.dataset.location(of: first.index)) (\(first.reason))")
         }
         if let train, let test {
             let shared = test.shared(with: train)
-            if shared > 0, judgedByTest { remarks.append("TEST: \(shared) of its \(test.count) pictures are also in DATA, byte for byte: what they tell is too good") }
+            if shared > 0, judgedByTest { remarks.append("TEST: \(shared) of its \(test.count) images are also in DATA, byte for byte: what they tell is too good") }
         }
         return remarks
     }

@@ -1,8 +1,8 @@
 import Datasets
 import ToolSupport
 
-/// Counts the pictures that cannot be decoded, and stops when they are too many.
-struct BrokenPictures {
+/// Counts the images that cannot be decoded, and stops when they are too many.
+struct BrokenImages {
     /// In one epoch; nil for any number.
     private let allowed: Int?
     private let data: String
@@ -13,7 +13,7 @@ struct BrokenPictures {
     /// So many reasons are kept.
     private static let most = 100
 
-    /// How many different pictures are broken.
+    /// How many different images are broken.
     var count: Int { known.count }
 
     init(allowed: Int?, data: String) {
@@ -23,18 +23,18 @@ struct BrokenPictures {
 
     mutating func begin(epoch: Int) { inEpoch = 0 }
 
-    /// Takes note of `pictures` and gives a line for each that is new.
+    /// Takes note of `images` and gives a line for each that is new.
     ///
     /// - Throws: a ``Failure`` of kind `data` when more are broken than allowed. The lines come first in its text's stead.
-    mutating func add(_ pictures: [BatchRenderer.Broken]) throws -> [String] {
-        inEpoch += pictures.count
-        let new = pictures.filter { known.insert($0.index).inserted }
-        if let allowed, inEpoch > allowed, let first = pictures.first {
+    mutating func add(_ images: [BatchRenderer.Broken]) throws -> [String] {
+        inEpoch += images.count
+        let new = images.filter { known.insert($0.index).inserted }
+        if let allowed, inEpoch > allowed, let first = images.first {
             throw Failure(
-                .data, path: data, "\(inEpoch) pictures are broken, more than 1 % of them, such as \(first.failure)",
+                .data, path: data, "\(inEpoch) images are broken, more than 1 % of them, such as \(first.failure)",
                 remedy: "repair them, or pass --allow-bad to leave them out")
         }
-        for broken in new.prefix(max(0, BrokenPictures.most - reasons.count)) {
+        for broken in new.prefix(max(0, BrokenImages.most - reasons.count)) {
             reasons.append((broken.location, [broken.failure.place, broken.failure.what].compactMap { $0 }.joined(separator: ": ")))
         }
         return new.map { "\($0.failure); left out" }
