@@ -9,8 +9,8 @@ done/student.0:
 done/student.%:
 	@stage student.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/student.$*.images.json --quiet | \
 	  embed --weights teacher.safetensors @options/threads --quiet | \
-	  train-step @options/student.train @options/threads --epochs $(EPOCHS) --log log/student.$*.jsonl \
-	    --student student.$(before).safetensors -o student.$*.safetensors -"
+	  train-step - @options/student.train @options/threads --epochs $(EPOCHS) --log log/student.$*.jsonl \
+	    --student student.$(before).safetensors -o student.$*.safetensors"
 
 # What PyTorch and others read: the network alone.
 done/student:

@@ -13,5 +13,5 @@ done/teacher.0:
 
 done/teacher.%:
 	@stage teacher.$* "augment --data data/train @options/teacher.augment @options/threads --epoch $(before) --report log/teacher.$*.images.json --quiet | \
-	  train-step @options/teacher.train @options/threads --epochs $(TEACHER_EPOCHS) --log log/teacher.$*.jsonl \
-	    --student teacher.$(before).safetensors -o teacher.$*.safetensors -"
+	  train-step - @options/teacher.train @options/threads --epochs $(TEACHER_EPOCHS) --log log/teacher.$*.jsonl \
+	    --student teacher.$(before).safetensors -o teacher.$*.safetensors"

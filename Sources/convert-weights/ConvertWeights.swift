@@ -27,7 +27,7 @@ struct ConvertWeights: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        try checkFiles(outputs: ["-o": output], inputs: ["the input": input], replaceable: ["the input"])
+        try checkFiles(outputs: ["-o": output], inputs: ["the input": input])
     }
 
     func run() throws {

@@ -21,8 +21,8 @@ struct KNN: ParsableCommand {
 
     @OptionGroup var options: EvaluationOptions
 
-    @Option(help: "How many neighbours vote; several with commas.")
-    var k = "1,10,20,200"
+    @Option(help: "How many neighbours vote; several with commas (default: 1,10,20,200, as far as there are so many).")
+    var k: String?
 
     @Option(help: "Temperatures of the weighted votes; several with commas.")
     var temperature = "0.07"
@@ -34,7 +34,7 @@ struct KNN: ParsableCommand {
 
     func validate() throws {
         try options.checkFiles(timing: common.timing)
-        try numbers(k, "--k", Int.init) { (1...KNNEvaluation.largestK).contains($0) }
+        if let k { try numbers(k, "--k", Int.init) { (1...KNNEvaluation.largestK).contains($0) } }
         try numbers(temperature, "--temperature", Double.init) { $0.isFinite && $0 > 0 }
     }
 
@@ -42,7 +42,7 @@ struct KNN: ParsableCommand {
         try common.start()
         let result = try options.output.open()
         var evaluation = KNNEvaluation()
-        evaluation.k = try numbers(k, "--k", Int.init)
+        evaluation.k = try k.map { try numbers($0, "--k", Int.init) }
         evaluation.temperatures = try numbers(temperature, "--temperature", Double.init)
         evaluation.tensor = options.tensor
         let test = try FeatureStream(options.test, tensor: options.tensor)

@@ -12,15 +12,15 @@ struct TrainingArguments: ParsableArguments {
     }
 
     @OptionGroup(title: "The method") var method: MethodArguments<AllMethods>
-    @Option(help: "The learning rate.") var learningRate = 0.03
+    @Option(parsing: .unconditional, help: "The learning rate.") var learningRate = 0.03
     @Option(help: """
         How the rate goes: seed (scaled by batch/256, a warm-up of 5 epochs, cosine by epoch, as the authors have it), cosine (MoCo-v2's, by \
         epoch), smooth (warm-up from 0 and cosine to 0, by step) or constant.
         """) var schedule = ScheduleName.seed
-    @Option(help: "Epochs of the whole training, which the schedule spans.") var epochs = 200
-    @Option(help: "Epochs of warm-up (default: 5 with the schedule seed, else 0).") var warmUp: Double?
-    @Option(help: "SGD's momentum.") var momentum = 0.9
-    @Option(help: "SGD's weight decay.") var weightDecay = 1e-4
+    @Option(parsing: .unconditional, help: "Epochs of the whole training, which the schedule spans.") var epochs = 200
+    @Option(parsing: .unconditional, help: "Epochs of warm-up (default: 5 with the schedule seed, else 0).") var warmUp: Double?
+    @Option(parsing: .unconditional, help: "SGD's momentum.") var momentum = 0.9
+    @Option(parsing: .unconditional, help: "SGD's weight decay.") var weightDecay = 1e-4
     @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: the method's: 1; with moco-v2 one for 32 images, at least 2).", valueName: "n"))
     var normalizationGroups: Int?
     @Option(help: "A program that gives the loss, run by the shell; see queue-loss.") var loss: String?
@@ -36,6 +36,7 @@ struct TrainingArguments: ParsableArguments {
         try checkOption("--weight-decay", weightDecay, in: 0...1)
         try checkOption("--normalization-groups", normalizationGroups, in: 1...1_000_000)
         let name = method.method.name
+        if let loss, !loss.contains(where: { !$0.isWhitespace }) { throw ValidationError("--loss is empty; name a program") }
         if loss != nil, !method.method.takesLossProgram {
             let pairs = Methods.pairs.map { $0.name }.joined(separator: ", ")
             throw ValidationError("--loss is of no use to \(name), whose loss is not one of pairs; it goes with \(pairs)")

@@ -89,7 +89,7 @@ struct AugmentFailureTests {
         for (data, status, words) in [
             ("nowhere", 66, "No such file"), ("empty", 65, "has no JPEG images"), ("cut.tar", 65, "augment: cut.tar: "), ("cut.tgz", 65, "cut.tgz: "),
             ("none.tar", 65, "none.tar: is empty"), ("text.tar", 65, "cannot be opened as a tar or zip archive"),
-            ("jpeg.zip", 65, "jpeg.zip: is a JPEG image, not a tar or zip archive"), ("cut.zip", 65, "cut.zip: is a zip archive without its end"),
+            ("jpeg.zip", 65, "jpeg.zip: is a JPEG image, not a tar or zip archive"), ("cut.zip", 65, "cut.zip: is a zip archive whose list of members is not in its last 16 KiB"),
             ("weights.tar", 65, "weights.tar: is a safetensors file, not a tar or zip archive"),
         ] {
             let result = try place.run("augment --data \(data) --size 16 -o out")

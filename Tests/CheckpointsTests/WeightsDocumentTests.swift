@@ -21,13 +21,13 @@ import ToolSupport
     }
 
     /// What reading says of the document after a change.
-    func failure(network: String? = nil, _ change: (inout TensorDocument) throws -> Void) throws -> String {
+    func failure(network: String? = nil, kind: Failure.Kind = .data, _ change: (inout TensorDocument) throws -> Void) throws -> String {
         var changed = document
         try change(&changed)
         let failure = #expect(throws: Failure.self) { try read(changed, network: network) }
-        #expect(failure?.kind == .data)
+        #expect(failure?.kind == kind)
         let text = failure?.description ?? ""
-        #expect(text.hasPrefix("w.safetensors: ") && !text.contains("\n"))
+        #expect(text.hasPrefix(kind == .data ? "w.safetensors: " : "no network") && !text.contains("\n"))
         return text
     }
 
@@ -101,7 +101,7 @@ import ToolSupport
     @Test func `weights of one network are refused as another, by name`() throws {
         let asked = try failure(network: "small-resnet18") { _ in }
         #expect(asked.contains("is no small-resnet18") && asked.contains("'layer1.1.bn1.bias', 'layer1.1.bn1.running_mean'"))
-        let unknown = try failure(network: "resnet19") { _ in }
+        let unknown = try failure(network: "resnet19", kind: .usage) { _ in }
         #expect(unknown.contains("'resnet19'") && unknown.contains("resnet18, resnet34"))
         let metadata = try failure { $0.metadata["network"] = "resnet19" }
         #expect(metadata.contains("'resnet19'"))

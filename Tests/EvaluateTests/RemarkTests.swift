@@ -45,9 +45,24 @@ struct RemarkTests {
         let ways: [(Int, Int) -> Float] = [{ _, _ in 0.5 }, { _, _ in 0 }, { _, d in Float(d) }, { n, d in 1 + 1e-5 * Float((n * 7 + d) % 5) }]
         for value in ways {
             for (words, json) in try evaluate(try place(features(value))) {
-                #expect(words.contains("evaluate: the test samples' features have collapsed: all 64 are alike, but for rounding, and no accuracy says anything"), "\(words)")
-                #expect(json["remarks"]?.asArray?.isEmpty == false && json["test_spread"]?["effective_rank"] == .null)
+                for (set, count) in [("test", 64), ("training", 96)] {
+                    #expect(words.contains("evaluate: the \(set) samples' features have collapsed: all \(count) are "), "\(words)")
+                }
+                #expect(words.contains(", and accuracies say next to nothing; look at the log"))
+                #expect(json["train_spread"]?["effective_rank"] == .null && json["remarks"]?.asArray?.isEmpty == false && json["test_spread"]?["effective_rank"] == .null)
                 #expect(!words.contains("training set"))
+            }
+        }
+    }
+
+    @Test func `a training set whose features have collapsed is told, with a test set whose have not`() throws {
+        let place = try Workplace()
+        for (value, words) in [(0, "all 96 are the same"), (0.5, "all 96 are the same")] as [(Float, String)] {
+            try place.stream("train", samples: 96, classes: eight, seed: 1, change: features { _, _ in value }) { Int32($0 % 8) }
+            try place.stream("test", samples: 64, classes: eight, seed: 2, label: { Int32($0 % 8) })
+            for (said, json) in try evaluate(place) {
+                #expect(said.contains("the training samples' features have collapsed: \(words)") && !said.contains("the test samples'"), "\(said)")
+                #expect(json["test_spread"]?["effective_rank"]?.asNumber != nil)
             }
         }
     }
@@ -122,7 +137,7 @@ struct RemarkTests {
         // The header may name more classes than there are.
         for (name, seed) in [("train", 1), ("test", 2)] { try place.stream(name, samples: 64, classes: eight, seed: seed, label: { Int32($0 % classes) }) }
         for (words, json) in try evaluate(place) {
-            #expect(words.contains("evaluate: there are \(classes) classes: top-5 would be 100 % whatever the features, and is left out"))
+            #expect(words.contains("evaluate: there are \(classes) classes, all of which are among the first five: top-5 says nothing, and is left out"))
             #expect(json["results"]?.asArray?.allSatisfy { $0["top5"] == .null && $0["top1"]?.asNumber != nil } == true)
         }
         let text = try place.run("evaluate knn --k 5 --train train --test test -q; evaluate linear --train train --test test -q -o linear.json")

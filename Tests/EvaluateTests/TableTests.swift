@@ -28,6 +28,15 @@ struct TableTests {
         --stage embed=embed.json --stage train=train.log,embed.json --file student=out/s.safetensors --file teacher=t.safetensors
         """
 
+    @Test func `what files and names say is escaped`() throws {
+        let place = try Workplace()
+        try place.write(knn(1).replacing("cosine", with: #"cos\u001b]0;title\u0007\nine\u202e"#).replacing(#""results""#, with: #""remarks":["r\u001b[31m\nfoo"],"results""#), to: "k")
+        let result = try place.run(#"E=$(printf 'e\033]0;pwn\007\nx\342\200\256'); evaluate table --row "$E=k" --file "$E=$E""#)
+        #expect(result.status == 0, "\(result.error)")
+        let raw = result.output.unicodeScalars.filter { $0.value < 32 && $0 != "\n" || $0.value == 0x202E || (0x7F...0x9F).contains($0.value) }
+        #expect(raw.isEmpty && result.output.split(separator: "\n").count == 5, "\(result.output)")
+    }
+
     @Test func `prints accuracies with their protocols, the stages' rates and the files`() throws {
         let result = try place().run(line)
         #expect(result.status == 0 && result.error.isEmpty)

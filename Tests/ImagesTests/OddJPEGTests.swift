@@ -43,6 +43,22 @@ struct OddJPEGTests {
         }
     }
 
+    /// Pillow 13 indexes byte 13 of the first of the sorted segments when a frame comes, and of no other at no other time.
+    @Test func `a short segment of a colour profile breaks a file only where Pillow looks at it`() throws {
+        let base = try Golden("odd-jpegs").bytes("base.file")
+        func segment(_ behind: [UInt8]) -> [UInt8] {
+            let body = Array("ICC_PROFILE\0".utf8) + behind
+            return [0xFF, 0xE2, 0, UInt8(body.count + 2)] + body
+        }
+        func with(_ segments: [[UInt8]]) -> [UInt8] { base[..<2] + segments.flatMap { segment($0) } + base[2...] }
+        let frame = try #require(base.indices.first { base[$0] == 0xFF && base[$0 + 1] == 0xC0 }), end = frame + 2 + Int(base[frame + 2]) << 8 + Int(base[frame + 3])
+        let whole = [with([[1, 1, 9, 9]]), with([[1, 2, 97], [2]]), with([[2], [1, 2, 97]]), with([[1, 0]]), base[..<end] + segment([]) + base[end...]]
+        for file in whole { #expect(throws: Never.self) { try JPEGHeader(file) } }
+        for file in [with([[]]), with([[1]]), with([[2, 2, 97], [1]]), with([[1], [2, 2, 97]]), with([[], [1, 2, 97]]), with([[1, 2], [1]])] {
+            #expect(#expect(throws: Failure.self) { try JPEGHeader(file) }?.what.contains("ICC_PROFILE is cut short") == true)
+        }
+    }
+
     @Test func `a header is read without the bytes behind it, and not even those of its long segments`() throws {
         let base = try Golden("odd-jpegs").bytes("base.file")
         var file = Array(base[..<2])

@@ -50,7 +50,11 @@ struct DataTests {
         #expect(result.output.contains("runs/a/student.safetensors") && place.exists("runs/a/student.safetensors"))
         #expect(!place.exists("runs/a/table.txt"))
         let supervised = try place.run(place.make("b", "DATA=$PWD/flat"))
-        #expect(supervised.status == 2 && supervised.error.contains("has no labels, which TEACHER_OBJECTIVE=supervised-contrastive needs") && !place.exists("runs/b"))
+        #expect(supervised.status == 2 && supervised.error.contains("has no labels and TEACHER_OBJECTIVE=supervised-contrastive needs several classes") && !place.exists("runs/b"))
+        // Splits without labels are learnt from all the same.
+        try place.run("mkdir -p split/train split/val; cp flat/[1-8]?.jpg split/train; cp flat/9?.jpg split/val")
+        let split = try place.run(place.make("d", "DATA=$PWD/split TEACHER_OBJECTIVE=moco-v2").replacing(" distill ", with: " check "))
+        #expect(split.status == 0 && split.error.contains("its 'train': 80 images, no labels") && split.error.contains("has no labels, so there is nothing"), "\(split.error)")
         // Labelled images to evaluate on judge by themselves: one half by the labels of the other.
         let judged = try place.run(place.make("c", "DATA=$PWD/flat TEST=$PWD/pictures/test TEACHER_OBJECTIVE=moco-v2"))
         #expect(judged.status == 0 && judged.output.contains("16 train, 16 test"), "\(judged.error)")

@@ -110,6 +110,11 @@ struct SettingsTests {
             ("DATA=pictures/nowhere", "DATA=pictures/nowhere: cannot open it: No such file or directory; it was looked for in \(Workplace.root), where make is at work"),
             ("\(given) STUDENT_OPTIONS=--help", "STUDENT_OPTIONS: --help is no option to be given here"),
             ("\(given) STUDENT_OPTIONS='-o x'", "STUDENT_OPTIONS: -o is no option to be given here"),
+            ("\(given) STUDENT_OPTIONS='--objective moco-v2'", "STUDENT_OPTIONS: --objective is a setting of its own; give STUDENT_OBJECTIVE instead"),
+            ("\(given) STUDENT_OPTIONS=--queue-size=9", "give QUEUE instead"), ("\(given) TEACHER_OPTIONS='--seed 4'", "TEACHER_OPTIONS: --seed is a setting of its own; give SEED instead"),
+            ("\(given) STUDENT_OPTIONS='--learning-rate -1'", "STUDENT_OPTIONS: train-step: --learning-rate takes 0 to 10000, found -1"),
+            ("\(given) STUDENT_OPTIONS=stray", "STUDENT_OPTIONS: train-step: Unexpected argument 'stray'"),
+            ("\(given) \"RUNS=$(printf 'a\\033[31mb')\"", "holds a control character"), ("\(given) \"RUNS=$(printf 'a\\342\\200\\256b')\"", "or one that does not show"),
             ("\(given) STUDENT_OPTIONS=\"--loss ''\"", "an option is empty"),
             ("\(given) STUDENT_OPTIONS=@file", "an option begins with '@'"),
             ("BATCH=97 TEACHER_BATCH=16 SYNTHESIZE_OPTIONS='--train 96'", "BATCH=97: there are 96 images to learn from"),
@@ -122,7 +127,7 @@ struct SettingsTests {
             ("\(given) QQ=3", "there is no setting QQ; 'make help' lists all"),
             ("\(given) MAKE=make", "MAKE is a variable of make itself, with which recipes may not run as they are meant; leave it out"),
             ("\(given) MAKELEVEL=0", "MAKELEVEL is a variable of make itself"),
-            ("\(given) STUDENT_OPTIONS=0.1", "STUDENT_OPTIONS: train-step: "), ("\(given) TEACHER_OPTIONS='-- x'", "TEACHER_OPTIONS: train-step: "),
+            ("\(given) STUDENT_OPTIONS=0.1", "STUDENT_OPTIONS: train-step: "), ("\(given) TEACHER_OPTIONS='-- x'", "TEACHER_OPTIONS=-- x: holds '--', behind which nothing is an option"),
             ("\(given) TEACHER=$PWD/wide.safetensors EMBEDDING=8", "has embeddings of 16 numbers where EMBEDDING=8"),
             ("TEST=$PWD/pictures/test", "needs DATA"),
         ] {
@@ -137,19 +142,56 @@ struct SettingsTests {
         }
     }
 
-    @Test func `a loss that only running it can judge is not refused`() throws {
+    /// What is done with this loss, by `make check`.
+    private func check(loss: String, in place: Workplace) throws -> Workplace.Result {
+        // Quoted for the options' words, and by a file for the shell that the test types in.
+        try place.write("--loss \"\(loss.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("$", with: "\\$").replacing("`", with: "\\`"))\"", to: "value")
+        let make = place.make("a", #"DATA=$PWD/pictures/train TEST=$PWD/pictures/test "STUDENT_OPTIONS=$(cat value)""#)
+        return try place.run(make.replacing(" distill ", with: " check "))
+    }
+
+    @Test func `a loss is tried on a few rows before anything is done`() throws {
         let place = try Workplace.images()
         for loss in [
-            "exec queue-loss", "A=b queue-loss", "nothere-at-all || queue-loss", "nothere-at-all; queue-loss", "queue-loss | cat", "$PROGRAM x", "${PROGRAM:-x}", "'queue-loss' -q",
-            "\"$HOME\"/x", "~/x", "if true; then queue-loss; fi", "{ queue-loss; }", "( queue-loss )", "cd / && ./nothere", "2>/dev/null nothere-at-all", "<x nothere-at-all",
-            ". ./x", "pipelines/stage x", "! queue-loss", "f() { queue-loss; }; f", "$(echo queue-loss)", "`echo queue-loss`", "no\\there", "python3 nothere.py 'a;b'", "nothere-$x y",
+            "exec queue-loss -q", "A=b queue-loss -q", "nothere-at-all 2> /dev/null || queue-loss -q", "nothere-at-all; queue-loss -q", "queue-loss -q | cat",
+            "'queue-loss' -q", "if true; then queue-loss -q; fi", "{ queue-loss -q; }", "f() { queue-loss -q; }; f", "$(echo queue-loss) -q", "`echo queue-loss` -q",
         ] {
-            // Quoted for the options' words, and by a file for the shell that the test types in.
-            try place.write("--loss \"\(loss.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("$", with: "\\$").replacing("`", with: "\\`"))\"", to: "value")
-            let make = place.make("a", #"DATA=$PWD/pictures/train TEST=$PWD/pictures/test "STUDENT_OPTIONS=$(cat value)""#)
-            let result = try place.run(make.replacing(" distill ", with: " check "))
-            #expect(result.status == 0, "\(loss): \(result.error)")
+            let result = try check(loss: loss, in: place)
+            #expect(result.status == 0 && !place.exists("runs"), "\(loss): \(result.error)")
         }
+        for (loss, words) in [
+            ("true", "--loss 'true': closed its input at once"), ("cat", "gave"), ("exit 1", "; the program ended with status 1"),
+            ("queue-loss -q --queu 3", "; the program ended with status 64"), ("python3 nothere.py 'a;b'", "; the program ended with status 2"),
+            ("$PROGRAM x", "--loss"), ("cd / && ./nothere", "--loss"), ("! queue-loss -q", "gave all answers, but ended with status 1"), ("no\\there", "--loss"),
+        ] {
+            let result = try check(loss: loss, in: place)
+            #expect(result.status == 2 && result.error.contains("plan: STUDENT_OPTIONS: ") && result.error.contains(words) && !place.exists("runs"), "\(loss): \(result.error)")
+        }
+    }
+
+    @Test func `a run's own files are not given to it, and a run without its settings is none`() throws {
+        let place = try Workplace.images()
+        try #require(try place.run(place.make("a")).status == 0)
+        let before = try place.bytes("runs/a/student.safetensors")
+        for (setting, path) in [("TEACHER", "runs/a/student.safetensors"), ("DATA", "runs/a"), ("TEST", "runs/a/data")] {
+            let result = try place.run(place.make("a", "\(setting)=$PWD/\(path)"))
+            #expect(result.status == 2 && result.error.contains("\(path) lies in ") && result.error.contains(", the run that it is given to"), "\(result.error)")
+        }
+        try place.run("mv runs/a/settings kept")
+        let lost = try place.run(place.make("a"))
+        #expect(lost.status == 2 && lost.error.contains("runs/a/settings: is not there, but stages of the run are; put it back"), "\(lost.error)")
+        try place.run("mv kept runs/a/settings")
+        #expect(try place.run(place.make("a")).error.contains("nothing: all is done") && place.bytes("runs/a/student.safetensors") == before)
+    }
+
+    @Test func `why finished stages are done again is told`() throws {
+        let place = try Workplace.images()
+        try #require(try place.run(place.make("a")).status == 0)
+        let queue = try place.run(place.make("a", "QUEUE=20 BATCH=16").replacing(" distill ", with: " check "))
+        #expect(queue.error.contains(" stages of student.1 and behind it are done again; changed since: QUEUE"), "\(queue.error)")
+        try place.run("rm -r data; mkdir data; tar xf pictures/train/train-000.tar -C data")
+        let data = try place.run(place.make("a", "DATA=$PWD/data").replacing(" distill ", with: " check "))
+        #expect(data.error.contains("are done again; changed since: DATA"), "\(data.error)")
     }
 
     @Test func `the summary tells what is left over of each epoch, and where its time comes from`() throws {
@@ -166,7 +208,7 @@ struct SettingsTests {
     @Test func `what the evaluations remark is told once`() throws {
         let place = try Workplace.images()
         let result = try place.run(place.make("a"))
-        let words = "there are 4 classes: top-5 would be 100 % whatever the features, and is left out"
+        let words = "there are 4 classes, all of which are among the first five: top-5 says nothing, and is left out"
         #expect(result.output.split(separator: "\n").filter { $0.contains(words) } == ["remark: \(words)"] && !result.error.contains(words), "\(result.output)\(result.error)")
         let table = try JSON(parsing: try place.text("runs/a/table.json"))
         #expect(table["remarks"]?.asArray?.first?["rows"]?.asArray?.compactMap(\.asString) == ["teacher", "student before", "student after"])

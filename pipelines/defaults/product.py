@@ -1,10 +1,12 @@
 """What the product's defaults are, as it tells them itself."""
 import collections
 import functools
+import os
 import re
 import subprocess
 import sys
 
+PIPELINES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 Default = collections.namedtuple("Default", "rate options")
 
 
@@ -12,7 +14,7 @@ Default = collections.namedtuple("Default", "rate options")
 def default():
     """STUDENT_OPTIONS of a run on images that are given: its learning rate, and all other options."""
     try:
-        lines = subprocess.run(["plan", "settings"], capture_output=True, text=True, check=True).stdout.splitlines()
+        lines = subprocess.run(["plan", "settings", "--pipelines", PIPELINES], capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"make: plan does not tell the settings: {error}; run make build, and take .build/release into PATH")
     # NAME help (default), or (default; with drawn images another).

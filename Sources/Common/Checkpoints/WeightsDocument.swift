@@ -41,6 +41,7 @@ public enum WeightsDocument {
     ///
     ///     let document = try DocumentFile.read(path) { try WeightsDocument.names(in: $0, path: path) }
     public static func names(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "") throws -> Set<String> {
+        try checkName(name)
         let shapes = outline.shapes.filter { isOwn($0.key, prefix) }
         _ = try identify(Dictionary(uniqueKeysWithValues: shapes.map { (String($0.key.dropFirst(prefix.count)), $0.value) }), path: path, name: name ?? outline.metadata["network"])
         return Set(shapes.keys)
@@ -59,6 +60,7 @@ public enum WeightsDocument {
     ///   - prefix: the names' beginning.
     /// - Throws: a failure that tells of the missing, unexpected and misshapen tensors, by the first names of each.
     public static func weights(in document: TensorDocument, path: String, network name: String? = nil, prefix: String = "") throws -> Weights {
+        try checkName(name)
         let own = document.tensors.filter { isOwn($0.key, prefix) }
         let shapes = Dictionary(uniqueKeysWithValues: own.map { (String($0.key.dropFirst(prefix.count)), $0.value.shape) })
         let network = try identify(shapes, path: path, name: name ?? document.metadata["network"])
@@ -94,6 +96,12 @@ public enum WeightsDocument {
             weights.batchesSeen[index] = try count(s.name + ".num_batches_tracked")
         }
         return weights
+    }
+
+    /// A name that was asked for is the command line's, not the file's.
+    private static func checkName(_ name: String?) throws {
+        guard let name, Network.headName(of: name) == nil else { return }
+        throw Failure(.usage, "no network is named '\(name.printableLine(limit: 80))'", remedy: "there are \(Network.names.joined(separator: ", "))")
     }
 
     /// The network that tensors of these shapes belong to.

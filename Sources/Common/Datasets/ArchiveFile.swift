@@ -13,7 +13,11 @@ import Musl
     private let handle: OpaquePointer
     private var entry: OpaquePointer?
 
+    /// libarchive converts names that are said to be UTF-8 to the locale's encoding, which is ASCII until one is set, and drops what that lacks.
+    private static let takesNamesInUTF8: Void = { _ = unsafe setlocale(LC_CTYPE, "C.UTF-8") }()
+
     init(_ path: BytePath) throws {
+        ArchiveFile.takesNamesInUTF8
         guard let handle = unsafe archive_read_new() else { throw Failure(.io, path: path.description, "there is no memory for libarchive") }
         unsafe self.handle = handle
         self.path = path
@@ -47,7 +51,10 @@ import Musl
             return Failure(.data, path: path.description, "cannot be opened as a tar or zip archive: \(message)")
         }
         // The list of a zip's members is at its end.
-        if start.starts(with: "PK".utf8) { return Failure(.data, path: path.description, "is a zip archive without its end", remedy: "the archive is truncated or damaged") }
+        if start.starts(with: "PK".utf8) { return Failure(.data, path: path.description, "is a zip archive whose list of members is not in its last 16 KiB", remedy: "it is truncated or damaged, or has a long comment; make it again") }
+        if kind.isCompressed {
+            return Failure(.data, path: path.description, "is \(kind.name), and no tar can be read in it", remedy: "the archive is truncated or damaged, or something else")
+        }
         return Failure(.data, path: path.description, "is \(kind.name), not a tar or zip archive", remedy: "name a folder of images or an archive")
     }
 

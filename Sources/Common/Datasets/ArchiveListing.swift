@@ -30,12 +30,7 @@ struct ArchiveListing {
     private let size: Int
     private var limit: UnpackingLimit
     private var store = MemoryStore()
-    /// All regular members and hard links.
-    private var locations: [BytePath: Location] = [:]
-    /// Symbolic links and where they lead.
-    private var links: [BytePath: BytePath] = [:]
-    /// Images in the archive's order.
-    private var images: [BytePath] = []
+    private var tree = MemberTree<Location>()
     /// Whether it is known that bytes of a plain tar are where they seem to be.
     private var isChecked = false
     private var piece = [UInt8](repeating: 0, count: 1 << 16)
@@ -50,7 +45,7 @@ struct ArchiveListing {
     ///   - prefix: the folder that its members are put in.
     ///   - kept: bytes that are in memory already.
     init(_ path: BytePath, number: Int, prefix: BytePath, kept: Int) throws {
-        guard let status = FolderListing.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot look at it") }
+        guard let status = DiskTree.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot look at it") }
         guard status.st_mode.isFile else { throw Failure(.data, path: path.description, "is \(status.st_mode.kind), not a file") }
         size = Int(status.st_size)
         if size == 0 { throw Failure(.data, path: path.description, "is empty") }
@@ -61,12 +56,18 @@ struct ArchiveListing {
         let archive = try ArchiveFile(path)
         while try archive.next() { try take(archive) }
         if archive.isTar, !archive.isCompressed { try checkEnd() }
-        follow()
-        try keepWhatLinksLeadTo()
-        images.sort()
-        for (image, next) in zip(images, images.dropFirst() + [BytePath("")]) where image != next {
-            guard case .place(let place) = locations[image] else { continue }
-            members.append(Member(path: prefix.appending(image), place: place))
+        let listing = try FolderListing(tree)
+        passedOver.add(listing.passedOver)
+        // An archive in an archive is a file as any other.
+        for archive in listing.archives { passedOver.add(.other, archive) }
+        let images = listing.images.map { ($0, tree.file(at: $0)) }
+        let late = try read(images.compactMap { if case .passedOver(let name) = $0.1 { name } else { nil } })
+        for (image, location) in images {
+            switch location {
+            case .place(let place): members.append(Member(path: prefix.appending(image), place: place))
+            case .passedOver(let name): if let place = late[name] { members.append(Member(path: prefix.appending(image), place: place)) }
+            case nil: break
+            }
         }
     }
 
@@ -78,40 +79,28 @@ struct ArchiveListing {
         }
         guard !name.isEmpty else { return }
         if archive.isCompressed || !archive.isTar { try limit.keep(name.bytes.count + ArchiveListing.memberCost) }
-        let hidden = FileNames.hiddenRoot(name), mode = archive.mode
-        if let hidden { passedOver.add(.hidden, hidden) }
-        let isImage = hidden == nil && FileNames.isImage(name.name)
+        let mode = archive.mode
         if let target = archive.hardLink, archive.declaredSize <= 0 {
-            if let location = locations[target] {
-                note(name, location, isImage: isImage, isHidden: hidden != nil)
-            } else if hidden == nil {
-                passedOver.add(.link, name)
+            guard let replaces = tree.addHardLink(name, to: target) else {
+                if FileNames.hiddenRoot(name) == nil { passedOver.add(.link, name) }
+                return
             }
-            return
+            noteReplaced(name, replaces)
+        } else if mode.isLink {
+            if let target = archive.symbolicLink { noteReplaced(name, tree.addLink(name, to: target)) }
+        } else if mode.isFolder {
+            tree.addFolder(name)
+        } else if mode.isFile || archive.hardLink != nil {
+            let isImage = FileNames.hiddenRoot(name) == nil && FileNames.isImage(name.name)
+            if isImage, archive.isEncrypted { throw archive.encrypted }
+            noteReplaced(name, tree.addFile(name, try location(of: name, in: archive, isImage: isImage)))
+        } else {
+            noteReplaced(name, tree.addSpecial(name))
         }
-        if mode.isLink {
-            if let target = archive.symbolicLink, hidden == nil { links[name] = target }
-            locations[name] = nil
-            return
-        }
-        if mode.isFolder { return }
-        guard mode.isFile || archive.hardLink != nil else {
-            if hidden == nil { passedOver.add(.special, name) }
-            return
-        }
-        if isImage, archive.isEncrypted { throw archive.encrypted }
-        note(name, try location(of: name, in: archive, isImage: isImage), isImage: isImage, isHidden: hidden != nil)
     }
 
-    /// Notes a regular member, which takes the place of an earlier one of its name.
-    private mutating func note(_ name: BytePath, _ location: Location, isImage: Bool, isHidden: Bool) {
-        links[name] = nil
-        let isNew = locations.updateValue(location, forKey: name) == nil
-        if isImage {
-            if isNew { images.append(name) } else { passedOver.add(.replaced, name) }
-        } else if !isHidden, isNew {
-            passedOver.add(.other, name)
-        }
+    private mutating func noteReplaced(_ name: BytePath, _ replaces: Bool) {
+        if replaces, FileNames.hiddenRoot(name) == nil, FileNames.isImage(name.name) { passedOver.add(.replaced, name) }
     }
 
     /// Where the bytes of the member are that the archive stands at.
@@ -179,58 +168,10 @@ struct ArchiveListing {
         guard block.allSatisfy({ $0 == 0 }) else { throw failure }
     }
 
-    /// Gives each symbolic link to an image of the archive that image.
-    private mutating func follow() {
-        guard !links.isEmpty else { return }
-        var folders: Set<BytePath> = []
-        for name in locations.keys {
-            var folder = name.folder
-            while !folder.isEmpty, folders.insert(folder).inserted { folder = folder.folder }
-        }
-        for link in links.keys.sorted() {
-            let target = resolve(link)
-            if let target, let location = locations[target] {
-                if FileNames.isImage(link.name) {
-                    locations[link] = location
-                    images.append(link)
-                } else {
-                    passedOver.add(.other, link)
-                }
-            } else {
-                // Its folder is read already, unless it is hidden.
-                let isRead = target.map { ($0.isEmpty || folders.contains($0)) && FileNames.hiddenRoot($0) == nil } == true
-                passedOver.add(isRead ? .repeated : .link, link)
-            }
-        }
-    }
-
-    /// What a link leads to, over other links perhaps; nil if that is outside, or nowhere.
-    private func resolve(_ link: BytePath) -> BytePath? {
-        var rest = link.parts[...], done: [ArraySlice<UInt8>] = [], hops = 0
-        while let part = rest.popFirst() {
-            if part.elementsEqual(".".utf8) { continue }
-            if part.elementsEqual("..".utf8) {
-                guard done.popLast() != nil else { return nil }
-                continue
-            }
-            done.append(part)
-            guard let target = links[BytePath(done.joined(separator: [BytePath.separator]))] else { continue }
-            hops += 1
-            // As many as Linux follows. From the root of the machine there is no way back into the archive.
-            guard hops <= 40, target.bytes.first != BytePath.separator else { return nil }
-            done.removeLast()
-            rest = (target.parts + rest)[...]
-        }
-        return BytePath(done.joined(separator: [BytePath.separator]))
-    }
-
     /// Reads the archive once more for members that were passed over under their own names and that links lead to.
-    private mutating func keepWhatLinksLeadTo() throws {
-        var wanted: Set<BytePath> = []
-        for image in images {
-            if case .passedOver(let name) = locations[image] { wanted.insert(name) }
-        }
-        guard !wanted.isEmpty else { return }
+    private mutating func read(_ names: [BytePath]) throws -> [BytePath: Sample.Place] {
+        let wanted = Set(names)
+        guard !wanted.isEmpty else { return [:] }
         limit.begin()
         let archive = try ArchiveFile(path)
         var found: [BytePath: Sample.Place] = [:]
@@ -242,8 +183,6 @@ struct ArchiveListing {
                 if isWanted, let name { found[name] = .memory(archive: number, bytes: bytes) }
             }
         }
-        for image in images {
-            if case .passedOver(let name) = locations[image], let place = found[name] { locations[image] = .place(place) }
-        }
+        return found
     }
 }

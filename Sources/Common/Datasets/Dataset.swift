@@ -50,7 +50,7 @@ public struct Dataset: Sendable {
     ///   and when there are no images, `usage` when the split is not there, `io` when memory is short.
     public init(_ path: String, split: String? = nil, classes known: [String] = []) throws {
         let root = Dataset.trimmed(path)
-        guard let status = FolderListing.status(root) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
+        guard let status = DiskTree.status(root) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
         var passedOver = PassedOverCount()
         var found: (members: [Member], archives: [Archive], names: ClassNames)
         do {
@@ -115,7 +115,7 @@ public struct Dataset: Sendable {
     private static func folder(
         _ root: BytePath, _ split: String?, _ known: Set<String>, _ passedOver: inout PassedOverCount
     ) throws -> ([Member], [Archive], ClassNames) {
-        let listing = try FolderListing(root)
+        let listing = try FolderListing(DiskTree(root: root))
         passedOver.add(listing.passedOver)
         var members = listing.images.map { Member(path: $0, place: .file) }
         guard !listing.archives.isEmpty else { return (members, [], try ClassNames(of: listing.images, split: split, known: known)) }
@@ -140,6 +140,8 @@ public struct Dataset: Sendable {
             members += inside.members.sorted { $0.path < $1.path }
         }
         if !archives.isEmpty { names = try ClassNames(of: members.map(\.path), split: split, known: known, after: names) }
+        // What is passed over makes no class.
+        if hasClasses { names = try ClassNames(of: listing.images, split: split, known: known) }
         return (members, archives, names)
     }
 
@@ -184,9 +186,9 @@ public struct Dataset: Sendable {
     /// Nothing is opened but folders: this is how to see whether files came or went.
     public static func sources(in path: String) throws -> [BytePath] {
         let root = Dataset.trimmed(path)
-        guard let status = FolderListing.status(root) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
+        guard let status = DiskTree.status(root) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
         guard status.st_mode.isFolder else { return [BytePath("")] }
-        let listing = try FolderListing(root)
+        let listing = try FolderListing(DiskTree(root: root))
         return (listing.images + listing.archives).sorted()
     }
 

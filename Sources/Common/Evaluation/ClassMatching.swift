@@ -82,7 +82,7 @@ public struct ClassMatching: Sendable {
         if known == 1 {
             remarks.append("all training samples are of one class, so every accuracy is the same whatever the features; give both sets class folders")
         } else if known <= 5 {
-            remarks.append("there are \(known) classes: top-5 would be 100 % whatever the features, and is left out")
+            remarks.append("there are \(known) classes, all of which are among the first five: top-5 says nothing, and is left out")
         }
         self.remarks = remarks
     }

@@ -124,22 +124,24 @@ public struct ClosingTable: Sendable {
         Column.allCases.filter { column in rows.contains { $0.cells[column] != nil } }
     }
 
+    /// For people. Names and what results say come from anybody's files, so they are escaped.
     public var text: String {
         var parts: [String] = []
         if !rows.isEmpty {
             let lines = rows.map { row in
-                [row.name] + columns.map { column in row.cells[column].map { Progress.fixed($0.percent, 1) + " %" } ?? "–" }
+                [row.name.printable] + columns.map { column in row.cells[column].map { Progress.fixed($0.percent, 1) + " %" } ?? "–" }
             }
             parts.append(Self.aligned([[""] + columns.map { $0.title(k: k) }] + lines))
-            parts.append((notes + told + further).map { "\($0)\n" }.joined())
+            parts.append((notes + told + further).map { "\($0.printable)\n" }.joined())
         }
         if !stages.isEmpty {
-            let lines = stages.map { [$0.name, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }
+            let lines = stages.map { [$0.name.printable, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }
             parts.append(Self.aligned([["", "time", "images", "images/s"]] + lines))
         }
         if !files.isEmpty {
-            let width = files.map(\.name.count).max() ?? 0
-            parts.append(files.map { $0.name + String(repeating: " ", count: width - $0.name.count) + "  \($0.path)\n" }.joined())
+            let lines = files.map { ($0.name.printable, $0.path.printable) }
+            let width = lines.map(\.0.count).max() ?? 0
+            parts.append(lines.map { $0 + String(repeating: " ", count: width - $0.count) + "  \($1)\n" }.joined())
         }
         return parts.joined(separator: "\n")
     }

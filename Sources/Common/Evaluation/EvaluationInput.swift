@@ -1,9 +1,7 @@
 public import TensorStreams
-import ToolSupport
 
-/// What a result tells of one of its inputs.
+/// What a result tells of one of its inputs. Not its name: the provenance says what it is, and a pipe has none.
 public struct EvaluationInput: Sendable {
-    public var file: String
     public var samples: Int
     /// Different images among the samples.
     public var images: Int
@@ -11,7 +9,6 @@ public struct EvaluationInput: Sendable {
     public var metadata: [String: String]
 
     public init(_ stream: FeatureStream, images: [Int]) {
-        file = stream.name.lastPathPart ?? stream.name
         samples = stream.samples
         self.images = Set(images).count
         provenance = stream.header.provenance.lines
@@ -23,7 +20,7 @@ public struct EvaluationInput: Sendable {
         var described = JSON.Object()
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { described[key] = .string(value) }
         return [
-            "file": .string(file), "samples": .integer(Int64(samples)), "images": .integer(Int64(images)),
+            "samples": .integer(Int64(samples)), "images": .integer(Int64(images)),
             "provenance": .array(provenance.map { .string($0) }), "metadata": .object(described),
         ]
     }

@@ -12,60 +12,97 @@ struct FeatureSpread {
     /// (tr C)² / tr C² of the features' covariance: of how many dimensions as strong as each other there are. Nil where nothing differs.
     let effectiveRank: Double?
 
-    /// More samples are not asked for the rank: every so many-th is.
-    private static let mostRows = 512
-    /// Below, samples are alike: what is left is rounding.
+    /// Below, samples are alike: what is left is a thousandth of their size.
     private static let alike = 1e-6
     /// Fewer samples say nothing.
     private static let fewest = 16
 
-    init(_ features: FeatureMatrix) {
-        let (N, D) = (features.samples, features.dimension)
-        samples = N
-        dimension = D
-        var (sums, squares) = ([Double](repeating: 0, count: D), [Double](repeating: 0, count: D))
-        var changes = [Bool](repeating: false, count: D)
-        for n in 0..<N {
-            let row = features.row(n)
-            for d in 0..<D {
-                sums[d] += Double(row[d])
-                changes[d] = changes[d] || row[d] != features.row(0)[d]
-            }
+    /// Takes features as they pass by, in memory that does not grow with them.
+    struct Sums {
+        private var samples = 0
+        private let dimension: Int
+        /// The first sample: what differs from it is summed, so that a mean far from zero does not swallow the deviation.
+        private var first: [Float] = []
+        /// Of each dimension: Σ (x − first), Σ (x − first)², and whether any sample differs.
+        private var sums: [Double], squares: [Double], changes: [Bool]
+        /// Σ x² over all dimensions.
+        private var total = 0.0
+        /// Every `stride`-th sample, for the rank: few enough for their products.
+        private var kept: [Float] = []
+        private var stride = 1
+        private static let mostKept = 1024
+
+        init(dimension: Int) {
+            self.dimension = dimension
+            sums = [Double](repeating: 0, count: dimension)
+            (squares, changes) = (sums, [Bool](repeating: false, count: dimension))
         }
-        let mean = sums.map { $0 / Double(max(1, N)) }
-        // Two passes: a mean far from zero would swallow the deviation in one.
-        var total = 0.0
-        for n in 0..<N {
-            let row = features.row(n)
-            for d in 0..<D {
-                let difference = Double(row[d]) - mean[d]
+
+        mutating func add(_ row: UnsafeBufferPointer<Float>) {
+            if samples == 0 { first = Array(row) }
+            for d in 0..<dimension {
+                let x = Double(row[d]), difference = x - Double(first[d])
+                sums[d] += difference
                 squares[d] += difference * difference
-                total += Double(row[d]) * Double(row[d])
+                total += x * x
+                changes[d] = changes[d] || row[d] != first[d]
+            }
+            if samples % stride == 0 { kept.append(contentsOf: row) }
+            samples += 1
+            guard kept.count > Sums.mostKept * dimension else { return }
+            stride *= 2
+            kept = Swift.stride(from: 0, to: kept.count / dimension, by: 2).flatMap { kept[$0 * dimension..<($0 + 1) * dimension] }
+        }
+
+        /// Takes rows (n, dimension).
+        mutating func add(_ rows: [Float]) {
+            rows.withUnsafeBufferPointer { rows in
+                for start in Swift.stride(from: 0, to: rows.count, by: dimension) { add(UnsafeBufferPointer(rebasing: rows[start..<start + dimension])) }
             }
         }
-        constant = changes.count { !$0 }
-        let spread = squares.reduce(0, +)
-        share = total > 0 ? spread / total : 0
-        guard share > Self.alike else {
-            effectiveRank = nil
-            return
+
+        var spread: FeatureSpread {
+            let N = Double(max(1, samples))
+            // Σ (x − mean)² = Σ (x − first)² − (Σ (x − first))² / N
+            let variance = zip(squares, sums).reduce(0) { $0 + max(0, $1.0 - $1.1 * $1.1 / N) }
+            let share = total > 0 ? variance / total : 0
+            return FeatureSpread(
+                samples: samples, dimension: dimension, constant: changes.count { !$0 }, share: share, effectiveRank: share > FeatureSpread.alike ? rank : nil)
         }
-        // tr C and tr C² are those of the rows' products: G = X·Xᵀ of centred rows, (n, n), which is smaller than (D, D).
-        let rows = (0..<min(N, Self.mostRows)).map { $0 * N / min(N, Self.mostRows) }
-        let scale = (spread / Double(N)).squareRoot()
-        let centred = rows.flatMap { n in (0..<D).map { Float((Double(features.row(n)[$0]) - mean[$0]) / scale) } }
-        let n = rows.count
-        var G = [Float](repeating: 0, count: n * n)
-        centred.withUnsafeBufferPointer { X in
-            G.withUnsafeMutableBufferPointer { Matrix.multiply(X.baseAddress!, lda: D, X.baseAddress!, .transposed, ldb: D, into: $0.baseAddress!, ldc: n, m: n, n: n, k: D) }
+
+        /// tr C and tr C² are those of the rows' products: G = X·Xᵀ of centred rows, (n, n), which is smaller than (D, D).
+        private var rank: Double? {
+            let D = dimension, n = kept.count / D
+            var mean = [Double](repeating: 0, count: D)
+            for start in Swift.stride(from: 0, to: kept.count, by: D) { for d in 0..<D { mean[d] += Double(kept[start + d]) / Double(n) } }
+            let square = kept.indices.reduce(0.0) { $0 + (Double(kept[$1]) - mean[$1 % D]) * (Double(kept[$1]) - mean[$1 % D]) }
+            guard square > 0 else { return nil }
+            let scale = (square / Double(n)).squareRoot()
+            let centred = kept.indices.map { Float((Double(kept[$0]) - mean[$0 % D]) / scale) }
+            var G = [Float](repeating: 0, count: n * n)
+            centred.withUnsafeBufferPointer { X in
+                G.withUnsafeMutableBufferPointer {
+                    Matrix.multiply(X.baseAddress!, lda: D, X.baseAddress!, .transposed, ldb: D, into: $0.baseAddress!, ldc: n, m: n, n: n, k: D)
+                }
+            }
+            let trace = (0..<n).reduce(0.0) { $0 + Double(G[$1 * n + $1]) }
+            let norm = G.reduce(0.0) { $0 + Double($1) * Double($1) }
+            return norm > 0 ? trace * trace / norm : nil
         }
-        let trace = (0..<n).reduce(0.0) { $0 + Double(G[$1 * n + $1]) }
-        let square = G.reduce(0.0) { $0 + Double($1) * Double($1) }
-        effectiveRank = square > 0 ? trace * trace / square : nil
     }
 
-    /// Whether all samples are alike.
-    var isNothing: Bool { samples >= Self.fewest && effectiveRank == nil }
+    private init(samples: Int, dimension: Int, constant: Int, share: Double, effectiveRank: Double?) {
+        (self.samples, self.dimension, self.constant, self.share, self.effectiveRank) = (samples, dimension, constant, share, effectiveRank)
+    }
+
+    init(_ features: FeatureMatrix) {
+        var sums = Sums(dimension: features.dimension)
+        for n in 0..<features.samples { sums.add(UnsafeBufferPointer(start: features.row(n), count: features.dimension)) }
+        self = sums.spread
+    }
+
+    /// Whether samples may be the same without being of one image.
+    func isCollapsed(classes: Int) -> Bool { remark("", classes: classes, tensor: "") != nil }
 
     var json: JSON {
         var object = JSON.Object()
@@ -77,12 +114,15 @@ struct FeatureSpread {
 
     /// What a person should know of them; nothing where they are as features are.
     ///
-    /// - Parameter classes: with few of them, features on one line may be all that is needed.
-    func remark(classes: Int, tensor: String) -> String? {
+    /// - Parameters:
+    ///   - set: "test" or "training".
+    ///   - classes: with few of them, features on one line may be all that is needed.
+    func remark(_ set: String, classes: Int, tensor: String) -> String? {
         guard samples >= Self.fewest else { return nil }
-        let collapsed = "the test samples' \(tensor) have collapsed"
+        let collapsed = "the \(set) samples' \(tensor) \(tensor.hasSuffix("s") ? "have" : "has") collapsed"
         guard let effectiveRank else {
-            return "\(collapsed): all \(samples) are alike, but for rounding, and no accuracy says anything; look at the log of the training"
+            let how = share == 0 ? "all \(samples) are the same" : "all \(samples) are alike to a thousandth of their size"
+            return "\(collapsed): \(how), and accuracies say next to nothing; look at the log of the training"
         }
         if effectiveRank < 1.5, classes > 3 {
             return "\(collapsed): they lie on one line (effective rank \(Self.short(effectiveRank)) of \(dimension)); look at the log of the training"

@@ -149,7 +149,9 @@ public final class FeatureStream {
     private static func classes(of header: StreamHeader, path: String) throws -> [String]? {
         guard let text = header.metadata["classes"] else { return nil }
         let wrong = Failure(.data, path: path, place: "header", "'classes' is no JSON array of different names")
-        guard let list = (try? JSON(parsing: text))?.asArray else { throw wrong }
+        let json: JSON
+        do { json = try JSON(parsing: text) } catch let failure as Failure { throw Failure(.data, path: path, place: "header", "'classes' \(failure.what)") }
+        guard let list = json.asArray else { throw wrong }
         let names = list.compactMap(\.asString)
         guard names.count == list.count, Set(names).count == names.count else { throw wrong }
         // A folder without classes has an empty list: then the labels are −1, and that is what to talk about.

@@ -6,7 +6,9 @@ public struct KNNEvaluation: Sendable {
     /// More would make the lists of neighbours larger than the features.
     public static let largestK = 4096
 
-    public var k = [1, 10, 20, 200]
+    public static let usualK = [1, 10, 20, 200]
+    /// nil for ``usualK``, as far as there are so many training samples.
+    public var k: [Int]?
     public var temperatures = [0.07]
     public var tensor = "features"
 
@@ -20,27 +22,30 @@ public struct KNNEvaluation: Sendable {
     public func run(train: FeatureStream, test: FeatureStream, progress: (Int) -> Void = { _ in }) throws -> KNNReport {
         let queries = try test.readAll()
         let spread = FeatureSpread(queries.features)
-        var twins = spread.isNothing ? nil : TwinSearch(queries.features)
+        var twins = spread.isCollapsed(classes: test.classes?.count ?? .max) ? nil : TwinSearch(queries.features)
         var labels: [Int32] = []
         var images: [Int] = []
         var search: NeighbourSearch?
+        var known: FeatureSpread.Sums?
         while let batch = try train.next() {
             guard train.dimension == test.dimension else { throw test.dimensionFailure(train) }
-            if search == nil { search = NeighbourSearch(queries: queries.features, k: k.max() ?? 1) }
+            if search == nil { search = NeighbourSearch(queries: queries.features, k: (k ?? Self.usualK).max() ?? 1) }
             search?.add(batch.features)
+            if known == nil { known = FeatureSpread.Sums(dimension: train.dimension) }
+            known?.add(batch.features)
             twins?.add(batch.features)
             labels += batch.labels
             images += batch.images
             progress(batch.labels.count)
         }
-        guard let neighbours = search?.finish() else { throw Failure(.data, path: train.name, "holds no samples") }
+        guard let neighbours = search?.finish(), let trainSpread = known?.spread else { throw Failure(.data, path: train.name, "holds no samples") }
         let matching = try ClassMatching(
             train: .init(name: train.name, classes: train.classes, labels: labels),
             test: .init(name: test.name, classes: test.classes, labels: queries.labels))
-        var remarks = matching.remarks + [spread.remark(classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
+        var remarks = matching.remarks + [trainSpread.remark("training", classes: matching.count, tensor: tensor), spread.remark("test", classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
         var counts: [Int] = []
-        for k in k {
-            if k > labels.count { remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }
+        for k in k ?? Self.usualK {
+            if self.k != nil, k > labels.count { remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }
             let k = min(k, labels.count)
             if !counts.contains(k) { counts.append(k) }
         }
@@ -49,7 +54,7 @@ public struct KNNEvaluation: Sendable {
             results: neighbours.accuracies(k: counts, votes: votes, trainLabels: matching.train, labels: matching.test, classes: matching.count),
             tensor: tensor, dimension: test.dimension, classes: matching.count, classesByName: matching.byName, hasTop5: matching.hasTop5,
             train: EvaluationInput(train, images: images), test: EvaluationInput(test, images: queries.images), testInTrain: twins?.count ?? 0,
-            spread: spread.json, remarks: remarks)
+            spread: spread.json, trainSpread: trainSpread.json, remarks: remarks)
     }
 }
 
@@ -74,8 +79,9 @@ public struct KNNReport: Sendable {
     public var test: EvaluationInput
     /// Test samples that are in the training set too.
     public var testInTrain: Int
-    /// How much the test samples' features differ.
+    /// How much the test samples' features differ, and the training samples'.
     public var spread: JSON
+    public var trainSpread: JSON
     public var remarks: [String]
 
     /// "k=10, cosine, majority, 4000 train, 1000 test, features 512-d"
@@ -109,7 +115,7 @@ public struct KNNReport: Sendable {
                 object["protocol"] = .string(protocolName(result))
                 return .object(object)
             }),
-            "train": train.json, "test": test.json, "test_samples_in_train": .integer(Int64(testInTrain)), "test_spread": spread,
+            "train": train.json, "test": test.json, "test_samples_in_train": .integer(Int64(testInTrain)), "test_spread": spread, "train_spread": trainSpread,
             "remarks": .array(remarks.map { .string($0) }),
         ]
     }

@@ -31,15 +31,15 @@ public struct LinearEvaluation: Sendable {
         let matching = try ClassMatching(
             train: .init(name: train.name, classes: train.classes, labels: known.labels),
             test: .init(name: test.name, classes: test.classes, labels: held.labels))
-        let spread = FeatureSpread(held.features)
-        var twins = spread.isNothing ? nil : TwinSearch(held.features)
+        let spread = FeatureSpread(held.features), trainSpread = FeatureSpread(known.features)
+        var twins = spread.isCollapsed(classes: test.classes?.count ?? .max) ? nil : TwinSearch(held.features)
         for start in stride(from: 0, to: known.features.samples, by: 4096) {
             twins?.add(known.features.rows(Array(start..<min(known.features.samples, start + 4096))).values)
         }
         scaling.apply(train: known.features, test: held.features)
 
         let classifier: LinearClassifier
-        var remarks = matching.remarks + [spread.remark(classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
+        var remarks = matching.remarks + [trainSpread.remark("training", classes: matching.count, tensor: tensor), spread.remark("test", classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
         var details = JSON.Object()
         var words: String
         switch solver {
@@ -74,7 +74,7 @@ public struct LinearEvaluation: Sendable {
             trainAccuracy: classifier.evaluate(known.features, labels: matching.train).accuracy,
             solver: words, details: details, scaling: scaling, tensor: tensor, dimension: train.dimension,
             classes: matching.count, classesByName: matching.byName, hasTop5: matching.hasTop5, testInTrain: twins?.count ?? 0, spread: spread.json,
-            remarks: remarks)
+            trainSpread: trainSpread.json, remarks: remarks)
     }
 }
 
@@ -157,6 +157,7 @@ public struct LinearReport: Sendable {
     public var testInTrain: Int
     /// How much the test samples' features differ.
     public var spread: JSON
+    public var trainSpread: JSON
     public var remarks: [String]
 
     public var protocolName: String { "\(solver), \(train.samples) train, \(test.samples) test" }
@@ -178,7 +179,7 @@ public struct LinearReport: Sendable {
         return [
             "evaluation": "linear", "version": .string(productVersion), "protocol": .object(described),
             "results": [.object(result)], "training_set": .object(fitted),
-            "train": train.json, "test": test.json, "test_samples_in_train": .integer(Int64(testInTrain)), "test_spread": spread,
+            "train": train.json, "test": test.json, "test_samples_in_train": .integer(Int64(testInTrain)), "test_spread": spread, "train_spread": trainSpread,
             "remarks": .array(remarks.map { .string($0) }),
         ]
     }

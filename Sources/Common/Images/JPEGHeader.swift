@@ -35,6 +35,7 @@ public struct JPEGHeader: Sendable, Equatable {
         guard first == 0xFF, second == 0xD8 else { throw Failure(.data, "is not a JPEG image: it does not begin with FF D8") }
         guard third == 0xFF else { throw Failure(.data, "is not a JPEG image: FF D8 is not followed by a marker") }
         var size: (width: Int, height: Int, components: Int)?
+        var profile: [UInt8]?
         // As if FF had just been read.
         search: while true {
             guard let code = try scanner.next() else { throw JPEGHeader.cut }
@@ -43,11 +44,17 @@ public struct JPEGHeader: Sendable, Equatable {
             case 0xDA:
                 try scanner.skip()
                 break search
-            case 0xC0...0xC3, 0xC5...0xC7, 0xC9...0xCB, 0xCD...0xCF, 0xDE: size = try JPEGHeader.frame(&scanner)
+            case 0xC0...0xC3, 0xC5...0xC7, 0xC9...0xCB, 0xCD...0xCF, 0xDE: 
+                // Pillow puts the profile together at the frame, and asks the first of its sorted segments how many there are.
+                if let profile, profile.count < 2 { throw Failure(.data, "cannot be decoded: its segment ICC_PROFILE is cut short") }
+                profile = nil
+                size = try JPEGHeader.frame(&scanner)
             case 0xDB: try JPEGHeader.quantization(&scanner)
-            case 0xE0: try JPEGHeader.application(&scanner, "JFIF", least: 7)
-            case 0xE2: try JPEGHeader.application(&scanner, "ICC_PROFILE\0", least: 14)
-            case 0xEE: try JPEGHeader.application(&scanner, "Adobe", least: 7)
+            case 0xE0: try JPEGHeader.application(&scanner, "JFIF")
+            case 0xE2:
+                guard let place = try JPEGHeader.named(&scanner, "ICC_PROFILE\0", keep: 2) else { break }
+                profile = profile.map { place.lexicographicallyPrecedes($0) ? place : $0 } ?? place
+            case 0xEE: try JPEGHeader.application(&scanner, "Adobe")
             case 0xC4, 0xCC, 0xDC, 0xDD, 0xDF, 0xE1, 0xE3...0xED, 0xEF, 0xFE: try scanner.skip()
             case 0x00, 0xC8, 0xD0...0xD9, 0xF0...0xFD: break
             default: throw Failure(.data, "cannot be decoded: FF \(JPEGHeader.hexadecimal(code)) is no marker")
@@ -96,13 +103,21 @@ public struct JPEGHeader: Sendable, Equatable {
         }
     }
 
-    /// An application's segment, which Pillow does not expect to be shorter than `least` if it begins with `name`.
-    private static func application(_ scanner: inout Scanner, _ name: String, least: Int) throws {
+    /// An application's segment, of which Pillow reads the version, bytes 5 and 6, and refuses one that ends before.
+    private static func application(_ scanner: inout Scanner, _ name: String) throws {
+        guard let version = try named(&scanner, name, keep: 7 - name.utf8.count), version.count < 7 - name.utf8.count else { return }
+        throw Failure(.data, "cannot be decoded: its segment \(name) is cut short")
+    }
+
+    /// Passes over an application's segment. Gives up to `keep` of the bytes behind its name, if it begins with `name`.
+    private static func named(_ scanner: inout Scanner, _ name: String, keep: Int) throws -> [UInt8]? {
         let length = try scanner.length(), start = scanner.position
         var isNamed = length >= name.utf8.count
         for letter in name.utf8 where isNamed { isNamed = try scanner.next() == letter }
-        if isNamed, length < least { throw Failure(.data, "cannot be decoded: its segment \(name.prefix { $0 != "\0" }) is cut short") }
+        var kept: [UInt8] = []
+        while isNamed, kept.count < min(keep, length - name.utf8.count), let byte = try scanner.next() { kept.append(byte) }
         try scanner.skip(to: start + length)
+        return isNamed ? kept : nil
     }
 
     private static func hexadecimal(_ byte: UInt8) -> String {

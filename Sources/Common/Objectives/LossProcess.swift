@@ -60,7 +60,7 @@ final class LossProcess: LossSource {
         do {
             writer = try StreamWriter(descriptor: toChild[1], name: name, header: header, level: -1)
         } catch let closed as Failure where closed.kind == .closedPipe {
-            throw failure("ended at once")
+            throw failure("closed its input at once")
         }
     }
 

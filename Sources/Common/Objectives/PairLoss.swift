@@ -111,8 +111,8 @@ public struct PairLossClient {
             let values = try answer.tensor(name, .f32, shape: [rows.N]).floats()
             return values.reduce(0.0) { $0 + Double($1) } / Double(max(1, values.count))
         }
-        let gradient = try answer.tensor("gradient", .f32, shape: [rows.N, rows.D]).floats()
-        guard let loss = try mean("loss") else { throw answer.failure("has no tensor 'loss'") }
+        _ = try answer.tensor("loss", .f32, shape: [rows.N])
+        let gradient = try answer.tensor("gradient", .f32, shape: [rows.N, rows.D]).floats(), loss = try mean("loss") ?? .nan
         let floor = try mean("floor"), agreement = try mean("agreement")
         func number(_ key: String) -> Double? { answer.metadata[key].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil } }
         let used = unsafe teacher.withFloats { unsafe MeanCosine.of($0, dimension: rows.D) }

@@ -15,12 +15,12 @@ extension Judgement {
         let isTaught = train.classes.count > 1
         if settings["TEACHER"].isEmpty, settings.teacherMethod.inputs.labels, !isTaught {
             throw Failure(
-                .usage, path: settings["DATA"], "has no labels, which TEACHER_OBJECTIVE=\(settings["TEACHER_OBJECTIVE"]) needs",
+                .usage, path: settings["DATA"], "\(lack(train)) and TEACHER_OBJECTIVE=\(settings["TEACHER_OBJECTIVE"]) needs several classes",
                 remedy: "put images into folders named for their classes, or take TEACHER_OBJECTIVE=\(MoCoV2.name)")
         }
         guard let test else {
             if isTaught { return .halvesOfData }
-            return .none("\(settings["DATA"]) has no labels, so there is nothing to evaluate with: put images into folders named for their classes, or name TEST")
+            return .none("\(settings["DATA"]) \(lack(train)), so there is nothing to evaluate with: put images into folders named for their classes, or name TEST")
         }
         let name = settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]
         guard !test.classes.isEmpty else {
@@ -39,6 +39,9 @@ extension Judgement {
         return .testByData
     }
 }
+
+/// What keeps images from telling classes apart.
+private func lack(_ data: Dataset) -> String { data.classes.first.map { "has one class, '\($0)'," } ?? "has no labels" }
 
 /// A few words of a list: the first three, and how many more there are.
 func some(_ names: [String]) -> String {

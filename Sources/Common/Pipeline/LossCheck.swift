@@ -1,3 +1,4 @@
+import Objectives
 import ToolSupport
 
 #if canImport(Glibc)
@@ -6,10 +7,10 @@ import Glibc
 import Musl
 #endif
 
-/// Whether the shell can make anything of the command that `--loss` names, which otherwise is found out after hours of the teacher.
+/// Whether the command that `--loss` names gives a loss, which otherwise is found out after hours of the teacher.
 ///
-/// It refuses only what is certain: what the shell itself cannot parse, and a first word that is plain and names no program. Whatever a command
-/// with variables, lists or groups comes to, only running it would tell.
+/// What is certain at a look is refused first, in the plainest words: what the shell itself cannot parse, and a first word that is plain and names no
+/// program. Whatever a command with variables, lists or groups comes to, only running it tells.
 struct LossCheck {
     private let environment: StageEnvironment
 
@@ -37,6 +38,26 @@ struct LossCheck {
             throw wrong("\(path) is no program that can be run", "make it executable, or name the program that runs it before it")
         }
     }
+
+    /// Runs the program for one batch of random rows.
+    ///
+    /// - Throws: ``Failure`` `usage`.
+    func run(_ setting: String, _ preparation: Preparation, batch: Int, images: Int, warn: @escaping @Sendable (String) -> Void) throws {
+        let words = preparation.settings.words(setting)
+        guard let command = ShellWords.value(of: "--loss", in: words) else { return }
+        // As the stages have them.
+        unsafe setenv("PATH", environment.path, 1)
+        unsafe setenv("SEED_LOSS_FOLDER", environment.folder, 1)
+        let timeout = ShellWords.value(of: "--loss-timeout", in: words).flatMap { Double($0) } ?? LossCheck.patience
+        do {
+            try LossTrial.run(command, rows: min(batch, 64), dimension: preparation.run.embedding, samples: images, timeout: timeout, warn: warn)
+        } catch let failure as Failure {
+            throw Failure(.usage, path: setting, [failure.path, failure.place, failure.what].compactMap { $0 }.joined(separator: ": "), remedy: failure.remedy)
+        }
+    }
+
+    /// Seconds that a program may take for its first answer: some load a framework first.
+    private static let patience = 300.0
 
     /// The word that the shell looks up as a program or as one of its own commands; nil where that is not certain.
     ///

@@ -1,5 +1,11 @@
 import ToolSupport
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// The options of train-step for a network that learns by a method, where nobody gives any.
 ///
 /// A method needs none. What depends on data stands in the file `conf/METHOD` beside make's fragments, a line for images that are given and one
@@ -16,6 +22,12 @@ struct MethodDefaults {
 
     /// - Throws: ``Failure`` where the file is not as it should be.
     func options(_ method: String, areDrawn: Bool) throws -> String {
+        // Without the folder nothing would be said of what is missing.
+        guard unsafe access("\(pipelines)/conf", F_OK) == 0 else {
+            var failure = Failure.errno(.noInput, path: "\(pipelines)/conf", "cannot open it")
+            failure.remedy = "start in the folder of the Makefile, or name the folder of its fragments with --pipelines"
+            throw failure
+        }
         let path = "\(pipelines)/conf/\(method)"
         guard let bytes = try TextFile.bytes(path) else { return MethodDefaults.usual }
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where !line.hasPrefix("#") {

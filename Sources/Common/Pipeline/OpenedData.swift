@@ -15,7 +15,9 @@ struct OpenedData {
         if !test.isEmpty {
             judged = try OpenedData.open(test: test, for: learnt)
         } else if let learnt, let own = OpenedData.judging(learnt.splits), own != learnt.split {
-            judged = try Dataset(data, split: own, classes: OpenedData.lent(learnt))
+            // Without labels it is not judged by.
+            let part = try Dataset(data, split: own, classes: OpenedData.lent(learnt))
+            judged = part.classes.isEmpty ? nil : part
         } else {
             judged = nil
         }

@@ -44,8 +44,8 @@ struct OptionCheck {
         func epoch(_ network: String, _ epochs: Int, _ setting: String) -> Command {
             Command(
                 "train-step",
-                given("\(network).train") + ["--epochs", "\(epochs)", "--log", "log/\(network).1.jsonl"]
-                    + ["--student", "\(network).0.safetensors", "-o", "\(network).1.safetensors", "-"], setting)
+                ["-"] + given("\(network).train") + ["--epochs", "\(epochs)", "--log", "log/\(network).1.jsonl"]
+                    + ["--student", "\(network).0.safetensors", "-o", "\(network).1.safetensors"], setting)
         }
         var commands: [Command] = []
         if settings.isDemonstration {

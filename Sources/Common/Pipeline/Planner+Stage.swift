@@ -51,7 +51,11 @@ extension Planner {
     private func stage(_ preparation: Preparation) throws -> Stage {
         let stages = preparation.run.stages, name = preparation.settings["STAGE"]
         if let stage = stages[name] { return stage }
-        let nearest = Nearest.name(to: name, among: stages.names).map { "did you mean \($0)? " } ?? ""
+        // A number that is too large means the last one.
+        let last = StageName.networks.lazy.compactMap { network in
+            StageName(name).epoch(of: network).flatMap { _ in stages.names.last { StageName($0).epoch(of: network) != nil } }
+        }.first
+        let nearest = (last ?? Nearest.name(to: name, among: stages.names)).map { "did you mean \($0)? " } ?? ""
         let what = name.isEmpty ? "STAGE is not given" : "STAGE=\(name): there is no such stage"
         throw Failure(.usage, what, remedy: nearest + "stages are \(kinds(stages.names))")
     }

@@ -28,7 +28,7 @@ public struct Planner {
     let flags: MakeFlags
     let environment: StageEnvironment
     private let make: String
-    private let say: (String) -> Void
+    private let say: @Sendable (String) -> Void
     private let progress: (String, Int, Int) -> Void
 
     /// - Parameters:
@@ -39,7 +39,7 @@ public struct Planner {
     ///   - say: is told what a person should know.
     ///   - progress: is told which data is read, how many of its images have been read since the last time, and how many there are.
     public init(
-        _ flags: MakeFlags, pipelines: String, tools: String, make: String, say: @escaping (String) -> Void,
+        _ flags: MakeFlags, pipelines: String, tools: String, make: String, say: @escaping @Sendable (String) -> Void,
         progress: @escaping (String, Int, Int) -> Void
     ) throws {
         self.flags = flags
@@ -59,8 +59,9 @@ public struct Planner {
         case .show, .stage: return try show(folder)
         case .distill where !flags.onlyTells: return try prepareAll(folder)
         case .distill, .check:
-            let preparation = try look()
-            say(try summary(preparation, Work(preparation)))
+            let preparation = try look(), work = Work(preparation)
+            try tryLosses(preparation, work)
+            say(try summary(preparation, work))
             preparation.keepHashes()
             return nil
         }
@@ -70,6 +71,7 @@ public struct Planner {
     private func prepareAll(_ folder: RunFolder) throws -> Command {
         let (preparation, work, told) = try whenLocked(folder) {
             let preparation = try look(), work = Work(preparation)
+            try tryLosses(preparation, work)
             return (preparation, work, try summary(preparation, work))
         }
         say(told)
@@ -90,6 +92,15 @@ public struct Planner {
         let room = Room(preparation.estimate(work), work.stages, kept: preparation.settings.count("KEEP"))
         try preparation.checkRoom(room)
         return Summary(preparation: preparation, work: work, room: room).text
+    }
+
+    /// Tries the programs that are to give a loss, of networks that are to be trained.
+    private func tryLosses(_ preparation: Preparation, _ work: Work) throws {
+        let check = LossCheck(environment), say = say
+        let networks = [("student", "STUDENT_OPTIONS", "BATCH", preparation.counts.student), ("teacher", "TEACHER_OPTIONS", "TEACHER_BATCH", preparation.counts.teacher)]
+        for (network, setting, batch, images) in networks where work.stages.contains(where: { (StageName($0.name).epoch(of: network) ?? 0) > 0 }) {
+            try check.run(setting, preparation, batch: preparation.settings.number(batch), images: images, warn: say)
+        }
     }
 
     func look() throws -> Preparation { try Preparation(flags, environment, progress: progress) }

@@ -14,6 +14,11 @@ extension Preparation {
                 throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out")
             }
             if !settings[name].isEmpty, unsafe access(settings[name], F_OK) != 0 { throw notThere(name, settings) }
+            if let run = try? RunFolder.resolved(folder.path), let path = try? RunFolder.resolved(settings[name]), path == run || path.hasPrefix(run + "/") {
+                throw Failure(
+                    .usage, "\(name)=\(settings[name]) lies in \(folder.path), the run that it is given to, which makes it anew",
+                    remedy: "copy it, or give this run another NAME")
+            }
         }
         if let before = settings.remembered["DATA"], before.isEmpty != settings["DATA"].isEmpty {
             throw Failure(.usage, "\(folder.path) is a run on \(before.isEmpty ? "drawn images" : before)", remedy: "give this one a NAME of its own")
@@ -45,9 +50,31 @@ extension Preparation {
                 throw Failure(.usage, "\(name): \(word) is no option to be given here", remedy: "leave it out; make gives what the stage needs")
             }
         }
+        let own = [
+            "STUDENT_OPTIONS": ["--objective": "STUDENT_OBJECTIVE", "--seed": "SEED", "--queue-size": "QUEUE"],
+            "TEACHER_OPTIONS": ["--objective": "TEACHER_OBJECTIVE", "--seed": "SEED"], "SYNTHESIZE_OPTIONS": ["--seed": "SEED"],
+        ]
+        for (name, settingOf) in own.sorted(by: { $0.key < $1.key }) {
+            for word in settings.words(name) {
+                guard let setting = settingOf[word.parts("=", most: 2)[0]] else { continue }
+                throw Failure(.usage, "\(name): \(word) is a setting of its own", remedy: "give \(setting) instead")
+            }
+        }
         let flags = ["--allow-bad", "--limit", "--crop-scale", "--level"]
         for word in settings.words("FLAGS") where word.hasPrefix("-") && Int(word) == nil && !flags.contains(word.parts("=", most: 2)[0]) {
             throw Failure(.usage, "FLAGS: \(word) is no option to be given here", remedy: "FLAGS takes \(flags.joined(separator: ", "))")
+        }
+    }
+
+    /// Options given for a network take the place of all that it would have had.
+    func optionRemarks(_ pipelines: String) throws -> [String] {
+        let given = ["STUDENT_OPTIONS"] + (settings["TEACHER"].isEmpty ? ["TEACHER_OPTIONS"] : [])
+        return try given.compactMap { name in
+            guard let setting = Setting.named(name) else { return nil }
+            let usual = try setting.fallback(drawn: settings.isDemonstration, objective: { settings[$0] }, MethodDefaults(pipelines: pipelines))
+            func names(_ words: [String]) -> [String] { words.filter { $0.hasPrefix("--") }.map { $0.parts("=", most: 2)[0] } }
+            let left = names(ShellWords.split(usual) ?? []).filter { !names(settings.words(name)).contains($0) }
+            return left.isEmpty ? nil : "\(name) takes the place of \(usual): without \(left.joined(separator: ", ")) train-step's own hold"
         }
     }
 

@@ -44,7 +44,7 @@ struct Preparation {
         hashes = known
         try checkName()
         try checkCounts()
-        remarks = try imageRemarks() + (flags.doesAll ? ["make -B: all stages are done again"] : [])
+        remarks = try imageRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
     }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.

@@ -20,8 +20,10 @@ public struct RunFolder: Sendable {
         guard !name.utf8.contains(UInt8(ascii: "/")) else { throw wrong("holds a '/'") }
         guard !name.hasPrefix("."), !name.hasPrefix("-") else { throw wrong("begins with '\(name.prefix(1))'") }
         guard name.utf8.count <= 200 else { throw wrong("is longer than 200 bytes") }
-        guard !name.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) else { throw wrong("holds a control character") }
+        // They would reach the terminal with everything that is said of the run.
+        guard name.printable == name else { throw wrong("holds a control character, or one that does not show") }
         guard !runs.isEmpty else { throw Failure(.usage, "RUNS is empty", remedy: "name a folder, or leave it out") }
+        guard runs.printable == runs else { throw Failure(.usage, "RUNS=\(runs): holds a control character, or one that does not show", remedy: "name another folder") }
         path = runs + "/" + name
     }
 
@@ -33,7 +35,7 @@ public struct RunFolder: Sendable {
             last = unsafe String(cString: whole).lastPathPart ?? ""
             unsafe free(whole)
         }
-        let stem = last.unicodeScalars.prefix { $0 != "." }.filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }
+        let stem = last.unicodeScalars.prefix { $0 != "." }.filter { String($0).printable == String($0) }
         var name = String(String.UnicodeScalarView(stem))
         while name.utf8.count > 100 { name.removeLast() }
         return name.isEmpty || name.hasPrefix("-") ? "pictures" : name

@@ -45,13 +45,16 @@ public struct RunSettings: Sendable {
         let path = folder + "/" + RunSettings.file
         var remembered: [String: String] = [:]
         do {
-            for line in try TextFile.read(path, end: RunSettings.end) ?? [] {
+            let lines = try TextFile.read(path, end: RunSettings.end)
+            // Where a stage has been done there were settings.
+            guard lines != nil || FolderNames.all(in: folder + "/done").isEmpty else { throw Failure(.data, "is not there, but stages of the run are") }
+            for line in lines ?? [] {
                 let parts = line.parts("=", most: 2)
                 guard parts.count == 2, let setting = Setting.named(parts[0]), setting.isKept else { continue }
                 remembered[setting.name] = TextFile.unescaped(parts[1])
             }
         } catch let failure as Failure where failure.kind == .data {
-            throw Failure(.data, path: path, failure.what, remedy: "remove it and give the run's settings again, or take another NAME")
+            throw Failure(.data, path: path, failure.what, remedy: "put it back, or remove the run, or take another NAME")
         }
         let typed = Dictionary(typed.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         self.remembered = remembered
@@ -75,6 +78,9 @@ public struct RunSettings: Sendable {
         let lines = Setting.all.filter(\.isKept).map { "\($0.name)=\(TextFile.escaped(self[$0.name]))" }
         try TextFile.write(lines, end: RunSettings.end, to: folder + "/" + RunSettings.file)
     }
+
+    /// Settings that are other than the run remembers, in the order of their help.
+    var changed: [String] { Setting.all.map(\.name).filter { name in remembered[name].map { $0 != self[name] } ?? false } }
 
     subscript(name: String) -> String { values[name] ?? "" }
 
@@ -103,7 +109,8 @@ public struct RunSettings: Sendable {
         guard !value.unicodeScalars.contains("\0") else { throw wrong("holds a zero byte") }
         // What is no UTF-8 has been read as U+FFFD.
         guard !value.unicodeScalars.contains("\u{FFFD}") else {
-            throw wrong("is not UTF-8", "make a link to it that is")
+            if case .path = setting.kind { throw wrong("is not UTF-8", "make a link to it that is") }
+            throw wrong("is not UTF-8")
         }
         switch setting.kind {
         case .path, .text: break
@@ -120,6 +127,7 @@ public struct RunSettings: Sendable {
             guard let words = ShellWords.split(value) else { throw wrong("a quote is not closed") }
             guard !words.contains(where: { $0.unicodeScalars.contains("\n") }) else { throw wrong("an option holds a line break") }
             // Options travel in files in which a line is an argument.
+            guard !words.contains("--") else { throw wrong("holds '--', behind which nothing is an option", "leave it out") }
             guard !words.contains("") else { throw wrong("an option is empty") }
             guard !words.contains(where: { $0.unicodeScalars.first == "@" }) else { throw wrong("an option begins with '@'", "write the options out") }
         }

@@ -19,7 +19,9 @@ struct StageEnvironment {
 
     init(tools: String, pipelines: String) throws {
         self.tools = tools
-        self.pipelines = try RunFolder.resolved(pipelines)
+        do { self.pipelines = try RunFolder.resolved(pipelines) } catch let failure as Failure {
+            throw Failure(failure.kind, path: failure.path, failure.what, remedy: "start in the folder of the Makefile, or name the folder of its fragments with --pipelines")
+        }
         folder = try RunFolder.resolved(".")
         path = "\(tools):\(self.pipelines):\(unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/usr/bin:/bin")"
     }

@@ -25,8 +25,9 @@ struct Summary {
         }
         lines += preparation.remarks.map { ("note", $0) }
         if let broken = decoded { lines.append(("note", "DATA: \(broken)")) }
-        lines += work.damaged.map { ("damaged", "\($0.file) is not as \($0.stage) made it: set aside as \($0.aside)") }
+        lines += work.damaged.map { ("damaged", "\($0.file) is not as \($0.stage) made it, will be set aside as \($0.aside)") }
         lines += doneByOtherVersions
+        lines += doneAgain
         lines += toDo
         // What names hold must not break the lines.
         let name = preparation.folder.path.printable + (preparation.folder.isRun ? "" : ", a new run")
@@ -46,7 +47,7 @@ struct Summary {
     private func describe(_ path: String, _ data: ImageData?) -> String {
         guard let data else { return path }
         let unlabelled = data.count - data.labelled
-        var text = "\(path)\(data.dataset.split.map { ", its '\($0)'" } ?? ""): \(data.count) images"
+        var text = "\(path)\(data.dataset.split.map { ", its '\($0)'" } ?? ""): \(Summary.count(data.count, "image"))"
         text += data.classes.isEmpty ? ", no labels" : " in \(data.classes.count) class\(data.classes.count == 1 ? "" : "es") (\(some(data.classes)))"
         if !data.classes.isEmpty, unlabelled > 0 { text += ", \(unlabelled) without a label" }
         return text
@@ -88,11 +89,20 @@ struct Summary {
         return [("note", "\(count) stages were done by version \(versions.sorted().joined(separator: ", ")); this is \(productVersion). Remove \(preparation.folder.path)/done to do all again")]
     }
 
+    /// Why stages that were done are to be done again.
+    private var doneAgain: [(String, String)] {
+        let again = work.outdated.count
+        guard again > 0 else { return [] }
+        let changed = settings.changed
+        let why = changed.isEmpty ? "what \(run.teacher == nil ? "DATA or TEST" : "DATA, TEST or TEACHER") is has changed since" : "changed since: \(changed.joined(separator: ", "))"
+        return [("note", "\(Summary.count(again, "stage")) of \(work.outdated[0]) and behind it \(again == 1 ? "is" : "are") done again; \(why)")]
+    }
+
     private var toDo: [(String, String)] {
         guard let room else { return [("to do", "nothing: all is done")] }
         var lines = [("to do", names)]
         if let free = room.free {
-            let kept = settings.count("KEEP").map { "the latest \(Summary.count($0, "checkpoint")) of each network are kept" }
+            let kept = settings.count("KEEP").map { "of each network the latest \($0 == 1 ? "checkpoint is" : "\($0) checkpoints are") kept" }
             lines.append(("disk", "about \(Summary.size(room.disk)) of \(Summary.size(free)) free (\(kept ?? "all checkpoints are kept; KEEP=2 keeps the latest two"))"))
         }
         if let (need, machine) = room.memory { lines.append(("memory", "about \(Summary.size(need)) of this machine's \(Summary.size(machine))")) }

@@ -19,6 +19,8 @@ struct Work {
     private(set) var done: [String: StageRecord] = [:]
     /// Files that are not as their stage made them, and the names that they are set aside as, all in the run's folder.
     private(set) var damaged: [(stage: String, file: String, aside: String)] = []
+    /// Stages to be done that have been done, from other options, data or stages before them, in order.
+    private(set) var outdated: [String] = []
     /// Records that do not say what is the case any more: of stages to be done.
     private(set) var stale: Set<String> = []
 
@@ -44,7 +46,11 @@ struct Work {
             } else {
                 expected[stage.name] = (stage.fingerprint(inputs: inputs, schedule: stage.schedule), stage.schedule)
             }
-            guard record?.fingerprint == expected[stage.name]?.fingerprint else { continue }
+            guard record?.fingerprint == expected[stage.name]?.fingerprint else {
+                // A record without files is of a stage whose files nothing needed.
+                if let record, !record.files.isEmpty { outdated.append(stage.name) }
+                continue
+            }
             let condition = record?.condition(in: folder)
             conditions[stage.name] = condition
             if case .damaged(let file) = condition { damaged.append((stage.name, file, aside(file, of: stage, in: folder))) }
@@ -57,6 +63,7 @@ struct Work {
         for stage in list.stages.reversed() where wanted.contains(stage.name) { want(stage.inputs) }
         stages = list.stages.filter { wanted.contains($0.name) }
         stale = Set(stages.map(\.name))
+        outdated = outdated.filter(stale.contains)
         for stage in stages { done[stage.name] = nil }
     }
 

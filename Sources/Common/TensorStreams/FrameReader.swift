@@ -12,6 +12,13 @@ import ToolSupport
     /// What the frame is called in messages: "record 17".
     private var subject = ""
     private var ended = true
+    /// Where the frame began in the source, and the bytes that came of it so far.
+    private var start = 0, produced = 0
+
+    /// Numbers that anybody measured are never as alike as bytes that unpack to this many times their size,
+    private static let mostRatio = 1000
+    /// but small frames may be anything.
+    private static let free = 128 << 20
 
     init(_ source: ByteSource, windowLog: Int, hashes: Bool) throws {
         guard let context = unsafe ZSTD_createDCtx() else { throw Failure(.io, "there is no memory for zstd") }
@@ -34,7 +41,7 @@ import ToolSupport
             throw failure("holds \(size) bytes, above the limit of \(limits.documentBytes)")
         }
         _ = unsafe ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
-        ended = false
+        (ended, start, produced) = (false, source.position, 0)
         return header
     }
 
@@ -67,6 +74,10 @@ import ToolSupport
             if hashes { unsafe hash.update(UnsafeRawBufferPointer(rebasing: bytes[..<input.pos])) }
             unsafe source.skip(input.pos)
             ended = result == 0
+            unsafe produced += output.pos - before
+            guard produced <= FrameReader.free || produced / FrameReader.mostRatio <= source.position - start else {
+                throw failure("unpacks to more than \(FrameReader.mostRatio) times its size (and \(FrameReader.free >> 20) MiB), as no data does")
+            }
             let stands = unsafe !ended && input.pos == 0 && output.pos == before
             if stands, stalled, source.available == 0 { throw failure("is cut off; the program that wrote it stopped early") }
             stalled = stands

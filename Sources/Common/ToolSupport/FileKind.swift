@@ -7,6 +7,8 @@ public struct FileKind {
     public let name: String
     /// What makes a file of tensors of it; nil where that is not told in a few words.
     public let toTensors: String?
+    /// Whether it may be anything, compressed.
+    public var isCompressed: Bool { name.hasPrefix("compressed") }
 
     private init(_ name: String, toTensors: String? = nil) {
         self.name = name
@@ -38,6 +40,8 @@ public struct FileKind {
         if begins("BZh") { return FileKind("compressed by bzip2", toTensors: decompress) }
         if begins([0xFD] + "7zXZ".utf8) { return FileKind("compressed by xz", toTensors: decompress) }
         if begins([0x28, 0xB5, 0x2F, 0xFD]) { return FileKind("compressed by zstd", toTensors: decompress) }
+        if begins([0x04, 0x22, 0x4D, 0x18]) { return FileKind("compressed by lz4", toTensors: decompress) }
+        if begins([0x5D, 0, 0]) { return FileKind("compressed by lzma", toTensors: decompress) }
         if begins([0x37, 0x7A, 0xBC, 0xAF]) { return FileKind("a 7-Zip archive") }
         if begins("Rar!") { return FileKind("a RAR archive") }
         if begins([0x89] + "HDF".utf8) { return FileKind("an HDF5 file") }

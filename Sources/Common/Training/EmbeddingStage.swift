@@ -55,6 +55,9 @@ public final class EmbeddingStage {
         guard record.tensors[name] == nil || drop.contains(name) else {
             throw record.failure("has a tensor '\(name)' already", remedy: "name the new one with --as")
         }
+        if let missing = drop.filter({ record.tensors[$0] == nil }).min() {
+            throw record.failure("has no tensor '\(missing)' to drop; it has \(listed(record.names, quote: ""))")
+        }
         let run = run.flatMap { $0.height == H && $0.width == W ? $0 : nil }
             ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: H, width: W, batch: N)
         self.run = run

@@ -62,7 +62,7 @@ public struct MethodArguments<Selection: MethodSelection>: ParsableArguments, Cu
             wrappedValue: SEED.name, name: .customLong(Self.objectiveName), help: "The method: \(summaries).", completion: .list(names))
         let others = Self.options.map { option, methods in
             let option = Option<String?>(
-                name: .customLong(option.name), help: ArgumentHelp(Self.help(option, methods), valueName: option.valueName ?? option.name))
+                name: .customLong(option.name), parsing: .unconditional, help: ArgumentHelp(Self.help(option, methods), valueName: option.valueName ?? option.name))
             return option as Any
         }
         return Mirror(self, children: zip([Self.objectiveName] + Self.options.map { $0.option.name }, [objective as Any] + others).map { ($0, $1) })

@@ -45,10 +45,17 @@ public struct TrainingOptions: Sendable {
     func remedy(_ report: StepReport, _ own: [String]) -> String {
         var changes = own
         let (rate, warmUp) = schedule.begin
-        if rate > 0 { changes.append("lower the learning rate (--learning-rate \(rate > 0.03 ? 0.03 : Self.third(of: rate)))") }
+        if rate < Self.small {
+            changes.append("raise the learning rate (--learning-rate 0.03)")
+        } else {
+            changes.append("lower the learning rate (--learning-rate \(rate > 0.03 ? 0.03 : Self.third(of: rate)))")
+        }
         if warmUp == 0 { changes.append("warm up (--schedule smooth --warm-up 1)") }
         return "begin again, and " + changes.joined(separator: ", or ")
     }
+
+    /// Below, a rate is more likely too small than too large.
+    private static let small = 1e-3
 
     /// A third of a rate, in one digit.
     private static func third(of rate: Double) -> Double {

@@ -1,0 +1,79 @@
+import ToolSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A folder of a disk.
+struct DiskTree: FileTree {
+    let root: BytePath
+
+    struct Identity: Hashable {
+        let device: dev_t
+        let inode: ino_t
+    }
+
+    func identity(of folder: BytePath) throws -> Identity {
+        let path = root.appending(folder)
+        guard let status = DiskTree.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot look at it") }
+        return Identity(device: status.st_dev, inode: status.st_ino)
+    }
+
+    func kind(of path: BytePath) throws -> EntryKind? {
+        let full = root.appending(path)
+        guard let status = DiskTree.status(full) else {
+            // A link to nothing, or one that leads back to itself.
+            guard [ENOENT, ELOOP, ENOTDIR].contains(errno) else { throw Failure.errno(.noInput, path: full.description, "cannot look at it") }
+            return nil
+        }
+        return status.st_mode.isFolder ? .folder : status.st_mode.isFile ? .file : .special
+    }
+
+    func isLink(_ path: BytePath) -> Bool {
+        var status = stat()
+        return unsafe root.appending(path).withCString { unsafe lstat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFLNK
+    }
+
+    func entries(of folder: BytePath) throws -> [BytePath] {
+        let path = root.appending(folder)
+        guard let folder = unsafe path.withCString({ unsafe opendir($0) }) else {
+            throw Failure.errno(.noInput, path: path.description, "cannot open the folder")
+        }
+        defer { unsafe closedir(folder) }
+        var names: [BytePath] = []
+        while true {
+            Glibc.errno = 0
+            guard let entry = unsafe readdir(folder) else {
+                if Glibc.errno != 0 { throw Failure.errno(.io, path: path.description, "cannot read the folder") }
+                break
+            }
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe BytePath($0.prefix { $0 != 0 }) }
+            if name.bytes != Array(".".utf8), name.bytes != Array("..".utf8) { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    static func status(_ path: BytePath) -> stat? {
+        var status = stat()
+        return unsafe path.withCString { unsafe stat($0, &status) } == 0 ? status : nil
+    }
+}
+
+extension mode_t {
+    var isFile: Bool { self & S_IFMT == S_IFREG }
+    var isFolder: Bool { self & S_IFMT == S_IFDIR }
+    var isLink: Bool { self & S_IFMT == S_IFLNK }
+
+    /// "a named pipe".
+    var kind: String {
+        switch self & S_IFMT {
+        case S_IFIFO: "a named pipe (FIFO)"
+        case S_IFSOCK: "a socket"
+        case S_IFCHR, S_IFBLK: "a device"
+        case S_IFDIR: "a folder"
+        default: "of an unknown kind"
+        }
+    }
+}

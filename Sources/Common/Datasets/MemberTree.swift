@@ -1,0 +1,146 @@
+/// The members of an archive as they would lie on a disk: one after the other is unpacked, later ones over earlier ones and through links.
+///
+/// Links may lead anywhere, up to where they leave the archive; `/` is outside.
+struct MemberTree<File>: FileTree {
+    private enum Node {
+        case folder
+        case file(File)
+        case special
+        /// Where it leads, as it stands there.
+        case link(BytePath)
+    }
+
+    private struct Key: Hashable {
+        let folder: Int
+        let name: BytePath
+    }
+
+    private var nodes: [Node] = [.folder]
+    /// Of each node.
+    private var parents = [0]
+    private var numbers: [Key: Int] = [:]
+    /// By folder, in no order.
+    private var names: [Int: [BytePath]] = [:]
+    private static var root: Int { 0 }
+    /// As many as Linux follows.
+    private static var mostLinks: Int { 40 }
+
+    /// - Returns: whether a file of this path was there, which the new one replaces.
+    @discardableResult
+    mutating func addFile(_ path: BytePath, _ file: File) -> Bool { add(path, .file(file)) }
+
+    @discardableResult
+    mutating func addSpecial(_ path: BytePath) -> Bool { add(path, .special) }
+
+    @discardableResult
+    mutating func addLink(_ path: BytePath, to target: BytePath) -> Bool { add(path, .link(target)) }
+
+    mutating func addFolder(_ path: BytePath) { _ = folder(path.parts) }
+
+    /// A second name of what lies at `target`, a link as it is.
+    ///
+    /// - Returns: whether a file was there before; nil where there is nothing at `target` to be named.
+    mutating func addHardLink(_ path: BytePath, to target: BytePath) -> Bool? {
+        guard let folder = number(of: target.folder), let other = numbers[Key(folder: folder, name: BytePath(target.name))] else { return nil }
+        if case .folder = nodes[other] { return nil }
+        return add(path, nodes[other])
+    }
+
+    private mutating func add(_ path: BytePath, _ node: Node) -> Bool {
+        let key = Key(folder: folder(path.parts.dropLast()), name: BytePath(path.name))
+        guard let number = numbers[key] else {
+            _ = make(key, node)
+            return false
+        }
+        // A folder does not make way.
+        if case .folder = nodes[number] { return false }
+        defer { nodes[number] = node }
+        if case .file = nodes[number] { return true }
+        return false
+    }
+
+    private mutating func make(_ key: Key, _ node: Node) -> Int {
+        nodes.append(node)
+        parents.append(key.folder)
+        numbers[key] = nodes.count - 1
+        names[key.folder, default: []].append(key.name)
+        return nodes.count - 1
+    }
+
+    /// The folder at `parts`, made where it is missing, through links to folders.
+    private mutating func folder(_ parts: some Collection<ArraySlice<UInt8>>) -> Int {
+        var folder = Self.root
+        for part in parts {
+            let key = Key(folder: folder, name: BytePath(part))
+            guard let number = numbers[key] else {
+                folder = make(key, .folder)
+                continue
+            }
+            if let end = follow(number), case .folder = nodes[end] {
+                folder = end
+            } else {
+                nodes[number] = .folder
+                folder = number
+            }
+        }
+        return folder
+    }
+
+    /// What node `number` is at the end of all links; nil where that is outside, or nowhere.
+    private func follow(_ number: Int) -> Int? {
+        guard case .link(let target) = nodes[number] else { return number }
+        return walk(target, from: parents[number], hops: 1)
+    }
+
+    private func walk(_ path: BytePath, from start: Int, hops: Int) -> Int? {
+        // From the root of the machine there is no way back into the archive.
+        guard path.bytes.first != BytePath.separator else { return nil }
+        var folder = start, rest = path.parts[...], hops = hops, current = start
+        while let part = rest.popFirst() {
+            guard case .folder = nodes[current] else { return nil }
+            folder = current
+            if part.elementsEqual(".".utf8) { continue }
+            if part.elementsEqual("..".utf8) {
+                guard folder != Self.root else { return nil }
+                current = parents[folder]
+                continue
+            }
+            guard let number = numbers[Key(folder: folder, name: BytePath(part))] else { return nil }
+            if case .link(let target) = nodes[number] {
+                hops += 1
+                guard hops <= Self.mostLinks, target.bytes.first != BytePath.separator else { return nil }
+                rest = (target.parts + rest)[...]
+            } else {
+                current = number
+            }
+        }
+        return current
+    }
+
+    private func number(of path: BytePath) -> Int? { walk(path, from: Self.root, hops: 0) }
+
+    /// The file at a path, at the end of all links.
+    func file(at path: BytePath) -> File? {
+        guard let number = number(of: path), case .file(let file) = nodes[number] else { return nil }
+        return file
+    }
+
+    func identity(of folder: BytePath) -> Int { number(of: folder) ?? -1 }
+    func entries(of folder: BytePath) -> [BytePath] { number(of: folder).flatMap { names[$0] }?.sorted() ?? [] }
+
+    func kind(of path: BytePath) -> EntryKind? {
+        guard let number = number(of: path) else { return nil }
+        switch nodes[number] {
+        case .folder: return .folder
+        case .file: return .file
+        case .special: return .special
+        case .link: return nil
+        }
+    }
+
+    func isLink(_ path: BytePath) -> Bool {
+        guard let folder = number(of: path.folder), let number = numbers[Key(folder: folder, name: BytePath(path.name))] else { return false }
+        if case .link = nodes[number] { return true }
+        return false
+    }
+}

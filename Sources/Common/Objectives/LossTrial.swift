@@ -1,0 +1,28 @@
+import Losses
+import TensorStreams
+import ToolSupport
+
+/// Tries a program that is to give a loss, on a few random rows: what is wrong with it is said before anything is trained, and not after.
+public enum LossTrial {
+    /// - Parameters:
+    ///   - rows: N of the one batch that it is given.
+    ///   - dimension: D.
+    ///   - samples: images in the data set, as the header tells them.
+    ///   - timeout: seconds.
+    ///   - warn: is told when no answer comes for long.
+    /// - Throws: ``Failure`` where it gives no answer, or one that is no loss.
+    public static func run(
+        _ command: String, rows N: Int, dimension D: Int, samples: Int, timeout: Double, warn: @escaping @Sendable (String) -> Void
+    ) throws {
+        let header = StreamHeader(metadata: [QueueState.key: QueueState.wanted, "samples": "\(samples)", "batch": "\(N)", "records": "1"])
+        let process = try LossProcess(command, header: header, timeout: timeout, warn: warn)
+        try process.restore([:])
+        func rows(_ seed: UInt64) -> Tensor { Tensor(f32: EmbeddingQueue(capacity: N, dimension: D, seed: seed).rows, shape: [N, D]) }
+        let teacher = rows(1)
+        let answer = try process.answer(
+            TensorDocument(metadata: ["epoch": "0", "step": "0"], tensors: ["student": rows(2), "teacher": teacher, TeacherSample.name: teacher]))
+        _ = try answer.tensor("loss", .f32, shape: [N])
+        _ = try answer.tensor("gradient", .f32, shape: [N, D])
+        _ = try process.finish()
+    }
+}
