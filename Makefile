@@ -75,13 +75,27 @@ test-portable: dependencies
 	@swift build --configuration release --build-tests --scratch-path .build/portable $(if $(CI),2>&1,--quiet)
 	swift test --configuration release --skip-build --scratch-path .build/portable --filter $(ENGINE_TESTS)
 
-#: install         copy the tools to PREFIX/bin (PREFIX=/usr/local)
+#: install         copy the tools to PREFIX/bin (PREFIX=/usr/local), with their manual pages and completions for bash, zsh and fish
 PREFIX ?= /usr/local
 DESTDIR ?=
 CI ?=
-install: build
-	install -d $(DESTDIR)$(PREFIX)/bin
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: build manuals
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
 	install $(addprefix $(BIN)/,$(TOOLS)) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 .build/manuals/*.1 $(SHARE)/man/man1
+	for tool in $(TOOLS); do \
+	  "$$tool" --generate-completion-script bash > $(SHARE)/bash-completion/completions/$$tool; \
+	  "$$tool" --generate-completion-script zsh > $(SHARE)/zsh/site-functions/_$$tool; \
+	  "$$tool" --generate-completion-script fish > $(SHARE)/fish/vendor_completions.d/$$tool.fish; \
+	done
+
+#: manuals         the tools' manual pages, from what they declare, into .build/manuals
+.PHONY: manuals
+manuals: build
+	@mkdir -p .build/manuals
+	@swift package --disable-sandbox --allow-writing-to-package-directory generate-manual --configuration release $(if $(CI),,--quiet) > .build/manuals/log 2>&1 || { cat .build/manuals/log >&2; exit 70; }
+	@for tool in $(TOOLS); do cp .build/plugins/GenerateManual/outputs/$$tool/$$tool.1 .build/manuals/; done
 
 #: bench           how fast networks train and embed on this machine (NETWORKS='resnet18 resnet50', BENCH_OPTIONS='--only train');
 #:                 with PEERS=1 in turn with PyTorch, onnxruntime and OpenVINO, which are put into .build/peers

@@ -93,7 +93,8 @@ struct DamageTests {
         var ended = 0
         for round in 0..<rounds {
             // A loss that never answers stands for an epoch of hours.
-            let stuck = try place.start(place.make("a\(round)", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS=\"--loss 'sleep 1000'\""))
+            try place.write("[ -z \"$SEED_LOSS_TRIAL\" ] || exec queue-loss -q; exec sleep 1000\n", to: "stuck.sh")
+            let stuck = try place.start(place.make("a\(round)", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS=\"--loss 'sh $PWD/stuck.sh'\""))
             try #require(!stuck.waitForMembers(named: "sleep", seconds: 300).isEmpty)
             let steps = stuck.members(named: "train-step")
             for make in stuck.members(named: "make") { kill(make, SIGKILL) }

@@ -72,7 +72,8 @@ struct DataTests {
 
     @Test func `a stage that fails names its log, and leaves what is done`() throws {
         let place = try Workplace.images()
-        let result = try place.run(place.make("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS=\"--loss 'exit 3'\""))
+        try place.write("[ -z \"$SEED_LOSS_TRIAL\" ] && exit 3; exec queue-loss -q\n", to: "loss.sh")
+        let result = try place.run(place.make("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS=\"--loss 'sh $PWD/loss.sh'\""))
         #expect(result.status == 2 && result.error.contains("student.1 has failed; the reason is in \(place.path("runs/a/log/student.1.log"))"), "\(result.error)")
         #expect(try place.text("runs/a/log/student.1.log").contains("ended with exit status 3"))
         #expect(try place.contents("runs/a").filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".part") }
@@ -228,7 +229,7 @@ extension Workplace {
 
     /// Runs it, and `change` once the first epoch has read all of the data and before it ends.
     fileprivate func runHeld(_ name: String, _ settings: String, _ change: String) throws -> Result {
-        try write("cd \"${0%/*}\"; while [ ! -e go ]; do sleep 0.02; done; exec queue-loss -q --queue-size 32\n", to: "hold.sh")
+        try write("[ -z \"$SEED_LOSS_TRIAL\" ] || exec queue-loss -q; cd \"${0%/*}\"; while [ ! -e go ]; do sleep 0.02; done; exec queue-loss -q --queue-size 32\n", to: "hold.sh")
         return try run("""
             rm -f go runs/\(name)/log/student.1.images.json
             \(makeHeld(name, settings)) & make=$!

@@ -121,7 +121,7 @@ struct StageTests {
         let make = { (options: String) in place.make("a", "EPOCHS=1 SYNTHESIZE_OPTIONS='--train 96 --test 32 --size 24 \(options)'") }
         try #require(try place.run(make("--classes 4 --shards 4")).status == 0)
         let result = try place.run(make("--classes 3 --shards 2"))
-        #expect(result.status == 0 && result.error.contains("== images"), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("== pictures"), "\(result.error)")
         #expect(try place.contents("runs/a/pictures").filter { $0.hasSuffix(".tar") }.count == 4)
     }
 

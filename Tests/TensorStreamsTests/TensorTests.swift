@@ -88,7 +88,7 @@ struct ProvenanceTests {
         let line = Provenance().adding(tool: "train-step", arguments: ["--loss", "python3 '/home/my dir/x.py' \"/a b/c d\" --y /e/f"])
         #expect(line.lines == ["train-step \(productVersion) --loss 'python3 x.py' c d\" --y f'"])
         let folder = Provenance().adding(tool: "augment", arguments: ["--data", "/home/my dir/of pictures/"])
-        #expect(folder.lines == ["augment \(productVersion) --data 'of images'"])
+        #expect(folder.lines == ["augment \(productVersion) --data 'of pictures'"])
     }
 
     @Test func `a line stays one line`() {

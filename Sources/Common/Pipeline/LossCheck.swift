@@ -48,6 +48,8 @@ struct LossCheck {
         // As the stages have them.
         unsafe setenv("PATH", environment.path, 1)
         unsafe setenv("SEED_LOSS_FOLDER", environment.folder, 1)
+        unsafe setenv(LossCheck.variable, "1", 1)
+        defer { unsafe unsetenv(LossCheck.variable) }
         let timeout = ShellWords.value(of: "--loss-timeout", in: words).flatMap { Double($0) } ?? LossCheck.patience
         do {
             try LossTrial.run(command, rows: min(batch, 64), dimension: preparation.run.embedding, samples: images, timeout: timeout, warn: warn)
@@ -56,6 +58,8 @@ struct LossCheck {
         }
     }
 
+    /// In the environment of a program that is only tried.
+    private static let variable = "SEED_LOSS_TRIAL"
     /// Seconds that a program may take for its first answer: some load a framework first.
     private static let patience = 300.0
 
