@@ -94,7 +94,7 @@ install: build manuals
 .PHONY: manuals
 manuals: build
 	@mkdir -p .build/manuals
-	@swift package --disable-sandbox --allow-writing-to-package-directory generate-manual --configuration release $(if $(CI),,--quiet) > .build/manuals/log 2>&1 || { cat .build/manuals/log >&2; exit 70; }
+	@swift package --disable-sandbox --allow-writing-to-package-directory generate-manual --configuration release > .build/manuals/log 2>&1 || { cat .build/manuals/log >&2; exit 70; }
 	@for tool in $(TOOLS); do cp .build/plugins/GenerateManual/outputs/$$tool/$$tool.1 .build/manuals/; done
 
 #: bench           how fast networks train and embed on this machine (NETWORKS='resnet18 resnet50', BENCH_OPTIONS='--only train');
