@@ -58,7 +58,7 @@ let package = Package(
         library("Randomness", [], numeric),
         library("Parallel", ["CProcess", "CProcessor"], numeric),
         library("ToolSupport", [argumentParser, "CProcess", "Parallel"]),
-        library("Kernels", ["COpenBLAS", "CProcess", "CProcessor", "Parallel"], numeric),
+        library("Kernels", ["COpenBLAS", "CProcess", "CProcessor"], numeric),
 
         // What flows, what it is made of, and where it comes from.
         library("TensorStreams", ["ToolSupport", "CZstd"]),
@@ -71,7 +71,7 @@ let package = Package(
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness"], numeric),
         library("Checkpoints", ["Kernels", "Networks", "TensorStreams", "ToolSupport"]),
         library("Losses", ["Kernels", "Parallel", "Randomness"], numeric),
-        library("Objectives", ["Kernels", "Losses", "Networks", "TensorStreams", "ToolSupport"]),
+        library("Objectives", ["Losses", "Networks", "TensorStreams", "ToolSupport"]),
         library("Optimizers", ["Parallel"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Layers", "Losses", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport"], numeric),

@@ -220,7 +220,7 @@ struct TeacherTests {
         ("--objective moco-v2 --centre auto", "--centre is of no use to moco-v2; leave it out"),
         ("--objective moco-v2 --teacher-temperature auto", "--teacher-temperature is of no use to moco-v2; leave it out"),
         ("--centre maybe", "--centre"), ("--teacher-temperature warm", "--teacher-temperature"),
-        ("--teacher-temperature inf", "--teacher-temperature takes 1e-05 to 1000, found inf"),
+        ("--teacher-temperature inf", "--teacher-temperature takes auto, or a number from 1e-05 to 1000, found inf"),
     ])
     func `options that are none are 64`(options: String, words: String) throws {
         let place = try Workplace()

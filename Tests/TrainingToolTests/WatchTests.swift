@@ -25,7 +25,7 @@ struct WatchTests {
         #expect(result.status == 0 && told.count == 1, "\(result.error)")
         // At the end of an epoch, and before there are fifty steps.
         #expect(try #require(told.first).contains(#/^train-step: the student's embeddings are all alike at epoch [0-7], step 5 /#), "\(told)")
-        for words in ["begin again, and take the teacher's mean off (--centre auto), or find the teacher's temperature", "--learning-rate 3e-07)", "--warm-up 1"] {
+        for words in ["begin again, and take the teacher's mean off (--centre auto), or find the teacher's temperature", "raise the learning rate (--learning-rate 0.03)", "--warm-up 1"] {
             #expect(told.first?.contains(words) == true, "\(told)")
         }
         #expect(try place.text("log").split(separator: "\n").allSatisfy { $0.contains("\"student_cosine\":0.99") && $0.contains("\"teacher_cosine\":") })
