@@ -1,4 +1,5 @@
 import Foundation
+import TensorStreams
 import Testing
 import TestSupport
 
@@ -98,6 +99,17 @@ import TestSupport
             #expect(status == (reader.hasPrefix("inspect") ? 0 : 65), "\(reader), \(name): \(status) \(error)")
             #expect(peak < 300, "\(reader), \(name): \(peak) MB")
         }
+    }
+
+    @Test(arguments: ["evaluate knn --train b --test b", "evaluate linear --train b --test b", "queue-loss b -o o", "embed --weights w b -o o", "train-step --student w b -o o"])
+    func `a record that unpacks to gigabytes is refused before it takes them`(reader: String) throws {
+        let count = 100_000_000
+        let writer = try StreamWriter(place.path("b"), header: StreamHeader(), level: 1)
+        try writer.write(TensorDocument(tensors: ["x": Tensor(f32: [Float](repeating: 0, count: count), shape: [count, 1]), "label": Tensor(i32: [0], shape: [1])]))
+        try writer.commit()
+        let (status, error, peak) = try measured(reader)
+        #expect(status == 65 && error.contains("unpacks to more than 1000 times its size (and 128 MiB), as no data does"), "\(reader): \(status) \(error)")
+        #expect(peak < 300, "\(reader): \(peak) MB")
     }
 
     @Test(arguments: readers) func `a header that is all numbers, names or metadata takes little memory and time`(reader: String) throws {

@@ -15,10 +15,15 @@ import ToolSupport
     /// Where the frame began in the source, and the bytes that came of it so far.
     private var start = 0, produced = 0
 
+    /// Whether what comes of the frame stays in memory as a whole, so that its size must be that of data.
+    var isKept = false
+
     /// Numbers that anybody measured are never as alike as bytes that unpack to this many times their size,
     private static let mostRatio = 1000
     /// but small frames may be anything.
     private static let free = 128 << 20
+    /// Bytes that are unpacked before their number is looked at.
+    private static let step = 16 << 20
 
     init(_ source: ByteSource, windowLog: Int, hashes: Bool) throws {
         guard let context = unsafe ZSTD_createDCtx() else { throw Failure(.io, "there is no memory for zstd") }
@@ -66,6 +71,8 @@ import ToolSupport
         // zstd may hold output when all input is taken, so that more is waited for only when it makes no headway.
         var stalled = false
         while !ended, unsafe output.pos < target.count {
+            // A little at a time, since a few bytes may unpack to all of it.
+            unsafe output.size = min(target.count, output.pos + FrameReader.step)
             let bytes = try unsafe stalled ? source.bytes() : source.atHand
             var input = unsafe ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
             let before = unsafe output.pos
@@ -75,7 +82,7 @@ import ToolSupport
             unsafe source.skip(input.pos)
             ended = result == 0
             unsafe produced += output.pos - before
-            guard produced <= FrameReader.free || produced / FrameReader.mostRatio <= source.position - start else {
+            guard !isKept || produced <= FrameReader.free || produced / FrameReader.mostRatio <= source.position - start else {
                 throw failure("unpacks to more than \(FrameReader.mostRatio) times its size (and \(FrameReader.free >> 20) MiB), as no data does")
             }
             let stands = unsafe !ended && input.pos == 0 && output.pos == before

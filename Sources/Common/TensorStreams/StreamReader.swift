@@ -77,7 +77,8 @@ public final class StreamReader {
     ///
     /// - Throws: a ``Failure`` that says where the stream is damaged or cut. Asked again, it says the same.
     public func next() throws -> TensorDocument? {
-        try record { contents, origin in
+        frames.isKept = true
+        return try record { contents, origin in
             var document = try unsafe contents.document(pool: pool) { try unsafe frames.read(into: $0) }
             document.origin = origin
             return document
@@ -86,7 +87,8 @@ public final class StreamReader {
 
     /// Takes the next record piece by piece; false after the last one, once the stream's end has been verified.
     public func next(_ visitor: inout some DocumentVisitor & ~Copyable) throws -> Bool {
-        try record { contents, origin in
+        frames.isKept = false
+        return try record { contents, origin in
             var outline = contents.outline
             outline.origin = origin
             try visitor.begin(outline)
