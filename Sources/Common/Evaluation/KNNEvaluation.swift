@@ -42,7 +42,9 @@ public struct KNNEvaluation: Sendable {
         let matching = try ClassMatching(
             train: .init(name: train.name, classes: train.classes, labels: labels),
             test: .init(name: test.name, classes: test.classes, labels: queries.labels))
-        var remarks = matching.remarks + [trainSpread.remark("training", classes: matching.count, tensor: tensor), spread.remark("test", classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
+        // Those of both sets come from one network: once is enough.
+        let collapse = spread.remark("test", classes: matching.count, tensor: tensor) ?? trainSpread.remark("training", classes: matching.count, tensor: tensor)
+        var remarks = matching.remarks + [collapse, twins?.remark, train.remark, test.remark].compactMap { $0 }
         var counts: [Int] = []
         for k in k ?? Self.usualK {
             if self.k != nil, k > labels.count { remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }

@@ -39,7 +39,9 @@ public struct LinearEvaluation: Sendable {
         scaling.apply(train: known.features, test: held.features)
 
         let classifier: LinearClassifier
-        var remarks = matching.remarks + [trainSpread.remark("training", classes: matching.count, tensor: tensor), spread.remark("test", classes: matching.count, tensor: tensor), twins?.remark, train.remark, test.remark].compactMap { $0 }
+        // Those of both sets come from one network: once is enough.
+        let collapse = spread.remark("test", classes: matching.count, tensor: tensor) ?? trainSpread.remark("training", classes: matching.count, tensor: tensor)
+        var remarks = matching.remarks + [collapse, twins?.remark, train.remark, test.remark].compactMap { $0 }
         var details = JSON.Object()
         var words: String
         switch solver {

@@ -1,3 +1,35 @@
+/// A number besides the loss that an objective tells of a batch. It stands in the log under its name.
+public struct Metric: Sendable {
+    public enum Combination: Sendable {
+        /// Over an interval: the mean over images.
+        case mean
+        /// Over an interval: that of its last batch.
+        case last
+    }
+
+    public enum Style: Sendable {
+        /// In the line for people, so many digits behind the point.
+        case number(Int)
+        /// As a share of a hundred.
+        case percent(Int)
+        /// In the log alone.
+        case hidden
+    }
+
+    /// As the log has it: `student_cosine`.
+    public let name: String
+    public let value: Double
+    public let combination: Combination
+    /// In the line for people: "mean cosine".
+    public let label: String
+    public let style: Style
+
+    init(_ name: String, _ value: Double, _ combination: Combination = .mean, label: String? = nil, _ style: Style = .number(4)) {
+        (self.name, self.value, self.combination, self.style) = (name, value, combination, style)
+        self.label = label ?? name
+    }
+}
+
 /// The metrics that several objectives tell, and whoever watches a training looks at.
 extension Metric {
     /// The least loss there can be: the entropy of the targets.

@@ -97,7 +97,8 @@ public struct TrainingState {
             if tensor.name.hasPrefix(objectivePrefix) {
                 state += tensor.byteCount
             } else if !tensor.name.hasPrefix(momentumPrefix) || shapes[String(tensor.name.dropFirst(momentumPrefix.count))] != tensor.shape {
-                throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which no training by \(method.name) has")
+                throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which no training by \(method.name) has",
+                    remedy: "name its --objective, or begin with its weights alone, which convert-weights writes")
             }
         }
         // It travels to the loss and back as one record.

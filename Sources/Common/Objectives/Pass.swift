@@ -1,0 +1,64 @@
+/// What a method needs of a record of images.
+public struct Inputs: Sendable {
+    /// Views of each image.
+    public let views: ClosedRange<Int>
+    /// Whether every image must have a label.
+    public let labels: Bool
+    /// Whether the embeddings of a teacher must come with the images.
+    public let teacher: Bool
+
+    init(views: ClosedRange<Int>, labels: Bool = false, teacher: Bool = false) {
+        self.views = views
+        self.labels = labels
+        self.teacher = teacher
+    }
+}
+
+/// A network that a method trains or keeps. Its name is the beginning of its tensors' names in the checkpoint.
+public struct Model: Sendable {
+    public enum Kind: Sendable {
+        /// Trained by the gradient; what the training is for.
+        case student
+        /// θ ← m·θ + (1 − m)·θ_of before each step; begins as a copy.
+        case average(of: String, momentum: Double)
+    }
+
+    public let name: String
+    public let kind: Kind
+
+    public static let student = Model(name: "student", kind: .student)
+    static func average(_ name: String, of other: Model = .student, momentum: Double) -> Model {
+        Model(name: name, kind: .average(of: other.name, momentum: momentum))
+    }
+}
+
+/// One pass forward of a model in a step. Its activations stay until its backward pass, where it has one.
+public struct Pass: Sendable {
+    public enum Input: Sendable {
+        /// View v of every image: N rows.
+        case view(Int)
+        /// All V views of every image as one batch: row V·n + v is view v of image n.
+        case allViews
+    }
+
+    public let name: String
+    public let model: String
+    public let input: Input
+    public let hasGradient: Bool
+    /// Whether rows go through in a random order, so that no group of batch norm holds the same images as another pass's does. Outputs come
+    /// in the images' order.
+    public let isShuffled: Bool
+
+    init(_ name: String, model: String = Model.student.name, _ input: Input, hasGradient: Bool = true, isShuffled: Bool = false) {
+        (self.name, self.model, self.input) = (name, model, input)
+        (self.hasGradient, self.isShuffled) = (hasGradient, isShuffled)
+    }
+
+    /// Rows for N images of V views.
+    public func rows(N: Int, views V: Int) -> Int {
+        switch input {
+        case .view: N
+        case .allViews: N * V
+        }
+    }
+}
