@@ -1,4 +1,5 @@
 import Losses
+import TestSupport
 import Testing
 
 struct L2NormalizationTests {
@@ -25,7 +26,7 @@ struct L2NormalizationTests {
     }
 
     @Test func `rows and gradients are those of PyTorch's normalize`() throws {
-        let golden = try Golden()
+        let golden = try Golden("objectives")
         let (y, norm) = forward(try golden.floats("unit.x"), 5, 7)
         #expect(relativeError(y, try golden.floats("unit.y")) < 1e-6)
         let dx = backward(try golden.floats("unit.dy"), y, norm, 5, 7)

@@ -1,12 +1,13 @@
 import Foundation
 import Losses
 import Parallel
+import TestSupport
 import Testing
 
 struct QueueLossTests {
     /// Runs a case of the golden file step by step and compares every number of every step, and the queue at the end.
     private func compare(_ name: String, _ objective: (EmbeddingQueue) -> QueueLoss, tolerance: Double) throws {
-        let golden = try Golden()
+        let golden = try Golden("objectives")
         let shape = try golden.shape("\(name).student")
         let (steps, N, D) = (shape[0], shape[1], shape[2])
         let (student, teacher) = (try golden.floats("\(name).student"), try golden.floats("\(name).teacher"))

@@ -1,10 +1,11 @@
 import Foundation
 import Losses
+import TestSupport
 import Testing
 
 struct SupervisedContrastiveTests {
     @Test func `losses and gradients are PyTorch's, with lone rows and rows without a class`() throws {
-        let golden = try Golden()
+        let golden = try Golden("objectives")
         let labels = try golden.integers("supervised.labels")
         let expected = try golden.floats("supervised.loss")
         let values = supervised(try golden.floats("supervised.embeddings"), labels, 16)

@@ -1,6 +1,7 @@
 import Optimizers
 import Parallel
 import Randomness
+import TestSupport
 import Testing
 
 struct OptimizersTests {
@@ -23,7 +24,7 @@ struct OptimizersTests {
     }
 
     @Test func `six steps are those of torch's SGD, from a first step without momentum`() throws {
-        let golden = try Golden()
+        let golden = try Golden("objectives")
         var w = try golden.floats("sgd.begin")
         var v = [Float](repeating: 0, count: w.count)
         let (gradients, values) = (try golden.floats("sgd.gradients"), try golden.floats("sgd.values"))
