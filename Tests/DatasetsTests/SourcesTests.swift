@@ -178,6 +178,25 @@ struct SourcesTests {
         }
     }
 
+    @Test func `a member with the name of a folder is told, unless the folder is empty; one that a folder replaces, too`() throws {
+        for (name, format) in [("a.tar", Workplace.Format.gnutar), ("a.zip", .zip)] {
+            try place.pack(
+                [("cat/x.jpg/1.jpg", content("1")), ("cat/x.jpg", content("lost")), ("dog/y.jpg", content("lost")), ("dog/y.jpg/2.jpg", content("2"))],
+                as: format, into: name)
+            let data = try Dataset(place.path(name))
+            #expect(data.samples.map(\.name) == ["cat/x.jpg/1.jpg", "dog/y.jpg/2.jpg"])
+            #expect(data.passedOver == [PassedOver(.replaced, 1, "dog/y.jpg"), PassedOver(.blocked, 1, "cat/x.jpg")])
+        }
+        // What tar itself makes of it: a folder with something in it stays, an empty one does not.
+        try place.write(content("1"), to: "new/cat/1.jpg/2.jpg")
+        try place.write(content("3"), to: "later/cat/1.jpg")
+        try place.run("mkdir -p new/cat/3.jpg unpacked; cp later/cat/1.jpg later/cat/3.jpg; tar cf b.tar -C new cat; tar rf b.tar -C later cat/1.jpg cat/3.jpg")
+        try place.run("tar xf b.tar -C unpacked 2> /dev/null || true")
+        let (data, unpacked) = (try Dataset(place.path("b.tar")), try Dataset(place.path("unpacked")))
+        #expect(data.samples.map(\.name) == ["cat/1.jpg/2.jpg", "cat/3.jpg"] && data.samples.map(\.name) == unpacked.samples.map(\.name))
+        #expect(data.passedOver == [PassedOver(.blocked, 1, "cat/1.jpg")])
+    }
+
     @Test func `folders of links to links are read once each, at once`() throws {
         try place.write(content("1"), to: "set/real/1.jpg")
         try place.run("""

@@ -57,6 +57,7 @@ struct ArchiveListing {
         while try archive.next() { try take(archive) }
         if archive.isTar, !archive.isCompressed { try checkEnd() }
         let listing = try FolderListing(tree)
+        passedOver.add(tree.passedOver)
         passedOver.add(listing.passedOver)
         // An archive in an archive is a file as any other.
         for archive in listing.archives { passedOver.add(.other, archive) }
@@ -81,26 +82,18 @@ struct ArchiveListing {
         if archive.isCompressed || !archive.isTar { try limit.keep(name.bytes.count + ArchiveListing.memberCost) }
         let mode = archive.mode
         if let target = archive.hardLink, archive.declaredSize <= 0 {
-            guard let replaces = tree.addHardLink(name, to: target) else {
-                if FileNames.hiddenRoot(name) == nil { passedOver.add(.link, name) }
-                return
-            }
-            noteReplaced(name, replaces)
+            if !tree.addHardLink(name, to: target), !FileNames.isHidden(name) { passedOver.add(.link, name) }
         } else if mode.isLink {
-            if let target = archive.symbolicLink { noteReplaced(name, tree.addLink(name, to: target)) }
+            if let target = archive.symbolicLink { tree.addLink(name, to: target) }
         } else if mode.isFolder {
             tree.addFolder(name)
         } else if mode.isFile || archive.hardLink != nil {
-            let isImage = FileNames.hiddenRoot(name) == nil && FileNames.isImage(name.name)
+            let isImage = !FileNames.isHidden(name) && FileNames.isImage(name.name)
             if isImage, archive.isEncrypted { throw archive.encrypted }
-            noteReplaced(name, tree.addFile(name, try location(of: name, in: archive, isImage: isImage)))
+            tree.addFile(name, try location(of: name, in: archive, isImage: isImage))
         } else {
-            noteReplaced(name, tree.addSpecial(name))
+            tree.addSpecial(name)
         }
-    }
-
-    private mutating func noteReplaced(_ name: BytePath, _ replaces: Bool) {
-        if replaces, FileNames.hiddenRoot(name) == nil, FileNames.isImage(name.name) { passedOver.add(.replaced, name) }
     }
 
     /// Where the bytes of the member are that the archive stands at.

@@ -17,10 +17,8 @@ enum FileNames {
     /// `train` of `train.tar.gz`.
     static func stem(ofArchive name: ArraySlice<UInt8>) -> ArraySlice<UInt8> { name.dropLast(ending(of: name, in: archives) ?? 0) }
 
-    /// The path down to its first hidden part; nil where nothing is hidden.
-    static func hiddenRoot(_ path: BytePath) -> BytePath? {
-        path.parts.first(where: isHidden).map { BytePath(path.bytes[..<$0.endIndex]) }
-    }
+    /// Whether any part of a path is.
+    static func isHidden(_ path: BytePath) -> Bool { path.parts.contains(where: isHidden) }
 
     /// How long the longest of `endings` is that `name` has, in letters of either case.
     private static func ending(of name: ArraySlice<UInt8>, in endings: [[UInt8]]) -> Int? {

@@ -21,42 +21,50 @@ struct MemberTree<File>: FileTree {
     private var numbers: [Key: Int] = [:]
     /// By folder, in no order.
     private var names: [Int: [BytePath]] = [:]
+    /// Images and links that are lost to another member of their name.
+    private(set) var passedOver = PassedOverCount()
     private static var root: Int { 0 }
     /// As many as Linux follows.
     private static var mostLinks: Int { 40 }
 
-    /// - Returns: whether a file of this path was there, which the new one replaces.
-    @discardableResult
-    mutating func addFile(_ path: BytePath, _ file: File) -> Bool { add(path, .file(file)) }
+    mutating func addFile(_ path: BytePath, _ file: File) { add(path, .file(file)) }
 
-    @discardableResult
-    mutating func addSpecial(_ path: BytePath) -> Bool { add(path, .special) }
+    mutating func addSpecial(_ path: BytePath) { add(path, .special) }
 
-    @discardableResult
-    mutating func addLink(_ path: BytePath, to target: BytePath) -> Bool { add(path, .link(target)) }
+    mutating func addLink(_ path: BytePath, to target: BytePath) { add(path, .link(target)) }
 
     mutating func addFolder(_ path: BytePath) { _ = folder(path.parts) }
 
     /// A second name of what lies at `target`, a link as it is.
     ///
-    /// - Returns: whether a file was there before; nil where there is nothing at `target` to be named.
-    mutating func addHardLink(_ path: BytePath, to target: BytePath) -> Bool? {
-        guard let folder = number(of: target.folder), let other = numbers[Key(folder: folder, name: BytePath(target.name))] else { return nil }
-        if case .folder = nodes[other] { return nil }
-        return add(path, nodes[other])
+    /// - Returns: whether there is anything at `target` to be named.
+    mutating func addHardLink(_ path: BytePath, to target: BytePath) -> Bool {
+        guard let folder = number(of: target.folder), let other = numbers[Key(folder: folder, name: BytePath(target.name))] else { return false }
+        if case .folder = nodes[other] { return false }
+        add(path, nodes[other])
+        return true
     }
 
-    private mutating func add(_ path: BytePath, _ node: Node) -> Bool {
+    private mutating func add(_ path: BytePath, _ node: Node) {
         let key = Key(folder: folder(path.parts.dropLast()), name: BytePath(path.name))
         guard let number = numbers[key] else {
             _ = make(key, node)
-            return false
+            return
         }
-        // A folder does not make way.
-        if case .folder = nodes[number] { return false }
-        defer { nodes[number] = node }
-        if case .file = nodes[number] { return true }
-        return false
+        // An empty folder makes way, as in unpacking; one with something in it does not.
+        if case .folder = nodes[number], names[number]?.isEmpty == false { return note(.blocked, path, node) }
+        note(.replaced, path, nodes[number])
+        nodes[number] = node
+    }
+
+    /// Counts a member that does not get into the tree, or no longer is in it, where images may be lost with it.
+    private mutating func note(_ kind: PassedOver.Kind, _ path: BytePath, _ node: Node) {
+        let mayBeImages = switch node {
+        case .file: FileNames.isImage(path.name)
+        case .link: true
+        case .folder, .special: false
+        }
+        if mayBeImages, !FileNames.isHidden(path) { passedOver.add(kind, path) }
     }
 
     private mutating func make(_ key: Key, _ node: Node) -> Int {
@@ -70,7 +78,7 @@ struct MemberTree<File>: FileTree {
     /// The folder at `parts`, made where it is missing, through links to folders.
     private mutating func folder(_ parts: some Collection<ArraySlice<UInt8>>) -> Int {
         var folder = Self.root
-        for part in parts {
+        for (depth, part) in parts.enumerated() {
             let key = Key(folder: folder, name: BytePath(part))
             guard let number = numbers[key] else {
                 folder = make(key, .folder)
@@ -79,6 +87,7 @@ struct MemberTree<File>: FileTree {
             if let end = follow(number), case .folder = nodes[end] {
                 folder = end
             } else {
+                note(.replaced, BytePath(parts.prefix(depth + 1).joined(separator: [BytePath.separator])), nodes[number])
                 nodes[number] = .folder
                 folder = number
             }

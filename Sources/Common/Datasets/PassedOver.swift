@@ -13,6 +13,8 @@ public struct PassedOver: Sendable, Equatable {
         case repeated
         /// An earlier member of the same name in the same archive.
         case replaced
+        /// A member of an archive with the name of an earlier folder in it.
+        case blocked
         /// A named pipe, a device, a socket.
         case special
         /// An archive beside folders of images.
@@ -41,6 +43,7 @@ public struct PassedOver: Sendable, Equatable {
         case .unnamed: count == 1 ? "member without a name" : "members without names"
         case .repeated: count == 1 ? "link to a folder that is read already" : "links to folders that are read already"
         case .replaced: count == 1 ? "member that a later one replaces" : "members that later ones replace"
+        case .blocked: count == 1 ? "member with the name of a folder" : "members with names of folders"
         case .special: count == 1 ? "special file" : "special files"
         case .archive: count == 1 ? "archive beside folders of images" : "archives beside folders of images"
         case .beside: count == 1 ? "image beside the splits" : "images beside the splits"
