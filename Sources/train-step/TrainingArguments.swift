@@ -43,8 +43,7 @@ struct TrainingArguments: ParsableArguments {
         }
         try checkOption("--loss-timeout", lossTimeout, in: 0.01...1e9)
         if lossTimeout != nil, loss == nil { throw ValidationError("--loss-timeout is of no use without --loss; leave it out") }
-        let options = (method.method as? any PairObjective.Type)?.lossOptions.filter { !["queue-size", "student-temperature"].contains($0.name) }
-        if loss != nil, let option = method.given(options ?? []) {
+        if loss != nil, let option = method.given((method.method as? any PairObjective.Type)?.lossOptions ?? []) {
             throw ValidationError("\(option) is the loss's own; give it to the program that --loss names")
         }
     }

@@ -40,7 +40,7 @@ struct SourcesTests {
         #expect(expected.hasPrefix("cats,dogs,more,over\n"), "\(expected)")
         for name in ["cats/1.jpg 0", "cats/deep/2.jpg 0", "dogs/hard.jpg 1", "dogs/one.jpg 1", "more/3.jpg 2", "over/5.jpg 3"] { #expect(expected.contains(name + " ")) }
         // What lies outside is followed on a disk and is nowhere in an archive.
-        func counted(_ facts: String) -> [Substring] { facts.split(separator: "\n").filter { line in !["link ", "other ", "hidden ", "repeated "].contains { line.hasPrefix($0) } } }
+        func counted(_ facts: String) -> [Substring] { facts.split(separator: "\n").filter { line in !["link ", "other ", "hidden ", "repeated ", "empty "].contains { line.hasPrefix($0) } } }
         for archive in try archives(of: "set") { #expect(try counted(facts(Dataset(archive))) == counted(expected), "\(archive)") }
     }
 
@@ -195,6 +195,14 @@ struct SourcesTests {
         let (data, unpacked) = (try Dataset(place.path("b.tar")), try Dataset(place.path("unpacked")))
         #expect(data.samples.map(\.name) == ["cat/1.jpg/2.jpg", "cat/3.jpg"] && data.samples.map(\.name) == unpacked.samples.map(\.name))
         #expect(data.passedOver == [PassedOver(.blocked, 1, "cat/1.jpg")])
+    }
+
+    @Test func `a folder with nothing in it is told, in archives too`() throws {
+        try place.write(content("1"), to: "set/cat/1.jpg")
+        try place.run("mkdir -p set/dog set/owl/young set/.hidden")
+        for path in try [place.path("set")] + archives(of: "set") {
+            #expect(try Dataset(path).passedOver.map(\.summary).last?.hasPrefix("2 empty folders (the first is ") == true, "\(path)")
+        }
     }
 
     @Test func `folders of links to links are read once each, at once`() throws {

@@ -36,6 +36,8 @@ struct CommandLineTests {
         ("train-step --student s -o out --objective moco-v2 --centre auto", "--centre is of no use to moco-v2; leave it out"),
         ("train-step --student s -o out --objective supervised-contrastive --teacher-temperature auto", "--teacher-temperature is of no use to supervised-contrastive"),
         ("train-step --student s -o out --loss queue-loss --centre none", "--centre is the loss's own; give it to the program that --loss names"),
+        ("train-step --student s -o out --loss queue-loss --queue-size 8", "--queue-size is the loss's own"),
+        ("train-step --student s -o out --loss queue-loss --student-temperature 0.1", "--student-temperature is the loss's own"),
         ("train-step --student s -o out --loss queue-loss --teacher-temperature 0.1", "--teacher-temperature is the loss's own"),
         // What is done in a moment is not timed.
         ("initialize --network resnet18 -o out --timing t", "--timing"), ("convert-weights in -o out --timing t", "--timing"), ("inspect in --timing t", "--timing"),

@@ -28,7 +28,9 @@ struct FolderListing<Tree: FileTree> {
             passedOver.add(.repeated, folder)
             return
         }
-        for name in try tree.entries(of: folder) {
+        let entries = try tree.entries(of: folder)
+        if entries.isEmpty, !folder.isEmpty { passedOver.add(.empty, folder) }
+        for name in entries {
             let entry = folder.appending(name)
             if FileNames.isHidden(name.bytes[...]) {
                 passedOver.add(.hidden, entry)

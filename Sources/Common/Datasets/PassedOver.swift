@@ -17,6 +17,8 @@ public struct PassedOver: Sendable, Equatable {
         case blocked
         /// A named pipe, a device, a socket.
         case special
+        /// A folder with nothing in it: of a class, it may be one that was not copied.
+        case empty
         /// An archive beside folders of images.
         case archive
         /// A file or folder beside the split folders.
@@ -45,6 +47,7 @@ public struct PassedOver: Sendable, Equatable {
         case .replaced: count == 1 ? "member that a later one replaces" : "members that later ones replace"
         case .blocked: count == 1 ? "member with the name of a folder" : "members with names of folders"
         case .special: count == 1 ? "special file" : "special files"
+        case .empty: count == 1 ? "empty folder" : "empty folders"
         case .archive: count == 1 ? "archive beside folders of images" : "archives beside folders of images"
         case .beside: count == 1 ? "image beside the splits" : "images beside the splits"
         }

@@ -1,15 +1,27 @@
-/// What an option of a method may be: a number, or a word.
-public protocol MethodOptionValue: Sendable, Equatable, CustomStringConvertible {
+/// What an option of a method may be: a number or a word, and an optional one where its default depends on more than the option.
+public protocol MethodOptionValue: Sendable {
     /// - Returns: nil where the text is no such value.
     init?(optionText text: String)
+    /// In one way of writing; nil for no value.
+    var optionText: String? { get }
 }
 
 extension Int: MethodOptionValue {
     public init?(optionText text: String) { self.init(text) }
+    public var optionText: String? { description }
 }
 
 extension Double: MethodOptionValue {
     public init?(optionText text: String) { self.init(text) }
+    public var optionText: String? { description }
+}
+
+extension Optional: MethodOptionValue where Wrapped: MethodOptionValue {
+    public init?(optionText text: String) {
+        guard let value = Wrapped(optionText: text) else { return nil }
+        self = .some(value)
+    }
+    public var optionText: String? { self?.optionText }
 }
 
 /// An option of a method, said once: the tools take it from here, and so do their help and the line of provenance.
@@ -25,16 +37,16 @@ public struct MethodOption<Value: MethodOptionValue>: AnyMethodOption {
     public let valueName: String?
     public let takes: String
     public let defaultText: String?
-    let fallback: Value?
+    let fallback: Value
     private let isValid: @Sendable (Value) -> Bool
 
     /// - Parameters:
     ///   - name: without dashes.
-    ///   - fallback: the value where none is given; nil where that depends on more.
-    ///   - defaultText: tells of it then: "that of the checkpoint".
+    ///   - fallback: the value where none is given.
+    ///   - defaultText: tells of it where that is nil: "that of the checkpoint".
     ///   - takes: what it may be, for the error: "1 to 1000".
     init(
-        _ name: String, default fallback: Value?, defaultText: String? = nil, takes: String, valueName: String? = nil, _ help: String,
+        _ name: String, default fallback: Value, defaultText: String? = nil, takes: String, valueName: String? = nil, _ help: String,
         isValid: @escaping @Sendable (Value) -> Bool
     ) {
         self.name = name
@@ -42,21 +54,34 @@ public struct MethodOption<Value: MethodOptionValue>: AnyMethodOption {
         self.valueName = valueName
         self.takes = takes
         self.fallback = fallback
-        self.defaultText = defaultText ?? fallback.map { "\($0)" }
+        self.defaultText = defaultText ?? fallback.optionText
         self.isValid = isValid
     }
 
-    init(
-        _ name: String, default fallback: Value?, defaultText: String? = nil, in range: ClosedRange<Value>, valueName: String? = nil, _ help: String
-    ) where Value: Comparable {
-        /// "1" rather than "1.0".
-        func plain(_ value: Value) -> String { "\(value)".hasSuffix(".0") ? String("\(value)".dropLast(2)) : "\(value)" }
-        let takes = "\(plain(range.lowerBound)) to \(plain(range.upperBound))"
-        self.init(name, default: fallback, defaultText: defaultText, takes: takes, valueName: valueName, help) { range.contains($0) }
+    init(_ name: String, default fallback: Value, in range: ClosedRange<Value>, _ help: String) where Value: Comparable {
+        self.init(name, default: fallback, takes: range.optionText, help) { range.contains($0) }
+    }
+
+    init<Wrapped: Comparable>(
+        _ name: String, default fallback: Value, defaultText: String, in range: ClosedRange<Wrapped>, valueName: String? = nil, _ help: String
+    ) where Value == Wrapped? {
+        self.init(name, default: fallback, defaultText: defaultText, takes: range.optionText, valueName: valueName, help) { $0.map(range.contains) ?? true }
     }
 
     public func accepts(_ text: String) -> Bool { Value(optionText: text).map(isValid) ?? false }
-    public func valueText(_ given: String?) -> String? { (given.flatMap { Value(optionText: $0) } ?? fallback).map { "\($0)" } }
+    public func valueText(_ given: String?) -> String? { (given.flatMap { Value(optionText: $0) } ?? fallback).optionText }
+}
+
+extension ClosedRange where Bound: MethodOptionValue {
+    /// "1 to 1000".
+    fileprivate var optionText: String {
+        /// "1" rather than "1.0".
+        func plain(_ value: Bound) -> String {
+            let text = value.optionText ?? ""
+            return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+        }
+        return "\(plain(lowerBound)) to \(plain(upperBound))"
+    }
 }
 
 /// A ``MethodOption`` of any kind of value.
@@ -84,7 +109,7 @@ public struct MethodOptions: Sendable {
     public init(_ texts: [String: String] = [:]) { self.texts = texts }
 
     /// What was given, or the default.
-    public subscript<Value>(option: MethodOption<Value>) -> Value? { texts[option.name].flatMap { Value(optionText: $0) } ?? option.fallback }
+    public subscript<Value>(option: MethodOption<Value>) -> Value { texts[option.name].flatMap { Value(optionText: $0) } ?? option.fallback }
 
     /// What was given for the option of this name.
     public func text(_ name: String) -> String? { texts[name] }

@@ -18,7 +18,7 @@ public struct MoCoV2: PairObjective {
     public static let options: [any AnyMethodOption] = lossOptions + [keyMomentum]
 
     public static func models(_ options: MethodOptions) -> [Model] {
-        [.student, .average("key", momentum: options[keyMomentum] ?? 0.999)]
+        [.student, .average("key", momentum: options[keyMomentum])]
     }
 
     /// Keys go through in a random order, so that no group of batch norm holds the same images as the queries' group: else the statistics tell a
@@ -30,7 +30,7 @@ public struct MoCoV2: PairObjective {
 
     public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { pairs = try PairLossClient(Self.self, options, facts) }
 
-    public static func pairLoss(_ options: MethodOptions) -> any PairLoss { InfoNCELoss(temperature: options[temperature] ?? 0.2) }
+    public static func pairLoss(_ options: MethodOptions) -> any PairLoss { InfoNCELoss(temperature: options[temperature]) }
 
     /// One for 32 images, at least two, as the paper's machines have them.
     public static func normalizationGroups(_ N: Int) -> Int { max(2, N / 32) }

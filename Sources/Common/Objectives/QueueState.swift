@@ -21,7 +21,7 @@ public enum QueueState {
     public static let usualCapacity = 65536
 
     /// K.
-    static let size = MethodOption<Int>(
+    static let size = MethodOption<Int?>(
         "queue-size", default: nil, defaultText: "that of the checkpoint or queue; else 65536, or half the data set if that is less",
         in: 1...1 << 28, valueName: "K", "Rows in the queue.")
 

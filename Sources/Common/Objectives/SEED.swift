@@ -14,16 +14,16 @@ public struct SEED: PairObjective {
     public static let hasFixedTargets = true
 
     static let studentTemperature = MethodOption("student-temperature", default: 0.2, in: Temperature.range, "The temperature of the student's logits.")
-    static let teacherTemperature = MethodOption<Temperature>(
+    static let teacherTemperature = MethodOption<Temperature?>(
         "teacher-temperature", default: nil, defaultText: "that of the checkpoint or queue; else \(Temperature.published)",
         takes: "auto, or a number from 1e-05 to 1000",
         """
         The temperature of the teacher's logits: a number, or auto for the one at which the targets have two thirds of the largest \
         entropy, ln(K+1), found from the first \(TeacherSample.rows) embeddings.
         """
-    ) { if case .fixed(let value) = $0 { Temperature.range.contains(value) } else { true } }
+    ) { if case .fixed(let value)? = $0 { Temperature.range.contains(value) } else { true } }
     static let centre = MethodOption<Centring>(
-        "centre", default: nil, defaultText: "auto", takes: "auto or none",
+        "centre", default: .auto, takes: "auto or none",
         """
         The mean that the teacher's embeddings share: auto takes it off where its length is above \(TeacherStatistics.smallestMean), and \
         keeps it with the queue; none leaves it, as published.
@@ -43,7 +43,7 @@ public struct SEED: PairObjective {
 
     public static func pairLoss(_ options: MethodOptions) -> any PairLoss {
         SEEDLoss(
-            studentTemperature: options[studentTemperature] ?? 0.2, givenTemperature: options[teacherTemperature], centring: options[centre] ?? .auto)
+            studentTemperature: options[studentTemperature], givenTemperature: options[teacherTemperature], centring: options[centre])
     }
 
     /// A new training learns the teacher's mean and temperature from its first embeddings.

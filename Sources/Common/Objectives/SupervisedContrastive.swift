@@ -17,7 +17,7 @@ public struct SupervisedContrastive: Objective {
     public static func passes(_ options: MethodOptions) -> [Pass] { [views] }
     private let temperature: Double
 
-    public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { temperature = options[Self.temperature] ?? 0.1 }
+    public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { temperature = options[Self.temperature] }
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let labels = try batch.labels()

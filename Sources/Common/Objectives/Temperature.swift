@@ -4,11 +4,11 @@ public enum Centring: String, CaseIterable, MethodOptionValue {
     case none
 
     public init?(optionText text: String) { self.init(rawValue: text) }
-    public var description: String { rawValue }
+    public var optionText: String? { rawValue }
 }
 
 /// A temperature that is given or to be found.
-public enum Temperature: MethodOptionValue {
+public enum Temperature: MethodOptionValue, Equatable {
     case auto
     case fixed(Double)
 
@@ -27,10 +27,10 @@ public enum Temperature: MethodOptionValue {
         }
     }
 
-    public var description: String {
+    public var optionText: String? {
         switch self {
         case .auto: "auto"
-        case .fixed(let value): "\(value)"
+        case .fixed(let value): value.optionText
         }
     }
 }

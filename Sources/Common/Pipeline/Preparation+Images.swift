@@ -57,6 +57,7 @@ extension Preparation {
             guard let data else { continue }
             let repeated = data.count - Set(data.hashes).count
             if repeated > 0 { remarks.append("\(name): \(repeated) of its \(data.count) images are there more than once") }
+            remarks += Preparation.alike(data.classes).map { "\(name): \($0)" }
             guard let first = data.broken.first else { continue }
             guard data.broken.count <= data.count / 100 || settings.words("FLAGS").contains("--allow-bad") else {
                 throw Failure(
@@ -71,6 +72,15 @@ extension Preparation {
             if shared > 0, judgedByTest { remarks.append("TEST: \(shared) of its \(test.count) images are also in DATA, byte for byte: what they tell is too good") }
         }
         return remarks
+    }
+
+    /// Says which classes are probably one: their names differ in the case of letters alone.
+    private static func alike(_ classes: [String]) -> [String] {
+        let groups = Dictionary(grouping: classes) { $0.lowercased() }.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
+        guard let first = groups.first else { return [] }
+        let names = first.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+        let others = groups.count == 1 ? "" : " (\(groups.count - 1) more of the kind)"
+        return ["the classes \(names) differ in the case of letters only, and are taken for different ones\(others)"]
     }
 
     private var judgedByTest: Bool { run.judgement == .testByData }
