@@ -2,7 +2,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// The programs in `examples`, run as their first lines say.
+/// The programs in `examples`, run as their first lines say, and the commands in the documents.
 struct ExamplesTests {
     private static let examples = Workplace.root + "/examples"
     private static let hasStreams = (try? Workplace().run("python3 -c 'import numpy, safetensors, zstandard'").status) == 0
@@ -12,6 +12,18 @@ struct ExamplesTests {
         let place = try Workplace()
         try place.run("synthesize --classes 4 --train 96 --test 8 --size 32 -q -o pictures; initialize --network tiny-resnet10 --seed 3 --embedding 16 -q -o teacher.safetensors")
         return place
+    }
+
+    /// All lines that a document has indented for a shell, in order.
+    private func commands(_ document: String) throws -> String {
+        try String(contentsOfFile: Workplace.root + "/" + document, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false)
+            .filter { $0.hasPrefix("    ") && !$0.hasPrefix("    make ") }.joined(separator: "\n")
+    }
+
+    @Test func `the commands of docs-tools follow each other in an empty folder`() throws {
+        let place = try Workplace()
+        let result = try place.run(commands("docs/tools.md"))
+        #expect(result.status == 0 && result.output.contains("linear top-1") && place.exists("b.safetensors") && place.exists("views.jpg"), "\(result.output)\(result.error)")
     }
 
     @Test func `a distillation in plain shell ends in a student and its accuracy`() throws {
