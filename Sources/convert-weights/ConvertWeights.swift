@@ -38,7 +38,9 @@ struct ConvertWeights: Tool {
         if backbone { tensors = tensors.filter { !$0.key.hasPrefix(weights.network.headName + ".") } }
         if half { tensors = try halved(tensors) }
         var metadata = document.metadata
-        metadata["network"] = weights.network.name
+        metadata["head"] = nil
+        metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }
+        if backbone { metadata["head"] = nil }
         metadata["provenance"] = Provenance(text: metadata["provenance"] ?? "")
             .adding(ConvertWeights.self).text
         try DocumentFile.write(TensorDocument(metadata: metadata, tensors: tensors), to: output)

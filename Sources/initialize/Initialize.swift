@@ -23,6 +23,10 @@ struct Initialize: Tool {
     @Option(help: "The network: \(Network.names.joined(separator: ", ")).") var network: String
     @Option(help: "Numbers in an embedding; for distillation as many as the teacher's. 0 leaves out the head.") var embedding = 128
     @Option(help: "Width of the head's hidden layer (default: the width of the features). 0 makes the head one linear layer.") var hidden: Int?
+    @Option(help: """
+        The head layer by layer, in place of --embedding and --hidden: 'linear 512, batch-norm, relu, linear 128'. There are linear WIDTH, \
+        linear WIDTH no-bias, batch-norm, batch-norm no-affine, relu and l2-norm.
+        """) var head: String?
     @Option(help: "The seed of the random weights.") var seed: UInt64 = 0
     @Option(name: [.short, .long], help: "The checkpoint to write; *.safetensors or *.safetensors.zst.") var output: String
     @OptionGroup var common: CommonOptions
@@ -34,23 +38,29 @@ struct Initialize: Tool {
         }
         try checkOption("--embedding", embedding, in: 0...65536)
         try checkOption("--hidden", hidden, in: 0...65536)
+        if let head {
+            guard let head = Head(text: head), head.dimension != nil else { throw ValidationError("--head takes layers such as 'linear 512, relu, linear 128', found '\(head)'") }
+            guard head.isOfUsualSize else { throw ValidationError("--head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers") }
+            guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
+        }
         guard embedding * (hidden ?? 1) <= 1 << 28 else { throw ValidationError("--hidden times --embedding is \(1 << 28) at most") }
     }
 
     func run() throws {
         common.start()
         guard let trunk = Network(network, head: .none) else { throw Failure(.software, "the network '\(network)' has no table") }
-        let head: Network.Head =
-            switch (embedding, hidden ?? trunk.featureWidth) {
-            case (0, _): .none
-            case (_, 0): .linear(embedding)
-            case (_, let hidden): .mlp(hidden: hidden, embedding)
+        let head: Head =
+            switch (self.head, embedding, hidden ?? trunk.featureWidth) {
+            case (let head?, _, _): Head(text: head) ?? .none
+            case (nil, 0, _): .none
+            case (nil, _, 0): .linear(embedding)
+            case (nil, _, let hidden): .mlp(hidden: hidden, embedding)
             }
         guard let network = Network(network, head: head) else { throw Failure(.software, "the network '\(network)' takes no head") }
         let provenance = Provenance().adding(Initialize.self)
         let weights = Weights.initialized(network, seed: seed)
         let document = TensorDocument(
-            metadata: ["network": network.name, "epoch": "0", "steps": "0", "provenance": provenance.text],
+            metadata: WeightsDocument.metadata(of: network).merging(["epoch": "0", "steps": "0", "provenance": provenance.text]) { $1 },
             tensors: WeightsDocument.tensors(of: weights))
         try DocumentFile.write(document, to: output)
         let numbers = network.parameters.reduce(0) { $0 + $1.count }

@@ -57,7 +57,7 @@ import ToolSupport
 
     @Test func `the network and its head are known by their shapes alone`() throws {
         for name in Network.names where name != "resnet50" {
-            for head in [Network.Head.none, .linear(7), .mlp(hidden: 20, 5)] {
+            for head in [Head.none, .linear(7), .mlp(hidden: 20, 5)] {
                 let network = try #require(Network(name, head: head))
                 var bare = TensorDocument(tensors: WeightsDocument.tensors(of: Weights(network)))
                 let found = try read(bare)

@@ -45,7 +45,7 @@ import Glibc
         #expect(ends[0] == 0 && ends[1] == 0 && ends[2] == 1 && ends[3].isNaN)
     }
 
-    func check<A: ActivationFunction>(_: A.Type, _ activation: Rows.Activation) {
+    func check<A: ActivationFunction>(_: A.Type, _ activation: Activation) {
         let z = floats(-80, 80) + [-1e30, 1e30, -3, 3, 0]
         let values = each(z, A.value), slopes = each(z) { A.gradient(Vector(repeating: 2), at: $0) }
         var (worst, worstSlope) = (0.0, 0.0)
@@ -58,12 +58,13 @@ import Glibc
         #expect(worst < 5e-7 || activation == .hardSwish, "\(activation): \(worst)")
         #expect(worstSlope < 2e-6, "\(activation): \(worstSlope)")
         #expect(each([.nan], A.value)[0].isNaN)
-        if activation != .relu { #expect(each([.nan]) { A.gradient($0, at: Vector(repeating: 1)) }[0].isNaN) }
+        if ![.relu, .relu6].contains(activation) { #expect(each([.nan]) { A.gradient($0, at: Vector(repeating: 1)) }[0].isNaN) }
     }
 
     @Test func `values and derivatives are the definitions'`() {
         check(Identity.self, .none)
         check(RectifiedLinear.self, .relu)
+        check(RectifiedLinear6.self, .relu6)
         check(HardSwish.self, .hardSwish)
         check(SiLU.self, .silu)
         let z = floats(-5, 5)

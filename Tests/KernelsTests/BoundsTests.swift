@@ -56,7 +56,7 @@ import Testing
                 Rows.add(x.pointer, to: y.pointer, count: rows * width)
                 Rows.addEach(bias.pointer, to: y.pointer, rows: rows, width: width)
                 Rows.copy(x.pointer, stride: width, rows: rows, columns: width, into: copy.pointer, stride: width + 3)
-                for activation in [Rows.Activation.none, .relu, .hardSwish, .silu] {
+                for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
                     Rows.finish(y.pointer, bias: bias.pointer, residual: nil, activation, rows: rows, width: width)
                     Rows.finish(y.pointer, bias: bias.pointer, residual: x.pointer, activation, rows: rows, width: width)
                 }

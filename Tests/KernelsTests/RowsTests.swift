@@ -19,7 +19,7 @@ import Testing
 
     @Test(arguments: [1, 15, 16, 17, 40])
     func `finish keeps NaN visible, in whole vectors and behind them`(width: Int) {
-        for activation in [Rows.Activation.none, .relu] {
+        for activation in [Activation.none, .relu] {
             for place in [0, width - 1] {
                 var y = [Float](repeating: -1, count: width)
                 y[place] = .nan
@@ -32,8 +32,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [Rows.Activation.none, .relu, .hardSwish, .silu], [1, 7, 8, 16, 17, 24, 31, 40])
-    func `finish adds bias and residual and applies the activation`(_ activation: Rows.Activation, width: Int) {
+    @Test(arguments: [Activation.none, .relu, .relu6, .hardSwish, .silu], [1, 7, 8, 16, 17, 24, 31, 40])
+    func `finish adds bias and residual and applies the activation`(_ activation: Activation, width: Int) {
         let rows = 5
         let y = formula("y", rows * width).map { 4 * $0 }, bias = formula("b", width), residual = formula("r", rows * width)
         for other in [nil, residual] {

@@ -194,7 +194,7 @@ import Testing
                 }
             }
             for (adding, withBias, withResidual, activation) in [
-                (false, false, false, Rows.Activation.none), (true, false, false, .none), (false, true, false, .relu), (false, true, true, .none),
+                (false, false, false, Activation.none), (true, false, false, .none), (false, true, false, .relu), (false, true, true, .none),
                 (false, true, true, .relu), (false, true, false, .hardSwish), (false, true, false, .silu), (true, true, true, .relu),
             ] {
                 let y = adding ? Poisoned(before) : Poisoned(outputs)

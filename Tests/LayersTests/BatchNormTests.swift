@@ -7,7 +7,7 @@ import Testing
     struct Case: Sendable, CustomTestStringConvertible {
         let M: Int, C: Int, groups: Int
         let residual: Bool
-        let activation: Rows.Activation
+        let activation: Activation
         var testDescription: String {
             "\(M) places of \(C) in \(groups) groups\(residual ? ", residual" : ""), \(activation)"
         }
@@ -20,7 +20,7 @@ import Testing
         /// Far from zero, so that no sum lies near the rectifier's kink.
         let other: [Float]
 
-        init(M: Int, C: Int, groups: Int, residual: Bool, activation: Rows.Activation) {
+        init(M: Int, C: Int, groups: Int, residual: Bool, activation: Activation) {
             self.M = M
             self.C = C
             self.groups = groups
@@ -41,7 +41,7 @@ import Testing
         (28, 33, 4), (147, 100, 3), (3001, 8, 1), (5000, 20, 2), (3000, 48, 1), (2003, 24, 1), (1700, 184, 1), (98, 1040, 2),
     ]
         .flatMap { (M, C, groups) in
-            [(false, Rows.Activation.none), (false, .relu), (true, .none), (true, .relu), (false, .hardSwish), (false, .silu)].map {
+            [(false, Activation.none), (false, .relu), (true, .none), (true, .relu), (false, .relu6), (true, .relu6), (false, .hardSwish), (false, .silu)].map {
                 Case(M: M, C: C, groups: groups, residual: $0.0, activation: $0.1)
             }
         }
@@ -157,7 +157,7 @@ import Testing
         let dy = formula("dy", c.M * c.C), y = forward(c).y
         let (mean, variance) = moments(c, c.x)
         let g = dy.indices.map { i in
-            if c.activation == .relu { return y[i] <= 0 ? 0 : Double(dy[i]) }
+            if c.activation.isInvertible { return Double(dy[i]) * plain(c.activation, Double(y[i])).derivative }
             return Double(dy[i]) * plain(c.activation, Double(c.gamma[i % c.C]) * normal(i) + Double(c.beta[i % c.C])).derivative
         }
         func normal(_ i: Int) -> Double {
@@ -191,9 +191,9 @@ import Testing
         if c.residual { #expect(firstDifference(inPlace.dresidual, found.dresidual) == nil) }
     }
 
-    @Test(arguments: [(14, 5, 2), (63, 17, 3), (169, 20, 1)], [Rows.Activation.none, .relu, .hardSwish, .silu])
-    func `gradients are the derivative`(_ size: (Int, Int, Int), _ activation: Rows.Activation) {
-        let c = Case(M: size.0, C: size.1, groups: size.2, residual: activation == .none || activation == .relu, activation: activation)
+    @Test(arguments: [(14, 5, 2), (63, 17, 3), (169, 20, 1)], [Activation.none, .relu, .relu6, .hardSwish, .silu])
+    func `gradients are the derivative`(_ size: (Int, Int, Int), _ activation: Activation) {
+        let c = Case(M: size.0, C: size.1, groups: size.2, residual: activation.isInvertible, activation: activation)
         let dy = formula("dy", c.M * c.C), found = backward(c, dy: dy)
         expectDerivative(found.dx, of: { dot(dy, forward(c, x: $0).y) }, at: c.x, step: 3e-3, tolerance: 1e-3)
         expectDerivative(found.dgamma, of: { dot(dy, forward(c, gamma: $0).y) }, at: c.gamma, step: 3e-2, tolerance: 1e-3)
@@ -202,8 +202,8 @@ import Testing
         expectDerivative(found.dresidual, of: { dot(dy, forward(c, other: $0).y) }, at: c.other, step: 3e-2, tolerance: 1e-3)
     }
 
-    @Test(arguments: [(90_001, 24, 1), (33_000, 64, 2), (21_000, 104, 2)], [Rows.Activation.relu, .none])
-    func `large outputs, which go past the caches, are the same`(_ size: (M: Int, C: Int, groups: Int), _ activation: Rows.Activation) {
+    @Test(arguments: [(90_001, 24, 1), (33_000, 64, 2), (21_000, 104, 2)], [Activation.relu, .none])
+    func `large outputs, which go past the caches, are the same`(_ size: (M: Int, C: Int, groups: Int), _ activation: Activation) {
         let (M, C, groups) = size, n = M * C
         #expect(n >= 1 << 21)
         let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)

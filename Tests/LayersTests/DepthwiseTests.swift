@@ -25,7 +25,7 @@ import Testing
             return scratch
         }
 
-        func forward(_ x: [Float], _ W: [Float], bias: [Float]? = nil, _ activation: Rows.Activation = .none) -> [Float] {
+        func forward(_ x: [Float], _ W: [Float], bias: [Float]? = nil, _ activation: Activation = .none) -> [Float] {
             let y = Poisoned(outputs)
             if let bias {
                 layer.forward(y: y.pointer, x: x, W: W, N: N, bias: bias, activation, scratch: scratch)

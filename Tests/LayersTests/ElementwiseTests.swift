@@ -4,15 +4,15 @@ import TestSupport
 import Testing
 
 @Suite struct ElementwiseTests {
-    static let activations: [Rows.Activation] = [.none, .relu, .hardSwish, .silu]
+    static let activations: [Activation] = [.none, .relu, .relu6, .hardSwish, .silu]
 
-    func forward(_ activation: Rows.Activation, _ x: [Float]) -> [Float] {
+    func forward(_ activation: Activation, _ x: [Float]) -> [Float] {
         let y = Poisoned(x.count)
         Elementwise(activation).forward(y: y.pointer, x: x, count: x.count)
         return y.values()
     }
 
-    func backward(_ activation: Rows.Activation, _ dy: [Float], _ x: [Float]) -> [Float] {
+    func backward(_ activation: Activation, _ dy: [Float], _ x: [Float]) -> [Float] {
         let dx = Poisoned(x.count)
         Elementwise(activation).backward(dx: dx.pointer, dy: dy, x: x, count: x.count)
         return dx.values()
@@ -25,14 +25,14 @@ import Testing
     }
 
     @Test(arguments: activations)
-    func `NaN stays visible`(_ activation: Rows.Activation) {
+    func `NaN stays visible`(_ activation: Activation) {
         let y = forward(activation, [.nan, -100])
         #expect(y[0].isNaN && !y[1].isNaN)
     }
 
     /// The last is cut into several pieces.
     @Test(arguments: activations, [1, 3, 8, 17, 24, 40_013])
-    func `values and gradients are the definition's, also in place`(_ activation: Rows.Activation, _ count: Int) {
+    func `values and gradients are the definition's, also in place`(_ activation: Activation, _ count: Int) {
         let x = formula("x", count).map { 5 * $0 }, dy = formula("dy", count)
         #expect(largestError(forward(activation, x), x.map { plain(activation, Double($0)).value }) < 1e-6)
         let expected = zip(dy, x).map { Double($0) * plain(activation, Double($1)).derivative }

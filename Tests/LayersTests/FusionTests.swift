@@ -7,7 +7,7 @@ import Testing
 @Suite struct FusionTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let N: Int, H: Int, W: Int, C: Int
-        let activation: Rows.Activation
+        let activation: Activation
         var testDescription: String { "\(N) of \(H)×\(W)×\(C), \(activation)" }
         var M: Int { N * H * W }
         var layer: BatchNorm { BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation) }
@@ -16,7 +16,7 @@ import Testing
         var beta: [Float] { formula("beta", C) }
     }
 
-    static let cases = [Rows.Activation.none, .relu, .hardSwish, .silu].flatMap { activation in
+    static let cases = [Activation.none, .relu, .relu6, .hardSwish, .silu].flatMap { activation in
         [(3, 5, 7, 24), (2, 9, 6, 16), (17, 4, 4, 24), (2, 5, 44, 24), (1, 6, 58, 40), (5, 4, 4, 72), (1, 3, 3, 5), (2, 6, 5, 512), (3, 15, 13, 40)].map { N, H, W, C in
             Case(N: N, H: H, W: W, C: C, activation: activation)
         }
@@ -218,7 +218,7 @@ import Testing
                 W1: numbers[0].pointer, b1: numbers[1].pointer, W2: numbers[2].pointer, b2: numbers[3].pointer)
             excite.forward(y: excited.pointer, kept: nil, x: x, parameters, N: N, P: P, scratch: other)
             let gates = excite.gates(kept: nil, x: x, parameters, N: N, P: P, scratch: other)
-            for activation in [Rows.Activation.none, .relu, .hardSwish, .silu] {
+            for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
                 let found = Poisoned(N * P * K), expected = Poisoned(N * P * K)
                 bias.withUnsafeBufferPointer { bias in
                     residual.withUnsafeBufferPointer { residual in
@@ -241,7 +241,7 @@ import Testing
         let x = formula("x", N * side * side * C), w = formula("W", layer.weightCount), packed = Poisoned(layer.packedCount), bias = formula("bias", K)
         layer.pack(w, into: packed.pointer)
         let scratch = scratch(layer.inferenceScratch(N: N))
-        for activation in [Rows.Activation.hardSwish, .silu] {
+        for activation in [Activation.hardSwish, .silu] {
             let whole = FloatBuffer(N * window.places * K), single = FloatBuffer(whole.count)
             x.withUnsafeBufferPointer { x in
                 bias.withUnsafeBufferPointer { bias in

@@ -30,7 +30,7 @@ import Testing
                     #expect(moments.values().allSatisfy { $0.isFinite }, "\(c.testDescription)")
                 }
                 layer.pack(W.pointer, into: packed.pointer)
-                for (residual, activation) in [(nil, Rows.Activation.none), (dy.pointer, .relu), (nil, .silu), (dy.pointer, .hardSwish)] {
+                for (residual, activation) in [(nil, Activation.none), (dy.pointer, .relu), (nil, .silu), (dy.pointer, .hardSwish)] {
                     let finish = Convolution.Finish(bias: bias.pointer, residual: residual.map { UnsafePointer($0) }, activation: activation)
                     layer.forward(y: y.pointer, x: x.pointer, packed: packed.pointer, N: c.N, finish: finish, scratch: inference.scratch)
                 }
@@ -62,7 +62,7 @@ import Testing
                 let x = Guarded(c.x, side), W = Guarded(c.weights, side), dy = Guarded(c.dy, side)
                 let y = Guarded<Float>(c.outputs, side), dx = Guarded<Float>(c.x.count, side), dW = Guarded(c.weights, side)
                 layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, scratch: measured.scratch)
-                for activation in [Rows.Activation.relu, .hardSwish, .silu] {
+                for activation in [Activation.relu, .relu6, .hardSwish, .silu] {
                     layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, bias: bias.pointer, activation, scratch: inference.scratch)
                 }
                 inference.expectWithin()
@@ -87,7 +87,7 @@ import Testing
                     let mean = Guarded<Float>(groups * C, side), inverse = Guarded<Float>(groups * C, side)
                     let zeros = [Float](repeating: 0, count: C), sums = Guarded([Double](repeating: .nan, count: BatchNorm.sums(C: C, groups: groups)), side)
                     let running = [zeros, zeros, zeros, zeros].map { Guarded($0, side) }
-                    for activation in [Rows.Activation.none, .relu, .hardSwish, .silu] {
+                    for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
                         let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)
                         let y = Guarded<Float>(M * C, side), dx = Guarded<Float>(M * C, side), dresidual = Guarded<Float>(M * C, side)
                         for (withResidual, adding) in [(false, false), (true, false), (true, true)] where !withResidual || activation == .none || activation == .relu {
@@ -115,9 +115,9 @@ import Testing
             for c in MaxPoolTests.cases {
                 let pool = MaxPool(window: c.window), x = Guarded(formula("x", c.inputs), side), y = Guarded<Float>(c.outputs, side)
                 let taps = Guarded([UInt8](repeating: 255, count: c.outputs), side), dx = Guarded<Float>(c.inputs, side), dy = Guarded(formula("dy", c.outputs), side)
-                pool.forward(y: y.pointer, taps: nil, x: x.pointer, N: c.N)
-                pool.forward(y: y.pointer, taps: taps.pointer, x: x.pointer, N: c.N)
-                for adding in [false, true] { pool.backward(dx: dx.pointer, adding: adding, dy: dy.pointer, taps: taps.pointer, N: c.N) }
+                pool.forward(y: y.pointer, argmax: nil, x: x.pointer, N: c.N)
+                pool.forward(y: y.pointer, argmax: taps.pointer, x: x.pointer, N: c.N)
+                for adding in [false, true] { pool.backward(dx: dx.pointer, adding: adding, dy: dy.pointer, argmax: taps.pointer, N: c.N) }
                 #expect((y.values() + dx.values()).allSatisfy { $0.isFinite } && taps.values().allSatisfy { $0 < c.kernel * c.kernel })
             }
             for (N, P, C) in AveragePoolTests.sizes {
@@ -136,7 +136,7 @@ import Testing
                 let layer = Linear(I: c.I, O: c.O), x = Guarded(formula("x", c.N * c.I), side), W = Guarded(formula("W", c.O * c.I), side)
                 let b = Guarded(formula("b", c.O), side), dy = Guarded(formula("dy", c.N * c.O), side), y = Guarded<Float>(c.N * c.O, side)
                 let dx = Guarded<Float>(c.N * c.I, side), dW = Guarded(formula("dW", c.O * c.I), side), db = Guarded(formula("db", c.O), side)
-                for activation in [Rows.Activation.none, .relu, .hardSwish] { layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, b: b.pointer, N: c.N, activation) }
+                for activation in [Activation.none, .relu, .hardSwish] { layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, b: b.pointer, N: c.N, activation) }
                 for adding in [false, true] {
                     layer.backward(dx: dx.pointer, adding: adding, dW: dW.pointer, db: db.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: c.N)
                 }
@@ -177,7 +177,7 @@ import Testing
             for count in [1, 3, 15, 16, 17, 24, 40, 1029, 16391] {
                 let N = 3, x = Guarded(formula("x", N * count), side), dy = Guarded(formula("dy", N * count), side)
                 let y = Guarded<Float>(N * count, side), dx = Guarded<Float>(N * count, side), sum = Guarded(formula("sum", N * count), side)
-                for activation in [Rows.Activation.none, .relu, .hardSwish, .silu] {
+                for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
                     Elementwise(activation).forward(y: y.pointer, x: x.pointer, count: N * count)
                     Elementwise(activation).backward(dx: dx.pointer, dy: dy.pointer, x: x.pointer, count: N * count)
                 }

@@ -8,7 +8,7 @@ import Testing
         let N: Int, I: Int, O: Int
         var testDescription: String { "\(N) rows, \(I) → \(O)" }
 
-        func forward(_ x: [Float], _ W: [Float], _ b: [Float], _ activation: Rows.Activation = .none) -> [Float] {
+        func forward(_ x: [Float], _ W: [Float], _ b: [Float], _ activation: Activation = .none) -> [Float] {
             let y = Poisoned(N * O)
             Linear(I: I, O: O).forward(y: y.pointer, x: x, W: W, b: b, N: N, activation)
             return y.values()

@@ -68,7 +68,7 @@ private struct Work: Sendable {
                 return [y, dx, dW]
             })
         }
-        for (C, groups, activation, withResidual) in [(20, 1, Rows.Activation.relu, true), (64, 2, .silu, false), (24, 4, .none, true)] {
+        for (C, groups, activation, withResidual) in [(20, 1, Activation.relu, true), (64, 2, .silu, false), (24, 4, .none, true)] {
             let M = 2400, layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)
             let x = formula("x", M * C), dy = formula("dy", M * C), gamma = formula("gamma", C)
             works.append(Work("batch norm of \(C)") { _ in
@@ -90,8 +90,8 @@ private struct Work: Sendable {
         works.append(Work("pools") { _ in
             let outputs = 3 * pool.window.places * 24, y = Poisoned(outputs), dx = Poisoned(pixels.count), mean = Poisoned(3 * 24), spread = Poisoned(pixels.count)
             var taps = [UInt8](repeating: 0, count: outputs)
-            pool.forward(y: y.pointer, taps: &taps, x: pixels, N: 3)
-            pool.backward(dx: dx.pointer, adding: false, dy: y.pointer, taps: taps, N: 3)
+            pool.forward(y: y.pointer, argmax: &taps, x: pixels, N: 3)
+            pool.backward(dx: dx.pointer, adding: false, dy: y.pointer, argmax: taps, N: 3)
             AveragePool.forward(y: mean.pointer, x: pixels, N: 3, P: 420, C: 24)
             AveragePool.backward(dx: spread.pointer, adding: false, dy: mean.pointer, N: 3, P: 420, C: 24)
             return [y, dx, mean, spread]

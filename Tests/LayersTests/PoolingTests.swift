@@ -11,16 +11,16 @@ import Testing
         var inputs: Int { N * H * W * C }
         var outputs: Int { N * window.places * C }
 
-        func forward(_ x: [Float]) -> (y: [Float], taps: [UInt8]) {
+        func forward(_ x: [Float]) -> (y: [Float], argmax: [UInt8]) {
             let y = Poisoned(outputs)
-            var taps = [UInt8](repeating: 255, count: outputs)
-            MaxPool(window: window).forward(y: y.pointer, taps: &taps, x: x, N: N)
-            return (y.values(), taps)
+            var argmax = [UInt8](repeating: 255, count: outputs)
+            MaxPool(window: window).forward(y: y.pointer, argmax: &argmax, x: x, N: N)
+            return (y.values(), argmax)
         }
 
-        func backward(_ dy: [Float], _ taps: [UInt8], addingTo before: [Float]? = nil) -> [Float] {
+        func backward(_ dy: [Float], _ argmax: [UInt8], addingTo before: [Float]? = nil) -> [Float] {
             let dx = before.map { Poisoned($0) } ?? Poisoned(inputs)
-            MaxPool(window: window).backward(dx: dx.pointer, adding: before != nil, dy: dy, taps: taps, N: N)
+            MaxPool(window: window).backward(dx: dx.pointer, adding: before != nil, dy: dy, argmax: argmax, N: N)
             return dx.values()
         }
 
@@ -57,25 +57,25 @@ import Testing
         // −6 −4 −7
         // −3 −8 −9
         let x: [Float] = [-1, -5, -2, -6, -4, -7, -3, -8, -9]
-        let (y, taps) = c.forward(x)
+        let (y, argmax) = c.forward(x)
         #expect(y == [-1, -2, -3, -4])
-        #expect(taps == [4, 4, 4, 0])
-        #expect(c.backward([1, 10, 100, 1000], taps) == [1, 0, 10, 0, 1000, 0, 100, 0, 0])
-        #expect(c.backward([1, 10, 100, 1000], taps, addingTo: [1, 2, 3, 4, 5, 6, 7, 8, 9]) == [2, 2, 13, 4, 1005, 6, 107, 8, 9])
+        #expect(argmax == [4, 4, 4, 0])
+        #expect(c.backward([1, 10, 100, 1000], argmax) == [1, 0, 10, 0, 1000, 0, 100, 0, 0])
+        #expect(c.backward([1, 10, 100, 1000], argmax, addingTo: [1, 2, 3, 4, 5, 6, 7, 8, 9]) == [2, 2, 13, 4, 1005, 6, 107, 8, 9])
     }
 
     @Test(arguments: cases)
     func `it takes the largest under the window and gives the gradient back there`(_ c: Case) {
         let x = formula("x", c.inputs), dy = formula("dy", c.outputs), before = formula("before", c.inputs)
-        let (y, taps) = c.forward(x)
+        let (y, argmax) = c.forward(x)
         let sources = c.sources(x)
         #expect(firstDifference(y, sources.map { x[$0] }) == nil)
         var expected = [Double](repeating: 0, count: c.inputs)
         for (i, source) in sources.enumerated() { expected[source] += Double(dy[i]) }
-        #expect(largestError(c.backward(dy, taps), expected) < 1e-6)
-        #expect(largestError(c.backward(dy, taps, addingTo: before), zip(expected, before).map { $0 + Double($1) }) < 1e-6)
+        #expect(largestError(c.backward(dy, argmax), expected) < 1e-6)
+        #expect(largestError(c.backward(dy, argmax, addingTo: before), zip(expected, before).map { $0 + Double($1) }) < 1e-6)
         let alone = Poisoned(c.outputs)
-        MaxPool(window: c.window).forward(y: alone.pointer, taps: nil, x: x, N: c.N)
+        MaxPool(window: c.window).forward(y: alone.pointer, argmax: nil, x: x, N: c.N)
         #expect(firstDifference(alone.values(), y) == nil)
     }
 
@@ -84,13 +84,13 @@ import Testing
         // All values differ by at least 1: no step of this size changes which is the largest.
         let x = formula("order", c.inputs).enumerated().sorted { $0.element < $1.element }.map { Float($0.offset) }
         let dy = formula("dy", c.outputs)
-        expectDerivative(c.backward(dy, c.forward(x).taps), of: { dot(dy, c.forward($0).y) }, at: x, step: 0.25, tolerance: 1e-4)
+        expectDerivative(c.backward(dy, c.forward(x).argmax), of: { dot(dy, c.forward($0).y) }, at: x, step: 0.25, tolerance: 1e-4)
     }
 
     @Test(arguments: [1, 20])
     func `the first of equal values counts`(C: Int) {
         let c = Case(N: 1, H: 2, W: 2, C: C, kernel: 2, stride: 2, padding: 0)
-        #expect(c.forward([Float](repeating: 3, count: c.inputs)).taps == [UInt8](repeating: 0, count: C))
+        #expect(c.forward([Float](repeating: 3, count: c.inputs)).argmax == [UInt8](repeating: 0, count: C))
     }
 
     @Test(arguments: [1, 20])
@@ -104,9 +104,9 @@ import Testing
     @Test(arguments: [1, 20])
     func `where all is −∞ the gradient stays inside the image`(C: Int) {
         let c = Case(N: 1, H: 3, W: 3, C: C, kernel: 3, stride: 2, padding: 1)
-        let (y, taps) = c.forward([Float](repeating: -.infinity, count: c.inputs))
+        let (y, argmax) = c.forward([Float](repeating: -.infinity, count: c.inputs))
         #expect(y.allSatisfy { $0 == -.infinity })
-        let dx = c.backward([Float](repeating: 1, count: c.outputs), taps)
+        let dx = c.backward([Float](repeating: 1, count: c.outputs), argmax)
         #expect(dx.reduce(0, +) == Float(c.outputs))
     }
 }

@@ -10,7 +10,7 @@ import Glibc
 @Suite struct SqueezeExciteTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let N: Int, P: Int, C: Int, K: Int
-        let activation: Rows.Activation
+        let activation: Activation
         let gate: SqueezeExcite.Gate
         var testDescription: String { "\(N) of \(P) places, \(C) channels by \(K), \(activation), \(gate)" }
         var layer: SqueezeExcite { SqueezeExcite(C: C, K: K, activation: activation, gate: gate) }

@@ -38,8 +38,8 @@ private func digests() -> [String] {
 
         let pool = MaxPool(window: window), under = Poisoned(N * window.places * C), back = Poisoned(x.count)
         var taps = [UInt8](repeating: 0, count: under.count)
-        pool.forward(y: under.pointer, taps: &taps, x: x, N: N)
-        pool.backward(dx: back.pointer, adding: false, dy: formula("dy", under.count), taps: taps, N: N)
+        pool.forward(y: under.pointer, argmax: &taps, x: x, N: N)
+        pool.backward(dx: back.pointer, adding: false, dy: formula("dy", under.count), argmax: taps, N: N)
         note("maximum \(kernel) \(C)", under, back)
     }
     for (side, C, K, N) in [(2, 96, 160, 130), (7, 336, 352, 9)] {
@@ -64,7 +64,7 @@ private func digests() -> [String] {
         note("depthwise \(kernel)", y, dx, dW)
     }
     for (M, C, groups, activation) in [
-        (12_000, 20, 1, Rows.Activation.relu), (12_000, 20, 4, .relu), (3000, 64, 2, .none), (12_000, 24, 1, .hardSwish), (12_000, 17, 2, .silu),
+        (12_000, 20, 1, Activation.relu), (12_000, 20, 4, .relu), (3000, 64, 2, .none), (12_000, 24, 1, .hardSwish), (12_000, 17, 2, .silu),
         (600, 1024, 1, .relu),
     ] {
         let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)

@@ -1,3 +1,4 @@
+import Foundation
 import TensorStreams
 import TestSupport
 import Testing

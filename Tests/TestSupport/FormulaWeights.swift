@@ -10,6 +10,11 @@ public func formulaWeights(_ name: String, dimension: Int = 128, hidden: Bool = 
     else {
         preconditionFailure("no network is named \(name)")
     }
+    return formulaWeights(network)
+}
+
+/// The same for any network.
+public func formulaWeights(_ network: Network) -> Weights {
     let weights = Weights(network)
     for (index, parameter) in network.parameters.enumerated() {
         var u = formula(parameter.name, parameter.count)

@@ -34,6 +34,13 @@ public enum WeightsDocument {
         return tensors
     }
 
+    /// What a file's metadata must say beside the tensors of `network`.
+    public static func metadata(of network: Network) -> [String: String] {
+        var metadata = ["network": network.name]
+        if !network.head.isToldByTensors { metadata["head"] = network.head.text }
+        return metadata
+    }
+
     /// The names of the tensors that are a network's, of those that a file has.
     ///
     /// It is for ``DocumentFile/read(_:limits:selecting:)``: a file of anything else is refused before its tensors are read, and what only
@@ -43,7 +50,7 @@ public enum WeightsDocument {
     public static func names(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "") throws -> Set<String> {
         try checkName(name)
         let shapes = outline.shapes.filter { isOwn($0.key, prefix) }
-        _ = try identify(Dictionary(uniqueKeysWithValues: shapes.map { (String($0.key.dropFirst(prefix.count)), $0.value) }), path: path, name: name ?? outline.metadata["network"])
+        _ = try identify(Dictionary(uniqueKeysWithValues: shapes.map { (String($0.key.dropFirst(prefix.count)), $0.value) }), path: path, name: name, outline.metadata)
         return Set(shapes.keys)
     }
 
@@ -63,7 +70,7 @@ public enum WeightsDocument {
         try checkName(name)
         let own = document.tensors.filter { isOwn($0.key, prefix) }
         let shapes = Dictionary(uniqueKeysWithValues: own.map { (String($0.key.dropFirst(prefix.count)), $0.value.shape) })
-        let network = try identify(shapes, path: path, name: name ?? document.metadata["network"])
+        let network = try identify(shapes, path: path, name: name, document.metadata)
         let weights = Weights(network)
         func floats(_ key: String) throws -> [Float] {
             guard let tensor = own[prefix + key] else { throw Failure(.data, path: path, "lacks '\(prefix + key)'") }
@@ -98,6 +105,12 @@ public enum WeightsDocument {
         return weights
     }
 
+    /// - Throws: a failure where `network` takes other images than streams have.
+    public static func checkColours(_ network: Network, path: String) throws {
+        guard network.channels != 3 else { return }
+        throw Failure(.data, path: path, "takes images of \(network.channels) channel\(network.channels == 1 ? "" : "s") where streams have red, green and blue")
+    }
+
     /// A name that was asked for is the command line's, not the file's.
     private static func checkName(_ name: String?) throws {
         guard let name, Network.headName(of: name) == nil else { return }
@@ -105,26 +118,24 @@ public enum WeightsDocument {
     }
 
     /// The network that tensors of these shapes belong to.
-    private static func identify(_ shapes: [String: [Int]], path: String, name: String?) throws -> Network {
+    private static func identify(_ shapes: [String: [Int]], path: String, name: String?, _ metadata: [String: String]) throws -> Network {
+        let name = name ?? metadata["network"]
+        let told = try metadata["head"].map { text in
+            guard let head = Head(text: text) else { throw Failure(.data, path: path, "has a head '\(text.printableLine(limit: 80))', which is no list of layers") }
+            return head
+        }
         // Networks are built for the widths that a file tells: their products must not overflow.
         if let (name, shape) = shapes.sorted(by: { $0.key < $1.key }).first(where: { $0.value.contains { $0 > 1 << 24 } }) {
             throw Failure(.data, path: path, "has '\(name.printableLine(limit: 80))' of shape \(shape), which no network has")
         }
-        /// As wide as `initialize` makes them.
-        func check(_ hidden: Int, _ dimension: Int) throws {
-            guard hidden <= 65536, dimension <= 65536, hidden * dimension <= 1 << 28 else {
-                throw Failure(.data, path: path, "has a head of \(hidden) and \(dimension) numbers, which no network has")
-            }
-        }
         func network(_ name: String) throws -> Network? {
-            guard let head = Network.headName(of: name) else { return nil }
-            if let hidden = shapes[head + ".0.weight"]?.first, let dimension = shapes[head + ".2.weight"]?.first {
-                try check(hidden, dimension)
-                return Network(name, head: .mlp(hidden: hidden, dimension))
+            guard let headName = Network.headName(of: name) else { return nil }
+            let head = told ?? Head(of: shapes, name: headName) ?? .none
+            guard head.isOfUsualSize else {
+                throw Failure(.data, path: path, "has a head of \(head.widths.prefix(5).map { "\($0)" }.joined(separator: ", ")) numbers, which no network has")
             }
-            let dimension = shapes[head + ".weight"]?.first
-            try check(1, dimension ?? 0)
-            return Network(name, head: dimension.map { .linear($0) } ?? .none)
+            let stem = Network.stemName(of: name).flatMap { shapes[$0] }, channels = stem.flatMap { $0.count == 4 ? $0[1] : nil } ?? 3
+            return Network(name, head: head, channels: min(max(1, channels), Network.mostChannels))
         }
         if let name {
             guard let network = try network(name) else {

@@ -1,12 +1,60 @@
+/// What a layer does to its sums before they are stored.
+public enum Activation: Sendable {
+    case none, relu, relu6, hardSwish, silu
+
+    /// Calls `body` with the function: the one place where a value becomes the type that loops are compiled for.
+    @inlinable @inline(__always)
+    public func apply<Body: ActivationBody>(_ body: Body) -> Body.Result {
+        switch self {
+        case .none: body.run(Identity.self)
+        case .relu: body.run(RectifiedLinear.self)
+        case .relu6: body.run(RectifiedLinear6.self)
+        case .hardSwish: body.run(HardSwish.self)
+        case .silu: body.run(SiLU.self)
+        }
+    }
+
+    /// As of its ``ActivationFunction``.
+    public var isInvertible: Bool { apply(IsInvertible()) }
+    public var isExpensive: Bool { apply(IsExpensive()) }
+
+    private struct IsInvertible: ActivationBody {
+        func run<A: ActivationFunction>(_: A.Type) -> Bool { A.isInvertible }
+    }
+
+    private struct IsExpensive: ActivationBody {
+        func run<A: ActivationFunction>(_: A.Type) -> Bool { A.isExpensive }
+    }
+}
+
+/// What is done with an activation, compiled for each.
+public protocol ActivationBody {
+    associatedtype Result
+    func run<A: ActivationFunction>(_: A.Type) -> Result
+}
+
 /// A function of one number that a layer applies to what it has summed, and its derivative: for loops that are made once for each.
 public protocol ActivationFunction {
     static func value(_ z: Vector) -> Vector
     /// dy · dvalue/dz
     static func gradient(_ dy: Vector, at z: Vector) -> Vector
+    /// Whether the derivative at z is that at the value of z, so that a backward pass may read the value instead.
+    static var isInvertible: Bool { get }
+    /// Whether it costs more than a way to memory: an exponential.
+    static var isExpensive: Bool { get }
+}
+
+extension ActivationFunction {
+    @inlinable
+    public static var isInvertible: Bool { @inline(__always) get { false } }
+    @inlinable
+    public static var isExpensive: Bool { @inline(__always) get { false } }
 }
 
 /// z itself.
 public enum Identity: ActivationFunction {
+    @inlinable
+    public static var isInvertible: Bool { @inline(__always) get { true } }
     @inlinable @inline(__always)
     public static func value(_ z: Vector) -> Vector { z }
     @inlinable @inline(__always)
@@ -15,10 +63,22 @@ public enum Identity: ActivationFunction {
 
 /// max(z, 0), where what is not a number stays so; the derivative at 0 is 0, as in PyTorch.
 public enum RectifiedLinear: ActivationFunction {
+    @inlinable
+    public static var isInvertible: Bool { @inline(__always) get { true } }
     @inlinable @inline(__always)
     public static func value(_ z: Vector) -> Vector { pointwiseMax(z, Vector(repeating: 0)) }
     @inlinable @inline(__always)
     public static func gradient(_ dy: Vector, at z: Vector) -> Vector { dy.replacing(with: 0, where: z .<= 0) }
+}
+
+/// min(max(z, 0), 6), where what is not a number stays so; the derivative at 0 and at 6 is 0, as in PyTorch: MobileNetV2's.
+public enum RectifiedLinear6: ActivationFunction {
+    @inlinable
+    public static var isInvertible: Bool { @inline(__always) get { true } }
+    @inlinable @inline(__always)
+    public static func value(_ z: Vector) -> Vector { pointwiseMin(pointwiseMax(z, Vector(repeating: 0)), Vector(repeating: 6)) }
+    @inlinable @inline(__always)
+    public static func gradient(_ dy: Vector, at z: Vector) -> Vector { dy.replacing(with: 0, where: (z .<= 0) .| (z .>= 6)) }
 }
 
 /// z · min(max(z + 3, 0), 6) / 6: Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.2.
@@ -35,6 +95,8 @@ public enum HardSwish: ActivationFunction {
 
 /// z · sigmoid(z): Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016; EfficientNet's "swish".
 public enum SiLU: ActivationFunction {
+    @inlinable
+    public static var isExpensive: Bool { @inline(__always) get { true } }
     @inlinable @inline(__always)
     public static func value(_ z: Vector) -> Vector { z / (1 + Vector.exponential(-z)) }
     /// With s = sigmoid(z): s · (1 + z·(1 − s)).

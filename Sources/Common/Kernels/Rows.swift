@@ -63,8 +63,12 @@ public enum Rows {
         }
     }
 
-    /// What a layer does to its sums before they are stored.
-    public enum Activation: Sendable { case none, relu, hardSwish, silu }
+    /// Σ aᵢbᵢ, in double precision.
+    public static func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Double {
+        var sum = 0.0
+        for i in 0..<count { sum += Double(a[i]) * Double(b[i]) }
+        return sum
+    }
 
     /// y = activation(y + b (+ residual)), row by row: the end of a folded convolution, while its rows are still in the cache.
     public static func finish(
@@ -81,16 +85,21 @@ public enum Rows {
         _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, streamed: Bool, bias: UnsafePointer<Float>,
         residual: UnsafePointer<Float>?, _ activation: Activation, rows: Int, width: Int
     ) {
-        @inline(__always) func finishRows<A: ActivationFunction>(_: A.Type) {
+        activation.apply(Finish(x: x, y: y, streamed: streamed, bias: bias, residual: residual, rows: rows, width: width))
+    }
+
+    private struct Finish: ActivationBody {
+        let x: UnsafePointer<Float>
+        let y: UnsafeMutablePointer<Float>
+        let streamed: Bool
+        let bias: UnsafePointer<Float>
+        let residual: UnsafePointer<Float>?
+        let rows, width: Int
+
+        func run<A: ActivationFunction>(_: A.Type) {
             for r in 0..<rows {
                 finishRow(x + r * width, into: y + r * width, streamed: streamed, bias: bias, residual: residual.map { $0 + r * width }, A.self, width: width)
             }
-        }
-        switch activation {
-        case .none: finishRows(Identity.self)
-        case .relu: finishRows(RectifiedLinear.self)
-        case .hardSwish: finishRows(HardSwish.self)
-        case .silu: finishRows(SiLU.self)
         }
     }
 

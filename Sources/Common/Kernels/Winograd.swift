@@ -114,7 +114,7 @@ public struct Winograd: Sendable, Equatable {
         public var bias: UnsafePointer<Float>?
         /// Of the shape of the output.
         public var residual: UnsafePointer<Float>?
-        public var activation = Rows.Activation.none
+        public var activation = Activation.none
         /// Writes past the caches: where the output is too large for them. It begins on a cache line.
         public var streamed = false
 
@@ -364,6 +364,7 @@ extension Winograd.Finish {
         switch activation {
         case .none: value
         case .relu: RectifiedLinear.value(value)
+        case .relu6: RectifiedLinear6.value(value)
         case .hardSwish: HardSwish.value(value)
         case .silu: SiLU.value(value)
         }
@@ -393,7 +394,7 @@ extension TileSide {
         switch finish.activation {
         case .none: break
         case .relu: row = (RectifiedLinear.value(row.0), RectifiedLinear.value(row.1), RectifiedLinear.value(row.2), RectifiedLinear.value(row.3))
-        case .hardSwish, .silu: row = finish.activated(row)
+        case .relu6, .hardSwish, .silu: row = finish.activated(row)
         }
         put(row, y + offset, step, streamed: finish.streamed)
     }

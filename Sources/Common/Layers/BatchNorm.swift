@@ -22,10 +22,10 @@ public struct BatchNorm: Sendable {
     public let C: Int
     public let epsilon: Float
     public let momentum: Float
-    public let activation: Rows.Activation
+    public let activation: Activation
     private let periods: Periods
 
-    public init(C: Int, epsilon: Float, momentum: Float, activation: Rows.Activation) {
+    public init(C: Int, epsilon: Float, momentum: Float, activation: Activation) {
         self.C = C
         self.epsilon = epsilon
         self.momentum = momentum
@@ -57,23 +57,41 @@ public struct BatchNorm: Sendable {
         measure(
             mean: mean, inverse: inverse, runningMean: runningMean, runningVariance: runningVariance, x: x, M: M, groups: groups, measured: measured,
             sums: sums)
+        normalize(y: y, x: x, mean: mean, inverse: inverse, gamma: gamma, beta: beta, residual: residual, M: M, groups: groups)
+    }
+
+    /// The second half of the pass forward: sets y, which may be x, from moments that are there. Parameters as in
+    /// ``forward(y:mean:inverse:runningMean:runningVariance:x:gamma:beta:residual:M:groups:measured:sums:)``.
+    public func normalize(
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>, gamma: UnsafePointer<Float>,
+        beta: UnsafePointer<Float>, residual: UnsafePointer<Float>?, M: Int, groups: Int
+    ) {
         let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
-        switch (activation, streams(to: y, M: M, groups: groups)) {
-        case (.none, false): apply(Identity.self, Cached.self)
-        case (.relu, false): apply(RectifiedLinear.self, Cached.self)
-        case (.hardSwish, false): apply(HardSwish.self, Cached.self)
-        case (.silu, false): apply(SiLU.self, Cached.self)
-        case (.none, true): apply(Identity.self, Streamed.self)
-        case (.relu, true): apply(RectifiedLinear.self, Streamed.self)
-        case (.hardSwish, true): apply(HardSwish.self, Streamed.self)
-        case (.silu, true): apply(SiLU.self, Streamed.self)
-        }
-        func apply<A: ActivationFunction, S: Storage>(_: A.Type, _: S.Type) {
-            forEachRun(M: M, groups: groups) { start, count, group in
-                if let residual {
-                    periods.forEach(count, NormalizedSum<A, S>(y: y + start, x: x + start, residual: residual + start, line: lines[group]))
-                } else {
-                    periods.forEach(count, Normalized<A, S>(y: y + start, x: x + start, line: lines[group]))
+        let pass = NormalizePass(layer: self, y: y, x: x, residual: residual, lines: lines, M: M, groups: groups)
+        if streams(to: y, M: M, groups: groups) { activation.apply(pass.stored(Streamed.self)) } else { activation.apply(pass.stored(Cached.self)) }
+    }
+
+    private struct NormalizePass {
+        let layer: BatchNorm
+        let y: UnsafeMutablePointer<Float>
+        let x: UnsafePointer<Float>
+        let residual: UnsafePointer<Float>?
+        let lines: ChannelLines
+        let M, groups: Int
+
+        func stored<S: Storage>(_: S.Type) -> Stored<S> { Stored(pass: self) }
+
+        struct Stored<S: Storage>: ActivationBody {
+            let pass: NormalizePass
+
+            func run<A: ActivationFunction>(_: A.Type) {
+                let (y, x, periods) = (pass.y, pass.x, pass.layer.periods)
+                pass.layer.forEachRun(M: pass.M, groups: pass.groups) { start, count, group in
+                    if let residual = pass.residual {
+                        periods.forEach(count, NormalizedSum<A, S>(y: y + start, x: x + start, residual: residual + start, line: pass.lines[group]))
+                    } else {
+                        periods.forEach(count, Normalized<A, S>(y: y + start, x: x + start, line: pass.lines[group]))
+                    }
                 }
             }
         }
@@ -130,34 +148,44 @@ public struct BatchNorm: Sendable {
         dy: UnsafePointer<Float>, y: UnsafePointer<Float>, x: UnsafePointer<Float>, mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>,
         gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
     ) {
-        precondition(activation == .none || activation == .relu || dresidual == nil)
-        let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
+        precondition(activation.isInvertible || dresidual == nil)
+        activation.apply(
+            BackwardPass(
+                layer: self, dx: dx, dresidual: dresidual, addingToResidual: addingToResidual, dy: dy, y: y, x: x,
+                sums: SumPass(
+                    layer: self, lines: ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups), dgamma: dgamma,
+                    dbeta: dbeta, x: x, inverse: inverse, M: M, groups: groups, sums: sums)))
+    }
 
-        /// Two passes; the second may find g where the first has kept it, and has then not read what it overwrites.
-        func run<First: GradientSource, Second: GradientSource, S: Storage>(_ first: First, _ second: Second, _: S.Type = Cached.self) {
-            sumGradient(first, lines, dgamma: dgamma, dbeta: dbeta, x: x, inverse: inverse, M: M, groups: groups, sums: sums)
-            forEachRun(M: M, groups: groups) { start, count, group in
-                periods.forEach(count, InputGradient<Second, S>(start: start, dx: dx, x: x, source: second, line: lines[group]))
+    /// Two passes; the second may find g where the first has saved it, and has then not read what it overwrites.
+    private struct BackwardPass: ActivationBody {
+        let layer: BatchNorm
+        let dx: UnsafeMutablePointer<Float>
+        let dresidual: UnsafeMutablePointer<Float>?
+        let addingToResidual: Bool
+        let dy, y, x: UnsafePointer<Float>
+        let sums: SumPass
+
+        func run<A: ActivationFunction>(_: A.Type) {
+            guard let g = dresidual else {
+                if A.isExpensive { both(FromInputKeeping<A>(dy: dy, g: dx), Kept(g: dx)) } else { both(FromInput<A>(dy: dy), FromInput<A>(dy: dy)) }
+                return
             }
-        }
-        func runBehindResidual<A: ActivationFunction>(_: A.Type, _ dresidual: UnsafeMutablePointer<Float>) {
+            guard A.isInvertible else { return }
             if addingToResidual {
-                run(FromOutput<A>(dy: dy, y: y), FromOutputAdding<A>(dy: dy, y: y, sum: dresidual))
-            } else if streams(to: dresidual, M: M, groups: groups), streams(to: dx, M: M, groups: groups) {
-                run(FromOutputKeeping<A, Streamed>(dy: dy, y: y, g: dresidual), Kept(g: dresidual), Streamed.self)
+                both(FromOutput<A>(dy: dy, y: y), FromOutputAdding<A>(dy: dy, y: y, sum: g))
+            } else if layer.streams(to: g, M: sums.M, groups: sums.groups), layer.streams(to: dx, M: sums.M, groups: sums.groups) {
+                both(FromOutputKeeping<A, Streamed>(dy: dy, y: y, g: g), Kept(g: g), Streamed.self)
             } else {
-                run(FromOutputKeeping<A, Cached>(dy: dy, y: y, g: dresidual), Kept(g: dresidual))
+                both(FromOutputKeeping<A, Cached>(dy: dy, y: y, g: g), Kept(g: g))
             }
         }
 
-        switch (activation, dresidual) {
-        case (.none, let dresidual?): runBehindResidual(Identity.self, dresidual)
-        case (_, let dresidual?): runBehindResidual(RectifiedLinear.self, dresidual)
-        case (.none, nil): run(FromInput<Identity>(dy: dy), FromInput<Identity>(dy: dy))
-        case (.relu, nil): run(FromInput<RectifiedLinear>(dy: dy), FromInput<RectifiedLinear>(dy: dy))
-        case (.hardSwish, nil): run(FromInput<HardSwish>(dy: dy), FromInput<HardSwish>(dy: dy))
-        // An exponential costs more than a way to memory.
-        case (.silu, nil): run(FromInputKeeping<SiLU>(dy: dy, g: dx), Kept(g: dx))
+        private func both<First: GradientSource, Second: GradientSource, S: Storage>(_ first: First, _ second: Second, _: S.Type = Cached.self) {
+            sums.run(first)
+            layer.forEachRun(M: sums.M, groups: sums.groups) { start, count, group in
+                layer.periods.forEach(count, InputGradient<Second, S>(start: start, dx: dx, x: x, source: second, line: sums.lines[group]))
+            }
         }
     }
 
@@ -169,31 +197,39 @@ public struct BatchNorm: Sendable {
         sums: UnsafeMutablePointer<Double>
     ) -> NormalizedGradient {
         let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: 1)
-        func run<Source: GradientSource>(_ source: Source) {
-            sumGradient(source, lines, dgamma: dgamma, dbeta: dbeta, x: x, inverse: inverse, M: M, groups: 1, sums: sums)
+        let pass = SumPass(layer: self, lines: lines, dgamma: dgamma, dbeta: dbeta, x: x, inverse: inverse, M: M, groups: 1, sums: sums)
+        activation.apply(SumOnly(pass: pass, dy: dy))
+        return NormalizedGradient(activation: activation.isExpensive ? .none : activation, x: x, periods: periods, lines: lines)
+    }
+
+    private struct SumOnly: ActivationBody {
+        let pass: SumPass
+        let dy: UnsafeMutablePointer<Float>
+
+        func run<A: ActivationFunction>(_: A.Type) {
+            if A.isExpensive { pass.run(FromInputKeeping<A>(dy: dy, g: dy)) } else { pass.run(FromInput<A>(dy: dy)) }
         }
-        switch activation {
-        case .none: run(FromInput<Identity>(dy: dy))
-        case .relu: run(FromInput<RectifiedLinear>(dy: dy))
-        case .hardSwish: run(FromInput<HardSwish>(dy: dy))
-        case .silu: run(FromInputKeeping<SiLU>(dy: dy, g: dy))
-        }
-        return NormalizedGradient(activation: activation == .silu ? .none : activation, x: x, periods: periods, lines: lines)
     }
 
     /// Sums of g and g·(x − μ), and what follows from them.
-    private func sumGradient<Source: GradientSource>(
-        _ source: Source, _ lines: ChannelLines, dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
-        inverse: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
-    ) {
-        let rows = M / groups, pieces = pieces(rows: rows, groups: groups)
-        Parallel.forEach(groups * pieces) { piece, _ in
-            let group = piece / pieces
-            let own = periods.part(piece % pieces, of: pieces, in: rows)
-            let start = (group * rows + own.lowerBound) * C
-            periods.sum(own.count * C, into: sums + piece * 2 * C, GradientSums(start: start, x: x, source: source, line: lines[group]))
+    private struct SumPass {
+        let layer: BatchNorm
+        let lines: ChannelLines
+        let dgamma, dbeta: UnsafeMutablePointer<Float>
+        let x, inverse: UnsafePointer<Float>
+        let M, groups: Int
+        let sums: UnsafeMutablePointer<Double>
+
+        func run<Source: GradientSource>(_ source: Source) {
+            let C = layer.C, periods = layer.periods, rows = M / groups, pieces = layer.pieces(rows: rows, groups: groups)
+            Parallel.forEach(groups * pieces) { piece, _ in
+                let group = piece / pieces
+                let own = periods.part(piece % pieces, of: pieces, in: rows)
+                let start = (group * rows + own.lowerBound) * C
+                periods.sum(own.count * C, into: sums + piece * 2 * C, GradientSums(start: start, x: x, source: source, line: lines[group]))
+            }
+            lines.finish(dgamma: dgamma, dbeta: dbeta, inverse: inverse, sums: sums, pieces: pieces, rows: rows)
         }
-        lines.finish(dgamma: dgamma, dbeta: dbeta, inverse: inverse, sums: sums, pieces: pieces, rows: rows)
     }
 
     private func streams(to y: UnsafeMutablePointer<Float>, M: Int, groups: Int) -> Bool {

@@ -75,9 +75,9 @@ public struct Convolution: Sendable {
     public struct Finish {
         public let bias: UnsafePointer<Float>
         public let residual: UnsafePointer<Float>?
-        public let activation: Rows.Activation
+        public let activation: Activation
 
-        public init(bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, activation: Rows.Activation) {
+        public init(bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, activation: Activation) {
             self.bias = bias
             self.residual = residual
             self.activation = activation

@@ -20,7 +20,7 @@ extension Depthwise {
 
     func forwardInPlace(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, bias: UnsafePointer<Float>?,
-        _ activation: Rows.Activation, scratch: Scratch
+        _ activation: Activation, scratch: Scratch
     ) {
         let (C, outH, outW) = (window.C, window.outH, window.outW)
         let runs = (outH + Self.rowsAtOnce - 1) / Self.rowsAtOnce

@@ -91,7 +91,7 @@ public struct Depthwise: Sendable {
     /// Sets y; with a bias also y = activation(y + b), while its rows are in the cache.
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int,
-        bias: UnsafePointer<Float>? = nil, _ activation: Rows.Activation = .none, scratch: Scratch
+        bias: UnsafePointer<Float>? = nil, _ activation: Activation = .none, scratch: Scratch
     ) {
         if normalized == nil, readsInPlace { return forwardInPlace(y: y, x: x, W: W, N: N, bias: bias, activation, scratch: scratch) }
         let shape = inputRows

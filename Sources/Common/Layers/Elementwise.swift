@@ -3,30 +3,32 @@ import Parallel
 
 /// An activation on its own, where no other layer takes it along.
 public struct Elementwise: Sendable {
-    public let activation: Rows.Activation
+    public let activation: Activation
 
-    public init(_ activation: Rows.Activation) { self.activation = activation }
+    public init(_ activation: Activation) { self.activation = activation }
 
     /// Sets y = activation(x), which may be x itself.
     public func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, count: Int) {
-        func apply<A: ActivationFunction>(_: A.Type) { Self.map(y, count) { A.value(x.vector($0, lanes: $1)) } }
-        switch activation {
-        case .none: apply(Identity.self)
-        case .relu: apply(RectifiedLinear.self)
-        case .hardSwish: apply(HardSwish.self)
-        case .silu: apply(SiLU.self)
-        }
+        activation.apply(Forward(y: y, x: x, count: count))
+    }
+
+    private struct Forward: ActivationBody {
+        let y: UnsafeMutablePointer<Float>
+        let x: UnsafePointer<Float>
+        let count: Int
+        func run<A: ActivationFunction>(_: A.Type) { Elementwise.map(y, count) { A.value(x.vector($0, lanes: $1)) } }
     }
 
     /// Sets dx = dy · activation′(x), which may be dy itself.
     public func backward(dx: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, count: Int) {
-        func apply<A: ActivationFunction>(_: A.Type) { Self.map(dx, count) { A.gradient(dy.vector($0, lanes: $1), at: x.vector($0, lanes: $1)) } }
-        switch activation {
-        case .none: apply(Identity.self)
-        case .relu: apply(RectifiedLinear.self)
-        case .hardSwish: apply(HardSwish.self)
-        case .silu: apply(SiLU.self)
-        }
+        activation.apply(Backward(dx: dx, dy: dy, x: x, count: count))
+    }
+
+    private struct Backward: ActivationBody {
+        let dx: UnsafeMutablePointer<Float>
+        let dy, x: UnsafePointer<Float>
+        let count: Int
+        func run<A: ActivationFunction>(_: A.Type) { Elementwise.map(dx, count) { A.gradient(dy.vector($0, lanes: $1), at: x.vector($0, lanes: $1)) } }
     }
 
     /// Sets y[i] = value(i), sixteen at a time and fewer at the end, in pieces that do not depend on the number of threads.

@@ -7,7 +7,7 @@ import Parallel
 /// |-------|--------|-----------------------|
 /// | x     | (N, I) | one row per example   |
 /// | W     | (O, I) | one row per output    |
-/// | b     | (O)    |                       |
+/// | b     | (O)    | may be missing        |
 /// | y     | (N, O) |                       |
 public struct Linear: Sendable {
     public let I, O: Int
@@ -27,12 +27,13 @@ public struct Linear: Sendable {
 
     /// Sets y, and applies the rectifier to it if `activation` says so.
     public func forward(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, b: UnsafePointer<Float>, N: Int,
-        _ activation: Rows.Activation = .none
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, b: UnsafePointer<Float>?, N: Int,
+        _ activation: Activation = .none
     ) {
         Self.forEachBlock(O) { o in
             let out = y + o.lowerBound
             Matrix.multiply(x, lda: I, W + o.lowerBound * I, .transposed, ldb: I, into: out, ldc: O, m: N, n: o.count, k: I)
+            guard let b else { return precondition(activation == .none, "an activation goes with a bias") }
             for n in 0..<N {
                 Rows.finish(out + n * O, bias: b + o.lowerBound, residual: nil, activation, rows: 1, width: o.count)
             }
@@ -45,12 +46,13 @@ public struct Linear: Sendable {
     ///
     ///     dx = dy·W        dW = dyᵀ·x        db = Σₙ dy[n]
     public func backward(
-        dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, db: UnsafeMutablePointer<Float>,
+        dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, db: UnsafeMutablePointer<Float>?,
         dy: UnsafePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int
     ) {
         Self.forEachBlock(O) { o in
             Matrix.multiply(
                 dy + o.lowerBound, .transposed, lda: O, x, ldb: I, into: dW + o.lowerBound * I, ldc: I, m: o.count, n: I, k: N, beta: 1)
+            guard let db else { return }
             for n in 0..<N { Rows.add(dy + n * O + o.lowerBound, to: db + o.lowerBound, count: o.count) }
         }
         guard let dx else { return }

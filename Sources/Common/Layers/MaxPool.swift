@@ -1,14 +1,14 @@
 public import Kernels
 import Parallel
 
-/// The largest value under a window, for each channel. `taps` (N, H', W', C) remembers which place of the window it was.
+/// The largest value under a window, for each channel. `argmax` (N, H', W', C) remembers which pixel of the window it was.
 public struct MaxPool: Sendable {
     public let window: Window
 
     public init(window: Window) { self.window = window }
 
-    /// Sets y (N, H', W', C) and `taps`. The first of equal values counts, as in PyTorch; padding never does.
-    public func forward(y: UnsafeMutablePointer<Float>, taps: UnsafeMutablePointer<UInt8>?, x: UnsafePointer<Float>, N: Int) {
+    /// Sets y (N, H', W', C) and `argmax`. The first of equal values counts, as in PyTorch; padding never does.
+    public func forward(y: UnsafeMutablePointer<Float>, argmax: UnsafeMutablePointer<UInt8>?, x: UnsafePointer<Float>, N: Int) {
         let (H, W, C) = (window.H, window.W, window.C)
         Parallel.forEach(N * window.outH) { line, _ in
             let (n, oy) = (line / window.outH, line % window.outH)
@@ -21,22 +21,22 @@ public struct MaxPool: Sendable {
                 let first = rs.lowerBound * window.S + ss.lowerBound
                 forEachVector(C) { c, lanes in
                     var best = Vector(repeating: -.infinity)
-                    var tap = SIMD16<Int32>(repeating: Int32(first))
+                    var index = SIMD16<Int32>(repeating: Int32(first))
                     for r in rs {
                         for s in ss {
                             let v = image.vector(((y0 + r) * W + x0 + s) * C + c, lanes: lanes)
                             let larger = (v .> best) .| (v .!= v)
                             best.replace(with: v, where: larger)
-                            tap.replace(with: Int32(r * window.S + s), where: larger)
+                            index.replace(with: Int32(r * window.S + s), where: larger)
                         }
                     }
                     y.store(best, place + c, lanes: lanes)
-                    guard let taps else { return }
-                    let bytes = SIMD16<UInt8>(truncatingIfNeeded: tap)
+                    guard let argmax else { return }
+                    let bytes = SIMD16<UInt8>(truncatingIfNeeded: index)
                     if lanes == 16 {
-                        UnsafeMutableRawPointer(taps + place + c).storeBytes(of: bytes, as: SIMD16<UInt8>.self)
+                        UnsafeMutableRawPointer(argmax + place + c).storeBytes(of: bytes, as: SIMD16<UInt8>.self)
                     } else {
-                        for lane in 0..<lanes { taps[place + c + lane] = bytes[lane] }
+                        for lane in 0..<lanes { argmax[place + c + lane] = bytes[lane] }
                     }
                 }
             }
@@ -46,7 +46,7 @@ public struct MaxPool: Sendable {
     /// Adds to `dx`, or sets it: dx at the place of the largest value gets dy.
     ///
     /// Each place of dx looks for itself in the windows over it, so that dx is written once, from one end to the other.
-    public func backward(dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, taps: UnsafePointer<UInt8>, N: Int) {
+    public func backward(dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, argmax: UnsafePointer<UInt8>, N: Int) {
         let (H, W, C) = (window.H, window.W, window.C)
         Parallel.forEach(N * H) { line, _ in
             let (n, iy) = line.quotientAndRemainder(dividingBy: H)
@@ -60,13 +60,13 @@ public struct MaxPool: Sendable {
                     for ox in columns {
                         let own = Int32(r * window.S + ix + window.padding - ox * window.stride)
                         let place = ((n * window.outH + oy) * window.outW + ox) * C
-                        let (dy, taps) = (dy + place, taps + place)
+                        let (dy, argmax) = (dy + place, argmax + place)
                         if sets {
-                            forEachVector(C) { c, lanes in target.store(Self.chosen(dy, taps, own, c, lanes), c, lanes: lanes) }
+                            forEachVector(C) { c, lanes in target.store(Self.chosen(dy, argmax, own, c, lanes), c, lanes: lanes) }
                             sets = false
                         } else {
                             forEachVector(C) { c, lanes in
-                                target.store(target.vector(c, lanes: lanes) + Self.chosen(dy, taps, own, c, lanes), c, lanes: lanes)
+                                target.store(target.vector(c, lanes: lanes) + Self.chosen(dy, argmax, own, c, lanes), c, lanes: lanes)
                             }
                         }
                     }
@@ -85,14 +85,14 @@ public struct MaxPool: Sendable {
         return first..<max(first, last + 1)
     }
 
-    /// dy of those channels whose largest value was at tap `own`, else 0.
+    /// dy of those channels whose largest value was at index `own`, else 0.
     @inline(__always)
-    private static func chosen(_ dy: UnsafePointer<Float>, _ taps: UnsafePointer<UInt8>, _ own: Int32, _ c: Int, _ lanes: Int) -> Vector {
+    private static func chosen(_ dy: UnsafePointer<Float>, _ argmax: UnsafePointer<UInt8>, _ own: Int32, _ c: Int, _ lanes: Int) -> Vector {
         var bytes = SIMD16<UInt8>.zero
         if lanes == 16 {
-            bytes = UnsafeRawPointer(taps + c).loadUnaligned(as: SIMD16<UInt8>.self)
+            bytes = UnsafeRawPointer(argmax + c).loadUnaligned(as: SIMD16<UInt8>.self)
         } else {
-            for lane in 0..<lanes { bytes[lane] = taps[c + lane] }
+            for lane in 0..<lanes { bytes[lane] = argmax[c + lane] }
         }
         return dy.vector(c, lanes: lanes).replacing(with: 0, where: SIMD16<Int32>(truncatingIfNeeded: bytes) .!= SIMD16<Int32>(repeating: own))
     }

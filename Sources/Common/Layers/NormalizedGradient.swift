@@ -8,7 +8,7 @@ import Kernels
 /// of its output into the cache in any case makes dx there from dy and x, the same to the last bit.
 public struct NormalizedGradient {
     /// None where g was kept at dy already.
-    let activation: Rows.Activation
+    let activation: Activation
     /// What the batch norm read, of the shape of dy.
     let x: UnsafePointer<Float>
     let periods: Periods

@@ -5,7 +5,7 @@ import Kernels
 /// y would be as large as x, written once and read once on the way forward and read again on the way back. A layer that copies what
 /// it reads into the cache in any case makes it there instead, the same to the last bit, and it is never in memory.
 public struct NormalizedInput {
-    let activation: Rows.Activation
+    let activation: Activation
     private let periods: Periods
     private let lines: ChannelLines
 

@@ -63,24 +63,27 @@ struct ReadRows: ReadingBody {
 extension NormalizedInput {
     /// Calls `body` with the way to read.
     func reading<Body: ReadingBody>(_ body: Body) {
-        switch activation {
-        case .none: body.run(AsNormalized<Identity>(line: line))
-        case .relu: body.run(AsNormalized<RectifiedLinear>(line: line))
-        case .hardSwish: body.run(AsNormalized<HardSwish>(line: line))
-        case .silu: body.run(AsNormalized<SiLU>(line: line))
-        }
+        activation.apply(Normalizing(body: body, line: line))
+    }
+
+    private struct Normalizing<Body: ReadingBody>: ActivationBody {
+        let body: Body
+        let line: ChannelLines.Line
+        func run<A: ActivationFunction>(_: A.Type) { body.run(AsNormalized<A>(line: line)) }
     }
 }
 
 extension NormalizedGradient {
     /// The same for a gradient, the first of whose rows lies at `dy`.
     func reading<Body: ReadingBody>(_ dy: UnsafePointer<Float>, _ body: Body) {
-        switch activation {
-        case .none: body.run(AsGradient<Identity>(line: line, distance: x - dy))
-        case .relu: body.run(AsGradient<RectifiedLinear>(line: line, distance: x - dy))
-        case .hardSwish: body.run(AsGradient<HardSwish>(line: line, distance: x - dy))
-        case .silu: body.run(AsGradient<SiLU>(line: line, distance: x - dy))
-        }
+        activation.apply(Normalizing(body: body, line: line, distance: x - dy))
+    }
+
+    private struct Normalizing<Body: ReadingBody>: ActivationBody {
+        let body: Body
+        let line: ChannelLines.Line
+        let distance: Int
+        func run<A: ActivationFunction>(_: A.Type) { body.run(AsGradient<A>(line: line, distance: distance)) }
     }
 }
 

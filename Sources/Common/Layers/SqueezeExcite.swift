@@ -23,10 +23,10 @@ public struct SqueezeExcite: Sendable {
     }
 
     public let C, K: Int
-    public let activation: Rows.Activation
+    public let activation: Activation
     public let gate: Gate
 
-    public init(C: Int, K: Int, activation: Rows.Activation, gate: Gate) {
+    public init(C: Int, K: Int, activation: Activation, gate: Gate) {
         self.C = C
         self.K = K
         self.activation = activation

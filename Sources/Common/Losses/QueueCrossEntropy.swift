@@ -58,8 +58,8 @@ struct QueueCrossEntropy {
         own.reserveCapacity(kinds * N)
         for b in 0..<blocks {
             let rows = Parallel.part(b, of: blocks, in: N)
-            for n in rows { own.append(Sums(peak: Float(VectorMath.dot(student + n * D, teacher + n * D, D)))) }
-            if kinds == 2 { for n in rows { own.append(Sums(peak: Float(VectorMath.dot(teacher + n * D, teacher + n * D, D)))) } }
+            for n in rows { own.append(Sums(peak: Float(Rows.dot(student + n * D, teacher + n * D, D)))) }
+            if kinds == 2 { for n in rows { own.append(Sums(peak: Float(Rows.dot(teacher + n * D, teacher + n * D, D)))) } }
         }
 
         // For each piece, for each block, its student rows, then its teacher rows: G (kinds·N, D) and sums (kinds·N).

@@ -17,13 +17,6 @@ public enum VectorMath {
         for i in whole..<values.count { values[i] = last[i - whole] }
     }
 
-    /// Σ aᵢbᵢ, in double precision.
-    static func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Double {
-        var sum = 0.0
-        for i in 0..<count { sum += Double(a[i]) * Double(b[i]) }
-        return sum
-    }
-
     @inline(__always)
     static func load(_ pointer: UnsafePointer<Float>) -> Lanes {
         UnsafeRawPointer(pointer).loadUnaligned(as: Lanes.self)

@@ -14,22 +14,6 @@ protocol Trunk: Sendable {
 
 /// A network by name: the trunk of a table and the head that turns features into an embedding.
 public struct Network: Sendable {
-    /// What stands behind the pooled features, as MoCo, SEED and others name it.
-    public enum Head: Sendable, Equatable {
-        case none
-        /// Linear(d, D) under torchvision's name: `fc` in ResNets
-        case linear(Int)
-        /// Linear(d, h), relu, Linear(h, D) in the place of that layer: `fc.0`, `fc.2`. MoCo-v2 and SEED have h = d.
-        case mlp(hidden: Int, Int)
-
-        public var dimension: Int? {
-            switch self {
-            case .none: nil
-            case .linear(let D), .mlp(_, let D): D
-            }
-        }
-    }
-
     public let name: String
     public let head: Head
     /// The name that all names of the head's tensors begin with, before a dot.
@@ -45,23 +29,30 @@ public struct Network: Sendable {
     public var statisticsCount: Int { statistics.last.map { $0.offset + 2 * $0.C } ?? 0 }
     /// Numbers in an embedding; without a head the features are the embedding.
     public var embeddingWidth: Int { head.dimension ?? featureWidth }
+    /// Channels of the images.
+    public var channels: Int { graph.channels }
 
+    /// The layer that operation `index` is, by torchvision's name, or by what it does where it learns nothing: `layer1.0.conv1`.
+    public func layer(_ index: Int) -> String {
+        let operation = graph.nodes[index].operation
+        guard let parameter = operation.parameter else { return operation.name }
+        let name = parameters[parameter].name
+        return name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
+    }
+
+    /// The kind of work that operation `index` is: `3×3`, `1×1 stride 2`, `batch norm`.
+    public func kind(_ index: Int) -> String { graph.nodes[index].operation.kind }
+
+    /// - Parameter channels: of the images.
     /// - Returns: nil if no table has this name.
-    public init?(_ name: String, head: Head) {
+    public init?(_ name: String, head: Head, channels: Int = 3) {
         guard let trunk = Network.tables[name] else { return nil }
-        var builder = GraphBuilder()
+        var builder = GraphBuilder(channels: channels)
         var x = trunk.build(&builder)
         featureWidth = builder.width(x)
         builder.end(features: x)
         if head != .none, trunk.dropout > 0 { x = builder.dropout(x, trunk.dropout) }
-        switch head {
-        case .none: break
-        case .linear(let D):
-            _ = builder.linear(trunk.headName, x, D, start: trunk.headStart(D))
-        case .mlp(let hidden, let D):
-            x = builder.activation(builder.linear(trunk.headName + ".0", x, hidden), .relu)
-            _ = builder.linear(trunk.headName + ".2", x, D)
-        }
+        head.build(&builder, x, name: trunk.headName, start: trunk.headStart)
         headName = trunk.headName
         self.name = name
         self.head = head
@@ -75,7 +66,11 @@ public struct Network: Sendable {
 
     /// ``headName`` of the network with this name.
     public static func headName(of name: String) -> String? { tables[name]?.headName }
+    /// The tensor of the network with this name that reads the images: (K, channels, R, S).
+    public static func stemName(of name: String) -> String? { Network(name, head: .none)?.parameters.first?.name }
 
+    /// Of an image.
+    public static let mostChannels = 1024
     /// The smallest image that leaves something to pool.
     public static let smallestImage = 8
 

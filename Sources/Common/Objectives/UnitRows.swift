@@ -1,3 +1,4 @@
+import Layers
 import Losses
 
 /// The output of a pass at unit length, and the way back.

@@ -13,6 +13,7 @@ struct Teacher {
         hash = try Teacher.hash(of: path, known: &known)
         let document = try DocumentFile.read(path) { try WeightsDocument.names(in: $0, path: path) }
         network = try WeightsDocument.weights(in: document, path: path).network
+        try WeightsDocument.checkColours(network, path: path)
     }
 
     /// The hash of the file at `path`, read where `known` does not have it.

@@ -1,6 +1,6 @@
 import Checkpoints
+import Layers
 public import Networks
-import Losses
 public import TensorStreams
 import ToolSupport
 
@@ -38,6 +38,7 @@ public final class EmbeddingStage {
     ) throws {
         weights = try WeightsDocument.weights(in: document, path: path, network: name)
         network = weights.network
+        try WeightsDocument.checkColours(network, path: path)
         self.kind = kind
         self.name = tensor ?? (kind == .embedding ? "teacher" : "features")
         self.view = view

@@ -59,6 +59,7 @@ public struct TrainingState {
             return nil
         }
         let weights = try WeightsDocument.weights(in: document, path: path, network: network)
+        try WeightsDocument.checkColours(weights.network, path: path)
         self.init(weights, provenance: Provenance(text: document.metadata["provenance"] ?? ""))
         self.method = document.metadata["objective"]
         epoch = document.metadata.count("epoch") ?? 0
@@ -126,10 +127,11 @@ public struct TrainingState {
             tensors.merge(WeightsDocument.tensors(of: weights, prefix: WeightsDocument.trainingPrefix + name + ".")) { $1 }
         }
         for (name, tensor) in objective { tensors[Self.objectivePrefix + name] = tensor }
-        var metadata = [
-            "network": weights.network.name, "epoch": "\(epoch)", "steps": "\(steps)", "provenance": provenance.text,
-            "pixels": "RGB / 255, ImageNet's mean and deviation",
-        ]
+        var metadata = WeightsDocument.metadata(of: weights.network)
+        metadata["epoch"] = "\(epoch)"
+        metadata["steps"] = "\(steps)"
+        metadata["provenance"] = provenance.text
+        metadata["pixels"] = "RGB / 255, ImageNet's mean and deviation"
         metadata["objective"] = method
         metadata["kl"] = divergence.map { "\($0)" }
         return TensorDocument(metadata: metadata, tensors: tensors)

@@ -1,3 +1,4 @@
+import Kernels
 import Parallel
 
 /// L2 normalisation of rows, forward and backward.
@@ -22,7 +23,7 @@ public enum L2Normalization {
         let pieces = (N + pieceRows - 1) / pieceRows
         Parallel.forEach(pieces) { piece, _ in
             for n in Parallel.part(piece, of: pieces, in: N) {
-                let length = max(VectorMath.dot(x + n * D, x + n * D, D).squareRoot(), smallest)
+                let length = max(Rows.dot(x + n * D, x + n * D, D).squareRoot(), smallest)
                 for d in 0..<D { y[n * D + d] = Float(Double(x[n * D + d]) / length) }
                 norm[n] = Float(length)
             }
@@ -46,7 +47,7 @@ public enum L2Normalization {
         Parallel.forEach(pieces) { piece, _ in
             for n in Parallel.part(piece, of: pieces, in: N) {
                 let length = Double(norm[n])
-                let radial = norm[n] > Float(smallest) ? VectorMath.dot(y + n * D, dy + n * D, D) : 0
+                let radial = norm[n] > Float(smallest) ? Rows.dot(y + n * D, dy + n * D, D) : 0
                 for d in n * D..<(n + 1) * D { dx[d] = Float((Double(dy[d]) - Double(y[d]) * radial) / length) }
             }
         }

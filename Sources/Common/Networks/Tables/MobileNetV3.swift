@@ -7,10 +7,10 @@ struct MobileNetV3: Trunk {
     struct Row: Sendable {
         let kernel, expanded, out: Int
         let squeezes: Bool
-        let activation: Rows.Activation
+        let activation: Activation
         let stride: Int
 
-        init(_ kernel: Int, _ expanded: Int, _ out: Int, _ squeezes: Bool, _ activation: Rows.Activation, _ stride: Int) {
+        init(_ kernel: Int, _ expanded: Int, _ out: Int, _ squeezes: Bool, _ activation: Activation, _ stride: Int) {
             (self.kernel, self.expanded, self.out, self.squeezes) = (kernel, expanded, out, squeezes)
             (self.activation, self.stride) = (activation, stride)
         }

@@ -10,12 +10,12 @@ struct InvertedResidual {
 
     struct Squeeze {
         let K: Int
-        let activation: Rows.Activation
+        let activation: Activation
         let gate: SqueezeExcite.Gate
     }
 
     let kernel, expanded, out, stride: Int
-    let activation: Rows.Activation
+    let activation: Activation
     let squeeze: Squeeze?
     let norm: Norm
     /// The probability that training leaves out the block for an image.
@@ -25,7 +25,7 @@ struct InvertedResidual {
 extension GraphBuilder {
     /// A convolution (`NAME.0`), batch norm (`NAME.1`) and an activation.
     mutating func normalized(
-        _ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, _ norm: InvertedResidual.Norm, _ activation: Rows.Activation,
+        _ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, _ norm: InvertedResidual.Norm, _ activation: Activation,
         residual: Int? = nil, drop: Double = 0
     ) -> Int {
         let y = convolution("\(name).0", x, K, kernel: kernel, stride: stride)

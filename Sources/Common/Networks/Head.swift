@@ -1,0 +1,127 @@
+import Kernels
+
+/// What stands behind the pooled features: layers one behind the other, as MoCo, SimCLR, BYOL and SwAV name them.
+///
+/// A linear layer alone has torchvision's name of the classifier, `fc` in ResNets. Of more than one, the layers are numbered as in PyTorch's
+/// `Sequential`, `fc.0`, `fc.2`, and those that learn nothing have a number too.
+///
+/// As text: `linear 512, batch-norm, relu, linear 128`, where `linear 512 no-bias` and `batch-norm no-affine` leave out what they say, and `l2-norm`
+/// brings rows to unit length.
+public struct Head: Sendable, Equatable {
+    public enum Layer: Sendable, Equatable {
+        case linear(Int, bias: Bool = true)
+        case batchNorm(affine: Bool = true)
+        case relu
+        case l2Norm
+    }
+
+    public let layers: [Layer]
+
+    public init(_ layers: [Layer]) { self.layers = layers }
+
+    public static let none = Head([])
+    /// Linear(d, D)
+    public static func linear(_ D: Int) -> Head { Head([.linear(D)]) }
+    /// Linear(d, h), relu, Linear(h, D). MoCo-v2 and SEED have h = d.
+    public static func mlp(hidden: Int, _ D: Int) -> Head { Head([.linear(hidden), .relu, .linear(D)]) }
+
+    /// Numbers that the linear layers make, in order.
+    public var widths: [Int] { layers.compactMap { if case .linear(let O, _) = $0 { O } else { nil } } }
+    /// Numbers in an embedding; nil where there is no linear layer.
+    public var dimension: Int? { widths.last }
+
+    /// Whether a machine can hold it: no layer is wider than 65536, and no matrix larger than 2²⁸.
+    public var isOfUsualSize: Bool { widths.allSatisfy { (1...65536).contains($0) } && zip(widths, widths.dropFirst()).allSatisfy { $0 * $1 <= 1 << 28 } }
+
+    /// The name of layer `index`, after the head's own.
+    public func name(_ index: Int, _ head: String) -> String { layers.count == 1 ? head : "\(head).\(index)" }
+
+    /// Whether names and shapes of tensors tell all of it: not of what stands at the end and learns nothing.
+    public var isToldByTensors: Bool {
+        switch layers.last {
+        case .linear, nil: !layers.contains(.l2Norm)
+        case .batchNorm(let affine): affine && !layers.contains(.l2Norm)
+        case .relu, .l2Norm: false
+        }
+    }
+
+    /// Appends it to a graph. A rectifier right behind a batch norm is that one's activation.
+    func build(_ graph: inout GraphBuilder, _ x: Int, name head: String, start: (Int) -> Parameter.Initialization?) {
+        var x = x
+        for (index, layer) in layers.enumerated() {
+            let name = name(index, head)
+            switch layer {
+            case .linear(let O, let bias): x = graph.linear(name, x, O, hasBias: bias, start: layers.count == 1 ? start(O) : nil)
+            case .batchNorm(let affine):
+                let isRectified = index + 1 < layers.count && layers[index + 1] == .relu
+                x = graph.batchNorm(name, x, isRectified ? .relu : .none, isAffine: affine)
+            case .relu:
+                if index > 0, case .batchNorm = layers[index - 1] { break }
+                x = graph.activation(x, .relu)
+            case .l2Norm: x = graph.l2Norm(x)
+            }
+        }
+    }
+
+    /// The head whose tensors have these shapes, by their names; nil where they are no head's.
+    public init?(of shapes: [String: [Int]], name head: String) {
+        if let O = shapes[head + ".weight"]?.first {
+            self.init([.linear(O, bias: shapes[head + ".bias"] != nil)])
+            return
+        }
+        let numbers = Set(shapes.keys.compactMap { key -> Int? in
+            guard key.hasPrefix(head + ".") else { return nil }
+            let parts = key.dropFirst(head.count + 1).split(separator: ".", maxSplits: 1)
+            return parts.count == 2 ? Int(parts[0]) : nil
+        })
+        guard let last = numbers.max(), last < 100 else {
+            self.init([])
+            return
+        }
+        var layers: [Layer] = []
+        for number in 0...last {
+            let name = "\(head).\(number)", weight = shapes[name + ".weight"]
+            if shapes[name + ".running_mean"] != nil {
+                layers.append(.batchNorm(affine: weight != nil))
+            } else if let weight {
+                guard weight.count == 2 else { return nil }
+                layers.append(.linear(weight[0], bias: shapes[name + ".bias"] != nil))
+            } else {
+                layers.append(.relu)
+            }
+        }
+        self.init(layers)
+    }
+
+    public var text: String {
+        layers.map { layer in
+            switch layer {
+            case .linear(let O, let bias): "linear \(O)" + (bias ? "" : " no-bias")
+            case .batchNorm(let affine): "batch-norm" + (affine ? "" : " no-affine")
+            case .relu: "relu"
+            case .l2Norm: "l2-norm"
+            }
+        }.joined(separator: ", ")
+    }
+
+    /// - Returns: nil where the text is no head's.
+    public init?(text: String) {
+        var layers: [Layer] = []
+        for part in text.split(separator: ",") {
+            let words = part.split(separator: " ").map(String.init)
+            switch words.first {
+            case "linear":
+                guard words.count >= 2, let O = Int(words[1]), O > 0, words.count == 2 || words.dropFirst(2) == ["no-bias"] else { return nil }
+                layers.append(.linear(O, bias: words.count == 2))
+            case "batch-norm":
+                guard words.count == 1 || words.dropFirst() == ["no-affine"] else { return nil }
+                layers.append(.batchNorm(affine: words.count == 1))
+            case "relu" where words.count == 1: layers.append(.relu)
+            case "l2-norm" where words.count == 1: layers.append(.l2Norm)
+            default: return nil
+            }
+        }
+        guard !layers.isEmpty else { return nil }
+        self.init(layers)
+    }
+}

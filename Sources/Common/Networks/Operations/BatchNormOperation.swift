@@ -1,0 +1,211 @@
+public import Kernels
+import Layers
+
+/// Normalisation, then the sum with the value `residual`, then the activation. See ``BatchNorm``.
+public struct BatchNormOperation: Operation {
+    /// Numbers of γ and β; nil without an affine part.
+    let affine: (gamma: Int, beta: Int)?
+    /// The number of its running statistics.
+    let statistics: Int
+    let epsilon, momentum: Float
+    public let residual: Int?
+    let activation: Activation
+    /// The probability that training leaves out what is added to the residual, image by image (``StochasticDepth``).
+    let drop: Double
+    /// `bn`, where there is no affine part to be named by.
+    public let name: String
+
+    func layer(_ x: Shape) -> BatchNorm { BatchNorm(C: x.C, epsilon: epsilon, momentum: momentum, activation: activation) }
+
+    public var parameter: Int? { affine?.gamma }
+    public var kind: String { "batch norm" + (residual == nil ? "" : ", sum") + (activation == .none ? "" : ", \(activation)") }
+    public func outputShape(_ x: Shape) -> Shape { x }
+
+    /// Statistics, then the values; backward dy and x for the sums, then dy, x, dx. Where a neighbour makes what is second, it reads x instead of
+    /// y, and backward x besides dy. In inference it is folded away but for the sum.
+    public func traffic(_ site: TrafficSite) -> Traffic {
+        let (x, y) = (site.x.count, site.y.count), sum = residual == nil ? 0 : y
+        let forward = site.isTraining ? (site.fusedIntoConsumer ? x : 2 * x + y) : 0
+        return Traffic(forward: forward + sum, backward: (site.gradientInProducer ? 3 : 5) * x + sum)
+    }
+
+    /// Element by element: what it reads was made by one operation and is read by this one alone.
+    public var replacesGradient: Bool { true }
+
+    public func training(_ site: TrainingSite) -> any TrainingStep { BatchNormTraining(self, site) }
+
+    /// Where no operation before it takes it up (``FoldingOperation``).
+    public func inference(_ site: InferenceSite) -> InferenceForm { .step(Inference(self, site)) }
+}
+
+/// γ, β, and where their gradients go.
+private struct Affine {
+    let gamma, beta: UnsafeMutablePointer<Float>
+}
+
+final class BatchNormTraining: TrainingStep {
+    private let operation: BatchNormOperation
+    private let site: TrainingSite
+    private let layer: BatchNorm
+    /// Means and inverse standard deviations of the groups, (G, C) each.
+    private let moments: FloatBuffer
+    /// γ = 1 and β = 0, and what is found for their gradients, where there is no affine part.
+    private let constants: FloatBuffer?
+
+    init(_ operation: BatchNormOperation, _ site: TrainingSite) {
+        self.operation = operation
+        self.site = site
+        layer = operation.layer(site.x)
+        moments = FloatBuffer(2 * site.groups * site.x.C)
+        constants = operation.affine == nil ? FloatBuffer(4 * site.x.C) : nil
+        constants?.pointer.update(repeating: 1, count: site.x.C)
+    }
+
+    var workspace: Workspace { Workspace(sums: BatchNorm.sums(C: layer.C, groups: site.groups), saved: 4 * moments.count) }
+
+    private var mean: UnsafeMutablePointer<Float> { moments.pointer }
+    private var inverse: UnsafeMutablePointer<Float> { moments.pointer + site.groups * layer.C }
+    /// N·H·W.
+    private var M: Int { site.N * site.x.pixels }
+
+    private func affine(_ weights: Weights) -> Affine {
+        guard let affine = operation.affine else { return constant(0) }
+        return Affine(gamma: weights.pointer(affine.gamma), beta: weights.pointer(affine.beta))
+    }
+
+    private func gradients(_ pass: BackwardPass) -> Affine {
+        guard let affine = operation.affine else { return constant(2) }
+        return Affine(gamma: pass.gradient(affine.gamma), beta: pass.gradient(affine.beta))
+    }
+
+    private func constant(_ row: Int) -> Affine {
+        guard let constants else { preconditionFailure("a batch norm has parameters or constants") }
+        let first = constants.pointer + row * layer.C
+        return Affine(gamma: first, beta: first + layer.C)
+    }
+
+    /// What a consumer needs that applies it where it reads.
+    func normalizedInput(_ weights: Weights) -> NormalizedInput {
+        let affine = affine(weights)
+        return NormalizedInput(layer, mean: mean, inverse: inverse, gamma: affine.gamma, beta: affine.beta)
+    }
+
+    func forward(_ pass: ForwardPass) {
+        let statistics = pass.weights.network.statistics[operation.statistics]
+        let running = pass.weights.statistics.pointer + statistics.offset, affine = affine(pass.weights)
+        pass.weights.batchesSeen[operation.statistics] += 1
+        if site.fusedIntoConsumer {
+            return layer.measure(
+                mean: mean, inverse: inverse, runningMean: running, runningVariance: running + layer.C, x: pass.x, M: M, groups: 1,
+                measured: site.momentsFromProducer, sums: pass.sums)
+        }
+        let drops = pass.chance.flatMap { chance in pass.residual.flatMap { operation.drop > 0 ? (chance, $0) : nil } }
+        layer.forward(
+            y: pass.y, mean: mean, inverse: inverse, runningMean: running, runningVariance: running + layer.C, x: pass.x, gamma: affine.gamma,
+            beta: affine.beta, residual: drops == nil ? pass.residual.map { UnsafePointer($0) } : nil, M: M, groups: site.groups,
+            measured: site.momentsFromProducer, sums: pass.sums)
+        if let (chance, residual) = drops {
+            StochasticDepth(operation.drop).forward(y: pass.y, x: pass.y, residual: residual, N: site.N, count: site.x.count, chance, operation: site.number)
+        }
+    }
+
+    func backward(_ pass: BackwardPass) -> NormalizedGradient? {
+        defer { pass.lap(.toData) }
+        let affine = affine(pass.weights), gradients = gradients(pass)
+        var dresidual = pass.dresidual
+        if let chance = pass.chance, operation.drop > 0, let own = dresidual {
+            StochasticDepth(operation.drop).backward(
+                dx: pass.dy, dresidual: own, addingToResidual: pass.addsToResidual, dy: pass.dy, N: site.N, count: site.x.count, chance,
+                operation: site.number)
+            dresidual = nil
+        }
+        if site.gradientInProducer {
+            return layer.sumGradient(
+                dgamma: gradients.gamma, dbeta: gradients.beta, dy: pass.dy, x: pass.x, mean: mean, inverse: inverse, gamma: affine.gamma,
+                beta: affine.beta, M: M, sums: pass.sums)
+        }
+        layer.backward(
+            dx: pass.dx ?? pass.dy, dgamma: gradients.gamma, dbeta: gradients.beta, dresidual: dresidual, addingToResidual: pass.addsToResidual,
+            dy: pass.dy, y: pass.y, x: pass.x, mean: mean, inverse: inverse, gamma: affine.gamma, beta: affine.beta, M: M, groups: site.groups,
+            sums: pass.sums)
+        return nil
+    }
+}
+
+/// An operation whose weights take up the batch norm behind it:
+///
+///     γ·(W·x − μ)/√(σ² + ε) + β  =  (γ/√(σ² + ε)·W)·x + (β − γ·μ/√(σ² + ε))
+protocol FoldingOperation: Operation {
+    func folded(_ site: InferenceSite, _ norm: FoldedNorm) -> any InferenceStep
+}
+
+/// A batch norm with its running statistics: y = activation(scale·x + bias + residual).
+struct FoldedNorm {
+    let scale: [Double]
+    let bias: [Float]
+    let activation: Activation
+
+    /// Does nothing.
+    init(identity C: Int) {
+        scale = [Double](repeating: 1, count: C)
+        bias = [Float](repeating: 0, count: C)
+        activation = .none
+    }
+
+    init(_ operation: BatchNormOperation, _ weights: Weights, C: Int) {
+        let running = weights.statistics.pointer + weights.network.statistics[operation.statistics].offset
+        func gamma(_ c: Int) -> Double { operation.affine.map { Double(weights.pointer($0.gamma)[c]) } ?? 1 }
+        func beta(_ c: Int) -> Double { operation.affine.map { Double(weights.pointer($0.beta)[c]) } ?? 0 }
+        let scale = (0..<C).map { gamma($0) / (Double(running[C + $0]) + Double(operation.epsilon)).squareRoot() }
+        self.scale = scale
+        bias = (0..<C).map { Float(beta($0) - Double(running[$0]) * scale[$0]) }
+        activation = operation.activation
+    }
+}
+
+private struct Inference: InferenceStep {
+    let layer: BatchNorm
+    let pixels: Int
+    /// μ, 1/√(σ² + ε), γ and β, (C) each.
+    let constants: FloatBuffer
+
+    init(_ operation: BatchNormOperation, _ site: InferenceSite) {
+        layer = operation.layer(site.x)
+        pixels = site.x.pixels
+        let C = layer.C, running = site.weights.statistics.pointer + site.weights.network.statistics[operation.statistics].offset
+        constants = FloatBuffer(4 * C)
+        for c in 0..<C {
+            constants.pointer[c] = running[c]
+            constants.pointer[C + c] = Float(1 / (Double(running[C + c]) + Double(operation.epsilon)).squareRoot())
+            constants.pointer[2 * C + c] = operation.affine.map { site.weights.pointer($0.gamma)[c] } ?? 1
+            constants.pointer[3 * C + c] = operation.affine.map { site.weights.pointer($0.beta)[c] } ?? 0
+        }
+    }
+
+    var floats: Int { constants.count }
+    var canReplaceInput: Bool { true }
+
+    func run(_ pass: InferencePass) -> UnsafePointer<Float>? {
+        let C = layer.C, first = constants.pointer
+        layer.normalize(
+            y: pass.y, x: pass.x, mean: first, inverse: first + C, gamma: first + 2 * C, beta: first + 3 * C, residual: pass.residual, M: pass.N * pixels,
+            groups: 1)
+        return nil
+    }
+}
+
+extension GraphBuilder {
+    /// - Parameter drop: the probability that training leaves out what is added to the residual, image by image.
+    public mutating func batchNorm(
+        _ name: String, _ x: Int, residual: Int? = nil, _ activation: Activation = .none, epsilon: Float = 1e-5, momentum: Float = 0.1,
+        drop: Double = 0, isAffine: Bool = true
+    ) -> Int {
+        let C = width(x)
+        let affine = isAffine ? (gamma: parameter(name + ".weight", [C], .scale, .constant(1)), beta: parameter(name + ".bias", [C], .bias, .constant(0))) : nil
+        return add(
+            BatchNormOperation(
+                affine: affine, statistics: runningStatistics(name, C), epsilon: epsilon, momentum: momentum, residual: residual, activation: activation,
+                drop: drop, name: name),
+            x)
+    }
+}

@@ -1,0 +1,87 @@
+import Kernels
+import Layers
+
+/// A convolution without bias in groups of channels: (N, H, W, C) → (N, H', W', K). See ``GroupedConvolution``.
+public struct GroupedConvolutionOperation: Operation {
+    let weight: Int
+    let kernel, stride, padding, K, groups: Int
+
+    private func layer(_ x: Shape) -> GroupedConvolution {
+        GroupedConvolution(window: x.window(kernel: kernel, stride: stride, padding: padding), K: K, groups: groups)
+    }
+
+    public var parameter: Int? { weight }
+    public var kind: String { "\(kernel)×\(kernel) grouped" + (stride > 1 ? " stride \(stride)" : "") }
+
+    public func outputShape(_ x: Shape) -> Shape {
+        let window = x.window(kernel: kernel, stride: stride, padding: padding)
+        return Shape(H: window.outH, W: window.outW, C: K)
+    }
+
+    public func multiplyAdds(_ x: Shape, _ y: Shape) -> Int { y.count * kernel * kernel * x.C / groups }
+
+    /// Backward: dy and x for the weights, dy and dx.
+    public func traffic(_ site: TrafficSite) -> Traffic {
+        let (x, y) = (site.x.count, site.y.count)
+        return Traffic(forward: x + y, backward: x + 2 * y + (site.readsImages ? 0 : x))
+    }
+
+    public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer: layer(site.x), weight: weight, N: site.N) }
+
+    public func inference(_ site: InferenceSite) -> InferenceForm {
+        site.isNormalized ? .folded : .step(folded(site, FoldedNorm(identity: K)))
+    }
+}
+
+private struct Training: TrainingStep {
+    let layer: GroupedConvolution
+    let weight: Int
+    let N: Int
+
+    var workspace: Workspace { Workspace(scratch: layer.scratch(N: N)) }
+
+    func forward(_ pass: ForwardPass) { layer.forward(y: pass.y, x: pass.x, W: pass.weights.pointer(weight), N: N, scratch: pass.scratch) }
+
+    func backward(_ pass: BackwardPass) -> NormalizedGradient? {
+        layer.backwardWeights(dW: pass.gradient(weight), dy: pass.dy, x: pass.x, N: N, scratch: pass.scratch)
+        pass.lap(.toWeights)
+        guard let dx = pass.dx else { return nil }
+        layer.backwardData(dx: dx, adding: pass.addsToInput, dy: pass.dy, W: pass.weights.pointer(weight), N: N, scratch: pass.scratch)
+        pass.lap(.toData)
+        return nil
+    }
+}
+
+extension GroupedConvolutionOperation: FoldingOperation {
+    func folded(_ site: InferenceSite, _ norm: FoldedNorm) -> any InferenceStep {
+        let layer = layer(site.x), W = site.weights.pointer(weight), patch = layer.weightCount / K
+        let scaled = FloatBuffer(layer.weightCount), packed = FloatBuffer(layer.packedCount)
+        for k in 0..<K { for i in 0..<patch { scaled.pointer[k * patch + i] = Float(Double(W[k * patch + i]) * norm.scale[k]) } }
+        layer.pack(scaled.pointer, into: packed.pointer)
+        return Inference(layer: layer, packed: packed, bias: FloatBuffer(norm.bias), activation: norm.activation, N: site.N)
+    }
+}
+
+private struct Inference: InferenceStep {
+    let layer: GroupedConvolution
+    let packed, bias: FloatBuffer
+    let activation: Activation
+    let N: Int
+
+    var scratch: Scratch.Need { layer.inferenceScratch(N: N) }
+    var floats: Int { packed.count + bias.count }
+
+    func run(_ pass: InferencePass) -> UnsafePointer<Float>? {
+        precondition(pass.residual == nil, "nothing is added to what a grouped convolution makes")
+        layer.forward(y: pass.y, x: pass.x, packed: packed.pointer, N: pass.N, bias: bias.pointer, activation, scratch: pass.scratch)
+        return nil
+    }
+}
+
+extension GraphBuilder {
+    /// As ``convolution(_:_:_:kernel:stride:)``, with the channels in groups.
+    public mutating func groupedConvolution(_ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, groups: Int) -> Int {
+        let weight = self.kernel(name, [K, width(x) / groups, kernel, kernel])
+        return add(GroupedConvolutionOperation(weight: weight, kernel: kernel, stride: stride, padding: kernel / 2, K: K, groups: groups), x)
+    }
+}

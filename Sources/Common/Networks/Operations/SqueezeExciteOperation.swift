@@ -1,0 +1,95 @@
+public import Kernels
+public import Layers
+
+/// Channels weighed by what is in the whole image. See ``SqueezeExcite``.
+public struct SqueezeExciteOperation: Operation {
+    /// The number of W₁, behind which b₁, W₂ and b₂ stand.
+    let weights: Int
+    let K: Int
+    let activation: Activation
+    let gate: SqueezeExcite.Gate
+    /// `features.4.block.2`: its parameters' names begin so.
+    public let name: String
+
+    private func layer(_ x: Shape) -> SqueezeExcite { SqueezeExcite(C: x.C, K: K, activation: activation, gate: gate) }
+
+    public var kind: String { "squeeze-excite" }
+    public func outputShape(_ x: Shape) -> Shape { x }
+    public func multiplyAdds(_ x: Shape, _ y: Shape) -> Int { 2 * x.C * K }
+
+    /// Means, then the products, which in inference its consumer may make; backward dy and x for the sums, then dy and dx.
+    public func traffic(_ site: TrafficSite) -> Traffic {
+        let (x, y) = (site.x.count, site.y.count)
+        return Traffic(forward: !site.isTraining && site.fusedIntoConsumer ? x : 2 * x + y, backward: x + 3 * y)
+    }
+
+    public func canNormalizeInput(_ x: Shape) -> Bool { true }
+    public var replacesGradient: Bool { true }
+
+    public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer(site.x), weights, site) }
+    public func inference(_ site: InferenceSite) -> InferenceForm {
+        .step(Inference(layer: layer(site.x), weights: weights, N: site.N, P: site.x.pixels, givesGates: site.gatesInConsumer))
+    }
+}
+
+private struct Training: TrainingStep {
+    let layer: SqueezeExcite
+    let weights, N, P: Int
+    /// Means, hidden numbers and gates.
+    let kept: FloatBuffer
+
+    init(_ layer: SqueezeExcite, _ weights: Int, _ site: TrainingSite) {
+        (self.layer, self.weights, N, P) = (layer, weights, site.N, site.x.pixels)
+        kept = FloatBuffer(layer.kept(N: site.N))
+    }
+
+    var workspace: Workspace { Workspace(scratch: layer.scratch(N: N), saved: 4 * kept.count) }
+
+    func forward(_ pass: ForwardPass) {
+        layer.forward(
+            y: pass.y, kept: kept.pointer, x: pass.x, normalized: pass.normalized, .init(weights) { pass.weights.pointer($0) }, N: N, P: P, scratch: pass.scratch)
+    }
+
+    func backward(_ pass: BackwardPass) -> NormalizedGradient? {
+        layer.backward(
+            dx: pass.dx ?? pass.dy, .init(weights) { pass.gradient($0) }, dy: pass.dy, x: pass.x, normalized: pass.normalized, kept: kept.pointer,
+            .init(weights) { pass.weights.pointer($0) }, N: N, P: P, scratch: pass.scratch)
+        pass.lap(.toData)
+        return nil
+    }
+}
+
+private struct Inference: InferenceStep {
+    let layer: SqueezeExcite
+    let weights, N, P: Int
+    let givesGates: Bool
+
+    var scratch: Scratch.Need { layer.inferenceScratch(N: N) }
+    var canReplaceInput: Bool { true }
+
+    func run(_ pass: InferencePass) -> UnsafePointer<Float>? {
+        let parameters = SqueezeExcite.Parameters(weights) { pass.weights.pointer($0) }
+        if givesGates { return layer.gates(kept: nil, x: pass.x, parameters, N: pass.N, P: P, scratch: pass.scratch) }
+        layer.forward(y: pass.y, kept: nil, x: pass.x, parameters, N: pass.N, P: P, scratch: pass.scratch)
+        return nil
+    }
+}
+
+extension SqueezeExcite.Parameters {
+    /// Those whose first has the number `first`.
+    fileprivate init(_ first: Int, _ pointer: (Int) -> UnsafeMutablePointer<Float>) {
+        self.init(W1: pointer(first), b1: pointer(first + 1), W2: pointer(first + 2), b2: pointer(first + 3))
+    }
+}
+
+extension GraphBuilder {
+    /// Squeeze-excite by `K` numbers: `NAME.fc1` and `NAME.fc2`, 1×1 convolutions with a bias.
+    public mutating func squeezeExcite(_ name: String, _ x: Int, _ K: Int, _ activation: Activation, _ gate: SqueezeExcite.Gate) -> Int {
+        let C = width(x)
+        let weights = kernel(name + ".fc1", [K, C, 1, 1])
+        _ = parameter(name + ".fc1.bias", [K], .bias, .constant(0))
+        _ = kernel(name + ".fc2", [C, K, 1, 1])
+        _ = parameter(name + ".fc2.bias", [C], .bias, .constant(0))
+        return add(SqueezeExciteOperation(weights: weights, K: K, activation: activation, gate: gate, name: name), x)
+    }
+}

@@ -1,0 +1,15 @@
+import Kernels
+
+/// Height, width and channels of a value: (N, H, W, C) for N images.
+public struct Shape: Sendable, Equatable {
+    public let H, W, C: Int
+
+    public init(H: Int, W: Int, C: Int) { (self.H, self.W, self.C) = (H, W, C) }
+
+    /// H·W.
+    public var pixels: Int { H * W }
+    /// Floats of one image.
+    public var count: Int { H * W * C }
+
+    func window(kernel: Int, stride: Int, padding: Int) -> Window { Window(H: H, W: W, C: C, kernel: kernel, stride: stride, padding: padding) }
+}
