@@ -36,10 +36,13 @@ import Testing
                     let rest = n % Panels.width, whole = n - rest + (rest == 0 ? 0 : (rest + 15) / 16 * 16)
                     let wide = Guarded(formula("b", (k - 1) * (whole + gap) + whole), side)
                     let c = matrix("c", m, n), residual = matrix("residual", m, n), bias = Guarded(formula("bias", n), side)
-                    for start in [Product.Start.zero, .result, .bias(bias.pointer), .biasAndResidual(bias.pointer, residual.pointer)] {
-                        Product.multiply(a.pointer, lda: k + gap, m: m, packed.pointer, panels, into: c.pointer, ldc: n + gap, start: start, rectified: true)
+                    for epilogue in [
+                        Epilogue(activation: .relu), Epilogue(accumulates: true), Epilogue(bias: bias.pointer), Epilogue(bias: bias.pointer, residual: residual.pointer),
+                        Epilogue(accumulates: true, bias: bias.pointer, residual: residual.pointer, activation: .relu),
+                    ] {
+                        Product.multiply(a.pointer, lda: k + gap, m: m, packed.pointer, panels, into: c.pointer, ldc: n + gap, epilogue: epilogue)
                         Product.multiplyTransposed(
-                            transposedA.pointer, lda: m + gap, m: m, wide.pointer, ldb: whole + gap, n: n, k: k, into: c.pointer, ldc: n + gap, start: start)
+                            transposedA.pointer, lda: m + gap, m: m, wide.pointer, ldb: whole + gap, n: n, k: k, into: c.pointer, ldc: n + gap, accumulates: epilogue.accumulates)
                     }
                     #expect((packed.values() + again.values() + c.values()).allSatisfy { $0.isFinite })
                 }
@@ -57,8 +60,9 @@ import Testing
                 Rows.addEach(bias.pointer, to: y.pointer, rows: rows, width: width)
                 Rows.copy(x.pointer, stride: width, rows: rows, columns: width, into: copy.pointer, stride: width + 3)
                 for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
-                    Rows.finish(y.pointer, bias: bias.pointer, residual: nil, activation, rows: rows, width: width)
-                    Rows.finish(y.pointer, bias: bias.pointer, residual: x.pointer, activation, rows: rows, width: width)
+                    for residual in [nil, UnsafePointer(x.pointer)] {
+                        Rows.apply(Epilogue(bias: bias.pointer, residual: residual, activation: activation), to: y.pointer, into: y.pointer, rows: rows, width: width)
+                    }
                 }
                 let copied = copy.values()
                 #expect((0..<rows).allSatisfy { row in (0..<width).allSatisfy { copied[row * (width + 3) + $0] == x.pointer[row * width + $0] } })
@@ -93,9 +97,8 @@ import Testing
                 let border = Guarded<Float>(36 * C, side), smallBorder = Guarded<Float>(16 * C, side)
                 w.transformInput(x.pointer, N: c.N, C: C, tiles: 0..<c.total, into: v.pointer, plane: plane, border: border.pointer)
                 w.transformGradient(dy.pointer, N: c.N, K: C, tiles: 0..<c.total, into: d.pointer, plane: plane, border: smallBorder.pointer)
-                var finish = Winograd.Finish()
-                (finish.adding, finish.bias, finish.residual) = (true, UnsafePointer(bias.pointer), UnsafePointer(dy.pointer))
-                w.transformOutput(m.pointer, plane: plane, N: c.N, K: C, tiles: 0..<c.total, into: y.pointer, finish)
+                let epilogue = Epilogue(accumulates: true, bias: bias.pointer, residual: dy.pointer)
+                w.transformOutput(m.pointer, plane: plane, N: c.N, K: C, tiles: 0..<c.total, into: y.pointer, epilogue)
                 #expect(y.values().allSatisfy { $0.isFinite })
                 for made in [v.values(), d.values()] {
                     #expect(made.indices.allSatisfy {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct ProductTests {
-    enum Start: CaseIterable { case zero, result, bias, biasAndResidual }
+    enum Start: CaseIterable { case zero, result, bias, biasAndResidual, residual, all }
 
     /// One product, its factors and what its sums start with.
     struct Case: Sendable, CustomTestStringConvertible {
@@ -33,31 +33,27 @@ import Testing
                 residual.withUnsafeBufferPointer { residual in
                     guard let bias = bias.baseAddress, let residual = residual.baseAddress else { return }
                     Product.multiply(
-                        a, lda: lda, m: m, packed, panels, into: c.pointer, ldc: ldc, start: Case.start(start, bias, residual), rectified: rectified)
+                        a, lda: lda, m: m, packed, panels, into: c.pointer, ldc: ldc, epilogue: Case.epilogue(start, bias, residual, rectified ? .relu : .none))
                 }
             }
             return c.values()
         }
 
-        /// c = start + aᵀ·b, a (k, m).
-        func multiplyTransposed(_ a: [Float], lda: Int, _ b: [Float], ldb: Int, _ start: Start, before: [Float], bias: [Float], residual: [Float]) -> [Float] {
+        /// c (+)= aᵀ·b, a (k, m).
+        func multiplyTransposed(_ a: [Float], lda: Int, _ b: [Float], ldb: Int, accumulates: Bool, before: [Float]) -> [Float] {
             let c = Poisoned(before)
-            bias.withUnsafeBufferPointer { bias in
-                residual.withUnsafeBufferPointer { residual in
-                    guard let bias = bias.baseAddress, let residual = residual.baseAddress else { return }
-                    Product.multiplyTransposed(
-                        a, lda: lda, m: m, b, ldb: ldb, n: n, k: k, into: c.pointer, ldc: ldc, start: Case.start(start, bias, residual))
-                }
-            }
+            Product.multiplyTransposed(a, lda: lda, m: m, b, ldb: ldb, n: n, k: k, into: c.pointer, ldc: ldc, accumulates: accumulates)
             return c.values()
         }
 
-        private static func start(_ start: Start, _ bias: UnsafePointer<Float>, _ residual: UnsafePointer<Float>) -> Product.Start {
+        private static func epilogue(_ start: Start, _ bias: UnsafePointer<Float>, _ residual: UnsafePointer<Float>, _ activation: Activation) -> Epilogue {
             switch start {
-            case .zero: .zero
-            case .result: .result
-            case .bias: .bias(bias)
-            case .biasAndResidual: .biasAndResidual(bias, residual)
+            case .zero: Epilogue(activation: activation)
+            case .result: Epilogue(accumulates: true, activation: activation)
+            case .bias: Epilogue(bias: bias, activation: activation)
+            case .biasAndResidual: Epilogue(bias: bias, residual: residual, activation: activation)
+            case .residual: Epilogue(residual: residual, activation: activation)
+            case .all: Epilogue(accumulates: true, bias: bias, residual: residual, activation: activation)
             }
         }
 
@@ -80,6 +76,8 @@ import Testing
                     case .result: Double(before[i * ldc + j])
                     case .bias: Double(bias[j])
                     case .biasAndResidual: Double(bias[j]) + Double(residual[i * ldc + j])
+                    case .residual: Double(residual[i * ldc + j])
+                    case .all: Double(before[i * ldc + j]) + Double(bias[j]) + Double(residual[i * ldc + j])
                     }
                     for l in 0..<k { sum += Double(a(i, l)) * Double(b(l, j)) }
                     c[i * ldc + j] = sum
@@ -127,11 +125,10 @@ import Testing
             // The right factor may be read up to whole panels; what is there must not count.
             let lda = c.distance(m), ldb = (c.n + Panels.width - 1) / Panels.width * Panels.width + c.gap
             let a = c.matrix("a", rows: c.k, columns: m, distance: lda, Self.whole), b = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, Self.whole)
-            let bias = Self.whole("bias", c.n)
-            let before = Self.whole("c", m * c.ldc), residual = c.matrix("residual", rows: m, columns: c.n, distance: c.ldc, Self.whole)
-            for start in Start.allCases {
-                let expected = c.expected({ a[$1 * lda + $0] }, { b[$0 * ldb + $1] }, start, before: before, bias: bias, residual: residual).map { Float($0) }
-                let found = c.multiplyTransposed(a, lda: lda, b, ldb: ldb, start, before: before, bias: bias, residual: residual)
+            let before = Self.whole("c", m * c.ldc)
+            for (start, accumulates) in [(Start.zero, false), (.result, true)] {
+                let expected = c.expected({ a[$1 * lda + $0] }, { b[$0 * ldb + $1] }, start, before: before, bias: [], residual: []).map { Float($0) }
+                let found = c.multiplyTransposed(a, lda: lda, b, ldb: ldb, accumulates: accumulates, before: before)
                 #expect(firstDifference(found, expected) == nil, "\(c.testDescription) \(start)")
             }
         }
@@ -144,7 +141,7 @@ import Testing
             // On cache lines and not, so that some go past the caches.
             for streamed in [false, true] {
                 let found = FloatBuffer(m * c.n), memory = Poisoned(ColumnSums.floats(n: c.n)), sums = ColumnSums(memory.pointer, n: c.n)
-                Product.multiply(a, lda: c.k, m: m, packed, c.panels, into: found.pointer, ldc: c.n, streamed: streamed, sums: sums)
+                Product.multiply(a, lda: c.k, m: m, packed, c.panels, into: found.pointer, ldc: c.n, epilogue: Epilogue(isNonTemporal: streamed), sums: sums)
                 #expect(found.array == c.multiply(
                     a, lda: c.k, packed, .zero, before: [Float](repeating: 0, count: m * c.ldc), bias: [0], residual: [0], rectified: false
                 ).enumerated().filter { $0.offset % c.ldc < c.n }.map(\.element))

@@ -18,13 +18,15 @@ import Testing
     }
 
     @Test(arguments: [1, 15, 16, 17, 40])
-    func `finish keeps NaN visible, in whole vectors and behind them`(width: Int) {
+    func `an epilogue keeps NaN visible, in whole vectors and behind them`(width: Int) {
         for activation in [Activation.none, .relu] {
             for place in [0, width - 1] {
                 var y = [Float](repeating: -1, count: width)
                 y[place] = .nan
                 let row = Poisoned(y)
-                Rows.finish(row.pointer, bias: [Float](repeating: 0.5, count: width), residual: nil, activation, rows: 1, width: width)
+                [Float](repeating: 0.5, count: width).withUnsafeBufferPointer {
+                    Rows.apply(Epilogue(bias: $0.baseAddress, activation: activation), to: row.pointer, into: row.pointer, rows: 1, width: width)
+                }
                 let found = row.values()
                 #expect(found.indices.filter { found[$0].isNaN } == [place])
                 #expect(found.enumerated().allSatisfy { $0.offset == place || $0.element == (activation == .relu ? 0 : -0.5) })
@@ -33,15 +35,16 @@ import Testing
     }
 
     @Test(arguments: [Activation.none, .relu, .relu6, .hardSwish, .silu], [1, 7, 8, 16, 17, 24, 31, 40])
-    func `finish adds bias and residual and applies the activation`(_ activation: Activation, width: Int) {
+    func `an epilogue adds bias and residual and applies the activation`(_ activation: Activation, width: Int) {
         let rows = 5
         let y = formula("y", rows * width).map { 4 * $0 }, bias = formula("b", width), residual = formula("r", rows * width)
         for other in [nil, residual] {
             let found = Poisoned(y)
-            if let other {
-                Rows.finish(found.pointer, bias: bias, residual: other, activation, rows: rows, width: width)
-            } else {
-                Rows.finish(found.pointer, bias: bias, residual: nil, activation, rows: rows, width: width)
+            bias.withUnsafeBufferPointer { bias in
+                residual.withUnsafeBufferPointer { residual in
+                    let epilogue = Epilogue(bias: bias.baseAddress, residual: other == nil ? nil : residual.baseAddress, activation: activation)
+                    Rows.apply(epilogue, to: found.pointer, into: found.pointer, rows: rows, width: width)
+                }
             }
             let expected = y.indices.map { plain(activation, Double(y[$0]) + Double(bias[$0 % width]) + Double(other?[$0] ?? 0)).value }
             #expect(largestError(found.values(), expected) < 3e-7)

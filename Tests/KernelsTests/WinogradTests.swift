@@ -195,17 +195,14 @@ import Testing
             }
             for (adding, withBias, withResidual, activation) in [
                 (false, false, false, Activation.none), (true, false, false, .none), (false, true, false, .relu), (false, true, true, .none),
-                (false, true, true, .relu), (false, true, false, .hardSwish), (false, true, false, .silu), (true, true, true, .relu),
+                (false, true, true, .relu), (false, true, false, .relu6), (false, true, false, .hardSwish), (false, true, false, .silu), (true, true, true, .relu),
             ] {
                 let y = adding ? Poisoned(before) : Poisoned(outputs)
                 bias.withUnsafeBufferPointer { bias in
                     residual.withUnsafeBufferPointer { residual in
-                        var finish = Winograd.Finish()
-                        finish.adding = adding
-                        finish.bias = withBias ? bias.baseAddress : nil
-                        finish.residual = withResidual ? residual.baseAddress : nil
-                        finish.activation = activation
-                        w.transformOutput(given, plane: c.plane, N: c.N, K: K, tiles: range, into: y.pointer, finish)
+                        let epilogue = Epilogue(
+                            accumulates: adding, bias: withBias ? bias.baseAddress : nil, residual: withResidual ? residual.baseAddress : nil, activation: activation)
+                        w.transformOutput(given, plane: c.plane, N: c.N, K: K, tiles: range, into: y.pointer, epilogue)
                     }
                 }
                 let found = y.values(), inside = exact.indices.filter { !exact[$0].isNaN }
@@ -216,7 +213,8 @@ import Testing
                     ).value
                 }
                 let what = "\(adding) \(withBias) \(withResidual) \(activation)"
-                #expect(largestError(inside.map { found[$0] }, expected) < 5e-7, "\(what)")
+                // Relative to the largest number, which ReLU6 cuts off.
+                #expect(largestError(inside.map { found[$0] }, expected) < (activation == .relu6 ? 2e-6 : 5e-7), "\(what)")
                 #expect(found.indices.allSatisfy { !exact[$0].isNaN || (adding ? found[$0] == before[$0] : found[$0].isNaN) }, "\(what)")
             }
         }
@@ -274,9 +272,8 @@ import Testing
                 #expect(isNaN == (channel == 5 && tile == 0))
             }
         }
-        var finish = Winograd.Finish()
-        finish.activation = .relu
-        w.transformOutput(v.pointer, plane: c.plane, N: 1, K: 16, tiles: 0..<c.total, into: y.pointer, finish)
+        let epilogue = Epilogue(activation: .relu)
+        w.transformOutput(v.pointer, plane: c.plane, N: 1, K: 16, tiles: 0..<c.total, into: y.pointer, epilogue)
         let found = y.values()
         #expect(found[(1 * 8 + 1) * 16 + 5].isNaN && !found[(1 * 8 + 1) * 16 + 4].isNaN)
     }

@@ -43,28 +43,7 @@ import Musl
             return dW.values()
         }
 
-        /// Every y += x·w there is, by the numbers of the three.
-        func forEachProduct(_ body: (_ y: Int, _ x: Int, _ w: Int) -> Void) {
-            for n in 0..<N {
-                for oy in 0..<window.outH {
-                    for ox in 0..<window.outW {
-                        for k in 0..<K {
-                            for r in 0..<kernel {
-                                for s in 0..<kernel {
-                                    let (iy, ix) = (oy * stride + r - padding, ox * stride + s - padding)
-                                    guard (0..<H).contains(iy), (0..<W).contains(ix) else { continue }
-                                    for c in 0..<C {
-                                        body(
-                                            ((n * window.outH + oy) * window.outW + ox) * K + k, ((n * H + iy) * W + ix) * C + c,
-                                            ((k * kernel + r) * kernel + s) * C + c)
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
+        var reference: ConvolutionReference { ConvolutionReference(window: window, K: K) }
     }
 
     /// Odd sizes, windows larger than the image, a padded 1×1 window; the last have several tiles and several parts.
@@ -133,14 +112,34 @@ import Musl
         #expect(c.forward(x, W) == [4, 18, 36, 77])
         #expect(c.backwardData([1, 10, 100, 1000], W) == [4, 30, 40, 200, 1000, 2000, 400, 3000, 4000])
         #expect(c.backwardWeights([1, 10, 100, 1000], x, addingTo: [0.5, 0, 0, 0]) == [5000.5, 6400, 8020, 9731])
+        #expect(c.reference.forward(x: x, W: W, N: 1) == [4, 18, 36, 77])
+        #expect(c.reference.backwardData(dy: [1, 10, 100, 1000], W: W, N: 1) == [4, 30, 40, 200, 1000, 2000, 400, 3000, 4000])
+        #expect(c.reference.backwardWeights(dy: [1, 10, 100, 1000], x: x, N: 1) == [5000, 6400, 8020, 9731])
+    }
+
+    @Test func `the cases meet every algorithm in every direction that it has`() {
+        let met = Set(Self.cases.flatMap { c in zip(["forward", "data", "weights"], c.layer.algorithmNames).map { "\($1) \($0)" } })
+        var all = ["Im2col", "PixelPairs", "StridedWinogradTiles", "WinogradTiles"].flatMap { name in ["forward", "data", "weights"].map { "\(name) \($0)" } }
+        all += ["ImplicitGEMM forward", "ImplicitGEMM weights", "PointwiseGradients data", "PointwiseGradients weights"]
+        #expect(met == Set(all))
+        // Where the weights are too many to be transformed twice, their gradient alone is.
+        #expect(Self.cases.contains { $0.layer.algorithmNames == ["Im2col", "Im2col", "StridedWinogradTiles"] })
+    }
+
+    /// The layers of ResNet-18 for images of 224.
+    @Test(arguments: [
+        (224, 3, 64, 7, 2, ["ImplicitGEMM", "Im2col", "ImplicitGEMM"]), (56, 64, 64, 3, 1, ["WinogradTiles", "WinogradTiles", "WinogradTiles"]),
+        (56, 64, 128, 3, 2, ["StridedWinogradTiles", "StridedWinogradTiles", "StridedWinogradTiles"]), (56, 64, 128, 1, 2, ["Im2col", "Im2col", "Im2col"]),
+        (28, 128, 64, 1, 1, ["Im2col", "PointwiseGradients", "PointwiseGradients"]), (2, 64, 64, 3, 1, ["PixelPairs", "PixelPairs", "PixelPairs"]),
+    ])
+    func `a layer chooses its algorithms by its shape alone`(side: Int, C: Int, K: Int, kernel: Int, stride: Int, names: [String]) {
+        #expect(Case(N: 1, H: side, W: side, C: C, K: K, kernel: kernel, stride: stride, padding: kernel / 2).layer.algorithmNames == names)
     }
 
     @Test(arguments: cases)
     func `forward is the sum over the window`(_ c: Case) {
         let (x, W) = (c.x, c.weights)
-        var expected = [Double](repeating: 0, count: c.outputs)
-        c.forEachProduct { y, xi, w in expected[y] += Double(x[xi]) * Double(W[w]) }
-        #expect(largestError(c.forward(x, W), expected) < 1e-5)
+        #expect(largestError(c.forward(x, W), c.reference.forward(x: x, W: W, N: c.N)) < 1e-5)
     }
 
     @Test(arguments: cases, [false, true])
@@ -155,8 +154,8 @@ import Musl
             bias.withUnsafeBufferPointer { bias in
                 residual.withUnsafeBufferPointer { residual in
                     guard let base = bias.baseAddress else { return }
-                    let finish = Convolution.Finish(bias: base, residual: withResidual ? residual.baseAddress : nil, activation: activation)
-                    c.layer.forward(y: y.pointer, x: c.x, packed: packed.pointer, N: c.N, finish: finish, scratch: c.scratch)
+                    let epilogue = Epilogue(bias: base, residual: withResidual ? residual.baseAddress : nil, activation: activation)
+                    c.layer.forward(y: y.pointer, x: c.x, packed: packed.pointer, N: c.N, epilogue: epilogue, scratch: c.scratch)
                 }
             }
             let expected = direct.indices.map { i in
@@ -170,8 +169,7 @@ import Musl
     @Test(arguments: cases)
     func `backwardData brings every output's gradient to the places it came from`(_ c: Case) {
         let W = c.weights, dy = formula("dy", c.outputs)
-        var expected = [Double](repeating: 0, count: c.x.count)
-        c.forEachProduct { y, x, w in expected[x] += Double(dy[y]) * Double(W[w]) }
+        let expected = c.reference.backwardData(dy: dy, W: W, N: c.N)
         #expect(largestError(c.backwardData(dy, W), expected) < 1e-5)
 
         let before = formula("before", c.x.count)
@@ -181,8 +179,7 @@ import Musl
     @Test(arguments: cases)
     func `backwardWeights adds to the gradients it is given`(_ c: Case) {
         let x = c.x, dy = formula("dy", c.outputs), before = formula("before", c.weights.count)
-        var expected = before.map { Double($0) }
-        c.forEachProduct { y, xi, w in expected[w] += Double(dy[y]) * Double(x[xi]) }
+        let expected = zip(c.reference.backwardWeights(dy: dy, x: x, N: c.N), before).map { $0 + Double($1) }
         #expect(largestError(c.backwardWeights(dy, x, addingTo: before), expected) < 2e-5)
     }
 

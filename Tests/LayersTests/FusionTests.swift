@@ -223,9 +223,9 @@ import Testing
                 bias.withUnsafeBufferPointer { bias in
                     residual.withUnsafeBufferPointer { residual in
                         guard let bias = bias.baseAddress else { return }
-                        let finish = Convolution.Finish(bias: bias, residual: residual.baseAddress, activation: activation)
-                        layer.forward(y: found.pointer, x: x, gates: gates, packed: packed.pointer, N: N, finish: finish, scratch: own)
-                        layer.forward(y: expected.pointer, x: excited.pointer, packed: packed.pointer, N: N, finish: finish, scratch: own)
+                        let epilogue = Epilogue(bias: bias, residual: residual.baseAddress, activation: activation)
+                        layer.forward(y: found.pointer, x: x, gates: gates, packed: packed.pointer, N: N, epilogue: epilogue, scratch: own)
+                        layer.forward(y: expected.pointer, x: excited.pointer, packed: packed.pointer, N: N, epilogue: epilogue, scratch: own)
                     }
                 }
                 #expect(firstDifference(found.values(), expected.values()) == nil)
@@ -246,11 +246,11 @@ import Testing
             x.withUnsafeBufferPointer { x in
                 bias.withUnsafeBufferPointer { bias in
                     guard let x = x.baseAddress, let bias = bias.baseAddress else { return }
-                    let finish = Convolution.Finish(bias: bias, residual: nil, activation: activation)
-                    layer.forward(y: whole.pointer, x: x, packed: packed.pointer, N: N, finish: finish, scratch: scratch)
+                    let epilogue = Epilogue(bias: bias, residual: nil, activation: activation)
+                    layer.forward(y: whole.pointer, x: x, packed: packed.pointer, N: N, epilogue: epilogue, scratch: scratch)
                     for n in 0..<N {
                         layer.forward(
-                            y: single.pointer + n * window.places * K, x: x + n * side * side * C, packed: packed.pointer, N: 1, finish: finish,
+                            y: single.pointer + n * window.places * K, x: x + n * side * side * C, packed: packed.pointer, N: 1, epilogue: epilogue,
                             scratch: scratch)
                     }
                 }

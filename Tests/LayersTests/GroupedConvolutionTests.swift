@@ -71,8 +71,13 @@ import Testing
         let packed = FloatBuffer(layer.packedCount), (plainly, y) = (Poisoned(c.outputs), Poisoned(c.outputs))
         layer.pack(c.weights, into: packed.pointer)
         layer.forward(y: plainly.pointer, x: c.x, W: c.weights, N: c.N, scratch: scratch)
-        layer.forward(y: y.pointer, x: c.x, packed: packed.pointer, N: c.N, bias: bias, .relu6, scratch: scratch)
-        let expected = plainly.values().enumerated().map { plain(.relu6, Double($0.element + bias[$0.offset % c.K])).value }
-        #expect(relativeError(y.values(), expected) < 1e-6)
+        for activation in [Activation.relu, .relu6] {
+            bias.withUnsafeBufferPointer {
+                layer.forward(
+                    y: y.pointer, x: c.x, packed: packed.pointer, N: c.N, epilogue: Epilogue(bias: $0.baseAddress, activation: activation), scratch: scratch)
+            }
+            let expected = plainly.values().enumerated().map { plain(activation, Double($0.element + bias[$0.offset % c.K])).value }
+            #expect(relativeError(y.values(), expected) < 1e-6)
+        }
     }
 }

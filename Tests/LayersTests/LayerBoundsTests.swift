@@ -31,8 +31,8 @@ import Testing
                 }
                 layer.pack(W.pointer, into: packed.pointer)
                 for (residual, activation) in [(nil, Activation.none), (dy.pointer, .relu), (nil, .silu), (dy.pointer, .hardSwish)] {
-                    let finish = Convolution.Finish(bias: bias.pointer, residual: residual.map { UnsafePointer($0) }, activation: activation)
-                    layer.forward(y: y.pointer, x: x.pointer, packed: packed.pointer, N: c.N, finish: finish, scratch: inference.scratch)
+                    let epilogue = Epilogue(bias: bias.pointer, residual: residual.map { UnsafePointer($0) }, activation: activation)
+                    layer.forward(y: y.pointer, x: x.pointer, packed: packed.pointer, N: c.N, epilogue: epilogue, scratch: inference.scratch)
                 }
                 inference.expectWithin()
                 for adding in [false, true] {

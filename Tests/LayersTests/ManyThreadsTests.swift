@@ -42,7 +42,7 @@ private struct Work: Sendable {
                 bias.withUnsafeBufferPointer { bias in
                     guard let bias = bias.baseAddress else { return }
                     layer.forward(
-                        y: folded.pointer, x: x, packed: packed.pointer, N: N, finish: .init(bias: bias, residual: y.pointer, activation: .silu), scratch: scratch)
+                        y: folded.pointer, x: x, packed: packed.pointer, N: N, epilogue: Epilogue(bias: bias, residual: y.pointer, activation: .silu), scratch: scratch)
                 }
                 layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: N, scratch: scratch)
                 layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, scratch: scratch)
@@ -128,7 +128,7 @@ private struct Work: Sendable {
         works.append(Work("products") { _ in
             let packed = Poisoned(panels.floats), c = Poisoned(90 * 75), transposed = Poisoned(90 * 75)
             for index in 0..<panels.count { panels.pack(index, of: right, ldb: 96, into: packed.pointer) }
-            Product.multiply(left, lda: 90, m: 90, packed.pointer, panels, into: c.pointer, ldc: 75, rectified: true)
+            Product.multiply(left, lda: 90, m: 90, packed.pointer, panels, into: c.pointer, ldc: 75, epilogue: Epilogue(activation: .relu))
             Product.multiplyTransposed(left, lda: 90, m: 90, right, ldb: 96, n: 75, k: 90, into: transposed.pointer, ldc: 75)
             return [packed, c, transposed]
         })

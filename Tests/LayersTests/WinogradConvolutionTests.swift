@@ -24,12 +24,8 @@ import Testing
     @Test(arguments: cases)
     func `all three directions are the direct sums, up to 1e-5 and 2e-5`(_ c: Case) {
         let x = c.x, W = c.weights, dy = formula("dy", c.outputs)
-        var y = [Double](repeating: 0, count: c.outputs), dx = [Double](repeating: 0, count: x.count), dW = [Double](repeating: 0, count: W.count)
-        c.forEachProduct { i, j, w in
-            y[i] += Double(x[j]) * Double(W[w])
-            dx[j] += Double(dy[i]) * Double(W[w])
-            dW[w] += Double(dy[i]) * Double(x[j])
-        }
+        let y = c.reference.forward(x: x, W: W, N: c.N), dx = c.reference.backwardData(dy: dy, W: W, N: c.N)
+        let dW = c.reference.backwardWeights(dy: dy, x: x, N: c.N)
         func check(_ what: String, _ found: [Float], _ exact: [Double], _ bound: Double) {
             let (relative, largest) = errors(found.map { Double($0) }, exact)
             #expect(relative < bound && largest < bound, "\(what): \(relative), \(largest)")

@@ -6,35 +6,25 @@ import CProcessor
 /// are shared out among threads. Against OpenBLAS, which packs both factors anew in every call, the right factor is packed
 /// once and the left one is read where it lies.
 public enum Product {
-    /// What the sums start with.
-    public enum Start {
-        case zero
-        /// What is in the result already.
-        case result
-        /// The same row (n) everywhere.
-        case bias(UnsafePointer<Float>)
-        /// That, plus a matrix of the shape and stride of the result.
-        case biasAndResidual(UnsafePointer<Float>, UnsafePointer<Float>)
-    }
-
-    /// Sets `c` (m, n) to start + a·b, where a is (m, k) and b is packed.
+    /// Makes `c` (m, n) of the sums a·b as the epilogue says, where a is (m, k) and b is packed.
     ///
     /// - Parameters:
     ///   - lda: floats from a row of `a` to the next; not a multiple of 1024, if speed counts: such rows push each other out of the cache.
     ///   - lines: runs of floats that a row of `a` consists of, each `line` floats behind the one before, as the lines of a window are.
     ///   - b: (k, n), as `panels` says.
-    ///   - rectified: whether negative results become zero.
-    ///   - streamed: whether the result, if its rows begin on cache lines, is written past the caches: where it is too large for them.
+    ///   - epilogue: its activation is none or a rectifier. If rows of `c` do not begin on cache lines, they are stored through the caches.
     ///   - sums: where sums over the rows of the result go.
     ///   - upcoming: what will be read next. Asked for if `a` has one line, beside whole panels.
     public static func multiply(
         _ a: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels,
-        into c: UnsafeMutablePointer<Float>, ldc: Int, start: Start = .zero, rectified: Bool = false, streamed: Bool = false,
+        into c: UnsafeMutablePointer<Float>, ldc: Int, epilogue: Epilogue = .store,
         sums: ColumnSums? = nil, upcoming: UnsafeMutablePointer<Upcoming>? = nil
     ) {
+        precondition(epilogue.fitsProduct)
         let length = panels.k / lines
         // As many rows of a at a time as stay in the second cache, and each panel runs over them.
-        let streamed = streamed && ldc % 16 == 0 && UInt(bitPattern: c) % 64 == 0
+        var epilogue = epilogue
+        epilogue.isNonTemporal = epilogue.isNonTemporal && ldc % 16 == 0 && UInt(bitPattern: c) % 64 == 0
         let block = max(1, min(16, (1 << 16) / max(1, panels.k * Panels.rows))) * Panels.rows
         let pace = upcoming?.pointee.pace(m, panels) ?? 0
         for first in stride(from: 0, to: m, by: block) {
@@ -43,26 +33,26 @@ public enum Product {
                 let columns = panels.columns(index)
                 let work = Work(
                     length: length, lines: lines, gap: line - length, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count,
-                    start: start.moved(columns.lowerBound), rectified: rectified, streamed: streamed, sums: sums?.moved(columns.lowerBound),
+                    epilogue: epilogue.advanced(columns: columns.lowerBound), sums: sums?.moved(columns.lowerBound),
                     ahead: lines == 1 && index == 0, upcoming: upcoming, pace: pace)
                 work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
             }
         }
     }
 
-    /// Sets `c` (m, n) to start + aᵀ·b, where a is (k, m) and b is (k, n): sums over rows, as gradients of weights are.
+    /// Sets `c` (m, n) to aᵀ·b, or adds that, where a is (k, m) and b is (k, n): sums over rows, as gradients of weights are.
     ///
     /// Neither factor is packed; `b` must be readable up to a multiple of ``Panels/width`` columns (of 16, where 16 hold the rest).
     public static func multiplyTransposed(
         _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, ldb: Int, n: Int, k: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
-        start: Start = .zero, upcoming: UnsafeMutablePointer<Upcoming>? = nil
+        accumulates: Bool = false, upcoming: UnsafeMutablePointer<Upcoming>? = nil
     ) {
         let panels = Panels(k: k, n: n)
         let pace = upcoming?.pointee.pace(m, panels) ?? 0
         for index in 0..<panels.count {
             let columns = panels.columns(index)
             let work = Work(
-                length: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, start: start.moved(columns.lowerBound), rectified: false,
+                length: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, epilogue: Epilogue(accumulates: accumulates),
                 upcoming: upcoming, pace: pace)
             work.columns(a, lda: lda, m: m, into: c + columns.lowerBound, ldc: ldc)
         }
@@ -77,16 +67,6 @@ extension Upcoming {
     }
 }
 
-extension Product.Start {
-    fileprivate func moved(_ columns: Int) -> Product.Start {
-        switch self {
-        case .zero, .result: self
-        case .bias(let bias): .bias(bias + columns)
-        case .biasAndResidual(let bias, let residual): .biasAndResidual(bias + columns, residual + columns)
-        }
-    }
-}
-
 /// One panel and what is done with it.
 private struct Work {
     /// Floats of a line, lines, and floats between them.
@@ -96,9 +76,7 @@ private struct Work {
     let b: UnsafePointer<Float>
     let bStep: Int
     let columns: Int
-    let start: Product.Start
-    let rectified: Bool
-    var streamed = false
+    let epilogue: Epilogue
     var sums: ColumnSums?
     /// Whether the rows of a are read for the first time.
     var ahead = false
@@ -171,27 +149,29 @@ private struct Work {
     @inline(__always)
     private func run<T: Tile>(_: T.Type, _ place: Place, aRow: Int, aStep: Int) {
         guard columns == T.width else { return runNarrow(T.self, place, aRow: aRow, aStep: aStep) }
+        let residual = epilogue.residual.map { $0 + place.row * place.ldc }
         var tile: T
-        switch start {
-        case .zero: tile = T()
-        case .result: tile = T(place.c, stride: place.ldc)
-        case .bias(let bias): tile = T(repeating: bias)
-        case .biasAndResidual(let bias, let residual):
+        if epilogue.accumulates {
+            tile = T(place.c, stride: place.ldc)
+            if let bias = epilogue.bias { tile.add(bias, stride: 0) }
+            if let residual { tile.add(residual, stride: place.ldc) }
+        } else if let bias = epilogue.bias {
             tile = T(repeating: bias)
-            tile.add(residual + place.row * place.ldc, stride: place.ldc)
+            if let residual { tile.add(residual, stride: place.ldc) }
+        } else {
+            tile = residual.map { T($0, stride: place.ldc) } ?? T()
         }
         // What a sum starts with is read at once: so it is asked for a tile before.
-        switch start {
-        case .result: askToWrite(T.self, place.c + T.rows * place.ldc, place.ldc)
-        case .biasAndResidual(_, let residual):
-            ask(T.self, residual + (place.row + T.rows) * place.ldc, place.ldc)
-            if !streamed { askToWrite(T.self, place.c, place.ldc) }
-        case .zero, .bias: if !streamed { askToWrite(T.self, place.c, place.ldc) }
+        if epilogue.accumulates {
+            askToWrite(T.self, place.c + T.rows * place.ldc, place.ldc)
+        } else {
+            if let residual { ask(T.self, residual + T.rows * place.ldc, place.ldc) }
+            if !epilogue.isNonTemporal { askToWrite(T.self, place.c, place.ldc) }
         }
         if lines == 1 && (aStep == 1 && ahead || pace > 0) { sumAsking(&tile, place.a, aRow, aStep) } else { sum(&tile, place.a, aRow, aStep) }
-        if rectified { tile.rectify() }
+        if epilogue.activation == .relu { tile.rectify() }
         sums?.add(tile, isFirst: place.row == 0)
-        if streamed { tile.stream(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
+        if epilogue.isNonTemporal { tile.stream(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
     }
 
     @inline(__always)
@@ -216,23 +196,23 @@ private struct Work {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: T.rows * T.width) { memory in
             guard let whole = memory.baseAddress else { return }
             var tile = T()
-            if case .zero = start {} else {
+            if epilogue.accumulates || epilogue.bias != nil || epilogue.residual != nil {
                 for row in 0..<T.rows {
                     let line = whole + row * T.width
                     line.update(repeating: 0, count: T.width)
-                    switch start {
-                    case .zero: break
-                    case .result: line.update(from: place.c + row * place.ldc, count: columns)
-                    case .bias(let bias): line.update(from: bias, count: columns)
-                    case .biasAndResidual(let bias, let residual):
-                        let residual = residual + (place.row + row) * place.ldc
-                        for column in 0..<columns { line[column] = bias[column] + residual[column] }
+                    var isFirst = true
+                    func add(_ part: UnsafePointer<Float>) {
+                        if isFirst { line.update(from: part, count: columns) } else { for column in 0..<columns { line[column] += part[column] } }
+                        isFirst = false
                     }
+                    if epilogue.accumulates { add(place.c + row * place.ldc) }
+                    if let bias = epilogue.bias { add(bias) }
+                    if let residual = epilogue.residual { add(residual + (place.row + row) * place.ldc) }
                 }
                 tile = T(whole, stride: T.width)
             }
             sum(&tile, place.a, aRow, aStep)
-            if rectified { tile.rectify() }
+            if epilogue.activation == .relu { tile.rectify() }
             sums?.add(tile, isFirst: place.row == 0)
             tile.store(whole, stride: T.width)
             for row in 0..<T.rows { (place.c + row * place.ldc).update(from: whole + row * T.width, count: columns) }

@@ -70,61 +70,49 @@ public enum Rows {
         return sum
     }
 
-    /// y = activation(y + b (+ residual)), row by row: the end of a folded convolution, while its rows are still in the cache.
-    public static func finish(
-        _ y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, _ activation: Activation,
-        rows: Int, width: Int
-    ) {
-        finish(y, into: y, streamed: false, bias: bias, residual: residual, activation, rows: rows, width: width)
+    /// Does to each of `rows` rows of `width` floats at `x` what an epilogue says, and stores them at `y`, which may be `x`: for rows that are still in
+    /// the cache. Nothing is accumulated.
+    public static func apply(_ epilogue: Epilogue, to x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, rows: Int, width: Int) {
+        precondition(!epilogue.accumulates)
+        epilogue.activation.apply(EpilogueRows(x: x, y: y, epilogue: epilogue, rows: rows, width: width))
     }
 
-    /// y = activation(x + b (+ residual)), row by row.
-    ///
-    /// - Parameter streamed: whether it is written past the caches: whole vectors, on cache lines.
-    public static func finish(
-        _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, streamed: Bool, bias: UnsafePointer<Float>,
-        residual: UnsafePointer<Float>?, _ activation: Activation, rows: Int, width: Int
-    ) {
-        activation.apply(Finish(x: x, y: y, streamed: streamed, bias: bias, residual: residual, rows: rows, width: width))
-    }
-
-    private struct Finish: ActivationBody {
+    private struct EpilogueRows: ActivationBody {
         let x: UnsafePointer<Float>
         let y: UnsafeMutablePointer<Float>
-        let streamed: Bool
-        let bias: UnsafePointer<Float>
-        let residual: UnsafePointer<Float>?
+        let epilogue: Epilogue
         let rows, width: Int
 
         func run<A: ActivationFunction>(_: A.Type) {
             for r in 0..<rows {
-                finishRow(x + r * width, into: y + r * width, streamed: streamed, bias: bias, residual: residual.map { $0 + r * width }, A.self, width: width)
+                row(x + r * width, into: y + r * width, epilogue.residual.map { $0 + r * width }, A.self)
             }
         }
-    }
 
-    @inline(__always)
-    private static func finishRow<A: ActivationFunction>(
-        _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, streamed: Bool, bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?,
-        _: A.Type, width: Int
-    ) {
-        var c = 0
-        while c + 16 <= width {
-            var v = x.vector(c) + bias.vector(c)
-            if let residual { v += residual.vector(c) }
-            if streamed { seed_stream(y + c, A.value(v)) } else { y.store(A.value(v), c) }
-            c += 16
-        }
-        if c + 8 <= width {
-            var v = x.half(c) + bias.half(c)
-            if let residual { v += residual.half(c) }
-            y.storeHalf(A.value(v), c)
-            c += 8
-        }
-        if c < width {
-            var v = x.vector(c, count: width - c) + bias.vector(c, count: width - c)
-            if let residual { v += residual.vector(c, count: width - c) }
-            y.store(A.value(v), c, count: width - c)
+        @inline(__always)
+        private func row<A: ActivationFunction>(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ residual: UnsafePointer<Float>?, _: A.Type) {
+            let bias = epilogue.bias, nonTemporal = epilogue.isNonTemporal
+            var c = 0
+            while c + 16 <= width {
+                var v = x.vector(c)
+                if let bias { v += bias.vector(c) }
+                if let residual { v += residual.vector(c) }
+                if nonTemporal { seed_stream(y + c, A.value(v)) } else { y.store(A.value(v), c) }
+                c += 16
+            }
+            if c + 8 <= width {
+                var v = x.half(c)
+                if let bias { v += bias.half(c) }
+                if let residual { v += residual.half(c) }
+                y.storeHalf(A.value(v), c)
+                c += 8
+            }
+            if c < width {
+                var v = x.vector(c, count: width - c)
+                if let bias { v += bias.vector(c, count: width - c) }
+                if let residual { v += residual.vector(c, count: width - c) }
+                y.store(A.value(v), c, count: width - c)
+            }
         }
     }
 }

@@ -171,11 +171,11 @@ public struct StridedWinograd: Sendable, Equatable {
         }
     }
 
-    /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), finished as `finish` says.
+    /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), with the epilogue.
     ///
     /// - Parameter plane: floats from one of the 25 places to the next.
     public func transformOutput(
-        _ m: UnsafePointer<Float>, plane: Int, K: Int, tiles range: Range<Int>, into y: UnsafeMutablePointer<Float>, _ finish: Winograd.Finish
+        _ m: UnsafePointer<Float>, plane: Int, K: Int, tiles range: Range<Int>, into y: UnsafeMutablePointer<Float>, _ epilogue: Epilogue
     ) {
         let stride = Winograd.stride(K)
         forEachTile(range) { index, n, tileY, tileX in
@@ -187,7 +187,7 @@ public struct StridedWinograd: Sendable, Equatable {
                 let (p, q, r, s, t) = (column(0), column(1), column(2), column(3), column(4))
                 @inline(__always) func store(_ row: Int, _ m: Five) {
                     guard row < rows else { return }
-                    finish.store(StridedWinograd.outputLine(m), columns, y, place + row * outW * K + k, step: K, k)
+                    epilogue.store(StridedWinograd.outputLine(m), columns, y, place + row * outW * K + k, step: K, k)
                 }
                 store(0, (p.0, q.0, r.0, s.0, t.0))
                 store(1, (p.1, q.1, r.1, s.1, t.1))

@@ -107,27 +107,10 @@ public struct Winograd: Sendable, Equatable {
         }
     }
 
-    /// What is done to a tile of the output before it is stored.
-    public struct Finish {
-        /// Adds to what is there.
-        public var adding = false
-        public var bias: UnsafePointer<Float>?
-        /// Of the shape of the output.
-        public var residual: UnsafePointer<Float>?
-        public var activation = Activation.none
-        /// Writes past the caches: where the output is too large for them. It begins on a cache line.
-        public var streamed = false
-
-        public init() {}
-
-        /// Whether it is stored as it is.
-        var isPlain: Bool { !adding && bias == nil && residual == nil && activation == .none }
-    }
-
-    /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), finished as `finish` says; of all channels, or of those that m has.
+    /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), with the epilogue; of all channels, or of those that m has.
     public func transformOutput(
         _ m: UnsafePointer<Float>, plane: Int, N: Int, K: Int, channels: Range<Int>? = nil, tiles range: Range<Int>,
-        into y: UnsafeMutablePointer<Float>, _ finish: Finish
+        into y: UnsafeMutablePointer<Float>, _ epilogue: Epilogue
     ) {
         let channels = channels ?? 0..<K
         let stride = Winograd.stride(channels.count), order = order(N: N)
@@ -137,7 +120,7 @@ public struct Winograd: Sendable, Equatable {
             let top = down.start(tile.y), left = across.start(tile.x)
             OutputTile(
                 m: m + (number - range.lowerBound) * stride, plane: plane, y: y, place: ((tile.n * outH + top) * outW + left) * K, line: outW * K,
-                step: K, rows: min(rows, outH - top), columns: min(columns, outW - left), channels: channels, finish: finish
+                step: K, rows: min(rows, outH - top), columns: min(columns, outW - left), channels: channels, epilogue: epilogue
             ).run(rows: rows, columns: columns)
         }
     }
@@ -151,7 +134,7 @@ public struct Winograd: Sendable, Equatable {
         /// Of its outputs, those within the image.
         let rows, columns: Int
         let channels: Range<Int>
-        let finish: Finish
+        let epilogue: Epilogue
 
         func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type) {
             @inline(__always) func forEachChannels(_ body: (_ k: Int, _ lines: (Four, Four, Four, Four)) -> Void) {
@@ -163,25 +146,25 @@ public struct Winograd: Sendable, Equatable {
             // Loops of their own: what is stored as it is, as in training, stays in registers until then.
             if rows < Down.outputs || columns < Across.outputs {
                 forEachChannels { k, lines in
-                    finish.store(lines.0, columns, y, place + k, step: step, k)
-                    if rows > 1 { finish.store(lines.1, columns, y, place + line + k, step: step, k) }
-                    if rows > 2 { finish.store(lines.2, columns, y, place + 2 * line + k, step: step, k) }
-                    if rows > 3 { finish.store(lines.3, columns, y, place + 3 * line + k, step: step, k) }
+                    epilogue.store(lines.0, columns, y, place + k, step: step, k)
+                    if rows > 1 { epilogue.store(lines.1, columns, y, place + line + k, step: step, k) }
+                    if rows > 2 { epilogue.store(lines.2, columns, y, place + 2 * line + k, step: step, k) }
+                    if rows > 3 { epilogue.store(lines.3, columns, y, place + 3 * line + k, step: step, k) }
                 }
-            } else if finish.isPlain {
+            } else if epilogue.isPlain {
                 forEachChannels { k, lines in
                     let y = y + place + k
-                    Across.put(lines.0, y, step, streamed: finish.streamed)
-                    Across.put(lines.1, y + line, step, streamed: finish.streamed)
-                    Across.put(lines.2, y + 2 * line, step, streamed: finish.streamed)
-                    if Down.outputs > 3 { Across.put(lines.3, y + 3 * line, step, streamed: finish.streamed) }
+                    Across.put(lines.0, y, step, nonTemporal: epilogue.isNonTemporal)
+                    Across.put(lines.1, y + line, step, nonTemporal: epilogue.isNonTemporal)
+                    Across.put(lines.2, y + 2 * line, step, nonTemporal: epilogue.isNonTemporal)
+                    if Down.outputs > 3 { Across.put(lines.3, y + 3 * line, step, nonTemporal: epilogue.isNonTemporal) }
                 }
             } else {
                 forEachChannels { k, lines in
-                    Across.put(finish, lines.0, y, place + k, step, k)
-                    Across.put(finish, lines.1, y, place + line + k, step, k)
-                    Across.put(finish, lines.2, y, place + 2 * line + k, step, k)
-                    if Down.outputs > 3 { Across.put(finish, lines.3, y, place + 3 * line + k, step, k) }
+                    Across.put(epilogue, lines.0, y, place + k, step, k)
+                    Across.put(epilogue, lines.1, y, place + line + k, step, k)
+                    Across.put(epilogue, lines.2, y, place + 2 * line + k, step, k)
+                    if Down.outputs > 3 { Across.put(epilogue, lines.3, y, place + 3 * line + k, step, k) }
                 }
             }
         }
@@ -339,7 +322,7 @@ public struct Winograd: Sendable, Equatable {
     }
 }
 
-extension Winograd.Finish {
+extension Epilogue {
     /// Stores up to four places of a row, `step` floats apart.
     @inline(__always)
     func store(_ four: Winograd.Four, _ columns: Int, _ y: UnsafeMutablePointer<Float>, _ offset: Int, step: Int, _ k: Int) {
@@ -347,11 +330,11 @@ extension Winograd.Finish {
             guard column < columns else { return }
             let offset = offset + column * step
             var value = value
-            if adding { value += y.vector(offset) }
+            if accumulates { value += y.vector(offset) }
             if let bias { value += bias.vector(k) }
             if let residual { value += residual.vector(offset) }
             value = activated(value)
-            if streamed { seed_stream(y + offset, value) } else { y.store(value, offset) }
+            if isNonTemporal { seed_stream(y + offset, value) } else { y.store(value, offset) }
         }
         put(0, four.0)
         put(1, four.1)
@@ -360,14 +343,11 @@ extension Winograd.Finish {
     }
 
     @inline(__always)
-    private func activated(_ value: Vector) -> Vector {
-        switch activation {
-        case .none: value
-        case .relu: RectifiedLinear.value(value)
-        case .relu6: RectifiedLinear6.value(value)
-        case .hardSwish: HardSwish.value(value)
-        case .silu: SiLU.value(value)
-        }
+    private func activated(_ value: Vector) -> Vector { activation.apply(Activated(value: value)) }
+
+    private struct Activated: ActivationBody {
+        let value: Vector
+        @inline(__always) func run<A: ActivationFunction>(_: A.Type) -> Vector { A.value(value) }
     }
 
     /// Not inlined, so that a row that needs none does not carry the exponential about.
@@ -376,10 +356,10 @@ extension Winograd.Finish {
 }
 
 extension TileSide {
-    /// Stores a whole row of outputs, `step` floats apart: asks once for each of what `finish` says.
+    /// Stores a whole row of outputs, `step` floats apart: asks once for each part of the epilogue.
     @inline(__always)
     fileprivate static func put(
-        _ finish: Winograd.Finish, _ row: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ offset: Int, _ step: Int, _ k: Int
+        _ epilogue: Epilogue, _ row: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ offset: Int, _ step: Int, _ k: Int
     ) {
         var row = row
         @inline(__always) func add(_ p: UnsafePointer<Float>, _ step: Int) {
@@ -388,20 +368,21 @@ extension TileSide {
             row.2 += p.vector(2 * step)
             if outputs > 3 { row.3 += p.vector(3 * step) }
         }
-        if finish.adding { add(y + offset, step) }
-        if let bias = finish.bias { add(bias + k, 0) }
-        if let residual = finish.residual { add(residual + offset, step) }
-        switch finish.activation {
+        if epilogue.accumulates { add(y + offset, step) }
+        if let bias = epilogue.bias { add(bias + k, 0) }
+        if let residual = epilogue.residual { add(residual + offset, step) }
+        switch epilogue.activation {
         case .none: break
+        // In registers.
         case .relu: row = (RectifiedLinear.value(row.0), RectifiedLinear.value(row.1), RectifiedLinear.value(row.2), RectifiedLinear.value(row.3))
-        case .relu6, .hardSwish, .silu: row = finish.activated(row)
+        default: row = epilogue.activated(row)
         }
-        put(row, y + offset, step, streamed: finish.streamed)
+        put(row, y + offset, step, nonTemporal: epilogue.isNonTemporal)
     }
 
     @inline(__always)
-    fileprivate static func put(_ row: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ step: Int, streamed: Bool) {
-        if streamed {
+    fileprivate static func put(_ row: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ step: Int, nonTemporal: Bool) {
+        if nonTemporal {
             seed_stream(y, row.0)
             seed_stream(y + step, row.1)
             seed_stream(y + 2 * step, row.2)

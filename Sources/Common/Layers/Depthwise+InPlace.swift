@@ -31,7 +31,7 @@ extension Depthwise {
                 let out = y + (n * outH + oy) * outW * C
                 let sums = bias != nil && streamed ? scratch.pointer(worker) : out
                 makeRow(oy, of: image, W, into: sums, streamed: bias == nil && streamed)
-                if let bias { Rows.finish(sums, into: out, streamed: streamed, bias: bias, residual: nil, activation, rows: outW, width: C) }
+                if let bias { Rows.apply(Epilogue(bias: bias, activation: activation, isNonTemporal: streamed), to: sums, into: out, rows: outW, width: C) }
             }
         }
     }

@@ -117,10 +117,11 @@ public struct Depthwise: Sendable {
                 }
                 guard let bias else { continue }
                 let c = blocks.lowerBound * 16, width = min(C, blocks.upperBound * 16) - c
+                let epilogue = Epilogue(bias: bias + c, activation: activation), own = out + c
                 if width == C {
-                    Rows.finish(out, bias: bias, residual: nil, activation, rows: window.outW, width: C)
+                    Rows.apply(epilogue, to: own, into: own, rows: window.outW, width: C)
                 } else {
-                    for ox in 0..<window.outW { Rows.finish(out + ox * C + c, bias: bias + c, residual: nil, activation, rows: 1, width: width) }
+                    for ox in 0..<window.outW { Rows.apply(epilogue, to: own + ox * C, into: own + ox * C, rows: 1, width: width) }
                 }
             }
         }

@@ -25,7 +25,7 @@ public struct Linear: Sendable {
         Parallel.forEach(blocks) { piece, _ in body(Parallel.part(piece, of: blocks, in: count)) }
     }
 
-    /// Sets y, and applies the rectifier to it if `activation` says so.
+    /// Sets y, and applies the activation to it.
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, b: UnsafePointer<Float>?, N: Int,
         _ activation: Activation = .none
@@ -33,10 +33,9 @@ public struct Linear: Sendable {
         Self.forEachBlock(O) { o in
             let out = y + o.lowerBound
             Matrix.multiply(x, lda: I, W + o.lowerBound * I, .transposed, ldb: I, into: out, ldc: O, m: N, n: o.count, k: I)
-            guard let b else { return precondition(activation == .none, "an activation goes with a bias") }
-            for n in 0..<N {
-                Rows.finish(out + n * O, bias: b + o.lowerBound, residual: nil, activation, rows: 1, width: o.count)
-            }
+            guard b != nil || activation != .none else { return }
+            let epilogue = Epilogue(bias: b.map { $0 + o.lowerBound }, activation: activation)
+            for n in 0..<N { Rows.apply(epilogue, to: out + n * O, into: out + n * O, rows: 1, width: o.count) }
         }
     }
 

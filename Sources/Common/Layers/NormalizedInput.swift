@@ -26,5 +26,15 @@ public struct NormalizedInput {
     func normalize(_ x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>) {
         reading(ReadRows(source: x, count: count, periods: periods, target: y))
     }
-}
 
+    /// Sets the rows `range` of x, normalised, into `memory`; returns the floats from one to the next.
+    func normalizeRows(_ x: UnsafePointer<Float>, _ range: Range<Int>, into memory: UnsafeMutablePointer<Float>) -> Int {
+        let C = periods.C, x = x + range.lowerBound * C, stride = RowStride.padded(C)
+        guard !RowStride.spreadsBothWays(C) else {
+            normalize(x, count: range.count * C, into: memory)
+            return C
+        }
+        for row in 0..<range.count { normalize(x + row * C, count: C, into: memory + row * stride) }
+        return stride
+    }
+}

@@ -92,7 +92,7 @@ private struct Inference: InferenceStep {
     func run(_ pass: InferencePass) -> UnsafePointer<Float>? {
         layer.forward(
             y: pass.y, x: pass.x, gates: pass.gates, packed: packed.pointer, N: pass.N,
-            finish: Convolution.Finish(bias: bias.pointer, residual: pass.residual, activation: activation), scratch: pass.scratch)
+            epilogue: Epilogue(bias: bias.pointer, residual: pass.residual, activation: activation), scratch: pass.scratch)
         return nil
     }
 }

@@ -72,8 +72,9 @@ private struct Inference: InferenceStep {
     var floats: Int { packed.count + bias.count }
 
     func run(_ pass: InferencePass) -> UnsafePointer<Float>? {
-        precondition(pass.residual == nil, "nothing is added to what a grouped convolution makes")
-        layer.forward(y: pass.y, x: pass.x, packed: packed.pointer, N: pass.N, bias: bias.pointer, activation, scratch: pass.scratch)
+        layer.forward(
+            y: pass.y, x: pass.x, packed: packed.pointer, N: pass.N,
+            epilogue: Epilogue(bias: bias.pointer, residual: pass.residual, activation: activation), scratch: pass.scratch)
         return nil
     }
 }

@@ -1,41 +1,45 @@
 import Kernels
 import Parallel
 
-/// Convolutions by patches: every place of y has a patch of x, a row of P (N·H'·W', R·S·C), and y = P·Wᵀ.
+/// Convolutions by im2col: every output pixel has a patch of x, a row of P (N·H'·W', R·S·C), and y = P·Wᵀ.
 ///
-/// The patches are gathered a few rows at a time, into memory that stays in the cache. A 1×1 window needs no gathering.
-extension Convolution {
+/// The patches are copied a few rows at a time, into memory that stays in the cache; a 1×1 window needs no copy. It can do every shape.
+struct Im2col: ConvolutionAlgorithm {
+    let window: Window
+    let K: Int
+
+    init?(_ window: Window, K: Int) { self.init(every: window, K: K) }
+    init(every window: Window, K: Int) { (self.window, self.K) = (window, K) }
+
+    var directions: ConvolutionDirection { [.forward, .data, .weights] }
+    private var weightCount: Int { K * window.patch }
+
     /// Wᵀ, the right factor of y = P·Wᵀ.
-    var patchPanels: Panels { Panels(k: window.patch, n: K) }
+    private var panels: Panels { Panels(k: window.patch, n: K) }
     /// W, the right factor of dP = dy·W.
     private var gradientPanels: Panels { Panels(k: K, n: window.patch) }
 
-    func packPatches(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
-        let panels = patchPanels
-        Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, .transposed, ldb: window.patch, into: packed) }
-    }
-
-    func patchScratch(N: Int) -> Scratch.Need {
-        let forward = forwardRows(N: N) * patchStride + max(forwardRows(N: N) * K, ColumnSums.floats(n: K))
-        let data =
-            window.isPointwise
-            ? rows(N * window.places, width: K) * Convolution.stride(K)
-            : rows(window.places, width: window.patch) * (window.patch + Convolution.stride(K))
-        var need = Scratch.Need(worker: max(forward, data), shared: max(patchPanels.floats, gradientPanels.floats))
-        for blocks in [weightBlocks(N: N, whole: false), weightBlocks(N: N, whole: true)] {
-            need.formUnion(Scratch.Need(
-                worker: blocks.chunk * (Convolution.stride(blocks.columns) + Convolution.stride(blocks.rows)), shared: blocks.parts * weightCount))
+    func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need {
+        switch direction {
+        case .forward:
+            return Scratch.Need(worker: forwardRows(N: N) * patchStride + max(forwardRows(N: N) * K, ColumnSums.floats(n: K)), shared: panels.floats)
+        case .data:
+            let worker =
+                window.isPointwise
+                ? rows(N * window.places, width: K) * RowStride.padded(K)
+                : rows(window.places, width: window.patch) * (window.patch + RowStride.padded(K))
+            return Scratch.Need(worker: worker, shared: gradientPanels.floats)
+        default:
+            var need = Scratch.Need()
+            for blocks in [weightBlocks(N: N, whole: false), weightBlocks(N: N, whole: true)] {
+                need.formUnion(Scratch.Need(
+                    worker: blocks.chunk * (RowStride.padded(blocks.columns) + RowStride.padded(blocks.rows)), shared: blocks.parts * weightCount))
+            }
+            return need
         }
-        return need
     }
 
-    /// Floats from a gathered row to the next: readable up to whole panels, and never such that rows push each other out of the cache.
-    static func stride(_ width: Int) -> Int {
-        let whole = (width + 31) / 32 * 32
-        return whole % 128 == 0 ? whole + 16 : whole
-    }
-
-    private var patchStride: Int { Convolution.stride(window.patch) }
+    private var patchStride: Int { RowStride.padded(window.patch) }
 
     /// Rows of one piece of work: about 256 KB of the left factor, but enough pieces for many threads.
     private func rows(_ total: Int, width: Int) -> Int {
@@ -43,18 +47,13 @@ extension Convolution {
         return max(1, min((1 << 16) / width / tile, 16, total / 32 / tile)) * tile
     }
 
-    /// Whether rows of this many floats may be read where they lie: see ``stride(_:)``.
-    private static func spreads(_ width: Int) -> Bool { width % 1024 != 0 }
-    /// The same where whole columns of them are read, as for gradients of weights.
-    static func spreadsBothWays(_ width: Int) -> Bool { width % 512 != 0 }
-
     /// The rows `range` of P: where they lie in x, or gathered, normalised or multiplied by their gates into `memory`; and the floats from
     /// one to the next.
     private func patchRows(
         _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ gates: UnsafePointer<Float>?, _ range: Range<Int>,
         _ memory: UnsafeMutablePointer<Float>
     ) -> (UnsafePointer<Float>, Int) {
-        if let normalized { return (UnsafePointer(memory), normalize(x, normalized, range, into: memory)) }
+        if let normalized { return (UnsafePointer(memory), normalized.normalizeRows(x, range, into: memory)) }
         if let gates {
             let C = window.C
             for (row, place) in range.enumerated() {
@@ -62,75 +61,44 @@ extension Convolution {
             }
             return (UnsafePointer(memory), patchStride)
         }
-        if window.isPointwise && Convolution.spreads(window.C) { return (x + range.lowerBound * window.C, window.C) }
+        if window.isPointwise && RowStride.spreads(window.C) { return (x + range.lowerBound * window.C, window.C) }
         window.gather(x, places: range, into: memory, stride: patchStride)
         return (UnsafePointer(memory), patchStride)
     }
 
-    /// The rows `range` of x, normalised; returns the floats from one to the next.
-    func normalize(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput, _ range: Range<Int>, into memory: UnsafeMutablePointer<Float>) -> Int {
-        let C = window.C, x = x + range.lowerBound * C
-        guard !Convolution.spreadsBothWays(C) else {
-            normalized.normalize(x, count: range.count * C, into: memory)
-            return C
-        }
-        for row in 0..<range.count { normalized.normalize(x + row * C, count: C, into: memory + row * patchStride) }
-        return patchStride
+    private func forwardRows(N: Int) -> Int { rows(N * window.places, width: window.patch) }
+    private func forwardPieces(N: Int) -> Int { (N * window.places + forwardRows(N: N) - 1) / forwardRows(N: N) }
+    func momentPieces(N: Int) -> Int? { forwardPieces(N: N) }
+
+    // MARK: Forward
+
+    var packedCount: Int { panels.floats }
+
+    func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
+        let panels = panels
+        Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, .transposed, ldb: window.patch, into: packed) }
     }
 
-    private func forwardRows(N: Int) -> Int { rows(N * window.places, width: window.patch) }
-    func forwardPieces(N: Int) -> Int { (N * window.places + forwardRows(N: N) - 1) / forwardRows(N: N) }
-
-    func forwardPatches(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, gates: UnsafePointer<Float>?,
-        packed: UnsafePointer<Float>, N: Int, finish: Finish?, moments: UnsafeMutablePointer<Double>?, scratch: Scratch
-    ) {
-        let total = N * window.places, rows = forwardRows(N: N)
-        let streamed = streams(to: y, total), moments = moments.map { PieceMoments(Periods(C: K), $0) }
-        Parallel.forEach(forwardPieces(N: N), workers: scratch.workers) { piece, worker in
+    func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>) {
+        let total = pass.N * window.places, rows = forwardRows(N: pass.N), (x, scratch) = (pass.x, pass.scratch)
+        let gemm = PatchGEMM(window, K: K, packed, pass), moments = pass.moments.map { PieceMoments(Periods(C: K), $0) }
+        Parallel.forEach(forwardPieces(N: pass.N), workers: scratch.workers) { piece, worker in
             let range = (piece * rows)..<min(total, (piece + 1) * rows)
-            let (patches, stride) = patchRows(x, normalized, gates, range, scratch.pointer(worker))
-            let unfinished = scratch.pointer(worker) + rows * patchStride
+            let (patches, stride) = patchRows(x, pass.normalized, pass.gates, range, scratch.pointer(worker))
+            let workspace = scratch.pointer(worker) + rows * patchStride
             let next = window.isPointwise ? range.upperBound..<min(total, range.upperBound + rows) : 0..<0
             var upcoming = Upcoming(x, rows: next, columns: window.C)
-            let sums = moments.map { _ in ColumnSums(unfinished, n: K) }
-            multiply(
-                patches, lda: stride, range, packed, into: y, finish, streamed: streamed, unfinished: unfinished, sums: sums, upcoming: &upcoming)
+            let sums = moments.map { _ in ColumnSums(workspace, n: K) }
+            gemm.multiply(patches, lda: stride, range, workspace: workspace, sums: sums, upcoming: &upcoming)
             if let moments, let sums { moments.set(piece, sums, rows: range.count) }
         }
     }
 
-    /// Whether the outputs of `total` places go past the caches.
-    func streams(to y: UnsafeMutablePointer<Float>, _ total: Int) -> Bool { K % 16 == 0 && Streamed.pays(y, count: total * K) }
-
-    /// The rows `range` of y = P·Wᵀ, finished.
-    ///
-    /// - Parameters:
-    ///   - patches: theirs, see ``Product/multiply(_:lda:lines:line:m:_:_:into:ldc:start:rectified:streamed:sums:upcoming:)``.
-    ///   - unfinished: room for these rows, if they go past the caches and a product does not finish them.
-    ///   - sums: over these rows; not together with `finish`.
-    func multiply(
-        _ patches: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, _ range: Range<Int>, _ packed: UnsafePointer<Float>,
-        into y: UnsafeMutablePointer<Float>, _ finish: Finish?, streamed: Bool, unfinished: UnsafeMutablePointer<Float>,
-        sums: ColumnSums? = nil, upcoming: UnsafeMutablePointer<Upcoming>? = nil
-    ) {
-        let out = y + range.lowerBound * K
-        let residual = finish?.residual.map { $0 + range.lowerBound * K }
-        if let finish, !finish.isFused {
-            let made = streamed ? unfinished : out
-            Product.multiply(patches, lda: lda, lines: lines, line: line, m: range.count, packed, patchPanels, into: made, ldc: K, upcoming: upcoming)
-            Rows.finish(made, into: out, streamed: streamed, bias: finish.bias, residual: residual, finish.activation, rows: range.count, width: K)
-            return
-        }
-        let start: Product.Start = finish.map { finish in residual.map { .biasAndResidual(finish.bias, $0) } ?? .bias(finish.bias) } ?? .zero
-        Product.multiply(
-            patches, lda: lda, lines: lines, line: line, m: range.count, packed, patchPanels, into: out, ldc: K, start: start,
-            rectified: finish?.activation == .relu, streamed: streamed, sums: sums, upcoming: upcoming)
-    }
+    // MARK: The gradient of x
 
     /// From y = P·Wᵀ: dP = dy·W, and dx sums the patches over the places they were gathered from.
-    func backwardDataPatches(
-        dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
+    func backwardData(
+        dx: UnsafeMutablePointer<Float>, _ epilogue: Epilogue, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
         let panels = gradientPanels
         Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, ldb: window.patch, into: scratch.shared) }
@@ -138,21 +106,20 @@ extension Convolution {
         if window.isPointwise {
             let total = N * pixels
             let rows = rows(total, width: K)
-            let streamed = !adding && Streamed.pays(dx, count: total * window.C)
             Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
                 let range = (piece * rows)..<min(total, (piece + 1) * rows)
                 let (gradients, stride) = gradientRows(dy, range, scratch.pointer(worker))
                 var upcoming = Upcoming(dy, rows: range.upperBound..<min(total, range.upperBound + rows), columns: K)
                 Product.multiply(
                     gradients, lda: stride, m: range.count, scratch.shared, panels, into: dx + range.lowerBound * window.C, ldc: window.C,
-                    start: adding ? .result : .zero, streamed: streamed, upcoming: &upcoming)
+                    epilogue: epilogue, upcoming: &upcoming)
             }
             return
         }
         // Patches overlap, so a piece is a whole image.
         let rows = rows(window.places, width: window.patch)
         Parallel.forEach(N, workers: scratch.workers) { n, worker in
-            if !adding { (dx + n * pixels * window.C).update(repeating: 0, count: pixels * window.C) }
+            if !epilogue.accumulates { (dx + n * pixels * window.C).update(repeating: 0, count: pixels * window.C) }
             let patches = scratch.pointer(worker)
             let memory = patches + rows * window.patch
             for first in Swift.stride(from: n * window.places, to: (n + 1) * window.places, by: rows) {
@@ -167,8 +134,8 @@ extension Convolution {
     /// The rows `range` of dy: where they lie, or copied so that they spread over the cache.
     private func gradientRows(_ dy: UnsafePointer<Float>, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>) -> (UnsafePointer<Float>, Int) {
         let source = dy + range.lowerBound * K
-        if Convolution.spreads(K) { return (source, K) }
-        let stride = Convolution.stride(K)
+        if RowStride.spreads(K) { return (source, K) }
+        let stride = RowStride.padded(K)
         Rows.copy(source, stride: K, rows: range.count, columns: K, into: memory, stride: stride)
         return (UnsafePointer(memory), stride)
     }
@@ -176,7 +143,7 @@ extension Convolution {
     // MARK: The gradient of the weights
 
     /// How the gradient of the weights is cut into pieces, by the sizes alone, so that the order of summing is fixed.
-    struct WeightBlocks {
+    private struct WeightBlocks {
         /// Blocks of dW, and the most rows and columns of one.
         let down, across, rows, columns: Int
         /// Patches that are gathered at once. Where a patch is one place, a block, they and what is read next stay in the second cache.
@@ -186,7 +153,7 @@ extension Convolution {
     }
 
     /// - Parameter whole: whether a block has all columns: patches of several places are gathered as a whole, and so are rows normalised.
-    func weightBlocks(N: Int, whole: Bool) -> WeightBlocks {
+    private func weightBlocks(N: Int, whole: Bool) -> WeightBlocks {
         let single = window.isSingle, panels = (window.patch + 31) / 32
         let across = whole || !single ? 1 : (panels + 7) / 8
         let columns = (panels + across - 1) / across * 32
@@ -199,7 +166,7 @@ extension Convolution {
     }
 
     /// From y = P·Wᵀ: dW = dyᵀ·P. A piece makes a block of dW from a part of the batch; the parts' sums are then added in order.
-    func backwardWeightsPatches(
+    func backwardWeights(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
     ) {
         let total = N * window.places, blocks = weightBlocks(N: N, whole: normalized != nil), each = blocks.down * blocks.across
@@ -209,8 +176,8 @@ extension Convolution {
             let rows = Parallel.part(piece % each / blocks.across, of: blocks.down, in: K)
             let panels = Parallel.part(piece % blocks.across, of: blocks.across, in: (window.patch + 31) / 32)
             let columns = (32 * panels.lowerBound)..<min(window.patch, 32 * panels.upperBound)
-            let gradients = scratch.pointer(worker), stride = Convolution.stride(rows.count)
-            let patches = gradients + blocks.chunk * Convolution.stride(blocks.rows)
+            let gradients = scratch.pointer(worker), stride = RowStride.padded(rows.count)
+            let patches = gradients + blocks.chunk * RowStride.padded(blocks.rows)
             let target = partial + piece / each * weightCount + rows.lowerBound * window.patch + columns.lowerBound
             for first in Swift.stride(from: own.lowerBound, to: own.upperBound, by: blocks.chunk) {
                 let range = first..<min(own.upperBound, first + blocks.chunk)
@@ -221,24 +188,62 @@ extension Convolution {
                 if window.isPointwise { upcoming = upcoming.and(Upcoming(x, rows: next, columns: columns, stride: window.C)) }
                 Product.multiplyTransposed(
                     gradients, lda: stride, m: rows.count, patches, ldb: patchStride, n: columns.count, k: range.count, into: target, ldc: window.patch,
-                    start: first == own.lowerBound ? .zero : .result,
+                    accumulates: first > own.lowerBound,
                     upcoming: &upcoming)
             }
         }
-        addParts(partial, blocks.parts, to: dW)
+        addParts(partial, blocks.parts, count: weightCount, to: dW)
     }
 
     /// Some columns of the rows `range` of P, gathered or normalised; returns the floats from one row to the next.
     private func patchColumns(
         _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ range: Range<Int>, _ columns: Range<Int>, into memory: UnsafeMutablePointer<Float>
     ) -> Int {
-        if let normalized { return normalize(x, normalized, range, into: memory) }
-        let stride = Convolution.stride(columns.count)
+        if let normalized { return normalized.normalizeRows(x, range, into: memory) }
+        let stride = RowStride.padded(columns.count)
         if columns.count < window.patch {
             window.gather(x, places: range, columns: columns, into: memory, stride: stride)
         } else {
             window.gather(x, places: range, into: memory, stride: stride)
         }
         return stride
+    }
+}
+
+/// The product y = P·Wᵀ with its epilogue, for rows of P as they come.
+struct PatchGEMM {
+    private let K: Int
+    private let packed: UnsafePointer<Float>
+    private let panels: Panels
+    private let y: UnsafeMutablePointer<Float>
+    private let epilogue: Epilogue
+
+    init(_ window: Window, K: Int, _ packed: UnsafePointer<Float>, _ pass: ConvolutionForward) {
+        (self.K, self.packed, y) = (K, packed, pass.y)
+        panels = Panels(k: window.patch, n: K)
+        var epilogue = pass.epilogue
+        epilogue.isNonTemporal = epilogue.isNonTemporal && K % 16 == 0
+        self.epilogue = epilogue
+    }
+
+    /// The rows `range` of y.
+    ///
+    /// - Parameters:
+    ///   - patches: those of P, see ``Product/multiply(_:lda:lines:line:m:_:_:into:ldc:epilogue:sums:upcoming:)``.
+    ///   - workspace: room for these rows, if they go past the caches and a product cannot do the epilogue.
+    ///   - sums: over these rows; not together with an epilogue.
+    func multiply(
+        _ patches: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, _ range: Range<Int>, workspace: UnsafeMutablePointer<Float>,
+        sums: ColumnSums? = nil, upcoming: UnsafeMutablePointer<Upcoming>? = nil
+    ) {
+        let out = y + range.lowerBound * K, epilogue = epilogue.advanced(rows: range.lowerBound, stride: K)
+        guard !epilogue.fitsProduct else {
+            return Product.multiply(
+                patches, lda: lda, lines: lines, line: line, m: range.count, packed, panels, into: out, ldc: K, epilogue: epilogue, sums: sums,
+                upcoming: upcoming)
+        }
+        let made = epilogue.isNonTemporal ? workspace : out
+        Product.multiply(patches, lda: lda, lines: lines, line: line, m: range.count, packed, panels, into: made, ldc: K, upcoming: upcoming)
+        Rows.apply(epilogue, to: made, into: out, rows: range.count, width: K)
     }
 }

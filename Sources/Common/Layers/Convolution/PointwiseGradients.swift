@@ -1,4 +1,4 @@
-public import Kernels
+import Kernels
 import Parallel
 
 /// Both gradients of a 1×1 convolution in one pass over dy, where the weights are few enough to stay in the cache.
@@ -7,71 +7,77 @@ import Parallel
 ///
 /// A piece of work takes a part of the places, some rows at a time: dy is read from far memory once, and is made there if it has still
 /// to go back through a batch norm, as x is if it is still to be normalised.
-extension Convolution {
-    /// Whether ``backward(dx:adding:dW:dy:gradient:x:normalized:W:N:scratch:)`` is there.
-    public var joinsGradients: Bool { window.isPointwise && window.C * K <= 1 << 17 }
+struct PointwiseGradients: Sendable {
+    let window: Window
+    let K: Int
 
-    private var joinedPanels: Panels { Panels(k: K, n: window.C) }
-
-    /// Rows at a time: what is read and copied of them stays in the cache.
-    private var joinedRows: Int { max(1, min(16, (3 << 15) / (window.C + K) / 14)) * 14 }
-
-    /// Parts of the places whose dW are summed apart: by the sizes alone.
-    private func joinedParts(N: Int) -> Int { max(1, min(32, (1 << 20) / weightCount, N * window.places / joinedRows)) }
-
-    func joinedScratch(N: Int) -> Scratch.Need {
-        Scratch.Need(
-            worker: joinedRows * (Convolution.stride(K) + Convolution.stride(window.C)),
-            shared: joinedPanels.floats + joinedParts(N: N) * weightCount)
+    /// nil where the window is no single pixel, or the weights are too many.
+    init?(_ window: Window, K: Int) {
+        guard window.isPointwise, window.C * K <= 1 << 17 else { return nil }
+        (self.window, self.K) = (window, K)
     }
 
-    /// Sets `dx` or adds to it, and adds to `dW`.
-    ///
-    /// - Parameter gradient: what is still to be done to `dy`.
-    public func backward(
+    private var weightCount: Int { K * window.C }
+    private var panels: Panels { Panels(k: K, n: window.C) }
+
+    /// Rows at a time: what is read and copied of them stays in the cache.
+    private var rows: Int { max(1, min(16, (3 << 15) / (window.C + K) / 14)) * 14 }
+
+    /// Parts of the places whose dW are summed apart: by the sizes alone.
+    private func parts(N: Int) -> Int { max(1, min(32, (1 << 20) / weightCount, N * window.places / rows)) }
+
+    func scratch(N: Int) -> Scratch.Need {
+        Scratch.Need(
+            worker: rows * (RowStride.padded(K) + RowStride.padded(window.C)),
+            shared: panels.floats + parts(N: N) * weightCount)
+    }
+
+    /// See ``Convolution/backward(dx:adding:dW:dy:gradient:x:normalized:W:N:scratch:)``.
+    func backward(
         dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, gradient: NormalizedGradient? = nil,
         x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
-        precondition(joinsGradients)
-        let (C, K) = (window.C, K), total = N * window.places, parts = joinedParts(N: N), step = joinedRows
-        let panels = joinedPanels, packed = scratch.shared, partial = packed + panels.floats
+        let (C, K) = (window.C, K), total = N * window.places, parts = self.parts(N: N), step = rows
+        let panels = self.panels, packed = scratch.shared, partial = packed + panels.floats
         if dx != nil { Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, ldb: C, into: packed) } }
-        let streamed = dx.map { !adding && Streamed.pays($0, count: total * C) } ?? false
+        var epilogue = adding ? Epilogue.accumulate : .store
+        epilogue.isNonTemporal = dx.map { !adding && Streamed.pays($0, count: total * C) } ?? false
+        let stored = epilogue
         Parallel.forEach(parts, workers: scratch.workers) { part, worker in
             let own = Parallel.part(part, of: parts, in: total)
             let target = partial + part * weightCount, memory = scratch.pointer(worker)
             for first in Swift.stride(from: own.lowerBound, to: own.upperBound, by: step) {
                 let range = first..<min(own.upperBound, first + step)
                 let next = range.upperBound..<min(own.upperBound, range.upperBound + step)
-                let (made, stride) = joinedGradient(dy, gradient, range, memory)
+                let (made, stride) = gradientRows(dy, gradient, range, memory)
                 if let dx {
                     var upcoming = Upcoming(x, rows: range, columns: C)
                     Product.multiply(
-                        made, lda: stride, m: range.count, packed, panels, into: dx + first * C, ldc: C, start: adding ? .result : .zero,
-                        streamed: streamed, upcoming: &upcoming)
+                        made, lda: stride, m: range.count, packed, panels, into: dx + first * C, ldc: C, epilogue: stored,
+                        upcoming: &upcoming)
                 }
-                let (x, xStride) = joinedInput(x, normalized, range, of: total, memory + step * Convolution.stride(K))
+                let (x, xStride) = inputRows(x, normalized, range, of: total, memory + step * RowStride.padded(K))
                 var upcoming = upcomingGradient(dy, gradient, next)
                 Product.multiplyTransposed(
-                    made, lda: stride, m: K, x, ldb: xStride, n: C, k: range.count, into: target, ldc: C, start: first == own.lowerBound ? .zero : .result,
+                    made, lda: stride, m: K, x, ldb: xStride, n: C, k: range.count, into: target, ldc: C, accumulates: first > own.lowerBound,
                     upcoming: &upcoming)
             }
         }
-        addParts(partial, parts, to: dW)
+        addParts(partial, parts, count: weightCount, to: dW)
     }
 
-    /// What ``joinedGradient(_:_:_:_:)`` will read.
+    /// What ``gradientRows(_:_:_:_:)`` will read.
     private func upcomingGradient(_ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, _ range: Range<Int>) -> Upcoming {
         let rows = Upcoming(dy, rows: range, columns: K)
         return gradient.map { rows.and(Upcoming($0.x, rows: range, columns: K)) } ?? rows
     }
 
     /// The rows `range` of dy: where they lie, or made or copied; and the floats from one to the next.
-    private func joinedGradient(
+    private func gradientRows(
         _ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>
     ) -> (UnsafePointer<Float>, Int) {
-        let stride = Convolution.stride(K)
-        switch (gradient, Convolution.spreadsBothWays(K)) {
+        let stride = RowStride.padded(K)
+        switch (gradient, RowStride.spreadsBothWays(K)) {
         case (nil, true): return (dy + range.lowerBound * K, K)
         case (nil, false): Rows.copy(dy + range.lowerBound * K, stride: K, rows: range.count, columns: K, into: memory, stride: stride)
         case (let gradient?, true):
@@ -84,22 +90,13 @@ extension Convolution {
     }
 
     /// The rows `range` of `total` of x: likewise. Whole panels must be readable, which the last rows are not where they lie.
-    private func joinedInput(
+    private func inputRows(
         _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ range: Range<Int>, of total: Int, _ memory: UnsafeMutablePointer<Float>
     ) -> (UnsafePointer<Float>, Int) {
         let C = window.C
-        if let normalized { return (UnsafePointer(memory), normalize(x, normalized, range, into: memory)) }
-        if Convolution.spreadsBothWays(C), C % 32 == 0 || range.upperBound < total, C >= 16 { return (x + range.lowerBound * C, C) }
-        Rows.copy(x + range.lowerBound * C, stride: C, rows: range.count, columns: C, into: memory, stride: Convolution.stride(C))
-        return (UnsafePointer(memory), Convolution.stride(C))
-    }
-
-    /// dW += the sums of all parts, in order.
-    func addParts(_ partial: UnsafePointer<Float>, _ parts: Int, to dW: UnsafeMutablePointer<Float>) {
-        let runs = max(1, min(weightCount / 1024, weightCount * parts / 65536))
-        Parallel.forEach(runs) { run, _ in
-            let own = Parallel.part(run, of: runs, in: weightCount)
-            for part in 0..<parts { Rows.add(partial + part * weightCount + own.lowerBound, to: dW + own.lowerBound, count: own.count) }
-        }
+        if let normalized { return (UnsafePointer(memory), normalized.normalizeRows(x, range, into: memory)) }
+        if RowStride.spreadsBothWays(C), C % 32 == 0 || range.upperBound < total, C >= 16 { return (x + range.lowerBound * C, C) }
+        Rows.copy(x + range.lowerBound * C, stride: C, rows: range.count, columns: C, into: memory, stride: RowStride.padded(C))
+        return (UnsafePointer(memory), RowStride.padded(C))
     }
 }

@@ -1,8 +1,71 @@
 import Kernels
 import Parallel
 
-/// Convolutions by Winograd's tiles: see ``Winograd`` for the equations.
-extension Convolution {
+/// Convolutions of 3×3 windows with stride 1 by Winograd's tiles: see ``Winograd`` for the equations.
+struct WinogradTiles: ConvolutionAlgorithm {
+    let window: Window
+    let K: Int
+    let winograd: Winograd
+
+    /// Wants whole vectors of channels, and tiles that hold enough pixels: their products, and a third for the transforms, are fewer than the direct ones.
+    init?(_ window: Window, K: Int) {
+        guard window.stride == 1, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0 else { return nil }
+        winograd = Winograd(H: window.H, W: window.W, padding: window.padding)
+        guard 4 * winograd.products < 3 * 9 * window.places else { return nil }
+        (self.window, self.K) = (window, K)
+    }
+
+    var directions: ConvolutionDirection { [.forward, .data, .weights] }
+
+    // MARK: The three directions
+
+    var packedCount: Int { Winograd.places * Panels(k: window.C, n: K).floats }
+
+    func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
+        let panels = Panels(k: window.C, n: K)
+        Parallel.forEach(panels.count) { panel, _ in
+            Winograd.transformWeights(W, C: window.C, K: K, panel: panel, into: packed + panels.offset(panel), plane: panels.floats)
+        }
+    }
+
+    func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>) {
+        convolve(winograd, from: pass.x, C: window.C, packed, to: pass.y, K: K, N: pass.N, pass.epilogue, pass.scratch)
+    }
+
+    func forward(_ pass: ConvolutionForward, W: UnsafePointer<Float>) {
+        if hasManyWeights(N: pass.N) {
+            return convolveByPanels(winograd, from: pass.x, C: window.C, W, turned: false, to: pass.y, K: K, N: pass.N, pass.epilogue, pass.scratch)
+        }
+        pack(W, into: pass.scratch.shared)
+        forward(pass, packed: pass.scratch.shared)
+    }
+
+    /// The same convolution of dy, with weights turned by 180° and C and K exchanged.
+    func backwardData(
+        dx: UnsafeMutablePointer<Float>, _ epilogue: Epilogue, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
+    ) {
+        if hasManyWeights(N: N) {
+            return convolveByPanels(winograd.adjoint, from: dy, C: K, W, turned: true, to: dx, K: window.C, N: N, epilogue, scratch)
+        }
+        let panels = Panels(k: K, n: window.C)
+        Parallel.forEach(panels.count) { panel, _ in
+            Winograd.transformTurnedWeights(W, C: window.C, K: K, panel: panel, into: scratch.shared + panels.offset(panel), plane: panels.floats)
+        }
+        convolve(winograd.adjoint, from: dy, C: K, scratch.shared, to: dx, K: window.C, N: N, epilogue, scratch)
+    }
+
+    func backwardWeights(
+        dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
+    ) {
+        if hasManyWeights(N: N) {
+            backwardWeightsByRows(dW: dW, dy: dy, x: x, N: N, scratch: scratch)
+        } else {
+            backwardWeightsByChunks(dW: dW, dy: dy, x: x, N: N, scratch: scratch)
+        }
+    }
+
+    // MARK: How the work is cut
+
     /// Tiles of one piece of work. Few, so that what lies between the transforms stays in the cache; more where the weights are too many
     /// for it, since each piece reads them all.
     private static func tiles(_ C: Int, _ K: Int) -> Int {
@@ -16,17 +79,17 @@ extension Convolution {
         return pieces < 16 ? min(total, (pieces + 3) / 4 * 4) : pieces
     }
 
-    func winogradScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
-        var need = tilesScratch(winograd, N: N)
+    func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need {
+        var need = tilesScratch(N: N)
         // Fewer images may go the other way.
-        if let few = imagesByPanels(winograd, N: N) { need.formUnion(panelsScratch(winograd, N: few)) }
+        if let few = imagesByPanels(N: N) { need.formUnion(panelsScratch(N: few)) }
         return need
     }
 
-    private func tilesScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
+    private func tilesScratch(N: Int) -> Scratch.Need {
         let C = window.C, places = Winograd.places
-        let tiles = Convolution.tiles(C, K)
-        let chunk = gradientChunk(winograd, N: N)
+        let tiles = WinogradTiles.tiles(C, K)
+        let chunk = gradientChunk(N: N)
         return Scratch.Need(
             worker: places * (Winograd.plane(C, tiles: tiles) + Winograd.plane(K, tiles: tiles) + max(C, K)),
             shared: max(
@@ -35,13 +98,13 @@ extension Convolution {
     }
 
     /// y (…, K) from x (…, C): transform, 36 products, transform back, a few tiles at a time.
-    func convolve(
+    private func convolve(
         _ winograd: Winograd, from x: UnsafePointer<Float>, C: Int, _ packed: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, K: Int, N: Int,
-        _ finish: Winograd.Finish, _ scratch: Scratch
+        _ epilogue: Epilogue, _ scratch: Scratch
     ) {
         let panels = Panels(k: C, n: K)
         let total = N * winograd.tiles
-        let pieces = Convolution.pieces(total, C, K), order = winograd.order(N: N)
+        let pieces = WinogradTiles.pieces(total, C, K), order = winograd.order(N: N)
         Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
             let tiles = Parallel.part(piece, of: pieces, in: total)
             let before = Winograd.plane(C, tiles: tiles.count), after = Winograd.plane(K, tiles: tiles.count)
@@ -54,23 +117,23 @@ extension Convolution {
                     v + place * before + own.lowerBound * Winograd.stride(C), lda: Winograd.stride(C), m: own.count, packed + place * panels.floats,
                     panels, into: m + place * after + own.lowerBound * Winograd.stride(K), ldc: Winograd.stride(K))
             }
-            winograd.transformOutput(m, plane: after, N: N, K: K, tiles: tiles, into: y, finish)
+            winograd.transformOutput(m, plane: after, N: N, K: K, tiles: tiles, into: y, epilogue)
         }
     }
 
     /// Tiles whose transforms are kept at once for the gradient of the weights: about 4 MB, which the cache and the address cache hold; but
     /// so many that the sums, which are read and written for every chunk, do not cost more.
-    private func gradientChunk(_ winograd: Winograd, N: Int) -> Int {
+    private func gradientChunk(N: Int) -> Int {
         min(N * winograd.tiles, max(128, (1 << 20) / (Winograd.places * (Winograd.stride(window.C) + Winograd.stride(K)))))
     }
 
     /// For one chunk of tiles after the other: transform x and dy, then add to the 36 products dU[p] = D[p]ᵀ·V[p] (K, C), each of which is
     /// shared out by its rows. So no partial sums are needed. At last dW += Gᵀ dU G.
-    func backwardWeightsTiles(
-        _ winograd: Winograd, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch
+    private func backwardWeightsByChunks(
+        dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
         let C = window.C, places = Winograd.places
-        let total = N * winograd.tiles, most = gradientChunk(winograd, N: N)
+        let total = N * winograd.tiles, most = gradientChunk(N: N)
         let chunks = (total + most - 1) / most
         let planeV = Winograd.plane(C, tiles: most), planeD = Winograd.plane(K, tiles: most)
         let du = scratch.shared
@@ -80,7 +143,7 @@ extension Convolution {
         let order = winograd.order(N: N)
         for chunk in 0..<chunks {
             let tiles = Parallel.part(chunk, of: chunks, in: total)
-            transformBoth(winograd, x, v, planeV, dy, d, planeD, N: N, tiles: tiles, scratch)
+            transformBoth(x, v, planeV, dy, d, planeD, N: N, tiles: tiles, scratch)
             Parallel.forEach(places * blocks) { piece, _ in
                 let place = piece / blocks
                 let own = Parallel.part(piece % blocks, of: blocks, in: K), having = order.having(place, in: tiles)
@@ -88,7 +151,7 @@ extension Convolution {
                 Product.multiplyTransposed(
                     d + place * planeD + having.lowerBound * Winograd.stride(K) + own.lowerBound, lda: Winograd.stride(K), m: own.count,
                     v + place * planeV + having.lowerBound * Winograd.stride(C), ldb: Winograd.stride(C), n: C, k: having.count,
-                    into: du + (place * K + own.lowerBound) * C, ldc: C, start: chunk == 0 ? .zero : .result)
+                    into: du + (place * K + own.lowerBound) * C, ldc: C, accumulates: chunk > 0)
             }
         }
         Parallel.forEach(K) { k, _ in Winograd.addWeightGradient(du + k * C, plane: K * C, C: C, to: dW + k * 9 * C) }
@@ -96,7 +159,7 @@ extension Convolution {
 
     /// V of x and D of dy for the tiles `tiles`.
     func transformBoth(
-        _ winograd: Winograd, _ x: UnsafePointer<Float>, _ v: UnsafeMutablePointer<Float>, _ planeV: Int, _ dy: UnsafePointer<Float>,
+        _ x: UnsafePointer<Float>, _ v: UnsafeMutablePointer<Float>, _ planeV: Int, _ dy: UnsafePointer<Float>,
         _ d: UnsafeMutablePointer<Float>, _ planeD: Int, N: Int, tiles: Range<Int>, _ scratch: Scratch
     ) {
         let pieces = (tiles.count + 13) / 14

@@ -1,12 +1,21 @@
 import Kernels
 import Parallel
 
-/// Convolutions of few channels, as a network's first: patches are read where they lie, in rows of x with zeros around them.
+/// Convolutions of few channels, as a network's first, by implicit GEMM: patches are read where they lie, in rows of x with zeros around them.
 ///
-/// Each of the R lines of a patch is S·C floats side by side there, and the next place's patch begins stride·C floats on. Gathered, every
+/// Each of the R lines of a patch is S·C floats side by side there, and the next pixel's patch begins stride·C floats on. By im2col every
 /// float would be copied R·S / stride² times, in pieces of a few.
-extension Convolution {
-    var readsLines: Bool { !window.isPointwise && window.C < 16 }
+struct ImplicitGEMM: ConvolutionAlgorithm {
+    let window: Window
+    let K: Int
+
+    init?(_ window: Window, K: Int) {
+        guard !window.isPointwise, window.C < 16 else { return nil }
+        (self.window, self.K) = (window, K)
+    }
+
+    var directions: ConvolutionDirection { [.forward, .weights] }
+    private var panels: Panels { Panels(k: window.patch, n: K) }
 
     /// Floats of a padded row of x.
     private var line: Int { (window.W + 2 * window.padding) * window.C }
@@ -22,11 +31,11 @@ extension Convolution {
     private var sumsCount: Int { window.R * evenLine * K }
 
     /// Parts of the batch that sum their dW apart.
-    private func lineParts(N: Int) -> Int { min(16, N * runs) }
+    private func parts(N: Int) -> Int { min(16, N * runs) }
 
-    func linesScratch(N: Int) -> Scratch.Need {
+    func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need {
         Scratch.Need(
-            worker: copiedRows + window.outW * Convolution.stride(K), shared: max(patchPanels.floats, lineParts(N: N) * sumsCount))
+            worker: copiedRows + window.outW * RowStride.padded(K), shared: direction == .forward ? panels.floats : parts(N: N) * sumsCount)
     }
 
     /// Copies what the rows `range` of y's image n read, with zeros around it.
@@ -50,25 +59,32 @@ extension Convolution {
         (index / runs, Parallel.part(index % runs, of: runs, in: window.outH))
     }
 
-    func forwardLines(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, finish: Finish?, scratch: Scratch
-    ) {
-        let streamed = streams(to: y, N * window.places)
-        Parallel.forEach(N * runs, workers: scratch.workers) { index, worker in
+    var packedCount: Int { panels.floats }
+
+    func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
+        let panels = panels
+        Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, .transposed, ldb: window.patch, into: packed) }
+    }
+
+    func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>) {
+        let gemm = PatchGEMM(window, K: K, packed, pass), scratch = pass.scratch
+        Parallel.forEach(pass.N * runs, workers: scratch.workers) { index, worker in
             let (n, rows) = run(index), memory = scratch.pointer(worker)
-            copyRows(x, n: n, for: rows, into: memory)
+            copyRows(pass.x, n: n, for: rows, into: memory)
             for (row, oy) in rows.enumerated() {
                 let first = (n * window.outH + oy) * window.outW
-                multiply(
-                    memory + row * window.stride * line, lda: window.stride * window.C, lines: window.R, line: line, first..<(first + window.outW), packed,
-                    into: y, finish, streamed: streamed, unfinished: memory + copiedRows)
+                gemm.multiply(
+                    memory + row * window.stride * line, lda: window.stride * window.C, lines: window.R, line: line, first..<(first + window.outW),
+                    workspace: memory + copiedRows)
             }
         }
     }
 
-    /// dW[k, r, (s, c)] = Σ_rows Σ_places x[line r of the patch, (s, c)] · dy[place, k]: sums (R, S·C, K) of each part of the batch, added in order.
-    func backwardWeightsLines(dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch) {
-        let parts = lineParts(N: N), sums = scratch.shared
+    /// dW[k, r, (s, c)] = Σ_rows Σ_pixels x[line r of the patch, (s, c)] · dy[pixel, k]: sums (R, S·C, K) of each part of the batch, added in order.
+    func backwardWeights(
+        dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
+    ) {
+        let parts = parts(N: N), sums = scratch.shared
         Parallel.forEach(parts, workers: scratch.workers) { part, worker in
             let own = Parallel.part(part, of: parts, in: N * runs), memory = scratch.pointer(worker)
             let gradients = memory + copiedRows
@@ -79,7 +95,7 @@ extension Convolution {
                     let next = dy + (n * window.outH + oy + 1) * window.outW * K
                     var (dy, stride) = (dy + (n * window.outH + oy) * window.outW * K, K)
                     if K % 16 != 0 {
-                        stride = Convolution.stride(K)
+                        stride = RowStride.padded(K)
                         Rows.copy(dy, stride: K, rows: window.outW, columns: K, into: gradients, stride: stride)
                         dy = UnsafePointer(gradients)
                     }
@@ -87,7 +103,7 @@ extension Convolution {
                         var upcoming = Upcoming(next, rows: Parallel.part(r, of: window.R, in: window.outW), columns: K)
                         Product.multiplyTransposed(
                             memory + (row * window.stride + r) * line, lda: window.stride * window.C, m: evenLine, dy, ldb: stride, n: K, k: window.outW,
-                            into: sums + part * sumsCount + r * evenLine * K, ldc: K, start: index == own.lowerBound && row == 0 ? .zero : .result,
+                            into: sums + part * sumsCount + r * evenLine * K, ldc: K, accumulates: index > own.lowerBound || row > 0,
                             upcoming: &upcoming)
                     }
                 }

@@ -6,41 +6,41 @@ import Parallel
 /// The 36 transforms of 512×512 weights are 38 MB. Here they are never in memory as a whole: all tiles are transformed first, and a piece of
 /// work then makes those of one panel of columns, multiplies and transforms back what comes of it, all in the cache; likewise rows of
 /// their gradients.
-extension Convolution {
+extension WinogradTiles {
     /// Whether it goes this way: the tiles' transforms stay in the last cache, those of the weights would not.
-    func hasManyWeights(_ winograd: Winograd, N: Int) -> Bool {
-        Winograd.places * window.C * K > 1 << 22 && transformed(winograd, N: N) <= Convolution.mostTransformed
+    func hasManyWeights(N: Int) -> Bool {
+        Winograd.places * window.C * K > 1 << 22 && transformed(N: N) <= WinogradTiles.mostTransformed
     }
 
     private static let mostTransformed = 6 << 20
 
     /// The most of up to N images that go this way.
-    func imagesByPanels(_ winograd: Winograd, N: Int) -> Int? {
-        guard hasManyWeights(winograd, N: 1) else { return nil }
+    func imagesByPanels(N: Int) -> Int? {
+        guard hasManyWeights(N: 1) else { return nil }
         var few = 1
-        while few < N, hasManyWeights(winograd, N: few + 1) { few += 1 }
+        while few < N, hasManyWeights(N: few + 1) { few += 1 }
         return few
     }
 
     /// Floats of all tiles' transforms, of the input and of the output.
-    private func transformed(_ winograd: Winograd, N: Int) -> Int {
+    private func transformed(N: Int) -> Int {
         let tiles = N * max(winograd.tiles, winograd.adjoint.tiles)
         return Winograd.places * (Winograd.plane(window.C, tiles: tiles) + Winograd.plane(K, tiles: tiles))
     }
 
     private static let gradientRowsAtOnce = 2 * Panels.rows
 
-    func panelsScratch(_ winograd: Winograd, N: Int) -> Scratch.Need {
+    func panelsScratch(N: Int) -> Scratch.Need {
         let tiles = N * max(winograd.tiles, winograd.adjoint.tiles), widest = max(window.C, K)
         let forward = widest * Panels.width + Winograd.plane(Panels.width, tiles: tiles)
         return Scratch.Need(
-            worker: Winograd.places * max(forward, Convolution.gradientRowsAtOnce * window.C, widest), shared: transformed(winograd, N: N))
+            worker: Winograd.places * max(forward, WinogradTiles.gradientRowsAtOnce * window.C, widest), shared: transformed(N: N))
     }
 
     /// y (…, K) from x (…, C), with weights W, or turned as for the gradient of the input.
     func convolveByPanels(
         _ winograd: Winograd, from x: UnsafePointer<Float>, C: Int, _ W: UnsafePointer<Float>, turned: Bool, to y: UnsafeMutablePointer<Float>, K: Int,
-        N: Int, _ finish: Winograd.Finish, _ scratch: Scratch
+        N: Int, _ epilogue: Epilogue, _ scratch: Scratch
     ) {
         let tiles = N * winograd.tiles, panels = Panels(k: C, n: K), order = winograd.order(N: N)
         let v = scratch.shared, plane = Winograd.plane(C, tiles: tiles)
@@ -65,20 +65,20 @@ extension Convolution {
                     v + place * plane + having.lowerBound * Winograd.stride(C), lda: Winograd.stride(C), m: having.count, u + place * own.floats, own,
                     into: m + place * after + having.lowerBound * Winograd.stride(columns.count), ldc: Winograd.stride(columns.count))
             }
-            winograd.transformOutput(m, plane: after, N: N, K: K, channels: columns, tiles: 0..<tiles, into: y, finish)
+            winograd.transformOutput(m, plane: after, N: N, K: K, channels: columns, tiles: 0..<tiles, into: y, epilogue)
         }
     }
 
     /// dW += Gᵀ (Dᵀ·V) G, some rows at a time.
     func backwardWeightsByRows(
-        _ winograd: Winograd, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch
+        dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
-        let (C, K, places, tiles) = (window.C, K, Winograd.places, N * winograd.tiles)
+        let (C, K, places, tiles) = (window.C, self.K, Winograd.places, N * winograd.tiles)
         let planeV = Winograd.plane(C, tiles: tiles), planeD = Winograd.plane(K, tiles: tiles)
         let v = scratch.shared, d = v + places * planeV
-        transformBoth(winograd, x, v, planeV, dy, d, planeD, N: N, tiles: 0..<tiles, scratch)
+        transformBoth(x, v, planeV, dy, d, planeD, N: N, tiles: 0..<tiles, scratch)
         let order = winograd.order(N: N)
-        let most = Convolution.gradientRowsAtOnce, blocks = (K + most - 1) / most
+        let most = WinogradTiles.gradientRowsAtOnce, blocks = (K + most - 1) / most
         Parallel.forEach(blocks, workers: scratch.workers) { block, worker in
             let rows = Parallel.part(block, of: blocks, in: K), du = scratch.pointer(worker)
             for place in 0..<places {

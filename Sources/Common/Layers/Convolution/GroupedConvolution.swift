@@ -35,7 +35,7 @@ public struct GroupedConvolution: Sendable {
     /// Output pixels at once: their patches stay in the second cache.
     private var rows: Int { max(1, min(window.places, (1 << 16) / stride)) }
     /// Floats from a patch to the next.
-    private var stride: Int { Convolution.stride(patch) }
+    private var stride: Int { RowStride.padded(patch) }
     /// Wᵀ of a group, and W.
     private var forwardPanels: Panels { Panels(k: patch, n: outputs) }
     private var dataPanels: Panels { Panels(k: outputs, n: patch) }
@@ -52,7 +52,7 @@ public struct GroupedConvolution: Sendable {
     /// Floats of the weights that ``pack(_:into:)`` packs.
     public var packedCount: Int { groups * forwardPanels.floats }
 
-    /// Packs W for ``forward(y:x:packed:N:bias:_:scratch:)``.
+    /// Packs W for ``forward(y:x:packed:N:epilogue:scratch:)``.
     public func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) { pack(W, forwardPanels, .transposed, into: packed) }
 
     private func pack(_ W: UnsafePointer<Float>, _ panels: Panels, _ orientation: Matrix.Orientation, into packed: UnsafeMutablePointer<Float>) {
@@ -106,10 +106,9 @@ public struct GroupedConvolution: Sendable {
         forward(y: y, x: x, packed: scratch.shared, N: N, scratch: scratch)
     }
 
-    /// Sets y; with a bias y = activation(y + b).
+    /// Sets y from weights that ``pack(_:into:)`` has packed.
     public func forward(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, bias: UnsafePointer<Float>? = nil,
-        _ activation: Activation = .none, scratch: Scratch
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, epilogue: Epilogue = .store, scratch: Scratch
     ) {
         let panels = forwardPanels
         Parallel.forEach(N * groups, workers: scratch.workers) { piece, worker in
@@ -118,9 +117,12 @@ public struct GroupedConvolution: Sendable {
             forEachRun { range in
                 im2col(image, range, into: patches)
                 let out = y + (n * window.places + range.lowerBound) * K + group * outputs
+                let epilogue = epilogue.advanced(rows: n * window.places + range.lowerBound, stride: K).advanced(columns: group * outputs)
+                if epilogue.fitsProduct {
+                    return Product.multiply(patches, lda: stride, m: range.count, packed + group * panels.floats, panels, into: out, ldc: K, epilogue: epilogue)
+                }
                 Product.multiply(patches, lda: stride, m: range.count, packed + group * panels.floats, panels, into: out, ldc: K)
-                guard let bias else { return }
-                for row in 0..<range.count { Rows.finish(out + row * K, bias: bias + group * outputs, residual: nil, activation, rows: 1, width: outputs) }
+                for row in 0..<range.count { Rows.apply(epilogue.advanced(rows: row, stride: K), to: out + row * K, into: out + row * K, rows: 1, width: outputs) }
             }
         }
     }
@@ -159,13 +161,10 @@ public struct GroupedConvolution: Sendable {
                     im2col(image, range, into: patches)
                     Product.multiplyTransposed(
                         dy + (n * window.places + range.lowerBound) * K + group * outputs, lda: K, m: outputs, patches, ldb: stride, n: patch, k: range.count,
-                        into: own, ldc: patch, start: n == images.lowerBound && range.lowerBound == 0 ? .zero : .result)
+                        into: own, ldc: patch, accumulates: n > images.lowerBound || range.lowerBound > 0)
                 }
             }
         }
-        Parallel.forEach(groups) { group, _ in
-            let first = group * outputs * patch
-            for part in 0..<parts { Rows.add(sums + part * weightCount + first, to: dW + first, count: outputs * patch) }
-        }
+        addParts(sums, parts, count: weightCount, to: dW)
     }
 }

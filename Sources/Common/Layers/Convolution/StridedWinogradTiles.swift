@@ -2,63 +2,74 @@ import Kernels
 import Parallel
 
 /// Convolutions of 3×3 windows with stride 2 by tiles: see ``StridedWinograd`` for the equations.
-extension Convolution {
+struct StridedWinogradTiles: ConvolutionAlgorithm {
+    let window: Window
+    let K: Int
+    private let strided: StridedWinograd
+
+    /// Wants whole vectors of channels and enough pixels, as ``WinogradTiles``; and transformed weights, nine times as many as weights, that do not have to
+    /// come from far memory. The gradient of the weights reads no transformed ones, and so pays for twice as many.
+    init?(_ window: Window, K: Int) {
+        guard window.stride == 2, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0,
+            StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 23
+        else { return nil }
+        strided = StridedWinograd(H: window.H, W: window.W, padding: window.padding)
+        guard 4 * StridedWinograd.products * strided.tiles < 3 * 9 * window.places else { return nil }
+        (self.window, self.K) = (window, K)
+    }
+
+    var directions: ConvolutionDirection { packedCount <= 1 << 22 ? [.forward, .data, .weights] : .weights }
+
     private typealias Places = StridedWinograd.Places
 
     /// Tiles of one piece of work: as for ``Winograd``.
-    private var stridedTiles: Int { StridedWinograd.products * window.C * K <= 1 << 20 ? 28 : 56 }
+    private var tilesAtOnce: Int { StridedWinograd.products * window.C * K <= 1 << 20 ? 28 : 56 }
 
-    func stridedScratch(_ strided: StridedWinograd, N: Int) -> Scratch.Need {
-        let C = window.C, transforms = Places(C: C, rows: stridedTiles).floats + StridedWinograd.places * Winograd.plane(K, tiles: stridedTiles)
-        var need = stridedWeightsScratch(strided, N: N)
-        need.formUnion(Scratch.Need(worker: transforms + stridedBorder, shared: StridedWinograd.packedCount(C: C, K: K)))
-        return need
-    }
-
-    /// That of the gradient of the weights alone.
-    func stridedWeightsScratch(_ strided: StridedWinograd, N: Int) -> Scratch.Need {
-        let C = window.C, chunk = stridedChunk(strided, N: N)
-        return Scratch.Need(
-            worker: stridedBorder,
-            shared: Places(C: C, rows: K).floats + Places(C: C, rows: chunk).floats + StridedWinograd.places * Winograd.plane(K, tiles: chunk))
+    func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need {
+        let C = window.C
+        if direction == .weights {
+            let chunk = chunk(N: N)
+            return Scratch.Need(
+                worker: border, shared: Places(C: C, rows: K).floats + Places(C: C, rows: chunk).floats + StridedWinograd.places * Winograd.plane(K, tiles: chunk))
+        }
+        let transforms = Places(C: C, rows: tilesAtOnce).floats + StridedWinograd.places * Winograd.plane(K, tiles: tilesAtOnce)
+        return Scratch.Need(worker: transforms + border, shared: packedCount)
     }
 
     /// Room for a tile at an edge.
-    private var stridedBorder: Int { max(81 * window.C, StridedWinograd.places * K) }
+    private var border: Int { max(81 * window.C, StridedWinograd.places * K) }
 
-    func packStrided(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
+    var packedCount: Int { StridedWinograd.packedCount(C: window.C, K: K) }
+
+    func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
         Parallel.forEach(Panels(k: window.C, n: K).count) { panel, _ in
             StridedWinograd.transformWeights(W, C: window.C, K: K, panel: panel, into: packed)
         }
     }
 
     /// y from x: transform, 25 products, transform back, a few tiles at a time.
-    func forwardStrided(
-        _ strided: StridedWinograd, y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int,
-        _ finish: Winograd.Finish, _ scratch: Scratch
-    ) {
-        let C = window.C
-        let total = N * strided.tiles
-        let pieces = (total + stridedTiles - 1) / stridedTiles
+    func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>) {
+        let C = window.C, scratch = pass.scratch
+        let total = pass.N * strided.tiles
+        let pieces = (total + tilesAtOnce - 1) / tilesAtOnce
         Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
             let tiles = Parallel.part(piece, of: pieces, in: total)
             let places = Places(C: C, rows: tiles.count), plane = Winograd.plane(K, tiles: tiles.count)
             let v = scratch.pointer(worker)
             let m = v + places.floats
-            strided.transformInput(x, C: C, tiles: tiles, into: v, places, border: m + StridedWinograd.places * plane)
+            strided.transformInput(pass.x, C: C, tiles: tiles, into: v, places, border: m + StridedWinograd.places * plane)
             for place in 0..<StridedWinograd.places {
                 Product.multiply(
                     v + places.offset(place), lda: places.stride(place), m: tiles.count, packed + StridedWinograd.packedOffset(place, C: C, K: K),
                     Panels(k: StridedWinograd.phases(place) * C, n: K), into: m + place * plane, ldc: Winograd.stride(K))
             }
-            strided.transformOutput(m, plane: plane, K: K, tiles: tiles, into: y, finish)
+            strided.transformOutput(m, plane: plane, K: K, tiles: tiles, into: pass.y, pass.epilogue)
         }
     }
 
     /// dx from dy: likewise, where each product has the phases of dx side by side.
-    func backwardDataStrided(
-        _ strided: StridedWinograd, dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int,
-        _ scratch: Scratch
+    func backwardData(
+        dx: UnsafeMutablePointer<Float>, _ epilogue: Epilogue, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
         let C = window.C
         let packed = scratch.shared
@@ -66,7 +77,7 @@ extension Convolution {
             StridedWinograd.transformTurnedWeights(W, C: C, K: K, channels: (32 * piece)..<min(C, 32 * piece + 32), into: packed)
         }
         let total = N * strided.adjointTiles
-        let pieces = (total + stridedTiles - 1) / stridedTiles
+        let pieces = (total + tilesAtOnce - 1) / tilesAtOnce
         Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
             let tiles = Parallel.part(piece, of: pieces, in: total)
             let places = Places(C: C, rows: tiles.count), plane = Winograd.plane(K, tiles: tiles.count)
@@ -78,22 +89,22 @@ extension Convolution {
                     d + place * plane, lda: Winograd.stride(K), m: tiles.count, packed + StridedWinograd.packedOffset(place, C: C, K: K),
                     Panels(k: K, n: StridedWinograd.phases(place) * C), into: m + places.offset(place), ldc: places.stride(place))
             }
-            strided.transformAdjointOutput(m, places, C: C, tiles: tiles, into: dx, adding: adding)
+            strided.transformAdjointOutput(m, places, C: C, tiles: tiles, into: dx, adding: epilogue.accumulates)
         }
     }
 
     /// Tiles whose transforms are kept at once for the gradient of the weights: about 16 MB.
-    private func stridedChunk(_ strided: StridedWinograd, N: Int) -> Int {
+    private func chunk(N: Int) -> Int {
         min(N * strided.tiles, max(112, (1 << 22) / (StridedWinograd.products * window.C + StridedWinograd.places * K)))
     }
 
     /// For one chunk of tiles after the other: transform x and dy, then add to the 25 products dU = Dᵀ·V (K, phases·C), each of which is
     /// shared out by its rows. So no partial sums are needed. At last dW += Gᵀ dU G.
-    func backwardWeightsStrided(
-        _ strided: StridedWinograd, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, _ scratch: Scratch
+    func backwardWeights(
+        dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
     ) {
         let C = window.C
-        let total = N * strided.tiles, most = stridedChunk(strided, N: N)
+        let total = N * strided.tiles, most = chunk(N: N)
         let chunks = (total + most - 1) / most
         let sums = Places(C: C, rows: K), inputs = Places(C: C, rows: most), plane = Winograd.plane(K, tiles: most)
         let du = scratch.shared
@@ -119,7 +130,7 @@ extension Convolution {
                 Product.multiplyTransposed(
                     d + place * plane + own.lowerBound, lda: Winograd.stride(K), m: own.count, v + inputs.offset(place), ldb: inputs.stride(place),
                     n: StridedWinograd.phases(place) * C, k: tiles.count, into: du + sums.offset(place) + own.lowerBound * sums.stride(place),
-                    ldc: sums.stride(place), start: chunk == 0 ? .zero : .result)
+                    ldc: sums.stride(place), accumulates: chunk > 0)
             }
         }
         Parallel.forEach(K) { k, _ in StridedWinograd.addWeightGradient(du, sums, row: k, C: C, to: dW + k * 9 * C) }
