@@ -40,8 +40,8 @@ import Testing
                         Epilogue(activation: .relu), Epilogue(accumulates: true), Epilogue(bias: bias.pointer), Epilogue(bias: bias.pointer, residual: residual.pointer),
                         Epilogue(accumulates: true, bias: bias.pointer, residual: residual.pointer, activation: .relu),
                     ] {
-                        Product.multiply(a.pointer, lda: k + gap, m: m, packed.pointer, panels, into: c.pointer, ldc: n + gap, epilogue: epilogue)
-                        Product.multiplyTransposed(
+                        GEMM.multiply(a.pointer, lda: k + gap, m: m, packed.pointer, panels, into: c.pointer, ldc: n + gap, epilogue: epilogue)
+                        GEMM.multiplyTransposed(
                             transposedA.pointer, lda: m + gap, m: m, wide.pointer, ldb: whole + gap, n: n, k: k, into: c.pointer, ldc: n + gap, accumulates: epilogue.accumulates)
                     }
                     #expect((packed.values() + again.values() + c.values()).allSatisfy { $0.isFinite })
@@ -75,11 +75,11 @@ import Testing
     func `windows stay within the image and the patches`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for w in WindowTests.windows {
-                let N = 2, places = N * w.places, stride = w.patch + 5, size = N * w.H * w.W * w.C
+                let N = 2, places = N * w.outputPixels, stride = w.patch + 5, size = N * w.H * w.W * w.C
                 let x = Guarded(formula("x", size), side), dx = Guarded(formula("dx", size), side)
                 let patches = Guarded<Float>((places - 1) * stride + w.patch, side), sums = Guarded(formula("p", places * w.patch), side)
-                w.gather(x.pointer, places: 0..<places, into: patches.pointer, stride: stride)
-                w.scatter(sums.pointer, places: 0..<places, addingTo: dx.pointer)
+                w.im2col(x.pointer, pixels: 0..<places, into: patches.pointer, stride: stride)
+                w.col2im(sums.pointer, pixels: 0..<places, addingTo: dx.pointer)
                 #expect(patches.values().indices.allSatisfy { ($0 % stride < w.patch) == patches.pointer[$0].isFinite })
                 #expect(dx.values().allSatisfy { $0.isFinite })
             }
@@ -103,7 +103,7 @@ import Testing
                 for made in [v.values(), d.values()] {
                     #expect(made.indices.allSatisfy {
                         let (tile, channel) = ($0 % plane / Winograd.stride(C), $0 % plane % Winograd.stride(C))
-                        return (tile < c.total && c.places(tile).contains($0 / plane) && channel < C) == made[$0].isFinite
+                        return (tile < c.total && c.elements(tile).contains($0 / plane) && channel < C) == made[$0].isFinite
                     })
                 }
                 _ = (border.values(), smallBorder.values())

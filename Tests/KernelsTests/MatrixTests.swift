@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct MatrixTests {
-    struct Product: Sendable, CustomTestStringConvertible {
+    struct GEMM: Sendable, CustomTestStringConvertible {
         let m: Int, n: Int, k: Int
         let a: Matrix.Orientation, b: Matrix.Orientation
         /// Floats between the end of a row and the next.
@@ -26,13 +26,13 @@ import Testing
     static let products = [(1, 1, 1), (3, 5, 7), (17, 1, 20), (1, 33, 13), (20, 48, 64), (130, 67, 91), (257, 64, 27)].flatMap { size in
         [Matrix.Orientation.asIs, .transposed].flatMap { a in
             [Matrix.Orientation.asIs, .transposed].flatMap { b in
-                [0, 3].map { Product(m: size.0, n: size.1, k: size.2, a: a, b: b, gap: $0) }
+                [0, 3].map { GEMM(m: size.0, n: size.1, k: size.2, a: a, b: b, gap: $0) }
             }
         }
     }
 
     @Test(arguments: products)
-    func `it is the sum of products, set or added, and leaves what lies between rows alone`(_ p: Product) {
+    func `it is the sum of products, set or added, and leaves what lies between rows alone`(_ p: GEMM) {
         let A = p.A, B = p.B, before = formula("C", p.m * p.ldc)
         let found = p.result(A, B), added = p.result(A, B, addingTo: before)
         var expected: [Double] = [], values: [Float] = [], sums: [Double] = [], totals: [Float] = []
@@ -60,9 +60,9 @@ import Testing
         let sizes = [(1, 1, 1), (64, 64, 64), (200, 96, 150), (33, 257, 129), (512, 32, 300), (16, 600, 40), (128, 128, 512), (300, 300, 27)]
         let work = sizes.flatMap { size in
             [Matrix.Orientation.asIs, .transposed].flatMap { a in
-                [Matrix.Orientation.asIs, .transposed].map { Product(m: size.0, n: size.1, k: size.2, a: a, b: $0, gap: 1) }
+                [Matrix.Orientation.asIs, .transposed].map { GEMM(m: size.0, n: size.1, k: size.2, a: a, b: $0, gap: 1) }
             }
-        }.map { product -> (Product, [Float], [Float], [UInt32]) in
+        }.map { product -> (GEMM, [Float], [Float], [UInt32]) in
             let A = product.A, B = product.B
             return (product, A, B, product.result(A, B).map(\.bitPattern))
         }

@@ -14,7 +14,7 @@ import Testing
     ]
     static let AT: Matrix = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
-    /// Those of F(3, 3) on 0, 1, −1, 2, ∞, with the fifth of six places and the last input and output left out: zero here.
+    /// Those of F(3, 3) on 0, 1, −1, 2, ∞, with the fifth of six elements and the last input and output left out: zero here.
     static let BT3: Matrix = [
         [4, -2, -4, 2, 0, 0], [0, -6, -3, 3, 0, 0], [0, 2, -3, 1, 0, 0], [0, -4, 0, 4, 0, 0], [0, 0, 0, 0, 0, 0], [0, 2, -1, -2, 1, 0],
     ]
@@ -37,7 +37,7 @@ import Testing
         var testDescription: String { "\(N) of \(H)×\(W)×\(C), padding \(padding)" }
         var winograd: Winograd { Winograd(H: H, W: W, padding: padding) }
         var total: Int { N * winograd.tiles }
-        /// From one place of a tile to the next, with room that must not be touched.
+        /// From one element of a tile to the next, with room that must not be touched.
         var plane: Int { Winograd.plane(C, tiles: total) + 32 }
         /// All of it, and a part that begins and ends within images.
         var ranges: [Range<Int>] { [0..<total, (total / 3)..<max(total / 3 + 1, total * 3 / 4)] }
@@ -69,13 +69,13 @@ import Testing
             }
         }
         func corner(_ tile: Int) -> Corner { corners[tile] }
-        /// The places of 36 that a tile has.
-        func places(_ tile: Int) -> [Int] {
+        /// The elements of 36 that a tile has.
+        func elements(_ tile: Int) -> [Int] {
             let corner = corner(tile)
             return (0..<36).filter { (corner.rows == 4 || $0 / 6 != 4) && (corner.columns == 4 || $0 % 6 != 4) }
         }
-        /// Where the value of one place, tile and channel lies.
-        func index(_ place: Int, _ tile: Int, _ c: Int) -> Int { place * plane + tile * Winograd.stride(C) + c }
+        /// Where the value of one element, tile and channel lies.
+        func index(_ element: Int, _ tile: Int, _ c: Int) -> Int { element * plane + tile * Winograd.stride(C) + c }
     }
 
     static let cases = [
@@ -92,7 +92,7 @@ import Testing
         let tight = Winograd(H: 13, W: 8, padding: 0)
         #expect((tight.outH, tight.outW) == (11, 6) && (tight.adjoint.outH, tight.adjoint.outW) == (13, 8))
         for channels in [16, 48, 64, 256, 512, 1008] {
-            // Lines of neighbouring rows and places fall on different sets of a cache.
+            // Lines of neighbouring rows and elements fall on different sets of a cache.
             let stride = Winograd.stride(channels)
             #expect(stride >= channels && stride % 16 == 0 && stride % 32 != 0)
             for tiles in [1, 28, 56, 64] { #expect(Winograd.plane(channels, tiles: tiles) >= tiles * stride && Winograd.plane(channels, tiles: tiles) % 32 != 0) }
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func `tiles are numbered by their kinds, and those that have a place are neighbours`(_ c: Case) {
+    func `tiles are numbered by their kinds, and those that have an element are neighbours`(_ c: Case) {
         let order = c.winograd.order(N: c.N), corners = c.corners
         #expect(corners.count == c.total)
         for (number, corner) in corners.enumerated() {
@@ -109,8 +109,8 @@ import Testing
             #expect(w.down.outputs(tile.y) == corner.rows && w.across.outputs(tile.x) == corner.columns)
         }
         for range in c.ranges + [0..<0, (c.total - 1)..<c.total] {
-            for place in 0..<36 {
-                #expect(Array(order.having(place, in: range)) == range.indices.filter { c.places(range[$0]).contains(place) }.map { $0 - range.lowerBound })
+            for element in 0..<36 {
+                #expect(Array(order.having(element, in: range)) == range.indices.filter { c.elements(range[$0]).contains(element) }.map { $0 - range.lowerBound })
             }
         }
     }
@@ -119,14 +119,14 @@ import Testing
     func check(_ found: [Float], _ c: Case, _ range: Range<Int>, sourceLocation: SourceLocation = #_sourceLocation, _ expected: (_ tile: Int, _ channel: Int) -> Matrix) {
         var untouched = [Bool](repeating: true, count: found.count), values: [Float] = [], right: [Double] = []
         for (index, tile) in range.enumerated() {
-            let places = c.places(tile)
+            let elements = c.elements(tile)
             for channel in 0..<c.C {
                 let matrix = expected(tile, channel)
-                for place in places {
-                    let i = c.index(place, index, channel)
+                for element in elements {
+                    let i = c.index(element, index, channel)
                     untouched[i] = false
                     values.append(found[i])
-                    right.append(matrix[place / 6][place % 6])
+                    right.append(matrix[element / 6][element % 6])
                 }
             }
         }
@@ -177,8 +177,8 @@ import Testing
             // What a tile of three outputs lacks is not read.
             var given = m
             for (index, tile) in range.enumerated() {
-                let places = c.places(tile)
-                for place in 0..<36 where !places.contains(place) { for k in 0..<K { given[c.index(place, index, k)] = .nan } }
+                let elements = c.elements(tile)
+                for element in 0..<36 where !elements.contains(element) { for k in 0..<K { given[c.index(element, index, k)] = .nan } }
             }
             // NaN where no tile of the range is.
             var exact = [Double](repeating: .nan, count: outputs)
@@ -237,9 +237,9 @@ import Testing
                 }
             }
             var expected = [Double](repeating: 0, count: 36 * panels.floats)
-            for (i, place) in layout.enumerated() {
-                guard let place else { continue }
-                let matrix = turned ? g(place.row, place.column, turned: true) : g(place.column, place.row, turned: false)
+            for (i, element) in layout.enumerated() {
+                guard let element else { continue }
+                let matrix = turned ? g(element.row, element.column, turned: true) : g(element.column, element.row, turned: false)
                 for p in 0..<36 { expected[p * panels.floats + i] = matrix[p / 6][p % 6] }
             }
             #expect(largestError(u.values(), expected) < 5e-7, "\(turned ? "turned" : "as they are")")

@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    struct Result { var y, mean, inverse, runningMean, runningVariance: [Float] }
+    struct Result { var y, mean, inverseDeviation, runningMean, runningVariance: [Float] }
 
     /// Sizes with and without whole vectors, one place, one channel; the last are cut into several pieces.
     static let cases = [
@@ -47,17 +47,17 @@ import Testing
         }
 
     func forward(_ c: Case, x: [Float]? = nil, gamma: [Float]? = nil, beta: [Float]? = nil, other: [Float]? = nil) -> Result {
-        let y = Poisoned(c.M * c.C), mean = Poisoned(c.groups * c.C), inverse = Poisoned(c.groups * c.C)
+        let y = Poisoned(c.M * c.C), mean = Poisoned(c.groups * c.C), inverseDeviation = Poisoned(c.groups * c.C)
         let runningMean = Poisoned(formula("running mean", c.C)), runningVariance = Poisoned(formula("running variance", c.C).map { 2 + $0 })
         var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: c.C, groups: c.groups))
         (other ?? c.other).withUnsafeBufferPointer { other in
             c.layer.forward(
-                y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: runningMean.pointer, runningVariance: runningVariance.pointer,
+                y: y.pointer, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, runningMean: runningMean.pointer, runningVariance: runningVariance.pointer,
                 x: x ?? c.x, gamma: gamma ?? c.gamma, beta: beta ?? c.beta, residual: c.residual ? other.baseAddress : nil, M: c.M,
                 groups: c.groups, sums: &sums)
         }
         return Result(
-            y: y.values(), mean: mean.values(), inverse: inverse.values(), runningMean: runningMean.values(), runningVariance: runningVariance.values())
+            y: y.values(), mean: mean.values(), inverseDeviation: inverseDeviation.values(), runningMean: runningMean.values(), runningVariance: runningVariance.values())
     }
 
     struct Gradients { var dx, dgamma, dbeta, dresidual: [Float] }
@@ -72,7 +72,7 @@ import Testing
         c.layer.backward(
             dx: dx.pointer, dgamma: dgamma.pointer, dbeta: dbeta.pointer, dresidual: c.residual ? dresidual.pointer : nil,
             addingToResidual: before != nil, dy: inPlace ? dx.pointer : given.pointer, y: forward.y, x: c.x, mean: forward.mean,
-            inverse: forward.inverse, gamma: c.gamma, beta: c.beta, M: c.M, groups: c.groups, sums: &sums)
+            inverseDeviation: forward.inverseDeviation, gamma: c.gamma, beta: c.beta, M: c.M, groups: c.groups, sums: &sums)
         return Gradients(dx: dx.values(), dgamma: dgamma.values(), dbeta: dbeta.values(), dresidual: dresidual.values())
     }
 
@@ -93,16 +93,16 @@ import Testing
         // Channel 0: −1, 1, 3, 5 has mean 2 and variance 5. Channel 1 is always 7.
         let x: [Float] = [-1, 7, 1, 7, 3, 7, 5, 7]
         let layer = BatchNorm(C: 2, epsilon: 4, momentum: 0.5, activation: .relu)
-        let y = Poisoned(8), mean = Poisoned(2), inverse = Poisoned(2)
+        let y = Poisoned(8), mean = Poisoned(2), inverseDeviation = Poisoned(2)
         let runningMean = Poisoned([10, 1]), runningVariance = Poisoned([1, 1])
         var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: 2, groups: 1))
         layer.forward(
-            y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: runningMean.pointer, runningVariance: runningVariance.pointer,
+            y: y.pointer, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, runningMean: runningMean.pointer, runningVariance: runningVariance.pointer,
             x: x, gamma: [6, 1], beta: [1, -0.5], residual: [0, 1, 0, 0, 10, 0, 0, 0], M: 4, groups: 1, sums: &sums)
         // x̂ = −1, −1/3, 1/3, 1 and 0; ε = 4 makes the deviations 3 and 2.
         #expect(largestError(y.values(), [0, 0.5, 0, 0, 13, 0, 7, 0]) < 1e-6)
         #expect(mean.values() == [2, 7])
-        #expect(largestError(inverse.values(), [1.0 / 3, 0.5]) < 1e-6)
+        #expect(largestError(inverseDeviation.values(), [1.0 / 3, 0.5]) < 1e-6)
         // Half the way to 2 and 7, and to the unbiased variances 20/3 and 0.
         #expect(runningMean.values() == [6, 4])
         #expect(largestError(runningVariance.values(), [(1 + 20.0 / 3) / 2, 0.5]) < 1e-6)
@@ -113,7 +113,7 @@ import Testing
         let result = forward(c)
         let (mean, variance) = moments(c, c.x)
         #expect(largestError(result.mean, mean) < 1e-6)
-        #expect(largestError(result.inverse, variance.map { 1 / ($0 + Double(Float(1e-5))).squareRoot() }) < 1e-5)
+        #expect(largestError(result.inverseDeviation, variance.map { 1 / ($0 + Double(Float(1e-5))).squareRoot() }) < 1e-5)
         let expected = (0..<(c.M * c.C)).map { i in
             let (row, k) = (i / c.C, i % c.C), g = row / c.rows * c.C + k
             let normal = (Double(c.x[i]) - mean[g]) / (variance[g] + Double(Float(1e-5))).squareRoot()
@@ -139,7 +139,7 @@ import Testing
         let first = forward(half, x: Array(c.x.prefix(13 * 17))), second = forward(half, x: Array(c.x.suffix(13 * 17)))
         let together = forward(c)
         #expect(firstDifference(together.y, first.y + second.y) == nil)
-        #expect(firstDifference(together.mean + together.inverse, first.mean + second.mean + first.inverse + second.inverse) == nil)
+        #expect(firstDifference(together.mean + together.inverseDeviation, first.mean + second.mean + first.inverseDeviation + second.inverseDeviation) == nil)
         #expect(firstDifference(forward(Case(M: 26, C: 17, groups: 1, residual: false, activation: .none)).y, together.y) != nil)
     }
 
@@ -149,7 +149,7 @@ import Testing
         let result = forward(c, x: x)
         let (mean, variance) = moments(c, x)
         #expect(largestError(result.mean, mean) < 1e-6)
-        #expect(largestError(result.inverse, variance.map { 1 / ($0 + 1e-5).squareRoot() }) < 1e-5)
+        #expect(largestError(result.inverseDeviation, variance.map { 1 / ($0 + 1e-5).squareRoot() }) < 1e-5)
     }
 
     @Test(arguments: cases)
@@ -203,7 +203,7 @@ import Testing
     }
 
     @Test(arguments: [(90_001, 24, 1), (33_000, 64, 2), (21_000, 104, 2)], [Activation.relu, .none])
-    func `large outputs, which go past the caches, are the same`(_ size: (M: Int, C: Int, groups: Int), _ activation: Activation) {
+    func `large outputs, which go by non-temporal stores, are the same`(_ size: (M: Int, C: Int, groups: Int), _ activation: Activation) {
         let (M, C, groups) = size, n = M * C
         #expect(n >= 1 << 21)
         let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)
@@ -216,11 +216,11 @@ import Testing
             let moments = FloatBuffer(2 * groups * C), running = FloatBuffer(4 * C)
             var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: C, groups: groups))
             layer.forward(
-                y: y, mean: moments.pointer, inverse: moments.pointer + groups * C, runningMean: running.pointer, runningVariance: running.pointer + C,
+                y: y, mean: moments.pointer, inverseDeviation: moments.pointer + groups * C, runningMean: running.pointer, runningVariance: running.pointer + C,
                 x: x.pointer, gamma: gamma, beta: beta, residual: residual ? UnsafePointer(other.pointer) : nil, M: M, groups: groups, sums: &sums)
             layer.backward(
                 dx: dx, dgamma: running.pointer + 2 * C, dbeta: running.pointer + 3 * C, dresidual: residual ? dresidual : nil,
-                addingToResidual: false, dy: dy.pointer, y: y, x: x.pointer, mean: moments.pointer, inverse: moments.pointer + groups * C,
+                addingToResidual: false, dy: dy.pointer, y: y, x: x.pointer, mean: moments.pointer, inverseDeviation: moments.pointer + groups * C,
                 gamma: gamma, beta: beta, M: M, groups: groups, sums: &sums)
             for buffer in outputs {
                 let around = (0..<32).map { buffer.pointer[$0 < shift ? $0 : n + $0] }

@@ -17,7 +17,7 @@ import Musl
         var layer: Convolution { Convolution(window: window, K: K) }
         var x: [Float] { formula("x", N * H * W * C) }
         var weights: [Float] { formula("W", K * window.patch) }
-        var outputs: Int { N * window.places * K }
+        var outputs: Int { N * window.outputPixels * K }
 
         var scratch: Scratch {
             let scratch = Scratch(workers: 4)

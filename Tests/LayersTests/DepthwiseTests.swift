@@ -13,7 +13,7 @@ import Testing
         var x: [Float] { formula("x", N * H * W * C) }
         var weights: [Float] { formula("W", layer.weightCount) }
         var dy: [Float] { formula("dy", outputs) }
-        var outputs: Int { N * window.places * C }
+        var outputs: Int { N * window.outputPixels * C }
 
         var scratch: Scratch {
             let scratch = Scratch(workers: 4)
@@ -111,7 +111,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2])
-    func `what goes past the caches is the same`(stride: Int) {
+    func `what goes by non-temporal stores is the same`(stride: Int) {
         let c = Case(N: 3 * stride * stride, H: 112, W: 112, C: 64, kernel: 3, stride: stride), bias = formula("bias", c.C), x = c.x, W = c.weights
         // Only what begins on a cache line goes past them.
         let lines = FloatBuffer(c.outputs), between = FloatBuffer(c.outputs + 1)

@@ -25,28 +25,28 @@ import Testing
     /// What the batch norm makes of x, by both ways.
     final class Made {
         let c: Case, x: [Float], gamma: [Float], beta: [Float]
-        let y: Poisoned, mean: Poisoned, inverse: Poisoned
+        let y: Poisoned, mean: Poisoned, inverseDeviation: Poisoned
         private var sums: [Double]
 
         init(_ c: Case) {
             self.c = c
             (x, gamma, beta) = (c.x, c.gamma, c.beta)
-            (y, mean, inverse) = (Poisoned(x.count), Poisoned(c.C), Poisoned(c.C))
+            (y, mean, inverseDeviation) = (Poisoned(x.count), Poisoned(c.C), Poisoned(c.C))
             sums = [Double](repeating: .nan, count: BatchNorm.sums(C: c.C, groups: 1))
             let (running, variance) = (Poisoned([Float](repeating: 0, count: c.C)), Poisoned([Float](repeating: 1, count: c.C)))
             c.layer.forward(
-                y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: x,
+                y: y.pointer, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: x,
                 gamma: gamma, beta: beta, residual: nil, M: c.M, groups: 1, sums: &sums)
             let (ownMean, ownInverse) = (Poisoned(c.C), Poisoned(c.C))
             let (ownRunning, ownVariance) = (Poisoned([Float](repeating: 0, count: c.C)), Poisoned([Float](repeating: 1, count: c.C)))
             c.layer.measure(
-                mean: ownMean.pointer, inverse: ownInverse.pointer, runningMean: ownRunning.pointer, runningVariance: ownVariance.pointer, x: x, M: c.M,
+                mean: ownMean.pointer, inverseDeviation: ownInverse.pointer, runningMean: ownRunning.pointer, runningVariance: ownVariance.pointer, x: x, M: c.M,
                 groups: 1, sums: &sums)
-            #expect(ownMean.values() == mean.values() && ownInverse.values() == inverse.values())
+            #expect(ownMean.values() == mean.values() && ownInverse.values() == inverseDeviation.values())
             #expect(ownRunning.values() == running.values() && ownVariance.values() == variance.values())
         }
 
-        var normalized: NormalizedInput { NormalizedInput(c.layer, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma, beta: beta) }
+        var normalized: NormalizedInput { NormalizedInput(c.layer, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, gamma: gamma, beta: beta) }
 
         /// dx of the batch norm itself, and what is still to be made of `dy`, which may change; the parameters' gradients are the same.
         func gradients(_ dy: Poisoned) -> (dx: Poisoned, pending: NormalizedGradient) {
@@ -55,11 +55,11 @@ import Testing
             let dgamma = [Poisoned(zeros), Poisoned(zeros)], dbeta = [Poisoned(zeros), Poisoned(zeros)]
             c.layer.backward(
                 dx: dx.pointer, dgamma: dgamma[0].pointer, dbeta: dbeta[0].pointer, dresidual: nil, addingToResidual: false, dy: given.pointer,
-                y: y.pointer, x: x, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma, beta: beta, M: c.M, groups: 1, sums: &sums)
+                y: y.pointer, x: x, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, gamma: gamma, beta: beta, M: c.M, groups: 1, sums: &sums)
             let pending = x.withUnsafeBufferPointer { x in
                 c.layer.sumGradient(
                     dgamma: dgamma[1].pointer, dbeta: dbeta[1].pointer, dy: dy.pointer, x: x.baseAddress ?? UnsafePointer(dx.pointer), mean: mean.pointer,
-                    inverse: inverse.pointer, gamma: gamma, beta: beta, M: c.M, sums: &sums)
+                    inverseDeviation: inverseDeviation.pointer, gamma: gamma, beta: beta, M: c.M, sums: &sums)
             }
             #expect(dgamma[0].values() == dgamma[1].values() && dbeta[0].values() == dbeta[1].values())
             return (dx, pending)
@@ -127,10 +127,10 @@ import Testing
         let made = Made(c)
         let layer = Depthwise(window: Window(H: c.H, W: c.W, C: c.C, kernel: window.kernel, stride: window.stride, padding: window.kernel / 2))
         let W = formula("W", layer.weightCount), scratch = scratch(layer.scratch(N: c.N))
-        let dy = Poisoned(formula("dy", c.N * layer.window.places * c.C))
+        let dy = Poisoned(formula("dy", c.N * layer.window.outputPixels * c.C))
         let behind = window.stride == 1 ? made.gradients(dy) : (dx: dy, pending: nil)
         func results(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?) -> [[Float]] {
-            let y = Poisoned(c.N * layer.window.places * c.C), dW = Poisoned([Float](repeating: 0, count: W.count)), dx = Poisoned(c.x.count)
+            let y = Poisoned(c.N * layer.window.outputPixels * c.C), dW = Poisoned([Float](repeating: 0, count: W.count)), dx = Poisoned(c.x.count)
             layer.forward(y: y.pointer, x: x, normalized: normalized, W: W, N: c.N, scratch: scratch)
             layer.backward(
                 dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, gradient: gradient, x: x, normalized: normalized, W: W, N: c.N, scratch: scratch)
@@ -152,12 +152,12 @@ import Testing
             .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer)
         }
         func results(_ x: UnsafePointer<Float>, _ normalized: NormalizedInput?) -> [[Float]] {
-            let y = Poisoned(c.x.count), kept = Poisoned(layer.kept(N: c.N)), dx = Poisoned(c.x.count)
+            let y = Poisoned(c.x.count), kept = Poisoned(layer.saved(N: c.N)), dx = Poisoned(c.x.count)
             let gradients = [K * c.C, K, c.C * K, c.C].map { Poisoned([Float](repeating: 0, count: $0)) }
             withExtendedLifetime((numbers, gradients)) {
-                layer.forward(y: y.pointer, kept: kept.pointer, x: x, normalized: normalized, parameters(numbers), N: c.N, P: P, scratch: scratch)
+                layer.forward(y: y.pointer, saved: kept.pointer, x: x, normalized: normalized, parameters(numbers), N: c.N, P: P, scratch: scratch)
                 layer.backward(
-                    dx: dx.pointer, parameters(gradients), dy: dy, x: x, normalized: normalized, kept: kept.pointer, parameters(numbers), N: c.N, P: P,
+                    dx: dx.pointer, parameters(gradients), dy: dy, x: x, normalized: normalized, saved: kept.pointer, parameters(numbers), N: c.N, P: P,
                     scratch: scratch)
             }
             return [y.values(), kept.values(), dx.values()] + gradients.map { $0.values() }
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    /// With a window of one place and stride 1 and 2, and with patches; the first goes past the caches.
+    /// With a window of one place and stride 1 and 2, and with patches; the first goes by non-temporal stores.
     @Test(arguments: [
         ConvolutionTests.Case(N: 6, H: 112, W: 112, C: 16, K: 96, kernel: 1, stride: 1, padding: 0),
         ConvolutionTests.Case(N: 3, H: 15, W: 13, C: 40, K: 24, kernel: 1, stride: 1, padding: 0),
@@ -178,7 +178,7 @@ import Testing
         ConvolutionTests.Case(N: 2, H: 20, W: 21, C: 20, K: 17, kernel: 3, stride: 1, padding: 1),
     ])
     func `a convolution finds the moments that the batch norm behind it needs`(_ c: ConvolutionTests.Case) {
-        let layer = c.layer, norm = BatchNorm(C: c.K, epsilon: 1e-5, momentum: 0.1, activation: .relu), M = c.N * c.window.places
+        let layer = c.layer, norm = BatchNorm(C: c.K, epsilon: 1e-5, momentum: 0.1, activation: .relu), M = c.N * c.window.outputPixels
         // Far from zero: nothing may cancel.
         let x = c.x.map { $0 + 3 }, W = c.weights, plain = c.forward(x, W), y = FloatBuffer(c.outputs), scratch = scratch(layer.scratch(N: c.N))
         var moments = [Double](repeating: .nan, count: max(layer.momentDoubles(N: c.N), BatchNorm.sums(C: c.K, groups: 1)))
@@ -188,20 +188,20 @@ import Testing
         }
         layer.forward(y: y.pointer, x: x, W: W, N: c.N, moments: &moments, scratch: scratch)
         #expect(firstDifference(y.array, plain) == nil)
-        let mean = Poisoned(c.K), inverse = Poisoned(c.K)
+        let mean = Poisoned(c.K), inverseDeviation = Poisoned(c.K)
         let runningMean = Poisoned([Float](repeating: 1, count: c.K)), runningVariance = Poisoned([Float](repeating: 1, count: c.K))
         norm.measure(
-            mean: mean.pointer, inverse: inverse.pointer, runningMean: runningMean.pointer, runningVariance: runningVariance.pointer, x: y.pointer, M: M,
+            mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, runningMean: runningMean.pointer, runningVariance: runningVariance.pointer, x: y.pointer, M: M,
             groups: 1, measured: pieces, sums: &moments)
         for k in 0..<c.K {
             let own = (0..<M).map { Double(plain[$0 * c.K + k]) }, average = own.reduce(0, +) / Double(M)
             let squares = own.reduce(0) { $0 + ($1 - average) * ($1 - average) }, variance = squares / Double(M)
             #expect(abs(Double(mean.pointer[k]) - average) <= 1e-6 * max(abs(average), variance.squareRoot()))
-            #expect(abs(Double(inverse.pointer[k]) * (variance + 1e-5).squareRoot() - 1) < 1e-5)
+            #expect(abs(Double(inverseDeviation.pointer[k]) * (variance + 1e-5).squareRoot() - 1) < 1e-5)
             #expect(abs(Double(runningMean.pointer[k]) - (0.9 + 0.1 * average)) <= 1e-6 * max(1, abs(average)))
             #expect(abs(Double(runningVariance.pointer[k]) - (0.9 + 0.1 * squares / Double(max(1, M - 1)))) <= 1e-5 * max(1, variance))
         }
-        _ = (mean.values(), inverse.values(), runningMean.values(), runningVariance.values())
+        _ = (mean.values(), inverseDeviation.values(), runningMean.values(), runningVariance.values())
     }
 
     @Test(arguments: [(3, 5, 7, 24, 40), (2, 14, 14, 96, 16), (1, 3, 3, 5, 7), (5, 9, 6, 512, 33)])
@@ -216,8 +216,8 @@ import Testing
         withExtendedLifetime(numbers) {
             let parameters = SqueezeExcite.Parameters(
                 W1: numbers[0].pointer, b1: numbers[1].pointer, W2: numbers[2].pointer, b2: numbers[3].pointer)
-            excite.forward(y: excited.pointer, kept: nil, x: x, parameters, N: N, P: P, scratch: other)
-            let gates = excite.gates(kept: nil, x: x, parameters, N: N, P: P, scratch: other)
+            excite.forward(y: excited.pointer, saved: nil, x: x, parameters, N: N, P: P, scratch: other)
+            let gates = excite.gates(saved: nil, x: x, parameters, N: N, P: P, scratch: other)
             for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
                 let found = Poisoned(N * P * K), expected = Poisoned(N * P * K)
                 bias.withUnsafeBufferPointer { bias in
@@ -233,7 +233,7 @@ import Testing
         }
     }
 
-    /// Results from 8 MiB on are written past the caches, also those whose activation no product makes. An image alone is less.
+    /// Results from 8 MiB on are written by non-temporal stores, also those whose activation no product makes. An image alone is less.
     @Test(arguments: [(112, 16, 64, 1), (113, 3, 160, 3)])
     func `large activated results are those of the images one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
         let (side, C, K, N) = (size.side, size.C, size.K, 3)
@@ -242,7 +242,7 @@ import Testing
         layer.pack(w, into: packed.pointer)
         let scratch = scratch(layer.inferenceScratch(N: N))
         for activation in [Activation.hardSwish, .silu] {
-            let whole = FloatBuffer(N * window.places * K), single = FloatBuffer(whole.count)
+            let whole = FloatBuffer(N * window.outputPixels * K), single = FloatBuffer(whole.count)
             x.withUnsafeBufferPointer { x in
                 bias.withUnsafeBufferPointer { bias in
                     guard let x = x.baseAddress, let bias = bias.baseAddress else { return }
@@ -250,7 +250,7 @@ import Testing
                     layer.forward(y: whole.pointer, x: x, packed: packed.pointer, N: N, epilogue: epilogue, scratch: scratch)
                     for n in 0..<N {
                         layer.forward(
-                            y: single.pointer + n * window.places * K, x: x + n * side * side * C, packed: packed.pointer, N: 1, epilogue: epilogue,
+                            y: single.pointer + n * window.outputPixels * K, x: x + n * side * side * C, packed: packed.pointer, N: 1, epilogue: epilogue,
                             scratch: scratch)
                     }
                 }
@@ -259,7 +259,7 @@ import Testing
         }
     }
 
-    /// Results from 8 MiB on are written past the caches. An image alone is less.
+    /// Results from 8 MiB on are written by non-temporal stores. An image alone is less.
     @Test(arguments: [(112, 16, 64, 1), (112, 64, 64, 3), (120, 48, 48, 0)])
     func `large results are those of the images one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
         let (side, C, K, N) = (size.side, size.C, size.K, 3)

@@ -12,7 +12,7 @@ import Testing
         var x: [Float] { formula("x", N * H * W * C) }
         var weights: [Float] { formula("W", layer.weightCount) }
         var dy: [Float] { formula("dy", outputs) }
-        var outputs: Int { N * window.places * K }
+        var outputs: Int { N * window.outputPixels * K }
         var measured: MeasuredScratch { MeasuredScratch(workers: 4, layer.scratch(N: N)) }
         var key: String { "grouped.\(C).\(K).\(groups)" }
     }
@@ -51,7 +51,7 @@ import Testing
         let window = Window(H: c.H, W: c.W, C: inputs, kernel: c.kernel, stride: c.stride, padding: c.kernel / 2)
         for group in 0..<c.groups {
             let own = channels(of: x, c.C, group * inputs, inputs)
-            let single = Convolution(window: window, K: outputs), scratch = Scratch(workers: 4), expected = Poisoned(c.N * window.places * outputs)
+            let single = Convolution(window: window, K: outputs), scratch = Scratch(workers: 4), expected = Poisoned(c.N * window.outputPixels * outputs)
             scratch.reserve(single.scratch(N: c.N))
             single.forward(y: expected.pointer, x: own, W: Array(W[(group * outputs * patch)..<((group + 1) * outputs * patch)]), N: c.N, scratch: scratch)
             let found = channels(of: all, c.K, group * outputs, outputs)

@@ -84,7 +84,7 @@ import Testing
                 for (rows, groups) in [(1, 1), (2, 3), (7, 1), (13, 2), (1100, 2)] {
                     let M = rows * groups, x = Guarded(formula("x", M * C), side), dy = Guarded(formula("dy", M * C), side), residual = Guarded(formula("r", M * C), side)
                     let gamma = Guarded(formula("gamma", C), side), beta = Guarded(formula("beta", C), side)
-                    let mean = Guarded<Float>(groups * C, side), inverse = Guarded<Float>(groups * C, side)
+                    let mean = Guarded<Float>(groups * C, side), inverseDeviation = Guarded<Float>(groups * C, side)
                     let zeros = [Float](repeating: 0, count: C), sums = Guarded([Double](repeating: .nan, count: BatchNorm.sums(C: C, groups: groups)), side)
                     let running = [zeros, zeros, zeros, zeros].map { Guarded($0, side) }
                     for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
@@ -92,18 +92,18 @@ import Testing
                         let y = Guarded<Float>(M * C, side), dx = Guarded<Float>(M * C, side), dresidual = Guarded<Float>(M * C, side)
                         for (withResidual, adding) in [(false, false), (true, false), (true, true)] where !withResidual || activation == .none || activation == .relu {
                             layer.forward(
-                                y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: running[0].pointer, runningVariance: running[1].pointer,
+                                y: y.pointer, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, runningMean: running[0].pointer, runningVariance: running[1].pointer,
                                 x: x.pointer, gamma: gamma.pointer, beta: beta.pointer, residual: withResidual ? residual.pointer : nil, M: M, groups: groups,
                                 sums: sums.pointer)
                             layer.backward(
                                 dx: dx.pointer, dgamma: running[2].pointer, dbeta: running[3].pointer, dresidual: withResidual ? dresidual.pointer : nil,
-                                addingToResidual: adding, dy: dy.pointer, y: y.pointer, x: x.pointer, mean: mean.pointer, inverse: inverse.pointer,
+                                addingToResidual: adding, dy: dy.pointer, y: y.pointer, x: x.pointer, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer,
                                 gamma: gamma.pointer, beta: beta.pointer, M: M, groups: groups, sums: sums.pointer)
                         }
                         #expect((y.values() + dx.values()).allSatisfy { $0.isFinite }, "\(M) places of \(C), \(activation)")
                         if activation == .none || activation == .relu { #expect(dresidual.values().allSatisfy { $0.isFinite }) }
                     }
-                    _ = (sums.values(), mean.values(), inverse.values(), running.map { $0.values() })
+                    _ = (sums.values(), mean.values(), inverseDeviation.values(), running.map { $0.values() })
                 }
             }
         }
@@ -151,18 +151,18 @@ import Testing
             for c in SqueezeExciteTests.cases {
                 let layer = c.layer, measured = MeasuredScratch(layer.scratch(N: c.N)), inference = MeasuredScratch(layer.inferenceScratch(N: c.N))
                 let x = Guarded(c.x, side), dy = Guarded(formula("dy", c.x.count), side), y = Guarded<Float>(c.x.count, side), dx = Guarded<Float>(c.x.count, side)
-                let kept = Guarded<Float>(layer.kept(N: c.N), side), numbers = [c.W1, c.b1, c.W2, c.b2].map { Guarded($0, side) }
+                let kept = Guarded<Float>(layer.saved(N: c.N), side), numbers = [c.W1, c.b1, c.W2, c.b2].map { Guarded($0, side) }
                 let gradients = numbers.map { Guarded($0.values(), side) }
                 func parameters(_ all: [Guarded<Float>]) -> SqueezeExcite.Parameters {
                     .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer)
                 }
                 // Arrays are let go as soon as nothing names them.
                 withExtendedLifetime((numbers, gradients)) {
-                    layer.forward(y: y.pointer, kept: nil, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: inference.scratch)
+                    layer.forward(y: y.pointer, saved: nil, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: inference.scratch)
                     inference.expectWithin()
-                    layer.forward(y: y.pointer, kept: kept.pointer, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: measured.scratch)
+                    layer.forward(y: y.pointer, saved: kept.pointer, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: measured.scratch)
                     layer.backward(
-                        dx: dx.pointer, parameters(gradients), dy: dy.pointer, x: x.pointer, kept: kept.pointer, parameters(numbers), N: c.N, P: c.P,
+                        dx: dx.pointer, parameters(gradients), dy: dy.pointer, x: x.pointer, saved: kept.pointer, parameters(numbers), N: c.N, P: c.P,
                         scratch: measured.scratch)
                 }
                 measured.expectWithin()

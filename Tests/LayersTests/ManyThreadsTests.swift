@@ -34,7 +34,7 @@ private struct Work: Sendable {
         for (side, C, K, kernel, stride) in [(14, 32, 48, 3, 1), (7, 48, 16, 3, 1), (15, 20, 24, 3, 2), (21, 3, 24, 7, 2), (13, 40, 72, 1, 1), (7, 1024, 24, 1, 1), (14, 24, 40, 1, 2), (4, 24, 40, 3, 2)] {
             let N = 3, window = Window(H: side, W: side - 2, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Convolution(window: window, K: K)
             need.formUnion(layer.scratch(N: N))
-            let x = formula("x", N * side * (side - 2) * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * K), bias = formula("b", K)
+            let x = formula("x", N * side * (side - 2) * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.outputPixels * K), bias = formula("b", K)
             works.append(Work("convolution \(kernel) / \(stride) of \(C) to \(K)") { scratch in
                 let y = Poisoned(dy.count), folded = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count), packed = Poisoned(layer.packedCount)
                 layer.forward(y: y.pointer, x: x, W: W, N: N, scratch: scratch)
@@ -47,20 +47,20 @@ private struct Work: Sendable {
                 layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: N, scratch: scratch)
                 layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, scratch: scratch)
                 guard let pieces = layer.momentPieces(N: N) else { return [y, folded, dx, dW] }
-                let mean = Poisoned(K), inverse = Poisoned(K), running = zeros(K), variance = zeros(K)
+                let mean = Poisoned(K), inverseDeviation = Poisoned(K), running = zeros(K), variance = zeros(K)
                 var moments = [Double](repeating: .nan, count: layer.momentDoubles(N: N))
                 layer.forward(y: y.pointer, x: x, W: W, N: N, moments: &moments, scratch: scratch)
                 BatchNorm(C: K, epsilon: 1e-5, momentum: 0.1, activation: .relu).measure(
-                    mean: mean.pointer, inverse: inverse.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: y.pointer,
-                    M: N * window.places, groups: 1, measured: pieces, sums: &moments)
-                return [y, folded, dx, dW, mean, inverse, running, variance]
+                    mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: y.pointer,
+                    M: N * window.outputPixels, groups: 1, measured: pieces, sums: &moments)
+                return [y, folded, dx, dW, mean, inverseDeviation, running, variance]
             })
         }
         // The last reads its images where they lie.
         for (width, C, kernel, stride) in [(13, 40, 3, 1), (13, 24, 5, 2), (59, 40, 3, 2)] {
             let N = 3, window = Window(H: 14, W: width, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)
             need.formUnion(layer.scratch(N: N))
-            let x = formula("x", N * 14 * width * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * C), bias = formula("b", C)
+            let x = formula("x", N * 14 * width * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.outputPixels * C), bias = formula("b", C)
             works.append(Work("depthwise \(kernel) / \(stride)") { scratch in
                 let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count)
                 layer.forward(y: y.pointer, x: x, W: W, N: N, bias: bias, .hardSwish, scratch: scratch)
@@ -72,23 +72,23 @@ private struct Work: Sendable {
             let M = 2400, layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)
             let x = formula("x", M * C), dy = formula("dy", M * C), gamma = formula("gamma", C)
             works.append(Work("batch norm of \(C)") { _ in
-                let y = Poisoned(x.count), mean = Poisoned(groups * C), inverse = Poisoned(groups * C), running = zeros(C), variance = zeros(C)
+                let y = Poisoned(x.count), mean = Poisoned(groups * C), inverseDeviation = Poisoned(groups * C), running = zeros(C), variance = zeros(C)
                 let dx = Poisoned(x.count), dgamma = zeros(C), dbeta = zeros(C), dresidual = zeros(x.count)
                 var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: C, groups: groups))
                 x.withUnsafeBufferPointer { residual in
                     layer.forward(
-                        y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: x,
+                        y: y.pointer, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: x,
                         gamma: gamma, beta: gamma, residual: withResidual ? residual.baseAddress : nil, M: M, groups: groups, sums: &sums)
                 }
                 layer.backward(
                     dx: dx.pointer, dgamma: dgamma.pointer, dbeta: dbeta.pointer, dresidual: withResidual ? dresidual.pointer : nil, addingToResidual: true,
-                    dy: dy, y: y.pointer, x: x, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma, beta: gamma, M: M, groups: groups, sums: &sums)
-                return [y, mean, inverse, running, variance, dx, dgamma, dbeta, dresidual]
+                    dy: dy, y: y.pointer, x: x, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, gamma: gamma, beta: gamma, M: M, groups: groups, sums: &sums)
+                return [y, mean, inverseDeviation, running, variance, dx, dgamma, dbeta, dresidual]
             })
         }
         let pool = MaxPool(window: Window(H: 21, W: 20, C: 24, kernel: 3, stride: 2, padding: 1)), pixels = formula("x", 3 * 21 * 20 * 24)
         works.append(Work("pools") { _ in
-            let outputs = 3 * pool.window.places * 24, y = Poisoned(outputs), dx = Poisoned(pixels.count), mean = Poisoned(3 * 24), spread = Poisoned(pixels.count)
+            let outputs = 3 * pool.window.outputPixels * 24, y = Poisoned(outputs), dx = Poisoned(pixels.count), mean = Poisoned(3 * 24), spread = Poisoned(pixels.count)
             var taps = [UInt8](repeating: 0, count: outputs)
             pool.forward(y: y.pointer, argmax: &taps, x: pixels, N: 3)
             pool.backward(dx: dx.pointer, adding: false, dy: y.pointer, argmax: taps, N: 3)
@@ -111,13 +111,13 @@ private struct Work: Sendable {
             let image = formula("x", N * P * 72), change = formula("dy", N * P * 72), numbers = [K * 72, K, 72 * K, 72].map { formula("\($0)", $0) }
             let chance = Chance(seed: 1, epoch: 2, step: 3)
             works.append(Work("squeeze-excite of \(N), dropout, stochastic depth") { scratch in
-                let y = Poisoned(image.count), kept = Poisoned(excite.kept(N: N)), dx = Poisoned(image.count), deep = Poisoned(image.count)
+                let y = Poisoned(image.count), kept = Poisoned(excite.saved(N: N)), dx = Poisoned(image.count), deep = Poisoned(image.count)
                 let own = numbers.map { Poisoned($0) }, gradients = numbers.map { zeros($0.count) }
                 func parameters(_ all: [Poisoned]) -> SqueezeExcite.Parameters { .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer) }
                 // Arrays are let go as soon as nothing names them.
                 withExtendedLifetime((own, gradients)) {
-                    excite.forward(y: y.pointer, kept: kept.pointer, x: image, parameters(own), N: N, P: P, scratch: scratch)
-                    excite.backward(dx: dx.pointer, parameters(gradients), dy: change, x: image, kept: kept.pointer, parameters(own), N: N, P: P, scratch: scratch)
+                    excite.forward(y: y.pointer, saved: kept.pointer, x: image, parameters(own), N: N, P: P, scratch: scratch)
+                    excite.backward(dx: dx.pointer, parameters(gradients), dy: change, x: image, saved: kept.pointer, parameters(own), N: N, P: P, scratch: scratch)
                 }
                 StochasticDepth(0.4).forward(y: deep.pointer, x: y.pointer, residual: dx.pointer, N: N, count: P * 72, chance, operation: 1)
                 Dropout(0.4).apply(y: y.pointer, x: y.pointer, N: N, C: P * 72, chance, operation: 2)
@@ -128,8 +128,8 @@ private struct Work: Sendable {
         works.append(Work("products") { _ in
             let packed = Poisoned(panels.floats), c = Poisoned(90 * 75), transposed = Poisoned(90 * 75)
             for index in 0..<panels.count { panels.pack(index, of: right, ldb: 96, into: packed.pointer) }
-            Product.multiply(left, lda: 90, m: 90, packed.pointer, panels, into: c.pointer, ldc: 75, epilogue: Epilogue(activation: .relu))
-            Product.multiplyTransposed(left, lda: 90, m: 90, right, ldb: 96, n: 75, k: 90, into: transposed.pointer, ldc: 75)
+            GEMM.multiply(left, lda: 90, m: 90, packed.pointer, panels, into: c.pointer, ldc: 75, epilogue: Epilogue(activation: .relu))
+            GEMM.multiplyTransposed(left, lda: 90, m: 90, right, ldb: 96, n: 75, k: 90, into: transposed.pointer, ldc: 75)
             return [packed, c, transposed]
         })
         return (works, need)

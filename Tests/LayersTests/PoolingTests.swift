@@ -9,7 +9,7 @@ import Testing
         var testDescription: String { "\(N) of \(H)×\(W)×\(C), window \(kernel), stride \(stride), padding \(padding)" }
         var window: Window { Window(H: H, W: W, C: C, kernel: kernel, stride: stride, padding: padding) }
         var inputs: Int { N * H * W * C }
-        var outputs: Int { N * window.places * C }
+        var outputs: Int { N * window.outputPixels * C }
 
         func forward(_ x: [Float]) -> (y: [Float], argmax: [UInt8]) {
             let y = Poisoned(outputs)
@@ -27,7 +27,7 @@ import Testing
         /// The place in x that each output takes.
         func sources(_ x: [Float]) -> [Int] {
             (0..<outputs).map { i in
-                let c = i % C, ox = i / C % window.outW, oy = i / C / window.outW % window.outH, n = i / C / window.places
+                let c = i % C, ox = i / C % window.outW, oy = i / C / window.outW % window.outH, n = i / C / window.outputPixels
                 var best: Int?
                 for r in 0..<kernel {
                     for s in 0..<kernel {

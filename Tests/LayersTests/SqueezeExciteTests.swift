@@ -12,7 +12,7 @@ import Glibc
         let N: Int, P: Int, C: Int, K: Int
         let activation: Activation
         let gate: SqueezeExcite.Gate
-        var testDescription: String { "\(N) of \(P) places, \(C) channels by \(K), \(activation), \(gate)" }
+        var testDescription: String { "\(N) of \(P) pixels, \(C) channels by \(K), \(activation), \(gate)" }
         var layer: SqueezeExcite { SqueezeExcite(C: C, K: K, activation: activation, gate: gate) }
         /// Every image and channel has another mean, so that gates differ, some of them shut or open altogether.
         var x: [Float] { formula("x", N * P * C).enumerated().map { i, u in u + 3 * formula("mean \(i / (P * C)) \(i % C)", 1)[0] } }
@@ -44,21 +44,21 @@ import Glibc
         return scratch
     }
 
-    func forward(_ c: Case, x: [Float], _ numbers: [[Float]]) -> (y: [Float], kept: [Float]) {
-        let y = Poisoned(x.count), kept = Poisoned(c.layer.kept(N: c.N))
-        Numbers(numbers).use { c.layer.forward(y: y.pointer, kept: kept.pointer, x: x, $0, N: c.N, P: c.P, scratch: scratch(c)) }
-        return (y.values(), kept.values())
+    func forward(_ c: Case, x: [Float], _ numbers: [[Float]]) -> (y: [Float], saved: [Float]) {
+        let y = Poisoned(x.count), saved = Poisoned(c.layer.saved(N: c.N))
+        Numbers(numbers).use { c.layer.forward(y: y.pointer, saved: saved.pointer, x: x, $0, N: c.N, P: c.P, scratch: scratch(c)) }
+        return (y.values(), saved.values())
     }
 
     func backward(_ c: Case, dy: [Float], adding before: Float = 0, inPlace: Bool = false) -> (dx: [Float], parameters: [[Float]]) {
         let numbers = [c.W1, c.b1, c.W2, c.b2], x = c.x
         let dx = inPlace ? Poisoned(dy) : Poisoned(dy.count), given = Poisoned(dy)
         let gradients = Numbers(numbers.map { $0.map { _ in before } })
-        let kept = forward(c, x: x, numbers).kept
+        let saved = forward(c, x: x, numbers).saved
         gradients.use { gradients in
             Numbers(numbers).use {
                 c.layer.backward(
-                    dx: dx.pointer, gradients, dy: inPlace ? dx.pointer : given.pointer, x: x, kept: kept, $0, N: c.N, P: c.P, scratch: scratch(c))
+                    dx: dx.pointer, gradients, dy: inPlace ? dx.pointer : given.pointer, x: x, saved: saved, $0, N: c.N, P: c.P, scratch: scratch(c))
             }
         }
         return (dx.values(), gradients.all.map { $0.values() })
@@ -87,9 +87,9 @@ import Glibc
                 for k in 0..<K { gradients[2][i * K + k] += dv[i] * h[k] }
                 let ds = (0..<K).reduce(0) { $0 + W1[$1 * C + i] * du[$1] }
                 for p in 0..<P {
-                    let place = (n * P + p) * C + i
-                    y[place] = x[place] * gate[i]
-                    dx[place] = Double(dy[place]) * gate[i] + ds / Double(P)
+                    let pixel = (n * P + p) * C + i
+                    y[pixel] = x[pixel] * gate[i]
+                    dx[pixel] = Double(dy[pixel]) * gate[i] + ds / Double(P)
                 }
             }
         }
@@ -109,10 +109,10 @@ import Glibc
     }
 
     @Test(arguments: cases)
-    func `in place and with nothing kept the outputs are the same`(_ c: Case) {
+    func `in pixel and with nothing saved the outputs are the same`(_ c: Case) {
         let numbers = [c.W1, c.b1, c.W2, c.b2], y = Poisoned(c.x), scratch = Scratch(workers: 4)
         scratch.reserve(c.layer.inferenceScratch(N: c.N))
-        Numbers(numbers).use { c.layer.forward(y: y.pointer, kept: nil, x: y.pointer, $0, N: c.N, P: c.P, scratch: scratch) }
+        Numbers(numbers).use { c.layer.forward(y: y.pointer, saved: nil, x: y.pointer, $0, N: c.N, P: c.P, scratch: scratch) }
         #expect(firstDifference(y.values(), forward(c, x: c.x, numbers).y) == nil)
     }
 

@@ -24,7 +24,7 @@ private func digests() -> [String] {
         let layer = Convolution(window: window, K: K)
         let scratch = Scratch(workers: Parallel.threads)
         scratch.reserve(layer.scratch(N: N))
-        let x = formula("x", N * 40 * 37 * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * K)
+        let x = formula("x", N * 40 * 37 * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.outputPixels * K)
         let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count)
         layer.forward(y: y.pointer, x: x, W: W, N: N, scratch: scratch)
         layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: N, scratch: scratch)
@@ -36,7 +36,7 @@ private func digests() -> [String] {
             note("both gradients", dx, joined)
         }
 
-        let pool = MaxPool(window: window), under = Poisoned(N * window.places * C), back = Poisoned(x.count)
+        let pool = MaxPool(window: window), under = Poisoned(N * window.outputPixels * C), back = Poisoned(x.count)
         var taps = [UInt8](repeating: 0, count: under.count)
         pool.forward(y: under.pointer, argmax: &taps, x: x, N: N)
         pool.backward(dx: back.pointer, adding: false, dy: formula("dy", under.count), argmax: taps, N: N)
@@ -57,7 +57,7 @@ private func digests() -> [String] {
         let window = Window(H: 30, W: 37, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)
         let scratch = Scratch(workers: Parallel.threads)
         scratch.reserve(layer.scratch(N: N))
-        let x = formula("x", N * 30 * 37 * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.places * C)
+        let x = formula("x", N * 30 * 37 * C), W = formula("W", layer.weightCount), dy = formula("dy", N * window.outputPixels * C)
         let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count)
         layer.forward(y: y.pointer, x: x, W: W, N: N, bias: formula("b", C), .relu, scratch: scratch)
         layer.backward(dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, x: x, W: W, N: N, scratch: scratch)
@@ -70,17 +70,17 @@ private func digests() -> [String] {
         let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)
         let summed = activation == .relu || activation == .none
         let x = formula("x", M * C), gamma = formula("gamma", C), other = Poisoned(x)
-        let y = Poisoned(x.count), mean = Poisoned(groups * C), inverse = Poisoned(groups * C), running = zeros(C), variance = zeros(C)
+        let y = Poisoned(x.count), mean = Poisoned(groups * C), inverseDeviation = Poisoned(groups * C), running = zeros(C), variance = zeros(C)
         var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: C, groups: groups))
         layer.forward(
-            y: y.pointer, mean: mean.pointer, inverse: inverse.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: x,
+            y: y.pointer, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, runningMean: running.pointer, runningVariance: variance.pointer, x: x,
             gamma: gamma, beta: gamma, residual: summed ? UnsafePointer(other.pointer) : nil, M: M, groups: groups, sums: &sums)
         let dx = Poisoned(x.count), dresidual = Poisoned(x.count), dgamma = zeros(C), dbeta = zeros(C)
         layer.backward(
             dx: dx.pointer, dgamma: dgamma.pointer, dbeta: dbeta.pointer, dresidual: summed ? dresidual.pointer : nil,
-            addingToResidual: false, dy: formula("dy", x.count), y: y.pointer, x: x, mean: mean.pointer, inverse: inverse.pointer, gamma: gamma,
+            addingToResidual: false, dy: formula("dy", x.count), y: y.pointer, x: x, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, gamma: gamma,
             beta: gamma, M: M, groups: groups, sums: &sums)
-        note("batch norm \(C) \(groups) \(activation)", y, mean, inverse, running, variance, dx, dresidual, dgamma, dbeta)
+        note("batch norm \(C) \(groups) \(activation)", y, mean, inverseDeviation, running, variance, dx, dresidual, dgamma, dbeta)
     }
     for (N, P, C, K) in [(9, 400, 72, 24), (2, 900, 200, 50)] {
         let layer = SqueezeExcite(C: C, K: K, activation: .silu, gate: .sigmoid), x = formula("x", N * P * C)
@@ -88,12 +88,12 @@ private func digests() -> [String] {
         func parameters(_ all: [Poisoned]) -> SqueezeExcite.Parameters {
             .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer)
         }
-        let y = Poisoned(x.count), dx = Poisoned(x.count), kept = Poisoned(layer.kept(N: N)), scratch = Scratch(workers: Parallel.threads)
+        let y = Poisoned(x.count), dx = Poisoned(x.count), kept = Poisoned(layer.saved(N: N)), scratch = Scratch(workers: Parallel.threads)
         scratch.reserve(layer.scratch(N: N))
         withExtendedLifetime(numbers) {
-            layer.forward(y: y.pointer, kept: kept.pointer, x: x, parameters(numbers), N: N, P: P, scratch: scratch)
+            layer.forward(y: y.pointer, saved: kept.pointer, x: x, parameters(numbers), N: N, P: P, scratch: scratch)
             layer.backward(
-                dx: dx.pointer, parameters(gradients), dy: formula("dy", x.count), x: x, kept: kept.pointer, parameters(numbers), N: N, P: P,
+                dx: dx.pointer, parameters(gradients), dy: formula("dy", x.count), x: x, saved: kept.pointer, parameters(numbers), N: N, P: P,
                 scratch: scratch)
         }
         note("squeeze-excite \(C)", y, dx, gradients[0], gradients[1], gradients[2], gradients[3])

@@ -13,11 +13,11 @@ import Testing
     static let channels = [(16, 16), (16, 80), (80, 16), (32, 48), (48, 32), (64, 16), (16, 64)]
 
     /// All sides with every padding that leaves something to be made, and channels in turn.
-    static let cases = sides.enumerated().flatMap { place, side in
+    static let cases = sides.enumerated().flatMap { element, side in
         (0...2).compactMap { padding -> Case? in
             guard min(side.0, side.1) + 2 * padding >= 3 else { return nil }
-            let (C, K) = channels[(3 * place + padding) % channels.count]
-            return Case(N: 1 + place % 3, H: side.0, W: side.1, C: C, K: K, kernel: 3, stride: 1, padding: padding)
+            let (C, K) = channels[(3 * element + padding) % channels.count]
+            return Case(N: 1 + element % 3, H: side.0, W: side.1, C: C, K: K, kernel: 3, stride: 1, padding: padding)
         }
     }
 
@@ -58,15 +58,15 @@ import Testing
     }
 
     @Test(arguments: layers, Inputs.allCases)
-    func `real layers keep to it, at places drawn by chance`(_ c: Case, inputs: Inputs) {
+    func `real layers keep to it, at elements drawn by chance`(_ c: Case, inputs: Inputs) {
         let x = inputs.values(c.N * c.H * c.W * c.C), W = c.weights, dy = formula("dy", c.outputs)
         let (H, width, C, K) = (c.H, c.W, c.C, c.K)
-        /// Σ over taps that lie in the image, where the output place (n, p, q) meets the input place beside it.
+        /// Σ over taps that lie in the image, where the output element (n, p, q) meets the input element beside it.
         func forEachTap(_ body: (_ r: Int, _ s: Int) -> Void) { for r in 0..<3 { for s in 0..<3 { body(r, s) } } }
         func inside(_ y: Int, _ x: Int) -> Bool { (0..<H).contains(y) && (0..<width).contains(x) }
         func drawn(_ name: String, below count: Int) -> [Int] { formula(name, 400).map { min(count - 1, Int((Double($0) + 1) / 2 * Double(count))) } }
-        func check(_ what: String, _ found: [Float], _ places: [Int], _ bound: Double, _ exact: (Int) -> (sum: Double, share: Double)) {
-            let right = places.map(exact), own = places.map { Double(found[$0]) }
+        func check(_ what: String, _ found: [Float], _ elements: [Int], _ bound: Double, _ exact: (Int) -> (sum: Double, share: Double)) {
+            let right = elements.map(exact), own = elements.map { Double(found[$0]) }
             let (relative, largest) = errors(own, right.map { $0.sum + $0.share })
             #expect(relative < bound && largest < 2 * bound, "\(what): \(relative), \(largest)")
             // Against what is left when the mean's share is taken off, as a batch norm does next.
@@ -92,11 +92,11 @@ import Testing
         check("gradient of the weights", c.backwardWeights(dy, x, addingTo: zeros), drawn("w", below: W.count), 2e-5) { i in
             let c = i % C, s = i / C % 3, r = i / C / 3 % 3, k = i / C / 9
             var (sum, share) = (0.0, 0.0)
-            for place in 0..<(dy.count / K) {
-                let q = place % width + s - 1, p = place / width % H + r - 1
+            for element in 0..<(dy.count / K) {
+                let q = element % width + s - 1, p = element / width % H + r - 1
                 guard inside(p, q) else { continue }
-                sum += Double(dy[place * K + k]) * (Double(x[((place / width / H * H + p) * width + q) * C + c]) - mean)
-                share += Double(dy[place * K + k]) * mean
+                sum += Double(dy[element * K + k]) * (Double(x[((element / width / H * H + p) * width + q) * C + c]) - mean)
+                share += Double(dy[element * K + k]) * mean
             }
             return (sum, share)
         }

@@ -14,7 +14,7 @@ public struct Epilogue {
     /// Of y's shape and stride.
     public var residual: UnsafePointer<Float>?
     public var activation: Activation
-    /// The store policy: past the caches, where y is too large for them. Whole vectors of y lie on cache lines then.
+    /// The store policy: by non-temporal stores, where y is too large for them. Whole vectors of y lie on cache lines then.
     public var isNonTemporal: Bool
 
     public init(
@@ -32,8 +32,8 @@ public struct Epilogue {
 
     /// Whether sums are stored as they are.
     var isPlain: Bool { !accumulates && bias == nil && residual == nil && activation == .none }
-    /// Whether ``Product`` does all of it.
-    public var fitsProduct: Bool { activation == .none || activation == .relu }
+    /// Whether ``GEMM`` does all of it.
+    public var fitsGEMM: Bool { activation == .none || activation == .relu }
 
     /// From row `row` of y on, whose rows lie `stride` floats apart.
     public func advanced(rows row: Int, stride: Int) -> Epilogue {

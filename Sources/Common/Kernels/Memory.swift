@@ -72,7 +72,7 @@ public final class FloatBuffer: @unchecked Sendable {
         bytes = FloatBuffer.isWatched ? max(count, 1) * 4 : (max(count, 1) * 4 + 63) / 64 * 64
         isMapped = bytes >= FloatBuffer.large && !FloatBuffer.isWatched
         // Large buffers straight from the kernel: zero without being written, and on huge pages, which cost fewer faults and
-        // fewer misses of the address cache.
+        // fewer misses of the TLB.
         if isMapped {
             guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED else {
                 seed_no_memory(bytes)

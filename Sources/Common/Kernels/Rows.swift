@@ -97,7 +97,7 @@ public enum Rows {
                 var v = x.vector(c)
                 if let bias { v += bias.vector(c) }
                 if let residual { v += residual.vector(c) }
-                if nonTemporal { seed_stream(y + c, A.value(v)) } else { y.store(A.value(v), c) }
+                if nonTemporal { seed_store_nontemporal(y + c, A.value(v)) } else { y.store(A.value(v), c) }
                 c += 16
             }
             if c + 8 <= width {

@@ -1,7 +1,7 @@
-/// The gradient of the input: of x, whose place (h, w) is the place (h + padding, w + padding) of z.
+/// The gradient of the input: of x, whose element (h, w) is the element (h + padding, w + padding) of z.
 ///
 /// A tile is 5×5 of dy and gives 4×4 of each phase, which lie between one another: 8×8 of dx, odd rows and columns of z before even ones. Each
-/// place of dx is in one phase of one tile, so nothing is summed and nothing needs to be zero before.
+/// element of dx is in one phase of one tile, so nothing is summed and nothing needs to be zero before.
 extension StridedWinograd {
     /// Row of dy where the first tile begins: one before the first, if the first row of z is one of x.
     private var origin: Int { padding == 0 ? -1 : 0 }
@@ -23,7 +23,7 @@ extension StridedWinograd {
     /// (25, tiles, K), rows `Winograd.stride(K)` floats apart.
     ///
     /// - Parameters:
-    ///   - plane: floats from one of the 25 places to the next.
+    ///   - plane: floats from one of the 25 elements to the next.
     ///   - border: room for one tile, 25·K floats.
     public func transformAdjointInput(
         _ dy: UnsafePointer<Float>, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int, border: UnsafeMutablePointer<Float>
@@ -51,18 +51,18 @@ extension StridedWinograd {
 
     /// dx = Aᵀ m A of each phase for the tiles `range` of dx (N, H, W, C), set or added to what is there.
     public func transformAdjointOutput(
-        _ m: UnsafePointer<Float>, _ places: Places, C: Int, tiles range: Range<Int>, into dx: UnsafeMutablePointer<Float>, adding: Bool
+        _ m: UnsafePointer<Float>, _ elements: Elements, C: Int, tiles range: Range<Int>, into dx: UnsafeMutablePointer<Float>, adding: Bool
     ) {
         forEachTile(range) { index, n, tileY, tileX in
             let lines = (
-                places.line(0, row: index), places.line(1, row: index), places.line(2, row: index), places.line(3, row: index),
-                places.line(4, row: index)
+                elements.line(0, row: index), elements.line(1, row: index), elements.line(2, row: index), elements.line(3, row: index),
+                elements.line(4, row: index)
             )
             let top = 8 * tileY + target, left = 8 * tileX + target
             let image = dx + n * H * W * C
             for c in Swift.stride(from: 0, to: C, by: 16) {
                 let m = m + c
-                // Rows of the places, which the transform takes for columns: it is the same for both.
+                // Rows of the elements, which the transform takes for columns: it is the same for both.
                 @inline(__always) func five(_ line: (first: Int, step: Int, last: Int), _ phase: Int) -> Four {
                     let p = m + line.first + phase
                     return StridedWinograd.outputLine((p.vector(0), p.vector(line.step), p.vector(2 * line.step), p.vector(3 * line.step), m.vector(line.last + phase)))
@@ -72,8 +72,8 @@ extension StridedWinograd {
                 }
                 @inline(__always) func put(_ value: Vector, _ y: Int, _ x: Int) {
                     guard y >= 0, y < H, x >= 0, x < W else { return }
-                    let place = (y * W + x) * C + c
-                    image.store(adding ? image.vector(place) + value : value, place)
+                    let element = (y * W + x) * C + c
+                    image.store(adding ? image.vector(element) + value : value, element)
                 }
                 @inline(__always) func column(_ x: Four, _ row: Int, _ column: Int) {
                     put(x.0, top + row, left + column)

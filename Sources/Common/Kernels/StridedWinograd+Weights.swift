@@ -1,20 +1,20 @@
-/// Weights (K, 3, 3, C): their transforms, packed for the products of each place, and back.
+/// Weights (K, 3, 3, C): their transforms, packed for the products of each element, and back.
 extension StridedWinograd {
-    /// Floats of the packed weights of all places.
-    public static func packedCount(C: Int, K: Int) -> Int { packedOffset(places, C: C, K: K) }
+    /// Floats of the packed weights of all elements.
+    public static func packedCount(C: Int, K: Int) -> Int { packedOffset(elements, C: C, K: K) }
 
-    /// Where a place's weights begin; a line more than it needs, so that they do not push each other out of the cache.
-    public static func packedOffset(_ place: Int, C: Int, K: Int) -> Int {
-        (place == places ? products : phases(before: place)) * C * K + place * 16
+    /// Where an element's weights begin; a line more than it needs, so that they do not push each other out of the cache.
+    public static func packedOffset(_ element: Int, C: Int, K: Int) -> Int {
+        (element == elements ? products : phases(before: element)) * C * K + element * 16
     }
 
-    /// U of panel `index` (of (phases·C, K)) of each place, for products V·U.
+    /// U of panel `index` (of (phases·C, K)) of each element, for products V·U.
     public static func transformWeights(_ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into u: UnsafeMutablePointer<Float>) {
         let columns = Panels(k: C, n: K).columns(index)
         let width = Panels(k: C, n: K).stride(index)
         Winograd.forEachInputChannel(w, C: C, outputs: columns) { k, c, nine in
-            forEachProduct(nine, step: 256, turned: false) { place, phase, value in
-                let panel = u + packedOffset(place, C: C, K: K) + Panels.width * index * phases(place) * C
+            forEachProduct(nine, step: 256, turned: false) { element, phase, value in
+                let panel = u + packedOffset(element, C: C, K: K) + Panels.width * index * phases(element) * C
                 panel.store(value, (phase * C + c) * width + k - columns.lowerBound)
             }
         }
@@ -26,19 +26,19 @@ extension StridedWinograd {
     ) {
         for k in 0..<K {
             for c in Swift.stride(from: range.lowerBound, to: range.upperBound, by: 16) {
-                forEachProduct(w + k * 9 * C + c, step: C, turned: true) { place, phase, value in
-                    let panels = Panels(k: K, n: phases(place) * C)
+                forEachProduct(w + k * 9 * C + c, step: C, turned: true) { element, phase, value in
+                    let panels = Panels(k: K, n: phases(element) * C)
                     let (index, column) = (phase * C + c).quotientAndRemainder(dividingBy: Panels.width)
-                    u.store(value, packedOffset(place, C: C, K: K) + panels.offset(index) + k * panels.stride(index) + column)
+                    u.store(value, packedOffset(element, C: C, K: K) + panels.offset(index) + k * panels.stride(index) + column)
                 }
             }
         }
     }
 
-    /// G g Gᵀ of each phase for sixteen channels, whose nine weights lie `step` floats apart; `phase` is its number among those of the place.
+    /// G g Gᵀ of each phase for sixteen channels, whose nine weights lie `step` floats apart; `phase` is its number among those of the element.
     @inline(__always)
     private static func forEachProduct(
-        _ w: UnsafePointer<Float>, step: Int, turned: Bool, _ body: (_ place: Int, _ phase: Int, _ value: Vector) -> Void
+        _ w: UnsafePointer<Float>, step: Int, turned: Bool, _ body: (_ element: Int, _ phase: Int, _ value: Vector) -> Void
     ) {
         @inline(__always) func g(_ r: Int, _ s: Int) -> Vector { w.vector((turned ? 8 - 3 * r - s : 3 * r + s) * step) }
         @inline(__always) func row(_ i: Int, _ phase: Int, _ x: Four) {
@@ -84,8 +84,8 @@ extension StridedWinograd {
     }
 
     /// Adds Gᵀ du G of each phase to the weights of output channel k: dw (3, 3, C), from row `k` of du (25, K, phases·C).
-    public static func addWeightGradient(_ du: UnsafePointer<Float>, _ places: Places, row k: Int, C: Int, to dw: UnsafeMutablePointer<Float>) {
-        let lines = (places.line(0, row: k), places.line(1, row: k), places.line(2, row: k), places.line(3, row: k), places.line(4, row: k))
+    public static func addWeightGradient(_ du: UnsafePointer<Float>, _ elements: Elements, row k: Int, C: Int, to dw: UnsafeMutablePointer<Float>) {
+        let lines = (elements.line(0, row: k), elements.line(1, row: k), elements.line(2, row: k), elements.line(3, row: k), elements.line(4, row: k))
         for c in Swift.stride(from: 0, to: C, by: 16) {
             let du = du + c
             @inline(__always) func four(_ line: (first: Int, step: Int, last: Int), _ phase: Int) -> Vector {
@@ -96,8 +96,8 @@ extension StridedWinograd {
                 return weightGradientLine((p.vector(0), p.vector(line.step), p.vector(2 * line.step), p.vector(3 * line.step), du.vector(line.last + phase)))
             }
             @inline(__always) func add(_ value: Vector, _ tap: Int) {
-                let place = dw + tap * C + c
-                place.store(place.vector(0) + value, 0)
+                let element = dw + tap * C + c
+                element.store(element.vector(0) + value, 0)
             }
             do {
                 let (p, q, r, s, t) = (five(lines.0, 0), five(lines.1, 0), five(lines.2, 0), five(lines.3, 0), five(lines.4, 0))

@@ -10,20 +10,20 @@
 ///
 ///     y = Aᵀ [ (G (w₀ w₂)) ⊙ (Bᵀ d_even) + (G (w₁ 0)) ⊙ (Bᵀ d_odd) ]
 ///
-/// where d_even has five samples and d_odd four: the last of its five factors, at ∞, is zero. So in two dimensions the 25 places (i, j) of a
+/// where d_even has five samples and d_odd four: the last of its five factors, at ∞, is zero. So in two dimensions the 25 elements (i, j) of a
 /// tile sum over the channels of four phases (even rows and columns; odd rows; odd columns; both odd), but for those that have nothing at ∞:
 ///
-/// | place          | phases, side by side                   | products |
+/// | element          | phases, side by side                   | products |
 /// |----------------|----------------------------------------|----------|
 /// | i, j finite    | even-even, odd-even, even-odd, odd-odd | 16 · 4   |
 /// | i finite, j ∞  | even-even, odd-even                    | 4 · 2    |
 /// | i ∞, j finite  | even-even, even-odd                    | 4 · 2    |
 /// | i, j ∞         | even-even                              | 1        |
 ///
-/// Each place is one product of matrices, whose inner dimension is the phases' channels:
+/// Each element is one product of matrices, whose inner dimension is the phases' channels:
 /// V[i, j] (tiles, phases·C) · U[i, j] (phases·C, K) = M[i, j] (tiles, K).
 ///
-/// The gradient of z has the phases apart again. They take the same tile of dy, so that a place is one product (tiles, K) · (K, phases·C):
+/// The gradient of z has the phases apart again. They take the same tile of dy, so that an element is one product (tiles, K) · (K, phases·C):
 ///
 ///     dz[2q] = w₂·dy[q − 1] + w₀·dy[q]        dz[2q + 1] = w₁·dy[q]
 ///
@@ -33,8 +33,8 @@
 ///
 /// | array | shape                 |                                                                |
 /// |-------|-----------------------|----------------------------------------------------------------|
-/// | V     | (25, tiles, phases·C) | as ``Places`` says                                             |
-/// | M     | (25, tiles, K)        | rows `Winograd.stride(K)` floats apart, places `Winograd.plane` |
+/// | V     | (25, tiles, phases·C) | as ``Elements`` says                                             |
+/// | M     | (25, tiles, K)        | rows `Winograd.stride(K)` floats apart, elements `Winograd.plane` |
 /// | U     | (25, panels)          | (phases·C, K), or (K, phases·C), packed as ``Panels``          |
 ///
 /// Its error is that of direct sums, or twice it: about 3e-7 of the layer's largest value.
@@ -42,8 +42,8 @@ public struct StridedWinograd: Sendable, Equatable {
     /// Height and width of the input, of the output, and rows and columns of padding before the input: 0 to 2.
     public let H, W, outH, outW, padding: Int
 
-    public static let places = 25
-    /// Products of channels for each tile: the phases of all places.
+    public static let elements = 25
+    /// Products of channels for each tile: the phases of all elements.
     public static let products = 81
 
     public init(H: Int, W: Int, padding: Int) {
@@ -52,14 +52,14 @@ public struct StridedWinograd: Sendable, Equatable {
         outW = (W + 2 * padding - 3) / 2 + 1
     }
 
-    /// How many phases a place has, and how many all places before it have.
-    public static func phases(_ place: Int) -> Int { (place / 5 < 4 ? 2 : 1) * (place % 5 < 4 ? 2 : 1) }
-    static func phases(before place: Int) -> Int { 18 * (place / 5) + place % 5 * (place / 5 < 4 ? 4 : 2) }
+    /// How many phases an element has, and how many all elements before it have.
+    public static func phases(_ element: Int) -> Int { (element / 5 < 4 ? 2 : 1) * (element % 5 < 4 ? 2 : 1) }
+    static func phases(before element: Int) -> Int { 18 * (element / 5) + element % 5 * (element / 5 < 4 ? 4 : 2) }
 
-    /// A matrix for each place, (rows, phases·C), with the phases of a row side by side.
+    /// A matrix for each element, (rows, phases·C), with the phases of a row side by side.
     ///
-    /// Neither rows nor places are a power of two apart, whose lines would push each other out of the cache.
-    public struct Places: Sendable {
+    /// Neither rows nor elements are a power of two apart, whose lines would push each other out of the cache.
+    public struct Elements: Sendable {
         let rows: Int
         let four, two, one: Int
 
@@ -70,15 +70,15 @@ public struct StridedWinograd: Sendable, Equatable {
 
         /// Floats of all.
         public var floats: Int { rows * (16 * four + 8 * two + one) }
-        /// Floats from a row of a place to the next.
-        public func stride(_ place: Int) -> Int { place / 5 < 4 ? (place % 5 < 4 ? four : two) : (place % 5 < 4 ? two : one) }
-        /// Where a place begins.
-        public func offset(_ place: Int) -> Int {
-            let (i, j) = (place / 5, place % 5)
+        /// Floats from a row of an element to the next.
+        public func stride(_ element: Int) -> Int { element / 5 < 4 ? (element % 5 < 4 ? four : two) : (element % 5 < 4 ? two : one) }
+        /// Where an element begins.
+        public func offset(_ element: Int) -> Int {
+            let (i, j) = (element / 5, element % 5)
             return rows * (i * (4 * four + two) + j * (i < 4 ? four : two))
         }
 
-        /// The places (i, 0…4) of row `row`: where the first and the last are, and floats from each of the first four to the next.
+        /// The elements (i, 0…4) of row `row`: where the first and the last are, and floats from each of the first four to the next.
         @inline(__always)
         func line(_ i: Int, row: Int) -> (first: Int, step: Int, last: Int) {
             let stride = i < 4 ? four : two
@@ -104,22 +104,22 @@ public struct StridedWinograd: Sendable, Equatable {
     ///
     /// - Parameter border: room for one tile, 81·C floats.
     public func transformInput(
-        _ x: UnsafePointer<Float>, C: Int, tiles range: Range<Int>, into v: UnsafeMutablePointer<Float>, _ places: Places, first: Int = 0,
+        _ x: UnsafePointer<Float>, C: Int, tiles range: Range<Int>, into v: UnsafeMutablePointer<Float>, _ elements: Elements, first: Int = 0,
         border: UnsafeMutablePointer<Float>
     ) {
         forEachTile(range) { index, n, y, x0 in
             let image = x + n * H * W * C
             let (corner, line) = Winograd.corner(
                 image, C: C, H: H, W: W, top: 8 * y - padding, left: 8 * x0 - padding, rows: 9, columns: 9, side: 9, border: border)
-            StridedWinograd.transformInput(corner, line: line, C: C, into: v, places, row: first + index)
+            StridedWinograd.transformInput(corner, line: line, C: C, into: v, elements, row: first + index)
         }
     }
 
     private static func transformInput(
-        _ d: UnsafePointer<Float>, line: Int, C: Int, into v: UnsafeMutablePointer<Float>, _ places: Places, row: Int
+        _ d: UnsafePointer<Float>, line: Int, C: Int, into v: UnsafeMutablePointer<Float>, _ elements: Elements, row: Int
     ) {
         let lines = (
-            places.line(0, row: row), places.line(1, row: row), places.line(2, row: row), places.line(3, row: row), places.line(4, row: row)
+            elements.line(0, row: row), elements.line(1, row: row), elements.line(2, row: row), elements.line(3, row: row), elements.line(4, row: row)
         )
         for c in Swift.stride(from: 0, to: C, by: 16) {
             let v = v + c
@@ -173,7 +173,7 @@ public struct StridedWinograd: Sendable, Equatable {
 
     /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), with the epilogue.
     ///
-    /// - Parameter plane: floats from one of the 25 places to the next.
+    /// - Parameter plane: floats from one of the 25 elements to the next.
     public func transformOutput(
         _ m: UnsafePointer<Float>, plane: Int, K: Int, tiles range: Range<Int>, into y: UnsafeMutablePointer<Float>, _ epilogue: Epilogue
     ) {
@@ -181,13 +181,13 @@ public struct StridedWinograd: Sendable, Equatable {
         forEachTile(range) { index, n, tileY, tileX in
             let source = m + index * stride
             let rows = min(4, outH - 4 * tileY), columns = min(4, outW - 4 * tileX)
-            let place = ((n * outH + 4 * tileY) * outW + 4 * tileX) * K
+            let origin = ((n * outH + 4 * tileY) * outW + 4 * tileX) * K
             for k in Swift.stride(from: 0, to: K, by: 16) {
                 @inline(__always) func column(_ j: Int) -> Four { StridedWinograd.outputLine(StridedWinograd.loadFive(source + k + j * plane, 5 * plane)) }
                 let (p, q, r, s, t) = (column(0), column(1), column(2), column(3), column(4))
                 @inline(__always) func store(_ row: Int, _ m: Five) {
                     guard row < rows else { return }
-                    epilogue.store(StridedWinograd.outputLine(m), columns, y, place + row * outW * K + k, step: K, k)
+                    epilogue.store(StridedWinograd.outputLine(m), columns, y, origin + row * outW * K + k, step: K, k)
                 }
                 store(0, (p.0, q.0, r.0, s.0, t.0))
                 store(1, (p.1, q.1, r.1, s.1, t.1))
@@ -200,7 +200,7 @@ public struct StridedWinograd: Sendable, Equatable {
     /// D = A dY Aᵀ for the tiles `range` of dy (N, outH, outW, K): (25, tiles, K), rows `Winograd.stride(K)` floats apart.
     ///
     /// - Parameters:
-    ///   - plane: floats from one of the 25 places to the next.
+    ///   - plane: floats from one of the 25 elements to the next.
     ///   - border: room for one tile, 16·K floats.
     public func transformGradient(
         _ dy: UnsafePointer<Float>, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int, border: UnsafeMutablePointer<Float>

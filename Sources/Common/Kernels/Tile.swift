@@ -21,8 +21,8 @@ protocol Tile {
     /// Nothing is less than zero.
     mutating func rectify()
     func store(_ c: UnsafeMutablePointer<Float>, stride: Int)
-    /// The same past the caches; every row of `c` begins on a cache line.
-    func stream(_ c: UnsafeMutablePointer<Float>, stride: Int)
+    /// The same by non-temporal stores; every row of `c` begins on a cache line.
+    func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int)
     /// Its first row.
     var first: Row { get }
     /// Adds Σ d to `sum` and Σ d² to `squares`, d being what is between a row and `origin`.
@@ -64,9 +64,9 @@ struct WideRow: Tile {
         c.store(left, 0)
         c.store(right, 16)
     }
-    @inline(__always) func stream(_ c: UnsafeMutablePointer<Float>, stride: Int) {
-        seed_stream(c, left)
-        seed_stream(c + 16, right)
+    @inline(__always) func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int) {
+        seed_store_nontemporal(c, left)
+        seed_store_nontemporal(c + 16, right)
     }
     var first: WideRow { @inline(__always) get { self } }
     @inline(__always) func addDistances(from origin: WideRow, to sum: inout WideRow, _ squares: inout WideRow) {
@@ -94,7 +94,7 @@ struct NarrowRow: Tile {
     }
     @inline(__always) mutating func rectify() { all = pointwiseMax(all, Vector(repeating: 0)) }
     @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) { c.store(all, 0) }
-    @inline(__always) func stream(_ c: UnsafeMutablePointer<Float>, stride: Int) { seed_stream(c, all) }
+    @inline(__always) func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int) { seed_store_nontemporal(c, all) }
     var first: NarrowRow { @inline(__always) get { self } }
     @inline(__always) func addDistances(from origin: NarrowRow, to sum: inout NarrowRow, _ squares: inout NarrowRow) {
         let d = all - origin.all
@@ -139,9 +139,9 @@ struct Stack<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
         upper.store(c, stride: stride)
         lower.store(c + Upper.rows &* stride, stride: stride)
     }
-    @inline(__always) func stream(_ c: UnsafeMutablePointer<Float>, stride: Int) {
-        upper.stream(c, stride: stride)
-        lower.stream(c + Upper.rows &* stride, stride: stride)
+    @inline(__always) func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int) {
+        upper.storeNonTemporal(c, stride: stride)
+        lower.storeNonTemporal(c + Upper.rows &* stride, stride: stride)
     }
     var first: Row { @inline(__always) get { upper.first } }
     @inline(__always) func addDistances(from origin: Row, to sum: inout Row, _ squares: inout Row) {

@@ -25,16 +25,16 @@ public struct Window: Sendable, Equatable {
 
     /// Floats in one patch: R·S·C.
     public var patch: Int { R * S * C }
-    /// Output places of one image.
-    public var places: Int { outH * outW }
+    /// Output pixels of one image.
+    public var outputPixels: Int { outH * outW }
     /// Whether a patch is one input pixel, so that the image already is the matrix of its patches.
     public var isPointwise: Bool { isSingle && stride == 1 }
-    /// Whether a patch is one place of the image.
+    /// Whether a patch is one pixel of the image.
     public var isSingle: Bool { R == 1 && S == 1 && padding == 0 }
 
-    /// Copies the patches of output places `places` (counted through the batch) into the rows of `patches` (T, R·S·C), which lie
+    /// Copies the patches of output pixels `range` (counted through the batch) into the rows of `patches` (T, R·S·C), which lie
     /// `stride` floats apart. What lies outside the image is zero.
-    public func gather(_ x: UnsafePointer<Float>, places range: Range<Int>, into patches: UnsafeMutablePointer<Float>, stride: Int) {
+    public func im2col(_ x: UnsafePointer<Float>, pixels range: Range<Int>, into patches: UnsafeMutablePointer<Float>, stride: Int) {
         var (n, oy, ox) = position(range.lowerBound)
         for row in 0..<range.count {
             var out = patches + row * stride
@@ -69,21 +69,21 @@ public struct Window: Sendable, Equatable {
         }
     }
 
-    /// The same for some columns, where a patch is one place.
-    public func gather(
-        _ x: UnsafePointer<Float>, places range: Range<Int>, columns: Range<Int>, into patches: UnsafeMutablePointer<Float>, stride: Int
+    /// The same for some columns, where a patch is one pixel.
+    public func im2col(
+        _ x: UnsafePointer<Float>, pixels range: Range<Int>, columns: Range<Int>, into patches: UnsafeMutablePointer<Float>, stride: Int
     ) {
         precondition(isSingle)
         var (n, oy, ox) = position(range.lowerBound)
         for row in 0..<range.count {
-            let place = x + ((n * H + oy * self.stride) * W + ox * self.stride) * C
-            Rows.copy(place + columns.lowerBound, to: patches + row * stride, count: columns.count)
+            let pixel = x + ((n * H + oy * self.stride) * W + ox * self.stride) * C
+            Rows.copy(pixel + columns.lowerBound, to: patches + row * stride, count: columns.count)
             advance(&n, &oy, &ox)
         }
     }
 
-    /// Adds the rows of `patches` (T, R·S·C) to the places of `dx` that ``gather(_:places:into:)`` copied them from.
-    public func scatter(_ patches: UnsafePointer<Float>, places range: Range<Int>, addingTo dx: UnsafeMutablePointer<Float>) {
+    /// Adds the rows of `patches` (T, R·S·C) to the pixels of `dx` that ``im2col(_:pixels:into:stride:)`` copied them from.
+    public func col2im(_ patches: UnsafePointer<Float>, pixels range: Range<Int>, addingTo dx: UnsafeMutablePointer<Float>) {
         var row = patches
         var (n, oy, ox) = position(range.lowerBound)
         for _ in range {
@@ -101,8 +101,8 @@ public struct Window: Sendable, Equatable {
         }
     }
 
-    private func position(_ place: Int) -> (n: Int, y: Int, x: Int) {
-        let (n, rest) = place.quotientAndRemainder(dividingBy: places)
+    private func position(_ pixel: Int) -> (n: Int, y: Int, x: Int) {
+        let (n, rest) = pixel.quotientAndRemainder(dividingBy: outputPixels)
         return (n, rest / outW, rest % outW)
     }
 

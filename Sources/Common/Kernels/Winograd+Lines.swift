@@ -40,7 +40,7 @@ extension Winograd {
 /// A side of a tile, with its transforms. What it lacks is neither read nor written, and zero in between.
 protocol TileSide {
     static var outputs: Int { get }
-    /// The place of six that it has not.
+    /// The element of six that it has not.
     static var lacking: Int? { get }
 
     /// The first three of Bᵀd, and the other three.
@@ -86,7 +86,7 @@ enum SideOfFour: TileSide {
     }
 }
 
-/// F(3, 3) on the same points but −2, scaled for the same G g. The place of −2 is the fifth of six here too, and empty.
+/// F(3, 3) on the same points but −2, scaled for the same G g. The element of −2 is the fifth of six here too, and empty.
 enum SideOfThree: TileSide {
     @inline(__always) static var outputs: Int { 3 }
     @inline(__always) static var lacking: Int? { 4 }
@@ -123,7 +123,7 @@ enum SideOfThree: TileSide {
 
 extension TileSide {
     @inline(__always) static var inputs: Int { outputs + 2 }
-    /// Whether it has place `index` of six.
+    /// Whether it has element `index` of six.
     @inline(__always) static func has(_ index: Int) -> Bool { index != lacking }
 
     /// Bᵀd
@@ -145,8 +145,8 @@ extension TileSide {
 
     @inline(__always)
     static func load(_ p: UnsafePointer<Float>, _ step: Int) -> Winograd.Six {
-        @inline(__always) func place(_ index: Int) -> Vector { has(index) ? p.vector(index * step) : .zero }
-        return (place(0), place(1), place(2), place(3), place(4), place(5))
+        @inline(__always) func element(_ index: Int) -> Vector { has(index) ? p.vector(index * step) : .zero }
+        return (element(0), element(1), element(2), element(3), element(4), element(5))
     }
 
     @inline(__always)

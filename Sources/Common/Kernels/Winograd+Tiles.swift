@@ -1,6 +1,6 @@
 /// How an image is cut into tiles.
 extension Winograd {
-    /// One side of the output: first tiles of four places, then as many of three as make the tiles end where the side does.
+    /// One side of the output: first tiles of four pixels, then as many of three as make the tiles end where the side does.
     public struct Cut: Sendable, Equatable {
         public let fours, threes: Int
 
@@ -11,18 +11,18 @@ extension Winograd {
         }
 
         public var tiles: Int { fours + threes }
-        /// The first output place of tile `index`.
+        /// The first output pixel of tile `index`.
         public func start(_ index: Int) -> Int { 4 * index - max(0, index - fours) }
-        /// Output places of tile `index`.
+        /// Output pixels of tile `index`.
         public func outputs(_ index: Int) -> Int { index < fours ? 4 : 3 }
-        /// Places of all tiles' transforms: six of a tile of four, five of one of three.
-        var places: Int { 6 * fours + 5 * threes }
+        /// Elements of all tiles' transforms: six of a tile of four, five of one of three.
+        var elements: Int { 6 * fours + 5 * threes }
     }
 
     /// Tiles of one image.
     public var tiles: Int { down.tiles * across.tiles }
     /// Multiplications for one image and one pair of channels.
-    public var products: Int { down.places * across.places }
+    public var products: Int { down.elements * across.elements }
 
     /// A tile of image n, in row y and column x of its tiles.
     public struct Tile: Equatable {
@@ -30,7 +30,7 @@ extension Winograd {
     }
 
     /// Numbers of tiles in a batch: of all images first those of 4×3 outputs, then 4×4, 3×4 and 3×3. In this order the tiles that have
-    /// a certain place in their transforms are always neighbours.
+    /// a certain element in their transforms are always neighbours.
     public struct Order {
         let down, across: Cut
         /// The ends of the four kinds.
@@ -46,8 +46,8 @@ extension Winograd {
 
         public subscript(number: Int) -> Tile {
             func tile(_ rest: Int, _ rows: Int, _ columns: Int, top: Int, left: Int) -> Tile {
-                let (n, place) = rest.quotientAndRemainder(dividingBy: rows * columns)
-                return Tile(n: n, y: top + place / columns, x: left + place % columns)
+                let (n, element) = rest.quotientAndRemainder(dividingBy: rows * columns)
+                return Tile(n: n, y: top + element / columns, x: left + element % columns)
             }
             if number < narrow { return tile(number, down.fours, across.threes, top: 0, left: across.fours) }
             if number < whole { return tile(number - narrow, down.fours, across.fours, top: 0, left: 0) }
@@ -55,17 +55,17 @@ extension Winograd {
             return tile(number - low, down.threes, across.threes, top: down.fours, left: across.fours)
         }
 
-        /// Which tiles of `range` have the place `place` of 36, counted from the first of the range: those of three outputs lack one row or column.
-        public func having(_ place: Int, in range: Range<Int>) -> Range<Int> {
-            let lacksNarrow = !SideOfThree.has(place % 6), lacksLow = !SideOfThree.has(place / 6)
+        /// Which tiles of `range` have the element `element` of 36, counted from the first of the range: those of three outputs lack one row or column.
+        public func having(_ element: Int, in range: Range<Int>) -> Range<Int> {
+            let lacksNarrow = !SideOfThree.has(element % 6), lacksLow = !SideOfThree.has(element / 6)
             let having = (lacksNarrow ? narrow : 0)..<(lacksLow ? whole : lacksNarrow ? low : all)
             let own = range.clamped(to: having)
             return own.isEmpty ? 0..<0 : (own.lowerBound - range.lowerBound)..<(own.upperBound - range.lowerBound)
         }
     }
 
-    /// A tile of an image: its first place there, and floats from a line to the next. One that reaches over the edge is copied into
-    /// `border`, as a square of `side` places, zero outside.
+    /// A tile of an image: its first pixel there, and floats from a line to the next. One that reaches over the edge is copied into
+    /// `border`, as a square of `side` pixels, zero outside.
     @inline(__always)
     static func corner(
         _ image: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, rows: Int, columns: Int, side: Int,
@@ -76,7 +76,7 @@ extension Winograd {
         return (UnsafePointer(border), side * C)
     }
 
-    /// A tile of side² places that reaches over the edge: zero outside.
+    /// A tile of side² pixels that reaches over the edge: zero outside.
     private static func copyTile(
         _ image: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, side: Int, into border: UnsafeMutablePointer<Float>
     ) {

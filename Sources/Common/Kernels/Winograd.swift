@@ -5,7 +5,7 @@ import CProcessor
 ///     Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 ///
 /// where d is a 6×6 tile of the input, g the 3×3 weights and Y a 4×4 tile of the output; tiles of the input overlap by two. Summed
-/// over channels, each of the 36 places of a tile is a product of matrices of its own: V[p] (tiles, C) · U[p] (C, K) = M[p] (tiles, K).
+/// over channels, each of the 36 elements of a tile is a product of matrices of its own: V[p] (tiles, C) · U[p] (C, K) = M[p] (tiles, K).
 ///
 /// The gradient of the input is the same with weights turned by 180° and C and K exchanged. That of the weights follows by the chain rule:
 ///
@@ -16,7 +16,7 @@ import CProcessor
 ///
 /// | array | shape              |                                                      |
 /// |-------|--------------------|------------------------------------------------------|
-/// | V, M  | (36, tiles, C)     | rows ``stride(_:)`` floats apart, places ``plane(_:tiles:)`` |
+/// | V, M  | (36, tiles, C)     | rows ``stride(_:)`` floats apart, elements ``plane(_:tiles:)`` |
 /// | U     | (36, panels)       | (C, K) packed as ``Panels``                          |
 ///
 /// Its error is a few times that of direct sums: 1e-6 to 3e-6 of a layer's outputs forward and back to the input, up to 5e-6 back to the
@@ -27,7 +27,7 @@ public struct Winograd: Sendable, Equatable {
     public let H, W, outH, outW, padding: Int
     public let down, across: Cut
 
-    public static let places = 36
+    public static let elements = 36
 
     public init(H: Int, W: Int, padding: Int) {
         (self.H, self.W, self.padding) = (H, W, padding)
@@ -39,7 +39,7 @@ public struct Winograd: Sendable, Equatable {
     /// The convolution that takes the gradient of this one's output to that of its input.
     public var adjoint: Winograd { Winograd(H: outH, W: outW, padding: 2 - padding) }
 
-    /// Floats from a tile's row to the next, and from a place to the next: never a power of two, whose lines would push each other out of the cache.
+    /// Floats from a tile's row to the next, and from an element to the next: never a power of two, whose lines would push each other out of the cache.
     public static func stride(_ channels: Int) -> Int { (channels + 31) / 32 * 32 + 16 }
     public static func plane(_ channels: Int, tiles: Int) -> Int { (tiles | 1) * stride(channels) }
 
@@ -48,7 +48,7 @@ public struct Winograd: Sendable, Equatable {
     /// V = Bᵀ d B for the tiles `range` of x (N, H, W, C), C a multiple of 16.
     ///
     /// - Parameters:
-    ///   - plane: floats from one of the 36 places to the next.
+    ///   - plane: floats from one of the 36 elements to the next.
     ///   - border: room for one tile, 36·C floats.
     public func transformInput(
         _ x: UnsafePointer<Float>, N: Int, C: Int, tiles range: Range<Int>, into v: UnsafeMutablePointer<Float>, plane: Int,
@@ -68,7 +68,7 @@ public struct Winograd: Sendable, Equatable {
 
     /// Asks for sixteen channels of the four columns to the right of a tile: of one within the image the next tile reads them.
     @inline(__always)
-    private static func askBeside(_ first: UnsafePointer<Float>, rows: Int, line: Int, C: Int) {
+    private static func prefetchBeside(_ first: UnsafePointer<Float>, rows: Int, line: Int, C: Int) {
         for row in 0..<rows { for column in 0..<4 { seed_prefetch_far(first + (row &* line &+ column &* C)) } }
     }
 
@@ -82,7 +82,7 @@ public struct Winograd: Sendable, Equatable {
         func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type) {
             for c in Swift.stride(from: 0, to: C, by: 16) {
                 let d = d + c, v = v + c
-                Winograd.askBeside(d + Across.inputs * C, rows: Down.inputs, line: line, C: C)
+                Winograd.prefetchBeside(d + Across.inputs * C, rows: Down.inputs, line: line, C: C)
                 @inline(__always) func column(_ j: Int) -> Six { j < Across.inputs ? Down.loadInputs(d + j * C, line) : Winograd.zeros }
                 var (a, b, e): (Six, Six, Six)
                 (a.0, b.0, e.0) = Down.inputUpper(column(0))
@@ -119,7 +119,7 @@ public struct Winograd: Sendable, Equatable {
             let (rows, columns) = (down.outputs(tile.y), across.outputs(tile.x))
             let top = down.start(tile.y), left = across.start(tile.x)
             OutputTile(
-                m: m + (number - range.lowerBound) * stride, plane: plane, y: y, place: ((tile.n * outH + top) * outW + left) * K, line: outW * K,
+                m: m + (number - range.lowerBound) * stride, plane: plane, y: y, origin: ((tile.n * outH + top) * outW + left) * K, line: outW * K,
                 step: K, rows: min(rows, outH - top), columns: min(columns, outW - left), channels: channels, epilogue: epilogue
             ).run(rows: rows, columns: columns)
         }
@@ -130,7 +130,7 @@ public struct Winograd: Sendable, Equatable {
         let plane: Int
         let y: UnsafeMutablePointer<Float>
         /// Of the first output, and floats to the next row and the next column.
-        let place, line, step: Int
+        let origin, line, step: Int
         /// Of its outputs, those within the image.
         let rows, columns: Int
         let channels: Range<Int>
@@ -146,14 +146,14 @@ public struct Winograd: Sendable, Equatable {
             // Loops of their own: what is stored as it is, as in training, stays in registers until then.
             if rows < Down.outputs || columns < Across.outputs {
                 forEachChannels { k, lines in
-                    epilogue.store(lines.0, columns, y, place + k, step: step, k)
-                    if rows > 1 { epilogue.store(lines.1, columns, y, place + line + k, step: step, k) }
-                    if rows > 2 { epilogue.store(lines.2, columns, y, place + 2 * line + k, step: step, k) }
-                    if rows > 3 { epilogue.store(lines.3, columns, y, place + 3 * line + k, step: step, k) }
+                    epilogue.store(lines.0, columns, y, origin + k, step: step, k)
+                    if rows > 1 { epilogue.store(lines.1, columns, y, origin + line + k, step: step, k) }
+                    if rows > 2 { epilogue.store(lines.2, columns, y, origin + 2 * line + k, step: step, k) }
+                    if rows > 3 { epilogue.store(lines.3, columns, y, origin + 3 * line + k, step: step, k) }
                 }
             } else if epilogue.isPlain {
                 forEachChannels { k, lines in
-                    let y = y + place + k
+                    let y = y + origin + k
                     Across.put(lines.0, y, step, nonTemporal: epilogue.isNonTemporal)
                     Across.put(lines.1, y + line, step, nonTemporal: epilogue.isNonTemporal)
                     Across.put(lines.2, y + 2 * line, step, nonTemporal: epilogue.isNonTemporal)
@@ -161,10 +161,10 @@ public struct Winograd: Sendable, Equatable {
                 }
             } else {
                 forEachChannels { k, lines in
-                    Across.put(epilogue, lines.0, y, place + k, step, k)
-                    Across.put(epilogue, lines.1, y, place + line + k, step, k)
-                    Across.put(epilogue, lines.2, y, place + 2 * line + k, step, k)
-                    if Down.outputs > 3 { Across.put(epilogue, lines.3, y, place + 3 * line + k, step, k) }
+                    Across.put(epilogue, lines.0, y, origin + k, step, k)
+                    Across.put(epilogue, lines.1, y, origin + line + k, step, k)
+                    Across.put(epilogue, lines.2, y, origin + 2 * line + k, step, k)
+                    if Down.outputs > 3 { Across.put(epilogue, lines.3, y, origin + 3 * line + k, step, k) }
                 }
             }
         }
@@ -211,7 +211,7 @@ public struct Winograd: Sendable, Equatable {
         func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type) {
             for k in Swift.stride(from: 0, to: K, by: 16) {
                 let dy = dy + k, d = d + k
-                Winograd.askBeside(dy + Across.outputs * K, rows: Down.outputs, line: line, C: K)
+                Winograd.prefetchBeside(dy + Across.outputs * K, rows: Down.outputs, line: line, C: K)
                 @inline(__always) func column(_ j: Int) -> Six { j < Across.outputs ? Down.gradientLine(Down.loadOutputs(dy + j * K, line)) : Winograd.zeros }
                 let (a, b, c, e) = (column(0), column(1), column(2), column(3))
                 Across.store(Across.gradientLine((a.0, b.0, c.0, e.0)), d, plane)
@@ -226,9 +226,9 @@ public struct Winograd: Sendable, Equatable {
 
     // MARK: Weights
 
-    /// U = G g Gᵀ of panel `index` of each place, from w (K, 3, 3, C), packed for products V·U.
+    /// U = G g Gᵀ of panel `index` of each element, from w (K, 3, 3, C), packed for products V·U.
     ///
-    /// - Parameter plane: floats from the panel of one of the 36 places to that of the next.
+    /// - Parameter plane: floats from the panel of one of the 36 elements to that of the next.
     public static func transformWeights(
         _ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into panel: UnsafeMutablePointer<Float>, plane: Int
     ) {
@@ -236,7 +236,7 @@ public struct Winograd: Sendable, Equatable {
         let columns = panels.columns(index), width = panels.stride(index)
         forEachInputChannel(w, C: C, outputs: columns) { k, c, nine in
             let target = panel + c * width + k - columns.lowerBound
-            forEachPlace(nine, step: 256, turned: false) { place, value in target.store(value, place * plane) }
+            forEachElement(nine, step: 256, turned: false) { element, value in target.store(value, element * plane) }
         }
     }
 
@@ -268,8 +268,8 @@ public struct Winograd: Sendable, Equatable {
         for k in 0..<K {
             for c in Swift.stride(from: 0, to: columns.count, by: 16) {
                 let target = panel + k * width + c
-                forEachPlace(w + k * 9 * C + columns.lowerBound + c, step: C, turned: true) { place, value in
-                    target.store(value, place * plane)
+                forEachElement(w + k * 9 * C + columns.lowerBound + c, step: C, turned: true) { element, value in
+                    target.store(value, element * plane)
                 }
             }
         }
@@ -277,7 +277,7 @@ public struct Winograd: Sendable, Equatable {
 
     /// G g Gᵀ for sixteen channels, whose nine weights lie `step` floats apart.
     @inline(__always)
-    private static func forEachPlace(_ g: UnsafePointer<Float>, step: Int, turned: Bool, _ body: (_ place: Int, _ value: Vector) -> Void) {
+    private static func forEachElement(_ g: UnsafePointer<Float>, step: Int, turned: Bool, _ body: (_ element: Int, _ value: Vector) -> Void) {
         @inline(__always) func column(_ s: Int) -> Six {
             turned
                 ? weightLine(g.vector((8 - s) * step), g.vector((5 - s) * step), g.vector((2 - s) * step))
@@ -301,19 +301,19 @@ public struct Winograd: Sendable, Equatable {
         row(5, a.5, b.5, c.5)
     }
 
-    /// Adds Gᵀ du G to the weights of output channel k: dw (3, 3, C), from du (36 places, C) of that channel.
+    /// Adds Gᵀ du G to the weights of output channel k: dw (3, 3, C), from du (36 elements, C) of that channel.
     ///
-    /// - Parameter plane: floats from one place of `du` to the next.
+    /// - Parameter plane: floats from one element of `du` to the next.
     public static func addWeightGradient(_ du: UnsafePointer<Float>, plane: Int, C: Int, to dw: UnsafeMutablePointer<Float>) {
         for c in Swift.stride(from: 0, to: C, by: 16) {
             @inline(__always) func column(_ j: Int) -> (Vector, Vector, Vector) { weightGradientLine(load(du + c + j * plane, 6 * plane)) }
             let (a, b, d, e, f, g) = (column(0), column(1), column(2), column(3), column(4), column(5))
             @inline(__always) func row(_ r: Int, _ x: Six) {
                 let (p, q, s) = weightGradientLine(x)
-                let place = dw + 3 * r * C + c
-                place.store(place.vector(0) + p, 0)
-                place.store(place.vector(C) + q, C)
-                place.store(place.vector(2 * C) + s, 2 * C)
+                let element = dw + 3 * r * C + c
+                element.store(element.vector(0) + p, 0)
+                element.store(element.vector(C) + q, C)
+                element.store(element.vector(2 * C) + s, 2 * C)
             }
             row(0, (a.0, b.0, d.0, e.0, f.0, g.0))
             row(1, (a.1, b.1, d.1, e.1, f.1, g.1))
@@ -323,7 +323,7 @@ public struct Winograd: Sendable, Equatable {
 }
 
 extension Epilogue {
-    /// Stores up to four places of a row, `step` floats apart.
+    /// Stores up to four pixels of a row, `step` floats apart.
     @inline(__always)
     func store(_ four: Winograd.Four, _ columns: Int, _ y: UnsafeMutablePointer<Float>, _ offset: Int, step: Int, _ k: Int) {
         @inline(__always) func put(_ column: Int, _ value: Vector) {
@@ -334,7 +334,7 @@ extension Epilogue {
             if let bias { value += bias.vector(k) }
             if let residual { value += residual.vector(offset) }
             value = activated(value)
-            if isNonTemporal { seed_stream(y + offset, value) } else { y.store(value, offset) }
+            if isNonTemporal { seed_store_nontemporal(y + offset, value) } else { y.store(value, offset) }
         }
         put(0, four.0)
         put(1, four.1)
@@ -383,10 +383,10 @@ extension TileSide {
     @inline(__always)
     fileprivate static func put(_ row: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ step: Int, nonTemporal: Bool) {
         if nonTemporal {
-            seed_stream(y, row.0)
-            seed_stream(y + step, row.1)
-            seed_stream(y + 2 * step, row.2)
-            if outputs > 3 { seed_stream(y + 3 * step, row.3) }
+            seed_store_nontemporal(y, row.0)
+            seed_store_nontemporal(y + step, row.1)
+            seed_store_nontemporal(y + 2 * step, row.2)
+            if outputs > 3 { seed_store_nontemporal(y + 3 * step, row.3) }
         } else {
             y.store(row.0, 0)
             y.store(row.1, step)

@@ -1,14 +1,14 @@
 import Kernels
 import Parallel
 
-/// The mean over all places of an image, for each channel: (N, P, C) → (N, C).
+/// The mean over all pixels of an image, for each channel: (N, P, C) → (N, C).
 public enum AveragePool {
     /// Sets y = Σₚ x[n, p] / P.
     public static func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int, P: Int, C: Int) {
         let share = 1 / Float(P)
         Parallel.forEach(N) { n, _ in
             let x = x + n * P * C, y = y + n * C
-            // 64 places at a time, so that a long sum does not swallow its small parts.
+            // 64 pixels at a time, so that a long sum does not swallow its small parts.
             let sums = UnsafeMutablePointer<Float>.allocate(capacity: C)
             defer { sums.deallocate() }
             y.update(repeating: 0, count: C)

@@ -36,7 +36,7 @@ public struct Dropout: Sendable {
         self.probability = probability
     }
 
-    /// Sets y (N, C), which may be x itself. The same chance gives the same numbers: on the way back it is called with the gradients.
+    /// Sets y (N, C), which may be x itself. The same chance gives the same numbers: in the backward pass it is called with the gradients.
     public func apply(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int, C: Int, _ chance: Chance, operation: Int) {
         let scale = Float(1 / (1 - probability))
         Parallel.forEach(N) { n, _ in

@@ -19,7 +19,7 @@ func forEachVector(_ count: Int, _ body: (_ i: Int, _ lanes: Int) -> Void) {
 extension UnsafePointer<Float> {
     /// In a loop from front to back: asks for what it reads two pages after `offset`. A processor's own foresight ends with the page.
     @inline(__always)
-    func askAhead(_ offset: Int) { seed_prefetch_far(self + (offset &+ 2048)) }
+    func prefetchAhead(_ offset: Int) { seed_prefetch_far(self + (offset &+ 2048)) }
 
     /// `lanes` ≤ 16 floats, and zeros.
     @inline(__always)
@@ -30,7 +30,7 @@ extension UnsafePointer<Float> {
 
 extension UnsafeMutablePointer<Float> {
     @inline(__always)
-    func askAhead(_ offset: Int) { UnsafePointer(self).askAhead(offset) }
+    func prefetchAhead(_ offset: Int) { UnsafePointer(self).prefetchAhead(offset) }
 
     @inline(__always)
     func vector(_ offset: Int, lanes: Int) -> Vector { UnsafePointer(self).vector(offset, lanes: lanes) }
@@ -48,21 +48,21 @@ extension UnsafeMutablePointer<Float> {
 }
 
 /// How results are stored.
-protocol Storage {
+protocol StorePolicy {
     static func store(_ v: Vector, to y: UnsafeMutablePointer<Float>, _ offset: Int, lanes: Int)
 }
 
-enum Cached: Storage {
+enum RegularStore: StorePolicy {
     @inline(__always)
     static func store(_ v: Vector, to y: UnsafeMutablePointer<Float>, _ offset: Int, lanes: Int) { y.store(v, offset, lanes: lanes) }
 }
 
 /// Past the caches: what is too large for them anyway. Lines that are written whole are then not read first, and do not drive out others.
 /// Whole vectors must lie on cache lines.
-enum Streamed: Storage {
+enum NonTemporalStore: StorePolicy {
     @inline(__always)
     static func store(_ v: Vector, to y: UnsafeMutablePointer<Float>, _ offset: Int, lanes: Int) {
-        if lanes == 16 { seed_stream(y + offset, v) } else { y.store(v, offset, lanes: lanes) }
+        if lanes == 16 { seed_store_nontemporal(y + offset, v) } else { y.store(v, offset, lanes: lanes) }
     }
 
     /// Whether it pays for `count` floats at `y`: from 8 MiB on, as measured on Zen 4 with 32 MiB of level 3 cache.

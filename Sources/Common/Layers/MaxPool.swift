@@ -14,10 +14,10 @@ public struct MaxPool: Sendable {
             let (n, oy) = (line / window.outH, line % window.outH)
             let image = x + n * H * W * C
             for ox in 0..<window.outW {
-                let place = (line * window.outW + ox) * C
+                let pixel = (line * window.outW + ox) * C
                 let y0 = oy * window.stride - window.padding, x0 = ox * window.stride - window.padding
                 let rs = max(0, -y0)..<min(window.R, H - y0), ss = max(0, -x0)..<min(window.S, W - x0)
-                // Where nothing is larger than −∞ the first place inside the image counts.
+                // Where nothing is larger than −∞ the first pixel inside the image counts.
                 let first = rs.lowerBound * window.S + ss.lowerBound
                 forEachVector(C) { c, lanes in
                     var best = Vector(repeating: -.infinity)
@@ -30,13 +30,13 @@ public struct MaxPool: Sendable {
                             index.replace(with: Int32(r * window.S + s), where: larger)
                         }
                     }
-                    y.store(best, place + c, lanes: lanes)
+                    y.store(best, pixel + c, lanes: lanes)
                     guard let argmax else { return }
                     let bytes = SIMD16<UInt8>(truncatingIfNeeded: index)
                     if lanes == 16 {
-                        UnsafeMutableRawPointer(argmax + place + c).storeBytes(of: bytes, as: SIMD16<UInt8>.self)
+                        UnsafeMutableRawPointer(argmax + pixel + c).storeBytes(of: bytes, as: SIMD16<UInt8>.self)
                     } else {
-                        for lane in 0..<lanes { argmax[place + c + lane] = bytes[lane] }
+                        for lane in 0..<lanes { argmax[pixel + c + lane] = bytes[lane] }
                     }
                 }
             }
@@ -59,8 +59,8 @@ public struct MaxPool: Sendable {
                     let r = iy + window.padding - oy * window.stride
                     for ox in columns {
                         let own = Int32(r * window.S + ix + window.padding - ox * window.stride)
-                        let place = ((n * window.outH + oy) * window.outW + ox) * C
-                        let (dy, argmax) = (dy + place, argmax + place)
+                        let pixel = ((n * window.outH + oy) * window.outW + ox) * C
+                        let (dy, argmax) = (dy + pixel, argmax + pixel)
                         if sets {
                             forEachVector(C) { c, lanes in target.store(Self.chosen(dy, argmax, own, c, lanes), c, lanes: lanes) }
                             sets = false
@@ -78,9 +78,9 @@ public struct MaxPool: Sendable {
     }
 
     /// The windows, along one axis, under which a place of the image lies.
-    private func windows(over place: Int, size: Int, count: Int) -> Range<Int> {
-        let last = min(count - 1, (place + window.padding) / window.stride)
-        let before = place + window.padding - size
+    private func windows(over pixel: Int, size: Int, count: Int) -> Range<Int> {
+        let last = min(count - 1, (pixel + window.padding) / window.stride)
+        let before = pixel + window.padding - size
         let first = before < 0 ? 0 : before / window.stride + 1
         return first..<max(first, last + 1)
     }

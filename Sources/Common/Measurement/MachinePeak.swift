@@ -92,7 +92,7 @@ public enum MachinePeak {
         return (a + b + c + d + e + f + g + h + i + j + k + l).sum()
     }
 
-    /// Product and sum one after the other.
+    /// GEMM and sum one after the other.
     @inline(never)
     private static func apart(_ rounds: Int) -> Float {
         let (m, p) = (SIMD4(repeating: 1 - 1 / Float(rounds + 1)), SIMD4(repeating: 1 / Float(rounds)))

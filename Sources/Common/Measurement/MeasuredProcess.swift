@@ -33,7 +33,7 @@ final class MeasuredProcess {
     }
 
     /// Runs a command to its end and gives the value of `key` that it answers with.
-    static func ask(_ name: String, _ words: [String], errors: String?, for key: String) throws -> JSON {
+    static func prefetch(_ name: String, _ words: [String], errors: String?, for key: String) throws -> JSON {
         try MeasuredProcess(name, starting: words, errors: errors, patience: 120).answer(key)
     }
 

@@ -103,7 +103,7 @@ public struct Convolution: Sendable {
     private func stored(_ epilogue: Epilogue, _ y: UnsafeMutablePointer<Float>, _ N: Int) -> Epilogue {
         precondition(!epilogue.accumulates)
         var epilogue = epilogue
-        epilogue.isNonTemporal = Streamed.pays(y, count: N * window.places * K)
+        epilogue.isNonTemporal = NonTemporalStore.pays(y, count: N * window.outputPixels * K)
         return epilogue
     }
 
@@ -116,7 +116,7 @@ public struct Convolution: Sendable {
         dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
         var epilogue = adding ? Epilogue.accumulate : .store
-        epilogue.isNonTemporal = !adding && Streamed.pays(dx, count: N * window.H * window.W * window.C)
+        epilogue.isNonTemporal = !adding && NonTemporalStore.pays(dx, count: N * window.H * window.W * window.C)
         data.backwardData(dx: dx, epilogue, dy: dy, W: W, N: N, scratch: scratch)
     }
 

@@ -32,8 +32,8 @@ public struct GroupedConvolution: Sendable {
     private var patch: Int { window.R * window.S * inputs }
     public var weightCount: Int { K * patch }
 
-    /// Output pixels at once: their patches stay in the second cache.
-    private var rows: Int { max(1, min(window.places, (1 << 16) / stride)) }
+    /// Output pixels at once: their patches stay in the L2 cache.
+    private var rows: Int { max(1, min(window.outputPixels, (1 << 16) / stride)) }
     /// Floats from a patch to the next.
     private var stride: Int { RowStride.padded(patch) }
     /// Wᵀ of a group, and W.
@@ -64,7 +64,7 @@ public struct GroupedConvolution: Sendable {
 
     /// Runs of output pixels of an image.
     private func forEachRun(_ body: (Range<Int>) -> Void) {
-        for first in Swift.stride(from: 0, to: window.places, by: rows) { body(first..<min(window.places, first + rows)) }
+        for first in Swift.stride(from: 0, to: window.outputPixels, by: rows) { body(first..<min(window.outputPixels, first + rows)) }
     }
 
     // MARK: im2col
@@ -116,12 +116,12 @@ public struct GroupedConvolution: Sendable {
             let image = x + n * window.H * window.W * window.C + group * inputs
             forEachRun { range in
                 im2col(image, range, into: patches)
-                let out = y + (n * window.places + range.lowerBound) * K + group * outputs
-                let epilogue = epilogue.advanced(rows: n * window.places + range.lowerBound, stride: K).advanced(columns: group * outputs)
-                if epilogue.fitsProduct {
-                    return Product.multiply(patches, lda: stride, m: range.count, packed + group * panels.floats, panels, into: out, ldc: K, epilogue: epilogue)
+                let out = y + (n * window.outputPixels + range.lowerBound) * K + group * outputs
+                let epilogue = epilogue.advanced(rows: n * window.outputPixels + range.lowerBound, stride: K).advanced(columns: group * outputs)
+                if epilogue.fitsGEMM {
+                    return GEMM.multiply(patches, lda: stride, m: range.count, packed + group * panels.floats, panels, into: out, ldc: K, epilogue: epilogue)
                 }
-                Product.multiply(patches, lda: stride, m: range.count, packed + group * panels.floats, panels, into: out, ldc: K)
+                GEMM.multiply(patches, lda: stride, m: range.count, packed + group * panels.floats, panels, into: out, ldc: K)
                 for row in 0..<range.count { Rows.apply(epilogue.advanced(rows: row, stride: K), to: out + row * K, into: out + row * K, rows: 1, width: outputs) }
             }
         }
@@ -140,8 +140,8 @@ public struct GroupedConvolution: Sendable {
             let image = dx + n * pixels * window.C + group * inputs
             if !adding { for pixel in 0..<pixels { (image + pixel * window.C).update(repeating: 0, count: inputs) } }
             forEachRun { range in
-                let own = dy + (n * window.places + range.lowerBound) * K + group * outputs
-                Product.multiply(own, lda: K, m: range.count, packed + group * panels.floats, panels, into: patches, ldc: patch)
+                let own = dy + (n * window.outputPixels + range.lowerBound) * K + group * outputs
+                GEMM.multiply(own, lda: K, m: range.count, packed + group * panels.floats, panels, into: patches, ldc: patch)
                 col2im(patches, range, addingTo: image)
             }
         }
@@ -159,8 +159,8 @@ public struct GroupedConvolution: Sendable {
                 let image = x + n * window.H * window.W * window.C + group * inputs
                 forEachRun { range in
                     im2col(image, range, into: patches)
-                    Product.multiplyTransposed(
-                        dy + (n * window.places + range.lowerBound) * K + group * outputs, lda: K, m: outputs, patches, ldb: stride, n: patch, k: range.count,
+                    GEMM.multiplyTransposed(
+                        dy + (n * window.outputPixels + range.lowerBound) * K + group * outputs, lda: K, m: outputs, patches, ldb: stride, n: patch, k: range.count,
                         into: own, ldc: patch, accumulates: n > images.lowerBound || range.lowerBound > 0)
                 }
             }

@@ -26,8 +26,8 @@ struct Im2col: ConvolutionAlgorithm {
         case .data:
             let worker =
                 window.isPointwise
-                ? rows(N * window.places, width: K) * RowStride.padded(K)
-                : rows(window.places, width: window.patch) * (window.patch + RowStride.padded(K))
+                ? rows(N * window.outputPixels, width: K) * RowStride.padded(K)
+                : rows(window.outputPixels, width: window.patch) * (window.patch + RowStride.padded(K))
             return Scratch.Need(worker: worker, shared: gradientPanels.floats)
         default:
             var need = Scratch.Need()
@@ -56,18 +56,18 @@ struct Im2col: ConvolutionAlgorithm {
         if let normalized { return (UnsafePointer(memory), normalized.normalizeRows(x, range, into: memory)) }
         if let gates {
             let C = window.C
-            for (row, place) in range.enumerated() {
-                Rows.multiply(x + place * C, by: gates + place / window.places * C, into: memory + row * patchStride, count: C)
+            for (row, pixel) in range.enumerated() {
+                Rows.multiply(x + pixel * C, by: gates + pixel / window.outputPixels * C, into: memory + row * patchStride, count: C)
             }
             return (UnsafePointer(memory), patchStride)
         }
         if window.isPointwise && RowStride.spreads(window.C) { return (x + range.lowerBound * window.C, window.C) }
-        window.gather(x, places: range, into: memory, stride: patchStride)
+        window.im2col(x, pixels: range, into: memory, stride: patchStride)
         return (UnsafePointer(memory), patchStride)
     }
 
-    private func forwardRows(N: Int) -> Int { rows(N * window.places, width: window.patch) }
-    private func forwardPieces(N: Int) -> Int { (N * window.places + forwardRows(N: N) - 1) / forwardRows(N: N) }
+    private func forwardRows(N: Int) -> Int { rows(N * window.outputPixels, width: window.patch) }
+    private func forwardPieces(N: Int) -> Int { (N * window.outputPixels + forwardRows(N: N) - 1) / forwardRows(N: N) }
     func momentPieces(N: Int) -> Int? { forwardPieces(N: N) }
 
     // MARK: Forward
@@ -80,23 +80,23 @@ struct Im2col: ConvolutionAlgorithm {
     }
 
     func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>) {
-        let total = pass.N * window.places, rows = forwardRows(N: pass.N), (x, scratch) = (pass.x, pass.scratch)
+        let total = pass.N * window.outputPixels, rows = forwardRows(N: pass.N), (x, scratch) = (pass.x, pass.scratch)
         let gemm = PatchGEMM(window, K: K, packed, pass), moments = pass.moments.map { PieceMoments(Periods(C: K), $0) }
         Parallel.forEach(forwardPieces(N: pass.N), workers: scratch.workers) { piece, worker in
             let range = (piece * rows)..<min(total, (piece + 1) * rows)
             let (patches, stride) = patchRows(x, pass.normalized, pass.gates, range, scratch.pointer(worker))
             let workspace = scratch.pointer(worker) + rows * patchStride
             let next = window.isPointwise ? range.upperBound..<min(total, range.upperBound + rows) : 0..<0
-            var upcoming = Upcoming(x, rows: next, columns: window.C)
+            var prefetch = Prefetch(x, rows: next, columns: window.C)
             let sums = moments.map { _ in ColumnSums(workspace, n: K) }
-            gemm.multiply(patches, lda: stride, range, workspace: workspace, sums: sums, upcoming: &upcoming)
+            gemm.multiply(patches, lda: stride, range, workspace: workspace, sums: sums, prefetch: &prefetch)
             if let moments, let sums { moments.set(piece, sums, rows: range.count) }
         }
     }
 
     // MARK: The gradient of x
 
-    /// From y = P·Wᵀ: dP = dy·W, and dx sums the patches over the places they were gathered from.
+    /// From y = P·Wᵀ: dP = dy·W, and dx sums the patches over the pixels they were gathered from.
     func backwardData(
         dx: UnsafeMutablePointer<Float>, _ epilogue: Epilogue, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
@@ -109,24 +109,24 @@ struct Im2col: ConvolutionAlgorithm {
             Parallel.forEach((total + rows - 1) / rows, workers: scratch.workers) { piece, worker in
                 let range = (piece * rows)..<min(total, (piece + 1) * rows)
                 let (gradients, stride) = gradientRows(dy, range, scratch.pointer(worker))
-                var upcoming = Upcoming(dy, rows: range.upperBound..<min(total, range.upperBound + rows), columns: K)
-                Product.multiply(
+                var prefetch = Prefetch(dy, rows: range.upperBound..<min(total, range.upperBound + rows), columns: K)
+                GEMM.multiply(
                     gradients, lda: stride, m: range.count, scratch.shared, panels, into: dx + range.lowerBound * window.C, ldc: window.C,
-                    epilogue: epilogue, upcoming: &upcoming)
+                    epilogue: epilogue, prefetch: &prefetch)
             }
             return
         }
         // Patches overlap, so a piece is a whole image.
-        let rows = rows(window.places, width: window.patch)
+        let rows = rows(window.outputPixels, width: window.patch)
         Parallel.forEach(N, workers: scratch.workers) { n, worker in
             if !epilogue.accumulates { (dx + n * pixels * window.C).update(repeating: 0, count: pixels * window.C) }
             let patches = scratch.pointer(worker)
             let memory = patches + rows * window.patch
-            for first in Swift.stride(from: n * window.places, to: (n + 1) * window.places, by: rows) {
-                let range = first..<min((n + 1) * window.places, first + rows)
+            for first in Swift.stride(from: n * window.outputPixels, to: (n + 1) * window.outputPixels, by: rows) {
+                let range = first..<min((n + 1) * window.outputPixels, first + rows)
                 let (dy, stride) = gradientRows(dy, range, memory)
-                Product.multiply(dy, lda: stride, m: range.count, scratch.shared, panels, into: patches, ldc: window.patch)
-                window.scatter(patches, places: range, addingTo: dx)
+                GEMM.multiply(dy, lda: stride, m: range.count, scratch.shared, panels, into: patches, ldc: window.patch)
+                window.col2im(patches, pixels: range, addingTo: dx)
             }
         }
     }
@@ -146,13 +146,13 @@ struct Im2col: ConvolutionAlgorithm {
     private struct WeightBlocks {
         /// Blocks of dW, and the most rows and columns of one.
         let down, across, rows, columns: Int
-        /// Patches that are gathered at once. Where a patch is one place, a block, they and what is read next stay in the second cache.
+        /// Patches that are gathered at once. Where a patch is one pixel, a block, they and what is read next stay in the L2 cache.
         let chunk: Int
         /// Parts of the batch that sum their dW apart: where dW has few blocks to share out.
         let parts: Int
     }
 
-    /// - Parameter whole: whether a block has all columns: patches of several places are gathered as a whole, and so are rows normalised.
+    /// - Parameter whole: whether a block has all columns: patches of several pixels are gathered as a whole, and so are rows normalised.
     private func weightBlocks(N: Int, whole: Bool) -> WeightBlocks {
         let single = window.isSingle, panels = (window.patch + 31) / 32
         let across = whole || !single ? 1 : (panels + 7) / 8
@@ -162,14 +162,14 @@ struct Im2col: ConvolutionAlgorithm {
         let chunk = single ? max(56, min(128, (1 << 16) / columns)) : max(56, min(256, (1 << 17) / window.patch))
         return WeightBlocks(
             down: down, across: across, rows: (K + down - 1) / down, columns: columns, chunk: chunk,
-            parts: max(1, min((16 + down * across - 1) / (down * across), N * window.places / chunk)))
+            parts: max(1, min((16 + down * across - 1) / (down * across), N * window.outputPixels / chunk)))
     }
 
     /// From y = P·Wᵀ: dW = dyᵀ·P. A piece makes a block of dW from a part of the batch; the parts' sums are then added in order.
     func backwardWeights(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
     ) {
-        let total = N * window.places, blocks = weightBlocks(N: N, whole: normalized != nil), each = blocks.down * blocks.across
+        let total = N * window.outputPixels, blocks = weightBlocks(N: N, whole: normalized != nil), each = blocks.down * blocks.across
         let partial = scratch.shared
         Parallel.forEach(blocks.parts * each, workers: scratch.workers) { piece, worker in
             let own = Parallel.part(piece / each, of: blocks.parts, in: total)
@@ -184,12 +184,12 @@ struct Im2col: ConvolutionAlgorithm {
                 let next = range.upperBound..<min(own.upperBound, range.upperBound + blocks.chunk)
                 let patchStride = patchColumns(x, normalized, range, columns, into: patches)
                 Rows.copy(dy + first * K + rows.lowerBound, stride: K, rows: range.count, columns: rows.count, into: gradients, stride: stride)
-                var upcoming = Upcoming(dy, rows: next, columns: rows, stride: K)
-                if window.isPointwise { upcoming = upcoming.and(Upcoming(x, rows: next, columns: columns, stride: window.C)) }
-                Product.multiplyTransposed(
+                var prefetch = Prefetch(dy, rows: next, columns: rows, stride: K)
+                if window.isPointwise { prefetch = prefetch.and(Prefetch(x, rows: next, columns: columns, stride: window.C)) }
+                GEMM.multiplyTransposed(
                     gradients, lda: stride, m: rows.count, patches, ldb: patchStride, n: columns.count, k: range.count, into: target, ldc: window.patch,
                     accumulates: first > own.lowerBound,
-                    upcoming: &upcoming)
+                    prefetch: &prefetch)
             }
         }
         addParts(partial, blocks.parts, count: weightCount, to: dW)
@@ -202,9 +202,9 @@ struct Im2col: ConvolutionAlgorithm {
         if let normalized { return normalized.normalizeRows(x, range, into: memory) }
         let stride = RowStride.padded(columns.count)
         if columns.count < window.patch {
-            window.gather(x, places: range, columns: columns, into: memory, stride: stride)
+            window.im2col(x, pixels: range, columns: columns, into: memory, stride: stride)
         } else {
-            window.gather(x, places: range, into: memory, stride: stride)
+            window.im2col(x, pixels: range, into: memory, stride: stride)
         }
         return stride
     }
@@ -229,21 +229,21 @@ struct PatchGEMM {
     /// The rows `range` of y.
     ///
     /// - Parameters:
-    ///   - patches: those of P, see ``Product/multiply(_:lda:lines:line:m:_:_:into:ldc:epilogue:sums:upcoming:)``.
-    ///   - workspace: room for these rows, if they go past the caches and a product cannot do the epilogue.
+    ///   - patches: those of P, see ``GEMM/multiply(_:lda:lines:line:m:_:_:into:ldc:epilogue:sums:prefetch:)``.
+    ///   - workspace: room for these rows, if they are stored non-temporally and a product cannot do the epilogue.
     ///   - sums: over these rows; not together with an epilogue.
     func multiply(
         _ patches: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, _ range: Range<Int>, workspace: UnsafeMutablePointer<Float>,
-        sums: ColumnSums? = nil, upcoming: UnsafeMutablePointer<Upcoming>? = nil
+        sums: ColumnSums? = nil, prefetch: UnsafeMutablePointer<Prefetch>? = nil
     ) {
         let out = y + range.lowerBound * K, epilogue = epilogue.advanced(rows: range.lowerBound, stride: K)
-        guard !epilogue.fitsProduct else {
-            return Product.multiply(
+        guard !epilogue.fitsGEMM else {
+            return GEMM.multiply(
                 patches, lda: lda, lines: lines, line: line, m: range.count, packed, panels, into: out, ldc: K, epilogue: epilogue, sums: sums,
-                upcoming: upcoming)
+                prefetch: prefetch)
         }
         let made = epilogue.isNonTemporal ? workspace : out
-        Product.multiply(patches, lda: lda, lines: lines, line: line, m: range.count, packed, panels, into: made, ldc: K, upcoming: upcoming)
+        GEMM.multiply(patches, lda: lda, lines: lines, line: line, m: range.count, packed, panels, into: made, ldc: K, prefetch: prefetch)
         Rows.apply(epilogue, to: made, into: out, rows: range.count, width: K)
     }
 }

@@ -100,11 +100,11 @@ struct ImplicitGEMM: ConvolutionAlgorithm {
                         dy = UnsafePointer(gradients)
                     }
                     for r in 0..<window.R {
-                        var upcoming = Upcoming(next, rows: Parallel.part(r, of: window.R, in: window.outW), columns: K)
-                        Product.multiplyTransposed(
+                        var prefetch = Prefetch(next, rows: Parallel.part(r, of: window.R, in: window.outW), columns: K)
+                        GEMM.multiplyTransposed(
                             memory + (row * window.stride + r) * line, lda: window.stride * window.C, m: evenLine, dy, ldb: stride, n: K, k: window.outW,
                             into: sums + part * sumsCount + r * evenLine * K, ldc: K, accumulates: index > own.lowerBound || row > 0,
-                            upcoming: &upcoming)
+                            prefetch: &prefetch)
                     }
                 }
             }

@@ -14,9 +14,9 @@ struct PixelPairs: ConvolutionAlgorithm {
 
     /// nil where there are more than four output pixels, or the pairs are not fewer than the direct products by a quarter.
     init?(_ window: Window, K: Int) {
-        guard window.R > 1, window.H * window.W <= 16, window.places <= 4 else { return nil }
+        guard window.R > 1, window.H * window.W <= 16, window.outputPixels <= 4 else { return nil }
         var pairs: [(p: Int, q: Int, offset: Int)] = []
-        for p in 0..<window.places {
+        for p in 0..<window.outputPixels {
             for r in 0..<window.R {
                 for s in 0..<window.S {
                     let y = p / window.outW * window.stride + r - window.padding, x = p % window.outW * window.stride + s - window.padding
@@ -24,7 +24,7 @@ struct PixelPairs: ConvolutionAlgorithm {
                 }
             }
         }
-        guard 4 * pairs.count <= 3 * window.places * window.R * window.S else { return nil }
+        guard 4 * pairs.count <= 3 * window.outputPixels * window.R * window.S else { return nil }
         (self.window, self.K, self.pairs) = (window, K, pairs)
     }
 
@@ -40,7 +40,7 @@ struct PixelPairs: ConvolutionAlgorithm {
     private static func columnBlocks(_ panels: Panels) -> Int { (panels.count + 3) / 4 }
 
     func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need {
-        let inputs = window.H * window.W * RowStride.padded(window.C), outputs = window.places * RowStride.padded(K)
+        let inputs = window.H * window.W * RowStride.padded(window.C), outputs = window.outputPixels * RowStride.padded(K)
         return Scratch.Need(
             worker: min(N, PixelPairs.imagesAtOnce) * max(inputs, outputs),
             shared: max(offsets * max(panels.floats, turnedPanels.floats), N * (inputs + outputs)))
@@ -59,13 +59,13 @@ struct PixelPairs: ConvolutionAlgorithm {
     func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>) {
         let pairs = pairs.map { (from: $0.q, to: $0.p, offset: $0.offset) }
         multiply(
-            pairs, pass.x, pixels: window.H * window.W, C: window.C, packed, panels, to: pass.y, pixels: window.places, K: K, N: pass.N, adding: false,
+            pairs, pass.x, pixels: window.H * window.W, C: window.C, packed, panels, to: pass.y, pixels: window.outputPixels, K: K, N: pass.N, adding: false,
             pass.scratch)
         // Rows that are still in the cache.
         var epilogue = pass.epilogue
         epilogue.isNonTemporal = false
         guard epilogue.bias != nil || epilogue.residual != nil || epilogue.activation != .none else { return }
-        let rows = pass.N * window.places, pieces = (rows + 55) / 56, own = epilogue
+        let rows = pass.N * window.outputPixels, pieces = (rows + 55) / 56, own = epilogue
         Parallel.forEach(pieces) { piece, _ in
             let range = Parallel.part(piece, of: pieces, in: rows), y = pass.y + range.lowerBound * K
             Rows.apply(own.advanced(rows: range.lowerBound, stride: K), to: y, into: y, rows: range.count, width: K)
@@ -83,7 +83,7 @@ struct PixelPairs: ConvolutionAlgorithm {
         // Sums in the order of p.
         let pairs = pairs.map { (from: $0.p, to: $0.q, offset: $0.offset) }
         multiply(
-            pairs, dy, pixels: window.places, C: K, packed, panels, to: dx, pixels: window.H * window.W, K: C, N: N, adding: epilogue.accumulates, scratch)
+            pairs, dy, pixels: window.outputPixels, C: K, packed, panels, to: dx, pixels: window.H * window.W, K: C, N: N, adding: epilogue.accumulates, scratch)
     }
 
     /// to[n, j] (+)= Σ from[n, i]·B[offset] over the pairs (i, j): (N, pixels, C) to (N, pixels, K). Pixels that no pair reaches become zero.
@@ -107,7 +107,7 @@ struct PixelPairs: ConvolutionAlgorithm {
                 let result = to + (images.lowerBound * targets + target) * K + columns.lowerBound
                 var isFirst = !adding
                 for pair in pairs where pair.to == target {
-                    Product.multiply(
+                    GEMM.multiply(
                         memory + pair.from * plane, lda: stride, m: images.count, packed + pair.offset * panels.floats + columns.lowerBound * C, part,
                         into: result, ldc: targets * K, epilogue: isFirst ? .store : .accumulate)
                     isFirst = false
@@ -121,7 +121,7 @@ struct PixelPairs: ConvolutionAlgorithm {
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
     ) {
         let (C, K, offsets, pairs) = (window.C, self.K, self.offsets, self.pairs)
-        let (inputs, outputs) = (window.H * window.W, window.places), (strideC, strideK) = (RowStride.padded(C), RowStride.padded(K))
+        let (inputs, outputs) = (window.H * window.W, window.outputPixels), (strideC, strideK) = (RowStride.padded(C), RowStride.padded(K))
         let rowsX = scratch.shared, rowsY = rowsX + inputs * N * strideC
         Parallel.forEach(inputs + outputs) { piece, _ in
             if piece < inputs {
@@ -135,7 +135,7 @@ struct PixelPairs: ConvolutionAlgorithm {
         Parallel.forEach(offsets * blocks) { piece, _ in
             let (offset, own) = (piece / blocks, Parallel.part(piece % blocks, of: blocks, in: K))
             for pair in pairs where pair.offset == offset {
-                Product.multiplyTransposed(
+                GEMM.multiplyTransposed(
                     rowsY + pair.p * N * strideK + own.lowerBound, lda: strideK, m: own.count, rowsX + pair.q * N * strideC, ldb: strideC, n: C, k: N,
                     into: dW + (own.lowerBound * offsets + offset) * C, ldc: offsets * C, accumulates: true)
             }

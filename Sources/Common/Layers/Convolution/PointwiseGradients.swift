@@ -5,7 +5,7 @@ import Parallel
 ///
 ///     dx = dy·W        dW += dyᵀ·x
 ///
-/// A piece of work takes a part of the places, some rows at a time: dy is read from far memory once, and is made there if it has still
+/// A piece of work takes a part of the pixels, some rows at a time: dy is read from main memory once, and is made there if it has still
 /// to go back through a batch norm, as x is if it is still to be normalised.
 struct PointwiseGradients: Sendable {
     let window: Window
@@ -23,8 +23,8 @@ struct PointwiseGradients: Sendable {
     /// Rows at a time: what is read and copied of them stays in the cache.
     private var rows: Int { max(1, min(16, (3 << 15) / (window.C + K) / 14)) * 14 }
 
-    /// Parts of the places whose dW are summed apart: by the sizes alone.
-    private func parts(N: Int) -> Int { max(1, min(32, (1 << 20) / weightCount, N * window.places / rows)) }
+    /// Parts of the pixels whose dW are summed apart: by the sizes alone.
+    private func parts(N: Int) -> Int { max(1, min(32, (1 << 20) / weightCount, N * window.outputPixels / rows)) }
 
     func scratch(N: Int) -> Scratch.Need {
         Scratch.Need(
@@ -37,11 +37,11 @@ struct PointwiseGradients: Sendable {
         dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, gradient: NormalizedGradient? = nil,
         x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
-        let (C, K) = (window.C, K), total = N * window.places, parts = self.parts(N: N), step = rows
+        let (C, K) = (window.C, K), total = N * window.outputPixels, parts = self.parts(N: N), step = rows
         let panels = self.panels, packed = scratch.shared, partial = packed + panels.floats
         if dx != nil { Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, ldb: C, into: packed) } }
         var epilogue = adding ? Epilogue.accumulate : .store
-        epilogue.isNonTemporal = dx.map { !adding && Streamed.pays($0, count: total * C) } ?? false
+        epilogue.isNonTemporal = dx.map { !adding && NonTemporalStore.pays($0, count: total * C) } ?? false
         let stored = epilogue
         Parallel.forEach(parts, workers: scratch.workers) { part, worker in
             let own = Parallel.part(part, of: parts, in: total)
@@ -51,25 +51,25 @@ struct PointwiseGradients: Sendable {
                 let next = range.upperBound..<min(own.upperBound, range.upperBound + step)
                 let (made, stride) = gradientRows(dy, gradient, range, memory)
                 if let dx {
-                    var upcoming = Upcoming(x, rows: range, columns: C)
-                    Product.multiply(
+                    var prefetch = Prefetch(x, rows: range, columns: C)
+                    GEMM.multiply(
                         made, lda: stride, m: range.count, packed, panels, into: dx + first * C, ldc: C, epilogue: stored,
-                        upcoming: &upcoming)
+                        prefetch: &prefetch)
                 }
                 let (x, xStride) = inputRows(x, normalized, range, of: total, memory + step * RowStride.padded(K))
-                var upcoming = upcomingGradient(dy, gradient, next)
-                Product.multiplyTransposed(
+                var prefetch = gradientPrefetch(dy, gradient, next)
+                GEMM.multiplyTransposed(
                     made, lda: stride, m: K, x, ldb: xStride, n: C, k: range.count, into: target, ldc: C, accumulates: first > own.lowerBound,
-                    upcoming: &upcoming)
+                    prefetch: &prefetch)
             }
         }
         addParts(partial, parts, count: weightCount, to: dW)
     }
 
     /// What ``gradientRows(_:_:_:_:)`` will read.
-    private func upcomingGradient(_ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, _ range: Range<Int>) -> Upcoming {
-        let rows = Upcoming(dy, rows: range, columns: K)
-        return gradient.map { rows.and(Upcoming($0.x, rows: range, columns: K)) } ?? rows
+    private func gradientPrefetch(_ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, _ range: Range<Int>) -> Prefetch {
+        let rows = Prefetch(dy, rows: range, columns: K)
+        return gradient.map { rows.and(Prefetch($0.x, rows: range, columns: K)) } ?? rows
     }
 
     /// The rows `range` of dy: where they lie, or made or copied; and the floats from one to the next.
@@ -84,7 +84,7 @@ struct PointwiseGradients: Sendable {
             gradient.make(dy, start: range.lowerBound * K, count: range.count * K, into: memory)
             return (UnsafePointer(memory), K)
         case (let gradient?, false):
-            for (row, place) in range.enumerated() { gradient.make(dy, start: place * K, count: K, into: memory + row * stride) }
+            for (row, pixel) in range.enumerated() { gradient.make(dy, start: pixel * K, count: K, into: memory + row * stride) }
         }
         return (UnsafePointer(memory), stride)
     }

@@ -11,7 +11,7 @@ public struct ConvolutionReference: Sendable {
 
     /// Σ over the window, the zeros around the image left out.
     public func forward(x: [Float], W: [Float], N: Int) -> [Double] {
-        var y = [Double](repeating: 0, count: N * window.places * K)
+        var y = [Double](repeating: 0, count: N * window.outputPixels * K)
         forEachProduct(N) { yi, xi, wi in y[yi] += Double(W[wi]) * Double(x[xi]) }
         return y
     }

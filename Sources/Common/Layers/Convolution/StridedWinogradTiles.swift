@@ -8,19 +8,19 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
     private let strided: StridedWinograd
 
     /// Wants whole vectors of channels and enough pixels, as ``WinogradTiles``; and transformed weights, nine times as many as weights, that do not have to
-    /// come from far memory. The gradient of the weights reads no transformed ones, and so pays for twice as many.
+    /// come from main memory. The gradient of the weights reads no transformed ones, and so pays for twice as many.
     init?(_ window: Window, K: Int) {
         guard window.stride == 2, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0,
             StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 23
         else { return nil }
         strided = StridedWinograd(H: window.H, W: window.W, padding: window.padding)
-        guard 4 * StridedWinograd.products * strided.tiles < 3 * 9 * window.places else { return nil }
+        guard 4 * StridedWinograd.products * strided.tiles < 3 * 9 * window.outputPixels else { return nil }
         (self.window, self.K) = (window, K)
     }
 
     var directions: ConvolutionDirection { packedCount <= 1 << 22 ? [.forward, .data, .weights] : .weights }
 
-    private typealias Places = StridedWinograd.Places
+    private typealias Elements = StridedWinograd.Elements
 
     /// Tiles of one piece of work: as for ``Winograd``.
     private var tilesAtOnce: Int { StridedWinograd.products * window.C * K <= 1 << 20 ? 28 : 56 }
@@ -30,14 +30,14 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
         if direction == .weights {
             let chunk = chunk(N: N)
             return Scratch.Need(
-                worker: border, shared: Places(C: C, rows: K).floats + Places(C: C, rows: chunk).floats + StridedWinograd.places * Winograd.plane(K, tiles: chunk))
+                worker: border, shared: Elements(C: C, rows: K).floats + Elements(C: C, rows: chunk).floats + StridedWinograd.elements * Winograd.plane(K, tiles: chunk))
         }
-        let transforms = Places(C: C, rows: tilesAtOnce).floats + StridedWinograd.places * Winograd.plane(K, tiles: tilesAtOnce)
+        let transforms = Elements(C: C, rows: tilesAtOnce).floats + StridedWinograd.elements * Winograd.plane(K, tiles: tilesAtOnce)
         return Scratch.Need(worker: transforms + border, shared: packedCount)
     }
 
     /// Room for a tile at an edge.
-    private var border: Int { max(81 * window.C, StridedWinograd.places * K) }
+    private var border: Int { max(81 * window.C, StridedWinograd.elements * K) }
 
     var packedCount: Int { StridedWinograd.packedCount(C: window.C, K: K) }
 
@@ -54,14 +54,14 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
         let pieces = (total + tilesAtOnce - 1) / tilesAtOnce
         Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
             let tiles = Parallel.part(piece, of: pieces, in: total)
-            let places = Places(C: C, rows: tiles.count), plane = Winograd.plane(K, tiles: tiles.count)
+            let elements = Elements(C: C, rows: tiles.count), plane = Winograd.plane(K, tiles: tiles.count)
             let v = scratch.pointer(worker)
-            let m = v + places.floats
-            strided.transformInput(pass.x, C: C, tiles: tiles, into: v, places, border: m + StridedWinograd.places * plane)
-            for place in 0..<StridedWinograd.places {
-                Product.multiply(
-                    v + places.offset(place), lda: places.stride(place), m: tiles.count, packed + StridedWinograd.packedOffset(place, C: C, K: K),
-                    Panels(k: StridedWinograd.phases(place) * C, n: K), into: m + place * plane, ldc: Winograd.stride(K))
+            let m = v + elements.floats
+            strided.transformInput(pass.x, C: C, tiles: tiles, into: v, elements, border: m + StridedWinograd.elements * plane)
+            for element in 0..<StridedWinograd.elements {
+                GEMM.multiply(
+                    v + elements.offset(element), lda: elements.stride(element), m: tiles.count, packed + StridedWinograd.packedOffset(element, C: C, K: K),
+                    Panels(k: StridedWinograd.phases(element) * C, n: K), into: m + element * plane, ldc: Winograd.stride(K))
             }
             strided.transformOutput(m, plane: plane, K: K, tiles: tiles, into: pass.y, pass.epilogue)
         }
@@ -80,22 +80,22 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
         let pieces = (total + tilesAtOnce - 1) / tilesAtOnce
         Parallel.forEach(pieces, workers: scratch.workers) { piece, worker in
             let tiles = Parallel.part(piece, of: pieces, in: total)
-            let places = Places(C: C, rows: tiles.count), plane = Winograd.plane(K, tiles: tiles.count)
+            let elements = Elements(C: C, rows: tiles.count), plane = Winograd.plane(K, tiles: tiles.count)
             let m = scratch.pointer(worker)
-            let d = m + places.floats
-            strided.transformAdjointInput(dy, K: K, tiles: tiles, into: d, plane: plane, border: d + StridedWinograd.places * plane)
-            for place in 0..<StridedWinograd.places {
-                Product.multiply(
-                    d + place * plane, lda: Winograd.stride(K), m: tiles.count, packed + StridedWinograd.packedOffset(place, C: C, K: K),
-                    Panels(k: K, n: StridedWinograd.phases(place) * C), into: m + places.offset(place), ldc: places.stride(place))
+            let d = m + elements.floats
+            strided.transformAdjointInput(dy, K: K, tiles: tiles, into: d, plane: plane, border: d + StridedWinograd.elements * plane)
+            for element in 0..<StridedWinograd.elements {
+                GEMM.multiply(
+                    d + element * plane, lda: Winograd.stride(K), m: tiles.count, packed + StridedWinograd.packedOffset(element, C: C, K: K),
+                    Panels(k: K, n: StridedWinograd.phases(element) * C), into: m + elements.offset(element), ldc: elements.stride(element))
             }
-            strided.transformAdjointOutput(m, places, C: C, tiles: tiles, into: dx, adding: epilogue.accumulates)
+            strided.transformAdjointOutput(m, elements, C: C, tiles: tiles, into: dx, adding: epilogue.accumulates)
         }
     }
 
     /// Tiles whose transforms are kept at once for the gradient of the weights: about 16 MB.
     private func chunk(N: Int) -> Int {
-        min(N * strided.tiles, max(112, (1 << 22) / (StridedWinograd.products * window.C + StridedWinograd.places * K)))
+        min(N * strided.tiles, max(112, (1 << 22) / (StridedWinograd.products * window.C + StridedWinograd.elements * K)))
     }
 
     /// For one chunk of tiles after the other: transform x and dy, then add to the 25 products dU = Dᵀ·V (K, phases·C), each of which is
@@ -106,7 +106,7 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
         let C = window.C
         let total = N * strided.tiles, most = chunk(N: N)
         let chunks = (total + most - 1) / most
-        let sums = Places(C: C, rows: K), inputs = Places(C: C, rows: most), plane = Winograd.plane(K, tiles: most)
+        let sums = Elements(C: C, rows: K), inputs = Elements(C: C, rows: most), plane = Winograd.plane(K, tiles: most)
         let du = scratch.shared
         let v = du + sums.floats
         let d = v + inputs.floats
@@ -124,13 +124,13 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
                     strided.transformGradient(dy, K: K, tiles: range, into: d + own.lowerBound * Winograd.stride(K), plane: plane, border: border)
                 }
             }
-            Parallel.forEach(StridedWinograd.places * blocks) { piece, _ in
-                let place = piece / blocks
+            Parallel.forEach(StridedWinograd.elements * blocks) { piece, _ in
+                let element = piece / blocks
                 let own = Parallel.part(piece % blocks, of: blocks, in: K)
-                Product.multiplyTransposed(
-                    d + place * plane + own.lowerBound, lda: Winograd.stride(K), m: own.count, v + inputs.offset(place), ldb: inputs.stride(place),
-                    n: StridedWinograd.phases(place) * C, k: tiles.count, into: du + sums.offset(place) + own.lowerBound * sums.stride(place),
-                    ldc: sums.stride(place), accumulates: chunk > 0)
+                GEMM.multiplyTransposed(
+                    d + element * plane + own.lowerBound, lda: Winograd.stride(K), m: own.count, v + inputs.offset(element), ldb: inputs.stride(element),
+                    n: StridedWinograd.phases(element) * C, k: tiles.count, into: du + sums.offset(element) + own.lowerBound * sums.stride(element),
+                    ldc: sums.stride(element), accumulates: chunk > 0)
             }
         }
         Parallel.forEach(K) { k, _ in StridedWinograd.addWeightGradient(du, sums, row: k, C: C, to: dW + k * 9 * C) }

@@ -7,9 +7,9 @@ import Parallel
 /// work then makes those of one panel of columns, multiplies and transforms back what comes of it, all in the cache; likewise rows of
 /// their gradients.
 extension WinogradTiles {
-    /// Whether it goes this way: the tiles' transforms stay in the last cache, those of the weights would not.
+    /// Whether it goes this way: the tiles' transforms stay in the last-level cache, those of the weights would not.
     func hasManyWeights(N: Int) -> Bool {
-        Winograd.places * window.C * K > 1 << 22 && transformed(N: N) <= WinogradTiles.mostTransformed
+        Winograd.elements * window.C * K > 1 << 22 && transformed(N: N) <= WinogradTiles.mostTransformed
     }
 
     private static let mostTransformed = 6 << 20
@@ -25,7 +25,7 @@ extension WinogradTiles {
     /// Floats of all tiles' transforms, of the input and of the output.
     private func transformed(N: Int) -> Int {
         let tiles = N * max(winograd.tiles, winograd.adjoint.tiles)
-        return Winograd.places * (Winograd.plane(window.C, tiles: tiles) + Winograd.plane(K, tiles: tiles))
+        return Winograd.elements * (Winograd.plane(window.C, tiles: tiles) + Winograd.plane(K, tiles: tiles))
     }
 
     private static let gradientRowsAtOnce = 2 * Panels.rows
@@ -34,7 +34,7 @@ extension WinogradTiles {
         let tiles = N * max(winograd.tiles, winograd.adjoint.tiles), widest = max(window.C, K)
         let forward = widest * Panels.width + Winograd.plane(Panels.width, tiles: tiles)
         return Scratch.Need(
-            worker: Winograd.places * max(forward, WinogradTiles.gradientRowsAtOnce * window.C, widest), shared: transformed(N: N))
+            worker: Winograd.elements * max(forward, WinogradTiles.gradientRowsAtOnce * window.C, widest), shared: transformed(N: N))
     }
 
     /// y (…, K) from x (…, C), with weights W, or turned as for the gradient of the input.
@@ -52,18 +52,18 @@ extension WinogradTiles {
         }
         Parallel.forEach(panels.count, workers: scratch.workers) { index, worker in
             let columns = panels.columns(index), own = Panels(k: C, n: columns.count)
-            let u = scratch.pointer(worker), m = u + Winograd.places * own.floats
+            let u = scratch.pointer(worker), m = u + Winograd.elements * own.floats
             if turned {
                 Winograd.transformTurnedWeights(W, C: K, K: C, panel: index, into: u, plane: own.floats)
             } else {
                 Winograd.transformWeights(W, C: C, K: K, panel: index, into: u, plane: own.floats)
             }
             let after = Winograd.plane(columns.count, tiles: tiles)
-            for place in 0..<Winograd.places {
-                let having = order.having(place, in: 0..<tiles)
-                Product.multiply(
-                    v + place * plane + having.lowerBound * Winograd.stride(C), lda: Winograd.stride(C), m: having.count, u + place * own.floats, own,
-                    into: m + place * after + having.lowerBound * Winograd.stride(columns.count), ldc: Winograd.stride(columns.count))
+            for element in 0..<Winograd.elements {
+                let having = order.having(element, in: 0..<tiles)
+                GEMM.multiply(
+                    v + element * plane + having.lowerBound * Winograd.stride(C), lda: Winograd.stride(C), m: having.count, u + element * own.floats, own,
+                    into: m + element * after + having.lowerBound * Winograd.stride(columns.count), ldc: Winograd.stride(columns.count))
             }
             winograd.transformOutput(m, plane: after, N: N, K: K, channels: columns, tiles: 0..<tiles, into: y, epilogue)
         }
@@ -73,20 +73,20 @@ extension WinogradTiles {
     func backwardWeightsByRows(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
-        let (C, K, places, tiles) = (window.C, self.K, Winograd.places, N * winograd.tiles)
+        let (C, K, elements, tiles) = (window.C, self.K, Winograd.elements, N * winograd.tiles)
         let planeV = Winograd.plane(C, tiles: tiles), planeD = Winograd.plane(K, tiles: tiles)
-        let v = scratch.shared, d = v + places * planeV
+        let v = scratch.shared, d = v + elements * planeV
         transformBoth(x, v, planeV, dy, d, planeD, N: N, tiles: 0..<tiles, scratch)
         let order = winograd.order(N: N)
         let most = WinogradTiles.gradientRowsAtOnce, blocks = (K + most - 1) / most
         Parallel.forEach(blocks, workers: scratch.workers) { block, worker in
             let rows = Parallel.part(block, of: blocks, in: K), du = scratch.pointer(worker)
-            for place in 0..<places {
-                let having = order.having(place, in: 0..<tiles)
-                Product.multiplyTransposed(
-                    d + place * planeD + having.lowerBound * Winograd.stride(K) + rows.lowerBound, lda: Winograd.stride(K), m: rows.count,
-                    v + place * planeV + having.lowerBound * Winograd.stride(C), ldb: Winograd.stride(C), n: C, k: having.count,
-                    into: du + place * rows.count * C, ldc: C)
+            for element in 0..<elements {
+                let having = order.having(element, in: 0..<tiles)
+                GEMM.multiplyTransposed(
+                    d + element * planeD + having.lowerBound * Winograd.stride(K) + rows.lowerBound, lda: Winograd.stride(K), m: rows.count,
+                    v + element * planeV + having.lowerBound * Winograd.stride(C), ldb: Winograd.stride(C), n: C, k: having.count,
+                    into: du + element * rows.count * C, ldc: C)
             }
             for (row, k) in rows.enumerated() { Winograd.addWeightGradient(du + row * C, plane: rows.count * C, C: C, to: dW + k * 9 * C) }
         }

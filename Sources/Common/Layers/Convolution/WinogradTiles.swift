@@ -11,7 +11,7 @@ struct WinogradTiles: ConvolutionAlgorithm {
     init?(_ window: Window, K: Int) {
         guard window.stride == 1, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0 else { return nil }
         winograd = Winograd(H: window.H, W: window.W, padding: window.padding)
-        guard 4 * winograd.products < 3 * 9 * window.places else { return nil }
+        guard 4 * winograd.products < 3 * 9 * window.outputPixels else { return nil }
         (self.window, self.K) = (window, K)
     }
 
@@ -19,7 +19,7 @@ struct WinogradTiles: ConvolutionAlgorithm {
 
     // MARK: The three directions
 
-    var packedCount: Int { Winograd.places * Panels(k: window.C, n: K).floats }
+    var packedCount: Int { Winograd.elements * Panels(k: window.C, n: K).floats }
 
     func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
         let panels = Panels(k: window.C, n: K)
@@ -69,7 +69,7 @@ struct WinogradTiles: ConvolutionAlgorithm {
     /// Tiles of one piece of work. Few, so that what lies between the transforms stays in the cache; more where the weights are too many
     /// for it, since each piece reads them all.
     private static func tiles(_ C: Int, _ K: Int) -> Int {
-        let weights = Winograd.places * C * K
+        let weights = Winograd.elements * C * K
         return weights <= 1 << 18 ? 14 : weights <= 1 << 20 ? 28 : 56
     }
 
@@ -87,14 +87,14 @@ struct WinogradTiles: ConvolutionAlgorithm {
     }
 
     private func tilesScratch(N: Int) -> Scratch.Need {
-        let C = window.C, places = Winograd.places
+        let C = window.C, elements = Winograd.elements
         let tiles = WinogradTiles.tiles(C, K)
         let chunk = gradientChunk(N: N)
         return Scratch.Need(
-            worker: places * (Winograd.plane(C, tiles: tiles) + Winograd.plane(K, tiles: tiles) + max(C, K)),
+            worker: elements * (Winograd.plane(C, tiles: tiles) + Winograd.plane(K, tiles: tiles) + max(C, K)),
             shared: max(
-                places * max(Panels(k: C, n: K).floats, Panels(k: K, n: C).floats),
-                places * (K * C + Winograd.plane(C, tiles: chunk) + Winograd.plane(K, tiles: chunk))))
+                elements * max(Panels(k: C, n: K).floats, Panels(k: K, n: C).floats),
+                elements * (K * C + Winograd.plane(C, tiles: chunk) + Winograd.plane(K, tiles: chunk))))
     }
 
     /// y (…, K) from x (…, C): transform, 36 products, transform back, a few tiles at a time.
@@ -109,22 +109,22 @@ struct WinogradTiles: ConvolutionAlgorithm {
             let tiles = Parallel.part(piece, of: pieces, in: total)
             let before = Winograd.plane(C, tiles: tiles.count), after = Winograd.plane(K, tiles: tiles.count)
             let v = scratch.pointer(worker)
-            let m = v + Winograd.places * before
+            let m = v + Winograd.elements * before
             winograd.transformInput(x, N: N, C: C, tiles: tiles, into: v, plane: before, border: m)
-            for place in 0..<Winograd.places {
-                let own = order.having(place, in: tiles)
-                Product.multiply(
-                    v + place * before + own.lowerBound * Winograd.stride(C), lda: Winograd.stride(C), m: own.count, packed + place * panels.floats,
-                    panels, into: m + place * after + own.lowerBound * Winograd.stride(K), ldc: Winograd.stride(K))
+            for element in 0..<Winograd.elements {
+                let own = order.having(element, in: tiles)
+                GEMM.multiply(
+                    v + element * before + own.lowerBound * Winograd.stride(C), lda: Winograd.stride(C), m: own.count, packed + element * panels.floats,
+                    panels, into: m + element * after + own.lowerBound * Winograd.stride(K), ldc: Winograd.stride(K))
             }
             winograd.transformOutput(m, plane: after, N: N, K: K, tiles: tiles, into: y, epilogue)
         }
     }
 
-    /// Tiles whose transforms are kept at once for the gradient of the weights: about 4 MB, which the cache and the address cache hold; but
+    /// Tiles whose transforms are kept at once for the gradient of the weights: about 4 MB, which the cache and the TLB hold; but
     /// so many that the sums, which are read and written for every chunk, do not cost more.
     private func gradientChunk(N: Int) -> Int {
-        min(N * winograd.tiles, max(128, (1 << 20) / (Winograd.places * (Winograd.stride(window.C) + Winograd.stride(K)))))
+        min(N * winograd.tiles, max(128, (1 << 20) / (Winograd.elements * (Winograd.stride(window.C) + Winograd.stride(K)))))
     }
 
     /// For one chunk of tiles after the other: transform x and dy, then add to the 36 products dU[p] = D[p]ᵀ·V[p] (K, C), each of which is
@@ -132,26 +132,26 @@ struct WinogradTiles: ConvolutionAlgorithm {
     private func backwardWeightsByChunks(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
-        let C = window.C, places = Winograd.places
+        let C = window.C, elements = Winograd.elements
         let total = N * winograd.tiles, most = gradientChunk(N: N)
         let chunks = (total + most - 1) / most
         let planeV = Winograd.plane(C, tiles: most), planeD = Winograd.plane(K, tiles: most)
         let du = scratch.shared
-        let v = du + places * K * C
-        let d = v + places * planeV
+        let v = du + elements * K * C
+        let d = v + elements * planeV
         let rows = 8 * Panels.rows, blocks = (K + rows - 1) / rows
         let order = winograd.order(N: N)
         for chunk in 0..<chunks {
             let tiles = Parallel.part(chunk, of: chunks, in: total)
             transformBoth(x, v, planeV, dy, d, planeD, N: N, tiles: tiles, scratch)
-            Parallel.forEach(places * blocks) { piece, _ in
-                let place = piece / blocks
-                let own = Parallel.part(piece % blocks, of: blocks, in: K), having = order.having(place, in: tiles)
+            Parallel.forEach(elements * blocks) { piece, _ in
+                let element = piece / blocks
+                let own = Parallel.part(piece % blocks, of: blocks, in: K), having = order.having(element, in: tiles)
                 if chunk > 0 && having.isEmpty { return }
-                Product.multiplyTransposed(
-                    d + place * planeD + having.lowerBound * Winograd.stride(K) + own.lowerBound, lda: Winograd.stride(K), m: own.count,
-                    v + place * planeV + having.lowerBound * Winograd.stride(C), ldb: Winograd.stride(C), n: C, k: having.count,
-                    into: du + (place * K + own.lowerBound) * C, ldc: C, accumulates: chunk > 0)
+                GEMM.multiplyTransposed(
+                    d + element * planeD + having.lowerBound * Winograd.stride(K) + own.lowerBound, lda: Winograd.stride(K), m: own.count,
+                    v + element * planeV + having.lowerBound * Winograd.stride(C), ldb: Winograd.stride(C), n: C, k: having.count,
+                    into: du + (element * K + own.lowerBound) * C, ldc: C, accumulates: chunk > 0)
             }
         }
         Parallel.forEach(K) { k, _ in Winograd.addWeightGradient(du + k * C, plane: K * C, C: C, to: dW + k * 9 * C) }

@@ -64,7 +64,7 @@ final class BatchNormTraining: TrainingStep {
     var workspace: Workspace { Workspace(sums: BatchNorm.sums(C: layer.C, groups: site.groups), saved: 4 * moments.count) }
 
     private var mean: UnsafeMutablePointer<Float> { moments.pointer }
-    private var inverse: UnsafeMutablePointer<Float> { moments.pointer + site.groups * layer.C }
+    private var inverseDeviation: UnsafeMutablePointer<Float> { moments.pointer + site.groups * layer.C }
     /// N·H·W.
     private var M: Int { site.N * site.x.pixels }
 
@@ -87,7 +87,7 @@ final class BatchNormTraining: TrainingStep {
     /// What a consumer needs that applies it where it reads.
     func normalizedInput(_ weights: Weights) -> NormalizedInput {
         let affine = affine(weights)
-        return NormalizedInput(layer, mean: mean, inverse: inverse, gamma: affine.gamma, beta: affine.beta)
+        return NormalizedInput(layer, mean: mean, inverseDeviation: inverseDeviation, gamma: affine.gamma, beta: affine.beta)
     }
 
     func forward(_ pass: ForwardPass) {
@@ -96,12 +96,12 @@ final class BatchNormTraining: TrainingStep {
         pass.weights.batchesSeen[operation.statistics] += 1
         if site.fusedIntoConsumer {
             return layer.measure(
-                mean: mean, inverse: inverse, runningMean: running, runningVariance: running + layer.C, x: pass.x, M: M, groups: 1,
+                mean: mean, inverseDeviation: inverseDeviation, runningMean: running, runningVariance: running + layer.C, x: pass.x, M: M, groups: 1,
                 measured: site.momentsFromProducer, sums: pass.sums)
         }
         let drops = pass.chance.flatMap { chance in pass.residual.flatMap { operation.drop > 0 ? (chance, $0) : nil } }
         layer.forward(
-            y: pass.y, mean: mean, inverse: inverse, runningMean: running, runningVariance: running + layer.C, x: pass.x, gamma: affine.gamma,
+            y: pass.y, mean: mean, inverseDeviation: inverseDeviation, runningMean: running, runningVariance: running + layer.C, x: pass.x, gamma: affine.gamma,
             beta: affine.beta, residual: drops == nil ? pass.residual.map { UnsafePointer($0) } : nil, M: M, groups: site.groups,
             measured: site.momentsFromProducer, sums: pass.sums)
         if let (chance, residual) = drops {
@@ -121,12 +121,12 @@ final class BatchNormTraining: TrainingStep {
         }
         if site.gradientInProducer {
             return layer.sumGradient(
-                dgamma: gradients.gamma, dbeta: gradients.beta, dy: pass.dy, x: pass.x, mean: mean, inverse: inverse, gamma: affine.gamma,
+                dgamma: gradients.gamma, dbeta: gradients.beta, dy: pass.dy, x: pass.x, mean: mean, inverseDeviation: inverseDeviation, gamma: affine.gamma,
                 beta: affine.beta, M: M, sums: pass.sums)
         }
         layer.backward(
             dx: pass.dx ?? pass.dy, dgamma: gradients.gamma, dbeta: gradients.beta, dresidual: dresidual, addingToResidual: pass.addsToResidual,
-            dy: pass.dy, y: pass.y, x: pass.x, mean: mean, inverse: inverse, gamma: affine.gamma, beta: affine.beta, M: M, groups: site.groups,
+            dy: pass.dy, y: pass.y, x: pass.x, mean: mean, inverseDeviation: inverseDeviation, gamma: affine.gamma, beta: affine.beta, M: M, groups: site.groups,
             sums: pass.sums)
         return nil
     }
@@ -188,7 +188,7 @@ private struct Inference: InferenceStep {
     func run(_ pass: InferencePass) -> UnsafePointer<Float>? {
         let C = layer.C, first = constants.pointer
         layer.normalize(
-            y: pass.y, x: pass.x, mean: first, inverse: first + C, gamma: first + 2 * C, beta: first + 3 * C, residual: pass.residual, M: pass.N * pixels,
+            y: pass.y, x: pass.x, mean: first, inverseDeviation: first + C, gamma: first + 2 * C, beta: first + 3 * C, residual: pass.residual, M: pass.N * pixels,
             groups: 1)
         return nil
     }

@@ -36,23 +36,23 @@ private struct Training: TrainingStep {
     let layer: SqueezeExcite
     let weights, N, P: Int
     /// Means, hidden numbers and gates.
-    let kept: FloatBuffer
+    let saved: FloatBuffer
 
     init(_ layer: SqueezeExcite, _ weights: Int, _ site: TrainingSite) {
         (self.layer, self.weights, N, P) = (layer, weights, site.N, site.x.pixels)
-        kept = FloatBuffer(layer.kept(N: site.N))
+        saved = FloatBuffer(layer.saved(N: site.N))
     }
 
-    var workspace: Workspace { Workspace(scratch: layer.scratch(N: N), saved: 4 * kept.count) }
+    var workspace: Workspace { Workspace(scratch: layer.scratch(N: N), saved: 4 * saved.count) }
 
     func forward(_ pass: ForwardPass) {
         layer.forward(
-            y: pass.y, kept: kept.pointer, x: pass.x, normalized: pass.normalized, .init(weights) { pass.weights.pointer($0) }, N: N, P: P, scratch: pass.scratch)
+            y: pass.y, saved: saved.pointer, x: pass.x, normalized: pass.normalized, .init(weights) { pass.weights.pointer($0) }, N: N, P: P, scratch: pass.scratch)
     }
 
     func backward(_ pass: BackwardPass) -> NormalizedGradient? {
         layer.backward(
-            dx: pass.dx ?? pass.dy, .init(weights) { pass.gradient($0) }, dy: pass.dy, x: pass.x, normalized: pass.normalized, kept: kept.pointer,
+            dx: pass.dx ?? pass.dy, .init(weights) { pass.gradient($0) }, dy: pass.dy, x: pass.x, normalized: pass.normalized, saved: saved.pointer,
             .init(weights) { pass.weights.pointer($0) }, N: N, P: P, scratch: pass.scratch)
         pass.lap(.toData)
         return nil
@@ -69,8 +69,8 @@ private struct Inference: InferenceStep {
 
     func run(_ pass: InferencePass) -> UnsafePointer<Float>? {
         let parameters = SqueezeExcite.Parameters(weights) { pass.weights.pointer($0) }
-        if givesGates { return layer.gates(kept: nil, x: pass.x, parameters, N: pass.N, P: P, scratch: pass.scratch) }
-        layer.forward(y: pass.y, kept: nil, x: pass.x, parameters, N: pass.N, P: P, scratch: pass.scratch)
+        if givesGates { return layer.gates(saved: nil, x: pass.x, parameters, N: pass.N, P: P, scratch: pass.scratch) }
+        layer.forward(y: pass.y, saved: nil, x: pass.x, parameters, N: pass.N, P: P, scratch: pass.scratch)
         return nil
     }
 }

@@ -35,7 +35,7 @@ static inline void seed_pause(void) {
 typedef float seed_vector __attribute__((ext_vector_type(16)));
 
 // Stores past the caches, where there is a way. `place` lies on a cache line.
-static inline __attribute__((always_inline)) void seed_stream(float *place, seed_vector value) {
+static inline __attribute__((always_inline)) void seed_store_nontemporal(float *place, seed_vector value) {
 #if __has_builtin(__builtin_nontemporal_store)
     __builtin_nontemporal_store(value, (seed_vector *)place);
 #else

@@ -15,7 +15,7 @@ final class ChannelLines {
     private static let lines = 5
 
     init(
-        _ periods: Periods, mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>,
+        _ periods: Periods, mean: UnsafePointer<Float>, inverseDeviation: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>,
         groups: Int
     ) {
         self.periods = periods
@@ -24,9 +24,9 @@ final class ChannelLines {
         let C = periods.C
         for group in 0..<groups {
             let scale = line(group, 0), shift = line(group, 1), means = line(group, 2)
-            let (mean, inverse) = (mean + group * C, inverse + group * C)
+            let (mean, inverseDeviation) = (mean + group * C, inverseDeviation + group * C)
             for c in 0..<C {
-                scale[c] = gamma[c] * inverse[c]
+                scale[c] = gamma[c] * inverseDeviation[c]
                 shift[c] = beta[c]
                 means[c] = mean[c]
             }
@@ -61,7 +61,7 @@ final class ChannelLines {
 
     /// From the pieces' sums of g and g·(x − μ): the gradient's line, and what is added to the parameters' gradients.
     func finish(
-        dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, inverse: UnsafePointer<Float>, sums: UnsafePointer<Double>,
+        dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, inverseDeviation: UnsafePointer<Float>, sums: UnsafePointer<Double>,
         pieces: Int, rows: Int
     ) {
         let C = periods.C
@@ -81,9 +81,9 @@ final class ChannelLines {
                     }
                 }
                 let scale = line(group, 0) + first, meanG = line(group, 3) + first, slope = line(group, 4) + first
-                let inverse = inverse + group * C + first
+                let inverseDeviation = inverseDeviation + group * C + first
                 for c in 0..<count {
-                    let deviation = Double(inverse[c])
+                    let deviation = Double(inverseDeviation[c])
                     meanG[c] = Float(g[c] / Double(rows))
                     slope[c] = Float(-Double(scale[c]) * deviation * deviation * gx[c] / Double(rows))
                     allG[c] += g[c]

@@ -52,12 +52,12 @@ struct PaddedRows {
 
     /// Copies one row of `image`, or makes it where it is still to be normalised; zeros where it has no such row.
     func load(_ row: Int, of image: UnsafePointer<Float>, _ normalized: NormalizedInput? = nil) {
-        if let copy = copy(row, of: image) { normalized.reading(copy) }
+        if let copy = copy(row, of: image) { normalized.withPrologue(copy) }
     }
 
     /// The same for a gradient.
     func load(_ row: Int, of image: UnsafePointer<Float>, _ gradient: NormalizedGradient?, from first: UnsafePointer<Float>) {
-        if let copy = copy(row, of: image) { gradient.reading(first, copy) }
+        if let copy = copy(row, of: image) { gradient.withPrologue(first, copy) }
     }
 
     /// What is to be copied, if anything is.
@@ -70,13 +70,13 @@ struct PaddedRows {
         return Copy(source: image + row * shape.width * shape.C, target: first, shape: shape, blocks: blocks)
     }
 
-    private struct Copy: ReadingBody {
+    private struct Copy: PrologueBody {
         let source: UnsafePointer<Float>
         let target: UnsafeMutablePointer<Float>
         let shape: Shape
         let blocks: Range<Int>
 
-        func run<R: Reading>(_ reading: R) {
+        func run<R: Prologue>(_ prologue: R) {
             let channel = blocks.lowerBound * 16, whole = min(blocks.upperBound, shape.C / 16) - blocks.lowerBound
             let (floats, rest) = (shape.floats, whole < blocks.count ? shape.C % 16 : 0)
             var source = source + channel
@@ -84,11 +84,11 @@ struct PaddedRows {
             for column in 0..<shape.width {
                 var target = target + column &* 16
                 for index in 0..<whole {
-                    reading.ask(source + (index &* 16 &+ ahead))
-                    target.store(reading.value(source + index &* 16, channel &+ index &* 16, lanes: 16), 0)
+                    prologue.prefetch(source + (index &* 16 &+ ahead))
+                    target.store(prologue.value(source + index &* 16, channel &+ index &* 16, lanes: 16), 0)
                     target += floats
                 }
-                if rest > 0 { target.store(reading.value(source + whole &* 16, channel &+ whole &* 16, lanes: rest), 0) }
+                if rest > 0 { target.store(prologue.value(source + whole &* 16, channel &+ whole &* 16, lanes: rest), 0) }
                 source += shape.C
             }
         }

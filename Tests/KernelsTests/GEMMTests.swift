@@ -2,7 +2,7 @@ import Kernels
 import TestSupport
 import Testing
 
-@Suite struct ProductTests {
+@Suite struct GEMMTests {
     enum Start: CaseIterable { case zero, result, bias, biasAndResidual, residual, all }
 
     /// One product, its factors and what its sums start with.
@@ -32,7 +32,7 @@ import Testing
             bias.withUnsafeBufferPointer { bias in
                 residual.withUnsafeBufferPointer { residual in
                     guard let bias = bias.baseAddress, let residual = residual.baseAddress else { return }
-                    Product.multiply(
+                    GEMM.multiply(
                         a, lda: lda, m: m, packed, panels, into: c.pointer, ldc: ldc, epilogue: Case.epilogue(start, bias, residual, rectified ? .relu : .none))
                 }
             }
@@ -42,7 +42,7 @@ import Testing
         /// c (+)= aᵀ·b, a (k, m).
         func multiplyTransposed(_ a: [Float], lda: Int, _ b: [Float], ldb: Int, accumulates: Bool, before: [Float]) -> [Float] {
             let c = Poisoned(before)
-            Product.multiplyTransposed(a, lda: lda, m: m, b, ldb: ldb, n: n, k: k, into: c.pointer, ldc: ldc, accumulates: accumulates)
+            GEMM.multiplyTransposed(a, lda: lda, m: m, b, ldb: ldb, n: n, k: k, into: c.pointer, ldc: ldc, accumulates: accumulates)
             return c.values()
         }
 
@@ -138,10 +138,10 @@ import Testing
     func `sums over the rows are those of what was stored`(m: Int) {
         for c in Self.cases(m: m) {
             let a = Self.whole("a", m * c.k), packed = c.packed(Self.whole("b", c.k * c.n), ldb: c.n)
-            // On cache lines and not, so that some go past the caches.
-            for streamed in [false, true] {
+            // On cache lines and not, so that some go by non-temporal stores.
+            for nonTemporal in [false, true] {
                 let found = FloatBuffer(m * c.n), memory = Poisoned(ColumnSums.floats(n: c.n)), sums = ColumnSums(memory.pointer, n: c.n)
-                Product.multiply(a, lda: c.k, m: m, packed, c.panels, into: found.pointer, ldc: c.n, epilogue: Epilogue(isNonTemporal: streamed), sums: sums)
+                GEMM.multiply(a, lda: c.k, m: m, packed, c.panels, into: found.pointer, ldc: c.n, epilogue: Epilogue(isNonTemporal: nonTemporal), sums: sums)
                 #expect(found.array == c.multiply(
                     a, lda: c.k, packed, .zero, before: [Float](repeating: 0, count: m * c.ldc), bias: [0], residual: [0], rectified: false
                 ).enumerated().filter { $0.offset % c.ldc < c.n }.map(\.element))
@@ -183,23 +183,23 @@ import Testing
             ldb = (c.n + 31) / 32 * 32
             wide = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, formula)
             (result, transposed) = (Poisoned(c.m * c.n), Poisoned(c.m * c.n))
-            Product.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: result.pointer, ldc: c.n)
-            Product.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: transposed.pointer, ldc: c.n)
+            GEMM.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: result.pointer, ldc: c.n)
+            GEMM.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: transposed.pointer, ldc: c.n)
         }
     }
 
-    /// Upcoming memory may also be none, or end where nothing can be read.
+    /// What is prefetched may also be none, or end where nothing can be read.
     @Test(arguments: [(100, 64, 70), (57, 100, 7), (31, 17, 300), (1, 1, 1)])
-    func `asking for upcoming memory changes no bit`(_ size: (Int, Int, Int)) {
+    func `asking for prefetch memory changes no bit`(_ size: (Int, Int, Int)) {
         let p = Products(Case(m: size.0, n: size.1, k: size.2)), c = p.c
         let (a, packed, wide, ldb, plain, plainTransposed) = (p.a, p.packed, p.wide, p.ldb, p.result, p.transposed)
         let memory = Guarded(formula("memory", 40 * 33), .end)
         for rows in [0..<0, 3..<4, 0..<40, 7..<400] {
             let own = Poisoned(c.m * c.n), ownTransposed = Poisoned(c.m * c.n)
-            var next = Upcoming(memory.pointer, rows: rows, columns: 5..<30, stride: 33).and(Upcoming(memory.pointer, rows: rows, columns: 33))
-            Product.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: own.pointer, ldc: c.n, upcoming: &next)
-            next = Upcoming(memory.pointer, rows: rows, columns: 33).and(Upcoming(memory.pointer, rows: rows, columns: 0..<17, stride: 33))
-            Product.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: ownTransposed.pointer, ldc: c.n, upcoming: &next)
+            var next = Prefetch(memory.pointer, rows: rows, columns: 5..<30, stride: 33).and(Prefetch(memory.pointer, rows: rows, columns: 33))
+            GEMM.multiply(a, lda: c.k, m: c.m, packed, c.panels, into: own.pointer, ldc: c.n, prefetch: &next)
+            next = Prefetch(memory.pointer, rows: rows, columns: 33).and(Prefetch(memory.pointer, rows: rows, columns: 0..<17, stride: 33))
+            GEMM.multiplyTransposed(a, lda: c.m, m: c.m, wide, ldb: ldb, n: c.n, k: c.k, into: ownTransposed.pointer, ldc: c.n, prefetch: &next)
             #expect(firstDifference(own.values(), plain.values()) == nil && firstDifference(ownTransposed.values(), plainTransposed.values()) == nil)
         }
     }
@@ -214,8 +214,8 @@ import Testing
                 let count = min(step, c.m - first)
                 a.withUnsafeBufferPointer {
                     guard let a = $0.baseAddress else { return }
-                    Product.multiply(a + first * c.k, lda: c.k, m: count, packed, c.panels, into: parts.pointer + first * c.n, ldc: c.n)
-                    Product.multiplyTransposed(
+                    GEMM.multiply(a + first * c.k, lda: c.k, m: count, packed, c.panels, into: parts.pointer + first * c.n, ldc: c.n)
+                    GEMM.multiplyTransposed(
                         a + first, lda: c.m, m: count, wide, ldb: ldb, n: c.n, k: c.k, into: partsTransposed.pointer + first * c.n, ldc: c.n)
                 }
             }

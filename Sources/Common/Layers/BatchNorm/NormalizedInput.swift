@@ -2,7 +2,7 @@ import Kernels
 
 /// An input that is normalised where it is read: y = activation(γ·x̂ + β) of a ``BatchNorm`` that wrote only its moments.
 ///
-/// y would be as large as x, written once and read once on the way forward and read again on the way back. A layer that copies what
+/// y would be as large as x, written once and read once in the forward pass and read again in the backward pass. A layer that copies what
 /// it reads into the cache in any case makes it there instead, the same to the last bit, and it is never in memory.
 public struct NormalizedInput {
     let activation: Activation
@@ -10,21 +10,21 @@ public struct NormalizedInput {
     private let lines: ChannelLines
 
     /// - Parameters:
-    ///   - layer: as ``BatchNorm/measure(mean:inverse:runningMean:runningVariance:x:M:groups:measured:sums:)`` was called on, with one group.
+    ///   - layer: as ``BatchNorm/measure(mean:inverseDeviation:runningMean:runningVariance:x:M:groups:measured:sums:)`` was called on, with one group.
     ///   - mean: (C), and so are the others.
     public init(
-        _ layer: BatchNorm, mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>
+        _ layer: BatchNorm, mean: UnsafePointer<Float>, inverseDeviation: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>
     ) {
         activation = layer.activation
         periods = Periods(C: layer.C)
-        lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: 1)
+        lines = ChannelLines(periods, mean: mean, inverseDeviation: inverseDeviation, gamma: gamma, beta: beta, groups: 1)
     }
 
     var line: ChannelLines.Line { lines[0] }
 
     /// Sets y to the normalised x, for whole rows of C channels, `count` floats in all.
     func normalize(_ x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>) {
-        reading(ReadRows(source: x, count: count, periods: periods, target: y))
+        withPrologue(LoadRows(source: x, count: count, periods: periods, target: y))
     }
 
     /// Sets the rows `range` of x, normalised, into `memory`; returns the floats from one to the next.

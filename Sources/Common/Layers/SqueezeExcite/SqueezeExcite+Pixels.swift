@@ -1,16 +1,16 @@
 import Kernels
 
-// The loops of squeeze-excite over the places of one image, each for what is summed or set there.
+// The loops of squeeze-excite over the pixels of one image, each for what is summed or set there.
 
-/// What is at a place of an image: `at` floats from its beginning, channel `c`.
-protocol PlaceValue {
+/// What is at a pixel of an image: `at` floats from its beginning, channel `c`.
+protocol PixelValue {
     func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector
 }
 
 extension SqueezeExcite {
-    /// Sets sums[c] = factor · Σₚ value(p, c), from sums over 64 places at a time. One vector after the other: of several exponentials side by
+    /// Sets sums[c] = factor · Σₚ value(p, c), from sums over 64 pixels at a time. One vector after the other: of several exponentials side by
     /// side the compiler makes pieces of vectors.
-    func sumPlaces<V: PlaceValue>(_ values: V, into sums: UnsafeMutablePointer<Float>, times factor: Float, P: Int, _ share: Share) {
+    func sumPixels<V: PixelValue>(_ values: V, into sums: UnsafeMutablePointer<Float>, times factor: Float, P: Int, _ share: Share) {
         @inline(__always)
         func forEachChannels(_ body: (_ c: Int, _ lanes: Int) -> Void) {
             for block in share.blocks { body(block &* 16, 16) }
@@ -31,47 +31,47 @@ extension SqueezeExcite {
     }
 
     /// Sets y[p, c] = value(p, c).
-    func setPlaces<V: PlaceValue>(_ y: UnsafeMutablePointer<Float>, _ places: Range<Int>, _ values: V) {
-        for p in places {
+    func setPixels<V: PixelValue>(_ y: UnsafeMutablePointer<Float>, _ pixels: Range<Int>, _ values: V) {
+        for p in pixels {
             let start = p &* C
             forEachVector(C) { c, lanes in y.store(values.value(start &+ c, c, lanes), start &+ c, lanes: lanes) }
         }
     }
 
-    struct Value<R: Reading>: PlaceValue {
+    struct Value<R: Prologue>: PixelValue {
         let x: UnsafePointer<Float>
-        let reading: R
-        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { reading.value(x + at, c, lanes: lanes) }
+        let prologue: R
+        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { prologue.value(x + at, c, lanes: lanes) }
     }
 
     /// The same, and it is written to y.
-    struct WrittenValue<R: Reading>: PlaceValue {
+    struct WrittenValue<R: Prologue>: PixelValue {
         let y: UnsafeMutablePointer<Float>
         let x: UnsafePointer<Float>
-        let reading: R
+        let prologue: R
         @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector {
-            let v = reading.value(x + at, c, lanes: lanes)
+            let v = prologue.value(x + at, c, lanes: lanes)
             y.store(v, at, lanes: lanes)
             return v
         }
     }
 
     /// x·g
-    struct GatedValue<R: Reading>: PlaceValue {
+    struct GatedValue<R: Prologue>: PixelValue {
         let x, g: UnsafePointer<Float>
-        let reading: R
-        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { reading.value(x + at, c, lanes: lanes) * g.vector(c, lanes: lanes) }
+        let prologue: R
+        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { prologue.value(x + at, c, lanes: lanes) * g.vector(c, lanes: lanes) }
     }
 
     /// dy·x
-    struct GateGradient<R: Reading>: PlaceValue {
+    struct GateGradient<R: Prologue>: PixelValue {
         let dy, x: UnsafePointer<Float>
-        let reading: R
-        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { dy.vector(at, lanes: lanes) * reading.value(x + at, c, lanes: lanes) }
+        let prologue: R
+        @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { dy.vector(at, lanes: lanes) * prologue.value(x + at, c, lanes: lanes) }
     }
 
-    /// ds + dy·g, ds being a place's share.
-    struct PlaceGradient: PlaceValue {
+    /// ds + dy·g, ds being a pixel's share.
+    struct PixelGradient: PixelValue {
         let dy, g, ds: UnsafePointer<Float>
         @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector {
             ds.vector(c, lanes: lanes).addingProduct(dy.vector(at, lanes: lanes), g.vector(c, lanes: lanes))

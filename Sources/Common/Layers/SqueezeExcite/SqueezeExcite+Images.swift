@@ -3,20 +3,20 @@ import Parallel
 
 /// Squeeze-excite image by image: what the first pass has read or made of an image, the second finds in the cache.
 extension SqueezeExcite {
-    /// Whether it goes this way: there are images for some threads; the weights, read for each of them, are few beside its places; and a
+    /// Whether it goes this way: there are images for some threads; the weights, read for each of them, are few beside its pixels; and a
     /// image, of 2 MB at most, stays in the cache from one pass to the next. Means and gates are rounded a little differently then.
     func isByImage(N: Int, P: Int) -> Bool { N >= 16 && P >= 2 * K && P * C <= 1 << 19 }
 
     func forwardByImage(
-        y: UnsafeMutablePointer<Float>, kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput?, _ parameters: Parameters,
+        y: UnsafeMutablePointer<Float>, saved: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput?, _ parameters: Parameters,
         N: Int, P: Int, scratch: Scratch
     ) {
-        let h = scratch.shared, kept = kept ?? h + N * K
-        normalized.reading(Images(
-            layer: self, y: y, x: x, s: kept, u: kept + N * C, h: h, g: kept + N * (C + K), parameters: parameters, N: N, P: P))
+        let h = scratch.shared, saved = saved ?? h + N * K
+        normalized.withPrologue(Images(
+            layer: self, y: y, x: x, s: saved, u: saved + N * C, h: h, g: saved + N * (C + K), parameters: parameters, N: N, P: P))
     }
 
-    private struct Images: ReadingBody {
+    private struct Images: PrologueBody {
         let layer: SqueezeExcite
         let y: UnsafeMutablePointer<Float>
         let x: UnsafePointer<Float>
@@ -24,24 +24,24 @@ extension SqueezeExcite {
         let parameters: Parameters
         let N, P: Int
 
-        func run<R: Reading>(_ reading: R) {
+        func run<R: Prologue>(_ prologue: R) {
             let (C, K) = (layer.C, layer.K)
             Parallel.forEach(N) { n, _ in
                 let y = y + n * P * C
-                layer.sumPlaces(
-                    WrittenValue(y: y, x: x + n * P * C, reading: reading), into: s + n * C, times: 1 / Float(P), P: P, layer.wholeImage)
+                layer.sumPixels(
+                    WrittenValue(y: y, x: x + n * P * C, prologue: prologue), into: s + n * C, times: 1 / Float(P), P: P, layer.wholeImage)
                 let (u, h, g) = (u + n * K, h + n * K, g + n * C), (W1, b1, W2, b2) = (parameters.W1, parameters.b1, parameters.W2, parameters.b2)
                 for k in 0..<K { u[k] = b1[k] + dot(W1 + k * C, s + n * C, C) }
                 Elementwise(layer.activation).forward(y: h, x: u, count: K)
                 for c in 0..<C { g[c] = b2[c] + dot(W2 + c * K, h, K) }
                 layer.openGates(g, C)
-                layer.setPlaces(y, 0..<P, GatedValue(x: y, g: g, reading: AsIs()))
+                layer.setPixels(y, 0..<P, GatedValue(x: y, g: g, prologue: PlainLoad()))
             }
         }
     }
 
     /// Sets dx and, for the parameters' gradients, dv (N, C), h and du (N, K); ds (N, C) is room.
-    struct ImagesBackward: ReadingBody {
+    struct ImagesBackward: PrologueBody {
         let layer: SqueezeExcite
         let dx: UnsafeMutablePointer<Float>
         let dy, x, u, g: UnsafePointer<Float>
@@ -49,12 +49,12 @@ extension SqueezeExcite {
         let parameters: Parameters
         let N, P: Int
 
-        func run<R: Reading>(_ reading: R) {
+        func run<R: Prologue>(_ prologue: R) {
             let (C, K) = (layer.C, layer.K), share = 1 / Float(P)
             Parallel.forEach(N) { n, _ in
                 let start = n * P * C
-                layer.sumPlaces(
-                    GateGradient(dy: dy + start, x: x + start, reading: reading), into: dv + n * C, times: 1, P: P, layer.wholeImage)
+                layer.sumPixels(
+                    GateGradient(dy: dy + start, x: x + start, prologue: prologue), into: dv + n * C, times: 1, P: P, layer.wholeImage)
                 let (u, g, dv, ds, h, du) = (u + n * K, g + n * C, dv + n * C, ds + n * C, h + n * K, du + n * K)
                 layer.throughGates(dv, g, C)
                 Elementwise(layer.activation).forward(y: h, x: u, count: K)
@@ -63,7 +63,7 @@ extension SqueezeExcite {
                 Elementwise(layer.activation).backward(dx: du, dy: du, x: u, count: K)
                 ds.update(repeating: 0, count: C)
                 for k in 0..<K { addMultiple(du[k] * share, parameters.W1 + k * C, to: ds, C) }
-                layer.setPlaces(dx + start, 0..<P, PlaceGradient(dy: dy + start, g: g, ds: ds))
+                layer.setPixels(dx + start, 0..<P, PixelGradient(dy: dy + start, g: g, ds: ds))
             }
         }
     }

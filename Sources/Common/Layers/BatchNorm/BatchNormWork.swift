@@ -4,28 +4,28 @@ import Kernels
 // and ask for what they read a little ahead.
 
 /// y = activation(a·(x − μ) + β)
-struct Normalized<A: ActivationFunction, S: Storage>: RowWork {
+struct Normalized<A: ActivationFunction, S: StorePolicy>: RowWork {
     let y: UnsafeMutablePointer<Float>
     let x: UnsafePointer<Float>
     let line: ChannelLines.Line
 
     @inline(__always)
     func apply(_ i: Int, _ c: Int, _ lanes: Int) {
-        x.askAhead(i)
+        x.prefetchAhead(i)
         S.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c)), to: y, i, lanes: lanes)
     }
 }
 
 /// y = activation(a·(x − μ) + β + residual)
-struct NormalizedSum<A: ActivationFunction, S: Storage>: RowWork {
+struct NormalizedSum<A: ActivationFunction, S: StorePolicy>: RowWork {
     let y: UnsafeMutablePointer<Float>
     let x, residual: UnsafePointer<Float>
     let line: ChannelLines.Line
 
     @inline(__always)
     func apply(_ i: Int, _ c: Int, _ lanes: Int) {
-        x.askAhead(i)
-        residual.askAhead(i)
+        x.prefetchAhead(i)
+        residual.prefetchAhead(i)
         S.store(A.value(line.z(x.vector(i, lanes: lanes) - line.mean(c), c) + residual.vector(i, lanes: lanes)), to: y, i, lanes: lanes)
     }
 }
@@ -41,7 +41,7 @@ struct Distances: RowSum {
 
     @inline(__always)
     func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector) {
-        x.askAhead(i)
+        x.prefetchAhead(i)
         let d = x.vector(i, lanes: lanes) - origin.vector(c, lanes: lanes)
         a += d
         b.addProduct(d, d)
@@ -62,7 +62,7 @@ struct GradientSums<Source: GradientSource>: RowSum {
 
     @inline(__always)
     func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector) {
-        x.askAhead(start + i)
+        x.prefetchAhead(start + i)
         let d = x.vector(start + i, lanes: lanes) - line.mean(c)
         let g = source.gradient(start + i, c, lanes, d, line)
         a += g
@@ -71,7 +71,7 @@ struct GradientSums<Source: GradientSource>: RowSum {
 }
 
 /// dx = a·(g − mean(g)) + B·(x − μ)
-struct InputGradient<Source: GradientSource, S: Storage>: RowWork {
+struct InputGradient<Source: GradientSource, S: StorePolicy>: RowWork {
     let start: Int
     let dx: UnsafeMutablePointer<Float>
     let x: UnsafePointer<Float>
@@ -80,7 +80,7 @@ struct InputGradient<Source: GradientSource, S: Storage>: RowWork {
 
     @inline(__always)
     func apply(_ i: Int, _ c: Int, _ lanes: Int) {
-        x.askAhead(start + i)
+        x.prefetchAhead(start + i)
         let d = x.vector(start + i, lanes: lanes) - line.mean(c)
         S.store(line.gradient(source.gradient(start + i, c, lanes, d, line), d, c), to: dx, start + i, lanes: lanes)
     }
@@ -92,19 +92,19 @@ struct FromInput<A: ActivationFunction>: GradientSource {
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
-        dy.askAhead(i)
+        dy.prefetchAhead(i)
         return A.gradient(dy.vector(i, lanes: lanes), at: line.z(d, c))
     }
 }
 
 /// The same, and g is kept.
-struct FromInputKeeping<A: ActivationFunction>: GradientSource {
+struct FromInputSaving<A: ActivationFunction>: GradientSource {
     let dy: UnsafePointer<Float>
     let g: UnsafeMutablePointer<Float>
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
-        dy.askAhead(i)
+        dy.prefetchAhead(i)
         let v = A.gradient(dy.vector(i, lanes: lanes), at: line.z(d, c))
         g.store(v, i, lanes: lanes)
         return v
@@ -117,21 +117,21 @@ struct FromOutput<A: ActivationFunction>: GradientSource {
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
-        dy.askAhead(i)
-        y.askAhead(i)
+        dy.prefetchAhead(i)
+        y.prefetchAhead(i)
         return A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
     }
 }
 
 /// The same, and g is kept.
-struct FromOutputKeeping<A: ActivationFunction, S: Storage>: GradientSource {
+struct FromOutputSaving<A: ActivationFunction, S: StorePolicy>: GradientSource {
     let dy, y: UnsafePointer<Float>
     let g: UnsafeMutablePointer<Float>
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
-        dy.askAhead(i)
-        y.askAhead(i)
+        dy.prefetchAhead(i)
+        y.prefetchAhead(i)
         let v = A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
         S.store(v, to: g, i, lanes: lanes)
         return v
@@ -145,9 +145,9 @@ struct FromOutputAdding<A: ActivationFunction>: GradientSource {
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
-        dy.askAhead(i)
-        y.askAhead(i)
-        sum.askAhead(i)
+        dy.prefetchAhead(i)
+        y.prefetchAhead(i)
+        sum.prefetchAhead(i)
         let v = A.gradient(dy.vector(i, lanes: lanes), at: y.vector(i, lanes: lanes))
         sum.store(sum.vector(i, lanes: lanes) + v, i, lanes: lanes)
         return v
@@ -155,12 +155,12 @@ struct FromOutputAdding<A: ActivationFunction>: GradientSource {
 }
 
 /// g as an earlier pass has kept it.
-struct Kept: GradientSource {
+struct SavedGradient: GradientSource {
     let g: UnsafeMutablePointer<Float>
 
     @inline(__always)
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector {
-        g.askAhead(i)
+        g.prefetchAhead(i)
         return g.vector(i, lanes: lanes)
     }
 }

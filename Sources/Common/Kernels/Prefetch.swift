@@ -2,8 +2,8 @@ import CProcessor
 
 /// Memory that will be read after a product, asked for while it is computed: what reads it then does not wait.
 ///
-/// It changes no result. Together with what a product works on it should fit into the second cache.
-public struct Upcoming {
+/// It changes no result. Together with what a product works on it should fit into the L2 cache.
+public struct Prefetch {
     private var parts: (Part, Part)
 
     /// Some rows and columns of a matrix whose rows lie `stride` floats apart.
@@ -17,7 +17,7 @@ public struct Upcoming {
     }
 
     /// Those of one matrix, and then those of another: two at most.
-    public func and(_ other: Upcoming) -> Upcoming {
+    public func and(_ other: Prefetch) -> Prefetch {
         var both = self
         both.parts.1 = other.parts.0
         return both
@@ -28,9 +28,9 @@ public struct Upcoming {
 
     /// Asks for the next `count` lines.
     @inline(__always)
-    mutating func ask(_ count: Int) {
+    mutating func prefetch(_ count: Int) {
         for _ in 0..<count {
-            if !parts.0.ask() { _ = parts.1.ask() }
+            if !parts.0.prefetch() { _ = parts.1.prefetch() }
         }
     }
 
@@ -43,7 +43,7 @@ public struct Upcoming {
         var lines: Int { rows * ((columns + 15) / 16) }
 
         @inline(__always)
-        mutating func ask() -> Bool {
+        mutating func prefetch() -> Bool {
             guard rows > 0, let row = first else { return false }
             seed_prefetch_far(row + column)
             column += 16

@@ -5,7 +5,7 @@ import CProcessor
 /// Every element of the result is one sum in the order of k, whatever else is computed with it: the bits do not depend on how rows
 /// are shared out among threads. Against OpenBLAS, which packs both factors anew in every call, the right factor is packed
 /// once and the left one is read where it lies.
-public enum Product {
+public enum GEMM {
     /// Makes `c` (m, n) of the sums a·b as the epilogue says, where a is (m, k) and b is packed.
     ///
     /// - Parameters:
@@ -14,19 +14,19 @@ public enum Product {
     ///   - b: (k, n), as `panels` says.
     ///   - epilogue: its activation is none or a rectifier. If rows of `c` do not begin on cache lines, they are stored through the caches.
     ///   - sums: where sums over the rows of the result go.
-    ///   - upcoming: what will be read next. Asked for if `a` has one line, beside whole panels.
+    ///   - prefetch: what will be read next. Asked for if `a` has one line, beside whole panels.
     public static func multiply(
         _ a: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels,
         into c: UnsafeMutablePointer<Float>, ldc: Int, epilogue: Epilogue = .store,
-        sums: ColumnSums? = nil, upcoming: UnsafeMutablePointer<Upcoming>? = nil
+        sums: ColumnSums? = nil, prefetch: UnsafeMutablePointer<Prefetch>? = nil
     ) {
-        precondition(epilogue.fitsProduct)
+        precondition(epilogue.fitsGEMM)
         let length = panels.k / lines
-        // As many rows of a at a time as stay in the second cache, and each panel runs over them.
+        // As many rows of a at a time as stay in the L2 cache, and each panel runs over them.
         var epilogue = epilogue
         epilogue.isNonTemporal = epilogue.isNonTemporal && ldc % 16 == 0 && UInt(bitPattern: c) % 64 == 0
         let block = max(1, min(16, (1 << 16) / max(1, panels.k * Panels.rows))) * Panels.rows
-        let pace = upcoming?.pointee.pace(m, panels) ?? 0
+        let pace = prefetch?.pointee.pace(m, panels) ?? 0
         for first in stride(from: 0, to: m, by: block) {
             let end = min(m, first + block)
             for index in 0..<panels.count {
@@ -34,7 +34,7 @@ public enum Product {
                 let work = Work(
                     length: length, lines: lines, gap: line - length, b: b + panels.offset(index), bStep: panels.stride(index), columns: columns.count,
                     epilogue: epilogue.advanced(columns: columns.lowerBound), sums: sums?.moved(columns.lowerBound),
-                    ahead: lines == 1 && index == 0, upcoming: upcoming, pace: pace)
+                    ahead: lines == 1 && index == 0, prefetch: prefetch, pace: pace)
                 work.rows(a + first * lda, lda: lda, m: end - first, into: c + first * ldc + columns.lowerBound, ldc: ldc, row: first)
             }
         }
@@ -45,21 +45,21 @@ public enum Product {
     /// Neither factor is packed; `b` must be readable up to a multiple of ``Panels/width`` columns (of 16, where 16 hold the rest).
     public static func multiplyTransposed(
         _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, ldb: Int, n: Int, k: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
-        accumulates: Bool = false, upcoming: UnsafeMutablePointer<Upcoming>? = nil
+        accumulates: Bool = false, prefetch: UnsafeMutablePointer<Prefetch>? = nil
     ) {
         let panels = Panels(k: k, n: n)
-        let pace = upcoming?.pointee.pace(m, panels) ?? 0
+        let pace = prefetch?.pointee.pace(m, panels) ?? 0
         for index in 0..<panels.count {
             let columns = panels.columns(index)
             let work = Work(
                 length: k, b: b + columns.lowerBound, bStep: ldb, columns: columns.count, epilogue: Epilogue(accumulates: accumulates),
-                upcoming: upcoming, pace: pace)
+                prefetch: prefetch, pace: pace)
             work.columns(a, lda: lda, m: m, into: c + columns.lowerBound, ldc: ldc)
         }
     }
 }
 
-extension Upcoming {
+extension Prefetch {
     /// Lines to ask for with each sixteen steps of a product of `m` rows.
     fileprivate func pace(_ m: Int, _ panels: Panels) -> Int {
         let steps = (m + Panels.rows - 1) / Panels.rows * panels.count * ((panels.k + 15) / 16)
@@ -81,7 +81,7 @@ private struct Work {
     /// Whether the rows of a are read for the first time.
     var ahead = false
     /// What is asked for meanwhile, so many lines with each sixteen steps.
-    var upcoming: UnsafeMutablePointer<Upcoming>?
+    var prefetch: UnsafeMutablePointer<Prefetch>?
     var pace = 0
 
     /// All rows of a: a tile at a time, from the largest to the smallest. `row` is the number of the first.
@@ -163,19 +163,19 @@ private struct Work {
         }
         // What a sum starts with is read at once: so it is asked for a tile before.
         if epilogue.accumulates {
-            askToWrite(T.self, place.c + T.rows * place.ldc, place.ldc)
+            prefetchToWrite(T.self, place.c + T.rows * place.ldc, place.ldc)
         } else {
-            if let residual { ask(T.self, residual + T.rows * place.ldc, place.ldc) }
-            if !epilogue.isNonTemporal { askToWrite(T.self, place.c, place.ldc) }
+            if let residual { prefetchRows(T.self, residual + T.rows * place.ldc, place.ldc) }
+            if !epilogue.isNonTemporal { prefetchToWrite(T.self, place.c, place.ldc) }
         }
-        if lines == 1 && (aStep == 1 && ahead || pace > 0) { sumAsking(&tile, place.a, aRow, aStep) } else { sum(&tile, place.a, aRow, aStep) }
+        if lines == 1 && (aStep == 1 && ahead || pace > 0) { sumPrefetching(&tile, place.a, aRow, aStep) } else { sum(&tile, place.a, aRow, aStep) }
         if epilogue.activation == .relu { tile.rectify() }
         sums?.add(tile, isFirst: place.row == 0)
-        if epilogue.isNonTemporal { tile.stream(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
+        if epilogue.isNonTemporal { tile.storeNonTemporal(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
     }
 
     @inline(__always)
-    private func ask<T: Tile>(_: T.Type, _ first: UnsafePointer<Float>, _ stride: Int) {
+    private func prefetchRows<T: Tile>(_: T.Type, _ first: UnsafePointer<Float>, _ stride: Int) {
         for row in 0..<T.rows {
             seed_prefetch(first + row * stride)
             if T.width > 16 { seed_prefetch(first + row * stride + 16) }
@@ -183,7 +183,7 @@ private struct Work {
     }
 
     @inline(__always)
-    private func askToWrite<T: Tile>(_: T.Type, _ first: UnsafeMutablePointer<Float>, _ stride: Int) {
+    private func prefetchToWrite<T: Tile>(_: T.Type, _ first: UnsafeMutablePointer<Float>, _ stride: Int) {
         for row in 0..<T.rows {
             seed_prefetch_to_write(first + row * stride)
             if T.width > 16 { seed_prefetch_to_write(first + row * stride + 16) }
@@ -232,14 +232,14 @@ private struct Work {
         }
     }
 
-    /// The same, asking meanwhile for the rows of a that the next tile reads, if they are read for the first time, and for what is upcoming.
+    /// The same, prefetching meanwhile the rows of a that the next tile reads, if they are read for the first time, and for what `prefetch` says.
     @inline(__always)
-    private func sumAsking<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
+    private func sumPrefetching<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
         var (a, b) = (a, b)
         var left = length
         while left > 0 {
             if ahead { for row in 0..<T.rows { seed_prefetch(a + (T.rows + row) * aRow) } }
-            if pace > 0 { upcoming?.pointee.ask(pace) }
+            if pace > 0 { prefetch?.pointee.prefetch(pace) }
             for _ in 0..<min(16, left) {
                 tile.addProduct(a, stride: aRow, T.Row(b, stride: 0))
                 a += aStep

@@ -11,7 +11,7 @@ import Parallel
 /// | y     | (N, H', W', C)  | H' = (H + 2·padding − R) / stride + 1                        |
 ///
 /// Sixteen channels at a time. Wide images are read where they lie (`Depthwise+InPlace.swift`); else the rows that a window spans are copied into scratch memory first, sixteen channels after
-/// sixteen, with zeros around them: so no place needs a test for the border, every load is aligned, and a row is read from far
+/// sixteen, with zeros around them: so no pixel needs a test for the border, every load is aligned, and a row is read from far
 /// memory once. Each step then makes several neighbouring outputs, whose sums stay in registers.
 public struct Depthwise: Sendable {
     public let window: Window
@@ -26,7 +26,7 @@ public struct Depthwise: Sendable {
     private static let lanes = 16
     /// Floats of padded rows that one piece of work holds: they stay in a core's own cache.
     private static let budget = 65536
-    /// Blocks that are copied together at least: shorter runs of channels are read from far memory at a quarter of its speed.
+    /// Blocks that are copied together at least: shorter runs of channels are read from main memory at a quarter of its speed.
     private static let leastBlocks = 16
 
     private var blocks: Int { (window.C + 15) / 16 }
@@ -39,7 +39,7 @@ public struct Depthwise: Sendable {
             columns: window.stride * (Self.rounded(window.outW) - 1) + window.S)
     }
 
-    /// How many outputs reach an input place from above, besides the nearest.
+    /// How many outputs reach an input pixel from above, besides the nearest.
     private var far: Int { (window.R - 1) / window.stride }
 
     /// Rows of the output's gradient.
@@ -73,7 +73,7 @@ public struct Depthwise: Sendable {
         return Scratch.Need(worker: max(backward, inferenceScratch(N: N).worker), shared: parts(N) * partialCount)
     }
 
-    /// Scratch for the pass forward with up to N images.
+    /// Scratch for the forward pass with up to N images.
     public func inferenceScratch(N: Int) -> Scratch.Need {
         let one = inputRows.floats
         return Scratch.Need(worker: max(inPlaceScratch, Self.spare + blocksAtOnce(one, parts: 8) * (one + taps * Self.lanes)))
@@ -96,7 +96,7 @@ public struct Depthwise: Sendable {
         if normalized == nil, readsInPlace { return forwardInPlace(y: y, x: x, W: W, N: N, bias: bias, activation, scratch: scratch) }
         let shape = inputRows
         let (C, stride) = (window.C, window.stride)
-        let streamed = bias == nil && C % 16 == 0 && Streamed.pays(y, count: N * window.places * C)
+        let nonTemporal = bias == nil && C % 16 == 0 && NonTemporalStore.pays(y, count: N * window.outputPixels * C)
         forEach(N, blocksAtOnce: blocksAtOnce(shape.floats, parts: N), scratch) { n, blocks, worker in
             let memory = scratch.pointer(worker)
             let weights = memory, rows = PaddedRows(shape, memory + blocks.count * taps * Self.lanes, blocks)
@@ -112,7 +112,7 @@ public struct Depthwise: Sendable {
                 let out = y + (n * window.outH + oy) * window.outW * C
                 for (index, block) in blocks.enumerated() {
                     correlate(
-                        out + block * 16, step: C, count: window.outW, channels: min(16, C - block * 16), adding: false, streamed: streamed, rows, index,
+                        out + block * 16, step: C, count: window.outW, channels: min(16, C - block * 16), adding: false, nonTemporal: nonTemporal, rows, index,
                         row: first, column: 0, stride: stride, R: window.R, S: window.S, weights + index * taps * Self.lanes, spare: rows.end)
                 }
                 guard let bias else { continue }
@@ -134,7 +134,7 @@ public struct Depthwise: Sendable {
     ///     dx[n, i, c] = Σ W[r, s, c] · dy[n, (i + padding − (r, s)) / stride, c]      over (r, s) that leave no remainder
     ///     dW[r, s, c] = Σ dy[n, o, c] · x[n, o·stride + (r, s) − padding, c]
     ///
-    /// Both in one pass over dy. The places of dx fall into stride² classes by their remainder; each is a small convolution of
+    /// Both in one pass over dy. The pixels of dx fall into stride² classes by their remainder; each is a small convolution of
     /// dy with the weights it meets, turned round.
     public func backward(
         dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>,
@@ -144,7 +144,7 @@ public struct Depthwise: Sendable {
         let (C, stride, padding, taps) = (window.C, window.stride, window.padding, taps)
         let (inputShape, gradientShape) = (inputRows, gradientRows)
         let (parts, partialCount, partial) = (parts(N), partialCount, scratch.shared)
-        let streamed = dx.map { !adding && C % 16 == 0 && Streamed.pays($0, count: N * window.H * window.W * C) } ?? false
+        let nonTemporal = dx.map { !adding && C % 16 == 0 && NonTemporalStore.pays($0, count: N * window.H * window.W * C) } ?? false
         forEach(parts, blocksAtOnce: blocksAtOnce(inputShape.floats + gradientShape.floats, parts: parts), scratch) { part, blocks, worker in
             let memory = scratch.pointer(worker)
             let weights = memory, sums = partial + part * partialCount + blocks.lowerBound * taps * Self.lanes
@@ -165,7 +165,7 @@ public struct Depthwise: Sendable {
             gradients.clear()
             inputs.clear()
             for n in Parallel.part(part, of: parts, in: N) {
-                let first = dy, dy = dy + n * window.places * C, x = x + n * window.H * window.W * C
+                let first = dy, dy = dy + n * window.outputPixels * C, x = x + n * window.H * window.W * C
                 var nextGradient = -gradientShape.before, nextInput = -padding
                 func load(through last: Int) {
                     while nextGradient <= last {
@@ -194,7 +194,7 @@ public struct Depthwise: Sendable {
                             for (index, block) in blocks.enumerated() where count > 0 {
                                 correlate(
                                     dx + ((n * window.H + iy) * window.W + first) * C + block * 16, step: stride * C, count: count,
-                                    channels: min(16, C - block * 16), adding: adding, streamed: streamed, gradients, index, row: nearest - R + 1,
+                                    channels: min(16, C - block * 16), adding: adding, nonTemporal: nonTemporal, gradients, index, row: nearest - R + 1,
                                     column: (first + padding - b) / stride - S + 1 + gradientShape.before, stride: 1, R: R, S: S,
                                     weights + own.start + index * own.taps * Self.lanes, spare: inputs.end)
                             }
@@ -237,7 +237,7 @@ public struct Depthwise: Sendable {
     ///
     ///     out[i] (+)= Σ W[r, s] · rows[row + r][column + i·stride + s]
     private func correlate(
-        _ out: UnsafeMutablePointer<Float>, step: Int, count: Int, channels: Int, adding: Bool, streamed: Bool, _ rows: PaddedRows,
+        _ out: UnsafeMutablePointer<Float>, step: Int, count: Int, channels: Int, adding: Bool, nonTemporal: Bool, _ rows: PaddedRows,
         _ block: Int,
         row: Int, column: Int, stride: Int, R: Int, S: Int, _ weights: UnsafePointer<Float>, spare: UnsafeMutablePointer<Float>
     ) {
@@ -257,8 +257,8 @@ public struct Depthwise: Sendable {
                     }
                 }
                 // Here every index is a constant, so that the sums stay in registers; what is cut off goes by way of memory.
-                if first &+ T <= count, streamed {
-                    for t in 0..<T { seed_stream(out + (first &+ t) &* step, sums[t]) }
+                if first &+ T <= count, nonTemporal {
+                    for t in 0..<T { seed_store_nontemporal(out + (first &+ t) &* step, sums[t]) }
                 } else if first &+ T <= count, channels == 16, !adding {
                     for t in 0..<T { (out + (first &+ t) &* step).store(sums[t], 0) }
                 } else {
@@ -304,8 +304,8 @@ public struct Depthwise: Sendable {
             }
             for r in 0..<rows {
                 for s in 0..<columns {
-                    let place = ((first + r) * window.S + column + s) * 16
-                    sums.store(sums.vector(place) + own[r * columns + s], place)
+                    let pixel = ((first + r) * window.S + column + s) * 16
+                    sums.store(sums.vector(pixel) + own[r * columns + s], pixel)
                 }
             }
         }

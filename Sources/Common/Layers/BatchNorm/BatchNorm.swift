@@ -7,9 +7,9 @@ import Parallel
 ///
 /// | array            | shape     |                                                     |
 /// |------------------|-----------|-----------------------------------------------------|
-/// | x, y, residual   | (M, C)    | M = N·H·W places                                    |
+/// | x, y, residual   | (M, C)    | M = N·H·W pixels                                    |
 /// | γ, β             | (C)       |                                                     |
-/// | mean, inverse    | (G, C)    | of each group's batch: μ and 1 / √(σ² + ε)          |
+/// | mean, inverseDeviation    | (G, C)    | of each group's batch: μ and 1 / √(σ² + ε)          |
 /// | running…         | (C)       | moved towards the batch by `momentum`, variance unbiased |
 ///
 /// The batch is cut into G groups of consecutive images that are normalised apart: what G machines of a
@@ -17,7 +17,7 @@ import Parallel
 /// move towards the mean over groups, as in SplitBatchNorm of MoCo's CIFAR demonstration.
 ///
 /// All of it is bound by memory: forward reads x twice, or once if its moments were found when it was made; backward reads x and dy twice.
-/// What else a place needs are a few numbers for its channel, made once (``ChannelLines``).
+/// What else a pixel needs are a few numbers for its channel, made once (``ChannelLines``).
 public struct BatchNorm: Sendable {
     public let C: Int
     public let epsilon: Float
@@ -49,26 +49,26 @@ public struct BatchNorm: Sendable {
     ///   - measured: pieces of x whose moments whoever made x has put into `sums` already (``Convolution/momentPieces(N:)``), with one group.
     ///   - sums: room for ``sums(C:groups:)`` doubles, or for ``Convolution/momentDoubles(N:)`` if those are `measured`.
     public func forward(
-        y: UnsafeMutablePointer<Float>, mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>,
+        y: UnsafeMutablePointer<Float>, mean: UnsafeMutablePointer<Float>, inverseDeviation: UnsafeMutablePointer<Float>,
         runningMean: UnsafeMutablePointer<Float>, runningVariance: UnsafeMutablePointer<Float>,
         x: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, residual: UnsafePointer<Float>?,
         M: Int, groups: Int, measured: Int? = nil, sums: UnsafeMutablePointer<Double>
     ) {
         measure(
-            mean: mean, inverse: inverse, runningMean: runningMean, runningVariance: runningVariance, x: x, M: M, groups: groups, measured: measured,
+            mean: mean, inverseDeviation: inverseDeviation, runningMean: runningMean, runningVariance: runningVariance, x: x, M: M, groups: groups, measured: measured,
             sums: sums)
-        normalize(y: y, x: x, mean: mean, inverse: inverse, gamma: gamma, beta: beta, residual: residual, M: M, groups: groups)
+        normalize(y: y, x: x, mean: mean, inverseDeviation: inverseDeviation, gamma: gamma, beta: beta, residual: residual, M: M, groups: groups)
     }
 
-    /// The second half of the pass forward: sets y, which may be x, from moments that are there. Parameters as in
-    /// ``forward(y:mean:inverse:runningMean:runningVariance:x:gamma:beta:residual:M:groups:measured:sums:)``.
+    /// The second half of the forward pass: sets y, which may be x, from moments that are there. Parameters as in
+    /// ``forward(y:mean:inverseDeviation:runningMean:runningVariance:x:gamma:beta:residual:M:groups:measured:sums:)``.
     public func normalize(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>, gamma: UnsafePointer<Float>,
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, mean: UnsafePointer<Float>, inverseDeviation: UnsafePointer<Float>, gamma: UnsafePointer<Float>,
         beta: UnsafePointer<Float>, residual: UnsafePointer<Float>?, M: Int, groups: Int
     ) {
-        let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups)
+        let lines = ChannelLines(periods, mean: mean, inverseDeviation: inverseDeviation, gamma: gamma, beta: beta, groups: groups)
         let pass = NormalizePass(layer: self, y: y, x: x, residual: residual, lines: lines, M: M, groups: groups)
-        if streams(to: y, M: M, groups: groups) { activation.apply(pass.stored(Streamed.self)) } else { activation.apply(pass.stored(Cached.self)) }
+        if isNonTemporal( y, M: M, groups: groups) { activation.apply(pass.stored(NonTemporalStore.self)) } else { activation.apply(pass.stored(RegularStore.self)) }
     }
 
     private struct NormalizePass {
@@ -79,9 +79,9 @@ public struct BatchNorm: Sendable {
         let lines: ChannelLines
         let M, groups: Int
 
-        func stored<S: Storage>(_: S.Type) -> Stored<S> { Stored(pass: self) }
+        func stored<S: StorePolicy>(_: S.Type) -> Stored<S> { Stored(pass: self) }
 
-        struct Stored<S: Storage>: ActivationBody {
+        struct Stored<S: StorePolicy>: ActivationBody {
             let pass: NormalizePass
 
             func run<A: ActivationFunction>(_: A.Type) {
@@ -97,10 +97,10 @@ public struct BatchNorm: Sendable {
         }
     }
 
-    /// The first half of the pass forward: mean and deviation of every group and channel. ``NormalizedInput`` is the other. Parameters as in
-    /// ``forward(y:mean:inverse:runningMean:runningVariance:x:gamma:beta:residual:M:groups:measured:sums:)``.
+    /// The first half of the forward pass: mean and deviation of every group and channel. ``NormalizedInput`` is the other. Parameters as in
+    /// ``forward(y:mean:inverseDeviation:runningMean:runningVariance:x:gamma:beta:residual:M:groups:measured:sums:)``.
     public func measure(
-        mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>, runningMean: UnsafeMutablePointer<Float>,
+        mean: UnsafeMutablePointer<Float>, inverseDeviation: UnsafeMutablePointer<Float>, runningMean: UnsafeMutablePointer<Float>,
         runningVariance: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, M: Int, groups: Int, measured: Int? = nil,
         sums: UnsafeMutablePointer<Double>
     ) {
@@ -120,7 +120,7 @@ public struct BatchNorm: Sendable {
             for group in 0..<groups {
                 moments.join((group * pieces)..<((group + 1) * pieces), channels) { c, average, squares in
                     mean[group * C + c] = Float(average)
-                    inverse[group * C + c] = Float(1 / (squares / Double(rows) + Double(epsilon)).squareRoot())
+                    inverseDeviation[group * C + c] = Float(1 / (squares / Double(rows) + Double(epsilon)).squareRoot())
                     means[c - channels.lowerBound] += average
                     variances[c - channels.lowerBound] += squares / Double(max(1, rows - 1))
                 }
@@ -134,7 +134,7 @@ public struct BatchNorm: Sendable {
 
     /// Sets `dx` (which may be `dy` itself), adds to `dgamma` and `dbeta`, and sets or adds to `dresidual`.
     ///
-    /// With g = dy · activation′(z), z = γ·x̂ + β (+ residual), and means over a group's M/G places:
+    /// With g = dy · activation′(z), z = γ·x̂ + β (+ residual), and means over a group's M/G pixels:
     ///
     ///     dresidual = g        dβ = Σ g        dγ = Σ g·x̂
     ///     dx = γ / √(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂))
@@ -145,7 +145,7 @@ public struct BatchNorm: Sendable {
     public func backward(
         dx: UnsafeMutablePointer<Float>, dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>,
         dresidual: UnsafeMutablePointer<Float>?, addingToResidual: Bool,
-        dy: UnsafePointer<Float>, y: UnsafePointer<Float>, x: UnsafePointer<Float>, mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>,
+        dy: UnsafePointer<Float>, y: UnsafePointer<Float>, x: UnsafePointer<Float>, mean: UnsafePointer<Float>, inverseDeviation: UnsafePointer<Float>,
         gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, M: Int, groups: Int, sums: UnsafeMutablePointer<Double>
     ) {
         precondition(activation.isInvertible || dresidual == nil)
@@ -153,8 +153,8 @@ public struct BatchNorm: Sendable {
             BackwardPass(
                 layer: self, dx: dx, dresidual: dresidual, addingToResidual: addingToResidual, dy: dy, y: y, x: x,
                 sums: SumPass(
-                    layer: self, lines: ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: groups), dgamma: dgamma,
-                    dbeta: dbeta, x: x, inverse: inverse, M: M, groups: groups, sums: sums)))
+                    layer: self, lines: ChannelLines(periods, mean: mean, inverseDeviation: inverseDeviation, gamma: gamma, beta: beta, groups: groups), dgamma: dgamma,
+                    dbeta: dbeta, x: x, inverseDeviation: inverseDeviation, M: M, groups: groups, sums: sums)))
     }
 
     /// Two passes; the second may find g where the first has saved it, and has then not read what it overwrites.
@@ -168,20 +168,20 @@ public struct BatchNorm: Sendable {
 
         func run<A: ActivationFunction>(_: A.Type) {
             guard let g = dresidual else {
-                if A.isExpensive { both(FromInputKeeping<A>(dy: dy, g: dx), Kept(g: dx)) } else { both(FromInput<A>(dy: dy), FromInput<A>(dy: dy)) }
+                if A.isExpensive { both(FromInputSaving<A>(dy: dy, g: dx), SavedGradient(g: dx)) } else { both(FromInput<A>(dy: dy), FromInput<A>(dy: dy)) }
                 return
             }
             guard A.isInvertible else { return }
             if addingToResidual {
                 both(FromOutput<A>(dy: dy, y: y), FromOutputAdding<A>(dy: dy, y: y, sum: g))
-            } else if layer.streams(to: g, M: sums.M, groups: sums.groups), layer.streams(to: dx, M: sums.M, groups: sums.groups) {
-                both(FromOutputKeeping<A, Streamed>(dy: dy, y: y, g: g), Kept(g: g), Streamed.self)
+            } else if layer.isNonTemporal( g, M: sums.M, groups: sums.groups), layer.isNonTemporal( dx, M: sums.M, groups: sums.groups) {
+                both(FromOutputSaving<A, NonTemporalStore>(dy: dy, y: y, g: g), SavedGradient(g: g), NonTemporalStore.self)
             } else {
-                both(FromOutputKeeping<A, Cached>(dy: dy, y: y, g: g), Kept(g: g))
+                both(FromOutputSaving<A, RegularStore>(dy: dy, y: y, g: g), SavedGradient(g: g))
             }
         }
 
-        private func both<First: GradientSource, Second: GradientSource, S: Storage>(_ first: First, _ second: Second, _: S.Type = Cached.self) {
+        private func both<First: GradientSource, Second: GradientSource, S: StorePolicy>(_ first: First, _ second: Second, _: S.Type = RegularStore.self) {
             sums.run(first)
             layer.forEachRun(M: sums.M, groups: sums.groups) { start, count, group in
                 layer.periods.forEach(count, InputGradient<Second, S>(start: start, dx: dx, x: x, source: second, line: sums.lines[group]))
@@ -193,11 +193,11 @@ public struct BatchNorm: Sendable {
     /// is still to be made. `dy` may be changed, but for what that makes of it.
     public func sumGradient(
         dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, dy: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
-        mean: UnsafePointer<Float>, inverse: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, M: Int,
+        mean: UnsafePointer<Float>, inverseDeviation: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, M: Int,
         sums: UnsafeMutablePointer<Double>
     ) -> NormalizedGradient {
-        let lines = ChannelLines(periods, mean: mean, inverse: inverse, gamma: gamma, beta: beta, groups: 1)
-        let pass = SumPass(layer: self, lines: lines, dgamma: dgamma, dbeta: dbeta, x: x, inverse: inverse, M: M, groups: 1, sums: sums)
+        let lines = ChannelLines(periods, mean: mean, inverseDeviation: inverseDeviation, gamma: gamma, beta: beta, groups: 1)
+        let pass = SumPass(layer: self, lines: lines, dgamma: dgamma, dbeta: dbeta, x: x, inverseDeviation: inverseDeviation, M: M, groups: 1, sums: sums)
         activation.apply(SumOnly(pass: pass, dy: dy))
         return NormalizedGradient(activation: activation.isExpensive ? .none : activation, x: x, periods: periods, lines: lines)
     }
@@ -207,7 +207,7 @@ public struct BatchNorm: Sendable {
         let dy: UnsafeMutablePointer<Float>
 
         func run<A: ActivationFunction>(_: A.Type) {
-            if A.isExpensive { pass.run(FromInputKeeping<A>(dy: dy, g: dy)) } else { pass.run(FromInput<A>(dy: dy)) }
+            if A.isExpensive { pass.run(FromInputSaving<A>(dy: dy, g: dy)) } else { pass.run(FromInput<A>(dy: dy)) }
         }
     }
 
@@ -216,7 +216,7 @@ public struct BatchNorm: Sendable {
         let layer: BatchNorm
         let lines: ChannelLines
         let dgamma, dbeta: UnsafeMutablePointer<Float>
-        let x, inverse: UnsafePointer<Float>
+        let x, inverseDeviation: UnsafePointer<Float>
         let M, groups: Int
         let sums: UnsafeMutablePointer<Double>
 
@@ -228,12 +228,12 @@ public struct BatchNorm: Sendable {
                 let start = (group * rows + own.lowerBound) * C
                 periods.sum(own.count * C, into: sums + piece * 2 * C, GradientSums(start: start, x: x, source: source, line: lines[group]))
             }
-            lines.finish(dgamma: dgamma, dbeta: dbeta, inverse: inverse, sums: sums, pieces: pieces, rows: rows)
+            lines.finish(dgamma: dgamma, dbeta: dbeta, inverseDeviation: inverseDeviation, sums: sums, pieces: pieces, rows: rows)
         }
     }
 
-    private func streams(to y: UnsafeMutablePointer<Float>, M: Int, groups: Int) -> Bool {
-        Streamed.pays(y, count: M * C) && (groups == 1 || M / groups * C % 16 == 0)
+    private func isNonTemporal(_ y: UnsafeMutablePointer<Float>, M: Int, groups: Int) -> Bool {
+        NonTemporalStore.pays(y, count: M * C) && (groups == 1 || M / groups * C % 16 == 0)
     }
 
     /// Runs of rows that lie in one group, each about 32 K floats, the last first: of what was just read, the end is still in the cache.

@@ -2,7 +2,7 @@ import CProcessor
 import Kernels
 import Parallel
 
-/// The pass forward on images that lie finished in memory and are so wide that few windows reach over their edges: they are read where they
+/// The forward pass on images that lie finished in memory and are so wide that few windows reach over their edges: they are read where they
 /// lie, several neighbouring outputs at a time for all their channels, so that memory is read from front to back. Taps beyond an edge are left
 /// out: with finite weights the sums are those of the copied rows, to the last bit.
 extension Depthwise {
@@ -24,20 +24,20 @@ extension Depthwise {
     ) {
         let (C, outH, outW) = (window.C, window.outH, window.outW)
         let runs = (outH + Self.rowsAtOnce - 1) / Self.rowsAtOnce
-        let streamed = C % 16 == 0 && Streamed.pays(y, count: N * window.places * C)
+        let nonTemporal = C % 16 == 0 && NonTemporalStore.pays(y, count: N * window.outputPixels * C)
         Parallel.forEach(N * runs, workers: scratch.workers) { piece, worker in
             let n = piece / runs, image = x + n * window.H * window.W * C
             for oy in Parallel.part(piece % runs, of: runs, in: outH) {
                 let out = y + (n * outH + oy) * outW * C
-                let sums = bias != nil && streamed ? scratch.pointer(worker) : out
-                makeRow(oy, of: image, W, into: sums, streamed: bias == nil && streamed)
-                if let bias { Rows.apply(Epilogue(bias: bias, activation: activation, isNonTemporal: streamed), to: sums, into: out, rows: outW, width: C) }
+                let sums = bias != nil && nonTemporal ? scratch.pointer(worker) : out
+                makeRow(oy, of: image, W, into: sums, nonTemporal: bias == nil && nonTemporal)
+                if let bias { Rows.apply(Epilogue(bias: bias, activation: activation, isNonTemporal: nonTemporal), to: sums, into: out, rows: outW, width: C) }
             }
         }
     }
 
     /// All outputs of row `oy`.
-    private func makeRow(_ oy: Int, of x: UnsafePointer<Float>, _ W: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>, streamed: Bool) {
+    private func makeRow(_ oy: Int, of x: UnsafePointer<Float>, _ W: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>, nonTemporal: Bool) {
         let (stride, padding) = (window.stride, window.padding)
         let top = oy * stride - padding
         let rows = max(0, -top)..<min(window.R, window.H - top)
@@ -45,12 +45,12 @@ extension Depthwise {
         let first = (padding + stride - 1) / stride, end = max(first, min(window.outW, (window.W + padding - window.S) / stride + 1))
         func single(_ ox: Int) {
             let left = ox * stride - padding
-            make(InlineArray<1, Vector>.self, ox, x, W, top, rows, columns: max(0, -left)..<min(window.S, window.W - left), into: out, streamed: streamed)
+            make(InlineArray<1, Vector>.self, ox, x, W, top, rows, columns: max(0, -left)..<min(window.S, window.W - left), into: out, nonTemporal: nonTemporal)
         }
         @inline(__always) func inside<let T: Int>(_ tile: InlineArray<T, Vector>.Type, from start: Int) -> Int {
             var ox = start
             while ox + T <= end {
-                make(tile, ox, x, W, top, rows, columns: 0..<window.S, into: out, streamed: streamed)
+                make(tile, ox, x, W, top, rows, columns: 0..<window.S, into: out, nonTemporal: nonTemporal)
                 ox += T
             }
             return ox
@@ -64,7 +64,7 @@ extension Depthwise {
     @inline(never)
     private func make<let T: Int>(
         _: InlineArray<T, Vector>.Type, _ ox: Int, _ x: UnsafePointer<Float>, _ W: UnsafePointer<Float>, _ top: Int, _ rows: Range<Int>,
-        columns: Range<Int>, into out: UnsafeMutablePointer<Float>, streamed: Bool
+        columns: Range<Int>, into out: UnsafeMutablePointer<Float>, nonTemporal: Bool
     ) {
         let C = window.C, step = window.stride &* C
         let start = x + (top + rows.lowerBound) * window.W * C + (ox * window.stride - window.padding + columns.lowerBound) * C
@@ -75,18 +75,18 @@ extension Depthwise {
             var sums = InlineArray<T, Vector>(repeating: Vector(repeating: 0))
             var line = start + c, weight = weights + c
             for _ in 0..<rows.count {
-                var (place, w) = (line, weight)
+                var (pixel, w) = (line, weight)
                 for _ in 0..<columns.count {
                     let own = w.vector(0, lanes: lanes)
-                    for t in 0..<T { sums[t] = sums[t].addingProduct(place.vector(t &* step, lanes: lanes), own) }
-                    place += C
+                    for t in 0..<T { sums[t] = sums[t].addingProduct(pixel.vector(t &* step, lanes: lanes), own) }
+                    pixel += C
                     w += C
                 }
                 line += window.W &* C
                 weight += window.S &* C
             }
-            if streamed {
-                for t in 0..<T { seed_stream(out + t &* C + c, sums[t]) }
+            if nonTemporal {
+                for t in 0..<T { seed_store_nontemporal(out + t &* C + c, sums[t]) }
             } else {
                 for t in 0..<T { out.store(sums[t], t &* C &+ c, lanes: lanes) }
             }

@@ -3,16 +3,16 @@ import Parallel
 
 /// Channels weighed by what is in the whole image (Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018), as in torchvision.
 ///
-///     s = mean of x over places      u = W₁·s + b₁      v = W₂·activation(u) + b₂      y = x · gate(v)
+///     s = mean of x over pixels      u = W₁·s + b₁      v = W₂·activation(u) + b₂      y = x · gate(v)
 ///
 /// | array  | shape     |                                                         |
 /// |--------|-----------|---------------------------------------------------------|
-/// | x, y   | (N, P, C) | P places                                                |
+/// | x, y   | (N, P, C) | P pixels                                                |
 /// | W₁, b₁ | (K, C), (K) | 1×1 convolutions in torchvision: (K, C, 1, 1)         |
 /// | W₂, b₂ | (C, K), (C) |                                                       |
-/// | kept   |           | s (N, C), u (N, K) and the gates (N, C), for the way back |
+/// | saved   |           | s (N, C), u (N, K) and the gates (N, C), for the backward pass |
 ///
-/// One pass over x for the means, one for the products; what is between them is small. Where the places are many beside the weights, images go through all of it
+/// One pass over x for the means, one for the products; what is between them is small. Where the pixels are many beside the weights, images go through all of it
 /// one by one, so that the second pass finds in the cache what the first has read or made (`SqueezeExcite+Images.swift`).
 public struct SqueezeExcite: Sendable {
     public enum Gate: Sendable {
@@ -42,32 +42,32 @@ public struct SqueezeExcite: Sendable {
         }
     }
 
-    /// Floats of what is kept for the way back.
-    public func kept(N: Int) -> Int { N * (2 * C + K) }
+    /// Floats of what is saved for the backward pass.
+    public func saved(N: Int) -> Int { N * (2 * C + K) }
     /// Scratch for both passes with a batch of N.
     public func scratch(N: Int) -> Scratch.Need { Scratch.Need(shared: 2 * N * (C + K)) }
-    /// Scratch for the pass forward that keeps nothing.
+    /// Scratch for the forward pass that keeps nothing.
     public func inferenceScratch(N: Int) -> Scratch.Need { Scratch.Need(shared: 2 * N * (C + K)) }
 
-    /// Sets y, which may be x itself, and `kept`.
+    /// Sets y, which may be x itself, and `saved`.
     public func forward(
-        y: UnsafeMutablePointer<Float>, kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil,
+        y: UnsafeMutablePointer<Float>, saved: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil,
         _ parameters: Parameters, N: Int, P: Int, scratch: Scratch
     ) {
-        if isByImage(N: N, P: P) { return forwardByImage(y: y, kept: kept, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch) }
-        let g = gates(kept: kept, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch)
-        normalized.reading(Products(layer: self, y: y, x: x, g: g, N: N, P: P))
+        if isByImage(N: N, P: P) { return forwardByImage(y: y, saved: saved, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch) }
+        let g = gates(saved: saved, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch)
+        normalized.withPrologue(Products(layer: self, y: y, x: x, g: g, N: N, P: P))
     }
 
-    /// The gates (N, C) alone, and `kept`: for a reader of x that multiplies by them itself. Without `kept` they lie in the scratch memory
+    /// The gates (N, C) alone, and `saved`: for a reader of x that multiplies by them itself. Without `saved` they lie in the scratch memory
     /// that is shared, until another layer uses it.
     public func gates(
-        kept: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, _ parameters: Parameters, N: Int, P: Int,
+        saved: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, _ parameters: Parameters, N: Int, P: Int,
         scratch: Scratch
     ) -> UnsafePointer<Float> {
-        let h = scratch.shared, kept = kept ?? h + N * K
-        let (s, u, g) = (kept, kept + N * C, kept + N * (C + K))
-        normalized.reading(Means(layer: self, s: s, x: x, N: N, P: P))
+        let h = scratch.shared, saved = saved ?? h + N * K
+        let (s, u, g) = (saved, saved + N * C, saved + N * (C + K))
+        normalized.withPrologue(Means(layer: self, s: s, x: x, N: N, P: P))
         Linear(I: C, O: K).forward(y: u, x: s, W: parameters.W1, b: parameters.b1, N: N)
         Elementwise(activation).forward(y: h, x: u, count: N * K)
         Linear(I: K, O: C).forward(y: g, x: h, W: parameters.W2, b: parameters.b2, N: N)
@@ -80,19 +80,19 @@ public struct SqueezeExcite: Sendable {
     ///     dv = gate′(v) · Σ dy·x      du = activation′(u) · W₂ᵀ·dv      dx = dy · gate(v) + W₁ᵀ·du / P
     public func backward(
         dx: UnsafeMutablePointer<Float>, _ gradients: Parameters, dy: UnsafePointer<Float>, x: UnsafePointer<Float>,
-        normalized: NormalizedInput? = nil, kept: UnsafePointer<Float>, _ parameters: Parameters, N: Int, P: Int, scratch: Scratch
+        normalized: NormalizedInput? = nil, saved: UnsafePointer<Float>, _ parameters: Parameters, N: Int, P: Int, scratch: Scratch
     ) {
-        let (s, u, g) = (kept, kept + N * C, kept + N * (C + K))
+        let (s, u, g) = (saved, saved + N * C, saved + N * (C + K))
         let temporary = scratch.shared
         let (dv, ds, h, du) = (temporary, temporary + N * C, temporary + 2 * N * C, temporary + N * (2 * C + K))
         if isByImage(N: N, P: P) {
-            normalized.reading(ImagesBackward(
+            normalized.withPrologue(ImagesBackward(
                 layer: self, dx: dx, dy: dy, x: x, u: u, g: g, dv: dv, ds: ds, h: h, du: du, parameters: parameters, N: N, P: P))
             Linear(I: K, O: C).backward(dx: nil, adding: false, dW: gradients.W2, db: gradients.b2, dy: dv, x: h, W: parameters.W2, N: N)
             Linear(I: C, O: K).backward(dx: nil, adding: false, dW: gradients.W1, db: gradients.b1, dy: du, x: s, W: parameters.W1, N: N)
             return
         }
-        normalized.reading(GateSums(layer: self, dv: dv, dy: dy, x: x, N: N, P: P))
+        normalized.withPrologue(GateSums(layer: self, dv: dv, dy: dy, x: x, N: N, P: P))
         throughGates(dv, g, N * C)
         Elementwise(activation).forward(y: h, x: u, count: N * K)
         Linear(I: K, O: C).backward(dx: du, adding: false, dW: gradients.W2, db: gradients.b2, dy: dv, x: h, W: parameters.W2, N: N)
@@ -100,9 +100,9 @@ public struct SqueezeExcite: Sendable {
         Linear(I: C, O: K).backward(dx: ds, adding: false, dW: gradients.W1, db: gradients.b1, dy: du, x: s, W: parameters.W1, N: N)
         let share = 1 / Float(P)
         Elementwise.map(ds, N * C) { ds.vector($0, lanes: $1) * share }
-        forEachRun(N, P) { n, places in
+        forEachRun(N, P) { n, pixels in
             let start = n * P * C
-            setPlaces(dx + start, places, PlaceGradient(dy: dy + start, g: g + n * C, ds: ds + n * C))
+            setPixels(dx + start, pixels, PixelGradient(dy: dy + start, g: g + n * C, ds: ds + n * C))
         }
     }
 
@@ -129,43 +129,43 @@ public struct SqueezeExcite: Sendable {
         }
     }
 
-    private struct Means: ReadingBody {
+    private struct Means: PrologueBody {
         let layer: SqueezeExcite
         let s: UnsafeMutablePointer<Float>
         let x: UnsafePointer<Float>
         let N, P: Int
 
-        func run<R: Reading>(_ reading: R) {
+        func run<R: Prologue>(_ prologue: R) {
             layer.forEachShare(N) { n, share in
-                layer.sumPlaces(Value(x: x + n * P * layer.C, reading: reading), into: s + n * layer.C, times: 1 / Float(P), P: P, share)
+                layer.sumPixels(Value(x: x + n * P * layer.C, prologue: prologue), into: s + n * layer.C, times: 1 / Float(P), P: P, share)
             }
         }
     }
 
-    private struct Products: ReadingBody {
+    private struct Products: PrologueBody {
         let layer: SqueezeExcite
         let y: UnsafeMutablePointer<Float>
         let x, g: UnsafePointer<Float>
         let N, P: Int
 
-        func run<R: Reading>(_ reading: R) {
-            layer.forEachRun(N, P) { n, places in
+        func run<R: Prologue>(_ prologue: R) {
+            layer.forEachRun(N, P) { n, pixels in
                 let start = n * P * layer.C
-                layer.setPlaces(y + start, places, GatedValue(x: x + start, g: g + n * layer.C, reading: reading))
+                layer.setPixels(y + start, pixels, GatedValue(x: x + start, g: g + n * layer.C, prologue: prologue))
             }
         }
     }
 
-    private struct GateSums: ReadingBody {
+    private struct GateSums: PrologueBody {
         let layer: SqueezeExcite
         let dv: UnsafeMutablePointer<Float>
         let dy, x: UnsafePointer<Float>
         let N, P: Int
 
-        func run<R: Reading>(_ reading: R) {
+        func run<R: Prologue>(_ prologue: R) {
             layer.forEachShare(N) { n, share in
                 let start = n * P * layer.C
-                layer.sumPlaces(GateGradient(dy: dy + start, x: x + start, reading: reading), into: dv + n * layer.C, times: 1, P: P, share)
+                layer.sumPixels(GateGradient(dy: dy + start, x: x + start, prologue: prologue), into: dv + n * layer.C, times: 1, P: P, share)
             }
         }
     }
@@ -188,8 +188,8 @@ public struct SqueezeExcite: Sendable {
         }
     }
 
-    /// Calls `body` on all threads for runs of places.
-    private func forEachRun(_ N: Int, _ P: Int, _ body: (_ n: Int, _ places: Range<Int>) -> Void) {
+    /// Calls `body` on all threads for runs of pixels.
+    private func forEachRun(_ N: Int, _ P: Int, _ body: (_ n: Int, _ pixels: Range<Int>) -> Void) {
         let runs = max(1, P * C / 32768)
         Parallel.forEach(N * runs) { run, _ in body(run / runs, Parallel.part(run % runs, of: runs, in: P)) }
     }
