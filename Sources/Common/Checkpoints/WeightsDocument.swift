@@ -48,10 +48,29 @@ public enum WeightsDocument {
     ///
     ///     let document = try DocumentFile.read(path) { try WeightsDocument.names(in: $0, path: path) }
     public static func names(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "") throws -> Set<String> {
+        _ = try self.network(in: outline, path: path, network: name, prefix: prefix)
+        return Set(outline.shapes.keys.filter { isOwn($0, prefix) })
+    }
+
+    /// The network whose tensors a file has.
+    public static func network(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "") throws -> Network {
         try checkName(name)
-        let shapes = outline.shapes.filter { isOwn($0.key, prefix) }
-        _ = try identify(Dictionary(uniqueKeysWithValues: shapes.map { (String($0.key.dropFirst(prefix.count)), $0.value) }), path: path, name: name, outline.metadata)
-        return Set(shapes.keys)
+        return try identify(own(outline.shapes, prefix), path: path, name: name, outline.metadata)
+    }
+
+    /// - Throws: a failure where the tensors whose names begin with `prefix` are not those of `network`.
+    public static func check(_ network: Network, in outline: DocumentOutline, path: String, prefix: String) throws {
+        try check(network, own(outline.shapes, prefix), path: path)
+    }
+
+    private static func check(_ network: Network, _ shapes: [String: [Int]], path: String) throws {
+        let differences = differences(shapes, network)
+        guard differences.isEmpty else { throw mismatch(path, network, differences) }
+    }
+
+    /// Those of a network's names, without the prefix.
+    private static func own(_ shapes: [String: [Int]], _ prefix: String) -> [String: [Int]] {
+        Dictionary(uniqueKeysWithValues: shapes.filter { isOwn($0.key, prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
     }
 
     /// Whether a tensor of this name belongs to the network whose names begin with `prefix`.
@@ -68,9 +87,14 @@ public enum WeightsDocument {
     /// - Throws: a failure that tells of the missing, unexpected and misshapen tensors, by the first names of each.
     public static func weights(in document: TensorDocument, path: String, network name: String? = nil, prefix: String = "") throws -> Weights {
         try checkName(name)
+        let network = try identify(own(document.tensors.mapValues(\.shape), prefix), path: path, name: name, document.metadata)
+        return try weights(of: network, in: document, path: path, prefix: prefix)
+    }
+
+    /// The weights of a network that is known.
+    public static func weights(of network: Network, in document: TensorDocument, path: String, prefix: String) throws -> Weights {
         let own = document.tensors.filter { isOwn($0.key, prefix) }
-        let shapes = Dictionary(uniqueKeysWithValues: own.map { (String($0.key.dropFirst(prefix.count)), $0.value.shape) })
-        let network = try identify(shapes, path: path, name: name, document.metadata)
+        try check(network, self.own(own.mapValues(\.shape), prefix), path: path)
         let weights = Weights(network)
         func floats(_ key: String) throws -> [Float] {
             guard let tensor = own[prefix + key] else { throw Failure(.data, path: path, "lacks '\(prefix + key)'") }
@@ -141,8 +165,7 @@ public enum WeightsDocument {
             guard let network = try network(name) else {
                 throw Failure(.data, path: path, "is of network '\(name.printableLine(limit: 80))', which is not known", remedy: "there are \(Network.names.joined(separator: ", "))")
             }
-            let differences = differences(shapes, network)
-            guard differences.isEmpty else { throw mismatch(path, network, differences) }
+            try check(network, shapes, path: path)
             return network
         }
         let candidates = try Network.names.compactMap(network).map { ($0, differences(shapes, $0)) }

@@ -33,8 +33,8 @@ public struct Head: Sendable, Equatable {
     /// Whether a machine can hold it: no layer is wider than 65536, and no matrix larger than 2²⁸.
     public var isOfUsualSize: Bool { widths.allSatisfy { (1...65536).contains($0) } && zip(widths, widths.dropFirst()).allSatisfy { $0 * $1 <= 1 << 28 } }
 
-    /// The name of layer `index`, after the head's own.
-    public func name(_ index: Int, _ head: String) -> String { layers.count == 1 ? head : "\(head).\(index)" }
+    /// The name of layer `index`, after the head's own; of a head that is a network by itself its number.
+    public func name(_ index: Int, _ head: String) -> String { head.isEmpty ? "\(index)" : layers.count == 1 ? head : "\(head).\(index)" }
 
     /// Whether names and shapes of tensors tell all of it: not of what stands at the end and learns nothing.
     public var isToldByTensors: Bool {

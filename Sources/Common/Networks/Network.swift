@@ -61,7 +61,17 @@ public struct Network: Sendable {
         statistics = builder.statistics
     }
 
-    /// The names that ``init(_:head:)`` knows, sorted.
+    /// A head that is a network by itself, from rows of `inputs` numbers to rows of its own: BYOL's predictor. Its parameters are named as in PyTorch's
+    /// `Sequential`: `0.weight`.
+    public init(_ head: Head, inputs: Int) {
+        var builder = GraphBuilder(channels: inputs)
+        builder.end(features: builder.input)
+        head.build(&builder, builder.input, name: "") { _ in nil }
+        (name, headName, featureWidth, self.head) = ("head", "", inputs, head)
+        (graph, parameters, statistics) = (builder.graph, builder.parameters, builder.statistics)
+    }
+
+    /// The names that ``init(_:head:channels:)`` knows, sorted.
     public static var names: [String] { tables.keys.sorted() }
 
     /// ``headName`` of the network with this name.

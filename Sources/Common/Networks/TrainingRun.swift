@@ -32,8 +32,9 @@ public final class TrainingRun {
     /// That of the last forward pass.
     private var chance: Chance?
 
+    /// - Parameter wantsInputGradient: whether ``backward(_:dOutput:dParameters:)`` shall make ``inputGradient``.
     /// - Precondition: `N` is a multiple of `groups`.
-    public init(_ network: Network, N: Int, height: Int, width: Int, groups: Int = 1) {
+    public init(_ network: Network, N: Int, height: Int, width: Int, groups: Int = 1, wantsInputGradient: Bool = false) {
         precondition(N > 0 && groups > 0 && N % groups == 0)
         self.network = network
         self.N = N
@@ -72,7 +73,7 @@ public final class TrainingRun {
         }
         valueOffsets = offsets
         activations = FloatBuffer(total)
-        backwardPlan = BackwardPlan(graph, counts)
+        backwardPlan = BackwardPlan(graph, counts, wantsInput: wantsInputGradient)
         gradients = FloatBuffer(backwardPlan.size)
     }
 
@@ -149,6 +150,9 @@ public final class TrainingRun {
         return output
     }
 
+    /// The gradient of the images, (N, H, W, C), once ``backward(_:dOutput:dParameters:)`` has made it; nil where it is not wanted.
+    public var inputGradient: UnsafePointer<Float>? { backwardPlan.input.map { UnsafePointer(gradients.pointer + $0) } }
+
     /// Adds the gradients of the parameters to `dParameters`, for the batch that went forward last.
     ///
     /// - Parameter dOutput: the gradient of the output (N, D).
@@ -184,13 +188,14 @@ struct BackwardPlan {
     }
 
     private(set) var operations: [Operation]
-    /// Of the network's output.
+    /// Of the network's output, and of the images where that is wanted.
     let output: Int
+    let input: Int?
     /// Floats of all.
     let size: Int
 
     /// - Parameter counts: floats of each value.
-    init(_ graph: Graph, _ counts: [Int]) {
+    init(_ graph: Graph, _ counts: [Int], wantsInput: Bool) {
         var arena = Arena()
         var ranges = [Range<Int>?](repeating: nil, count: counts.count)
         let last = arena.take(counts[counts.count - 1])
@@ -211,8 +216,8 @@ struct BackwardPlan {
                 plan.residualAdds = ranges[residual] != nil
                 plan.residual = range(residual).lowerBound
             }
-            let isReplaced = node.input != 0 && node.operation.replacesGradient
-            if node.input != 0 {
+            let isWanted = node.input != 0 || wantsInput, isReplaced = isWanted && node.operation.replacesGradient
+            if isWanted {
                 plan.inputAdds = ranges[node.input] != nil
                 precondition(!(isReplaced && plan.inputAdds), "a value whose gradient is replaced must have no other reader")
                 if isReplaced { ranges[node.input] = own }
@@ -221,6 +226,7 @@ struct BackwardPlan {
             if !isReplaced { arena.give(own) }
             operations[index] = plan
         }
+        input = wantsInput ? ranges[0]?.lowerBound : nil
         size = arena.size
     }
 }

@@ -59,10 +59,10 @@ public struct Loss: Sendable {
     public let gradients: [String: [Float]]
     public let metrics: [Metric]
 
-    init(_ value: Double, gradients: [String: [Float]], metrics: [Metric] = []) {
+    public init(_ value: Double, gradients: [String: [Float]], metrics: [Metric] = []) {
         (self.value, self.gradients, self.metrics) = (value, gradients, metrics)
     }
 
     /// That of outputs that hold numbers that are not finite.
-    static let notFinite = Loss(.nan, gradients: [:])
+    public static let notFinite = Loss(.nan, gradients: [:])
 }

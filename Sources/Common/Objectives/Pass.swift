@@ -1,3 +1,5 @@
+public import Networks
+
 /// What a method needs of a record of images.
 public struct Inputs: Sendable {
     /// Views of each image.
@@ -7,7 +9,7 @@ public struct Inputs: Sendable {
     /// Whether the embeddings of a teacher must come with the images.
     public let teacher: Bool
 
-    init(views: ClosedRange<Int>, labels: Bool = false, teacher: Bool = false) {
+    public init(views: ClosedRange<Int>, labels: Bool = false, teacher: Bool = false) {
         self.views = views
         self.labels = labels
         self.teacher = teacher
@@ -21,24 +23,29 @@ public struct Model: Sendable {
         case student
         /// θ ← m·θ + (1 − m)·θ_of before each step; begins as a copy.
         case average(of: String, momentum: Double)
+        /// A head of its own on embeddings of the student, trained by the gradient: BYOL's predictor.
+        case head(Head)
     }
 
     public let name: String
     public let kind: Kind
 
     public static let student = Model(name: "student", kind: .student)
-    static func average(_ name: String, of other: Model = .student, momentum: Double) -> Model {
+    public static func head(_ name: String, _ head: Head) -> Model { Model(name: name, kind: .head(head)) }
+    public static func average(_ name: String, of other: Model = .student, momentum: Double) -> Model {
         Model(name: name, kind: .average(of: other.name, momentum: momentum))
     }
 }
 
 /// One pass forward of a model in a step. Its activations stay until its backward pass, where it has one.
 public struct Pass: Sendable {
-    public enum Input: Sendable {
+    public indirect enum Input: Sendable {
         /// View v of every image: N rows.
         case view(Int)
         /// All V views of every image as one batch: row V·n + v is view v of image n.
         case allViews
+        /// What another pass of the step has given, which stands before this one. Where that has a gradient, this one's goes on to it.
+        case output(of: Pass)
     }
 
     public let name: String
@@ -49,7 +56,7 @@ public struct Pass: Sendable {
     /// in the images' order.
     public let isShuffled: Bool
 
-    init(_ name: String, model: String = Model.student.name, _ input: Input, hasGradient: Bool = true, isShuffled: Bool = false) {
+    public init(_ name: String, model: String = Model.student.name, _ input: Input, hasGradient: Bool = true, isShuffled: Bool = false) {
         (self.name, self.model, self.input) = (name, model, input)
         (self.hasGradient, self.isShuffled) = (hasGradient, isShuffled)
     }
@@ -59,6 +66,7 @@ public struct Pass: Sendable {
         switch input {
         case .view: N
         case .allViews: N * V
+        case .output(let pass): pass.rows(N: N, views: V)
         }
     }
 }

@@ -31,14 +31,19 @@ final class PassRuns {
     /// - Parameters:
     ///   - groups: that batch norm treats apart.
     ///   - order: row n of the batch is row `order[n]` of the images; nil for their own order. The output comes in the images' order.
-    func forward(_ pass: Pass, _ weights: Weights, _ images: ImageViews, groups: Int, order: [Int]?, chance: Chance?) -> PassOutput {
+    func forward(
+        _ pass: Pass, _ weights: Weights, _ images: ImageViews, _ outputs: Outputs, groups: Int, order: [Int]?, chance: Chance?
+    ) -> PassOutput {
         let N: Int, views: Int, view: Int
         switch pass.input {
         case .view(let number): (N, views, view) = (images.N, images.views, number)
         // As bytes, V views of N images are one view of V·N images.
         case .allViews: (N, views, view) = (images.N * images.views, 1, 0)
+        case .output(let source):
+            precondition(order == nil, "rows of embeddings are not shuffled")
+            return forward(pass, weights, outputs[source], groups: groups, chance: chance)
         }
-        let run = run(pass, weights.network, N: N, images, groups: groups)
+        let run = run(pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
         let D = run.network.embeddingWidth
         var values = [Float](repeating: 0, count: N * D)
         unsafe images.tensor.withElements(as: UInt8.self) { bytes in
@@ -52,26 +57,45 @@ final class PassRuns {
         return PassOutput(values, N: N, D: D)
     }
 
+    /// The same from rows that another pass has given.
+    private func forward(_ pass: Pass, _ weights: Weights, _ rows: PassOutput, groups: Int, chance: Chance?) -> PassOutput {
+        let run = run(pass, weights.network, N: rows.N, height: 1, width: 1, groups: groups), D = run.network.embeddingWidth
+        let values = unsafe rows.values.withUnsafeBufferPointer { rows -> [Float] in
+            guard let first = rows.baseAddress else { return [] }
+            let output = unsafe run.forward(weights, images: first, chance: chance)
+            return unsafe Array(UnsafeBufferPointer(start: output, count: run.N * D))
+        }
+        return PassOutput(values, N: rows.N, D: D)
+    }
+
     /// Adds the gradient of a pass that went forward in this step to `dParameters`.
-    func backward(_ pass: Pass, _ weights: Weights, _ gradient: [Float], dParameters: FloatBuffer) {
+    ///
+    /// - Returns: the gradient of the rows that it read, of a pass that reads another's.
+    func backward(_ pass: Pass, _ weights: Weights, _ gradient: [Float], dParameters: FloatBuffer) -> [Float]? {
         guard let slot = slots.first(where: { $0.pass == pass.name }) else { preconditionFailure("pass \(pass.name) has not gone forward") }
         unsafe gradient.withUnsafeBufferPointer { dOutput in
             if let base = dOutput.baseAddress { unsafe slot.run.backward(weights, dOutput: base, dParameters: dParameters) }
         }
+        return unsafe slot.run.inputGradient.map { unsafe Array(UnsafeBufferPointer(start: $0, count: slot.run.N * weights.network.featureWidth)) }
     }
 
-    private func run(_ pass: Pass, _ network: Network, N: Int, _ images: ImageViews, groups: Int) -> TrainingRun {
+    private func run(_ pass: Pass, _ network: Network, N: Int, height: Int, width: Int, groups: Int) -> TrainingRun {
+        // A network of rows has a gradient to hand on.
+        var readsRows = false
+        if case .output = pass.input { readsRows = true }
         func hasSize(_ run: TrainingRun, _ N: Int, _ H: Int, _ W: Int) -> Bool { run.N == N && run.height == H && run.width == W }
         let index = slots.firstIndex {
-            $0.pass == nil && hasSize($0.run, N, images.H, images.W) && $0.run.groups == groups && $0.run.network.name == network.name
+            $0.pass == nil && hasSize($0.run, N, height, width) && $0.run.groups == groups && $0.run.network.name == network.name
                 && $0.run.network.head == network.head
         }
         if let index {
             (slots[index].pass, slots[index].isUsed) = (pass.hasGradient ? pass.name : nil, true)
             return slots[index].run
         }
-        if let usual = slots.first?.run { slots.removeAll { !$0.isUsed && !hasSize($0.run, usual.N, usual.height, usual.width) } }
-        let run = TrainingRun(network, N: N, height: images.H, width: images.W, groups: groups)
+        if let usual = slots.first(where: { $0.run.network.name == network.name })?.run {
+            slots.removeAll { !$0.isUsed && $0.run.network.name == network.name && !hasSize($0.run, usual.N, usual.height, usual.width) }
+        }
+        let run = TrainingRun(network, N: N, height: height, width: width, groups: groups, wantsInputGradient: readsRows && pass.hasGradient)
         run.profile = profile
         slots.append(Slot(run: run, pass: pass.hasGradient ? pass.name : nil, isUsed: true))
         profile?.lap("preparation")

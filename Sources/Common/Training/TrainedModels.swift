@@ -38,8 +38,8 @@ final class TrainedModels {
 
     private let entries: [Entry]
 
-    /// Takes them from a checkpoint. What is not there yet begins: an average as a copy.
-    init(_ method: any Objective.Type, _ options: MethodOptions, _ state: TrainingState) throws {
+    /// Takes them from a checkpoint. What is not there yet begins: an average as a copy, a head with random weights.
+    init(_ method: any Objective.Type, _ options: MethodOptions, _ state: TrainingState, seed: UInt64) throws {
         var entries: [Entry] = []
         for model in method.models(options) {
             switch model.kind {
@@ -50,7 +50,11 @@ final class TrainedModels {
                 guard let source = entries.first(where: { $0.model.name == other }) else {
                     throw Failure(.software, "model \(model.name) follows \(other), which there is not")
                 }
-                entries.append(Entry(model: model, weights: state.others[model.name] ?? Weights(copying: source.weights), training: nil))
+                entries.append(Entry(model: model, weights: state.others[model.name]?.weights ?? Weights(copying: source.weights), training: nil))
+            case .head(let head):
+                let kept = state.others[model.name], network = kept?.weights.network ?? Network(head, inputs: state.weights.network.embeddingWidth)
+                let training = Training(network, momenta: kept?.momenta ?? FloatBuffer(network.parameterCount), decays: method.decays)
+                entries.append(Entry(model: model, weights: kept?.weights ?? Weights.initialized(network, seed: seed), training: training))
             }
         }
         self.entries = entries
@@ -96,6 +100,6 @@ final class TrainedModels {
 
     /// Puts what is not the student's into the state of the training.
     func save(in state: inout TrainingState) {
-        for entry in entries where entry.training == nil { state.others[entry.model.name] = entry.weights }
+        for entry in entries.dropFirst() { state.others[entry.model.name] = TrainingState.Other(entry.weights, momenta: entry.training?.momenta) }
     }
 }

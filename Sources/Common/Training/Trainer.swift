@@ -30,7 +30,7 @@ public final class Trainer {
     public init(_ state: TrainingState, _ options: TrainingOptions, header: StreamHeader) throws {
         self.state = state
         self.options = options
-        models = try TrainedModels(options.method, options.methodOptions, state)
+        models = try TrainedModels(options.method, options.methodOptions, state, seed: options.seed)
         passes = options.method.passes(options.methodOptions)
         runs = PassRuns()
         let epochs = max(1, header.metadata.count("epochs") ?? 1)
@@ -65,7 +65,7 @@ public final class Trainer {
         for pass in passes {
             let chance = options.drops ? Chance(seed: options.seed, epoch: batch.epoch, step: batch.step, pass: pass.name) : nil
             outputs[pass] = runs.forward(
-                pass, models[pass.model], images, groups: options.groups(pass.rows(N: batch.N, views: batch.views)), order: order(pass, batch), chance: chance)
+                pass, models[pass.model], images, outputs, groups: options.groups(pass.rows(N: batch.N, views: batch.views)), order: order(pass, batch), chance: chance)
         }
         let loss = try objective.loss(outputs, batch)
         guard loss.value.isFinite else {
@@ -76,9 +76,13 @@ public final class Trainer {
         profile?.lap("loss")
         models.zeroGradients()
         profile?.lap("optimizer")
+        var gradients = loss.gradients
         for pass in passes.reversed() where pass.hasGradient {
-            guard let gradient = loss.gradients[pass.name] else { throw Failure(.software, "the loss gives no gradient of pass \(pass.name)") }
-            runs.backward(pass, models[pass.model], gradient, dParameters: models.gradients(pass.model))
+            guard let gradient = gradients[pass.name] else { throw Failure(.software, "the loss gives no gradient of pass \(pass.name)") }
+            let input = runs.backward(pass, models[pass.model], gradient, dParameters: models.gradients(pass.model))
+            if case .output(let source) = pass.input, source.hasGradient, let input {
+                gradients[source.name] = gradients[source.name].map { zip($0, input).map { $0 + $1 } } ?? input
+            }
         }
         let norm = models.gradientNorm
         guard norm.isFinite else {

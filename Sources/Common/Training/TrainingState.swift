@@ -12,6 +12,7 @@ import ToolSupport
 /// | torchvision's names     | the student's weights                                                       |
 /// | `training.momentum.…`   | the optimizer's momenta, under the parameters' names                        |
 /// | `training.MODEL.…`      | other models of the method, such as MoCo's `key`, under torchvision's names |
+/// | `training.momentum.MODEL.…` | momenta of those that are trained                                       |
 /// | `training.loss.…`       | what the objective keeps from batch to batch: SEED's queue                  |
 ///
 /// Metadata: `network`, `objective`, `epoch` (finished epochs), `steps` (of the optimizer, in all), `kl` (of the last quarter of the last epoch,
@@ -21,7 +22,7 @@ public struct TrainingState {
     /// The optimizer's momenta, at the parameters' offsets.
     public let momenta: FloatBuffer
     /// The method's other models, by name.
-    public var others: [String: Weights]
+    public var others: [String: Other]
     /// What the objective left to be kept.
     public var objective: [String: Tensor]
     /// The name of the method; nil where that is not known.
@@ -34,9 +35,23 @@ public struct TrainingState {
     public var divergence: Double?
     public var provenance: Provenance
 
+    /// A network beside the student.
+    public struct Other {
+        public let weights: Weights
+        /// nil where it is not trained by the gradient.
+        public let momenta: FloatBuffer?
+
+        public init(_ weights: Weights, momenta: FloatBuffer? = nil) { (self.weights, self.momenta) = (weights, momenta) }
+    }
+
     private static let momentumPrefix = WeightsDocument.trainingPrefix + "momentum."
     private static let objectivePrefix = WeightsDocument.trainingPrefix + "loss."
     private static func prefix(_ model: Model) -> String { WeightsDocument.trainingPrefix + model.name + "." }
+
+    /// The network that a model is, beside a student.
+    private static func network(_ model: Model, beside student: Network) -> Network {
+        if case .head(let head) = model.kind { Network(head, inputs: student.embeddingWidth) } else { student }
+    }
 
     /// A network that has not been trained.
     public init(_ weights: Weights, provenance: Provenance) {
@@ -69,13 +84,24 @@ public struct TrainingState {
             objective[String(name.dropFirst(Self.objectivePrefix.count))] = tensor
         }
         if document.tensors.keys.contains(where: { $0.hasPrefix(Self.momentumPrefix) }) {
-            for parameter in weights.network.parameters {
-                let tensor = try document.tensor(Self.momentumPrefix + parameter.name, .f32, shape: parameter.shape)
-                for (i, value) in parameter.native(try tensor.floats()).enumerated() { unsafe momenta.pointer[parameter.offset + i] = value }
-            }
+            try Self.read(momenta, of: weights.network, from: document, prefix: Self.momentumPrefix)
         }
         for model in others where document.tensors.keys.contains(where: { $0.hasPrefix(Self.prefix(model)) }) {
-            self.others[model.name] = try WeightsDocument.weights(in: document, path: path, network: weights.network.name, prefix: Self.prefix(model))
+            let network = Self.network(model, beside: weights.network), own = try WeightsDocument.weights(of: network, in: document, path: path, prefix: Self.prefix(model))
+            guard case .head = model.kind else {
+                self.others[model.name] = Other(own, momenta: nil)
+                continue
+            }
+            let momenta = FloatBuffer(network.parameterCount)
+            try Self.read(momenta, of: network, from: document, prefix: Self.momentumPrefix + model.name + ".")
+            self.others[model.name] = Other(own, momenta: momenta)
+        }
+    }
+
+    private static func read(_ momenta: FloatBuffer, of network: Network, from document: TensorDocument, prefix: String) throws {
+        for parameter in network.parameters {
+            let tensor = try document.tensor(prefix + parameter.name, .f32, shape: parameter.shape)
+            for (i, value) in parameter.native(try tensor.floats()).enumerated() { unsafe momenta.pointer[parameter.offset + i] = value }
         }
     }
 
@@ -83,21 +109,26 @@ public struct TrainingState {
     private static func check(
         _ outline: DocumentOutline, path: String, network: String?, _ method: any Objective.Type, _ others: ArraySlice<Model>
     ) throws {
-        _ = try WeightsDocument.names(in: outline, path: path, network: network)
+        let student = try WeightsDocument.network(in: outline, path: path, network: network)
         if let other = outline.metadata["objective"], other != method.name {
             throw Failure(
                 .data, path: path, "is of a training by \(other.printableLine(limit: 40)) where --objective \(method.name) is asked for",
                 remedy: "go on with --objective \(other.printableLine(limit: 40)), or begin with its weights alone, which convert-weights writes")
         }
         for model in others where outline.tensors.contains(where: { $0.name.hasPrefix(prefix(model)) }) {
-            _ = try WeightsDocument.names(in: outline, path: path, network: outline.metadata["network"], prefix: prefix(model))
+            try WeightsDocument.check(Self.network(model, beside: student), in: outline, path: path, prefix: prefix(model))
         }
-        let shapes = outline.shapes, models = others.map(prefix)
+        let shapes = outline.shapes, models = others.map(prefix), trained = others.filter { if case .head = $0.kind { true } else { false } }
+        /// Of the student's parameter of this name, or of `MODEL.NAME`.
+        func isMomentum(_ name: String, _ shape: [Int]) -> Bool {
+            shapes[name] == shape
+                || trained.contains { name.hasPrefix($0.name + ".") && shapes[prefix($0) + name.dropFirst($0.name.utf8.count + 1)] == shape }
+        }
         var state = 0
         for tensor in outline.tensors where tensor.name.hasPrefix(WeightsDocument.trainingPrefix) && !models.contains(where: tensor.name.hasPrefix) {
             if tensor.name.hasPrefix(objectivePrefix) {
                 state += tensor.byteCount
-            } else if !tensor.name.hasPrefix(momentumPrefix) || shapes[String(tensor.name.dropFirst(momentumPrefix.count))] != tensor.shape {
+            } else if !tensor.name.hasPrefix(momentumPrefix) || !isMomentum(String(tensor.name.dropFirst(momentumPrefix.count)), tensor.shape) {
                 throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which no training by \(method.name) has",
                     remedy: "name its --objective, or begin with its weights alone, which convert-weights writes")
             }
@@ -110,7 +141,7 @@ public struct TrainingState {
 
     /// Whether training can go on from here: no weight, statistic or momentum has overflowed.
     var isFinite: Bool {
-        ([weights.parameters, weights.statistics, momenta] + others.values.flatMap { [$0.parameters, $0.statistics] }).allSatisfy { buffer in
+        ([weights.parameters, weights.statistics, momenta] + others.values.flatMap { [$0.weights.parameters, $0.weights.statistics] + [$0.momenta].compactMap { $0 } }).allSatisfy { buffer in
             unsafe buffer.buffer.allSatisfy(\.isFinite)
         }
     }
@@ -118,13 +149,17 @@ public struct TrainingState {
     /// The checkpoint.
     public func document() -> TensorDocument {
         var tensors = WeightsDocument.tensors(of: weights)
-        let momenta = momenta.array
-        for parameter in weights.network.parameters where steps > 0 {
-            let values = Array(momenta[parameter.offset..<(parameter.offset + parameter.count)])
-            tensors[Self.momentumPrefix + parameter.name] = Tensor(f32: parameter.portable(values), shape: parameter.shape)
+        func add(_ momenta: FloatBuffer, of network: Network, prefix: String) {
+            let momenta = momenta.array
+            for parameter in network.parameters where steps > 0 {
+                let values = Array(momenta[parameter.offset..<(parameter.offset + parameter.count)])
+                tensors[prefix + parameter.name] = Tensor(f32: parameter.portable(values), shape: parameter.shape)
+            }
         }
-        for (name, weights) in others {
-            tensors.merge(WeightsDocument.tensors(of: weights, prefix: WeightsDocument.trainingPrefix + name + ".")) { $1 }
+        add(momenta, of: weights.network, prefix: Self.momentumPrefix)
+        for (name, other) in others {
+            tensors.merge(WeightsDocument.tensors(of: other.weights, prefix: WeightsDocument.trainingPrefix + name + ".")) { $1 }
+            if let momenta = other.momenta { add(momenta, of: other.weights.network, prefix: Self.momentumPrefix + name + ".") }
         }
         for (name, tensor) in objective { tensors[Self.objectivePrefix + name] = tensor }
         var metadata = WeightsDocument.metadata(of: weights.network)
