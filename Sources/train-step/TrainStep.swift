@@ -48,7 +48,7 @@ struct TrainStep: Tool {
         try common.start()
         try OutputFile.check(output)
         let reader = ReadAhead(try StreamReader(input))
-        var options = training.options(header: reader.header)
+        var options = try training.options(header: reader.header, of: reader.name)
         let state = try TrainingState(reading: student, for: options.method, options.methodOptions)
         options.warn = { TrainStep.log($0) }
         let trainer = try Trainer(state, options, header: reader.header)

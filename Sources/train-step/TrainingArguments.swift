@@ -12,7 +12,10 @@ struct TrainingArguments: ParsableArguments {
     }
 
     @OptionGroup(title: "The method") var method: MethodArguments<AllMethods>
-    @Option(parsing: .unconditional, help: "The learning rate.") var learningRate = 0.03
+    @Option(parsing: .unconditional, help: "The learning rate (default: \(TrainingArguments.usualRate)).") var learningRate: Double?
+    @Option(parsing: .unconditional, help: """
+        The learning rate of batches of 256; that of others is in proportion to their images (Goyal et al., 2017). In place of --learning-rate.
+        """) var baseLearningRate: Double?
     @Option(help: """
         How the rate goes: seed (scaled by batch/256, a warm-up of 5 epochs, cosine by epoch, as the authors have it), cosine (MoCo-v2's, by \
         epoch), smooth (warm-up from 0 and cosine to 0, by step) or constant.
@@ -30,6 +33,11 @@ struct TrainingArguments: ParsableArguments {
 
     func validate() throws {
         try checkOption("--learning-rate", learningRate, in: 0...1e4)
+        try checkOption("--base-learning-rate", baseLearningRate, in: 0...1e4)
+        if baseLearningRate != nil, learningRate != nil { throw ValidationError("--base-learning-rate is in place of --learning-rate; give one of them") }
+        if baseLearningRate != nil, schedule == .seed {
+            throw ValidationError("--base-learning-rate is of no use with --schedule seed, which takes --learning-rate for batches of 256 itself")
+        }
         try checkOption("--epochs", epochs, in: 1...1_000_000)
         try checkOption("--warm-up", warmUp, in: 0...Double(epochs))
         guard (0..<1).contains(momentum) else { throw ValidationError("--momentum takes 0 to below 1, found \(momentum)") }
@@ -48,9 +56,15 @@ struct TrainingArguments: ParsableArguments {
         }
     }
 
-    /// - Parameter header: of the stream, which says how large its batches are.
-    func options(header: StreamHeader) -> TrainingOptions {
+    /// Where none is given.
+    private static let usualRate = 0.03
+
+    /// - Parameters:
+    ///   - header: of the stream, which says how large its batches are.
+    ///   - name: of the stream, for messages.
+    func options(header: StreamHeader, of name: String) throws -> TrainingOptions {
         var options = TrainingOptions()
+        let learningRate = try rate(header, of: name)
         options.method = method.method
         options.methodOptions = method.options
         switch schedule {
@@ -67,6 +81,14 @@ struct TrainingArguments: ParsableArguments {
         options.normalizationGroups = normalizationGroups
         options.seed = seed
         return options
+    }
+
+    private func rate(_ header: StreamHeader, of name: String) throws -> Double {
+        guard let baseLearningRate else { return learningRate ?? TrainingArguments.usualRate }
+        guard let batch = header.metadata.count("batch") else {
+            throw Failure(.data, path: name, "does not say how large its batches are, which --base-learning-rate needs", remedy: "give --learning-rate")
+        }
+        return baseLearningRate * Double(batch) / 256
     }
 
     /// This tool's line of provenance.

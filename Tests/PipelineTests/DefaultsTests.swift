@@ -6,13 +6,18 @@ import Testing
 struct DefaultsTests {
     private static let hasPython = (try? Workplace().run("python3 -c ''").status) == 0
 
-    @Test(.enabled(if: hasPython)) func `the options that make defaults tries are the product's, and its rate is one of those tried`() throws {
+    @Test(.enabled(if: hasPython, "there is no python3")) func `the options that make defaults tries are the product's, and its rates are among those tried`() throws {
         let line = try #require(Setting.named("STUDENT_OPTIONS")).line(pipelines: Workplace.root + "/pipelines")
-        let program = "import grid, table; run = grid.Run(\"objects\", \"resnet18\", 64, 6000, table.default_rate()); assert table.default_rate() in grid.RATES; print(run.options())"
+        let program = """
+            import grid, product, table
+            assert all(table.default_rate(batch) in grid.RATES for batch, images in grid.CORNERS)
+            run = grid.Run("objects", "resnet18", 64, 6000, table.default_rate(64))
+            print(run.options().replace(f"--learning-rate {run.rate:g}", f"--base-learning-rate {product.default().rate:g}"))
+            """
         let result = try Workplace().run("cd '\(Workplace.root)/pipelines/defaults' && PYTHONDONTWRITEBYTECODE=1 python3 -c '\(program)'")
         try #require(result.status == 0, "\(result.error)")
         func words(_ options: some StringProtocol) -> [String] { options.split(whereSeparator: \.isWhitespace).map { String($0) }.sorted() }
         let found = words(result.output)
-        #expect(found.contains("--learning-rate") && found == words(line.split(separator: "(").last?.dropLast().split(separator: ";").first ?? ""), "\(result.output)\(line)")
+        #expect(found.contains("--base-learning-rate") && found == words(line.split(separator: "(").last?.dropLast().split(separator: ";").first ?? ""), "\(result.output)\(line)")
     }
 }

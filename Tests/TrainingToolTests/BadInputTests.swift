@@ -42,13 +42,13 @@ struct BadInputTests {
         let place = try Workplace.training()
         try place.change("student", into: "bad") {
             $0.tensors["conv1.weight"] = nil
-            $0.tensors["fc.2.bias"] = nil
+            $0.tensors["bn1.bias"] = nil
             $0.tensors["layer2.0.bn1.running_var"] = Tensor(f32: [1, 2], shape: [2])
             $0.tensors["layer9.weight"] = Tensor(f32: [1], shape: [1])
         }
         for line in ["train-step --student bad taught", "embed --weights bad views", "convert-weights bad"] {
             try place.expectFailure(
-                "\(line) -q -o out", 65, "bad: is no tiny-resnet10: 4 of its names do not fit", "'conv1.weight', 'fc.2.bias' are missing",
+                "\(line) -q -o out", 65, "bad: is no tiny-resnet10: 4 of its names do not fit", "'bn1.bias', 'conv1.weight' are missing",
                 "'layer2.0.bn1.running_var' is [2] where [32] is expected", "'layer9.weight' is unexpected")
         }
         try place.run("initialize --network tiny-resnet18 --embedding 16 -q -o deeper")

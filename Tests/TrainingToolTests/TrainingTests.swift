@@ -102,6 +102,22 @@ struct TrainingTests {
         #expect(late < early - amount, "\(early) \(late)")
     }
 
+    @Test func `a base learning rate is that of batches of 256`() throws {
+        let place = try Workplace.training()
+        try #require(try place.run("""
+            train-step --student student taught --schedule smooth --base-learning-rate 0.04 -q -o base; train-step --student student taught --schedule smooth --learning-rate 0.0025 -q -o own
+            augment --data pictures/train --size 16 --batch 16 --limit 16 -q | embed --weights teacher -q -o stream
+            """).status == 0)
+        #expect(try place.document("base").tensors == place.document("own").tensors)
+        let stream = try place.read("stream")
+        var header = stream.header
+        header.metadata["batch"] = nil
+        let writer = try StreamWriter(place.path("anonymous"), header: header)
+        for record in stream.records { try writer.write(record) }
+        try writer.commit()
+        try place.expectFailure("train-step --student student anonymous --schedule smooth --base-learning-rate 0.04 -q -o out", 65, "anonymous: does not say how large its batches are")
+    }
+
     @Test func `a log has a line for every interval, with the numbers that tell how it goes`() throws {
         let place = try Workplace.training()
         try #require(try place.run("train-step --student student taught --queue-size 40 --log log --log-interval 4 -o out").status == 0)

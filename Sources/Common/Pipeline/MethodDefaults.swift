@@ -11,7 +11,7 @@ import Musl
 /// A method needs none. What depends on data stands in the file `conf/METHOD` beside make's fragments, a line for images that are given and one
 /// for those that are drawn:
 ///
-///     given --schedule smooth --learning-rate 0.06 --warm-up 1
+///     given --schedule smooth --base-learning-rate 0.24 --warm-up 1
 ///     drawn --schedule smooth --learning-rate 0.1 --warm-up 1
 struct MethodDefaults {
     /// Of make's fragments.
