@@ -1,11 +1,6 @@
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Writes a stream on a thread of its own: while one record is compressed and written, the next is made.
 ///

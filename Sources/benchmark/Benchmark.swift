@@ -1,11 +1,6 @@
 import ArgumentParser
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 @main
 struct Benchmark: Tool {

@@ -1,11 +1,6 @@
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A folder that tensors are written into, each as a NumPy file: `NAME.npy`, or `NAME.RECORD.npy` of a stream.
 ///

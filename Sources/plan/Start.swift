@@ -1,11 +1,6 @@
 import Pipeline
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Plans, and goes on as what was planned.
 enum Start {

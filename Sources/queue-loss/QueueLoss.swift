@@ -1,14 +1,9 @@
 import ArgumentParser
 import Objectives
+import Platform
 import TensorStreams
 import ToolSupport
 import Training
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 @main
 struct QueueLoss: Tool {

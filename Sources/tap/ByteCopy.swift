@@ -1,11 +1,6 @@
+import Platform
 import Synchronization
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Copies standard input to standard output, while a thread beside it reads the same bytes from a pipe for as long as it likes.
 struct ByteCopy {
@@ -36,7 +31,7 @@ struct ByteCopy {
         var chunk = [UInt8](repeating: 0, count: 256 << 10)
         do {
             while true {
-                let count = unsafe Glibc.read(STDIN_FILENO, &chunk, chunk.count)
+                let count = unsafe Platform.read(STDIN_FILENO, &chunk, chunk.count)
                 if count < 0, errno == EINTR || mayGoOn(STDIN_FILENO, POLLIN) { continue }
                 guard count >= 0 else { throw Failure.errno(.io, path: "standard input", "cannot read") }
                 guard count > 0 else { break }

@@ -1,10 +1,7 @@
 import Kernels
-import TestSupport
+import Platform
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import TestSupport
 
 @Suite struct ActivationsTests {
     /// Every 1500th float between `low` and `high`, of either sign.

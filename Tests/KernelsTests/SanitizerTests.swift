@@ -1,5 +1,5 @@
-import Glibc
 import Kernels
+import Platform
 import Testing
 
 /// What `make sanitize` relies on: it runs these tests, and those of layers and networks, under the address sanitizer.

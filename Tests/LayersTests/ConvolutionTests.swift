@@ -1,13 +1,8 @@
 import Kernels
 import Layers
-import TestSupport
+import Platform
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import TestSupport
 
 @Suite struct ConvolutionTests {
     struct Case: Sendable, CustomTestStringConvertible {

@@ -1,15 +1,10 @@
 import Kernels
 import Layers
 import Parallel
+import Platform
 import Synchronization
-import TestSupport
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import TestSupport
 
 /// A kernel on inputs of its own. It makes new outputs each time, and one number of all their bytes.
 private struct Work: Sendable {

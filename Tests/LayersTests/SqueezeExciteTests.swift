@@ -1,11 +1,8 @@
 import Kernels
 import Layers
-import TestSupport
+import Platform
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import TestSupport
 
 @Suite struct SqueezeExciteTests {
     struct Case: Sendable, CustomTestStringConvertible {

@@ -1,13 +1,10 @@
 import Kernels
 import Layers
 import Parallel
+import Platform
 import Synchronization
-import TestSupport
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import TestSupport
 
 /// Every layer's outputs and gradients on work large enough for many pieces, as one number each.
 private func digests() -> [String] {

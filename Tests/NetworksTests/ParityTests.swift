@@ -1,12 +1,9 @@
 import Kernels
 import Networks
+import Platform
 import TensorStreams
-import TestSupport
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import TestSupport
 
 @Suite struct ParityTests {
     struct Case: Sendable, CustomTestStringConvertible {

@@ -1,11 +1,8 @@
 import Parallel
+import Platform
 import Synchronization
-import TestSupport
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import TestSupport
 
 /// How often each of `count` pieces ran, and the workers' numbers.
 private final class Tally: Sendable {

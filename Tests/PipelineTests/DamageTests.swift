@@ -1,10 +1,7 @@
 import Foundation
-import TestSupport
+import Platform
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import TestSupport
 
 /// After power cuts, kills and other makes.
 struct DamageTests {

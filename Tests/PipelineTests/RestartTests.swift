@@ -1,10 +1,7 @@
 import Foundation
-import TestSupport
+import Platform
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import TestSupport
 
 struct RestartTests {
     @Test func `whatever is killed and whenever, make goes on to the same bytes`() throws {

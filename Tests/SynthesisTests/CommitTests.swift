@@ -1,7 +1,7 @@
 import Foundation
-import Glibc
-import TestSupport
+import Platform
 import Testing
+import TestSupport
 
 /// The set of a run that is killed, or that another run overtakes, on a disk that takes its time.
 struct CommitTests {

@@ -1,9 +1,9 @@
 import Foundation
-import Glibc
 import Images
+import Platform
 import Synthesis
-import TestSupport
 import Testing
+import TestSupport
 
 struct SynthesizeTests {
     @Test func `equal options give equal bytes with any number of threads, another seed gives others`() throws {

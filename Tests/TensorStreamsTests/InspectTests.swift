@@ -1,5 +1,5 @@
-import Glibc
 import Images
+import Platform
 import TensorStreams
 import Testing
 import ToolSupport

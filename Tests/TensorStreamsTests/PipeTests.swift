@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 import TensorStreams
 import Testing
 import ToolSupport
@@ -7,8 +7,8 @@ struct PipeTests {
     /// A reader that waited for more than a record would hang here: nothing follows until it has answered.
     @Test(.timeLimit(.minutes(10))) func `two programs can answer each other record by record`() throws {
         var there: [CInt] = [0, 0], back: [CInt] = [0, 0]
-        Glibc.pipe(&there)
-        Glibc.pipe(&back)
+        Platform.pipe(&there)
+        Platform.pipe(&back)
         let question = try StreamWriter(descriptor: there[1], name: "there", header: header)
         let asked = try StreamReader(descriptor: there[0], name: "there")
         let answer = try StreamWriter(descriptor: back[1], name: "back", header: header)
@@ -30,10 +30,10 @@ struct PipeTests {
         try writeStream(folder.file("a"))
         let whole = bytes(of: folder.file("a"))
         var ends: [CInt] = [0, 0]
-        Glibc.pipe(&ends)
+        Platform.pipe(&ends)
         let descriptor = ends[1]
         let thread = Thread {
-            for byte in whole { _ = withUnsafeBytes(of: byte) { Glibc.write(descriptor, $0.baseAddress, 1) } }
+            for byte in whole { _ = withUnsafeBytes(of: byte) { Platform.write(descriptor, $0.baseAddress, 1) } }
             close(descriptor)
         }
         let reader = try StreamReader(descriptor: ends[0], name: "pipe")
@@ -46,7 +46,7 @@ struct PipeTests {
         let folder = TemporaryFolder()
         try writeStream(folder.file("a"), level: 1)
         var ends: [CInt] = [0, 0]
-        Glibc.pipe(&ends)
+        Platform.pipe(&ends)
         let writer = try StreamWriter(descriptor: ends[1], name: "pipe", header: header, level: 1)
         for step in 0..<3 { try writer.write(batch(step)) }
         try writer.commit()
@@ -96,13 +96,13 @@ struct ReadAheadTests {
         let stream = bytes(of: folder.file("a"))
         let first = frames(of: stream)[0]
         var ends: [CInt] = [0, 0]
-        Glibc.pipe(&ends)
-        _ = Glibc.write(ends[1], first, first.count)
+        Platform.pipe(&ends)
+        _ = Platform.write(ends[1], first, first.count)
         let ahead = ReadAhead(try StreamReader(descriptor: ends[0], name: "pipe"))
         let descriptor = ends[1]
         let thread = Thread {
             usleep(1_000_000)
-            _ = Array(stream[first.count...]).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            _ = Array(stream[first.count...]).withUnsafeBytes { Platform.write(descriptor, $0.baseAddress, $0.count) }
             close(descriptor)
         }
         #expect(try ahead.next() == batch(0))

@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 import TensorStreams
 import Testing
 import ToolSupport
@@ -198,7 +198,7 @@ struct StreamWriterTests {
 
     @Test func `what a dropped writer put into a pipe is no whole stream`() throws {
         var ends: [CInt] = [0, 0]
-        Glibc.pipe(&ends)
+        Platform.pipe(&ends)
         do {
             let writer = try StreamWriter(descriptor: ends[1], name: "pipe", header: header)
             try writer.write(batch(0))
@@ -215,7 +215,7 @@ struct StreamWriterTests {
     @Test func `a reader that has gone is a closed pipe, and the stream cannot be completed after it`() throws {
         signal(SIGPIPE, SIG_IGN)
         var ends: [CInt] = [0, 0]
-        Glibc.pipe(&ends)
+        Platform.pipe(&ends)
         let writer = try StreamWriter(descriptor: ends[1], name: "pipe", header: header)
         close(ends[0])
         #expect(failure { try writer.write(batch(0)) }?.kind == .closedPipe)

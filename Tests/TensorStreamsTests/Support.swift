@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 import TensorStreams
 import ToolSupport
 
@@ -38,7 +38,7 @@ func write(_ bytes: [UInt8], to path: String) {
 /// Runs a program; nil where it is not installed.
 func run(_ program: String, _ arguments: String...) -> (status: Int32, output: String) {
     var pipe: [Int32] = [0, 0]
-    Glibc.pipe(&pipe)
+    Platform.pipe(&pipe)
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     posix_spawn_file_actions_adddup2(&actions, pipe[1], 1)
@@ -111,8 +111,8 @@ func readAll(_ bytes: [UInt8], limits: Limits = .standard) -> Result<[TensorDocu
 /// The reading end of a pipe that holds `bytes`, at most 64 KiB, and its end.
 func pipe(holding bytes: [UInt8]) -> CInt {
     var ends: [CInt] = [0, 0]
-    Glibc.pipe(&ends)
-    precondition(Glibc.write(ends[1], bytes, bytes.count) == bytes.count)
+    Platform.pipe(&ends)
+    precondition(Platform.write(ends[1], bytes, bytes.count) == bytes.count)
     close(ends[1])
     return ends[0]
 }

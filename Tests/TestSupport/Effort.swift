@@ -1,5 +1,5 @@
 import Foundation
-import Glibc
+import Platform
 
 /// How much the tests try: of every kind a little in `make test`, and in `make test-long` as much as finds rare faults.
 ///

@@ -1,10 +1,5 @@
+import Platform
 public import Testing
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Memory between two pages that no one may touch: a step over its edge ends the process.
 ///

@@ -1,10 +1,5 @@
 public import Kernels
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// An activation and its derivative by their definitions, in double precision.
 public func plain(_ activation: Activation, _ z: Double) -> (value: Double, derivative: Double) {

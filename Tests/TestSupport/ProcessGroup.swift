@@ -1,5 +1,5 @@
 import Foundation
-public import Glibc
+public import Platform
 import Synchronization
 
 /// A process that was started, and all that it starts.

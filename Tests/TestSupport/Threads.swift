@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// Calls `body` with 0, 1, … on threads of their own, all at once, and waits for them.
 public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {

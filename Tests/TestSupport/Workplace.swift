@@ -1,5 +1,5 @@
 public import Foundation
-import Glibc
+import Platform
 public import TensorStreams
 
 /// A folder for one test, and the built tools run from outside in it.

@@ -1,11 +1,6 @@
 import CArchive
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// An open archive, and the member that it stands at.
 @safe final class ArchiveFile {

@@ -1,11 +1,6 @@
 import CArchive
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// What lies in a tar or zip archive, by the rules that hold for folders.
 ///

@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Labelled JPEG images: a folder, or an archive (tar or zip, compressed or not), or a folder of archives.
 ///

@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A folder of a disk.
 struct DiskTree: FileTree {
@@ -44,9 +39,9 @@ struct DiskTree: FileTree {
         defer { unsafe closedir(folder) }
         var names: [BytePath] = []
         while true {
-            Glibc.errno = 0
+            Platform.errno = 0
             guard let entry = unsafe readdir(folder) else {
-                if Glibc.errno != 0 { throw Failure.errno(.io, path: path.description, "cannot read the folder") }
+                if Platform.errno != 0 { throw Failure.errno(.io, path: path.description, "cannot read the folder") }
                 break
             }
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe BytePath($0.prefix { $0 != 0 }) }

@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Bytes of a member that stay in memory: a part of a block that many share.
 struct KeptBytes: Sendable {

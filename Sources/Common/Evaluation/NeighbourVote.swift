@@ -1,10 +1,5 @@
 import Parallel
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// How the neighbours of a sample agree on its class.
 public enum NeighbourVote: Sendable, Equatable {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// Cross entropy of a softmax over rows of logits.
 enum SoftmaxLoss {

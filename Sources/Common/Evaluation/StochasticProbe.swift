@@ -1,12 +1,7 @@
 import Kernels
 import Parallel
+import Platform
 import Randomness
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A linear classifier trained by stochastic gradient descent, as the papers do it.
 ///

@@ -1,11 +1,6 @@
 import Parallel
+import Platform
 import Randomness
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Finds test samples whose features a training sample has too: most likely the same image.
 ///

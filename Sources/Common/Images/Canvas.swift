@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// An image in memory that is used again for the next one: 4 bytes a pixel, R G B and one that means nothing.
 ///

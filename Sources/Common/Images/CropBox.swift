@@ -1,10 +1,5 @@
+import Platform
 public import Randomness
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A rectangle of whole pixels.
 public struct CropBox: Sendable, Equatable {

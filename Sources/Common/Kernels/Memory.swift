@@ -1,10 +1,5 @@
 import CProcess
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// Sixteen floats: one AVX-512 register, two of AVX2, four of NEON.
 public typealias Vector = SIMD16<Float>

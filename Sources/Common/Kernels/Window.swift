@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// A window that slides over an image (N, H, W, C): where a convolution or pooling reads.
 public struct Window: Sendable, Equatable {

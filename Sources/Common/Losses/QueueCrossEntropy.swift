@@ -1,9 +1,6 @@
 import Kernels
 import Parallel
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import Platform
 
 /// The cross-entropy over the own pair (column 0) and the queue (columns 1 … K), and its gradient, without a matrix of (N, K).
 ///

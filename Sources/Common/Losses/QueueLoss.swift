@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#endif
+import Platform
 
 /// The loss of student embeddings against teacher embeddings and a queue of earlier ones.
 ///

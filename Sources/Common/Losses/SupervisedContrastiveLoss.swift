@@ -1,9 +1,6 @@
 import Kernels
 import Parallel
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import Platform
 
 /// Supervised contrastive learning within a batch: rows of one class attract each other, all others repel.
 ///

@@ -1,8 +1,5 @@
 import Kernels
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import Platform
 
 /// What entropy SEED's targets will have, from some of the teacher's embeddings, before there is a queue of them.
 ///

@@ -1,11 +1,6 @@
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A process that measures when it is its turn, and stands still otherwise.
 ///

@@ -1,11 +1,6 @@
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// The measuring process's side of a conversation in JSON lines on standard input and output.
 ///

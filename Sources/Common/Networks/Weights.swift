@@ -1,11 +1,6 @@
 public import Kernels
+import Platform
 import Randomness
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// The numbers of a network: what it has learnt and its running statistics.
 public final class Weights: @unchecked Sendable {

@@ -1,11 +1,6 @@
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A loss in a program of its own, started by the shell, that reads records from its standard input and answers on its
 /// standard output.
@@ -40,11 +35,11 @@ final class LossProcess: LossSource {
         do {
             program = try LossProgram(command, input: toChild[0], output: fromChild[1], ownGroup: timeout != nil)
         } catch {
-            for descriptor in toChild + fromChild { Glibc.close(descriptor) }
+            for descriptor in toChild + fromChild { Platform.close(descriptor) }
             throw error
         }
-        Glibc.close(toChild[0])
-        Glibc.close(fromChild[1])
+        Platform.close(toChild[0])
+        Platform.close(fromChild[1])
         let limit = timeout.map { [program] seconds in
             LongWait.Limit(seconds: seconds) {
                 program.stopForTime()
@@ -143,7 +138,7 @@ final class LossProcess: LossSource {
     private func end() -> String {
         writer = nil
         reader = nil
-        if let answers { Glibc.close(answers) }
+        if let answers { Platform.close(answers) }
         answers = nil
         return program.end()
     }

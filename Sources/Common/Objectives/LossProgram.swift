@@ -1,11 +1,6 @@
+import Platform
 import Synchronization
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A program that the shell runs, from its start to its end.
 final class LossProgram: Sendable {

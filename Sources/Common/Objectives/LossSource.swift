@@ -1,12 +1,7 @@
 import Losses
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Where the loss of pairs comes from: a record with `student` and `teacher` in, one with `loss` and `gradient` out.
 protocol LossSource {

@@ -1,11 +1,6 @@
 public import Losses
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Losses over many batches, with what one needs to read them.
 ///

@@ -1,12 +1,7 @@
 import CProcess
 import CProcessor
+import Platform
 import Synchronization
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A fixed set of threads that share numbered pieces of work.
 ///

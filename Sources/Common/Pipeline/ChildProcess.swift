@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A short program that is asked something and waited for.
 enum ChildProcess {
@@ -14,7 +9,7 @@ enum ChildProcess {
     static func run(_ words: [String]) throws -> (status: CInt, said: String) {
         let program = words[0]
         var pipe: [CInt] = [0, 0]
-        guard unsafe Glibc.pipe(&pipe) == 0 else { throw Failure.errno(.io, path: program, "cannot make a pipe") }
+        guard unsafe Platform.pipe(&pipe) == 0 else { throw Failure.errno(.io, path: program, "cannot make a pipe") }
         for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)

@@ -1,11 +1,6 @@
 import Networks
 import Objectives
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 extension Estimate {
     /// Bytes of memory that the processes of the largest of `stages` take together; nil where none of them trains.

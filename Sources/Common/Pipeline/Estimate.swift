@@ -1,14 +1,9 @@
 import Measurement
 import Networks
 import Objectives
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// How long the stages to be done will take, and how much disk.
 struct Estimate {

@@ -1,12 +1,7 @@
 import Datasets
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// What the system tells of a file that changes whenever its bytes may have: size, times of its bytes and of its entry, inode.
 struct FileStamp: Equatable {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// KEEP's rule: of each network the latest checkpoints stay, and the first, which is judged too.
 struct KeptCheckpoints {

@@ -1,11 +1,6 @@
 import Objectives
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Whether the command that `--loss` names gives a loss, which otherwise is found out after hours of the teacher.
 ///

@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 extension Planner {
     /// Notes that a stage is done, in the run's folder `folder`: its files are on the disk and its record tells which they are. Then removes the

@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// From what a person typed behind make to a run whose stages make can do one after the other.
 public struct Planner {

@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// What the stages' commands find around them.
 struct StageEnvironment {

@@ -1,11 +1,6 @@
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// What is noted of a stage that is done, in `done/STAGE`: from what it followed, and which files it made.
 ///

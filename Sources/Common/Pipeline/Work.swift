@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Which stages of a run are to be done now, and what is known of those that are done.
 ///

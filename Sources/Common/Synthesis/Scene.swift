@@ -1,10 +1,5 @@
+import Platform
 public import Randomness
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A drawn image: up to five objects of one silhouette on a patterned ground, among clutter.
 ///

@@ -1,11 +1,6 @@
-import ToolSupport
 import Parallel
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
+import ToolSupport
 
 /// A folder of tar files that hold a ``ImageSet``: `train/train-000.tar` …, `test/test-000.tar` …, and `classes.txt`.
 ///

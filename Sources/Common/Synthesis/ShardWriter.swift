@@ -1,11 +1,6 @@
 import CArchive
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Writes a tar file.
 ///

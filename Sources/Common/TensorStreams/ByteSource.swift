@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// The bytes of a file, a pipe or a terminal, in order.
 ///
@@ -132,7 +127,7 @@ import Musl
 
     private func ask(_ target: UnsafeMutableRawBufferPointer) throws -> Int {
         while true {
-            let count = unsafe Glibc.read(descriptor, target.baseAddress, target.count)
+            let count = unsafe Platform.read(descriptor, target.baseAddress, target.count)
             if count >= 0 { return count }
             guard errno == EINTR || mayGoOn(descriptor, POLLIN) else { throw Failure.errno(.io, path: name, "cannot read") }
         }

@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Reads a stream on a thread of its own, so that decompressing goes on while the last record is worked on.
 public final class ReadAhead {

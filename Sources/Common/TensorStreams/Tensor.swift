@@ -1,10 +1,5 @@
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Numbers of one type in a rectangular arrangement, last dimension fastest.
 ///

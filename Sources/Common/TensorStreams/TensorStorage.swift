@@ -1,11 +1,6 @@
+import Platform
 import Synchronization
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// The bytes that tensors are views of: 64-byte aligned, written once before anybody shares them.
 final class TensorStorage: @unchecked Sendable {

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#endif
+import Platform
 
 /// Why a tool stops, in the words its user needs.
 ///
@@ -50,7 +48,7 @@ public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
 
     /// A failure of a system call, with the system's words for `errno`.
     public static func errno(_ kind: Kind, path: String, _ what: String) -> Failure {
-        Failure(kind, path: path, "\(what): \(unsafe String(cString: strerror(Glibc.errno)))")
+        Failure(kind, path: path, "\(what): \(unsafe String(cString: strerror(Platform.errno)))")
     }
 
     public var description: String {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// Which file a name or a descriptor is: two that are equal are the same file, whatever the names.
 struct FileIdentity: Equatable {

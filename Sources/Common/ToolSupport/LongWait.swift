@@ -1,10 +1,5 @@
+import Platform
 import Synchronization
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Says so when another program is waited for unusually long: once after a while, and again each time the wait has doubled.
 ///

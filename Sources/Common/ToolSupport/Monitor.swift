@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-public import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+public import Platform
 
 /// What two threads share, and how one waits for the other to change it.
 ///

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#endif
+import Platform
 
 /// A file that appears under its name only when it is complete.
 ///
@@ -120,7 +118,7 @@ public struct OutputFile: ~Copyable {
         try unsafe bytes.withUnsafeBytes { buffer in
             var rest = unsafe buffer[...]
             while unsafe !rest.isEmpty {
-                let count = unsafe Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                let count = unsafe Platform.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                 if count < 0, errno == EINTR || mayGoOn(descriptor, POLLOUT) { continue }
                 guard count >= 0 else {
                     if errno == EPIPE { throw Failure(.closedPipe, path: name, "closed by its reader") }

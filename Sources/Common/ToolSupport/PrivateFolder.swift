@@ -1,10 +1,5 @@
 import CProcess
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// A folder that appears under its name only when it is complete.
 ///
@@ -170,7 +165,7 @@ public final class PrivateFolder {
             try unsafe bytes.withUnsafeBytes { buffer in
                 var rest = unsafe buffer[...]
                 while unsafe !rest.isEmpty {
-                    let count = unsafe Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                    let count = unsafe Platform.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                     if count < 0, errno == EINTR { continue }
                     guard count >= 0 else { throw Failure.errno(.io, path: name, "cannot write") }
                     unsafe rest = unsafe rest.dropFirst(count)

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// Tells a person how far a tool is: a line rewritten a few times a second on a terminal, one every half minute elsewhere.
 ///

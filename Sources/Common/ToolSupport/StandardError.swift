@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Platform
 
 /// What a person is told. All that the tools write to standard error goes through here, where nothing of it acts on the terminal.
 enum StandardError {
@@ -21,6 +17,6 @@ enum StandardError {
 
     private static func put(_ text: String) {
         var text = text
-        text.withUTF8 { bytes in _ = unsafe Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+        text.withUTF8 { bytes in _ = unsafe Platform.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
     }
 }

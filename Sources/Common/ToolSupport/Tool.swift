@@ -1,9 +1,6 @@
 public import ArgumentParser
 import CProcess
-
-#if canImport(Glibc)
-import Glibc
-#endif
+import Platform
 
 /// A command-line tool of the pipeline.
 ///
@@ -27,10 +24,10 @@ extension Tool {
             try perform(ArgumentFile.commandLine())
         } catch let failure as Failure {
             if failure.kind != .closedPipe { log(failure.description) }
-            Glibc.exit(failure.kind.rawValue)
+            Platform.exit(failure.kind.rawValue)
         } catch {
             log("\(message(for: error)); see '\(_commandName) --help'")
-            Glibc.exit(exitCode(for: error).rawValue)
+            Platform.exit(exitCode(for: error).rawValue)
         }
     }
 

@@ -1,11 +1,6 @@
 import CProcess
+import Platform
 import Synchronization
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// The files being written now, so that a signal or an exit that ends the tool does not leave them behind.
 ///

@@ -1,12 +1,7 @@
 public import Objectives
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// The numbers of a training, an interval at a time: JSON lines in a file, for people and plots.
 ///

@@ -1,13 +1,8 @@
 public import Objectives
 public import Optimizers
+import Platform
 import TensorStreams
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// What `train-step` was asked to do.
 public struct TrainingOptions: Sendable {

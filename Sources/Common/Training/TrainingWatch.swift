@@ -1,11 +1,6 @@
 public import Objectives
+import Platform
 import ToolSupport
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// Sees that a student learns nothing: that its embeddings are all alike, or that an epoch has not lowered its divergence from the teacher.
 ///
