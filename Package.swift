@@ -93,7 +93,7 @@ let package = Package(
         tool("plan", ["Pipeline", "Platform"]),
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams", "Platform"]),
 
-        .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "TensorStreams", "Platform"], path: "Tests/TestSupport", swiftSettings: numeric),
+        .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "TensorStreams", "ToolSupport", "Platform"], path: "Tests/TestSupport", swiftSettings: numeric),
         tests("ToolSupportTests", ["ToolSupport", "TensorStreams", "TestSupport", "augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "queue-loss", "synthesize", "train-step", "Platform"]),
         tests("ParallelTests", ["Parallel", "TestSupport", "Platform"]),
         tests("RandomnessTests", ["Kernels", "Networks", "Randomness"]),
@@ -103,7 +103,7 @@ let package = Package(
         tests("CheckpointsTests", ["Checkpoints", "convert-weights", "Kernels", "Networks", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("TrainingTests", ["Kernels", "Losses", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "Training"]),
         tests("ImagesTests", ["Images", "Randomness", "TensorStreams", "TestSupport", "ToolSupport"]),
-        tests("DatasetsTests", ["CArchive", "Datasets", "ToolSupport"]),
+        tests("DatasetsTests", ["CArchive", "Datasets", "TestSupport", "ToolSupport"]),
         tests("AugmentToolTests", ["augment", "Images", "TensorStreams", "TestSupport"]),
         tests("LossesTests", ["Losses", "Parallel", "Randomness", "TensorStreams", "TestSupport"]),
         tests("OptimizersTests", ["Optimizers", "Parallel", "Randomness", "TensorStreams", "TestSupport"]),
@@ -113,7 +113,7 @@ let package = Package(
         tests("BenchmarkTests", ["benchmark", "Measurement", "TensorStreams", "TestSupport"]),
         tests("SynthesisTests", ["synthesize", "Images", "Randomness", "Synthesis", "TestSupport", "Platform"]),
         tests("TensorStreamsTests", ["inspect", "Images", "TensorStreams", "ToolSupport", "Platform"]),
-        tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "ToolSupport"]),
+        tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("EvaluateTests", ["evaluate", "TensorStreams", "TestSupport", "ToolSupport"]),
     ]
 )

@@ -14,7 +14,7 @@ struct TrainingArguments: ParsableArguments {
     @OptionGroup(title: "The method") var method: MethodArguments<AllMethods>
     @Option(parsing: .unconditional, help: "The learning rate (default: \(TrainingArguments.usualRate)).") var learningRate: Double?
     @Option(parsing: .unconditional, help: """
-        The learning rate of batches of 256; that of others is in proportion to their images (Goyal et al., 2017). In place of --learning-rate.
+        The learning rate of batches of 256; that of others grows with the root of their images (Krizhevsky, 2014). In place of --learning-rate.
         """) var baseLearningRate: Double?
     @Option(help: """
         How the rate goes: seed (scaled by batch/256, a warm-up of 5 epochs, cosine by epoch, as the authors have it), cosine (MoCo-v2's, by \
@@ -88,7 +88,7 @@ struct TrainingArguments: ParsableArguments {
         guard let batch = header.metadata.count("batch") else {
             throw Failure(.data, path: name, "does not say how large its batches are, which --base-learning-rate needs", remedy: "give --learning-rate")
         }
-        return baseLearningRate * Double(batch) / 256
+        return baseLearningRate * (Double(batch) / 256).squareRoot()
     }
 
     /// This tool's line of provenance.

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 import ToolSupport
 
@@ -10,12 +11,12 @@ struct ClassNamesTests {
 
     /// "path label" of the samples, in the folder and, alike, in archives of it.
     private func labels(_ names: [String], split: String? = nil, classes: [String] = []) throws -> (data: Dataset, labels: [String]) {
-        try place.run("rm -rf set set.tar set.tgz inside.tar")
+        try place.perform("rm -rf set set.tar set.tgz inside.tar")
         for name in names { try place.write(content(name), to: "set/" + name) }
         let data = try Dataset(place.path("set"), split: split, classes: classes)
         func text(_ data: Dataset) -> [String] { data.samples.map { "\($0.name) \($0.label < 0 ? "-" : data.classes[$0.label])" } }
         let expected = text(data)
-        try place.run("tar cf set.tar set; tar czf set.tgz set; tar cf inside.tar -C set .")
+        try place.perform("tar cf set.tar set; tar czf set.tgz set; tar cf inside.tar -C set .")
         for archive in ["set.tar", "set.tgz", "inside.tar"] {
             let other = try Dataset(place.path(archive), split: split, classes: classes)
             #expect(text(other).map { $0.hasPrefix("set/") ? String($0.dropFirst(4)) : $0 } == expected, "\(archive)")
@@ -96,7 +97,7 @@ struct ClassNamesTests {
     @Test func `archives in split folders, and archives that are named for splits, are splits`() throws {
         try place.pack([("cat/1.jpg", content("1")), ("dog/2.jpg", content("2"))], into: "train-000.tar")
         try place.pack([("cat/3.jpg", content("3")), ("dog/4.jpg", content("4"))], into: "test-000.tar")
-        try place.run("mkdir -p folders/train folders/test files; cp train-000.tar folders/train; cp test-000.tar folders/test; cp train-000.tar test-000.tar files")
+        try place.perform("mkdir -p folders/train folders/test files; cp train-000.tar folders/train; cp test-000.tar folders/test; cp train-000.tar test-000.tar files")
         for path in ["folders", "files"] {
             let train = try Dataset(place.path(path)), test = try Dataset(place.path(path), split: "test")
             #expect(train.split == "train" && train.splits == ["test", "train"] && train.classes == ["cat", "dog"] && train.samples.map(\.label) == [0, 1])
@@ -104,17 +105,17 @@ struct ClassNamesTests {
             #expect(test.files.count == 1 && test.location(of: 0) == "\(test.files[0]): member cat/3.jpg")
         }
         // Archives that are cut in parts all alike are one set.
-        try place.run("cp train-000.tar folders/train/train-001.tar")
+        try place.perform("cp train-000.tar folders/train/train-001.tar")
         #expect(try Dataset(place.path("folders/train")).samples.count == 4 && Dataset(place.path("folders/train")).split == nil)
         // An archive that holds its split once more.
         try place.pack([("val/cat/1.jpg", content("1"))], into: "val.tar")
-        try place.run("mv val.tar files")
+        try place.perform("mv val.tar files")
         #expect(try Dataset(place.path("files"), split: "val").classes == ["cat"])
     }
 
     @Test func `an archive's only folder that has its name is the folder itself`() throws {
         try place.write(content("1"), to: "cats/1.jpg")
-        try place.run("tar cf cats.tar cats; cp cats.tar pets.tar; mkdir shards; cp cats.tar shards")
+        try place.perform("tar cf cats.tar cats; cp cats.tar pets.tar; mkdir shards; cp cats.tar shards")
         #expect(try Dataset(place.path("cats")).classes == [] && Dataset(place.path("cats.tar")).classes == [])
         #expect(try Dataset(place.path("pets.tar")).classes == ["cats"])
         // In a folder of archives it is a class: each may hold one.

@@ -1,6 +1,7 @@
 import CArchive
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 import ToolSupport
 
@@ -70,7 +71,7 @@ struct DatasetTests {
     @Test func `two tars one behind the other are read to the end of the second`() throws {
         try place.pack([("cat/1.jpg", content("1"))], into: "a.tar")
         try place.pack([("dog/2.jpg", content("2"))], into: "b.tar")
-        try place.write(place.bytes("a.tar") + place.bytes("b.tar"), to: "c.tar")
+        try place.write([UInt8](place.bytes("a.tar")) + [UInt8](place.bytes("b.tar")), to: "c.tar")
         let data = try Dataset(place.path("c.tar"))
         #expect(data.classes == ["cat", "dog"])
         #expect(try contents(data)[1].hasPrefix("dog/2.jpg 1 \(content("2").count) "))
@@ -78,7 +79,7 @@ struct DatasetTests {
 
     @Test func `a tar cut anywhere is an error that names it`() throws {
         try place.pack(members, as: .gnutar, into: "a.tar")
-        let whole = try place.bytes("a.tar")
+        let whole = try [UInt8](place.bytes("a.tar"))
         let end = try #require(whole.lastIndex { $0 != 0 }) + 1
         for count in Array(stride(from: 1, through: end, by: 211)) + [512, 1024, end] {
             try place.write(Array(whole[..<count]), to: "cut.tar")
@@ -90,7 +91,7 @@ struct DatasetTests {
     @Test func `a compressed tar or a zip cut anywhere is an error that names it`() throws {
         for (name, format, filter) in [("a.tar.gz", Workplace.Format.tar, ARCHIVE_FILTER_GZIP), ("a.tar.zst", .tar, ARCHIVE_FILTER_ZSTD), ("a.zip", .zip, 0)] {
             try place.pack(members, as: format, compressed: filter, into: name)
-            let whole = try place.bytes(name)
+            let whole = try [UInt8](place.bytes(name))
             for count in stride(from: 1, to: whole.count - 1, by: max(1, whole.count / 40)) {
                 try place.write(Array(whole[..<count]), to: "cut-" + name)
                 let failure = failure(place.path("cut-" + name))
@@ -101,7 +102,7 @@ struct DatasetTests {
 
     @Test func `every changed byte of a tar's headers gives samples or an error, and nothing else`() throws {
         try place.pack([("cat/1.jpg", content("1")), ("dog/2.jpg", content("2"))], as: .ustar, into: "a.tar")
-        let whole = try place.bytes("a.tar")
+        let whole = try [UInt8](place.bytes("a.tar"))
         var failures = 0
         for byte in 0..<512 {
             var changed = whole
@@ -133,7 +134,7 @@ struct DatasetTests {
     @Test func `a file that has become shorter is said to have`() throws {
         try place.pack(members, into: "a.tar")
         let data = try Dataset(place.path("a.tar"))
-        try place.write(Array(place.bytes("a.tar")[..<600]), to: "a.tar")
+        try place.write(Array([UInt8](place.bytes("a.tar"))[..<600]), to: "a.tar")
         #expect(throws: Failure.self) { try DatasetsTests.bytes(data, 4) }
     }
 }

@@ -1,6 +1,7 @@
 import CArchive
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 import ToolSupport
 
@@ -11,7 +12,7 @@ struct SourcesTests {
 
     /// Packs the folder `name` in every way, and gives the paths: with the folder itself as what is inside, and with what is in it.
     private func archives(of name: String) throws -> [String] {
-        try place.run("""
+        try place.perform("""
             tar cf \(name).tar \(name); tar czf \(name).tar.gz \(name); tar cf - \(name) | zstd -q > \(name).tar.zst; zip -qry \(name).zip \(name)
             mkdir in; tar cf in/\(name).tar -C \(name) .; tar cJf in/\(name).txz -C \(name) .; (cd \(name); zip -qry ../in/\(name).zip .)
             """)
@@ -32,7 +33,7 @@ struct SourcesTests {
 
     @Test func `links to hidden folders and files, over links, and to each other give the same from a folder and its archives`() throws {
         for name in [".store/cats/1.jpg", ".store/cats/deep/2.jpg", ".store/.more/3.jpg", ".one.jpg", "dogs/4.jpg", ".a/5.jpg"] { try place.write(content(name), to: "set/" + name) }
-        try place.run("""
+        try place.perform("""
             cd set; ln -s .store/cats cats; ln -s .store/cats felines; ln -s .store/.more more; ln -s ../.one.jpg dogs/one.jpg; ln -s .a .b; ln -s .b over
             ln -s ../dogs .a/dogs; ln -s loop2 loop1; ln -s loop1 loop2; ln -s .. out; ln -s . self; ln -s /etc abs; ln .one.jpg dogs/hard.jpg
             """)
@@ -47,7 +48,7 @@ struct SourcesTests {
     @Test func `what is unpacked through a link lies where the link leads`() throws {
         try place.write(content("1"), to: "a/c/1.jpg")
         try place.write(content("2"), to: "b/d/2.jpg")
-        try place.run("cd a; ln -s c d; tar cf ../x.tar c d; cd ../b; tar rf ../x.tar d/2.jpg; mkdir ../a/e; ln ../a/c/1.jpg ../a/e/9.jpg; cd ../a; tar cf ../y.tar d c/1.jpg e/9.jpg")
+        try place.perform("cd a; ln -s c d; tar cf ../x.tar c d; cd ../b; tar rf ../x.tar d/2.jpg; mkdir ../a/e; ln ../a/c/1.jpg ../a/e/9.jpg; cd ../a; tar cf ../y.tar d c/1.jpg e/9.jpg")
         let data = try Dataset(place.path("x.tar"))
         #expect(data.samples.map(\.name) == ["c/1.jpg", "c/2.jpg"] && data.classes == ["c"])
         #expect(try Dataset(place.path("y.tar")).samples.map(\.name) == ["c/1.jpg", "e/9.jpg"])
@@ -57,14 +58,14 @@ struct SourcesTests {
         let names = ["hunde \u{e9}", "cats", "\u{65e5}\u{672c}", "nfce\u{301}"]
         for name in names { try place.write(content("x"), to: "z/\(name)/1.jpg") }
         // Python sets the flag of every name that is not ASCII; Info-ZIP's zip writes a field of its own.
-        try place.run("cd z; python3 -c \"import zipfile, os; z = zipfile.ZipFile('../u.zip', 'w'); [z.write(os.path.join(d, f)) for d, _, fs in os.walk('.') for f in fs]; z.close()\"; zip -qr ../i.zip .")
+        try place.perform("cd z; python3 -c \"import zipfile, os; z = zipfile.ZipFile('../u.zip', 'w'); [z.write(os.path.join(d, f)) for d, _, fs in os.walk('.') for f in fs]; z.close()\"; zip -qr ../i.zip .")
         for archive in ["u.zip", "i.zip"] { #expect(try facts(Dataset(place.path(archive))) == facts(Dataset(place.path("z"))), "\(archive)") }
     }
 
     @Test func `an archive that is passed over makes no class`() throws {
         for name in ["cats/1.jpg", "dogs/2.jpg"] { try place.write(content(name), to: "set/" + name) }
         try place.write(Array("xx".utf8), to: "set/Downloads/old.tar")
-        try place.run("tar cf set.tar -C set .")
+        try place.perform("tar cf set.tar -C set .")
         for path in ["set", "set.tar"] {
             let data = try Dataset(place.path(path))
             #expect(data.classes == ["cats", "dogs"] && data.samples.map(\.label) == [0, 1], "\(path)")
@@ -77,7 +78,7 @@ struct SourcesTests {
             "cat/1.jpg", "cat/2.JPG", "dog/deep/er/3.jpeg", "dog/4.jfif", ".ipynb_checkpoints/5.jpg", ".Trash-1000/files/6.jpg", "__MACOSX/cat/7.jpg",
             "cat/.hidden/8.jpg", "cat/._1.jpg", "dog/@eaDir/9.jpg", "$RECYCLE.BIN/10.jpg", "notes.txt", "cat/11.png", "12.jpg",
         ] { try place.write(content(name), to: "set/" + name) }
-        try place.run("cd set; ln cat/1.jpg dog/hard.jpg; ln notes.txt dog/text.jpg; ln -s ../cat/1.jpg dog/soft.jpg; ln -s nowhere.jpg dog/none.jpg; ln -s cat kitty; mkfifo dog/pipe.jpg")
+        try place.perform("cd set; ln cat/1.jpg dog/hard.jpg; ln notes.txt dog/text.jpg; ln -s ../cat/1.jpg dog/soft.jpg; ln -s nowhere.jpg dog/none.jpg; ln -s cat kitty; mkfifo dog/pipe.jpg")
         let expected = try facts(Dataset(place.path("set")))
         #expect(expected == """
             cat,dog
@@ -105,14 +106,14 @@ struct SourcesTests {
     @Test func `hard and symbolic links to hidden files give the image, in archives of every kind`() throws {
         try place.write(content("1"), to: "set/.pool/1.jpg")
         try place.write(content("2"), to: "set/.pool/2.bin")
-        try place.run("cd set; mkdir a b; ln .pool/1.jpg a/1.jpg; ln -s ../.pool/2.bin b/2.jpg; ln -s ../b/2.jpg a/3.jpg")
+        try place.perform("cd set; mkdir a b; ln .pool/1.jpg a/1.jpg; ln -s ../.pool/2.bin b/2.jpg; ln -s ../b/2.jpg a/3.jpg")
         let expected = try facts(Dataset(place.path("set")))
         #expect(expected == "a,b\na/1.jpg 0 \(content("1").count)\na/3.jpg 0 \(content("2").count)\nb/2.jpg 1 \(content("2").count)\nhidden 1 .pool")
         for archive in try archives(of: "set") { #expect(try facts(Dataset(archive)) == expected, "\(archive)") }
     }
 
     @Test func `names that are not UTF-8, and names of every other kind, work in folders and archives`() throws {
-        try place.run("""
+        try place.perform("""
             mkdir -p set/$'caf\\xe9' set/$'\\xff\\xfe' 'set/a b' 'set/#;&$(x)' 'set/%s%n' $'set/new\\nline' $'set/\\x1b[31mred' "set/it's" 'set/back\\slash' $'set/\\xcc\\x81mark' \\
               $'set/\\xe2\\x80\\x8djoiner' 'set/-rf' 'set/*?[a]' 'set/ü'
             for d in set/*; do printf '\\xff\\xd8\\xff of %s' "$d" > "$d/1.jpg"; done
@@ -148,7 +149,7 @@ struct SourcesTests {
 
     @Test func `an archive beside folders of images is passed over and named, whatever it is`() throws {
         for name in ["cat/1.jpg", "dog/2.jpg"] { try place.write(content(name), to: "set/" + name) }
-        try place.run("tar cf set/all.tar -C set cat dog; echo broken > set/half.tar.gz; zip -qr set/cat/more.zip set/dog")
+        try place.perform("tar cf set/all.tar -C set cat dog; echo broken > set/half.tar.gz; zip -qr set/cat/more.zip set/dog")
         let data = try Dataset(place.path("set"))
         #expect(data.samples.map(\.name) == ["cat/1.jpg", "dog/2.jpg"] && data.classes == ["cat", "dog"])
         #expect(data.passedOver == [PassedOver(.archive, 3, "all.tar")])
@@ -158,7 +159,7 @@ struct SourcesTests {
         try place.pack([("cat/1.jpg", content("1"))], into: "a.tar")
         try place.pack([("cat/1.jpg", content("2")), ("dog/3.jpg", content("3"))], as: .zip, into: "b.zip")
         try place.pack([("4.jpg", content("4"))], compressed: ARCHIVE_FILTER_GZIP, into: "c.tgz")
-        try place.run("mkdir -p set/owl; mv a.tar b.zip set; mv c.tgz set/owl")
+        try place.perform("mkdir -p set/owl; mv a.tar b.zip set; mv c.tgz set/owl")
         try place.write(content("stray"), to: "set/sheet.jpg")
         let data = try Dataset(place.path("set"))
         #expect(data.samples.map(\.name) == ["sheet.jpg", "cat/1.jpg", "cat/1.jpg", "dog/3.jpg", "owl/4.jpg"])
@@ -190,8 +191,8 @@ struct SourcesTests {
         // What tar itself makes of it: a folder with something in it stays, an empty one does not.
         try place.write(content("1"), to: "new/cat/1.jpg/2.jpg")
         try place.write(content("3"), to: "later/cat/1.jpg")
-        try place.run("mkdir -p new/cat/3.jpg unpacked; cp later/cat/1.jpg later/cat/3.jpg; tar cf b.tar -C new cat; tar rf b.tar -C later cat/1.jpg cat/3.jpg")
-        try place.run("tar xf b.tar -C unpacked 2> /dev/null || true")
+        try place.perform("mkdir -p new/cat/3.jpg unpacked; cp later/cat/1.jpg later/cat/3.jpg; tar cf b.tar -C new cat; tar rf b.tar -C later cat/1.jpg cat/3.jpg")
+        try place.perform("tar xf b.tar -C unpacked 2> /dev/null || true")
         let (data, unpacked) = (try Dataset(place.path("b.tar")), try Dataset(place.path("unpacked")))
         #expect(data.samples.map(\.name) == ["cat/1.jpg/2.jpg", "cat/3.jpg"] && data.samples.map(\.name) == unpacked.samples.map(\.name))
         #expect(data.passedOver == [PassedOver(.blocked, 1, "cat/1.jpg")])
@@ -199,7 +200,7 @@ struct SourcesTests {
 
     @Test func `a folder with nothing in it is told, in archives too`() throws {
         try place.write(content("1"), to: "set/cat/1.jpg")
-        try place.run("mkdir -p set/dog set/owl/young set/.hidden")
+        try place.perform("mkdir -p set/dog set/owl/young set/.hidden")
         for path in try [place.path("set")] + archives(of: "set") {
             #expect(try Dataset(path).passedOver.map(\.summary).last?.hasPrefix("2 empty folders (the first is ") == true, "\(path)")
         }
@@ -207,7 +208,7 @@ struct SourcesTests {
 
     @Test func `folders of links to links are read once each, at once`() throws {
         try place.write(content("1"), to: "set/real/1.jpg")
-        try place.run("""
+        try place.perform("""
             for n in $(seq 1 40); do mkdir set/d$n; for l in a b c; do ln -s ../d$((n + 1)) set/d$n/$l; done; done
             mkdir set/d41; ln -s ../real set/d41/real; ln -s loop2 set/loop1; ln -s loop1 set/loop2; ln -s . set/self; ln -s ../set set/up
             """)
@@ -218,13 +219,13 @@ struct SourcesTests {
 
     @Test func `a folder that two links lead to is read under the first`() throws {
         try place.write(content("1"), to: "pool/1.jpg")
-        try place.run("mkdir -p set/b; ln -s ../../pool set/b/cats; ln -s ../pool set/zoo")
+        try place.perform("mkdir -p set/b; ln -s ../../pool set/b/cats; ln -s ../pool set/zoo")
         let data = try Dataset(place.path("set"))
         #expect(data.samples.map(\.name) == ["b/cats/1.jpg"] && data.passedOver == [PassedOver(.repeated, 1, "zoo")])
     }
 
     @Test func `a named pipe, a device and a socket are said to be what they are`() throws {
-        try place.run("mkfifo pipe; mkfifo pipe.tar; mkdir set; mkfifo set/1.jpg set/a.tar")
+        try place.perform("mkfifo pipe; mkfifo pipe.tar; mkdir set; mkfifo set/1.jpg set/a.tar")
         for (path, words) in [
             (place.path("pipe"), "is a named pipe (FIFO), not a folder or an archive; write it to a file first"), (place.path("pipe.tar"), "is a named pipe (FIFO)"),
             ("/dev/null", "is a device"),
@@ -238,8 +239,8 @@ struct SourcesTests {
     @Test func `an encrypted zip is said to be encrypted, of every kind; other members' encryption is nothing`() throws {
         try place.write(content("1"), to: "cat/1.jpg")
         try place.write(content("2"), to: "notes.txt")
-        try place.run("zip -q -P secret a.zip cat/1.jpg; zip -q -P secret notes.zip notes.txt; cp notes.zip mixed.zip; zip -q mixed.zip cat/1.jpg; zip -q -0 plain.zip cat/1.jpg")
-        let plain = try place.bytes("plain.zip")
+        try place.perform("zip -q -P secret a.zip cat/1.jpg; zip -q -P secret notes.zip notes.txt; cp notes.zip mixed.zip; zip -q mixed.zip cat/1.jpg; zip -q -0 plain.zip cat/1.jpg")
+        let plain = try [UInt8](place.bytes("plain.zip"))
         /// The zip with other flags in both of a member's headers, and as WinZip's AES if `method` is 99.
         func changed(flags: UInt8, high: UInt8 = 0, method: UInt8 = 0) throws -> [UInt8] {
             var bytes = plain

@@ -1,5 +1,6 @@
 import Evaluation
 import Randomness
+import TestSupport
 import Testing
 
 struct LogisticRegressionTests {
@@ -11,7 +12,7 @@ struct LogisticRegressionTests {
     }
 
     @Test func `standard features are scikit-learn's, and a dimension that never changes becomes zero`() throws {
-        let golden = try Golden()
+        let golden = try Golden.evaluation()
         let scaled = try sets(golden).test.values
         #expect(difference(scaled, try golden.floats("convex.scaled_test")) < 1e-5)
         #expect(stride(from: 4, to: scaled.count, by: 13).allSatisfy { scaled[$0] == 0 })
@@ -19,7 +20,7 @@ struct LogisticRegressionTests {
 
     @Test(arguments: 0..<3)
     func `finds scikit-learn's optimum`(number: Int) throws {
-        let golden = try Golden()
+        let golden = try Golden.evaluation()
         let (train, test) = try sets(golden)
         let penalty = try golden.doubles("convex.penalties")[number]
         let fit = LogisticRegression(penalty: penalty, tolerance: 1e-6).fit(train, labels: try golden.labels("convex.train_labels"), classes: 6)
@@ -33,7 +34,7 @@ struct LogisticRegressionTests {
     }
 
     @Test func `a start elsewhere ends at the same optimum`() throws {
-        let golden = try Golden()
+        let golden = try Golden.evaluation()
         let (train, _) = try sets(golden)
         let labels = try golden.labels("convex.train_labels")
         let far = LogisticRegression(penalty: 1e-4, tolerance: 1e-5).fit(train, labels: labels, classes: 6)
@@ -101,7 +102,7 @@ struct ConvexProbeTests {
     }
 
     @Test func `takes the penalty that does best on what was held out, and fits it to everything`() throws {
-        let golden = try Golden()
+        let golden = try Golden.evaluation()
         let (train, test) = (try golden.matrix("convex.train"), try golden.matrix("convex.test"))
         FeatureScaling.standard.apply(train: train, test: test)
         let labels = try golden.labels("convex.train_labels")

@@ -1,4 +1,5 @@
 import Evaluation
+import TestSupport
 import Testing
 
 struct NeighbourSearchTests {
@@ -14,7 +15,7 @@ struct NeighbourSearchTests {
     }
 
     @Test func `finds scikit-learn's neighbours and their cosines`() throws {
-        let golden = try Golden()
+        let golden = try Golden.evaluation()
         let found = search(try golden.matrix("knn.test"), k: 40, [try golden.floats("knn.train")])
         #expect(found.k == 40 && found.trainingSamples == 331)
         let list = (0..<found.queries).flatMap { found[$0] }

@@ -1,4 +1,5 @@
 import Evaluation
+import TestSupport
 import Testing
 
 struct NeighbourVoteTests {
@@ -12,7 +13,7 @@ struct NeighbourVoteTests {
     }
 
     @Test func `agrees with scikit-learn for every k, both votes, top-1 and top-5, from one search`() throws {
-        let golden = try Golden()
+        let golden = try Golden.evaluation()
         let search = NeighbourSearch(queries: try golden.matrix("knn.test"), k: 40)
         search.add(try golden.floats("knn.train"))
         let k = try golden.integers("knn.k")

@@ -1,4 +1,5 @@
 import Evaluation
+import TestSupport
 import Testing
 
 struct StochasticProbeTests {
@@ -13,7 +14,7 @@ struct StochasticProbeTests {
     }
 
     @Test func `follows PyTorch's course from the same weights in the same order`() throws {
-        let golden = try Golden()
+        let golden = try Golden.evaluation()
         let train = try golden.matrix("sgd.train")
         let orders = try golden.integers("sgd.orders")
         let classifier = LinearClassifier(weights: try golden.floats("sgd.start"), biases: [0, 0, 0, 0, 0], dimension: 11)
@@ -56,7 +57,7 @@ struct StochasticProbeTests {
     }
 
     @Test func `stops when it is told to`() throws {
-        let golden = try Golden()
+        let golden = try Golden.evaluation()
         let classifier = goldenProbe().initial(classes: 5, dimension: 11)
         let losses = goldenProbe().train(classifier, on: try golden.matrix("sgd.train"), labels: try golden.labels("sgd.train_labels"), report: { epoch, _ in epoch < 1 })
         #expect(losses.count == 2)

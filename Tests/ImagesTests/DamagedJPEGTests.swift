@@ -7,7 +7,7 @@ import ToolSupport
 /// JPEG files that were damaged at random places.
 struct DamagedJPEGTests {
     @Test func `a damaged JPEG is an image or broken, and the decoder is as it was`() throws {
-        let golden = try Golden("odd-jpegs")
+        let golden = try Golden("odd-jpegs.safetensors.zst")
         let names = golden.names("").filter { $0.hasSuffix(".file") && golden.has($0.replacing(".file", with: ".pixels")) }.sorted()
         let files = try names.map { try golden.bytes($0) }
         let decoder = try JPEGDecoder(), canvas = Canvas()

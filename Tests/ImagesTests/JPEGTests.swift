@@ -1,10 +1,11 @@
 import Images
+import TestSupport
 import Testing
 import ToolSupport
 
 struct JPEGTests {
     let golden: Golden
-    init() throws { golden = try Golden() }
+    init() throws { golden = try Golden.images() }
 
     @Test func `decoding gives Pillow's bytes: every subsampling, progressive, grey, CMYK, YCCK, a single pixel`() throws {
         let files = golden.names("jpeg.").filter { $0.hasSuffix(".file") }

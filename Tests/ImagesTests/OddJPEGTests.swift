@@ -1,19 +1,20 @@
 import Foundation
 import Images
+import TestSupport
 import Testing
 import ToolSupport
 
 /// JPEG files that are not as they should be: Pillow's verdict and Pillow's pixels.
 struct OddJPEGTests {
     @Test func `every odd JPEG has the pixels that Pillow gives, and those that Pillow refuses are broken`() throws {
-        let golden = try Golden("odd-jpegs")
+        let golden = try Golden("odd-jpegs.safetensors.zst")
         let files = golden.names("").filter { $0.hasSuffix(".file") }
         #expect(files.count == 110)
         #expect(try compare(golden) == [])
     }
 
     @Test func `one decoder for all odd JPEGs gives the same, one after the other`() throws {
-        let golden = try Golden("odd-jpegs")
+        let golden = try Golden("odd-jpegs.safetensors.zst")
         let decoder = try JPEGDecoder(), canvas = Canvas()
         for file in golden.names("").filter({ $0.hasSuffix(".file") }) {
             let pixels = file.replacing(".file", with: ".pixels"), bytes = try golden.bytes(file)
@@ -24,7 +25,7 @@ struct OddJPEGTests {
     }
 
     @Test func `a header tells the size of every JPEG that can be decoded, and a file that has none is refused with a reason`() throws {
-        let golden = try Golden("odd-jpegs")
+        let golden = try Golden("odd-jpegs.safetensors.zst")
         for file in golden.names("").filter({ $0.hasSuffix(".file") }) where golden.has(file.replacing(".file", with: ".pixels")) {
             let image = try golden.image(file.replacing(".file", with: ".pixels")), header = try JPEGHeader(golden.bytes(file))
             #expect(header.width == image.width && header.height == image.height, "\(file)")
@@ -45,7 +46,7 @@ struct OddJPEGTests {
 
     /// Pillow 13 indexes byte 13 of the first of the sorted segments when a frame comes, and of no other at no other time.
     @Test func `a short segment of a colour profile breaks a file only where Pillow looks at it`() throws {
-        let base = try Golden("odd-jpegs").bytes("base.file")
+        let base = try Golden("odd-jpegs.safetensors.zst").bytes("base.file")
         func segment(_ behind: [UInt8]) -> [UInt8] {
             let body = Array("ICC_PROFILE\0".utf8) + behind
             return [0xFF, 0xE2, 0, UInt8(body.count + 2)] + body
@@ -60,7 +61,7 @@ struct OddJPEGTests {
     }
 
     @Test func `a header is read without the bytes behind it, and not even those of its long segments`() throws {
-        let base = try Golden("odd-jpegs").bytes("base.file")
+        let base = try Golden("odd-jpegs.safetensors.zst").bytes("base.file")
         var file = Array(base[..<2])
         for _ in 0..<40 { file += [0xFF, 0xE1, 0xFF, 0xFF] + [UInt8](repeating: 7, count: 65533) }
         file += base[2...]
@@ -74,7 +75,7 @@ struct OddJPEGTests {
     }
 
     @Test func `what the source of the bytes throws is thrown, while the header is read and later`() throws {
-        let base = try Golden("odd-jpegs").bytes("base.file")
+        let base = try Golden("odd-jpegs.safetensors.zst").bytes("base.file")
         let decoder = try JPEGDecoder(), canvas = Canvas(), lost = Failure(.io, "the disk is gone")
         for end in [10, 700] {
             #expect(throws: lost) {

@@ -1,10 +1,11 @@
 import Images
 import TensorStreams
+import TestSupport
 import Testing
 
 struct OperatorTests {
     let golden: Golden
-    init() throws { golden = try Golden() }
+    init() throws { golden = try Golden.images() }
 
     @Test func `resizing gives Pillow's bytes, larger and smaller, rows first and columns first`() throws {
         let source = try Canvas(golden.photo), target = Canvas(), resampler = Resampler()

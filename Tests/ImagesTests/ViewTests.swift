@@ -1,11 +1,12 @@
 import Images
 import Randomness
 import TensorStreams
+import TestSupport
 import Testing
 
 struct ViewTests {
     let golden: Golden
-    init() throws { golden = try Golden() }
+    init() throws { golden = try Golden.images() }
 
     @Test func `a whole MoCo-v2 view has the bytes of torchvision with Pillow`() throws {
         let names = golden.names("view.")

@@ -10,9 +10,9 @@ struct DefaultsTests {
         let line = try #require(Setting.named("STUDENT_OPTIONS")).line(pipelines: Workplace.root + "/pipelines")
         let program = """
             import grid, product, table
-            assert all(table.default_rate(batch) in grid.RATES for batch, images in grid.CORNERS)
-            run = grid.Run("objects", "resnet18", 64, 6000, table.default_rate(64))
-            print(run.options().replace(f"--learning-rate {run.rate:g}", f"--base-learning-rate {product.default().rate:g}"))
+            assert all(table.default_rate(grid.RATES[batch], batch) for batch, images in grid.CORNERS)
+            run = grid.Run("objects", "resnet18", 64, 6000, table.default_rate(grid.RATES[64], 64))
+            assert run.rate == 0.12; print(run.options().replace(f"--learning-rate {run.rate:g}", f"--base-learning-rate {product.default().rate:g}"))
             """
         let result = try Workplace().run("cd '\(Workplace.root)/pipelines/defaults' && PYTHONDONTWRITEBYTECODE=1 python3 -c '\(program)'")
         try #require(result.status == 0, "\(result.error)")

@@ -1,6 +1,7 @@
 public import Foundation
 import Platform
 public import TensorStreams
+import ToolSupport
 
 /// A folder for one test, and the built tools run from outside in it.
 public final class Workplace {
@@ -65,6 +66,12 @@ public final class Workplace {
         let group = try start(line)
         let status = group.wait()
         return Result(status: status, output: try text(".output"), error: try text(".error"))
+    }
+
+    /// Runs a line whose commands must all succeed.
+    public func perform(_ line: String) throws {
+        let result = try run("set -e; \(line)")
+        guard result.status == 0 else { throw Failure(.software, "\(line): ended with \(result.status): \(result.error)") }
     }
 
     /// Starts a line of bash as ``run(_:)`` does, as a process group of its own.

@@ -102,10 +102,10 @@ struct TrainingTests {
         #expect(late < early - amount, "\(early) \(late)")
     }
 
-    @Test func `a base learning rate is that of batches of 256`() throws {
+    @Test func `a base learning rate is that of batches of 256, and grows with the root of the batch`() throws {
         let place = try Workplace.training()
         try #require(try place.run("""
-            train-step --student student taught --schedule smooth --base-learning-rate 0.04 -q -o base; train-step --student student taught --schedule smooth --learning-rate 0.0025 -q -o own
+            train-step --student student taught --schedule smooth --base-learning-rate 0.04 -q -o base; train-step --student student taught --schedule smooth --learning-rate 0.01 -q -o own
             augment --data pictures/train --size 16 --batch 16 --limit 16 -q | embed --weights teacher -q -o stream
             """).status == 0)
         #expect(try place.document("base").tensors == place.document("own").tensors)

@@ -7,7 +7,7 @@ HEAD = """# Which defaults hold
 
 Made by `make defaults` from the results in docs/defaults. Students see {seen} images in all, at 64×64, and learn with
 `{options}`
-and a learning rate; make's default is in proportion to the batch, {base:g} for 256 images. They are judged by k-NN (k = 10) and by a linear classifier
+and a learning rate; make's default grows with the root of the batch, {base:g} for 256 images. They are judged by k-NN (k = 10) and by a linear classifier
 with 6000 labelled images, on 3000 test images of other sources than the training data's. The best rate of each row (bold) is chosen on 3000 other images,
 held out of the training data, by the mean of both measures; by that mean, too, the default is compared with it. Figures are test accuracies in %,
 k-NN / linear.
@@ -22,9 +22,10 @@ KINDS = {
 }
 
 
-def default_rate(batch):
-    """make's default."""
-    return product.default().rate * batch / 256
+def default_rate(rates, batch):
+    """The one of `rates` that is make's default, to the digits that they have; None where there is none."""
+    exact = product.default().rate * (batch / 256) ** 0.5
+    return next((rate for rate in rates if abs(rate / exact - 1) < 0.002), None)
 
 
 def both(judged):
@@ -56,7 +57,7 @@ def write(path, results, judged):
         name, network, batch, images = key
         row = [both(cell[rate]["test"]) if rate in cell else "" for rate in rates]
         if tells(cell, batch):
-            best, default = best_rate(cell), default_rate(batch)
+            best, default = best_rate(cell), default_rate(cell, batch)
             row[rates.index(best)] = f"**{row[rates.index(best)]}**"
             row += [f"{best:g}", f"{default:g}", f"{below(cell, batch):.1f}", f"{cell[default]['kl']:.2f}, {cell[best]['kl']:.2f}"]
         else:
@@ -79,7 +80,7 @@ def cells_of(results):
 
 def tells(cell, batch):
     """Whether there is the default's rate, and another to compare it with."""
-    return len(cell) > 1 and default_rate(batch) in cell
+    return len(cell) > 1 and default_rate(cell, batch) is not None
 
 
 def best_rate(cell):
@@ -88,7 +89,7 @@ def best_rate(cell):
 
 def below(cell, batch):
     """By how many points the default's mean of both measures is below that of the best."""
-    return mean(cell[best_rate(cell)]["test"]) - mean(cell[default_rate(batch)]["test"])
+    return mean(cell[best_rate(cell)]["test"]) - mean(cell[default_rate(cell, batch)]["test"])
 
 
 def summary(results):

@@ -64,7 +64,9 @@ extension Preparation {
     /// Options given for a network take the place of all that it would have had.
     func optionRemarks(_ pipelines: String) throws -> [String] {
         let given = ["STUDENT_OPTIONS"] + (settings["TEACHER"].isEmpty ? ["TEACHER_OPTIONS"] : [])
-        return try given.compactMap { name in
+        let hasOwnQueue = ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) != nil && settings.count("QUEUE") != nil
+        let remarks = hasOwnQueue ? ["QUEUE is of no use: the program that --loss names has a queue of its own"] : []
+        return try remarks + given.compactMap { name in
             guard let setting = Setting.named(name) else { return nil }
             let usual = try setting.fallback(drawn: settings.isDemonstration, objective: { settings[$0] }, MethodDefaults(pipelines: pipelines))
             func names(_ words: [String]) -> [String] { words.filter { $0.hasPrefix("--") }.map { $0.parts("=", most: 2)[0] } }

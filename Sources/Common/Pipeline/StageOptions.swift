@@ -22,6 +22,11 @@ struct StageOptions {
     }
     /// How a network's epochs are asked for; what train-step does by itself is not said.
     private func method(_ name: String) -> [String] { name == SEED.name ? [] : ["--objective", name] }
+    /// A program that gives the loss has a queue of its own.
+    private var queue: [String] {
+        guard ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
+        return settings.count("QUEUE").map { ["--queue-size", "\($0)"] } ?? []
+    }
     /// Images in a record of those that are judged; fewer where they are large, since a record has a limit. Features do not depend on it.
     private var judgedBatch: Int {
         let size = settings.number("SIZE")
@@ -40,7 +45,7 @@ struct StageOptions {
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
             "student.begin": ["--network", settings["STUDENT"], "--embedding", "\(embedding)", "--seed", settings["SEED"]],
             "student.augment": train + views + ["--batch", settings["BATCH"]],
-            "student.train": method(settings["STUDENT_OBJECTIVE"]) + (settings.count("QUEUE").map { ["--queue-size", "\($0)"] } ?? []) + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
+            "student.train": method(settings["STUDENT_OBJECTIVE"]) + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]

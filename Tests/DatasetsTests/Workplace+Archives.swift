@@ -1,40 +1,12 @@
 import CArchive
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 import ToolSupport
 
-/// A folder for one test, and what to put into it.
-final class Workplace {
-    let folder: URL
-
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "datasets-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(at: folder) }
-
-    func path(_ name: String) -> String { folder.appending(path: name).path }
-
-    func write(_ bytes: [UInt8], to name: String) throws {
-        let file = folder.appending(path: name)
-        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(bytes).write(to: file)
-    }
-
-    /// Runs a line of bash here.
-    func run(_ line: String) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/bash")
-        process.arguments = ["-ec", line]
-        process.currentDirectoryURL = folder
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "\(line)")
-    }
-
-    func bytes(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: folder.appending(path: name))) }
+extension Workplace {
+    func write(_ bytes: [UInt8], to name: String) throws { try write(Data(bytes), to: name) }
 
     enum Format { case tar, ustar, gnutar, zip }
 

@@ -1,42 +1,21 @@
-import Foundation
 import Images
 import TensorStreams
+import TestSupport
 import Testing
 
-/// The images and numbers that a script in Tests/golden wrote, images.py where no other is named.
-struct Golden {
-    private let document: TensorDocument
-
-    init(_ name: String = "images") throws {
-        let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        document = try DocumentFile.read(tests.appending(path: "golden/\(name).safetensors.zst").path)
-    }
-
-    init(path: String) throws { document = try DocumentFile.read(path) }
-
-    func has(_ name: String) -> Bool { document.tensors[name] != nil }
-
-    /// The names of tensors that begin so.
-    func names(_ prefix: String) -> [String] { document.names.filter { $0.hasPrefix(prefix) } }
-
-    func bytes(_ name: String) throws -> [UInt8] {
-        let tensor = try #require(document.tensors[name])
-        return tensor.withBytes { [UInt8]($0) }
-    }
+extension Golden {
+    /// The images and numbers that images.py wrote.
+    static func images() throws -> Golden { try Golden("images.safetensors.zst") }
 
     func image(_ name: String) throws -> Image {
-        let tensor = try #require(document.tensors[name])
-        return Image(width: tensor.shape[1], height: tensor.shape[0], pixels: try bytes(name))
+        let shape = try shape(name)
+        return Image(width: shape[1], height: shape[0], pixels: try bytes(name))
     }
 
     /// The image that most cases begin with.
     var photo: Image { get throws { try image("jpeg.420.pixels") } }
 
-    func parameters(_ name: String) throws -> JSON {
-        try JSON(parsing: Array(try #require(document.metadata[name]).utf8))
-    }
-
-    func text(_ name: String) throws -> String { try #require(document.metadata[name]) }
+    func parameters(_ name: String) throws -> JSON { try JSON(parsing: Array(try text(name).utf8)) }
 }
 
 extension JSON {
