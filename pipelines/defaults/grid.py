@@ -59,14 +59,14 @@ class Run:
 
 def likely(batch):
     """All rates, that which a batch of this size probably wants first: it grows with the batch, less than in proportion."""
-    return sorted(RATES, key=lambda rate: abs(math.log(rate / (0.05 * (batch / 64) ** 0.75))))
+    return sorted(RATES, key=lambda rate: abs(math.log(rate / (0.061 * (batch / 64) ** 0.85))))
 
 
 def runs():
     """All, in order: the two likeliest rates of every batch tell more than the other two."""
     return [Run(name, network, batch, images, rate)
-            for ranks in [slice(0, 2), slice(2, 3), slice(3, 4)]
-            for network in NETWORKS for batch, images in CORNERS for rate in likely(batch)[ranks] for name in SETS]
+            for ranks, networks in [(slice(0, 2), NETWORKS), (slice(2, 3), NETWORKS[::-1]), (slice(3, 4), NETWORKS)]
+            for network in networks for batch, images in CORNERS for rate in likely(batch)[ranks] for name in SETS]
 
 
 def shell(command):
