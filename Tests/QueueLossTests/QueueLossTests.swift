@@ -13,7 +13,7 @@ struct QueueLossTests {
         #expect(result.status == 0, "\(result.error)")
         let (header, answers) = try place.read("out")
         #expect(header.provenance.lines == ["embed 0.1.0 --seed 3", "queue-loss 0.1.0 --queue-size 21 --teacher-temperature 0.05 --seed 4"])
-        let loss = "queue-loss --objective seed --queue-size 21 --student-temperature 0.2 --teacher-temperature 0.05 --seed 4"
+        let loss = "queue-loss --objective seed --queue-size 21 --student-temperature 0.2 --teacher-temperature 0.05 --centre auto --seed 4"
         #expect(header.metadata == ["samples": "5000", "classes": "[]", "loss": loss])
         #expect(answers.count == 3)
         var objective = QueueLoss.seed(queue: EmbeddingQueue(capacity: 21, dimension: 16, seed: 4), teacherTemperature: 0.05)
