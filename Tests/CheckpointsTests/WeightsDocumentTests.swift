@@ -63,8 +63,21 @@ import ToolSupport
                 let found = try read(bare)
                 #expect(found.network.name == name && found.network.head == head)
                 bare.metadata["network"] = name
+                // Another program's words.
+                bare.metadata["head"] = "mlp 512-512-128 (fc.0, ReLU, fc.2)"
                 #expect(try read(bare).network.name == name)
             }
+        }
+    }
+
+    @Test func `a head whose end no tensor tells, and images of other channels, are known from the file`() throws {
+        let head = Head([.linear(20, bias: false), .batchNorm(), .relu, .linear(5), .batchNorm(affine: false), .l2Norm])
+        for (head, channels) in [(head, 1), (Head([.linear(6), .l2Norm]), 3), (.linear(4), 5)] {
+            let network = try #require(Network("tiny-resnet10", head: head, channels: channels))
+            let document = TensorDocument(metadata: WeightsDocument.metadata(of: network), tensors: WeightsDocument.tensors(of: Weights(network)))
+            let found = try read(document).network
+            #expect(found.head == head && found.channels == channels && document.metadata["head"] == (head.isToldByTensors ? nil : head.text))
+            #expect(((try? WeightsDocument.checkColours(found, path: "x")) != nil) == (channels == 3))
         }
     }
 

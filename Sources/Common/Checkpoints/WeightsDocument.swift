@@ -144,10 +144,8 @@ public enum WeightsDocument {
     /// The network that tensors of these shapes belong to.
     private static func identify(_ shapes: [String: [Int]], path: String, name: String?, _ metadata: [String: String]) throws -> Network {
         let name = name ?? metadata["network"]
-        let told = try metadata["head"].map { text in
-            guard let head = Head(text: text) else { throw Failure(.data, path: path, "has a head '\(text.printableLine(limit: 80))', which is no list of layers") }
-            return head
-        }
+        // Others' files may have words of their own there.
+        let told = metadata["head"].flatMap { Head(text: $0) }
         // Networks are built for the widths that a file tells: their products must not overflow.
         if let (name, shape) = shapes.sorted(by: { $0.key < $1.key }).first(where: { $0.value.contains { $0 > 1 << 24 } }) {
             throw Failure(.data, path: path, "has '\(name.printableLine(limit: 80))' of shape \(shape), which no network has")
