@@ -15,7 +15,7 @@ private struct BYOL: Objective {
     static let inputs = Inputs(views: 2...2)
     static let predictor = Head([.linear(40), .batchNorm(), .relu, .linear(24)])
 
-    static func models(_ options: MethodOptions) -> [Model] { [.student, .average("target", momentum: 0.9), .head("predictor", predictor)] }
+    static func models(_ options: MethodOptions) -> [Model] { [.student, .average("target", momentum: 0.9), .head("predictor") { _ in predictor }] }
 
     private static let targets = [0, 1].map { Pass("target\($0)", model: "target", .view($0), hasGradient: false) }
     private static let online = [0, 1].map { Pass("online\($0)", .view($0)) }

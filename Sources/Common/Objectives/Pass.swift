@@ -23,15 +23,15 @@ public struct Model: Sendable {
         case student
         /// θ ← m·θ + (1 − m)·θ_of before each step; begins as a copy.
         case average(of: String, momentum: Double)
-        /// A head of its own on embeddings of the student, trained by the gradient: BYOL's predictor.
-        case head(Head)
+        /// A head of its own on embeddings of the student, trained by the gradient: BYOL's predictor. Made for their width.
+        case head(@Sendable (Int) -> Head)
     }
 
     public let name: String
     public let kind: Kind
 
     public static let student = Model(name: "student", kind: .student)
-    public static func head(_ name: String, _ head: Head) -> Model { Model(name: name, kind: .head(head)) }
+    public static func head(_ name: String, _ head: @escaping @Sendable (_ width: Int) -> Head) -> Model { Model(name: name, kind: .head(head)) }
     public static func average(_ name: String, of other: Model = .student, momentum: Double) -> Model {
         Model(name: name, kind: .average(of: other.name, momentum: momentum))
     }

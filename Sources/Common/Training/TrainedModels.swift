@@ -52,7 +52,8 @@ final class TrainedModels {
                 }
                 entries.append(Entry(model: model, weights: state.others[model.name]?.weights ?? Weights(copying: source.weights), training: nil))
             case .head(let head):
-                let kept = state.others[model.name], network = kept?.weights.network ?? Network(head, inputs: state.weights.network.embeddingWidth)
+                let kept = state.others[model.name], width = state.weights.network.embeddingWidth
+                let network = kept?.weights.network ?? Network(head(width), inputs: width)
                 let training = Training(network, momenta: kept?.momenta ?? FloatBuffer(network.parameterCount), decays: method.decays)
                 entries.append(Entry(model: model, weights: kept?.weights ?? Weights.initialized(network, seed: seed), training: training))
             }

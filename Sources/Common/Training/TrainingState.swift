@@ -50,7 +50,8 @@ public struct TrainingState {
 
     /// The network that a model is, beside a student.
     private static func network(_ model: Model, beside student: Network) -> Network {
-        if case .head(let head) = model.kind { Network(head, inputs: student.embeddingWidth) } else { student }
+        guard case .head(let head) = model.kind else { return student }
+        return Network(head(student.embeddingWidth), inputs: student.embeddingWidth)
     }
 
     /// A network that has not been trained.
