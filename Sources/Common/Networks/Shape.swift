@@ -11,5 +11,8 @@ public struct Shape: Sendable, Equatable {
     /// Floats of one image.
     public var count: Int { H * W * C }
 
+    /// What a window over this makes, with `K` channels.
+    func output(of window: Window, K: Int) -> Shape { Shape(H: window.outH, W: window.outW, C: K) }
+
     func window(kernel: Int, stride: Int, padding: Int) -> Window { Window(H: H, W: W, C: C, kernel: kernel, stride: stride, padding: padding) }
 }

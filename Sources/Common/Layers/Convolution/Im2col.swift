@@ -15,7 +15,7 @@ struct Im2col: ConvolutionAlgorithm {
     private var weightCount: Int { K * window.patch }
 
     /// Wᵀ, the right factor of y = P·Wᵀ.
-    private var panels: Panels { Panels(k: window.patch, n: K) }
+    private var panels: Panels { PatchGEMM.panels(window, K: K) }
     /// W, the right factor of dP = dy·W.
     private var gradientPanels: Panels { Panels(k: K, n: window.patch) }
 
@@ -74,10 +74,7 @@ struct Im2col: ConvolutionAlgorithm {
 
     var packedCount: Int { panels.floats }
 
-    func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
-        let panels = panels
-        Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, .transposed, ldb: window.patch, into: packed) }
-    }
+    func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) { PatchGEMM.pack(W, window, K: K, into: packed) }
 
     func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>) {
         let total = pass.N * window.outputPixels, rows = forwardRows(N: pass.N), (x, scratch) = (pass.x, pass.scratch)
@@ -220,10 +217,18 @@ struct PatchGEMM {
 
     init(_ window: Window, K: Int, _ packed: UnsafePointer<Float>, _ pass: ConvolutionForward) {
         (self.K, self.packed, y) = (K, packed, pass.y)
-        panels = Panels(k: window.patch, n: K)
+        panels = PatchGEMM.panels(window, K: K)
         var epilogue = pass.epilogue
         epilogue.isNonTemporal = epilogue.isNonTemporal && K % 16 == 0
         self.epilogue = epilogue
+    }
+
+    /// Wᵀ, the right factor.
+    static func panels(_ window: Window, K: Int) -> Panels { Panels(k: window.patch, n: K) }
+
+    static func pack(_ W: UnsafePointer<Float>, _ window: Window, K: Int, into packed: UnsafeMutablePointer<Float>) {
+        let panels = panels(window, K: K)
+        Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, .transposed, ldb: window.patch, into: packed) }
     }
 
     /// The rows `range` of y.

@@ -15,7 +15,7 @@ struct ImplicitGEMM: ConvolutionAlgorithm {
     }
 
     var directions: ConvolutionDirection { [.forward, .weights] }
-    private var panels: Panels { Panels(k: window.patch, n: K) }
+    private var panels: Panels { PatchGEMM.panels(window, K: K) }
 
     /// Floats of a padded row of x.
     private var line: Int { (window.W + 2 * window.padding) * window.C }
@@ -61,10 +61,7 @@ struct ImplicitGEMM: ConvolutionAlgorithm {
 
     var packedCount: Int { panels.floats }
 
-    func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
-        let panels = panels
-        Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, .transposed, ldb: window.patch, into: packed) }
-    }
+    func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) { PatchGEMM.pack(W, window, K: K, into: packed) }
 
     func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>) {
         let gemm = PatchGEMM(window, K: K, packed, pass), scratch = pass.scratch

@@ -139,6 +139,13 @@ protocol FoldingOperation: Operation {
     func folded(_ site: InferenceSite, _ norm: FoldedNorm) -> any InferenceStep
 }
 
+extension FoldingOperation {
+    /// Where no batch norm is behind it, it takes up one that does nothing.
+    public func inference(_ site: InferenceSite) -> InferenceForm {
+        site.isNormalized ? .folded : .step(folded(site, FoldedNorm(identity: outputShape(site.x).C)))
+    }
+}
+
 /// A batch norm with its running statistics: y = activation(scale·x + bias + residual).
 struct FoldedNorm {
     let scale: [Double]
@@ -160,6 +167,14 @@ struct FoldedNorm {
         self.scale = scale
         bias = (0..<C).map { Float(beta($0) - Double(running[$0]) * scale[$0]) }
         activation = operation.activation
+    }
+
+    /// Calls `body` with weights whose outer dimension are the channels, each with its channel's scale.
+    func withScaled(_ W: UnsafePointer<Float>, count: Int, _ body: (UnsafePointer<Float>) -> Void) {
+        let scaled = FloatBuffer(count), each = count / scale.count
+        for (k, scale) in scale.enumerated() { for i in (k * each)..<((k + 1) * each) { scaled.pointer[i] = Float(Double(W[i]) * scale) } }
+        // Else it may be gone before its pointer has been read.
+        withExtendedLifetime(scaled) { body(scaled.pointer) }
     }
 }
 

@@ -11,10 +11,7 @@ public struct DepthwiseOperation: Operation {
     public var parameter: Int? { weight }
     public var kind: String { "depthwise \(kernel)×\(kernel)" + (stride > 1 ? " stride \(stride)" : "") }
 
-    public func outputShape(_ x: Shape) -> Shape {
-        let window = x.window(kernel: kernel, stride: stride, padding: padding)
-        return Shape(H: window.outH, W: window.outW, C: x.C)
-    }
+    public func outputShape(_ x: Shape) -> Shape { x.output(of: x.window(kernel: kernel, stride: stride, padding: padding), K: x.C) }
 
     public func multiplyAdds(_ x: Shape, _ y: Shape) -> Int { y.count * kernel * kernel }
 
@@ -27,10 +24,6 @@ public struct DepthwiseOperation: Operation {
     public func canNormalizeGradient(_ x: Shape) -> Bool { true }
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer: layer(site.x), weight: weight, N: site.N) }
-
-    public func inference(_ site: InferenceSite) -> InferenceForm {
-        site.isNormalized ? .folded : .step(folded(site, FoldedNorm(identity: site.x.C)))
-    }
 }
 
 private struct Training: TrainingStep {

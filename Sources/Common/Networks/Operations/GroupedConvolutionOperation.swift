@@ -13,10 +13,7 @@ public struct GroupedConvolutionOperation: Operation {
     public var parameter: Int? { weight }
     public var kind: String { "\(kernel)×\(kernel) grouped" + (stride > 1 ? " stride \(stride)" : "") }
 
-    public func outputShape(_ x: Shape) -> Shape {
-        let window = x.window(kernel: kernel, stride: stride, padding: padding)
-        return Shape(H: window.outH, W: window.outW, C: K)
-    }
+    public func outputShape(_ x: Shape) -> Shape { x.output(of: x.window(kernel: kernel, stride: stride, padding: padding), K: K) }
 
     public func multiplyAdds(_ x: Shape, _ y: Shape) -> Int { y.count * kernel * kernel * x.C / groups }
 
@@ -27,10 +24,6 @@ public struct GroupedConvolutionOperation: Operation {
     }
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer: layer(site.x), weight: weight, N: site.N) }
-
-    public func inference(_ site: InferenceSite) -> InferenceForm {
-        site.isNormalized ? .folded : .step(folded(site, FoldedNorm(identity: K)))
-    }
 }
 
 private struct Training: TrainingStep {
@@ -54,10 +47,8 @@ private struct Training: TrainingStep {
 
 extension GroupedConvolutionOperation: FoldingOperation {
     func folded(_ site: InferenceSite, _ norm: FoldedNorm) -> any InferenceStep {
-        let layer = layer(site.x), W = site.weights.pointer(weight), patch = layer.weightCount / K
-        let scaled = FloatBuffer(layer.weightCount), packed = FloatBuffer(layer.packedCount)
-        for k in 0..<K { for i in 0..<patch { scaled.pointer[k * patch + i] = Float(Double(W[k * patch + i]) * norm.scale[k]) } }
-        layer.pack(scaled.pointer, into: packed.pointer)
+        let layer = layer(site.x), packed = FloatBuffer(layer.packedCount)
+        norm.withScaled(site.weights.pointer(weight), count: layer.weightCount) { layer.pack($0, into: packed.pointer) }
         return Inference(layer: layer, packed: packed, bias: FloatBuffer(norm.bias), activation: norm.activation, N: site.N)
     }
 }

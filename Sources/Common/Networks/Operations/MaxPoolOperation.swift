@@ -10,10 +10,7 @@ public struct MaxPoolOperation: Operation {
     public var kind: String { "pooling" }
     public var name: String { "maxpool" }
 
-    public func outputShape(_ x: Shape) -> Shape {
-        let window = x.window(kernel: kernel, stride: stride, padding: padding)
-        return Shape(H: window.outH, W: window.outW, C: x.C)
-    }
+    public func outputShape(_ x: Shape) -> Shape { x.output(of: x.window(kernel: kernel, stride: stride, padding: padding), K: x.C) }
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer(site.x), site) }
     public func inference(_ site: InferenceSite) -> InferenceForm { .step(Inference(layer: layer(site.x))) }
