@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Measurement
 import Parallel
+import Platform
 import TensorStreams
 import ToolSupport
 
@@ -15,7 +16,8 @@ struct Measure: Tool {
     @Option(help: "Turns of each measurement, of which the middle one counts.") var turns = 3
     @Option(help: ArgumentHelp("A program that runs the networks in other ways, to take turns with; see pipelines/peers.py.", valueName: "command"))
     var peers: String?
-    @Option(help: "Turns of each side.") var pairs = 4
+    @Option(help: ArgumentHelp("A folder with another build of these tools, to take turns with instead.", valueName: "build")) var against: String?
+    @Option(help: "Turns of each side (default: 4; 15 with --against).") var pairs: Int?
     @Option(help: ArgumentHelp("Append what the peers' program says on its standard error to this file.", valueName: "file")) var messages: String?
     @Option(name: [.short, .long], help: ArgumentHelp("Write each measurement as a JSON line to this file.", valueName: "file")) var output: String?
     @OptionGroup var common: CommonOptions
@@ -25,7 +27,13 @@ struct Measure: Tool {
         for name in networks { try Turn.check(name) }
         try Turn.check(size: size ?? 224, batch: batch ?? 32, seconds: seconds)
         guard (1...1000).contains(turns) else { throw ValidationError("--turns takes 1 to 1000, found \(turns)") }
-        guard (1...1000).contains(pairs) else { throw ValidationError("--pairs takes 1 to 1000, found \(pairs)") }
+        // Fewer pairs have no interval.
+        let fewest = against == nil ? 1 : MedianInterval.fewest
+        if let pairs, !(fewest...1000).contains(pairs) { throw ValidationError("--pairs takes \(fewest) to 1000\(against == nil ? "" : " with --against"), found \(pairs)") }
+        if let against {
+            guard peers == nil else { throw ValidationError("--against and --peers are two comparisons; give one") }
+            guard access("\(against)/benchmark", X_OK) == 0 else { throw ValidationError("--against: \(against) has no benchmark; give the folder of a build, as .build/release") }
+        }
     }
 
     func run() throws {
@@ -34,32 +42,33 @@ struct Measure: Tool {
         settings.seconds = seconds
         settings.turns = turns
         settings.peers = peers
-        settings.pairs = pairs
+        settings.pairs = pairs ?? (against == nil ? 4 : 15)
         settings.errors = messages
         let bench = Bench(settings) { if !common.quiet { Benchmark.log($0) } }
         var file = try output.map { try OutputFile($0) }
-        var lines: [JSON] = []
+        let report = try against.map { try compare(bench, with: "\($0)/benchmark") } ?? measure(bench)
+        for line in report.lines { try file?.write(line.text + "\n") }
+        try file.take()?.commit()
+        print(report.text, terminator: "")
+        if let note = bench.note { print("\n" + note) }
+    }
 
+    private typealias Result = (text: String, lines: [JSON])
+
+    private func measure(_ bench: Bench) throws -> Result {
         let versions = try bench.versions()
         var machine = bench.machine()
-        var measurements: [Measurement] = [], comparisons: [Comparison] = []
-        for workload in plan {
-            let measurement = try bench.measure(workload)
-            measurements.append(measurement)
-            lines.append(measurement.json)
-        }
-        for workload in plan {
-            guard let comparison = try bench.compare(workload) else { break }
-            comparisons.append(comparison)
-            lines.append(comparison.json)
-        }
+        let measurements = try plan.map(bench.measure), comparisons = try plan.compactMap(bench.compare)
         // The machine may have given less than it can when it was asked first.
         machine.takeBetter(bench.machine())
-        for line in [machine.json] + lines { try file?.write(line.text + "\n") }
-        try file.take()?.commit()
-        print(Report.heading(machine, versions: versions) + "\n\n" + Report.table(measurements, machine), terminator: "")
-        if !comparisons.isEmpty { print("\n" + Report.table(comparisons) + "\n" + Report.summary(comparisons), terminator: "") }
-        if let note = bench.note { print("\n" + note) }
+        var text = Report.heading(machine, versions: versions) + "\n\n" + Report.table(measurements, machine)
+        if !comparisons.isEmpty { text += "\n" + Report.table(comparisons) + "\n" + Report.summary(comparisons) }
+        return (text, [machine.json] + measurements.map(\.json) + comparisons.map(\.json))
+    }
+
+    private func compare(_ bench: Bench, with program: String) throws -> Result {
+        let comparisons = try plan.map { try bench.compare($0, against: [program]) }
+        return (Report.table(comparisons), comparisons.map(\.json))
     }
 
     private var plan: [Workload] {

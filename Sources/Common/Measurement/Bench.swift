@@ -27,8 +27,8 @@ public struct Bench {
     }
 
     public let settings: Settings
-    private let steadiness: Steadiness
-    private let tell: (String) -> Void
+    let steadiness: Steadiness
+    let tell: (String) -> Void
 
     /// - Parameter tell: is told what is being measured.
     public init(_ settings: Settings, tell: @escaping (String) -> Void) {
@@ -60,9 +60,12 @@ public struct Bench {
         return measurement
     }
 
-    private func own(_ workload: Workload, threads: Int) throws -> MeasuredProcess {
+    private func own(_ workload: Workload, threads: Int) throws -> MeasuredProcess { try turns(of: settings.program, workload, threads: threads) }
+
+    /// A build's `benchmark turn`.
+    func turns(of program: [String], _ workload: Workload, threads: Int) throws -> MeasuredProcess {
         try MeasuredProcess(
-            "benchmark turn", settings.program + ["turn"] + workload.arguments + ["--threads", "\(threads)", "--seconds", "\(settings.seconds)"])
+            "\(program.joined(separator: " ")) turn", program + ["turn"] + workload.arguments + ["--threads", "\(threads)", "--seconds", "\(settings.seconds)"])
     }
 
     // MARK: Peers

@@ -98,38 +98,7 @@ public enum Report {
         return table.text
     }
 
-    private static func percent(_ share: Double) -> String { Progress.fixed(100 * share, 0) + " %" }
-    private static func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
-    private static func count(_ number: Int, _ unit: String) -> String { "\(number) \(unit)\(number == 1 ? "" : "s")" }
-
-    /// Cells in columns as wide as they need: the first to the left, the others to the right.
-    private struct Table {
-        var rows: [[String]]
-        var leftColumns: Set<Int> = [0]
-
-        init(_ rows: [[String]]) { self.rows = rows }
-
-        var text: String {
-            var widths = [Int](repeating: 0, count: rows.map(\.count).max() ?? 0)
-            // A title alone in its row may reach over the other columns.
-            for row in rows where row.count > 1 { for (place, cell) in row.enumerated() { widths[place] = max(widths[place], cell.count) } }
-            return rows.map { row in
-                var line = ""
-                for (place, cell) in row.enumerated() {
-                    let blank = String(repeating: " ", count: max(0, widths[place] - cell.count))
-                    line += (place == 0 ? "" : "  ") + (leftColumns.contains(place) ? cell + blank : blank + cell)
-                }
-                while line.last == " " { line.removeLast() }
-                return line + "\n"
-            }.joined()
-        }
-    }
-}
-
-extension Array where Element: Hashable {
-    /// Each once, in the order of their first coming.
-    fileprivate var unique: [Element] {
-        var seen: Set<Element> = []
-        return filter { seen.insert($0).inserted }
-    }
+    static func percent(_ share: Double) -> String { Progress.fixed(100 * share, 0) + " %" }
+    static func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
+    static func count(_ number: Int, _ unit: String) -> String { "\(number) \(unit)\(number == 1 ? "" : "s")" }
 }

@@ -1,0 +1,30 @@
+/// Cells in columns as wide as they need: the first to the left, the others to the right.
+struct Table {
+    var rows: [[String]]
+    var leftColumns: Set<Int> = [0]
+
+    init(_ rows: [[String]]) { self.rows = rows }
+
+    var text: String {
+        var widths = [Int](repeating: 0, count: rows.map(\.count).max() ?? 0)
+        // A title alone in its row may reach over the other columns.
+        for row in rows where row.count > 1 { for (place, cell) in row.enumerated() { widths[place] = max(widths[place], cell.count) } }
+        return rows.map { row in
+            var line = ""
+            for (place, cell) in row.enumerated() {
+                let blank = String(repeating: " ", count: max(0, widths[place] - cell.count))
+                line += (place == 0 ? "" : "  ") + (leftColumns.contains(place) ? cell + blank : blank + cell)
+            }
+            while line.last == " " { line.removeLast() }
+            return line + "\n"
+        }.joined()
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each once, in the order of their first coming.
+    var unique: [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}
