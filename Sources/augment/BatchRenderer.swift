@@ -41,12 +41,12 @@ struct BatchRenderer {
         var failures = [(any Error)?](repeating: nil, count: indices.count)
         let images = unsafe Tensor(dtype: .u8, shape: [indices.count, views, recipe.size, recipe.size, 3]) { bytes in
             unsafe failures.withUnsafeMutableBufferPointer { failures in
-                Parallel.forEach(indices.count, workers: workers.count) { place, worker in
-                    let rows = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[place * views * viewBytes..<(place + 1) * views * viewBytes])
+                Parallel.forEach(indices.count, workers: workers.count) { row, worker in
+                    let rows = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[row * views * viewBytes..<(row + 1) * views * viewBytes])
                     do {
-                        unsafe try render(indices[place], epoch: epoch, on: workers[worker], into: rows)
+                        unsafe try render(indices[row], epoch: epoch, on: workers[worker], into: rows)
                     } catch {
-                        unsafe failures[place] = error
+                        unsafe failures[row] = error
                     }
                 }
             }
@@ -85,14 +85,14 @@ struct BatchRenderer {
         }
     }
 
-    /// The images at `places`, one behind the other.
-    private func keep(_ places: [Int], of images: Tensor) -> Tensor {
+    /// The images at `rows`, one behind the other.
+    private func keep(_ rows: [Int], of images: Tensor) -> Tensor {
         let length = views * viewBytes
-        return unsafe Tensor(dtype: .u8, shape: [places.count] + images.shape.dropFirst()) { target in
+        return unsafe Tensor(dtype: .u8, shape: [rows.count] + images.shape.dropFirst()) { target in
             unsafe images.withBytes { source in
-                for (row, place) in places.enumerated() {
-                    let part = unsafe UnsafeRawBufferPointer(rebasing: source[place * length..<(place + 1) * length])
-                    unsafe UnsafeMutableRawBufferPointer(rebasing: target[row * length..<(row + 1) * length]).copyMemory(from: part)
+                for (number, row) in rows.enumerated() {
+                    let part = unsafe UnsafeRawBufferPointer(rebasing: source[row * length..<(row + 1) * length])
+                    unsafe UnsafeMutableRawBufferPointer(rebasing: target[number * length..<(number + 1) * length]).copyMemory(from: part)
                 }
             }
         }

@@ -35,7 +35,7 @@ struct BrokenImages {
                 remedy: "repair them, or pass --allow-bad to leave them out")
         }
         for broken in new.prefix(max(0, BrokenImages.most - reasons.count)) {
-            reasons.append((broken.location, [broken.failure.place, broken.failure.what].compactMap { $0 }.joined(separator: ": ")))
+            reasons.append((broken.location, [broken.failure.location, broken.failure.what].compactMap { $0 }.joined(separator: ": ")))
         }
         return new.map { "\($0.failure); left out" }
     }

@@ -7,7 +7,7 @@ import ToolSupport
 /// At most one record is under way, so that there are never more than two in memory.
 final class WriteBehind {
     /// What the two threads share.
-    private struct Desk {
+    private struct Slot {
         /// Used by the thread while there is a record, and by the caller otherwise.
         let writer: StreamWriter
         var record: TensorDocument?
@@ -15,17 +15,17 @@ final class WriteBehind {
         var isLeft = false
     }
 
-    private let desk: Monitor<Desk>
+    private let slot: Monitor<Slot>
     private let thread: pthread_t
 
     init(_ path: String, header: StreamHeader, level: Int?) throws {
-        let desk = Monitor(Desk(writer: try StreamWriter(path, header: header, level: level)))
-        self.desk = desk
-        thread = try startThread { WriteBehind.run(desk) }
+        let slot = Monitor(Slot(writer: try StreamWriter(path, header: header, level: level)))
+        self.slot = slot
+        thread = try startThread { WriteBehind.run(slot) }
     }
 
     deinit {
-        desk.change { $0.isLeft = true }
+        slot.change { $0.isLeft = true }
         // Its writer removes an unfinished file, which must have happened when the tool ends.
         pthread_join(thread, nil)
     }
@@ -36,20 +36,20 @@ final class WriteBehind {
     /// Waits for the last record and completes the stream.
     func commit() throws { try whenFree { try $0.writer.commit() } }
 
-    private func whenFree(_ body: (inout Desk) throws -> Void) throws {
-        try desk.change(when: { $0.record == nil }) { desk in
-            if let failure = desk.failure { throw failure }
-            try body(&desk)
+    private func whenFree(_ body: (inout Slot) throws -> Void) throws {
+        try slot.change(when: { $0.record == nil }) { slot in
+            if let failure = slot.failure { throw failure }
+            try body(&slot)
         }
     }
 
-    private static func run(_ desk: Monitor<Desk>) {
+    private static func run(_ slot: Monitor<Slot>) {
         while true {
-            let now = desk.change(when: { $0.record != nil || $0.isLeft }) { $0 }
+            let now = slot.change(when: { $0.record != nil || $0.isLeft }) { $0 }
             guard !now.isLeft, let record = now.record else { return }
             var failure: (any Error)?
             do { try now.writer.write(record) } catch { failure = error }
-            desk.change {
+            slot.change {
                 $0.record = nil
                 $0.failure = failure
             }

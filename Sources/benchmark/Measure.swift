@@ -14,7 +14,7 @@ struct Measure: Tool {
     @Option(help: ArgumentHelp("Only this: train or embed.", valueName: "kind")) var only: Workload.Kind?
     @Option(help: "Seconds that a turn takes at least.") var seconds = 1.0
     @Option(help: "Turns of each measurement, of which the middle one counts.") var turns = 3
-    @Option(help: ArgumentHelp("A program that runs the networks in other ways, to take turns with; see pipelines/peers.py.", valueName: "command"))
+    @Option(help: ArgumentHelp("A program that runs the networks in other modes, to take turns with; see pipelines/peers.py.", valueName: "command"))
     var peers: String?
     @Option(help: ArgumentHelp("A folder with another build of these tools, to take turns with instead.", valueName: "build")) var against: String?
     @Option(help: "Turns of each side (default: 4; 15 with --against).") var pairs: Int?
@@ -32,7 +32,7 @@ struct Measure: Tool {
         if let pairs, !(fewest...1000).contains(pairs) { throw ValidationError("--pairs takes \(fewest) to 1000\(against == nil ? "" : " with --against"), found \(pairs)") }
         if let against {
             guard peers == nil else { throw ValidationError("--against and --peers are two comparisons; give one") }
-            guard access("\(against)/benchmark", X_OK) == 0 else { throw ValidationError("--against: \(against) has no benchmark; give the folder of a build, as .build/release") }
+            guard unsafe access("\(against)/benchmark", X_OK) == 0 else { throw ValidationError("--against: \(against) has no benchmark; give the folder of a build, as .build/release") }
         }
     }
 

@@ -52,7 +52,7 @@ struct ConvertWeights: Tool {
         for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) where tensor.dtype == .f32 {
             let half = try tensor.converted(to: .f16)
             guard try half.floats().allSatisfy(\.isFinite) else {
-                throw Failure(.data, path: input, place: "'\(name)'", "holds numbers above 65504, which half precision cannot hold", remedy: "leave out --half")
+                throw Failure(.data, path: input, location: "'\(name)'", "holds numbers above 65504, which half precision cannot hold", remedy: "leave out --half")
             }
             halved[name] = half
         }

@@ -58,9 +58,9 @@ struct KNN: ParsableCommand {
 
 /// The numbers of a list with commas, each of which must please.
 @discardableResult
-func numbers<Number>(_ text: String, _ option: String, _ parse: (String) -> Number?, _ pleases: (Number) -> Bool = { _ in true }) throws -> [Number] {
+func numbers<Number>(_ text: String, _ option: String, _ parse: (String) -> Number?, _ predicate: (Number) -> Bool = { _ in true }) throws -> [Number] {
     try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-        guard let number = parse(part.filter { $0 != " " }), pleases(number) else {
+        guard let number = parse(part.filter { $0 != " " }), predicate(number) else {
             throw ValidationError("\(option) cannot be '\(part)'")
         }
         return number

@@ -12,7 +12,7 @@ struct Linear: ParsableCommand {
         commandName: "linear",
         abstract: "Train a linear classifier on the training samples and judge it by the test samples.",
         discussion: """
-            'convex' is quick and without chance: logistic regression by L-BFGS on standardised features, its penalty chosen on each \
+            'convex' is quick and deterministic: logistic regression by L-BFGS on standardised features, its penalty chosen on each \
             fifth image of the training set, then fitted to all. 'sgd' is the papers' protocol on stored features. Numbers of the \
             two, and those of papers that augment during the evaluation, do not compare. A training set of several epochs or views is used whole.
 

@@ -11,7 +11,7 @@ struct QueueLoss: Tool {
         commandName: "queue-loss",
         abstract: "Give the loss and its gradient for a stream of student and teacher embeddings.",
         discussion: """
-            Every record holds 'student' and 'teacher', f32 [N, D] of unit rows. Its answer, written at once, holds 'loss' [N], 'gradient' \
+            Every record holds 'student' and 'teacher', f32 [N, D] with L2-normalized rows. Its answer, written at once, holds 'loss' [N], 'gradient' \
             [N, D] of the mean loss with respect to the student's rows, 'floor' [N] (the entropy of the targets: the least loss there can \
             be) and 'agreement' [N]; its metadata, those of the record, and queue_size and queue_filled (rows that are embeddings by now). \
             The logits are those before the teacher's rows enter the queue.

@@ -92,7 +92,7 @@ struct OddJPEGTests {
     }
 
     /// Files of one's own: `odd_jpegs.py SEED COUNT` writes them, SEED_JPEGS names them.
-    @Test(.enabled(if: ProcessInfo.processInfo.environment["SEED_JPEGS"] != nil))
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["SEED_JPEGS"] != nil, "SEED_JPEGS names no file of odd_jpegs.py"))
     func `changed JPEGs are those of Pillow`() throws {
         #expect(try compare(Golden(path: ProcessInfo.processInfo.environment["SEED_JPEGS"] ?? "")) == [])
     }

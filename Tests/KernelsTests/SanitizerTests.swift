@@ -6,7 +6,7 @@ import Testing
 struct SanitizerTests {
     private static let isHere = dlsym(nil, "__asan_init") != nil
 
-    @Test(.enabled(if: isHere)) func `reading one float past a buffer, small or large, ends the process`() async {
+    @Test(.enabled(if: isHere, "these tests were not built with the address sanitizer: make sanitize")) func `reading one float past a buffer, small or large, ends the process`() async {
         await #expect(processExitsWith: .failure) { readPastEnd(3) }
         await #expect(processExitsWith: .failure) { readPastEnd(1 << 20) }
         await #expect(processExitsWith: .failure) { readPastEnd((1 << 20) + 3) }

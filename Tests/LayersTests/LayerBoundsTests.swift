@@ -181,12 +181,12 @@ import Testing
                     Elementwise(activation).forward(y: y.pointer, x: x.pointer, count: N * count)
                     Elementwise(activation).backward(dx: dx.pointer, dy: dy.pointer, x: x.pointer, count: N * count)
                 }
-                let chance = Chance(seed: 1, epoch: 2, step: 3)
-                Dropout(0.3).apply(y: y.pointer, x: x.pointer, N: N, C: count, chance, operation: 4)
-                StochasticDepth(0.3).forward(y: y.pointer, x: x.pointer, residual: dy.pointer, N: N, count: count, chance, operation: 5)
+                let randomKey = RandomKey(seed: 1, epoch: 2, step: 3)
+                Dropout(0.3).apply(y: y.pointer, x: x.pointer, N: N, C: count, randomKey, operation: 4)
+                StochasticDepth(0.3).forward(y: y.pointer, x: x.pointer, residual: dy.pointer, N: N, count: count, randomKey, operation: 5)
                 for adding in [false, true] {
                     StochasticDepth(0.3).backward(
-                        dx: dx.pointer, dresidual: sum.pointer, addingToResidual: adding, dy: dy.pointer, N: N, count: count, chance, operation: 5)
+                        dx: dx.pointer, dresidual: sum.pointer, addingToResidual: adding, dy: dy.pointer, N: N, count: count, randomKey, operation: 5)
                 }
                 #expect((y.values() + dx.values() + sum.values()).allSatisfy { $0.isFinite })
             }

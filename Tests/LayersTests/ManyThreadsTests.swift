@@ -104,7 +104,7 @@ private struct Work: Sendable {
             let excite = SqueezeExcite(C: 72, K: K, activation: .silu, gate: .sigmoid), P = 49
             need.formUnion(excite.scratch(N: N))
             let image = formula("x", N * P * 72), change = formula("dy", N * P * 72), numbers = [K * 72, K, 72 * K, 72].map { formula("\($0)", $0) }
-            let chance = Chance(seed: 1, epoch: 2, step: 3)
+            let randomKey = RandomKey(seed: 1, epoch: 2, step: 3)
             works.append(Work("squeeze-excite of \(N), dropout, stochastic depth") { scratch in
                 let y = Poisoned(image.count), kept = Poisoned(excite.saved(N: N)), dx = Poisoned(image.count), deep = Poisoned(image.count)
                 let own = numbers.map { Poisoned($0) }, gradients = numbers.map { zeros($0.count) }
@@ -114,8 +114,8 @@ private struct Work: Sendable {
                     excite.forward(y: y.pointer, saved: kept.pointer, x: image, parameters(own), N: N, P: P, scratch: scratch)
                     excite.backward(dx: dx.pointer, parameters(gradients), dy: change, x: image, saved: kept.pointer, parameters(own), N: N, P: P, scratch: scratch)
                 }
-                StochasticDepth(0.4).forward(y: deep.pointer, x: y.pointer, residual: dx.pointer, N: N, count: P * 72, chance, operation: 1)
-                Dropout(0.4).apply(y: y.pointer, x: y.pointer, N: N, C: P * 72, chance, operation: 2)
+                StochasticDepth(0.4).forward(y: deep.pointer, x: y.pointer, residual: dx.pointer, N: N, count: P * 72, randomKey, operation: 1)
+                Dropout(0.4).apply(y: y.pointer, x: y.pointer, N: N, C: P * 72, randomKey, operation: 2)
                 return [y, kept, dx, deep] + gradients
             })
         }

@@ -94,9 +94,9 @@ private func digests() -> [String] {
                 scratch: scratch)
         }
         note("squeeze-excite \(C)", y, dx, gradients[0], gradients[1], gradients[2], gradients[3])
-        let chance = Chance(seed: 1, epoch: 2, step: 3), dropped = Poisoned(x.count), sum = Poisoned(x.count)
-        Dropout(0.2).apply(y: dropped.pointer, x: x, N: N, C: P * C, chance, operation: 4)
-        StochasticDepth(0.5).forward(y: sum.pointer, x: x, residual: x, N: N, count: P * C, chance, operation: 4)
+        let randomKey = RandomKey(seed: 1, epoch: 2, step: 3), dropped = Poisoned(x.count), sum = Poisoned(x.count)
+        Dropout(0.2).apply(y: dropped.pointer, x: x, N: N, C: P * C, randomKey, operation: 4)
+        StochasticDepth(0.5).forward(y: sum.pointer, x: x, residual: x, N: N, count: P * C, randomKey, operation: 4)
         note("dropout \(C)", dropped, sum)
     }
     let (N, I, O) = (9, 700, 515)

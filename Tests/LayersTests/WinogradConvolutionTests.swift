@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(arguments: layers, Inputs.allCases)
-    func `real layers keep to it, at elements drawn by chance`(_ c: Case, inputs: Inputs) {
+    func `real layers keep to it, at elements drawn at random`(_ c: Case, inputs: Inputs) {
         let x = inputs.values(c.N * c.H * c.W * c.C), W = c.weights, dy = formula("dy", c.outputs)
         let (H, width, C, K) = (c.H, c.W, c.C, c.K)
         /// Σ over taps that lie in the image, where the output element (n, p, q) meets the input element beside it.

@@ -15,7 +15,7 @@ func relativeError(_ found: some Collection<Float>, _ expected: some Collection<
 }
 
 /// `count` random rows of unit length.
-func unitRows(_ count: Int, _ dimension: Int, seed: UInt64) -> [Float] {
+func normalizedRows(_ count: Int, _ dimension: Int, seed: UInt64) -> [Float] {
     EmbeddingQueue(capacity: count, dimension: dimension, seed: seed ^ 0xABCD).rows
 }
 

@@ -55,7 +55,7 @@ struct QueueLossTests {
     func `any size of queue and batch gives what a plain loop gives`(K: Int) {
         let (N, D) = (K % 7 + 129, 12)
         let queue = EmbeddingQueue(capacity: K, dimension: D, seed: 3)
-        let (student, teacher) = (unitRows(N, D, seed: 1), unitRows(N, D, seed: 2))
+        let (student, teacher) = (normalizedRows(N, D, seed: 1), normalizedRows(N, D, seed: 2))
         let seed = QueueLoss.seed(queue: queue, studentTemperature: 0.07, teacherTemperature: 0.05).values(student, teacher)
         let expected = plain(student, teacher, queue, 0.07, 0.05)
         #expect(relativeError(seed.loss, expected.loss) < 1e-5)
@@ -72,9 +72,9 @@ struct QueueLossTests {
     @Test func `a teacher nearer to queue rows than to itself, and ever nearer along the queue, gives what a plain loop gives`() {
         // Rows longer than 1, as rounding makes them at small temperatures; much longer here, so that every sum is rescaled.
         let (N, D, K) = (9, 6, 3000)
-        let rows = unitRows(K, D, seed: 3)
+        let rows = normalizedRows(K, D, seed: 3)
         let queue = EmbeddingQueue(rows: rows.indices.map { rows[$0] * (0.5 + 2 * Float($0 / D) / Float(K)) }, dimension: D, position: 0, filled: K)
-        let (student, teacher) = (unitRows(N, D, seed: 1), unitRows(N, D, seed: 2))
+        let (student, teacher) = (normalizedRows(N, D, seed: 1), normalizedRows(N, D, seed: 2))
         let seed = QueueLoss.seed(queue: queue, studentTemperature: 0.3, teacherTemperature: 0.4).values(student, teacher)
         let expected = plain(student, teacher, queue, 0.3, 0.4)
         #expect(relativeError(seed.loss, expected.loss) < 1e-5)
@@ -88,7 +88,7 @@ struct QueueLossTests {
         let (N, D) = (6, 10)
         let objective = QueueLoss.seed(
             queue: EmbeddingQueue(capacity: 50, dimension: D, seed: 9), studentTemperature: temperatures.0, teacherTemperature: temperatures.1)
-        let (student, teacher) = (unitRows(N, D, seed: 1), unitRows(N, D, seed: 2))
+        let (student, teacher) = (normalizedRows(N, D, seed: 1), normalizedRows(N, D, seed: 2))
         let step = Float(min(temperatures.0, 0.1)) * 0.1
         expectDerivative(
             objective.values(student, teacher).gradient, of: { objective.values($0, teacher).mean }, at: student, step: step, tolerance: 5e-3)
@@ -112,15 +112,15 @@ struct QueueLossTests {
 
     @Test func `no loss is below its floor`() throws {
         let queue = EmbeddingQueue(capacity: 700, dimension: 8, seed: 4)
-        let teacher = unitRows(100, 8, seed: 1)
+        let teacher = normalizedRows(100, 8, seed: 1)
         for temperature in [1e-4, 0.01, 0.2, 1] {
-            let values = QueueLoss.seed(queue: queue, teacherTemperature: temperature).values(unitRows(100, 8, seed: 2), teacher)
+            let values = QueueLoss.seed(queue: queue, teacherTemperature: temperature).values(normalizedRows(100, 8, seed: 2), teacher)
             for (loss, floor) in zip(values.loss, try #require(values.floor)) { #expect(loss >= floor - 1e-5 && floor >= 0) }
         }
     }
 
     @Test func `a student that is its teacher, at its teacher's temperature, has the floor as loss and no gradient`() throws {
-        let teacher = unitRows(64, 16, seed: 1)
+        let teacher = normalizedRows(64, 16, seed: 1)
         let objective = QueueLoss.seed(queue: EmbeddingQueue(capacity: 3000, dimension: 16, seed: 4), studentTemperature: 0.1, teacherTemperature: 0.1)
         let values = objective.values(teacher, teacher)
         let floor = try #require(values.floor)
@@ -131,7 +131,7 @@ struct QueueLossTests {
     }
 
     @Test func `logits are those before the enqueue`() {
-        let teacher = unitRows(4, 8, seed: 1)
+        let teacher = normalizedRows(4, 8, seed: 1)
         var objective = QueueLoss.infoNCE(queue: EmbeddingQueue(capacity: 4, dimension: 8, seed: 2), temperature: 0.05)
         let first = objective.evaluate(teacher, teacher)
         #expect(objective.queue.rows == teacher)
@@ -142,7 +142,7 @@ struct QueueLossTests {
 
     @Test func `one thread and four give the same bytes`() {
         let queue = EmbeddingQueue(capacity: 9000, dimension: 24, seed: 4)
-        let (student, teacher) = (unitRows(300, 24, seed: 1), unitRows(300, 24, seed: 2))
+        let (student, teacher) = (normalizedRows(300, 24, seed: 1), normalizedRows(300, 24, seed: 2))
         let seed = QueueLoss.seed(queue: queue)
         let moco = QueueLoss.infoNCE(queue: queue)
         let labels = (0..<300).map { Int32($0 % 11) }
@@ -165,9 +165,9 @@ struct QueueLossTests {
     }
 
     @Test func `NaN in a row shows in its loss and in no other`() {
-        var student = unitRows(3, 8, seed: 1)
+        var student = normalizedRows(3, 8, seed: 1)
         student[9] = .nan
-        let values = QueueLoss.seed(queue: EmbeddingQueue(capacity: 40, dimension: 8, seed: 2)).values(student, unitRows(3, 8, seed: 2))
+        let values = QueueLoss.seed(queue: EmbeddingQueue(capacity: 40, dimension: 8, seed: 2)).values(student, normalizedRows(3, 8, seed: 2))
         #expect(values.loss.map(\.isNaN) == [false, true, false])
     }
 

@@ -25,7 +25,7 @@ struct SharedMeanTests {
 
     @Test func `a mean that was added to random rows is found and taken off`() throws {
         let (N, D) = (1000, 24)
-        var rows = unitRows(N, D, seed: 1)
+        var rows = normalizedRows(N, D, seed: 1)
         for n in 0..<N {
             rows[n * D] += 1.5
             let length = rows[n * D..<(n + 1) * D].reduce(0) { $0 + $1 * $1 }.squareRoot()
@@ -44,7 +44,7 @@ struct MeanCosineTests {
     @Test(arguments: [2, 3, 17, 64])
     func `it is the mean over all pairs`(N: Int) throws {
         let D = 5
-        let rows = unitRows(N, D, seed: UInt64(N))
+        let rows = normalizedRows(N, D, seed: UInt64(N))
         var sum = 0.0
         for i in 0..<N { for j in 0..<N where i != j { for d in 0..<D { sum += Double(rows[i * D + d]) * Double(rows[j * D + d]) } } }
         let found = try #require(rows.withUnsafeBufferPointer { MeanCosine.of($0, dimension: D) })

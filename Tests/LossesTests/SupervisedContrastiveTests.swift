@@ -18,7 +18,7 @@ struct SupervisedContrastiveTests {
 
     @Test func `the gradient is the derivative of the mean loss`() {
         let labels: [Int32] = [0, 1, 0, 2, 1, 1, -1, 0, 5]
-        let z = unitRows(9, 6, seed: 1)
+        let z = normalizedRows(9, 6, seed: 1)
         for temperature in [0.1, 1] {
             expectDerivative(
                 supervised(z, labels, 6, temperature).gradient, of: { supervised($0, labels, 6, temperature).mean }, at: z, step: 2e-3)
@@ -41,7 +41,7 @@ struct SupervisedContrastiveTests {
 
     @Test func `without two rows of a class there is no loss`() {
         for labels: [Int32] in [[], [4], [0, 1, 2], [-1, -1, -1]] {
-            let values = supervised(unitRows(max(1, labels.count), 4, seed: 1).prefix(labels.count * 4).map { $0 }, labels, 4)
+            let values = supervised(normalizedRows(max(1, labels.count), 4, seed: 1).prefix(labels.count * 4).map { $0 }, labels, 4)
             #expect(values.counted == 0 && values.mean == 0)
             #expect(values.gradient.allSatisfy { $0 == 0 })
         }

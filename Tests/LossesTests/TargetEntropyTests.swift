@@ -11,7 +11,7 @@ struct TargetEntropyTests {
 
     /// Rows about five directions, as a teacher that knows five classes has them.
     private func rows(_ N: Int, seed: UInt64) -> [Float] {
-        let (kinds, noise) = (unitRows(5, D, seed: 99), unitRows(N, D, seed: seed))
+        let (kinds, noise) = (normalizedRows(5, D, seed: 99), normalizedRows(N, D, seed: seed))
         return (0..<N).flatMap { n -> [Float] in
             let row = (0..<D).map { kinds[n % 5 * D + $0] + 0.7 * noise[n * D + $0] }
             let length = row.reduce(0) { $0 + $1 * $1 }.squareRoot()

@@ -4,7 +4,7 @@ import Testing
 
 /// `make defaults` tries the product's own default among others.
 struct DefaultsTests {
-    private static let hasPython = (try? Workplace().run("python3 -c ''").status) == 0
+    private static let hasPython = Workplace.runs("python3 -c ''")
 
     @Test(.enabled(if: hasPython, "there is no python3")) func `the options that make defaults tries are the product's, and its rates are among those tried`() throws {
         let line = try #require(Setting.named("STUDENT_OPTIONS")).line(pipelines: Workplace.root + "/pipelines")

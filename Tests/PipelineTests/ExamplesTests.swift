@@ -6,8 +6,8 @@ import Testing
 /// The programs in `examples`, run as their first lines say, and the commands in the documents.
 struct ExamplesTests {
     private static let examples = Workplace.root + "/examples"
-    private static let hasStreams = (try? Workplace().run("python3 -c 'import numpy, safetensors, zstandard'").status) == 0
-    private static let hasTorch = (try? Workplace().run("python3 -c 'import torchvision, safetensors, zstandard'").status) == 0
+    private static let hasStreams = Workplace.runs("python3 -c 'import numpy, safetensors, zstandard'")
+    private static let hasTorch = Workplace.runs("python3 -c 'import torchvision, safetensors, zstandard'")
 
     private func place() throws -> Workplace {
         let place = try Workplace()

@@ -72,6 +72,9 @@ struct SceneTests {
     private func shades(_ kind: ImageClass, size: Int, item: Int) -> [Float] {
         var random = CounterRandom(seed: 1, .synthesis, item: item)
         let bytes = Scene.draw(kind, size: size, &random)
-        return (0..<size * size).map { 0.299 * Float(bytes[$0 * 3]) + 0.587 * Float(bytes[$0 * 3 + 1]) + 0.114 * Float(bytes[$0 * 3 + 2]) }
+        return (0..<size * size).map { pixel in
+            let (red, green, blue) = (Float(bytes[pixel * 3]), Float(bytes[pixel * 3 + 1]), Float(bytes[pixel * 3 + 2]))
+            return 0.299 * red + 0.587 * green + 0.114 * blue
+        }
     }
 }

@@ -1,32 +1,35 @@
 import TensorStreams
+import TestSupport
 import Testing
 import ToolSupport
 
 /// The checksum of a checkpoint's tensors and metadata.
 struct ChecksumTests {
-    let folder = TemporaryFolder()
+    let folder: Workplace
     let document = TensorDocument(
         metadata: ["network": "tiny-resnet10", "epoch": "3", "steps": "12", "provenance": "a\nb \"é\""],
         tensors: [
             "a.weight": Tensor(f32: [1, -2, 3.5, 4], shape: [2, 2]), "b": Tensor(i64: [7], shape: []), "c": Tensor(u8: [1, 2, 3], shape: [3]), "none": Tensor(f32: [], shape: [0, 4]),
         ])
 
+    init() throws { folder = try Workplace() }
+
     @Test func `the checksum is that of the text the format names`() throws {
-        try DocumentFile.write(document, to: folder.file("a"))
+        try DocumentFile.write(document, to: folder.path("a"))
         // Made by Tests/golden/checkpoint_checksum.py.
-        #expect(String(decoding: bytes(of: folder.file("a")), as: UTF8.self).contains(#""checksum":"xxh64:45c9431c4b2a2528""#))
+        #expect(String(decoding: bytes(of: folder.path("a")), as: UTF8.self).contains(#""checksum":"xxh64:45c9431c4b2a2528""#))
     }
 
     @Test(arguments: ["a.safetensors", "a.safetensors.zst"]) func `every flipped bit of a checkpoint is an error, or changes nothing`(name: String) throws {
-        try DocumentFile.write(document, to: folder.file(name))
-        let whole = bytes(of: folder.file(name))
+        try DocumentFile.write(document, to: folder.path(name))
+        let whole = bytes(of: folder.path(name))
         var harmless = 0
         for bit in 0..<8 * whole.count {
             var flipped = whole
             flipped[bit / 8] ^= 1 << UInt8(bit % 8)
-            write(flipped, to: folder.file("b"))
+            write(flipped, to: folder.path("b"))
             do {
-                let found = try DocumentFile.read(folder.file("b"))
+                let found = try DocumentFile.read(folder.path("b"))
                 // Only the word "checksum" itself, without which a file is one of another program, may be hurt.
                 harmless += 1
                 #expect(found.tensors == document.tensors)
@@ -45,8 +48,8 @@ struct ChecksumTests {
             ("a shape", { $0.tensors["a.weight"] = Tensor(f32: [1, -2, 3.5, 4], shape: [4]) }), ("a type", { $0.tensors["b"] = Tensor([UInt64(7)], .u64, []) }),
             ("one fewer", { $0.tensors["none"] = nil }), ("the epoch", { $0.metadata["epoch"] = "4" }), ("a new key", { $0.metadata["x"] = "" }), ("exchanged", { ($0.metadata["epoch"], $0.metadata["steps"]) = ("12", "3") }),
         ]
-        try DocumentFile.write(document, to: folder.file("a"))
-        let header = bytes(of: folder.file("a"))
+        try DocumentFile.write(document, to: folder.path("a"))
+        let header = bytes(of: folder.path("a"))
         let mark = Array("xxh64:".utf8)
         let start = try #require(header.indices.first { header[$0...].starts(with: mark) })
         let checksum = String(decoding: header[start..<start + 22], as: UTF8.self)
@@ -54,25 +57,25 @@ struct ChecksumTests {
             var changed = document
             change(&changed)
             changed.metadata["checksum"] = checksum
-            try DocumentFile.write(changed, to: folder.file("b"), checksum: false)
-            let failure = failure { _ = try DocumentFile.read(folder.file("b")) }
+            try DocumentFile.write(changed, to: folder.path("b"), checksum: false)
+            let failure = TestSupport.failure { _ = try DocumentFile.read(folder.path("b")) }
             #expect(failure?.kind == .data && failure?.what.contains("not those that its checksum was made of") == true, "\(name): \(String(describing: failure))")
             // Reading some of the tensors verifies all of them.
-            #expect(TensorStreamsTests.failure { _ = try DocumentFile.read(folder.file("b")) { _ in ["b"] } }?.kind == .data, "\(name)")
+            #expect(TestSupport.failure { _ = try DocumentFile.read(folder.path("b")) { _ in ["b"] } }?.kind == .data, "\(name)")
         }
         var same = document
         same.metadata["checksum"] = checksum
-        try DocumentFile.write(same, to: folder.file("b"), checksum: false)
-        #expect(try DocumentFile.read(folder.file("b")) == document)
-        #expect(try DocumentFile.read(folder.file("b")) { _ in ["b", "nothing of this name"] }.tensors == ["b": Tensor(i64: [7], shape: [])])
+        try DocumentFile.write(same, to: folder.path("b"), checksum: false)
+        #expect(try DocumentFile.read(folder.path("b")) == document)
+        #expect(try DocumentFile.read(folder.path("b")) { _ in ["b", "nothing of this name"] }.tensors == ["b": Tensor(i64: [7], shape: [])])
     }
 
     @Test func `files of other programs have none, or one of another kind`() throws {
         for checksum in [nil, "sha256:abc", "", "0123456789abcdef"] {
             var other = document
             other.metadata["checksum"] = checksum
-            try DocumentFile.write(other, to: folder.file("a"), checksum: false)
-            #expect(try DocumentFile.read(folder.file("a")) == other)
+            try DocumentFile.write(other, to: folder.path("a"), checksum: false)
+            #expect(try DocumentFile.read(folder.path("a")) == other)
         }
     }
 }

@@ -1,4 +1,5 @@
 import TensorStreams
+import TestSupport
 import Testing
 import ToolSupport
 
@@ -21,9 +22,9 @@ struct JSONTests {
         ("1e", 2), ("nul", 0), ("tru e", 0), ("NaN", 0), (#""a"#, 2), ("\"\n\"", 1), (#""\x""#, 2), (#""\ud800""#, 7), (#""\udc00""#, 7), (#""\u00g0""#, 5),
         ("1 2", 2), ("[]]", 2), (#"{"a":1,"a":2}"#, 7), ("1e999", 0), ("'a'", 0), ("[1//x\n]", 2),
     ]) func `what is no JSON is refused at its byte`(text: String, offset: Int) {
-        let failure = failure { _ = try JSON(parsing: text) }
+        let failure = TestSupport.failure { _ = try JSON(parsing: text) }
         #expect(failure?.kind == .data)
-        #expect(failure?.place == "byte \(offset)")
+        #expect(failure?.location == "byte \(offset)")
     }
 
     @Test func `bytes that are not UTF-8 are refused`() {

@@ -1,5 +1,6 @@
 import Platform
 import TensorStreams
+import TestSupport
 import Testing
 import ToolSupport
 
@@ -9,15 +10,15 @@ struct PipeTests {
         var there: [CInt] = [0, 0], back: [CInt] = [0, 0]
         Platform.pipe(&there)
         Platform.pipe(&back)
-        let question = try StreamWriter(descriptor: there[1], name: "there", header: header)
+        let question = try StreamWriter(descriptor: there[1], name: "there", header: exampleHeader)
         let asked = try StreamReader(descriptor: there[0], name: "there")
-        let answer = try StreamWriter(descriptor: back[1], name: "back", header: header)
+        let answer = try StreamWriter(descriptor: back[1], name: "back", header: exampleHeader)
         let answered = try StreamReader(descriptor: back[0], name: "back")
         for step in 0..<20 {
-            try question.write(batch(step))
+            try question.write(exampleBatch(step))
             let record = try #require(try asked.next())
             try answer.write(record)
-            #expect(try answered.next() == batch(step))
+            #expect(try answered.next() == exampleBatch(step))
         }
         try question.commit()
         #expect(try asked.next() == nil)
@@ -26,9 +27,9 @@ struct PipeTests {
     }
 
     @Test(.timeLimit(.minutes(10))) func `a record that comes byte by byte is whole`() throws {
-        let folder = TemporaryFolder()
-        try writeStream(folder.file("a"))
-        let whole = bytes(of: folder.file("a"))
+        let folder = try Workplace()
+        try writeExampleStream(folder.path("a"))
+        let whole = bytes(of: folder.path("a"))
         var ends: [CInt] = [0, 0]
         Platform.pipe(&ends)
         let descriptor = ends[1]
@@ -37,36 +38,38 @@ struct PipeTests {
             close(descriptor)
         }
         let reader = try StreamReader(descriptor: ends[0], name: "pipe")
-        for step in 0..<3 { #expect(try reader.next() == batch(step)) }
+        for step in 0..<3 { #expect(try reader.next() == exampleBatch(step)) }
         #expect(try reader.next() == nil)
         thread.join()
     }
 
     @Test func `a pipe and a file of one level hold the same bytes`() throws {
-        let folder = TemporaryFolder()
-        try writeStream(folder.file("a"), level: 1)
+        let folder = try Workplace()
+        try writeExampleStream(folder.path("a"), level: 1)
         var ends: [CInt] = [0, 0]
         Platform.pipe(&ends)
-        let writer = try StreamWriter(descriptor: ends[1], name: "pipe", header: header, level: 1)
-        for step in 0..<3 { try writer.write(batch(step)) }
+        let writer = try StreamWriter(descriptor: ends[1], name: "pipe", header: exampleHeader, level: 1)
+        for step in 0..<3 { try writer.write(exampleBatch(step)) }
         try writer.commit()
         var found = [UInt8](repeating: 0, count: 1 << 16)
         let count = read(ends[0], &found, found.count)
         close(ends[0])
-        #expect(Array(found[..<count]) == bytes(of: folder.file("a")))
+        #expect(Array(found[..<count]) == bytes(of: folder.path("a")))
     }
 }
 
 struct ReadAheadTests {
-    let folder = TemporaryFolder()
+    let folder: Workplace
+
+    init() throws { folder = try Workplace() }
 
     @Test(arguments: [1, 2, 5]) func `it hands out the records of the stream in order`(depth: Int) throws {
-        try writeStream(folder.file("a"), records: 12)
-        let ahead = ReadAhead(try StreamReader(folder.file("a")), depth: depth)
-        #expect(ahead.header == header)
-        #expect(ahead.name == folder.file("a"))
+        try writeExampleStream(folder.path("a"), records: 12)
+        let ahead = ReadAhead(try StreamReader(folder.path("a")), depth: depth)
+        #expect(ahead.header == exampleHeader)
+        #expect(ahead.name == folder.path("a"))
         for step in 0..<12 {
-            #expect(try ahead.next() == batch(step))
+            #expect(try ahead.next() == exampleBatch(step))
             #expect(ahead.recordIndex == step)
         }
         #expect(try ahead.next() == nil)
@@ -74,26 +77,26 @@ struct ReadAheadTests {
     }
 
     @Test func `a failure comes behind the records before it, and stays`() throws {
-        try writeStream(folder.file("a"))
-        write(Array(bytes(of: folder.file("a")).dropLast(90)), to: folder.file("a"))
-        let plain = failure { _ = try readAll(folder.file("a")).get() }
-        let ahead = ReadAhead(try StreamReader(folder.file("a")))
-        for step in 0..<3 { #expect(try ahead.next() == batch(step)) }
+        try writeExampleStream(folder.path("a"))
+        write(Array(bytes(of: folder.path("a")).dropLast(90)), to: folder.path("a"))
+        let plain = failure { _ = try readAll(folder.path("a")).get() }
+        let ahead = ReadAhead(try StreamReader(folder.path("a")))
+        for step in 0..<3 { #expect(try ahead.next() == exampleBatch(step)) }
         #expect(failure { _ = try ahead.next() } == plain)
         #expect(failure { _ = try ahead.next() } == plain)
     }
 
     @Test func `it can be dropped at any time`() throws {
-        try writeStream(folder.file("a"), records: 12)
+        try writeExampleStream(folder.path("a"), records: 12)
         for count in 0..<4 {
-            let ahead = ReadAhead(try StreamReader(folder.file("a")))
+            let ahead = ReadAhead(try StreamReader(folder.path("a")))
             for _ in 0..<count { _ = try ahead.next() }
         }
     }
 
     @Test func `it counts the time it was waited for`() throws {
-        try writeStream(folder.file("a"))
-        let stream = bytes(of: folder.file("a"))
+        try writeExampleStream(folder.path("a"))
+        let stream = bytes(of: folder.path("a"))
         let first = frames(of: stream)[0]
         var ends: [CInt] = [0, 0]
         Platform.pipe(&ends)
@@ -105,7 +108,7 @@ struct ReadAheadTests {
             _ = Array(stream[first.count...]).withUnsafeBytes { Platform.write(descriptor, $0.baseAddress, $0.count) }
             close(descriptor)
         }
-        #expect(try ahead.next() == batch(0))
+        #expect(try ahead.next() == exampleBatch(0))
         #expect(ahead.waited > 0.05 && ahead.waited < 200)
         thread.join()
     }

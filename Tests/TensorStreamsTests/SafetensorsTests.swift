@@ -1,10 +1,13 @@
 import Platform
 import TensorStreams
+import TestSupport
 import Testing
 import ToolSupport
 
 struct SafetensorsTests {
-    let folder = TemporaryFolder()
+    let folder: Workplace
+
+    init() throws { folder = try Workplace() }
 
     /// What Tests/golden/tensor_streams.py wrote: element i is i − 3, taken into its type.
     private static func everyType() -> TensorDocument {
@@ -43,8 +46,8 @@ struct SafetensorsTests {
     }
 
     @Test func `the same document makes the Python library's bytes`() throws {
-        try DocumentFile.write(SafetensorsTests.everyType(), to: folder.file("a.safetensors"), checksum: false)
-        #expect(bytes(of: folder.file("a.safetensors")) == bytes(of: golden("every-type.safetensors")))
+        try DocumentFile.write(SafetensorsTests.everyType(), to: folder.path("a.safetensors"), checksum: false)
+        #expect(bytes(of: folder.path("a.safetensors")) == bytes(of: golden("every-type.safetensors")))
     }
 
     @Test func `unaligned tensors are read`() throws {
@@ -60,28 +63,28 @@ struct SafetensorsTests {
     }
 
     @Test(arguments: ["a.safetensors", "a.safetensors.zst"]) func `a checkpoint survives writing and reading`(name: String) throws {
-        try DocumentFile.write(batch(1), to: folder.file(name))
-        #expect(try DocumentFile.read(folder.file(name)) == batch(1))
-        #expect(folder.names == [name])
+        try DocumentFile.write(exampleBatch(1), to: folder.path(name))
+        #expect(try DocumentFile.read(folder.path(name)) == exampleBatch(1))
+        #expect(try folder.contents() == [name])
     }
 
     @Test func `a checkpoint is compressed where its name says so`() throws {
         let zeros = TensorDocument(tensors: ["zeros": Tensor(f32: Array(repeating: 0, count: 10_000), shape: [10_000])])
-        try DocumentFile.write(zeros, to: folder.file("a.safetensors.zst"))
-        try DocumentFile.write(zeros, to: folder.file("b.safetensors"))
-        #expect(bytes(of: folder.file("a.safetensors.zst")).count < 1000)
-        #expect(bytes(of: folder.file("b.safetensors")).count > 40_000)
+        try DocumentFile.write(zeros, to: folder.path("a.safetensors.zst"))
+        try DocumentFile.write(zeros, to: folder.path("b.safetensors"))
+        #expect(bytes(of: folder.path("a.safetensors.zst")).count < 1000)
+        #expect(bytes(of: folder.path("b.safetensors")).count > 40_000)
     }
 
     @Test(arguments: ["a.safetensors", "a.safetensors.zst"]) func `every cut of a checkpoint is an error`(name: String) throws {
-        try DocumentFile.write(batch(1, count: 1, size: 2), to: folder.file(name))
-        let whole = bytes(of: folder.file(name))
+        try DocumentFile.write(exampleBatch(1, count: 1, size: 2), to: folder.path(name))
+        let whole = bytes(of: folder.path(name))
         for count in 0..<whole.count {
-            write(Array(whole[..<count]), to: folder.file("cut"))
-            #expect(failure { _ = try DocumentFile.read(folder.file("cut")) }?.kind == .data)
+            write(Array(whole[..<count]), to: folder.path("cut"))
+            #expect(failure { _ = try DocumentFile.read(folder.path("cut")) }?.kind == .data)
         }
-        write(whole + [0], to: folder.file("cut"))
-        #expect(failure { _ = try DocumentFile.read(folder.file("cut")) }?.kind == .data)
+        write(whole + [0], to: folder.path("cut"))
+        #expect(failure { _ = try DocumentFile.read(folder.path("cut")) }?.kind == .data)
     }
 
     @Test(arguments: [
@@ -108,8 +111,8 @@ struct SafetensorsTests {
         (#"{"a":"#, "has a broken JSON header, at its byte 5: ends where a value is expected", 0),
     ] as [(String, String, Int)])
     func `a header that lies is refused`(header: String, what: String, dataBytes: Int) throws {
-        write(document(header, data: Array(repeating: 0, count: dataBytes)), to: folder.file("a"))
-        let failure = failure { _ = try DocumentFile.read(folder.file("a")) }
+        write(document(header, data: Array(repeating: 0, count: dataBytes)), to: folder.path("a"))
+        let failure = TestSupport.failure { _ = try DocumentFile.read(folder.path("a")) }
         if what == "has tensor" {
             #expect(failure?.what.hasSuffix("where its header says 71") == true)
         } else {
@@ -117,10 +120,10 @@ struct SafetensorsTests {
         }
     }
 
-    @Test func `a name that safetensors keeps for itself cannot be a tensor's`() {
+    @Test func `a name that safetensors keeps for itself cannot be a tensor's`() throws {
         let document = TensorDocument(tensors: ["__metadata__": Tensor(u8: [1], shape: [1])])
-        #expect(failure { try DocumentFile.write(document, to: folder.file("a")) }?.kind == .usage)
-        #expect(folder.names == [])
+        #expect(failure { try DocumentFile.write(document, to: folder.path("a")) }?.kind == .usage)
+        #expect(try folder.contents() == [])
     }
 
     @Test func `files of other kinds are named as such`() {
@@ -130,23 +133,25 @@ struct SafetensorsTests {
             ([0x1F, 0x8B, 8, 0, 0, 0], "compressed by gzip"), ([0xFF, 0xD8, 0xFF, 0xE0], "a JPEG image"), (zeros(257) + "ustar".utf8, "a tar archive"),
             (Array("<!DOCTYPE html><html>".utf8), "a web page"), (Array("version https://git-lfs.github.com/spec/v1".utf8), "a pointer of Git LFS, in place of the file itself"),
         ] as [([UInt8], String)] {
-            write(start, to: folder.file("a"))
-            #expect(failure { _ = try DocumentFile.read(folder.file("a")) }?.what == "is \(what), not a file of tensors")
+            write(start, to: folder.path("a"))
+            #expect(failure { _ = try DocumentFile.read(folder.path("a")) }?.what == "is \(what), not a file of tensors")
         }
     }
 
     @Test func `a header whose length looks like the start of another kind is read`() throws {
         // 0xFFD8FF bytes of header are more than there may be; those of a pickle's start are few enough.
         let length: [UInt8] = [0x80, 2, 0, 0, 0, 0, 0, 0]
-        write(length + "{}".utf8 + [UInt8](repeating: UInt8(ascii: " "), count: 0x280 - 2), to: folder.file("a"))
-        #expect(try DocumentFile.read(folder.file("a")).tensors.isEmpty)
+        write(length + "{}".utf8 + [UInt8](repeating: UInt8(ascii: " "), count: 0x280 - 2), to: folder.path("a"))
+        #expect(try DocumentFile.read(folder.path("a")).tensors.isEmpty)
     }
 
     private func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
 }
 
 struct LimitTests {
-    let folder = TemporaryFolder()
+    let folder: Workplace
+
+    init() throws { folder = try Workplace() }
 
     /// A frame's header that claims `size` bytes, in one segment or with a window of 2^`log` bytes.
     private func frame(size: UInt64, log: UInt8? = nil) -> [UInt8] {
@@ -157,14 +162,14 @@ struct LimitTests {
 
     @Test func `a header length that no header has is refused`() {
         for length: UInt64 in [.max, 1 << 63, 1 << 40, 100_000_001, 1 << 24 + 1] {
-            write(littleEndian(length) + Array("{}      ".utf8), to: folder.file("a"))
-            #expect(failure { _ = try DocumentFile.read(folder.file("a")) }?.what.contains("above the limit of 16777216") == true)
+            write(littleEndian(length) + Array("{}      ".utf8), to: folder.path("a"))
+            #expect(failure { _ = try DocumentFile.read(folder.path("a")) }?.what.contains("above the limit of 16777216") == true)
         }
     }
 
     @Test func `a frame that claims more than the limit is refused before it is read`() {
         for size: UInt64 in [.max, 1 << 62, 3 << 30] {
-            let failure = failure { _ = try readAll(frame(size: size, log: 20) + [1, 0, 0]).get() }
+            let failure = TestSupport.failure { _ = try readAll(frame(size: size, log: 20) + [1, 0, 0]).get() }
             #expect(failure?.kind == .data)
             #expect(failure?.what.contains("limit") == true || failure?.what.contains("claims") == true)
         }
@@ -183,27 +188,27 @@ struct LimitTests {
             bomb += littleEndian(UInt32(1 << 20) | runLength | last)[..<3] + [0x20]
         }
         #expect(failure { _ = try readAll(bomb + [0, 0, 0, 0]).get() }?.kind == .data)
-        write(bomb + [0, 0, 0, 0], to: folder.file("a.safetensors.zst"))
-        #expect(failure { _ = try DocumentFile.read(folder.file("a.safetensors.zst")) }?.kind == .data)
+        write(bomb + [0, 0, 0, 0], to: folder.path("a.safetensors.zst"))
+        #expect(failure { _ = try DocumentFile.read(folder.path("a.safetensors.zst")) }?.kind == .data)
     }
 
     @Test func `limits of tensors, header and document hold in streams`() throws {
-        try writeStream(folder.file("a"))
+        try writeExampleStream(folder.path("a"))
         var limits = Limits.standard
         limits.tensorCount = 3
-        #expect(failure { _ = try readAll(folder.file("a"), limits: limits).get() }?.what == "record 0 has more than 3 tensors, which is the limit")
+        #expect(failure { _ = try readAll(folder.path("a"), limits: limits).get() }?.what == "record 0 has more than 3 tensors, which is the limit")
         limits = .standard
         limits.headerBytes = 200
-        #expect(failure { _ = try readAll(folder.file("a"), limits: limits).get() }?.what.contains("above the limit of 200") == true)
+        #expect(failure { _ = try readAll(folder.path("a"), limits: limits).get() }?.what.contains("above the limit of 200") == true)
         limits = .standard
         limits.documentBytes = 500
-        #expect(failure { _ = try readAll(folder.file("a"), limits: limits).get() }?.what.contains("above the limit of 500") == true)
+        #expect(failure { _ = try readAll(folder.path("a"), limits: limits).get() }?.what.contains("above the limit of 500") == true)
     }
 
     @Test func `deep and long JSON ends in a failure`() {
         let deep = #"{"a":"# + String(repeating: "[", count: 100_000)
-        write(document(deep), to: folder.file("a"))
-        #expect(failure { _ = try DocumentFile.read(folder.file("a")) }?.what.contains("without exactly dtype, shape and data_offsets") == true)
+        write(document(deep), to: folder.path("a"))
+        #expect(failure { _ = try DocumentFile.read(folder.path("a")) }?.what.contains("without exactly dtype, shape and data_offsets") == true)
         #expect(failure { _ = try JSON(parsing: deep) }?.what == "values are nested too deep")
         #expect(failure { _ = try JSON(parsing: "[" + String(repeating: "1,", count: 1_000_000) + "1]") }?.what == "there are too many values")
     }

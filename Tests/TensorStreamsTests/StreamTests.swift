@@ -1,19 +1,22 @@
 import Platform
 import TensorStreams
+import TestSupport
 import Testing
 import ToolSupport
 
 struct StreamTests {
-    let folder = TemporaryFolder()
+    let folder: Workplace
+
+    init() throws { folder = try Workplace() }
 
     @Test func `what is written is what is read`() throws {
-        let path = folder.file("a.tensors.zst")
-        try writeStream(path)
+        let path = folder.path("a.tensors.zst")
+        try writeExampleStream(path)
         let reader = try StreamReader(path)
-        #expect(reader.header == header)
+        #expect(reader.header == exampleHeader)
         #expect(reader.recordIndex == -1)
         for step in 0..<3 {
-            #expect(try reader.next() == batch(step))
+            #expect(try reader.next() == exampleBatch(step))
             #expect(reader.recordIndex == step)
         }
         #expect(try reader.next() == nil)
@@ -21,47 +24,47 @@ struct StreamTests {
     }
 
     @Test func `equal records make equal bytes`() throws {
-        try writeStream(folder.file("a"))
-        try writeStream(folder.file("b"))
-        #expect(bytes(of: folder.file("a")) == bytes(of: folder.file("b")))
+        try writeExampleStream(folder.path("a"))
+        try writeExampleStream(folder.path("b"))
+        #expect(bytes(of: folder.path("a")) == bytes(of: folder.path("b")))
     }
 
     @Test(arguments: [-7, 1, 3, 12]) func `every level yields the same records`(level: Int) throws {
-        try writeStream(folder.file("a"), level: level)
-        #expect(try readAll(folder.file("a")).get() == (0..<3).map { batch($0) })
+        try writeExampleStream(folder.path("a"), level: level)
+        #expect(try readAll(folder.path("a")).get() == (0..<3).map { exampleBatch($0) })
     }
 
     @Test func `a level that zstd has not is a usage failure`() {
-        #expect(failure { try writeStream(folder.file("a"), level: 23) }?.kind == .usage)
+        #expect(failure { try writeExampleStream(folder.path("a"), level: 23) }?.kind == .usage)
     }
 
     @Test func `a stream of no records has an end`() throws {
-        try writeStream(folder.file("a"), records: 0)
-        #expect(try readAll(folder.file("a")).get().isEmpty)
+        try writeExampleStream(folder.path("a"), records: 0)
+        #expect(try readAll(folder.path("a")).get().isEmpty)
     }
 
     @Test func `documents larger than every buffer arrive whole`() throws {
-        let large = batch(7, count: 40, size: 150)
-        let writer = try StreamWriter(folder.file("a"), header: header, level: 1)
+        let large = exampleBatch(7, count: 40, size: 150)
+        let writer = try StreamWriter(folder.path("a"), header: exampleHeader, level: 1)
         for _ in 0..<3 { try writer.write(large) }
         try writer.commit()
-        #expect(try readAll(folder.file("a")).get() == [large, large, large])
+        #expect(try readAll(folder.path("a")).get() == [large, large, large])
     }
 
     @Test func `the memory of a record is not given to another while somebody holds it`() throws {
-        try writeStream(folder.file("a"), records: 9)
-        let reader = try StreamReader(folder.file("a"))
+        try writeExampleStream(folder.path("a"), records: 9)
+        let reader = try StreamReader(folder.path("a"))
         var held: [TensorDocument] = []
         while let record = try reader.next() {
             // Every third one is let go at once, so that its memory is used anew.
             if reader.recordIndex % 3 != 0 { held.append(record) }
         }
-        #expect(held == [1, 2, 4, 5, 7, 8].map { batch($0) })
+        #expect(held == [1, 2, 4, 5, 7, 8].map { exampleBatch($0) })
     }
 
     @Test func `tensors are aligned to 64 bytes where their order allows it`() throws {
-        try writeStream(folder.file("a"))
-        let record = try #require(try readAll(folder.file("a")).get().first)
+        try writeExampleStream(folder.path("a"))
+        let record = try #require(try readAll(folder.path("a")).get().first)
         // Eight-byte elements come first in a document.
         #expect(record.tensors["index"]?.withBytes { Int(bitPattern: $0.baseAddress) % 64 } == 0)
         #expect(record.tensors["teacher"]?.withBytes { Int(bitPattern: $0.baseAddress) % 4 } == 0)
@@ -69,12 +72,13 @@ struct StreamTests {
 }
 
 struct DamagedStreamTests {
-    let folder = TemporaryFolder()
+    let folder: Workplace
     let whole: [UInt8]
 
     init() throws {
-        try writeStream(folder.file("a"), records: 2)
-        whole = bytes(of: folder.file("a"))
+        folder = try Workplace()
+        try writeExampleStream(folder.path("a"), records: 2)
+        whole = bytes(of: folder.path("a"))
         try #require(readAll(whole).get().count == 2)
     }
 
@@ -115,15 +119,15 @@ struct DamagedStreamTests {
         let start = frames(of: whole)[..<2].joined().count
         var damaged = whole
         damaged[start + 60] ^= 255
-        let failure = try #require(failure { _ = try readAll(damaged).get() })
+        let failure = try #require(TestSupport.failure { _ = try readAll(damaged).get() })
         #expect(failure.what.hasPrefix("record 1 "))
-        #expect(failure.place?.hasPrefix("byte ") == true)
+        #expect(failure.location?.hasPrefix("byte ") == true)
     }
 
     @Test func `records before the damage are handed out, and the failure stays`() throws {
         let frames = frames(of: whole)
         let reader = try StreamReader(descriptor: pipe(holding: frames[0] + frames[1] + [1, 2, 3]), name: "pipe")
-        #expect(try reader.next() == batch(0))
+        #expect(try reader.next() == exampleBatch(0))
         let first = failure { _ = try reader.next() }
         #expect(first?.kind == .data)
         #expect(failure { _ = try reader.next() } == first)
@@ -152,111 +156,115 @@ struct DamagedStreamTests {
     }
 
     @Test func `the failure of a file names the file`() throws {
-        write(Array(whole.dropLast(20)), to: folder.file("cut"))
-        let failure = try #require(failure { _ = try readAll(folder.file("cut")).get() })
-        #expect(failure.description.hasPrefix(folder.file("cut") + ": byte "))
+        write(Array(whole.dropLast(20)), to: folder.path("cut"))
+        let failure = try #require(TestSupport.failure { _ = try readAll(folder.path("cut")).get() })
+        #expect(failure.description.hasPrefix(folder.path("cut") + ": byte "))
     }
 
     @Test func `an empty input, a folder and a missing file have their own statuses`() {
-        write([], to: folder.file("empty"))
-        #expect(failure { _ = try StreamReader(folder.file("empty")) }?.kind == .data)
-        #expect(failure { _ = try StreamReader(folder.path) }?.kind == .noInput)
-        #expect(failure { _ = try StreamReader(folder.file("missing")) }?.kind == .noInput)
+        write([], to: folder.path("empty"))
+        #expect(failure { _ = try StreamReader(folder.path("empty")) }?.kind == .data)
+        #expect(failure { _ = try StreamReader(folder.path(".")) }?.kind == .noInput)
+        #expect(failure { _ = try StreamReader(folder.path("missing")) }?.kind == .noInput)
     }
 
     @Test func `other files are told from streams`() throws {
-        try DocumentFile.write(batch(0), to: folder.file("a.safetensors"))
-        try DocumentFile.write(batch(0), to: folder.file("a.safetensors.zst"))
-        write(Array("a line of text, not tensors".utf8), to: folder.file("text"))
-        #expect(failure { _ = try StreamReader(folder.file("a.safetensors")) }?.what == "is a plain safetensors file, not a tensor stream")
-        #expect(failure { _ = try StreamReader(folder.file("a.safetensors.zst")) }?.what == "is a checkpoint or a single document, not a tensor stream")
-        #expect(failure { _ = try StreamReader(folder.file("text")) }?.what == "is no tensor stream: it does not start with a zstd frame")
-        #expect(failure { _ = try DocumentFile.read(folder.file("a")) }?.what == "is a tensor stream where a single document is expected")
+        try DocumentFile.write(exampleBatch(0), to: folder.path("a.safetensors"))
+        try DocumentFile.write(exampleBatch(0), to: folder.path("a.safetensors.zst"))
+        write(Array("a line of text, not tensors".utf8), to: folder.path("text"))
+        #expect(failure { _ = try StreamReader(folder.path("a.safetensors")) }?.what == "is a plain safetensors file, not a tensor stream")
+        #expect(failure { _ = try StreamReader(folder.path("a.safetensors.zst")) }?.what == "is a checkpoint or a single document, not a tensor stream")
+        #expect(failure { _ = try StreamReader(folder.path("text")) }?.what == "is no tensor stream: it does not start with a zstd frame")
+        #expect(failure { _ = try DocumentFile.read(folder.path("a")) }?.what == "is a tensor stream where a single document is expected")
     }
 }
 
 struct StreamWriterTests {
-    let folder = TemporaryFolder()
+    let folder: Workplace
+
+    init() throws { folder = try Workplace() }
 
     @Test func `a file appears at commit and not before`() throws {
-        let writer = try StreamWriter(folder.file("a"), header: header)
-        try writer.write(batch(0))
-        #expect(folder.names.count == 1 && folder.names.allSatisfy { $0.hasPrefix("a.") && $0.hasSuffix(".part") })
+        let writer = try StreamWriter(folder.path("a"), header: exampleHeader)
+        try writer.write(exampleBatch(0))
+        #expect(try folder.contents().count == 1 && folder.contents().allSatisfy { $0.hasPrefix("a.") && $0.hasSuffix(".part") })
         try writer.commit()
-        #expect(folder.names == ["a"])
+        #expect(try folder.contents() == ["a"])
     }
 
     @Test func `a writer that is dropped leaves nothing, and the old file as it was`() throws {
-        write([1, 2, 3], to: folder.file("a"))
+        write([1, 2, 3], to: folder.path("a"))
         do {
-            let writer = try StreamWriter(folder.file("a"), header: header)
-            try writer.write(batch(0))
+            let writer = try StreamWriter(folder.path("a"), header: exampleHeader)
+            try writer.write(exampleBatch(0))
         }
-        #expect(folder.names == ["a"])
-        #expect(bytes(of: folder.file("a")) == [1, 2, 3])
+        #expect(try folder.contents() == ["a"])
+        #expect(bytes(of: folder.path("a")) == [1, 2, 3])
     }
 
     @Test func `what a dropped writer put into a pipe is no whole stream`() throws {
         var ends: [CInt] = [0, 0]
         Platform.pipe(&ends)
         do {
-            let writer = try StreamWriter(descriptor: ends[1], name: "pipe", header: header)
-            try writer.write(batch(0))
+            let writer = try StreamWriter(descriptor: ends[1], name: "pipe", header: exampleHeader)
+            try writer.write(exampleBatch(0))
         }
         let reader = try StreamReader(descriptor: ends[0], name: "pipe")
-        #expect(try reader.next() == batch(0))
+        #expect(try reader.next() == exampleBatch(0))
         #expect(failure { _ = try reader.next() }?.kind == .data)
     }
 
     @Test func `a full disk is a failure of status 74`() {
-        #expect(failure { _ = try StreamWriter("/dev/full", header: header) }?.kind == .io)
+        #expect(failure { _ = try StreamWriter("/dev/full", header: exampleHeader) }?.kind == .io)
     }
 
     @Test func `a reader that has gone is a closed pipe, and the stream cannot be completed after it`() throws {
         signal(SIGPIPE, SIG_IGN)
         var ends: [CInt] = [0, 0]
         Platform.pipe(&ends)
-        let writer = try StreamWriter(descriptor: ends[1], name: "pipe", header: header)
+        let writer = try StreamWriter(descriptor: ends[1], name: "pipe", header: exampleHeader)
         close(ends[0])
-        #expect(failure { try writer.write(batch(0)) }?.kind == .closedPipe)
+        #expect(failure { try writer.write(exampleBatch(0)) }?.kind == .closedPipe)
         #expect(failure { try writer.commit() } != nil)
     }
 
     @Test func `nothing can be written after commit`() throws {
-        let writer = try StreamWriter(folder.file("a"), header: header)
+        let writer = try StreamWriter(folder.path("a"), header: exampleHeader)
         try writer.commit()
-        #expect(failure { try writer.write(batch(0)) }?.kind == .software)
+        #expect(failure { try writer.write(exampleBatch(0)) }?.kind == .software)
     }
 }
 
 struct SeekingTests {
-    let folder = TemporaryFolder()
+    let folder: Workplace
+
+    init() throws { folder = try Workplace() }
 
     @Test(arguments: 0...5) func `reading can start at any record`(first: Int) throws {
-        try writeStream(folder.file("a"), records: 5)
-        let reader = try StreamReader(folder.file("a"), fromRecord: first)
-        #expect(reader.header == header)
+        try writeExampleStream(folder.path("a"), records: 5)
+        let reader = try StreamReader(folder.path("a"), fromRecord: first)
+        #expect(reader.header == exampleHeader)
         for step in first..<5 {
-            #expect(try reader.next() == batch(step))
+            #expect(try reader.next() == exampleBatch(step))
             #expect(reader.recordIndex == step)
         }
         #expect(try reader.next() == nil)
     }
 
     @Test func `records before the first are not looked at in a file`() throws {
-        try writeStream(folder.file("a"), records: 5)
-        var damaged = bytes(of: folder.file("a"))
+        try writeExampleStream(folder.path("a"), records: 5)
+        var damaged = bytes(of: folder.path("a"))
         damaged[frames(of: damaged)[0].count + 40] ^= 255
-        write(damaged, to: folder.file("a"))
-        let reader = try StreamReader(folder.file("a"), fromRecord: 1)
-        #expect(try reader.next() == batch(1))
+        write(damaged, to: folder.path("a"))
+        let reader = try StreamReader(folder.path("a"), fromRecord: 1)
+        #expect(try reader.next() == exampleBatch(1))
     }
 
     @Test func `of a pipe they are read and dropped`() throws {
-        try writeStream(folder.file("a"), records: 5)
-        let reader = try StreamReader(descriptor: pipe(holding: bytes(of: folder.file("a"))), name: "pipe")
+        try writeExampleStream(folder.path("a"), records: 5)
+        let reader = try StreamReader(descriptor: pipe(holding: bytes(of: folder.path("a"))), name: "pipe")
         try reader.skip(to: 3)
-        #expect(try reader.next() == batch(3))
+        #expect(try reader.next() == exampleBatch(3))
         #expect(reader.recordIndex == 3)
     }
 
@@ -267,18 +275,18 @@ struct SeekingTests {
     }
 
     @Test func `a record that is not there is a usage failure`() throws {
-        try writeStream(folder.file("a"), records: 5)
-        #expect(failure { _ = try StreamReader(folder.file("a"), fromRecord: 6) }?.kind == .usage)
+        try writeExampleStream(folder.path("a"), records: 5)
+        #expect(failure { _ = try StreamReader(folder.path("a"), fromRecord: 6) }?.kind == .usage)
         #expect(failure { _ = try StreamReader(golden("foreign.tensors.zst"), fromRecord: 3) }?.kind == .usage)
     }
 
     @Test func `a file cut at its end has no index to go by, and is an error all the same`() throws {
-        try writeStream(folder.file("a"), records: 5)
-        let whole = bytes(of: folder.file("a"))
+        try writeExampleStream(folder.path("a"), records: 5)
+        let whole = bytes(of: folder.path("a"))
         for lost in 1...60 {
-            write(Array(whole.dropLast(lost)), to: folder.file("a"))
-            let failure = failure {
-                let reader = try StreamReader(folder.file("a"), fromRecord: 4)
+            write(Array(whole.dropLast(lost)), to: folder.path("a"))
+            let failure = TestSupport.failure {
+                let reader = try StreamReader(folder.path("a"), fromRecord: 4)
                 while try reader.next() != nil {}
             }
             #expect(failure?.kind == .data)
@@ -286,16 +294,16 @@ struct SeekingTests {
     }
 
     @Test func `a damaged index is an error, but for the sizes of content that is passed over`() throws {
-        try writeStream(folder.file("a"), records: 5)
-        let whole = bytes(of: folder.file("a"))
+        try writeExampleStream(folder.path("a"), records: 5)
+        let whole = bytes(of: folder.path("a"))
         let start = frames(of: whole).joined().count
         let passedOver = [20, 28].flatMap { start + $0..<start + $0 + 4 }  // the second halves of the entries of records 0 and 1
         for place in start..<whole.count where !passedOver.contains(place) {
             var damaged = whole
             damaged[place] ^= 4
-            write(damaged, to: folder.file("a"))
-            let failure = failure {
-                let reader = try StreamReader(folder.file("a"), fromRecord: 2)
+            write(damaged, to: folder.path("a"))
+            let failure = TestSupport.failure {
+                let reader = try StreamReader(folder.path("a"), fromRecord: 2)
                 while try reader.next() != nil {}
             }
             #expect(failure?.kind == .data)

@@ -1,4 +1,5 @@
 import TensorStreams
+import TestSupport
 import Testing
 import ToolSupport
 
@@ -51,7 +52,7 @@ struct TensorTests {
     }
 
     @Test func `a tensor of another type or shape is refused with what was found and expected`() throws {
-        let record = batch(0)
+        let record = exampleBatch(0)
         #expect(try record.tensor("teacher", .f32, shape: [nil, 8]).count == 24)
         #expect(failure { _ = try record.tensor("teacher", .f32, shape: [3, 16]) }?.what == "has 'teacher' of F32 [3, 8] where F32 [3, 16] is expected")
         #expect(failure { _ = try record.tensor("teacher", .f16, shape: [nil, 8]) }?.what == "has 'teacher' of F32 [3, 8] where F16 [any, 8] is expected")
@@ -60,11 +61,11 @@ struct TensorTests {
     }
 
     @Test func `that failure names the file and the record`() throws {
-        let folder = TemporaryFolder()
-        try writeStream(folder.file("a"))
-        let reader = try StreamReader(folder.file("a"), fromRecord: 2)
+        let folder = try Workplace()
+        try writeExampleStream(folder.path("a"))
+        let reader = try StreamReader(folder.path("a"), fromRecord: 2)
         let record = try #require(try reader.next())
-        #expect(failure { _ = try record.tensor("loss", .f32, shape: []) }?.description.hasPrefix("\(folder.file("a")): record 2: has no tensor 'loss'") == true)
+        #expect(failure { _ = try record.tensor("loss", .f32, shape: []) }?.description.hasPrefix("\(folder.path("a")): record 2: has no tensor 'loss'") == true)
     }
 
     @Test func `statistics leave out what is not finite, and count it`() {

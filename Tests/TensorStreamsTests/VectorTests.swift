@@ -1,4 +1,5 @@
 import TensorStreams
+import TestSupport
 import Testing
 import ToolSupport
 
@@ -53,8 +54,8 @@ struct VectorTests {
         #expect(document.metadata == expected)
         var damaged = bytes(of: golden("vector.safetensors"))
         damaged[damaged.count - 1] ^= 1
-        let folder = TemporaryFolder()
-        write(damaged, to: folder.file("x"))
-        #expect(throws: Failure.self) { try DocumentFile.read(folder.file("x")) }
+        let folder = try Workplace()
+        write(damaged, to: folder.path("x"))
+        #expect(throws: Failure.self) { try DocumentFile.read(folder.path("x")) }
     }
 }

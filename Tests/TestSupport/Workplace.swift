@@ -68,6 +68,9 @@ public final class Workplace {
         return Result(status: status, output: try text(".output"), error: try text(".error"))
     }
 
+    /// Whether a line of bash ends with 0 here, as one that asks whether a program is installed.
+    public static func runs(_ line: String) -> Bool { (try? Workplace().run(line).status) == 0 }
+
     /// Runs a line whose commands must all succeed.
     public func perform(_ line: String) throws {
         let result = try run("set -e; \(line)")

@@ -99,11 +99,11 @@ public enum WeightsDocument {
         func floats(_ key: String) throws -> [Float] {
             guard let tensor = own[prefix + key] else { throw Failure(.data, path: path, "lacks '\(prefix + key)'") }
             guard tensor.dtype.isFloating else {
-                throw Failure(.data, path: path, place: "'\(prefix + key)'", "is \(tensor.dtype.rawValue) where floating point numbers are expected")
+                throw Failure(.data, path: path, location: "'\(prefix + key)'", "is \(tensor.dtype.rawValue) where floating point numbers are expected")
             }
             let values = try tensor.floats()
             guard values.allSatisfy(\.isFinite) else {
-                throw Failure(.data, path: path, place: "'\(prefix + key)'", "holds numbers that are not finite")
+                throw Failure(.data, path: path, location: "'\(prefix + key)'", "holds numbers that are not finite")
             }
             return values
         }
@@ -111,7 +111,7 @@ public enum WeightsDocument {
             guard let tensor = own[prefix + key] else { return 0 }
             // Far more than any training makes, far less than overflows.
             guard !tensor.dtype.isFloating, tensor.dtype != .bool, let count = try? tensor.integers().first, (0...(1 << 53)).contains(count) else {
-                throw Failure(.data, path: path, place: "'\(prefix + key)'", "is no count of batches")
+                throw Failure(.data, path: path, location: "'\(prefix + key)'", "is no count of batches")
             }
             return count
         }
@@ -121,7 +121,7 @@ public enum WeightsDocument {
         for (index, s) in network.statistics.enumerated() {
             let variances = try floats(s.name + ".running_var")
             guard variances.allSatisfy({ $0 >= 0 }) else {
-                throw Failure(.data, path: path, place: "'\(prefix)\(s.name).running_var'", "holds variances below zero")
+                throw Failure(.data, path: path, location: "'\(prefix)\(s.name).running_var'", "holds variances below zero")
             }
             weights.set(try floats(s.name + ".running_mean") + variances, statisticsAt: s.offset)
             weights.batchesSeen[index] = try count(s.name + ".num_batches_tracked")

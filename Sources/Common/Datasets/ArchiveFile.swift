@@ -137,13 +137,13 @@ import ToolSupport
 
     var encrypted: Failure {
         Failure(
-            .data, path: path.description, place: memberPath.map { "member \($0)" }, "is encrypted",
+            .data, path: path.description, location: memberPath.map { "member \($0)" }, "is encrypted",
             remedy: "unpack it with its password")
     }
 
     private func broken(_ what: String) -> Failure {
         if isMemoryShort { return outOfMemory }
         return Failure(
-            .data, path: path.description, place: memberPath.map { "at member \($0)" }, "\(what): \(message)", remedy: "the archive is truncated or damaged")
+            .data, path: path.description, location: memberPath.map { "at member \($0)" }, "\(what): \(message)", remedy: "the archive is truncated or damaged")
     }
 }

@@ -4,7 +4,7 @@ import ToolSupport
 
 /// What lies in a tar or zip archive, by the rules that hold for folders.
 ///
-/// Of a plain tar only the places are noted, and images are read from the file when they are wanted. From a
+/// Of a plain tar only the offsets are noted, and images are read from the file when they are wanted. From a
 /// compressed one, and a zip, nothing can be read out of order: its images are kept in memory, within limits (``UnpackingLimit``). Of what does
 /// not begin as a JPEG no more is kept than shows that. A link gives the image that it leads to in the archive. Members are never written anywhere.
 struct ArchiveListing {
@@ -15,7 +15,7 @@ struct ArchiveListing {
 
     /// Where a regular member's bytes are.
     private enum Location {
-        case place(Sample.Place)
+        case location(Sample.Location)
         /// Not kept; the name it stands under.
         case passedOver(BytePath)
     }
@@ -36,7 +36,7 @@ struct ArchiveListing {
     private static let memberCost = 200
 
     /// - Parameters:
-    ///   - number: its place among the data set's archives.
+    ///   - number: its number among the data set's archives.
     ///   - prefix: the folder that its members are put in.
     ///   - kept: bytes that are in memory already.
     init(_ path: BytePath, number: Int, prefix: BytePath, kept: Int) throws {
@@ -60,8 +60,8 @@ struct ArchiveListing {
         let late = try read(images.compactMap { if case .passedOver(let name) = $0.1 { name } else { nil } })
         for (image, location) in images {
             switch location {
-            case .place(let place): members.append(Member(path: prefix.appending(image), place: place))
-            case .passedOver(let name): if let place = late[name] { members.append(Member(path: prefix.appending(image), place: place)) }
+            case .location(let location): members.append(Member(path: prefix.appending(image), location: location))
+            case .passedOver(let name): if let location = late[name] { members.append(Member(path: prefix.appending(image), location: location)) }
             case nil: break
             }
         }
@@ -97,17 +97,17 @@ struct ArchiveListing {
         if archive.isTar, !archive.isCompressed, !archive.isSparse {
             guard count >= 0, offset >= 0, offset <= size, count <= size - offset else {
                 throw Failure(
-                    .data, path: path.description, place: "member \(name)", "ends early: \(count) bytes at \(offset) in a file of \(size)",
+                    .data, path: path.description, location: "member \(name)", "ends early: \(count) bytes at \(offset) in a file of \(size)",
                     remedy: "the archive is truncated; make or copy it again")
             }
             if isImage, !isChecked, count > 0 { try check(archive, at: offset, count: min(512, count)) }
-            return .place(.part(archive: number, offset: offset, count: count))
+            return .location(.part(archive: number, offset: offset, count: count))
         }
         guard isImage else {
             if archive.isTar { try read(archive, keep: false) }
             return .passedOver(name)
         }
-        return .place(.memory(archive: number, bytes: try read(archive, keep: true)))
+        return .location(.memory(archive: number, bytes: try read(archive, keep: true)))
     }
 
     /// Reads the member's bytes and keeps them if they may be a JPEG's.
@@ -140,7 +140,7 @@ struct ArchiveListing {
         var expected = [UInt8](repeating: 0, count: count)
         var found = expected
         let got = try archive.read(into: &expected)
-        try SourceFile(path).readAll(&found, at: offset, place: "its first image")
+        try SourceFile(path).readAll(&found, at: offset, location: "its first image")
         guard got == count, found == expected else {
             throw Failure(.data, path: path.description, "is a tar of an unusual kind: its images are not where their headers say", remedy: "unpack it")
         }
@@ -152,17 +152,17 @@ struct ArchiveListing {
         let failure = Failure(.data, path: path.description, "does not end with an empty block as a tar does", remedy: "it is truncated; make or copy it again")
         guard size >= 512 else { throw failure }
         var block = [UInt8](repeating: 1, count: 512)
-        try SourceFile(path).readAll(&block, at: size - 512, place: "its end")
+        try SourceFile(path).readAll(&block, at: size - 512, location: "its end")
         guard block.allSatisfy({ $0 == 0 }) else { throw failure }
     }
 
     /// Reads the archive once more for members that were passed over under their own names and that links lead to.
-    private mutating func read(_ names: [BytePath]) throws -> [BytePath: Sample.Place] {
+    private mutating func read(_ names: [BytePath]) throws -> [BytePath: Sample.Location] {
         let wanted = Set(names)
         guard !wanted.isEmpty else { return [:] }
         limit.begin()
         let archive = try ArchiveFile(path)
-        var found: [BytePath: Sample.Place] = [:]
+        var found: [BytePath: Sample.Location] = [:]
         while try archive.next() {
             let name = archive.memberPath, isWanted = archive.mode.isFile && archive.hardLink == nil && name.map(wanted.contains) == true
             if isWanted, archive.isEncrypted { throw archive.encrypted }

@@ -21,7 +21,7 @@ struct ClassNames {
     /// The split folders that were found, in their order.
     private(set) var splits: [String] = []
     private(set) var split: String?
-    /// In order; the label is the place.
+    /// In order; the label is the index.
     private(set) var names: [String] = []
     private var labels: [String: Int] = [:]
     /// The root and a separator behind it; empty for the data itself.
@@ -31,7 +31,7 @@ struct ClassNames {
     private var splitRoot: [UInt8] = []
 
     /// What an image is in the data set.
-    enum Place: Equatable {
+    enum Role: Equatable {
         /// Among the samples, with this label.
         case sample(Int)
         /// In another split.
@@ -91,7 +91,7 @@ struct ClassNames {
     }
 
     /// Where an image belongs.
-    func place(of path: BytePath) -> Place {
+    func role(of path: BytePath) -> Role {
         let bytes = path.bytes
         guard bytes.starts(with: root) else {
             guard split != nil else { return .sample(-1) }

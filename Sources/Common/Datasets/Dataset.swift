@@ -63,8 +63,8 @@ public struct Dataset: Sendable {
         var samples: [Sample] = []
         samples.reserveCapacity(found.members.count)
         for member in found.members {
-            switch found.names.place(of: member.path) {
-            case .sample(let label): samples.append(Sample(path: member.path, label: label, place: member.place))
+            switch found.names.role(of: member.path) {
+            case .sample(let label): samples.append(Sample(path: member.path, label: label, location: member.location))
             case .beside: passedOver.add(.beside, member.path)
             case .otherSplit: break
             }
@@ -77,7 +77,7 @@ public struct Dataset: Sendable {
         self.path = path
         self.root = root
         self.samples = samples
-        imageFiles = samples.count { $0.place.archive == nil }
+        imageFiles = samples.count { $0.location.archive == nil }
         self.passedOver = passedOver.list
         classes = found.names.names
         splits = found.names.splits
@@ -112,24 +112,24 @@ public struct Dataset: Sendable {
     ) throws -> ([Member], [Archive], ClassNames) {
         let listing = try FolderListing(DiskTree(root: root))
         passedOver.add(listing.passedOver)
-        var members = listing.images.map { Member(path: $0, place: .file) }
+        var members = listing.images.map { Member(path: $0, location: .file) }
         guard !listing.archives.isEmpty else { return (members, [], try ClassNames(of: listing.images, split: split, known: known)) }
 
         // An archive stands for what is in it, until it is known which split is read.
-        let places = prefixes(listing.archives, areSplits: !listing.images.contains(where: \.isInFolder))
-        let standIns = zip(listing.archives, places).map { $1.appending(BytePath($0.name)) }
+        let standInPrefixes = prefixes(listing.archives, areSplits: !listing.images.contains(where: \.isInFolder))
+        let standIns = zip(listing.archives, standInPrefixes).map { $1.appending(BytePath($0.name)) }
         var names = try ClassNames(of: listing.images + standIns, split: split, known: known, mayBeInArchives: true)
         let hasClasses = listing.images.contains { names.isInClass($0) }
         var archives: [Archive] = [], kept = 0
         for (number, archive) in listing.archives.enumerated() {
-            let place = names.place(of: standIns[number])
-            if place == .otherSplit { continue }
-            if hasClasses || place == .beside {
+            let role = names.role(of: standIns[number])
+            if role == .otherSplit { continue }
+            if hasClasses || role == .beside {
                 passedOver.add(.archive, archive)
                 continue
             }
-            let inside = try ArchiveListing(root.appending(archive), number: archives.count, prefix: places[number], kept: kept)
-            archives.append(Archive(path: root.appending(archive), prefix: places[number]))
+            let inside = try ArchiveListing(root.appending(archive), number: archives.count, prefix: standInPrefixes[number], kept: kept)
+            archives.append(Archive(path: root.appending(archive), prefix: standInPrefixes[number]))
             passedOver.add(inside.passedOver)
             kept = inside.kept
             members += inside.members.sorted { $0.path < $1.path }
@@ -187,16 +187,16 @@ public struct Dataset: Sendable {
         return (listing.images + listing.archives).sorted()
     }
 
-    /// The place in ``files`` of the one that holds the bytes of sample `index`.
+    /// The index in ``files`` of the one that holds the bytes of sample `index`.
     public func file(of index: Int) -> Int {
         // Image files come before the archives' members.
-        samples[index].place.archive ?? archives.count + index
+        samples[index].location.archive ?? archives.count + index
     }
 
     /// Where sample `index` is, as messages name it: "train.tar: member cats/7.jpg".
     public func location(of index: Int) -> String {
         let path = samples[index].path
-        guard let number = samples[index].place.archive else { return root.appending(path).description }
+        guard let number = samples[index].location.archive else { return root.appending(path).description }
         let archive = archives[number], prefix = archive.prefix.bytes.count
         return "\(archive.path): member \(BytePath.text(path.bytes[(prefix == 0 ? 0 : prefix + 1)...]))"
     }
@@ -205,7 +205,7 @@ public struct Dataset: Sendable {
     ///
     /// - Throws: a ``Failure`` when its file cannot be opened.
     public func reader(_ index: Int) throws -> SampleReader {
-        let source: SampleReader.Source = switch samples[index].place {
+        let source: SampleReader.Source = switch samples[index].location {
         case .file: .file(try SourceFile(root.appending(samples[index].path)), start: 0, count: nil)
         case .part(let archive, let offset, let count): .file(try SourceFile(archives[archive].path), start: offset, count: count)
         case .memory(_, let bytes): .memory(bytes)

@@ -57,7 +57,7 @@ public struct EpochPlan: Sendable, Equatable {
     /// The part of ``order(epoch:)`` that batch number `step` takes.
     public func range(_ step: Int) -> Range<Int> { step * batch..<min((step + 1) * batch, images) }
 
-    private func sample(_ place: Int) -> Int { place * folded / chosen * fold.count + fold.number - 1 }
+    private func sample(_ position: Int) -> Int { position * folded / chosen * fold.count + fold.number - 1 }
 }
 
 /// One of `count` equal parts, numbered from 1 as `1/4` … `4/4`.

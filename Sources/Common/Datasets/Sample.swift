@@ -4,12 +4,12 @@ public struct Sample: Sendable {
     public let path: BytePath
     /// The number of its class; −1 if it has none.
     public let label: Int
-    let place: Place
+    let location: Location
 
     /// The path as text.
     public var name: String { path.description }
 
-    enum Place: Sendable {
+    enum Location: Sendable {
         /// A file of its own.
         case file
         /// Bytes of an archive that is not compressed; `archive` numbers the data set's archives.
@@ -29,5 +29,5 @@ public struct Sample: Sendable {
 /// An image that was found, before splits and classes are known.
 struct Member {
     let path: BytePath
-    let place: Sample.Place
+    let location: Sample.Location
 }

@@ -1,7 +1,7 @@
 import Platform
 import ToolSupport
 
-/// A file open for reading at any place.
+/// A file open for reading at any offset.
 @safe final class SourceFile: Sendable {
     private let path: BytePath
     private let descriptor: CInt
@@ -33,10 +33,10 @@ import ToolSupport
     }
 
     /// Fills `buffer` with the bytes from `offset` on.
-    func readAll(_ buffer: inout [UInt8], at offset: Int, place: String) throws {
+    func readAll(_ buffer: inout [UInt8], at offset: Int, location: String) throws {
         let count = try unsafe buffer.withUnsafeMutableBytes { unsafe try read($0, at: offset) }
         guard count == buffer.count else {
-            throw Failure(.data, path: path.description, place: place, "ends early", remedy: "the file has become shorter since it was first looked at")
+            throw Failure(.data, path: path.description, location: location, "ends early", remedy: "the file has become shorter since it was first looked at")
         }
     }
 }

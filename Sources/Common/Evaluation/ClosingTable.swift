@@ -1,7 +1,7 @@
 public import TensorStreams
 import ToolSupport
 
-/// What a distillation ends with: accuracies of teacher and student, time of the stages, places of the files.
+/// What a distillation ends with: accuracies of teacher and student, time of the stages, paths of the files.
 public struct ClosingTable: Sendable {
     /// A number and the protocol it was got by.
     struct Cell: Sendable {
@@ -79,15 +79,15 @@ public struct ClosingTable: Sendable {
         default:
             throw wrong
         }
-        let place = rows.firstIndex { $0.name == name } ?? rows.count
-        if place == rows.count { rows.append(Row(name: name)) }
-        rows[place].cells.merge(cells) { _, new in new }
+        let index = rows.firstIndex { $0.name == name } ?? rows.count
+        if index == rows.count { rows.append(Row(name: name)) }
+        rows[index].cells.merge(cells) { _, new in new }
         for text in json["remarks"]?.asArray?.compactMap(\.asString) ?? [] { add(remark: text, of: name) }
     }
 
     private mutating func add(remark text: String, of row: String) {
-        guard let place = remarks.firstIndex(where: { $0.text == text }) else { return remarks.append((text, [row])) }
-        if !remarks[place].rows.contains(row) { remarks[place].rows.append(row) }
+        guard let index = remarks.firstIndex(where: { $0.text == text }) else { return remarks.append((text, [row])) }
+        if !remarks[index].rows.contains(row) { remarks[index].rows.append(row) }
     }
 
     private func cell(_ result: JSON, _ key: String, _ wrong: Failure) throws -> Cell {
@@ -99,8 +99,8 @@ public struct ClosingTable: Sendable {
     ///
     /// Lines without both are passed over, so a training log may hold other things too.
     public mutating func add(stage name: String, timing path: String) throws {
-        let place = stages.firstIndex { $0.name == name } ?? stages.count
-        var stage = place < stages.count ? stages[place] : Stage(name: name)
+        let index = stages.firstIndex { $0.name == name } ?? stages.count
+        var stage = index < stages.count ? stages[index] : Stage(name: name)
         var found = false
         for json in try JSONFile.readLines(path) {
             guard let seconds = json["seconds"]?.asNumber, let images = json["images"]?.asNumber else { continue }
@@ -110,7 +110,7 @@ public struct ClosingTable: Sendable {
             found = true
         }
         guard found else { throw Failure(.data, path: path, "holds no JSON object with both 'seconds' and 'images'") }
-        if place == stages.count { stages.append(stage) } else { stages[place] = stage }
+        if index == stages.count { stages.append(stage) } else { stages[index] = stage }
     }
 
     /// Names a file for the last lines.
@@ -152,7 +152,7 @@ public struct ClosingTable: Sendable {
             var groups: [(protocolName: String, rows: [String])] = []
             for row in rows {
                 guard let name = row.cells[column]?.protocolName else { continue }
-                if let place = groups.firstIndex(where: { $0.protocolName == name }) { groups[place].rows.append(row.name) } else { groups.append((name, [row.name])) }
+                if let index = groups.firstIndex(where: { $0.protocolName == name }) { groups[index].rows.append(row.name) } else { groups.append((name, [row.name])) }
             }
             let title = column == .linear1 ? "linear" : column == .embedding ? "embedding k-NN" : "k-NN"
             return groups.map { groups.count == 1 ? "\(title): \($0.protocolName)" : "\(title), \($0.rows.joined(separator: ", ")): \($0.protocolName)" }

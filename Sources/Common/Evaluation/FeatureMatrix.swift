@@ -20,10 +20,10 @@ public final class FeatureMatrix: @unchecked Sendable {
         self.dimension = dimension
         samples = portions.reduce(0) { $0 + $1.count } / dimension
         memory = FloatBuffer(samples * dimension)
-        var place = memory.pointer
+        var end = memory.pointer
         for portion in portions {
-            portion.withUnsafeBufferPointer { if let start = $0.baseAddress { place.update(from: start, count: $0.count) } }
-            place += portion.count
+            portion.withUnsafeBufferPointer { if let start = $0.baseAddress { end.update(from: start, count: $0.count) } }
+            end += portion.count
         }
     }
 
@@ -38,7 +38,7 @@ public final class FeatureMatrix: @unchecked Sendable {
     /// The rows `indices`, in that order.
     public func rows(_ indices: [Int]) -> FeatureMatrix {
         let copy = FeatureMatrix(samples: indices.count, dimension: dimension)
-        for (place, index) in indices.enumerated() { copy.row(place).update(from: row(index), count: dimension) }
+        for (target, index) in indices.enumerated() { copy.row(target).update(from: row(index), count: dimension) }
         return copy
     }
 

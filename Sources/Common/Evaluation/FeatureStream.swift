@@ -148,9 +148,9 @@ public final class FeatureStream {
 
     private static func classes(of header: StreamHeader, path: String) throws -> [String]? {
         guard let text = header.metadata["classes"] else { return nil }
-        let wrong = Failure(.data, path: path, place: "header", "'classes' is no JSON array of different names")
+        let wrong = Failure(.data, path: path, location: "header", "'classes' is no JSON array of different names")
         let json: JSON
-        do { json = try JSON(parsing: text) } catch let failure as Failure { throw Failure(.data, path: path, place: "header", "'classes' \(failure.what)") }
+        do { json = try JSON(parsing: text) } catch let failure as Failure { throw Failure(.data, path: path, location: "header", "'classes' \(failure.what)") }
         guard let list = json.asArray else { throw wrong }
         let names = list.compactMap(\.asString)
         guard names.count == list.count, Set(names).count == names.count else { throw wrong }

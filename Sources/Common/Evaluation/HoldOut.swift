@@ -14,15 +14,15 @@ public struct HoldOut: Sendable {
             (labels[$0], images[$0], $0) < (labels[$1], images[$1], $1)
         }
         var held = [Bool](repeating: false, count: labels.count)
-        var place = -1
+        var rank = -1
         var previous: Int?
         for sample in order {
             if let last = previous, labels[last] == labels[sample] {
-                if images[last] != images[sample] { place += 1 }
+                if images[last] != images[sample] { rank += 1 }
             } else {
-                place = 0
+                rank = 0
             }
-            held[sample] = place % 5 == 4
+            held[sample] = rank % 5 == 4
             previous = sample
         }
         kept = held.indices.filter { !held[$0] }

@@ -24,8 +24,8 @@ enum JSONFile {
         do {
             return try JSON(parsing: Array(bytes))
         } catch let failure as Failure {
-            let place = [line.map { "line \($0)" }, failure.place].compactMap { $0 }.joined(separator: ", ")
-            throw Failure(.data, path: path, place: place, failure.what)
+            let location = [line.map { "line \($0)" }, failure.location].compactMap { $0 }.joined(separator: ", ")
+            throw Failure(.data, path: path, location: location, failure.what)
         }
     }
 

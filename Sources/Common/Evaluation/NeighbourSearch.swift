@@ -190,27 +190,27 @@ private struct NeighbourHeap {
     }
 
     private mutating func push(_ entry: Neighbour) {
-        var place = count
+        var slot = count
         count += 1
-        while place > 0 {
-            let parent = (place - 1) / 2
+        while slot > 0 {
+            let parent = (slot - 1) / 2
             guard entry.isFarther(than: entries[parent]) else { break }
-            entries[place] = entries[parent]
-            place = parent
+            entries[slot] = entries[parent]
+            slot = parent
         }
-        entries[place] = entry
+        entries[slot] = entry
     }
 
     private func replaceRoot(_ entry: Neighbour) {
-        var place = 0
+        var slot = 0
         while true {
-            var child = 2 * place + 1
+            var child = 2 * slot + 1
             guard child < count else { break }
             if child + 1 < count, entries[child + 1].isFarther(than: entries[child]) { child += 1 }
             guard entries[child].isFarther(than: entry) else { break }
-            entries[place] = entries[child]
-            place = child
+            entries[slot] = entries[child]
+            slot = child
         }
-        entries[place] = entry
+        entries[slot] = entry
     }
 }

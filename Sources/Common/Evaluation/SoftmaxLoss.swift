@@ -59,9 +59,9 @@ enum SoftmaxLoss {
         var sums = SIMD8<Float>()
         var i = 0
         while i + 8 <= count {
-            let place = UnsafeMutableRawPointer(row + i)
-            let e = exponential(place.loadUnaligned(as: SIMD8<Float>.self) - offset)
-            place.storeBytes(of: e, as: SIMD8<Float>.self)
+            let vector = UnsafeMutableRawPointer(row + i)
+            let e = exponential(vector.loadUnaligned(as: SIMD8<Float>.self) - offset)
+            vector.storeBytes(of: e, as: SIMD8<Float>.self)
             sums += e
             i += 8
         }

@@ -88,7 +88,7 @@ struct TwinSearch {
         return twins
     }
 
-    /// The projections of unit rows onto the directions, and the lengths the rows had.
+    /// The projections of L2-normalized rows onto the directions, and the lengths the rows had.
     private static func project(_ rows: [Float], _ D: Int, _ vectors: [Float]) -> ([Float], [Double]) {
         let N = rows.count / D
         var projections = [Float](repeating: 0, count: N * directions)

@@ -89,8 +89,8 @@ private struct Work {
         var done = 0
         while done < m {
             let rows = Work.tile(m - done)
-            let place = Place(a: a + done * lda, c: c + done * ldc, ldc: ldc, row: row + done)
-            if bStep > 16 { alongRows(WideRow.self, rows, place, lda) } else { alongRows(NarrowRow.self, rows, place, lda) }
+            let operands = Operands(a: a + done * lda, c: c + done * ldc, ldc: ldc, row: row + done)
+            if bStep > 16 { alongRows(WideRow.self, rows, operands, lda) } else { alongRows(NarrowRow.self, rows, operands, lda) }
             done += rows
         }
     }
@@ -101,8 +101,8 @@ private struct Work {
         let wide = columns > 16 && Panels.width > 16
         while done < m {
             let rows = Work.tile(m - done)
-            let place = Place(a: a + done, c: c + done * ldc, ldc: ldc, row: done)
-            if wide { alongColumns(WideRow.self, rows, place, lda) } else { alongColumns(NarrowRow.self, rows, place, lda) }
+            let operands = Operands(a: a + done, c: c + done * ldc, ldc: ldc, row: done)
+            if wide { alongColumns(WideRow.self, rows, operands, lda) } else { alongColumns(NarrowRow.self, rows, operands, lda) }
             done += rows
         }
     }
@@ -110,7 +110,7 @@ private struct Work {
     /// Rows of the next tile when `left` are to be done.
     private static func tile(_ left: Int) -> Int { left >= Panels.rows ? Panels.rows : left > 1 ? left / 2 * 2 : 1 }
 
-    private struct Place {
+    private struct Operands {
         let a: UnsafePointer<Float>
         let c: UnsafeMutablePointer<Float>
         let ldc: Int
@@ -118,60 +118,60 @@ private struct Work {
     }
 
     @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
-    private func alongRows<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int) where R.Row == R {
+    private func alongRows<R: Tile>(_: R.Type, _ rows: Int, _ operands: Operands, _ lda: Int) where R.Row == R {
         switch rows {
-        case 14: run(Fourteen<R>.self, place, aRow: lda, aStep: 1)
-        case 12: run(Twelve<R>.self, place, aRow: lda, aStep: 1)
-        case 10: run(Ten<R>.self, place, aRow: lda, aStep: 1)
-        case 8: run(Eight<R>.self, place, aRow: lda, aStep: 1)
-        case 6: run(Six<R>.self, place, aRow: lda, aStep: 1)
-        case 4: run(Four<R>.self, place, aRow: lda, aStep: 1)
-        case 2: run(Two<R>.self, place, aRow: lda, aStep: 1)
-        default: run(R.self, place, aRow: lda, aStep: 1)
+        case 14: run(Fourteen<R>.self, operands, aRow: lda, aStep: 1)
+        case 12: run(Twelve<R>.self, operands, aRow: lda, aStep: 1)
+        case 10: run(Ten<R>.self, operands, aRow: lda, aStep: 1)
+        case 8: run(Eight<R>.self, operands, aRow: lda, aStep: 1)
+        case 6: run(Six<R>.self, operands, aRow: lda, aStep: 1)
+        case 4: run(Four<R>.self, operands, aRow: lda, aStep: 1)
+        case 2: run(Two<R>.self, operands, aRow: lda, aStep: 1)
+        default: run(R.self, operands, aRow: lda, aStep: 1)
         }
     }
 
     @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
-    private func alongColumns<R: Tile>(_: R.Type, _ rows: Int, _ place: Place, _ lda: Int) where R.Row == R {
+    private func alongColumns<R: Tile>(_: R.Type, _ rows: Int, _ operands: Operands, _ lda: Int) where R.Row == R {
         switch rows {
-        case 14: run(Fourteen<R>.self, place, aRow: 1, aStep: lda)
-        case 12: run(Twelve<R>.self, place, aRow: 1, aStep: lda)
-        case 10: run(Ten<R>.self, place, aRow: 1, aStep: lda)
-        case 8: run(Eight<R>.self, place, aRow: 1, aStep: lda)
-        case 6: run(Six<R>.self, place, aRow: 1, aStep: lda)
-        case 4: run(Four<R>.self, place, aRow: 1, aStep: lda)
-        case 2: run(Two<R>.self, place, aRow: 1, aStep: lda)
-        default: run(R.self, place, aRow: 1, aStep: lda)
+        case 14: run(Fourteen<R>.self, operands, aRow: 1, aStep: lda)
+        case 12: run(Twelve<R>.self, operands, aRow: 1, aStep: lda)
+        case 10: run(Ten<R>.self, operands, aRow: 1, aStep: lda)
+        case 8: run(Eight<R>.self, operands, aRow: 1, aStep: lda)
+        case 6: run(Six<R>.self, operands, aRow: 1, aStep: lda)
+        case 4: run(Four<R>.self, operands, aRow: 1, aStep: lda)
+        case 2: run(Two<R>.self, operands, aRow: 1, aStep: lda)
+        default: run(R.self, operands, aRow: 1, aStep: lda)
         }
     }
 
     /// One tile: all of its sums, from start to end.
     @inline(__always)
-    private func run<T: Tile>(_: T.Type, _ place: Place, aRow: Int, aStep: Int) {
-        guard columns == T.width else { return runNarrow(T.self, place, aRow: aRow, aStep: aStep) }
-        let residual = epilogue.residual.map { $0 + place.row * place.ldc }
+    private func run<T: Tile>(_: T.Type, _ operands: Operands, aRow: Int, aStep: Int) {
+        guard columns == T.width else { return runNarrow(T.self, operands, aRow: aRow, aStep: aStep) }
+        let residual = epilogue.residual.map { $0 + operands.row * operands.ldc }
         var tile: T
         if epilogue.accumulates {
-            tile = T(place.c, stride: place.ldc)
+            tile = T(operands.c, stride: operands.ldc)
             if let bias = epilogue.bias { tile.add(bias, stride: 0) }
-            if let residual { tile.add(residual, stride: place.ldc) }
+            if let residual { tile.add(residual, stride: operands.ldc) }
         } else if let bias = epilogue.bias {
             tile = T(repeating: bias)
-            if let residual { tile.add(residual, stride: place.ldc) }
+            if let residual { tile.add(residual, stride: operands.ldc) }
         } else {
-            tile = residual.map { T($0, stride: place.ldc) } ?? T()
+            tile = residual.map { T($0, stride: operands.ldc) } ?? T()
         }
         // What a sum starts with is read at once: so it is asked for a tile before.
         if epilogue.accumulates {
-            prefetchToWrite(T.self, place.c + T.rows * place.ldc, place.ldc)
+            prefetchToWrite(T.self, operands.c + T.rows * operands.ldc, operands.ldc)
         } else {
-            if let residual { prefetchRows(T.self, residual + T.rows * place.ldc, place.ldc) }
-            if !epilogue.isNonTemporal { prefetchToWrite(T.self, place.c, place.ldc) }
+            if let residual { prefetchRows(T.self, residual + T.rows * operands.ldc, operands.ldc) }
+            if !epilogue.isNonTemporal { prefetchToWrite(T.self, operands.c, operands.ldc) }
         }
-        if lines == 1 && (aStep == 1 && ahead || pace > 0) { sumPrefetching(&tile, place.a, aRow, aStep) } else { sum(&tile, place.a, aRow, aStep) }
+        if lines == 1 && (aStep == 1 && ahead || pace > 0) { sumPrefetching(&tile, operands.a, aRow, aStep) } else { sum(&tile, operands.a, aRow, aStep) }
         if epilogue.activation == .relu { tile.rectify() }
-        sums?.add(tile, isFirst: place.row == 0)
-        if epilogue.isNonTemporal { tile.storeNonTemporal(place.c, stride: place.ldc) } else { tile.store(place.c, stride: place.ldc) }
+        sums?.add(tile, isFirst: operands.row == 0)
+        if epilogue.isNonTemporal { tile.storeNonTemporal(operands.c, stride: operands.ldc) } else { tile.store(operands.c, stride: operands.ldc) }
     }
 
     @inline(__always)
@@ -192,7 +192,7 @@ private struct Work {
 
     /// The same where the result has fewer columns than the tile: by way of a tile in memory.
     @inline(__always)
-    private func runNarrow<T: Tile>(_: T.Type, _ place: Place, aRow: Int, aStep: Int) {
+    private func runNarrow<T: Tile>(_: T.Type, _ operands: Operands, aRow: Int, aStep: Int) {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: T.rows * T.width) { memory in
             guard let whole = memory.baseAddress else { return }
             var tile = T()
@@ -205,17 +205,17 @@ private struct Work {
                         if isFirst { line.update(from: part, count: columns) } else { for column in 0..<columns { line[column] += part[column] } }
                         isFirst = false
                     }
-                    if epilogue.accumulates { add(place.c + row * place.ldc) }
+                    if epilogue.accumulates { add(operands.c + row * operands.ldc) }
                     if let bias = epilogue.bias { add(bias) }
-                    if let residual = epilogue.residual { add(residual + (place.row + row) * place.ldc) }
+                    if let residual = epilogue.residual { add(residual + (operands.row + row) * operands.ldc) }
                 }
                 tile = T(whole, stride: T.width)
             }
-            sum(&tile, place.a, aRow, aStep)
+            sum(&tile, operands.a, aRow, aStep)
             if epilogue.activation == .relu { tile.rectify() }
-            sums?.add(tile, isFirst: place.row == 0)
+            sums?.add(tile, isFirst: operands.row == 0)
             tile.store(whole, stride: T.width)
-            for row in 0..<T.rows { (place.c + row * place.ldc).update(from: whole + row * T.width, count: columns) }
+            for row in 0..<T.rows { (operands.c + row * operands.ldc).update(from: whole + row * T.width, count: columns) }
         }
     }
 

@@ -2,8 +2,8 @@ import Kernels
 import Parallel
 import Randomness
 
-/// Where the chance in a training step comes from: every number is a function of these, of the operation and of the row in the batch.
-public struct Chance: Sendable, Equatable {
+/// The random key of a training step: every number is a function of these, of the operation and of the row in the batch.
+public struct RandomKey: Sendable, Equatable {
     public var seed: UInt64
     public var epoch: Int
     public var step: Int
@@ -36,11 +36,11 @@ public struct Dropout: Sendable {
         self.probability = probability
     }
 
-    /// Sets y (N, C), which may be x itself. The same chance gives the same numbers: in the backward pass it is called with the gradients.
-    public func apply(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int, C: Int, _ chance: Chance, operation: Int) {
+    /// Sets y (N, C), which may be x itself. The same random key gives the same numbers: in the backward pass it is called with the gradients.
+    public func apply(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int, C: Int, _ randomKey: RandomKey, operation: Int) {
         let scale = Float(1 / (1 - probability))
         Parallel.forEach(N) { n, _ in
-            var random = chance.random(operation: operation, row: n)
+            var random = randomKey.random(operation: operation, row: n)
             for i in (n * C)..<((n + 1) * C) { y[i] = kept(&random) ? x[i] * scale : 0 }
         }
     }
@@ -60,18 +60,18 @@ public struct StochasticDepth: Sendable {
     }
 
     /// What the branch of image `row` is multiplied by.
-    public func factor(row: Int, _ chance: Chance, operation: Int) -> Float {
-        var random = chance.random(operation: operation, row: row)
+    public func factor(row: Int, _ randomKey: RandomKey, operation: Int) -> Float {
+        var random = randomKey.random(operation: operation, row: row)
         return Dropout(probability).kept(&random) ? Float(1 / (1 - probability)) : 0
     }
 
     /// Sets y (N, count), which may be x itself.
     public func forward(
-        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, residual: UnsafePointer<Float>, N: Int, count: Int, _ chance: Chance,
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, residual: UnsafePointer<Float>, N: Int, count: Int, _ randomKey: RandomKey,
         operation: Int
     ) {
         Parallel.forEach(N) { n, _ in
-            let factor = factor(row: n, chance, operation: operation), start = n * count
+            let factor = factor(row: n, randomKey, operation: operation), start = n * count
             forEachVector(count) { i, lanes in
                 y.store(residual.vector(start + i, lanes: lanes).addingProduct(x.vector(start + i, lanes: lanes), Vector(repeating: factor)), start + i, lanes: lanes)
             }
@@ -81,10 +81,10 @@ public struct StochasticDepth: Sendable {
     /// Sets dx = dy · m / (1 − p), which may be dy itself; sets dresidual = dy or adds to it.
     public func backward(
         dx: UnsafeMutablePointer<Float>, dresidual: UnsafeMutablePointer<Float>, addingToResidual: Bool, dy: UnsafePointer<Float>, N: Int,
-        count: Int, _ chance: Chance, operation: Int
+        count: Int, _ randomKey: RandomKey, operation: Int
     ) {
         Parallel.forEach(N) { n, _ in
-            let factor = factor(row: n, chance, operation: operation), start = n * count
+            let factor = factor(row: n, randomKey, operation: operation), start = n * count
             forEachVector(count) { i, lanes in
                 let g = dy.vector(start + i, lanes: lanes)
                 dresidual.store(addingToResidual ? dresidual.vector(start + i, lanes: lanes) + g : g, start + i, lanes: lanes)

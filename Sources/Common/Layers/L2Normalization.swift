@@ -6,7 +6,7 @@ import Parallel
 /// | array | shape  |                          |
 /// |-------|--------|--------------------------|
 /// | x, dx | (N, D) | rows of any length       |
-/// | y, dy | (N, D) | rows of unit length      |
+/// | y, dy | (N, D) | rows of length 1         |
 /// | norm  | (N)    | max(‖x‖, 1e-12)          |
 public enum L2Normalization {
     /// The length that a shorter row is divided by, as PyTorch's `normalize` has it.

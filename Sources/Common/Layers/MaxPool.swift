@@ -43,9 +43,9 @@ public struct MaxPool: Sendable {
         }
     }
 
-    /// Adds to `dx`, or sets it: dx at the place of the largest value gets dy.
+    /// Adds to `dx`, or sets it: dx at the argmax gets dy.
     ///
-    /// Each place of dx looks for itself in the windows over it, so that dx is written once, from one end to the other.
+    /// Each pixel of dx looks up the argmax indices of the windows over it, so that dx is written once, from one end to the other.
     public func backward(dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, argmax: UnsafePointer<UInt8>, N: Int) {
         let (H, W, C) = (window.H, window.W, window.C)
         Parallel.forEach(N * H) { line, _ in
@@ -77,7 +77,7 @@ public struct MaxPool: Sendable {
         }
     }
 
-    /// The windows, along one axis, under which a place of the image lies.
+    /// The windows, along one axis, that cover a pixel of the image.
     private func windows(over pixel: Int, size: Int, count: Int) -> Range<Int> {
         let last = min(count - 1, (pixel + window.padding) / window.stride)
         let before = pixel + window.padding - size

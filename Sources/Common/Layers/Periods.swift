@@ -118,12 +118,12 @@ struct Periods {
     }
 }
 
-/// What is done to the floats at offset `i`, at place `c` of the period; `lanes` is 16 but at the very end.
+/// What is done to the floats at offset `i`, at offset `c` of the period; `lanes` is 16 but at the very end.
 protocol RowWork {
     func apply(_ i: Int, _ c: Int, _ lanes: Int)
 }
 
-/// What the floats at offset `i`, at place `c` of the period, add to two sums; lanes beyond `lanes` must add nothing.
+/// What the floats at offset `i`, at offset `c` of the period, add to two sums; lanes beyond `lanes` must add nothing.
 protocol RowSum {
     func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector)
 }

@@ -1,4 +1,4 @@
-/// How alike unit rows are.
+/// How alike L2-normalized rows are.
 public enum MeanCosine {
     /// The mean cosine of two different rows of `rows` (N, D), all of unit length; nil of fewer than two.
     ///

@@ -40,8 +40,8 @@ public struct QueueLoss: Sendable {
     /// The loss of N rows and its gradient; then the teacher's rows enter the queue.
     ///
     /// - Parameters:
-    ///   - student: unit rows (N, D).
-    ///   - teacher: unit rows (N, D).
+    ///   - student: L2-normalized rows (N, D).
+    ///   - teacher: L2-normalized rows (N, D).
     ///   - count: N. With N = 0 nothing happens.
     public mutating func evaluate(student: UnsafeBufferPointer<Float>, teacher: UnsafeBufferPointer<Float>, count: Int) -> LossValues {
         let loss = QueueCrossEntropy(studentTemperature: studentTemperature, teacherTemperature: teacherTemperature)

@@ -17,7 +17,7 @@ public enum SupervisedContrastiveLoss {
     /// says whether the row most similar to it is of its class.
     ///
     /// - Parameters:
-    ///   - embeddings: unit rows (M, D); with V views of N images, M = V·N.
+    ///   - embeddings: L2-normalized rows (M, D); with V views of N images, M = V·N.
     ///   - labels: the class of each row (M), −1 for none.
     ///   - dimension: D.
     ///   - temperature: τ, positive; the paper's is 0.1 (its repository's 0.07).

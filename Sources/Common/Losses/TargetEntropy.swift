@@ -19,7 +19,7 @@ public struct TargetEntropy: Sendable {
     /// Rows whose targets are looked at: enough for a mean.
     private static let mostQueries = 256
 
-    /// - Parameter rows: (n, D), unit rows, at least two.
+    /// - Parameter rows: (n, D), L2-normalized rows, at least two.
     public init(_ rows: UnsafeBufferPointer<Float>, dimension D: Int, capacity: Int) {
         precondition(D > 0 && rows.count % D == 0 && rows.count >= 2 * D && capacity > 0)
         self.capacity = capacity

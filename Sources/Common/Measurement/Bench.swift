@@ -78,9 +78,9 @@ public struct Bench {
         return try MeasuredProcess.prefetch("peers", words(peers, ["versions"]), errors: settings.errors, for: "versions").asString
     }
 
-    /// Measures each way a peer has, quickly, and then ours in turn with the best: A B A B.
+    /// Measures each mode of a peer, quickly, and then ours in turn with the best: A B A B.
     ///
-    /// A second way that is nearly as fast takes turns too, since the quick look may be wrong about which is the best.
+    /// A second mode that is nearly as fast takes turns too, since the quick look may be wrong about which is the best.
     public func compare(_ workload: Workload) throws -> Comparison? {
         guard let peers = settings.peers else { return nil }
         let own = try own(workload, threads: settings.threads)
@@ -111,10 +111,10 @@ public struct Bench {
         var ours: [Double] = [], theirs = kept.map { _ in [Double]() }
         for _ in 0..<settings.pairs {
             ours.append(try steadiness.steady(own.turn))
-            for (place, peer) in kept.enumerated() { theirs[place].append(try steadiness.steady(peer.process.turn)) }
+            for (index, peer) in kept.enumerated() { theirs[index].append(try steadiness.steady(peer.process.turn)) }
         }
-        for (place, peer) in kept.enumerated() {
-            trials.append(.init(mode: peer.mode, seconds: theirs[place].median, memory: try peer.process.finish()))
+        for (index, peer) in kept.enumerated() {
+            trials.append(.init(mode: peer.mode, seconds: theirs[index].median, memory: try peer.process.finish()))
         }
         let best = kept.indices.min { theirs[$0].median < theirs[$1].median } ?? 0
         return Comparison(

@@ -11,19 +11,19 @@ public enum MachinePeak {
     /// Twelve sums side by side hide the latency of any processor's multiply-add. Registers of sixteen, eight and four floats are
     /// tried: where the larger ones are made of smaller ones, their sums do not all fit. Without fused multiply-add it takes two steps.
     public static func gigaflops(threads: Int) -> Double {
-        let ways: [(floats: Int, run: (Int) -> Float)] = [(16, fused), (8, fusedHalf), (4, apart)]
+        let variants: [(floats: Int, run: (Int) -> Float)] = [(16, fused), (8, fusedHalf), (4, apart)]
         var best = 0.0
-        for way in ways {
+        for variant in variants {
             // As many rounds as take some milliseconds, whatever the processor.
             var rounds = 1000
-            var once = seconds(threads: threads) { _ = way.run(rounds) }
+            var once = seconds(threads: threads) { _ = variant.run(rounds) }
             while once < 0.004, rounds < 1 << 40 {
                 rounds *= 4
-                once = seconds(threads: threads) { _ = way.run(rounds) }
+                once = seconds(threads: threads) { _ = variant.run(rounds) }
             }
             for _ in 0..<20 {
-                let time = seconds(threads: threads) { _ = way.run(rounds) }
-                best = max(best, 2e-9 * Double(threads * sums * way.floats * rounds) / time)
+                let time = seconds(threads: threads) { _ = variant.run(rounds) }
+                best = max(best, 2e-9 * Double(threads * sums * variant.floats * rounds) / time)
             }
         }
         return best
@@ -45,8 +45,8 @@ public enum MachinePeak {
         for _ in 0..<10 {
             let start = Progress.now()
             Parallel.forEach(count / piece, workers: threads) { number, _ in
-                let place = number * piece
-                for i in stride(from: place, to: place + piece, by: 16) { a.pointer.store(b.pointer.vector(i) + 3 * c.pointer.vector(i), i) }
+                let start = number * piece
+                for i in stride(from: start, to: start + piece, by: 16) { a.pointer.store(b.pointer.vector(i) + 3 * c.pointer.vector(i), i) }
             }
             best = min(best, Progress.now() - start)
         }

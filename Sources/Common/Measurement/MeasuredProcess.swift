@@ -4,7 +4,7 @@ import ToolSupport
 
 /// A process that measures when it is its turn, and stands still otherwise.
 ///
-/// It speaks as ``Turns`` says. Between its turns it is stopped by a signal: threads that wait busily for work, as those of most numeric
+/// It speaks as ``Turns`` says. Between its turns it is stopped by a signal: threads that spin-wait for work, as those of most numeric
 /// libraries do, would disturb whoever is measured meanwhile. It leads a process group of its own, so that all that it starts
 /// is stopped too, and so that it is woken and told to end, by the system, should this process be killed.
 final class MeasuredProcess {

@@ -35,11 +35,11 @@ public enum Report {
             """
     }
 
-    /// Ours against the peers, and what each of their ways reached.
+    /// Ours against the peers, and what each of their modes reached.
     public static func table(_ comparisons: [Comparison]) -> String {
         var table = Table([
             ["", "batch", "ours", "peer", "", "ratio", "least", "most", "memory", "peer", "ratio"],
-            ["", "", "images/s", "images/s", "its best way", "", "", "", "", "", ""],
+            ["", "", "images/s", "images/s", "its best mode", "", "", "", "", "", ""],
         ])
         table.leftColumns = [0, 4]
         for title in comparisons.map(\.workload.title).unique {
@@ -59,11 +59,11 @@ public enum Report {
             }
         }
         let modes = PeerMode.allCases.filter { mode in comparisons.contains { $0.trials.contains { $0.mode == mode } } }
-        var ways = Table([["images/s (MiB)", "batch"] + modes.map(\.title)])
+        var modesTable = Table([["images/s (MiB)", "batch"] + modes.map(\.title)])
         for title in comparisons.map(\.workload.title).unique {
-            ways.rows.append([title])
+            modesTable.rows.append([title])
             for c in comparisons where c.workload.title == title {
-                ways.rows.append(["  " + c.workload.network, "\(c.workload.batch)"] + modes.map { mode in
+                modesTable.rows.append(["  " + c.workload.network, "\(c.workload.batch)"] + modes.map { mode in
                     guard let trial = c.trials.first(where: { $0.mode == mode }) else { return "" }
                     guard let seconds = trial.seconds, let memory = trial.memory else { return "fails" }
                     return "\(Progress.short(Double(c.workload.batch) / seconds)) (\(memory >> 20))"
@@ -73,10 +73,10 @@ public enum Report {
         let failures = comparisons.flatMap(\.trials).compactMap(\.failure).unique.map { $0 + "\n" }.joined()
         return table.text + """
 
-            Each took turns with ours, one after the other; the ratio is the middle one of the pairs. Its memory is that of its way that
+            Each took turns with ours, one after the other; the ratio is the middle one of the pairs. Its memory is that of its mode that
             takes the least.
 
-            """ + "\n" + ways.text + failures
+            """ + "\n" + modesTable.text + failures
     }
 
     /// The ratios alone: a column for each network.

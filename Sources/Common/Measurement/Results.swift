@@ -63,7 +63,7 @@ public struct Measurement: Sendable {
     }
 }
 
-/// A way to run a network in another program.
+/// A mode to run a network in another program.
 public enum PeerMode: String, Sendable, CaseIterable {
     case nchw
     case channelsLast = "channels-last"
@@ -87,7 +87,7 @@ public enum PeerMode: String, Sendable, CaseIterable {
 
 /// Ours against the best of the others.
 public struct Comparison: Sendable {
-    /// One way of a peer: the seconds of a batch and the most memory its process had, or why it does not run here.
+    /// One mode of a peer: the seconds of a batch and the most memory its process had, or why it does not run here.
     public struct Trial: Sendable {
         public var mode: PeerMode
         public var seconds: Double?
@@ -120,7 +120,7 @@ public struct Comparison: Sendable {
     public var best: Best?
     public var trials: [Trial]
 
-    /// Our memory's share of the peer's that took least of all its ways, so that no way makes us look better than we are.
+    /// Our memory's share of the peer's that took least of all its modes, so that no mode makes us look better than we are.
     public var memoryRatio: Double? {
         guard let best, let least = trials.compactMap(\.memory).min() else { return nil }
         return Double(best.memory) / Double(least)

@@ -8,12 +8,12 @@ struct Table {
     var text: String {
         var widths = [Int](repeating: 0, count: rows.map(\.count).max() ?? 0)
         // A title alone in its row may reach over the other columns.
-        for row in rows where row.count > 1 { for (place, cell) in row.enumerated() { widths[place] = max(widths[place], cell.count) } }
+        for row in rows where row.count > 1 { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
         return rows.map { row in
             var line = ""
-            for (place, cell) in row.enumerated() {
-                let blank = String(repeating: " ", count: max(0, widths[place] - cell.count))
-                line += (place == 0 ? "" : "  ") + (leftColumns.contains(place) ? cell + blank : blank + cell)
+            for (column, cell) in row.enumerated() {
+                let blank = String(repeating: " ", count: max(0, widths[column] - cell.count))
+                line += (column == 0 ? "" : "  ") + (leftColumns.contains(column) ? cell + blank : blank + cell)
             }
             while line.last == " " { line.removeLast() }
             return line + "\n"

@@ -29,7 +29,7 @@ public final class WorkloadRun {
             let dOutput = FloatBuffer(N * network.embeddingWidth)
             var step = 0
             batch = {
-                let output = run.forward(weights, images: images.pointer, chance: Chance(seed: 0, epoch: 0, step: step))
+                let output = run.forward(weights, images: images.pointer, randomKey: RandomKey(seed: 0, epoch: 0, step: step))
                 step += 1
                 // The loss is half the mean square of an image's outputs.
                 for i in 0..<dOutput.count { dOutput.pointer[i] = output[i] / Float(N) }

@@ -11,13 +11,13 @@ struct Arena {
         let count = (count + 15) / 16 * 16
         // The smallest that is large enough.
         if let best = free.indices.filter({ free[$0].count >= count }).min(by: { free[$0].count < free[$1].count }) {
-            let place = free[best].lowerBound..<(free[best].lowerBound + count)
-            if place.upperBound == free[best].upperBound {
+            let range = free[best].lowerBound..<(free[best].lowerBound + count)
+            if range.upperBound == free[best].upperBound {
                 free.remove(at: best)
             } else {
-                free[best] = place.upperBound..<free[best].upperBound
+                free[best] = range.upperBound..<free[best].upperBound
             }
-            return place
+            return range
         }
         var start = size
         if let last = free.last, last.upperBound == size {
@@ -28,10 +28,10 @@ struct Arena {
         return start..<size
     }
 
-    mutating func give(_ place: Range<Int>) {
-        guard !place.isEmpty else { return }
-        var merged = place
-        let index = free.firstIndex { $0.lowerBound > place.lowerBound } ?? free.endIndex
+    mutating func give(_ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        var merged = range
+        let index = free.firstIndex { $0.lowerBound > range.lowerBound } ?? free.endIndex
         if index < free.endIndex, free[index].lowerBound == merged.upperBound {
             merged = merged.lowerBound..<free[index].upperBound
             free.remove(at: index)

@@ -121,7 +121,7 @@ public struct ForwardPass {
     public let y: UnsafeMutablePointer<Float>
     public let residual: UnsafeMutablePointer<Float>?
     /// Of dropout and stochastic depth; nil leaves nothing out.
-    public let chance: Chance?
+    public let randomKey: RandomKey?
     public let sums: UnsafeMutablePointer<Double>
     public let scratch: Scratch
 }
@@ -142,7 +142,7 @@ public struct BackwardPass {
     public let addsToInput: Bool
     public let dresidual: UnsafeMutablePointer<Float>?
     public let addsToResidual: Bool
-    public let chance: Chance?
+    public let randomKey: RandomKey?
     public let sums: UnsafeMutablePointer<Double>
     public let scratch: Scratch
 

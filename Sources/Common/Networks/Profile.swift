@@ -49,8 +49,8 @@ public final class Profile {
     /// Charges the time since the last call to a part outside the network.
     public func lap(_ part: String) {
         let seconds = split()
-        if let place = parts.firstIndex(where: { $0.name == part }) {
-            parts[place].entry.seconds += seconds
+        if let index = parts.firstIndex(where: { $0.name == part }) {
+            parts[index].entry.seconds += seconds
         } else {
             parts.append((part, Entry(seconds: seconds)))
         }

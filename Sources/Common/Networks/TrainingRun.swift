@@ -30,7 +30,7 @@ public final class TrainingRun {
     private let gradients: FloatBuffer
     private let backwardPlan: BackwardPlan
     /// That of the last forward pass.
-    private var chance: Chance?
+    private var randomKey: RandomKey?
 
     /// - Parameter wantsInputGradient: whether ``backward(_:dOutput:dParameters:)`` shall make ``inputGradient``.
     /// - Precondition: `N` is a multiple of `groups`.
@@ -116,34 +116,34 @@ public final class TrainingRun {
     /// - Parameters:
     ///   - images: bytes (N, views, H, W, C), of which `view` is read.
     ///   - order: row n of the batch is row `order[n]` of the images.
-    ///   - chance: of dropout and stochastic depth; nil leaves nothing out.
+    ///   - randomKey: of dropout and stochastic depth; nil leaves nothing out.
     @discardableResult
     public func forward(
         _ weights: Weights, images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, order: [Int]? = nil, pixels: Pixels = .imageNet,
-        chance: Chance? = nil
+        randomKey: RandomKey? = nil
     ) -> UnsafeMutablePointer<Float> {
         precondition(pixels.channels == shapes[0].C)
         pixels.normalize(
             images, views: views, view: view, rows: { order?[$0] ?? $0 }, N: N, pixels: height * width, into: value(0))
         profile?.lap("pixels")
-        return forward(weights, chance)
+        return forward(weights, randomKey)
     }
 
     /// As above, from pixels that are already numbers (N, H, W, C).
     @discardableResult
-    public func forward(_ weights: Weights, images: UnsafePointer<Float>, chance: Chance? = nil) -> UnsafeMutablePointer<Float> {
+    public func forward(_ weights: Weights, images: UnsafePointer<Float>, randomKey: RandomKey? = nil) -> UnsafeMutablePointer<Float> {
         value(0).update(from: images, count: N * shapes[0].count)
         profile?.lap("pixels")
-        return forward(weights, chance)
+        return forward(weights, randomKey)
     }
 
-    private func forward(_ weights: Weights, _ chance: Chance?) -> UnsafeMutablePointer<Float> {
-        self.chance = chance
+    private func forward(_ weights: Weights, _ randomKey: RandomKey?) -> UnsafeMutablePointer<Float> {
+        self.randomKey = randomKey
         for (index, node) in network.graph.nodes.enumerated() {
             let (x, normalized) = input(node.input, weights)
             steps[index].forward(
                 ForwardPass(
-                    weights: weights, N: N, x: x, normalized: normalized, y: value(index + 1), residual: node.operation.residual.map(value), chance: chance,
+                    weights: weights, N: N, x: x, normalized: normalized, y: value(index + 1), residual: node.operation.residual.map(value), randomKey: randomKey,
                     sums: sums.baseAddress.unsafelyUnwrapped, scratch: scratch))
             profile?.lap(index, .forward, multiplyAdds: multiplyAdds[index])
         }
@@ -168,7 +168,7 @@ public final class TrainingRun {
                 BackwardPass(
                     weights: weights, gradients: dParameters, N: N, x: x, normalized: normalized, y: value(index + 1), dy: gradients + plan.output,
                     gradient: pending.removeValue(forKey: index + 1), dx: plan.input.map { gradients + $0 }, addsToInput: plan.inputAdds,
-                    dresidual: plan.residual.map { gradients + $0 }, addsToResidual: plan.residualAdds, chance: chance,
+                    dresidual: plan.residual.map { gradients + $0 }, addsToResidual: plan.residualAdds, randomKey: randomKey,
                     sums: sums.baseAddress.unsafelyUnwrapped, scratch: scratch, profile: profile, number: index, multiplyAdds: multiplyAdds[index]))
         }
     }

@@ -113,7 +113,7 @@ final class LossProcess: LossSource {
             self.reader = reader
             return try reader.next()
         } catch let damage as Failure {
-            throw failure(damage.what, at: damage.place)
+            throw failure(damage.what, at: damage.location)
         }
     }
 
@@ -129,9 +129,9 @@ final class LossProcess: LossSource {
     }
 
     /// A failure that says what the program did and how it ended.
-    private func failure(_ what: String, at place: String? = nil) -> Failure {
+    private func failure(_ what: String, at location: String? = nil) -> Failure {
         let ending = end()
-        return late ?? Failure(.data, path: name, place: place, "\(what); the program \(ending)", remedy: Self.remedy)
+        return late ?? Failure(.data, path: name, location: location, "\(what); the program \(ending)", remedy: Self.remedy)
     }
 
     /// Closes the pipes and says how the program ended.

@@ -4,7 +4,7 @@ import ToolSupport
 
 /// Losses over many batches, with what one needs to read them.
 ///
-///     loss 7.214, floor 4.101, KL 3.113 (by chance ln(K+1) = 11.090), queue 65536 rows, 15.6 % real, agreement 41.2 %
+///     loss 7.214, floor 4.101, KL 3.113 (uniform ln(K+1) = 11.090), queue 65536 rows, 15.6 % real, agreement 41.2 %
 public struct LossSummary: Sendable {
     /// Rows that count in the means.
     public private(set) var rows = 0
@@ -36,7 +36,7 @@ public struct LossSummary: Sendable {
     public func text(_ queue: EmbeddingQueue) -> String {
         let percent = { (share: Double) in Progress.fixed(100 * share, 1) + " %" }
         let figures = [meanLoss, meanFloor, divergence, log(Double(queue.capacity) + 1)].map { Progress.fixed($0, 3) }
-        return "loss \(figures[0]), floor \(figures[1]), KL \(figures[2]) (by chance ln(K+1) = \(figures[3])), "
+        return "loss \(figures[0]), floor \(figures[1]), KL \(figures[2]) (uniform ln(K+1) = \(figures[3])), "
             + "queue \(queue.capacity) rows, \(percent(queue.realShare)) real, agreement \(percent(meanAgreement))"
     }
 }

@@ -36,7 +36,7 @@ public struct MoCoV2: PairObjective {
     public static func normalizationGroups(_ N: Int) -> Int { max(2, N / 32) }
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
-        let keys = UnitRows(outputs[Self.key])
+        let keys = NormalizedRows(outputs[Self.key])
         return try pairs.loss(outputs[Self.query], of: Self.query, teacher: Tensor(f32: keys.values, shape: [keys.N, keys.D]), batch)
     }
 }

@@ -2,7 +2,7 @@ public import Losses
 public import TensorStreams
 import ToolSupport
 
-/// A method whose loss is one of pairs of unit rows, (student, teacher), against a queue: `queue-loss` gives it as a program, and any other
+/// A method whose loss is one of pairs of L2-normalized rows, (student, teacher), against a queue: `queue-loss` gives it as a program, and any other
 /// program may give it in its place.
 public protocol PairObjective: Objective {
     /// Those of its options that are its loss's.
@@ -98,7 +98,7 @@ public struct PairLossClient {
 
     /// The loss of a student's output, brought to unit length, against rows of a teacher, f32 [N, D].
     mutating func loss(_ output: PassOutput, of pass: Pass, teacher: Tensor, _ batch: Batch) throws -> Loss {
-        let rows = UnitRows(output)
+        let rows = NormalizedRows(output)
         guard rows.areFinite else { return .notFinite }
         var question = TensorDocument(
             metadata: batch.record.metadata.filter { $0.key == "epoch" || $0.key == "step" },

@@ -6,8 +6,8 @@ import ToolSupport
 ///
 /// | tensor of a record    | shape      |                                                        |
 /// |-----------------------|------------|--------------------------------------------------------|
-/// | in: `student`         | f32 [N, D] | unit rows                                              |
-/// | in: `teacher`         | f32 [N, D] | unit rows                                              |
+/// | in: `student`         | f32 [N, D] | L2-normalized rows                                     |
+/// | in: `teacher`         | f32 [N, D] | L2-normalized rows                                     |
 /// | out: `loss`           | f32 [N]    | each row's loss                                        |
 /// | out: `gradient`       | f32 [N, D] | of the mean loss, with respect to the student's rows   |
 /// | out: `floor`          | f32 [N]    | the least loss there can be: the targets' entropy      |
@@ -113,8 +113,8 @@ public struct PairLossStage {
             throw record.failure(
                 "has rows of \(D) numbers where the queue has rows of \(dimension)", remedy: "the queue belongs to another teacher; begin a new one")
         }
-        try UnitRowCheck.check(student, "student", in: record)
-        try UnitRowCheck.check(teacher, "teacher", in: record)
+        try NormalizedRowCheck.check(student, "student", in: record)
+        try NormalizedRowCheck.check(teacher, "teacher", in: record)
         var loss = try loss ?? begin(record, teacher)
         self.loss = nil  // One owner, so that the queue is not copied to be changed.
         var rows = try teacher.floats()
@@ -159,7 +159,7 @@ public struct PairLossStage {
             return TeacherRows(values: Array(queue.rows.prefix(min(queue.filled, TeacherSample.rows) * D)), dimension: D, arePrepared: true)
         }
         let sample = record.tensors[TeacherSample.name] == nil ? teacher : try record.tensor(TeacherSample.name, .f32, shape: [nil, D])
-        try UnitRowCheck.check(sample, TeacherSample.name, in: record)
+        try NormalizedRowCheck.check(sample, TeacherSample.name, in: record)
         return TeacherRows(values: try sample.floats(), dimension: D, arePrepared: false)
     }
 }

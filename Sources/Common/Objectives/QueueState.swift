@@ -6,7 +6,7 @@ import ToolSupport
 ///
 /// | tensor           | shape      |                                                   |
 /// |------------------|------------|---------------------------------------------------|
-/// | `queue`          | f32 [K, D] | unit rows                                         |
+/// | `queue`          | f32 [K, D] | L2-normalized rows                                |
 /// | `queue.position` | i64 [1]    | the row that is overwritten next, 0 … K − 1       |
 /// | `queue.filled`   | i64 [1]    | rows that are embeddings by now, 0 … K            |
 ///
@@ -73,7 +73,7 @@ public enum QueueState {
         }
         let position = try number("queue.position", in: 0...capacity - 1)
         let filled = try number("queue.filled", in: 0...capacity)
-        try UnitRowCheck.check(rows, "queue", in: document)
+        try NormalizedRowCheck.check(rows, "queue", in: document)
         return EmbeddingQueue(rows: try rows.floats(), dimension: dimension, position: position, filled: filled)
     }
 }

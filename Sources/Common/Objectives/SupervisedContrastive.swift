@@ -21,7 +21,7 @@ public struct SupervisedContrastive: Objective {
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let labels = try batch.labels()
-        let rows = UnitRows(outputs[Self.views])
+        let rows = NormalizedRows(outputs[Self.views])
         guard rows.areFinite else { return .notFinite }
         let values = unsafe rows.values.withUnsafeBufferPointer { unit in
             unsafe SupervisedContrastiveLoss.evaluate(

@@ -34,7 +34,7 @@ public enum TeacherSample {
                 kept.append(record)
                 bytes += record.tensors.values.reduce(0) { $0 + $1.byteCount }
                 guard let teacher = try? record.tensor(name, .f32, shape: [nil, width]), teacher.shape[1] > 0,
-                    epoch ?? record.metadata["epoch"] == record.metadata["epoch"], (try? UnitRowCheck.check(teacher, name, in: record)) != nil
+                    epoch ?? record.metadata["epoch"] == record.metadata["epoch"], (try? NormalizedRowCheck.check(teacher, name, in: record)) != nil
                 else { break }
                 width = teacher.shape[1]
                 epoch = .some(record.metadata["epoch"])

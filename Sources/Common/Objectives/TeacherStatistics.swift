@@ -34,7 +34,7 @@ struct TeacherStatistics {
     init(_ document: TensorDocument, dimension D: Int) throws {
         if document.tensors[Self.centreName] != nil {
             let mean = SharedMean(try document.tensor(Self.centreName, .f32, shape: [D]).floats())
-            guard mean.length > 0, mean.length <= 1 + UnitRowCheck.tolerance else {
+            guard mean.length > 0, mean.length <= 1 + NormalizedRowCheck.tolerance else {
                 throw document.failure("has a '\(Self.centreName)' of length \(Progress.short(mean.length)) where 0 to 1 is expected")
             }
             centre = mean

@@ -76,15 +76,15 @@ struct Estimate {
     var free: Int? {
         var status = statvfs()
         // The folder may not be there yet.
-        var place = folder.path
-        while unsafe statvfs(place, &status) != 0 {
+        var ancestor = folder.path
+        while unsafe statvfs(ancestor, &status) != 0 {
             guard errno == ENOENT else { return nil }
-            let parts = place.parts("/").dropLast()
+            let parts = ancestor.parts("/").dropLast()
             if parts.isEmpty {
                 guard unsafe statvfs(".", &status) == 0 else { return nil }
                 break
             }
-            place = parts.count == 1 && parts[0].isEmpty ? "/" : parts.joined(separator: "/")
+            ancestor = parts.count == 1 && parts[0].isEmpty ? "/" : parts.joined(separator: "/")
         }
         // Some file systems have no blocks to count.
         let (bytes, isTooMuch) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))

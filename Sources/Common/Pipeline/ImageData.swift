@@ -67,12 +67,12 @@ struct ImageData {
             let part = Array(indices[start..<min(start + 256, indices.count)])
             let results = Mutex([(index: Int, hash: ContentHash)]())
             let failure = Mutex<(any Error)?>(nil)
-            Parallel.forEach(part.count) { place, _ in
+            Parallel.forEach(part.count) { index, _ in
                 do {
-                    let (hash, complaint) = try ImageData.look(at: part[place], of: dataset)
-                    results.withLock { $0.append((part[place], ContentHash(hash, isBroken: complaint != nil))) }
+                    let (hash, complaint) = try ImageData.look(at: part[index], of: dataset)
+                    results.withLock { $0.append((part[index], ContentHash(hash, isBroken: complaint != nil))) }
                 } catch let broken as Failure where broken.kind == .data {
-                    results.withLock { $0.append((part[place], ContentHash(0, isBroken: true))) }
+                    results.withLock { $0.append((part[index], ContentHash(0, isBroken: true))) }
                 } catch {
                     failure.withLock { $0 = error }
                 }

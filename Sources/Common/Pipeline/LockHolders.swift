@@ -35,7 +35,7 @@ enum LockHolders {
         return "\(process) \(words[19])"
     }
 
-    /// What the system tells of a process, behind its name: STATE PARENT …, and in the twentieth place when it was started; nil where there is none.
+    /// What the system tells of a process, behind its name: STATE PARENT …, and as the twentieth field when it was started; nil where there is none.
     private static func words(of process: pid_t) -> [String]? {
         guard let bytes = try? TextFile.bytes("/proc/\(process)/stat"), let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         return bytes[bytes.index(after: end)...].split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }

@@ -49,7 +49,7 @@ struct LossCheck {
         do {
             try LossTrial.run(command, rows: min(batch, 64), dimension: preparation.run.embedding, samples: images, timeout: timeout, warn: warn)
         } catch let failure as Failure {
-            throw Failure(.usage, path: setting, [failure.path, failure.place, failure.what].compactMap { $0 }.joined(separator: ": "), remedy: failure.remedy)
+            throw Failure(.usage, path: setting, [failure.path, failure.location, failure.what].compactMap { $0 }.joined(separator: ": "), remedy: failure.remedy)
         }
     }
 
@@ -63,19 +63,19 @@ struct LossCheck {
     /// Of a list (`;`, `&`, `||`), a group or a substitution, a later part may well do without the first. A pipeline cannot.
     private static func program(of command: String) -> String? {
         let scalars = Array(command.unicodeScalars)
-        var quote: Unicode.Scalar?, place = 0
-        while place < scalars.count {
-            let scalar = scalars[place]
+        var quote: Unicode.Scalar?, index = 0
+        while index < scalars.count {
+            let scalar = scalars[index]
             switch (scalar, quote) {
-            case ("\\", nil), ("\\", "\""): place += 1
+            case ("\\", nil), ("\\", "\""): index += 1
             case ("'", nil), ("\"", nil): quote = scalar
             case (let end, .some(let begin)) where end == begin: quote = nil
             case (";", nil), ("&", nil), ("(", nil), (")", nil), ("\n", nil), ("`", nil), ("`", "\""): return nil
-            case ("|", nil): if place + 1 < scalars.count, scalars[place + 1] == "|" { return nil }
-            case ("$", _) where quote != "'": if place + 1 < scalars.count, scalars[place + 1] == "(" { return nil }
+            case ("|", nil): if index + 1 < scalars.count, scalars[index + 1] == "|" { return nil }
+            case ("$", _) where quote != "'": if index + 1 < scalars.count, scalars[index + 1] == "(" { return nil }
             default: break
             }
-            place += 1
+            index += 1
         }
         let rest = scalars.drop { $0 == " " || $0 == "\t" }
         let word = rest.prefix { $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "_./+-".unicodeScalars.contains($0)) }

@@ -117,8 +117,8 @@ public struct RunFolder: Sendable {
 
     /// Unfinished files of tools, in the folder and those in it.
     var parts: [String] {
-        ["", "features/", "evaluation/", "log/", "tap/", "done/", "options/", "data/"].flatMap { place in
-            FolderNames.all(in: place.isEmpty ? path : file(String(place.dropLast()))).filter(RunFolder.isPart).sorted().map { file(place + $0) }
+        ["", "features/", "evaluation/", "log/", "tap/", "done/", "options/", "data/"].flatMap { subfolder in
+            FolderNames.all(in: subfolder.isEmpty ? path : file(String(subfolder.dropLast()))).filter(RunFolder.isPart).sorted().map { file(subfolder + $0) }
         }
     }
 
@@ -131,14 +131,14 @@ public struct RunFolder: Sendable {
 
     /// Lets `name` in the folder be a link to `target`; nothing happens where it is one already.
     func link(_ name: String, to target: String) throws {
-        let place = file(name)
+        let link = file(name)
         var before = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let length = unsafe readlink(place, &before, before.count)
+        let length = unsafe readlink(link, &before, before.count)
         if length >= 0, before.prefix(length).map({ UInt8(bitPattern: $0) }) == Array(target.utf8) { return }
-        let part = "\(place).\(getpid()).part"
+        let part = "\(link).\(getpid()).part"
         unsafe unlink(part)
-        guard unsafe symlink(target, part) == 0, unsafe rename(part, place) == 0 else {
-            let failure = Failure.errno(.cannotCreate, path: place, "cannot make the link")
+        guard unsafe symlink(target, part) == 0, unsafe rename(part, link) == 0 else {
+            let failure = Failure.errno(.cannotCreate, path: link, "cannot make the link")
             unsafe unlink(part)
             throw failure
         }

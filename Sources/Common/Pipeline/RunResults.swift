@@ -7,7 +7,7 @@ public struct RunResults {
     public let rows: [(name: String, results: [String], embedding: String)]
     /// A stage's name and the logs of it that there are. A kill between a result and its timing has lost the timing.
     public let timings: [(name: String, logs: [String])]
-    /// Names and places in the folder.
+    /// Names and paths in the folder.
     public let files: [(name: String, path: String)]
     /// What is to be told of how the networks were trained.
     public let notes: [String]

@@ -3,8 +3,8 @@ enum ShellWords {
     /// What an option (`--limit`) is given in `words`, as the next word or behind `=`; the last of several, as the tools' parser has it.
     static func value(of option: String, in words: [String]) -> String? {
         var value: String?
-        for (place, word) in words.enumerated() {
-            if word == option, place + 1 < words.count { value = words[place + 1] }
+        for (index, word) in words.enumerated() {
+            if word == option, index + 1 < words.count { value = words[index + 1] }
             if word.hasPrefix(option + "=") { value = String(word.dropFirst(option.count + 1)) }
         }
         return value

@@ -38,14 +38,14 @@ struct Stage {
 /// The stages of a run, each behind those it needs.
 struct StageList {
     private(set) var stages: [Stage] = []
-    private var places: [String: Int] = [:]
+    private var indices: [String: Int] = [:]
 
     mutating func add(_ stage: Stage) {
-        precondition(places[stage.name] == nil && stage.inputs.allSatisfy { places[$0] != nil }, "\(stage.name) stands before what it needs")
-        places[stage.name] = stages.count
+        precondition(indices[stage.name] == nil && stage.inputs.allSatisfy { indices[$0] != nil }, "\(stage.name) stands before what it needs")
+        indices[stage.name] = stages.count
         stages.append(stage)
     }
 
-    subscript(name: String) -> Stage? { places[name].map { stages[$0] } }
+    subscript(name: String) -> Stage? { indices[name].map { stages[$0] } }
     var names: [String] { stages.map(\.name) }
 }

@@ -106,15 +106,15 @@ struct StageRecord: Equatable {
     mutating func condition(in folder: String) -> Condition {
         // What was taken for done because nothing needed it has no files to show.
         var condition = files.isEmpty ? Condition.missing : .whole
-        for place in files.indices {
-            let path = folder + "/" + files[place].name
+        for index in files.indices {
+            let path = folder + "/" + files[index].name
             guard let stamp = FileStamp(path) else {
                 condition = .missing
                 continue
             }
-            if stamp.text == files[place].stamp { continue }
-            guard (try? XXH64.ofFile(path)) == files[place].hash else { return .damaged(files[place].name) }
-            files[place].stamp = stamp.text
+            if stamp.text == files[index].stamp { continue }
+            guard (try? XXH64.ofFile(path)) == files[index].hash else { return .damaged(files[index].name) }
+            files[index].stamp = stamp.text
         }
         return condition
     }

@@ -12,9 +12,9 @@ enum Background {
         let pattern = Pattern(ground, size: size, &random)
         let contrast = random.float(0.24, 0.36) * (random.below(2) == 0 ? 1 : -1)
         let relief = Colours.near(SIMD4(), within: 0.04, &random) + SIMD4(contrast, contrast, contrast, 0)
-        painting.fill { place in
-            let cloud = max(0, min(1, (clouds.value(place) - 0.5) * steepness + 0.5))
-            return first + (second - first) * cloud + relief * (pattern.share(place) - 0.5)
+        painting.fill { point in
+            let cloud = max(0, min(1, (clouds.value(point) - 0.5) * steepness + 0.5))
+            return first + (second - first) * cloud + relief * (pattern.share(point) - 0.5)
         }
     }
 }
@@ -31,11 +31,11 @@ private struct Clouds {
         values = (0..<Clouds.side * Clouds.side).map { _ in random.float(0, 1) }
     }
 
-    func value(_ place: SIMD2<Float>) -> Float { (2 * grid(place * scale) + grid(place * (2 * scale) + 0.37)) / 3 }
+    func value(_ point: SIMD2<Float>) -> Float { (2 * grid(point * scale) + grid(point * (2 * scale) + 0.37)) / 3 }
 
-    private func grid(_ place: SIMD2<Float>) -> Float {
-        let cell = place.rounded(.down)
-        var part = place - cell
+    private func grid(_ point: SIMD2<Float>) -> Float {
+        let cell = point.rounded(.down)
+        var part = point - cell
         part = part * part * (3 - 2 * part)
         let corner = Int(cell.y) * Clouds.side + Int(cell.x)
         return values.withUnsafeBufferPointer { values in

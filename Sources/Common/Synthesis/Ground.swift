@@ -21,10 +21,10 @@ struct Pattern {
         phase = SIMD2(random.float(0, 1), random.float(0, 1))
     }
 
-    /// How much of the pattern's second colour there is at `place` (pixels), 0 to 1.
-    func share(_ place: SIMD2<Float>) -> Float {
-        // In cells: the cell's number is the whole part, the place in it, −½ to ½, the rest.
-        let at = SIMD2((place * across).sum(), (place * SIMD2(-across.y, across.x)).sum()) / period + phase
+    /// How much of the pattern's second colour there is at `point` (pixels), 0 to 1.
+    func share(_ point: SIMD2<Float>) -> Float {
+        // In cells: the cell's number is the whole part, the point in it, −½ to ½, the rest.
+        let at = SIMD2((point * across).sum(), (point * SIMD2(-across.y, across.x)).sum()) / period + phase
         let inside = at - at.rounded(.toNearestOrEven)
         switch ground {
         case .plain: return 0

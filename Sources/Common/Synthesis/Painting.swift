@@ -12,7 +12,7 @@ struct Painting {
     }
 
     /// Sets every pixel to what `colour` says of its middle (pixels).
-    mutating func fill(_ colour: (_ place: SIMD2<Float>) -> Colour) {
+    mutating func fill(_ colour: (_ point: SIMD2<Float>) -> Colour) {
         let size = size
         pixels.withUnsafeMutableBufferPointer { pixels in
             for row in 0..<size {
@@ -25,8 +25,8 @@ struct Painting {
 
     /// Lays paint over the pixels within `reach` of `centre` (pixels).
     ///
-    /// - Parameter paint: at a place relative to `centre`, the colour and how much of it covers what is below.
-    mutating func cover(_ centre: SIMD2<Float>, reach: Float, _ paint: (_ place: SIMD2<Float>) -> (Colour, Float)) {
+    /// - Parameter paint: at a point relative to `centre`, the colour and how much of it covers what is below.
+    mutating func cover(_ centre: SIMD2<Float>, reach: Float, _ paint: (_ point: SIMD2<Float>) -> (Colour, Float)) {
         let size = size
         func bounds(_ middle: Float) -> Range<Int> {
             let low = max(0, min(size, Int(middle - reach)))

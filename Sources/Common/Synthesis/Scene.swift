@@ -15,42 +15,42 @@ public enum Scene {
         let base = Colours.any(&random, from: 0.42, to: 0.58)
         Background.paint(&painting, kind.ground, base: base, &random)
         for _ in 0..<random.below(5) { clutter(&painting, base: base, longest: 0.13, &random) }
-        for place in places(&random) { object(&painting, kind.shape, place, Colours.apart(0.34, from: [base], &random), &random) }
+        for placement in placements(&random) { object(&painting, kind.shape, placement, Colours.apart(0.34, from: [base], &random), &random) }
         for _ in 0..<random.below(3) { clutter(&painting, base: base, longest: 0.06, &random) }
         return painting.bytes(grain: random.float(0, 0.015), &random)
     }
 
     /// Where an object lies, in parts of the image's side.
-    private struct Place {
+    private struct Placement {
         let centre: SIMD2<Float>
         let radius: Float
     }
 
-    /// Up to five places that hardly overlap, with most of each in the image; fewer where there is no room left.
-    private static func places(_ random: inout CounterRandom) -> [Place] {
+    /// Up to five placements that hardly overlap, with most of each in the image; fewer where there is no room left.
+    private static func placements(_ random: inout CounterRandom) -> [Placement] {
         let wanted = 3 + random.below(3)
         let radii: ClosedRange<Float> = wanted == 3 ? 0.19...0.24 : wanted == 4 ? 0.17...0.22 : 0.15...0.2
-        var places: [Place] = []
+        var placements: [Placement] = []
         var tries = 0
-        while places.count < wanted, tries < 40 {
+        while placements.count < wanted, tries < 40 {
             tries += 1
             let radius = random.float(radii.lowerBound, radii.upperBound)
             let margin = 0.75 * radius
             let centre = SIMD2(random.float(margin, 1 - margin), random.float(margin, 1 - margin))
-            if places.allSatisfy({ length($0.centre - centre) > 0.95 * ($0.radius + radius) }) {
-                places.append(Place(centre: centre, radius: radius))
+            if placements.allSatisfy({ length($0.centre - centre) > 0.95 * ($0.radius + radius) }) {
+                placements.append(Placement(centre: centre, radius: radius))
             }
         }
-        return places
+        return placements
     }
 
-    private static func object(_ painting: inout Painting, _ shape: Shape, _ place: Place, _ colour: Painting.Colour, _ random: inout CounterRandom) {
+    private static func object(_ painting: inout Painting, _ shape: Shape, _ placement: Placement, _ colour: Painting.Colour, _ random: inout CounterRandom) {
         let side = Float(painting.size)
-        let radius = place.radius * side
+        let radius = placement.radius * side
         let turn = direction(random.float(-0.26, 0.26))
         let mirror: Float = random.below(2) == 0 ? 1 : -1
         let stretch = random.float(0.9, 1.11)
-        painting.cover(place.centre * side, reach: radius * 1.3 + 1) { at in
+        painting.cover(placement.centre * side, reach: radius * 1.3 + 1) { at in
             let turned = SIMD2(at.x * turn.x + at.y * turn.y, at.y * turn.x - at.x * turn.y) / radius
             return (colour, coverage(shape.distance(SIMD2(turned.x * mirror * stretch, turned.y / stretch)) * radius))
         }

@@ -33,9 +33,9 @@ public enum Shape: String, Sendable, CaseIterable {
     ])
     private static let hourglassCorners = corners([(-0.8, -0.95), (0.8, -0.95), (0.17, 0), (0.8, 0.95), (-0.8, 0.95), (-0.17, 0)])
 
-    private static func corners(_ places: [(Float, Float)]) -> [SIMD2<Float>] { places.map { SIMD2($0.0, $0.1) } }
+    private static func corners(_ points: [(Float, Float)]) -> [SIMD2<Float>] { points.map { SIMD2($0.0, $0.1) } }
 
-    /// `count` places on a circle, the first at its top.
+    /// `count` points on a circle, the first at its top.
     private static func circle(_ count: Int, radius: Float) -> [SIMD2<Float>] {
         (0..<count).map { index in
             let angle = 2 * Float.pi * Float(index) / Float(count)

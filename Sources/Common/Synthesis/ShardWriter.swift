@@ -44,7 +44,7 @@ final class ShardWriter {
         try check(archive_write_header(archive, entry))
         let written = bytes.withUnsafeBytes { archive_write_data(archive, $0.baseAddress, $0.count) }
         guard written == bytes.count else {
-            throw failure ?? Failure(.io, path: path, place: "member \(name)", "took \(written) of \(bytes.count) bytes")
+            throw failure ?? Failure(.io, path: path, location: "member \(name)", "took \(written) of \(bytes.count) bytes")
         }
     }
 

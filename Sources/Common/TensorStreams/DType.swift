@@ -24,7 +24,7 @@ public enum DType: String, Sendable, CaseIterable {
         }
     }
 
-    /// The place in the safetensors library's order, which puts tensors of high rank first in a file.
+    /// The rank in the safetensors library's order, which puts tensors of high rank first in a file.
     ///
     /// The order of its `Dtype` enumeration, from safetensors/src/tensor.rs: equal tensors then make equal files.
     var rank: Int {

@@ -36,9 +36,9 @@ public struct DocumentOutline: Sendable {
         return tensor
     }
 
-    /// A failure at the place where this was read.
+    /// A failure at the location where this was read.
     public func failure(_ what: String, remedy: String? = nil) -> Failure {
-        Failure(.data, path: origin?.path, place: origin?.place, what, remedy: remedy)
+        Failure(.data, path: origin?.path, location: origin?.location, what, remedy: remedy)
     }
 }
 

@@ -10,7 +10,7 @@ struct FrameHeader {
 
     /// Looks at the frame that starts at the source's position, taking nothing.
     ///
-    /// - Throws: a ``Failure`` with place; `subject` names the frame, as in "record 17".
+    /// - Throws: a ``Failure`` with its location; `subject` names the frame, as in "record 17".
     init(peeking source: ByteSource, subject: String) throws {
         func failure(_ what: String) -> Failure {
             Failure(.data, path: source.name, offset: source.position, "\(subject) \(what)")

@@ -33,9 +33,9 @@ import ToolSupport
         try unsafe document.header.withUnsafeBytes { bytes in
             try unsafe compress(bytes, isLast: pieces.isEmpty, to: &output)
         }
-        for (place, tensor) in pieces.enumerated() {
+        for (index, tensor) in pieces.enumerated() {
             try unsafe tensor.withBytes { bytes in
-                try unsafe compress(bytes, isLast: place == pieces.count - 1, to: &output)
+                try unsafe compress(bytes, isLast: index == pieces.count - 1, to: &output)
             }
         }
         return output.position - start

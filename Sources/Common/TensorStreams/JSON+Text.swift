@@ -27,15 +27,15 @@ extension JSON {
         case .string(let value): JSON.append(value, to: &bytes, escaping)
         case .array(let values):
             bytes.append(UInt8(ascii: "["))
-            for (place, value) in values.enumerated() {
-                if place > 0 { bytes.append(UInt8(ascii: ",")) }
+            for (index, value) in values.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 value.append(to: &bytes, escaping: escaping)
             }
             bytes.append(UInt8(ascii: "]"))
         case .object(let object):
             bytes.append(UInt8(ascii: "{"))
-            for (place, member) in object.members.enumerated() {
-                if place > 0 { bytes.append(UInt8(ascii: ",")) }
+            for (index, member) in object.members.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 JSON.append(member.key, to: &bytes, escaping)
                 bytes.append(UInt8(ascii: ":"))
                 member.value.append(to: &bytes, escaping: escaping)

@@ -12,7 +12,7 @@ public enum JSON: Sendable, Equatable {
     /// The members of an object, in order; no two have the same key.
     public struct Object: Sendable, Equatable, Sequence {
         public private(set) var members: [Member] = []
-        private var places: [String: Int] = [:]
+        private var indices: [String: Int] = [:]
 
         public struct Member: Sendable, Equatable {
             public var key: String
@@ -23,18 +23,18 @@ public enum JSON: Sendable, Equatable {
 
         /// The value of `key`; setting a new key puts it last, setting nil removes it.
         public subscript(key: String) -> JSON? {
-            get { places[key].map { members[$0].value } }
+            get { indices[key].map { members[$0].value } }
             set {
-                if let place = places[key] {
+                if let index = indices[key] {
                     if let newValue {
-                        members[place].value = newValue
+                        members[index].value = newValue
                     } else {
-                        members.remove(at: place)
-                        places = [:]
-                        for (place, member) in members.enumerated() { places[member.key] = place }
+                        members.remove(at: index)
+                        indices = [:]
+                        for (index, member) in members.enumerated() { indices[member.key] = index }
                     }
                 } else if let newValue {
-                    places[key] = members.count
+                    indices[key] = members.count
                     members.append(Member(key: key, value: newValue))
                 }
             }

@@ -9,14 +9,14 @@ public final class ReadAhead {
     public private(set) var recordIndex: Int
     /// Seconds that ``next()`` has waited.
     public private(set) var waited = 0.0
-    private let shelf = Monitor(Shelf())
+    private let queue = Monitor(WorkQueue())
     private var outcome: Result<Void, Failure>?
 
     /// Bytes of a record that is not read more than one ahead.
     private static let large = 128 << 20
 
     /// What the two threads share.
-    private struct Shelf {
+    private struct WorkQueue {
         var items: [Result<TensorDocument?, Failure>] = []
         var isLeft = false
     }
@@ -30,10 +30,10 @@ public final class ReadAhead {
         // Only the reading thread's from here on.
         nonisolated(unsafe) let reader = reader
         do {
-            let thread = try startThread { [shelf] in unsafe ReadAhead.read(reader, to: shelf, depth: depth) }
+            let thread = try startThread { [queue] in unsafe ReadAhead.read(reader, to: queue, depth: depth) }
             pthread_detach(thread)
         } catch {
-            shelf.change { $0.items = [.failure(error as? Failure ?? Failure(.software, "\(error)"))] }
+            queue.change { $0.items = [.failure(error as? Failure ?? Failure(.software, "\(error)"))] }
         }
     }
 
@@ -41,7 +41,7 @@ public final class ReadAhead {
     public func next() throws -> TensorDocument? {
         if outcome == nil {
             let start = Progress.now()
-            let item = shelf.change(when: { !$0.items.isEmpty }) { $0.items.removeFirst() }
+            let item = queue.change(when: { !$0.items.isEmpty }) { $0.items.removeFirst() }
             waited += Progress.now() - start
             switch item {
             case .success(let record?):
@@ -56,13 +56,13 @@ public final class ReadAhead {
     }
 
     /// The thread may be waiting for bytes that never come, so it is not waited for.
-    deinit { shelf.change { $0.isLeft = true } }
+    deinit { queue.change { $0.isLeft = true } }
 
-    private static func read(_ reader: StreamReader, to shelf: Monitor<Shelf>, depth: Int) {
+    private static func read(_ reader: StreamReader, to queue: Monitor<WorkQueue>, depth: Int) {
         var last = 0
         while true {
             // Of large records only one lies ready: the next is read when that is taken.
-            if last > large { shelf.change(when: { $0.items.isEmpty || $0.isLeft }) { _ in } }
+            if last > large { queue.change(when: { $0.items.isEmpty || $0.isLeft }) { _ in } }
             let item: Result<TensorDocument?, Failure>
             do {
                 let record = try reader.next()
@@ -71,7 +71,7 @@ public final class ReadAhead {
             } catch {
                 item = .failure(error as? Failure ?? Failure(.software, "\(error)"))
             }
-            let isLeft = shelf.change(when: { $0.items.count < depth || $0.isLeft }) {
+            let isLeft = queue.change(when: { $0.items.count < depth || $0.isLeft }) {
                 $0.items.append(item)
                 return $0.isLeft
             }

@@ -25,9 +25,9 @@ extension Safetensors {
             var parser = JSONParser(bytes: header)
             do {
                 try read(&parser, limits)
-            } catch let failure as Failure where failure.place != nil {
+            } catch let failure as Failure where failure.location != nil {
                 // The parser tells the byte, what is said below does not.
-                throw Failure(.data, "has a broken JSON header, at its \(failure.place ?? "start"): \(failure.what)")
+                throw Failure(.data, "has a broken JSON header, at its \(failure.location ?? "start"): \(failure.what)")
             }
             entries.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
             for entry in entries {
@@ -105,12 +105,12 @@ extension Safetensors {
                     }
                     shape = sizes
                 case "data_offsets" where offsets == nil && parser.isAt("["):
-                    var places: [Int] = []
+                    var pair: [Int] = []
                     try parser.elements { parser in
-                        guard places.count < 2, let place = try parser.wholeNumber() else { throw failure("whose data_offsets are not two rising numbers") }
-                        places.append(place)
+                        guard pair.count < 2, let offset = try parser.wholeNumber() else { throw failure("whose data_offsets are not two rising numbers") }
+                        pair.append(offset)
                     }
-                    offsets = places
+                    offsets = pair
                 default:
                     _ = try parser.peekValue()
                     throw incomplete

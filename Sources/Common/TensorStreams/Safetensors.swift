@@ -56,7 +56,7 @@ enum Safetensors {
     /// Nothing is allocated before its size is known to be within `limits` and, where that is known, to be what is there.
     ///
     /// - Parameter size: the bytes of the whole document, where something around it says so.
-    /// - Throws: a ``Failure`` without path and place whose text goes on after the document's name.
+    /// - Throws: a ``Failure`` without path and location whose text goes on after the document's name.
     static func header(size: Int?, limits: Limits, fill: Fill) throws -> Contents {
         if let size, size < 8 { throw Failure(.data, "has \(size) bytes, less than the 8 of a safetensors document") }
         var length: UInt64 = 0

@@ -44,14 +44,14 @@ struct SeekIndex: Equatable {
         guard footer[4] == 0, count < 1 << 27, length <= size else { throw failure() }
         let bytes = try source.bytes(of: size - length..<size)
         var index = SeekIndex()
-        for place in 0..<count {
-            index.entries.append(Entry(compressed: word(bytes, 8 + 8 * place), content: word(bytes, 12 + 8 * place)))
+        for entry in 0..<count {
+            index.entries.append(Entry(compressed: word(bytes, 8 + 8 * entry), content: word(bytes, 12 + 8 * entry)))
         }
         guard index.bytes == bytes, index.offset(of: count) == size - length else { throw failure() }
         return index
     }
 
-    private static func word(_ bytes: [UInt8], _ place: Int) -> UInt32 {
-        (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) }
+    private static func word(_ bytes: [UInt8], _ offset: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 | UInt32(bytes[offset + $1]) << UInt32(8 * $1) }
     }
 }

@@ -149,7 +149,7 @@ public final class StreamReader {
             try verifyEnd(end, contents.metadata, hash: hash, at: frame.start)
             return nil
         }
-        let origin = TensorDocument.Origin(path: name, place: "record \(number)")
+        let origin = TensorDocument.Origin(path: name, location: "record \(number)")
         let result = try closeFrame(frame) { try read($0, origin) }
         recordIndex = number
         return result
@@ -157,7 +157,7 @@ public final class StreamReader {
 
     private func missingEnd(_ number: Int) -> Failure {
         let where_ = number == 0 ? "ends after its header" : "ends after record \(number - 1)"
-        return Failure(.data, path: name, place: "byte \(source.position)", "\(where_) without its end record", remedy: "the program that wrote it stopped early")
+        return Failure(.data, path: name, location: "byte \(source.position)", "\(where_) without its end record", remedy: "the program that wrote it stopped early")
     }
 
     /// A frame, which is one document, of which the header has been read.
@@ -191,7 +191,7 @@ public final class StreamReader {
         }
     }
 
-    /// What is wrong with a document is told with its place.
+    /// What is wrong with a document is told with its location.
     private func telling<Result>(_ subject: String, _ start: Int, _ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let failure as Failure where failure.path == nil && failure.kind != .usage {
             throw Failure(failure.kind, path: name, offset: start, failure.kind == .data ? "\(subject) \(failure.what)" : failure.what, remedy: failure.remedy)
@@ -212,9 +212,9 @@ public final class StreamReader {
             var found = [UInt8](repeating: 0, count: expected.count)
             let count = try unsafe found.withUnsafeMutableBytes { try unsafe source.read(into: $0) }
             guard found == expected else {
-                let place = zip(found, expected).prefix(count).enumerated().first { $1.0 != $1.1 }?.offset ?? count
+                let difference = zip(found, expected).prefix(count).enumerated().first { $1.0 != $1.1 }?.offset ?? count
                 throw Failure(
-                    .data, path: name, offset: start + place, count < expected.count ? "the index is cut off" : "the index does not fit the records",
+                    .data, path: name, offset: start + difference, count < expected.count ? "the index is cut off" : "the index does not fit the records",
                     remedy: "make the file again")
             }
         }

@@ -11,7 +11,7 @@ public struct TensorDocument: Sendable {
 
     struct Origin: Sendable {
         var path: String
-        var place: String?
+        var location: String?
     }
 
     public init(metadata: [String: String] = [:], tensors: [String: Tensor] = [:]) {
@@ -35,9 +35,9 @@ public struct TensorDocument: Sendable {
         return tensor
     }
 
-    /// A failure at the place where this document was read.
+    /// A failure at the location where this document was read.
     public func failure(_ what: String, remedy: String? = nil) -> Failure {
-        Failure(.data, path: origin?.path, place: origin?.place, what, remedy: remedy)
+        Failure(.data, path: origin?.path, location: origin?.location, what, remedy: remedy)
     }
 }
 

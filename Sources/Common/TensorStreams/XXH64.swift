@@ -65,21 +65,21 @@ public struct XXH64: Sendable {
             hash = p.4
         }
         hash &+= length
-        var place = 0
+        var offset = 0
         func word(_ count: Int) -> UInt64 {
-            (0..<count).reduce(0) { $0 | UInt64(rest[place + $1]) << UInt64(8 * $1) }
+            (0..<count).reduce(0) { $0 | UInt64(rest[offset + $1]) << UInt64(8 * $1) }
         }
-        while place + 8 <= rest.count {
+        while offset + 8 <= rest.count {
             hash = XXH64.rotate(hash ^ XXH64.round(0, word(8)), 27) &* p.0 &+ p.3
-            place += 8
+            offset += 8
         }
-        if place + 4 <= rest.count {
+        if offset + 4 <= rest.count {
             hash = XXH64.rotate(hash ^ word(4) &* p.0, 23) &* p.1 &+ p.2
-            place += 4
+            offset += 4
         }
-        while place < rest.count {
+        while offset < rest.count {
             hash = XXH64.rotate(hash ^ word(1) &* p.4, 11) &* p.0
-            place += 1
+            offset += 1
         }
         hash = (hash ^ hash >> 33) &* p.1
         hash = (hash ^ hash >> 29) &* p.2

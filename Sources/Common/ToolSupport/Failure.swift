@@ -2,7 +2,7 @@ import Platform
 
 /// Why a tool stops, in the words its user needs.
 ///
-/// It prints as `file: place: what is wrong; what to do`. The parts that do not apply are left out.
+/// It prints as `file: location: what is wrong; what to do`. The parts that do not apply are left out.
 ///
 ///     train.tensors.zst: byte 8392: record 17 has 3071 bytes where its header says 3072; make the file again
 public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
@@ -29,21 +29,21 @@ public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
     public var kind: Kind
     public var path: String?
     /// "byte 8392", "record 17", "member cats/7.jpg".
-    public var place: String?
+    public var location: String?
     public var what: String
     public var remedy: String?
 
-    public init(_ kind: Kind, path: String? = nil, place: String? = nil, _ what: String, remedy: String? = nil) {
+    public init(_ kind: Kind, path: String? = nil, location: String? = nil, _ what: String, remedy: String? = nil) {
         self.kind = kind
         self.path = path
-        self.place = place
+        self.location = location
         self.what = what
         self.remedy = remedy
     }
 
     /// A failure at a byte offset.
     public init(_ kind: Kind, path: String? = nil, offset: Int, _ what: String, remedy: String? = nil) {
-        self.init(kind, path: path, place: "byte \(offset)", what, remedy: remedy)
+        self.init(kind, path: path, location: "byte \(offset)", what, remedy: remedy)
     }
 
     /// A failure of a system call, with the system's words for `errno`.
@@ -53,6 +53,6 @@ public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
 
     public var description: String {
         let text = remedy.map { "\(what); \($0)" } ?? what
-        return [path, place, text].compactMap { $0 }.joined(separator: ": ")
+        return [path, location, text].compactMap { $0 }.joined(separator: ": ")
     }
 }

@@ -23,11 +23,11 @@ public import Platform
         unsafe lock.deallocate()
     }
 
-    /// Waits until the state pleases, then does `body` with it before anybody else can, and tells those who wait.
-    public func change<Result>(when pleases: (State) -> Bool = { _ in true }, _ body: (inout State) throws -> Result) rethrows -> Result {
+    /// Waits until the state satisfies the predicate, then does `body` with it before anybody else can, and tells those who wait.
+    public func change<Result>(when predicate: (State) -> Bool = { _ in true }, _ body: (inout State) throws -> Result) rethrows -> Result {
         unsafe pthread_mutex_lock(lock)
         defer { unsafe pthread_mutex_unlock(lock) }
-        while !pleases(state) { unsafe pthread_cond_wait(changed, lock) }
+        while !predicate(state) { unsafe pthread_cond_wait(changed, lock) }
         defer { unsafe pthread_cond_broadcast(changed) }
         return try body(&state)
     }

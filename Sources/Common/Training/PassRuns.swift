@@ -32,7 +32,7 @@ final class PassRuns {
     ///   - groups: that batch norm treats apart.
     ///   - order: row n of the batch is row `order[n]` of the images; nil for their own order. The output comes in the images' order.
     func forward(
-        _ pass: Pass, _ weights: Weights, _ images: ImageViews, _ outputs: Outputs, groups: Int, order: [Int]?, chance: Chance?
+        _ pass: Pass, _ weights: Weights, _ images: ImageViews, _ outputs: Outputs, groups: Int, order: [Int]?, randomKey: RandomKey?
     ) -> PassOutput {
         let N: Int, views: Int, view: Int
         switch pass.input {
@@ -41,14 +41,14 @@ final class PassRuns {
         case .allViews: (N, views, view) = (images.N * images.views, 1, 0)
         case .output(let source):
             precondition(order == nil, "rows of embeddings are not shuffled")
-            return forward(pass, weights, outputs[source], groups: groups, chance: chance)
+            return forward(pass, weights, outputs[source], groups: groups, randomKey: randomKey)
         }
         let run = run(pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
         let D = run.network.embeddingWidth
         var values = [Float](repeating: 0, count: N * D)
         unsafe images.tensor.withElements(as: UInt8.self) { bytes in
             guard let bytes = bytes.baseAddress else { return }
-            let output = unsafe run.forward(weights, images: bytes, views: views, view: view, order: order, chance: chance)
+            let output = unsafe run.forward(weights, images: bytes, views: views, view: view, order: order, randomKey: randomKey)
             for row in 0..<N {
                 let target = (order?[row] ?? row) * D
                 for d in 0..<D { unsafe values[target + d] = output[row * D + d] }
@@ -58,11 +58,11 @@ final class PassRuns {
     }
 
     /// The same from rows that another pass has given.
-    private func forward(_ pass: Pass, _ weights: Weights, _ rows: PassOutput, groups: Int, chance: Chance?) -> PassOutput {
+    private func forward(_ pass: Pass, _ weights: Weights, _ rows: PassOutput, groups: Int, randomKey: RandomKey?) -> PassOutput {
         let run = run(pass, weights.network, N: rows.N, height: 1, width: 1, groups: groups), D = run.network.embeddingWidth
         let values = unsafe rows.values.withUnsafeBufferPointer { rows -> [Float] in
             guard let first = rows.baseAddress else { return [] }
-            let output = unsafe run.forward(weights, images: first, chance: chance)
+            let output = unsafe run.forward(weights, images: first, randomKey: randomKey)
             return unsafe Array(UnsafeBufferPointer(start: output, count: run.N * D))
         }
         return PassOutput(values, N: rows.N, D: D)

@@ -63,9 +63,9 @@ public final class Trainer {
         var outputs = Outputs()
         runs.begin()
         for pass in passes {
-            let chance = options.drops ? Chance(seed: options.seed, epoch: batch.epoch, step: batch.step, pass: pass.name) : nil
+            let randomKey = options.drops ? RandomKey(seed: options.seed, epoch: batch.epoch, step: batch.step, pass: pass.name) : nil
             outputs[pass] = runs.forward(
-                pass, models[pass.model], images, outputs, groups: options.groups(pass.rows(N: batch.N, views: batch.views)), order: order(pass, batch), chance: chance)
+                pass, models[pass.model], images, outputs, groups: options.groups(pass.rows(N: batch.N, views: batch.views)), order: order(pass, batch), randomKey: randomKey)
         }
         let loss = try objective.loss(outputs, batch)
         guard loss.value.isFinite else {

@@ -9,7 +9,7 @@ import ToolSupport
 /// wrong than what an untrained network says; where a rate was too high they get to 0.999 and stay there.
 ///
 /// The end of an epoch is judged however short it is. Embeddings that are alike to the end are told from the fourth step of a training on, where those of
-/// a student that learns have been measured at 0.95 and less, and of one that does not at 0.999 (docs/plateau.md). KL of a few steps is mostly chance, so an
+/// a student that learns have been measured at 0.95 and less, and of one that does not at 0.999 (docs/plateau.md). KL of a few steps is mostly randomKey, so an
 /// epoch of fewer than ``firstSteps`` is told only where the student still knows nothing at all.
 public struct TrainingWatch {
     /// Batches over which embeddings must be alike: enough to tell a student from a batch.

@@ -38,7 +38,7 @@ final class ChannelLines {
 
     private func line(_ group: Int, _ number: Int) -> UnsafeMutablePointer<Float> { memory + (group * Self.lines + number) * periods.width }
 
-    /// The numbers of one group: a vector of each at every place of the period.
+    /// The numbers of one group: a vector of each at every offset of the period.
     struct Line {
         fileprivate let memory: UnsafePointer<Float>
         fileprivate let width: Int

@@ -1,49 +1,49 @@
 import CProcessor
 import Kernels
 
-/// How a value is made from what lies in memory at a place: as it is, or by what a batch norm has still to do. `c` is its channel.
+/// What a layer applies to its operand as it loads it: nothing, or the batch norm before it. `c` is the channel of the value at `x`.
 protocol Prologue {
-    func value(_ place: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector
-    /// Asks for what is read for a place.
-    func prefetch(_ place: UnsafePointer<Float>)
+    func value(_ x: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector
+    /// Prefetches what the value at `x` is made from.
+    func prefetch(_ x: UnsafePointer<Float>)
 }
 
 extension Prologue {
-    @inline(__always) func prefetch(_ place: UnsafePointer<Float>) { seed_prefetch_far(place) }
+    @inline(__always) func prefetch(_ x: UnsafePointer<Float>) { seed_prefetch_far(x) }
 }
 
-/// What is done with values, made once for every way to read them.
+/// A loop over loaded values, compiled for each prologue.
 protocol PrologueBody {
     func run<R: Prologue>(_ prologue: R)
 }
 
 struct PlainLoad: Prologue {
-    @inline(__always) func value(_ place: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector { place.vector(0, lanes: lanes) }
+    @inline(__always) func value(_ x: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector { x.vector(0, lanes: lanes) }
 }
 
 /// ``NormalizedInput``
 struct NormalizingLoad<A: ActivationFunction>: Prologue {
     let line: ChannelLines.Line
-    @inline(__always) func value(_ place: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector {
-        A.value(line.z(place.vector(0, lanes: lanes) - line.mean(c), c))
+    @inline(__always) func value(_ x: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector {
+        A.value(line.z(x.vector(0, lanes: lanes) - line.mean(c), c))
     }
 }
 
-/// ``NormalizedGradient``, where the place is one of dy and x lies `distance` floats behind it.
+/// ``NormalizedGradient``, of dy at the pointer and x `distance` floats behind it.
 struct GradientLoad<A: ActivationFunction>: Prologue {
     let line: ChannelLines.Line
     let distance: Int
-    @inline(__always) func value(_ place: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector {
-        let d = place.vector(distance, lanes: lanes) - line.mean(c)
-        return line.gradient(A.gradient(place.vector(0, lanes: lanes), at: line.z(d, c)), d, c)
+    @inline(__always) func value(_ dy: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector {
+        let d = dy.vector(distance, lanes: lanes) - line.mean(c)
+        return line.gradient(A.gradient(dy.vector(0, lanes: lanes), at: line.z(d, c)), d, c)
     }
-    @inline(__always) func prefetch(_ place: UnsafePointer<Float>) {
-        seed_prefetch_far(place)
-        seed_prefetch_far(place + distance)
+    @inline(__always) func prefetch(_ dy: UnsafePointer<Float>) {
+        seed_prefetch_far(dy)
+        seed_prefetch_far(dy + distance)
     }
 }
 
-/// Sets whole rows at `target` to what is read at `source`, `count` floats in all.
+/// Sets whole rows at `target` to what is loaded at `source`, `count` floats in all.
 struct LoadRows: PrologueBody {
     let source: UnsafePointer<Float>
     let count: Int
@@ -61,7 +61,7 @@ struct LoadRows: PrologueBody {
 }
 
 extension NormalizedInput {
-    /// Calls `body` with the way to read.
+    /// Calls `body` with the prologue.
     func withPrologue<Body: PrologueBody>(_ body: Body) {
         activation.apply(Normalizing(body: body, line: line))
     }

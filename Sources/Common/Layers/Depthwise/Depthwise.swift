@@ -188,7 +188,7 @@ public struct Depthwise: Sendable {
                         load(through: nearest)
                         let R = Self.meeting(a, stride, window.R).count
                         for b in 0..<stride {
-                            let first = (b + stride - padding % stride) % stride  // The first place of this class.
+                            let first = (b + stride - padding % stride) % stride  // The first pixel of this class.
                             let S = Self.meeting(b, stride, window.S).count, count = (window.W - first + stride - 1) / stride
                             let own = classes[a * stride + b]
                             for (index, block) in blocks.enumerated() where count > 0 {
@@ -215,7 +215,7 @@ public struct Depthwise: Sendable {
         }
     }
 
-    /// Taps of a window of `count` that an input place of remainder `a` meets, the last first.
+    /// Taps of a window of `count` that an input pixel of remainder `a` meets, the last first.
     private static func meeting(_ a: Int, _ stride: Int, _ count: Int) -> [Int] { Swift.stride(from: a, to: count, by: stride).reversed() }
 
     // MARK: The two loops

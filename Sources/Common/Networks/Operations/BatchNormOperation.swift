@@ -99,13 +99,13 @@ final class BatchNormTraining: TrainingStep {
                 mean: mean, inverseDeviation: inverseDeviation, runningMean: running, runningVariance: running + layer.C, x: pass.x, M: M, groups: 1,
                 measured: site.momentsFromProducer, sums: pass.sums)
         }
-        let drops = pass.chance.flatMap { chance in pass.residual.flatMap { operation.drop > 0 ? (chance, $0) : nil } }
+        let drops = pass.randomKey.flatMap { randomKey in pass.residual.flatMap { operation.drop > 0 ? (randomKey, $0) : nil } }
         layer.forward(
             y: pass.y, mean: mean, inverseDeviation: inverseDeviation, runningMean: running, runningVariance: running + layer.C, x: pass.x, gamma: affine.gamma,
             beta: affine.beta, residual: drops == nil ? pass.residual.map { UnsafePointer($0) } : nil, M: M, groups: site.groups,
             measured: site.momentsFromProducer, sums: pass.sums)
-        if let (chance, residual) = drops {
-            StochasticDepth(operation.drop).forward(y: pass.y, x: pass.y, residual: residual, N: site.N, count: site.x.count, chance, operation: site.number)
+        if let (randomKey, residual) = drops {
+            StochasticDepth(operation.drop).forward(y: pass.y, x: pass.y, residual: residual, N: site.N, count: site.x.count, randomKey, operation: site.number)
         }
     }
 
@@ -113,9 +113,9 @@ final class BatchNormTraining: TrainingStep {
         defer { pass.lap(.toData) }
         let affine = affine(pass.weights), gradients = gradients(pass)
         var dresidual = pass.dresidual
-        if let chance = pass.chance, operation.drop > 0, let own = dresidual {
+        if let randomKey = pass.randomKey, operation.drop > 0, let own = dresidual {
             StochasticDepth(operation.drop).backward(
-                dx: pass.dy, dresidual: own, addingToResidual: pass.addsToResidual, dy: pass.dy, N: site.N, count: site.x.count, chance,
+                dx: pass.dy, dresidual: own, addingToResidual: pass.addsToResidual, dy: pass.dy, N: site.N, count: site.x.count, randomKey,
                 operation: site.number)
             dresidual = nil
         }

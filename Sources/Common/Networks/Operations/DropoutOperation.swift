@@ -16,12 +16,12 @@ private struct Training: TrainingStep {
     let site: TrainingSite
 
     func forward(_ pass: ForwardPass) {
-        guard let chance = pass.chance else { return pass.y.update(from: pass.x, count: site.N * site.x.count) }
-        layer.apply(y: pass.y, x: pass.x, N: site.N, C: site.x.count, chance, operation: site.number)
+        guard let randomKey = pass.randomKey else { return pass.y.update(from: pass.x, count: site.N * site.x.count) }
+        layer.apply(y: pass.y, x: pass.x, N: site.N, C: site.x.count, randomKey, operation: site.number)
     }
 
     func backward(_ pass: BackwardPass) -> NormalizedGradient? {
-        if let chance = pass.chance { layer.apply(y: pass.dx ?? pass.dy, x: pass.dy, N: site.N, C: site.x.count, chance, operation: site.number) }
+        if let randomKey = pass.randomKey { layer.apply(y: pass.dx ?? pass.dy, x: pass.dy, N: site.N, C: site.x.count, randomKey, operation: site.number) }
         pass.lap(.toData)
         return nil
     }

@@ -2,7 +2,7 @@ public import TensorStreams
 import ToolSupport
 
 /// Tells embeddings that a loss can use from those it cannot.
-public enum UnitRowCheck {
+public enum NormalizedRowCheck {
     /// How far a row's length may be from 1. Half precision keeps it within 5e-4.
     public static let tolerance = 1e-3
 

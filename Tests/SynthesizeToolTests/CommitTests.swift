@@ -31,7 +31,7 @@ struct CommitTests {
     }
 
     /// Whether there is a C compiler, which the slow disk needs.
-    static let hasCompiler = (try? Workplace().run("command -v cc").status) == 0
+    static let hasCompiler = Workplace.runs("command -v cc")
 
     /// The command that draws a set on a slow disk.
     ///
@@ -47,7 +47,7 @@ struct CommitTests {
         if place.exists("a") { #expect(try place.run("diff -r a whole").status == 0, comment) }
     }
 
-    @Test(.enabled(if: CommitTests.hasCompiler))
+    @Test(.enabled(if: CommitTests.hasCompiler, "there is no C compiler"))
     func `a run that is killed leaves nothing under the set's name, and one that starts at once is not disturbed by what is left`() throws {
         try compile()
         var kills = 0
@@ -67,7 +67,7 @@ struct CommitTests {
         Effort.report("\(kills) kills of synthesize on a slow disk")
     }
 
-    @Test(.enabled(if: CommitTests.hasCompiler))
+    @Test(.enabled(if: CommitTests.hasCompiler, "there is no C compiler"))
     func `an orphan and the run that takes its place end in the same whole set, whoever is first`() throws {
         try compile()
         for (one, other) in Array(repeating: [(80, 20), (20, 80), (50, 50), (50, 45)], count: Effort.rounds(1, long: 5)).joined() {
@@ -86,7 +86,7 @@ struct CommitTests {
         }
     }
 
-    @Test(.enabled(if: CommitTests.hasCompiler))
+    @Test(.enabled(if: CommitTests.hasCompiler, "there is no C compiler"))
     func `a set is replaced at once, and there is always one`() throws {
         try compile()
         try place.run("cp -r whole a")
@@ -107,7 +107,7 @@ struct CommitTests {
         #expect(try place.run("diff -r a fresh").status == 0 && !place.hasUnfinished)
     }
 
-    @Test(.enabled(if: CommitTests.hasCompiler))
+    @Test(.enabled(if: CommitTests.hasCompiler, "there is no C compiler"))
     func `a set is replaced on file systems that cannot exchange two folders, too`() throws {
         try compile()
         try place.run("cp -r whole a; synthesize -o fresh \(Self.options) --seed 7")
@@ -116,7 +116,7 @@ struct CommitTests {
         #expect(try place.run("diff -r a fresh").status == 0)
     }
 
-    @Test(.enabled(if: CommitTests.hasCompiler))
+    @Test(.enabled(if: CommitTests.hasCompiler, "there is no C compiler"))
     func `a late orphan with other options does not replace the set of the run after it`() throws {
         try compile()
         let orphan = try place.start("exec env \(slow(0, Self.options + " --seed 7", after: "go"))")

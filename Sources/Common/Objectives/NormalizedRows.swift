@@ -1,8 +1,8 @@
 import Layers
 import Losses
 
-/// The output of a pass at unit length, and the way back.
-struct UnitRows {
+/// The L2-normalized rows of an output, and the gradient through the normalization.
+struct NormalizedRows {
     let N: Int
     let D: Int
     /// (N, D).
@@ -26,7 +26,7 @@ struct UnitRows {
     /// The mean cosine of two different rows.
     var meanCosine: Double? { unsafe values.withUnsafeBufferPointer { unsafe MeanCosine.of($0, dimension: D) } }
 
-    /// The gradient with respect to the output as it was, from that with respect to the unit rows.
+    /// The gradient with respect to the output as it was, from that with respect to the normalized rows.
     func backward(_ gradient: [Float]) -> [Float] {
         var result = gradient
         unsafe result.withUnsafeMutableBufferPointer { dx in

@@ -1,34 +1,29 @@
 import Images
 import Platform
 import TensorStreams
+import TestSupport
 import Testing
 import ToolSupport
 
 /// The tool from outside.
 struct InspectTests {
-    let folder = TemporaryFolder()
+    let folder: Workplace
     let stream: String
 
     init() throws {
-        stream = folder.file("a.tensors.zst")
-        try writeStream(stream, records: 4)
+        folder = try Workplace()
+        stream = folder.path("a.tensors.zst")
+        try writeExampleStream(stream, records: 4)
     }
 
-    /// Runs `inspect` with what a shell would take behind its name.
-    private func inspect(_ arguments: String) -> (status: Int32, output: String) {
-        run("/bin/sh", "-c", "'\(InspectTests.tool)' \(arguments)")
+    /// Runs `inspect` with what a shell would take behind its name: its status, and all that it said.
+    private func inspect(_ arguments: String) throws -> (status: Int32, output: String) {
+        let result = try folder.run("inspect \(arguments)")
+        return (result.status, result.output + result.error)
     }
 
-    /// The path of the tool, which is built beside the tests.
-    private static let tool: String = {
-        var path = [CChar](repeating: 0, count: 4096)
-        readlink("/proc/self/exe", &path, path.count - 1)
-        let whole = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return "/" + whole.split(separator: "/").dropLast().joined(separator: "/") + "/inspect"
-    }()
-
-    @Test func `a stream is shown with its provenance, records, tensors and counts`() {
-        let found = inspect("\(stream) --records 2..2")
+    @Test func `a stream is shown with its provenance, records, tensors and counts`() throws {
+        let found = try inspect("\(stream) --records 2..2")
         #expect(found.status == 0)
         #expect(found.output == """
             \(stream): tensor stream
@@ -46,15 +41,15 @@ struct InspectTests {
     }
 
     @Test(arguments: [("", 4), ("--records 1..2", 2), ("--records 2..", 2), ("--records ..2", 3), ("--record 3", 1), ("--records 0", 1)])
-    func `records can be chosen`(options: String, count: Int) {
+    func `records can be chosen`(options: String, count: Int) throws {
         for input in ["\(stream) \(options)", "\(options) < \(stream)", "- \(options) < \(stream)"] {
-            let lines = inspect(input).output.split(separator: "\n")
+            let lines = try inspect(input).output.split(separator: "\n")
             #expect(lines.count { $0.hasPrefix("record ") } == count)
         }
     }
 
     @Test func `scripts get one JSON object a line`() throws {
-        let found = inspect("\(stream) --json --tensor index")
+        let found = try inspect("\(stream) --json --tensor index")
         let lines = try found.output.split(separator: "\n").map { try JSON(parsing: String($0)) }
         try #require(lines.count == 6)
         #expect(lines[0]["provenance"] == ["augment 0.1.0 --seed 0"])
@@ -64,41 +59,41 @@ struct InspectTests {
         #expect(lines[5]["records"] == 4 && lines[5]["whole"] == true)
     }
 
-    @Test func `check says ok with counts, or fails`() {
+    @Test func `check says ok with counts, or fails`() throws {
         let size = bytes(of: stream).count
-        #expect(inspect("--check \(stream)").output.hasPrefix("\(stream): ok, 4 records, "))
+        #expect(try inspect("--check \(stream)").output.hasPrefix("\(stream): ok, 4 records, "))
         for cut in [1, size / 2, size - 1] {
-            write(Array(bytes(of: stream)[..<cut]), to: folder.file("cut"))
-            let found = inspect("--check \(folder.file("cut"))")
+            write(Array(bytes(of: stream)[..<cut]), to: folder.path("cut"))
+            let found = try inspect("--check \(folder.path("cut"))")
             #expect(found.status == 65)
-            #expect(found.output.hasPrefix("inspect: \(folder.file("cut")): ") && found.output.split(separator: "\n").count == 1)
+            #expect(found.output.hasPrefix("inspect: \(folder.path("cut")): ") && found.output.split(separator: "\n").count == 1)
         }
     }
 
-    @Test func `a checkpoint is shown from a file and from a pipe`() {
-        let found = inspect("--tensor bf16 < \(golden("every-type.safetensors.zst"))")
+    @Test func `a checkpoint is shown from a file and from a pipe`() throws {
+        let found = try inspect("--tensor bf16 < \(golden("every-type.safetensors.zst"))")
         #expect(found.status == 0)
         #expect(found.output.contains("\n  bf16  BF16  [2, 5]  -3 to 6, mean 1.50000\n16 tensors, 498 bytes, no checksum\n"))
     }
 
-    @Test func `NumPy files hold the tensors' bytes`() {
-        #expect(inspect("\(golden("every-type.safetensors")) --to-npy \(folder.file("npy"))").status == 0)
-        let array = bytes(of: folder.file("npy/f16.npy"))
+    @Test func `NumPy files hold the tensors' bytes`() throws {
+        #expect(try inspect("\(golden("every-type.safetensors")) --to-npy \(folder.path("npy"))").status == 0)
+        let array = bytes(of: folder.path("npy/f16.npy"))
         #expect(array.count == 128 + 20)
         #expect(array[..<10] == [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0])
         #expect(String(decoding: array[10..<128], as: UTF8.self).hasPrefix("{'descr': '<f2', 'fortran_order': False, 'shape': (2, 5), }   "))
         #expect(array[127] == 0x0A)
         #expect(array[128..<132] == [0x00, 0xC2, 0x00, 0xC0])
-        #expect(bytes(of: folder.file("npy/bf16.npy")).count == 128 + 40)
-        #expect(bytes(of: folder.file("npy/scalar.npy")).count == 128 + 4)
-        #expect(inspect("\(stream) --record 2 --tensor index --to-npy \(folder.file("npy"))").status == 0)
-        #expect(Array(bytes(of: folder.file("npy/index.000002.npy")).suffix(24)) == [6, 7, 8].flatMap { littleEndian(Int64($0)) })
+        #expect(bytes(of: folder.path("npy/bf16.npy")).count == 128 + 40)
+        #expect(bytes(of: folder.path("npy/scalar.npy")).count == 128 + 4)
+        #expect(try inspect("\(stream) --record 2 --tensor index --to-npy \(folder.path("npy"))").status == 0)
+        #expect(Array(bytes(of: folder.path("npy/index.000002.npy")).suffix(24)) == [6, 7, 8].flatMap { littleEndian(Int64($0)) })
     }
 
     @Test func `a tensor's name does not lead out of the folder`() throws {
-        try DocumentFile.write(TensorDocument(tensors: ["../../escape": Tensor(u8: [1], shape: [1])]), to: folder.file("evil.safetensors"))
-        #expect(inspect("\(folder.file("evil.safetensors")) --to-npy \(folder.file("x/"))").status == 0)
-        #expect(run("/bin/ls", folder.file("x")).output == "%2E.%2F..%2Fescape.npy\n")
+        try DocumentFile.write(TensorDocument(tensors: ["../../escape": Tensor(u8: [1], shape: [1])]), to: folder.path("evil.safetensors"))
+        #expect(try inspect("\(folder.path("evil.safetensors")) --to-npy \(folder.path("x/"))").status == 0)
+        #expect(try folder.contents("x") == ["%2E.%2F..%2Fescape.npy"])
     }
 
     @Test func `the contact sheet has every image at its place, views side by side`() throws {
@@ -110,11 +105,11 @@ struct InspectTests {
             pixels += Array(repeating: UInt8(image * 60), count: side * side * 3)
         }
         let document = TensorDocument(tensors: ["images": Tensor(u8: pixels, shape: [4, 2, side, side, 3])])
-        let writer = try StreamWriter(folder.file("views"), header: header)
+        let writer = try StreamWriter(folder.path("views"), header: exampleHeader)
         try writer.write(document)
         try writer.commit()
-        #expect(inspect("\(folder.file("views")) --to-jpeg \(folder.file("sheet.jpeg"))").status == 0)
-        let sheet = try JPEG.decode(bytes(of: folder.file("sheet.jpeg")))
+        #expect(try inspect("\(folder.path("views")) --to-jpeg \(folder.path("sheet.jpeg"))").status == 0)
+        let sheet = try JPEG.decode(bytes(of: folder.path("sheet.jpeg")))
         // A column of four: each is 32 + 2 wide, 16 + 2 high; the square root of 4·18/34 is 1.5, rounded to 1 column.
         #expect(sheet.width == 36 && sheet.height == 74)
         for image in 0..<4 {
@@ -124,7 +119,7 @@ struct InspectTests {
             #expect(red > 240)
             #expect(abs(Int(grey) - image * 60) < 12)
         }
-        #expect(folder.names.contains("sheet.jpeg") && !folder.names.contains("sheet.jpeg.part"))
+        #expect(folder.exists("sheet.jpeg") && !folder.hasUnfinished)
     }
 
     @Test(arguments: [
@@ -132,21 +127,21 @@ struct InspectTests {
         ("--records 4..", 64, "has 4 records, so none with number 4"), ("--records 3..1", 64, "3..1"), ("--check --to-npy x", 64, "--verify looks at all"),
         ("--tensor loss", 65, "record 0: has no tensor 'loss'"), ("--to-jpeg x --tensor teacher", 65, "where U8 [any, any, any, any, 3] is expected"),
         ("> /dev/full", 74, "standard output: cannot write: No space left on device"), ("--to-npy /proc/x", 73, "cannot create"),
-    ]) func `a mistake ends with its status and one line`(options: String, status: Int32, words: String) {
-        let found = inspect("\(stream) \(options)")
+    ]) func `a mistake ends with its status and one line`(options: String, status: Int32, words: String) throws {
+        let found = try inspect("\(stream) \(options)")
         #expect(found.status == status)
         #expect(found.output.contains(words), "\(found.output)")
     }
 
-    @Test func `nothing, a folder and a missing file have their statuses`() {
-        #expect(inspect("< /dev/null").status == 65)
-        #expect(inspect(folder.path).status == 66)
-        #expect(inspect(folder.file("missing")).status == 66)
-        #expect(inspect("--help").status == 0)
+    @Test func `nothing, a folder and a missing file have their statuses`() throws {
+        #expect(try inspect("< /dev/null").status == 65)
+        #expect(try inspect(folder.path(".")).status == 66)
+        #expect(try inspect(folder.path("missing")).status == 66)
+        #expect(try inspect("--help").status == 0)
     }
 
-    @Test func `a reader that leaves ends it without a word`() {
-        let found = run("/bin/sh", "-c", "(sleep 0.3; '\(InspectTests.tool)' \(stream); echo $? >&2) | true")
-        #expect(found.output.split(separator: "\n").elementsEqual(["141"]))
+    @Test func `a reader that leaves ends it without a word`() throws {
+        let found = try folder.run("(sleep 0.3; inspect \(stream); echo $? >&2) | true")
+        #expect(found.error == "141\n")
     }
 }
