@@ -18,7 +18,7 @@ struct BuildComparisonTests {
         #expect(slow.isSlower && !same.isSlower)
         // Median 0.9, but the fourth largest of fifteen is 1: no proof.
         let scattered = comparison([Double](repeating: 0.9, count: 11) + [1, 1, 1, 1])
-        #expect(scattered.ratio == 0.9 && !scattered.isSlower)
+        #expect(abs(scattered.ratio - 0.9) < 1e-12 && !scattered.isSlower)
         #expect(Report.table([slow, same]).hasSuffix("Slower, since the interval of the median ratio lies below 0.98: training step 64×64, resnet18.\n"))
         #expect(Report.table([same]).hasSuffix("No workload is slower: no interval of the median ratio lies below 0.98.\n"))
     }
