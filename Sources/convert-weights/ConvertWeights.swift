@@ -38,7 +38,8 @@ struct ConvertWeights: Tool {
         if backbone { tensors = tensors.filter { !$0.key.hasPrefix(weights.network.headName + ".") } }
         if half { tensors = try halved(tensors) }
         var metadata = document.metadata
-        metadata["head"] = nil
+        // What is of a training and not of its weights.
+        for key in ["head", "objective", "epoch", "steps", "kl"] { metadata[key] = nil }
         metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }
         if backbone { metadata["head"] = nil }
         metadata["provenance"] = Provenance(text: metadata["provenance"] ?? "")

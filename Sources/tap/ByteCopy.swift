@@ -37,7 +37,8 @@ struct ByteCopy {
                 guard count > 0 else { break }
                 try unsafe chunk.withUnsafeBytes { bytes in
                     try unsafe output.write(UnsafeRawBufferPointer(rebasing: bytes[..<count]).bytes)
-                    if isRead { isRead = unsafe ByteCopy.writeAll(UnsafeRawBufferPointer(rebasing: bytes[..<count]), to: toReader) }
+                    // False once nobody reads.
+                    if isRead { isRead = unsafe DescriptorBytes.write(UnsafeRawBufferPointer(rebasing: bytes[..<count]).bytes, to: toReader) }
                 }
             }
             try output.commit()
@@ -52,17 +53,5 @@ struct ByteCopy {
 
     private final class Outcome: Sendable {
         let failure = Mutex<(any Error)?>(nil)
-    }
-
-    /// False once nobody reads.
-    private static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) -> Bool {
-        var rest = unsafe bytes[...]
-        while unsafe !rest.isEmpty {
-            let count = unsafe write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return false }
-            unsafe rest = unsafe rest.dropFirst(count)
-        }
-        return true
     }
 }

@@ -74,6 +74,10 @@ struct ArchiveListing {
             return
         }
         guard !name.isEmpty else { return }
+        guard name.fitsFileSystem, archive.hardLink?.fitsFileSystem != false, archive.symbolicLink?.fitsFileSystem != false else {
+            if !FileNames.isHidden(name) { passedOver.add(.long, name) }
+            return
+        }
         if archive.isCompressed || !archive.isTar { try limit.keep(name.bytes.count + ArchiveListing.memberCost) }
         let mode = archive.mode
         if let target = archive.hardLink, archive.declaredSize <= 0 {

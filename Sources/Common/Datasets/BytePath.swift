@@ -36,6 +36,9 @@ public struct BytePath: Sendable, Hashable, Comparable, CustomStringConvertible 
         isEmpty ? other : other.isEmpty ? self : BytePath(bytes + [BytePath.separator] + other.bytes)
     }
 
+    /// Whether a file can have this path: Linux takes 4095 bytes, and 255 between two separators. Also what bounds the depth of a tree.
+    var fitsFileSystem: Bool { bytes.count < 4096 && parts.allSatisfy { $0.count < 256 } }
+
     /// Without empty parts and `.`, and with `..` followed as far as there is something before it.
     var normalized: BytePath {
         var kept: [ArraySlice<UInt8>] = []

@@ -36,6 +36,11 @@ struct FolderListing<Tree: FileTree> {
                 passedOver.add(.hidden, entry)
                 continue
             }
+            // Links in an archive can lead deeper than any path.
+            guard entry.fitsFileSystem else {
+                passedOver.add(.long, entry)
+                continue
+            }
             switch try tree.kind(of: entry) {
             case .folder: if tree.isLink(entry) { links.append(entry) } else { try visit(entry) }
             case .file where FileNames.isImage(name.bytes[...]): images.append(entry)

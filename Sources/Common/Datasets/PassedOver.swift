@@ -1,3 +1,5 @@
+import ToolSupport
+
 /// Files of one kind that lie in a data set and are not among its images: how many, and the first of them.
 public struct PassedOver: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
@@ -9,6 +11,8 @@ public struct PassedOver: Sendable, Equatable {
         case link
         /// A member whose name the archive does not tell.
         case unnamed
+        /// A member whose name, or where a link leads, is longer than file systems take.
+        case long
         /// A link to a folder that is read already.
         case repeated
         /// An earlier member of the same name in the same archive.
@@ -43,6 +47,7 @@ public struct PassedOver: Sendable, Equatable {
         case .other: count == 1 ? "other file" : "other files"
         case .link: count == 1 ? "link to what is not here" : "links to what is not here"
         case .unnamed: count == 1 ? "member without a name" : "members without names"
+        case .long: count == 1 ? "member with a name too long for a file" : "members with names too long for files"
         case .repeated: count == 1 ? "link to a folder that is read already" : "links to folders that are read already"
         case .replaced: count == 1 ? "member that a later one replaces" : "members that later ones replace"
         case .blocked: count == 1 ? "member with the name of a folder" : "members with names of folders"
@@ -51,7 +56,7 @@ public struct PassedOver: Sendable, Equatable {
         case .archive: count == 1 ? "archive beside folders of images" : "archives beside folders of images"
         case .beside: count == 1 ? "image beside the splits" : "images beside the splits"
         }
-        return "\(count) \(what) (\(count == 1 ? "" : "the first is ")\(first))"
+        return "\(count) \(what) (\(count == 1 ? "" : "the first is ")\(first.printableLine(limit: 200)))"
     }
 }
 

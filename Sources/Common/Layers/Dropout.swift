@@ -22,8 +22,7 @@ public struct RandomKey: Sendable, Equatable {
         CounterRandom(seed: seed ^ passKey, .dropout, epoch: epoch, item: (step &* 4096 &+ operation) << 20 &+ row)
     }
 
-    /// FNV-1a of the pass's name.
-    private var passKey: UInt64 { pass.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } }
+    private var passKey: UInt64 { FNV1a.of(pass) }
 }
 
 /// Leaves out numbers at random and makes up for it: y = x · m / (1 − p), where m is 0 with probability p, else 1 (Srivastava et al. 2014).

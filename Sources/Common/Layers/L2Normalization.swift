@@ -30,6 +30,17 @@ public enum L2Normalization {
         }
     }
 
+    /// Normalises `rows` (N, D) in place and gives their norms (N).
+    @discardableResult
+    public static func normalize(_ rows: inout [Float], D: Int) -> [Float] {
+        let N = rows.count / D
+        var norm = [Float](repeating: 0, count: N)
+        rows.withUnsafeMutableBufferPointer { y in
+            norm.withUnsafeMutableBufferPointer { norm in forward(y: y, norm: norm, x: UnsafeBufferPointer(y), N: N, D: D) }
+        }
+        return norm
+    }
+
     /// Sets `dx`, which may be `dy`.
     ///
     /// From y = x/‖x‖:

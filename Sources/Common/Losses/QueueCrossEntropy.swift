@@ -156,9 +156,9 @@ struct QueueCrossEntropy {
     private func raise(
         _ sums: inout Sums, _ row: UnsafeMutablePointer<Float>, width: Int, first: Int, scale: Float, isTeacher: Bool
     ) -> Float? {
-        var largest = VectorMath.load(row)
+        var largest = row.vector(0)
         for c in stride(from: 16, to: width, by: 16) {
-            let s = VectorMath.load(row + c)
+            let s = row.vector(c)
             largest = largest.replacing(with: s, where: s .> largest)
         }
         let peak = largest.max()
@@ -178,19 +178,19 @@ struct QueueCrossEntropy {
         _ student: inout Sums, _ s: UnsafeMutablePointer<Float>, _ studentScale: Float,
         _ teacher: inout Sums, _ t: UnsafeMutablePointer<Float>, _ teacherScale: Float, width: Int
     ) {
-        var (studentWeight, teacherWeight) = (Lanes(repeating: 0), Lanes(repeating: 0))
-        var (similarity, entropy) = (Lanes(repeating: 0), Lanes(repeating: 0))
+        var (studentWeight, teacherWeight) = (Vector(repeating: 0), Vector(repeating: 0))
+        var (similarity, entropy) = (Vector(repeating: 0), Vector(repeating: 0))
         for c in stride(from: 0, to: width, by: 16) {
-            let sc = VectorMath.load(s + c)
-            let es = Lanes.exponential(exponent(sc, student.peak, studentScale))
-            let x = exponent(VectorMath.load(t + c), teacher.peak, teacherScale)
-            let et = Lanes.exponential(x)
+            let sc = s.vector(c)
+            let es = Vector.exponential(exponent(sc, student.peak, studentScale))
+            let x = exponent(t.vector(c), teacher.peak, teacherScale)
+            let et = Vector.exponential(x)
             studentWeight += es
             teacherWeight += et
             similarity = similarity.addingProduct(et, sc)
             entropy = entropy.addingProduct(et, x)
-            VectorMath.store(es, s + c)
-            VectorMath.store(et, t + c)
+            s.store(es, c)
+            t.store(et, c)
         }
         student.weight += Double(studentWeight.sum())
         teacher.weight += Double(teacherWeight.sum())
@@ -200,18 +200,18 @@ struct QueueCrossEntropy {
 
     /// The same for a student's row alone.
     private func weigh(_ student: inout Sums, _ s: UnsafeMutablePointer<Float>, _ scale: Float, width: Int) {
-        var weight = Lanes(repeating: 0)
+        var weight = Vector(repeating: 0)
         for c in stride(from: 0, to: width, by: 16) {
-            let e = Lanes.exponential(exponent(VectorMath.load(s + c), student.peak, scale))
+            let e = Vector.exponential(exponent(s.vector(c), student.peak, scale))
             weight += e
-            VectorMath.store(e, s + c)
+            s.store(e, c)
         }
         student.weight += Double(weight.sum())
     }
 
     /// (similarity − peak)/τ, but not below −100: e⁻¹⁰⁰ is 0 here, and 0·(−100) is 0 where 0·(−∞) would be NaN.
     @inline(__always)
-    private func exponent(_ similarity: Lanes, _ peak: Float, _ scale: Float) -> Lanes {
+    private func exponent(_ similarity: Vector, _ peak: Float, _ scale: Float) -> Vector {
         let x = (similarity - peak) * scale
         return x.replacing(with: -100, where: x .< -100)
     }

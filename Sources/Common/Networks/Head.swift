@@ -38,7 +38,9 @@ public struct Head: Sendable, Equatable {
 
     /// Whether names and shapes of tensors tell all of it: not of what stands at the end and learns nothing.
     public var isToldByTensors: Bool {
-        switch layers.last {
+        // A single layer has the head's own name, where a norm's scale would be a matrix's.
+        if case .batchNorm? = layers.first, layers.count == 1 { return false }
+        return switch layers.last {
         case .linear, nil: !layers.contains(.l2Norm)
         case .batchNorm(let affine): affine && !layers.contains(.l2Norm)
         case .relu, .l2Norm: false

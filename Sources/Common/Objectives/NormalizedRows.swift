@@ -12,13 +12,8 @@ struct NormalizedRows {
 
     init(_ output: PassOutput) {
         (N, D) = (output.N, output.D)
-        values = [Float](repeating: 0, count: N * D)
-        norm = [Float](repeating: 0, count: N)
-        unsafe values.withUnsafeMutableBufferPointer { y in
-            unsafe norm.withUnsafeMutableBufferPointer { norm in
-                unsafe output.values.withUnsafeBufferPointer { x in unsafe L2Normalization.forward(y: y, norm: norm, x: x, N: N, D: D) }
-            }
-        }
+        values = output.values
+        norm = L2Normalization.normalize(&values, D: D)
     }
 
     var areFinite: Bool { values.allSatisfy(\.isFinite) }

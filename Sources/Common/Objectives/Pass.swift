@@ -30,6 +30,12 @@ public struct Model: Sendable {
     public let name: String
     public let kind: Kind
 
+    /// - Precondition: the name is not that of other tensors of a training (TrainingState).
+    init(name: String, kind: Kind) {
+        precondition(!["momentum", "loss"].contains(name))
+        (self.name, self.kind) = (name, kind)
+    }
+
     public static let student = Model(name: "student", kind: .student)
     public static func head(_ name: String, _ head: @escaping @Sendable (_ width: Int) -> Head) -> Model { Model(name: name, kind: .head(head)) }
     public static func average(_ name: String, of other: Model = .student, momentum: Double) -> Model {
@@ -44,7 +50,7 @@ public struct Pass: Sendable {
         case view(Int)
         /// All V views of every image as one batch: row V·n + v is view v of image n.
         case allViews
-        /// What another pass of the step has given, which stands before this one. Where that has a gradient, this one's goes on to it.
+        /// The output of an earlier pass of the step. The gradient of this pass's input is propagated on to that one, if it has a gradient.
         case output(of: Pass)
     }
 

@@ -86,7 +86,7 @@ import ToolSupport
     /// What is wrong with the document is told with the file's name.
     private func telling<Result>(_ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let failure as Failure where failure.path == nil && failure.kind != .usage {
-            throw Failure(failure.kind, path: name, (failure.kind == .data ? "the document " : "") + failure.what, remedy: failure.remedy)
+            throw failure.within(name, "the document")
         }
     }
 

@@ -194,7 +194,7 @@ public final class StreamReader {
     /// What is wrong with a document is told with its location.
     private func telling<Result>(_ subject: String, _ start: Int, _ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let failure as Failure where failure.path == nil && failure.kind != .usage {
-            throw Failure(failure.kind, path: name, offset: start, failure.kind == .data ? "\(subject) \(failure.what)" : failure.what, remedy: failure.remedy)
+            throw failure.within(name, offset: start, subject)
         }
     }
 

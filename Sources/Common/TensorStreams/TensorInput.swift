@@ -17,7 +17,7 @@ public enum TensorInput {
             guard start == FrameHeader.magic else { return .document(try plain(source, documentLimits)) }
             return try StreamReader.open(source, limits: limits, documentLimits: documentLimits)
         } catch let failure as Failure where failure.path == nil {
-            throw Failure(failure.kind, path: source.name, (failure.kind == .data ? "the document " : "") + failure.what, remedy: failure.remedy)
+            throw failure.within(source.name, "the document")
         }
     }
 

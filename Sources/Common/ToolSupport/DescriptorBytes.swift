@@ -1,6 +1,6 @@
 import Platform
 
-/// Reads a descriptor to its end.
+/// Reads a descriptor to its end, or writes all of some bytes to it.
 public enum DescriptorBytes {
     /// Hands what `descriptor` gives to `body`, in pieces of at most `chunk` bytes, until it ends.
     ///
@@ -12,6 +12,22 @@ public enum DescriptorBytes {
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return count == 0 }
             try body(chunk[..<count])
+        }
+    }
+
+    /// Writes all of `bytes`, however few the system takes at once, and waits where the descriptor does not block.
+    ///
+    /// - Returns: false, with `errno` set, where it cannot be written any further.
+    public static func write(_ bytes: RawSpan, to descriptor: CInt) -> Bool {
+        unsafe bytes.withUnsafeBytes { buffer in
+            var rest = unsafe buffer[...]
+            while unsafe !rest.isEmpty {
+                let count = unsafe Platform.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                if count < 0, errno == EINTR || mayGoOn(descriptor, POLLOUT) { continue }
+                guard count >= 0 else { return false }
+                unsafe rest = unsafe rest.dropFirst(count)
+            }
+            return true
         }
     }
 }

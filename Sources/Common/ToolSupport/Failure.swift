@@ -51,6 +51,13 @@ public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
         Failure(kind, path: path, "\(what): \(unsafe String(cString: strerror(Platform.errno)))")
     }
 
+    /// The same with the file, and the byte in it, where that was not known below. `subject` is what of the file is wrong: "record 17".
+    public func within(_ path: String, offset: Int? = nil, _ subject: String) -> Failure {
+        guard self.path == nil else { return self }
+        let what = kind == .data ? "\(subject) \(what)" : what
+        return Failure(kind, path: path, location: offset.map { "byte \($0)" } ?? location, what, remedy: remedy)
+    }
+
     public var description: String {
         let text = remedy.map { "\(what); \($0)" } ?? what
         return [path, location, text].compactMap { $0 }.joined(separator: ": ")

@@ -115,17 +115,9 @@ public struct OutputFile: ~Copyable {
     public func widenPipe() { ToolSupport.widenPipe(descriptor) }
 
     public mutating func write(_ bytes: RawSpan) throws {
-        try unsafe bytes.withUnsafeBytes { buffer in
-            var rest = unsafe buffer[...]
-            while unsafe !rest.isEmpty {
-                let count = unsafe Platform.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if count < 0, errno == EINTR || mayGoOn(descriptor, POLLOUT) { continue }
-                guard count >= 0 else {
-                    if errno == EPIPE { throw Failure(.closedPipe, path: name, "closed by its reader") }
-                    throw Failure.errno(.io, path: name, "cannot write")
-                }
-                unsafe rest = unsafe rest.dropFirst(count)
-            }
+        guard DescriptorBytes.write(bytes, to: descriptor) else {
+            if errno == EPIPE { throw Failure(.closedPipe, path: name, "closed by its reader") }
+            throw Failure.errno(.io, path: name, "cannot write")
         }
         position += bytes.byteCount
     }

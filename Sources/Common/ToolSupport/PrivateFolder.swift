@@ -162,15 +162,7 @@ public final class PrivateFolder {
         }
 
         public func write(_ bytes: RawSpan) throws {
-            try unsafe bytes.withUnsafeBytes { buffer in
-                var rest = unsafe buffer[...]
-                while unsafe !rest.isEmpty {
-                    let count = unsafe Platform.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                    if count < 0, errno == EINTR { continue }
-                    guard count >= 0 else { throw Failure.errno(.io, path: name, "cannot write") }
-                    unsafe rest = unsafe rest.dropFirst(count)
-                }
-            }
+            guard DescriptorBytes.write(bytes, to: descriptor) else { throw Failure.errno(.io, path: name, "cannot write") }
         }
 
         /// Flushes it to the disk.

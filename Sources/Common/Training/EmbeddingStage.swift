@@ -47,50 +47,37 @@ public final class EmbeddingStage {
     }
 
     public func embed(_ record: TensorDocument) throws -> TensorDocument {
-        let images = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
-        let (N, V, H, W) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
-        guard V > view else { throw record.failure("has \(V) views of each image where view \(view) is asked for, counted from 0") }
-        guard H >= Network.smallestImage, W >= Network.smallestImage else {
-            throw record.failure("has images of \(W)×\(H) where a network needs \(Network.smallestImage)×\(Network.smallestImage)")
-        }
+        let images = try ImageViews(record), N = images.N
+        guard images.views > view else { throw record.failure("has \(images.views) views of each image where view \(view) is asked for, counted from 0") }
         guard record.tensors[name] == nil || drop.contains(name) else {
             throw record.failure("has a tensor '\(name)' already", remedy: "name the new one with --as")
         }
         if let missing = drop.filter({ record.tensors[$0] == nil }).min() {
             throw record.failure("has no tensor '\(missing)' to drop; it has \(listed(record.names, quote: ""))")
         }
-        let run = run.flatMap { $0.height == H && $0.width == W ? $0 : nil }
-            ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: H, width: W, batch: N)
+        let run = run.flatMap { $0.height == images.H && $0.width == images.W ? $0 : nil }
+            ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: images.H, width: images.W, batch: N)
         self.run = run
         run.profile = profile
         profile?.lap("preparation")
         var rows = [Float](repeating: 0, count: N * dimension)
         unsafe rows.withUnsafeMutableBufferPointer { rows in
-            unsafe images.withElements(as: UInt8.self) { bytes in
+            unsafe images.tensor.withElements(as: UInt8.self) { bytes in
                 if let bytes = bytes.baseAddress, let rows = rows.baseAddress {
-                    unsafe run.run(images: bytes, views: V, view: view, N: N, into: rows)
+                    unsafe run.run(images: bytes, views: images.views, view: view, N: N, into: rows)
                 }
             }
         }
         guard rows.allSatisfy(\.isFinite) else {
             throw record.failure("its \(kind.rawValue) holds numbers that are not finite", remedy: "the weights overflow on these images")
         }
-        if kind == .embedding { normalize(&rows, N) }
+        if kind == .embedding { L2Normalization.normalize(&rows, D: dimension) }
         var result = record
         for name in drop { result.tensors[name] = nil }
         result.tensors[name] = Tensor(f32: rows, shape: [N, dimension])
         lastCount = N
-        profile?.lap("unit length")
+        profile?.lap("L2 normalization")
         profile?.count(images: N)
         return result
-    }
-
-    private func normalize(_ rows: inout [Float], _ N: Int) {
-        var norm = [Float](repeating: 0, count: N)
-        unsafe rows.withUnsafeMutableBufferPointer { y in
-            unsafe norm.withUnsafeMutableBufferPointer { norm in
-                unsafe L2Normalization.forward(y: y, norm: norm, x: UnsafeBufferPointer(y), N: N, D: dimension)
-            }
-        }
     }
 }

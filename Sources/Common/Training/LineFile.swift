@@ -19,13 +19,8 @@ final class LineFile {
     func write(_ line: String) throws {
         if isNew { ftruncate(descriptor, 0) }  // A device has no length to cut.
         isNew = false
-        var bytes = Array((line + "\n").utf8)
-        while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Platform.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure.errno(.io, path: path, "cannot write") }
-            bytes.removeFirst(count)
-        }
+        let bytes = Array((line + "\n").utf8)
+        guard unsafe DescriptorBytes.write(bytes.span.bytes, to: descriptor) else { throw Failure.errno(.io, path: path, "cannot write") }
     }
 
     deinit { close(descriptor) }

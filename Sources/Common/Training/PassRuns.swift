@@ -10,7 +10,16 @@ import TensorStreams
 /// next. Runs stay for the next step: those of the usual size, and of the one other that came last, such as the last batch of an epoch.
 final class PassRuns {
     var profile: Profile? {
-        didSet { for slot in slots { slot.run.profile = profile } }
+        didSet { slots.map(\.run).forEach(watch) }
+    }
+
+    /// A profile has the operations of one network, the student's; the time of another is charged as a whole, to its model.
+    private func watch(_ run: TrainingRun) {
+        run.profile = profile.flatMap { $0.network.name == run.network.name && $0.network.head == run.network.head ? $0 : nil }
+    }
+
+    private func charge(_ run: TrainingRun, to pass: Pass) {
+        if run.profile == nil { profile?.lap("model \(pass.model)") }
     }
 
     private struct Slot {
@@ -44,6 +53,7 @@ final class PassRuns {
             return forward(pass, weights, outputs[source], groups: groups, randomKey: randomKey)
         }
         let run = run(pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
+        defer { charge(run, to: pass) }
         let D = run.network.embeddingWidth
         var values = [Float](repeating: 0, count: N * D)
         unsafe images.tensor.withElements(as: UInt8.self) { bytes in
@@ -60,6 +70,7 @@ final class PassRuns {
     /// The same from rows that another pass has given.
     private func forward(_ pass: Pass, _ weights: Weights, _ rows: PassOutput, groups: Int, randomKey: RandomKey?) -> PassOutput {
         let run = run(pass, weights.network, N: rows.N, height: 1, width: 1, groups: groups), D = run.network.embeddingWidth
+        defer { charge(run, to: pass) }
         let values = unsafe rows.values.withUnsafeBufferPointer { rows -> [Float] in
             guard let first = rows.baseAddress else { return [] }
             let output = unsafe run.forward(weights, images: first, randomKey: randomKey)
@@ -73,6 +84,7 @@ final class PassRuns {
     /// - Returns: the gradient of the rows that it read, of a pass that reads another's.
     func backward(_ pass: Pass, _ weights: Weights, _ gradient: [Float], dParameters: FloatBuffer) -> [Float]? {
         guard let slot = slots.first(where: { $0.pass == pass.name }) else { preconditionFailure("pass \(pass.name) has not gone forward") }
+        defer { charge(slot.run, to: pass) }
         unsafe gradient.withUnsafeBufferPointer { dOutput in
             if let base = dOutput.baseAddress { unsafe slot.run.backward(weights, dOutput: base, dParameters: dParameters) }
         }
@@ -81,12 +93,13 @@ final class PassRuns {
 
     private func run(_ pass: Pass, _ network: Network, N: Int, height: Int, width: Int, groups: Int) -> TrainingRun {
         // A network of rows has a gradient to hand on.
-        var readsRows = false
-        if case .output = pass.input { readsRows = true }
+        var wantsInputGradient = false
+        if case .output = pass.input { wantsInputGradient = pass.hasGradient }
         func hasSize(_ run: TrainingRun, _ N: Int, _ H: Int, _ W: Int) -> Bool { run.N == N && run.height == H && run.width == W }
         let index = slots.firstIndex {
             $0.pass == nil && hasSize($0.run, N, height, width) && $0.run.groups == groups && $0.run.network.name == network.name
                 && $0.run.network.head == network.head
+                && (unsafe $0.run.inputGradient != nil || !wantsInputGradient)
         }
         if let index {
             (slots[index].pass, slots[index].isUsed) = (pass.hasGradient ? pass.name : nil, true)
@@ -95,8 +108,8 @@ final class PassRuns {
         if let usual = slots.first(where: { $0.run.network.name == network.name })?.run {
             slots.removeAll { !$0.isUsed && $0.run.network.name == network.name && !hasSize($0.run, usual.N, usual.height, usual.width) }
         }
-        let run = TrainingRun(network, N: N, height: height, width: width, groups: groups, wantsInputGradient: readsRows && pass.hasGradient)
-        run.profile = profile
+        let run = TrainingRun(network, N: N, height: height, width: width, groups: groups, wantsInputGradient: wantsInputGradient)
+        watch(run)
         slots.append(Slot(run: run, pass: pass.hasGradient ? pass.name : nil, isUsed: true))
         profile?.lap("preparation")
         return run

@@ -2,6 +2,7 @@ import Kernels
 import Networks
 import Objectives
 import Optimizers
+import Randomness
 import ToolSupport
 
 /// The networks of a training in memory: weights of all, momenta and gradients of those that are trained.
@@ -55,7 +56,7 @@ final class TrainedModels {
                 let kept = state.others[model.name], width = state.weights.network.embeddingWidth
                 let network = kept?.weights.network ?? Network(head(width), inputs: width)
                 let training = Training(network, momenta: kept?.momenta ?? FloatBuffer(network.parameterCount), decays: method.decays)
-                entries.append(Entry(model: model, weights: kept?.weights ?? Weights.initialized(network, seed: seed), training: training))
+                entries.append(Entry(model: model, weights: kept?.weights ?? Weights.initialized(network, seed: seed ^ FNV1a.of(model.name)), training: training))
             }
         }
         self.entries = entries

@@ -135,23 +135,6 @@ public final class Trainer {
                 "has \(images.views) view\(images.views == 1 ? "" : "s") of each image where --objective \(options.method.name) needs \(wanted.lowerBound)",
                 remedy: "give augment --views \(wanted.lowerBound)")
         }
-        guard min(images.H, images.W) >= Network.smallestImage else {
-            throw record.failure("has images of \(images.W)×\(images.H) where a network needs \(Network.smallestImage)×\(Network.smallestImage)")
-        }
         return images
-    }
-}
-
-/// The tensor `images` of a record, u8 [N, V, H, W, 3].
-struct ImageViews {
-    let tensor: Tensor
-    let N: Int
-    let views: Int
-    let H: Int
-    let W: Int
-
-    init(_ record: TensorDocument) throws {
-        tensor = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
-        (N, views, H, W) = (tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3])
     }
 }

@@ -1,0 +1,20 @@
+import Networks
+import TensorStreams
+
+/// The tensor `images` of a record, u8 [N, V, H, W, 3].
+struct ImageViews {
+    let tensor: Tensor
+    let N: Int
+    let views: Int
+    let H: Int
+    let W: Int
+
+    /// - Throws: ``Failure`` where the record has none, or they are too small for a network.
+    init(_ record: TensorDocument) throws {
+        tensor = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
+        (N, views, H, W) = (tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3])
+        guard min(H, W) >= Network.smallestImage else {
+            throw record.failure("has images of \(W)×\(H) where a network needs \(Network.smallestImage)×\(Network.smallestImage)")
+        }
+    }
+}
