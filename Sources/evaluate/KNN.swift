@@ -50,9 +50,9 @@ struct KNN: ParsableCommand {
         var progress = Progress(tool: "evaluate", unit: "training samples", common)
         let report = try evaluation.run(train: train, test: test) { progress.add($0) }
         progress.clear()
-        if !common.quiet { report.remarks.forEach(Evaluate.log) }
+        if !common.quiet { report.subject.remarks.forEach(Evaluate.log) }
         try result.write(text: report.text, json: report.json)
-        try progress.finish("\(report.test.samples) test samples")
+        try progress.finish("\(report.subject.test.samples) test samples")
     }
 }
 

@@ -77,10 +77,10 @@ struct Linear: ParsableCommand {
         var progress = Progress(tool: "evaluate", unit: "training samples", common)
         let quiet = common.quiet
         let report = try evaluation.run(train: train, test: test) { if !quiet { Evaluate.log($0) } }
-        if !common.quiet { report.remarks.forEach(Evaluate.log) }
+        if !common.quiet { report.subject.remarks.forEach(Evaluate.log) }
         try result.write(text: report.text, json: report.json)
-        progress.add(report.train.samples)
-        try progress.finish("\(report.test.samples) test samples")
+        progress.add(report.subject.train.samples)
+        try progress.finish("\(report.subject.test.samples) test samples")
     }
 
     private func chosen() throws -> LinearEvaluation.Solver {

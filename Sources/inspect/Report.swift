@@ -109,12 +109,9 @@ struct Report: ~Copyable {
     }
 
     private mutating func table(_ tensors: [ShownTensor]) throws {
-        let rows = tensors.map { [Report.shown($0.outline.name), $0.outline.dtype.rawValue, "\($0.outline.shape)", Report.text($0.statistics)] }
-        let widths = (0..<3).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        for row in rows {
-            let cells = (0..<3).map { row[$0] + String(repeating: " ", count: widths[$0] - row[$0].count) }
-            try output.write("  \(cells.joined(separator: "  "))  \(row[3])\n")
-        }
+        var table = TextTable(tensors.map { ["  " + Report.shown($0.outline.name), $0.outline.dtype.rawValue, "\($0.outline.shape)", Report.text($0.statistics)] })
+        table.leftColumns = [0, 1, 2, 3]
+        try output.write(table.text)
     }
 
     private func described(_ tensors: [ShownTensor]) -> JSON {

@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 public import Networks
 public import TensorStreams
 import ToolSupport
@@ -19,12 +19,7 @@ public enum WeightsDocument {
 
     /// The tensors of `weights`, their names after `prefix`.
     public static func tensors(of weights: Weights, prefix: String = "") -> [String: Tensor] {
-        var tensors: [String: Tensor] = [:]
-        let numbers = weights.parameters.array
-        for parameter in weights.network.parameters {
-            let values = Array(numbers[parameter.offset..<(parameter.offset + parameter.count)])
-            tensors[prefix + parameter.name] = Tensor(f32: parameter.portable(values), shape: parameter.shape)
-        }
+        var tensors = parameterTensors(weights.parameters, of: weights.network, prefix: prefix)
         let statistics = weights.statistics.array
         for (index, s) in weights.network.statistics.enumerated() {
             tensors["\(prefix)\(s.name).running_mean"] = Tensor(f32: Array(statistics[s.offset..<(s.offset + s.C)]), shape: [s.C])
@@ -32,6 +27,15 @@ public enum WeightsDocument {
             tensors["\(prefix)\(s.name).num_batches_tracked"] = Tensor(i64: [Int64(weights.batchesSeen[index])], shape: [])
         }
         return tensors
+    }
+
+    /// Numbers of a network's parameters, such as their momenta, under their names after `prefix`.
+    public static func parameterTensors(_ values: FloatBuffer, of network: Network, prefix: String) -> [String: Tensor] {
+        let numbers = values.array
+        return Dictionary(uniqueKeysWithValues: network.parameters.map { parameter in
+            let values = Array(numbers[parameter.offset..<(parameter.offset + parameter.count)])
+            return (prefix + parameter.name, Tensor(f32: parameter.portable(values), shape: parameter.shape))
+        })
     }
 
     /// What a file's metadata must say beside the tensors of `network`.

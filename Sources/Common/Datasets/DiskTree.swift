@@ -33,21 +33,8 @@ struct DiskTree: FileTree {
 
     func entries(of folder: BytePath) throws -> [BytePath] {
         let path = root.appending(folder)
-        guard let folder = unsafe path.withCString({ unsafe opendir($0) }) else {
-            throw Failure.errno(.noInput, path: path.description, "cannot open the folder")
-        }
-        defer { unsafe closedir(folder) }
-        var names: [BytePath] = []
-        while true {
-            Platform.errno = 0
-            guard let entry = unsafe readdir(folder) else {
-                if Platform.errno != 0 { throw Failure.errno(.io, path: path.description, "cannot read the folder") }
-                break
-            }
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe BytePath($0.prefix { $0 != 0 }) }
-            if name.bytes != Array(".".utf8), name.bytes != Array("..".utf8) { names.append(name) }
-        }
-        return names.sorted()
+        guard let names = FolderEntries.names(path.bytes) else { throw Failure.errno(.noInput, path: path.description, "cannot read the folder") }
+        return names.map { BytePath($0) }.sorted()
     }
 
     static func status(_ path: BytePath) -> stat? {

@@ -131,17 +131,17 @@ public struct ClosingTable: Sendable {
             let lines = rows.map { row in
                 [row.name.printable] + columns.map { column in row.cells[column].map { Progress.fixed($0.percent, 1) + " %" } ?? "–" }
             }
-            parts.append(Self.aligned([[""] + columns.map { $0.title(k: k) }] + lines))
+            parts.append(TextTable([[""] + columns.map { $0.title(k: k) }] + lines).text)
             parts.append((notes + told + further).map { "\($0.printable)\n" }.joined())
         }
         if !stages.isEmpty {
             let lines = stages.map { [$0.name.printable, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }
-            parts.append(Self.aligned([["", "time", "images", "images/s"]] + lines))
+            parts.append(TextTable([["", "time", "images", "images/s"]] + lines).text)
         }
         if !files.isEmpty {
-            let lines = files.map { ($0.name.printable, $0.path.printable) }
-            let width = lines.map(\.0.count).max() ?? 0
-            parts.append(lines.map { $0 + String(repeating: " ", count: width - $0.count) + "  \($1)\n" }.joined())
+            var lines = TextTable(files.map { [$0.name.printable, $0.path.printable] })
+            lines.leftColumns = [0, 1]
+            parts.append(lines.text)
         }
         return parts.joined(separator: "\n")
     }
@@ -162,18 +162,6 @@ public struct ClosingTable: Sendable {
     /// The remarks, with the rows that they are of where they are not of all.
     private var told: [String] {
         remarks.map { $0.rows.count == rows.count ? "remark: \($0.text)" : "remark, \($0.rows.joined(separator: ", ")): \($0.text)" }
-    }
-
-    /// First column to the left, the others to the right.
-    private static func aligned(_ lines: [[String]]) -> String {
-        let widths = (lines.first ?? []).indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        return lines.map { line in
-            let cells = zip(line, widths).enumerated().map { column, cell in
-                let space = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column == 0 ? cell.0 + space : space + cell.0
-            }
-            return cells.joined(separator: "  ") + "\n"
-        }.joined()
     }
 
     public var json: JSON {

@@ -42,21 +42,18 @@ public struct KNNEvaluation: Sendable {
         let matching = try ClassMatching(
             train: .init(name: train.name, classes: train.classes, labels: labels),
             test: .init(name: test.name, classes: test.classes, labels: queries.labels))
-        // Those of both sets come from one network: once is enough.
-        let collapse = spread.remark("test", classes: matching.count, tensor: tensor) ?? trainSpread.remark("training", classes: matching.count, tensor: tensor)
-        var remarks = matching.remarks + [collapse, twins?.remark, train.remark, test.remark].compactMap { $0 }
+        var subject = EvaluationSubject(
+            tensor, matching, train: (train, images, trainSpread), test: (test, queries.images, spread), twins)
         var counts: [Int] = []
         for k in k ?? Self.usualK {
-            if self.k != nil, k > labels.count { remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }
+            if self.k != nil, k > labels.count { subject.remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }
             let k = min(k, labels.count)
             if !counts.contains(k) { counts.append(k) }
         }
         let votes = [.majority] + temperatures.map { NeighbourVote.weighted(temperature: $0) }
         return KNNReport(
             results: neighbours.accuracies(k: counts, votes: votes, trainLabels: matching.train, labels: matching.test, classes: matching.count),
-            tensor: tensor, dimension: test.dimension, classes: matching.count, classesByName: matching.byName, hasTop5: matching.hasTop5,
-            train: EvaluationInput(train, images: images), test: EvaluationInput(test, images: queries.images), testInTrain: twins?.count ?? 0,
-            spread: spread.json, trainSpread: trainSpread.json, remarks: remarks)
+            subject: subject)
     }
 }
 
@@ -71,39 +68,24 @@ extension FeatureStream {
 /// Accuracies by nearest neighbours, each with how it was got.
 public struct KNNReport: Sendable {
     public var results: [VoteResult]
-    public var tensor: String
-    public var dimension: Int
-    public var classes: Int
-    public var classesByName: Bool
-    /// Whether there are more than five classes, so that top-5 says something.
-    public var hasTop5: Bool
-    public var train: EvaluationInput
-    public var test: EvaluationInput
-    /// Test samples that are in the training set too.
-    public var testInTrain: Int
-    /// How much the test samples' features differ, and the training samples'.
-    public var spread: JSON
-    public var trainSpread: JSON
-    public var remarks: [String]
+    public var subject: EvaluationSubject
 
     /// "k=10, cosine, majority, 4000 train, 1000 test, features 512-d"
     public func protocolName(_ result: VoteResult) -> String {
-        "k=\(result.k), cosine, \(result.vote.name), \(train.samples) train, \(test.samples) test, \(tensor) \(dimension)-d"
+        "k=\(result.k), cosine, \(result.vote.name), \(subject.train.samples) train, \(subject.test.samples) test, \(subject.tensor) \(subject.dimension)-d"
     }
 
     /// A line for every number's pair.
     public var text: String {
-        results.map { "k-NN \($0.accuracy.text(top5: hasTop5))  (\(protocolName($0)))\n" }.joined()
+        results.map { "k-NN \($0.accuracy.text(top5: subject.hasTop5))  (\(protocolName($0)))\n" }.joined()
     }
 
     public var json: JSON {
-        [
+        let metric: JSON.Object = ["metric": "cosine"]
+        let ties: JSON.Object = ["ties": "the class whose nearest neighbour is nearer; equal similarities by training order"]
+        let own: JSON.Object = [
             "evaluation": "knn", "version": .string(productVersion),
-            "protocol": [
-                "metric": "cosine", "tensor": .string(tensor), "dimension": .integer(Int64(dimension)), "classes": .integer(Int64(classes)),
-                "classes_matched_by": classesByName ? "name" : "number",
-                "ties": "the class whose nearest neighbour is nearer; equal similarities by training order",
-            ],
+            "protocol": .object(metric.merging(subject.protocolMembers).merging(ties)),
             "results": .array(results.map { result in
                 var object = JSON.Object()
                 object["k"] = .integer(Int64(result.k))
@@ -113,13 +95,12 @@ public struct KNNReport: Sendable {
                     object["vote"] = "weighted"
                     object["temperature"] = .number(temperature)
                 }
-                result.accuracy.describe(in: &object, top5: hasTop5)
+                result.accuracy.describe(in: &object, top5: subject.hasTop5)
                 object["protocol"] = .string(protocolName(result))
                 return .object(object)
             }),
-            "train": train.json, "test": test.json, "test_samples_in_train": .integer(Int64(testInTrain)), "test_spread": spread, "train_spread": trainSpread,
-            "remarks": .array(remarks.map { .string($0) }),
         ]
+        return .object(own.merging(subject.members))
     }
 }
 

@@ -39,9 +39,8 @@ public struct LinearEvaluation: Sendable {
         scaling.apply(train: known.features, test: held.features)
 
         let classifier: LinearClassifier
-        // Those of both sets come from one network: once is enough.
-        let collapse = spread.remark("test", classes: matching.count, tensor: tensor) ?? trainSpread.remark("training", classes: matching.count, tensor: tensor)
-        var remarks = matching.remarks + [collapse, twins?.remark, train.remark, test.remark].compactMap { $0 }
+        var subject = EvaluationSubject(
+            tensor, matching, train: (train, known.images, trainSpread), test: (test, held.images, spread), twins)
         var details = JSON.Object()
         var words: String
         switch solver {
@@ -50,9 +49,9 @@ public struct LinearEvaluation: Sendable {
                 progress("λ \($0.penalty): held-out top-1 \(Progress.fixed($0.accuracy.top1Percent, 1)) %, \($0.iterations) steps")
             }
             classifier = outcome.fit.classifier
-            if !outcome.fit.converged { remarks.append("the solver stopped after \(outcome.fit.iterations) steps, before its tolerance was reached") }
+            if !outcome.fit.converged { subject.remarks.append("the solver stopped after \(outcome.fit.iterations) steps, before its tolerance was reached") }
             if outcome.trials.isEmpty, probe.penalties.count > 1 {
-                remarks.append("no class has five images, so none was held out, and the penalty is the middle one")
+                subject.remarks.append("no class has five images, so none was held out, and the penalty is the middle one")
             }
             words = "convex, logistic regression by L-BFGS, L2 \(outcome.penalty)"
                 + (outcome.trials.isEmpty ? "" : " of \(outcome.trials.count) by hold-out of each fifth image")
@@ -71,12 +70,9 @@ public struct LinearEvaluation: Sendable {
         }
         words += ", \(scaling.words) \(tensor) \(train.dimension)-d"
         return LinearReport(
-            test: EvaluationInput(test, images: held.images), train: EvaluationInput(train, images: known.images),
             accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy,
             trainAccuracy: classifier.evaluate(known.features, labels: matching.train).accuracy,
-            solver: words, details: details, scaling: scaling, tensor: tensor, dimension: train.dimension,
-            classes: matching.count, classesByName: matching.byName, hasTop5: matching.hasTop5, testInTrain: twins?.count ?? 0, spread: spread.json,
-            trainSpread: trainSpread.json, remarks: remarks)
+            solver: words, details: details, scaling: scaling, subject: subject)
     }
 }
 
@@ -140,8 +136,6 @@ extension StochasticProbe {
 
 /// The accuracy of a linear classifier, with how it was got.
 public struct LinearReport: Sendable {
-    public var test: EvaluationInput
-    public var train: EvaluationInput
     public var accuracy: Accuracy
     /// On what it was trained with: far above ``accuracy`` where it has learned by heart.
     public var trainAccuracy: Accuracy
@@ -149,40 +143,24 @@ public struct LinearReport: Sendable {
     public var solver: String
     public var details: JSON.Object
     public var scaling: FeatureScaling
-    public var tensor: String
-    public var dimension: Int
-    public var classes: Int
-    public var classesByName: Bool
-    /// Whether there are more than five classes, so that top-5 says something.
-    public var hasTop5: Bool
-    /// Test samples that are in the training set too.
-    public var testInTrain: Int
-    /// How much the test samples' features differ.
-    public var spread: JSON
-    public var trainSpread: JSON
-    public var remarks: [String]
+    public var subject: EvaluationSubject
 
-    public var protocolName: String { "\(solver), \(train.samples) train, \(test.samples) test" }
+    public var protocolName: String { "\(solver), \(subject.train.samples) train, \(subject.test.samples) test" }
 
-    public var text: String { "linear \(accuracy.text(top5: hasTop5))  (\(protocolName))\n" }
+    public var text: String { "linear \(accuracy.text(top5: subject.hasTop5))  (\(protocolName))\n" }
 
     public var json: JSON {
-        var described = details
-        described["normalize"] = .string(scaling.rawValue)
-        described["tensor"] = .string(tensor)
-        described["dimension"] = .integer(Int64(dimension))
-        described["classes"] = .integer(Int64(classes))
-        described["classes_matched_by"] = classesByName ? "name" : "number"
+        let scaled: JSON.Object = ["normalize": .string(scaling.rawValue)]
+        let described = details.merging(scaled).merging(subject.protocolMembers)
         var result = JSON.Object()
-        accuracy.describe(in: &result, top5: hasTop5)
+        accuracy.describe(in: &result, top5: subject.hasTop5)
         result["protocol"] = .string(protocolName)
         var fitted = JSON.Object()
-        trainAccuracy.describe(in: &fitted, top5: hasTop5)
-        return [
+        trainAccuracy.describe(in: &fitted, top5: subject.hasTop5)
+        let own: JSON.Object = [
             "evaluation": "linear", "version": .string(productVersion), "protocol": .object(described),
             "results": [.object(result)], "training_set": .object(fitted),
-            "train": train.json, "test": test.json, "test_samples_in_train": .integer(Int64(testInTrain)), "test_spread": spread, "train_spread": trainSpread,
-            "remarks": .array(remarks.map { .string($0) }),
         ]
+        return .object(own.merging(subject.members))
     }
 }

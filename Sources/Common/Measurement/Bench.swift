@@ -75,7 +75,7 @@ public struct Bench {
     /// The versions of the peers, in one line.
     public func versions() throws -> String? {
         guard let peers = settings.peers else { return nil }
-        return try MeasuredProcess.prefetch("peers", words(peers, ["versions"]), errors: settings.errors, for: "versions").asString
+        return try MeasuredProcess.query("peers", words(peers, ["versions"]), errors: settings.errors, for: "versions").asString
     }
 
     /// Measures each mode of a peer, quickly, and then ours in turn with the best: A B A B.

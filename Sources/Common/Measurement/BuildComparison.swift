@@ -82,7 +82,7 @@ extension Bench {
 extension Report {
     /// This build against another one, with the workloads where it is slower.
     public static func table(_ comparisons: [BuildComparison]) -> String {
-        var table = Table([
+        var table = TextTable([
             ["", "batch", "this build", "the other", "ratio", "95 % interval", "pairs", "memory", "the other"],
             ["", "", "images/s", "images/s", "", "", "", "", ""],
         ])

@@ -92,7 +92,7 @@ public enum MachinePeak {
         return (a + b + c + d + e + f + g + h + i + j + k + l).sum()
     }
 
-    /// GEMM and sum one after the other.
+    /// Multiply and add as two instructions, without FMA.
     @inline(never)
     private static func apart(_ rounds: Int) -> Float {
         let (m, p) = (SIMD4(repeating: 1 - 1 / Float(rounds + 1)), SIMD4(repeating: 1 / Float(rounds)))

@@ -28,7 +28,7 @@ final class MeasuredProcess {
     }
 
     /// Runs a command to its end and gives the value of `key` that it answers with.
-    static func prefetch(_ name: String, _ words: [String], errors: String?, for key: String) throws -> JSON {
+    static func query(_ name: String, _ words: [String], errors: String?, for key: String) throws -> JSON {
         try MeasuredProcess(name, starting: words, errors: errors, patience: 120).answer(key)
     }
 
@@ -40,32 +40,19 @@ final class MeasuredProcess {
         var input: [CInt] = [0, 0], output: [CInt] = [0, 0]
         guard pipe(&input) == 0, pipe(&output) == 0 else { throw Failure.errno(.io, path: name, "cannot make a pipe") }
         for descriptor in input + output { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, input[0], STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO)
-        if let errors { posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors, O_WRONLY | O_CREAT | O_APPEND, 0o666) }
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var defaults = sigset_t()
-        sigemptyset(&defaults)
-        sigaddset(&defaults, SIGPIPE)
-        sigaddset(&defaults, SIGXFSZ)
-        posix_spawnattr_setsigdefault(&attributes, &defaults)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { for argument in arguments { free(argument) } }
-        var process = pid_t()
-        let status = posix_spawnp(&process, words[0], &actions, &attributes, &arguments, environ)
+        var spawn = Spawn(words)
+        spawn.searches = true
+        spawn.descriptors = [(input[0], STDIN_FILENO), (output[1], STDOUT_FILENO)]
+        spawn.files = errors.map { [($0, O_WRONLY | O_CREAT | O_APPEND, STDERR_FILENO)] } ?? []
+        spawn.leadsGroup = true
+        let started = spawn.start(), failure = Failure.errno(.io, path: name, "cannot start '\(words.joined(separator: " "))'")
         close(input[0])
         close(output[1])
-        self.process = process
         (toIt, fromIt) = (input[1], output[0])
-        guard status == 0 else {
+        process = started ?? 0
+        guard started != nil else {
             ended = true
-            throw Failure(.io, path: name, "cannot start '\(words.joined(separator: " "))': \(String(cString: strerror(status)))")
+            throw failure
         }
     }
 

@@ -13,7 +13,7 @@ public enum Report {
 
     /// How fast ours is.
     public static func table(_ measurements: [Measurement], _ machine: Machine) -> String {
-        var table = Table([
+        var table = TextTable([
             ["", "batch", "1 thread", count(machine.threads, "thread"), "scaling", "", "of peak", "moved", "of memory", "peak memory"],
             ["", "", "images/s", "images/s", "", "GFLOP/s", "", "GB/s", "", ""],
         ])
@@ -37,7 +37,7 @@ public enum Report {
 
     /// Ours against the peers, and what each of their modes reached.
     public static func table(_ comparisons: [Comparison]) -> String {
-        var table = Table([
+        var table = TextTable([
             ["", "batch", "ours", "peer", "", "ratio", "least", "most", "memory", "peer", "ratio"],
             ["", "", "images/s", "images/s", "its best mode", "", "", "", "", "", ""],
         ])
@@ -59,7 +59,7 @@ public enum Report {
             }
         }
         let modes = PeerMode.allCases.filter { mode in comparisons.contains { $0.trials.contains { $0.mode == mode } } }
-        var modesTable = Table([["images/s (MiB)", "batch"] + modes.map(\.title)])
+        var modesTable = TextTable([["images/s (MiB)", "batch"] + modes.map(\.title)])
         for title in comparisons.map(\.workload.title).unique {
             modesTable.rows.append([title])
             for c in comparisons where c.workload.title == title {
@@ -82,7 +82,7 @@ public enum Report {
     /// The ratios alone: a column for each network.
     public static func summary(_ comparisons: [Comparison]) -> String {
         let networks = comparisons.map(\.workload.network).unique
-        var table = Table([["ours / the best peer's"] + networks])
+        var table = TextTable([["ours / the best peer's"] + networks])
         func row(_ title: String, _ comparisons: [Comparison], _ value: (Comparison) -> Double?) {
             guard !comparisons.isEmpty else { return }
             table.rows.append([title] + networks.map { network in
@@ -101,4 +101,12 @@ public enum Report {
     static func percent(_ share: Double) -> String { Progress.fixed(100 * share, 0) + " %" }
     static func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
     static func count(_ number: Int, _ unit: String) -> String { "\(number) \(unit)\(number == 1 ? "" : "s")" }
+}
+
+extension Array where Element: Hashable {
+    /// Each once, in the order of their first coming.
+    var unique: [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
 }

@@ -171,11 +171,3 @@ extension Workload {
         ]
     }
 }
-
-extension JSON.Object {
-    func merging(_ other: JSON.Object) -> JSON.Object {
-        var result = self
-        for member in other { result[member.key] = member.value }
-        return result
-    }
-}

@@ -17,36 +17,17 @@ final class LossProgram: Sendable {
     ///   - ownGroup: whether it gets a process group, so that all it starts can be stopped with it. A terminal's Ctrl-C does not reach it then.
     init(_ command: String, input: CInt, output: CInt, ownGroup: Bool) throws {
         self.ownGroup = ownGroup
-        var actions = unsafe posix_spawn_file_actions_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
-        unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        // make's stages work in the run's folder, and a command of the user's means files as seen from where make was called.
+        let folder = unsafe getenv(LossProgram.folderVariable).map { unsafe String(cString: $0) }
+        var spawn = Spawn(folder.map { ["/bin/sh", "-c", "cd \"$0\" || exit; " + command, $0] } ?? ["/bin/sh", "-c", command])
+        spawn.descriptors = [(input, STDIN_FILENO), (output, STDOUT_FILENO)]
+        spawn.leadsGroup = ownGroup
         // A run's lock must not last as long as what the program leaves behind.
         let lockWords = unsafe getenv("SEED_LOCK").map { unsafe String(cString: $0).split(separator: " ") } ?? []
         if let lock = lockWords.first.flatMap({ CInt($0) }), lock > STDERR_FILENO, fcntl(lock, F_GETFD) >= 0 {
-            unsafe posix_spawn_file_actions_addclose(&actions, lock)
+            spawn.closed = [lock]
         }
-        // The program shall see SIGPIPE and SIGXFSZ as any program does.
-        var attributes = posix_spawnattr_t()
-        unsafe posix_spawnattr_init(&attributes)
-        defer { unsafe posix_spawnattr_destroy(&attributes) }
-        var defaults = sigset_t()
-        unsafe sigemptyset(&defaults)
-        unsafe sigaddset(&defaults, SIGPIPE)
-        unsafe sigaddset(&defaults, SIGXFSZ)
-        unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | (ownGroup ? POSIX_SPAWN_SETPGROUP : 0)))
-        var process = pid_t()
-        // make's stages work in the run's folder, and a command of the user's means files as seen from where make was called.
-        let folder = unsafe getenv(LossProgram.folderVariable).map { unsafe String(cString: $0) }
-        let words = folder.map { ["/bin/sh", "-c", "cd \"$0\" || exit; " + command, $0] } ?? ["/bin/sh", "-c", command]
-        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) } + [nil]
-        let status = unsafe posix_spawn(&process, "/bin/sh", &actions, &attributes, &arguments, environ)
-        for unsafe argument in unsafe arguments { unsafe free(argument) }
-        guard status == 0 else {
-            throw Failure(.io, path: "--loss", "cannot start '\(command)': \(unsafe String(cString: strerror(status)))")
-        }
+        guard let process = spawn.start() else { throw Failure.errno(.io, path: "--loss", "cannot start '\(command)'") }
         self.process = process
     }
 

@@ -78,38 +78,13 @@ private final class Pool: @unchecked Sendable {
     func start(_ wanted: Int) {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
-        // Threads begin with the signals of the one that starts them, and these shall take none: the main thread does, which cleans up. But
-        // for faults of their own.
-        var (blocked, before) = (sigset_t(), sigset_t())
-        sigfillset(&blocked)
-        for number in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS] { sigdelset(&blocked, number) }
-        pthread_sigmask(SIG_BLOCK, &blocked, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         while threads < wanted {
             // A call that is under way does not count on the new thread, which therefore begins with the next.
-            let box = Unmanaged.passRetained(Start(pool: self, worker: threads, generation: generation.load(ordering: .relaxed)))
-            var thread = pthread_t()
-            guard pthread_create(&thread, nil, { argument in
-                let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
-                start.pool.work(as: start.worker, after: start.generation)
-                return nil
-            }, box.toOpaque()) == 0 else {
-                box.release()
-                return
-            }
+            let worker = threads, generation = generation.load(ordering: .relaxed)
+            let (thread, status) = makeThread { [pool = self] in pool.work(as: worker, after: generation) }
+            guard status == 0 else { return }
             pthread_detach(thread)
             started.add(1, ordering: .relaxed)
-        }
-    }
-
-    private final class Start {
-        let pool: Pool
-        let worker: Int
-        let generation: Int
-        init(pool: Pool, worker: Int, generation: Int) {
-            self.pool = pool
-            self.worker = worker
-            self.generation = generation
         }
     }
 

@@ -11,18 +11,13 @@ enum ChildProcess {
         var pipe: [CInt] = [0, 0]
         guard unsafe Platform.pipe(&pipe) == 0 else { throw Failure.errno(.io, path: program, "cannot make a pipe") }
         for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        var actions = unsafe posix_spawn_file_actions_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        unsafe posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
-        unsafe posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO)
-        var process = pid_t()
-        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) } + [nil]
-        let status = unsafe posix_spawn(&process, program, &actions, nil, &arguments, environ)
-        for unsafe argument in unsafe arguments { unsafe free(argument) }
-        close(pipe[1])
         defer { close(pipe[0]) }
-        guard status == 0 else { throw Failure(.software, path: program, "cannot start it: \(unsafe String(cString: strerror(status)))") }
+        var spawn = Spawn(words)
+        spawn.files = [("/dev/null", O_WRONLY, STDOUT_FILENO)]
+        spawn.descriptors = [(pipe[1], STDERR_FILENO)]
+        let started = spawn.start(), failure = Failure.errno(.software, path: program, "cannot start it")
+        close(pipe[1])
+        guard let process = started else { throw failure }
         var said: [UInt8] = []
         _ = DescriptorBytes.forEach(pipe[0], chunk: 4096) { said += $0 }
         var result: CInt = 0

@@ -1,17 +1,11 @@
 import Platform
+import ToolSupport
 
 /// The names in a folder.
 enum FolderNames {
     /// But `.` and `..`, in no order; none where the folder cannot be read.
     static func all(in folder: String) -> [String] {
-        guard let handle = unsafe opendir(folder) else { return [] }
-        defer { unsafe closedir(handle) }
-        var names: [String] = []
-        while let entry = unsafe readdir(handle) {
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)) }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
+        (FolderEntries.names(Array(folder.utf8)) ?? []).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Removes a file, or a folder with all that is in it; links are removed, not followed. False where something stayed.

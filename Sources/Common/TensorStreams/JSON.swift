@@ -65,6 +65,15 @@ public enum JSON: Sendable, Equatable {
     }
 }
 
+extension JSON.Object {
+    /// With the members of `other` behind its own; of two of one key the other's value, where its own stood.
+    public func merging(_ other: JSON.Object) -> JSON.Object {
+        var result = self
+        for member in other { result[member.key] = member.value }
+        return result
+    }
+}
+
 extension JSON.Object: ExpressibleByDictionaryLiteral {
     public init(dictionaryLiteral elements: (String, JSON)...) {
         self.init()

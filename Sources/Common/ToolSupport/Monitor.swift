@@ -1,3 +1,4 @@
+import Parallel
 public import Platform
 
 /// What two threads share, and how one waits for the other to change it.
@@ -37,19 +38,7 @@ public import Platform
 ///
 /// - Returns: the thread, which is to be joined or detached.
 public func startThread(_ body: @escaping @Sendable () -> Void) throws -> pthread_t {
-    final class Box { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
-    let box = unsafe Unmanaged.passRetained(Box(body))
-    var thread = pthread_t()
-    // The new thread begins with the signals of the one that starts it.
-    let status = withoutSignals {
-        unsafe pthread_create(&thread, nil, { argument in
-            if let argument = unsafe argument { unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
-            return nil
-        }, box.toOpaque())
-    }
-    guard status == 0 else {
-        unsafe box.release()
-        throw Failure(.io, "cannot start a thread: \(unsafe String(cString: strerror(status)))")
-    }
+    let (thread, status) = makeThread(body)
+    guard status == 0 else { throw Failure(.io, "cannot start a thread: \(unsafe String(cString: strerror(status)))") }
     return thread
 }

@@ -1,4 +1,5 @@
 import CProcess
+import Parallel
 import Platform
 import Synchronization
 
@@ -95,16 +96,4 @@ enum UnfinishedFiles {
     static func forget(_ slot: Int?) {
         if let slot { unsafe table[slot].isTaken.store(false, ordering: .releasing) }
     }
-}
-
-/// Does `body` while no signal can come to this thread; those that came meanwhile come afterwards. Threads of ours take none
-/// (``startThread(_:)``), so that the whole process is meant.
-func withoutSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
-    var (all, before) = (sigset_t(), sigset_t())
-    unsafe sigfillset(&all)
-    // Faults of the thread itself are not to wait.
-    for number in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS] { unsafe sigdelset(&all, number) }
-    unsafe pthread_sigmask(SIG_BLOCK, &all, &before)
-    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-    return try body()
 }

@@ -151,11 +151,7 @@ public struct TrainingState {
     public func document() -> TensorDocument {
         var tensors = WeightsDocument.tensors(of: weights)
         func add(_ momenta: FloatBuffer, of network: Network, prefix: String) {
-            let momenta = momenta.array
-            for parameter in network.parameters where steps > 0 {
-                let values = Array(momenta[parameter.offset..<(parameter.offset + parameter.count)])
-                tensors[prefix + parameter.name] = Tensor(f32: parameter.portable(values), shape: parameter.shape)
-            }
+            if steps > 0 { tensors.merge(WeightsDocument.parameterTensors(momenta, of: network, prefix: prefix)) { $1 } }
         }
         add(momenta, of: weights.network, prefix: Self.momentumPrefix)
         for (name, other) in others {

@@ -1,11 +1,11 @@
 /// Cells in columns as wide as they need: the first to the left, the others to the right.
-struct Table {
-    var rows: [[String]]
-    var leftColumns: Set<Int> = [0]
+public struct TextTable {
+    public var rows: [[String]]
+    public var leftColumns: Set<Int> = [0]
 
-    init(_ rows: [[String]]) { self.rows = rows }
+    public init(_ rows: [[String]]) { self.rows = rows }
 
-    var text: String {
+    public var text: String {
         var widths = [Int](repeating: 0, count: rows.map(\.count).max() ?? 0)
         // A title alone in its row may reach over the other columns.
         for row in rows where row.count > 1 { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
@@ -18,13 +18,5 @@ struct Table {
             while line.last == " " { line.removeLast() }
             return line + "\n"
         }.joined()
-    }
-}
-
-extension Array where Element: Hashable {
-    /// Each once, in the order of their first coming.
-    var unique: [Element] {
-        var seen: Set<Element> = []
-        return filter { seen.insert($0).inserted }
     }
 }

@@ -1,0 +1,46 @@
+public import Platform
+
+/// Starts a program: what it gets for its descriptors, and how it stands to signals.
+public struct Spawn {
+    /// The program, a path or where `searches` a name on PATH, and its arguments.
+    public var words: [String]
+    public var searches = false
+    /// Descriptors of this process, and as which the program gets them.
+    public var descriptors: [(from: CInt, to: CInt)] = []
+    /// Files that it finds open, by descriptor.
+    public var files: [(path: String, flags: CInt, descriptor: CInt)] = []
+    /// Descriptors that it must not inherit.
+    public var closed: [CInt] = []
+    /// Whether it leads a process group of its own, so that all it starts can be stopped with it. A terminal's Ctrl-C does not reach it then.
+    public var leadsGroup = false
+
+    public init(_ words: [String]) { self.words = words }
+
+    /// SIGPIPE and SIGXFSZ, which tools of ours do not take, have their usual effect in the program.
+    ///
+    /// - Returns: its process; nil, with `errno` set, where it cannot be started.
+    public func start() -> pid_t? {
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        for (from, to) in descriptors { unsafe posix_spawn_file_actions_adddup2(&actions, from, to) }
+        for file in files { unsafe posix_spawn_file_actions_addopen(&actions, file.descriptor, file.path, file.flags, 0o666) }
+        for descriptor in closed { unsafe posix_spawn_file_actions_addclose(&actions, descriptor) }
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var defaults = sigset_t()
+        unsafe sigemptyset(&defaults)
+        unsafe sigaddset(&defaults, SIGPIPE)
+        unsafe sigaddset(&defaults, SIGXFSZ)
+        unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | (leadsGroup ? POSIX_SPAWN_SETPGROUP : 0)))
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) } + [nil]
+        defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+        var process = pid_t()
+        let start = searches ? unsafe posix_spawnp : unsafe posix_spawn
+        let status = unsafe start(&process, words[0], &actions, &attributes, &arguments, environ)
+        if status != 0 { Platform.errno = status }
+        return status == 0 ? process : nil
+    }
+}
