@@ -68,7 +68,7 @@ let package = Package(
         library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport", "Platform"], numeric),
 
         // Networks and what trains them.
-        library("Layers", ["CProcessor", "Kernels", "Parallel", "Randomness"], numeric),
+        library("Layers", ["CProcessor", "Kernels", "Parallel", "Platform", "Randomness"], numeric),
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness", "Platform"], numeric),
         library("Checkpoints", ["Kernels", "Networks", "TensorStreams", "ToolSupport"]),
         library("Losses", ["Kernels", "Parallel", "Randomness", "Platform"], numeric),

@@ -1,15 +1,4 @@
 public import Kernels
-import Platform
 
 /// An activation and its derivative by their definitions, in double precision.
-public func plain(_ activation: Activation, _ z: Double) -> (value: Double, derivative: Double) {
-    switch activation {
-    case .none: return (z, 1)
-    case .relu: return (max(0, z), z > 0 ? 1 : 0)
-    case .relu6: return (min(max(0, z), 6), z > 0 && z < 6 ? 1 : 0)
-    case .hardSwish: return (z * min(max(z + 3, 0), 6) / 6, z <= -3 ? 0 : z >= 3 ? 1 : (2 * z + 3) / 6)
-    case .silu:
-        let s = 1 / (1 + exp(-z))
-        return (z * s, s + z * s * (1 - s))
-    }
-}
+public func plain(_ activation: Activation, _ z: Double) -> (value: Double, derivative: Double) { activation.reference(z) }

@@ -14,7 +14,7 @@ public struct Epilogue {
     /// Of y's shape and stride.
     public var residual: UnsafePointer<Float>?
     public var activation: Activation
-    /// The store policy: by non-temporal stores, where y is too large for them. Whole vectors of y lie on cache lines then.
+    /// The store policy: non-temporal stores, where y exceeds the caches. Every whole vector of y must be aligned to 64 bytes then.
     public var isNonTemporal: Bool
 
     public init(

@@ -20,8 +20,8 @@ import CProcessor
 /// | U     | (36, panels)       | (C, K) packed as ``Panels``                          |
 ///
 /// Its error is a few times that of direct sums: 1e-6 to 3e-6 of a layer's outputs forward and back to the input, up to 5e-6 back to the
-/// weights (‖error‖ / ‖exact‖ at ResNet's sizes), below 1e-6 where inputs lie far from zero. Of what is left when their mean's share is
-/// taken off, it is more there: for inputs of mean 100 and spread 1 up to 1e-4.
+/// weights (‖error‖ / ‖exact‖ at ResNet's sizes), below 1e-6 where inputs lie far from zero. Relative to the output minus the contribution of
+/// the inputs' mean it is larger there: for inputs of mean 100 and deviation 1 up to 1e-4.
 public struct Winograd: Sendable, Equatable {
     /// Height and width of the input, of the output, and rows and columns of padding before the input.
     public let H, W, outH, outW, padding: Int

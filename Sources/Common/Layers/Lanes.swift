@@ -17,7 +17,7 @@ func forEachVector(_ count: Int, _ body: (_ i: Int, _ lanes: Int) -> Void) {
 }
 
 extension UnsafePointer<Float> {
-    /// In a loop from front to back: asks for what it reads two pages after `offset`. A processor's own foresight ends with the page.
+    /// In a loop from front to back: prefetches two 4-KiB pages ahead of `offset`. A hardware prefetcher stops at the end of a page.
     @inline(__always)
     func prefetchAhead(_ offset: Int) { seed_prefetch_far(self + (offset &+ 2048)) }
 
@@ -57,8 +57,8 @@ enum RegularStore: StorePolicy {
     static func store(_ v: Vector, to y: UnsafeMutablePointer<Float>, _ offset: Int, lanes: Int) { y.store(v, offset, lanes: lanes) }
 }
 
-/// Past the caches: what is too large for them anyway. Lines that are written whole are then not read first, and do not drive out others.
-/// Whole vectors must lie on cache lines.
+/// For what exceeds the caches: cache lines that are written whole are not read first, and evict no others. Whole vectors must be
+/// aligned to 64 bytes.
 enum NonTemporalStore: StorePolicy {
     @inline(__always)
     static func store(_ v: Vector, to y: UnsafeMutablePointer<Float>, _ offset: Int, lanes: Int) {

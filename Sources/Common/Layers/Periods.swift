@@ -3,8 +3,8 @@ import Parallel
 
 /// Runs of rows of C channels taken as whole vectors, whatever C is.
 ///
-/// After lcm(C, 16) floats vectors meet the same channels again: three vectors for two rows of 24. Numbers of
-/// the channels, repeated for so long, can then be read beside the rows as vectors too.
+/// The channels of vectors of 16 floats repeat every lcm(C, 16) floats, a period: three vectors for two rows of 24. Constants of
+/// the channels, replicated over a period, are read as vectors too.
 struct Periods {
     let C: Int
     /// Floats of one period: a multiple of C and of 16, four vectors at least.

@@ -33,8 +33,9 @@ struct QueueCrossEntropy {
         /// Z = Σ e, where e = exp((similarity − peak)/τ), over the piece: column 0 is not in it.
         var weight = 0.0
         /// Of a student's row: Σ eᵗ·s, its similarities weighted by the teacher's e.
+        var crossSimilarity = 0.0
         /// Of a teacher's row: Σ eᵗ·x, where x = (similarity − peak)/τ.
-        var weighted = 0.0
+        var entropySum = 0.0
     }
 
     func evaluate(
@@ -138,7 +139,7 @@ struct QueueCrossEntropy {
                 guard let factor = rises, first > columns.lowerBound else { continue }
                 for d in 0..<D { G[r * D + d] *= factor }
                 // The teacher's weights have become smaller: so has what its student's row gathered with them.
-                if r >= R { sums[r - R].weighted *= Double(factor) }
+                if r >= R { sums[r - R].crossSimilarity *= Double(factor) }
             }
             for r in 0..<R {
                 if kinds == 2 {
@@ -167,7 +168,7 @@ struct QueueCrossEntropy {
         let step = Double(sums.peak - peak) * Double(scale)
         let factor = exp(step)
         // Every x = (similarity − peak)/τ becomes smaller by |step|.
-        if isTeacher { sums.weighted = factor * (sums.weighted + step * sums.weight) }
+        if isTeacher { sums.entropySum = factor * (sums.entropySum + step * sums.weight) }
         sums.weight *= factor
         sums.peak = peak
         return Float(factor)
@@ -194,8 +195,8 @@ struct QueueCrossEntropy {
         }
         student.weight += Double(studentWeight.sum())
         teacher.weight += Double(teacherWeight.sum())
-        student.weighted += Double(similarity.sum())
-        teacher.weighted += Double(entropy.sum())
+        student.crossSimilarity += Double(similarity.sum())
+        teacher.entropySum += Double(entropy.sum())
     }
 
     /// The same for a student's row alone.
@@ -256,8 +257,8 @@ struct QueueCrossEntropy {
                 let x = Double(teacher.peak - teacherPeak) * teacherScale
                 let factor = exp(x)
                 teacherZ += factor * teacher.weight
-                similarity += factor * student.weighted
-                entropy += factor * (teacher.weighted + x * teacher.weight)
+                similarity += factor * student.crossSimilarity
+                entropy += factor * (teacher.entropySum + x * teacher.weight)
             }
             ownTarget /= teacherZ
             similarity /= teacherZ

@@ -68,7 +68,7 @@ public struct BatchNorm: Sendable {
     ) {
         let lines = ChannelLines(periods, mean: mean, inverseDeviation: inverseDeviation, gamma: gamma, beta: beta, groups: groups)
         let pass = NormalizePass(layer: self, y: y, x: x, residual: residual, lines: lines, M: M, groups: groups)
-        if isNonTemporal( y, M: M, groups: groups) { activation.apply(pass.stored(NonTemporalStore.self)) } else { activation.apply(pass.stored(RegularStore.self)) }
+        if isNonTemporal(y, M: M, groups: groups) { activation.apply(pass.stored(NonTemporalStore.self)) } else { activation.apply(pass.stored(RegularStore.self)) }
     }
 
     private struct NormalizePass {
@@ -190,7 +190,7 @@ public struct BatchNorm: Sendable {
     }
 
     /// The first half of ``backward`` alone, for one group and without a residual: adds to `dgamma` and `dbeta` and returns the gradient that
-    /// is still to be made. `dy` may be changed, but for what that makes of it.
+    /// is still to be made. May overwrite `dy` by g = dy·activation′(z); what is returned then reads g there.
     public func sumGradient(
         dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, dy: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
         mean: UnsafePointer<Float>, inverseDeviation: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, M: Int,

@@ -20,7 +20,7 @@ public struct Convolution: Sendable {
     /// Output channels.
     public let K: Int
 
-    /// Those that can do something better than the ones behind them; the last can do everything.
+    /// In the order in which they are asked: one that stands later is slower for the shapes of those before it, and the last takes every shape.
     static let algorithms: [any ConvolutionAlgorithm.Type] = [
         PixelPairs.self, StridedWinogradTiles.self, WinogradTiles.self, ImplicitGEMM.self, Im2col.self,
     ]

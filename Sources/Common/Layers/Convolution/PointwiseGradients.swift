@@ -89,7 +89,7 @@ struct PointwiseGradients: Sendable {
         return (UnsafePointer(memory), stride)
     }
 
-    /// The rows `range` of `total` of x: likewise. Whole panels must be readable, which the last rows are not where they lie.
+    /// The rows `range` of `total` of x: likewise. The GEMM reads whole panels, past the end of the last rows, so those are copied to the workspace.
     private func inputRows(
         _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ range: Range<Int>, of total: Int, _ memory: UnsafeMutablePointer<Float>
     ) -> (UnsafePointer<Float>, Int) {

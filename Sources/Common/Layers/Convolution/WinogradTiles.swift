@@ -7,7 +7,7 @@ struct WinogradTiles: ConvolutionAlgorithm {
     let K: Int
     let winograd: Winograd
 
-    /// Wants whole vectors of channels, and tiles that hold enough pixels: their products, and a third for the transforms, are fewer than the direct ones.
+    /// Needs whole vectors of channels, and 4/3 of its multiplications to be fewer than the direct ones: the third stands for the transforms.
     init?(_ window: Window, K: Int) {
         guard window.stride == 1, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0 else { return nil }
         winograd = Winograd(H: window.H, W: window.W, padding: window.padding)
