@@ -64,7 +64,8 @@ let package = Package(
         // What flows, what it is made of, and where it comes from.
         library("TensorStreams", ["ToolSupport", "CZstd", "Platform"]),
         library("Images", ["ToolSupport", "CJPEG", "CTurboJPEG", "Randomness", "Platform"], numeric),
-        library("Datasets", ["ToolSupport", "CArchive", "Randomness", "Platform"]),
+        library("Archives", ["ToolSupport", "CArchive", "Platform"]),
+        library("Datasets", ["Archives", "ToolSupport", "Randomness", "Platform"]),
         library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport", "Platform"], numeric),
 
         // Networks and what trains them.
@@ -77,7 +78,7 @@ let package = Package(
         library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),
         library("Measurement", ["Kernels", "Layers", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport", "Platform"], numeric),
-        library("Pipeline", ["Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Objectives", "Parallel", "TensorStreams", "ToolSupport", "Platform"]),
+        library("Pipeline", ["Archives", "Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Objectives", "Parallel", "TensorStreams", "ToolSupport", "Platform"]),
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness", "Platform"]),

@@ -1,4 +1,4 @@
-import CArchive
+import Archives
 import Platform
 import ToolSupport
 

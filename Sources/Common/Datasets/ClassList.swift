@@ -1,3 +1,4 @@
+import Archives
 import ToolSupport
 
 /// A file with names of classes, one a line.

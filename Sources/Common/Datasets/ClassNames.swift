@@ -1,3 +1,4 @@
+import Archives
 import ToolSupport
 
 /// The splits and the classes of images, by the folders they lie in.

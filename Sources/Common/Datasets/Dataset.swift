@@ -1,3 +1,4 @@
+public import Archives
 import Platform
 import ToolSupport
 

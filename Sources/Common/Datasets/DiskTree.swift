@@ -1,3 +1,4 @@
+import Archives
 import Platform
 import ToolSupport
 
@@ -40,22 +41,5 @@ struct DiskTree: FileTree {
     static func status(_ path: BytePath) -> stat? {
         var status = stat()
         return unsafe path.withCString { unsafe stat($0, &status) } == 0 ? status : nil
-    }
-}
-
-extension mode_t {
-    var isFile: Bool { self & S_IFMT == S_IFREG }
-    var isFolder: Bool { self & S_IFMT == S_IFDIR }
-    var isLink: Bool { self & S_IFMT == S_IFLNK }
-
-    /// "a named pipe".
-    var kind: String {
-        switch self & S_IFMT {
-        case S_IFIFO: "a named pipe (FIFO)"
-        case S_IFSOCK: "a socket"
-        case S_IFCHR, S_IFBLK: "a device"
-        case S_IFDIR: "a folder"
-        default: "of an unknown kind"
-        }
     }
 }

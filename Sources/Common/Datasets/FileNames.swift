@@ -1,3 +1,5 @@
+import Archives
+
 /// What a file's name says about it, the same for every part of every path in folders and archives.
 enum FileNames {
     /// Folders that systems make for themselves and do not hide with a dot.

@@ -1,3 +1,5 @@
+import Archives
+
 /// Folders, files and links among them: a folder of a disk, or what an archive would be if it were unpacked.
 ///
 /// Paths are counted from the tree's root, which is the empty path.

@@ -1,3 +1,5 @@
+import Archives
+
 /// What lies in a folder and the folders below it, of a disk or of an archive.
 ///
 /// Links are followed, but each folder is read once: under its own name where it lies below the root itself, else under the first

@@ -1,3 +1,5 @@
+import Archives
+
 /// The members of an archive as they would lie on a disk: one after the other is unpacked, later ones over earlier ones and through links.
 ///
 /// Links may lead anywhere, up to where they leave the archive; `/` is outside.

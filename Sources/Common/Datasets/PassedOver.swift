@@ -1,3 +1,4 @@
+import Archives
 import ToolSupport
 
 /// Files of one kind that lie in a data set and are not among its images: how many, and the first of them.

@@ -1,3 +1,5 @@
+public import Archives
+
 /// One image of a data set: what it is called and where its bytes are.
 public struct Sample: Sendable {
     /// The path in the data set.

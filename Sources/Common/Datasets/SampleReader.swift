@@ -1,3 +1,4 @@
+import Archives
 import ToolSupport
 
 /// The bytes of one image, wherever they are.

@@ -1,3 +1,4 @@
+import Archives
 import ToolSupport
 
 /// How much one archive may unpack to, and all of a data set's archives may keep in memory.

@@ -1,3 +1,4 @@
+import Archives
 import Checkpoints
 import Datasets
 import Networks

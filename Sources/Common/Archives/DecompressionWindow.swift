@@ -3,10 +3,10 @@ import ToolSupport
 /// The memory that a compressed archive demands of whoever decompresses it.
 ///
 /// zstd's own limit of 128 MiB holds in libarchive; xz has none there, and takes what its header says, 4 GiB at the most.
-enum DecompressionWindow {
+public enum DecompressionWindow {
     private static let limit = 128 << 20
 
-    static func check(_ path: BytePath) throws {
+    public static func check(_ path: BytePath) throws {
         let file = try SourceFile(path)
         var header = [UInt8](repeating: 0, count: 64)
         let count = try unsafe header.withUnsafeMutableBytes { unsafe try file.read($0, at: 0) }

@@ -4,7 +4,7 @@
 public struct BytePath: Sendable, Hashable, Comparable, CustomStringConvertible {
     public let bytes: [UInt8]
 
-    static let separator = UInt8(ascii: "/")
+    public static let separator = UInt8(ascii: "/")
 
     public init(_ bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
 
@@ -19,17 +19,17 @@ public struct BytePath: Sendable, Hashable, Comparable, CustomStringConvertible 
         try unsafe (bytes + [0]).withUnsafeBytes { try unsafe body($0.assumingMemoryBound(to: CChar.self).baseAddress.unsafelyUnwrapped) }
     }
 
-    var parts: [ArraySlice<UInt8>] { bytes.split(separator: BytePath.separator) }
+    public var parts: [ArraySlice<UInt8>] { bytes.split(separator: BytePath.separator) }
 
     /// The last part.
-    var name: ArraySlice<UInt8> { bytes[(bytes.lastIndex(of: BytePath.separator).map { $0 + 1 } ?? 0)...] }
+    public var name: ArraySlice<UInt8> { bytes[(bytes.lastIndex(of: BytePath.separator).map { $0 + 1 } ?? 0)...] }
 
     /// What comes before the last part; empty where there is nothing.
-    var folder: BytePath { BytePath(bytes[..<(bytes.lastIndex(of: BytePath.separator) ?? 0)]) }
+    public var folder: BytePath { BytePath(bytes[..<(bytes.lastIndex(of: BytePath.separator) ?? 0)]) }
 
-    var isInFolder: Bool { bytes.contains(BytePath.separator) }
+    public var isInFolder: Bool { bytes.contains(BytePath.separator) }
 
-    var isEmpty: Bool { bytes.isEmpty }
+    public var isEmpty: Bool { bytes.isEmpty }
 
     /// `self/other`; one of them may be empty.
     public func appending(_ other: BytePath) -> BytePath {
@@ -37,10 +37,10 @@ public struct BytePath: Sendable, Hashable, Comparable, CustomStringConvertible 
     }
 
     /// Whether a file can have this path: Linux takes 4095 bytes, and 255 between two separators. Also what bounds the depth of a tree.
-    var fitsFileSystem: Bool { bytes.count < 4096 && parts.allSatisfy { $0.count < 256 } }
+    public var fitsFileSystem: Bool { bytes.count < 4096 && parts.allSatisfy { $0.count < 256 } }
 
     /// Without empty parts and `.`, and with `..` followed as far as there is something before it.
-    var normalized: BytePath {
+    public var normalized: BytePath {
         var kept: [ArraySlice<UInt8>] = []
         for part in parts where part != [UInt8(ascii: ".")] {
             if part == [UInt8(ascii: "."), UInt8(ascii: ".")] { _ = kept.popLast() } else { kept.append(part) }
@@ -48,7 +48,7 @@ public struct BytePath: Sendable, Hashable, Comparable, CustomStringConvertible 
         return BytePath(kept.joined(separator: [BytePath.separator]))
     }
 
-    static func text(_ bytes: ArraySlice<UInt8>) -> String {
+    public static func text(_ bytes: ArraySlice<UInt8>) -> String {
         if let text = String(validating: bytes, as: UTF8.self) { return text }
         var text = "", rest = bytes
         while let first = rest.first {

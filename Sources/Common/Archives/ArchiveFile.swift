@@ -1,17 +1,17 @@
 import CArchive
-import Platform
-import ToolSupport
+public import Platform
+public import ToolSupport
 
 /// An open archive, and the member that it stands at.
-@safe final class ArchiveFile {
-    let path: BytePath
+@safe public final class ArchiveFile {
+    public let path: BytePath
     private let handle: OpaquePointer
     private var entry: OpaquePointer?
 
     /// libarchive converts names that are said to be UTF-8 to the locale's encoding, which is ASCII until one is set, and drops what that lacks.
     private static let takesNamesInUTF8: Void = { _ = unsafe setlocale(LC_CTYPE, "C.UTF-8") }()
 
-    init(_ path: BytePath) throws {
+    public init(_ path: BytePath) throws {
         ArchiveFile.takesNamesInUTF8
         guard let handle = unsafe archive_read_new() else { throw Failure(.io, path: path.description, "there is no memory for libarchive") }
         unsafe self.handle = handle
@@ -66,7 +66,7 @@ import ToolSupport
     private var outOfMemory: Failure { Failure(.io, path: path.description, "there is no memory to read it: \(message)") }
 
     /// Goes to the next member; false at the end.
-    func next() throws -> Bool {
+    public func next() throws -> Bool {
         let status = unsafe archive_read_next_header(handle, &entry)
         if status == ARCHIVE_EOF { return false }
         // Of an archive whose list of names is encrypted there is no member to stand at.
@@ -78,19 +78,19 @@ import ToolSupport
     }
 
     /// The member's path, without empty parts and `.`; nil if the archive does not tell it.
-    var memberPath: BytePath? {
+    public var memberPath: BytePath? {
         guard let name = unsafe archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry) else { return nil }
         return unsafe ArchiveFile.path(name)
     }
 
     /// The path that a hard link leads to, counted from the archive's top.
-    var hardLink: BytePath? {
+    public var hardLink: BytePath? {
         guard let name = unsafe archive_entry_hardlink_utf8(entry) ?? archive_entry_hardlink(entry) else { return nil }
         return unsafe ArchiveFile.path(name)
     }
 
     /// What a symbolic link says, as it stands there.
-    var symbolicLink: BytePath? {
+    public var symbolicLink: BytePath? {
         guard let name = unsafe archive_entry_symlink_utf8(entry) ?? archive_entry_symlink(entry) else { return nil }
         return unsafe BytePath(UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) })
     }
@@ -99,27 +99,27 @@ import ToolSupport
         unsafe BytePath(UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) }).normalized
     }
 
-    var mode: mode_t { unsafe archive_entry_filetype(entry) }
+    public var mode: mode_t { unsafe archive_entry_filetype(entry) }
 
     /// With holes, so that its bytes do not lie one behind the other.
-    var isSparse: Bool { unsafe archive_entry_sparse_count(entry) > 0 }
+    public var isSparse: Bool { unsafe archive_entry_sparse_count(entry) > 0 }
 
-    var isEncrypted: Bool { unsafe archive_entry_is_encrypted(entry) != 0 }
+    public var isEncrypted: Bool { unsafe archive_entry_is_encrypted(entry) != 0 }
 
     /// What the archive says; not to be believed.
-    var declaredSize: Int { unsafe Int(archive_entry_size(entry)) }
+    public var declaredSize: Int { unsafe Int(archive_entry_size(entry)) }
 
     /// Where in the archive the member's bytes begin. Of use in a plain tar alone.
-    var dataOffset: Int { unsafe Int(archive_filter_bytes(handle, 0)) }
+    public var dataOffset: Int { unsafe Int(archive_filter_bytes(handle, 0)) }
 
-    var isTar: Bool { unsafe archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
+    public var isTar: Bool { unsafe archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
 
-    var isCompressed: Bool { unsafe archive_filter_code(handle, 0) != ARCHIVE_FILTER_NONE }
+    public var isCompressed: Bool { unsafe archive_filter_code(handle, 0) != ARCHIVE_FILTER_NONE }
 
-    var isLZMA: Bool { unsafe archive_filter_code(handle, 0) == ARCHIVE_FILTER_LZMA }
+    public var isLZMA: Bool { unsafe archive_filter_code(handle, 0) == ARCHIVE_FILTER_LZMA }
 
     /// Reads the member's next bytes.
-    func read(into buffer: inout [UInt8]) throws -> Int {
+    public func read(into buffer: inout [UInt8]) throws -> Int {
         var done = 0
         while done < buffer.count {
             let count = unsafe buffer.withUnsafeMutableBytes { bytes in
@@ -135,7 +135,7 @@ import ToolSupport
         return done
     }
 
-    var encrypted: Failure {
+    public var encrypted: Failure {
         Failure(
             .data, path: path.description, location: memberPath.map { "member \($0)" }, "is encrypted",
             remedy: "unpack it with its password")

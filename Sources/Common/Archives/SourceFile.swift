@@ -2,12 +2,12 @@ import Platform
 import ToolSupport
 
 /// A file open for reading at any offset.
-@safe final class SourceFile: Sendable {
+@safe public final class SourceFile: Sendable {
     private let path: BytePath
     private let descriptor: CInt
 
     /// - Throws: a ``Failure``: `noInput` when it cannot be opened, `data` when it is no regular file.
-    init(_ path: BytePath) throws {
+    public init(_ path: BytePath) throws {
         self.path = path
         // Without blocking: to open a named pipe that lies there would wait for its writer.
         descriptor = unsafe path.withCString { unsafe open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
@@ -20,7 +20,7 @@ import ToolSupport
     deinit { close(descriptor) }
 
     /// Reads bytes from `offset` on into `buffer` until it is full or the file ends, and gives their number.
-    func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+    public func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
         var done = 0
         while done < buffer.count {
             let got = unsafe pread(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done, off_t(offset + done))
@@ -33,7 +33,7 @@ import ToolSupport
     }
 
     /// Fills `buffer` with the bytes from `offset` on.
-    func readAll(_ buffer: inout [UInt8], at offset: Int, location: String) throws {
+    public func readAll(_ buffer: inout [UInt8], at offset: Int, location: String) throws {
         let count = try unsafe buffer.withUnsafeMutableBytes { unsafe try read($0, at: offset) }
         guard count == buffer.count else {
             throw Failure(.data, path: path.description, location: location, "ends early", remedy: "the file has become shorter since it was first looked at")
