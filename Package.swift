@@ -71,7 +71,7 @@ let package = Package(
         // Networks and what trains them.
         library("Layers", ["CProcessor", "Kernels", "Parallel", "Platform", "Randomness"], numeric),
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness", "Platform"], numeric),
-        library("Checkpoints", ["Kernels", "Networks", "TensorStreams", "ToolSupport"]),
+        library("Checkpoints", ["Archives", "Kernels", "Networks", "Platform", "TensorStreams", "ToolSupport"]),
         library("Losses", ["Kernels", "Parallel", "Randomness", "Platform"], numeric),
         library("Objectives", ["Layers", "Losses", "Networks", "TensorStreams", "ToolSupport", "Platform"]),
         library("Optimizers", ["Parallel", "Platform"], numeric),

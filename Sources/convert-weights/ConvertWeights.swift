@@ -8,9 +8,11 @@ import ToolSupport
 struct ConvertWeights: Tool {
     static let configuration = CommandConfiguration(
         commandName: "convert-weights",
-        abstract: "Take the network out of a checkpoint: weights alone, under torchvision's names.",
+        abstract: "Take the network out of a checkpoint of whichever program: weights alone, under torchvision's names.",
         discussion: """
-            What only training needs (momenta, queue) is left out. PyTorch loads the result as it is:
+            It reads what torch.save wrote, safetensors and our own checkpoints, in the layouts of MoCo, SwAV, SimCLR, BYOL, SimSiam, Barlow Twins, DINO, \
+            VISSL, solo-learn, lightly, OpenSelfSup and Hugging Face, and says what it took. What only training needs (momenta, queue) is left out. PyTorch \
+            loads the result as it is:
 
               convert-weights student.24.safetensors -o student.safetensors
               python3 -c 'import safetensors.torch as s; print(len(s.load_file("student.safetensors")))'
@@ -19,8 +21,9 @@ struct ConvertWeights: Tool {
             """,
         version: productVersion)
 
-    @Argument(help: "A checkpoint, or weights alone; - is standard input.") var input: String
+    @Argument(help: "A checkpoint, or weights alone; - is standard input for safetensors.") var input: String
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
+    @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
     @Flag(help: "Store the weights in half precision.") var half = false
     @Flag(help: "Leave out the head: keep what makes the features.") var backbone = false
     @Option(name: [.short, .long], help: "The file to write; *.safetensors or *.safetensors.zst.") var output: String
@@ -32,12 +35,12 @@ struct ConvertWeights: Tool {
 
     func run() throws {
         common.start()
-        let document = try DocumentFile.read(input) { try WeightsDocument.names(in: $0, path: input, network: network) }
-        let weights = try WeightsDocument.weights(in: document, path: input, network: network)
+        let file = try WeightsFile(input, network: network, prefix: prefix), weights = file.weights
+        if !common.quiet { ConvertWeights.log(file.coverage) }
         var tensors = WeightsDocument.tensors(of: weights)
         if backbone { tensors = tensors.filter { !$0.key.hasPrefix(weights.network.headName + ".") } }
         if half { tensors = try halved(tensors) }
-        var metadata = document.metadata
+        var metadata = file.metadata
         // What is of a training and not of its weights.
         for key in ["head", "objective", "epoch", "steps", "kl"] { metadata[key] = nil }
         metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }

@@ -22,8 +22,9 @@ struct Embed: Tool {
             """,
         version: productVersion)
 
-    @Option(help: "The network's weights: a checkpoint or a safetensors file.") var weights: String
+    @Option(help: "The network's weights: a checkpoint, a safetensors file or one of torch.save.") var weights: String
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
+    @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
     @Option(name: .customLong("as"), help: "The new tensor's name (default: teacher for embeddings, features for features).") var name: String?
     @Option(help: ArgumentHelp("Leave this tensor out of the output; may be given again.", valueName: "tensor")) var drop: [String] = []
@@ -44,8 +45,9 @@ struct Embed: Tool {
         try common.start()
         let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let reader = ReadAhead(try StreamReader(input))
-        let stage = try EmbeddingStage(
-            weights: DocumentFile.read(weights) { try WeightsDocument.names(in: $0, path: weights, network: network) }, path: weights, network: network, kind: kind, name: name, view: view, drop: Set(drop))
+        let file = try WeightsFile(weights, network: network, prefix: prefix)
+        if !common.quiet { Embed.log(file.coverage) }
+        let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, name: name, view: view, drop: Set(drop))
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
         header.provenance = header.provenance.adding(Embed.self)

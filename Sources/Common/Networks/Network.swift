@@ -90,6 +90,15 @@ public struct Network: Sendable {
         "resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 64, stem: .large),
         "resnet34": ResNet(block: .basic, depths: [3, 4, 6, 3], width: 64, stem: .large),
         "resnet50": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large),
+        "resnet101": ResNet(block: .bottleneck, depths: [3, 4, 23, 3], width: 64, stem: .large),
+        "resnet152": ResNet(block: .bottleneck, depths: [3, 8, 36, 3], width: 64, stem: .large),
+        // SimCLR's and SwAV's: all channels twice, four, five times, those of the stem too.
+        "resnet50-w2": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 128, stem: .large),
+        "resnet50-w4": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 256, stem: .large),
+        "resnet50-w5": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 320, stem: .large),
+        // torchvision's: a bottleneck's inner convolutions twice as wide.
+        "wide-resnet50-2": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large, innerFactor: 2),
+        "wide-resnet101-2": ResNet(block: .bottleneck, depths: [3, 4, 23, 3], width: 64, stem: .large, innerFactor: 2),
         // For small images: the stem of MoCo's CIFAR demonstration, and a half or a quarter of the width.
         "small-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 32, stem: .small),
         "tiny-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 16, stem: .small),

@@ -12,8 +12,7 @@ struct Teacher {
 
     init(_ path: String, known: inout FileHashes) throws {
         hash = try Teacher.hash(of: path, known: &known)
-        let document = try DocumentFile.read(path) { try WeightsDocument.names(in: $0, path: path) }
-        network = try WeightsDocument.weights(in: document, path: path).network
+        network = try WeightsFile(path).weights.network
         try WeightsDocument.checkColours(network, path: path)
     }
 

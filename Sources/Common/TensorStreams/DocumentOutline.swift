@@ -7,6 +7,8 @@ public struct TensorOutline: Sendable, Equatable {
     public let shape: [Int]
     public let byteCount: Int
 
+    public init(name: String, dtype: DType, shape: [Int], byteCount: Int) { (self.name, self.dtype, self.shape, self.byteCount) = (name, dtype, shape, byteCount) }
+
     public var count: Int { byteCount / dtype.size }
     /// "F32 [256, 128]", as messages name it.
     public var summary: String { "\(dtype.rawValue) \(shape)" }
@@ -20,6 +22,15 @@ public struct DocumentOutline: Sendable {
     /// In the order of the file.
     public var tensors: [TensorOutline]
     var origin: TensorDocument.Origin?
+
+    init(metadata: [String: String], tensors: [TensorOutline], origin: TensorDocument.Origin? = nil) {
+        (self.metadata, self.tensors, self.origin) = (metadata, tensors, origin)
+    }
+
+    /// Of a file of another kind.
+    public init(metadata: [String: String], tensors: [TensorOutline], path: String) {
+        self.init(metadata: metadata, tensors: tensors, origin: .init(path: path, location: nil))
+    }
 
     /// The names of its tensors, in order.
     public var names: [String] { tensors.map(\.name).sorted() }

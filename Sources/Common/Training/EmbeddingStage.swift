@@ -28,15 +28,14 @@ public final class EmbeddingStage {
     private var run: InferenceRun?
 
     /// - Parameters:
-    ///   - document: the weights, read from `path`.
+    ///   - weights: read from `path`.
     ///   - name: the new tensor's name; nil for `teacher` or `features`.
     ///   - view: which view of each image is embedded.
     ///   - drop: tensors that the output shall not have.
     public init(
-        weights document: TensorDocument, path: String, network name: String? = nil, kind: Kind, name tensor: String? = nil, view: Int = 0,
-        drop: Set<String> = []
+        _ weights: Weights, path: String, kind: Kind, name tensor: String? = nil, view: Int = 0, drop: Set<String> = []
     ) throws {
-        weights = try WeightsDocument.weights(in: document, path: path, network: name)
+        self.weights = weights
         network = weights.network
         try WeightsDocument.checkColours(network, path: path)
         self.kind = kind

@@ -24,6 +24,9 @@ public struct ResNet: Trunk {
     /// Channels of the stem and of the first stage; each further stage has twice as many.
     let width: Int
     let stem: Stem
+    /// How many times as wide as usual a bottleneck's inner convolutions are, what it gives being as usual: torchvision's `wide_resnet50_2`
+    /// (Zagoruyko and Komodakis 2016). SimCLR's and SwAV's wide networks are wider everywhere, their stem too: they have another ``width``.
+    var innerFactor = 1
 
     var headName: String { "fc" }
     var dropout: Double { 0 }
@@ -50,8 +53,8 @@ public struct ResNet: Trunk {
         return graph.averagePool(x)
     }
 
-    private func add(_ graph: inout GraphBuilder, _ name: String, _ x: Int, _ inner: Int, stride: Int) -> Int {
-        let outer = inner * block.expansion
+    private func add(_ graph: inout GraphBuilder, _ name: String, _ x: Int, _ planes: Int, stride: Int) -> Int {
+        let inner = planes * innerFactor, outer = planes * block.expansion
         var y: Int
         let last: String
         switch block {

@@ -1,0 +1,35 @@
+/// How a program names the tensors of a network in its checkpoints.
+///
+/// Names are looked at without what wraps them: `DataParallel`'s `module.` and compile's `_orig_mod.` wherever they stand, and the dictionary that holds them
+/// (``wrappers``).
+struct Layout: Sendable {
+    /// "MoCo v2".
+    let name: String
+    /// What the network's names begin with.
+    let backbone: String
+    /// The layers of the head: the beginning of their names, and their numbers in a head of layers (``Head``). Without a number: the head itself.
+    var head: [(theirs: String, layer: Int?)] = []
+    /// A tensor that no other layout has, as its name begins; nil where the backbone's beginning tells enough.
+    var mark: String?
+    /// The name of a tensor of the backbone under torchvision's names; nil where it has none.
+    var rename: @Sendable (String) -> String? = { $0 }
+
+    /// Dictionaries that models are saved in, one after the other.
+    static let wrappers = [
+        "", "state_dict.", "model.", "state_dict.state_dict.", "model_state_dict.", "network.", "net.", "teacher.", "classy_state_dict.base_model.model.",
+        "state_dict.model.", "model.state_dict.", "ema.", "state_dict_ema.", "model_ema.", "student.",
+    ]
+
+    /// The first that fits counts, so those that more names tell come before those of plain names.
+    static let all: [Layout] = moco + [simSiam, seedStudent] + projector + visionLibraries + swav + [simCLRofSEED, torchvision]
+
+    /// What wrappers of other programs make of a name.
+    static func unwrapped(_ name: String) -> String {
+        name.split(separator: ".", omittingEmptySubsequences: false).filter { $0 != "module" && $0 != "_orig_mod" }.joined(separator: ".")
+    }
+}
+
+/// torchvision's own names, and of whatever keeps them: Barlow Twins' and VICReg's `resnet50.pth`, DINO's backbones, converted SimCLR, CompRess, timm's ResNets.
+extension Layout {
+    static let torchvision = Layout(name: "torchvision's names", backbone: "")
+}

@@ -1,0 +1,25 @@
+/// Programs that keep a backbone and a projector beside it.
+extension Layout {
+    /// Layers 0 to 7 of a Sequential.
+    private static func sequential(_ name: String) -> [(theirs: String, layer: Int?)] { (0..<8).map { (number: Int) in ("\(name).\(number).", number) } }
+
+    static let projector = [
+        // facebookresearch/dino.
+        Layout(name: "DINO", backbone: "backbone.", mark: "head.last_layer"),
+        // open-mmlab/OpenSelfSup.
+        Layout(name: "OpenSelfSup", backbone: "backbone.", head: [("neck.fc0.", 0), ("neck.bn0.", 1), ("neck.fc1.", 3), ("neck.bn1.", 4)], mark: "neck.fc0."),
+        Layout(name: "OpenSelfSup", backbone: "backbone.", head: [("neck.mlp.0.", 0), ("neck.mlp.2.", 2)], mark: "neck.mlp."),
+        // facebookresearch/barlowtwins' and vicreg's whole checkpoints, solo-learn.
+        Layout(name: "a backbone and a projector", backbone: "backbone.", head: sequential("projector"), mark: "projector.0."),
+        Layout(name: "a backbone and a projector", backbone: "backbone.", head: [("projector.", nil)], mark: "projector."),
+        // AndrewAtanov/simclr-pytorch.
+        Layout(name: "SimCLR of AndrewAtanov", backbone: "convnet.", head: [("projection.fc1.", 0), ("projection.bn1.", 1), ("projection.fc2.", 3), ("projection.bn2.", 4)]),
+        // Spijkervet/SimCLR.
+        Layout(name: "SimCLR of Spijkervet", backbone: "encoder.", head: sequential("projector"), mark: "projector.0."),
+        // lucidrains/byol-pytorch.
+        Layout(name: "BYOL of lucidrains", backbone: "online_encoder.net.", head: sequential("online_encoder.projector")),
+        Layout(name: "OpenSelfSup's BYOL", backbone: "online_net.0.", head: sequential("online_net.1.mlp")),
+        Layout(name: "a backbone", backbone: "backbone."),
+        Layout(name: "an encoder", backbone: "encoder."),
+    ]
+}

@@ -1,0 +1,104 @@
+import Platform
+import ToolSupport
+
+/// The bytes of a pickle, from memory or, a piece at a time, from a file in which others may follow.
+final class PickleBytes {
+    let path: String
+    private let file: CInt?
+    private var buffer: [UInt8]
+    private var next = 0
+    /// Where in the file the byte behind the buffer is, and where the file ends.
+    private var filled: Int
+    private let size: Int
+
+    init(_ bytes: [UInt8], path: String) {
+        (self.path, buffer, file) = (path, bytes, nil)
+        (filled, size) = (bytes.count, bytes.count)
+    }
+
+    /// - Parameter file: open for reading, of `size` bytes; read from its beginning.
+    init(file: CInt, size: Int, path: String) {
+        (self.path, self.file, self.size) = (path, file, size)
+        (buffer, filled) = ([], 0)
+    }
+
+    /// Of the next byte, in the file.
+    var position: Int { filled - (buffer.count - next) }
+    var remaining: Int { size - position }
+
+    func failure(_ what: String, remedy: String? = "the file is damaged, or of another kind") -> Failure {
+        Failure(.data, path: path, offset: position, what, remedy: remedy)
+    }
+
+    private var cutOff: Failure { failure("the pickle ends too early", remedy: "the file is truncated; copy or download it again") }
+
+    func byte() throws -> UInt8 {
+        if next == buffer.count { try fill() }
+        defer { next += 1 }
+        return buffer[next]
+    }
+
+    /// The next `count` bytes; a count that the file cannot have is refused before memory is asked for.
+    func bytes(_ count: Int) throws -> [UInt8] {
+        guard count >= 0, count <= remaining else { throw cutOff }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            if next == buffer.count { try fill() }
+            let piece = min(count - bytes.count, buffer.count - next)
+            bytes += buffer[next..<next + piece]
+            next += piece
+        }
+        return bytes
+    }
+
+    /// Fills `target` with the next bytes.
+    func read(into target: UnsafeMutableRawBufferPointer) throws {
+        guard target.count <= remaining else { throw cutOff }
+        var done = 0
+        while done < target.count {
+            if next == buffer.count { try fill() }
+            let piece = min(target.count - done, buffer.count - next)
+            unsafe buffer.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(rebasing: target[done...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[next..<next + piece])) }
+            (done, next) = (done + piece, next + piece)
+        }
+    }
+
+    func skip(_ count: Int) throws {
+        guard count >= 0, count <= remaining else { throw cutOff }
+        var left = count
+        while left > 0 {
+            if next == buffer.count { try fill() }
+            let piece = min(left, buffer.count - next)
+            (left, next) = (left - piece, next + piece)
+        }
+    }
+
+    /// A little-endian number of `count` bytes, without its sign.
+    func unsigned(_ count: Int) throws -> UInt64 { try bytes(count).reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+
+    /// Up to the end of the line, which is not part of it.
+    func line() throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while true {
+            let byte = try byte()
+            if byte == 0x0A { return bytes }
+            bytes.append(byte)
+            guard bytes.count <= 1 << 16 else { throw failure("a line of the pickle is longer than 65536 bytes") }
+        }
+    }
+
+    private func fill() throws {
+        guard let file, filled < size else { throw cutOff }
+        buffer = [UInt8](repeating: 0, count: min(1 << 16, size - filled))
+        let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+            var count = 0
+            repeat { count = unsafe pread(file, bytes.baseAddress, bytes.count, off_t(filled)) } while count < 0 && errno == EINTR
+            return count
+        }
+        guard count >= 0 else { throw Failure.errno(.io, path: path, "cannot read") }
+        guard count > 0 else { throw cutOff }
+        buffer.removeLast(buffer.count - count)
+        (next, filled) = (0, filled + count)
+    }
+}

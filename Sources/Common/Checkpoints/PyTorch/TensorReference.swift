@@ -1,0 +1,68 @@
+import TensorStreams
+
+/// Numbers that lie in the file, of which tensors are views.
+struct StorageReference: Hashable {
+    let key: String
+    /// The type of its elements; nil where it is of bytes and each view says its own.
+    let dtype: DType?
+    /// Elements, or bytes where there is no type.
+    let count: Int
+    /// Its first element in the storage of the file, in elements.
+    let start: Int
+
+    init(key: String, dtype: DType?, count: Int, start: Int = 0) { (self.key, self.dtype, self.count, self.start) = (key, dtype, count, start) }
+}
+
+/// A tensor as PyTorch saves it: a strided view of a storage.
+struct TensorReference {
+    let storage: StorageReference
+    let dtype: DType
+    /// In elements.
+    let offset: Int
+    let shape: [Int]
+    let strides: [Int]
+
+    /// Its elements; nil where a size is below 0 or the product too large for any file.
+    static func count(_ shape: [Int]) -> Int? {
+        var count = 1
+        for size in shape {
+            let (product, overflows) = count.multipliedReportingOverflow(by: size)
+            guard size >= 0, !overflows, product < 1 << 48 else { return nil }
+            count = product
+        }
+        return count
+    }
+
+    var count: Int { shape.reduce(1, *) }
+
+    /// Why it is no view of its storage; nil where it is one.
+    var fault: String? {
+        guard shape.count == strides.count else { return "has \(shape.count) sizes and \(strides.count) strides" }
+        guard shape.count <= Limits.checkpoint.rank else { return "has \(shape.count) dimensions, above the limit of \(Limits.checkpoint.rank)" }
+        guard let count = Self.count(shape) else { return "has the shape \(shape.prefix(8))" }
+        guard offset >= 0, strides.allSatisfy({ $0 >= 0 }) else { return "has a negative offset or stride" }
+        if count == 0 { return nil }
+        let dimensions = zip(shape, strides).filter { $0.0 > 1 }.sorted { $0.1 < $1.1 }
+        // The last element of the dimensions so far: the next one's stride must be beyond it, or elements share memory.
+        var last = 0
+        for (size, stride) in dimensions {
+            guard stride > last else { return "overlaps itself" }
+            let (step, overflows) = (size - 1).multipliedReportingOverflow(by: stride)
+            guard !overflows, step < 1 << 48 else { return "lies outside its storage" }
+            last += step
+        }
+        let elements = storage.dtype == nil ? storage.count / dtype.size : storage.count
+        guard offset < elements, last < elements - offset else { return "lies outside its storage of \(elements) elements" }
+        return nil
+    }
+
+    /// Whether its elements follow each other in memory, last dimension fastest.
+    var isContiguous: Bool {
+        var expected = 1
+        for (size, stride) in zip(shape, strides).reversed() where size != 1 {
+            guard stride == expected else { return count == 0 }
+            expected *= size
+        }
+        return true
+    }
+}

@@ -1,0 +1,49 @@
+import TensorStreams
+import ToolSupport
+
+/// The tensors of a checkpoint of PyTorch, by the names that lead to them: keys of dictionaries inside each other with dots between.
+struct TensorTree {
+    private(set) var tensors: [(name: String, reference: TensorReference)] = []
+    private var names: Set<String> = []
+    private let path: String
+
+    /// Far deeper than any checkpoint.
+    private static let mostDepth = 32
+
+    /// - Throws: ``Failure`` where a name is there twice, a tensor is no view of its storage, or there are too many.
+    init(_ root: PickleValue, path: String) throws {
+        self.path = path
+        var open: Set<ObjectIdentifier> = []
+        try visit(root, "", depth: 0, &open)
+        guard !tensors.isEmpty else { throw Failure(.data, path: path, "holds \(root.kind) without tensors", remedy: "save a state_dict") }
+    }
+
+    private mutating func visit(_ value: PickleValue, _ name: String, depth: Int, _ open: inout Set<ObjectIdentifier>) throws {
+        guard depth <= Self.mostDepth else { throw Failure(.data, path: path, "is nested deeper than \(Self.mostDepth) dictionaries") }
+        func inside(_ key: String) -> String { name.isEmpty ? key : name + "." + key }
+        switch value {
+        case .tensor(let reference):
+            if let fault = reference.fault { throw Failure(.data, path: path, location: "'\(shown(name))'", fault) }
+            guard names.insert(name).inserted else { throw Failure(.data, path: path, "has the name '\(shown(name))' twice") }
+            guard tensors.count < Limits.checkpoint.tensorCount else { throw Failure(.data, path: path, "has more than \(Limits.checkpoint.tensorCount) tensors, which is the limit") }
+            tensors.append((name, reference))
+        case .dictionary(let dictionary):
+            // One that holds itself has been seen from here.
+            guard open.insert(ObjectIdentifier(dictionary)).inserted else { return }
+            for (key, value) in dictionary.entries {
+                guard let key = key.string ?? key.int.map(String.init) else { continue }
+                try visit(value, inside(key), depth: depth + 1, &open)
+            }
+            open.remove(ObjectIdentifier(dictionary))
+        case .list(let list):
+            guard open.insert(ObjectIdentifier(list)).inserted else { return }
+            for (index, value) in list.values.enumerated() { try visit(value, inside("\(index)"), depth: depth + 1, &open) }
+            open.remove(ObjectIdentifier(list))
+        case .tuple(let values):
+            for (index, value) in values.enumerated() { try visit(value, inside("\(index)"), depth: depth + 1, &open) }
+        default: break
+        }
+    }
+
+    private func shown(_ name: String) -> String { name.printableLine(limit: 80) }
+}

@@ -1,0 +1,112 @@
+import Archives
+import Platform
+public import TensorStreams
+import ToolSupport
+
+/// A checkpoint that `torch.save` wrote, as a zip (PyTorch 1.6 and later) or in the older format of pickles one behind the other.
+///
+/// Its names are read first; then the storages that wanted tensors lie in, one after the other, so that no more is in memory than the result and one storage.
+public struct TorchFile {
+    private enum Container {
+        case zip(TorchZip)
+        case legacy(TorchLegacy)
+    }
+
+    public let outline: DocumentOutline
+    private let path: String
+    private let container: Container
+    private let references: [String: TensorReference]
+
+    /// Whether the file at `path` begins as one. What is no regular file is none: it is read once, from its beginning.
+    public static func isOne(_ path: String) throws -> Bool {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode.isFile else { return false }
+        let start = try start(path)
+        return TorchZip.isOne(start) || TorchLegacy.isOne(start)
+    }
+
+    private static func start(_ path: String) throws -> [UInt8] {
+        var start = [UInt8](repeating: 0, count: FileKind.prefix)
+        let file = try SourceFile(BytePath(path)), count = try unsafe start.withUnsafeMutableBytes { unsafe try file.read($0, at: 0) }
+        return Array(start[..<count])
+    }
+
+    public init(_ path: String) throws {
+        let root: PickleValue
+        if TorchZip.isOne(try Self.start(path)) {
+            let zip = try TorchZip(path)
+            (container, root) = (.zip(zip), zip.root)
+        } else {
+            let legacy = try TorchLegacy(path)
+            (container, root) = (.legacy(legacy), legacy.root)
+        }
+        self.path = path
+        let tree = try TensorTree(root, path: path)
+        references = Dictionary(uniqueKeysWithValues: tree.tensors.map { ($0.name, $0.reference) })
+        outline = DocumentOutline(
+            metadata: [:], tensors: tree.tensors.map { TensorOutline(name: $0.name, dtype: $0.reference.dtype, shape: $0.reference.shape, byteCount: $0.reference.count * $0.reference.dtype.size) },
+            path: path)
+    }
+
+    /// The tensors `names`, each in memory of its own.
+    public func read(_ names: Set<String>) throws -> TensorDocument {
+        var wanted: [String: [(name: String, reference: TensorReference)]] = [:]
+        for name in names.sorted() {
+            guard let reference = references[name] else { throw Failure(.software, path: path, "has no tensor '\(name)'") }
+            wanted[reference.storage.key, default: []].append((name, reference))
+        }
+        var document = TensorDocument()
+        for (key, tensors) in wanted {
+            for (name, reference) in tensors where reference.count == 0 {
+                unsafe document.tensors[name] = Tensor(dtype: reference.dtype, shape: reference.shape) { _ in }
+            }
+            wanted[key] = tensors.filter { $0.reference.count > 0 }
+        }
+        wanted = wanted.filter { !$0.value.isEmpty }
+        let take: (String, [UInt8]) throws -> Void = { key, bytes in
+            for (name, reference) in wanted.removeValue(forKey: key) ?? [] { document.tensors[name] = try view(reference, name, of: bytes) }
+        }
+        // A storage's bytes: as many as any of its views says that it has.
+        let sizes = wanted.mapValues { views in views.map { byteCount($0.reference) }.max() ?? 0 }
+        switch container {
+        case .zip(let zip): try zip.read(sizes, take)
+        case .legacy(let legacy): try legacy.read(sizes, take)
+        }
+        if let key = wanted.keys.min() { throw Failure(.data, path: path, "lacks the numbers of '\(wanted[key]?.first?.name ?? key)'", remedy: "the file is truncated or damaged") }
+        return document
+    }
+
+    private func byteCount(_ reference: TensorReference) -> Int {
+        let storage = reference.storage, size = storage.dtype?.size ?? 1
+        return (storage.start + storage.count) * size
+    }
+
+    /// The elements of a view, which has been found to lie in its storage, last dimension fastest.
+    private func view(_ reference: TensorReference, _ name: String, of bytes: [UInt8]) throws -> Tensor {
+        let size = reference.dtype.size, start = (reference.storage.start * (reference.storage.dtype == nil ? 1 : size)) + reference.offset * size
+        let last = zip(reference.shape, reference.strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
+        guard start + (last + 1) * size <= bytes.count else { throw Failure(.data, path: path, location: "'\(name.printableLine(limit: 80))'", "lies outside its storage") }
+        return unsafe Tensor(dtype: reference.dtype, shape: reference.shape) { target in
+            unsafe bytes.withUnsafeBytes { bytes in
+                if reference.isContiguous {
+                    unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + target.count]))
+                    return
+                }
+                var index = [Int](repeating: 0, count: reference.shape.count), from = 0
+                for element in 0..<reference.count {
+                    unsafe UnsafeMutableRawBufferPointer(rebasing: target[element * size..<(element + 1) * size])
+                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start + from * size..<start + (from + 1) * size]))
+                    var dimension = index.count - 1
+                    while dimension >= 0 {
+                        index[dimension] += 1
+                        from += reference.strides[dimension]
+                        if index[dimension] < reference.shape[dimension] { break }
+                        from -= reference.strides[dimension] * reference.shape[dimension]
+                        index[dimension] = 0
+                        dimension -= 1
+                    }
+                }
+            }
+        }
+    }
+}

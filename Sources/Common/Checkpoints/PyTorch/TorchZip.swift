@@ -1,0 +1,71 @@
+import Archives
+import Platform
+import ToolSupport
+
+/// The zip that `torch.save` writes: `NAME/data.pkl`, and `NAME/data/KEY` for each storage, all stored without compression.
+///
+/// `byteorder` beside them says `little`; where it says `big` the file is refused.
+struct TorchZip {
+    let root: PickleValue
+    private let path: String
+    /// The folder in which all of it lies.
+    private let folder: String
+    private let size: Int
+
+    static func isOne(_ start: [UInt8]) -> Bool {
+        start.starts(with: "PK\u{3}\u{4}".utf8) && start.indices.contains { start[$0...].starts(with: "/data.pkl".utf8) || start[$0...].starts(with: "/.data/".utf8) || start[$0...].starts(with: "/byteorder".utf8) }
+    }
+
+    /// A pickle of a checkpoint is some hundred bytes a tensor.
+    private static let mostPickle = 256 << 20
+
+    init(_ path: String) throws {
+        self.path = path
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { throw Failure.errno(.noInput, path: path, "cannot look at it") }
+        size = Int(status.st_size)
+        let archive = try ArchiveFile(BytePath(path))
+        var pickle: (folder: String, bytes: [UInt8])?
+        while try archive.next() {
+            guard let name = archive.memberPath?.description else { continue }
+            if name.hasSuffix("/data.pkl"), pickle == nil {
+                pickle = (String(name.dropLast("data.pkl".count)), try TorchZip.bytes(archive, path: path, most: min(TorchZip.mostPickle, 1000 * size + 1 << 16), name))
+            } else if name.hasSuffix("/byteorder") {
+                let order = try TorchZip.bytes(archive, path: path, most: 16, name)
+                guard order.starts(with: "little".utf8) else { throw Failure(.data, path: path, "has numbers with their bytes in another order than this machine's") }
+            }
+        }
+        guard let pickle else { throw Failure(.data, path: path, "is a zip archive without the data.pkl of torch.save") }
+        folder = pickle.folder
+        root = try Unpickler.value(PickleBytes(pickle.bytes, path: path), names: TorchNames(path: path))
+    }
+
+    /// The bytes of the member that the archive stands at.
+    private static func bytes(_ archive: ArchiveFile, path: String, most: Int, _ name: String) throws -> [UInt8] {
+        var bytes: [UInt8] = [], piece = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = try archive.read(into: &piece)
+            bytes += piece[..<count]
+            guard bytes.count <= most else { throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "is larger than \(most) bytes, which is the limit") }
+            if count < piece.count { return bytes }
+        }
+    }
+
+    /// Hands the bytes of each wanted storage to `take`.
+    ///
+    /// - Parameter sizes: by key, how many bytes the storage must have at least.
+    func read(_ sizes: [String: Int], _ take: (String, [UInt8]) throws -> Void) throws {
+        let archive = try ArchiveFile(BytePath(path)), prefix = folder + "data/"
+        var left = sizes
+        while !left.isEmpty, try archive.next() {
+            guard let name = archive.memberPath?.description, name.hasPrefix(prefix), let wanted = left.removeValue(forKey: String(name.dropFirst(prefix.count))) else { continue }
+            // Stored as they are, so no file has more than its own bytes.
+            guard wanted <= size else { throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "would have \(wanted) bytes in a file of \(size)", remedy: "the file is truncated or damaged") }
+            var bytes = [UInt8](repeating: 0, count: wanted)
+            guard try archive.read(into: &bytes) == wanted else {
+                throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "has fewer than \(wanted) bytes", remedy: "the file is truncated or damaged")
+            }
+            try take(String(name.dropFirst(prefix.count)), bytes)
+        }
+    }
+}

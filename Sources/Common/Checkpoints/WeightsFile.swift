@@ -1,0 +1,65 @@
+public import Networks
+import TensorStreams
+import ToolSupport
+
+/// A file of weights of whichever kind and layout: ours, others' safetensors, or a checkpoint of `torch.save`.
+public struct WeightsFile {
+    public let weights: Weights
+    /// What a safetensors file says beside its tensors; of others nothing.
+    public let metadata: [String: String]
+    /// What was taken: "MoCo, state_dict.module.encoder_q: resnet50 with a head of 2048, 128; 161 of 161 tensors …".
+    public let coverage: String
+
+    /// - Parameters:
+    ///   - network: the network it must be; nil for what the file says or its tensors fit.
+    ///   - prefix: what the names of the network begin with; nil for what a known layout says.
+    /// - Throws: ``Failure`` that names the first tensors that are missing, unexpected or misshapen. No network is left with a tensor of its own beginnings.
+    public init(_ path: String, network: String? = nil, prefix: String? = nil) throws {
+        let (outline, read) = try Self.open(path)
+        guard let match = LayoutMatch(outline.names, prefix: prefix) else {
+            if let prefix { throw Failure(.data, path: path, "has no tensor whose name begins with '\(prefix.printableLine(limit: 80))'; it has \(listed(outline.names, quote: "'"))") }
+            // The error says what is missing.
+            _ = try WeightsDocument.network(in: outline, path: path, network: network)
+            throw Failure(.data, path: path, "has no network that is known")
+        }
+        let renamed = DocumentOutline(
+            metadata: outline.metadata,
+            tensors: outline.tensors.compactMap { tensor in
+                match.names[tensor.name].map { TensorOutline(name: $0, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount) }
+            }, path: path)
+        let found = try WeightsDocument.network(in: renamed, path: path, network: network)
+        let document = try read(Set(match.names.keys))
+        var tensors: [String: Tensor] = [:]
+        for (theirs, ours) in match.names { tensors[ours] = document.tensors[theirs] }
+        weights = try WeightsDocument.weights(of: found, in: TensorDocument(metadata: outline.metadata, tensors: tensors), path: path, prefix: "")
+        metadata = outline.metadata
+        coverage = Self.coverage(match, found, tensors, of: outline)
+    }
+
+    private static func open(_ path: String) throws -> (DocumentOutline, (Set<String>) throws -> TensorDocument) {
+        if try TorchFile.isOne(path) {
+            let file = try TorchFile(path)
+            return (file.outline, file.read)
+        }
+        switch try TensorInput.open(path, limits: .checkpoint, documentLimits: .checkpoint) {
+        case .document(let reader): return (reader.outline, { try reader.read(only: $0) })
+        case .stream(let reader): throw Failure(.data, path: reader.name, "is a tensor stream where a single document is expected")
+        }
+    }
+
+    private static func coverage(_ match: LayoutMatch, _ network: Network, _ tensors: [String: Tensor], of outline: DocumentOutline) -> String {
+        let own = tensors.keys.filter { !$0.hasSuffix(".num_batches_tracked") }, values = own.reduce(0) { $0 + (tensors[$1]?.count ?? 0) }
+        let expected = network.parameters.count + 2 * network.statistics.count
+        let head = network.head.widths.isEmpty ? "without a head" : "with a head of \(network.head.widths.map(String.init).joined(separator: ", "))"
+        var text = match.layout + (match.prefix.isEmpty ? "" : ", \(match.prefix.printableLine(limit: 80))")
+        text += ": \(network.name) \(head); \(own.count) of \(expected) tensors, \(Progress.fixed(Double(values) / 1e6, 1)) M values"
+        // The first word of what is left out is enough to know it by.
+        var others: [String] = []
+        for name in match.leftOut {
+            let group = Layout.unwrapped(name).split(separator: ".").prefix(2).joined(separator: ".")
+            if !others.contains(group) { others.append(group) }
+        }
+        if !others.isEmpty { text += "; left out: \(listed(others, quote: ""))" }
+        return text
+    }
+}
