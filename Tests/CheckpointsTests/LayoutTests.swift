@@ -1,0 +1,103 @@
+import Checkpoints
+import Foundation
+import Kernels
+import Networks
+import TensorStreams
+import TestSupport
+import Testing
+import ToolSupport
+
+/// Checkpoints under other programs' names, here as safetensors; `torch_files.py` makes them with PyTorch, for the long tests.
+@Suite struct LayoutTests {
+    let folder: Workplace
+    let weights = formulaWeights("tiny-resnet10", dimension: 24)
+    private var trunk: [String: Tensor] { WeightsDocument.tensors(of: weights).filter { !$0.key.hasPrefix("fc.") } }
+
+    init() throws { folder = try Workplace() }
+
+    private func named(_ prefix: String, _ tensors: [String: Tensor]) -> [String: Tensor] { Dictionary(uniqueKeysWithValues: tensors.map { (prefix + $0.key, $0.value) }) }
+    private func zeros(_ shape: Int...) -> Tensor { Tensor(f32: [Float](repeating: 0, count: shape.reduce(1, *)), shape: shape) }
+    private func line(_ name: String, _ O: Int, _ I: Int, bias: Bool = true) -> [String: Tensor] { bias ? ["\(name).weight": zeros(O, I), "\(name).bias": zeros(O)] : ["\(name).weight": zeros(O, I)] }
+    private func norm(_ name: String, _ C: Int) -> [String: Tensor] {
+        ["weight", "bias", "running_mean", "running_var"].reduce(into: ["\(name).num_batches_tracked": Tensor(i64: [3], shape: [])]) { $0["\(name).\($1)"] = zeros(C) }
+    }
+
+    private func read(_ parts: [String: Tensor]..., prefix: String? = nil) throws -> WeightsFile {
+        let all = parts.reduce(into: [:]) { $0.merge($1) { $1 } }
+        try DocumentFile.write(TensorDocument(tensors: all), to: folder.path("x.safetensors"), checksum: false)
+        return try WeightsFile(folder.path("x.safetensors"), prefix: prefix)
+    }
+
+    private func check(_ file: WeightsFile, _ head: Head?, _ words: String, sourceLocation: SourceLocation = #_sourceLocation) {
+        #expect(file.weights.network.name == "tiny-resnet10" && file.weights.network.head == head ?? .none, "\(file.coverage)", sourceLocation: sourceLocation)
+        let tensors = WeightsDocument.tensors(of: file.weights)
+        for (name, tensor) in trunk { #expect(tensors[name] == tensor, "\(name)", sourceLocation: sourceLocation) }
+        #expect(file.coverage.contains(words), "\(file.coverage)", sourceLocation: sourceLocation)
+    }
+
+    @Test func `MoCo's query encoder is taken, with its head, and not the key encoder`() throws {
+        let other = named("state_dict.module.encoder_k.", trunk.mapValues { Tensor(dtype: $0.dtype, shape: $0.shape) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) } })
+        let queue = ["state_dict.module.queue": zeros(8, 16), "state_dict.module.queue_ptr": Tensor(i64: [0], shape: [1])]
+        let file = try read(named("state_dict.module.encoder_q.", trunk), line("state_dict.module.encoder_q.fc.0", 128, 128), line("state_dict.module.encoder_q.fc.2", 24, 128), other, queue)
+        check(file, Head([.linear(128, bias: true), .relu, .linear(24, bias: true)]), "MoCo, state_dict.module.encoder_q: tiny-resnet10 with a head of 128, 24; 52 of 52 tensors")
+        #expect(file.coverage.hasSuffix("left out: state_dict.encoder_k, state_dict.queue, state_dict.queue_ptr"))
+        check(try read(named("module.base_encoder.", trunk), named("module.momentum_encoder.", trunk)), nil, "MoCo v3")
+    }
+
+    @Test func `heads of SwAV, SimCLR, OpenSelfSup, VISSL and projectors are lists of layers`() throws {
+        let mlp = Head([.linear(64, bias: true), .relu, .linear(24, bias: true)]), normed = Head([.linear(64, bias: true), .batchNorm(affine: true), .relu, .linear(24, bias: true)])
+        let prototypes = ["module.prototypes.weight": zeros(30, 24)]
+        check(try read(named("module.", trunk), line("module.projection_head.0", 64, 128), norm("module.projection_head.1", 64), line("module.projection_head.3", 24, 64), prototypes), normed, "SwAV, module")
+        check(try read(named("module.", trunk), line("module.projection_head.0", 64, 128), line("module.projection_head.2", 24, 64), prototypes), mlp, "SwAV, module")
+        check(try read(named("model.module.module.module.", trunk), line("model.module.module.module.fc.0", 64, 128), norm("model.module.module.module.fc.1", 64), line("model.module.module.module.fc.3", 24, 64)), normed, "SimCLR")
+        check(
+            try read(named("state_dict.backbone.", trunk), line("state_dict.neck.fc0", 64, 128, bias: false), norm("state_dict.neck.bn0", 64), line("state_dict.neck.fc1", 24, 64, bias: false)),
+            Head([.linear(64, bias: false), .batchNorm(affine: true), .relu, .linear(24, bias: false)]), "OpenSelfSup")
+        check(try read(named("backbone.", trunk), line("projector.0", 64, 128), line("projector.2", 24, 64)), mlp, "a backbone and a projector")
+        let vissl = "classy_state_dict.base_model.model."
+        check(try read(named(vissl + "trunk._feature_blocks.", trunk), line(vissl + "heads.0.clf.0", 64, 128), line(vissl + "heads.1.clf.0", 24, 64)), mlp, "VISSL")
+    }
+
+    @Test func `students, teachers and wrappers are told apart`() throws {
+        check(try read(named("state_dict.module.student.", trunk), ["state_dict.module.queue": zeros(8, 16)], named("state_dict.module.teacher.", trunk)), nil, "SEED, state_dict.module.student")
+        check(try read(named("teacher.backbone.", trunk), ["teacher.head.last_layer.weight_v": zeros(4, 4)], named("student.module.backbone.", trunk)), nil, "DINO, teacher.backbone")
+        check(try read(named("state_dict._orig_mod.module.", trunk), line("state_dict._orig_mod.module.fc", 24, 128)), .linear(24), "torchvision's names, state_dict._orig_mod.module")
+        check(try read(named("module.encoder.", trunk), line("module.encoder.fc.0", 24, 128), ["module.predictor.0.weight": zeros(4, 4)]), Head([.linear(24, bias: true)]), "SimSiam")
+    }
+
+    @Test func `lightly's numbers of stages and Hugging Face's names are torchvision's`() throws {
+        let numbers = ["conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"]
+        let lightly = Dictionary(uniqueKeysWithValues: trunk.map { name, tensor in
+            let dot = name.firstIndex(of: ".") ?? name.endIndex
+            return ("state_dict.backbone." + (numbers[String(name[..<dot])] ?? "") + name[dot...], tensor)
+        })
+        check(try read(lightly), nil, "lightly")
+    }
+
+    @Test func `a prefix that a user names is taken, and one that nothing has is an error`() throws {
+        check(try read(named("odd.names.", trunk), prefix: "odd.names."), nil, "--prefix, odd.names")
+        let wrong = TestSupport.failure { _ = try read(named("odd.names.", trunk), prefix: "even.") }
+        #expect(wrong?.kind == .data && wrong?.what.contains("no tensor whose name begins with 'even.'") == true)
+    }
+
+    @Test func `a network that lacks a tensor is refused, so that none stays as it began`() throws {
+        var less = named("state_dict.module.encoder_q.", trunk)
+        less["state_dict.module.encoder_q.layer2.0.conv1.weight"] = nil
+        let failure = TestSupport.failure { _ = try read(less) }
+        #expect(failure?.kind == .data && failure?.what.contains("'layer2.0.conv1.weight' is missing") == true, "\(String(describing: failure))")
+    }
+
+    private static let hasTorch = Workplace.runs("\(PyTorchTests.python) -c 'import torch, torchvision, safetensors'")
+
+    @Test(.enabled(if: Effort.isLong, "only in make test-long"), .enabled(if: hasTorch, "no Python with torch and torchvision; SEED_PYTHON may name one"))
+    func `files that PyTorch writes in the layouts of seventeen programs and both formats have its numbers`() throws {
+        try folder.perform("'\(PyTorchTests.python)' '\(golden("torch_files.py"))' files")
+        let names = try folder.contents("files").filter { $0.hasSuffix(".pth") }, expected = try DocumentFile.read(folder.path("files/expected.safetensors"))
+        #expect(names.count == 34)
+        for name in names {
+            let file = try WeightsFile(folder.path("files/" + name)), tensors = WeightsDocument.tensors(of: file.weights)
+            #expect(file.weights.network.name == "resnet18", "\(name): \(file.coverage)")
+            for (key, tensor) in expected.tensors { #expect(tensors[key] == tensor, "\(name): \(key)") }
+        }
+    }
+}
