@@ -11,27 +11,40 @@ import Training
 @Suite struct StepTests {
     /// Ten steps from equal weights, images and queue: the losses of `Tests/golden/networks.py`.
     @Test(arguments: [
-        ("seed", "resnet18"), ("moco-v2", "resnet18"), ("seed", "mobilenet-v3-large"), ("seed", "efficientnet-b0"),
+        ("seed", "resnet18"), ("moco-v2", "resnet18"), ("supervised-contrastive", "resnet18"), ("seed", "mobilenet-v3-large"), ("seed", "efficientnet-b0"),
     ])
     func `ten training steps have PyTorch's losses`(_ method: String, _ network: String) throws {
         let document = try DocumentFile.read(golden("networks.safetensors"))
-        let expected = try #require(document.tensors["steps.\(method == "seed" ? "seed" : "moco").\(network)"]).withElements(as: Double.self) { Array($0) }
+        let key = method.prefix { $0 != "-" }
+        let expected = try #require(document.tensors["steps.\(key).\(network)"]).withElements(as: Double.self) { Array($0) }
         let (N, size, D, K) = (8, 64, 128, 100)
         let weights = formulaWeights(network, dimension: D)
         var state = TrainingState(weights, provenance: Provenance())
-        state.objective = QueueState.tensors(EmbeddingQueue(rows: unit(formula("queue", K * D), D), dimension: D, position: 0, filled: 0))
         var options = TrainingOptions()
         options.method = try #require(Methods.named(method))
-        options.methodOptions = MethodOptions(["key-momentum": "0.99"])
+        if !options.method.inputs.labels {
+            state.objective = QueueState.tensors(EmbeddingQueue(rows: unit(formula("queue", K * D), D), dimension: D, position: 0, filled: 0))
+        }
+        options.methodOptions = switch method {
+        case "moco-v2": MethodOptions(["key-momentum": "0.99"])
+        case "supervised-contrastive": MethodOptions(["student-temperature": "0.001"])
+        default: MethodOptions([:])
+        }
         options.schedule = .constant(rate: 0.02)
         options.normalizationGroups = 1
         options.drops = false
         let trainer = try Trainer(state, options, header: StreamHeader(metadata: ["samples": "1000"]))
         for (step, loss) in expected.enumerated() {
-            let bytes = formula("images.\(step)", N * 2 * size * size * 3).map { UInt8(min(255, max(0, (($0 + 1) * 127.5).rounded(.down)))) }
+            var pixels = formula("images.\(step)", N * 2 * size * size * 3)
+            if method == "supervised-contrastive" {
+                let colours = formula("colours.\(step)", N * 2 * 3)
+                pixels = pixels.enumerated().map { i, u in 0.2 * u + 0.8 * colours[i / (size * size * 3) * 3 + i % 3] }
+            }
+            let bytes = pixels.map { UInt8(min(255, max(0, (($0 + 1) * 127.5).rounded(.down)))) }
             let record = TensorDocument(tensors: [
                 "images": Tensor(u8: bytes, shape: [N, 2, size, size, 3]),
                 "teacher": Tensor(f32: unit(formula("teacher.\(step)", N * D), D), shape: [N, D]),
+                "label": Tensor(i32: (0..<N).map { Int32($0 % 3) }, shape: [N]),
             ])
             let report = try trainer.step(record)
             #expect(abs(report.loss - loss) <= 1e-3 * loss, "step \(step): \(report.loss) where PyTorch has \(loss)")
