@@ -13,9 +13,12 @@ import Testing
 
     static func run(_ arguments: [String]) throws -> (status: Int32, output: String, error: String) {
         let process = Process(), output = Pipe()
-        let errors = FileManager.default.temporaryDirectory.appending(path: "python-\(UUID().uuidString)")
+        // PyTorch leaves files in the folder of temporary ones.
+        let folder = FileManager.default.temporaryDirectory.appending(path: "python-\(UUID().uuidString)"), errors = folder.appending(path: "errors")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         _ = FileManager.default.createFile(atPath: errors.path, contents: nil)
-        defer { try? FileManager.default.removeItem(at: errors) }
+        defer { try? FileManager.default.removeItem(at: folder) }
+        process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": folder.path]) { $1 }
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = arguments
         process.standardOutput = output

@@ -71,7 +71,7 @@ struct ExamplesTests {
     @Test(.enabled(if: hasTorch, "one of the long tests, for a Python with torchvision, safetensors and zstandard; SEED_PYTHON may name one")) func `a teacher in PyTorch stands where embed stands`() throws {
         let place = try place()
         let result = try place.run("""
-            set -e
+            set -e; export TMPDIR=$PWD
             '\(Self.python)' -c "import torch, torchvision; torch.manual_seed(0); torch.save(torchvision.models.resnet18().state_dict(), 'weights')"
             augment --data pictures/train --size 32 --batch 32 -q | '\(Self.python)' '\(Self.examples)/teacher.py' resnet18 weights > taught
             inspect --verify taught; initialize --network tiny-resnet10 --embedding 512 -q -o student; train-step --student student taught -q -o one
