@@ -99,6 +99,8 @@ struct ReadAheadTests {
             let ahead = ReadAhead(try StreamReader(descriptor: ends[0], name: "pipe"))
             for step in 0..<taken { #expect(try ahead.next() == exampleBatch(step)) }
         }
+        // A full pipe would be waited for.
+        _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
         // The writer stays: only a write to a pipe that nobody reads tells that the thread has gone.
         #expect(waitUntil { !send(frames[taken + 1]) && errno == EPIPE })
     }
