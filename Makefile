@@ -48,7 +48,7 @@ endif
 # The tests of what reads and writes memory by hand, and all exit tests (those that end a process of their own). An exit test is waited for by a
 # thread of swift-testing that looks at whatever child of the process has ended; a zombie of another kind hides all others from it, and it looks again for
 # ever. So they have a process to themselves, and tests that start the tools another. Tests/run watches over that, and over the time.
-ENGINE_TESTS := '^(KernelsTests|LayersTests|NetworksTests|ParallelTests)\.'
+ENGINE_TESTS := '^(KernelsTests|LayersTests|LossesTests|NetworksTests|OptimizersTests|ParallelTests)\.'
 
 #: test            build and run all tests (about five minutes); FILTER='RestartTests|CommitTests' runs only these
 #: test-long       the same with far more kills, cuts, flips and limits of memory, at other places each time (45 minutes), as before a release;
@@ -62,7 +62,7 @@ test test-long: test-build
 test-build: build
 	@swift build --configuration release --build-tests $(if $(CI),2>&1,--quiet)
 
-#: sanitize        the tests of kernels, layers, networks and threads under the address sanitizer, in .build/sanitize
+#: sanitize        the tests of kernels, layers, losses, networks, optimizers and threads under the address sanitizer, in .build/sanitize
 .PHONY: sanitize
 sanitize: dependencies
 	@swift build --configuration release --build-tests --sanitize address --scratch-path .build/sanitize $(if $(CI),,--quiet) 2> >(grep -v ld.gold >&2)

@@ -94,7 +94,7 @@ let package = Package(
         tool("plan", ["Pipeline", "Platform"]),
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams", "Platform"]),
 
-        .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "TensorStreams", "ToolSupport", "Platform"], path: "Tests/TestSupport", swiftSettings: numeric),
+        .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "Parallel", "TensorStreams", "ToolSupport", "Platform"], path: "Tests/TestSupport", swiftSettings: numeric),
         // Of each library XTests, of each tool XToolTests, from outside.
         tests("ParallelTests", ["Parallel", "TestSupport", "Platform"]),
         tests("RandomnessTests", ["Kernels", "Networks", "Randomness"]),
@@ -109,7 +109,7 @@ let package = Package(
         tests("CheckpointsTests", ["Checkpoints", "convert-weights", "Kernels", "Networks", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("LossesTests", ["Losses", "Parallel", "Randomness", "TensorStreams", "TestSupport"]),
         tests("OptimizersTests", ["Optimizers", "Parallel", "Randomness", "TensorStreams", "TestSupport"]),
-        tests("TrainingTests", ["Kernels", "Losses", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "Training"]),
+        tests("TrainingTests", ["Kernels", "Losses", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "ToolSupport", "Training"]),
         tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("MeasurementTests", ["Measurement"]),
         tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "plan", "queue-loss", "synthesize", "tap", "train-step", "Pipeline", "TensorStreams", "TestSupport", "Platform"]),

@@ -60,7 +60,7 @@ struct AugmentFailureTests {
             ("--data data --shard 3/2", "3/2"), ("--data data --crop-scale 1,0.5", "crop-scale"), ("--data data --crop-scale 0,1", "crop-scale"),
             ("--data data --recipe nothing", "nothing"), ("--data data --size 4096 --batch 1000", "smaller --batch"), ("--data data --threads 0", "--threads"),
             ("--data data --split ''", "--split is empty"), ("--data data --split val", "has no split 'val'"), ("--data data --report -", "--report"),
-            ("--data data --report out", "out"), ("--data ''", "--data is empty"), ("--data data --epoch -1", "--epoch"), ("--data data --limit 0", "--limit"), ("--data data --nonsense", "nonsense"),
+            ("--data data --report out", "-o and --report are the same file, 'out'"), ("--data ''", "--data is empty"), ("--data data --epoch -1", "--epoch"), ("--data data --limit 0", "--limit"), ("--data data --nonsense", "nonsense"),
         ] {
             let result = try place.run("augment \(options) -o out")
             #expect(result.status == 64 && result.error.contains(words), "\(options): \(result.status) \(result.error)")
@@ -168,9 +168,13 @@ struct AugmentFailureTests {
         let place = try Workplace()
         for start in ["ffd8ffe0", "00"] where name.hasSuffix("zst") || start == "ffd8ffe0" {
             try bomb(place, name, count: 4, megabytes: 256, start: start)
-            let result = try place.run("python3 -c 'import os, resource, sys; os.wait4(os.spawnvp(os.P_NOWAIT, \"augment\", [\"augment\", \"--data\", \"\(name)\", \"-o\", \"out\"]), 0); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'")
-            let peak = try #require(Int(result.output.trimmingCharacters(in: .whitespacesAndNewlines)))
-            #expect(peak < 300_000 && result.lines.count == 1 && (result.error.contains("unpacks to more than") || result.error.contains("demands 512 MiB")), "\(peak) kB \(result.error)")
+            let result = try place.run("""
+                python3 -c 'import os, resource; print(os.spawnlp(os.P_WAIT, "augment", "augment", "--data", "\(name)", "-o", "out")); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'
+                """)
+            let numbers = result.output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+            try #require(numbers.count == 2, "\(result.output)")
+            let (status, peak) = (numbers[0], numbers[1])
+            #expect(status == 65 && peak < 300_000 && result.lines.count == 1 && (result.error.contains("unpacks to more than") || result.error.contains("demands 512 MiB")), "\(status), \(peak) kB \(result.error)")
             #expect(!place.exists("out") && !place.hasUnfinished)
             let little = try place.run("ulimit -v 100000; augment --data \(name) -o out")
             #expect([65, 74].contains(little.status) && little.lines.count == 1, "\(little.status) \(little.error)")

@@ -31,7 +31,9 @@ struct AugmentTests {
         let (_, records) = try place.stream("--batch 5 --views 2 --seed 9 --epoch 1 --crop-scale 0.5,0.9")
         let names = (0..<12).map(place.name).sorted()
         let renderer = try ViewRenderer(), recipe = Recipe(.mocoV2, size: 16, cropScale: 0.5...0.9)
-        for (index, views) in zip(try records.indices, try records.views) {
+        let (indices, rendered): ([Int], [[UInt8]]) = (try records.indices, try records.views)
+        try #require(indices.count == 12 && rendered.count == 12)
+        for (index, views) in zip(indices, rendered) {
             let jpeg = [UInt8](try place.bytes(names[index]))
             try jpeg.withUnsafeBytes { try renderer.decode($0) }
             let expected = try (0..<2).flatMap { number throws -> [UInt8] in
@@ -53,7 +55,7 @@ struct AugmentTests {
     @Test func `one view is the first of two`() throws {
         let place = try Workplace(images: 12)
         let one = try place.stream("--seed 4").records.views, two = try place.stream("--seed 4 --views 2").records.views
-        #expect(zip(one, two).allSatisfy { $0 == Array($1[..<$0.count]) && $0 != Array($1[$0.count...]) })
+        #expect(one.count == 12 && two.count == 12 && zip(one, two).allSatisfy { $0 == Array($1[..<$0.count]) && $0 != Array($1[$0.count...]) })
     }
 
     @Test func `one thread and five give equal bytes, and so do two runs`() throws {

@@ -9,13 +9,16 @@ import Testing
 /// Needs a Python with torch, torchvision and safetensors: `python3`, or what SEED_PYTHON names.
 @Suite struct PyTorchTests {
     static let python = ProcessInfo.processInfo.environment["SEED_PYTHON"] ?? "python3"
-    static let isThere = (try? run([python, "-c", "import torch, torchvision, safetensors"]))?.status == 0
+    static let isThere = Effort.isLong && (try? run([python, "-c", "import torch, torchvision, safetensors"]))?.status == 0
 
     static func run(_ arguments: [String]) throws -> (status: Int32, output: String, error: String) {
         let process = Process(), output = Pipe()
-        let errors = FileManager.default.temporaryDirectory.appending(path: "python-\(UUID().uuidString)")
+        // PyTorch leaves files in the folder of temporary ones.
+        let folder = FileManager.default.temporaryDirectory.appending(path: "python-\(UUID().uuidString)"), errors = folder.appending(path: "errors")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         _ = FileManager.default.createFile(atPath: errors.path, contents: nil)
-        defer { try? FileManager.default.removeItem(at: errors) }
+        defer { try? FileManager.default.removeItem(at: folder) }
+        process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": folder.path]) { $1 }
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = arguments
         process.standardOutput = output
@@ -30,7 +33,7 @@ import Testing
     static let tools = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
     @Test(
-        .enabled(if: isThere, "no Python with torch and torchvision; SEED_PYTHON may name one"),
+        .enabled(if: isThere, "one of the long tests, for a Python with torch, torchvision and safetensors; SEED_PYTHON may name one"),
         arguments: [
             ("resnet18", true), ("resnet18", false), ("mobilenet-v3-large", true), ("mobilenet-v3-large", false), ("efficientnet-b0", true),
             ("efficientnet-b0", false),

@@ -135,6 +135,7 @@ struct DatasetTests {
         try place.pack(members, into: "a.tar")
         let data = try Dataset(place.path("a.tar"))
         try place.write(Array([UInt8](place.bytes("a.tar"))[..<600]), to: "a.tar")
-        #expect(throws: Failure.self) { try DatasetsTests.bytes(data, 4) }
+        let found = TestSupport.failure { _ = try DatasetsTests.bytes(data, 4) }
+        #expect(found?.kind == .data, "\(found?.description ?? "none")")
     }
 }

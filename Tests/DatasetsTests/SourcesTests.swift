@@ -125,6 +125,7 @@ struct SourcesTests {
         ].sorted { Array(raw($0)).lexicographicallyPrecedes(Array(raw($1))) })
         #expect(data.samples.count == 15 && data.samples.allSatisfy { $0.label >= 0 } && data.passedOver == [])
         #expect(Set(data.samples.map(\.label)).count == 14)
+        #expect(data.filePaths.count == 15)
         for path in data.filePaths { #expect(path.withCString { access($0, R_OK) } == 0) }
         let expected = try facts(data)
         for archive in try archives(of: "set") { #expect(try facts(Dataset(archive)) == expected, "\(archive)") }

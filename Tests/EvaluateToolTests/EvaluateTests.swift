@@ -98,7 +98,8 @@ struct EvaluateTests {
     @Test func `half precision serves as well`() throws {
         let place = try place()
         try place.stream("half", samples: 90, seed: 1) { _, record in record.tensors["features"] = try? record.tensors["features"]?.converted(to: .f16) }
-        #expect(try place.run("evaluate knn --train half --test test").status == 0)
+        let (plain, half) = (try place.run("\(Self.knn) -q"), try place.run("evaluate knn --train half --test test -q"))
+        #expect(half.status == 0 && plain.output.contains("k-NN top-1") && half.output == plain.output, "\(half.output) \(plain.output)")
     }
 
     @Test func `classes numbered apart are matched by name`() throws {

@@ -23,7 +23,7 @@ struct NeighbourSearchTests {
         #expect(list.map { Int($0.index) } == (try golden.integers("knn.neighbours")))
     }
 
-    @Test func `keeps the nearest of many tiles, earlier samples first among equals`() {
+    @Test func `keeps the nearest of many tiles`() {
         let (N, Q, D, k) = (9_001, 3, 3, 37)
         let (train, test) = (grid(N, D, from: 0), grid(Q, D, from: 1))
         let found = search(FeatureMatrix(test, samples: Q, dimension: D), k: k, [train])
@@ -38,9 +38,20 @@ struct NeighbourSearchTests {
             }
             let expected = (0..<N).sorted { (-cosines[$0], $0) < (-cosines[$1], $1) }.prefix(k)
             #expect(difference(found[q].map(\.similarity), expected.map { Float(cosines[$0]) }) < 1e-6)
-            // One direction, hence one cosine to the last bit: the order is by number.
-            let nearest = found[q].filter { $0.similarity == found[q].first?.similarity }.map(\.index)
-            #expect(nearest == nearest.sorted())
+        }
+    }
+
+    @Test func `earlier samples are first among equals, in the list and at its end`() {
+        // Rows of ±1 have length 2, so that every cosine is a multiple of ½ to the last bit.
+        let (N, D, k) = (9_001, 4, 1_500)
+        let train: [Float] = formula("train", N * D).map { $0 < 0 ? -1 : 1 }
+        for query: [Float] in [[1, 1, 1, 1], [1, -1, -1, 1]] {
+            let found = search(FeatureMatrix(query, samples: 1, dimension: D), k: k, [train])
+            let products: [Double] = (0..<N).map { n in dot(query, Array(train[n * D..<(n + 1) * D])) }
+            let expected = (0..<N).sorted { (-products[$0], $0) < (-products[$1], $1) }.prefix(k)
+            #expect(found[0].map { Int($0.index) } == Array(expected))
+            // The list ends among equals.
+            #expect(Set(expected.map { products[$0] }).count > 1 && products.count { $0 >= products[expected[k - 1]] } > k)
         }
     }
 

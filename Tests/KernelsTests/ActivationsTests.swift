@@ -24,7 +24,7 @@ import TestSupport
     @Test func `the exponential has a relative error below 2e-7`() {
         let inputs = floats(-86.9, 88.7)
         #expect(inputs.count > 1_000_000)
-        let worst = zip(inputs, each(inputs, Vector.exponential)).map { abs(Double($1) / exp(Double($0)) - 1) }.max() ?? .infinity
+        let worst = largest(zip(inputs, each(inputs, Vector.exponential)).map { abs(Double($1) / exp(Double($0)) - 1) })
         #expect(worst < 2e-7, "\(worst)")
     }
 
@@ -36,7 +36,7 @@ import TestSupport
 
     @Test func `the sigmoid has a relative error below 4e-7, from 0 to 1`() {
         let inputs = floats(-86, 1e30)
-        let worst = zip(inputs, each(inputs, Vector.sigmoid)).map { abs(Double($1) * (1 + exp(-Double($0))) - 1) }.max() ?? .infinity
+        let worst = largest(zip(inputs, each(inputs, Vector.sigmoid)).map { abs(Double($1) * (1 + exp(-Double($0))) - 1) })
         #expect(worst < 4e-7, "\(worst)")
         let ends = each([-.infinity, -1e30, .infinity, .nan], Vector.sigmoid)
         #expect(ends[0] == 0 && ends[1] == 0 && ends[2] == 1 && ends[3].isNaN)
@@ -45,17 +45,16 @@ import TestSupport
     func check<A: ActivationFunction>(_: A.Type, _ activation: Activation) {
         let z = floats(-80, 80) + [-1e30, 1e30, -3, 3, 0]
         let values = each(z, A.value), slopes = each(z) { A.gradient(Vector(repeating: 2), at: $0) }
-        var (worst, worstSlope) = (0.0, 0.0)
-        for i in z.indices {
-            let exact = plain(activation, Double(z[i]))
-            worst = max(worst, abs(Double(values[i]) - exact.value) / max(1e-30, abs(exact.value)))
-            worstSlope = max(worstSlope, abs(Double(slopes[i]) - 2 * exact.derivative))
-        }
-        // Where z is near −3, z + 3 has already lost digits.
-        #expect(worst < 5e-7 || activation == .hardSwish, "\(activation): \(worst)")
+        // Where z is near −3, z + 3 has already lost digits: there the argument is the measure.
+        let worst = largest(zip(z, values).map { z, value in
+            let exact = plain(activation, Double(z)).value
+            return abs(Double(value) - exact) / max(1e-30, abs(activation == .hardSwish ? Double(z) : exact))
+        })
+        let worstSlope = largest(zip(z, slopes).map { abs(Double($1) - 2 * plain(activation, Double($0)).derivative) })
+        #expect(worst < 5e-7, "\(activation): \(worst)")
         #expect(worstSlope < 2e-6, "\(activation): \(worstSlope)")
         #expect(each([.nan], A.value)[0].isNaN)
-        if ![.relu, .relu6].contains(activation) { #expect(each([.nan]) { A.gradient($0, at: Vector(repeating: 1)) }[0].isNaN) }
+        #expect(each([.nan]) { A.gradient($0, at: Vector(repeating: 1)) }[0].isNaN)
     }
 
     @Test func `values and derivatives are the definitions'`() {

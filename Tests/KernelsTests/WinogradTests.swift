@@ -272,6 +272,42 @@ import Testing
                 #expect(isNaN == (channel == 5 && tile == 0))
             }
         }
+        // Of a gradient: in its own tile and channel alone.
+        var dy = [Float](repeating: 1, count: x.count)
+        dy[(5 * 8 + 2) * 16 + 7] = .nan
+        let d = Poisoned(36 * c.plane)
+        w.transformGradient(dy, N: 1, K: 16, tiles: 0..<c.total, into: d.pointer, plane: c.plane, border: border.pointer)
+        for tile in 0..<c.total {
+            let corner = c.corner(tile), meets = (corner.y..<(corner.y + corner.rows)).contains(5) && (corner.x..<(corner.x + corner.columns)).contains(2)
+            for channel in 0..<16 { #expect((0..<36).contains { d.pointer[c.index($0, tile, channel)].isNaN } == (channel == 7 && meets)) }
+        }
+        // Of weights, as they are and turned: of one pair of channels alone.
+        var weights = formula("w", 16 * 9 * 16)
+        weights[(3 * 9 + 4) * 16 + 9] = .nan
+        let panels = Panels(k: 16, n: 16), layout = PanelsTests.layout(panels)
+        for turned in [false, true] {
+            let u = Poisoned(36 * panels.floats)
+            for panel in 0..<panels.count {
+                let place = u.pointer + panels.offset(panel)
+                if turned {
+                    Winograd.transformTurnedWeights(weights, C: 16, K: 16, panel: panel, into: place, plane: panels.floats)
+                } else {
+                    Winograd.transformWeights(weights, C: 16, K: 16, panel: panel, into: place, plane: panels.floats)
+                }
+            }
+            for (i, element) in layout.enumerated() {
+                guard let element else { continue }
+                let isIt = turned ? element == (3, 9) : element == (9, 3)
+                #expect((0..<36).contains { u.pointer[$0 * panels.floats + i].isNaN } == isIt)
+            }
+        }
+        // Back to a gradient of weights: in its own channel alone.
+        var du = formula("du", 36 * 16)
+        du[14 * 16 + 11] = .nan
+        let dw = Poisoned([Float](repeating: 0, count: 9 * 16))
+        Winograd.addWeightGradient(du, plane: 16, C: 16, to: dw.pointer)
+        let sums = dw.values()
+        #expect((0..<16).filter { k in (0..<9).contains { sums[$0 * 16 + k].isNaN } } == [11])
         let epilogue = Epilogue(activation: .relu)
         w.transformOutput(v.pointer, plane: c.plane, N: 1, K: 16, tiles: 0..<c.total, into: y.pointer, epilogue)
         let found = y.values()

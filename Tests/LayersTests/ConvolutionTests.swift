@@ -171,6 +171,20 @@ import TestSupport
         #expect(largestError(c.backwardData(dy, W, addingTo: before), zip(expected, before).map { $0 + Double($1) }) < 1e-5)
     }
 
+    @Test(arguments: cases.filter { $0.layer.joinsGradients }, [false, true])
+    func `both gradients in one pass are those one by one: that of the input set or added to, that of the weights added`(_ c: Case, adding: Bool) {
+        let x = c.x, W = c.weights, dy = formula("dy", c.outputs), before = formula("before", W.count), there = formula("there", x.count)
+        let dx = adding ? Poisoned(there) : Poisoned(x.count), dW = Poisoned(before)
+        c.layer.backward(dx: dx.pointer, adding: adding, dW: dW.pointer, dy: dy, x: x, W: W, N: c.N, scratch: c.scratch)
+        let back = c.reference.backwardData(dy: dy, W: W, N: c.N)
+        #expect(largestError(dx.values(), adding ? zip(back, there).map { $0 + Double($1) } : back) < 1e-5)
+        #expect(largestError(dW.values(), zip(c.reference.backwardWeights(dy: dy, x: x, N: c.N), before).map { $0 + Double($1) }) < 2e-5)
+        // A network's first layer has no gradient of its input.
+        let alone = Poisoned(before)
+        c.layer.backward(dx: nil, adding: false, dW: alone.pointer, dy: dy, x: x, W: W, N: c.N, scratch: c.scratch)
+        #expect(firstDifference(alone.values(), dW.values()) == nil)
+    }
+
     @Test(arguments: cases)
     func `backwardWeights adds to the gradients it is given`(_ c: Case) {
         let x = c.x, dy = formula("dy", c.outputs), before = formula("before", c.weights.count)

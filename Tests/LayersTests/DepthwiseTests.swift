@@ -103,11 +103,17 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func `a bias and the rectifier follow the sums`(_ c: Case) {
-        let x = c.x, W = c.weights, bias = formula("bias", c.C)
+    func `a bias and the activation follow the sums`(_ c: Case) {
+        // So wide that ReLU6 and h-swish are met where they bend.
+        let x = c.x, W = c.weights.map { 4 * $0 }, bias = formula("bias", c.C)
         var expected = (0..<c.outputs).map { Double(bias[$0 % c.C]) }
         c.forEachProduct { y, xi, w in expected[y] += Double(x[xi]) * Double(W[w]) }
-        #expect(largestError(c.forward(x, W, bias: bias, .relu), expected.map { max(0, $0) }) < 1e-6)
+        for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
+            let values = expected.map { plain(activation, $0).value }
+            if activation == .relu6, c.outputs > 500 { #expect(values.contains(6) && values.contains(0)) }
+            // Relative to the largest number, which ReLU6 cuts off.
+            #expect(largestError(c.forward(x, W, bias: bias, activation), values) < (activation == .relu6 ? 1e-5 : 1e-6), "\(activation)")
+        }
     }
 
     @Test(arguments: [1, 2])
@@ -142,6 +148,14 @@ import Testing
         var expected = before.map { Double($0) }
         c.forEachProduct { y, xi, w in expected[w] += Double(dy[y]) * Double(x[xi]) }
         #expect(largestError(c.backward(dy, x, c.weights, weights: before).dW, expected) < 3e-6)
+    }
+
+    @Test(arguments: [(7, 6, 8, 3, 1), (13, 9, 17, 5, 2), (5, 40, 24, 3, 1)])
+    func `gradients are the derivative`(_ size: (H: Int, W: Int, C: Int, kernel: Int, stride: Int)) {
+        let c = Case(N: 2, H: size.H, W: size.W, C: size.C, kernel: size.kernel, stride: size.stride), dy = c.dy
+        let found = c.backward(dy, c.x, c.weights)
+        expectDerivative(found.dx, of: { dot(dy, c.forward($0, c.weights)) }, at: c.x, step: 3e-2, tolerance: 1e-3)
+        expectDerivative(found.dW, of: { dot(dy, c.forward(c.x, $0)) }, at: c.weights, step: 3e-2, tolerance: 1e-3)
     }
 
     @Test func `without dx the gradient of the weights is the same`() {

@@ -24,6 +24,12 @@ import Testing
         #expect(backward(.relu, [1, 2, 3, 4, 5], x) == [0, 0, 0, 4, 5])
     }
 
+    @Test func `ReLU6 and its derivative are PyTorch's`() throws {
+        let golden = try Golden("layers"), z = formula("z", 400).map { 8 * $0 }
+        #expect(forward(.relu6, z) == (try golden.floats("relu6.y")))
+        #expect(backward(.relu6, [Float](repeating: 1, count: 400), z) == (try golden.floats("relu6.dz")))
+    }
+
     @Test(arguments: activations)
     func `NaN stays visible`(_ activation: Activation) {
         let y = forward(activation, [.nan, -100])
@@ -33,7 +39,8 @@ import Testing
     /// The last is cut into several pieces.
     @Test(arguments: activations, [1, 3, 8, 17, 24, 40_013])
     func `values and gradients are the definition's, also in place`(_ activation: Activation, _ count: Int) {
-        let x = formula("x", count).map { 5 * $0 }, dy = formula("dy", count)
+        let x = formula("x", count).map { 9 * $0 }, dy = formula("dy", count)
+        if count >= 17 { #expect(x.contains { $0 > 6 } && x.contains { $0 < -3 }) }
         #expect(largestError(forward(activation, x), x.map { plain(activation, Double($0)).value }) < 1e-6)
         let expected = zip(dy, x).map { Double($0) * plain(activation, Double($1)).derivative }
         #expect(largestError(backward(activation, dy, x), expected) < 2e-6)

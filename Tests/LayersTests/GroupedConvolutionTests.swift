@@ -66,12 +66,27 @@ import Testing
         return some
     }
 
+    @Test(arguments: cases)
+    func `gradients are the derivative`(_ c: Case) {
+        let layer = c.layer, scratch = c.measured.scratch, dy = c.dy
+        func forward(_ x: [Float], _ W: [Float]) -> [Float] {
+            let y = Poisoned(c.outputs)
+            layer.forward(y: y.pointer, x: x, W: W, N: c.N, scratch: scratch)
+            return y.values()
+        }
+        let dx = Poisoned(c.x.count), dW = Poisoned([Float](repeating: 0, count: layer.weightCount))
+        layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: c.weights, N: c.N, scratch: scratch)
+        layer.backwardWeights(dW: dW.pointer, dy: dy, x: c.x, N: c.N, scratch: scratch)
+        expectDerivative(dx.values(), of: { dot(dy, forward($0, c.weights)) }, at: c.x, step: 3e-2, tolerance: 1e-3)
+        expectDerivative(dW.values(), of: { dot(dy, forward(c.x, $0)) }, at: c.weights, step: 3e-2, tolerance: 1e-3)
+    }
+
     @Test func `a folded bias and activation come behind the sums`() {
         let c = Self.cases[0], layer = c.layer, measured = c.measured, scratch = measured.scratch, bias = formula("bias", c.K)
         let packed = FloatBuffer(layer.packedCount), (plainly, y) = (Poisoned(c.outputs), Poisoned(c.outputs))
         layer.pack(c.weights, into: packed.pointer)
         layer.forward(y: plainly.pointer, x: c.x, W: c.weights, N: c.N, scratch: scratch)
-        for activation in [Activation.relu, .relu6] {
+        for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
             bias.withUnsafeBufferPointer {
                 layer.forward(
                     y: y.pointer, x: c.x, packed: packed.pointer, N: c.N, epilogue: Epilogue(bias: $0.baseAddress, activation: activation), scratch: scratch)

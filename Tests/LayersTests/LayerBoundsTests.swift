@@ -78,6 +78,40 @@ import Testing
     }
 
     @Test(arguments: Side.allCases)
+    func `grouped convolutions and rows of unit length stay within what they are given`(side: Side) async {
+        await #expect(processExitsWith: .success) { [side = side as Side] in
+            for c in GroupedConvolutionTests.cases {
+                let layer = c.layer, bias = Guarded(formula("bias", c.K), side)
+                let measured = MeasuredScratch(layer.scratch(N: c.N)), inference = MeasuredScratch(layer.inferenceScratch(N: c.N))
+                let x = Guarded(c.x, side), W = Guarded(c.weights, side), dy = Guarded(c.dy, side), packed = Guarded<Float>(layer.packedCount, side)
+                let y = Guarded<Float>(c.outputs, side), dx = Guarded<Float>(c.x.count, side), dW = Guarded(c.weights, side)
+                layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, scratch: measured.scratch)
+                layer.pack(W.pointer, into: packed.pointer)
+                for activation in [Activation.relu, .relu6, .hardSwish, .silu] {
+                    let epilogue = Epilogue(bias: bias.pointer, activation: activation)
+                    layer.forward(y: y.pointer, x: x.pointer, packed: packed.pointer, N: c.N, epilogue: epilogue, scratch: inference.scratch)
+                }
+                inference.expectWithin()
+                for (adding, N) in [(false, c.N), (true, c.N), (true, 1)] {
+                    layer.backwardData(dx: dx.pointer, adding: adding, dy: dy.pointer, W: W.pointer, N: N, scratch: measured.scratch)
+                    layer.backwardWeights(dW: dW.pointer, dy: dy.pointer, x: x.pointer, N: N, scratch: measured.scratch)
+                }
+                measured.expectWithin()
+                #expect((y.values() + dx.values() + dW.values()).allSatisfy { $0.isFinite }, "\(c.testDescription)")
+            }
+            for (N, D) in [(1, 1), (3, 5), (33, 16), (70, 17), (5, 129)] {
+                let x = Guarded(formula("x", N * D), side), dy = Guarded(formula("dy", N * D), side)
+                let y = Guarded<Float>(N * D, side), dx = Guarded<Float>(N * D, side), norm = Guarded<Float>(N, side)
+                func all(_ memory: Guarded<Float>) -> UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: memory.pointer, count: memory.count) }
+                L2Normalization.forward(y: all(y), norm: all(norm), x: UnsafeBufferPointer(all(x)), N: N, D: D)
+                L2Normalization.backward(
+                    dx: all(dx), dy: UnsafeBufferPointer(all(dy)), y: UnsafeBufferPointer(all(y)), norm: UnsafeBufferPointer(all(norm)), N: N, D: D)
+                #expect((y.values() + dx.values() + norm.values()).allSatisfy { $0.isFinite }, "\(N) rows of \(D)")
+            }
+        }
+    }
+
+    @Test(arguments: Side.allCases)
     func `batch norm stays within its rows`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for C in [1, 3, 5, 8, 16, 17, 20, 24, 40, 100, 129] {

@@ -119,6 +119,27 @@ private struct Work: Sendable {
                 return [y, kept, dx, deep] + gradients
             })
         }
+        let grouped = GroupedConvolution(window: Window(H: 14, W: 12, C: 24, kernel: 3, stride: 1, padding: 1), K: 40, groups: 4)
+        need.formUnion(grouped.scratch(N: 3))
+        let gx = formula("x", 3 * 14 * 12 * 24), gW = formula("W", grouped.weightCount), gdy = formula("dy", 3 * 14 * 12 * 40)
+        works.append(Work("grouped convolution") { scratch in
+            let y = Poisoned(gdy.count), dx = Poisoned(gx.count), dW = zeros(gW.count)
+            grouped.forward(y: y.pointer, x: gx, W: gW, N: 3, scratch: scratch)
+            grouped.backwardData(dx: dx.pointer, adding: false, dy: gdy, W: gW, N: 3, scratch: scratch)
+            grouped.backwardWeights(dW: dW.pointer, dy: gdy, x: gx, N: 3, scratch: scratch)
+            return [y, dx, dW]
+        })
+        let unit = formula("x", 100 * 33)
+        works.append(Work("rows of unit length, activations") { _ in
+            let y = Poisoned(unit.count), norm = Poisoned(100), dx = Poisoned(unit.count), active = Poisoned(unit.count), slope = Poisoned(unit.count)
+            unit.withUnsafeBufferPointer { x in
+                L2Normalization.forward(y: y.all, norm: norm.all, x: x, N: 100, D: 33)
+                L2Normalization.backward(dx: dx.all, dy: x, y: UnsafeBufferPointer(y.all), norm: UnsafeBufferPointer(norm.all), N: 100, D: 33)
+            }
+            Elementwise(.silu).forward(y: active.pointer, x: unit, count: unit.count)
+            Elementwise(.silu).backward(dx: slope.pointer, dy: dx.pointer, x: unit, count: unit.count)
+            return [y, norm, dx, active, slope]
+        })
         let panels = Panels(k: 90, n: 75), left = formula("a", 90 * 90), right = formula("b", 90 * 96)
         works.append(Work("products") { _ in
             let packed = Poisoned(panels.floats), c = Poisoned(90 * 75), transposed = Poisoned(90 * 75)
@@ -158,6 +179,6 @@ private struct Work: Sendable {
         }
         let lines = String(decoding: try #require(result).standardOutputContent, as: UTF8.self).split(separator: "\n")
         #expect(lines.filter { $0.hasPrefix("wrong ") } == [])
-        #expect(lines.contains("compared 19 kernels"))
+        #expect(lines.contains("compared 21 kernels"))
     }
 }

@@ -100,6 +100,39 @@ import TestSupport
         #expect(largestError(y, [4.0 / 6, 0, 2, 0]) < 1e-6)
     }
 
+    @Test func `a worked example of the gradients`() {
+        // As above, the second gate shut. With dy = 1 for all: dv = (1/6·(1 + 3), 0), du = 1·4/6, ds = (2, 1)·4/6.
+        let layer = SqueezeExcite(C: 2, K: 1, activation: .relu, gate: .hardSigmoid), x: [Float] = [1, -3, 3, 1]
+        let saved = Poisoned(layer.saved(N: 1)), y = Poisoned(4), dx = Poisoned(4), scratch = Scratch(workers: 1)
+        scratch.reserve(layer.scratch(N: 1))
+        let gradients = Numbers([[0, 0], [0], [0, 0], [0, 0]])
+        Numbers([[2, 1], [1], [1, -1], [-3, -5]]).use { numbers in
+            layer.forward(y: y.pointer, saved: saved.pointer, x: x, numbers, N: 1, P: 2, scratch: scratch)
+            gradients.use { layer.backward(dx: dx.pointer, $0, dy: [1, 1, 1, 1], x: x, saved: saved.values(), numbers, N: 1, P: 2, scratch: scratch) }
+        }
+        // dx = gate + ds/2; dW1 = du·s, db1 = du, dW2 = dv·h with h = 4, db2 = dv.
+        let third = 1.0 / 3
+        #expect(largestError(dx.values(), [4 * third, third, 4 * third, third]) < 1e-6)
+        let right: [[Double]] = [[4 * third, -2 * third], [2 * third], [8 * third, 0], [2 * third, 0]]
+        for (found, right) in zip(gradients.all, right) { #expect(largestError(found.values(), right) < 1e-6) }
+    }
+
+    @Test(arguments: [SqueezeExcite.Gate.sigmoid, .hardSigmoid])
+    func `gradients are the derivative`(_ gate: SqueezeExcite.Gate) {
+        // Gates and hidden numbers away from where hard sigmoids and rectifiers bend.
+        let c = Case(N: 2, P: 6, C: 9, K: 4, activation: .silu, gate: gate), dy = formula("dy", 2 * 6 * 9)
+        let numbers = [c.W1, c.b1, c.W2.map { $0 / 4 }, c.b2], x = formula("x", 2 * 6 * 9)
+        let dx = Poisoned(x.count), gradients = Numbers(numbers.map { $0.map { _ in 0 } }), saved = forward(c, x: x, numbers).saved
+        gradients.use { gradients in
+            Numbers(numbers).use { c.layer.backward(dx: dx.pointer, gradients, dy: dy, x: x, saved: saved, $0, N: c.N, P: c.P, scratch: scratch(c)) }
+        }
+        expectDerivative(dx.values(), of: { dot(dy, forward(c, x: $0, numbers).y) }, at: x, step: 1e-2, tolerance: 1e-3)
+        for (i, found) in gradients.all.enumerated() {
+            func changed(_ values: [Float]) -> [[Float]] { numbers.indices.map { $0 == i ? values : numbers[$0] } }
+            expectDerivative(found.values(), of: { dot(dy, forward(c, x: x, changed($0)).y) }, at: numbers[i], step: 1e-2, tolerance: 1e-3)
+        }
+    }
+
     @Test(arguments: cases)
     func `outputs are the definition's`(_ c: Case) {
         #expect(largestError(forward(c, x: c.x, [c.W1, c.b1, c.W2, c.b2]).y, plainly(c, dy: c.x).y) < 3e-6)

@@ -140,27 +140,16 @@ struct QueueLossTests {
         #expect(first.mean < 0.1 && second.mean > 0.69)
     }
 
-    @Test func `one thread and four give the same bytes`() {
-        let queue = EmbeddingQueue(capacity: 9000, dimension: 24, seed: 4)
-        let (student, teacher) = (normalizedRows(300, 24, seed: 1), normalizedRows(300, 24, seed: 2))
-        let seed = QueueLoss.seed(queue: queue)
-        let moco = QueueLoss.infoNCE(queue: queue)
-        let labels = (0..<300).map { Int32($0 % 11) }
-        // A call from inside a piece works on one thread.
-        var alone = [(LossValues, LossValues, LossValues)?](repeating: nil, count: 2)
-        Parallel.setThreads(4)
-        let lock = NSLock()
-        Parallel.forEach(2) { piece, _ in
-            let values = (seed.values(student, teacher), moco.values(student, teacher), supervised(student, labels, 24))
-            lock.withLock { alone[piece] = values }
-        }
-        for _ in 0..<5 {
-            let together = (seed.values(student, teacher), moco.values(student, teacher), supervised(student, labels, 24))
-            for one in alone {
-                #expect(one?.0 == together.0)
-                #expect(one?.1 == together.1)
-                #expect(one?.2 == together.2)
-            }
+    @Test func `one thread and four give the same bytes`() async {
+        await #expect(processExitsWith: .success) {
+            let queue = EmbeddingQueue(capacity: 9000, dimension: 24, seed: 4)
+            let (student, teacher) = (normalizedRows(300, 24, seed: 1), normalizedRows(300, 24, seed: 2))
+            let seed = QueueLoss.seed(queue: queue), moco = QueueLoss.infoNCE(queue: queue), labels = (0..<300).map { Int32($0 % 11) }
+            func values() -> [LossValues] { [seed.values(student, teacher), moco.values(student, teacher), supervised(student, labels, 24)] }
+            let alone = values()
+            Parallel.setThreads(4)
+            #expect(allAtWork(4))
+            for _ in 0..<5 { #expect(values() == alone) }
         }
     }
 

@@ -28,17 +28,23 @@ private final class Tally: Sendable {
 @Suite struct ParallelTests {
     init() { Parallel.setThreads(4) }
 
-    @Test(arguments: [0, 1, 2, 3, 4, 5, 7, 64, 1000])
-    func `every piece runs once, and no two threads are the same worker at once`(count: Int) {
-        for _ in 0..<20 {
-            let tally = Tally(count)
-            Parallel.forEach(count) { piece, worker in
-                tally.enter(piece, worker)
-                if piece % 100 == 0 { usleep(50) }
-                tally.leave(worker)
+    @Test func `every piece runs once, and no two threads are the same worker at once`() async {
+        // In a process of its own: no other test holds the threads.
+        await #expect(processExitsWith: .success) {
+            Parallel.setThreads(4)
+            #expect(allAtWork(4))
+            for count in [0, 1, 2, 3, 4, 5, 7, 64, 1000] {
+                for _ in 0..<20 {
+                    let tally = Tally(count)
+                    Parallel.forEach(count) { piece, worker in
+                        tally.enter(piece, worker)
+                        if piece % 100 == 0 { usleep(50) }
+                        tally.leave(worker)
+                    }
+                    #expect(tally.isOnceEach && !tally.shared, "\(count) pieces")
+                    #expect(tally.workers.isSubset(of: Set(0..<Parallel.threads)), "\(count) pieces")
+                }
             }
-            #expect(tally.isOnceEach && !tally.shared)
-            #expect(tally.workers.isSubset(of: Set(0..<Parallel.threads)))
         }
     }
 
@@ -81,15 +87,20 @@ private final class Tally: Sendable {
         for tally in tallies.joined() { #expect(tally.isOnceEach && !tally.shared) }
     }
 
-    @Test(arguments: 1...3)
-    func `no more workers take part than the caller has scratch for`(workers: Int) {
-        for _ in 0..<50 {
-            let tally = Tally(200)
-            Parallel.forEach(200, workers: workers) { piece, worker in
-                tally.enter(piece, worker)
-                tally.leave(worker)
+    @Test func `as many workers take part as the caller has scratch for, and no more`() async {
+        await #expect(processExitsWith: .success) {
+            Parallel.setThreads(4)
+            for workers in 1...3 {
+                #expect(allAtWork(workers, workers: workers))
+                for _ in 0..<50 {
+                    let tally = Tally(200)
+                    Parallel.forEach(200, workers: workers) { piece, worker in
+                        tally.enter(piece, worker)
+                        tally.leave(worker)
+                    }
+                    #expect(tally.isOnceEach && !tally.shared && tally.workers.isSubset(of: Set(0..<workers)))
+                }
             }
-            #expect(tally.isOnceEach && !tally.shared && tally.workers.isSubset(of: Set(0..<workers)))
         }
     }
 

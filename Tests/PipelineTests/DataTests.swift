@@ -67,7 +67,7 @@ struct DataTests {
         #expect(result.status == 0, "\(result.error)")
         #expect(try place.contents("runs/a").filter { $0.hasPrefix("teacher") } == ["teacher.safetensors"] && !result.output.contains("training the teacher"))
         let narrow = try place.run(place.make("b", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test TEACHER=$PWD/mine.safetensors EMBEDDING=8"))
-        #expect(narrow.status != 0 && narrow.error.contains("has embeddings of 16 numbers where EMBEDDING=8") && !place.exists("runs/b"))
+        #expect(narrow.status == 2 && narrow.error.contains("has embeddings of 16 numbers where EMBEDDING=8") && !place.exists("runs/b"))
     }
 
     @Test func `a stage that fails names its log, and leaves what is done`() throws {
@@ -215,7 +215,8 @@ struct DataTests {
         #expect(try place.toDo(place.run(check)) == "nothing: all is done")
         // What is kept is believed, for it is not read again.
         try place.write(after.map { $0.hasPrefix("end") ? "\($0)\n" : $0.split(separator: " ")[0] + " " + $0.split(separator: " ")[1].split(separator: ",").map { _ in "7" }.joined(separator: ",") + "\n" }.joined(), to: "runs/a/data/hashes")
-        #expect(try place.toDo(place.run(check)) != "nothing: all is done")
+        let believed = try place.run(check)
+        #expect(believed.status == 0 && place.toDo(believed)?.contains("student.1") == true, "\(believed.error)")
         try place.run("rm runs/a/data/hashes")
         #expect(try place.toDo(place.run(check)) == "nothing: all is done")
     }

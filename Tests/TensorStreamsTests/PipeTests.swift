@@ -86,12 +86,23 @@ struct ReadAheadTests {
         #expect(failure { _ = try ahead.next() } == plain)
     }
 
-    @Test func `it can be dropped at any time`() throws {
+    @Test(.timeLimit(.minutes(10)), arguments: 0..<4) func `its thread ends, and closes what it reads, once it is dropped`(taken: Int) throws {
+        signal(SIGPIPE, SIG_IGN)
         try writeExampleStream(folder.path("a"), records: 12)
-        for count in 0..<4 {
-            let ahead = ReadAhead(try StreamReader(folder.path("a")))
-            for _ in 0..<count { _ = try ahead.next() }
+        let frames = frames(of: bytes(of: folder.path("a")))
+        var ends: [CInt] = [0, 0]
+        Platform.pipe(&ends)
+        defer { close(ends[1]) }
+        func send(_ frame: [UInt8]) -> Bool { Platform.write(ends[1], frame, frame.count) == frame.count }
+        for frame in frames[...taken] { try #require(send(frame)) }
+        do {
+            let ahead = ReadAhead(try StreamReader(descriptor: ends[0], name: "pipe"))
+            for step in 0..<taken { #expect(try ahead.next() == exampleBatch(step)) }
         }
+        // A full pipe would be waited for.
+        _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
+        // The writer stays: only a write to a pipe that nobody reads tells that the thread has gone.
+        #expect(waitUntil { !send(frames[taken + 1]) && errno == EPIPE })
     }
 
     @Test func `it counts the time it was waited for`() throws {

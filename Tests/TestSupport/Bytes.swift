@@ -1,9 +1,13 @@
 import Platform
+public import Testing
 public import ToolSupport
 
-/// A file's bytes; none where it cannot be opened.
-public func bytes(of path: String) -> [UInt8] {
-    guard let file = fopen(path, "r") else { return [] }
+/// A file's bytes. It is an issue if it cannot be opened.
+public func bytes(of path: String, sourceLocation: SourceLocation = #_sourceLocation) -> [UInt8] {
+    guard let file = fopen(path, "r") else {
+        Issue.record("\(path) cannot be opened", sourceLocation: sourceLocation)
+        return []
+    }
     defer { fclose(file) }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 16)

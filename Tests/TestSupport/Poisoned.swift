@@ -23,6 +23,9 @@ public final class Poisoned: @unchecked Sendable {
 
     deinit { (pointer - Self.guards).deallocate() }
 
+    /// All of it, for what takes buffers.
+    public var all: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: pointer, count: count) }
+
     /// What has been written. It is an issue if anything beside it was.
     public func values(sourceLocation: SourceLocation = #_sourceLocation) -> [Float] {
         let outside = (1...Self.guards).map { pointer[-$0] } + (0..<Self.guards).map { pointer[count + $0] }
@@ -43,6 +46,9 @@ public func largestError(_ found: [Float], _ expected: [Double]) -> Double {
     }
     return worst / scale
 }
+
+/// The largest of some errors; infinite where one is not a number, which `max()` passes over.
+public func largest(_ errors: some Sequence<Double>) -> Double { errors.reduce(0) { $1.isNaN ? .infinity : max($0, $1) } }
 
 /// Where two arrays first differ; nil if they are equal. For long ones, of which a failed `==` would print every difference.
 public func firstDifference(_ a: [Float], _ b: [Float]) -> Int? {

@@ -1,4 +1,6 @@
+import Parallel
 import Platform
+import Synchronization
 
 /// Calls `body` with 0, 1, … on threads of their own, all at once, and waits for them.
 public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
@@ -14,6 +16,21 @@ public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
         return thread
     }
     for thread in threads { pthread_join(thread, nil) }
+}
+
+/// Whether `count` threads work at once: every piece waits for all others. Surely so only in a process of its own, where no other test has them.
+public func allAtWork(_ count: Int, workers: Int = .max) -> Bool {
+    let arrived = Atomic<Int>(0), missed = Atomic<Bool>(false)
+    Parallel.forEach(count, workers: workers) { _, _ in
+        arrived.add(1, ordering: .sequentiallyConsistent)
+        var waits = 0
+        while arrived.load(ordering: .sequentiallyConsistent) < count {
+            usleep(1000)
+            waits += 1
+            if waits > 20_000 { return missed.store(true, ordering: .relaxed) }
+        }
+    }
+    return !missed.load(ordering: .relaxed)
 }
 
 private final class Work {

@@ -21,7 +21,7 @@ struct CommandLineTests {
         ("initialize --network resnet18 --embedding 65536 --hidden 65536 -o out", "at most"),
         ("initialize --network resnet18 --hidden 65537 -o out", "--hidden"), ("initialize --network resnet18 --seed -1 -o out", "--seed"),
         ("embed in -o out", "--weights"), ("embed --weights w --level 20 -o out", "--level takes -100 to 19, found 20"),
-        ("embed --weights w --view -1 -o out", "--view"), ("embed --weights w a b -o out", "b"), ("embed --weights w --threads 0 -o out", "--threads"),
+        ("embed --weights w --view -1 -o out", "--view"), ("embed --weights w a b -o out", "Unexpected argument 'b'"), ("embed --weights w --threads 0 -o out", "--threads"),
         ("convert-weights -o out", "input"), ("convert-weights in", "--output"), ("convert-weights in -o out --quarter", "quarter"),
         ("train-step -o out", "--student"), ("train-step --student s", "--output"), ("train-step --student s -o out --objective byol", "moco-v2"),
         ("train-step --student s -o out --learning-rate -1", "--learning-rate"), ("train-step --student s -o out --learning-rate nan", "--learning-rate"),
@@ -49,7 +49,7 @@ struct CommandLineTests {
         try Workplace().expectFailure(line, 64, words)
     }
 
-    @Test(arguments: ["augment", "embed", "queue-loss", "train-step", "evaluate", "inspect", "synthesize", "initialize", "convert-weights"])
+    @Test(arguments: ["augment", "embed", "queue-loss", "train-step", "evaluate", "inspect", "synthesize", "initialize", "convert-weights", "tap", "plan", "benchmark"])
     func `every tool tells its version`(tool: String) throws {
         let result = try Workplace().run("\(tool) --version")
         #expect(result.status == 0 && result.output == "0.1.0\n")

@@ -44,6 +44,7 @@ struct LossProgramTests {
         let (first, second) = (try place.read("seen.1").records, try place.read("seen.2").records)
         #expect(first[0].tensors["teacher.sample"] == Tensor(f32: taught, shape: [96, 16]))
         #expect(first.dropFirst().allSatisfy { $0.names == ["student", "teacher"] } && first.count == 6)
+        try #require(second.count == 7)
         #expect(second[0].metadata["state"] == "1" && second.dropFirst().allSatisfy { $0.names == ["student", "teacher"] })
     }
 

@@ -125,11 +125,11 @@ def main():
             [norm.running_mean.mean().item(), norm.running_var.mean().item()]
             for norm in ([made.bn1, made.layer4[0].bn2] if hasattr(made, "bn1") else [norms[0], norms[-1]])])
 
-    # Ten steps of SEED's training, as the authors write it.
+    # Ten steps of training: SEED's, as the authors write it, MoCo-v2's and supervised contrastive learning.
     N, H, D, K, Ts, Tt = 8, 64, 128, 100, 0.2, 0.01
     mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
     deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-    for objective, name in [("seed", "resnet18"), ("moco", "resnet18"), ("seed", "mobilenet-v3-large"), ("seed", "efficientnet-b0")]:
+    for objective, name in [("seed", "resnet18"), ("moco", "resnet18"), ("supervised", "resnet18"), ("seed", "mobilenet-v3-large"), ("seed", "efficientnet-b0")]:
         torch.manual_seed(0)
         student = network(name).train()
         optimizer = torch.optim.SGD(student.parameters(), 0.02, momentum=0.9, weight_decay=1e-4)
@@ -140,8 +140,24 @@ def main():
         for step in range(10):
             def images(view):
                 u = tensor(f"images.{step}", N, 2, H, H, 3)[:, view]
+                if objective == "supervised":
+                    u = 0.2 * u + 0.8 * tensor(f"colours.{step}", N, 2, 1, 1, 3)[:, view]
                 bytes_ = ((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 3, 1, 2)
                 return (bytes_ / 255 - mean) / deviation
+            if objective == "supervised":
+                # Both views go through the student in one pass. Its rows lie close together: the colours of the images and a low temperature keep
+                # them apart, without which any loss would be about ln 15.
+                s = F.normalize(student(torch.stack([images(0), images(1)], 1).flatten(0, 1)), dim=1)
+                labels = (torch.arange(N) % 3).repeat_interleave(2)
+                itself = torch.eye(2 * N, dtype=torch.bool)
+                positive = (labels[:, None] == labels[None, :]) & ~itself
+                logs = F.log_softmax((s @ s.T / 0.001).masked_fill(itself, -torch.inf), 1)
+                loss = -(logs.masked_fill(~positive, 0).sum(1) / positive.sum(1)).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.item())
+                continue
             if objective == "seed":
                 teacher = F.normalize(tensor(f"teacher.{step}", N, D), dim=1)
             else:

@@ -1,4 +1,4 @@
-"""Losses and gradients by PyTorch's autograd in double precision, for ObjectivesTests and OptimizersTests.
+"""Losses and gradients by PyTorch's autograd in double precision, for LossesTests, LayersTests and OptimizersTests.
 
     python3 Tests/golden/objectives.py        (writes objectives.safetensors beside itself)
 

@@ -10,7 +10,7 @@ import Platform
 ///     let scale = random.uniform(0.2, 1)
 public struct CounterRandom: RandomNumberGenerator, Sendable {
     /// What the numbers are for. Two uses never share numbers.
-    public enum Stream: UInt32, Sendable {
+    public enum Stream: UInt32, CaseIterable, Sendable {
         case order = 1
         case augmentation = 2
         case initialization = 3
