@@ -102,7 +102,7 @@ let package = Package(
         tests("KernelsTests", ["Kernels", "TestSupport", "Platform"]),
         tests("TensorStreamsTests", ["TensorStreams", "TestSupport", "ToolSupport", "Platform"]),
         tests("ImagesTests", ["Images", "Randomness", "TensorStreams", "TestSupport", "ToolSupport"]),
-        tests("DatasetsTests", ["CArchive", "Datasets", "TestSupport", "ToolSupport"]),
+        tests("DatasetsTests", ["Archives", "CArchive", "Datasets", "TestSupport", "ToolSupport"]),
         tests("SynthesisTests", ["Randomness", "Synthesis"]),
         tests("LayersTests", ["Kernels", "Layers", "Parallel", "TestSupport", "Platform"]),
         tests("NetworksTests", ["Kernels", "Networks", "TensorStreams", "TestSupport", "Platform"]),

@@ -36,7 +36,6 @@ struct ConvertWeights: Tool {
     func run() throws {
         common.start()
         let file = try WeightsFile(input, network: network, prefix: prefix), weights = file.weights
-        if !common.quiet { ConvertWeights.log(file.coverage) }
         var tensors = WeightsDocument.tensors(of: weights)
         if backbone { tensors = tensors.filter { !$0.key.hasPrefix(weights.network.headName + ".") } }
         if half { tensors = try halved(tensors) }
@@ -48,7 +47,7 @@ struct ConvertWeights: Tool {
         metadata["provenance"] = Provenance(text: metadata["provenance"] ?? "")
             .adding(ConvertWeights.self).text
         try DocumentFile.write(TensorDocument(metadata: metadata, tensors: tensors), to: output)
-        if !common.quiet { ConvertWeights.log("\(weights.network.name), \(tensors.count) tensors") }
+        if !common.quiet { ConvertWeights.log(file.coverage) }
     }
 
     private func halved(_ tensors: [String: Tensor]) throws -> [String: Tensor] {

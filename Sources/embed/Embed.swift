@@ -46,7 +46,6 @@ struct Embed: Tool {
         let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let reader = ReadAhead(try StreamReader(input))
         let file = try WeightsFile(weights, network: network, prefix: prefix)
-        if !common.quiet { Embed.log(file.coverage) }
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, name: name, view: view, drop: Set(drop))
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
@@ -54,6 +53,7 @@ struct Embed: Tool {
         header.metadata["dimension"] = "\(stage.dimension)"
         header.metadata["network"] = stage.network.name
         let writer = try StreamWriter(output, header: header, level: level)
+        if !common.quiet { Embed.log(file.coverage) }
         var progress = Progress(tool: "embed", unit: "images", total: header.imageCount, common)
         while let record = try reader.next() {
             stage.profile?.lap("input")

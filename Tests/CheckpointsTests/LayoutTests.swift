@@ -39,7 +39,7 @@ import ToolSupport
         let other = named("state_dict.module.encoder_k.", trunk.mapValues { Tensor(dtype: $0.dtype, shape: $0.shape) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) } })
         let queue = ["state_dict.module.queue": zeros(8, 16), "state_dict.module.queue_ptr": Tensor(i64: [0], shape: [1])]
         let file = try read(named("state_dict.module.encoder_q.", trunk), line("state_dict.module.encoder_q.fc.0", 128, 128), line("state_dict.module.encoder_q.fc.2", 24, 128), other, queue)
-        check(file, Head([.linear(128, bias: true), .relu, .linear(24, bias: true)]), "MoCo, state_dict.module.encoder_q: tiny-resnet10 with a head of 128, 24; 52 of 52 tensors")
+        check(file, Head([.linear(128, bias: true), .relu, .linear(24, bias: true)]), "MoCo, state_dict.module.encoder_q: tiny-resnet10 with a head of 128, 24; 64 of 64 tensors")
         #expect(file.coverage.hasSuffix("left out: state_dict.encoder_k, state_dict.queue, state_dict.queue_ptr"))
         check(try read(named("module.base_encoder.", trunk), named("module.momentum_encoder.", trunk)), nil, "MoCo v3")
     }
@@ -62,7 +62,7 @@ import ToolSupport
         check(try read(named("state_dict.module.student.", trunk), ["state_dict.module.queue": zeros(8, 16)], named("state_dict.module.teacher.", trunk)), nil, "SEED, state_dict.module.student")
         check(try read(named("teacher.backbone.", trunk), ["teacher.head.last_layer.weight_v": zeros(4, 4)], named("student.module.backbone.", trunk)), nil, "DINO, teacher.backbone")
         check(try read(named("state_dict._orig_mod.module.", trunk), line("state_dict._orig_mod.module.fc", 24, 128)), .linear(24), "torchvision's names, state_dict._orig_mod.module")
-        check(try read(named("module.encoder.", trunk), line("module.encoder.fc.0", 24, 128), ["module.predictor.0.weight": zeros(4, 4)]), Head([.linear(24, bias: true)]), "SimSiam")
+        check(try read(named("module.encoder.", trunk), line("module.encoder.fc.0", 64, 128), norm("module.encoder.fc.1", 64), line("module.encoder.fc.3", 24, 64), ["module.predictor.0.weight": zeros(4, 4)]), Head([.linear(64, bias: true), .batchNorm(affine: true), .relu, .linear(24, bias: true)]), "SimSiam")
     }
 
     @Test func `lightly's numbers of stages and Hugging Face's names are torchvision's`() throws {

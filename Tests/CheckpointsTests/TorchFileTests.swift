@@ -72,7 +72,7 @@ import ToolSupport
             (dictionary([1 << 40, 1 << 40], [1, 1]), "has the shape"), (dictionary([2], [1, 1]), "1 sizes and 2 strides"), (dictionary([2], [1 << 62]), "lies outside its storage"),
             (dictionary([Int](repeating: 1, count: 17), [Int](repeating: 1, count: 17)), "17 dimensions"), (dictionary([2], [1], twice: true), "has the name 'a' twice"),
             (dictionary(count: 1 << 50, [2], [1]), "has a storage of"), (dictionary(count: 4, [2], [1], view: tuple(text("0"), number(3), number(2))), "no part of another"),
-            (dictionary([2], [1], key: "1"), "lacks the numbers of 'a'"), (dictionary(count: 1 << 40, [1 << 40], [1]), "has 4 elements where its tensors need"),
+            (dictionary([2], [1], key: "1"), "storage 0 would have 4 elements"), (dictionary(count: 1 << 40, [1 << 40], [1]), "has 4 elements where its tensors need"),
         ]
         for (pickle, words) in cases {
             let failure = try failure(legacy(pickle))
@@ -85,7 +85,7 @@ import ToolSupport
             (name("os", "system") + [0x28] + text("touch /tmp/called") + [0x74, 0x52], "os.system"), (name("posix", "system") + tuple(text("x")) + [0x52], "posix.system"),
             (name("builtins", "eval") + tuple(text("x")) + [0x52], "builtins.eval"), (name("builtins", "getattr") + tuple(text("x"), text("y")) + [0x52], "builtins.getattr"),
             (name("subprocess", "Popen") + tuple(text("x")) + [0x81], "subprocess.Popen"), (text("os") + text("system") + [0x93] + tuple(text("x")) + [0x52], "os.system"),
-            (name("torchvision.models.resnet", "ResNet") + [0x29, 0x81], "torchvision.models.resnet.ResNet"), (name("a\u{1B}[31mb", "c") + [0x29, 0x52], "a\\u{1B}[31mb.c"),
+            (name("torchvision.models.resnet", "ResNet") + [0x29, 0x81], "torchvision.models.resnet.ResNet"), (name("a\u{1B}[31mb", "c") + [0x29, 0x52], "a\\u{1b}[31mb.c"),
         ]
         for (pickle, words) in calls {
             let failure = try failure(legacy(pickle))
@@ -109,8 +109,11 @@ import ToolSupport
         }
         // A list that holds itself, and one nested far deeper than any stack.
         #expect(try failure(legacy([0x5D, 0x71, 0, 0x68, 0, 0x61]))?.what == "holds a list without tensors")
-        let deep = [UInt8](repeating: 0x5D, count: 200_000) + [UInt8](repeating: 0x61, count: 199_999)
-        #expect(try failure(legacy(deep))?.what.contains("is nested deeper than") == true)
+        let lists = [UInt8](repeating: 0x5D, count: 200_000) + [UInt8](repeating: 0x61, count: 199_999), tuples = [0x29] as [UInt8] + [UInt8](repeating: 0x85, count: 200_000)
+        for deep in [lists, tuples] { #expect(try failure(legacy(deep))?.what.contains("is nested deeper than") == true) }
+        // A rebuilding that would rebuild itself.
+        let rebuild = name("torch._tensor", "_rebuild_from_type_v2")
+        #expect(try failure(legacy([0x5D, 0x71, 0, 0x28] + rebuild + [0x4E, 0x68, 0, 0x65] + [0x30] + rebuild + [0x68, 0, 0x52]))?.what.contains("torch._tensor._rebuild_from_type_v2") == true)
     }
 
     @Test(arguments: ["torch-zip.pth", "torch-legacy.pth"])

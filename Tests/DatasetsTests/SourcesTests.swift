@@ -1,3 +1,4 @@
+import Archives
 import CArchive
 import Datasets
 import Foundation

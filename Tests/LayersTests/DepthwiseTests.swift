@@ -44,24 +44,7 @@ import Testing
             return (dx.values(), dW.values())
         }
 
-        /// Every y += x·w there is, by the numbers of the three.
-        func forEachProduct(_ body: (_ y: Int, _ x: Int, _ w: Int) -> Void) {
-            for n in 0..<N {
-                for oy in 0..<window.outH {
-                    for ox in 0..<window.outW {
-                        for r in 0..<kernel {
-                            for s in 0..<kernel {
-                                let (iy, ix) = (oy * stride + r - window.padding, ox * stride + s - window.padding)
-                                guard (0..<H).contains(iy), (0..<W).contains(ix) else { continue }
-                                for c in 0..<C {
-                                    body(((n * window.outH + oy) * window.outW + ox) * C + c, ((n * H + iy) * W + ix) * C + c, (r * kernel + s) * C + c)
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
+        var reference: DepthwiseReference { DepthwiseReference(window: window) }
     }
 
     /// Odd sizes, channels with and without whole vectors, windows larger than the image; the last have several pieces.
@@ -97,17 +80,14 @@ import Testing
     @Test(arguments: cases)
     func `outputs are the definition's`(_ c: Case) {
         let x = c.x, W = c.weights
-        var expected = [Double](repeating: 0, count: c.outputs)
-        c.forEachProduct { y, xi, w in expected[y] += Double(x[xi]) * Double(W[w]) }
-        #expect(largestError(c.forward(x, W), expected) < 1e-6)
+        #expect(largestError(c.forward(x, W), c.reference.forward(x: x, W: W, N: c.N)) < 1e-6)
     }
 
     @Test(arguments: cases)
     func `a bias and the activation follow the sums`(_ c: Case) {
         // So wide that ReLU6 and h-swish are met where they bend.
         let x = c.x, W = c.weights.map { 4 * $0 }, bias = formula("bias", c.C)
-        var expected = (0..<c.outputs).map { Double(bias[$0 % c.C]) }
-        c.forEachProduct { y, xi, w in expected[y] += Double(x[xi]) * Double(W[w]) }
+        let expected = c.reference.forward(x: x, W: W, N: c.N).enumerated().map { $0.element + Double(bias[$0.offset % c.C]) }
         for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
             let values = expected.map { plain(activation, $0).value }
             if activation == .relu6, c.outputs > 500 { #expect(values.contains(6) && values.contains(0)) }
@@ -136,8 +116,7 @@ import Testing
     @Test(arguments: cases)
     func `the gradient of the input is set or added to`(_ c: Case) {
         let W = c.weights, dy = c.dy, before = formula("before", c.x.count)
-        var expected = [Double](repeating: 0, count: before.count)
-        c.forEachProduct { y, xi, w in expected[xi] += Double(dy[y]) * Double(W[w]) }
+        let expected = c.reference.backwardData(dy: dy, W: W, N: c.N)
         #expect(largestError(c.backward(dy, c.x, W).dx, expected) < 1e-6)
         #expect(largestError(c.backward(dy, c.x, W, addingTo: before).dx, zip(expected, before).map { $0 + Double($1) }) < 1e-6)
     }
@@ -145,8 +124,7 @@ import Testing
     @Test(arguments: cases)
     func `the gradient of the weights is added`(_ c: Case) {
         let x = c.x, dy = c.dy, before = formula("before", c.weights.count)
-        var expected = before.map { Double($0) }
-        c.forEachProduct { y, xi, w in expected[w] += Double(dy[y]) * Double(x[xi]) }
+        let expected = zip(before, c.reference.backwardWeights(dy: dy, x: x, N: c.N)).map { Double($0) + $1 }
         #expect(largestError(c.backward(dy, x, c.weights, weights: before).dW, expected) < 3e-6)
     }
 

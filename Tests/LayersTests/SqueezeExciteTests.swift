@@ -17,6 +17,7 @@ import TestSupport
         var b1: [Float] { formula("b1", K) }
         var W2: [Float] { formula("W2", C * K).map { 4 * $0 } }
         var b2: [Float] { formula("b2", C) }
+        var reference: SqueezeExciteReference { SqueezeExciteReference(C: C, K: K, activation: activation, gate: gate, W1: W1, b1: b1, W2: W2, b2: b2) }
     }
 
     static let cases = [(1, 1, 1, 1), (1, 9, 3, 2), (3, 49, 24, 8), (2, 169, 17, 5), (9, 3, 40, 13), (1, 50, 200, 8), (10, 900, 72, 24), (16, 26, 40, 13), (17, 50, 21, 3)].flatMap { (N, P, C, K) in
@@ -61,38 +62,6 @@ import TestSupport
         return (dx.values(), gradients.all.map { $0.values() })
     }
 
-    /// Outputs and all gradients by their definitions, in double precision.
-    func plainly(_ c: Case, dy: [Float]) -> (y: [Double], dx: [Double], parameters: [[Double]]) {
-        let (C, K, P) = (c.C, c.K, c.P)
-        let (x, W1, b1, W2, b2) = (c.x.map { Double($0) }, c.W1.map { Double($0) }, c.b1.map { Double($0) }, c.W2.map { Double($0) }, c.b2.map { Double($0) })
-        var y = x, dx = x, gradients = [W1, b1, W2, b2].map { [Double](repeating: 0, count: $0.count) }
-        for n in 0..<c.N {
-            let s = (0..<C).map { k in (0..<P).reduce(0) { $0 + x[(n * P + $1) * C + k] } / Double(P) }
-            let u = (0..<K).map { k in b1[k] + (0..<C).reduce(0) { $0 + W1[k * C + $1] * s[$1] } }
-            let h = u.map { plain(c.activation, $0).value }
-            let v = (0..<C).map { k in b2[k] + (0..<K).reduce(0) { $0 + W2[k * K + $1] * h[$1] } }
-            let gate = v.map { v in c.gate == .sigmoid ? 1 / (1 + exp(-v)) : min(max(v + 3, 0), 6) / 6 }
-            let slope = zip(v, gate).map { v, g in c.gate == .sigmoid ? g * (1 - g) : v > -3 && v < 3 ? 1.0 / 6 : 0 }
-            let dv = (0..<C).map { k in slope[k] * (0..<P).reduce(0) { $0 + Double(dy[(n * P + $1) * C + k]) * x[(n * P + $1) * C + k] } }
-            let du = (0..<K).map { k in (0..<C).reduce(0) { $0 + W2[$1 * K + k] * dv[$1] } * plain(c.activation, u[k]).derivative }
-            for k in 0..<K {
-                gradients[1][k] += du[k]
-                for i in 0..<C { gradients[0][k * C + i] += du[k] * s[i] }
-            }
-            for i in 0..<C {
-                gradients[3][i] += dv[i]
-                for k in 0..<K { gradients[2][i * K + k] += dv[i] * h[k] }
-                let ds = (0..<K).reduce(0) { $0 + W1[$1 * C + i] * du[$1] }
-                for p in 0..<P {
-                    let pixel = (n * P + p) * C + i
-                    y[pixel] = x[pixel] * gate[i]
-                    dx[pixel] = Double(dy[pixel]) * gate[i] + ds / Double(P)
-                }
-            }
-        }
-        return (y, dx, gradients)
-    }
-
     @Test func `a worked example`() {
         // Means 2 and −1; u = 2·2 − 1·1 + 1 = 4, v = (4 − 3, −4 − 5) = (1, −9): gates 4/6 and 0.
         let c = Case(N: 1, P: 2, C: 2, K: 1, activation: .relu, gate: .hardSigmoid)
@@ -135,7 +104,7 @@ import TestSupport
 
     @Test(arguments: cases)
     func `outputs are the definition's`(_ c: Case) {
-        #expect(largestError(forward(c, x: c.x, [c.W1, c.b1, c.W2, c.b2]).y, plainly(c, dy: c.x).y) < 3e-6)
+        #expect(largestError(forward(c, x: c.x, [c.W1, c.b1, c.W2, c.b2]).y, c.reference.forward(x: c.x, N: c.N)) < 3e-6)
     }
 
     @Test(arguments: cases)
@@ -148,12 +117,12 @@ import TestSupport
 
     @Test(arguments: cases)
     func `gradients are the definition's, and those of parameters are added`(_ c: Case) {
-        let dy = formula("dy", c.N * c.P * c.C), expected = plainly(c, dy: dy)
+        let dy = formula("dy", c.N * c.P * c.C), expected = c.reference.backward(dy: dy, x: c.x, N: c.N)
         let found = backward(c, dy: dy)
         #expect(largestError(found.dx, expected.dx) < 1e-5)
-        for (a, b) in zip(found.parameters, expected.parameters) where b.contains(where: { $0 != 0 }) { #expect(largestError(a, b) < 1e-5) }
+        for (a, b) in zip(found.parameters, [expected.dW1, expected.db1, expected.dW2, expected.db2]) where b.contains(where: { $0 != 0 }) { #expect(largestError(a, b) < 1e-5) }
         let added = backward(c, dy: dy, adding: 3, inPlace: true)
         #expect(firstDifference(added.dx, found.dx) == nil)
-        for (a, b) in zip(added.parameters, expected.parameters) { #expect(largestError(a, b.map { $0 + 3 }) < 1e-5) }
+        for (a, b) in zip(added.parameters, [expected.dW1, expected.db1, expected.dW2, expected.db2]) { #expect(largestError(a, b.map { $0 + 3 }) < 1e-5) }
     }
 }

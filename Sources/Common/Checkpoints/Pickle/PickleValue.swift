@@ -1,6 +1,7 @@
 /// A value of a Python pickle, as far as files of tensors have them.
 ///
-/// Lists and dictionaries are shared by reference, as in Python: one may be filled after another has taken it, and may even hold itself.
+/// Lists and dictionaries are shared by reference, as in Python: one may be filled after another has taken it, and may even hold itself. They live as long as
+/// the ``PickleMemory`` that they were made in.
 enum PickleValue {
     case none
     case bool(Bool)
@@ -9,7 +10,7 @@ enum PickleValue {
     /// Text that is no UTF-8 keeps its bytes as U+FFFD.
     case string(String)
     case bytes([UInt8])
-    case tuple([PickleValue])
+    /// A list or a tuple.
     case list(PickleList)
     case dictionary(PickleDictionary)
     /// A name that the pickle would have Python import: "torch.FloatStorage".
@@ -27,7 +28,6 @@ enum PickleValue {
         case .int, .float: "a number"
         case .string: "text"
         case .bytes: "bytes"
-        case .tuple: "a tuple"
         case .list: "a list"
         case .dictionary: "a dictionary"
         case .global(let name), .opaque(let name): name.text
@@ -44,24 +44,46 @@ enum PickleValue {
         default: nil
         }
     }
-    var elements: [PickleValue]? {
-        switch self {
-        case .tuple(let values): values
-        case .list(let list): list.values
-        default: nil
-        }
-    }
+    var elements: [PickleValue]? { if case .list(let list) = self { list.values } else { nil } }
     var name: PickleName? { if case .global(let name) = self { name } else { nil } }
 }
 
-final class PickleList {
-    var values: [PickleValue] = []
-    init(_ values: [PickleValue] = []) { self.values = values }
+class PickleContainer {
+    func removeAll() {}
 }
 
-final class PickleDictionary {
-    /// In the order in which they were set; a key may be there twice, the later one counts.
+final class PickleList: PickleContainer {
+    var values: [PickleValue] = []
+    override func removeAll() { values = [] }
+}
+
+final class PickleDictionary: PickleContainer {
+    /// In the order in which they were set.
     var entries: [(key: PickleValue, value: PickleValue)] = []
+    override func removeAll() { entries = [] }
+}
+
+/// Owner of all lists and dictionaries of a pickle.
+///
+/// Each is emptied while this still holds all others: to let go of one that holds another, two hundred thousand deep, would take a stack as deep, and
+/// those that hold themselves would stay for ever.
+final class PickleMemory {
+    private var containers: [PickleContainer] = []
+
+    func list(_ values: [PickleValue] = []) -> PickleList {
+        let list = PickleList()
+        list.values = values
+        containers.append(list)
+        return list
+    }
+
+    func dictionary() -> PickleDictionary {
+        let dictionary = PickleDictionary()
+        containers.append(dictionary)
+        return dictionary
+    }
+
+    deinit { for container in containers { container.removeAll() } }
 }
 
 /// A module and a name in it.

@@ -3,7 +3,7 @@ import ToolSupport
 /// What a pickle's names stand for. Nothing of them is ever imported or called.
 protocol PickleNames {
     /// The value that calling `name` with `arguments` gives; nil where the call is not of the allow-list.
-    func call(_ name: PickleName, _ arguments: [PickleValue]) throws -> PickleValue?
+    func call(_ name: PickleName, _ arguments: [PickleValue], _ memory: PickleMemory) throws -> PickleValue?
     /// The value of a persistent identifier; nil where there is none such.
     func persistent(_ identifier: PickleValue) throws -> PickleValue?
     /// Whether objects of the class may be there, unread.
@@ -18,6 +18,7 @@ protocol PickleNames {
 struct Unpickler<Names: PickleNames> {
     let names: Names
     private let bytes: PickleBytes
+    private let memory: PickleMemory
     private var stack: [PickleValue] = []
     /// Where in the stack the marks are.
     private var marks: [Int] = []
@@ -27,11 +28,11 @@ struct Unpickler<Names: PickleNames> {
     /// Far more than any checkpoint has, with an optimizer beside its weights.
     private static var mostValues: Int { 4_000_000 }
 
-    init(_ bytes: PickleBytes, names: Names) { (self.bytes, self.names) = (bytes, names) }
+    init(_ bytes: PickleBytes, _ memory: PickleMemory, names: Names) { (self.bytes, self.memory, self.names) = (bytes, memory, names) }
 
     /// Reads one pickle, to its end.
-    static func value(_ bytes: PickleBytes, names: Names) throws -> PickleValue {
-        var unpickler = Unpickler(bytes, names: names)
+    static func value(_ bytes: PickleBytes, _ memory: PickleMemory, names: Names) throws -> PickleValue {
+        var unpickler = Unpickler(bytes, memory, names: names)
         return try unpickler.run()
     }
 
@@ -102,16 +103,15 @@ struct Unpickler<Names: PickleNames> {
         case UInt8(ascii: "C"): try push(.bytes(bytes.bytes(Int(bytes.byte()))))
         case 0x8E, 0x96: try push(.bytes(bytes.bytes(Int(clamping: bytes.unsigned(8)))))
 
-        case UInt8(ascii: ")"): try push(.tuple([]))
+        case UInt8(ascii: ")"): try push(.list(memory.list()))
         case 0x85: try pushTuple(1)
         case 0x86: try pushTuple(2)
         case 0x87: try pushTuple(3)
-        case UInt8(ascii: "t"): try push(.tuple(popMark()))
-        case UInt8(ascii: "]"), 0x8F: try push(.list(PickleList()))
-        case UInt8(ascii: "l"), 0x91: try push(.list(PickleList(popMark())))
-        case UInt8(ascii: "}"): try push(.dictionary(PickleDictionary()))
+        case UInt8(ascii: "]"), 0x8F: try push(.list(memory.list()))
+        case UInt8(ascii: "t"), UInt8(ascii: "l"), 0x91: try push(.list(memory.list(popMark())))
+        case UInt8(ascii: "}"): try push(.dictionary(memory.dictionary()))
         case UInt8(ascii: "d"):
-            let pairs = try popMark(), dictionary = PickleDictionary()
+            let pairs = try popMark(), dictionary = memory.dictionary()
             try set(pairs, in: .dictionary(dictionary))
             try push(.dictionary(dictionary))
         case UInt8(ascii: "a"):
@@ -165,7 +165,7 @@ struct Unpickler<Names: PickleNames> {
     private mutating func pushTuple(_ count: Int) throws {
         var values: [PickleValue] = []
         for _ in 0..<count { values.append(try pop()) }
-        try push(.tuple(values.reversed()))
+        try push(.list(memory.list(values.reversed())))
     }
 
     private func append(_ values: [PickleValue]) throws {
@@ -202,7 +202,7 @@ struct Unpickler<Names: PickleNames> {
             throw bytes.failure("the pickle calls \(function.kind)")
         }
         guard let arguments = arguments.elements else { throw bytes.failure("the pickle calls \(shown(name)) with \(arguments.kind)") }
-        if let value = try names.call(name, arguments) { return value }
+        if let value = try names.call(name, arguments, memory) { return value }
         guard names.isInert(name) else {
             throw bytes.failure(
                 "the pickle calls \(shown(name)), which no file of tensors needs; nothing was called",

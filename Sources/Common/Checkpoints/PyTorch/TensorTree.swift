@@ -39,8 +39,6 @@ struct TensorTree {
             guard open.insert(ObjectIdentifier(list)).inserted else { return }
             for (index, value) in list.values.enumerated() { try visit(value, inside("\(index)"), depth: depth + 1, &open) }
             open.remove(ObjectIdentifier(list))
-        case .tuple(let values):
-            for (index, value) in values.enumerated() { try visit(value, inside("\(index)"), depth: depth + 1, &open) }
         default: break
         }
     }

@@ -1,13 +1,14 @@
 import Platform
-import TensorStreams
 import ToolSupport
 
 /// What `torch.save` wrote before PyTorch 1.6: a magic number, the version of the protocol, the sizes of the machine's numbers and the value, each a pickle;
 /// then the list of the storages' keys, a pickle too, and for each its number of elements (8 bytes) and the elements (`torch/serialization.py`, `_legacy_save`).
 struct TorchLegacy {
     let root: PickleValue
+    private let memory = PickleMemory()
     private let path: String
     private let keys: [String]
+    private let storages: TorchNames.Storages
     /// Where the first storage begins.
     private let start: Int
     private let file: OpenFile
@@ -38,46 +39,28 @@ struct TorchLegacy {
         file = try OpenFile(path)
         let bytes = PickleBytes(file: file.descriptor, size: file.size, path: path), names = TorchNames(path: path)
         // The magic number is larger than a machine's integer, so it has been compared as bytes already.
-        _ = try Unpickler.value(bytes, names: names)
-        guard try Unpickler.value(bytes, names: names).int == 1001 else { throw bytes.failure("is of another version than 1001 of torch.save's older format") }
-        guard case .dictionary(let machine) = try Unpickler.value(bytes, names: names) else { throw bytes.failure("does not say what machine it is of") }
+        _ = try Unpickler.value(bytes, memory, names: names)
+        guard try Unpickler.value(bytes, memory, names: names).int == 1001 else { throw bytes.failure("is of another version than 1001 of torch.save's older format") }
+        guard case .dictionary(let machine) = try Unpickler.value(bytes, memory, names: names) else { throw bytes.failure("does not say what machine it is of") }
         for (key, value) in machine.entries where key.string == "little_endian" && value.int == 0 {
             throw bytes.failure("has numbers with their bytes in another order than this machine's", remedy: nil)
         }
-        root = try Unpickler.value(bytes, names: names)
-        guard let keys = try Unpickler.value(bytes, names: names).elements else { throw bytes.failure("has no list of storages") }
+        root = try Unpickler.value(bytes, memory, names: names)
+        guard let keys = try Unpickler.value(bytes, memory, names: names).elements else { throw bytes.failure("has no list of storages") }
         self.keys = try keys.map { key in
             guard let text = key.string ?? key.int.map(String.init) else { throw bytes.failure("has a storage without a key") }
             return text
         }
+        storages = names.storages
         guard Set(self.keys).count == keys.count else { throw bytes.failure("lists a storage twice") }
         start = bytes.position
-    }
-
-    /// The sizes of elements of each storage, by its key, as its views say.
-    private func elementSizes() -> [String: Int] {
-        var sizes: [String: Int] = [:]
-        collect(root, depth: 0, &sizes)
-        return sizes
-    }
-
-    private func collect(_ value: PickleValue, depth: Int, _ sizes: inout [String: Int]) {
-        guard depth <= 40 else { return }
-        switch value {
-        case .tensor(let tensor): sizes[tensor.storage.key] = tensor.storage.dtype?.size ?? 1
-        case .storage(let storage): sizes[storage.key] = storage.dtype?.size ?? 1
-        case .dictionary(let dictionary): for (_, value) in dictionary.entries { collect(value, depth: depth + 1, &sizes) }
-        case .list(let list): for value in list.values { collect(value, depth: depth + 1, &sizes) }
-        case .tuple(let values): for value in values { collect(value, depth: depth + 1, &sizes) }
-        default: break
-        }
     }
 
     /// Hands the bytes of each wanted storage to `take`.
     ///
     /// - Parameter sizes: by key, how many bytes the storage must have at least.
     func read(_ wanted: [String: Int], _ take: (String, [UInt8]) throws -> Void) throws {
-        let bytes = PickleBytes(file: file.descriptor, size: file.size, path: path), sizes = elementSizes()
+        let bytes = PickleBytes(file: file.descriptor, size: file.size, path: path), sizes = storages.elementSizes
         try bytes.skip(start)
         for key in keys {
             let count = Int(clamping: try bytes.unsigned(8))

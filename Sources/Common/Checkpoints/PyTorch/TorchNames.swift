@@ -7,6 +7,14 @@ import ToolSupport
 /// tensors in checkpoints, such as the options of a training, are passed over unread.
 struct TorchNames: PickleNames {
     let path: String
+    /// Bytes of an element of each storage that the pickle refers to, by its key.
+    let storages = Storages()
+
+    init(path: String) { self.path = path }
+
+    final class Storages {
+        fileprivate(set) var elementSizes: [String: Int] = [:]
+    }
 
     /// The types of storages and of `torch.float32` and its like.
     private static let types: [String: DType] = [
@@ -37,6 +45,7 @@ struct TorchNames: PickleNames {
         guard isUntyped || dtype != nil else {
             throw Failure(.data, path: path, "has numbers of the type \(type.text.printableLine(limit: 80)), which is not read", remedy: "convert the tensors to float32")
         }
+        storages.elementSizes[key] = dtype?.size ?? 1
         // In the legacy format a storage may be a part of another: its key, where it begins, its elements.
         if parts.count == 6, let view = parts[5].elements {
             guard view.count == 3, let start = view[1].int, let length = view[2].int, start >= 0, length >= 0, start <= count, length <= count - start else {
@@ -47,10 +56,10 @@ struct TorchNames: PickleNames {
         return .storage(StorageReference(key: key, dtype: dtype, count: count))
     }
 
-    func call(_ name: PickleName, _ arguments: [PickleValue]) throws -> PickleValue? {
+    func call(_ name: PickleName, _ arguments: [PickleValue], _ memory: PickleMemory) throws -> PickleValue? {
         switch name.text {
         case "collections.OrderedDict":
-            let dictionary = PickleDictionary()
+            let dictionary = memory.dictionary()
             // Of protocol 0 and 1: a list of pairs.
             for pair in arguments.first?.elements ?? [] {
                 guard let pair = pair.elements, pair.count == 2 else { throw Failure(.data, path: path, "has an ordered dictionary of no pairs") }
@@ -67,8 +76,9 @@ struct TorchNames: PickleNames {
             guard case .tensor? = arguments.first else { return nil }
             return arguments.first
         case "torch._tensor._rebuild_from_type_v2":
-            guard arguments.count >= 3, let function = arguments[0].name, let inner = arguments[2].elements else { return nil }
-            return try call(function, inner)
+            // Not of itself, which would have no end.
+            guard arguments.count >= 3, let function = arguments[0].name, function != name, let inner = arguments[2].elements else { return nil }
+            return try call(function, inner, memory)
         default: return nil
         }
     }

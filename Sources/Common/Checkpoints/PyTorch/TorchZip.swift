@@ -7,6 +7,7 @@ import ToolSupport
 /// `byteorder` beside them says `little`; where it says `big` the file is refused.
 struct TorchZip {
     let root: PickleValue
+    private let memory = PickleMemory()
     private let path: String
     /// The folder in which all of it lies.
     private let folder: String
@@ -37,7 +38,7 @@ struct TorchZip {
         }
         guard let pickle else { throw Failure(.data, path: path, "is a zip archive without the data.pkl of torch.save") }
         folder = pickle.folder
-        root = try Unpickler.value(PickleBytes(pickle.bytes, path: path), names: TorchNames(path: path))
+        root = try Unpickler.value(PickleBytes(pickle.bytes, path: path), memory, names: TorchNames(path: path))
     }
 
     /// The bytes of the member that the archive stands at.
