@@ -18,7 +18,10 @@ import TestSupport
         Case(name: "resnet50", N: 4, H: 64, W: 64), Case(name: "small-resnet18", N: 4, H: 32, W: 32),
         Case(name: "tiny-resnet10", N: 5, H: 33, W: 27), Case(name: "mobilenet-v3-large", N: 6, H: 64, W: 64),
         Case(name: "mobilenet-v3-large", N: 3, H: 97, W: 75), Case(name: "efficientnet-b0", N: 6, H: 64, W: 64),
-        Case(name: "efficientnet-b0", N: 3, H: 75, W: 97),
+        Case(name: "efficientnet-b0", N: 3, H: 75, W: 97), Case(name: "resnet101", N: 2, H: 64, W: 64), Case(name: "wide-resnet50-2", N: 2, H: 64, W: 64),
+        Case(name: "resnet50-w2", N: 2, H: 64, W: 64), Case(name: "mobilenet-v2", N: 6, H: 64, W: 64), Case(name: "mobilenet-v2", N: 3, H: 97, W: 75),
+        Case(name: "mobilenet-v3-small", N: 6, H: 64, W: 64), Case(name: "efficientnet-b1", N: 4, H: 64, W: 64), Case(name: "efficientnet-b3", N: 3, H: 64, W: 64),
+        Case(name: "efficientnet-lite0", N: 6, H: 64, W: 64), Case(name: "efficientnet-lite0", N: 3, H: 75, W: 75), Case(name: "efficientnet-lite2", N: 4, H: 66, W: 66),
     ]
 
     let document: TensorDocument
@@ -101,7 +104,8 @@ import TestSupport
     }
 
     @Test func `parameters are as many as torchvision has`() throws {
-        for (name, count) in [("resnet18", 11_176_512), ("resnet34", 21_284_672), ("resnet50", 23_508_032), ("mobilenet-v3-large", 4_202_032), ("efficientnet-b0", 4_007_548)] {
+        for (name, count) in [("resnet18", 11_176_512), ("resnet34", 21_284_672), ("resnet50", 23_508_032), ("resnet101", 42_500_160), ("resnet152", 58_143_808), ("resnet50-w2", 93_907_072),
+            ("resnet50-w4", 375_378_176), ("resnet50-w5", 586_450_240), ("mobilenet-v3-large", 4_202_032), ("efficientnet-b0", 4_007_548), ("efficientnet-lite0", 3_371_008)] {
             let network = try #require(Network(name, head: .none))
             #expect(network.parameters.reduce(0) { $0 + $1.count } == count)
         }

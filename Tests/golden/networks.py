@@ -44,7 +44,7 @@ def fill(network):
             u = u / math.sqrt(value.shape[1])
         elif name.endswith("running_var"):
             u = 1 + 0.5 * u
-        elif name.endswith("running_mean") or name.startswith(("fc.", "classifier.")) or ".fc" in name:
+        elif name.endswith("running_mean") or name.startswith(("fc.", "classifier.", "_fc.")) or ".fc" in name:
             u = 0.1 * u
         elif name.endswith("bias") and name.startswith("features."):
             u = 1.5 + 0.1 * u
@@ -72,6 +72,56 @@ class Small(torchvision.models.ResNet):
         self.fc = nn.Linear(8 * width, 1)
 
 
+class Same(nn.Conv2d):
+    """TensorFlow's SAME padding: ceil(size / stride) outputs, the smaller half of the zeros first."""
+
+    def forward(self, x):
+        total = [max((math.ceil(i / s) - 1) * s + k - i, 0) for i, k, s in zip(x.shape[2:], self.kernel_size, self.stride)]
+        x = F.pad(x, [total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2])
+        return F.conv2d(x, self.weight, None, self.stride, 0, 1, self.groups)
+
+
+class LiteBlock(nn.Module):
+    def __init__(self, c, expansion, kernel, stride, out):
+        super().__init__()
+        inner = c * expansion
+        if expansion > 1:
+            self._expand_conv, self._bn0 = Same(c, inner, 1, bias=False), nn.BatchNorm2d(inner, 1e-3, 0.01)
+        self._depthwise_conv, self._bn1 = Same(inner, inner, kernel, stride, groups=inner, bias=False), nn.BatchNorm2d(inner, 1e-3, 0.01)
+        self._project_conv, self._bn2 = Same(inner, out, 1, bias=False), nn.BatchNorm2d(out, 1e-3, 0.01)
+        self.adds = stride == 1 and c == out
+
+    def forward(self, x):
+        y = F.relu6(self._bn0(self._expand_conv(x))) if hasattr(self, "_bn0") else x
+        y = self._bn2(self._project_conv(F.relu6(self._bn1(self._depthwise_conv(y)))))
+        return x + y if self.adds else y
+
+
+class Lite(nn.Module):
+    """EfficientNet-Lite under the names of its port to PyTorch."""
+
+    def __init__(self, width, depth):
+        super().__init__()
+        rows = [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)]
+        self._conv_stem, self._bn0 = Same(3, 32, 3, 2, bias=False), nn.BatchNorm2d(32, 1e-3, 0.01)
+        blocks, c = [], 32
+        for index, (expansion, kernel, stride, out, count) in enumerate(rows):
+            scaled = max(8, int(out * width + 4) // 8 * 8)
+            scaled += 8 if scaled < 0.9 * out * width else 0
+            for i in range(count if index in (0, 6) else math.ceil(count * depth)):
+                blocks.append(LiteBlock(c, expansion, kernel, stride if i == 0 else 1, scaled))
+                c = scaled
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head, self._bn1 = Same(c, 1280, 1, bias=False), nn.BatchNorm2d(1280, 1e-3, 0.01)
+        self._fc = nn.Linear(1280, 1)
+
+    def forward(self, x):
+        x = F.relu6(self._bn0(self._conv_stem(x)))
+        for block in self._blocks:
+            x = block(x)
+        return self._fc(F.relu6(self._bn1(self._conv_head(x))).mean((2, 3)))
+
+
 def head(d, dimension):
     return nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, dimension))
 
@@ -81,9 +131,21 @@ def network(name, dimension=128):
         made = Small([2, 2, 2, 2], 32)
     elif name == "tiny-resnet10":
         made = Small([1, 1, 1, 1], 16)
+    elif name.startswith("efficientnet-lite"):
+        made = Lite(*{"0": (1, 1), "1": (1, 1.1), "2": (1.1, 1.2)}[name[-1]])
+    elif name.startswith("resnet50-w"):
+        made = torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [3, 4, 6, 3])
+        wide = int(name[-1])
+        made.inplanes = 64 * wide
+        made.conv1, made.bn1 = nn.Conv2d(3, 64 * wide, 7, 2, 3, bias=False), nn.BatchNorm2d(64 * wide)
+        for stage, (depth, stride) in enumerate([(3, 1), (4, 2), (6, 2), (3, 2)]):
+            setattr(made, f"layer{stage + 1}", made._make_layer(torchvision.models.resnet.Bottleneck, 64 * wide << stage, depth, stride=stride))
+        made.fc = nn.Linear(2048 * wide, 1)
     else:
         made = getattr(torchvision.models, name.replace("-", "_"))()
-    if hasattr(made, "fc"):
+    if hasattr(made, "_fc"):
+        made._fc = head(made._fc.in_features, dimension)
+    elif hasattr(made, "fc"):
         made.fc = head(made.fc.in_features, dimension)
     else:
         made.classifier[-1] = head(made.classifier[-1].in_features, dimension)
@@ -104,6 +166,9 @@ def main():
         ("resnet18", 4, 64, 64), ("resnet18", 3, 45, 71), ("resnet34", 4, 48, 64), ("resnet50", 4, 64, 64),
         ("small-resnet18", 4, 32, 32), ("tiny-resnet10", 5, 33, 27),
         ("mobilenet-v3-large", 6, 64, 64), ("mobilenet-v3-large", 3, 97, 75), ("efficientnet-b0", 6, 64, 64), ("efficientnet-b0", 3, 75, 97),
+        ("resnet101", 2, 64, 64), ("wide-resnet50-2", 2, 64, 64), ("resnet50-w2", 2, 64, 64), ("mobilenet-v2", 6, 64, 64), ("mobilenet-v2", 3, 97, 75),
+        ("mobilenet-v3-small", 6, 64, 64), ("efficientnet-b1", 4, 64, 64), ("efficientnet-b3", 3, 64, 64), ("efficientnet-lite0", 6, 64, 64), ("efficientnet-lite0", 3, 75, 75),
+        ("efficientnet-lite2", 4, 66, 66),
     ]:
         key = f"{name}.{N}.{H}.{W}"
         made = network(name).double()

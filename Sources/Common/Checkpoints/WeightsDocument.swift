@@ -64,12 +64,12 @@ public enum WeightsDocument {
 
     /// - Throws: a failure where the tensors whose names begin with `prefix` are not those of `network`.
     public static func check(_ network: Network, in outline: DocumentOutline, path: String, prefix: String) throws {
-        try check(network, own(outline.shapes, prefix), path: path)
+        try check(network, own(outline.shapes, prefix), path: path, prefix: prefix)
     }
 
-    private static func check(_ network: Network, _ shapes: [String: [Int]], path: String) throws {
+    private static func check(_ network: Network, _ shapes: [String: [Int]], path: String, prefix: String = "") throws {
         let differences = differences(shapes, network)
-        guard differences.isEmpty else { throw mismatch(path, network, differences) }
+        guard differences.isEmpty else { throw mismatch(path, network, differences, prefix: prefix) }
     }
 
     /// Those of a network's names, without the prefix.
@@ -98,7 +98,7 @@ public enum WeightsDocument {
     /// The weights of a network that is known.
     public static func weights(of network: Network, in document: TensorDocument, path: String, prefix: String) throws -> Weights {
         let own = document.tensors.filter { isOwn($0.key, prefix) }
-        try check(network, self.own(own.mapValues(\.shape), prefix), path: path)
+        try check(network, self.own(own.mapValues(\.shape), prefix), path: path, prefix: prefix)
         let weights = Weights(network)
         func floats(_ key: String) throws -> [Float] {
             guard let tensor = own[prefix + key] else { throw Failure(.data, path: path, "lacks '\(prefix + key)'") }
@@ -176,8 +176,12 @@ public enum WeightsDocument {
         return best.0
     }
 
-    private static func mismatch(_ path: String, _ network: Network, _ differences: Differences) -> Failure {
+    /// - Parameter part: the beginning of the names of a network that lies beside another in a checkpoint; there is no choice of it then.
+    private static func mismatch(_ path: String, _ network: Network, _ differences: Differences, prefix part: String = "") -> Failure {
         let expected = network.parameters.count + 2 * network.statistics.count
+        guard part.isEmpty else {
+            return Failure(.data, path: path, "\(differences.count) of the \(expected) tensors under '\(part)' do not fit: \(differences.text)", remedy: "the checkpoint is damaged, or of another method")
+        }
         return Failure(
             .data, path: path,
             "is no \(network.name): \(differences.count) of its names do not fit the \(expected) expected: \(differences.text)",

@@ -9,6 +9,8 @@ public struct WeightsFile {
     public let metadata: [String: String]
     /// What was taken: "MoCo, state_dict.module.encoder_q: resnet50 with a head of 2048, 128; 161 of 161 tensors …".
     public let coverage: String
+    /// Whether the file is one network under the names that we give it, and nothing else.
+    public let isPlain: Bool
 
     /// - Parameters:
     ///   - network: the network it must be; nil for what the file says or its tensors fit.
@@ -34,11 +36,16 @@ public struct WeightsFile {
         weights = try WeightsDocument.weights(of: found, in: TensorDocument(metadata: outline.metadata, tensors: tensors), path: path, prefix: "")
         metadata = outline.metadata
         coverage = Self.coverage(match, found, tensors, of: outline)
+        isPlain = match.names.allSatisfy { $0.key == $0.value } && match.leftOut.allSatisfy { $0.hasPrefix(WeightsDocument.trainingPrefix) }
     }
 
     private static func open(_ path: String) throws -> (DocumentOutline, (Set<String>) throws -> TensorDocument) {
         if try TorchFile.isOne(path) {
             let file = try TorchFile(path)
+            return (file.outline, file.read)
+        }
+        if try NumPyFile.isOne(path) {
+            let file = try NumPyFile(path)
             return (file.outline, file.read)
         }
         switch try TensorInput.open(path, limits: .checkpoint, documentLimits: .checkpoint) {

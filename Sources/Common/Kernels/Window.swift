@@ -6,10 +6,12 @@ public struct Window: Sendable, Equatable {
     public let H, W, C: Int
     /// Window height and width.
     public let R, S: Int
+    /// `padding`: rows and columns of zeros before the image; behind it as many as the output needs.
     public let stride, padding: Int
     /// Output height and width.
     public let outH, outW: Int
 
+    /// As many zeros behind the image as before it.
     public init(H: Int, W: Int, C: Int, kernel: Int, stride: Int, padding: Int) {
         (self.H, self.W, self.C) = (H, W, C)
         (R, S) = (kernel, kernel)
@@ -18,6 +20,21 @@ public struct Window: Sendable, Equatable {
         outH = (H + 2 * padding - kernel) / stride + 1
         outW = (W + 2 * padding - kernel) / stride + 1
     }
+
+    /// TensorFlow's SAME padding: ⌈H / stride⌉ outputs, of the zeros that they need the smaller half before the image.
+    ///
+    /// - Precondition: that is as much above the image as to its left, as of a square one.
+    public init(sameH H: Int, W: Int, C: Int, kernel: Int, stride: Int) {
+        (self.H, self.W, self.C) = (H, W, C)
+        (R, S) = (kernel, kernel)
+        self.stride = stride
+        (outH, outW) = ((H + stride - 1) / stride, (W + stride - 1) / stride)
+        padding = max(0, (outH - 1) * stride + kernel - H) / 2
+        precondition(padding == max(0, (outW - 1) * stride + kernel - W) / 2)
+    }
+
+    /// Whether there are as many zeros behind the image as before it.
+    public var isSymmetric: Bool { outH == (H + 2 * padding - R) / stride + 1 && outW == (W + 2 * padding - S) / stride + 1 }
 
     /// Floats in one patch: R·S·C.
     public var patch: Int { R * S * C }

@@ -132,8 +132,9 @@ public final class InferenceRun {
 
     /// Sets `result` (N, ``dimension``) for N images, bytes (N, views, H, W, C), of which `view` is read.
     public func run(
-        images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, N: Int, into result: UnsafeMutablePointer<Float>, pixels: Pixels = .imageNet
+        images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, N: Int, into result: UnsafeMutablePointer<Float>, pixels: Pixels? = nil
     ) {
+        let pixels = pixels ?? weights.network.pixels
         precondition(pixels.channels == shapes[0].C)
         for start in stride(from: 0, to: N, by: slice) {
             let count = min(slice, N - start)

@@ -10,6 +10,12 @@ protocol Trunk: Sendable {
     var dropout: Double { get }
     /// What the weights of a linear head with O outputs are at first; nil for PyTorch's own choice.
     func headStart(_ O: Int) -> Parameter.Initialization?
+    /// How bytes become numbers.
+    var pixels: Pixels { get }
+}
+
+extension Trunk {
+    var pixels: Pixels { .imageNet }
 }
 
 /// A network by name: the trunk of a table and the head that turns features into an embedding.
@@ -23,6 +29,10 @@ public struct Network: Sendable {
     public let statistics: [Statistics]
     /// Numbers in a feature.
     public let featureWidth: Int
+    /// How bytes become the numbers that it takes.
+    public let pixels: Pixels
+    /// Whether it takes square images alone: SAME padding of others may differ in height and width.
+    public var needsSquareImages: Bool { graph.nodes.contains { $0.operation.needsSquareImages } }
 
     /// Floats that hold all parameters; likewise all statistics.
     public var parameterCount: Int { parameters.last.map { ($0.offset + $0.count + 15) / 16 * 16 } ?? 0 }
@@ -50,6 +60,7 @@ public struct Network: Sendable {
         var builder = GraphBuilder(channels: channels)
         var x = trunk.build(&builder)
         featureWidth = builder.width(x)
+        pixels = trunk.pixels
         builder.end(features: x)
         if head != .none, trunk.dropout > 0 { x = builder.dropout(x, trunk.dropout) }
         head.build(&builder, x, name: trunk.headName, start: trunk.headStart)
@@ -67,7 +78,7 @@ public struct Network: Sendable {
         var builder = GraphBuilder(channels: inputs)
         builder.end(features: builder.input)
         head.build(&builder, builder.input, name: "") { _ in nil }
-        (name, headName, featureWidth, self.head) = ("head", "", inputs, head)
+        (name, headName, featureWidth, self.head, pixels) = ("head", "", inputs, head, .imageNet)
         (graph, parameters, statistics) = (builder.graph, builder.parameters, builder.statistics)
     }
 
@@ -79,14 +90,30 @@ public struct Network: Sendable {
     /// The tensor of the network with this name that reads the images: (K, channels, R, S).
     public static func stemName(of name: String) -> String? { Network(name, head: .none)?.parameters.first?.name }
 
+    /// The tensors that read the images, of all networks.
+    public static let stems: [String] = Set(names.compactMap(stemName)).sorted()
+
+    /// ``headName`` of the network whose trunk has no tensor but these.
+    public static func headName(ofTrunk tensors: Set<String>) -> String? {
+        names.first { name in Network(name, head: .none)?.parameters.allSatisfy { tensors.contains($0.name) } == true }.flatMap(headName)
+    }
+
     /// Of an image.
     public static let mostChannels = 1024
     /// The smallest image that leaves something to pool.
     public static let smallestImage = 8
 
     private static let tables: [String: any Trunk] = [
+        "mobilenet-v2": MobileNetV2(),
         "mobilenet-v3-large": MobileNetV3.large,
-        "efficientnet-b0": EfficientNet.b0,
+        "mobilenet-v3-small": MobileNetV3.small,
+        "efficientnet-b0": EfficientNet.scaled(width: 1, depth: 1, dropout: 0.2),
+        "efficientnet-b1": EfficientNet.scaled(width: 1, depth: 1.1, dropout: 0.2),
+        "efficientnet-b2": EfficientNet.scaled(width: 1.1, depth: 1.2, dropout: 0.3),
+        "efficientnet-b3": EfficientNet.scaled(width: 1.2, depth: 1.4, dropout: 0.3),
+        "efficientnet-lite0": EfficientNetLite(width: 1, depth: 1, dropout: 0.2),
+        "efficientnet-lite1": EfficientNetLite(width: 1, depth: 1.1, dropout: 0.2),
+        "efficientnet-lite2": EfficientNetLite(width: 1.1, depth: 1.2, dropout: 0.3),
         "resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 64, stem: .large),
         "resnet34": ResNet(block: .basic, depths: [3, 4, 6, 3], width: 64, stem: .large),
         "resnet50": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large),

@@ -32,6 +32,8 @@ public protocol Operation: Sendable {
 
     /// Whether the gradient of its input takes the place of that of its output. Then nothing else may read its input.
     var replacesGradient: Bool { get }
+    /// Whether the zeros around its input are told by the size of a square alone (``Padding/same``).
+    var needsSquareImages: Bool { get }
     func training(_ site: TrainingSite) -> any TrainingStep
     func inference(_ site: InferenceSite) -> InferenceForm
 }
@@ -47,6 +49,7 @@ extension Operation {
     public func canMultiplyInput(_ x: Shape) -> Bool { false }
     public func momentPieces(_ x: Shape, N: Int) -> Int? { nil }
     public var replacesGradient: Bool { false }
+    public var needsSquareImages: Bool { false }
 }
 
 /// Numbers read and written for an image.

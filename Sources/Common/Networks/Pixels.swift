@@ -13,8 +13,16 @@ public struct Pixels: Sendable, Equatable {
 
     var channels: Int { mean.count }
 
+    /// For the metadata of a checkpoint.
+    public var text: String {
+        self == .imageNet ? "RGB / 255, ImageNet's mean and deviation" : "RGB / 255, mean \(mean.map { "\($0)" }.joined(separator: " ")), deviation \(deviation.map { "\($0)" }.joined(separator: " "))"
+    }
+
     /// ImageNet's means and deviations: what torchvision, MoCo and SEED use.
     public static let imageNet = Pixels(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+
+    /// (v − 127) / 128: what TensorFlow's EfficientNet-Lite takes.
+    public static let lite = Pixels(mean: [127.0 / 255, 127.0 / 255, 127.0 / 255], deviation: [128.0 / 255, 128.0 / 255, 128.0 / 255])
 
     /// Sets `x` (N, H, W, C) from the bytes of one view of `images` (N, V, H, W, C), read in the order `rows`.
     func normalize(

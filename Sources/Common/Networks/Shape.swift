@@ -14,5 +14,21 @@ public struct Shape: Sendable, Equatable {
     /// What a window over this makes, with `K` channels.
     func output(of window: Window, K: Int) -> Shape { Shape(H: window.outH, W: window.outW, C: K) }
 
-    func window(kernel: Int, stride: Int, padding: Int) -> Window { Window(H: H, W: W, C: C, kernel: kernel, stride: stride, padding: padding) }
+    func window(kernel: Int, stride: Int, padding: Padding) -> Window {
+        switch padding {
+        case .symmetric(let zeros): Window(H: H, W: W, C: C, kernel: kernel, stride: stride, padding: zeros)
+        case .same: Window(sameH: H, W: W, C: C, kernel: kernel, stride: stride)
+        }
+    }
+}
+
+/// The zeros around an image that a window reads.
+public enum Padding: Sendable, Equatable {
+    /// As many on each side: PyTorch's.
+    case symmetric(Int)
+    /// TensorFlow's SAME: as the size of the image needs, the smaller half before it.
+    case same
+
+    /// That which keeps the size at stride 1.
+    static func keeping(_ kernel: Int) -> Padding { .symmetric(kernel / 2) }
 }

@@ -119,9 +119,10 @@ public final class TrainingRun {
     ///   - randomKey: of dropout and stochastic depth; nil leaves nothing out.
     @discardableResult
     public func forward(
-        _ weights: Weights, images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, order: [Int]? = nil, pixels: Pixels = .imageNet,
+        _ weights: Weights, images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, order: [Int]? = nil, pixels: Pixels? = nil,
         randomKey: RandomKey? = nil
     ) -> UnsafeMutablePointer<Float> {
+        let pixels = pixels ?? network.pixels
         precondition(pixels.channels == shapes[0].C)
         pixels.normalize(
             images, views: views, view: view, rows: { order?[$0] ?? $0 }, N: N, pixels: height * width, into: value(0))

@@ -8,8 +8,10 @@ extension Preparation {
             if flags.value(of: name) == "", settings.remembered[name, default: ""].isEmpty {
                 throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out")
             }
-            if !settings[name].isEmpty, unsafe access(settings[name], F_OK) != 0 { throw notThere(name, settings) }
-            if let run = try? RunFolder.resolved(folder.path), let path = try? RunFolder.resolved(settings[name]), path == run || path.hasPrefix(run + "/") {
+            let given = name == "TEACHER" ? settings.teacherFile : settings[name]
+            // One that is to be fetched is not there yet.
+            if !given.isEmpty, given == settings[name], unsafe access(given, F_OK) != 0 { throw notThere(name, settings) }
+            if let run = try? RunFolder.resolved(folder.path), let path = try? RunFolder.resolved(given), path == run || path.hasPrefix(run + "/") {
                 throw Failure(
                     .usage, "\(name)=\(settings[name]) lies in \(folder.path), the run that it is given to, which makes it anew",
                     remedy: "copy it, or give this run another NAME")

@@ -18,7 +18,7 @@ extension Preparation {
             try folder.link("data/test", to: try RunFolder.resolved(settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]))
         }
         let isGiven = !settings["TEACHER"].isEmpty
-        try folder.link("teacher.safetensors", to: isGiven ? try RunFolder.resolved(settings["TEACHER"]) : "teacher.\(run.teacherEpochs).safetensors")
+        try folder.link("teacher.safetensors", to: isGiven ? try RunFolder.resolved(settings.teacherFile) : "teacher.\(run.teacherEpochs).safetensors")
     }
 
     /// Keeps what was read of the data, beside what the run had, where nobody works on the run. Nothing is lost where it cannot be kept but the time to read

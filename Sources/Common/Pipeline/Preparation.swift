@@ -28,12 +28,13 @@ struct Preparation {
         folder = try Preparation.folder(flags)
         settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines)
         try Preparation.checkGiven(settings, flags, folder)
+        try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
         lists = try Preparation.list(settings)
         // Lists first, since they are quick; bytes once all else is known to go together.
         var known = FileHashes(reading: folder.file(FileHashes.file))
         let data = try OpenedData(data: settings["DATA"], test: settings["TEST"])
         let judgement = try Judgement(settings, data)
-        teacher = settings["TEACHER"].isEmpty ? nil : try Teacher(settings["TEACHER"], known: &known)
+        teacher = settings["TEACHER"].isEmpty ? nil : try Teacher(settings.teacherFile, known: &known)
         let options = StageOptions(
             settings: settings, splits: (data.learnt?.split, data.judged?.split), hasTeacher: teacher != nil,
             embedding: try Preparation.embedding(settings, teacher), judgement: judgement)
@@ -44,7 +45,7 @@ struct Preparation {
         hashes = known
         try checkName()
         try checkCounts()
-        remarks = try imageRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
+        remarks = try (teacher?.coverage.map { ["TEACHER: \($0)"] } ?? []) + imageRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
     }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.
@@ -65,7 +66,7 @@ struct Preparation {
             // Without TEST, DATA is judged by itself or by a part of its own.
             lists[.test] = settings["TEST"].isEmpty ? lists[.train] : try FileList(of: settings["TEST"])
         }
-        if !settings["TEACHER"].isEmpty { lists[.teacher] = try FileList(of: settings["TEACHER"]) }
+        if !settings["TEACHER"].isEmpty { lists[.teacher] = try FileList(of: settings.teacherFile) }
         return lists
     }
 }

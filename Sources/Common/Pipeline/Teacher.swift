@@ -9,10 +9,14 @@ import ToolSupport
 struct Teacher {
     let network: Network
     let hash: String
+    /// What was taken of a file of another program; nil of one that is a network alone.
+    let coverage: String?
 
     init(_ path: String, known: inout FileHashes) throws {
         hash = try Teacher.hash(of: path, known: &known)
-        network = try WeightsFile(path).weights.network
+        let file = try WeightsFile(path)
+        network = file.weights.network
+        coverage = file.isPlain ? nil : file.coverage
         try WeightsDocument.checkColours(network, path: path)
     }
 

@@ -17,7 +17,7 @@ public struct FileKind {
 
     /// The kind of a file that begins with `start`; nil where the bytes tell nothing.
     public static func of(_ start: [UInt8]) -> FileKind? {
-        let safetensors = "save its tensors with safetensors.torch.save_file"
+        let safetensors = "convert-weights makes a file of tensors of it"
         let decompress = "decompress it first"
         func begins(_ bytes: [UInt8]) -> Bool { start.starts(with: bytes) }
         func begins(_ text: String) -> Bool { start.starts(with: text.utf8) }

@@ -46,7 +46,7 @@ public final class EmbeddingStage {
     }
 
     public func embed(_ record: TensorDocument) throws -> TensorDocument {
-        let images = try ImageViews(record), N = images.N
+        let images = try ImageViews(record, for: network), N = images.N
         guard images.views > view else { throw record.failure("has \(images.views) views of each image where view \(view) is asked for, counted from 0") }
         guard record.tensors[name] == nil || drop.contains(name) else {
             throw record.failure("has a tensor '\(name)' already", remedy: "name the new one with --as")

@@ -9,12 +9,13 @@ struct ImageViews {
     let H: Int
     let W: Int
 
-    /// - Throws: ``Failure`` where the record has none, or they are too small for a network.
-    init(_ record: TensorDocument) throws {
+    /// - Throws: ``Failure`` where the record has none, or none that `network` takes.
+    init(_ record: TensorDocument, for network: Network) throws {
         tensor = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
         (N, views, H, W) = (tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3])
         guard min(H, W) >= Network.smallestImage else {
             throw record.failure("has images of \(W)×\(H) where a network needs \(Network.smallestImage)×\(Network.smallestImage)")
         }
+        guard H == W || !network.needsSquareImages else { throw record.failure("has images of \(W)×\(H) where \(network.name) takes square ones") }
     }
 }

@@ -127,7 +127,7 @@ public final class Trainer {
 
     /// The images of a record, if they are what the method and the network need.
     private func images(_ record: TensorDocument) throws -> ImageViews {
-        let images = try ImageViews(record)
+        let images = try ImageViews(record, for: state.weights.network)
         guard images.N > 0 else { throw record.failure("has no images") }
         let wanted = options.method.inputs.views
         guard wanted.contains(images.views) else {

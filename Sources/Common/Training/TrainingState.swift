@@ -163,7 +163,7 @@ public struct TrainingState {
         metadata["epoch"] = "\(epoch)"
         metadata["steps"] = "\(steps)"
         metadata["provenance"] = provenance.text
-        metadata["pixels"] = "RGB / 255, ImageNet's mean and deviation"
+        metadata["pixels"] = weights.network.pixels.text
         metadata["objective"] = method
         metadata["kl"] = divergence.map { "\($0)" }
         return TensorDocument(metadata: metadata, tensors: tensors)

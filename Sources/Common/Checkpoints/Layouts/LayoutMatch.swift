@@ -1,3 +1,4 @@
+import Networks
 import TensorStreams
 
 /// The tensors of a network in a file of some layout, under torchvision's names.
@@ -14,7 +15,7 @@ struct LayoutMatch {
     ///
     /// - Parameter prefix: with which the names of the network begin, where a user has said so.
     init?(_ tensors: [String], prefix: String? = nil) {
-        let stems = ["conv1.weight", "features.0.0.weight"]
+        let stems = Network.stems
         var plain: [String: String] = [:]
         for name in tensors { plain[name] = Layout.unwrapped(name) }
         // Two that differ by a wrapper alone stay as they are.
@@ -30,7 +31,7 @@ struct LayoutMatch {
             for wrapper in Layout.wrappers {
                 let start = wrapper + layout.backbone
                 guard layout.mark.map({ mark in all.contains { $0.hasPrefix(wrapper + mark) } }) ?? true else { continue }
-                var names: [String: String] = [:], headName: String?
+                var names: [String: String] = [:]
                 for (theirs, name) in plain {
                     if let part = layout.head.first(where: { name.hasPrefix(wrapper + $0.theirs) }) {
                         let rest = name.dropFirst((wrapper + part.theirs).count)
@@ -39,11 +40,15 @@ struct LayoutMatch {
                         names[theirs] = ours
                     }
                 }
-                guard let stem = stems.first(where: { Set(names.values).contains($0) }) else { continue }
-                headName = stem == stems[0] ? "fc" : "classifier"
+                let own = Set(names.values)
+                guard let stem = stems.first(where: own.contains) else { continue }
                 // What stands beside the network's own dictionary is another's, as an optimizer's numbers.
                 names = names.filter { isOfNetwork($0.value) }
-                for (theirs, ours) in names where ours.hasPrefix("HEAD.") { names[theirs] = (headName ?? "fc") + ours.dropFirst(4) }
+                if names.values.contains(where: { $0.hasPrefix("HEAD.") }) {
+                    // The network of which all tensors are there says what its head is called.
+                    guard let head = Network.headName(ofTrunk: own) else { continue }
+                    for (theirs, ours) in names where ours.hasPrefix("HEAD.") { names[theirs] = head + ours.dropFirst(4) }
+                }
                 guard Set(names.values).count == names.count else { continue }
                 // As the file writes it, with its wrappers.
                 let sample = names.first { $0.value == stem }.map { String($0.key.dropLast($0.value.count)) } ?? start

@@ -55,14 +55,4 @@ struct TensorReference {
         guard offset < elements, last < elements - offset else { return "lies outside its storage of \(elements) elements" }
         return nil
     }
-
-    /// Whether its elements follow each other in memory, last dimension fastest.
-    var isContiguous: Bool {
-        var expected = 1
-        for (size, stride) in zip(shape, strides).reversed() where size != 1 {
-            guard stride == expected else { return count == 0 }
-            expected *= size
-        }
-        return true
-    }
 }

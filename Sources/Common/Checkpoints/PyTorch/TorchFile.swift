@@ -1,5 +1,3 @@
-import Archives
-import Platform
 public import TensorStreams
 import ToolSupport
 
@@ -19,21 +17,13 @@ public struct TorchFile {
 
     /// Whether the file at `path` begins as one. What is no regular file is none: it is read once, from its beginning.
     public static func isOne(_ path: String) throws -> Bool {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0, status.st_mode.isFile else { return false }
-        let start = try start(path)
+        guard let start = try FileStart.bytes(path) else { return false }
         return TorchZip.isOne(start) || TorchLegacy.isOne(start)
-    }
-
-    private static func start(_ path: String) throws -> [UInt8] {
-        var start = [UInt8](repeating: 0, count: FileKind.prefix)
-        let file = try SourceFile(BytePath(path)), count = try unsafe start.withUnsafeMutableBytes { unsafe try file.read($0, at: 0) }
-        return Array(start[..<count])
     }
 
     public init(_ path: String) throws {
         let root: PickleValue
-        if TorchZip.isOne(try Self.start(path)) {
+        if TorchZip.isOne(try FileStart.bytes(path) ?? []) {
             let zip = try TorchZip(path)
             (container, root) = (.zip(zip), zip.root)
         } else {
@@ -86,27 +76,6 @@ public struct TorchFile {
         let size = reference.dtype.size, start = (reference.storage.start * (reference.storage.dtype == nil ? 1 : size)) + reference.offset * size
         let last = zip(reference.shape, reference.strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
         guard start + (last + 1) * size <= bytes.count else { throw Failure(.data, path: path, location: "'\(name.printableLine(limit: 80))'", "lies outside its storage") }
-        return unsafe Tensor(dtype: reference.dtype, shape: reference.shape) { target in
-            unsafe bytes.withUnsafeBytes { bytes in
-                if reference.isContiguous {
-                    unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + target.count]))
-                    return
-                }
-                var index = [Int](repeating: 0, count: reference.shape.count), from = 0
-                for element in 0..<reference.count {
-                    unsafe UnsafeMutableRawBufferPointer(rebasing: target[element * size..<(element + 1) * size])
-                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start + from * size..<start + (from + 1) * size]))
-                    var dimension = index.count - 1
-                    while dimension >= 0 {
-                        index[dimension] += 1
-                        from += reference.strides[dimension]
-                        if index[dimension] < reference.shape[dimension] { break }
-                        from -= reference.strides[dimension] * reference.shape[dimension]
-                        index[dimension] = 0
-                        dimension -= 1
-                    }
-                }
-            }
-        }
+        return StridedCopy(dtype: reference.dtype, shape: reference.shape, strides: reference.strides, start: start).tensor(of: bytes)
     }
 }

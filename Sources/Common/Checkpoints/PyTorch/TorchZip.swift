@@ -1,5 +1,4 @@
 import Archives
-import Platform
 import ToolSupport
 
 /// The zip that `torch.save` writes: `NAME/data.pkl`, and `NAME/data/KEY` for each storage, all stored without compression.
@@ -22,9 +21,7 @@ struct TorchZip {
 
     init(_ path: String) throws {
         self.path = path
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { throw Failure.errno(.noInput, path: path, "cannot look at it") }
-        size = Int(status.st_size)
+        size = try FileStart.size(path)
         let archive = try ArchiveFile(BytePath(path))
         var pickle: (folder: String, bytes: [UInt8])?
         while try archive.next() {

@@ -18,7 +18,7 @@ struct ImplicitGEMM: ConvolutionAlgorithm {
     private var panels: Panels { PatchGEMM.panels(window, K: K) }
 
     /// Floats of a padded row of x.
-    private var line: Int { (window.W + 2 * window.padding) * window.C }
+    private var line: Int { max(window.W + 2 * window.padding, (window.outW - 1) * window.stride + window.S) * window.C }
     /// Rows of y that are made from rows of x copied at once, about 64 KB, and how many runs of them an image has.
     private var rowsAtOnce: Int { max(1, min(window.outH, (1 << 14) / (window.stride * line))) }
     private var runs: Int { (window.outH + rowsAtOnce - 1) / rowsAtOnce }
@@ -50,7 +50,7 @@ struct ImplicitGEMM: ConvolutionAlgorithm {
             }
             target.update(repeating: 0, count: beside)
             (target + beside).update(from: x + (n * window.H + first + row) * count, count: count)
-            (target + beside + count).update(repeating: 0, count: beside)
+            (target + beside + count).update(repeating: 0, count: line - beside - count)
         }
     }
 

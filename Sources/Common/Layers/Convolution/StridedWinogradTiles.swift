@@ -10,7 +10,7 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
     /// Wants whole vectors of channels and enough pixels, as ``WinogradTiles``; and transformed weights, nine times as many as weights, that do not have to
     /// come from main memory. The gradient of the weights reads no transformed ones, and so pays for twice as many.
     init?(_ window: Window, K: Int) {
-        guard window.stride == 2, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0,
+        guard window.isSymmetric, window.stride == 2, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0,
             StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 23
         else { return nil }
         strided = StridedWinograd(H: window.H, W: window.W, padding: window.padding)

@@ -9,7 +9,7 @@ struct WinogradTiles: ConvolutionAlgorithm {
 
     /// Needs whole vectors of channels, and 4/3 of its multiplications to be fewer than the direct ones: the third stands for the transforms.
     init?(_ window: Window, K: Int) {
-        guard window.stride == 1, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0 else { return nil }
+        guard window.isSymmetric, window.stride == 1, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0 else { return nil }
         winograd = Winograd(H: window.H, W: window.W, padding: window.padding)
         guard 4 * winograd.products < 3 * 9 * window.outputPixels else { return nil }
         (self.window, self.K) = (window, K)

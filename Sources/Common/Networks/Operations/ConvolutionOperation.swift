@@ -4,11 +4,13 @@ import Layers
 /// A convolution without bias: (N, H, W, C) → (N, H', W', K). See ``Convolution``.
 public struct ConvolutionOperation: Operation {
     let weight: Int
-    let kernel, stride, padding, K: Int
+    let kernel, stride, K: Int
+    let padding: Padding
 
     private func layer(_ x: Shape) -> Convolution { Convolution(window: x.window(kernel: kernel, stride: stride, padding: padding), K: K) }
 
     public var parameter: Int? { weight }
+    public var needsSquareImages: Bool { padding == .same }
     public var kind: String { "\(kernel)×\(kernel)" + (stride > 1 ? " stride \(stride)" : "") }
 
     public func outputShape(_ x: Shape) -> Shape { x.output(of: x.window(kernel: kernel, stride: stride, padding: padding), K: K) }
@@ -88,8 +90,8 @@ private struct Inference: InferenceStep {
 
 extension GraphBuilder {
     /// A convolution without bias; padded so that stride 1 keeps the size.
-    public mutating func convolution(_ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1) -> Int {
+    public mutating func convolution(_ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil) -> Int {
         let weight = self.kernel(name, [K, width(x), kernel, kernel])
-        return add(ConvolutionOperation(weight: weight, kernel: kernel, stride: stride, padding: kernel / 2, K: K), x)
+        return add(ConvolutionOperation(weight: weight, kernel: kernel, stride: stride, K: K, padding: padding ?? .keeping(kernel)), x)
     }
 }

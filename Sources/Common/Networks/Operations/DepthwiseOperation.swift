@@ -4,11 +4,13 @@ import Layers
 /// A convolution with a window for each channel: (N, H, W, C) → (N, H', W', C). See ``Depthwise``.
 public struct DepthwiseOperation: Operation {
     let weight: Int
-    let kernel, stride, padding: Int
+    let kernel, stride: Int
+    let padding: Padding
 
     private func layer(_ x: Shape) -> Depthwise { Depthwise(window: x.window(kernel: kernel, stride: stride, padding: padding)) }
 
     public var parameter: Int? { weight }
+    public var needsSquareImages: Bool { padding == .same }
     public var kind: String { "depthwise \(kernel)×\(kernel)" + (stride > 1 ? " stride \(stride)" : "") }
 
     public func outputShape(_ x: Shape) -> Shape { x.output(of: x.window(kernel: kernel, stride: stride, padding: padding), K: x.C) }
@@ -74,8 +76,8 @@ private struct Inference: InferenceStep {
 
 extension GraphBuilder {
     /// As ``convolution(_:_:_:kernel:stride:)``, each channel by itself.
-    public mutating func depthwise(_ name: String, _ x: Int, kernel: Int, stride: Int = 1) -> Int {
+    public mutating func depthwise(_ name: String, _ x: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil) -> Int {
         let weight = self.kernel(name, [width(x), 1, kernel, kernel], .depthwise)
-        return add(DepthwiseOperation(weight: weight, kernel: kernel, stride: stride, padding: kernel / 2), x)
+        return add(DepthwiseOperation(weight: weight, kernel: kernel, stride: stride, padding: padding ?? .keeping(kernel)), x)
     }
 }

@@ -4,13 +4,15 @@ import Layers
 /// A convolution without bias in groups of channels: (N, H, W, C) → (N, H', W', K). See ``GroupedConvolution``.
 public struct GroupedConvolutionOperation: Operation {
     let weight: Int
-    let kernel, stride, padding, K, groups: Int
+    let kernel, stride, K, groups: Int
+    let padding: Padding
 
     private func layer(_ x: Shape) -> GroupedConvolution {
         GroupedConvolution(window: x.window(kernel: kernel, stride: stride, padding: padding), K: K, groups: groups)
     }
 
     public var parameter: Int? { weight }
+    public var needsSquareImages: Bool { padding == .same }
     public var kind: String { "\(kernel)×\(kernel) grouped" + (stride > 1 ? " stride \(stride)" : "") }
 
     public func outputShape(_ x: Shape) -> Shape { x.output(of: x.window(kernel: kernel, stride: stride, padding: padding), K: K) }
@@ -74,6 +76,6 @@ extension GraphBuilder {
     /// As ``convolution(_:_:_:kernel:stride:)``, with the channels in groups.
     public mutating func groupedConvolution(_ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, groups: Int) -> Int {
         let weight = self.kernel(name, [K, width(x) / groups, kernel, kernel])
-        return add(GroupedConvolutionOperation(weight: weight, kernel: kernel, stride: stride, padding: kernel / 2, K: K, groups: groups), x)
+        return add(GroupedConvolutionOperation(weight: weight, kernel: kernel, stride: stride, K: K, groups: groups, padding: .keeping(kernel)), x)
     }
 }

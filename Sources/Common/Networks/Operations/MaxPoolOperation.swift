@@ -3,10 +3,12 @@ import Layers
 
 /// (N, H, W, C) → (N, H', W', C). See ``MaxPool``.
 public struct MaxPoolOperation: Operation {
-    let kernel, stride, padding: Int
+    let kernel, stride: Int
+    let padding: Padding
 
     private func layer(_ x: Shape) -> MaxPool { MaxPool(window: x.window(kernel: kernel, stride: stride, padding: padding)) }
 
+    public var needsSquareImages: Bool { padding == .same }
     public var kind: String { "pooling" }
     public var name: String { "maxpool" }
 
@@ -51,5 +53,5 @@ private struct Inference: InferenceStep {
 }
 
 extension GraphBuilder {
-    public mutating func maxPool(_ x: Int, kernel: Int, stride: Int) -> Int { add(MaxPoolOperation(kernel: kernel, stride: stride, padding: kernel / 2), x) }
+    public mutating func maxPool(_ x: Int, kernel: Int, stride: Int) -> Int { add(MaxPoolOperation(kernel: kernel, stride: stride, padding: .keeping(kernel)), x) }
 }

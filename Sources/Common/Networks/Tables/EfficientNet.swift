@@ -12,24 +12,39 @@ struct EfficientNet: Trunk {
         }
     }
 
+    /// Of B0.
+    static let stages = [
+        // expansion, kernel, stride, out, layers
+        Stage(1, 3, 1, 16, 1),
+        Stage(6, 3, 2, 24, 2),
+        Stage(6, 5, 2, 40, 2),
+        Stage(6, 3, 2, 80, 3),
+        Stage(6, 5, 1, 112, 3),
+        Stage(6, 5, 2, 192, 4),
+        Stage(6, 3, 1, 320, 1),
+    ]
+
+    /// Those of this network, scaled.
     let stages: [Stage]
     /// Channels of the first convolution.
     let stem: Int
+    let dropout: Double
     /// The probability that the block behind the last would be left out; it grows from 0 in equal steps.
     let stochasticDepth = 0.2
-    let dropout = 0.2
 
-    static let b0 = EfficientNet(
-        stages: [
-            // expansion, kernel, stride, out, layers
-            Stage(1, 3, 1, 16, 1),
-            Stage(6, 3, 2, 24, 2),
-            Stage(6, 5, 2, 40, 2),
-            Stage(6, 3, 2, 80, 3),
-            Stage(6, 5, 1, 112, 3),
-            Stage(6, 5, 2, 192, 4),
-            Stage(6, 3, 1, 320, 1),
-        ], stem: 32)
+    /// B0 with `width` times the channels and `depth` times the layers.
+    static func scaled(width: Double, depth: Double, dropout: Double) -> EfficientNet {
+        EfficientNet(
+            stages: stages.map { Stage($0.expansion, $0.kernel, $0.stride, channels($0.out, width), layers($0.layers, depth)) }, stem: channels(32, width), dropout: dropout)
+    }
+
+    /// `count` times `width` as a multiple of 8, and not a tenth less.
+    static func channels(_ count: Int, _ width: Double) -> Int {
+        let wanted = Double(count) * width, rounded = max(8, Int(wanted + 4) / 8 * 8)
+        return Double(rounded) < 0.9 * wanted ? rounded + 8 : rounded
+    }
+
+    static func layers(_ count: Int, _ depth: Double) -> Int { Int((Double(count) * depth).rounded(.up)) }
 
     var headName: String { "classifier.1" }
     func headStart(_ O: Int) -> Parameter.Initialization? { .uniform(1 / Double(O).squareRoot()) }

@@ -14,36 +14,65 @@ struct InvertedResidual {
         let gate: SqueezeExcite.Gate
     }
 
+    /// How a library names the convolutions and batch norms of a block.
+    enum Names {
+        /// `NAME.block.0.0`, `NAME.block.0.1`, one number after the other: torchvision's MobileNetV3 and EfficientNet.
+        case blocks
+        /// `NAME.conv.0.0`, `NAME.conv.0.1`, but the last two are `NAME.conv.2` and `NAME.conv.3`: torchvision's MobileNetV2.
+        case mobileNetV2
+        /// `NAME._expand_conv`, `NAME._bn0` …: the port of TensorFlow's EfficientNets to PyTorch.
+        case tensorFlowPort
+    }
+
     let kernel, expanded, out, stride: Int
     let activation: Activation
     let squeeze: Squeeze?
     let norm: Norm
     /// The probability that training leaves out the block for an image.
     var drop = 0.0
+    var names = Names.blocks
+    /// Nil for that which keeps the size at stride 1.
+    var padding: Padding?
 }
 
 extension GraphBuilder {
     /// A convolution (`NAME.0`), batch norm (`NAME.1`) and an activation.
     mutating func normalized(
-        _ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, _ norm: InvertedResidual.Norm, _ activation: Activation,
-        residual: Int? = nil, drop: Double = 0
+        _ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, _ norm: InvertedResidual.Norm, _ activation: Activation
     ) -> Int {
-        let y = convolution("\(name).0", x, K, kernel: kernel, stride: stride)
-        return batchNorm("\(name).1", y, residual: residual, activation, epsilon: norm.epsilon, momentum: norm.momentum, drop: drop)
+        normalized(("\(name).0", "\(name).1"), x, K, kernel: kernel, stride: stride, norm, activation)
+    }
+
+    /// The same with the names of both.
+    mutating func normalized(
+        _ names: (convolution: String, norm: String), _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil, _ norm: InvertedResidual.Norm,
+        _ activation: Activation, residual: Int? = nil, drop: Double = 0
+    ) -> Int {
+        let y = convolution(names.convolution, x, K, kernel: kernel, stride: stride, padding: padding)
+        return batchNorm(names.norm, y, residual: residual, activation, epsilon: norm.epsilon, momentum: norm.momentum, drop: drop)
     }
 
     mutating func add(_ block: InvertedResidual, _ name: String, _ x: Int) -> Int {
-        var (y, part) = (x, 0)
-        func next() -> String {
-            defer { part += 1 }
-            return "\(name).block.\(part)"
+        let expands = block.expanded != width(x), adds = block.stride == 1 && width(x) == block.out
+        // The place of the depthwise convolution among the parts, and of the last one.
+        let own = expands ? 1 : 0, last = own + (block.squeeze == nil ? 1 : 2)
+        let expand, window, project: (convolution: String, norm: String), squeeze: String
+        switch block.names {
+        case .blocks:
+            func part(_ number: Int) -> (String, String) { ("\(name).block.\(number).0", "\(name).block.\(number).1") }
+            (expand, window, project, squeeze) = (part(0), part(own), part(last), "\(name).block.\(own + 1)")
+        case .mobileNetV2:
+            func part(_ number: Int) -> (String, String) { ("\(name).conv.\(number).0", "\(name).conv.\(number).1") }
+            (expand, window, project, squeeze) = (part(0), part(own), ("\(name).conv.\(last)", "\(name).conv.\(last + 1)"), "")
+        case .tensorFlowPort:
+            (expand, window, project) = (("\(name)._expand_conv", "\(name)._bn0"), ("\(name)._depthwise_conv", "\(name)._bn1"), ("\(name)._project_conv", "\(name)._bn2"))
+            squeeze = ""
         }
-        if block.expanded != width(x) { y = normalized(next(), y, block.expanded, kernel: 1, block.norm, block.activation) }
-        let own = next()
-        y = depthwise("\(own).0", y, kernel: block.kernel, stride: block.stride)
-        y = batchNorm("\(own).1", y, block.activation, epsilon: block.norm.epsilon, momentum: block.norm.momentum)
-        if let squeeze = block.squeeze { y = squeezeExcite(next(), y, squeeze.K, squeeze.activation, squeeze.gate) }
-        let adds = block.stride == 1 && width(x) == block.out
-        return normalized(next(), y, block.out, kernel: 1, block.norm, .none, residual: adds ? x : nil, drop: adds ? block.drop : 0)
+        var y = x
+        if expands { y = normalized(expand, y, block.expanded, kernel: 1, block.norm, block.activation) }
+        y = depthwise(window.convolution, y, kernel: block.kernel, stride: block.stride, padding: block.padding)
+        y = batchNorm(window.norm, y, block.activation, epsilon: block.norm.epsilon, momentum: block.norm.momentum)
+        if let own = block.squeeze { y = squeezeExcite(squeeze, y, own.K, own.activation, own.gate) }
+        return normalized(project, y, block.out, kernel: 1, block.norm, .none, residual: adds ? x : nil, drop: adds ? block.drop : 0)
     }
 }

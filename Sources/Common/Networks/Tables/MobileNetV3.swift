@@ -41,6 +41,22 @@ struct MobileNetV3: Trunk {
             Row(5, 960, 160, true, .hardSwish, 1),
         ], last: 1280)
 
+    /// Table 2.
+    static let small = MobileNetV3(
+        rows: [
+            Row(3, 16, 16, true, .relu, 2),
+            Row(3, 72, 24, false, .relu, 2),
+            Row(3, 88, 24, false, .relu, 1),
+            Row(5, 96, 40, true, .hardSwish, 2),
+            Row(5, 240, 40, true, .hardSwish, 1),
+            Row(5, 240, 40, true, .hardSwish, 1),
+            Row(5, 120, 48, true, .hardSwish, 1),
+            Row(5, 144, 48, true, .hardSwish, 1),
+            Row(5, 288, 96, true, .hardSwish, 2),
+            Row(5, 576, 96, true, .hardSwish, 1),
+            Row(5, 576, 96, true, .hardSwish, 1),
+        ], last: 1024)
+
     var headName: String { "classifier.3" }
     var dropout: Double { 0.2 }
     func headStart(_ O: Int) -> Parameter.Initialization? { .normal(0.01) }

@@ -1,0 +1,69 @@
+import Archives
+import Platform
+public import TensorStreams
+import ToolSupport
+
+/// NumPy's `.npz`: a zip of `.npy` files, stored or deflated. An array's name is its member's, without `.npy`.
+public struct NumPyFile {
+    public let outline: DocumentOutline
+    private let path: String
+    private let headers: [String: NumPyHeader]
+
+    /// Whether the file at `path` begins as one. What is no regular file is none: it is read once, from its beginning.
+    public static func isOne(_ path: String) throws -> Bool {
+        guard let start = try FileStart.bytes(path) else { return false }
+        return start.starts(with: "PK\u{3}\u{4}".utf8) && start.indices.contains { start[$0...].starts(with: ".npy".utf8) }
+    }
+
+    public init(_ path: String) throws {
+        self.path = path
+        let archive = try ArchiveFile(BytePath(path)), size = try FileStart.size(path)
+        var headers: [String: NumPyHeader] = [:], tensors: [TensorOutline] = [], total = 0
+        var start = [UInt8](repeating: 0, count: NumPyHeader.most + 12)
+        while try archive.next() {
+            guard let member = archive.memberPath?.description, member.hasSuffix(".npy") else { continue }
+            let name = String(member.dropLast(4)), count = try archive.read(into: &start)
+            guard let header = NumPyHeader(Array(start[..<count])) else {
+                throw Failure(.data, path: path, location: "member \(member.printableLine(limit: 80))", "is no array of numbers in this machine's order", remedy: "save arrays of floats or integers")
+            }
+            guard headers.updateValue(header, forKey: name) == nil else { throw Failure(.data, path: path, "has the array '\(name.printableLine(limit: 80))' twice") }
+            let bytes = header.shape.reduce(header.dtype.size, *)
+            total += bytes
+            guard headers.count <= Limits.checkpoint.tensorCount, total <= Limits.checkpoint.documentBytes, total / 1000 <= size + 1 << 16 else {
+                throw Failure(.data, path: path, "would have \(total) bytes of arrays in a file of \(size)", remedy: "the file is damaged, or not what it says")
+            }
+            tensors.append(TensorOutline(name: name, dtype: header.dtype, shape: header.shape, byteCount: bytes))
+        }
+        guard !tensors.isEmpty else { throw Failure(.data, path: path, "holds no arrays") }
+        self.headers = headers
+        outline = DocumentOutline(metadata: [:], tensors: tensors, path: path)
+    }
+
+    /// The arrays `names`, last dimension fastest.
+    public func read(_ names: Set<String>) throws -> TensorDocument {
+        var document = TensorDocument(), left = names
+        let archive = try ArchiveFile(BytePath(path))
+        while !left.isEmpty, try archive.next() {
+            guard let member = archive.memberPath?.description, member.hasSuffix(".npy"), left.remove(String(member.dropLast(4))) != nil,
+                let header = headers[String(member.dropLast(4))]
+            else { continue }
+            var bytes = [UInt8](repeating: 0, count: header.byteCount + header.shape.reduce(header.dtype.size, *))
+            guard try archive.read(into: &bytes) == bytes.count else {
+                throw Failure(.data, path: path, location: "member \(member.printableLine(limit: 80))", "ends before its last number", remedy: "the file is truncated or damaged")
+            }
+            document.tensors[String(member.dropLast(4))] = tensor(header, bytes)
+        }
+        if let name = left.min() { throw Failure(.data, path: path, "has no array '\(name.printableLine(limit: 80))'") }
+        return document
+    }
+
+    private func tensor(_ header: NumPyHeader, _ bytes: [UInt8]) -> Tensor {
+        var strides = [Int](repeating: 1, count: header.shape.count)
+        for d in strides.indices.dropFirst() { strides[d] = strides[d - 1] * header.shape[d - 1] }
+        if !header.isFortran {
+            strides = [Int](repeating: 1, count: header.shape.count)
+            for d in strides.indices.dropLast().reversed() { strides[d] = strides[d + 1] * header.shape[d + 1] }
+        }
+        return StridedCopy(dtype: header.dtype, shape: header.shape, strides: strides, start: header.byteCount).tensor(of: bytes)
+    }
+}

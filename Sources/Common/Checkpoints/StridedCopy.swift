@@ -1,0 +1,48 @@
+import TensorStreams
+
+/// A tensor of numbers that lie in bytes with strides between them, as views of PyTorch and arrays of Fortran do.
+struct StridedCopy {
+    let dtype: DType
+    let shape: [Int]
+    /// In elements.
+    let strides: [Int]
+    /// The first element, in bytes.
+    let start: Int
+
+    /// Whether the elements follow each other, last dimension fastest.
+    var isContiguous: Bool {
+        var expected = 1
+        for (size, stride) in zip(shape, strides).reversed() where size != 1 {
+            guard stride == expected else { return shape.contains(0) }
+            expected *= size
+        }
+        return true
+    }
+
+    /// - Precondition: every element lies in `bytes`.
+    func tensor(of bytes: [UInt8]) -> Tensor {
+        let size = dtype.size
+        return unsafe Tensor(dtype: dtype, shape: shape) { target in
+            unsafe bytes.withUnsafeBytes { bytes in
+                if isContiguous {
+                    unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + target.count]))
+                    return
+                }
+                var index = [Int](repeating: 0, count: shape.count), from = 0
+                for element in 0..<target.count / size {
+                    unsafe UnsafeMutableRawBufferPointer(rebasing: target[element * size..<(element + 1) * size])
+                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start + from * size..<start + (from + 1) * size]))
+                    var dimension = index.count - 1
+                    while dimension >= 0 {
+                        index[dimension] += 1
+                        from += strides[dimension]
+                        if index[dimension] < shape[dimension] { break }
+                        from -= strides[dimension] * shape[dimension]
+                        index[dimension] = 0
+                        dimension -= 1
+                    }
+                }
+            }
+        }
+    }
+}

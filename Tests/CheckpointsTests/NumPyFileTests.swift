@@ -1,0 +1,43 @@
+import Checkpoints
+import Foundation
+import TensorStreams
+import TestSupport
+import Testing
+import ToolSupport
+
+/// Archives of NumPy.
+@Suite struct NumPyFileTests {
+    let folder: Workplace
+
+    init() throws { folder = try Workplace() }
+
+    @Test(arguments: ["arrays.npz", "arrays-deflated.npz"])
+    func `every array has the numbers that NumPy saved, whatever its type and order`(name: String) throws {
+        let file = try NumPyFile(golden(name)), expected = try DocumentFile.read(golden("arrays-expected.safetensors"))
+        #expect(Set(file.outline.names) == Set(expected.names))
+        let found = try file.read(Set(file.outline.names))
+        for name in expected.names { #expect(found.tensors[name] == expected.tensors[name], "\(name)") }
+        #expect(try file.read(["one"]).names == ["one"])
+    }
+
+    @Test(arguments: ["arrays.npz", "arrays-deflated.npz"])
+    func `a damaged archive is read or refused, and nothing else`(name: String) throws {
+        let whole = try Data(contentsOf: URL(filePath: golden(name)))
+        var refused = 0, tally = Tally()
+        let rounds = Effort.rounds(200, long: 10_000)
+        for round in 0..<rounds {
+            var random = Effort.random("arrays \(name)", round: round)
+            let damage = Damage.random(size: whole.count, using: &random)
+            try folder.write(damage.apply(to: whole), to: "x.npz")
+            let failure = TestSupport.failure {
+                let file = try NumPyFile(folder.path("x.npz"))
+                _ = try file.read(Set(file.outline.names))
+            }
+            if failure != nil { refused += 1 }
+            #expect(failure.map { [.data, .noInput].contains($0.kind) } ?? true, "\(damage), \(Effort.place(round)): \(String(describing: failure))")
+            tally.add("\(damage.kind)")
+        }
+        #expect(refused > rounds / 10)
+        Effort.report("damaged archives of NumPy: \(tally)")
+    }
+}
