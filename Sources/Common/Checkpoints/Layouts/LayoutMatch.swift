@@ -1,10 +1,9 @@
 import Networks
-import TensorStreams
 
-/// The tensors of a network in a file of some layout, under torchvision's names.
+/// The tensors of a network in a file of some layout, under the names that we give them.
 struct LayoutMatch {
     let layout: String
-    /// The beginning of the network's names in the file, without the last dot.
+    /// What the network's names begin with in the file, without the last dot.
     let prefix: String
     /// Ours by theirs.
     let names: [String: String]
@@ -15,44 +14,19 @@ struct LayoutMatch {
     ///
     /// - Parameter prefix: with which the names of the network begin, where a user has said so.
     init?(_ tensors: [String], prefix: String? = nil) {
-        let stems = Network.stems
-        var plain: [String: String] = [:]
-        for name in tensors { plain[name] = Layout.unwrapped(name) }
-        // Two that differ by a wrapper alone stay as they are.
-        if Set(plain.values).count < tensors.count { for name in tensors { plain[name] = name } }
         if let prefix {
             let own = tensors.filter { $0.hasPrefix(prefix) }
             guard !own.isEmpty else { return nil }
             self.init("--prefix", prefix, Dictionary(uniqueKeysWithValues: own.map { ($0, String($0.dropFirst(prefix.count))) }), of: tensors)
             return
         }
-        let all = Set(plain.values)
+        var plain = Dictionary(uniqueKeysWithValues: tensors.map { ($0, Layout.unwrapped($0)) })
+        // Names that a wrapper alone tells apart stay as they are.
+        if Set(plain.values).count < tensors.count { plain = Dictionary(uniqueKeysWithValues: tensors.map { ($0, $0) }) }
         for layout in Layout.all {
             for wrapper in Layout.wrappers {
-                let start = wrapper + layout.backbone
-                guard layout.mark.map({ mark in all.contains { $0.hasPrefix(wrapper + mark) } }) ?? true else { continue }
-                var names: [String: String] = [:]
-                for (theirs, name) in plain {
-                    if let part = layout.head.first(where: { name.hasPrefix(wrapper + $0.theirs) }) {
-                        let rest = name.dropFirst((wrapper + part.theirs).count)
-                        names[theirs] = (part.layer.map { "HEAD.\($0)." } ?? "HEAD.") + rest
-                    } else if name.hasPrefix(start), let ours = layout.rename(String(name.dropFirst(start.count))) {
-                        names[theirs] = ours
-                    }
-                }
-                let own = Set(names.values)
-                guard let stem = stems.first(where: own.contains) else { continue }
-                // What stands beside the network's own dictionary is another's, as an optimizer's numbers.
-                names = names.filter { isOfNetwork($0.value) }
-                if names.values.contains(where: { $0.hasPrefix("HEAD.") }) {
-                    // The network of which all tensors are there says what its head is called.
-                    guard let head = Network.headName(ofTrunk: own) else { continue }
-                    for (theirs, ours) in names where ours.hasPrefix("HEAD.") { names[theirs] = head + ours.dropFirst(4) }
-                }
-                guard Set(names.values).count == names.count else { continue }
-                // As the file writes it, with its wrappers.
-                let sample = names.first { $0.value == stem }.map { String($0.key.dropLast($0.value.count)) } ?? start
-                self.init(layout.name, sample, names, of: tensors)
+                guard let names = layout.names(plain, in: wrapper), let stem = names.first(where: { Network.stems.contains($0.value) }) else { continue }
+                self.init(layout.name, layout.prefix((stem.key, plain[stem.key] ?? stem.key), wrapper), names, of: tensors)
                 return
             }
         }
@@ -66,8 +40,45 @@ struct LayoutMatch {
     }
 }
 
-/// Whether a name may be a network's: not what optimizers, criteria and queues keep beside it in a plain dictionary, nor our own training's.
-private func isOfNetwork(_ name: String) -> Bool {
-    let others = ["training.", "optimizer.", "optimizer_state_dict.", "scheduler.", "amp.", "queue", "prototypes", "criterion.", "epoch", "predictor.", "projection_head.", "head.", "loss."]
-    return !others.contains { name.hasPrefix($0) }
+extension Layout {
+    /// The tensors of a network in a file of this layout, ours by theirs; nil where it is of another.
+    ///
+    /// - Parameters:
+    ///   - plain: the file's names, each with what it is without ``unwrapped(_:)``'s words.
+    ///   - wrapper: the dictionary that holds the model.
+    fileprivate func names(_ plain: [String: String], in wrapper: String) -> [String: String]? {
+        if let mark, !plain.values.contains(where: { $0.hasPrefix(wrapper + mark) }) { return nil }
+        var trunk: [String: String] = [:], layers: [String: String] = [:]
+        for (theirs, name) in plain {
+            if let part = head.first(where: { name.hasPrefix(wrapper + $0.theirs) }) {
+                layers[theirs] = (part.layer.map { "\($0)." } ?? "") + name.dropFirst((wrapper + part.theirs).count)
+            } else if name.hasPrefix(wrapper + backbone), let ours = rename(String(name.dropFirst((wrapper + backbone).count))), Self.isOfNetwork(ours) {
+                trunk[theirs] = ours
+            }
+        }
+        let own = Set(trunk.values)
+        guard own.count == trunk.count, Network.stems.contains(where: own.contains) else { return nil }
+        if layers.isEmpty { return trunk }
+        // The network of which all tensors are there says what its head is called.
+        guard let head = Network.headName(ofTrunk: own) else { return nil }
+        let named = layers.mapValues { "\(head).\($0)" }
+        guard Set(named.values).count == named.count, own.isDisjoint(with: named.values) else { return nil }
+        return trunk.merging(named) { $1 }
+    }
+
+    /// What the network's names begin with in the file, with all wrappers.
+    ///
+    /// - Parameter stem: one of them, and what it is without wrappers.
+    fileprivate func prefix(_ stem: (theirs: String, plain: String), _ wrapper: String) -> String {
+        let own = stem.plain.dropFirst((wrapper + backbone).count).split(separator: ".").count
+        return stem.theirs.split(separator: ".", omittingEmptySubsequences: false).dropLast(own).joined(separator: ".")
+    }
+
+    /// Whether a name may be a network's: not what optimizers, criteria and queues keep beside it in a plain dictionary, nor our own training's.
+    private static func isOfNetwork(_ name: String) -> Bool {
+        let others = [
+            "training.", "optimizer.", "optimizer_state_dict.", "scheduler.", "amp.", "queue", "prototypes", "criterion.", "epoch", "predictor.", "projection_head.", "head.", "loss.",
+        ]
+        return !others.contains { name.hasPrefix($0) }
+    }
 }
