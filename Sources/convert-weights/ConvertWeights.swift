@@ -17,6 +17,8 @@ struct ConvertWeights: Tool {
               convert-weights student.24.safetensors -o student.safetensors
               python3 -c 'import safetensors.torch as s; print(len(s.load_file("student.safetensors")))'
 
+            A file *.onnx is for onnxruntime, OpenVINO and others.
+
             See also: inspect, which shows what is in a checkpoint; train-step, which makes them.
             """,
         version: productVersion)
@@ -26,27 +28,33 @@ struct ConvertWeights: Tool {
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
     @Flag(help: "Store the weights in half precision.") var half = false
     @Flag(help: "Leave out the head: keep what makes the features.") var backbone = false
-    @Option(name: [.short, .long], help: "The file to write; *.safetensors or *.safetensors.zst.") var output: String
+    @Flag(help: "Of ONNX: take images as bytes (N, H, W, 3), as augment makes them, and make numbers of them in the graph.") var bytes = false
+    @Option(name: [.short, .long], help: "The file to write; *.safetensors, *.safetensors.zst or *.onnx.") var output: String
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
         try checkFiles(outputs: ["-o": output], inputs: ["the input": input])
+        guard !half || !isONNX else { throw ValidationError("--half goes with *.safetensors alone") }
+        guard !bytes || isONNX else { throw ValidationError("--bytes goes with *.onnx alone") }
     }
+
+    private var isONNX: Bool { output.hasSuffix(".onnx") }
 
     func run() throws {
         common.start()
-        let file = try WeightsFile(input, network: network, prefix: prefix), weights = file.weights
-        var tensors = WeightsDocument.tensors(of: weights)
-        if backbone { tensors = tensors.filter { !$0.key.hasPrefix(weights.network.headName + ".") } }
-        if half { tensors = try halved(tensors) }
-        var metadata = file.metadata
-        // What is of a training and not of its weights.
-        for key in ["head", "objective", "epoch", "steps", "kl"] { metadata[key] = nil }
-        metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }
-        if backbone { metadata["head"] = nil }
-        metadata["provenance"] = Provenance(text: metadata["provenance"] ?? "")
-            .adding(ConvertWeights.self).text
-        try DocumentFile.write(TensorDocument(metadata: metadata, tensors: tensors), to: output)
+        let file = try WeightsFile(input, network: network, prefix: prefix), weights = backbone ? try file.weights.withoutHead() : file.weights
+        let provenance = Provenance(text: file.metadata["provenance"] ?? "").adding(ConvertWeights.self).text
+        if isONNX {
+            try ONNXFile.write(weights, to: output, takesBytes: bytes, provenance: provenance)
+        } else {
+            let tensors = WeightsDocument.tensors(of: weights)
+            var metadata = file.metadata
+            // What is of a training and not of its weights.
+            for key in ["head", "objective", "epoch", "steps", "kl"] { metadata[key] = nil }
+            metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }
+            metadata["provenance"] = provenance
+            try DocumentFile.write(TensorDocument(metadata: metadata, tensors: half ? halved(tensors) : tensors), to: output)
+        }
         if !common.quiet { ConvertWeights.log(file.coverage) }
     }
 

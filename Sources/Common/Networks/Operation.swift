@@ -36,6 +36,11 @@ public protocol Operation: Sendable {
     var needsSquareImages: Bool { get }
     func training(_ site: TrainingSite) -> any TrainingStep
     func inference(_ site: InferenceSite) -> InferenceForm
+    /// Adds it to a graph in ONNX's terms.
+    ///
+    /// - Parameters: the names of the values that it reads.
+    /// - Returns: the name of the value that it makes.
+    func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String
 }
 
 extension Operation {

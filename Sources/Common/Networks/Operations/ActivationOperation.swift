@@ -11,6 +11,8 @@ public struct ActivationOperation: Operation {
     public var replacesGradient: Bool { true }
     public func training(_ site: TrainingSite) -> any TrainingStep { Step(layer: Elementwise(activation), count: site.x.count) }
     public func inference(_ site: InferenceSite) -> InferenceForm { .step(Step(layer: Elementwise(activation), count: site.x.count)) }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String { graph.activation(activation, x) }
 }
 
 private struct Step: TrainingStep, InferenceStep {

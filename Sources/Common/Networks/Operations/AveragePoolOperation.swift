@@ -7,6 +7,10 @@ public struct AveragePoolOperation: Operation {
     public func outputShape(_ x: Shape) -> Shape { Shape(H: 1, W: 1, C: x.C) }
     public func training(_ site: TrainingSite) -> any TrainingStep { Step(x: site.x) }
     public func inference(_ site: InferenceSite) -> InferenceForm { .step(Step(x: site.x)) }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
+        graph.node("Flatten", [graph.node("GlobalAveragePool", [x])], [("axis", .int(1))])
+    }
 }
 
 private struct Step: TrainingStep, InferenceStep {

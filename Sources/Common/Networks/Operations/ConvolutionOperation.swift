@@ -29,6 +29,10 @@ public struct ConvolutionOperation: Operation {
     public func momentPieces(_ x: Shape, N: Int) -> Int? { layer(x).momentPieces(N: N) }
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer: layer(site.x), weight: weight, N: site.N, findsMoments: site.findsMoments) }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
+        graph.node("Conv", [x, graph.parameter(weight)], graph.window(kernel: kernel, stride: stride, padding: padding))
+    }
 }
 
 private struct Training: TrainingStep {

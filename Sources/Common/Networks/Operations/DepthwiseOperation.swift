@@ -26,6 +26,11 @@ public struct DepthwiseOperation: Operation {
     public func canNormalizeGradient(_ x: Shape) -> Bool { true }
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer: layer(site.x), weight: weight, N: site.N) }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
+        let W = graph.parameter(weight)
+        return graph.node("Conv", [x, W], graph.window(kernel: kernel, stride: stride, padding: padding) + [("group", .int(graph.width(W)))])
+    }
 }
 
 private struct Training: TrainingStep {

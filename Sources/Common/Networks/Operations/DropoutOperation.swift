@@ -9,6 +9,8 @@ public struct DropoutOperation: Operation {
     public var replacesGradient: Bool { true }
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer: Dropout(probability), site: site) }
     public func inference(_ site: InferenceSite) -> InferenceForm { .identity }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String { x }
 }
 
 private struct Training: TrainingStep {

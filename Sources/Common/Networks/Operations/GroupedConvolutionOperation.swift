@@ -26,6 +26,10 @@ public struct GroupedConvolutionOperation: Operation {
     }
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer: layer(site.x), weight: weight, N: site.N) }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
+        graph.node("Conv", [x, graph.parameter(weight)], graph.window(kernel: kernel, stride: stride, padding: padding) + [("group", .int(groups))])
+    }
 }
 
 private struct Training: TrainingStep {

@@ -9,6 +9,8 @@ public struct L2NormOperation: Operation {
     public var replacesGradient: Bool { true }
     public func training(_ site: TrainingSite) -> any TrainingStep { Step(N: site.N, D: site.x.count) }
     public func inference(_ site: InferenceSite) -> InferenceForm { .step(Step(N: site.N, D: site.x.count)) }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String { graph.node("LpNormalization", [x], [("axis", .int(1)), ("p", .int(2))]) }
 }
 
 private struct Step: TrainingStep, InferenceStep {

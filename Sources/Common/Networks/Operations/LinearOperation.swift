@@ -15,6 +15,10 @@ public struct LinearOperation: Operation {
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer: Linear(I: site.x.C, O: O), operation: self) }
     public func inference(_ site: InferenceSite) -> InferenceForm { .step(Inference(layer: Linear(I: site.x.C, O: O), operation: self)) }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
+        graph.node("Gemm", [x, graph.parameter(weight)] + (bias.map { [graph.parameter($0)] } ?? []), [("transB", .int(1))])
+    }
 }
 
 private struct Training: TrainingStep {

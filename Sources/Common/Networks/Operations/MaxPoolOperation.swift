@@ -16,6 +16,10 @@ public struct MaxPoolOperation: Operation {
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer(site.x), site) }
     public func inference(_ site: InferenceSite) -> InferenceForm { .step(Inference(layer: layer(site.x))) }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
+        graph.node("MaxPool", [x], graph.window(kernel: kernel, stride: stride, padding: padding))
+    }
 }
 
 private final class Training: TrainingStep {

@@ -30,6 +30,14 @@ public struct SqueezeExciteOperation: Operation {
     public func inference(_ site: InferenceSite) -> InferenceForm {
         .step(Inference(layer: layer(site.x), weights: weights, N: site.N, P: site.x.pixels, givesGates: site.gatesInConsumer))
     }
+
+    public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
+        let mean = graph.node("GlobalAveragePool", [x])
+        let hidden = graph.activation(activation, graph.node("Conv", [mean, graph.parameter(weights, rank: 4), graph.parameter(weights + 1)]))
+        let v = graph.node("Conv", [hidden, graph.parameter(weights + 2, rank: 4), graph.parameter(weights + 3)])
+        let gates = gate == .sigmoid ? graph.node("Sigmoid", [v]) : graph.node("HardSigmoid", [v], [("alpha", .float(1.0 / 6)), ("beta", .float(0.5))])
+        return graph.node("Mul", [x, gates])
+    }
 }
 
 private struct Training: TrainingStep {
