@@ -53,12 +53,13 @@ struct Embed: Tool {
         header.metadata["dimension"] = "\(stage.dimension)"
         header.metadata["network"] = stage.network.name
         let writer = try StreamWriter(output, header: header, level: level)
-        if !common.quiet { Embed.log(file.coverage) }
         var progress = Progress(tool: "embed", unit: "images", total: header.imageCount, common)
         while let record = try reader.next() {
             stage.profile?.lap("input")
             let embedded = try stage.embed(record)
             try writer.write(embedded)
+            // Once it is known that the images are such as the network takes.
+            if writer.records == 1, !common.quiet { Embed.log(file.coverage) }
             stage.profile?.lap("output")
             progress.add(stage.lastCount)
         }
