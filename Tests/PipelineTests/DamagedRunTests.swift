@@ -13,7 +13,8 @@ struct DamagedRunTests {
         let files = try place.contents("runs/a").filter { file in
             var isFolder: ObjCBool = false
             guard FileManager.default.fileExists(atPath: place.path("runs/a/\(file)"), isDirectory: &isFolder) else { return false }
-            return !isFolder.boolValue && !file.hasPrefix("data/train") && !file.hasPrefix("data/test") && file != "lock"
+            // A link is written through, to a file that is there under its own name.
+            return !isFolder.boolValue && !file.hasPrefix("data/train") && !file.hasPrefix("data/test") && !["lock", "teacher.safetensors"].contains(file)
         }
         // What decides, not what it decides on: most of the bytes are in few files.
         let small = files.filter { file in ["done/", "options/", "data/"].contains { file.hasPrefix($0) } || ["settings", "stages"].contains(file) }

@@ -87,15 +87,13 @@ public struct ExchangeGraph {
 }
 
 extension Weights {
-    /// The network as ONNX has it.
+    /// The network in ONNX's terms.
     ///
-    /// - Parameters:
-    ///   - images: the name of its input (N, C, H, W), of numbers as ``Pixels`` makes them; `prepare` may add what makes them of something else, and gives
-    ///     the value's name.
+    /// - Parameter images: gives the name of its input (N, C, H, W), numbers as ``Pixels`` makes them; it may add what makes them of something else.
     /// - Returns: the graph, and the names of the features' and the embedding's values; equal without a head.
-    public func exchangeGraph(images: String, prepare: (inout ExchangeGraph) -> String) -> (graph: ExchangeGraph, features: String, embedding: String) {
+    public func exchangeGraph(images: (inout ExchangeGraph) -> String) -> (graph: ExchangeGraph, features: String, embedding: String) {
         var graph = ExchangeGraph(self)
-        var values = [prepare(&graph)]
+        var values = [images(&graph)]
         for node in network.graph.nodes {
             values.append(node.operation.export(to: &graph, values[node.input], residual: node.operation.residual.map { values[$0] }))
         }

@@ -38,7 +38,8 @@ public protocol Operation: Sendable {
     func inference(_ site: InferenceSite) -> InferenceForm
     /// Adds it to a graph in ONNX's terms.
     ///
-    /// - Parameters: the names of the values that it reads.
+    /// - Parameters:
+    ///   - x: the name of the value that it reads, and `residual` that of the value that it adds.
     /// - Returns: the name of the value that it makes.
     func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String
 }

@@ -18,7 +18,7 @@ public enum ONNXFile {
     public static func write(_ weights: Weights, to path: String, takesBytes: Bool, provenance: String) throws {
         let network = weights.network
         guard network.parameterCount < 1 << 29 else { throw Failure(.usage, "\(network.name) has more numbers than an ONNX file of 2 GB holds", remedy: "write *.safetensors") }
-        let (graph, features, embedding) = weights.exchangeGraph(images: "images") { graph in takesBytes ? normalized("images", network.pixels, &graph) : "images" }
+        let (graph, features, embedding) = weights.exchangeGraph { graph in takesBytes ? normalized("images", network.pixels, &graph) : "images" }
         var nodes = ProtocolBuffer()
         for node in graph.nodes { nodes.add(1, message(node)) }
         // What the values are called from outside.
