@@ -42,8 +42,12 @@ ifeq ($(BUILD),no)
 build:
 else
 build: dependencies
-	@swift build --configuration release $(if $(CI),2>&1,--quiet)
+	@[ -x '$(BIN)/plan' ] || echo 'make: building the tools, three to four minutes the first time' >&2
+	@$(SWIFT_BUILD) $(if $(CI),2>&1,--quiet)
 endif
+
+# Without colours, which on a terminal alone would be other flags: what cron has built, a person would build again, and the other way round.
+SWIFT_BUILD := swift build --no-color-diagnostics --configuration release
 
 # The tests of what reads and writes memory by hand, and all exit tests (those that end a process of their own). An exit test is waited for by a
 # thread of swift-testing that looks at whatever child of the process has ended; a zombie of another kind hides all others from it, and it looks again for
@@ -60,19 +64,19 @@ test test-long: test-build
 	$(if $(filter test-long,$@),@SEED_TEST_LONG='$(TEST_SEED)',@) Tests/run $(ENGINE_TESTS) '$(FILTER)'
 
 test-build: build
-	@swift build --configuration release --build-tests $(if $(CI),2>&1,--quiet)
+	@$(SWIFT_BUILD) --build-tests $(if $(CI),2>&1,--quiet)
 
 #: sanitize        the tests of kernels, layers, losses, networks, optimizers and threads under the address sanitizer, in .build/sanitize
 .PHONY: sanitize
 sanitize: dependencies
-	@swift build --configuration release --build-tests --sanitize address --scratch-path .build/sanitize $(if $(CI),,--quiet) 2> >(grep -v ld.gold >&2)
+	@$(SWIFT_BUILD) --build-tests --sanitize address --scratch-path .build/sanitize $(if $(CI),,--quiet) 2> >(grep -v ld.gold >&2)
 	ASAN_OPTIONS=detect_leaks=0 swift test --configuration release --skip-build --sanitize address --scratch-path .build/sanitize --filter $(ENGINE_TESTS)
 
 #: test-portable   the same tests built for the least processor of this kind (no AVX), in .build/portable
 .PHONY: test-portable
 test-portable: export SEED_MARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),armv8-a,x86-64)
 test-portable: dependencies
-	@swift build --configuration release --build-tests --scratch-path .build/portable $(if $(CI),2>&1,--quiet)
+	@$(SWIFT_BUILD) --build-tests --scratch-path .build/portable $(if $(CI),2>&1,--quiet)
 	swift test --configuration release --skip-build --scratch-path .build/portable --filter $(ENGINE_TESTS)
 
 #: install         copy the tools to PREFIX/bin (PREFIX=/usr/local), with their manual pages and completions for bash, zsh and fish

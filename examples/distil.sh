@@ -2,6 +2,7 @@
 # A distillation in plain shell: distil.sh DATA TEACHER.safetensors [EPOCHS], in the folder that the results are to lie in.
 # make distill does the same, goes on where it was stopped, and checks everything first.
 set -euo pipefail
+[ $# -ge 2 ] || { echo 'usage: distil.sh DATA TEACHER [EPOCHS]' >&2; exit 64; }
 data=$1 teacher=$2 epochs=${3:-3}
 size=${SIZE:-32} batch=${BATCH:-64} student=${STUDENT:-tiny-resnet10}
 

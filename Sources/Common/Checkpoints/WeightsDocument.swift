@@ -172,20 +172,27 @@ public enum WeightsDocument {
         }
         let candidates = try Network.names.compactMap(network).map { ($0, differences(shapes, $0)) }
         guard let best = candidates.min(by: { $0.1.count < $1.1.count }) else { throw Failure(.software, "there are no networks") }
-        guard best.1.isEmpty else { throw mismatch(path, best.0, best.1) }
+        guard best.1.isEmpty else { throw mismatch(path, best.0, best.1, isGuess: true) }
         return best.0
     }
 
-    /// - Parameter part: the beginning of the names of a network that lies beside another in a checkpoint; there is no choice of it then.
-    private static func mismatch(_ path: String, _ network: Network, _ differences: Differences, prefix part: String = "") -> Failure {
-        let expected = network.parameters.count + 2 * network.statistics.count
+    /// - Parameters:
+    ///   - part: the beginning of the names of a network that lies beside another in a checkpoint; there is no choice of it then.
+    ///   - isGuess: whether nobody has said what network it is.
+    private static func mismatch(_ path: String, _ network: Network, _ differences: Differences, prefix part: String = "", isGuess: Bool = false) -> Failure {
+        let expected = network.parameters.count + 2 * network.statistics.count, found = expected - differences.missing.count - differences.misshapen.count
+        if isGuess, differences.prefix == nil, 2 * found < expected {
+            return Failure(
+                .data, path: path, "is no network that is known: of \(network.name), the nearest, it has \(found) of \(expected) tensors; \(differences.text)",
+                remedy: "initialize --help names the networks")
+        }
         guard part.isEmpty else {
             return Failure(.data, path: path, "\(differences.count) of the \(expected) tensors under '\(part)' do not fit: \(differences.text)", remedy: "the checkpoint is damaged, or of another method")
         }
         return Failure(
             .data, path: path,
             "is no \(network.name): \(differences.count) of its names do not fit the \(expected) expected: \(differences.text)",
-            remedy: differences.prefix.map { "take '\($0.printableLine(limit: 80))' off its names" } ?? "name the right --network")
+            remedy: differences.prefix.map { "take '\($0.printableLine(limit: 80))' off its names" } ?? (differences.unexpected.isEmpty && differences.misshapen.isEmpty ? "the file is incomplete" : "name the right --network"))
     }
 
     /// What keeps tensors from being a network.

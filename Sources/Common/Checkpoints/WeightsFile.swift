@@ -48,6 +48,9 @@ public struct WeightsFile {
             let file = try NumPyFile(path)
             return (file.outline, file.read)
         }
+        if let start = try FileStart.bytes(path), start.first == 0x80, let version = start.dropFirst().first, 2...5 ~= version {
+            throw Failure(.data, path: path, "is a Python pickle that torch.save did not write", remedy: "save a state_dict with torch.save, or tensors with safetensors")
+        }
         switch try TensorInput.open(path, limits: .checkpoint, documentLimits: .checkpoint) {
         case .document(let reader): return (reader.outline, { try reader.read(only: $0) })
         case .stream(let reader): throw Failure(.data, path: reader.name, "is a tensor stream where a single document is expected")

@@ -75,17 +75,7 @@ struct Estimate {
     /// Bytes free where the run lies; nil where the system does not tell.
     var free: Int? {
         var status = statvfs()
-        // The folder may not be there yet.
-        var ancestor = folder.path
-        while unsafe statvfs(ancestor, &status) != 0 {
-            guard errno == ENOENT else { return nil }
-            let parts = ancestor.parts("/").dropLast()
-            if parts.isEmpty {
-                guard unsafe statvfs(".", &status) == 0 else { return nil }
-                break
-            }
-            ancestor = parts.count == 1 && parts[0].isEmpty ? "/" : parts.joined(separator: "/")
-        }
+        guard unsafe statvfs(folder.existing, &status) == 0 else { return nil }
         // Some file systems have no blocks to count.
         let (bytes, isTooMuch) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
         return status.f_blocks == 0 ? nil : isTooMuch ? Int.max : Int(clamping: bytes)

@@ -28,6 +28,7 @@ struct Preparation {
         folder = try Preparation.folder(flags)
         settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines)
         try Preparation.checkGiven(settings, flags, folder)
+        try folder.checkAccess()
         try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
         lists = try Preparation.list(settings)
         // Lists first, since they are quick; bytes once all else is known to go together.

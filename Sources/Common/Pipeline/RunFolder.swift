@@ -46,6 +46,24 @@ public struct RunFolder: Sendable {
         FolderNames.all(in: runs).filter { (try? RunFolder(runs: runs, name: $0))?.isRun == true }.sorted()
     }
 
+    /// The folder itself, or that of those above it which is there.
+    var existing: String {
+        var parts = path.parts("/")[...]
+        while !parts.isEmpty {
+            let folder = parts.count == 1 && parts[parts.startIndex].isEmpty ? "/" : parts.joined(separator: "/")
+            if unsafe access(folder, F_OK) == 0 || errno != ENOENT { return folder }
+            parts.removeLast()
+        }
+        return "."
+    }
+
+    /// - Throws: ``Failure`` where the folder can neither be written nor made.
+    func checkAccess() throws {
+        let folder = existing
+        if unsafe access(folder, W_OK | X_OK) == 0 { return }
+        throw Failure.errno(.cannotCreate, path: path, folder == path ? "cannot write there" : "cannot be made in \(folder)")
+    }
+
     /// Makes the folder and those in it.
     func create() throws {
         let parts = path.parts("/")
@@ -53,7 +71,7 @@ public struct RunFolder: Sendable {
         for folder in above + ["options", "done", "log", "features", "evaluation", "data"].map(file) {
             guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot make the folder") }
         }
-        guard unsafe access(path, W_OK) == 0 else { throw Failure.errno(.cannotCreate, path: path, "cannot write there") }
+        try checkAccess()
     }
 
     /// Waits until this process alone works in the folder. The lock goes on to the processes that it starts, and stays until the last has ended.
