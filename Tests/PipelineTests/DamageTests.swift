@@ -116,7 +116,7 @@ struct DamageTests {
         try place.write("a file", to: "runs/a")
         let result = try place.run(place.make("a"))
         let told = result.lines.filter { $0.hasPrefix("plan: ") }
-        #expect(result.status == 2 && told.count == 1 && told[0].contains("runs/a/options: cannot make the folder: "), "\(result.error)")
+        #expect(result.status == 2 && told.count == 1 && told[0].contains("runs/a: is a file, where a folder is to be made"), "\(result.error)")
         try place.run("rm -r runs; mkdir elsewhere")
         let nowhere = try place.run(place.make("a").replacing("RUNS=$PWD/runs", with: "RUNS=/proc/runs"))
         let nothing = nowhere.lines.filter { $0.hasPrefix("plan: ") }

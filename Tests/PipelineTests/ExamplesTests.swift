@@ -42,7 +42,7 @@ struct ExamplesTests {
         try #require(result.status == 0, "\(result.error)")
         try place.run("""
             augment --data pictures/train --size 32 --batch 32 --drop-last -q | embed --weights teacher.safetensors -q -o stored
-            for s in a b; do train-step --student $s.0.safetensors --queue-size 512 stored -q -o $s.own.safetensors; done
+            for s in a b; do train-step --student $s.0.safetensors --queue-size 512 --teacher-temperature auto stored -q -o $s.own.safetensors; done
             """)
         for student in ["a", "b"] { #expect(try place.bytes("\(student).1.safetensors") == place.bytes("\(student).own.safetensors")) }
     }

@@ -32,6 +32,17 @@ struct StageTests {
         #expect(try place.toDo(place.run(make)) == "nothing: all is done")
     }
 
+    @Test func `an epoch that was done when there were to be fewer has their schedule when it is done alone`() throws {
+        let place = try Workplace.images()
+        try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
+        try #require(try place.run(place.make("a") + " EPOCHS=3").status == 0)
+        let before = try place.results("a")
+        for name in ["student.1", "student.3"] { #expect(try place.run(stage(place, name, "TAP=1")).status == 0) }
+        #expect(try place.run(stage(place, "student.1", "SHOW=1")).output.contains("--epochs 1 "))
+        #expect(try place.results("a") == before)
+        #expect(try place.toDo(place.run(place.make("a") + " EPOCHS=3")) == "nothing: all is done")
+    }
+
     @Test func `TAP keeps the first records of every stream between tools`() throws {
         let place = try Workplace.images()
         try #require(try place.run(place.make("a")).status == 0)

@@ -14,7 +14,8 @@ extension Planner {
                     remedy: "leave them out, or run make distill with them first")
             }
         }
-        return command(preparation, goal: "done/\(name)", alone: true)
+        let work = Work(preparation.run.stages, goals: [], folder: folder.path)
+        return command(preparation, goal: "done/\(name)", alone: (name, work.expected[name]?.schedule))
     }
 
     /// One stage, whether it is done or not; what it reads must be there and belong to the settings.
@@ -32,7 +33,7 @@ extension Planner {
         try makeRoom([stage], preparation)
         try preparation.write()
         try StageTable(preparation.run.stages, work).save(in: folder.path)
-        return command(preparation, goal: "done/\(stage.name)", alone: true)
+        return command(preparation, goal: "done/\(stage.name)", alone: (stage.name, work.expected[stage.name]?.schedule))
     }
 
     /// What there is in place of the run that was named.

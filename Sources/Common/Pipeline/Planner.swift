@@ -139,13 +139,17 @@ public struct Planner {
         }
     }
 
-    func command(_ preparation: Preparation, goal: String, alone: Bool = false) -> Command {
+    /// - Parameter stage: one that is to be done alone, with the schedule that it is expected to have: an epoch that was done when there were to be fewer keeps theirs.
+    func command(_ preparation: Preparation, goal: String, alone stage: (name: String, schedule: Int?)? = nil) -> Command {
         let (settings, run) = (preparation.settings, preparation.run)
+        func epochs(_ network: String, _ all: Int) -> Int {
+            stage.flatMap { stage in StageName(stage.name).epoch(of: network).flatMap { _ in stage.schedule } } ?? all
+        }
         var words = [make, "--no-print-directory", "--no-builtin-rules", "-C", preparation.folder.path]
         words += ["settings", "teacher", "student", "evaluation"].flatMap { ["-f", "\(environment.pipelines)/\($0).mk"] }
-        words += ["EPOCHS=\(run.epochs)", "TEACHER_EPOCHS=\(run.teacherEpochs)"]
+        words += ["EPOCHS=\(epochs("student", run.epochs))", "TEACHER_EPOCHS=\(epochs("teacher", run.teacherEpochs))"]
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(run.teacher == nil ? "trained" : "given")"]
-        words += alone ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
+        words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
         return Command(
             words: words,
             environment: [

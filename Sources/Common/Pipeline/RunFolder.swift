@@ -1,3 +1,4 @@
+import Archives
 import Platform
 import ToolSupport
 
@@ -60,6 +61,10 @@ public struct RunFolder: Sendable {
     /// - Throws: ``Failure`` where the folder can neither be written nor made.
     func checkAccess() throws {
         let folder = existing
+        var status = stat()
+        if unsafe stat(folder, &status) == 0, !status.st_mode.isFolder {
+            throw Failure(.cannotCreate, path: path, "\(folder == path ? "is" : "\(folder) is") a file, where a folder is to be made", remedy: "move it, or give another NAME")
+        }
         if unsafe access(folder, W_OK | X_OK) == 0 { return }
         throw Failure.errno(.cannotCreate, path: path, folder == path ? "cannot write there" : "cannot be made in \(folder)")
     }
