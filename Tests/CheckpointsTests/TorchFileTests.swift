@@ -127,18 +127,6 @@ import ToolSupport
 
     @Test(arguments: ["torch-zip.pth", "torch-legacy.pth"])
     func `a damaged file is read or refused, and nothing else`(name: String) throws {
-        let whole = try Data(contentsOf: URL(filePath: golden(name)))
-        var refused = 0, tally = Tally()
-        let rounds = Effort.rounds(300, long: 20_000)
-        for round in 0..<rounds {
-            var random = Effort.random("torch files \(name)", round: round)
-            let damage = Damage.random(size: whole.count, using: &random)
-            let failure = try failure([UInt8](damage.apply(to: whole)))
-            if failure != nil { refused += 1 }
-            #expect(failure.map { [.data, .noInput].contains($0.kind) } ?? true, "\(damage), \(Effort.place(round)): \(String(describing: failure))")
-            tally.add("\(damage.kind)")
-        }
-        #expect(refused > rounds / 10)
-        Effort.report("damaged files of torch.save: \(tally)")
+        try expectReadOrRefused(name, "files of torch.save", rounds: Effort.rounds(300, long: 20_000)) { try failure([UInt8]($0)) }
     }
 }

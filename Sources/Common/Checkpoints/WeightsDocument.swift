@@ -45,17 +45,6 @@ public enum WeightsDocument {
         return metadata
     }
 
-    /// The names of the tensors that are a network's, of those that a file has.
-    ///
-    /// It is for ``DocumentFile/read(_:limits:selecting:)``: a file of anything else is refused before its tensors are read, and what only
-    /// training needs is passed over.
-    ///
-    ///     let document = try DocumentFile.read(path) { try WeightsDocument.names(in: $0, path: path) }
-    public static func names(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "") throws -> Set<String> {
-        _ = try self.network(in: outline, path: path, network: name, prefix: prefix)
-        return Set(outline.shapes.keys.filter { isOwn($0, prefix) })
-    }
-
     /// The network whose tensors a file has.
     public static func network(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "") throws -> Network {
         try checkName(name)

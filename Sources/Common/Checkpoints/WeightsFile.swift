@@ -40,15 +40,17 @@ public struct WeightsFile {
     }
 
     private static func open(_ path: String) throws -> (DocumentOutline, (Set<String>) throws -> TensorDocument) {
-        if try TorchFile.isOne(path) {
+        // Of what is no regular file nothing: it is read once, from its beginning.
+        let start = try FileStart.bytes(path) ?? []
+        if TorchFile.isOne(start) {
             let file = try TorchFile(path)
             return (file.outline, file.read)
         }
-        if try NumPyFile.isOne(path) {
+        if NumPyFile.isOne(start) {
             let file = try NumPyFile(path)
             return (file.outline, file.read)
         }
-        if let start = try FileStart.bytes(path), start.first == 0x80, let version = start.dropFirst().first, 2...5 ~= version {
+        if start.first == 0x80, let version = start.dropFirst().first, 2...5 ~= version {
             throw Failure(.data, path: path, "is a Python pickle that torch.save did not write", remedy: "save a state_dict with torch.save, or tensors with safetensors")
         }
         switch try TensorInput.open(path, limits: .checkpoint, documentLimits: .checkpoint) {

@@ -20,14 +20,6 @@ enum ChildProcess {
         guard let process = started else { throw failure }
         var said: [UInt8] = []
         _ = DescriptorBytes.forEach(pipe[0], chunk: 4096) { said += $0 }
-        var result: CInt = 0
-        while unsafe waitpid(process, &result, 0) < 0 {
-            guard errno == EINTR else {
-                // Not status 0, by which a refusal would be lost.
-                result = WaitStatus.unknown
-                break
-            }
-        }
-        return (result, String(decoding: said.prefix { $0 != 0x0A }, as: UTF8.self))
+        return (Spawn.wait(for: process), String(decoding: said.prefix { $0 != 0x0A }, as: UTF8.self))
     }
 }

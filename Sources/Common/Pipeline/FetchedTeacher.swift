@@ -22,8 +22,7 @@ enum FetchedTeacher {
         guard let process = Spawn(["\(pipelines)/fetch-teacher", teacher, folder]).start() else {
             throw Failure.errno(.noInput, path: "TEACHER=\(teacher)", "cannot start \(pipelines)/fetch-teacher")
         }
-        var status: CInt = 0
-        while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let status = Spawn.wait(for: process)
         guard status == 0 else {
             throw Failure(.noInput, path: "TEACHER=\(teacher)", "could not be fetched: fetch-teacher \(WaitStatus.words(status))", remedy: "give TEACHER the name of a file")
         }

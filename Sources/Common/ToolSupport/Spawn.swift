@@ -43,4 +43,15 @@ public struct Spawn {
         if status != 0 { Platform.errno = status }
         return status == 0 ? process : nil
     }
+
+    /// Waits for a process that was started.
+    ///
+    /// - Returns: what `waitpid` tells of its end, or ``WaitStatus/unknown``, and not status 0, by which a refusal would be lost.
+    public static func wait(for process: pid_t) -> CInt {
+        var status: CInt = 0
+        while unsafe waitpid(process, &status, 0) < 0 {
+            guard errno == EINTR else { return WaitStatus.unknown }
+        }
+        return status
+    }
 }

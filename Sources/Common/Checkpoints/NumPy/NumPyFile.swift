@@ -9,10 +9,9 @@ public struct NumPyFile {
     private let path: String
     private let headers: [String: NumPyHeader]
 
-    /// Whether the file at `path` begins as one. What is no regular file is none: it is read once, from its beginning.
-    public static func isOne(_ path: String) throws -> Bool {
-        guard let start = try FileStart.bytes(path) else { return false }
-        return start.starts(with: "PK\u{3}\u{4}".utf8) && start.indices.contains { start[$0...].starts(with: ".npy".utf8) }
+    /// Whether a file that begins so is one.
+    static func isOne(_ start: [UInt8]) -> Bool {
+        start.starts(with: "PK\u{3}\u{4}".utf8) && start.indices.contains { start[$0...].starts(with: ".npy".utf8) }
     }
 
     public init(_ path: String) throws {

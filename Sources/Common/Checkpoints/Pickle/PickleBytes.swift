@@ -52,18 +52,6 @@ final class PickleBytes {
         return bytes
     }
 
-    /// Fills `target` with the next bytes.
-    func read(into target: UnsafeMutableRawBufferPointer) throws {
-        guard target.count <= remaining else { throw cutOff }
-        var done = 0
-        while done < target.count {
-            if next == buffer.count { try fill() }
-            let piece = min(target.count - done, buffer.count - next)
-            unsafe buffer.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(rebasing: target[done...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[next..<next + piece])) }
-            (done, next) = (done + piece, next + piece)
-        }
-    }
-
     func skip(_ count: Int) throws {
         guard count >= 0, count <= remaining else { throw cutOff }
         var left = count

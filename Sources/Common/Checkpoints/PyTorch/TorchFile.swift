@@ -15,11 +15,8 @@ public struct TorchFile {
     private let container: Container
     private let references: [String: TensorReference]
 
-    /// Whether the file at `path` begins as one. What is no regular file is none: it is read once, from its beginning.
-    public static func isOne(_ path: String) throws -> Bool {
-        guard let start = try FileStart.bytes(path) else { return false }
-        return TorchZip.isOne(start) || TorchLegacy.isOne(start)
-    }
+    /// Whether a file that begins so is one.
+    static func isOne(_ start: [UInt8]) -> Bool { TorchZip.isOne(start) || TorchLegacy.isOne(start) }
 
     public init(_ path: String) throws {
         let root: PickleValue
