@@ -62,7 +62,7 @@ let package = Package(
         library("Kernels", ["COpenBLAS", "CProcess", "CProcessor", "Platform"], numeric),
 
         // What flows, what it is made of, and where it comes from.
-        library("TensorStreams", ["ToolSupport", "CZstd", "Platform"]),
+        library("TensorStreams", ["ToolSupport", "CProcess", "CZstd", "Platform"]),
         library("Images", ["ToolSupport", "CJPEG", "CTurboJPEG", "Randomness", "Platform"], numeric),
         library("Archives", ["ToolSupport", "CArchive", "Platform"]),
         library("Datasets", ["Archives", "ToolSupport", "Randomness", "Platform"]),

@@ -11,7 +11,7 @@ enum Start {
         try options.common.start()
         var reading: (name: String, progress: Progress)?
         let planner = try Planner(
-            flags, pipelines: options.pipelines, tools: try ownFolder(), make: options.make, say: { Plan.logTable($0) },
+            flags, pipelines: options.pipelines, tools: try ownFolder(), make: options.make, say: { Plan.logTable($0) }, abandon: { stop($0) },
             progress: { name, count, total in
                 if reading?.name != name { reading = (name, Progress(tool: "plan: reading \(name)", unit: "images", total: total, options.common)) }
                 reading?.progress.add(count)

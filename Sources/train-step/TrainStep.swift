@@ -50,7 +50,8 @@ struct TrainStep: Tool {
         let reader = ReadAhead(try StreamReader(input))
         var options = try training.options(header: reader.header, of: reader.name)
         let state = try TrainingState(reading: student, for: options.method, options.methodOptions)
-        options.warn = { TrainStep.log($0) }
+        options.lossSupervision.warn = { TrainStep.log($0) }
+        options.lossSupervision.abandon = { stop($0) }
         let trainer = try Trainer(state, options, header: reader.header)
         trainer.profile = profile ? Profile(state.weights.network) : nil
         let log = try TrainingLog(log, interval: logInterval)

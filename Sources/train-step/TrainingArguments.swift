@@ -77,7 +77,7 @@ struct TrainingArguments: ParsableArguments {
         }
         options.optimizer = SGD(momentum: momentum, weightDecay: weightDecay)
         options.lossCommand = loss
-        options.lossTimeout = lossTimeout
+        options.lossSupervision.timeout = lossTimeout
         options.normalizationGroups = normalizationGroups
         options.seed = seed
         return options

@@ -2,6 +2,23 @@ import Platform
 import TensorStreams
 import ToolSupport
 
+/// How long a program that gives a loss is waited for.
+public struct LossSupervision: Sendable {
+    /// Seconds after which a program that does not answer is stopped; nil for never.
+    public var timeout: Double?
+    /// Is told when no answer comes for long.
+    public var warn: @Sendable (String) -> Void
+    /// Is told, on a thread of its own, of a program that was stopped and whose pipe is held open by a process that it left behind: whoever
+    /// reads the pipe waits on, and nothing but the end of this process can change that.
+    public var abandon: @Sendable (Failure) -> Void
+
+    public init(
+        timeout: Double? = nil, warn: @escaping @Sendable (String) -> Void = { _ in }, abandon: @escaping @Sendable (Failure) -> Void = { _ in }
+    ) {
+        (self.timeout, self.warn, self.abandon) = (timeout, warn, abandon)
+    }
+}
+
 /// A loss in a program of its own, started by the shell, that reads records from its standard input and answers on its
 /// standard output.
 ///
@@ -13,7 +30,7 @@ final class LossProcess: LossSource {
     private let given: String
     private var name: String { "--loss '\(given)'" }
     private let program: LossProgram
-    private let timeout: Double?
+    private let supervision: LossSupervision
     /// Nil once the program's input is closed.
     private var writer: StreamWriter?
     private var reader: StreamReader?
@@ -22,34 +39,31 @@ final class LossProcess: LossSource {
     private let wait: LongWait
     private(set) var fill: QueueFill?
 
-    /// - Parameters:
-    ///   - timeout: seconds after which a program that does not answer is stopped; nil for never.
-    ///   - warn: is told when no answer comes for long.
-    init(_ command: String, header: StreamHeader, timeout: Double? = nil, warn: @escaping @Sendable (String) -> Void) throws {
+    init(_ command: String, header: StreamHeader, _ supervision: LossSupervision) throws {
         given = command
-        self.timeout = timeout
+        self.supervision = supervision
         var toChild: [CInt] = [0, 0], fromChild: [CInt] = [0, 0]
         guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else { throw Failure.errno(.io, path: "--loss", "cannot make a pipe") }
         // The program must not hold our ends, or it would never see the end of its input.
         for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         do {
-            program = try LossProgram(command, input: toChild[0], output: fromChild[1], ownGroup: timeout != nil)
+            program = try LossProgram(command, input: toChild[0], output: fromChild[1], ownGroup: supervision.timeout != nil)
         } catch {
             for descriptor in toChild + fromChild { Platform.close(descriptor) }
             throw error
         }
         Platform.close(toChild[0])
         Platform.close(fromChild[1])
-        let limit = timeout.map { [program] seconds in
+        let limit = supervision.timeout.map { [program] seconds in
             LongWait.Limit(seconds: seconds) {
                 program.stopForTime()
                 // Its pipe is closed now, unless something that left its group holds it.
                 sleep(5)
-                if program.isRunning { stop(Self.late(command, seconds)) }
+                if program.isRunning { supervision.abandon(Self.late(command, seconds)) }
             }
         }
         wait = LongWait(limit: limit) {
-            warn("--loss '\(command)': no answer for \($0); it must answer every record at once, flush its output, and end with its input")
+            supervision.warn("--loss '\(command)': no answer for \($0); it must answer every record at once, flush its output, and end with its input")
         }
         answers = fromChild[0]
         do {
@@ -120,7 +134,7 @@ final class LossProcess: LossSource {
     private static let remedy = "run it by hand on a stored stream of 'student' and 'teacher'"
 
     /// What there is to say once the time was over.
-    private var late: Failure? { program.wasLate ? timeout.map { Self.late(given, $0) } : nil }
+    private var late: Failure? { program.wasLate ? supervision.timeout.map { Self.late(given, $0) } : nil }
 
     private static func late(_ command: String, _ seconds: Double) -> Failure {
         Failure(

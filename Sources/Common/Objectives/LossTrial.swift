@@ -8,14 +8,10 @@ public enum LossTrial {
     ///   - rows: N of the one batch that it is given.
     ///   - dimension: D.
     ///   - samples: images in the data set, as the header tells them.
-    ///   - timeout: seconds.
-    ///   - warn: is told when no answer comes for long.
     /// - Throws: ``Failure`` where it gives no answer, or one that is no loss.
-    public static func run(
-        _ command: String, rows N: Int, dimension D: Int, samples: Int, timeout: Double, warn: @escaping @Sendable (String) -> Void
-    ) throws {
+    public static func run(_ command: String, rows N: Int, dimension D: Int, samples: Int, _ supervision: LossSupervision) throws {
         let header = StreamHeader(metadata: [QueueState.key: QueueState.wanted, "samples": "\(samples)", "batch": "\(N)", "records": "1"])
-        let process = try LossProcess(command, header: header, timeout: timeout, warn: warn)
+        let process = try LossProcess(command, header: header, supervision)
         try process.restore([:])
         func rows(_ seed: UInt64) -> Tensor { Tensor(f32: EmbeddingQueue(capacity: N, dimension: D, seed: seed).rows, shape: [N, D]) }
         let teacher = rows(1)

@@ -75,16 +75,10 @@ public struct TrainingFacts: Sendable {
     public var seed: UInt64
     /// A program that gives the loss in place of the objective.
     public var lossProgram: String?
-    /// Seconds after which such a program is stopped where it does not answer; nil for never.
-    public var lossTimeout: Double?
-    /// Is told what a person should know while training goes on.
-    public var warn: @Sendable (String) -> Void
+    public var lossSupervision: LossSupervision
 
-    public init(
-        header: StreamHeader, seed: UInt64 = 0, lossProgram: String? = nil, lossTimeout: Double? = nil,
-        warn: @escaping @Sendable (String) -> Void = { _ in }
-    ) {
-        (self.header, self.seed, self.lossProgram, self.lossTimeout, self.warn) = (header, seed, lossProgram, lossTimeout, warn)
+    public init(header: StreamHeader, seed: UInt64 = 0, lossProgram: String? = nil, lossSupervision: LossSupervision = LossSupervision()) {
+        (self.header, self.seed, self.lossProgram, self.lossSupervision) = (header, seed, lossProgram, lossSupervision)
     }
 
     /// Images in the data set, where that is known.

@@ -75,7 +75,7 @@ public struct PairLossClient {
         if let command = facts.lossProgram {
             var header = StreamHeader(provenance: facts.header.provenance, metadata: facts.header.metadata)
             header.metadata[QueueState.key] = QueueState.wanted
-            source = try LossProcess(command, header: header, timeout: facts.lossTimeout, warn: facts.warn)
+            source = try LossProcess(command, header: header, facts.lossSupervision)
         } else {
             source = BuiltInLoss(PairLossStage.Settings(method, options, seed: facts.seed, samples: facts.samples))
         }

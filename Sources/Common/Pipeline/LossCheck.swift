@@ -37,7 +37,7 @@ struct LossCheck {
     /// Runs the program for one batch of random rows.
     ///
     /// - Throws: ``Failure`` `usage`.
-    func run(_ setting: String, _ preparation: Preparation, batch: Int, images: Int, warn: @escaping @Sendable (String) -> Void) throws {
+    func run(_ setting: String, _ preparation: Preparation, batch: Int, images: Int, _ supervision: LossSupervision) throws {
         let words = preparation.settings.words(setting)
         guard let command = ShellWords.value(of: "--loss", in: words) else { return }
         // As the stages have them.
@@ -45,9 +45,10 @@ struct LossCheck {
         unsafe setenv("SEED_LOSS_FOLDER", environment.folder, 1)
         unsafe setenv(LossCheck.variable, "1", 1)
         defer { unsafe unsetenv(LossCheck.variable) }
-        let timeout = ShellWords.value(of: "--loss-timeout", in: words).flatMap { Double($0) } ?? LossCheck.patience
+        var supervision = supervision
+        supervision.timeout = ShellWords.value(of: "--loss-timeout", in: words).flatMap { Double($0) } ?? LossCheck.patience
         do {
-            try LossTrial.run(command, rows: min(batch, 64), dimension: preparation.run.embedding, samples: images, timeout: timeout, warn: warn)
+            try LossTrial.run(command, rows: min(batch, 64), dimension: preparation.run.embedding, samples: images, supervision)
         } catch let failure as Failure {
             throw Failure(.usage, path: setting, [failure.path, failure.location, failure.what].compactMap { $0 }.joined(separator: ": "), remedy: failure.remedy)
         }

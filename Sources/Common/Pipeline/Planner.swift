@@ -1,3 +1,4 @@
+import Objectives
 import Platform
 import ToolSupport
 
@@ -24,6 +25,7 @@ public struct Planner {
     let environment: StageEnvironment
     private let make: String
     private let say: @Sendable (String) -> Void
+    private let abandon: @Sendable (Failure) -> Void
     private let progress: (String, Int, Int) -> Void
 
     /// - Parameters:
@@ -32,15 +34,17 @@ public struct Planner {
     ///   - tools: the folder of the tools.
     ///   - make: the program to start.
     ///   - say: is told what a person should know.
+    ///   - abandon: see ``LossSupervision``.
     ///   - progress: is told which data is read, how many of its images have been read since the last time, and how many there are.
     public init(
         _ flags: MakeFlags, pipelines: String, tools: String, make: String, say: @escaping @Sendable (String) -> Void,
-        progress: @escaping (String, Int, Int) -> Void
+        abandon: @escaping @Sendable (Failure) -> Void, progress: @escaping (String, Int, Int) -> Void
     ) throws {
         self.flags = flags
         environment = try StageEnvironment(tools: tools, pipelines: pipelines)
         self.make = make
         self.say = say
+        self.abandon = abandon
         self.progress = progress
     }
 
@@ -91,10 +95,10 @@ public struct Planner {
 
     /// Tries the programs that are to give a loss, of networks that are to be trained.
     private func tryLosses(_ preparation: Preparation, _ work: Work) throws {
-        let check = LossCheck(environment), say = say
+        let check = LossCheck(environment)
         let networks = [("student", "STUDENT_OPTIONS", "BATCH", preparation.counts.student), ("teacher", "TEACHER_OPTIONS", "TEACHER_BATCH", preparation.counts.teacher)]
         for (network, setting, batch, images) in networks where work.stages.contains(where: { (StageName($0.name).epoch(of: network) ?? 0) > 0 }) {
-            try check.run(setting, preparation, batch: preparation.settings.number(batch), images: images, warn: say)
+            try check.run(setting, preparation, batch: preparation.settings.number(batch), images: images, LossSupervision(warn: say, abandon: abandon))
         }
     }
 

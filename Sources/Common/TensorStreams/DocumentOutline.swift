@@ -40,17 +40,13 @@ public struct DocumentOutline: Sendable {
 
     /// The tensor `name`, which must be of that type and shape; nil in `shape` stands for any size.
     public func tensor(_ name: String, _ dtype: DType, shape: [Int?]) throws -> TensorOutline {
-        guard let tensor = tensors.first(where: { $0.name == name }) else {
-            throw failure("has no tensor '\(name)'; it has \(tensors.isEmpty ? "no tensors" : listed(names, quote: ""))")
-        }
+        guard let tensor = tensors.first(where: { $0.name == name }) else { throw TensorDocument.Origin.missing(origin, name, of: names) }
         guard tensor.dtype == dtype, fits(tensor.shape, shape) else { throw failure(misfit(name, tensor.summary, dtype, shape)) }
         return tensor
     }
 
     /// A failure at the location where this was read.
-    public func failure(_ what: String, remedy: String? = nil) -> Failure {
-        Failure(.data, path: origin?.path, location: origin?.location, what, remedy: remedy)
-    }
+    public func failure(_ what: String, remedy: String? = nil) -> Failure { TensorDocument.Origin.failure(origin, what, remedy) }
 }
 
 /// Whether a shape is as expected, where nil stands for any size.

@@ -1,3 +1,4 @@
+import CProcess
 import Platform
 import ToolSupport
 
@@ -33,9 +34,8 @@ public struct Tensor: Sendable {
             precondition(size >= 0, "a dimension of \(size)")
             return total * size
         }
-        guard let storage = try? TensorStorage(byteCount: byteCount) else {
-            stop(Failure(.io, "there is no memory for a tensor of \(byteCount) bytes", remedy: "take smaller batches or images"))
-        }
+        // As Swift's own allocations end where there is no memory.
+        guard let storage = try? TensorStorage(byteCount: byteCount) else { seed_no_memory(byteCount) }
         try unsafe filling(storage.mutableBytes)
         self.init(dtype: dtype, shape: shape, storage: storage, offset: 0, byteCount: byteCount)
     }

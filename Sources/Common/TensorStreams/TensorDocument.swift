@@ -12,6 +12,14 @@ public struct TensorDocument: Sendable {
     struct Origin: Sendable {
         var path: String
         var location: String?
+
+        static func failure(_ origin: Origin?, _ what: String, _ remedy: String?) -> Failure {
+            Failure(.data, path: origin?.path, location: origin?.location, what, remedy: remedy)
+        }
+
+        static func missing(_ origin: Origin?, _ name: String, of names: [String]) -> Failure {
+            failure(origin, "has no tensor '\(name)'; it has \(names.isEmpty ? "no tensors" : listed(names, quote: ""))", nil)
+        }
     }
 
     public init(metadata: [String: String] = [:], tensors: [String: Tensor] = [:]) {
@@ -28,17 +36,13 @@ public struct TensorDocument: Sendable {
     ///
     /// - Throws: a ``Failure`` of kind `data` that says where, what was found and what was expected.
     public func tensor(_ name: String, _ dtype: DType, shape: [Int?]) throws -> Tensor {
-        guard let tensor = tensors[name] else {
-            throw failure("has no tensor '\(name)'; it has \(tensors.isEmpty ? "no tensors" : listed(names, quote: ""))")
-        }
+        guard let tensor = tensors[name] else { throw Origin.missing(origin, name, of: names) }
         guard tensor.dtype == dtype, fits(tensor.shape, shape) else { throw failure(misfit(name, tensor.summary, dtype, shape)) }
         return tensor
     }
 
     /// A failure at the location where this document was read.
-    public func failure(_ what: String, remedy: String? = nil) -> Failure {
-        Failure(.data, path: origin?.path, location: origin?.location, what, remedy: remedy)
-    }
+    public func failure(_ what: String, remedy: String? = nil) -> Failure { Origin.failure(origin, what, remedy) }
 }
 
 extension TensorDocument: Equatable {

@@ -12,20 +12,17 @@ public struct TrainingOptions: Sendable {
     public var optimizer = SGD()
     /// A program that gives the loss instead of the method.
     public var lossCommand: String?
-    /// Seconds after which such a program is stopped where it does not answer; nil for never.
-    public var lossTimeout: Double?
+    public var lossSupervision = LossSupervision()
     /// Groups of the batch that are normalised apart; nil for the method's own choice.
     public var normalizationGroups: Int?
     public var seed: UInt64 = 0
     /// Whether dropout and stochastic depth leave out what they may, in networks that have them.
     public var drops = true
-    /// Is told what a person should know while training goes on.
-    public var warn: @Sendable (String) -> Void = { _ in }
 
     public init() {}
 
     func facts(_ header: StreamHeader) -> TrainingFacts {
-        TrainingFacts(header: header, seed: seed, lossProgram: lossCommand, lossTimeout: lossTimeout, warn: warn)
+        TrainingFacts(header: header, seed: seed, lossProgram: lossCommand, lossSupervision: lossSupervision)
     }
 
     /// Groups for a batch of N: as asked for or as the method wants them, if N divides so.
