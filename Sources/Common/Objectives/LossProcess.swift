@@ -1,6 +1,6 @@
 import Platform
 import TensorStreams
-import ToolSupport
+public import ToolSupport
 
 /// How long a program that gives a loss is waited for.
 public struct LossSupervision: Sendable {

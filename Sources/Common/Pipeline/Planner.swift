@@ -1,6 +1,6 @@
 import Objectives
 import Platform
-import ToolSupport
+public import ToolSupport
 
 /// From what a person typed behind make to a run whose stages make can do one after the other.
 public struct Planner {
