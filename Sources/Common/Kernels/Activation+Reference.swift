@@ -11,6 +11,9 @@ extension Activation {
         case .silu:
             let s = 1 / (1 + exp(-z))
             return (z * s, s + z * s * (1 - s))
+        case .gelu:
+            let distribution = erfc(-z / 2.squareRoot()) / 2, density = exp(-z * z / 2) / (2 * Double.pi).squareRoot()
+            return (z * distribution, distribution + z * density)
         }
     }
 }

@@ -1,6 +1,6 @@
 /// What a layer does to its sums before they are stored.
 public enum Activation: Sendable {
-    case none, relu, relu6, hardSwish, silu
+    case none, relu, relu6, hardSwish, silu, gelu
 
     /// Calls `body` with the function: the one place where a value becomes the type that loops are compiled for.
     @inlinable @inline(__always)
@@ -11,6 +11,7 @@ public enum Activation: Sendable {
         case .relu6: body.run(RectifiedLinear6.self)
         case .hardSwish: body.run(HardSwish.self)
         case .silu: body.run(SiLU.self)
+        case .gelu: body.run(GELU.self)
         }
     }
 
@@ -104,6 +105,20 @@ public enum SiLU: ActivationFunction {
     public static func gradient(_ dy: Vector, at z: Vector) -> Vector {
         let s = Vector.sigmoid(z)
         return dy * (s + s * z * (1 - s))
+    }
+}
+
+/// z · Φ(z), Φ(z) = (1 + erf(z/√2)) / 2 being the normal distribution's: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016; transformers'.
+public enum GELU: ActivationFunction {
+    @inlinable
+    public static var isExpensive: Bool { @inline(__always) get { true } }
+    @inlinable @inline(__always)
+    public static func value(_ z: Vector) -> Vector { 0.5 * z * (1 + Vector.errorFunction(z * 0.707_106_77)) }
+    /// Φ(z) + z·φ(z), where φ(z) = e^(−z²/2) / √(2π).
+    @inlinable @inline(__always)
+    public static func gradient(_ dy: Vector, at z: Vector) -> Vector {
+        let distribution = 0.5 * (1 + Vector.errorFunction(z * 0.707_106_77)), density = 0.398_942_28 * Vector.exponential(-0.5 * z * z)
+        return dy * distribution.addingProduct(z, density)
     }
 }
 

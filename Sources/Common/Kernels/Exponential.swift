@@ -25,6 +25,26 @@ extension Vector {
         return scaled.replacing(with: 0, where: x .< -86.9).replacing(with: .infinity, where: x .> 88.8)
     }
 
+    /// The error function of sixteen numbers, with a relative error below 2·10⁻⁷. NaN stays NaN.
+    ///
+    /// erf x ≈ x · p(x²) / q(x²) up to |x| = 3.95, where it is 1 in single precision; p and q, of five powers each, were fitted for the least relative
+    /// error (2·10⁻⁸; the rest is rounding).
+    @inlinable @inline(__always)
+    public static func errorFunction(_ x: Vector) -> Vector {
+        let x = x.replacing(with: 3.95, where: x .> 3.95).replacing(with: -3.95, where: x .< -3.95), u = x * x
+        var p = Vector(repeating: 2.846_641_3e-4).addingProduct(2.025_867_6e-6, u)
+        p = Vector(repeating: 0.003_807_571_7).addingProduct(p, u)
+        p = Vector(repeating: 0.052_873_585).addingProduct(p, u)
+        p = Vector(repeating: 0.191_538_05).addingProduct(p, u)
+        p = Vector(repeating: 1.128_379_1).addingProduct(p, u)
+        var q = Vector(repeating: 0.001_170_563_5).addingProduct(3.783_014_5e-5, u)
+        q = Vector(repeating: 0.015_053_914).addingProduct(q, u)
+        q = Vector(repeating: 0.114_554_34).addingProduct(q, u)
+        q = Vector(repeating: 0.503_078_9).addingProduct(q, u)
+        q = Vector(repeating: 1).addingProduct(q, u)
+        return x * p / q
+    }
+
     /// 1 / (1 + e⁻ˣ) of sixteen numbers, with a relative error below 4·10⁻⁷ where x > −86; 0 far below. NaN stays NaN.
     @inlinable @inline(__always)
     public static func sigmoid(_ x: Vector) -> Vector { 1 / (1 + exponential(-x)) }

@@ -82,6 +82,13 @@ public struct ExchangeGraph {
         case .relu6: node("Clip", [x, constant("zero", [], [0]), constant("six", [], [6])])
         case .hardSwish: node("HardSwish", [x])
         case .silu: node("Mul", [x, node("Sigmoid", [x])])
+        case .gelu:
+            node(
+                "Mul",
+                [
+                    node("Mul", [x, constant("half", [], [0.5])]),
+                    node("Add", [node("Erf", [node("Mul", [x, constant("root of a half", [], [0.707_106_77])])]), constant("one", [], [1])]),
+                ])
         }
     }
 }

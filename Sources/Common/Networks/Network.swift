@@ -12,10 +12,16 @@ protocol Trunk: Sendable {
     func headStart(_ O: Int) -> Parameter.Initialization?
     /// How bytes become numbers.
     var pixels: Pixels { get }
+    /// The position embeddings; nil where it has none.
+    var positions: PositionTable? { get }
+    /// The same with other position embeddings.
+    func with(_ positions: PositionTable) -> any Trunk
 }
 
 extension Trunk {
     var pixels: Pixels { .imageNet }
+    var positions: PositionTable? { nil }
+    func with(_ positions: PositionTable) -> any Trunk { self }
 }
 
 /// A network by name: the trunk of a table and the head that turns features into an embedding.
@@ -30,7 +36,13 @@ public struct Network: Sendable {
     /// Numbers in a feature.
     public let featureWidth: Int
     /// How bytes become the numbers that it takes.
-    public let pixels: Pixels
+    public var pixels: Pixels
+    /// The position embeddings of a transformer.
+    public let positions: PositionTable?
+    /// Whether it can be trained here, and written as ONNX; transformers are teachers alone.
+    public var trains: Bool { !graph.nodes.contains { $0.operation.isForInferenceAlone } }
+    /// What the sides of its images must be multiples of.
+    public var imageMultiple: Int { graph.nodes.first?.operation.imageMultiple ?? 1 }
     /// Whether it takes square images alone: SAME padding of others may differ in height and width.
     public var needsSquareImages: Bool { graph.nodes.contains { $0.operation.needsSquareImages } }
 
@@ -53,10 +65,14 @@ public struct Network: Sendable {
     /// The kind of work that operation `index` is: `3×3`, `1×1 stride 2`, `batch norm`.
     public func kind(_ index: Int) -> String { graph.nodes[index].operation.kind }
 
-    /// - Parameter channels: of the images.
+    /// - Parameters:
+    ///   - channels: of the images.
+    ///   - positions: of a transformer; nil for as many as it was trained with first.
     /// - Returns: nil if no table has this name.
-    public init?(_ name: String, head: Head, channels: Int = 3) {
-        guard let trunk = Network.tables[name] else { return nil }
+    public init?(_ name: String, head: Head, channels: Int = 3, positions: PositionTable? = nil) {
+        guard var trunk = Network.tables[name] else { return nil }
+        if let positions { trunk = trunk.with(positions) }
+        self.positions = trunk.positions
         var builder = GraphBuilder(channels: channels)
         var x = trunk.build(&builder)
         featureWidth = builder.width(x)
@@ -78,11 +94,18 @@ public struct Network: Sendable {
         var builder = GraphBuilder(channels: inputs)
         builder.end(features: builder.input)
         head.build(&builder, builder.input, name: "") { _ in nil }
-        (name, headName, featureWidth, self.head, pixels) = ("head", "", inputs, head, .imageNet)
+        (name, headName, featureWidth, self.head, pixels, positions) = ("head", "", inputs, head, .imageNet, nil)
         (graph, parameters, statistics) = (builder.graph, builder.parameters, builder.statistics)
     }
 
-    /// The names that ``init(_:head:channels:)`` knows, sorted.
+    /// The same network with another head; nil of a head that is a network by itself.
+    public func with(_ head: Head) -> Network? {
+        var network = Network(name, head: head, channels: channels, positions: positions)
+        network?.pixels = pixels
+        return network
+    }
+
+    /// The names that ``init(_:head:channels:positions:)`` knows, sorted.
     public static var names: [String] { tables.keys.sorted() }
 
     /// ``headName`` of the network with this name.
@@ -126,6 +149,24 @@ public struct Network: Sendable {
         // torchvision's: a bottleneck's inner convolutions twice as wide.
         "wide-resnet50-2": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large, innerFactor: 2),
         "wide-resnet101-2": ResNet(block: .bottleneck, depths: [3, 4, 23, 3], width: 64, stem: .large, innerFactor: 2),
+        // Facebook's DINO and MoCo-v3, timm's.
+        "vit-small-8": VisionTransformer(.small, patch: 8),
+        "vit-small-14": VisionTransformer(.small, patch: 14),
+        "vit-small-16": VisionTransformer(.small, patch: 16),
+        "vit-base-8": VisionTransformer(.base, patch: 8),
+        "vit-base-14": VisionTransformer(.base, patch: 14),
+        "vit-base-16": VisionTransformer(.base, patch: 16),
+        "vit-large-8": VisionTransformer(.large, patch: 8),
+        "vit-large-14": VisionTransformer(.large, patch: 14),
+        "vit-large-16": VisionTransformer(.large, patch: 16),
+        // MoCo-v3's small one has heads of 32 numbers, which its tensors do not tell.
+        "vit-small-16-moco-v3": VisionTransformer(.small, patch: 16, heads: 12),
+        "dinov2-small": VisionTransformer(.small, patch: 14, side: 518, layerScale: true),
+        "dinov2-base": VisionTransformer(.base, patch: 14, side: 518, layerScale: true),
+        "dinov2-large": VisionTransformer(.large, patch: 14, side: 518, layerScale: true),
+        "dinov2-small-registers": VisionTransformer(.small, patch: 14, side: 518, layerScale: true, registers: 4),
+        "dinov2-base-registers": VisionTransformer(.base, patch: 14, side: 518, layerScale: true, registers: 4),
+        "dinov2-large-registers": VisionTransformer(.large, patch: 14, side: 518, layerScale: true, registers: 4),
         // For small images: the stem of MoCo's CIFAR demonstration, and a half or a quarter of the width.
         "small-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 32, stem: .small),
         "tiny-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 16, stem: .small),

@@ -32,6 +32,10 @@ public protocol Operation: Sendable {
 
     /// Whether the gradient of its input takes the place of that of its output. Then nothing else may read its input.
     var replacesGradient: Bool { get }
+    /// Whether it has no pass of training and no form in ONNX: those of teachers alone.
+    var isForInferenceAlone: Bool { get }
+    /// What the sides of its input must be multiples of.
+    var imageMultiple: Int { get }
     /// Whether the zeros around its input are told by the size of a square alone (``Padding/same``).
     var needsSquareImages: Bool { get }
     func training(_ site: TrainingSite) -> any TrainingStep
@@ -55,6 +59,8 @@ extension Operation {
     public func canMultiplyInput(_ x: Shape) -> Bool { false }
     public func momentPieces(_ x: Shape, N: Int) -> Int? { nil }
     public var replacesGradient: Bool { false }
+    public var isForInferenceAlone: Bool { false }
+    public var imageMultiple: Int { 1 }
     public var needsSquareImages: Bool { false }
 }
 

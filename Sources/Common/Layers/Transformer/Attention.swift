@@ -1,0 +1,151 @@
+public import Kernels
+import Parallel
+
+/// A transformer's attention block, for inference: multi-head self-attention (Vaswani et al., "Attention Is All You Need", NeurIPS 2017) over normalised
+/// tokens, added to what it read:
+///
+///     [q k v] = Wqkv · norm(x) + b                          per token, cut into heads of d = C / heads numbers
+///     o[t] = Σᵤ softmaxᵤ(q[t]·k[u] / √d) · v[u]             per head
+///     y = x + γ · (Wo · o + b)                              γ: LayerScale
+///
+/// | array      | shape          |                                                    |
+/// |------------|----------------|----------------------------------------------------|
+/// | x          | (N, T, C)      |                                                    |
+/// | Wqkv       | (3C, C)        | rows of q, of k, of v                              |
+/// | Wo         | (C, C)         |                                                    |
+/// | y          | (N, T', C)     | T' = T, or 1 where only the first token is wanted  |
+///
+/// No array of T² numbers is ever made: each head takes some rows of q at a time, whose scores stay in the cache between their product with kᵀ,
+/// the softmax and their product with v. 1/√d is in Wq, γ in Wo.
+public struct Attention {
+    public let T, C, heads: Int
+    /// Whether only the first token of each image goes on: then only it has a q.
+    public let onlyFirst: Bool
+    private let epsilon: Float
+    private let queries, keys, output: NormalizedLinear
+
+    /// The parameters of one block, in PyTorch's shapes.
+    public struct Parameters {
+        public var normScale, normBias, qkv, qkvBias, output, outputBias: UnsafePointer<Float>
+        /// γ (C); nil for one.
+        public var layerScale: UnsafePointer<Float>?
+
+        public init(
+            normScale: UnsafePointer<Float>, normBias: UnsafePointer<Float>, qkv: UnsafePointer<Float>, qkvBias: UnsafePointer<Float>, output: UnsafePointer<Float>,
+            outputBias: UnsafePointer<Float>, layerScale: UnsafePointer<Float>?
+        ) {
+            (self.normScale, self.normBias, self.qkv, self.qkvBias) = (normScale, normBias, qkv, qkvBias)
+            (self.output, self.outputBias, self.layerScale) = (output, outputBias, layerScale)
+        }
+    }
+
+    /// - Precondition: a head has a multiple of 16 numbers.
+    public init(T: Int, C: Int, heads: Int, onlyFirst: Bool = false, epsilon: Float, _ p: Parameters) {
+        precondition(C % (16 * heads) == 0)
+        (self.T, self.C, self.heads, self.onlyFirst, self.epsilon) = (T, C, heads, onlyFirst, epsilon)
+        queries = NormalizedLinear(
+            I: C, O: C, W: p.qkv, b: p.qkvBias, scale: p.normScale, shift: p.normBias, constant: 1 / Float(C / heads).squareRoot())
+        keys = NormalizedLinear(I: C, O: 2 * C, W: p.qkv + C * C, b: p.qkvBias + C, scale: p.normScale, shift: p.normBias)
+        output = NormalizedLinear(I: C, O: C, W: p.output, b: p.outputBias, factor: p.layerScale)
+    }
+
+    /// Floats of the weights that it keeps.
+    public var floats: Int { queries.floats + keys.floats + output.floats }
+    /// Tokens of an image that go on.
+    private var tokens: Int { onlyFirst ? 1 : T }
+    private var d: Int { C / heads }
+    /// Floats from a row to the next.
+    private var stride: Int { RowStride.padded(C) }
+    private var keyStride: Int { RowStride.padded(2 * C) }
+    private var scoreStride: Int { RowStride.padded(T) }
+    /// kᵀ of a head, whose missing columns are zero, and v.
+    private var keyPanels: Panels { Panels(k: d, n: (T + 15) / 16 * 16) }
+    private var valuePanels: Panels { Panels(k: T, n: d) }
+    /// Rows of q at once.
+    private var block: Int { max(Panels.rows, min(TokenRows.block, (1 << 16) / scoreStride / Panels.rows * Panels.rows)) }
+
+    /// For N images: k and v, q (whose place o takes), and for each thread normalised rows, or a head's panels and scores.
+    public func scratch(N: Int) -> Scratch.Need {
+        Scratch.Need(
+            worker: max((TokenRows.block + Panels.rows) * stride, keyPanels.floats + valuePanels.floats + block * scoreStride),
+            shared: N * T * keyStride + N * tokens * stride)
+    }
+
+    /// Sets y; it may not be x.
+    public func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch) {
+        let kv = scratch.shared, q = scratch.shared + N * T * keyStride
+        project(x, N, q: q, kv: kv, scratch)
+        Parallel.forEach(N * heads, workers: scratch.workers) { piece, worker in
+            let (n, head) = piece.quotientAndRemainder(dividingBy: heads)
+            attend(q + n * tokens * stride + head * d, kv + n * T * keyStride + head * d, scratch.pointer(worker))
+        }
+        TokenRows.forEachBlock(N * tokens, workers: scratch.workers) { rows, _ in
+            let y = y + rows.lowerBound * C
+            if onlyFirst {
+                // The rows that are added lie T rows apart.
+                for (row, n) in rows.enumerated() { Rows.copy(x + n * T * C, to: y + row * C, count: C) }
+                output.multiply(q + rows.lowerBound * stride, stride: stride, rows: rows.count, into: y, stride: C, adding: y)
+            } else {
+                output.multiply(q + rows.lowerBound * stride, stride: stride, rows: rows.count, into: y, stride: C, adding: x + rows.lowerBound * C)
+            }
+        }
+    }
+
+    /// Sets q, k and v from x.
+    private func project(_ x: UnsafePointer<Float>, _ N: Int, q: UnsafeMutablePointer<Float>, kv: UnsafeMutablePointer<Float>, _ scratch: Scratch) {
+        TokenRows.forEachBlock(N * T, workers: scratch.workers) { rows, worker in
+            let normalized = scratch.pointer(worker)
+            TokenRows.normalize(x + rows.lowerBound * C, stride: C, rows: rows.count, C: C, epsilon: epsilon, into: normalized, stride: stride)
+            keys.multiply(normalized, stride: stride, rows: rows.count, into: kv + rows.lowerBound * keyStride, stride: keyStride)
+            guard onlyFirst else {
+                queries.multiply(normalized, stride: stride, rows: rows.count, into: q + rows.lowerBound * stride, stride: stride)
+                return
+            }
+            for n in 0..<N where rows.contains(n * T) {
+                queries.multiply(normalized + (n * T - rows.lowerBound) * stride, stride: stride, rows: 1, into: q + n * stride, stride: stride)
+            }
+        }
+    }
+
+    /// One head of one image: o takes the place of q.
+    private func attend(_ q: UnsafeMutablePointer<Float>, _ kv: UnsafePointer<Float>, _ memory: UnsafeMutablePointer<Float>) {
+        let keys = memory, values = keys + keyPanels.floats, scores = values + valuePanels.floats
+        // Panels of T columns lie as those of whole vectors of columns do, the rest being zero; these need no narrow tile.
+        for index in 0..<keyPanels.count { Panels(k: d, n: T).pack(index, of: kv, .transposed, ldb: keyStride, into: keys) }
+        for index in 0..<valuePanels.count { valuePanels.pack(index, of: kv + C, ldb: keyStride, into: values) }
+        for first in Swift.stride(from: 0, to: tokens, by: block) {
+            let rows = min(block, tokens - first), q = q + first * stride
+            GEMM.multiply(q, lda: stride, m: rows, keys, keyPanels, into: scores, ldc: scoreStride)
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: rows) { factors in
+                for row in 0..<rows { factors[row] = 1 / Attention.exponentials(scores + row * scoreStride, count: T) }
+                GEMM.multiply(scores, lda: scoreStride, m: rows, values, valuePanels, into: q, ldc: stride)
+                for row in 0..<rows {
+                    let o = q + row * stride
+                    for i in Swift.stride(from: 0, to: d, by: 16) { o.store(o.vector(i) * factors[row], i) }
+                }
+            }
+        }
+    }
+
+    /// x = e^(x − max x) for `count` numbers; returns their sum. The divisor waits for their product with v, which has fewer numbers.
+    private static func exponentials(_ x: UnsafeMutablePointer<Float>, count: Int) -> Float {
+        let whole = count / 16 * 16, rest = count - whole
+        var most = Vector(repeating: -.infinity)
+        for i in Swift.stride(from: 0, to: whole, by: 16) { most = pointwiseMax(x.vector(i), most) }
+        var highest = most.max()
+        for i in whole..<count { highest = max(highest, x[i]) }
+        var sums = Vector.zero
+        for i in Swift.stride(from: 0, to: whole, by: 16) {
+            let e = Vector.exponential(x.vector(i) - highest)
+            x.store(e, i)
+            sums += e
+        }
+        var sum = sums.sum()
+        if rest > 0 {
+            let e = Vector.exponential(x.vector(whole, count: rest) - highest)
+            for i in 0..<rest { sum += e[i] }
+            x.store(e, whole, count: rest)
+        }
+        return sum
+    }
+}

@@ -1,0 +1,60 @@
+import Platform
+
+/// Position embeddings of a square grid of patches, brought to a grid of another size as the programs do that trained them.
+public enum PositionGrid {
+    /// How; the values are what checkpoints' metadata say. All are PyTorch's `interpolate` of mode `bicubic`, without aligned corners.
+    public enum Interpolation: String, Sendable, CaseIterable {
+        /// To the size: transformers' ViT and DINOv2.
+        case plain = "bicubic"
+        /// By the factor (size + 0.1) / √positions: facebookresearch/dino, and dinov2 without registers.
+        case offset = "bicubic, size + 0.1"
+        /// To the size, by a filter as wide as the step where that is more than 1: timm, and dinov2 with registers.
+        case antialiased = "bicubic, antialiased"
+    }
+
+    /// Sets (h·w, C) from `positions` (G·G, C).
+    public static func resized(_ positions: [Float], G: Int, h: Int, w: Int, C: Int, _ interpolation: Interpolation) -> [Float] {
+        precondition(positions.count == G * G * C)
+        guard h != G || w != G else { return positions }
+        let columns = taps(from: G, to: w, interpolation), rows = taps(from: G, to: h, interpolation)
+        // Along x, then along y.
+        var wide = [Double](repeating: 0, count: G * w * C), result = [Float](repeating: 0, count: h * w * C)
+        for y in 0..<G {
+            for (x, taps) in columns.enumerated() {
+                for (source, weight) in taps { for c in 0..<C { wide[(y * w + x) * C + c] += weight * Double(positions[(y * G + source) * C + c]) } }
+            }
+        }
+        var line = [Double](repeating: 0, count: w * C)
+        for (y, taps) in rows.enumerated() {
+            for i in 0..<(w * C) { line[i] = 0 }
+            for (source, weight) in taps { for i in 0..<(w * C) { line[i] += weight * wide[source * w * C + i] } }
+            for i in 0..<(w * C) { result[y * w * C + i] = Float(line[i]) }
+        }
+        return result
+    }
+
+    /// For each of `size` places the places in a line of G that it is made of, and how much of each.
+    private static func taps(from G: Int, to size: Int, _ interpolation: Interpolation) -> [[(source: Int, weight: Double)]] {
+        let step = switch interpolation {
+        case .plain, .antialiased: Double(G) / Double(size)
+        case .offset: Double(G) / (Double(size) + 0.1)
+        }
+        return (0..<size).map { place in
+            let centre = (Double(place) + 0.5) * step
+            guard interpolation == .antialiased else {
+                let first = (centre - 0.5).rounded(.down), t = centre - 0.5 - first
+                return (-1...2).map { (min(max(Int(first) + $0, 0), G - 1), cubic(Double($0) - t, -0.75)) }
+            }
+            let width = max(step, 1), begin = max(Int(centre - 2 * width + 0.5), 0), end = min(Int(centre + 2 * width + 0.5), G)
+            let weights = (begin..<end).map { cubic((Double($0) + 0.5 - centre) / width, -0.5) }, sum = weights.reduce(0, +)
+            return zip(begin..<end, weights).map { ($0, $1 / sum) }
+        }
+    }
+
+    /// Keys' cubic convolution (1981) with the parameter a.
+    private static func cubic(_ x: Double, _ a: Double) -> Double {
+        let x = abs(x)
+        if x <= 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
+        return x < 2 ? a * (((x - 5) * x + 8) * x - 4) : 0
+    }
+}
