@@ -42,6 +42,8 @@ public enum WeightsDocument {
     public static func metadata(of network: Network) -> [String: String] {
         var metadata = ["network": network.name]
         if !network.head.isToldByTensors { metadata["head"] = network.head.text }
+        metadata["pixels"] = network.pixels.text
+        metadata["positions"] = network.positions?.interpolation.rawValue
         return metadata
     }
 
@@ -150,7 +152,13 @@ public enum WeightsDocument {
                 throw Failure(.data, path: path, "has a head of \(head.widths.prefix(5).map { "\($0)" }.joined(separator: ", ")) numbers, which no network has")
             }
             let stem = Network.stemName(of: name).flatMap { shapes[$0] }, channels = stem.flatMap { $0.count == 4 ? $0[1] : nil } ?? 3
-            return Network(name, head: head, channels: min(max(1, channels), Network.mostChannels))
+            var positions: PositionTable?
+            if let shape = shapes["pos_embed"], shape.count == 3 {
+                positions = PositionTable(count: shape[1], interpolation: metadata["positions"].flatMap { PositionGrid.Interpolation(rawValue: $0) } ?? .plain)
+            }
+            var network = Network(name, head: head, channels: min(max(1, channels), Network.mostChannels), positions: positions)
+            if let pixels = metadata["pixels"].flatMap({ Pixels(text: $0) }), pixels.mean.count == network?.channels { network?.pixels = pixels }
+            return network
         }
         if let name {
             guard let network = try network(name) else {

@@ -24,16 +24,19 @@ public struct WeightsFile {
             _ = try WeightsDocument.network(in: outline, path: path, network: network)
             throw Failure(.data, path: path, "has no network that is known")
         }
-        let renamed = DocumentOutline(
-            metadata: outline.metadata,
-            tensors: outline.tensors.compactMap { tensor in
-                match.names[tensor.name].map { TensorOutline(name: $0, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount) }
-            }, path: path)
-        let found = try WeightsDocument.network(in: renamed, path: path, network: network)
+        let own = outline.tensors.compactMap { tensor in
+            match.names[tensor.name].map { TensorOutline(name: $0, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount) }
+        }
+        // What the layout tells of the network, the file's own metadata may tell better.
+        let facts = match.facts.merging(outline.metadata) { $1 }
+        let joined = DocumentOutline(metadata: facts, tensors: try TensorParts.join(own, path: path), path: path)
+        var found = try WeightsDocument.network(in: joined, path: path, network: network)
+        if network == nil, let own = match.networks[found.name] { found = try WeightsDocument.network(in: joined, path: path, network: own) }
         let document = try read(Set(match.names.keys))
-        var tensors: [String: Tensor] = [:]
-        for (theirs, ours) in match.names { tensors[ours] = document.tensors[theirs] }
-        weights = try WeightsDocument.weights(of: found, in: TensorDocument(metadata: outline.metadata, tensors: tensors), path: path, prefix: "")
+        var parts: [String: Tensor] = [:]
+        for (theirs, ours) in match.names { parts[ours] = document.tensors[theirs] }
+        let tensors = try TensorParts.join(parts, path: path)
+        weights = try WeightsDocument.weights(of: found, in: TensorDocument(metadata: facts, tensors: tensors), path: path, prefix: "")
         metadata = outline.metadata
         coverage = Self.coverage(match, found, tensors, of: outline)
         isPlain = match.names.allSatisfy { $0.key == $0.value } && match.leftOut.allSatisfy { $0.hasPrefix(WeightsDocument.trainingPrefix) }

@@ -13,14 +13,45 @@ public struct Pixels: Sendable, Equatable {
 
     var channels: Int { mean.count }
 
-    /// For the metadata of a checkpoint.
+    /// For the metadata of a checkpoint: `RGB / 255, mean 0.5 0.5 0.5, deviation 0.5 0.5 0.5`.
     public var text: String {
-        self == .imageNet ? "RGB / 255, ImageNet's mean and deviation" : "RGB / 255, mean \(mean.map { "\($0)" }.joined(separator: " ")), deviation \(deviation.map { "\($0)" }.joined(separator: " "))"
+        func list(_ values: [Float]) -> String { values.map { "\($0)" }.joined(separator: " ") }
+        return Self.beginning + (self == .imageNet ? Self.imageNetWords : "mean \(list(mean)), deviation \(list(deviation))")
+    }
+
+    private static let beginning = "RGB / 255, ", imageNetWords = "ImageNet's mean and deviation"
+
+    /// - Returns: nil where the text is not as ``text`` has it.
+    public init?(text: String) {
+        guard text.hasPrefix(Self.beginning) else { return nil }
+        let rest = String(text.dropFirst(Self.beginning.count))
+        if rest == Self.imageNetWords {
+            self = .imageNet
+            return
+        }
+        let parts = rest.split(separator: ",").map { $0.split(separator: " ") }
+        guard parts.count == 2, parts[0].first == "mean", parts[1].first == "deviation" else { return nil }
+        self.init(means: parts[0].dropFirst().map { Float($0) ?? .nan }, deviations: parts[1].dropFirst().map { Float($0) ?? .nan })
+    }
+
+    /// As a person gives them.
+    ///
+    /// - Returns: nil where they are not as many of one as of the other, or no numbers that pixels could have: means within ±10, deviations in 0.001 … 100.
+    public init?(means: [Float], deviations: [Float]) {
+        guard !means.isEmpty, means.count == deviations.count, means.allSatisfy({ abs($0) <= 10 }), deviations.allSatisfy({ (0.001...100).contains($0) })
+        else { return nil }
+        self.init(mean: means, deviation: deviations)
     }
 
     /// ImageNet's means and deviations: what torchvision, MoCo and SEED use.
     public static let imageNet = Pixels(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
 
+    /// v / 255 as it is: SimCLR's.
+    public static let plain = Pixels(mean: [0, 0, 0], deviation: [1, 1, 1])
+    /// From −1 to 1: Inception's, and of many transformers that were trained with TensorFlow.
+    public static let inception = Pixels(mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5])
+    /// SwAV's: another blue of its deviation than ImageNet's.
+    public static let swav = Pixels(mean: [0.485, 0.456, 0.406], deviation: [0.228, 0.224, 0.225])
     /// (v − 127) / 128: what TensorFlow's EfficientNet-Lite takes.
     public static let lite = Pixels(mean: [127.0 / 255, 127.0 / 255, 127.0 / 255], deviation: [128.0 / 255, 128.0 / 255, 128.0 / 255])
 

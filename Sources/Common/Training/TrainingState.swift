@@ -163,7 +163,6 @@ public struct TrainingState {
         metadata["epoch"] = "\(epoch)"
         metadata["steps"] = "\(steps)"
         metadata["provenance"] = provenance.text
-        metadata["pixels"] = weights.network.pixels.text
         metadata["objective"] = method
         metadata["kl"] = divergence.map { "\($0)" }
         return TensorDocument(metadata: metadata, tensors: tensors)

@@ -11,7 +11,11 @@ struct Layout: Sendable {
     var head: [(theirs: String, layer: Int?)] = []
     /// A tensor that no other layout has, as its name begins; nil where the backbone's beginning tells enough.
     var mark: String?
-    /// The name of a tensor of the backbone under torchvision's names; nil where it has none.
+    /// What its program's networks are beyond their tensors, as a checkpoint's metadata says it: `pixels`, `positions`. The file's own metadata come before it.
+    var facts: [String: String] = [:]
+    /// Networks of its program that have the tensors of another one, by the other's name.
+    var networks: [String: String] = [:]
+    /// The name of a tensor of the backbone under our names, torchvision's; nil where it has none. `NAME#0`, `NAME#1` … are parts of one tensor, along its first dimension.
     var rename: @Sendable (String) -> String? = { $0 }
 
     /// Dictionaries that models are saved in, one after the other.
@@ -21,7 +25,7 @@ struct Layout: Sendable {
     ]
 
     /// The first that fits counts, so those that more names tell come before those of plain names.
-    static let all: [Layout] = moco + [simSiam, seedStudent] + projector + visionLibraries + timm + swav + [simCLRofSEED, torchvision]
+    static let all: [Layout] = moco + transformers + [simSiam, seedStudent] + projector + visionLibraries + timm + swav + [simCLRofSEED, torchvision]
 
     /// What wrappers of other programs make of a name.
     static func unwrapped(_ name: String) -> String {

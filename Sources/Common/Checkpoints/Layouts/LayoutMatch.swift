@@ -3,6 +3,8 @@ import Networks
 /// The tensors of a network in a file of some layout, under the names that we give them.
 struct LayoutMatch {
     let layout: String
+    /// See ``Layout/facts`` and ``Layout/networks``.
+    let facts, networks: [String: String]
     /// What the network's names begin with in the file, without the last dot.
     let prefix: String
     /// Ours by theirs.
@@ -17,7 +19,7 @@ struct LayoutMatch {
         if let prefix {
             let own = tensors.filter { $0.hasPrefix(prefix) }
             guard !own.isEmpty else { return nil }
-            self.init("--prefix", prefix, Dictionary(uniqueKeysWithValues: own.map { ($0, String($0.dropFirst(prefix.count))) }), of: tensors)
+            self.init(nil, prefix, Dictionary(uniqueKeysWithValues: own.map { ($0, String($0.dropFirst(prefix.count))) }), of: tensors)
             return
         }
         var plain = Dictionary(uniqueKeysWithValues: tensors.map { ($0, Layout.unwrapped($0)) })
@@ -26,15 +28,17 @@ struct LayoutMatch {
         for layout in Layout.all {
             for wrapper in Layout.wrappers {
                 guard let names = layout.names(plain, in: wrapper), let stem = names.first(where: { Network.stems.contains($0.value) }) else { continue }
-                self.init(layout.name, layout.prefix((stem.key, plain[stem.key] ?? stem.key), wrapper), names, of: tensors)
+                self.init(layout, layout.prefix((stem.key, plain[stem.key] ?? stem.key), wrapper), names, of: tensors)
                 return
             }
         }
         return nil
     }
 
-    private init(_ layout: String, _ prefix: String, _ names: [String: String], of tensors: [String]) {
-        (self.layout, self.names) = (layout, names)
+    /// - Parameter layout: nil where a user has said what the names begin with.
+    private init(_ layout: Layout?, _ prefix: String, _ names: [String: String], of tensors: [String]) {
+        (self.layout, self.names) = (layout?.name ?? "--prefix", names)
+        (facts, networks) = (layout?.facts ?? [:], layout?.networks ?? [:])
         self.prefix = prefix.hasSuffix(".") ? String(prefix.dropLast()) : prefix
         leftOut = tensors.filter { names[$0] == nil }.sorted()
     }

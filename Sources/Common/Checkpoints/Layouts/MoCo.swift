@@ -2,7 +2,8 @@
 extension Layout {
     static let moco = [
         Layout(name: "MoCo", backbone: "encoder_q."),
-        Layout(name: "MoCo v3", backbone: "base_encoder."),
+        Layout(
+            name: "MoCo v3", backbone: "base_encoder.", head: [("base_encoder.head.", nil)], networks: ["vit-small-16": "vit-small-16-moco-v3"]),
     ]
     /// facebookresearch/simsiam, whose predictor is no part of the network.
     static let simSiam = Layout(name: "SimSiam", backbone: "encoder.", mark: "predictor.")

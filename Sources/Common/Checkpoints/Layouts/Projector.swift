@@ -1,3 +1,5 @@
+import Networks
+
 /// Programs that keep a backbone and a projector beside it.
 extension Layout {
     /// Layers 0 to 7 of a Sequential.
@@ -13,9 +15,11 @@ extension Layout {
         Layout(name: "a backbone and a projector", backbone: "backbone.", head: sequential("projector"), mark: "projector.0."),
         Layout(name: "a backbone and a projector", backbone: "backbone.", head: [("projector.", nil)], mark: "projector."),
         // AndrewAtanov/simclr-pytorch.
-        Layout(name: "SimCLR of AndrewAtanov", backbone: "convnet.", head: [("projection.fc1.", 0), ("projection.bn1.", 1), ("projection.fc2.", 3), ("projection.bn2.", 4)]),
+        Layout(
+            name: "SimCLR of AndrewAtanov", backbone: "convnet.", head: [("projection.fc1.", 0), ("projection.bn1.", 1), ("projection.fc2.", 3), ("projection.bn2.", 4)],
+            facts: ["pixels": Pixels.plain.text]),
         // Spijkervet/SimCLR.
-        Layout(name: "SimCLR of Spijkervet", backbone: "encoder.", head: sequential("projector"), mark: "projector.0."),
+        Layout(name: "SimCLR of Spijkervet", backbone: "encoder.", head: sequential("projector"), mark: "projector.0.", facts: ["pixels": Pixels.plain.text]),
         // lucidrains/byol-pytorch.
         Layout(name: "BYOL of lucidrains", backbone: "online_encoder.net.", head: sequential("online_encoder.projector")),
         Layout(name: "OpenSelfSup's BYOL", backbone: "online_net.0.", head: sequential("online_net.1.mlp")),

@@ -1,0 +1,64 @@
+import Networks
+
+/// Vision transformers: timm's and torch hub's names, which are ours, and Hugging Face's.
+///
+/// Where a network trained at one size of image is used at another, the programs bring its position embeddings to the new grid in ways of their own, which the tensors do not tell
+/// (``PositionGrid/Interpolation``).
+extension Layout {
+    static let transformers = [
+        Layout(
+            name: "DINOv2 with registers", backbone: "", mark: "register_tokens", facts: ["positions": PositionGrid.Interpolation.antialiased.rawValue],
+            rename: hubTransformerName),
+        Layout(
+            name: "DINOv2 with registers", backbone: "backbone.", mark: "backbone.register_tokens", facts: ["positions": PositionGrid.Interpolation.antialiased.rawValue],
+            rename: hubTransformerName),
+        Layout(name: "DINOv2", backbone: "", mark: "mask_token", facts: ["positions": PositionGrid.Interpolation.offset.rawValue], rename: hubTransformerName),
+        Layout(name: "DINOv2", backbone: "backbone.", mark: "backbone.mask_token", facts: ["positions": PositionGrid.Interpolation.offset.rawValue], rename: hubTransformerName),
+    ] + ["vit.", "dinov2.", "dinov2_with_registers.", ""].map { (beginning: String) in
+        Layout(name: "Hugging Face", backbone: beginning, mark: beginning + "embeddings.patch_embeddings.", rename: huggingFaceTransformerName)
+    } + ["reg_token", "head.weight", "head.bias", "blocks.0.ls1.gamma"].map { mark in
+        Layout(
+            name: "timm", backbone: "", head: [("head.", nil)], mark: mark, facts: ["positions": PositionGrid.Interpolation.antialiased.rawValue],
+            rename: { isOfTransformer($0) ? ($0 == "reg_token" ? "register_tokens" : $0) : nil })
+    } + [
+        Layout(
+            name: "DINO", backbone: "", mark: "cls_token", facts: ["positions": PositionGrid.Interpolation.offset.rawValue],
+            rename: { isOfTransformer($0) ? $0 : nil }),
+    ]
+
+    @Sendable static func isOfTransformer(_ name: String) -> Bool {
+        ["cls_token", "pos_embed", "reg_token", "register_tokens"].contains(name) || ["patch_embed.", "blocks.", "norm."].contains { name.hasPrefix($0) }
+    }
+
+    /// facebookresearch/dinov2: a network that was trained in parts has them in its names (`blocks.1.7.attn`), where the second number counts.
+    @Sendable private static func hubTransformerName(_ name: String) -> String? {
+        guard isOfTransformer(name) else { return nil }
+        var words = name.split(separator: ".").map(String.init)
+        if words.count > 3, words[0] == "blocks", Int(words[1]) != nil, Int(words[2]) != nil { words.remove(at: 1) }
+        return words.joined(separator: ".")
+    }
+
+    /// transformers' `ViTModel`, `Dinov2Model` and `Dinov2WithRegistersModel`, whose files name the parts of a block in one of two ways.
+    @Sendable private static func huggingFaceTransformerName(_ name: String) -> String? {
+        let ends = [
+            "embeddings.cls_token": "cls_token", "embeddings.position_embeddings": "pos_embed", "embeddings.register_tokens": "register_tokens",
+            "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight", "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",
+            "layernorm.weight": "norm.weight", "layernorm.bias": "norm.bias",
+        ]
+        if let ours = ends[name] { return ours }
+        var words = name.split(separator: ".").map(String.init)
+        if words.starts(with: ["encoder"]) { words.removeFirst() }
+        guard words.count >= 4, ["layer", "layers"].contains(words[0]), let block = Int(words[1]), let last = words.last else { return nil }
+        let parts = [
+            // Of three tensors one is made, one behind the other.
+            "attention.attention.query": ("attn.qkv", "#0"), "attention.q_proj": ("attn.qkv", "#0"), "attention.attention.key": ("attn.qkv", "#1"),
+            "attention.k_proj": ("attn.qkv", "#1"), "attention.attention.value": ("attn.qkv", "#2"), "attention.v_proj": ("attn.qkv", "#2"),
+            "attention.output.dense": ("attn.proj", ""), "attention.o_proj": ("attn.proj", ""),
+            "norm1": ("norm1", ""), "layernorm_before": ("norm1", ""), "norm2": ("norm2", ""), "layernorm_after": ("norm2", ""),
+            "mlp.fc1": ("mlp.fc1", ""), "intermediate.dense": ("mlp.fc1", ""), "mlp.fc2": ("mlp.fc2", ""), "output.dense": ("mlp.fc2", ""),
+            "layer_scale1": ("ls1", ""), "layer_scale2": ("ls2", ""),
+        ]
+        guard let (part, piece) = parts[words[2..<(words.count - 1)].joined(separator: ".")] else { return nil }
+        return "blocks.\(block).\(part).\(last == "lambda1" ? "gamma" : last)\(piece)"
+    }
+}
