@@ -71,7 +71,7 @@ let package = Package(
         // Networks and what trains them.
         library("Layers", ["CProcessor", "Kernels", "Parallel", "Platform", "Randomness"], numeric),
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness", "Platform"], numeric),
-        library("Checkpoints", ["Archives", "Kernels", "Networks", "Platform", "TensorStreams", "ToolSupport"]),
+        library("Checkpoints", ["Archives", "Kernels", "Layers", "Networks", "Platform", "TensorStreams", "ToolSupport"]),
         library("Losses", ["Kernels", "Parallel", "Randomness", "Platform"], numeric),
         library("Objectives", ["Layers", "Losses", "Networks", "TensorStreams", "ToolSupport", "Platform"]),
         library("Optimizers", ["Parallel", "Platform"], numeric),
@@ -89,7 +89,7 @@ let package = Package(
         tool("inspect", ["TensorStreams", "Images", "Platform"]),
         tool("synthesize", ["Synthesis", "Parallel"]),
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams"]),
-        tool("convert-weights", ["Checkpoints", "TensorStreams"]),
+        tool("convert-weights", ["Checkpoints", "TensorStreams", "Training"]),
         tool("tap", ["TensorStreams", "Platform"]),
         tool("plan", ["Pipeline", "Platform"]),
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams", "Platform"]),

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Measurement
+import Networks
 import Parallel
 import Platform
 import TensorStreams
@@ -24,7 +25,7 @@ struct Measure: Tool {
 
     func validate() throws {
         try checkFiles(outputs: ["standard output": OutputFile.standard, "-o": output, "--messages": messages])
-        for name in networks { try Turn.check(name) }
+        for name in networks { try Turn.check(name, size: size ?? 224) }
         try Turn.check(size: size ?? 224, batch: batch ?? 32, seconds: seconds)
         guard (1...1000).contains(turns) else { throw ValidationError("--turns takes 1 to 1000, found \(turns)") }
         // Fewer pairs have no interval.
@@ -79,7 +80,7 @@ struct Measure: Tool {
                 networks.map { Workload(kind, $0, size: size ?? 224, batch: batch ?? Workload.usualBatch($0, size: size ?? 224)) }
             }
         }
-        return plan.filter { only == nil || $0.kind == only }
+        return plan.filter { (only == nil || $0.kind == only) && ($0.kind == .embed || Network.trainable.contains($0.network)) }
     }
 }
 

@@ -20,7 +20,8 @@ struct Turn: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        try Turn.check(network)
+        try Turn.check(network, size: size)
+        guard kind == .embed || Network.trainable.contains(network) else { throw ValidationError("\(network) is not trained here: it can be a teacher") }
         try Turn.check(size: size, batch: batch, seconds: seconds)
     }
 
@@ -30,10 +31,11 @@ struct Turn: Tool {
         try Turns.serve(seconds: seconds) { run.runBatch() }
     }
 
-    static func check(_ name: String) throws {
-        guard Network.names.contains(name) else {
+    static func check(_ name: String, size: Int) throws {
+        guard let network = Network(name, head: .none) else {
             throw ValidationError("no network is named '\(name)'; there are \(Network.names.joined(separator: ", "))")
         }
+        guard size % network.imageMultiple == 0 else { throw ValidationError("\(name) takes a --size that is a multiple of \(network.imageMultiple)") }
     }
 
     static func check(size: Int, batch: Int, seconds: Double) throws {

@@ -3,6 +3,7 @@ import Checkpoints
 import Networks
 import TensorStreams
 import ToolSupport
+import Training
 
 @main
 struct ConvertWeights: Tool {
@@ -26,6 +27,7 @@ struct ConvertWeights: Tool {
     @Argument(help: "A checkpoint, or weights alone; - is standard input for safetensors.") var input: String
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
+    @OptionGroup var pixels: PixelOptions
     @Flag(help: "Store the weights in half precision.") var half = false
     @Flag(help: "Leave out the head: keep what makes the features.") var backbone = false
     @Flag(help: "Of ONNX: take images as bytes (N, H, W, 3), as augment makes them, and make numbers of them in the graph.") var bytes = false
@@ -34,6 +36,7 @@ struct ConvertWeights: Tool {
 
     func validate() throws {
         try checkFiles(outputs: ["-o": output], inputs: ["the input": input])
+        _ = try pixels.pixels()
         guard !half || !isONNX else { throw ValidationError("--half goes with *.safetensors alone") }
         guard !bytes || isONNX else { throw ValidationError("--bytes goes with *.onnx alone") }
     }
@@ -42,9 +45,11 @@ struct ConvertWeights: Tool {
 
     func run() throws {
         common.start()
-        let file = try WeightsFile(input, network: network, prefix: prefix), weights = backbone ? try file.weights.withoutHead() : file.weights
+        let file = try WeightsFile(input, network: network, prefix: prefix, pixels: pixels.pixels())
+        let weights = backbone ? try file.weights.withoutHead() : file.weights
         let provenance = Provenance(text: file.metadata["provenance"] ?? "").adding(ConvertWeights.self).text
         if isONNX {
+            guard weights.network.trains else { throw Failure(.data, path: input, "is a \(weights.network.name), which is not written as ONNX", remedy: "write *.safetensors") }
             try ONNXFile.write(weights, to: output, takesBytes: bytes, provenance: provenance)
         } else {
             let tensors = WeightsDocument.tensors(of: weights)

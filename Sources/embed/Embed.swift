@@ -25,6 +25,7 @@ struct Embed: Tool {
     @Option(help: "The network's weights: a checkpoint, a safetensors file or one of torch.save.") var weights: String
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
+    @OptionGroup var pixels: PixelOptions
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
     @Option(name: .customLong("as"), help: "The new tensor's name (default: teacher for embeddings, features for features).") var name: String?
     @Option(help: ArgumentHelp("Leave this tensor out of the output; may be given again.", valueName: "tensor")) var drop: [String] = []
@@ -38,6 +39,7 @@ struct Embed: Tool {
     func validate() throws {
         try checkOption("--level", level, in: -100...19)
         try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--weights": weights, "the input": input])
+        _ = try pixels.pixels()
         guard view >= 0 else { throw ValidationError("--view counts from 0, found \(view)") }
     }
 
@@ -45,7 +47,7 @@ struct Embed: Tool {
         try common.start()
         let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let reader = ReadAhead(try StreamReader(input))
-        let file = try WeightsFile(weights, network: network, prefix: prefix)
+        let file = try WeightsFile(weights, network: network, prefix: prefix, pixels: pixels.pixels())
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, name: name, view: view, drop: Set(drop))
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
@@ -59,7 +61,7 @@ struct Embed: Tool {
             let embedded = try stage.embed(record)
             try writer.write(embedded)
             // Once it is known that the images are such as the network takes.
-            if writer.records == 1, !common.quiet { Embed.log(file.coverage) }
+            if writer.records == 1, !common.quiet { Embed.log("\(file.coverage); pixels: \(stage.network.pixels.text)") }
             stage.profile?.lap("output")
             progress.add(stage.lastCount)
         }

@@ -59,7 +59,7 @@ import Testing
                 Rows.add(x.pointer, to: y.pointer, count: rows * width)
                 Rows.addEach(bias.pointer, to: y.pointer, rows: rows, width: width)
                 Rows.copy(x.pointer, stride: width, rows: rows, columns: width, into: copy.pointer, stride: width + 3)
-                for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
+                for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu, .gelu] {
                     for residual in [nil, UnsafePointer(x.pointer)] {
                         Rows.apply(Epilogue(bias: bias.pointer, residual: residual, activation: activation), to: y.pointer, into: y.pointer, rows: rows, width: width)
                     }

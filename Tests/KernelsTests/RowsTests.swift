@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [Activation.none, .relu, .relu6, .hardSwish, .silu], [1, 7, 8, 16, 17, 24, 31, 40])
+    @Test(arguments: [Activation.none, .relu, .relu6, .hardSwish, .silu, .gelu], [1, 7, 8, 16, 17, 24, 31, 40])
     func `an epilogue adds bias and residual and applies the activation`(_ activation: Activation, width: Int) {
         let rows = 5
         let y = formula("y", rows * width).map { 9 * $0 }, bias = formula("b", width), residual = formula("r", rows * width)

@@ -144,7 +144,7 @@ import TestSupport
         let packed = Poisoned(c.layer.packedCount)
         c.layer.pack(c.weights, into: packed.pointer)
         _ = packed.values()
-        for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
+        for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu, .gelu] {
             let y = Poisoned(c.outputs)
             bias.withUnsafeBufferPointer { bias in
                 residual.withUnsafeBufferPointer { residual in

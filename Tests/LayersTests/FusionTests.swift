@@ -17,7 +17,7 @@ import Testing
         var beta: [Float] { formula("beta", C) }
     }
 
-    static let cases = [Activation.none, .relu, .relu6, .hardSwish, .silu].flatMap { activation in
+    static let cases = [Activation.none, .relu, .relu6, .hardSwish, .silu, .gelu].flatMap { activation in
         [(3, 5, 7, 24), (2, 9, 6, 16), (17, 4, 4, 24), (2, 5, 44, 24), (1, 6, 58, 40), (5, 4, 4, 72), (1, 3, 3, 5), (2, 6, 5, 512), (3, 15, 13, 40)].map { N, H, W, C in
             Case(N: N, H: H, W: W, C: C, activation: activation)
         }
@@ -222,7 +222,7 @@ import Testing
                 W1: numbers[0].pointer, b1: numbers[1].pointer, W2: numbers[2].pointer, b2: numbers[3].pointer)
             excite.forward(y: excited.pointer, saved: nil, x: x, parameters, N: N, P: P, scratch: other)
             let gates = excite.gates(saved: nil, x: x, parameters, N: N, P: P, scratch: other)
-            for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
+            for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu, .gelu] {
                 let found = Poisoned(N * P * K), expected = Poisoned(N * P * K)
                 bias.withUnsafeBufferPointer { bias in
                     residual.withUnsafeBufferPointer { residual in

@@ -115,6 +115,22 @@ private func digests() -> [String] {
         StochasticDepth(0.5).forward(y: sum.pointer, x: x, residual: x, N: N, count: P * C, randomKey, operation: 4)
         note("dropout \(C)", dropped, sum)
     }
+    for (N, T, C, heads) in [(5, 90, 64, 2), (40, 3, 128, 4)] {
+        let W = formula("W", 3 * C * C), b = formula("b", 4 * C), x = formula("x", N * T * C), scratch = Scratch(workers: Parallel.threads)
+        let numbers = [W, b].map { FloatBuffer($0) }, (w, c) = (numbers[0].pointer, numbers[1].pointer)
+        let layer = Attention(
+            T: T, C: C, heads: heads, epsilon: 1e-6,
+            Attention.Parameters(normScale: c, normBias: c, qkv: w, qkvBias: c, output: w, outputBias: c, layerScale: nil))
+        let wide = FeedForward(
+            C: C, F: 3 * C, epsilon: 1e-6, FeedForward.Parameters(normScale: c, normBias: c, first: w, firstBias: c, second: w, secondBias: c, layerScale: c))
+        withExtendedLifetime(numbers) {}
+        scratch.reserve(layer.scratch(N: N))
+        scratch.reserve(wide.scratch())
+        let mixed = Poisoned(x.count), y = Poisoned(x.count)
+        layer.forward(y: mixed.pointer, x: x, N: N, scratch: scratch)
+        wide.forward(y: y.pointer, x: mixed.pointer, M: N * T, scratch: scratch)
+        note("transformer \(C)", mixed, y)
+    }
     let (N, I, O) = (9, 700, 515)
     let x = formula("x", N * I), W = formula("W", O * I), dy = formula("dy", N * O)
     let y = Poisoned(N * O), dx = Poisoned(N * I), dW = zeros(W.count), db = zeros(O)
@@ -149,7 +165,7 @@ private func digests() -> [String] {
             let text = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
             found.append(text.split(separator: "\n").filter { $0.hasPrefix("digest ") }.joined(separator: "\n"))
         }
-        #expect(found[0].split(separator: "\n").count == 30)
+        #expect(found[0].split(separator: "\n").count == 32)
         for (index, text) in found.enumerated() { #expect(text == found[0], "\([1, 2, 3, 7][index]) threads") }
     }
 }

@@ -1,4 +1,5 @@
 public import Kernels
+import Layers
 public import Networks
 public import TensorStreams
 import ToolSupport

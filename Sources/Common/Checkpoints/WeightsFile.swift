@@ -15,8 +15,9 @@ public struct WeightsFile {
     /// - Parameters:
     ///   - network: the network it must be; nil for what the file says or its tensors fit.
     ///   - prefix: what the names of the network begin with; nil for what a known layout says.
+    ///   - pixels: how bytes become numbers; nil for what the file or its layout says.
     /// - Throws: ``Failure`` that names the first tensors that are missing, unexpected or misshapen. No network is left with a tensor of its own beginnings.
-    public init(_ path: String, network: String? = nil, prefix: String? = nil) throws {
+    public init(_ path: String, network: String? = nil, prefix: String? = nil, pixels: Pixels? = nil) throws {
         let (outline, read) = try Self.open(path)
         guard let match = LayoutMatch(outline.names, prefix: prefix) else {
             if let prefix { throw Failure(.data, path: path, "has no tensor whose name begins with '\(prefix.printableLine(limit: 80))'; it has \(listed(outline.names, quote: "'"))") }
@@ -32,6 +33,7 @@ public struct WeightsFile {
         let joined = DocumentOutline(metadata: facts, tensors: try TensorParts.join(own, path: path), path: path)
         var found = try WeightsDocument.network(in: joined, path: path, network: network)
         if network == nil, let own = match.networks[found.name] { found = try WeightsDocument.network(in: joined, path: path, network: own) }
+        if let pixels { found.pixels = pixels }
         let document = try read(Set(match.names.keys))
         var parts: [String: Tensor] = [:]
         for (theirs, ours) in match.names { parts[ours] = document.tensors[theirs] }

@@ -43,6 +43,11 @@ public struct Network: Sendable {
     public var trains: Bool { !graph.nodes.contains { $0.operation.isForInferenceAlone } }
     /// What the sides of its images must be multiples of.
     public var imageMultiple: Int { graph.nodes.first?.operation.imageMultiple ?? 1 }
+    /// What to do where images of this side are none that it takes.
+    public func sizeRemedy(_ side: Int) -> String {
+        let below = side / imageMultiple * imageMultiple, above = below + imageMultiple
+        return "make images of \(below >= Network.smallestImage ? "\(below) or \(above)" : "\(above)")"
+    }
     /// Whether it takes square images alone: SAME padding of others may differ in height and width.
     public var needsSquareImages: Bool { graph.nodes.contains { $0.operation.needsSquareImages } }
 
@@ -107,6 +112,9 @@ public struct Network: Sendable {
 
     /// The names that ``init(_:head:channels:positions:)`` knows, sorted.
     public static var names: [String] { tables.keys.sorted() }
+
+    /// Those that can be trained here: see ``trains``.
+    public static let trainable: [String] = names.filter { Network($0, head: .none)?.trains == true }
 
     /// ``headName`` of the network with this name.
     public static func headName(of name: String) -> String? { tables[name]?.headName }

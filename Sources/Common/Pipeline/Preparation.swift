@@ -36,6 +36,7 @@ struct Preparation {
         let data = try OpenedData(data: settings["DATA"], test: settings["TEST"])
         let judgement = try Judgement(settings, data)
         teacher = settings["TEACHER"].isEmpty ? nil : try Teacher(settings.teacherFile, known: &known)
+        if let network = teacher?.network { try settings.checkSize(for: network) }
         let options = StageOptions(
             settings: settings, splits: (data.learnt?.split, data.judged?.split), hasTeacher: teacher != nil,
             embedding: try Preparation.embedding(settings, teacher), judgement: judgement)
@@ -69,5 +70,16 @@ struct Preparation {
         }
         if !settings["TEACHER"].isEmpty { lists[.teacher] = try FileList(of: settings.teacherFile) }
         return lists
+    }
+}
+
+extension RunSettings {
+    /// - Throws: ``Failure`` where the teacher takes no images of SIZE.
+    fileprivate func checkSize(for network: Network) throws {
+        let size = number("SIZE")
+        guard size % network.imageMultiple == 0 else {
+            throw Failure(
+                .usage, path: "SIZE=\(size)", "is no multiple of \(network.imageMultiple), the patches of the teacher, a \(network.name)", remedy: network.sizeRemedy(size))
+        }
     }
 }

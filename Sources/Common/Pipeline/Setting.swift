@@ -52,7 +52,7 @@ public struct Setting: Sendable {
         Setting("DATA", .path, "the images: folder class/name.jpg, folder of archives, or one tar or zip (default: images are drawn)"),
         Setting("TEST", .path, "images to evaluate on (default: DATA's own val or test folder, or half of DATA judges what the other half's labels teach)"),
         Setting("TEACHER", .path, "the teacher's weights, of safetensors or torch.save, or efficientnet-lite0, -lite1 or -lite2, which are fetched (default: one is trained)"),
-        Setting("STUDENT", .oneOf(Network.names), demonstration: "tiny-resnet10", images: "resnet18", "the student's network"),
+        Setting("STUDENT", .oneOf(Network.trainable), demonstration: "tiny-resnet10", images: "resnet18", "the student's network"),
         Setting("EPOCHS", .count(1...100_000), demonstration: "20", images: "24", "how often the student sees all images; raise it to go on"),
         Setting("BATCH", .count(1...65536), demonstration: "64", images: "64", "images in a step"),
         Setting("SIZE", .count(8...4096), demonstration: "32", images: "224", "height and width that networks see"),
@@ -62,7 +62,7 @@ public struct Setting: Sendable {
             "STUDENT_OBJECTIVE", .oneOf(names { $0.inputs.teacher }), demonstration: SEED.name, images: SEED.name, "the method by which it learns from the teacher"),
         Setting("STUDENT_OPTIONS", .methodOptions(of: "STUDENT_OBJECTIVE"), "options of train-step for the student"),
         Setting(
-            "TEACHER_NETWORK", .oneOf(Network.names), demonstration: "tiny-resnet18", images: "resnet50",
+            "TEACHER_NETWORK", .oneOf(Network.trainable), demonstration: "tiny-resnet18", images: "resnet50",
             "the network of a teacher that is trained"),
         Setting(
             "TEACHER_OBJECTIVE", .oneOf(names { !$0.inputs.teacher }), demonstration: SupervisedContrastive.name, images: MoCoV2.name,

@@ -16,6 +16,10 @@ struct ImageViews {
         guard min(H, W) >= Network.smallestImage else {
             throw record.failure("has images of \(W)×\(H) where a network needs \(Network.smallestImage)×\(Network.smallestImage)")
         }
+        let multiple = network.imageMultiple
+        guard H % multiple == 0, W % multiple == 0 else {
+            throw record.failure("has images of \(W)×\(H) where \(network.name) takes sides that are multiples of \(multiple)", remedy: network.sizeRemedy(min(H, W)))
+        }
         guard H == W || !network.needsSquareImages else { throw record.failure("has images of \(W)×\(H) where \(network.name) takes square ones") }
     }
 }

@@ -1,3 +1,4 @@
+import Layers
 import Networks
 
 /// Vision transformers: timm's and torch hub's names, which are ours, and Hugging Face's.
@@ -14,7 +15,11 @@ extension Layout {
             rename: hubTransformerName),
         Layout(name: "DINOv2", backbone: "", mark: "mask_token", facts: ["positions": PositionGrid.Interpolation.offset.rawValue], rename: hubTransformerName),
         Layout(name: "DINOv2", backbone: "backbone.", mark: "backbone.mask_token", facts: ["positions": PositionGrid.Interpolation.offset.rawValue], rename: hubTransformerName),
-    ] + ["vit.", "dinov2.", "dinov2_with_registers.", ""].map { (beginning: String) in
+    ] + ["dinov2_with_registers.", ""].map { (beginning: String) in
+        Layout(
+            name: "Hugging Face", backbone: beginning, mark: beginning + "embeddings.register_tokens", facts: ["positions": PositionGrid.Interpolation.antialiased.rawValue],
+            rename: huggingFaceTransformerName)
+    } + ["vit.", "dinov2.", ""].map { (beginning: String) in
         Layout(name: "Hugging Face", backbone: beginning, mark: beginning + "embeddings.patch_embeddings.", rename: huggingFaceTransformerName)
     } + ["reg_token", "head.weight", "head.bias", "blocks.0.ls1.gamma"].map { mark in
         Layout(

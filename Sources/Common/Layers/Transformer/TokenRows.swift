@@ -27,19 +27,20 @@ public struct NormalizedLinear {
         let panels = Panels(k: I, n: O), packed = FloatBuffer(panels.floats), bias = FloatBuffer((O + 15) / 16 * 16)
         (self.panels, self.packed, self.bias) = (panels, packed, bias)
         Parallel.forEach(panels.count) { index, _ in
-            let columns = panels.columns(index), folded = FloatBuffer(columns.count * I)
+            let columns = panels.columns(index)
+            var folded = [Float](repeating: 0, count: columns.count * I)
             for (row, o) in columns.enumerated() {
                 let factor = (factor?[o] ?? 1) * constant
                 var sum = Double(b?[o] ?? 0)
                 for i in 0..<I {
                     let w = W[o * I + i]
                     if let shift { sum += Double(w) * Double(shift[i]) }
-                    folded.pointer[row * I + i] = w * (scale?[i] ?? 1) * factor
+                    folded[row * I + i] = w * (scale?[i] ?? 1) * factor
                 }
                 bias.pointer[o] = Float(sum * Double(factor))
             }
             // The panel's own columns, as those of a matrix that has no others.
-            Panels(k: I, n: columns.count).pack(0, of: folded.pointer, .transposed, ldb: I, into: packed.pointer + panels.offset(index))
+            Panels(k: I, n: columns.count).pack(0, of: folded, .transposed, ldb: I, into: packed.pointer + panels.offset(index))
         }
     }
 
