@@ -89,7 +89,7 @@ let package = Package(
         tool("inspect", ["TensorStreams", "Images", "Platform"]),
         tool("synthesize", ["Synthesis", "Parallel"]),
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams"]),
-        tool("convert-weights", ["Checkpoints", "TensorStreams"]),
+        tool("convert-weights", ["Checkpoints", "Networks", "TensorStreams"]),
         tool("tap", ["TensorStreams", "Platform"]),
         tool("plan", ["Pipeline", "Platform"]),
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams", "Platform"]),
