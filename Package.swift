@@ -117,7 +117,7 @@ let package = Package(
         tests("SynthesizeToolTests", ["synthesize", "Images", "Synthesis", "TestSupport", "Platform"]),
         tests("TrainStepToolTests", ["augment", "convert-weights", "embed", "initialize", "queue-loss", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
         tests("QueueLossToolTests", ["queue-loss", "Losses", "Objectives", "Training", "TensorStreams", "TestSupport", "ToolSupport"]),
-        tests("ConvertWeightsToolTests", ["augment", "convert-weights", "embed", "initialize", "synthesize", "TestSupport"]),
+        tests("ConvertWeightsToolTests", ["augment", "convert-weights", "embed", "initialize", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
         tests("EvaluateToolTests", ["evaluate", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("InspectToolTests", ["inspect", "Images", "TensorStreams", "TestSupport"]),
         tests("BenchmarkToolTests", ["benchmark", "TensorStreams", "TestSupport"]),
