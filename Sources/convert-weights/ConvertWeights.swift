@@ -41,7 +41,6 @@ struct ConvertWeights: Tool {
     func validate() throws {
         for input in inputs { try checkFiles(outputs: ["-o": output], inputs: ["the input": input]) }
         guard inputs.filter({ $0 == OutputFile.standard }).count < 2 else { throw ValidationError("standard input is given twice; name a file") }
-        guard average || inputs.count == 1 else { throw ValidationError("\(inputs.count) inputs are given; --average writes their mean") }
         guard !average || inputs.count > 1 else { throw ValidationError("--average takes two inputs or more") }
         guard WeightsWriter.targets.contains(names) else { throw ValidationError("--names '\(names)' is none of \(WeightsWriter.targets.joined(separator: ", "))") }
         guard !half || !isONNX else { throw ValidationError("--half goes with *.safetensors and *.pth") }
@@ -53,6 +52,8 @@ struct ConvertWeights: Tool {
 
     func run() throws {
         common.start()
+        // Not before: the value of an option that there is not would be taken for an input.
+        guard average || inputs.count == 1 else { throw Failure(.usage, "\(inputs.count) inputs are given", remedy: "--average writes their mean") }
         try WeightsWriter.check(output, names: names)
         let (found, metadata, told) = try read(), weights = backbone ? found.withoutHead : found
         let writer = try WeightsWriter(weights, to: output, names: names)

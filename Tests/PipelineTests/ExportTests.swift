@@ -32,7 +32,9 @@ struct ExportTests {
 
     @Test func `a run that nothing judges has them too`() throws {
         let place = try Workplace.images()
-        let result = try place.run(place.make("a", "DATA=$PWD/pictures/train/$(ls pictures/train | head -n 1) EPOCHS=1 BATCH=8 QUEUE=8 TEACHER_OBJECTIVE=moco-v2 TEACHER_BATCH=8 EXPORT=torch"))
+        // Without labels.
+        try place.perform("mkdir x flat; for t in pictures/train/*.tar; do tar -C x -xf $t; done; n=0; for f in $(find x -name '*.jpg'); do n=$((n+1)); cp $f flat/$n.jpg; done")
+        let result = try place.run(place.make("a", "DATA=$PWD/flat EPOCHS=1 TEACHER_OBJECTIVE=moco-v2 EXPORT=torch"))
         #expect(result.status == 0 && place.exists("runs/a/student.pth") && !place.exists("runs/a/student.onnx") && !place.exists("runs/a/table.txt"), "\(result.error)")
     }
 }

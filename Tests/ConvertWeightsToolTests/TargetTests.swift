@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// convert-weights for other programs, on the command line.
-@Suite struct OtherProgramsTests {
+@Suite struct TargetTests {
     let place: Workplace
 
     init() throws { place = try Workplace() }
