@@ -105,6 +105,12 @@ import ToolSupport
         #expect(try note("tiny-resnet10", "torchvision", head: Head([.linear(6), .l2Norm])).contains("linear 6, l2-norm"))
     }
 
+    @Test func `the ending of a name says the format, and of any other it is safetensors`() {
+        for (path, format) in [("a.pth", WeightsFormat.torch), ("a.b/c.pt", .torch), ("x.pkl", .pickle), ("x.onnx", .onnx), ("onnx", .safetensors), ("a.pth/b", .safetensors), ("x.safetensors.zst", .safetensors), ("-", .safetensors)] {
+            #expect(WeightsFormat(path) == format, "\(path)")
+        }
+    }
+
     @Test func `half precision is to the nearest, and what it cannot hold is refused`() throws {
         let weights = formulaWeights("tiny-resnet10", dimension: 6)
         let file = try TorchFile(try written(weights, "h.pth", names: "torchvision", half: true)), tensors = try file.read(Set(file.outline.names)).tensors

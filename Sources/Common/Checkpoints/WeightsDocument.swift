@@ -26,7 +26,7 @@ public enum WeightsDocument {
 
     /// The same in the order of PyTorch's `state_dict`, each made when it is written.
     static func deferred(_ weights: Weights) -> [DeferredTensor] {
-        makers(weights).map { name, shape, make in DeferredTensor(name, shape == nil ? .i64 : .f32, shape ?? [], make: make) }
+        makers(weights).map { DeferredTensor($0.name, $0.shape == nil ? .i64 : .f32, $0.shape ?? [], make: $0.make) }
     }
 
     /// Name and shape of each tensor, and what makes it; without a shape it is a count of batches. The statistics of a batch norm stand behind what it learns.

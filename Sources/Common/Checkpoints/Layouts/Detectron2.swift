@@ -1,7 +1,8 @@
 import Networks
 import ToolSupport
 
-/// facebookresearch/detectron2's ResNets, as its `tools/convert-torchvision-to-d2.py` names them: `stem.conv1`, `res2` to `res5`, `shortcut`, and each batch norm inside its convolution.
+/// facebookresearch/detectron2's ResNets, as its `tools/convert-torchvision-to-d2.py` names them: `stem.conv1`, `res2` to `res5`, `shortcut`, and each batch norm
+/// inside its convolution.
 extension Layout {
     static let detectron2 = Layout(name: "detectron2", backbone: "", mark: "stem.conv1.norm.", rename: { detectron2ResNet.ours($0) })
 
@@ -15,8 +16,10 @@ extension Layout {
 
 extension TargetNames {
     /// Without the head and without counts of batches, which its frozen batch norms do not have.
-    static let detectron2 = TargetNames("detectron2", formats: [.pickle, .torch], keepsHead: false, keepsCounts: false, inside: "model",
-        beside: [("__author__", .string("seed \(productVersion)")), ("matching_heuristics", .bool(true))]) { network in
+    static let detectron2 = TargetNames(
+        "detectron2", formats: [.pickle, .torch], keepsHead: false, keepsCounts: false, inside: "model",
+        beside: [("__author__", .string("seed \(productVersion)")), ("matching_heuristics", .bool(true))]
+    ) { network in
         guard let shape = ResNetShape(network), shape.hasLargeStem else { return .none("its backbones are ResNets with a 7×7 stem, and others that we do not have") }
         guard network.channels == 3 else { return .none("its images have three channels") }
         var words = "MODEL.RESNETS.DEPTH \(shape.depth), STEM_OUT_CHANNELS \(shape.stem), RES2_OUT_CHANNELS \(shape.outputs[0])"
@@ -67,10 +70,11 @@ extension Pixels {
     fileprivate var bytesDeviation: String { Self.list(deviation) }
 
     private static func list(_ values: [Float]) -> String {
-        "[" + values.map { value in
+        let texts = values.map { value in
             var text = Progress.fixed(Double(value) * 255, 3)
             while text.hasSuffix("0") { text.removeLast() }
             return text.hasSuffix(".") ? String(text.dropLast()) : text
-        }.joined(separator: ", ") + "]"
+        }
+        return "[\(texts.joined(separator: ", "))]"
     }
 }

@@ -1,7 +1,7 @@
 import Networks
 
-/// timm's EfficientNets and MobileNetV2: `blocks.STAGE.INDEX.conv_pw`, `bn1`, `conv_dw`, `bn2`, `se`, `conv_pwl`, `bn3`; blocks of the first stage, which do not expand, are `conv_dw`,
-/// `bn1`, `se`, `conv_pw`, `bn2`. Its ResNets have torchvision's names. Its MobileNetV3 has another epsilon in its batch norms than torchvision's, so it is another network.
+/// timm's EfficientNets and MobileNetV2: `blocks.STAGE.INDEX.conv_pw`, `bn1`, `conv_dw`, `bn2`, `se`, `conv_pwl`, `bn3`; blocks of the first stage, which do not
+/// expand, are `conv_dw`, `bn1`, `se`, `conv_pw`, `bn2`. Its ResNets have torchvision's names. Its MobileNetV3 has another epsilon in its batch norms than torchvision's, so it is another network.
 extension Layout {
     static let timm = [
         Layout(name: "timm", backbone: "", head: [("classifier.", nil)], mark: "blocks.0.0.se.", rename: { timmEfficientNet.ours($0) }),
@@ -57,7 +57,10 @@ extension Layout {
                 })
     }
 
-    private enum TimmPart { case expand, depthwise, squeezeExcite, project }
+    private enum TimmPart {
+        case expand, depthwise, squeezeExcite, project
+    }
+
 
     /// The layers of a block: of each part the convolution and its batch norm, or the two convolutions of squeeze-excite.
     ///

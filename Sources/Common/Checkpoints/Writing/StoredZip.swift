@@ -63,7 +63,8 @@ public struct StoredZip {
     /// What both headers of a member have: the version that is needed, flags (names are UTF-8), stored, time and day, checksum, both sizes.
     private func common(_ member: Member, isLong: Bool, isFar: Bool = false) -> [UInt8] {
         let size = isLong ? 0xFFFF_FFFF : member.size
-        return numbers(2, isLong || isFar ? 45 : 20) + numbers(2, 0x800) + numbers(2, 0) + numbers(2, 0) + numbers(2, 0x21) + numbers(4, Int(member.sum)) + numbers(4, size) + numbers(4, size)
+        return numbers(2, isLong || isFar ? 45 : 20) + numbers(2, 0x800) + numbers(2, 0) + numbers(2, 0) + numbers(2, 0x21) + numbers(4, Int(member.sum))
+            + numbers(4, size) + numbers(4, size)
     }
 
     /// A number in so many bytes, the least first.

@@ -9,11 +9,7 @@ public enum WeightsFormat: String, Sendable {
 
     /// Of a name with another ending it is safetensors.
     public init(_ path: String) {
-        switch path.split(separator: ".").last {
-        case "pth", "pt": self = .torch
-        case "pkl": self = .pickle
-        case "onnx": self = .onnx
-        default: self = .safetensors
-        }
+        let endings: [(String, WeightsFormat)] = [(".pth", .torch), (".pt", .torch), (".pkl", .pickle), (".onnx", .onnx)]
+        self = endings.first { path.hasSuffix($0.0) }?.1 ?? .safetensors
     }
 }
