@@ -5,6 +5,7 @@
 #
 #   EPOCHS, TEACHER_EPOCHS    how many epochs
 #   PICTURES, TEACHER         drawn or given; trained or given
+#   EXPORT                    the stages that make files of the student for other programs
 #   ALONE                     yes: one stage alone, whatever it follows from
 #
 # A stage is done when done/STAGE is there, which `plan` removes when it does not belong to the settings, the data or the files any more. So

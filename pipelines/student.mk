@@ -2,6 +2,7 @@
 
 $(call chain,student,$(EPOCHS),$(TEACHER_DONE) $(PICTURES_DONE))
 $(call follow,student,student.$(EPOCHS))
+$(foreach e,$(EXPORT),$(call follow,$(e),student))
 
 done/student.0:
 	@stage student.0 "initialize @options/student.begin -o student.0.safetensors"
@@ -15,6 +16,15 @@ done/student.%:
 # What PyTorch and others read: the network alone.
 done/student:
 	@stage student "convert-weights student.$(EPOCHS).safetensors -o student.safetensors --quiet"
+
+# The same for other programs, as EXPORT says.
+done/onnx:
+	@stage onnx "convert-weights student.safetensors -o student.onnx --quiet"
+
+done/torch:
+	@stage torch "convert-weights student.safetensors -o student.pth --quiet"
+
+judged unjudged: | $(EXPORT:%=done/%)
 
 unjudged: | done/student
 	@echo "student: $$SEED_RUN/student.safetensors"

@@ -9,7 +9,7 @@ import Training
 struct ConvertWeights: Tool {
     static let configuration = CommandConfiguration(
         commandName: "convert-weights",
-        abstract: "Take the network out of a checkpoint of whichever program: weights alone, under torchvision's names.",
+        abstract: "Take the network out of a checkpoint of whichever program, and write it for whichever: weights alone, under torchvision's names or others'.",
         discussion: """
             It reads what torch.save wrote, safetensors and our own checkpoints, in the layouts of MoCo, SwAV, SimCLR, BYOL, SimSiam, Barlow Twins, DINO, \
             VISSL, solo-learn, lightly, OpenSelfSup and Hugging Face, and says what it took. What only training needs (momenta, queue) is left out. PyTorch \
@@ -17,61 +17,77 @@ struct ConvertWeights: Tool {
 
               convert-weights student.24.safetensors -o student.safetensors
               python3 -c 'import safetensors.torch as s; print(len(s.load_file("student.safetensors")))'
+              convert-weights student.24.safetensors -o student.pth
+              python3 -c 'import torch; print(len(torch.load("student.pth", weights_only=True)))'
 
-            A file *.onnx is for onnxruntime, OpenVINO and others.
+            A file *.onnx is for onnxruntime, OpenVINO and others. --names detectron2 and --names mmdetection write backbones of detectors, and the last line \
+            says what configuration goes with them.
 
             See also: inspect, which shows what is in a checkpoint; train-step, which makes them.
             """,
         version: productVersion)
 
-    @Argument(help: "A checkpoint, or weights alone; - is standard input for safetensors.") var input: String
+    @Argument(help: "A checkpoint, or weights alone; - is standard input for safetensors. Several with --average.") var inputs: [String]
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
     @OptionGroup var pixels: PixelOptions
+    @Option(help: "Whose names to write: \(WeightsWriter.targets.joined(separator: ", ")).") var names = WeightsWriter.targets[0]
+    @Flag(help: "Write the mean of several weights of one network.") var average = false
     @Flag(help: "Store the weights in half precision.") var half = false
     @Flag(help: "Leave out the head: keep what makes the features.") var backbone = false
     @Flag(help: "Of ONNX: take images as bytes (N, H, W, 3), as augment makes them, and make numbers of them in the graph.") var bytes = false
-    @Option(name: [.short, .long], help: "The file to write; *.safetensors, *.safetensors.zst or *.onnx.") var output: String
+    @Flag(help: "Of ONNX: fold batch norms into the convolutions before them.") var fold = false
+    @Option(name: [.short, .long], help: "The file to write; *.safetensors, *.safetensors.zst, *.pth, *.onnx, and for detectron2 *.pkl.") var output: String
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        try checkFiles(outputs: ["-o": output], inputs: ["the input": input])
         _ = try pixels.pixels()
-        guard !half || !isONNX else { throw ValidationError("--half goes with *.safetensors alone") }
+        for input in inputs { try checkFiles(outputs: ["-o": output], inputs: ["the input": input]) }
+        guard inputs.filter({ $0 == OutputFile.standard }).count < 2 else { throw ValidationError("standard input is given twice; name a file") }
+        guard !average || inputs.count > 1 else { throw ValidationError("--average takes two inputs or more") }
+        guard WeightsWriter.targets.contains(names) else { throw ValidationError("--names '\(names)' is none of \(WeightsWriter.targets.joined(separator: ", "))") }
+        guard !half || !isONNX else { throw ValidationError("--half goes with *.safetensors and *.pth") }
         guard !bytes || isONNX else { throw ValidationError("--bytes goes with *.onnx alone") }
+        guard !fold || isONNX else { throw ValidationError("--fold goes with *.onnx alone") }
     }
 
-    private var isONNX: Bool { output.hasSuffix(".onnx") }
+    private var isONNX: Bool { WeightsFormat(output) == .onnx }
 
     func run() throws {
         common.start()
-        let file = try WeightsFile(input, network: network, prefix: prefix, pixels: pixels.pixels())
-        let weights = backbone ? try file.weights.withoutHead() : file.weights
-        let provenance = Provenance(text: file.metadata["provenance"] ?? "").adding(ConvertWeights.self).text
-        if isONNX {
-            guard weights.network.trains else { throw Failure(.data, path: input, "is a \(weights.network.name), which is not written as ONNX", remedy: "write *.safetensors") }
-            try ONNXFile.write(weights, to: output, takesBytes: bytes, provenance: provenance)
-        } else {
-            let tensors = WeightsDocument.tensors(of: weights)
-            var metadata = file.metadata
-            // What is of a training and not of its weights.
-            for key in ["head", "objective", "epoch", "steps", "kl"] { metadata[key] = nil }
-            metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }
-            metadata["provenance"] = provenance
-            try DocumentFile.write(TensorDocument(metadata: metadata, tensors: half ? halved(tensors) : tensors), to: output)
+        // Not before: the value of an option that there is not would be taken for an input.
+        guard average || inputs.count == 1 else { throw Failure(.usage, "\(inputs.count) inputs are given", remedy: "--average writes their mean") }
+        try WeightsWriter.check(output, names: names)
+        let (found, metadata, told) = try read(), weights = backbone ? found.withoutHead : found
+        guard !isONNX || weights.network.trains else {
+            throw Failure(.data, path: inputs[0], "is a \(weights.network.name), which is not written as ONNX", remedy: "write *.safetensors")
         }
-        if !common.quiet { ConvertWeights.log(file.coverage) }
+        let writer = try WeightsWriter(weights, to: output, names: names)
+        if isONNX {
+            try ONNXFile.write(weights, to: output, takesBytes: bytes, folds: fold, provenance: metadata["provenance"] ?? "")
+        } else {
+            try writer.write(to: output, half: half, metadata: metadata, input: inputs[0])
+        }
+        if !common.quiet { ConvertWeights.log(([told] + (writer.note.map { [$0] } ?? [])).joined(separator: "; ")) }
     }
 
-    private func halved(_ tensors: [String: Tensor]) throws -> [String: Tensor] {
-        var halved = tensors
-        for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) where tensor.dtype == .f32 {
-            let half = try tensor.converted(to: .f16)
-            guard try half.floats().allSatisfy(\.isFinite) else {
-                throw Failure(.data, path: input, location: "'\(name)'", "holds numbers above 65504, which half precision cannot hold", remedy: "leave out --half")
+    /// The weights to be written, the metadata that all files have, and what was taken.
+    private func read() throws -> (Weights, [String: String], String) {
+        let file = try WeightsFile(inputs[0], network: network, prefix: prefix, pixels: pixels.pixels())
+        var metadata = file.metadata, told = file.coverage, weights = file.weights
+        var provenance = Provenance(text: metadata["provenance"] ?? "")
+        if average {
+            var mean = WeightsAverage(weights, path: inputs[0])
+            for input in inputs.dropFirst() {
+                let other = try WeightsFile(input, network: network, prefix: prefix, pixels: pixels.pixels())
+                try mean.add(other.weights, path: input)
+                metadata = metadata.filter { other.metadata[$0.key] == $0.value }
+                provenance.lines += Provenance(text: other.metadata["provenance"] ?? "").lines.filter { !provenance.lines.contains($0) }
             }
-            halved[name] = half
+            weights = mean.weights()
+            told = "mean of \(inputs.count) networks, of their running statistics too; the first is \(told)"
         }
-        return halved
+        metadata["provenance"] = provenance.adding(ConvertWeights.self).text
+        return (weights, metadata, told)
     }
 }

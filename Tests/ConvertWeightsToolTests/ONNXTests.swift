@@ -20,6 +20,18 @@ import Testing
         #expect(bare.range(of: Data("Gemm".utf8)) == nil && bare.range(of: Data("Transpose".utf8)) != nil)
     }
 
+    @Test func `folded batch norms are gone, but for one that no convolution makes the values of`() throws {
+        try place.perform("""
+            initialize --network tiny-resnet10 --head 'batch-norm, relu, linear 8, batch-norm' -q -o w.safetensors
+            convert-weights -q --fold w.safetensors -o a.onnx; convert-weights -q --fold w.safetensors -o b.onnx; convert-weights -q --fold --backbone w.safetensors -o c.onnx
+            """)
+        let (file, bare) = (try place.bytes("a.onnx"), try place.bytes("c.onnx"))
+        #expect(file == (try place.bytes("b.onnx")))
+        func count(_ word: String, _ file: Data) -> Int { String(decoding: file, as: UTF8.self).components(separatedBy: word).count - 1 }
+        #expect(count("BatchNormalization", file) == 1 && count("BatchNormalization", bare) == 0)
+        #expect(count("layer1.0.bn1", file) == 0 && count("layer1.0.conv1.bias", bare) == 2)
+    }
+
     @Test func `options that do not go with the file are refused`() throws {
         try place.perform("initialize --network tiny-resnet10 -q -o w.safetensors")
         for (line, words) in [("--half w.safetensors -o a.onnx", "--half goes with"), ("--bytes w.safetensors -o a.safetensors", "--bytes goes with")] {
@@ -45,9 +57,10 @@ import Testing
             embed -q --weights w.safetensors v | embed -q --features --weights w.safetensors -o e
             convert-weights -q --bytes w.safetensors -o bytes.onnx
             convert-weights -q w.safetensors -o numbers.onnx
+            convert-weights -q --fold w.safetensors -o folded.onnx
             """)
         let pixels = network.contains("lite") ? "0.49803922,0.49803922,0.49803922 0.50196078,0.50196078,0.50196078" : "0.485,0.456,0.406 0.229,0.224,0.225"
-        for line in ["bytes.onnx e", "numbers.onnx e \(pixels)"] {
+        for line in ["bytes.onnx e", "numbers.onnx e \(pixels)", "folded.onnx e \(pixels)"] {
             let result = try place.run("\(Self.python) '\(golden("run_onnx.py"))' \(line)")
             let errors = result.output.split(separator: "\n").compactMap { Double($0) }
             #expect(result.status == 0 && errors.count == 2 && errors.allSatisfy { $0 < 1e-5 }, "\(line): \(errors) \(result.error.suffix(500))")

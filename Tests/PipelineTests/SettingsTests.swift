@@ -131,6 +131,9 @@ struct SettingsTests {
             ("\(given) STUDENT_OPTIONS=0.1", "STUDENT_OPTIONS: train-step: "), ("\(given) TEACHER_OPTIONS='-- x'", "TEACHER_OPTIONS=-- x: holds '--', behind which nothing is an option"),
             ("\(given) TEACHER=$PWD/wide.safetensors EMBEDDING=8", "has embeddings of 16 numbers where EMBEDDING=8"),
             ("TEST=$PWD/pictures/test", "needs DATA"),
+            ("\(given) EXPORT='onnx trch'", "EXPORT=onnx trch: there is none of that name, 'trch'; did you mean torch? there are onnx, torch"),
+            ("\(given) EXPORT=onx", "EXPORT=onx: there is none of that name; did you mean onnx? there are onnx, torch"),
+            ("\(given) EXPORT=onnx STUDENT=resnet50-w5", "EXPORT=onnx: resnet50-w5 has more numbers than an ONNX file of 2 GB holds; leave out onnx"),
         ] {
             let result = try place.run(place.make("a", settings))
             #expect(result.status == 2 && result.error.contains(words), "\(settings): \(result.error)")

@@ -11,11 +11,11 @@ struct StageTests {
 
     @Test func `every stage runs alone to the same bytes, and the command it shows does too`() throws {
         let place = try Workplace()
-        let make = place.make("a", "SYNTHESIZE_OPTIONS='--classes 4 --train 96 --test 32 --size 24'")
+        let make = place.make("a", "SYNTHESIZE_OPTIONS='--classes 4 --train 96 --test 32 --size 24' EXPORT='onnx torch'")
         try #require(try place.run(make).status == 0)
         let expected = try place.results("a")
         let stages = try place.text("runs/a/stages").split(separator: "\n").dropLast().map { String($0.prefix { $0 != " " }) }
-        #expect(stages.count == 1 + 3 + 2 + 1 + 6 + 9 + 1)
+        #expect(stages.count == 1 + 3 + 2 + 1 + 2 + 6 + 9 + 1)
         for name in stages {
             let alone = try place.run(stage(place, name))
             #expect(alone.status == 0 && alone.lines.filter { $0.hasPrefix("== ") } == ["== \(name)"], "\(alone.error)")

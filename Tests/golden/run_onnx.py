@@ -1,23 +1,15 @@
 """Runs an ONNX file on the images of a stream's first record, as bytes or as numbers, with onnxruntime; prints the relative error of its features and of its embedding, brought to length 1,
 against the record's `features` and `teacher`: python3 run_onnx.py FILE.onnx STREAM [MEAN DEVIATION]. pip install onnx onnxruntime safetensors zstandard numpy"""
-import json
 import sys
 
 import numpy as np
 import onnx
 import onnxruntime
-import safetensors.numpy
-import zstandard
+
+from stream_record import first_record
 
 onnx.checker.check_model(sys.argv[1], full_check=True)
-stream = zstandard.ZstdDecompressor().stream_reader(open(sys.argv[2], "rb"), read_across_frames=True)
-while True:
-    length = stream.read(8)
-    header = stream.read(int.from_bytes(length, "little"))
-    entries = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
-    if entries:
-        break
-record = safetensors.numpy.load(length + header + stream.read(max(entry["data_offsets"][1] for entry in entries.values())))
+record = first_record(sys.argv[2])
 images = record["images"][:, 0]
 if len(sys.argv) > 3:
     mean, deviation = (np.array(list(map(float, text.split(","))), np.float32) for text in sys.argv[3:5])

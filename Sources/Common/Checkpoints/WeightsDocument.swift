@@ -20,14 +20,34 @@ public enum WeightsDocument {
 
     /// The tensors of `weights`, their names after `prefix`.
     public static func tensors(of weights: Weights, prefix: String = "") -> [String: Tensor] {
-        var tensors = parameterTensors(weights.parameters, of: weights.network, prefix: prefix)
-        let statistics = weights.statistics.array
-        for (index, s) in weights.network.statistics.enumerated() {
-            tensors["\(prefix)\(s.name).running_mean"] = Tensor(f32: Array(statistics[s.offset..<(s.offset + s.C)]), shape: [s.C])
-            tensors["\(prefix)\(s.name).running_var"] = Tensor(f32: Array(statistics[(s.offset + s.C)..<(s.offset + 2 * s.C)]), shape: [s.C])
-            tensors["\(prefix)\(s.name).num_batches_tracked"] = Tensor(i64: [Int64(weights.batchesSeen[index])], shape: [])
-        }
+        var tensors: [String: Tensor] = [:]
+        for (name, _, make) in makers(weights) { tensors[prefix + name] = make() }
         return tensors
+    }
+
+    /// The same in the order of PyTorch's `state_dict`, each made when it is written.
+    static func deferred(_ weights: Weights) -> [DeferredTensor] {
+        makers(weights).map { DeferredTensor($0.name, $0.shape == nil ? .i64 : .f32, $0.shape ?? [], make: $0.make) }
+    }
+
+    /// Name and shape of each tensor, and what makes it; without a shape it is a count of batches. The statistics of a batch norm stand behind what it learns.
+    private static func makers(_ weights: Weights) -> [(name: String, shape: [Int]?, make: @Sendable () -> Tensor)] {
+        let network = weights.network
+        var makers: [(name: String, shape: [Int]?, make: @Sendable () -> Tensor)] = [], numbers: [String: Int] = [:]
+        for (index, s) in network.statistics.enumerated() { numbers[s.name] = index }
+        func addStatistics(_ index: Int) {
+            let s = network.statistics[index]
+            makers.append((s.name + ".running_mean", [s.C], { Tensor(f32: weights.running(index).mean, shape: [s.C]) }))
+            makers.append((s.name + ".running_var", [s.C], { Tensor(f32: weights.running(index).variance, shape: [s.C]) }))
+            makers.append((s.name + ".num_batches_tracked", nil, { Tensor(i64: [Int64(weights.batchesSeen[index])], shape: []) }))
+        }
+        for (index, parameter) in network.parameters.enumerated() {
+            makers.append((parameter.name, parameter.shape, { Tensor(f32: weights.portable(index), shape: parameter.shape) }))
+            if parameter.role == .bias, let number = numbers.removeValue(forKey: String(parameter.name.dropLast(5))) { addStatistics(number) }
+        }
+        // Of batch norms that learn nothing.
+        for index in numbers.values.sorted() { addStatistics(index) }
+        return makers
     }
 
     /// Numbers of a network's parameters, such as their momenta, under their names after `prefix`.

@@ -80,12 +80,3 @@ public struct WeightsFile {
         return text
     }
 }
-
-extension Weights {
-    /// The same without its head: what makes the features.
-    public func withoutHead() throws -> Weights {
-        guard let bare = network.with(.none) else { return self }
-        let tensors = WeightsDocument.tensors(of: self).filter { !$0.key.hasPrefix(network.headName + ".") }
-        return try WeightsDocument.weights(of: bare, in: TensorDocument(tensors: tensors), path: network.name, prefix: "")
-    }
-}

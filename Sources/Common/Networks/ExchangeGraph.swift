@@ -24,13 +24,16 @@ public struct ExchangeGraph {
     public struct Constant {
         public let name: String
         public let shape: [Int]
-        public let values: [Float]
+        /// Its numbers, made when they are asked for: all of them together are a second copy of the weights.
+        public let values: () -> [Float]
     }
 
     public private(set) var nodes: [Node] = []
     public private(set) var constants: [Constant] = []
     private var names: Set<String> = []
-    private let weights: Weights
+    let weights: Weights
+    /// Values that a batch norm alone reads, where batch norms are to be folded.
+    fileprivate var normalized: Set<String> = []
 
     init(_ weights: Weights) { self.weights = weights }
 
@@ -43,23 +46,49 @@ public struct ExchangeGraph {
     }
 
     /// Adds a constant of this name, once; returns the name.
-    public mutating func constant(_ name: String, _ shape: [Int], _ values: @autoclosure () -> [Float]) -> String {
-        if names.insert(name).inserted { constants.append(Constant(name: name, shape: shape, values: values())) }
+    public mutating func constant(_ name: String, _ shape: [Int], _ values: @escaping @autoclosure () -> [Float]) -> String {
+        if names.insert(name).inserted { constants.append(Constant(name: name, shape: shape, values: values)) }
         return name
     }
 
     /// Parameter `index`, in PyTorch's order, with ones behind its shape up to `rank`.
     mutating func parameter(_ index: Int, rank: Int = 0) -> String {
-        let parameter = weights.network.parameters[index], numbers = weights.parameters.pointer + parameter.offset
+        let weights = weights, parameter = weights.network.parameters[index]
         let shape = parameter.shape + [Int](repeating: 1, count: max(0, rank - parameter.shape.count))
-        return constant(parameter.name, shape, parameter.portable(Array(UnsafeBufferPointer(start: numbers, count: parameter.count))))
+        return constant(parameter.name, shape, weights.portable(index))
     }
 
     /// Mean and variance of running statistics `index`.
     mutating func statistics(_ index: Int) -> (mean: String, variance: String) {
-        let s = weights.network.statistics[index], all = weights.statistics.array
-        let mean = constant(s.name + ".running_mean", [s.C], Array(all[s.offset..<(s.offset + s.C)]))
-        return (mean, constant(s.name + ".running_var", [s.C], Array(all[(s.offset + s.C)..<(s.offset + 2 * s.C)])))
+        let weights = weights, s = weights.network.statistics[index]
+        let mean = constant(s.name + ".running_mean", [s.C], weights.running(index).mean)
+        return (mean, constant(s.name + ".running_var", [s.C], weights.running(index).variance))
+    }
+
+    /// Folds a batch norm into the convolution or matrix product that makes `x`, where nothing else reads that.
+    ///
+    /// - Returns: the name of the value that is left of both; nil where the batch norm stays.
+    mutating func folded(_ norm: FoldedNorm, into x: String) -> String? {
+        guard normalized.contains(x), let number = nodes.firstIndex(where: { $0.output == x }), ["Conv", "Gemm"].contains(nodes[number].type),
+            let weight = constants.firstIndex(where: { $0.name == nodes[number].inputs[1] })
+        else { return nil }
+        let node = nodes[number], W = constants[weight], scale = norm.scale, shift = norm.bias
+        // Of both the outer dimension are the outputs.
+        constants[weight] = Constant(name: W.name, shape: W.shape) {
+            var values = W.values()
+            let each = values.count / scale.count
+            for k in scale.indices { for i in (k * each)..<((k + 1) * each) { values[i] = Float(Double(values[i]) * scale[k]) } }
+            return values
+        }
+        let name = W.name.hasSuffix(".weight") ? W.name.dropLast(6) + "bias" : W.name + ".bias"
+        if let bias = constants.firstIndex(where: { $0.name == name }) {
+            let b = constants[bias]
+            constants[bias] = Constant(name: b.name, shape: b.shape) { zip(b.values(), zip(scale, shift)).map { Float(Double($0) * $1.0 + Double($1.1)) } }
+        } else {
+            _ = constant(String(name), [shift.count], shift)
+        }
+        nodes[number] = Node(type: node.type, inputs: [node.inputs[0], node.inputs[1], String(name)], output: x, attributes: node.attributes)
+        return x
     }
 
     /// The first size of a constant.
@@ -96,13 +125,19 @@ public struct ExchangeGraph {
 extension Weights {
     /// The network in ONNX's terms.
     ///
-    /// - Parameter images: gives the name of its input (N, C, H, W), numbers as ``Pixels`` makes them; it may add what makes them of something else.
+    /// - Parameters:
+    ///   - folds: whether batch norms are folded into the convolutions and matrix products before them.
+    ///   - images: gives the name of its input (N, C, H, W), numbers as ``Pixels`` makes them; it may add what makes them of something else.
     /// - Returns: the graph, and the names of the features' and the embedding's values; equal without a head.
-    public func exchangeGraph(images: (inout ExchangeGraph) -> String) -> (graph: ExchangeGraph, features: String, embedding: String) {
+    public func exchangeGraph(folds: Bool = false, images: (inout ExchangeGraph) -> String) -> (graph: ExchangeGraph, features: String, embedding: String) {
         var graph = ExchangeGraph(self)
         var values = [images(&graph)]
-        for node in network.graph.nodes {
-            values.append(node.operation.export(to: &graph, values[node.input], residual: node.operation.residual.map { values[$0] }))
+        // Of any size that all windows fit into.
+        let fusion = Fusion(network.graph, network.graph.shapes(height: 64, width: 64))
+        for (index, node) in network.graph.nodes.enumerated() {
+            let value = node.operation.export(to: &graph, values[node.input], residual: node.operation.residual.map { values[$0] })
+            if folds, fusion.isNormalized[index] { graph.normalized.insert(value) }
+            values.append(value)
         }
         return (graph, values[network.graph.features], values[values.count - 1])
     }

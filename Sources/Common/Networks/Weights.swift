@@ -12,6 +12,18 @@ public final class Weights: @unchecked Sendable {
     /// Batches that each statistic has seen (`num_batches_tracked`).
     public var batchesSeen: [Int]
 
+    private init(_ network: Network, parameters: FloatBuffer, statistics: FloatBuffer, batchesSeen: [Int]) {
+        (self.network, self.parameters, self.statistics, self.batchesSeen) = (network, parameters, statistics, batchesSeen)
+    }
+
+    /// The same numbers, in the same memory, without the head: what makes the features. The trunk's come before the head's.
+    public var withoutHead: Weights {
+        guard network.head != .none, let bare = network.with(.none) else { return self }
+        precondition(zip(bare.parameters, network.parameters).allSatisfy { $0.name == $1.name && $0.offset == $1.offset })
+        precondition(zip(bare.statistics, network.statistics).allSatisfy { $0.name == $1.name && $0.offset == $1.offset })
+        return Weights(bare, parameters: parameters, statistics: statistics, batchesSeen: Array(batchesSeen.prefix(bare.statistics.count)))
+    }
+
     /// All zero, variances one.
     public init(_ network: Network) {
         self.network = network
@@ -24,12 +36,24 @@ public final class Weights: @unchecked Sendable {
     /// Another with the same numbers.
     public convenience init(copying other: Weights) {
         self.init(other.network)
-        parameters.pointer.update(from: other.parameters.pointer, count: parameters.count)
-        statistics.pointer.update(from: other.statistics.pointer, count: statistics.count)
+        parameters.pointer.update(from: other.parameters.pointer, count: network.parameterCount)
+        statistics.pointer.update(from: other.statistics.pointer, count: network.statisticsCount)
         batchesSeen = other.batchesSeen
     }
 
     public func pointer(_ parameter: Int) -> UnsafeMutablePointer<Float> { parameters.pointer + network.parameters[parameter].offset }
+
+    /// Parameter `index` in PyTorch's order.
+    public func portable(_ index: Int) -> [Float] {
+        let parameter = network.parameters[index]
+        return parameter.portable(Array(UnsafeBufferPointer(start: pointer(index), count: parameter.count)))
+    }
+
+    /// Mean and variance of running statistics `index`.
+    public func running(_ index: Int) -> (mean: [Float], variance: [Float]) {
+        let s = network.statistics[index], first = statistics.pointer + s.offset
+        return (Array(UnsafeBufferPointer(start: first, count: s.C)), Array(UnsafeBufferPointer(start: first + s.C, count: s.C)))
+    }
 
     /// The numbers that torchvision's networks begin with: see ``Parameter/initialization``.
     public static func initialized(_ network: Network, seed: UInt64) -> Weights {

@@ -153,6 +153,7 @@ public struct Planner {
         words += ["settings", "teacher", "student", "evaluation"].flatMap { ["-f", "\(environment.pipelines)/\($0).mk"] }
         words += ["EPOCHS=\(epochs("student", run.epochs))", "TEACHER_EPOCHS=\(epochs("teacher", run.teacherEpochs))"]
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(run.teacher == nil ? "trained" : "given")"]
+        words += ["EXPORT=\(settings.exports.map(\.stage).joined(separator: " "))"]
         words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
         return Command(
             words: words,

@@ -26,6 +26,7 @@ extension Preparation {
         if settings["DATA"].isEmpty, !settings["TEST"].isEmpty {
             throw Failure(.usage, "TEST=\(settings["TEST"]) needs DATA", remedy: "name the images to learn from")
         }
+        try settings.checkExports()
         try checkOwners(settings)
     }
 

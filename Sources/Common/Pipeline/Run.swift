@@ -64,6 +64,7 @@ struct Run {
                     reads: sources(.train, .teacher), schedule: epochs))
         }
         stages.add(Stage("student", after: ["student.\(epochs)"], makes: ["student.safetensors"], from: ["convert-weights"]))
+        for export in settings.exports { stages.add(Stage(export.stage, after: ["student"], makes: [export.file], from: ["convert-weights", export.rawValue])) }
     }
 
     private mutating func addEvaluation() {
@@ -89,5 +90,5 @@ struct Run {
     }
 
     /// The stages whose files a person wants at the end.
-    var goals: [String] { ["student.\(epochs)", "student"] + (isJudged ? ["table"] : []) }
+    var goals: [String] { ["student.\(epochs)", "student"] + settings.exports.map(\.stage) + (isJudged ? ["table"] : []) }
 }

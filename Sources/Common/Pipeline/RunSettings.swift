@@ -119,10 +119,11 @@ public struct RunSettings: Sendable {
         case .seed:
             guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), UInt64(value) != nil else { throw wrong("a whole number below 2^64 is expected") }
         case .flag: guard ["", "1"].contains(value) else { throw wrong("1 is expected, or nothing") }
-        case .oneOf(let names):
-            guard !names.contains(value) else { return }
-            let nearest = Nearest.name(to: value, among: names).map { "did you mean \($0)? " } ?? ""
-            throw wrong("there is none of that name", nearest + "there are " + names.filter { !$0.isEmpty }.joined(separator: ", "))
+        case .oneOf(let names), .someOf(let names):
+            let isList = if case .someOf = setting.kind { true } else { false }
+            guard let other = (isList ? value.split(separator: " ").map(String.init) : [value]).first(where: { !names.contains($0) }) else { return }
+            let nearest = Nearest.name(to: other, among: names).map { "did you mean \($0)? " } ?? ""
+            throw wrong("there is none of that name" + (other == value ? "" : ", '\(other)'"), nearest + "there are " + names.filter { !$0.isEmpty }.joined(separator: ", "))
         case .words, .methodOptions:
             guard let words = ShellWords.split(value) else { throw wrong("a quote is not closed") }
             guard !words.contains(where: { $0.unicodeScalars.contains("\n") }) else { throw wrong("an option holds a line break") }

@@ -20,15 +20,17 @@ struct DocumentChecksum {
     }
 
     /// The checksum of a document.
-    static func of(_ document: TensorDocument) -> String {
+    static func of(_ metadata: [String: String], _ tensors: [DeferredTensor]) throws -> String {
         var checksum = DocumentChecksum()
-        for (name, tensor) in document.tensors {
+        for tensor in tensors {
             var hash = XXH64()
-            unsafe tensor.withBytes { unsafe hash.update($0) }
-            checksum.add(TensorOutline(name: name, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount), hash)
+            unsafe try tensor.tensor().withBytes { unsafe hash.update($0) }
+            checksum.add(tensor.outline, hash)
         }
-        return checksum.text(document.metadata)
+        return checksum.text(metadata)
     }
+
+    static func of(_ document: TensorDocument) throws -> String { try of(document.metadata, document.tensors.map { DeferredTensor($0.key, $0.value) }) }
 
     mutating func add(_ tensor: TensorOutline, _ hash: XXH64) { entries.append((tensor, hash.text)) }
 

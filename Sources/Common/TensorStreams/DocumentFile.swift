@@ -22,14 +22,24 @@ public enum DocumentFile {
     /// - Parameter checksum: whether the metadata gets a checksum over the rest, which every reader here verifies.
     public static func write(_ document: TensorDocument, to path: String, level: Int = 3, checksum: Bool = true) throws {
         var document = document
-        document.metadata[DocumentChecksum.key] = checksum ? DocumentChecksum.of(document) : document.metadata[DocumentChecksum.key]
-        let layout = try Safetensors.Layout(document)
+        if checksum { document.metadata[DocumentChecksum.key] = try DocumentChecksum.of(document) }
+        try write(Safetensors.Layout(document), to: path, level: level)
+    }
+
+    /// The same of tensors that are made one after the other: twice, since the checksum stands in front of them.
+    public static func write(_ tensors: [DeferredTensor], metadata: [String: String], to path: String) throws {
+        var metadata = metadata
+        metadata[DocumentChecksum.key] = try DocumentChecksum.of(metadata, tensors)
+        try write(Safetensors.Layout(metadata, tensors), to: path, level: 3)
+    }
+
+    private static func write(_ layout: Safetensors.Layout, to path: String, level: Int) throws {
         var output = try OutputFile(path)
         if path.hasSuffix(".zst") {
             _ = try FrameWriter(level: level).write(layout, to: &output)
         } else {
             try unsafe output.write(layout.header.span.bytes)
-            for tensor in layout.tensors { try unsafe tensor.withBytes { try unsafe output.write($0.bytes) } }
+            for tensor in layout.tensors { try unsafe tensor.tensor().withBytes { try unsafe output.write($0.bytes) } }
         }
         try output.commit()
     }

@@ -36,7 +36,7 @@ import ToolSupport
             document.tensors = try tensors(selected)
         } else {
             document.tensors = try telling { try unsafe contents.document(pool: nil, fill: fill).tensors }
-            try finish(promised.map { _ in DocumentChecksum.of(document) })
+            try finish(promised.map { _ in try DocumentChecksum.of(document) })
         }
         document.origin = outline.origin
         return document

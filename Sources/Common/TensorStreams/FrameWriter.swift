@@ -29,12 +29,12 @@ import ToolSupport
         _ = unsafe ZSTD_CCtx_reset(context, ZSTD_reset_session_only)
         _ = unsafe ZSTD_CCtx_setPledgedSrcSize(context, UInt64(document.byteCount))
         // The last piece is compressed together with the frame's end.
-        let pieces = document.tensors.filter { $0.byteCount > 0 }
+        let pieces = document.tensors.filter { $0.outline.byteCount > 0 }
         try unsafe document.header.withUnsafeBytes { bytes in
             try unsafe compress(bytes, isLast: pieces.isEmpty, to: &output)
         }
         for (index, tensor) in pieces.enumerated() {
-            try unsafe tensor.withBytes { bytes in
+            try unsafe tensor.tensor().withBytes { bytes in
                 try unsafe compress(bytes, isLast: index == pieces.count - 1, to: &output)
             }
         }

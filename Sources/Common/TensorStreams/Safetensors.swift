@@ -8,29 +8,26 @@ enum Safetensors {
     /// A document ready to be written: its header with the length in front, and its tensors in the order of the file.
     struct Layout {
         var header: [UInt8]
-        var tensors: [Tensor]
+        var tensors: [DeferredTensor]
         var byteCount: Int
 
         /// Tensors are put as the safetensors library puts them, so that equal documents make equal bytes: larger
         /// elements first, then by name. Spaces fill the header up to a multiple of 8, which aligns every tensor.
-        init(_ document: TensorDocument) throws {
-            guard document.tensors[metadataKey] == nil else { throw Failure(.usage, "'\(metadataKey)' cannot name a tensor") }
+        init(_ metadata: [String: String], _ tensors: [DeferredTensor]) throws {
+            guard !tensors.contains(where: { $0.name == metadataKey }) else { throw Failure(.usage, "'\(metadataKey)' cannot name a tensor") }
             var members = JSON.Object()
-            if !document.metadata.isEmpty {
-                var metadata = JSON.Object()
-                for (key, value) in document.metadata.sorted(by: { Layout.precedes($0.key, $1.key) }) {
-                    metadata[key] = .string(value)
-                }
-                members[metadataKey] = .object(metadata)
+            if !metadata.isEmpty {
+                var strings = JSON.Object()
+                for (key, value) in metadata.sorted(by: { Layout.precedes($0.key, $1.key) }) { strings[key] = .string(value) }
+                members[metadataKey] = .object(strings)
             }
-            let sorted = document.tensors.sorted { a, b in
-                a.value.dtype.rank != b.value.dtype.rank
-                    ? a.value.dtype.rank > b.value.dtype.rank : Layout.precedes(a.key, b.key)
+            self.tensors = tensors.sorted { a, b in
+                a.outline.dtype.rank != b.outline.dtype.rank ? a.outline.dtype.rank > b.outline.dtype.rank : Layout.precedes(a.name, b.name)
             }
             var offset = 0
-            for (name, tensor) in sorted {
+            for tensor in self.tensors.map(\.outline) {
                 let end = offset + tensor.byteCount
-                members[name] = [
+                members[tensor.name] = [
                     "dtype": .string(tensor.dtype.rawValue),
                     "shape": .array(tensor.shape.map { .integer(Int64($0)) }),
                     "data_offsets": [.integer(Int64(offset)), .integer(Int64(end))],
@@ -41,9 +38,10 @@ enum Safetensors {
             JSON.object(members).append(to: &text)
             text += repeatElement(UInt8(ascii: " "), count: -text.count & 7)
             header = UInt64(text.count).littleEndianBytes + text
-            tensors = sorted.map(\.value)
             byteCount = header.count + offset
         }
+
+        init(_ document: TensorDocument) throws { try self.init(document.metadata, document.tensors.map { DeferredTensor($0.key, $0.value) }) }
 
         private static func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
     }

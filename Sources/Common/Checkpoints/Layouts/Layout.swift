@@ -25,7 +25,7 @@ struct Layout: Sendable {
     ]
 
     /// The first that fits counts, so those that more names tell come before those of plain names.
-    static let all: [Layout] = moco + transformers + [simSiam, seedStudent] + projector + visionLibraries + timm + swav + [simCLRofSEED, torchvision]
+    static let all: [Layout] = moco + transformers + [simSiam, seedStudent] + projector + visionLibraries + timm + [detectron2] + swav + [simCLRofSEED, torchvision, student]
 
     /// What wrappers of other programs make of a name.
     static func unwrapped(_ name: String) -> String {

@@ -1,3 +1,5 @@
+import Networks
+
 /// facebookresearch/moco (v1: `fc`, v2: `fc.0`, `fc.2`), and SEED's ResNet-101 and -152 teachers, DisCo and BINGO, which keep its names; facebookresearch/moco-v3; SimReg.
 extension Layout {
     static let moco = [
@@ -9,4 +11,16 @@ extension Layout {
     static let simSiam = Layout(name: "SimSiam", backbone: "encoder.", mark: "predictor.")
     /// The students that jacobswan1/SEED saves, with their teacher and its queue beside them.
     static let seedStudent = Layout(name: "SEED", backbone: "student.", mark: "queue")
+    /// The same of the student alone.
+    static let student = Layout(name: "a student", backbone: "student.")
+}
+
+extension TargetNames {
+    /// jacobswan1/SEED: the names of its student, under which its linear evaluation looks for a ResNet.
+    static let seed = TargetNames("seed", formats: [.safetensors, .torch], prefix: "module.student.", inside: "state_dict") { network in
+        guard ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet50-w2", "resnet50-w4", "resnet50-w5"].contains(network.name) else {
+            return .none("only its plain and wide ResNets are torchvision's; its MobileNetV3 and EfficientNets are other networks of the same names")
+        }
+        return .same(Counterpart(renaming: nil, head: network.headName, note: "--arch \(network.name.filter { $0 != "-" })"))
+    }
 }

@@ -1,45 +1,118 @@
-/// timm's EfficientNets and MobileNetV2: `blocks.STAGE.INDEX.conv_pw`, `bn1`, `conv_dw`, `bn2`, `se`, `conv_pwl`, `bn3`; blocks of the first stage, which do not expand, are `conv_dw`,
-/// `bn1`, `se`, `conv_pw`, `bn2`. Its ResNets have torchvision's names. Its MobileNetV3 has another epsilon in its batch norms than torchvision's, so it is another network.
+import Networks
+
+/// timm's EfficientNets and MobileNetV2: `blocks.STAGE.INDEX.conv_pw`, `bn1`, `conv_dw`, `bn2`, `se`, `conv_pwl`, `bn3`; blocks of the first stage, which do not
+/// expand, are `conv_dw`, `bn1`, `se`, `conv_pw`, `bn2`. Its ResNets have torchvision's names. Its MobileNetV3 has another epsilon in its batch norms than torchvision's, so it is another network.
 extension Layout {
     static let timm = [
-        Layout(name: "timm", backbone: "", head: [("classifier.", nil)], mark: "blocks.0.0.se.", rename: timmEfficientNetName),
-        Layout(name: "timm", backbone: "", head: [("classifier.", nil)], mark: "blocks.6.0.conv_pwl.", rename: timmMobileNetV2Name),
+        Layout(name: "timm", backbone: "", head: [("classifier.", nil)], mark: "blocks.0.0.se.", rename: { timmEfficientNet.ours($0) }),
+        Layout(name: "timm", backbone: "", head: [("classifier.", nil)], mark: "blocks.6.0.conv_pwl.", rename: { timmMobileNetV2.ours($0) }),
     ]
 
-    /// A tensor of a block: stage, index, the part (0: expand, 1: depthwise, 2: squeeze-excite, 3: project), whether of the batch norm, and the rest of the name.
-    private static func timmPart(_ name: String) -> (stage: Int, index: Int, part: Int, isNorm: Bool, rest: String)? {
-        let words = name.split(separator: ".").map(String.init)
-        guard words.count >= 5, words[0] == "blocks", let stage = Int(words[1]), let index = Int(words[2]) else { return nil }
-        let rest = words.dropFirst(4).joined(separator: ".")
-        let parts: [String: (Int, Bool)] = stage == 0
-            ? ["conv_dw": (1, false), "bn1": (1, true), "se": (2, false), "conv_pw": (3, false), "bn2": (3, true)]
-            : ["conv_pw": (0, false), "bn1": (0, true), "conv_dw": (1, false), "bn2": (1, true), "se": (2, false), "conv_pwl": (3, false), "bn3": (3, true)]
-        guard let (part, isNorm) = parts[words[3]] else { return nil }
-        return (stage, index, part, isNorm, rest)
+    static let timmEfficientNet = Renaming(
+        timmEnds(("features.0.0", "features.0.1"), ("features.8.0", "features.8.1"))
+            + (0..<7).flatMap { stage in
+                // More than B7 has.
+                (0..<32).flatMap { index in
+                    timmBlock(stage, index) { part in
+                        let block = "features.\(stage + 1).\(index).block.", own = stage == 0 ? 1 : 0
+                        return switch part {
+                        case .expand: (block + "0.0", block + "0.1")
+                        case .depthwise: (block + "\(1 - own).0", block + "\(1 - own).1")
+                        case .squeezeExcite: (block + "\(2 - own).fc1", block + "\(2 - own).fc2")
+                        case .project: (block + "\(3 - own).0", block + "\(3 - own).1")
+                        }
+                    }
+                }
+            })
+
+    /// torchvision numbers the blocks of all stages through.
+    static let timmMobileNetV2 = Renaming(
+        timmEnds(("features.0.0", "features.0.1"), ("features.18.0", "features.18.1"))
+            + numbered([1, 2, 3, 4, 3, 3, 1]).flatMap { stage, index, number in
+                timmBlock(stage, index) { part in
+                    let block = "features.\(number + 1).conv.", own = stage == 0 ? 1 : 0
+                    return switch part {
+                    case .expand: (block + "0.0", block + "0.1")
+                    case .depthwise: (block + "\(1 - own).0", block + "\(1 - own).1")
+                    case .squeezeExcite: nil
+                    case .project: (block + "\(2 - own)", block + "\(3 - own)")
+                    }
+                }
+            })
+
+    /// Of `tf_efficientnet_lite0` and its like. They are written alone: timm's `efficientnet_lite0`, another function, has the same names and shapes.
+    private static func timmLite(_ blocks: [Int]) -> Renaming {
+        Renaming(
+            timmEnds(("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
+                + numbered(blocks).flatMap { stage, index, number in
+                    timmBlock(stage, index) { part in
+                        let block = "_blocks.\(number)."
+                        return switch part {
+                        case .expand: (block + "_expand_conv", block + "_bn0")
+                        case .depthwise: (block + "_depthwise_conv", block + "_bn1")
+                        case .squeezeExcite: nil
+                        case .project: (block + "_project_conv", block + "_bn2")
+                        }
+                    }
+                })
     }
 
-    @Sendable private static func timmEfficientNetName(_ name: String) -> String? {
-        if let ours = timmEnds(name, last: "features.8") { return ours }
-        guard let (stage, index, part, isNorm, rest) = timmPart(name) else { return nil }
-        let block = "features.\(stage + 1).\(index).block.\(part - (stage == 0 ? 1 : 0))"
-        if part == 2 { return "\(block).\(rest.hasPrefix("conv_reduce") ? "fc1" : "fc2").\(rest.split(separator: ".").last ?? "")" }
-        return "\(block).\(isNorm ? 1 : 0).\(rest)"
+    private enum TimmPart {
+        case expand, depthwise, squeezeExcite, project
     }
 
-    @Sendable private static func timmMobileNetV2Name(_ name: String) -> String? {
-        if let ours = timmEnds(name, last: "features.18") { return ours }
-        guard let (stage, index, part, isNorm, rest) = timmPart(name), stage < 7, part != 2 else { return nil }
-        // torchvision numbers the blocks of all stages through.
-        let number = 1 + [0, 1, 3, 6, 10, 13, 16][stage] + index, place = part == 3 ? 2 : part
-        let own = stage == 0 ? place - 1 : place
-        return part == 3 ? "features.\(number).conv.\(own + (isNorm ? 1 : 0)).\(rest)" : "features.\(number).conv.\(own).\(isNorm ? 1 : 0).\(rest)"
-    }
 
-    /// Of the first convolution and the last one.
-    private static func timmEnds(_ name: String, last: String) -> String? {
-        for (theirs, ours) in [("conv_stem.", "features.0.0."), ("bn1.", "features.0.1."), ("conv_head.", last + ".0."), ("bn2.", last + ".1.")] where name.hasPrefix(theirs) {
-            return ours + name.dropFirst(theirs.count)
+    /// The layers of a block: of each part the convolution and its batch norm, or the two convolutions of squeeze-excite.
+    ///
+    /// - Parameter ours: our names of a part, nil where there is none.
+    private static func timmBlock(_ stage: Int, _ index: Int, ours: (TimmPart) -> (String, String)?) -> [(theirs: String, ours: String)] {
+        let parts: [(TimmPart, String, String)] = stage == 0
+            ? [(.depthwise, "conv_dw", "bn1"), (.squeezeExcite, "se.conv_reduce", "se.conv_expand"), (.project, "conv_pw", "bn2")]
+            : [(.expand, "conv_pw", "bn1"), (.depthwise, "conv_dw", "bn2"), (.squeezeExcite, "se.conv_reduce", "se.conv_expand"), (.project, "conv_pwl", "bn3")]
+        return parts.flatMap { part, first, second in
+            ours(part).map { [("blocks.\(stage).\(index).\(first)", $0.0), ("blocks.\(stage).\(index).\(second)", $0.1)] } ?? []
         }
-        return nil
+    }
+
+    /// The first convolution and the last one, each with its batch norm.
+    private static func timmEnds(_ first: (String, String), _ last: (String, String)) -> [(theirs: String, ours: String)] {
+        [("conv_stem", first.0), ("bn1", first.1), ("conv_head", last.0), ("bn2", last.1)]
+    }
+
+    /// Stage, index in it and number of each block, of stages of so many.
+    private static func numbered(_ blocks: [Int]) -> [(stage: Int, index: Int, number: Int)] {
+        blocks.enumerated().flatMap { stage, count in (0..<count).map { (stage, $0, blocks[..<stage].reduce(0, +) + $0) } }
+    }
+
+    /// timm's model of the same function, its names and that of its classifier; nil where it has none.
+    fileprivate static func timmModel(_ network: Network) -> (name: String, renaming: Renaming?, head: String)? {
+        switch network.name {
+        case "resnet18", "resnet34", "resnet50", "resnet101", "resnet152": (network.name, nil, "fc")
+        case "wide-resnet50-2": ("wide_resnet50_2", nil, "fc")
+        case "wide-resnet101-2": ("wide_resnet101_2", nil, "fc")
+        case "mobilenet-v2": ("mobilenetv2_100", timmMobileNetV2, "classifier")
+        case "efficientnet-b0", "efficientnet-b1", "efficientnet-b2", "efficientnet-b3":
+            ("efficientnet_" + network.name.suffix(2), timmEfficientNet, "classifier")
+        case "efficientnet-lite0": ("tf_efficientnet_lite0", timmLite([1, 2, 2, 3, 3, 4, 1]), "classifier")
+        case "efficientnet-lite1", "efficientnet-lite2": ("tf_efficientnet_" + network.name.suffix(5), timmLite([1, 3, 3, 4, 4, 5, 1]), "classifier")
+        default: nil
+        }
+    }
+}
+
+extension TargetNames {
+    /// huggingface/pytorch-image-models.
+    static let timm = TargetNames("timm", formats: [.safetensors, .torch]) { network in
+        guard let model = Layout.timmModel(network) else {
+            if network.name.hasPrefix("mobilenet-v3") { return .none("its MobileNetV3 has 1e-5 for epsilon in its batch norms where this one has 1e-3") }
+            if network.name.hasPrefix("resnet50-w") { return .none("it has no ResNet whose stem and block outputs are wider") }
+            return .none("it has no network of this function")
+        }
+        let widths = network.head.widths, classes = network.head.layers.count == 1 ? widths.first ?? 0 : 0
+        var note = "timm.create_model('\(model.name)', num_classes=\(classes)"
+        if network.channels != 3 { note += ", in_chans=\(network.channels)" }
+        note += ")"
+        if network.head.layers.count > 1 { note += ", whose \(model.head) is to be a Sequential of \(network.head.text)" }
+        return .same(Counterpart(renaming: model.renaming, head: model.head, note: note))
     }
 }

@@ -7,27 +7,23 @@ extension Layout {
         Layout(name: "VISSL", backbone: "trunk._feature_blocks."),
         Layout(name: "VISSL", backbone: "_feature_blocks."),
         // lightly: `Sequential(*list(resnet.children())[:-1])`, so stages are numbers.
-        Layout(name: "lightly", backbone: "backbone.", head: (0..<8).map { (number: Int) in ("projection_head.layers.\(number).", number) }, mark: "backbone.4.0.conv1.", rename: lightlyName),
-        Layout(name: "Hugging Face", backbone: "resnet.", mark: "resnet.embedder.", rename: huggingFaceName),
-        Layout(name: "Hugging Face", backbone: "", mark: "embedder.embedder.", rename: huggingFaceName),
+        Layout(name: "lightly", backbone: "backbone.", head: (0..<8).map { (number: Int) in ("projection_head.layers.\(number).", number) }, mark: "backbone.4.0.conv1.", rename: { lightlyResNet.ours($0) }),
+        Layout(name: "Hugging Face", backbone: "resnet.", mark: "resnet.embedder.", rename: { huggingFaceResNet.ours($0) }),
+        Layout(name: "Hugging Face", backbone: "", mark: "embedder.embedder.", rename: { huggingFaceResNet.ours($0) }),
     ]
 
-    @Sendable private static func lightlyName(_ name: String) -> String? {
-        let stages = ["0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"]
-        guard let dot = name.firstIndex(of: "."), let stage = stages[String(name[..<dot])] else { return nil }
-        return stage + name[dot...]
-    }
+    private static let lightlyResNet = Renaming(
+        [("0", "conv1"), ("1", "bn1")]
+            + Renaming.blocksOfResNet { stage, block, number in
+                let name = "\(stage + 4).\(block)."
+                return number.map { ("\(name)conv\($0 + 1)", "\(name)bn\($0 + 1)") } ?? (name + "downsample.0", name + "downsample.1")
+            })
 
     /// transformers' `ResNetModel`: `encoder.stages.1.layers.0.layer.2.convolution.weight` is `layer2.0.conv3.weight`.
-    @Sendable private static func huggingFaceName(_ name: String) -> String? {
-        let parts = name.split(separator: ".").map(String.init)
-        guard let last = parts.last else { return nil }
-        let isNorm = parts.dropLast().last == "normalization"
-        if parts.starts(with: ["embedder", "embedder"]) { return (isNorm ? "bn1." : "conv1.") + last }
-        guard parts.count >= 7, parts[0] == "encoder", parts[1] == "stages", let stage = Int(parts[2]), parts[3] == "layers", let block = Int(parts[4]) else { return nil }
-        let start = "layer\(stage + 1).\(block)."
-        if parts[5] == "shortcut" { return start + "downsample.\(isNorm ? 1 : 0)." + last }
-        guard parts[5] == "layer", let number = Int(parts[6]) else { return nil }
-        return start + "\(isNorm ? "bn" : "conv")\(number + 1)." + last
-    }
+    private static let huggingFaceResNet = Renaming(
+        [("embedder.embedder.convolution", "conv1"), ("embedder.embedder.normalization", "bn1")]
+            + Renaming.blocksOfResNet { stage, block, number in
+                let name = "encoder.stages.\(stage).layers.\(block)." + (number.map { "layer.\($0)" } ?? "shortcut")
+                return (name + ".convolution", name + ".normalization")
+            })
 }

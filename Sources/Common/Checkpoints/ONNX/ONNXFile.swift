@@ -2,7 +2,7 @@ public import Networks
 import TensorStreams
 import ToolSupport
 
-/// A network as ONNX (onnx/onnx.proto, operators of version 14), with batch norms as they are: runtimes fold them.
+/// A network as ONNX (onnx/onnx.proto, operators of version 14), with batch norms as they are, which runtimes fold, or folded already.
 ///
 /// | value       | shape                                                                                     |
 /// |-------------|-------------------------------------------------------------------------------------------|
@@ -13,12 +13,17 @@ public enum ONNXFile {
     private static let ir = 8, operators = 14
     private static let float = 1, byte = 2
 
-    /// - Parameter takesBytes: whether the images are bytes, and the graph makes numbers of them.
+    /// Whether one file, which has 2 GB at the most, holds the network.
+    public static func holds(_ network: Network) -> Bool { network.parameterCount < 1 << 29 }
+
+    /// - Parameters:
+    ///   - takesBytes: whether the images are bytes, and the graph makes numbers of them.
+    ///   - folds: whether batch norms are folded into the convolutions before them.
     /// - Throws: ``Failure`` where the network is larger than the 2 GB that one file can hold.
-    public static func write(_ weights: Weights, to path: String, takesBytes: Bool, provenance: String) throws {
+    public static func write(_ weights: Weights, to path: String, takesBytes: Bool, folds: Bool, provenance: String) throws {
         let network = weights.network
-        guard network.parameterCount < 1 << 29 else { throw Failure(.usage, "\(network.name) has more numbers than an ONNX file of 2 GB holds", remedy: "write *.safetensors") }
-        let (graph, features, embedding) = weights.exchangeGraph { graph in takesBytes ? normalized("images", network.pixels, &graph) : "images" }
+        guard holds(network) else { throw Failure(.usage, "\(network.name) has more numbers than an ONNX file of 2 GB holds", remedy: "write *.safetensors") }
+        let (graph, features, embedding) = weights.exchangeGraph(folds: folds) { graph in takesBytes ? normalized("images", network.pixels, &graph) : "images" }
         var nodes = ProtocolBuffer()
         for node in graph.nodes { nodes.add(1, message(node)) }
         // What the values are called from outside.
@@ -41,7 +46,7 @@ public enum ONNXFile {
         note.add(2, provenance)
         model.add(14, note)
         var output = try OutputFile(path)
-        try unsafe output.write(model.bytes.span.bytes)
+        try model.write(to: &output)
         try output.commit()
     }
 
@@ -90,7 +95,7 @@ public enum ONNXFile {
         for size in constant.shape { message.add(1, size) }
         message.add(2, float)
         message.add(8, constant.name)
-        message.add(9, unsafe Tensor(f32: constant.values, shape: [constant.values.count]).withBytes { unsafe Array($0) })
+        message.add(9, count: constant.shape.reduce(1, *), constant.values)
         return message
     }
 

@@ -1,14 +1,36 @@
+import ToolSupport
+
 /// A message of Protocol Buffers as it is written: fields one behind the other (protobuf.dev, "Encoding").
 struct ProtocolBuffer {
-    private(set) var bytes: [UInt8] = []
+    private enum Piece {
+        case bytes([UInt8])
+        /// As many floats, made when they are written.
+        case floats(Int, () -> [Float])
+    }
+
+    /// What is complete, and the bytes behind it.
+    private var pieces: [Piece] = []
+    private var rest: [UInt8] = []
+    private var count = 0
+
+    private mutating func append(_ bytes: [UInt8]) {
+        count += bytes.count
+        rest += bytes
+    }
+
+    private mutating func append(_ floats: Int, _ make: @escaping () -> [Float]) {
+        count += 4 * floats
+        pieces += [.bytes(rest), .floats(floats, make)]
+        rest = []
+    }
 
     private mutating func varint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(rest & 0x7F) | 0x80)
-            rest >>= 7
+        var value = value, bytes: [UInt8] = []
+        while value >= 0x80 {
+            bytes.append(UInt8(value & 0x7F) | 0x80)
+            value >>= 7
         }
-        bytes.append(UInt8(rest))
+        append(bytes + [UInt8(value)])
     }
 
     mutating func add(_ field: Int, _ value: Int) {
@@ -18,15 +40,41 @@ struct ProtocolBuffer {
 
     mutating func add(_ field: Int, _ value: Float) {
         varint(UInt64(field) << 3 | 5)
-        for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(shift))) }
+        append(stride(from: 0, to: 32, by: 8).map { UInt8(truncatingIfNeeded: value.bitPattern >> UInt32($0)) })
     }
 
-    mutating func add(_ field: Int, _ value: [UInt8]) {
+    mutating func add(_ field: Int, _ value: String) {
+        varint(UInt64(field) << 3 | 2)
+        varint(UInt64(value.utf8.count))
+        append(Array(value.utf8))
+    }
+
+    /// As many floats as `count` says, four bytes each.
+    mutating func add(_ field: Int, count floats: Int, _ make: @escaping () -> [Float]) {
+        varint(UInt64(field) << 3 | 2)
+        varint(UInt64(4 * floats))
+        append(floats, make)
+    }
+
+    mutating func add(_ field: Int, _ value: ProtocolBuffer) {
         varint(UInt64(field) << 3 | 2)
         varint(UInt64(value.count))
-        bytes += value
+        for piece in value.pieces {
+            switch piece {
+            case .bytes(let bytes): append(bytes)
+            case .floats(let count, let make): append(count, make)
+            }
+        }
+        append(value.rest)
     }
 
-    mutating func add(_ field: Int, _ value: String) { add(field, Array(value.utf8)) }
-    mutating func add(_ field: Int, _ value: ProtocolBuffer) { add(field, value.bytes) }
+    func write(to output: inout OutputFile) throws {
+        for piece in pieces {
+            switch piece {
+            case .bytes(let bytes): try unsafe output.write(bytes.span.bytes)
+            case .floats(_, let make): try unsafe output.write(make().span.bytes)
+            }
+        }
+        try unsafe output.write(rest.span.bytes)
+    }
 }

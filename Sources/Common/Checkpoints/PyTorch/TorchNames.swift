@@ -24,6 +24,9 @@ struct TorchNames: PickleNames {
         "int32": .i32, "int": .i32, "int16": .i16, "short": .i16, "int8": .i8, "uint8": .u8, "bool": .bool, "uint16": .u16, "uint32": .u32, "uint64": .u64,
     ]
 
+    /// The name of the storage of numbers of this type.
+    static func storage(of dtype: DType) -> String? { types.first { $0.value == dtype && $0.key.hasSuffix("Storage") }?.key }
+
     /// Modules whose classes may stand beside tensors: options, paths, NumPy's scalars.
     private static let inert: Set<String> = [
         "argparse.Namespace", "collections.defaultdict", "collections.Counter", "pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath",

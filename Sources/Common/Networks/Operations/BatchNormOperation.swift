@@ -38,12 +38,17 @@ public struct BatchNormOperation: Operation {
     public func inference(_ site: InferenceSite) -> InferenceForm { .step(Inference(self, site)) }
 
     public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
+        let weights = graph.weights, norm = FoldedNorm(self, weights, C: weights.network.statistics[statistics].C)
+        let y = graph.folded(norm, into: x) ?? node(in: &graph, x)
+        return graph.activation(activation, residual.map { graph.node("Add", [y, $0]) } ?? y)
+    }
+
+    private func node(in graph: inout ExchangeGraph, _ x: String) -> String {
         let (mean, variance) = graph.statistics(statistics)
         let C = graph.width(mean)
         let gamma = affine.map { graph.parameter($0.gamma) } ?? graph.constant(name + ".ones", [C], [Float](repeating: 1, count: C))
         let beta = affine.map { graph.parameter($0.beta) } ?? graph.constant(name + ".zeros", [C], [Float](repeating: 0, count: C))
-        let y = graph.node("BatchNormalization", [x, gamma, beta, mean, variance], [("epsilon", .float(epsilon))])
-        return graph.activation(activation, residual.map { graph.node("Add", [y, $0]) } ?? y)
+        return graph.node("BatchNormalization", [x, gamma, beta, mean, variance], [("epsilon", .float(epsilon))])
     }
 }
 

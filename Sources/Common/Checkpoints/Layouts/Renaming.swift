@@ -1,0 +1,39 @@
+/// What another program calls the layers of a network and what we call them: one table, by which its files are read and written.
+///
+/// A layer's name is a tensor's without the last part: `layer1.0.conv1` of `layer1.0.conv1.weight`.
+struct Renaming: Sendable {
+    private let oursByTheirs, theirsByOurs: [String: String]
+
+    /// - Precondition: neither name is there twice.
+    init(_ layers: [(theirs: String, ours: String)]) {
+        oursByTheirs = Dictionary(uniqueKeysWithValues: layers.map { ($0.theirs, $0.ours) })
+        theirsByOurs = Dictionary(uniqueKeysWithValues: layers.map { ($0.ours, $0.theirs) })
+    }
+
+    /// Our name of their tensor; nil where the table does not have its layer.
+    @Sendable func ours(_ name: String) -> String? { Self.renamed(name, oursByTheirs) }
+    /// Their name of our tensor, likewise.
+    @Sendable func theirs(_ name: String) -> String? { Self.renamed(name, theirsByOurs) }
+
+    private static func renamed(_ name: String, _ layers: [String: String]) -> String? {
+        guard let dot = name.lastIndex(of: "."), let layer = layers[String(name[..<dot])] else { return nil }
+        return layer + name[dot...]
+    }
+
+    /// The layers of a ResNet's blocks: stage from 0, block from 0, convolution from 0. More than any ResNet has.
+    ///
+    /// - Parameter theirs: the names of a convolution and of the batch norm behind it; without a number those of the shortcut.
+    static func blocksOfResNet(_ theirs: (_ stage: Int, _ block: Int, _ convolution: Int?) -> (convolution: String, norm: String)) -> [(theirs: String, ours: String)] {
+        (0..<4).flatMap { stage in
+            (0..<64).flatMap { block in
+                ([0, 1, 2, nil] as [Int?]).flatMap { number in
+                    let names = theirs(stage, block, number), own = "layer\(stage + 1).\(block)."
+                    return [
+                        (names.convolution, own + (number.map { "conv\($0 + 1)" } ?? "downsample.0")),
+                        (names.norm, own + (number.map { "bn\($0 + 1)" } ?? "downsample.1")),
+                    ]
+                }
+            }
+        }
+    }
+}

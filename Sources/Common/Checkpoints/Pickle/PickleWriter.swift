@@ -1,0 +1,96 @@
+/// Writes a pickle, opcode by opcode (Python's `Lib/pickletools.py`). Nothing is memoised: what stands twice is written twice.
+struct PickleWriter {
+    /// What may stand in a dictionary beside tensors.
+    enum Scalar: Sendable {
+        case string(String)
+        case bool(Bool)
+    }
+
+    private(set) var bytes: [UInt8]
+
+    /// - Parameter version: of the protocol: 2, or 4 for bytes.
+    init(version: UInt8) { bytes = [0x80, version] }
+
+    private mutating func number(_ count: Int, _ value: Int) { for byte in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * byte))) } }
+
+    /// A class or function.
+    mutating func global(_ module: String, _ name: String) { bytes += Array("c\(module)\n\(name)\n".utf8) }
+
+    mutating func string(_ text: String) {
+        bytes.append(UInt8(ascii: "X"))
+        number(4, text.utf8.count)
+        bytes += Array(text.utf8)
+    }
+
+    mutating func int(_ value: Int) {
+        switch value {
+        case 0..<256:
+            bytes.append(UInt8(ascii: "K"))
+            number(1, value)
+        case Int(Int32.min)...Int(Int32.max):
+            bytes.append(UInt8(ascii: "J"))
+            number(4, value)
+        default:
+            // LONG1 of eight bytes.
+            bytes += [0x8A, 8]
+            number(8, value)
+        }
+    }
+
+    mutating func bool(_ value: Bool) { bytes.append(value ? 0x88 : 0x89) }
+    mutating func none() { bytes.append(UInt8(ascii: "N")) }
+
+    mutating func scalar(_ value: Scalar) {
+        switch value {
+        case .string(let text): string(text)
+        case .bool(let value): bool(value)
+        }
+    }
+
+    mutating func tuple(_ elements: (inout PickleWriter) -> Void) {
+        bytes.append(UInt8(ascii: "("))
+        elements(&self)
+        bytes.append(UInt8(ascii: "t"))
+    }
+
+    mutating func ints(_ values: [Int]) { tuple { pickle in for value in values { pickle.int(value) } } }
+
+    /// Calls the global below the tuple of arguments.
+    mutating func call() { bytes.append(UInt8(ascii: "R")) }
+    /// Sets the state of the object below it.
+    mutating func build() { bytes.append(UInt8(ascii: "b")) }
+    /// Makes what the tuple on the stack refers to, outside the pickle.
+    mutating func persistent() { bytes.append(UInt8(ascii: "Q")) }
+
+    /// An empty dictionary, to which ``setItems(_:)`` adds.
+    mutating func dictionary() { bytes.append(UInt8(ascii: "}")) }
+    mutating func orderedDictionary() {
+        global("collections", "OrderedDict")
+        bytes.append(UInt8(ascii: ")"))
+        call()
+    }
+
+    /// Keys and values for the dictionary on the stack.
+    mutating func beginItems() { bytes.append(UInt8(ascii: "(")) }
+    mutating func endItems() { bytes.append(UInt8(ascii: "u")) }
+
+    /// The opcode of a byte string of `count` bytes, which follow.
+    mutating func byteString(count: Int) {
+        if count >= 1 << 32 {
+            bytes.append(0x8E)
+            number(8, count)
+        } else {
+            bytes.append(UInt8(ascii: "B"))
+            number(4, count)
+        }
+    }
+
+    mutating func append(_ other: [UInt8]) { bytes += other }
+    mutating func stop() { bytes.append(UInt8(ascii: ".")) }
+
+    /// What has been written since the last time.
+    mutating func take() -> [UInt8] {
+        defer { bytes = [] }
+        return bytes
+    }
+}

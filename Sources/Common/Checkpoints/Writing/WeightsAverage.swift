@@ -1,0 +1,51 @@
+import Kernels
+public import Networks
+import ToolSupport
+
+/// The mean of several networks' weights, tensor by tensor: of snapshots of a training, or of several trainings with the same beginning (Izmailov et al., "Averaging
+/// Weights Leads to Wider Optima", UAI 2018; Wortsman et al., "Model soups", ICML 2022).
+///
+/// Means are found in double precision and rounded once. Running statistics are averaged too, which is not what the averaged network would find on images; of the counts of
+/// batches the largest stays.
+public struct WeightsAverage {
+    private let network: Network
+    private let path: String
+    private var parameters, statistics: [Double]
+    private var batchesSeen: [Int]
+    private var count = 1
+
+    /// - Parameter path: the file of `weights`, for messages.
+    public init(_ weights: Weights, path: String) {
+        (network, self.path, batchesSeen) = (weights.network, path, weights.batchesSeen)
+        parameters = (0..<network.parameterCount).map { unsafe Double(weights.parameters.pointer[$0]) }
+        statistics = (0..<network.statisticsCount).map { unsafe Double(weights.statistics.pointer[$0]) }
+    }
+
+    /// Adds another network's.
+    ///
+    /// - Throws: ``Failure`` `data` where it is another network, or has another head or other images.
+    public mutating func add(_ weights: Weights, path: String) throws {
+        let other = weights.network
+        func check(_ found: String, _ expected: String) throws {
+            guard found != expected else { return }
+            throw Failure(.data, path: path, "is \(found) where \(self.path) is \(expected)", remedy: "average weights of one network")
+        }
+        func head(_ network: Network) -> String { "a \(network.name) " + (network.head == .none ? "without a head" : "with the head '\(network.head.text)'") }
+        try check("a \(other.name)", "a \(network.name)")
+        try check(head(other), head(network))
+        try check("for images of \(other.channels) channels", "for images of \(network.channels) channels")
+        for index in parameters.indices { unsafe parameters[index] += Double(weights.parameters.pointer[index]) }
+        for index in statistics.indices { unsafe statistics[index] += Double(weights.statistics.pointer[index]) }
+        for (index, seen) in weights.batchesSeen.enumerated() { batchesSeen[index] = max(batchesSeen[index], seen) }
+        count += 1
+    }
+
+    /// The mean of all that were added.
+    public func weights() -> Weights {
+        let weights = Weights(network), count = Double(count)
+        for (index, sum) in parameters.enumerated() { unsafe weights.parameters.pointer[index] = Float(sum / count) }
+        for (index, sum) in statistics.enumerated() { unsafe weights.statistics.pointer[index] = Float(sum / count) }
+        weights.batchesSeen = batchesSeen
+        return weights
+    }
+}

@@ -1,0 +1,90 @@
+public import Networks
+import TensorStreams
+import ToolSupport
+
+/// Writes a network for another program: under its names, in a file that it reads. Tensors are made one after the other, so that no second copy of all weights is in memory.
+public struct WeightsWriter {
+    private let weights: Weights
+    private let names: TargetNames
+    private let counterpart: TargetNames.Counterpart
+    private let format: WeightsFormat
+    /// What the user of the program has to type; nil where there is nothing to tell.
+    public let note: String?
+
+    /// The programs by name, the default first.
+    public static let targets = TargetNames.all.map(\.name)
+
+    /// - Parameters:
+    ///   - path: whose ending says the format.
+    ///   - target: the program, one of ``targets``.
+    /// - Throws: ``Failure`` `usage` where the program reads no such file, or has no network of this function.
+    public init(_ weights: Weights, to path: String, names target: String) throws {
+        guard let names = TargetNames.all.first(where: { $0.name == target }) else { throw Failure(.usage, "there are no names of '\(target.printableLine(limit: 80))'") }
+        format = WeightsFormat(path)
+        try Self.check(path, names: target)
+        self.weights = names.keepsHead ? weights : weights.withoutHead
+        self.names = names
+        switch names.match(self.weights.network) {
+        case .same(let counterpart): self.counterpart = counterpart
+        case .none(let reason): throw Failure(.usage, "\(target) has no \(weights.network.name): \(reason)", remedy: "write torchvision's names")
+        }
+        let head = self.weights.network.head
+        var notes = counterpart.note.map { ["for \(target): \($0)"] } ?? []
+        if format != .safetensors, format != .onnx, !head.isToldByTensors { notes.append("the file does not tell all of the head, which is \(head.text)") }
+        note = notes.isEmpty ? nil : notes.joined(separator: "; ")
+    }
+
+    /// - Throws: ``Failure`` `usage` where the program `target` reads no file of this ending.
+    public static func check(_ path: String, names target: String) throws {
+        guard let names = TargetNames.all.first(where: { $0.name == target }), !names.formats.contains(WeightsFormat(path)) else { return }
+        let endings = names.formats.map(\.rawValue).sorted().joined(separator: " or ")
+        throw Failure(.usage, "--names \(target) goes with \(endings), and '\(path.printableLine(limit: 80))' is a file \(WeightsFormat(path).rawValue)", remedy: "name another file")
+    }
+
+    /// - Parameters:
+    ///   - half: whether weights are stored in half precision.
+    ///   - metadata: for safetensors, which alone has any.
+    ///   - input: where the weights come from, for messages.
+    public func write(to path: String, half: Bool, metadata: [String: String], input: String) throws {
+        let tensors = try tensors(half: half, input: input)
+        switch format {
+        case .safetensors:
+            var metadata = metadata
+            // What is of a training and not of its weights.
+            for key in ["head", "objective", "epoch", "steps", "kl"] { metadata[key] = nil }
+            metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }
+            try DocumentFile.write(tensors, metadata: metadata, to: path)
+        case .torch: try TorchFile.write(tensors, inside: names.key, beside: names.beside, to: path)
+        case .pickle: try PickledArrays.write(tensors, inside: names.key, beside: names.beside, to: path)
+        case .onnx: throw Failure(.software, "\(path) is of another format")
+        }
+    }
+
+    private func tensors(half: Bool, input: String) throws -> [DeferredTensor] {
+        let network = weights.network
+        return try WeightsDocument.deferred(weights).compactMap { tensor in
+            guard names.keepsCounts || !tensor.name.hasSuffix(".num_batches_tracked") else { return nil }
+            let name: String
+            if tensor.name.hasPrefix(network.headName + "."), network.head != .none {
+                name = (counterpart.head ?? network.headName) + tensor.name.dropFirst(network.headName.count)
+            } else if let renaming = counterpart.renaming {
+                guard let theirs = renaming.theirs(tensor.name) else { throw Failure(.software, "\(names.name) has no name for \(network.name)'s '\(tensor.name)'") }
+                name = theirs
+            } else {
+                name = tensor.name
+            }
+            return (half ? Self.halved(tensor, of: input) : tensor).renamed(names.prefix + name)
+        }
+    }
+
+    private static func halved(_ tensor: DeferredTensor, of input: String) -> DeferredTensor {
+        guard tensor.outline.dtype == .f32 else { return tensor }
+        return DeferredTensor(tensor.name, .f16, tensor.outline.shape) {
+            let half = try tensor.tensor().converted(to: .f16)
+            guard try half.floats().allSatisfy(\.isFinite) else {
+                throw Failure(.data, path: input, location: "'\(tensor.name)'", "holds numbers above 65504, which half precision cannot hold", remedy: "leave out --half")
+            }
+            return half
+        }
+    }
+}
