@@ -73,7 +73,7 @@ let package = Package(
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness", "Platform"], numeric),
         library("Checkpoints", ["Archives", "Kernels", "Networks", "Platform", "TensorStreams", "ToolSupport"]),
         library("Losses", ["Kernels", "Parallel", "Randomness", "Platform"], numeric),
-        library("Objectives", ["Layers", "Losses", "Networks", "TensorStreams", "ToolSupport", "Platform"]),
+        library("Objectives", ["Layers", "Losses", "Networks", "Randomness", "TensorStreams", "ToolSupport", "Platform"]),
         library("Optimizers", ["Parallel", "Platform"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),
@@ -82,7 +82,7 @@ let package = Package(
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness", "Platform"]),
-        tool("embed", ["Checkpoints", "Networks", "Training", "TensorStreams"]),
+        tool("embed", ["Checkpoints", "Networks", "Objectives", "Training", "TensorStreams"]),
         tool("queue-loss", ["Objectives", "Training", "TensorStreams", "Platform"]),
         tool("train-step", ["Networks", "Objectives", "Training", "Optimizers", "TensorStreams"]),
         tool("evaluate", ["Evaluation", "Pipeline", "TensorStreams"]),

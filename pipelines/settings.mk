@@ -4,7 +4,7 @@
 # data/train, data/test and teacher.safetensors to what was given, and started make with plain numbers and words:
 #
 #   EPOCHS, TEACHER_EPOCHS    how many epochs
-#   PICTURES, TEACHER         drawn or given; trained or given
+#   PICTURES, TEACHER         drawn or given; trained, given or program
 #   ALONE                     yes: one stage alone, whatever it follows from
 #
 # A stage is done when done/STAGE is there, which `plan` removes when it does not belong to the settings, the data or the files any more. So
