@@ -1,5 +1,5 @@
 import TensorStreams
-public import ToolSupport
+import ToolSupport
 
 /// A loss in a program of its own, started by the shell, that reads records from its standard input and answers on its
 /// standard output.
