@@ -40,6 +40,13 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
 }
 
+/// The readers under libFuzzer, where `make fuzz` asks for them: nothing else links with it.
+let fuzz: [Target] = Context.environment["SEED_FUZZ"] == nil ? [] : [
+    .executableTarget(
+        name: "fuzz", dependencies: ["Checkpoints", "Datasets", "Images", "TensorStreams", "ToolSupport", "Platform"], path: "Tests/Fuzz",
+        swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+]
+
 let package = Package(
     name: "seed",
     dependencies: [
@@ -122,5 +129,5 @@ let package = Package(
         tests("InspectToolTests", ["inspect", "Images", "TensorStreams", "TestSupport"]),
         tests("BenchmarkToolTests", ["benchmark", "TensorStreams", "TestSupport"]),
         tests("AllToolsTests", ["ToolSupport", "TensorStreams", "TestSupport", "augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "queue-loss", "synthesize", "train-step", "Platform"]),
-    ]
+    ] + fuzz
 )
