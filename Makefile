@@ -95,7 +95,7 @@ fuzz: build
 	@SEED_FUZZ=1 $(SWIFT_BUILD) --sanitize fuzzer --scratch-path .build/fuzz --product fuzz $(if $(CI),2>&1,--quiet)
 	@mkdir -p .build/fuzz/'$(FUZZ)'.corpus .build/fuzz/'$(FUZZ)'.found
 	@$(if $(FUZZ_SEEDS_$(FUZZ)),cp $(FUZZ_SEEDS_$(FUZZ):%=$(FUZZ_SEEDS)/%) .build/fuzz/'$(FUZZ)'.corpus)
-	@$(if $(filter jpeg archive,$(FUZZ)),rm -rf .build/fuzz/seeds && synthesize --classes 2 --train 4 --test 2 --size 16 --quiet -o .build/fuzz/seeds)
+	@$(if $(filter jpeg archive,$(FUZZ)),rm -rf .build/fuzz/seeds && synthesize --classes 2 --train 4 --test 2 --shards 1 --size 16 --quiet -o .build/fuzz/seeds)
 	@$(if $(filter jpeg,$(FUZZ)),for file in .build/fuzz/seeds/*/*.tar; do tar -xf $$file -C .build/fuzz/seeds; done; n=0; for file in .build/fuzz/seeds/*/*.jpg; do cp $$file .build/fuzz/jpeg.corpus/$$((n += 1)).jpg; done)
 	@$(if $(filter archive,$(FUZZ)),cp .build/fuzz/seeds/*/*.tar .build/fuzz/archive.corpus)
 	SEED_FUZZ_READER='$(FUZZ)' .build/fuzz/release/fuzz -max_total_time='$(FUZZ_SECONDS)' -timeout=60 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \

@@ -8,26 +8,17 @@ import ToolSupport
 /// libFuzzer over one reader, which SEED_FUZZ_READER names: see `make fuzz`.
 ///
 /// An input may be refused in any way in which a tool's user would be told of it. A trap, an exit, a hang or a large allocation is a finding.
-@main enum Fuzz {
-    static func main() {
-        var count = CommandLine.argc
-        var words = CommandLine.unsafeArgv
-        guard readers[name] != nil else {
-            FuzzedFile.say("fuzz: FUZZ=\(name): there is no such reader; there are \(readers.keys.sorted().joined(separator: ", "))")
-            exit(64)
-        }
-        exit(runDriver(&count, &words) { bytes, count in
-            Fuzz.test(Array(UnsafeBufferPointer(start: bytes, count: count)))
-            return 0
-        })
-    }
-
+enum Fuzz {
     private static let name = getenv("SEED_FUZZ_READER").map { String(cString: $0) } ?? ""
     private static let file = FuzzedFile()
 
-    private static func test(_ bytes: [UInt8]) {
+    static func test(_ bytes: [UInt8]) {
+        guard let reader = readers[name] else {
+            FuzzedFile.say("fuzz: FUZZ=\(name): there is no such reader; there are \(readers.keys.sorted().joined(separator: ", "))")
+            _exit(64)
+        }
         do {
-            try readers[name]?(bytes)
+            try reader(bytes)
         } catch let failure as Failure {
             precondition(failure.kind != .software, "\(failure)")
         } catch {
@@ -44,7 +35,7 @@ import ToolSupport
         },
         "jpeg": { bytes in
             _ = try? JPEGHeader(bytes)
-            _ = try JPEGDecoder.decode(bytes)
+            _ = try JPEG.decode(bytes)
         },
         "json": { bytes in _ = try JSON(parsing: bytes).text },
         "archive": { bytes in
@@ -85,9 +76,9 @@ struct FuzzedFile {
     static func say(_ line: String) { _ = write(STDERR_FILENO, line + "\n", line.utf8.count + 1) }
 }
 
-/// libFuzzer's own loop (FuzzerInterface.h). Pointers and integers are passed alike in C and in Swift.
-@_silgen_name("LLVMFuzzerRunDriver")
-private func runDriver(
-    _ count: UnsafeMutablePointer<CInt>, _ words: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-) -> CInt
+/// What libFuzzer calls.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    Fuzz.test(Array(UnsafeBufferPointer(start: bytes, count: count)))
+    return 0
+}
