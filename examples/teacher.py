@@ -28,7 +28,7 @@ def main(arguments):
     reader = Reader(sys.stdin.buffer)
     with Writer(sys.stdout.buffer, reader.header) as writer, torch.inference_mode():
         for metadata, tensors in reader:
-            images = torch.from_numpy(numpy.ascontiguousarray(tensors.pop("images")[:, 0])).float() / 255
+            images = torch.from_numpy(numpy.ascontiguousarray(tensors["images"][:, 0])).float() / 255
             rows = model(((images - mean) / deviation).permute(0, 3, 1, 2))
             rows = rows.mean((2, 3)) if rows.ndim == 4 else rows[:, 0] if rows.ndim == 3 else rows  # Of a map its mean, of tokens the class's.
             writer.write({**tensors, "teacher": torch.nn.functional.normalize(rows.float()).numpy()}, metadata)

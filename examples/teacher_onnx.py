@@ -25,7 +25,7 @@ def main(arguments):
     reader = Reader(sys.stdin.buffer)
     with Writer(sys.stdout.buffer, reader.header) as writer:
         for metadata, tensors in reader:
-            pixels = numpy.ascontiguousarray(tensors.pop("images")[:, 0])
+            pixels = numpy.ascontiguousarray(tensors["images"][:, 0])
             x = pixels if images.type == "tensor(uint8)" else numpy.ascontiguousarray(((pixels / numpy.float32(255) - MEAN) / DEVIATION).transpose(0, 3, 1, 2))
             rows = session.run([output], {images.name: x})[0].reshape(len(x), -1).astype("f4")
             writer.write({**tensors, "teacher": rows / numpy.maximum(numpy.linalg.norm(rows, axis=1, keepdims=True), 1e-12)}, metadata)
