@@ -79,6 +79,28 @@ test-portable: dependencies
 	@$(SWIFT_BUILD) --build-tests --scratch-path .build/portable $(if $(CI),2>&1,--quiet)
 	swift test --configuration release --skip-build --scratch-path .build/portable --filter $(ENGINE_TESTS)
 
+#: fuzz            give a reader bad input for FUZZ_SECONDS (600), by libFuzzer: FUZZ=pickle, zip, npz, safetensors, frame, jpeg, json or archive;
+#:                 what it finds lies in .build/fuzz/FUZZ.found
+FUZZ ?=
+FUZZ_SECONDS ?= 600
+FUZZ_SEEDS = $(CURDIR)/Tests/golden
+FUZZ_SEEDS_pickle = torch-legacy.pth
+FUZZ_SEEDS_zip = torch-zip.pth
+FUZZ_SEEDS_npz = arrays.npz arrays-deflated.npz
+FUZZ_SEEDS_safetensors = vector.safetensors unaligned.safetensors every-type.safetensors every-type.safetensors.zst
+FUZZ_SEEDS_frame = vector.tensors.zst foreign.tensors.zst
+FUZZ_SEEDS_json = vector.json
+.PHONY: fuzz
+fuzz: build
+	@SEED_FUZZ=1 $(SWIFT_BUILD) --sanitize fuzzer --scratch-path .build/fuzz --product fuzz $(if $(CI),2>&1,--quiet)
+	@mkdir -p .build/fuzz/'$(FUZZ)'.corpus .build/fuzz/'$(FUZZ)'.found
+	@$(if $(FUZZ_SEEDS_$(FUZZ)),cp $(FUZZ_SEEDS_$(FUZZ):%=$(FUZZ_SEEDS)/%) .build/fuzz/'$(FUZZ)'.corpus)
+	@$(if $(filter jpeg archive,$(FUZZ)),rm -rf .build/fuzz/seeds && synthesize --classes 2 --train 4 --test 2 --shards 1 --size 16 --quiet -o .build/fuzz/seeds)
+	@$(if $(filter jpeg,$(FUZZ)),for file in .build/fuzz/seeds/*/*.tar; do tar -xf $$file -C .build/fuzz/seeds; done; n=0; for file in .build/fuzz/seeds/*/*.jpg; do cp $$file .build/fuzz/jpeg.corpus/$$((n += 1)).jpg; done)
+	@$(if $(filter archive,$(FUZZ)),cp .build/fuzz/seeds/*/*.tar .build/fuzz/archive.corpus)
+	SEED_FUZZ_READER='$(FUZZ)' .build/fuzz/release/fuzz -max_total_time='$(FUZZ_SECONDS)' -timeout=60 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \
+	  -artifact_prefix=.build/fuzz/'$(FUZZ)'.found/ .build/fuzz/'$(FUZZ)'.corpus
+
 #: install         copy the tools to PREFIX/bin (PREFIX=/usr/local), with their manual pages and completions for bash, zsh and fish
 PREFIX ?= /usr/local
 DESTDIR ?=

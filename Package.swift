@@ -40,6 +40,13 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
 }
 
+/// The readers under libFuzzer, where `make fuzz` asks for them: nothing else links with it.
+let fuzz: [Target] = Context.environment["SEED_FUZZ"] == nil ? [] : [
+    .executableTarget(
+        name: "fuzz", dependencies: ["Checkpoints", "Datasets", "Images", "TensorStreams", "ToolSupport", "Platform"], path: "Tests/Fuzz",
+        swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+]
+
 let package = Package(
     name: "seed",
     dependencies: [
@@ -73,7 +80,7 @@ let package = Package(
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness", "Platform"], numeric),
         library("Checkpoints", ["Archives", "Kernels", "Layers", "Networks", "Platform", "TensorStreams", "ToolSupport"]),
         library("Losses", ["Kernels", "Parallel", "Randomness", "Platform"], numeric),
-        library("Objectives", ["Layers", "Losses", "Networks", "TensorStreams", "ToolSupport", "Platform"]),
+        library("Objectives", ["Layers", "Losses", "Networks", "Randomness", "TensorStreams", "ToolSupport", "Platform"]),
         library("Optimizers", ["Parallel", "Platform"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),
@@ -82,7 +89,7 @@ let package = Package(
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness", "Platform"]),
-        tool("embed", ["Checkpoints", "Networks", "Training", "TensorStreams"]),
+        tool("embed", ["Checkpoints", "Networks", "Objectives", "Training", "TensorStreams"]),
         tool("queue-loss", ["Objectives", "Training", "TensorStreams", "Platform"]),
         tool("train-step", ["Networks", "Objectives", "Training", "Optimizers", "TensorStreams"]),
         tool("evaluate", ["Evaluation", "Pipeline", "TensorStreams"]),
@@ -122,5 +129,5 @@ let package = Package(
         tests("InspectToolTests", ["inspect", "Images", "TensorStreams", "TestSupport"]),
         tests("BenchmarkToolTests", ["benchmark", "TensorStreams", "TestSupport"]),
         tests("AllToolsTests", ["ToolSupport", "TensorStreams", "TestSupport", "augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "queue-loss", "synthesize", "train-step", "Platform"]),
-    ]
+    ] + fuzz
 )

@@ -7,12 +7,15 @@ $(foreach s,$(SUBJECTS),$(foreach p,train test,$(call follow,features.$(s).$(p),
 $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),$(call follow,evaluation.$(s).$(p),features.$(s).train features.$(s).test)))
 $(call follow,table,student $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))
 
+# The features and the embedding of the network that $* names; of a program that is the teacher its rows are both.
+embedded = $(if $(filter program-teacher,$(TEACHER)-$(basename $*)),\
+  embed @options/teacher.embed --as features --as embedding,\
+  embed --weights $(basename $*).safetensors --features @options/threads --quiet | embed --weights $(basename $*).safetensors --as embedding)
+
 # student.24.test: the network student.24, the images of features.test.
 done/features.%:
 	@stage features.$* "augment @options/features$(suffix $*) @options/threads --quiet | \
-	  embed --weights $(basename $*).safetensors --features @options/threads --quiet | \
-	  embed --weights $(basename $*).safetensors --as embedding --drop images @options/threads \
-	    --timing log/features.$*.json -o features/$*.tensors.zst"
+	  $(embedded) --drop images @options/threads --timing log/features.$*.json -o features/$*.tensors.zst"
 
 # What evaluate would remark is kept in its result, and the table tells it once for all of them.
 FEATURES = --train features/$*.train.tensors.zst --test features/$*.test.tensors.zst

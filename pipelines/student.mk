@@ -9,7 +9,7 @@ done/student.0:
 
 done/student.%:
 	@stage student.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/student.$*.images.json --quiet | \
-	  embed --weights teacher.safetensors @options/threads --quiet | \
+	  embed @options/teacher.embed @options/threads --quiet | \
 	  train-step - @options/student.train @options/threads --epochs $(EPOCHS) --log log/student.$*.jsonl \
 	    --student student.$(before).safetensors -o student.$*.safetensors"
 

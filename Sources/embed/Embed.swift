@@ -14,6 +14,9 @@ struct Embed: Tool {
             Every record keeps its tensors and gets one more: unit embeddings 'teacher' f32 [N, D], or pooled features 'features' f32 [N, d]. \
             Batch norm uses its running statistics and is folded into the convolutions. Of several views the first is embedded.
 
+            Any program may stand in the network's place: --command 'python3 my-teacher.py' is given the stream and answers each record with the \
+            same one and the tensor 'teacher', before it is given the next. It may leave out images, but not index and label.
+
             Example: the features of a test set, for evaluate:
 
               augment --data test.tar --recipe evaluation --size 64 | embed --weights student.safetensors --features --drop images -o test.tensors.zst
@@ -22,12 +25,17 @@ struct Embed: Tool {
             """,
         version: productVersion)
 
-    @Option(help: "The network's weights: a checkpoint, a safetensors file or one of torch.save.") var weights: String
+    @Option(help: "The network's weights: a checkpoint, a safetensors file or one of torch.save.") var weights: String?
+    @Option(help: "A program that gives the embeddings in a network's place, run by the shell.") var command: String?
+    @Option(help: ArgumentHelp("Stop the program of --command where it gives no answer for so long.", valueName: "seconds")) var commandTimeout = 3600.0
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
     @OptionGroup var pixels: PixelOptions
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
-    @Option(name: .customLong("as"), help: "The new tensor's name (default: teacher for embeddings, features for features).") var name: String?
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("The new tensor's name; may be given again, for the same rows once more (default: teacher for embeddings, features for features).", valueName: "name"))
+    var names: [String] = []
     @Option(help: ArgumentHelp("Leave this tensor out of the output; may be given again.", valueName: "tensor")) var drop: [String] = []
     @Option(help: "The view to embed, from 0.") var view = 0
     @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
@@ -41,14 +49,31 @@ struct Embed: Tool {
         try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--weights": weights, "the input": input])
         _ = try pixels.pixels()
         guard view >= 0 else { throw ValidationError("--view counts from 0, found \(view)") }
+        try checkOption("--command-timeout", commandTimeout, in: 0.01...1e9)
+        guard let command else {
+            if weights == nil { throw ValidationError("say what embeds: --weights names a network, --command a program") }
+            return
+        }
+        guard command.contains(where: { !$0.isWhitespace }) else { throw ValidationError("--command is empty; name a program") }
+        let ofNetworks = [
+            ("--weights", weights != nil), ("--network", network != nil), ("--prefix", prefix != nil), ("--features", features), ("--view", view != 0), ("--profile", profile),
+            ("--mean", try pixels.pixels() != nil)]
+        if let (option, _) = ofNetworks.first(where: { $0.1 }) { throw ValidationError("\(option) goes with a network, and --command names a program; leave one of them out") }
     }
+
+    /// Where the rows go.
+    func place(_ usual: String) -> RowPlace { RowPlace(names.isEmpty ? [usual] : names, drop: Set(drop)) }
+
+    func empty(_ reader: ReadAhead) -> Failure { Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
 
     func run() throws {
         try common.start()
-        let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let reader = ReadAhead(try StreamReader(input))
+        if let command { return try run(command, reader) }
+        guard let weights else { return }
+        let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let file = try WeightsFile(weights, network: network, prefix: prefix, pixels: pixels.pixels())
-        let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, name: name, view: view, drop: Set(drop))
+        let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, place(kind.name), view: view)
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
         header.provenance = header.provenance.adding(Embed.self)
@@ -65,7 +90,7 @@ struct Embed: Tool {
             stage.profile?.lap("output")
             progress.add(stage.lastCount)
         }
-        guard writer.records > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
+        guard writer.records > 0 else { throw empty(reader) }
         try writer.commit()
         try progress.finish("\(stage.network.name), \(kind.rawValue) of \(stage.dimension) numbers")
         if let profile = stage.profile { Embed.logTable(profile.table) }

@@ -56,7 +56,8 @@ import ToolSupport
     }
 
     @Test func `the network and its head are known by their shapes alone`() throws {
-        for name in Network.names {
+        // That one has another's tensors: its layout tells it.
+        for name in Network.names where name != "vit-small-16-moco-v3" {
             for head in [Head.none, .linear(7), .mlp(hidden: 20, 5)] {
                 let network = try #require(Network(name, head: head))
                 // Shapes alone: the widest has half a billion weights.

@@ -11,6 +11,9 @@ struct ExamplesTests {
     private static let python = ProcessInfo.processInfo.environment["SEED_PYTHON"] ?? "python3"
     private static let hasTorch = Effort.isLong && Workplace.runs("'\(python)' -c 'import torchvision, safetensors, zstandard'")
 
+    private static let hasTimm = hasTorch && Workplace.runs("'\(python)' -c 'import timm'")
+    private static let hasRuntime = Effort.isLong && Workplace.runs("'\(python)' -c 'import onnxruntime, safetensors, zstandard'")
+
     private func place() throws -> Workplace {
         let place = try Workplace()
         try place.run("synthesize --classes 4 --train 96 --test 8 --size 32 -q -o pictures; initialize --network tiny-resnet10 --seed 3 --embedding 16 -q -o teacher.safetensors")
@@ -73,7 +76,7 @@ struct ExamplesTests {
         let result = try place.run("""
             set -e; export TMPDIR=$PWD
             '\(Self.python)' -c "import torch, torchvision; torch.manual_seed(0); torch.save(torchvision.models.resnet18().state_dict(), 'weights')"
-            augment --data pictures/train --size 32 --batch 32 -q | '\(Self.python)' '\(Self.examples)/teacher.py' resnet18 weights > taught
+            augment --data pictures/train --size 32 --batch 32 -q | '\(Self.python)' '\(Self.examples)/teacher.py' --model torchvision:resnet18 --weights weights > taught
             inspect --verify taught; initialize --network tiny-resnet10 --embedding 512 -q -o student; train-step --student student taught -q -o one
             """)
         try #require(result.status == 0 && place.exists("one"), "\(result.error)")
@@ -86,5 +89,69 @@ struct ExamplesTests {
                 #expect(abs(length - 1) < 1e-4)
             }
         }
+    }
+
+    /// From a folder of torch hub and from a function, on which nothing depends but PyTorch: both hand over the same module.
+    @Test(.enabled(if: hasTorch, "one of the long tests, for a Python with torchvision, safetensors and zstandard; SEED_PYTHON may name one")) func `a teacher of torch hub or of a function is the module itself`() throws {
+        let place = try place()
+        try place.write("""
+            import torch
+            dependencies = ["torch"]
+            def mean(scale=1):
+                class Mean(torch.nn.Module):
+                    def forward(self, x): return scale * x.mean((2, 3))
+                return Mean()
+            """, to: "hubconf.py")
+        let result = try place.run("""
+            set -e; export TORCH_HOME=$PWD
+            augment --data pictures/train --size 32 --batch 32 -q -o views
+            embed --command "'\(Self.python)' '\(Self.examples)/teacher.py' --model hub:$PWD:mean" views -q -o hub
+            embed --command "'\(Self.python)' '\(Self.examples)/teacher.py' --model hubconf:mean --set scale=3" views -q -o function
+            """)
+        try #require(result.status == 0, "\(result.error)")
+        let (hub, function) = (try place.read("hub").records, try place.read("function").records)
+        for (one, other) in zip(hub, function) {
+            let (a, b) = (try one.tensor("teacher", .f32, shape: [32, 3]).floats(), try other.tensor("teacher", .f32, shape: [32, 3]).floats())
+            let bytes = try one.tensor("images", .u8, shape: [32, 1, 32, 32, 3]).integers()
+            let (mean, deviation) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+            for n in 0..<32 {
+                let row = (0..<3).map { channel in
+                    (stride(from: n * 3072 + channel, to: (n + 1) * 3072, by: 3).reduce(0.0) { $0 + Double(bytes[$1]) } / 1024 / 255 - mean[channel]) / deviation[channel]
+                }
+                let length = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
+                for channel in 0..<3 { #expect(abs(Double(a[3 * n + channel]) - row[channel] / length) < 1e-4 && abs(a[3 * n + channel] - b[3 * n + channel]) < 1e-5) }
+            }
+        }
+        #expect(hub.count == 3 && function.count == 3)
+        let wrong = try place.run("embed --command \"'\(Self.python)' '\(Self.examples)/teacher.py' --model hubconf:nothing\" views -q -o wrong")
+        #expect(wrong.status == 65 && wrong.lines.count == 2 && wrong.error.contains("teacher.py: module 'hubconf' has no attribute 'nothing'"), "\(wrong.error)")
+    }
+
+    @Test(.enabled(if: hasTimm, "one of the long tests, for a Python with timm, safetensors and zstandard; SEED_PYTHON may name one")) func `a model of timm is the teacher of a run`() throws {
+        let place = try place()
+        let command = "'\(Self.python)' examples/teacher.py --model timm:resnet18 --weights none"
+        let result = try place.run("TORCH_HOME=$PWD " + place.make("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test \"TEACHER_COMMAND=\(command)\"").replacing("EMBEDDING=16 ", with: ""))
+        #expect(result.status == 0 && result.output.contains("features 512-d"), "\(result.error)")
+    }
+
+    @Test(.enabled(if: hasRuntime, "one of the long tests, for a Python with onnxruntime, safetensors and zstandard; SEED_PYTHON may name one")) func `a teacher in onnxruntime gives what the network gives`() throws {
+        let place = try place()
+        let result = try place.run("""
+            set -e; augment --data pictures/train --size 32 --batch 32 -q -o views; embed --weights teacher.safetensors views -q -o expected
+            convert-weights teacher.safetensors -q -o plain.onnx; convert-weights teacher.safetensors --bytes -q -o bytes.onnx
+            for kind in plain bytes; do embed --command "'\(Self.python)' '\(Self.examples)/teacher_onnx.py' $kind.onnx" views -q -o $kind; done
+            """)
+        try #require(result.status == 0, "\(result.error)")
+        let expected = try place.read("expected").records
+        for kind in ["plain", "bytes"] {
+            let found = try place.read(kind).records
+            #expect(found.count == expected.count)
+            for (own, other) in zip(found, expected) {
+                let (a, b) = (try own.tensor("teacher", .f32, shape: [32, 16]).floats(), try other.tensor("teacher", .f32, shape: [32, 16]).floats())
+                #expect(zip(a, b).allSatisfy { abs($0 - $1) < 1e-4 }, "\(kind)")
+            }
+        }
+        let wrong = try place.run("embed --command \"'\(Self.python)' '\(Self.examples)/teacher_onnx.py' views\" views -q -o wrong")
+        #expect(wrong.status == 65 && wrong.lines.count == 2 && wrong.error.contains("teacher_onnx.py: "), "\(wrong.error)")
     }
 }

@@ -1,6 +1,6 @@
 import Losses
 import TensorStreams
-import ToolSupport
+public import ToolSupport
 
 /// Tries a program that is to give a loss, on a few random rows: what is wrong with it is said before anything is trained, and not after.
 public enum LossTrial {
@@ -9,7 +9,7 @@ public enum LossTrial {
     ///   - dimension: D.
     ///   - samples: images in the data set, as the header tells them.
     /// - Throws: ``Failure`` where it gives no answer, or one that is no loss.
-    public static func run(_ command: String, rows N: Int, dimension D: Int, samples: Int, _ supervision: LossSupervision) throws {
+    public static func run(_ command: String, rows N: Int, dimension D: Int, samples: Int, _ supervision: ProgramSupervision) throws {
         let header = StreamHeader(metadata: [QueueState.key: QueueState.wanted, "samples": "\(samples)", "batch": "\(N)", "records": "1"])
         let process = try LossProcess(command, header: header, supervision)
         try process.restore([:])

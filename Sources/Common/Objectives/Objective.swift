@@ -1,5 +1,6 @@
 public import Networks
 public import TensorStreams
+public import ToolSupport
 
 /// A training method: what it needs, what it computes, what it keeps.
 ///
@@ -75,9 +76,9 @@ public struct TrainingFacts: Sendable {
     public var seed: UInt64
     /// A program that gives the loss in place of the objective.
     public var lossProgram: String?
-    public var lossSupervision: LossSupervision
+    public var lossSupervision: ProgramSupervision
 
-    public init(header: StreamHeader, seed: UInt64 = 0, lossProgram: String? = nil, lossSupervision: LossSupervision = LossSupervision()) {
+    public init(header: StreamHeader, seed: UInt64 = 0, lossProgram: String? = nil, lossSupervision: ProgramSupervision = ProgramSupervision()) {
         (self.header, self.seed, self.lossProgram, self.lossSupervision) = (header, seed, lossProgram, lossSupervision)
     }
 

@@ -9,7 +9,9 @@ extension Estimate {
         var needs: [Int] = []
         if epochs("student", stages) > 0 {
             let embed = teacher?.name ?? settings["TEACHER_NETWORK"]
-            needs.append(training(settings["STUDENT"], studentMethod, N: batch, queue: studentQueue) + embedding(embed, N: batch) + imageBytes(batch))
+            // What a program takes, nobody knows.
+            let teaching = program == nil ? embedding(embed, N: batch) : 0
+            needs.append(training(settings["STUDENT"], studentMethod, N: batch, queue: studentQueue) + teaching + imageBytes(batch))
         }
         if epochs("teacher", stages) > 0 {
             let views = settings.teacherMethod.inputs.views.lowerBound

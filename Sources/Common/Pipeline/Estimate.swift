@@ -12,6 +12,8 @@ struct Estimate {
     /// Images in an epoch of student and teacher, and those that each network is judged with.
     let images: (student: Int, teacher: Int, judged: Int)
     let teacher: Network?
+    /// The teacher where it is a program.
+    let program: TeacherProgram?
     /// The stages that are done.
     let done: [String: StageRecord]
 
@@ -24,7 +26,7 @@ struct Estimate {
             seconds += Double(images) * (done ?? measured())
         }
         let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"], student = run.settings["STUDENT"]
-        add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") }, measured(.train, student) + measured(.embed, teacherName))
+        add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") }, measured(.train, student) + embedding(teacherName))
         // Passes without a gradient take less.
         let method = run.settings.teacherMethod, views = method.inputs.views.lowerBound
         let passes = method.passes(MethodOptions()).reduce(0) { $0 + $1.rows(N: 1, views: views) }
@@ -33,12 +35,14 @@ struct Estimate {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
             let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }
             // Features and embeddings are a pass each.
-            add(sets * images.judged, took { isOfSubject(StageName($0)) }, 2 * measured(.embed, network))
+            add(sets * images.judged, took { isOfSubject(StageName($0)) }, subject == "teacher" && program != nil ? embedding(network) : 2 * measured(.embed, network))
         }
         let basis = isMeasured ? "measured just now, and far off if the machine had other work then" : "as this run's finished stages took"
         return "about \(Progress.duration(seconds)), \(basis)"
     }
 
+    /// Seconds that an image takes the teacher.
+    private func embedding(_ network: String) -> Double { program?.secondsPerImage ?? measured(.embed, network) }
     private func isEpoch(_ name: String, of network: String) -> Bool { (StageName(name).epoch(of: network) ?? 0) > 0 }
     func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
 

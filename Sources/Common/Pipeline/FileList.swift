@@ -27,6 +27,15 @@ struct FileList {
         files.sort { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
+    /// Some files, by their paths.
+    init(of paths: [String]) {
+        for path in paths {
+            guard let stamp = FileStamp(path) else { continue }
+            files.append((TextFile.escaped(Array(path.utf8)), stamp.mark))
+        }
+        files.sort { $0.name.lexicographicallyPrecedes($1.name) }
+    }
+
     /// Writes the list, unless it is what the file holds.
     func save(to path: String) throws {
         if (try? changes(since: path))?.isEmpty == true { return }

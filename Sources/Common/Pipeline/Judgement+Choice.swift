@@ -13,7 +13,7 @@ extension Judgement {
     private static func choose(_ settings: RunSettings, _ train: Dataset?, _ test: Dataset?) throws -> Judgement {
         guard let train else { return .testByData }
         let isTaught = train.classes.count > 1
-        if settings["TEACHER"].isEmpty, settings.teacherMethod.inputs.labels, !isTaught {
+        if settings.trainsTeacher, settings.teacherMethod.inputs.labels, !isTaught {
             throw Failure(
                 .usage, path: settings["DATA"], "\(lack(train)) and TEACHER_OBJECTIVE=\(settings["TEACHER_OBJECTIVE"]) needs several classes",
                 remedy: "put images into folders named for their classes, or take TEACHER_OBJECTIVE=\(MoCoV2.name)")

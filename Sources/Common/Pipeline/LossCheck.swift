@@ -1,88 +1,31 @@
 import Objectives
-import Platform
 import ToolSupport
 
-/// Whether the command that `--loss` names gives a loss, which otherwise is found out after hours of the teacher.
-///
-/// What is certain at a look is refused first, in the plainest words: what the shell itself cannot parse, and a first word that is plain and names no
-/// program. Whatever a command with variables, lists or groups comes to, only running it tells.
+/// Whether the command that `--loss` names gives a loss.
 struct LossCheck {
-    private let environment: StageEnvironment
+    private let programs: ProgramCheck
 
-    init(_ environment: StageEnvironment) { self.environment = environment }
+    init(_ environment: StageEnvironment) { programs = ProgramCheck(environment: environment) }
 
     /// - Throws: ``Failure`` `usage`.
     func check(_ setting: String, _ settings: RunSettings) throws {
         guard let command = ShellWords.value(of: "--loss", in: settings.words(setting)) else { return }
-        func wrong(_ what: String, _ remedy: String) -> Failure { Failure(.usage, path: setting, "--loss '\(command)': \(what)", remedy: remedy) }
-        // The shell that will run it. A quote or a parenthesis that is not closed is no command for it.
-        let (status, said) = try ChildProcess.run(["/bin/sh", "-n", "-c", command])
-        guard status == 0 else { throw wrong("is no command of the shell: \(said)", "it is run as sh -c 'command'") }
-        guard let program = LossCheck.program(of: command) else { return }
-        guard program.contains("/") else {
-            let words = ["/bin/sh", "-c", "PATH=$0; cd \"$1\" && command -v -- \"$2\"", environment.path, environment.folder, program]
-            guard try ChildProcess.run(words).status == 0 else {
-                throw wrong("there is no program '\(program)' in the folders of PATH", "install it, or give its path")
-            }
-            return
-        }
-        let path = program.hasPrefix("/") ? program : "\(environment.folder)/\(program)"
-        var entry = stat()
-        guard unsafe stat(path, &entry) == 0 else { throw wrong("\(path): \(unsafe String(cString: strerror(errno)))", "a path is one from where make is called") }
-        guard entry.st_mode & S_IFMT == S_IFREG, unsafe access(path, X_OK) == 0 else {
-            throw wrong("\(path) is no program that can be run", "make it executable, or name the program that runs it before it")
-        }
+        try programs.check(command, "--loss '\(command)'", in: setting)
     }
 
     /// Runs the program for one batch of random rows.
     ///
     /// - Throws: ``Failure`` `usage`.
-    func run(_ setting: String, _ preparation: Preparation, batch: Int, images: Int, _ supervision: LossSupervision) throws {
+    func run(_ setting: String, _ preparation: Preparation, batch: Int, images: Int, _ supervision: ProgramSupervision) throws {
         let words = preparation.settings.words(setting)
         guard let command = ShellWords.value(of: "--loss", in: words) else { return }
-        // As the stages have them.
-        unsafe setenv("PATH", environment.path, 1)
-        unsafe setenv("SEED_LOSS_FOLDER", environment.folder, 1)
-        unsafe setenv(LossCheck.variable, "1", 1)
-        defer { unsafe unsetenv(LossCheck.variable) }
         var supervision = supervision
         supervision.timeout = ShellWords.value(of: "--loss-timeout", in: words).flatMap { Double($0) } ?? LossCheck.patience
-        do {
+        try programs.run(in: setting, telling: "SEED_LOSS_TRIAL") {
             try LossTrial.run(command, rows: min(batch, 64), dimension: preparation.run.embedding, samples: images, supervision)
-        } catch let failure as Failure {
-            throw Failure(.usage, path: setting, [failure.path, failure.location, failure.what].compactMap { $0 }.joined(separator: ": "), remedy: failure.remedy)
         }
     }
 
-    /// In the environment of a program that is only tried.
-    private static let variable = "SEED_LOSS_TRIAL"
     /// Seconds that a program may take for its first answer: some load a framework first.
     private static let patience = 300.0
-
-    /// The word that the shell looks up as a program or as one of its own commands; nil where that is not certain.
-    ///
-    /// Of a list (`;`, `&`, `||`), a group or a substitution, a later part may well do without the first. A pipeline cannot.
-    private static func program(of command: String) -> String? {
-        let scalars = Array(command.unicodeScalars)
-        var quote: Unicode.Scalar?, index = 0
-        while index < scalars.count {
-            let scalar = scalars[index]
-            switch (scalar, quote) {
-            case ("\\", nil), ("\\", "\""): index += 1
-            case ("'", nil), ("\"", nil): quote = scalar
-            case (let end, .some(let begin)) where end == begin: quote = nil
-            case (";", nil), ("&", nil), ("(", nil), (")", nil), ("\n", nil), ("`", nil), ("`", "\""): return nil
-            case ("|", nil): if index + 1 < scalars.count, scalars[index + 1] == "|" { return nil }
-            case ("$", _) where quote != "'": if index + 1 < scalars.count, scalars[index + 1] == "(" { return nil }
-            default: break
-            }
-            index += 1
-        }
-        let rest = scalars.drop { $0 == " " || $0 == "\t" }
-        let word = rest.prefix { $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "_./+-".unicodeScalars.contains($0)) }
-        let next = rest.dropFirst(word.count).first
-        // Digits before a redirection are its descriptor.
-        guard !word.isEmpty, next.map({ " \t|<>".unicodeScalars.contains($0) }) ?? true, !word.allSatisfy({ ("0"..."9").contains($0) }) else { return nil }
-        return String(String.UnicodeScalarView(word))
-    }
 }

@@ -54,6 +54,7 @@ struct OptionCheck {
         }
         commands += [views("student"), epoch("student", settings.number("EPOCHS"), "STUDENT_OPTIONS"), begin("student", "STUDENT")]
         commands += ["train", "test"].map { Command("augment", given("features.\($0)") + ["--quiet"], "FLAGS") }
+        if !settings[TeacherProgram.setting].isEmpty { commands.append(Command("embed", given("teacher.embed") + ["--quiet"], TeacherProgram.setting)) }
         guard !options.hasTeacher else { return commands }
         return commands
             + [views("teacher"), epoch("teacher", settings.number("TEACHER_EPOCHS"), "TEACHER_OPTIONS"), begin("teacher", "TEACHER_NETWORK")]

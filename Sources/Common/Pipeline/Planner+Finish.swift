@@ -9,7 +9,11 @@ extension Planner {
     public static func finish(_ stage: String, in folder: String) throws {
         guard let line = try StageTable(in: folder)[stage] else { throw Failure(.usage, "\(stage) is no stage of this run") }
         let settings = try RunSettings(remembered: folder)
-        try SourceCheck(stage: stage, folder: folder, hasTest: !settings["TEST"].isEmpty).check(line.sources)
+        let command = settings[TeacherProgram.setting]
+        // What a command names is seen from where make was called.
+        let caller = unsafe getenv(ShellProgram.folderVariable).map { unsafe String(cString: $0) } ?? "."
+        let program = command.isEmpty ? nil : TeacherProgram.Definition(command, folder: caller)
+        try SourceCheck(stage: stage, folder: folder, hasTest: !settings["TEST"].isEmpty, program: program).check(line.sources)
         // What the closing table reads of it.
         for log in [".jsonl", ".json"].map({ "\(folder)/log/\(stage)\($0)" }) { flush(log) }
         try StageRecord(fingerprint: line.fingerprint, schedule: line.schedule, outputs: line.outputs, in: folder).save(stage, in: folder)

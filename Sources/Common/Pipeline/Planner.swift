@@ -1,4 +1,3 @@
-import Objectives
 import Platform
 public import ToolSupport
 
@@ -34,7 +33,7 @@ public struct Planner {
     ///   - tools: the folder of the tools.
     ///   - make: the program to start.
     ///   - say: is told what a person should know.
-    ///   - abandon: see ``LossSupervision``.
+    ///   - abandon: see ``ProgramSupervision``.
     ///   - progress: is told which data is read, how many of its images have been read since the last time, and how many there are.
     public init(
         _ flags: MakeFlags, pipelines: String, tools: String, make: String, say: @escaping @Sendable (String) -> Void,
@@ -98,11 +97,19 @@ public struct Planner {
         let check = LossCheck(environment)
         let networks = [("student", "STUDENT_OPTIONS", "BATCH", preparation.counts.student), ("teacher", "TEACHER_OPTIONS", "TEACHER_BATCH", preparation.counts.teacher)]
         for (network, setting, batch, images) in networks where work.stages.contains(where: { (StageName($0.name).epoch(of: network) ?? 0) > 0 }) {
-            try check.run(setting, preparation, batch: preparation.settings.number(batch), images: images, LossSupervision(warn: say, abandon: abandon))
+            try check.run(setting, preparation, batch: preparation.settings.number(batch), images: images, ProgramSupervision(warn: say, abandon: abandon))
         }
     }
 
-    func look() throws -> Preparation { try Preparation(flags, environment, progress: progress) }
+    /// The run, looked at as a whole. A program that is the teacher is tried where a stage is to be done that uses it.
+    func look() throws -> Preparation {
+        func look(remembers: Bool) throws -> Preparation {
+            try Preparation(flags, environment, remembers: remembers, ProgramSupervision(warn: say, abandon: abandon), progress: progress)
+        }
+        let preparation = try look(remembers: true)
+        guard preparation.program?.isRemembered == true, Work(preparation).stages.contains(where: { $0.sources.contains(.teacher) }) else { return preparation }
+        return try look(remembers: false)
+    }
 
     /// What `look` has found, once nobody else can change the run.
     ///
@@ -152,13 +159,13 @@ public struct Planner {
         var words = [make, "--no-print-directory", "--no-builtin-rules", "-C", preparation.folder.path]
         words += ["settings", "teacher", "student", "evaluation"].flatMap { ["-f", "\(environment.pipelines)/\($0).mk"] }
         words += ["EPOCHS=\(epochs("student", run.epochs))", "TEACHER_EPOCHS=\(epochs("teacher", run.teacherEpochs))"]
-        words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(run.teacher == nil ? "trained" : "given")"]
+        words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.trainsTeacher ? "trained" : preparation.program == nil ? "given" : "program")"]
         words += ["EXPORT=\(settings.exports.map(\.stage).joined(separator: " "))"]
         words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
         return Command(
             words: words,
             environment: [
-                "SEED_LOSS_FOLDER": environment.folder, "MAKEFLAGS": flags.options, "SEED_RUN": preparation.folder.path, "SEED_TAP": settings["TAP"],
+                ShellProgram.folderVariable: environment.folder, "MAKEFLAGS": flags.options, "SEED_RUN": preparation.folder.path, "SEED_TAP": settings["TAP"],
                 "SEED_SHOW": settings["SHOW"], "PATH": environment.path,
             ])
     }

@@ -23,6 +23,16 @@ extension Preparation {
         if !settings.isDemonstration, !settings["SYNTHESIZE_OPTIONS"].isEmpty {
             throw Failure(.usage, "SYNTHESIZE_OPTIONS goes with drawn images, and DATA=\(settings["DATA"]) is given", remedy: "leave one of them out")
         }
+        let command = settings[TeacherProgram.setting]
+        if flags.value(of: TeacherProgram.setting) == "", settings.remembered[TeacherProgram.setting, default: ""].isEmpty {
+            throw Failure(.usage, "\(TeacherProgram.setting) is empty", remedy: "name a program, or leave it out")
+        }
+        if !command.isEmpty, !settings["TEACHER"].isEmpty {
+            throw Failure(
+                .usage, "TEACHER=\(settings["TEACHER"]) and \(TeacherProgram.setting)=\(command) are two teachers",
+                remedy: settings.remembered["TEACHER", default: ""].isEmpty && settings.remembered[TeacherProgram.setting, default: ""].isEmpty
+                    ? "leave one of them out" : "the run remembers one; give it once more, with nothing behind its =")
+        }
         if settings["DATA"].isEmpty, !settings["TEST"].isEmpty {
             throw Failure(.usage, "TEST=\(settings["TEST"]) needs DATA", remedy: "name the images to learn from")
         }
@@ -66,7 +76,7 @@ extension Preparation {
 
     /// Options given for a network take the place of all that it would have had.
     func optionRemarks(_ pipelines: String) throws -> [String] {
-        let given = ["STUDENT_OPTIONS"] + (settings["TEACHER"].isEmpty ? ["TEACHER_OPTIONS"] : [])
+        let given = ["STUDENT_OPTIONS"] + (settings.trainsTeacher ? ["TEACHER_OPTIONS"] : [])
         let hasOwnQueue = ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) != nil && settings.count("QUEUE") != nil
         let remarks = hasOwnQueue ? ["QUEUE is of no use: the program that --loss names has a queue of its own"] : []
         return try remarks + given.compactMap { name in

@@ -29,7 +29,7 @@ extension Preparation {
         }
         let counts = counts
         try check("BATCH", counts.student)
-        if settings["TEACHER"].isEmpty { try check("TEACHER_BATCH", counts.teacher) }
+        if settings.trainsTeacher { try check("TEACHER_BATCH", counts.teacher) }
     }
 
     /// Whether there is as much disk and memory as the stages to be done need.
@@ -46,7 +46,7 @@ extension Preparation {
         }
     }
 
-    func estimate(_ work: Work) -> Estimate { Estimate(run: run, folder: folder, images: counts, teacher: teacher?.network, done: work.done) }
+    func estimate(_ work: Work) -> Estimate { Estimate(run: run, folder: folder, images: counts, teacher: teacher?.network, program: program, done: work.done) }
 
     /// What a person should know of the images.
     ///

@@ -1,4 +1,5 @@
 import Datasets
+import Platform
 import ToolSupport
 
 extension Preparation {
@@ -7,7 +8,7 @@ extension Preparation {
         try settings.save(in: folder.path)
         for (name, words) in run.options { try TextFile.write(words.map { $0 + "\n" }.joined(), to: folder.file("options/\(name)")) }
         try hashes.save(to: folder.file(FileHashes.file))
-        try Identity(train: train?.identity, test: test?.identity, teacher: teacher?.hash).save(in: folder.path)
+        try Identity(train: train?.identity, test: test?.identity, teacher: teacher?.hash ?? program?.hash).save(in: folder.path)
         for (source, list) in lists { try list.save(to: folder.file(source.list)) }
         if settings.isDemonstration {
             try folder.link("data/train", to: "../pictures/train")
@@ -17,7 +18,13 @@ extension Preparation {
             try folder.link("data/train", to: try RunFolder.resolved(settings["DATA"]))
             try folder.link("data/test", to: try RunFolder.resolved(settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]))
         }
-        let isGiven = !settings["TEACHER"].isEmpty
+        if let program {
+            try program.save(settings, in: folder)
+            // Of a teacher that the run had before.
+            unsafe unlink(folder.file("teacher.safetensors"))
+            return
+        }
+        let isGiven = !settings.trainsTeacher
         try folder.link("teacher.safetensors", to: isGiven ? try RunFolder.resolved(settings.teacherFile) : "teacher.\(run.teacherEpochs).safetensors")
     }
 

@@ -12,6 +12,7 @@ struct Preparation {
     let train: ImageData?
     let test: ImageData?
     let teacher: Teacher?
+    let program: TeacherProgram?
     let hashes: FileHashes
     /// The files of what was given, as they were before they were opened: whatever changes later is seen by comparing.
     let lists: [Source: FileList]
@@ -24,26 +25,31 @@ struct Preparation {
         return try RunFolder(runs: flags.value(of: "RUNS") ?? "runs", name: flags.value(of: "NAME") ?? RunFolder.name(of: flags.value(of: "DATA") ?? ""))
     }
 
-    init(_ flags: MakeFlags, _ environment: StageEnvironment, progress: (String, Int, Int) -> Void) throws {
+    /// - Parameter remembers: whether it is enough what the run remembers of a program that is the teacher; else it is tried.
+    init(
+        _ flags: MakeFlags, _ environment: StageEnvironment, remembers: Bool, _ supervision: ProgramSupervision, progress: (String, Int, Int) -> Void
+    ) throws {
         folder = try Preparation.folder(flags)
         settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines)
         try Preparation.checkGiven(settings, flags, folder)
         try folder.checkAccess()
         try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
-        lists = try Preparation.list(settings)
+        lists = try Preparation.list(settings, environment)
         // Lists first, since they are quick; bytes once all else is known to go together.
         var known = FileHashes(reading: folder.file(FileHashes.file))
         let data = try OpenedData(data: settings["DATA"], test: settings["TEST"])
         let judgement = try Judgement(settings, data)
         teacher = settings["TEACHER"].isEmpty ? nil : try Teacher(settings.teacherFile, known: &known)
         if let network = teacher?.network { try settings.checkSize(for: network) }
+        program = settings[TeacherProgram.setting].isEmpty
+            ? nil : try TeacherProgram(settings, environment, remembering: remembers ? folder : nil, known: &known, supervision)
         let options = StageOptions(
-            settings: settings, splits: (data.learnt?.split, data.judged?.split), hasTeacher: teacher != nil,
-            embedding: try Preparation.embedding(settings, teacher), judgement: judgement)
+            settings: settings, splits: (data.learnt?.split, data.judged?.split), hasTeacher: !settings.trainsTeacher,
+            embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), judgement: judgement)
         try OptionCheck(options, environment).check()
         train = try data.learnt.map { data in try ImageData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
         test = try data.judged.map { data in try ImageData(data, known: &known) { progress("TEST", $0, data.samples.count) } }
-        run = Run(options, data: train?.identity, test: test?.identity, teacher: teacher?.hash)
+        run = Run(options, data: train?.identity, test: test?.identity, teacher: teacher?.hash ?? program?.hash)
         hashes = known
         try checkName()
         try checkCounts()
@@ -51,17 +57,18 @@ struct Preparation {
     }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.
-    private static func embedding(_ settings: RunSettings, _ teacher: Teacher?) throws -> Int {
-        let embedding = settings.count("EMBEDDING") ?? teacher?.network.embeddingWidth ?? 128
-        if let teacher, teacher.network.embeddingWidth != embedding {
+    private static func embedding(_ settings: RunSettings, _ given: Int?) throws -> Int {
+        let embedding = settings.count("EMBEDDING") ?? given ?? 128
+        if let given, given != embedding {
+            let name = settings["TEACHER"].isEmpty ? TeacherProgram.setting : settings["TEACHER"]
             throw Failure(
-                .usage, path: settings["TEACHER"], "has embeddings of \(teacher.network.embeddingWidth) numbers where EMBEDDING=\(embedding)",
+                .usage, path: name, "has embeddings of \(given) numbers where EMBEDDING=\(embedding)",
                 remedy: "leave out EMBEDDING, which then is the teacher's")
         }
         return embedding
     }
 
-    private static func list(_ settings: RunSettings) throws -> [Source: FileList] {
+    private static func list(_ settings: RunSettings, _ environment: StageEnvironment) throws -> [Source: FileList] {
         var lists: [Source: FileList] = [:]
         if !settings.isDemonstration {
             lists[.train] = try FileList(of: settings["DATA"])
@@ -69,6 +76,9 @@ struct Preparation {
             lists[.test] = settings["TEST"].isEmpty ? lists[.train] : try FileList(of: settings["TEST"])
         }
         if !settings["TEACHER"].isEmpty { lists[.teacher] = try FileList(of: settings.teacherFile) }
+        if !settings[TeacherProgram.setting].isEmpty {
+            lists[.teacher] = FileList(of: TeacherProgram.Definition(settings[TeacherProgram.setting], folder: environment.folder).files)
+        }
         return lists
     }
 }

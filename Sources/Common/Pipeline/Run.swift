@@ -5,7 +5,7 @@ struct Run {
     private let data: String?
     /// What the images are that are judged by, likewise.
     private let test: String?
-    /// The hash of TEACHER; nil where one is trained.
+    /// The hash of the teacher that is given; nil where one is trained.
     let teacher: String?
     /// Numbers in an embedding.
     let embedding: Int

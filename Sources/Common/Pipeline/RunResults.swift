@@ -17,6 +17,7 @@ public struct RunResults {
         let stages = try StageTable(in: folder).lines.map(\.name)
         func last(_ network: String) -> Int? { stages.compactMap { StageName($0).epoch(of: network) }.max() }
         guard let epochs = last("student") else { throw Failure(.data, path: folder, "is no run of make distill") }
+        let command = try RunSettings(remembered: folder)[TeacherProgram.setting]
         let subjects = [("teacher", "teacher"), ("student before", "student.0"), ("student after", "student.\(epochs)")]
         rows = subjects.map { name, subject in
             let result = { (kind: String) in "\(folder)/evaluation/\(subject).\(kind).json" }
@@ -34,11 +35,14 @@ public struct RunResults {
             ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")), ("distillation", epochLogs("student")),
             ("features", all("features")), ("evaluation", all("evaluation")),
         ].filter { !$0.1.isEmpty }
-        files = [
-            ("teacher", "teacher.safetensors"), ("student", "student.safetensors"), ("checkpoint", "student.\(epochs).safetensors"),
+        // A program leaves no file.
+        let teachers = command.isEmpty ? [("teacher", "teacher.safetensors")] : []
+        files = teachers + [
+            ("student", "student.safetensors"), ("checkpoint", "student.\(epochs).safetensors"),
             ("results", "evaluation"), ("logs", "log"),
         ]
-        notes = ["teacher", "student"].compactMap { network in
+        let ofProgram = command.isEmpty ? [] : ["teacher: what '\(command)' gives, both as its features and as its embedding"]
+        notes = ofProgram + ["teacher", "student"].compactMap { network in
             let schedules = numbered(network).compactMap { StageRecord(reading: $0, in: folder)?.schedule }
             let distinct = Set(schedules).sorted()
             guard distinct.count > 1 else { return nil }

@@ -2,7 +2,7 @@
 enum Source: String, CaseIterable {
     case train, test, teacher
 
-    /// The link to it.
+    /// The link to it; where the teacher is a program there is none.
     var link: String {
         switch self {
         case .train: "data/train"

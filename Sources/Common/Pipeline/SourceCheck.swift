@@ -13,6 +13,8 @@ struct SourceCheck {
     let folder: String
     /// Whether TEST is given, and is not a part of DATA.
     let hasTest: Bool
+    /// The teacher where it is a program.
+    let program: TeacherProgram.Definition?
 
     /// - Throws: ``Failure`` `data` that names a file.
     func check(_ sources: [Source]) throws {
@@ -31,13 +33,19 @@ struct SourceCheck {
     /// What has changed; nil for nothing but stamps.
     private func difference(_ source: Source) throws -> Failure? {
         let link = "\(folder)/\(source.link)", seen = "\(folder)/\(source.list)"
-        let files = try FileList(of: link)
+        let program = source == .teacher ? program : nil
+        let files = try program.map { FileList(of: $0.files) } ?? FileList(of: link)
         let changes = try files.changes(since: seen)
         guard !changes.isEmpty else { return nil }
         var known = FileHashes(reading: "\(folder)/\(FileHashes.file)")
         let before = known
-        let now = source == .teacher ? Contents(identity: try Teacher.hash(of: link, known: &known)) { _ in nil } : try images(source, known: &known)
-        guard now.identity == Identity(in: folder)?.of(source) else { return changed(changes, now, before, link) }
+        let now = switch source {
+        case .teacher: Contents(identity: try program?.hash(known: &known) ?? Teacher.hash(of: link, known: &known)) { _ in nil }
+        case .train, .test: try images(source, known: &known)
+        }
+        // The files of a program are listed by whole paths.
+        let root = program == nil ? BytePath((try? RunFolder.resolved(link)) ?? link) : nil
+        guard now.identity == Identity(in: folder)?.of(source) else { return changed(changes, now, before, root) }
         // The next stage has nothing to look into.
         try known.save(to: "\(folder)/\(FileHashes.file)", all: true)
         try files.save(to: seen)
@@ -64,7 +72,9 @@ struct SourceCheck {
     }
 
     /// Names the first file that has other contents.
-    private func changed(_ changes: [(name: BytePath, change: FileList.Change)], _ now: Contents, _ before: FileHashes, _ link: String) -> Failure {
+    ///
+    /// - Parameter root: what the names are below; nil for names that are whole paths.
+    private func changed(_ changes: [(name: BytePath, change: FileList.Change)], _ now: Contents, _ before: FileHashes, _ root: BytePath?) -> Failure {
         var before = before
         let different = changes.filter { name, change in
             switch change {
@@ -76,16 +86,15 @@ struct SourceCheck {
             }
         }
         let told = different.isEmpty ? changes : different
-        guard let (name, change) = told.first else { return Failure(.data, path: link, "has changed") }
+        guard let (name, change) = told.first else { return Failure(.data, path: root?.description, "has changed") }
         let what = switch change {
         case .added: "was added"
         case .removed: "was removed"
         case .changed: "was changed"
         }
-        let root = BytePath((try? RunFolder.resolved(link)) ?? link)
         let others = told.count == 1 ? "" : told.count == 2 ? " (another file too)" : " (\(told.count - 1) other files too)"
         return Failure(
-            .data, path: root.appending(name).description, "\(what) while make was at work\(others), so that \(stage) is not taken for done",
+            .data, path: (root?.appending(name) ?? name).description, "\(what) while make was at work\(others), so that \(stage) is not taken for done",
             remedy: "run make again")
     }
 }

@@ -8,7 +8,7 @@ struct StageOptions {
     let settings: RunSettings
     /// The split of DATA that is learnt from, and the one it is judged by, where DATA has splits.
     let splits: (train: String?, test: String?)
-    /// Whether TEACHER is given, and none is trained.
+    /// Whether a teacher is given, and none is trained.
     let hasTeacher: Bool
     /// Numbers in an embedding.
     let embedding: Int
@@ -49,6 +49,8 @@ struct StageOptions {
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
+        let command = settings[TeacherProgram.setting]
+        files["teacher.embed"] = command.isEmpty ? ["--weights", "teacher.safetensors"] : ["--command=\(command)"]
         if !hasTeacher {
             files["teacher.begin"] = ["--network", settings["TEACHER_NETWORK"], "--embedding", "\(embedding)", "--seed", settings["SEED"]]
             files["teacher.augment"] = train + views + taught + ["--views", "\(settings.teacherMethod.inputs.views.lowerBound)", "--batch", settings["TEACHER_BATCH"]]

@@ -65,6 +65,7 @@ struct Summary {
 
     private var teacher: String {
         if let teacher = preparation.teacher { return "\(settings["TEACHER"]): \(teacher.network.name), embeddings of \(run.embedding) numbers" }
+        if preparation.program != nil { return "the program '\(settings[TeacherProgram.setting])', embeddings of \(run.embedding) numbers" }
         let left = leftOver(preparation.counts.teacher, batch: settings.number("TEACHER_BATCH"))
         return "\(settings["TEACHER_NETWORK"]), trained by \(settings["TEACHER_OBJECTIVE"]) for \(Summary.count(run.teacherEpochs, "epoch")), embeddings of \(run.embedding) numbers\(left)"
     }
@@ -94,7 +95,8 @@ struct Summary {
         let again = work.outdated.count
         guard again > 0 else { return [] }
         let changed = settings.changed
-        let why = changed.isEmpty ? "what \(run.teacher == nil ? "DATA or TEST" : "DATA, TEST or TEACHER") is has changed since" : "changed since: \(changed.joined(separator: ", "))"
+        let sources = settings.trainsTeacher ? "DATA or TEST" : "DATA, TEST or \(preparation.program == nil ? "TEACHER" : TeacherProgram.setting)"
+        let why = changed.isEmpty ? "what \(sources) is has changed since" : "changed since: \(changed.joined(separator: ", "))"
         return [("note", "\(Summary.count(again, "stage")) of \(work.outdated[0]) and behind it \(again == 1 ? "is" : "are") done again; \(why)")]
     }
 

@@ -19,6 +19,7 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
         case probe = 6
         case synthesis = 7
         case dropout = 8
+        case trial = 9
         case test = 99
     }
 

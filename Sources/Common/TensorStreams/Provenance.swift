@@ -22,11 +22,11 @@ public struct Provenance: Sendable, Equatable {
     /// Options that do not belong into a line, their values neither: where results go, how fast and how small, and inputs with lines of their own.
     private static let omitted: Set<String> = [
         "--threads", "-q", "--quiet", "--profile", "--timing", "--level",
-        "-o", "--output", "--log", "--log-interval", "--loss-timeout", "--sheet", "--report",
+        "-o", "--output", "--log", "--log-interval", "--loss-timeout", "--command-timeout", "--sheet", "--report",
         "--student", "--queue",
     ]
     /// Options whose value is a command, in which each word may be a path.
-    private static let commands: Set<String> = ["--loss"]
+    private static let commands: Set<String> = ["--loss", "--command"]
 
     /// This and a line of the tool that runs, with its version and those of its arguments that decide what comes out.
     public func adding<Program: Tool>(_ tool: Program.Type) -> Provenance {

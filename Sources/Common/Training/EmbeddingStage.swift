@@ -11,6 +11,9 @@ public final class EmbeddingStage {
         case embedding
         /// The pooled features as they are.
         case features
+
+        /// What their tensor is called where nothing else is said.
+        public var name: String { self == .embedding ? "teacher" : "features" }
     }
 
     public let network: Network
@@ -21,39 +24,29 @@ public final class EmbeddingStage {
     /// Is told of everything that is done for a record.
     public var profile: Profile?
     private let kind: Kind
-    private let name: String
+    private let place: RowPlace
     private let view: Int
-    private let drop: Set<String>
     private let weights: Weights
     private var run: InferenceRun?
 
     /// - Parameters:
     ///   - weights: read from `path`.
-    ///   - name: the new tensor's name; nil for `teacher` or `features`.
+    ///   - place: where the rows go; see ``Kind/name`` for what their tensor is called otherwise.
     ///   - view: which view of each image is embedded.
-    ///   - drop: tensors that the output shall not have.
-    public init(
-        _ weights: Weights, path: String, kind: Kind, name tensor: String? = nil, view: Int = 0, drop: Set<String> = []
-    ) throws {
+    public init(_ weights: Weights, path: String, kind: Kind, _ place: RowPlace, view: Int = 0) throws {
         self.weights = weights
         network = weights.network
         try WeightsDocument.checkColours(network, path: path)
         self.kind = kind
-        self.name = tensor ?? (kind == .embedding ? "teacher" : "features")
+        self.place = place
         self.view = view
-        self.drop = drop
         dimension = kind == .embedding ? network.embeddingWidth : network.featureWidth
     }
 
     public func embed(_ record: TensorDocument) throws -> TensorDocument {
         let images = try ImageViews(record, for: network), N = images.N
         guard images.views > view else { throw record.failure("has \(images.views) views of each image where view \(view) is asked for, counted from 0") }
-        guard record.tensors[name] == nil || drop.contains(name) else {
-            throw record.failure("has a tensor '\(name)' already", remedy: "name the new one with --as")
-        }
-        if let missing = drop.filter({ record.tensors[$0] == nil }).min() {
-            throw record.failure("has no tensor '\(missing)' to drop; it has \(listed(record.names, quote: ""))")
-        }
+        try place.check(record)
         let run = run.flatMap { $0.height == images.H && $0.width == images.W ? $0 : nil }
             ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: images.H, width: images.W, batch: N)
         self.run = run
@@ -71,9 +64,7 @@ public final class EmbeddingStage {
             throw record.failure("its \(kind.rawValue) holds numbers that are not finite", remedy: "the weights overflow on these images")
         }
         if kind == .embedding { L2Normalization.normalize(&rows, D: dimension) }
-        var result = record
-        for name in drop { result.tensors[name] = nil }
-        result.tensors[name] = Tensor(f32: rows, shape: [N, dimension])
+        let result = place.put(Tensor(f32: rows, shape: [N, dimension]), into: record)
         lastCount = N
         profile?.lap("L2 normalization")
         profile?.count(images: N)

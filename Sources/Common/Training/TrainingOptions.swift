@@ -2,7 +2,7 @@ public import Objectives
 public import Optimizers
 import Platform
 import TensorStreams
-import ToolSupport
+public import ToolSupport
 
 /// What `train-step` was asked to do.
 public struct TrainingOptions: Sendable {
@@ -12,7 +12,7 @@ public struct TrainingOptions: Sendable {
     public var optimizer = SGD()
     /// A program that gives the loss instead of the method.
     public var lossCommand: String?
-    public var lossSupervision = LossSupervision()
+    public var lossSupervision = ProgramSupervision()
     /// Groups of the batch that are normalised apart; nil for the method's own choice.
     public var normalizationGroups: Int?
     public var seed: UInt64 = 0

@@ -1,11 +1,12 @@
 import Platform
 import Synchronization
-import ToolSupport
 
-/// A program that the shell runs, from its start to its end.
-final class LossProgram: Sendable {
+/// A command of the user's that the shell runs, from its start to its end.
+public final class ShellProgram: Sendable {
     /// The environment variable that names the folder it starts in; unset, it starts where this process is.
-    static let folderVariable = "SEED_LOSS_FOLDER"
+    ///
+    /// make's stages work in the run's folder, and a command of the user's means files as seen from where make was called.
+    public static let folderVariable = "SEED_PROGRAM_FOLDER"
 
     private let process: pid_t
     private let ownGroup: Bool
@@ -13,12 +14,12 @@ final class LossProgram: Sendable {
     private let course = Mutex<(isRunning: Bool, wasLate: Bool)>((true, false))
 
     /// - Parameters:
+    ///   - option: the option that names the command, for messages.
     ///   - input: becomes its standard input; `output` its standard output.
     ///   - ownGroup: whether it gets a process group, so that all it starts can be stopped with it. A terminal's Ctrl-C does not reach it then.
-    init(_ command: String, input: CInt, output: CInt, ownGroup: Bool) throws {
+    public init(_ command: String, option: String, input: CInt, output: CInt, ownGroup: Bool) throws {
         self.ownGroup = ownGroup
-        // make's stages work in the run's folder, and a command of the user's means files as seen from where make was called.
-        let folder = unsafe getenv(LossProgram.folderVariable).map { unsafe String(cString: $0) }
+        let folder = unsafe getenv(ShellProgram.folderVariable).map { unsafe String(cString: $0) }
         var spawn = Spawn(folder.map { ["/bin/sh", "-c", "cd \"$0\" || exit; " + command, $0] } ?? ["/bin/sh", "-c", command])
         spawn.descriptors = [(input, STDIN_FILENO), (output, STDOUT_FILENO)]
         spawn.leadsGroup = ownGroup
@@ -27,16 +28,16 @@ final class LossProgram: Sendable {
         if let lock = lockWords.first.flatMap({ CInt($0) }), lock > STDERR_FILENO, fcntl(lock, F_GETFD) >= 0 {
             spawn.closed = [lock]
         }
-        guard let process = spawn.start() else { throw Failure.errno(.io, path: "--loss", "cannot start '\(command)'") }
+        guard let process = spawn.start() else { throw Failure.errno(.io, path: option, "cannot start '\(command)'") }
         self.process = process
     }
 
-    var isRunning: Bool { course.withLock { $0.isRunning } }
+    public var isRunning: Bool { course.withLock { $0.isRunning } }
     /// Whether it was stopped because its time was over.
-    var wasLate: Bool { course.withLock { $0.wasLate } }
+    public var wasLate: Bool { course.withLock { $0.wasLate } }
 
     /// Waits for its end; returns the status that `waitpid` gives, or ``WaitStatus/unknown``.
-    func wait() -> CInt {
+    public func wait() -> CInt {
         // It stays a zombie with its number until it is marked.
         var information = unsafe siginfo_t()
         while unsafe waitid(P_PID, id_t(process), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
@@ -44,7 +45,7 @@ final class LossProgram: Sendable {
     }
 
     /// Says how it ended. One that is still at work after two seconds is told to end, and then made to.
-    func end() -> String {
+    public func end() -> String {
         if let status = statusSoon() { return WaitStatus.words(status) }
         send(SIGTERM)
         if statusSoon() == nil {
@@ -55,7 +56,7 @@ final class LossProgram: Sendable {
     }
 
     /// Stops it from another thread, which waits for it.
-    func stopForTime() {
+    public func stopForTime() {
         course.withLock { $0.wasLate = true }
         send(SIGTERM)
         for _ in 0..<200 where isRunning { usleep(10_000) }

@@ -1,0 +1,67 @@
+public import TensorStreams
+public import ToolSupport
+
+/// A teacher in a program of its own: it is given records of images, as `augment` makes them, and answers each with the same record and the tensor
+/// `teacher`, f32 [N, D], rows of length 1.
+///
+/// Its answers are told from those of another record by what it passes on: `index` and `label` must be there as they were given, and all else that has the
+/// name of a tensor that was given must be that tensor. So a program that drops, repeats or reorders images is found out. The images need not be passed on.
+public final class TeacherProcess {
+    /// Numbers of a row; nil before the first answer.
+    public private(set) var dimension: Int?
+    /// The network's name, where the header of the answers tells one.
+    public var network: String? { program.header?.metadata["network"].flatMap { $0 == given.metadata["network"] ? nil : $0 } }
+
+    private let program: RecordProgram
+    private let given: StreamHeader
+    private static let remedy = "run it by hand on what augment writes"
+
+    /// - Parameters:
+    ///   - option: the option that names the command, for messages.
+    ///   - header: of the stream of images.
+    public init(_ command: String, option: String, header: StreamHeader, _ supervision: ProgramSupervision) throws {
+        given = header
+        program = try RecordProgram(command, option: option, header: header, remedy: TeacherProcess.remedy, supervision)
+    }
+
+    /// The teacher's rows of a record's images, f32 [N, D].
+    ///
+    /// - Throws: ``Failure`` `data` where the program gives none, or none of these images.
+    public func rows(_ record: TensorDocument) throws -> Tensor {
+        let N = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3]).shape[0]
+        let answer = try program.answer(record)
+        do {
+            return try check(answer, of: record, N: N)
+        } catch var failure as Failure {
+            failure.remedy = failure.remedy ?? TeacherProcess.remedy
+            throw failure
+        }
+    }
+
+    private func check(_ answer: TensorDocument, of record: TensorDocument, N: Int) throws -> Tensor {
+        for name in record.names where name != TeacherProcess.tensor {
+            guard let own = answer.tensors[name] else {
+                if TeacherProcess.kept.contains(name) { throw answer.failure("has no '\(name)', which is to be passed on as it came; it has \(listed(answer.names, quote: ""))") }
+                continue
+            }
+            guard own == record.tensors[name] else {
+                throw answer.failure(
+                    "has another '\(name)' than the record that it answers", remedy: "each record is to be answered in turn, with what it holds passed on as it came")
+            }
+        }
+        let rows = try answer.tensor(TeacherProcess.tensor, .f32, shape: [N, dimension])
+        guard rows.shape[1] > 0 else { throw answer.failure("has rows of no numbers in '\(TeacherProcess.tensor)'") }
+        try NormalizedRowCheck.check(rows, TeacherProcess.tensor, in: answer)
+        dimension = rows.shape[1]
+        return rows
+    }
+
+    /// To be called after the last record.
+    public func finish() throws {
+        try program.finish { _ in throw program.failure("gave more answers than it was asked for") }
+    }
+
+    private static let tensor = "teacher"
+    /// What says which images a record has.
+    private static let kept = ["index", "label"]
+}

@@ -1,0 +1,145 @@
+import Platform
+public import ToolSupport
+
+/// A command of the user's that answers records: the shell runs it, it reads a stream from its standard input and writes one on its standard output.
+///
+/// It answers each record before it is given the next, so that neither waits for the other for ever. What goes wrong with it is one ``Failure`` that
+/// names the command and tells how it ended.
+public final class RecordProgram {
+    private let command: String
+    private let option: String
+    /// What to do where it fails.
+    private let remedy: String
+    private let program: ShellProgram
+    private let supervision: ProgramSupervision
+    /// Nil once the program's input is closed.
+    private var writer: StreamWriter?
+    private var reader: StreamReader?
+    /// The pipe that answers come from, until a reader owns it.
+    private var answers: CInt?
+    private let wait: LongWait
+
+    /// The command as messages name it: `--loss 'python3 loss.py'`.
+    public var name: String { Self.name(option, command) }
+    /// The header of its answers, once there was one.
+    public var header: StreamHeader? { reader?.header }
+
+    private static func name(_ option: String, _ command: String) -> String { "\(option) '\(command)'" }
+
+    /// - Parameters:
+    ///   - option: the option that names the command.
+    ///   - header: of the stream that it is given.
+    ///   - remedy: what to do where it fails.
+    public init(_ command: String, option: String, header: StreamHeader, remedy: String, _ supervision: ProgramSupervision) throws {
+        (self.command, self.option, self.remedy, self.supervision) = (command, option, remedy, supervision)
+        var toChild: [CInt] = [0, 0], fromChild: [CInt] = [0, 0]
+        guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else { throw Failure.errno(.io, path: option, "cannot make a pipe") }
+        // The program must not hold our ends, or it would never see the end of its input.
+        for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        do {
+            program = try ShellProgram(command, option: option, input: toChild[0], output: fromChild[1], ownGroup: supervision.timeout != nil)
+        } catch {
+            for descriptor in toChild + fromChild { Platform.close(descriptor) }
+            throw error
+        }
+        Platform.close(toChild[0])
+        Platform.close(fromChild[1])
+        let limit = supervision.timeout.map { [program] seconds in
+            LongWait.Limit(seconds: seconds) {
+                program.stopForTime()
+                // Its pipe is closed now, unless something that left its group holds it.
+                sleep(5)
+                if program.isRunning { supervision.abandon(Self.late(option, command, seconds, remedy)) }
+            }
+        }
+        let name = Self.name(option, command)
+        wait = LongWait(limit: limit) {
+            supervision.warn("\(name): no answer for \($0); it must answer every record at once, flush its output, and end with its input")
+        }
+        answers = fromChild[0]
+        do {
+            writer = try StreamWriter(descriptor: toChild[1], name: name, header: header, level: -1)
+        } catch let closed as Failure where closed.kind == .closedPipe {
+            throw failure("closed its input at once")
+        }
+    }
+
+    /// Gives it a record that it does not answer.
+    public func send(_ record: TensorDocument) throws {
+        try wait.during { try write { try $0.write(record) } }
+    }
+
+    /// Gives it a record and waits for its answer.
+    public func answer(_ record: TensorDocument) throws -> TensorDocument {
+        let received = try wait.during {
+            try write { try $0.write(record) }
+            return try receive()
+        }
+        guard let received else { throw failure("ended its answers before the last batch") }
+        return received
+    }
+
+    /// Ends its input and waits for its end.
+    ///
+    /// - Parameter unasked: is given the records that it writes behind its answers.
+    /// - Throws: a ``Failure`` where it ended its answers badly, or with another status than 0.
+    public func finish(_ unasked: (TensorDocument) throws -> Void) throws {
+        try wait.during {
+            try write { try $0.commit() }
+            while let record = try receive() { try unasked(record) }
+            let status = program.wait()
+            if let late { throw late }
+            guard status == 0 else { throw Failure(.data, path: name, "gave all answers, but \(WaitStatus.words(status))", remedy: remedy) }
+        }
+    }
+
+    private func write(_ body: (StreamWriter) throws -> Void) throws {
+        guard let writer else { throw Failure(.software, path: name, "is asked for more after its end") }
+        do {
+            try body(writer)
+        } catch let closed as Failure where closed.kind == .closedPipe {
+            throw failure("stopped reading before the last batch")
+        }
+    }
+
+    private func receive() throws -> TensorDocument? {
+        do {
+            if let reader { return try reader.next() }
+            guard let answers else { throw Failure(.software, path: name, "is asked for more after its end") }
+            self.answers = nil  // The reader's now, also where it throws.
+            let reader = try StreamReader(descriptor: answers, name: name)
+            self.reader = reader
+            return try reader.next()
+        } catch let damage as Failure {
+            throw failure(damage.what, at: damage.location)
+        }
+    }
+
+    /// What there is to say once the time was over.
+    private var late: Failure? { program.wasLate ? supervision.timeout.map { Self.late(option, command, $0, remedy) } : nil }
+
+    private static func late(_ option: String, _ command: String, _ seconds: Double, _ remedy: String) -> Failure {
+        Failure(
+            .io, path: name(option, command), "gave no answer for \(Progress.duration(seconds)), as long as \(option)-timeout allows, and was stopped",
+            remedy: remedy)
+    }
+
+    /// A failure that says what the program did and how it ended, once it is stopped where it has not ended by itself.
+    public func failure(_ what: String, at location: String? = nil) -> Failure {
+        let ending = end()
+        return late ?? Failure(.data, path: name, location: location, "\(what); the program \(ending)", remedy: remedy)
+    }
+
+    /// Closes the pipes and says how the program ended.
+    private func end() -> String {
+        writer = nil
+        reader = nil
+        if let answers { Platform.close(answers) }
+        answers = nil
+        return program.end()
+    }
+
+    deinit {
+        if program.isRunning { _ = end() }
+    }
+}
