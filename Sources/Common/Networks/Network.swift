@@ -126,6 +126,17 @@ public struct Network: Sendable {
         // torchvision's: a bottleneck's inner convolutions twice as wide.
         "wide-resnet50-2": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large, innerFactor: 2),
         "wide-resnet101-2": ResNet(block: .bottleneck, depths: [3, 4, 23, 3], width: 64, stem: .large, innerFactor: 2),
+        "regnet-y-400mf": RegNetY(depth: 16, w0: 48, wa: 27.89, wm: 2.09, group: 8),
+        "regnet-y-800mf": RegNetY(depth: 14, w0: 56, wa: 38.84, wm: 2.4, group: 16),
+        "regnet-y-1.6gf": RegNetY(depth: 27, w0: 48, wa: 20.71, wm: 2.65, group: 24),
+        "regnet-y-3.2gf": RegNetY(depth: 21, w0: 80, wa: 42.63, wm: 2.66, group: 24),
+        "regnet-y-8gf": RegNetY(depth: 17, w0: 192, wa: 76.82, wm: 2.19, group: 56),
+        "regnet-y-16gf": RegNetY(depth: 18, w0: 200, wa: 106.23, wm: 2.48, group: 112),
+        "regnet-y-32gf": RegNetY(depth: 20, w0: 232, wa: 115.89, wm: 2.53, group: 232),
+        // SEER's.
+        "regnet-y-64gf": RegNetY(depth: 20, w0: 352, wa: 147.48, wm: 2.4, group: 328),
+        "regnet-y-128gf": RegNetY(depth: 27, w0: 456, wa: 160.83, wm: 2.52, group: 264),
+        "regnet-y-256gf": RegNetY(depth: 27, w0: 640, wa: 230.83, wm: 2.53, group: 373),
         // For small images: the stem of MoCo's CIFAR demonstration, and a half or a quarter of the width.
         "small-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 32, stem: .small),
         "tiny-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 16, stem: .small),

@@ -92,12 +92,17 @@ extension SqueezeExcite.Parameters {
 
 extension GraphBuilder {
     /// Squeeze-excite by `K` numbers: `NAME.fc1` and `NAME.fc2`, 1×1 convolutions with a bias.
-    public mutating func squeezeExcite(_ name: String, _ x: Int, _ K: Int, _ activation: Activation, _ gate: SqueezeExcite.Gate) -> Int {
+    ///
+    /// - Parameter hasBiasOfConvolutions: whether biases begin as PyTorch's convolutions have them, in place of 0.
+    public mutating func squeezeExcite(
+        _ name: String, _ x: Int, _ K: Int, _ activation: Activation, _ gate: SqueezeExcite.Gate, hasBiasOfConvolutions: Bool = false
+    ) -> Int {
         let C = width(x)
+        func bias(_ inputs: Int) -> Parameter.Initialization { hasBiasOfConvolutions ? .uniform(1 / Double(inputs).squareRoot()) : .constant(0) }
         let weights = kernel(name + ".fc1", [K, C, 1, 1])
-        _ = parameter(name + ".fc1.bias", [K], .bias, .constant(0))
+        _ = parameter(name + ".fc1.bias", [K], .bias, bias(C))
         _ = kernel(name + ".fc2", [C, K, 1, 1])
-        _ = parameter(name + ".fc2.bias", [C], .bias, .constant(0))
+        _ = parameter(name + ".fc2.bias", [C], .bias, bias(K))
         return add(SqueezeExciteOperation(weights: weights, K: K, activation: activation, gate: gate, name: name), x)
     }
 }
