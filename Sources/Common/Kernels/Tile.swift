@@ -117,7 +117,7 @@ struct HalfRow: Tile {
     @inline(__always) mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: HalfRow) {
         all = all.addingProduct(SIMD8(repeating: a.pointee), b.all)
     }
-    @inline(__always) mutating func rectify() { all = pointwiseMax(all, SIMD8(repeating: 0)) }
+    @inline(__always) mutating func rectify() { all.replace(with: 0, where: all .< 0) }
     @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) { c.storeHalf(Vector(lowHalf: all, highHalf: .zero), 0) }
     /// No whole cache line is written here, so the store is a regular one.
     @inline(__always) func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int) { store(c, stride: stride) }

@@ -24,7 +24,7 @@ struct NarrowGroups: Sendable {
     private var patch: Int { window.patch / groups }
 
     /// How the rows of an image are copied for the groups of a window.
-    private struct Rows {
+    private struct CopiedRows {
         let window: Window
         /// Channels of a group that are read.
         let inputs: Int
@@ -58,19 +58,19 @@ struct NarrowGroups: Sendable {
                 }
                 let source = image + (first + row) * window.W * C, begin = window.padding * inputs, end = begin + window.W * inputs
                 target.update(repeating: 0, count: begin)
-                Kernels.Rows.copy(source, stride: C, rows: window.W, columns: inputs, into: target + begin, stride: inputs)
+                Rows.copy(source, stride: C, rows: window.W, columns: inputs, into: target + begin, stride: inputs)
                 (target + end).update(repeating: 0, count: width - end)
             }
         }
     }
 
-    private var reading: Rows { Rows(window: window, inputs: inputs) }
+    private var reading: CopiedRows { CopiedRows(window: window, inputs: inputs) }
     private var panels: Panels { Panels(k: patch, n: outputs) }
 
     // MARK: Memory
 
     /// Floats for a run: the copy, and the output as products make it.
-    private func floats(_ rows: Rows, outputs: Int) -> Int { rows.floats + rows.rowsAtOnce * rows.outputLine * outputs }
+    private func floats(_ rows: CopiedRows, outputs: Int) -> Int { rows.floats + rows.rowsAtOnce * rows.outputLine * outputs }
     private func parts(_ N: Int) -> Int { min(16, N * reading.runs) }
 
     func scratch(N: Int) -> Scratch.Need {
@@ -101,7 +101,7 @@ struct NarrowGroups: Sendable {
 
     /// y (…, K) from x (…, C), run by run and group by group.
     private func convolve(
-        _ reading: Rows, from x: UnsafePointer<Float>, C: Int, _ packed: UnsafePointer<Float>, _ panels: Panels, to y: UnsafeMutablePointer<Float>, K: Int, N: Int,
+        _ reading: CopiedRows, from x: UnsafePointer<Float>, C: Int, _ packed: UnsafePointer<Float>, _ panels: Panels, to y: UnsafeMutablePointer<Float>, K: Int, N: Int,
         _ epilogue: Epilogue, _ scratch: Scratch
     ) {
         let window = reading.window, inputs = reading.inputs, outputs = panels.n, line = reading.line * inputs
@@ -126,12 +126,12 @@ struct NarrowGroups: Sendable {
                     let pixel = n * window.outputPixels + (rows.lowerBound + row) * window.outW, out = y + pixel * K + group * outputs
                     let source = made + row * reading.outputLine * outputs
                     if isMade {
-                        Kernels.Rows.copy(source, stride: outputs, rows: window.outW, columns: outputs, into: out, stride: K)
+                        Rows.copy(source, stride: outputs, rows: window.outW, columns: outputs, into: out, stride: K)
                     } else if epilogue.accumulates {
-                        for column in 0..<window.outW { Kernels.Rows.add(source + column * outputs, to: out + column * K, count: outputs) }
+                        for column in 0..<window.outW { Rows.add(source + column * outputs, to: out + column * K, count: outputs) }
                     } else {
                         for column in 0..<window.outW {
-                            Kernels.Rows.apply(
+                            Rows.apply(
                                 own.advanced(rows: pixel + column, stride: K), to: source + column * outputs, into: out + column * K, rows: 1, width: outputs)
                         }
                     }
@@ -145,8 +145,8 @@ struct NarrowGroups: Sendable {
     /// With stride 1 it is a convolution of dy too, with weights turned by 180°.
     var hasBackwardData: Bool { window.stride == 1 && window.isSymmetric && window.padding < min(window.R, window.S) }
 
-    private var turned: Rows {
-        Rows(window: Window(H: window.outH, W: window.outW, C: K, kernel: window.R, stride: 1, padding: window.R - 1 - window.padding), inputs: outputs)
+    private var turned: CopiedRows {
+        CopiedRows(window: Window(H: window.outH, W: window.outW, C: K, kernel: window.R, stride: 1, padding: window.R - 1 - window.padding), inputs: outputs)
     }
     private var turnedPanels: Panels { Panels(k: window.R * window.S * outputs, n: inputs) }
 
@@ -158,7 +158,7 @@ struct NarrowGroups: Sendable {
             let matrix = scratch.pointer(worker), own = W + group * weightCount
             for offset in 0..<offsets {
                 for k in 0..<outputs {
-                    Kernels.Rows.copy(own + (k * offsets + offsets - 1 - offset) * inputs, to: matrix + (offset * outputs + k) * inputs, count: inputs)
+                    Rows.copy(own + (k * offsets + offsets - 1 - offset) * inputs, to: matrix + (offset * outputs + k) * inputs, count: inputs)
                 }
             }
             for panel in 0..<panels.count { panels.pack(panel, of: matrix, ldb: inputs, into: packed + group * panels.floats) }
@@ -180,7 +180,7 @@ struct NarrowGroups: Sendable {
                     for row in 0..<rows.count {
                         let source = dy + (n * window.outputPixels + (rows.lowerBound + row) * window.outW) * K + group * outputs
                         let target = gradients + row * outputLine * outputs
-                        Kernels.Rows.copy(source, stride: K, rows: window.outW, columns: outputs, into: target, stride: outputs)
+                        Rows.copy(source, stride: K, rows: window.outW, columns: outputs, into: target, stride: outputs)
                         // Between the rows there is no gradient.
                         (target + window.outW * outputs).update(repeating: 0, count: (outputLine - window.outW) * outputs)
                     }
