@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Checkpoints
-import Networks
+public import Networks
 import TensorStreams
 import ToolSupport
 
@@ -25,6 +25,7 @@ struct ConvertWeights: Tool {
 
     @Argument(help: "A checkpoint, or weights alone; - is standard input for safetensors.") var input: String
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
+    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
     @Flag(help: "Store the weights in half precision.") var half = false
     @Flag(help: "Leave out the head: keep what makes the features.") var backbone = false
@@ -42,7 +43,7 @@ struct ConvertWeights: Tool {
 
     func run() throws {
         common.start()
-        let file = try WeightsFile(input, network: network, prefix: prefix), weights = backbone ? try file.weights.withoutHead() : file.weights
+        let file = try WeightsFile(input, network: try WeightsDocument.networkName(network, by: definition), prefix: prefix), weights = backbone ? try file.weights.withoutHead() : file.weights
         let provenance = Provenance(text: file.metadata["provenance"] ?? "").adding(ConvertWeights.self).text
         if isONNX {
             try ONNXFile.write(weights, to: output, takesBytes: bytes, provenance: provenance)
@@ -70,3 +71,5 @@ struct ConvertWeights: Tool {
         return halved
     }
 }
+
+extension Definition: ExpressibleByArgument {}

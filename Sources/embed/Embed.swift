@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Checkpoints
-import Networks
+public import Networks
 import TensorStreams
 import ToolSupport
 import Training
@@ -24,6 +24,7 @@ struct Embed: Tool {
 
     @Option(help: "The network's weights: a checkpoint, a safetensors file or one of torch.save.") var weights: String
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
+    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
     @Option(name: .customLong("as"), help: "The new tensor's name (default: teacher for embeddings, features for features).") var name: String?
@@ -45,7 +46,7 @@ struct Embed: Tool {
         try common.start()
         let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let reader = ReadAhead(try StreamReader(input))
-        let file = try WeightsFile(weights, network: network, prefix: prefix)
+        let file = try WeightsFile(weights, network: try WeightsDocument.networkName(network, by: definition), prefix: prefix)
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, name: name, view: view, drop: Set(drop))
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
@@ -69,3 +70,5 @@ struct Embed: Tool {
         if let profile = stage.profile { Embed.logTable(profile.table) }
     }
 }
+
+extension Definition: ExpressibleByArgument {}

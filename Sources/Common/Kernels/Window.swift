@@ -23,6 +23,16 @@ public struct Window: Sendable, Equatable {
         outW = (W + 2 * padding - kernel) / stride + 1
     }
 
+    /// So many zeros before the image and behind it.
+    public init(H: Int, W: Int, C: Int, kernel: Int, stride: Int, before: Int, after: Int) {
+        (self.H, self.W, self.C) = (H, W, C)
+        (R, S) = (kernel, kernel)
+        self.stride = stride
+        padding = before
+        outH = (H + before + after - kernel) / stride + 1
+        outW = (W + before + after - kernel) / stride + 1
+    }
+
     /// TensorFlow's SAME padding: ⌈H / stride⌉ outputs, of the zeros that they need the smaller half before the image.
     ///
     /// - Precondition: that is as much above the image as to its left, as of a square one.

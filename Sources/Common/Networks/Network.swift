@@ -103,7 +103,17 @@ public struct Network: Sendable {
     /// The smallest image that leaves something to pool.
     public static let smallestImage = 8
 
-    private static let tables: [String: any Trunk] = [
+    private static let tables: [String: any Trunk] = named.merging(smallStems) { $1 }
+
+    /// Of ResNets that take large images: the same with the stem for small ones, as `resnet50-small-stem`. Programs that train on CIFAR have such.
+    private static var smallStems: [String: any Trunk] {
+        Dictionary(uniqueKeysWithValues: named.compactMap { name, trunk in
+            guard let large = trunk as? ResNet, large.stem == .large, !large.hasSamePadding else { return nil }
+            return (name + "-small-stem", ResNet(block: large.block, depths: large.depths, width: large.width, stem: .small, innerFactor: large.innerFactor))
+        })
+    }
+
+    private static let named: [String: any Trunk] = [
         "mobilenet-v2": MobileNetV2(),
         "mobilenet-v3-large": MobileNetV3.large,
         "mobilenet-v3-small": MobileNetV3.small,
@@ -114,11 +124,16 @@ public struct Network: Sendable {
         "efficientnet-lite0": EfficientNetLite(width: 1, depth: 1, dropout: 0.2),
         "efficientnet-lite1": EfficientNetLite(width: 1, depth: 1.1, dropout: 0.2),
         "efficientnet-lite2": EfficientNetLite(width: 1.1, depth: 1.2, dropout: 0.3),
+        // SEED's own, which its released students are.
+        "seed-mobilenet-v3-large": SEEDMobileNetV3(),
+        "seed-efficientnet-b0": SEEDEfficientNet(depth: 1, resolution: 224),
+        "seed-efficientnet-b1": SEEDEfficientNet(depth: 1.1, resolution: 240),
         "resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 64, stem: .large),
         "resnet34": ResNet(block: .basic, depths: [3, 4, 6, 3], width: 64, stem: .large),
         "resnet50": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large),
         "resnet101": ResNet(block: .bottleneck, depths: [3, 4, 23, 3], width: 64, stem: .large),
         "resnet152": ResNet(block: .bottleneck, depths: [3, 8, 36, 3], width: 64, stem: .large),
+        "resnet50-same": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large, hasSamePadding: true),
         // SimCLR's and SwAV's: all channels twice, four, five times, those of the stem too.
         "resnet50-w2": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 128, stem: .large),
         "resnet50-w4": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 256, stem: .large),

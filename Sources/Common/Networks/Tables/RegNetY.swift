@@ -59,7 +59,8 @@ struct RegNetY: Trunk {
         y = graph.batchNorm("\(name).f.a.1", y, .relu)
         y = graph.groupedConvolution("\(name).f.b.0", y, width, kernel: 3, stride: stride, groups: width / min(group, width))
         y = graph.batchNorm("\(name).f.b.1", y, .relu)
-        y = graph.squeezeExcite("\(name).f.se", y, Int((0.25 * Double(input)).rounded(.toNearestOrEven)), .relu, .sigmoid, hasBiasOfConvolutions: true)
+        let squeeze = SqueezeExciteLayers(reduce: "\(name).f.se.fc1", expand: "\(name).f.se.fc2", hasBiasOfConvolutions: true)
+        y = graph.squeezeExcite("\(name).f.se", y, Int((0.25 * Double(input)).rounded(.toNearestOrEven)), .relu, .sigmoid, squeeze)
         y = graph.convolution("\(name).f.c.0", y, width, kernel: 1)
         var shortcut = x
         if stride != 1 || input != width {
