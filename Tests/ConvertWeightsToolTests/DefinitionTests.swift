@@ -21,8 +21,10 @@ import Testing
             let result = try place.run("inspect --to-npy \(one).npy \(one) && inspect --to-npy \(other).npy \(other) && diff -r \(one).npy \(other).npy")
             #expect(result.status == 0, "\(result.output)\(result.error)")
         }
-        try place.expectFailure("convert-weights a --network efficientnet-b0 -o out", 65, "is no efficientnet-b0")
-        try place.expectFailure("convert-weights a --network efficientnet-b0 --definition torchvision -o out", 65, "is no efficientnet-b0")
+        for option in ["", "--definition torchvision"] {
+            let result = try place.run("convert-weights a --network efficientnet-b0 \(option) -o out")
+            #expect(result.status == 65 && result.error.contains("is no efficientnet-b0") && !place.exists("out"), "\(result.error)")
+        }
     }
 
     @Test(arguments: [
@@ -34,7 +36,7 @@ import Testing
     ])
     func `what there is not is refused`(line: String, words: String) throws {
         try place.perform("initialize --network tiny-resnet10 -q -o w; synthesize -o shapes --train 4 --test 4 --size 16 -q; augment --data shapes/train --size 16 --batch 4 -q -o v")
-        try place.expectFailure(line, 64, words)
-        #expect(!place.exists("out"))
+        let result = try place.run(line)
+        #expect(result.status == 64 && result.error.contains(words) && !place.exists("out"), "\(line): \(result.error)")
     }
 }
