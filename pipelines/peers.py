@@ -24,7 +24,7 @@ def network(name):
     import torch, torchvision
 
     torch.manual_seed(0)
-    return getattr(torchvision.models, name.replace("-", "_"))(weights=None)
+    return getattr(torchvision.models, name.replace("-", "_").replace(".", "_"))(weights=None)
 
 
 def train(options):

@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Checkpoints
-import Networks
+public import Networks
 import TensorStreams
 import ToolSupport
 import Training
@@ -29,6 +29,7 @@ struct ConvertWeights: Tool {
 
     @Argument(help: "A checkpoint, or weights alone; - is standard input for safetensors. Several with --average.") var inputs: [String]
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
+    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
     @OptionGroup var pixels: PixelOptions
     @Option(help: "Whose names to write: \(WeightsWriter.targets.joined(separator: ", ")).") var names = WeightsWriter.targets[0]
@@ -73,13 +74,13 @@ struct ConvertWeights: Tool {
 
     /// The weights to be written, the metadata that all files have, and what was taken.
     private func read() throws -> (Weights, [String: String], String) {
-        let file = try WeightsFile(inputs[0], network: network, prefix: prefix, pixels: pixels.pixels())
+        let file = try WeightsFile(inputs[0], network: try WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels.pixels())
         var metadata = file.metadata, told = file.coverage, weights = file.weights
         var provenance = Provenance(text: metadata["provenance"] ?? "")
         if average {
             var mean = WeightsAverage(weights, path: inputs[0])
             for input in inputs.dropFirst() {
-                let other = try WeightsFile(input, network: network, prefix: prefix, pixels: pixels.pixels())
+                let other = try WeightsFile(input, network: try WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels.pixels())
                 try mean.add(other.weights, path: input)
                 metadata = metadata.filter { other.metadata[$0.key] == $0.value }
                 provenance.lines += Provenance(text: other.metadata["provenance"] ?? "").lines.filter { !provenance.lines.contains($0) }
@@ -91,3 +92,5 @@ struct ConvertWeights: Tool {
         return (weights, metadata, told)
     }
 }
+
+extension Definition: ExpressibleByArgument {}

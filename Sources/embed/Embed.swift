@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Checkpoints
-import Networks
+public import Networks
 import TensorStreams
 import ToolSupport
 import Training
@@ -29,6 +29,7 @@ struct Embed: Tool {
     @Option(help: "A program that gives the embeddings in a network's place, run by the shell.") var command: String?
     @Option(help: ArgumentHelp("Stop the program of --command where it gives no answer for so long.", valueName: "seconds")) var commandTimeout = 3600.0
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
+    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
     @OptionGroup var pixels: PixelOptions
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
@@ -56,7 +57,7 @@ struct Embed: Tool {
         }
         guard command.contains(where: { !$0.isWhitespace }) else { throw ValidationError("--command is empty; name a program") }
         let ofNetworks = [
-            ("--weights", weights != nil), ("--network", network != nil), ("--prefix", prefix != nil), ("--features", features), ("--view", view != 0), ("--profile", profile),
+            ("--weights", weights != nil), ("--network", network != nil), ("--definition", definition != nil), ("--prefix", prefix != nil), ("--features", features), ("--view", view != 0), ("--profile", profile),
             ("--mean", try pixels.pixels() != nil)]
         if let (option, _) = ofNetworks.first(where: { $0.1 }) { throw ValidationError("\(option) goes with a network, and --command names a program; leave one of them out") }
     }
@@ -72,7 +73,7 @@ struct Embed: Tool {
         if let command { return try run(command, reader) }
         guard let weights else { return }
         let kind: EmbeddingStage.Kind = features ? .features : .embedding
-        let file = try WeightsFile(weights, network: network, prefix: prefix, pixels: pixels.pixels())
+        let file = try WeightsFile(weights, network: try WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels.pixels())
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, place(kind.name), view: view)
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
@@ -96,3 +97,5 @@ struct Embed: Tool {
         if let profile = stage.profile { Embed.logTable(profile.table) }
     }
 }
+
+extension Definition: ExpressibleByArgument {}

@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Checkpoints
-import Networks
+public import Networks
 import TensorStreams
 import ToolSupport
 
@@ -21,11 +21,14 @@ struct Initialize: Tool {
         version: productVersion)
 
     @Option(help: "The network: \(Network.names.joined(separator: ", ")).") var network: String
-    @Option(help: "Numbers in an embedding; for distillation as many as the teacher's. 0 leaves out the head.") var embedding = 128
+    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
+    @Option(help: "Numbers in an embedding; for distillation as many as the teacher's (default: 128, or as many as a named head has). 0 leaves out the head.")
+    var embedding: Int?
     @Option(help: "Width of the head's hidden layer (default: the width of the features). 0 makes the head one linear layer.") var hidden: Int?
     @Option(help: """
         The head layer by layer, in place of --embedding and --hidden: 'linear 512, batch-norm, relu, linear 128'. There are linear WIDTH, \
-        linear WIDTH no-bias, batch-norm, batch-norm no-affine, relu and l2-norm.
+        linear WIDTH no-bias, batch-norm, batch-norm no-bias, batch-norm no-affine, relu and l2-norm. Or a paper's by its name, to which --embedding gives \
+        another width: \(Head.names.joined(separator: ", ")).
         """) var head: String?
     @Option(help: "The seed of the random weights.") var seed: UInt64 = 0
     @Option(name: [.short, .long], help: "The checkpoint to write; *.safetensors or *.safetensors.zst.") var output: String
@@ -33,29 +36,37 @@ struct Initialize: Tool {
 
     func validate() throws {
         try checkFiles(outputs: ["-o": output])
-        guard Network.names.contains(network) else {
+        guard Network.names.contains(network) || definition != nil else {
             throw ValidationError("no network is named '\(network)'; there are \(Network.names.joined(separator: ", "))")
         }
-        try checkOption("--embedding", embedding, in: 0...65536)
+        try checkOption("--embedding", embedding, in: (isNamedHead ? 1 : 0)...65536)
         try checkOption("--hidden", hidden, in: 0...65536)
-        if let head {
+        if isNamedHead {
+            guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
+        } else if let head {
             guard let head = Head(text: head), head.dimension != nil else { throw ValidationError("--head takes layers such as 'linear 512, relu, linear 128', found '\(head)'") }
             guard head.isOfUsualSize else { throw ValidationError("--head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers") }
             guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
         }
-        guard embedding * (hidden ?? 1) <= 1 << 28 else { throw ValidationError("--hidden times --embedding is \(1 << 28) at most") }
+        guard (embedding ?? 128) * (hidden ?? 1) <= 1 << 28 else { throw ValidationError("--hidden times --embedding is \(1 << 28) at most") }
     }
+
+    private var isNamedHead: Bool { head.map(Head.names.contains) == true }
 
     func run() throws {
         common.start()
+        let network = try WeightsDocument.networkName(network, by: definition) ?? network
         guard let trunk = Network(network, head: .none) else { throw Failure(.software, "the network '\(network)' has no table") }
         let head: Head =
-            switch (self.head, embedding, hidden ?? trunk.featureWidth) {
-            case (let head?, _, _): Head(text: head) ?? .none
+            switch (self.head, embedding ?? 128, hidden ?? trunk.featureWidth) {
+            case (let head?, _, _): Head.named(head, features: trunk.featureWidth, embedding: embedding) ?? Head(text: head) ?? .none
             case (nil, 0, _): .none
-            case (nil, _, 0): .linear(embedding)
-            case (nil, _, let hidden): .mlp(hidden: hidden, embedding)
+            case (nil, let embedding, 0): .linear(embedding)
+            case (nil, let embedding, let hidden): .mlp(hidden: hidden, embedding)
             }
+        guard head.isOfUsualSize else {
+            throw Failure(.usage, "the head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers", remedy: "take a narrower one")
+        }
         guard let network = Network(network, head: head) else { throw Failure(.software, "the network '\(network)' takes no head") }
         let provenance = Provenance().adding(Initialize.self)
         let weights = Weights.initialized(network, seed: seed)
@@ -67,3 +78,5 @@ struct Initialize: Tool {
         if !common.quiet { Initialize.log("\(network.name) with \(network.parameters.count) parameters of \(numbers) numbers") }
     }
 }
+
+extension Definition: ExpressibleByArgument {}

@@ -74,6 +74,65 @@ import ToolSupport
         check(try read(lightly), nil, "lightly")
     }
 
+    /// The shapes of a network's tensors, all zero but for running variances; the first kernel tells one file from another.
+    private func state(_ name: String) throws -> [String: Tensor] { WeightsDocument.tensors(of: formulaWeights(try #require(Network(name, head: .none)))) }
+
+    @Test func `RegNets of VISSL and of transformers are torchvision's under other names`() throws {
+        let lines = try String(contentsOfFile: golden("regnet-names.tsv"), encoding: .utf8).split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+        let network = try state("regnet-y-400mf").filter { !$0.key.hasSuffix(".num_batches_tracked") }
+        #expect(lines.first == ["torchvision", "transformers", "vissl"] && Set(lines.dropFirst().map { $0[0] }) == Set(network.keys))
+        func named(_ column: Int, _ prefix: String) -> [String: Tensor] { Dictionary(uniqueKeysWithValues: lines.dropFirst().map { (prefix + $0[column], network[$0[0]] ?? zeros(1)) }) }
+        let base = "classy_state_dict.base_model.model."
+        // SEER's head, narrower, with its prototypes.
+        let head = line(base + "heads.0.projection_head.0", 64, 440).merging(line(base + "heads.0.projection_head.2", 24, 64)) { $1 }
+        let classifier = line("classifier.1", 30, 440)
+        for (parts, expected, words) in [
+            ([named(2, base + "trunk.")], Head.none, "VISSL, \(base)trunk._feature_blocks: regnet-y-400mf without a head; 329 of 329 tensors"),
+            (
+                [named(2, base + "trunk."), head, [base + "heads.0.prototypes0.weight": zeros(30, 24)]], .mlp(hidden: 64, 24),
+                "VISSL, \(base)trunk._feature_blocks: regnet-y-400mf with a head of 64, 24"
+            ),
+            ([named(1, "")], .none, "Hugging Face: regnet-y-400mf without"), ([named(1, "regnet."), classifier], .linear(30), "Hugging Face, regnet: regnet-y-400mf with a head of 30"),
+            ([named(0, "")], .none, "torchvision's names: regnet-y-400mf"),
+        ] {
+            let file = try read(parts.reduce(into: [:]) { $0.merge($1) { $1 } })
+            #expect(file.weights.network.name == "regnet-y-400mf" && file.weights.network.head == expected && file.coverage.hasPrefix(words), "\(file.coverage)")
+            let tensors = WeightsDocument.tensors(of: file.weights)
+            for (key, tensor) in network { #expect(tensors[key] == tensor, "\(key)") }
+        }
+    }
+
+    @Test func `a first convolution of 3×3 is a stem for small images`() throws {
+        let file = try read(named("state_dict.backbone.", try state("resnet18-small-stem")), line("state_dict.projector.0", 64, 512), line("state_dict.projector.2", 24, 64))
+        #expect(file.weights.network.name == "resnet18-small-stem" && file.coverage.contains("a backbone and a projector"), "\(file.coverage)")
+        #expect(try read(try state("resnet18")).weights.network.name == "resnet18")
+    }
+
+    @Test(arguments: ["seed-mobilenet-v3-large", "seed-efficientnet-b0", "resnet18"])
+    func `SEED's students are recognised by their names, with their head`(name: String) throws {
+        let network = try state(name), d = try #require(Network(name, head: .none)).featureWidth
+        let file = try read(
+            named("state_dict.module.student.", network), line("state_dict.module.student.fc.0", d, d), line("state_dict.module.student.fc.2", 24, d),
+            named("state_dict.module.teacher.", network), ["state_dict.module.queue": zeros(24, 16)])
+        #expect(file.weights.network.name == name && file.weights.network.head == .mlp(hidden: d, 24), "\(file.coverage)")
+        #expect(file.coverage.hasPrefix("SEED, state_dict.module.student"), "\(file.coverage)")
+        let tensors = WeightsDocument.tensors(of: file.weights)
+        for (key, tensor) in network { #expect(tensors[key] == tensor, "\(key)") }
+    }
+
+    @Test func `definitions name networks, and are refused where there is none`() throws {
+        #expect(try WeightsDocument.networkName("efficientnet-b0", by: .seed) == "seed-efficientnet-b0")
+        #expect(try WeightsDocument.networkName("seed-efficientnet-b1", by: .seed) == "seed-efficientnet-b1")
+        #expect(try WeightsDocument.networkName("efficientnet-b0", by: .torchvision) == "efficientnet-b0" && WeightsDocument.networkName(nil, by: nil) == nil)
+        for (name, definition, words) in [
+            ("resnet18", Definition.seed, "SEED has no definition of its own of 'resnet18'"), ("seed-efficientnet-b0", .torchvision, "torchvision has no definition"),
+            ("resnet19", .seed, "no network is named 'resnet19'"), (nil, .seed, "name one"),
+        ] {
+            let failure = TestSupport.failure { _ = try WeightsDocument.networkName(name, by: definition) }
+            #expect(failure?.kind == .usage && "\(failure?.what ?? "") \(failure?.remedy ?? "")".contains(words), "\(String(describing: failure))")
+        }
+    }
+
     @Test func `a prefix that a user names is taken, and one that nothing has is an error`() throws {
         check(try read(named("odd.names.", trunk), prefix: "odd.names."), nil, "--prefix, odd.names")
         let wrong = TestSupport.failure { _ = try read(named("odd.names.", trunk), prefix: "even.") }

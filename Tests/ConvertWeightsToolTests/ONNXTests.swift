@@ -47,6 +47,7 @@ import Testing
         .enabled(if: Effort.isLong, "only in make test-long"), .enabled(if: hasRuntime, "no Python with onnx, onnxruntime, safetensors and zstandard; SEED_PYTHON may name one"),
         arguments: [
             "resnet18 --embedding 64", "resnet50", "mobilenet-v2", "mobilenet-v3-large --embedding 32 --hidden 48", "mobilenet-v3-small", "efficientnet-b0", "efficientnet-lite0",
+            "regnet-y-400mf --embedding 32", "seed-efficientnet-b1 --embedding 32", "seed-mobilenet-v3-large", "resnet50-same", "resnet18-small-stem --head simclr",
             "tiny-resnet18 --head 'linear 64 no-bias, batch-norm, relu, linear 32, batch-norm no-affine, l2-norm'",
         ])
     func `onnxruntime gives our features and embeddings`(network: String) throws {

@@ -6,7 +6,7 @@ import Testing
     /// Where (row, column) lies among the panels, by their definition; nil for the zeros behind the last column.
     static func layout(_ panels: Panels) -> [(row: Int, column: Int)?] {
         stride(from: 0, to: panels.n, by: Panels.width).flatMap { first in
-            let columns = min(Panels.width, panels.n - first), stored = (columns + 15) / 16 * 16
+            let columns = min(Panels.width, panels.n - first), stored = columns <= 8 ? 8 : (columns + 15) / 16 * 16
             return (0..<panels.k).flatMap { row in (0..<stored).map { $0 < columns ? (row: row, column: first + $0) : nil } }
         }
     }

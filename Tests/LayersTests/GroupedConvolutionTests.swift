@@ -42,20 +42,42 @@ import Testing
         measured.expectWithin()
     }
 
-    @Test(arguments: cases + [Case(N: 1, H: 3, W: 3, C: 8, K: 8, kernel: 1, stride: 1, groups: 8), Case(N: 20, H: 4, W: 5, C: 48, K: 96, kernel: 3, stride: 1, groups: 3)])
-    func `each group is a convolution of its own channels`(_ c: Case) {
-        let layer = c.layer, inputs = c.C / c.groups, outputs = c.K / c.groups
-        let y = Poisoned(c.outputs)
-        layer.forward(y: y.pointer, x: c.x, W: c.weights, N: c.N, scratch: c.measured.scratch)
-        let all = y.values(), x = c.x, W = c.weights, patch = c.kernel * c.kernel * inputs
+    /// Widths of RegNet's groups, and others: whole vectors and not, one pixel, one group, more pixels than are copied at once.
+    static let more = [
+        Case(N: 1, H: 3, W: 3, C: 8, K: 8, kernel: 1, stride: 1, groups: 8), Case(N: 20, H: 4, W: 5, C: 48, K: 96, kernel: 3, stride: 1, groups: 3),
+        Case(N: 3, H: 7, W: 7, C: 40, K: 40, kernel: 3, stride: 1, groups: 5), Case(N: 2, H: 60, W: 41, C: 16, K: 16, kernel: 3, stride: 1, groups: 2),
+        Case(N: 2, H: 61, W: 42, C: 16, K: 16, kernel: 3, stride: 2, groups: 2), Case(N: 3, H: 9, W: 8, C: 48, K: 48, kernel: 3, stride: 1, groups: 3),
+        Case(N: 2, H: 8, W: 10, C: 48, K: 72, kernel: 3, stride: 2, groups: 3), Case(N: 4, H: 13, W: 9, C: 112, K: 112, kernel: 3, stride: 1, groups: 2),
+        Case(N: 3, H: 8, W: 12, C: 80, K: 72, kernel: 3, stride: 2, groups: 2), Case(N: 2, H: 7, W: 7, C: 464, K: 464, kernel: 3, stride: 1, groups: 2),
+        Case(N: 5, H: 2, W: 2, C: 746, K: 746, kernel: 3, stride: 1, groups: 2), Case(N: 1, H: 1, W: 1, C: 24, K: 24, kernel: 3, stride: 1, groups: 3),
+        Case(N: 3, H: 200, W: 180, C: 66, K: 34, kernel: 3, stride: 1, groups: 2),
+    ]
+
+    @Test(arguments: cases + more)
+    func `each group is a convolution of its own channels, and so are its gradients`(_ c: Case) {
+        let layer = c.layer, inputs = c.C / c.groups, outputs = c.K / c.groups, measured = c.measured, patch = c.kernel * c.kernel * inputs
+        let x = c.x, W = c.weights, dy = c.dy, y = Poisoned(c.outputs), packed = FloatBuffer(layer.packedCount), again = Poisoned(c.outputs)
+        layer.forward(y: y.pointer, x: x, W: W, N: c.N, scratch: measured.scratch)
+        layer.pack(W, into: packed.pointer)
+        layer.forward(y: again.pointer, x: x, packed: packed.pointer, N: c.N, scratch: measured.scratch)
+        let dx = Poisoned(x.count), dW = Poisoned([Float](repeating: 0, count: W.count))
+        layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: c.N, scratch: measured.scratch)
+        layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: c.N, scratch: measured.scratch)
+        measured.expectWithin()
+        let all = y.values(), allAgain = again.values(), alldx = dx.values(), alldW = dW.values()
         let window = Window(H: c.H, W: c.W, C: inputs, kernel: c.kernel, stride: c.stride, padding: c.kernel / 2)
         for group in 0..<c.groups {
             let own = channels(of: x, c.C, group * inputs, inputs)
             let single = Convolution(window: window, K: outputs), scratch = Scratch(workers: 4), expected = Poisoned(c.N * window.outputPixels * outputs)
             scratch.reserve(single.scratch(N: c.N))
-            single.forward(y: expected.pointer, x: own, W: Array(W[(group * outputs * patch)..<((group + 1) * outputs * patch)]), N: c.N, scratch: scratch)
-            let found = channels(of: all, c.K, group * outputs, outputs)
-            #expect(relativeError(found, expected.values().map(Double.init)) < 2e-6)
+            let weights = (group * outputs * patch)..<((group + 1) * outputs * patch), ownW = Array(W[weights]), owndy = channels(of: dy, c.K, group * outputs, outputs)
+            single.forward(y: expected.pointer, x: own, W: ownW, N: c.N, scratch: scratch)
+            for found in [all, allAgain] { #expect(relativeError(channels(of: found, c.K, group * outputs, outputs), expected.values().map(Double.init)) < 5e-6) }
+            let dx = Poisoned(own.count), dW = Poisoned([Float](repeating: 0, count: ownW.count))
+            single.backwardData(dx: dx.pointer, adding: false, dy: owndy, W: ownW, N: c.N, scratch: scratch)
+            single.backwardWeights(dW: dW.pointer, dy: owndy, x: own, N: c.N, scratch: scratch)
+            #expect(relativeError(channels(of: alldx, c.C, group * inputs, inputs), dx.values().map(Double.init)) < 5e-6)
+            #expect(relativeError(Array(alldW[weights]), dW.values().map(Double.init)) < 1e-5)
         }
     }
 
@@ -81,8 +103,9 @@ import Testing
         expectDerivative(dW.values(), of: { dot(dy, forward(c.x, $0)) }, at: c.weights, step: 3e-2, tolerance: 1e-3)
     }
 
-    @Test func `a folded bias and activation come behind the sums`() {
-        let c = Self.cases[0], layer = c.layer, measured = c.measured, scratch = measured.scratch, bias = formula("bias", c.K)
+    @Test(arguments: [cases[0], more[7]])
+    func `a folded bias, residual and activation come behind the sums`(_ c: Case) {
+        let layer = c.layer, measured = c.measured, scratch = measured.scratch, bias = formula("bias", c.K), residual = formula("residual", c.outputs)
         let packed = FloatBuffer(layer.packedCount), (plainly, y) = (Poisoned(c.outputs), Poisoned(c.outputs))
         layer.pack(c.weights, into: packed.pointer)
         layer.forward(y: plainly.pointer, x: c.x, W: c.weights, N: c.N, scratch: scratch)
@@ -93,6 +116,15 @@ import Testing
             }
             let expected = plainly.values().enumerated().map { plain(activation, Double($0.element + bias[$0.offset % c.K])).value }
             #expect(relativeError(y.values(), expected) < 1e-6)
+            bias.withUnsafeBufferPointer { bias in
+                residual.withUnsafeBufferPointer {
+                    layer.forward(
+                        y: y.pointer, x: c.x, packed: packed.pointer, N: c.N, epilogue: Epilogue(bias: bias.baseAddress, residual: $0.baseAddress, activation: activation),
+                        scratch: scratch)
+                }
+            }
+            let added = plainly.values().enumerated().map { plain(activation, Double($0.element + bias[$0.offset % c.K]) + Double(residual[$0.offset])).value }
+            #expect(relativeError(y.values(), added) < 1e-6)
         }
     }
 }

@@ -129,6 +129,16 @@ private struct Work: Sendable {
             grouped.backwardWeights(dW: dW.pointer, dy: gdy, x: gx, N: 3, scratch: scratch)
             return [y, dx, dW]
         })
+        let wide = GroupedConvolution(window: Window(H: 14, W: 12, C: 80, kernel: 3, stride: 2, padding: 1), K: 96, groups: 2)
+        need.formUnion(wide.scratch(N: 3))
+        let wx = formula("x", 3 * 14 * 12 * 80), wW = formula("W", wide.weightCount), wdy = formula("dy", 3 * 7 * 6 * 96)
+        works.append(Work("grouped convolution of wide groups") { scratch in
+            let y = Poisoned(wdy.count), dx = Poisoned(wx.count), dW = zeros(wW.count)
+            wide.forward(y: y.pointer, x: wx, W: wW, N: 3, scratch: scratch)
+            wide.backwardData(dx: dx.pointer, adding: false, dy: wdy, W: wW, N: 3, scratch: scratch)
+            wide.backwardWeights(dW: dW.pointer, dy: wdy, x: wx, N: 3, scratch: scratch)
+            return [y, dx, dW]
+        })
         let unit = formula("x", 100 * 33)
         works.append(Work("rows of unit length, activations") { _ in
             let y = Poisoned(unit.count), norm = Poisoned(100), dx = Poisoned(unit.count), active = Poisoned(unit.count), slope = Poisoned(unit.count)
@@ -179,6 +189,6 @@ private struct Work: Sendable {
         }
         let lines = String(decoding: try #require(result).standardOutputContent, as: UTF8.self).split(separator: "\n")
         #expect(lines.filter { $0.hasPrefix("wrong ") } == [])
-        #expect(lines.contains("compared 21 kernels"))
+        #expect(lines.contains("compared 22 kernels"))
     }
 }

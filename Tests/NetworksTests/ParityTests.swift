@@ -22,6 +22,12 @@ import TestSupport
         Case(name: "resnet50-w2", N: 2, H: 64, W: 64), Case(name: "mobilenet-v2", N: 6, H: 64, W: 64), Case(name: "mobilenet-v2", N: 3, H: 97, W: 75),
         Case(name: "mobilenet-v3-small", N: 6, H: 64, W: 64), Case(name: "efficientnet-b1", N: 4, H: 64, W: 64), Case(name: "efficientnet-b3", N: 3, H: 64, W: 64),
         Case(name: "efficientnet-lite0", N: 6, H: 64, W: 64), Case(name: "efficientnet-lite0", N: 3, H: 75, W: 75), Case(name: "efficientnet-lite2", N: 4, H: 66, W: 66),
+        Case(name: "regnet-y-400mf", N: 4, H: 64, W: 64), Case(name: "regnet-y-400mf", N: 3, H: 75, W: 97), Case(name: "regnet-y-800mf", N: 3, H: 64, W: 64),
+        Case(name: "regnet-y-1.6gf", N: 3, H: 64, W: 64), Case(name: "regnet-y-8gf", N: 2, H: 64, W: 64), Case(name: "regnet-y-16gf", N: 2, H: 64, W: 64),
+        Case(name: "seed-mobilenet-v3-large", N: 6, H: 64, W: 64), Case(name: "seed-mobilenet-v3-large", N: 3, H: 97, W: 75),
+        Case(name: "seed-efficientnet-b0", N: 6, H: 64, W: 64), Case(name: "seed-efficientnet-b1", N: 3, H: 75, W: 97),
+        Case(name: "resnet18-small-stem", N: 4, H: 33, W: 27), Case(name: "resnet50-small-stem", N: 2, H: 32, W: 32),
+        Case(name: "resnet50-same", N: 4, H: 64, W: 64), Case(name: "resnet50-same", N: 2, H: 75, W: 75),
     ]
 
     let document: TensorDocument
@@ -52,7 +58,7 @@ import TestSupport
         run.backward(weights, dOutput: formula("gradient", c.N * 128), dParameters: gradients)
 
         let expected = try doubles(c.key + ".gradients")
-        // PyTorch lists parameters in the order of the modules, and so do we, but for the shortcut, which it lists last in its block.
+        // PyTorch lists parameters in the order of the modules, and so do we, but for the shortcut.
         let names = try torchOrder(weights.network)
         #expect(names.count * 5 == expected.count)
         let longest = stride(from: 0, to: expected.count, by: 5).map { expected[$0] }.max() ?? 0
@@ -86,6 +92,7 @@ import TestSupport
     private func torchOrder(_ network: Network) throws -> [Parameter] {
         func block(_ name: String) -> String? {
             let parts = name.split(separator: ".")
+            if parts.count > 3, parts[0] == "trunk_output" { return parts[..<3].joined(separator: ".") }
             return parts.count > 2 && parts[0].hasPrefix("layer") ? "\(parts[0]).\(parts[1])" : nil
         }
         var order: [Parameter] = []
@@ -97,7 +104,9 @@ import TestSupport
                 continue
             }
             let own = rest.prefix { block($0.name) == name }
-            order += own.filter { !$0.name.contains("downsample") } + own.filter { $0.name.contains("downsample") }
+            // A RegNet's block has it first, a ResNet's last.
+            order += own.filter { $0.name.contains(".proj.") } + own.filter { !$0.name.contains("downsample") && !$0.name.contains(".proj.") }
+            order += own.filter { $0.name.contains("downsample") }
             rest = rest.dropFirst(own.count)
         }
         return order
@@ -105,7 +114,10 @@ import TestSupport
 
     @Test func `parameters are as many as torchvision has`() throws {
         for (name, count) in [("resnet18", 11_176_512), ("resnet34", 21_284_672), ("resnet50", 23_508_032), ("resnet101", 42_500_160), ("resnet152", 58_143_808), ("resnet50-w2", 93_907_072),
-            ("resnet50-w4", 375_378_176), ("resnet50-w5", 586_450_240), ("mobilenet-v3-large", 4_202_032), ("efficientnet-b0", 4_007_548), ("efficientnet-lite0", 3_371_008)] {
+            ("resnet50-w4", 375_378_176), ("resnet50-w5", 586_450_240), ("mobilenet-v3-large", 4_202_032), ("efficientnet-b0", 4_007_548), ("efficientnet-lite0", 3_371_008),
+            ("regnet-y-400mf", 3_903_144), ("regnet-y-800mf", 5_647_512), ("regnet-y-1.6gf", 10_313_430), ("regnet-y-3.2gf", 17_923_338), ("regnet-y-8gf", 37_364_472), ("regnet-y-16gf", 80_565_140),
+            ("regnet-y-32gf", 141_333_770), ("regnet-y-64gf", 276_457_786), ("regnet-y-128gf", 637_419_894), ("regnet-y-256gf", 1_272_156_138), ("seed-mobilenet-v3-large", 4_202_032),
+            ("seed-efficientnet-b0", 4_007_548), ("seed-efficientnet-b1", 6_513_184), ("resnet18-small-stem", 11_168_832), ("resnet50-same", 23_508_032)] {
             let network = try #require(Network(name, head: .none))
             #expect(network.parameters.reduce(0) { $0 + $1.count } == count)
         }

@@ -27,7 +27,7 @@ public func formulaWeights(_ network: Network) -> Weights {
         case .bias:
             // Those of linear layers and of squeeze-excite are small, those of batch norm far from the kinks of what follows.
             let small = ["fc.", "classifier.", "_fc."].contains { parameter.name.hasPrefix($0) } || parameter.name.contains(".fc")
-            let sizes: [Float] = small ? [0] : parameter.name.hasPrefix("features.") ? [1.5] : [3, 3, 3, -3]
+            let sizes: [Float] = small ? [0] : parameter.name.hasPrefix("features.") || parameter.name.hasPrefix("conv.") ? [1.5] : [3, 3, 3, -3]
             u = u.enumerated().map { sizes[$0.offset % sizes.count] + 0.1 * $0.element }
         }
         weights.pointer(index).update(from: parameter.native(u), count: parameter.count)

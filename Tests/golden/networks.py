@@ -46,7 +46,7 @@ def fill(network):
             u = 1 + 0.5 * u
         elif name.endswith("running_mean") or name.startswith(("fc.", "classifier.", "_fc.")) or ".fc" in name:
             u = 0.1 * u
-        elif name.endswith("bias") and name.startswith("features."):
+        elif name.endswith("bias") and name.startswith(("features.", "conv.")):
             u = 1.5 + 0.1 * u
         elif name.endswith("bias"):
             u = 0.1 * u + torch.where(torch.arange(u.numel()) % 4 == 3, -3, 3)
@@ -79,6 +79,123 @@ class Same(nn.Conv2d):
         total = [max((math.ceil(i / s) - 1) * s + k - i, 0) for i, k, s in zip(x.shape[2:], self.kernel_size, self.stride)]
         x = F.pad(x, [total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2])
         return F.conv2d(x, self.weight, None, self.stride, 0, 1, self.groups)
+
+
+class SamePool(nn.MaxPool2d):
+    """The same for a maximum, which no padding is."""
+
+    def forward(self, x):
+        total = [max((math.ceil(i / 2) - 1) * 2 + 3 - i, 0) for i in x.shape[2:]]
+        x = F.pad(x, [total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2], value=-math.inf)
+        return F.max_pool2d(x, 3, 2)
+
+
+class Fixed(nn.Conv2d):
+    """SAME padding of an image of `size`, whatever the size of what it gets."""
+
+    def __init__(self, size, *sizes, **options):
+        super().__init__(*sizes, **options)
+        self.total = max((math.ceil(size / self.stride[0]) - 1) * self.stride[0] + self.kernel_size[0] - size, 0)
+
+    def forward(self, x):
+        first, last = self.total // 2, self.total - self.total // 2
+        return F.conv2d(F.pad(x, [first, last, first, last]), self.weight, self.bias, self.stride, 0, 1, self.groups)
+
+
+class SEEDBlock(nn.Module):
+    """A block of SEED's EfficientNets, on images of `size` if the network's have the size that it is padded for."""
+
+    def __init__(self, size, c, expansion, kernel, stride, out):
+        super().__init__()
+        inner, after = c * expansion, math.ceil(size / stride)
+        if expansion > 1:
+            self._expand_conv, self._bn0 = Fixed(size, c, inner, 1, bias=False), nn.BatchNorm2d(inner, 1e-3, 0.01)
+        self._depthwise_conv, self._bn1 = Fixed(size, inner, inner, kernel, stride, groups=inner, bias=False), nn.BatchNorm2d(inner, 1e-3, 0.01)
+        self._se_reduce, self._se_expand = nn.Conv2d(inner, max(1, int(c * 0.25)), 1), nn.Conv2d(max(1, int(c * 0.25)), inner, 1)
+        self._project_conv, self._bn2 = Fixed(after, inner, out, 1, bias=False), nn.BatchNorm2d(out, 1e-3, 0.01)
+        self.adds = stride == 1 and c == out
+
+    def forward(self, x):
+        y = F.silu(self._bn0(self._expand_conv(x))) if hasattr(self, "_bn0") else x
+        y = F.silu(self._bn1(self._depthwise_conv(y)))
+        y = torch.sigmoid(self._se_expand(F.silu(self._se_reduce(F.adaptive_avg_pool2d(y, 1))))) * y
+        y = self._bn2(self._project_conv(y))
+        return x + y if self.adds else y
+
+
+class SEEDEfficientNet(nn.Module):
+    """SEED's EfficientNets, but for stochastic depth and dropout."""
+
+    def __init__(self, depth, size):
+        super().__init__()
+        rows = [(1, 3, 1, 1, 32, 16), (2, 3, 2, 6, 16, 24), (2, 5, 2, 6, 24, 40), (3, 3, 2, 6, 40, 80), (3, 5, 1, 6, 80, 112), (4, 5, 2, 6, 112, 192), (1, 3, 1, 6, 192, 320)]
+        self._conv_stem, self._bn0 = Fixed(size, 3, 32, 3, 2, bias=False), nn.BatchNorm2d(32, 1e-3, 0.01)
+        size, blocks = math.ceil(size / 2), []
+        for repeats, kernel, stride, expansion, c, out in rows:
+            for i in range(math.ceil(repeats * depth)):
+                step = stride if i == 0 else 1
+                blocks.append(SEEDBlock(size, c if i == 0 else out, expansion, kernel, step, out))
+                size = math.ceil(size / step)
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head, self._bn1 = Fixed(size, 320, 1280, 1, bias=False), nn.BatchNorm2d(1280, 1e-3, 0.01)
+        self.fc = nn.Linear(1280, 1)
+
+    def forward(self, x):
+        x = F.silu(self._bn0(self._conv_stem(x)))
+        for block in self._blocks:
+            x = block(x)
+        return self.fc(F.silu(self._bn1(self._conv_head(x))).mean((2, 3)))
+
+
+def divisible(width):
+    near = max(8, int(width + 4) // 8 * 8)
+    return near + 8 if near < 0.9 * width else near
+
+
+class LinearSqueeze(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.fc = nn.Sequential(nn.Linear(c, divisible(c // 4)), nn.ReLU(), nn.Linear(divisible(c // 4), c))
+
+    def forward(self, x):
+        return x * (F.relu6(self.fc(x.mean((2, 3))) + 3) / 6)[:, :, None, None]
+
+
+class SEEDMobileBlock(nn.Module):
+    def __init__(self, c, inner, out, kernel, stride, squeezes, swishes):
+        super().__init__()
+        active, excite = (nn.Hardswish if swishes else nn.ReLU), (LinearSqueeze(inner) if squeezes else nn.Identity())
+        own = [nn.Conv2d(inner, inner, kernel, stride, kernel // 2, groups=inner, bias=False), nn.BatchNorm2d(inner)]
+        last = [nn.Conv2d(inner, out, 1, bias=False), nn.BatchNorm2d(out)]
+        if c == inner:
+            self.conv = nn.Sequential(*own, active(), excite, *last)
+        else:
+            self.conv = nn.Sequential(nn.Conv2d(c, inner, 1, bias=False), nn.BatchNorm2d(inner), active(), *own, excite, active(), *last)
+        self.adds = stride == 1 and c == out
+
+    def forward(self, x):
+        return x + self.conv(x) if self.adds else self.conv(x)
+
+
+class SEEDMobileNet(nn.Module):
+    """SEED's MobileNetV3-Large, but for dropout."""
+
+    def __init__(self):
+        super().__init__()
+        rows = [(3, 1, 16, 0, 0, 1), (3, 4, 24, 0, 0, 2), (3, 3, 24, 0, 0, 1), (5, 3, 40, 1, 0, 2), (5, 3, 40, 1, 0, 1), (5, 3, 40, 1, 0, 1), (3, 6, 80, 0, 1, 2), (3, 2.5, 80, 0, 1, 1),
+                (3, 2.3, 80, 0, 1, 1), (3, 2.3, 80, 0, 1, 1), (3, 6, 112, 1, 1, 1), (3, 6, 112, 1, 1, 1), (5, 6, 160, 1, 1, 2), (5, 6, 160, 1, 1, 1), (5, 6, 160, 1, 1, 1)]
+        features, c = [nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.Hardswish())], 16
+        for kernel, expansion, out, squeezes, swishes, stride in rows:
+            inner = divisible(c * expansion)
+            features.append(SEEDMobileBlock(c, inner, out, kernel, stride, squeezes, swishes))
+            c = out
+        self.features = nn.Sequential(*features)
+        self.conv = nn.Sequential(nn.Conv2d(c, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.Hardswish())
+        self.classifier = nn.Sequential(nn.Linear(inner, 1280), nn.Hardswish())
+        self.fc = nn.Linear(1280, 1)
+
+    def forward(self, x):
+        return self.fc(self.classifier(self.conv(self.features(x)).mean((2, 3))))
 
 
 class LiteBlock(nn.Module):
@@ -133,6 +250,20 @@ def network(name, dimension=128):
         made = Small([1, 1, 1, 1], 16)
     elif name.startswith("efficientnet-lite"):
         made = Lite(*{"0": (1, 1), "1": (1, 1.1), "2": (1.1, 1.2)}[name[-1]])
+    elif name == "seed-mobilenet-v3-large":
+        made = SEEDMobileNet()
+    elif name.startswith("seed-efficientnet"):
+        made = SEEDEfficientNet(*{"0": (1, 224), "1": (1.1, 240)}[name[-1]])
+    elif name.endswith("-small-stem"):
+        made = getattr(torchvision.models, name.removesuffix("-small-stem").replace("-", "_"))()
+        made.conv1, made.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    elif name == "resnet50-same":
+        made = torchvision.models.resnet50()
+        for key, module in list(made.named_modules()):
+            if isinstance(module, nn.Conv2d):
+                parent = made.get_submodule(key.rpartition(".")[0]) if "." in key else made
+                setattr(parent, key.rpartition(".")[2], Same(module.in_channels, module.out_channels, module.kernel_size, module.stride, bias=False))
+        made.maxpool = SamePool(3)
     elif name.startswith("resnet50-w"):
         made = torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [3, 4, 6, 3])
         wide = int(name[-1])
@@ -142,7 +273,7 @@ def network(name, dimension=128):
             setattr(made, f"layer{stage + 1}", made._make_layer(torchvision.models.resnet.Bottleneck, 64 * wide << stage, depth, stride=stride))
         made.fc = nn.Linear(2048 * wide, 1)
     else:
-        made = getattr(torchvision.models, name.replace("-", "_"))()
+        made = getattr(torchvision.models, name.replace("-", "_").replace(".", "_"))()
     if hasattr(made, "_fc"):
         made._fc = head(made._fc.in_features, dimension)
     elif hasattr(made, "fc"):
@@ -168,7 +299,10 @@ def main():
         ("mobilenet-v3-large", 6, 64, 64), ("mobilenet-v3-large", 3, 97, 75), ("efficientnet-b0", 6, 64, 64), ("efficientnet-b0", 3, 75, 97),
         ("resnet101", 2, 64, 64), ("wide-resnet50-2", 2, 64, 64), ("resnet50-w2", 2, 64, 64), ("mobilenet-v2", 6, 64, 64), ("mobilenet-v2", 3, 97, 75),
         ("mobilenet-v3-small", 6, 64, 64), ("efficientnet-b1", 4, 64, 64), ("efficientnet-b3", 3, 64, 64), ("efficientnet-lite0", 6, 64, 64), ("efficientnet-lite0", 3, 75, 75),
-        ("efficientnet-lite2", 4, 66, 66),
+        ("efficientnet-lite2", 4, 66, 66), ("regnet-y-400mf", 4, 64, 64), ("regnet-y-400mf", 3, 75, 97), ("regnet-y-800mf", 3, 64, 64), ("regnet-y-1.6gf", 3, 64, 64),
+        ("regnet-y-8gf", 2, 64, 64), ("regnet-y-16gf", 2, 64, 64), ("seed-mobilenet-v3-large", 6, 64, 64), ("seed-mobilenet-v3-large", 3, 97, 75),
+        ("seed-efficientnet-b0", 6, 64, 64), ("seed-efficientnet-b1", 3, 75, 97), ("resnet18-small-stem", 4, 33, 27), ("resnet50-small-stem", 2, 32, 32),
+        ("resnet50-same", 4, 64, 64), ("resnet50-same", 2, 75, 75),
     ]:
         key = f"{name}.{N}.{H}.{W}"
         made = network(name).double()

@@ -151,6 +151,21 @@ public enum WeightsDocument {
         throw Failure(.data, path: path, "takes images of \(network.channels) channel\(network.channels == 1 ? "" : "s") where streams have red, green and blue")
     }
 
+    /// The name of a network as two options of a command line say it.
+    ///
+    /// - Throws: a failure where `definition` has none of this name, or stands alone.
+    public static func networkName(_ name: String?, by definition: Definition?) throws -> String? {
+        guard let definition else { return name }
+        guard let name else { throw Failure(.usage, "--definition says whose network --network is; name one") }
+        try checkName(definition == .seed && Network.definedBySEED.contains(name) ? nil : name)
+        guard let found = Network.name(name, by: definition) else {
+            throw Failure(
+                .usage, "\(definition == .seed ? "SEED" : "torchvision") has no definition of its own of '\(name.printableLine(limit: 80))'",
+                remedy: definition == .seed ? "it has \(Network.definedBySEED.joined(separator: ", ")); leave out --definition for the others" : "leave out --definition")
+        }
+        return found
+    }
+
     /// A name that was asked for is the command line's, not the file's.
     private static func checkName(_ name: String?) throws {
         guard let name, Network.headName(of: name) == nil else { return }

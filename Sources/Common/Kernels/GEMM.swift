@@ -90,7 +90,11 @@ private struct Work {
         while done < m {
             let rows = Work.tile(m - done)
             let operands = Operands(a: a + done * lda, c: c + done * ldc, ldc: ldc, row: row + done)
-            if bStep > 16 { alongRows(WideRow.self, rows, operands, lda) } else { alongRows(NarrowRow.self, rows, operands, lda) }
+            switch bStep {
+            case 17...: alongRows(WideRow.self, rows, operands, lda)
+            case 9...: alongRows(NarrowRow.self, rows, operands, lda)
+            default: alongRows(HalfRow.self, rows, operands, lda)
+            }
             done += rows
         }
     }
@@ -98,11 +102,14 @@ private struct Work {
     /// All columns of a.
     func columns(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int) {
         var done = 0
-        let wide = columns > 16 && Panels.width > 16
         while done < m {
             let rows = Work.tile(m - done)
             let operands = Operands(a: a + done, c: c + done * ldc, ldc: ldc, row: done)
-            if wide { alongColumns(WideRow.self, rows, operands, lda) } else { alongColumns(NarrowRow.self, rows, operands, lda) }
+            switch columns {
+            case 17...: alongColumns(WideRow.self, rows, operands, lda)
+            case 9...: alongColumns(NarrowRow.self, rows, operands, lda)
+            default: alongColumns(HalfRow.self, rows, operands, lda)
+            }
             done += rows
         }
     }
@@ -117,7 +124,7 @@ private struct Work {
         let row: Int
     }
 
-    @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
+    @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow) @_specialize(where R == HalfRow)
     private func alongRows<R: Tile>(_: R.Type, _ rows: Int, _ operands: Operands, _ lda: Int) where R.Row == R {
         switch rows {
         case 14: run(Fourteen<R>.self, operands, aRow: lda, aStep: 1)
@@ -131,7 +138,7 @@ private struct Work {
         }
     }
 
-    @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow)
+    @inline(never) @_specialize(where R == WideRow) @_specialize(where R == NarrowRow) @_specialize(where R == HalfRow)
     private func alongColumns<R: Tile>(_: R.Type, _ rows: Int, _ operands: Operands, _ lda: Int) where R.Row == R {
         switch rows {
         case 14: run(Fourteen<R>.self, operands, aRow: 1, aStep: lda)

@@ -20,12 +20,12 @@ public struct Panels: Sendable, Equatable {
 
     public var count: Int { (n + Panels.width - 1) / Panels.width }
     /// Floats of all panels.
-    public var floats: Int { k * ((n + 15) / 16 * 16) }
+    public var floats: Int { count == 0 ? 0 : offset(count - 1) + k * stride(count - 1) }
 
     /// The columns of the matrix in panel `index`.
     public func columns(_ index: Int) -> Range<Int> { (index * Panels.width)..<min(n, (index + 1) * Panels.width) }
-    /// Floats in a row of panel `index`: 16 are enough for the last one if it has no more columns.
-    func stride(_ index: Int) -> Int { (columns(index).count + 15) / 16 * 16 }
+    /// Floats in a row of panel `index`: 16 or 8 are enough for the last one if it has no more columns.
+    func stride(_ index: Int) -> Int { columns(index).count <= 8 ? 8 : (columns(index).count + 15) / 16 * 16 }
     /// Where panel `index` begins.
     public func offset(_ index: Int) -> Int { index * Panels.width * k }
 

@@ -29,7 +29,12 @@ public enum Rows {
     @inline(__always)
     public static func copy(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
         guard count >= 16 else {
-            for i in 0..<count { target[i] = source[i] }
+            guard count >= 8 else {
+                for i in 0..<count { target[i] = source[i] }
+                return
+            }
+            target.storeHalf(source.half(0), 0)
+            if count > 8 { target.storeHalf(source.half(count - 8), count - 8) }
             return
         }
         var i = 0

@@ -104,6 +104,32 @@ struct NarrowRow: Tile {
     typealias Row = NarrowRow
 }
 
+/// One row of 8 floats: half a register of AVX-512, one of AVX2, two of NEON. For groups of few channels, and what is left of a matrix.
+struct HalfRow: Tile {
+    private var all: SIMD8<Float>
+
+    static var rows: Int { @inline(__always) get { 1 } }
+    static var width: Int { @inline(__always) get { 8 } }
+    @inline(__always) init() { all = .zero }
+    @inline(__always) init(_ c: UnsafePointer<Float>, stride: Int) { all = c.half(0).lowHalf }
+    @inline(__always) init(repeating row: UnsafePointer<Float>) { all = row.half(0).lowHalf }
+    @inline(__always) mutating func add(_ c: UnsafePointer<Float>, stride: Int) { all += c.half(0).lowHalf }
+    @inline(__always) mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: HalfRow) {
+        all = all.addingProduct(SIMD8(repeating: a.pointee), b.all)
+    }
+    @inline(__always) mutating func rectify() { all.replace(with: 0, where: all .< 0) }
+    @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) { c.storeHalf(Vector(lowHalf: all, highHalf: .zero), 0) }
+    /// No whole cache line is written here, so the store is a regular one.
+    @inline(__always) func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int) { store(c, stride: stride) }
+    var first: HalfRow { @inline(__always) get { self } }
+    @inline(__always) func addDistances(from origin: HalfRow, to sum: inout HalfRow, _ squares: inout HalfRow) {
+        let d = all - origin.all
+        sum.all += d
+        squares.all = squares.all.addingProduct(d, d)
+    }
+    typealias Row = HalfRow
+}
+
 /// The rows of one tile above those of another.
 struct Stack<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
     private var upper: Upper

@@ -2,8 +2,10 @@ import Platform
 
 /// A window that slides over an image (N, H, W, C): where a convolution or pooling reads.
 public struct Window: Sendable, Equatable {
-    /// Input height, width and channels.
-    public let H, W, C: Int
+    /// Input height and width.
+    public let H, W: Int
+    /// Input channels.
+    public private(set) var C: Int
     /// Window height and width.
     public let R, S: Int
     /// `padding`: rows and columns of zeros before the image; behind it as many as the output needs.
@@ -21,6 +23,16 @@ public struct Window: Sendable, Equatable {
         outW = (W + 2 * padding - kernel) / stride + 1
     }
 
+    /// So many zeros before the image and behind it.
+    public init(H: Int, W: Int, C: Int, kernel: Int, stride: Int, before: Int, after: Int) {
+        (self.H, self.W, self.C) = (H, W, C)
+        (R, S) = (kernel, kernel)
+        self.stride = stride
+        padding = before
+        outH = (H + before + after - kernel) / stride + 1
+        outW = (W + before + after - kernel) / stride + 1
+    }
+
     /// TensorFlow's SAME padding: ⌈H / stride⌉ outputs, of the zeros that they need the smaller half before the image.
     ///
     /// - Precondition: that is as much above the image as to its left, as of a square one.
@@ -31,6 +43,13 @@ public struct Window: Sendable, Equatable {
         (outH, outW) = ((H + stride - 1) / stride, (W + stride - 1) / stride)
         padding = max(0, (outH - 1) * stride + kernel - H) / 2
         precondition(padding == max(0, (outW - 1) * stride + kernel - W) / 2)
+    }
+
+    /// The same over images of `C` channels.
+    public func replacing(C: Int) -> Window {
+        var window = self
+        window.C = C
+        return window
     }
 
     /// Whether there are as many zeros behind the image as before it.

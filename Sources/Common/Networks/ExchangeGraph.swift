@@ -98,6 +98,7 @@ public struct ExchangeGraph {
     func window(kernel: Int, stride: Int, padding: Padding) -> [(name: String, value: Attribute)] {
         let zeros: (String, Attribute) = switch padding {
         case .symmetric(let count): ("pads", .ints([count, count, count, count]))
+        case .uneven(let before, let after): ("pads", .ints([before, before, after, after]))
         // As many zeros as the size needs, the smaller half first.
         case .same: ("auto_pad", .string("SAME_UPPER"))
         }

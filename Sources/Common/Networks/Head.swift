@@ -5,14 +5,23 @@ import Kernels
 /// A linear layer alone has torchvision's name of the classifier, `fc` in ResNets. Of more than one, the layers are numbered as in PyTorch's
 /// `Sequential`, `fc.0`, `fc.2`, and those that learn nothing have a number too.
 ///
-/// As text: `linear 512, batch-norm, relu, linear 128`, where `linear 512 no-bias` and `batch-norm no-affine` leave out what they say, and `l2-norm`
-/// brings rows to unit length.
+/// As text: `linear 512, batch-norm, relu, linear 128`, where `linear 512 no-bias`, `batch-norm no-bias` and `batch-norm no-affine` leave out what they say, and
+/// `l2-norm` brings rows to unit length. Those of papers have names: ``named(_:features:embedding:)``.
 public struct Head: Sendable, Equatable {
     public enum Layer: Sendable, Equatable {
         case linear(Int, bias: Bool = true)
         case batchNorm(affine: Bool = true)
+        /// With a scale alone, as SimCLR's head ends.
+        case batchNormWithoutBias
         case relu
         case l2Norm
+
+        var isBatchNorm: Bool {
+            switch self {
+            case .batchNorm, .batchNormWithoutBias: true
+            default: false
+            }
+        }
     }
 
     public let layers: [Layer]
@@ -39,9 +48,9 @@ public struct Head: Sendable, Equatable {
     /// Whether names and shapes of tensors tell all of it: not of what stands at the end and learns nothing.
     public var isToldByTensors: Bool {
         // A single layer has the head's own name, where a norm's scale would be a matrix's.
-        if case .batchNorm? = layers.first, layers.count == 1 { return false }
+        if layers.count == 1, layers.first?.isBatchNorm == true { return false }
         return switch layers.last {
-        case .linear, nil: !layers.contains(.l2Norm)
+        case .linear, .batchNormWithoutBias, nil: !layers.contains(.l2Norm)
         case .batchNorm(let affine): affine && !layers.contains(.l2Norm)
         case .relu, .l2Norm: false
         }
@@ -54,11 +63,11 @@ public struct Head: Sendable, Equatable {
             let name = name(index, head)
             switch layer {
             case .linear(let O, let bias): x = graph.linear(name, x, O, hasBias: bias, start: layers.count == 1 ? start(O) : nil)
-            case .batchNorm(let affine):
+            case .batchNorm, .batchNormWithoutBias:
                 let isRectified = index + 1 < layers.count && layers[index + 1] == .relu
-                x = graph.batchNorm(name, x, isRectified ? .relu : .none, isAffine: affine)
+                x = graph.batchNorm(name, x, isRectified ? .relu : .none, isAffine: layer != .batchNorm(affine: false), hasBias: layer != .batchNormWithoutBias)
             case .relu:
-                if index > 0, case .batchNorm = layers[index - 1] { break }
+                if index > 0, layers[index - 1].isBatchNorm { break }
                 x = graph.activation(x, .relu)
             case .l2Norm: x = graph.l2Norm(x)
             }
@@ -84,7 +93,7 @@ public struct Head: Sendable, Equatable {
         for number in 0...last {
             let name = "\(head).\(number)", weight = shapes[name + ".weight"]
             if shapes[name + ".running_mean"] != nil {
-                layers.append(.batchNorm(affine: weight != nil))
+                layers.append(weight != nil && shapes[name + ".bias"] == nil ? .batchNormWithoutBias : .batchNorm(affine: weight != nil))
             } else if let weight {
                 guard weight.count == 2 else { return nil }
                 layers.append(.linear(weight[0], bias: shapes[name + ".bias"] != nil))
@@ -100,6 +109,7 @@ public struct Head: Sendable, Equatable {
             switch layer {
             case .linear(let O, let bias): "linear \(O)" + (bias ? "" : " no-bias")
             case .batchNorm(let affine): "batch-norm" + (affine ? "" : " no-affine")
+            case .batchNormWithoutBias: "batch-norm no-bias"
             case .relu: "relu"
             case .l2Norm: "l2-norm"
             }
@@ -115,6 +125,7 @@ public struct Head: Sendable, Equatable {
             case "linear":
                 guard words.count >= 2, let O = Int(words[1]), O > 0, words.count == 2 || words.dropFirst(2) == ["no-bias"] else { return nil }
                 layers.append(.linear(O, bias: words.count == 2))
+            case "batch-norm" where words.dropFirst() == ["no-bias"]: layers.append(.batchNormWithoutBias)
             case "batch-norm":
                 guard words.count == 1 || words.dropFirst() == ["no-affine"] else { return nil }
                 layers.append(.batchNorm(affine: words.count == 1))

@@ -134,7 +134,17 @@ public struct Network: Sendable {
     /// The smallest image that leaves something to pool.
     public static let smallestImage = 8
 
-    private static let tables: [String: any Trunk] = [
+    private static let tables: [String: any Trunk] = named.merging(smallStems) { $1 }
+
+    /// Of ResNets that take large images: the same with the stem for small ones, as `resnet50-small-stem`. Programs that train on CIFAR have such.
+    private static var smallStems: [String: any Trunk] {
+        Dictionary(uniqueKeysWithValues: named.compactMap { name, trunk in
+            guard let large = trunk as? ResNet, large.stem == .large, !large.hasSamePadding else { return nil }
+            return (name + "-small-stem", ResNet(block: large.block, depths: large.depths, width: large.width, stem: .small, innerFactor: large.innerFactor))
+        })
+    }
+
+    private static let named: [String: any Trunk] = [
         "mobilenet-v2": MobileNetV2(),
         "mobilenet-v3-large": MobileNetV3.large,
         "mobilenet-v3-small": MobileNetV3.small,
@@ -145,11 +155,16 @@ public struct Network: Sendable {
         "efficientnet-lite0": EfficientNetLite(width: 1, depth: 1, dropout: 0.2),
         "efficientnet-lite1": EfficientNetLite(width: 1, depth: 1.1, dropout: 0.2),
         "efficientnet-lite2": EfficientNetLite(width: 1.1, depth: 1.2, dropout: 0.3),
+        // SEED's own, which its released students are.
+        "seed-mobilenet-v3-large": SEEDMobileNetV3(),
+        "seed-efficientnet-b0": SEEDEfficientNet(depth: 1, resolution: 224),
+        "seed-efficientnet-b1": SEEDEfficientNet(depth: 1.1, resolution: 240),
         "resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 64, stem: .large),
         "resnet34": ResNet(block: .basic, depths: [3, 4, 6, 3], width: 64, stem: .large),
         "resnet50": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large),
         "resnet101": ResNet(block: .bottleneck, depths: [3, 4, 23, 3], width: 64, stem: .large),
         "resnet152": ResNet(block: .bottleneck, depths: [3, 8, 36, 3], width: 64, stem: .large),
+        "resnet50-same": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large, hasSamePadding: true),
         // SimCLR's and SwAV's: all channels twice, four, five times, those of the stem too.
         "resnet50-w2": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 128, stem: .large),
         "resnet50-w4": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 256, stem: .large),
@@ -175,6 +190,17 @@ public struct Network: Sendable {
         "dinov2-small-registers": VisionTransformer(.small, patch: 14, side: 518, layerScale: true, registers: 4),
         "dinov2-base-registers": VisionTransformer(.base, patch: 14, side: 518, layerScale: true, registers: 4),
         "dinov2-large-registers": VisionTransformer(.large, patch: 14, side: 518, layerScale: true, registers: 4),
+        "regnet-y-400mf": RegNetY(depth: 16, w0: 48, wa: 27.89, wm: 2.09, group: 8),
+        "regnet-y-800mf": RegNetY(depth: 14, w0: 56, wa: 38.84, wm: 2.4, group: 16),
+        "regnet-y-1.6gf": RegNetY(depth: 27, w0: 48, wa: 20.71, wm: 2.65, group: 24),
+        "regnet-y-3.2gf": RegNetY(depth: 21, w0: 80, wa: 42.63, wm: 2.66, group: 24),
+        "regnet-y-8gf": RegNetY(depth: 17, w0: 192, wa: 76.82, wm: 2.19, group: 56),
+        "regnet-y-16gf": RegNetY(depth: 18, w0: 200, wa: 106.23, wm: 2.48, group: 112),
+        "regnet-y-32gf": RegNetY(depth: 20, w0: 232, wa: 115.89, wm: 2.53, group: 232),
+        // SEER's.
+        "regnet-y-64gf": RegNetY(depth: 20, w0: 352, wa: 147.48, wm: 2.4, group: 328),
+        "regnet-y-128gf": RegNetY(depth: 27, w0: 456, wa: 160.83, wm: 2.52, group: 264),
+        "regnet-y-256gf": RegNetY(depth: 27, w0: 640, wa: 230.83, wm: 2.53, group: 373),
         // For small images: the stem of MoCo's CIFAR demonstration, and a half or a quarter of the width.
         "small-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 32, stem: .small),
         "tiny-resnet18": ResNet(block: .basic, depths: [2, 2, 2, 2], width: 16, stem: .small),

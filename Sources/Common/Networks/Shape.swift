@@ -18,6 +18,7 @@ public struct Shape: Sendable, Equatable {
         switch padding {
         case .symmetric(let zeros): Window(H: H, W: W, C: C, kernel: kernel, stride: stride, padding: zeros)
         case .same: Window(sameH: H, W: W, C: C, kernel: kernel, stride: stride)
+        case .uneven(let before, let after): Window(H: H, W: W, C: C, kernel: kernel, stride: stride, before: before, after: after)
         }
     }
 }
@@ -28,7 +29,15 @@ public enum Padding: Sendable, Equatable {
     case symmetric(Int)
     /// TensorFlow's SAME: as the size of the image needs, the smaller half before it.
     case same
+    /// As many whatever the size is.
+    case uneven(before: Int, after: Int)
 
     /// That which keeps the size at stride 1.
     static func keeping(_ kernel: Int) -> Padding { .symmetric(kernel / 2) }
+
+    /// What ``same`` is of images of one size, and stays for all others.
+    static func same(of size: Int, kernel: Int, stride: Int) -> Padding {
+        let total = max(0, ((size + stride - 1) / stride - 1) * stride + kernel - size)
+        return .uneven(before: total / 2, after: total - total / 2)
+    }
 }

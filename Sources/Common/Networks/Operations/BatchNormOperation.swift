@@ -3,8 +3,8 @@ import Layers
 
 /// Normalisation, then the sum with the value `residual`, then the activation. See ``BatchNorm``.
 public struct BatchNormOperation: Operation {
-    /// Numbers of γ and β; nil without an affine part.
-    let affine: (gamma: Int, beta: Int)?
+    /// Numbers of γ and β; nil without an affine part, or without β.
+    let affine: (gamma: Int, beta: Int?)?
     /// The number of its running statistics.
     let statistics: Int
     let epsilon, momentum: Float
@@ -47,7 +47,7 @@ public struct BatchNormOperation: Operation {
         let (mean, variance) = graph.statistics(statistics)
         let C = graph.width(mean)
         let gamma = affine.map { graph.parameter($0.gamma) } ?? graph.constant(name + ".ones", [C], [Float](repeating: 1, count: C))
-        let beta = affine.map { graph.parameter($0.beta) } ?? graph.constant(name + ".zeros", [C], [Float](repeating: 0, count: C))
+        let beta = affine?.beta.map { graph.parameter($0) } ?? graph.constant(name + ".zeros", [C], [Float](repeating: 0, count: C))
         return graph.node("BatchNormalization", [x, gamma, beta, mean, variance], [("epsilon", .float(epsilon))])
     }
 }
@@ -63,7 +63,7 @@ final class BatchNormTraining: TrainingStep {
     private let layer: BatchNorm
     /// Means and inverse standard deviations of the groups, (G, C) each.
     private let moments: FloatBuffer
-    /// γ = 1 and β = 0, and what is found for their gradients, where there is no affine part.
+    /// γ = 1 and β = 0, and what is found for their gradients, where one of them is not learnt.
     private let constants: FloatBuffer?
 
     init(_ operation: BatchNormOperation, _ site: TrainingSite) {
@@ -71,7 +71,7 @@ final class BatchNormTraining: TrainingStep {
         self.site = site
         layer = operation.layer(site.x)
         moments = FloatBuffer(2 * site.groups * site.x.C)
-        constants = operation.affine == nil ? FloatBuffer(4 * site.x.C) : nil
+        constants = operation.affine?.beta == nil ? FloatBuffer(4 * site.x.C) : nil
         constants?.pointer.update(repeating: 1, count: site.x.C)
     }
 
@@ -84,12 +84,12 @@ final class BatchNormTraining: TrainingStep {
 
     private func affine(_ weights: Weights) -> Affine {
         guard let affine = operation.affine else { return constant(0) }
-        return Affine(gamma: weights.pointer(affine.gamma), beta: weights.pointer(affine.beta))
+        return Affine(gamma: weights.pointer(affine.gamma), beta: affine.beta.map(weights.pointer) ?? constant(0).beta)
     }
 
     private func gradients(_ pass: BackwardPass) -> Affine {
         guard let affine = operation.affine else { return constant(2) }
-        return Affine(gamma: pass.gradient(affine.gamma), beta: pass.gradient(affine.beta))
+        return Affine(gamma: pass.gradient(affine.gamma), beta: affine.beta.map(pass.gradient) ?? constant(2).beta)
     }
 
     private func constant(_ row: Int) -> Affine {
@@ -176,7 +176,7 @@ struct FoldedNorm {
     init(_ operation: BatchNormOperation, _ weights: Weights, C: Int) {
         let running = weights.statistics.pointer + weights.network.statistics[operation.statistics].offset
         func gamma(_ c: Int) -> Double { operation.affine.map { Double(weights.pointer($0.gamma)[c]) } ?? 1 }
-        func beta(_ c: Int) -> Double { operation.affine.map { Double(weights.pointer($0.beta)[c]) } ?? 0 }
+        func beta(_ c: Int) -> Double { operation.affine?.beta.map { Double(weights.pointer($0)[c]) } ?? 0 }
         let scale = (0..<C).map { gamma($0) / (Double(running[C + $0]) + Double(operation.epsilon)).squareRoot() }
         self.scale = scale
         bias = (0..<C).map { Float(beta($0) - Double(running[$0]) * scale[$0]) }
@@ -207,7 +207,7 @@ private struct Inference: InferenceStep {
             constants.pointer[c] = running[c]
             constants.pointer[C + c] = Float(1 / (Double(running[C + c]) + Double(operation.epsilon)).squareRoot())
             constants.pointer[2 * C + c] = operation.affine.map { site.weights.pointer($0.gamma)[c] } ?? 1
-            constants.pointer[3 * C + c] = operation.affine.map { site.weights.pointer($0.beta)[c] } ?? 0
+            constants.pointer[3 * C + c] = operation.affine?.beta.map { site.weights.pointer($0)[c] } ?? 0
         }
     }
 
@@ -227,10 +227,14 @@ extension GraphBuilder {
     /// - Parameter drop: the probability that training leaves out what is added to the residual, image by image.
     public mutating func batchNorm(
         _ name: String, _ x: Int, residual: Int? = nil, _ activation: Activation = .none, epsilon: Float = 1e-5, momentum: Float = 0.1,
-        drop: Double = 0, isAffine: Bool = true
+        drop: Double = 0, isAffine: Bool = true, hasBias: Bool = true
     ) -> Int {
         let C = width(x)
-        let affine = isAffine ? (gamma: parameter(name + ".weight", [C], .scale, .constant(1)), beta: parameter(name + ".bias", [C], .bias, .constant(0))) : nil
+        var affine: (gamma: Int, beta: Int?)?
+        if isAffine {
+            let gamma = parameter(name + ".weight", [C], .scale, .constant(1))
+            affine = (gamma, hasBias ? parameter(name + ".bias", [C], .bias, .constant(0)) : nil)
+        }
         return add(
             BatchNormOperation(
                 affine: affine, statistics: runningStatistics(name, C), epsilon: epsilon, momentum: momentum, residual: residual, activation: activation,

@@ -57,5 +57,7 @@ private struct Inference: InferenceStep {
 }
 
 extension GraphBuilder {
-    public mutating func maxPool(_ x: Int, kernel: Int, stride: Int) -> Int { add(MaxPoolOperation(kernel: kernel, stride: stride, padding: .keeping(kernel)), x) }
+    public mutating func maxPool(_ x: Int, kernel: Int, stride: Int, padding: Padding? = nil) -> Int {
+        add(MaxPoolOperation(kernel: kernel, stride: stride, padding: padding ?? .keeping(kernel)), x)
+    }
 }

@@ -90,14 +90,34 @@ extension SqueezeExcite.Parameters {
     }
 }
 
+/// How a library names the two layers of a squeeze-excite, what they are, and what they begin with.
+public struct SqueezeExciteLayers: Sendable {
+    let reduce, expand: String
+    /// Linear layers, (K, C), in place of 1×1 convolutions, (K, C, 1, 1).
+    var isLinear = false
+    /// Whether biases begin as PyTorch's convolutions have them, in place of 0.
+    var hasBiasOfConvolutions = false
+
+    /// torchvision's.
+    static func torchvision(_ name: String) -> SqueezeExciteLayers { SqueezeExciteLayers(reduce: name + ".fc1", expand: name + ".fc2") }
+}
+
 extension GraphBuilder {
-    /// Squeeze-excite by `K` numbers: `NAME.fc1` and `NAME.fc2`, 1×1 convolutions with a bias.
-    public mutating func squeezeExcite(_ name: String, _ x: Int, _ K: Int, _ activation: Activation, _ gate: SqueezeExcite.Gate) -> Int {
-        let C = width(x)
-        let weights = kernel(name + ".fc1", [K, C, 1, 1])
-        _ = parameter(name + ".fc1.bias", [K], .bias, .constant(0))
-        _ = kernel(name + ".fc2", [C, K, 1, 1])
-        _ = parameter(name + ".fc2.bias", [C], .bias, .constant(0))
+    /// Squeeze-excite by `K` numbers: `NAME.fc1` and `NAME.fc2`, or `layers`.
+    public mutating func squeezeExcite(
+        _ name: String, _ x: Int, _ K: Int, _ activation: Activation, _ gate: SqueezeExcite.Gate, _ layers: SqueezeExciteLayers? = nil
+    ) -> Int {
+        let C = width(x), layers = layers ?? .torchvision(name)
+        func weight(_ name: String, _ outputs: Int, _ inputs: Int) -> Int {
+            layers.isLinear ? parameter(name + ".weight", [outputs, inputs], .matrix, .normal(0.01)) : kernel(name, [outputs, inputs, 1, 1])
+        }
+        func bias(_ name: String, _ outputs: Int, _ inputs: Int) {
+            _ = parameter(name + ".bias", [outputs], .bias, layers.hasBiasOfConvolutions ? .uniform(1 / Double(inputs).squareRoot()) : .constant(0))
+        }
+        let weights = weight(layers.reduce, K, C)
+        bias(layers.reduce, K, C)
+        _ = weight(layers.expand, C, K)
+        bias(layers.expand, C, K)
         return add(SqueezeExciteOperation(weights: weights, K: K, activation: activation, gate: gate, name: name), x)
     }
 }

@@ -22,6 +22,8 @@ struct InvertedResidual {
         case mobileNetV2
         /// `NAME._expand_conv`, `NAME._bn0` …: the port of TensorFlow's EfficientNets to PyTorch.
         case tensorFlowPort
+        /// All layers in one Sequential `NAME.conv`, and squeeze-excite of linear layers before the activation: SEED's MobileNetV3.
+        case seedMobileNetV3
     }
 
     let kernel, expanded, out, stride: Int
@@ -57,6 +59,7 @@ extension GraphBuilder {
         // The place of the depthwise convolution among the parts, and of the last one.
         let own = expands ? 1 : 0, last = own + (block.squeeze == nil ? 1 : 2)
         let expand, window, project: (convolution: String, norm: String), squeeze: String
+        var layers: SqueezeExciteLayers?
         switch block.names {
         case .blocks:
             func part(_ number: Int) -> (String, String) { ("\(name).block.\(number).0", "\(name).block.\(number).1") }
@@ -66,13 +69,21 @@ extension GraphBuilder {
             (expand, window, project, squeeze) = (part(0), part(own), ("\(name).conv.\(last)", "\(name).conv.\(last + 1)"), "")
         case .tensorFlowPort:
             (expand, window, project) = (("\(name)._expand_conv", "\(name)._bn0"), ("\(name)._depthwise_conv", "\(name)._bn1"), ("\(name)._project_conv", "\(name)._bn2"))
-            squeeze = ""
+            squeeze = "\(name)._se"
+            layers = SqueezeExciteLayers(reduce: "\(name)._se_reduce", expand: "\(name)._se_expand", hasBiasOfConvolutions: true)
+        case .seedMobileNetV3:
+            func part(_ number: Int) -> (String, String) { ("\(name).conv.\(number)", "\(name).conv.\(number + 1)") }
+            (expand, window, project) = (part(0), part(expands ? 3 : 0), part(expands ? 7 : 4))
+            squeeze = "\(name).conv.\(expands ? 5 : 3)"
+            layers = SqueezeExciteLayers(reduce: "\(squeeze).fc.0", expand: "\(squeeze).fc.2", isLinear: true)
         }
+        let isActivatedLate = block.names == .seedMobileNetV3 && expands && block.squeeze != nil
         var y = x
         if expands { y = normalized(expand, y, block.expanded, kernel: 1, block.norm, block.activation) }
         y = depthwise(window.convolution, y, kernel: block.kernel, stride: block.stride, padding: block.padding)
-        y = batchNorm(window.norm, y, block.activation, epsilon: block.norm.epsilon, momentum: block.norm.momentum)
-        if let own = block.squeeze { y = squeezeExcite(squeeze, y, own.K, own.activation, own.gate) }
+        y = batchNorm(window.norm, y, isActivatedLate ? .none : block.activation, epsilon: block.norm.epsilon, momentum: block.norm.momentum)
+        if let own = block.squeeze { y = squeezeExcite(squeeze, y, own.K, own.activation, own.gate, layers) }
+        if isActivatedLate { y = activation(y, block.activation) }
         return normalized(project, y, block.out, kernel: 1, block.norm, .none, residual: adds ? x : nil, drop: adds ? block.drop : 0)
     }
 }

@@ -76,7 +76,7 @@ struct MobileNetV3: Trunk {
     }
 
     /// The nearest multiple of 8 that is not below nine tenths.
-    private static func divisible(_ width: Int) -> Int {
+    static func divisible(_ width: Int) -> Int {
         let near = max(8, (width + 4) / 8 * 8)
         return 10 * near < 9 * width ? near + 8 : near
     }

@@ -27,6 +27,10 @@ public struct ResNet: Trunk {
     /// How many times as wide as usual a bottleneck's inner convolutions are, what it gives being as usual: torchvision's `wide_resnet50_2`
     /// (Zagoruyko and Komodakis 2016). SimCLR's and SwAV's wide networks are wider everywhere, their stem too: they have another ``width``.
     var innerFactor = 1
+    /// TensorFlow's SAME padding of convolutions and pooling: BYOL's official weights are of such.
+    var hasSamePadding = false
+
+    private var padding: Padding? { hasSamePadding ? .same : nil }
 
     var headName: String { "fc" }
     var dropout: Double { 0 }
@@ -37,11 +41,11 @@ public struct ResNet: Trunk {
         var x: Int
         switch stem {
         case .large:
-            x = graph.convolution("conv1", graph.input, width, kernel: 7, stride: 2)
+            x = graph.convolution("conv1", graph.input, width, kernel: 7, stride: 2, padding: padding)
             x = graph.batchNorm("bn1", x, .relu)
-            x = graph.maxPool(x, kernel: 3, stride: 2)
+            x = graph.maxPool(x, kernel: 3, stride: 2, padding: padding)
         case .small:
-            x = graph.convolution("conv1", graph.input, width, kernel: 3)
+            x = graph.convolution("conv1", graph.input, width, kernel: 3, padding: padding)
             x = graph.batchNorm("bn1", x, .relu)
         }
         for (stage, depth) in depths.enumerated() {
@@ -59,14 +63,14 @@ public struct ResNet: Trunk {
         let last: String
         switch block {
         case .basic:
-            y = graph.convolution("\(name).conv1", x, inner, kernel: 3, stride: stride)
+            y = graph.convolution("\(name).conv1", x, inner, kernel: 3, stride: stride, padding: padding)
             y = graph.batchNorm("\(name).bn1", y, .relu)
-            y = graph.convolution("\(name).conv2", y, outer, kernel: 3)
+            y = graph.convolution("\(name).conv2", y, outer, kernel: 3, padding: padding)
             last = "\(name).bn2"
         case .bottleneck:
             y = graph.convolution("\(name).conv1", x, inner, kernel: 1)
             y = graph.batchNorm("\(name).bn1", y, .relu)
-            y = graph.convolution("\(name).conv2", y, inner, kernel: 3, stride: stride)
+            y = graph.convolution("\(name).conv2", y, inner, kernel: 3, stride: stride, padding: padding)
             y = graph.batchNorm("\(name).bn2", y, .relu)
             y = graph.convolution("\(name).conv3", y, outer, kernel: 1)
             last = "\(name).bn3"
