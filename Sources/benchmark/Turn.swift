@@ -33,7 +33,7 @@ struct Turn: Tool {
 
     static func check(_ name: String, size: Int) throws {
         guard let network = Network(name, head: .none) else {
-            throw ValidationError("no network is named '\(name)'; there are \(Network.names.joined(separator: ", "))")
+            throw ValidationError("no network is named '\(name)'; \(Nearest.remedy(name, among: Network.names, list: "'initialize --help' lists all"))")
         }
         guard size % network.imageMultiple == 0 else { throw ValidationError("\(name) takes a --size that is a multiple of \(network.imageMultiple)") }
     }

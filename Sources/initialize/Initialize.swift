@@ -27,7 +27,7 @@ struct Initialize: Tool {
     @Option(help: "Width of the head's hidden layer (default: the width of the features). 0 makes the head one linear layer.") var hidden: Int?
     @Option(help: """
         The head layer by layer, in place of --embedding and --hidden: 'linear 512, batch-norm, relu, linear 128'. There are linear WIDTH, \
-        linear WIDTH no-bias, batch-norm, batch-norm no-bias, batch-norm no-affine, relu and l2-norm. Or a paper's by its name, to which --embedding gives \
+        linear WIDTH no-bias, batch-norm, batch-norm no-bias, batch-norm no-affine, relu, gelu and l2-norm. Or a paper's by its name, to which --embedding gives \
         another width: \(Head.names.joined(separator: ", ")).
         """) var head: String?
     @Option(help: "The seed of the random weights.") var seed: UInt64 = 0
@@ -37,7 +37,7 @@ struct Initialize: Tool {
     func validate() throws {
         try checkFiles(outputs: ["-o": output])
         guard Network.names.contains(network) || definition != nil else {
-            throw ValidationError("no network is named '\(network)'; there are \(Network.names.joined(separator: ", "))")
+            throw ValidationError("no network is named '\(network)'; \(Nearest.remedy(network, among: Network.names, list: "'initialize --help' lists all"))")
         }
         try checkOption("--embedding", embedding, in: (isNamedHead ? 1 : 0)...65536)
         try checkOption("--hidden", hidden, in: 0...65536)

@@ -43,7 +43,7 @@ import Testing
 
     @Test func `a head is its text, and what its tensors' names and shapes tell`() throws {
         for head in [Head.linear(7), .mlp(hidden: 20, 5), Self.whole, Head([.linear(8), .relu, .linear(6), .relu, .linear(4, bias: false)]), Head([.linear(5), .l2Norm]),
-            Head([.linear(8, bias: false), .batchNorm(), .relu, .linear(6, bias: false), .batchNormWithoutBias])] {
+            Head([.linear(8, bias: false), .batchNorm(), .relu, .linear(6, bias: false), .batchNormWithoutBias]), Head([.linear(8), .gelu, .linear(6)])] {
             #expect(Head(text: head.text) == head)
             let network = try #require(Network("tiny-resnet10", head: head))
             var shapes = Dictionary(uniqueKeysWithValues: network.parameters.map { ($0.name, $0.shape) })
@@ -67,6 +67,7 @@ import Testing
         ("swav-no-batch-norm", 10240, "linear 10240, relu, linear 128, l2-norm", 106_178_688), ("byol", 2048, "linear 4096, batch-norm, relu, linear 256 no-bias", 9_449_472),
         ("simsiam", 2048, "linear 2048 no-bias, batch-norm, relu, linear 2048 no-bias, batch-norm, relu, linear 2048, batch-norm no-affine", 12_593_152),
         ("barlow-twins", 2048, "linear 8192 no-bias, batch-norm, relu, linear 8192 no-bias, batch-norm, relu, linear 8192 no-bias", 151_027_712),
+        ("dino", 384, "linear 2048, gelu, linear 2048, gelu, linear 256, l2-norm", 384 * 2048 + 2048 + 2048 * 2048 + 2048 + 2048 * 256 + 256),
         ("simreg", 512, "linear 1024, batch-norm, relu, linear 512, linear 1024, batch-norm, relu, linear 2048", 3_678_720),
     ])
     func `heads of papers have their layers and parameters`(name: String, features: Int, text: String, parameters: Int) throws {

@@ -54,7 +54,7 @@ struct BadInputTests {
         try place.run("initialize --network tiny-resnet18 --embedding 16 -q -o deeper")
         try place.expectFailure("embed --weights deeper --network tiny-resnet10 views -o out", 65, "48 of its names", "'layer1.1.bn1.running_mean' and 45 more are unexpected")
         try place.expectFailure("embed --weights deeper --network resnet18 views -o out", 65, "'bn1.bias' is [16] where [64] is expected, and 'bn1.running_mean'")
-        try place.expectFailure("convert-weights deeper --network vgg -o out", 64, "no network is named 'vgg'; there are efficientnet-b0, efficientnet-b1")
+        try place.expectFailure("convert-weights deeper --network vgg -o out", 64, "no network is named 'vgg'; 'initialize --help' lists all")
     }
 
     @Test func `numbers that cannot be weights are named`() throws {

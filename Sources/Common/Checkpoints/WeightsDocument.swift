@@ -169,7 +169,7 @@ public enum WeightsDocument {
     /// A name that was asked for is the command line's, not the file's.
     private static func checkName(_ name: String?) throws {
         guard let name, Network.headName(of: name) == nil else { return }
-        throw Failure(.usage, "no network is named '\(name.printableLine(limit: 80))'", remedy: "there are \(Network.names.joined(separator: ", "))")
+        throw Failure(.usage, "no network is named '\(name.printableLine(limit: 80))'", remedy: Nearest.remedy(name, among: Network.names, list: "'initialize --help' lists all"))
     }
 
     /// The network that tensors of these shapes belong to.
@@ -198,7 +198,7 @@ public enum WeightsDocument {
         }
         if let name {
             guard let network = try network(name) else {
-                throw Failure(.data, path: path, "is of network '\(name.printableLine(limit: 80))', which is not known", remedy: "there are \(Network.names.joined(separator: ", "))")
+                throw Failure(.data, path: path, "is of network '\(name.printableLine(limit: 80))', which is not known", remedy: Nearest.remedy(name, among: Network.names, list: "'initialize --help' lists all"))
             }
             try check(network, shapes, path: path)
             return network

@@ -26,6 +26,8 @@ public struct Panels: Sendable, Equatable {
     public func columns(_ index: Int) -> Range<Int> { (index * Panels.width)..<min(n, (index + 1) * Panels.width) }
     /// Floats in a row of panel `index`: 16 or 8 are enough for the last one if it has no more columns.
     func stride(_ index: Int) -> Int { columns(index).count <= 8 ? 8 : (columns(index).count + 15) / 16 * 16 }
+    /// Those of the matrix with the columns of zeros that its last panel has: they lie as these do, and every tile is a whole one.
+    public var padded: Panels { count == 0 ? self : Panels(k: k, n: (count - 1) * Panels.width + stride(count - 1)) }
     /// Where panel `index` begins.
     public func offset(_ index: Int) -> Int { index * Panels.width * k }
 

@@ -6,7 +6,7 @@ import Kernels
 /// `Sequential`, `fc.0`, `fc.2`, and those that learn nothing have a number too.
 ///
 /// As text: `linear 512, batch-norm, relu, linear 128`, where `linear 512 no-bias`, `batch-norm no-bias` and `batch-norm no-affine` leave out what they say, and
-/// `l2-norm` brings rows to unit length. Those of papers have names: ``named(_:features:embedding:)``.
+/// `gelu` stands for itself, and `l2-norm` brings rows to unit length. Those of papers have names: ``named(_:features:embedding:)``.
 public struct Head: Sendable, Equatable {
     public enum Layer: Sendable, Equatable {
         case linear(Int, bias: Bool = true)
@@ -14,6 +14,7 @@ public struct Head: Sendable, Equatable {
         /// With a scale alone, as SimCLR's head ends.
         case batchNormWithoutBias
         case relu
+        case gelu
         case l2Norm
 
         var isBatchNorm: Bool {
@@ -49,10 +50,12 @@ public struct Head: Sendable, Equatable {
     public var isToldByTensors: Bool {
         // A single layer has the head's own name, where a norm's scale would be a matrix's.
         if layers.count == 1, layers.first?.isBatchNorm == true { return false }
+        // Between layers that learn, tensors leave room for what does not: a rectifier.
+        if layers.contains(.l2Norm) || layers.contains(.gelu) { return false }
         return switch layers.last {
-        case .linear, .batchNormWithoutBias, nil: !layers.contains(.l2Norm)
-        case .batchNorm(let affine): affine && !layers.contains(.l2Norm)
-        case .relu, .l2Norm: false
+        case .linear, .batchNormWithoutBias, nil: true
+        case .batchNorm(let affine): affine
+        case .relu, .gelu, .l2Norm: false
         }
     }
 
@@ -69,6 +72,7 @@ public struct Head: Sendable, Equatable {
             case .relu:
                 if index > 0, layers[index - 1].isBatchNorm { break }
                 x = graph.activation(x, .relu)
+            case .gelu: x = graph.activation(x, .gelu)
             case .l2Norm: x = graph.l2Norm(x)
             }
         }
@@ -111,6 +115,7 @@ public struct Head: Sendable, Equatable {
             case .batchNorm(let affine): "batch-norm" + (affine ? "" : " no-affine")
             case .batchNormWithoutBias: "batch-norm no-bias"
             case .relu: "relu"
+            case .gelu: "gelu"
             case .l2Norm: "l2-norm"
             }
         }.joined(separator: ", ")
@@ -130,6 +135,7 @@ public struct Head: Sendable, Equatable {
                 guard words.count == 1 || words.dropFirst() == ["no-affine"] else { return nil }
                 layers.append(.batchNorm(affine: words.count == 1))
             case "relu" where words.count == 1: layers.append(.relu)
+            case "gelu" where words.count == 1: layers.append(.gelu)
             case "l2-norm" where words.count == 1: layers.append(.l2Norm)
             default: return nil
             }

@@ -34,6 +34,8 @@ extension Head {
             "barlow-twins",
             { _, D in [.linear(8192, bias: false), .batchNorm(), .relu, .linear(8192, bias: false), .batchNorm(), .relu, .linear(D ?? 8192, bias: false)] }
         ),
+        // Up to the rows of unit length that its prototypes, which have no place in an embedding, read.
+        ("dino", { _, D in [.linear(2048), .gelu, .linear(2048), .gelu, .linear(D ?? 256), .l2Norm] }),
         // A student's, on the pooled features of a ResNet-50 if nothing else is said; there is no rectifier in its middle.
         ("simreg", { d, D in [.linear(2 * d), .batchNorm(), .relu, .linear(d), .linear(2 * d), .batchNorm(), .relu, .linear(D ?? 2048)] }),
     ]

@@ -50,7 +50,7 @@ public struct Pixels: Sendable, Equatable {
     public static let plain = Pixels(mean: [0, 0, 0], deviation: [1, 1, 1])
     /// From −1 to 1: Inception's, and of many transformers that were trained with TensorFlow.
     public static let inception = Pixels(mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5])
-    /// SwAV's: another blue of its deviation than ImageNet's.
+    /// SwAV's: another deviation of red than ImageNet's.
     public static let swav = Pixels(mean: [0.485, 0.456, 0.406], deviation: [0.228, 0.224, 0.225])
     /// (v − 127) / 128: what TensorFlow's EfficientNet-Lite takes.
     public static let lite = Pixels(mean: [127.0 / 255, 127.0 / 255, 127.0 / 255], deviation: [128.0 / 255, 128.0 / 255, 128.0 / 255])

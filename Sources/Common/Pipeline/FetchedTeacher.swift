@@ -4,7 +4,22 @@ import ToolSupport
 /// A teacher that TEACHER names and that is not there yet: weights of others, brought by `pipelines/fetch-teacher`.
 enum FetchedTeacher {
     static let names = ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"]
+    /// The teacher of a person's own images, where none is named.
+    static let usual = names[0]
+    /// What TEACHER is where one is to be trained.
+    static let none = "none"
+    /// What says how a teacher is trained.
+    static let training = ["TEACHER_NETWORK", "TEACHER_OBJECTIVE", "TEACHER_EPOCHS", "TEACHER_BATCH", "TEACHER_OPTIONS"]
     private static let folder = ".build/teachers"
+
+    /// What TEACHER is, empty where a teacher is trained or a program is the teacher: as it was typed, or as the run remembers it, or the usual one. Who says how to train one,
+    /// or names a program, wants no other.
+    static func value(typed: [String: String], remembered: [String: String], isDemonstration: Bool) -> String {
+        if let given = typed["TEACHER"] { return given == none ? "" : given }
+        let program = typed[TeacherProgram.setting] ?? remembered[TeacherProgram.setting] ?? ""
+        if let before = remembered["TEACHER"], before != usual || program.isEmpty { return before }
+        return isDemonstration || !program.isEmpty || training.contains { typed[$0] != nil } ? "" : usual
+    }
 
     /// The file of weights that a value of TEACHER means. What lies under the name itself comes first.
     static func file(_ teacher: String) -> String {
@@ -24,7 +39,7 @@ enum FetchedTeacher {
         }
         let status = Spawn.wait(for: process)
         guard status == 0 else {
-            throw Failure(.noInput, path: "TEACHER=\(teacher)", "could not be fetched: fetch-teacher \(WaitStatus.words(status))", remedy: "give TEACHER the name of a file")
+            throw Failure(.noInput, path: "TEACHER=\(teacher)", "could not be fetched: fetch-teacher \(WaitStatus.words(status))", remedy: "give TEACHER the name of a file of weights, or TEACHER=none to train a teacher")
         }
     }
 }

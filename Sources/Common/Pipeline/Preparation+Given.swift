@@ -74,6 +74,17 @@ extension Preparation {
         }
     }
 
+    /// Which teacher it is where nobody named one, what was taken of its file, and settings that train none.
+    func teacherRemarks() -> [String] {
+        let unused = settings.trainsTeacher ? [] : FetchedTeacher.training.filter(settings.typed.contains)
+        let given = program == nil ? "TEACHER=\(settings["TEACHER"])" : TeacherProgram.setting
+        let remarks = unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since \(given) is given; TEACHER=none trains one"]
+        guard settings["TEACHER"] == FetchedTeacher.usual, !settings.typed.contains("TEACHER") else { return (teacher?.coverage.map { ["TEACHER: \($0)"] } ?? []) + remarks }
+        return remarks + [
+            "no TEACHER is named, so it is \(FetchedTeacher.usual), which others trained on ImageNet with labels (docs/networks.md); TEACHER=none trains one on DATA by \(settings["TEACHER_OBJECTIVE"])"
+        ]
+    }
+
     /// Options given for a network take the place of all that it would have had.
     func optionRemarks(_ pipelines: String) throws -> [String] {
         let given = ["STUDENT_OPTIONS"] + (settings.trainsTeacher ? ["TEACHER_OPTIONS"] : [])

@@ -53,7 +53,7 @@ struct Preparation {
         hashes = known
         try checkName()
         try checkCounts()
-        remarks = try (teacher?.coverage.map { ["TEACHER: \($0)"] } ?? []) + imageRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
+        remarks = try teacherRemarks() + imageRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
     }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.

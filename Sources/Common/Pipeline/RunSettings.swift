@@ -30,9 +30,8 @@ public struct RunSettings: Sendable {
             guard !isVariableOfMake(assignment.name) else {
                 throw Failure(.usage, "\(assignment.name) is a variable of make itself, with which recipes may not run as they are meant", remedy: "leave it out")
             }
-            let nearest = Nearest.name(to: assignment.name, among: names)
             throw Failure(
-                .usage, "there is no setting \(assignment.name)", remedy: nearest.map { "did you mean \($0)? 'make help' lists all" } ?? "'make help' lists all")
+                .usage, "there is no setting \(assignment.name)", remedy: Nearest.remedy(assignment.name, among: names, list: "'make help' lists all"))
         }
     }
 
@@ -63,8 +62,8 @@ public struct RunSettings: Sendable {
         let defaults = MethodDefaults(pipelines: pipelines)
         // A setting that names a method stands before the options of that method.
         for setting in Setting.all {
-            let value = try typed[setting.name] ?? remembered[setting.name]
-                ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
+            let value = setting.name == "TEACHER" ? FetchedTeacher.value(typed: typed, remembered: remembered, isDemonstration: isDemonstration)
+                : try typed[setting.name] ?? remembered[setting.name] ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
             try RunSettings.check(value, setting)
             values[setting.name] = value
         }

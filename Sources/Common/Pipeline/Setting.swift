@@ -53,7 +53,9 @@ public struct Setting: Sendable {
         Setting("RUNS", .text, isKept: false, "the folder of runs (default: runs)"),
         Setting("DATA", .path, "the images: folder class/name.jpg, folder of archives, or one tar or zip (default: images are drawn)"),
         Setting("TEST", .path, "images to evaluate on (default: DATA's own val or test folder, or half of DATA judges what the other half's labels teach)"),
-        Setting("TEACHER", .path, "the teacher's weights, of safetensors or torch.save, or efficientnet-lite0, -lite1 or -lite2, which are fetched (default: one is trained)"),
+        Setting(
+            "TEACHER", .path, demonstration: "", images: FetchedTeacher.usual,
+            "the teacher's weights, of safetensors or torch.save, or efficientnet-lite0, -lite1 or -lite2, which are fetched; none: one is trained"),
         Setting("TEACHER_COMMAND", .text, "a program that is the teacher, run by the shell: it reads augment's stream and adds 'teacher'"),
         Setting("STUDENT", .oneOf(Network.trainable), demonstration: "tiny-resnet10", images: "resnet18", "the student's network"),
         Setting("EPOCHS", .count(1...100_000), demonstration: "20", images: "24", "how often the student sees all images; raise it to go on"),

@@ -77,7 +77,7 @@ public struct TrainingState {
         let weights = try WeightsDocument.weights(in: document, path: path, network: network)
         try WeightsDocument.checkColours(weights.network, path: path)
         guard weights.network.trains else {
-            throw Failure(.data, path: path, "is a \(weights.network.name), which can be a teacher but not be trained", remedy: "train one of \(Network.trainable.joined(separator: ", "))")
+            throw Failure(.data, path: path, "is a \(weights.network.name), which can be a teacher but not be trained", remedy: "name a ResNet, RegNet, MobileNet or EfficientNet")
         }
         self.init(weights, provenance: Provenance(text: document.metadata["provenance"] ?? ""))
         self.method = document.metadata["objective"]

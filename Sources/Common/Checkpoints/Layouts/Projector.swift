@@ -1,3 +1,4 @@
+import Layers
 import Networks
 
 /// Programs that keep a backbone and a projector beside it.
@@ -7,7 +8,7 @@ extension Layout {
 
     static let projector = [
         // facebookresearch/dino.
-        Layout(name: "DINO", backbone: "backbone.", mark: "head.last_layer"),
+        Layout(name: "DINO", backbone: "backbone.", mark: "head.last_layer", facts: ["positions": PositionGrid.Interpolation.offset.rawValue]),
         // open-mmlab/OpenSelfSup.
         Layout(name: "OpenSelfSup", backbone: "backbone.", head: [("neck.fc0.", 0), ("neck.bn0.", 1), ("neck.fc1.", 3), ("neck.bn1.", 4)], mark: "neck.fc0."),
         Layout(name: "OpenSelfSup", backbone: "backbone.", head: [("neck.mlp.0.", 0), ("neck.mlp.2.", 2)], mark: "neck.mlp."),

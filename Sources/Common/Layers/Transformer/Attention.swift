@@ -58,8 +58,8 @@ public struct Attention {
     private var stride: Int { RowStride.padded(C) }
     private var keyStride: Int { RowStride.padded(2 * C) }
     private var scoreStride: Int { RowStride.padded(T) }
-    /// kᵀ of a head, whose missing columns are zero, and v.
-    private var keyPanels: Panels { Panels(k: d, n: (T + 15) / 16 * 16) }
+    /// kᵀ of a head, and v.
+    private var keyPanels: Panels { Panels(k: d, n: T) }
     private var valuePanels: Panels { Panels(k: T, n: d) }
     /// Rows of q at once.
     private var block: Int { max(Panels.rows, min(TokenRows.block, (1 << 16) / scoreStride / Panels.rows * Panels.rows)) }
@@ -110,12 +110,11 @@ public struct Attention {
     /// One head of one image: o takes the place of q.
     private func attend(_ q: UnsafeMutablePointer<Float>, _ kv: UnsafePointer<Float>, _ memory: UnsafeMutablePointer<Float>) {
         let keys = memory, values = keys + keyPanels.floats, scores = values + valuePanels.floats
-        // Panels of T columns lie as those of whole vectors of columns do, the rest being zero; these need no narrow tile.
-        for index in 0..<keyPanels.count { Panels(k: d, n: T).pack(index, of: kv, .transposed, ldb: keyStride, into: keys) }
+        for index in 0..<keyPanels.count { keyPanels.pack(index, of: kv, .transposed, ldb: keyStride, into: keys) }
         for index in 0..<valuePanels.count { valuePanels.pack(index, of: kv + C, ldb: keyStride, into: values) }
         for first in Swift.stride(from: 0, to: tokens, by: block) {
             let rows = min(block, tokens - first), q = q + first * stride
-            GEMM.multiply(q, lda: stride, m: rows, keys, keyPanels, into: scores, ldc: scoreStride)
+            GEMM.multiply(q, lda: stride, m: rows, keys, keyPanels.padded, into: scores, ldc: scoreStride)
             withUnsafeTemporaryAllocation(of: Float.self, capacity: rows) { factors in
                 for row in 0..<rows { factors[row] = 1 / Attention.exponentials(scores + row * scoreStride, count: T) }
                 GEMM.multiply(scores, lda: scoreStride, m: rows, values, valuePanels, into: q, ldc: stride)

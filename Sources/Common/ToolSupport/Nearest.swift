@@ -1,11 +1,18 @@
 /// Finds what a misspelt word was meant to be.
-enum Nearest {
+public enum Nearest {
     /// The one of `candidates` that differs least from `word`; nil where none is near.
-    static func name(to word: String, among candidates: [String]) -> String? {
+    public static func name(to word: String, among candidates: [String]) -> String? {
         let word = Array(word.uppercased().unicodeScalars)
         let ranked = candidates.map { ($0, distance(word, Array($0.uppercased().unicodeScalars))) }
         guard let best = ranked.min(by: { $0.1 < $1.1 }), best.1 <= max(2, word.count / 2) else { return nil }
         return best.0
+    }
+
+    /// What to do about a word that is none of `candidates`.
+    ///
+    /// - Parameter list: what tells them all: "'initialize --help' lists all".
+    public static func remedy(_ word: String, among candidates: [String], list: String) -> String {
+        name(to: word, among: candidates).map { "did you mean \($0)? \(list)" } ?? list
     }
 
     /// Edits that turn `a` into `b`: letters inserted, removed, replaced, or two neighbours exchanged (Damerau 1964, restricted).
