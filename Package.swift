@@ -95,7 +95,7 @@ let package = Package(
         tool("evaluate", ["Evaluation", "Pipeline", "TensorStreams"]),
         tool("inspect", ["TensorStreams", "Images", "Platform"]),
         tool("synthesize", ["Synthesis", "Parallel"]),
-        tool("initialize", ["Checkpoints", "Networks", "TensorStreams"]),
+        tool("initialize", ["Checkpoints", "Networks", "TensorStreams", "Training"]),
         tool("convert-weights", ["Checkpoints", "Networks", "TensorStreams", "Training"]),
         tool("tap", ["TensorStreams", "Platform"]),
         tool("plan", ["Pipeline", "Platform"]),

@@ -1,6 +1,6 @@
 """A teacher in PyTorch, where embed stands: make distill DATA=… SIZE=224 TEACHER_COMMAND='python3 examples/teacher.py --model timm:vit_small_patch16_224'
 --model is timm:NAME, torchvision:NAME, hub:FOLDER:NAME (a folder with a hubconf.py) or MODULE:FUNCTION, called with what --set says; --weights is a file of
-torch.save or safetensors, or none for random ones (default: those that the model comes with). pip install torch timm numpy safetensors zstandard"""
+torch.save or safetensors, or none for random ones (default: those that the model comes with). pip install torch torchvision timm numpy safetensors zstandard"""
 import argparse, ast, importlib, os, sys
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # Threads that wait must not keep the student from the cores.
 import numpy, torch
@@ -20,7 +20,8 @@ def main(arguments):
     torch.manual_seed(0), sys.path.append(os.getcwd())
     model = build(arguments.model, arguments.weights, {name: ast.literal_eval(value) for name, value in arguments.set}).eval()
     if arguments.weights not in (None, "none"):
-        state = (importlib.import_module("safetensors.torch").load_file if arguments.weights.endswith(".safetensors") else torch.load)(arguments.weights)
+        state = (importlib.import_module("safetensors.torch").load_file(arguments.weights)
+                 if arguments.weights.endswith(".safetensors") else torch.load(arguments.weights, map_location="cpu", weights_only=True))
         lacks = model.load_state_dict(state.get("state_dict", state), strict=False).missing_keys
         if lacks: raise ValueError(f"{arguments.weights}: lacks {len(lacks)} tensors of the model, such as {lacks[0]}")
     usual = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}

@@ -27,7 +27,8 @@ def main(arguments):
         for metadata, tensors in reader:
             pixels = numpy.ascontiguousarray(tensors["images"][:, 0])
             x = pixels if images.type == "tensor(uint8)" else numpy.ascontiguousarray(((pixels / numpy.float32(255) - MEAN) / DEVIATION).transpose(0, 3, 1, 2))
-            rows = session.run([output], {images.name: x})[0].reshape(len(x), -1).astype("f4")
+            rows = session.run([output], {images.name: x})[0].astype("f4")
+            rows = rows.mean((2, 3)) if rows.ndim == 4 else rows[:, 0] if rows.ndim == 3 else rows  # Of a map its mean, of tokens the class's.
             writer.write({**tensors, "teacher": rows / numpy.maximum(numpy.linalg.norm(rows, axis=1, keepdims=True), 1e-12)}, metadata)
 
 

@@ -26,6 +26,9 @@ struct Measure: Tool {
     func validate() throws {
         try checkFiles(outputs: ["standard output": OutputFile.standard, "-o": output, "--messages": messages])
         for name in networks { try Turn.check(name, size: size ?? 224) }
+        if let teacher = networks.first(where: { !Network.trainable.contains($0) }), only != .embed {
+            throw ValidationError("\(teacher) is not trained here: it can be a teacher; add --only embed")
+        }
         try Turn.check(size: size ?? 224, batch: batch ?? 32, seconds: seconds)
         guard (1...1000).contains(turns) else { throw ValidationError("--turns takes 1 to 1000, found \(turns)") }
         // Fewer pairs have no interval.
@@ -80,7 +83,7 @@ struct Measure: Tool {
                 networks.map { Workload(kind, $0, size: size ?? 224, batch: batch ?? Workload.usualBatch($0, size: size ?? 224)) }
             }
         }
-        return plan.filter { (only == nil || $0.kind == only) && ($0.kind == .embed || Network.trainable.contains($0.network)) }
+        return plan.filter { only == nil || $0.kind == only }
     }
 }
 

@@ -35,13 +35,12 @@ struct Turn: Tool {
         guard let network = Network(name, head: .none) else {
             throw ValidationError("no network is named '\(name)'; \(Nearest.remedy(name, among: Network.names, list: "'initialize --help' lists all"))")
         }
+        guard size >= network.smallestImage else { throw ValidationError("\(name) takes a --size of \(network.smallestImage) and more") }
         guard size % network.imageMultiple == 0 else { throw ValidationError("\(name) takes a --size that is a multiple of \(network.imageMultiple)") }
     }
 
     static func check(size: Int, batch: Int, seconds: Double) throws {
-        guard (Network.smallestImage...4096).contains(size) else {
-            throw ValidationError("--size takes \(Network.smallestImage) to 4096, found \(size)")
-        }
+        guard (8...4096).contains(size) else { throw ValidationError("--size takes 8 to 4096, found \(size)") }
         guard (1...65536).contains(batch) else { throw ValidationError("--batch takes 1 to 65536, found \(batch)") }
         guard seconds >= 0, seconds <= 3600 else { throw ValidationError("--seconds takes 0 to 3600, found \(seconds)") }
     }

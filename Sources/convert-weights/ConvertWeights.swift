@@ -1,6 +1,6 @@
-public import ArgumentParser
+import ArgumentParser
 import Checkpoints
-public import Networks
+import Networks
 import TensorStreams
 import ToolSupport
 import Training
@@ -28,10 +28,7 @@ struct ConvertWeights: Tool {
         version: productVersion)
 
     @Argument(help: "A checkpoint, or weights alone; - is standard input for safetensors. Several with --average.") var inputs: [String]
-    @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
-    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
-    @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
-    @OptionGroup var pixels: PixelOptions
+    @OptionGroup var reading: WeightsArguments
     @Option(help: "Whose names to write: \(WeightsWriter.targets.joined(separator: ", ")).") var names = WeightsWriter.targets[0]
     @Flag(help: "Write the mean of several weights of one network.") var average = false
     @Flag(help: "Store the weights in half precision.") var half = false
@@ -42,7 +39,6 @@ struct ConvertWeights: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        _ = try pixels.pixels()
         for input in inputs { try checkFiles(outputs: ["-o": output], inputs: ["the input": input]) }
         guard inputs.filter({ $0 == OutputFile.standard }).count < 2 else { throw ValidationError("standard input is given twice; name a file") }
         guard !average || inputs.count > 1 else { throw ValidationError("--average takes two inputs or more") }
@@ -63,6 +59,7 @@ struct ConvertWeights: Tool {
         guard !isONNX || weights.network.trains else {
             throw Failure(.data, path: inputs[0], "is a \(weights.network.name), which is not written as ONNX", remedy: "write *.safetensors")
         }
+        if bytes { try WeightsDocument.checkColours(weights.network, path: inputs[0]) }
         let writer = try WeightsWriter(weights, to: output, names: names)
         if isONNX {
             try ONNXFile.write(weights, to: output, takesBytes: bytes, folds: fold, provenance: metadata["provenance"] ?? "")
@@ -74,13 +71,13 @@ struct ConvertWeights: Tool {
 
     /// The weights to be written, the metadata that all files have, and what was taken.
     private func read() throws -> (Weights, [String: String], String) {
-        let file = try WeightsFile(inputs[0], network: try WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels.pixels())
+        let file = try reading.open(inputs[0])
         var metadata = file.metadata, told = file.coverage, weights = file.weights
         var provenance = Provenance(text: metadata["provenance"] ?? "")
         if average {
             var mean = WeightsAverage(weights, path: inputs[0])
             for input in inputs.dropFirst() {
-                let other = try WeightsFile(input, network: try WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels.pixels())
+                let other = try reading.open(input)
                 try mean.add(other.weights, path: input)
                 metadata = metadata.filter { other.metadata[$0.key] == $0.value }
                 provenance.lines += Provenance(text: other.metadata["provenance"] ?? "").lines.filter { !provenance.lines.contains($0) }
@@ -92,5 +89,3 @@ struct ConvertWeights: Tool {
         return (weights, metadata, told)
     }
 }
-
-extension Definition: ExpressibleByArgument {}

@@ -1,6 +1,6 @@
-public import ArgumentParser
+import ArgumentParser
 import Checkpoints
-public import Networks
+import Networks
 import TensorStreams
 import ToolSupport
 import Training
@@ -28,10 +28,7 @@ struct Embed: Tool {
     @Option(help: "The network's weights: a checkpoint, a safetensors file or one of torch.save.") var weights: String?
     @Option(help: "A program that gives the embeddings in a network's place, run by the shell.") var command: String?
     @Option(help: ArgumentHelp("Stop the program of --command where it gives no answer for so long.", valueName: "seconds")) var commandTimeout = 3600.0
-    @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
-    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
-    @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
-    @OptionGroup var pixels: PixelOptions
+    @OptionGroup var reading: WeightsArguments
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
     @Option(
         name: .customLong("as"),
@@ -48,7 +45,6 @@ struct Embed: Tool {
     func validate() throws {
         try checkOption("--level", level, in: -100...19)
         try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--weights": weights, "the input": input])
-        _ = try pixels.pixels()
         guard view >= 0 else { throw ValidationError("--view counts from 0, found \(view)") }
         try checkOption("--command-timeout", commandTimeout, in: 0.01...1e9)
         guard let command else {
@@ -56,9 +52,7 @@ struct Embed: Tool {
             return
         }
         guard command.contains(where: { !$0.isWhitespace }) else { throw ValidationError("--command is empty; name a program") }
-        let ofNetworks = [
-            ("--weights", weights != nil), ("--network", network != nil), ("--definition", definition != nil), ("--prefix", prefix != nil), ("--features", features), ("--view", view != 0), ("--profile", profile),
-            ("--mean", try pixels.pixels() != nil)]
+        let ofNetworks = [("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--view", view != 0), ("--profile", profile)]
         if let (option, _) = ofNetworks.first(where: { $0.1 }) { throw ValidationError("\(option) goes with a network, and --command names a program; leave one of them out") }
     }
 
@@ -71,9 +65,9 @@ struct Embed: Tool {
         try common.start()
         let reader = ReadAhead(try StreamReader(input))
         if let command { return try run(command, reader) }
-        guard let weights else { return }
+        guard let weights else { throw Failure(.software, "has neither weights nor a program") }
         let kind: EmbeddingStage.Kind = features ? .features : .embedding
-        let file = try WeightsFile(weights, network: try WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels.pixels())
+        let file = try reading.open(weights)
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, place(kind.name), view: view)
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
@@ -97,5 +91,3 @@ struct Embed: Tool {
         if let profile = stage.profile { Embed.logTable(profile.table) }
     }
 }
-
-extension Definition: ExpressibleByArgument {}

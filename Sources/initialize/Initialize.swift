@@ -1,8 +1,9 @@
-public import ArgumentParser
+import ArgumentParser
 import Checkpoints
-public import Networks
+import Networks
 import TensorStreams
 import ToolSupport
+import Training
 
 @main
 struct Initialize: Tool {
@@ -45,8 +46,8 @@ struct Initialize: Tool {
             guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
         } else if let head {
             guard let head = Head(text: head), head.dimension != nil else { throw ValidationError("--head takes layers such as 'linear 512, relu, linear 128', found '\(head)'") }
-            guard head.isOfUsualSize else { throw ValidationError("--head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers") }
-            guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
+            guard head.isOfUsualSize() else { throw ValidationError("--head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers") }
+            guard hidden == nil, embedding == nil else { throw ValidationError("--hidden and --embedding are of no use with the layers of --head; leave them out") }
         }
         guard (embedding ?? 128) * (hidden ?? 1) <= 1 << 28 else { throw ValidationError("--hidden times --embedding is \(1 << 28) at most") }
     }
@@ -64,7 +65,7 @@ struct Initialize: Tool {
             case (nil, let embedding, 0): .linear(embedding)
             case (nil, let embedding, let hidden): .mlp(hidden: hidden, embedding)
             }
-        guard head.isOfUsualSize else {
+        guard head.isOfUsualSize(features: trunk.featureWidth) else {
             throw Failure(.usage, "the head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers", remedy: "take a narrower one")
         }
         guard let network = Network(network, head: head) else { throw Failure(.software, "the network '\(network)' takes no head") }
@@ -78,5 +79,3 @@ struct Initialize: Tool {
         if !common.quiet { Initialize.log("\(network.name) with \(network.parameters.count) parameters of \(numbers) numbers") }
     }
 }
-
-extension Definition: ExpressibleByArgument {}

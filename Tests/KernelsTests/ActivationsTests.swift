@@ -42,6 +42,14 @@ import TestSupport
         #expect(ends[0] == 0 && ends[1] == 0 && ends[2] == 1 && ends[3].isNaN)
     }
 
+    @Test func `the error function is the C library's`() {
+        let x = floats(-6, 6)
+        let worst = largest(zip(x, each(x, Vector.errorFunction)).map { abs(Double($1) - erf(Double($0))) / max(1e-30, abs(erf(Double($0)))) })
+        #expect(worst < 4e-7, "\(worst)")
+        let ends = each([-.infinity, 0, .infinity, .nan], Vector.errorFunction)
+        #expect(ends[0] == -1 && ends[1] == 0 && ends[2] == 1 && ends[3].isNaN)
+    }
+
     func check<A: ActivationFunction>(_: A.Type, _ activation: Activation) {
         let z = floats(-80, 80) + [-1e30, 1e30, -3, 3, 0]
         let values = each(z, A.value), slopes = each(z) { A.gradient(Vector(repeating: 2), at: $0) }

@@ -41,7 +41,7 @@ import TestSupport
         return y.values()
     }
 
-    @Test(arguments: [(1, 1, 16, 1), (2, 5, 32, 2), (3, 17, 64, 1), (2, 33, 96, 3), (1, 197, 128, 2), (1, 259, 64, 4)], [true, false])
+    @Test(arguments: [(1, 1, 16, 1), (2, 5, 32, 2), (3, 17, 64, 1), (2, 33, 96, 3), (1, 197, 128, 2), (1, 259, 64, 4), (1, 1250, 32, 1)], [true, false])
     func `attention is that of the plain loops`(_ shape: (N: Int, T: Int, C: Int, heads: Int), layerScale: Bool) {
         let (N, T, C, heads) = shape, d = C / heads, p = Block(C: C), x = formula("x", N * T * C).map { 2 * $0 }
         let result = attention(x, N: N, T: T, C: C, heads: heads, onlyFirst: false, p, layerScale: layerScale)
@@ -97,8 +97,13 @@ import TestSupport
         let x = formula("x", T * C).enumerated().map { $0.offset / C % 7 == 0 ? 1e4 * $0.element : 1e-4 * $0.element }
         let apart = attention(x, N: 1, T: T, C: C, heads: 2, onlyFirst: false, p, layerScale: false)
         #expect(apart.allSatisfy { $0.isFinite })
-        let same = attention([Float](repeating: 3, count: T * C), N: 1, T: T, C: C, heads: 2, onlyFirst: false, p, layerScale: false)
-        #expect(same.allSatisfy { $0.isFinite })
+        // Of equal tokens every weight is 1/T, so that o = v.
+        let token = formula("token", C), same = attention((0..<T).flatMap { _ in token }, N: 1, T: T, C: C, heads: 2, onlyFirst: false, p, layerScale: false)
+        let mixed = TransformerReference.linear(
+            TransformerReference.layerNorm(doubles(token), scale: doubles(p.scale), bias: doubles(p.shift), epsilon: 1e-6), doubles(p.qkv), doubles(p.qkvBias))
+        let y = TransformerReference.linear(Array(mixed[(2 * C)...]), doubles(p.output), doubles(p.outputBias))
+        let expected = (0..<T).flatMap { _ in token.indices.map { Double(token[$0]) + y[$0] } }
+        #expect(relativeError(same, expected) < 3e-6)
     }
 
     @Test func `a position grid of its own size is left as it is, and constants stay so at any size`() {

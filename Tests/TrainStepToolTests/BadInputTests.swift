@@ -165,7 +165,7 @@ struct BadInputTests {
     @Test func `images that a network cannot see are named`() throws {
         let place = try Workplace.training()
         let cases: [(String, Tensor)] = [
-            ("record 1: has images of 4×8 where a network needs 8×8", Tensor(u8: [UInt8](repeating: 1, count: 16 * 96), shape: [16, 1, 8, 4, 3])),
+            ("record 1: has images of 4×8 where tiny-resnet10 needs 8×8", Tensor(u8: [UInt8](repeating: 1, count: 16 * 96), shape: [16, 1, 8, 4, 3])),
             ("record 1: has 'images' of U8 [16, 96]", Tensor(u8: [UInt8](repeating: 1, count: 16 * 96), shape: [16, 96])),
             ("record 1: has 'images' of F32", Tensor(f32: [Float](repeating: 1, count: 16 * 192), shape: [16, 1, 8, 8, 3])),
         ]

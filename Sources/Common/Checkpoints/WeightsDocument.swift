@@ -184,7 +184,7 @@ public enum WeightsDocument {
         func network(_ name: String) throws -> Network? {
             guard let headName = Network.headName(of: name) else { return nil }
             let head = told ?? Head(of: shapes, name: headName) ?? .none
-            guard head.isOfUsualSize else {
+            guard head.isOfUsualSize() else {
                 throw Failure(.data, path: path, "has a head of \(head.widths.prefix(5).map { "\($0)" }.joined(separator: ", ")) numbers, which no network has")
             }
             let stem = Network.stemName(of: name).flatMap { shapes[$0] }, channels = stem.flatMap { $0.count == 4 ? $0[1] : nil } ?? 3

@@ -31,7 +31,7 @@ public struct Epilogue {
     public static var accumulate: Epilogue { Epilogue(accumulates: true) }
 
     /// Whether sums are stored as they are.
-    var isPlain: Bool { !accumulates && bias == nil && residual == nil && activation == .none }
+    public var isPlain: Bool { !accumulates && bias == nil && residual == nil && activation == .none }
     /// Whether ``GEMM`` does all of it.
     public var fitsGEMM: Bool { activation == .none || activation == .relu }
 

@@ -42,7 +42,7 @@ public enum GEMM {
 
     /// Sets `c` (m, n) to aᵀ·b, or adds that, where a is (k, m) and b is (k, n): sums over rows, as gradients of weights are.
     ///
-    /// Neither factor is packed; `b` must be readable up to a multiple of ``Panels/width`` columns (of 16, where 16 hold the rest).
+    /// Neither factor is packed; `b` must be readable up to a multiple of ``Panels/width`` columns (of 16 or 8, where those hold the rest).
     public static func multiplyTransposed(
         _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, ldb: Int, n: Int, k: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
         accumulates: Bool = false, prefetch: UnsafeMutablePointer<Prefetch>? = nil

@@ -15,16 +15,14 @@ public struct Window: Sendable, Equatable {
 
     /// As many zeros behind the image as before it.
     public init(H: Int, W: Int, C: Int, kernel: Int, stride: Int, padding: Int) {
-        (self.H, self.W, self.C) = (H, W, C)
-        (R, S) = (kernel, kernel)
-        self.stride = stride
-        self.padding = padding
-        outH = (H + 2 * padding - kernel) / stride + 1
-        outW = (W + 2 * padding - kernel) / stride + 1
+        self.init(H: H, W: W, C: C, kernel: kernel, stride: stride, before: padding, after: padding)
     }
 
     /// So many zeros before the image and behind it.
+    ///
+    /// - Precondition: the window fits into them and the image.
     public init(H: Int, W: Int, C: Int, kernel: Int, stride: Int, before: Int, after: Int) {
+        precondition(min(H, W) + before + after >= kernel)
         (self.H, self.W, self.C) = (H, W, C)
         (R, S) = (kernel, kernel)
         self.stride = stride

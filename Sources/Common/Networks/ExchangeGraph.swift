@@ -117,7 +117,7 @@ public struct ExchangeGraph {
                 "Mul",
                 [
                     node("Mul", [x, constant("half", [], [0.5])]),
-                    node("Add", [node("Erf", [node("Mul", [x, constant("root of a half", [], [0.707_106_77])])]), constant("one", [], [1])]),
+                    node("Add", [node("Erf", [node("Mul", [x, constant("sqrt_half", [], [0.707_106_77])])]), constant("one", [], [1])]),
                 ])
         }
     }

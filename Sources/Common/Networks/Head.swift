@@ -41,7 +41,12 @@ public struct Head: Sendable, Equatable {
     public var dimension: Int? { widths.last }
 
     /// Whether a machine can hold it: no layer is wider than 65536, and no matrix larger than 2²⁸.
-    public var isOfUsualSize: Bool { widths.allSatisfy { (1...65536).contains($0) } && zip(widths, widths.dropFirst()).allSatisfy { $0 * $1 <= 1 << 28 } }
+    ///
+    /// - Parameter d: numbers in a feature; nil where they are not known yet.
+    public func isOfUsualSize(features d: Int? = nil) -> Bool {
+        let all = [d].compactMap { $0 } + widths
+        return widths.allSatisfy { (1...65536).contains($0) } && zip(all, all.dropFirst()).allSatisfy { $0 * $1 <= 1 << 28 }
+    }
 
     /// The name of layer `index`, after the head's own; of a head that is a network by itself its number.
     public func name(_ index: Int, _ head: String) -> String { head.isEmpty ? "\(index)" : layers.count == 1 ? head : "\(head).\(index)" }

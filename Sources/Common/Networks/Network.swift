@@ -12,6 +12,8 @@ protocol Trunk: Sendable {
     func headStart(_ O: Int) -> Parameter.Initialization?
     /// How bytes become numbers.
     var pixels: Pixels { get }
+    /// The smallest image that leaves something to pool.
+    var smallestImage: Int { get }
     /// The position embeddings; nil where it has none.
     var positions: PositionTable? { get }
     /// The same with other position embeddings.
@@ -20,6 +22,7 @@ protocol Trunk: Sendable {
 
 extension Trunk {
     var pixels: Pixels { .imageNet }
+    var smallestImage: Int { 8 }
     var positions: PositionTable? { nil }
     func with(_ positions: PositionTable) -> any Trunk { self }
 }
@@ -39,6 +42,8 @@ public struct Network: Sendable {
     public var pixels: Pixels
     /// The position embeddings of a transformer.
     public let positions: PositionTable?
+    /// The smallest side of an image that leaves something to pool.
+    public let smallestImage: Int
     /// Whether it can be trained here, and written as ONNX; transformers are teachers alone.
     public var trains: Bool { !graph.nodes.contains { $0.operation.isForInferenceAlone } }
     /// What the sides of its images must be multiples of.
@@ -46,7 +51,7 @@ public struct Network: Sendable {
     /// What to do where images of this side are none that it takes.
     public func sizeRemedy(_ side: Int) -> String {
         let below = side / imageMultiple * imageMultiple, above = below + imageMultiple
-        return "make images of \(below >= Network.smallestImage ? "\(below) or \(above)" : "\(above)")"
+        return "make images of \(below >= smallestImage ? "\(below) or \(above)" : "\(above)")"
     }
     /// Whether it takes square images alone: SAME padding of others may differ in height and width.
     public var needsSquareImages: Bool { graph.nodes.contains { $0.operation.needsSquareImages } }
@@ -78,6 +83,7 @@ public struct Network: Sendable {
         guard var trunk = Network.tables[name] else { return nil }
         if let positions { trunk = trunk.with(positions) }
         self.positions = trunk.positions
+        smallestImage = trunk.smallestImage
         var builder = GraphBuilder(channels: channels)
         var x = trunk.build(&builder)
         featureWidth = builder.width(x)
@@ -99,7 +105,7 @@ public struct Network: Sendable {
         var builder = GraphBuilder(channels: inputs)
         builder.end(features: builder.input)
         head.build(&builder, builder.input, name: "") { _ in nil }
-        (name, headName, featureWidth, self.head, pixels, positions) = ("head", "", inputs, head, .imageNet, nil)
+        (name, headName, featureWidth, self.head, pixels, positions, smallestImage) = ("head", "", inputs, head, .imageNet, nil, 1)
         (graph, parameters, statistics) = (builder.graph, builder.parameters, builder.statistics)
     }
 
@@ -131,8 +137,6 @@ public struct Network: Sendable {
 
     /// Of an image.
     public static let mostChannels = 1024
-    /// The smallest image that leaves something to pool.
-    public static let smallestImage = 8
 
     private static let tables: [String: any Trunk] = named.merging(smallStems) { $1 }
 

@@ -17,7 +17,9 @@ enum FetchedTeacher {
     static func value(typed: [String: String], remembered: [String: String], isDemonstration: Bool) -> String {
         if let given = typed["TEACHER"] { return given == none ? "" : given }
         let program = typed[TeacherProgram.setting] ?? remembered[TeacherProgram.setting] ?? ""
-        if let before = remembered["TEACHER"], before != usual || program.isEmpty { return before }
+        // Empty beside a program, it did not mean that a teacher is trained.
+        let meantProgram = remembered["TEACHER"] == "" && !(remembered[TeacherProgram.setting] ?? "").isEmpty && program.isEmpty
+        if let before = remembered["TEACHER"], !meantProgram, before != usual || program.isEmpty { return before }
         return isDemonstration || !program.isEmpty || training.contains { typed[$0] != nil } ? "" : usual
     }
 

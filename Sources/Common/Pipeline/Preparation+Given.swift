@@ -6,7 +6,7 @@ extension Preparation {
     static func checkGiven(_ settings: RunSettings, _ flags: MakeFlags, _ folder: RunFolder) throws {
         for name in ["DATA", "TEST", "TEACHER"] {
             if flags.value(of: name) == "", settings.remembered[name, default: ""].isEmpty {
-                throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out")
+                throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out" + (name == "TEACHER" ? ", or give none, which trains one" : ""))
             }
             let given = name == "TEACHER" ? settings.teacherFile : settings[name]
             // One that is to be fetched is not there yet.
@@ -26,6 +26,9 @@ extension Preparation {
         let command = settings[TeacherProgram.setting]
         if flags.value(of: TeacherProgram.setting) == "", settings.remembered[TeacherProgram.setting, default: ""].isEmpty {
             throw Failure(.usage, "\(TeacherProgram.setting) is empty", remedy: "name a program, or leave it out")
+        }
+        if flags.value(of: "TEACHER") == FetchedTeacher.none, !command.isEmpty {
+            throw Failure(.usage, "TEACHER=none trains a teacher, and \(TeacherProgram.setting)=\(command) is one", remedy: "give \(TeacherProgram.setting) with nothing behind its =")
         }
         if !command.isEmpty, !settings["TEACHER"].isEmpty {
             throw Failure(
@@ -77,11 +80,11 @@ extension Preparation {
     /// Which teacher it is where nobody named one, what was taken of its file, and settings that train none.
     func teacherRemarks() -> [String] {
         let unused = settings.trainsTeacher ? [] : FetchedTeacher.training.filter(settings.typed.contains)
-        let given = program == nil ? "TEACHER=\(settings["TEACHER"])" : TeacherProgram.setting
-        let remarks = unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since \(given) is given; TEACHER=none trains one"]
+        let name = program == nil ? settings["TEACHER"] : "a program"
+        let remarks = unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since the teacher is \(name); TEACHER=none\(program == nil ? "" : " \(TeacherProgram.setting)=") trains one"]
         guard settings["TEACHER"] == FetchedTeacher.usual, !settings.typed.contains("TEACHER") else { return (teacher?.coverage.map { ["TEACHER: \($0)"] } ?? []) + remarks }
         return remarks + [
-            "no TEACHER is named, so it is \(FetchedTeacher.usual), which others trained on ImageNet with labels (docs/networks.md); TEACHER=none trains one on DATA by \(settings["TEACHER_OBJECTIVE"])"
+            "the teacher is \(FetchedTeacher.usual), which others trained on ImageNet with labels (docs/networks.md); TEACHER=none trains one on DATA by \(settings["TEACHER_OBJECTIVE"])"
         ]
     }
 

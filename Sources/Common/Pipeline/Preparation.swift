@@ -33,14 +33,19 @@ struct Preparation {
         settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines)
         try Preparation.checkGiven(settings, flags, folder)
         try folder.checkAccess()
-        try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
-        lists = try Preparation.list(settings, environment)
+        var lists = try Preparation.list(settings, environment)
         // Lists first, since they are quick; bytes once all else is known to go together.
         var known = FileHashes(reading: folder.file(FileHashes.file))
         let data = try OpenedData(data: settings["DATA"], test: settings["TEST"])
         let judgement = try Judgement(settings, data)
+        // Once the images are known to be some.
+        try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
+        if !settings["TEACHER"].isEmpty { lists[.teacher] = try FileList(of: settings.teacherFile) }
+        self.lists = lists
         teacher = settings["TEACHER"].isEmpty ? nil : try Teacher(settings.teacherFile, known: &known)
-        if let network = teacher?.network { try settings.checkSize(for: network) }
+        for network in [teacher?.network, Network(settings["STUDENT"], head: .none), settings.trainsTeacher ? Network(settings["TEACHER_NETWORK"], head: .none) : nil] {
+            if let network { try settings.checkSize(for: network) }
+        }
         program = settings[TeacherProgram.setting].isEmpty
             ? nil : try TeacherProgram(settings, environment, remembering: remembers ? folder : nil, known: &known, supervision)
         let options = StageOptions(
@@ -63,7 +68,7 @@ struct Preparation {
             let name = settings["TEACHER"].isEmpty ? TeacherProgram.setting : settings["TEACHER"]
             throw Failure(
                 .usage, path: name, "has embeddings of \(given) numbers where EMBEDDING=\(embedding)",
-                remedy: "leave out EMBEDDING, which then is the teacher's")
+                remedy: "leave out EMBEDDING, which then is the teacher's" + (settings.typed.contains("TEACHER") || settings["TEACHER"].isEmpty ? "" : "; or TEACHER=none trains one"))
         }
         return embedding
     }
@@ -75,7 +80,6 @@ struct Preparation {
             // Without TEST, DATA is judged by itself or by a part of its own.
             lists[.test] = settings["TEST"].isEmpty ? lists[.train] : try FileList(of: settings["TEST"])
         }
-        if !settings["TEACHER"].isEmpty { lists[.teacher] = try FileList(of: settings.teacherFile) }
         if !settings[TeacherProgram.setting].isEmpty {
             lists[.teacher] = FileList(of: TeacherProgram.Definition(settings[TeacherProgram.setting], folder: environment.folder).files)
         }
@@ -84,12 +88,14 @@ struct Preparation {
 }
 
 extension RunSettings {
-    /// - Throws: ``Failure`` where the teacher takes no images of SIZE.
+    /// - Throws: ``Failure`` where the network takes no images of SIZE.
     fileprivate func checkSize(for network: Network) throws {
-        let size = number("SIZE")
-        guard size % network.imageMultiple == 0 else {
-            throw Failure(
-                .usage, path: "SIZE=\(size)", "is no multiple of \(network.imageMultiple), the patches of the teacher, a \(network.name)", remedy: network.sizeRemedy(size))
+        let size = number("SIZE"), multiple = network.imageMultiple
+        guard size >= network.smallestImage else {
+            throw Failure(.usage, path: "SIZE=\(size)", "is too small for a \(network.name)", remedy: "\(network.smallestImage) is the least")
+        }
+        guard size % multiple == 0 else {
+            throw Failure(.usage, path: "SIZE=\(size)", "is no multiple of \(multiple), the patches of the teacher, a \(network.name)", remedy: network.sizeRemedy(size))
         }
     }
 }

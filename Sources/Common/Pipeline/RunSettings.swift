@@ -112,7 +112,10 @@ public struct RunSettings: Sendable {
             throw wrong("is not UTF-8")
         }
         switch setting.kind {
-        case .path, .text: break
+        case .path: break
+        case .text:
+            // Options files have a line for each argument.
+            guard !value.unicodeScalars.contains(where: { $0 == "\n" || $0 == "\r" }) else { throw wrong("holds a line break", "write it in one line, or put it into a script") }
         case .count(let range): try checkCount(range)
         case .optionalCount(let range): if !value.isEmpty { try checkCount(range) }
         case .seed:

@@ -13,8 +13,9 @@ struct ImageViews {
     init(_ record: TensorDocument, for network: Network) throws {
         tensor = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
         (N, views, H, W) = (tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3])
-        guard min(H, W) >= Network.smallestImage else {
-            throw record.failure("has images of \(W)×\(H) where a network needs \(Network.smallestImage)×\(Network.smallestImage)")
+        let least = network.smallestImage
+        guard min(H, W) >= least else {
+            throw record.failure("has images of \(W)×\(H) where \(network.name) needs \(least)×\(least)")
         }
         let multiple = network.imageMultiple
         guard H % multiple == 0, W % multiple == 0 else {

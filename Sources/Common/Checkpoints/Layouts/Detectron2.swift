@@ -20,6 +20,7 @@ extension TargetNames {
         "detectron2", formats: [.pickle, .torch], keepsHead: false, keepsCounts: false, inside: "model",
         beside: [("__author__", .string("seed \(productVersion)")), ("matching_heuristics", .bool(true))]
     ) { network in
+        guard !network.needsSquareImages else { return .none("its padding is not TensorFlow's SAME") }
         guard let shape = ResNetShape(network), shape.hasLargeStem else { return .none("its backbones are ResNets with a 7×7 stem, and others that we do not have") }
         guard network.channels == 3 else { return .none("its images have three channels") }
         var words = "MODEL.RESNETS.DEPTH \(shape.depth), STEM_OUT_CHANNELS \(shape.stem), RES2_OUT_CHANNELS \(shape.outputs[0])"
@@ -32,6 +33,7 @@ extension TargetNames {
 
     /// open-mmlab/mmdetection: torchvision's names of a ResNet without its head.
     static let mmdetection = TargetNames("mmdetection", formats: [.torch], keepsHead: false, inside: "state_dict") { network in
+        guard !network.needsSquareImages else { return .none("its padding is not TensorFlow's SAME") }
         guard let shape = ResNetShape(network), shape.hasLargeStem else { return .none("its backbones under these names are ResNets with a 7×7 stem") }
         guard shape.isBasic || shape.inner == shape.stem else { return .none("its ResNet has no wider inner convolutions") }
         var words = "init_cfg=dict(type='Pretrained', checkpoint=FILE), depth=\(shape.depth)"

@@ -35,12 +35,15 @@ extension Layout {
                 return (name + ".convolution", name + ".normalization")
             })
 
+    /// Numbers of stages in names that may be anything.
+    private static let mostStages = 0..<64
+
     /// VISSL's RegNetY, which is ClassyVision's: `res2.block1-0.f.final_bn.weight` is `trunk_output.block1.block1-0.f.c.1.weight`. Its ResNets have torchvision's names.
     @Sendable private static func visslName(_ name: String) -> String? {
         let stem = "conv1.stem."
         if name.hasPrefix(stem) { return "stem." + name.dropFirst(stem.count) }
         let parts = name.split(separator: ".", maxSplits: 2).map(String.init)
-        guard parts.count == 3, parts[0].hasPrefix("res"), let stage = Int(parts[0].dropFirst(3)), parts[1].hasPrefix("block") else { return name }
+        guard parts.count == 3, parts[0].hasPrefix("res"), let stage = Int(parts[0].dropFirst(3)), mostStages.contains(stage), parts[1].hasPrefix("block") else { return name }
         var own = parts[2]
         for (theirs, ours) in [
             ("proj.", "proj.0."), ("bn.", "proj.1."), ("f.se.excitation.0.", "f.se.fc1."), ("f.se.excitation.2.", "f.se.fc2."), ("f.c.", "f.c.0."), ("f.final_bn.", "f.c.1."),
@@ -57,7 +60,7 @@ extension Layout {
         guard let last = parts.last else { return nil }
         let place = parts.dropLast().last == "normalization" ? 1 : 0
         if parts.starts(with: ["embedder", "embedder"]) { return "stem.\(place).\(last)" }
-        guard parts.count >= 7, parts[0] == "encoder", parts[1] == "stages", let stage = Int(parts[2]), parts[3] == "layers", let block = Int(parts[4]) else { return nil }
+        guard parts.count >= 7, parts[0] == "encoder", parts[1] == "stages", let stage = Int(parts[2]), mostStages.contains(stage), parts[3] == "layers", let block = Int(parts[4]) else { return nil }
         let start = "trunk_output.block\(stage + 1).block\(stage + 1)-\(block)."
         if parts[5] == "shortcut" { return "\(start)proj.\(place).\(last)" }
         guard parts[5] == "layer" else { return nil }

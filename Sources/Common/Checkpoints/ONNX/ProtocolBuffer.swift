@@ -72,7 +72,11 @@ struct ProtocolBuffer {
         for piece in pieces {
             switch piece {
             case .bytes(let bytes): try unsafe output.write(bytes.span.bytes)
-            case .floats(_, let make): try unsafe output.write(make().span.bytes)
+            case .floats(let count, let make):
+                let values = make()
+                // The lengths around it are written already.
+                precondition(values.count == count)
+                try unsafe output.write(values.span.bytes)
             }
         }
         try unsafe output.write(rest.span.bytes)

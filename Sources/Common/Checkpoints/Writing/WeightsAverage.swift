@@ -1,4 +1,5 @@
 import Kernels
+import Layers
 public import Networks
 import ToolSupport
 
@@ -34,6 +35,12 @@ public struct WeightsAverage {
         try check("a \(other.name)", "a \(network.name)")
         try check(head(other), head(network))
         try check("for images of \(other.channels) channels", "for images of \(network.channels) channels")
+        func places(_ network: Network) -> String { "with \(network.positions.map { "\($0.count) position embeddings, \($0.interpolation.rawValue)" } ?? "no position embeddings")" }
+        try check(places(other), places(network))
+        try check("for pixels of \(other.pixels.text)", "for pixels of \(network.pixels.text)")
+        guard other.parameters.map(\.shape) == network.parameters.map(\.shape), other.statisticsCount == network.statisticsCount else {
+            throw Failure(.data, path: path, "has tensors of other shapes than \(self.path)", remedy: "average weights of one network")
+        }
         for index in parameters.indices { unsafe parameters[index] += Double(weights.parameters.pointer[index]) }
         for index in statistics.indices { unsafe statistics[index] += Double(weights.statistics.pointer[index]) }
         for (index, seen) in weights.batchesSeen.enumerated() { batchesSeen[index] = max(batchesSeen[index], seen) }

@@ -69,13 +69,12 @@ struct WideGroups: Sendable {
     private func scatter(
         _ copy: UnsafePointer<Float>, stride filled: Int, count: Int, pixels: Int, into values: UnsafeMutablePointer<Float>, stride: Int, _ epilogue: Epilogue
     ) {
-        let isPlain = epilogue.bias == nil && epilogue.residual == nil && epilogue.activation == .none
         forEachRun(pixels) { run in
             for pixel in run {
                 let (source, target) = (copy + pixel * filled, values + pixel * stride)
                 if epilogue.accumulates {
                     Rows.add(source, to: target, count: count)
-                } else if isPlain {
+                } else if epilogue.isPlain {
                     Rows.copy(source, to: target, count: count)
                 } else {
                     Rows.apply(epilogue.advanced(rows: pixel, stride: stride), to: source, into: target, rows: 1, width: count)
@@ -109,7 +108,7 @@ struct WideGroups: Sendable {
 
     func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
         let memory = FloatBuffer(isFilled ? dense.weightCount : 0)
-        for group in 0..<groups { dense.pack(weights(W, group, in: memory.pointer), into: packed + group * dense.packedCount) }
+        withExtendedLifetime(memory) { for group in 0..<groups { dense.pack(weights(W, group, in: memory.pointer), into: packed + group * dense.packedCount) } }
     }
 
     func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, _ epilogue: Epilogue, scratch: Scratch) {

@@ -15,7 +15,7 @@ import Parallel
 /// | Wo         | (C, C)         |                                                    |
 /// | y          | (N, T', C)     | T' = T, or 1 where only the first token is wanted  |
 ///
-/// No array of T² numbers is ever made: each head takes some rows of q at a time, whose scores stay in the cache between their product with kᵀ,
+/// The scores of all heads, (N, heads, T, T), are never in memory: each head takes some rows of q at a time, whose scores stay in the cache between their product with kᵀ,
 /// the softmax and their product with v. 1/√d is in Wq, γ in Wo.
 public struct Attention {
     public let T, C, heads: Int

@@ -10,7 +10,7 @@ import Parallel
 /// | x, y   | (M, C)    |
 /// | W₁, W₂ | (F, C), (C, F) |
 ///
-/// Some rows at a time go through all of it, so that the F numbers of a row are never in memory.
+/// Some rows at a time go through both layers: no array of (M, F) is ever made.
 public struct FeedForward {
     public let C, F: Int
     private let epsilon: Float
@@ -32,6 +32,7 @@ public struct FeedForward {
     }
 
     public init(C: Int, F: Int, epsilon: Float, _ p: Parameters) {
+        precondition(C % 16 == 0 && F % 16 == 0)
         (self.C, self.F, self.epsilon) = (C, F, epsilon)
         first = NormalizedLinear(I: C, O: F, W: p.first, b: p.firstBias, scale: p.normScale, shift: p.normBias)
         second = NormalizedLinear(I: F, O: C, W: p.second, b: p.secondBias, factor: p.layerScale)

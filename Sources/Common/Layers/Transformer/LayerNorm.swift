@@ -9,6 +9,7 @@ public struct LayerNorm {
     /// - Parameters:
     ///   - scale: γ (C), and `bias` β (C).
     public init(C: Int, epsilon: Float, scale: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
+        precondition(C % 16 == 0)
         (self.C, self.epsilon) = (C, epsilon)
         (self.scale, self.bias) = (FloatBuffer(C), FloatBuffer(C))
         self.scale.pointer.update(from: scale, count: C)

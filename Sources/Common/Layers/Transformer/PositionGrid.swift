@@ -16,25 +16,25 @@ public enum PositionGrid {
     public static func resized(_ positions: [Float], G: Int, h: Int, w: Int, C: Int, _ interpolation: Interpolation) -> [Float] {
         precondition(positions.count == G * G * C)
         guard h != G || w != G else { return positions }
-        let columns = taps(from: G, to: w, interpolation), rows = taps(from: G, to: h, interpolation)
+        let columns = kernelWeights(from: G, to: w, interpolation), rows = kernelWeights(from: G, to: h, interpolation)
         // Along x, then along y.
         var wide = [Double](repeating: 0, count: G * w * C), result = [Float](repeating: 0, count: h * w * C)
         for y in 0..<G {
-            for (x, taps) in columns.enumerated() {
-                for (source, weight) in taps { for c in 0..<C { wide[(y * w + x) * C + c] += weight * Double(positions[(y * G + source) * C + c]) } }
+            for (x, weights) in columns.enumerated() {
+                for (source, weight) in weights { for c in 0..<C { wide[(y * w + x) * C + c] += weight * Double(positions[(y * G + source) * C + c]) } }
             }
         }
         var line = [Double](repeating: 0, count: w * C)
-        for (y, taps) in rows.enumerated() {
+        for (y, weights) in rows.enumerated() {
             for i in 0..<(w * C) { line[i] = 0 }
-            for (source, weight) in taps { for i in 0..<(w * C) { line[i] += weight * wide[source * w * C + i] } }
+            for (source, weight) in weights { for i in 0..<(w * C) { line[i] += weight * wide[source * w * C + i] } }
             for i in 0..<(w * C) { result[y * w * C + i] = Float(line[i]) }
         }
         return result
     }
 
-    /// For each of `size` places the places in a line of G that it is made of, and how much of each.
-    private static func taps(from G: Int, to size: Int, _ interpolation: Interpolation) -> [[(source: Int, weight: Double)]] {
+    /// For each of `size` output positions the source positions of G that it reads, with their weights.
+    private static func kernelWeights(from G: Int, to size: Int, _ interpolation: Interpolation) -> [[(source: Int, weight: Double)]] {
         let step = switch interpolation {
         case .plain, .antialiased: Double(G) / Double(size)
         case .offset: Double(G) / (Double(size) + 0.1)

@@ -60,7 +60,7 @@ public struct NormalizedLinear {
 
 /// What is done to rows of tokens.
 enum TokenRows {
-    /// Rows that one piece of work takes: their numbers stay in the L2 cache through all that is done to them.
+    /// Rows that one piece of work takes: their numbers are about as many as the L2 cache holds, through all that is done to them.
     static let block = 4 * Panels.rows
 
     /// Cuts `rows` into pieces, an even number, so that two threads have equal shares.

@@ -9,6 +9,8 @@ struct SEEDEfficientNet: Trunk {
 
     var headName: String { "fc" }
     var dropout: Double { 0.2 }
+    /// Its zeros are those of a larger image: of a smaller one the last windows would not fit into them.
+    var smallestImage: Int { 32 }
     func headStart(_ O: Int) -> Parameter.Initialization? { nil }
 
     func build(_ graph: inout GraphBuilder) -> Int {

@@ -1,0 +1,53 @@
+public import ArgumentParser
+public import Checkpoints
+public import Networks
+import ToolSupport
+
+/// How a file of weights is to be read, where it does not say it or says it wrong: the options of `embed` and `convert-weights`.
+public struct WeightsArguments: ParsableArguments {
+    @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
+    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
+    @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
+    @Option(help: ArgumentHelp(
+        "The mean that is taken from pixels, of 0 to 1: one number, or one for red, green and blue: 0.5,0.5,0.5 (default: what the file or its layout says, else ImageNet's).",
+        valueName: "numbers")) var mean: String?
+    @Option(help: ArgumentHelp("What they are divided by then; given with --mean.", valueName: "numbers")) var deviation: String?
+
+    public init() {}
+
+    public func validate() throws {
+        _ = try pixels()
+        if let definition, network == nil { throw ValidationError("--definition \(definition.rawValue) is of a network; name one with --network") }
+    }
+
+    /// The first option that was given.
+    public var given: String? {
+        let all = [("--network", network), ("--definition", definition?.rawValue), ("--prefix", prefix), ("--mean", mean), ("--deviation", deviation)]
+        return all.first { $0.1 != nil }?.0
+    }
+
+    public func open(_ path: String) throws -> WeightsFile {
+        try WeightsFile(path, network: WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels())
+    }
+
+    /// - Returns: nil where nothing was given.
+    private func pixels() throws -> Pixels? {
+        switch (mean, deviation) {
+        case (nil, nil): return nil
+        case (let mean?, let deviation?):
+            guard let pixels = Pixels(means: Self.numbers(mean), deviations: Self.numbers(deviation)) else {
+                throw ValidationError("--mean takes numbers within ±10 and --deviation numbers in 0.001 … 100, one or three of each, such as 0.485,0.456,0.406; found '\(mean)' and '\(deviation)'")
+            }
+            return pixels
+        default: throw ValidationError("--mean and --deviation go together")
+        }
+    }
+
+    /// Three numbers; none where the text has another count.
+    private static func numbers(_ text: String) -> [Float] {
+        let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan }
+        return numbers.count == 1 ? [Float](repeating: numbers[0], count: 3) : numbers.count == 3 ? numbers : []
+    }
+}
+
+extension Definition: ExpressibleByArgument {}
