@@ -33,6 +33,7 @@ struct ConvertWeights: Tool {
     @Flag(help: "Write the mean of several weights of one network.") var average = false
     @Flag(help: "Store the weights in half precision.") var half = false
     @Flag(help: "Leave out the head: keep what makes the features.") var backbone = false
+    @Option(help: "Put a fixed random projection of the features to so many numbers in the place of the head: what a student of a teacher without a head learns best.") var project: Int?
     @Flag(help: "Of ONNX: take images as bytes (N, H, W, 3), as augment makes them, and make numbers of them in the graph.") var bytes = false
     @Flag(help: "Of ONNX: fold batch norms into the convolutions before them.") var fold = false
     @Option(name: [.short, .long], help: "The file to write; *.safetensors, *.safetensors.zst, *.pth, *.onnx, and for detectron2 *.pkl.") var output: String
@@ -43,6 +44,8 @@ struct ConvertWeights: Tool {
         guard inputs.filter({ $0 == OutputFile.standard }).count < 2 else { throw ValidationError("standard input is given twice; name a file") }
         guard !average || inputs.count > 1 else { throw ValidationError("--average takes two inputs or more") }
         guard WeightsWriter.targets.contains(names) else { throw ValidationError("--names '\(names)' is none of \(WeightsWriter.targets.joined(separator: ", "))") }
+        try checkOption("--project", project, in: 1...65536)
+        guard !backbone || project == nil else { throw ValidationError("--backbone leaves out the head that --project makes; give one of them") }
         guard !half || !isONNX else { throw ValidationError("--half goes with *.safetensors and *.pth") }
         guard !bytes || isONNX else { throw ValidationError("--bytes goes with *.onnx alone") }
         guard !fold || isONNX else { throw ValidationError("--fold goes with *.onnx alone") }
@@ -55,7 +58,8 @@ struct ConvertWeights: Tool {
         // Not before: the value of an option that there is not would be taken for an input.
         guard average || inputs.count == 1 else { throw Failure(.usage, "\(inputs.count) inputs are given", remedy: "--average writes their mean") }
         try WeightsWriter.check(output, names: names)
-        let (found, metadata, told) = try read(), weights = backbone ? found.withoutHead : found
+        let (found, metadata, told) = try read()
+        let weights = try project.map { try projected(found, to: $0) } ?? (backbone ? found.withoutHead : found)
         guard !isONNX || weights.network.trains else {
             throw Failure(.data, path: inputs[0], "is a \(weights.network.name), which is not written as ONNX", remedy: "write *.safetensors")
         }
@@ -67,6 +71,13 @@ struct ConvertWeights: Tool {
             try writer.write(to: output, half: half, metadata: metadata, input: inputs[0])
         }
         if !common.quiet { ConvertWeights.log(([told] + (writer.note.map { [$0] } ?? [])).joined(separator: "; ")) }
+    }
+
+    private func projected(_ weights: Weights, to D: Int) throws -> Weights {
+        guard let projected = weights.projected(to: D) else {
+            throw Failure(.usage, "--project \(D): a \(weights.network.name) has \(weights.network.featureWidth) features", remedy: "give as many or fewer")
+        }
+        return projected
     }
 
     /// The weights to be written, the metadata that all files have, and what was taken.

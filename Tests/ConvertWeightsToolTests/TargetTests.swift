@@ -30,6 +30,10 @@ import Testing
         let told = try place.run("convert-weights a b --average -o mean")
         #expect(told.status == 0 && told.error.contains("mean of 2 networks, of their running statistics too; the first is torchvision's names: tiny-resnet10"), "\(told.error)")
         try expectRefused("convert-weights a c --average -o out", 65, "c: is a tiny-resnet18 where a is a tiny-resnet10")
+        try place.perform("convert-weights b --mean 0.5 --deviation 0.5 -q -o d; convert-weights a --project 16 -q -o e")
+        try expectRefused("convert-weights a d --average -o out", 65, "d: is for pixels of RGB / 255, mean 0.5 0.5 0.5, deviation 0.5 0.5 0.5 where a is")
+        #expect(try document("e").tensors["fc.weight"]?.shape == [16, 128] && document("e").tensors["fc.bias"] == nil)
+        try expectRefused("convert-weights a --project 129 -o out", 64, "--project 129: a tiny-resnet10 has 128 features")
     }
 
     @Test(arguments: [

@@ -29,6 +29,29 @@ struct PlanTests {
         }
     }
 
+    /// The teacher's file is one of random weights where the fetched one would lie: nothing is fetched.
+    @Test func `without a teacher it is the usual one, and none or a teacher's setting trains one`() throws {
+        let place = try Workplace.images()
+        let teacher = try place.run("mkdir -p .build/teachers; initialize -q --network efficientnet-lite0 --embedding 0 -o .build/teachers/efficientnet-lite0.safetensors")
+        try #require(teacher.status == 0, "\(teacher.error)")
+        func plan(_ settings: String) throws -> Workplace.Result {
+            let given = "RUNS=$PWD/runs NAME=a SIZE=32 BATCH=16 QUEUE=32 STUDENT=tiny-resnet10 DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=1"
+            return try place.run(#"MAKEFLAGS=" -- \#(given) \#(settings)" plan check --pipelines '\#(Workplace.root)/pipelines'"#)
+        }
+        let usual = try plan("")
+        #expect(usual.status == 0 && usual.error.contains("the teacher is efficientnet-lite0") && usual.error.contains("efficientnet-lite0, embeddings of 1280 numbers"), "\(usual.error)")
+        for settings in ["TEACHER=none TEACHER_EPOCHS=2 TEACHER_BATCH=16", "TEACHER_OBJECTIVE=moco-v2 TEACHER_BATCH=16 KEEP=2", "TEACHER_NETWORK=tiny-resnet10 TEACHER_BATCH=16"] {
+            let trained = try plan(settings)
+            #expect(trained.status == 0 && trained.error.contains("trained by moco-v2") && !trained.error.contains("the teacher is efficientnet"), "\(trained.error)")
+        }
+        let both = try plan("TEACHER=efficientnet-lite0 TEACHER_EPOCHS=3")
+        #expect(both.status == 0 && both.error.contains("TEACHER_EPOCHS is of no use, since the teacher is efficientnet-lite0; TEACHER=none trains one"), "\(both.error)")
+        let wide = try plan("EMBEDDING=128")
+        #expect(wide.status == 64 && wide.error.contains("or TEACHER=none trains one"), "\(wide.error)")
+        let program = try plan("TEACHER=none TEACHER_COMMAND=cat")
+        #expect(program.status == 64 && program.error.contains("TEACHER=none trains a teacher"), "\(program.error)")
+    }
+
     @Test func `who starts the tools with SIGCHLD ignored is told of failures all the same`() throws {
         let place = try Workplace.images()
         let refused = try place.run("trap '' CHLD; \(check("STUDENT_OPTIONS=--learning-rat"))")

@@ -24,6 +24,36 @@ public final class Weights: @unchecked Sendable {
         return Weights(bare, parameters: parameters, statistics: statistics, batchesSeen: Array(batchesSeen.prefix(bare.statistics.count)))
     }
 
+    /// The same network with a fixed random projection of its features to D numbers in the place of its head: rows of Gaussian numbers made orthonormal, times √(d/D), so that
+    /// lengths and angles stay about as they are (Johnson and Lindenstrauss 1984). The same for equal d and D.
+    ///
+    /// - Returns: nil where there are fewer features than D, or there is no network of such a head.
+    public func projected(to D: Int) -> Weights? {
+        let trunk = withoutHead, d = network.featureWidth
+        guard (1...d).contains(D), let projected = network.with(Head([.linear(D, bias: false)])), let last = projected.parameters.last else { return nil }
+        precondition(projected.parameters.count == trunk.network.parameters.count + 1 && last.shape == [D, d])
+        let weights = Weights(projected)
+        weights.parameters.pointer.update(from: trunk.parameters.pointer, count: last.offset)
+        weights.statistics.pointer.update(from: trunk.statistics.pointer, count: trunk.network.statisticsCount)
+        weights.batchesSeen = trunk.batchesSeen
+        var random = CounterRandom(seed: 0, .initialization), rows: [[Double]] = []
+        for _ in 0..<D {
+            var row = (0..<d).map { _ in random.normal() }
+            // Twice, since once leaves what rounding has made of it.
+            for _ in 0..<2 {
+                for other in rows {
+                    let share = zip(row, other).reduce(0) { $0 + $1.0 * $1.1 }
+                    for i in 0..<d { row[i] -= share * other[i] }
+                }
+            }
+            let length = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            rows.append(row.map { $0 / length })
+        }
+        let scale = (Double(d) / Double(D)).squareRoot(), W = weights.parameters.pointer + last.offset
+        for (k, row) in rows.enumerated() { for i in 0..<d { W[k * d + i] = Float(scale * row[i]) } }
+        return weights
+    }
+
     /// All zero, variances one.
     public init(_ network: Network) {
         self.network = network
