@@ -119,26 +119,18 @@ private struct Work: Sendable {
                 return [y, kept, dx, deep] + gradients
             })
         }
-        let grouped = GroupedConvolution(window: Window(H: 14, W: 12, C: 24, kernel: 3, stride: 1, padding: 1), K: 40, groups: 4)
-        need.formUnion(grouped.scratch(N: 3))
-        let gx = formula("x", 3 * 14 * 12 * 24), gW = formula("W", grouped.weightCount), gdy = formula("dy", 3 * 14 * 12 * 40)
-        works.append(Work("grouped convolution") { scratch in
-            let y = Poisoned(gdy.count), dx = Poisoned(gx.count), dW = zeros(gW.count)
-            grouped.forward(y: y.pointer, x: gx, W: gW, N: 3, scratch: scratch)
-            grouped.backwardData(dx: dx.pointer, adding: false, dy: gdy, W: gW, N: 3, scratch: scratch)
-            grouped.backwardWeights(dW: dW.pointer, dy: gdy, x: gx, N: 3, scratch: scratch)
-            return [y, dx, dW]
-        })
-        let wide = GroupedConvolution(window: Window(H: 14, W: 12, C: 80, kernel: 3, stride: 2, padding: 1), K: 96, groups: 2)
-        need.formUnion(wide.scratch(N: 3))
-        let wx = formula("x", 3 * 14 * 12 * 80), wW = formula("W", wide.weightCount), wdy = formula("dy", 3 * 7 * 6 * 96)
-        works.append(Work("grouped convolution of wide groups") { scratch in
-            let y = Poisoned(wdy.count), dx = Poisoned(wx.count), dW = zeros(wW.count)
-            wide.forward(y: y.pointer, x: wx, W: wW, N: 3, scratch: scratch)
-            wide.backwardData(dx: dx.pointer, adding: false, dy: wdy, W: wW, N: 3, scratch: scratch)
-            wide.backwardWeights(dW: dW.pointer, dy: wdy, x: wx, N: 3, scratch: scratch)
-            return [y, dx, dW]
-        })
+        for (name, C, K, stride, groups) in [("grouped convolution", 24, 40, 1, 4), ("grouped convolution of wide groups", 80, 96, 2, 2)] {
+            let layer = GroupedConvolution(window: Window(H: 14, W: 12, C: C, kernel: 3, stride: stride, padding: 1), K: K, groups: groups)
+            need.formUnion(layer.scratch(N: 3))
+            let x = formula("x", 3 * 14 * 12 * C), W = formula("W", layer.weightCount), dy = formula("dy", 3 * (14 / stride) * (12 / stride) * K)
+            works.append(Work(name) { scratch in
+                let y = Poisoned(dy.count), dx = Poisoned(x.count), dW = zeros(W.count)
+                layer.forward(y: y.pointer, x: x, W: W, N: 3, scratch: scratch)
+                layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: 3, scratch: scratch)
+                layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: 3, scratch: scratch)
+                return [y, dx, dW]
+            })
+        }
         let unit = formula("x", 100 * 33)
         works.append(Work("rows of unit length, activations") { _ in
             let y = Poisoned(unit.count), norm = Poisoned(100), dx = Poisoned(unit.count), active = Poisoned(unit.count), slope = Poisoned(unit.count)

@@ -45,7 +45,7 @@ public enum WeightsDocument {
             makers.append((parameter.name, parameter.shape, { Tensor(f32: weights.portable(index), shape: parameter.shape) }))
             if parameter.role == .bias, let number = numbers.removeValue(forKey: String(parameter.name.dropLast(5))) { addStatistics(number) }
         }
-        // Of batch norms that learn nothing.
+        // Of batch norms without a bias.
         for index in numbers.values.sorted() { addStatistics(index) }
         return makers
     }

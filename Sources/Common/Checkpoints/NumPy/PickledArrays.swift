@@ -9,15 +9,7 @@ enum PickledArrays {
     ///   - key: of the dictionary that holds the arrays, with `beside` beside it; nil where they are all that there is.
     static func write(_ tensors: [DeferredTensor], inside key: String?, beside: [(key: String, value: PickleWriter.Scalar)], to path: String) throws {
         var output = try OutputFile(path), pickle = PickleWriter(version: 4)
-        if let key {
-            pickle.dictionary()
-            pickle.beginItems()
-            for (key, value) in beside {
-                pickle.string(key)
-                pickle.scalar(value)
-            }
-            pickle.string(key)
-        }
+        if let key { pickle.beginDictionary(inside: key, beside: beside) }
         pickle.dictionary()
         pickle.beginItems()
         for tensor in tensors {

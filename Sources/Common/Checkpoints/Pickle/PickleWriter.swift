@@ -62,7 +62,7 @@ struct PickleWriter {
     /// Makes what the tuple on the stack refers to, outside the pickle.
     mutating func persistent() { bytes.append(UInt8(ascii: "Q")) }
 
-    /// An empty dictionary, to which ``setItems(_:)`` adds.
+    /// An empty dictionary, to which what stands between ``beginItems()`` and ``endItems()`` is added.
     mutating func dictionary() { bytes.append(UInt8(ascii: "}")) }
     mutating func orderedDictionary() {
         global("collections", "OrderedDict")
@@ -73,6 +73,17 @@ struct PickleWriter {
     /// Keys and values for the dictionary on the stack.
     mutating func beginItems() { bytes.append(UInt8(ascii: "(")) }
     mutating func endItems() { bytes.append(UInt8(ascii: "u")) }
+
+    /// A dictionary of `beside` whose last value, of `key`, comes next; ``endItems()`` ends it.
+    mutating func beginDictionary(inside key: String, beside: [(key: String, value: Scalar)]) {
+        dictionary()
+        beginItems()
+        for (key, value) in beside {
+            string(key)
+            scalar(value)
+        }
+        string(key)
+    }
 
     /// The opcode of a byte string of `count` bytes, which follow.
     mutating func byteString(count: Int) {

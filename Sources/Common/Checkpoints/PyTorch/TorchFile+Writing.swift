@@ -25,15 +25,7 @@ extension TorchFile {
 
     private static func pickle(_ tensors: [TensorOutline], inside key: String?, _ beside: [(key: String, value: PickleWriter.Scalar)]) throws -> [UInt8] {
         var pickle = PickleWriter(version: 2)
-        if let key {
-            pickle.dictionary()
-            pickle.beginItems()
-            for (key, value) in beside {
-                pickle.string(key)
-                pickle.scalar(value)
-            }
-            pickle.string(key)
-        }
+        if let key { pickle.beginDictionary(inside: key, beside: beside) }
         pickle.orderedDictionary()
         pickle.beginItems()
         for (number, tensor) in tensors.enumerated() {

@@ -1,63 +1,6 @@
 import Kernels
 import Parallel
 
-/// A layer norm and the linear layer that reads it, over rows of C numbers:
-///
-///     y = W · (γ · (x − mean x) / √(var x + ε) + β) + b        row by row
-///
-/// For inference: γ and β are folded into W and b (W' = W·diag γ, b' = b + W·β), and so is what the result is multiplied by, so that
-/// rows are only centred and brought to unit variance before the product. W' is packed once, in panels.
-public struct NormalizedLinear {
-    /// Numbers that it reads and makes.
-    public let I, O: Int
-    let panels: Panels
-    let packed: FloatBuffer
-    let bias: FloatBuffer
-
-    /// - Parameters:
-    ///   - W: (O, I)
-    ///   - b: (O); nil for zero.
-    ///   - scale: γ (I), of the layer norm before it, and `shift` β (I); nil where there is none.
-    ///   - factor: what its results are multiplied by, each by its own: LayerScale; or all by one, `constant`.
-    public init(
-        I: Int, O: Int, W: UnsafePointer<Float>, b: UnsafePointer<Float>?, scale: UnsafePointer<Float>? = nil, shift: UnsafePointer<Float>? = nil,
-        factor: UnsafePointer<Float>? = nil, constant: Float = 1
-    ) {
-        (self.I, self.O) = (I, O)
-        let panels = Panels(k: I, n: O), packed = FloatBuffer(panels.floats), bias = FloatBuffer((O + 15) / 16 * 16)
-        (self.panels, self.packed, self.bias) = (panels, packed, bias)
-        Parallel.forEach(panels.count) { index, _ in
-            let columns = panels.columns(index)
-            var folded = [Float](repeating: 0, count: columns.count * I)
-            for (row, o) in columns.enumerated() {
-                let factor = (factor?[o] ?? 1) * constant
-                var sum = Double(b?[o] ?? 0)
-                for i in 0..<I {
-                    let w = W[o * I + i]
-                    if let shift { sum += Double(w) * Double(shift[i]) }
-                    folded[row * I + i] = w * (scale?[i] ?? 1) * factor
-                }
-                bias.pointer[o] = Float(sum * Double(factor))
-            }
-            // The panel's own columns, as those of a matrix that has no others.
-            Panels(k: I, n: columns.count).pack(0, of: folded, .transposed, ldb: I, into: packed.pointer + panels.offset(index))
-        }
-    }
-
-    /// Floats that it keeps.
-    public var floats: Int { packed.count + bias.count }
-
-    /// Makes `y` of `rows` rows at `x` that are normalised already.
-    ///
-    /// - Parameter residual: of y's shape and stride, is added.
-    func multiply(
-        _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>, stride yStride: Int, adding residual: UnsafePointer<Float>? = nil
-    ) {
-        GEMM.multiply(
-            x, lda: stride, m: rows, packed.pointer, panels, into: y, ldc: yStride, epilogue: Epilogue(bias: bias.pointer, residual: residual))
-    }
-}
-
 /// What is done to rows of tokens.
 enum TokenRows {
     /// Rows that one piece of work takes: their numbers are about as many as the L2 cache holds, through all that is done to them.

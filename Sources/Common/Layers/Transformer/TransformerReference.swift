@@ -4,7 +4,7 @@ import Platform
 /// The layers of a vision transformer (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021) as plain loops in double precision: what the
 /// fused ones are tested against, and what a reader reads first.
 ///
-/// An image is T tokens of C numbers. Reading order: this file, ``TokenRows`` (layer norm and a linear layer over rows of tokens), ``Attention``,
+/// An image is T tokens of C numbers. Reading order: this file, ``NormalizedLinear``, ``TokenRows`` (what is done to rows of tokens), ``Attention``,
 /// ``FeedForward``, ``PatchEmbedding``, ``PositionGrid``.
 public enum TransformerReference {
     /// y[c] = γ[c] · (x[c] − mean x) / √(var x + ε) + β[c], over the C numbers of a row; the variance is that of all of them, not of a sample.
