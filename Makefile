@@ -145,10 +145,11 @@ bench: build $(if $(PEERS),.build/peers/installed)
 unexport $(filter-out SEED_MARCH,$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 
 #: distill         images to teacher, student and table; goes on where it was stopped
+#: pretrain        a network by a METHOD without a teacher, which may be one later: METHOD=moco-v2 STUDENT=resnet50 DATA=pictures
 #: check           what distill would do, and what cannot work; changes nothing
 #: stage           one stage alone: NAME=x STAGE=student.7 [SHOW=1] [TAP=2]
-.PHONY: distill check stage
-distill check stage: build
+.PHONY: distill pretrain check stage
+distill pretrain check stage: build
 	+@plan $@ --pipelines pipelines --make '$(MAKE)'
 
 #: evaluate        the same as distill: what is up to date is not made again

@@ -1,6 +1,6 @@
 # Features of the teacher, of the student before and after, and what they are worth.
 
-SUBJECTS  := teacher student.0 student.$(EPOCHS)
+SUBJECTS  := $(if $(filter none,$(TEACHER)),,teacher) student.0 student.$(EPOCHS)
 PROTOCOLS := knn linear embedding
 
 $(foreach s,$(SUBJECTS),$(foreach p,train test,$(call follow,features.$(s).$(p),$(if $(filter teacher,$(s)),$(TEACHER_DONE),$(s)) $(PICTURES_DONE))))

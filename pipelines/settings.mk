@@ -4,7 +4,7 @@
 # data/train, data/test and teacher.safetensors to what was given, and started make with plain numbers and words:
 #
 #   EPOCHS, TEACHER_EPOCHS    how many epochs
-#   PICTURES, TEACHER         drawn or given; trained, given or program
+#   PICTURES, TEACHER         drawn or given; trained, given, program or none
 #   EXPORT                    the stages that make files of the student for other programs
 #   ALONE                     yes: one stage alone, whatever it follows from
 #

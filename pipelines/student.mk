@@ -1,4 +1,4 @@
-# The student: SEED's epochs, one after the other.
+# The student: its epochs, one after the other.
 
 $(call chain,student,$(EPOCHS),$(TEACHER_DONE) $(PICTURES_DONE))
 $(call follow,student,student.$(EPOCHS))
@@ -7,9 +7,11 @@ $(foreach e,$(EXPORT),$(call follow,$(e),student))
 done/student.0:
 	@stage student.0 "initialize @options/student.begin -o student.0.safetensors"
 
+# What the teacher adds, where the method needs one.
+taught := $(if $(filter none,$(TEACHER)),,embed @options/teacher.embed @options/threads --quiet |)
+
 done/student.%:
-	@stage student.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/student.$*.images.json --quiet | \
-	  embed @options/teacher.embed @options/threads --quiet | \
+	@stage student.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/student.$*.images.json --quiet | $(taught) \
 	  train-step - @options/student.train @options/threads --epochs $(EPOCHS) --log log/student.$*.jsonl \
 	    --student student.$(before).safetensors -o student.$*.safetensors"
 

@@ -18,9 +18,9 @@ struct Plan: Tool {
             See also: pipelines/*.mk, which have the stages' commands.
             """,
         version: productVersion,
-        subcommands: [Distill.self, Check.self, OneStage.self, Finish.self, Clean.self, Settings.self])
+        subcommands: [Distill.self, Pretrain.self, Check.self, OneStage.self, Finish.self, Clean.self, Settings.self])
 
-    func run() throws { throw ValidationError("say what to plan: distill, check or stage") }
+    func run() throws { throw ValidationError("say what to plan: distill, pretrain, check or stage") }
 }
 
 struct PlanOptions: ParsableArguments {
@@ -33,6 +33,12 @@ struct Distill: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Go on as make with all stages that are not done.")
     @OptionGroup var options: PlanOptions
     func run() throws { try Start.plan(.distill, options) }
+}
+
+struct Pretrain: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "The same, by a METHOD that needs no teacher.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.pretrain, options) }
 }
 
 struct Check: ParsableCommand {

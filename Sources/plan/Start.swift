@@ -11,12 +11,12 @@ enum Start {
         try options.common.start()
         var reading: (name: String, progress: Progress)?
         let planner = try Planner(
-            flags, pipelines: options.pipelines, tools: try ownFolder(), make: options.make, say: { Plan.logTable($0) }, abandon: { stop($0) },
+            goal, flags, pipelines: options.pipelines, tools: try ownFolder(), make: options.make, say: { Plan.logTable($0) }, abandon: { stop($0) },
             progress: { name, count, total in
                 if reading?.name != name { reading = (name, Progress(tool: "plan: reading \(name)", unit: "images", total: total, options.common)) }
                 reading?.progress.add(count)
             })
-        guard let command = try planner.prepare(goal) else { return }
+        guard let command = try planner.prepare() else { return }
         // A setting that was exported would be make's; only what was planned is.
         for setting in Setting.all { unsafe unsetenv(setting.name) }
         for (name, value) in command.environment { unsafe setenv(name, value, 1) }

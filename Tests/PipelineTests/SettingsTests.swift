@@ -111,7 +111,7 @@ struct SettingsTests {
             ("DATA=pictures/nowhere", "DATA=pictures/nowhere: cannot open it: No such file or directory; it was looked for in \(Workplace.root), where make is at work"),
             ("\(given) STUDENT_OPTIONS=--help", "STUDENT_OPTIONS: --help is no option to be given here"),
             ("\(given) STUDENT_OPTIONS='-o x'", "STUDENT_OPTIONS: -o is no option to be given here"),
-            ("\(given) STUDENT_OPTIONS='--objective moco-v2'", "STUDENT_OPTIONS: --objective is a setting of its own; give STUDENT_OBJECTIVE instead"),
+            ("\(given) STUDENT_OPTIONS='--objective moco-v2'", "STUDENT_OPTIONS: --objective is a setting of its own; give METHOD instead"),
             ("\(given) STUDENT_OPTIONS=--queue-size=9", "give QUEUE instead"), ("\(given) TEACHER_OPTIONS='--seed 4'", "TEACHER_OPTIONS: --seed is a setting of its own; give SEED instead"),
             ("\(given) STUDENT_OPTIONS='--learning-rate -1'", "STUDENT_OPTIONS: train-step: --learning-rate takes 0 to 10000, found -1"),
             ("\(given) STUDENT_OPTIONS=stray", "STUDENT_OPTIONS: train-step: Unexpected argument 'stray'"),

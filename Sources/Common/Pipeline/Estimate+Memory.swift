@@ -10,8 +10,9 @@ extension Estimate {
         if epochs("student", stages) > 0 {
             let embed = teacher?.name ?? settings["TEACHER_NETWORK"]
             // What a program takes, nobody knows.
-            let teaching = program == nil ? embedding(embed, N: batch) : 0
-            needs.append(training(settings["STUDENT"], studentMethod, N: batch, queue: studentQueue) + teaching + imageBytes(batch))
+            let teaching = [.given, .trained].contains(settings.teacherOrigin) ? embedding(embed, N: batch) : 0
+            let images = imageBytes(studentMethod.inputs.views.lowerBound * batch)
+            needs.append(training(settings["STUDENT"], studentMethod, N: batch, queue: studentQueue) + teaching + images)
         }
         if epochs("teacher", stages) > 0 {
             let views = settings.teacherMethod.inputs.views.lowerBound

@@ -26,11 +26,14 @@ struct Estimate {
             seconds += Double(images) * (done ?? measured())
         }
         let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"], student = run.settings["STUDENT"]
-        add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") }, measured(.train, student) + embedding(teacherName))
-        // Passes without a gradient take less.
-        let method = run.settings.teacherMethod, views = method.inputs.views.lowerBound
-        let passes = method.passes(MethodOptions()).reduce(0) { $0 + $1.rows(N: 1, views: views) }
-        add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, Double(passes) * measured(.train, teacherName))
+        /// Passes without a gradient take less.
+        func passes(_ method: any Objective.Type) -> Double {
+            Double(method.passes(MethodOptions()).reduce(0) { $0 + $1.rows(N: 1, views: method.inputs.views.lowerBound) })
+        }
+        let hasTeacher = run.settings.teacherOrigin != .none
+        add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") },
+            passes(studentMethod) * measured(.train, student) + (hasTeacher ? embedding(teacherName) : 0))
+        add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, passes(run.settings.teacherMethod) * measured(.train, teacherName))
         for (subject, network) in [("teacher", teacherName), ("student", student)] {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
             let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }
@@ -47,10 +50,10 @@ struct Estimate {
     func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
 
     /// Rows of the queues.
-    var studentQueue: Int { run.settings.count("QUEUE") ?? queue(studentMethod, images: images.student) }
+    var studentQueue: Int { (studentMethod is any PairObjective.Type ? run.settings.count("QUEUE") : nil) ?? queue(studentMethod, images: images.student) }
     var teacherQueue: Int { queue(run.settings.teacherMethod, images: images.teacher) }
     private func queue(_ method: any Objective.Type, images: Int) -> Int { method is any PairObjective.Type ? min(65536, images / 2) : 0 }
-    var studentMethod: any Objective.Type { Methods.named(run.settings["STUDENT_OBJECTIVE"]) ?? SEED.self }
+    var studentMethod: any Objective.Type { run.settings.method }
 
     /// The network `name` with the head that initialize gives it.
     func trained(_ name: String) -> Network? {

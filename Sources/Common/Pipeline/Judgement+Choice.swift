@@ -13,10 +13,11 @@ extension Judgement {
     private static func choose(_ settings: RunSettings, _ train: Dataset?, _ test: Dataset?) throws -> Judgement {
         guard let train else { return .testByData }
         let isTaught = train.classes.count > 1
-        if settings.trainsTeacher, settings.teacherMethod.inputs.labels, !isTaught {
+        for (name, method) in [("METHOD", settings.method)] + (settings.trainsTeacher ? [("TEACHER_OBJECTIVE", settings.teacherMethod)] : [])
+        where method.inputs.labels && !isTaught {
             throw Failure(
-                .usage, path: settings["DATA"], "\(lack(train)) and TEACHER_OBJECTIVE=\(settings["TEACHER_OBJECTIVE"]) needs several classes",
-                remedy: "put images into folders named for their classes, or take TEACHER_OBJECTIVE=\(MoCoV2.name)")
+                .usage, path: settings["DATA"], "\(lack(train)) and \(name)=\(settings[name]) needs several classes",
+                remedy: "put images into folders named for their classes, or take \(name)=\(MoCoV2.name)")
         }
         guard let test else {
             if isTaught { return .halvesOfData }

@@ -26,7 +26,7 @@ struct OptionCheck {
         }
         let loss = LossCheck(environment)
         try loss.check("STUDENT_OPTIONS", options.settings)
-        if !options.hasTeacher { try loss.check("TEACHER_OPTIONS", options.settings) }
+        if options.settings.trainsTeacher { try loss.check("TEACHER_OPTIONS", options.settings) }
     }
 
     /// The commands that a person has a hand in, word for word as the recipes have them: of the first epochs, and of the student's before the
@@ -54,8 +54,8 @@ struct OptionCheck {
         }
         commands += [views("student"), epoch("student", settings.number("EPOCHS"), "STUDENT_OPTIONS"), begin("student", "STUDENT")]
         commands += ["train", "test"].map { Command("augment", given("features.\($0)") + ["--quiet"], "FLAGS") }
-        if !settings[TeacherProgram.setting].isEmpty { commands.append(Command("embed", given("teacher.embed") + ["--quiet"], TeacherProgram.setting)) }
-        guard !options.hasTeacher else { return commands }
+        if settings.teacherOrigin == .program { commands.append(Command("embed", given("teacher.embed") + ["--quiet"], TeacherProgram.setting)) }
+        guard settings.trainsTeacher else { return commands }
         return commands
             + [views("teacher"), epoch("teacher", settings.number("TEACHER_EPOCHS"), "TEACHER_OPTIONS"), begin("teacher", "TEACHER_NETWORK")]
     }

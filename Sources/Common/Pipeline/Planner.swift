@@ -6,6 +6,8 @@ public struct Planner {
     public enum Goal: Sendable, Equatable {
         /// All stages that are not done.
         case distill
+        /// The same of a run without a teacher.
+        case pretrain
         /// Nothing: only tells what would be done.
         case check
         /// One stage alone.
@@ -20,6 +22,7 @@ public struct Planner {
         public let environment: [String: String]
     }
 
+    private let goal: Goal
     let flags: MakeFlags
     let environment: StageEnvironment
     private let make: String
@@ -28,6 +31,7 @@ public struct Planner {
     private let progress: (String, Int, Int) -> Void
 
     /// - Parameters:
+    ///   - goal: what is to be prepared.
     ///   - flags: what make was called with.
     ///   - pipelines: the folder of the fragments that make reads.
     ///   - tools: the folder of the tools.
@@ -36,9 +40,10 @@ public struct Planner {
     ///   - abandon: see ``ProgramSupervision``.
     ///   - progress: is told which data is read, how many of its images have been read since the last time, and how many there are.
     public init(
-        _ flags: MakeFlags, pipelines: String, tools: String, make: String, say: @escaping @Sendable (String) -> Void,
+        _ goal: Goal, _ flags: MakeFlags, pipelines: String, tools: String, make: String, say: @escaping @Sendable (String) -> Void,
         abandon: @escaping @Sendable (Failure) -> Void, progress: @escaping (String, Int, Int) -> Void
     ) throws {
+        self.goal = goal
         self.flags = flags
         environment = try StageEnvironment(tools: tools, pipelines: pipelines)
         self.make = make
@@ -47,16 +52,16 @@ public struct Planner {
         self.progress = progress
     }
 
-    /// Makes the run ready for `goal`.
+    /// Makes the run ready.
     ///
     /// - Returns: make for the run's stages; nil where only something was to be told.
-    public func prepare(_ goal: Goal) throws -> Command? {
+    public func prepare() throws -> Command? {
         let folder = try Preparation.folder(flags)
         switch goal {
         case .stage where !flags.onlyTells: return try prepareStage(folder)
         case .show, .stage: return try show(folder)
-        case .distill where !flags.onlyTells: return try prepareAll(folder)
-        case .distill, .check:
+        case .distill where !flags.onlyTells, .pretrain where !flags.onlyTells: return try prepareAll(folder)
+        case .distill, .pretrain, .check:
             let preparation = try look(), work = Work(preparation)
             try tryLosses(preparation, work)
             say(try summary(preparation, work))
@@ -104,7 +109,7 @@ public struct Planner {
     /// The run, looked at as a whole. A program that is the teacher is tried where a stage is to be done that uses it.
     func look() throws -> Preparation {
         func look(remembers: Bool) throws -> Preparation {
-            try Preparation(flags, environment, remembers: remembers, ProgramSupervision(warn: say, abandon: abandon), progress: progress)
+            try Preparation(flags, environment, isPretraining: goal == .pretrain, remembers: remembers, ProgramSupervision(warn: say, abandon: abandon), progress: progress)
         }
         let preparation = try look(remembers: true)
         guard preparation.program?.isRemembered == true, Work(preparation).stages.contains(where: { $0.sources.contains(.teacher) }) else { return preparation }
@@ -159,7 +164,7 @@ public struct Planner {
         var words = [make, "--no-print-directory", "--no-builtin-rules", "-C", preparation.folder.path]
         words += ["settings", "teacher", "student", "evaluation"].flatMap { ["-f", "\(environment.pipelines)/\($0).mk"] }
         words += ["EPOCHS=\(epochs("student", run.epochs))", "TEACHER_EPOCHS=\(epochs("teacher", run.teacherEpochs))"]
-        words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.trainsTeacher ? "trained" : preparation.program == nil ? "given" : "program")"]
+        words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.teacherOrigin.rawValue)"]
         words += ["EXPORT=\(settings.exports.map(\.stage).joined(separator: " "))"]
         words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
         return Command(

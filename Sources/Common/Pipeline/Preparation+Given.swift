@@ -1,3 +1,4 @@
+import Objectives
 import Platform
 import ToolSupport
 
@@ -29,6 +30,11 @@ extension Preparation {
         }
         if flags.value(of: "TEACHER") == FetchedTeacher.none, !command.isEmpty {
             throw Failure(.usage, "TEACHER=none trains a teacher, and \(TeacherProgram.setting)=\(command) is one", remedy: "give \(TeacherProgram.setting) with nothing behind its =")
+        }
+        if settings.teacherOrigin == .none {
+            for name in ["TEACHER", TeacherProgram.setting] where !(flags.value(of: name) ?? "").isEmpty && flags.value(of: name) != FetchedTeacher.none {
+                throw Failure(.usage, "\(name) is of no use to METHOD=\(settings["METHOD"]), which learns without a teacher", remedy: "leave one of them out")
+            }
         }
         if !command.isEmpty, !settings["TEACHER"].isEmpty {
             throw Failure(
@@ -62,7 +68,7 @@ extension Preparation {
             }
         }
         let own = [
-            "STUDENT_OPTIONS": ["--objective": "STUDENT_OBJECTIVE", "--seed": "SEED", "--queue-size": "QUEUE"],
+            "STUDENT_OPTIONS": ["--objective": "METHOD", "--seed": "SEED", "--queue-size": "QUEUE"],
             "TEACHER_OPTIONS": ["--objective": "TEACHER_OBJECTIVE", "--seed": "SEED"], "SYNTHESIZE_OPTIONS": ["--seed": "SEED"],
         ]
         for (name, settingOf) in own.sorted(by: { $0.key < $1.key }) {
@@ -80,6 +86,9 @@ extension Preparation {
     /// Which teacher it is where nobody named one, what was taken of its file, and settings that train none.
     func teacherRemarks() -> [String] {
         let unused = settings.trainsTeacher ? [] : FetchedTeacher.training.filter(settings.typed.contains)
+        guard settings.teacherOrigin != .none else {
+            return unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since \(settings["METHOD"]) learns without a teacher"]
+        }
         let name = program == nil ? settings["TEACHER"] : "a program"
         let remarks = unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since the teacher is \(name); TEACHER=none\(program == nil ? "" : " \(TeacherProgram.setting)=") trains one"]
         guard settings["TEACHER"] == FetchedTeacher.usual, !settings.typed.contains("TEACHER") else { return (teacher?.coverage.map { ["TEACHER: \($0)"] } ?? []) + remarks }
@@ -92,7 +101,8 @@ extension Preparation {
     func optionRemarks(_ pipelines: String) throws -> [String] {
         let given = ["STUDENT_OPTIONS"] + (settings.trainsTeacher ? ["TEACHER_OPTIONS"] : [])
         let hasOwnQueue = ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) != nil && settings.count("QUEUE") != nil
-        let remarks = hasOwnQueue ? ["QUEUE is of no use: the program that --loss names has a queue of its own"] : []
+        var remarks = hasOwnQueue ? ["QUEUE is of no use: the program that --loss names has a queue of its own"] : []
+        if settings.typed.contains("QUEUE"), !(settings.method is any PairObjective.Type) { remarks.append("QUEUE is of no use to METHOD=\(settings["METHOD"]), which has none") }
         return try remarks + given.compactMap { name in
             guard let setting = Setting.named(name) else { return nil }
             let usual = try setting.fallback(drawn: settings.isDemonstration, objective: { settings[$0] }, MethodDefaults(pipelines: pipelines))

@@ -16,8 +16,9 @@ extension Preparation {
         case .halvesOfTest: tested
         case .testByData: learnt + tested
         }
-        let isHalf = settings.teacherMethod.inputs.labels && run.judgement == .halvesOfData
-        return (min(limit, learnt), min(limit, isHalf ? (learnt + 1) / 2 : learnt), judged)
+        /// A method that is given labels must not see those it is judged by.
+        func seen(_ method: any Objective.Type) -> Int { min(limit, method.inputs.labels && run.judgement == .halvesOfData ? (learnt + 1) / 2 : learnt) }
+        return (seen(settings.method), seen(settings.teacherMethod), judged)
     }
 
     /// Whether there are enough images for a batch.

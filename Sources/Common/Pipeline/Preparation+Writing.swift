@@ -18,14 +18,13 @@ extension Preparation {
             try folder.link("data/train", to: try RunFolder.resolved(settings["DATA"]))
             try folder.link("data/test", to: try RunFolder.resolved(settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]))
         }
-        if let program {
-            try program.save(settings, in: folder)
-            // Of a teacher that the run had before.
-            unsafe unlink(folder.file("teacher.safetensors"))
-            return
+        try program?.save(settings, in: folder)
+        switch settings.teacherOrigin {
+        // Of a teacher that the run had before.
+        case .none, .program: unsafe unlink(folder.file(Source.teacher.link))
+        case .given: try folder.link(Source.teacher.link, to: try RunFolder.resolved(settings.teacherFile))
+        case .trained: try folder.link(Source.teacher.link, to: "teacher.\(run.teacherEpochs).safetensors")
         }
-        let isGiven = !settings.trainsTeacher
-        try folder.link("teacher.safetensors", to: isGiven ? try RunFolder.resolved(settings.teacherFile) : "teacher.\(run.teacherEpochs).safetensors")
     }
 
     /// Keeps what was read of the data, beside what the run had, where nobody works on the run. Nothing is lost where it cannot be kept but the time to read

@@ -1,5 +1,6 @@
 import Datasets
 import Networks
+import Objectives
 import ToolSupport
 
 /// A run that has been looked at as a whole: its settings, data and teacher are opened and go together.
@@ -25,13 +26,18 @@ struct Preparation {
         return try RunFolder(runs: flags.value(of: "RUNS") ?? "runs", name: flags.value(of: "NAME") ?? RunFolder.name(of: flags.value(of: "DATA") ?? ""))
     }
 
-    /// - Parameter remembers: whether it is enough what the run remembers of a program that is the teacher; else it is tried.
+    /// - Parameters:
+    ///   - isPretraining: see ``RunSettings``.
+    ///   - remembers: whether it is enough what the run remembers of a program that is the teacher; else it is tried.
     init(
-        _ flags: MakeFlags, _ environment: StageEnvironment, remembers: Bool, _ supervision: ProgramSupervision, progress: (String, Int, Int) -> Void
+        _ flags: MakeFlags, _ environment: StageEnvironment, isPretraining: Bool, remembers: Bool, _ supervision: ProgramSupervision, progress: (String, Int, Int) -> Void
     ) throws {
         folder = try Preparation.folder(flags)
-        settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines)
+        settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines, isPretraining: isPretraining)
         try Preparation.checkGiven(settings, flags, folder)
+        if isPretraining, settings.method.inputs.teacher {
+            throw Failure(.usage, "METHOD=\(settings["METHOD"]) learns from a teacher", remedy: "that is make distill; pretrain takes \(Preparation.methodsWithoutTeacher)")
+        }
         try folder.checkAccess()
         var lists = try Preparation.list(settings, environment)
         // Lists first, since they are quick; bytes once all else is known to go together.
@@ -46,11 +52,10 @@ struct Preparation {
         for network in [teacher?.network, Network(settings["STUDENT"], head: .none), settings.trainsTeacher ? Network(settings["TEACHER_NETWORK"], head: .none) : nil] {
             if let network { try settings.checkSize(for: network) }
         }
-        program = settings[TeacherProgram.setting].isEmpty
+        program = settings.teacherOrigin != .program
             ? nil : try TeacherProgram(settings, environment, remembering: remembers ? folder : nil, known: &known, supervision)
         let options = StageOptions(
-            settings: settings, splits: (data.learnt?.split, data.judged?.split), hasTeacher: !settings.trainsTeacher,
-            embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), judgement: judgement)
+            settings: settings, splits: (data.learnt?.split, data.judged?.split), embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), judgement: judgement)
         try OptionCheck(options, environment).check()
         train = try data.learnt.map { data in try ImageData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
         test = try data.judged.map { data in try ImageData(data, known: &known) { progress("TEST", $0, data.samples.count) } }
@@ -60,6 +65,9 @@ struct Preparation {
         try checkCounts()
         remarks = try teacherRemarks() + imageRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
     }
+
+    /// In words.
+    static var methodsWithoutTeacher: String { Methods.all.filter { !$0.inputs.teacher }.map { $0.name }.joined(separator: ", ") }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.
     private static func embedding(_ settings: RunSettings, _ given: Int?) throws -> Int {
@@ -80,7 +88,7 @@ struct Preparation {
             // Without TEST, DATA is judged by itself or by a part of its own.
             lists[.test] = settings["TEST"].isEmpty ? lists[.train] : try FileList(of: settings["TEST"])
         }
-        if !settings[TeacherProgram.setting].isEmpty {
+        if settings.teacherOrigin == .program {
             lists[.teacher] = FileList(of: TeacherProgram.Definition(settings[TeacherProgram.setting], folder: environment.folder).files)
         }
         return lists

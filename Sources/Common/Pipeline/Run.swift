@@ -5,7 +5,7 @@ struct Run {
     private let data: String?
     /// What the images are that are judged by, likewise.
     private let test: String?
-    /// The hash of the teacher that is given; nil where one is trained.
+    /// The hash of the teacher that is given; nil where one is trained or there is none.
     let teacher: String?
     /// Numbers in an embedding.
     let embedding: Int
@@ -28,7 +28,7 @@ struct Run {
     var teacherEpochs: Int { settings.number("TEACHER_EPOCHS") }
     var isJudged: Bool { if case .none = judgement { false } else { true } }
     /// The networks that are judged, by the names of their files.
-    private var subjects: [String] { ["teacher", "student.0", "student.\(epochs)"] }
+    private var subjects: [String] { (settings.teacherOrigin == .none ? [] : ["teacher"]) + ["student.0", "student.\(epochs)"] }
     private static let protocols = ["knn", "linear", "embedding"]
 
     private func words(_ names: String...) -> [String] { names.flatMap { [$0] + (options[$0] ?? []) } }
@@ -36,7 +36,7 @@ struct Run {
     private var dataWords: [String] { ["data", data ?? ""] }
     private var teacherWords: [String] { teacher.map { ["teacher", $0] } ?? [] }
     /// The stage that the trained teacher comes from.
-    private var teachers: [String] { teacher == nil ? ["teacher.\(teacherEpochs)"] : [] }
+    private var teachers: [String] { settings.trainsTeacher ? ["teacher.\(teacherEpochs)"] : [] }
     /// Drawn images are a stage's, and no source that anybody else changes.
     private func sources(_ sources: Source...) -> Set<Source> {
         Set(sources).intersection(teacher == nil ? [.train, .test] : [.train, .test, .teacher]).subtracting(settings.isDemonstration ? [.train, .test] : [])
@@ -46,7 +46,7 @@ struct Run {
         if settings.isDemonstration { stages.add(Stage("pictures", makes: ["pictures/"], from: ["synthesize"] + words("pictures"))) }
         // The student first: what is wrong with it should not be found out after hours of the teacher.
         stages.add(Stage("student.0", makes: ["student.0.safetensors"], from: ["initialize"] + words("student.begin")))
-        if teacher == nil {
+        if settings.trainsTeacher {
             stages.add(Stage("teacher.0", makes: ["teacher.0.safetensors"], from: ["initialize"] + words("teacher.begin")))
             let decisive = words("teacher.augment", "teacher.train") + dataWords
             for n in 1...teacherEpochs {

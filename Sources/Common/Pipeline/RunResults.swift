@@ -17,8 +17,8 @@ public struct RunResults {
         let stages = try StageTable(in: folder).lines.map(\.name)
         func last(_ network: String) -> Int? { stages.compactMap { StageName($0).epoch(of: network) }.max() }
         guard let epochs = last("student") else { throw Failure(.data, path: folder, "is no run of make distill") }
-        let command = try RunSettings(remembered: folder)[TeacherProgram.setting]
-        let subjects = [("teacher", "teacher"), ("student before", "student.0"), ("student after", "student.\(epochs)")]
+        let settings = try RunSettings(remembered: folder), command = settings[TeacherProgram.setting], hasTeacher = settings.teacherOrigin != .none
+        let subjects = (hasTeacher ? [("teacher", "teacher")] : []) + [("student before", "student.0"), ("student after", "student.\(epochs)")]
         rows = subjects.map { name, subject in
             let result = { (kind: String) in "\(folder)/evaluation/\(subject).\(kind).json" }
             return (name, [result("knn"), result("linear")], result("embedding"))
@@ -32,16 +32,16 @@ public struct RunResults {
         func all(_ kind: String) -> [String] { logs(stages.filter { StageName($0).kind == kind }.map { $0 + ".json" }) }
         timings = [
             ("drawing images", stages.contains("pictures") ? logs(["pictures.json"]) : []),
-            ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")), ("distillation", epochLogs("student")),
+            ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")), (hasTeacher ? "distillation" : "training", epochLogs("student")),
             ("features", all("features")), ("evaluation", all("evaluation")),
         ].filter { !$0.1.isEmpty }
         // A program leaves no file.
-        let teachers = command.isEmpty ? [("teacher", "teacher.safetensors")] : []
+        let teachers = [.given, .trained].contains(settings.teacherOrigin) ? [("teacher", "teacher.safetensors")] : []
         files = teachers + [
             ("student", "student.safetensors"), ("checkpoint", "student.\(epochs).safetensors"),
             ("results", "evaluation"), ("logs", "log"),
         ]
-        let ofProgram = command.isEmpty ? [] : ["teacher: what '\(command)' gives, both as its features and as its embedding"]
+        let ofProgram = settings.teacherOrigin != .program ? [] : ["teacher: what '\(command)' gives, both as its features and as its embedding"]
         notes = ofProgram + ["teacher", "student"].compactMap { network in
             let schedules = numbered(network).compactMap { StageRecord(reading: $0, in: folder)?.schedule }
             let distinct = Set(schedules).sorted()

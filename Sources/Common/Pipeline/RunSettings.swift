@@ -27,6 +27,7 @@ public struct RunSettings: Sendable {
         try flags.checkOptions()
         let names = Setting.all.map(\.name)
         for assignment in flags.assignments where Setting.named(assignment.name) == nil && !makesOwn.contains(assignment.name) {
+            if let name = Setting.renamed[assignment.name] { throw Failure(.usage, "there is no setting \(assignment.name) any more", remedy: "it is \(name) now") }
             guard !isVariableOfMake(assignment.name) else {
                 throw Failure(.usage, "\(assignment.name) is a variable of make itself, with which recipes may not run as they are meant", remedy: "leave it out")
             }
@@ -39,8 +40,9 @@ public struct RunSettings: Sendable {
     ///   - typed: from the command line.
     ///   - folder: of the run, which may not be there yet.
     ///   - pipelines: the folder of make's fragments.
+    ///   - isPretraining: whether a network is to be trained without a teacher, where no method is named.
     /// - Throws: ``Failure`` `usage` where a value is none that its setting takes; `data` where what the run remembers was cut short.
-    init(typed: [MakeFlags.Assignment], folder: String, pipelines: String) throws {
+    init(typed: [MakeFlags.Assignment], folder: String, pipelines: String, isPretraining: Bool = false) throws {
         let path = folder + "/" + RunSettings.file
         var remembered: [String: String] = [:]
         do {
@@ -49,20 +51,22 @@ public struct RunSettings: Sendable {
             guard lines != nil || FolderNames.all(in: folder + "/done").isEmpty else { throw Failure(.data, "is not there, but stages of the run are") }
             for line in lines ?? [] {
                 let parts = line.parts("=", most: 2)
-                guard parts.count == 2, let setting = Setting.named(parts[0]), setting.isKept else { continue }
+                guard parts.count == 2, let setting = Setting.named(Setting.renamed[parts[0]] ?? parts[0]), setting.isKept else { continue }
                 remembered[setting.name] = TextFile.unescaped(parts[1])
             }
         } catch let failure as Failure where failure.kind == .data {
             throw Failure(.data, path: path, failure.what, remedy: "put it back, or remove the run, or take another NAME")
         }
-        let typed = Dictionary(typed.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        var given = Dictionary(typed.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         self.remembered = remembered
-        self.typed = Set(typed.keys)
+        self.typed = Set(given.keys)
+        if isPretraining, given["METHOD"] == nil, remembered["METHOD"] == nil { given["METHOD"] = MoCoV2.name }
+        let typed = given
         let isDemonstration = (typed["DATA"] ?? remembered["DATA"] ?? "").isEmpty
         let defaults = MethodDefaults(pipelines: pipelines)
         // A setting that names a method stands before the options of that method.
         for setting in Setting.all {
-            let value = setting.name == "TEACHER" ? FetchedTeacher.value(typed: typed, remembered: remembered, isDemonstration: isDemonstration)
+            let value = setting.name == "TEACHER" ? FetchedTeacher.value(typed: typed, remembered: remembered, isDemonstration: isDemonstration, method: values["METHOD"])
                 : try typed[setting.name] ?? remembered[setting.name] ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
             try RunSettings.check(value, setting)
             values[setting.name] = value
@@ -94,6 +98,8 @@ public struct RunSettings: Sendable {
 
     var isDemonstration: Bool { self["DATA"].isEmpty }
 
+    /// The method by which the student learns.
+    var method: any Objective.Type { Methods.named(self["METHOD"]) ?? SEED.self }
     /// The method by which the teacher learns.
     var teacherMethod: any Objective.Type { Methods.named(self["TEACHER_OBJECTIVE"]) ?? MoCoV2.self }
 

@@ -54,6 +54,10 @@ public struct Setting: Sendable {
         Setting("DATA", .path, "the images: folder class/name.jpg, folder of archives, or one tar or zip (default: images are drawn)"),
         Setting("TEST", .path, "images to evaluate on (default: DATA's own val or test folder, or half of DATA judges what the other half's labels teach)"),
         Setting(
+            "METHOD", .oneOf(names { _ in true }), demonstration: SEED.name, images: SEED.name,
+            "how the student learns: from a teacher by " + names { $0.inputs.teacher }.joined(separator: ", ") + "; without one by "
+                + names { !$0.inputs.teacher && !$0.inputs.labels }.joined(separator: ", ") + ", or with labels by " + names { $0.inputs.labels }.joined(separator: ", ")),
+        Setting(
             "TEACHER", .path, demonstration: "", images: FetchedTeacher.usual,
             "the teacher's weights, of safetensors or torch.save, or efficientnet-lite0, -lite1 or -lite2, which are fetched; none: one is trained"),
         Setting("TEACHER_COMMAND", .text, "a program that is the teacher, run by the shell: it reads augment's stream and adds 'teacher'"),
@@ -63,9 +67,7 @@ public struct Setting: Sendable {
         Setting("SIZE", .count(8...4096), demonstration: "32", images: "224", "height and width that networks see"),
         Setting("EMBEDDING", .optionalCount(1...65536), "numbers in an embedding (default: the given teacher's, else 128)"),
         Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
-        Setting(
-            "STUDENT_OBJECTIVE", .oneOf(names { $0.inputs.teacher }), demonstration: SEED.name, images: SEED.name, "the method by which it learns from the teacher"),
-        Setting("STUDENT_OPTIONS", .methodOptions(of: "STUDENT_OBJECTIVE"), "options of train-step for the student"),
+        Setting("STUDENT_OPTIONS", .methodOptions(of: "METHOD"), "options of train-step for the student"),
         Setting(
             "TEACHER_NETWORK", .oneOf(Network.trainable), demonstration: "tiny-resnet18", images: "resnet50",
             "the network of a teacher that is trained"),
@@ -90,6 +92,9 @@ public struct Setting: Sendable {
     ]
 
     public static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
+
+    /// Names that settings had in earlier versions, with those they have now.
+    static let renamed = ["STUDENT_OBJECTIVE": "METHOD"]
 
     /// The methods for which `isMeant` holds.
     private static func names(_ isMeant: (any Objective.Type) -> Bool) -> [String] { Methods.all.filter(isMeant).map { $0.name } }

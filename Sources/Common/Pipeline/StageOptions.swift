@@ -8,23 +8,22 @@ struct StageOptions {
     let settings: RunSettings
     /// The split of DATA that is learnt from, and the one it is judged by, where DATA has splits.
     let splits: (train: String?, test: String?)
-    /// Whether a teacher is given, and none is trained.
-    let hasTeacher: Bool
     /// Numbers in an embedding.
     let embedding: Int
     let judgement: Judgement
 
     private var views: [String] { ["--size", settings["SIZE"], "--seed", settings["SEED"], "--drop-last"] + settings.words("FLAGS") }
     private func split(_ name: String?) -> [String] { name.map { ["--split", $0] } ?? [] }
-    /// A teacher that is given labels must not see those it is judged by.
-    private var taught: [String] {
-        settings.teacherMethod.inputs.labels && judgement == .halvesOfData ? judgement.train.options : []
+    /// Views of each image, where there are several; and what is given labels must not see those it is judged by.
+    private func inputs(_ method: any Objective.Type) -> [String] {
+        let views = method.inputs.views.lowerBound
+        return (method.inputs.labels && judgement == .halvesOfData ? judgement.train.options : []) + (views > 1 ? ["--views", "\(views)"] : [])
     }
     /// How a network's epochs are asked for; what train-step does by itself is not said.
     private func method(_ name: String) -> [String] { name == SEED.name ? [] : ["--objective", name] }
     /// A program that gives the loss has a queue of its own.
     private var queue: [String] {
-        guard ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
+        guard settings.method is any PairObjective.Type, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
         return settings.count("QUEUE").map { ["--queue-size", "\($0)"] } ?? []
     }
     /// Images in a record of those that are judged; fewer where they are large, since a record has a limit. Features do not depend on it.
@@ -44,16 +43,19 @@ struct StageOptions {
         var files = [
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
             "student.begin": ["--network", settings["STUDENT"], "--embedding", "\(embedding)", "--seed", settings["SEED"]],
-            "student.augment": train + views + ["--batch", settings["BATCH"]],
-            "student.train": method(settings["STUDENT_OBJECTIVE"]) + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
+            "student.augment": train + views + inputs(settings.method) + ["--batch", settings["BATCH"]],
+            "student.train": method(settings["METHOD"]) + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
-        let command = settings[TeacherProgram.setting]
-        files["teacher.embed"] = command.isEmpty ? ["--weights", "teacher.safetensors"] : ["--command=\(command)"]
-        if !hasTeacher {
+        switch settings.teacherOrigin {
+        case .none: break
+        case .program: files["teacher.embed"] = ["--command=\(settings[TeacherProgram.setting])"]
+        case .given, .trained: files["teacher.embed"] = ["--weights", "teacher.safetensors"]
+        }
+        if settings.trainsTeacher {
             files["teacher.begin"] = ["--network", settings["TEACHER_NETWORK"], "--embedding", "\(embedding)", "--seed", settings["SEED"]]
-            files["teacher.augment"] = train + views + taught + ["--views", "\(settings.teacherMethod.inputs.views.lowerBound)", "--batch", settings["TEACHER_BATCH"]]
+            files["teacher.augment"] = train + views + inputs(settings.teacherMethod) + ["--batch", settings["TEACHER_BATCH"]]
             files["teacher.train"] = method(settings["TEACHER_OBJECTIVE"]) + settings.words("TEACHER_OPTIONS") + ["--seed", settings["SEED"]]
         }
         if settings.isDemonstration { files["pictures"] = settings.words("SYNTHESIZE_OPTIONS") + ["--seed", settings["SEED"]] }

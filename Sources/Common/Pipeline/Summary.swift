@@ -1,5 +1,6 @@
 import Datasets
 import Networks
+import Objectives
 import TensorStreams
 import ToolSupport
 
@@ -17,7 +18,7 @@ struct Summary {
         var lines: [(String, String)] = []
         lines.append(("learn from", settings.isDemonstration ? "drawn images: \(preparation.counts.student)" : describe(settings["DATA"], preparation.train)))
         lines.append(("judge by", judged))
-        lines.append(("teacher", teacher))
+        if settings.teacherOrigin != .none { lines.append(("teacher", teacher)) }
         lines.append(("student", student))
         for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
             guard let data, !data.dataset.passedOver.isEmpty else { continue }
@@ -73,7 +74,8 @@ struct Summary {
     private var student: String {
         let images = preparation.counts.student, batch = settings.number("BATCH")
         let epochs = "\(Summary.count(run.epochs, "epoch")) of \(Summary.count(max(1, images / batch), "step")) of \(Summary.count(batch, "image"))"
-        return "\(settings["STUDENT"]), \(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(images, batch: batch))"
+        let method = settings["METHOD"] == SEED.name ? "" : " by \(settings["METHOD"])"
+        return "\(settings["STUDENT"])\(method), \(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(images, batch: batch))"
     }
 
     /// What augment's --drop-last does to an epoch.
@@ -95,7 +97,11 @@ struct Summary {
         let again = work.outdated.count
         guard again > 0 else { return [] }
         let changed = settings.changed
-        let sources = settings.trainsTeacher ? "DATA or TEST" : "DATA, TEST or \(preparation.program == nil ? "TEACHER" : TeacherProgram.setting)"
+        let sources = switch settings.teacherOrigin {
+        case .none, .trained: "DATA or TEST"
+        case .given: "DATA, TEST or TEACHER"
+        case .program: "DATA, TEST or \(TeacherProgram.setting)"
+        }
         let why = changed.isEmpty ? "what \(sources) is has changed since" : "changed since: \(changed.joined(separator: ", "))"
         return [("note", "\(Summary.count(again, "stage")) of \(work.outdated[0]) and behind it \(again == 1 ? "is" : "are") done again; \(why)")]
     }

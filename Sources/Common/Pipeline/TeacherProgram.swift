@@ -81,8 +81,3 @@ struct TeacherProgram {
     /// Seconds that a program may take for an answer: some load a framework first, or fetch weights.
     private static let patience = 900.0
 }
-
-extension RunSettings {
-    /// Whether the teacher is trained, and not given as weights or as a program.
-    var trainsTeacher: Bool { self["TEACHER"].isEmpty && self[TeacherProgram.setting].isEmpty }
-}

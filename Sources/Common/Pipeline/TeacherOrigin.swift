@@ -1,0 +1,22 @@
+import Objectives
+
+/// Where the embeddings come from that a run's student learns; its words are make's TEACHER.
+enum TeacherOrigin: String {
+    /// From nowhere: the method needs no teacher.
+    case none
+    /// From the weights that TEACHER names.
+    case given
+    /// From the program that TEACHER_COMMAND is.
+    case program
+    /// From a network that the run trains.
+    case trained
+}
+
+extension RunSettings {
+    var teacherOrigin: TeacherOrigin {
+        if !method.inputs.teacher { return .none }
+        return !self[TeacherProgram.setting].isEmpty ? .program : self["TEACHER"].isEmpty ? .trained : .given
+    }
+
+    var trainsTeacher: Bool { teacherOrigin == .trained }
+}

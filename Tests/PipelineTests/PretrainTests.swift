@@ -1,0 +1,70 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `make pretrain`: a run without a teacher.
+struct PretrainTests {
+    private func pretrain(_ place: Workplace, _ name: String, _ settings: String = "") -> String {
+        """
+            make --no-print-directory -C '\(Workplace.root)' pretrain BUILD=no RUNS=$PWD/runs NAME=\(name) SIZE=16 EMBEDDING=16 BATCH=16 \
+            STUDENT=tiny-resnet10 EPOCHS=2 DATA=$PWD/pictures/train TEST=$PWD/pictures/test \(settings)
+            """
+    }
+
+    @Test func `a network learns by a method without a teacher, is judged, goes on, and is a teacher then`() throws {
+        let place = try Workplace.images()
+        let first = try place.run(pretrain(place, "a", "QUEUE=32"))
+        try #require(first.status == 0, "\(first.error)")
+        #expect(place.toDo(first) == "student.0 … student.2, student, features, evaluation, table" && first.error.contains("tiny-resnet10 by moco-v2"), "\(first.error)")
+        let table = try String(decoding: place.bytes("runs/a/table.txt"), as: UTF8.self)
+        #expect(table.contains("student after") && !table.contains("teacher") && table.contains("training"), "\(table)")
+        // What the tools by hand give.
+        try place.perform(
+            """
+            initialize -q --network tiny-resnet10 --embedding 16 --seed 0 -o 0.safetensors
+            for n in 0 1; do augment -q --data pictures/train --size 16 --seed 0 --drop-last --views 2 --batch 16 --epoch $n | train-step -q - --objective moco-v2 \
+              --queue-size 32 --schedule smooth --learning-rate 0.03 --warm-up 1 --seed 0 --epochs 2 --student $n.safetensors -o $((n + 1)).safetensors; done
+            convert-weights -q 2.safetensors -o student.safetensors
+            """)
+        let (made, byHand) = (try place.bytes("runs/a/student.safetensors"), try place.bytes("student.safetensors"))
+        #expect(made == byHand)
+        // distill knows what the run is; it is the same work.
+        let again = try place.run(pretrain(place, "a").replacing(" pretrain ", with: " distill "))
+        #expect(again.status == 0 && place.toDo(again) == "nothing: all is done", "\(again.error)")
+        let longer = try place.run(pretrain(place, "a", "EPOCHS=3"))
+        #expect(longer.status == 0 && place.toDo(longer)?.hasPrefix("student.3, student") == true, "\(longer.error)")
+        let student = try place.run(place.make("b", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test TEACHER=$PWD/runs/a/student.safetensors TEACHER_OBJECTIVE=moco-v2"))
+        #expect(student.status == 0 && student.error.contains("embeddings of 16 numbers"), "\(student.error)")
+    }
+
+    @Test func `labels that judge are not learnt from`() throws {
+        let place = try Workplace.images()
+        let result = try place.run(pretrain(place, "a", "METHOD=supervised-contrastive EPOCHS=1").replacing(" TEST=$PWD/pictures/test", with: ""))
+        try #require(result.status == 0, "\(result.error)")
+        let options = try String(decoding: place.bytes("runs/a/options/student.augment"), as: UTF8.self).split(separator: "\n")
+        #expect(options.contains("--fold") && options.contains("1/2") && !place.exists("runs/a/options/teacher.embed"))
+    }
+
+    @Test func `what goes together in no way is told, and earlier names are known`() throws {
+        let place = try Workplace.images()
+        let wrong = [
+            ("METHOD=seed", "METHOD=seed learns from a teacher; that is make distill; pretrain takes moco-v2"),
+            ("TEACHER=x.safetensors", "cannot open it"),
+            ("TEACHER=$PWD/pictures/train METHOD=moco-v2", "TEACHER is of no use to METHOD=moco-v2, which learns without a teacher"),
+            ("TEACHER_COMMAND='cat' METHOD=moco-v2", "TEACHER_COMMAND is of no use to METHOD=moco-v2"),
+            ("METHOD=byool", "METHOD=byool: there is none of that name"),
+            ("STUDENT_OBJECTIVE=seed", "there is no setting STUDENT_OBJECTIVE any more; it is METHOD now"),
+        ]
+        for (settings, words) in wrong {
+            let result = try place.run(pretrain(place, "a", settings))
+            #expect(result.status == 2 && result.error.contains(words) && !place.exists("runs"), "\(settings): \(result.error)")
+        }
+        let unused = try place.run(pretrain(place, "a", "METHOD=supervised-contrastive QUEUE=32 TEACHER_EPOCHS=3").replacing(" pretrain ", with: " check "))
+        #expect(unused.error.contains("QUEUE is of no use to METHOD=supervised-contrastive") && unused.error.contains("TEACHER_EPOCHS is of no use"), "\(unused.error)")
+        // A run of an earlier version.
+        try #require(try place.run(place.make("b")).status == 0)
+        let settings = try String(decoding: place.bytes("runs/b/settings"), as: UTF8.self)
+        try Data(settings.replacing("METHOD=seed", with: "STUDENT_OBJECTIVE=seed").utf8).write(to: URL(filePath: place.path("runs/b/settings")))
+        #expect(try place.toDo(place.run(place.make("b"))) == "nothing: all is done")
+    }
+}
