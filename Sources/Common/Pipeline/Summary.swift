@@ -59,7 +59,8 @@ struct Summary {
         return switch run.judgement {
         case .none(let reason): "nothing: \(reason)"
         case .testByData: settings.isDemonstration ? "drawn images" : describe(test, preparation.test)
-        case .halvesOfData: "one half of DATA, by the labels of the other; the student learns from both, unlabelled"
+        case .halvesOfData:
+            "one half of DATA, by the labels of the other" + (settings.method.inputs.labels ? ", from which the student learns" : "; the student learns from both, unlabelled")
         case .halvesOfTest: "\(describe(test, preparation.test)); one half by the labels of the other, since DATA has none"
         }
     }
