@@ -1,10 +1,8 @@
 public import ArgumentParser
 public import Datasets
-public import Images
+import Images
 import TensorStreams
 import ToolSupport
-
-extension Recipe.Kind: ExpressibleByArgument {}
 
 extension Shard: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
@@ -28,11 +26,11 @@ struct CropScale: ExpressibleByArgument {
 
 extension Augment {
     /// A record may be so large, as readers have it.
-    private static let recordLimit = Limits.standard.documentBytes - (16 << 20)
+    static let recordLimit = Limits.standard.documentBytes - (16 << 20)
 
     func checkRanges() throws {
-        try checkOption("--views", views, in: 1...2)
-        try checkOption("--size", size, in: 1...4096)
+        try checkOption("--views", views, in: 1...CropGroup.viewLimit)
+        try checkOption("--size", size, in: 1...CropGroup.sizeLimit)
         try checkOption("--batch", batch, in: 1...1_000_000)
         try checkOption("--epoch", epoch, in: 0...1_000_000_000)
         try checkOption("--epochs", epochs, in: 1...1_000_000)
@@ -40,18 +38,25 @@ extension Augment {
         try checkOption("--level", level, in: -7...19)
         if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
         if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
-        try checkFiles(outputs: ["-o": output, "--timing": common.timing, "--report": report], inputs: ["--data": data])
-        let bytes = batch * views * size * size * 3
-        guard bytes <= Self.recordLimit else {
-            throw ValidationError("a record would have \(bytes) bytes, above the limit of \(Self.recordLimit); take a smaller --batch")
+        try checkFiles(outputs: ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview], inputs: ["--data": data])
+        if showRecipe != nil {
+            guard data == nil, preview == nil else { throw ValidationError("--show-recipe prints a recipe and reads no images; leave out \(data == nil ? "--preview" : "--data")") }
+        } else if data == nil {
+            throw ValidationError("say what to read: --data names a folder or an archive")
         }
+        if let preview {
+            if preview == OutputFile.standard { throw ValidationError("--preview takes a file, found '-'") }
+            let named: [(String, Bool)] = [("-o", output != OutputFile.standard), ("--report", report != nil), ("--level", level != nil)]
+            if let (option, _) = named.first(where: { $0.1 }) { throw ValidationError("--preview writes a sheet and no stream; leave out \(option)") }
+        }
+        try checkCrops()
     }
 
-    /// What each epoch has; the evaluation view comes in the data's own order.
-    func plan(_ dataset: Dataset) throws -> EpochPlan {
+    /// What each epoch has; views that nothing is drawn for come in the data's own order.
+    func plan(_ dataset: Dataset, _ groups: [CropGroup], of data: String) throws -> EpochPlan {
         let plan = EpochPlan(
             samples: dataset.samples.count, fold: fold, limit: limit, shard: shard, batch: batch, dropLast: dropLast,
-            seed: recipe == .evaluation ? nil : seed)
+            seed: groups.contains { $0.recipe.isRandom } ? seed : nil)
         let part = (fold.count > 1 ? " in fold \(fold.defaultValueDescription)" : "") + (shard.count > 1 ? " in shard \(shard.defaultValueDescription)" : "")
         guard plan.images > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
         guard plan.batches > 0 else {
@@ -65,7 +70,7 @@ extension Augment {
         epochs * (plan.dropLast ? plan.batches * plan.batch : plan.images)
     }
 
-    func header(_ dataset: Dataset, _ plan: EpochPlan) -> StreamHeader {
+    func header(_ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup]) -> StreamHeader {
         StreamHeader(
             provenance: Provenance().adding(Augment.self),
             metadata: [
@@ -76,8 +81,7 @@ extension Augment {
                 "images": "\(images(plan))",
                 "epoch": "\(epoch)",
                 "epochs": "\(epochs)",
-                "recipe": recipe.rawValue,
-            ])
+            ].merging(describe(groups)) { first, _ in first })
     }
 
     func remark(_ dataset: Dataset, _ broken: BrokenImages) -> String {

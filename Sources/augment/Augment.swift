@@ -13,7 +13,7 @@ struct Augment: Tool {
         abstract: "Reads JPEG images and writes batches of views of them as a tensor stream.",
         discussion: """
             DATA is a folder, a folder of archives, or one archive: tar or zip, compressed or not. Each record has 'images' u8 \
-            [N,V,H,W,3], 'index' i64 [N] and 'label' i32 [N].
+            [N,V,H,W,3], 'index' i64 [N] and 'label' i32 [N]; with --crops of several groups also 'images.1' and so on.
 
             An image's class is the first folder on its path: cats/7.jpg and cats/persian/7.jpg are cats. An image that lies in no \
             folder has the label -1. Folders named train, val, valid, validation or test are splits and not classes: --split names \
@@ -27,25 +27,38 @@ struct Augment: Tool {
             Example:
               augment --data train.tar --size 64 --epochs 2 -o train.tensors.zst
               augment --data test.tar --size 64 --recipe evaluation -o test.tensors.zst
+              augment --data train.tar --recipe swav --crops '2x224@0.14-1 6x96@0.05-0.14' --preview sheet.jpg
 
             See also: synthesize (images to try with), embed, inspect
             """,
         version: productVersion)
 
     @Option(help: "The images: a folder or an archive.")
-    var data: String
+    var data: String?
     @Option(help: "The split to read, where there are splits: train, val, test (default: train).")
     var split: String?
     @Option(help: ArgumentHelp("A list of classes, one a line: a folder of such a name is a class even where it is the only one.", valueName: "file"))
     var classList: String?
-    @Option(help: "moco-v2: crop, colour jitter, grey, blur, flip, in random order. evaluation: the middle, in the data's order.")
-    var recipe = Recipe.Kind.mocoV2
-    @Option(help: "Views of each image, 1 or 2.")
-    var views = 1
-    @Option(help: "Width and height of a view.")
-    var size = 224
-    @Option(help: "The share of an image that moco-v2's crop takes, least and greatest.")
-    var cropScale = CropScale(0.2...1)
+    @Option(
+        help: "How views are made: \(Augment.recipeNames), or a JSON file, ./mine.json. Those of evaluation come in the data's order, others in a random one.",
+        completion: .list(Recipe.all.map(\.name)))
+    var recipe = Recipe.mocoV2.name
+    @Option(help: "Views of each image (default: 1).")
+    var views: Int?
+    @Option(help: "Width and height of a view (default: 224).")
+    var size: Int?
+    @Option(help: "The share of an image that a random crop takes, least and greatest (default: the recipe's; of moco-v2 0.2,1).")
+    var cropScale: CropScale?
+    @Option(help: ArgumentHelp(
+        "Groups of views in place of the three: views x size @ share of the image, and perhaps a recipe of their own, as '2x224@0.14-1 6x96@0.05-0.14:swav-small'.",
+        valueName: "groups"))
+    var crops: String?
+    @Option(help: ArgumentHelp("Another value of one of the recipe's parameters, such as blur.probability=0.2 or crop.scale=0.1,1; may be given again.", valueName: "parameter=value"))
+    var set: [String] = []
+    @Option(help: ArgumentHelp("Print this recipe as JSON, with what --set changes, and do nothing else.", valueName: "recipe"))
+    var showRecipe: String?
+    @Option(help: ArgumentHelp("Write a sheet, .jpg or .png, with views of the first --limit images (default: 8) and how each was made, in place of a stream.", valueName: "file"))
+    var preview: String?
     @Option(help: "The first epoch, from 0.")
     var epoch = 0
     @Option(help: "How many epochs, one after the other.")
@@ -75,12 +88,17 @@ struct Augment: Tool {
     func validate() throws { try checkRanges() }
 
     func run() throws {
+        if let showRecipe { return try print(shownRecipe(showRecipe)) }
+        guard let data else { throw Failure(.software, "has no data") }
         try common.start()
-        if let report { try OutputFile.check(report) }
+        for file in [report, preview] { if let file { try OutputFile.check(file) } }
+        let groups = try groups()
+        try checkRecordSize(groups)
         let dataset = try Dataset(data, split: split, classes: classList.map(ClassList.read) ?? [])
-        let plan = try plan(dataset)
-        let renderer = try BatchRenderer(dataset, Recipe(recipe, size: size, cropScale: cropScale.range), views: views, seed: seed)
-        let writer = try WriteBehind(output, header: header(dataset, plan), level: level)
+        let plan = try plan(dataset, groups, of: data)
+        if let preview { return try writePreview(preview, dataset, plan, groups) }
+        let renderer = try BatchRenderer(dataset, groups, seed: seed)
+        let writer = try WriteBehind(output, header: header(dataset, plan, groups), level: level)
         var progress = Progress(tool: "augment", unit: "images", total: images(plan), common)
         var broken = BrokenImages(allowed: allowBad ? nil : plan.images / 100, data: data)
         var read = Report(dataset)
@@ -101,5 +119,25 @@ struct Augment: Tool {
         try writer.commit()
         if let report { try read.write(report, broken) }
         try progress.finish(remark(dataset, broken))
+    }
+
+    private func print(_ text: String) throws {
+        var output = try OutputFile(output)
+        try output.write(text)
+        try output.commit()
+    }
+
+    private func writePreview(_ path: String, _ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup]) throws {
+        var sheet = Preview(groups)
+        let renderer = try ViewRenderer()
+        for index in plan.order(epoch: epoch).prefix(limit ?? Preview.usualRows) {
+            do {
+                try sheet.add(index, of: dataset, seed: seed, epoch: epoch, on: renderer)
+            } catch let failure as Failure where failure.kind == .data {
+                Self.log("\(failure); left out")
+            }
+        }
+        try sheet.write(to: path)
+        if !common.quiet { Self.log("\(sheet.rows.count) images in \(groups.reduce(0) { $0 + $1.views }) views") }
     }
 }

@@ -19,16 +19,13 @@ struct BatchRenderer {
     }
 
     private let data: Dataset
-    private let recipe: Recipe
-    private let views: Int
+    private let groups: [CropGroup]
     private let seed: UInt64
     private let workers: [ViewRenderer]
-    private var viewBytes: Int { recipe.size * recipe.size * 3 }
 
-    init(_ data: Dataset, _ recipe: Recipe, views: Int, seed: UInt64) throws {
+    init(_ data: Dataset, _ groups: [CropGroup], seed: UInt64) throws {
         self.data = data
-        self.recipe = recipe
-        self.views = views
+        self.groups = groups
         self.seed = seed
         workers = try (0..<Parallel.threads).map { _ in try ViewRenderer() }
     }
@@ -39,12 +36,11 @@ struct BatchRenderer {
     func render(_ indices: ArraySlice<Int>, epoch: Int, step: Int) throws -> Batch {
         let indices = Array(indices)
         var failures = [(any Error)?](repeating: nil, count: indices.count)
-        let images = unsafe Tensor(dtype: .u8, shape: [indices.count, views, recipe.size, recipe.size, 3]) { bytes in
+        let images = unsafe tensors(groups[...], N: indices.count, []) { targets in
             unsafe failures.withUnsafeMutableBufferPointer { failures in
                 Parallel.forEach(indices.count, workers: workers.count) { row, worker in
-                    let rows = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[row * views * viewBytes..<(row + 1) * views * viewBytes])
                     do {
-                        unsafe try render(indices[row], epoch: epoch, on: workers[worker], into: rows)
+                        unsafe try render(indices[row], epoch: epoch, on: workers[worker], row: row, into: targets)
                     } catch {
                         unsafe failures[row] = error
                     }
@@ -58,18 +54,35 @@ struct BatchRenderer {
         }
         let whole = indices.indices.filter { failures[$0] == nil }
         guard !whole.isEmpty else { return Batch(record: nil, broken: broken) }
-        let record = TensorDocument(
+        var record = TensorDocument(
             metadata: ["epoch": "\(epoch)", "step": "\(step)"],
             tensors: [
-                "images": broken.isEmpty ? images : keep(whole, of: images),
                 "index": Tensor(i64: whole.map { Int64(indices[$0]) }, shape: [whole.count]),
                 "label": Tensor(i32: whole.map { Int32(data.samples[indices[$0]].label) }, shape: [whole.count]),
             ])
+        for (number, tensor) in images.enumerated() {
+            record.tensors[number == 0 ? "images" : "images.\(number)"] = broken.isEmpty ? tensor : keep(whole, of: tensor)
+        }
         return Batch(record: record, broken: broken)
     }
 
-    /// All views of one image.
-    private func render(_ index: Int, epoch: Int, on renderer: ViewRenderer, into target: UnsafeMutableRawBufferPointer) throws {
+    /// A tensor for each of `groups`, u8 [N, views, size, size, 3]; `filling` is given the memory of all, behind that of `targets`.
+    private func tensors(
+        _ groups: ArraySlice<CropGroup>, N: Int, _ targets: [UnsafeMutableRawBufferPointer], filling: ([UnsafeMutableRawBufferPointer]) -> Void
+    ) -> [Tensor] {
+        guard let group = groups.first else {
+            unsafe filling(targets)
+            return []
+        }
+        var others: [Tensor] = []
+        let tensor = unsafe Tensor(dtype: .u8, shape: [N, group.views, group.size, group.size, 3]) { bytes in
+            others = unsafe tensors(groups.dropFirst(), N: N, targets + [bytes], filling: filling)
+        }
+        return [tensor] + others
+    }
+
+    /// All views of one image, which is decoded once.
+    private func render(_ index: Int, epoch: Int, on renderer: ViewRenderer, row: Int, into targets: [UnsafeMutableRawBufferPointer]) throws {
         let reader = try data.reader(index)
         do {
             try unsafe renderer.decode { unsafe try reader.read(into: $0, at: $1) }
@@ -77,17 +90,21 @@ struct BatchRenderer {
             failure.path = failure.path ?? data.location(of: index)
             throw failure
         }
-        for number in 0..<views {
-            let view = recipe.view(
-                width: renderer.source.width, height: renderer.source.height, seed: seed, epoch: epoch, item: index, view: number)
-            let rows = unsafe UnsafeMutableRawBufferPointer(rebasing: target[number * viewBytes..<(number + 1) * viewBytes])
-            try unsafe renderer.render(view, into: rows.bindMemory(to: UInt8.self))
+        for (place, group) in groups.enumerated() {
+            let target = unsafe targets[place]
+            let bytes = group.bytes / group.views
+            for number in 0..<group.views {
+                let view = group.view(number, width: renderer.source.width, height: renderer.source.height, seed: seed, epoch: epoch, item: index)
+                let start = row * group.bytes + number * bytes
+                let rows = unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + bytes])
+                try unsafe renderer.render(view, into: rows.bindMemory(to: UInt8.self))
+            }
         }
     }
 
     /// The images at `rows`, one behind the other.
     private func keep(_ rows: [Int], of images: Tensor) -> Tensor {
-        let length = views * viewBytes
+        let length = images.byteCount / images.shape[0]
         return unsafe Tensor(dtype: .u8, shape: [rows.count] + images.shape.dropFirst()) { target in
             unsafe images.withBytes { source in
                 for (number, row) in rows.enumerated() {

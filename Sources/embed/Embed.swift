@@ -12,7 +12,8 @@ struct Embed: Tool {
         abstract: "Add a network's embeddings or features to a stream of images.",
         discussion: """
             Every record keeps its tensors and gets one more: unit embeddings 'teacher' f32 [N, D], or pooled features 'features' f32 [N, d]. \
-            Batch norm uses its running statistics and is folded into the convolutions. Of several views the first is embedded.
+            Batch norm uses its running statistics and is folded into the convolutions. Of several views the first is embedded; \
+            --group 1 gives all V views of the second group of augment --crops 'teacher.1' f32 [N, V, D].
 
             Any program may stand in the network's place: --command 'python3 my-teacher.py' is given the stream and answers each record with the \
             same one and the tensor 'teacher', before it is given the next. It may leave out images, but not index and label.
@@ -35,7 +36,10 @@ struct Embed: Tool {
         help: ArgumentHelp("The new tensor's name; may be given again, for the same rows once more (default: teacher for embeddings, features for features).", valueName: "name"))
     var names: [String] = []
     @Option(help: ArgumentHelp("Leave this tensor out of the output; may be given again.", valueName: "tensor")) var drop: [String] = []
-    @Option(help: "The view to embed, from 0.") var view = 0
+    @Option(help: "The view to embed, from 0, counted over all groups of crops (default: 0).") var view: Int?
+    @Option(help: ArgumentHelp(
+        "Embed all views of this group of crops, from 0, into a tensor of its own; may be given again, and with --view.", valueName: "group"))
+    var group: [Int] = []
     @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
     @Option(name: [.short, .long], help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
@@ -45,15 +49,25 @@ struct Embed: Tool {
     func validate() throws {
         try checkOption("--level", level, in: -100...19)
         try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--weights": weights, "the input": input])
-        guard view >= 0 else { throw ValidationError("--view counts from 0, found \(view)") }
+        if let view, view < 0 { throw ValidationError("--view counts from 0, found \(view)") }
+        for (place, number) in group.enumerated() {
+            try checkOption("--group", number, in: 0...1000)
+            if group[..<place].contains(number) { throw ValidationError("--group \(number) is given twice") }
+        }
+        if !names.isEmpty, sources.count > 1 { throw ValidationError("--as names the rows of one --view or one --group; leave it out, or run embed once for each") }
         try checkOption("--command-timeout", commandTimeout, in: 0.01...1e9)
         guard let command else {
             if weights == nil { throw ValidationError("say what embeds: --weights names a network, --command a program") }
             return
         }
         guard command.contains(where: { !$0.isWhitespace }) else { throw ValidationError("--command is empty; name a program") }
-        let ofNetworks = [("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--view", view != 0), ("--profile", profile)]
+        let ofNetworks = [("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--view", view != nil && view != 0), ("--group", !group.isEmpty), ("--profile", profile)]
         if let (option, _) = ofNetworks.first(where: { $0.1 }) { throw ValidationError("\(option) goes with a network, and --command names a program; leave one of them out") }
+    }
+
+    /// What is embedded.
+    private var sources: [EmbeddingStage.Source] {
+        (view.map { [.view($0)] } ?? (group.isEmpty ? [.view(0)] : [])) + group.map { .group($0) }
     }
 
     /// Where the rows go.
@@ -68,7 +82,7 @@ struct Embed: Tool {
         guard let weights else { throw Failure(.software, "has neither weights nor a program") }
         let kind: EmbeddingStage.Kind = features ? .features : .embedding
         let file = try reading.open(weights)
-        let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, place(kind.name), view: view)
+        let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) })
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
         header.provenance = header.provenance.adding(Embed.self)

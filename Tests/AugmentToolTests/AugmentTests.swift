@@ -30,14 +30,15 @@ struct AugmentTests {
         let place = try Workplace(images: 12)
         let (_, records) = try place.stream("--batch 5 --views 2 --seed 9 --epoch 1 --crop-scale 0.5,0.9")
         let names = (0..<12).map(place.name).sorted()
-        let renderer = try ViewRenderer(), recipe = Recipe(.mocoV2, size: 16, cropScale: 0.5...0.9)
+        let renderer = try ViewRenderer()
         let (indices, rendered): ([Int], [[UInt8]]) = (try records.indices, try records.views)
         try #require(indices.count == 12 && rendered.count == 12)
         for (index, views) in zip(indices, rendered) {
             let jpeg = [UInt8](try place.bytes(names[index]))
             try jpeg.withUnsafeBytes { try renderer.decode($0) }
             let expected = try (0..<2).flatMap { number throws -> [UInt8] in
-                let view = recipe.view(width: renderer.source.width, height: renderer.source.height, seed: 9, epoch: 1, item: index, view: number)
+                let view = Recipe.mocoV2.view(
+                    width: renderer.source.width, height: renderer.source.height, size: 16, scale: 0.5...0.9, seed: 9, epoch: 1, item: index, view: number)
                 var pixels = [UInt8](repeating: 0, count: 16 * 16 * 3)
                 try pixels.withUnsafeMutableBufferPointer { try renderer.render(view, into: $0) }
                 return pixels

@@ -6,6 +6,8 @@ import Testing
 extension Golden {
     /// The images and numbers that images.py wrote.
     static func images() throws -> Golden { try Golden("images.safetensors.zst") }
+    /// Those that operations.py wrote.
+    static func operations() throws -> Golden { try Golden("operations.safetensors.zst") }
 
     func image(_ name: String) throws -> Image {
         let shape = try shape(name)
@@ -20,15 +22,33 @@ extension Golden {
 
 extension JSON {
     /// [["hue", 0.1], …]
-    var asOperations: [ColourOperation]? {
+    var asColours: [ColourOperation]? {
+        asOperations?.compactMap { if case .colour(let operation) = $0 { operation } else { nil } }
+    }
+
+    /// The same with what is no change of colours.
+    var asOperations: [ImageOperation]? {
         asArray?.compactMap { step in
             guard let parts = step.asArray, let kind = parts.first?.asString, let factor = parts.last?.asNumber else { return nil }
             return switch kind {
-            case "brightness": .brightness(factor)
-            case "contrast": .contrast(factor)
-            case "saturation": .saturation(factor)
-            case "hue": .hue(factor)
-            default: .grey
+            case "brightness": .colour(.brightness(factor))
+            case "contrast": .colour(.contrast(factor))
+            case "saturation": .colour(.saturation(factor))
+            case "hue": .colour(.hue(factor))
+            case "grey": .colour(.grey)
+            case "solarise": .colour(.solarise(factor))
+            case "posterise": .colour(.posterise(Int(factor)))
+            case "equalise": .colour(.equalise)
+            case "autocontrast": .colour(.autocontrast)
+            case "blur": .blur(factor)
+            case "flip": .flip
+            case "sharpness": .sharpness(factor)
+            case "shearX": .affine(.shearX(factor))
+            case "shearY": .affine(.shearY(factor))
+            case "translateX": .affine(.translateX(Int(factor)))
+            case "translateY": .affine(.translateY(Int(factor)))
+            case "rotate": .affine(.rotate(factor))
+            default: nil
             }
         }
     }

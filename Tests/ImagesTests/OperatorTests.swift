@@ -42,7 +42,7 @@ struct OperatorTests {
         for name in names {
             let steps = try #require(golden.parameters(name)["steps"])
             let canvas = try Canvas(golden.image("colours"))
-            canvas.apply(try #require(steps.asOperations))
+            canvas.apply(try #require(steps.asColours))
             #expect(difference(canvas.image, try golden.image(name)) == nil, "\(steps.text)")
         }
     }

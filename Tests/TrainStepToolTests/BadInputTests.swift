@@ -180,6 +180,7 @@ struct BadInputTests {
         }
         try place.expectFailure("embed --weights teacher taught -o out", 65, "record 0: has a tensor 'teacher' already; name the new one with --as")
         try place.expectFailure("embed --weights teacher pairs --view 2 -o out", 65, "record 0: has 2 views of each image where view 2 is asked for")
+        try place.expectFailure("embed --weights teacher pairs --group 1 -o out", 65, "record 0: has no tensor 'images.1'; it has images, index, label")
     }
 
     @Test(arguments: ["seed", "moco-v2", "supervised-contrastive"])

@@ -10,13 +10,21 @@ public enum ColourOperation: Sendable, Equatable {
     case hue(Double)
     /// The luma in all three channels.
     case grey
+    /// 255 − x where x is the threshold or more (`ImageOps.solarize`).
+    case solarise(Double)
+    /// The so many upper bits, 1 to 8; the others become 0 (`ImageOps.posterize`).
+    case posterise(Int)
+    /// Each channel's values spread evenly over 0 to 255 (`ImageOps.equalize`).
+    case equalise
+    /// Each channel stretched to 0 to 255 (`ImageOps.autocontrast`).
+    case autocontrast
 }
 
 extension Canvas {
     /// Applies `operations` in their order; the same bytes as one after the other, in as few passes as that needs.
     ///
-    /// Only contrast looks at more than one pixel. So the image is read once, and once more for every contrast,
-    /// each time with all the operations up to the next.
+    /// Only contrast, equalise and autocontrast look at more than one pixel. So the image is read once, and once more for every one of
+    /// them, each time with all the operations up to the next.
     public func apply(_ operations: [ColourOperation]) {
         var steps: [Step] = []
         for operation in operations {
@@ -28,6 +36,13 @@ extension Canvas {
             case .saturation(let factor): steps.append(.saturation(factor: Float(factor)))
             case .hue(let factor): steps.append(.hue(shift: Float(UInt8(truncatingIfNeeded: Int32(factor * 255)))))
             case .grey: steps.append(.grey)
+            case .solarise(let threshold): steps.append(.solarise(threshold: Float(threshold)))
+            case .posterise(let bits): steps.append(.posterise(step: Float(1 << (8 - bits))))
+            case .equalise, .autocontrast:
+                if !steps.isEmpty { _ = pass(steps, measure: false) }
+                steps = []
+                let histogram = Histogram(self)
+                apply(table: operation == .equalise ? histogram.equalised : histogram.stretched)
             }
         }
         if !steps.isEmpty { _ = pass(steps, measure: false) }
@@ -67,9 +82,11 @@ private enum Step {
     case saturation(factor: Float)
     case hue(shift: Float)
     case grey
+    case solarise(threshold: Float)
+    case posterise(step: Float)
 }
 
-private typealias Lanes = SIMD8<Float>
+private typealias Lanes = FloatLanes
 
 /// Eight pixels, each channel a whole number from 0 to 255 held as a float, which is exact.
 private struct Colours {
@@ -112,6 +129,16 @@ private struct Colours {
         case .grey:
             let base = luma
             (red, green, blue) = (base, base, base)
+        case .solarise(let threshold):
+            let threshold = Lanes(repeating: threshold)
+            red.replace(with: 255 - red, where: red .>= threshold)
+            green.replace(with: 255 - green, where: green .>= threshold)
+            blue.replace(with: 255 - blue, where: blue .>= threshold)
+        case .posterise(let step):
+            let inverse = 1 / step
+            red = Colours.floor(red * inverse) * step
+            green = Colours.floor(green * inverse) * step
+            blue = Colours.floor(blue * inverse) * step
         }
     }
 
@@ -194,20 +221,11 @@ private struct Colours {
         floor(value.addingProduct(-value, strength) + 0.5)
     }
 
-    // The following are exact for whole numbers below 2²³, and stay in vector registers.
-
-    /// 2²³: a float this large has no binary places, and its lowest bits are the number added to it.
-    private static let anchor: Float = 0x1p23
+    @inline(__always)
+    static func float(_ x: SIMD8<UInt32>) -> Lanes { Lanes(whole: x) }
 
     @inline(__always)
-    static func float(_ x: SIMD8<UInt32>) -> Lanes {
-        unsafeBitCast(x | anchor.bitPattern, to: Lanes.self) - anchor
-    }
-
-    @inline(__always)
-    static func integer(_ x: Lanes) -> SIMD8<UInt32> {
-        unsafeBitCast(x + anchor, to: SIMD8<UInt32>.self) & 255
-    }
+    static func integer(_ x: Lanes) -> SIMD8<UInt32> { x.bytes }
 
     @inline(__always)
     static func floor(_ x: Lanes) -> Lanes { x.rounded(.down) }

@@ -39,6 +39,19 @@ public struct CropBox: Sendable, Equatable {
         return .middle(width: width, height: height, ratio: ratio)
     }
 
+    /// A random part of an image as BYOL's code draws it: one area and one ratio, and sides that are cut where they are longer than the image's.
+    public static func clipped(
+        width: Int, height: Int, scale: ClosedRange<Double>, ratio: ClosedRange<Double> = 3.0 / 4...4.0 / 3, using random: inout CounterRandom
+    ) -> CropBox {
+        let target = Double(width * height) * random.uniform(scale.lowerBound, scale.upperBound)
+        let aspect = exp(random.uniform(log(ratio.lowerBound), log(ratio.upperBound)))
+        let w = max(1, min(Double(width), (target * aspect).squareRoot().rounded(.toNearestOrEven)))
+        let h = max(1, min(Double(height), (target / aspect).squareRoot().rounded(.toNearestOrEven)))
+        let top = random.below(height - Int(h) + 1)
+        let left = random.below(width - Int(w) + 1)
+        return CropBox(left: left, top: top, width: Int(w), height: Int(h))
+    }
+
     /// The middle of an image, as much of it as has a ratio of sides in `ratio`.
     public static func middle(width: Int, height: Int, ratio: ClosedRange<Double>) -> CropBox {
         var (w, h) = (width, height)

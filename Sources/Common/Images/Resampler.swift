@@ -1,8 +1,8 @@
 import Platform
 
-/// Pillow's bilinear resize with antialias, byte for byte.
+/// Pillow's resize with antialias, byte for byte.
 ///
-/// A pass over the rows and one over the columns. Weights are triangles that widen when the image shrinks,
+/// A pass over the rows and one over the columns. Weights are those of a ``ResamplingFilter`` that widens when the image shrinks,
 /// rounded to 22 binary places; each pass rounds to 8 bits (Pillow, `Resample.c`). One for each worker: it keeps its tables.
 public final class Resampler {
     private let middle = Canvas()
@@ -14,14 +14,16 @@ public final class Resampler {
     /// Resizes the part `crop` of `source`, taken as an image of its own, to `width` × `height`, and keeps `window` of that.
     ///
     /// What lies outside the window is not computed. `target` becomes as large as the window.
-    public func resize(_ source: Canvas, crop: CropBox, width: Int, height: Int, window: CropBox? = nil, into target: Canvas) throws {
+    public func resize(
+        _ source: Canvas, crop: CropBox, width: Int, height: Int, window: CropBox? = nil, filter: ResamplingFilter = .bilinear, into target: Canvas
+    ) throws {
         let window = window ?? CropBox(left: 0, top: 0, width: width, height: height)
         precondition(crop.width > 0 && crop.height > 0 && crop.left >= 0 && crop.top >= 0)
         precondition(crop.left + crop.width <= source.width && crop.top + crop.height <= source.height)
         precondition(window.left >= 0 && window.top >= 0 && window.width > 0 && window.height > 0)
         precondition(window.left + window.width <= width && window.top + window.height <= height)
-        columns.prepare(from: crop.width, to: width, wanted: window.left..<window.left + window.width)
-        rows.prepare(from: crop.height, to: height, wanted: window.top..<window.top + window.height)
+        columns.prepare(from: crop.width, to: width, wanted: window.left..<window.left + window.width, filter)
+        rows.prepare(from: crop.height, to: height, wanted: window.top..<window.top + window.height, filter)
         try target.reshape(width: window.width, height: window.height)
         let corner = source.bytes + 4 * (crop.top * source.width + crop.left)
         if Resampler.columnsFirst(crop, width: width, height: height) {
@@ -36,8 +38,9 @@ public final class Resampler {
     }
 
     /// Resizes all of `source` to `width` × `height`.
-    public func resize(_ source: Canvas, width: Int, height: Int, into target: Canvas) throws {
-        try resize(source, crop: CropBox(left: 0, top: 0, width: source.width, height: source.height), width: width, height: height, into: target)
+    public func resize(_ source: Canvas, width: Int, height: Int, filter: ResamplingFilter = .bilinear, into target: Canvas) throws {
+        let whole = CropBox(left: 0, top: 0, width: source.width, height: source.height)
+        try resize(source, crop: whole, width: width, height: height, filter: filter, into: target)
     }
 
     /// Pillow 13 begins with the columns where that saves work: where more than twice as many rows go as columns.
@@ -48,6 +51,13 @@ public final class Resampler {
     }
 
     private static let half = Int32(1 << (Taps.precision - 1))
+
+    /// Negative weights lead below 0 and above 255.
+    @inline(__always)
+    private static func clipped(_ x: SIMD4<Int32>) -> SIMD4<Int32> { x.clamped(lowerBound: .zero, upperBound: SIMD4(repeating: 255)) }
+
+    @inline(__always)
+    private static func clipped(_ x: SIMD8<Int32>) -> SIMD8<Int32> { x.clamped(lowerBound: .zero, upperBound: SIMD8(repeating: 255)) }
 
     /// out[y][x] = Σ weight[x][i] · in[y][start[x] − offset + i], for all rows of `target`.
     private func passRows(_ source: UnsafeMutablePointer<UInt8>, stride: Int, offset: Int, into target: Canvas) {
@@ -82,8 +92,8 @@ public final class Resampler {
                 byte &+= 8
             }
             weights += 4 * bytes
-            let total0 = (sums.0.lowHalf &+ sums.0.highHalf) &>> Int32(Taps.precision)
-            let total1 = (sums.1.lowHalf &+ sums.1.highHalf) &>> Int32(Taps.precision)
+            let total0 = Resampler.clipped((sums.0.lowHalf &+ sums.0.highHalf) &>> Int32(Taps.precision))
+            let total1 = Resampler.clipped((sums.1.lowHalf &+ sums.1.highHalf) &>> Int32(Taps.precision))
             out.0.storeBytes(of: SIMD4<UInt8>(truncatingIfNeeded: total0), toByteOffset: 4 &* x, as: SIMD4<UInt8>.self)
             out.1.storeBytes(of: SIMD4<UInt8>(truncatingIfNeeded: total1), toByteOffset: 4 &* x, as: SIMD4<UInt8>.self)
         }
@@ -108,8 +118,8 @@ public final class Resampler {
                     high &+= SIMD8<Int32>(truncatingIfNeeded: pixels.loadUnaligned(fromByteOffset: 8, as: SIMD8<UInt8>.self)) &* weight
                     pixels += stride
                 }
-                low = low &>> Int32(Taps.precision)
-                high = high &>> Int32(Taps.precision)
+                low = Resampler.clipped(low &>> Int32(Taps.precision))
+                high = Resampler.clipped(high &>> Int32(Taps.precision))
                 out.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: low), toByteOffset: x, as: SIMD8<UInt8>.self)
                 out.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: high), toByteOffset: x &+ 8, as: SIMD8<UInt8>.self)
                 x &+= 16
@@ -134,7 +144,8 @@ private struct Taps: ~Copyable {
     private(set) var spread = UnsafeMutablePointer<Int32>.allocate(capacity: 0)
     private var outputs = 0
     private var room = 0
-    private var key = (-1, -1, 0..<0)
+    private var input = 0
+    private var key = (-1, -1, 0..<0, ResamplingFilter.bilinear)
 
     deinit { release() }
 
@@ -145,18 +156,19 @@ private struct Taps: ~Copyable {
         spread.deallocate()
     }
 
-    /// The first input that is used, and the one behind the last.
+    /// The first input that is used, and the one behind the last: of `size` inputs from each start on, also where fewer count.
     var first: Int { Int(starts[0]) }
-    var end: Int { Int(starts[wanted - 1] + counts[wanted - 1]) }
+    var end: Int { min(input, Int(starts[wanted - 1]) + size) }
 
-    mutating func prepare(from input: Int, to output: Int, wanted range: Range<Int>) {
-        if key == (input, output, range) { return }
-        key = (input, output, range)
+    mutating func prepare(from input: Int, to output: Int, wanted range: Range<Int>, _ filter: ResamplingFilter) {
+        if key == (input, output, range, filter) { return }
+        key = (input, output, range, filter)
+        self.input = input
         let scale = Double(input) / Double(output)
         let widening = max(scale, 1)
-        let support = widening
+        let support = filter.support * widening
         // Both ends are truncated, so there are no more than this.
-        let most = Int(ceil(2 * support))
+        let most = min(input, Int(ceil(2 * support)))
         size = most + most % 2
         wanted = range.count
         if wanted > outputs || wanted * size > room {
@@ -176,15 +188,18 @@ private struct Taps: ~Copyable {
                 let count = min(input, Int(center + support + 0.5)) - start
                 var sum = 0.0
                 for tap in 0..<count {
-                    let distance = abs((Double(tap + start) - center + 0.5) * inverse)
-                    exact[tap] = distance < 1 ? 1 - distance : 0
+                    exact[tap] = filter.weight(abs((Double(tap + start) - center + 0.5) * inverse))
                     sum += exact[tap]
                 }
-                starts[index] = Int32(start)
-                counts[index] = Int32(count)
+                // All `size` inputs are read, so near the end they begin earlier, with weights of zero. An odd number's last lies one
+                // pixel behind.
+                let zeros = max(0, start - max(0, input - size))
+                starts[index] = Int32(start - zeros)
+                counts[index] = Int32(count + zeros)
                 for tap in 0..<size {
-                    let share = tap < count ? (sum != 0 ? exact[tap] / sum : exact[tap]) : 0
-                    let weight = Int32(0.5 + share * Double(1 << Taps.precision))
+                    let own = tap - zeros
+                    let share = own >= 0 && own < count ? (sum != 0 ? exact[own] / sum : exact[own]) : 0
+                    let weight = Int32((share < 0 ? -0.5 : 0.5) + share * Double(1 << Taps.precision))
                     weights[size * index + tap] = weight
                     (spread + 4 * (size * index + tap)).update(repeating: weight, count: 4)
                 }

@@ -3,7 +3,9 @@
 public final class ViewRenderer {
     /// The image that views are made of: ``decode(_:)`` or `load` it.
     public let source = Canvas()
-    private let canvas = Canvas()
+    private var canvas = Canvas()
+    /// What an operation reads or writes beside ``canvas``.
+    private var other = Canvas()
     private let resampler = Resampler()
     private let blur = GaussianBlur()
     private let decoder: JPEGDecoder
@@ -23,10 +25,37 @@ public final class ViewRenderer {
     /// - Throws: a ``Failure`` of kind `io` when memory is short.
     public func render(_ view: View, into target: UnsafeMutableBufferPointer<UInt8>) throws {
         precondition(target.count == view.window.width * view.window.height * 3)
-        try resampler.resize(source, crop: view.crop, width: view.width, height: view.height, window: view.window, into: canvas)
-        canvas.apply(view.colours)
-        if let sigma = view.blur { try blur.apply(sigma: sigma, to: canvas) }
-        canvas.copy(into: target, flipped: view.flip)
+        try resampler.resize(
+            source, crop: view.crop, width: view.width, height: view.height, window: view.window, filter: view.filter, into: canvas)
+        // Operations of single pixels wait for each other, to be done in one pass. A flip waits for the end, where it costs nothing: it changes
+        // places with all operations that are symmetric.
+        var colours: [ColourOperation] = [], isFlipped = false
+        for operation in view.operations {
+            if case .colour(let change) = operation {
+                colours.append(change)
+                continue
+            }
+            if operation == .flip {
+                isFlipped.toggle()
+                continue
+            }
+            canvas.apply(colours)
+            colours.removeAll(keepingCapacity: true)
+            if isFlipped, !operation.commutesWithFlip {
+                canvas.flip()
+                isFlipped = false
+            }
+            switch operation {
+            case .blur(let sigma): try blur.apply(sigma: sigma, to: canvas)
+            case .sharpness(let factor): try canvas.sharpen(factor, scratch: other)
+            case .affine(let movement):
+                try canvas.move(movement, into: other)
+                swap(&canvas, &other)
+            case .colour, .flip: break
+            }
+        }
+        canvas.apply(colours)
+        canvas.copy(into: target, flipped: isFlipped)
     }
 }
 

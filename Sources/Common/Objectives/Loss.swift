@@ -17,6 +17,9 @@ public struct Outputs: Sendable {
 
     public init() {}
 
+    /// Whether the pass has run: one of a group of crops that a stream need not have may not.
+    public func has(_ pass: Pass) -> Bool { outputs[pass.name] != nil }
+
     public subscript(pass: Pass) -> PassOutput {
         get {
             guard let output = outputs[pass.name] else { preconditionFailure("pass \(pass.name) has not run") }
@@ -31,11 +34,12 @@ public struct Batch: Sendable {
     public let record: TensorDocument
     /// Images.
     public let N: Int
-    public let views: Int
+    /// Of each image in each group of crops.
+    public let views: [Int]
     public let epoch: Int
     public let step: Int
 
-    public init(_ record: TensorDocument, N: Int, views: Int, epoch: Int, step: Int) {
+    public init(_ record: TensorDocument, N: Int, views: [Int], epoch: Int, step: Int) {
         (self.record, self.N, self.views, self.epoch, self.step) = (record, N, views, epoch, step)
     }
 

@@ -2,15 +2,22 @@ public import Networks
 
 /// What a method needs of a record of images.
 public struct Inputs: Sendable {
-    /// Views of each image.
-    public let views: ClosedRange<Int>
+    /// Views of each image in each group of crops, that of `images` first; of further groups a stream may have more. One that may be left out
+    /// begins with 0.
+    public let groups: [ClosedRange<Int>]
     /// Whether every image must have a label.
     public let labels: Bool
     /// Whether the embeddings of a teacher must come with the images.
     public let teacher: Bool
 
-    public init(views: ClosedRange<Int>, labels: Bool = false, teacher: Bool = false) {
-        self.views = views
+    /// Views of each image in the first group.
+    public var views: ClosedRange<Int> { groups[0] }
+    /// The least of each group.
+    public var leastViews: [Int] { groups.map(\.lowerBound) }
+
+    /// - Parameter groups: views in further groups of crops.
+    public init(views: ClosedRange<Int>, groups: [ClosedRange<Int>] = [], labels: Bool = false, teacher: Bool = false) {
+        self.groups = [views] + groups
         self.labels = labels
         self.teacher = teacher
     }
@@ -46,10 +53,12 @@ public struct Model: Sendable {
 /// One pass forward of a model in a step. Its activations stay until its backward pass, where it has one.
 public struct Pass: Sendable {
     public indirect enum Input: Sendable {
-        /// View v of every image: N rows.
+        /// View v of every image, counted over all groups of crops: N rows.
         case view(Int)
-        /// All V views of every image as one batch: row V·n + v is view v of image n.
+        /// All V views of the first group of every image as one batch: row V·n + v is view v of image n.
         case allViews
+        /// The same of group g. Where the stream does not have it, and need not, the pass is left out.
+        case group(Int)
         /// The output of an earlier pass of the step. The gradient of this pass's input is propagated on to that one, if it has a gradient.
         case output(of: Pass)
     }
@@ -67,12 +76,13 @@ public struct Pass: Sendable {
         (self.hasGradient, self.isShuffled) = (hasGradient, isShuffled)
     }
 
-    /// Rows for N images of V views.
-    public func rows(N: Int, views V: Int) -> Int {
+    /// Rows for N images of so many views in each group.
+    public func rows(N: Int, views: [Int]) -> Int {
         switch input {
         case .view: N
-        case .allViews: N * V
-        case .output(let pass): pass.rows(N: N, views: V)
+        case .allViews: N * (views.first ?? 0)
+        case .group(let group): N * (group < views.count ? views[group] : 0)
+        case .output(let pass): pass.rows(N: N, views: views)
         }
     }
 }

@@ -14,6 +14,19 @@ public final class EmbeddingStage {
 
         /// What their tensor is called where nothing else is said.
         public var name: String { self == .embedding ? "teacher" : "features" }
+
+        /// The same of the rows of `source`: "teacher", of a group "teacher.1".
+        public func name(of source: Source) -> String {
+            if case .group(let group) = source { "\(name).\(group)" } else { name }
+        }
+    }
+
+    /// Which views are embedded.
+    public enum Source: Sendable, Equatable {
+        /// One view of each image, counted over all groups of crops: rows (N, D).
+        case view(Int)
+        /// All views of a group of crops: rows (N, V, D).
+        case group(Int)
     }
 
     public let network: Network
@@ -24,50 +37,86 @@ public final class EmbeddingStage {
     /// Is told of everything that is done for a record.
     public var profile: Profile?
     private let kind: Kind
-    private let place: RowPlace
-    private let view: Int
+    private let parts: [(source: Source, place: RowPlace)]
     private let weights: Weights
-    private var run: InferenceRun?
+    /// One for each size of images.
+    private var runs: [InferenceRun] = []
 
     /// - Parameters:
     ///   - weights: read from `path`.
-    ///   - place: where the rows go; see ``Kind/name`` for what their tensor is called otherwise.
-    ///   - view: which view of each image is embedded.
-    public init(_ weights: Weights, path: String, kind: Kind, _ place: RowPlace, view: Int = 0) throws {
+    ///   - parts: what is embedded, and where its rows go; tensors that are left out with any of them are left out.
+    public init(_ weights: Weights, path: String, kind: Kind, _ parts: [(source: Source, place: RowPlace)]) throws {
         self.weights = weights
         network = weights.network
         try WeightsDocument.checkColours(network, path: path)
         self.kind = kind
-        self.place = place
-        self.view = view
+        self.parts = parts
         dimension = kind == .embedding ? network.embeddingWidth : network.featureWidth
     }
 
+    /// As above for one view.
+    public convenience init(_ weights: Weights, path: String, kind: Kind, _ place: RowPlace, view: Int = 0) throws {
+        try self.init(weights, path: path, kind: kind, [(.view(view), place)])
+    }
+
     public func embed(_ record: TensorDocument) throws -> TensorDocument {
-        let images = try ImageViews(record, for: network), N = images.N
-        guard images.views > view else { throw record.failure("has \(images.views) views of each image where view \(view) is asked for, counted from 0") }
-        try place.check(record)
-        let run = run.flatMap { $0.height == images.H && $0.width == images.W ? $0 : nil }
-            ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: images.H, width: images.W, batch: N)
-        self.run = run
-        run.profile = profile
+        _ = try record.tensor(ImageViews.name(0), .u8, shape: [nil, nil, nil, nil, 3])
+        for part in parts { try part.place.check(record) }
+        var result = record
+        for part in parts {
+            let images: ImageViews, rows: Tensor
+            switch part.source {
+            case .view(let view):
+                let place: (group: Int, view: Int)
+                (images, place) = try find(view, in: record)
+                rows = try embed(record, images, N: images.N, views: images.views, view: place.view)
+            case .group(let group):
+                images = try ImageViews(record, group: group, for: network)
+                // As bytes, V views of N images are one view of V·N images.
+                rows = try embed(record, images, N: images.N * images.views, views: 1, view: 0).reshaped([images.N, images.views, dimension])
+            }
+            result = part.place.put(rows, into: result)
+            lastCount = images.N
+        }
+        profile?.count(images: lastCount)
+        return result
+    }
+
+    private func find(_ view: Int, in record: TensorDocument) throws -> (ImageViews, (group: Int, view: Int)) {
+        var counts: [Int] = []
+        for group in 0..<ImageViews.groupCount(record) {
+            counts.append(try record.tensor(ImageViews.name(group), .u8, shape: [nil, nil, nil, nil, 3]).shape[1])
+        }
+        guard let place = ImageViews.place(of: view, among: counts) else {
+            throw record.failure("has \(counts.reduce(0, +)) views of each image where view \(view) is asked for, counted from 0")
+        }
+        return (try ImageViews(record, group: place.group, for: network), place)
+    }
+
+    /// Rows (N, D) of one view of N images.
+    private func embed(_ record: TensorDocument, _ images: ImageViews, N: Int, views: Int, view: Int) throws -> Tensor {
+        let run = run(height: images.H, width: images.W, batch: N)
         profile?.lap("preparation")
         var rows = [Float](repeating: 0, count: N * dimension)
         unsafe rows.withUnsafeMutableBufferPointer { rows in
             unsafe images.tensor.withElements(as: UInt8.self) { bytes in
-                if let bytes = bytes.baseAddress, let rows = rows.baseAddress {
-                    unsafe run.run(images: bytes, views: images.views, view: view, N: N, into: rows)
-                }
+                if let bytes = bytes.baseAddress, let rows = rows.baseAddress { unsafe run.run(images: bytes, views: views, view: view, N: N, into: rows) }
             }
         }
         guard rows.allSatisfy(\.isFinite) else {
             throw record.failure("its \(kind.rawValue) holds numbers that are not finite", remedy: "the weights overflow on these images")
         }
         if kind == .embedding { L2Normalization.normalize(&rows, D: dimension) }
-        let result = place.put(Tensor(f32: rows, shape: [N, dimension]), into: record)
-        lastCount = N
         profile?.lap("L2 normalization")
-        profile?.count(images: N)
-        return result
+        return Tensor(f32: rows, shape: [N, dimension])
+    }
+
+    private func run(height: Int, width: Int, batch: Int) -> InferenceRun {
+        let index = runs.firstIndex { $0.height == height && $0.width == width }
+        let run = index.map { runs[$0] } ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: height, width: width, batch: batch)
+        // Streams have few sizes; of one that has many only the last are kept.
+        if index == nil { runs = runs.suffix(Set(parts.map { "\($0.source)" }).count - 1) + [run] }
+        run.profile = profile
+        return run
     }
 }

@@ -1,7 +1,7 @@
 import Networks
 import TensorStreams
 
-/// The tensor `images` of a record, u8 [N, V, H, W, 3].
+/// The views of one group of crops in a record: `images`, or `images.g` of group g ≥ 1, u8 [N, V, H, W, 3].
 struct ImageViews {
     let tensor: Tensor
     let N: Int
@@ -9,18 +9,39 @@ struct ImageViews {
     let H: Int
     let W: Int
 
+    /// What the tensor of a group is called, and what is made of it: `images`, `images.1`; `teacher.1`.
+    static func name(_ group: Int, of tensor: String = "images") -> String { group == 0 ? tensor : "\(tensor).\(group)" }
+
     /// - Throws: ``Failure`` where the record has none, or none that `network` takes.
-    init(_ record: TensorDocument, for network: Network) throws {
-        tensor = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
+    init(_ record: TensorDocument, group: Int = 0, for network: Network) throws {
+        tensor = try record.tensor(ImageViews.name(group), .u8, shape: [nil, nil, nil, nil, 3])
         (N, views, H, W) = (tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3])
+        let what = group == 0 ? "images" : "images of group \(group)"
         let least = network.smallestImage
         guard min(H, W) >= least else {
-            throw record.failure("has images of \(W)×\(H) where \(network.name) needs \(least)×\(least)")
+            throw record.failure("has \(what) of \(W)×\(H) where \(network.name) needs \(least)×\(least)")
         }
         let multiple = network.imageMultiple
         guard H % multiple == 0, W % multiple == 0 else {
-            throw record.failure("has images of \(W)×\(H) where \(network.name) takes sides that are multiples of \(multiple)", remedy: network.sizeRemedy(min(H, W)))
+            throw record.failure("has \(what) of \(W)×\(H) where \(network.name) takes sides that are multiples of \(multiple)", remedy: network.sizeRemedy(min(H, W)))
         }
-        guard H == W || !network.needsSquareImages else { throw record.failure("has images of \(W)×\(H) where \(network.name) takes square ones") }
+        guard H == W || !network.needsSquareImages else { throw record.failure("has \(what) of \(W)×\(H) where \(network.name) takes square ones") }
+    }
+
+    /// How many groups of crops a record has; what they hold is not looked at.
+    static func groupCount(_ record: TensorDocument) -> Int {
+        var count = 1
+        while record.tensors[name(count)] != nil { count += 1 }
+        return count
+    }
+
+    /// The group of view `view`, counted over all groups, and its number there; nil where there are fewer.
+    static func place(of view: Int, among counts: [Int]) -> (group: Int, view: Int)? {
+        var rest = view
+        for (group, count) in counts.enumerated() {
+            if rest < count { return (group, rest) }
+            rest -= count
+        }
+        return nil
     }
 }

@@ -7,7 +7,8 @@ import TensorStreams
 /// The memory in which the passes of a step run.
 ///
 /// A pass with a gradient keeps its activations until it has gone backward, so it has a run of its own; a pass without one leaves its run to the
-/// next. Runs stay for the next step: those of the usual size, and of the one other that came last, such as the last batch of an epoch.
+/// next. Runs stay for the next step: those of the sizes that passes began with, and of the one other that came last, such as the last batch of
+/// an epoch.
 final class PassRuns {
     var profile: Profile? {
         didSet { slots.map(\.run).forEach(watch) }
@@ -32,22 +33,42 @@ final class PassRuns {
 
     private var slots: [Slot] = []
 
+    private struct Size: Equatable {
+        let N: Int
+        let height: Int
+        let width: Int
+    }
+
+    /// The size that each pass began with, by its name.
+    private var usual: [String: Size] = [:]
+
     /// Begins a step: no activations are wanted any more.
     func begin() {
         for index in slots.indices { (slots[index].pass, slots[index].isUsed) = (nil, false) }
     }
 
     /// - Parameters:
+    ///   - crops: the images by their groups.
     ///   - groups: that batch norm treats apart.
     ///   - order: row n of the batch is row `order[n]` of the images; nil for their own order. The output comes in the images' order.
     func forward(
-        _ pass: Pass, _ weights: Weights, _ images: ImageViews, _ outputs: Outputs, groups: Int, order: [Int]?, randomKey: RandomKey?
+        _ pass: Pass, _ weights: Weights, _ crops: [ImageViews], _ outputs: Outputs, groups: Int, order: [Int]?, randomKey: RandomKey?
     ) -> PassOutput {
-        let N: Int, views: Int, view: Int
+        let images: ImageViews, N: Int, views: Int, view: Int
         switch pass.input {
-        case .view(let number): (N, views, view) = (images.N, images.views, number)
+        case .view(let number):
+            guard let place = ImageViews.place(of: number, among: crops.map(\.views)) else {
+                preconditionFailure("pass \(pass.name) reads view \(number), which its method does not ask for")
+            }
+            images = crops[place.group]
+            (N, views, view) = (images.N, images.views, place.view)
         // As bytes, V views of N images are one view of V·N images.
-        case .allViews: (N, views, view) = (images.N * images.views, 1, 0)
+        case .allViews:
+            images = crops[0]
+            (N, views, view) = (images.N * images.views, 1, 0)
+        case .group(let group):
+            images = crops[group]
+            (N, views, view) = (images.N * images.views, 1, 0)
         case .output(let source):
             precondition(order == nil, "rows of embeddings are not shuffled")
             return forward(pass, weights, outputs[source], groups: groups, randomKey: randomKey)
@@ -95,9 +116,11 @@ final class PassRuns {
         // A network of rows has a gradient to hand on.
         var wantsInputGradient = false
         if case .output = pass.input { wantsInputGradient = pass.hasGradient }
-        func hasSize(_ run: TrainingRun, _ N: Int, _ H: Int, _ W: Int) -> Bool { run.N == N && run.height == H && run.width == W }
+        let size = Size(N: N, height: height, width: width)
+        func sizeOf(_ run: TrainingRun) -> Size { Size(N: run.N, height: run.height, width: run.width) }
+        if usual[pass.name] == nil { usual[pass.name] = size }
         let index = slots.firstIndex {
-            $0.pass == nil && hasSize($0.run, N, height, width) && $0.run.groups == groups && $0.run.network.name == network.name
+            $0.pass == nil && sizeOf($0.run) == size && $0.run.groups == groups && $0.run.network.name == network.name
                 && $0.run.network.head == network.head
                 && (unsafe $0.run.inputGradient != nil || !wantsInputGradient)
         }
@@ -105,9 +128,7 @@ final class PassRuns {
             (slots[index].pass, slots[index].isUsed) = (pass.hasGradient ? pass.name : nil, true)
             return slots[index].run
         }
-        if let usual = slots.first(where: { $0.run.network.name == network.name })?.run {
-            slots.removeAll { !$0.isUsed && $0.run.network.name == network.name && !hasSize($0.run, usual.N, usual.height, usual.width) }
-        }
+        slots.removeAll { slot in !slot.isUsed && slot.run.network.name == network.name && !usual.values.contains(sizeOf(slot.run)) }
         let run = TrainingRun(network, N: N, height: height, width: width, groups: groups, wantsInputGradient: wantsInputGradient)
         watch(run)
         slots.append(Slot(run: run, pass: pass.hasGradient ? pass.name : nil, isUsed: true))

@@ -54,7 +54,7 @@ public final class Trainer {
     public func step(_ record: TensorDocument) throws -> StepReport {
         let images = try images(record)
         let batch = Batch(
-            record, N: images.N, views: images.views, epoch: record.metadata.count("epoch") ?? firstEpoch,
+            record, N: images[0].N, views: images.map(\.views), epoch: record.metadata.count("epoch") ?? firstEpoch,
             step: record.metadata.count("step") ?? recordsSeen % stepsPerEpoch)
         recordsSeen += 1
         lastEpoch = max(lastEpoch, batch.epoch)
@@ -62,6 +62,7 @@ public final class Trainer {
         models.followAverages()
         var outputs = Outputs()
         runs.begin()
+        let passes = passes.filter { $0.rows(N: batch.N, views: batch.views) > 0 }
         for pass in passes {
             let randomKey = options.drops ? RandomKey(seed: options.seed, epoch: batch.epoch, step: batch.step, pass: pass.name) : nil
             outputs[pass] = runs.forward(
@@ -125,16 +126,32 @@ public final class Trainer {
         return state
     }
 
-    /// The images of a record, if they are what the method and the network need.
-    private func images(_ record: TensorDocument) throws -> ImageViews {
-        let images = try ImageViews(record, for: state.weights.network)
-        guard images.N > 0 else { throw record.failure("has no images") }
-        let wanted = options.method.inputs.views
-        guard wanted.contains(images.views) else {
-            throw record.failure(
-                "has \(images.views) view\(images.views == 1 ? "" : "s") of each image where --objective \(options.method.name) needs \(wanted.lowerBound)",
-                remedy: "give augment --views \(wanted.lowerBound)")
+    /// The images of a record by their groups, if they are what the method and the network need. Groups that it has no use for are left alone.
+    private func images(_ record: TensorDocument) throws -> [ImageViews] {
+        let first = try ImageViews(record, for: state.weights.network)
+        guard first.N > 0 else { throw record.failure("has no images") }
+        var images = [first]
+        let wanted = options.method.inputs.groups
+        try check(record, first.views, group: 0, wanted)
+        for group in wanted.indices.dropFirst() {
+            guard record.tensors[ImageViews.name(group)] != nil else {
+                try check(record, 0, group: group, wanted)
+                break
+            }
+            let views = try ImageViews(record, group: group, for: state.weights.network)
+            try check(record, views.views, group: group, wanted)
+            guard views.N == first.N else { throw record.failure("has \(views.N) images in group \(group) where the first has \(first.N)") }
+            images.append(views)
         }
         return images
+    }
+
+    private func check(_ record: TensorDocument, _ views: Int, group: Int, _ wanted: [ClosedRange<Int>]) throws {
+        guard !wanted[group].contains(views) else { return }
+        let least = wanted[group].lowerBound
+        let example = wanted.enumerated().map { "\(max(1, $1.lowerBound))x\($0 == 0 ? 224 : 96)" }.joined(separator: " ")
+        throw record.failure(
+            "has \(views) view\(views == 1 ? "" : "s") of each image\(wanted.count > 1 ? " in group \(group)" : "") where --objective \(options.method.name) needs \(least)",
+            remedy: wanted.count > 1 ? "give augment --crops such as '\(example)'" : "give augment --views \(least)")
     }
 }

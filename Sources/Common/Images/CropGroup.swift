@@ -1,0 +1,80 @@
+import ToolSupport
+
+/// Views of one size that are made of every image.
+public struct CropGroup: Sendable, Equatable {
+    public var views: Int
+    /// Width and height of a view.
+    public var size: Int
+    /// The share of the image's area that a random crop takes; nil for what the recipe says.
+    public var scale: ClosedRange<Double>?
+    public var recipe: Recipe
+    /// Whether the recipe is the group's own and was named with it.
+    public var namesRecipe: Bool
+    /// Views of the groups before it.
+    public var firstView: Int
+
+    public static let viewLimit = 64
+    public static let sizeLimit = 4096
+    public static let groupLimit = 16
+
+    public init(views: Int, size: Int, scale: ClosedRange<Double>? = nil, recipe: Recipe, namesRecipe: Bool = false, firstView: Int = 0) {
+        (self.views, self.size, self.scale, self.recipe, self.namesRecipe, self.firstView) = (views, size, scale, recipe, namesRecipe, firstView)
+    }
+
+    /// Bytes of all views of one image.
+    public var bytes: Int { views * size * size * 3 }
+
+    /// View number `view` of the group. A recipe of the group's own begins with its first table, another goes on from the groups before.
+    public func view(_ view: Int, width: Int, height: Int, seed: UInt64, epoch: Int, item: Int) -> View {
+        recipe.view(
+            width: width, height: height, size: size, scale: scale, table: namesRecipe ? view : firstView + view, seed: seed, epoch: epoch, item: item,
+            view: firstView + view)
+    }
+
+    /// Groups from their text, `2x224@0.14-1 6x96@0.05-0.14:swav-small`: views, size, the crops' scale and the recipe, the last two optional.
+    ///
+    /// - Parameters:
+    ///   - recipe: of groups that name none.
+    ///   - named: the recipe of a name.
+    /// - Throws: ``Failure`` `usage`.
+    public static func groups(_ text: String, recipe: Recipe, named: (String) throws -> Recipe) throws -> [CropGroup] {
+        let words = text.split(whereSeparator: \.isWhitespace)
+        guard !words.isEmpty else { throw malformed("nothing") }
+        guard words.count <= groupLimit else { throw Failure(.usage, "--crops takes up to \(groupLimit) groups, found \(words.count)") }
+        var groups: [CropGroup] = []
+        for word in words {
+            let parts = word.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let crop = parts[0].split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let sizes = crop[0].split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+            guard sizes.count == 2, let views = sizes[0], let size = sizes[1] else { throw malformed("'\(word)'") }
+            let firstView = groups.reduce(0) { $0 + $1.views }
+            guard views >= 1, views <= viewLimit - firstView else {
+                throw Failure(.usage, "--crops takes 1 to \(viewLimit) views in all, found '\(word)'" + (firstView > 0 ? " behind \(firstView)" : ""))
+            }
+            guard (1...sizeLimit).contains(size) else { throw Failure(.usage, "--crops takes sizes from 1 to \(sizeLimit), found '\(word)'") }
+            var group = CropGroup(views: views, size: size, recipe: recipe, firstView: firstView)
+            if crop.count == 2 {
+                let ends = crop[1].split(separator: "-", omittingEmptySubsequences: false).map { Double($0) }
+                guard ends.count == 2, let low = ends[0], let high = ends[1] else { throw malformed("'\(word)'") }
+                guard low >= 1e-4, low <= high, high <= 1 else {
+                    throw Failure(.usage, "--crops takes shares of an image from 0.0001 to 1, the lesser first, found '\(word)'")
+                }
+                group.scale = low...high
+            }
+            if parts.count == 2 { (group.recipe, group.namesRecipe) = (try named(parts[1]), true) }
+            groups.append(group)
+        }
+        return groups
+    }
+
+    private static func malformed(_ found: String) -> Failure {
+        Failure(.usage, "--crops takes groups such as '2x224@0.14-1 6x96@0.05-0.14' (views x size @ share of the image), found \(found)")
+    }
+
+    /// The group as ``groups(_:recipe:named:)`` reads it.
+    public var text: String {
+        var text = "\(views)x\(size)"
+        if let scale { text += "@\(Recipe.Step.text(scale.lowerBound))-\(Recipe.Step.text(scale.upperBound))" }
+        return namesRecipe ? text + ":\(recipe.name)" : text
+    }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Images
+import TensorStreams
+import ToolSupport
+
+extension Augment {
+    static var recipeNames: String { Recipe.all.map(\.name).joined(separator: ", ") }
+
+    /// Whether a recipe is read from a file.
+    private static func isFile(_ name: String) -> Bool { name.contains("/") || name.hasSuffix(".json") }
+
+    private static func recipe(_ name: String) throws -> Recipe {
+        if isFile(name) { return try RecipeFile.read(name) }
+        guard let recipe = Recipe.named(name) else {
+            throw Failure(
+                .usage, "there is no recipe '\(name)'",
+                remedy: Nearest.remedy(name, among: Recipe.all.map(\.name), list: "--recipe takes \(recipeNames), or a file as ./mine.json"))
+        }
+        return recipe
+    }
+
+    /// What is made of each image.
+    func groups() throws -> [CropGroup] {
+        let usual = try Self.recipe(recipe)
+        var groups: [CropGroup]
+        if let crops {
+            groups = try CropGroup.groups(crops, recipe: usual, named: Self.recipe)
+        } else {
+            groups = [CropGroup(views: views ?? 1, size: size ?? 224, scale: cropScale?.range, recipe: usual)]
+        }
+        for (path, value) in try assignments() {
+            let taking = groups.indices.filter { groups[$0].recipe.parameters.contains(path) }
+            // One that none has is refused by the first, which says what there is.
+            for group in taking.isEmpty ? [0] : taking { try Self.set(path, value, of: &groups[group].recipe) }
+        }
+        return groups
+    }
+
+    private static func set(_ path: String, _ value: String, of recipe: inout Recipe) throws {
+        do {
+            try recipe.set(path, value)
+        } catch let failure as Failure {
+            throw Failure(.usage, "--set \(path)=\(value): \(failure.what)", remedy: failure.remedy)
+        }
+    }
+
+    private func assignments() throws -> [(path: String, value: String)] {
+        try set.map { text in
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2, !parts[0].isEmpty else { throw Failure(.usage, "--set takes PARAMETER=VALUE such as blur.probability=0.2, found '\(text)'") }
+            return (parts[0], parts[1])
+        }
+    }
+
+    /// What --show-recipe prints.
+    func shownRecipe(_ name: String) throws -> String {
+        var recipe = try Self.recipe(name)
+        for (path, value) in try assignments() { try Self.set(path, value, of: &recipe) }
+        return RecipeFile.text(recipe)
+    }
+
+    /// What can be said of the recipes and crops without a look into files.
+    func checkCrops() throws {
+        for (option, isGiven) in [("--views", views != nil), ("--size", size != nil), ("--crop-scale", cropScale != nil)] where isGiven && crops != nil {
+            throw ValidationError("\(option) is of one group of views, and --crops says it of each; leave it out")
+        }
+        // A recipe's file is read once, when the work begins, for it may be a pipe.
+        let names = [recipe] + (crops ?? "").split(whereSeparator: \.isWhitespace).compactMap { $0.split(separator: ":", maxSplits: 1).dropFirst().first.map(String.init) }
+        guard !names.contains(where: Self.isFile) else { return }
+        do {
+            try checkRecordSize(try groups())
+        } catch let failure as Failure {
+            throw ValidationError(failure.description)
+        }
+    }
+
+    func checkRecordSize(_ groups: [CropGroup]) throws {
+        let bytes = batch * groups.reduce(0) { $0 + $1.bytes }
+        guard bytes <= Self.recordLimit else {
+            throw Failure(.usage, "a record would have \(bytes) bytes, above the limit of \(Self.recordLimit)", remedy: "take a smaller --batch")
+        }
+    }
+
+    /// What a header says of the groups, where that is more than a name.
+    func describe(_ groups: [CropGroup]) -> [String: String] {
+        var metadata = ["recipe": groups[0].recipe.name]
+        if groups.count > 1 { metadata["crops"] = groups.map(\.text).joined(separator: " ") }
+        var own: [Recipe] = []
+        for group in groups where Recipe.named(group.recipe.name) != group.recipe && !own.contains(group.recipe) { own.append(group.recipe) }
+        if !own.isEmpty { metadata["recipes"] = JSON.array(own.map(RecipeFile.json)).text }
+        return metadata
+    }
+}
