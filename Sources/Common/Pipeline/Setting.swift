@@ -64,15 +64,15 @@ public struct Setting: Sendable {
         Setting("EMBEDDING", .optionalCount(1...65536), "numbers in an embedding (default: the given teacher's, else 128)"),
         Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
         Setting(
-            "STUDENT_OBJECTIVE", .oneOf(names { $0.inputs.teacher }), demonstration: SEED.name, images: SEED.name, "the method by which it learns from the teacher"),
+            "STUDENT_OBJECTIVE", .oneOf(names { $0.inputs.teacher != nil }), demonstration: SEED.name, images: SEED.name, "the method by which it learns from the teacher"),
         Setting("STUDENT_OPTIONS", .methodOptions(of: "STUDENT_OBJECTIVE"), "options of train-step for the student"),
         Setting(
             "TEACHER_NETWORK", .oneOf(Network.trainable), demonstration: "tiny-resnet18", images: "resnet50",
             "the network of a teacher that is trained"),
         Setting(
-            "TEACHER_OBJECTIVE", .oneOf(names { !$0.inputs.teacher }), demonstration: SupervisedContrastive.name, images: MoCoV2.name,
-            "the method by which it learns: " + names { !$0.inputs.teacher && !$0.inputs.labels }.joined(separator: ", ")
-                + ", or with labels " + names { $0.inputs.labels }.joined(separator: ", ")),
+            "TEACHER_OBJECTIVE", .oneOf(names { $0.inputs.teacher == nil }), demonstration: SupervisedContrastive.name, images: MoCoV2.name,
+            "the method by which it learns: " + names { $0.inputs.teacher == nil && !$0.inputs.labels }.joined(separator: ", ")
+                + ", or with labels " + names { $0.inputs.teacher == nil && $0.inputs.labels }.joined(separator: ", ")),
         Setting("TEACHER_EPOCHS", .count(1...100_000), demonstration: "16", images: "200", "how often it sees all images"),
         Setting("TEACHER_BATCH", .count(1...65536), demonstration: "128", images: "64", "images in its step"),
         Setting("TEACHER_OPTIONS", .methodOptions(of: "TEACHER_OBJECTIVE"), "options of train-step for it"),

@@ -34,6 +34,9 @@ struct StageOptions {
     }
     private var plain: [String] { ["--recipe", "evaluation", "--size", settings["SIZE"], "--batch", "\(judgedBatch)"] + settings.words("FLAGS") }
 
+    /// What of the teacher the student's method learns from.
+    private var teacherOptions: [String] { Methods.named(settings["STUDENT_OBJECTIVE"])?.inputs.teacher?.embedOptions ?? [] }
+
     /// The files by name, each with its lines.
     var files: [String: [String]] {
         let train = split(splits.train), judged = judgement.train, judging = judgement.test
@@ -50,7 +53,7 @@ struct StageOptions {
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
         let command = settings[TeacherProgram.setting]
-        files["teacher.embed"] = command.isEmpty ? ["--weights", "teacher.safetensors"] : ["--command=\(command)"]
+        files["teacher.embed"] = command.isEmpty ? ["--weights", "teacher.safetensors"] + teacherOptions : ["--command=\(command)"]
         if !hasTeacher {
             files["teacher.begin"] = ["--network", settings["TEACHER_NETWORK"], "--embedding", "\(embedding)", "--seed", settings["SEED"]]
             files["teacher.augment"] = train + views + taught + ["--views", "\(settings.teacherMethod.inputs.views.lowerBound)", "--batch", settings["TEACHER_BATCH"]]

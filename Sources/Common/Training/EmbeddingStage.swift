@@ -11,9 +11,17 @@ public final class EmbeddingStage {
         case embedding
         /// The pooled features as they are.
         case features
+        /// The head's output as it is: a classifier's.
+        case logits
 
         /// What their tensor is called where nothing else is said.
-        public var name: String { self == .embedding ? "teacher" : "features" }
+        public var name: String {
+            switch self {
+            case .embedding: "teacher"
+            case .features: "features"
+            case .logits: "logits"
+            }
+        }
     }
 
     public let network: Network
@@ -40,7 +48,7 @@ public final class EmbeddingStage {
         self.kind = kind
         self.place = place
         self.view = view
-        dimension = kind == .embedding ? network.embeddingWidth : network.featureWidth
+        dimension = kind == .features ? network.featureWidth : network.embeddingWidth
     }
 
     public func embed(_ record: TensorDocument) throws -> TensorDocument {
@@ -48,7 +56,7 @@ public final class EmbeddingStage {
         guard images.views > view else { throw record.failure("has \(images.views) views of each image where view \(view) is asked for, counted from 0") }
         try place.check(record)
         let run = run.flatMap { $0.height == images.H && $0.width == images.W ? $0 : nil }
-            ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: images.H, width: images.W, batch: N)
+            ?? InferenceRun(weights, output: kind == .features ? .features : .embedding, height: images.H, width: images.W, batch: N)
         self.run = run
         run.profile = profile
         profile?.lap("preparation")
