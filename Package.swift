@@ -80,7 +80,7 @@ let package = Package(
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness", "Platform"], numeric),
         library("Checkpoints", ["Archives", "Kernels", "Layers", "Networks", "Platform", "TensorStreams", "ToolSupport"]),
         library("Losses", ["Kernels", "Parallel", "Randomness", "Platform"], numeric),
-        library("Objectives", ["Layers", "Losses", "Networks", "Randomness", "TensorStreams", "ToolSupport", "Platform"]),
+        library("Objectives", ["Layers", "Losses", "Networks", "Optimizers", "Randomness", "TensorStreams", "ToolSupport", "Platform"]),
         library("Optimizers", ["Parallel", "Platform"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),

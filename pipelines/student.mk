@@ -8,7 +8,7 @@ done/student.0:
 	@stage student.0 "initialize @options/student.begin -o student.0.safetensors"
 
 # What the teacher adds, where the method needs one.
-taught := $(if $(filter none,$(TEACHER)),,embed @options/teacher.embed @options/threads --quiet |)
+taught := $(if $(filter none,$(TEACHER)),,embed @options/teacher.embed @options/teacher.rows @options/threads --quiet |)
 
 done/student.%:
 	@stage student.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/student.$*.images.json --quiet | $(taught) \

@@ -11,7 +11,8 @@ struct Embed: Tool {
         commandName: "embed",
         abstract: "Add a network's embeddings or features to a stream of images.",
         discussion: """
-            Every record keeps its tensors and gets one more: unit embeddings 'teacher' f32 [N, D], or pooled features 'features' f32 [N, d]. \
+            Every record keeps its tensors and gets one more: unit embeddings 'teacher' f32 [N, D], pooled features 'features' f32 [N, d], or a \
+            classifier's 'logits' f32 [N, C]. \
             Batch norm uses its running statistics and is folded into the convolutions. Of several views the first is embedded; \
             --group 1 gives all V views of the second group of augment --crops 'teacher.1' f32 [N, V, D].
 
@@ -31,9 +32,10 @@ struct Embed: Tool {
     @Option(help: ArgumentHelp("Stop the program of --command where it gives no answer for so long.", valueName: "seconds")) var commandTimeout = 3600.0
     @OptionGroup var reading: WeightsArguments
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
+    @Flag(help: "Add the head's output as it is: a classifier's, for train-step --objective kd.") var logits = false
     @Option(
         name: .customLong("as"),
-        help: ArgumentHelp("The new tensor's name; may be given again, for the same rows once more (default: teacher for embeddings, features for features).", valueName: "name"))
+        help: ArgumentHelp("The new tensor's name; may be given again, for the same rows once more (default: teacher for embeddings, features for features, logits for logits).", valueName: "name"))
     var names: [String] = []
     @Option(help: ArgumentHelp("Leave this tensor out of the output; may be given again.", valueName: "tensor")) var drop: [String] = []
     @Option(help: "The view to embed, from 0, counted over all groups of crops (default: 0).") var view: Int?
@@ -56,12 +58,16 @@ struct Embed: Tool {
         }
         if !names.isEmpty, sources.count > 1 { throw ValidationError("--as names the rows of one --view or one --group; leave it out, or run embed once for each") }
         try checkOption("--command-timeout", commandTimeout, in: 0.01...1e9)
+        if features, logits { throw ValidationError("--features and --logits ask for different rows; give one of them, and send the stream through embed again for the other") }
         guard let command else {
             if weights == nil { throw ValidationError("say what embeds: --weights names a network, --command a program") }
             return
         }
         guard command.contains(where: { !$0.isWhitespace }) else { throw ValidationError("--command is empty; name a program") }
-        let ofNetworks = [("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--view", view != nil && view != 0), ("--group", !group.isEmpty), ("--profile", profile)]
+        let ofNetworks = [
+            ("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--logits", logits), ("--view", view != nil && view != 0),
+            ("--group", !group.isEmpty), ("--profile", profile),
+        ]
         if let (option, _) = ofNetworks.first(where: { $0.1 }) { throw ValidationError("\(option) goes with a network, and --command names a program; leave one of them out") }
     }
 
@@ -80,7 +86,7 @@ struct Embed: Tool {
         let reader = ReadAhead(try StreamReader(input))
         if let command { return try run(command, reader) }
         guard let weights else { throw Failure(.software, "has neither weights nor a program") }
-        let kind: EmbeddingStage.Kind = features ? .features : .embedding
+        let kind: EmbeddingStage.Kind = features ? .features : logits ? .logits : .embedding
         let file = try reading.open(weights)
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) })
         stage.profile = profile ? Profile(stage.network) : nil

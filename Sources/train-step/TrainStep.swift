@@ -9,7 +9,7 @@ import Training
 struct TrainStep: Tool {
     static let configuration = CommandConfiguration(
         commandName: "train-step",
-        abstract: "Train a student by one epoch: forward, loss, backward and a step of SGD for every batch of a stream.",
+        abstract: "Train a student by one epoch: forward, loss, backward and a step of the optimizer for every batch of a stream.",
         discussion: """
             Reads a checkpoint and a stream of images, writes the next checkpoint, which holds all that the epoch after it needs.
 
@@ -24,9 +24,16 @@ struct TrainStep: Tool {
             alike, or whose KL does not fall for an epoch, is told: its learning rate was too high at the start, or the teacher's embeddings \
             share a mean that is not taken off.
 
+            Methods that have settings of their own, which hold where an option is not given:
+
+            \(TrainStep.recommended)
+
             See also: initialize, which makes the first checkpoint; queue-loss, which is the loss as a program; convert-weights; evaluate.
             """,
         version: productVersion)
+
+    /// A line a method.
+    private static let recommended = Methods.all.compactMap { method in method.defaults.map { "  \(method.name): \($0.text)" } }.joined(separator: "\n")
 
     @Option(help: "The checkpoint to begin with.") var student: String
     @Option(name: [.short, .long], help: "The checkpoint to write.") var output: String
@@ -49,7 +56,7 @@ struct TrainStep: Tool {
         try OutputFile.check(output)
         let reader = ReadAhead(try StreamReader(input))
         var options = try training.options(header: reader.header, of: reader.name)
-        let state = try TrainingState(reading: student, for: options.method, options.methodOptions)
+        let state = try TrainingState(reading: student, for: options.method, options.methodOptions, optimizer: options.optimizer)
         options.lossSupervision.warn = { TrainStep.log($0) }
         options.lossSupervision.abandon = { stop($0) }
         let trainer = try Trainer(state, options, header: reader.header)

@@ -1,30 +1,40 @@
-import ArgumentParser
+public import ArgumentParser
 import Objectives
-import Optimizers
+public import Optimizers
 import TensorStreams
 import ToolSupport
 import Training
 
 /// The options of `train-step` that decide what is learnt and how fast.
 struct TrainingArguments: ParsableArguments {
-    enum ScheduleName: String, CaseIterable, ExpressibleByArgument {
-        case seed, cosine, smooth, constant
-    }
-
     @OptionGroup(title: "The method") var method: MethodArguments<AllMethods>
-    @Option(parsing: .unconditional, help: "The learning rate (default: \(TrainingArguments.usualRate)).") var learningRate: Double?
+    @Option(parsing: .unconditional, help: "The learning rate (default: \(TrainingArguments.usualRate), or the method's, in proportion to the batch).") var learningRate: Double?
     @Option(parsing: .unconditional, help: """
         The learning rate of batches of 256; that of others grows with the root of their images (Krizhevsky, 2014). In place of --learning-rate.
         """) var baseLearningRate: Double?
     @Option(help: """
         How the rate goes: seed (scaled by batch/256, a warm-up of 5 epochs, cosine by epoch, as the authors have it), cosine (MoCo-v2's, by \
-        epoch), smooth (warm-up from 0 and cosine to 0, by step) or constant.
-        """) var schedule = ScheduleName.seed
-    @Option(parsing: .unconditional, help: "Epochs of the whole training, which the schedule spans.") var epochs = 200
-    @Option(parsing: .unconditional, help: "Epochs of warm-up (default: 5 with the schedule seed, else 0).") var warmUp: Double?
-    @Option(parsing: .unconditional, help: "SGD's momentum.") var momentum = 0.9
-    @Option(parsing: .unconditional, help: "SGD's weight decay.") var weightDecay = 1e-4
-    @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: the method's: 1; with moco-v2 one for 32 images, at least 2).", valueName: "n"))
+        epoch), smooth (warm-up from 0 and cosine to 0, by step), constant, steps (times --factor at each of --milestones), warm-up-cosine (as smooth, but the \
+        first step does not move, and to --end-share: SimCLR, BYOL, Barlow Twins) or swav (warm-up from --start-share) (default: the method's, else seed).
+        """) var schedule: ScheduleName?
+    @Option(parsing: .unconditional, help: "Epochs of the whole training, which the schedule spans (default: the method's, else 200).") var epochs: Int?
+    @Option(parsing: .unconditional, help: "Epochs of warm-up (default: 5 with the schedule seed; the method's, at most a tenth of all; else 0).") var warmUp: Double?
+    @Option(parsing: .unconditional, help: "Of the schedules warm-up-cosine and swav: what the rate ends near, as a share of it (default: the method's, else 0).") var endShare: Double?
+    @Option(parsing: .unconditional, help: "Of the schedule swav: what the warm-up begins with, as a share of the rate (default: 0).") var startShare: Double?
+    @Option(help: ArgumentHelp(
+        "Of the schedule steps: epochs, from 0, from which on the rate is multiplied by --factor once more (default: the method's, moved in proportion to --epochs).", valueName: "epochs"))
+    var milestones: String?
+    @Option(parsing: .unconditional, help: "Of the schedule steps (default: the method's, else 0.1).") var factor: Double?
+    @Option(help: """
+        What moves the weights: sgd; lars-simclr, lars-byol, lars (Barlow Twins, MoCo-v3) and larc (SwAV), which adapt the rate to norms each in its way; adam or \
+        adamw (default: the method's, else sgd).
+        """) var optimizer: OptimizerName?
+    @Option(parsing: .unconditional, help: "The momentum of sgd and of LARS (default: 0.9).") var momentum: Double?
+    @Flag(help: "Nesterov's form of sgd's momentum.") var nesterov = false
+    @Option(parsing: .unconditional, help: "The trust coefficient of LARS (default: 0.001).") var trust: Double?
+    @Option(help: ArgumentHelp("Adam's two decays of moments (default: 0.9,0.999).", valueName: "numbers")) var betas: String?
+    @Option(parsing: .unconditional, help: "Weight decay (default: the method's, else 1e-4).") var weightDecay: Double?
+    @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: the method's: 1; with moco-v1 and moco-v2 one for 32 images, at least 2).", valueName: "n"))
     var normalizationGroups: Int?
     @Option(help: "A program that gives the loss, run by the shell; see queue-loss.") var loss: String?
     @Option(help: ArgumentHelp("Stop the program of --loss where it gives no answer for so long (default: it is only said).", valueName: "seconds"))
@@ -35,12 +45,34 @@ struct TrainingArguments: ParsableArguments {
         try checkOption("--learning-rate", learningRate, in: 0...1e4)
         try checkOption("--base-learning-rate", baseLearningRate, in: 0...1e4)
         if baseLearningRate != nil, learningRate != nil { throw ValidationError("--base-learning-rate is in place of --learning-rate; give one of them") }
+        let schedule = usedSchedule, optimizer = usedOptimizer
         if baseLearningRate != nil, schedule == .seed {
             throw ValidationError("--base-learning-rate is of no use with --schedule seed, which takes --learning-rate for batches of 256 itself")
         }
         try checkOption("--epochs", epochs, in: 1...1_000_000)
-        try checkOption("--warm-up", warmUp, in: 0...Double(epochs))
-        guard (0..<1).contains(momentum) else { throw ValidationError("--momentum takes 0 to below 1, found \(momentum)") }
+        try checkOption("--warm-up", warmUp, in: 0...Double(usedEpochs))
+        try checkOption("--end-share", endShare, in: 0...1)
+        try checkOption("--start-share", startShare, in: 0...1)
+        try checkOption("--factor", factor, in: 0...1)
+        if milestones != nil, givenMilestones == nil { throw ValidationError("--milestones takes rising epochs, such as 60,80, found '\(milestones ?? "")'") }
+        if schedule == .steps, usedMilestones.isEmpty { throw ValidationError("--schedule steps needs --milestones, such as 60,80") }
+        let ofSchedules: [(String, Bool, [ScheduleName])] = [
+            ("--milestones", milestones != nil, [.steps]), ("--factor", factor != nil, [.steps]), ("--end-share", endShare != nil, [.warmUpCosine, .swav]),
+            ("--start-share", startShare != nil, [.swav]),
+        ]
+        for (option, isGiven, own) in ofSchedules where isGiven && !own.contains(schedule) {
+            throw ValidationError("\(option) is of no use with --schedule \(schedule.rawValue); it goes with \(own.map(\.rawValue).joined(separator: " and "))")
+        }
+        if let momentum, !(0..<1).contains(momentum) { throw ValidationError("--momentum takes 0 to below 1, found \(momentum)") }
+        try checkOption("--trust", trust, in: 0...1e3)
+        if betas != nil, givenBetas == nil { throw ValidationError("--betas takes two numbers from 0 to below 1, such as 0.9,0.999, found '\(betas ?? "")'") }
+        let ofOptimizers = [
+            ("--momentum", momentum != nil, !optimizer.isAdam), ("--nesterov", nesterov, optimizer == .sgd), ("--trust", trust != nil, optimizer.isLARS),
+            ("--betas", betas != nil, optimizer.isAdam),
+        ]
+        for (option, isGiven, isOwn) in ofOptimizers where isGiven && !isOwn {
+            throw ValidationError("\(option) is of no use with --optimizer \(optimizer.rawValue); leave it out")
+        }
         try checkOption("--weight-decay", weightDecay, in: 0...1)
         try checkOption("--normalization-groups", normalizationGroups, in: 1...1_000_000)
         let name = method.method.name
@@ -56,26 +88,60 @@ struct TrainingArguments: ParsableArguments {
         }
     }
 
-    /// Where none is given.
-    private static let usualRate = 0.03
+    /// Where neither an option nor the method says anything.
+    private static let usualRate = TrainingDefaults.usual.rate
+
+    // What holds: the options that were given, else what the method recommends.
+    private var defaults: TrainingDefaults { method.method.defaults ?? .usual }
+    private var usedSchedule: ScheduleName { schedule ?? defaults.schedule }
+    private var usedOptimizer: OptimizerName { optimizer ?? defaults.optimizer }
+    private var usedEpochs: Int { epochs ?? defaults.epochs }
+    /// With the method's own schedule its warm-up.
+    private var usedWarmUp: Double {
+        if let warmUp { return warmUp }
+        if usedSchedule == .seed { return TrainingDefaults.usual.warmUp }
+        return usedSchedule == defaults.schedule ? min(defaults.warmUp, Double(usedEpochs) / 10) : 0
+    }
+
+    private var givenMilestones: [Int]? {
+        guard let parts = milestones?.split(separator: ",", omittingEmptySubsequences: false), parts.count <= 100 else { return nil }
+        let numbers = parts.compactMap { Int($0) }.filter { (0...1_000_000).contains($0) }
+        return numbers.count == parts.count && zip(numbers, numbers.dropFirst()).allSatisfy(<) ? numbers : nil
+    }
+
+    private var usedMilestones: [Int] { givenMilestones ?? defaults.milestones.map { $0 * usedEpochs / defaults.epochs } }
+
+    private var givenBetas: (first: Double, second: Double)? {
+        let numbers = betas?.split(separator: ",", omittingEmptySubsequences: false).compactMap { Double($0) }.filter { (0..<1).contains($0) } ?? []
+        return numbers.count == 2 && betas?.filter({ $0 == "," }).count == 1 ? (numbers[0], numbers[1]) : nil
+    }
 
     /// - Parameters:
     ///   - header: of the stream, which says how large its batches are.
     ///   - name: of the stream, for messages.
     func options(header: StreamHeader, of name: String) throws -> TrainingOptions {
         var options = TrainingOptions()
-        let learningRate = try rate(header, of: name)
+        let learningRate = try rate(header, of: name), epochs = usedEpochs, warmUp = usedWarmUp
         options.method = method.method
-        options.methodOptions = method.options
-        switch schedule {
+        do {
+            options.methodOptions = try method.method.completed(method.options, header)
+        } catch let failure as Failure where failure.path == nil {
+            throw Failure(failure.kind, path: name, failure.what, remedy: failure.remedy)
+        }
+        let end = learningRate * (endShare ?? (usedSchedule == defaults.schedule ? defaults.endShare : 0))
+        switch usedSchedule {
         case .seed:
             let batch = header.metadata.count("batch") ?? 256
-            options.schedule = .seed(rate: learningRate, batch: batch, epochs: epochs, warmUp: Int(warmUp ?? 5))
+            options.schedule = .seed(rate: learningRate, batch: batch, epochs: epochs, warmUp: Int(warmUp))
         case .cosine: options.schedule = .cosine(rate: learningRate, epochs: epochs)
-        case .smooth: options.schedule = .smooth(rate: learningRate, epochs: epochs, warmUp: warmUp ?? 0)
+        case .smooth: options.schedule = .smooth(rate: learningRate, epochs: epochs, warmUp: warmUp)
         case .constant: options.schedule = .constant(rate: learningRate)
+        case .steps: options.schedule = .steps(rate: learningRate, milestones: usedMilestones, factor: factor ?? defaults.factor)
+        case .warmUpCosine: options.schedule = .warmUpCosine(rate: learningRate, epochs: epochs, warmUp: warmUp, end: end)
+        case .swav: options.schedule = .swav(rate: learningRate, epochs: epochs, warmUp: warmUp, start: learningRate * (startShare ?? defaults.startShare), end: end)
         }
-        options.optimizer = SGD(momentum: momentum, weightDecay: weightDecay)
+        options.epochs = epochs
+        options.optimizer = madeOptimizer
         options.lossCommand = loss
         options.lossSupervision.timeout = lossTimeout
         options.normalizationGroups = normalizationGroups
@@ -83,12 +149,26 @@ struct TrainingArguments: ParsableArguments {
         return options
     }
 
-    private func rate(_ header: StreamHeader, of name: String) throws -> Double {
-        guard let baseLearningRate else { return learningRate ?? TrainingArguments.usualRate }
-        guard let batch = header.metadata.count("batch") else {
-            throw Failure(.data, path: name, "does not say how large its batches are, which --base-learning-rate needs", remedy: "give --learning-rate")
+    private var madeOptimizer: any Optimizer {
+        let decay = weightDecay ?? defaults.weightDecay, momentum = momentum ?? defaults.momentum
+        return switch usedOptimizer {
+        case .sgd: SGD(momentum: momentum, weightDecay: decay, nesterov: nesterov)
+        case .larsSimCLR, .larsBYOL, .lars, .larc: LARS(usedOptimizer, momentum: momentum, weightDecay: decay, trust: trust ?? 0.001)
+        case .adam, .adamW: Adam(usedOptimizer, betas: givenBetas ?? (0.9, 0.999), weightDecay: decay)
         }
-        return baseLearningRate * (Double(batch) / 256).squareRoot()
+    }
+
+    private func rate(_ header: StreamHeader, of name: String) throws -> Double {
+        if let learningRate { return learningRate }
+        guard baseLearningRate != nil || method.method.defaults != nil else { return Self.usualRate }
+        guard let batch = header.metadata.count("batch") else {
+            let option = baseLearningRate == nil ? "the rate of \(method.method.name)" : "--base-learning-rate"
+            throw Failure(.data, path: name, "does not say how large its batches are, which \(option) needs", remedy: "give --learning-rate")
+        }
+        let share = Double(batch) / 256
+        // The codes of papers scale in proportion; the schedule seed does it itself.
+        guard let baseLearningRate else { return usedSchedule == .seed ? defaults.rate : defaults.rate * share }
+        return baseLearningRate * share.squareRoot()
     }
 
     /// This tool's line of provenance.
@@ -112,3 +192,6 @@ struct TrainingArguments: ParsableArguments {
         return arguments + (loss.map { ["--loss", $0] } ?? [])
     }
 }
+
+extension ScheduleName: ExpressibleByArgument {}
+extension OptimizerName: ExpressibleByArgument {}

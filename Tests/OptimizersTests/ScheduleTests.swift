@@ -42,8 +42,34 @@ struct ScheduleTests {
         #expect(zip(rates, rates.dropFirst()).allSatisfy { $0 > $1 })
     }
 
+    @Test func `the warm-up of BYOL's code begins with nothing, and Barlow Twins' cosine ends above a thousandth`() {
+        let schedule = Schedule.warmUpCosine(rate: 2, epochs: 10, warmUp: 2, end: 0.002)
+        func rate(_ step: Int) -> Double { schedule.rate(epoch: step / 50, step: step % 50, stepsPerEpoch: 50) }
+        // step/w, then with q = ½(1 + cos(π·(step − w)/(steps − w))) base·q + 0.001·base·(1 − q).
+        for (step, expected) in [(0, 0), (1, 0.02), (99, 1.98), (100, 2), (300, 1.001), (499, 0.002 + 1.998 * 1.5421e-5)] as [(Int, Double)] {
+            #expect(abs(rate(step) - expected) < 1e-6, "step \(step)")
+        }
+    }
+
+    @Test func `SwAV's warm-up is numpy's linspace, both ends included`() {
+        let schedule = Schedule.swav(rate: 4.8, epochs: 100, warmUp: 10, start: 0.3, end: 0.0048)
+        func rate(_ step: Int) -> Double { schedule.rate(epoch: step / 7, step: step % 7, stepsPerEpoch: 7) }
+        // np.linspace(0.3, 4.8, 70), then 0.0048 + ½(4.8 − 0.0048)(1 + cos(π·t/630)).
+        for (step, expected) in [(0, 0.3), (1, 0.3652174), (69, 4.8), (70, 4.8), (385, 2.4024), (699, 0.0048298)] as [(Int, Double)] {
+            #expect(abs(rate(step) - expected) < 1e-6, "step \(step)")
+        }
+        #expect(Schedule.swav(rate: 1, epochs: 2, warmUp: 0).rate(epoch: 0, step: 0, stepsPerEpoch: 5) == 1)
+    }
+
+    @Test func `the momentum of an average stays, or grows to 1 on a cosine`() {
+        #expect(AverageMomentum.constant(0.9).value(step: 7, of: 10) == 0.9)
+        for (step, expected) in [(0, 0.96), (50, 0.98), (100, 1), (200, 1)] as [(Int, Double)] {
+            #expect(abs(AverageMomentum.cosine(from: 0.96).value(step: step, of: 100) - expected) < 1e-12)
+        }
+    }
+
     @Test func `no epochs at all are no trap`() {
-        for schedule in [Schedule.constant(rate: 1), .cosine(rate: 1, epochs: 0), .seed(rate: 1, batch: 1, epochs: 0), .smooth(rate: 1, epochs: 0)] {
+        for schedule in [Schedule.constant(rate: 1), .cosine(rate: 1, epochs: 0), .seed(rate: 1, batch: 1, epochs: 0), .smooth(rate: 1, epochs: 0), .warmUpCosine(rate: 1, epochs: 0), .swav(rate: 1, epochs: 0)] {
             #expect(schedule.rate(epoch: 0, step: 0, stepsPerEpoch: 0).isFinite)
         }
     }

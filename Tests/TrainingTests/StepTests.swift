@@ -14,7 +14,9 @@ private struct WeightsDecay: Objective {
     static let summary = "lower every number"
     static let options: [any AnyMethodOption] = []
     static let inputs = Inputs(views: 1...1)
-    static func decays(_ parameter: Parameter) -> Bool { parameter.name.hasSuffix("weight") }
+    static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup {
+        ParameterGroup(decays: parameter.name.hasSuffix("weight"))
+    }
     private static let views = Pass("views", .allViews)
     static func passes(_ options: MethodOptions) -> [Pass] { [views] }
 
@@ -89,7 +91,7 @@ private struct WeightsDecay: Objective {
         for parameter in start.network.parameters {
             let range = parameter.offset..<(parameter.offset + parameter.count)
             let (begin, plain, decayed) = (start.parameters.buffer[range], without.parameters.buffer[range], with.parameters.buffer[range])
-            let share = method.decays(parameter) ? Float(rate * decay) : 0
+            let share = method.group(parameter, of: .student, in: start.network, MethodOptions()).decays ? Float(rate * decay) : 0
             let errors: [Double] = zip(begin, zip(plain, decayed)).map { start, both in Double(abs(both.0 - both.1 - share * start)) }
             #expect(largest(errors) <= (share == 0 ? 0 : 1e-6), "\(parameter.name)")
             #expect(!begin.elementsEqual(plain), "\(parameter.name) has not moved")

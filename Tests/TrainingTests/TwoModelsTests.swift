@@ -8,8 +8,8 @@ import Testing
 import ToolSupport
 import Training
 
-/// BYOL, in as many lines as show that it fits: a predictor is trained beside the student and reads what the student's passes give.
-private struct BYOL: Objective {
+/// BYOL in short, in as many lines as show that it fits: a predictor is trained beside the student and reads what the student's passes give.
+private struct PredictedAverage: Objective {
     static let name = "byol-in-a-test"
     static let summary = "predict the average's embedding of the other view"
     static let options: [any AnyMethodOption] = []
@@ -53,7 +53,7 @@ private struct BYOL: Objective {
 
     private func trainer(_ state: TrainingState) throws -> Trainer {
         var options = TrainingOptions()
-        options.method = BYOL.self
+        options.method = PredictedAverage.self
         options.schedule = .constant(rate: 0.05)
         return try Trainer(state, options, header: StreamHeader(metadata: ["samples": "1000"]))
     }
@@ -62,7 +62,7 @@ private struct BYOL: Objective {
         let golden = try DocumentFile.read(golden("byol.safetensors"))
         let expected = try #require(golden.tensors["losses"]).withElements(as: Double.self) { Array($0) }
         var state = TrainingState(formulaWeights(try #require(Network("tiny-resnet10", head: head))), provenance: Provenance())
-        state.others["predictor"] = TrainingState.Other(formulaWeights(Network(BYOL.predictor, inputs: 24)), momenta: FloatBuffer(Network(BYOL.predictor, inputs: 24).parameterCount))
+        state.others["predictor"] = TrainingState.Other(formulaWeights(Network(PredictedAverage.predictor, inputs: 24)))
         var running = try trainer(state)
         let place = try Workplace()
         for (step, loss) in expected.enumerated() {
@@ -70,7 +70,7 @@ private struct BYOL: Objective {
             #expect(abs(report.loss - loss) <= 1e-4 * loss, "step \(step): \(report.loss) where PyTorch has \(loss)")
             guard step == 1 else { continue }
             try DocumentFile.write(running.finish().document(), to: place.path("state.safetensors"))
-            running = try trainer(TrainingState(reading: place.path("state.safetensors"), for: BYOL.self))
+            running = try trainer(TrainingState(reading: place.path("state.safetensors"), for: PredictedAverage.self))
         }
         let end = try running.finish(), predictor = try #require(end.others["predictor"]), weight = predictor.weights.network.parameters[0]
         let found = Array(predictor.weights.parameters.buffer[weight.offset..<(weight.offset + weight.count)])
@@ -89,11 +89,11 @@ private struct BYOL: Objective {
                 document.metadata["checksum"] = nil
                 document.tensors[name] = tensor
                 try DocumentFile.write(document, to: place.path("state.safetensors"))
-                let found = failure { _ = try TrainingState(reading: place.path("state.safetensors"), for: BYOL.self) }
+                let found = failure { _ = try TrainingState(reading: place.path("state.safetensors"), for: PredictedAverage.self) }
                 #expect(found?.kind == .data && found?.description.contains(words) == true, "\(name): \(found?.description ?? "none")")
             }
         }
         try DocumentFile.write(whole, to: place.path("state.safetensors"))
-        #expect(try TrainingState(reading: place.path("state.safetensors"), for: BYOL.self).others.keys.sorted() == ["predictor", "target"])
+        #expect(try TrainingState(reading: place.path("state.safetensors"), for: PredictedAverage.self).others.keys.sorted() == ["predictor", "target"])
     }
 }

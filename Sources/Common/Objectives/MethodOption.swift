@@ -16,6 +16,18 @@ extension Double: MethodOptionValue {
     public var optionText: String? { description }
 }
 
+/// On or off.
+extension Bool: MethodOptionValue {
+    public init?(optionText text: String) {
+        switch text {
+        case "on": self = true
+        case "off": self = false
+        default: return nil
+        }
+    }
+    public var optionText: String? { self ? "on" : "off" }
+}
+
 extension Optional: MethodOptionValue where Wrapped: MethodOptionValue {
     public init?(optionText text: String) {
         guard let value = Wrapped(optionText: text) else { return nil }
@@ -68,6 +80,10 @@ public struct MethodOption<Value: MethodOptionValue>: AnyMethodOption {
         self.init(name, default: fallback, defaultText: defaultText, takes: range.optionText, valueName: valueName, help) { $0.map(range.contains) ?? true }
     }
 
+    init(_ name: String, default fallback: Value, _ help: String) where Value == Bool {
+        self.init(name, default: fallback, takes: "on or off", help) { _ in true }
+    }
+
     public func accepts(_ text: String) -> Bool { Value(optionText: text).map(isValid) ?? false }
     public func valueText(_ given: String?) -> String? { (given.flatMap { Value(optionText: $0) } ?? fallback).optionText }
 }
@@ -103,13 +119,20 @@ public protocol AnyMethodOption: Sendable {
 
 /// The options of a method that were given.
 public struct MethodOptions: Sendable {
-    private let texts: [String: String]
+    private var texts: [String: String]
 
     /// - Parameter texts: by the options' names; each is one that its option accepts.
     public init(_ texts: [String: String] = [:]) { self.texts = texts }
 
     /// What was given, or the default.
     public subscript<Value>(option: MethodOption<Value>) -> Value { texts[option.name].flatMap { Value(optionText: $0) } ?? option.fallback }
+
+    /// The same with another value of an option.
+    func setting<Value>(_ option: MethodOption<Value>, _ text: String) -> MethodOptions {
+        var options = self
+        options.texts[option.name] = text
+        return options
+    }
 
     /// What was given for the option of this name.
     public func text(_ name: String) -> String? { texts[name] }

@@ -1,6 +1,10 @@
 /// The methods that `train-step` knows. A new one is a file in this folder and a line here.
 public enum Methods {
-    public static let all: [any Objective.Type] = [SEED.self, MoCoV2.self, SupervisedContrastive.self]
+    public static let all: [any Objective.Type] = [
+        SEED.self, MoCoV2.self, SupervisedContrastive.self,
+        MoCoV1.self, SimCLR.self, BYOL.self, SimSiam.self, BarlowTwins.self,
+        SimReg.self, CompRess1Q.self, CompRess2Q.self, SEEDBatch.self, KnowledgeDistillation.self, Supervised.self,
+    ]
 
     public static var names: [String] { all.map { $0.name } }
     /// nil where there is none of this name.

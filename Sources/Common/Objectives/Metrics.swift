@@ -46,6 +46,11 @@ extension Metric {
     public static func studentCosine(_ value: Double) -> Metric { Metric("student_cosine", value, label: "mean cosine", .number(2)) }
     /// The same of the teacher's, as the loss used them.
     public static func teacherCosine(_ value: Double) -> Metric { Metric("teacher_cosine", value, label: "teacher's mean cosine", .number(2)) }
+    /// How far the student's embeddings of the batch differ: the mean deviation of their normalised rows in a dimension, times √D. 0 where all are alike, 1 for
+    /// directions that are spread evenly.
+    public static func spread(_ value: Double) -> Metric { Metric("spread", value, .last, .hidden) }
+    /// Of how many dimensions these differ: the exponential of the entropy of their covariance's normalised eigenvalues, at most the rows less one.
+    public static func effectiveRank(_ value: Double) -> Metric { Metric("effective_rank", value, .last, label: "effective rank", .hidden) }
     public static func teacherTemperature(_ value: Double) -> Metric { Metric("teacher_temperature", value, .last, .hidden) }
     /// The length of the mean that is taken off the teacher's embeddings.
     public static func centre(_ value: Double) -> Metric { Metric("centre", value, .last, .hidden) }

@@ -27,8 +27,16 @@ public protocol Objective: SendableMetatype {
     static func passes(_ options: MethodOptions) -> [Pass]
     /// Groups of a batch of N that batch norm treats apart, where no number is asked for.
     static func normalizationGroups(_ N: Int) -> Int
-    /// Whether weight decay moves a parameter.
-    static func decays(_ parameter: Parameter) -> Bool
+    /// How the optimizer treats a parameter of a model.
+    static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup
+    /// What its student begins with.
+    static var head: StudentHead { get }
+    /// The settings of its paper, which hold where an option of a training is not given; nil for those of ``TrainingDefaults/usual``.
+    static var defaults: TrainingDefaults? { get }
+    /// The options with what a stream says of those that were not given, such as how wide the teacher's rows are.
+    ///
+    /// - Throws: ``Failure`` where it does not say it.
+    static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions
 
     init(_ options: MethodOptions, _ facts: TrainingFacts) throws
 
@@ -58,7 +66,12 @@ extension Objective {
     public static var hasFixedTargets: Bool { false }
     public static func models(_ options: MethodOptions) -> [Model] { [.student] }
     public static func normalizationGroups(_ N: Int) -> Int { 1 }
-    public static func decays(_ parameter: Parameter) -> Bool { true }
+    public static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup { ParameterGroup() }
+    /// Whether it takes `--queue-size`.
+    public static var hasQueue: Bool { options.contains { $0.name == QueueState.size.name } }
+    public static var head: StudentHead { .mlp }
+    public static var defaults: TrainingDefaults? { nil }
+    public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions { options }
     public mutating func restore(_ state: [String: Tensor]) throws {}
     public var sampledTensor: String? { nil }
     public mutating func setSample(_ sample: Tensor) {}
@@ -67,6 +80,23 @@ extension Objective {
     public mutating func takeNotes() -> [String] { [] }
     public func remedies(_ report: StepReport) -> [String] { [] }
     public var lossCommand: String? { nil }
+}
+
+/// How the optimizer treats a parameter.
+public struct ParameterGroup: Sendable, Equatable {
+    /// Whether weight decay moves it.
+    public var decays: Bool
+    /// Its learning rate as a share of the training's; 0 for one that stays as it is.
+    public var rate: Double
+    /// Whether its rate follows the schedule, or stays the one that was asked for.
+    public var isScheduled: Bool
+
+    public init(decays: Bool = true, rate: Double = 1, isScheduled: Bool = true) {
+        (self.decays, self.rate, self.isScheduled) = (decays, rate, isScheduled)
+    }
+
+    /// A parameter that does not learn.
+    public static let frozen = ParameterGroup(decays: false, rate: 0)
 }
 
 /// What is known of a training before its first step.

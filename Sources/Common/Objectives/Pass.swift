@@ -1,4 +1,5 @@
 public import Networks
+public import Optimizers
 
 /// What a method needs of a record of images.
 public struct Inputs: Sendable {
@@ -7,8 +8,8 @@ public struct Inputs: Sendable {
     public let groups: [ClosedRange<Int>]
     /// Whether every image must have a label.
     public let labels: Bool
-    /// Whether the embeddings of a teacher must come with the images.
-    public let teacher: Bool
+    /// What of a teacher must come with the images; nil for nothing.
+    public let teacher: TeacherOutput?
 
     /// Views of each image in the first group.
     public var views: ClosedRange<Int> { groups[0] }
@@ -16,10 +17,38 @@ public struct Inputs: Sendable {
     public var leastViews: [Int] { groups.map(\.lowerBound) }
 
     /// - Parameter groups: views in further groups of crops.
-    public init(views: ClosedRange<Int>, groups: [ClosedRange<Int>] = [], labels: Bool = false, teacher: Bool = false) {
+    public init(views: ClosedRange<Int>, groups: [ClosedRange<Int>] = [], labels: Bool = false, teacher: TeacherOutput? = nil) {
         self.groups = [views] + groups
         self.labels = labels
         self.teacher = teacher
+    }
+}
+
+/// What a stream may hold of a teacher, as `embed` adds it.
+public enum TeacherOutput: Sendable {
+    /// The head's output at unit length.
+    case embedding
+    /// The pooled features as they are.
+    case features
+    /// The head's output as it is: of a classifier.
+    case logits
+
+    /// What the tensor is called, f32 (N, D).
+    public var tensor: String {
+        switch self {
+        case .embedding: "teacher"
+        case .features: "features"
+        case .logits: "logits"
+        }
+    }
+
+    /// The options of `embed` that add it.
+    public var embedOptions: [String] {
+        switch self {
+        case .embedding: []
+        case .features: ["--features"]
+        case .logits: ["--logits"]
+        }
     }
 }
 
@@ -28,10 +57,18 @@ public struct Model: Sendable {
     public enum Kind: Sendable {
         /// Trained by the gradient; what the training is for.
         case student
-        /// θ ← m·θ + (1 − m)·θ_of before each step; begins as a copy.
-        case average(of: String, momentum: Double)
-        /// A head of its own on embeddings of the student, trained by the gradient: BYOL's predictor. Made for their width.
-        case head(@Sendable (Int) -> Head)
+        /// θ ← m·θ + (1 − m)·θ_of once a step; begins as a copy.
+        case average(of: String, momentum: AverageMomentum, when: AverageTime)
+        /// A head of its own on what the student gives, trained by the gradient: BYOL's predictor. Made for the width of that.
+        case head(on: Pass.Output, @Sendable (Int) -> Head)
+    }
+
+    /// When an average moves in a step.
+    public enum AverageTime: Sendable {
+        /// Before the passes: MoCo's.
+        case beforePasses
+        /// Once the weights have moved: BYOL's and CompRess's.
+        case afterStep
     }
 
     public let name: String
@@ -39,14 +76,22 @@ public struct Model: Sendable {
 
     /// - Precondition: the name is not that of other tensors of a training (TrainingState).
     init(name: String, kind: Kind) {
-        precondition(!["momentum", "loss"].contains(name))
+        precondition(name != "loss" && !OptimizerSlot.allCases.contains { $0.rawValue == name })
         (self.name, self.kind) = (name, kind)
     }
 
+    /// Whether the gradient trains it.
+    public var isTrained: Bool { if case .average = kind { false } else { true } }
+
     public static let student = Model(name: "student", kind: .student)
-    public static func head(_ name: String, _ head: @escaping @Sendable (_ width: Int) -> Head) -> Model { Model(name: name, kind: .head(head)) }
+    public static func head(_ name: String, on output: Pass.Output = .embedding, _ head: @escaping @Sendable (_ width: Int) -> Head) -> Model {
+        Model(name: name, kind: .head(on: output, head))
+    }
     public static func average(_ name: String, of other: Model = .student, momentum: Double) -> Model {
-        Model(name: name, kind: .average(of: other.name, momentum: momentum))
+        average(name, of: other, momentum: .constant(momentum), when: .beforePasses)
+    }
+    public static func average(_ name: String, of other: Model = .student, momentum: AverageMomentum, when time: AverageTime) -> Model {
+        Model(name: name, kind: .average(of: other.name, momentum: momentum, when: time))
     }
 }
 
@@ -63,16 +108,27 @@ public struct Pass: Sendable {
         case output(of: Pass)
     }
 
+    /// What of a network a pass gives.
+    public enum Output: Sendable {
+        /// What its head makes.
+        case embedding
+        /// The pooled features: the head has no part in the pass, and no gradient.
+        case features
+    }
+
     public let name: String
     public let model: String
     public let input: Input
+    public let output: Output
     public let hasGradient: Bool
     /// Whether rows go through in a random order, so that no group of batch norm holds the same images as another pass's does. Outputs come
     /// in the images' order.
     public let isShuffled: Bool
 
-    public init(_ name: String, model: String = Model.student.name, _ input: Input, hasGradient: Bool = true, isShuffled: Bool = false) {
-        (self.name, self.model, self.input) = (name, model, input)
+    public init(
+        _ name: String, model: String = Model.student.name, _ input: Input, output: Output = .embedding, hasGradient: Bool = true, isShuffled: Bool = false
+    ) {
+        (self.name, self.model, self.input, self.output) = (name, model, input, output)
         (self.hasGradient, self.isShuffled) = (hasGradient, isShuffled)
     }
 

@@ -10,7 +10,7 @@ import ToolSupport
 public struct SEED: PairObjective {
     public static let name = "seed"
     public static let summary = "have the teacher's similarities to a queue (Fang et al., ICLR 2021)"
-    public static let inputs = Inputs(views: 1...64, teacher: true)
+    public static let inputs = Inputs(views: 1...64, teacher: .embedding)
     public static let hasFixedTargets = true
 
     static let studentTemperature = MethodOption("student-temperature", default: 0.2, in: Temperature.range, "The temperature of the student's logits.")

@@ -1,4 +1,5 @@
 import Parallel
+import Platform
 
 /// The moving average that a momentum encoder is of its trained twin.
 public enum MovingAverage {
@@ -17,6 +18,24 @@ public enum MovingAverage {
             let (buffer, range) = pieces[piece]
             guard let k = averages[buffer].baseAddress, let q = current[buffer].baseAddress else { return }
             for i in range { k[i] = old * k[i] + new * q[i] }
+        }
+    }
+}
+
+/// The momentum of a moving average, from the first step to the last.
+public enum AverageMomentum: Sendable, Equatable {
+    /// MoCo's.
+    case constant(Double)
+    /// BYOL's (Grill et al., NeurIPS 2020, section 3): 1 − (1 − from)·½(1 + cos(π·step/steps)), from `from` to 1.
+    case cosine(from: Double)
+
+    /// - Parameters:
+    ///   - step: from 0.
+    ///   - steps: of the whole training.
+    public func value(step: Int, of steps: Int) -> Double {
+        switch self {
+        case .constant(let momentum): momentum
+        case .cosine(let first): 1 - (1 - first) * 0.5 * (1 + cos(Double.pi * min(1, Double(step) / Double(max(1, steps)))))
         }
     }
 }

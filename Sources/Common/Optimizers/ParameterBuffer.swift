@@ -1,21 +1,31 @@
-/// Where one parameter, its gradient and its momentum lie: three buffers of one size, owned by someone else.
+/// Where one parameter, its gradient and its state lie: buffers of one size, owned by someone else.
 public struct ParameterBuffer {
     public let values: UnsafeMutablePointer<Float>
     public let gradient: UnsafePointer<Float>
     /// The optimizer's state; zeros before the first step.
     public let momentum: UnsafeMutablePointer<Float>
+    /// The second slot, of optimizers that have one (``Optimizer/slots``).
+    public let square: UnsafeMutablePointer<Float>?
     public let count: Int
     /// Whether weight decay applies. SEED and MoCo decay everything.
     public let decays: Bool
+    /// Whether LARS adapts the rate to the norm; of no use to others.
+    public let adapts: Bool
+    /// Its own learning rate; nil for that of the step.
+    public let learningRate: Double?
 
     public init(
-        values: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>, momentum: UnsafeMutablePointer<Float>, count: Int, decays: Bool = true
+        values: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>, momentum: UnsafeMutablePointer<Float>,
+        square: UnsafeMutablePointer<Float>? = nil, count: Int, decays: Bool = true, adapts: Bool = true, learningRate: Double? = nil
     ) {
         self.values = values
         self.gradient = gradient
         self.momentum = momentum
+        self.square = square
         self.count = count
         self.decays = decays
+        self.adapts = adapts
+        self.learningRate = learningRate
     }
 }
 

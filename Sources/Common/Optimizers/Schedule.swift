@@ -5,7 +5,7 @@ import Platform
 ///     let schedule = Schedule.seed(rate: 0.03, batch: 256, epochs: 200)
 ///     schedule.rate(epoch: 7, step: 100, stepsPerEpoch: 5004)
 ///
-/// Epochs and steps count from 0. The first four change the rate from epoch to epoch only.
+/// Epochs and steps count from 0. The first four change the rate from epoch to epoch only, the others from step to step.
 public enum Schedule: Sendable, Equatable {
     /// The same rate throughout.
     case constant(rate: Double)
@@ -19,13 +19,18 @@ public enum Schedule: Sendable, Equatable {
     /// Step by step: a line from 0 to `rate` over the first `warmUp` epochs, then a cosine from `rate` to `end`
     /// at the end of the last epoch.
     case smooth(rate: Double, epochs: Int, warmUp: Double = 0, end: Double = 0)
+    /// SimCLR, BYOL and Barlow Twins: step i of the w of the warm-up has i/w of the rate, so the first one does not move; then a cosine that begins with
+    /// `rate` and ends above `end`, one step short of it. (SimCLR's code spans one step more.)
+    case warmUpCosine(rate: Double, epochs: Int, warmUp: Double = 0, end: Double = 0)
+    /// SwAV: a line from `start` to `rate` over the warm-up, both of them among its steps, then the same cosine.
+    case swav(rate: Double, epochs: Int, warmUp: Double = 0, start: Double = 0, end: Double = 0)
 
     /// The rate that is asked for, and the epochs that it takes to reach it.
     public var begin: (rate: Double, warmUp: Double) {
         switch self {
         case .constant(let rate), .cosine(let rate, _), .steps(let rate, _, _): (rate, 0)
         case .seed(let rate, _, _, let warmUp): (rate, Double(warmUp))
-        case .smooth(let rate, _, let warmUp, _): (rate, warmUp)
+        case .smooth(let rate, _, let warmUp, _), .warmUpCosine(let rate, _, let warmUp, _), .swav(let rate, _, let warmUp, _, _): (rate, warmUp)
         }
     }
 
@@ -49,11 +54,30 @@ public enum Schedule: Sendable, Equatable {
             if now < warmUp { return rate * min(1, (now + 1 / stepsPerEpoch) / warmUp) }
             let progress = (now - warmUp) / max(Double(epochs) - warmUp, 1 / stepsPerEpoch)
             return end + (rate - end) * Schedule.halfCosine(progress)
+        case .warmUpCosine(let rate, let epochs, let warmUp, let end):
+            let (i, w, cosine) = Self.steps(epoch, step, stepsPerEpoch, epochs: epochs, warmUp: warmUp)
+            return i < w ? rate * i / w : end + (rate - end) * cosine
+        case .swav(let rate, let epochs, let warmUp, let start, let end):
+            let (i, w, cosine) = Self.steps(epoch, step, stepsPerEpoch, epochs: epochs, warmUp: warmUp)
+            return i < w ? start + (rate - start) * (w > 1 ? i / (w - 1) : 0) : end + (rate - end) * cosine
         }
+    }
+
+    /// The number of a step, the steps of the warm-up, and the cosine over those behind it, which goes on from 1.
+    private static func steps(_ epoch: Int, _ step: Int, _ stepsPerEpoch: Int, epochs: Int, warmUp: Double) -> (i: Double, warmUp: Double, cosine: Double) {
+        let perEpoch = Double(max(1, stepsPerEpoch)), i = Double(epoch) * perEpoch + Double(step), w = (warmUp * perEpoch).rounded()
+        return (i, w, halfCosine((i - w) / max(1, Double(epochs) * perEpoch - w)))
     }
 
     /// ½(1 + cos(π·progress)): 1 at 0, 0 at 1 and beyond.
     private static func halfCosine(_ progress: Double) -> Double {
         0.5 * (1 + cos(Double.pi * min(1, max(0, progress))))
     }
+}
+
+/// ``Schedule``'s cases, as `--schedule` takes them.
+public enum ScheduleName: String, Sendable, CaseIterable {
+    case seed, cosine, smooth, constant, steps
+    case warmUpCosine = "warm-up-cosine"
+    case swav
 }

@@ -50,9 +50,9 @@ struct Estimate {
     func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
 
     /// Rows of the queues.
-    var studentQueue: Int { (studentMethod is any PairObjective.Type ? run.settings.count("QUEUE") : nil) ?? queue(studentMethod, images: images.student) }
+    var studentQueue: Int { (studentMethod.hasQueue ? run.settings.count("QUEUE") : nil) ?? queue(studentMethod, images: images.student) }
     var teacherQueue: Int { queue(run.settings.teacherMethod, images: images.teacher) }
-    private func queue(_ method: any Objective.Type, images: Int) -> Int { method is any PairObjective.Type ? min(65536, images / 2) : 0 }
+    private func queue(_ method: any Objective.Type, images: Int) -> Int { method.hasQueue ? min(65536, images / 2) : 0 }
     var studentMethod: any Objective.Type { run.settings.method }
 
     /// The network `name` with the head that initialize gives it.

@@ -17,7 +17,7 @@ enum FetchedTeacher {
     /// or names a program, wants no other.
     static func value(typed: [String: String], remembered: [String: String], isDemonstration: Bool, method: String?) -> String {
         if let given = typed["TEACHER"] { return given == none ? "" : given }
-        if let method = method.flatMap(Methods.named), !method.inputs.teacher { return "" }
+        if let method = method.flatMap(Methods.named), method.inputs.teacher == nil { return "" }
         let program = typed[TeacherProgram.setting] ?? remembered[TeacherProgram.setting] ?? ""
         // Empty beside a program, it did not mean that a teacher is trained.
         let meantProgram = remembered["TEACHER"] == "" && !(remembered[TeacherProgram.setting] ?? "").isEmpty && program.isEmpty

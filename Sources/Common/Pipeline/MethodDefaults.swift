@@ -1,9 +1,10 @@
+import Objectives
 import Platform
 import ToolSupport
 
 /// The options of train-step for a network that learns by a method, where nobody gives any.
 ///
-/// A method needs none. What depends on data stands in the file `conf/METHOD` beside make's fragments, a line for images that are given and one
+/// A method needs none: one with settings of its own (`Objective.defaults`) has these. What depends on data stands in the file `conf/METHOD` beside make's fragments, a line for images that are given and one
 /// for those that are drawn:
 ///
 ///     given --schedule smooth --base-learning-rate 0.24 --warm-up 1
@@ -24,7 +25,7 @@ struct MethodDefaults {
             throw failure
         }
         let path = "\(pipelines)/conf/\(method)"
-        guard let bytes = try TextFile.bytes(path) else { return MethodDefaults.usual }
+        guard let bytes = try TextFile.bytes(path) else { return Methods.named(method)?.defaults == nil ? MethodDefaults.usual : "" }
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where !line.hasPrefix("#") {
             let parts = String(line).parts(" ", most: 2)
             guard parts.count == 2, ["given", "drawn"].contains(parts[0]), ShellWords.split(parts[1]) != nil else {

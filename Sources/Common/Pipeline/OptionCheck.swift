@@ -54,7 +54,7 @@ struct OptionCheck {
         }
         commands += [views("student"), epoch("student", settings.number("EPOCHS"), "STUDENT_OPTIONS"), begin("student", "STUDENT")]
         commands += ["train", "test"].map { Command("augment", given("features.\($0)") + ["--quiet"], "FLAGS") }
-        if settings.teacherOrigin == .program { commands.append(Command("embed", given("teacher.embed") + ["--quiet"], TeacherProgram.setting)) }
+        if settings.teacherOrigin == .program { commands.append(Command("embed", (files["teacher.embed"] ?? []) + given("teacher.rows") + ["--quiet"], TeacherProgram.setting)) }
         guard settings.trainsTeacher else { return commands }
         return commands
             + [views("teacher"), epoch("teacher", settings.number("TEACHER_EPOCHS"), "TEACHER_OPTIONS"), begin("teacher", "TEACHER_NETWORK")]

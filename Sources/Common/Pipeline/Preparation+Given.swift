@@ -102,7 +102,7 @@ extension Preparation {
         let given = ["STUDENT_OPTIONS"] + (settings.trainsTeacher ? ["TEACHER_OPTIONS"] : [])
         let hasOwnQueue = ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) != nil && settings.count("QUEUE") != nil
         var remarks = hasOwnQueue ? ["QUEUE is of no use: the program that --loss names has a queue of its own"] : []
-        if settings.typed.contains("QUEUE"), !(settings.method is any PairObjective.Type) { remarks.append("QUEUE is of no use to METHOD=\(settings["METHOD"]), which has none") }
+        if settings.typed.contains("QUEUE"), !settings.method.hasQueue { remarks.append("QUEUE is of no use to METHOD=\(settings["METHOD"]), which has none") }
         return try remarks + given.compactMap { name in
             guard let setting = Setting.named(name) else { return nil }
             let usual = try setting.fallback(drawn: settings.isDemonstration, objective: { settings[$0] }, MethodDefaults(pipelines: pipelines))

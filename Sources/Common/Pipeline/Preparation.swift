@@ -35,7 +35,7 @@ struct Preparation {
         folder = try Preparation.folder(flags)
         settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines, isPretraining: isPretraining)
         try Preparation.checkGiven(settings, flags, folder)
-        if isPretraining, settings.method.inputs.teacher {
+        if isPretraining, settings.method.inputs.teacher != nil {
             throw Failure(.usage, "METHOD=\(settings["METHOD"]) learns from a teacher", remedy: "that is make distill; pretrain takes \(Preparation.methodsWithoutTeacher)")
         }
         try folder.checkAccess()
@@ -54,8 +54,9 @@ struct Preparation {
         }
         program = settings.teacherOrigin != .program
             ? nil : try TeacherProgram(settings, environment, remembering: remembers ? folder : nil, known: &known, supervision)
+        if settings.method.inputs.teacher == .logits { try Preparation.checkClassifier(settings, teacher?.network, program, data.learnt?.classes.count) }
         let options = StageOptions(
-            settings: settings, splits: (data.learnt?.split, data.judged?.split), embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), judgement: judgement)
+            settings: settings, splits: (data.learnt?.split, data.judged?.split), teacherRows: Preparation.teacherRows(settings, teacher?.network, program), embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), judgement: judgement)
         try OptionCheck(options, environment).check()
         train = try data.learnt.map { data in try ImageData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
         test = try data.judged.map { data in try ImageData(data, known: &known) { progress("TEST", $0, data.samples.count) } }
@@ -67,18 +68,37 @@ struct Preparation {
     }
 
     /// In words.
-    static var methodsWithoutTeacher: String { Methods.all.filter { !$0.inputs.teacher }.map { $0.name }.joined(separator: ", ") }
+    static var methodsWithoutTeacher: String { Methods.all.filter { $0.inputs.teacher == nil }.map { $0.name }.joined(separator: ", ") }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.
     private static func embedding(_ settings: RunSettings, _ given: Int?) throws -> Int {
         let embedding = settings.count("EMBEDDING") ?? given ?? 128
-        if let given, given != embedding {
+        if let given, given != embedding, settings.method.inputs.teacher == .embedding {
             let name = settings["TEACHER"].isEmpty ? TeacherProgram.setting : settings["TEACHER"]
             throw Failure(
                 .usage, path: name, "has embeddings of \(given) numbers where EMBEDDING=\(embedding)",
                 remedy: "leave out EMBEDDING, which then is the teacher's" + (settings.typed.contains("TEACHER") || settings["TEACHER"].isEmpty ? "" : "; or TEACHER=none trains one"))
         }
         return embedding
+    }
+
+    /// Numbers in the rows that a student learns from; nil where no teacher is.
+    private static func teacherRows(_ settings: RunSettings, _ given: Network?, _ program: TeacherProgram?) -> Int? {
+        guard let output = settings.method.inputs.teacher else { return nil }
+        if let program { return program.dimension }
+        guard output == .features else { return given?.embeddingWidth ?? settings.count("EMBEDDING") ?? 128 }
+        return (given ?? Network(settings["TEACHER_NETWORK"], head: .none))?.featureWidth
+    }
+
+    /// - Throws: ``Failure`` where the teacher's rows are no logits of the data's classes.
+    private static func checkClassifier(_ settings: RunSettings, _ teacher: Network?, _ program: TeacherProgram?, _ classes: Int?) throws {
+        let method = "METHOD=\(settings["METHOD"])", remedy = "name a TEACHER that is a classifier of the images' classes"
+        guard let rows = program?.dimension ?? teacher.flatMap({ $0.head.dimension == nil ? nil : $0.embeddingWidth }) else {
+            throw Failure(.usage, "\(method) learns a classifier's logits, and the teacher has no classifier", remedy: remedy)
+        }
+        guard let classes, classes == rows else {
+            throw Failure(.usage, "\(method) learns logits of the images' classes: DATA has \(classes ?? 0), and the teacher's rows have \(rows) numbers", remedy: remedy)
+        }
     }
 
     private static func list(_ settings: RunSettings, _ environment: StageEnvironment) throws -> [Source: FileList] {

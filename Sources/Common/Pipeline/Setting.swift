@@ -55,8 +55,9 @@ public struct Setting: Sendable {
         Setting("TEST", .path, "images to evaluate on (default: DATA's own val or test folder, or half of DATA judges what the other half's labels teach)"),
         Setting(
             "METHOD", .oneOf(names { _ in true }), demonstration: SEED.name, images: SEED.name,
-            "how the student learns: from a teacher by " + names { $0.inputs.teacher }.joined(separator: ", ") + "; without one by "
-                + names { !$0.inputs.teacher && !$0.inputs.labels }.joined(separator: ", ") + ", or with labels by " + names { $0.inputs.labels }.joined(separator: ", ")),
+            "how the student learns: from a teacher by " + names { $0.inputs.teacher != nil }.joined(separator: ", ") + "; without one by "
+                + names { $0.inputs.teacher == nil && !$0.inputs.labels }.joined(separator: ", ") + ", or with labels by "
+                + names { $0.inputs.teacher == nil && $0.inputs.labels }.joined(separator: ", ")),
         Setting(
             "TEACHER", .path, demonstration: "", images: FetchedTeacher.usual,
             "the teacher's weights, of safetensors or torch.save, or efficientnet-lite0, -lite1 or -lite2, which are fetched; none: one is trained"),
@@ -72,9 +73,9 @@ public struct Setting: Sendable {
             "TEACHER_NETWORK", .oneOf(Network.trainable), demonstration: "tiny-resnet18", images: "resnet50",
             "the network of a teacher that is trained"),
         Setting(
-            "TEACHER_OBJECTIVE", .oneOf(names { !$0.inputs.teacher }), demonstration: SupervisedContrastive.name, images: MoCoV2.name,
-            "the method by which it learns: " + names { !$0.inputs.teacher && !$0.inputs.labels }.joined(separator: ", ")
-                + ", or with labels " + names { $0.inputs.labels }.joined(separator: ", ")),
+            "TEACHER_OBJECTIVE", .oneOf(names { $0.inputs.teacher == nil }), demonstration: SupervisedContrastive.name, images: MoCoV2.name,
+            "the method by which it learns: " + names { $0.inputs.teacher == nil && !$0.inputs.labels }.joined(separator: ", ")
+                + ", or with labels " + names { $0.inputs.teacher == nil && $0.inputs.labels }.joined(separator: ", ")),
         Setting("TEACHER_EPOCHS", .count(1...100_000), demonstration: "16", images: "200", "how often it sees all images"),
         Setting("TEACHER_BATCH", .count(1...65536), demonstration: "128", images: "64", "images in its step"),
         Setting("TEACHER_OPTIONS", .methodOptions(of: "TEACHER_OBJECTIVE"), "options of train-step for it"),

@@ -8,11 +8,26 @@ struct StageOptions {
     let settings: RunSettings
     /// The split of DATA that is learnt from, and the one it is judged by, where DATA has splits.
     let splits: (train: String?, test: String?)
+    /// Numbers in the rows that the student learns from; nil where no teacher is.
+    let teacherRows: Int?
     /// Numbers in an embedding.
     let embedding: Int
     let judgement: Judgement
 
-    private var views: [String] { ["--size", settings["SIZE"], "--seed", settings["SEED"], "--drop-last"] + settings.words("FLAGS") }
+    /// How views are made for a method: what its paper recommends, and what FLAGS say.
+    private func views(_ method: any Objective.Type) -> [String] {
+        ["--size", settings["SIZE"], "--seed", settings["SEED"], "--drop-last"] + (method.defaults?.augmentOptions ?? []) + settings.words("FLAGS")
+    }
+    /// What a network begins with that learns by a method.
+    private func begin(_ network: String, _ method: any Objective.Type) -> [String] {
+        let head = switch method.head {
+        case .mlp: ["--embedding", "\(embedding)"]
+        case .named(let name): ["--head", name] + (settings.count("EMBEDDING").map { ["--embedding", "\($0)"] } ?? [])
+        case .linear: ["--head", "linear \(teacherRows ?? embedding)"]
+        case .none: ["--embedding", "0"]
+        }
+        return ["--network", settings[network]] + head + ["--seed", settings["SEED"]]
+    }
     private func split(_ name: String?) -> [String] { name.map { ["--split", $0] } ?? [] }
     /// Views of each image, where there are several; and what is given labels must not see those it is judged by.
     private func inputs(_ method: any Objective.Type) -> [String] {
@@ -23,7 +38,7 @@ struct StageOptions {
     private func method(_ name: String) -> [String] { name == SEED.name ? [] : ["--objective", name] }
     /// A program that gives the loss has a queue of its own.
     private var queue: [String] {
-        guard settings.method is any PairObjective.Type, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
+        guard settings.method.hasQueue, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
         return settings.count("QUEUE").map { ["--queue-size", "\($0)"] } ?? []
     }
     /// Images in a record of those that are judged; fewer where they are large, since a record has a limit. Features do not depend on it.
@@ -42,20 +57,21 @@ struct StageOptions {
         }
         var files = [
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
-            "student.begin": ["--network", settings["STUDENT"], "--embedding", "\(embedding)", "--seed", settings["SEED"]],
-            "student.augment": train + views + inputs(settings.method) + ["--batch", settings["BATCH"]],
+            "student.begin": begin("STUDENT", settings.method),
+            "student.augment": train + views(settings.method) + inputs(settings.method) + ["--batch", settings["BATCH"]],
             "student.train": method(settings["METHOD"]) + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
-        switch settings.teacherOrigin {
-        case .none: break
-        case .program: files["teacher.embed"] = ["--command=\(settings[TeacherProgram.setting])"]
-        case .given, .trained: files["teacher.embed"] = ["--weights", "teacher.safetensors"]
+        if let output = settings.method.inputs.teacher {
+            let isProgram = settings.teacherOrigin == .program
+            files["teacher.embed"] = isProgram ? ["--command=\(settings[TeacherProgram.setting])"] : ["--weights", "teacher.safetensors"]
+            // A program's rows are all that there is of it.
+            files["teacher.rows"] = !isProgram ? output.embedOptions : output == .embedding ? [] : ["--as", output.tensor]
         }
         if settings.trainsTeacher {
-            files["teacher.begin"] = ["--network", settings["TEACHER_NETWORK"], "--embedding", "\(embedding)", "--seed", settings["SEED"]]
-            files["teacher.augment"] = train + views + inputs(settings.teacherMethod) + ["--batch", settings["TEACHER_BATCH"]]
+            files["teacher.begin"] = begin("TEACHER_NETWORK", settings.teacherMethod)
+            files["teacher.augment"] = train + views(settings.teacherMethod) + inputs(settings.teacherMethod) + ["--batch", settings["TEACHER_BATCH"]]
             files["teacher.train"] = method(settings["TEACHER_OBJECTIVE"]) + settings.words("TEACHER_OPTIONS") + ["--seed", settings["SEED"]]
         }
         if settings.isDemonstration { files["pictures"] = settings.words("SYNTHESIZE_OPTIONS") + ["--seed", settings["SEED"]] }

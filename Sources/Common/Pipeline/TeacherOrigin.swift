@@ -14,7 +14,7 @@ enum TeacherOrigin: String {
 
 extension RunSettings {
     var teacherOrigin: TeacherOrigin {
-        if !method.inputs.teacher { return .none }
+        if method.inputs.teacher == nil { return .none }
         return !self[TeacherProgram.setting].isEmpty ? .program : self["TEACHER"].isEmpty ? .trained : .given
     }
 

@@ -11,9 +11,17 @@ public final class EmbeddingStage {
         case embedding
         /// The pooled features as they are.
         case features
+        /// The head's output as it is: a classifier's.
+        case logits
 
         /// What their tensor is called where nothing else is said.
-        public var name: String { self == .embedding ? "teacher" : "features" }
+        public var name: String {
+            switch self {
+            case .embedding: "teacher"
+            case .features: "features"
+            case .logits: "logits"
+            }
+        }
 
         /// The same of the rows of `source`: "teacher", of a group "teacher.1".
         public func name(of source: Source) -> String {
@@ -51,7 +59,7 @@ public final class EmbeddingStage {
         try WeightsDocument.checkColours(network, path: path)
         self.kind = kind
         self.parts = parts
-        dimension = kind == .embedding ? network.embeddingWidth : network.featureWidth
+        dimension = kind == .features ? network.featureWidth : network.embeddingWidth
     }
 
     /// As above for one view.
@@ -113,7 +121,7 @@ public final class EmbeddingStage {
 
     private func run(height: Int, width: Int, batch: Int) -> InferenceRun {
         let index = runs.firstIndex { $0.height == height && $0.width == width }
-        let run = index.map { runs[$0] } ?? InferenceRun(weights, output: kind == .embedding ? .embedding : .features, height: height, width: width, batch: batch)
+        let run = index.map { runs[$0] } ?? InferenceRun(weights, output: kind == .features ? .features : .embedding, height: height, width: width, batch: batch)
         // Streams have few sizes; of one that has many only the last are kept.
         if index == nil { runs = runs.suffix(Set(parts.map { "\($0.source)" }).count - 1) + [run] }
         run.profile = profile

@@ -14,9 +14,10 @@ final class PassRuns {
         didSet { slots.map(\.run).forEach(watch) }
     }
 
-    /// A profile has the operations of one network, the student's; the time of another is charged as a whole, to its model.
+    /// A profile has the operations of one network, the student's, which those of its trunk are the first of; the time of another network is charged as a whole,
+    /// to its model.
     private func watch(_ run: TrainingRun) {
-        run.profile = profile.flatMap { $0.network.name == run.network.name && $0.network.head == run.network.head ? $0 : nil }
+        run.profile = profile.flatMap { $0.network.name == run.network.name && [$0.network.head, .none].contains(run.network.head) ? $0 : nil }
     }
 
     private func charge(_ run: TrainingRun, to pass: Pass) {
@@ -122,7 +123,7 @@ final class PassRuns {
         let index = slots.firstIndex {
             $0.pass == nil && sizeOf($0.run) == size && $0.run.groups == groups && $0.run.network.name == network.name
                 && $0.run.network.head == network.head
-                && (unsafe $0.run.inputGradient != nil || !wantsInputGradient)
+                && $0.run.network.featureWidth == network.featureWidth && (unsafe $0.run.inputGradient != nil || !wantsInputGradient)
         }
         if let index {
             (slots[index].pass, slots[index].isUsed) = (pass.hasGradient ? pass.name : nil, true)

@@ -16,50 +16,57 @@ final class TrainedModels {
 
     /// What a network has besides its weights while it is trained.
     private struct Training {
-        let momenta: FloatBuffer
+        /// The optimizer's state, by slot.
+        let slots: OptimizerState
         let gradients: FloatBuffer
-        /// Stretches of all of them that weight decay moves or does not move.
-        let groups: [(range: Range<Int>, decays: Bool)]
+        /// Its parameters that the gradient reaches, each with how the optimizer treats it.
+        let parameters: [(parameter: Parameter, group: ParameterGroup)]
 
-        init(_ network: Network, momenta: FloatBuffer, decays: (Parameter) -> Bool) {
-            self.momenta = momenta
+        /// - Parameter reached: the beginning of its parameters that a gradient reaches: all, or those before the head.
+        init(_ network: Network, _ slots: OptimizerState, reached: Int, group: (Parameter) -> ParameterGroup) {
+            self.slots = slots
             gradients = FloatBuffer(network.parameterCount)
-            var groups: [(range: Range<Int>, decays: Bool)] = []
-            for (index, parameter) in network.parameters.enumerated() {
-                let end = index + 1 < network.parameters.count ? network.parameters[index + 1].offset : network.parameterCount
-                if let last = groups.last, last.decays == decays(parameter) {
-                    groups[groups.count - 1].range = last.range.lowerBound..<end
-                } else {
-                    groups.append((parameter.offset..<end, decays(parameter)))
-                }
-            }
-            self.groups = groups
+            parameters = network.parameters.prefix(reached).map { ($0, group($0)) }
         }
     }
 
     private let entries: [Entry]
 
-    /// Takes them from a checkpoint. What is not there yet begins: an average as a copy, a head with random weights.
-    init(_ method: any Objective.Type, _ options: MethodOptions, _ state: TrainingState, seed: UInt64) throws {
+    /// The weights without the head of those models whose features a pass gives, in the same memory.
+    private let trunks: [String: Weights]
+
+    /// Takes them from a checkpoint. What is not there yet begins: an average as a copy, a head with random weights, an optimizer's state as zeros.
+    init(_ method: any Objective.Type, _ options: MethodOptions, _ state: TrainingState, slots: [OptimizerSlot], seed: UInt64) throws {
+        let passes = method.passes(options)
+        /// Parameters of the model that a gradient reaches: not its head's where passes give its features alone.
+        func reached(_ model: Model, _ weights: Weights) -> Int {
+            let outputs = passes.filter { $0.model == model.name && $0.hasGradient }.map(\.output)
+            return outputs.contains(.embedding) ? weights.network.parameters.count : weights.withoutHead.network.parameters.count
+        }
+        func training(_ model: Model, _ weights: Weights, _ kept: OptimizerState?) -> Training {
+            let network = weights.network, own = OptimizerState(kept, slots: slots, count: network.parameterCount)
+            return Training(network, own, reached: reached(model, weights)) { method.group($0, of: model, in: network, options) }
+        }
         var entries: [Entry] = []
         for model in method.models(options) {
             switch model.kind {
             case .student:
-                let training = Training(state.weights.network, momenta: state.momenta, decays: method.decays)
-                entries.append(Entry(model: model, weights: state.weights, training: training))
-            case .average(let other, _):
+                entries.append(Entry(model: model, weights: state.weights, training: training(model, state.weights, state.optimizerState)))
+            case .average(let other, _, _):
                 guard let source = entries.first(where: { $0.model.name == other }) else {
                     throw Failure(.software, "model \(model.name) follows \(other), which there is not")
                 }
                 entries.append(Entry(model: model, weights: state.others[model.name]?.weights ?? Weights(copying: source.weights), training: nil))
-            case .head(let head):
-                let kept = state.others[model.name], width = state.weights.network.embeddingWidth
+            case .head(let output, let head):
+                let kept = state.others[model.name], width = output.width(state.weights.network)
                 let network = kept?.weights.network ?? Network(head(width), inputs: width)
-                let training = Training(network, momenta: kept?.momenta ?? FloatBuffer(network.parameterCount), decays: method.decays)
-                entries.append(Entry(model: model, weights: kept?.weights ?? Weights.initialized(network, seed: seed ^ FNV1a.of(model.name)), training: training))
+                let weights = kept?.weights ?? Weights.initialized(network, seed: seed ^ FNV1a.of(model.name))
+                entries.append(Entry(model: model, weights: weights, training: training(model, weights, kept?.optimizerState)))
             }
         }
         self.entries = entries
+        let bare = Set(passes.filter { $0.output == .features }.map(\.model))
+        trunks = Dictionary(uniqueKeysWithValues: entries.filter { bare.contains($0.model.name) }.map { ($0.model.name, $0.weights.withoutHead) })
     }
 
     private func entry(_ name: String) -> Entry {
@@ -67,14 +74,29 @@ final class TrainedModels {
         return entry
     }
 
-    subscript(name: String) -> Weights { entry(name).weights }
     var weights: [String: Weights] { Dictionary(uniqueKeysWithValues: entries.map { ($0.model.name, $0.weights) }) }
 
-    /// θ ← m·θ + (1 − m)·θ_of.
-    func followAverages() {
+    /// What a pass runs, handed to `body`: the network, or what of it makes its features.
+    func run<Result>(_ pass: Pass, _ body: (Weights) throws -> Result) rethrows -> Result {
+        let whole = entry(pass.model).weights
+        guard pass.output == .features, let trunk = trunks[pass.model], trunk !== whole else { return try body(whole) }
+        // The counts of batches are all that the two do not share.
+        let count = trunk.batchesSeen.count
+        trunk.batchesSeen = Array(whole.batchesSeen.prefix(count))
+        defer { whole.batchesSeen.replaceSubrange(0..<count, with: trunk.batchesSeen) }
+        return try body(trunk)
+    }
+
+    /// θ ← m·θ + (1 − m)·θ_of, of those averages that move at this time.
+    ///
+    /// - Parameters:
+    ///   - step: of the training, from 0.
+    ///   - steps: of the whole training.
+    func followAverages(_ time: Model.AverageTime, step: Int, of steps: Int) {
         for entry in entries {
-            guard case .average(let other, let momentum) = entry.model.kind else { continue }
-            unsafe MovingAverage.update([entry.weights.parameters.mutable], towards: [self[other].parameters.buffer], momentum: momentum)
+            guard case .average(let other, let momentum, let when) = entry.model.kind, when == time else { continue }
+            unsafe MovingAverage.update(
+                [entry.weights.parameters.mutable], towards: [self.entry(other).weights.parameters.buffer], momentum: momentum.value(step: step, of: steps))
         }
     }
 
@@ -89,19 +111,39 @@ final class TrainedModels {
     /// The length of all gradients together.
     var gradientNorm: Double { unsafe GradientNorm.of(trained.map { unsafe $0.training.gradients.buffer }) }
 
-    func step(_ optimizer: SGD, learningRate: Double) {
+    /// - Parameters:
+    ///   - learningRate: of this step.
+    ///   - begin: the rate that was asked for, of parameters that follow no schedule.
+    ///   - step: of the training, from 1.
+    func step(_ optimizer: any Optimizer, learningRate: Double, begin: Double, step: Int) {
         let buffers = trained.flatMap { weights, training in
-            training.groups.map { range, decays in
-                unsafe ParameterBuffer(
-                    values: weights.parameters.pointer + range.lowerBound, gradient: training.gradients.pointer + range.lowerBound,
-                    momentum: training.momenta.pointer + range.lowerBound, count: range.count, decays: decays)
+            let momentum = training.slots[.momentum], square = training.slots[.square]
+            return training.parameters.compactMap { parameter, group -> ParameterBuffer? in
+                guard let momentum else { return nil }
+                let offset = parameter.offset, isVector = parameter.shape.count == 1, isExcluded = isVector && optimizer.excludesVectors
+                let hasOwnRate = group.rate != 1 || !group.isScheduled
+                return unsafe ParameterBuffer(
+                    values: weights.parameters.pointer + offset, gradient: training.gradients.pointer + offset, momentum: momentum.pointer + offset,
+                    square: square.map { unsafe $0.pointer + offset }, count: parameter.count, decays: group.decays && !isExcluded, adapts: !isExcluded,
+                    learningRate: hasOwnRate ? group.rate * (group.isScheduled ? learningRate : begin) : nil)
             }
         }
-        optimizer.step(buffers, learningRate: learningRate)
+        optimizer.step(buffers, learningRate: learningRate, step: step)
     }
 
-    /// Puts what is not the student's into the state of the training.
+    /// Puts what the models have become into the state of the training; of the student's weights it has them already.
     func save(in state: inout TrainingState) {
-        for entry in entries.dropFirst() { state.others[entry.model.name] = TrainingState.Other(entry.weights, momenta: entry.training?.momenta) }
+        for entry in entries {
+            if case .student = entry.model.kind {
+                if let training = entry.training { state.optimizerState = training.slots }
+            } else {
+                state.others[entry.model.name] = TrainingState.Other(entry.weights, optimizerState: entry.training?.slots)
+            }
+        }
     }
+}
+
+extension Pass.Output {
+    /// Numbers in what a network gives.
+    func width(_ network: Network) -> Int { self == .features ? network.featureWidth : network.embeddingWidth }
 }

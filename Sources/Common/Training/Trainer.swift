@@ -19,6 +19,8 @@ public final class Trainer {
     private var objective: any Objective
     private let models: TrainedModels
     private let passes: [Pass]
+    /// The pass whose output is looked at for whether it has collapsed.
+    private let watched: Pass?
     private let runs: PassRuns
     private let stepsPerEpoch: Int
     private let firstEpoch: Int
@@ -30,14 +32,15 @@ public final class Trainer {
     public init(_ state: TrainingState, _ options: TrainingOptions, header: StreamHeader) throws {
         self.state = state
         self.options = options
-        models = try TrainedModels(options.method, options.methodOptions, state, seed: options.seed)
+        models = try TrainedModels(options.method, options.methodOptions, state, slots: options.optimizer.slots, seed: options.seed)
         passes = options.method.passes(options.methodOptions)
+        watched = passes.first { $0.model == Model.student.name && $0.hasGradient }
         runs = PassRuns()
         let epochs = max(1, header.metadata.count("epochs") ?? 1)
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
         firstEpoch = header.metadata.count("epoch") ?? state.epoch
         lastEpoch = firstEpoch
-        watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.method.hasFixedTargets)
+        watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.method.hasFixedTargets, judgesRank: !options.method.inputs.labels)
         objective = try options.method.init(options.methodOptions, options.facts(header))
         try objective.restore(state.objective)
     }
@@ -59,14 +62,17 @@ public final class Trainer {
         recordsSeen += 1
         lastEpoch = max(lastEpoch, batch.epoch)
 
-        models.followAverages()
+        let position = batch.epoch * stepsPerEpoch + batch.step, positions = options.epochs * stepsPerEpoch
+        models.followAverages(.beforePasses, step: position, of: positions)
         var outputs = Outputs()
         runs.begin()
         let passes = passes.filter { $0.rows(N: batch.N, views: batch.views) > 0 }
         for pass in passes {
             let randomKey = options.drops ? RandomKey(seed: options.seed, epoch: batch.epoch, step: batch.step, pass: pass.name) : nil
-            outputs[pass] = runs.forward(
-                pass, models[pass.model], images, outputs, groups: options.groups(pass.rows(N: batch.N, views: batch.views)), order: order(pass, batch), randomKey: randomKey)
+            outputs[pass] = models.run(pass) { weights in
+                runs.forward(
+                    pass, weights, images, outputs, groups: options.groups(pass.rows(N: batch.N, views: batch.views)), order: order(pass, batch), randomKey: randomKey)
+            }
         }
         let loss = try objective.loss(outputs, batch)
         guard loss.value.isFinite else {
@@ -80,7 +86,7 @@ public final class Trainer {
         var gradients = loss.gradients
         for pass in passes.reversed() where pass.hasGradient {
             guard let gradient = gradients[pass.name] else { throw Failure(.software, "the loss gives no gradient of pass \(pass.name)") }
-            let input = runs.backward(pass, models[pass.model], gradient, dParameters: models.gradients(pass.model))
+            let input = models.run(pass) { runs.backward(pass, $0, gradient, dParameters: models.gradients(pass.model)) }
             if case .output(let source) = pass.input, source.hasGradient, let input {
                 gradients[source.name] = gradients[source.name].map { zip($0, input).map { $0 + $1 } } ?? input
             }
@@ -91,15 +97,24 @@ public final class Trainer {
                 "the gradient is not finite at epoch \(batch.epoch), step \(batch.step)", remedy: "the last checkpoint stands; lower the learning rate")
         }
         let rate = options.schedule.rate(epoch: batch.epoch, step: batch.step, stepsPerEpoch: stepsPerEpoch)
-        models.step(options.optimizer, learningRate: rate)
-        objective.stepped(models.weights)
         state.steps += 1
+        models.step(options.optimizer, learningRate: rate, begin: options.schedule.begin.rate, step: state.steps)
+        models.followAverages(.afterStep, step: position, of: positions)
+        objective.stepped(models.weights)
         profile?.lap("optimizer")
         profile?.count(images: batch.N)
         let report = StepReport(
-            images: batch.N, epoch: batch.epoch, step: batch.step, loss: loss.value, metrics: loss.metrics, learningRate: rate, gradientNorm: norm)
+            images: batch.N, epoch: batch.epoch, step: batch.step, loss: loss.value, metrics: loss.metrics + spread(outputs, loss.metrics), learningRate: rate,
+            gradientNorm: norm)
         watch.add(report, steps: state.steps)
         return report
+    }
+
+    /// How far the student's rows differ, whatever the method: what the objective has not told of it.
+    private func spread(_ outputs: Outputs, _ told: [Metric]) -> [Metric] {
+        guard let watched else { return [] }
+        let all = Metric.spread(of: outputs[watched])
+        return all.filter { metric in !told.contains { $0.name == metric.name } }
     }
 
     /// The order in which the rows of a shuffled pass go through, the same for all of a step; nil for that of the images.
@@ -113,6 +128,7 @@ public final class Trainer {
     public func finish() throws -> TrainingState {
         state.objective = try objective.finish()
         state.method = options.method.name
+        state.optimizer = options.optimizer.name
         models.save(in: &state)
         state.epoch = lastEpoch + 1
         watch.endEpoch()

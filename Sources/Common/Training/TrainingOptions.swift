@@ -9,7 +9,9 @@ public struct TrainingOptions: Sendable {
     public var method: any Objective.Type = SEED.self
     public var methodOptions = MethodOptions()
     public var schedule = Schedule.cosine(rate: 0.03, epochs: 200)
-    public var optimizer = SGD()
+    /// Of the whole training, which the momenta of averages span.
+    public var epochs = 200
+    public var optimizer: any Optimizer = SGD()
     /// A program that gives the loss instead of the method.
     public var lossCommand: String?
     public var lossSupervision = ProgramSupervision()

@@ -2,6 +2,7 @@ import Checkpoints
 public import Kernels
 public import Networks
 public import Objectives
+public import Optimizers
 public import TensorStreams
 import ToolSupport
 
@@ -11,22 +12,25 @@ import ToolSupport
 /// |-------------------------|-----------------------------------------------------------------------------|
 /// | torchvision's names     | the student's weights                                                       |
 /// | `training.momentum.…`   | the optimizer's momenta, under the parameters' names                        |
+/// | `training.square.…`     | its moving means of squared gradients, of Adam                              |
 /// | `training.MODEL.…`      | other models of the method, such as MoCo's `key`, under torchvision's names |
-/// | `training.momentum.MODEL.…` | momenta of those that are trained                                       |
+/// | `training.momentum.MODEL.…` | the same of those that are trained                                      |
 /// | `training.loss.…`       | what the objective keeps from batch to batch: SEED's queue                  |
 ///
-/// Metadata: `network`, `objective`, `epoch` (finished epochs), `steps` (of the optimizer, in all), `kl` (of the last quarter of the last epoch,
+/// Metadata: `network`, `objective`, `optimizer` (where it is not `sgd`), `epoch` (finished epochs), `steps` (of the optimizer, in all), `kl` (of the last quarter of the last epoch,
 /// where the objective tells its floor and the queue was full), `provenance`.
 public struct TrainingState {
     public let weights: Weights
-    /// The optimizer's momenta, at the parameters' offsets.
-    public let momenta: FloatBuffer
+    /// What the optimizer keeps of the student's parameters; nil before the first step.
+    public var optimizerState: OptimizerState?
     /// The method's other models, by name.
     public var others: [String: Other]
     /// What the objective left to be kept.
     public var objective: [String: Tensor]
     /// The name of the method; nil where that is not known.
     public var method: String?
+    /// Which optimizer made the steps.
+    public var optimizer = OptimizerName.sgd
     /// Epochs finished.
     public var epoch: Int
     /// Steps of the optimizer so far.
@@ -38,26 +42,26 @@ public struct TrainingState {
     /// A network beside the student.
     public struct Other {
         public let weights: Weights
-        /// nil where it is not trained by the gradient.
-        public let momenta: FloatBuffer?
+        /// nil where it is not trained by the gradient, or has not been yet.
+        public let optimizerState: OptimizerState?
 
-        public init(_ weights: Weights, momenta: FloatBuffer? = nil) { (self.weights, self.momenta) = (weights, momenta) }
+        public init(_ weights: Weights, optimizerState: OptimizerState? = nil) { (self.weights, self.optimizerState) = (weights, optimizerState) }
     }
 
-    private static let momentumPrefix = WeightsDocument.trainingPrefix + "momentum."
+    private static func prefix(_ slot: OptimizerSlot) -> String { WeightsDocument.trainingPrefix + slot.rawValue + "." }
     private static let objectivePrefix = WeightsDocument.trainingPrefix + "loss."
     private static func prefix(_ model: Model) -> String { WeightsDocument.trainingPrefix + model.name + "." }
 
     /// The network that a model is, beside a student.
     private static func network(_ model: Model, beside student: Network) -> Network {
-        guard case .head(let head) = model.kind else { return student }
-        return Network(head(student.embeddingWidth), inputs: student.embeddingWidth)
+        guard case .head(let output, let head) = model.kind else { return student }
+        let width = output.width(student)
+        return Network(head(width), inputs: width)
     }
 
     /// A network that has not been trained.
     public init(_ weights: Weights, provenance: Provenance) {
         self.weights = weights
-        momenta = FloatBuffer(weights.network.parameterCount)
         others = [:]
         objective = [:]
         epoch = 0
@@ -67,11 +71,14 @@ public struct TrainingState {
 
     /// Reads a checkpoint of a training by `method`, or weights alone, which begin one.
     ///
-    /// - Throws: ``Failure`` `data` where it is of another method, or holds what no training by this one has: before that is read.
-    public init(reading path: String, network: String? = nil, for method: any Objective.Type, _ options: MethodOptions = MethodOptions()) throws {
+    /// - Parameter optimizer: what goes on with it.
+    /// - Throws: ``Failure`` `data` where it is of another method or optimizer, or holds what no training by these has: before that is read.
+    public init(
+        reading path: String, network: String? = nil, for method: any Objective.Type, _ options: MethodOptions = MethodOptions(), optimizer: any Optimizer = SGD()
+    ) throws {
         let others = method.models(options).dropFirst()
         let document = try DocumentFile.read(path) { outline in
-            try Self.check(outline, path: path, network: network, method, others)
+            try Self.check(outline, path: path, network: network, method, others, optimizer)
             return nil
         }
         let weights = try WeightsDocument.weights(in: document, path: path, network: network)
@@ -87,31 +94,32 @@ public struct TrainingState {
         for (name, tensor) in document.tensors where name.hasPrefix(Self.objectivePrefix) {
             objective[String(name.dropFirst(Self.objectivePrefix.count))] = tensor
         }
-        if document.tensors.keys.contains(where: { $0.hasPrefix(Self.momentumPrefix) }) {
-            try Self.read(momenta, of: weights.network, from: document, prefix: Self.momentumPrefix)
-        }
+        self.optimizer = optimizer.name
+        // The head of a student whose features alone are trained has a state too, of zeros.
+        let hasState = document.tensors.keys.contains { $0.hasPrefix(Self.prefix(.momentum)) }
+        if hasState { optimizerState = try Self.read(optimizer.slots, of: weights.network, from: document, model: "") }
         for model in others where document.tensors.keys.contains(where: { $0.hasPrefix(Self.prefix(model)) }) {
             let network = Self.network(model, beside: weights.network), own = try WeightsDocument.weights(of: network, in: document, path: path, prefix: Self.prefix(model))
-            guard case .head = model.kind else {
-                self.others[model.name] = Other(own, momenta: nil)
-                continue
-            }
-            let momenta = FloatBuffer(network.parameterCount)
-            try Self.read(momenta, of: network, from: document, prefix: Self.momentumPrefix + model.name + ".")
-            self.others[model.name] = Other(own, momenta: momenta)
+            self.others[model.name] = Other(
+                own, optimizerState: model.isTrained ? try Self.read(optimizer.slots, of: network, from: document, model: model.name + ".") : nil)
         }
     }
 
-    private static func read(_ momenta: FloatBuffer, of network: Network, from document: TensorDocument, prefix: String) throws {
-        for parameter in network.parameters {
-            let tensor = try document.tensor(prefix + parameter.name, .f32, shape: parameter.shape)
-            for (i, value) in parameter.native(try tensor.floats()).enumerated() { unsafe momenta.pointer[parameter.offset + i] = value }
+    private static func read(_ slots: [OptimizerSlot], of network: Network, from document: TensorDocument, model: String) throws -> OptimizerState {
+        let state = OptimizerState(nil, slots: slots, count: network.parameterCount)
+        for slot in slots {
+            guard let buffer = state[slot] else { continue }
+            for parameter in network.parameters {
+                let tensor = try document.tensor(prefix(slot) + model + parameter.name, .f32, shape: parameter.shape)
+                for (i, value) in parameter.native(try tensor.floats()).enumerated() { unsafe buffer.pointer[parameter.offset + i] = value }
+            }
         }
+        return state
     }
 
     /// Throws where a file has other tensors than a checkpoint of `method`, before they are read.
     private static func check(
-        _ outline: DocumentOutline, path: String, network: String?, _ method: any Objective.Type, _ others: ArraySlice<Model>
+        _ outline: DocumentOutline, path: String, network: String?, _ method: any Objective.Type, _ others: ArraySlice<Model>, _ optimizer: any Optimizer
     ) throws {
         let student = try WeightsDocument.network(in: outline, path: path, network: network)
         if let other = outline.metadata["objective"], other != method.name {
@@ -119,12 +127,18 @@ public struct TrainingState {
                 .data, path: path, "is of a training by \(other.printableLine(limit: 40)) where --objective \(method.name) is asked for",
                 remedy: "go on with --objective \(other.printableLine(limit: 40)), or begin with its weights alone, which convert-weights writes")
         }
+        let before = outline.metadata["optimizer"] ?? OptimizerName.sgd.rawValue
+        if before != optimizer.name.rawValue, outline.tensors.contains(where: { $0.name.hasPrefix(prefix(.momentum)) }) {
+            throw Failure(
+                .data, path: path, "is of a training with --optimizer \(before.printableLine(limit: 40)) where \(optimizer.name.rawValue) is asked for",
+                remedy: "go on with --optimizer \(before.printableLine(limit: 40)), or begin with its weights alone, which convert-weights writes")
+        }
         for model in others where outline.tensors.contains(where: { $0.name.hasPrefix(prefix(model)) }) {
             try WeightsDocument.check(Self.network(model, beside: student), in: outline, path: path, prefix: prefix(model))
         }
-        let shapes = outline.shapes, models = others.map(prefix), trained = others.filter { if case .head = $0.kind { true } else { false } }
+        let shapes = outline.shapes, models = others.map(prefix), trained = others.filter(\.isTrained)
         /// Of the student's parameter of this name, or of `MODEL.NAME`.
-        func isMomentum(_ name: String, _ shape: [Int]) -> Bool {
+        func isState(_ name: String, _ shape: [Int]) -> Bool {
             shapes[name] == shape
                 || trained.contains { name.hasPrefix($0.name + ".") && shapes[prefix($0) + name.dropFirst($0.name.utf8.count + 1)] == shape }
         }
@@ -132,7 +146,7 @@ public struct TrainingState {
         for tensor in outline.tensors where tensor.name.hasPrefix(WeightsDocument.trainingPrefix) && !models.contains(where: tensor.name.hasPrefix) {
             if tensor.name.hasPrefix(objectivePrefix) {
                 state += tensor.byteCount
-            } else if !tensor.name.hasPrefix(momentumPrefix) || !isMomentum(String(tensor.name.dropFirst(momentumPrefix.count)), tensor.shape) {
+            } else if !optimizer.slots.map(prefix).contains(where: { tensor.name.hasPrefix($0) && isState(String(tensor.name.dropFirst($0.count)), tensor.shape) }) {
                 throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which no training by \(method.name) has",
                     remedy: "name its --objective, or begin with its weights alone, which convert-weights writes")
             }
@@ -143,23 +157,28 @@ public struct TrainingState {
         }
     }
 
-    /// Whether training can go on from here: no weight, statistic or momentum has overflowed.
+    /// Whether training can go on from here: no weight, statistic or part of the optimizer's state has overflowed.
     var isFinite: Bool {
-        ([weights.parameters, weights.statistics, momenta] + others.values.flatMap { [$0.weights.parameters, $0.weights.statistics] + [$0.momenta].compactMap { $0 } }).allSatisfy { buffer in
-            unsafe buffer.buffer.allSatisfy(\.isFinite)
+        let networks = [(weights, optimizerState)] + others.values.map { ($0.weights, $0.optimizerState) }
+        return networks.allSatisfy { weights, state in
+            ([weights.parameters, weights.statistics] + (state?.buffers ?? [])).allSatisfy { buffer in unsafe buffer.buffer.allSatisfy(\.isFinite) }
         }
     }
 
     /// The checkpoint.
     public func document() -> TensorDocument {
         var tensors = WeightsDocument.tensors(of: weights)
-        func add(_ momenta: FloatBuffer, of network: Network, prefix: String) {
-            if steps > 0 { tensors.merge(WeightsDocument.parameterTensors(momenta, of: network, prefix: prefix)) { $1 } }
+        func add(_ state: OptimizerState?, of network: Network, model: String) {
+            guard steps > 0, let state else { return }
+            for slot in OptimizerSlot.allCases {
+                guard let buffer = state[slot] else { continue }
+                tensors.merge(WeightsDocument.parameterTensors(buffer, of: network, prefix: Self.prefix(slot) + model)) { $1 }
+            }
         }
-        add(momenta, of: weights.network, prefix: Self.momentumPrefix)
+        add(optimizerState, of: weights.network, model: "")
         for (name, other) in others {
             tensors.merge(WeightsDocument.tensors(of: other.weights, prefix: WeightsDocument.trainingPrefix + name + ".")) { $1 }
-            if let momenta = other.momenta { add(momenta, of: other.weights.network, prefix: Self.momentumPrefix + name + ".") }
+            add(other.optimizerState, of: other.weights.network, model: name + ".")
         }
         for (name, tensor) in objective { tensors[Self.objectivePrefix + name] = tensor }
         var metadata = WeightsDocument.metadata(of: weights.network)
@@ -167,7 +186,23 @@ public struct TrainingState {
         metadata["steps"] = "\(steps)"
         metadata["provenance"] = provenance.text
         metadata["objective"] = method
+        if optimizer != .sgd { metadata["optimizer"] = optimizer.rawValue }
         metadata["kl"] = divergence.map { "\($0)" }
         return TensorDocument(metadata: metadata, tensors: tensors)
     }
+}
+
+/// What an optimizer keeps of a network's parameters: for each of its slots a buffer, at the parameters' offsets.
+public struct OptimizerState {
+    private let slots: [OptimizerSlot: FloatBuffer]
+
+    /// Zeros, or what is kept of `other`.
+    ///
+    /// - Parameter count: floats of all parameters.
+    public init(_ other: OptimizerState? = nil, slots: [OptimizerSlot], count: Int) {
+        self.slots = Dictionary(uniqueKeysWithValues: slots.map { ($0, other?[$0] ?? FloatBuffer(count)) })
+    }
+
+    public subscript(slot: OptimizerSlot) -> FloatBuffer? { slots[slot] }
+    var buffers: [FloatBuffer] { OptimizerSlot.allCases.compactMap { slots[$0] } }
 }

@@ -36,6 +36,13 @@ public struct TrainingWatch {
     private var steps: [Step] = []
     private var spreads: [(student: Double, teacher: Double)] = []
     private var hasToldAlike = false
+    private let judgesRank: Bool
+    private var ranks: [Double] = []
+    private var hasToldRank = false
+    /// Embeddings have collapsed to a line below this effective rank.
+    static let smallestRank = 1.5
+    /// Images of a batch below which its rank says nothing.
+    static let fewestRows = 16
 
     private struct Step {
         var images: Int
@@ -54,9 +61,11 @@ public struct TrainingWatch {
     /// - Parameters:
     ///   - divergence: at the end of the epoch before.
     ///   - comparesDivergence: whether an epoch without progress is told. Of MoCo it says nothing: its keys get better too.
-    public init(divergence: Double?, comparesDivergence: Bool) {
+    ///   - judgesRank: whether embeddings on one line are told. With few classes to be told apart they may be all that is needed.
+    public init(divergence: Double?, comparesDivergence: Bool, judgesRank: Bool = false) {
         self.divergence = divergence
         self.comparesDivergence = comparesDivergence
+        self.judgesRank = judgesRank
     }
 
     /// What there is to tell since it was asked last.
@@ -80,7 +89,18 @@ public struct TrainingWatch {
             Step(
                 images: report.images, divergence: isFull ? floor.map { report.loss - $0 } : nil,
                 largest: report["uniform_loss"].map { $0 - (floor ?? .nan) }, report: report, total: total))
-        if isFull, total > Self.firstSteps { lookAtSpread(report) }
+        if isFull, total > Self.firstSteps {
+            lookAtSpread(report)
+            lookAtRank(report)
+        }
+    }
+
+    private mutating func lookAtRank(_ report: StepReport) {
+        guard judgesRank, !hasToldAlike, !hasToldRank, report.images >= Self.fewestRows, let rank = report["effective_rank"] else { return }
+        ranks = ranks.suffix(Self.batches - 1) + [rank]
+        guard ranks.count == Self.batches, let largest = ranks.max(), largest < Self.smallestRank else { return }
+        hasToldRank = true
+        notes.append(("the student's embeddings have collapsed to a line at epoch \(report.epoch), step \(report.step) (effective rank \(Progress.fixed(largest, 2)))", report))
     }
 
     private mutating func lookAtSpread(_ report: StepReport) {

@@ -1,0 +1,128 @@
+import Losses
+import Optimizers
+import Platform
+import Randomness
+import TensorStreams
+import ToolSupport
+
+/// What both forms of CompRess have in common: the student's similarities to a memory of anchors shall be distributed as the teacher's to its own.
+///
+///     L = mean of KL(softmax(t̂·M_tᵀ/T) ‖ softmax(ŝ·M_sᵀ/T))
+///
+/// Koohpayegani, Tejankar and Pirsiavash, "CompRess: Self-Supervised Learning by Compressing Representations", NeurIPS 2020; settings of UMBCvision/CompRess. The memory is used
+/// before the batch enters it.
+enum CompRess {
+    static let anchors = MethodOption<Int?>(
+        "queue-size", default: nil, defaultText: "that of the checkpoint; else 128000, or the data set's images if these are fewer", in: 1...1 << 28, valueName: "K",
+        "Rows in the queue.")
+    static let temperature = MethodOption("student-temperature", default: 0.04, in: Temperature.range, "The temperature of the student's logits.")
+    static let usual = 128_000
+    static let defaults = TrainingDefaults(
+        .sgd, rate: 0.01, weightDecay: 1e-4, .steps, epochs: 130, milestones: [90, 120], factor: 0.2, recipe: "linear-train", smallestCrop: 0.08)
+}
+
+/// CompRess's memory, one queue or two that are filled side by side.
+struct AnchorMemory {
+    /// By name: of the teacher's rows and, with two, of the student's.
+    private var queues: [String: EmbeddingQueue] = [:]
+    private let given: Int?
+    private let samples: Int?
+    private let seed: UInt64
+    private(set) var notes: [String] = []
+
+    init(_ given: Int?, _ facts: TrainingFacts) {
+        self.given = given
+        (samples, seed) = (facts.samples, facts.seed)
+        if let given, let samples, given > samples { notes.append("--queue-size \(given) is more than the \(samples) images: some are in the queue more than once") }
+    }
+
+    private static func name(_ queue: String) -> String { "anchors.\(queue)" }
+
+    mutating func restore(_ state: [String: Tensor]) throws {
+        guard !state.isEmpty else { return }
+        let document = TensorDocument(tensors: state)
+        for queue in ["teacher", "student"] where state[Self.name(queue)] != nil {
+            let rows = try document.tensor(Self.name(queue), .f32, shape: [nil, nil]), K = rows.shape[0]
+            func number(_ name: String, below end: Int) throws -> Int {
+                guard let value = try document.tensor(name, .i64, shape: [1]).integers().first, (0..<end).contains(value) else {
+                    throw document.failure("has '\(name)' out of 0 to \(end - 1)")
+                }
+                return value
+            }
+            guard K > 0, rows.shape[1] > 0 else { throw document.failure("has an empty '\(Self.name(queue))'") }
+            if let given, given != K {
+                throw document.failure("holds a queue of \(K) rows where --queue-size asks for \(given)", remedy: "leave out --queue-size to go on with it")
+            }
+            let values = try rows.floats()
+            guard values.allSatisfy(\.isFinite) else { throw document.failure("has a number that is not finite in '\(Self.name(queue))'") }
+            queues[queue] = EmbeddingQueue(
+                rows: values, dimension: rows.shape[1], position: try number("anchors.position", below: K), filled: try number("anchors.filled", below: K + 1))
+        }
+    }
+
+    var state: [String: Tensor] {
+        var tensors: [String: Tensor] = [:]
+        for (name, queue) in queues {
+            tensors[Self.name(name)] = Tensor(f32: queue.rows, shape: [queue.capacity, queue.dimension])
+            tensors["anchors.position"] = Tensor(i64: [Int64(queue.position)], shape: [1])
+            tensors["anchors.filled"] = Tensor(i64: [Int64(queue.filled)], shape: [1])
+        }
+        return tensors
+    }
+
+    /// Makes a queue that is not there yet, of uniform numbers of variance 1/D, not normalised, as in the authors' code.
+    ///
+    /// - Parameter all: the widths of all queues, which together must be no more than a checkpoint may hold.
+    private mutating func begin(_ queue: String, dimension D: Int, all: [Int], _ batch: Batch) throws {
+        if let there = queues[queue] {
+            guard there.dimension == D else {
+                throw batch.record.failure(
+                    "has rows of \(D) numbers where the queue has rows of \(there.dimension)", remedy: "the queue belongs to another teacher; begin with the student's weights alone")
+            }
+            return
+        }
+        let K = given ?? min(CompRess.usual, max(1, samples ?? .max))
+        let (bytes, limit) = (4 * K * all.reduce(0, +), Limits.standard.documentBytes - (1 << 20))
+        guard bytes <= limit else {
+            throw Failure(.usage, "queues of \(K) rows have \(bytes) bytes, above the limit of \(limit)", remedy: "choose a smaller --queue-size")
+        }
+        let bound = (3 / Double(D)).squareRoot(), key = seed ^ FNV1a.of(queue)
+        var rows = [Float](repeating: 0, count: K * D)
+        for k in 0..<K {
+            var random = CounterRandom(seed: key, .queue, item: k)
+            for d in k * D..<(k + 1) * D { rows[d] = Float(random.uniform(-bound, bound)) }
+        }
+        queues[queue] = EmbeddingQueue(rows: rows, dimension: D, position: 0, filled: 0)
+    }
+
+    /// The loss of a batch against the memory; then the batch enters it.
+    ///
+    /// - Parameter keys: what enters the student's queue; nil where there is the teacher's alone.
+    mutating func loss(_ anchorLoss: AnchorLoss, of pass: Pass, _ rows: NormalizedRows, _ teacher: NormalizedRows, keys: NormalizedRows?, _ batch: Batch) throws -> Loss {
+        let own = keys == nil ? "teacher" : "student", widths = [teacher.D] + (keys.map { [$0.D] } ?? [])
+        try begin("teacher", dimension: teacher.D, all: widths, batch)
+        if let keys { try begin(own, dimension: keys.D, all: widths, batch) }
+        let values = anchorLoss.evaluate(rows, anchors: queues[own]?.rows ?? [], teacher, anchors: queues["teacher"]?.rows ?? [])
+        enqueue("teacher", teacher)
+        if let keys { enqueue(own, keys) }
+        let floor = values.meanFloor ?? 0
+        return Loss(
+            values.mean - floor, gradients: [pass.name: rows.backward(values.gradient)],
+            metrics: [.queueFill(realShare)] + [values.meanAgreement.map { .agreement($0) }, teacher.meanCosine.map { .teacherCosine($0) }].compactMap { $0 })
+    }
+
+    private mutating func enqueue(_ queue: String, _ rows: NormalizedRows) {
+        // One owner, so that the queue is not copied to be changed.
+        guard var own = queues.removeValue(forKey: queue) else { return }
+        unsafe rows.values.withUnsafeBufferPointer { unsafe own.enqueue($0) }
+        queues[queue] = own
+    }
+
+    /// The share of rows that are embeddings.
+    private var realShare: Double { queues.values.first?.realShare ?? 0 }
+
+    mutating func takeNotes() -> [String] {
+        defer { notes = [] }
+        return notes
+    }
+}

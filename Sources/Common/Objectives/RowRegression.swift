@@ -1,0 +1,43 @@
+import Losses
+import TensorStreams
+
+/// The regression of rows on other rows, both brought to unit length: the mean of ‖p̂ − t̂‖² = 2 − 2⟨p̂, t̂⟩.
+struct RowRegression {
+    let value: Double
+    /// With respect to the rows as they were (N, D).
+    let gradient: [Float]
+
+    /// - Parameter scale: what both are multiplied by.
+    init(_ rows: NormalizedRows, on targets: NormalizedRows, scale: Double = 1) {
+        precondition(rows.N == targets.N && rows.D == targets.D)
+        var sum = 0.0, gradient = targets.values
+        for i in rows.values.indices { sum += Double(rows.values[i]) * Double(targets.values[i]) }
+        let count = Double(max(1, rows.N)), factor = Float(-2 * scale / count)
+        for i in gradient.indices { gradient[i] *= factor }
+        value = scale * (2 - 2 * sum / count)
+        self.gradient = rows.backward(gradient)
+    }
+}
+
+extension Batch {
+    /// What a teacher has given of the images: f32 (N, D), finite.
+    ///
+    /// - Parameter D: numbers that a row must have, and what to do where it has others; nil for any.
+    func teacher(_ output: TeacherOutput, width: (D: Int, remedy: String)? = nil) throws -> PassOutput {
+        let name = output.tensor
+        guard record.tensors[name] != nil else {
+            let options = output.embedOptions.map { " " + $0 }.joined()
+            throw record.failure("has no tensor '\(name)'; it has \(listedNames)", remedy: "send it through embed\(options)")
+        }
+        let tensor = try record.tensor(name, .f32, shape: [N, nil]), found = tensor.shape[1]
+        guard found > 0 else { throw record.failure("has rows without numbers in '\(name)'") }
+        if let width, found != width.D { throw record.failure("has rows of \(found) numbers in '\(name)' where \(width.D) are expected", remedy: width.remedy) }
+        let values = try tensor.floats()
+        guard values.allSatisfy(\.isFinite) else {
+            throw record.failure("has a number that is not finite in '\(name)'", remedy: "the network that made it has diverged")
+        }
+        return PassOutput(values, N: N, D: found)
+    }
+
+    private var listedNames: String { record.names.isEmpty ? "no tensors" : record.names.joined(separator: ", ") }
+}

@@ -1,0 +1,11 @@
+/// The head that a method's student begins with, where nobody says another.
+public enum StudentHead: Sendable, Equatable {
+    /// MoCo-v2's and SEED's: linear d, relu, linear D.
+    case mlp
+    /// A paper's, by its name.
+    case named(String)
+    /// A linear layer as wide as the teacher's rows.
+    case linear
+    /// None: the method learns from the pooled features.
+    case none
+}

@@ -1,0 +1,273 @@
+"""Losses with their gradients and ten training steps of the methods, for TrainingTests: python3 Tests/golden/methods.py (writes methods.safetensors beside itself)
+
+Each loss is restated from its authors' code (SimCLR's in TensorFlow, BYOL's in JAX, the others in PyTorch), quirks included, and so are schedules, moving averages and which
+parameters are decayed. In double precision; weights, images and teachers' rows come from the formula of networks.py.
+"""
+import copy
+import math
+import pathlib
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+
+from networks import Small, fill, tensor
+from optimizers import LARS
+
+
+def unit(x):
+    return F.normalize(x, dim=-1)
+
+
+# Losses of the outputs of a method's passes, in their order. `x` has what else they need.
+
+def moco_v1(o, x):
+    k, q = unit(o[0]).detach(), unit(o[1])
+    logits = torch.cat([(q * k).sum(1, keepdim=True), q @ x["queue"].T], 1) / 0.07
+    loss = F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long))
+    x["queue"] = torch.cat([x["queue"][len(k):], k])  # As a ring: the order of rows does not matter.
+    return loss
+
+
+def simclr(o, x):
+    z = unit(o[0])
+    a, b, n, t = z[0::2], z[1::2], len(z) // 2, 0.1
+    mask, own = 1e9 * torch.eye(n).double(), torch.arange(n)
+    loss_a = F.cross_entropy(torch.cat([a @ b.T / t, a @ a.T / t - mask], 1), own)
+    loss_b = F.cross_entropy(torch.cat([b @ a.T / t, b @ b.T / t - mask], 1), own)
+    return loss_a + loss_b
+
+
+def byol(o, x):
+    def regression(p, z):
+        return ((unit(p) - unit(z)) ** 2).sum(1)
+
+    return (regression(o[4], o[1].detach()) + regression(o[5], o[0].detach())).mean()
+
+
+def simsiam(o, x):
+    cosine = nn.CosineSimilarity(dim=1)
+    return -(cosine(o[2], o[1].detach()).mean() + cosine(o[3], o[0].detach()).mean()) * 0.5
+
+
+def barlow_twins(o, x):
+    n, d = o[0].shape
+    bn = nn.BatchNorm1d(d, affine=False).double()
+    c = bn(o[0]).T @ bn(o[1]) / n
+    on = (torch.diagonal(c) - 1).pow(2).sum()
+    off = c.pow(2).sum() - torch.diagonal(c).pow(2).sum()
+    return on + 0.0051 * off
+
+
+def simreg(o, x):
+    return (2 - 2 * (unit(o[1]) * unit(x["features"])).sum(1)).mean()
+
+
+def kl(t, mt, s, ms, temperature):
+    p, logq = torch.softmax(t @ mt.T / temperature, 1), torch.log_softmax(s @ ms.T / temperature, 1)
+    return F.kl_div(logq, p, reduction="batchmean")
+
+
+def compress_1q(o, x):
+    s, t = unit(o[0]), unit(x["features"])
+    loss = kl(t, x["memory"], s, x["memory"], 0.04)
+    x["memory"] = torch.cat([x["memory"][len(t):], t])
+    return loss
+
+
+def compress_2q(o, x):
+    k, s, t = unit(o[0]).detach(), unit(o[1]), unit(x["features"])
+    loss = kl(t, x["memory"], s, x["student memory"], 0.04)
+    x["memory"], x["student memory"] = torch.cat([x["memory"][len(t):], t]), torch.cat([x["student memory"][len(k):], k])
+    return loss
+
+
+def seed_batch(o, x):
+    s, t = unit(o[0]), unit(x["teacher"])
+    return -(torch.softmax(t @ t.T / 0.01, 1) * torch.log_softmax(s @ t.T / 0.2, 1)).sum(1).mean()
+
+
+def kd(o, x):
+    T, alpha = 4.0, 0.9
+    soft = F.kl_div(torch.log_softmax(o[1] / T, 1), torch.softmax(x["logits"] / T, 1), reduction="batchmean")
+    return (1 - alpha) * F.cross_entropy(o[1], x["label"]) + alpha * T * T * soft
+
+
+def supervised(o, x):
+    return F.cross_entropy(o[1], x["label"])
+
+
+def mlp(i, h, o, bias=True, last_bias=True):
+    return [nn.Linear(i, h, bias=bias), nn.BatchNorm1d(h), nn.ReLU(), nn.Linear(h, o, bias=last_bias)]
+
+
+class ScaleOnly(nn.BatchNorm1d):
+    """Batch norm without a shift."""
+
+    def __init__(self, n):
+        super().__init__(n)
+        self.bias = None
+
+
+class Frozen(nn.Linear):
+    def __init__(self, i, o):
+        super().__init__(i, o)
+        self.bias.requires_grad = False
+
+
+E = 10  # Steps, of two epochs of five.
+
+
+def warm_up_cosine(base, end=0.0):
+    """BYOL's, SimCLR's and Barlow Twins': one epoch of warm-up."""
+    q = [0.5 * (1 + math.cos(math.pi * i / 5)) for i in range(5)]
+    return [base * i / 5 for i in range(5)] + [base * q + base * end * (1 - q) for q in q]
+
+
+def by_epoch(first, second):
+    return [first] * 5 + [second] * 5
+
+
+# head, loss, shapes of the passes' outputs for N = 5, rates, optimizer
+METHODS = {
+    "moco-v1": (lambda: nn.Linear(128, 24), moco_v1, [(5, 7), (5, 7)], by_epoch(0.02, 0.002), "sgd"),
+    "simclr": (lambda: nn.Sequential(*mlp(128, 40, 24, False, False), ScaleOnly(24)), simclr, [(10, 7)], warm_up_cosine(1.0), "lars-simclr"),
+    "byol": (lambda: nn.Sequential(*mlp(128, 40, 24, True, False)), byol, [(5, 7)] * 6, warm_up_cosine(1.0), "lars-byol"),
+    "simsiam": (
+        lambda: nn.Sequential(nn.Linear(128, 40, bias=False), nn.BatchNorm1d(40), nn.ReLU(), Frozen(40, 24), nn.BatchNorm1d(24, affine=False)),
+        simsiam, [(5, 7)] * 4, by_epoch(0.05, 0.025), "sgd"),
+    "barlow-twins": (lambda: nn.Sequential(*mlp(128, 40, 24, False, False)), barlow_twins, [(5, 7)] * 2, warm_up_cosine(1.0, 0.001), "lars"),
+    "simreg": (lambda: nn.Identity(), simreg, [(5, 7)] * 2, by_epoch(0.05, 0.025), "sgd"),
+    "compress-1q": (lambda: nn.Linear(128, 24), compress_1q, [(5, 7)], by_epoch(0.01, 0.002), "sgd"),
+    "compress-2q": (lambda: nn.Identity(), compress_2q, [(5, 7)] * 2, by_epoch(0.01, 0.002), "sgd"),
+    "seed-batch": (lambda: nn.Linear(128, 24), seed_batch, [(5, 7)], by_epoch(0.02, 0.02), "sgd"),
+    "kd": (lambda: nn.Identity(), kd, [(5, 7)] * 2, by_epoch(0.001, 0.001), "adamw"),
+    "supervised": (lambda: nn.Identity(), supervised, [(5, 7)] * 2, by_epoch(0.005, 0.0005), "sgd"),
+}
+
+
+def extras(name, N, D, K):
+    """What comes with a batch, and what a method keeps."""
+    return {
+        "features": tensor(f"features.{name}", N, D).double(), "teacher": tensor(f"teacher.{name}", N, D).double(),
+        "logits": 3 * tensor(f"logits.{name}", N, D).double(), "label": torch.arange(N) % 3,
+        "queue": unit(tensor("queue", K, D).double()), "memory": tensor("memory", K, D).double(),
+    }
+
+
+def loss_case(method, out):
+    _, loss, shapes, _, _ = METHODS[method]
+    outputs = [tensor(f"{method}.{i}", *shape).double().requires_grad_() for i, shape in enumerate(shapes)]
+    x = extras("loss", 5, 7, 11)
+    x["student memory"] = tensor("student memory", 11, 7).double()
+    value = loss(outputs, x)
+    value.backward()
+    out[f"{method}.loss"] = value.detach().reshape(1)
+    for i, output in enumerate(outputs):
+        if output.grad is not None:
+            out[f"{method}.gradient.{i}"] = output.grad.float()
+
+
+def small_fill(network):
+    with torch.no_grad():
+        fill(network)
+        for name, module in network.named_modules():
+            if name.startswith("fc.") and isinstance(module, nn.BatchNorm1d) and module.weight is not None:
+                module.weight.copy_(1 + 0.2 * tensor(name + ".weight", module.num_features))
+    return network.double().train()
+
+
+def steps(method, out):
+    head, loss, _, rates, kind = METHODS[method]
+    N, H, D, K = 8, 20, 24, 20
+    student = Small([1, 1, 1, 1], 16)
+    student.fc = head()
+    small_fill(student)
+    other = {
+        "byol": lambda: nn.Sequential(*mlp(24, 40, 24, True, False)), "simsiam": lambda: nn.Sequential(*mlp(24, 16, 24, False, True)),
+        "simreg": lambda: nn.Sequential(
+            nn.Linear(128, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128), nn.Linear(128, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 24)),
+        "kd": lambda: nn.Sequential(nn.Linear(128, 24)), "supervised": lambda: nn.Sequential(nn.Linear(128, 24)),
+    }.get(method, nn.Identity)()
+    small_fill(other)
+    average = copy.deepcopy(student)
+    parameters = [p for p in [*student.parameters(), *other.parameters()] if p.requires_grad]
+    predictor = {id(p) for p in other.parameters()}
+
+    def rate(p, now):
+        if method == "simsiam" and id(p) in predictor:
+            return rates[0]
+        return now * 0.024 if method == "barlow-twins" and p.ndim == 1 else now
+
+    if kind == "sgd":
+        optimizer = torch.optim.SGD([{"params": [p]} for p in parameters], lr=1, momentum=0.9, weight_decay=1e-4)
+    elif kind == "adamw":
+        optimizer = torch.optim.AdamW([{"params": [p]} for p in parameters], lr=1, weight_decay=0.01)
+    else:
+        optimizer = LARS(kind, parameters, 1e-4)
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1).double()
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1).double()
+    kept = extras("kept", N, D, K)
+    kept["student memory"] = tensor("student memory", K, 128).double()
+    losses = []
+    for step in range(E):
+        u = tensor(f"images.{step}", N, 2, H, H, 3)
+        images = (((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 1, 4, 2, 3).double() / 255 - mean) / deviation
+        v = [images[:, 0], images[:, 1]]
+        x = extras(str(step), N, D, K)
+        for name in ("queue", "memory", "student memory"):
+            x[name] = kept[name]
+        with torch.no_grad():
+            if method == "moco-v1":
+                for a, p in zip(average.parameters(), student.parameters()):
+                    a.mul_(0.9).add_(p, alpha=0.1)
+                o = [average(v[1])]
+            elif method == "byol":
+                o = [average(v[0]), average(v[1])]
+            elif method == "compress-2q":
+                o = [average(v[0])]
+            else:
+                o = []
+        if method == "simclr":
+            o += [student(images.flatten(0, 1))]
+        elif method in ("byol", "simsiam", "barlow-twins"):
+            z = [student(v[0]), student(v[1])]
+            o += z if method == "barlow-twins" else z + [other(z[0]), other(z[1])]
+        elif method in ("simreg", "kd", "supervised"):
+            z = student(v[0])
+            o += [z, other(z)]
+        else:
+            o += [student(v[0])]
+        value = loss(o, x)
+        for p in parameters:
+            p.grad = None
+        value.backward()
+        if isinstance(optimizer, LARS):
+            optimizer.step([rate(p, rates[step]) for p in parameters])
+        else:
+            for group in optimizer.param_groups:
+                group["lr"] = rate(group["params"][0], rates[step])
+            optimizer.step()
+        if method in ("byol", "compress-2q"):
+            m = 1 - (1 - 0.9) * 0.5 * (1 + math.cos(math.pi * step / E)) if method == "byol" else 0.9
+            with torch.no_grad():
+                for a, p in zip(average.parameters(), student.parameters()):
+                    a.mul_(m).add_(p, alpha=1 - m)
+        for name in ("queue", "memory", "student memory"):
+            kept[name] = x[name]
+        losses.append(value.item())
+    print(method, losses)
+    out[f"{method}.steps"] = torch.tensor(losses).double()
+
+
+def main():
+    out = {}
+    for method in METHODS:
+        loss_case(method, out)
+        steps(method, out)
+    save_file({k: v.contiguous() for k, v in sorted(out.items())}, pathlib.Path(__file__).with_suffix(".safetensors"))
+
+
+if __name__ == "__main__":
+    main()
