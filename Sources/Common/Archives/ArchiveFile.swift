@@ -83,6 +83,13 @@ public import ToolSupport
         return unsafe ArchiveFile.path(name)
     }
 
+    /// Whether the member's path, as it stands there, begins at the root or goes up.
+    public var leavesFolder: Bool {
+        guard let name = unsafe archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry) else { return false }
+        let path = unsafe BytePath(UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) })
+        return path.bytes.first == BytePath.separator || path.parts.contains { $0.elementsEqual("..".utf8) }
+    }
+
     /// The path that a hard link leads to, counted from the archive's top.
     public var hardLink: BytePath? {
         guard let name = unsafe archive_entry_hardlink_utf8(entry) ?? archive_entry_hardlink(entry) else { return nil }
