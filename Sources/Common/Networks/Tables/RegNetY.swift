@@ -52,7 +52,7 @@ struct RegNetY: Trunk {
     func build(_ graph: inout GraphBuilder) -> Int {
         var x = graph.convolution("stem.0", graph.input, 32, kernel: 3, stride: 2)
         x = graph.batchNorm("stem.1", x, .relu)
-        let stages = blocks.map { zip(stages, $0).map { Stage(width: $0.width, blocks: $1) } } ?? stages
+        let stages = blocks.map { zip(self.stages, $0).map { Stage(width: $0.width, blocks: $1) } } ?? self.stages
         for (index, stage) in stages.enumerated() {
             for block in 0..<stage.blocks {
                 x = add(&graph, "trunk_output.block\(index + 1).block\(index + 1)-\(block)", x, stage.width, stride: block == 0 ? 2 : 1)
