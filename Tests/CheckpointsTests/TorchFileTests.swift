@@ -52,7 +52,7 @@ import ToolSupport
             (dictionary([1 << 40, 1 << 40], [1, 1]), "has the shape"), (dictionary([2], [1, 1]), "1 sizes and 2 strides"), (dictionary([2], [1 << 62]), "lies outside its storage"),
             (dictionary([Int](repeating: 1, count: 17), [Int](repeating: 1, count: 17)), "17 dimensions"), (dictionary([2], [1], twice: true), "has the name 'a' twice"),
             (dictionary(count: 1 << 50, [2], [1]), "has a storage of"), (dictionary(count: 4, [2], [1], view: tuple(text("0"), number(3), number(2))), "no part of another"),
-            (dictionary([2], [1], key: "1"), "storage 0 would have 4 elements"), (dictionary(count: 1 << 40, [1 << 40], [1]), "has 4 elements where its tensors need"),
+            (dictionary([2], [1], key: "1"), "storage 0 would have 4 elements"), (dictionary(count: 1 << 40, [1 << 40], [1]), "would have tensors of 4398046511104 bytes in a file of"), (dictionary(count: 8, [8], [1]), "has 4 elements where its tensors need"),
         ]
         for (pickle, words) in cases {
             let failure = try failure(legacy(pickle))

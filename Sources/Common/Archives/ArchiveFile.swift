@@ -53,9 +53,11 @@ public import ToolSupport
         return Failure(.data, path: path.description, "is \(kind.name), not a tar or zip archive", remedy: "name a folder of images or an archive")
     }
 
+    /// In one line: some of libarchive's messages end theirs, and some have names of members in them.
     private var message: String {
         guard let text = unsafe archive_error_string(handle) else { return "unknown error" }
-        return unsafe String(cString: text)
+        let line = unsafe String(cString: text)
+        return String(line[..<(line.lastIndex { !$0.isWhitespace }.map(line.index(after:)) ?? line.endIndex)]).printableLine(limit: 300)
     }
 
     private var isMemoryShort: Bool {
