@@ -8,12 +8,23 @@ public struct TorchFile {
     private enum Container {
         case zip(TorchZip)
         case legacy(TorchLegacy)
+
+        /// Bytes of the file.
+        var size: Int {
+            switch self {
+            case .zip(let zip): zip.size
+            case .legacy(let legacy): legacy.size
+            }
+        }
     }
 
     public let outline: DocumentOutline
     private let path: String
     private let container: Container
     private let references: [String: TensorReference]
+
+    /// How often as much as the file its tensors may have.
+    private static let mostShares = 16
 
     /// Whether a file that begins so is one.
     static func isOne(_ start: [UInt8]) -> Bool { TorchZip.isOne(start) || TorchLegacy.isOne(start) }
@@ -41,6 +52,11 @@ public struct TorchFile {
         for name in names.sorted() {
             guard let reference = references[name] else { throw Failure(.software, path: path, "has no tensor '\(name)'") }
             wanted[reference.storage.key, default: []].append((name, reference))
+        }
+        // Tensors may share a storage, as tied weights do, but not by the hundred.
+        let total = wanted.values.joined().reduce(0.0) { $0 + Double($1.reference.count * $1.reference.dtype.size) }
+        guard total <= Double(Self.mostShares) * Double(container.size) else {
+            throw Failure(.data, path: path, "would have tensors of \(Int(min(total, 1e18))) bytes in a file of \(container.size)", remedy: "the file is damaged, or not what it says")
         }
         var document = TensorDocument()
         for (key, tensors) in wanted {

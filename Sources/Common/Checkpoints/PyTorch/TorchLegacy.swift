@@ -12,6 +12,8 @@ struct TorchLegacy {
     /// Where the first storage begins.
     private let start: Int
     private let file: OpenFile
+    /// Bytes of the file.
+    var size: Int { file.size }
 
     /// The magic number 0x1950a86a20f9469cfc6c as a pickle of protocol 2 and its beginning in others.
     private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
