@@ -40,7 +40,7 @@ extension Augment {
         try checkOption("--level", level, in: -7...19)
         if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
         if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
-        try checkFiles(outputs: ["-o": output, "--timing": common.timing, "--report": report], inputs: ["--data": data])
+        try checkFiles(outputs: ["-o": output, "--timing": common.timing, "--report": report], inputs: ["--data": data, "--class-list": classList])
         let bytes = batch * views * size * size * 3
         guard bytes <= Self.recordLimit else {
             throw ValidationError("a record would have \(bytes) bytes, above the limit of \(Self.recordLimit); take a smaller --batch")

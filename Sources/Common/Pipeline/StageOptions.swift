@@ -50,7 +50,8 @@ struct StageOptions {
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
         let command = settings[TeacherProgram.setting]
-        files["teacher.embed"] = command.isEmpty ? ["--weights", "teacher.safetensors"] : ["--command=\(command)"]
+        files["teacher.embed"] = command.isEmpty ? ["--weights", "teacher.safetensors"]
+            : ["--command=\(command)"] + (settings.count("TEACHER_TIMEOUT").map { ["--command-timeout", "\($0)"] } ?? [])
         if !hasTeacher {
             files["teacher.begin"] = ["--network", settings["TEACHER_NETWORK"], "--embedding", "\(embedding)", "--seed", settings["SEED"]]
             files["teacher.augment"] = train + views + taught + ["--views", "\(settings.teacherMethod.inputs.views.lowerBound)", "--batch", settings["TEACHER_BATCH"]]
