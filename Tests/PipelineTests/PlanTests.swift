@@ -94,8 +94,10 @@ struct PlanTests {
             ("BATCH=32 QUEUE=200 EPOCHS=2", ["QUEUE=200 is more than the 192 embeddings that come into it in all 2 epochs: the rest stay random; QUEUE= takes half of the images"]),
             ("BATCH=8 QUEUE=64", ["BATCH=8: batch norms take their mean and deviation from 8 images, which is little to learn by; BATCH=64 is usual"]),
             (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --learning-rate\\ 1.5\\ --warm-up\\ 1\\ --teacher-temperature\\ auto"#, [
-                "STUDENT_OPTIONS takes the place of --schedule smooth --base-learning-rate 0.24 --warm-up 1 --teacher-temperature auto: without --base-learning-rate train-step's own hold",
-                "STUDENT_OPTIONS: --learning-rate 1.5 is 13 times more than the usual 0.12 for batches of 64, with which training may run away; --learning-rate 0.12 is usual",
+                "STUDENT_OPTIONS: --learning-rate 1.5 is 12.5 times the usual 0.120 for batches of 64, with which training may run away; --learning-rate 0.120 is usual",
+            ]),
+            (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --base-learning-rate\\ 0.01\\ --warm-up\\ 1\\ --teacher-temperature\\ auto\\ "#, [
+                "STUDENT_OPTIONS: --base-learning-rate 0.01 is 24.0 times less than the usual 0.120 for batches of 64, with which little is learnt in 24 epochs; --learning-rate 0.120 is usual"
             ]),
             (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --base-learning-rate\\ 0.1\\ --warm-up\\ 1\\ --teacher-temperature\\ auto"#, []),
         ] { #expect(try remarks("NAME=a " + settings) == expected, "\(settings)") }

@@ -114,7 +114,10 @@ extension Preparation {
             guard let setting = Setting.named(name) else { return nil }
             let usual = try usual(setting, pipelines)
             func names(_ words: [String]) -> [String] { words.filter { $0.hasPrefix("--") }.map { $0.parts("=", most: 2)[0] } }
-            let left = names(ShellWords.split(usual) ?? []).filter { !names(settings.words(name)).contains($0) }
+            var own = names(settings.words(name))
+            // The other way to say the rate.
+            if own.contains("--learning-rate") { own.append("--base-learning-rate") }
+            let left = names(ShellWords.split(usual) ?? []).filter { !own.contains($0) }
             return left.isEmpty ? nil : "\(name) takes the place of \(usual): without \(left.joined(separator: ", ")) train-step's own hold"
         } + given.compactMap { name in
             guard let setting = Setting.named(name) else { return nil }

@@ -45,7 +45,7 @@ extension Preparation {
         guard let given = Preparation.rate(settings.words(setting.name), batch: batch), let expected = Preparation.rate(ShellWords.split(usual) ?? [], batch: batch) else { return nil }
         guard given.rate >= 10 * expected.rate || given.rate * 10 <= expected.rate else { return nil }
         let isLarge = given.rate > expected.rate, times = isLarge ? given.rate / expected.rate : expected.rate / given.rate
-        return "\(setting.name): \(given.option) is \(times.isFinite ? "\(Progress.short(times)) times" : "far") \(isLarge ? "more" : "less") than the usual \(Progress.short(expected.rate)) for batches of \(batch), "
+        return "\(setting.name): \(given.option) is \(Progress.short(times)) times \(isLarge ? "" : "less than ")the usual \(Progress.short(expected.rate)) for batches of \(batch), "
             + (isLarge ? "with which training may run away" : "with which little is learnt in \(epochs) epoch\(epochs == 1 ? "" : "s")") + "; --learning-rate \(Progress.short(expected.rate)) is usual"
     }
 
