@@ -1,5 +1,6 @@
 """A teacher in PyTorch, where embed stands: make distill DATA=… SIZE=224 TEACHER_COMMAND='python3 examples/teacher.py --model timm:vit_small_patch16_224'
---model is timm:NAME, torchvision:NAME, hub:FOLDER:NAME (a folder with a hubconf.py) or MODULE:FUNCTION, called with what --set says; --weights is a file of
+--model is timm:NAME, torchvision:NAME, hub:FOLDER:NAME (a folder with a hubconf.py) or MODULE:FUNCTION, called with what --set says
+(a transformer of timm takes images of another size than its own with --set img_size=SIZE, or --set dynamic_img_size=True); --weights is a file of
 torch.save or safetensors, or none for random ones (default: those that the model comes with). pip install torch torchvision timm numpy safetensors zstandard"""
 import argparse, ast, importlib, os, sys
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # Threads that wait must not keep the student from the cores.
