@@ -132,6 +132,9 @@ public struct Pass: Sendable {
         (self.hasGradient, self.isShuffled) = (hasGradient, isShuffled)
     }
 
+    /// Whether it is a network's on images, and not one on another pass's output.
+    public var readsImages: Bool { if case .output = input { false } else { true } }
+
     /// Rows for N images of so many views in each group.
     public func rows(N: Int, views: [Int]) -> Int {
         switch input {

@@ -26,9 +26,9 @@ struct Estimate {
             seconds += Double(images) * (done ?? measured())
         }
         let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"], student = run.settings["STUDENT"]
-        /// Passes without a gradient take less.
+        /// Passes of networks; those without a gradient take less, heads next to nothing.
         func passes(_ method: any Objective.Type) -> Double {
-            Double(method.passes(MethodOptions()).reduce(0) { $0 + $1.rows(N: 1, views: method.inputs.views.lowerBound) })
+            Double(method.passes(MethodOptions()).filter(\.readsImages).reduce(0) { $0 + $1.rows(N: 1, views: method.inputs.leastViews) })
         }
         let hasTeacher = run.settings.teacherOrigin != .none
         add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") },
