@@ -11,7 +11,19 @@ import TestSupport
         let N: Int, H: Int, W: Int
         var testDescription: String { "\(name), \(N) images of \(H)×\(W)" }
         var key: String { "\(name).\(N).\(H).\(W)" }
+
+        /// With SEED's head.
+        var weights: Weights {
+            guard let table = ParityTests.shallow[name] else { return formulaWeights(name) }
+            func network(_ head: Head) -> Network { Network(regNetY: name, depth: 5, w0: table.w0, wa: table.wa, wm: table.wm, group: table.group, head: head) }
+            return formulaWeights(network(.mlp(hidden: network(.none).featureWidth, 128)))
+        }
     }
+
+    /// SEER's RegNetY-32GF and -64GF with their widths and groups, of 232 and 328 channels, in five blocks instead of twenty.
+    static let shallow: [String: (w0: Double, wa: Double, wm: Double, group: Int)] = [
+        "shallow-regnet-y-32gf": (232, 556.8, 2.53, 232), "shallow-regnet-y-64gf": (352, 730, 2.4, 328),
+    ]
 
     static let cases = [
         Case(name: "resnet18", N: 4, H: 64, W: 64), Case(name: "resnet18", N: 3, H: 45, W: 71), Case(name: "resnet34", N: 4, H: 48, W: 64),
@@ -28,6 +40,7 @@ import TestSupport
         Case(name: "seed-efficientnet-b0", N: 6, H: 64, W: 64), Case(name: "seed-efficientnet-b1", N: 3, H: 75, W: 97),
         Case(name: "resnet18-small-stem", N: 4, H: 33, W: 27), Case(name: "resnet50-small-stem", N: 2, H: 32, W: 32),
         Case(name: "resnet50-same", N: 4, H: 64, W: 64), Case(name: "resnet50-same", N: 2, H: 75, W: 75),
+        Case(name: "shallow-regnet-y-32gf", N: 3, H: 64, W: 64), Case(name: "shallow-regnet-y-64gf", N: 3, H: 75, W: 64),
     ]
 
     let document: TensorDocument
@@ -41,7 +54,7 @@ import TestSupport
 
     @Test(arguments: cases)
     func `the folded network gives PyTorch's output in evaluation mode`(_ c: Case) throws {
-        let weights = formulaWeights(c.name)
+        let weights = c.weights
         let run = InferenceRun(weights, output: .embedding, height: c.H, width: c.W)
         var result = [Float](repeating: .nan, count: c.N * 128)
         run.run(images: formula("pictures", c.N * c.H * c.W * 3), N: c.N, into: &result)
@@ -50,7 +63,7 @@ import TestSupport
 
     @Test(arguments: cases)
     func `outputs and all gradients in training mode are PyTorch's`(_ c: Case) throws {
-        let weights = formulaWeights(c.name)
+        let weights = c.weights
         let run = TrainingRun(weights.network, N: c.N, height: c.H, width: c.W)
         let y = run.forward(weights, images: formula("pictures", c.N * c.H * c.W * 3))
         #expect(relativeError(Array(UnsafeBufferPointer(start: y, count: c.N * 128)), try doubles(c.key + ".training")) < 1e-5)

@@ -272,6 +272,10 @@ def network(name, dimension=128):
         for stage, (depth, stride) in enumerate([(3, 1), (4, 2), (6, 2), (3, 2)]):
             setattr(made, f"layer{stage + 1}", made._make_layer(torchvision.models.resnet.Bottleneck, 64 * wide << stage, depth, stride=stride))
         made.fc = nn.Linear(2048 * wide, 1)
+    elif name.startswith("shallow-regnet"):
+        # SEER's 32GF and 64GF with their widths and groups, in five blocks instead of twenty.
+        w0, wa, wm, group = {"32gf": (232, 556.8, 2.53, 232), "64gf": (352, 730, 2.4, 328)}[name[-4:]]
+        made = torchvision.models.RegNet(torchvision.models.regnet.BlockParams.from_init_params(depth=5, w_0=w0, w_a=wa, w_m=wm, group_width=group, se_ratio=0.25), num_classes=1)
     else:
         made = getattr(torchvision.models, name.replace("-", "_").replace(".", "_"))()
     if hasattr(made, "_fc"):
@@ -303,6 +307,7 @@ def main():
         ("regnet-y-8gf", 2, 64, 64), ("regnet-y-16gf", 2, 64, 64), ("seed-mobilenet-v3-large", 6, 64, 64), ("seed-mobilenet-v3-large", 3, 97, 75),
         ("seed-efficientnet-b0", 6, 64, 64), ("seed-efficientnet-b1", 3, 75, 97), ("resnet18-small-stem", 4, 33, 27), ("resnet50-small-stem", 2, 32, 32),
         ("resnet50-same", 4, 64, 64), ("resnet50-same", 2, 75, 75),
+        ("shallow-regnet-y-32gf", 3, 64, 64), ("shallow-regnet-y-64gf", 3, 75, 64),
     ]:
         key = f"{name}.{N}.{H}.{W}"
         made = network(name).double()

@@ -80,9 +80,17 @@ public struct Network: Sendable {
     ///   - positions: of a transformer; nil for as many as it was trained with first.
     /// - Returns: nil if no table has this name.
     public init?(_ name: String, head: Head, channels: Int = 3, positions: PositionTable? = nil) {
-        guard var trunk = Network.tables[name] else { return nil }
-        if let positions { trunk = trunk.with(positions) }
-        self.positions = trunk.positions
+        guard let trunk = Network.tables[name] else { return nil }
+        self.init(name, positions.map(trunk.with) ?? trunk, head: head, channels: channels)
+    }
+
+    /// A RegNetY that is in no table, such as a large one of fewer blocks; as no name leads to it, it can have no other head.
+    package init(regNetY name: String, depth: Int, w0: Double, wa: Double, wm: Double, group: Int, head: Head) {
+        self.init(name, RegNetY(depth: depth, w0: w0, wa: wa, wm: wm, group: group), head: head, channels: 3)
+    }
+
+    private init(_ name: String, _ trunk: any Trunk, head: Head, channels: Int) {
+        positions = trunk.positions
         smallestImage = trunk.smallestImage
         var builder = GraphBuilder(channels: channels)
         var x = trunk.build(&builder)
