@@ -46,9 +46,10 @@ public struct NumPyFile {
             guard let member = archive.memberPath?.description, member.hasSuffix(".npy"), left.remove(String(member.dropLast(4))) != nil,
                 let header = headers[String(member.dropLast(4))]
             else { continue }
-            var bytes = [UInt8](repeating: 0, count: header.byteCount + header.shape.reduce(header.dtype.size, *))
-            guard try archive.read(into: &bytes) == bytes.count else {
-                throw Failure(.data, path: path, location: "member \(member.printableLine(limit: 80))", "ends before its last number", remedy: "the file is truncated or damaged")
+            let bytes = try unsafe Tensor(dtype: .u8, shape: [header.byteCount + header.shape.reduce(header.dtype.size, *)]) { bytes in
+                guard try unsafe archive.read(into: bytes) == bytes.count else {
+                    throw Failure(.data, path: path, location: "member \(member.printableLine(limit: 80))", "ends before its last number", remedy: "the file is truncated or damaged")
+                }
             }
             document.tensors[String(member.dropLast(4))] = tensor(header, bytes)
         }
@@ -56,7 +57,7 @@ public struct NumPyFile {
         return document
     }
 
-    private func tensor(_ header: NumPyHeader, _ bytes: [UInt8]) -> Tensor {
+    private func tensor(_ header: NumPyHeader, _ bytes: Tensor) -> Tensor {
         var strides = [Int](repeating: 1, count: header.shape.count)
         for d in strides.indices.dropFirst() { strides[d] = strides[d - 1] * header.shape[d - 1] }
         if !header.isFortran {

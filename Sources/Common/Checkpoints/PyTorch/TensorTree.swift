@@ -5,10 +5,13 @@ import ToolSupport
 struct TensorTree {
     private(set) var tensors: [(name: String, reference: TensorReference)] = []
     private var names: Set<String> = []
+    private var visits = 0
     private let path: String
 
     /// Far deeper than any checkpoint.
     private static let mostDepth = 32
+    /// Far more values than any checkpoint has. A value may stand in many places, and what holds it too, so that a few bytes make endlessly many.
+    private static let mostVisits = 8_000_000
 
     /// - Throws: ``Failure`` where a name is there twice, a tensor is no view of its storage, or there are too many.
     init(_ root: PickleValue, path: String) throws {
@@ -20,6 +23,8 @@ struct TensorTree {
 
     private mutating func visit(_ value: PickleValue, _ name: String, depth: Int, _ open: inout Set<ObjectIdentifier>) throws {
         guard depth <= Self.mostDepth else { throw Failure(.data, path: path, "is nested deeper than \(Self.mostDepth) dictionaries") }
+        visits += 1
+        guard visits <= Self.mostVisits else { throw Failure(.data, path: path, "has more than \(Self.mostVisits) values, which is the limit") }
         func inside(_ key: String) -> String { name.isEmpty ? key : name + "." + key }
         switch value {
         case .tensor(let reference):
