@@ -18,9 +18,17 @@ extension PickleMaking {
 
     /// A dictionary with the tensor `a` as a view of a storage of `count` floats.
     func dictionary(count: Int = 4, offset: Int = 0, _ shape: [Int], _ strides: [Int], key: String = "0", view: [UInt8] = [0x4E], twice: Bool = false) -> [UInt8] {
+        let tensor = tensor(count: count, offset: offset, shape, strides, key: key, view: view)
+        return [0x7D, 0x28] + text("a") + tensor + (twice ? text("a") + tensor : []) + [0x75]
+    }
+
+    func dictionary(_ entries: (key: String, value: [UInt8])...) -> [UInt8] {
+        entries.reduce(into: [0x7D]) { pickle, entry in pickle += text(entry.key) + entry.value + [0x73] }
+    }
+
+    func tensor(count: Int = 4, offset: Int = 0, _ shape: [Int], _ strides: [Int], key: String = "0", view: [UInt8] = [0x4E]) -> [UInt8] {
         let storage = tuple(text("storage"), name("torch", "FloatStorage"), text(key), text("cpu"), number(count), view) + [0x51]
         let sizes = [0x28] as [UInt8] + shape.flatMap { number($0) } + [0x74], steps = [0x28] as [UInt8] + strides.flatMap { number($0) } + [0x74]
-        let tensor = name("torch._utils", "_rebuild_tensor_v2") + tuple(storage, number(offset), sizes, steps, [0x89], [0x4E]) + [0x52]
-        return [0x7D, 0x28] + text("a") + tensor + (twice ? text("a") + tensor : []) + [0x75]
+        return name("torch._utils", "_rebuild_tensor_v2") + tuple(storage, number(offset), sizes, steps, [0x89], [0x4E]) + [0x52]
     }
 }

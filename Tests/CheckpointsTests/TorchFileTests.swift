@@ -65,7 +65,7 @@ import ToolSupport
             (name("os", "system") + [0x28] + text("touch /tmp/called") + [0x74, 0x52], "os.system"), (name("posix", "system") + tuple(text("x")) + [0x52], "posix.system"),
             (name("builtins", "eval") + tuple(text("x")) + [0x52], "builtins.eval"), (name("builtins", "getattr") + tuple(text("x"), text("y")) + [0x52], "builtins.getattr"),
             (name("subprocess", "Popen") + tuple(text("x")) + [0x81], "subprocess.Popen"), (text("os") + text("system") + [0x93] + tuple(text("x")) + [0x52], "os.system"),
-            (name("torchvision.models.resnet", "ResNet") + [0x29, 0x81], "torchvision.models.resnet.ResNet"), (name("a\u{1B}[31mb", "c") + [0x29, 0x52], "a\\u{1b}[31mb.c"),
+            (name("networks.own", "Network") + [0x29, 0x81], "networks.own.Network"), (name("a\u{1B}[31mb", "c") + [0x29, 0x52], "a\\u{1b}[31mb.c"),
         ]
         for (pickle, words) in calls {
             let failure = try failure(legacy(pickle))
@@ -75,6 +75,39 @@ import ToolSupport
             let failure = try failure(legacy([UInt8(truncatingIfNeeded: code.value)] + "x\ny\n".utf8))
             #expect(failure?.kind == .data && failure?.what.contains("the instruction") == true, "\(String(describing: failure))")
         }
+    }
+
+    @Test func `modules that a checkpoint keeps beside its tensors are passed over, and a whole network is refused`() throws {
+        let type = name("torchvision.models.resnet", "ResNet"), state: [UInt8] = [0x7D] + text("training") + [0x88, 0x73], tensors = dictionary([2], [1])
+        let module: [UInt8] = type + [0x29, 0x81] + state + [0x62]
+        #expect(try failure(legacy(dictionary(("models", module), ("state_dict", tensors)))) == nil)
+        #expect(try TorchFile(folder.path("x.pth")).outline.names == ["state_dict.a"])
+        // The older format hands classes of modules over with their source.
+        let sourced: [UInt8] = tuple(text("module"), type, text("resnet.py"), text("class ResNet")) + [0x51, 0x29, 0x81]
+        #expect(try failure(legacy(dictionary(("models", sourced), ("state_dict", tensors)))) == nil)
+        #expect(try failure(legacy(sourced))?.what.contains("without tensors") == true)
+        let failure = try failure(legacy(module))
+        #expect(failure?.kind == .data && failure?.what.contains("without tensors") == true && failure?.remedy == "save a state_dict", "\(String(describing: failure))")
+    }
+
+    @Test func `a list that stands in another many times, and that in a third, is not looked through without end`() throws {
+        // Each level holds the one below ten times: ten billion at the tenth.
+        var pickle: [UInt8] = [0x29]
+        for level in 0..<10 as Range<UInt8> {
+            pickle += [0x71, level, 0x30, 0x28]
+            for _ in 0..<10 { pickle += [0x68, level] }
+            pickle.append(0x74)
+        }
+        #expect(try failure(legacy(pickle))?.what.contains("which is the limit") == true)
+    }
+
+    @Test func `a tensor that is its whole storage and one that is a part of another have their numbers`() throws {
+        var elements: [UInt8] = littleEndian(Int64(4))
+        for value in [1, 2, 3, 4] as [Float] { elements += littleEndian(value.bitPattern) }
+        let pickle = dictionary(("whole", tensor([2, 2], [2, 1])), ("part", tensor([2], [2])), ("turned", tensor([2, 2], [1, 2])))
+        #expect(try failure(legacy(pickle, elements: elements)) == nil)
+        let tensors = try TorchFile(folder.path("x.pth")).read(["whole", "part", "turned"]).tensors
+        #expect(try tensors["whole"]?.floats() == [1, 2, 3, 4] && tensors["part"]?.floats() == [1, 3] && tensors["turned"]?.floats() == [1, 3, 2, 4])
     }
 
     @Test func `sizes are not believed, and what holds itself ends`() throws {

@@ -128,12 +128,17 @@ public import ToolSupport
     public var isLZMA: Bool { unsafe archive_filter_code(handle, 0) == ARCHIVE_FILTER_LZMA }
 
     /// Reads the member's next bytes.
+    ///
+    /// - Returns: how many; fewer than there is room for at the member's end alone.
     public func read(into buffer: inout [UInt8]) throws -> Int {
+        try unsafe buffer.withUnsafeMutableBytes { try unsafe read(into: $0) }
+    }
+
+    /// The same, into memory of the caller's.
+    public func read(into bytes: UnsafeMutableRawBufferPointer) throws -> Int {
         var done = 0
-        while done < buffer.count {
-            let count = unsafe buffer.withUnsafeMutableBytes { bytes in
-                unsafe archive_read_data(handle, bytes.baseAddress?.advanced(by: done), bytes.count - done)
-            }
+        while done < bytes.count {
+            let count = unsafe archive_read_data(handle, bytes.baseAddress?.advanced(by: done), bytes.count - done)
             guard count >= 0 else {
                 if isEncrypted { throw encrypted }
                 throw broken("cannot be read")

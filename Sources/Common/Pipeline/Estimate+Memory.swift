@@ -40,7 +40,7 @@ extension Estimate {
     private func training(_ name: String, _ method: any Objective.Type, N: Int, queue: Int) -> Int {
         guard let network = trained(name) else { return 0 }
         // Passes without a gradient run in the memory of one that has one.
-        let passes = method.passes(MethodOptions()).filter(\.hasGradient).map { $0.rows(N: N, views: method.inputs.leastViews) }
+        let passes = method.passes(MethodOptions()).filter { $0.hasGradient && $0.readsImages }.map { $0.rows(N: N, views: method.inputs.leastViews) }
         // Weights, gradients, momenta, and what is written of them; weights of the other models.
         let copies = 3 + method.models(MethodOptions()).count
         return passes.reduce(0) { $0 + pass(network, N: $1, groups: min(2, method.normalizationGroups($1))) } + 4 * (copies * network.parameterCount + queue * run.embedding)

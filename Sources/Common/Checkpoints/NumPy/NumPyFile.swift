@@ -51,11 +51,16 @@ public struct NumPyFile {
                 let header = headers[String(member.dropLast(4))]
             else { continue }
             let wanted = header.byteCount + header.shape.reduce(header.dtype.size, *)
-            let bytes = try Self.bytes(archive, wanted)
-            guard bytes.count == wanted else {
-                throw Failure(
-                    .data, path: path, location: "member \(member.printableLine(limit: 80))", "has \(bytes.count > wanted ? "more" : "fewer") than \(wanted) bytes",
-                    remedy: "the file is truncated or damaged")
+            // The system gives memory as it is written to, so a member that is shorter than its header says takes no more than its own bytes.
+            let bytes = try unsafe Tensor(dtype: .u8, shape: [wanted]) { bytes in
+                var more: [UInt8] = [0]
+                // At its end libarchive compares its size and checksum with what the archive says.
+                let count = try unsafe archive.read(into: bytes), isLonger = try archive.read(into: &more) > 0
+                guard count == wanted, !isLonger else {
+                    throw Failure(
+                        .data, path: path, location: "member \(member.printableLine(limit: 80))", "has \(isLonger ? "more" : "fewer") than \(wanted) bytes",
+                        remedy: "the file is truncated or damaged")
+                }
             }
             document.tensors[String(member.dropLast(4))] = tensor(header, bytes)
         }
@@ -63,20 +68,7 @@ public struct NumPyFile {
         return document
     }
 
-    /// The bytes of the member that the archive stands at, up to one more than `count`. Memory is taken as they come, whatever the count claims.
-    private static func bytes(_ archive: ArchiveFile, _ count: Int) throws -> [UInt8] {
-        var bytes: [UInt8] = [], piece = [UInt8](repeating: 0, count: min(count, 1 << 20) + 1)
-        bytes.reserveCapacity(count)
-        while bytes.count <= count {
-            // At its end libarchive compares its size and checksum with what the archive says.
-            let found = try archive.read(into: &piece)
-            if found == 0 { break }
-            bytes += piece[..<min(found, count + 1 - bytes.count)]
-        }
-        return bytes
-    }
-
-    private func tensor(_ header: NumPyHeader, _ bytes: [UInt8]) -> Tensor {
+    private func tensor(_ header: NumPyHeader, _ bytes: Tensor) -> Tensor {
         var strides = [Int](repeating: 1, count: header.shape.count)
         for d in strides.indices.dropFirst() { strides[d] = strides[d - 1] * header.shape[d - 1] }
         if !header.isFortran {

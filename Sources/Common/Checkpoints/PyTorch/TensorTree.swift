@@ -5,9 +5,8 @@ import ToolSupport
 struct TensorTree {
     private(set) var tensors: [(name: String, reference: TensorReference)] = []
     private var names: Set<String> = []
-    private let path: String
-
     private var visits = 0
+    private let path: String
 
     /// Far deeper than any checkpoint.
     private static let mostDepth = 32

@@ -1,4 +1,5 @@
 import Archives
+import TensorStreams
 import ToolSupport
 
 /// The zip that `torch.save` writes: `NAME/data.pkl`, and `NAME/data/KEY` for each storage, all stored without compression.
@@ -52,23 +53,24 @@ struct TorchZip {
     /// Hands the bytes of each wanted storage to `take`.
     ///
     /// - Parameter sizes: by key, how many bytes the storage must have.
-    func read(_ sizes: [String: Int], _ take: (String, [UInt8]) throws -> Void) throws {
+    func read(_ sizes: [String: Int], _ take: (String, Tensor) throws -> Void) throws {
         let archive = try ArchiveFile(BytePath(path)), prefix = folder + "data/"
         var left = sizes
         while !left.isEmpty, try archive.next() {
             guard let name = archive.memberPath?.description, name.hasPrefix(prefix), let wanted = left.removeValue(forKey: String(name.dropFirst(prefix.count))) else { continue }
             // Stored as they are, so no file has more than its own bytes.
             guard wanted <= size else { throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "would have \(wanted) bytes in a file of \(size)", remedy: "the file is truncated or damaged") }
-            var bytes = [UInt8](repeating: 0, count: wanted)
-            guard try archive.read(into: &bytes) == wanted else {
-                throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "has fewer than \(wanted) bytes", remedy: "the file is truncated or damaged")
+            let storage = try unsafe Tensor(dtype: .u8, shape: [wanted]) { bytes in
+                guard try unsafe archive.read(into: bytes) == wanted else {
+                    throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "has fewer than \(wanted) bytes", remedy: "the file is truncated or damaged")
+                }
             }
             // At its end libarchive compares its size and checksum with what the archive says.
             var more: [UInt8] = [0]
             guard try archive.read(into: &more) == 0 else {
                 throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "has more than \(wanted) bytes", remedy: "the file is damaged")
             }
-            try take(String(name.dropFirst(prefix.count)), bytes)
+            try take(String(name.dropFirst(prefix.count)), storage)
         }
     }
 }
