@@ -23,7 +23,7 @@ struct CommandLineTests {
         ("embed in -o out", "--weights"), ("embed --weights w --level 20 -o out", "--level takes -100 to 19, found 20"),
         ("embed --weights w --view -1 -o out", "--view"), ("embed --weights w a b -o out", "Unexpected argument 'b'"), ("embed --weights w --threads 0 -o out", "--threads"),
         ("convert-weights -o out", "input"), ("convert-weights in", "--output"), ("convert-weights in -o out --quarter", "quarter"),
-        ("train-step -o out", "--student"), ("train-step --student s", "--output"), ("train-step --student s -o out --objective byol", "moco-v2"),
+        ("train-step -o out", "--student"), ("train-step --student s", "--output"), ("train-step --student s -o out --objective dina", "moco-v2"),
         ("train-step --student s -o out --learning-rate -1", "--learning-rate"), ("train-step --student s -o out --learning-rate nan", "--learning-rate"),
         ("train-step --student s -o out --epochs 0", "--epochs"), ("train-step --student s -o out --warm-up 300", "--warm-up"),
         ("train-step --student s -o out --momentum 1", "--momentum"), ("train-step --student s -o out --weight-decay 2", "--weight-decay"),
