@@ -33,7 +33,7 @@ public struct TrainingDefaults: Sendable, Equatable {
     /// Of methods that say nothing else: SEED's.
     public static let usual = TrainingDefaults(.sgd, rate: 0.03, weightDecay: 1e-4, .seed, epochs: 200, warmUp: 5, recipe: "moco-v2", smallestCrop: 0.2)
 
-    /// In a line: "sgd, rate 0.05 for 256 images, weight decay 0.0001, cosine over 100 epochs; views by augment --recipe moco-v2".
+    /// In a line: "sgd, rate 0.05 for 256 images, weight decay 0.0001, cosine over 100 epochs; views: moco-v2, crops of 0.2 to 1".
     public var text: String {
         var parts = ["\(optimizer.rawValue), rate \(rate) for 256 images", "weight decay \(weightDecay)"]
         let share = endShare > 0 ? " to \(endShare) of the rate" : ""
@@ -41,6 +41,6 @@ public struct TrainingDefaults: Sendable, Equatable {
         case .steps: parts.append("×\(factor) from epochs \(milestones.map { "\($0)" }.joined(separator: " and ")) of \(epochs) on")
         default: parts.append("\(schedule.rawValue)\(share) over \(epochs) epochs" + (warmUp > 0 ? ", \(warmUp == warmUp.rounded() ? "\(Int(warmUp))" : "\(warmUp)") of warm-up" : ""))
         }
-        return parts.joined(separator: ", ") + "; augment --recipe \(recipe) --crop-scale \(smallestCrop) 1"
+        return parts.joined(separator: ", ") + "; views: \(recipe), crops of \(smallestCrop) to 1"
     }
 }
