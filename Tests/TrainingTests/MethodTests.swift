@@ -136,6 +136,7 @@ private let golden10: [String] = [
         case "simclr": ["loss-sum": "on"]
         case "byol": ["target-momentum": "0.9", "predictor-width": "40"]
         case "simsiam": ["predictor-width": "16"]
+        case "supervised": ["classes": "24"]
         default: [:]
         }
     }
@@ -149,7 +150,8 @@ private let golden10: [String] = [
         options.normalizationGroups = 1
         switch name {
         case "moco-v1": options.schedule = .steps(rate: 0.02, milestones: [1])
-        case "simclr", "byol": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1)
+        case "simclr": options.schedule = .warmUpCosine(rate: 0.1, epochs: 2, warmUp: 1)
+        case "byol": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1)
         case "barlow-twins": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1, end: 0.001)
         case "simsiam", "simreg": options.schedule = .cosine(rate: 0.05, epochs: 2)
         case "compress-1q", "compress-2q": options.schedule = .steps(rate: 0.01, milestones: [1], factor: 0.2)

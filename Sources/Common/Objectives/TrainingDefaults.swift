@@ -36,7 +36,7 @@ public struct TrainingDefaults: Sendable, Equatable {
     /// How `augment` makes such views.
     public var augmentOptions: [String] { ["--recipe", recipe, "--crop-scale", "\(smallestCrop),1"] }
 
-    /// In a line: "sgd, rate 0.05 for 256 images, weight decay 0.0001, cosine over 100 epochs; views by augment --recipe moco-v2".
+    /// In a line: "sgd, rate 0.05 for 256 images, weight decay 0.0001, cosine over 100 epochs; views: moco-v2, crops of 0.2 to 1".
     public var text: String {
         var parts = ["\(optimizer.rawValue), rate \(rate) for 256 images", "weight decay \(weightDecay)"]
         let share = endShare > 0 ? " to \(endShare) of the rate" : ""
@@ -44,6 +44,6 @@ public struct TrainingDefaults: Sendable, Equatable {
         case .steps: parts.append("×\(factor) from epochs \(milestones.map { "\($0)" }.joined(separator: " and ")) of \(epochs) on")
         default: parts.append("\(schedule.rawValue)\(share) over \(epochs) epochs" + (warmUp > 0 ? ", \(warmUp == warmUp.rounded() ? "\(Int(warmUp))" : "\(warmUp)") of warm-up" : ""))
         }
-        return parts.joined(separator: ", ") + "; augment --recipe \(recipe) --crop-scale \(smallestCrop) 1"
+        return parts.joined(separator: ", ") + "; views: \(recipe), crops of \(smallestCrop) to 1"
     }
 }
