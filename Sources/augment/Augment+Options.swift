@@ -47,7 +47,7 @@ extension Augment {
         }
         if let preview {
             if preview == OutputFile.standard { throw ValidationError("--preview takes a file, found '-'") }
-            let named: [(String, Bool)] = [("-o", output != OutputFile.standard), ("--report", report != nil), ("--level", level != nil)]
+            let named: [(String, Bool)] = [("-o", output != OutputFile.standard), ("--report", report != nil), ("--level", level != nil), ("--timing", common.timing != nil)]
             if let (option, _) = named.first(where: { $0.1 }) { throw ValidationError("--preview writes a sheet and no stream; leave out \(option)") }
         }
         try checkCrops()
