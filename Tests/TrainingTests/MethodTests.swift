@@ -64,11 +64,11 @@ private struct Case {
         let record = record("loss", views: views(method), size: 8)
         if let tensor = objective.sampledTensor { objective.setSample(try #require(record.tensors[tensor])) }
         for (pass, rows) in zip(method.passes(options), rows) { outputs[pass] = PassOutput(rows, N: rows.count / D, D: D) }
-        return try objective.loss(outputs, Batch(record, N: N, views: views(method), epoch: 0, step: 0))
+        return try objective.loss(outputs, Batch(record, N: N, views: method.inputs.leastViews, epoch: 0, step: 0))
     }
 
     func rows(_ method: any Objective.Type, _ options: MethodOptions) -> [[Float]] {
-        method.passes(options).enumerated().map { i, pass in formula("\(method.name).\(i)", pass.rows(N: N, views: views(method)) * D) }
+        method.passes(options).enumerated().map { i, pass in formula("\(method.name).\(i)", pass.rows(N: N, views: method.inputs.leastViews) * D) }
     }
 }
 
