@@ -37,6 +37,30 @@ struct PretrainTests {
         #expect(student.status == 0 && student.error.contains("embeddings of 16 numbers"), "\(student.error)")
     }
 
+    @Test(arguments: ["moco-v1", "simclr", "byol", "simsiam", "supervised"]) func `every method without a teacher is one word of pretrain`(method: String) throws {
+        let place = try Workplace.images()
+        let result = try place.run(pretrain(place, "a", "METHOD=\(method) EPOCHS=1"))
+        #expect(result.status == 0 && place.exists("runs/a/student.safetensors") && place.exists("runs/a/table.txt"), "\(result.error)")
+    }
+
+    @Test(arguments: ["seed-batch", "simreg", "compress-1q", "compress-2q", "kd"]) func `every method with a teacher is one word of distill`(method: String) throws {
+        let place = try Workplace.images()
+        // Its embedding is a classifier's of the four classes, and of other width than its features.
+        try place.perform("initialize -q --network tiny-resnet10 --head 'linear 4' -o teacher.safetensors")
+        let settings = "METHOD=\(method) EPOCHS=1 TEACHER=$PWD/teacher.safetensors"
+        let result = try place.run(pretrain(place, "a", settings).replacing(" pretrain ", with: " distill ").replacing("EMBEDDING=16 ", with: ""))
+        #expect(result.status == 0 && place.exists("runs/a/student.safetensors") && place.exists("runs/a/table.txt"), "\(result.error)")
+    }
+
+    @Test func `a classifier of other classes is no teacher of kd`() throws {
+        let place = try Workplace.images()
+        try place.perform("initialize -q --network tiny-resnet10 --head 'linear 5' -o five.safetensors; initialize -q --network tiny-resnet10 --embedding 0 -o none.safetensors")
+        for (teacher, words) in [("five", "DATA has 4, and the teacher's rows have 5 numbers"), ("none", "the teacher has no classifier")] {
+            let result = try place.run(pretrain(place, "a", "METHOD=kd TEACHER=$PWD/\(teacher).safetensors").replacing(" pretrain ", with: " check ").replacing("EMBEDDING=16 ", with: ""))
+            #expect(result.status == 2 && result.error.contains(words), "\(result.error)")
+        }
+    }
+
     @Test func `labels that judge are not learnt from`() throws {
         let place = try Workplace.images()
         let result = try place.run(pretrain(place, "a", "METHOD=supervised-contrastive EPOCHS=1").replacing(" TEST=$PWD/pictures/test", with: ""))
@@ -48,7 +72,7 @@ struct PretrainTests {
     @Test func `what goes together in no way is told, and earlier names are known`() throws {
         let place = try Workplace.images()
         let wrong = [
-            ("METHOD=seed", "METHOD=seed learns from a teacher; that is make distill; pretrain takes moco-v2"),
+            ("METHOD=seed", "METHOD=seed learns from a teacher; that is make distill; pretrain takes moco-v2, supervised-contrastive"),
             ("TEACHER=x.safetensors", "cannot open it"),
             ("TEACHER=$PWD/pictures/train METHOD=moco-v2", "TEACHER is of no use to METHOD=moco-v2, which learns without a teacher"),
             ("TEACHER_COMMAND='cat' METHOD=moco-v2", "TEACHER_COMMAND is of no use to METHOD=moco-v2"),
