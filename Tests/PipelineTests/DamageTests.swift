@@ -90,9 +90,9 @@ struct DamageTests {
         var ended = 0
         for round in 0..<rounds {
             // A loss that never answers stands for an epoch of hours.
-            try place.write("[ -z \"$SEED_LOSS_TRIAL\" ] || exec queue-loss -q; exec sleep 1000\n", to: "stuck.sh")
+            try place.write("[ -z \"$SEED_LOSS_TRIAL\" ] || exec queue-loss -q; exec tail -f /dev/null\n", to: "stuck.sh")
             let stuck = try place.start(place.make("a\(round)", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS=\"--loss 'sh $PWD/stuck.sh'\""))
-            try #require(!stuck.waitForMembers(named: "sleep", seconds: 300).isEmpty)
+            try #require(!stuck.waitForMembers(named: "tail", seconds: 300).isEmpty)
             let steps = stuck.members(named: "train-step")
             for make in stuck.members(named: "make") { kill(make, SIGKILL) }
             // What takes its place looks who has the lock, and the killed ones must not be counted with them.
