@@ -17,7 +17,7 @@ struct CropScale: ExpressibleByArgument {
 
     init?(argument: String) {
         let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-        guard numbers.count == 2, let low = numbers[0], let high = numbers[1], low > 0, low <= high, high <= 1 else { return nil }
+        guard numbers.count == 2, let low = numbers[0], let high = numbers[1], low >= 1e-4, low <= high, high <= 1 else { return nil }
         range = low...high
     }
 
@@ -39,7 +39,9 @@ extension Augment {
         if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
         if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
         try checkFiles(
-            outputs: ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview], inputs: ["--data": data, "--class-list": classList])
+            outputs: ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview], 
+            inputs: Dictionary(recipeNames.filter(Self.isFile).map { ("the recipe", $0) }, uniquingKeysWith: { first, _ in first })
+                .merging(["--data": data, "--class-list": classList]) { $1 })
         if showRecipe != nil {
             guard data == nil, preview == nil else { throw ValidationError("--show-recipe prints a recipe and reads no images; leave out \(data == nil ? "--preview" : "--data")") }
         } else if data == nil {
@@ -47,7 +49,11 @@ extension Augment {
         }
         if let preview {
             if preview == OutputFile.standard { throw ValidationError("--preview takes a file, found '-'") }
-            let named: [(String, Bool)] = [("-o", output != OutputFile.standard), ("--report", report != nil), ("--level", level != nil), ("--timing", common.timing != nil)]
+            guard [".jpg", ".jpeg", ".png"].contains(where: preview.lowercased().hasSuffix) else { throw ValidationError("--preview takes a file that ends in .jpg or .png, found '\(preview)'") }
+            let named: [(String, Bool)] = [
+                ("-o", output != OutputFile.standard), ("--report", report != nil), ("--level", level != nil), ("--timing", common.timing != nil), ("--drop-last", dropLast),
+                ("--allow-bad", allowBad), ("--epochs", epochs != 1),
+            ]
             if let (option, _) = named.first(where: { $0.1 }) { throw ValidationError("--preview writes a sheet and no stream; leave out \(option)") }
         }
         try checkCrops()

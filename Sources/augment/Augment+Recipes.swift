@@ -7,7 +7,7 @@ extension Augment {
     static var recipeNames: String { Recipe.all.map(\.name).joined(separator: ", ") }
 
     /// Whether a recipe is read from a file.
-    private static func isFile(_ name: String) -> Bool { name.contains("/") || name.hasSuffix(".json") }
+    static func isFile(_ name: String) -> Bool { name.contains("/") || name.hasSuffix(".json") }
 
     private static func recipe(_ name: String) throws -> Recipe {
         if isFile(name) { return try RecipeFile.read(name) }
@@ -21,10 +21,18 @@ extension Augment {
 
     /// What is made of each image.
     func groups() throws -> [CropGroup] {
-        let usual = try Self.recipe(recipe)
+        // A recipe's file is read once, for it may be a pipe.
+        var known: [String: Recipe] = [:]
+        func named(_ name: String) throws -> Recipe {
+            if let recipe = known[name] { return recipe }
+            let recipe = try Self.recipe(name)
+            known[name] = recipe
+            return recipe
+        }
+        let usual = try named(recipe)
         var groups: [CropGroup]
         if let crops {
-            groups = try CropGroup.groups(crops, recipe: usual, named: Self.recipe)
+            groups = try CropGroup.groups(crops, recipe: usual, named: named)
         } else {
             groups = [CropGroup(views: views ?? 1, size: size ?? 224, scale: cropScale?.range, recipe: usual)]
         }
@@ -32,6 +40,10 @@ extension Augment {
             let taking = groups.indices.filter { groups[$0].recipe.parameters.contains(path) }
             // One that none has is refused by the first, which says what there is.
             for group in taking.isEmpty ? [0] : taking { try Self.set(path, value, of: &groups[group].recipe) }
+        }
+        // --crop-scale may be given to several augments, one of which evaluates.
+        for group in groups where crops != nil && group.scale != nil && group.recipe.tables.allSatisfy({ $0.crop.kind == .centre }) {
+            throw Failure(.usage, "--crops: the recipe \(group.recipe.name) takes the middle of an image and no share of it", remedy: "leave out the share behind @")
         }
         return groups
     }
@@ -64,17 +76,28 @@ extension Augment {
         for (option, isGiven) in [("--views", views != nil), ("--size", size != nil), ("--crop-scale", cropScale != nil)] where isGiven && crops != nil {
             throw ValidationError("\(option) is of one group of views, and --crops says it of each; leave it out")
         }
-        // A recipe's file is read once, when the work begins, for it may be a pipe.
-        let names = [recipe] + (crops ?? "").split(whereSeparator: \.isWhitespace).compactMap { $0.split(separator: ":", maxSplits: 1).dropFirst().first.map(String.init) }
-        guard !names.contains(where: Self.isFile) else { return }
+        // Files are read when the work begins.
+        guard !recipeNames.contains(where: Self.isFile) else { return }
         do {
-            try checkRecordSize(try groups())
+            if let showRecipe {
+                _ = try shownRecipe(showRecipe)
+            } else {
+                try check(groups())
+            }
         } catch let failure as Failure {
             throw ValidationError(failure.description)
         }
     }
 
-    func checkRecordSize(_ groups: [CropGroup]) throws {
+    /// The recipes that options name.
+    var recipeNames: [String] {
+        if let showRecipe { return [showRecipe] }
+        return [recipe] + (crops ?? "").split(whereSeparator: \.isWhitespace).compactMap { $0.split(separator: ":", maxSplits: 1).dropFirst().first.map(String.init) }
+    }
+
+    /// Whether what is made of an image has room in a record, or in a sheet.
+    func check(_ groups: [CropGroup]) throws {
+        if preview != nil { return try Preview.check(groups) }
         let bytes = batch * groups.reduce(0) { $0 + $1.bytes }
         guard bytes <= Self.recordLimit else {
             throw Failure(.usage, "a record would have \(bytes) bytes, above the limit of \(Self.recordLimit)", remedy: "take a smaller --batch")

@@ -93,7 +93,7 @@ struct Augment: Tool {
         try common.start()
         for file in [report, preview] { if let file { try OutputFile.check(file) } }
         let groups = try groups()
-        try checkRecordSize(groups)
+        try check(groups)
         let dataset = try Dataset(data, split: split, classes: classList.map(ClassList.read) ?? [])
         let plan = try plan(dataset, groups, of: data)
         if let preview { return try writePreview(preview, dataset, plan, groups) }

@@ -31,6 +31,20 @@ struct Preview {
         widths = groups.flatMap { group in Array(repeating: max(group.size, Preview.letters * DotMatrix.width) + Preview.margin, count: group.views) }
     }
 
+    /// JPEG's sides have 16 bits.
+    private static let longestSide = 65500
+    /// A sheet is in memory a few times.
+    private static let mostPixels = 40_000_000
+
+    /// - Throws: ``Failure`` `usage` where not even one row has room in a sheet.
+    static func check(_ groups: [CropGroup]) throws { try check(Preview(groups).widths.reduce(margin, +), (groups.map(\.size).max() ?? 0) + 2 * margin) }
+
+    private static func check(_ width: Int, _ height: Int) throws {
+        guard width <= longestSide, height <= longestSide, width * height <= mostPixels else {
+            throw Failure(.usage, "a sheet of \(width)×\(height) pixels is too large", remedy: "show fewer images (--limit), or fewer or smaller views")
+        }
+    }
+
     private var size: (width: Int, height: Int) {
         (widths.reduce(Preview.margin, +), rows.reduce(Preview.margin) { $0 + $1.height + Preview.margin })
     }
@@ -39,6 +53,7 @@ struct Preview {
     ///
     /// - Throws: ``Failure`` `data` for a broken image, `usage` where the sheet gets too large.
     mutating func add(_ index: Int, of data: Dataset, seed: UInt64, epoch: Int, on renderer: ViewRenderer) throws {
+        try Preview.check(size.width, size.height + (groups.map(\.size).max() ?? 0) + Preview.margin)
         let reader = try data.reader(index)
         do {
             try unsafe renderer.decode { unsafe try reader.read(into: $0, at: $1) }
@@ -60,9 +75,7 @@ struct Preview {
         }
         let tallest = cells.map { $0.size + Preview.margin + $0.lines.count * DotMatrix.height }.max() ?? 0
         rows.append(Row(cells: cells, height: tallest))
-        guard size.width <= 65500, size.height <= 65500, size.width * size.height <= JPEG.maximumPixels else {
-            throw Failure(.usage, "a sheet of \(size.width)×\(size.height) pixels is too large", remedy: "show fewer images (--limit) or smaller views")
-        }
+        try Preview.check(size.width, size.height)
     }
 
     /// Writes the sheet: PNG where `path` ends with .png, else JPEG.
