@@ -27,13 +27,11 @@ struct Estimate {
         }
         let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"], student = run.settings["STUDENT"]
         /// Passes without a gradient take less.
-        func passes(_ method: any Objective.Type) -> Double {
-            Double(method.passes(MethodOptions()).reduce(0) { $0 + $1.rows(N: 1, views: method.inputs.views.lowerBound) })
-        }
-        let hasTeacher = run.settings.teacherOrigin != .none
+        func passes(_ method: any Objective.Type, _ crops: Crops) -> Double { method.passes(MethodOptions()).reduce(0) { $0 + crops.rows($1, N: 1) } }
+        let crops = run.settings.studentCrops, taught = run.settings.teacherOrigin == .none ? 0 : crops.taught(studentMethod)
         add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") },
-            passes(studentMethod) * measured(.train, student) + (hasTeacher ? embedding(teacherName) : 0))
-        add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, passes(run.settings.teacherMethod) * measured(.train, teacherName))
+            passes(studentMethod, crops) * measured(.train, student) + (taught > 0 ? taught * embedding(teacherName) : 0))
+        add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, passes(run.settings.teacherMethod, run.settings.teacherCrops) * measured(.train, teacherName))
         for (subject, network) in [("teacher", teacherName), ("student", student)] {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
             let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }
