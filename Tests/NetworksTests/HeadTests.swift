@@ -77,7 +77,7 @@ import Testing
         #expect(Head.named(name, features: features, embedding: 77)?.dimension == 77 && Head.names.contains(name))
     }
 
-    @Test func `no head has another name`() { #expect(Head.named("moco", features: 8) == nil && Head.names.count == 14) }
+    @Test func `no head has another name`() { #expect(Head.named("moco", features: 8) == nil && Head.names.count == 15) }
 
     @Test func `a batch norm with a scale alone is one whose bias is zero`() throws {
         let layers: [Head.Layer] = [.linear(7), .batchNorm(), .relu, .linear(5)]

@@ -346,9 +346,9 @@ private let names = Methods.names + [smallPatches]
 
     @Test func `SwAV's prototypes are as many as the data can have, stay at first, and its head sees all crops at once`() throws {
         let place = Case(N: 6, D: 24, K: 20, epochs: 2, records: 6)
-        #expect(try SwAV.completed(MethodOptions(), place.header)[SwAV.prototypes] == 100)
-        #expect(try SwAV.completed(MethodOptions(), StreamHeader(metadata: ["samples": "1281167"]))[SwAV.prototypes] == 3000)
-        #expect(try SwAV.completed(MethodOptions(["prototypes": "7"]), place.header)[SwAV.prototypes] == 7)
+        #expect(try SwAV.completed(MethodOptions(), place.header).text("prototypes") == "100")
+        #expect(try SwAV.completed(MethodOptions(), StreamHeader(metadata: ["samples": "1281167"])).text("prototypes") == "3000")
+        #expect(try SwAV.completed(MethodOptions(["prototypes": "7"]), place.header).text("prototypes") == "7")
         func notes(_ options: [String: String]) throws -> [String] {
             var objective = try SwAV(SwAV.completed(MethodOptions(options), place.header), TrainingFacts(header: place.header))
             return objective.takeNotes()
@@ -363,7 +363,7 @@ private let names = Methods.names + [smallPatches]
             let now = try prototypes()
             if step > 0 { #expect((now == before) == (step < 3), "step \(step)") }
             before = now
-            let lengths = (0..<10).map { k in now[k * 24..<(k + 1) * 24].reduce(0) { $0 + $1 * $1 } }
+            let lengths: [Float] = (0..<10).map { k in now.dropFirst(24 * k).prefix(24).reduce(Float(0)) { $0 + $1 * $1 } }
             #expect(lengths.allSatisfy { abs($0 - 1) < 1e-2 })
         }
         let weights = try trainer.finish().weights
