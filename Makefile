@@ -83,6 +83,7 @@ test-portable: dependencies
 #:                 what it finds lies in .build/fuzz/FUZZ.found
 FUZZ ?=
 FUZZ_SECONDS ?= 600
+FUZZ_READERS := pickle zip npz safetensors frame jpeg json archive
 FUZZ_SEEDS = $(CURDIR)/Tests/golden
 FUZZ_SEEDS_pickle = torch-legacy.pth
 FUZZ_SEEDS_zip = torch-zip.pth
@@ -90,8 +91,13 @@ FUZZ_SEEDS_npz = arrays.npz arrays-deflated.npz
 FUZZ_SEEDS_safetensors = vector.safetensors unaligned.safetensors every-type.safetensors every-type.safetensors.zst
 FUZZ_SEEDS_frame = vector.tensors.zst foreign.tensors.zst
 FUZZ_SEEDS_json = vector.json
-.PHONY: fuzz
-fuzz: build
+# The name is looked at before anything is built.
+.PHONY: fuzz fuzz-reader
+build: | $(if $(filter fuzz,$(MAKECMDGOALS)),fuzz-reader)
+fuzz-reader:
+	@$(if $(and $(filter 1,$(words $(FUZZ))),$(filter $(FUZZ_READERS),$(FUZZ))),:,echo 'make: $(if $(FUZZ),FUZZ=$(subst ','\'',$(FUZZ)): there is no such reader,FUZZ is not given: it names a reader); there are $(FUZZ_READERS)' >&2; exit 64)
+
+fuzz: fuzz-reader build
 	@SEED_FUZZ=1 $(SWIFT_BUILD) --sanitize fuzzer --scratch-path .build/fuzz --product fuzz $(if $(CI),2>&1,--quiet)
 	@mkdir -p .build/fuzz/'$(FUZZ)'.corpus .build/fuzz/'$(FUZZ)'.found
 	@$(if $(FUZZ_SEEDS_$(FUZZ)),cp $(FUZZ_SEEDS_$(FUZZ):%=$(FUZZ_SEEDS)/%) .build/fuzz/'$(FUZZ)'.corpus)

@@ -2,18 +2,43 @@
 
     make distill DATA=… SIZE=224 TEACHER_COMMAND='python3 examples/teacher_onnx.py teacher.onnx'
 
---output names the output to take (default: the last one). The pixels are f32 (N, 3, H, W) with ImageNet's mean and deviation taken off, or u8 (N, H, W, 3)
-where the file wants bytes. pip install onnxruntime numpy safetensors zstandard"""
+--output names the output to take (default: the last one). The pixels are f32 or f16 (N, 3, H, W) or (N, H, W, 3) with ImageNet's mean and deviation taken
+off, or u8 (N, H, W, 3) where the file wants bytes. pip install onnxruntime numpy safetensors zstandard"""
 import argparse
 import os
 import sys
 
-import numpy
-import onnxruntime
 
-from streams import Reader, Writer
+def fail(what):
+    sys.exit("teacher_onnx.py: " + " ".join(str(what).split())[:300])
+
+
+try:
+    import numpy
+    import onnxruntime
+
+    from streams import Reader, Writer
+except ImportError as error:
+    fail(f"{error}; pip install onnxruntime numpy safetensors zstandard")
 
 MEAN, DEVIATION = numpy.array([0.485, 0.456, 0.406], "f4"), numpy.array([0.229, 0.224, 0.225], "f4")
+
+
+def pixels(images, wanted):
+    """u8 (N, H, W, 3) as the file's input `wanted` takes them."""
+    if wanted.type == "tensor(uint8)":
+        return images
+    x = (images / numpy.float32(255) - MEAN) / DEVIATION
+    x = x if wanted.shape[-1] == 3 else x.transpose(0, 3, 1, 2)
+    return numpy.ascontiguousarray(x, "f2" if wanted.type == "tensor(float16)" else "f4")
+
+
+def unit_rows(output):
+    if output.ndim not in (2, 3, 4):
+        raise ValueError(f"the file gives {output.shape}; rows (N, D), tokens (N, L, D) or maps (N, D, H, W) are expected: name one with --output")
+    rows = output.mean((2, 3)) if output.ndim == 4 else output[:, 0] if output.ndim == 3 else output  # Of a map its mean, of tokens the class's.
+    rows = rows.astype("f4")
+    return rows / numpy.maximum(numpy.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def main(arguments):
@@ -21,20 +46,28 @@ def main(arguments):
     options.intra_op_num_threads = arguments.threads or len(os.sched_getaffinity(0))
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # Threads that wait must not keep the student from the cores.
     session = onnxruntime.InferenceSession(arguments.file, options, providers=["CPUExecutionProvider"])
-    images, output = session.get_inputs()[0], arguments.output or session.get_outputs()[-1].name
+    wanted, outputs = session.get_inputs()[0], [output.name for output in session.get_outputs()]
+    output = arguments.output or outputs[-1]
+    if output not in outputs:
+        raise ValueError(f"{arguments.file}: has no output {output}; it has {', '.join(outputs)}")
     reader = Reader(sys.stdin.buffer)
     with Writer(sys.stdout.buffer, reader.header) as writer:
         for metadata, tensors in reader:
-            pixels = numpy.ascontiguousarray(tensors["images"][:, 0])
-            x = pixels if images.type == "tensor(uint8)" else numpy.ascontiguousarray(((pixels / numpy.float32(255) - MEAN) / DEVIATION).transpose(0, 3, 1, 2))
-            rows = session.run([output], {images.name: x})[0].astype("f4")
-            rows = rows.mean((2, 3)) if rows.ndim == 4 else rows[:, 0] if rows.ndim == 3 else rows  # Of a map its mean, of tokens the class's.
-            writer.write({**tensors, "teacher": rows / numpy.maximum(numpy.linalg.norm(rows, axis=1, keepdims=True), 1e-12)}, metadata)
+            x = pixels(numpy.ascontiguousarray(tensors["images"][:, 0]), wanted)
+            # A file made for N images, and no others, is given so many; the last ones are filled up.
+            N = wanted.shape[0] if isinstance(wanted.shape[0], int) else len(x)
+            parts = []
+            for start in range(0, len(x), N):
+                part = x[start:start + N]
+                whole = numpy.concatenate([part, numpy.repeat(part[-1:], N - len(part), 0)])
+                parts.append(unit_rows(session.run([output], {wanted.name: whole})[0])[:len(part)])
+            writer.write({**tensors, "teacher": numpy.concatenate(parts)}, metadata)
 
 
 parser = argparse.ArgumentParser()
+parser.error = fail
 parser.add_argument("file"), parser.add_argument("--output"), parser.add_argument("--threads", type=int)
 try:
     main(parser.parse_args())
 except Exception as error:
-    sys.exit("teacher_onnx.py: " + (" ".join(str(error).split()) or repr(error))[:300])
+    fail(str(error) or repr(error))

@@ -1,7 +1,7 @@
 # Which defaults hold: students of two networks learn from four sets of images, with four rates, in four corners of batch and number of
 # images. A run's result is a file of its own in docs/defaults, so that the work goes on where it was stopped, on any machine.
 
-#: defaults        try the defaults on four sets of images (9 hours of two cores, goes on where it was stopped); docs/defaults.md
+#: defaults        try the defaults on four sets of images (10 hours of two cores, goes on where it was stopped); docs/defaults.md
 #:                 DEFAULTS_FIRST=8 does the next eight runs only
 DEFAULTS_FIRST ?=
 DEFAULTS := .build/defaults
@@ -10,7 +10,7 @@ DEFAULTS_PYTHON := $(DEFAULTS)/python/bin/python
 
 .PHONY: defaults
 .PRECIOUS: $(DEFAULTS)/%/learn.tar $(DEFAULTS)/%/teacher.safetensors
-defaults: $(DEFAULTS_SETS:%=$(DEFAULTS)/%/teacher.safetensors) | build
+defaults: $(DEFAULTS_SETS:%=$(DEFAULTS)/%/teacher.safetensors) .build/teachers/efficientnet-lite0.safetensors | build
 	@python3 pipelines/defaults/grid.py run $(if $(DEFAULTS_FIRST),--first '$(DEFAULTS_FIRST)')
 	@python3 pipelines/defaults/grid.py table
 	@sed -n '/^\*\*/p' docs/defaults.md
@@ -23,6 +23,9 @@ $(DEFAULTS)/textures/teacher.safetensors: $(DEFAULTS)/textures/learn.tar | build
 $(DEFAULTS)/%/teacher.safetensors: $(DEFAULTS)/%/learn.tar $(DEFAULTS)/textures/teacher.safetensors | build
 	@echo 'make: teaching $*' >&2
 	@pipelines/defaults/teach $(DEFAULTS)/$* $(DEFAULTS)/textures/teacher.safetensors
+
+.build/teachers/efficientnet-lite0.safetensors: | build
+	@pipelines/fetch-teacher efficientnet-lite0 .build/teachers
 
 # Packages and Pillow are only wanted where images are missing, so they are no prerequisites.
 $(DEFAULTS)/%/learn.tar:

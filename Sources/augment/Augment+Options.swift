@@ -38,7 +38,8 @@ extension Augment {
         try checkOption("--level", level, in: -7...19)
         if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
         if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
-        try checkFiles(outputs: ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview], inputs: ["--data": data])
+        try checkFiles(
+            outputs: ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview], inputs: ["--data": data, "--class-list": classList])
         if showRecipe != nil {
             guard data == nil, preview == nil else { throw ValidationError("--show-recipe prints a recipe and reads no images; leave out \(data == nil ? "--preview" : "--data")") }
         } else if data == nil {
@@ -46,7 +47,7 @@ extension Augment {
         }
         if let preview {
             if preview == OutputFile.standard { throw ValidationError("--preview takes a file, found '-'") }
-            let named: [(String, Bool)] = [("-o", output != OutputFile.standard), ("--report", report != nil), ("--level", level != nil)]
+            let named: [(String, Bool)] = [("-o", output != OutputFile.standard), ("--report", report != nil), ("--level", level != nil), ("--timing", common.timing != nil)]
             if let (option, _) = named.first(where: { $0.1 }) { throw ValidationError("--preview writes a sheet and no stream; leave out \(option)") }
         }
         try checkCrops()

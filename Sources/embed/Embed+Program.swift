@@ -7,7 +7,8 @@ import Training
 extension Embed {
     func run(_ command: String, _ reader: ReadAhead) throws {
         let place = place(EmbeddingStage.Kind.embedding.name)
-        let supervision = ProgramSupervision(timeout: commandTimeout, warn: { Embed.log($0) }, abandon: { stop($0) })
+        let supervision = ProgramSupervision(
+            timeout: commandTimeout ?? Double(TeacherProcess.usualTimeout), limit: "--command-timeout (of make distill TEACHER_TIMEOUT)", warn: { Embed.log($0) }, abandon: { stop($0) })
         let teacher = try TeacherProcess(command, option: "--command", header: reader.header, supervision)
         var progress = Progress(tool: "embed", unit: "images", total: reader.header.imageCount, common)
         // How wide the rows are, which the header says, is known with the first of them.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Networks
+import Objectives
 import TensorStreams
 import ToolSupport
 import Training
@@ -29,7 +30,8 @@ struct Embed: Tool {
 
     @Option(help: "The network's weights: a checkpoint, a safetensors file or one of torch.save.") var weights: String?
     @Option(help: "A program that gives the embeddings in a network's place, run by the shell.") var command: String?
-    @Option(help: ArgumentHelp("Stop the program of --command where it gives no answer for so long.", valueName: "seconds")) var commandTimeout = 3600.0
+    @Option(help: ArgumentHelp("Stop the program of --command where it gives no answer for so long (default: \(TeacherProcess.usualTimeout)).", valueName: "seconds"))
+    var commandTimeout: Double?
     @OptionGroup var reading: WeightsArguments
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
     @Flag(help: "Add the head's output as it is: a classifier's, for train-step --objective kd.") var logits = false
@@ -61,6 +63,7 @@ struct Embed: Tool {
         if features, logits { throw ValidationError("--features and --logits ask for different rows; give one of them, and send the stream through embed again for the other") }
         guard let command else {
             if weights == nil { throw ValidationError("say what embeds: --weights names a network, --command a program") }
+            if commandTimeout != nil { throw ValidationError("--command-timeout goes with --command, and --weights names a network; leave it out") }
             return
         }
         guard command.contains(where: { !$0.isWhitespace }) else { throw ValidationError("--command is empty; name a program") }

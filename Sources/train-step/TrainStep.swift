@@ -36,7 +36,7 @@ struct TrainStep: Tool {
     private static let recommended = Methods.all.compactMap { method in method.defaults.map { "  \(method.name): \($0.text)" } }.joined(separator: "\n")
 
     @Option(help: "The checkpoint to begin with.") var student: String
-    @Option(name: [.short, .long], help: "The checkpoint to write.") var output: String
+    @Option(name: [.short, .long], help: "The checkpoint to write; it may be that of --student, which it replaces once it is whole.") var output: String
     @OptionGroup(title: "Training") var training: TrainingArguments
     @Option(help: "Write a JSON line for every interval to this file.") var log: String?
     @Option(help: "Batches in an interval of the log.") var logInterval = 10

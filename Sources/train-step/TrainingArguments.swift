@@ -1,6 +1,6 @@
-public import ArgumentParser
+import ArgumentParser
 import Objectives
-public import Optimizers
+import Optimizers
 import TensorStreams
 import ToolSupport
 import Training
@@ -12,11 +12,12 @@ struct TrainingArguments: ParsableArguments {
     @Option(parsing: .unconditional, help: """
         The learning rate of batches of 256; that of others grows with the root of their images (Krizhevsky, 2014). In place of --learning-rate.
         """) var baseLearningRate: Double?
-    @Option(help: """
+    @Option(help: ArgumentHelp("""
         How the rate goes: seed (scaled by batch/256, a warm-up of 5 epochs, cosine by epoch, as the authors have it), cosine (MoCo-v2's, by \
         epoch), smooth (warm-up from 0 and cosine to 0, by step), constant, steps (times --factor at each of --milestones), warm-up-cosine (as smooth, but the \
         first step does not move, and to --end-share: SimCLR, BYOL, Barlow Twins) or swav (warm-up from --start-share) (default: the method's, else seed).
-        """) var schedule: ScheduleName?
+        """), completion: .list(ScheduleName.allCases.map(\.rawValue)), transform: oneOfThose)
+    var schedule: ScheduleName?
     @Option(parsing: .unconditional, help: "Epochs of the whole training, which the schedule spans (default: the method's, else 200).") var epochs: Int?
     @Option(parsing: .unconditional, help: "Epochs of warm-up (default: 5 with the schedule seed; the method's, at most a tenth of all; else 0).") var warmUp: Double?
     @Option(parsing: .unconditional, help: "Of the schedules warm-up-cosine and swav: what the rate ends near, as a share of it (default: the method's, else 0).") var endShare: Double?
@@ -25,10 +26,11 @@ struct TrainingArguments: ParsableArguments {
         "Of the schedule steps: epochs, from 0, from which on the rate is multiplied by --factor once more (default: the method's, moved in proportion to --epochs).", valueName: "epochs"))
     var milestones: String?
     @Option(parsing: .unconditional, help: "Of the schedule steps (default: the method's, else 0.1).") var factor: Double?
-    @Option(help: """
+    @Option(help: ArgumentHelp("""
         What moves the weights: sgd; lars-simclr, lars-byol, lars (Barlow Twins, MoCo-v3) and larc (SwAV), which adapt the rate to norms each in its way; adam or \
         adamw (default: the method's, else sgd).
-        """) var optimizer: OptimizerName?
+        """), completion: .list(OptimizerName.allCases.map(\.rawValue)), transform: oneOfThose)
+    var optimizer: OptimizerName?
     @Option(parsing: .unconditional, help: "The momentum of sgd and of LARS (default: 0.9).") var momentum: Double?
     @Flag(help: "Nesterov's form of sgd's momentum.") var nesterov = false
     @Option(parsing: .unconditional, help: "The trust coefficient of LARS (default: 0.001).") var trust: Double?
@@ -193,5 +195,8 @@ struct TrainingArguments: ParsableArguments {
     }
 }
 
-extension ScheduleName: ExpressibleByArgument {}
-extension OptimizerName: ExpressibleByArgument {}
+/// The case of this name.
+private func oneOfThose<Name: CaseIterable & RawRepresentable>(_ text: String) throws -> Name where Name.RawValue == String {
+    guard let name = Name(rawValue: text) else { throw ValidationError("it takes \(Name.allCases.map(\.rawValue).joined(separator: ", "))") }
+    return name
+}

@@ -103,6 +103,35 @@ import TestSupport
         }
     }
 
+    @Test(arguments: ["embed --weights h v -o o", "convert-weights h -o o"])
+    func `a checkpoint of another program that claims or unpacks to gigabytes takes no memory`(reader: String) throws {
+        func text(_ text: String) -> [UInt8] { [0x58] + littleEndian(UInt32(text.utf8.count)) + text.utf8 }
+        func number(_ number: Int) -> [UInt8] { [0x8A, 8] + littleEndian(Int64(number)) }
+        /// `conv1.weight` of `count` times 27 numbers, in protocol 2.
+        func pickle(_ count: Int) -> [UInt8] {
+            let storage = [0x28] as [UInt8] + text("storage") + "ctorch\nFloatStorage\n".utf8 + text("0") + text("cpu") + number(27 * count) + [0x74, 0x51]
+            let view = [0x28] as [UInt8] + storage + number(0) + [0x28] + [count, 3, 3, 3].flatMap(number) + [0x74, 0x28] + [27, 9, 3, 1].flatMap(number) + [0x74, 0x89, 0x4E, 0x74]
+            return [0x80, 2, 0x7D] + text("conv1.weight") + "ctorch._utils\n_rebuild_tensor_v2\n".utf8 + view + [0x52, 0x73, 0x2E]
+        }
+        let magic: [UInt8] = [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E, 0x80, 2, 0x4D, 0xE9, 3, 0x2E, 0x80, 2, 0x7D, 0x2E]
+        let keys = [0x80, 2, 0x5D] as [UInt8] + text("0") + [0x61, 0x2E], gigabyte = 1 << 30, rows = gigabyte / 108
+        for (name, file) in [
+            ("a pickle that unpacks to a gigabyte", ZipMember.archive([.deflated("a/data.pkl", [0x80, 2], zeros: gigabyte)])),
+            ("a storage that unpacks to a gigabyte", ZipMember.archive([ZipMember("a/data.pkl", pickle(rows)), .deflated("a/data/0", [], zeros: 108 * rows)])),
+            ("a storage that claims a petabyte", ZipMember.archive([ZipMember("a/data.pkl", pickle(1 << 42)), ZipMember("a/data/0", [0])])),
+            ("an older storage that claims an exabyte", magic + pickle(1 << 42) + keys + littleEndian(Int64(1) << 57) + [0]),
+            ("an array that unpacks to a gigabyte", ZipMember.archive([.deflated("conv1.weight.npy", numpyHeader(shape: "\(rows), 3, 3, 3"), zeros: 108 * rows)])),
+            ("an array that claims an exabyte", ZipMember.archive([ZipMember("conv1.weight.npy", numpyHeader(shape: "\(1 << 52), 3, 3, 3"))])),
+            ("lists of nothing", magic + [0x80, 2] + [UInt8](repeating: 0x5D, count: 3_000_000)),
+        ] {
+            try place.write(Data(file), to: "h")
+            let (status, error, peak) = try measured(reader)
+            #expect(status == 65 && error.split(separator: "\n").count == 1 && error.utf8.count < 600, "\(reader), \(name): \(status) \(error)")
+            Effort.report("\(reader), \(name), \(file.count) bytes: \(peak) MB")
+            #expect(peak < (name == "lists of nothing" ? 600 : 100) + file.count >> 20, "\(reader), \(name): \(peak) MB")
+        }
+    }
+
     @Test(arguments: ["evaluate knn --train b --test b", "evaluate linear --train b --test b", "queue-loss b -o o", "embed --weights w b -o o", "train-step --student w b -o o"])
     func `a record that unpacks to gigabytes is refused before it takes them`(reader: String) throws {
         let count = 100_000_000

@@ -16,6 +16,7 @@ import ToolSupport
     init() throws { folder = try Workplace() }
 
     private func named(_ prefix: String, _ tensors: [String: Tensor]) -> [String: Tensor] { Dictionary(uniqueKeysWithValues: tensors.map { (prefix + $0.key, $0.value) }) }
+    private func cleared(_ tensor: Tensor) -> Tensor { Tensor(dtype: tensor.dtype, shape: tensor.shape) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) } }
     private func zeros(_ shape: Int...) -> Tensor { Tensor(f32: [Float](repeating: 0, count: shape.reduce(1, *)), shape: shape) }
     private func line(_ name: String, _ O: Int, _ I: Int, bias: Bool = true) -> [String: Tensor] { bias ? ["\(name).weight": zeros(O, I), "\(name).bias": zeros(O)] : ["\(name).weight": zeros(O, I)] }
     private func norm(_ name: String, _ C: Int) -> [String: Tensor] {
@@ -36,7 +37,7 @@ import ToolSupport
     }
 
     @Test func `MoCo's query encoder is taken, with its head, and not the key encoder`() throws {
-        let other = named("state_dict.module.encoder_k.", trunk.mapValues { Tensor(dtype: $0.dtype, shape: $0.shape) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) } })
+        let other = named("state_dict.module.encoder_k.", trunk.mapValues(cleared))
         let queue = ["state_dict.module.queue": zeros(8, 16), "state_dict.module.queue_ptr": Tensor(i64: [0], shape: [1])]
         let file = try read(named("state_dict.module.encoder_q.", trunk), line("state_dict.module.encoder_q.fc.0", 128, 128), line("state_dict.module.encoder_q.fc.2", 24, 128), other, queue)
         check(file, Head([.linear(128, bias: true), .relu, .linear(24, bias: true)]), "MoCo, state_dict.module.encoder_q: tiny-resnet10 with a head of 128, 24; 64 of 64 tensors")
@@ -72,15 +73,76 @@ import ToolSupport
             return ("state_dict.backbone." + (numbers[String(name[..<dot])] ?? "") + name[dot...], tensor)
         })
         check(try read(lightly), nil, "lightly")
+        let alone = Dictionary(uniqueKeysWithValues: lightly.map { ($0.key.replacing("state_dict.backbone.", with: ""), $0.value) })
+        check(try read(alone), nil, "lightly: ")
+        check(try read(named("state_dict.teacher_backbone.", alone), named("state_dict.student_backbone.", alone.mapValues(cleared))), nil, "lightly, state_dict.teacher_backbone")
+    }
+
+    @Test func `lightly-train's checkpoints and exports are of the network that it trains`() throws {
+        let head = line("state_dict.projection_head.layers.0", 64, 128), other = trunk.mapValues(cleared)
+        check(try read(named("state_dict.embedding_model.wrapped_model._features.", trunk), head), nil, "torchvision's names, state_dict.embedding_model.wrapped_model._features")
+        check(try read(named("state_dict.student_embedding_model.wrapped_model._model.", trunk)), nil, "state_dict.student_embedding_model.wrapped_model._model")
+        check(
+            try read(named("state_dict.student_embedding_model.wrapped_model._model.", other), named("state_dict.teacher_embedding_model.wrapped_model._model.", trunk)), nil,
+            "state_dict.teacher_embedding_model.wrapped_model._model")
+        check(try read(named("wrapped_model._model.", trunk), line("wrapped_model._model.fc", 10, 128)), nil, "left out: wrapped_model._model")
+        check(try read(named("wrapped_model._features.", trunk)), nil, "torchvision's names, wrapped_model._features")
+    }
+
+    @Test func `a backbone may have timm's names in another program's checkpoint`() throws {
+        let weights = formulaWeights("efficientnet-b0", dimension: 24), lines = try String(contentsOfFile: golden("timm-names.tsv"), encoding: .utf8).split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+        let tensors = WeightsDocument.tensors(of: weights), own = Dictionary(uniqueKeysWithValues: lines.map { ($0[1], tensors[$0[0]] ?? zeros(1)) })
+        #expect(Set(lines.map { $0[0] }) == Set(tensors.keys.filter { !$0.hasPrefix("classifier.") && !$0.hasSuffix(".num_batches_tracked") }))
+        let file = try read(
+            named("state_dict.module.encoder_q.", own), line("state_dict.module.encoder_q.classifier.0", 64, 1280), line("state_dict.module.encoder_q.classifier.2", 24, 64),
+            ["state_dict.module.queue": zeros(24, 16)])
+        #expect(file.weights.network.name == "efficientnet-b0" && file.weights.network.head == .mlp(hidden: 64, 24), "\(file.coverage)")
+        let found = WeightsDocument.tensors(of: file.weights)
+        for line in lines { #expect(found[line[0]] == tensors[line[0]], "\(line[0])") }
+    }
+
+    @Test func `solo-learn's encoder takes pixels as ImageNet has them, that of Spijkervet plain ones`() throws {
+        let projector = line("state_dict.projector.0", 64, 128).merging(line("state_dict.projector.2", 24, 64)) { $1 }
+        let solo = try read(named("state_dict.encoder.", trunk), projector, line("state_dict.classifier", 10, 128))
+        check(solo, .mlp(hidden: 64, 24), "solo-learn, state_dict.encoder")
+        check(
+            try read(named("state_dict.encoder.", trunk), projector, line("state_dict.classifier", 10, 128), line("state_dict.predictor.0", 8, 24)), .mlp(hidden: 64, 24), "solo-learn, state_dict.encoder")
+        #expect(solo.weights.network.pixels == .imageNet)
+        let other = try read(named("encoder.", trunk), line("projector.0", 64, 128, bias: false), line("projector.2", 24, 64, bias: false))
+        #expect(other.coverage.hasPrefix("SimCLR of Spijkervet") && other.weights.network.pixels == .plain, "\(other.coverage)")
+    }
+
+    @Test func `BYOL of lucidrains keeps a classifier in its network, and a projector that is no list of layers is left out`() throws {
+        let network = named("online_encoder.net.", trunk).merging(line("online_encoder.net.fc", 10, 128)) { $1 }, target = named("target_encoder.net.", trunk.mapValues(cleared))
+        check(try read(network, target, line("online_encoder.projector.0", 64, 128), norm("online_encoder.projector.1", 64), line("online_encoder.projector.3", 24, 64)), Head([.linear(64, bias: true), .batchNorm(affine: true), .relu, .linear(24, bias: true)]), "BYOL of lucidrains")
+        let simplicial = line("online_encoder.projector.0.0", 64, 128).merging(norm("online_encoder.projector.0.1", 64)) { $1 }
+        check(try read(network, target, simplicial, line("online_encoder.projector.2.0", 24, 64)), nil, "left out: online_encoder.")
+    }
+
+    @Test func `parts of a tensor that are not all there are named as the file names them`() throws {
+        let state = try state("vit-small-16")
+        func file(_ leaveOut: String?, _ size: Int = 384) -> [String: Tensor] {
+            var tensors = ["embeddings.cls_token": zeros(1, 1, 384), "embeddings.patch_embeddings.projection.weight": zeros(384, 3, 16, 16)]
+            for name in ["query", "key", "value"] where name != leaveOut { tensors["encoder.layer.0.attention.attention.\(name).weight"] = zeros(name == "key" ? size : 384, 384) }
+            return tensors
+        }
+        #expect(state["blocks.0.attn.qkv.weight"]?.shape == [1152, 384])
+        let missing = TestSupport.failure { _ = try read(file("key")) }
+        #expect(missing?.kind == .data && missing?.what.contains("has 2 of the 3 parts of 'blocks.0.attn.qkv.weight': 'encoder.layer.0.attention.attention.query.weight', 'encoder.layer.0.attention.attention.value.weight'") == true, "\(String(describing: missing))")
+        let unequal = TestSupport.failure { _ = try read(file(nil, 383)) }
+        #expect(unequal?.kind == .data && unequal?.what.contains("whose types or shapes differ: 'encoder.layer.0.attention.attention.query.weight'") == true, "\(String(describing: unequal))")
+        // A name that only looks so is one as any other.
+        let odd = TestSupport.failure { _ = try read(trunk, ["layer1#1": zeros(1)]) }
+        #expect(odd?.what.contains("'layer1#1' is unexpected") == true, "\(String(describing: odd))")
     }
 
     /// The shapes of a network's tensors, all zero but for running variances; the first kernel tells one file from another.
     private func state(_ name: String) throws -> [String: Tensor] { WeightsDocument.tensors(of: formulaWeights(try #require(Network(name, head: .none)))) }
 
-    @Test func `RegNets of VISSL and of transformers are torchvision's under other names`() throws {
+    @Test func `RegNets of VISSL, of transformers and of timm are torchvision's under other names`() throws {
         let lines = try String(contentsOfFile: golden("regnet-names.tsv"), encoding: .utf8).split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
         let network = try state("regnet-y-400mf").filter { !$0.key.hasSuffix(".num_batches_tracked") }
-        #expect(lines.first == ["torchvision", "transformers", "vissl"] && Set(lines.dropFirst().map { $0[0] }) == Set(network.keys))
+        #expect(lines.first == ["torchvision", "transformers", "vissl", "timm"] && Set(lines.dropFirst().map { $0[0] }) == Set(network.keys))
         func named(_ column: Int, _ prefix: String) -> [String: Tensor] { Dictionary(uniqueKeysWithValues: lines.dropFirst().map { (prefix + $0[column], network[$0[0]] ?? zeros(1)) }) }
         let base = "classy_state_dict.base_model.model."
         // SEER's head, narrower, with its prototypes.
@@ -93,7 +155,8 @@ import ToolSupport
                 "VISSL, \(base)trunk._feature_blocks: regnet-y-400mf with a head of 64, 24"
             ),
             ([named(1, "")], .none, "Hugging Face: regnet-y-400mf without"), ([named(1, "regnet."), classifier], .linear(30), "Hugging Face, regnet: regnet-y-400mf with a head of 30"),
-            ([named(0, "")], .none, "torchvision's names: regnet-y-400mf"),
+            ([named(0, "")], .none, "torchvision's names: regnet-y-400mf"), ([named(3, ""), line("head.fc", 30, 440)], .linear(30), "timm: regnet-y-400mf with a head of 30"),
+            ([named(3, "state_dict.embedding_model.wrapped_model._model.")], .none, "timm, state_dict.embedding_model.wrapped_model._model: regnet-y-400mf without"),
         ] {
             let file = try read(parts.reduce(into: [:]) { $0.merge($1) { $1 } })
             #expect(file.weights.network.name == "regnet-y-400mf" && file.weights.network.head == expected && file.coverage.hasPrefix(words), "\(file.coverage)")

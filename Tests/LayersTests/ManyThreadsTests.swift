@@ -119,7 +119,7 @@ private struct Work: Sendable {
                 return [y, kept, dx, deep] + gradients
             })
         }
-        for (name, C, K, stride, groups) in [("grouped convolution", 24, 40, 1, 4), ("grouped convolution of wide groups", 80, 96, 2, 2)] {
+        for (name, C, K, stride, groups) in [("grouped convolution", 24, 40, 1, 4), ("grouped convolution of stride 2", 48, 32, 2, 4), ("grouped convolution of wide groups", 80, 96, 2, 2)] {
             let layer = GroupedConvolution(window: Window(H: 14, W: 12, C: C, kernel: 3, stride: stride, padding: 1), K: K, groups: groups)
             need.formUnion(layer.scratch(N: 3))
             let x = formula("x", 3 * 14 * 12 * C), W = formula("W", layer.weightCount), dy = formula("dy", 3 * (14 / stride) * (12 / stride) * K)
@@ -131,6 +131,34 @@ private struct Work: Sendable {
                 return [y, dx, dW]
             })
         }
+        for (N, T, C, heads) in [(3, 37, 96, 2), (1, 130, 32, 2)] {
+            let weights = FloatBuffer(formula("W", 3 * C * C)), numbers = FloatBuffer(formula("b", 4 * C)), (w, b) = (weights.pointer, numbers.pointer)
+            let (attention, feed, last) = withExtendedLifetime((weights, numbers)) {
+                (
+                    Attention(
+                        T: T, C: C, heads: heads, epsilon: 1e-6, .init(normScale: b, normBias: b, qkv: w, qkvBias: b, output: w, outputBias: b, layerScale: b)),
+                    FeedForward(C: C, F: 3 * C, epsilon: 1e-6, .init(normScale: b, normBias: b, first: w, firstBias: b, second: w, secondBias: b, layerScale: nil)),
+                    LayerNorm(C: C, epsilon: 1e-6, scale: b, bias: b)
+                )
+            }
+            need.formUnion(attention.scratch(N: N))
+            need.formUnion(feed.scratch())
+            let x = formula("x", N * T * C)
+            works.append(Work("attention, feed forward and layer norm of \(C)") { scratch in
+                let mixed = Poisoned(x.count), y = Poisoned(x.count), first = Poisoned(N * C)
+                attention.forward(y: mixed.pointer, x: x, N: N, scratch: scratch)
+                feed.forward(y: y.pointer, x: mixed.pointer, M: N * T, scratch: scratch)
+                last.forward(y: first.pointer, x: y.pointer, stride: T * C, N: N)
+                return [mixed, y, first]
+            })
+        }
+        let patches = PatchEmbedding(H: 98, W: 70, C: 3, P: 14, K: 112, tokens: formula("tokens", 36 * 112), weights: formula("W", 112 * 588), bias: formula("bias", 112))
+        let photographs = formula("x", 2 * 98 * 70 * 3)
+        works.append(Work("patches") { _ in
+            let y = Poisoned(2 * 36 * 112)
+            patches.forward(y: y.pointer, x: photographs, N: 2)
+            return [y]
+        })
         let unit = formula("x", 100 * 33)
         works.append(Work("rows of unit length, activations") { _ in
             let y = Poisoned(unit.count), norm = Poisoned(100), dx = Poisoned(unit.count), active = Poisoned(unit.count), slope = Poisoned(unit.count)
@@ -181,6 +209,6 @@ private struct Work: Sendable {
         }
         let lines = String(decoding: try #require(result).standardOutputContent, as: UTF8.self).split(separator: "\n")
         #expect(lines.filter { $0.hasPrefix("wrong ") } == [])
-        #expect(lines.contains("compared 22 kernels"))
+        #expect(lines.contains("compared 26 kernels"))
     }
 }

@@ -59,8 +59,8 @@ private func digests() -> [String] {
         layer.backward(dx: dx.pointer, adding: false, dW: dW.pointer, dy: dy, x: x, W: W, N: N, scratch: scratch)
         note("depthwise \(kernel)", y, dx, dW)
     }
-    do {
-        let window = Window(H: 30, W: 37, C: 24, kernel: 3, stride: 1, padding: 1), N = 20, layer = GroupedConvolution(window: window, K: 40, groups: 4)
+    for stride in [1, 2] {
+        let window = Window(H: 30, W: 37, C: 24, kernel: 3, stride: stride, padding: 1), N = 20, layer = GroupedConvolution(window: window, K: 40, groups: 4)
         let scratch = Scratch(workers: Parallel.threads)
         scratch.reserve(layer.scratch(N: N))
         let x = formula("x", N * 30 * 37 * 24), W = formula("W", layer.weightCount), dy = formula("dy", N * window.outputPixels * 40)
@@ -68,7 +68,9 @@ private func digests() -> [String] {
         layer.forward(y: y.pointer, x: x, W: W, N: N, scratch: scratch)
         layer.backwardData(dx: dx.pointer, adding: false, dy: dy, W: W, N: N, scratch: scratch)
         layer.backwardWeights(dW: dW.pointer, dy: dy, x: x, N: N, scratch: scratch)
-        note("grouped convolution", y, dx, dW)
+        note("grouped convolution \(stride)", y, dx, dW)
+    }
+    do {
         let (rows, D) = (1000, 130), unit = Poisoned(rows * D), norm = Poisoned(rows), change = Poisoned(rows * D)
         let given = Poisoned(formula("rows", rows * D)), gradient = Poisoned(formula("gradient", rows * D))
         L2Normalization.forward(y: unit.all, norm: norm.all, x: UnsafeBufferPointer(given.all), N: rows, D: D)
@@ -115,21 +117,28 @@ private func digests() -> [String] {
         StochasticDepth(0.5).forward(y: sum.pointer, x: x, residual: x, N: N, count: P * C, randomKey, operation: 4)
         note("dropout \(C)", dropped, sum)
     }
-    for (N, T, C, heads) in [(5, 90, 64, 2), (40, 3, 128, 4)] {
+    for (N, T, C, heads) in [(5, 90, 64, 2), (40, 3, 128, 4), (1, 197, 96, 2), (7, 33, 80, 1), (1, 1, 48, 3)] {
         let W = formula("W", 3 * C * C), b = formula("b", 4 * C), x = formula("x", N * T * C), scratch = Scratch(workers: Parallel.threads)
         let numbers = [W, b].map { FloatBuffer($0) }, (w, c) = (numbers[0].pointer, numbers[1].pointer)
-        let layer = Attention(
-            T: T, C: C, heads: heads, epsilon: 1e-6,
-            Attention.Parameters(normScale: c, normBias: c, qkv: w, qkvBias: c, output: w, outputBias: c, layerScale: nil))
+        let parameters = Attention.Parameters(normScale: c, normBias: c, qkv: w, qkvBias: c, output: w, outputBias: c, layerScale: nil)
+        let layers = [false, true].map { Attention(T: T, C: C, heads: heads, onlyFirst: $0, epsilon: 1e-6, parameters) }
         let wide = FeedForward(
             C: C, F: 3 * C, epsilon: 1e-6, FeedForward.Parameters(normScale: c, normBias: c, first: w, firstBias: c, second: w, secondBias: c, layerScale: c))
+        let last = LayerNorm(C: C, epsilon: 1e-6, scale: c, bias: c)
         withExtendedLifetime(numbers) {}
-        scratch.reserve(layer.scratch(N: N))
+        for layer in layers { scratch.reserve(layer.scratch(N: N)) }
         scratch.reserve(wide.scratch())
-        let mixed = Poisoned(x.count), y = Poisoned(x.count)
-        layer.forward(y: mixed.pointer, x: x, N: N, scratch: scratch)
+        let mixed = Poisoned(x.count), y = Poisoned(x.count), first = Poisoned(N * C), normed = Poisoned(N * C)
+        layers[0].forward(y: mixed.pointer, x: x, N: N, scratch: scratch)
         wide.forward(y: y.pointer, x: mixed.pointer, M: N * T, scratch: scratch)
-        note("transformer \(C)", mixed, y)
+        layers[1].forward(y: first.pointer, x: y.pointer, N: N, scratch: scratch)
+        last.forward(y: normed.pointer, x: y.pointer, stride: T * C, N: N)
+        note("transformer \(C)", mixed, y, first, normed)
+    }
+    for c in PatchEmbeddingTests.cases {
+        let y = Poisoned(c.N * c.T * c.K)
+        PatchEmbedding(H: c.H, W: c.W, C: c.C, P: c.P, K: c.K, tokens: c.tokens, weights: c.weights, bias: c.bias).forward(y: y.pointer, x: c.x, N: c.N)
+        note("patches \(c.P) \(c.K)", y)
     }
     let (N, I, O) = (9, 700, 515)
     let x = formula("x", N * I), W = formula("W", O * I), dy = formula("dy", N * O)
@@ -165,7 +174,7 @@ private func digests() -> [String] {
             let text = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
             found.append(text.split(separator: "\n").filter { $0.hasPrefix("digest ") }.joined(separator: "\n"))
         }
-        #expect(found[0].split(separator: "\n").count == 32)
+        #expect(found[0].split(separator: "\n").count == 43)
         for (index, text) in found.enumerated() { #expect(text == found[0], "\([1, 2, 3, 7][index]) threads") }
     }
 }

@@ -106,6 +106,16 @@ import TestSupport
         #expect(relativeError(same, expected) < 3e-6)
     }
 
+    /// `Tests/golden/transformer_positions.py`.
+    @Test(arguments: PositionGrid.Interpolation.allCases)
+    func `position grids grow and shrink as PyTorch's`(_ interpolation: PositionGrid.Interpolation) throws {
+        let golden = try Golden("transformer-positions"), word = interpolation == .plain ? "plain" : interpolation == .offset ? "offset" : "antialiased", grid = formula("grid", 5 * 5 * 3)
+        for (h, w) in [(6, 7), (9, 3), (17, 12), (2, 4), (1, 11), (5, 8)] {
+            let found = PositionGrid.resized(grid, G: 5, h: h, w: w, C: 3, interpolation)
+            #expect(relativeError(found, try golden.doubles("grid.\(h).\(w).\(word)")) < 1e-6, "\(h)×\(w)")
+        }
+    }
+
     @Test func `a position grid of its own size is left as it is, and constants stay so at any size`() {
         let grid = formula("grid", 5 * 5 * 3)
         for interpolation in PositionGrid.Interpolation.allCases {

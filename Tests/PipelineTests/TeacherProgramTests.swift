@@ -96,6 +96,62 @@ struct TeacherProgramTests {
         #expect(try place.run(make(place, "a", "sh $PWD/teacher.sh $PWD/named")).status == 0)
     }
 
+    /// A log and a cache, one of them there before: neither makes another teacher of the program.
+    @Test func `files that a program writes do not count as what it is, and those that it reads do`() throws {
+        let place = try place()
+        try place.write(#"cd "${0%/*}"; echo begins >> teacher.log; date +%N > cache; exec embed --weights "$2" -q"# + "\n", to: "teacher.sh")
+        let command = "sh $PWD/teacher.sh --weights $PWD/weights --log=$PWD/teacher.log --cache $PWD/cache", nothing = "nothing: all is done"
+        let first = try place.run("cp mine.safetensors weights; echo old > cache; \(make(place, "a", command))")
+        try #require(first.status == 0, "\(first.error)")
+        #expect(first.error.contains("  note         \(place.path("cache")) does not count as part of the program: it writes it, or had been tried before it was there"), "\(first.error)")
+        for change in ["true", "echo more >> teacher.log; echo more >> cache", "rm teacher.log cache"] {
+            let again = try place.run("\(change); \(make(place, "a", command))")
+            #expect(again.status == 0 && place.toDo(again) == nothing, "\(change): \(again.error)")
+        }
+        let other = try place.run("initialize --network tiny-resnet10 --seed 4 --embedding 24 -q -o weights; \(make(place, "a", command))")
+        #expect(other.status == 0 && place.toDo(other) == "student.1 … student.2, student, features, evaluation, table", "\(other.error)")
+        #expect(try place.toDo(place.run(make(place, "a", command))) == nothing)
+        // With another command all that it names counts again until that has been tried.
+        #expect(try place.run(make(place, "a", command + " --twice")).status == 0)
+        #expect(try place.toDo(place.run(make(place, "a", command + " --twice"))) == nothing)
+    }
+
+    @Test func `a program that is known is not tried for a stage that does not use it, and once for the others`() throws {
+        let place = try place()
+        try place.write(#"cd "${0%/*}"; [ -z "$SEED_TEACHER_TRIAL" ] || echo tried >> trials; exec embed --weights mine.safetensors -q"# + "\n", to: "teacher.sh")
+        let run = make(place, "a", "sh $PWD/teacher.sh")
+        func trials(_ line: String) throws -> Int {
+            let result = try place.run("rm -f trials; \(line)")
+            #expect(result.status == 0, "\(line): \(result.error)")
+            return try place.exists("trials") ? place.text("trials").split(separator: "\n").count : 0
+        }
+        func stage(_ name: String) -> String { "make --no-print-directory -C '\(Workplace.root)' stage BUILD=no RUNS=$PWD/runs NAME=a STAGE=\(name)" }
+        #expect(try trials(run) == 1 && trials(run) == 0)
+        // Not all is done.
+        try place.run("cd runs/a/done; rm student.2 table evaluation.teacher.* features.teacher.test")
+        #expect(try trials(stage("student.2") + " SHOW=1") == 0 && trials(stage("features.student.0.test")) == 0 && trials(stage("student.2")) == 1 && trials(run) == 1)
+    }
+
+    @Test func `a stage ends with its tools, whatever its program leaves behind`() throws {
+        let place = try place()
+        try place.write(#"cd "${0%/*}"; sleep 600 > /dev/null & exec embed --weights mine.safetensors -q"# + "\n", to: "teacher.sh")
+        let result = try place.run("timeout 300 " + make(place, "a", "sh $PWD/teacher.sh", "EPOCHS=1"))
+        #expect(result.status == 0 && place.exists("runs/a/student.safetensors"), "\(result.error)")
+        #expect(result.error.contains("make: student.1: a program of it is still running, and what it says is not read any more"), "\(result.error)")
+        #expect(try place.text("runs/a/log/student.1.log").contains("train-step: "))
+    }
+
+    @Test func `a program that gives no answer is stopped after the time that its setting says`() throws {
+        let place = try place()
+        let trial = try place.run(make(place, "a", "sleep 600", "TEACHER_TIMEOUT=1"))
+        #expect(trial.status == 2 && trial.error.contains(", as long as TEACHER_TIMEOUT=1 allows, and was stopped") && !place.exists("runs"), "\(trial.error)")
+        try place.write(#"cd "${0%/*}"; [ -n "$SEED_TEACHER_TRIAL" ] || exec sleep 600; exec embed --weights mine.safetensors -q"# + "\n", to: "teacher.sh")
+        let stage = try place.run(make(place, "a", "sh $PWD/teacher.sh", "TEACHER_TIMEOUT=20"))
+        #expect(stage.status == 2 && stage.error.contains("as long as --command-timeout (of make distill TEACHER_TIMEOUT) allows, and was stopped"), "\(stage.error)")
+        let unused = try place.run(place.make("b", "\(Self.data) TEACHER_TIMEOUT=20").replacing(" distill ", with: " check "))
+        #expect(unused.status == 0 && unused.error.contains("TEACHER_TIMEOUT is of no use without TEACHER_COMMAND"), "\(unused.error)")
+    }
+
     @Test func `a program that is no teacher is told before anything is done`() throws {
         let place = try place()
         for (command, more, words) in [

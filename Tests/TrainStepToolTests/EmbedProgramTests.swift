@@ -77,7 +77,7 @@ struct EmbedProgramTests {
 
     @Test func `a program that hangs is stopped, and so is what it has started`() throws {
         let place = try Workplace.training()
-        try place.expectFailure("embed views -q -o out --command-timeout 0.5 --command 'sleep 1234 & wait'", 74, "gave no answer for ", "as long as --command-timeout allows, and was stopped; run it by hand")
+        try place.expectFailure("embed views -q -o out --command-timeout 0.5 --command 'sleep 1234 & wait'", 74, "gave no answer for ", "as long as --command-timeout (of make distill TEACHER_TIMEOUT) allows, and was stopped; run it by hand")
         #expect(try place.run("! grep -lsaF HOME=$PWD /proc/[0-9]*/environ | while read f; do tr '\\0' ' ' < ${f%environ}cmdline; echo; done | grep 'sleep 1234'").status == 0)
     }
 
@@ -86,7 +86,7 @@ struct EmbedProgramTests {
         for (options, words) in [
             ("-q", "say what embeds: --weights names a network, --command a program"), ("--command ' '", "--command is empty"),
             ("--command x --weights w", "--weights goes with a network, and --command names a program"), ("--command x --features", "--features goes with a network"),
-            ("--command x --view 1", "--view goes with a network"), ("--command x --network resnet18", "--network goes with a network"), ("--command x --profile", "--profile goes with a network"),
+            ("--command x --view 1", "--view goes with a network"), ("--weights w --command-timeout 3", "--command-timeout goes with --command"), ("--command x --network resnet18", "--network goes with a network"), ("--command x --profile", "--profile goes with a network"),
             ("--command x --command-timeout 0", "--command-timeout takes 0.01 to"),
         ] {
             let result = try place.run("embed v -o o \(options)")

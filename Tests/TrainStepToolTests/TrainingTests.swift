@@ -3,9 +3,13 @@ import TestSupport
 import Testing
 
 struct TrainingTests {
-    @Test(arguments: [("seed", "taught"), ("moco-v2", "pairs"), ("supervised-contrastive", "pairs")])
+    @Test(arguments: [
+        ("seed", "taught"), ("moco-v2", "pairs"), ("supervised-contrastive", "pairs"), ("moco-v1", "pairs"), ("simclr", "pairs"), ("byol", "pairs"), ("simsiam", "pairs"),
+        ("barlow-twins", "pairs"), ("supervised", "views"), ("simreg", "featured"), ("compress-2q", "featured"), ("seed-batch", "taught"), ("kd", "logits"),
+    ])
     func `one thread and two give equal bytes, and so do two runs`(objective: String, stream: String) throws {
         let place = try Workplace.training()
+        try place.run("embed --weights teacher --features views -q -o featured && embed --weights teacher --logits views -q -o logits")
         for (name, threads) in [("a", 1), ("b", 2), ("c", 2)] {
             let result = try place.run("train-step --objective \(objective) --student student \(stream) --threads \(threads) -o \(name)")
             #expect(result.status == 0, "\(result.error)")

@@ -169,6 +169,7 @@ private let names = Methods.names + [smallPatches]
         case "swav": ["prototypes": "10", "swav-queue": "16", "queue-epoch": "1", "freeze-prototypes": "3"]
         case "disco": ["key-momentum": "0.9", "distance-weight": "8"]
         case smallPatches: published
+        case "supervised": ["classes": "24"]
         default: [:]
         }
     }
@@ -182,7 +183,8 @@ private let names = Methods.names + [smallPatches]
         options.normalizationGroups = 1
         switch name {
         case "moco-v1": options.schedule = .steps(rate: 0.02, milestones: [1])
-        case "simclr", "byol": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1)
+        case "simclr": options.schedule = .warmUpCosine(rate: 0.1, epochs: 2, warmUp: 1)
+        case "byol": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1)
         case "barlow-twins": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1, end: 0.001)
         case "swav": options.schedule = .swav(rate: 4, epochs: 2, warmUp: 1, start: 0.3, end: 0.004)
         case "disco": options.schedule = .cosine(rate: 0.02, epochs: 2)

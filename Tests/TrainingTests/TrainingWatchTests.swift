@@ -57,6 +57,19 @@ struct TrainingWatchTests {
         #expect(notes([{ _ in high }], before: nil).notes.isEmpty)
     }
 
+    @Test func `embeddings that lie on one line over twenty batches are told once, of methods without labels and of batches that are large enough`() {
+        func notes(rank: (Int) -> Double, images: Int = 32, judges: Bool = true) -> [String] {
+            var watch = TrainingWatch(divergence: nil, comparesDivergence: false, judgesRank: judges)
+            for step in 0..<60 {
+                let metrics: [Metric] = [.studentCosine(0.3), .effectiveRank(rank(step))]
+                watch.add(StepReport(images: images, epoch: 0, step: step, loss: 1, metrics: metrics, learningRate: 0.1, gradientNorm: 1), steps: 1000 + step)
+            }
+            return watch.takeNotes { _ in "do otherwise" }
+        }
+        #expect(notes { _ in 1.2 } == ["the student's embeddings have collapsed to a line at epoch 0, step 19 (effective rank 1.20); do otherwise"])
+        for others in [notes { _ in 1.6 }, notes { $0 % 15 == 0 ? 2 : 1.2 }, notes(rank: { _ in 1.2 }, images: 8), notes(rank: { _ in 1.2 }, judges: false)] { #expect(others.isEmpty) }
+    }
+
     @Test func `progress and the end of a training are not told`() {
         let high = largest * 0.95
         #expect(notes([{ _ in high }, { _ in 0.98 * high }, { _ in 0.9 * high }, { _ in 0.7 * high }]).notes.isEmpty)

@@ -198,7 +198,7 @@ def swav_rates():
 # head, loss, shapes of the passes' outputs for N = 5, rates, optimizer
 METHODS = {
     "moco-v1": (lambda: nn.Linear(128, 24), moco_v1, [(5, 7), (5, 7)], by_epoch(0.02, 0.002), "sgd"),
-    "simclr": (lambda: nn.Sequential(*mlp(128, 40, 24, False, False), ScaleOnly(24)), simclr, [(10, 7)], warm_up_cosine(1.0), "lars-simclr"),
+    "simclr": (lambda: nn.Sequential(*mlp(128, 40, 24, False, False), ScaleOnly(24)), simclr, [(10, 7)], warm_up_cosine(0.1), "lars-simclr"),
     "byol": (lambda: nn.Sequential(*mlp(128, 40, 24, True, False)), byol, [(5, 7)] * 6, warm_up_cosine(1.0), "lars-byol"),
     "simsiam": (
         lambda: nn.Sequential(nn.Linear(128, 40, bias=False), nn.BatchNorm1d(40), nn.ReLU(), Frozen(40, 24), nn.BatchNorm1d(24, affine=False)),

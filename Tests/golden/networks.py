@@ -243,9 +243,45 @@ def head(d, dimension):
     return nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, dimension))
 
 
-def network(name, dimension=128):
+def resnet(block, depths, width=64, inner=1, small=False):
+    """torchvision's ResNet with all channels `width` / 64 times as many, the inner ones of a bottleneck `inner` times, and with the stem for small images;
+    of fewer than four stages where `depths` has fewer."""
+    made = torchvision.models.ResNet(block, [1, 1, 1, 1], width_per_group=64 * inner)
+    made.inplanes = width
+    made.conv1, made.bn1 = nn.Conv2d(3, width, *((3, 1, 1) if small else (7, 2, 3)), bias=False), nn.BatchNorm2d(width)
+    if small:
+        made.maxpool = nn.Identity()
+    for stage in range(4):
+        own = made._make_layer(block, width << stage, depths[stage], stride=1 if stage == 0 else 2) if stage < len(depths) else nn.Identity()
+        setattr(made, f"layer{stage + 1}", own)
+    made.fc = nn.Linear(made.inplanes, 1)
+    return made
+
+
+# Depth, w0, wa, wm, group width; SEER's, of which torchvision has one.
+REGNETS = {
+    "regnet-y-32gf": (20, 232, 115.89, 2.53, 232), "regnet-y-64gf": (20, 352, 147.48, 2.4, 328), "regnet-y-128gf": (27, 456, 160.83, 2.52, 264),
+    "regnet-y-256gf": (27, 640, 230.83, 2.53, 373),
+}
+
+
+def regnet(depth, w0, wa, wm, group, depths=None):
+    blocks = torchvision.models.regnet.BlockParams.from_init_params(depth=depth, w_0=w0, w_a=wa, w_m=wm, group_width=group, se_ratio=0.25)
+    if depths is not None:
+        for key in ("widths", "group_widths", "bottleneck_multipliers", "strides"):
+            setattr(blocks, key, getattr(blocks, key)[:len(depths)])
+        blocks.depths = list(depths)
+    return torchvision.models.RegNet(blocks, norm_layer=lambda c: nn.BatchNorm2d(c))
+
+
+def unfilled(name, dimension=128, depths=None):
+    """A network as PyTorch begins it, with an MLP as its head; with `depths` blocks in its stages, where given."""
+    plain = name.removesuffix("-small-stem")
+    small = plain != name
     if name == "small-resnet18":
         made = Small([2, 2, 2, 2], 32)
+    elif name == "tiny-resnet18":
+        made = Small([2, 2, 2, 2], 16)
     elif name == "tiny-resnet10":
         made = Small([1, 1, 1, 1], 16)
     elif name.startswith("efficientnet-lite"):
@@ -254,9 +290,6 @@ def network(name, dimension=128):
         made = SEEDMobileNet()
     elif name.startswith("seed-efficientnet"):
         made = SEEDEfficientNet(*{"0": (1, 224), "1": (1.1, 240)}[name[-1]])
-    elif name.endswith("-small-stem"):
-        made = getattr(torchvision.models, name.removesuffix("-small-stem").replace("-", "_"))()
-        made.conv1, made.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
     elif name == "resnet50-same":
         made = torchvision.models.resnet50()
         for key, module in list(made.named_modules()):
@@ -264,14 +297,12 @@ def network(name, dimension=128):
                 parent = made.get_submodule(key.rpartition(".")[0]) if "." in key else made
                 setattr(parent, key.rpartition(".")[2], Same(module.in_channels, module.out_channels, module.kernel_size, module.stride, bias=False))
         made.maxpool = SamePool(3)
-    elif name.startswith("resnet50-w"):
-        made = torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [3, 4, 6, 3])
-        wide = int(name[-1])
-        made.inplanes = 64 * wide
-        made.conv1, made.bn1 = nn.Conv2d(3, 64 * wide, 7, 2, 3, bias=False), nn.BatchNorm2d(64 * wide)
-        for stage, (depth, stride) in enumerate([(3, 1), (4, 2), (6, 2), (3, 2)]):
-            setattr(made, f"layer{stage + 1}", made._make_layer(torchvision.models.resnet.Bottleneck, 64 * wide << stage, depth, stride=stride))
-        made.fc = nn.Linear(2048 * wide, 1)
+    elif plain.startswith(("resnet", "wide-resnet")) and (small or depths or "-w" in plain):
+        block = torchvision.models.resnet.BasicBlock if plain in ("resnet18", "resnet34") else torchvision.models.resnet.Bottleneck
+        layers = {"18": [2, 2, 2, 2], "34": [3, 4, 6, 3], "50": [3, 4, 6, 3], "101": [3, 4, 23, 3], "152": [3, 8, 36, 3]}[plain.split("-w")[0].removeprefix("wide-").removeprefix("resnet").split("-")[0]]
+        made = resnet(block, depths or layers, 64 * int(plain[-1]) if "-w" in plain else 64, 2 if plain.startswith("wide-") else 1, small)
+    elif name in REGNETS:
+        made = regnet(*REGNETS[name], depths)
     else:
         made = getattr(torchvision.models, name.replace("-", "_").replace(".", "_"))()
     if hasattr(made, "_fc"):
@@ -284,9 +315,23 @@ def network(name, dimension=128):
         # What is left out at random is tested apart.
         if isinstance(module, (nn.Dropout, torchvision.ops.StochasticDepth)):
             module.p = 0.0
+    return made
+
+
+def network(name, dimension=128, depths=None):
+    made = unfilled(name, dimension, depths)
     with torch.no_grad():
         fill(made)
     return made
+
+
+def gradients(made):
+    """Of each parameter the length of its gradient and four projections."""
+    rows = []
+    for parameter, value in made.named_parameters():
+        g = value.grad
+        rows.append([g.norm().item()] + [(g * tensor(f"{parameter}.{i}", *g.shape).double()).sum().item() for i in range(4)])
+    return np.array(rows)
 
 
 def main():
@@ -313,11 +358,7 @@ def main():
         y = made(x)
         out[key + ".training"] = y.detach().numpy()
         (y * tensor("gradient", N, 128).double()).sum().backward()
-        rows = []
-        for parameter, value in made.named_parameters():
-            g = value.grad
-            rows.append([g.norm().item()] + [(g * tensor(f"{parameter}.{i}", *g.shape).double()).sum().item() for i in range(4)])
-        out[key + ".gradients"] = np.array(rows)
+        out[key + ".gradients"] = gradients(made)
         norms = [module for module in made.modules() if isinstance(module, nn.BatchNorm2d)]
         # The first, and one near the end.
         out[key + ".running"] = np.stack([

@@ -1,10 +1,12 @@
-"""Names of RegNetY-400MF's tensors in torchvision, in transformers and in VISSL, line by line: python3 regnet_names.py; pip install torch torchvision transformers
+"""Names of RegNetY-400MF's tensors in torchvision, in transformers, in VISSL and in timm, line by line, and of EfficientNet-B0's in torchvision and timm:
+python3 regnet_names.py; pip install torch torchvision transformers timm
 
-That the lines belong together is tried: the three networks give the same features of the same images. VISSL's network is ClassyVision's, restated here with
+That the lines belong together is tried: the networks give the same features of the same images. VISSL's network is ClassyVision's, restated here with
 the names of its modules.
 """
 import pathlib
 
+import timm
 import torch
 import torchvision
 from torch import nn
@@ -76,11 +78,34 @@ for name, network in [("transformers", transformers), ("vissl", classy)]:
     assert [value.shape for value in own.values()] == [value.shape for value in first.state_dict().values()]
     network.load_state_dict(dict(zip(own, first.state_dict().values())))
     names[name] = list(own)
+# timm has the shortcut behind the rest of a block.
+of_timm = timm.create_model("regnety_004", num_classes=0)
+own = {}
+for name in of_timm.state_dict():
+    block = ".".join(name.split(".")[:2])
+    own.setdefault(block, []).append(name)
+order = [name for block in own.values() for name in sorted(block, key=lambda name: ".downsample." not in name)]
+of_timm.load_state_dict(dict(zip(order, first.state_dict().values())))
+names["timm"] = order
 images = torch.randn(2, 3, 64, 64)
 with torch.no_grad():
     features = first.eval()(images)
-    for other in [transformers.eval()(images).pooler_output.flatten(1), classy.eval()(images)]:
+    for other in [transformers.eval()(images).pooler_output.flatten(1), classy.eval()(images), of_timm.eval()(images)]:
         assert (features - other).abs().max() < 1e-5 * features.abs().max()
 lines = [line for line in zip(*names.values()) if not line[0].endswith("num_batches_tracked")]
 pathlib.Path(__file__).with_name("regnet-names.tsv").write_text("".join("\t".join(line) + "\n" for line in [tuple(names), *lines]))
+print(len(lines), "tensors")
+
+first, other = torchvision.models.efficientnet_b0(), timm.create_model("efficientnet_b0", num_classes=0)
+first.classifier = nn.Identity()
+for module in first.modules():
+    if isinstance(module, nn.BatchNorm2d):
+        module.running_mean.normal_(), module.running_var.uniform_(0.5, 2)
+assert [value.shape for value in other.state_dict().values()] == [value.shape for value in first.state_dict().values()]
+other.load_state_dict(dict(zip(other.state_dict(), first.state_dict().values())))
+with torch.no_grad():
+    features = first.eval()(images)
+    assert (features - other.eval()(images)).abs().max() < 1e-4 * features.abs().max()
+lines = [line for line in zip(first.state_dict(), other.state_dict()) if not line[0].endswith("num_batches_tracked")]
+pathlib.Path(__file__).with_name("timm-names.tsv").write_text("".join("\t".join(line) + "\n" for line in lines))
 print(len(lines), "tensors")

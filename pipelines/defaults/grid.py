@@ -1,11 +1,11 @@
 """Trains students with different rates on different data, and tells which default holds.
 
-    grid.py run [--first N] [--sets 'glyphs emoji']
+    grid.py run [--first N] [--sets 'glyphs emoji'] [--teacher efficientnet-lite0]
                                 the next N runs that have no result yet, or all; each processor has runs of its own
     grid.py table               docs/defaults.md from the results
     grid.py list                what is there and what is missing
 
-A run is a data set, a network, a batch, a number of images and a rate. Its result is one small file, docs/defaults/SET/RUN.json: what has
+A run is a data set, a teacher, a network, a batch, a number of images and a rate. Its result is one small file, docs/defaults/SET/RUN.json: what has
 one with the same options is not done again, on whatever machine it was done. The runs that tell most come first.
 """
 import argparse
@@ -28,11 +28,15 @@ RESULTS = "docs/defaults"
 
 SETS = ["objects", "glyphs", "emoji", "textures"]
 NETWORKS = ["resnet18", "mobilenet-v3-large"]
-# (batch, images); each run sees SEEN images in all.
+# (batch, images) of students of a set's own teacher.
 CORNERS = [(64, 6000), (256, 20000), (32, 2000), (128, 6000)]
+# The one that make fetches where none is named, whose features are what students learn: one corner, half the images.
+USUAL = "efficientnet-lite0"
+USUAL_CORNERS = [(64, 6000)]
+# Teachers, "own" the one that was trained on the set itself, with the corners and the images that a student sees.
+TEACHERS = {"own": (CORNERS, 60_000), USUAL: (USUAL_CORNERS, 30_000)}
 # By batch; make's default is among them.
 RATES = {32: [0.03, 0.06, 0.0849, 0.12], 64: [0.03, 0.06, 0.12, 0.24], 128: [0.06, 0.12, 0.1697, 0.24], 256: [0.06, 0.12, 0.24, 0.48]}
-SEEN = 60_000
 SIZE = 64
 # Raised when the images or the teachers change: results of other data are not compared.
 DATA = 1
@@ -47,15 +51,27 @@ class Run:
     batch: int
     images: int
     rate: float
+    teacher: str = "own"
 
-    name = property(lambda run: f"{run.network}-{run.batch}-{run.images}-{run.rate:g}")
-    epochs = property(lambda run: SEEN // run.images)
+    suffix = property(lambda run: "" if run.teacher == "own" else f"-{run.teacher}")
+    name = property(lambda run: f"{run.network}-{run.batch}-{run.images}-{run.rate:g}{run.suffix}")
+    # Views that the student learns from in all.
+    seen = property(lambda run: TEACHERS[run.teacher][1])
+    epochs = property(lambda run: run.seen // run.images)
     # Embedded views, which all networks and rates learn from.
-    streams = property(lambda run: f"{WORK}/{run.set}/{run.batch}-{run.images}-data{DATA}")
+    streams = property(lambda run: f"{WORK}/{run.set}/{run.batch}-{run.images}-data{DATA}{run.suffix}")
+    weights = property(lambda run: teacher_weights(run.set, run.teacher))
+
+    # The student's embedding is as wide as the teacher's.
+    begin = property(lambda run: "" if run.teacher == "own" else "--embedding 1280")
 
     def options(self):
         """make's default for a student, with the run's rate in place of its own."""
         return f"--learning-rate {self.rate:g} {product.default().options}"
+
+
+def teacher_weights(name, teacher):
+    return f"{WORK}/{name}/teacher.safetensors" if teacher == "own" else f".build/teachers/{teacher}.safetensors"
 
 
 def likely(batch):
@@ -65,9 +81,10 @@ def likely(batch):
 
 def runs():
     """All, in order: the two likeliest rates of every batch tell more than the other two."""
-    return [Run(name, network, batch, images, rate)
+    return [Run(name, network, batch, images, rate, teacher)
             for ranks in [slice(0, 2), slice(2, 3), slice(3, 4)]
-            for network in NETWORKS[::-1] for batch, images in CORNERS for rate in likely(batch)[ranks] for name in SETS]
+            for teacher, (corners, _) in TEACHERS.items()
+            for network in NETWORKS[::-1] for batch, images in corners for rate in likely(batch)[ranks] for name in SETS]
 
 
 def shell(command):
@@ -92,7 +109,7 @@ def stream(run, epoch):
     """An epoch of views with the teacher's embeddings, for all rates and networks of a corner."""
     path = f"{run.streams}/{epoch}.tensors.zst"
     return made(path, f"augment --data {WORK}/{run.set}/learn.tar --limit {run.images} --size {SIZE} --batch {run.batch} --drop-last"
-                      f" --epoch {epoch} --quiet | embed --weights {WORK}/{run.set}/teacher.safetensors --quiet --level=-1 -o {path}")
+                      f" --epoch {epoch} --quiet | embed --weights {run.weights} --quiet --level=-1 -o {path}")
 
 
 def train(run):
@@ -104,7 +121,7 @@ def train(run):
     write(f"{folder}/options.json", known)
     # The last epoch that is there: the ones before it are gone.
     begun = max((epoch for epoch in range(run.epochs + 1) if os.path.exists(f"{folder}/{epoch}.safetensors")), default=0)
-    student = made(f"{folder}/{begun}.safetensors", f"initialize --network {run.network} --quiet -o {folder}/0.safetensors")
+    student = made(f"{folder}/{begun}.safetensors", f"initialize --network {run.network} {run.begin} --quiet -o {folder}/0.safetensors")
     for epoch in range(begun, run.epochs):
         following = f"{folder}/{epoch + 1}.safetensors"
         shell(f"train-step --student {student} {run.options()} --epochs {run.epochs} --log {folder}/{epoch + 1}.jsonl --quiet"
@@ -150,7 +167,7 @@ def read(path):
 def done(run):
     """A run's result, if there is one with these options."""
     result = read(result_path(run))
-    return result if result and (result["options"], result["seen"], result["data"]) == (run.options(), SEEN, DATA) else None
+    return result if result and (result["options"], result["seen"], result["data"]) == (run.options(), run.seen, DATA) else None
 
 
 def write(path, result):
@@ -171,13 +188,13 @@ def version():
 
 
 def references(name):
-    """The teacher, and the students before they learn: what there is to win."""
-    for network in ["teacher"] + NETWORKS:
+    """The teachers, and the students before they learn: what there is to win."""
+    for network in ["teacher", USUAL] + NETWORKS:
         path = f"{RESULTS}/{name}/{network}.json"
         if (read(path) or {}).get("data") != DATA:
             folder = f"{WORK}/{name}/{network}"
-            weights = f"{WORK}/{name}/teacher.safetensors"
-            if network != "teacher":
+            weights = teacher_weights(name, USUAL if network == USUAL else "own")
+            if network in NETWORKS:
                 weights = made(f"{folder}/0.safetensors", f"initialize --network {network} --quiet -o {folder}/0.safetensors")
             write(path, {"set": name, "network": network, "data": DATA, **judge(name, weights, folder), "version": version()})
             shutil.rmtree(folder)
@@ -188,7 +205,7 @@ def perform(run):
     student, kl = train(run)
     folder = os.path.dirname(student)
     judged = judge(run.set, student, folder)
-    write(result_path(run), {**dataclasses.asdict(run), "options": run.options(), "seen": SEEN, "data": DATA, "kl": round(kl, 4), **judged,
+    write(result_path(run), {**dataclasses.asdict(run), "options": run.options(), "seen": run.seen, "data": DATA, "kl": round(kl, 4), **judged,
                              "version": version(), "seconds": round(time.monotonic() - start)})
     shutil.rmtree(folder)
     # The corner's streams are large: gone with its last run.
@@ -243,10 +260,10 @@ class Work:
               file=sys.stderr, flush=True)
 
 
-def run_next(first, sets):
+def run_next(first, sets, teacher):
     for name in sets:
         references(name)
-    work = Work([run for run in runs() if run.set in sets and not done(run)][:first])
+    work = Work([run for run in runs() if run.set in sets and teacher in (None, run.teacher) and not done(run)][:first])
     processors = sorted(os.sched_getaffinity(0))
     count = min(len(sets), len(processors))
     workers = [threading.Thread(target=work.work, args=[processors[number::count]]) for number in range(count)]
@@ -263,6 +280,7 @@ def main():
     parser.add_argument("command", choices=["run", "table", "list"])
     parser.add_argument("--first", type=int, help="stop after so many runs")
     parser.add_argument("--sets", default=" ".join(SETS), help="on these sets only")
+    parser.add_argument("--teacher", choices=list(TEACHERS), help="students of this teacher only")
     options = parser.parse_args()
     if options.command == "run":
         os.makedirs(WORK, exist_ok=True)
@@ -272,7 +290,7 @@ def main():
             except OSError:
                 sys.exit("make: defaults is being made already, by another process")
             try:
-                run_next(options.first, options.sets.split())
+                run_next(options.first, options.sets.split(), options.teacher)
             except Failure as failure:
                 sys.exit(str(failure))
     elif options.command == "list":
@@ -281,8 +299,8 @@ def main():
             print("done   " if result else "missing", run.set, run.name, result["test"] if result else "")
     else:
         results = {run: done(run) for run in runs()}
-        judged = {(name, network): read(f"{RESULTS}/{name}/{network}.json") for name in SETS for network in ["teacher"] + NETWORKS}
-        table.write("docs/defaults.md", results, judged)
+        judged = {(name, network): read(f"{RESULTS}/{name}/{network}.json") for name in SETS for network in ["teacher", USUAL] + NETWORKS}
+        table.write("docs/defaults.md", results, judged, USUAL)
 
 
 if __name__ == "__main__":

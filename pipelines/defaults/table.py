@@ -14,6 +14,12 @@ k-NN / linear.
 
 """
 
+USUAL_HEAD = """## Students of the usual teacher
+
+The same with EfficientNet-Lite0, which is the teacher where none is named: a student has its 1280 pooled features to learn, and sees {seen} images.
+
+"""
+
 KINDS = {
     "objects": "40 photographed objects on photographed backgrounds",
     "glyphs": "40 letters, digits and signs, between others, in print, grey; test has other families of fonts",
@@ -36,21 +42,32 @@ def mean(judged):
     return (judged["knn"] + judged["linear"]) / 2
 
 
-def write(path, results, judged):
-    some = next((result for result in results.values() if result), None)
+def write(path, results, judged, usual):
+    """Both tables: students of a set's own teacher, and of the usual one."""
+    own = {run: result for run, result in results.items() if run.teacher == "own"}
+    others = {run: result for run, result in results.items() if run.teacher == usual}
+    some = next((result for result in own.values() if result), None)
     if some is None:
         raise SystemExit("make: no run has a result yet")
     options = some["options"].split(" ", 2)[2]
-    lines = [HEAD.format(seen=f"{some['seen']:,}", options=options, base=product.default().rate) + summary(results), "", "## Data and teachers", ""]
-    lines += ["| set | | teacher | ResNet-18 untrained | MobileNetV3-Large untrained |", "|---|---|---|---|---|"]
+    lines = [HEAD.format(seen=f"{some['seen']:,}", options=options, base=product.default().rate) + summary(own), "", "## Data and teachers", ""]
+    lines += ["| set | | own teacher | EfficientNet-Lite0 | ResNet-18 untrained | MobileNetV3-Large untrained |", "|---|---|---|---|---|---|"]
     for name, kind in KINDS.items():
-        cells = [judged.get((name, network)) for network in ("teacher", "resnet18", "mobilenet-v3-large")]
+        cells = [judged.get((name, network)) for network in ("teacher", usual, "resnet18", "mobilenet-v3-large")]
         lines.append(f"| {name} | {kind} | " + " | ".join(both(cell["test"]) if cell else "" for cell in cells) + " |")
+    lines += ["", "## Students", ""] + students(own)
+    if any(others.values()):
+        lines += ["", USUAL_HEAD.format(seen=f"{next(run for run in others).seen:,}") + summary(others), ""] + students(others)
+    with open(path + ".part", "w") as file:
+        file.write("\n".join(lines) + "\n")
+    os.replace(path + ".part", path)
 
-    lines += ["", "## Students", ""]
+
+def students(results):
+    """A table: a row for each set, network, batch and number of images, a column for each rate."""
     rates = sorted({run.rate for run in results})
-    lines += ["| set | network | batch, images | " + " | ".join(f"{rate:g}" for rate in rates) + " | best | default | default below it | KL of the default, of the best |",
-              "|---|---|---|" + "---|" * (len(rates) + 4)]
+    lines = ["| set | network | batch, images | " + " | ".join(f"{rate:g}" for rate in rates) + " | best | default | default below it | KL of the default, of the best |",
+             "|---|---|---|" + "---|" * (len(rates) + 4)]
     for key, cell in cells_of(results).items():
         if not cell:
             continue
@@ -63,9 +80,7 @@ def write(path, results, judged):
         else:
             row += ["", "", "", ""]
         lines.append(f"| {name} | {network} | {batch}, {images} | " + " | ".join(row) + " |")
-    with open(path + ".part", "w") as file:
-        file.write("\n".join(lines) + "\n")
-    os.replace(path + ".part", path)
+    return lines
 
 
 def cells_of(results):

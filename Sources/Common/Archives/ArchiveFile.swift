@@ -53,9 +53,11 @@ public import ToolSupport
         return Failure(.data, path: path.description, "is \(kind.name), not a tar or zip archive", remedy: "name a folder of images or an archive")
     }
 
+    /// In one line: some of libarchive's messages end theirs, and some have names of members in them.
     private var message: String {
         guard let text = unsafe archive_error_string(handle) else { return "unknown error" }
-        return unsafe String(cString: text)
+        let line = unsafe String(cString: text)
+        return String(line[..<(line.lastIndex { !$0.isWhitespace }.map(line.index(after:)) ?? line.endIndex)]).printableLine(limit: 300)
     }
 
     private var isMemoryShort: Bool {
@@ -81,6 +83,13 @@ public import ToolSupport
     public var memberPath: BytePath? {
         guard let name = unsafe archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry) else { return nil }
         return unsafe ArchiveFile.path(name)
+    }
+
+    /// Whether the member's path, as it stands there, begins at the root or goes up.
+    public var leavesFolder: Bool {
+        guard let name = unsafe archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry) else { return false }
+        let path = unsafe BytePath(UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) })
+        return path.bytes.first == BytePath.separator || path.parts.contains { $0.elementsEqual("..".utf8) }
     }
 
     /// The path that a hard link leads to, counted from the archive's top.
@@ -119,12 +128,17 @@ public import ToolSupport
     public var isLZMA: Bool { unsafe archive_filter_code(handle, 0) == ARCHIVE_FILTER_LZMA }
 
     /// Reads the member's next bytes.
+    ///
+    /// - Returns: how many; fewer than there is room for at the member's end alone.
     public func read(into buffer: inout [UInt8]) throws -> Int {
+        try unsafe buffer.withUnsafeMutableBytes { try unsafe read(into: $0) }
+    }
+
+    /// The same, into memory of the caller's.
+    public func read(into bytes: UnsafeMutableRawBufferPointer) throws -> Int {
         var done = 0
-        while done < buffer.count {
-            let count = unsafe buffer.withUnsafeMutableBytes { bytes in
-                unsafe archive_read_data(handle, bytes.baseAddress?.advanced(by: done), bytes.count - done)
-            }
+        while done < bytes.count {
+            let count = unsafe archive_read_data(handle, bytes.baseAddress?.advanced(by: done), bytes.count - done)
             guard count >= 0 else {
                 if isEncrypted { throw encrypted }
                 throw broken("cannot be read")

@@ -19,11 +19,14 @@ struct StridedCopy {
         return true
     }
 
-    /// - Precondition: every element lies in `bytes`.
-    func tensor(of bytes: [UInt8]) -> Tensor {
+    /// The elements, last dimension fastest: in the memory of `storage` where they follow each other and are most of it, so that none is held twice, else in memory of their own.
+    ///
+    /// - Precondition: every element lies in `storage`, which is of bytes.
+    func tensor(of storage: Tensor) -> Tensor {
         let size = dtype.size
+        if isContiguous, shape.reduce(size, *) > storage.byteCount / 2, let view = storage.view(dtype, shape, from: start) { return view }
         return unsafe Tensor(dtype: dtype, shape: shape) { target in
-            unsafe bytes.withUnsafeBytes { bytes in
+            unsafe storage.withBytes { bytes in
                 if isContiguous {
                     unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + target.count]))
                     return

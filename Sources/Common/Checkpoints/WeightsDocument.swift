@@ -109,11 +109,18 @@ public enum WeightsDocument {
 
     /// The weights of a network that is known.
     public static func weights(of network: Network, in document: TensorDocument, path: String, prefix: String) throws -> Weights {
-        let own = document.tensors.filter { isOwn($0.key, prefix) }
+        var own = document.tensors.filter { isOwn($0.key, prefix) }
+        return try weights(of: network, takingFrom: &own, path: path, prefix: prefix)
+    }
+
+    /// The same of tensors that are given up one after the other, so that their memory is free when it is not shared.
+    ///
+    /// - Parameter own: those whose names begin with `prefix`; of the network's none is left.
+    static func weights(of network: Network, takingFrom own: inout [String: Tensor], path: String, prefix: String) throws -> Weights {
         try check(network, self.own(own.mapValues(\.shape), prefix), path: path, prefix: prefix)
         let weights = Weights(network)
         func floats(_ key: String) throws -> [Float] {
-            guard let tensor = own[prefix + key] else { throw Failure(.data, path: path, "lacks '\(prefix + key)'") }
+            guard let tensor = own.removeValue(forKey: prefix + key) else { throw Failure(.data, path: path, "lacks '\(prefix + key)'") }
             guard tensor.dtype.isFloating else {
                 throw Failure(.data, path: path, location: "'\(prefix + key)'", "is \(tensor.dtype.rawValue) where floating point numbers are expected")
             }
@@ -124,7 +131,7 @@ public enum WeightsDocument {
             return values
         }
         func count(_ key: String) throws -> Int {
-            guard let tensor = own[prefix + key] else { return 0 }
+            guard let tensor = own.removeValue(forKey: prefix + key) else { return 0 }
             // Far more than any training makes, far less than overflows.
             guard !tensor.dtype.isFloating, tensor.dtype != .bool, let count = try? tensor.integers().first, (0...(1 << 53)).contains(count) else {
                 throw Failure(.data, path: path, location: "'\(prefix + key)'", "is no count of batches")

@@ -30,18 +30,18 @@ public struct WeightsFile {
         }
         // What the layout tells of the network, the file's own metadata may tell better.
         let facts = match.facts.merging(outline.metadata) { $1 }
-        let joined = DocumentOutline(metadata: facts, tensors: try TensorParts.join(own, path: path), path: path)
+        let parts = try TensorParts(match.parts, path: path)
+        let joined = DocumentOutline(metadata: facts, tensors: own + (try parts.outlines(of: outline.tensors, path: path)), path: path)
         var found = try WeightsDocument.network(in: joined, path: path, network: network)
         if network == nil, let own = match.networks[found.name] { found = try WeightsDocument.network(in: joined, path: path, network: own) }
         if let pixels { found.pixels = pixels }
-        let document = try read(Set(match.names.keys))
-        var parts: [String: Tensor] = [:]
-        for (theirs, ours) in match.names { parts[ours] = document.tensors[theirs] }
-        let tensors = try TensorParts.join(parts, path: path)
-        weights = try WeightsDocument.weights(of: found, in: TensorDocument(metadata: facts, tensors: tensors), path: path, prefix: "")
         metadata = outline.metadata
-        coverage = Self.coverage(match, found, tensors, of: outline)
-        isPlain = match.names.allSatisfy { $0.key == $0.value } && match.leftOut.allSatisfy { $0.hasPrefix(WeightsDocument.trainingPrefix) }
+        coverage = Self.coverage(match, found, joined.tensors)
+        var theirs = try read(Set(match.names.keys).union(match.parts.keys)).tensors
+        var tensors = parts.joined(takingFrom: &theirs)
+        for (name, ours) in match.names { tensors[ours] = theirs.removeValue(forKey: name) }
+        weights = try WeightsDocument.weights(of: found, takingFrom: &tensors, path: path, prefix: "")
+        isPlain = match.parts.isEmpty && match.names.allSatisfy { $0.key == $0.value } && match.leftOut.allSatisfy { $0.hasPrefix(WeightsDocument.trainingPrefix) }
     }
 
     private static func open(_ path: String) throws -> (DocumentOutline, (Set<String>) throws -> TensorDocument) {
@@ -64,8 +64,8 @@ public struct WeightsFile {
         }
     }
 
-    private static func coverage(_ match: LayoutMatch, _ network: Network, _ tensors: [String: Tensor], of outline: DocumentOutline) -> String {
-        let own = tensors.keys.filter { !$0.hasSuffix(".num_batches_tracked") }, values = own.reduce(0) { $0 + (tensors[$1]?.count ?? 0) }
+    private static func coverage(_ match: LayoutMatch, _ network: Network, _ tensors: [TensorOutline]) -> String {
+        let own = tensors.filter { !$0.name.hasSuffix(".num_batches_tracked") }, values = own.reduce(0) { $0 + $1.shape.reduce(1, *) }
         let expected = network.parameters.count + 2 * network.statistics.count
         let head = network.head.widths.isEmpty ? "without a head" : "with a head of \(network.head.widths.map(String.init).joined(separator: ", "))"
         var text = match.layout + (match.prefix.isEmpty ? "" : ", \(match.prefix.printableLine(limit: 80))")

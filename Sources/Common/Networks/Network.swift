@@ -18,6 +18,8 @@ protocol Trunk: Sendable {
     var positions: PositionTable? { get }
     /// The same with other position embeddings.
     func with(_ positions: PositionTable) -> any Trunk
+    /// The same with so many blocks in each stage, and without the stages behind them; nil of what is no residual network.
+    func with(blocks: [Int]) -> (any Trunk)?
 }
 
 extension Trunk {
@@ -25,6 +27,7 @@ extension Trunk {
     var smallestImage: Int { 8 }
     var positions: PositionTable? { nil }
     func with(_ positions: PositionTable) -> any Trunk { self }
+    func with(blocks: [Int]) -> (any Trunk)? { nil }
 }
 
 /// A network by name: the trunk of a table and the head that turns features into an embedding.
@@ -82,6 +85,18 @@ public struct Network: Sendable {
     public init?(_ name: String, head: Head, channels: Int = 3, positions: PositionTable? = nil) {
         guard var trunk = Network.tables[name] else { return nil }
         if let positions { trunk = trunk.with(positions) }
+        self.init(name, trunk, head, channels)
+    }
+
+    /// A residual network of fewer blocks and stages than its table has: the widest are compared with PyTorch's so, since whole ones do not fit into a test's memory.
+    ///
+    /// - Parameter blocks: of each stage.
+    package init?(_ name: String, head: Head, blocks: [Int]) {
+        guard let trunk = Network.tables[name]?.with(blocks: blocks) else { return nil }
+        self.init(name, trunk, head, 3)
+    }
+
+    private init(_ name: String, _ trunk: any Trunk, _ head: Head, _ channels: Int) {
         self.positions = trunk.positions
         smallestImage = trunk.smallestImage
         var builder = GraphBuilder(channels: channels)

@@ -12,6 +12,9 @@ public final class TeacherProcess {
     /// The network's name, where the header of the answers tells one.
     public var network: String? { program.header?.metadata["network"].flatMap { $0 == given.metadata["network"] ? nil : $0 } }
 
+    /// Seconds that a program may take for an answer where nobody says another number: some load a framework first, or fetch weights.
+    public static let usualTimeout = 3600
+
     private let program: RecordProgram
     private let given: StreamHeader
     private static let remedy = "run it by hand on what augment writes"

@@ -56,7 +56,7 @@ public struct TrainingDefaults: Sendable, Equatable {
     /// The groups of crops as `augment --crops` takes them, where images have this size; nil for views of one size.
     public func cropsText(size: Int) -> String? { crops.isEmpty ? nil : crops.map { $0.text(size: size) }.joined(separator: " ") }
 
-    /// In a line: "sgd, rate 0.05 for 256 images, weight decay 0.0001, cosine over 100 epochs; views by augment --recipe moco-v2".
+    /// In a line: "sgd, rate 0.05 for 256 images, weight decay 0.0001, cosine over 100 epochs; views: moco-v2, crops of 0.2 to 1".
     public var text: String {
         var parts = ["\(optimizer.rawValue), rate \(rate) for 256 images", "weight decay \(weightDecay)"]
         let share = endShare > 0 ? " to \(endShare) of the rate" : ""
@@ -64,7 +64,7 @@ public struct TrainingDefaults: Sendable, Equatable {
         case .steps: parts.append("×\(factor) from epochs \(milestones.map { "\($0)" }.joined(separator: " and ")) of \(epochs) on")
         default: parts.append("\(schedule.rawValue)\(share) over \(epochs) epochs" + (warmUp > 0 ? ", \(warmUp == warmUp.rounded() ? "\(Int(warmUp))" : "\(warmUp)") of warm-up" : ""))
         }
-        let views = cropsText(size: 224).map { "--crops '\($0)'" } ?? "--crop-scale \(smallestCrop),1"
-        return parts.joined(separator: ", ") + "; augment --recipe \(recipe) \(views)"
+        let crops = cropsText(size: 224).map { "crops \($0)" } ?? "crops of \(smallestCrop) to 1"
+        return parts.joined(separator: ", ") + "; views: \(recipe), \(crops)"
     }
 }

@@ -1,5 +1,6 @@
 import Objectives
 import Platform
+import TensorStreams
 import ToolSupport
 
 /// A teacher that TEACHER names and that is not there yet: weights of others, brought by `pipelines/fetch-teacher`.
@@ -45,7 +46,23 @@ enum FetchedTeacher {
         guard status == 0 else {
             throw Failure(.noInput, path: "TEACHER=\(teacher)", "could not be fetched: fetch-teacher \(WaitStatus.words(status))", remedy: "give TEACHER the name of a file of weights, or TEACHER=none to train a teacher")
         }
+        guard let published = try TextFile.read("\(folder)/\(teacher).published", end: "end of published")?.first else { return }
+        try TextFile.write([published, try XXH64.ofFile(file)], end: originEnd, to: file + originSuffix)
     }
+
+    /// The SHA-256 of the published file that the weights at `path` were taken out of; nil where they were not fetched, or are others since.
+    ///
+    /// A run knows a fetched teacher by it: what is fetched again, or taken out by another version of the tools, is the same teacher.
+    ///
+    /// - Parameter bytes: the hash of the file as it is now.
+    static func published(_ path: String, bytes: String) -> String? {
+        guard let file = try? RunFolder.resolved(path), let lines = try? TextFile.read(file + originSuffix, end: originEnd), lines.count == 2, lines[1] == bytes else { return nil }
+        return lines[0]
+    }
+
+    /// Beside a file that was fetched: the SHA-256 of what was published, and the hash of the file.
+    private static let originSuffix = ".origin"
+    private static let originEnd = "end of origin"
 }
 
 extension RunSettings {

@@ -36,6 +36,14 @@ struct FileList {
         files.sort { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
+    /// Those of its files that are among `paths`.
+    func only(_ paths: [String]) -> FileList {
+        let names = Set(paths.map { TextFile.escaped(Array($0.utf8)) })
+        var list = self
+        list.files.removeAll { !names.contains($0.name) }
+        return list
+    }
+
     /// Writes the list, unless it is what the file holds.
     func save(to path: String) throws {
         if (try? changes(since: path))?.isEmpty == true { return }

@@ -5,7 +5,7 @@ extension Planner {
     /// The command of a stage, told by make. Nothing is written, so the run must have the settings.
     func show(_ folder: RunFolder) throws -> Command {
         guard folder.isRun else { throw noRun(folder) }
-        let preparation = try look()
+        let preparation = try look { _ in [] }
         let name = try stage(preparation).name
         for (file, words) in preparation.run.options {
             guard let bytes = try? TextFile.bytes(folder.file("options/\(file)")), bytes == Array(words.map { $0 + "\n" }.joined().utf8) else {
@@ -23,7 +23,7 @@ extension Planner {
         // A run of that name on images of its own may be meant; of the drawn ones nobody begins with a stage.
         if !folder.isRun, flags.value(of: "NAME") != nil, flags.value(of: "DATA") == nil { throw noRun(folder) }
         let (preparation, stage, work) = try whenLocked(folder) { () throws -> (Preparation, Stage, Work) in
-            let preparation = try look(), stage = try self.stage(preparation)
+            let preparation = try look { [try self.stage($0)] }, stage = try self.stage(preparation)
             let work = Work(preparation.run.stages, goals: stage.inputs, folder: folder.path)
             guard let missing = work.stages.last else { return (preparation, stage, work) }
             throw Failure(

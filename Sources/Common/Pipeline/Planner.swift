@@ -106,15 +106,24 @@ public struct Planner {
         }
     }
 
-    /// The run, looked at as a whole. A program that is the teacher is tried where a stage is to be done that uses it.
-    func look() throws -> Preparation {
-        func look(remembers: Bool) throws -> Preparation {
-            try Preparation(flags, environment, isPretraining: goal == .pretrain, remembers: remembers, ProgramSupervision(warn: say, abandon: abandon), progress: progress)
+    /// The run, looked at as a whole. A program that is the teacher is tried where the run does not remember what its rows are, and where one of the stages
+    /// that are to be done uses it.
+    ///
+    /// - Parameter stages: those that are to be done, of a run that has been looked at.
+    func look(_ stages: (Preparation) throws -> [Stage]) throws -> Preparation {
+        let supervision = ProgramSupervision(warn: say, abandon: abandon), isPretraining = goal == .pretrain
+        let preparation = try Preparation(flags, environment, isPretraining: isPretraining, supervision, progress: progress)
+        guard let program = preparation.program, program.isRemembered, try stages(preparation).contains(where: { $0.sources.contains(.teacher) }) else { return preparation }
+        var hashes = preparation.hashes
+        let tried = try TeacherProgram(preparation.settings, environment, in: preparation.folder, isToBeTried: true, known: &hashes, supervision)
+        guard tried.isSame(as: program) else {
+            return try Preparation(flags, environment, isPretraining: isPretraining, tried: (tried, hashes), supervision, progress: progress)
         }
-        let preparation = try look(remembers: true)
-        guard preparation.program?.isRemembered == true, Work(preparation).stages.contains(where: { $0.sources.contains(.teacher) }) else { return preparation }
-        return try look(remembers: false)
+        return preparation.with(tried, hashes)
     }
+
+    /// The run as a whole, all stages of which are to be done that are not.
+    private func look() throws -> Preparation { try look { Work($0).stages } }
 
     /// What `look` has found, once nobody else can change the run.
     ///

@@ -1,3 +1,4 @@
+import Networks
 import Objectives
 import Platform
 import ToolSupport
@@ -53,10 +54,24 @@ extension Preparation {
     private static func notThere(_ name: String, _ settings: RunSettings) -> Failure {
         let path = settings[name]
         var failure = Failure.errno(.noInput, path: "\(name)=\(path)", "cannot open it")
-        guard !path.hasPrefix("/"), let folder = try? RunFolder.resolved(".") else { return failure }
-        failure.remedy = "it was looked for in \(folder), where make is at work"
+        let meant = meant(name, path)
+        guard !path.hasPrefix("/"), let folder = try? RunFolder.resolved(".") else {
+            if !meant.isEmpty { failure.remedy = String(meant.dropLast()) }
+            return failure
+        }
+        failure.remedy = meant + "it was looked for in \(folder), where make is at work"
             + (settings.typed.contains(name) ? "" : "; the run remembers the name, so give \(name) again")
         return failure
+    }
+
+    /// What a path was meant to be that leads nowhere, as a question with a blank behind it; empty where nothing is near.
+    private static func meant(_ name: String, _ path: String) -> String {
+        let last = path.lastPathPart ?? "", folder = String(path.dropLast(last.count))
+        let files = FolderNames.all(in: folder.isEmpty ? "." : folder).filter { !$0.hasPrefix(".") }.sorted()
+        let names = name == "TEACHER" && folder.isEmpty ? FetchedTeacher.names + [FetchedTeacher.none] : []
+        if let nearest = Nearest.name(to: last, among: names + files, within: 2) { return "did you mean \(name)=\(folder)\(nearest)? " }
+        guard name == "TEACHER", Network.trainable.contains(path) else { return "" }
+        return "\(path) is a network, and a file of its weights is wanted: TEACHER=none TEACHER_NETWORK=\(path) trains one; "
     }
 
     /// Options that make gives by itself, and those that FLAGS may hold.
@@ -90,7 +105,9 @@ extension Preparation {
             return unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since \(settings["METHOD"]) learns without a teacher"]
         }
         let name = program == nil ? settings["TEACHER"] : "a program"
-        let remarks = unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since the teacher is \(name); TEACHER=none\(program == nil ? "" : " \(TeacherProgram.setting)=") trains one"]
+        let uncounted = program?.definition.uncounted ?? []
+        let written = uncounted.isEmpty ? [] : ["\(listed(uncounted, quote: "")) \(uncounted.count > 1 ? "do" : "does") not count as part of the program: it writes \(uncounted.count > 1 ? "them" : "it"), or had been tried before \(uncounted.count > 1 ? "they were" : "it was") there"]
+        let remarks = written + (unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since the teacher is \(name); TEACHER=none\(program == nil ? "" : " \(TeacherProgram.setting)=") trains one"])
         guard settings["TEACHER"] == FetchedTeacher.usual, !settings.typed.contains("TEACHER") else { return (teacher?.coverage.map { ["TEACHER: \($0)"] } ?? []) + remarks }
         return remarks + [
             "the teacher is \(FetchedTeacher.usual), which others trained on ImageNet with labels (docs/networks.md); TEACHER=none trains one on DATA by \(settings["TEACHER_OBJECTIVE"])"
@@ -105,11 +122,22 @@ extension Preparation {
         if settings.typed.contains("QUEUE"), !settings.method.hasQueue { remarks.append("QUEUE is of no use to METHOD=\(settings["METHOD"]), which has none") }
         return try remarks + given.compactMap { name in
             guard let setting = Setting.named(name) else { return nil }
-            let usual = try setting.fallback(drawn: settings.isDemonstration, objective: { settings[$0] }, MethodDefaults(pipelines: pipelines))
+            let usual = try usual(setting, pipelines)
             func names(_ words: [String]) -> [String] { words.filter { $0.hasPrefix("--") }.map { $0.parts("=", most: 2)[0] } }
-            let left = names(ShellWords.split(usual) ?? []).filter { !names(settings.words(name)).contains($0) }
+            var own = names(settings.words(name))
+            // The other way to say the rate.
+            if own.contains("--learning-rate") { own.append("--base-learning-rate") }
+            let left = names(ShellWords.split(usual) ?? []).filter { !own.contains($0) }
             return left.isEmpty ? nil : "\(name) takes the place of \(usual): without \(left.joined(separator: ", ")) train-step's own hold"
+        } + given.compactMap { name in
+            guard let setting = Setting.named(name) else { return nil }
+            return try rateRemark(setting, usual: usual(setting, pipelines), epochs: name == "STUDENT_OPTIONS" ? run.epochs : run.teacherEpochs)
         }
+    }
+
+    /// The options that a network would have where none are given.
+    private func usual(_ setting: Setting, _ pipelines: String) throws -> String {
+        try setting.fallback(drawn: settings.isDemonstration, objective: { settings[$0] }, MethodDefaults(pipelines: pipelines))
     }
 
     /// Another data set of the same name must not take this run's place unasked.

@@ -13,10 +13,10 @@ struct Preparation {
     let train: ImageData?
     let test: ImageData?
     let teacher: Teacher?
-    let program: TeacherProgram?
-    let hashes: FileHashes
+    private(set) var program: TeacherProgram?
+    private(set) var hashes: FileHashes
     /// The files of what was given, as they were before they were opened: whatever changes later is seen by comparing.
-    let lists: [Source: FileList]
+    private(set) var lists: [Source: FileList]
     /// What a person should know, a line each.
     private(set) var remarks: [String] = []
 
@@ -28,9 +28,10 @@ struct Preparation {
 
     /// - Parameters:
     ///   - isPretraining: see ``RunSettings``.
-    ///   - remembers: whether it is enough what the run remembers of a program that is the teacher; else it is tried.
+    ///   - tried: a program that is the teacher and has been tried, and the hashes that are known since; nil where it is enough what the run remembers of it.
     init(
-        _ flags: MakeFlags, _ environment: StageEnvironment, isPretraining: Bool, remembers: Bool, _ supervision: ProgramSupervision, progress: (String, Int, Int) -> Void
+        _ flags: MakeFlags, _ environment: StageEnvironment, isPretraining: Bool, tried: (program: TeacherProgram, hashes: FileHashes)? = nil,
+        _ supervision: ProgramSupervision, progress: (String, Int, Int) -> Void
     ) throws {
         folder = try Preparation.folder(flags)
         settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines, isPretraining: isPretraining)
@@ -40,15 +41,14 @@ struct Preparation {
         }
         try settings.checkCrops()
         try folder.checkAccess()
-        var lists = try Preparation.list(settings, environment)
+        var lists = try Preparation.list(settings, environment, folder)
         // Lists first, since they are quick; bytes once all else is known to go together.
-        var known = FileHashes(reading: folder.file(FileHashes.file))
+        var known = tried?.hashes ?? FileHashes(reading: folder.file(FileHashes.file))
         let data = try OpenedData(data: settings["DATA"], test: settings["TEST"])
         let judgement = try Judgement(settings, data)
         // Once the images are known to be some.
         try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
         if !settings["TEACHER"].isEmpty { lists[.teacher] = try FileList(of: settings.teacherFile) }
-        self.lists = lists
         teacher = settings["TEACHER"].isEmpty ? nil : try Teacher(settings.teacherFile, known: &known)
         let (student, trained) = (Network(settings["STUDENT"], head: .none), settings.trainsTeacher ? Network(settings["TEACHER_NETWORK"], head: .none) : nil)
         let (crops, ofTeacher) = (settings.studentCrops, settings.teacherCrops), taught = crops.taughtSizes(settings.method)
@@ -56,10 +56,13 @@ struct Preparation {
             if let network { try settings.checkSizes(sizes, of: text, for: network) }
         }
         program = settings.teacherOrigin != .program
-            ? nil : try TeacherProgram(settings, environment, remembering: remembers ? folder : nil, known: &known, supervision)
+            ? nil : try tried?.program ?? TeacherProgram(settings, environment, in: folder, isToBeTried: false, known: &known, supervision)
+        if let program { lists[.teacher] = lists[.teacher]?.only(program.definition.files) }
+        self.lists = lists
         if settings.method.inputs.teacher == .logits { try Preparation.checkClassifier(settings, teacher?.network, program, data.learnt?.classes.count) }
         let options = StageOptions(
-            settings: settings, splits: (data.learnt?.split, data.judged?.split), teacherRows: Preparation.teacherRows(settings, teacher?.network, program), embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), judgement: judgement)
+            settings: settings, splits: (data.learnt?.split, data.judged?.split), teacherRows: Preparation.teacherRows(settings, teacher?.network, program),
+            embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), judgement: judgement)
         try OptionCheck(options, environment).check()
         train = try data.learnt.map { data in try ImageData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
         test = try data.judged.map { data in try ImageData(data, known: &known) { progress("TEST", $0, data.samples.count) } }
@@ -67,7 +70,14 @@ struct Preparation {
         hashes = known
         try checkName()
         try checkCounts()
-        remarks = try teacherRemarks() + imageRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
+        remarks = try nameRemarks() + teacherRemarks() + imageRemarks() + settingRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
+    }
+
+    /// The same run once its program has been tried, which is as the run remembered it.
+    func with(_ tried: TeacherProgram, _ hashes: FileHashes) -> Preparation {
+        var preparation = self
+        (preparation.program, preparation.hashes) = (tried, hashes)
+        return preparation
     }
 
     /// In words.
@@ -104,7 +114,7 @@ struct Preparation {
         }
     }
 
-    private static func list(_ settings: RunSettings, _ environment: StageEnvironment) throws -> [Source: FileList] {
+    private static func list(_ settings: RunSettings, _ environment: StageEnvironment, _ folder: RunFolder) throws -> [Source: FileList] {
         var lists: [Source: FileList] = [:]
         if !settings.isDemonstration {
             lists[.train] = try FileList(of: settings["DATA"])
@@ -112,7 +122,7 @@ struct Preparation {
             lists[.test] = settings["TEST"].isEmpty ? lists[.train] : try FileList(of: settings["TEST"])
         }
         if settings.teacherOrigin == .program {
-            lists[.teacher] = FileList(of: TeacherProgram.Definition(settings[TeacherProgram.setting], folder: environment.folder).files)
+            lists[.teacher] = FileList(of: TeacherProgram.Definition(settings[TeacherProgram.setting], folder: environment.folder, run: folder.path).files)
         }
         return lists
     }

@@ -62,6 +62,8 @@ public struct Setting: Sendable {
             "TEACHER", .path, demonstration: "", images: FetchedTeacher.usual,
             "the teacher's weights, of safetensors or torch.save, or efficientnet-lite0, -lite1 or -lite2, which are fetched; none: one is trained"),
         Setting("TEACHER_COMMAND", .text, "a program that is the teacher, run by the shell: it reads augment's stream and adds 'teacher'"),
+        Setting(
+            "TEACHER_TIMEOUT", .optionalCount(1...1_000_000_000), "seconds after which that program is stopped where it gives no answer (default: \(TeacherProcess.usualTimeout))"),
         Setting("STUDENT", .oneOf(Network.trainable), demonstration: "tiny-resnet10", images: "resnet18", "the student's network"),
         Setting("EPOCHS", .count(1...100_000), demonstration: "20", images: "24", "how often the student sees all images; raise it to go on"),
         Setting("BATCH", .count(1...65536), demonstration: "64", images: "64", "images in a step"),

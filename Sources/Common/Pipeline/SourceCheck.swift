@@ -40,7 +40,7 @@ struct SourceCheck {
         var known = FileHashes(reading: "\(folder)/\(FileHashes.file)")
         let before = known
         let now = switch source {
-        case .teacher: Contents(identity: try program?.hash(known: &known) ?? Teacher.hash(of: link, known: &known)) { _ in nil }
+        case .teacher: Contents(identity: try program?.hash(known: &known) ?? Teacher.identity(of: link, known: &known)) { _ in nil }
         case .train, .test: try images(source, known: &known)
         }
         // The files of a program are listed by whole paths.
@@ -95,6 +95,6 @@ struct SourceCheck {
         let others = told.count == 1 ? "" : told.count == 2 ? " (another file too)" : " (\(told.count - 1) other files too)"
         return Failure(
             .data, path: (root?.appending(name) ?? name).description, "\(what) while make was at work\(others), so that \(stage) is not taken for done",
-            remedy: "run make again")
+            remedy: root == nil ? "run make again; if the program writes it, name it in a script that \(TeacherProgram.setting) runs, and not in the command" : "run make again")
     }
 }

@@ -66,8 +66,8 @@ struct StageOptions {
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
         if let output = settings.method.inputs.teacher {
-            let isProgram = settings.teacherOrigin == .program
-            files["teacher.embed"] = isProgram ? ["--command=\(settings[TeacherProgram.setting])"] : ["--weights", "teacher.safetensors"]
+            let isProgram = settings.teacherOrigin == .program, timeout = settings.count("TEACHER_TIMEOUT").map { ["--command-timeout", "\($0)"] } ?? []
+            files["teacher.embed"] = isProgram ? ["--command=\(settings[TeacherProgram.setting])"] + timeout : ["--weights", "teacher.safetensors"]
             // A program's rows are all that there is of it.
             files["teacher.rows"] = !isProgram ? settings.studentCrops.embedOptions(output, settings.method) : output == .embedding ? [] : ["--as", output.tensor]
         }

@@ -4,23 +4,44 @@ import ToolSupport
 
 /// TEACHER_COMMAND, tried: a program that stands where a teacher's network would.
 struct TeacherProgram {
-    /// What the program is known by: its command, and what is in the files that the command names. What these read in turn is not looked into.
+    /// What the program is known by: its command, and what is in files that the command names. Neither folders nor what the files read in turn are looked into.
+    ///
+    /// A file counts that was there when the run first tried this command and that no trial has changed. What the program writes (a log, a cache, a compiled
+    /// model) would make it another teacher each time that it has run.
     struct Definition {
         let command: String
-        /// The regular files among the words of the command, as absolute paths.
-        let files: [String]
+        /// The regular files among the words of the command that count: as the command names them, and as absolute paths.
+        private var counted: [(name: String, path: String)] = []
+        /// Those that do not count, as the command names them.
+        private(set) var uncounted: [String] = []
 
-        /// - Parameter folder: where the program starts, and make was called.
-        init(_ command: String, folder: String) {
+        var files: [String] { counted.map(\.path) }
+        var names: [String] { counted.map(\.name) }
+
+        /// - Parameters:
+        ///   - folder: where the program starts, and make was called.
+        ///   - run: the run's folder, which remembers what counts once the command has been tried.
+        init(_ command: String, folder: String, run: String) {
             self.command = command
+            let memory = Memory(in: run).flatMap { $0.command == command ? $0 : nil }
             // `--weights=FILE` names one too.
-            let names = (ShellWords.split(command) ?? []).flatMap { word in [word] + word.parts("=", most: 2).dropFirst() }
-            var files: [String] = []
-            for name in names where !name.isEmpty {
+            for name in (ShellWords.split(command) ?? []).flatMap({ word in [word] + word.parts("=", most: 2).dropFirst() }) where !name.isEmpty {
                 let path = name.hasPrefix("/") ? name : "\(folder)/\(name)"
-                if FileStamp(path) != nil, !files.contains(path) { files.append(path) }
+                guard FileStamp(path) != nil, !files.contains(path), !uncounted.contains(name) else { continue }
+                if memory?.counted.contains(name) ?? true { counted.append((name, path)) } else { uncounted.append(name) }
             }
-            self.files = files
+        }
+
+        /// What counts once `trial` has been made: files that are still as they were.
+        func after<Result>(_ trial: () throws -> Result) rethrows -> (Definition, Result) {
+            let before = counted.map { FileStamp($0.path) }
+            let result = try trial()
+            var definition = self
+            definition.counted = []
+            for (file, stamp) in zip(counted, before) {
+                if FileStamp(file.path) == stamp { definition.counted.append(file) } else { definition.uncounted.append(file.name) }
+            }
+            return (definition, result)
         }
 
         /// The hash of the command and of its files' bytes, read where `known` does not have them.
@@ -37,47 +58,68 @@ struct TeacherProgram {
     /// Whether that is remembered by the run, and the program was not started.
     let isRemembered: Bool
 
-    /// - Parameter remembering: the run's folder, where it may be remembered what the program's rows are; nil for a program that is to be tried.
+    /// - Parameters:
+    ///   - folder: of the run, which may remember what the program's rows are.
+    ///   - isToBeTried: whether the program is tried though that is remembered.
     /// - Throws: ``Failure`` `usage` for one that is no teacher.
-    init(_ settings: RunSettings, _ environment: StageEnvironment, remembering folder: RunFolder?, known: inout FileHashes, _ supervision: ProgramSupervision) throws {
+    init(
+        _ settings: RunSettings, _ environment: StageEnvironment, in folder: RunFolder, isToBeTried: Bool, known: inout FileHashes, _ supervision: ProgramSupervision
+    ) throws {
         let command = settings[TeacherProgram.setting], programs = ProgramCheck(environment: environment)
         try programs.check(command, "'\(command)'", in: TeacherProgram.setting)
-        definition = Definition(command, folder: environment.folder)
-        hash = try definition.hash(known: &known)
-        if let folder, let memory = Memory(in: folder, of: hash, size: settings["SIZE"]) {
-            (dimension, secondsPerImage, isRemembered) = (memory.dimension, memory.secondsPerImage, true)
+        let definition = Definition(command, folder: environment.folder, run: folder.path)
+        let memory = Memory(in: folder.path)
+        if !isToBeTried, let memory, memory.size == settings["SIZE"], try memory.hash == definition.hash(known: &known) {
+            (self.definition, hash, dimension, secondsPerImage, isRemembered) = (definition, memory.hash, memory.dimension, memory.secondsPerImage, true)
             return
         }
         var supervision = supervision
-        supervision.timeout = TeacherProgram.patience
+        let limit = settings.count(TeacherProgram.limit) ?? TeacherProcess.usualTimeout
+        (supervision.timeout, supervision.limit) = (Double(limit), "\(TeacherProgram.limit)=\(limit)")
         let size = settings.number("SIZE")
-        let trial = try programs.run(in: TeacherProgram.setting, telling: "SEED_TEACHER_TRIAL") {
-            try TeacherTrial(command, option: "--command", size: size, supervision)
+        let (tried, trial) = try definition.after {
+            try programs.run(in: TeacherProgram.setting, telling: "SEED_TEACHER_TRIAL") { try TeacherTrial(command, option: "--command", size: size, supervision) }
         }
+        guard TeacherProgram.dimensions.contains(trial.dimension) else {
+            throw Failure(.usage, path: TeacherProgram.setting, "gives rows of \(trial.dimension) numbers, where \(TeacherProgram.dimensions.upperBound) are the most", remedy: "pool or project them in the program")
+        }
+        (self.definition, hash) = (tried, try tried.hash(known: &known))
         (dimension, secondsPerImage, isRemembered) = (trial.dimension, trial.secondsPerImage, false)
     }
 
+    /// Whether all that a run follows from is the same.
+    func isSame(as other: TeacherProgram) -> Bool { hash == other.hash && dimension == other.dimension }
+
     func save(_ settings: RunSettings, in folder: RunFolder) throws {
-        try TextFile.write([hash, settings["SIZE"], "\(dimension)", "\(secondsPerImage)"], end: Memory.end, to: folder.file(Memory.file))
+        let lines = [hash, settings["SIZE"], "\(dimension)", "\(secondsPerImage)", TextFile.escaped(definition.command)] + definition.names.map { TextFile.escaped($0) }
+        try TextFile.write(lines, end: Memory.end, to: folder.file(Memory.file))
     }
 
     /// What the last trial found: `data/program`.
     private struct Memory {
         static let file = "data/program"
         static let end = "end of program"
+        let hash: String
+        let size: String
         let dimension: Int
         let secondsPerImage: Double
+        let command: String
+        /// The files that count, as the command names them.
+        let counted: Set<String>
 
-        /// Nil where there is none of this program and this size.
-        init?(in folder: RunFolder, of hash: String, size: String) {
-            guard let lines = try? TextFile.read(folder.file(Memory.file), end: Memory.end), lines.count == 4, lines[0] == hash, lines[1] == size,
-                let dimension = Int(lines[2]), dimension > 0, let seconds = Double(lines[3]), seconds.isFinite
+        /// Nil where there is none in the run's folder `folder`.
+        init?(in folder: String) {
+            guard let lines = try? TextFile.read("\(folder)/\(Memory.file)", end: Memory.end), lines.count >= 5, let dimension = Int(lines[2]),
+                TeacherProgram.dimensions.contains(dimension), let seconds = Double(lines[3]), seconds.isFinite
             else { return nil }
-            (self.dimension, secondsPerImage) = (dimension, seconds)
+            (hash, size, self.dimension, secondsPerImage) = (lines[0], lines[1], dimension, seconds)
+            (command, counted) = (TextFile.unescaped(lines[4]), Set(lines[5...].map { TextFile.unescaped($0) }))
         }
     }
 
+    /// Numbers of a row that a student can have too: EMBEDDING's.
+    private static let dimensions = 1...65536
     static let setting = "TEACHER_COMMAND"
-    /// Seconds that a program may take for an answer: some load a framework first, or fetch weights.
-    private static let patience = 900.0
+    /// The setting that says how long it may take for an answer, in seconds.
+    static let limit = "TEACHER_TIMEOUT"
 }

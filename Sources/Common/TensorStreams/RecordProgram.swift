@@ -49,7 +49,7 @@ public final class RecordProgram {
                 program.stopForTime()
                 // Its pipe is closed now, unless something that left its group holds it.
                 sleep(5)
-                if program.isRunning { supervision.abandon(Self.late(option, command, seconds, remedy)) }
+                if program.isRunning { supervision.abandon(Self.late(option, command, seconds, supervision, remedy)) }
             }
         }
         let name = Self.name(option, command)
@@ -116,11 +116,12 @@ public final class RecordProgram {
     }
 
     /// What there is to say once the time was over.
-    private var late: Failure? { program.wasLate ? supervision.timeout.map { Self.late(option, command, $0, remedy) } : nil }
+    private var late: Failure? { program.wasLate ? supervision.timeout.map { Self.late(option, command, $0, supervision, remedy) } : nil }
 
-    private static func late(_ option: String, _ command: String, _ seconds: Double, _ remedy: String) -> Failure {
+    private static func late(_ option: String, _ command: String, _ seconds: Double, _ supervision: ProgramSupervision, _ remedy: String) -> Failure {
         Failure(
-            .io, path: name(option, command), "gave no answer for \(Progress.duration(seconds)), as long as \(option)-timeout allows, and was stopped",
+            .io, path: name(option, command),
+            "gave no answer for \(Progress.duration(seconds)), as long as \(supervision.limit ?? "\(option)-timeout") allows, and was stopped",
             remedy: remedy)
     }
 

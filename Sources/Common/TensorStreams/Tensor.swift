@@ -86,6 +86,15 @@ public struct Tensor: Sendable {
         return Tensor(dtype: dtype, shape: shape, storage: storage, offset: offset, byteCount: byteCount)
     }
 
+    /// Some of the bytes, in the same memory, seen as numbers of a type; nil where they end too early or the first is not aligned to the type's size.
+    ///
+    /// - Parameter start: the first byte.
+    public func view(_ dtype: DType, _ shape: [Int], from start: Int) -> Tensor? {
+        let byteCount = shape.reduce(dtype.size, *)
+        guard start >= 0, byteCount >= 0, start <= self.byteCount - byteCount, (offset + start) % dtype.size == 0 else { return nil }
+        return Tensor(dtype: dtype, shape: shape, storage: storage, offset: offset + start, byteCount: byteCount)
+    }
+
     /// "F32 [256, 128]", as messages name it.
     public var summary: String { "\(dtype.rawValue) \(shape)" }
 }

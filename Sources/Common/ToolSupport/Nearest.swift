@@ -1,10 +1,12 @@
 /// Finds what a misspelt word was meant to be.
 public enum Nearest {
     /// The one of `candidates` that differs least from `word`; nil where none is near.
-    public static func name(to word: String, among candidates: [String]) -> String? {
+    ///
+    /// - Parameter most: edits that are near; by default half of the word's letters, or two.
+    public static func name(to word: String, among candidates: [String], within most: Int? = nil) -> String? {
         let word = Array(word.uppercased().unicodeScalars)
         let ranked = candidates.map { ($0, distance(word, Array($0.uppercased().unicodeScalars))) }
-        guard let best = ranked.min(by: { $0.1 < $1.1 }), best.1 <= max(2, word.count / 2) else { return nil }
+        guard let best = ranked.min(by: { $0.1 < $1.1 }), best.1 <= most ?? max(2, word.count / 2) else { return nil }
         return best.0
     }
 

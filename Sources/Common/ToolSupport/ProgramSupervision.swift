@@ -2,6 +2,8 @@
 public struct ProgramSupervision: Sendable {
     /// Seconds after which a program that does not answer is stopped; nil for never.
     public var timeout: Double?
+    /// What a person gives to have another ``timeout``, for the message; nil for the option of the command's with `-timeout` behind it.
+    public var limit: String?
     /// Is told when no answer comes for long.
     public var warn: @Sendable (String) -> Void
     /// Is told, on a thread of its own, of a program that was stopped and whose pipe is held open by a process that it left behind: whoever
@@ -9,8 +11,8 @@ public struct ProgramSupervision: Sendable {
     public var abandon: @Sendable (Failure) -> Void
 
     public init(
-        timeout: Double? = nil, warn: @escaping @Sendable (String) -> Void = { _ in }, abandon: @escaping @Sendable (Failure) -> Void = { _ in }
+        timeout: Double? = nil, limit: String? = nil, warn: @escaping @Sendable (String) -> Void = { _ in }, abandon: @escaping @Sendable (Failure) -> Void = { _ in }
     ) {
-        (self.timeout, self.warn, self.abandon) = (timeout, warn, abandon)
+        (self.timeout, self.limit, self.warn, self.abandon) = (timeout, limit, warn, abandon)
     }
 }

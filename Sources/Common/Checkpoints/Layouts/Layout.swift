@@ -15,17 +15,19 @@ struct Layout: Sendable {
     var facts: [String: String] = [:]
     /// Networks of its program that have the tensors of another one, by the other's name.
     var networks: [String: String] = [:]
-    /// The name of a tensor of the backbone under our names, torchvision's; nil where it has none. `NAME#0`, `NAME#1` … are parts of one tensor, along its first dimension.
-    var rename: @Sendable (String) -> String? = { $0 }
+    /// The name of a tensor of the backbone under our names; its result is nil where it has none. Without it the backbone has torchvision's names or another library's (``Library``).
+    var rename: (@Sendable (String) -> String?)?
+    /// Of which of our tensors one of theirs is a part, where they keep apart what we keep as one.
+    var part: @Sendable (String) -> TensorPart? = { _ in nil }
 
     /// Dictionaries that models are saved in, one after the other.
     static let wrappers = [
         "", "state_dict.", "model.", "state_dict.state_dict.", "model_state_dict.", "network.", "net.", "teacher.", "classy_state_dict.base_model.model.",
         "state_dict.model.", "model.state_dict.", "ema.", "state_dict_ema.", "model_ema.", "student.",
-    ]
+    ] + lightlyTrain
 
     /// The first that fits counts, so those that more names tell come before those of plain names.
-    static let all: [Layout] = moco + transformers + [simSiam, seedStudent] + projector + visionLibraries + timm + [detectron2] + swav + [simCLRofSEED, torchvision, student]
+    static let all: [Layout] = moco + transformers + [soloLearn, simSiam, seedStudent] + projector + visionLibraries + timm + [detectron2] + swav + [simCLRofSEED, torchvision, student]
 
     /// What wrappers of other programs make of a name.
     static func unwrapped(_ name: String) -> String {

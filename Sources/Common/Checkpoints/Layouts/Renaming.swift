@@ -36,4 +36,30 @@ struct Renaming: Sendable {
             }
         }
     }
+
+    enum RegNetLayer: CaseIterable {
+        /// 1×1, 3×3 in groups, the two convolutions of squeeze-excite, 1×1.
+        case shortcut, first, grouped, squeezeExcite, last
+    }
+
+    /// The layers of a RegNet's blocks: stage from 0, block from 0. More than any RegNet has.
+    ///
+    /// - Parameter theirs: the names of a convolution and of the batch norm behind it; of squeeze-excite those of its two convolutions.
+    static func blocksOfRegNet(_ theirs: (_ stage: Int, _ block: Int, _ layer: RegNetLayer) -> (String, String)) -> [(theirs: String, ours: String)] {
+        (0..<4).flatMap { stage in
+            (0..<64).flatMap { block in
+                RegNetLayer.allCases.flatMap { layer in
+                    let names = theirs(stage, block, layer), own = "trunk_output.block\(stage + 1).block\(stage + 1)-\(block)."
+                    let ours = switch layer {
+                    case .shortcut: ("proj.0", "proj.1")
+                    case .first: ("f.a.0", "f.a.1")
+                    case .grouped: ("f.b.0", "f.b.1")
+                    case .squeezeExcite: ("f.se.fc1", "f.se.fc2")
+                    case .last: ("f.c.0", "f.c.1")
+                    }
+                    return [(names.0, own + ours.0), (names.1, own + ours.1)]
+                }
+            }
+        }
+    }
 }

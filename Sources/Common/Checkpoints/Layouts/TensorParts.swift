@@ -1,54 +1,62 @@
 import TensorStreams
 import ToolSupport
 
-/// Tensors that another program keeps apart and we keep as one: `NAME#0`, `NAME#1` …, one behind the other along the first dimension.
-enum TensorParts {
-    /// The whole's name and the part's number.
-    private static func split(_ name: String) -> (whole: String, number: Int)? {
-        guard let mark = name.lastIndex(of: "#"), let number = Int(name[name.index(after: mark)...]) else { return nil }
-        return (String(name[..<mark]), number)
+/// A tensor of another program that is a part of one of ours, along the first dimension.
+struct TensorPart: Hashable, Sendable {
+    /// Our name of the whole.
+    let whole: String
+    /// From 0.
+    let index: Int
+    /// How many parts the whole has.
+    let count: Int
+}
+
+/// Tensors that another program keeps apart and we keep as one, one behind the other along the first dimension.
+struct TensorParts {
+    private struct Whole {
+        let name: String
+        /// The file's names of its parts, in order.
+        let parts: [String]
     }
 
-    /// Names of parts in order, by the whole's name.
-    ///
+    private let wholes: [Whole]
+
+    /// - Parameters:
+    ///   - parts: by their names in the file.
+    ///   - path: the file's name, for messages.
     /// - Throws: ``Failure`` where a part is missing.
-    private static func groups(_ names: some Sequence<String>, path: String) throws -> [String: [String]] {
-        var groups: [String: [Int: String]] = [:]
-        for name in names { if let (whole, number) = split(name) { groups[whole, default: [:]][number] = name } }
-        return try Dictionary(uniqueKeysWithValues: groups.map { whole, parts in
-            let ordered = (0..<3).compactMap { parts[$0] }
-            guard ordered.count == 3, parts.count == 3 else { throw Failure(.data, path: path, "has \(parts.count) of the 3 parts of '\(whole.printableLine(limit: 80))'") }
-            return (whole, ordered)
-        })
-    }
-
-    private static func unequal(_ whole: String, path: String) -> Failure {
-        Failure(.data, path: path, "has parts of '\(whole.printableLine(limit: 80))' whose types or shapes differ")
-    }
-
-    static func join(_ tensors: [TensorOutline], path: String) throws -> [TensorOutline] {
-        let groups = try groups(tensors.map(\.name), path: path)
-        guard !groups.isEmpty else { return tensors }
-        let byName = Dictionary(tensors.map { ($0.name, $0) }) { first, _ in first }
-        return try tensors.filter { split($0.name) == nil } + groups.sorted { $0.key < $1.key }.map { whole, names in
-            let parts = names.compactMap { byName[$0] }
-            guard let first = parts.first, let size = first.shape.first, parts.allSatisfy({ $0.dtype == first.dtype && $0.shape == first.shape }), size < 1 << 24 else {
-                throw unequal(whole, path: path)
+    init(_ parts: [String: TensorPart], path: String) throws {
+        let groups = Dictionary(grouping: parts.sorted { ($0.value.index, $0.key) < ($1.value.index, $1.key) }) { $0.value.whole }
+        wholes = try groups.sorted { $0.key < $1.key }.map { name, members in
+            let count = members.first?.value.count ?? 0
+            guard members.map(\.value.index) == Array(0..<count) else {
+                throw Failure(.data, path: path, "has \(members.count) of the \(count) parts of '\(name.printableLine(limit: 80))': \(listed(members.map(\.key), quote: "'"))")
             }
-            return TensorOutline(
-                name: whole, dtype: first.dtype, shape: [size * parts.count] + first.shape.dropFirst(), byteCount: first.byteCount * parts.count)
+            return Whole(name: name, parts: members.map(\.key))
         }
     }
 
-    static func join(_ tensors: [String: Tensor], path: String) throws -> [String: Tensor] {
-        let groups = try groups(tensors.keys, path: path)
-        var joined = tensors.filter { split($0.key) == nil }
-        for (whole, names) in groups {
-            let parts = names.compactMap { tensors[$0] }
-            guard let first = parts.first, let size = first.shape.first, parts.allSatisfy({ $0.dtype == first.dtype && $0.shape == first.shape }) else {
-                throw unequal(whole, path: path)
+    /// The wholes, of the file's `tensors`.
+    ///
+    /// - Throws: ``Failure`` where types or shapes of parts differ.
+    func outlines(of tensors: [TensorOutline], path: String) throws -> [TensorOutline] {
+        let byName = Dictionary(tensors.map { ($0.name, $0) }) { first, _ in first }
+        return try wholes.map { whole in
+            let parts = whole.parts.compactMap { byName[$0] }
+            guard let first = parts.first, let size = first.shape.first, parts.allSatisfy({ $0.dtype == first.dtype && $0.shape == first.shape }), size < 1 << 24 else {
+                throw Failure(.data, path: path, "has parts of '\(whole.name.printableLine(limit: 80))' whose types or shapes differ: \(listed(whole.parts, quote: "'"))")
             }
-            joined[whole] = unsafe Tensor(dtype: first.dtype, shape: [size * parts.count] + first.shape.dropFirst()) { bytes in
+            return TensorOutline(name: whole.name, dtype: first.dtype, shape: [size * parts.count] + first.shape.dropFirst(), byteCount: first.byteCount * parts.count)
+        }
+    }
+
+    /// The wholes by our names. Parts are taken out of `tensors`, which are those of a file whose ``outlines(of:path:)`` have been made.
+    func joined(takingFrom tensors: inout [String: Tensor]) -> [String: Tensor] {
+        var joined: [String: Tensor] = [:]
+        for whole in wholes {
+            let parts = whole.parts.compactMap { tensors.removeValue(forKey: $0) }
+            guard let first = parts.first, let size = first.shape.first else { continue }
+            joined[whole.name] = unsafe Tensor(dtype: first.dtype, shape: [size * parts.count] + first.shape.dropFirst()) { bytes in
                 for (index, part) in parts.enumerated() {
                     unsafe part.withBytes { unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[(index * $0.count)...]).copyMemory(from: $0) }
                 }

@@ -1,12 +1,27 @@
 import Networks
 
-/// timm's EfficientNets and MobileNetV2: `blocks.STAGE.INDEX.conv_pw`, `bn1`, `conv_dw`, `bn2`, `se`, `conv_pwl`, `bn3`; blocks of the first stage, which do not
+/// timm's RegNetY, EfficientNets and MobileNetV2: `blocks.STAGE.INDEX.conv_pw`, `bn1`, `conv_dw`, `bn2`, `se`, `conv_pwl`, `bn3`; blocks of the first stage, which do not
 /// expand, are `conv_dw`, `bn1`, `se`, `conv_pw`, `bn2`. Its ResNets have torchvision's names. Its MobileNetV3 has another epsilon in its batch norms than torchvision's, so it is another network.
 extension Layout {
     static let timm = [
         Layout(name: "timm", backbone: "", head: [("classifier.", nil)], mark: "blocks.0.0.se.", rename: { timmEfficientNet.ours($0) }),
         Layout(name: "timm", backbone: "", head: [("classifier.", nil)], mark: "blocks.6.0.conv_pwl.", rename: { timmMobileNetV2.ours($0) }),
+        Layout(name: "timm", backbone: "", head: [("head.fc.", nil)], mark: "s1.b1.conv1.conv.", rename: { timmRegNet.ours($0) }),
     ]
+
+    /// `s2.b1.conv3.bn.weight` is `trunk_output.block2.block2-0.f.c.1.weight`.
+    static let timmRegNet = Renaming(
+        [("stem.conv", "stem.0"), ("stem.bn", "stem.1")]
+            + Renaming.blocksOfRegNet { stage, block, layer in
+                let name = "s\(stage + 1).b\(block + 1)."
+                return switch layer {
+                case .shortcut: (name + "downsample.conv", name + "downsample.bn")
+                case .first: (name + "conv1.conv", name + "conv1.bn")
+                case .grouped: (name + "conv2.conv", name + "conv2.bn")
+                case .squeezeExcite: (name + "se.fc1", name + "se.fc2")
+                case .last: (name + "conv3.conv", name + "conv3.bn")
+                }
+            })
 
     static let timmEfficientNet = Renaming(
         timmEnds(("features.0.0", "features.0.1"), ("features.8.0", "features.8.1"))

@@ -18,9 +18,9 @@ extension Layout {
     ] + ["dinov2_with_registers.", ""].map { (beginning: String) in
         Layout(
             name: "Hugging Face", backbone: beginning, mark: beginning + "embeddings.register_tokens", facts: ["positions": PositionGrid.Interpolation.antialiased.rawValue],
-            rename: huggingFaceTransformerName)
+            rename: huggingFaceTransformerName, part: huggingFaceAttention)
     } + ["vit.", "dinov2.", ""].map { (beginning: String) in
-        Layout(name: "Hugging Face", backbone: beginning, mark: beginning + "embeddings.patch_embeddings.", rename: huggingFaceTransformerName)
+        Layout(name: "Hugging Face", backbone: beginning, mark: beginning + "embeddings.patch_embeddings.", rename: huggingFaceTransformerName, part: huggingFaceAttention)
     } + ["reg_token", "head.weight", "head.bias", "blocks.0.ls1.gamma"].map { mark in
         Layout(
             name: "timm", backbone: "", head: [("head.", nil)], mark: mark, facts: ["positions": PositionGrid.Interpolation.antialiased.rawValue],
@@ -51,19 +51,29 @@ extension Layout {
             "layernorm.weight": "norm.weight", "layernorm.bias": "norm.bias",
         ]
         if let ours = ends[name] { return ours }
+        guard let (block, layer, last) = huggingFaceLayer(name) else { return nil }
+        let layers = [
+            "attention.output.dense": "attn.proj", "attention.o_proj": "attn.proj", "norm1": "norm1", "layernorm_before": "norm1", "norm2": "norm2", "layernorm_after": "norm2",
+            "mlp.fc1": "mlp.fc1", "intermediate.dense": "mlp.fc1", "mlp.fc2": "mlp.fc2", "output.dense": "mlp.fc2", "layer_scale1": "ls1", "layer_scale2": "ls2",
+        ]
+        return layers[layer].map { "blocks.\(block).\($0).\(last == "lambda1" ? "gamma" : last)" }
+    }
+
+    /// The projections to queries, keys and values are layers of their own.
+    @Sendable private static func huggingFaceAttention(_ name: String) -> TensorPart? {
+        guard let (block, layer, last) = huggingFaceLayer(name) else { return nil }
+        let ways = [["attention.attention.query", "attention.attention.key", "attention.attention.value"], ["attention.q_proj", "attention.k_proj", "attention.v_proj"]]
+        for names in ways {
+            if let index = names.firstIndex(of: layer) { return TensorPart(whole: "blocks.\(block).attn.qkv.\(last)", index: index, count: names.count) }
+        }
+        return nil
+    }
+
+    /// Block, layer and tensor: 3, `attention.output.dense` and `weight` of `encoder.layer.3.attention.output.dense.weight`.
+    private static func huggingFaceLayer(_ name: String) -> (block: Int, layer: String, last: String)? {
         var words = name.split(separator: ".").map(String.init)
         if words.starts(with: ["encoder"]) { words.removeFirst() }
         guard words.count >= 4, ["layer", "layers"].contains(words[0]), let block = Int(words[1]), let last = words.last else { return nil }
-        let parts = [
-            // Of three tensors one is made, one behind the other.
-            "attention.attention.query": ("attn.qkv", "#0"), "attention.q_proj": ("attn.qkv", "#0"), "attention.attention.key": ("attn.qkv", "#1"),
-            "attention.k_proj": ("attn.qkv", "#1"), "attention.attention.value": ("attn.qkv", "#2"), "attention.v_proj": ("attn.qkv", "#2"),
-            "attention.output.dense": ("attn.proj", ""), "attention.o_proj": ("attn.proj", ""),
-            "norm1": ("norm1", ""), "layernorm_before": ("norm1", ""), "norm2": ("norm2", ""), "layernorm_after": ("norm2", ""),
-            "mlp.fc1": ("mlp.fc1", ""), "intermediate.dense": ("mlp.fc1", ""), "mlp.fc2": ("mlp.fc2", ""), "output.dense": ("mlp.fc2", ""),
-            "layer_scale1": ("ls1", ""), "layer_scale2": ("ls2", ""),
-        ]
-        guard let (part, piece) = parts[words[2..<(words.count - 1)].joined(separator: ".")] else { return nil }
-        return "blocks.\(block).\(part).\(last == "lambda1" ? "gamma" : last)\(piece)"
+        return (block, words[2..<(words.count - 1)].joined(separator: "."), last)
     }
 }

@@ -9,6 +9,9 @@ public struct NumPyFile {
     private let path: String
     private let headers: [String: NumPyHeader]
 
+    /// How often as many bytes as the file its arrays may have, beside 64 MiB: no weights are compressed so far.
+    private static let mostRatio = 100
+
     /// Whether a file that begins so is one.
     static func isOne(_ start: [UInt8]) -> Bool {
         start.starts(with: "PK\u{3}\u{4}".utf8) && start.indices.contains { start[$0...].starts(with: ".npy".utf8) }
@@ -16,19 +19,20 @@ public struct NumPyFile {
 
     public init(_ path: String) throws {
         self.path = path
-        let archive = try ArchiveFile(BytePath(path)), size = try FileStart.size(path)
+        var members = try ZipMembers(path)
+        let size = try FileStart.size(path)
         var headers: [String: NumPyHeader] = [:], tensors: [TensorOutline] = [], total = 0
         var start = [UInt8](repeating: 0, count: NumPyHeader.most + 12)
-        while try archive.next() {
-            guard let member = archive.memberPath?.description, member.hasSuffix(".npy") else { continue }
-            let name = String(member.dropLast(4)), count = try archive.read(into: &start)
+        while let member = try members.next() {
+            guard member.hasSuffix(".npy") else { continue }
+            let name = String(member.dropLast(4)), count = try members.archive.read(into: &start)
             guard let header = NumPyHeader(Array(start[..<count])) else {
                 throw Failure(.data, path: path, location: "member \(member.printableLine(limit: 80))", "is no array of numbers in this machine's order", remedy: "save arrays of floats or integers")
             }
-            guard headers.updateValue(header, forKey: name) == nil else { throw Failure(.data, path: path, "has the array '\(name.printableLine(limit: 80))' twice") }
+            headers[name] = header
             let bytes = header.shape.reduce(header.dtype.size, *)
             total += bytes
-            guard headers.count <= Limits.checkpoint.tensorCount, total <= Limits.checkpoint.documentBytes, total / 1000 <= size + 1 << 16 else {
+            guard headers.count <= Limits.checkpoint.tensorCount, total <= Limits.checkpoint.documentBytes, total <= Self.mostRatio * size + 1 << 26 else {
                 throw Failure(.data, path: path, "would have \(total) bytes of arrays in a file of \(size)", remedy: "the file is damaged, or not what it says")
             }
             tensors.append(TensorOutline(name: name, dtype: header.dtype, shape: header.shape, byteCount: bytes))
@@ -46,9 +50,17 @@ public struct NumPyFile {
             guard let member = archive.memberPath?.description, member.hasSuffix(".npy"), left.remove(String(member.dropLast(4))) != nil,
                 let header = headers[String(member.dropLast(4))]
             else { continue }
-            var bytes = [UInt8](repeating: 0, count: header.byteCount + header.shape.reduce(header.dtype.size, *))
-            guard try archive.read(into: &bytes) == bytes.count else {
-                throw Failure(.data, path: path, location: "member \(member.printableLine(limit: 80))", "ends before its last number", remedy: "the file is truncated or damaged")
+            let wanted = header.byteCount + header.shape.reduce(header.dtype.size, *)
+            // The system gives memory as it is written to, so a member that is shorter than its header says takes no more than its own bytes.
+            let bytes = try unsafe Tensor(dtype: .u8, shape: [wanted]) { bytes in
+                var more: [UInt8] = [0]
+                // At its end libarchive compares its size and checksum with what the archive says.
+                let count = try unsafe archive.read(into: bytes), isLonger = try archive.read(into: &more) > 0
+                guard count == wanted, !isLonger else {
+                    throw Failure(
+                        .data, path: path, location: "member \(member.printableLine(limit: 80))", "has \(isLonger ? "more" : "fewer") than \(wanted) bytes",
+                        remedy: "the file is truncated or damaged")
+                }
             }
             document.tensors[String(member.dropLast(4))] = tensor(header, bytes)
         }
@@ -56,7 +68,7 @@ public struct NumPyFile {
         return document
     }
 
-    private func tensor(_ header: NumPyHeader, _ bytes: [UInt8]) -> Tensor {
+    private func tensor(_ header: NumPyHeader, _ bytes: Tensor) -> Tensor {
         var strides = [Int](repeating: 1, count: header.shape.count)
         for d in strides.indices.dropFirst() { strides[d] = strides[d - 1] * header.shape[d - 1] }
         if !header.isFortran {

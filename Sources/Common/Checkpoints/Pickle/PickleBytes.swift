@@ -52,14 +52,28 @@ final class PickleBytes {
         return bytes
     }
 
+    /// Fills `target` with the next bytes, those of a file without a buffer between.
+    func read(into target: UnsafeMutableRawBufferPointer) throws {
+        guard target.count <= remaining else { throw cutOff }
+        var done = min(target.count, buffer.count - next)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<done]).copyBytes(from: buffer[next..<next + done])
+        next += done
+        while done < target.count {
+            guard let file else { throw cutOff }
+            let count = unsafe pread(file, target.baseAddress?.advanced(by: done), target.count - done, off_t(filled))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Failure.errno(.io, path: path, "cannot read") }
+            guard count > 0 else { throw cutOff }
+            (done, filled) = (done + count, filled + count)
+        }
+    }
+
+    /// Passes over `count` bytes, unread where they lie behind the buffer.
     func skip(_ count: Int) throws {
         guard count >= 0, count <= remaining else { throw cutOff }
-        var left = count
-        while left > 0 {
-            if next == buffer.count { try fill() }
-            let piece = min(left, buffer.count - next)
-            (left, next) = (left - piece, next + piece)
-        }
+        let piece = min(count, buffer.count - next)
+        next += piece
+        filled += count - piece
     }
 
     /// A little-endian number of `count` bytes, without its sign.

@@ -1,7 +1,7 @@
 /// A value of a Python pickle, as far as files of tensors have them.
 ///
 /// Lists and dictionaries are shared by reference, as in Python: one may be filled after another has taken it, and may even hold itself. They live as long as
-/// the ``PickleMemory`` that they were made in.
+/// the ``PickleMemory`` that they were made in. What is larger than text lies apart: a pickle may have millions of values, most of them small.
 enum PickleValue {
     case none
     case bool(Bool)
@@ -14,11 +14,11 @@ enum PickleValue {
     case list(PickleList)
     case dictionary(PickleDictionary)
     /// A name that the pickle would have Python import: "torch.FloatStorage".
-    case global(PickleName)
+    indirect case global(PickleName)
     /// What stands for an object that nobody looks into: a class of the allow-list, or the time of a training. Nothing of it was made.
-    case opaque(PickleName)
-    case storage(StorageReference)
-    case tensor(TensorReference)
+    indirect case opaque(PickleName)
+    indirect case storage(StorageReference)
+    indirect case tensor(TensorReference)
 
     /// As messages call it.
     var kind: String {

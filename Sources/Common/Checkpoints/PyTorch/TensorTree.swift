@@ -5,10 +5,15 @@ import ToolSupport
 struct TensorTree {
     private(set) var tensors: [(name: String, reference: TensorReference)] = []
     private var names: Set<String> = []
+    private var visits = 0
     private let path: String
 
     /// Far deeper than any checkpoint.
     private static let mostDepth = 32
+    /// Lists that hold one list many times, which does so too, have more places than any memory has bytes.
+    private static let mostVisits = 4_000_000
+    /// Of bytes. A key may stand before the names of a hundred thousand tensors.
+    private static let longestName = 1024
 
     /// - Throws: ``Failure`` where a name is there twice, a tensor is no view of its storage, or there are too many.
     init(_ root: PickleValue, path: String) throws {
@@ -18,11 +23,20 @@ struct TensorTree {
         guard !tensors.isEmpty else { throw Failure(.data, path: path, "holds \(root.kind) without tensors", remedy: "save a state_dict") }
     }
 
-    private mutating func visit(_ value: PickleValue, _ name: String, depth: Int, _ open: inout Set<ObjectIdentifier>) throws {
+    /// - Parameter name: nil for one that is too long.
+    private mutating func visit(_ value: PickleValue, _ name: String?, depth: Int, _ open: inout Set<ObjectIdentifier>) throws {
         guard depth <= Self.mostDepth else { throw Failure(.data, path: path, "is nested deeper than \(Self.mostDepth) dictionaries") }
-        func inside(_ key: String) -> String { name.isEmpty ? key : name + "." + key }
+        visits += 1
+        guard visits <= Self.mostVisits else {
+            throw Failure(.data, path: path, "has more than \(Self.mostVisits) values in its dictionaries and lists, those that are shared counted each time, which is the limit")
+        }
+        func inside(_ key: String) -> String? {
+            guard let name, name.utf8.count + key.utf8.count < Self.longestName else { return nil }
+            return name.isEmpty ? key : name + "." + key
+        }
         switch value {
         case .tensor(let reference):
+            guard let name else { throw Failure(.data, path: path, "has a tensor whose name is longer than \(Self.longestName) bytes, which is the limit") }
             if let fault = reference.fault { throw Failure(.data, path: path, location: "'\(shown(name))'", fault) }
             guard names.insert(name).inserted else { throw Failure(.data, path: path, "has the name '\(shown(name))' twice") }
             guard tensors.count < Limits.checkpoint.tensorCount else { throw Failure(.data, path: path, "has more than \(Limits.checkpoint.tensorCount) tensors, which is the limit") }

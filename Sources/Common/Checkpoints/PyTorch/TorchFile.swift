@@ -3,17 +3,29 @@ import ToolSupport
 
 /// A checkpoint that `torch.save` wrote, as a zip (PyTorch 1.6 and later) or in the older format of pickles one behind the other.
 ///
-/// Its names are read first; then the storages that wanted tensors lie in, one after the other, so that no more is in memory than the result and one storage.
+/// Its names are read first; then the storages that wanted tensors lie in, one after the other. A tensor that is most of its storage stays in its memory, others are copied out of it, so no more is
+/// in memory than the result and one storage.
 public struct TorchFile {
     private enum Container {
         case zip(TorchZip)
         case legacy(TorchLegacy)
+
+        /// Bytes of the file.
+        var size: Int {
+            switch self {
+            case .zip(let zip): zip.size
+            case .legacy(let legacy): legacy.size
+            }
+        }
     }
 
     public let outline: DocumentOutline
     private let path: String
     private let container: Container
     private let references: [String: TensorReference]
+
+    /// How often as much as the file its tensors may have.
+    private static let mostShares = 16
 
     /// Whether a file that begins so is one.
     static func isOne(_ start: [UInt8]) -> Bool { TorchZip.isOne(start) || TorchLegacy.isOne(start) }
@@ -35,12 +47,17 @@ public struct TorchFile {
             path: path)
     }
 
-    /// The tensors `names`, each in memory of its own.
+    /// The tensors `names`.
     public func read(_ names: Set<String>) throws -> TensorDocument {
         var wanted: [String: [(name: String, reference: TensorReference)]] = [:]
         for name in names.sorted() {
             guard let reference = references[name] else { throw Failure(.software, path: path, "has no tensor '\(name)'") }
             wanted[reference.storage.key, default: []].append((name, reference))
+        }
+        // Tensors may share a storage, as tied weights do, but not by the hundred.
+        let total = wanted.values.joined().reduce(0.0) { $0 + Double($1.reference.count * $1.reference.dtype.size) }
+        guard total <= Double(Self.mostShares) * Double(container.size) else {
+            throw Failure(.data, path: path, "would have tensors of \(Int(min(total, 1e18))) bytes in a file of \(container.size)", remedy: "the file is damaged, or not what it says")
         }
         var document = TensorDocument()
         for (key, tensors) in wanted {
@@ -50,8 +67,8 @@ public struct TorchFile {
             wanted[key] = tensors.filter { $0.reference.count > 0 }
         }
         wanted = wanted.filter { !$0.value.isEmpty }
-        let take: (String, [UInt8]) throws -> Void = { key, bytes in
-            for (name, reference) in wanted.removeValue(forKey: key) ?? [] { document.tensors[name] = try view(reference, name, of: bytes) }
+        let take: (String, Tensor) throws -> Void = { key, storage in
+            for (name, reference) in wanted.removeValue(forKey: key) ?? [] { document.tensors[name] = try view(reference, name, of: storage) }
         }
         // A storage's bytes: as many as any of its views says that it has.
         let sizes = wanted.mapValues { views in views.map { byteCount($0.reference) }.max() ?? 0 }
@@ -69,10 +86,10 @@ public struct TorchFile {
     }
 
     /// The elements of a view, which has been found to lie in its storage, last dimension fastest.
-    private func view(_ reference: TensorReference, _ name: String, of bytes: [UInt8]) throws -> Tensor {
+    private func view(_ reference: TensorReference, _ name: String, of bytes: Tensor) throws -> Tensor {
         let size = reference.dtype.size, start = (reference.storage.start * (reference.storage.dtype == nil ? 1 : size)) + reference.offset * size
         let last = zip(reference.shape, reference.strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
-        guard start + (last + 1) * size <= bytes.count else { throw Failure(.data, path: path, location: "'\(name.printableLine(limit: 80))'", "lies outside its storage") }
+        guard start + (last + 1) * size <= bytes.byteCount else { throw Failure(.data, path: path, location: "'\(name.printableLine(limit: 80))'", "lies outside its storage") }
         return StridedCopy(dtype: reference.dtype, shape: reference.shape, strides: reference.strides, start: start).tensor(of: bytes)
     }
 }

@@ -1,4 +1,5 @@
 import Platform
+import TensorStreams
 import ToolSupport
 
 /// What `torch.save` wrote before PyTorch 1.6: a magic number, the version of the protocol, the sizes of the machine's numbers and the value, each a pickle;
@@ -12,6 +13,8 @@ struct TorchLegacy {
     /// Where the first storage begins.
     private let start: Int
     private let file: OpenFile
+    /// Bytes of the file.
+    var size: Int { file.size }
 
     /// The magic number 0x1950a86a20f9469cfc6c as a pickle of protocol 2 and its beginning in others.
     private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
@@ -59,7 +62,7 @@ struct TorchLegacy {
     /// Hands the bytes of each wanted storage to `take`.
     ///
     /// - Parameter sizes: by key, how many bytes the storage must have at least.
-    func read(_ wanted: [String: Int], _ take: (String, [UInt8]) throws -> Void) throws {
+    func read(_ wanted: [String: Int], _ take: (String, Tensor) throws -> Void) throws {
         let bytes = PickleBytes(file: file.descriptor, size: file.size, path: path), sizes = storages.elementSizes
         try bytes.skip(start)
         for key in keys {
@@ -72,7 +75,7 @@ struct TorchLegacy {
                 continue
             }
             guard most <= count * size else { throw bytes.failure("storage \(key.printableLine(limit: 40)) has \(count) elements where its tensors need \(most / size)") }
-            try take(key, try bytes.bytes(count * size))
+            try take(key, unsafe Tensor(dtype: .u8, shape: [count * size]) { try unsafe bytes.read(into: $0) })
         }
     }
 }

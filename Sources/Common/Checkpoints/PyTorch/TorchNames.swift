@@ -36,9 +36,14 @@ struct TorchNames: PickleNames {
         "mmcv.utils.config.ConfigDict", "yacs.config.CfgNode",
     ]
 
-    func isInert(_ name: PickleName) -> Bool { Self.inert.contains(name.text) || name.module.hasPrefix("omegaconf.") }
+    /// Packages all of whose classes may: options of a training, and the modules that lightly-train keeps in its checkpoints beside their tensors.
+    private static let inertPackages = ["omegaconf.", "lightly_train.", "torch.nn.modules.", "torchvision.models.", "timm.layers.", "timm.models."]
+
+    func isInert(_ name: PickleName) -> Bool { Self.inert.contains(name.text) || Self.inertPackages.contains { name.module.hasPrefix($0) } }
 
     func persistent(_ identifier: PickleValue) throws -> PickleValue? {
+        // In the older format the class of a module comes with its source, which nobody reads.
+        if let parts = identifier.elements, parts.count == 4, parts[0].string == "module", parts[1].name != nil { return parts[1] }
         guard let parts = identifier.elements, parts.count == 5 || parts.count == 6, parts[0].string == "storage", let type = parts[1].name, let count = parts[4].int,
             let key = parts[2].string ?? parts[2].int.map(String.init)
         else { return nil }

@@ -1,4 +1,5 @@
 import Archives
+import TensorStreams
 import ToolSupport
 
 /// The zip that `torch.save` writes: `NAME/data.pkl`, and `NAME/data/KEY` for each storage, all stored without compression.
@@ -10,7 +11,8 @@ struct TorchZip {
     private let path: String
     /// The folder in which all of it lies.
     private let folder: String
-    private let size: Int
+    /// Bytes of the file.
+    let size: Int
 
     static func isOne(_ start: [UInt8]) -> Bool {
         start.starts(with: "PK\u{3}\u{4}".utf8) && start.indices.contains { start[$0...].starts(with: "/data.pkl".utf8) || start[$0...].starts(with: "/.data/".utf8) || start[$0...].starts(with: "/byteorder".utf8) }
@@ -22,14 +24,13 @@ struct TorchZip {
     init(_ path: String) throws {
         self.path = path
         size = try FileStart.size(path)
-        let archive = try ArchiveFile(BytePath(path))
-        var pickle: (folder: String, bytes: [UInt8])?
-        while try archive.next() {
-            guard let name = archive.memberPath?.description else { continue }
+        var members = try ZipMembers(path), pickle: (folder: String, bytes: [UInt8])?
+        while let name = try members.next() {
             if name.hasSuffix("/data.pkl"), pickle == nil {
-                pickle = (String(name.dropLast("data.pkl".count)), try TorchZip.bytes(archive, path: path, most: min(TorchZip.mostPickle, 1000 * size + 1 << 16), name))
+                // Stored as it is, so it is shorter than the file; of one that somebody has compressed again its tensors are larger than it.
+                pickle = (String(name.dropLast("data.pkl".count)), try TorchZip.bytes(members.archive, path: path, most: min(TorchZip.mostPickle, max(size, 1 << 16)), name))
             } else if name.hasSuffix("/byteorder") {
-                let order = try TorchZip.bytes(archive, path: path, most: 16, name)
+                let order = try TorchZip.bytes(members.archive, path: path, most: 16, name)
                 guard order.starts(with: "little".utf8) else { throw Failure(.data, path: path, "has numbers with their bytes in another order than this machine's") }
             }
         }
@@ -51,19 +52,25 @@ struct TorchZip {
 
     /// Hands the bytes of each wanted storage to `take`.
     ///
-    /// - Parameter sizes: by key, how many bytes the storage must have at least.
-    func read(_ sizes: [String: Int], _ take: (String, [UInt8]) throws -> Void) throws {
+    /// - Parameter sizes: by key, how many bytes the storage must have.
+    func read(_ sizes: [String: Int], _ take: (String, Tensor) throws -> Void) throws {
         let archive = try ArchiveFile(BytePath(path)), prefix = folder + "data/"
         var left = sizes
         while !left.isEmpty, try archive.next() {
             guard let name = archive.memberPath?.description, name.hasPrefix(prefix), let wanted = left.removeValue(forKey: String(name.dropFirst(prefix.count))) else { continue }
             // Stored as they are, so no file has more than its own bytes.
             guard wanted <= size else { throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "would have \(wanted) bytes in a file of \(size)", remedy: "the file is truncated or damaged") }
-            var bytes = [UInt8](repeating: 0, count: wanted)
-            guard try archive.read(into: &bytes) == wanted else {
-                throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "has fewer than \(wanted) bytes", remedy: "the file is truncated or damaged")
+            let storage = try unsafe Tensor(dtype: .u8, shape: [wanted]) { bytes in
+                guard try unsafe archive.read(into: bytes) == wanted else {
+                    throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "has fewer than \(wanted) bytes", remedy: "the file is truncated or damaged")
+                }
             }
-            try take(String(name.dropFirst(prefix.count)), bytes)
+            // At its end libarchive compares its size and checksum with what the archive says.
+            var more: [UInt8] = [0]
+            guard try archive.read(into: &more) == 0 else {
+                throw Failure(.data, path: path, location: "member \(name.printableLine(limit: 80))", "has more than \(wanted) bytes", remedy: "the file is damaged")
+            }
+            try take(String(name.dropFirst(prefix.count)), storage)
         }
     }
 }

@@ -4,7 +4,8 @@ import Parallel
 /// A ``GroupedConvolution`` of groups of few channels, by implicit GEMM.
 ///
 /// Some rows of an image are copied for a group, with zeros around them: (rows, W + 2·padding, C/G). There a patch is R lines of S·C/G floats side by side,
-/// and the patch of the next pixel begins C/G floats on. With stride 1 one product makes all rows: what it makes between the rows is left out.
+/// and the patch of the next pixel begins C/G floats on. With stride 1 one product makes all rows: what it makes between the rows is left out. The gradient
+/// of x is stride² such convolutions of dy, whose rows are copied once for all of them.
 struct NarrowGroups: Sendable {
     let window: Window
     let K, groups: Int
@@ -23,65 +24,80 @@ struct NarrowGroups: Sendable {
     /// R·S·C/G.
     private var patch: Int { window.patch / groups }
 
-    /// How the rows of an image are copied for the groups of a window.
+    /// Rows of an image as they are copied for a group: (rows, line, channels), with zeros around the image.
     private struct CopiedRows {
-        let window: Window
-        /// Channels of a group that are read.
-        let inputs: Int
+        /// Sides of the image, and its channels of a group.
+        let H, W, inputs: Int
+        /// The window, and the zeros above and to the left of the image.
+        let R, S, stride, top, left: Int
+        let outH, outW: Int
 
         /// Pixels from a copied row to the next.
-        var line: Int { max(window.W + 2 * window.padding, (window.outW - 1) * window.stride + window.S) }
+        var line: Int { max(left + W, (outW - 1) * stride + S) }
         /// Rows of the output that are made at once: their copy is about 64 KB.
-        var rowsAtOnce: Int { max(1, min(window.outH, (1 << 14) / (window.stride * line * inputs))) }
-        var runs: Int { (window.outH + rowsAtOnce - 1) / rowsAtOnce }
+        var rowsAtOnce: Int { max(1, min(outH, (1 << 14) / (stride * line * inputs))) }
+        var runs: Int { (outH + rowsAtOnce - 1) / rowsAtOnce }
         /// Floats of the copy; a product of columns may read 32 behind it.
-        var floats: Int { (((rowsAtOnce - 1) * window.stride + window.R) * line * inputs + 47) / 16 * 16 }
+        var floats: Int { (((rowsAtOnce - 1) * stride + R) * line * inputs + 47) / 16 * 16 }
         /// Pixels from an output row to the next, as products make them.
-        var outputLine: Int { window.stride == 1 ? line : window.outW }
-        /// Output pixels of a product.
-        func pixels(_ rows: Int) -> Int { (rows - 1) * outputLine + window.outW }
+        var outputLine: Int { stride == 1 ? line : outW }
 
         /// Image and output rows of run `index` of the batch.
         func run(_ index: Int) -> (n: Int, rows: Range<Int>) {
             let (n, run) = index.quotientAndRemainder(dividingBy: runs)
-            return (n, Parallel.part(run, of: runs, in: window.outH))
+            return (n, Parallel.part(run, of: runs, in: outH))
         }
 
         /// Copies what the output rows `range` read of `image`, which begins at the group's first channel, whose pixels lie `C` floats apart.
         func copy(_ image: UnsafePointer<Float>, C: Int, for range: Range<Int>, into memory: UnsafeMutablePointer<Float>) {
-            let first = range.lowerBound * window.stride - window.padding, width = line * inputs
-            for row in 0..<((range.count - 1) * window.stride + window.R) {
+            let first = range.lowerBound * stride - top, width = line * inputs
+            for row in 0..<((range.count - 1) * stride + R) {
                 let target = memory + row * width
-                guard (0..<window.H).contains(first + row) else {
+                guard (0..<H).contains(first + row) else {
                     target.update(repeating: 0, count: width)
                     continue
                 }
-                let source = image + (first + row) * window.W * C, begin = window.padding * inputs, end = begin + window.W * inputs
+                let source = image + (first + row) * W * C, begin = left * inputs, end = begin + W * inputs
                 target.update(repeating: 0, count: begin)
-                Rows.copy(source, stride: C, rows: window.W, columns: inputs, into: target + begin, stride: inputs)
+                Rows.copy(source, stride: C, rows: W, columns: inputs, into: target + begin, stride: inputs)
                 (target + end).update(repeating: 0, count: width - end)
             }
         }
     }
 
-    private var reading: CopiedRows { CopiedRows(window: window, inputs: inputs) }
+    /// A convolution of copied rows whose results are every `step`-th pixel of every `step`-th row of the output, from (`row`, `column`) on.
+    private struct Phase {
+        /// Its window, and the pixel of the copy at which the window of its first result begins.
+        let R, S, firstRow, firstColumn: Int
+        let row, column, step: Int
+        /// Rows and columns of results.
+        let outH, outW: Int
+        let panels: Panels
+    }
+
+    /// Of x, for the forward pass and the gradient of the weights.
+    private var inputRows: CopiedRows {
+        CopiedRows(
+            H: window.H, W: window.W, inputs: inputs, R: window.R, S: window.S, stride: window.stride, top: window.padding, left: window.padding, outH: window.outH, outW: window.outW)
+    }
     private var panels: Panels { Panels(k: patch, n: outputs) }
 
     // MARK: Memory
 
     /// Floats for a run: the copy, and the output as products make it.
     private func floats(_ rows: CopiedRows, outputs: Int) -> Int { rows.floats + rows.rowsAtOnce * rows.outputLine * outputs }
-    private func parts(_ N: Int) -> Int { min(16, N * reading.runs) }
+    private func parts(_ N: Int) -> Int { min(16, N * inputRows.runs) }
 
     func scratch(N: Int) -> Scratch.Need {
-        var need = Scratch.Need(worker: floats(reading, outputs: outputs), shared: max(packedCount, parts(N) * groups * weightCount))
+        var need = Scratch.Need(worker: floats(inputRows, outputs: outputs), shared: max(packedCount, parts(N) * groups * weightCount))
         if hasBackwardData {
-            need.formUnion(Scratch.Need(worker: max(floats(turned, outputs: inputs), weightCount), shared: groups * turnedPanels.floats))
+            let packed = gradientPhases.reduce(0) { $0 + $1.panels.floats }
+            need.formUnion(Scratch.Need(worker: max(floats(gradientRows, outputs: inputs), weightCount), shared: groups * packed))
         }
         return need
     }
 
-    var inferenceScratch: Scratch.Need { Scratch.Need(worker: floats(reading, outputs: outputs)) }
+    var inferenceScratch: Scratch.Need { Scratch.Need(worker: floats(inputRows, outputs: outputs)) }
 
     // MARK: Forward
 
@@ -96,45 +112,53 @@ struct NarrowGroups: Sendable {
     }
 
     func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, _ epilogue: Epilogue, _ scratch: Scratch) {
-        convolve(reading, from: x, C: window.C, packed, panels, to: y, K: K, N: N, epilogue, scratch)
+        let all = Phase(R: window.R, S: window.S, firstRow: 0, firstColumn: 0, row: 0, column: 0, step: 1, outH: window.outH, outW: window.outW, panels: panels)
+        convolve(inputRows, [all], from: x, C: window.C, packed, to: y, H: window.outH, W: window.outW, K: K, N: N, epilogue, scratch)
     }
 
-    /// y (…, K) from x (…, C), run by run and group by group.
+    /// y (N, H, W, K) from x (…, C), run by run and group by group: the `phases`, whose packed weights follow each other for each group.
     private func convolve(
-        _ reading: CopiedRows, from x: UnsafePointer<Float>, C: Int, _ packed: UnsafePointer<Float>, _ panels: Panels, to y: UnsafeMutablePointer<Float>, K: Int, N: Int,
+        _ input: CopiedRows, _ phases: [Phase], from x: UnsafePointer<Float>, C: Int, _ packed: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, H: Int, W: Int, K: Int, N: Int,
         _ epilogue: Epilogue, _ scratch: Scratch
     ) {
-        let window = reading.window, inputs = reading.inputs, outputs = panels.n, line = reading.line * inputs
-        // What a product can do of the epilogue it does; else all of it is done to its rows.
-        let isMade = epilogue.fitsGEMM && epilogue.residual == nil && !epilogue.accumulates
-        Parallel.forEach(N * reading.runs, workers: scratch.workers) { piece, worker in
-            let (n, rows) = reading.run(piece), copied = scratch.pointer(worker), made = copied + reading.floats
+        let inputs = input.inputs, outputs = K / groups, line = input.line * inputs, packedCount = phases.reduce(0) { $0 + $1.panels.floats }
+        // What a GEMM can do of the epilogue it does; else all of it is done to its rows.
+        let inGEMM = epilogue.fitsGEMM && epilogue.residual == nil && !epilogue.accumulates
+        Parallel.forEach(N * input.runs, workers: scratch.workers) { piece, worker in
+            let (n, run) = input.run(piece), copied = scratch.pointer(worker), result = copied + input.floats
             for group in 0..<groups {
-                reading.copy(x + n * window.H * window.W * C + group * inputs, C: C, for: rows, into: copied)
+                input.copy(x + n * input.H * input.W * C + group * inputs, C: C, for: run, into: copied)
                 let own = epilogue.advanced(columns: group * outputs)
-                let first = isMade ? Epilogue(bias: own.bias, activation: own.activation) : .store, packed = packed + group * panels.floats
-                if window.stride == 1 {
-                    GEMM.multiply(copied, lda: inputs, lines: window.R, line: line, m: reading.pixels(rows.count), packed, panels, into: made, ldc: outputs, epilogue: first)
-                } else {
-                    for row in 0..<rows.count {
+                let first = inGEMM ? Epilogue(bias: own.bias, activation: own.activation) : .store
+                var packed = packed + group * packedCount
+                for phase in phases {
+                    let rows = run.clamped(to: 0..<phase.outH), patches = copied + phase.firstRow * line + phase.firstColumn * inputs
+                    if input.stride == 1, !rows.isEmpty {
                         GEMM.multiply(
-                            copied + row * window.stride * line, lda: window.stride * inputs, lines: window.R, line: line, m: window.outW, packed, panels,
-                            into: made + row * window.outW * outputs, ldc: outputs, epilogue: first)
-                    }
-                }
-                for row in 0..<rows.count {
-                    let pixel = n * window.outputPixels + (rows.lowerBound + row) * window.outW, out = y + pixel * K + group * outputs
-                    let source = made + row * reading.outputLine * outputs
-                    if isMade {
-                        Rows.copy(source, stride: outputs, rows: window.outW, columns: outputs, into: out, stride: K)
-                    } else if epilogue.accumulates {
-                        for column in 0..<window.outW { Rows.add(source + column * outputs, to: out + column * K, count: outputs) }
+                            patches, lda: inputs, lines: phase.R, line: line, m: (rows.count - 1) * input.line + phase.outW, packed, phase.panels, into: result, ldc: outputs,
+                            epilogue: first)
                     } else {
-                        for column in 0..<window.outW {
-                            Rows.apply(
-                                own.advanced(rows: pixel + column, stride: K), to: source + column * outputs, into: out + column * K, rows: 1, width: outputs)
+                        for row in 0..<rows.count {
+                            GEMM.multiply(
+                                patches + row * input.stride * line, lda: input.stride * inputs, lines: phase.R, line: line, m: phase.outW, packed, phase.panels,
+                                into: result + row * input.outputLine * outputs, ldc: outputs, epilogue: first)
                         }
                     }
+                    for row in 0..<rows.count {
+                        let pixel = (n * H + (rows.lowerBound + row) * phase.step + phase.row) * W + phase.column, out = y + pixel * K + group * outputs
+                        let source = result + row * input.outputLine * outputs, stride = phase.step * K
+                        if inGEMM {
+                            Rows.copy(source, stride: outputs, rows: phase.outW, columns: outputs, into: out, stride: stride)
+                        } else if epilogue.accumulates {
+                            for column in 0..<phase.outW { Rows.add(source + column * outputs, to: out + column * stride, count: outputs) }
+                        } else {
+                            for column in 0..<phase.outW {
+                                Rows.apply(
+                                    own.advanced(rows: pixel + column * phase.step, stride: K), to: source + column * outputs, into: out + column * stride, rows: 1, width: outputs)
+                            }
+                        }
+                    }
+                    packed += phase.panels.floats
                 }
             }
         }
@@ -142,41 +166,78 @@ struct NarrowGroups: Sendable {
 
     // MARK: The gradient of x
 
-    /// With stride 1 it is a convolution of dy too, with weights turned by 180°.
-    var hasBackwardData: Bool { window.stride == 1 && window.isSymmetric && window.padding < min(window.R, window.S) }
-
-    private var turned: CopiedRows {
-        CopiedRows(window: Window(H: window.outH, W: window.outW, C: K, kernel: window.R, stride: 1, padding: window.R - 1 - window.padding), inputs: outputs)
+    /// Rows of W (likewise its columns) that the gradient of rows `phase`, `phase` + stride, … of x reads: the last of them, how many they are, and how many rows of dy the first
+    /// pixel's window begins before dy. With p = (h + padding − r) / stride they are those r that make p a whole number.
+    private func offsets(_ phase: Int) -> (last: Int, count: Int, before: Int) {
+        let first = (phase + window.padding) % window.stride
+        guard first < window.R else { return (0, 0, 0) }
+        let count = (window.R - 1 - first) / window.stride + 1, last = first + (count - 1) * window.stride
+        return (last, count, (last - phase - window.padding) / window.stride)
     }
-    private var turnedPanels: Panels { Panels(k: window.R * window.S * outputs, n: inputs) }
+
+    /// Where each pixel of x is read, and no window begins behind a pixel's own place.
+    var hasBackwardData: Bool {
+        (0..<window.stride).allSatisfy { phase in
+            let offsets = offsets(phase)
+            return offsets.count > 0 && offsets.last >= phase + window.padding
+        }
+    }
+
+    /// Of dy, for all phases.
+    private var gradientRows: CopiedRows {
+        let phases = (0..<window.stride).map(offsets), before = phases.map(\.before).max() ?? 0, after = phases.map { $0.count - $0.before }.max() ?? 0
+        return CopiedRows(
+            H: window.outH, W: window.outW, inputs: outputs, R: before + after, S: before + after, stride: 1, top: before, left: before,
+            outH: (window.H + window.stride - 1) / window.stride, outW: (window.W + window.stride - 1) / window.stride)
+    }
+
+    /// The gradient of each `stride`-th pixel is a convolution of dy with stride 1, whose weights are each `stride`-th of W, flipped.
+    private var gradientPhases: [Phase] {
+        let step = window.stride, before = gradientRows.top
+        return (0..<step).flatMap { row in
+            (0..<step).map { column in
+                let (vertical, horizontal) = (offsets(row), offsets(column))
+                return Phase(
+                    R: vertical.count, S: horizontal.count, firstRow: before - vertical.before, firstColumn: before - horizontal.before, row: row, column: column, step: step,
+                    outH: max(0, window.H - row + step - 1) / step, outW: max(0, window.W - column + step - 1) / step,
+                    panels: Panels(k: vertical.count * horizontal.count * outputs, n: inputs))
+            }
+        }.filter { $0.outH > 0 && $0.outW > 0 }
+    }
 
     /// Adds to dx, or sets it.
     func backwardData(dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, _ scratch: Scratch) {
-        let panels = turnedPanels, packed = scratch.shared, offsets = window.R * window.S
+        let phases = gradientPhases, packed = scratch.shared, packedCount = phases.reduce(0) { $0 + $1.panels.floats }
         Parallel.forEach(groups, workers: scratch.workers) { group, worker in
-            // (R, S, K/G, C/G) from (K/G, R, S, C/G), R and S from their ends.
             let matrix = scratch.pointer(worker), own = W + group * weightCount
-            for offset in 0..<offsets {
-                for k in 0..<outputs {
-                    Rows.copy(own + (k * offsets + offsets - 1 - offset) * inputs, to: matrix + (offset * outputs + k) * inputs, count: inputs)
+            var packed = packed + group * packedCount
+            for phase in phases {
+                // (R, S, K/G, C/G) of the phase from (K/G, R, S, C/G), R and S from their last offsets.
+                let (r, s) = (offsets(phase.row).last, offsets(phase.column).last)
+                for row in 0..<phase.R {
+                    for column in 0..<phase.S {
+                        let offset = (r - row * phase.step) * window.S + s - column * phase.step, target = matrix + (row * phase.S + column) * outputs * inputs
+                        for k in 0..<outputs { Rows.copy(own + (k * window.R * window.S + offset) * inputs, to: target + k * inputs, count: inputs) }
+                    }
                 }
+                for panel in 0..<phase.panels.count { phase.panels.pack(panel, of: matrix, ldb: inputs, into: packed) }
+                packed += phase.panels.floats
             }
-            for panel in 0..<panels.count { panels.pack(panel, of: matrix, ldb: inputs, into: packed + group * panels.floats) }
         }
-        convolve(turned, from: dy, C: K, packed, panels, to: dx, K: window.C, N: N, adding ? .accumulate : .store, scratch)
+        convolve(gradientRows, phases, from: dy, C: K, packed, to: dx, H: window.H, W: window.W, K: window.C, N: N, adding ? .accumulate : .store, scratch)
     }
 
     // MARK: The gradient of the weights
 
     /// dW[k, r, (s, c)] = Σ_pixels dy[pixel, k] · x[line r of the patch, (s, c)]: sums of each part of the batch, added in order.
     func backwardWeights(dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, _ scratch: Scratch) {
-        let parts = parts(N), sums = scratch.shared, reading = reading, line = reading.line * inputs, outputLine = reading.outputLine
+        let parts = parts(N), sums = scratch.shared, input = inputRows, line = input.line * inputs, outputLine = input.outputLine
         Parallel.forEach(parts, workers: scratch.workers) { part, worker in
-            let own = Parallel.part(part, of: parts, in: N * reading.runs), copied = scratch.pointer(worker), gradients = copied + reading.floats
+            let own = Parallel.part(part, of: parts, in: N * input.runs), copied = scratch.pointer(worker), gradients = copied + input.floats
             for index in own {
-                let (n, rows) = reading.run(index)
+                let (n, rows) = input.run(index)
                 for group in 0..<groups {
-                    reading.copy(x + n * window.H * window.W * window.C + group * inputs, C: window.C, for: rows, into: copied)
+                    input.copy(x + n * window.H * window.W * window.C + group * inputs, C: window.C, for: rows, into: copied)
                     for row in 0..<rows.count {
                         let source = dy + (n * window.outputPixels + (rows.lowerBound + row) * window.outW) * K + group * outputs
                         let target = gradients + row * outputLine * outputs
@@ -189,7 +250,7 @@ struct NarrowGroups: Sendable {
                         for r in 0..<window.R {
                             GEMM.multiplyTransposed(
                                 gradients + run * outputLine * outputs, lda: outputs, m: outputs, copied + (run * window.stride + r) * line, ldb: window.stride * inputs,
-                                n: window.S * inputs, k: reading.pixels(window.stride == 1 ? rows.count : 1), into: target + r * window.S * inputs, ldc: patch,
+                                n: window.S * inputs, k: ((window.stride == 1 ? rows.count : 1) - 1) * outputLine + window.outW, into: target + r * window.S * inputs, ldc: patch,
                                 accumulates: index > own.lowerBound || run > 0)
                         }
                     }

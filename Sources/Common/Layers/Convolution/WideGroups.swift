@@ -144,12 +144,12 @@ struct WideGroups: Sendable {
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, _ group: Int, _ first: Int, _ count: Int, _ memory: Memory, _ epilogue: Epilogue,
         _ shared: UnsafeMutablePointer<Float>, _ body: () -> Void
     ) {
-        let pixels = window.H * window.W, made = first * window.outputPixels
+        let pixels = window.H * window.W, firstOutput = first * window.outputPixels
         gather(x + first * pixels * window.C + group * inputs, stride: window.C, count: inputs, pixels: count * pixels, into: shared + memory.x, stride: C)
         body()
         scatter(
-            shared + memory.y, stride: dense.K, count: outputs, pixels: count * window.outputPixels, into: y + made * K + group * outputs, stride: K,
-            epilogue.advanced(rows: made, stride: K).advanced(columns: group * outputs))
+            shared + memory.y, stride: dense.K, count: outputs, pixels: count * window.outputPixels, into: y + firstOutput * K + group * outputs, stride: K,
+            epilogue.advanced(rows: firstOutput, stride: K).advanced(columns: group * outputs))
     }
 
     // MARK: Backward

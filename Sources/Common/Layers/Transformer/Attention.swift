@@ -17,7 +17,7 @@ import Parallel
 ///
 /// The scores of all heads, (N, heads, T, T), are never in memory: each head takes some rows of q at a time, whose scores stay in the cache between their product with kᵀ,
 /// the softmax and their product with v. 1/√d is in Wq, γ in Wo.
-public struct Attention {
+public struct Attention: Sendable {
     public let T, C, heads: Int
     /// Whether only the first token of each image goes on: then only it has a q.
     public let onlyFirst: Bool

@@ -11,7 +11,7 @@ import Parallel
 /// | W₁, W₂ | (F, C), (C, F) |
 ///
 /// Some rows at a time go through both layers: no array of (M, F) is ever made.
-public struct FeedForward {
+public struct FeedForward: Sendable {
     public let C, F: Int
     private let epsilon: Float
     private let first, second: NormalizedLinear

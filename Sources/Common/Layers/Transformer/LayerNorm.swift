@@ -1,7 +1,7 @@
 import Kernels
 
 /// y = γ · (x − mean x) / √(var x + ε) + β, row by row, for inference. Inside the blocks of a transformer ``NormalizedLinear`` has γ and β.
-public struct LayerNorm {
+public struct LayerNorm: Sendable {
     public let C: Int
     private let epsilon: Float
     private let scale, bias: FloatBuffer

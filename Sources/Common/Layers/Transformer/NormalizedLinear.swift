@@ -7,7 +7,7 @@ import Parallel
 ///
 /// For inference: γ and β are folded into W and b (W' = W·diag γ, b' = b + W·β), and so is what the result is multiplied by, so that
 /// rows are only centred and brought to unit variance before the product. W' is packed once, in panels.
-public struct NormalizedLinear {
+public struct NormalizedLinear: Sendable {
     /// Numbers that it reads and makes.
     public let I, O: Int
     let panels: Panels

@@ -15,7 +15,7 @@ import Parallel
 /// | y      | (N, prefix + h·w, K) |                                                   |
 ///
 /// A row of patches is the left factor of a product where it lies: P runs of P·C floats.
-public struct PatchEmbedding {
+public struct PatchEmbedding: Sendable {
     public let H, W, C, P, K: Int
     private let prefix: Int
     private let tokens, packed, bias: FloatBuffer

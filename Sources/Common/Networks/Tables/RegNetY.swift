@@ -12,6 +12,8 @@ struct RegNetY: Trunk {
     let w0, wa, wm: Double
     /// Channels of a group of the 3×3 convolutions.
     let group: Int
+    /// Of each stage, in place of as many as the widths give.
+    private var blocks: [Int]?
 
     /// Blocks of one width, of which the first has stride 2.
     struct Stage: Equatable {
@@ -23,6 +25,12 @@ struct RegNetY: Trunk {
     var headName: String { "fc" }
     var dropout: Double { 0 }
     func headStart(_ O: Int) -> Parameter.Initialization? { .normal(0.01) }
+
+    func with(blocks: [Int]) -> (any Trunk)? {
+        var other = self
+        other.blocks = blocks
+        return other
+    }
 
     /// torchvision's rounding; ClassyVision's never takes the next multiple of a group, which differs for 8GF alone.
     var stages: [Stage] {
@@ -44,6 +52,7 @@ struct RegNetY: Trunk {
     func build(_ graph: inout GraphBuilder) -> Int {
         var x = graph.convolution("stem.0", graph.input, 32, kernel: 3, stride: 2)
         x = graph.batchNorm("stem.1", x, .relu)
+        let stages = blocks.map { zip(self.stages, $0).map { Stage(width: $0.width, blocks: $1) } } ?? self.stages
         for (index, stage) in stages.enumerated() {
             for block in 0..<stage.blocks {
                 x = add(&graph, "trunk_output.block\(index + 1).block\(index + 1)-\(block)", x, stage.width, stride: block == 0 ? 2 : 1)

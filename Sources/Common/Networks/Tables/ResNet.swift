@@ -36,6 +36,10 @@ public struct ResNet: Trunk {
     var dropout: Double { 0 }
     func headStart(_ O: Int) -> Parameter.Initialization? { nil }
 
+    func with(blocks: [Int]) -> (any Trunk)? {
+        ResNet(block: block, depths: blocks, width: width, stem: stem, innerFactor: innerFactor, hasSamePadding: hasSamePadding)
+    }
+
     /// Appends the trunk to `graph`, up to its pooled features.
     func build(_ graph: inout GraphBuilder) -> Int {
         var x: Int

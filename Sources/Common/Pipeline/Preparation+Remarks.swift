@@ -1,0 +1,64 @@
+import Objectives
+import ToolSupport
+
+/// Settings that make little sense, though nothing is wrong with them: a line each, with what they mean and what to give instead.
+extension Preparation {
+    /// A new run beside one whose name is nearly the same: perhaps that was meant.
+    func nameRemarks() -> [String] {
+        guard settings.typed.contains("NAME"), !folder.isRun, let name = folder.path.lastPathPart else { return [] }
+        let runs = String(folder.path.dropLast(name.count + 1))
+        // Short names are near to each other, and numbered ones are a series.
+        func letters(_ name: String) -> String { name.filter { !$0.isNumber } }
+        let others = RunFolder.names(in: runs).filter { letters($0) != letters(name) }
+        guard name.count > 4, let nearest = Nearest.name(to: name, among: others, within: 2) else { return [] }
+        return ["\(name) is a new run, and \(runs)/\(nearest) is there: did you mean NAME=\(nearest)?"]
+    }
+
+    func settingRemarks() -> [String] {
+        let batches = [("BATCH", counts.student)] + (settings.trainsTeacher ? [("TEACHER_BATCH", counts.teacher)] : [])
+        let small = batches.compactMap { name, images -> String? in
+            let batch = settings.number(name)
+            guard batch < Preparation.smallBatch else { return nil }
+            return "\(name)=\(batch): batch norms take their mean and deviation from \(batch == 1 ? "one image" : "\(batch) images"), which is little to learn by;"
+                + (images < Preparation.smallBatch ? " more images would help" : " \(name)=\(min(64, images)) is usual")
+        }
+        let unused = settings[TeacherProgram.limit].isEmpty || program != nil ? [] : ["\(TeacherProgram.limit) is of no use without \(TeacherProgram.setting)"]
+        return small + queueRemarks() + unused
+    }
+
+    /// What a queue does that is too small for a batch or too large for the images.
+    private func queueRemarks() -> [String] {
+        guard let queue = settings.count("QUEUE"), settings.method.hasQueue, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
+        let batch = settings.number("BATCH"), images = counts.student, epoch = images / batch * batch, all = epoch * run.epochs
+        if queue < batch { return ["QUEUE=\(queue) is less than BATCH=\(batch): of each batch the last \(queue) embeddings alone come into the queue; QUEUE= takes half of the images"] }
+        if queue > all {
+            return ["QUEUE=\(queue) is more than the \(all) embeddings that come into it in \(run.epochs == 1 ? "the one epoch" : "all \(run.epochs) epochs"): the rest stay random; QUEUE= takes half of the images"]
+        }
+        if queue > images { return ["QUEUE=\(queue) is more than the \(images) images: each is in the queue more than once, that of the step too; QUEUE= takes half of them"] }
+        return []
+    }
+
+    /// A learning rate ten times off the usual one.
+    func rateRemark(_ setting: Setting, usual: String, epochs: Int) -> String? {
+        let batch = settings.number(setting.name == "STUDENT_OPTIONS" ? "BATCH" : "TEACHER_BATCH")
+        guard let given = Preparation.rate(settings.words(setting.name), batch: batch), let expected = Preparation.rate(ShellWords.split(usual) ?? [], batch: batch) else { return nil }
+        guard given.rate >= 10 * expected.rate || given.rate * 10 <= expected.rate else { return nil }
+        let isLarge = given.rate > expected.rate, times = isLarge ? given.rate / expected.rate : expected.rate / given.rate
+        return "\(setting.name): \(given.option) is \(Progress.short(times)) times \(isLarge ? "" : "less than ")the usual \(Progress.short(expected.rate)) for batches of \(batch), "
+            + (isLarge ? "with which training may run away" : "with which little is learnt in \(epochs) epoch\(epochs == 1 ? "" : "s")") + "; --learning-rate \(Progress.short(expected.rate)) is usual"
+    }
+
+    /// The peak rate that words say for batches of `batch`, as train-step takes them; nil where they say none, or one of SEED's schedule, which is another scale.
+    private static func rate(_ words: [String], batch: Int) -> (option: String, rate: Double)? {
+        guard let schedule = ShellWords.value(of: "--schedule", in: words), schedule != "seed" else { return nil }
+        for (option, scale) in [("--base-learning-rate", (Double(batch) / 256).squareRoot()), ("--learning-rate", 1)] {
+            guard let text = ShellWords.value(of: option, in: words) else { continue }
+            guard let rate = Double(text), rate > 0 else { return nil }
+            return ("\(option) \(text)", rate * scale)
+        }
+        return nil
+    }
+
+    /// Fewer images in a batch are remarked.
+    private static let smallBatch = 16
+}
