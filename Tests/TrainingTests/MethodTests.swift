@@ -342,7 +342,7 @@ private let names = Methods.names + [smallPatches]
         let both = try Trainer(try begin("seed", options, place), options, header: place.header)
         let report = try both.step(record), state = try both.finish().objective
         #expect(report["small_loss"].map { $0 > 0 && $0 < report.loss } == true && state["small.queue.position"] == Tensor(i64: [4], shape: [1]))
-        // Another queue than the first, of as many rows.
+        // A queue beside the first, of as many rows.
         #expect(state["small.queue"]?.shape == [1000 / 2, 24] && state["small.queue.filled"] == Tensor(i64: [4], shape: [1]))
     }
 

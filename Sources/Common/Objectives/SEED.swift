@@ -1,5 +1,4 @@
 import Losses
-import Randomness
 public import TensorStreams
 import ToolSupport
 
@@ -51,12 +50,8 @@ public struct SEED: PairObjective {
         pairs = try PairLossClient(Self.self, options, facts)
     }
 
-    /// With a queue that begins with other random rows, and a process of its own where a program gives the loss.
-    private func newSmall() throws -> PairLossClient {
-        var own = facts
-        own.seed ^= FNV1a.of(Self.smallCrops.name)
-        return try PairLossClient(Self.self, options, own)
-    }
+    /// With a queue of its own, whose first random rows are those of the other, and a process of its own where a program gives the loss.
+    private func newSmall() throws -> PairLossClient { try PairLossClient(Self.self, options, facts) }
 
     private static let smallPrefix = "small."
 
