@@ -38,10 +38,9 @@ extension Augment {
         try checkOption("--level", level, in: -7...19)
         if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
         if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
-        try checkFiles(
-            outputs: ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview], 
-            inputs: Dictionary(recipeNames.filter(Self.isFile).map { ("the recipe", $0) }, uniquingKeysWith: { first, _ in first })
-                .merging(["--data": data, "--class-list": classList]) { $1 })
+        let outputs: KeyValuePairs = ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview]
+        try checkFiles(outputs: outputs, inputs: ["--data": data, "--class-list": classList])
+        for recipe in recipeNames where Self.isFile(recipe) { try checkFiles(outputs: outputs, inputs: ["a recipe": recipe]) }
         if showRecipe != nil {
             guard data == nil, preview == nil else { throw ValidationError("--show-recipe prints a recipe and reads no images; leave out \(data == nil ? "--preview" : "--data")") }
         } else if data == nil {

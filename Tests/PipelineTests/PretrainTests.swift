@@ -61,6 +61,35 @@ struct PretrainTests {
         }
     }
 
+    @Test func `crops are the method's, or those that CROPS names, and embed is asked for what the method learns of them`() throws {
+        let place = try Workplace.images()
+        let data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test "
+        func options(_ run: String, _ file: String) throws -> [Substring] { try String(decoding: place.bytes("runs/\(run)/options/\(file)"), as: UTF8.self).split(separator: "\n") }
+        let swav = try place.run(pretrain(place, "a", "METHOD=swav EPOCHS=1 STUDENT_OPTIONS='--prototypes 8 --queue-epoch 0'"))
+        try #require(swav.status == 0, "\(swav.error)")
+        let views = try options("a", "student.augment")
+        #expect(views.contains("2x16@0.14-1 6x8@0.05-0.14") && !views.contains("--size") && views.contains("swav"), "\(views)")
+        #expect(try options("a", "student.begin").contains("swav") && options("a", "features.train").contains("16"))
+        let seed = try place.run(place.make("b", data + "CROPS=small-patches EPOCHS=1"))
+        try #require(seed.status == 0, "\(seed.error)")
+        #expect(try options("b", "teacher.rows") == ["--view", "0", "--group", "1"])
+        #expect(try options("b", "student.augment").contains { $0.hasPrefix("1x") && $0.contains("6x") })
+        let disco = try place.run(place.make("c", data + "METHOD=disco EPOCHS=1 'CROPS=2x24@0.3-1'"))
+        try #require(disco.status == 0, "\(disco.error)")
+        #expect(try options("c", "teacher.rows") == ["--group", "0"] && options("c", "student.augment").contains("2x24@0.3-1"))
+        let wrong = [
+            ("METHOD=disco CROPS=small-patches", "CROPS=small-patches: has 2 groups where METHOD=disco learns from one"),
+            ("METHOD=disco CROPS=3x24", "CROPS=3x24: has 3 views in group 0 where METHOD=disco learns from 2"),
+            ("'CROPS=1x16 6x4'", "crops '1x16 6x4' of size 4: is too small"),
+            ("CROPS=many", "--crops takes groups such as"),
+            ("CROPS=small-patches TEACHER_COMMAND=cat", "gives a row of each image where METHOD=seed learns the embeddings of several views"),
+        ]
+        for (settings, words) in wrong {
+            let result = try place.run(place.make("d", data + settings))
+            #expect(result.status == 2 && result.error.contains(words) && !place.exists("runs/d"), "\(settings): \(result.error)")
+        }
+    }
+
     @Test func `labels that judge are not learnt from`() throws {
         let place = try Workplace.images()
         let result = try place.run(pretrain(place, "a", "METHOD=supervised-contrastive EPOCHS=1").replacing(" TEST=$PWD/pictures/test", with: ""))

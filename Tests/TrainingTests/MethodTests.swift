@@ -25,25 +25,40 @@ private struct Case {
         }
     }
 
-    func record(_ name: String, views: Int, size: Int, epoch: Int = 0, step: Int = 0, images: [UInt8]? = nil) -> TensorDocument {
+    /// - Parameters:
+    ///   - views: in each group of crops; those of the second have three fifths of the side.
+    ///   - images: bytes of two views in place of the formula's; the second group then has those of the first.
+    func record(_ name: String, views: [Int], size: Int, epoch: Int = 0, step: Int = 0, images: [UInt8]? = nil) -> TensorDocument {
         let pixels = size * size * 3
         func byte(_ u: Float) -> UInt8 { UInt8(min(255, max(0, ((u + 1) * 127.5).rounded(.down)))) }
         let bytes: [UInt8] = images ?? formula("images.\(name)", N * 2 * pixels).map(byte)
         var one = bytes
-        if views == 1 { one = (0..<N).flatMap { n -> [UInt8] in Array(bytes[(2 * n * pixels)..<((2 * n + 1) * pixels)]) } }
-        return TensorDocument(metadata: ["epoch": "\(epoch)", "step": "\(step)"], tensors: [
-            "images": Tensor(u8: one, shape: [N, views, size, size, 3]), "label": Tensor(i32: (0..<N).map { Int32($0 % 3) }, shape: [N]),
+        if views[0] == 1 { one = (0..<N).flatMap { n -> [UInt8] in Array(bytes[(2 * n * pixels)..<((2 * n + 1) * pixels)]) } }
+        var document = TensorDocument(metadata: ["epoch": "\(epoch)", "step": "\(step)"], tensors: [
+            "images": Tensor(u8: one, shape: [N, views[0], size, size, 3]), "label": Tensor(i32: (0..<N).map { Int32($0 % 3) }, shape: [N]),
             "teacher": Tensor(f32: unit(formula("teacher.\(name)", N * D), D), shape: [N, D]),
             "features": Tensor(f32: formula("features.\(name)", N * D), shape: [N, D]),
             "logits": Tensor(f32: formula("logits.\(name)", N * D).map { 3 * $0 }, shape: [N, D]),
+            "teacher.0": Tensor(f32: unit(formula("teacher.0.\(name)", N * 2 * D), D), shape: [N, 2, D]),
         ])
+        if views.count > 1 {
+            let V = views[1], small = size * 3 / 5, count = N * V * small * small * 3
+            document.tensors["images.1"] = Tensor(
+                u8: images.map { all in (0..<count).map { all[$0 % all.count] } } ?? formula("small.\(name)", count).map(byte), shape: [N, V, small, small, 3])
+            document.tensors["teacher.1"] = Tensor(f32: unit(formula("teacher.1.\(name)", N * V * D), D), shape: [N, V, D])
+        }
+        return document
     }
 
     /// What a method keeps, of the formula. SEED and MoCo have a queue of unit rows, CompRess memories of any.
-    func state(_ method: any Objective.Type, studentWidth: Int) -> [String: Tensor] {
+    func state(_ name: String, studentWidth: Int) -> [String: Tensor] {
         let place = { (name: String) in [name + ".position": Tensor(i64: [0], shape: [1]), name + ".filled": Tensor(i64: [0], shape: [1])] }
-        switch method.name {
-        case "moco-v1", "moco-v2", "seed": return place("queue").merging(["queue": Tensor(f32: unit(formula("queue", K * D), D), shape: [K, D])]) { $1 }
+        func queue(_ prefix: String, _ rows: String) -> [String: Tensor] {
+            place(prefix + "queue").merging([prefix + "queue": Tensor(f32: unit(formula(rows, K * D), D), shape: [K, D])]) { $1 }
+        }
+        switch name {
+        case "moco-v1", "moco-v2", "seed", "disco": return queue("", "queue")
+        case smallPatches: return queue("", "queue").merging(queue("small.", "small queue")) { $1 }
         case "compress-1q": return place("anchors").merging(["anchors.teacher": Tensor(f32: formula("memory", K * D), shape: [K, D])]) { $1 }
         case "compress-2q":
             return place("anchors").merging([
@@ -54,36 +69,49 @@ private struct Case {
         }
     }
 
-    func views(_ method: any Objective.Type) -> Int { method.inputs.views.lowerBound }
+    /// Views in each group of crops.
+    func views(_ name: String) throws -> [Int] { [try method(name).inputs.views.lowerBound] + (name == "swav" || name == smallPatches ? [3] : []) }
 
     /// Loss and gradients of outputs, of an objective that has just begun.
-    func loss(_ method: any Objective.Type, _ options: MethodOptions, _ rows: [[Float]], kept: [String: Tensor]) throws -> Loss {
+    func loss(_ name: String, _ options: MethodOptions, _ rows: [[Float]], kept: [String: Tensor]) throws -> Loss {
+        let method = try method(name), views = try views(name)
         var objective = try method.init(options, TrainingFacts(header: header))
         try objective.restore(kept)
         var outputs = Outputs()
-        let record = record("loss", views: views(method), size: 8)
+        let record = record("loss", views: views, size: 20)
         if let tensor = objective.sampledTensor { objective.setSample(try #require(record.tensors[tensor])) }
-        for (pass, rows) in zip(method.passes(options), rows) { outputs[pass] = PassOutput(rows, N: rows.count / D, D: D) }
-        return try objective.loss(outputs, Batch(record, N: N, views: method.inputs.leastViews, epoch: 0, step: 0))
+        for (pass, rows) in zip(method.passes(options), rows) where !rows.isEmpty { outputs[pass] = PassOutput(rows, N: rows.count / D, D: D) }
+        return try objective.loss(outputs, Batch(record, N: N, views: views, epoch: 0, step: 0))
     }
 
-    func rows(_ method: any Objective.Type, _ options: MethodOptions) -> [[Float]] {
-        method.passes(options).enumerated().map { i, pass in formula("\(method.name).\(i)", pass.rows(N: N, views: method.inputs.leastViews) * D) }
+    /// Outputs of all passes, empty of those that are left out.
+    func rows(_ name: String, _ options: MethodOptions) throws -> [[Float]] {
+        let views = try views(name)
+        return try method(name).passes(options).enumerated().map { i, pass in formula("\(name).\(i)", pass.rows(N: N, views: views) * D) }
     }
 }
 
+/// SEED on a stream with small crops.
+private let smallPatches = "seed-small-patches"
+
+private func method(_ name: String) throws -> any Objective.Type { try #require(Methods.named(name == smallPatches ? "seed" : name)) }
+
 private let golden10: [String] = [
-    "moco-v1", "simclr", "byol", "simsiam", "barlow-twins", "simreg", "compress-1q", "compress-2q", "seed-batch", "kd", "supervised",
+    "moco-v1", "simclr", "byol", "simsiam", "barlow-twins", "simreg", "compress-1q", "compress-2q", "seed-batch", "kd", "supervised", "swav",
+    smallPatches, "disco",
 ]
+private let names = Methods.names + [smallPatches]
 
 @Suite struct MethodTests {
-    private func method(_ name: String) throws -> any Objective.Type { try #require(Methods.named(name)) }
+    /// SEED without what is beyond the paper.
+    private let published = ["centre": "none", "teacher-temperature": "0.01"]
 
     @Test(arguments: golden10)
     func `a loss and its gradients are those of the authors' code`(_ name: String) throws {
         let method = try method(name), place = Case(N: 5, D: 7, K: 11), golden = try Golden("methods")
-        let options = try method.completed(MethodOptions(name == "simclr" ? ["loss-sum": "on"] : [:]), place.header)
-        let loss = try place.loss(method, options, place.rows(method, options), kept: place.state(method, studentWidth: 7))
+        let given = ["simclr": ["loss-sum": "on"], smallPatches: published, "disco": ["distance-weight": "5"]]
+        let options = try method.completed(MethodOptions(given[name] ?? [:]), place.header)
+        let loss = try place.loss(name, options, place.rows(name, options), kept: place.state(name, studentWidth: 7))
         let expected = try golden.doubles("\(name).loss")[0]
         #expect(abs(loss.value - expected) <= 1e-5 * max(1, abs(expected)), "\(loss.value) where PyTorch has \(expected)")
         var count = 0
@@ -95,13 +123,14 @@ private let golden10: [String] = [
         #expect(count == loss.gradients.count)
     }
 
-    @Test(arguments: Methods.names)
+    // SwAV's assignments are constants to its gradient.
+    @Test(arguments: names.filter { $0 != "swav" })
     func `the gradient is the derivative of the loss, at odd sizes`(_ name: String) throws {
         let method = try method(name)
         for (N, D) in [(5, 7), (3, 17), (2, 5)] {
-            let place = Case(N: N, D: D, K: 13), options = try method.completed(MethodOptions(name == "seed" ? ["centre": "none", "teacher-temperature": "0.1"] : [:]), place.header)
-            let rows = place.rows(method, options), kept = place.state(method, studentWidth: D)
-            let loss = try place.loss(method, options, rows, kept: kept), passes = method.passes(options)
+            let place = Case(N: N, D: D, K: 13), options = try method.completed(MethodOptions(method.name == "seed" ? ["centre": "none", "teacher-temperature": "0.1"] : [:]), place.header)
+            let rows = try place.rows(name, options), kept = place.state(name, studentWidth: D)
+            let loss = try place.loss(name, options, rows, kept: kept), passes = method.passes(options)
             var slope = 0.0, size = 0.0, directions: [[Float]] = []
             for (pass, rows) in zip(passes, rows) {
                 let direction = loss.gradients[pass.name].map { _ in formula("direction.\(pass.name)", rows.count) } ?? [Float](repeating: 0, count: rows.count)
@@ -113,7 +142,7 @@ private let golden10: [String] = [
             }
             let step: Float = 2e-3
             func moved(_ sign: Float) throws -> Double {
-                try place.loss(method, options, zip(rows, directions).map { zip($0, $1).map { $0 + sign * step * $1 } }, kept: kept).value
+                try place.loss(name, options, zip(rows, directions).map { zip($0, $1).map { $0 + sign * step * $1 } }, kept: kept).value
             }
             let difference = try (moved(1) - moved(-1)) / Double(2 * step)
             #expect(abs(difference - slope) <= 2e-3 * size.squareRoot() * Double(rows[0].count).squareRoot() + 1e-3, "\(N) by \(D): \(difference) where the gradient has \(slope)")
@@ -125,6 +154,7 @@ private let golden10: [String] = [
         case "simclr": Head([.linear(40, bias: false), .batchNorm(), .relu, .linear(24, bias: false), .batchNormWithoutBias])
         case "byol": Head([.linear(40), .batchNorm(), .relu, .linear(24, bias: false)])
         case "simsiam": Head([.linear(40, bias: false), .batchNorm(), .relu, .linear(24), .batchNorm(affine: false)])
+        case "swav": Head([.linear(40), .batchNorm(), .relu, .linear(24), .l2Norm])
         case "barlow-twins": Head([.linear(40, bias: false), .batchNorm(), .relu, .linear(24, bias: false)])
         default: .linear(24)
         }
@@ -136,6 +166,9 @@ private let golden10: [String] = [
         case "simclr": ["loss-sum": "on"]
         case "byol": ["target-momentum": "0.9", "predictor-width": "40"]
         case "simsiam": ["predictor-width": "16"]
+        case "swav": ["prototypes": "10", "swav-queue": "16", "queue-epoch": "1", "freeze-prototypes": "3"]
+        case "disco": ["key-momentum": "0.9", "distance-weight": "8"]
+        case smallPatches: published
         case "supervised": ["classes": "24"]
         default: [:]
         }
@@ -153,6 +186,8 @@ private let golden10: [String] = [
         case "simclr": options.schedule = .warmUpCosine(rate: 0.1, epochs: 2, warmUp: 1)
         case "byol": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1)
         case "barlow-twins": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1, end: 0.001)
+        case "swav": options.schedule = .swav(rate: 4, epochs: 2, warmUp: 1, start: 0.3, end: 0.004)
+        case "disco": options.schedule = .cosine(rate: 0.02, epochs: 2)
         case "simsiam", "simreg": options.schedule = .cosine(rate: 0.05, epochs: 2)
         case "compress-1q", "compress-2q": options.schedule = .steps(rate: 0.01, milestones: [1], factor: 0.2)
         case "kd": options.schedule = .constant(rate: 0.001)
@@ -163,6 +198,7 @@ private let golden10: [String] = [
         case "simclr": options.optimizer = LARS(.larsSimCLR, weightDecay: 1e-4)
         case "byol": options.optimizer = LARS(.larsBYOL, weightDecay: 1e-4)
         case "barlow-twins": options.optimizer = LARS(.lars, weightDecay: 1e-4)
+        case "swav": options.optimizer = LARS(.larc, weightDecay: 1e-4)
         case "kd": options.optimizer = Adam(.adamW, weightDecay: 0.01)
         default: options.optimizer = SGD()
         }
@@ -170,24 +206,24 @@ private let golden10: [String] = [
     }
 
     /// A student of the formula, and the head beside it where there is one.
-    private func begin(_ options: TrainingOptions, _ place: Case) throws -> TrainingState {
-        let network = try #require(Network("tiny-resnet10", head: head(options.method.name)))
+    private func begin(_ name: String, _ options: TrainingOptions, _ place: Case) throws -> TrainingState {
+        let network = try #require(Network("tiny-resnet10", head: head(name)))
         var state = TrainingState(formulaWeights(network), provenance: Provenance())
         for model in options.method.models(options.methodOptions) {
             guard case .head(let output, let head) = model.kind else { continue }
             let width = output == .features ? network.featureWidth : network.embeddingWidth
             state.others[model.name] = TrainingState.Other(formulaWeights(Network(head(width), inputs: width)))
         }
-        state.objective = place.state(options.method, studentWidth: network.featureWidth)
+        state.objective = place.state(name, studentWidth: network.featureWidth)
         return state
     }
 
     @Test(arguments: golden10)
     func `ten training steps have the losses of the authors' code`(_ name: String) throws {
         let place = Case(N: 8, D: 24, K: 20, epochs: 2, records: 10), options = try training(name, place)
-        let trainer = try Trainer(try begin(options, place), options, header: place.header)
+        let trainer = try Trainer(try begin(name, options, place), options, header: place.header)
         for (step, expected) in try Golden("methods").doubles("\(name).steps").enumerated() {
-            let report = try trainer.step(place.record("\(step)", views: place.views(options.method), size: 20, epoch: step / 5, step: step % 5))
+            let report = try trainer.step(place.record("\(step)", views: place.views(name), size: 20, epoch: step / 5, step: step % 5))
             #expect(abs(report.loss - expected) <= 1e-3 * max(0.1, abs(expected)), "step \(step): \(report.loss) where PyTorch has \(expected)")
             #expect(report["spread"].map { $0 > 0 && $0 < 2 } == true && report["effective_rank"].map { $0 >= 1 && $0 < 16 } == true && report["student_cosine"] != nil)
         }
@@ -199,7 +235,7 @@ private let golden10: [String] = [
         return SGD()
     }
 
-    @Test(arguments: Methods.names.map { ($0, OptimizerName.sgd) } + [("byol", .adamW), ("simsiam", .adam), ("simreg", .larc), ("simclr", .larsSimCLR)])
+    @Test(arguments: names.map { ($0, OptimizerName.sgd) } + [("swav", .larc), ("byol", .adamW), ("simsiam", .adam), ("simreg", .larc), ("simclr", .larsSimCLR)])
     func `two epochs are the same, whether stopped between or not`(_ name: String, _ optimizer: OptimizerName) throws {
         let place = Case(N: 6, D: 24, K: 20, epochs: 2, records: 6), files = try Workplace(), path = files.path("state.safetensors")
         var options = try training(name, place)
@@ -208,15 +244,15 @@ private let golden10: [String] = [
         options.seed = 5
         func epoch(_ epoch: Int, _ trainer: Trainer) throws {
             for step in 0..<3 {
-                let record = place.record("\(epoch).\(step)", views: place.views(options.method), size: 20, epoch: epoch, step: step)
+                let record = try place.record("\(epoch).\(step)", views: place.views(name), size: 20, epoch: epoch, step: step)
                 if step == 0, let tensor = trainer.sampledTensor { trainer.setSample(try #require(record.tensors[tensor])) }
                 _ = try trainer.step(record)
             }
         }
-        let whole = try Trainer(try begin(options, place), options, header: place.header)
+        let whole = try Trainer(try begin(name, options, place), options, header: place.header)
         try epoch(0, whole)
         try epoch(1, whole)
-        let stopped = try Trainer(try begin(options, place), options, header: place.header)
+        let stopped = try Trainer(try begin(name, options, place), options, header: place.header)
         try epoch(0, stopped)
         try DocumentFile.write(stopped.finish().document(), to: path)
         let read = try TrainingState(reading: path, for: options.method, options.methodOptions, optimizer: options.optimizer)
@@ -227,18 +263,18 @@ private let golden10: [String] = [
         for name in expected.names { #expect(expected.tensors[name] == found.tensors[name], "\(name)") }
         // Another method, or optimizer, does not go on with it.
         let other: any Objective.Type = name == "simclr" ? BYOL.self : SimCLR.self
-        #expect(failure { _ = try TrainingState(reading: path, for: other, optimizer: options.optimizer) }?.description.contains("is of a training by \(name)") == true)
+        #expect(failure { _ = try TrainingState(reading: path, for: other, optimizer: options.optimizer) }?.description.contains("is of a training by \(options.method.name)") == true)
         let another = made(optimizer == .larc ? .sgd : .larc)
         #expect(failure { _ = try TrainingState(reading: path, for: options.method, options.methodOptions, optimizer: another) }?.description
             .contains("--optimizer \(optimizer.rawValue)") == true)
     }
 
-    @Test(arguments: Methods.names)
+    @Test(arguments: names)
     func `one image, and images that are all the same, give finite numbers or one error`(_ name: String) throws {
         for N in [1, 4] {
             let place = Case(N: N, D: 24, K: 20), options = try training(name, place)
-            let trainer = try Trainer(try begin(options, place), options, header: place.header), size = 20
-            let record = place.record("same", views: place.views(options.method), size: size, images: [UInt8](repeating: 90, count: N * 2 * size * size * 3))
+            let trainer = try Trainer(try begin(name, options, place), options, header: place.header), size = 20
+            let record = try place.record("same", views: place.views(name), size: size, images: [UInt8](repeating: 90, count: N * 2 * size * size * 3))
             if let tensor = trainer.sampledTensor { trainer.setSample(try #require(record.tensors[tensor])) }
             let found = failure {
                 let report = try trainer.step(record)
@@ -249,43 +285,94 @@ private let golden10: [String] = [
         }
     }
 
-    @Test(arguments: [("simreg", "features"), ("compress-1q", "features"), ("compress-2q", "features"), ("seed-batch", "teacher"), ("kd", "logits")])
+    @Test(arguments: [("simreg", "features"), ("compress-1q", "features"), ("compress-2q", "features"), ("seed-batch", "teacher"), ("kd", "logits"), ("disco", "teacher.0")])
     func `a teacher's rows that are missing, too wide or not finite are named`(_ name: String, _ tensor: String) throws {
         let place = Case(N: 4, D: 24, K: 20), options = try training(name, place)
         func error(_ rows: Tensor?) throws -> String {
-            let trainer = try Trainer(try begin(options, place), options, header: place.header)
-            var record = place.record("bad", views: 1, size: 20)
+            let trainer = try Trainer(try begin(name, options, place), options, header: place.header)
+            var record = try place.record("bad", views: place.views(name), size: 20)
             record.tensors[tensor] = rows
             return failure { _ = try trainer.step(record) }?.description ?? "none"
         }
-        let missing = try error(nil), notFinite = try error(Tensor(f32: [Float](repeating: .nan, count: 4 * 24), shape: [4, 24]))
+        let views = name == "disco" ? 2 : 1
+        func shape(_ D: Int) -> [Int] { views > 1 ? [4, views, D] : [4, D] }
+        let missing = try error(nil), notFinite = try error(Tensor(f32: [Float](repeating: .nan, count: 4 * views * 24), shape: shape(24)))
         #expect(missing.contains("has no tensor '\(tensor)'") && missing.contains("embed"), "\(missing)")
         #expect(notFinite.contains("not finite in '\(tensor)'"), "\(notFinite)")
-        let wide = try error(Tensor(f32: formula("wide", 4 * 30), shape: [4, 30]))
+        let wide = try error(Tensor(f32: formula("wide", 4 * views * 30), shape: shape(30)))
         #expect(wide.contains("30") && wide.contains("24"), "\(wide)")
     }
 
     @Test func `labels beyond the classes, and streams that do not say what a method must know, are told`() throws {
-        let place = Case(N: 4, D: 24, K: 20)
-        var options = try training("supervised", place)
+        let place = Case(N: 4, D: 24, K: 20), name = "supervised"
+        var options = try training(name, place)
         options.methodOptions = MethodOptions(["classes": "2"])
-        let trainer = try Trainer(try begin(options, place), options, header: place.header)
-        #expect(failure { _ = try trainer.step(place.record("labels", views: 1, size: 20)) }?.description.contains("has label 2 where the classifier has 2 classes") == true)
+        let trainer = try Trainer(try begin(name, options, place), options, header: place.header)
+        #expect(failure { _ = try trainer.step(place.record("labels", views: [1], size: 20)) }?.description.contains("has label 2 where the classifier has 2 classes") == true)
         for name in ["supervised", "kd", "simreg"] {
-            let found = failure { _ = try self.method(name).completed(MethodOptions(), StreamHeader(metadata: [:])) }
+            let found = failure { _ = try method(name).completed(MethodOptions(), StreamHeader(metadata: [:])) }
             #expect(found?.kind == .data && found?.remedy != nil, "\(name)")
         }
     }
 
     @Test func `a student whose features alone are trained keeps its head as it was`() throws {
-        let place = Case(N: 6, D: 24, K: 20), options = try training("simreg", place), state = try begin(options, place), before = Weights(copying: state.weights)
+        let place = Case(N: 6, D: 24, K: 20), name = "simreg", options = try training(name, place), state = try begin(name, options, place), before = Weights(copying: state.weights)
         let trainer = try Trainer(state, options, header: place.header)
-        _ = try trainer.step(place.record("0", views: 1, size: 20))
+        _ = try trainer.step(place.record("0", views: [1], size: 20))
         let after = try trainer.finish().weights
         for (index, parameter) in before.network.parameters.enumerated() {
             #expect((before.portable(index) == after.portable(index)) == parameter.name.hasPrefix("fc"), "\(parameter.name)")
         }
         #expect(after.batchesSeen.allSatisfy { $0 == 1 })
+    }
+
+    @Test func `small crops without the teacher's embeddings of them are told, and without the crops nothing is kept of them`() throws {
+        let place = Case(N: 4, D: 24, K: 20), options = try training(smallPatches, place)
+        let trainer = try Trainer(try begin("seed", options, place), options, header: place.header)
+        let record = try place.record("0", views: place.views(smallPatches), size: 20)
+        for (rows, words) in [(nil, "has no tensor 'teacher.1'"), (Tensor(f32: formula("x", 4 * 24), shape: [4, 1, 24]), "teacher.1"), (Tensor(f32: formula("x", 4 * 3 * 9), shape: [4, 3, 9]), "embeddings of 9 numbers")] as [(Tensor?, String)] {
+            var bad = record
+            bad.tensors["teacher.1"] = rows
+            let found = failure { _ = try trainer.step(bad) }
+            #expect(found?.kind == .data && found?.description.contains(words) == true, "\(found?.description ?? "none")")
+        }
+        let plain = try Trainer(try begin("seed", options, place), options, header: place.header)
+        _ = try plain.step(place.record("0", views: [1], size: 20))
+        #expect(try plain.finish().objective.keys.sorted() == ["queue", "queue.filled", "queue.position"])
+        let both = try Trainer(try begin("seed", options, place), options, header: place.header)
+        let report = try both.step(record), state = try both.finish().objective
+        #expect(report["small_loss"].map { $0 > 0 && $0 < report.loss } == true && state["small.queue.position"] == Tensor(i64: [4], shape: [1]))
+        // A queue beside the first, of as many rows.
+        #expect(state["small.queue"]?.shape == [1000 / 2, 24] && state["small.queue.filled"] == Tensor(i64: [4], shape: [1]))
+    }
+
+    @Test func `SwAV's prototypes are as many as the data can have, stay at first, and its head sees all crops at once`() throws {
+        let place = Case(N: 6, D: 24, K: 20, epochs: 2, records: 6)
+        #expect(try SwAV.completed(MethodOptions(), place.header).text("prototypes") == "100")
+        #expect(try SwAV.completed(MethodOptions(), StreamHeader(metadata: ["samples": "1281167"])).text("prototypes") == "3000")
+        #expect(try SwAV.completed(MethodOptions(["prototypes": "7"]), place.header).text("prototypes") == "7")
+        func notes(_ options: [String: String]) throws -> [String] {
+            var objective = try SwAV(SwAV.completed(MethodOptions(options), place.header), TrainingFacts(header: place.header))
+            return objective.takeNotes()
+        }
+        #expect(try notes([:]).first?.contains("100 prototypes, a tenth of the 1000 images") == true && notes(["prototypes": "50"]).isEmpty)
+        #expect(try notes(["prototypes": "2000"]).first?.contains("more than the 1000 images") == true)
+        let options = try training("swav", place), trainer = try Trainer(try begin("swav", options, place), options, header: place.header)
+        func prototypes() throws -> [Float] { try #require(trainer.finish().others["prototypes"]).weights.portable(0) }
+        var before: [Float] = []
+        for step in 0..<4 {
+            _ = try trainer.step(place.record("\(step)", views: place.views("swav"), size: 20, step: step))
+            let now = try prototypes()
+            if step > 0 { #expect((now == before) == (step < 3), "step \(step)") }
+            before = now
+            let lengths: [Float] = (0..<10).map { k in now.dropFirst(24 * k).prefix(24).reduce(Float(0)) { $0 + $1 * $1 } }
+            #expect(lengths.allSatisfy { abs($0 - 1) < 1e-2 })
+        }
+        let weights = try trainer.finish().weights
+        #expect(Set(weights.batchesSeen) == [4, 8] && weights.batchesSeen.last == 4 && weights.batchesSeen.first == 8)
+        // Two large crops alone will do.
+        let two = try Trainer(try begin("swav", options, place), options, header: place.header)
+        #expect(try two.step(place.record("0", views: [2], size: 20)).loss.isFinite)
     }
 
     @Test func `the bias before SimSiam's last batch norm does not move, and the predictor keeps its rate`() throws {

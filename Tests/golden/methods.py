@@ -98,6 +98,67 @@ def supervised(o, x):
     return F.cross_entropy(o[1], x["label"])
 
 
+def sinkhorn(out, iterations=3):
+    Q = torch.exp(out / 0.05).T
+    B, K = Q.shape[1], Q.shape[0]
+    Q = Q / Q.sum()
+    for _ in range(iterations):
+        Q = Q / Q.sum(1, keepdim=True) / K
+        Q = Q / Q.sum(0, keepdim=True) / B
+    return (Q * B).T
+
+
+def swav(o, x):
+    """Of scores o[3] and embeddings o[2]: two views of each image, then three, row V·n + v of each."""
+    def crops(rows):
+        n = len(rows) // 5
+        return list(rows[:2 * n].reshape(n, 2, -1).unbind(1)) + list(rows[2 * n:].reshape(n, 3, -1).unbind(1))
+
+    scores, loss = crops(o[3]), 0
+    for i in range(2):
+        with torch.no_grad():
+            out = scores[i].detach()
+            queue = x.get("swav queue")
+            if queue is not None:
+                if not torch.all(queue[i, -1, :] == 0):
+                    out = torch.cat([queue[i] @ x["prototypes"].T, out])
+                z = crops(o[2])[i].detach()
+                queue[i, len(z):] = queue[i, :-len(z)].clone()
+                queue[i, :len(z)] = z
+            q = sinkhorn(out)[-len(scores[i]):]
+        sub = 0
+        for v in range(5):
+            if v != i:
+                sub = sub - (q * F.log_softmax(scores[v] / 0.1, 1)).sum(1).mean()
+        loss = loss + sub / 4
+    return loss / 2
+
+
+def seed_small_patches(o, x):
+    loss = 0
+    for s, t, queue, entering in [
+        (unit(o[0]), x["teacher"], "queue", x["teacher"]), (unit(o[1]), x["teacher.1"].flatten(0, 1), "small queue", x["teacher.1"][:, 0]),
+    ]:
+        logit_s = torch.cat([(s * t).sum(1, keepdim=True), s @ x[queue].T], 1) / 0.2
+        logit_t = torch.cat([(t * t).sum(1, keepdim=True), t @ x[queue].T], 1) / 0.01
+        loss = loss - (torch.softmax(logit_t, 1) * F.log_softmax(logit_s, 1)).sum(1).mean()
+        x[queue] = torch.cat([x[queue][len(entering):], entering])
+    return loss
+
+
+def disco(o, x):
+    k, q, qk, t = unit(o[0]).detach(), unit(o[1]), unit(o[2]), x["teacher.0"]
+    logits = torch.cat([(q * k).sum(1, keepdim=True), q @ x["queue"].T], 1) / 0.2
+    x["queue"] = torch.cat([x["queue"][len(k):], k])
+    distance = nn.MSELoss(reduction="sum")
+    return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long)) + distance(q, t[:, 0]) + distance(qk, t[:, 1])
+
+
+class Unit(nn.Module):
+    def forward(self, x):
+        return unit(x)
+
+
 def mlp(i, h, o, bias=True, last_bias=True):
     return [nn.Linear(i, h, bias=bias), nn.BatchNorm1d(h), nn.ReLU(), nn.Linear(h, o, bias=last_bias)]
 
@@ -116,6 +177,7 @@ class Frozen(nn.Linear):
         self.bias.requires_grad = False
 
 
+KEPT = ("queue", "small queue", "memory", "student memory", "swav queue")
 E = 10  # Steps, of two epochs of five.
 
 
@@ -127,6 +189,10 @@ def warm_up_cosine(base, end=0.0):
 
 def by_epoch(first, second):
     return [first] * 5 + [second] * 5
+
+
+def swav_rates():
+    return [0.3 + (4 - 0.3) * i / 4 for i in range(5)] + [0.004 + 0.5 * (4 - 0.004) * (1 + math.cos(math.pi * i / 5)) for i in range(5)]
 
 
 # head, loss, shapes of the passes' outputs for N = 5, rates, optimizer
@@ -142,6 +208,9 @@ METHODS = {
     "compress-1q": (lambda: nn.Linear(128, 24), compress_1q, [(5, 7)], by_epoch(0.01, 0.002), "sgd"),
     "compress-2q": (lambda: nn.Identity(), compress_2q, [(5, 7)] * 2, by_epoch(0.01, 0.002), "sgd"),
     "seed-batch": (lambda: nn.Linear(128, 24), seed_batch, [(5, 7)], by_epoch(0.02, 0.02), "sgd"),
+    "swav": (lambda: nn.Sequential(*mlp(128, 40, 24), Unit()), swav, [(10, 7), (15, 7), (25, 7), (25, 7)], swav_rates(), "larc"),
+    "seed-small-patches": (lambda: nn.Linear(128, 24), seed_small_patches, [(5, 7), (15, 7)], by_epoch(0.02, 0.02), "sgd"),
+    "disco": (lambda: nn.Linear(128, 24), disco, [(5, 7)] * 3, by_epoch(0.02, 0.01), "sgd"),
     "kd": (lambda: nn.Identity(), kd, [(5, 7)] * 2, by_epoch(0.001, 0.001), "adamw"),
     "supervised": (lambda: nn.Identity(), supervised, [(5, 7)] * 2, by_epoch(0.005, 0.0005), "sgd"),
 }
@@ -150,7 +219,9 @@ METHODS = {
 def extras(name, N, D, K):
     """What comes with a batch, and what a method keeps."""
     return {
-        "features": tensor(f"features.{name}", N, D).double(), "teacher": tensor(f"teacher.{name}", N, D).double(),
+        "teacher.0": unit(tensor(f"teacher.0.{name}", N, 2, D).double()), "teacher.1": unit(tensor(f"teacher.1.{name}", N, 3, D).double()),
+        "small queue": unit(tensor("small queue", K, D).double()),
+        "features": tensor(f"features.{name}", N, D).double(), "teacher": unit(tensor(f"teacher.{name}", N, D).double()),
         "logits": 3 * tensor(f"logits.{name}", N, D).double(), "label": torch.arange(N) % 3,
         "queue": unit(tensor("queue", K, D).double()), "memory": tensor("memory", K, D).double(),
     }
@@ -188,6 +259,7 @@ def steps(method, out):
         "byol": lambda: nn.Sequential(*mlp(24, 40, 24, True, False)), "simsiam": lambda: nn.Sequential(*mlp(24, 16, 24, False, True)),
         "simreg": lambda: nn.Sequential(
             nn.Linear(128, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128), nn.Linear(128, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 24)),
+        "swav": lambda: nn.Sequential(Unit(), nn.Linear(24, 10, bias=False)),
         "kd": lambda: nn.Sequential(nn.Linear(128, 24)), "supervised": lambda: nn.Sequential(nn.Linear(128, 24)),
     }.get(method, nn.Identity)()
     small_fill(other)
@@ -211,15 +283,31 @@ def steps(method, out):
     kept = extras("kept", N, D, K)
     kept["student memory"] = tensor("student memory", K, 128).double()
     losses = []
+
+    def features(x):
+        head, student.fc = student.fc, nn.Identity()
+        y = student(x)
+        student.fc = head
+        return y
+
     for step in range(E):
         u = tensor(f"images.{step}", N, 2, H, H, 3)
         images = (((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 1, 4, 2, 3).double() / 255 - mean) / deviation
         v = [images[:, 0], images[:, 1]]
+        u = tensor(f"small.{step}", N, 3, 12, 12, 3)
+        small = (((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 1, 4, 2, 3).double() / 255 - mean) / deviation
         x = extras(str(step), N, D, K)
-        for name in ("queue", "memory", "student memory"):
-            x[name] = kept[name]
+        if method == "swav":
+            with torch.no_grad():
+                other[1].weight.copy_(unit(other[1].weight))
+            if step == 5:
+                kept["swav queue"] = torch.zeros(2, 16, D).double()
+            x["prototypes"] = other[1].weight.detach().clone()
+        for name in KEPT:
+            if name in kept:
+                x[name] = kept[name]
         with torch.no_grad():
-            if method == "moco-v1":
+            if method in ("moco-v1", "disco"):
                 for a, p in zip(average.parameters(), student.parameters()):
                     a.mul_(0.9).add_(p, alpha=0.1)
                 o = [average(v[1])]
@@ -234,6 +322,14 @@ def steps(method, out):
         elif method in ("byol", "simsiam", "barlow-twins"):
             z = [student(v[0]), student(v[1])]
             o += z if method == "barlow-twins" else z + [other(z[0]), other(z[1])]
+        elif method == "swav":
+            f = [features(images.flatten(0, 1)), features(small.flatten(0, 1))]
+            z = student.fc(torch.cat(f))
+            o += f + [z, other(z)]
+        elif method == "seed-small-patches":
+            o += [student(v[0]), student(small.flatten(0, 1))]
+        elif method == "disco":
+            o += [student(v[0]), student(v[1])]
         elif method in ("simreg", "kd", "supervised"):
             z = student(v[0])
             o += [z, other(z)]
@@ -243,6 +339,8 @@ def steps(method, out):
         for p in parameters:
             p.grad = None
         value.backward()
+        if method == "swav" and step < 3:
+            other[1].weight.grad = None
         if isinstance(optimizer, LARS):
             optimizer.step([rate(p, rates[step]) for p in parameters])
         else:
@@ -254,8 +352,9 @@ def steps(method, out):
             with torch.no_grad():
                 for a, p in zip(average.parameters(), student.parameters()):
                     a.mul_(m).add_(p, alpha=1 - m)
-        for name in ("queue", "memory", "student memory"):
-            kept[name] = x[name]
+        for name in KEPT:
+            if name in kept:
+                kept[name] = x[name]
         losses.append(value.item())
     print(method, losses)
     out[f"{method}.steps"] = torch.tensor(losses).double()

@@ -57,6 +57,8 @@ public final class FloatBuffer: @unchecked Sendable {
     public let pointer: UnsafeMutablePointer<Float>
     private let bytes: Int
     private let isMapped: Bool
+    /// Whose memory it is, of a part of another.
+    private let whole: FloatBuffer?
     private static let large = 1 << 21
     /// Whether the address sanitizer is here. It sees what is read beside memory that comes from its allocator, and to the byte.
     private static let isWatched = dlsym(nil, "__asan_init") != nil
@@ -64,6 +66,7 @@ public final class FloatBuffer: @unchecked Sendable {
     public init(_ count: Int) {
         precondition(count >= 0)
         self.count = count
+        whole = nil
         bytes = FloatBuffer.isWatched ? max(count, 1) * 4 : (max(count, 1) * 4 + 63) / 64 * 64
         isMapped = bytes >= FloatBuffer.large && !FloatBuffer.isWatched
         // Large buffers straight from the kernel: zero without being written, and on huge pages, which cost fewer faults and
@@ -82,12 +85,19 @@ public final class FloatBuffer: @unchecked Sendable {
         }
     }
 
+    /// A part of another, in the same memory.
+    public init(part whole: FloatBuffer, from offset: Int, count: Int) {
+        precondition(offset >= 0 && count >= 0 && offset + count <= whole.count)
+        (self.whole, self.count, pointer, bytes, isMapped) = (whole, count, whole.pointer + offset, 4 * count, false)
+    }
+
     public convenience init(_ values: [Float]) {
         self.init(values.count)
         values.withUnsafeBufferPointer { if let base = $0.baseAddress { pointer.update(from: base, count: values.count) } }
     }
 
     deinit {
+        guard whole == nil else { return }
         if isMapped {
             munmap(pointer, bytes)
         } else {

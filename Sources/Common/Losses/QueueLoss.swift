@@ -43,10 +43,13 @@ public struct QueueLoss: Sendable {
     ///   - student: L2-normalized rows (N, D).
     ///   - teacher: L2-normalized rows (N, D).
     ///   - count: N. With N = 0 nothing happens.
-    public mutating func evaluate(student: UnsafeBufferPointer<Float>, teacher: UnsafeBufferPointer<Float>, count: Int) -> LossValues {
+    ///   - entering: the rows (M, D) that enter the queue in place of the teacher's.
+    public mutating func evaluate(
+        student: UnsafeBufferPointer<Float>, teacher: UnsafeBufferPointer<Float>, count: Int, enqueuing entering: [Float]? = nil
+    ) -> LossValues {
         let loss = QueueCrossEntropy(studentTemperature: studentTemperature, teacherTemperature: teacherTemperature)
         let values = loss.evaluate(student: student, teacher: teacher, count: count, queue: queue)
-        queue.enqueue(teacher)
+        if let entering { entering.withUnsafeBufferPointer { queue.enqueue($0) } } else { queue.enqueue(teacher) }
         return values
     }
 }

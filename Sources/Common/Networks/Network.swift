@@ -116,12 +116,21 @@ public struct Network: Sendable {
 
     /// A head that is a network by itself, from rows of `inputs` numbers to rows of its own: BYOL's predictor. Its parameters are named as in PyTorch's
     /// `Sequential`: `0.weight`.
-    public init(_ head: Head, inputs: Int) {
+    public init(_ head: Head, inputs: Int) { self.init(head, inputs: inputs, name: "head", dropout: 0) }
+
+    private init(_ head: Head, inputs: Int, name: String, dropout: Double) {
         var builder = GraphBuilder(channels: inputs)
         builder.end(features: builder.input)
-        head.build(&builder, builder.input, name: "") { _ in nil }
-        (name, headName, featureWidth, self.head, pixels, positions, smallestImage) = ("head", "", inputs, head, .imageNet, nil, 1)
+        let x = dropout > 0 ? builder.dropout(builder.input, dropout) : builder.input
+        head.build(&builder, x, name: "") { _ in nil }
+        (self.name, headName, featureWidth, self.head, pixels, positions, smallestImage) = (name, "", inputs, head, .imageNet, nil, 1)
         (graph, parameters, statistics) = (builder.graph, builder.parameters, builder.statistics)
+    }
+
+    /// What stands behind the features as a network by itself, from rows of features to the embedding; nil where there is nothing.
+    public var headAlone: Network? {
+        guard head != .none, let trunk = Network.tables[name] else { return nil }
+        return Network(head, inputs: featureWidth, name: name + " head", dropout: trunk.dropout)
     }
 
     /// The same network with another head; nil of a head that is a network by itself.

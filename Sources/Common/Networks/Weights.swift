@@ -24,6 +24,20 @@ public final class Weights: @unchecked Sendable {
         return Weights(bare, parameters: parameters, statistics: statistics, batchesSeen: Array(batchesSeen.prefix(bare.statistics.count)))
     }
 
+    /// The head by itself, in the same memory, and where its parameters begin among all: nil where there is none with layers, or the network is a head already.
+    public var headAlone: (weights: Weights, offset: Int)? {
+        guard let head = network.headAlone, let bare = network.with(.none) else { return nil }
+        let first = bare.parameters.count, offset = network.parameters.dropFirst(first).first?.offset ?? bare.parameterCount
+        let statistics = network.statistics.dropFirst(bare.statistics.count).first?.offset ?? bare.statisticsCount
+        precondition(zip(network.parameters.dropFirst(first), head.parameters).allSatisfy { $0.offset == offset + $1.offset && $0.shape == $1.shape })
+        precondition(zip(network.statistics.dropFirst(bare.statistics.count), head.statistics).allSatisfy { $0.offset == statistics + $1.offset })
+        return (
+            Weights(
+                head, parameters: FloatBuffer(part: parameters, from: offset, count: head.parameterCount),
+                statistics: FloatBuffer(part: self.statistics, from: statistics, count: head.statisticsCount), batchesSeen: Array(batchesSeen.dropFirst(bare.statistics.count))),
+            offset)
+    }
+
     /// The same network with a fixed random projection of its features to D numbers in the place of its head: rows of Gaussian numbers made orthonormal, times √(d/D), so that
     /// lengths and angles stay about as they are (Johnson and Lindenstrauss 1984). The same for equal d and D.
     ///

@@ -2,8 +2,8 @@
 public enum Methods {
     public static let all: [any Objective.Type] = [
         SEED.self, MoCoV2.self, SupervisedContrastive.self,
-        MoCoV1.self, SimCLR.self, BYOL.self, SimSiam.self, BarlowTwins.self,
-        SimReg.self, CompRess1Q.self, CompRess2Q.self, SEEDBatch.self, KnowledgeDistillation.self, Supervised.self,
+        MoCoV1.self, SimCLR.self, SwAV.self, BYOL.self, SimSiam.self, BarlowTwins.self,
+        SimReg.self, CompRess1Q.self, CompRess2Q.self, SEEDBatch.self, DisCo.self, KnowledgeDistillation.self, Supervised.self,
     ]
 
     public static var names: [String] { all.map { $0.name } }

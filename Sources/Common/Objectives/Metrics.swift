@@ -28,6 +28,9 @@ public struct Metric: Sendable {
         (self.name, self.value, self.combination, self.style) = (name, value, combination, style)
         self.label = label ?? name
     }
+
+    /// The same number, and so much more.
+    func adding(_ more: Double) -> Metric { Metric(name, value + more, combination, label: label, style) }
 }
 
 /// The metrics that several objectives tell, and whoever watches a training looks at.

@@ -49,8 +49,12 @@ public protocol Objective: SendableMetatype {
     ///
     /// - Throws: ``Failure`` where the batch is not what it needs.
     mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss
-    /// Called once the weights have moved: a place for what must hold of them.
+    /// Called before the passes of each step: a place for what must hold of the weights.
+    mutating func willStep(_ weights: [String: Weights]) throws
+    /// Called once the weights have moved.
     mutating func stepped(_ weights: [String: Weights])
+    /// Whether the optimizer leaves a model as it is in a step, counted from 0 over the whole training.
+    func isFrozen(_ model: String, step: Int) -> Bool
     /// What it keeps for the next epoch, by name. Called once, after the last step.
     mutating func finish() throws -> [String: Tensor]
     /// What a person should know of it; asked after each step, each said once.
@@ -75,7 +79,9 @@ extension Objective {
     public mutating func restore(_ state: [String: Tensor]) throws {}
     public var sampledTensor: String? { nil }
     public mutating func setSample(_ sample: Tensor) {}
+    public mutating func willStep(_ weights: [String: Weights]) throws {}
     public mutating func stepped(_ weights: [String: Weights]) {}
+    public func isFrozen(_ model: String, step: Int) -> Bool { false }
     public mutating func finish() throws -> [String: Tensor] { [:] }
     public mutating func takeNotes() -> [String] { [] }
     public func remedies(_ report: StepReport) -> [String] { [] }

@@ -97,13 +97,16 @@ public struct PairLossClient {
     }
 
     /// The loss of a student's output, brought to unit length, against rows of a teacher, f32 [N, D].
-    mutating func loss(_ output: PassOutput, of pass: Pass, teacher: Tensor, _ batch: Batch) throws -> Loss {
+    ///
+    /// - Parameter enqueued: the rows, f32 [M, D], that enter the queue; nil for all of the teacher's.
+    mutating func loss(_ output: PassOutput, of pass: Pass, teacher: Tensor, enqueued: Tensor? = nil, _ batch: Batch) throws -> Loss {
         let rows = NormalizedRows(output)
         guard rows.areFinite else { return .notFinite }
         var question = TensorDocument(
             metadata: batch.record.metadata.filter { $0.key == "epoch" || $0.key == "step" },
             tensors: ["student": Tensor(f32: rows.values, shape: [rows.N, rows.D]), "teacher": teacher])
         question.tensors[TeacherSample.name] = sample
+        question.tensors[PairLossStage.enqueuedName] = enqueued
         sample = nil
         let answer = try answer(question, to: batch.record)
         func mean(_ name: String) throws -> Double? {

@@ -8,6 +8,7 @@ import ToolSupport
 /// |-----------------------|------------|--------------------------------------------------------|
 /// | in: `student`         | f32 [N, D] | L2-normalized rows                                     |
 /// | in: `teacher`         | f32 [N, D] | L2-normalized rows                                     |
+/// | in: `enqueued`        | f32 [M, D] | perhaps: the L2-normalized rows that enter the queue, in place of all of the teacher's |
 /// | out: `loss`           | f32 [N]    | each row's loss                                        |
 /// | out: `gradient`       | f32 [N, D] | of the mean loss, with respect to the student's rows   |
 /// | out: `floor`          | f32 [N]    | the least loss there can be: the targets' entropy      |
@@ -41,6 +42,9 @@ public struct PairLossStage {
             return (["queue-loss", "--objective", method.name] + words + ["--seed", "\(seed)"]).joined(separator: " ")
         }
     }
+
+    /// The tensor of the rows that enter the queue, where these are not all of the teacher's.
+    public static let enqueuedName = "enqueued"
 
     public let settings: Settings
     /// What all records so far had.
@@ -119,8 +123,16 @@ public struct PairLossStage {
         self.loss = nil  // One owner, so that the queue is not copied to be changed.
         var rows = try teacher.floats()
         own.prepare(&rows)
+        var entering: [Float]?
+        if record.tensors[Self.enqueuedName] != nil {
+            let given = try record.tensor(Self.enqueuedName, .f32, shape: [nil, D])
+            try NormalizedRowCheck.check(given, Self.enqueuedName, in: record)
+            var values = try given.floats()
+            own.prepare(&values)
+            entering = values
+        }
         let values = unsafe student.withFloats { student in
-            unsafe rows.withUnsafeBufferPointer { teacher in unsafe loss.evaluate(student: student, teacher: teacher, count: N) }
+            unsafe rows.withUnsafeBufferPointer { teacher in unsafe loss.evaluate(student: student, teacher: teacher, count: N, enqueuing: entering) }
         }
         self.loss = loss
         summary.add(values)

@@ -28,24 +28,34 @@ public struct Inputs: Sendable {
 public enum TeacherOutput: Sendable {
     /// The head's output at unit length.
     case embedding
+    /// The same of every view of the first group of crops.
+    case viewEmbeddings
     /// The pooled features as they are.
     case features
     /// The head's output as it is: of a classifier.
     case logits
 
-    /// What the tensor is called, f32 (N, D).
+    /// What the tensor is called, f32 (N, D), or (N, V, D) of V views.
     public var tensor: String {
         switch self {
         case .embedding: "teacher"
+        case .viewEmbeddings: TeacherOutput.tensor(ofGroup: 0)
         case .features: "features"
         case .logits: "logits"
         }
     }
 
+    /// That of the embeddings of all views of a group of crops, f32 (N, V, D).
+    public static func tensor(ofGroup group: Int) -> String { "teacher.\(group)" }
+
+    /// Whether it is the head's output at unit length, as wide as the student's.
+    public var isEmbedding: Bool { self == .embedding || self == .viewEmbeddings }
+
     /// The options of `embed` that add it.
     public var embedOptions: [String] {
         switch self {
         case .embedding: []
+        case .viewEmbeddings: ["--group", "0"]
         case .features: ["--features"]
         case .logits: ["--logits"]
         }
@@ -104,8 +114,12 @@ public struct Pass: Sendable {
         case allViews
         /// The same of group g. Where the stream does not have it, and need not, the pass is left out.
         case group(Int)
-        /// The output of an earlier pass of the step. The gradient of this pass's input is propagated on to that one, if it has a gradient.
-        case output(of: Pass)
+        /// The outputs of earlier passes of the step, one behind the other, of those that have run. The gradient of this pass's input is propagated on to each that has a
+        /// gradient. A model with a trunk then runs its head alone: on features.
+        case outputs(of: [Pass])
+
+        /// The output of one.
+        public static func output(of pass: Pass) -> Input { .outputs(of: [pass]) }
     }
 
     /// What of a network a pass gives.
@@ -132,16 +146,16 @@ public struct Pass: Sendable {
         (self.hasGradient, self.isShuffled) = (hasGradient, isShuffled)
     }
 
-    /// Whether it is a network's on images, and not one on another pass's output.
-    public var readsImages: Bool { if case .output = input { false } else { true } }
-
     /// Rows for N images of so many views in each group.
     public func rows(N: Int, views: [Int]) -> Int {
         switch input {
         case .view: N
         case .allViews: N * (views.first ?? 0)
         case .group(let group): N * (group < views.count ? views[group] : 0)
-        case .output(let pass): pass.rows(N: N, views: views)
+        case .outputs(let passes): passes.reduce(0) { $0 + $1.rows(N: N, views: views) }
         }
     }
+
+    /// Whether it reads images, not the outputs of other passes.
+    public var readsImages: Bool { if case .outputs = input { false } else { true } }
 }

@@ -7,11 +7,16 @@ import ToolSupport
 /// Fang et al., "SEED: Self-supervised Distillation for Visual Representation", ICLR 2021; the loss is ``QueueLoss``. The teacher is frozen and
 /// comes with the stream. Beyond the paper: the mean that all of its embeddings share is taken off (``SharedMean``), and its temperature can
 /// be found from its embeddings (``TargetEntropy``).
+///
+/// Where the stream has small crops (group 1) with the teacher's embeddings of them, these have a loss of their own, the mean over all of them, against a queue of the teacher's embeddings of each image's
+/// first small crop, and the two losses are added: `main_small-patch.py` of the authors' code.
 public struct SEED: PairObjective {
     public static let name = "seed"
     public static let summary = "have the teacher's similarities to a queue (Fang et al., ICLR 2021)"
-    public static let inputs = Inputs(views: 1...64, teacher: .embedding)
+    public static let inputs = Inputs(views: 1...64, groups: [0...63], teacher: .embedding)
     public static let hasFixedTargets = true
+    /// The crops of small patches, of the authors' code; their recipe is MoCo-v2's.
+    public static let smallPatches: [TrainingDefaults.Crops] = [.init(views: 1, scale: 0.14...1), .init(views: 6, size: 96, scale: 0.05...0.14)]
 
     static let studentTemperature = MethodOption("student-temperature", default: 0.2, in: Temperature.range, "The temperature of the student's logits.")
     static let teacherTemperature = MethodOption<Temperature?>(
@@ -32,14 +37,39 @@ public struct SEED: PairObjective {
     public static let lossOptions: [any AnyMethodOption] = [QueueState.size, studentTemperature, teacherTemperature, centre]
 
     private static let student = Pass("student", .view(0))
-    public static func passes(_ options: MethodOptions) -> [Pass] { [student] }
+    private static let smallCrops = Pass("small", .group(1))
+    public static func passes(_ options: MethodOptions) -> [Pass] { [student, smallCrops] }
     public var pairs: PairLossClient
+    /// The loss of small crops, from the first of them on.
+    private var small: PairLossClient?
     private let options: MethodOptions
+    private let facts: TrainingFacts
 
     public init(_ options: MethodOptions, _ facts: TrainingFacts) throws {
-        self.options = options
+        (self.options, self.facts) = (options, facts)
         pairs = try PairLossClient(Self.self, options, facts)
     }
+
+    /// With a queue of its own, whose first random rows are those of the other, and a process of its own where a program gives the loss.
+    private func newSmall() throws -> PairLossClient { try PairLossClient(Self.self, options, facts) }
+
+    private static let smallPrefix = "small."
+
+    public mutating func restore(_ state: [String: Tensor]) throws {
+        try pairs.restore(state.filter { !$0.key.hasPrefix(Self.smallPrefix) })
+        let own = state.filter { $0.key.hasPrefix(Self.smallPrefix) }
+        guard !own.isEmpty else { return }
+        var small = try newSmall()
+        try small.restore(Dictionary(uniqueKeysWithValues: own.map { (String($0.key.dropFirst(Self.smallPrefix.count)), $0.value) }))
+        self.small = small
+    }
+
+    public mutating func finish() throws -> [String: Tensor] {
+        let own = try small?.finish() ?? [:]
+        return try pairs.finish().merging(own.map { (Self.smallPrefix + $0.key, $0.value) }) { $1 }
+    }
+
+    public mutating func takeNotes() -> [String] { pairs.takeNotes() + (small?.takeNotes() ?? []).map { "small crops: \($0)" } }
 
     public static func pairLoss(_ options: MethodOptions) -> any PairLoss {
         SEEDLoss(
@@ -58,7 +88,30 @@ public struct SEED: PairObjective {
                 "has teacher embeddings of \(teacher.shape[1]) numbers where the student's have \(student.D)",
                 remedy: "make a student with initialize --embedding \(teacher.shape[1])")
         }
-        return try pairs.loss(student, of: Self.student, teacher: teacher, batch)
+        let loss = try pairs.loss(student, of: Self.student, teacher: teacher, batch)
+        guard outputs.has(Self.smallCrops) else { return loss }
+        return Self.sum(loss, try smallLoss(outputs[Self.smallCrops], batch))
+    }
+
+    private mutating func smallLoss(_ student: PassOutput, _ batch: Batch) throws -> Loss {
+        let V = batch.views[1], D = student.D
+        let rows = try batch.teacherRows(group: 1, remedy: "send it through embed --view 0 --group 1, or leave out the small crops", width: D)
+        var own = try small ?? newSmall()
+        small = nil
+        let first = try rows.floats().rows(ofView: 0, among: V, dimension: D)
+        let loss = try own.loss(
+            student, of: Self.smallCrops, teacher: rows.reshaped([batch.N * V, D]), enqueued: Tensor(f32: first, shape: [batch.N, D]), batch)
+        small = own
+        return loss
+    }
+
+    /// Both losses; what a loss can be at best and what it is at first are of both too, and all else of the large crops.
+    private static func sum(_ large: Loss, _ small: Loss) -> Loss {
+        let added = large.metrics.map { metric -> Metric in
+            guard ["floor", "kl", "uniform_loss"].contains(metric.name), let other = small.metrics.first(where: { $0.name == metric.name }) else { return metric }
+            return metric.adding(other.value)
+        }
+        return Loss(large.value + small.value, gradients: large.gradients.merging(small.gradients) { $1 }, metrics: added + [Metric("small_loss", small.value, label: "small crops")])
     }
 
     public func remedies(_ report: StepReport) -> [String] {

@@ -21,20 +21,40 @@ public struct TrainingDefaults: Sendable, Equatable {
     /// The recipe of `augment`, and the smallest share of an image that its crop takes.
     public var recipe: String
     public var smallestCrop: Double
+    /// Groups of crops in place of that share; empty for views of one size.
+    public var crops: [Crops] = []
+
+    /// Crops of one size.
+    public struct Crops: Sendable, Equatable {
+        public var views: Int
+        /// Their height and width where the networks' images have 224.
+        public var size: Int
+        /// The share of an image that they take.
+        public var scale: ClosedRange<Double>
+
+        public init(views: Int, size: Int = 224, scale: ClosedRange<Double>) { (self.views, self.size, self.scale) = (views, size, scale) }
+
+        /// As `augment --crops` takes them, in proportion to images of `size`, but no smaller than networks take.
+        public func text(size: Int) -> String {
+            func plain(_ share: Double) -> String { share == 1 ? "1" : "\(share)" }
+            return "\(views)x\(self.size == 224 ? size : max(8, (self.size * size + 112) / 224))@\(plain(scale.lowerBound))-\(plain(scale.upperBound))"
+        }
+    }
 
     init(
         _ optimizer: OptimizerName, rate: Double, weightDecay: Double, _ schedule: ScheduleName, epochs: Int, warmUp: Double = 0, endShare: Double = 0,
-        milestones: [Int] = [], factor: Double = 0.1, recipe: String, smallestCrop: Double
+        milestones: [Int] = [], factor: Double = 0.1, recipe: String, smallestCrop: Double, crops: [Crops] = []
     ) {
         (self.optimizer, self.rate, self.weightDecay, self.schedule, self.epochs, self.warmUp) = (optimizer, rate, weightDecay, schedule, epochs, warmUp)
         (self.endShare, self.milestones, self.factor, self.recipe, self.smallestCrop) = (endShare, milestones, factor, recipe, smallestCrop)
+        self.crops = crops
     }
 
     /// Of methods that say nothing else: SEED's.
     public static let usual = TrainingDefaults(.sgd, rate: 0.03, weightDecay: 1e-4, .seed, epochs: 200, warmUp: 5, recipe: "moco-v2", smallestCrop: 0.2)
 
-    /// How `augment` makes such views.
-    public var augmentOptions: [String] { ["--recipe", recipe, "--crop-scale", "\(smallestCrop),1"] }
+    /// The groups of crops as `augment --crops` takes them, where images have this size; nil for views of one size.
+    public func cropsText(size: Int) -> String? { crops.isEmpty ? nil : crops.map { $0.text(size: size) }.joined(separator: " ") }
 
     /// In a line: "sgd, rate 0.05 for 256 images, weight decay 0.0001, cosine over 100 epochs; views: moco-v2, crops of 0.2 to 1".
     public var text: String {
@@ -44,6 +64,7 @@ public struct TrainingDefaults: Sendable, Equatable {
         case .steps: parts.append("×\(factor) from epochs \(milestones.map { "\($0)" }.joined(separator: " and ")) of \(epochs) on")
         default: parts.append("\(schedule.rawValue)\(share) over \(epochs) epochs" + (warmUp > 0 ? ", \(warmUp == warmUp.rounded() ? "\(Int(warmUp))" : "\(warmUp)") of warm-up" : ""))
         }
-        return parts.joined(separator: ", ") + "; views: \(recipe), crops of \(smallestCrop) to 1"
+        let crops = cropsText(size: 224).map { "crops \($0)" } ?? "crops of \(smallestCrop) to 1"
+        return parts.joined(separator: ", ") + "; views: \(recipe), \(crops)"
     }
 }

@@ -11,12 +11,12 @@ extension Estimate {
             let embed = teacher?.name ?? settings["TEACHER_NETWORK"]
             // What a program takes, nobody knows.
             let teaching = [.given, .trained].contains(settings.teacherOrigin) ? embedding(embed, N: batch) : 0
-            let images = imageBytes(studentMethod.inputs.views.lowerBound * batch)
-            needs.append(training(settings["STUDENT"], studentMethod, N: batch, queue: studentQueue) + teaching + images)
+            let crops = settings.studentCrops, images = imageBytes(crops, batch)
+            needs.append(training(settings["STUDENT"], studentMethod, crops, N: batch, queue: studentQueue) + teaching + images)
         }
         if epochs("teacher", stages) > 0 {
-            let views = settings.teacherMethod.inputs.views.lowerBound
-            needs.append(imageBytes(views * teacherBatch) + training(settings["TEACHER_NETWORK"], settings.teacherMethod, N: teacherBatch, queue: teacherQueue))
+            let crops = settings.teacherCrops
+            needs.append(imageBytes(crops, teacherBatch) + training(settings["TEACHER_NETWORK"], settings.teacherMethod, crops, N: teacherBatch, queue: teacherQueue))
         }
         return needs.max()
     }
@@ -37,10 +37,10 @@ extension Estimate {
     }
 
     /// Of train-step, for a batch of N images.
-    private func training(_ name: String, _ method: any Objective.Type, N: Int, queue: Int) -> Int {
+    private func training(_ name: String, _ method: any Objective.Type, _ crops: Crops, N: Int, queue: Int) -> Int {
         guard let network = trained(name) else { return 0 }
         // Passes without a gradient run in the memory of one that has one.
-        let passes = method.passes(MethodOptions()).filter { $0.hasGradient && $0.readsImages }.map { $0.rows(N: N, views: method.inputs.leastViews) }
+        let passes = method.passes(MethodOptions()).filter { $0.hasGradient && $0.readsImages }.map { Int(crops.rows($0, N: N)) }.filter { $0 > 0 }
         // Weights, gradients, momenta, and what is written of them; weights of the other models.
         let copies = 3 + method.models(MethodOptions()).count
         return passes.reduce(0) { $0 + pass(network, N: $1, groups: min(2, method.normalizationGroups($1))) } + 4 * (copies * network.parameterCount + queue * run.embedding)
@@ -61,7 +61,7 @@ extension Estimate {
     }
 
     /// Decoded views: those that are made, under way and read.
-    private func imageBytes(_ count: Int) -> Int { 6 * count * size * size * 3 }
+    private func imageBytes(_ crops: Crops, _ batch: Int) -> Int { Int(crops.all * Double(6 * batch * size * size * 3)) }
 
     private var size: Int { run.settings.number("SIZE") }
     /// Larger images are not planned: it would take their memory.

@@ -26,14 +26,12 @@ struct Estimate {
             seconds += Double(images) * (done ?? measured())
         }
         let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"], student = run.settings["STUDENT"]
-        /// Passes of networks; those without a gradient take less, heads next to nothing.
-        func passes(_ method: any Objective.Type) -> Double {
-            Double(method.passes(MethodOptions()).filter(\.readsImages).reduce(0) { $0 + $1.rows(N: 1, views: method.inputs.leastViews) })
-        }
-        let hasTeacher = run.settings.teacherOrigin != .none
+        /// Passes without a gradient take less.
+        func passes(_ method: any Objective.Type, _ crops: Crops) -> Double { method.passes(MethodOptions()).reduce(0) { $0 + crops.rows($1, N: 1) } }
+        let crops = run.settings.studentCrops, taught = run.settings.teacherOrigin == .none ? 0 : crops.taught(studentMethod)
         add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") },
-            passes(studentMethod) * measured(.train, student) + (hasTeacher ? embedding(teacherName) : 0))
-        add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, passes(run.settings.teacherMethod) * measured(.train, teacherName))
+            passes(studentMethod, crops) * measured(.train, student) + (taught > 0 ? taught * embedding(teacherName) : 0))
+        add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, passes(run.settings.teacherMethod, run.settings.teacherCrops) * measured(.train, teacherName))
         for (subject, network) in [("teacher", teacherName), ("student", student)] {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
             let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }

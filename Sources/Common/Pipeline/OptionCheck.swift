@@ -39,7 +39,8 @@ struct OptionCheck {
         }
         func views(_ network: String) -> Command {
             Command(
-                "augment", ["--data", "data/train"] + given("\(network).augment") + ["--epoch", "0", "--report", "log/\(network).1.images.json", "--quiet"], "FLAGS")
+                "augment", ["--data", "data/train"] + given("\(network).augment") + ["--epoch", "0", "--report", "log/\(network).1.images.json", "--quiet"],
+                network == "student" && !settings[Crops.setting].isEmpty ? Crops.setting : "FLAGS")
         }
         func epoch(_ network: String, _ epochs: Int, _ setting: String) -> Command {
             Command(

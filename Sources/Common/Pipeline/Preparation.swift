@@ -39,6 +39,7 @@ struct Preparation {
         if isPretraining, settings.method.inputs.teacher != nil {
             throw Failure(.usage, "METHOD=\(settings["METHOD"]) learns from a teacher", remedy: "that is make distill; pretrain takes \(Preparation.methodsWithoutTeacher)")
         }
+        try settings.checkCrops()
         try folder.checkAccess()
         var lists = try Preparation.list(settings, environment, folder)
         // Lists first, since they are quick; bytes once all else is known to go together.
@@ -49,8 +50,10 @@ struct Preparation {
         try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
         if !settings["TEACHER"].isEmpty { lists[.teacher] = try FileList(of: settings.teacherFile) }
         teacher = settings["TEACHER"].isEmpty ? nil : try Teacher(settings.teacherFile, known: &known)
-        for network in [teacher?.network, Network(settings["STUDENT"], head: .none), settings.trainsTeacher ? Network(settings["TEACHER_NETWORK"], head: .none) : nil] {
-            if let network { try settings.checkSize(for: network) }
+        let (student, trained) = (Network(settings["STUDENT"], head: .none), settings.trainsTeacher ? Network(settings["TEACHER_NETWORK"], head: .none) : nil)
+        let (crops, ofTeacher) = (settings.studentCrops, settings.teacherCrops), taught = crops.taughtSizes(settings.method)
+        for (network, sizes, text) in [(teacher?.network, taught, crops.text), (student, crops.sizes, crops.text), (trained, ofTeacher.sizes, ofTeacher.text), (trained, taught, crops.text)] {
+            if let network { try settings.checkSizes(sizes, of: text, for: network) }
         }
         program = settings.teacherOrigin != .program
             ? nil : try tried?.program ?? TeacherProgram(settings, environment, in: folder, isToBeTried: false, known: &known, supervision)
@@ -83,7 +86,7 @@ struct Preparation {
     /// Numbers in an embedding: the given teacher's, where nothing is said.
     private static func embedding(_ settings: RunSettings, _ given: Int?) throws -> Int {
         let embedding = settings.count("EMBEDDING") ?? given ?? 128
-        if let given, given != embedding, settings.method.inputs.teacher == .embedding {
+        if let given, given != embedding, settings.method.inputs.teacher?.isEmbedding == true {
             let name = settings["TEACHER"].isEmpty ? TeacherProgram.setting : settings["TEACHER"]
             throw Failure(
                 .usage, path: name, "has embeddings of \(given) numbers where EMBEDDING=\(embedding)",
@@ -126,14 +129,20 @@ struct Preparation {
 }
 
 extension RunSettings {
-    /// - Throws: ``Failure`` where the network takes no images of SIZE.
-    fileprivate func checkSize(for network: Network) throws {
-        let size = number("SIZE"), multiple = network.imageMultiple
-        guard size >= network.smallestImage else {
-            throw Failure(.usage, path: "SIZE=\(size)", "is too small for a \(network.name)", remedy: "\(network.smallestImage) is the least")
-        }
-        guard size % multiple == 0 else {
-            throw Failure(.usage, path: "SIZE=\(size)", "is no multiple of \(multiple), the patches of the teacher, a \(network.name)", remedy: network.sizeRemedy(size))
+    /// - Parameters:
+    ///   - sizes: of the crops that the network is to take, besides SIZE.
+    ///   - text: of these crops.
+    /// - Throws: ``Failure`` where it takes no such images.
+    fileprivate func checkSizes(_ sizes: [Int], of text: String?, for network: Network) throws {
+        let multiple = network.imageMultiple
+        for size in [number("SIZE")] + sizes {
+            let name = size == number("SIZE") ? "SIZE=\(size)" : "crops '\(text ?? "")' of size \(size)"
+            guard size >= network.smallestImage else {
+                throw Failure(.usage, path: name, "is too small for a \(network.name)", remedy: "\(network.smallestImage) is the least")
+            }
+            guard size % multiple == 0 else {
+                throw Failure(.usage, path: name, "is no multiple of \(multiple), the patches of the teacher, a \(network.name)", remedy: network.sizeRemedy(size))
+            }
         }
     }
 }

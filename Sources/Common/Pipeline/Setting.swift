@@ -68,6 +68,9 @@ public struct Setting: Sendable {
         Setting("EPOCHS", .count(1...100_000), demonstration: "20", images: "24", "how often the student sees all images; raise it to go on"),
         Setting("BATCH", .count(1...65536), demonstration: "64", images: "64", "images in a step"),
         Setting("SIZE", .count(8...4096), demonstration: "32", images: "224", "height and width that networks see"),
+        Setting(
+            Crops.setting, .text,
+            "the crops that the student learns from, as augment --crops takes them, or small-patches: SEED's, scaled to SIZE (default: the method's; networks are judged at SIZE)"),
         Setting("EMBEDDING", .optionalCount(1...65536), "numbers in an embedding (default: the given teacher's, else 128)"),
         Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
         Setting("STUDENT_OPTIONS", .methodOptions(of: "METHOD"), "options of train-step for the student"),

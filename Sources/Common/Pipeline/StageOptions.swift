@@ -15,25 +15,27 @@ struct StageOptions {
     let judgement: Judgement
 
     /// How views are made for a method: what its paper recommends, and what FLAGS say.
-    private func views(_ method: any Objective.Type) -> [String] {
-        ["--size", settings["SIZE"], "--seed", settings["SEED"], "--drop-last"] + (method.defaults?.augmentOptions ?? []) + settings.words("FLAGS")
+    private func views(_ method: any Objective.Type, _ crops: Crops) -> [String] {
+        let recipe = method.defaults.map { ["--recipe", $0.recipe] } ?? [], share = method.defaults.map { ["--crop-scale", "\($0.smallestCrop),1"] } ?? []
+        let views = method.inputs.views.lowerBound, common = ["--seed", settings["SEED"], "--drop-last"], flags = settings.words("FLAGS") + labels(method)
+        if let text = crops.text { return ["--crops", text] + common + recipe + flags }
+        return ["--size", settings["SIZE"]] + common + recipe + share + flags + (views > 1 ? ["--views", "\(views)"] : [])
     }
     /// What a network begins with that learns by a method.
     private func begin(_ network: String, _ method: any Objective.Type) -> [String] {
         let head = switch method.head {
         case .mlp: ["--embedding", "\(embedding)"]
-        case .named(let name): ["--head", name] + (settings.count("EMBEDDING").map { ["--embedding", "\($0)"] } ?? [])
+        // As wide as the teacher's where that is compared with.
+        case .named(let name):
+            ["--head", name] + ((method.inputs.teacher?.isEmbedding == true ? embedding : settings.count("EMBEDDING")).map { ["--embedding", "\($0)"] } ?? [])
         case .linear: ["--head", "linear \(teacherRows ?? embedding)"]
         case .none: ["--embedding", "0"]
         }
         return ["--network", settings[network]] + head + ["--seed", settings["SEED"]]
     }
     private func split(_ name: String?) -> [String] { name.map { ["--split", $0] } ?? [] }
-    /// Views of each image, where there are several; and what is given labels must not see those it is judged by.
-    private func inputs(_ method: any Objective.Type) -> [String] {
-        let views = method.inputs.views.lowerBound
-        return (method.inputs.labels && judgement == .halvesOfData ? judgement.train.options : []) + (views > 1 ? ["--views", "\(views)"] : [])
-    }
+    /// What is given labels must not see those it is judged by.
+    private func labels(_ method: any Objective.Type) -> [String] { method.inputs.labels && judgement == .halvesOfData ? judgement.train.options : [] }
     /// How a network's epochs are asked for; what train-step does by itself is not said.
     private func method(_ name: String) -> [String] { name == SEED.name ? [] : ["--objective", name] }
     /// A program that gives the loss has a queue of its own.
@@ -58,7 +60,7 @@ struct StageOptions {
         var files = [
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
             "student.begin": begin("STUDENT", settings.method),
-            "student.augment": train + views(settings.method) + inputs(settings.method) + ["--batch", settings["BATCH"]],
+            "student.augment": train + views(settings.method, settings.studentCrops) + ["--batch", settings["BATCH"]],
             "student.train": method(settings["METHOD"]) + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
@@ -67,11 +69,11 @@ struct StageOptions {
             let isProgram = settings.teacherOrigin == .program, timeout = settings.count("TEACHER_TIMEOUT").map { ["--command-timeout", "\($0)"] } ?? []
             files["teacher.embed"] = isProgram ? ["--command=\(settings[TeacherProgram.setting])"] + timeout : ["--weights", "teacher.safetensors"]
             // A program's rows are all that there is of it.
-            files["teacher.rows"] = !isProgram ? output.embedOptions : output == .embedding ? [] : ["--as", output.tensor]
+            files["teacher.rows"] = !isProgram ? settings.studentCrops.embedOptions(output, settings.method) : output == .embedding ? [] : ["--as", output.tensor]
         }
         if settings.trainsTeacher {
             files["teacher.begin"] = begin("TEACHER_NETWORK", settings.teacherMethod)
-            files["teacher.augment"] = train + views(settings.teacherMethod) + inputs(settings.teacherMethod) + ["--batch", settings["TEACHER_BATCH"]]
+            files["teacher.augment"] = train + views(settings.teacherMethod, settings.teacherCrops) + ["--batch", settings["TEACHER_BATCH"]]
             files["teacher.train"] = method(settings["TEACHER_OBJECTIVE"]) + settings.words("TEACHER_OPTIONS") + ["--seed", settings["SEED"]]
         }
         if settings.isDemonstration { files["pictures"] = settings.words("SYNTHESIZE_OPTIONS") + ["--seed", settings["SEED"]] }

@@ -70,9 +70,12 @@ final class PassRuns {
         case .group(let group):
             images = crops[group]
             (N, views, view) = (images.N * images.views, 1, 0)
-        case .output(let source):
+        case .outputs(let sources):
             precondition(order == nil, "rows of embeddings are not shuffled")
-            return forward(pass, weights, outputs[source], groups: groups, randomKey: randomKey)
+            let rows = sources.filter(outputs.has).map { outputs[$0] }
+            guard let first = rows.first else { preconditionFailure("pass \(pass.name) reads passes that have not run") }
+            let all = rows.count == 1 ? first : PassOutput(rows.flatMap(\.values), N: rows.reduce(0) { $0 + $1.N }, D: first.D)
+            return forward(pass, weights, all, groups: groups, randomKey: randomKey)
         }
         let run = run(pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
         defer { charge(run, to: pass) }
@@ -115,8 +118,7 @@ final class PassRuns {
 
     private func run(_ pass: Pass, _ network: Network, N: Int, height: Int, width: Int, groups: Int) -> TrainingRun {
         // A network of rows has a gradient to hand on.
-        var wantsInputGradient = false
-        if case .output = pass.input { wantsInputGradient = pass.hasGradient }
+        let wantsInputGradient = !pass.readsImages && pass.hasGradient
         let size = Size(N: N, height: height, width: width)
         func sizeOf(_ run: TrainingRun) -> Size { Size(N: run.N, height: run.height, width: run.width) }
         if usual[pass.name] == nil { usual[pass.name] = size }

@@ -35,6 +35,9 @@ final class TrainedModels {
     /// The weights without the head of those models whose features a pass gives, in the same memory.
     private let trunks: [String: Weights]
 
+    /// The heads alone of those models that a pass runs on features, with their gradients, in the same memory.
+    private let heads: [String: (weights: Weights, gradients: FloatBuffer?)]
+
     /// Takes them from a checkpoint. What is not there yet begins: an average as a copy, a head with random weights, an optimizer's state as zeros.
     init(_ method: any Objective.Type, _ options: MethodOptions, _ state: TrainingState, slots: [OptimizerSlot], seed: UInt64) throws {
         let passes = method.passes(options)
@@ -67,6 +70,11 @@ final class TrainedModels {
         self.entries = entries
         let bare = Set(passes.filter { $0.output == .features }.map(\.model))
         trunks = Dictionary(uniqueKeysWithValues: entries.filter { bare.contains($0.model.name) }.map { ($0.model.name, $0.weights.withoutHead) })
+        let onRows = Set(passes.filter { !$0.readsImages }.map(\.model))
+        heads = Dictionary(uniqueKeysWithValues: entries.compactMap { entry in
+            guard onRows.contains(entry.model.name), let head = entry.weights.headAlone else { return nil }
+            return (entry.model.name, (head.weights, entry.training.map { FloatBuffer(part: $0.gradients, from: head.offset, count: head.weights.network.parameterCount) }))
+        })
     }
 
     private func entry(_ name: String) -> Entry {
@@ -79,6 +87,12 @@ final class TrainedModels {
     /// What a pass runs, handed to `body`: the network, or what of it makes its features.
     func run<Result>(_ pass: Pass, _ body: (Weights) throws -> Result) rethrows -> Result {
         let whole = entry(pass.model).weights
+        if !pass.readsImages, let head = heads[pass.model]?.weights {
+            let first = whole.batchesSeen.count - head.batchesSeen.count
+            head.batchesSeen = Array(whole.batchesSeen.dropFirst(first))
+            defer { whole.batchesSeen.replaceSubrange(first..., with: head.batchesSeen) }
+            return try body(head)
+        }
         guard pass.output == .features, let trunk = trunks[pass.model], trunk !== whole else { return try body(whole) }
         // The counts of batches are all that the two do not share.
         let count = trunk.batchesSeen.count
@@ -100,8 +114,10 @@ final class TrainedModels {
         }
     }
 
-    func gradients(_ name: String) -> FloatBuffer {
-        guard let training = entry(name).training else { preconditionFailure("model \(name) is not trained") }
+    /// Where the gradients of a pass's parameters are added.
+    func gradients(_ pass: Pass) -> FloatBuffer {
+        if !pass.readsImages, let head = heads[pass.model]?.gradients { return head }
+        guard let training = entry(pass.model).training else { preconditionFailure("model \(pass.model) is not trained") }
         return training.gradients
     }
 
@@ -115,8 +131,11 @@ final class TrainedModels {
     ///   - learningRate: of this step.
     ///   - begin: the rate that was asked for, of parameters that follow no schedule.
     ///   - step: of the training, from 1.
-    func step(_ optimizer: any Optimizer, learningRate: Double, begin: Double, step: Int) {
-        let buffers = trained.flatMap { weights, training in
+    ///   - isFrozen: whether a model stays as it is in this step.
+    func step(_ optimizer: any Optimizer, learningRate: Double, begin: Double, step: Int, isFrozen: (String) -> Bool) {
+        let buffers = entries.flatMap { entry -> [ParameterBuffer] in
+            guard let training = entry.training, !isFrozen(entry.model.name) else { return [] }
+            let weights = entry.weights
             let momentum = training.slots[.momentum], square = training.slots[.square]
             return training.parameters.compactMap { parameter, group -> ParameterBuffer? in
                 guard let momentum else { return nil }

@@ -34,7 +34,8 @@ public final class Trainer {
         self.options = options
         models = try TrainedModels(options.method, options.methodOptions, state, slots: options.optimizer.slots, seed: options.seed)
         passes = options.method.passes(options.methodOptions)
-        watched = passes.first { $0.model == Model.student.name && $0.hasGradient }
+        let ofStudent = passes.filter { $0.model == Model.student.name && $0.hasGradient }
+        watched = ofStudent.first { $0.output == .embedding } ?? ofStudent.first
         runs = PassRuns()
         let epochs = max(1, header.metadata.count("epochs") ?? 1)
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
@@ -64,6 +65,7 @@ public final class Trainer {
 
         let position = batch.epoch * stepsPerEpoch + batch.step, positions = options.epochs * stepsPerEpoch
         models.followAverages(.beforePasses, step: position, of: positions)
+        try objective.willStep(models.weights)
         var outputs = Outputs()
         runs.begin()
         let passes = passes.filter { $0.rows(N: batch.N, views: batch.views) > 0 }
@@ -86,9 +88,13 @@ public final class Trainer {
         var gradients = loss.gradients
         for pass in passes.reversed() where pass.hasGradient {
             guard let gradient = gradients[pass.name] else { throw Failure(.software, "the loss gives no gradient of pass \(pass.name)") }
-            let input = models.run(pass) { runs.backward(pass, $0, gradient, dParameters: models.gradients(pass.model)) }
-            if case .output(let source) = pass.input, source.hasGradient, let input {
-                gradients[source.name] = gradients[source.name].map { zip($0, input).map { $0 + $1 } } ?? input
+            let input = models.run(pass) { runs.backward(pass, $0, gradient, dParameters: models.gradients(pass)) }
+            guard case .outputs(let sources) = pass.input, let input else { continue }
+            var rest = input[...]
+            for source in sources where outputs.has(source) {
+                let own = rest.prefix(outputs[source].values.count)
+                rest = rest.dropFirst(own.count)
+                if source.hasGradient { gradients[source.name] = gradients[source.name].map { zip($0, own).map { $0 + $1 } } ?? Array(own) }
             }
         }
         let norm = models.gradientNorm
@@ -98,7 +104,7 @@ public final class Trainer {
         }
         let rate = options.schedule.rate(epoch: batch.epoch, step: batch.step, stepsPerEpoch: stepsPerEpoch)
         state.steps += 1
-        models.step(options.optimizer, learningRate: rate, begin: options.schedule.begin.rate, step: state.steps)
+        models.step(options.optimizer, learningRate: rate, begin: options.schedule.begin.rate, step: state.steps) { objective.isFrozen($0, step: state.steps - 1) }
         models.followAverages(.afterStep, step: position, of: positions)
         objective.stepped(models.weights)
         profile?.lap("optimizer")

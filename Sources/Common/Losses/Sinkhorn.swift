@@ -1,0 +1,66 @@
+import Kernels
+import Parallel
+
+/// Assignments of rows to prototypes that share the rows equally, from scores: Sinkhorn and Knopp's algorithm.
+///
+///     Q = diag(v)·exp((S − max S)/ε)·diag(u)     uₖ = 1/(K·Σ_b v_b·E_bk)     v_b = 1/(B·Σₖ E_bk·uₖ)     q = B·Q
+///
+/// Cuturi, "Sinkhorn Distances", NeurIPS 2013, as in Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments", NeurIPS 2020, eq. 3 to 5, where prototypes are
+/// scaled first, then rows, so that a row of q sums to 1. The largest score is taken off, as VISSL does and SwAV's code does not: u takes it up. Exponents end at −80, above the least
+/// single-precision number, so that no prototype is without weight.
+public enum Sinkhorn {
+    private static let lowest: Float = -80, pieceRows = 64, pieceColumns = 256
+
+    /// - Parameters:
+    ///   - scores: S (B, K), finite.
+    ///   - epsilon: ε, positive.
+    ///   - iterations: at least 1.
+    ///   - count: how many of the last rows are wanted.
+    /// - Returns: q (count, K).
+    public static func assignments(_ scores: [Float], prototypes K: Int, epsilon: Double, iterations: Int, last count: Int) -> [Float] {
+        precondition(K > 0 && scores.count % K == 0 && epsilon > 0 && iterations > 0)
+        let B = scores.count / K
+        precondition((0...B).contains(count))
+        guard B > 0, count > 0 else { return [] }
+        let peak = scores.max() ?? 0, scale = Float(1 / epsilon)
+        var kernel = scores, u = [Double](repeating: 1, count: K), v = [Double](repeating: 1, count: B), result = [Float](repeating: 0, count: count * K)
+        let rows = (B + pieceRows - 1) / pieceRows, columns = (K + pieceColumns - 1) / pieceColumns
+        kernel.withUnsafeMutableBufferPointer { kernel in
+            guard let E = kernel.baseAddress else { return }
+            Parallel.forEach(rows) { piece, _ in
+                let own = Parallel.part(piece, of: rows, in: B)
+                for i in own.lowerBound * K..<own.upperBound * K { E[i] = max(lowest, (E[i] - peak) * scale) }
+                VectorMath.exponential(UnsafeMutableBufferPointer(start: E + own.lowerBound * K, count: own.count * K))
+            }
+            u.withUnsafeMutableBufferPointer { u in
+                v.withUnsafeMutableBufferPointer { v in
+                    guard let u = u.baseAddress, let v = v.baseAddress else { return }
+                    for _ in 0..<iterations {
+                        Parallel.forEach(columns) { piece, _ in
+                            let own = Parallel.part(piece, of: columns, in: K)
+                            for k in own { u[k] = 0 }
+                            for b in 0..<B {
+                                let row = E + b * K, weight = v[b]
+                                for k in own { u[k] += weight * Double(row[k]) }
+                            }
+                            for k in own { u[k] = 1 / (Double(K) * u[k]) }
+                        }
+                        Parallel.forEach(rows) { piece, _ in
+                            for b in Parallel.part(piece, of: rows, in: B) {
+                                let row = E + b * K
+                                var sum = 0.0
+                                for k in 0..<K { sum += Double(row[k]) * u[k] }
+                                v[b] = 1 / (Double(B) * sum)
+                            }
+                        }
+                    }
+                    for n in 0..<count {
+                        let b = B - count + n
+                        for k in 0..<K { result[n * K + k] = Float(Double(B) * v[b] * u[k] * Double(E[b * K + k])) }
+                    }
+                }
+            }
+        }
+        return result
+    }
+}

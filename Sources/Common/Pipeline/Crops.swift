@@ -1,0 +1,93 @@
+import Objectives
+import ToolSupport
+
+/// The groups of crops that a method learns from in a run.
+struct Crops {
+    /// As `augment --crops` takes them; nil for views of one size, that of SIZE.
+    let text: String?
+    /// Views of each image in each group.
+    let views: [Int]
+    /// Height and width of the views of each group.
+    let sizes: [Int]
+    /// Numbers of pixels of a view of each group, as a share of SIZE's.
+    let areas: [Double]
+
+    static let setting = "CROPS"
+    /// The word for SEED's.
+    static let smallPatches = "small-patches"
+
+    /// - Parameter given: what CROPS says; empty for what the method's paper recommends.
+    init(_ method: any Objective.Type, size: Int, given: String) {
+        let recommended = method.defaults?.cropsText(size: size)
+        let words = given == Crops.smallPatches ? SEED.smallPatches.map { $0.text(size: size) }.joined(separator: " ") : given
+        text = words.isEmpty ? recommended : words
+        // What is malformed, augment will say.
+        let groups = (text ?? "").split(whereSeparator: \.isWhitespace).map { word in
+            word.split(whereSeparator: { "@:".contains($0) }).first?.split(separator: "x").compactMap { Int($0) } ?? []
+        }
+        let areWellFormed = !groups.isEmpty && groups.allSatisfy { $0.count == 2 && $0.allSatisfy { (1...65536).contains($0) } }
+        views = areWellFormed ? groups.map { $0[0] } : method.inputs.leastViews
+        sizes = areWellFormed ? groups.map { $0[1] } : views.map { _ in size }
+        areas = sizes.map { Double($0 * $0) / Double(max(1, size * size)) }
+    }
+
+    private func area(_ group: Int) -> Double { group < areas.count ? areas[group] : 1 }
+
+    /// Rows of a pass over N images, as many of SIZE as have the pixels of theirs; 0 of one that reads no images.
+    func rows(_ pass: Pass, N: Int) -> Double {
+        guard pass.readsImages else { return 0 }
+        let group = if case .group(let group) = pass.input { group } else { 0 }
+        return Double(pass.rows(N: N, views: views)) * area(group)
+    }
+
+    /// Views of an image, counted likewise.
+    var all: Double { zip(views, areas).reduce(0) { $0 + Double($1.0) * $1.1 } }
+
+    /// Whether a teacher's embeddings of the second group are learnt too.
+    func teachesSmallCrops(_ method: any Objective.Type) -> Bool { method.inputs.teacher == .embedding && method.inputs.groups.count > 1 && views.count > 1 && views[1] > 0 }
+
+    /// Views that a teacher embeds, counted likewise.
+    func taught(_ method: any Objective.Type) -> Double {
+        switch method.inputs.teacher {
+        case nil: 0
+        case .viewEmbeddings: Double(views[0]) * areas[0]
+        case .embedding: areas[0] + (teachesSmallCrops(method) ? Double(views[1]) * areas[1] : 0)
+        case .features, .logits: areas[0]
+        }
+    }
+
+    /// Sizes of what a teacher embeds.
+    func taughtSizes(_ method: any Objective.Type) -> [Int] { Array(sizes.prefix(teachesSmallCrops(method) ? 2 : 1)) }
+
+    /// The options of `embed` that add what the method learns from.
+    func embedOptions(_ output: TeacherOutput, _ method: any Objective.Type) -> [String] {
+        output.embedOptions + (teachesSmallCrops(method) ? ["--view", "0", "--group", "1"] : [])
+    }
+}
+
+extension RunSettings {
+    var studentCrops: Crops { Crops(method, size: number("SIZE"), given: self[Crops.setting]) }
+    var teacherCrops: Crops { Crops(teacherMethod, size: number("SIZE"), given: "") }
+
+    /// - Throws: ``Failure`` where the method cannot learn from CROPS, or the teacher cannot give what it learns of them.
+    func checkCrops() throws {
+        let crops = studentCrops, wanted = method.inputs.groups, named = "\(Crops.setting)=\(self[Crops.setting])", method = "METHOD=\(self["METHOD"])"
+        if !self[Crops.setting].isEmpty {
+            guard crops.views.count <= wanted.count else {
+                throw Failure(.usage, path: named, "has \(crops.views.count) groups where \(method) learns from \(wanted.count == 1 ? "one" : "\(wanted.count)")", remedy: "leave out the others")
+            }
+            for (group, range) in wanted.enumerated() {
+                let count = group < crops.views.count ? crops.views[group] : 0
+                guard !range.contains(count) else { continue }
+                throw Failure(
+                    .usage, path: named, "has \(count) view\(count == 1 ? "" : "s") in group \(group) where \(method) learns from "
+                        + (range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"), remedy: "name so many")
+            }
+        }
+        let wantsMore = self.method.inputs.teacher == .viewEmbeddings || crops.teachesSmallCrops(self.method)
+        if teacherOrigin == .program, wantsMore {
+            throw Failure(
+                .usage, path: TeacherProgram.setting, "gives a row of each image where \(method) learns the embeddings of several views", remedy: "name a TEACHER that is a network")
+        }
+    }
+}
