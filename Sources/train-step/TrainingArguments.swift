@@ -53,6 +53,7 @@ struct TrainingArguments: ParsableArguments {
         }
         try checkOption("--epochs", epochs, in: 1...1_000_000)
         try checkOption("--warm-up", warmUp, in: 0...Double(usedEpochs))
+        if schedule == .seed, let warmUp, warmUp != warmUp.rounded() { throw ValidationError("--warm-up takes whole epochs with --schedule seed, found \(warmUp)") }
         try checkOption("--end-share", endShare, in: 0...1)
         try checkOption("--start-share", startShare, in: 0...1)
         try checkOption("--factor", factor, in: 0...1)
@@ -60,7 +61,7 @@ struct TrainingArguments: ParsableArguments {
         if schedule == .steps, usedMilestones.isEmpty { throw ValidationError("--schedule steps needs --milestones, such as 60,80") }
         let ofSchedules: [(String, Bool, [ScheduleName])] = [
             ("--milestones", milestones != nil, [.steps]), ("--factor", factor != nil, [.steps]), ("--end-share", endShare != nil, [.warmUpCosine, .swav]),
-            ("--start-share", startShare != nil, [.swav]),
+            ("--start-share", startShare != nil, [.swav]), ("--warm-up", warmUp != nil, [.seed, .smooth, .warmUpCosine, .swav]),
         ]
         for (option, isGiven, own) in ofSchedules where isGiven && !own.contains(schedule) {
             throw ValidationError("\(option) is of no use with --schedule \(schedule.rawValue); it goes with \(own.map(\.rawValue).joined(separator: " and "))")
@@ -111,7 +112,11 @@ struct TrainingArguments: ParsableArguments {
         return numbers.count == parts.count && zip(numbers, numbers.dropFirst()).allSatisfy(<) ? numbers : nil
     }
 
-    private var usedMilestones: [Int] { givenMilestones ?? defaults.milestones.map { $0 * usedEpochs / defaults.epochs } }
+    /// The method's are moved in proportion, up to the next epoch, so that none falls on the first or on another.
+    private var usedMilestones: [Int] {
+        givenMilestones ?? defaults.milestones.map { max(1, ($0 * usedEpochs + defaults.epochs - 1) / defaults.epochs) }
+            .reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+    }
 
     private var givenBetas: (first: Double, second: Double)? {
         let numbers = betas?.split(separator: ",", omittingEmptySubsequences: false).compactMap { Double($0) }.filter { (0..<1).contains($0) } ?? []

@@ -90,6 +90,18 @@ struct PretrainTests {
         }
     }
 
+    @Test func `a run that has had a teacher keeps it while another method does without`() throws {
+        let place = try Workplace.images()
+        try place.perform("initialize -q --network tiny-resnet10 --embedding 16 -o teacher.safetensors")
+        let given = pretrain(place, "a", "METHOD=seed TEACHER=$PWD/teacher.safetensors EPOCHS=1").replacing(" pretrain ", with: " distill ")
+        try #require(try place.run(given).status == 0)
+        let before = try place.results("a")
+        try #require(try place.run(pretrain(place, "a", "METHOD=moco-v2 EPOCHS=1")).status == 0)
+        let back = try place.run(pretrain(place, "a", "METHOD=seed EPOCHS=1").replacing(" pretrain ", with: " distill "))
+        #expect(back.status == 0 && back.error.contains("teacher.safetensors: tiny-resnet10"), "\(back.error)")
+        #expect(try place.results("a") == before)
+    }
+
     @Test func `labels that judge are not learnt from`() throws {
         let place = try Workplace.images()
         let result = try place.run(pretrain(place, "a", "METHOD=supervised-contrastive EPOCHS=1").replacing(" TEST=$PWD/pictures/test", with: ""))
@@ -102,7 +114,7 @@ struct PretrainTests {
         let place = try Workplace.images()
         let wrong = [
             ("METHOD=seed", "METHOD=seed learns from a teacher; that is make distill; pretrain takes moco-v2, supervised-contrastive"),
-            ("TEACHER=x.safetensors", "cannot open it"),
+            ("TEACHER=x.safetensors", "TEACHER is of no use to METHOD=moco-v2"),
             ("TEACHER=$PWD/pictures/train METHOD=moco-v2", "TEACHER is of no use to METHOD=moco-v2, which learns without a teacher"),
             ("TEACHER_COMMAND='cat' METHOD=moco-v2", "TEACHER_COMMAND is of no use to METHOD=moco-v2"),
             ("METHOD=byool", "METHOD=byool: there is none of that name"),

@@ -12,7 +12,7 @@ public enum ClassLoss {
     ///   - logits: (N, C).
     ///   - labels: (N), each below C; nil where α is 1.
     ///   - teacher: logits (N, C) and T; nil for CE alone.
-    /// - Returns: loss and gradient of the mean; the floor of KD is 0 with α = 1. Agreement is that of the largest logit with the label, or with the teacher's largest.
+    /// - Returns: loss and gradient of the mean. Agreement is that of the largest logit with the label, or with the teacher's largest.
     public static func evaluate(logits: [Float], labels: [Int32]?, classes C: Int, teacher: (logits: [Float], temperature: Double)? = nil, alpha: Double = 0) -> LossValues {
         precondition(C > 0 && logits.count % C == 0)
         let N = logits.count / C

@@ -38,11 +38,14 @@ struct AnchorMemory {
 
     private static func name(_ queue: String) -> String { "anchors.\(queue)" }
 
-    mutating func restore(_ state: [String: Tensor]) throws {
+    /// - Parameter names: the queues that the method has, all of one length.
+    mutating func restore(_ state: [String: Tensor], _ names: [String]) throws {
         guard !state.isEmpty else { return }
         let document = TensorDocument(tensors: state)
-        for queue in ["teacher", "student"] where state[Self.name(queue)] != nil {
-            let rows = try document.tensor(Self.name(queue), .f32, shape: [nil, nil]), K = rows.shape[0]
+        var length: Int?
+        for queue in names {
+            let rows = try document.tensor(Self.name(queue), .f32, shape: [length, nil]), K = rows.shape[0]
+            length = K
             func number(_ name: String, below end: Int) throws -> Int {
                 guard let value = try document.tensor(name, .i64, shape: [1]).integers().first, (0..<end).contains(value) else {
                     throw document.failure("has '\(name)' out of 0 to \(end - 1)")
@@ -77,7 +80,7 @@ struct AnchorMemory {
         if let there = queues[queue] {
             guard there.dimension == D else {
                 throw batch.record.failure(
-                    "has rows of \(D) numbers where the queue has rows of \(there.dimension)", remedy: "the queue belongs to another teacher; begin with the student's weights alone")
+                    "has rows of \(D) numbers where the queue has rows of \(there.dimension)", remedy: "the queue is of another network; begin with the student's weights alone")
             }
             return
         }

@@ -23,7 +23,7 @@ public struct CompRess1Q: Objective {
         memory = AnchorMemory(options[CompRess.anchors], facts)
     }
 
-    public mutating func restore(_ state: [String: Tensor]) throws { try memory.restore(state) }
+    public mutating func restore(_ state: [String: Tensor]) throws { try memory.restore(state, ["teacher"]) }
     public mutating func finish() throws -> [String: Tensor] { memory.state }
     public mutating func takeNotes() -> [String] { memory.takeNotes() }
 

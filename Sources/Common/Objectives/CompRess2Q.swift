@@ -4,7 +4,7 @@ import Optimizers
 public import TensorStreams
 
 /// CompRess with two queues: the student's pooled features are compared with a memory of student's features, the teacher's with one of the teacher's; their widths
-/// may differ. The student's memory takes the features of its moving average, or with `student-memory student` its own. See ``CompRess``.
+/// may differ. The student's memory takes the features of its moving average, or without `key-memory` its own. See ``CompRess``.
 public struct CompRess2Q: Objective {
     public static let name = "compress-2q"
     public static let summary = "have the teacher's similarities to a memory, each to one of its own features (Koohpayegani et al., NeurIPS 2020)"
@@ -35,7 +35,7 @@ public struct CompRess2Q: Objective {
         memory = AnchorMemory(options[CompRess.anchors], facts)
     }
 
-    public mutating func restore(_ state: [String: Tensor]) throws { try memory.restore(state) }
+    public mutating func restore(_ state: [String: Tensor]) throws { try memory.restore(state, ["teacher", "student"]) }
     public mutating func finish() throws -> [String: Tensor] { memory.state }
     public mutating func takeNotes() -> [String] { memory.takeNotes() }
 

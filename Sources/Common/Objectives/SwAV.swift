@@ -21,7 +21,7 @@ public struct SwAV: Objective {
         crops: [.init(views: 2, scale: 0.14...1), .init(views: 6, size: 96, scale: 0.05...0.14)])
 
     static let prototypes = MethodOption<Int?>(
-        "prototypes", default: nil, defaultText: "\(usualPrototypes), or a tenth of the data set's images if that is less", in: 2...1 << 20, valueName: "K", "Prototypes.")
+        "prototypes", default: nil, defaultText: "\(usualPrototypes), or a tenth of the data set's images if that is less", in: 2...65536, valueName: "K", "Prototypes.")
     static let temperature = MethodOption("student-temperature", default: 0.1, in: Temperature.range, "The temperature of the student's logits.")
     static let epsilon = MethodOption("sinkhorn-epsilon", default: 0.05, in: 0.01...100, "What scores are divided by for their assignment; less makes it sharper.")
     static let iterations = MethodOption("sinkhorn-iterations", default: 3, in: 1...1000, "Iterations of the assignment.")

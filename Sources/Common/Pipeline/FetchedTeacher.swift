@@ -14,11 +14,11 @@ enum FetchedTeacher {
     static let training = ["TEACHER_NETWORK", "TEACHER_OBJECTIVE", "TEACHER_EPOCHS", "TEACHER_BATCH", "TEACHER_OPTIONS"]
     private static let folder = ".build/teachers"
 
-    /// What TEACHER is, empty where the method needs no teacher, one is trained or a program is one: as it was typed, or as the run remembers it, or the usual one. Who says how to train one,
+    /// What TEACHER is, empty where one is trained or a program is one, and what the run remembers where the method needs none: as it was typed, or as the run remembers it, or the usual one. Who says how to train one,
     /// or names a program, wants no other.
     static func value(typed: [String: String], remembered: [String: String], isDemonstration: Bool, method: String?) -> String {
         if let given = typed["TEACHER"] { return given == none ? "" : given }
-        if let method = method.flatMap(Methods.named), method.inputs.teacher == nil { return "" }
+        if let method = method.flatMap(Methods.named), method.inputs.teacher == nil { return remembered["TEACHER"] ?? "" }
         let program = typed[TeacherProgram.setting] ?? remembered[TeacherProgram.setting] ?? ""
         // Empty beside a program, it did not mean that a teacher is trained.
         let meantProgram = remembered["TEACHER"] == "" && !(remembered[TeacherProgram.setting] ?? "").isEmpty && program.isEmpty

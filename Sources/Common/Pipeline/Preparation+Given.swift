@@ -10,7 +10,7 @@ extension Preparation {
             if flags.value(of: name) == "", settings.remembered[name, default: ""].isEmpty {
                 throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out" + (name == "TEACHER" ? ", or give none, which trains one" : ""))
             }
-            let given = name == "TEACHER" ? settings.teacherFile : settings[name]
+            let given = name != "TEACHER" ? settings[name] : settings.teacherOrigin == .none ? "" : settings.teacherFile
             // One that is to be fetched is not there yet.
             if !given.isEmpty, given == settings[name], unsafe access(given, F_OK) != 0 { throw notThere(name, settings) }
             if let run = try? RunFolder.resolved(folder.path), let path = try? RunFolder.resolved(given), path == run || path.hasPrefix(run + "/") {

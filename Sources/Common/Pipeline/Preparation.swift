@@ -47,9 +47,11 @@ struct Preparation {
         let data = try OpenedData(data: settings["DATA"], test: settings["TEST"])
         let judgement = try Judgement(settings, data)
         // Once the images are known to be some.
-        try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
-        if !settings["TEACHER"].isEmpty { lists[.teacher] = try FileList(of: settings.teacherFile) }
-        teacher = settings["TEACHER"].isEmpty ? nil : try Teacher(settings.teacherFile, known: &known)
+        if settings.teacherOrigin == .given {
+            try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
+            lists[.teacher] = try FileList(of: settings.teacherFile)
+        }
+        teacher = settings.teacherOrigin != .given ? nil : try Teacher(settings.teacherFile, known: &known)
         let (student, trained) = (Network(settings["STUDENT"], head: .none), settings.trainsTeacher ? Network(settings["TEACHER_NETWORK"], head: .none) : nil)
         let (crops, ofTeacher) = (settings.studentCrops, settings.teacherCrops), taught = crops.taughtSizes(settings.method)
         for (network, sizes, text) in [(teacher?.network, taught, crops.text), (student, crops.sizes, crops.text), (trained, ofTeacher.sizes, ofTeacher.text), (trained, taught, crops.text)] {
@@ -106,7 +108,8 @@ struct Preparation {
     /// - Throws: ``Failure`` where the teacher's rows are no logits of the data's classes.
     private static func checkClassifier(_ settings: RunSettings, _ teacher: Network?, _ program: TeacherProgram?, _ classes: Int?) throws {
         let method = "METHOD=\(settings["METHOD"])", remedy = "name a TEACHER that is a classifier of the images' classes"
-        guard let rows = program?.dimension ?? teacher.flatMap({ $0.head.dimension == nil ? nil : $0.embeddingWidth }) else {
+        guard program == nil else { throw Failure(.usage, "\(method) learns a classifier's logits, and \(TeacherProgram.setting) gives rows of length 1", remedy: remedy) }
+        guard let rows = teacher.flatMap({ $0.head.dimension == nil ? nil : $0.embeddingWidth }) else {
             throw Failure(.usage, "\(method) learns a classifier's logits, and the teacher has no classifier", remedy: remedy)
         }
         guard let classes, classes == rows else {

@@ -78,7 +78,9 @@ public struct RunSettings: Sendable {
 
     /// Remembers what a run keeps in its folder.
     func save(in folder: String) throws {
-        let lines = Setting.all.filter(\.isKept).map { "\($0.name)=\(TextFile.escaped(self[$0.name]))" }
+        // A run that never had a teacher does not say that one is to be trained.
+        let isSilent = teacherOrigin == .none && remembered["TEACHER"] == nil
+        let lines = Setting.all.filter { $0.isKept && !($0.name == "TEACHER" && isSilent) }.map { "\($0.name)=\(TextFile.escaped(self[$0.name]))" }
         try TextFile.write(lines, end: RunSettings.end, to: folder + "/" + RunSettings.file)
     }
 
