@@ -67,10 +67,16 @@ public struct RunSettings: Sendable {
         // A setting that names a method stands before the options of that method.
         for setting in Setting.all {
             let value = setting.name == "TEACHER" ? FetchedTeacher.value(typed: typed, remembered: remembered, isDemonstration: isDemonstration, method: values["METHOD"])
-                : try typed[setting.name] ?? remembered[setting.name] ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
+                : try typed[setting.name] ?? RunSettings.kept(setting, remembered, values) ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
             try RunSettings.check(value, setting)
             values[setting.name] = value
         }
+    }
+
+    /// What a run remembers of a setting. Options that it remembers are those of the method that it had, and no other's.
+    private static func kept(_ setting: Setting, _ remembered: [String: String], _ values: [String: String]) -> String? {
+        if case .methodOptions(let name) = setting.kind, let before = remembered[name], before != values[name] { return nil }
+        return remembered[setting.name]
     }
 
     /// Those of a run that has been planned, which remembers all.
