@@ -83,13 +83,7 @@ struct BatchRenderer {
 
     /// All views of one image, which is decoded once.
     private func render(_ index: Int, epoch: Int, on renderer: ViewRenderer, row: Int, into targets: [UnsafeMutableRawBufferPointer]) throws {
-        let reader = try data.reader(index)
-        do {
-            try unsafe renderer.decode { unsafe try reader.read(into: $0, at: $1) }
-        } catch var failure as Failure {
-            failure.path = failure.path ?? data.location(of: index)
-            throw failure
-        }
+        try data.decode(index, on: renderer)
         for (place, group) in groups.enumerated() {
             let target = unsafe targets[place]
             let bytes = group.bytes / group.views

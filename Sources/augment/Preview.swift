@@ -54,13 +54,7 @@ struct Preview {
     /// - Throws: ``Failure`` `data` for a broken image, `usage` where the sheet gets too large.
     mutating func add(_ index: Int, of data: Dataset, seed: UInt64, epoch: Int, on renderer: ViewRenderer) throws {
         try Preview.check(size.width, size.height + (groups.map(\.size).max() ?? 0) + Preview.margin)
-        let reader = try data.reader(index)
-        do {
-            try unsafe renderer.decode { unsafe try reader.read(into: $0, at: $1) }
-        } catch var failure as Failure {
-            failure.path = failure.path ?? data.location(of: index)
-            throw failure
-        }
+        try data.decode(index, on: renderer)
         let (width, height) = (renderer.source.width, renderer.source.height)
         var cells: [Cell] = []
         for group in groups {

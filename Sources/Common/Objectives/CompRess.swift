@@ -46,12 +46,6 @@ struct AnchorMemory {
         for queue in names {
             let rows = try document.tensor(Self.name(queue), .f32, shape: [length, nil]), K = rows.shape[0]
             length = K
-            func number(_ name: String, below end: Int) throws -> Int {
-                guard let value = try document.tensor(name, .i64, shape: [1]).integers().first, (0..<end).contains(value) else {
-                    throw document.failure("has '\(name)' out of 0 to \(end - 1)")
-                }
-                return value
-            }
             guard K > 0, rows.shape[1] > 0 else { throw document.failure("has an empty '\(Self.name(queue))'") }
             if let given, given != K {
                 throw document.failure("holds a queue of \(K) rows where --queue-size asks for \(given)", remedy: "leave out --queue-size to go on with it")
@@ -59,7 +53,7 @@ struct AnchorMemory {
             let values = try rows.floats()
             guard values.allSatisfy(\.isFinite) else { throw document.failure("has a number that is not finite in '\(Self.name(queue))'") }
             queues[queue] = EmbeddingQueue(
-                rows: values, dimension: rows.shape[1], position: try number("anchors.position", below: K), filled: try number("anchors.filled", below: K + 1))
+                rows: values, dimension: rows.shape[1], position: try document.number("anchors.position", in: 0...K - 1), filled: try document.number("anchors.filled", in: 0...K))
         }
     }
 

@@ -23,7 +23,7 @@ public struct DisCo: Objective {
     public static func models(_ options: MethodOptions) -> [Model] { [.student, .average("key", momentum: options[MoCo.keyMomentum])] }
     private static let second = Pass("second", .view(1))
     public static func passes(_ options: MethodOptions) -> [Pass] { [MoCo.key, MoCo.query, second] }
-    public static func normalizationGroups(_ N: Int) -> Int { max(2, N / 32) }
+    public static func normalizationGroups(_ N: Int) -> Int { MoCo.normalizationGroups(N) }
 
     private let weight: Double
     private var pairs: PairLossClient

@@ -21,6 +21,9 @@ enum MoCo {
     /// query which key is its own.
     static let key = Pass("key", model: "key", .view(1), hasGradient: false, isShuffled: true)
     static let query = Pass("query", .view(0))
+
+    /// One for 32 images, at least two, as the paper's machines have them.
+    static func normalizationGroups(_ N: Int) -> Int { max(2, N / 32) }
 }
 
 extension MomentumContrast {
@@ -31,8 +34,7 @@ extension MomentumContrast {
     public static func passes(_ options: MethodOptions) -> [Pass] { [MoCo.key, MoCo.query] }
     public static func pairLoss(_ options: MethodOptions) -> any PairLoss { InfoNCELoss(temperature: options[temperature], method: name) }
 
-    /// One for 32 images, at least two, as the paper's machines have them.
-    public static func normalizationGroups(_ N: Int) -> Int { max(2, N / 32) }
+    public static func normalizationGroups(_ N: Int) -> Int { MoCo.normalizationGroups(N) }
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let keys = NormalizedRows(outputs[MoCo.key])

@@ -64,16 +64,22 @@ public enum QueueState {
         let rows = try document.tensor("queue", .f32, shape: [nil, nil])
         let (capacity, dimension) = (rows.shape[0], rows.shape[1])
         guard capacity > 0, dimension > 0 else { throw document.failure("has an empty queue, of shape \(rows.shape)") }
-        func number(_ name: String, in range: ClosedRange<Int>) throws -> Int {
-            let values = try document.tensor(name, .i64, shape: [1]).integers()
-            guard let value = values.first, range.contains(value) else {
-                throw document.failure("has '\(name)' = \(values) where \(range.lowerBound) to \(range.upperBound) is expected")
-            }
-            return value
-        }
-        let position = try number("queue.position", in: 0...capacity - 1)
-        let filled = try number("queue.filled", in: 0...capacity)
+        let position = try document.number("queue.position", in: 0...capacity - 1)
+        let filled = try document.number("queue.filled", in: 0...capacity)
         try NormalizedRowCheck.check(rows, "queue", in: document)
         return EmbeddingQueue(rows: try rows.floats(), dimension: dimension, position: position, filled: filled)
+    }
+}
+
+extension TensorDocument {
+    /// The number that the tensor `name`, i64 [1], holds.
+    ///
+    /// - Throws: ``Failure`` where it is missing, of another shape or out of `range`.
+    func number(_ name: String, in range: ClosedRange<Int>) throws -> Int {
+        let values = try tensor(name, .i64, shape: [1]).integers()
+        guard let value = values.first, range.contains(value) else {
+            throw failure("has '\(name)' = \(values) where \(range.lowerBound) to \(range.upperBound) is expected")
+        }
+        return value
     }
 }

@@ -87,12 +87,6 @@ public struct SwAV: Objective {
         let document = TensorDocument(tensors: state)
         for view in 0...1 {
             let rows = try document.tensor(Self.name(view), .f32, shape: [nil, nil]), L = rows.shape[0]
-            func number(_ name: String, below end: Int) throws -> Int {
-                guard let value = try document.tensor(name, .i64, shape: [1]).integers().first, (0..<end).contains(value) else {
-                    throw document.failure("has '\(name)' out of 0 to \(end - 1)")
-                }
-                return value
-            }
             guard L > 0, rows.shape[1] > 0, view == 0 || queues[0].capacity == L && queues[0].dimension == rows.shape[1] else {
                 throw document.failure("has '\(Self.name(view))' of shape \(rows.shape), which is none of a queue")
             }
@@ -102,7 +96,7 @@ public struct SwAV: Objective {
             let values = try rows.floats(), most = 1 + Float(NormalizedRowCheck.tolerance)
             guard values.allSatisfy({ abs($0) <= most }) else { throw document.failure("has a number that is none of a row of unit length in '\(Self.name(view))'") }
             queues.append(EmbeddingQueue(
-                rows: values, dimension: rows.shape[1], position: try number(Self.position, below: L), filled: try number(Self.filled, below: L + 1)))
+                rows: values, dimension: rows.shape[1], position: try document.number(Self.position, in: 0...L - 1), filled: try document.number(Self.filled, in: 0...L)))
         }
     }
 

@@ -3,11 +3,10 @@ import Networks
 /// timm's RegNetY, EfficientNets and MobileNetV2: `blocks.STAGE.INDEX.conv_pw`, `bn1`, `conv_dw`, `bn2`, `se`, `conv_pwl`, `bn3`; blocks of the first stage, which do not
 /// expand, are `conv_dw`, `bn1`, `se`, `conv_pw`, `bn2`. Its ResNets have torchvision's names. Its MobileNetV3 has another epsilon in its batch norms than torchvision's, so it is another network.
 extension Layout {
-    static let timm = [
-        Layout(name: "timm", backbone: "", head: [("classifier.", nil)], mark: "blocks.0.0.se.", rename: { timmEfficientNet.ours($0) }),
-        Layout(name: "timm", backbone: "", head: [("classifier.", nil)], mark: "blocks.6.0.conv_pwl.", rename: { timmMobileNetV2.ours($0) }),
-        Layout(name: "timm", backbone: "", head: [("head.fc.", nil)], mark: "s1.b1.conv1.conv.", rename: { timmRegNet.ours($0) }),
-    ]
+    /// Nothing stands before its names.
+    static let timm = Library.all.filter { !$0.mark.isEmpty }.map { library in
+        Layout(name: "timm", backbone: "", head: library.head.map { ($0, nil) }, mark: library.mark, rename: library.rename)
+    }
 
     /// `s2.b1.conv3.bn.weight` is `trunk_output.block2.block2-0.f.c.1.weight`.
     static let timmRegNet = Renaming(
@@ -75,7 +74,6 @@ extension Layout {
     private enum TimmPart {
         case expand, depthwise, squeezeExcite, project
     }
-
 
     /// The layers of a block: of each part the convolution and its batch norm, or the two convolutions of squeeze-excite.
     ///
