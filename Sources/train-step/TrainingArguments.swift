@@ -38,6 +38,16 @@ struct TrainingArguments: ParsableArguments {
     @Option(parsing: .unconditional, help: "Weight decay (default: the method's, else 1e-4).") var weightDecay: Double?
     @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: the method's: 1; with moco-v1 and moco-v2 one for 32 images, at least 2).", valueName: "n"))
     var normalizationGroups: Int?
+    @Option(parsing: .unconditional, help: ArgumentHelp("""
+        Groups of neighbouring images that go through the networks one after the other, each with its own batch norm; the loss is that of the whole batch, and \
+        gradients are added.
+        """, valueName: "n"))
+    var batchGroups = 1
+    @Flag(help: """
+        Keep no activations: each pass of each group goes forward once more before it goes backward. A third slower, with the memory of the largest pass of a group. The \
+        same bytes.
+        """)
+    var recompute = false
     @Option(help: "A program that gives the loss, run by the shell; see queue-loss.") var loss: String?
     @Option(help: ArgumentHelp("Stop the program of --loss where it gives no answer for so long (default: it is only said).", valueName: "seconds"))
     var lossTimeout: Double?
@@ -78,7 +88,15 @@ struct TrainingArguments: ParsableArguments {
         }
         try checkOption("--weight-decay", weightDecay, in: 0...1)
         try checkOption("--normalization-groups", normalizationGroups, in: 1...1_000_000)
+        try checkOption("--batch-groups", batchGroups, in: 1...65536)
+        if let normalizationGroups, normalizationGroups % batchGroups != 0 {
+            throw ValidationError("--normalization-groups \(normalizationGroups) is of the whole batch, so it must be a multiple of --batch-groups \(batchGroups)")
+        }
         let name = method.method.name
+        let kept = method.method.passes(method.options).filter { $0.hasGradient && $0.readsImages }
+        if recompute, batchGroups == 1, kept.count < 2 {
+            throw ValidationError("--recompute saves nothing where \(name) has one pass over the whole batch; cut the batch with --batch-groups, such as 4")
+        }
         if let loss, !loss.contains(where: { !$0.isWhitespace }) { throw ValidationError("--loss is empty; name a program") }
         if loss != nil, !method.method.takesLossProgram {
             let pairs = Methods.pairs.map { $0.name }.joined(separator: ", ")
@@ -152,6 +170,8 @@ struct TrainingArguments: ParsableArguments {
         options.lossCommand = loss
         options.lossSupervision.timeout = lossTimeout
         options.normalizationGroups = normalizationGroups
+        options.batchGroups = batchGroups
+        options.recomputes = recompute
         options.seed = seed
         return options
     }

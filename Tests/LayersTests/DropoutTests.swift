@@ -41,6 +41,16 @@ import Testing
         #expect(firstDifference(drop(0.2, Array(x.prefix(600)), N: 2, randomKey), Array(first.prefix(600))) == nil)
     }
 
+    @Test func `rows of a part of a batch leave out what they do in the whole`() {
+        let x = [Float](repeating: 1, count: 5 * 300), whole = drop(0.2, x, N: 5, randomKey)
+        var part = randomKey
+        part.rows = [3, 1]
+        let expected = Array(whole[900..<1200] + whole[300..<600])
+        #expect(firstDifference(drop(0.2, Array(x.prefix(600)), N: 2, part), expected) == nil)
+        let layer = StochasticDepth(0.5), factors = (0..<5).map { layer.factor(row: $0, randomKey, operation: 9) }
+        #expect((0..<2).map { layer.factor(row: $0, part, operation: 9) } == [factors[3], factors[1]])
+    }
+
     @Test func `whole images are left out of a branch, at the rate asked for`() {
         let layer = StochasticDepth(0.15)
         let factors = (0..<4000).map { layer.factor(row: $0, randomKey, operation: 9) }

@@ -269,6 +269,57 @@ private let names = Methods.names + [smallPatches]
             .contains("--optimizer \(optimizer.rawValue)") == true)
     }
 
+    /// What a training is after some steps of N images.
+    private func trained(_ name: String, N: Int, steps: Int = 3, head: Head? = nil, _ change: (inout TrainingOptions) -> Void) throws -> (losses: [Double], document: TensorDocument) {
+        let place = Case(N: N, D: 24, K: 20, records: steps)
+        var options = try training(name, place)
+        options.schedule = .constant(rate: 1e-3)
+        options.optimizer = SGD()
+        change(&options)
+        var state = try begin(name, options, place)
+        if let head { state.weights = formulaWeights(try #require(Network("tiny-resnet10", head: head))) }
+        let trainer = try Trainer(state, options, header: place.header)
+        let losses = try (0..<steps).map { step -> Double in
+            let record = try place.record("\(step)", views: place.views(name), size: 20, step: step)
+            if step == 0, let tensor = trainer.sampledTensor { trainer.setSample(try #require(record.tensors[tensor])) }
+            return try trainer.step(record).loss
+        }
+        return (losses, try trainer.finish().document())
+    }
+
+    @Test(arguments: names)
+    func `activations that are made again leave the same bytes, of groups that are not even too`(_ name: String) throws {
+        for (N, groups) in [(6, 1), (7, 3)] {
+            let (kept, again) = try (
+                trained(name, N: N) { $0.batchGroups = groups },
+                trained(name, N: N) { ($0.batchGroups, $0.recomputes) = (groups, true) })
+            #expect(kept.losses == again.losses && kept.document.names == again.document.names)
+            for name in kept.document.names { #expect(kept.document.tensors[name] == again.document.tensors[name], "\(N) images, \(name)") }
+        }
+    }
+
+    // Of a head that normalises the rows of several passes together, a group has others.
+    @Test(arguments: names)
+    func `groups of a batch learn what batch norm's groups do`(_ name: String) throws {
+        let head = name == "swav" ? Head([.linear(40), .relu, .linear(24), .l2Norm]) : nil
+        let (apart, together) = try (
+            trained(name, N: 9, head: head) { ($0.batchGroups, $0.normalizationGroups) = (3, 3) },
+            trained(name, N: 9, head: head) { $0.normalizationGroups = 3 })
+        for (found, expected) in zip(apart.losses, together.losses) { #expect(abs(found - expected) <= 1e-5 * max(1, abs(expected))) }
+        #expect(apart.document.names == together.document.names)
+        for name in together.document.names {
+            guard let expected = together.document.tensors[name], let found = apart.document.tensors[name] else { continue }
+            if expected.type == .f32 {
+                #expect(relativeError(try found.floats(), try expected.floats().map(Double.init)) < 2e-3, "\(name)")
+            } else {
+                #expect(found == expected, "\(name)")
+            }
+        }
+        // More groups than images are as many as there are images.
+        let (many, each) = try (trained("seed", N: 3, steps: 1) { $0.batchGroups = 8 }, trained("seed", N: 3, steps: 1) { $0.batchGroups = 3 })
+        #expect(many.document.tensors == each.document.tensors)
+    }
+
     @Test(arguments: names)
     func `one image, and images that are all the same, give finite numbers or one error`(_ name: String) throws {
         for N in [1, 4] {

@@ -9,17 +9,20 @@ public struct RandomKey: Sendable, Equatable {
     public var step: Int
     /// The pass's name: a further pass changes no other's numbers.
     public var pass: String
+    /// The row of the batch that each row is, of a part of it; nil for the whole.
+    public var rows: [Int]?
 
-    public init(seed: UInt64, epoch: Int, step: Int, pass: String = "") {
+    public init(seed: UInt64, epoch: Int, step: Int, pass: String = "", rows: [Int]? = nil) {
         self.seed = seed
         self.epoch = epoch
         self.step = step
         self.pass = pass
+        self.rows = rows
     }
 
     /// The random numbers for one row of the batch in one operation.
     func random(operation: Int, row: Int) -> CounterRandom {
-        CounterRandom(seed: seed ^ passKey, .dropout, epoch: epoch, item: (step &* 4096 &+ operation) << 20 &+ row)
+        CounterRandom(seed: seed ^ passKey, .dropout, epoch: epoch, item: (step &* 4096 &+ operation) << 20 &+ (rows?[row] ?? row))
     }
 
     private var passKey: UInt64 { FNV1a.of(pass) }

@@ -17,6 +17,8 @@ enum CompRess {
         "Rows in the queue.")
     static let temperature = MethodOption("student-temperature", default: 0.04, in: Temperature.range, "The temperature of the student's logits.")
     static let usual = 128_000
+    /// Rows of a queue where no number is asked for.
+    static func rows(images: Int) -> Int { min(usual, images) }
     static let defaults = TrainingDefaults(
         .sgd, rate: 0.01, weightDecay: 1e-4, .steps, epochs: 130, milestones: [90, 120], factor: 0.2, recipe: "linear-train", smallestCrop: 0.08)
 }

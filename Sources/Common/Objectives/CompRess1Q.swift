@@ -1,4 +1,5 @@
 import Losses
+public import Networks
 public import TensorStreams
 
 /// CompRess with one queue: student and teacher are compared with the teacher's memory, so the student's embedding is as wide as the teacher's features
@@ -11,6 +12,9 @@ public struct CompRess1Q: Objective {
     public static let head = StudentHead.linear
     public static let defaults: TrainingDefaults? = CompRess.defaults
     public static let options: [any AnyMethodOption] = [CompRess.anchors, CompRess.temperature]
+
+    public static func usualQueue(images: Int) -> Int { CompRess.rows(images: images) }
+    public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * teacherWidth }
 
     private static let student = Pass("student", .view(0))
     public static func passes(_ options: MethodOptions) -> [Pass] { [student] }

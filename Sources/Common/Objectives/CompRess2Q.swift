@@ -1,5 +1,5 @@
 import Losses
-import Networks
+public import Networks
 import Optimizers
 public import TensorStreams
 
@@ -20,6 +20,9 @@ public struct CompRess2Q: Objective {
     public static func models(_ options: MethodOptions) -> [Model] {
         [.student] + (options[usesKey] ? [.average("key", momentum: .constant(options[keyMomentum]), when: .afterStep)] : [])
     }
+
+    public static func usualQueue(images: Int) -> Int { CompRess.rows(images: images) }
+    public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * (teacherWidth + student.featureWidth) }
 
     private static let key = Pass("key", model: "key", .view(0), output: .features, hasGradient: false)
     private static let student = Pass("student", .view(0), output: .features)

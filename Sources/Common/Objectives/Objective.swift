@@ -31,6 +31,14 @@ public protocol Objective: SendableMetatype {
     static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup
     /// What its student begins with.
     static var head: StudentHead { get }
+    /// Rows in its queue where no number is asked for, of a data set of so many images; 0 where it has none.
+    static func usualQueue(images: Int) -> Int
+    /// Numbers in what it keeps besides its networks.
+    ///
+    /// - Parameters:
+    ///   - K: rows in its queue.
+    ///   - teacherWidth: numbers in a row of the teacher.
+    static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int
     /// The settings of its paper, which hold where an option of a training is not given; nil for those of ``TrainingDefaults/usual``.
     static var defaults: TrainingDefaults? { get }
     /// The options with what a stream says of those that were not given, such as how wide the teacher's rows are.
@@ -74,6 +82,8 @@ extension Objective {
     /// Whether it takes `--queue-size`.
     public static var hasQueue: Bool { options.contains { $0.name == QueueState.size.name } }
     public static var head: StudentHead { .mlp }
+    public static func usualQueue(images: Int) -> Int { hasQueue ? min(65536, images / 2) : 0 }
+    public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * student.embeddingWidth }
     public static var defaults: TrainingDefaults? { nil }
     public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions { options }
     public mutating func restore(_ state: [String: Tensor]) throws {}

@@ -35,10 +35,11 @@ public struct SEED: PairObjective {
         """
     ) { _ in true }
     public static let lossOptions: [any AnyMethodOption] = [QueueState.size, studentTemperature, teacherTemperature, centre]
+    public static let options: [any AnyMethodOption] = lossOptions + [StudentView.option]
 
-    private static let student = Pass("student", .view(0))
     private static let smallCrops = Pass("small", .group(1))
-    public static func passes(_ options: MethodOptions) -> [Pass] { [student, smallCrops] }
+    private static func student(_ options: MethodOptions) -> Pass { StudentView.pass("student", options) }
+    public static func passes(_ options: MethodOptions) -> [Pass] { [student(options), smallCrops] }
     public var pairs: PairLossClient
     /// The loss of small crops, from the first of them on.
     private var small: PairLossClient?
@@ -81,14 +82,14 @@ public struct SEED: PairObjective {
     public mutating func setSample(_ sample: Tensor) { pairs.sample = sample }
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
-        let student = outputs[Self.student]
+        let pass = Self.student(options), student = outputs[pass]
         let teacher = try batch.record.tensor("teacher", .f32, shape: [batch.N, nil])
         guard teacher.shape[1] == student.D else {
             throw batch.record.failure(
                 "has teacher embeddings of \(teacher.shape[1]) numbers where the student's have \(student.D)",
                 remedy: "make a student with initialize --embedding \(teacher.shape[1])")
         }
-        let loss = try pairs.loss(student, of: Self.student, teacher: teacher, batch)
+        let loss = try pairs.loss(student, of: pass, teacher: teacher, batch)
         guard outputs.has(Self.smallCrops) else { return loss }
         return Self.sum(loss, try smallLoss(outputs[Self.smallCrops], batch))
     }

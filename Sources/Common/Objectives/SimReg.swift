@@ -22,7 +22,7 @@ public struct SimReg: Objective {
         "Linear layers of the regressor: 4 with batch norm and a rectifier behind the first and the third, 2 with nothing between them, as the authors' code has them, or 1.") { [1, 2, 4].contains($0) }
     static let width = MethodOption<Int?>(
         "teacher-width", default: nil, defaultText: "that of the stream", in: 1...65536, valueName: "D", "Numbers in the teacher's features.")
-    public static let options: [any AnyMethodOption] = [layers, width]
+    public static let options: [any AnyMethodOption] = [layers, width, StudentView.option]
 
     public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions {
         if options[width] != nil { return options }
@@ -46,19 +46,20 @@ public struct SimReg: Objective {
         ]
     }
 
-    private static let features = Pass("features", .view(0), output: .features)
-    private static let regression = Pass("regression", model: "regressor", .output(of: features))
-    public static func passes(_ options: MethodOptions) -> [Pass] { [features, regression] }
+    private static func features(_ options: MethodOptions) -> Pass { StudentView.pass("features", options, output: .features) }
+    private static func regression(_ options: MethodOptions) -> Pass { Pass("regression", model: "regressor", .output(of: features(options))) }
+    public static func passes(_ options: MethodOptions) -> [Pass] { [features(options), regression(options)] }
+    private let regressionPass: Pass
 
-    public init(_ options: MethodOptions, _ facts: TrainingFacts) throws {}
+    public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { regressionPass = Self.regression(options) }
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
-        let rows = NormalizedRows(outputs[Self.regression])
+        let rows = NormalizedRows(outputs[regressionPass])
         let teacher = try batch.teacher(.features, width: (rows.D, "the regressor is another teacher's; begin with the student's weights alone, or give --\(Self.width.name)"))
         guard rows.areFinite else { return .notFinite }
         let regression = RowRegression(rows, on: NormalizedRows(teacher))
         return Loss(
-            regression.value, gradients: [Self.regression.name: regression.gradient],
+            regression.value, gradients: [regressionPass.name: regression.gradient],
             metrics: [.teacherSpread(teacher)].compactMap { $0 })
     }
 }

@@ -12,11 +12,11 @@ extension Estimate {
             // What a program takes, nobody knows.
             let teaching = [.given, .trained].contains(settings.teacherOrigin) ? embedding(embed, N: batch) : 0
             let crops = settings.studentCrops, images = imageBytes(crops, batch)
-            needs.append(training(settings["STUDENT"], studentMethod, crops, N: batch, queue: studentQueue) + teaching + images)
+            needs.append(training(settings["STUDENT"], studentMethod, crops, N: batch, queue: studentQueue, studentOptions) + teaching + images)
         }
         if epochs("teacher", stages) > 0 {
             let crops = settings.teacherCrops
-            needs.append(imageBytes(crops, teacherBatch) + training(settings["TEACHER_NETWORK"], settings.teacherMethod, crops, N: teacherBatch, queue: teacherQueue))
+            needs.append(imageBytes(crops, teacherBatch) + training(settings["TEACHER_NETWORK"], settings.teacherMethod, crops, N: teacherBatch, queue: teacherQueue, teacherOptions))
         }
         return needs.max()
     }
@@ -36,14 +36,18 @@ extension Estimate {
         return min(pages * page + swap * 1024, group)
     }
 
-    /// Of train-step, for a batch of N images.
-    private func training(_ name: String, _ method: any Objective.Type, _ crops: Crops, N: Int, queue: Int) -> Int {
-        guard let network = trained(name) else { return 0 }
-        // Passes without a gradient run in the memory of one that has one.
-        let passes = method.passes(MethodOptions()).filter { $0.hasGradient && $0.readsImages }.map { Int(crops.rows($0, N: N)) }.filter { $0 > 0 }
-        // Weights, gradients, momenta, and what is written of them; weights of the other models.
-        let copies = 3 + method.models(MethodOptions()).count
-        return passes.reduce(0) { $0 + pass(network, N: $1, groups: min(2, method.normalizationGroups($1))) } + 4 * (copies * network.parameterCount + queue * run.embedding)
+    /// Of train-step with these options, for a batch of N images.
+    private func training(_ name: String, _ method: any Objective.Type, _ crops: Crops, N: Int, queue: Int, _ options: [String]) -> Int {
+        guard let network = trained(name, method) else { return 0 }
+        let groups = max(1, min(N, ShellWords.value(of: "--batch-groups", in: options).flatMap { Int($0) } ?? 1)), n = (N + groups - 1) / groups
+        // Passes without a gradient run in the memory of one that has one; with --recompute all do.
+        let passes = method.passes(MethodOptions()).filter { $0.hasGradient && $0.readsImages }.map { Int(crops.rows($0, N: n)) }.filter { $0 > 0 }
+            .map { pass(network, N: $0, groups: groups > 1 ? 1 : min(2, method.normalizationGroups($0))) }
+        let activations = options.contains("--recompute") ? passes.max() ?? 0 : groups * passes.reduce(0, +)
+        // Weights, gradients, sums of those of groups, what the optimizer keeps, and what is written of them; weights of the other models.
+        let sums = groups > 1 ? Int.bitWidth - (groups - 1).leadingZeroBitCount : 0, copies = 3 + slots(method, options) + sums
+        let others = others(method, network).reduce(0) { $0 + $1.parameters * ($1.isTrained ? copies : 1) }
+        return activations + 4 * (copies * network.parameterCount + others + kept(method, queue: queue, network))
     }
 
     /// Of one pass: what a batch of N needs grows with N, from two small batches that are planned and not run.
@@ -55,7 +59,7 @@ extension Estimate {
     }
 
     private func embedding(_ name: String, N: Int) -> Int {
-        guard let network = trained(name) else { return 0 }
+        guard let network = trained(name, SEED.self) else { return 0 }
         let bytes = InferenceRun(Weights(network), output: .embedding, height: planned, width: planned, batch: N).bytes
         return Int(Double(bytes) * area) + 4 * network.parameterCount
     }

@@ -1,6 +1,7 @@
 import Measurement
 import Networks
 import Objectives
+import Optimizers
 import Platform
 import TensorStreams
 import ToolSupport
@@ -48,23 +49,53 @@ struct Estimate {
     func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
 
     /// Rows of the queues.
-    var studentQueue: Int { (studentMethod.hasQueue ? run.settings.count("QUEUE") : nil) ?? queue(studentMethod, images: images.student) }
-    var teacherQueue: Int { queue(run.settings.teacherMethod, images: images.teacher) }
-    private func queue(_ method: any Objective.Type, images: Int) -> Int { method.hasQueue ? min(65536, images / 2) : 0 }
+    var studentQueue: Int { (studentMethod.hasQueue ? run.settings.count("QUEUE") : nil) ?? studentMethod.usualQueue(images: images.student) }
+    var teacherQueue: Int { run.settings.teacherMethod.usualQueue(images: images.teacher) }
     var studentMethod: any Objective.Type { run.settings.method }
 
-    /// The network `name` with the head that initialize gives it.
-    func trained(_ name: String) -> Network? {
-        Network(name, head: .none).flatMap { Network(name, head: .mlp(hidden: $0.featureWidth, run.embedding)) }
+    /// The network `name` with the head that initialize gives it for a method.
+    func trained(_ name: String, _ method: any Objective.Type) -> Network? {
+        Network(name, head: .none).flatMap { bare in
+            let head: Head = switch method.head {
+            case .mlp: .mlp(hidden: bare.featureWidth, run.embedding)
+            case .named(let name): .named(name, features: bare.featureWidth, embedding: run.settings.count("EMBEDDING")) ?? .none
+            case .linear: .linear(run.teacherRows ?? run.embedding)
+            case .none: .none
+            }
+            return Network(name, head: head)
+        }
     }
+    /// Numbers in what a method keeps besides its networks.
+    func kept(_ method: any Objective.Type, queue: Int, _ student: Network) -> Int {
+        method.keptCount(K: queue, teacherWidth: run.teacherRows ?? run.embedding, student: student)
+    }
+    /// Numbers in each of the further networks that a method keeps, and whether it is trained.
+    func others(_ method: any Objective.Type, _ student: Network) -> [(parameters: Int, isTrained: Bool)] {
+        method.models(MethodOptions()).compactMap { model in
+            switch model.kind {
+            case .student: nil
+            case .average: (student.parameterCount, false)
+            case .head(let output, let head):
+                (Network(head(output == .features ? student.featureWidth : student.embeddingWidth), inputs: output == .features ? student.featureWidth : student.embeddingWidth).parameterCount, true)
+            }
+        }
+    }
+    /// Numbers that the optimizer of a network keeps of each parameter.
+    func slots(_ method: any Objective.Type, _ options: [String]) -> Int {
+        let name = ShellWords.value(of: "--optimizer", in: options).flatMap(OptimizerName.init) ?? method.defaults?.optimizer ?? .sgd
+        return name.isAdam ? 2 : 1
+    }
+    var studentOptions: [String] { run.settings.words("STUDENT_OPTIONS") }
+    var teacherOptions: [String] { run.settings.words("TEACHER_OPTIONS") }
 
     /// Bytes that the checkpoints of `stages` will take, if `kept` of each network are kept.
     func bytes(_ stages: [Stage], kept: Int?) -> Int {
-        func size(_ name: String, _ method: any Objective.Type, queue: Int) -> Int {
-            guard let network = trained(name) else { return 0 }
-            // Weights of all models, the student's momenta, the queue.
-            let models = method.models(MethodOptions()).count
-            return 4 * ((models + 1) * network.parameterCount + models * network.statisticsCount + queue * run.embedding)
+        func size(_ name: String, _ method: any Objective.Type, queue: Int, _ options: [String]) -> Int {
+            guard let network = trained(name, method) else { return 0 }
+            // Weights of all models, what the optimizer keeps of those that are trained, the queue.
+            let others = others(method, network), slots = slots(method, options)
+            let further = others.reduce(0) { $0 + $1.parameters * ($1.isTrained ? 1 + slots : 1) }
+            return 4 * ((1 + slots) * network.parameterCount + further + (1 + others.count) * network.statisticsCount + kept(method, queue: queue, network))
         }
         func count(_ network: String) -> Int {
             let all = stages.count { StageName($0.name).epoch(of: network) != nil }
@@ -72,8 +103,8 @@ struct Estimate {
         }
         // What is written anew takes the place of what is there.
         let present = stages.flatMap(\.outputs).compactMap { FileStamp(folder.file($0))?.size }.reduce(0, +)
-        let all = count("student") * size(run.settings["STUDENT"], studentMethod, queue: studentQueue)
-            + count("teacher") * size(run.settings["TEACHER_NETWORK"], run.settings.teacherMethod, queue: teacherQueue)
+        let all = count("student") * size(run.settings["STUDENT"], studentMethod, queue: studentQueue, studentOptions)
+            + count("teacher") * size(run.settings["TEACHER_NETWORK"], run.settings.teacherMethod, queue: teacherQueue, teacherOptions)
         return max(0, all - present)
     }
 

@@ -9,6 +9,8 @@ struct Run {
     let teacher: String?
     /// Numbers in an embedding.
     let embedding: Int
+    /// Numbers in the rows that the student learns from; nil where no teacher is.
+    let teacherRows: Int?
     let judgement: Judgement
     /// The files of options, by name: a line is an argument.
     let options: [String: [String]]
@@ -17,7 +19,7 @@ struct Run {
 
     init(_ options: StageOptions, data: String?, test: String?, teacher: String?) {
         settings = options.settings
-        (embedding, judgement) = (options.embedding, options.judgement)
+        (embedding, teacherRows, judgement) = (options.embedding, options.teacherRows, options.judgement)
         self.options = options.files
         (self.data, self.test, self.teacher) = (data, test, teacher)
         addNetworks()
@@ -31,7 +33,9 @@ struct Run {
     private var subjects: [String] { (settings.teacherOrigin == .none ? [] : ["teacher"]) + ["student.0", "student.\(epochs)"] }
     private static let protocols = ["knn", "linear", "embedding"]
 
-    private func words(_ names: String...) -> [String] { names.flatMap { [$0] + (options[$0] ?? []) } }
+    /// Options that change no byte of what a stage makes.
+    private static let indifferent: Set<String> = ["--recompute"]
+    private func words(_ names: String...) -> [String] { names.flatMap { [$0] + (options[$0] ?? []).filter { !Run.indifferent.contains($0) } } }
     private var images: [String] { settings.isDemonstration ? ["pictures"] : [] }
     private var dataWords: [String] { ["data", data ?? ""] }
     private var teacherWords: [String] { teacher.map { ["teacher", $0] } ?? [] }

@@ -21,7 +21,7 @@ public struct Provenance: Sendable, Equatable {
 
     /// Options that do not belong into a line, their values neither: where results go, how fast and how small, and inputs with lines of their own.
     private static let omitted: Set<String> = [
-        "--threads", "-q", "--quiet", "--profile", "--timing", "--level",
+        "--threads", "--recompute", "-q", "--quiet", "--profile", "--timing", "--level",
         "-o", "--output", "--log", "--log-interval", "--loss-timeout", "--command-timeout", "--sheet", "--report",
         "--student", "--queue",
     ]

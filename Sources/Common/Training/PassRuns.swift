@@ -2,17 +2,25 @@ import Kernels
 import Layers
 import Networks
 import Objectives
+import Optimizers
 import TensorStreams
 
 /// The memory in which the passes of a step run.
 ///
-/// A pass with a gradient keeps its activations until it has gone backward, so it has a run of its own; a pass without one leaves its run to the
-/// next. Runs stay for the next step: those of the sizes that passes began with, and of the one other that came last, such as the last batch of
-/// an epoch.
+/// A pass with a gradient keeps its activations until it has gone backward, so it has a run of its own for each group of the batch; a pass without one leaves its run to the
+/// next. Where activations are not kept (``recomputes``), every pass does, and goes forward once more before it goes backward (Chen et al., "Training Deep Nets with Sublinear Memory
+/// Cost", 2016): with the same numbers, and without moving the running statistics again. Runs stay for the next step: those of the sizes that passes began with, and of the one other
+/// that came last, such as the last batch of an epoch.
 final class PassRuns {
     var profile: Profile? {
         didSet { slots.map(\.run).forEach(watch) }
     }
+
+    /// Whether activations are not kept.
+    let recomputes: Bool
+
+    /// - Parameter recomputes: whether activations are not kept.
+    init(recomputes: Bool = false) { self.recomputes = recomputes }
 
     /// A profile has the operations of one network, the student's, which those of its trunk are the first of; the time of another network is charged as a whole,
     /// to its model.
@@ -24,10 +32,16 @@ final class PassRuns {
         if run.profile == nil { profile?.lap("model \(pass.model)") }
     }
 
+    /// A pass over a group of the batch.
+    private struct Work: Hashable {
+        let pass: String
+        let group: Int
+    }
+
     private struct Slot {
         let run: TrainingRun
-        /// The pass whose activations it holds.
-        var pass: String?
+        /// The work whose activations it holds.
+        var work: Work?
         /// Whether it has been used in this step.
         var isUsed: Bool
     }
@@ -40,101 +54,164 @@ final class PassRuns {
         let width: Int
     }
 
-    /// The size that each pass began with, by its name.
-    private var usual: [String: Size] = [:]
+    /// The size that each work began with.
+    private var usual: [Work: Size] = [:]
 
     /// Begins a step: no activations are wanted any more.
     func begin() {
-        for index in slots.indices { (slots[index].pass, slots[index].isUsed) = (nil, false) }
+        for index in slots.indices { (slots[index].work, slots[index].isUsed) = (nil, false) }
     }
 
-    /// - Parameters:
-    ///   - crops: the images by their groups.
-    ///   - groups: that batch norm treats apart.
-    ///   - order: row n of the batch is row `order[n]` of the images; nil for their own order. The output comes in the images' order.
-    func forward(
-        _ pass: Pass, _ weights: Weights, _ crops: [ImageViews], _ outputs: Outputs, groups: Int, order: [Int]?, randomKey: RandomKey?
-    ) -> PassOutput {
-        let images: ImageViews, N: Int, views: Int, view: Int
+    /// What a pass reads.
+    struct Input {
+        /// The images by their groups of crops.
+        let crops: [ImageViews]
+        /// What passes before it have given.
+        let outputs: Outputs
+        /// Row n of the pass is row `order[n]` of the images; nil for their own order. Outputs and their gradients are in the images' order.
+        let order: [Int]?
+        /// Of dropout and stochastic depth; nil leaves nothing out.
+        let randomKey: RandomKey?
+        /// Parts of each group that batch norm treats apart, for so many rows.
+        let normalizationGroups: (Int) -> Int
+    }
+
+    /// Runs a pass over all groups of the batch, one after the other, each with its own batch norm. The running statistics become the mean of what they become by each.
+    func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows) -> PassOutput {
+        let N = pass.rows(N: rows.N, views: rows.views), D = weights.network.embeddingWidth
+        var values = [Float](repeating: 0, count: N * D)
+        guard rows.groups > 1 else {
+            forward(pass, weights, input, rows, group: 0, into: &values)
+            return PassOutput(values, N: N, D: D)
+        }
+        let (statistics, batches) = (weights.statistics, weights.batchesSeen)
+        let before = Array(statistics.buffer), mean = PairwiseSum([statistics])
+        for group in 0..<rows.groups {
+            set(statistics, before)
+            weights.batchesSeen = batches
+            forward(pass, weights, input, rows, group: group, into: &values)
+            mean.add(isLast: group == rows.groups - 1)
+        }
+        for i in 0..<statistics.count { unsafe statistics.pointer[i] /= Float(rows.groups) }
+        return PassOutput(values, N: N, D: D)
+    }
+
+    private func set(_ buffer: FloatBuffer, _ values: [Float]) {
+        unsafe values.withUnsafeBufferPointer { values in
+            if let first = values.baseAddress { unsafe buffer.pointer.update(from: first, count: buffer.count) }
+        }
+    }
+
+    /// Runs one group forward and puts what comes out into its rows of `values`, (N, D) of the whole batch.
+    @discardableResult
+    private func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int, into values: inout [Float]) -> TrainingRun {
+        let part = rows.groups > 1 ? rows.of(pass, group: group) : nil
+        var randomKey = input.randomKey
+        randomKey?.rows = part
+        let work = Work(pass: pass.name, group: group)
+        let N = part?.count ?? pass.rows(N: rows.N, views: rows.views), groups = input.normalizationGroups(N)
+        let run: TrainingRun, output: UnsafeMutablePointer<Float>
+        /// The row of the batch that each row is.
+        let own: [Int]?
+        if case .outputs(let sources) = pass.input {
+            precondition(input.order == nil, "rows of embeddings are not shuffled")
+            own = part
+            let read = sources.filter(input.outputs.has).map { input.outputs[$0] }
+            guard let width = read.first?.D else { preconditionFailure("pass \(pass.name) reads passes that have not run") }
+            let all = read.count == 1 ? read[0].values : read.flatMap(\.values)
+            let features = part.map { $0.flatMap { all[$0 * width..<($0 + 1) * width] } } ?? all
+            run = self.run(work, pass, weights.network, N: N, height: 1, width: 1, groups: groups)
+            output = unsafe features.withUnsafeBufferPointer { features in
+                guard let first = features.baseAddress else { preconditionFailure("pass \(pass.name) reads no rows") }
+                return unsafe run.forward(weights, images: first, randomKey: randomKey)
+            }
+        } else {
+            own = part.map { part in input.order.map { order in part.map { order[$0] } } ?? part } ?? input.order
+            let (images, views, view) = source(pass, input.crops)
+            run = self.run(work, pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
+            output = unsafe images.tensor.withElements(as: UInt8.self) { bytes in
+                guard let bytes = bytes.baseAddress else { preconditionFailure("pass \(pass.name) reads no images") }
+                return unsafe run.forward(weights, images: bytes, views: views, view: view, order: own, randomKey: randomKey)
+            }
+        }
+        defer { charge(run, to: pass) }
+        let D = run.network.embeddingWidth
+        for row in 0..<N {
+            let target = (own?[row] ?? row) * D
+            for d in 0..<D { unsafe values[target + d] = output[row * D + d] }
+        }
+        return run
+    }
+
+    /// The images that a pass reads, how many views of each lie there as it sees them, and which it reads.
+    private func source(_ pass: Pass, _ crops: [ImageViews]) -> (images: ImageViews, views: Int, view: Int) {
         switch pass.input {
         case .view(let number):
             guard let place = ImageViews.place(of: number, among: crops.map(\.views)) else {
                 preconditionFailure("pass \(pass.name) reads view \(number), which its method does not ask for")
             }
-            images = crops[place.group]
-            (N, views, view) = (images.N, images.views, place.view)
+            return (crops[place.group], crops[place.group].views, place.view)
         // As bytes, V views of N images are one view of V·N images.
-        case .allViews:
-            images = crops[0]
-            (N, views, view) = (images.N * images.views, 1, 0)
-        case .group(let group):
-            images = crops[group]
-            (N, views, view) = (images.N * images.views, 1, 0)
-        case .outputs(let sources):
-            precondition(order == nil, "rows of embeddings are not shuffled")
-            let rows = sources.filter(outputs.has).map { outputs[$0] }
-            guard let first = rows.first else { preconditionFailure("pass \(pass.name) reads passes that have not run") }
-            let all = rows.count == 1 ? first : PassOutput(rows.flatMap(\.values), N: rows.reduce(0) { $0 + $1.N }, D: first.D)
-            return forward(pass, weights, all, groups: groups, randomKey: randomKey)
+        case .allViews: return (crops[0], 1, 0)
+        case .group(let group): return (crops[group], 1, 0)
+        case .outputs: preconditionFailure("pass \(pass.name) reads no images")
         }
-        let run = run(pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
-        defer { charge(run, to: pass) }
-        let D = run.network.embeddingWidth
-        var values = [Float](repeating: 0, count: N * D)
-        unsafe images.tensor.withElements(as: UInt8.self) { bytes in
-            guard let bytes = bytes.baseAddress else { return }
-            let output = unsafe run.forward(weights, images: bytes, views: views, view: view, order: order, randomKey: randomKey)
-            for row in 0..<N {
-                let target = (order?[row] ?? row) * D
-                for d in 0..<D { unsafe values[target + d] = output[row * D + d] }
-            }
-        }
-        return PassOutput(values, N: N, D: D)
     }
 
-    /// The same from rows that another pass has given.
-    private func forward(_ pass: Pass, _ weights: Weights, _ rows: PassOutput, groups: Int, randomKey: RandomKey?) -> PassOutput {
-        let run = run(pass, weights.network, N: rows.N, height: 1, width: 1, groups: groups), D = run.network.embeddingWidth
-        defer { charge(run, to: pass) }
-        let values = unsafe rows.values.withUnsafeBufferPointer { rows -> [Float] in
-            guard let first = rows.baseAddress else { return [] }
-            let output = unsafe run.forward(weights, images: first, randomKey: randomKey)
-            return unsafe Array(UnsafeBufferPointer(start: output, count: run.N * D))
-        }
-        return PassOutput(values, N: rows.N, D: D)
-    }
-
-    /// Adds the gradient of a pass that went forward in this step to `dParameters`.
+    /// Adds the gradient of one group of a pass that went forward in this step to `dParameters`.
     ///
-    /// - Returns: the gradient of the rows that it read, of a pass that reads another's.
-    func backward(_ pass: Pass, _ weights: Weights, _ gradient: [Float], dParameters: FloatBuffer) -> [Float]? {
-        guard let slot = slots.first(where: { $0.pass == pass.name }) else { preconditionFailure("pass \(pass.name) has not gone forward") }
-        defer { charge(slot.run, to: pass) }
-        unsafe gradient.withUnsafeBufferPointer { dOutput in
-            if let base = dOutput.baseAddress { unsafe slot.run.backward(weights, dOutput: base, dParameters: dParameters) }
+    /// - Parameter gradient: of the pass's output, (N, D) of the whole batch.
+    /// - Returns: of a pass that reads others, the gradient of the rows that the group has read, which ``PassRows/of(_:group:)`` names.
+    func backward(
+        _ pass: Pass, _ weights: Weights, _ gradient: [Float], _ input: Input, _ rows: PassRows, group: Int, dParameters: FloatBuffer
+    ) -> [Float]? {
+        let run = recomputes ? forwardAgain(pass, weights, input, rows, group: group) : kept(Work(pass: pass.name, group: group))
+        defer { charge(run, to: pass) }
+        let D = run.network.embeddingWidth, part = rows.groups > 1 ? rows.of(pass, group: group) : nil
+        let own = part.map { part in input.order.map { order in part.map { order[$0] } } ?? part } ?? input.order
+        let dOutput = own.map { $0.flatMap { gradient[$0 * D..<($0 + 1) * D] } } ?? gradient
+        unsafe dOutput.withUnsafeBufferPointer { dOutput in
+            if let base = dOutput.baseAddress { unsafe run.backward(weights, dOutput: base, dParameters: dParameters) }
         }
-        return unsafe slot.run.inputGradient.map { unsafe Array(UnsafeBufferPointer(start: $0, count: slot.run.N * weights.network.featureWidth)) }
+        return unsafe run.inputGradient.map { unsafe Array(UnsafeBufferPointer(start: $0, count: run.N * weights.network.featureWidth)) }
     }
 
-    private func run(_ pass: Pass, _ network: Network, N: Int, height: Int, width: Int, groups: Int) -> TrainingRun {
+    private func kept(_ work: Work) -> TrainingRun {
+        guard let slot = slots.first(where: { $0.work == work }) else { preconditionFailure("pass \(work.pass) has not gone forward") }
+        return slot.run
+    }
+
+    private func forwardAgain(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int) -> TrainingRun {
+        let (statistics, batches) = (Array(weights.statistics.buffer), weights.batchesSeen)
+        defer {
+            set(weights.statistics, statistics)
+            weights.batchesSeen = batches
+        }
+        // What comes out is known already.
+        var values = [Float](repeating: 0, count: pass.rows(N: rows.N, views: rows.views) * weights.network.embeddingWidth)
+        return forward(pass, weights, input, rows, group: group, into: &values)
+    }
+
+    private func run(_ work: Work, _ pass: Pass, _ network: Network, N: Int, height: Int, width: Int, groups: Int) -> TrainingRun {
         // A network of rows has a gradient to hand on.
         let wantsInputGradient = !pass.readsImages && pass.hasGradient
         let size = Size(N: N, height: height, width: width)
         func sizeOf(_ run: TrainingRun) -> Size { Size(N: run.N, height: run.height, width: run.width) }
-        if usual[pass.name] == nil { usual[pass.name] = size }
+        if usual[work] == nil { usual[work] = size }
+        let holder = pass.hasGradient && !recomputes ? work : nil
         let index = slots.firstIndex {
-            $0.pass == nil && sizeOf($0.run) == size && $0.run.groups == groups && $0.run.network.name == network.name
+            $0.work == nil && sizeOf($0.run) == size && $0.run.groups == groups && $0.run.network.name == network.name
                 && $0.run.network.head == network.head
                 && $0.run.network.featureWidth == network.featureWidth && (unsafe $0.run.inputGradient != nil || !wantsInputGradient)
         }
         if let index {
-            (slots[index].pass, slots[index].isUsed) = (pass.hasGradient ? pass.name : nil, true)
+            (slots[index].work, slots[index].isUsed) = (holder, true)
             return slots[index].run
         }
         slots.removeAll { slot in !slot.isUsed && slot.run.network.name == network.name && !usual.values.contains(sizeOf(slot.run)) }
         let run = TrainingRun(network, N: N, height: height, width: width, groups: groups, wantsInputGradient: wantsInputGradient)
         watch(run)
-        slots.append(Slot(run: run, pass: pass.hasGradient ? pass.name : nil, isUsed: true))
+        slots.append(Slot(run: run, work: holder, isUsed: true))
         profile?.lap("preparation")
         return run
     }

@@ -123,6 +123,8 @@ final class TrainedModels {
 
     private var trained: [(weights: Weights, training: Training)] { entries.compactMap { entry in entry.training.map { (entry.weights, $0) } } }
 
+    /// Those of all models that are trained.
+    var gradients: [FloatBuffer] { trained.map(\.training.gradients) }
     func zeroGradients() { trained.forEach { $0.training.gradients.zero() } }
     /// The length of all gradients together.
     var gradientNorm: Double { unsafe GradientNorm.of(trained.map { unsafe $0.training.gradients.buffer }) }

@@ -36,7 +36,7 @@ public final class Trainer {
         passes = options.method.passes(options.methodOptions)
         let ofStudent = passes.filter { $0.model == Model.student.name && $0.hasGradient }
         watched = ofStudent.first { $0.output == .embedding } ?? ofStudent.first
-        runs = PassRuns()
+        runs = PassRuns(recomputes: options.recomputes)
         let epochs = max(1, header.metadata.count("epochs") ?? 1)
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
         firstEpoch = header.metadata.count("epoch") ?? state.epoch
@@ -69,12 +69,10 @@ public final class Trainer {
         var outputs = Outputs()
         runs.begin()
         let passes = passes.filter { $0.rows(N: batch.N, views: batch.views) > 0 }
+        let rows = PassRows(N: batch.N, views: batch.views, groups: options.batchGroups)
         for pass in passes {
-            let randomKey = options.drops ? RandomKey(seed: options.seed, epoch: batch.epoch, step: batch.step, pass: pass.name) : nil
-            outputs[pass] = models.run(pass) { weights in
-                runs.forward(
-                    pass, weights, images, outputs, groups: options.groups(pass.rows(N: batch.N, views: batch.views)), order: order(pass, batch), randomKey: randomKey)
-            }
+            let input = input(pass, batch, images, outputs)
+            outputs[pass] = models.run(pass) { runs.forward(pass, $0, input, rows) }
         }
         let loss = try objective.loss(outputs, batch)
         guard loss.value.isFinite else {
@@ -83,19 +81,18 @@ public final class Trainer {
                 remedy: "the last checkpoint stands; lower the learning rate or look at the record with inspect")
         }
         profile?.lap("loss")
-        models.zeroGradients()
-        profile?.lap("optimizer")
         var gradients = loss.gradients
-        for pass in passes.reversed() where pass.hasGradient {
-            guard let gradient = gradients[pass.name] else { throw Failure(.software, "the loss gives no gradient of pass \(pass.name)") }
-            let input = models.run(pass) { runs.backward(pass, $0, gradient, dParameters: models.gradients(pass)) }
-            guard case .outputs(let sources) = pass.input, let input else { continue }
-            var rest = input[...]
-            for source in sources where outputs.has(source) {
-                let own = rest.prefix(outputs[source].values.count)
-                rest = rest.dropFirst(own.count)
-                if source.hasGradient { gradients[source.name] = gradients[source.name].map { zip($0, own).map { $0 + $1 } } ?? Array(own) }
+        let total = PairwiseSum(models.gradients)
+        for group in 0..<rows.groups {
+            models.zeroGradients()
+            profile?.lap("optimizer")
+            for pass in passes.reversed() where pass.hasGradient {
+                guard let gradient = gradients[pass.name] else { throw Failure(.software, "the loss gives no gradient of pass \(pass.name)") }
+                let input = input(pass, batch, images, outputs)
+                let dInput = models.run(pass) { runs.backward(pass, $0, gradient, input, rows, group: group, dParameters: models.gradients(pass)) }
+                if let dInput { add(dInput, of: pass, rows.of(pass, group: group), to: &gradients, outputs) }
             }
+            total.add(isLast: group == rows.groups - 1)
         }
         let norm = models.gradientNorm
         guard norm.isFinite else {
@@ -114,6 +111,28 @@ public final class Trainer {
             gradientNorm: norm)
         watch.add(report, steps: state.steps)
         return report
+    }
+
+    private func input(_ pass: Pass, _ batch: Batch, _ images: [ImageViews], _ outputs: Outputs) -> PassRuns.Input {
+        let randomKey = options.drops ? RandomKey(seed: options.seed, epoch: batch.epoch, step: batch.step, pass: pass.name) : nil
+        let rows = pass.rows(N: batch.N, views: batch.views)
+        return PassRuns.Input(crops: images, outputs: outputs, order: order(pass, batch), randomKey: randomKey) { self.options.groups($0, of: rows) }
+    }
+
+    /// Adds the gradient of what a pass has read, of these rows of it, to those of the passes that gave it.
+    private func add(_ dInput: [Float], of pass: Pass, _ rows: [Int], to gradients: inout [String: [Float]], _ outputs: Outputs) {
+        guard case .outputs(let sources) = pass.input else { return }
+        var start = 0
+        for source in sources where outputs.has(source) {
+            let (N, D) = (outputs[source].N, outputs[source].D)
+            defer { start += N }
+            guard source.hasGradient else { continue }
+            var gradient = gradients.removeValue(forKey: source.name) ?? [Float](repeating: 0, count: N * D)
+            for (n, row) in rows.enumerated() where start..<start + N ~= row {
+                for d in 0..<D { gradient[(row - start) * D + d] += dInput[n * D + d] }
+            }
+            gradients[source.name] = gradient
+        }
     }
 
     /// How far the student's rows differ, whatever the method: what the objective has not told of it.
@@ -164,6 +183,11 @@ public final class Trainer {
             try check(record, views.views, group: group, wanted)
             guard views.N == first.N else { throw record.failure("has \(views.N) images in group \(group) where the first has \(first.N)") }
             images.append(views)
+        }
+        let all = images.map(\.views).reduce(0, +)
+        for pass in passes {
+            guard case .view(let view) = pass.input, view >= all else { continue }
+            throw record.failure("has \(all) view\(all == 1 ? "" : "s") of each image where view \(view), counted from 0, is asked for", remedy: "give augment --views \(view + 1)")
         }
         return images
     }

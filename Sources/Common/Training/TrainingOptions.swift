@@ -17,6 +17,10 @@ public struct TrainingOptions: Sendable {
     public var lossSupervision = ProgramSupervision()
     /// Groups of the batch that are normalised apart; nil for the method's own choice.
     public var normalizationGroups: Int?
+    /// Groups of neighbouring images that go through the networks one after the other, each with its own batch norm.
+    public var batchGroups = 1
+    /// Whether activations are made again for the backward pass and not kept.
+    public var recomputes = false
     public var seed: UInt64 = 0
     /// Whether dropout and stochastic depth leave out what they may, in networks that have them.
     public var drops = true
@@ -27,9 +31,11 @@ public struct TrainingOptions: Sendable {
         TrainingFacts(header: header, seed: seed, lossProgram: lossCommand, lossSupervision: lossSupervision)
     }
 
-    /// Groups for a batch of N: as asked for or as the method wants them, if N divides so.
-    func groups(_ N: Int) -> Int {
-        let wanted = normalizationGroups ?? method.normalizationGroups(N)
+    /// Groups that batch norm treats apart in N rows of a pass: as asked for or as the method wants them, if N divides so.
+    ///
+    /// - Parameter rows: of the whole batch, of which those are one of ``batchGroups``.
+    func groups(_ N: Int, of rows: Int) -> Int {
+        let wanted = (normalizationGroups ?? method.normalizationGroups(rows)) / batchGroups
         return (1...max(1, min(wanted, N / 2))).last { N % $0 == 0 } ?? 1
     }
 

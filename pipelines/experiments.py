@@ -1,0 +1,211 @@
+"""Runs `make distill` and `make pretrain` over lists of settings, and makes tables of their results.
+
+    experiments.py methods --data DATA --test TEST --teacher FILE --size 64 --epochs 12 --seeds 3 --students 'resnet18 mobilenet-v3-large'
+    experiments.py ablation --data DATA --test TEST --size 64 --epochs 12
+
+A result is a file of its own, FOLDER/NAME.json; what is there with the same settings is not done again, so that the work may be stopped and goes on. `--first N` does
+the next N alone, `--list` says what is there. The table is FOLDER/table.md. Beside the accuracies of the run's own table a result has the processors' time and the most memory that one
+program of the run has taken.
+"""
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+RUNS = ".build/experiments"
+# Learning from a teacher: what the paper's own method is compared with. kd wants a teacher with a classifier.
+DISTILLERS = ["seed", "seed-batch", "simreg", "compress-1q", "compress-2q", "disco"]
+PRETRAINING = ["moco-v2", "moco-v1", "simclr", "swav", "byol", "simsiam", "barlow-twins", "supervised", "supervised-contrastive"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A run: its name, the target of make, its settings, and where it stands in the table."""
+    name: str
+    target: str
+    settings: tuple
+    row: str
+    column: str
+
+    def words(self, common):
+        return [f"{key}={value}" for key, value in {**common, **dict(self.settings)}.items() if value != ""]
+
+
+def methods(options):
+    """Every method: distillers into each student, with so many seeds into the first; the others once, into the first student."""
+    found = []
+    for method in DISTILLERS:
+        for number, student in enumerate(options.students.split()):
+            for seed in range(options.seeds if number == 0 else 1):
+                settings = (("METHOD", method), ("STUDENT", student), ("SEED", seed), ("TEACHER", options.teacher))
+                found.append(Experiment(f"{method}-{student}-{seed}", "distill", settings, method, student))
+    student = options.students.split()[0]
+    for method in PRETRAINING:
+        found.append(Experiment(f"{method}-{student}-0", "pretrain", (("METHOD", method), ("STUDENT", student), ("SEED", 0)), method, student))
+    # The first seed of all before the second of any.
+    return sorted(found, key=lambda experiment: dict(experiment.settings)["SEED"])
+
+
+def ablation(options):
+    """The paper's in small: the queue, both temperatures, three teachers, same and different views."""
+    student = options.students.split()[0]
+
+    def one(row, value, **settings):
+        name = f"{row} {value}".replace(" ", "-").replace("/", "-")
+        return Experiment(name, "distill", (("STUDENT", student), ("SEED", 0), ("TEACHER", options.teacher)) + tuple(settings.items()), row, str(value))
+
+    usual = default_options()
+    found = [one("queue", K, QUEUE=K) for K in (128, 512, 2048, 8192, 65536)]
+    found += [one("student temperature", t, STUDENT_OPTIONS=f"{usual} --student-temperature {t}") for t in (0.05, 0.1, 0.2, 0.5)]
+    found += [one("teacher temperature", t, STUDENT_OPTIONS=f"{without(usual, '--teacher-temperature')} --teacher-temperature {t}") for t in ("auto", 0.003, 0.01, 0.03, 0.1)]
+    found += [one("teacher", teacher, TEACHER=teacher) for teacher in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")]
+    found += [one("views", "same"), one("views", "different", CROPS=f"2x{options.size}", STUDENT_OPTIONS=f"{usual} --student-view 1")]
+    return found
+
+
+def default_options():
+    """STUDENT_OPTIONS of SEED on images that are given."""
+    with open("pipelines/conf/seed") as file:
+        lines = [line.strip() for line in file]
+    return next(line.removeprefix("given ") for line in lines if line.startswith("given "))
+
+
+def without(words, option):
+    words = words.split()
+    while option in words:
+        at = words.index(option)
+        del words[at:at + 2]
+    return " ".join(words)
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".part", "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".part", path)
+
+
+def path(options, experiment):
+    return f"{options.folder}/{experiment.name}.json"
+
+
+def common(options):
+    """What all runs of a table share."""
+    return {"DATA": options.data, "TEST": options.test, "SIZE": options.size, "EPOCHS": options.epochs, "BATCH": options.batch, "KEEP": 1}
+
+
+def identity(options, experiment):
+    """The settings by which a result is known; files by their names alone, so that it may be made elsewhere."""
+    return {key: os.path.basename(str(value)) if key in ("DATA", "TEST", "TEACHER") else value for key, value in {**common(options), **dict(experiment.settings)}.items()}
+
+
+def done(options, experiment):
+    result = read(path(options, experiment))
+    return result if result and result["settings"] == identity(options, experiment) else None
+
+
+def perform(options, experiment):
+    """Runs make in a process of its own, so that the memory of its largest program is known."""
+    name = f"{options.kind}-{experiment.name}".replace(".", "_")
+    command = ["make", "--no-print-directory", experiment.target, f"NAME={name}", f"RUNS={RUNS}"] + experiment.words(common(options))
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"make: {experiment.name} has failed: {' '.join(command)}")
+    table = read(f"{RUNS}/{name}/table.json")
+    if table is None:
+        sys.exit(f"make: {RUNS}/{name}/table.json is not there; give TEST, or labels that the images can be judged by")
+    write(path(options, experiment), json.dumps({
+        "settings": identity(options, experiment), "rows": table, "seconds": round(time.monotonic() - start), "processor_seconds": round(usage.ru_utime + usage.ru_stime),
+        "memory": usage.ru_maxrss << 10}, indent=1) + "\n")
+    # The weights are the run's; only what they are worth is wanted.
+    shutil.rmtree(f"{RUNS}/{name}")
+
+
+def accuracies(result, subject):
+    """k-NN and linear top-1 of a row of a run's table, in %."""
+    for row in result["rows"].get("rows", []):
+        if row["name"] == subject:
+            return row
+    return {}
+
+
+def spread(values):
+    values = [value for value in values if value is not None]
+    if not values:
+        return ""
+    return f"{statistics.mean(values):.1f}" + (f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else "")
+
+
+def table(options, experiments):
+    results = {}
+    for experiment in experiments:
+        if result := done(options, experiment):
+            results.setdefault((experiment.row, experiment.column), []).append(result)
+    if not results:
+        sys.exit("make: no run has a result yet")
+    some = next(iter(results.values()))[0]
+    head = ["method", "student"] if options.kind == "methods" else ["what", "value"]
+    lines = [f"| {head[0]} | {head[1]} | k-NN | linear | runs | minutes | processor minutes | memory, MB |", "|---|---|---|---|---|---|---|---|"]
+    for subject in ("teacher", "student before"):
+        own = [result for (row, _), group in results.items() for result in group if accuracies(result, subject)]
+        if own:
+            lines.append(f"| {subject} | | {spread([accuracies(own[0], subject).get('knn_top1')])} | {spread([accuracies(own[0], subject).get('linear_top1')])} | | | | |")
+    for (row, column), group in results.items():
+        after = [accuracies(result, "student after") for result in group]
+        minutes, processor = (statistics.mean(result[key] for result in group) / 60 for key in ("seconds", "processor_seconds"))
+        lines.append(
+            f"| {row} | {column} | {spread([a.get('knn_top1') for a in after])} | {spread([a.get('linear_top1') for a in after])} | {len(group)} | {minutes:.1f} | {processor:.1f} |"
+            f" {max(result['memory'] for result in group) / 1e6:.0f} |")
+    said = ", ".join(f"{key} {value}" for key, value in some["settings"].items() if key in ("DATA", "TEST", "SIZE", "EPOCHS", "BATCH"))
+    write(f"{options.folder}/table.md", f"{said}; top-1 accuracy in %.\n\n" + "\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kind", choices=["methods", "ablation"])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--test", default="")
+    parser.add_argument("--teacher", default="", help="weights, or a name that make distill knows (default: make's)")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--seeds", type=int, default=3, help="of the distillers into the first student")
+    parser.add_argument("--students", default="resnet18 mobilenet-v3-large")
+    parser.add_argument("--folder", help="where the results are (default: docs/KIND)")
+    parser.add_argument("--first", type=int, help="stop after so many runs")
+    parser.add_argument("--list", action="store_true", help="say what is there, and do nothing")
+    options = parser.parse_args()
+    options.folder = options.folder or f"docs/{options.kind}"
+    experiments = {"methods": methods, "ablation": ablation}[options.kind](options)
+    missing = [experiment for experiment in experiments if not done(options, experiment)]
+    if options.list:
+        for experiment in experiments:
+            print("missing" if experiment in missing else "done   ", experiment.name)
+        return
+    for number, experiment in enumerate(missing[:options.first]):
+        print(f"make: {options.kind}: {experiment.name}, {len(missing) - number} left", file=sys.stderr, flush=True)
+        perform(options, experiment)
+    table(options, experiments)
+
+
+if __name__ == "__main__":
+    main()
