@@ -26,7 +26,7 @@ PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev
 #: help            this list
 help:
 	@echo 'Targets:'
-	@sed -n 's/^#: /  /p' Makefile pipelines/defaults.mk
+	@sed -n 's/^#: /  /p' Makefile pipelines/defaults.mk pipelines/experiments.mk
 	@echo
 	@echo 'Settings (make distill SETTING=value), kept for the run NAME until they are changed:'
 	@if [ -x '$(BIN)/plan' ]; then plan settings | sed 's/^/  /'; else echo '  they are listed here after make build'; fi
@@ -171,4 +171,4 @@ clean:
 distclean:
 	rm -rf .build
 
-include pipelines/defaults.mk
+include pipelines/defaults.mk pipelines/experiments.mk

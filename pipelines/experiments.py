@@ -1,16 +1,17 @@
-"""Runs `make distill` and `make pretrain` over lists of settings, and makes tables of their results.
+"""Runs `make distill` and `make pretrain` over lists of settings, and makes a table of their results.
 
-    experiments.py methods --data DATA --test TEST --teacher FILE --size 64 --epochs 12 --seeds 3 --students 'resnet18 mobilenet-v3-large'
-    experiments.py ablation --data DATA --test TEST --size 64 --epochs 12
+    experiments.py compare-methods DATA=train.tar TEST=test.tar TEACHER=teacher.safetensors [--first N] [--list]
+    experiments.py ablate DATA=train.tar TEST=test.tar SIZE=128
 
 A result is a file of its own, FOLDER/NAME.json; what is there with the same settings is not done again, so that the work may be stopped and goes on. `--first N` does
 the next N alone, `--list` says what is there. The table is FOLDER/table.md. Beside the accuracies of the run's own table a result has the processors' time and the most memory that one
-program of the run has taken.
+program of the run has taken. Settings are those of SETTINGS; make hands on what was typed behind it in MAKEFLAGS.
 """
 import argparse
 import dataclasses
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -18,6 +19,12 @@ import sys
 import time
 
 RUNS = ".build/experiments"
+# What may be typed, with what holds where it is not.
+SETTINGS = {
+    "compare-methods": {
+        "DATA": None, "TEST": "", "TEACHER": "", "SIZE": 64, "EPOCHS": 12, "BATCH": 64, "SEEDS": 3, "STUDENTS": "resnet18 mobilenet-v3-large", "FOLDER": "docs/compared"},
+    "ablate": {"DATA": None, "TEST": "", "TEACHER": "", "SIZE": 128, "EPOCHS": 12, "BATCH": 64, "STUDENTS": "mobilenet-v3-large", "FOLDER": "docs/ablation"},
+}
 # Learning from a teacher: what the paper's own method is compared with. kd wants a teacher with a classifier.
 DISTILLERS = ["seed", "seed-batch", "simreg", "compress-1q", "compress-2q", "disco"]
 PRETRAINING = ["moco-v2", "moco-v1", "simclr", "swav", "byol", "simsiam", "barlow-twins", "supervised", "supervised-contrastive"]
@@ -36,7 +43,7 @@ class Experiment:
         return [f"{key}={value}" for key, value in {**common, **dict(self.settings)}.items() if value != ""]
 
 
-def methods(options):
+def compare_methods(options):
     """Every method: distillers into each student, with so many seeds into the first; the others once, into the first student."""
     found = []
     for method in DISTILLERS:
@@ -51,7 +58,7 @@ def methods(options):
     return sorted(found, key=lambda experiment: dict(experiment.settings)["SEED"])
 
 
-def ablation(options):
+def ablate(options):
     """The paper's in small: the queue, both temperatures, three teachers, same and different views."""
     student = options.students.split()[0]
 
@@ -123,8 +130,9 @@ def perform(options, experiment):
     """Runs make in a process of its own, so that the memory of its largest program is known."""
     name = f"{options.kind}-{experiment.name}".replace(".", "_")
     command = ["make", "--no-print-directory", experiment.target, f"NAME={name}", f"RUNS={RUNS}"] + experiment.words(common(options))
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")}
     start = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -162,7 +170,7 @@ def table(options, experiments):
     if not results:
         sys.exit("make: no run has a result yet")
     some = next(iter(results.values()))[0]
-    head = ["method", "student"] if options.kind == "methods" else ["what", "value"]
+    head = ["method", "student"] if options.kind == "compare-methods" else ["what", "value"]
     lines = [f"| {head[0]} | {head[1]} | k-NN | linear | runs | minutes | processor minutes | memory, MB |", "|---|---|---|---|---|---|---|---|"]
     for subject in ("teacher", "student before"):
         own = [result for (row, _), group in results.items() for result in group if accuracies(result, subject)]
@@ -179,23 +187,42 @@ def table(options, experiments):
     print("\n".join(lines))
 
 
+def typed(arguments):
+    """NAME=value of the command line, and of make's, where a blank, a backslash or a dollar sign in a value has another before it."""
+    words = [re.sub(r"[\\$](.)", r"\1", word) for word in re.findall(r"(?:[\\$].|[^ \\$])+", os.environ.get("MAKEFLAGS", "").partition("-- ")[2])]
+    return dict(word.split("=", 1) for word in words[::-1] + arguments if "=" in word)
+
+
+def chosen(kind, arguments):
+    """The settings, checked."""
+    usual, given = SETTINGS[kind], typed(arguments)
+    values = {}
+    for name, value in usual.items():
+        text = given.get(name, value)
+        if text is None:
+            sys.exit(f"make: {kind} needs {name}=, the images")
+        if isinstance(value, int) and not (str(text).isdigit() and int(text) > 0):
+            sys.exit(f"make: {name}={text}: takes a number from 1 on")
+        values[name.lower()] = int(text) if isinstance(value, int) else text
+    for name in ("DATA", "TEST", "TEACHER"):
+        path = values[name.lower()]
+        if path and not os.path.exists(path) and not (name == "TEACHER" and path.startswith("efficientnet-lite")):
+            sys.exit(f"make: {name}={path}: there is no such file or folder")
+    if not values["students"].split():
+        sys.exit("make: STUDENTS is empty; name networks")
+    return values
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=["methods", "ablation"])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--test", default="")
-    parser.add_argument("--teacher", default="", help="weights, or a name that make distill knows (default: make's)")
-    parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--seeds", type=int, default=3, help="of the distillers into the first student")
-    parser.add_argument("--students", default="resnet18 mobilenet-v3-large")
-    parser.add_argument("--folder", help="where the results are (default: docs/KIND)")
+    parser.add_argument("kind", choices=list(SETTINGS))
+    parser.add_argument("settings", nargs="*", metavar="SETTING=value")
     parser.add_argument("--first", type=int, help="stop after so many runs")
     parser.add_argument("--list", action="store_true", help="say what is there, and do nothing")
     options = parser.parse_args()
-    options.folder = options.folder or f"docs/{options.kind}"
-    experiments = {"methods": methods, "ablation": ablation}[options.kind](options)
+    for name, value in chosen(options.kind, options.settings).items():
+        setattr(options, name, value)
+    experiments = {"compare-methods": compare_methods, "ablate": ablate}[options.kind](options)
     missing = [experiment for experiment in experiments if not done(options, experiment)]
     if options.list:
         for experiment in experiments:

@@ -206,8 +206,8 @@ private let names = Methods.names + [smallPatches]
     }
 
     /// A student of the formula, and the head beside it where there is one.
-    private func begin(_ name: String, _ options: TrainingOptions, _ place: Case) throws -> TrainingState {
-        let network = try #require(Network("tiny-resnet10", head: head(name)))
+    private func begin(_ name: String, _ options: TrainingOptions, _ place: Case, head: Head? = nil) throws -> TrainingState {
+        let network = try #require(Network("tiny-resnet10", head: head ?? self.head(name)))
         var state = TrainingState(formulaWeights(network), provenance: Provenance())
         for model in options.method.models(options.methodOptions) {
             guard case .head(let output, let head) = model.kind else { continue }
@@ -276,9 +276,7 @@ private let names = Methods.names + [smallPatches]
         options.schedule = .constant(rate: 1e-3)
         options.optimizer = SGD()
         change(&options)
-        var state = try begin(name, options, place)
-        if let head { state.weights = formulaWeights(try #require(Network("tiny-resnet10", head: head))) }
-        let trainer = try Trainer(state, options, header: place.header)
+        let trainer = try Trainer(try begin(name, options, place, head: head), options, header: place.header)
         let losses = try (0..<steps).map { step -> Double in
             let record = try place.record("\(step)", views: place.views(name), size: 20, step: step)
             if step == 0, let tensor = trainer.sampledTensor { trainer.setSample(try #require(record.tensors[tensor])) }
@@ -309,7 +307,7 @@ private let names = Methods.names + [smallPatches]
         #expect(apart.document.names == together.document.names)
         for name in together.document.names {
             guard let expected = together.document.tensors[name], let found = apart.document.tensors[name] else { continue }
-            if expected.type == .f32 {
+            if expected.dtype == .f32 {
                 #expect(relativeError(try found.floats(), try expected.floats().map(Double.init)) < 2e-3, "\(name)")
             } else {
                 #expect(found == expected, "\(name)")

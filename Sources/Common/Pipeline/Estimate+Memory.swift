@@ -47,7 +47,7 @@ extension Estimate {
         // Weights, gradients, sums of those of groups, what the optimizer keeps, and what is written of them; weights of the other models.
         let sums = groups > 1 ? Int.bitWidth - (groups - 1).leadingZeroBitCount : 0, copies = 3 + slots(method, options) + sums
         let others = others(method, network).reduce(0) { $0 + $1.parameters * ($1.isTrained ? copies : 1) }
-        return activations + 4 * (copies * network.parameterCount + others + kept(method, queue: queue, network))
+        return activations + 4 * (copies * network.parameterCount + others + keptCount(method, queue: queue, network))
     }
 
     /// Of one pass: what a batch of N needs grows with N, from two small batches that are planned and not run.

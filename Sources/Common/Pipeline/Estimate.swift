@@ -66,7 +66,7 @@ struct Estimate {
         }
     }
     /// Numbers in what a method keeps besides its networks.
-    func kept(_ method: any Objective.Type, queue: Int, _ student: Network) -> Int {
+    func keptCount(_ method: any Objective.Type, queue: Int, _ student: Network) -> Int {
         method.keptCount(K: queue, teacherWidth: run.teacherRows ?? run.embedding, student: student)
     }
     /// Numbers in each of the further networks that a method keeps, and whether it is trained.
@@ -95,7 +95,7 @@ struct Estimate {
             // Weights of all models, what the optimizer keeps of those that are trained, the queue.
             let others = others(method, network), slots = slots(method, options)
             let further = others.reduce(0) { $0 + $1.parameters * ($1.isTrained ? 1 + slots : 1) }
-            return 4 * ((1 + slots) * network.parameterCount + further + (1 + others.count) * network.statisticsCount + kept(method, queue: queue, network))
+            return 4 * ((1 + slots) * network.parameterCount + further + (1 + others.count) * network.statisticsCount + keptCount(method, queue: queue, network))
         }
         func count(_ network: String) -> Int {
             let all = stages.count { StageName($0.name).epoch(of: network) != nil }

@@ -85,7 +85,7 @@ final class PassRuns {
             return PassOutput(values, N: N, D: D)
         }
         let (statistics, batches) = (weights.statistics, weights.batchesSeen)
-        let before = Array(statistics.buffer), mean = PairwiseSum([statistics])
+        let before = unsafe Array(statistics.buffer), mean = PairwiseSum([statistics])
         for group in 0..<rows.groups {
             set(statistics, before)
             weights.batchesSeen = batches
@@ -110,7 +110,7 @@ final class PassRuns {
         randomKey?.rows = part
         let work = Work(pass: pass.name, group: group)
         let N = part?.count ?? pass.rows(N: rows.N, views: rows.views), groups = input.normalizationGroups(N)
-        let run: TrainingRun, output: UnsafeMutablePointer<Float>
+        let run: TrainingRun
         /// The row of the batch that each row is.
         let own: [Int]?
         if case .outputs(let sources) = pass.input {
@@ -121,21 +121,19 @@ final class PassRuns {
             let all = read.count == 1 ? read[0].values : read.flatMap(\.values)
             let features = part.map { $0.flatMap { all[$0 * width..<($0 + 1) * width] } } ?? all
             run = self.run(work, pass, weights.network, N: N, height: 1, width: 1, groups: groups)
-            output = unsafe features.withUnsafeBufferPointer { features in
-                guard let first = features.baseAddress else { preconditionFailure("pass \(pass.name) reads no rows") }
-                return unsafe run.forward(weights, images: first, randomKey: randomKey)
+            unsafe features.withUnsafeBufferPointer { features in
+                if let first = features.baseAddress { unsafe run.forward(weights, images: first, randomKey: randomKey) }
             }
         } else {
             own = part.map { part in input.order.map { order in part.map { order[$0] } } ?? part } ?? input.order
             let (images, views, view) = source(pass, input.crops)
             run = self.run(work, pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
-            output = unsafe images.tensor.withElements(as: UInt8.self) { bytes in
-                guard let bytes = bytes.baseAddress else { preconditionFailure("pass \(pass.name) reads no images") }
-                return unsafe run.forward(weights, images: bytes, views: views, view: view, order: own, randomKey: randomKey)
+            unsafe images.tensor.withElements(as: UInt8.self) { bytes in
+                if let first = bytes.baseAddress { unsafe run.forward(weights, images: first, views: views, view: view, order: own, randomKey: randomKey) }
             }
         }
         defer { charge(run, to: pass) }
-        let D = run.network.embeddingWidth
+        let D = run.network.embeddingWidth, output = unsafe run.output
         for row in 0..<N {
             let target = (own?[row] ?? row) * D
             for d in 0..<D { unsafe values[target + d] = output[row * D + d] }
@@ -182,7 +180,7 @@ final class PassRuns {
     }
 
     private func forwardAgain(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int) -> TrainingRun {
-        let (statistics, batches) = (Array(weights.statistics.buffer), weights.batchesSeen)
+        let (statistics, batches) = (unsafe Array(weights.statistics.buffer), weights.batchesSeen)
         defer {
             set(weights.statistics, statistics)
             weights.batchesSeen = batches
