@@ -85,7 +85,7 @@ let package = Package(
         library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),
         library("Measurement", ["Kernels", "Layers", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport", "Platform"], numeric),
-        library("Pipeline", ["Archives", "Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Objectives", "Parallel", "TensorStreams", "ToolSupport", "Platform"]),
+        library("Pipeline", ["Archives", "Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Objectives", "Optimizers", "Parallel", "TensorStreams", "ToolSupport", "Platform"]),
 
         // The tools.
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness", "Platform"]),
