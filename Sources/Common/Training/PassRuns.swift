@@ -33,6 +33,8 @@ final class PassRuns {
     }
 
     private var slots: [Slot] = []
+    /// Of passes that run as in inference, each with its weights folded: they do not change.
+    private var inference: [(pass: String, run: InferenceRun)] = []
 
     private struct Size: Equatable {
         let N: Int
@@ -77,6 +79,7 @@ final class PassRuns {
             let all = rows.count == 1 ? first : PassOutput(rows.flatMap(\.values), N: rows.reduce(0) { $0 + $1.N }, D: first.D)
             return forward(pass, weights, all, groups: groups, randomKey: randomKey)
         }
+        if pass.isInference { return infer(pass, weights, images, N: N, views: views, view: view) }
         let run = run(pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
         defer { charge(run, to: pass) }
         let D = run.network.embeddingWidth
@@ -90,6 +93,21 @@ final class PassRuns {
             }
         }
         return PassOutput(values, N: N, D: D)
+    }
+
+    private func infer(_ pass: Pass, _ weights: Weights, _ images: ImageViews, N: Int, views: Int, view: Int) -> PassOutput {
+        let known = inference.first { $0.pass == pass.name && $0.run.height == images.H && $0.run.width == images.W }
+        let run = known?.run ?? InferenceRun(weights, output: pass.output == .features ? .features : .embedding, height: images.H, width: images.W, batch: N)
+        // A pass has one size of images, mostly.
+        if known == nil { inference = inference.suffix(3) + [(pass.name, run)] }
+        var values = [Float](repeating: 0, count: N * run.dimension)
+        unsafe values.withUnsafeMutableBufferPointer { values in
+            unsafe images.tensor.withElements(as: UInt8.self) { bytes in
+                if let bytes = bytes.baseAddress, let values = values.baseAddress { unsafe run.run(images: bytes, views: views, view: view, N: N, into: values) }
+            }
+        }
+        profile?.lap("model \(pass.model)")
+        return PassOutput(values, N: N, D: run.dimension)
     }
 
     /// The same from rows that another pass has given.
