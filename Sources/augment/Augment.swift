@@ -69,6 +69,12 @@ struct Augment: Tool {
     var batch = 256
     @Flag(help: "Leave out the last batch of an epoch if it is not full.")
     var dropLast = false
+    @Option(help: ArgumentHelp(
+        "Batches of an epoch that is a part of passes over the data, which follow one another without end (default: an epoch is one pass).", valueName: "n"))
+    var steps: Int?
+    @Option(help: ArgumentHelp(
+        "all: shuffle all images; archives: take the archives of a folder one after the other in a random order, the images of each in a random order.", valueName: "what"))
+    var shuffle = Shuffle.all
     @Option(help: "Only part I of N equal parts of each epoch, 1/N to N/N.")
     var shard = Shard(1, of: 1)
     @Option(help: "Only every Nth image of the data, from the Ith, as I/N: 1/2 to learn from and 2/2 to be judged by.")
@@ -116,7 +122,9 @@ struct Augment: Tool {
             let order = plan.order(epoch: epoch)
             broken.begin(epoch: epoch)
             for step in 0..<plan.batches {
-                let batch = try renderer.render(order[plan.range(step)], epoch: epoch, step: step)
+                let range = plan.range(step), passes = range.map { plan.pass(epoch: epoch, place: $0) }
+                let batch = try renderer.render(
+                    order[range], passes: passes, epoch: epoch, step: step, position: position(plan, dataset, epoch: epoch, place: range.upperBound - 1, order))
                 for message in try broken.add(batch.broken) {
                     progress.clear()
                     Self.log(message)

@@ -34,15 +34,18 @@ struct BatchRenderer {
 
     /// Renders the images `indices` for batch `step` of `epoch`.
     ///
+    /// - Parameters:
+    ///   - passes: over the data, of each image: what its views depend on.
+    ///   - position: of the record's last image, as the metadata `position` tells it.
     /// - Throws: a ``Failure`` when something else than an image is broken.
-    func render(_ indices: ArraySlice<Int>, epoch: Int, step: Int) throws -> Batch {
+    func render(_ indices: ArraySlice<Int>, passes: [Int], epoch: Int, step: Int, position: String?) throws -> Batch {
         let indices = Array(indices)
         var failures = [(any Error)?](repeating: nil, count: indices.count)
         let images = unsafe tensors(groups[...], N: indices.count, []) { targets in
             unsafe failures.withUnsafeMutableBufferPointer { failures in
                 Parallel.forEach(indices.count, workers: workers.count) { row, worker in
                     do {
-                        unsafe try render(indices[row], epoch: epoch, on: workers[worker], row: row, into: targets)
+                        unsafe try render(indices[row], epoch: passes[row], on: workers[worker], row: row, into: targets)
                     } catch {
                         unsafe failures[row] = error
                     }
@@ -62,6 +65,7 @@ struct BatchRenderer {
                 "index": Tensor(i64: whole.map { Int64(indices[$0]) }, shape: [whole.count]),
                 "label": Tensor(i32: whole.map { Int32(data.samples[indices[$0]].label) }, shape: [whole.count]),
             ])
+        record.metadata["position"] = position
         if addsPaths { record.tensors["path"] = paths(whole.map { indices[$0] }) }
         for (number, tensor) in images.enumerated() {
             record.tensors[number == 0 ? "images" : "images.\(number)"] = broken.isEmpty ? tensor : keep(whole, of: tensor)

@@ -74,6 +74,10 @@ public struct Setting: Sendable {
         Setting("EPOCHS", .count(1...100_000), demonstration: "20", images: "24", "how often the student sees all images; raise it to go on"),
         Setting("BATCH", .count(1...65536), demonstration: "64", images: "64", "images in a step"),
         Setting("SIZE", .count(8...4096), demonstration: "32", images: "224", "height and width that networks see"),
+        Setting("STEPS", .optionalCount(1...1_000_000_000), "batches in an epoch of the student, of passes over DATA that follow one another (default: an epoch is one pass)"),
+        Setting(
+            "SHUFFLE", .oneOf(["all", "archives"]), demonstration: "all", images: "all",
+            "archives: the student sees the archives of DATA one after the other, in a random order, the images of each in a random order"),
         Setting(
             Crops.setting, .text,
             "the crops that the student learns from, as augment --crops takes them, or small-patches: SEED's, scaled to SIZE (default: the method's; networks are judged at SIZE)"),

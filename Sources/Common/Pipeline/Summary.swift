@@ -16,7 +16,7 @@ struct Summary {
 
     var text: String {
         var lines: [(String, String)] = []
-        lines.append(("learn from", settings.isDemonstration ? "drawn images: \(preparation.counts.student)" : describe(settings["DATA"], preparation.train)))
+        lines.append(("learn from", settings.isDemonstration ? "drawn images: \(preparation.drawn)" : describe(settings["DATA"], preparation.train)))
         lines.append(("judge by", judged))
         if let labels = preparation.labels { lines.append(("labels", describe(labels))) }
         if settings.teacherOrigin != .none { lines.append(("teacher", teacher)) }

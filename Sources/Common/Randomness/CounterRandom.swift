@@ -21,6 +21,7 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
         case dropout = 8
         case trial = 9
         case labels = 10
+        case archiveOrder = 11
         case test = 99
     }
 

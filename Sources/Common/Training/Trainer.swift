@@ -63,6 +63,7 @@ public final class Trainer {
             record, N: images[0].N, views: images.map(\.views), epoch: record.metadata.count("epoch") ?? firstEpoch,
             step: record.metadata.count("step") ?? recordsSeen % stepsPerEpoch)
         recordsSeen += 1
+        state.position = record.metadata["position"]
         lastEpoch = max(lastEpoch, batch.epoch)
 
         let position = batch.epoch * stepsPerEpoch + batch.step, positions = options.epochs * stepsPerEpoch
