@@ -21,26 +21,31 @@ struct BatchRenderer {
     private let data: Dataset
     private let groups: [CropGroup]
     private let seed: UInt64
+    private let addsPaths: Bool
     private let workers: [ViewRenderer]
 
-    init(_ data: Dataset, _ groups: [CropGroup], seed: UInt64) throws {
+    init(_ data: Dataset, _ groups: [CropGroup], seed: UInt64, addsPaths: Bool = false) throws {
         self.data = data
         self.groups = groups
         self.seed = seed
+        self.addsPaths = addsPaths
         workers = try (0..<Parallel.threads).map { _ in try ViewRenderer() }
     }
 
     /// Renders the images `indices` for batch `step` of `epoch`.
     ///
+    /// - Parameters:
+    ///   - passes: over the data, of each image: what its views depend on.
+    ///   - position: of the record's last image, as the metadata `position` tells it.
     /// - Throws: a ``Failure`` when something else than an image is broken.
-    func render(_ indices: ArraySlice<Int>, epoch: Int, step: Int) throws -> Batch {
+    func render(_ indices: ArraySlice<Int>, passes: [Int], epoch: Int, step: Int, position: String?) throws -> Batch {
         let indices = Array(indices)
         var failures = [(any Error)?](repeating: nil, count: indices.count)
         let images = unsafe tensors(groups[...], N: indices.count, []) { targets in
             unsafe failures.withUnsafeMutableBufferPointer { failures in
                 Parallel.forEach(indices.count, workers: workers.count) { row, worker in
                     do {
-                        unsafe try render(indices[row], epoch: epoch, on: workers[worker], row: row, into: targets)
+                        unsafe try render(indices[row], epoch: passes[row], on: workers[worker], row: row, into: targets)
                     } catch {
                         unsafe failures[row] = error
                     }
@@ -60,10 +65,18 @@ struct BatchRenderer {
                 "index": Tensor(i64: whole.map { Int64(indices[$0]) }, shape: [whole.count]),
                 "label": Tensor(i32: whole.map { Int32(data.samples[indices[$0]].label) }, shape: [whole.count]),
             ])
+        record.metadata["position"] = position
+        if addsPaths { record.tensors["path"] = paths(whole.map { indices[$0] }) }
         for (number, tensor) in images.enumerated() {
             record.tensors[number == 0 ? "images" : "images.\(number)"] = broken.isEmpty ? tensor : keep(whole, of: tensor)
         }
         return Batch(record: record, broken: broken)
+    }
+
+    /// The paths of images in the data, u8 [N, L]: as long as the longest, with zeros behind the others. No path holds a zero.
+    private func paths(_ indices: [Int]) -> Tensor {
+        let paths = indices.map { data.samples[$0].pathBytes }, L = paths.map(\.count).max() ?? 0
+        return Tensor(u8: paths.flatMap { $0 + [UInt8](repeating: 0, count: L - $0.count) }, shape: [paths.count, L])
     }
 
     /// A tensor for each of `groups`, u8 [N, views, size, size, 3]; `filling` is given the memory of all, behind that of `targets`.

@@ -12,6 +12,54 @@ struct EpochPlanTests {
         #expect(order != Array(0..<1000))
     }
 
+    @Test func `archives come one after the other, in another order in each pass, each with all of its images`() {
+        let starts = [0, 10, 13, 40, 41], ends = Array(starts.dropFirst()) + [60]
+        let plan = EpochPlan(samples: 60, batch: 8, seed: 3, archives: starts)
+        var orders: Set<[Int]> = []
+        for pass in 0..<5 {
+            var order = plan.order(epoch: pass)[...], archives: [Int] = []
+            #expect(order.sorted() == Array(0..<60))
+            while let first = order.first, let archive = starts.lastIndex(where: { $0 <= first }) {
+                let own = order.prefix(ends[archive] - starts[archive])
+                #expect(own.sorted() == Array(starts[archive]..<ends[archive]))
+                archives.append(archive)
+                order = order.dropFirst(own.count)
+            }
+            orders.insert(archives)
+        }
+        #expect(orders.count > 2)
+        // Parts one after the other are the whole here too, and of a fold each archive has what is left.
+        #expect((1...4).flatMap { EpochPlan(samples: 60, shard: Shard($0, of: 4), batch: 8, seed: 3, archives: starts).order(epoch: 2) } == plan.order(epoch: 2))
+        let half = EpochPlan(samples: 60, fold: Shard(2, of: 2), batch: 8, seed: 3, archives: starts).order(epoch: 0)
+        #expect(half.sorted() == Array(stride(from: 1, to: 60, by: 2)))
+        let ofArchives = half.map { image in starts.lastIndex { $0 <= image } ?? 0 }
+        #expect(zip(ofArchives, ofArchives.dropFirst()).count { $0 != $1 } == Set(ofArchives).count - 1)
+    }
+
+    @Test(arguments: [[0], [0, 7, 9]]) func `epochs of so many steps are passes, one behind the other`(_ archives: [Int]) {
+        let passes = EpochPlan(samples: 23, batch: 4, seed: 3, archives: archives)
+        let row = (0..<6).flatMap { pass in passes.order(epoch: pass).map { (pass, $0) } }
+        for steps in [1, 3, 7, 20] {
+            let plan = EpochPlan(samples: 23, batch: 4, seed: 3, archives: archives, steps: steps)
+            #expect(plan.images == 4 * steps && plan.batches == steps)
+            for epoch in 0..<min(4, 23 * 6 / (4 * steps)) {
+                let expected = row[epoch * 4 * steps..<(epoch + 1) * 4 * steps], order = plan.order(epoch: epoch)
+                #expect(order == expected.map(\.1))
+                #expect(order.indices.map { plan.pass(epoch: epoch, place: $0) } == expected.map(\.0))
+                for place in order.indices {
+                    guard let position = plan.position(epoch: epoch, place: place) else {
+                        Issue.record("no position")
+                        continue
+                    }
+                    // As many images of that archive have been seen since the pass began.
+                    let at = epoch * 4 * steps + place, image = row[at].1, archive = archives.lastIndex { $0 <= image } ?? 0
+                    let seen = row[(at / 23 * 23)...at].count { (archives.lastIndex { first in first <= $0.1 } ?? 0) == archive }
+                    #expect(position.pass == at / 23 && position.archive == archive && position.seen == seen)
+                }
+            }
+        }
+    }
+
     @Test func `without a seed the order is the data set's`() {
         #expect(EpochPlan(samples: 5, batch: 2, seed: nil).order(epoch: 3) == [0, 1, 2, 3, 4])
     }

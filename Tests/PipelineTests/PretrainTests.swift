@@ -1,4 +1,5 @@
 import Foundation
+import TensorStreams
 import TestSupport
 import Testing
 
@@ -35,6 +36,41 @@ struct PretrainTests {
         #expect(longer.status == 0 && place.toDo(longer)?.hasPrefix("student.3, student") == true, "\(longer.error)")
         let student = try place.run(place.make("b", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test TEACHER=$PWD/runs/a/student.safetensors TEACHER_OBJECTIVE=moco-v2"))
         #expect(student.status == 0 && student.error.contains("embeddings of 16 numbers"), "\(student.error)")
+    }
+
+    @Test func `archives are gone over in epochs of so many steps, to the same bytes when killed between`() throws {
+        let place = try Workplace.images()
+        try place.perform(
+            """
+            mkdir shards
+            for i in 0 1 2; do (cd pictures/train && find . -name '*.jpg' | sort | awk "NR % 3 == $i" | tar -cf ../../shards/$i.tar -T -); done
+            """)
+        func command(_ name: String) -> String {
+            pretrain(place, name, "METHOD=simclr STEPS=2 SHUFFLE=archives").replacing("EPOCHS=2", with: "EPOCHS=3").replacing("DATA=$PWD/pictures/train", with: "DATA=$PWD/shards")
+        }
+        let whole = try place.run(command("a"))
+        try #require(whole.status == 0, "\(whole.error)")
+        #expect(whole.error.contains("3 epochs of 2 steps of 16 images"), "\(whole.error)")
+        let killed = try place.run("""
+            setsid \(command("b")) & make=$!
+            until [ -e runs/b/done/student.1 ] || ! kill -0 $make 2> /dev/null; do sleep 0.02; done
+            kill -9 -- -$make; wait $make || true
+            [ ! -e runs/b/table.txt ]
+            """)
+        #expect(killed.status == 0, "\(killed.error)")
+        let again = try place.run(command("b"))
+        try #require(again.status == 0, "\(again.error)")
+        let (first, second) = (try place.bytes("runs/a/student.3.safetensors"), try place.bytes("runs/b/student.3.safetensors"))
+        #expect(first == second)
+        // 96 images in three epochs are more than one pass.
+        let position = try place.run("inspect runs/a/student.3.safetensors | grep ^position")
+        let images = try place.run("find pictures/train -name '*.jpg' | wc -l"), count = try #require(Int(images.output.trimmingCharacters(in: .whitespacesAndNewlines)))
+        #expect(position.output.hasPrefix("position: pass \(95 / count), ") && position.output.contains(".tar, image "), "\(position.output)")
+        // What every epoch has seen are the passes, one behind the other.
+        try place.perform("augment -q --data shards --shuffle archives --batch 16 --steps 2 --epochs 3 --size 8 --seed 0 -o steps.tensors.zst")
+        try place.perform("augment -q --data shards --shuffle archives --batch 1 --epochs \(95 / count + 1) --size 8 --seed 0 -o passes.tensors.zst")
+        let (steps, passes) = (try place.images("steps.tensors.zst"), try place.images("passes.tensors.zst"))
+        #expect(steps.count == 96 && steps == Array(passes.prefix(96)))
     }
 
     @Test(arguments: ["moco-v1", "simclr", "byol", "simsiam", "supervised"]) func `every method without a teacher is one word of pretrain`(method: String) throws {
@@ -131,5 +167,19 @@ struct PretrainTests {
         let settings = try String(decoding: place.bytes("runs/b/settings"), as: UTF8.self)
         try Data(settings.replacing("METHOD=seed", with: "STUDENT_OBJECTIVE=seed").utf8).write(to: URL(filePath: place.path("runs/b/settings")))
         #expect(try place.toDo(place.run(place.make("b"))) == "nothing: all is done")
+    }
+}
+
+extension Workplace {
+    /// The images of a stream, a string of index and bytes each.
+    fileprivate func images(_ name: String) throws -> [[UInt8]] {
+        let reader = try StreamReader(path(name))
+        var images: [[UInt8]] = []
+        while let record = try reader.next() {
+            let tensor = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3]), index = try record.tensor("index", .i64, shape: [nil]).integers()
+            let bytes = tensor.withElements(as: UInt8.self) { Array($0) }, size = bytes.count / index.count
+            images += index.enumerated().map { n, index in Array("\(index):".utf8) + bytes[n * size..<(n + 1) * size] }
+        }
+        return images
     }
 }

@@ -37,6 +37,11 @@ public struct Dataset: Sendable {
         let prefix: BytePath
     }
 
+    /// The first image of each archive, in rising order; files of their own are one behind the other, as if in one.
+    public var archiveStarts: [Int] {
+        samples.indices.filter { $0 == 0 || samples[$0].location.archive != samples[$0 - 1].location.archive }
+    }
+
     /// Looks through `path`.
     ///
     /// - Parameters:
@@ -201,6 +206,9 @@ public struct Dataset: Sendable {
         let archive = archives[number], prefix = archive.prefix.bytes.count
         return "\(archive.path): member \(BytePath.text(path.bytes[(prefix == 0 ? 0 : prefix + 1)...]))"
     }
+
+    /// The name of the archive that sample `index` is in; "files" for a file of its own.
+    public func source(of index: Int) -> String { samples[index].location.archive.map { BytePath.text(archives[$0].path.name.bytes[...]) } ?? "files" }
 
     /// Opens sample `index`. May be called by several threads.
     ///

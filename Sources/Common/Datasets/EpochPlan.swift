@@ -9,6 +9,8 @@ public struct EpochPlan: Sendable, Equatable {
     public var samples: Int
     /// Only every so-manieth image, as 1/2 … 2/2: parts that have as many of each class, to learn from and to be judged by.
     public var fold: Shard
+    /// Only these images of the fold, in rising order; nil for all.
+    public var subset: [Int]?
     /// Only so many of those, spread evenly over the data set; the same ones in all epochs.
     public var limit: Int?
     public var shard: Shard
@@ -17,47 +19,112 @@ public struct EpochPlan: Sendable, Equatable {
     public var dropLast: Bool
     /// Nil keeps the data set's own order.
     public var seed: UInt64?
+    /// The first image of each archive, in rising order, where they are taken one after the other: in a random order, and the images of each in a random order. Nil shuffles all images.
+    public var archives: [Int]?
+    /// Batches of an epoch that is a part of passes over the images, which follow one another without end; nil where an epoch is one pass.
+    public var steps: Int?
 
     public init(
-        samples: Int, fold: Shard = Shard(1, of: 1), limit: Int? = nil, shard: Shard = Shard(1, of: 1), batch: Int, dropLast: Bool = false,
-        seed: UInt64?
+        samples: Int, fold: Shard = Shard(1, of: 1), subset: [Int]? = nil, limit: Int? = nil, shard: Shard = Shard(1, of: 1), batch: Int, dropLast: Bool = false,
+        seed: UInt64?, archives: [Int]? = nil, steps: Int? = nil
     ) {
-        precondition(samples >= 0 && batch > 0 && (limit ?? 1) > 0)
+        precondition((steps ?? 1) > 0 && archives?.first ?? 0 == 0)
+        precondition(samples >= 0 && batch > 0 && (limit ?? 1) > 0 && subset?.allSatisfy { (0..<samples).contains($0) } ?? true)
         self.samples = samples
         self.fold = fold
+        self.subset = subset
         self.limit = limit
         self.shard = shard
         self.batch = batch
         self.dropLast = dropLast
         self.seed = seed
+        self.archives = archives
+        self.steps = steps
     }
 
-    /// Images of an epoch, over all shards.
+    /// Images of a pass, over all shards.
     public var chosen: Int { min(limit ?? folded, folded) }
 
-    /// Images in the fold.
-    private var folded: Int { max(0, (samples - fold.number + fold.count) / fold.count) }
+    /// Images in the fold, or of them those in the subset.
+    private var folded: Int { subset?.count ?? fold.count(of: samples) }
+
+    /// Images of a pass in this shard.
+    public var pass: Int { shard.range(in: chosen).count }
 
     /// Images of an epoch in this shard, before a last batch is left out.
-    public var images: Int { shard.range(in: chosen).count }
+    public var images: Int { steps.map { $0 * batch } ?? pass }
 
-    public var batches: Int { dropLast ? images / batch : (images + batch - 1) / batch }
+    public var batches: Int { steps ?? (dropLast ? images / batch : (images + batch - 1) / batch) }
 
     /// The numbers in the data set of this shard's images, in the order of `epoch`.
     ///
-    /// The whole epoch is shuffled, then cut into shards. So shards one after the other are the epoch without shards,
+    /// A whole pass is shuffled, then cut into shards. So shards one after the other are the pass without shards,
     /// but for incomplete batches at their ends.
     public func order(epoch: Int) -> [Int] {
         let range = shard.range(in: chosen)
-        guard let seed else { return range.map(sample) }
-        var random = CounterRandom(seed: seed, .order, epoch: epoch)
-        return random.permutation(chosen)[range].map(sample)
+        guard let steps, pass > 0 else { return positions(pass: epoch)[range].map(sample) }
+        let first = epoch * steps * batch, last = first + steps * batch
+        return (first / pass...(last - 1) / pass).flatMap { number in
+            let own = positions(pass: number)[range], begin = number * pass
+            return own.dropFirst(max(0, first - begin)).prefix(last - max(first, begin)).map(sample)
+        }
+    }
+
+    /// The pass that an image of an epoch belongs to, by its place in ``order(epoch:)``, from 0.
+    public func pass(epoch: Int, place: Int) -> Int { steps.map { (epoch * $0 * batch + place) / max(1, pass) } ?? epoch }
+
+    /// The places among ``chosen`` images in the order of a pass.
+    private func positions(pass: Int) -> [Int] {
+        guard let seed else { return Array(0..<chosen) }
+        guard archives != nil else {
+            var random = CounterRandom(seed: seed, .order, epoch: pass)
+            return random.permutation(chosen)
+        }
+        return archiveOrder(pass: pass, seed: seed).flatMap { number, places in
+            var random = CounterRandom(seed: seed, .order, epoch: pass, item: number + 1)
+            return random.permutation(places.count).map { places.lowerBound + $0 }
+        }
+    }
+
+    /// The archives in the order of a pass, each with its places among ``chosen`` images.
+    private func archiveOrder(pass: Int, seed: UInt64) -> [(number: Int, places: Range<Int>)] {
+        let starts = (archives ?? []).map(firstPlace), ends = starts.dropFirst() + [chosen]
+        var random = CounterRandom(seed: seed, .archiveOrder, epoch: pass)
+        return random.permutation(starts.count).map { ($0, starts[$0]..<ends[$0]) }
+    }
+
+    /// The first place whose image is `index` or comes behind it: places rise as their images do.
+    private func firstPlace(_ index: Int) -> Int {
+        var range = 0..<chosen
+        while let middle = range.isEmpty ? nil : (range.lowerBound + range.upperBound) / 2 {
+            range = sample(middle) < index ? middle + 1..<range.upperBound : range.lowerBound..<middle
+        }
+        return range.lowerBound
+    }
+
+    /// Where a training stands once an image of an epoch has been seen: the pass, the archive of that image and how many of it have been seen in this pass; nil where images are
+    /// not taken archive by archive.
+    ///
+    /// - Parameter place: of the image in ``order(epoch:)``.
+    public func position(epoch: Int, place: Int) -> (pass: Int, archive: Int, seen: Int)? {
+        guard let seed, archives != nil, self.pass > 0 else { return nil }
+        let number = pass(epoch: epoch, place: place), inPass = steps.map { (epoch * $0 * batch + place) % self.pass } ?? place
+        var start = 0
+        for (archive, places) in archiveOrder(pass: number, seed: seed) {
+            let own = shard.range(in: chosen).lowerBound + inPass - start
+            if own < places.count { return (number, archive, own + 1) }
+            start += places.count
+        }
+        return nil
     }
 
     /// The part of ``order(epoch:)`` that batch number `step` takes.
     public func range(_ step: Int) -> Range<Int> { step * batch..<min((step + 1) * batch, images) }
 
-    private func sample(_ position: Int) -> Int { position * folded / chosen * fold.count + fold.number - 1 }
+    private func sample(_ position: Int) -> Int {
+        let place = position * folded / chosen
+        return subset?[place] ?? fold.item(place)
+    }
 }
 
 /// One of `count` equal parts, numbered from 1 as `1/4` … `4/4`.
@@ -77,6 +144,11 @@ public struct Shard: Sendable, Equatable {
         guard parts.count == 2, let number = parts[0], let count = parts[1], count <= 1 << 20, number >= 1, number <= count else { return nil }
         self.init(number, of: count)
     }
+
+    /// How many of `total` items it has where every `count`th is its, from the `number`th.
+    func count(of total: Int) -> Int { max(0, (total - number + count) / count) }
+    /// The item at `place` among those.
+    func item(_ place: Int) -> Int { place * count + number - 1 }
 
     /// Its part of `0..<total`.
     public func range(in total: Int) -> Range<Int> { total * (number - 1) / count..<total * number / count }

@@ -60,6 +60,7 @@ struct Estimate {
             case .mlp: .mlp(hidden: bare.featureWidth, run.embedding)
             case .named(let name): .named(name, features: bare.featureWidth, embedding: run.settings.count("EMBEDDING")) ?? .none
             case .linear: .linear(run.teacherRows ?? run.embedding)
+            case .classifier: .linear(run.classes)
             case .none: .none
             }
             return Network(name, head: head)

@@ -4,11 +4,14 @@ import ToolSupport
 
 /// How many images there are for what, and what is odd about them.
 extension Preparation {
+    /// Images that are drawn to learn from.
+    var drawn: Int { ShellWords.value(of: "--train", in: settings.words("SYNTHESIZE_OPTIONS")).flatMap { Int($0) } ?? 6000 }
+
     /// Images in an epoch, of those that are not left out, and in a judgement.
     var counts: (student: Int, teacher: Int, judged: Int) {
         func option(_ name: String, in words: [String]) -> Int? { ShellWords.value(of: name, in: words).flatMap { Int($0) } }
         let drawn = settings.words("SYNTHESIZE_OPTIONS"), limit = option("--limit", in: settings.words("FLAGS")) ?? .max
-        let learnt = settings.isDemonstration ? option("--train", in: drawn) ?? 6000 : train?.count ?? 0
+        let learnt = settings.isDemonstration ? self.drawn : train?.count ?? 0
         let tested = settings.isDemonstration ? option("--test", in: drawn) ?? 1200 : test?.count ?? 0
         let judged = switch run.judgement {
         case .none: 0
@@ -17,8 +20,15 @@ extension Preparation {
         case .testByData: learnt + tested
         }
         /// A method that is given labels must not see those it is judged by.
-        func seen(_ method: any Objective.Type) -> Int { min(limit, method.inputs.labels && run.judgement == .halvesOfData ? (learnt + 1) / 2 : learnt) }
-        return (seen(settings.method), seen(settings.teacherMethod), judged)
+        func seen(_ method: any Objective.Type) -> Int { min(limit, method.inputs.labels ? labelled(of: run.judgement == .halvesOfData ? (learnt + 1) / 2 : learnt) : learnt) }
+        return (settings.count("STEPS").map { $0 * settings.number("BATCH") } ?? seen(settings.method), seen(settings.teacherMethod), judged)
+    }
+
+    /// How many of so many images LABELS chooses.
+    private func labelled(of images: Int) -> Int {
+        guard let labels else { return images }
+        // Drawn classes are of about one size.
+        return labels.count ?? min(images, max(1, Int((Double(images) * (Double(settings[LabelChoice.setting]) ?? 1)).rounded())))
     }
 
     /// Whether there are enough images for a batch.
