@@ -208,7 +208,7 @@ public struct Dataset: Sendable {
     }
 
     /// The name of the archive that sample `index` is in; "files" for a file of its own.
-    public func source(of index: Int) -> String { samples[index].location.archive.map { BytePath.text(archives[$0].path.name.bytes[...]) } ?? "files" }
+    public func source(of index: Int) -> String { samples[index].location.archive.map { BytePath.text(archives[$0].path.name) } ?? "files" }
 
     /// Opens sample `index`. May be called by several threads.
     ///
