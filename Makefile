@@ -152,10 +152,12 @@ unexport $(filter-out SEED_MARCH,$(foreach v,$(.VARIABLES),$(if $(filter command
 
 #: distill         images to teacher, student and table; goes on where it was stopped
 #: pretrain        a network by a METHOD without a teacher, which may be one later: METHOD=moco-v2 STUDENT=resnet50 DATA=pictures
+#: finetune        a classifier from a network that has learnt, by labels, all or a few, perhaps with a teacher's help:
+#:                 FROM=runs/pictures DATA=pictures TEST=held-out [LABELS=0.1] [METHOD=kd TEACHER=classifier.safetensors]
 #: check           what distill would do, and what cannot work; changes nothing
 #: stage           one stage alone: NAME=x STAGE=student.7 [SHOW=1] [TAP=2]
-.PHONY: distill pretrain check stage
-distill pretrain check stage: build
+.PHONY: distill pretrain finetune check stage
+distill pretrain finetune check stage: build
 	+@plan $@ --pipelines pipelines --make '$(MAKE)'
 
 #: evaluate        the same as distill: what is up to date is not made again

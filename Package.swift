@@ -92,7 +92,7 @@ let package = Package(
         tool("embed", ["Checkpoints", "Networks", "Objectives", "Training", "TensorStreams"]),
         tool("queue-loss", ["Objectives", "Training", "TensorStreams", "Platform"]),
         tool("train-step", ["Networks", "Objectives", "Training", "Optimizers", "TensorStreams"]),
-        tool("evaluate", ["Evaluation", "Pipeline", "TensorStreams"]),
+        tool("evaluate", ["Datasets", "Evaluation", "Pipeline", "TensorStreams"]),
         tool("inspect", ["TensorStreams", "Images", "Platform"]),
         tool("synthesize", ["Synthesis", "Parallel"]),
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams", "Training"]),

@@ -1,16 +1,17 @@
 # Features of the teacher, of the student before and after, and what they are worth.
 
 SUBJECTS  := $(if $(filter none,$(TEACHER)),,teacher) student.0 student.$(EPOCHS)
-PROTOCOLS := knn linear embedding
+PROTOCOLS := knn linear $(HEAD)
 
 $(foreach s,$(SUBJECTS),$(foreach p,train test,$(call follow,features.$(s).$(p),$(if $(filter teacher,$(s)),$(TEACHER_DONE),$(s)) $(PICTURES_DONE))))
 $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),$(call follow,evaluation.$(s).$(p),features.$(s).train features.$(s).test)))
 $(call follow,table,student $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))
 
-# The features and the embedding of the network that $* names; of a program that is the teacher its rows are both.
+# The features of the network that $* names, and what its head makes of them; of a program that is the teacher its rows are both.
 embedded = $(if $(filter program-teacher,$(TEACHER)-$(basename $*)),\
   embed @options/teacher.embed --as features --as embedding,\
-  embed --weights $(basename $*).safetensors --features @options/threads --quiet | embed --weights $(basename $*).safetensors --as embedding)
+  embed --weights $(basename $*).safetensors --features @options/threads --quiet | \
+  embed --weights $(basename $*).safetensors $(if $(filter classifier,$(HEAD)),--logits,--as embedding))
 
 # student.24.test: the network student.24, the images of features.test.
 done/features.%:
@@ -30,6 +31,11 @@ done/evaluation.%.linear:
 done/evaluation.%.embedding:
 	@stage evaluation.$*.embedding "evaluate knn --tensor embedding $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.embedding.json \
 	  -o evaluation/$*.embedding.json"
+
+# A classifier's own.
+done/evaluation.%.classifier:
+	@stage evaluation.$*.classifier "evaluate accuracy features/$*.test.tensors.zst @options/threads --quiet --timing log/evaluation.$*.classifier.json \
+	  -o evaluation/$*.classifier.json"
 
 done/table:
 	@stage table "evaluate table --run ."

@@ -35,11 +35,13 @@ extension Augment {
         try checkOption("--epoch", epoch, in: 0...1_000_000_000)
         try checkOption("--epochs", epochs, in: 1...1_000_000)
         try checkOption("--limit", limit, in: 1...Int.max)
+        if let labelsFraction, !(labelsFraction > 0 && labelsFraction <= 1) { throw ValidationError("--labels-fraction takes more than 0 to 1, found \(labelsFraction)") }
+        if labelsFraction != nil, labelsList != nil { throw ValidationError("--labels-fraction and --labels-list both choose images; give one of them") }
         try checkOption("--level", level, in: -7...19)
         if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
         if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
         let outputs: KeyValuePairs = ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview]
-        try checkFiles(outputs: outputs, inputs: ["--data": data, "--class-list": classList])
+        try checkFiles(outputs: outputs, inputs: ["--data": data, "--class-list": classList, "--labels-list": labelsList])
         for recipe in recipeNames where Self.isFile(recipe) { try checkFiles(outputs: outputs, inputs: ["a recipe": recipe]) }
         if showRecipe != nil {
             guard data == nil, preview == nil else { throw ValidationError("--show-recipe prints a recipe and reads no images; leave out \(data == nil ? "--preview" : "--data")") }
@@ -51,17 +53,22 @@ extension Augment {
             guard [".jpg", ".jpeg", ".png"].contains(where: preview.lowercased().hasSuffix) else { throw ValidationError("--preview takes a file that ends in .jpg or .png, found '\(preview)'") }
             let named: [(String, Bool)] = [
                 ("-o", output != OutputFile.standard), ("--report", report != nil), ("--level", level != nil), ("--timing", common.timing != nil), ("--drop-last", dropLast),
-                ("--allow-bad", allowBad), ("--epochs", epochs != 1),
+                ("--allow-bad", allowBad), ("--epochs", epochs != 1), ("--paths", paths),
             ]
             if let (option, _) = named.first(where: { $0.1 }) { throw ValidationError("--preview writes a sheet and no stream; leave out \(option)") }
         }
         try checkCrops()
     }
 
+    /// The images that are chosen for their labels; nil for all.
+    var labels: LabelSubset? {
+        get throws { try labelsFraction.map { .fraction($0, seed: seed) } ?? labelsList.map(LabelSubset.list) }
+    }
+
     /// What each epoch has; views that nothing is drawn for come in the data's own order.
-    func plan(_ dataset: Dataset, _ groups: [CropGroup], of data: String) throws -> EpochPlan {
+    func plan(_ dataset: Dataset, _ subset: [Int]?, _ groups: [CropGroup], of data: String) throws -> EpochPlan {
         let plan = EpochPlan(
-            samples: dataset.samples.count, fold: fold, limit: limit, shard: shard, batch: batch, dropLast: dropLast,
+            samples: dataset.samples.count, fold: fold, subset: subset, limit: limit, shard: shard, batch: batch, dropLast: dropLast,
             seed: groups.contains { $0.recipe.isRandom } ? seed : nil)
         let part = (fold.count > 1 ? " in fold \(fold.defaultValueDescription)" : "") + (shard.count > 1 ? " in shard \(shard.defaultValueDescription)" : "")
         guard plan.images > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }

@@ -73,8 +73,16 @@ struct Augment: Tool {
     var shard = Shard(1, of: 1)
     @Option(help: "Only every Nth image of the data, from the Ith, as I/N: 1/2 to learn from and 2/2 to be judged by.")
     var fold = Shard(1, of: 1)
+    @Option(parsing: .unconditional, help: ArgumentHelp(
+        "Only so large a share of the images of each class, above 0 to 1, at least one of each, drawn by --seed: 0.01 is a part of 0.1.", valueName: "share"))
+    var labelsFraction: Double?
+    @Option(help: ArgumentHelp(
+        "Only the images that this file names, one a line: n01440764_10183.JPEG, as in SimCLR's lists, or class/name.jpg.", valueName: "file"))
+    var labelsList: String?
     @Option(help: "Only so many images, spread evenly over the data, the same in all epochs.")
     var limit: Int?
+    @Flag(help: "Add the images' paths in the data: 'path' u8 [N, L], each with zeros behind it, which is NumPy's S.")
+    var paths = false
     @Flag(help: "Go on when more than 1 % of the images are broken.")
     var allowBad = false
     @Option(parsing: .unconditional, help: "zstd's level, -7 to 19 (default: 3 to a file, -1 to a pipe).")
@@ -95,9 +103,11 @@ struct Augment: Tool {
         let groups = try groups()
         try check(groups)
         let dataset = try Dataset(data, split: split, classes: classList.map(ClassList.read) ?? [])
-        let plan = try plan(dataset, groups, of: data)
+        let chosen = try labels.map { try $0.choose(dataset, fold: fold) }
+        if let remark = chosen?.remark, !common.quiet { Self.log(remark) }
+        let plan = try plan(dataset, chosen?.images, groups, of: data)
         if let preview { return try writePreview(preview, dataset, plan, groups) }
-        let renderer = try BatchRenderer(dataset, groups, seed: seed)
+        let renderer = try BatchRenderer(dataset, groups, seed: seed, addsPaths: paths)
         let writer = try WriteBehind(output, header: header(dataset, plan, groups), level: level)
         var progress = Progress(tool: "augment", unit: "images", total: images(plan), common)
         var broken = BrokenImages(allowed: allowBad ? nil : plan.images / 100, data: data)

@@ -21,12 +21,14 @@ struct BatchRenderer {
     private let data: Dataset
     private let groups: [CropGroup]
     private let seed: UInt64
+    private let addsPaths: Bool
     private let workers: [ViewRenderer]
 
-    init(_ data: Dataset, _ groups: [CropGroup], seed: UInt64) throws {
+    init(_ data: Dataset, _ groups: [CropGroup], seed: UInt64, addsPaths: Bool = false) throws {
         self.data = data
         self.groups = groups
         self.seed = seed
+        self.addsPaths = addsPaths
         workers = try (0..<Parallel.threads).map { _ in try ViewRenderer() }
     }
 
@@ -60,10 +62,17 @@ struct BatchRenderer {
                 "index": Tensor(i64: whole.map { Int64(indices[$0]) }, shape: [whole.count]),
                 "label": Tensor(i32: whole.map { Int32(data.samples[indices[$0]].label) }, shape: [whole.count]),
             ])
+        if addsPaths { record.tensors["path"] = paths(whole.map { indices[$0] }) }
         for (number, tensor) in images.enumerated() {
             record.tensors[number == 0 ? "images" : "images.\(number)"] = broken.isEmpty ? tensor : keep(whole, of: tensor)
         }
         return Batch(record: record, broken: broken)
+    }
+
+    /// The paths of images in the data, u8 [N, L]: as long as the longest, with zeros behind the others. No path holds a zero.
+    private func paths(_ indices: [Int]) -> Tensor {
+        let paths = indices.map { data.samples[$0].pathBytes }, L = paths.map(\.count).max() ?? 0
+        return Tensor(u8: paths.flatMap { $0 + [UInt8](repeating: 0, count: L - $0.count) }, shape: [paths.count, L])
     }
 
     /// A tensor for each of `groups`, u8 [N, views, size, size, 3]; `filling` is given the memory of all, behind that of `targets`.

@@ -91,12 +91,17 @@ struct Embed: Tool {
         guard let weights else { throw Failure(.software, "has neither weights nor a program") }
         let kind: EmbeddingStage.Kind = features ? .features : logits ? .logits : .embedding
         let file = try reading.open(weights)
+        if kind == .logits, file.weights.network.head == .none {
+            throw Failure(.data, path: weights, "has no head that gives logits", remedy: "name a classifier, as make finetune trains one")
+        }
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) })
         stage.profile = profile ? Profile(stage.network) : nil
         var header = reader.header
         header.provenance = header.provenance.adding(Embed.self)
         header.metadata["dimension"] = "\(stage.dimension)"
         header.metadata["network"] = stage.network.name
+        // What the columns are, whatever the classes of the images.
+        if kind == .logits { header.metadata["logit_classes"] = file.metadata.names("classes").flatMap { $0.count == stage.dimension ? file.metadata["classes"] : nil } }
         let writer = try StreamWriter(output, header: header, level: level)
         var progress = Progress(tool: "embed", unit: "images", total: header.imageCount, common)
         while let record = try reader.next() {

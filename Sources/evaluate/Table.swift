@@ -99,7 +99,7 @@ extension ClosingTable {
         let run = try RunResults(in: folder)
         for row in run.rows {
             for path in row.results { try add(row: row.name, result: path) }
-            try add(row: row.name, result: row.embedding, isEmbedding: true)
+            if let embedding = row.embedding { try add(row: row.name, result: embedding, isEmbedding: true) }
         }
         for stage in run.timings {
             for path in stage.logs {

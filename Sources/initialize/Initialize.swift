@@ -9,7 +9,7 @@ import Training
 struct Initialize: Tool {
     static let configuration = CommandConfiguration(
         commandName: "initialize",
-        abstract: "Make a network that has not learnt anything yet.",
+        abstract: "Make a network that has not learnt anything yet, or give one that has learnt a new head.",
         discussion: """
             Weights are drawn as PyTorch draws them. The head is MoCo-v2's and SEED's: two linear layers with a rectifier between.
 
@@ -17,15 +17,21 @@ struct Initialize: Tool {
 
               initialize --network resnet18 --embedding 128 --seed 1 -o student.0.safetensors
 
+            Example: what fine-tuning begins with, a student with a classifier of 20 classes in place of its head:
+
+              initialize --from student.safetensors --classes 20 -o classifier.0.safetensors
+
             See also: train-step, which trains it; inspect, which shows what is in it.
             """,
         version: productVersion)
 
-    @Option(help: "The network: \(Network.names.joined(separator: ", ")).") var network: String
+    @Option(help: "The network: \(Network.names.joined(separator: ", ")) (with --from: what the file says or its tensors fit).") var network: String?
+    @Option(help: ArgumentHelp("Take all but the head from this file: a checkpoint, a safetensors file or one of torch.save.", valueName: "file")) var from: String?
     @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
     @Option(help: "Numbers in an embedding; for distillation as many as the teacher's (default: 128, or as many as a named head has). 0 leaves out the head.")
     var embedding: Int?
     @Option(help: "Width of the head's hidden layer (default: the width of the features). 0 makes the head one linear layer.") var hidden: Int?
+    @Option(help: ArgumentHelp("Make the head a classifier: one linear layer for so many classes, in place of --embedding and --hidden.", valueName: "C")) var classes: Int?
     @Option(help: """
         The head layer by layer, in place of --embedding and --hidden: 'linear 512, batch-norm, relu, linear 128'. There are linear WIDTH, \
         linear WIDTH no-bias, batch-norm, batch-norm no-bias, batch-norm no-affine, relu, gelu and l2-norm. Or a paper's by its name, to which --embedding gives \
@@ -36,12 +42,17 @@ struct Initialize: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        try checkFiles(outputs: ["-o": output])
-        guard Network.names.contains(network) || definition != nil else {
+        try checkFiles(outputs: ["-o": output], inputs: ["--from": from])
+        guard network != nil || from != nil else { throw ValidationError("say what to begin with: --network names a network, --from a file of weights") }
+        if definition != nil, network == nil { throw ValidationError("--definition says whose network --network is; name one") }
+        if let network, !Network.names.contains(network), definition == nil {
             throw ValidationError("no network is named '\(network)'; \(Nearest.remedy(network, among: Network.names, list: "'initialize --help' lists all"))")
         }
         try checkOption("--embedding", embedding, in: (isNamedHead ? 1 : 0)...65536)
         try checkOption("--hidden", hidden, in: 0...65536)
+        try checkOption("--classes", classes, in: 1...65536)
+        if classes != nil, head != nil || embedding != nil || hidden != nil { throw ValidationError("--classes makes the head; leave out --head, --embedding and --hidden") }
+        if from != nil, head == nil, embedding == nil, classes == nil { throw ValidationError("--from leaves out the head; say which one to make: --classes, --head or --embedding") }
         if isNamedHead {
             guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
         } else if let head {
@@ -56,10 +67,12 @@ struct Initialize: Tool {
 
     func run() throws {
         common.start()
-        let network = try WeightsDocument.networkName(network, by: definition) ?? network
-        guard let trunk = Network(network, head: .none) else { throw Failure(.software, "the network '\(network)' has no table") }
+        let name = try WeightsDocument.networkName(network, by: definition) ?? network
+        let file = try from.map { try WeightsFile($0, network: name) }
+        guard let trunk = file?.weights.network ?? name.flatMap({ Network($0, head: .none) }) else { throw Failure(.software, "the network '\(name ?? "")' has no table") }
         let head: Head =
             switch (self.head, embedding ?? 128, hidden ?? trunk.featureWidth) {
+            case _ where classes != nil: .linear(classes ?? 0)
             case (let head?, _, _): Head.named(head, features: trunk.featureWidth, embedding: embedding) ?? Head(text: head) ?? .none
             case (nil, 0, _): .none
             case (nil, let embedding, 0): .linear(embedding)
@@ -68,14 +81,25 @@ struct Initialize: Tool {
         guard head.isOfUsualSize(features: trunk.featureWidth) else {
             throw Failure(.usage, "the head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers", remedy: "take a narrower one")
         }
-        guard let network = Network(network, head: head) else { throw Failure(.software, "the network '\(network)' takes no head") }
-        let provenance = Provenance().adding(Initialize.self)
-        let weights = Weights.initialized(network, seed: seed)
+        let weights = try file.map { try begun($0, head) } ?? trunk.with(head).map { Weights.initialized($0, seed: seed) }
+        guard let weights else { throw Failure(.software, "the network '\(trunk.name)' takes no head") }
+        let network = weights.network
+        let provenance = Provenance(text: file?.metadata["provenance"] ?? "").adding(Initialize.self)
         let document = TensorDocument(
             metadata: WeightsDocument.metadata(of: network).merging(["epoch": "0", "steps": "0", "provenance": provenance.text]) { $1 },
             tensors: WeightsDocument.tensors(of: weights))
         try DocumentFile.write(document, to: output)
+        if let file, !common.quiet { Initialize.log("\(file.coverage); the head is new: \(head == .none ? "none" : head.text)") }
         let numbers = network.parameters.reduce(0) { $0 + $1.count }
         if !common.quiet { Initialize.log("\(network.name) with \(network.parameters.count) parameters of \(numbers) numbers") }
+    }
+
+    /// A file's network with another head.
+    private func begun(_ file: WeightsFile, _ head: Head) throws -> Weights? {
+        let network = file.weights.network
+        guard network.trains else {
+            throw Failure(.data, path: from, "is a \(network.name), which can be a teacher but not be trained", remedy: "name a ResNet, RegNet, MobileNet or EfficientNet")
+        }
+        return file.weights.replacingHead(by: head, seed: seed)
     }
 }

@@ -18,9 +18,9 @@ struct Plan: Tool {
             See also: pipelines/*.mk, which have the stages' commands.
             """,
         version: productVersion,
-        subcommands: [Distill.self, Pretrain.self, Check.self, OneStage.self, Finish.self, Clean.self, Settings.self])
+        subcommands: [Distill.self, Pretrain.self, Finetune.self, Check.self, OneStage.self, Finish.self, Clean.self, Settings.self])
 
-    func run() throws { throw ValidationError("say what to plan: distill, pretrain, check or stage") }
+    func run() throws { throw ValidationError("say what to plan: distill, pretrain, finetune, check or stage") }
 }
 
 struct PlanOptions: ParsableArguments {
@@ -39,6 +39,12 @@ struct Pretrain: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "The same, by a METHOD that needs no teacher.")
     @OptionGroup var options: PlanOptions
     func run() throws { try Start.plan(.pretrain, options) }
+}
+
+struct Finetune: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "The same, by a METHOD that gives a network that has learnt a classifier.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.finetune, options) }
 }
 
 struct Check: ParsableCommand {

@@ -56,7 +56,8 @@ struct TrainStep: Tool {
         try OutputFile.check(output)
         let reader = ReadAhead(try StreamReader(input))
         var options = try training.options(header: reader.header, of: reader.name)
-        let state = try TrainingState(reading: student, for: options.method, options.methodOptions, optimizer: options.optimizer)
+        var state = try TrainingState(reading: student, for: options.method, options.methodOptions, optimizer: options.optimizer)
+        try state.takeClasses(options.method, options.methodOptions, reader.header, path: student, stream: reader.name)
         options.lossSupervision.warn = { TrainStep.log($0) }
         options.lossSupervision.abandon = { stop($0) }
         let trainer = try Trainer(state, options, header: reader.header)

@@ -8,6 +8,9 @@ public struct Sample: Sendable {
     public let label: Int
     let location: Location
 
+    /// The bytes of the path.
+    public var pathBytes: [UInt8] { path.bytes }
+
     /// The path as text.
     public var name: String { path.description }
 

@@ -15,13 +15,27 @@ public struct ClosingTable: Sendable {
     }
 
     enum Column: String, Sendable, CaseIterable {
+        case classifier1 = "classifier_top1"
+        case classifier5 = "classifier_top5"
         case knn = "knn_top1"
         case embedding = "embedding_knn_top1"
         case linear1 = "linear_top1"
         case linear5 = "linear_top5"
 
+        /// Before the protocol by which its numbers were got.
+        var protocolTitle: String {
+            switch self {
+            case .classifier1, .classifier5: "classifier"
+            case .knn: "k-NN"
+            case .embedding: "embedding k-NN"
+            case .linear1, .linear5: "linear"
+            }
+        }
+
         func title(k: Int) -> String {
             switch self {
+            case .classifier1: "classifier top-1"
+            case .classifier5: "classifier top-5"
             case .knn: "k-NN top-1 (k=\(k))"
             case .embedding: "embedding k-NN"
             case .linear1: "linear top-1"
@@ -55,7 +69,7 @@ public struct ClosingTable: Sendable {
     /// - Parameter isEmbedding: the file's k-NN goes to the column for embeddings.
     /// - Throws: a ``Failure`` naming the file: not readable, no JSON, no result of `evaluate`.
     public mutating func add(row name: String, result path: String, isEmbedding: Bool = false) throws {
-        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn' or 'evaluate linear'")
+        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn', 'evaluate linear' or 'evaluate accuracy'")
         let json = try JSONFile.read(path)
         guard let kind = json["evaluation"]?.asString, let results = json["results"]?.asArray else { throw wrong }
         var cells: [Column: Cell] = [:]
@@ -71,11 +85,12 @@ public struct ClosingTable: Sendable {
                 throw Failure(.data, path: path, "has no majority vote for k = \(k), but for \(found)", remedy: "give 'evaluate knn' the option --k \(k)")
             }
             cells[isEmbedding ? .embedding : .knn] = try cell(result, "top1", wrong)
-        case "linear":
+        case "linear", "classifier":
             guard let result = results.first, !isEmbedding else { throw wrong }
-            cells[.linear1] = try cell(result, "top1", wrong)
+            let (first, fifth): (Column, Column) = kind == "linear" ? (.linear1, .linear5) : (.classifier1, .classifier5)
+            cells[first] = try cell(result, "top1", wrong)
             // Of five classes or fewer there is none.
-            if result["top5"] != .null { cells[.linear5] = try cell(result, "top5", wrong) }
+            if result["top5"] != .null { cells[fifth] = try cell(result, "top5", wrong) }
         default:
             throw wrong
         }
@@ -148,13 +163,13 @@ public struct ClosingTable: Sendable {
 
     /// How each column's numbers were got: once for rows that agree.
     private var notes: [String] {
-        columns.filter { $0 != .linear5 }.flatMap { column in
+        columns.filter { $0 != .linear5 && $0 != .classifier5 }.flatMap { column in
             var groups: [(protocolName: String, rows: [String])] = []
             for row in rows {
                 guard let name = row.cells[column]?.protocolName else { continue }
                 if let index = groups.firstIndex(where: { $0.protocolName == name }) { groups[index].rows.append(row.name) } else { groups.append((name, [row.name])) }
             }
-            let title = column == .linear1 ? "linear" : column == .embedding ? "embedding k-NN" : "k-NN"
+            let title = column.protocolTitle
             return groups.map { groups.count == 1 ? "\(title): \($0.protocolName)" : "\(title), \($0.rows.joined(separator: ", ")): \($0.protocolName)" }
         }
     }

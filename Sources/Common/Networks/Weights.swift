@@ -68,6 +68,20 @@ public final class Weights: @unchecked Sendable {
         return weights
     }
 
+    /// The same trunk with another head, of random numbers.
+    ///
+    /// - Returns: nil where there is no network of such a head.
+    public func replacingHead(by head: Head, seed: UInt64) -> Weights? {
+        let trunk = withoutHead
+        guard let network = network.with(head) else { return nil }
+        precondition(zip(trunk.network.parameters, network.parameters).allSatisfy { $0.name == $1.name && $0.offset == $1.offset })
+        let weights = Weights.initialized(network, seed: seed)
+        if let last = trunk.network.parameters.last { weights.parameters.pointer.update(from: trunk.parameters.pointer, count: last.offset + last.count) }
+        weights.statistics.pointer.update(from: trunk.statistics.pointer, count: trunk.network.statisticsCount)
+        weights.batchesSeen.replaceSubrange(0..<trunk.batchesSeen.count, with: trunk.batchesSeen)
+        return weights
+    }
+
     /// All zero, variances one.
     public init(_ network: Network) {
         self.network = network

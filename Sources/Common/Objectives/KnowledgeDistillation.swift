@@ -1,9 +1,9 @@
 import Losses
-import Networks
+public import Networks
 public import TensorStreams
 import ToolSupport
 
-/// Hinton's distillation: a classifier on the student's pooled features gives the teacher's classes' probabilities at a high temperature, and the labels (``ClassLoss``).
+/// Hinton's distillation: the student's classifier gives the teacher's classes' probabilities at a high temperature, and the labels (``ClassLoss``).
 ///
 ///     L = (1 − α)·CE(z, y) + α·T²·KL(softmax(t/T) ‖ softmax(z/T))
 ///
@@ -13,31 +13,34 @@ public struct KnowledgeDistillation: Objective {
     public static let name = "kd"
     public static let summary = "have the teacher's class probabilities, and the labels (Hinton et al., 2015)"
     public static let inputs = Inputs(views: 1...64, labels: true, teacher: .logits)
-    public static let head = StudentHead.none
+    public static let head = StudentHead.classifier
     public static let defaults: TrainingDefaults? = Supervised.defaults
 
     static let temperature = MethodOption("temperature", default: 4.0, in: Temperature.range, "The temperature of both networks' logits.")
     static let alpha = MethodOption("alpha", default: 0.9, in: 0...1, "The weight of the teacher's probabilities; that of the labels is what is left of 1.")
-    public static let options: [any AnyMethodOption] = [temperature, alpha, Classifier.classes]
+    public static let options: [any AnyMethodOption] = [temperature, alpha, Classifier.trunkRate, Classifier.freezesTrunk]
 
-    /// As many classes as the teacher's rows have numbers.
-    public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions {
-        if options[Classifier.classes] != nil { return options }
-        guard let C = header.metadata.count("dimension"), (1...65536).contains(C) else {
-            throw Failure(.data, "the stream does not say how wide the teacher's rows are", remedy: "send it through embed --logits, or give --\(Classifier.classes.name)")
+    /// The data's, which must be the teacher's where labels are looked at; else the teacher's.
+    public static func classes(_ options: MethodOptions, _ header: StreamHeader) throws -> [String]? {
+        let data = header.metadata.names("classes"), teacher = header.metadata.names("logit_classes")
+        guard options[alpha] < 1 else { return teacher ?? data }
+        if let data, let teacher, let difference = ClassDifference.text("the teacher", teacher, "the data", data) {
+            throw Failure(.data, difference, remedy: "take a teacher that was trained on these classes, as make finetune trains one")
         }
-        return options.setting(Classifier.classes, "\(C)")
+        return data ?? teacher
     }
 
-    public static func models(_ options: MethodOptions) -> [Model] { [.student, Classifier.model(options)] }
-    public static func passes(_ options: MethodOptions) -> [Pass] { Classifier.passes }
+    public static func passes(_ options: MethodOptions) -> [Pass] { Classifier.passes(options) }
+    public static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup {
+        Classifier.group(parameter, in: network, options)
+    }
     private let options: MethodOptions
 
     public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { self.options = options }
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let logits = outputs[Classifier.logits], alpha = options[Self.alpha]
-        let teacher = try batch.teacher(.logits, width: (logits.D, "the classifier is of other classes; begin with the student's weights alone, or give --\(Classifier.classes.name)"))
+        let teacher = try batch.teacher(.logits, width: (logits.D, "both must be classifiers of the same classes; initialize --from gives the student one of --classes"))
         let labels = alpha < 1 ? try Classifier.labels(batch, classes: logits.D) : nil
         guard logits.values.allSatisfy(\.isFinite) else { return .notFinite }
         return Classifier.loss(

@@ -46,6 +46,11 @@ public protocol Objective: SendableMetatype {
     /// - Throws: ``Failure`` where it does not say it.
     static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions
 
+    /// The names of the classes that its student's head tells apart, in their order; nil where the stream does not name them, and of methods that train no classifier.
+    ///
+    /// - Throws: ``Failure`` where the stream's and its teacher's are not the same.
+    static func classes(_ options: MethodOptions, _ header: StreamHeader) throws -> [String]?
+
     init(_ options: MethodOptions, _ facts: TrainingFacts) throws
 
     /// Takes back what ``finish()`` gave at the end of the epoch before. Called once, before the first step; empty for a new training.
@@ -86,6 +91,9 @@ extension Objective {
     public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * student.embeddingWidth }
     public static var defaults: TrainingDefaults? { nil }
     public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions { options }
+    public static func classes(_ options: MethodOptions, _ header: StreamHeader) throws -> [String]? { nil }
+    /// Whether its student's head is a classifier.
+    public static var trainsClassifier: Bool { head == .classifier }
     public mutating func restore(_ state: [String: Tensor]) throws {}
     public var sampledTensor: String? { nil }
     public mutating func setSample(_ sample: Tensor) {}

@@ -138,12 +138,16 @@ public struct Pass: Sendable {
     /// Whether rows go through in a random order, so that no group of batch norm holds the same images as another pass's does. Outputs come
     /// in the images' order.
     public let isShuffled: Bool
+    /// Whether the network runs as in inference, by its running statistics: of a model that does not learn in the whole training.
+    public let isInference: Bool
 
     public init(
-        _ name: String, model: String = Model.student.name, _ input: Input, output: Output = .embedding, hasGradient: Bool = true, isShuffled: Bool = false
+        _ name: String, model: String = Model.student.name, _ input: Input, output: Output = .embedding, hasGradient: Bool = true, isShuffled: Bool = false,
+        isInference: Bool = false
     ) {
+        precondition(!isInference || !hasGradient && !isShuffled, "pass \(name) has no gradient in inference")
         (self.name, self.model, self.input, self.output) = (name, model, input, output)
-        (self.hasGradient, self.isShuffled) = (hasGradient, isShuffled)
+        (self.hasGradient, self.isShuffled, self.isInference) = (hasGradient, isShuffled, isInference)
     }
 
     /// Rows for N images of so many views in each group.

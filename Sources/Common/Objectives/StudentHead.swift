@@ -6,6 +6,8 @@ public enum StudentHead: Sendable, Equatable {
     case named(String)
     /// A linear layer as wide as the teacher's rows.
     case linear
+    /// A linear layer for the classes of the data: what the method trains is a classifier.
+    case classifier
     /// None: the method learns from the pooled features.
     case none
 }

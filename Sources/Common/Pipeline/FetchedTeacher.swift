@@ -18,7 +18,8 @@ enum FetchedTeacher {
     /// or names a program, wants no other.
     static func value(typed: [String: String], remembered: [String: String], isDemonstration: Bool, method: String?) -> String {
         if let given = typed["TEACHER"] { return given == none ? "" : given }
-        if let method = method.flatMap(Methods.named), method.inputs.teacher == nil { return remembered["TEACHER"] ?? "" }
+        // The usual one is no classifier.
+        if let method = method.flatMap(Methods.named), method.inputs.teacher == nil || method.inputs.teacher == .logits { return remembered["TEACHER"] ?? "" }
         let program = typed[TeacherProgram.setting] ?? remembered[TeacherProgram.setting] ?? ""
         // Empty beside a program, it did not mean that a teacher is trained.
         let meantProgram = remembered["TEACHER"] == "" && !(remembered[TeacherProgram.setting] ?? "").isEmpty && program.isEmpty
@@ -34,17 +35,21 @@ enum FetchedTeacher {
 
     /// Brings the file where it is one to be fetched and is not there.
     ///
-    /// - Parameter pipelines: the folder with the script, which says what it does.
-    static func fetch(_ teacher: String, pipelines: String) throws {
+    /// - Parameters:
+    ///   - setting: that names it.
+    ///   - pipelines: the folder with the script, which says what it does.
+    static func fetch(_ teacher: String, setting: String = "TEACHER", pipelines: String) throws {
         let file = file(teacher)
         let isThere = unsafe access(file, F_OK) == 0
         guard file != teacher, !isThere else { return }
         guard let process = Spawn(["\(pipelines)/fetch-teacher", teacher, folder]).start() else {
-            throw Failure.errno(.noInput, path: "TEACHER=\(teacher)", "cannot start \(pipelines)/fetch-teacher")
+            throw Failure.errno(.noInput, path: "\(setting)=\(teacher)", "cannot start \(pipelines)/fetch-teacher")
         }
         let status = Spawn.wait(for: process)
         guard status == 0 else {
-            throw Failure(.noInput, path: "TEACHER=\(teacher)", "could not be fetched: fetch-teacher \(WaitStatus.words(status))", remedy: "give TEACHER the name of a file of weights, or TEACHER=none to train a teacher")
+            throw Failure(
+                .noInput, path: "\(setting)=\(teacher)", "could not be fetched: fetch-teacher \(WaitStatus.words(status))",
+                remedy: "give \(setting) the name of a file of weights" + (setting == "TEACHER" ? ", or TEACHER=none to train a teacher" : ""))
         }
         guard let published = try TextFile.read("\(folder)/\(teacher).published", end: "end of published")?.first else { return }
         try TextFile.write([published, try XXH64.ofFile(file)], end: originEnd, to: file + originSuffix)

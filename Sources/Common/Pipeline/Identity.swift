@@ -11,17 +11,19 @@ struct Identity {
     let test: String?
     /// Of TEACHER; nil where one is trained.
     let teacher: String?
+    /// Of FROM; nil where the student begins with random numbers.
+    let from: String?
 
-    init(train: String?, test: String?, teacher: String?) { (self.train, self.test, self.teacher) = (train, test, teacher) }
+    init(train: String?, test: String?, teacher: String?, from: String?) { (self.train, self.test, self.teacher, self.from) = (train, test, teacher, from) }
 
     /// Nil where there is none, or one that was cut short.
     init?(in folder: String) {
         guard let lines = try? TextFile.read("\(folder)/\(Identity.file)", end: Identity.end), lines.count >= 2 else { return nil }
-        (train, test, teacher) = (lines[0], lines[1], lines.count > 2 ? lines[2] : nil)
+        (train, test, teacher, from) = (lines[0], lines[1], lines.count > 2 ? lines[2] : nil, lines.count > 3 ? lines[3] : nil)
     }
 
     func save(in folder: String) throws {
-        try TextFile.write([train ?? "drawn", test ?? "none", teacher ?? "trained"], end: Identity.end, to: "\(folder)/\(Identity.file)")
+        try TextFile.write([train ?? "drawn", test ?? "none", teacher ?? "trained"] + (from.map { [$0] } ?? []), end: Identity.end, to: "\(folder)/\(Identity.file)")
     }
 
     func of(_ source: Source) -> String? {
@@ -29,6 +31,7 @@ struct Identity {
         case .train: train
         case .test: test
         case .teacher: teacher
+        case .from: from
         }
     }
 }

@@ -8,6 +8,8 @@ public struct Planner {
         case distill
         /// The same of a run without a teacher.
         case pretrain
+        /// The same of a run that gives a network that has learnt a classifier.
+        case finetune
         /// Nothing: only tells what would be done.
         case check
         /// One stage alone.
@@ -22,7 +24,7 @@ public struct Planner {
         public let environment: [String: String]
     }
 
-    private let goal: Goal
+    let goal: Goal
     let flags: MakeFlags
     let environment: StageEnvironment
     private let make: String
@@ -56,12 +58,12 @@ public struct Planner {
     ///
     /// - Returns: make for the run's stages; nil where only something was to be told.
     public func prepare() throws -> Command? {
-        let folder = try Preparation.folder(flags)
+        let folder = try Preparation.folder(flags, goal.kind)
         switch goal {
         case .stage where !flags.onlyTells: return try prepareStage(folder)
         case .show, .stage: return try show(folder)
-        case .distill where !flags.onlyTells, .pretrain where !flags.onlyTells: return try prepareAll(folder)
-        case .distill, .pretrain, .check:
+        case .distill where !flags.onlyTells, .pretrain where !flags.onlyTells, .finetune where !flags.onlyTells: return try prepareAll(folder)
+        case .distill, .pretrain, .finetune, .check:
             let preparation = try look(), work = Work(preparation)
             try tryLosses(preparation, work)
             say(try summary(preparation, work))
@@ -111,13 +113,13 @@ public struct Planner {
     ///
     /// - Parameter stages: those that are to be done, of a run that has been looked at.
     func look(_ stages: (Preparation) throws -> [Stage]) throws -> Preparation {
-        let supervision = ProgramSupervision(warn: say, abandon: abandon), isPretraining = goal == .pretrain
-        let preparation = try Preparation(flags, environment, isPretraining: isPretraining, supervision, progress: progress)
+        let supervision = ProgramSupervision(warn: say, abandon: abandon)
+        let preparation = try Preparation(flags, environment, goal.kind, supervision, progress: progress)
         guard let program = preparation.program, program.isRemembered, try stages(preparation).contains(where: { $0.sources.contains(.teacher) }) else { return preparation }
         var hashes = preparation.hashes
         let tried = try TeacherProgram(preparation.settings, environment, in: preparation.folder, isToBeTried: true, known: &hashes, supervision)
         guard tried.isSame(as: program) else {
-            return try Preparation(flags, environment, isPretraining: isPretraining, tried: (tried, hashes), supervision, progress: progress)
+            return try Preparation(flags, environment, goal.kind, tried: (tried, hashes), supervision, progress: progress)
         }
         return preparation.with(tried, hashes)
     }
@@ -174,6 +176,7 @@ public struct Planner {
         words += ["settings", "teacher", "student", "evaluation"].flatMap { ["-f", "\(environment.pipelines)/\($0).mk"] }
         words += ["EPOCHS=\(epochs("student", run.epochs))", "TEACHER_EPOCHS=\(epochs("teacher", run.teacherEpochs))"]
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.teacherOrigin.rawValue)"]
+        words += ["HEAD=\(run.judgedHead)"]
         words += ["EXPORT=\(settings.exports.map(\.stage).joined(separator: " "))"]
         words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
         return Command(
@@ -186,5 +189,15 @@ public struct Planner {
 
     private func setAside(_ path: String, as aside: String) throws {
         guard unsafe rename(path, aside) == 0 || errno == ENOENT else { throw Failure.errno(.io, path: path, "cannot set it aside") }
+    }
+}
+
+extension Planner.Goal {
+    var kind: RunKind {
+        switch self {
+        case .pretrain: .pretraining
+        case .finetune: .fineTuning
+        case .distill, .check, .stage, .show: .any
+        }
     }
 }

@@ -6,11 +6,11 @@ import ToolSupport
 /// What was typed: whether its parts go together, before anything is opened.
 extension Preparation {
     static func checkGiven(_ settings: RunSettings, _ flags: MakeFlags, _ folder: RunFolder) throws {
-        for name in ["DATA", "TEST", "TEACHER"] {
+        for name in ["DATA", "TEST", "TEACHER", Beginning.setting] {
             if flags.value(of: name) == "", settings.remembered[name, default: ""].isEmpty {
                 throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out" + (name == "TEACHER" ? ", or give none, which trains one" : ""))
             }
-            let given = name != "TEACHER" ? settings[name] : settings.teacherOrigin == .none ? "" : settings.teacherFile
+            let given = name == Beginning.setting ? settings.beginningFile : name != "TEACHER" ? settings[name] : settings.teacherOrigin == .none ? "" : settings.teacherFile
             // One that is to be fetched is not there yet.
             if !given.isEmpty, given == settings[name], unsafe access(given, F_OK) != 0 { throw notThere(name, settings) }
             if let run = try? RunFolder.resolved(folder.path), let path = try? RunFolder.resolved(given), path == run || path.hasPrefix(run + "/") {
@@ -68,7 +68,7 @@ extension Preparation {
     private static func meant(_ name: String, _ path: String) -> String {
         let last = path.lastPathPart ?? "", folder = String(path.dropLast(last.count))
         let files = FolderNames.all(in: folder.isEmpty ? "." : folder).filter { !$0.hasPrefix(".") }.sorted()
-        let names = name == "TEACHER" && folder.isEmpty ? FetchedTeacher.names + [FetchedTeacher.none] : []
+        let fetched = folder.isEmpty ? FetchedTeacher.names : [], names = name == "TEACHER" ? fetched + (fetched.isEmpty ? [] : [FetchedTeacher.none]) : name == Beginning.setting ? fetched : []
         if let nearest = Nearest.name(to: last, among: names + files, within: 2) { return "did you mean \(name)=\(folder)\(nearest)? " }
         guard name == "TEACHER", Network.trainable.contains(path) else { return "" }
         return "\(path) is a network, and a file of its weights is wanted: TEACHER=none TEACHER_NETWORK=\(path) trains one; "
@@ -112,6 +112,12 @@ extension Preparation {
         return remarks + [
             "the teacher is \(FetchedTeacher.usual), which others trained on ImageNet with labels (docs/networks.md); TEACHER=none trains one on DATA by \(settings["TEACHER_OBJECTIVE"])"
         ]
+    }
+
+    /// What is not known of classes that are taken to be the same.
+    func classifierRemarks() -> [String] {
+        let nameless = settings.method.inputs.teacher == .logits && teacher != nil && teacher?.classes == nil
+        return (labels?.remark.map { [$0] } ?? []) + (nameless ? ["TEACHER does not name its classes: they are taken for those of DATA, in their order"] : [])
     }
 
     /// Options given for a network take the place of all that it would have had.

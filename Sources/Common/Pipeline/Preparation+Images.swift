@@ -17,8 +17,15 @@ extension Preparation {
         case .testByData: learnt + tested
         }
         /// A method that is given labels must not see those it is judged by.
-        func seen(_ method: any Objective.Type) -> Int { min(limit, method.inputs.labels && run.judgement == .halvesOfData ? (learnt + 1) / 2 : learnt) }
+        func seen(_ method: any Objective.Type) -> Int { min(limit, method.inputs.labels ? labelled(of: run.judgement == .halvesOfData ? (learnt + 1) / 2 : learnt) : learnt) }
         return (seen(settings.method), seen(settings.teacherMethod), judged)
+    }
+
+    /// How many of so many images LABELS chooses.
+    private func labelled(of images: Int) -> Int {
+        guard let labels else { return images }
+        // Drawn classes are of about one size.
+        return labels.count ?? min(images, max(1, Int((Double(images) * (Double(settings[LabelChoice.setting]) ?? 1)).rounded())))
     }
 
     /// Whether there are enough images for a batch.

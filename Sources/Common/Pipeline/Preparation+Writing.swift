@@ -8,7 +8,7 @@ extension Preparation {
         try settings.save(in: folder.path)
         for (name, words) in run.options { try TextFile.write(words.map { $0 + "\n" }.joined(), to: folder.file("options/\(name)")) }
         try hashes.save(to: folder.file(FileHashes.file))
-        try Identity(train: train?.identity, test: test?.identity, teacher: teacher?.hash ?? program?.hash).save(in: folder.path)
+        try Identity(train: train?.identity, test: test?.identity, teacher: teacher?.hash ?? program?.hash, from: beginning?.hash).save(in: folder.path)
         for (source, list) in lists { try list.save(to: folder.file(source.list)) }
         if settings.isDemonstration {
             try folder.link("data/train", to: "../pictures/train")
@@ -18,6 +18,8 @@ extension Preparation {
             try folder.link("data/train", to: try RunFolder.resolved(settings["DATA"]))
             try folder.link("data/test", to: try RunFolder.resolved(settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]))
         }
+        if let list = labels?.list { try TextFile.write(list, to: folder.file(LabelChoice.file)) }
+        if beginning == nil { unsafe unlink(folder.file(Beginning.link)) } else { try folder.link(Beginning.link, to: try RunFolder.resolved(settings.beginningFile)) }
         try program?.save(settings, in: folder)
         switch settings.teacherOrigin {
         // Of a teacher that the run had before.

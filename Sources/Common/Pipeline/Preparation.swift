@@ -13,6 +13,10 @@ struct Preparation {
     let train: ImageData?
     let test: ImageData?
     let teacher: Teacher?
+    /// What the student begins with; nil for random numbers.
+    let beginning: Beginning?
+    /// Which labels are learnt from; nil for all.
+    let labels: ChosenLabels?
     private(set) var program: TeacherProgram?
     private(set) var hashes: FileHashes
     /// The files of what was given, as they were before they were opened: whatever changes later is seen by comparing.
@@ -21,31 +25,36 @@ struct Preparation {
     private(set) var remarks: [String] = []
 
     /// The folder of the run that was typed.
-    static func folder(_ flags: MakeFlags) throws -> RunFolder {
+    static func folder(_ flags: MakeFlags, _ kind: RunKind) throws -> RunFolder {
         try RunSettings.check(flags)
-        return try RunFolder(runs: flags.value(of: "RUNS") ?? "runs", name: flags.value(of: "NAME") ?? RunFolder.name(of: flags.value(of: "DATA") ?? ""))
+        return try RunFolder(runs: flags.value(of: "RUNS") ?? "runs", name: flags.value(of: "NAME") ?? kind.name(of: flags.value(of: "DATA") ?? ""))
     }
 
     /// - Parameters:
-    ///   - isPretraining: see ``RunSettings``.
+    ///   - kind: of the runs that the target is for.
     ///   - tried: a program that is the teacher and has been tried, and the hashes that are known since; nil where it is enough what the run remembers of it.
     init(
-        _ flags: MakeFlags, _ environment: StageEnvironment, isPretraining: Bool, tried: (program: TeacherProgram, hashes: FileHashes)? = nil,
+        _ flags: MakeFlags, _ environment: StageEnvironment, _ kind: RunKind, tried: (program: TeacherProgram, hashes: FileHashes)? = nil,
         _ supervision: ProgramSupervision, progress: (String, Int, Int) -> Void
     ) throws {
-        folder = try Preparation.folder(flags)
-        settings = try RunSettings(typed: flags.assignments, folder: folder.path, pipelines: environment.pipelines, isPretraining: isPretraining)
-        try Preparation.checkGiven(settings, flags, folder)
-        if isPretraining, settings.method.inputs.teacher != nil {
-            throw Failure(.usage, "METHOD=\(settings["METHOD"]) learns from a teacher", remedy: "that is make distill; pretrain takes \(Preparation.methodsWithoutTeacher)")
-        }
-        try settings.checkCrops()
+        folder = try Preparation.folder(flags, kind)
+        let asked = try RunSettings(typed: kind.completed(flags, folder), folder: folder.path, pipelines: environment.pipelines, method: kind.method)
+        try Preparation.checkGiven(asked, flags, folder)
+        try kind.check(asked)
+        try asked.checkCrops()
         try folder.checkAccess()
-        var lists = try Preparation.list(settings, environment, folder)
+        var lists = try Preparation.list(asked, environment, folder)
         // Lists first, since they are quick; bytes once all else is known to go together.
         var known = tried?.hashes ?? FileHashes(reading: folder.file(FileHashes.file))
-        let data = try OpenedData(data: settings["DATA"], test: settings["TEST"])
-        let judgement = try Judgement(settings, data)
+        let data = try OpenedData(data: asked["DATA"], test: asked["TEST"])
+        let judgement = try Judgement(asked, data)
+        labels = try ChosenLabels(asked, data.learnt, judgement)
+        if !asked[Beginning.setting].isEmpty {
+            try FetchedTeacher.fetch(asked[Beginning.setting], setting: Beginning.setting, pipelines: environment.pipelines)
+            lists[.from] = try FileList(of: asked.beginningFile)
+        }
+        beginning = asked[Beginning.setting].isEmpty ? nil : try Beginning(asked.beginningFile, known: &known)
+        settings = try beginning.map { try asked.beginning(with: $0) } ?? asked
         // Once the images are known to be some.
         if settings.teacherOrigin == .given {
             try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
@@ -61,18 +70,21 @@ struct Preparation {
             ? nil : try tried?.program ?? TeacherProgram(settings, environment, in: folder, isToBeTried: false, known: &known, supervision)
         if let program { lists[.teacher] = lists[.teacher]?.only(program.definition.files) }
         self.lists = lists
-        if settings.method.inputs.teacher == .logits { try Preparation.checkClassifier(settings, teacher?.network, program, data.learnt?.classes.count) }
+        let classes = data.learnt?.classes.count ?? Preparation.drawnClasses(settings)
+        if settings.method.inputs.teacher == .logits { try Preparation.checkClassifier(settings, teacher, program, data.learnt?.classes, count: classes) }
         let options = StageOptions(
             settings: settings, splits: (data.learnt?.split, data.judged?.split), teacherRows: Preparation.teacherRows(settings, teacher?.network, program),
-            embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), judgement: judgement)
+            embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), classes: classes,
+            labels: try LabelChoice(settings[LabelChoice.setting]), judgement: judgement)
         try OptionCheck(options, environment).check()
         train = try data.learnt.map { data in try ImageData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
         test = try data.judged.map { data in try ImageData(data, known: &known) { progress("TEST", $0, data.samples.count) } }
-        run = Run(options, data: train?.identity, test: test?.identity, teacher: teacher?.hash ?? program?.hash)
+        run = Run(
+            options, Run.Given(data: train?.identity, test: test?.identity, teacher: teacher?.hash ?? program?.hash, from: beginning?.hash, labels: labels?.hash))
         hashes = known
         try checkName()
         try checkCounts()
-        remarks = try nameRemarks() + teacherRemarks() + imageRemarks() + settingRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
+        remarks = try nameRemarks() + teacherRemarks() + classifierRemarks() + imageRemarks() + settingRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
     }
 
     /// The same run once its program has been tried, which is as the run remembered it.
@@ -82,8 +94,8 @@ struct Preparation {
         return preparation
     }
 
-    /// In words.
-    static var methodsWithoutTeacher: String { Methods.all.filter { $0.inputs.teacher == nil }.map { $0.name }.joined(separator: ", ") }
+    /// Classes of the images that are drawn.
+    private static func drawnClasses(_ settings: RunSettings) -> Int { ShellWords.value(of: "--classes", in: settings.words("SYNTHESIZE_OPTIONS")).flatMap { Int($0) } ?? 24 }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.
     private static func embedding(_ settings: RunSettings, _ given: Int?) throws -> Int {
@@ -101,20 +113,24 @@ struct Preparation {
     private static func teacherRows(_ settings: RunSettings, _ given: Network?, _ program: TeacherProgram?) -> Int? {
         guard let output = settings.method.inputs.teacher else { return nil }
         if let program { return program.dimension }
+        if output == .logits { return given?.embeddingWidth }
         guard output == .features else { return given?.embeddingWidth ?? settings.count("EMBEDDING") ?? 128 }
         return (given ?? Network(settings["TEACHER_NETWORK"], head: .none))?.featureWidth
     }
 
     /// - Throws: ``Failure`` where the teacher's rows are no logits of the data's classes.
-    private static func checkClassifier(_ settings: RunSettings, _ teacher: Network?, _ program: TeacherProgram?, _ classes: Int?) throws {
-        let method = "METHOD=\(settings["METHOD"])", remedy = "name a TEACHER that is a classifier of the images' classes"
+    private static func checkClassifier(_ settings: RunSettings, _ teacher: Teacher?, _ program: TeacherProgram?, _ names: [String]?, count classes: Int) throws {
+        let method = "METHOD=\(settings["METHOD"])", remedy = "name a TEACHER that is a classifier of the images' classes, as make finetune trains one"
+        if settings.trainsTeacher, settings.teacherMethod.trainsClassifier { return }
         guard program == nil else { throw Failure(.usage, "\(method) learns a classifier's logits, and \(TeacherProgram.setting) gives rows of length 1", remedy: remedy) }
-        guard let rows = teacher.flatMap({ $0.head.dimension == nil ? nil : $0.embeddingWidth }) else {
+        guard let rows = teacher?.network.head.dimension else {
             throw Failure(.usage, "\(method) learns a classifier's logits, and the teacher has no classifier", remedy: remedy)
         }
-        guard let classes, classes == rows else {
-            throw Failure(.usage, "\(method) learns logits of the images' classes: DATA has \(classes ?? 0), and the teacher's rows have \(rows) numbers", remedy: remedy)
+        guard classes == rows else {
+            throw Failure(.usage, "\(method) learns logits of the images' classes: DATA has \(classes), and the teacher's rows have \(rows) numbers", remedy: remedy)
         }
+        guard let own = teacher?.classes, let names, let difference = ClassDifference.text("TEACHER", own, "DATA", names) else { return }
+        throw Failure(.usage, "\(method) learns logits of the images' classes: \(difference)", remedy: remedy)
     }
 
     private static func list(_ settings: RunSettings, _ environment: StageEnvironment, _ folder: RunFolder) throws -> [Source: FileList] {

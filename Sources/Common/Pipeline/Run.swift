@@ -1,12 +1,26 @@
+import Objectives
+
 /// A run in terms of stages: what its settings and its data make of it.
 struct Run {
     let settings: RunSettings
-    /// What DATA is, as a hash of its images and labels; nil where images are drawn.
-    private let data: String?
-    /// What the images are that are judged by, likewise.
-    private let test: String?
-    /// The hash of the teacher that is given; nil where one is trained or there is none.
-    let teacher: String?
+    /// What a person gave, as hashes.
+    struct Given {
+        /// DATA's images and labels; nil where images are drawn.
+        var data: String?
+        /// The images that are judged by, likewise.
+        var test: String?
+        /// The teacher that is given; nil where one is trained or there is none.
+        var teacher: String?
+        /// What the student begins with; nil for random numbers.
+        var from: String?
+        /// The list of LABELS; nil where there is none.
+        var labels: String?
+    }
+
+    private var data: String? { given.data }
+    private var test: String? { given.test }
+    private var teacher: String? { given.teacher }
+    private let given: Given
     /// Numbers in an embedding.
     let embedding: Int
     /// Numbers in the rows that the student learns from; nil where no teacher is.
@@ -17,11 +31,11 @@ struct Run {
     /// All stages, each behind those it needs.
     private(set) var stages = StageList()
 
-    init(_ options: StageOptions, data: String?, test: String?, teacher: String?) {
+    init(_ options: StageOptions, _ given: Given) {
         settings = options.settings
         (embedding, teacherRows, judgement) = (options.embedding, options.teacherRows, options.judgement)
         self.options = options.files
-        (self.data, self.test, self.teacher) = (data, test, teacher)
+        self.given = given
         addNetworks()
         if isJudged { addEvaluation() }
     }
@@ -31,11 +45,17 @@ struct Run {
     var isJudged: Bool { if case .none = judgement { false } else { true } }
     /// The networks that are judged, by the names of their files.
     private var subjects: [String] { (settings.teacherOrigin == .none ? [] : ["teacher"]) + ["student.0", "student.\(epochs)"] }
-    private static let protocols = ["knn", "linear", "embedding"]
+    /// What a network's head is judged by: what is no classifier as an embedding.
+    var judgedHead: String { settings.method.trainsClassifier ? "classifier" : "embedding" }
+    private var protocols: [String] { ["knn", "linear", judgedHead] }
 
     /// Options that change no byte of what a stage makes.
     private static let indifferent: Set<String> = ["--recompute"]
-    private func words(_ names: String...) -> [String] { names.flatMap { [$0] + (options[$0] ?? []).filter { !Run.indifferent.contains($0) } } }
+    private func words(_ names: String...) -> [String] {
+        let words = names.flatMap { [$0] + (options[$0] ?? []).filter { !Run.indifferent.contains($0) } }
+        // The list's name is always the same.
+        return words + (words.contains(LabelChoice.file) ? [given.labels ?? ""] : [])
+    }
     private var images: [String] { settings.isDemonstration ? ["pictures"] : [] }
     private var dataWords: [String] { ["data", data ?? ""] }
     private var teacherWords: [String] { teacher.map { ["teacher", $0] } ?? [] }
@@ -43,13 +63,14 @@ struct Run {
     private var teachers: [String] { settings.trainsTeacher ? ["teacher.\(teacherEpochs)"] : [] }
     /// Drawn images are a stage's, and no source that anybody else changes.
     private func sources(_ sources: Source...) -> Set<Source> {
-        Set(sources).intersection(teacher == nil ? [.train, .test] : [.train, .test, .teacher]).subtracting(settings.isDemonstration ? [.train, .test] : [])
+        Set(sources).subtracting((teacher == nil ? [.teacher] : []) + (given.from == nil ? [.from] : []) + (settings.isDemonstration ? [.train, .test] : []))
     }
 
     private mutating func addNetworks() {
         if settings.isDemonstration { stages.add(Stage("pictures", makes: ["pictures/"], from: ["synthesize"] + words("pictures"))) }
         // The student first: what is wrong with it should not be found out after hours of the teacher.
-        stages.add(Stage("student.0", makes: ["student.0.safetensors"], from: ["initialize"] + words("student.begin")))
+        let begun = given.from.map { ["from", $0] } ?? []
+        stages.add(Stage("student.0", makes: ["student.0.safetensors"], from: ["initialize"] + words("student.begin") + begun, reads: sources(.from)))
         if settings.trainsTeacher {
             stages.add(Stage("teacher.0", makes: ["teacher.0.safetensors"], from: ["initialize"] + words("teacher.begin")))
             let decisive = words("teacher.augment", "teacher.train") + dataWords
@@ -79,17 +100,18 @@ struct Run {
                 stages.add(
                     Stage(
                         "features.\(subject).\(part)", after: weights + images, makes: ["features/\(subject).\(part).tensors.zst"],
-                        from: words("features.\(part)") + dataWords + (isData ? [] : [test ?? ""]) + (isTeacher ? teacherWords : []),
+                        from: words("features.\(part)") + dataWords + (isData ? [] : [test ?? ""]) + (isTeacher ? teacherWords : [])
+                            + (settings.method.trainsClassifier ? [judgedHead] : []),
                         reads: isTeacher ? sources(own, .teacher) : sources(own)))
             }
-            for name in Run.protocols {
+            for name in protocols {
                 stages.add(
                     Stage(
                         "evaluation.\(subject).\(name)", after: ["train", "test"].map { "features.\(subject).\($0)" },
                         makes: ["evaluation/\(subject).\(name).json"], from: [name]))
             }
         }
-        let evaluations = subjects.flatMap { subject in Run.protocols.map { "evaluation.\(subject).\($0)" } }
+        let evaluations = subjects.flatMap { subject in protocols.map { "evaluation.\(subject).\($0)" } }
         stages.add(Stage("table", after: evaluations + ["student"], makes: ["table.txt", "table.json"], from: ["evaluate table"]))
     }
 

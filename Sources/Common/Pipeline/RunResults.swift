@@ -1,10 +1,11 @@
+import Objectives
 import Platform
 import ToolSupport
 
 /// Where a run has what its closing table tells: results, timings and files, as paths.
 public struct RunResults {
-    /// A row's name and its results; those of embeddings apart.
-    public let rows: [(name: String, results: [String], embedding: String)]
+    /// A row's name and its results; that of embeddings, where they are judged, apart.
+    public let rows: [(name: String, results: [String], embedding: String?)]
     /// A stage's name and the logs of it that there are. A kill between a result and its timing has lost the timing.
     public let timings: [(name: String, logs: [String])]
     /// Names and paths in the folder.
@@ -21,7 +22,7 @@ public struct RunResults {
         let subjects = (hasTeacher ? [("teacher", "teacher")] : []) + [("student before", "student.0"), ("student after", "student.\(epochs)")]
         rows = subjects.map { name, subject in
             let result = { (kind: String) in "\(folder)/evaluation/\(subject).\(kind).json" }
-            return (name, [result("knn"), result("linear")], result("embedding"))
+            return settings.method.trainsClassifier ? (name, [result("classifier"), result("knn"), result("linear")], nil) : (name, [result("knn"), result("linear")], result("embedding"))
         }
         func logs(_ names: [String]) -> [String] {
             names.map { "\(folder)/log/\($0)" }.filter { path in FileStamp(path).map { $0.size > 0 } ?? false }
@@ -32,7 +33,8 @@ public struct RunResults {
         func all(_ kind: String) -> [String] { logs(stages.filter { StageName($0).kind == kind }.map { $0 + ".json" }) }
         timings = [
             ("drawing images", stages.contains("pictures") ? logs(["pictures.json"]) : []),
-            ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")), (hasTeacher ? "distillation" : "training", epochLogs("student")),
+            ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")),
+            (hasTeacher ? "distillation" : settings[Beginning.setting].isEmpty ? "training" : "fine-tuning", epochLogs("student")),
             ("features", all("features")), ("evaluation", all("evaluation")),
         ].filter { !$0.1.isEmpty }
         // A program leaves no file.

@@ -40,9 +40,9 @@ public struct RunSettings: Sendable {
     ///   - typed: from the command line.
     ///   - folder: of the run, which may not be there yet.
     ///   - pipelines: the folder of make's fragments.
-    ///   - isPretraining: whether a network is to be trained without a teacher, where no method is named.
+    ///   - method: by which the student learns where no method is named; nil for the usual one.
     /// - Throws: ``Failure`` `usage` where a value is none that its setting takes; `data` where what the run remembers was cut short.
-    init(typed: [MakeFlags.Assignment], folder: String, pipelines: String, isPretraining: Bool = false) throws {
+    init(typed: [MakeFlags.Assignment], folder: String, pipelines: String, method usual: String? = nil) throws {
         let path = folder + "/" + RunSettings.file
         var remembered: [String: String] = [:]
         do {
@@ -60,7 +60,7 @@ public struct RunSettings: Sendable {
         var given = Dictionary(typed.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         self.remembered = remembered
         self.typed = Set(given.keys)
-        if isPretraining, given["METHOD"] == nil, remembered["METHOD"] == nil { given["METHOD"] = MoCoV2.name }
+        if let usual, given["METHOD"] == nil, remembered["METHOD"] == nil { given["METHOD"] = usual }
         let typed = given
         let isDemonstration = (typed["DATA"] ?? remembered["DATA"] ?? "").isEmpty
         let defaults = MethodDefaults(pipelines: pipelines)
@@ -75,7 +75,11 @@ public struct RunSettings: Sendable {
 
     /// What a run remembers of a setting. Options that it remembers are those of the method that it had, and no other's.
     private static func kept(_ setting: Setting, _ remembered: [String: String], _ values: [String: String]) -> String? {
-        if case .methodOptions(let name) = setting.kind, let before = remembered[name], before != values[name] { return nil }
+        if case .methodOptions(let name) = setting.kind {
+            if let before = remembered[name], before != values[name] { return nil }
+            // What has learnt before wants other options than what has not.
+            if name == "METHOD", (remembered[Beginning.setting] ?? "").isEmpty != (values[Beginning.setting] ?? "").isEmpty { return nil }
+        }
         return remembered[setting.name]
     }
 
@@ -100,6 +104,13 @@ public struct RunSettings: Sendable {
 
     /// A number that must be there, since its setting was checked.
     func number(_ name: String) -> Int { count(name) ?? 0 }
+
+    /// The same with another value of a setting.
+    func setting(_ name: String, to value: String) -> RunSettings {
+        var settings = self
+        settings.values[name] = value
+        return settings
+    }
 
     /// The words of a setting that holds options.
     func words(_ name: String) -> [String] { ShellWords.split(self[name]) ?? [] }

@@ -64,7 +64,13 @@ public struct Setting: Sendable {
         Setting("TEACHER_COMMAND", .text, "a program that is the teacher, run by the shell: it reads augment's stream and adds 'teacher'"),
         Setting(
             "TEACHER_TIMEOUT", .optionalCount(1...1_000_000_000), "seconds after which that program is stopped where it gives no answer (default: \(TeacherProcess.usualTimeout))"),
-        Setting("STUDENT", .oneOf(Network.trainable), demonstration: "tiny-resnet10", images: "resnet18", "the student's network"),
+        Setting(
+            Beginning.setting, .path,
+            "what the student begins with, in place of random numbers: a file of weights, efficientnet-lite0, -lite1 or -lite2, or a run's folder, whose student it is; its head is replaced"),
+        Setting(
+            LabelChoice.setting, .text,
+            "the labels that a method with labels learns from: a share of each class's images, such as 0.01, or a file that names images, one a line (default: all)"),
+        Setting("STUDENT", .oneOf(Network.trainable), demonstration: "tiny-resnet10", images: "resnet18", "the student's network (with FROM: that of the file)"),
         Setting("EPOCHS", .count(1...100_000), demonstration: "20", images: "24", "how often the student sees all images; raise it to go on"),
         Setting("BATCH", .count(1...65536), demonstration: "64", images: "64", "images in a step"),
         Setting("SIZE", .count(8...4096), demonstration: "32", images: "224", "height and width that networks see"),
@@ -107,10 +113,10 @@ public struct Setting: Sendable {
 
     /// The default.
     ///
-    /// - Parameter objective: the value of the setting that names the method.
+    /// - Parameter objective: the value of a setting, such as that which names the method.
     func fallback(drawn: Bool, objective: (String) -> String, _ defaults: MethodDefaults) throws -> String {
         guard case .methodOptions(let name) = kind else { return drawn ? demonstration : images }
-        return try defaults.options(objective(name), areDrawn: drawn)
+        return try defaults.options(objective(name), isFineTuned: name == "METHOD" && !objective(Beginning.setting).isEmpty, areDrawn: drawn)
     }
 
     /// What a person reads in `make help`.

@@ -1,6 +1,8 @@
 /// What a person gives a run, by its link in the run's folder.
 enum Source: String, CaseIterable {
     case train, test, teacher
+    /// What the student begins with.
+    case from
 
     /// The link to it; where the teacher is a program there is none.
     var link: String {
@@ -8,6 +10,7 @@ enum Source: String, CaseIterable {
         case .train: "data/train"
         case .test: "data/test"
         case .teacher: "teacher.safetensors"
+        case .from: "from.safetensors"
         }
     }
 

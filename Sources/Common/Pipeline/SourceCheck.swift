@@ -41,6 +41,7 @@ struct SourceCheck {
         let before = known
         let now = switch source {
         case .teacher: Contents(identity: try program?.hash(known: &known) ?? Teacher.identity(of: link, known: &known)) { _ in nil }
+        case .from: Contents(identity: try Teacher.identity(of: link, as: source.rawValue, known: &known)) { _ in nil }
         case .train, .test: try images(source, known: &known)
         }
         // The files of a program are listed by whole paths.

@@ -12,12 +12,16 @@ struct StageOptions {
     let teacherRows: Int?
     /// Numbers in an embedding.
     let embedding: Int
+    /// Classes of the images that are learnt from.
+    let classes: Int
+    /// Which labels are learnt from.
+    let labels: LabelChoice
     let judgement: Judgement
 
     /// How views are made for a method: what its paper recommends, and what FLAGS say.
     private func views(_ method: any Objective.Type, _ crops: Crops) -> [String] {
         let recipe = method.defaults.map { ["--recipe", $0.recipe] } ?? [], share = method.defaults.map { ["--crop-scale", "\($0.smallestCrop),1"] } ?? []
-        let views = method.inputs.views.lowerBound, common = ["--seed", settings["SEED"], "--drop-last"], flags = settings.words("FLAGS") + labels(method)
+        let views = method.inputs.views.lowerBound, common = ["--seed", settings["SEED"], "--drop-last"], flags = settings.words("FLAGS") + chosen(method)
         if let text = crops.text { return ["--crops", text] + common + recipe + flags }
         return ["--size", settings["SIZE"]] + common + recipe + share + flags + (views > 1 ? ["--views", "\(views)"] : [])
     }
@@ -29,13 +33,17 @@ struct StageOptions {
         case .named(let name):
             ["--head", name] + ((method.inputs.teacher?.isEmbedding == true ? embedding : settings.count("EMBEDDING")).map { ["--embedding", "\($0)"] } ?? [])
         case .linear: ["--head", "linear \(teacherRows ?? embedding)"]
+        case .classifier: ["--classes", "\(classes)"]
         case .none: ["--embedding", "0"]
         }
-        return ["--network", settings[network]] + head + ["--seed", settings["SEED"]]
+        let isBegun = network == "STUDENT" && !settings[Beginning.setting].isEmpty
+        return (isBegun ? ["--from", Beginning.link] : ["--network", settings[network]]) + head + ["--seed", settings["SEED"]]
     }
     private func split(_ name: String?) -> [String] { name.map { ["--split", $0] } ?? [] }
-    /// What is given labels must not see those it is judged by.
-    private func labels(_ method: any Objective.Type) -> [String] { method.inputs.labels && judgement == .halvesOfData ? judgement.train.options : [] }
+    /// What is given labels must not see those it is judged by, and has no more than LABELS says.
+    private func chosen(_ method: any Objective.Type) -> [String] { method.inputs.labels ? (judgement == .halvesOfData ? judgement.train.options : []) + labels.options : [] }
+    /// Those who judge by DATA have no more labels either.
+    private var judging: [String] { labels == .all || judgement == .halvesOfTest ? [] : labels.options + ["--seed", settings["SEED"]] }
     /// How a network's epochs are asked for; what train-step does by itself is not said.
     private func method(_ name: String) -> [String] { name == SEED.name ? [] : ["--objective", name] }
     /// A program that gives the loss has a queue of its own.
@@ -62,7 +70,7 @@ struct StageOptions {
             "student.begin": begin("STUDENT", settings.method),
             "student.augment": train + views(settings.method, settings.studentCrops) + ["--batch", settings["BATCH"]],
             "student.train": method(settings["METHOD"]) + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
-            "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options,
+            "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options + self.judging,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
         if let output = settings.method.inputs.teacher {

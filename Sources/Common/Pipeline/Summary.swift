@@ -18,6 +18,7 @@ struct Summary {
         var lines: [(String, String)] = []
         lines.append(("learn from", settings.isDemonstration ? "drawn images: \(preparation.counts.student)" : describe(settings["DATA"], preparation.train)))
         lines.append(("judge by", judged))
+        if let labels = preparation.labels { lines.append(("labels", describe(labels))) }
         if settings.teacherOrigin != .none { lines.append(("teacher", teacher)) }
         lines.append(("student", student))
         for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
@@ -54,6 +55,11 @@ struct Summary {
         return text
     }
 
+    private func describe(_ labels: ChosenLabels) -> String {
+        let given = settings[LabelChoice.setting], count = labels.count.map { Summary.count($0, "image") + (labels.list == nil ? ", " : " of ") } ?? ""
+        return count + (labels.list == nil ? "\(given) of each class" : given) + "; networks are judged by their labels too"
+    }
+
     private var judged: String {
         let test = settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]
         return switch run.judgement {
@@ -76,7 +82,8 @@ struct Summary {
         let images = preparation.counts.student, batch = settings.number("BATCH")
         let epochs = "\(Summary.count(run.epochs, "epoch")) of \(Summary.count(max(1, images / batch), "step")) of \(Summary.count(batch, "image"))"
         let method = settings["METHOD"] == SEED.name ? "" : " by \(settings["METHOD"])"
-        return "\(settings["STUDENT"])\(method), \(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(images, batch: batch))"
+        let begun = preparation.beginning == nil ? "" : ", begun with \(settings.beginningFile)"
+        return "\(settings["STUDENT"])\(method)\(begun), \(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(images, batch: batch))"
     }
 
     /// What augment's --drop-last does to an epoch.
@@ -99,8 +106,8 @@ struct Summary {
         guard again > 0 else { return [] }
         let changed = settings.changed
         let sources = switch settings.teacherOrigin {
-        case .none, .trained: "DATA or TEST"
-        case .given: "DATA, TEST or TEACHER"
+        case .none, .trained: preparation.beginning == nil ? "DATA or TEST" : "DATA, TEST or \(Beginning.setting)"
+        case .given: preparation.beginning == nil ? "DATA, TEST or TEACHER" : "DATA, TEST, TEACHER or \(Beginning.setting)"
         case .program: "DATA, TEST or \(TeacherProgram.setting)"
         }
         let why = changed.isEmpty ? "what \(sources) is has changed since" : "changed since: \(changed.joined(separator: ", "))"

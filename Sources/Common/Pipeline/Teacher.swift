@@ -11,24 +11,31 @@ struct Teacher {
     let hash: String
     /// What was taken of a file of another program; nil of one that is a network alone.
     let coverage: String?
+    /// What was taken of the file, whichever it is.
+    let whole: String
+    /// The names of its classes, where it is a classifier of which they are known.
+    let classes: [String]?
 
-    init(_ path: String, known: inout FileHashes) throws {
-        hash = try Teacher.identity(of: path, known: &known)
+    /// - Parameter name: under which the hash of the file is kept.
+    init(_ path: String, as name: String = Source.teacher.rawValue, known: inout FileHashes) throws {
+        hash = try Teacher.identity(of: path, as: name, known: &known)
         let file = try WeightsFile(path)
         network = file.weights.network
-        coverage = file.isPlain ? nil : file.coverage
+        (coverage, whole) = (file.isPlain ? nil : file.coverage, file.coverage)
+        let names = file.metadata.names("classes")
+        classes = names?.count == network.head.dimension ? names : nil
         try WeightsDocument.checkColours(network, path: path)
     }
 
     /// What the file of weights at `path` is known by: its bytes, or where they were fetched, what they were fetched from.
-    static func identity(of path: String, known: inout FileHashes) throws -> String {
-        let hash = try hash(of: path, known: &known)
+    static func identity(of path: String, as name: String = Source.teacher.rawValue, known: inout FileHashes) throws -> String {
+        let hash = try hash(of: path, as: name, known: &known)
         return FetchedTeacher.published(path, bytes: hash).map { XXH64.of(["published", $0]) } ?? hash
     }
 
     /// The hash of the bytes of the file at `path`, read where `known` does not have it.
-    static func hash(of path: String, known: inout FileHashes) throws -> String {
-        let stamp = FileStamp(path), name = BytePath("teacher")
+    static func hash(of path: String, as name: String = Source.teacher.rawValue, known: inout FileHashes) throws -> String {
+        let stamp = FileStamp(path), name = BytePath(name)
         guard stamp != nil else { throw Failure(.noInput, path: path, "is no regular file", remedy: "name a file of weights") }
         if let hash = known.hashes(of: name, stamp?.mark, count: 1)?.first { return XXH64.text(hash.value) }
         let hash = try XXH64.ofFile(path)

@@ -26,10 +26,12 @@ enum TextFile {
     }
 
     /// Writes `text`, unless the file holds just that.
-    static func write(_ text: String, to path: String) throws {
-        if let before = try? bytes(path), before == Array(text.utf8) { return }
+    static func write(_ text: String, to path: String) throws { try write(Array(text.utf8), to: path) }
+
+    static func write(_ text: [UInt8], to path: String) throws {
+        if let before = try? bytes(path), before == text { return }
         var file = try OutputFile(path)
-        try file.write(text)
+        try unsafe file.write(text.span.bytes)
         try file.commit()
     }
 

@@ -20,6 +20,7 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
         case synthesis = 7
         case dropout = 8
         case trial = 9
+        case labels = 10
         case test = 99
     }
 

@@ -4,4 +4,12 @@ extension Dictionary<String, String> {
     public func count(_ key: String) -> Int? {
         self[key].flatMap { Int($0) }.flatMap { 0...(1 << 53) ~= $0 ? $0 : nil }
     }
+
+    /// The value of `key` where it is a JSON array of names, one or more, no two of them the same. Anything else that another program may have written counts
+    /// as absent.
+    public func names(_ key: String) -> [String]? {
+        guard let text = self[key], let names = (try? JSON(parsing: text))?.asArray?.map(\.asString) else { return nil }
+        let found = names.compactMap { $0 }
+        return !found.isEmpty && found.count == names.count && Set(found).count == found.count ? found : nil
+    }
 }

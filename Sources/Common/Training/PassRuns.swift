@@ -47,6 +47,8 @@ final class PassRuns {
     }
 
     private var slots: [Slot] = []
+    /// Of passes that run as in inference, each with its weights folded: they do not change.
+    private var inference: [(pass: String, run: InferenceRun)] = []
 
     private struct Size: Equatable {
         let N: Int
@@ -79,6 +81,7 @@ final class PassRuns {
     /// Runs a pass over all groups of the batch, one after the other, each with its own batch norm. The running statistics become the mean of what they become by each.
     func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows) -> PassOutput {
         let N = pass.rows(N: rows.N, views: rows.views), D = weights.network.embeddingWidth
+        if pass.isInference { return infer(pass, weights, input, N: N) }
         var values = [Float](repeating: 0, count: N * D)
         guard rows.groups > 1 else {
             forward(pass, weights, input, rows, group: 0, into: &values)
@@ -154,6 +157,23 @@ final class PassRuns {
         case .group(let group): return (crops[group], 1, 0)
         case .outputs: preconditionFailure("pass \(pass.name) reads no images")
         }
+    }
+
+    /// Runs a pass over the whole batch as in inference, in which groups make no difference.
+    private func infer(_ pass: Pass, _ weights: Weights, _ input: Input, N: Int) -> PassOutput {
+        let (images, views, view) = source(pass, input.crops)
+        let known = inference.first { $0.pass == pass.name && $0.run.height == images.H && $0.run.width == images.W }
+        let run = known?.run ?? InferenceRun(weights, output: pass.output == .features ? .features : .embedding, height: images.H, width: images.W, batch: N)
+        // A pass has one size of images, mostly.
+        if known == nil { inference = inference.suffix(3) + [(pass.name, run)] }
+        var values = [Float](repeating: 0, count: N * run.dimension)
+        unsafe values.withUnsafeMutableBufferPointer { values in
+            unsafe images.tensor.withElements(as: UInt8.self) { bytes in
+                if let bytes = bytes.baseAddress, let values = values.baseAddress { unsafe run.run(images: bytes, views: views, view: view, N: N, into: values) }
+            }
+        }
+        profile?.lap("model \(pass.model)")
+        return PassOutput(values, N: N, D: run.dimension)
     }
 
     /// Adds the gradient of one group of a pass that went forward in this step to `dParameters`.

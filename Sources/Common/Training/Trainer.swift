@@ -35,7 +35,9 @@ public final class Trainer {
         models = try TrainedModels(options.method, options.methodOptions, state, slots: options.optimizer.slots, seed: options.seed)
         passes = options.method.passes(options.methodOptions)
         let ofStudent = passes.filter { $0.model == Model.student.name && $0.hasGradient }
-        watched = ofStudent.first { $0.output == .embedding } ?? ofStudent.first
+        // Logits are alike where classes are few, and say nothing.
+        let telling = ofStudent.filter { !options.method.trainsClassifier || $0.readsImages }
+        watched = telling.first { $0.output == .embedding } ?? telling.first
         runs = PassRuns(recomputes: options.recomputes)
         let epochs = max(1, header.metadata.count("epochs") ?? 1)
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)

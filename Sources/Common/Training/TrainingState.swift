@@ -18,7 +18,7 @@ import ToolSupport
 /// | `training.loss.…`       | what the objective keeps from batch to batch: SEED's queue                  |
 ///
 /// Metadata: `network`, `objective`, `optimizer` (where it is not `sgd`), `epoch` (finished epochs), `steps` (of the optimizer, in all), `kl` (of the last quarter of the last epoch,
-/// where the objective tells its floor and the queue was full), `provenance`.
+/// where the objective tells its floor and the queue was full), `classes` (of a classifier: a JSON array of their names), `provenance`.
 public struct TrainingState {
     public let weights: Weights
     /// What the optimizer keeps of the student's parameters; nil before the first step.
@@ -35,6 +35,8 @@ public struct TrainingState {
     public var epoch: Int
     /// Steps of the optimizer so far.
     public var steps: Int
+    /// The names of the classes that the student's head tells apart, in their order, where it is a classifier of which they are known.
+    public var classes: [String]?
     /// The mean of loss − floor over the last quarter of the last epoch.
     public var divergence: Double?
     public var provenance: Provenance
@@ -90,6 +92,7 @@ public struct TrainingState {
         self.method = document.metadata["objective"]
         epoch = document.metadata.count("epoch") ?? 0
         steps = document.metadata.count("steps") ?? 0
+        classes = document.metadata.names("classes")
         divergence = document.metadata["kl"].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
         for (name, tensor) in document.tensors where name.hasPrefix(Self.objectivePrefix) {
             objective[String(name.dropFirst(Self.objectivePrefix.count))] = tensor
@@ -188,6 +191,7 @@ public struct TrainingState {
         metadata["objective"] = method
         if optimizer != .sgd { metadata["optimizer"] = optimizer.rawValue }
         metadata["kl"] = divergence.map { "\($0)" }
+        metadata["classes"] = classes.map { names in JSON.array(names.map { .string($0) }).text }
         return TensorDocument(metadata: metadata, tensors: tensors)
     }
 }

@@ -52,6 +52,8 @@ public struct WeightsWriter {
             var metadata = metadata
             // What is of a training and not of its weights.
             for key in ["head", "objective", "epoch", "steps", "kl"] { metadata[key] = nil }
+            // Names of other numbers than the head's are none of a classifier's classes.
+            if metadata.names("classes")?.count != weights.network.head.dimension { metadata["classes"] = nil }
             metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }
             try DocumentFile.write(tensors, metadata: metadata, to: path)
         case .torch: try TorchFile.write(tensors, inside: names.key, beside: names.beside, to: path)

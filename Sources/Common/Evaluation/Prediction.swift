@@ -1,0 +1,114 @@
+import Platform
+public import TensorStreams
+import ToolSupport
+
+/// What a classifier says of one image: its classes with the highest probabilities, the highest first.
+public struct Prediction: Sendable, Equatable {
+    /// The image's path in the data, or its number where the stream has no paths.
+    public var image: String
+    public var classes: [(name: String, probability: Double)]
+
+    public static func == (a: Prediction, b: Prediction) -> Bool {
+        a.image == b.image && a.classes.map(\.name) == b.classes.map(\.name) && a.classes.map(\.probability) == b.classes.map(\.probability)
+    }
+
+    /// How predictions are written.
+    public enum Format: String, Sendable, CaseIterable {
+        /// RFC 4180, but for lines that end in a line feed: a line of headings, then a line for each image and class.
+        case csv
+        /// JSON lines: an object for each image.
+        case json
+
+        /// What comes before the first.
+        public var beginning: String { self == .csv ? "image,rank,class,probability\n" : "" }
+    }
+
+    public func text(_ format: Format) -> String {
+        switch format {
+        case .csv:
+            return classes.enumerated().map { place, entry in
+                "\(Self.field(image)),\(place + 1),\(Self.field(entry.name)),\(Progress.fixed(entry.probability, Self.digits))\n"
+            }.joined()
+        case .json:
+            let list = classes.map { entry -> JSON in ["class": .string(entry.name), "probability": .number(Self.rounded(entry.probability))] }
+            return (["image": .string(image), "classes": .array(list)] as JSON).text + "\n"
+        }
+    }
+
+    /// Digits behind the point: more than half a network's precision would say nothing.
+    private static let digits = 6
+    private static func rounded(_ probability: Double) -> Double { (probability * 1e6).rounded(.toNearestOrEven) / 1e6 }
+
+    /// In quotes where it holds what would end it.
+    private static func field(_ text: String) -> String {
+        guard text.utf8.contains(where: { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }) else { return text }
+        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+}
+
+/// Predictions out of a stream with a classifier's logits: f32 (N, C), with `path` u8 (N, L) or `index` i64 (N).
+public final class PredictionStream {
+    public let name: String
+    public let header: StreamHeader
+    private let tensor: String
+    private let top: Int
+    private let names: [String]
+    private let reader: ReadAhead
+    private var images = 0
+
+    /// - Parameters:
+    ///   - top: how many classes of each image.
+    ///   - classes: their names in order; nil for those that the header tells (`logit_classes`).
+    /// - Throws: a ``Failure`` `data` where nobody says what the classes are: the network may be no classifier.
+    public init(_ path: String, tensor: String, top: Int, classes: [String]?) throws {
+        let reader = try StreamReader(path)
+        (name, header, self.tensor, self.top) = (reader.name, reader.header, tensor, top)
+        guard let names = classes ?? reader.header.metadata.names("logit_classes") else {
+            throw Failure(
+                .data, path: reader.name, "does not name the classes of its logits: they are not of a classifier that was trained here",
+                remedy: "send the images through embed --logits with the weights of make finetune, or name the classes by --class-list")
+        }
+        self.names = names
+        self.reader = ReadAhead(reader)
+    }
+
+    /// The next record's; nil after the last, once the stream's end is verified.
+    public func next() throws -> [Prediction]? {
+        guard let record = try reader.next() else {
+            guard images > 0 else { throw Failure(.data, path: name, "has no records", remedy: "the program that wrote it had no images") }
+            return nil
+        }
+        guard let logits = record.tensors[tensor] else {
+            throw record.failure("has no tensor '\(tensor)', but \(record.names.isEmpty ? "nothing" : listed(record.names, quote: ""))", remedy: "send the images through embed --logits")
+        }
+        guard logits.dtype.isFloating, logits.shape.count == 2 else {
+            throw record.failure("'\(tensor)' is \(logits.summary), where floating numbers of shape [images, classes] are expected")
+        }
+        let (N, C) = (logits.shape[0], logits.shape[1])
+        guard C == names.count else {
+            throw record.failure("'\(tensor)' has \(C) numbers of each image where there are \(names.count) classes", remedy: "name the classes of the classifier, in its order")
+        }
+        let values = try logits.floats(), images = try self.images(record, N)
+        guard values.allSatisfy(\.isFinite) else { throw record.failure("'\(tensor)' holds numbers that are not finite", remedy: "look for the training step that diverged") }
+        self.images += N
+        return (0..<N).map { n in Prediction(image: images[n], classes: best(values[n * C..<(n + 1) * C])) }
+    }
+
+    /// What the images of a record are called.
+    private func images(_ record: TensorDocument, _ N: Int) throws -> [String] {
+        if record.tensors["path"] != nil {
+            let paths = try record.tensor("path", .u8, shape: [N, nil]), L = paths.shape[1]
+            let bytes = try paths.integers().map { UInt8(truncatingIfNeeded: $0) }
+            return (0..<N).map { n in String(decoding: bytes[n * L..<(n + 1) * L].prefix { $0 != 0 }, as: UTF8.self) }
+        }
+        guard record.tensors["index"] != nil else { return (0..<N).map { "\(images + $0)" } }
+        return try record.tensor("index", .i64, shape: [N]).integers().map { "\($0)" }
+    }
+
+    /// The classes with the largest logits z, each with exp z / Σ exp z. Of equal ones the first comes first.
+    private func best(_ logits: ArraySlice<Float>) -> [(name: String, probability: Double)] {
+        let z = logits.map(Double.init), peak = z.max() ?? 0
+        let sum = z.reduce(0) { $0 + exp($1 - peak) }
+        return z.indices.sorted { z[$0] > z[$1] || z[$0] == z[$1] && $0 < $1 }.prefix(top).map { (names[$0], exp(z[$0] - peak) / sum) }
+    }
+}

@@ -1,0 +1,53 @@
+import Losses
+import Networks
+import TensorStreams
+import ToolSupport
+
+/// What methods have in common that train a classifier: it is the student's head, whose outputs are the logits of the classes.
+///
+/// Trunk and head may learn at different rates, as where a network that has learnt without labels is fine-tuned; a trunk that does not learn at all also keeps its running statistics,
+/// and embeds as in inference.
+enum Classifier {
+    static let trunkRate = MethodOption(
+        "trunk-rate", default: 1.0, in: 0...1, "The learning rate of the trunk, as a share of that of the head, which --learning-rate says.")
+    static let freezesTrunk = MethodOption("freeze-trunk", default: false, "Train the head alone, on the features that the trunk gives in inference.")
+
+    private static let features = Pass("features", .view(0), output: .features)
+    private static let frozenFeatures = Pass("features", .view(0), output: .features, hasGradient: false, isInference: true)
+    /// The head on the features, alone: it is a pass of its own, so that what is watched for collapse are features and not logits.
+    static let logits = Pass("logits", .output(of: features))
+    private static let logitsOfFrozen = Pass("logits", .output(of: frozenFeatures))
+
+    static func passes(_ options: MethodOptions) -> [Pass] { options[freezesTrunk] ? [frozenFeatures, logitsOfFrozen] : [features, logits] }
+
+    static func group(_ parameter: Parameter, in network: Network, _ options: MethodOptions) -> ParameterGroup {
+        if parameter.name.hasPrefix(network.headName + ".") { return ParameterGroup() }
+        return options[freezesTrunk] ? .frozen : ParameterGroup(rate: options[trunkRate])
+    }
+
+    static func labels(_ batch: Batch, classes: Int) throws -> [Int32] {
+        let labels = try batch.labels()
+        if let label = labels.first(where: { $0 >= classes }) {
+            throw batch.record.failure("has label \(label) where the classifier has \(classes) classes", remedy: "begin with initialize --from, --classes as many as the data has")
+        }
+        return labels
+    }
+
+    static func loss(_ values: LossValues) -> Loss {
+        Loss(values.mean, gradients: [logits.name: values.gradient], metrics: values.meanAgreement.map { [.agreement($0)] } ?? [])
+    }
+}
+
+/// Two lists of classes that should be one.
+public enum ClassDifference {
+    /// In words: what `found` is and has otherwise than `expected`; nil where they are the same.
+    ///
+    ///     ClassDifference.text("the teacher", ["cat", "dog"], "the data", ["cat", "cow"])
+    ///     // "class 1 of the teacher is 'dog' where the data has 'cow'"
+    public static func text(_ name: String, _ found: [String], _ other: String, _ expected: [String]) -> String? {
+        if found == expected { return nil }
+        if found.count != expected.count { return "\(name) has \(found.count) classes where \(other) has \(expected.count)" }
+        guard let index = found.indices.first(where: { found[$0] != expected[$0] }) else { return nil }
+        return "class \(index) of \(name) is '\(found[index].printableLine(limit: 80))' where \(other) has '\(expected[index].printableLine(limit: 80))'"
+    }
+}

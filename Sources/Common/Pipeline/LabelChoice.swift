@@ -1,0 +1,90 @@
+import Datasets
+import Objectives
+import TensorStreams
+import ToolSupport
+
+/// What LABELS says: which images a method with labels learns from, and by whose labels networks are judged.
+enum LabelChoice: Equatable {
+    case all
+    /// So large a share of each class, as it was typed.
+    case fraction(String)
+    /// The images that a file names.
+    case list(String)
+
+    static let setting = "LABELS"
+    /// The list in the run's folder, a copy.
+    static let file = "data/labels"
+
+    /// - Throws: ``Failure`` `usage` for a number that is no share.
+    init(_ text: String) throws {
+        guard !text.isEmpty else {
+            self = .all
+            return
+        }
+        guard let share = Double(text) else {
+            self = .list(text)
+            return
+        }
+        guard share > 0, share <= 1 else {
+            throw Failure(.usage, "\(LabelChoice.setting)=\(text): a share is above 0 and at most 1", remedy: "0.01 is one in a hundred; a file of that name is ./\(text)")
+        }
+        self = .fraction(text)
+    }
+
+    /// The options of augment, where --seed is given too.
+    var options: [String] {
+        switch self {
+        case .all: []
+        case .fraction(let share): ["--labels-fraction", share]
+        case .list: ["--labels-list", LabelChoice.file]
+        }
+    }
+}
+
+/// LABELS, looked up in DATA.
+struct ChosenLabels {
+    /// The lines of the list; nil of a share.
+    let list: [UInt8]?
+    /// How many images of DATA that are learnt from are among them; nil where images are drawn.
+    let count: Int?
+    /// What a person should know.
+    let remark: String?
+
+    /// What the list is, as a hash.
+    var hash: String? {
+        list.map { bytes in
+            var hash = XXH64()
+            unsafe bytes.withUnsafeBytes { unsafe hash.update($0) }
+            return hash.text
+        }
+    }
+
+    /// - Returns: nil where all labels are learnt from.
+    /// - Throws: ``Failure`` where the method learns from none, or DATA has none of those.
+    init?(_ settings: RunSettings, _ data: Dataset?, _ judgement: Judgement) throws {
+        let choice = try LabelChoice(settings[LabelChoice.setting]), named = "\(LabelChoice.setting)=\(settings[LabelChoice.setting])"
+        guard choice != .all else { return nil }
+        guard settings.learnsFromLabels else {
+            throw Failure(.usage, "\(named) is of no use to METHOD=\(settings["METHOD"]), which learns without labels", remedy: "leave it out")
+        }
+        let fold = judgement == .halvesOfData ? Shard(1, of: 2) : Shard(1, of: 1)
+        switch choice {
+        case .all: return nil
+        case .fraction(let text):
+            list = nil
+            let subset = LabelSubset.fraction(Double(text) ?? 1, seed: UInt64(settings["SEED"]) ?? 0)
+            count = try data.map { try subset.choose($0, fold: fold).images.count }
+            remark = nil
+        case .list(let path):
+            let bytes = try SmallFile.bytes(path, limit: 1 << 30, of: "a list of images")
+            guard let data else { throw Failure(.usage, "\(named) names images, and they are drawn", remedy: "take a share, such as \(LabelChoice.setting)=0.1") }
+            let chosen = try LabelSubset.list(path).choose(data, fold: fold)
+            (list, count, remark) = (bytes, chosen.images.count, chosen.remark.map { "\(named): \($0)" })
+        }
+    }
+}
+
+extension RunSettings {
+    /// Whether a network of the run is given labels.
+    var learnsFromLabels: Bool { method.inputs.labels || trainsTeacher && teacherMethod.inputs.labels }
+}
