@@ -94,13 +94,16 @@ private struct Case {
 /// SEED on a stream with small crops.
 private let smallPatches = "seed-small-patches"
 
-private func method(_ name: String) throws -> any Objective.Type { try #require(Methods.named(name == smallPatches ? "seed" : name)) }
+/// Classifiers whose trunk learns less, or not at all.
+private let fineTuned = ["kd-trunk-rate": "kd", "supervised-frozen": "supervised"]
+
+private func method(_ name: String) throws -> any Objective.Type { try #require(Methods.named(name == smallPatches ? "seed" : fineTuned[name] ?? name)) }
 
 private let golden10: [String] = [
     "moco-v1", "simclr", "byol", "simsiam", "barlow-twins", "simreg", "compress-1q", "compress-2q", "seed-batch", "kd", "supervised", "swav",
-    smallPatches, "disco",
+    smallPatches, "disco", "kd-trunk-rate", "supervised-frozen",
 ]
-private let names = Methods.names + [smallPatches]
+private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
 
 @Suite struct MethodTests {
     /// SEED without what is beyond the paper.
@@ -169,7 +172,8 @@ private let names = Methods.names + [smallPatches]
         case "swav": ["prototypes": "10", "swav-queue": "16", "queue-epoch": "1", "freeze-prototypes": "3"]
         case "disco": ["key-momentum": "0.9", "distance-weight": "8"]
         case smallPatches: published
-        case "supervised": ["classes": "24"]
+        case "kd-trunk-rate": ["trunk-rate": "0.1"]
+        case "supervised-frozen": ["freeze-trunk": "on"]
         default: [:]
         }
     }
@@ -191,7 +195,8 @@ private let names = Methods.names + [smallPatches]
         case "simsiam", "simreg": options.schedule = .cosine(rate: 0.05, epochs: 2)
         case "compress-1q", "compress-2q": options.schedule = .steps(rate: 0.01, milestones: [1], factor: 0.2)
         case "kd": options.schedule = .constant(rate: 0.001)
-        case "supervised": options.schedule = .steps(rate: 0.005, milestones: [1])
+        case "supervised", "kd-trunk-rate": options.schedule = .steps(rate: 0.005, milestones: [1])
+        case "supervised-frozen": options.schedule = .steps(rate: 0.0005, milestones: [1])
         default: options.schedule = .constant(rate: 0.02)
         }
         switch name {
@@ -225,6 +230,8 @@ private let names = Methods.names + [smallPatches]
         for (step, expected) in try Golden("methods").doubles("\(name).steps").enumerated() {
             let report = try trainer.step(place.record("\(step)", views: place.views(name), size: 20, epoch: step / 5, step: step % 5))
             #expect(abs(report.loss - expected) <= 1e-3 * max(0.1, abs(expected)), "step \(step): \(report.loss) where PyTorch has \(expected)")
+            // Features that do not move are not watched.
+            if options.methodOptions.text("freeze-trunk") != nil { continue }
             #expect(report["spread"].map { $0 > 0 && $0 < 2 } == true && report["effective_rank"].map { $0 >= 1 && $0 < 16 } == true && report["student_cosine"] != nil)
         }
     }
@@ -353,14 +360,53 @@ private let names = Methods.names + [smallPatches]
     }
 
     @Test func `labels beyond the classes, and streams that do not say what a method must know, are told`() throws {
-        let place = Case(N: 4, D: 24, K: 20), name = "supervised"
-        var options = try training(name, place)
-        options.methodOptions = MethodOptions(["classes": "2"])
-        let trainer = try Trainer(try begin(name, options, place), options, header: place.header)
+        let place = Case(N: 4, D: 24, K: 20), options = try training("supervised", place)
+        let two = TrainingState(formulaWeights(try #require(Network("tiny-resnet10", head: .linear(2)))), provenance: Provenance())
+        let trainer = try Trainer(two, options, header: place.header)
         #expect(failure { _ = try trainer.step(place.record("labels", views: [1], size: 20)) }?.description.contains("has label 2 where the classifier has 2 classes") == true)
-        for name in ["supervised", "kd", "simreg"] {
-            let found = failure { _ = try method(name).completed(MethodOptions(), StreamHeader(metadata: [:])) }
-            #expect(found?.kind == .data && found?.remedy != nil, "\(name)")
+        let found = failure { _ = try method("simreg").completed(MethodOptions(), StreamHeader(metadata: [:])) }
+        #expect(found?.kind == .data && found?.remedy != nil)
+    }
+
+    @Test(arguments: ["supervised-frozen", "kd-trunk-rate"]) func `a frozen trunk stays as it is to the last bit, statistics too, and one of another rate does not`(_ name: String) throws {
+        let place = Case(N: 6, D: 24, K: 20), options = try training(name, place), state = try begin(name, options, place), before = Weights(copying: state.weights)
+        let trainer = try Trainer(state, options, header: place.header)
+        _ = try trainer.step(place.record("0", views: [1], size: 20))
+        let after = try trainer.finish().weights, isFrozen = name == "supervised-frozen"
+        for (index, parameter) in before.network.parameters.enumerated() {
+            #expect((before.portable(index) == after.portable(index)) == (isFrozen && !parameter.name.hasPrefix("fc")), "\(parameter.name)")
+        }
+        #expect(before.statistics.array == after.statistics.array || !isFrozen)
+        #expect(after.batchesSeen.allSatisfy { $0 == (isFrozen ? 0 : 1) })
+    }
+
+    @Test func `the classes of a stream are those of its checkpoint and of its teacher, or the first difference is told`() throws {
+        let classifier = try #require(Network("tiny-resnet10", head: .linear(3))), place = Case(N: 4, D: 3, K: 20)
+        func header(_ classes: String?, teacher: String? = nil) -> StreamHeader {
+            StreamHeader(metadata: ["classes": classes, "logit_classes": teacher].compactMapValues { $0 })
+        }
+        func take(_ name: String, _ header: StreamHeader, _ network: Network? = nil, known: [String]? = nil, options: [String: String] = [:]) throws -> [String]? {
+            var state = TrainingState(formulaWeights(network ?? classifier), provenance: Provenance())
+            state.classes = known
+            try state.takeClasses(method(name), MethodOptions(options), header, path: "x.safetensors", stream: "s")
+            return state.classes
+        }
+        #expect(try take("supervised", place.header) == ["a", "b", "c"] && take("supervised", header(nil), known: ["x", "y", "z"]) == ["x", "y", "z"])
+        #expect(try take("kd", header(#"["a","b","c"]"#, teacher: #"["a","b","c"]"#)) == ["a", "b", "c"])
+        // Without labels, the teacher's are learnt.
+        #expect(try take("kd", header("[]", teacher: #"["x","y","z"]"#), options: ["alpha": "1"]) == ["x", "y", "z"])
+        // What is no classifier any more has no classes.
+        #expect(try take("seed", place.header, known: ["a", "b", "c"]) == nil)
+        let wrong: [(String, StreamHeader, Network?, [String]?, String)] = [
+            ("supervised", place.header, Network("tiny-resnet10", head: .none), nil, "has no classifier, which --objective supervised trains; give it a new classifier: initialize --from x.safetensors --classes 3"),
+            ("supervised", header(#"["a","b"]"#), nil, nil, "has a head of 3 numbers where there are 2 classes; give it a new classifier: initialize --from x.safetensors --classes 2"),
+            ("supervised", place.header, nil, ["a", "c", "b"], "class 1 of the checkpoint is 'c' where the stream has 'b'"),
+            ("kd", header(#"["a","b","c"]"#, teacher: #"["a","x","c"]"#), nil, nil, "s: class 1 of the teacher is 'x' where the data has 'b'"),
+            ("kd", header(#"["a","b","c"]"#, teacher: #"["a","b"]"#), nil, nil, "s: the teacher has 2 classes where the data has 3"),
+        ]
+        for (name, header, network, known, words) in wrong {
+            let found = failure { _ = try take(name, header, network, known: known) }
+            #expect(found?.kind == .data && found?.description.contains(words) == true, "\(found?.description ?? "none")")
         }
     }
 

@@ -211,9 +211,13 @@ METHODS = {
     "swav": (lambda: nn.Sequential(*mlp(128, 40, 24), Unit()), swav, [(10, 7), (15, 7), (25, 7), (25, 7)], swav_rates(), "larc"),
     "seed-small-patches": (lambda: nn.Linear(128, 24), seed_small_patches, [(5, 7), (15, 7)], by_epoch(0.02, 0.02), "sgd"),
     "disco": (lambda: nn.Linear(128, 24), disco, [(5, 7)] * 3, by_epoch(0.02, 0.01), "sgd"),
-    "kd": (lambda: nn.Identity(), kd, [(5, 7)] * 2, by_epoch(0.001, 0.001), "adamw"),
-    "supervised": (lambda: nn.Identity(), supervised, [(5, 7)] * 2, by_epoch(0.005, 0.0005), "sgd"),
+    "kd": (lambda: nn.Linear(128, 24), kd, [(5, 7)] * 2, by_epoch(0.001, 0.001), "adamw"),
+    "supervised": (lambda: nn.Linear(128, 24), supervised, [(5, 7)] * 2, by_epoch(0.005, 0.0005), "sgd"),
+    # A trunk that learns at a tenth of the head's rate, and one that does not learn and normalises by its running statistics.
+    "kd-trunk-rate": (lambda: nn.Linear(128, 24), kd, [(5, 7)] * 2, by_epoch(0.005, 0.0005), "sgd"),
+    "supervised-frozen": (lambda: nn.Linear(128, 24), supervised, [(5, 7)] * 2, by_epoch(0.0005, 0.00005), "sgd"),
 }
+CLASSIFIERS = ("kd", "supervised", "kd-trunk-rate", "supervised-frozen")
 
 
 def extras(name, N, D, K):
@@ -260,16 +264,21 @@ def steps(method, out):
         "simreg": lambda: nn.Sequential(
             nn.Linear(128, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128), nn.Linear(128, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 24)),
         "swav": lambda: nn.Sequential(Unit(), nn.Linear(24, 10, bias=False)),
-        "kd": lambda: nn.Sequential(nn.Linear(128, 24)), "supervised": lambda: nn.Sequential(nn.Linear(128, 24)),
     }.get(method, nn.Identity)()
     small_fill(other)
     average = copy.deepcopy(student)
     parameters = [p for p in [*student.parameters(), *other.parameters()] if p.requires_grad]
+    head_parameters = {id(p) for p in student.fc.parameters()}
+    if method == "supervised-frozen":
+        student.eval()
+        parameters = list(student.fc.parameters())
     predictor = {id(p) for p in other.parameters()}
 
     def rate(p, now):
         if method == "simsiam" and id(p) in predictor:
             return rates[0]
+        if method == "kd-trunk-rate" and id(p) not in head_parameters:
+            return now * 0.1
         return now * 0.024 if method == "barlow-twins" and p.ndim == 1 else now
 
     if kind == "sgd":
@@ -330,7 +339,10 @@ def steps(method, out):
             o += [student(v[0]), student(small.flatten(0, 1))]
         elif method == "disco":
             o += [student(v[0]), student(v[1])]
-        elif method in ("simreg", "kd", "supervised"):
+        elif method in CLASSIFIERS:
+            f = features(v[0])
+            o += [f, student.fc(f)]
+        elif method == "simreg":
             z = student(v[0])
             o += [z, other(z)]
         else:
