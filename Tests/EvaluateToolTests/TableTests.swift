@@ -97,7 +97,7 @@ struct TableTests {
     }
 
     @Test(arguments: [
-        ("", "byte 0: ends where a value is expected"), ("{\"a\":1}", "is no result of 'evaluate knn' or 'evaluate linear'"),
+        ("", "byte 0: ends where a value is expected"), ("{\"a\":1}", "is no result of 'evaluate knn', 'evaluate linear' or 'evaluate accuracy'"),
         ("{\"evaluation\":\"knn\",\"results\":[]}", "has no majority vote for k = 10"), ("{\"evaluation\":\"linear\",\"results\":[{}]}", "is no result of"),
     ])
     func `what is no result is 65`(text: String, words: String) throws {
