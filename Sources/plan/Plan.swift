@@ -9,7 +9,7 @@ struct Plan: Tool {
         abstract: "Makes a run ready for make: checks settings and data, links them into the run's folder, tells what will be done.",
         discussion: """
             make starts it with what was typed, as data: 'make distill DATA=pictures' is 'plan distill' with MAKEFLAGS=' -- DATA=pictures'. It opens DATA, \
-            TEST and TEACHER, writes RUNS/NAME (settings, options/, data/, stages), forgets of done/ what does not belong to them any more, and \
+            TEST, TEACHER and FROM, writes RUNS/NAME (settings, options/, data/, stages), forgets of done/ what does not belong to them any more, and \
             goes on as make in that folder.
 
             Example:

@@ -115,7 +115,7 @@ struct FinetuneTests {
         let place = try place()
         try place.perform(
             """
-            mkdir turned; cp -r pictures/train turned; cd turned/train; mkdir x; for t in *.tar; do tar -xf $t -C x; done; rm *.tar classes.txt; cd x; n=0; for c in $(ls -r); do mv $c ../$((n += 1))$c; done
+            mkdir turned; cp -r pictures/train turned; cd turned/train; mkdir x; for t in *.tar; do tar -xf $t -C x; done; rm *.tar; cd x; n=0; for c in $(ls -r); do mv $c ../$((n += 1))$c; done
             cd ..; rmdir x; cd ../..
             augment -q --data turned/train --size 16 --batch 16 -o views; initialize -q --from seed.safetensors --classes 4 -o 0.safetensors
             train-step -q --objective supervised --student 0.safetensors views -o turned.safetensors

@@ -87,7 +87,7 @@ public enum LabelSubset: Sendable, Equatable {
 extension LabelSubset.Choice {
     /// What a person should know of names that no image has.
     public var remark: String? {
-        missing.isEmpty ? nil : "\(missing.count) of the listed image\(missing.count == 1 ? " is" : "s are") not in the data: \(listed(missing))"
+        missing.isEmpty ? nil : "\(missing.count) of the listed images \(missing.count == 1 ? "is" : "are") not in the data: \(listed(missing))"
     }
 }
 
