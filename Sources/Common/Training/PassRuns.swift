@@ -78,23 +78,6 @@ final class PassRuns {
         let normalizationGroups: (Int) -> Int
     }
 
-    /// Runs a pass as in inference, whose running statistics do not depend on the batch.
-    private func infer(_ pass: Pass, _ weights: Weights, _ input: Input, N: Int) -> PassOutput {
-        let (images, views, view) = source(pass, input.crops)
-        let known = inference.first { $0.pass == pass.name && $0.run.height == images.H && $0.run.width == images.W }
-        let run = known?.run ?? InferenceRun(weights, output: pass.output == .features ? .features : .embedding, height: images.H, width: images.W, batch: N)
-        // A pass has one size of images, mostly.
-        if known == nil { inference = inference.suffix(3) + [(pass.name, run)] }
-        var values = [Float](repeating: 0, count: N * run.dimension)
-        unsafe values.withUnsafeMutableBufferPointer { values in
-            unsafe images.tensor.withElements(as: UInt8.self) { bytes in
-                if let bytes = bytes.baseAddress, let values = values.baseAddress { unsafe run.run(images: bytes, views: views, view: view, N: N, into: values) }
-            }
-        }
-        profile?.lap("model \(pass.model)")
-        return PassOutput(values, N: N, D: run.dimension)
-    }
-
     /// Runs a pass over all groups of the batch, one after the other, each with its own batch norm. The running statistics become the mean of what they become by each.
     func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows) -> PassOutput {
         let N = pass.rows(N: rows.N, views: rows.views), D = weights.network.embeddingWidth
