@@ -34,6 +34,7 @@ extension Augment {
         try checkOption("--batch", batch, in: 1...1_000_000)
         try checkOption("--epoch", epoch, in: 0...1_000_000_000)
         try checkOption("--epochs", epochs, in: 1...1_000_000)
+        try checkOption("--repeat", cycle, in: 1...1_000_000_000)
         try checkOption("--limit", limit, in: 1...Int.max)
         try checkOption("--level", level, in: -7...19)
         if split == "" { throw ValidationError("--split is empty; name a folder such as train") }

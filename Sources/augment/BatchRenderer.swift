@@ -32,15 +32,16 @@ struct BatchRenderer {
 
     /// Renders the images `indices` for batch `step` of `epoch`.
     ///
+    /// - Parameter drawn: the epoch that the views are those of, where it is another.
     /// - Throws: a ``Failure`` when something else than an image is broken.
-    func render(_ indices: ArraySlice<Int>, epoch: Int, step: Int) throws -> Batch {
+    func render(_ indices: ArraySlice<Int>, epoch: Int, drawnAs drawn: Int, step: Int) throws -> Batch {
         let indices = Array(indices)
         var failures = [(any Error)?](repeating: nil, count: indices.count)
         let images = unsafe tensors(groups[...], N: indices.count, []) { targets in
             unsafe failures.withUnsafeMutableBufferPointer { failures in
                 Parallel.forEach(indices.count, workers: workers.count) { row, worker in
                     do {
-                        unsafe try render(indices[row], epoch: epoch, on: workers[worker], row: row, into: targets)
+                        unsafe try render(indices[row], epoch: drawn, on: workers[worker], row: row, into: targets)
                     } catch {
                         unsafe failures[row] = error
                     }

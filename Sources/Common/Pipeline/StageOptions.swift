@@ -22,6 +22,8 @@ struct StageOptions {
         return ["--size", settings["SIZE"]] + common + recipe + share + flags + (views > 1 ? ["--views", "\(views)"] : [])
     }
     /// What a network begins with that learns by a method.
+    ///
+    /// - Parameter network: its name.
     private func begin(_ network: String, _ method: any Objective.Type) -> [String] {
         let head = switch method.head {
         case .mlp: ["--embedding", "\(embedding)"]
@@ -31,7 +33,7 @@ struct StageOptions {
         case .linear: ["--head", "linear \(teacherRows ?? embedding)"]
         case .none: ["--embedding", "0"]
         }
-        return ["--network", settings[network]] + head + ["--seed", settings["SEED"]]
+        return ["--network", network] + head + ["--seed", settings["SEED"]]
     }
     private func split(_ name: String?) -> [String] { name.map { ["--split", $0] } ?? [] }
     /// What is given labels must not see those it is judged by.
@@ -59,12 +61,13 @@ struct StageOptions {
         }
         var files = [
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
-            "student.begin": begin("STUDENT", settings.method),
             "student.augment": train + views(settings.method, settings.studentCrops) + ["--batch", settings["BATCH"]],
             "student.train": method(settings["METHOD"]) + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
+        for student in settings.students { files["\(student.name).begin"] = begin(student.network, settings.method) }
+        if let store = settings.store { files["teacher.store"] = ["--rows"] + (store.isHalf ? ["--half"] : []) }
         if let output = settings.method.inputs.teacher {
             let isProgram = settings.teacherOrigin == .program, timeout = settings.count("TEACHER_TIMEOUT").map { ["--command-timeout", "\($0)"] } ?? []
             files["teacher.embed"] = isProgram ? ["--command=\(settings[TeacherProgram.setting])"] + timeout : ["--weights", "teacher.safetensors"]
@@ -72,7 +75,7 @@ struct StageOptions {
             files["teacher.rows"] = !isProgram ? settings.studentCrops.embedOptions(output, settings.method) : output == .embedding ? [] : ["--as", output.tensor]
         }
         if settings.trainsTeacher {
-            files["teacher.begin"] = begin("TEACHER_NETWORK", settings.teacherMethod)
+            files["teacher.begin"] = begin(settings["TEACHER_NETWORK"], settings.teacherMethod)
             files["teacher.augment"] = train + views(settings.teacherMethod, settings.teacherCrops) + ["--batch", settings["TEACHER_BATCH"]]
             files["teacher.train"] = method(settings["TEACHER_OBJECTIVE"]) + settings.words("TEACHER_OPTIONS") + ["--seed", settings["SEED"]]
         }
