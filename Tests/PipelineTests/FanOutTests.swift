@@ -34,7 +34,8 @@ struct FanOutTests {
         let gone = try place.run("yes | fan-out --ended ended -- head -c 10 -- head -n 3 > out; exit ${PIPESTATUS[1]}")
         #expect(gone.status == 0 && gone.error.isEmpty, "\(gone.error)")
         // What a killed fan-out leaves sees the end of its input, and no way that it ended is told.
-        let killed = try place.start("yes > pipe-in & mkfifo p; rm ended; yes | fan-out --ended ended -- sh -c 'cat > /dev/null; touch a' -- sh -c 'cat > /dev/null; touch b'")
+        let killed = try place.start("rm ended; yes | fan-out --ended ended -- sh -c 'cat > /dev/null; touch a' -- sh -c 'cat > /dev/null; touch b'")
+        #expect(waitUntil { killed.members(named: "cat").count == 2 })
         for process in killed.waitForMembers(named: "fan-out", seconds: 60) { kill(process, SIGKILL) }
         #expect(waitUntil { place.exists("a") && place.exists("b") })
         killed.end()
@@ -46,7 +47,7 @@ struct FanOutTests {
         let place = try Workplace()
         for (words, status, told) in [
             ("", 64, "say who reads the stream"), ("--", 64, "say who reads the stream"), ("-- cat --", 64, "a command is empty"), ("-- -- cat", 64, "a command is empty"),
-            ("cat", 64, "cat"), ("--ended - -- cat", 64, "--ended takes a file"), ("-- cat -- no-such-program x", 64, "'no-such-program x': cannot start it: No such file or directory"),
+            ("cat", 64, "say who reads the stream"), ("--ended - -- cat", 64, "--ended takes a file"), ("-- cat -- no-such-program x", 64, "'no-such-program x': cannot start it: No such file or directory"),
             ("--ended nowhere/x -- cat", 73, "nowhere/x"),
         ] {
             let result = try place.run("echo x | fan-out \(words)")

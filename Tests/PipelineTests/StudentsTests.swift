@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import TensorStreams
 import TestSupport
 import Testing
 
@@ -8,13 +9,25 @@ struct StudentsTests {
     private static let data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test"
     private static let two = "STUDENTS='tiny-resnet10 tiny-resnet18'"
 
-    /// What a student of a run has made, under the names of a run of its own.
+    /// What a student of a run has made, under the names of a run of its own; of features the numbers, for their provenance has the file's name.
     private func results(_ place: Workplace, _ run: String, of student: String) throws -> [String: Data] {
         let all = try place.results(run)
-        return Dictionary(uniqueKeysWithValues: all.compactMap { name, bytes in
+        return Dictionary(uniqueKeysWithValues: try all.compactMap { name, bytes in
             let own = name.replacing("features/", with: "").replacing("evaluation/", with: "")
-            return own.hasPrefix(student + ".") ? (name.replacing(student + ".", with: "student."), bytes) : nil
+            guard own.hasPrefix(student + ".") else { return nil }
+            return (name.replacing(student + ".", with: "student."), try content(name, bytes, place.path("runs/\(run)/\(name)"), of: student))
         })
+    }
+
+    private func content(_ name: String, _ bytes: Data, _ path: String, of student: String) throws -> Data {
+        if name.hasPrefix("evaluation/") { return Data(String(decoding: bytes, as: UTF8.self).replacing(student + ".", with: "student.").utf8) }
+        guard name.hasPrefix("features/") else { return bytes }
+        let reader = try StreamReader(path)
+        var numbers = Data()
+        while let record = try reader.next() {
+            for name in record.names { numbers += Data("\(name) \(record.tensors[name]?.summary ?? "")".utf8) + (record.tensors[name]?.withBytes { Data($0) } ?? Data()) }
+        }
+        return numbers
     }
 
     private func stages(_ result: Workplace.Result) -> [String] { result.lines.filter { $0.hasPrefix("== ") }.map { String($0.dropFirst(3)) } }
@@ -156,7 +169,7 @@ struct StudentsTests {
         let place = try Workplace.images()
         for (settings, words) in [
             ("STUDENTS='tiny-resnet10 tiny-resnet10'", "STUDENTS=tiny-resnet10 tiny-resnet10: tiny-resnet10 is there twice; name it once"),
-            ("STUDENTS='tiny-resnet10 tiny-resnet19'", "did you mean tiny-resnet18?"), ("STUDENTS=tiny-resnet18", "STUDENT=tiny-resnet10 is not among STUDENTS=tiny-resnet18"),
+            ("STUDENTS='tiny-resnet10 tiny-resnet19'", "did you mean tiny-resnet10?"), ("STUDENTS=tiny-resnet18", "STUDENT=tiny-resnet10 is not among STUDENTS=tiny-resnet18"),
             ("STORE=0", "STORE=0: a whole number of 1 to 100000 is expected"), ("STORE=2 METHOD=moco-v2 TEACHER_NETWORK=", "there is none of that name"), ("STORE_HALF=2", "STORE_HALF=2: 1 is expected"),
         ] {
             let result = try place.run(place.make("a", "\(Self.data) \(settings)"))
@@ -171,7 +184,7 @@ struct StudentsTests {
 
     @Test func `a method without a teacher trains several networks on one stream of images`() throws {
         let place = try Workplace.images()
-        let result = try place.run(place.make("a", "\(Self.data) \(Self.two) METHOD=moco-v2 STUDENT_OPTIONS='--schedule constant --queue-size 32'").replacing("QUEUE=32", with: ""))
+        let result = try place.run(place.make("a", "\(Self.data) \(Self.two) METHOD=moco-v2 STUDENT_OPTIONS='--schedule constant'"))
         try #require(result.status == 0, "\(result.error)")
         #expect(stages(result).contains("students.2") && result.output.contains("training, tiny-resnet18"), "\(result.output)")
     }

@@ -84,7 +84,8 @@ struct Run {
             stages.add(
                 Stage(
                     "\(name).\(n)", after: ["\(name).\(n - 1)"] + teachers + images, beside: store.map { [Store.stage($0.number(of: n))] } ?? [],
-                    makes: ["\(name).\(n).safetensors"], from: decisive + (store?.decisive(n) ?? []), reads: sources(.train, .teacher), schedule: epochs))
+                    makes: ["\(name).\(n).safetensors"], from: decisive + (store?.decisive(n) ?? []),
+                    reads: store == nil ? sources(.train, .teacher) : sources(.train), schedule: epochs))
         }
         stages.add(Stage(name, after: ["\(name).\(epochs)"], makes: ["\(name).safetensors"], from: ["convert-weights"]))
         for export in settings.exports { stages.add(Stage(export.stage(student), after: [name], makes: [export.file(student)], from: ["convert-weights", export.rawValue])) }
