@@ -76,10 +76,12 @@ struct Estimate {
         return groups
     }
 
-    /// Bytes of an epoch of the teacher's rows.
-    func storedBytes(_ store: Store) -> Int {
+    /// Bytes of the teacher's rows in so many epochs.
+    func storedBytes(_ store: Store, epochs: Int) -> Int {
         let batch = run.settings.number("BATCH")
-        return store.bytes(images: images.student / batch * batch, rows: run.settings.studentCrops.taughtRows(studentMethod), width: run.teacherRows ?? run.embedding)
+        let image = store.bytes(rows: run.settings.studentCrops.taughtRows(studentMethod), width: run.teacherRows ?? run.embedding)
+        // More than any disk has, and no overflow.
+        return Int(min(1e17, Double(epochs) * Double(images.student / batch * batch) * Double(image)))
     }
 
     /// Rows of the queues.
@@ -137,7 +139,7 @@ struct Estimate {
         }
         // What is written anew takes the place of what is there.
         let present = stages.flatMap(\.outputs).compactMap { FileStamp(folder.file($0))?.size }.reduce(0, +)
-        let stored = run.settings.store.map { store in stages.count { StageName($0.name).epoch(of: "store") != nil } * storedBytes(store) } ?? 0
+        let stored = run.settings.store.map { store in storedBytes(store, epochs: stages.count { StageName($0.name).epoch(of: "store") != nil }) } ?? 0
         let all = stored + run.students.reduce(0) { $0 + count($1.name) * size($1.network, studentMethod, queue: studentQueue, studentOptions) }
             + count("teacher") * size(run.settings["TEACHER_NETWORK"], run.settings.teacherMethod, queue: teacherQueue, teacherOptions)
         return max(0, all - present)

@@ -24,13 +24,8 @@ struct Store {
     func decisive(_ epoch: Int) -> [String] { (epoch > cycle ? ["repeat", "\(cycle)"] : []) + precision }
     var precision: [String] { isHalf ? ["half"] : [] }
 
-    /// Bytes of a file of rows.
-    ///
-    /// - Parameters:
-    ///   - images: in an epoch.
-    ///   - rows: of an image.
-    ///   - width: numbers in a row.
-    func bytes(images: Int, rows: Int, width: Int) -> Int { images * (rows * width * (isHalf ? 2 : 4) + 16) }
+    /// Bytes of an image's rows, of `width` numbers each, with its number and the hash of its views.
+    func bytes(rows: Int, width: Int) -> Int { rows * width * (isHalf ? 2 : 4) + 16 }
 }
 
 extension RunSettings {

@@ -84,7 +84,7 @@ struct Summary {
 
     private func describe(_ store: Store) -> String {
         let estimate = preparation.estimate(work), again = store.epochs < run.epochs ? "; epoch \(store.cycle + 1) has the views of the first again" : ""
-        return "the teacher's embeddings of \(Summary.count(store.epochs, "epoch")), about \(Summary.size(store.epochs * estimate.storedBytes(store)))\(store.isHalf ? " in half precision" : "")\(again)"
+        return "the teacher's embeddings of \(Summary.count(store.epochs, "epoch")), about \(Summary.size(estimate.storedBytes(store, epochs: store.epochs)))\(store.isHalf ? " in half precision" : "")\(again)"
     }
 
     /// What augment's --drop-last does to an epoch.
