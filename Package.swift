@@ -98,6 +98,7 @@ let package = Package(
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams", "Training"]),
         tool("convert-weights", ["Checkpoints", "Networks", "TensorStreams", "Training"]),
         tool("tap", ["TensorStreams", "Platform"]),
+        tool("fan-out", ["Platform"]),
         tool("plan", ["Pipeline", "Platform"]),
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams", "Platform"]),
 
@@ -119,7 +120,7 @@ let package = Package(
         tests("TrainingTests", ["Kernels", "Losses", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "ToolSupport", "Training"]),
         tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("MeasurementTests", ["Measurement"]),
-        tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "plan", "queue-loss", "synthesize", "tap", "train-step", "Pipeline", "TensorStreams", "TestSupport", "Platform"]),
+        tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "fan-out", "initialize", "inspect", "plan", "queue-loss", "synthesize", "tap", "train-step", "Pipeline", "TensorStreams", "TestSupport", "Platform"]),
         tests("AugmentToolTests", ["augment", "Images", "TensorStreams", "TestSupport"]),
         tests("SynthesizeToolTests", ["synthesize", "Images", "Synthesis", "TestSupport", "Platform"]),
         tests("TrainStepToolTests", ["augment", "convert-weights", "embed", "initialize", "queue-loss", "synthesize", "train-step", "TensorStreams", "TestSupport"]),

@@ -6,10 +6,6 @@ data=$1 teacher=$2 size=${SIZE:-32} batch=${BATCH:-64}
 
 initialize --network tiny-resnet10 --embedding "${EMBEDDING:-128}" -o a.0.safetensors
 initialize --network tiny-resnet18 --embedding "${EMBEDDING:-128}" -o b.0.safetensors
-# The second one reads what tee writes to a named pipe, so that its failure is seen too.
-rm -f views && mkfifo views
-train-step --student b.0.safetensors --queue-size 512 --teacher-temperature auto views -o b.1.safetensors & second=$!
-augment --data "$data" --size "$size" --batch "$batch" --drop-last --quiet | embed --weights "$teacher" --quiet | tee views |
-    train-step --student a.0.safetensors --queue-size 512 --teacher-temperature auto -o a.1.safetensors
-wait $second
-rm views
+augment --data "$data" --size "$size" --batch "$batch" --drop-last --quiet | embed --weights "$teacher" --quiet | fan-out \
+    -- train-step --student a.0.safetensors --queue-size 512 --teacher-temperature auto -o a.1.safetensors \
+    -- train-step --student b.0.safetensors --queue-size 512 --teacher-temperature auto -o b.1.safetensors

@@ -1,11 +1,11 @@
 # Features of the teacher, of the student before and after, and what they are worth.
 
-SUBJECTS  := $(if $(filter none,$(TEACHER)),,teacher) student.0 student.$(EPOCHS)
+SUBJECTS  := $(if $(filter none,$(TEACHER)),,teacher) $(foreach s,$(STUDENTS),$(s).0 $(s).$(EPOCHS))
 PROTOCOLS := knn linear $(HEAD)
 
 $(foreach s,$(SUBJECTS),$(foreach p,train test,$(call follow,features.$(s).$(p),$(if $(filter teacher,$(s)),$(TEACHER_DONE),$(s)) $(PICTURES_DONE))))
 $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),$(call follow,evaluation.$(s).$(p),features.$(s).train features.$(s).test)))
-$(call follow,table,student $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))
+$(call follow,table,$(STUDENTS) $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))
 
 # The features of the network that $* names, and what its head makes of them; of a program that is the teacher its rows are both.
 embedded = $(if $(filter program-teacher,$(TEACHER)-$(basename $*)),\

@@ -6,7 +6,9 @@
 #   EPOCHS, TEACHER_EPOCHS    how many epochs
 #   PICTURES, TEACHER         drawn or given; trained, given, program or none
 #   HEAD                      what heads are judged as: embedding, or classifier
-#   EXPORT                    the stages that make files of the student for other programs
+#   STUDENTS                  the students' names: student, student-resnet50 …
+#   STORE                     after so many epochs the same views come again, with the teacher's rows that were kept; empty: never
+#   EXPORT                    the kinds of files of the students for other programs
 #   ALONE                     yes: one stage alone, whatever it follows from
 #
 # A stage is done when done/STAGE is there, which `plan` removes when it does not belong to the settings, the data or the files any more. So

@@ -1,32 +1,68 @@
-# The student: its epochs, one after the other.
+# The students: their epochs, one after the other, of all of them side by side.
 
-$(call chain,student,$(EPOCHS),$(TEACHER_DONE) $(PICTURES_DONE))
-$(call follow,student,student.$(EPOCHS))
-$(foreach e,$(EXPORT),$(call follow,$(e),student))
+# $(call begin,STUDENT)
+define begin
+done/$(1).0:
+	@stage $(1).0 "initialize @options/$(1).begin -o $(1).0.safetensors"
 
-done/student.0:
-	@stage student.0 "initialize @options/student.begin -o student.0.safetensors"
-
-# What the teacher adds, where the method needs one.
-taught := $(if $(filter none,$(TEACHER)),,embed @options/teacher.embed @options/teacher.rows @options/threads --quiet |)
-
-done/student.%:
-	@stage student.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/student.$*.images.json --quiet | $(taught) \
-	  train-step - @options/student.train @options/threads --epochs $(EPOCHS) --log log/student.$*.jsonl \
-	    --student student.$(before).safetensors -o student.$*.safetensors"
+# An epoch that is done is not lost where make is stopped in that of another student.
+.PRECIOUS: done/$(1).%
+done/$(1).%:
+	@$$(call epoch,$$(left))
 
 # What PyTorch and others read: the network alone.
-done/student:
-	@stage student "convert-weights student.$(EPOCHS).safetensors -o student.safetensors --quiet"
+done/$(1):
+	@stage $(1) "convert-weights $(1).$(EPOCHS).safetensors -o $(1).safetensors --quiet"
 
 # The same for other programs, as EXPORT says.
-done/onnx:
-	@stage onnx "convert-weights student.safetensors -o student.onnx --quiet"
+done/onnx$(1:student%=%):
+	@stage onnx$(1:student%=%) "convert-weights $(1).safetensors -o $(1).onnx --quiet"
 
-done/torch:
-	@stage torch "convert-weights student.safetensors -o student.pth --quiet"
+done/torch$(1:student%=%):
+	@stage torch$(1:student%=%) "convert-weights $(1).safetensors -o $(1).pth --quiet"
 
-judged unjudged: | $(EXPORT:%=done/%)
+$(call follow,$(1),$(1).$(EPOCHS))
+$(foreach e,$(EXPORT),$(call follow,$(e)$(1:student%=%),$(1)))
+endef
+$(foreach s,$(STUDENTS),$(eval $(call begin,$(s))))
 
-unjudged: | done/student
-	@echo "student: $$SEED_RUN/student.safetensors"
+# The numbers of the stored rows that the epochs 1 … EPOCHS learn from, where there are any: 1 … STORE again and again.
+stored := $(if $(STORE),$(foreach i,$(call numbers,$(shell expr $(EPOCHS) / $(STORE) + 1)),$(call numbers,$(STORE))))
+
+# The first student's epoch comes after the epoch before of all of them, each other's after that of the student before it, which does what it can of theirs.
+first := $(firstword $(STUDENTS))
+$(foreach n,$(call numbers,$(EPOCHS)),$(call follow,$(first).$(n),\
+  $(STUDENTS:%=%.$(word $(n),0 $(call numbers,$(EPOCHS)))) $(addprefix store.,$(word $(n),$(stored))) $(TEACHER_DONE) $(PICTURES_DONE)))
+$(foreach i,$(call numbers,$(words $(wordlist 2,1000000,$(STUDENTS)))),$(foreach n,$(call numbers,$(EPOCHS)),\
+  $(call follow,$(word $(i),$(wordlist 2,1000000,$(STUDENTS))).$(n),$(word $(i),$(STUDENTS)).$(n))))
+
+# In the recipe of an epoch: the students that have not done it.
+left = $(if $(ALONE),$(basename $(@F)),$(strip $(foreach s,$(STUDENTS),$(shell [ -e done/$(s).$* ] || echo $(s)))))
+
+# The number of the stored rows that it learns from, and what it is to say to augment for the views that come again.
+number = $(shell expr \( $* - 1 \) % $(STORE) + 1)
+again  = $(if $(STORE),$(shell [ $* -le $(STORE) ] || echo --repeat $(STORE)))
+
+# What the teacher adds, where the method needs one.
+taught = $(if $(filter none,$(TEACHER)),,$(if $(STORE),embed --stored store/teacher.$(number).tensors.zst,embed @options/teacher.embed @options/teacher.rows) @options/threads --quiet |)
+
+# $(call learn,STUDENT)
+learn = train-step - @options/student.train @options/threads --epochs $(EPOCHS) --log log/$(1).$*.jsonl --student $(1).$(before).safetensors -o $(1).$*.safetensors
+
+# $(call epoch,STUDENTS): the epoch of one student, or of several that share its stream.
+epoch = $(if $(1),$(if $(word 2,$(1)),$(call together,students.$*,$(1)),$(call alone,$(1).$*,$(1))),:)
+views = augment --data data/train @options/student.augment @options/threads --epoch $(before) $(again) --report log/$(1).images.json --quiet | $(taught)
+alone = stage $(1) "$(call views,$(1)) $(call learn,$(2))"
+together = stage $(1) "$(call views,$(1)) fan-out --ended log/$(1).ended $(foreach s,$(2),-- $(call learn,$(s)))" $(2:%=%.$*)
+
+# The teacher's rows of an epoch's views.
+done/store.%:
+	@stage store.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/store.$*.images.json --quiet | \
+	  embed @options/teacher.embed @options/teacher.rows @options/teacher.store @options/threads --timing log/store.$*.json -o store/teacher.$*.tensors.zst"
+
+$(foreach n,$(sort $(stored)),$(call follow,store.$(n),$(TEACHER_DONE) $(PICTURES_DONE)))
+
+judged unjudged: | $(foreach s,$(STUDENTS),$(EXPORT:%=done/%$(s:student%=%)))
+
+unjudged: | $(STUDENTS:%=done/%)
+	@for student in $(STUDENTS); do echo "student: $$SEED_RUN/$$student.safetensors"; done

@@ -41,6 +41,7 @@ extension Augment {
         try checkOption("--batch", batch, in: 1...1_000_000)
         try checkOption("--epoch", epoch, in: 0...1_000_000_000)
         try checkOption("--epochs", epochs, in: 1...1_000_000)
+        try checkOption("--repeat", cycle, in: 1...1_000_000_000)
         try checkOption("--limit", limit, in: 1...Int.max)
         try checkOption("--steps", steps, in: 1...max(1, Augment.mostImages / batch))
         if steps != nil, dropLast { throw ValidationError("--drop-last is of no use with --steps, whose batches are all full; leave it out") }

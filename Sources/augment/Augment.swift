@@ -63,6 +63,9 @@ struct Augment: Tool {
     var epoch = 0
     @Option(help: "How many epochs, one after the other.")
     var epochs = 1
+    @Option(name: .customLong("repeat"), help: ArgumentHelp(
+        "Draw epoch E as epoch E modulo this, so that the same views come again after so many epochs (embed --stored gives a teacher's rows of them).", valueName: "epochs"))
+    var cycle: Int?
     @Option(help: "The number that order and views depend on.")
     var seed: UInt64 = 0
     @Option(help: "Images in a record.")
@@ -119,12 +122,12 @@ struct Augment: Tool {
         var broken = BrokenImages(allowed: allowBad ? nil : plan.images / 100, data: data)
         var read = Report(dataset)
         for epoch in epoch..<epoch + epochs {
-            let order = plan.order(epoch: epoch)
+            let order = plan.order(epoch: drawn(epoch))
             broken.begin(epoch: epoch)
             for step in 0..<plan.batches {
-                let range = plan.range(step), passes = range.map { plan.pass(epoch: epoch, place: $0) }
-                let batch = try renderer.render(
-                    order[range], passes: passes, epoch: epoch, step: step, position: position(plan, dataset, epoch: epoch, place: range.upperBound - 1, order))
+                let range = plan.range(step), last = range.upperBound - 1, passes = range.map { plan.pass(epoch: drawn(epoch), place: $0) }
+                let position = position(plan, dataset, epoch: drawn(epoch), place: last, order)
+                let batch = try renderer.render(order[range], passes: passes, epoch: epoch, step: step, position: position)
                 for message in try broken.add(batch.broken) {
                     progress.clear()
                     Self.log(message)
@@ -139,6 +142,9 @@ struct Augment: Tool {
         try progress.finish(remark(dataset, broken))
     }
 
+    /// The epoch whose order and views `epoch` has.
+    private func drawn(_ epoch: Int) -> Int { cycle.map { epoch % $0 } ?? epoch }
+
     private func print(_ text: String) throws {
         var output = try OutputFile(output)
         try output.write(text)
@@ -148,9 +154,9 @@ struct Augment: Tool {
     private func writePreview(_ path: String, _ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup]) throws {
         var sheet = Preview(groups)
         let renderer = try ViewRenderer()
-        for index in plan.order(epoch: epoch).prefix(limit ?? Preview.usualRows) {
+        for (place, index) in plan.order(epoch: drawn(epoch)).prefix(limit ?? Preview.usualRows).enumerated() {
             do {
-                try sheet.add(index, of: dataset, seed: seed, epoch: epoch, on: renderer)
+                try sheet.add(index, of: dataset, seed: seed, epoch: plan.pass(epoch: drawn(epoch), place: place), on: renderer)
             } catch let failure as Failure where failure.kind == .data {
                 Self.log("\(failure); left out")
             }

@@ -15,23 +15,15 @@ extension Embed {
         var writer: StreamWriter?
         while let record = try reader.next() {
             try place.check(record)
-            let rows = try teacher.rows(record)
-            let stream = try writer ?? StreamWriter(output, header: header(reader.header, teacher), level: level)
+            let embedded = try teacher.rows(record)
+            let stream = try writer ?? StreamWriter(output, header: header(reader.header, dimension: teacher.dimension, network: teacher.network), level: level)
             writer = stream
-            try stream.write(place.put(rows, into: record))
-            progress.add(rows.shape[0])
+            try stream.write(written(place.put(embedded, into: record), of: record))
+            progress.add(embedded.shape[0])
         }
         guard let writer else { throw empty(reader) }
         try teacher.finish()
         try writer.commit()
         try progress.finish("\(teacher.network ?? "a program"), rows of \(teacher.dimension ?? 0) numbers")
-    }
-
-    private func header(_ header: StreamHeader, _ teacher: TeacherProcess) -> StreamHeader {
-        var header = header
-        header.provenance = header.provenance.adding(Embed.self)
-        header.metadata["dimension"] = teacher.dimension.map { "\($0)" }
-        header.metadata["network"] = teacher.network
-        return header
     }
 }

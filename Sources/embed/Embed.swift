@@ -20,6 +20,9 @@ struct Embed: Tool {
             Any program may stand in the network's place: --command 'python3 my-teacher.py' is given the stream and answers each record with the \
             same one and the tensor 'teacher', before it is given the next. It may leave out images, but not index and label.
 
+            With --rows the output has the new rows alone, with what tells whose they are, and no images. --stored FILE gives them to the same views later, in the \
+            place of the teacher's pass: every image's number and views are compared, and rows of others are refused.
+
             Example: the features of a test set, for evaluate:
 
               augment --data test.tar --recipe evaluation --size 64 | embed --weights student.safetensors --features --drop images -o test.tensors.zst
@@ -32,6 +35,7 @@ struct Embed: Tool {
     @Option(help: "A program that gives the embeddings in a network's place, run by the shell.") var command: String?
     @Option(help: ArgumentHelp("Stop the program of --command where it gives no answer for so long (default: \(TeacherProcess.usualTimeout)).", valueName: "seconds"))
     var commandTimeout: Double?
+    @Option(help: ArgumentHelp("Rows that embed --rows has kept of the same views, joined to the stream in a network's place.", valueName: "file")) var stored: String?
     @OptionGroup var reading: WeightsArguments
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
     @Flag(help: "Add the head's output as it is: a classifier's, for train-step --objective kd.") var logits = false
@@ -44,6 +48,8 @@ struct Embed: Tool {
     @Option(help: ArgumentHelp(
         "Embed all views of this group of crops, from 0, into a tensor of its own; may be given again, and with --view.", valueName: "group"))
     var group: [Int] = []
+    @Flag(help: "Write the rows without the images, for --stored.") var rows = false
+    @Flag(help: "Round the rows of --rows to half precision, in half the space.") var half = false
     @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
     @Option(name: [.short, .long], help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
@@ -52,7 +58,7 @@ struct Embed: Tool {
 
     func validate() throws {
         try checkOption("--level", level, in: -100...19)
-        try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--weights": weights, "the input": input])
+        try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--weights": weights, "--stored": stored, "the input": input])
         if let view, view < 0 { throw ValidationError("--view counts from 0, found \(view)") }
         for (place, number) in group.enumerated() {
             try checkOption("--group", number, in: 0...1000)
@@ -61,16 +67,23 @@ struct Embed: Tool {
         if !names.isEmpty, sources.count > 1 { throw ValidationError("--as names the rows of one --view or one --group; leave it out, or run embed once for each") }
         try checkOption("--command-timeout", commandTimeout, in: 0.01...1e9)
         if features, logits { throw ValidationError("--features and --logits ask for different rows; give one of them, and send the stream through embed again for the other") }
-        guard let command else {
-            if weights == nil { throw ValidationError("say what embeds: --weights names a network, --command a program") }
-            if commandTimeout != nil { throw ValidationError("--command-timeout goes with --command, and --weights names a network; leave it out") }
-            return
-        }
-        guard command.contains(where: { !$0.isWhitespace }) else { throw ValidationError("--command is empty; name a program") }
+        if half, !rows { throw ValidationError("--half goes with --rows; leave it out") }
+        if rows, !drop.isEmpty { throw ValidationError("--rows leaves out all that is in the stream; leave out --drop") }
         let ofNetworks = [
             ("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--logits", logits), ("--view", view != nil && view != 0),
             ("--group", !group.isEmpty), ("--profile", profile),
         ]
+        let ofMaking = [("--command", command != nil), ("--command-timeout", commandTimeout != nil), ("--as", !names.isEmpty), ("--rows", rows)]
+        if stored != nil {
+            if let (option, _) = (ofNetworks + ofMaking).first(where: { $0.1 }) { throw ValidationError("\(option) makes rows, and --stored names rows that are made; leave one of them out") }
+            return
+        }
+        guard let command else {
+            if weights == nil { throw ValidationError("say what embeds: --weights names a network, --command a program, --stored rows that are made") }
+            if commandTimeout != nil { throw ValidationError("--command-timeout goes with --command, and --weights names a network; leave it out") }
+            return
+        }
+        guard command.contains(where: { !$0.isWhitespace }) else { throw ValidationError("--command is empty; name a program") }
         if let (option, _) = ofNetworks.first(where: { $0.1 }) { throw ValidationError("\(option) goes with a network, and --command names a program; leave one of them out") }
     }
 
@@ -82,11 +95,27 @@ struct Embed: Tool {
     /// Where the rows go.
     func place(_ usual: String) -> RowPlace { RowPlace(names.isEmpty ? [usual] : names, drop: Set(drop)) }
 
+    /// The header of the output.
+    func header(_ header: StreamHeader, dimension: Int?, network: String?) -> StreamHeader {
+        var header = header
+        header.provenance = header.provenance.adding(Embed.self)
+        header.metadata["dimension"] = dimension.map { "\($0)" }
+        header.metadata["network"] = network
+        if rows { header.metadata["rows"] = half ? "f16" : "f32" }
+        return header
+    }
+
+    /// What the output has of a record that was embedded.
+    func written(_ embedded: TensorDocument, of record: TensorDocument) throws -> TensorDocument {
+        rows ? try StoredRows.kept(of: embedded, record, isHalf: half) : embedded
+    }
+
     func empty(_ reader: ReadAhead) -> Failure { Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
 
     func run() throws {
         try common.start()
         let reader = ReadAhead(try StreamReader(input))
+        if let stored { return try run(stored: stored, reader) }
         if let command { return try run(command, reader) }
         guard let weights else { throw Failure(.software, "has neither weights nor a program") }
         let kind: EmbeddingStage.Kind = features ? .features : logits ? .logits : .embedding
@@ -96,18 +125,15 @@ struct Embed: Tool {
         }
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) })
         stage.profile = profile ? Profile(stage.network) : nil
-        var header = reader.header
-        header.provenance = header.provenance.adding(Embed.self)
-        header.metadata["dimension"] = "\(stage.dimension)"
-        header.metadata["network"] = stage.network.name
+        var header = header(reader.header, dimension: stage.dimension, network: stage.network.name)
         // What the columns are, whatever the classes of the images.
         if kind == .logits { header.metadata["logit_classes"] = file.metadata.names("classes").flatMap { $0.count == stage.dimension ? file.metadata["classes"] : nil } }
         let writer = try StreamWriter(output, header: header, level: level)
-        var progress = Progress(tool: "embed", unit: "images", total: header.imageCount, common)
+        var progress = Progress(tool: "embed", unit: "images", total: reader.header.imageCount, common)
         while let record = try reader.next() {
             stage.profile?.lap("input")
             let embedded = try stage.embed(record)
-            try writer.write(embedded)
+            try writer.write(written(embedded, of: record))
             // Once it is known that the images are such as the network takes.
             if writer.records == 1, !common.quiet { Embed.log("\(file.coverage); pixels: \(stage.network.pixels.text)") }
             stage.profile?.lap("output")

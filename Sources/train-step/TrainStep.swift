@@ -61,6 +61,8 @@ struct TrainStep: Tool {
         options.lossSupervision.warn = { TrainStep.log($0) }
         options.lossSupervision.abandon = { stop($0) }
         let trainer = try Trainer(state, options, header: reader.header)
+        // Several students may learn side by side, and say so in one place.
+        let network = state.weights.network.name
         trainer.profile = profile ? Profile(state.weights.network) : nil
         let log = try TrainingLog(log, interval: logInterval)
         var progress = Progress(
@@ -71,17 +73,17 @@ struct TrainStep: Tool {
             trainer.profile?.lap("input")
             let report = try trainer.step(record)
             try log.add(report, waited: reader.waited)
-            if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
+            if !common.quiet { trainer.takeNotes().forEach { TrainStep.log("\(network): \($0)") } }
             progress.add(report.images, note: "loss \(Progress.short(report.loss))")
         }
         guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
         var trained = try trainer.finish()
-        if !common.quiet { trainer.takeNotes().forEach(TrainStep.log) }
+        if !common.quiet { trainer.takeNotes().forEach { TrainStep.log("\(network): \($0)") } }
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))
         try log.finish(waited: reader.waited)
         try DocumentFile.write(trained.document(), to: output)
         trainer.profile?.lap("checkpoint")
-        try progress.finish(log.summary)
+        try progress.finish("\(network), \(log.summary)")
         if let profile = trainer.profile { TrainStep.logTable(profile.table) }
     }
 }

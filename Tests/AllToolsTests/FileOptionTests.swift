@@ -22,7 +22,7 @@ struct FileOptionTests {
         ("train-step --student w -o v v", "would replace the input"), ("queue-loss v -o v", "would replace the input"), ("queue-loss v -o o --queue o", "same file"), ("queue-loss v --queue v", "would replace"),
         ("evaluate knn --train v --test w -o o --timing o", "same file"), ("evaluate knn --train v --test w -o v", "would replace --train"), ("evaluate knn --train v --test w --timing w", "would replace --test"),
         ("evaluate knn --train - --test -", "both standard input"), ("embed --weights -", "both standard input"), ("inspect v --to-jpeg v", "would replace the input"),
-        ("convert-weights w -o w", "would replace the input"), ("convert-weights - -o w < w", "would replace the input"), ("tap -o v < v", "would replace standard input"),
+        ("convert-weights w -o w", "would replace the input"), ("convert-weights - -o w < w", "would replace the input"), ("tap -o v < v", "would replace standard input"), ("fan-out --ended v -- cat < v", "would replace standard input"),
         ("tap -o t < v > t", "same file"), ("inspect v --to-jpeg x --to-npy x", "same file"), ("inspect v --to-jpeg x > x", "same file"), ("synthesize -o x --sheet x", "same file"), ("synthesize -o x --timing x", "same file"),
     ]) func `a name that is empty or given twice is 64 before anything is done`(line: String, words: String) throws {
         let place = try Workplace()

@@ -56,6 +56,16 @@ struct Crops {
         }
     }
 
+    /// Rows that it gives of an image.
+    func taughtRows(_ method: any Objective.Type) -> Int {
+        switch method.inputs.teacher {
+        case nil: 0
+        case .viewEmbeddings: views[0]
+        case .embedding: 1 + (teachesSmallCrops(method) ? views[1] : 0)
+        case .features, .logits: 1
+        }
+    }
+
     /// Sizes of what a teacher embeds.
     func taughtSizes(_ method: any Objective.Type) -> [Int] { Array(sizes.prefix(teachesSmallCrops(method) ? 2 : 1)) }
 

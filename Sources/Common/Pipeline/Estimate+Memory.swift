@@ -7,12 +7,18 @@ extension Estimate {
     func memory(_ stages: [Stage]) -> Int? {
         let settings = run.settings, batch = settings.number("BATCH"), teacherBatch = settings.number("TEACHER_BATCH")
         var needs: [Int] = []
-        if epochs("student", stages) > 0 {
+        let groups = groups(stages), storing = stages.contains { StageName($0.name).epoch(of: "store") != nil }
+        if !groups.isEmpty || storing {
             let embed = teacher?.name ?? settings["TEACHER_NETWORK"]
             // What a program takes, nobody knows.
             let teaching = [.given, .trained].contains(settings.teacherOrigin) ? embedding(embed, N: batch) : 0
             let crops = settings.studentCrops, images = imageBytes(crops, batch)
-            needs.append(training(settings["STUDENT"], studentMethod, crops, N: batch, queue: studentQueue, studentOptions) + teaching + images)
+            if storing { needs.append(teaching + images) }
+            needs += groups.map { group in
+                let learning = group.students.reduce(0) { $0 + training($1.network, studentMethod, crops, N: batch, queue: studentQueue, studentOptions) }
+                // What lies ready for each of them.
+                return learning + (settings.store == nil ? teaching : 0) + images * (1 + group.students.count) / 2
+            }
         }
         if epochs("teacher", stages) > 0 {
             let crops = settings.teacherCrops

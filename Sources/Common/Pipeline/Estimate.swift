@@ -26,14 +26,30 @@ struct Estimate {
             if done == nil { isMeasured = true }
             seconds += Double(images) * (done ?? measured())
         }
-        let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"], student = run.settings["STUDENT"]
+        let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"]
+        // A network is measured once.
+        var known: [String: Double] = [:]
+        func training(_ network: String) -> Double {
+            let seconds = known[network] ?? measured(.train, network)
+            known[network] = seconds
+            return seconds
+        }
         /// Passes without a gradient take less.
         func passes(_ method: any Objective.Type, _ crops: Crops) -> Double { method.passes(MethodOptions()).reduce(0) { $0 + crops.rows($1, N: 1) } }
         let crops = run.settings.studentCrops, taught = run.settings.teacherOrigin == .none ? 0 : crops.taught(studentMethod)
-        add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") },
-            passes(studentMethod, crops) * measured(.train, student) + (taught > 0 ? taught * embedding(teacherName) : 0))
+        let teaching = { taught > 0 ? taught * embedding(teacherName) : 0 }
+        add(stages.count { StageName($0.name).epoch(of: "store") != nil } * images.student, took { StageName($0).epoch(of: "store") != nil }, teaching())
+        for (group, count) in groups(stages) {
+            // Students that have learnt side by side have each taken the time of all.
+            let before = group.compactMap { student in took { isEpoch($0, of: student.name) } }.max()
+            let new = group.filter { student in took { isEpoch($0, of: student.name) } == nil }
+            if before != nil { add(count * images.student, before, 0) }
+            if !new.isEmpty {
+                add(count * images.student, nil, new.reduce(0) { $0 + passes(studentMethod, crops) * training($1.network) } + (before == nil && run.settings.store == nil ? teaching() : 0))
+            }
+        }
         add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, passes(run.settings.teacherMethod, run.settings.teacherCrops) * measured(.train, teacherName))
-        for (subject, network) in [("teacher", teacherName), ("student", student)] {
+        for (subject, network) in [("teacher", teacherName)] + run.students.map({ ($0.name, $0.network) }) {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
             let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }
             // Features and embeddings are a pass each.
@@ -47,6 +63,26 @@ struct Estimate {
     private func embedding(_ network: String) -> Double { program?.secondsPerImage ?? measured(.embed, network) }
     private func isEpoch(_ name: String, of network: String) -> Bool { (StageName(name).epoch(of: network) ?? 0) > 0 }
     func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
+
+    /// The students that learn side by side in the epochs to be done, and in how many: those that have done more epochs than others wait for them.
+    func groups(_ stages: [Stage]) -> [(students: [Student], epochs: Int)] {
+        var groups: [(students: [Student], epochs: Int)] = []
+        let numbers = run.students.map { student in Set(stages.compactMap { StageName($0.name).epoch(of: student.name) }) }
+        for n in 1...run.epochs {
+            let students = zip(run.students, numbers).filter { $1.contains(n) }.map(\.0), names = students.map(\.name)
+            guard !students.isEmpty else { continue }
+            if let index = groups.firstIndex(where: { $0.students.map(\.name) == names }) { groups[index].epochs += 1 } else { groups.append((students, 1)) }
+        }
+        return groups
+    }
+
+    /// Bytes of the teacher's rows in so many epochs.
+    func storedBytes(_ store: Store, epochs: Int) -> Int {
+        let batch = run.settings.number("BATCH")
+        let image = store.bytes(rows: run.settings.studentCrops.taughtRows(studentMethod), width: run.teacherRows ?? run.embedding)
+        // More than any disk has, and no overflow.
+        return Int(min(1e17, Double(epochs) * Double(images.student / batch * batch) * Double(image)))
+    }
 
     /// Rows of the queues.
     var studentQueue: Int { (studentMethod.hasQueue ? run.settings.count("QUEUE") : nil) ?? studentMethod.usualQueue(images: images.student) }
@@ -89,7 +125,7 @@ struct Estimate {
     var studentOptions: [String] { run.settings.words("STUDENT_OPTIONS") }
     var teacherOptions: [String] { run.settings.words("TEACHER_OPTIONS") }
 
-    /// Bytes that the checkpoints of `stages` will take, if `kept` of each network are kept.
+    /// Bytes that the checkpoints and the stored rows of `stages` will take, if `kept` of each network are kept.
     func bytes(_ stages: [Stage], kept: Int?) -> Int {
         func size(_ name: String, _ method: any Objective.Type, queue: Int, _ options: [String]) -> Int {
             guard let network = trained(name, method) else { return 0 }
@@ -104,7 +140,8 @@ struct Estimate {
         }
         // What is written anew takes the place of what is there.
         let present = stages.flatMap(\.outputs).compactMap { FileStamp(folder.file($0))?.size }.reduce(0, +)
-        let all = count("student") * size(run.settings["STUDENT"], studentMethod, queue: studentQueue, studentOptions)
+        let stored = run.settings.store.map { store in storedBytes(store, epochs: stages.count { StageName($0.name).epoch(of: "store") != nil }) } ?? 0
+        let all = stored + run.students.reduce(0) { $0 + count($1.name) * size($1.network, studentMethod, queue: studentQueue, studentOptions) }
             + count("teacher") * size(run.settings["TEACHER_NETWORK"], run.settings.teacherMethod, queue: teacherQueue, teacherOptions)
         return max(0, all - present)
     }

@@ -11,8 +11,8 @@ enum ExportedFile: String, CaseIterable {
 
     static let names = allCases.map(\.rawValue)
 
-    var stage: String { rawValue }
-    var file: String { self == .onnx ? "student.onnx" : "student.pth" }
+    func stage(_ student: Student) -> String { rawValue + student.suffix }
+    func file(_ student: Student) -> String { student.name + (self == .onnx ? ".onnx" : ".pth") }
 }
 
 extension RunSettings {
@@ -21,7 +21,7 @@ extension RunSettings {
 
     /// - Throws: ``Failure`` `usage` where the student does not fit into a file that is to be made of it in the end.
     func checkExports() throws {
-        guard exports.contains(.onnx), let network = Network(self["STUDENT"], head: .none), !ONNXFile.holds(network) else { return }
+        guard exports.contains(.onnx), let network = students.lazy.compactMap({ Network($0.network, head: .none) }).first(where: { !ONNXFile.holds($0) }) else { return }
         throw Failure(.usage, "EXPORT=\(self["EXPORT"]): \(network.name) has more numbers than an ONNX file of 2 GB holds", remedy: "leave out onnx")
     }
 }

@@ -53,7 +53,8 @@ struct OptionCheck {
             let words = given("pictures") + ["--timing", "log/pictures.json", "--sheet", "pictures.jpg", "-o", "pictures"]
             commands.append(Command("synthesize", words, "SYNTHESIZE_OPTIONS"))
         }
-        commands += [views("student"), epoch("student", settings.number("EPOCHS"), "STUDENT_OPTIONS"), begin("student", "STUDENT")]
+        commands += [views("student"), epoch("student", settings.number("EPOCHS"), "STUDENT_OPTIONS")]
+        commands += settings.students.map { begin($0.name, settings[Student.setting].isEmpty ? "STUDENT" : Student.setting) }
         commands += ["train", "test"].map { Command("augment", given("features.\($0)") + ["--quiet"], "FLAGS") }
         if settings.teacherOrigin == .program { commands.append(Command("embed", (files["teacher.embed"] ?? []) + given("teacher.rows") + ["--quiet"], TeacherProgram.setting)) }
         guard settings.trainsTeacher else { return commands }

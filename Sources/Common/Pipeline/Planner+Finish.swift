@@ -17,8 +17,9 @@ extension Planner {
         // What the closing table reads of it.
         for log in [".jsonl", ".json"].map({ "\(folder)/log/\(stage)\($0)" }) { flush(log) }
         try StageRecord(fingerprint: line.fingerprint, schedule: line.schedule, outputs: line.outputs, in: folder).save(stage, in: folder)
-        for network in StageName.networks {
-            if let epoch = StageName(stage).epoch(of: network) { KeptCheckpoints(settings, in: folder).prune(network, after: epoch) }
+        let name = StageName(stage)
+        for network in settings.students.map(\.name) + ["teacher"] {
+            if let epoch = name.epoch(of: network) { KeptCheckpoints(settings, in: folder).prune(network, after: epoch) }
         }
     }
 

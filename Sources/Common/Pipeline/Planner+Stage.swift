@@ -53,9 +53,7 @@ extension Planner {
         let stages = preparation.run.stages, name = preparation.settings["STAGE"]
         if let stage = stages[name] { return stage }
         // A number that is too large means the last one.
-        let last = StageName.networks.lazy.compactMap { network in
-            StageName(name).epoch(of: network).flatMap { _ in stages.names.last { StageName($0).epoch(of: network) != nil } }
-        }.first
+        let last = StageName(name).numbered.flatMap { kind in stages.names.last { StageName($0).numbered == kind } }
         let nearest = (last ?? Nearest.name(to: name, among: stages.names)).map { "did you mean \($0)? " } ?? ""
         let what = name.isEmpty ? "STAGE is not given" : "STAGE=\(name): there is no such stage"
         throw Failure(.usage, what, remedy: nearest + "stages are \(kinds(stages.names))")
@@ -65,8 +63,9 @@ extension Planner {
     private func kinds(_ names: [String]) -> String {
         var parts: [String] = []
         let all = names.map { StageName($0) }
-        for network in StageName.networks {
-            if let last = all.compactMap({ $0.epoch(of: network) }).max() { parts.append("\(network).0 to \(network).\(last)") }
+        for kind in all.compactMap(\.numbered).reduce(into: [String](), { if !$0.contains($1) { $0.append($1) } }) {
+            let numbers = all.compactMap { $0.epoch(of: kind) }
+            if let first = numbers.min(), let last = numbers.max() { parts.append("\(kind).\(first) to \(kind).\(last)") }
         }
         func list(_ words: [String]) -> String {
             "{" + words.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: ",") + "}"

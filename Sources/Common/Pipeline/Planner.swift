@@ -103,7 +103,10 @@ public struct Planner {
     private func tryLosses(_ preparation: Preparation, _ work: Work) throws {
         let check = LossCheck(environment)
         let networks = [("student", "STUDENT_OPTIONS", "BATCH", preparation.counts.student), ("teacher", "TEACHER_OPTIONS", "TEACHER_BATCH", preparation.counts.teacher)]
-        for (network, setting, batch, images) in networks where work.stages.contains(where: { (StageName($0.name).epoch(of: network) ?? 0) > 0 }) {
+        for (network, setting, batch, images) in networks where work.stages.contains(where: { stage in
+            let name = StageName(stage.name)
+            return (network == "student" ? name.studentEpoch : name.epoch(of: network)) ?? 0 > 0
+        }) {
             try check.run(setting, preparation, batch: preparation.settings.number(batch), images: images, ProgramSupervision(warn: say, abandon: abandon))
         }
     }
@@ -160,7 +163,7 @@ public struct Planner {
     /// Removes the checkpoints that the run does not keep and no stage to be done reads.
     private func prune(_ preparation: Preparation, _ work: Work) {
         let kept = KeptCheckpoints(preparation.settings, in: preparation.folder.path)
-        for (network, epochs) in [("student", preparation.run.epochs), ("teacher", preparation.run.teacherEpochs)] {
+        for (network, epochs) in preparation.run.students.map({ ($0.name, preparation.run.epochs) }) + [("teacher", preparation.run.teacherEpochs)] {
             let next = work.stages.compactMap { StageName($0.name).epoch(of: network) }.min() ?? epochs + 1
             kept.prune(network, after: next - 1)
         }
@@ -169,15 +172,16 @@ public struct Planner {
     /// - Parameter stage: one that is to be done alone, with the schedule that it is expected to have: an epoch that was done when there were to be fewer keeps theirs.
     func command(_ preparation: Preparation, goal: String, alone stage: (name: String, schedule: Int?)? = nil) -> Command {
         let (settings, run) = (preparation.settings, preparation.run)
-        func epochs(_ network: String, _ all: Int) -> Int {
-            stage.flatMap { stage in StageName(stage.name).epoch(of: network).flatMap { _ in stage.schedule } } ?? all
+        func epochs(_ epoch: (StageName) -> Int?, _ all: Int) -> Int {
+            stage.flatMap { stage in epoch(StageName(stage.name)).flatMap { _ in stage.schedule } } ?? all
         }
         var words = [make, "--no-print-directory", "--no-builtin-rules", "-C", preparation.folder.path]
         words += ["settings", "teacher", "student", "evaluation"].flatMap { ["-f", "\(environment.pipelines)/\($0).mk"] }
-        words += ["EPOCHS=\(epochs("student", run.epochs))", "TEACHER_EPOCHS=\(epochs("teacher", run.teacherEpochs))"]
+        words += ["EPOCHS=\(epochs(\.studentEpoch, run.epochs))", "TEACHER_EPOCHS=\(epochs({ $0.epoch(of: "teacher") }, run.teacherEpochs))"]
+        words += ["STUDENTS=\(run.students.map(\.name).joined(separator: " "))", "STORE=\(settings.store.map { "\($0.epochs)" } ?? "")"]
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.teacherOrigin.rawValue)"]
         words += ["HEAD=\(run.judgedHead)"]
-        words += ["EXPORT=\(settings.exports.map(\.stage).joined(separator: " "))"]
+        words += ["EXPORT=\(settings.exports.map(\.rawValue).joined(separator: " "))"]
         words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
         return Command(
             words: words,

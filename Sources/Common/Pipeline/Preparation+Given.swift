@@ -46,6 +46,8 @@ extension Preparation {
         if settings["DATA"].isEmpty, !settings["TEST"].isEmpty {
             throw Failure(.usage, "TEST=\(settings["TEST"]) needs DATA", remedy: "name the images to learn from")
         }
+        try settings.checkStudents()
+        try settings.checkStore()
         try settings.checkExports()
         try checkOwners(settings)
     }

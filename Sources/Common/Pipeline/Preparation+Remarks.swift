@@ -23,7 +23,7 @@ extension Preparation {
                 + (images < Preparation.smallBatch ? " more images would help" : " \(name)=\(min(64, images)) is usual")
         }
         let unused = settings[TeacherProgram.limit].isEmpty || program != nil ? [] : ["\(TeacherProgram.limit) is of no use without \(TeacherProgram.setting)"]
-        return small + queueRemarks() + unused
+        return small + queueRemarks() + unused + settings.storeRemarks
     }
 
     /// What a queue does that is too small for a batch or too large for the images.

@@ -6,6 +6,7 @@ extension Preparation {
     /// Writes what the stages will read: settings, options, links, what the data is.
     func write() throws {
         try settings.save(in: folder.path)
+        if settings.store != nil { try folder.create("store") }
         for (name, words) in run.options { try TextFile.write(words.map { $0 + "\n" }.joined(), to: folder.file("options/\(name)")) }
         try hashes.save(to: folder.file(FileHashes.file))
         try Identity(train: train?.identity, test: test?.identity, teacher: teacher?.hash ?? program?.hash, from: beginning?.hash).save(in: folder.path)

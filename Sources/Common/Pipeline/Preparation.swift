@@ -61,9 +61,9 @@ struct Preparation {
             lists[.teacher] = try FileList(of: settings.teacherFile)
         }
         teacher = settings.teacherOrigin != .given ? nil : try Teacher(settings.teacherFile, known: &known)
-        let (student, trained) = (Network(settings["STUDENT"], head: .none), settings.trainsTeacher ? Network(settings["TEACHER_NETWORK"], head: .none) : nil)
+        let (students, trained) = (settings.students.map { Network($0.network, head: .none) }, settings.trainsTeacher ? Network(settings["TEACHER_NETWORK"], head: .none) : nil)
         let (crops, ofTeacher) = (settings.studentCrops, settings.teacherCrops), taught = crops.taughtSizes(settings.method)
-        for (network, sizes, text) in [(teacher?.network, taught, crops.text), (student, crops.sizes, crops.text), (trained, ofTeacher.sizes, ofTeacher.text), (trained, taught, crops.text)] {
+        for (network, sizes, text) in [(teacher?.network, taught, crops.text)] + students.map({ ($0, crops.sizes, crops.text) }) + [(trained, ofTeacher.sizes, ofTeacher.text), (trained, taught, crops.text)] {
             if let network { try settings.checkSizes(sizes, of: text, for: network) }
         }
         program = settings.teacherOrigin != .program

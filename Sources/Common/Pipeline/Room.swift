@@ -1,6 +1,6 @@
 /// What some stages need of disk and memory, and what there is.
 struct Room {
-    /// Bytes of the checkpoints.
+    /// Bytes of the checkpoints and of stored rows.
     let disk: Int
     /// Bytes free where the run lies; nil where the system does not tell.
     let free: Int?

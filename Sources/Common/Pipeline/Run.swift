@@ -23,7 +23,7 @@ struct Run {
     private let given: Given
     /// Numbers in an embedding.
     let embedding: Int
-    /// Numbers in the rows that the student learns from; nil where no teacher is.
+    /// Numbers in the rows that the students learn from; nil where no teacher is.
     let teacherRows: Int?
     /// Classes of the images that are learnt from.
     let classes: Int
@@ -42,11 +42,12 @@ struct Run {
         if isJudged { addEvaluation() }
     }
 
+    var students: [Student] { settings.students }
     var epochs: Int { settings.number("EPOCHS") }
     var teacherEpochs: Int { settings.number("TEACHER_EPOCHS") }
     var isJudged: Bool { if case .none = judgement { false } else { true } }
     /// The networks that are judged, by the names of their files.
-    private var subjects: [String] { (settings.teacherOrigin == .none ? [] : ["teacher"]) + ["student.0", "student.\(epochs)"] }
+    private var subjects: [String] { (settings.teacherOrigin == .none ? [] : ["teacher"]) + students.flatMap { ["\($0.name).0", "\($0.name).\(epochs)"] } }
     /// What a network's head is judged by: what is no classifier as an embedding.
     var judgedHead: String { settings.method.trainsClassifier ? "classifier" : "embedding" }
     private var protocols: [String] { ["knn", "linear", judgedHead] }
@@ -72,7 +73,13 @@ struct Run {
         if settings.isDemonstration { stages.add(Stage("pictures", makes: ["pictures/"], from: ["synthesize"] + words("pictures"))) }
         // The student first: what is wrong with it should not be found out after hours of the teacher.
         let begun = given.from.map { ["from", $0] } ?? []
-        stages.add(Stage("student.0", makes: ["student.0.safetensors"], from: ["initialize"] + words("student.begin") + begun, reads: sources(.from)))
+        for student in students {
+            // Whatever a student is called, and whoever learns beside it, it is the one that it would be alone.
+            stages.add(
+                Stage(
+                    "\(student.name).0", makes: ["\(student.name).0.safetensors"], from: ["initialize", "student.begin"] + (options["\(student.name).begin"] ?? []) + begun,
+                    reads: sources(.from)))
+        }
         if settings.trainsTeacher {
             stages.add(Stage("teacher.0", makes: ["teacher.0.safetensors"], from: ["initialize"] + words("teacher.begin")))
             let decisive = words("teacher.augment", "teacher.train") + dataWords
@@ -83,15 +90,31 @@ struct Run {
                         schedule: teacherEpochs))
             }
         }
-        let decisive = words("student.augment", "student.train") + dataWords + teacherWords
+        addStore()
+        for student in students { add(student) }
+    }
+
+    /// The teacher's rows that are kept: of views and a teacher, whoever learns from them.
+    private mutating func addStore() {
+        guard let store = settings.store else { return }
+        let decisive = words("student.augment", "teacher.rows") + dataWords + teacherWords + store.precision
+        for n in 1...store.epochs {
+            stages.add(
+                Stage(Store.stage(n), after: teachers + images, makes: [Store.file(n)], from: decisive + ["epoch", "\(n)"], reads: sources(.train, .teacher)))
+        }
+    }
+
+    private mutating func add(_ student: Student) {
+        let name = student.name, store = settings.store, decisive = words("student.augment", "student.train") + dataWords + teacherWords
         for n in 1...epochs {
             stages.add(
                 Stage(
-                    "student.\(n)", after: ["student.\(n - 1)"] + teachers + images, makes: ["student.\(n).safetensors"], from: decisive,
-                    reads: sources(.train, .teacher), schedule: epochs))
+                    "\(name).\(n)", after: ["\(name).\(n - 1)"] + teachers + images, beside: store.map { [Store.stage($0.number(of: n))] } ?? [],
+                    makes: ["\(name).\(n).safetensors"], from: decisive + (store?.decisive(n) ?? []),
+                    reads: store == nil ? sources(.train, .teacher) : sources(.train), schedule: epochs))
         }
-        stages.add(Stage("student", after: ["student.\(epochs)"], makes: ["student.safetensors"], from: ["convert-weights"]))
-        for export in settings.exports { stages.add(Stage(export.stage, after: ["student"], makes: [export.file], from: ["convert-weights", export.rawValue])) }
+        stages.add(Stage(name, after: ["\(name).\(epochs)"], makes: ["\(name).safetensors"], from: ["convert-weights"]))
+        for export in settings.exports { stages.add(Stage(export.stage(student), after: [name], makes: [export.file(student)], from: ["convert-weights", export.rawValue])) }
     }
 
     private mutating func addEvaluation() {
@@ -114,9 +137,11 @@ struct Run {
             }
         }
         let evaluations = subjects.flatMap { subject in protocols.map { "evaluation.\(subject).\($0)" } }
-        stages.add(Stage("table", after: evaluations + ["student"], makes: ["table.txt", "table.json"], from: ["evaluate table"]))
+        stages.add(Stage("table", after: evaluations + students.map(\.name), makes: ["table.txt", "table.json"], from: ["evaluate table"]))
     }
 
     /// The stages whose files a person wants at the end.
-    var goals: [String] { ["student.\(epochs)", "student"] + settings.exports.map(\.stage) + (isJudged ? ["table"] : []) }
+    var goals: [String] {
+        students.flatMap { student in ["\(student.name).\(epochs)", student.name] + settings.exports.map { $0.stage(student) } } + (isJudged ? ["table"] : [])
+    }
 }

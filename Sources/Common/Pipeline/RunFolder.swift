@@ -73,10 +73,15 @@ public struct RunFolder: Sendable {
     func create() throws {
         let parts = path.parts("/")
         let above = parts.indices.map { parts[...$0].joined(separator: "/") }.filter { !$0.isEmpty }
-        for folder in above + ["options", "done", "log", "features", "evaluation", "data"].map(file) {
-            guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot make the folder") }
-        }
+        for folder in above + ["options", "done", "log", "features", "evaluation", "data"].map(file) { try RunFolder.make(folder) }
         try checkAccess()
+    }
+
+    /// Makes one more folder in it.
+    func create(_ name: String) throws { try RunFolder.make(file(name)) }
+
+    private static func make(_ folder: String) throws {
+        guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot make the folder") }
     }
 
     /// Waits until this process alone works in the folder. The lock goes on to the processes that it starts, and stays until the last has ended.
@@ -140,7 +145,7 @@ public struct RunFolder: Sendable {
 
     /// Unfinished files of tools, in the folder and those in it.
     var parts: [String] {
-        ["", "features/", "evaluation/", "log/", "tap/", "done/", "options/", "data/"].flatMap { subfolder in
+        ["", "features/", "evaluation/", "store/", "log/", "tap/", "done/", "options/", "data/"].flatMap { subfolder in
             FolderNames.all(in: subfolder.isEmpty ? path : file(String(subfolder.dropLast()))).filter(RunFolder.isPart).sorted().map { file(subfolder + $0) }
         }
     }

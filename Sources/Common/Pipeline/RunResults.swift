@@ -17,9 +17,12 @@ public struct RunResults {
     public init(in folder: String) throws {
         let stages = try StageTable(in: folder).lines.map(\.name)
         func last(_ network: String) -> Int? { stages.compactMap { StageName($0).epoch(of: network) }.max() }
-        guard let epochs = last("student") else { throw Failure(.data, path: folder, "is no run of make distill") }
+        guard let epochs = stages.compactMap({ StageName($0).studentEpoch }).max() else { throw Failure(.data, path: folder, "is no run of make distill") }
         let settings = try RunSettings(remembered: folder), command = settings[TeacherProgram.setting], hasTeacher = settings.teacherOrigin != .none
-        let subjects = (hasTeacher ? [("teacher", "teacher")] : []) + [("student before", "student.0"), ("student after", "student.\(epochs)")]
+        // One is the student; several are told by their networks.
+        let students = settings.students, isOne = students.count == 1
+        let subjects = (hasTeacher ? [("teacher", "teacher")] : [])
+            + students.flatMap { student in [("before", 0), ("after", epochs)].map { ("\(isOne ? "student" : student.network) \($0)", "\(student.name).\($1)") } }
         rows = subjects.map { name, subject in
             let result = { (kind: String) in "\(folder)/evaluation/\(subject).\(kind).json" }
             return settings.method.trainsClassifier ? (name, [result("classifier"), result("knn"), result("linear")], nil) : (name, [result("knn"), result("linear")], result("embedding"))
@@ -31,20 +34,21 @@ public struct RunResults {
         func numbered(_ network: String) -> [String] { stages.filter { (StageName($0).epoch(of: network) ?? 0) > 0 } }
         func epochLogs(_ network: String) -> [String] { logs(numbered(network).map { $0 + ".jsonl" }) }
         func all(_ kind: String) -> [String] { logs(stages.filter { StageName($0).kind == kind }.map { $0 + ".json" }) }
-        timings = [
+        let learning = students.map { student in ((hasTeacher ? "distillation" : settings[Beginning.setting].isEmpty ? "training" : "fine-tuning") + (isOne ? "" : ", \(student.network)"), epochLogs(student.name)) }
+        let before = [
             ("drawing images", stages.contains("pictures") ? logs(["pictures.json"]) : []),
-            ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")),
-            (hasTeacher ? "distillation" : settings[Beginning.setting].isEmpty ? "training" : "fine-tuning", epochLogs("student")),
-            ("features", all("features")), ("evaluation", all("evaluation")),
-        ].filter { !$0.1.isEmpty }
+            ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")), ("teacher's embeddings", all("store")),
+        ]
+        timings = (before + learning + [("features", all("features")), ("evaluation", all("evaluation"))]).filter { !$0.1.isEmpty }
         // A program leaves no file.
         let teachers = [.given, .trained].contains(settings.teacherOrigin) ? [("teacher", "teacher.safetensors")] : []
-        files = teachers + [
-            ("student", "student.safetensors"), ("checkpoint", "student.\(epochs).safetensors"),
-            ("results", "evaluation"), ("logs", "log"),
-        ]
+        let trained = students.flatMap { student in
+            [(isOne ? "student" : student.network, "\(student.name).safetensors"), ("checkpoint", "\(student.name).\(epochs).safetensors")]
+        }
+        files = teachers + trained + [("results", "evaluation"), ("logs", "log")]
         let ofProgram = settings.teacherOrigin != .program ? [] : ["teacher: what '\(command)' gives, both as its features and as its embedding"]
-        notes = ofProgram + ["teacher", "student"].compactMap { network in
+        let together = isOne ? [] : ["times: students that learn side by side share the images, the teacher and the machine; each is told the time of all"]
+        notes = ofProgram + together + (["teacher"] + students.map(\.name)).compactMap { network in
             let schedules = numbered(network).compactMap { StageRecord(reading: $0, in: folder)?.schedule }
             let distinct = Set(schedules).sorted()
             guard distinct.count > 1 else { return nil }

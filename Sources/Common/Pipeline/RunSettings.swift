@@ -67,7 +67,8 @@ public struct RunSettings: Sendable {
         // A setting that names a method stands before the options of that method.
         for setting in Setting.all {
             let value = setting.name == "TEACHER" ? FetchedTeacher.value(typed: typed, remembered: remembered, isDemonstration: isDemonstration, method: values["METHOD"])
-                : try typed[setting.name] ?? RunSettings.kept(setting, remembered, values) ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
+                : try setting.name == "STUDENT" ? RunSettings.student(typed: typed, remembered: remembered) ?? setting.fallback(drawn: isDemonstration, objective: { _ in "" }, defaults)
+                : typed[setting.name] ?? RunSettings.kept(setting, remembered, values) ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
             try RunSettings.check(value, setting)
             values[setting.name] = value
         }

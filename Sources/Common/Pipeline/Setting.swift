@@ -71,6 +71,9 @@ public struct Setting: Sendable {
             LabelChoice.setting, .text,
             "the labels that a method with labels learns from: a share of each class's images, such as 0.01, or a file that names images, one a line (default: all)"),
         Setting("STUDENT", .oneOf(Network.trainable), demonstration: "tiny-resnet10", images: "resnet18", "the student's network (with FROM: that of the file)"),
+        Setting(
+            Student.setting, .someOf(Network.trainable),
+            "several students that learn side by side from one pass of the teacher, such as 'resnet18 mobilenet-v3-large' (default: STUDENT alone)"),
         Setting("EPOCHS", .count(1...100_000), demonstration: "20", images: "24", "how often the student sees all images; raise it to go on"),
         Setting("BATCH", .count(1...65536), demonstration: "64", images: "64", "images in a step"),
         Setting("SIZE", .count(8...4096), demonstration: "32", images: "224", "height and width that networks see"),
@@ -81,6 +84,10 @@ public struct Setting: Sendable {
         Setting(
             Crops.setting, .text,
             "the crops that the student learns from, as augment --crops takes them, or small-patches: SEED's, scaled to SIZE (default: the method's; networks are judged at SIZE)"),
+        Setting(
+            Store.setting, .optionalCount(1...100_000),
+            "epochs of the teacher's embeddings to keep; the epochs behind them have the same views again, and need no teacher (default: none)"),
+        Setting(Store.half, .flag, "1: keep them in half precision"),
         Setting("EMBEDDING", .optionalCount(1...65536), "numbers in an embedding (default: the given teacher's, else 128)"),
         Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
         Setting("STUDENT_OPTIONS", .methodOptions(of: "METHOD"), "options of train-step for the student"),

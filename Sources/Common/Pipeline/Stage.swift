@@ -6,6 +6,8 @@ struct Stage {
     let name: String
     /// The stages whose files it reads.
     let inputs: [String]
+    /// Those of them that decide what it makes. The others hold only what follows from what decides it anyway.
+    let decisiveInputs: [String]
     /// The files it makes, by their names in the run's folder; one that ends in `/` is all that is in that folder.
     let outputs: [String]
     /// All that decides its files besides the stages before it: options, and what its data and weights are.
@@ -15,9 +17,13 @@ struct Stage {
     /// Of an epoch of training: the epochs that its schedule spans, should it be done now.
     let schedule: Int?
 
-    init(_ name: String, after inputs: [String] = [], makes outputs: [String], from decisive: [String], reads sources: Set<Source> = [], schedule: Int? = nil) {
+    /// - Parameter others: stages whose files it reads, besides `inputs`, and that do not decide what it makes.
+    init(
+        _ name: String, after inputs: [String] = [], beside others: [String] = [], makes outputs: [String], from decisive: [String], reads sources: Set<Source> = [], schedule: Int? = nil
+    ) {
         self.name = name
-        self.inputs = inputs
+        self.inputs = inputs + others
+        decisiveInputs = inputs
         self.outputs = outputs
         self.decisive = decisive
         self.sources = sources
@@ -27,7 +33,7 @@ struct Stage {
     /// The hash of everything that the stage's files follow from.
     ///
     /// - Parameters:
-    ///   - inputs: the fingerprints of the stages before it.
+    ///   - inputs: the fingerprints of the stages before it that decide what it makes.
     ///   - schedule: the epochs that its schedule spans or spanned.
     func fingerprint(inputs: [String], schedule: Int?) -> String {
         // Not the number of an epoch: a chain of fingerprints has counted it.

@@ -1,7 +1,5 @@
 /// What the name of a stage says: `student.3`, `features.student.24.test`, `evaluation.teacher.knn`, `table`.
 struct StageName {
-    /// The networks that a run trains.
-    static let networks = ["student", "teacher"]
     /// The stages of which there is one for each network that is judged, and for each of its parts.
     static let judged = ["features", "evaluation"]
 
@@ -21,6 +19,11 @@ struct StageName {
         subject = isJudged ? words.dropFirst().dropLast().joined(separator: ".") : nil
         part = isJudged ? words.last.map(String.init) : nil
     }
+
+    /// Of a stage of which there are several with numbers: `student`, `teacher`, `store`; nil of others.
+    var numbered: String? { number == nil ? nil : kind }
+    /// The epoch of the student, whichever, that the stage makes; nil where it makes none's.
+    var studentEpoch: Int? { kind == "student" || kind.hasPrefix("student-") ? number : nil }
 
     /// The epoch after which `network` is what the stage makes, 0 for its beginning; nil where the stage trains another or none.
     func epoch(of network: String) -> Int? { kind == network ? number : nil }

@@ -26,7 +26,11 @@ struct StageOptions {
         return ["--size", settings["SIZE"]] + common + recipe + share + flags + (views > 1 ? ["--views", "\(views)"] : [])
     }
     /// What a network begins with that learns by a method.
-    private func begin(_ network: String, _ method: any Objective.Type) -> [String] {
+    ///
+    /// - Parameters:
+    ///   - network: its name.
+    ///   - isStudent: whether it begins with FROM, where that is given.
+    private func begin(_ network: String, _ method: any Objective.Type, isStudent: Bool = false) -> [String] {
         let head = switch method.head {
         case .mlp: ["--embedding", "\(embedding)"]
         // As wide as the teacher's where that is compared with.
@@ -36,8 +40,7 @@ struct StageOptions {
         case .classifier: ["--classes", "\(classes)"]
         case .none: ["--embedding", "0"]
         }
-        let isBegun = network == "STUDENT" && !settings[Beginning.setting].isEmpty
-        return (isBegun ? ["--from", Beginning.link] : ["--network", settings[network]]) + head + ["--seed", settings["SEED"]]
+        return (settings[Beginning.setting].isEmpty || !isStudent ? ["--network", network] : ["--from", Beginning.link]) + head + ["--seed", settings["SEED"]]
     }
     /// How the student's epochs go over the data.
     private var passes: [String] {
@@ -71,12 +74,13 @@ struct StageOptions {
         }
         var files = [
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
-            "student.begin": begin("STUDENT", settings.method),
             "student.augment": train + views(settings.method, settings.studentCrops, passes: passes) + ["--batch", settings["BATCH"]],
             "student.train": method(settings["METHOD"]) + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options + self.judging,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
+        for student in settings.students { files["\(student.name).begin"] = begin(student.network, settings.method, isStudent: true) }
+        if let store = settings.store { files["teacher.store"] = ["--rows"] + (store.isHalf ? ["--half"] : []) }
         if let output = settings.method.inputs.teacher {
             let isProgram = settings.teacherOrigin == .program, timeout = settings.count("TEACHER_TIMEOUT").map { ["--command-timeout", "\($0)"] } ?? []
             files["teacher.embed"] = isProgram ? ["--command=\(settings[TeacherProgram.setting])"] + timeout : ["--weights", "teacher.safetensors"]
@@ -84,7 +88,7 @@ struct StageOptions {
             files["teacher.rows"] = !isProgram ? settings.studentCrops.embedOptions(output, settings.method) : output == .embedding ? [] : ["--as", output.tensor]
         }
         if settings.trainsTeacher {
-            files["teacher.begin"] = begin("TEACHER_NETWORK", settings.teacherMethod)
+            files["teacher.begin"] = begin(settings["TEACHER_NETWORK"], settings.teacherMethod)
             files["teacher.augment"] = train + views(settings.teacherMethod, settings.teacherCrops) + ["--batch", settings["TEACHER_BATCH"]]
             files["teacher.train"] = method(settings["TEACHER_OBJECTIVE"]) + settings.words("TEACHER_OPTIONS") + ["--seed", settings["SEED"]]
         }

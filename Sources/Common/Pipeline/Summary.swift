@@ -20,7 +20,8 @@ struct Summary {
         lines.append(("judge by", judged))
         if let labels = preparation.labels { lines.append(("labels", describe(labels))) }
         if settings.teacherOrigin != .none { lines.append(("teacher", teacher)) }
-        lines.append(("student", student))
+        lines.append((run.students.count == 1 ? "student" : "students", student))
+        if let store = settings.store { lines.append(("store", describe(store))) }
         for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
             guard let data, !data.dataset.passedOver.isEmpty else { continue }
             lines.append(("passed over", "\(name): \(data.dataset.passedOver.map(\.summary).joined(separator: "; "))"))
@@ -38,8 +39,9 @@ struct Summary {
 
     /// What the first epoch, which decoded every image, could not decode.
     private var decoded: String? {
-        guard let stage = ["teacher.1", "student.1"].first(where: { work.done[$0] != nil }),
-            let bytes = try? TextFile.bytes(preparation.folder.file("log/\(stage).images.json")),
+        let students = run.students.map { "\($0.name).1" }, isDone = students.contains { work.done[$0] != nil }
+        let reports = (work.done["teacher.1"] != nil ? ["teacher.1"] : []) + (isDone ? students + ["students.1"] : [])
+        guard let bytes = reports.lazy.compactMap({ try? TextFile.bytes(preparation.folder.file("log/\($0).images.json")) }).first,
             let broken = (try? JSON(parsing: bytes))?["broken"], let count = broken["count"]?.asInteger, count > 0
         else { return nil }
         let first = broken["images"]?.asArray?.first
@@ -82,8 +84,14 @@ struct Summary {
         let images = preparation.counts.student, batch = settings.number("BATCH")
         let epochs = "\(Summary.count(run.epochs, "epoch")) of \(Summary.count(max(1, images / batch), "step")) of \(Summary.count(batch, "image"))"
         let method = settings["METHOD"] == SEED.name ? "" : " by \(settings["METHOD"])"
-        let begun = preparation.beginning == nil ? "" : ", begun with \(settings.beginningFile)"
-        return "\(settings["STUDENT"])\(method)\(begun), \(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(images, batch: batch))"
+        let begun = preparation.beginning == nil ? "" : ", begun with \(settings.beginningFile)", networks = run.students.map(\.network).joined(separator: ", ")
+        let together = run.students.count == 1 ? "" : "side by side, "
+        return "\(networks)\(method)\(begun), \(together)\(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(images, batch: batch))"
+    }
+
+    private func describe(_ store: Store) -> String {
+        let estimate = preparation.estimate(work), again = store.epochs < run.epochs ? "; epoch \(store.cycle + 1) has the views of the first again" : ""
+        return "the teacher's embeddings of \(Summary.count(store.epochs, "epoch")), about \(Summary.size(estimate.storedBytes(store, epochs: store.epochs)))\(store.isHalf ? " in half precision" : "")\(again)"
     }
 
     /// What augment's --drop-last does to an epoch.

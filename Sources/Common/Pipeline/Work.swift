@@ -30,7 +30,7 @@ struct Work {
     init(_ list: StageList, goals: [String], folder: String) {
         var conditions: [String: StageRecord.Condition] = [:]
         for stage in list.stages {
-            let inputs = stage.inputs.compactMap { expected[$0]?.fingerprint }
+            let inputs = stage.decisiveInputs.compactMap { expected[$0]?.fingerprint }
             var record = StageRecord(reading: stage.name, in: folder)
             if record?.belongs(to: stage) == false { record = nil }
             // An epoch that was done on the way to fewer epochs stays as it is when there are more; one of a longer schedule is none of a shorter.

@@ -20,9 +20,15 @@ public struct RowPlace: Sendable {
         }
     }
 
-    public func put(_ rows: Tensor, into record: TensorDocument) -> TensorDocument {
+    /// The record without what is left out of it.
+    public func dropping(from record: TensorDocument) -> TensorDocument {
         var result = record
         for name in drop { result.tensors[name] = nil }
+        return result
+    }
+
+    public func put(_ rows: Tensor, into record: TensorDocument) -> TensorDocument {
+        var result = dropping(from: record)
         for name in names { result.tensors[name] = rows }
         return result
     }

@@ -1,0 +1,46 @@
+import ToolSupport
+
+/// A network that a run trains as a student.
+struct Student {
+    /// `resnet18`.
+    let network: String
+    /// What its stages and files are called: `student` of the network that STUDENT names, `student-resnet50` of another. So a run to which students are
+    /// added, or of which some are taken away, keeps what the others have learnt.
+    let name: String
+
+    init(_ network: String, of settings: RunSettings) {
+        self.network = network
+        name = network == settings["STUDENT"] ? "student" : "student-\(network)"
+    }
+
+    /// What its stages of exporting are called, and their files, behind the kind: "", "-resnet50".
+    var suffix: String { String(name.dropFirst("student".count)) }
+
+    static let setting = "STUDENTS"
+}
+
+extension RunSettings {
+    /// The students, which share an epoch's images and the teacher's pass over them.
+    var students: [Student] {
+        let networks = self[Student.setting].split(separator: " ").map(String.init)
+        return (networks.isEmpty ? [self["STUDENT"]] : networks).map { Student($0, of: self) }
+    }
+
+    /// - Throws: ``Failure`` `usage`.
+    func checkStudents() throws {
+        let networks = students.map(\.network), given = "\(Student.setting)=\(self[Student.setting])"
+        if let twice = networks.indices.first(where: { networks[..<$0].contains(networks[$0]) }) { throw Failure(.usage, "\(given): \(networks[twice]) is there twice", remedy: "name it once") }
+        if networks.count > 1, !self[Beginning.setting].isEmpty {
+            throw Failure(.usage, "\(given) with \(Beginning.setting), which is one network", remedy: "leave out \(Student.setting), or \(Beginning.setting)= for random numbers")
+        }
+        if typed.contains("STUDENT"), !networks.contains(self["STUDENT"]) {
+            throw Failure(.usage, "STUDENT=\(self["STUDENT"]) is not among \(given)", remedy: "name it there too, or give \(Student.setting) with nothing behind its =")
+        }
+    }
+
+    /// STUDENT, where nothing says it but STUDENTS: the first of them.
+    static func student(typed: [String: String], remembered: [String: String]) -> String? {
+        if let student = typed["STUDENT"] ?? remembered["STUDENT"] { return student }
+        return (typed[Student.setting] ?? remembered[Student.setting])?.split(separator: " ").first.map(String.init)
+    }
+}

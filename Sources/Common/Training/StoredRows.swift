@@ -1,0 +1,105 @@
+public import TensorStreams
+import ToolSupport
+
+/// A teacher's rows without the images that they are of: kept once by `embed --rows`, joined to the same views later by `embed --stored`, in place of the
+/// teacher's pass.
+///
+/// A record has `index` i64 [N], `views` u64 [N], which is the XXH64 of all views of each image, and the rows. So rows are joined to the bytes that they were
+/// made from, or to none.
+public enum StoredRows {
+    static let index = "index"
+    static let views = "views"
+
+    /// The part of `embedded` that is kept: what it has and `record`, which was embedded, has not.
+    ///
+    /// - Parameter isHalf: whether rows are rounded to half precision.
+    public static func kept(of embedded: TensorDocument, _ record: TensorDocument, isHalf: Bool) throws -> TensorDocument {
+        var kept = TensorDocument(metadata: record.metadata)
+        for (name, rows) in embedded.tensors where record.tensors[name] == nil {
+            guard name != index, name != views else { throw record.failure("cannot have rows of the name '\(name)', which stored rows have for another tensor", remedy: "name them with --as") }
+            kept.tensors[name] = isHalf ? try half(rows, name, record) : rows
+        }
+        kept.tensors[index] = try record.tensor(index, .i64, shape: [nil])
+        kept.tensors[views] = try views(of: record)
+        return kept
+    }
+
+    private static func half(_ rows: Tensor, _ name: String, _ record: TensorDocument) throws -> Tensor {
+        let half = try rows.converted(to: .f16)
+        guard try half.floats().allSatisfy(\.isFinite) else { throw record.failure("has numbers in '\(name)' that half precision does not hold", remedy: "leave out --half") }
+        return half
+    }
+
+    /// u64 [N]: the hash of each image's views, of all groups of crops one behind the other.
+    static func views(of record: TensorDocument) throws -> Tensor {
+        let groups = try (0..<max(1, ImageViews.groupCount(record))).map { try record.tensor(ImageViews.name($0), .u8, shape: [nil, nil, nil, nil, 3]) }
+        let N = groups[0].shape[0]
+        guard groups.allSatisfy({ $0.shape[0] == N }) else { throw record.failure("has other numbers of images in its groups of crops") }
+        var hashes = [XXH64](repeating: XXH64(), count: N)
+        for group in groups where N > 0 {
+            let length = group.byteCount / N
+            unsafe group.withBytes { bytes in
+                for n in 0..<N { unsafe hashes[n].update(UnsafeRawBufferPointer(rebasing: bytes[n * length..<(n + 1) * length])) }
+            }
+        }
+        return Tensor(hashes.map(\.value), .u64, [N])
+    }
+}
+
+/// Joins a file of ``StoredRows`` to the stream of images that they are of, record by record.
+public final class StoredRowsReader {
+    private let reader: StreamReader
+    /// Of the stream that is joined to, for messages.
+    private let images: String
+
+    /// - Parameter images: the name of the stream of images.
+    public init(_ path: String, images: String) throws {
+        (reader, self.images) = (try StreamReader(path), images)
+        guard reader.header.metadata["rows"] != nil else { throw Failure(.data, path: reader.name, "is no file of stored rows", remedy: "embed --rows makes one") }
+    }
+
+    /// The header of the joined stream, as the teacher's own pass would have given it.
+    public func header(joining header: StreamHeader) -> StreamHeader {
+        var header = header
+        for key in ["dimension", "network"] { header.metadata[key] = reader.header.metadata[key] }
+        // The last line is that of the tool that made the rows; those before tell of images, as the stream's own do.
+        header.provenance.lines += reader.header.provenance.lines.suffix(1)
+        return header
+    }
+
+    /// The record with its rows.
+    ///
+    /// - Throws: ``Failure`` `data` where the next rows are of other images or of other views of them.
+    public func join(_ record: TensorDocument) throws -> TensorDocument {
+        guard let rows = try reader.next() else { throw Failure(.data, path: reader.name, "ends where \(images) goes on", remedy: StoredRowsReader.remedy) }
+        let index = try record.tensor(StoredRows.index, .i64, shape: [nil]), own = try rows.tensor(StoredRows.index, .i64, shape: [nil])
+        guard index.shape == own.shape else {
+            throw rows.failure("has rows of \(own.shape[0]) images where \(images) has \(index.shape[0])", remedy: StoredRowsReader.remedy)
+        }
+        let (numbers, expected) = (try own.integers(), try index.integers())
+        if let place = numbers.indices.first(where: { numbers[$0] != expected[$0] }) {
+            throw rows.failure("has row \(place) of image \(numbers[place]) where \(images) has image \(expected[place])", remedy: StoredRowsReader.remedy)
+        }
+        func hashes(_ tensor: Tensor) -> [UInt64] { unsafe tensor.withElements(as: UInt64.self) { unsafe Array($0) } }
+        let seen = hashes(try rows.tensor(StoredRows.views, .u64, shape: [index.shape[0]])), views = hashes(try StoredRows.views(of: record))
+        if let place = views.indices.first(where: { views[$0] != seen[$0] }) {
+            throw rows.failure("is of other views of image \(numbers[place]) than \(images) has", remedy: StoredRowsReader.remedy)
+        }
+        var joined = record
+        for (name, tensor) in rows.tensors where name != StoredRows.index && name != StoredRows.views {
+            guard record.tensors[name] == nil else { throw record.failure("has a tensor '\(name)' already") }
+            guard tensor.shape.first == index.shape[0], tensor.dtype == .f32 || tensor.dtype == .f16 else {
+                throw rows.failure("has '\(name)' \(tensor.summary) where F32 or F16 rows of \(index.shape[0]) images are expected", remedy: StoredRowsReader.remedy)
+            }
+            joined.tensors[name] = try tensor.converted(to: .f32)
+        }
+        return joined
+    }
+
+    /// - Throws: ``Failure`` `data` where there are rows of more images.
+    public func finish() throws {
+        if let rows = try reader.next() { throw rows.failure("is of images that \(images) does not have", remedy: StoredRowsReader.remedy) }
+    }
+
+    private static let remedy = "give it the stream of images that it was made from, or make it again with embed --rows"
+}

@@ -1,0 +1,51 @@
+import Platform
+import ToolSupport
+
+/// A program that reads the stream.
+struct Branch {
+    /// As messages name it.
+    let name: String
+    private let process: pid_t
+    /// The pipe to it; nil once it is closed.
+    private var pipe: CInt?
+
+    /// Starts it.
+    ///
+    /// - Parameter words: the program, found on PATH, and its arguments.
+    init(_ words: [String]) throws {
+        name = "'\(words.joined(separator: " "))'"
+        var ends: [CInt] = [0, 0]
+        guard unsafe Platform.pipe(&ends) == 0 else { throw Failure.errno(.io, path: name, "cannot make a pipe") }
+        // One that holds another's pipe would keep it from its end.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var spawn = Spawn(words)
+        spawn.searches = true
+        spawn.descriptors = [(ends[0], STDIN_FILENO)]
+        let started = spawn.start(), failure = Failure.errno(.usage, path: name, "cannot start it")
+        Platform.close(ends[0])
+        guard let started else {
+            Platform.close(ends[1])
+            throw failure
+        }
+        (process, pipe) = (started, ends[1])
+        widenPipe(ends[1])
+    }
+
+    var isReading: Bool { pipe != nil }
+
+    /// Gives it all of `bytes`, waiting for it where it must, or closes its pipe where it reads no more.
+    mutating func write(_ bytes: RawSpan) throws {
+        guard let pipe else { return }
+        if DescriptorBytes.write(bytes, to: pipe) { return }
+        guard errno == EPIPE else { throw Failure.errno(.io, path: name, "cannot write to it") }
+        close()
+    }
+
+    mutating func close() {
+        if let pipe { Platform.close(pipe) }
+        pipe = nil
+    }
+
+    /// Waits for its end; what `waitpid` tells.
+    func wait() -> CInt { Spawn.wait(for: process) }
+}
