@@ -6,6 +6,7 @@
 #   EPOCHS, TEACHER_EPOCHS    how many epochs
 #   PICTURES, TEACHER         drawn or given; trained, given, program or none
 #   HEAD                      what heads are judged as: embedding, or classifier
+#   BAGS                      bags, where the method draws from images that are near to each other; else empty
 #   EXPORT                    the stages that make files of the student for other programs
 #   ALONE                     yes: one stage alone, whatever it follows from
 #

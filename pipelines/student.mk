@@ -1,11 +1,17 @@
 # The student: its epochs, one after the other.
 
-$(call chain,student,$(EPOCHS),$(TEACHER_DONE) $(PICTURES_DONE))
+$(call chain,student,$(EPOCHS),$(TEACHER_DONE) $(PICTURES_DONE) $(BAGS))
+$(if $(BAGS),$(call follow,bags,$(TEACHER_DONE) $(PICTURES_DONE)))
 $(call follow,student,student.$(EPOCHS))
 $(foreach e,$(EXPORT),$(call follow,$(e),student))
 
 done/student.0:
 	@stage student.0 "initialize @options/student.begin -o student.0.safetensors"
+
+# The images that are near to each for the teacher, where the method draws from them.
+done/bags:
+	@stage bags "augment --data data/train @options/bags.augment @options/threads --quiet | \
+	  embed --weights teacher.safetensors --features --drop images @options/threads --quiet | neighbours @options/threads --quiet --timing log/bags.json -o bags.safetensors"
 
 # What the teacher adds, where the method needs one.
 taught := $(if $(filter none,$(TEACHER)),,embed @options/teacher.embed @options/teacher.rows @options/threads --quiet |)

@@ -32,6 +32,7 @@ struct Estimate {
         let crops = run.settings.studentCrops, taught = run.settings.teacherOrigin == .none ? 0 : crops.taught(studentMethod)
         add(epochs("student", stages) * images.student, took { isEpoch($0, of: "student") },
             passes(studentMethod, crops) * measured(.train, student) + (taught > 0 ? taught * embedding(teacherName) : 0))
+        add(stages.contains { $0.name == "bags" } ? images.student : 0, took { $0 == "bags" }, measured(.embed, teacherName))
         add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, passes(run.settings.teacherMethod, run.settings.teacherCrops) * measured(.train, teacherName))
         for (subject, network) in [("teacher", teacherName), ("student", student)] {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }

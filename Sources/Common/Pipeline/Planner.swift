@@ -176,7 +176,7 @@ public struct Planner {
         words += ["settings", "teacher", "student", "evaluation"].flatMap { ["-f", "\(environment.pipelines)/\($0).mk"] }
         words += ["EPOCHS=\(epochs("student", run.epochs))", "TEACHER_EPOCHS=\(epochs("teacher", run.teacherEpochs))"]
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.teacherOrigin.rawValue)"]
-        words += ["HEAD=\(run.judgedHead)"]
+        words += ["HEAD=\(run.judgedHead)", "BAGS=\(settings.hasBags ? "bags" : "")"]
         words += ["EXPORT=\(settings.exports.map(\.stage).joined(separator: " "))"]
         words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
         return Command(

@@ -83,11 +83,17 @@ struct Run {
                         schedule: teacherEpochs))
             }
         }
+        let bags = settings.hasBags ? ["bags"] : []
+        if settings.hasBags {
+            stages.add(
+                Stage(
+                    "bags", after: teachers + images, makes: ["bags.safetensors"], from: words("bags.augment") + dataWords + teacherWords, reads: sources(.train, .teacher)))
+        }
         let decisive = words("student.augment", "student.train") + dataWords + teacherWords
         for n in 1...epochs {
             stages.add(
                 Stage(
-                    "student.\(n)", after: ["student.\(n - 1)"] + teachers + images, makes: ["student.\(n).safetensors"], from: decisive,
+                    "student.\(n)", after: ["student.\(n - 1)"] + teachers + images + bags, makes: ["student.\(n).safetensors"], from: decisive,
                     reads: sources(.train, .teacher), schedule: epochs))
         }
         stages.add(Stage("student", after: ["student.\(epochs)"], makes: ["student.safetensors"], from: ["convert-weights"]))
