@@ -18,7 +18,7 @@ $(foreach variable,MAKEFLAGS MAKEOVERRIDES SHELL .SHELLFLAGS CURDIR,$(if $(filte
 override BIN := $(CURDIR)/.build/release
 override export PATH := $(BIN):$(PATH)
 
-TOOLS := augment embed queue-loss train-step evaluate inspect synthesize initialize convert-weights tap fan-out plan benchmark
+TOOLS := augment embed queue-loss train-step evaluate neighbours inspect synthesize initialize convert-weights tap fan-out plan benchmark
 PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libjpeg-dev:libjpeg libzstd-dev:libzstd
 
 .PHONY: help dependencies build test install

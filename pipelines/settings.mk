@@ -8,6 +8,7 @@
 #   HEAD                      what heads are judged as: embedding, or classifier
 #   STUDENTS                  the students' names: student, student-resnet50 …
 #   STORE                     after so many epochs the same views come again, with the teacher's rows that were kept; empty: never
+#   BAGS                      bags, where the method draws from images that are near to each other; else empty
 #   EXPORT                    the kinds of files of the students for other programs
 #   ALONE                     yes: one stage alone, whatever it follows from
 #

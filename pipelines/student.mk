@@ -32,7 +32,7 @@ stored := $(if $(STORE),$(foreach i,$(call numbers,$(shell expr $(EPOCHS) / $(ST
 # The first student's epoch comes after the epoch before of all of them, each other's after that of the student before it, which does what it can of theirs.
 first := $(firstword $(STUDENTS))
 $(foreach n,$(call numbers,$(EPOCHS)),$(call follow,$(first).$(n),\
-  $(STUDENTS:%=%.$(word $(n),0 $(call numbers,$(EPOCHS)))) $(addprefix store.,$(word $(n),$(stored))) $(TEACHER_DONE) $(PICTURES_DONE)))
+  $(STUDENTS:%=%.$(word $(n),0 $(call numbers,$(EPOCHS)))) $(addprefix store.,$(word $(n),$(stored))) $(TEACHER_DONE) $(PICTURES_DONE) $(BAGS)))
 $(foreach i,$(call numbers,$(words $(wordlist 2,1000000,$(STUDENTS)))),$(foreach n,$(call numbers,$(EPOCHS)),\
   $(call follow,$(word $(i),$(wordlist 2,1000000,$(STUDENTS))).$(n),$(word $(i),$(STUDENTS)).$(n))))
 
@@ -60,7 +60,13 @@ done/store.%:
 	@stage store.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/store.$*.images.json --quiet | \
 	  embed @options/teacher.embed @options/teacher.rows @options/teacher.store @options/threads --timing log/store.$*.json -o store/teacher.$*.tensors.zst"
 
-$(foreach n,$(sort $(stored)),$(call follow,store.$(n),$(TEACHER_DONE) $(PICTURES_DONE)))
+$(foreach n,$(sort $(stored)),$(call follow,store.$(n),$(TEACHER_DONE) $(PICTURES_DONE) $(BAGS)))
+
+# The images that are near to each for the teacher, where the method draws from them.
+$(if $(BAGS),$(call follow,bags,$(TEACHER_DONE) $(PICTURES_DONE)))
+done/bags:
+	@stage bags "augment --data data/train @options/bags.augment @options/threads --quiet | \
+	  embed --weights teacher.safetensors --features --drop images @options/threads --quiet | neighbours @options/threads --quiet --timing log/bags.json -o bags.safetensors"
 
 judged unjudged: | $(foreach s,$(STUDENTS),$(EXPORT:%=done/%$(s:student%=%)))
 

@@ -51,7 +51,7 @@ extension Augment {
         if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
         if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
         let outputs: KeyValuePairs = ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview]
-        try checkFiles(outputs: outputs, inputs: ["--data": data, "--class-list": classList, "--labels-list": labelsList])
+        try checkFiles(outputs: outputs, inputs: ["--data": data, "--class-list": classList, "--labels-list": labelsList, "--bags": bags])
         for recipe in recipeNames where Self.isFile(recipe) { try checkFiles(outputs: outputs, inputs: ["a recipe": recipe]) }
         if showRecipe != nil {
             guard data == nil, preview == nil else { throw ValidationError("--show-recipe prints a recipe and reads no images; leave out \(data == nil ? "--preview" : "--data")") }
@@ -67,6 +67,11 @@ extension Augment {
             ]
             if let (option, _) = named.first(where: { $0.1 }) { throw ValidationError("--preview writes a sheet and no stream; leave out \(option)") }
         }
+        if bags != nil {
+            let others: [(String, Bool)] = [("--views", views != nil), ("--crops", crops != nil), ("--mix-up", mixUp), ("--preview", preview != nil)]
+            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--bags says which views there are and how they are mixed; leave out \(option)") }
+        }
+        if mixUp, preview != nil { throw ValidationError("--preview shows views before they are mixed; leave out --mix-up") }
         try checkCrops()
     }
 

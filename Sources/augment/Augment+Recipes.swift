@@ -31,7 +31,11 @@ extension Augment {
         }
         let usual = try named(recipe)
         var groups: [CropGroup]
-        if let crops {
+        if bags != nil {
+            // What is mixed has a place, and is no view of its own.
+            groups = [3, 2].map { CropGroup(views: $0, size: size ?? 224, scale: cropScale?.range, recipe: usual) }
+            groups[1].firstView = groups[0].views
+        } else if let crops {
             groups = try CropGroup.groups(crops, recipe: usual, named: named)
         } else {
             groups = [CropGroup(views: views ?? 1, size: size ?? 224, scale: cropScale?.range, recipe: usual)]

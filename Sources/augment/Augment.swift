@@ -29,7 +29,7 @@ struct Augment: Tool {
               augment --data test.tar --size 64 --recipe evaluation -o test.tensors.zst
               augment --data train.tar --recipe swav --crops '2x224@0.14-1 6x96@0.05-0.14' --preview sheet.jpg
 
-            See also: synthesize (images to try with), embed, inspect
+            See also: synthesize (images to try with), neighbours, embed, inspect
             """,
         version: productVersion)
 
@@ -53,6 +53,13 @@ struct Augment: Tool {
         "Groups of views in place of the three: views x size @ share of the image, and perhaps a recipe of their own, as '2x224@0.14-1 6x96@0.05-0.14:swav-small'.",
         valueName: "groups"))
     var crops: String?
+    @Option(help: ArgumentHelp("""
+        For BINGO: what neighbours has written of the same data. 'images' then has a view of the image, one of another of its bag and a CutMix of the two, 'images.1' \
+        one more view of each, and a record's metadata 'mix' the share of the first in the mix.
+        """, valueName: "file"))
+    var bags: String?
+    @Flag(help: "Mix each image of a batch with another one of it by a share that is drawn for the batch (MixUp), which a record's metadata 'mix' says. The labels stay.")
+    var mixUp = false
     @Option(help: ArgumentHelp("Another value of one of the recipe's parameters, such as blur.probability=0.2 or crop.scale=0.1,1; may be given again.", valueName: "parameter=value"))
     var set: [String] = []
     @Option(help: ArgumentHelp("Print this recipe as JSON, with what --set changes, and do nothing else.", valueName: "recipe"))
@@ -116,7 +123,7 @@ struct Augment: Tool {
         if let remark = chosen?.remark, !common.quiet { Self.log(remark) }
         let plan = try plan(dataset, chosen?.images, groups, of: data)
         if let preview { return try writePreview(preview, dataset, plan, groups) }
-        let renderer = try BatchRenderer(dataset, groups, seed: seed, addsPaths: paths)
+        let renderer = try BatchRenderer(dataset, groups, mixing: mixing(dataset), seed: seed, addsPaths: paths)
         let writer = try WriteBehind(output, header: header(dataset, plan, groups), level: level)
         var progress = Progress(tool: "augment", unit: "images", total: images(plan), common)
         var broken = BrokenImages(allowed: allowBad ? nil : plan.images / 100, data: data)
@@ -127,7 +134,7 @@ struct Augment: Tool {
             for step in 0..<plan.batches {
                 let range = plan.range(step), last = range.upperBound - 1, passes = range.map { plan.pass(epoch: drawn(epoch), place: $0) }
                 let position = position(plan, dataset, epoch: drawn(epoch), place: last, order)
-                let batch = try renderer.render(order[range], passes: passes, epoch: epoch, step: step, position: position)
+                let batch = try renderer.render(order[range], passes: passes, epoch: epoch, drawnAs: drawn(epoch), step: step, position: position)
                 for message in try broken.add(batch.broken) {
                     progress.clear()
                     Self.log(message)
@@ -144,6 +151,11 @@ struct Augment: Tool {
 
     /// The epoch whose order and views `epoch` has.
     private func drawn(_ epoch: Int) -> Int { cycle.map { epoch % $0 } ?? epoch }
+
+    private func mixing(_ dataset: Dataset) throws -> Mixing {
+        if let bags { return .bags(try Bags(bags, samples: dataset.samples.count)) }
+        return mixUp ? .mixUp : .none
+    }
 
     private func print(_ text: String) throws {
         var output = try OutputFile(output)

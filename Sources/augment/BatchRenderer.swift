@@ -1,8 +1,15 @@
 import Datasets
 import Images
 import Parallel
+import Randomness
 import TensorStreams
 import ToolSupport
+
+/// An image of another's bag that is broken.
+private struct BrokenMember: Error {
+    let index: Int
+    let failure: Failure
+}
 
 /// Decodes images and renders their views, a batch at a time, on all threads.
 struct BatchRenderer {
@@ -21,12 +28,14 @@ struct BatchRenderer {
     private let data: Dataset
     private let groups: [CropGroup]
     private let seed: UInt64
+    private let mixing: Mixing
     private let addsPaths: Bool
     private let workers: [ViewRenderer]
 
-    init(_ data: Dataset, _ groups: [CropGroup], seed: UInt64, addsPaths: Bool = false) throws {
+    init(_ data: Dataset, _ groups: [CropGroup], mixing: Mixing = .none, seed: UInt64, addsPaths: Bool = false) throws {
         self.data = data
         self.groups = groups
+        self.mixing = mixing
         self.seed = seed
         self.addsPaths = addsPaths
         workers = try (0..<Parallel.threads).map { _ in try ViewRenderer() }
@@ -36,16 +45,23 @@ struct BatchRenderer {
     ///
     /// - Parameters:
     ///   - passes: over the data, of each image: what its views depend on.
+    ///   - drawn: the epoch that decides how images are mixed.
     ///   - position: of the record's last image, as the metadata `position` tells it.
     /// - Throws: a ``Failure`` when something else than an image is broken.
-    func render(_ indices: ArraySlice<Int>, passes: [Int], epoch: Int, step: Int, position: String?) throws -> Batch {
+    func render(_ indices: ArraySlice<Int>, passes: [Int], epoch: Int, drawnAs drawn: Int, step: Int, position: String?) throws -> Batch {
         let indices = Array(indices)
         var failures = [(any Error)?](repeating: nil, count: indices.count)
+        var random = CounterRandom(seed: seed, .mix, epoch: drawn, item: step)
+        let box = ImageMix.box(size: groups[0].size, using: &random)
         let images = unsafe tensors(groups[...], N: indices.count, []) { targets in
             unsafe failures.withUnsafeMutableBufferPointer { failures in
                 Parallel.forEach(indices.count, workers: workers.count) { row, worker in
                     do {
-                        unsafe try render(indices[row], epoch: passes[row], on: workers[worker], row: row, into: targets)
+                        if case .bags(let bags) = mixing {
+                            unsafe try render(indices[row], bags, box, epoch: passes[row], on: workers[worker], row: row, into: targets)
+                        } else {
+                            unsafe try render(indices[row], epoch: passes[row], on: workers[worker], row: row, into: targets)
+                        }
                     } catch {
                         unsafe failures[row] = error
                     }
@@ -54,8 +70,10 @@ struct BatchRenderer {
         }
         var broken: [Broken] = []
         for case (let index, let error?) in zip(indices, failures) {
-            guard let failure = error as? Failure, failure.kind == .data else { throw error }
-            broken.append(Broken(index: index, location: data.location(of: index), failure: failure))
+            if let missing = error as? MissingBag { throw missing.failure }
+            let culprit = (error as? BrokenMember)?.index ?? index
+            guard let failure = (error as? BrokenMember)?.failure ?? error as? Failure, failure.kind == .data else { throw error }
+            broken.append(Broken(index: culprit, location: data.location(of: culprit), failure: failure))
         }
         let whole = indices.indices.filter { failures[$0] == nil }
         guard !whole.isEmpty else { return Batch(record: nil, broken: broken) }
@@ -67,8 +85,12 @@ struct BatchRenderer {
             ])
         record.metadata["position"] = position
         if addsPaths { record.tensors["path"] = paths(whole.map { indices[$0] }) }
+        let mixed = mixing.isMixUp ? mixUp(whole.count, &random) : nil
+        if let mixed { record.metadata[TensorDocument.mixKey] = "\(mixed.share)" }
+        if case .bags = mixing { record.metadata[TensorDocument.mixKey] = "\(ImageMix.share(box, size: groups[0].size))" }
         for (number, tensor) in images.enumerated() {
-            record.tensors[number == 0 ? "images" : "images.\(number)"] = broken.isEmpty ? tensor : keep(whole, of: tensor)
+            let kept = broken.isEmpty ? tensor : keep(whole, of: tensor)
+            record.tensors[number == 0 ? "images" : "images.\(number)"] = mixed.map { blend(kept, $0.partners, $0.share) } ?? kept
         }
         return Batch(record: record, broken: broken)
     }
@@ -105,6 +127,49 @@ struct BatchRenderer {
                 let start = row * group.bytes + number * bytes
                 let rows = unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + bytes])
                 try unsafe renderer.render(view, into: rows.bindMemory(to: UInt8.self))
+            }
+        }
+    }
+
+    /// Views of an image and of another of its bag: of the first group one of each and their mix, of the second one more of each. They are the image's own, whose bag the other is drawn for by
+    /// chance, so no other image's views are like them.
+    private func render(_ index: Int, _ bags: Bags, _ box: CropBox, epoch: Int, on renderer: ViewRenderer, row: Int, into targets: [UnsafeMutableRawBufferPointer]) throws {
+        func part(_ group: Int, _ number: Int) -> UnsafeMutableRawBufferPointer {
+            let bytes = groups[group].bytes / groups[group].views, start = row * groups[group].bytes + number * bytes
+            return unsafe UnsafeMutableRawBufferPointer(rebasing: targets[group][start..<start + bytes])
+        }
+        for number in 0...1 {
+            if number == 0 {
+                try data.decode(index, on: renderer)
+            } else {
+                // Not before, since one that is broken has no bag.
+                let member = try bags.member(of: index, seed: seed, epoch: epoch)
+                do {
+                    try data.decode(member, on: renderer)
+                } catch let failure as Failure {
+                    throw BrokenMember(index: member, failure: failure)
+                }
+            }
+            for (place, group) in groups.enumerated() {
+                let view = group.view(number, width: renderer.source.width, height: renderer.source.height, seed: seed, epoch: epoch, item: index)
+                try unsafe renderer.render(view, into: part(place, number).bindMemory(to: UInt8.self))
+            }
+        }
+        unsafe ImageMix.paste(UnsafeRawBufferPointer(part(0, 0)), UnsafeRawBufferPointer(part(0, 1)), box: box, width: groups[0].size, into: part(0, 2))
+    }
+
+    /// Which image of the batch each is mixed with, and its own share, one for all.
+    private func mixUp(_ count: Int, _ random: inout CounterRandom) -> (partners: [Int], share: Double) { (random.permutation(count), random.uniform()) }
+
+    private func blend(_ images: Tensor, _ partners: [Int], _ share: Double) -> Tensor {
+        let length = images.byteCount / images.shape[0]
+        return unsafe Tensor(dtype: .u8, shape: images.shape) { target in
+            unsafe images.withBytes { source in
+                func part(_ row: Int) -> UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(rebasing: source[row * length..<(row + 1) * length]) }
+                Parallel.forEach(partners.count) { row, _ in
+                    unsafe ImageMix.blend(
+                        part(row), part(partners[row]), share: share, into: UnsafeMutableRawBufferPointer(rebasing: target[row * length..<(row + 1) * length]))
+                }
             }
         }
     }

@@ -34,6 +34,8 @@ struct ConvertWeights: Tool {
     @Flag(help: "Store the weights in half precision.") var half = false
     @Flag(help: "Leave out the head: keep what makes the features.") var backbone = false
     @Option(help: "Put a fixed random projection of the features to so many numbers in the place of the head: what a student of a teacher without a head learns best.") var project: Int?
+    @Flag(help: "Put the prototypes that a checkpoint of SwAV holds behind its head, as its last layer: embed --logits then gives scores of them, for train-step --objective swav-distillation.")
+    var prototypes = false
     @Flag(help: "Of ONNX: take images as bytes (N, H, W, 3), as augment makes them, and make numbers of them in the graph.") var bytes = false
     @Flag(help: "Of ONNX: fold batch norms into the convolutions before them.") var fold = false
     @Option(name: [.short, .long], help: "The file to write; *.safetensors, *.safetensors.zst, *.pth, *.onnx, and for detectron2 *.pkl.") var output: String
@@ -46,6 +48,7 @@ struct ConvertWeights: Tool {
         guard WeightsWriter.targets.contains(names) else { throw ValidationError("--names '\(names)' is none of \(WeightsWriter.targets.joined(separator: ", "))") }
         try checkOption("--project", project, in: 1...65536)
         guard !backbone || project == nil else { throw ValidationError("--backbone leaves out the head that --project makes; give one of them") }
+        guard !prototypes || !(average || backbone || project != nil) else { throw ValidationError("--prototypes goes with one checkpoint and its head; leave out --average, --backbone and --project") }
         guard !half || !isONNX else { throw ValidationError("--half goes with *.safetensors and *.pth") }
         guard !bytes || isONNX else { throw ValidationError("--bytes goes with *.onnx alone") }
         guard !fold || isONNX else { throw ValidationError("--fold goes with *.onnx alone") }
@@ -80,9 +83,16 @@ struct ConvertWeights: Tool {
         return projected
     }
 
+    private func scored(_ weights: Weights, _ rows: Tensor) throws -> Weights {
+        guard rows.dtype.isFloating, rows.shape.count == 2, (2...65536).contains(rows.shape[0]),
+            let scored = weights.appending(prototypes: try rows.floats(), count: rows.shape[0], isNormalized: true)
+        else { throw Failure(.data, path: inputs[0], "has prototypes of shape \(rows.shape) where its embedding has \(weights.network.embeddingWidth) numbers") }
+        return scored
+    }
+
     /// The weights to be written, the metadata that all files have, and what was taken.
     private func read() throws -> (Weights, [String: String], String) {
-        let file = try reading.open(inputs[0])
+        let file = try reading.open(inputs[0], wantsPrototypes: prototypes)
         var metadata = file.metadata, told = file.coverage, weights = file.weights
         var provenance = Provenance(text: metadata["provenance"] ?? "")
         if average {
@@ -95,6 +105,10 @@ struct ConvertWeights: Tool {
             }
             weights = mean.weights()
             told = "mean of \(inputs.count) networks, of their running statistics too; the first is \(told)"
+        }
+        if let rows = file.prototypes {
+            weights = try scored(weights, rows)
+            told += "; scores of \(rows.shape[0]) prototypes"
         }
         metadata["provenance"] = provenance.adding(ConvertWeights.self).text
         return (weights, metadata, told)

@@ -37,12 +37,15 @@ struct Initialize: Tool {
         linear WIDTH no-bias, batch-norm, batch-norm no-bias, batch-norm no-affine, relu, gelu and l2-norm. Or a paper's by its name, to which --embedding gives \
         another width: \(Head.names.joined(separator: ", ")).
         """) var head: String?
+    @Option(help: ArgumentHelp(
+        "Put the last layer of this network's head, a teacher's prototypes, behind the head, for train-step --objective swav-distillation --frozen-prototypes on.", valueName: "file"))
+    var prototypes: String?
     @Option(help: "The seed of the random weights.") var seed: UInt64 = 0
     @Option(name: [.short, .long], help: "The checkpoint to write; *.safetensors or *.safetensors.zst.") var output: String
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        try checkFiles(outputs: ["-o": output], inputs: ["--from": from])
+        try checkFiles(outputs: ["-o": output], inputs: ["--from": from, "--prototypes": prototypes])
         guard network != nil || from != nil else { throw ValidationError("say what to begin with: --network names a network, --from a file of weights") }
         if definition != nil, network == nil { throw ValidationError("--definition says whose network --network is; name one") }
         if let network, !Network.names.contains(network), definition == nil {
@@ -81,17 +84,31 @@ struct Initialize: Tool {
         guard head.isOfUsualSize(features: trunk.featureWidth) else {
             throw Failure(.usage, "the head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers", remedy: "take a narrower one")
         }
-        let weights = try file.map { try begun($0, head) } ?? trunk.with(head).map { Weights.initialized($0, seed: seed) }
-        guard let weights else { throw Failure(.software, "the network '\(trunk.name)' takes no head") }
+        var begun = try file.map { try begun($0, head) } ?? trunk.with(head).map { Weights.initialized($0, seed: seed) }
+        if let prototypes { begun = try begun.map { try scored($0, by: prototypes) } }
+        guard let weights = begun else { throw Failure(.software, "the network '\(trunk.name)' takes no head") }
         let network = weights.network
         let provenance = Provenance(text: file?.metadata["provenance"] ?? "").adding(Initialize.self)
         let document = TensorDocument(
-            metadata: WeightsDocument.metadata(of: network).merging(["epoch": "0", "steps": "0", "provenance": provenance.text]) { $1 },
+            metadata: WeightsDocument.metadata(of: weights.network).merging(["epoch": "0", "steps": "0", "provenance": provenance.text]) { $1 },
             tensors: WeightsDocument.tensors(of: weights))
         try DocumentFile.write(document, to: output)
-        if let file, !common.quiet { Initialize.log("\(file.coverage); the head is new: \(head == .none ? "none" : head.text)") }
+        if let file, !common.quiet { Initialize.log("\(file.coverage); the head is new: \(network.head == .none ? "none" : network.head.text)") }
         let numbers = network.parameters.reduce(0) { $0 + $1.count }
         if !common.quiet { Initialize.log("\(network.name) with \(network.parameters.count) parameters of \(numbers) numbers") }
+    }
+
+    /// - Parameter path: of a network whose head ends in prototypes.
+    private func scored(_ weights: Weights, by path: String) throws -> Weights {
+        guard let (rows, K) = try WeightsFile(path).weights.prototypes else {
+            throw Failure(.data, path: path, "has a head whose last layer is none of prototypes", remedy: "make it with convert-weights --prototypes")
+        }
+        guard let scored = weights.appending(prototypes: rows, count: K, isNormalized: false) else {
+            throw Failure(
+                .usage, path: path, "has prototypes of \(rows.count / K) numbers where the student's embedding has \(weights.network.embeddingWidth)",
+                remedy: "give --embedding \(rows.count / K), or a --head that ends so")
+        }
+        return scored
     }
 
     /// A file's network with another head.

@@ -68,7 +68,7 @@ struct TrainStep: Tool {
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.imageCount, common)
         let records = TeacherSample.Reader(reader)
-        if let tensor = trainer.sampledTensor, let sample = try records.sample(tensor) { trainer.setSample(sample) }
+        for (tensor, sample) in try records.samples(trainer.sampledTensors) { trainer.setSample(sample, of: tensor) }
         while let record = try records.next() {
             trainer.profile?.lap("input")
             let report = try trainer.step(record)

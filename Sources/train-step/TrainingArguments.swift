@@ -8,7 +8,7 @@ import Training
 /// The options of `train-step` that decide what is learnt and how fast.
 struct TrainingArguments: ParsableArguments {
     @OptionGroup(title: "The method") var method: MethodArguments<AllMethods>
-    @Option(parsing: .unconditional, help: "The learning rate (default: \(TrainingArguments.usualRate), or the method's, in proportion to the batch).") var learningRate: Double?
+    @Option(parsing: .unconditional, help: "The learning rate (default: \(TrainingArguments.usualRate), or the method's, in proportion to the batch, or to its root).") var learningRate: Double?
     @Option(parsing: .unconditional, help: """
         The learning rate of batches of 256; that of others grows with the root of their images (Krizhevsky, 2014). In place of --learning-rate.
         """) var baseLearningRate: Double?
@@ -193,8 +193,8 @@ struct TrainingArguments: ParsableArguments {
             throw Failure(.data, path: name, "does not say how large its batches are, which \(option) needs", remedy: "give --learning-rate")
         }
         let share = Double(batch) / 256
-        // The codes of papers scale in proportion; the schedule seed does it itself.
-        guard let baseLearningRate else { return usedSchedule == .seed ? defaults.rate : defaults.rate * share }
+        // The codes of papers scale in proportion, most of them; the schedule seed does it itself.
+        guard let baseLearningRate else { return usedSchedule == .seed ? defaults.rate : defaults.rate * (defaults.growsWithRoot ? share.squareRoot() : share) }
         return baseLearningRate * share.squareRoot()
     }
 

@@ -37,6 +37,14 @@ import Testing
         #expect(relativeError(Sinkhorn.assignments(scores, prototypes: K, epsilon: 0.05, iterations: 3, last: B), Q) < 1e-5)
     }
 
+    @Test func `without iterations an assignment is a softmax, whatever the other rows are`() {
+        let (B, K) = (70, 19), scores = formula("softmax", B * K), q = Sinkhorn.assignments(scores, prototypes: K, epsilon: 0.05, iterations: 0, last: 3)
+        for b in 0..<3 {
+            let row = scores[(B - 3 + b) * K..<(B - 2 + b) * K].map { exp(Double($0) / 0.05) }, sum = row.reduce(0, +)
+            #expect(relativeError(Array(q[b * K..<(b + 1) * K]), row.map { $0 / sum }) < 1e-5)
+        }
+    }
+
     @Test(arguments: [0 as Float, 1e6, -1e6, 3e38])
     func `scores that are far apart, or all alike, give numbers`(_ size: Float) {
         let prediction = SwappedPrediction(temperature: 0.1, epsilon: 0.05, iterations: 3), (N, K) = (3, 4)

@@ -126,6 +126,71 @@ struct PretrainTests {
         }
     }
 
+    @Test func `bags are a stage of their own, which the student's epochs follow and nothing makes twice`() throws {
+        let place = try Workplace.images(), data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test METHOD=bingo "
+        func options(_ file: String) throws -> [Substring] { try String(decoding: place.bytes("runs/a/options/\(file)"), as: UTF8.self).split(separator: "\n") }
+        let bingo = try place.run(place.make("a", data + "EPOCHS=1"))
+        try #require(bingo.status == 0, "\(bingo.error)")
+        #expect(try options("student.augment").suffix(4) == ["--bags", "bags.safetensors", "--batch", "16"] && options("teacher.rows") == ["--group", "1"])
+        #expect(try !options("student.augment").contains("--views") && options("bags.augment").contains("evaluation"))
+        let bags = try DocumentFile.read(place.path("runs/a/bags.safetensors"))
+        #expect(bags.tensors["neighbours"]?.shape == [96, 5])
+        let before = try place.times("a"), results = try place.results("a")
+        let further = try place.run(place.make("a", data + "EPOCHS=2"))
+        #expect(further.status == 0 && place.toDo(further)?.contains("bags") == false, "\(further.error)")
+        #expect(try place.times("a")["bags.safetensors"] == before["bags.safetensors"] && place.results("a")["student.1.safetensors"] == results["student.1.safetensors"])
+        // Lost, it is made again where an epoch needs it, to the same bytes.
+        try place.perform("rm runs/a/bags.safetensors")
+        let again = try place.run(place.make("a", data + "EPOCHS=3"))
+        #expect(again.status == 0 && place.toDo(again)?.contains("bags") == true, "\(again.error)")
+        #expect(try place.results("a")["bags.safetensors"] == results["bags.safetensors"])
+        for (settings, words) in [("'CROPS=2x16'", "METHOD=bingo makes its views by itself"), ("TEACHER_COMMAND=cat", "the embeddings of several views")] {
+            let result = try place.run(place.make("d", data + settings))
+            #expect(result.status == 2 && result.error.contains(words) && !place.exists("runs/d"), "\(settings): \(result.error)")
+        }
+    }
+
+    @Test func `a SwAV with its prototypes behind its head is a teacher, and mixed images are asked for`() throws {
+        let place = try Workplace.images(), data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test "
+        func options(_ run: String, _ file: String) throws -> [Substring] { try String(decoding: place.bytes("runs/\(run)/options/\(file)"), as: UTF8.self).split(separator: "\n") }
+        let swav = try place.run(pretrain(place, "a", "METHOD=swav EPOCHS=1 STUDENT_OPTIONS='--prototypes 8'"))
+        try #require(swav.status == 0, "\(swav.error)")
+        try place.perform("convert-weights runs/a/student.1.safetensors --prototypes -q -o scored.safetensors")
+        let taught = try place.run(place.make("b", data + "METHOD=swav-distillation TEACHER=$PWD/scored.safetensors EPOCHS=1"))
+        try #require(taught.status == 0, "\(taught.error)")
+        #expect(try options("b", "student.begin").starts(with: ["--network", "tiny-resnet10", "--head", "prototype-scores", "--embedding", "8"]) && options("b", "teacher.rows") == ["--logits"])
+        // Scores are of rows of unit length by prototypes of unit length.
+        try place.perform("augment --data pictures/train --size 16 -q | embed --weights scored.safetensors --logits -q | embed --weights runs/a/student.1.safetensors -q -o both")
+        let record = try #require(try place.read("both").records.first)
+        let scores = try record.tensor("logits", .f32, shape: [nil, 8]).floats(), rows = try record.tensor("teacher", .f32, shape: [nil, nil]).floats()
+        let prototypes = try #require(DocumentFile.read(place.path("runs/a/student.1.safetensors")).tensors["training.prototypes.1.weight"]).floats(), D = prototypes.count / 8
+        for n in [0, 17] {
+            for k in 0..<8 {
+                var expected: Float = 0
+                for d in 0..<D { expected += rows[n * D + d] * prototypes[k * D + d] }
+                #expect(abs(scores[n * 8 + k] - expected) < 1e-4)
+            }
+        }
+        // A student whose last layer is the teacher's.
+        try place.perform("initialize -q --network tiny-resnet10 --head 'linear 32, batch-norm, relu, linear \(D)' --prototypes scored.safetensors -o own.safetensors")
+        let own = try #require(DocumentFile.read(place.path("own.safetensors")).tensors["fc.4.weight"]).floats()
+        #expect(own == prototypes)
+        let wide = try place.run("initialize -q --network tiny-resnet10 --embedding 9 --prototypes scored.safetensors -o wide.safetensors")
+        #expect(wide.status == 64 && wide.error.contains("give --embedding \(D)"), "\(wide.error)")
+        for (line, status, words) in [
+            ("convert-weights own.safetensors --prototypes -o x", 65, "has no prototypes"), ("initialize --network tiny-resnet10 --prototypes runs/a/student.1.safetensors -o x", 65, "convert-weights --prototypes"),
+            ("convert-weights runs/a/student.1.safetensors --prototypes --backbone -o x", 64, "--prototypes"),
+        ] as [(String, Int32, String)] {
+            let result = try place.run(line)
+            #expect(result.status == status && result.error.contains(words) && !place.exists("x"), "\(line): \(result.status) \(result.error)")
+        }
+        let mixed = try place.run(place.make("c", data + "METHOD=queue-kl EPOCHS=1"))
+        try #require(mixed.status == 0, "\(mixed.error)")
+        #expect(try options("c", "student.augment").contains("--mix-up") && options("c", "student.train").contains("queue-kl"))
+        let several = try place.run(place.make("d", data + "METHOD=seed-teachers"))
+        #expect(several.status == 2 && several.error.contains("METHOD"), "\(several.error)")
+    }
+
     @Test func `a run that has had a teacher keeps it while another method does without`() throws {
         let place = try Workplace.images()
         try place.perform("initialize -q --network tiny-resnet10 --embedding 16 -o teacher.safetensors")

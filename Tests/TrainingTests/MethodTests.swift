@@ -32,16 +32,19 @@ private struct Case {
     func record(_ name: String, views: [Int], size: Int, epoch: Int = 0, step: Int = 0, images: [UInt8]? = nil) -> TensorDocument {
         let pixels = size * size * 3
         func byte(_ u: Float) -> UInt8 { UInt8(min(255, max(0, ((u + 1) * 127.5).rounded(.down)))) }
-        let bytes: [UInt8] = images ?? formula("images.\(name)", N * 2 * pixels).map(byte)
+        let bytes: [UInt8] = images ?? formula("images.\(name)", N * max(2, views[0]) * pixels).map(byte)
         var one = bytes
         if views[0] == 1 { one = (0..<N).flatMap { n -> [UInt8] in Array(bytes[(2 * n * pixels)..<((2 * n + 1) * pixels)]) } }
-        var document = TensorDocument(metadata: ["epoch": "\(epoch)", "step": "\(step)"], tensors: [
+        var document = TensorDocument(metadata: ["epoch": "\(epoch)", "step": "\(step)", "mix": "0.7"], tensors: [
             "images": Tensor(u8: one, shape: [N, views[0], size, size, 3]), "label": Tensor(i32: (0..<N).map { Int32($0 % 3) }, shape: [N]),
             "teacher": Tensor(f32: unit(formula("teacher.\(name)", N * D), D), shape: [N, D]),
             "features": Tensor(f32: formula("features.\(name)", N * D), shape: [N, D]),
             "logits": Tensor(f32: formula("logits.\(name)", N * D).map { 3 * $0 }, shape: [N, D]),
             "teacher.0": Tensor(f32: unit(formula("teacher.0.\(name)", N * 2 * D), D), shape: [N, 2, D]),
         ])
+        for (teacher, D) in [("a", D * 3 / 7), ("b", D - D * 3 / 7)] {
+            document.tensors["teacher.\(teacher)"] = Tensor(f32: unit(formula("teacher.\(teacher).\(name)", N * D), D), shape: [N, D])
+        }
         if views.count > 1 {
             let V = views[1], small = size * 3 / 5, count = N * V * small * small * 3
             document.tensors["images.1"] = Tensor(
@@ -54,12 +57,15 @@ private struct Case {
     /// What a method keeps, of the formula. SEED and MoCo have a queue of unit rows, CompRess memories of any.
     func state(_ name: String, studentWidth: Int) -> [String: Tensor] {
         let place = { (name: String) in [name + ".position": Tensor(i64: [0], shape: [1]), name + ".filled": Tensor(i64: [0], shape: [1])] }
-        func queue(_ prefix: String, _ rows: String) -> [String: Tensor] {
-            place(prefix + "queue").merging([prefix + "queue": Tensor(f32: unit(formula(rows, K * D), D), shape: [K, D])]) { $1 }
+        func queue(_ prefix: String, _ rows: String, D: Int? = nil) -> [String: Tensor] {
+            let D = D ?? self.D
+            return place(prefix + "queue").merging([prefix + "queue": Tensor(f32: unit(formula(rows, K * D), D), shape: [K, D])]) { $1 }
         }
         switch name {
-        case "moco-v1", "moco-v2", "seed", "disco": return queue("", "queue")
+        case "moco-v1", "moco-v2", "seed", "disco", "bingo": return queue("", "queue")
         case smallPatches: return queue("", "queue").merging(queue("small.", "small queue")) { $1 }
+        case "seed-teachers": return queue("a.", "queue a", D: D * 3 / 7).merging(queue("b.", "queue b", D: D - D * 3 / 7)) { $1 }
+        case "queue-kl": return place("features").merging(["features": Tensor(f32: formula("memory", K * D), shape: [K, D])]) { $1 }
         case "compress-1q": return place("anchors").merging(["anchors.teacher": Tensor(f32: formula("memory", K * D), shape: [K, D])]) { $1 }
         case "compress-2q":
             return place("anchors").merging([
@@ -71,16 +77,23 @@ private struct Case {
     }
 
     /// Views in each group of crops.
-    func views(_ name: String) throws -> [Int] { [try method(name).inputs.views.lowerBound] + (name == "swav" || name == smallPatches ? [3] : []) }
+    func views(_ name: String) throws -> [Int] {
+        switch name {
+        case "swav", "swav-distillation": [2, 3]
+        case smallPatches: [1, 3]
+        default: try method(name).inputs.leastViews
+        }
+    }
 
     /// Loss and gradients of outputs, of an objective that has just begun.
-    func loss(_ name: String, _ options: MethodOptions, _ rows: [[Float]], kept: [String: Tensor]) throws -> Loss {
+    func loss(_ name: String, _ options: MethodOptions, _ rows: [[Float]], kept: [String: Tensor], change: (inout TensorDocument) -> Void = { _ in }) throws -> Loss {
         let method = try method(name), views = try views(name)
         var objective = try method.init(options, TrainingFacts(header: header))
         try objective.restore(kept)
         var outputs = Outputs()
-        let record = record("loss", views: views, size: 20)
-        if let tensor = objective.sampledTensor { objective.setSample(try #require(record.tensors[tensor])) }
+        var record = record("loss", views: views, size: 20)
+        change(&record)
+        for tensor in objective.sampledTensors { objective.setSample(try #require(record.tensors[tensor]), of: tensor) }
         for (pass, rows) in zip(method.passes(options), rows) where !rows.isEmpty { outputs[pass] = PassOutput(rows, N: rows.count / D, D: D) }
         return try objective.loss(outputs, Batch(record, N: N, views: views, epoch: 0, step: 0))
     }
@@ -102,18 +115,19 @@ private func method(_ name: String) throws -> any Objective.Type { try #require(
 
 private let golden10: [String] = [
     "moco-v1", "simclr", "byol", "simsiam", "barlow-twins", "simreg", "compress-1q", "compress-2q", "seed-batch", "kd", "supervised", "swav",
-    smallPatches, "disco", "kd-trunk-rate", "supervised-frozen",
+    smallPatches, "disco", "kd-trunk-rate", "supervised-frozen", "swav-distillation", "queue-kl", "feature-mse", "bingo", "seed-teachers",
 ]
 private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
 
 @Suite struct MethodTests {
     /// SEED without what is beyond the paper.
     private let published = ["centre": "none", "teacher-temperature": "0.01"]
+    private var twoTeachers: [String: String] { published.merging(["teacher-weights": "1,0.5"]) { $1 } }
 
     @Test(arguments: golden10)
     func `a loss and its gradients are those of the authors' code`(_ name: String) throws {
         let method = try method(name), place = Case(N: 5, D: 7, K: 11), golden = try Golden("methods")
-        let given = ["simclr": ["loss-sum": "on"], smallPatches: published, "disco": ["distance-weight": "5"]]
+        let given = ["simclr": ["loss-sum": "on"], smallPatches: published, "seed-teachers": twoTeachers, "disco": ["distance-weight": "5"], "bingo": ["bag-epoch": "0"], "swav-distillation": ["sinkhorn-epsilon": "0.3"]]
         let options = try method.completed(MethodOptions(given[name] ?? [:]), place.header)
         let loss = try place.loss(name, options, place.rows(name, options), kept: place.state(name, studentWidth: 7))
         let expected = try golden.doubles("\(name).loss")[0]
@@ -132,7 +146,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
     func `the gradient is the derivative of the loss, at odd sizes`(_ name: String) throws {
         let method = try method(name)
         for (N, D) in [(5, 7), (3, 17), (2, 5)] {
-            let place = Case(N: N, D: D, K: 13), options = try method.completed(MethodOptions(method.name == "seed" ? ["centre": "none", "teacher-temperature": "0.1"] : [:]), place.header)
+            let place = Case(N: N, D: D, K: 13), options = try method.completed(MethodOptions(method.name.hasPrefix("seed") && method.name != "seed-batch" ? ["centre": "none", "teacher-temperature": "0.1"] : [:]), place.header)
             let rows = try place.rows(name, options), kept = place.state(name, studentWidth: D)
             let loss = try place.loss(name, options, rows, kept: kept), passes = method.passes(options)
             var slope = 0.0, size = 0.0, directions: [[Float]] = []
@@ -158,6 +172,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         case "simclr": Head([.linear(40, bias: false), .batchNorm(), .relu, .linear(24, bias: false), .batchNormWithoutBias])
         case "byol": Head([.linear(40), .batchNorm(), .relu, .linear(24, bias: false)])
         case "simsiam": Head([.linear(40, bias: false), .batchNorm(), .relu, .linear(24), .batchNorm(affine: false)])
+        case "swav-distillation": Head([.linear(40), .batchNorm(), .relu, .linear(24)])
         case "swav": Head([.linear(40), .batchNorm(), .relu, .linear(24), .l2Norm])
         case "barlow-twins": Head([.linear(40, bias: false), .batchNorm(), .relu, .linear(24, bias: false)])
         default: .linear(24)
@@ -172,6 +187,9 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         case "simsiam": ["predictor-width": "16"]
         case "swav": ["prototypes": "10", "swav-queue": "16", "queue-epoch": "1", "freeze-prototypes": "3"]
         case "disco": ["key-momentum": "0.9", "distance-weight": "8"]
+        case "swav-distillation": ["sinkhorn-epsilon": "0.3", "score-queue": "16"]
+        case "seed-teachers": twoTeachers
+        case "bingo": ["bag-epoch": "1"]
         case smallPatches: published
         case "kd-trunk-rate": ["trunk-rate": "0.1"]
         case "supervised-frozen": ["freeze-trunk": "on"]
@@ -190,9 +208,10 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         case "moco-v1": options.schedule = .steps(rate: 0.02, milestones: [1])
         case "simclr": options.schedule = .warmUpCosine(rate: 0.1, epochs: 2, warmUp: 1)
         case "byol": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1)
+        case "queue-kl", "feature-mse": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1)
         case "barlow-twins": options.schedule = .warmUpCosine(rate: 1, epochs: 2, warmUp: 1, end: 0.001)
-        case "swav": options.schedule = .swav(rate: 4, epochs: 2, warmUp: 1, start: 0.3, end: 0.004)
-        case "disco": options.schedule = .cosine(rate: 0.02, epochs: 2)
+        case "swav", "swav-distillation": options.schedule = .swav(rate: 4, epochs: 2, warmUp: 1, start: 0.3, end: 0.004)
+        case "disco", "bingo": options.schedule = .cosine(rate: 0.02, epochs: 2)
         case "simsiam", "simreg": options.schedule = .cosine(rate: 0.05, epochs: 2)
         case "compress-1q", "compress-2q": options.schedule = .steps(rate: 0.01, milestones: [1], factor: 0.2)
         case "kd": options.schedule = .constant(rate: 0.001)
@@ -203,8 +222,8 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         switch name {
         case "simclr": options.optimizer = LARS(.larsSimCLR, weightDecay: 1e-4)
         case "byol": options.optimizer = LARS(.larsBYOL, weightDecay: 1e-4)
-        case "barlow-twins": options.optimizer = LARS(.lars, weightDecay: 1e-4)
-        case "swav": options.optimizer = LARS(.larc, weightDecay: 1e-4)
+        case "barlow-twins", "queue-kl", "feature-mse": options.optimizer = LARS(.lars, weightDecay: 1e-4)
+        case "swav", "swav-distillation": options.optimizer = LARS(.larc, weightDecay: 1e-4)
         case "kd": options.optimizer = Adam(.adamW, weightDecay: 0.01)
         default: options.optimizer = SGD()
         }
@@ -253,7 +272,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         func epoch(_ epoch: Int, _ trainer: Trainer) throws {
             for step in 0..<3 {
                 let record = try place.record("\(epoch).\(step)", views: place.views(name), size: 20, epoch: epoch, step: step)
-                if step == 0, let tensor = trainer.sampledTensor { trainer.setSample(try #require(record.tensors[tensor])) }
+                if step == 0 { for tensor in trainer.sampledTensors { trainer.setSample(try #require(record.tensors[tensor]), of: tensor) } }
                 _ = try trainer.step(record)
             }
         }
@@ -331,8 +350,8 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         for N in [1, 4] {
             let place = Case(N: N, D: 24, K: 20), options = try training(name, place)
             let trainer = try Trainer(try begin(name, options, place), options, header: place.header), size = 20
-            let record = try place.record("same", views: place.views(name), size: size, images: [UInt8](repeating: 90, count: N * 2 * size * size * 3))
-            if let tensor = trainer.sampledTensor { trainer.setSample(try #require(record.tensors[tensor])) }
+            let record = try place.record("same", views: place.views(name), size: size, images: [UInt8](repeating: 90, count: N * 3 * size * size * 3))
+            for tensor in trainer.sampledTensors { trainer.setSample(try #require(record.tensors[tensor]), of: tensor) }
             let found = failure {
                 let report = try trainer.step(record)
                 #expect(report.loss.isFinite && report.metrics.allSatisfy { $0.value.isFinite })
@@ -342,7 +361,8 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         }
     }
 
-    @Test(arguments: [("simreg", "features"), ("compress-1q", "features"), ("compress-2q", "features"), ("seed-batch", "teacher"), ("kd", "logits"), ("disco", "teacher.0")])
+    @Test(arguments: [("simreg", "features"), ("compress-1q", "features"), ("compress-2q", "features"), ("seed-batch", "teacher"), ("kd", "logits"), ("disco", "teacher.0"),
+        ("swav-distillation", "logits"), ("queue-kl", "features"), ("feature-mse", "features"), ("bingo", "teacher.1")])
     func `a teacher's rows that are missing, too wide or not finite are named`(_ name: String, _ tensor: String) throws {
         let place = Case(N: 4, D: 24, K: 20), options = try training(name, place)
         func error(_ rows: Tensor?) throws -> String {
@@ -351,7 +371,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
             record.tensors[tensor] = rows
             return failure { _ = try trainer.step(record) }?.description ?? "none"
         }
-        let views = name == "disco" ? 2 : 1
+        let views = name == "disco" || name == "bingo" ? 2 : 1
         func shape(_ D: Int) -> [Int] { views > 1 ? [4, views, D] : [4, D] }
         let missing = try error(nil), notFinite = try error(Tensor(f32: [Float](repeating: .nan, count: 4 * views * 24), shape: shape(24)))
         #expect(missing.contains("has no tensor '\(tensor)'") && missing.contains("embed"), "\(missing)")
@@ -469,6 +489,93 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         // Two large crops alone will do.
         let two = try Trainer(try begin("swav", options, place), options, header: place.header)
         #expect(try two.step(place.record("0", views: [2], size: 20)).loss.isFinite)
+    }
+
+    @Test(arguments: [("swapped", true, false, 3), ("two", false, true, 3), ("two-swapped", true, true, 3), ("softmax", false, false, 0)])
+    func `a teacher of SwAV may have seen both large crops, which are predicted by themselves or by others, and assign by softmax`(
+        _ name: String, _ isSwapped: Bool, _ two: Bool, _ iterations: Int
+    ) throws {
+        let place = Case(N: 5, D: 7, K: 11), golden = try Golden("methods"), method = "swav-distillation"
+        let options = MethodOptions(["sinkhorn-epsilon": "0.3", "swapped": isSwapped ? "on" : "off", "sinkhorn-iterations": "\(iterations)"])
+        let loss = try place.loss(method, options, place.rows(method, options), kept: [:]) { record in
+            guard two else { return }
+            record.tensors["logits"] = nil
+            record.tensors["logits.0"] = Tensor(f32: formula("logits.0.loss", 5 * 2 * 7), shape: [5, 2, 7])
+        }
+        let expected = try golden.doubles("\(method).\(name).loss")[0]
+        #expect(abs(loss.value - expected) <= 1e-5 * max(1, abs(expected)), "\(loss.value) where PyTorch has \(expected)")
+        #expect(relativeError(try #require(loss.gradients["scores"]), try golden.doubles("\(method).\(name).gradient")) < 2e-5)
+        let floor = try #require(loss.metrics.first { $0.name == "floor" }).value
+        #expect(floor > 0 && floor < loss.value)
+    }
+
+    @Test func `several teachers are told by name, have parts of their widths, queues and means of their own, and go on together alone`() throws {
+        let place = Case(N: 6, D: 24, K: 20), name = "seed-teachers"
+        var options = try training(name, place)
+        options.methodOptions = MethodOptions(["queue-size": "8"])
+        func begin() throws -> Trainer {
+            var state = try self.begin(name, options, place)
+            state.objective = [:]
+            return try Trainer(state, options, header: place.header)
+        }
+        let trainer = try begin(), record = place.record("0", views: [1], size: 20)
+        #expect(trainer.sampledTensors == ["teacher.a", "teacher.b"])
+        for (change, words) in [(("teacher.b", nil), "has no tensor 'teacher.b'"), (("teacher.b", Tensor(f32: place.unit(formula("x", 6 * 5), 5), shape: [6, 5])), "10 + 5 numbers where the student's have 24")] as [((String, Tensor?), String)] {
+            var bad = record
+            bad.tensors[change.0] = change.1
+            let found = failure { _ = try trainer.step(bad) }
+            #expect(found?.kind == .data && found?.description.contains(words) == true, "\(found?.description ?? "none")")
+        }
+        let report = try begin().step(record)
+        #expect(report["loss_a"].map { $0 > 0 } == true && abs((report["loss_a"] ?? 0) + (report["loss_b"] ?? 0) - report.loss) < 1e-6)
+        let kept = try { let trainer = try begin(); _ = try trainer.step(record); return try trainer.finish().objective }()
+        #expect(kept["a.queue"]?.shape == [8, 10] && kept["b.queue"]?.shape == [8, 14])
+        var objective = try SEEDTeachers(MethodOptions(["teachers": "a,c"]), TrainingFacts(header: place.header))
+        #expect(failure { try objective.restore(kept) }?.description.contains("queues of the teachers a,b where --teachers has a,c") == true)
+        #expect(failure { _ = try SEEDTeachers(MethodOptions(["teacher-weights": "1,2,3"]), TrainingFacts(header: place.header)) }?.kind == .usage)
+        let option = SEEDTeachers.options[0]
+        #expect(["a", "vit,resnet-50"].allSatisfy(option.accepts) && !["", "1", "a,a", "a,", "a.b", "sample"].contains(where: option.accepts))
+    }
+
+    @Test func `a teacher's prototypes at the end of a student's head stay as they are`() throws {
+        let place = Case(N: 6, D: 24, K: 20), name = "swav-distillation"
+        for isFrozen in [false, true] {
+            var options = try training(name, place)
+            options.methodOptions = MethodOptions(["frozen-prototypes": isFrozen ? "on" : "off"])
+            let state = try begin(name, options, place), before = Weights(copying: state.weights), trainer = try Trainer(state, options, header: place.header)
+            for step in 0..<2 { _ = try trainer.step(place.record("\(step)", views: place.views(name), size: 20, step: step)) }
+            let after = try trainer.finish().weights, last = before.network.parameters.count - 1
+            #expect((after.portable(last) == before.portable(last)) == isFrozen && after.portable(last - 1) != before.portable(last - 1))
+        }
+    }
+
+    @Test func `BINGO wants to know how its views are mixed, and keeps keys of the images alone`() throws {
+        let place = Case(N: 4, D: 24, K: 20), options = try training("bingo", place)
+        let trainer = try Trainer(try begin("bingo", options, place), options, header: place.header)
+        var record = try place.record("0", views: place.views("bingo"), size: 20)
+        record.metadata["mix"] = nil
+        #expect(failure { _ = try trainer.step(record) }?.description.contains("augment --bags") == true)
+        record.metadata["mix"] = "0.7"
+        _ = try trainer.step(record)
+        let queue = try #require(trainer.finish().objective["queue"]).floats(), keys = try #require(record.tensors["teacher.1"]).floats()
+        for n in 0..<4 { for d in 0..<24 { #expect(abs(queue[n * 24 + d] - keys[2 * n * 24 + d]) < 1e-6) } }
+    }
+
+    @Test func `lightly-train's queue is as long as the images want, holds the batch, and of a larger batch its first rows`() throws {
+        func rows(_ samples: Int, _ options: [String: String] = [:]) throws -> (Loss, [Float], [Float]) {
+            let place = Case(N: 5, D: 7, K: 11), header = StreamHeader(metadata: ["samples": "\(samples)"]), record = place.record("q", views: [1], size: 20)
+            var objective = try QueueKL(MethodOptions(options), TrainingFacts(header: header)), outputs = Outputs()
+            outputs[QueueKL.passes(MethodOptions())[0]] = PassOutput(formula("rows", 35), N: 5, D: 7)
+            let loss = try objective.loss(outputs, Batch(record, N: 5, views: [1], epoch: 0, step: 0))
+            return (loss, try #require(objective.finish()["features"]).floats(), place.unit(formula("features.q", 35), 7))
+        }
+        for (samples, length) in [(49, 16), (50, 32), (249, 64), (1000, 512), (20_000, 8192), (1_281_167, 8192)] {
+            let (loss, queue, features) = try rows(samples)
+            #expect(queue.count == length * 7 && loss.value > 0)
+            #expect(zip(queue, features).allSatisfy { abs($0 - $1) < 1e-6 } && queue.dropFirst(35).allSatisfy { $0 == 0 })
+        }
+        let (_, small, features) = try rows(1000, ["queue-size": "3"])
+        #expect(small.count == 21 && zip(small, features).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
     @Test func `the bias before SimSiam's last batch norm does not move, and the predictor keeps its rate`() throws {

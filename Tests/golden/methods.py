@@ -98,8 +98,8 @@ def supervised(o, x):
     return F.cross_entropy(o[1], x["label"])
 
 
-def sinkhorn(out, iterations=3):
-    Q = torch.exp(out / 0.05).T
+def sinkhorn(out, iterations=3, epsilon=0.05):
+    Q = torch.exp(out / epsilon).T
     B, K = Q.shape[1], Q.shape[0]
     Q = Q / Q.sum()
     for _ in range(iterations):
@@ -108,12 +108,14 @@ def sinkhorn(out, iterations=3):
     return (Q * B).T
 
 
-def swav(o, x):
-    """Of scores o[3] and embeddings o[2]: two views of each image, then three, row V·n + v of each."""
-    def crops(rows):
-        n = len(rows) // 5
-        return list(rows[:2 * n].reshape(n, 2, -1).unbind(1)) + list(rows[2 * n:].reshape(n, 3, -1).unbind(1))
+def crops(rows):
+    """Two views of each image, then three, row V·n + v of each."""
+    n = len(rows) // 5
+    return list(rows[:2 * n].reshape(n, 2, -1).unbind(1)) + list(rows[2 * n:].reshape(n, 3, -1).unbind(1))
 
+
+def swav(o, x):
+    """Of scores o[3] and embeddings o[2]."""
     scores, loss = crops(o[3]), 0
     for i in range(2):
         with torch.no_grad():
@@ -134,6 +136,50 @@ def swav(o, x):
     return loss / 2
 
 
+def swav_distillation(o, x, swapped=False, iterations=3, epsilon=0.3):
+    """VISSL's criterion, of scores o[2]; its assignments are of the scores of the batch and of a queue of earlier ones."""
+    scores, V, loss = crops(o[2]), 5, 0
+    teacher = list(x["logits.0"].unbind(1)) if "logits.0" in x else [x["logits"]]
+    for i, t in enumerate(teacher):
+        if iterations == 0:
+            q = torch.softmax(t / epsilon, -1)
+        else:
+            q = sinkhorn(torch.cat([t, x["score queue"]]), iterations, epsilon)[:len(t)]
+        if len(teacher) == 1:
+            ids = list(range(1 if swapped else 0, V))
+        elif swapped:
+            ids = [p for p in range(V) if p != i]
+        else:
+            ids = [i] + list(range(2, V))
+        loss = loss - sum((q * F.log_softmax(scores[p] / 0.1, 1)).sum(1).mean() for p in ids) / len(ids)
+    x["score queue"] = torch.cat([*teacher[::-1], x["score queue"]])[:x["score queue length"]]
+    return loss / len(teacher)
+
+
+def queue_kl(o, x):
+    s, t = unit(o[0]), unit(x["features"])
+    x["memory"] = torch.cat([x["memory"][len(t):], t])  # Before the loss.
+    return kl(t, x["memory"], s, x["memory"], 0.07)
+
+
+def feature_mse(o, x):
+    return F.mse_loss(x["features"], o[1])
+
+
+def bingo(o, x):
+    keys, share, own, criterion = x["keys"], 0.7, x["own"], nn.CrossEntropyLoss()
+    labels = torch.zeros(len(keys), dtype=torch.long)
+
+    def terms(u):
+        u = unit(u)
+        negative = u @ x["queue"].T
+        return [criterion(torch.cat([(u * keys[:, i]).sum(1, keepdim=True), negative], 1) / 0.2, labels) for i in range(2)]
+
+    q, p, m = terms(o[0]), terms(o[1]), terms(o[2])
+    x["queue"] = torch.cat([x["queue"][len(keys):], keys[:, 0]])
+    return (own * q[0] + (1 - own) * q[1] + own * p[1] + (1 - own) * p[0] + share * m[0] + (1 - share) * m[1]) / 3
+
+
 def seed_small_patches(o, x):
     loss = 0
     for s, t, queue, entering in [
@@ -143,6 +189,18 @@ def seed_small_patches(o, x):
         logit_t = torch.cat([(t * t).sum(1, keepdim=True), t @ x[queue].T], 1) / 0.01
         loss = loss - (torch.softmax(logit_t, 1) * F.log_softmax(logit_s, 1)).sum(1).mean()
         x[queue] = torch.cat([x[queue][len(entering):], entering])
+    return loss
+
+
+def seed_teachers(o, x):
+    """The embedding in two parts, each by SEED's loss against a queue of its own teacher's rows; the second weighs half."""
+    a, loss = x["teacher.a"].shape[1], 0
+    for part, name, weight in [(o[0][:, :a], "a", 1), (o[0][:, a:], "b", 0.5)]:
+        s, t, queue = unit(part), x["teacher." + name], x["queue " + name]
+        logit_s = torch.cat([(s * t).sum(1, keepdim=True), s @ queue.T], 1) / 0.2
+        logit_t = torch.cat([(t * t).sum(1, keepdim=True), t @ queue.T], 1) / 0.01
+        loss = loss - weight * (torch.softmax(logit_t, 1) * F.log_softmax(logit_s, 1)).sum(1).mean()
+        x["queue " + name] = torch.cat([queue[len(t):], t])
     return loss
 
 
@@ -177,7 +235,7 @@ class Frozen(nn.Linear):
         self.bias.requires_grad = False
 
 
-KEPT = ("queue", "small queue", "memory", "student memory", "swav queue")
+KEPT = ("score queue", "queue a", "queue b", "queue", "small queue", "memory", "student memory", "swav queue")
 E = 10  # Steps, of two epochs of five.
 
 
@@ -216,17 +274,27 @@ METHODS = {
     # A trunk that learns at a tenth of the head's rate, and one that does not learn and normalises by its running statistics.
     "kd-trunk-rate": (lambda: nn.Linear(128, 24), kd, [(5, 7)] * 2, by_epoch(0.005, 0.0005), "sgd"),
     "supervised-frozen": (lambda: nn.Linear(128, 24), supervised, [(5, 7)] * 2, by_epoch(0.0005, 0.00005), "sgd"),
+    "swav-distillation": (lambda: nn.Sequential(*mlp(128, 40, 24)), swav_distillation, [(10, 7), (15, 7), (25, 7)], swav_rates(), "larc"),
+    "queue-kl": (lambda: nn.Linear(128, 24), queue_kl, [(5, 7)], warm_up_cosine(1.0), "lars"),
+    "feature-mse": (lambda: nn.Identity(), feature_mse, [(5, 7)] * 2, warm_up_cosine(1.0), "lars"),
+    "bingo": (lambda: nn.Linear(128, 24), bingo, [(5, 7)] * 3, by_epoch(0.02, 0.01), "sgd"),
+    "seed-teachers": (lambda: nn.Linear(128, 24), seed_teachers, [(5, 7)], by_epoch(0.02, 0.02), "sgd"),
 }
 CLASSIFIERS = ("kd", "supervised", "kd-trunk-rate", "supervised-frozen")
 
 
 def extras(name, N, D, K):
     """What comes with a batch, and what a method keeps."""
+    a = D * 3 // 7
     return {
+        "teacher.a": unit(tensor(f"teacher.a.{name}", N, a).double()), "teacher.b": unit(tensor(f"teacher.b.{name}", N, D - a).double()),
+        "queue a": unit(tensor("queue a", K, a).double()), "queue b": unit(tensor("queue b", K, D - a).double()),
         "teacher.0": unit(tensor(f"teacher.0.{name}", N, 2, D).double()), "teacher.1": unit(tensor(f"teacher.1.{name}", N, 3, D).double()),
         "small queue": unit(tensor("small queue", K, D).double()),
         "features": tensor(f"features.{name}", N, D).double(), "teacher": unit(tensor(f"teacher.{name}", N, D).double()),
         "logits": 3 * tensor(f"logits.{name}", N, D).double(), "label": torch.arange(N) % 3,
+        "keys": unit(tensor(f"teacher.1.{name}", N, 2, D).double()), "own": 0.5,
+        "score queue": torch.zeros(0, D).double(), "score queue length": 0,
         "queue": unit(tensor("queue", K, D).double()), "memory": tensor("memory", K, D).double(),
     }
 
@@ -242,6 +310,18 @@ def loss_case(method, out):
     for i, output in enumerate(outputs):
         if output.grad is not None:
             out[f"{method}.gradient.{i}"] = output.grad.float()
+
+
+def swav_distillation_cases(out):
+    """The other forms of it: a teacher that has seen both large crops, swapped or not, and assignments by softmax."""
+    for name, swapped, two, iterations in [("swapped", True, False, 3), ("two", False, True, 3), ("two-swapped", True, True, 3), ("softmax", False, False, 0)]:
+        outputs = [tensor(f"swav-distillation.{i}", *shape).double().requires_grad_() for i, shape in enumerate([(10, 7), (15, 7), (25, 7)])]
+        x = extras("loss", 5, 7, 11)
+        if two:
+            x["logits.0"] = tensor("logits.0.loss", 5, 2, 7).double()
+        value = swav_distillation(outputs, x, swapped, iterations)
+        value.backward()
+        out[f"swav-distillation.{name}.loss"], out[f"swav-distillation.{name}.gradient"] = value.detach().reshape(1), outputs[2].grad.float()
 
 
 def small_fill(network):
@@ -264,6 +344,7 @@ def steps(method, out):
         "simreg": lambda: nn.Sequential(
             nn.Linear(128, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128), nn.Linear(128, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 24)),
         "swav": lambda: nn.Sequential(Unit(), nn.Linear(24, 10, bias=False)),
+        "feature-mse": lambda: nn.Sequential(nn.Linear(128, 24)),
     }.get(method, nn.Identity)()
     small_fill(other)
     average = copy.deepcopy(student)
@@ -300,12 +381,13 @@ def steps(method, out):
         return y
 
     for step in range(E):
-        u = tensor(f"images.{step}", N, 2, H, H, 3)
+        u = tensor(f"images.{step}", N, 3 if method == "bingo" else 2, H, H, 3)
         images = (((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 1, 4, 2, 3).double() / 255 - mean) / deviation
-        v = [images[:, 0], images[:, 1]]
+        v = list(images.unbind(1))
         u = tensor(f"small.{step}", N, 3, 12, 12, 3)
         small = (((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 1, 4, 2, 3).double() / 255 - mean) / deviation
         x = extras(str(step), N, D, K)
+        x["score queue length"], x["own"] = 16, 1 if step < 5 else 0.5
         if method == "swav":
             with torch.no_grad():
                 other[1].weight.copy_(unit(other[1].weight))
@@ -337,12 +419,17 @@ def steps(method, out):
             o += f + [z, other(z)]
         elif method == "seed-small-patches":
             o += [student(v[0]), student(small.flatten(0, 1))]
+        elif method == "swav-distillation":
+            f = [features(images.flatten(0, 1)), features(small.flatten(0, 1))]
+            o += f + [student.fc(torch.cat(f))]
+        elif method == "bingo":
+            o += [student(view) for view in v]
         elif method == "disco":
             o += [student(v[0]), student(v[1])]
         elif method in CLASSIFIERS:
             f = features(v[0])
             o += [f, student.fc(f)]
-        elif method == "simreg":
+        elif method in ("simreg", "feature-mse"):
             z = student(v[0])
             o += [z, other(z)]
         else:
@@ -377,6 +464,7 @@ def main():
     for method in METHODS:
         loss_case(method, out)
         steps(method, out)
+    swav_distillation_cases(out)
     save_file({k: v.contiguous() for k, v in sorted(out.items())}, pathlib.Path(__file__).with_suffix(".safetensors"))
 
 

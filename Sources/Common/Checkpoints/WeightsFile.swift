@@ -1,5 +1,5 @@
 public import Networks
-import TensorStreams
+public import TensorStreams
 import ToolSupport
 
 /// A file of weights of whichever kind and layout: ours, others' safetensors, or a checkpoint of `torch.save`.
@@ -11,13 +11,16 @@ public struct WeightsFile {
     public let coverage: String
     /// Whether the file is one network under the names that we give it, and nothing else.
     public let isPlain: Bool
+    /// The prototypes (K, D) that the file holds beside the network, where they were asked for.
+    public let prototypes: Tensor?
 
     /// - Parameters:
     ///   - network: the network it must be; nil for what the file says or its tensors fit.
     ///   - prefix: what the names of the network begin with; nil for what a known layout says.
     ///   - pixels: how bytes become numbers; nil for what the file or its layout says.
+    ///   - wantsPrototypes: whether the prototypes of a SwAV, which are no part of the network, are read too.
     /// - Throws: ``Failure`` that names the first tensors that are missing, unexpected or misshapen. No network is left with a tensor of its own beginnings.
-    public init(_ path: String, network: String? = nil, prefix: String? = nil, pixels: Pixels? = nil) throws {
+    public init(_ path: String, network: String? = nil, prefix: String? = nil, pixels: Pixels? = nil, wantsPrototypes: Bool = false) throws {
         let (outline, read) = try Self.open(path)
         guard let match = LayoutMatch(outline.names, prefix: prefix) else {
             if let prefix { throw Failure(.data, path: path, "has no tensor whose name begins with '\(prefix.printableLine(limit: 80))'; it has \(listed(outline.names, quote: "'"))") }
@@ -37,7 +40,10 @@ public struct WeightsFile {
         if let pixels { found.pixels = pixels }
         metadata = outline.metadata
         coverage = Self.coverage(match, found, joined.tensors)
-        var theirs = try read(Set(match.names.keys).union(match.parts.keys)).tensors
+        let beside = wantsPrototypes ? match.leftOut.first(where: Layout.arePrototypes) : nil
+        if wantsPrototypes, beside == nil { throw Failure(.data, path: path, "has no prototypes", remedy: "name a checkpoint of SwAV's training, which holds 'prototypes.weight'") }
+        var theirs = try read(Set(match.names.keys).union(match.parts.keys).union(beside.map { [$0] } ?? [])).tensors
+        prototypes = beside.flatMap { theirs.removeValue(forKey: $0) }
         var tensors = parts.joined(takingFrom: &theirs)
         for (name, ours) in match.names { tensors[ours] = theirs.removeValue(forKey: name) }
         weights = try WeightsDocument.weights(of: found, takingFrom: &tensors, path: path, prefix: "")

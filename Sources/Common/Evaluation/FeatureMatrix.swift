@@ -35,6 +35,9 @@ public final class FeatureMatrix: @unchecked Sendable {
 
     func row(_ index: Int) -> UnsafeMutablePointer<Float> { memory.pointer + index * dimension }
 
+    /// All values, row by row, where they lie.
+    var all: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: memory.pointer, count: samples * dimension) }
+
     /// The rows `indices`, in that order.
     public func rows(_ indices: [Int]) -> FeatureMatrix {
         let copy = FeatureMatrix(samples: indices.count, dimension: dimension)

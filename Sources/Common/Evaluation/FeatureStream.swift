@@ -27,16 +27,19 @@ public final class FeatureStream {
     /// The names of the classes, where the header tells them.
     public let classes: [String]?
     private let reader: ReadAhead
+    private let needsLabels: Bool
 
     /// What to do where labels are missing.
     private static let labelRemedy = "evaluation needs labels: let augment read images laid out as class/name.jpg (in a folder or an archive)"
 
-    public init(_ path: String, tensor: String) throws {
+    /// - Parameter needsLabels: whether samples are wanted for their labels; else all of them are taken, and their labels are 0.
+    public init(_ path: String, tensor: String, needsLabels: Bool = true) throws {
         let reader = try StreamReader(path)
+        self.needsLabels = needsLabels
         name = reader.name
         header = reader.header
         self.tensor = tensor
-        classes = try Self.classes(of: reader.header, path: reader.name)
+        classes = needsLabels ? try Self.classes(of: reader.header, path: reader.name) : nil
         self.reader = ReadAhead(reader)
     }
 
@@ -77,7 +80,7 @@ public final class FeatureStream {
         if let row = Self.rowThatIsNotFinite(values, width: width) {
             throw record.failure("'\(tensor)' of sample \(row) is not finite (NaN or infinity)", remedy: "look for the training step that diverged")
         }
-        let labels = try labels(of: record, rows: rows)
+        let labels = needsLabels ? try labels(of: record, rows: rows) : [Int32](repeating: 0, count: rows)
         let images = try integers("index", of: record, rows: rows) ?? Array(samples + unlabelled..<samples + unlabelled + rows)
         dimension = width
         let kept = labels.indices.filter { labels[$0] >= 0 }
@@ -89,7 +92,9 @@ public final class FeatureStream {
     }
 
     /// All samples at once.
-    public func readAll() throws -> FeatureSet {
+    ///
+    /// - Parameter progress: is told how many have been read since the last time.
+    public func readAll(_ progress: (Int) -> Void = { _ in }) throws -> FeatureSet {
         // One array would be copied as it grows, to twice the size.
         var portions: [[Float]] = []
         var labels: [Int32] = []
@@ -98,6 +103,7 @@ public final class FeatureStream {
             portions.append(batch.features)
             labels += batch.labels
             images += batch.images
+            progress(batch.labels.count)
         }
         return FeatureSet(features: FeatureMatrix(portions, dimension: dimension), labels: labels, images: images)
     }

@@ -14,14 +14,15 @@ public enum Sinkhorn {
     /// - Parameters:
     ///   - scores: S (B, K), finite.
     ///   - epsilon: ε, positive.
-    ///   - iterations: at least 1.
+    ///   - iterations: with none the assignments are softmax(S/ε), each row by itself.
     ///   - count: how many of the last rows are wanted.
     /// - Returns: q (count, K).
     public static func assignments(_ scores: [Float], prototypes K: Int, epsilon: Double, iterations: Int, last count: Int) -> [Float] {
-        precondition(K > 0 && scores.count % K == 0 && epsilon > 0 && iterations > 0)
+        precondition(K > 0 && scores.count % K == 0 && epsilon > 0 && iterations >= 0)
         let B = scores.count / K
         precondition((0...B).contains(count))
         guard B > 0, count > 0 else { return [] }
+        if iterations == 0 { return softmax(Array(scores.suffix(count * K)), K, Float(1 / epsilon)) }
         let peak = scores.max() ?? 0, scale = Float(1 / epsilon)
         var kernel = scores, u = [Double](repeating: 1, count: K), v = [Double](repeating: 1, count: B), result = [Float](repeating: 0, count: count * K)
         let rows = (B + pieceRows - 1) / pieceRows, columns = (K + pieceColumns - 1) / pieceColumns
@@ -58,6 +59,26 @@ public enum Sinkhorn {
                         let b = B - count + n
                         for k in 0..<K { result[n * K + k] = Float(Double(B) * v[b] * u[k] * Double(E[b * K + k])) }
                     }
+                }
+            }
+        }
+        return result
+    }
+
+    /// softmax(scale·S) of each row.
+    private static func softmax(_ scores: [Float], _ K: Int, _ scale: Float) -> [Float] {
+        var result = scores
+        let B = scores.count / K, pieces = (B + pieceRows - 1) / pieceRows
+        result.withUnsafeMutableBufferPointer { result in
+            guard let E = result.baseAddress else { return }
+            Parallel.forEach(pieces) { piece, _ in
+                for b in Parallel.part(piece, of: pieces, in: B) {
+                    let row = UnsafeMutableBufferPointer(start: E + b * K, count: K)
+                    let peak = row.max() ?? 0
+                    for k in 0..<K { row[k] = max(lowest, (row[k] - peak) * scale) }
+                    VectorMath.exponential(row)
+                    let sum = row.reduce(0.0) { $0 + Double($1) }
+                    for k in 0..<K { row[k] = Float(Double(row[k]) / sum) }
                 }
             }
         }

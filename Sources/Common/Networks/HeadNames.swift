@@ -23,6 +23,8 @@ extension Head {
         // The hidden layer of ResNet-50 has 2048 numbers, that of its wide ones 8192; the widest was trained without batch norm.
         ("swav", { d, D in [.linear(d > 2048 ? 8192 : 2048), .batchNorm(), .relu, .linear(D ?? 128), .l2Norm] }),
         ("swav-no-batch-norm", { d, D in [.linear(d), .relu, .linear(D ?? 128), .l2Norm] }),
+        // VISSL's for students of a SwAV teacher: as many numbers as there are prototypes.
+        ("prototype-scores", { _, D in [.linear(2048), .batchNorm(), .relu, .linear(D ?? 3000)] }),
         // A wide hidden layer for small students, against what the paper calls the distilling bottleneck; BINGO's too.
         ("disco", { _, D in [.linear(2048), .relu, .linear(D ?? 128)] }),
         ("byol", { _, D in [.linear(4096), .batchNorm(), .relu, .linear(D ?? 256, bias: false)] }),

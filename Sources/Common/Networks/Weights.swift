@@ -82,6 +82,30 @@ public final class Weights: @unchecked Sendable {
         return weights
     }
 
+    /// The same network with a last layer behind its head: scores of K prototypes (K, D), where its embedding has D numbers.
+    ///
+    /// - Parameter isNormalized: whether the embedding is brought to unit length before; one that is already stays as it is.
+    /// - Returns: nil where the head has no such embedding, or there is no network of such a head.
+    public func appending(prototypes: [Float], count K: Int, isNormalized: Bool) -> Weights? {
+        let D = network.embeddingWidth, layers = network.head.layers
+        guard K > 0, network.head != .none, prototypes.count == K * D else { return nil }
+        let between: [Head.Layer] = isNormalized && layers.last != .l2Norm ? [.l2Norm] : []
+        guard let scored = network.with(Head(layers + between + [.linear(K, bias: false)])), let last = scored.parameters.last else { return nil }
+        precondition(scored.parameters.count == network.parameters.count + 1 && last.shape == [K, D] && last.offset >= network.parameterCount)
+        let weights = Weights(scored)
+        weights.parameters.pointer.update(from: parameters.pointer, count: network.parameterCount)
+        weights.statistics.pointer.update(from: statistics.pointer, count: network.statisticsCount)
+        weights.batchesSeen = batchesSeen
+        for (i, value) in last.native(prototypes).enumerated() { weights.parameters.pointer[last.offset + i] = value }
+        return weights
+    }
+
+    /// The last layer of the head, prototypes (K, D), where it is a linear one without a bias; nil where it is another.
+    public var prototypes: (rows: [Float], count: Int)? {
+        guard case .linear(let K, bias: false)? = network.head.layers.last, let index = network.parameters.indices.last else { return nil }
+        return (portable(index), K)
+    }
+
     /// All zero, variances one.
     public init(_ network: Network) {
         self.network = network

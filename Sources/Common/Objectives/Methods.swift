@@ -3,7 +3,8 @@ public enum Methods {
     public static let all: [any Objective.Type] = [
         SEED.self, MoCoV2.self, SupervisedContrastive.self,
         MoCoV1.self, SimCLR.self, SwAV.self, BYOL.self, SimSiam.self, BarlowTwins.self,
-        SimReg.self, CompRess1Q.self, CompRess2Q.self, SEEDBatch.self, DisCo.self, KnowledgeDistillation.self, Supervised.self,
+        SimReg.self, CompRess1Q.self, CompRess2Q.self, SEEDBatch.self, SEEDTeachers.self, DisCo.self, Bingo.self, SwAVDistillation.self, QueueKL.self, FeatureMSE.self,
+        KnowledgeDistillation.self, Supervised.self,
     ]
 
     public static var names: [String] { all.map { $0.name } }

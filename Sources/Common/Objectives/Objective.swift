@@ -55,9 +55,9 @@ public protocol Objective: SendableMetatype {
 
     /// Takes back what ``finish()`` gave at the end of the epoch before. Called once, before the first step; empty for a new training.
     mutating func restore(_ state: [String: Tensor]) throws
-    /// The tensor of the stream whose first rows are wanted before the first step; nil for none. Asked after ``restore(_:)``.
-    var sampledTensor: String? { get }
-    mutating func setSample(_ sample: Tensor)
+    /// The tensors of the stream whose first rows are wanted before the first step. Asked after ``restore(_:)``.
+    var sampledTensors: [String] { get }
+    mutating func setSample(_ sample: Tensor, of tensor: String)
     /// The loss of a batch, and its gradient with respect to the outputs of the passes that have one.
     ///
     /// - Throws: ``Failure`` where the batch is not what it needs.
@@ -95,8 +95,8 @@ extension Objective {
     /// Whether its student's head is a classifier.
     public static var trainsClassifier: Bool { head == .classifier }
     public mutating func restore(_ state: [String: Tensor]) throws {}
-    public var sampledTensor: String? { nil }
-    public mutating func setSample(_ sample: Tensor) {}
+    public var sampledTensors: [String] { [] }
+    public mutating func setSample(_ sample: Tensor, of tensor: String) {}
     public mutating func willStep(_ weights: [String: Weights]) throws {}
     public mutating func stepped(_ weights: [String: Weights]) {}
     public func isFrozen(_ model: String, step: Int) -> Bool { false }

@@ -10,6 +10,12 @@ public struct Inputs: Sendable {
     public let labels: Bool
     /// What of a teacher must come with the images; nil for nothing.
     public let teacher: TeacherOutput?
+    /// Whether views are those of an image and of another of its bag, and a mix of the two: `augment --bags`.
+    public let bags: Bool
+    /// Whether its paper or program mixes the images of a batch: `augment --mix-up`.
+    public let isMixed: Bool
+    /// Whether several teachers' rows are wanted, which `make distill` has not.
+    public let hasSeveralTeachers: Bool
 
     /// Views of each image in the first group.
     public var views: ClosedRange<Int> { groups[0] }
@@ -17,45 +23,50 @@ public struct Inputs: Sendable {
     public var leastViews: [Int] { groups.map(\.lowerBound) }
 
     /// - Parameter groups: views in further groups of crops.
-    public init(views: ClosedRange<Int>, groups: [ClosedRange<Int>] = [], labels: Bool = false, teacher: TeacherOutput? = nil) {
+    public init(views: ClosedRange<Int>, groups: [ClosedRange<Int>] = [], labels: Bool = false, teacher: TeacherOutput? = nil, bags: Bool = false, isMixed: Bool = false, hasSeveralTeachers: Bool = false) {
         self.groups = [views] + groups
         self.labels = labels
         self.teacher = teacher
+        (self.bags, self.isMixed, self.hasSeveralTeachers) = (bags, isMixed, hasSeveralTeachers)
     }
 }
 
 /// What a stream may hold of a teacher, as `embed` adds it.
-public enum TeacherOutput: Sendable {
+public enum TeacherOutput: Sendable, Equatable {
     /// The head's output at unit length.
     case embedding
-    /// The same of every view of the first group of crops.
-    case viewEmbeddings
+    /// The same of every view of a group of crops.
+    case groupEmbeddings(Int)
     /// The pooled features as they are.
     case features
-    /// The head's output as it is: of a classifier.
+    /// The head's output as it is: of a classifier, or of prototypes.
     case logits
 
+    /// The same of every view of the first group of crops.
+    public static let viewEmbeddings = TeacherOutput.groupEmbeddings(0)
+
     /// What the tensor is called, f32 (N, D), or (N, V, D) of V views.
-    public var tensor: String {
+    public var tensor: String { if case .groupEmbeddings(let group) = self { tensor(ofGroup: group) } else { stem } }
+
+    private var stem: String {
         switch self {
-        case .embedding: "teacher"
-        case .viewEmbeddings: TeacherOutput.tensor(ofGroup: 0)
+        case .embedding, .groupEmbeddings: "teacher"
         case .features: "features"
         case .logits: "logits"
         }
     }
 
-    /// That of the embeddings of all views of a group of crops, f32 (N, V, D).
-    public static func tensor(ofGroup group: Int) -> String { "teacher.\(group)" }
+    /// What that of all views of a group of crops is called, f32 (N, V, D): "teacher.1".
+    public func tensor(ofGroup group: Int) -> String { "\(stem).\(group)" }
 
     /// Whether it is the head's output at unit length, as wide as the student's.
-    public var isEmbedding: Bool { self == .embedding || self == .viewEmbeddings }
+    public var isEmbedding: Bool { stem == TeacherOutput.embedding.stem }
 
     /// The options of `embed` that add it.
     public var embedOptions: [String] {
         switch self {
         case .embedding: []
-        case .viewEmbeddings: ["--group", "0"]
+        case .groupEmbeddings(let group): ["--group", "\(group)"]
         case .features: ["--features"]
         case .logits: ["--logits"]
         }

@@ -71,6 +71,44 @@ public enum QueueState {
     }
 }
 
+/// Queues of rows that need not have unit length, as methods keep them under names of their own: `NAME` f32 [K, D], `NAME.position`, `NAME.filled` i64 [1].
+extension EmbeddingQueue {
+    /// One of zeros, no larger than a checkpoint may hold.
+    ///
+    /// - Parameter option: that says how many rows it has.
+    init(ofZeros K: Int, dimension D: Int, option: String) throws {
+        let (bytes, limit) = (4 * K * D, Limits.standard.documentBytes - (1 << 20))
+        guard bytes <= limit else {
+            throw Failure(.usage, "a queue of \(K) rows of \(D) numbers has \(bytes) bytes, above the limit of \(limit)", remedy: "choose a smaller --\(option)")
+        }
+        self.init(rows: [Float](repeating: 0, count: K * D), dimension: D, position: 0, filled: 0)
+    }
+
+    /// As ``kept(_:)`` gave it.
+    ///
+    /// - Parameters:
+    ///   - length: the rows that are asked for; nil for any.
+    ///   - option: that asks for them.
+    init(_ document: TensorDocument, _ name: String, rows length: Int?, option: String) throws {
+        let rows = try document.tensor(name, .f32, shape: [nil, nil]), K = rows.shape[0]
+        guard K > 0, rows.shape[1] > 0 else { throw document.failure("has '\(name)' of shape \(rows.shape), which is none of a queue") }
+        if let length, length != K {
+            throw document.failure("holds a queue of \(K) rows where --\(option) asks for \(length)", remedy: "give --\(option) \(K) to go on with it")
+        }
+        let values = try rows.floats()
+        guard values.allSatisfy(\.isFinite) else { throw document.failure("has a number that is not finite in '\(name)'") }
+        self.init(
+            rows: values, dimension: rows.shape[1], position: try document.number("\(name).position", in: 0...K - 1), filled: try document.number("\(name).filled", in: 0...K))
+    }
+
+    func kept(_ name: String) -> [String: Tensor] {
+        [
+            name: Tensor(f32: rows, shape: [capacity, dimension]), "\(name).position": Tensor(i64: [Int64(position)], shape: [1]),
+            "\(name).filled": Tensor(i64: [Int64(filled)], shape: [1]),
+        ]
+    }
+}
+
 extension TensorDocument {
     /// The number that the tensor `name`, i64 [1], holds.
     ///

@@ -39,15 +39,17 @@ extension Batch {
         return PassOutput(values, N: N, D: found)
     }
 
-    /// The embeddings that a teacher has given of one view of each image, in a tensor of all views of a group: f32 (N, D), finite.
+    /// What a teacher has given of one view of each image, in a tensor of all views of a group: f32 (N, D), finite.
     ///
     /// - Parameters:
-    ///   - output: what holds them, for what to do where they are missing.
+    ///   - output: what it is.
     ///   - D: numbers that a row must have.
-    func teacher(_ output: TeacherOutput, group: Int, view: Int, width D: Int) throws -> PassOutput {
-        let rows = try teacherRows(group: group, remedy: "send it through embed \(output.embedOptions.joined(separator: " "))", width: D), V = views[group], values = try rows.floats()
+    ///   - remedy: where it has others; nil for what goes for embeddings.
+    func teacher(_ output: TeacherOutput, group: Int, view: Int, width D: Int, remedy: String? = nil) throws -> PassOutput {
+        let rows = try teacherRows(output, group: group, remedy: "send it through embed \(output.embedOptions.joined(separator: " "))", width: D, widthRemedy: remedy)
+        let V = views[group], values = try rows.floats()
         guard values.allSatisfy(\.isFinite) else {
-            throw record.failure("has a number that is not finite in '\(TeacherOutput.tensor(ofGroup: group))'", remedy: "the network that made it has diverged")
+            throw record.failure("has a number that is not finite in '\(output.tensor(ofGroup: group))'", remedy: "the network that made it has diverged")
         }
         return PassOutput(values.rows(ofView: view, among: V, dimension: D), N: N, D: D)
     }
@@ -57,13 +59,15 @@ extension Batch {
     /// - Parameters:
     ///   - remedy: where there is nothing.
     ///   - D: numbers that a row must have.
-    func teacherRows(group: Int, remedy: String, width D: Int) throws -> Tensor {
-        let name = TeacherOutput.tensor(ofGroup: group), V = views[group]
+    ///   - widthRemedy: where it has others; nil for what goes for embeddings.
+    func teacherRows(_ output: TeacherOutput = .embedding, group: Int, remedy: String, width D: Int, widthRemedy: String? = nil) throws -> Tensor {
+        let name = output.tensor(ofGroup: group), V = views[group]
         guard record.tensors[name] != nil else { throw record.failure("has no tensor '\(name)'; it has \(listedNames)", remedy: remedy) }
-        let rows = try record.tensor(name, .f32, shape: [N, V, nil])
-        guard rows.shape[2] == D else {
+        let rows = try record.tensor(name, .f32, shape: [N, V, nil]), found = rows.shape[2]
+        guard found == D else {
+            let what = output.isEmbedding ? "teacher embeddings" : "\(output)"
             throw record.failure(
-                "has teacher embeddings of \(rows.shape[2]) numbers in '\(name)' where the student's have \(D)", remedy: "make a student with initialize --embedding \(rows.shape[2])")
+                "has \(what) of \(found) numbers in '\(name)' where the student's have \(D)", remedy: widthRemedy ?? "make a student with initialize --embedding \(found)")
         }
         return rows
     }

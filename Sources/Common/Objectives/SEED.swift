@@ -78,8 +78,8 @@ public struct SEED: PairObjective {
     }
 
     /// A new training learns the teacher's mean and temperature from its first embeddings.
-    public var sampledTensor: String? { pairs.isNew ? "teacher" : nil }
-    public mutating func setSample(_ sample: Tensor) { pairs.sample = sample }
+    public var sampledTensors: [String] { pairs.isNew ? [TeacherOutput.embedding.tensor] : [] }
+    public mutating func setSample(_ sample: Tensor, of tensor: String) { pairs.sample = sample }
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let pass = Self.student(options), student = outputs[pass]

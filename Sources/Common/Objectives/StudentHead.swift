@@ -4,6 +4,8 @@ public enum StudentHead: Sendable, Equatable {
     case mlp
     /// A paper's, by its name.
     case named(String)
+    /// The same, as wide as the teacher's rows, whatever these are.
+    case namedAsTeacher(String)
     /// A linear layer as wide as the teacher's rows.
     case linear
     /// A linear layer for the classes of the data: what the method trains is a classifier.

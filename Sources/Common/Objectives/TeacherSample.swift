@@ -25,24 +25,33 @@ public enum TeacherSample {
 
         public init(_ reader: ReadAhead) { self.reader = reader }
 
-        /// The first ``rows`` rows of the tensor `name`, f32 [N, D], in the stream's first epoch, or as many as there are; nil where there are none.
+        /// As ``samples(_:)``, of one tensor; nil where there are none.
+        public func sample(_ name: String) throws -> Tensor? { try samples([name])[name] }
+
+        /// Of each of these tensors, f32 [N, D], the first ``rows`` rows in the stream's first epoch, or as many as there are; none of one without any.
         ///
-        /// A record that has no embeddings ends them: whoever uses it will say what is wrong. To be called before ``next()``.
-        public func sample(_ name: String) throws -> Tensor? {
-            var values: [Float] = [], width: Int?, epoch: String??, bytes = 0
-            while width.map({ values.count < TeacherSample.rows * $0 }) ?? true, bytes < mostBytes, let record = try reader.next() {
+        /// A record that lacks embeddings of one ends them all: whoever uses it will say what is wrong. To be called before ``next()``.
+        public func samples(_ names: [String]) throws -> [String: Tensor] {
+            guard !names.isEmpty else { return [:] }
+            var samples: [String: (values: [Float], width: Int)] = [:], epoch: String??, count = 0, bytes = 0
+            reading: while count < TeacherSample.rows, bytes < mostBytes, let record = try reader.next() {
                 kept.append(record)
                 bytes += record.tensors.values.reduce(0) { $0 + $1.byteCount }
-                guard let teacher = try? record.tensor(name, .f32, shape: [nil, width]), teacher.shape[1] > 0,
-                    epoch ?? record.metadata["epoch"] == record.metadata["epoch"], (try? NormalizedRowCheck.check(teacher, name, in: record)) != nil
-                else { break }
-                width = teacher.shape[1]
+                guard epoch ?? record.metadata["epoch"] == record.metadata["epoch"] else { break }
+                var rows: [String: Tensor] = [:]
+                for name in names {
+                    guard let teacher = try? record.tensor(name, .f32, shape: [nil, samples[name]?.width]), teacher.shape[1] > 0, (try? NormalizedRowCheck.check(teacher, name, in: record)) != nil
+                    else { break reading }
+                    rows[name] = teacher
+                }
                 epoch = .some(record.metadata["epoch"])
-                values += try teacher.floats()
+                for (name, teacher) in rows { samples[name] = ((samples[name]?.values ?? []) + (try teacher.floats()), teacher.shape[1]) }
+                count = rows[names[0]].map { count + $0.shape[0] } ?? count
             }
-            guard let width, !values.isEmpty else { return nil }
-            let count = min(TeacherSample.rows, values.count / width)
-            return Tensor(f32: Array(values.prefix(count * width)), shape: [count, width])
+            return samples.filter { !$0.value.values.isEmpty }.mapValues { sample in
+                let count = min(TeacherSample.rows, sample.values.count / sample.width)
+                return Tensor(f32: Array(sample.values.prefix(count * sample.width)), shape: [count, sample.width])
+            }
         }
 
         /// The next record; nil after the last one.

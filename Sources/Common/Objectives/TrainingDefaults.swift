@@ -5,6 +5,8 @@ public struct TrainingDefaults: Sendable, Equatable {
     public var optimizer: OptimizerName
     /// The learning rate of batches of 256; of others it is in proportion to their images.
     public var rate: Double
+    /// Whether it grows with the root of the batch's images instead.
+    public var growsWithRoot = false
     public var momentum = 0.9
     public var weightDecay: Double
     public var schedule: ScheduleName
@@ -42,12 +44,12 @@ public struct TrainingDefaults: Sendable, Equatable {
     }
 
     init(
-        _ optimizer: OptimizerName, rate: Double, weightDecay: Double, _ schedule: ScheduleName, epochs: Int, warmUp: Double = 0, endShare: Double = 0,
+        _ optimizer: OptimizerName, rate: Double, growsWithRoot: Bool = false, weightDecay: Double, _ schedule: ScheduleName, epochs: Int, warmUp: Double = 0, startShare: Double = 0, endShare: Double = 0,
         milestones: [Int] = [], factor: Double = 0.1, recipe: String, smallestCrop: Double, crops: [Crops] = []
     ) {
         (self.optimizer, self.rate, self.weightDecay, self.schedule, self.epochs, self.warmUp) = (optimizer, rate, weightDecay, schedule, epochs, warmUp)
-        (self.endShare, self.milestones, self.factor, self.recipe, self.smallestCrop) = (endShare, milestones, factor, recipe, smallestCrop)
-        self.crops = crops
+        (self.startShare, self.endShare, self.milestones, self.factor, self.recipe, self.smallestCrop) = (startShare, endShare, milestones, factor, recipe, smallestCrop)
+        (self.growsWithRoot, self.crops) = (growsWithRoot, crops)
     }
 
     /// Of methods that say nothing else: SEED's.
@@ -56,9 +58,11 @@ public struct TrainingDefaults: Sendable, Equatable {
     /// The groups of crops as `augment --crops` takes them, where images have this size; nil for views of one size.
     public func cropsText(size: Int) -> String? { crops.isEmpty ? nil : crops.map { $0.text(size: size) }.joined(separator: " ") }
 
+    private var rateText: String { growsWithRoot ? "\((rate * 1000).rounded() / 1000)" : "\(rate)" }
+
     /// In a line: "sgd, rate 0.05 for 256 images, weight decay 0.0001, cosine over 100 epochs; views: moco-v2, crops of 0.2 to 1".
     public var text: String {
-        var parts = ["\(optimizer.rawValue), rate \(rate) for 256 images", "weight decay \(weightDecay)"]
+        var parts = ["\(optimizer.rawValue), rate \(rateText) for 256 images\(growsWithRoot ? ", growing with their root" : "")", "weight decay \(weightDecay)"]
         let share = endShare > 0 ? " to \(endShare) of the rate" : ""
         switch schedule {
         case .steps: parts.append("×\(factor) from epochs \(milestones.map { "\($0)" }.joined(separator: " and ")) of \(epochs) on")

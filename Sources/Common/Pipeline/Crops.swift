@@ -50,7 +50,7 @@ struct Crops {
     func taught(_ method: any Objective.Type) -> Double {
         switch method.inputs.teacher {
         case nil: 0
-        case .viewEmbeddings: Double(views[0]) * areas[0]
+        case .groupEmbeddings(let group): group < views.count ? Double(views[group]) * areas[group] : 0
         case .embedding: areas[0] + (teachesSmallCrops(method) ? Double(views[1]) * areas[1] : 0)
         case .features, .logits: areas[0]
         }
@@ -83,6 +83,7 @@ extension RunSettings {
     func checkCrops() throws {
         let crops = studentCrops, wanted = method.inputs.groups, named = "\(Crops.setting)=\(self[Crops.setting])", method = "METHOD=\(self["METHOD"])"
         if !self[Crops.setting].isEmpty {
+            guard !self.method.inputs.bags else { throw Failure(.usage, path: named, "\(method) makes its views by itself", remedy: "leave out \(Crops.setting)") }
             guard crops.views.count <= wanted.count else {
                 throw Failure(.usage, path: named, "has \(crops.views.count) groups where \(method) learns from \(wanted.count == 1 ? "one" : "\(wanted.count)")", remedy: "leave out the others")
             }
@@ -94,7 +95,8 @@ extension RunSettings {
                         + (range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"), remedy: "name so many")
             }
         }
-        let wantsMore = self.method.inputs.teacher == .viewEmbeddings || crops.teachesSmallCrops(self.method)
+        let wantsViews = if case .groupEmbeddings? = self.method.inputs.teacher { true } else { false }
+        let wantsMore = wantsViews || crops.teachesSmallCrops(self.method)
         if teacherOrigin == .program, wantsMore {
             throw Failure(
                 .usage, path: TeacherProgram.setting, "gives a row of each image where \(method) learns the embeddings of several views", remedy: "name a TEACHER that is a network")

@@ -48,6 +48,7 @@ struct Estimate {
                 add(count * images.student, nil, new.reduce(0) { $0 + passes(studentMethod, crops) * training($1.network) } + (before == nil && run.settings.store == nil ? teaching() : 0))
             }
         }
+        add(stages.contains { $0.name == "bags" } ? images.student : 0, took { $0 == "bags" }, measured(.embed, teacherName))
         add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, passes(run.settings.teacherMethod, run.settings.teacherCrops) * measured(.train, teacherName))
         for (subject, network) in [("teacher", teacherName)] + run.students.map({ ($0.name, $0.network) }) {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }

@@ -180,7 +180,7 @@ public struct Planner {
         words += ["EPOCHS=\(epochs(\.studentEpoch, run.epochs))", "TEACHER_EPOCHS=\(epochs({ $0.epoch(of: "teacher") }, run.teacherEpochs))"]
         words += ["STUDENTS=\(run.students.map(\.name).joined(separator: " "))", "STORE=\(settings.store.map { "\($0.epochs)" } ?? "")"]
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.teacherOrigin.rawValue)"]
-        words += ["HEAD=\(run.judgedHead)"]
+        words += ["HEAD=\(run.judgedHead)", "BAGS=\(settings.hasBags ? "bags" : "")"]
         words += ["EXPORT=\(settings.exports.map(\.rawValue).joined(separator: " "))"]
         words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
         return Command(

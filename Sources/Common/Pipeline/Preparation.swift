@@ -118,14 +118,17 @@ struct Preparation {
         return (given ?? Network(settings["TEACHER_NETWORK"], head: .none))?.featureWidth
     }
 
-    /// - Throws: ``Failure`` where the teacher's rows are no logits of the data's classes.
+    /// - Throws: ``Failure`` where the teacher has no logits, or they are none of the data's classes where these are learnt.
     private static func checkClassifier(_ settings: RunSettings, _ teacher: Teacher?, _ program: TeacherProgram?, _ names: [String]?, count classes: Int) throws {
-        let method = "METHOD=\(settings["METHOD"])", remedy = "name a TEACHER that is a classifier of the images' classes, as make finetune trains one"
-        if settings.trainsTeacher, settings.teacherMethod.trainsClassifier { return }
-        guard program == nil else { throw Failure(.usage, "\(method) learns a classifier's logits, and \(TeacherProgram.setting) gives rows of length 1", remedy: remedy) }
+        let areClasses = settings.method.inputs.labels, method = "METHOD=\(settings["METHOD"])"
+        let remedy = areClasses
+            ? "name a TEACHER that is a classifier of the images' classes, as make finetune trains one" : "name a TEACHER whose head ends in prototypes (convert-weights --prototypes)"
+        if areClasses, settings.trainsTeacher, settings.teacherMethod.trainsClassifier { return }
+        guard program == nil else { throw Failure(.usage, "\(method) learns the logits of a head, and \(TeacherProgram.setting) gives rows of length 1", remedy: remedy) }
         guard let rows = teacher?.network.head.dimension else {
-            throw Failure(.usage, "\(method) learns a classifier's logits, and the teacher has no classifier", remedy: remedy)
+            throw Failure(.usage, "\(method) learns \(areClasses ? "a classifier's logits, and the teacher has no classifier" : "scores of prototypes, and the teacher has no head")", remedy: remedy)
         }
+        guard areClasses else { return }
         guard classes == rows else {
             throw Failure(.usage, "\(method) learns logits of the images' classes: DATA has \(classes), and the teacher's rows have \(rows) numbers", remedy: remedy)
         }

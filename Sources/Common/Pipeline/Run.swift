@@ -90,8 +90,18 @@ struct Run {
                         schedule: teacherEpochs))
             }
         }
+        addBags()
         addStore()
         for student in students { add(student) }
+    }
+
+    /// The stage that finds images that are near to each other, where the method draws from them.
+    private var bags: [String] { settings.hasBags ? ["bags"] : [] }
+
+    private mutating func addBags() {
+        guard settings.hasBags else { return }
+        stages.add(
+            Stage("bags", after: teachers + images, makes: ["bags.safetensors"], from: words("bags.augment") + dataWords + teacherWords, reads: sources(.train, .teacher)))
     }
 
     /// The teacher's rows that are kept: of views and a teacher, whoever learns from them.
@@ -100,7 +110,7 @@ struct Run {
         let decisive = words("student.augment", "teacher.rows") + dataWords + teacherWords + store.precision
         for n in 1...store.epochs {
             stages.add(
-                Stage(Store.stage(n), after: teachers + images, makes: [Store.file(n)], from: decisive + ["epoch", "\(n)"], reads: sources(.train, .teacher)))
+                Stage(Store.stage(n), after: teachers + images + bags, makes: [Store.file(n)], from: decisive + ["epoch", "\(n)"], reads: sources(.train, .teacher)))
         }
     }
 
@@ -109,7 +119,7 @@ struct Run {
         for n in 1...epochs {
             stages.add(
                 Stage(
-                    "\(name).\(n)", after: ["\(name).\(n - 1)"] + teachers + images, beside: store.map { [Store.stage($0.number(of: n))] } ?? [],
+                    "\(name).\(n)", after: ["\(name).\(n - 1)"] + teachers + images + bags, beside: store.map { [Store.stage($0.number(of: n))] } ?? [],
                     makes: ["\(name).\(n).safetensors"], from: decisive + (store?.decisive(n) ?? []),
                     reads: store == nil ? sources(.train, .teacher) : sources(.train), schedule: epochs))
         }

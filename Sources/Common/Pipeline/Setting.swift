@@ -54,8 +54,8 @@ public struct Setting: Sendable {
         Setting("DATA", .path, "the images: folder class/name.jpg, folder of archives, or one tar or zip (default: images are drawn)"),
         Setting("TEST", .path, "images to evaluate on (default: DATA's own val or test folder, or half of DATA judges what the other half's labels teach)"),
         Setting(
-            "METHOD", .oneOf(names { _ in true }), demonstration: SEED.name, images: SEED.name,
-            "how the student learns: from a teacher by " + names { $0.inputs.teacher != nil }.joined(separator: ", ") + "; without one by "
+            "METHOD", .oneOf(names { !$0.inputs.hasSeveralTeachers }), demonstration: SEED.name, images: SEED.name,
+            "how the student learns: from a teacher by " + names { $0.inputs.teacher != nil && !$0.inputs.hasSeveralTeachers }.joined(separator: ", ") + "; without one by "
                 + names { $0.inputs.teacher == nil && !$0.inputs.labels }.joined(separator: ", ") + ", or with labels by "
                 + names { $0.inputs.teacher == nil && $0.inputs.labels }.joined(separator: ", ")),
         Setting(

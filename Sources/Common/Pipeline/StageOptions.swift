@@ -22,8 +22,10 @@ struct StageOptions {
     private func views(_ method: any Objective.Type, _ crops: Crops, passes: [String] = ["--drop-last"]) -> [String] {
         let recipe = method.defaults.map { ["--recipe", $0.recipe] } ?? [], share = method.defaults.map { ["--crop-scale", "\($0.smallestCrop),1"] } ?? []
         let views = method.inputs.views.lowerBound, common = ["--seed", settings["SEED"]] + passes, flags = settings.words("FLAGS") + chosen(method)
-        if let text = crops.text { return ["--crops", text] + common + recipe + flags }
-        return ["--size", settings["SIZE"]] + common + recipe + share + flags + (views > 1 ? ["--views", "\(views)"] : [])
+        let isMixed = method.inputs.isMixed && !flags.contains("--mix-up") ? ["--mix-up"] : []
+        if let text = crops.text { return ["--crops", text] + common + recipe + flags + isMixed }
+        let made = method.inputs.bags ? ["--bags", "bags.safetensors"] : views > 1 ? ["--views", "\(views)"] : []
+        return ["--size", settings["SIZE"]] + common + recipe + share + flags + made + isMixed
     }
     /// What a network begins with that learns by a method.
     ///
@@ -36,6 +38,7 @@ struct StageOptions {
         // As wide as the teacher's where that is compared with.
         case .named(let name):
             ["--head", name] + ((method.inputs.teacher?.isEmbedding == true ? embedding : settings.count("EMBEDDING")).map { ["--embedding", "\($0)"] } ?? [])
+        case .namedAsTeacher(let name): ["--head", name, "--embedding", "\(teacherRows ?? embedding)"]
         case .linear: ["--head", "linear \(teacherRows ?? embedding)"]
         case .classifier: ["--classes", "\(classes)"]
         case .none: ["--embedding", "0"]
@@ -87,6 +90,7 @@ struct StageOptions {
             // A program's rows are all that there is of it.
             files["teacher.rows"] = !isProgram ? settings.studentCrops.embedOptions(output, settings.method) : output == .embedding ? [] : ["--as", output.tensor]
         }
+        if settings.hasBags { files["bags.augment"] = train + plain }
         if settings.trainsTeacher {
             files["teacher.begin"] = begin(settings["TEACHER_NETWORK"], settings.teacherMethod)
             files["teacher.augment"] = train + views(settings.teacherMethod, settings.teacherCrops) + ["--batch", settings["TEACHER_BATCH"]]

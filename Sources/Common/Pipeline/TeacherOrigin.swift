@@ -18,5 +18,7 @@ extension RunSettings {
         return !self[TeacherProgram.setting].isEmpty ? .program : self["TEACHER"].isEmpty ? .trained : .given
     }
 
+    /// Whether the student learns from images that are near to each other for the teacher.
+    var hasBags: Bool { method.inputs.bags }
     var trainsTeacher: Bool { teacherOrigin == .trained }
 }

@@ -22,6 +22,8 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
         case trial = 9
         case labels = 10
         case archiveOrder = 11
+        case bag = 12
+        case mix = 13
         case test = 99
     }
 

@@ -9,6 +9,9 @@ public struct TensorDocument: Sendable {
     /// Where it was read, for messages.
     var origin: Origin?
 
+    /// The key of a record's metadata that says the share of the first image in images that are mixed of two.
+    public static let mixKey = "mix"
+
     struct Origin: Sendable {
         var path: String
         var location: String?

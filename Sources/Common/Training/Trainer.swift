@@ -48,9 +48,9 @@ public final class Trainer {
         try objective.restore(state.objective)
     }
 
-    /// The tensor of the stream whose first rows the objective wants before the first step; nil for none.
-    public var sampledTensor: String? { objective.sampledTensor }
-    public func setSample(_ sample: Tensor) { objective.setSample(sample) }
+    /// The tensors of the stream whose first rows the objective wants before the first step.
+    public var sampledTensors: [String] { objective.sampledTensors }
+    public func setSample(_ sample: Tensor, of tensor: String) { objective.setSample(sample, of: tensor) }
     /// What a person should know of the training, each said once; to be asked after every step and at the end.
     public func takeNotes() -> [String] { objective.takeNotes() + watch.takeNotes { options.remedy($0, objective.remedies($0)) } }
     /// The loss as one gives it to `--loss`; nil where it is the objective's own.

@@ -26,8 +26,9 @@ public struct WeightsArguments: ParsableArguments {
         return all.first { $0.1 != nil }?.0
     }
 
-    public func open(_ path: String) throws -> WeightsFile {
-        try WeightsFile(path, network: WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels())
+    /// - Parameter wantsPrototypes: see ``WeightsFile``.
+    public func open(_ path: String, wantsPrototypes: Bool = false) throws -> WeightsFile {
+        try WeightsFile(path, network: WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels(), wantsPrototypes: wantsPrototypes)
     }
 
     /// - Returns: nil where nothing was given.

@@ -11,6 +11,11 @@ extension Layout {
         Layout(name: "SwAV", backbone: "", head: [("projection_head.", nil)], mark: "projection_head.", facts: swavFacts),
         Layout(name: "SwAV", backbone: "", mark: "prototypes", facts: swavFacts),
     ]
+    /// Whether a tensor beside a network is SwAV's prototypes (K, D): of its code (of several heads the first's), of VISSL, of a training here.
+    static func arePrototypes(_ name: String) -> Bool {
+        name.hasSuffix("prototypes.weight") || name.hasSuffix("prototypes0.weight") || name == WeightsDocument.trainingPrefix + "prototypes.1.weight"
+    }
+
     /// SEED's `simclr_200.pth`: its head is `fc.0`, `fc.1` (batch norm), `fc.3`.
     static let simCLRofSEED = Layout(name: "SimCLR, as SEED has it", backbone: "", mark: "fc.1.running_mean")
 }

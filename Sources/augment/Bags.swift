@@ -1,0 +1,57 @@
+import Randomness
+import TensorStreams
+import ToolSupport
+
+/// Of each image others that are near to it, as `neighbours` writes them: `index` i64 [n], `neighbours` i64 [n, k].
+struct Bags {
+    private let path: String
+    /// The place of an image's row, by its number.
+    private let rows: [Int: Int]
+    private let neighbours: [Int]
+    private let k: Int
+
+    /// - Parameter samples: images in the data set.
+    init(_ path: String, samples: Int) throws {
+        self.path = path
+        let document = try DocumentFile.read(path) { outline in
+            let index = try outline.tensor("index", .i64, shape: [nil])
+            _ = try outline.tensor("neighbours", .i64, shape: [index.shape[0], nil])
+            return ["index", "neighbours"]
+        }
+        let index = try document.tensor("index", .i64, shape: [nil]).integers(), lists = try document.tensor("neighbours", .i64, shape: [index.count, nil])
+        (neighbours, k) = (try lists.integers(), lists.shape[1])
+        guard k > 0, !index.isEmpty else { throw document.failure("holds no neighbours") }
+        rows = Dictionary(index.enumerated().map { ($1, $0) }) { $1 }
+        guard rows.count == index.count else { throw document.failure("has an image more than once in 'index'") }
+        guard let most = (index + neighbours).max(), let least = (index + neighbours).min(), least >= 0, most < samples else {
+            throw document.failure("has images that the data, of \(samples) images, does not have", remedy: "make it of the same data with neighbours")
+        }
+    }
+
+    /// The one of an image's bag that an epoch has drawn.
+    ///
+    /// - Throws: ``MissingBag``.
+    func member(of image: Int, seed: UInt64, epoch: Int) throws -> Int {
+        guard let row = rows[image] else {
+            throw MissingBag(failure: Failure(.data, path: path, "has no neighbours of image \(image)", remedy: "make it of all images that are read, with the same --limit and --fold"))
+        }
+        var random = CounterRandom(seed: seed, .bag, epoch: epoch, item: image)
+        return neighbours[row * k + random.below(k)]
+    }
+}
+
+/// An image without a bag: nothing that is wrong with the image.
+struct MissingBag: Error {
+    let failure: Failure
+}
+
+/// What is mixed of what.
+enum Mixing {
+    case none
+    /// Each image with another of its batch.
+    case mixUp
+    /// A view of an image with one of another of its bag, into a third view; two views of a second group are of the two.
+    case bags(Bags)
+
+    var isMixUp: Bool { if case .mixUp = self { true } else { false } }
+}
