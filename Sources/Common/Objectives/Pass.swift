@@ -101,6 +101,13 @@ public struct Model: Sendable {
         (self.name, self.kind) = (name, kind)
     }
 
+    /// The network that it is, beside a student.
+    public func network(beside student: Network) -> Network {
+        guard case .head(let output, let head) = kind else { return student }
+        let width = output.width(student)
+        return Network(head(width), inputs: width)
+    }
+
     /// Whether the gradient trains it.
     public var isTrained: Bool { if case .average = kind { false } else { true } }
 
@@ -139,6 +146,9 @@ public struct Pass: Sendable {
         case embedding
         /// The pooled features: the head has no part in the pass, and no gradient.
         case features
+
+        /// Numbers in what a network gives.
+        public func width(_ network: Network) -> Int { self == .features ? network.featureWidth : network.embeddingWidth }
     }
 
     public let name: String

@@ -60,7 +60,7 @@ struct Crops {
     func taughtRows(_ method: any Objective.Type) -> Int {
         switch method.inputs.teacher {
         case nil: 0
-        case .viewEmbeddings: views[0]
+        case .groupEmbeddings(let group): group < views.count ? views[group] : 0
         case .embedding: 1 + (teachesSmallCrops(method) ? views[1] : 0)
         case .features, .logits: 1
         }

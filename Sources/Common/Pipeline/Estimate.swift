@@ -96,6 +96,7 @@ struct Estimate {
             let head: Head = switch method.head {
             case .mlp: .mlp(hidden: bare.featureWidth, run.embedding)
             case .named(let name): .named(name, features: bare.featureWidth, embedding: run.settings.count("EMBEDDING")) ?? .none
+            case .namedAsTeacher(let name): .named(name, features: bare.featureWidth, embedding: run.teacherRows ?? run.embedding) ?? .none
             case .linear: .linear(run.teacherRows ?? run.embedding)
             case .classifier: .linear(run.classes)
             case .none: .none
@@ -109,14 +110,7 @@ struct Estimate {
     }
     /// Numbers in each of the further networks that a method keeps, and whether it is trained.
     func others(_ method: any Objective.Type, _ student: Network) -> [(parameters: Int, isTrained: Bool)] {
-        method.models(MethodOptions()).compactMap { model in
-            switch model.kind {
-            case .student: nil
-            case .average: (student.parameterCount, false)
-            case .head(let output, let head):
-                (Network(head(output == .features ? student.featureWidth : student.embeddingWidth), inputs: output == .features ? student.featureWidth : student.embeddingWidth).parameterCount, true)
-            }
-        }
+        method.models(MethodOptions()).dropFirst().map { ($0.network(beside: student).parameterCount, $0.isTrained) }
     }
     /// Numbers that the optimizer of a network keeps of each parameter.
     func slots(_ method: any Objective.Type, _ options: [String]) -> Int {

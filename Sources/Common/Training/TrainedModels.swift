@@ -163,8 +163,3 @@ final class TrainedModels {
         }
     }
 }
-
-extension Pass.Output {
-    /// Numbers in what a network gives.
-    func width(_ network: Network) -> Int { self == .features ? network.featureWidth : network.embeddingWidth }
-}

@@ -56,13 +56,6 @@ public struct TrainingState {
     private static let objectivePrefix = WeightsDocument.trainingPrefix + "loss."
     private static func prefix(_ model: Model) -> String { WeightsDocument.trainingPrefix + model.name + "." }
 
-    /// The network that a model is, beside a student.
-    private static func network(_ model: Model, beside student: Network) -> Network {
-        guard case .head(let output, let head) = model.kind else { return student }
-        let width = output.width(student)
-        return Network(head(width), inputs: width)
-    }
-
     /// A network that has not been trained.
     public init(_ weights: Weights, provenance: Provenance) {
         self.weights = weights
@@ -105,7 +98,7 @@ public struct TrainingState {
         let hasState = document.tensors.keys.contains { $0.hasPrefix(Self.prefix(.momentum)) }
         if hasState { optimizerState = try Self.read(optimizer.slots, of: weights.network, from: document, model: "") }
         for model in others where document.tensors.keys.contains(where: { $0.hasPrefix(Self.prefix(model)) }) {
-            let network = Self.network(model, beside: weights.network), own = try WeightsDocument.weights(of: network, in: document, path: path, prefix: Self.prefix(model))
+            let network = model.network(beside: weights.network), own = try WeightsDocument.weights(of: network, in: document, path: path, prefix: Self.prefix(model))
             self.others[model.name] = Other(
                 own, optimizerState: model.isTrained ? try Self.read(optimizer.slots, of: network, from: document, model: model.name + ".") : nil)
         }
@@ -140,7 +133,7 @@ public struct TrainingState {
                 remedy: "go on with --optimizer \(before.printableLine(limit: 40)), or begin with its weights alone, which convert-weights writes")
         }
         for model in others where outline.tensors.contains(where: { $0.name.hasPrefix(prefix(model)) }) {
-            try WeightsDocument.check(Self.network(model, beside: student), in: outline, path: path, prefix: prefix(model))
+            try WeightsDocument.check(model.network(beside: student), in: outline, path: path, prefix: prefix(model))
         }
         let shapes = outline.shapes, models = others.map(prefix), trained = others.filter(\.isTrained)
         /// Of the student's parameter of this name, or of `MODEL.NAME`.
