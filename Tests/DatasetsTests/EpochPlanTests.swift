@@ -53,7 +53,7 @@ struct EpochPlanTests {
                     }
                     // As many images of that archive have been seen since the pass began.
                     let at = epoch * 4 * steps + place, image = row[at].1, archive = archives.lastIndex { $0 <= image } ?? 0
-                    let seen = row[(at / 23 * 23)...at].count { (archives.lastIndex { first in first <= $0.1 } ?? 0) == archive }
+                    let seen = row[(at / 23 * 23)...at].count { image in (archives.lastIndex { first in first <= image.1 } ?? 0) == archive }
                     #expect(position.pass == at / 23 && position.archive == archive && position.seen == seen)
                 }
             }
