@@ -13,11 +13,11 @@ public struct AccuracyEvaluation: Sendable {
     /// - Parameter progress: told of every record's samples.
     /// - Throws: a ``Failure`` `data` where samples are of a class that the classifier does not know.
     public func run(_ stream: FeatureStream, progress: (Int) -> Void = { _ in }) throws -> AccuracyReport {
-        var accuracy = Accuracy(), images: [Int] = [], columns: [Int]?
+        var accuracy = Accuracy(), images: [Int] = [], columns: [Int] = []
         let names = stream.header.metadata.names("logit_classes"), byName = names != nil && stream.classes != nil
         while let batch = try stream.next() {
             let C = stream.dimension
-            let columns = try columns ?? self.columns(stream, names, classes: C)
+            if columns.isEmpty { columns = try self.columns(stream, names, classes: C) }
             for (row, label) in batch.labels.enumerated() {
                 guard Int(label) < columns.count else {
                     throw Failure(.data, path: stream.name, "has label \(label) where the classifier has \(C) classes", remedy: "judge it by images of its classes")

@@ -13,7 +13,7 @@ public struct EvaluationInput: Sendable {
         self.images = Set(images).count
         provenance = stream.header.provenance.lines
         metadata = stream.header.metadata
-        metadata["classes"] = nil  // long, and the result says how many
+        for list in ["classes", "logit_classes"] { metadata[list] = nil }  // long, and the result says how many
     }
 
     public var json: JSON {
