@@ -9,16 +9,16 @@ struct StoredRowsTests {
 
     private func place() throws -> Workplace {
         let place = try Workplace.images()
-        try #require(try place.run("initialize --network tiny-resnet10 --seed 3 --embedding 24 -q -o teacher.safetensors").status == 0)
+        try #require(try place.run("initialize --network tiny-resnet10 --seed 3 --embedding 24 -q -o teacher.safetensors; initialize --network tiny-resnet10 --classes 5 -q -o classifier.safetensors").status == 0)
         return place
     }
 
     @Test(arguments: [
-        ("", "--weights teacher.safetensors"), ("", "--weights teacher.safetensors --features"), ("--crops '1x16 2x8'", "--weights teacher.safetensors --view 0 --group 1"),
+        ("", "--weights teacher.safetensors"), ("", "--weights teacher.safetensors --features"), ("--steps 6 --batch 32", "--weights classifier.safetensors --logits"), ("--crops '1x16 2x8'", "--weights teacher.safetensors --view 0 --group 1"),
         ("--views 2", "--weights teacher.safetensors --as a --as b"), ("", "--command 'embed --weights teacher.safetensors -q'"),
     ])
     func `rows that were kept, joined to their images, are the teacher's pass to the byte`(views: String, teacher: String) throws {
-        let place = try place(), images = "\(Self.augment) \(views)".replacing("--size 16 ", with: views.contains("crops") ? "" : "--size 16 ")
+        let place = try place(), images = "\(views.contains("crops") ? Self.augment.replacing("--size 16 ", with: "") : views.contains("steps") ? Self.augment.replacing("--batch 16 --drop-last ", with: "") : Self.augment) \(views)"
         let result = try place.run("""
             \(images) --epoch 1 -o images.tensors.zst
             embed \(teacher) -q images.tensors.zst -o whole.tensors.zst
@@ -27,7 +27,7 @@ struct StoredRowsTests {
             """)
         #expect(result.status == 0, "\(result.error)")
         let (header, records) = try place.read("rows.tensors.zst")
-        #expect(header.metadata["rows"] == "f32" && records.count == 6 && records.allSatisfy { $0.tensors["images"] == nil && $0.tensors["label"] == nil && $0.tensors["views"]?.shape == [16] })
+        #expect(header.metadata["rows"] == "f32" && records.count == 6 && records.allSatisfy { $0.tensors["images"] == nil && $0.tensors["label"] == nil && $0.tensors["views"]?.shape == $0.tensors["index"]?.shape })
         // Half as long numbers, which a loss takes: within the half of the last of eleven bits.
         try place.perform("embed \(teacher) -q --rows --half images.tensors.zst -o half.tensors.zst; embed --stored half.tensors.zst -q images.tensors.zst -o near.tensors.zst")
         let (whole, near) = (try place.read("whole.tensors.zst"), try place.read("near.tensors.zst"))
@@ -74,5 +74,10 @@ struct StoredRowsTests {
         #expect(again.header.metadata["epoch"] == "5" && again.records.allSatisfy { $0.metadata["epoch"] == "5" } && again.records.map(\.tensors) == first.records.map(\.tensors))
         #expect(over.records.map(\.tensors) == (first.records + zero.records).map(\.tensors) && over.records.map { $0.metadata["epoch"] } == (0..<12).map { $0 < 6 ? "2" : "3" })
         #expect(try place.run("\(Self.augment) --repeat 0 -o x").status == 64)
+        // Of epochs that are parts of passes, likewise.
+        let parts = Self.augment.replacing("--drop-last ", with: "--steps 4 ")
+        try place.perform("\(parts) --epoch 7 --repeat 3 -o again.tensors.zst; \(parts) --epoch 1 -o first.tensors.zst")
+        let (later, part) = (try place.read("again.tensors.zst"), try place.read("first.tensors.zst"))
+        #expect(later.records.map(\.tensors) == part.records.map(\.tensors) && later.records.allSatisfy { $0.metadata["epoch"] == "7" })
     }
 }

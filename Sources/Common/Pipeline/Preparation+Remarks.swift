@@ -23,7 +23,15 @@ extension Preparation {
                 + (images < Preparation.smallBatch ? " more images would help" : " \(name)=\(min(64, images)) is usual")
         }
         let unused = settings[TeacherProgram.limit].isEmpty || program != nil ? [] : ["\(TeacherProgram.limit) is of no use without \(TeacherProgram.setting)"]
-        return small + queueRemarks() + unused + settings.storeRemarks
+        return small + queueRemarks() + unused + settings.storeRemarks + storeRemarks()
+    }
+
+    /// Epochs of so many steps are parts of the data, of which those that come again are all that there is.
+    private func storeRemarks() -> [String] {
+        guard let store = settings.store, store.cycle < run.epochs, let steps = settings.count("STEPS") else { return [] }
+        let seen = store.cycle * steps * settings.number("BATCH"), images = settings.isDemonstration ? drawn : train?.count ?? 0
+        guard seen < images else { return [] }
+        return ["\(Store.setting)=\(store.cycle) epochs of STEPS=\(steps) hold \(seen) of the \(images) images, and the epochs behind them no others; \(Store.setting)=\((images - 1) / (steps * settings.number("BATCH")) + 1) holds all"]
     }
 
     /// What a queue does that is too small for a batch or too large for the images.

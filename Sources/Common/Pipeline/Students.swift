@@ -30,8 +30,8 @@ extension RunSettings {
     func checkStudents() throws {
         let networks = students.map(\.network), given = "\(Student.setting)=\(self[Student.setting])"
         if let twice = networks.indices.first(where: { networks[..<$0].contains(networks[$0]) }) { throw Failure(.usage, "\(given): \(networks[twice]) is there twice", remedy: "name it once") }
-        if networks.count > 1, !self[Beginning.setting].isEmpty {
-            throw Failure(.usage, "\(given) with \(Beginning.setting), which is one network", remedy: "leave out \(Student.setting), or \(Beginning.setting)= for random numbers")
+        guard self[Student.setting].isEmpty || self[Beginning.setting].isEmpty else {
+            throw Failure(.usage, "\(given): \(Beginning.setting)=\(self[Beginning.setting]) is one network, with which one student begins", remedy: "leave one of them out, or give it with nothing behind its =")
         }
         if typed.contains("STUDENT"), !networks.contains(self["STUDENT"]) {
             throw Failure(.usage, "STUDENT=\(self["STUDENT"]) is not among \(given)", remedy: "name it there too, or give \(Student.setting) with nothing behind its =")

@@ -61,7 +61,7 @@ public final class StoredRowsReader {
     /// The header of the joined stream, as the teacher's own pass would have given it.
     public func header(joining header: StreamHeader) -> StreamHeader {
         var header = header
-        for key in ["dimension", "network"] { header.metadata[key] = reader.header.metadata[key] }
+        for key in ["dimension", "network", "logit_classes"] { header.metadata[key] = reader.header.metadata[key] }
         // The last line is that of the tool that made the rows; those before tell of images, as the stream's own do.
         header.provenance.lines += reader.header.provenance.lines.suffix(1)
         return header
