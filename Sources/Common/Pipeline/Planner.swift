@@ -85,6 +85,8 @@ public struct Planner {
         try preparation.write()
         try StageTable(preparation.run.stages, work).save(in: folder.path)
         try work.settle(preparation.run.stages, in: folder.path)
+        // An epoch's recipe does what has no record: with make -B all of it.
+        if flags.doesAll { for stage in preparation.run.stages.names { unsafe unlink(StageRecord.path(stage, in: folder.path)) } }
         prune(preparation, work)
         return command(preparation, goal: preparation.run.isJudged ? "judged" : "unjudged")
     }
