@@ -125,7 +125,7 @@ struct Embed: Tool {
         }
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) })
         stage.profile = profile ? Profile(stage.network) : nil
-        var header = header(reader.header, dimension: stage.dimension, network: stage.network.name)
+        var header = self.header(reader.header, dimension: stage.dimension, network: stage.network.name)
         // What the columns are, whatever the classes of the images.
         if kind == .logits { header.metadata["logit_classes"] = file.metadata.names("classes").flatMap { $0.count == stage.dimension ? file.metadata["classes"] : nil } }
         let writer = try StreamWriter(output, header: header, level: level)

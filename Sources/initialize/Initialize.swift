@@ -84,9 +84,9 @@ struct Initialize: Tool {
         guard head.isOfUsualSize(features: trunk.featureWidth) else {
             throw Failure(.usage, "the head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers", remedy: "take a narrower one")
         }
-        var begun = try file.map { try begun($0, head) } ?? trunk.with(head).map { Weights.initialized($0, seed: seed) }
-        if let prototypes { begun = try begun.map { try scored($0, by: prototypes) } }
-        guard let weights = begun else { throw Failure(.software, "the network '\(trunk.name)' takes no head") }
+        var weights = try file.map { try begun($0, head) } ?? trunk.with(head).map { Weights.initialized($0, seed: seed) }
+        if let prototypes { weights = try weights.map { try scored($0, by: prototypes) } }
+        guard let weights else { throw Failure(.software, "the network '\(trunk.name)' takes no head") }
         let network = weights.network
         let provenance = Provenance(text: file?.metadata["provenance"] ?? "").adding(Initialize.self)
         let document = TensorDocument(
