@@ -60,6 +60,7 @@ struct Estimate {
             let head: Head = switch method.head {
             case .mlp: .mlp(hidden: bare.featureWidth, run.embedding)
             case .named(let name): .named(name, features: bare.featureWidth, embedding: run.settings.count("EMBEDDING")) ?? .none
+            case .namedAsTeacher(let name): .named(name, features: bare.featureWidth, embedding: run.teacherRows) ?? .none
             case .linear: .linear(run.teacherRows ?? run.embedding)
             case .classifier: .linear(run.classes)
             case .none: .none
