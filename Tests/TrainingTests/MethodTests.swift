@@ -306,7 +306,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         let trainer = try Trainer(try begin(name, options, place, head: head), options, header: place.header)
         let losses = try (0..<steps).map { step -> Double in
             let record = try place.record("\(step)", views: place.views(name), size: 20, step: step)
-            if step == 0, let tensor = trainer.sampledTensor { trainer.setSample(try #require(record.tensors[tensor])) }
+            if step == 0 { for tensor in trainer.sampledTensors { trainer.setSample(try #require(record.tensors[tensor]), of: tensor) } }
             return try trainer.step(record).loss
         }
         return (losses, try trainer.finish().document())
