@@ -55,6 +55,7 @@ struct Initialize: Tool {
         try checkOption("--hidden", hidden, in: 0...65536)
         try checkOption("--classes", classes, in: 1...65536)
         if classes != nil, head != nil || embedding != nil || hidden != nil { throw ValidationError("--classes makes the head; leave out --head, --embedding and --hidden") }
+        if classes != nil, prototypes != nil { throw ValidationError("--classes makes a classifier, behind which --prototypes has no place; leave one of them out") }
         if from != nil, head == nil, embedding == nil, classes == nil { throw ValidationError("--from leaves out the head; say which one to make: --classes, --head or --embedding") }
         if isNamedHead {
             guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
@@ -84,9 +85,9 @@ struct Initialize: Tool {
         guard head.isOfUsualSize(features: trunk.featureWidth) else {
             throw Failure(.usage, "the head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers", remedy: "take a narrower one")
         }
-        var weights = try file.map { try begun($0, head) } ?? trunk.with(head).map { Weights.initialized($0, seed: seed) }
-        if let prototypes { weights = try weights.map { try scored($0, by: prototypes) } }
-        guard let weights else { throw Failure(.software, "the network '\(trunk.name)' takes no head") }
+        let headed = try file.map { try begun($0, head) } ?? trunk.with(head).map { Weights.initialized($0, seed: seed) }
+        guard let headed else { throw Failure(.software, "the network '\(trunk.name)' takes no head") }
+        let weights = try prototypes.map { try scored(headed, by: $0) } ?? headed
         let network = weights.network
         let provenance = Provenance(text: file?.metadata["provenance"] ?? "").adding(Initialize.self)
         let document = TensorDocument(

@@ -69,6 +69,7 @@ import Testing
         ("barlow-twins", 2048, "linear 8192 no-bias, batch-norm, relu, linear 8192 no-bias, batch-norm, relu, linear 8192 no-bias", 151_027_712),
         ("dino", 384, "linear 2048, gelu, linear 2048, gelu, linear 256, l2-norm", 384 * 2048 + 2048 + 2048 * 2048 + 2048 + 2048 * 256 + 256),
         ("disco", 512, "linear 2048, relu, linear 128", 1_312_896),
+        ("prototype-scores", 512, "linear 2048, batch-norm, relu, linear 3000", 512 * 2048 + 2048 + 2 * 2048 + 2048 * 3000 + 3000),
         ("simreg", 512, "linear 1024, batch-norm, relu, linear 512, linear 1024, batch-norm, relu, linear 2048", 3_678_720),
     ])
     func `heads of papers have their layers and parameters`(name: String, features: Int, text: String, parameters: Int) throws {
@@ -78,7 +79,7 @@ import Testing
         #expect(Head.named(name, features: features, embedding: 77)?.dimension == 77 && Head.names.contains(name))
     }
 
-    @Test func `no head has another name`() { #expect(Head.named("moco", features: 8) == nil && Head.names.count == 15) }
+    @Test func `no head has another name`() { #expect(Head.named("moco", features: 8) == nil && Head.names.count == 16) }
 
     @Test func `a batch norm with a scale alone is one whose bias is zero`() throws {
         let layers: [Head.Layer] = [.linear(7), .batchNorm(), .relu, .linear(5)]

@@ -1,4 +1,5 @@
 import Losses
+public import Networks
 import Optimizers
 public import TensorStreams
 import ToolSupport
@@ -22,6 +23,9 @@ public struct QueueKL: Objective {
         "queue-size", default: nil, defaultText: "that of the checkpoint; else 16 to 8192, a quarter to half of the data set's images", in: 1...1 << 28, valueName: "K", "Rows in the queue.")
     static let temperature = MethodOption("temperature", default: 0.07, in: Temperature.range, "The temperature of both networks' similarities.")
     public static let options: [any AnyMethodOption] = [queue, temperature]
+
+    public static func usualQueue(images: Int) -> Int { LightlyTrain.rows(images) }
+    public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * teacherWidth }
 
     private static let student = Pass("student", .view(0))
     public static func passes(_ options: MethodOptions) -> [Pass] { [student] }
