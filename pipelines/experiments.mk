@@ -1,6 +1,6 @@
 # Tables of many runs: all methods side by side, and the paper's ablations in small. A run's result is a file of its own, so that the work goes on where it was stopped.
 
-#: compare-methods all methods on the same images: DATA=, TEST=, TEACHER= [SIZE=64 EPOCHS=12 SEEDS=3 STUDENTS='resnet18 mobilenet-v3-large']; docs/compared/table.md
+#: compare-methods methods on the same images: DATA=, TEST=, TEACHER= [SIZE=64 EPOCHS=12 SEEDS=3 STUDENTS='resnet18 mobilenet-v3-large']; docs/compared/table.md
 #: ablate          queue, temperatures, teachers and views of SEED, likewise (SIZE=128); docs/ablation/table.md
 #:                 EXPERIMENTS_FIRST=8 does the next eight runs only
 EXPERIMENTS_FIRST ?=

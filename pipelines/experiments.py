@@ -25,8 +25,10 @@ SETTINGS = {
         "DATA": None, "TEST": "", "TEACHER": "", "SIZE": 64, "EPOCHS": 12, "BATCH": 64, "SEEDS": 3, "STUDENTS": "resnet18 mobilenet-v3-large", "FOLDER": "docs/compared"},
     "ablate": {"DATA": None, "TEST": "", "TEACHER": "", "SIZE": 128, "EPOCHS": 12, "BATCH": 64, "STUDENTS": "mobilenet-v3-large", "FOLDER": "docs/ablation"},
 }
-# Learning from a teacher: what the paper's own method is compared with. kd wants a teacher with a classifier.
-DISTILLERS = ["seed", "seed-batch", "simreg", "compress-1q", "compress-2q", "disco"]
+# Learning from one teacher.
+DISTILLERS = ["seed", "seed-batch", "simreg", "compress-1q", "compress-2q", "disco", "bingo", "queue-kl", "feature-mse"]
+# kd wants a teacher that is a classifier of the images, swav-distillation one whose head ends in prototypes, seed-teachers several: no teacher serves all.
+LEFT_OUT = ["kd", "swav-distillation", "seed-teachers"]
 PRETRAINING = ["moco-v2", "moco-v1", "simclr", "swav", "byol", "simsiam", "barlow-twins", "supervised", "supervised-contrastive"]
 
 
@@ -44,7 +46,7 @@ class Experiment:
 
 
 def compare_methods(options):
-    """Every method: distillers into each student, with so many seeds into the first; the others once, into the first student."""
+    """The methods that one teacher, or none, serves: distillers into each student, with so many seeds into the first; the others once, into the first student."""
     found = []
     for method in DISTILLERS:
         for number, student in enumerate(options.students.split()):
@@ -118,7 +120,15 @@ def common(options):
 
 def identity(options, experiment):
     """The settings by which a result is known; files by their names alone, so that it may be made elsewhere."""
-    return {key: os.path.basename(str(value)) if key in ("DATA", "TEST", "TEACHER") else value for key, value in {**common(options), **dict(experiment.settings)}.items()}
+    return {key: named(value) if key in ("DATA", "TEST", "TEACHER") else value for key, value in {**common(options), **dict(experiment.settings)}.items()}
+
+
+def named(path):
+    """A file's name and size, a folder's name and the number of its files: where it lies does not matter."""
+    path = str(path).rstrip("/")
+    if os.path.isdir(path):
+        return f"{os.path.basename(path)}, {sum(len(files) for _, _, files in os.walk(path))} files"
+    return f"{os.path.basename(path)}, {os.path.getsize(path)} bytes" if os.path.exists(path) else path
 
 
 def done(options, experiment):
@@ -131,6 +141,8 @@ def perform(options, experiment):
     name = f"{options.kind}-{experiment.name}".replace(".", "_")
     command = ["make", "--no-print-directory", experiment.target, f"NAME={name}", f"RUNS={RUNS}"] + experiment.words(common(options))
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")}
+    # What was left of one that was stopped has other times, and perhaps other settings.
+    shutil.rmtree(f"{RUNS}/{name}", ignore_errors=True)
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
@@ -172,10 +184,13 @@ def table(options, experiments):
     some = next(iter(results.values()))[0]
     head = ["method", "student"] if options.kind == "compare-methods" else ["what", "value"]
     lines = [f"| {head[0]} | {head[1]} | k-NN | linear | runs | minutes | processor minutes | memory, MB |", "|---|---|---|---|---|---|---|---|"]
-    for subject in ("teacher", "student before"):
-        own = [result for (row, _), group in results.items() for result in group if accuracies(result, subject)]
-        if own:
-            lines.append(f"| {subject} | | {spread([accuracies(own[0], subject).get('knn_top1')])} | {spread([accuracies(own[0], subject).get('linear_top1')])} | | | | |")
+    # Of each teacher and each untrained student one row.
+    for subject, key in (("teacher", "TEACHER"), ("student before", "STUDENT")):
+        first = {}
+        for result in (result for group in results.values() for result in group if accuracies(result, subject)):
+            first.setdefault(result["settings"][key], accuracies(result, subject))
+        for name, row in first.items():
+            lines.append(f"| {subject} | {name} | {spread([row.get('knn_top1')])} | {spread([row.get('linear_top1')])} | | | | |")
     for (row, column), group in results.items():
         after = [accuracies(result, "student after") for result in group]
         minutes, processor = (statistics.mean(result[key] for result in group) / 60 for key in ("seconds", "processor_seconds"))
@@ -196,6 +211,9 @@ def typed(arguments):
 def chosen(kind, arguments):
     """The settings, checked."""
     usual, given = SETTINGS[kind], typed(arguments)
+    for name in given:
+        if name not in usual and name != "EXPERIMENTS_FIRST":
+            sys.exit(f"make: {kind} has no setting {name}; it takes {', '.join(usual)}")
     values = {}
     for name, value in usual.items():
         text = given.get(name, value)
@@ -210,6 +228,8 @@ def chosen(kind, arguments):
             sys.exit(f"make: {name}={path}: there is no such file or folder")
     if not values["students"].split():
         sys.exit("make: STUDENTS is empty; name networks")
+    if kind == "ablate" and len(values["students"].split()) > 1:
+        sys.exit("make: ablate takes one network in STUDENTS")
     return values
 
 

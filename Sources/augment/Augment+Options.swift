@@ -86,6 +86,10 @@ extension Augment {
             samples: dataset.samples.count, fold: fold, subset: subset, limit: limit, shard: shard, batch: batch, dropLast: dropLast,
             seed: groups.contains { $0.recipe.isRandom } ? seed : nil, archives: shuffle == .archives ? dataset.archiveStarts : nil, steps: steps)
         let part = (fold.count > 1 ? " in fold \(fold.defaultValueDescription)" : "") + (shard.count > 1 ? " in shard \(shard.defaultValueDescription)" : "")
+        if shuffle == .archives {
+            guard plan.seed != nil else { throw Failure(.usage, "--shuffle archives is of no use to a recipe that takes images in their order", remedy: "leave it out") }
+            guard dataset.archiveStarts.count > 1 else { throw Failure(.usage, path: data, "is not several archives to take one after the other", remedy: "leave out --shuffle archives") }
+        }
         guard plan.pass > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
         guard plan.batches > 0 else {
             throw Failure(.usage, path: data, "\(plan.images) images\(part) are no full batch of \(batch)", remedy: "take a smaller --batch, or not --drop-last")

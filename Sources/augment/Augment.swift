@@ -123,10 +123,10 @@ struct Augment: Tool {
         if let remark = chosen?.remark, !common.quiet { Self.log(remark) }
         let plan = try plan(dataset, chosen?.images, groups, of: data)
         if let preview { return try writePreview(preview, dataset, plan, groups) }
-        let renderer = try BatchRenderer(dataset, groups, mixing: mixing(dataset), seed: seed, addsPaths: paths)
+        let renderer = try BatchRenderer(dataset, groups, mixing: mixing(dataset, plan), seed: seed, addsPaths: paths)
         let writer = try WriteBehind(output, header: header(dataset, plan, groups), level: level)
         var progress = Progress(tool: "augment", unit: "images", total: images(plan), common)
-        var broken = BrokenImages(allowed: allowBad ? nil : plan.images / 100, data: data)
+        var broken = BrokenImages(allowed: allowBad ? nil : max(plan.images, plan.pass) / 100, data: data)
         var read = Report(dataset)
         for epoch in epoch..<epoch + epochs {
             let order = plan.order(epoch: drawn(epoch))
@@ -152,8 +152,8 @@ struct Augment: Tool {
     /// The epoch whose order and views `epoch` has.
     private func drawn(_ epoch: Int) -> Int { cycle.map { epoch % $0 } ?? epoch }
 
-    private func mixing(_ dataset: Dataset) throws -> Mixing {
-        if let bags { return .bags(try Bags(bags, samples: dataset.samples.count)) }
+    private func mixing(_ dataset: Dataset, _ plan: EpochPlan) throws -> Mixing {
+        if let bags { return .bags(try Bags(bags, samples: dataset.samples.count, chosen: plan.all)) }
         return mixUp ? .mixUp : .none
     }
 

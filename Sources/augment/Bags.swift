@@ -10,8 +10,10 @@ struct Bags {
     private let neighbours: [Int]
     private let k: Int
 
-    /// - Parameter samples: images in the data set.
-    init(_ path: String, samples: Int) throws {
+    /// - Parameters:
+    ///   - samples: images in the data set.
+    ///   - chosen: those that are read: no other may be in a bag of theirs, such as one that is kept for judging.
+    init(_ path: String, samples: Int, chosen: Set<Int>) throws {
         self.path = path
         let document = try DocumentFile.read(path) { outline in
             let index = try outline.tensor("index", .i64, shape: [nil])
@@ -25,6 +27,10 @@ struct Bags {
         guard rows.count == index.count else { throw document.failure("has an image more than once in 'index'") }
         guard let most = (index + neighbours).max(), let least = (index + neighbours).min(), least >= 0, most < samples else {
             throw document.failure("has images that the data, of \(samples) images, does not have", remedy: "make it of the same data with neighbours")
+        }
+        for (row, image) in index.enumerated() where chosen.contains(image) {
+            guard let other = neighbours[row * k..<(row + 1) * k].first(where: { !chosen.contains($0) }) else { continue }
+            throw document.failure("has image \(other) in the bag of image \(image), which is not read itself", remedy: "make it of the images that are read, with the same --limit, --fold and labels")
         }
     }
 

@@ -56,6 +56,7 @@ struct Initialize: Tool {
         try checkOption("--classes", classes, in: 1...65536)
         if classes != nil, head != nil || embedding != nil || hidden != nil { throw ValidationError("--classes makes the head; leave out --head, --embedding and --hidden") }
         if classes != nil, prototypes != nil { throw ValidationError("--classes makes a classifier, behind which --prototypes has no place; leave one of them out") }
+        if prototypes != nil, head == nil, embedding == 0 { throw ValidationError("--prototypes stand behind a head; leave out --embedding 0") }
         if from != nil, head == nil, embedding == nil, classes == nil { throw ValidationError("--from leaves out the head; say which one to make: --classes, --head or --embedding") }
         if isNamedHead {
             guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }

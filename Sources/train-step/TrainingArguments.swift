@@ -146,6 +146,9 @@ struct TrainingArguments: ParsableArguments {
     ///   - name: of the stream, for messages.
     func options(header: StreamHeader, of name: String) throws -> TrainingOptions {
         var options = TrainingOptions()
+        if let batch = header.metadata.count("batch"), batchGroups > max(1, batch / 2) {
+            throw Failure(.usage, path: name, "has batches of \(batch) images, of which --batch-groups \(batchGroups) leaves less than two a group", remedy: "take --batch-groups \(max(1, batch / 16))")
+        }
         let learningRate = try rate(header, of: name), epochs = usedEpochs, warmUp = usedWarmUp
         options.method = method.method
         do {

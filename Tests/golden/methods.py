@@ -249,8 +249,8 @@ def by_epoch(first, second):
     return [first] * 5 + [second] * 5
 
 
-def swav_rates():
-    return [0.3 + (4 - 0.3) * i / 4 for i in range(5)] + [0.004 + 0.5 * (4 - 0.004) * (1 + math.cos(math.pi * i / 5)) for i in range(5)]
+def swav_rates(rate=4):
+    return [rate / 4 * r for r in [0.3 + (4 - 0.3) * i / 4 for i in range(5)] + [0.004 + 0.5 * (4 - 0.004) * (1 + math.cos(math.pi * i / 5)) for i in range(5)]]
 
 
 # head, loss, shapes of the passes' outputs for N = 5, rates, optimizer
@@ -274,7 +274,7 @@ METHODS = {
     # A trunk that learns at a tenth of the head's rate, and one that does not learn and normalises by its running statistics.
     "kd-trunk-rate": (lambda: nn.Linear(128, 24), kd, [(5, 7)] * 2, by_epoch(0.005, 0.0005), "sgd"),
     "supervised-frozen": (lambda: nn.Linear(128, 24), supervised, [(5, 7)] * 2, by_epoch(0.0005, 0.00005), "sgd"),
-    "swav-distillation": (lambda: nn.Sequential(*mlp(128, 40, 24)), swav_distillation, [(10, 7), (15, 7), (25, 7)], swav_rates(), "larc"),
+    "swav-distillation": (lambda: nn.Sequential(*mlp(128, 40, 24)), swav_distillation, [(10, 7), (15, 7), (25, 7)], swav_rates(0.4), "larc"),
     "queue-kl": (lambda: nn.Linear(128, 24), queue_kl, [(5, 7)], warm_up_cosine(1.0), "lars"),
     "feature-mse": (lambda: nn.Identity(), feature_mse, [(5, 7)] * 2, warm_up_cosine(1.0), "lars"),
     "bingo": (lambda: nn.Linear(128, 24), bingo, [(5, 7)] * 3, by_epoch(0.02, 0.01), "sgd"),

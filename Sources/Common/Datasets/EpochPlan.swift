@@ -70,6 +70,9 @@ public struct EpochPlan: Sendable, Equatable {
         }
     }
 
+    /// The numbers of all images of a pass, over all shards.
+    public var all: Set<Int> { Set((0..<chosen).map(sample)) }
+
     /// The pass that an image of an epoch belongs to, by its place in ``order(epoch:)``, from 0.
     public func pass(epoch: Int, place: Int) -> Int { steps.map { (epoch * $0 * batch + place) / max(1, pass) } ?? epoch }
 

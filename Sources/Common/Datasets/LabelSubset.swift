@@ -19,9 +19,12 @@ public enum LabelSubset: Sendable, Equatable {
     /// headings. Empty lines and blanks around a name are left out.
     ///
     /// - Throws: a ``Failure`` when the file cannot be read, or names nothing.
-    public static func list(_ path: String) throws -> LabelSubset {
+    public static func list(_ path: String) throws -> LabelSubset { try list(SmallFile.bytes(path, limit: 1 << 30, of: "a list of images"), path) }
+
+    /// The same of the file's bytes.
+    public static func list(_ bytes: [UInt8], _ path: String) throws -> LabelSubset {
         let blanks = [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r")]
-        let lines = try SmallFile.bytes(path, limit: 1 << 30, of: "a list of images").split(separator: UInt8(ascii: "\n")).compactMap { line -> BytePath? in
+        let lines = bytes.split(separator: UInt8(ascii: "\n")).compactMap { line -> BytePath? in
             let name = line.drop(while: blanks.contains), end = name.lastIndex { !blanks.contains($0) }
             return end.map { BytePath(name[...$0]) }
         }

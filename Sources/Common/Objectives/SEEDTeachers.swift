@@ -32,6 +32,8 @@ public struct SEEDTeachers: Objective {
 
     private static func tensor(_ name: String) -> String { TeacherOutput.embedding.tensor + "." + name }
     private var teachers: [Teacher]
+    /// Which part of the embedding is a teacher's.
+    private static let part = "part"
 
     public init(_ options: MethodOptions, _ facts: TrainingFacts) throws {
         let names = options[Self.teachers].names, weights = options[Self.weights].numbers
@@ -50,14 +52,21 @@ public struct SEEDTeachers: Objective {
                 remedy: "name the same, or begin with the student's weights alone")
         }
         for i in teachers.indices {
-            let start = teachers[i].name + "."
-            try teachers[i].pairs.restore(Dictionary(uniqueKeysWithValues: state.filter { $0.key.hasPrefix(start) }.map { (String($0.key.dropFirst(start.count)), $0.value) }))
+            let start = teachers[i].name + ".", part = try TensorDocument(tensors: state).number(start + Self.part, in: 0...teachers.count - 1)
+            guard part == i else {
+                throw TensorDocument(tensors: state).failure(
+                    "has the teacher \(teachers[i].name) for part \(part) of the embedding where --\(Self.teachers.name) has it for part \(i)", remedy: "name them in the order that they had")
+            }
+            try teachers[i].pairs.restore(Dictionary(uniqueKeysWithValues: state.filter { $0.key.hasPrefix(start) && $0.key != start + Self.part }.map { (String($0.key.dropFirst(start.count)), $0.value) }))
         }
     }
 
     public mutating func finish() throws -> [String: Tensor] {
         var state: [String: Tensor] = [:]
-        for i in teachers.indices { for (name, tensor) in try teachers[i].pairs.finish() { state["\(teachers[i].name).\(name)"] = tensor } }
+        for i in teachers.indices {
+            for (name, tensor) in try teachers[i].pairs.finish() { state["\(teachers[i].name).\(name)"] = tensor }
+            state["\(teachers[i].name).\(Self.part)"] = Tensor(i64: [Int64(i)], shape: [1])
+        }
         return state
     }
 
@@ -74,7 +83,9 @@ public struct SEEDTeachers: Objective {
             guard batch.record.tensors[teacher.tensor] != nil else {
                 throw batch.record.failure("has no tensor '\(teacher.tensor)'", remedy: "send it through embed --as \(teacher.tensor), or name the teachers with --\(Self.teachers.name)")
             }
-            return try batch.record.tensor(teacher.tensor, .f32, shape: [batch.N, nil])
+            let rows = try batch.record.tensor(teacher.tensor, .f32, shape: [batch.N, nil])
+            guard rows.shape[1] > 0 else { throw batch.record.failure("has rows without numbers in '\(teacher.tensor)'") }
+            return rows
         }
         let width = rows.reduce(0) { $0 + $1.shape[1] }
         guard width == D else {

@@ -36,14 +36,21 @@ public struct SwAVDistillation: Objective {
     public static func passes(_ options: MethodOptions) -> [Pass] { [large, small, scores] }
 
     public static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup {
-        options[areFrozen] && parameter.name == network.parameters.last?.name ? .frozen : ParameterGroup()
+        // All of the last layer: its matrix, and its bias where it has one.
+        let last = network.parameters.last?.name ?? "", layer = last.lastIndex(of: ".").map { last[...$0] } ?? last[...]
+        return options[areFrozen] && parameter.name.hasPrefix(layer) ? .frozen : ParameterGroup()
     }
 
     private let options: MethodOptions
     /// The teacher's scores of earlier images; nil before the first, and where none are wanted.
     private var earlier: EmbeddingQueue?
 
-    public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { self.options = options }
+    public init(_ options: MethodOptions, _ facts: TrainingFacts) throws {
+        self.options = options
+        guard options[Self.queue] == 0 || options[Self.iterations] > 0 else {
+            throw Failure(.usage, "--\(Self.queue.name) is of no use with --\(Self.iterations.name) 0, which takes each image by itself", remedy: "leave it out")
+        }
+    }
 
     private static let kept = "scores"
 

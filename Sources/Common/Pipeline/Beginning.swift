@@ -23,6 +23,12 @@ struct Beginning {
         (network, hash, coverage) = (file.network, file.hash, file.whole)
     }
 
+    /// - Throws: ``Failure`` where FROM is a run whose student is not done, or is another than the file by now.
+    static func checkRun(_ given: String) throws {
+        guard unsafe access(given + "/stages", F_OK) == 0, unsafe access(given + "/done/student", F_OK) != 0 else { return }
+        throw Failure(.noInput, path: given, "is a run whose student is not done", remedy: "make distill first, or name a file of weights")
+    }
+
     /// The file that a value of FROM means: of a run's folder its student, of what is to be fetched where that will lie.
     static func file(_ given: String) -> String {
         let student = given + "/student.safetensors", isRun = unsafe access(student, F_OK) == 0

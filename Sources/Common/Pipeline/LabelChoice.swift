@@ -65,7 +65,7 @@ struct ChosenLabels {
         let choice = try LabelChoice(settings[LabelChoice.setting]), named = "\(LabelChoice.setting)=\(settings[LabelChoice.setting])"
         guard choice != .all else { return nil }
         guard settings.learnsFromLabels else {
-            throw Failure(.usage, "\(named) is of no use to METHOD=\(settings["METHOD"]), which learns without labels", remedy: "leave it out")
+            throw Failure(.usage, "\(named) is of no use to METHOD=\(settings["METHOD"]), which learns without labels", remedy: "give \(LabelChoice.setting) with nothing behind its =")
         }
         let fold = judgement == .halvesOfData ? Shard(1, of: 2) : Shard(1, of: 1)
         switch choice {
@@ -78,7 +78,7 @@ struct ChosenLabels {
         case .list(let path):
             let bytes = try SmallFile.bytes(path, limit: 1 << 30, of: "a list of images")
             guard let data else { throw Failure(.usage, "\(named) names images, and they are drawn", remedy: "take a share, such as \(LabelChoice.setting)=0.1") }
-            let chosen = try LabelSubset.list(path).choose(data, fold: fold)
+            let chosen = try LabelSubset.list(bytes, path).choose(data, fold: fold)
             (list, count, remark) = (bytes, chosen.images.count, chosen.remark.map { "\(named): \($0)" })
         }
     }

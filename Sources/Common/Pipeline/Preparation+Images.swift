@@ -5,23 +5,28 @@ import ToolSupport
 /// How many images there are for what, and what is odd about them.
 extension Preparation {
     /// Images that are drawn to learn from.
-    var drawn: Int { ShellWords.value(of: "--train", in: settings.words("SYNTHESIZE_OPTIONS")).flatMap { Int($0) } ?? 6000 }
+    var drawn: Int { option("--train", of: "SYNTHESIZE_OPTIONS") ?? 6000 }
 
     /// Images in an epoch, of those that are not left out, and in a judgement.
     var counts: (student: Int, teacher: Int, judged: Int) {
-        func option(_ name: String, in words: [String]) -> Int? { ShellWords.value(of: name, in: words).flatMap { Int($0) } }
-        let drawn = settings.words("SYNTHESIZE_OPTIONS"), limit = option("--limit", in: settings.words("FLAGS")) ?? .max
-        let learnt = settings.isDemonstration ? self.drawn : train?.count ?? 0
-        let tested = settings.isDemonstration ? option("--test", in: drawn) ?? 1200 : test?.count ?? 0
+        let tested = settings.isDemonstration ? option("--test", of: "SYNTHESIZE_OPTIONS") ?? 1200 : test?.count ?? 0
         let judged = switch run.judgement {
         case .none: 0
         case .halvesOfData: learnt
         case .halvesOfTest: tested
         case .testByData: learnt + tested
         }
-        /// A method that is given labels must not see those it is judged by.
-        func seen(_ method: any Objective.Type) -> Int { min(limit, method.inputs.labels ? labelled(of: run.judgement == .halvesOfData ? (learnt + 1) / 2 : learnt) : learnt) }
-        return (settings.count("STEPS").map { $0 * settings.number("BATCH") } ?? seen(settings.method), seen(settings.teacherMethod), judged)
+        return (settings.count("STEPS").map { $0 * settings.number("BATCH") } ?? distinct, seen(settings.teacherMethod), judged)
+    }
+
+    /// Images that the student learns from, however many an epoch has.
+    var distinct: Int { seen(settings.method) }
+    private var learnt: Int { settings.isDemonstration ? drawn : train?.count ?? 0 }
+    private func option(_ name: String, of setting: String) -> Int? { ShellWords.value(of: name, in: settings.words(setting)).flatMap { Int($0) } }
+
+    /// Images that a method learns from: one that is given labels must not see those it is judged by.
+    private func seen(_ method: any Objective.Type) -> Int {
+        min(option("--limit", of: "FLAGS") ?? .max, method.inputs.labels ? labelled(of: run.judgement == .halvesOfData ? (learnt + 1) / 2 : learnt) : learnt)
     }
 
     /// How many of so many images LABELS chooses.
@@ -38,8 +43,11 @@ extension Preparation {
                 throw Failure(.usage, "\(name)=\(settings[name]): there are \(count) images to learn from", remedy: "take \(name)=\(max(1, min(64, count))) or less")
             }
         }
+        if settings["SHUFFLE"] == "archives", let train, train.dataset.archiveStarts.count < 2 {
+            throw Failure(.usage, path: settings["DATA"], "is not several archives, which SHUFFLE=archives takes one after the other", remedy: "SHUFFLE=all")
+        }
         let counts = counts
-        try check("BATCH", counts.student)
+        try check("BATCH", distinct)
         if settings.trainsTeacher { try check("TEACHER_BATCH", counts.teacher) }
     }
 

@@ -37,7 +37,7 @@ extension Preparation {
     /// What a queue does that is too small for a batch or too large for the images.
     private func queueRemarks() -> [String] {
         guard let queue = settings.count("QUEUE"), settings.method.hasQueue, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
-        let batch = settings.number("BATCH"), images = counts.student, epoch = images / batch * batch, all = epoch * run.epochs
+        let batch = settings.number("BATCH"), images = distinct, epoch = counts.student / batch * batch, all = epoch * run.epochs
         if queue < batch { return ["QUEUE=\(queue) is less than BATCH=\(batch): of each batch the last \(queue) embeddings alone come into the queue; QUEUE= takes half of the images"] }
         if queue > all {
             return ["QUEUE=\(queue) is more than the \(all) embeddings that come into it in \(run.epochs == 1 ? "the one epoch" : "all \(run.epochs) epochs"): the rest stay random; QUEUE= takes half of the images"]

@@ -50,11 +50,13 @@ struct Preparation {
         let judgement = try Judgement(asked, data)
         labels = try ChosenLabels(asked, data.learnt, judgement)
         if !asked[Beginning.setting].isEmpty {
+            try Beginning.checkRun(asked[Beginning.setting])
             try FetchedTeacher.fetch(asked[Beginning.setting], setting: Beginning.setting, pipelines: environment.pipelines)
             lists[.from] = try FileList(of: asked.beginningFile)
         }
         beginning = asked[Beginning.setting].isEmpty ? nil : try Beginning(asked.beginningFile, known: &known)
         settings = try beginning.map { try asked.beginning(with: $0) } ?? asked
+        if beginning != nil { try settings.checkExports() }
         // Once the images are known to be some.
         if settings.teacherOrigin == .given {
             try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
@@ -74,7 +76,7 @@ struct Preparation {
         if settings.method.inputs.teacher == .logits { try Preparation.checkClassifier(settings, teacher, program, data.learnt?.classes, count: classes) }
         let options = StageOptions(
             settings: settings, splits: (data.learnt?.split, data.judged?.split), teacherRows: Preparation.teacherRows(settings, teacher?.network, program),
-            embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension), classes: classes,
+            embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension ?? Preparation.trainedWidth(settings)), classes: classes,
             labels: try LabelChoice(settings[LabelChoice.setting]), judgement: judgement)
         try OptionCheck(options, environment).check()
         train = try data.learnt.map { data in try ImageData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
@@ -96,6 +98,20 @@ struct Preparation {
 
     /// Classes of the images that are drawn.
     private static func drawnClasses(_ settings: RunSettings) -> Int { ShellWords.value(of: "--classes", in: settings.words("SYNTHESIZE_OPTIONS")).flatMap { Int($0) } ?? 24 }
+
+    /// Numbers in the embedding of a teacher that is trained, where its method's head has as many by itself and EMBEDDING says nothing else.
+    ///
+    /// - Throws: ``Failure`` where it is a classifier, whose logits are no embedding.
+    private static func trainedWidth(_ settings: RunSettings) throws -> Int? {
+        guard settings.trainsTeacher, settings.method.inputs.teacher?.isEmbedding == true else { return nil }
+        if settings.teacherMethod.trainsClassifier {
+            throw Failure(
+                .usage, "TEACHER_OBJECTIVE=\(settings["TEACHER_OBJECTIVE"]) trains a classifier, and METHOD=\(settings["METHOD"]) learns an embedding",
+                remedy: "METHOD=kd learns from a classifier; TEACHER_OBJECTIVE=\(SupervisedContrastive.name) learns an embedding from labels")
+        }
+        guard case .named(let name) = settings.teacherMethod.head, settings.count("EMBEDDING") == nil else { return nil }
+        return Network(settings["TEACHER_NETWORK"], head: .none).flatMap { Head.named(name, features: $0.featureWidth)?.dimension }
+    }
 
     /// Numbers in an embedding: the given teacher's, where nothing is said.
     private static func embedding(_ settings: RunSettings, _ given: Int?) throws -> Int {

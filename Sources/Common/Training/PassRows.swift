@@ -9,11 +9,11 @@ struct PassRows {
     let N: Int
     /// Of each image in each group of crops.
     let views: [Int]
-    /// Groups that are not empty.
+    /// Groups, of two images at least: batch norm learns nothing of one.
     let groups: Int
 
     init(N: Int, views: [Int], groups: Int) {
-        (self.N, self.views, self.groups) = (N, views, max(1, min(groups, N)))
+        (self.N, self.views, self.groups) = (N, views, max(1, min(groups, N / 2)))
     }
 
     /// The rows of a pass that a group has, in the order of the pass.

@@ -35,6 +35,8 @@ public enum StoredRows {
         let groups = try (0..<max(1, ImageViews.groupCount(record))).map { try record.tensor(ImageViews.name($0), .u8, shape: [nil, nil, nil, nil, 3]) }
         let N = groups[0].shape[0]
         guard groups.allSatisfy({ $0.shape[0] == N }) else { throw record.failure("has other numbers of images in its groups of crops") }
+        let numbers = try record.tensor(index, .i64, shape: [nil]).shape[0]
+        guard numbers == N else { throw record.failure("has \(N) images and \(numbers) numbers in '\(index)'") }
         var hashes = [XXH64](repeating: XXH64(), count: N)
         for group in groups where N > 0 {
             let length = group.byteCount / N

@@ -27,6 +27,8 @@ public final class Trainer {
     private var lastEpoch: Int
     private var recordsSeen = 0
     private var watch: TrainingWatch
+    /// Of an epoch, and epochs.
+    private static let mostSteps = 1 << 30
 
     /// - Parameter header: of the stream that the records come from.
     public init(_ state: TrainingState, _ options: TrainingOptions, header: StreamHeader) throws {
@@ -41,6 +43,7 @@ public final class Trainer {
         runs = PassRuns(recomputes: options.recomputes)
         let epochs = max(1, header.metadata.count("epochs") ?? 1)
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
+        guard stepsPerEpoch <= Trainer.mostSteps else { throw Failure(.data, "the stream says that it has \(stepsPerEpoch) records an epoch", remedy: "make it again") }
         firstEpoch = header.metadata.count("epoch") ?? state.epoch
         lastEpoch = firstEpoch
         watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.method.hasFixedTargets, judgesRank: !options.method.inputs.labels)
@@ -62,6 +65,7 @@ public final class Trainer {
         let batch = Batch(
             record, N: images[0].N, views: images.map(\.views), epoch: record.metadata.count("epoch") ?? firstEpoch,
             step: record.metadata.count("step") ?? recordsSeen % stepsPerEpoch)
+        guard batch.epoch <= Trainer.mostSteps else { throw record.failure("is of epoch \(batch.epoch), above \(Trainer.mostSteps)") }
         recordsSeen += 1
         state.position = record.metadata["position"]
         lastEpoch = max(lastEpoch, batch.epoch)

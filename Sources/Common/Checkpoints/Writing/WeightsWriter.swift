@@ -51,7 +51,7 @@ public struct WeightsWriter {
         case .safetensors:
             var metadata = metadata
             // What is of a training and not of its weights.
-            for key in ["head", "objective", "epoch", "steps", "kl"] { metadata[key] = nil }
+            for key in ["head", "objective", "optimizer", "epoch", "steps", "kl", "position"] { metadata[key] = nil }
             // Names of other numbers than the head's are none of a classifier's classes.
             if metadata.names("classes")?.count != weights.network.head.dimension { metadata["classes"] = nil }
             metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }
