@@ -91,7 +91,7 @@ public struct EpochPlan: Sendable, Equatable {
 
     /// The archives in the order of a pass, each with its places among ``chosen`` images.
     private func archiveOrder(pass: Int, seed: UInt64) -> [(number: Int, places: Range<Int>)] {
-        let starts = (archives ?? []).map(firstPlace), ends = starts.dropFirst() + [chosen]
+        let starts = (archives ?? []).map(firstPlace), ends = Array(starts.dropFirst()) + [chosen]
         var random = CounterRandom(seed: seed, .archiveOrder, epoch: pass)
         return random.permutation(starts.count).map { ($0, starts[$0]..<ends[$0]) }
     }
