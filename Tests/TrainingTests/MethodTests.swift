@@ -63,7 +63,9 @@ private struct Case {
         switch name {
         case "moco-v1", "moco-v2", "seed", "disco", "bingo": return queue("", "queue")
         case smallPatches: return queue("", "queue").merging(queue("small.", "small queue")) { $1 }
-        case "seed-teachers": return queue("a.", "queue a", D: D * 3 / 7).merging(queue("b.", "queue b", D: D - D * 3 / 7)) { $1 }
+        case "seed-teachers":
+            let part = { (number: Int64) in Tensor(i64: [number], shape: [1]) }
+            return queue("a.", "queue a", D: D * 3 / 7).merging(queue("b.", "queue b", D: D - D * 3 / 7)) { $1 }.merging(["a.part": part(0), "b.part": part(1)]) { $1 }
         case "queue-kl": return place("features").merging(["features": Tensor(f32: formula("memory", K * D), shape: [K, D])]) { $1 }
         case "compress-1q": return place("anchors").merging(["anchors.teacher": Tensor(f32: formula("memory", K * D), shape: [K, D])]) { $1 }
         case "compress-2q":
@@ -326,16 +328,17 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
     // Of a head that normalises the rows of several passes together, a group has others.
     @Test(arguments: names)
     func `groups of a batch learn what batch norm's groups do`(_ name: String) throws {
-        let head = name == "swav" ? Head([.linear(40), .relu, .linear(24), .l2Norm]) : nil
+        let head = name == "swav" ? Head([.linear(40), .relu, .linear(24), .l2Norm]) : name == "swav-distillation" ? Head([.linear(40), .relu, .linear(24)]) : nil
         let (apart, together) = try (
-            trained(name, N: 9, head: head) { ($0.batchGroups, $0.normalizationGroups) = (3, 3) },
-            trained(name, N: 9, head: head) { $0.normalizationGroups = 3 })
-        for (found, expected) in zip(apart.losses, together.losses) { #expect(abs(found - expected) <= 1e-5 * max(1, abs(expected))) }
+            trained(name, N: 16, steps: 2, head: head) { ($0.batchGroups, $0.normalizationGroups) = (2, 2) },
+            trained(name, N: 16, steps: 2, head: head) { $0.normalizationGroups = 2 })
+        // Rounding alone differs, which batch norms of few images enlarge.
+        for (found, expected) in zip(apart.losses, together.losses) { #expect(abs(found - expected) <= 1e-4 * max(1, abs(expected)), "\(found) where the whole batch has \(expected)") }
         #expect(apart.document.names == together.document.names)
         for name in together.document.names {
             guard let expected = together.document.tensors[name], let found = apart.document.tensors[name] else { continue }
             if expected.dtype == .f32 {
-                #expect(relativeError(try found.floats(), try expected.floats().map(Double.init)) < 2e-3, "\(name)")
+                #expect(relativeError(try found.floats(), try expected.floats().map(Double.init)) < 1e-2, "\(name)")
             } else {
                 #expect(found == expected, "\(name)")
             }
@@ -545,7 +548,8 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
             let state = try begin(name, options, place), before = Weights(copying: state.weights), trainer = try Trainer(state, options, header: place.header)
             for step in 0..<2 { _ = try trainer.step(place.record("\(step)", views: place.views(name), size: 20, step: step)) }
             let after = try trainer.finish().weights, last = before.network.parameters.count - 1
-            #expect((after.portable(last) == before.portable(last)) == isFrozen && after.portable(last - 1) != before.portable(last - 1))
+            for index in [last - 1, last] { #expect((after.portable(index) == before.portable(index)) == isFrozen) }
+            #expect(after.portable(last - 2) != before.portable(last - 2))
         }
     }
 
