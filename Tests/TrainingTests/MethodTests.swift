@@ -337,6 +337,8 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         #expect(apart.document.names == together.document.names)
         for name in together.document.names {
             guard let expected = together.document.tensors[name], let found = apart.document.tensors[name] else { continue }
+            // The gradient of what a batch norm takes off again is nothing but rounding.
+            if expected.dtype == .f32, name.contains("momentum"), name.hasSuffix("bias") { continue }
             if expected.dtype == .f32 {
                 #expect(relativeError(try found.floats(), try expected.floats().map(Double.init)) < 1e-2, "\(name)")
             } else {
