@@ -76,6 +76,12 @@ final class PassRuns {
         let randomKey: RandomKey?
         /// Parts of each group that batch norm treats apart, for so many rows.
         let normalizationGroups: (Int) -> Int
+
+        /// The rows of the images that these rows of the pass are, all of them where `part` is nil; nil for the images' own order.
+        func images(of part: [Int]?) -> [Int]? {
+            guard let part, let order else { return part ?? order }
+            return part.map { order[$0] }
+        }
     }
 
     /// Runs a pass over all groups of the batch, one after the other, each with its own batch norm. The running statistics become the mean of what they become by each.
@@ -128,7 +134,7 @@ final class PassRuns {
                 if let first = features.baseAddress { unsafe run.forward(weights, images: first, randomKey: randomKey) }
             }
         } else {
-            own = part.map { part in input.order.map { order in part.map { order[$0] } } ?? part } ?? input.order
+            own = input.images(of: part)
             let (images, views, view) = source(pass, input.crops)
             run = self.run(work, pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
             unsafe images.tensor.withElements(as: UInt8.self) { bytes in
@@ -186,7 +192,7 @@ final class PassRuns {
         let run = recomputes ? forwardAgain(pass, weights, input, rows, group: group) : kept(Work(pass: pass.name, group: group))
         defer { charge(run, to: pass) }
         let D = run.network.embeddingWidth, part = rows.groups > 1 ? rows.of(pass, group: group) : nil
-        let own = part.map { part in input.order.map { order in part.map { order[$0] } } ?? part } ?? input.order
+        let own = input.images(of: part)
         let dOutput = own.map { $0.flatMap { gradient[$0 * D..<($0 + 1) * D] } } ?? gradient
         unsafe dOutput.withUnsafeBufferPointer { dOutput in
             if let base = dOutput.baseAddress { unsafe run.backward(weights, dOutput: base, dParameters: dParameters) }
