@@ -127,9 +127,21 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
 
     @Test(arguments: golden10)
     func `a loss and its gradients are those of the authors' code`(_ name: String) throws {
-        let method = try method(name), place = Case(N: 5, D: 7, K: 11), golden = try Golden("methods")
-        let given = ["simclr": ["loss-sum": "on"], smallPatches: published, "seed-teachers": twoTeachers, "disco": ["distance-weight": "5"], "bingo": ["bag-epoch": "0"], "swav-distillation": ["sinkhorn-epsilon": "0.3"]]
-        let options = try method.completed(MethodOptions(given[name] ?? [:]), place.header)
+        let given = [
+            "simclr": ["loss-sum": "on"], smallPatches: published, "seed-teachers": twoTeachers, "disco": ["distance-weight": "5"], "bingo": ["bag-epoch": "0"],
+            "swav-distillation": ["sinkhorn-epsilon": "0.3"],
+        ]
+        try compare(name, given[name] ?? [:], with: Golden("methods"))
+    }
+
+    @Test(arguments: ["moco-v1", "moco-v2", "simclr", "byol", "simsiam", "barlow-twins", "swav", "queue-kl", "feature-mse"])
+    func `a loss and its gradients are lightly's and lightly-train's`(_ name: String) throws {
+        try compare(name, [:], with: Golden("lightly-losses"))
+    }
+
+    private func compare(_ name: String, _ given: [String: String], with golden: Golden) throws {
+        let method = try method(name), place = Case(N: 5, D: 7, K: 11)
+        let options = try method.completed(MethodOptions(given), place.header)
         let loss = try place.loss(name, options, place.rows(name, options), kept: place.state(name, studentWidth: 7))
         let expected = try golden.doubles("\(name).loss")[0]
         #expect(abs(loss.value - expected) <= 1e-5 * max(1, abs(expected)), "\(loss.value) where PyTorch has \(expected)")
