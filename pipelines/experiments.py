@@ -9,7 +9,6 @@ program of the run has taken. Settings are those of SETTINGS; make hands on what
 """
 import argparse
 import dataclasses
-import json
 import os
 import re
 import shutil
@@ -17,6 +16,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+import results
 
 RUNS = ".build/experiments"
 # What may be typed, with what holds where it is not.
@@ -92,23 +93,6 @@ def without(words, option):
     return " ".join(words)
 
 
-def read(path):
-    try:
-        with open(path) as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return None
-
-
-def write(path, text):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".part", "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".part", path)
-
-
 def path(options, experiment):
     return f"{options.folder}/{experiment.name}.json"
 
@@ -132,7 +116,7 @@ def named(path):
 
 
 def done(options, experiment):
-    result = read(path(options, experiment))
+    result = results.read(path(options, experiment))
     return result if result and result["settings"] == identity(options, experiment) else None
 
 
@@ -149,12 +133,12 @@ def perform(options, experiment):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"make: {experiment.name} has failed: {' '.join(command)}")
-    table = read(f"{RUNS}/{name}/table.json")
+    table = results.read(f"{RUNS}/{name}/table.json")
     if table is None:
         sys.exit(f"make: {RUNS}/{name}/table.json is not there; give TEST, or labels that the images can be judged by")
-    write(path(options, experiment), json.dumps({
+    results.write(path(options, experiment), {
         "settings": identity(options, experiment), "rows": table, "seconds": round(time.monotonic() - start), "processor_seconds": round(usage.ru_utime + usage.ru_stime),
-        "memory": usage.ru_maxrss << 10}, indent=1) + "\n")
+        "memory": usage.ru_maxrss << 10})
     # The weights are the run's; only what they are worth is wanted.
     shutil.rmtree(f"{RUNS}/{name}")
 
@@ -175,30 +159,30 @@ def spread(values):
 
 
 def table(options, experiments):
-    results = {}
+    groups = {}
     for experiment in experiments:
         if result := done(options, experiment):
-            results.setdefault((experiment.row, experiment.column), []).append(result)
-    if not results:
+            groups.setdefault((experiment.row, experiment.column), []).append(result)
+    if not groups:
         sys.exit("make: no run has a result yet")
-    some = next(iter(results.values()))[0]
+    some = next(iter(groups.values()))[0]
     head = ["method", "student"] if options.kind == "compare-methods" else ["what", "value"]
     lines = [f"| {head[0]} | {head[1]} | k-NN | linear | runs | minutes | processor minutes | memory, MB |", "|---|---|---|---|---|---|---|---|"]
     # Of each teacher and each untrained student one row.
     for subject, key in (("teacher", "TEACHER"), ("student before", "STUDENT")):
         first = {}
-        for result in (result for group in results.values() for result in group if accuracies(result, subject)):
+        for result in (result for group in groups.values() for result in group if accuracies(result, subject)):
             first.setdefault(result["settings"][key], accuracies(result, subject))
         for name, row in first.items():
             lines.append(f"| {subject} | {name} | {spread([row.get('knn_top1')])} | {spread([row.get('linear_top1')])} | | | | |")
-    for (row, column), group in results.items():
+    for (row, column), group in groups.items():
         after = [accuracies(result, "student after") for result in group]
         minutes, processor = (statistics.mean(result[key] for result in group) / 60 for key in ("seconds", "processor_seconds"))
         lines.append(
             f"| {row} | {column} | {spread([a.get('knn_top1') for a in after])} | {spread([a.get('linear_top1') for a in after])} | {len(group)} | {minutes:.1f} | {processor:.1f} |"
             f" {max(result['memory'] for result in group) / 1e6:.0f} |")
     said = ", ".join(f"{key} {value}" for key, value in some["settings"].items() if key in ("DATA", "TEST", "SIZE", "EPOCHS", "BATCH"))
-    write(f"{options.folder}/table.md", f"{said}; top-1 accuracy in %.\n\n" + "\n".join(lines) + "\n")
+    results.write_text(f"{options.folder}/table.md", f"{said}; top-1 accuracy in %.\n\n" + "\n".join(lines) + "\n")
     print("\n".join(lines))
 
 

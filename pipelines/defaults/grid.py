@@ -23,6 +23,9 @@ import time
 import product
 import table
 
+sys.path.append(product.PIPELINES)
+import results  # noqa: E402
+
 WORK = ".build/defaults"
 RESULTS = "docs/defaults"
 
@@ -116,9 +119,9 @@ def train(run):
     """A student's last checkpoint and its mean KL at the end, over a quarter of an epoch."""
     folder = f"{WORK}/{run.set}/{run.name}"
     known = {"options": run.options(), "data": DATA}
-    if os.path.isdir(folder) and read(f"{folder}/options.json") != known:
+    if os.path.isdir(folder) and results.read(f"{folder}/options.json") != known:
         shutil.rmtree(folder)
-    write(f"{folder}/options.json", known)
+    results.write(f"{folder}/options.json", known)
     # The last epoch that is there: the ones before it are gone.
     begun = max((epoch for epoch in range(run.epochs + 1) if os.path.exists(f"{folder}/{epoch}.safetensors")), default=0)
     student = made(f"{folder}/{begun}.safetensors", f"initialize --network {run.network} {run.begin} --quiet -o {folder}/0.safetensors")
@@ -156,28 +159,10 @@ def result_path(run):
     return f"{RESULTS}/{run.set}/{run.name}.json"
 
 
-def read(path):
-    try:
-        with open(path) as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return None
-
-
 def done(run):
     """A run's result, if there is one with these options."""
-    result = read(result_path(run))
+    result = results.read(result_path(run))
     return result if result and (result["options"], result["seen"], result["data"]) == (run.options(), run.seen, DATA) else None
-
-
-def write(path, result):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".part", "w") as file:
-        json.dump(result, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".part", path)
 
 
 def version():
@@ -191,12 +176,12 @@ def references(name):
     """The teachers, and the students before they learn: what there is to win."""
     for network in ["teacher", USUAL] + NETWORKS:
         path = f"{RESULTS}/{name}/{network}.json"
-        if (read(path) or {}).get("data") != DATA:
+        if (results.read(path) or {}).get("data") != DATA:
             folder = f"{WORK}/{name}/{network}"
             weights = teacher_weights(name, USUAL if network == USUAL else "own")
             if network in NETWORKS:
                 weights = made(f"{folder}/0.safetensors", f"initialize --network {network} --quiet -o {folder}/0.safetensors")
-            write(path, {"set": name, "network": network, "data": DATA, **judge(name, weights, folder), "version": version()})
+            results.write(path, {"set": name, "network": network, "data": DATA, **judge(name, weights, folder), "version": version()})
             shutil.rmtree(folder)
 
 
@@ -205,7 +190,7 @@ def perform(run):
     student, kl = train(run)
     folder = os.path.dirname(student)
     judged = judge(run.set, student, folder)
-    write(result_path(run), {**dataclasses.asdict(run), "options": run.options(), "seen": run.seen, "data": DATA, "kl": round(kl, 4), **judged,
+    results.write(result_path(run), {**dataclasses.asdict(run), "options": run.options(), "seen": run.seen, "data": DATA, "kl": round(kl, 4), **judged,
                              "version": version(), "seconds": round(time.monotonic() - start)})
     shutil.rmtree(folder)
     # The corner's streams are large: gone with its last run.
@@ -298,9 +283,9 @@ def main():
             result = done(run)
             print("done   " if result else "missing", run.set, run.name, result["test"] if result else "")
     else:
-        results = {run: done(run) for run in runs()}
-        judged = {(name, network): read(f"{RESULTS}/{name}/{network}.json") for name in SETS for network in ["teacher", USUAL] + NETWORKS}
-        table.write("docs/defaults.md", results, judged, USUAL)
+        found = {run: done(run) for run in runs()}
+        judged = {(name, network): results.read(f"{RESULTS}/{name}/{network}.json") for name in SETS for network in ["teacher", USUAL] + NETWORKS}
+        table.write("docs/defaults.md", found, judged, USUAL)
 
 
 if __name__ == "__main__":
