@@ -80,11 +80,14 @@ struct TrainingArguments: ParsableArguments {
         try checkOption("--trust", trust, in: 0...1e3)
         if betas != nil, givenBetas == nil { throw ValidationError("--betas takes two numbers from 0 to below 1, such as 0.9,0.999, found '\(betas ?? "")'") }
         let ofOptimizers = [
-            ("--momentum", momentum != nil, !optimizer.isAdam), ("--nesterov", nesterov, optimizer == .sgd), ("--trust", trust != nil, optimizer.isLARS),
-            ("--betas", betas != nil, optimizer.isAdam),
+            ("--momentum", momentum != nil, optimizer.family != .adam), ("--nesterov", nesterov, optimizer == .sgd), ("--trust", trust != nil, optimizer.family == .lars),
+            ("--betas", betas != nil, optimizer.family == .adam),
         ]
         for (option, isGiven, isOwn) in ofOptimizers where isGiven && !isOwn {
             throw ValidationError("\(option) is of no use with --optimizer \(optimizer.rawValue); leave it out")
+        }
+        if learningRate == nil, baseLearningRate == nil, optimizer.family != defaults.optimizer.family {
+            throw ValidationError("--optimizer \(optimizer.rawValue) needs --learning-rate: that of \(method.method.name), \(defaults.rate), is one of \(defaults.optimizer.rawValue)")
         }
         try checkOption("--weight-decay", weightDecay, in: 0...1)
         try checkOption("--normalization-groups", normalizationGroups, in: 1...1_000_000)

@@ -89,9 +89,9 @@ struct PlanTests {
         }
         for (settings, expected) in [
             ("BATCH=32 QUEUE=64 EPOCHS=2", []),
-            ("BATCH=32 QUEUE=16 EPOCHS=2", ["QUEUE=16 is less than BATCH=32: of each batch the last 16 embeddings alone come into the queue; QUEUE= takes half of the images"]),
-            ("BATCH=32 QUEUE=150 EPOCHS=2", ["QUEUE=150 is more than the 96 images: each is in the queue more than once, that of the step too; QUEUE= takes half of them"]),
-            ("BATCH=32 QUEUE=200 EPOCHS=2", ["QUEUE=200 is more than the 192 embeddings that come into it in all 2 epochs: the rest stay random; QUEUE= takes half of the images"]),
+            ("BATCH=32 QUEUE=16 EPOCHS=2", ["QUEUE=16 is less than BATCH=32: of each batch the last 16 embeddings alone come into the queue; QUEUE= takes 48"]),
+            ("BATCH=32 QUEUE=150 EPOCHS=2", ["QUEUE=150 is more than the 96 images: each is in the queue more than once, that of the step too; QUEUE= takes 48"]),
+            ("BATCH=32 QUEUE=200 EPOCHS=2", ["QUEUE=200 is more than the 192 embeddings that come into it in all 2 epochs: the rest stay random; QUEUE= takes 48"]),
             ("BATCH=8 QUEUE=64", ["BATCH=8: batch norms take their mean and deviation from 8 images, which is little to learn by; BATCH=64 is usual"]),
             (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --learning-rate\\ 1.5\\ --warm-up\\ 1\\ --teacher-temperature\\ auto"#, [
                 "STUDENT_OPTIONS: --learning-rate 1.5 is 12.5 times the usual 0.120 for batches of 64, with which training may run away; --learning-rate 0.120 is usual",

@@ -67,9 +67,9 @@ private struct Case {
             let part = { (number: Int64) in Tensor(i64: [number], shape: [1]) }
             return queue("a.", "queue a", D: D * 3 / 7).merging(queue("b.", "queue b", D: D - D * 3 / 7)) { $1 }.merging(["a.part": part(0), "b.part": part(1)]) { $1 }
         case "queue-kl": return place("features").merging(["features": Tensor(f32: formula("memory", K * D), shape: [K, D])]) { $1 }
-        case "compress-1q": return place("anchors").merging(["anchors.teacher": Tensor(f32: formula("memory", K * D), shape: [K, D])]) { $1 }
+        case "compress-1q": return place("anchors.teacher").merging(["anchors.teacher": Tensor(f32: formula("memory", K * D), shape: [K, D])]) { $1 }
         case "compress-2q":
-            return place("anchors").merging([
+            return place("anchors.teacher").merging(place("anchors.student")) { $1 }.merging([
                 "anchors.teacher": Tensor(f32: formula("memory", K * D), shape: [K, D]),
                 "anchors.student": Tensor(f32: formula("student memory", K * studentWidth), shape: [K, studentWidth]),
             ]) { $1 }
@@ -271,8 +271,8 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
     }
 
     private func made(_ name: OptimizerName) -> any Optimizer {
-        if name.isLARS { return LARS(name) }
-        if name.isAdam { return Adam(name) }
+        if name.family == .lars { return LARS(name) }
+        if name.family == .adam { return Adam(name) }
         return SGD()
     }
 
@@ -280,7 +280,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
     func `two epochs are the same, whether stopped between or not`(_ name: String, _ optimizer: OptimizerName) throws {
         let place = Case(N: 6, D: 24, K: 20, epochs: 2, records: 6), files = try Workplace(), path = files.path("state.safetensors")
         var options = try training(name, place)
-        options.schedule = .warmUpCosine(rate: optimizer.isAdam ? 1e-3 : 0.01, epochs: 2, warmUp: 1)
+        options.schedule = .warmUpCosine(rate: optimizer.family == .adam ? 1e-3 : 0.01, epochs: 2, warmUp: 1)
         options.optimizer = made(optimizer)
         options.seed = 5
         func epoch(_ epoch: Int, _ trainer: Trainer) throws {

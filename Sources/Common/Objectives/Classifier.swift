@@ -20,6 +20,10 @@ enum Classifier {
 
     static func passes(_ options: MethodOptions) -> [Pass] { options[freezesTrunk] ? [frozenFeatures, logitsOfFrozen] : [features, logits] }
 
+    static func conflict(_ options: MethodOptions) -> String? {
+        options[freezesTrunk] && options.text(trunkRate.name) != nil ? "--trunk-rate is of no use with --freeze-trunk on; leave one of them out" : nil
+    }
+
     static func group(_ parameter: Parameter, in network: Network, _ options: MethodOptions) -> ParameterGroup {
         if parameter.name.hasPrefix(network.headName + ".") { return ParameterGroup() }
         return options[freezesTrunk] ? .frozen : ParameterGroup(rate: options[trunkRate])

@@ -44,30 +44,11 @@ struct AnchorMemory {
     mutating func restore(_ state: [String: Tensor], _ names: [String]) throws {
         guard !state.isEmpty else { return }
         let document = TensorDocument(tensors: state)
-        var length: Int?
-        for queue in names {
-            let rows = try document.tensor(Self.name(queue), .f32, shape: [length, nil]), K = rows.shape[0]
-            length = K
-            guard K > 0, rows.shape[1] > 0 else { throw document.failure("has an empty '\(Self.name(queue))'") }
-            if let given, given != K {
-                throw document.failure("holds a queue of \(K) rows where --queue-size asks for \(given)", remedy: "leave out --queue-size to go on with it")
-            }
-            let values = try rows.floats()
-            guard values.allSatisfy(\.isFinite) else { throw document.failure("has a number that is not finite in '\(Self.name(queue))'") }
-            queues[queue] = EmbeddingQueue(
-                rows: values, dimension: rows.shape[1], position: try document.number("anchors.position", in: 0...K - 1), filled: try document.number("anchors.filled", in: 0...K))
-        }
+        for queue in names { queues[queue] = try EmbeddingQueue(document, Self.name(queue), rows: given, option: CompRess.anchors.name) }
+        guard Set(queues.values.map(\.capacity)).count == 1 else { throw document.failure("has queues of different lengths") }
     }
 
-    var state: [String: Tensor] {
-        var tensors: [String: Tensor] = [:]
-        for (name, queue) in queues {
-            tensors[Self.name(name)] = Tensor(f32: queue.rows, shape: [queue.capacity, queue.dimension])
-            tensors["anchors.position"] = Tensor(i64: [Int64(queue.position)], shape: [1])
-            tensors["anchors.filled"] = Tensor(i64: [Int64(queue.filled)], shape: [1])
-        }
-        return tensors
-    }
+    var state: [String: Tensor] { queues.reduce(into: [:]) { $0.merge($1.value.kept(Self.name($1.key))) { $1 } } }
 
     /// Makes a queue that is not there yet, of uniform numbers of variance 1/D, not normalised, as in the authors' code.
     ///

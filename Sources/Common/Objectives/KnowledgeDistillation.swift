@@ -31,6 +31,7 @@ public struct KnowledgeDistillation: Objective {
     }
 
     public static func passes(_ options: MethodOptions) -> [Pass] { Classifier.passes(options) }
+    public static func conflict(_ options: MethodOptions) -> String? { Classifier.conflict(options) }
     public static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup {
         Classifier.group(parameter, in: network, options)
     }

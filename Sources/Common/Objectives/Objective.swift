@@ -41,6 +41,8 @@ public protocol Objective: SendableMetatype {
     static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int
     /// The settings of its paper, which hold where an option of a training is not given; nil for those of ``TrainingDefaults/usual``.
     static var defaults: TrainingDefaults? { get }
+    /// What two options that were given make of no use, in words; nil where they go together.
+    static func conflict(_ options: MethodOptions) -> String?
     /// The options with what a stream says of those that were not given, such as how wide the teacher's rows are.
     ///
     /// - Throws: ``Failure`` where it does not say it.
@@ -90,6 +92,7 @@ extension Objective {
     public static func usualQueue(images: Int) -> Int { hasQueue ? min(65536, images / 2) : 0 }
     public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * student.embeddingWidth }
     public static var defaults: TrainingDefaults? { nil }
+    public static func conflict(_ options: MethodOptions) -> String? { nil }
     public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions { options }
     public static func classes(_ options: MethodOptions, _ header: StreamHeader) throws -> [String]? { nil }
     /// Whether its student's head is a classifier.

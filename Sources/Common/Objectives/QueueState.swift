@@ -89,14 +89,17 @@ extension EmbeddingQueue {
     /// - Parameters:
     ///   - length: the rows that are asked for; nil for any.
     ///   - option: that asks for them.
-    init(_ document: TensorDocument, _ name: String, rows length: Int?, option: String) throws {
+    ///   - largest: what no number of it may be beyond.
+    init(_ document: TensorDocument, _ name: String, rows length: Int?, option: String, largest: Float = .greatestFiniteMagnitude) throws {
         let rows = try document.tensor(name, .f32, shape: [nil, nil]), K = rows.shape[0]
         guard K > 0, rows.shape[1] > 0 else { throw document.failure("has '\(name)' of shape \(rows.shape), which is none of a queue") }
         if let length, length != K {
             throw document.failure("holds a queue of \(K) rows where --\(option) asks for \(length)", remedy: "give --\(option) \(K) to go on with it")
         }
         let values = try rows.floats()
-        guard values.allSatisfy(\.isFinite) else { throw document.failure("has a number that is not finite in '\(name)'") }
+        guard values.allSatisfy({ abs($0) <= largest }) else {
+            throw document.failure("has a number that is \(largest < 2 ? "none of a row of unit length" : "not finite") in '\(name)'")
+        }
         self.init(
             rows: values, dimension: rows.shape[1], position: try document.number("\(name).position", in: 0...K - 1), filled: try document.number("\(name).filled", in: 0...K))
     }

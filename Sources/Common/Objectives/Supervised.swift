@@ -18,6 +18,7 @@ public struct Supervised: Objective {
 
     public static func classes(_ options: MethodOptions, _ header: StreamHeader) throws -> [String]? { header.metadata.names("classes") }
     public static func passes(_ options: MethodOptions) -> [Pass] { Classifier.passes(options) }
+    public static func conflict(_ options: MethodOptions) -> String? { Classifier.conflict(options) }
     public static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup {
         Classifier.group(parameter, in: network, options)
     }

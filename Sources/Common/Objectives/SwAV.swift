@@ -80,34 +80,21 @@ public struct SwAV: Objective {
     // MARK: The queue
 
     private static func name(_ view: Int) -> String { "embeddings.\(view)" }
-    private static let position = "embeddings.position", filled = "embeddings.filled"
 
     public mutating func restore(_ state: [String: Tensor]) throws {
         guard !state.isEmpty else { return }
         let document = TensorDocument(tensors: state)
         for view in 0...1 {
-            let rows = try document.tensor(Self.name(view), .f32, shape: [nil, nil]), L = rows.shape[0]
-            guard L > 0, rows.shape[1] > 0, view == 0 || queues[0].capacity == L && queues[0].dimension == rows.shape[1] else {
-                throw document.failure("has '\(Self.name(view))' of shape \(rows.shape), which is none of a queue")
+            let queue = try EmbeddingQueue(document, Self.name(view), rows: options[Self.queue], option: Self.queue.name, largest: 1 + Float(NormalizedRowCheck.tolerance))
+            if let first = queues.first, (first.capacity, first.dimension) != (queue.capacity, queue.dimension) {
+                throw document.failure("has queues of \(first.capacity) rows of \(first.dimension) numbers and of \(queue.capacity) of \(queue.dimension)")
             }
-            if let given = options[Self.queue], given != L {
-                throw document.failure("holds a queue of \(L) rows where --\(Self.queue.name) asks for \(given)", remedy: "leave out --\(Self.queue.name) to go on with it")
-            }
-            let values = try rows.floats(), most = 1 + Float(NormalizedRowCheck.tolerance)
-            guard values.allSatisfy({ abs($0) <= most }) else { throw document.failure("has a number that is none of a row of unit length in '\(Self.name(view))'") }
-            queues.append(EmbeddingQueue(
-                rows: values, dimension: rows.shape[1], position: try document.number(Self.position, in: 0...L - 1), filled: try document.number(Self.filled, in: 0...L)))
+            queues.append(queue)
         }
     }
 
     public mutating func finish() throws -> [String: Tensor] {
-        var state: [String: Tensor] = [:]
-        for (view, queue) in queues.enumerated() {
-            state[Self.name(view)] = Tensor(f32: queue.rows, shape: [queue.capacity, queue.dimension])
-            state[Self.position] = Tensor(i64: [Int64(queue.position)], shape: [1])
-            state[Self.filled] = Tensor(i64: [Int64(queue.filled)], shape: [1])
-        }
-        return state
+        queues.enumerated().reduce(into: [:]) { $0.merge($1.element.kept(Self.name($1.offset))) { $1 } }
     }
 
     /// The batch's embeddings of both large views enter their queues.

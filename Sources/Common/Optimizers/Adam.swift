@@ -19,7 +19,7 @@ public struct Adam: Optimizer, Equatable {
 
     /// - Precondition: `name` is one of the two.
     public init(_ name: OptimizerName = .adam, betas: (first: Double, second: Double) = (0.9, 0.999), epsilon: Double = 1e-8, weightDecay: Double = 0) {
-        precondition(name.isAdam)
+        precondition(name.family == .adam)
         self.name = name
         (first, second) = betas
         self.epsilon = epsilon

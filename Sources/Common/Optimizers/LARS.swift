@@ -23,7 +23,7 @@ public struct LARS: Optimizer, Equatable {
 
     /// - Precondition: `name` is one of the table's.
     public init(_ name: OptimizerName, momentum: Double = 0.9, weightDecay: Double = 1e-6, trust: Double = 0.001) {
-        precondition(name.isLARS)
+        precondition(name.family == .lars)
         self.name = name
         self.momentum = momentum
         self.weightDecay = weightDecay

@@ -38,13 +38,19 @@ public enum OptimizerName: String, Sendable, CaseIterable {
     case adam
     case adamW = "adamw"
 
-    /// Whether the rate of a parameter is adapted to its norm.
-    public var isLARS: Bool {
-        switch self {
-        case .larsSimCLR, .larsBYOL, .lars, .larc: true
-        case .sgd, .adam, .adamW: false
-        }
+    /// Optimizers whose learning rates are of one size.
+    public enum Family: Sendable {
+        case sgd
+        /// The rate of a parameter is adapted to its norm.
+        case lars
+        case adam
     }
 
-    public var isAdam: Bool { self == .adam || self == .adamW }
+    public var family: Family {
+        switch self {
+        case .sgd: .sgd
+        case .larsSimCLR, .larsBYOL, .lars, .larc: .lars
+        case .adam, .adamW: .adam
+        }
+    }
 }

@@ -115,7 +115,7 @@ struct Estimate {
     /// Numbers that the optimizer of a network keeps of each parameter.
     func slots(_ method: any Objective.Type, _ options: [String]) -> Int {
         let name = ShellWords.value(of: "--optimizer", in: options).flatMap(OptimizerName.init) ?? method.defaults?.optimizer ?? .sgd
-        return name.isAdam ? 2 : 1
+        return name.family == .adam ? 2 : 1
     }
     var studentOptions: [String] { run.settings.words("STUDENT_OPTIONS") }
     var teacherOptions: [String] { run.settings.words("TEACHER_OPTIONS") }

@@ -38,11 +38,12 @@ extension Preparation {
     private func queueRemarks() -> [String] {
         guard let queue = settings.count("QUEUE"), settings.method.hasQueue, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
         let batch = settings.number("BATCH"), images = distinct, epoch = counts.student / batch * batch, all = epoch * run.epochs
-        if queue < batch { return ["QUEUE=\(queue) is less than BATCH=\(batch): of each batch the last \(queue) embeddings alone come into the queue; QUEUE= takes half of the images"] }
+        let usual = "QUEUE= takes \(settings.method.usualQueue(images: images))"
+        if queue < batch { return ["QUEUE=\(queue) is less than BATCH=\(batch): of each batch the last \(queue) embeddings alone come into the queue; \(usual)"] }
         if queue > all {
-            return ["QUEUE=\(queue) is more than the \(all) embeddings that come into it in \(run.epochs == 1 ? "the one epoch" : "all \(run.epochs) epochs"): the rest stay random; QUEUE= takes half of the images"]
+            return ["QUEUE=\(queue) is more than the \(all) embeddings that come into it in \(run.epochs == 1 ? "the one epoch" : "all \(run.epochs) epochs"): the rest stay random; \(usual)"]
         }
-        if queue > images { return ["QUEUE=\(queue) is more than the \(images) images: each is in the queue more than once, that of the step too; QUEUE= takes half of them"] }
+        if queue > images { return ["QUEUE=\(queue) is more than the \(images) images: each is in the queue more than once, that of the step too; \(usual)"] }
         return []
     }
 

@@ -89,7 +89,7 @@ public struct Setting: Sendable {
             "epochs of the teacher's embeddings to keep; the epochs behind them have the same views again, and need no teacher (default: none)"),
         Setting(Store.half, .flag, "1: keep them in half precision"),
         Setting("EMBEDDING", .optionalCount(1...65536), "numbers in an embedding (default: the given teacher's, else 128)"),
-        Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "teacher embeddings in the queue (default: half the data set, at most 65536)"),
+        Setting("QUEUE", .optionalCount(1...1 << 28), demonstration: "2048", "rows in the queue of a METHOD that has one (default: the method's; of seed half the data set, at most 65536)"),
         Setting("STUDENT_OPTIONS", .methodOptions(of: "METHOD"), "options of train-step for the student"),
         Setting(
             "TEACHER_NETWORK", .oneOf(Network.trainable), demonstration: "tiny-resnet18", images: "resnet50",

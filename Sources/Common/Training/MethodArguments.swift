@@ -100,6 +100,7 @@ public struct MethodArguments<Selection: MethodSelection>: ParsableArguments, Cu
             }
             guard own.accepts(text) else { throw ValidationError("--\(option.name) takes \(own.takes), found \(text)") }
         }
+        if let conflict = method.conflict(options) { throw ValidationError(conflict) }
     }
 
     /// The method; only after ``validate()``.

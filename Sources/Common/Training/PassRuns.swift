@@ -112,16 +112,24 @@ final class PassRuns {
     }
 
     /// Runs one group forward and puts what comes out into its rows of `values`, (N, D) of the whole batch.
-    @discardableResult
-    private func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int, into values: inout [Float]) -> TrainingRun {
+    private func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int, into values: inout [Float]) {
+        let (run, own) = forward(pass, weights, input, rows, group: group), D = run.network.embeddingWidth, output = unsafe run.output
+        for row in 0..<run.N {
+            let target = (own?[row] ?? row) * D
+            for d in 0..<D { unsafe values[target + d] = output[row * D + d] }
+        }
+    }
+
+    /// Runs one group forward.
+    ///
+    /// - Returns: what has run, and the row of the batch that each of its rows is; nil for the batch's own order.
+    private func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int) -> (run: TrainingRun, rows: [Int]?) {
         let part = rows.groups > 1 ? rows.of(pass, group: group) : nil
         var randomKey = input.randomKey
         randomKey?.rows = part
         let work = Work(pass: pass.name, group: group)
         let N = part?.count ?? pass.rows(N: rows.N, views: rows.views), groups = input.normalizationGroups(N)
-        let run: TrainingRun
-        /// The row of the batch that each row is.
-        let own: [Int]?
+        let run: TrainingRun, own: [Int]?
         if case .outputs(let sources) = pass.input {
             precondition(input.order == nil, "rows of embeddings are not shuffled")
             own = part
@@ -141,13 +149,8 @@ final class PassRuns {
                 if let first = bytes.baseAddress { unsafe run.forward(weights, images: first, views: views, view: view, order: own, randomKey: randomKey) }
             }
         }
-        defer { charge(run, to: pass) }
-        let D = run.network.embeddingWidth, output = unsafe run.output
-        for row in 0..<N {
-            let target = (own?[row] ?? row) * D
-            for d in 0..<D { unsafe values[target + d] = output[row * D + d] }
-        }
-        return run
+        charge(run, to: pass)
+        return (run, own)
     }
 
     /// The images that a pass reads, how many views of each lie there as it sees them, and which it reads.
@@ -211,9 +214,7 @@ final class PassRuns {
             set(weights.statistics, statistics)
             weights.batchesSeen = batches
         }
-        // What comes out is known already.
-        var values = [Float](repeating: 0, count: pass.rows(N: rows.N, views: rows.views) * weights.network.embeddingWidth)
-        return forward(pass, weights, input, rows, group: group, into: &values)
+        return forward(pass, weights, input, rows, group: group).run
     }
 
     private func run(_ work: Work, _ pass: Pass, _ network: Network, N: Int, height: Int, width: Int, groups: Int) -> TrainingRun {

@@ -48,7 +48,8 @@ public struct TrainingOptions: Sendable {
         if rate < Self.small {
             changes.append("raise the learning rate (--learning-rate 0.03)")
         } else {
-            changes.append("lower the learning rate (--learning-rate \(rate > 0.03 ? 0.03 : Self.third(of: rate)))")
+            // Rates of LARS are of another size than those of SGD, where 0.03 is good for most.
+            changes.append("lower the learning rate (--learning-rate \(rate > 0.03 && !(optimizer is LARS) ? 0.03 : Self.third(of: rate)))")
         }
         if warmUp == 0 { changes.append("warm up (--schedule smooth --warm-up 1)") }
         return "begin again, and " + changes.joined(separator: ", or ")
