@@ -40,6 +40,7 @@ struct Initialize: Tool {
     @Option(help: ArgumentHelp(
         "Put the last layer of this network's head, a teacher's prototypes, behind the head, for train-step --objective swav-distillation --frozen-prototypes on.", valueName: "file"))
     var prototypes: String?
+    @Flag(help: "Begin each residual block as its shortcut: γ of its last batch norm is 0, as SimCLR, BYOL, SimSiam and Barlow Twins have it.") var zeroInitResidual = false
     @Option(help: "The seed of the random weights.") var seed: UInt64 = 0
     @Option(name: [.short, .long], help: "The checkpoint to write; *.safetensors or *.safetensors.zst.") var output: String
     @OptionGroup var common: CommonOptions
@@ -58,6 +59,7 @@ struct Initialize: Tool {
         if classes != nil, prototypes != nil { throw ValidationError("--classes makes a classifier, behind which --prototypes has no place; leave one of them out") }
         if prototypes != nil, head == nil, embedding == 0 { throw ValidationError("--prototypes stand behind a head; leave out --embedding 0") }
         if from != nil, head == nil, embedding == nil, classes == nil { throw ValidationError("--from leaves out the head; say which one to make: --classes, --head or --embedding") }
+        if from != nil, zeroInitResidual { throw ValidationError("--zero-init-residual is of random weights, and of no use with --from; leave it out") }
         if isNamedHead {
             guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
         } else if let head {
@@ -86,7 +88,7 @@ struct Initialize: Tool {
         guard head.isOfUsualSize(features: trunk.featureWidth) else {
             throw Failure(.usage, "the head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers", remedy: "take a narrower one")
         }
-        let headed = try file.map { try begun($0, head) } ?? trunk.with(head).map { Weights.initialized($0, seed: seed) }
+        let headed = try file.map { try begun($0, head) } ?? trunk.with(head).map { Weights.initialized($0, seed: seed, zeroInitResidual: zeroInitResidual) }
         guard let headed else { throw Failure(.software, "the network '\(trunk.name)' takes no head") }
         let weights = try prototypes.map { try scored(headed, by: $0) } ?? headed
         let network = weights.network

@@ -73,6 +73,21 @@ import Testing
         #expect(weights.batchesSeen.allSatisfy { $0 == 0 })
     }
 
+    @Test(arguments: [("resnet18", "bn2"), ("resnet50", "bn3"), ("regnet-y-400mf", "f.c.1"), ("mobilenet-v2", "conv.3")])
+    func `on request the last batch norm of each residual block begins with zeros, and nothing else differs`(_ name: String, _ norm: String) throws {
+        let network = try #require(Network(name, head: .linear(8))), usual = Weights.initialized(network, seed: 4), zero = Weights.initialized(network, seed: 4, zeroInitResidual: true)
+        var count = 0
+        for (index, parameter) in network.parameters.enumerated() {
+            let v = UnsafeBufferPointer(start: zero.pointer(index), count: parameter.count), u = UnsafeBufferPointer(start: usual.pointer(index), count: parameter.count)
+            if v.elementsEqual(u) { continue }
+            count += 1
+            let isLast = parameter.name.hasSuffix(norm + ".weight"), isZero = v.allSatisfy { $0 == 0 }
+            #expect(isLast && isZero, "\(parameter.name)")
+        }
+        // MobileNetV2 has shortcuts in ten of its seventeen blocks.
+        #expect(count == ["resnet18": 8, "resnet50": 16, "regnet-y-400mf": 16, "mobilenet-v2": 10][name])
+    }
+
     @Test func `the seed alone decides, and no two tensors share their numbers`() {
         let equal = Weights.initialized(network, seed: 11).parameters.array == weights.parameters.array
         #expect(equal)

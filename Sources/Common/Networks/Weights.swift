@@ -138,7 +138,10 @@ public final class Weights: @unchecked Sendable {
     }
 
     /// The numbers that torchvision's networks begin with: see ``Parameter/initialization``.
-    public static func initialized(_ network: Network, seed: UInt64) -> Weights {
+    ///
+    /// - Parameter zeroInitResidual: whether γ of the batch norm that ends each residual block is 0, so that a block begins as its shortcut (Goyal et al., "Accurate,
+    ///   Large Minibatch SGD", 2017, section 5.1; torchvision's `zero_init_residual`).
+    public static func initialized(_ network: Network, seed: UInt64, zeroInitResidual: Bool = false) -> Weights {
         let weights = Weights(network)
         for (index, parameter) in network.parameters.enumerated() {
             var random = CounterRandom(seed: seed, .initialization, item: index)
@@ -150,6 +153,10 @@ public final class Weights: @unchecked Sendable {
                 for i in 0..<parameter.count { p[i] = Float(random.uniform(-bound, bound)) }
             case .constant(let value): p.update(repeating: value, count: parameter.count)
             }
+        }
+        for node in network.graph.nodes where zeroInitResidual {
+            guard let norm = node.operation as? BatchNormOperation, norm.residual != nil, let gamma = norm.affine?.gamma else { continue }
+            weights.pointer(gamma).update(repeating: 0, count: network.parameters[gamma].count)
         }
         return weights
     }

@@ -12,6 +12,7 @@ public struct BYOL: Objective {
     public static let summary = "predict a moving average's embedding of the other view (Grill et al., NeurIPS 2020)"
     public static let inputs = Inputs(views: 2...2)
     public static let head = StudentHead.named("byol")
+    public static let zeroInitResidual = true
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .larsBYOL, rate: 0.3, weightDecay: 1e-6, .warmUpCosine, epochs: 300, warmUp: 10, recipe: "byol", smallestCrop: 0.08)
 

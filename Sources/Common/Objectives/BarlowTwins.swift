@@ -10,6 +10,7 @@ public struct BarlowTwins: Objective {
     public static let summary = "embeddings of two views alike, their numbers unlike each other (Zbontar et al., ICML 2021)"
     public static let inputs = Inputs(views: 2...2)
     public static let head = StudentHead.named("barlow-twins")
+    public static let zeroInitResidual = true
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .lars, rate: 0.2, weightDecay: 1e-6, .warmUpCosine, epochs: 1000, warmUp: 10, endShare: 0.001, recipe: "barlow-twins", smallestCrop: 0.08)
 

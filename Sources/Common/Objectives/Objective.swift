@@ -31,6 +31,8 @@ public protocol Objective: SendableMetatype {
     static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup
     /// What its student begins with.
     static var head: StudentHead { get }
+    /// Whether its student's residual blocks begin as their shortcuts, as its authors' code has them.
+    static var zeroInitResidual: Bool { get }
     /// Rows in its queue where no number is asked for, of a data set of so many images; 0 where it has none.
     static func usualQueue(images: Int) -> Int
     /// Numbers in what it keeps besides its networks.
@@ -89,6 +91,7 @@ extension Objective {
     /// Whether it takes `--queue-size`.
     public static var hasQueue: Bool { options.contains { $0.name == QueueState.size.name } }
     public static var head: StudentHead { .mlp }
+    public static var zeroInitResidual: Bool { false }
     public static func usualQueue(images: Int) -> Int { hasQueue ? min(65536, images / 2) : 0 }
     public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * student.embeddingWidth }
     public static var defaults: TrainingDefaults? { nil }

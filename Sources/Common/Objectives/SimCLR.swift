@@ -11,6 +11,7 @@ public struct SimCLR: Objective {
     public static let summary = "tell one's own other view among the views of the batch (Chen et al., ICML 2020)"
     public static let inputs = Inputs(views: 2...2)
     public static let head = StudentHead.named("simclr")
+    public static let zeroInitResidual = true
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .larsSimCLR, rate: 0.3, weightDecay: 1e-6, .warmUpCosine, epochs: 100, warmUp: 10, recipe: "simclr-original", smallestCrop: 0.08)
 

@@ -12,6 +12,7 @@ public struct SimSiam: Objective {
     public static let summary = "predict one's own embedding of the other view (Chen and He, CVPR 2021)"
     public static let inputs = Inputs(views: 2...2)
     public static let head = StudentHead.named("simsiam")
+    public static let zeroInitResidual = true
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .sgd, rate: 0.05, weightDecay: 1e-4, .cosine, epochs: 100, recipe: "simsiam", smallestCrop: 0.2)
 

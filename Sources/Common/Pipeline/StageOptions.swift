@@ -43,7 +43,8 @@ struct StageOptions {
         case .classifier: ["--classes", "\(classes)"]
         case .none: ["--embedding", "0"]
         }
-        return (settings[Beginning.setting].isEmpty || !isStudent ? ["--network", network] : ["--from", Beginning.link]) + head + ["--seed", settings["SEED"]]
+        let isNew = settings[Beginning.setting].isEmpty || !isStudent
+        return (isNew ? ["--network", network] + (method.zeroInitResidual ? ["--zero-init-residual"] : []) : ["--from", Beginning.link]) + head + ["--seed", settings["SEED"]]
     }
     /// How the student's epochs go over the data.
     private var passes: [String] {
