@@ -42,11 +42,13 @@ struct EvaluationOptions: ParsableArguments {
 
     @OptionGroup var output: ResultOutput
 
-    /// - Parameter timing: where the timing goes. Standard output has the text, or `-o -` the JSON in its place.
-    func checkFiles(timing: String?) throws {
+    /// - Parameters:
+    ///   - timing: where the timing goes. Standard output has the text, or `-o -` the JSON in its place.
+    ///   - state: a file that is read and written.
+    func checkFiles(timing: String?, state: String? = nil) throws {
         let json = output.output == OutputFile.standard ? nil : output.output
         try ToolSupport.checkFiles(
-            outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": timing], inputs: ["--train": train, "--test": test])
+            outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": timing, "--state": state], inputs: ["--train": train, "--test": test])
     }
 }
 

@@ -12,6 +12,9 @@ struct KNN: ParsableCommand {
             Neighbours are exact. One search serves every k and every vote: the majority, and exp(cosine / temperature). Of classes \
             with equal votes the one whose nearest neighbour is nearer wins. The test set is kept in memory, the training set passes by.
 
+            Protocols:
+            \(KNN.protocols)
+
             Example:
               evaluate knn --train train.tensors.zst --test test.tensors.zst \\
                 --k 1,10,20,200 --temperature 0.07,0.1 -o knn.json
@@ -21,11 +24,18 @@ struct KNN: ParsableCommand {
 
     @OptionGroup var options: EvaluationOptions
 
-    @Option(help: "How many neighbours vote; several with commas (default: 1,10,20,200, as far as there are so many).")
+    @Option(name: .customLong("protocol"), help: "The paper whose k and votes hold where an option is not given: \(KNNProtocol.all.map(\.name).joined(separator: ", ")).",
+            completion: .list(KNNProtocol.all.map(\.name)))
+    var protocolName: String?
+
+    @Option(help: "How many neighbours vote; several with commas (default: the protocol's; else 1,10,20,200, as far as there are so many).")
     var k: String?
 
-    @Option(help: "Temperatures of the weighted votes; several with commas.")
-    var temperature = "0.07"
+    @Option(help: "How they vote: majority, weighted, or both with a comma (default: the protocol's; else both).")
+    var vote: String?
+
+    @Option(help: "Temperatures of the weighted votes; several with commas (default: the protocol's; else 0.07).")
+    var temperature: String?
 
     @Option(help: "How near is measured.")
     var metric = Metric.cosine
@@ -35,15 +45,38 @@ struct KNN: ParsableCommand {
     func validate() throws {
         try options.checkFiles(timing: common.timing)
         if let k { try numbers(k, "--k", Int.init) { (1...KNNEvaluation.largestK).contains($0) } }
-        try numbers(temperature, "--temperature", Double.init) { $0.isFinite && $0 > 0 }
+        if let temperature { try numbers(temperature, "--temperature", Double.init) { $0.isFinite && $0 > 0 } }
+        if let protocolName, KNNProtocol.named(protocolName) == nil {
+            throw ValidationError("--protocol takes \(KNNProtocol.all.map(\.name).joined(separator: ", ")), found '\(protocolName)'")
+        }
+        let votes = try votes()
+        if temperature != nil, votes == [.majority] { throw ValidationError("--temperature is of weighted votes; give --vote weighted, or leave it out") }
+    }
+
+    /// A line a protocol.
+    private static let protocols = KNNProtocol.all.map { one in
+        "  \(one.name): \(one.source); k = \(one.k.map { "\($0)" }.joined(separator: ", ")), \(one.votes.map(\.name).joined(separator: ", "))"
+    }.joined(separator: "\n")
+
+    private var paper: KNNProtocol? { protocolName.flatMap(KNNProtocol.named) }
+
+    private func votes() throws -> [NeighbourVote] {
+        let own = paper?.votes ?? [.majority, .weighted(temperature: 0.07)]
+        let temperatures = try temperature.map { try numbers($0, "--temperature", Double.init) }
+        let weighted = temperatures?.map { NeighbourVote.weighted(temperature: $0) } ?? own.filter { $0 != .majority }
+        guard let vote else { return own.filter { $0 == .majority } + (own == [.majority] ? [] : weighted) }
+        let names = vote.split(separator: ",", omittingEmptySubsequences: false)
+        guard names.allSatisfy({ ["majority", "weighted"].contains($0) }) else { throw ValidationError("--vote takes majority, weighted or both with a comma, found '\(vote)'") }
+        return (names.contains("majority") ? [.majority] : []) + (names.contains("weighted") ? weighted.isEmpty ? [.weighted(temperature: 0.07)] : weighted : [])
     }
 
     func run() throws {
         try common.start()
         let result = try options.output.open()
         var evaluation = KNNEvaluation()
-        evaluation.k = try k.map { try numbers($0, "--k", Int.init) }
-        evaluation.temperatures = try numbers(temperature, "--temperature", Double.init)
+        evaluation.k = try k.map { try numbers($0, "--k", Int.init) } ?? paper?.k
+        evaluation.votes = try votes()
+        evaluation.paper = protocolName
         evaluation.tensor = options.tensor
         let test = try FeatureStream(options.test, tensor: options.tensor)
         let train = try FeatureStream(options.train, tensor: options.tensor)

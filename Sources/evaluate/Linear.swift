@@ -13,65 +13,110 @@ struct Linear: ParsableCommand {
         abstract: "Train a linear classifier on the training samples and judge it by the test samples.",
         discussion: """
             'convex' is quick and deterministic: logistic regression by L-BFGS on standardised features, its penalty chosen on each \
-            fifth image of the training set, then fitted to all. 'sgd' is the papers' protocol on stored features. Numbers of the \
-            two, and those of papers that augment during the evaluation, do not compare. A training set of several epochs or views is used whole.
+            fifth image of the training set, then fitted to all. 'sgd' is as papers do it, by stored features, or with --fresh-views as they come, with \
+            views of their own in each epoch. Numbers of unlike protocols do not compare; each is told with its own. A stored training set of several \
+            epochs or views is used whole.
+
+            Protocols:
+            \(Linear.protocols)
 
             Example:
               evaluate linear --train train.tensors.zst --test test.tensors.zst \\
                 -o linear.json
               evaluate linear --train train.tensors.zst --test test.tensors.zst \\
-                --solver sgd --learning-rate 30
+                --protocol simreg
+              augment --data train.tar --recipe linear-train --batch 256 --epochs 100 |
+                embed --weights student.safetensors --features --drop images |
+                evaluate linear --train - --test test.tensors.zst --protocol moco \\
+                --fresh-views --state probe.safetensors
 
             See also: evaluate knn, embed.
             """)
 
     @OptionGroup var options: EvaluationOptions
-    @Option(help: "How the classifier is found.")
-    var solver = Solver.convex
-    @Option(help: "Scaling of the features: none, unit (length 1) or standard (mean 0, deviation 1) (default: standard for convex, none for sgd).")
+    @Option(help: "How the classifier is found (default: convex; sgd with --protocol).")
+    var solver: Solver?
+    @Option(name: .customLong("protocol"), help: "sgd: the paper whose settings hold where an option is not given: \(LinearProtocol.all.map(\.name).joined(separator: ", ")) (default: moco).",
+            completion: .list(LinearProtocol.all.map(\.name)))
+    var protocolName: String?
+    @Flag(help: "sgd: each epoch of the training stream has views of its own, and is gone through once, a record a batch; memory does not grow with it.")
+    var freshViews = false
+    @Option(help: ArgumentHelp("sgd: keep the classifier in this file after each epoch, and go on from it where it is there.", valueName: "file"))
+    var state: String?
+    @Option(help: "Scaling of the features: none, unit (length 1), standard (mean 0, deviation 1) or unit-standard (one after the other) (default: standard for convex, the protocol's for sgd).")
     var normalize: FeatureScaling?
     @Option(help: ArgumentHelp("convex: L2 penalties to choose from, on the mean loss; a single one is taken as it is.", valueName: "list"))
     var penalty = ConvexProbe.defaultPenalties.map { "\($0)" }.joined(separator: ",")
     @Option(help: "convex: done when the gradient is this share of what it was at zero weights.")
     var tolerance = 1e-3
-    @Option(help: "sgd: rate for a batch of 256; it grows with the batch.")
-    var learningRate = 30.0
-    @Option(help: "sgd: samples in a batch.")
-    var batch = 256
-    @Option(help: "sgd: times the training set is seen.")
-    var epochs = 100
-    @Option(help: "sgd: momentum.")
-    var momentum = 0.9
-    @Option(help: "sgd: weight decay.")
-    var weightDecay = 0.0
-    @Option(help: "sgd: how the rate falls.")
-    var schedule = StochasticProbe.Schedule.step
-    @Option(help: ArgumentHelp("sgd: epochs from which on the rate is a tenth, for the step schedule.", valueName: "list"))
-    var milestones = "60,80"
-    @Option(help: "sgd: epochs of rising rate.")
-    var warmUp = 0
-    @Option(help: "sgd: seed of the first weights and of the order.")
+    @Option(help: "sgd: rate for a batch of 256; it grows with the batch (default: the protocol's).")
+    var learningRate: Double?
+    @Option(help: "sgd: samples in a batch of stored features (default: 256).")
+    var batch: Int?
+    @Option(help: "sgd: times the training set is seen (default: the protocol's).")
+    var epochs: Int?
+    @Option(help: "sgd: momentum (default: 0.9).")
+    var momentum: Double?
+    @Option(help: "sgd: weight decay (default: the protocol's).")
+    var weightDecay: Double?
+    @Option(help: "sgd: how the rate falls (default: the protocol's).")
+    var schedule: StochasticProbe.Schedule?
+    @Option(help: ArgumentHelp("sgd: epochs from which on the rate is multiplied by --factor, for the step schedule (default: the protocol's).", valueName: "list"))
+    var milestones: String?
+    @Option(help: "sgd: what the rate is multiplied by at each of the milestones (default: the protocol's).")
+    var factor: Double?
+    @Option(help: "sgd: epochs of rising rate (default: the protocol's).")
+    var warmUp: Int?
+    @Option(help: "sgd: seed of the first weights and of the order of stored features.")
     var seed: UInt64 = 0
     @OptionGroup var common: TimedOptions
 
+    /// A line a protocol.
+    private static let protocols = LinearProtocol.all.map { one in
+        "  \(one.name): \(one.source); \(one.probe.protocolName(freshViews: one.hasFreshViews)), \(one.scaling.rawValue)"
+    }.joined(separator: "\n")
+
     func validate() throws {
-        try options.checkFiles(timing: common.timing)
+        try options.checkFiles(timing: common.timing, state: state)
         try numbers(penalty, "--penalty", Double.init) { $0.isFinite && $0 >= 0 }
-        try numbers(milestones, "--milestones", Int.init) { $0 >= 0 }
+        if let milestones { try numbers(milestones, "--milestones", Int.init) { $0 >= 0 } }
         try checkOption("--tolerance", tolerance, in: 1e-12...0.99)
         try checkOption("--learning-rate", learningRate, in: 1e-12...Double.greatestFiniteMagnitude)
         try checkOption("--batch", batch, in: 1...65536)
         try checkOption("--epochs", epochs, in: 1...100_000)
-        guard (0..<1).contains(momentum) else { throw ValidationError("--momentum takes 0 to below 1, found \(momentum)") }
+        if let momentum, !(0..<1).contains(momentum) { throw ValidationError("--momentum takes 0 to below 1, found \(momentum)") }
         try checkOption("--weight-decay", weightDecay, in: 0...1e12)
-        try checkOption("--warm-up", warmUp, in: 0...epochs)
+        try checkOption("--factor", factor, in: 0...1)
+        if let protocolName, LinearProtocol.named(protocolName) == nil {
+            throw ValidationError("--protocol takes \(LinearProtocol.all.map(\.name).joined(separator: ", ")), found '\(protocolName)'")
+        }
+        if solver == .convex, protocolName != nil { throw ValidationError("--protocol is of --solver sgd; leave one of them out") }
+        let probe = try probe()
+        try checkOption("--warm-up", warmUp, in: 0...probe.epochs)
+        guard !isStochastic else {
+            if freshViews, batch != nil { throw ValidationError("--batch is of no use with --fresh-views, whose batches are the stream's; give it to augment") }
+            let scaling = normalize ?? paper.scaling
+            if freshViews, scaling == .standard || scaling == .unitStandard {
+                throw ValidationError("--fresh-views cannot be standardised, which needs all features before; give --normalize none or unit, or leave out --fresh-views")
+            }
+            if probe.schedule == .cosine, milestones != nil || factor != nil { throw ValidationError("--milestones and --factor are of --schedule step; leave them out") }
+            return
+        }
+        let given: [(String, Bool)] = [
+            ("--fresh-views", freshViews), ("--state", state != nil), ("--learning-rate", learningRate != nil), ("--batch", batch != nil), ("--epochs", epochs != nil),
+            ("--momentum", momentum != nil), ("--weight-decay", weightDecay != nil), ("--schedule", schedule != nil), ("--milestones", milestones != nil), ("--factor", factor != nil),
+            ("--warm-up", warmUp != nil),
+        ]
+        if let option = given.first(where: \.1)?.0 { throw ValidationError("\(option) is of --solver sgd; give that too, or leave it out") }
     }
 
     func run() throws {
         try common.start()
         let result = try options.output.open()
-        var evaluation = try LinearEvaluation(chosen(), scaling: normalize)
+        if let state { try OutputFile.check(state) }
+        var evaluation = try LinearEvaluation(chosen(), scaling: normalize ?? (isStochastic ? paper.scaling : nil))
         evaluation.tensor = options.tensor
+        (evaluation.hasFreshViews, evaluation.state, evaluation.paper) = (freshViews, state, protocolName)
         let test = try FeatureStream(options.test, tensor: options.tensor)
         let train = try FeatureStream(options.train, tensor: options.tensor)
         var progress = Progress(tool: "evaluate", unit: "training samples", common)
@@ -83,21 +128,26 @@ struct Linear: ParsableCommand {
         try progress.finish("\(report.subject.test.samples) test samples")
     }
 
+    private var isStochastic: Bool { (solver ?? (protocolName == nil ? .convex : .sgd)) == .sgd }
+    private var paper: LinearProtocol { protocolName.flatMap(LinearProtocol.named) ?? .moco }
+
     private func chosen() throws -> LinearEvaluation.Solver {
-        switch solver {
-        case .convex: return .convex(ConvexProbe(penalties: try numbers(penalty, "--penalty", Double.init), tolerance: tolerance))
-        case .sgd:
-            var probe = StochasticProbe()
-            probe.learningRate = learningRate
-            probe.batch = batch
-            probe.epochs = epochs
-            probe.momentum = momentum
-            probe.weightDecay = weightDecay
-            probe.schedule = schedule
-            probe.milestones = try numbers(milestones, "--milestones", Int.init)
-            probe.warmUp = warmUp
-            probe.seed = seed
-            return .stochastic(probe)
-        }
+        isStochastic ? .stochastic(try probe()) : .convex(ConvexProbe(penalties: try numbers(penalty, "--penalty", Double.init), tolerance: tolerance))
+    }
+
+    /// The paper's, with what was given.
+    private func probe() throws -> StochasticProbe {
+        var probe = paper.probe
+        if let learningRate { (probe.learningRate, probe.endRate) = (learningRate, min(probe.endRate, learningRate)) }
+        if let batch { probe.batch = batch }
+        if let epochs { probe.epochs = epochs }
+        if let momentum { probe.momentum = momentum }
+        if let weightDecay { probe.weightDecay = weightDecay }
+        if let schedule { probe.schedule = schedule }
+        if let milestones { probe.milestones = try numbers(milestones, "--milestones", Int.init) }
+        if let factor { probe.factor = factor }
+        if let warmUp { probe.warmUp = warmUp }
+        probe.seed = seed
+        return probe
     }
 }

@@ -25,7 +25,9 @@ struct EvaluateTests {
         "", "guess", "knn", "knn --train train", "knn --train train --test test --k 0", "knn --train train --test test --k 1,,2",
         "knn --train train --test test --k 5000", "knn --train train --test test --temperature 0", "knn --train train --test test --temperature nan",
         "knn --train - --test -", "knn --train train --test test --metric euclid", "linear --train train --test test --solver newton",
-        "linear --train train --test test --penalty -1", "linear --train train --test test --batch 0", "linear --train train --test test --momentum 1",
+        "linear --train train --test test --penalty -1", "knn --train train --test test --protocol mine", "knn --train train --test test --vote most",
+        "knn --train train --test test --vote majority --temperature 1", "linear --train train --test test --protocol mine", "linear --train train --test test --epochs 4",
+        "linear --train train --test test --protocol swav --factor 0.5", "linear --train train --test test --batch 0", "linear --train train --test test --momentum 1",
         "linear --train train --test test --tolerance 0", "linear --train train --test test --epochs 0", "table", "table --row teacher", "table --row =a",
         "table --k 0 --file a=b", "knn --train train --test test --threads 0",
     ])
@@ -100,6 +102,23 @@ struct EvaluateTests {
         try place.stream("half", samples: 90, seed: 1) { _, record in record.tensors["features"] = try? record.tensors["features"]?.converted(to: .f16) }
         let (plain, half) = (try place.run("\(Self.knn) -q"), try place.run("evaluate knn --train half --test test -q"))
         #expect(half.status == 0 && plain.output.contains("k-NN top-1") && half.output == plain.output, "\(half.output) \(plain.output)")
+    }
+
+    @Test(arguments: [
+        ("seed", ["k=10, cosine, majority"]), ("simreg", ["k=1, cosine, majority", "k=20, cosine, majority"]), ("instdisc", ["k=90, cosine, exp(cos/0.07)"]),
+        ("dino --temperature 0.1", ["k=10, cosine, exp(cos/0.1)", "k=20, cosine, exp(cos/0.1)", "k=90, cosine, exp(cos/0.1)"]),
+        ("seed --vote weighted --k 3", ["k=3, cosine, exp(cos/0.07)"]), ("dino --vote majority --k 5", ["k=5, cosine, majority"]),
+    ])
+    func `a paper's k and votes hold where an option is not given`(_ name: String, _ expected: [String]) throws {
+        let place = try place(), result = try place.run("\(Self.knn) --protocol \(name) -q -o knn.json")
+        let names = result.output.split(separator: "\n").map { $0.split(separator: "(", maxSplits: 1)[1].components(separatedBy: ", 90 train")[0] }
+        #expect(result.status == 0 && names == expected)
+        let json = try JSON(parsing: place.text("knn.json"))
+        #expect(json["protocol"]?["paper"]?.asString == name.components(separatedBy: " ")[0])
+        #expect(json["by_class"]?["classifier"]?.asString == expected[0] && json["by_class"]?["classes"] == ["ant", "bee", "cat"])
+        let correct = try #require(json["by_class"]?["correct"]?.asArray).compactMap(\.asInteger)
+        #expect(correct.reduce(0, +) == json["results"]?.asArray?.first?["correct_top1"]?.asInteger)
+        #expect( json["by_class"]?["samples"] == [15, 15, 15] && json["by_class"]?["correct_samples"]?.asString?.count == 12)
     }
 
     @Test func `classes numbered apart are matched by name`() throws {

@@ -5,9 +5,9 @@ extension Workplace {
     /// Writes a stream of samples whose class shows in their features, more or less: class c leans to dimension c.
     func stream(
         _ name: String, samples: Int = 60, record: Int = 16, dimension: Int = 8, classes: [String]? = ["ant", "bee", "cat"],
-        seed: Int = 1, change: (Int, inout TensorDocument) -> Void = { _, _ in }, label: (Int) -> Int32 = { Int32($0 % 3) }
+        seed: Int = 1, facts: [String: String] = [:], change: (Int, inout TensorDocument) -> Void = { _, _ in }, label: (Int) -> Int32 = { Int32($0 % 3) }
     ) throws {
-        var metadata = ["dimension": "\(dimension)"]
+        var metadata = ["dimension": "\(dimension)"].merging(facts) { $1 }
         if let classes { metadata["classes"] = JSON.array(classes.map { .string($0) }).text }
         let header = StreamHeader(provenance: Provenance(lines: ["augment 0.1.0 --data d.tar --seed \(seed)", "embed 0.1.0"]), metadata: metadata)
         let writer = try StreamWriter(path(name), header: header)

@@ -31,6 +31,31 @@ struct NeighbourVoteTests {
         }
     }
 
+    @Test func `what samples are taken for has the accuracy of the same vote, and is told by class`() throws {
+        let golden = try Golden.evaluation(), trainLabels = try golden.labels("knn.train_labels"), labels = try golden.labels("knn.test_labels")
+        let search = NeighbourSearch(queries: try golden.matrix("knn.test"), k: 40)
+        search.add(try golden.floats("knn.train"))
+        let neighbours = search.finish()
+        for vote in [NeighbourVote.majority, .weighted(temperature: 0.07)] {
+            let predictions = neighbours.predictions(k: 10, vote: vote, trainLabels: trainLabels, classes: 9)
+            let accuracy = neighbours.accuracies(k: [10], votes: [vote], trainLabels: trainLabels, labels: labels, classes: 9)[0].accuracy
+            #expect(zip(labels, predictions).count { $0 == $1 } == accuracy.top1)
+            let report = ClassReport("own", classes: (0..<9).map { "\($0)" }, labels: labels, predictions: predictions)
+            #expect(report.byClass.reduce(0) { $0 + $1.correct } == accuracy.top1 && report.byClass.reduce(0) { $0 + $1.samples } == labels.count)
+            #expect(report.confusions.reduce(0) { $0 + $1.samples } == labels.count - accuracy.top1)
+            for confusion in report.confusions {
+                #expect(zip(labels, predictions).count { Int($0) == confusion.label && Int($1) == confusion.prediction } == confusion.samples)
+            }
+        }
+    }
+
+    @Test func `right and wrong samples are bits, and confusions come by their number`() {
+        let report = ClassReport("own", classes: ["a", "b", "c"], labels: [0, 1, 2, 2, 1, 0], predictions: [0, 2, 2, 1, 2, 0])
+        #expect(report.correctBits == "a4")
+        #expect(report.confusions.map { [$0.label, $0.prediction, $0.samples] } == [[1, 2, 2], [2, 1, 1]])
+        #expect(report.byClass.map { [$0.samples, $0.correct] } == [[2, 2], [2, 0], [2, 1]])
+    }
+
     @Test func `the order of the k list does not matter`() {
         let classes: [Int32] = [2, 1, 1, 0, 0, 0]
         let cosines: [Float] = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]

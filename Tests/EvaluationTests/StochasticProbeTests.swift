@@ -38,6 +38,33 @@ struct StochasticProbeTests {
         #expect(rates([0, 3]) == [6, (30 * 0.5 * (1 + 0.995562) * 0.8 * 1e6).rounded() / 1e6].map { ($0 * 1e6).rounded() / 1e6 })
     }
 
+    private static let rates: [(String, [(Int, Double)])] = [
+        ("moco", [(0, 30), (59, 30), (60, 3), (80, 0.3)]), ("seed", [(0, 5), (4, 25), (5, 30), (60, 3)]), ("swav", [(0, 0.3), (50, 0.15)]),
+        ("simreg", [(14, 0.01), (15, 0.001), (30, 0.0001)]), ("disco", [(4, 3), (5, 1.5), (10, 0.75), (45, 0.005859375), (60, 0.0029296875), (80, 0.00146484375)]),
+        ("bingo", [(0, 30), (60, 15.005)]),
+    ]
+
+    @Test(arguments: rates)
+    func `papers' rates are those of their codes`(_ name: String, _ rates: [(Int, Double)]) throws {
+        let probe = try #require(LinearProtocol.named(name)).probe
+        for (epoch, rate) in rates { #expect(abs(probe.rate(epoch: epoch) - rate) < 1e-9, "epoch \(epoch)") }
+        let epochs = ["simreg": 40, "bingo": 120][name] ?? 100
+        let decay: Double = ["simreg": 1e-4, "swav": 1e-6][name] ?? 0
+        #expect(probe.batch == 256 && probe.momentum == 0.9 && probe.epochs == epochs && probe.weightDecay == decay)
+    }
+
+    @Test func `features of length 1 are standardised by the training set`() {
+        let unit: [[Double]] = [[0.6, 0.8], [0, 1], [1, 0]], other: [Double] = [0, -1]
+        let train = FeatureMatrix([3, 4, 0, 0, 2, 0, 1, 0, 0], samples: 3, dimension: 3), test = FeatureMatrix([0, -5, 0], samples: 1, dimension: 3)
+        FeatureScaling.unitStandard.apply(train: train, test: test)
+        for d in 0..<2 {
+            let mean = unit.reduce(0) { $0 + $1[d] } / 3, deviation = (unit.reduce(0) { $0 + ($1[d] - mean) * ($1[d] - mean) } / 3).squareRoot()
+            for n in 0..<3 { #expect(abs(Double(train.values[n * 3 + d]) - (unit[n][d] - mean) / deviation) < 1e-6) }
+            #expect(abs(Double(test.values[d]) - (other[d] - mean) / deviation) < 1e-6)
+        }
+        #expect(train.values[2] == 0 && test.values[2] == 0)
+    }
+
     @Test func `the first weights have deviation 0.01 and depend on the seed alone`() {
         var probe = StochasticProbe()
         let weights = probe.initial(classes: 50, dimension: 200).weights

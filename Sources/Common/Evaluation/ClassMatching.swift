@@ -19,6 +19,12 @@ public struct ClassMatching: Sendable {
     /// Whether top-5 says something: of five classes or fewer, all are among the first five.
     public var hasTop5: Bool { known > 5 }
 
+    /// What the classes are called: by the training set, or by their numbers.
+    func names(_ train: [String]?) -> [String] { byName ? train ?? [] : numbers.map { "\($0)" } }
+
+    /// The labels that the classes have where they are matched by number.
+    private let numbers: [Int32]
+
     /// One set's part.
     public struct Side {
         var name: String
@@ -55,6 +61,7 @@ public struct ClassMatching: Sendable {
             self.train = train.labels
             count = names.count
             byName = true
+            self.numbers = []
             let seen = Set(train.labels)
             let unseen = Set(self.test).subtracting(seen).sorted()
             if !unseen.isEmpty {
@@ -73,6 +80,7 @@ public struct ClassMatching: Sendable {
             self.test = test.labels.compactMap { numbers[$0] }
             count = values.count
             byName = false
+            self.numbers = values
             if (train.classes == nil) != (test.classes == nil) {
                 let silent = train.classes == nil ? train.name : test.name
                 remarks.append("the header of \(silent) names no classes, so labels are matched by number")

@@ -9,7 +9,7 @@ public struct EvaluationInput: Sendable {
     public var metadata: [String: String]
 
     public init(_ stream: FeatureStream, images: [Int]) {
-        samples = stream.samples
+        samples = images.count
         self.images = Set(images).count
         provenance = stream.header.provenance.lines
         metadata = stream.header.metadata

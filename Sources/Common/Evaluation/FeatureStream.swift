@@ -11,6 +11,8 @@ public final class FeatureStream {
         public var labels: [Int32]
         /// Which image each sample shows: the `index` of the record, or the sample's own number where it has none.
         public var images: [Int]
+        /// Of the record's views; nil where it does not say.
+        public var epoch: Int?
     }
 
     /// The path, or "standard input".
@@ -86,9 +88,10 @@ public final class FeatureStream {
         let kept = labels.indices.filter { labels[$0] >= 0 }
         samples += kept.count
         unlabelled += rows - kept.count
-        guard kept.count < rows else { return Batch(features: values, labels: labels, images: images) }
+        let epoch = record.metadata.count("epoch")
+        guard kept.count < rows else { return Batch(features: values, labels: labels, images: images, epoch: epoch) }
         return Batch(
-            features: kept.flatMap { values[$0 * width..<($0 + 1) * width] }, labels: kept.map { labels[$0] }, images: kept.map { images[$0] })
+            features: kept.flatMap { values[$0 * width..<($0 + 1) * width] }, labels: kept.map { labels[$0] }, images: kept.map { images[$0] }, epoch: epoch)
     }
 
     /// All samples at once.

@@ -7,9 +7,13 @@ public struct KNNEvaluation: Sendable {
     public static let largestK = 4096
 
     public static let usualK = [1, 10, 20, 200]
+    /// The k whose majority is told class by class, where it is among those that are asked for; else the first of them.
+    private static let toldK = 10
     /// nil for ``usualK``, as far as there are so many training samples.
     public var k: [Int]?
-    public var temperatures = [0.07]
+    public var votes: [NeighbourVote] = [.majority, .weighted(temperature: 0.07)]
+    /// The paper whose they are, for the name of the protocol.
+    public var paper: String?
     public var tensor = "features"
 
     public init() {}
@@ -50,10 +54,12 @@ public struct KNNEvaluation: Sendable {
             let k = min(k, labels.count)
             if !counts.contains(k) { counts.append(k) }
         }
-        let votes = [.majority] + temperatures.map { NeighbourVote.weighted(temperature: $0) }
-        return KNNReport(
-            results: neighbours.accuracies(k: counts, votes: votes, trainLabels: matching.train, labels: matching.test, classes: matching.count),
-            subject: subject)
+        let results = neighbours.accuracies(k: counts, votes: votes, trainLabels: matching.train, labels: matching.test, classes: matching.count)
+        let told = results.first { $0.k == Self.toldK && $0.vote == .majority } ?? results[0]
+        let predictions = neighbours.predictions(k: told.k, vote: told.vote, trainLabels: matching.train, classes: matching.count)
+        let classes = ClassReport(
+            "k=\(told.k), cosine, \(told.vote.name)", classes: matching.names(train.classes), labels: matching.test, predictions: predictions)
+        return KNNReport(results: results, subject: subject, paper: paper, classes: classes)
     }
 }
 
@@ -69,6 +75,10 @@ extension FeatureStream {
 public struct KNNReport: Sendable {
     public var results: [VoteResult]
     public var subject: EvaluationSubject
+    /// The paper whose protocol it is.
+    public var paper: String?
+    /// Of one of the results.
+    public var classes: ClassReport
 
     /// "k=10, cosine, majority, 4000 train, 1000 test, features 512-d"
     public func protocolName(_ result: VoteResult) -> String {
@@ -81,7 +91,7 @@ public struct KNNReport: Sendable {
     }
 
     public var json: JSON {
-        let metric: JSON.Object = ["metric": "cosine"]
+        let metric: JSON.Object = ["metric": "cosine", "paper": paper.map { .string($0) } ?? .null]
         let ties: JSON.Object = ["ties": "the class whose nearest neighbour is nearer; equal similarities by training order"]
         let own: JSON.Object = [
             "evaluation": "knn", "version": .string(productVersion),
@@ -100,7 +110,7 @@ public struct KNNReport: Sendable {
                 return .object(object)
             }),
         ]
-        return .object(own.merging(subject.members))
+        return .object(own.merging(["by_class": classes.json]).merging(subject.members))
     }
 }
 

@@ -47,6 +47,26 @@ public final class LinearClassifier: @unchecked Sendable {
             into: logits, ldc: classes, m: rows, n: classes, k: dimension, beta: 1)
     }
 
+    /// The class of each sample; of equal logits the one with the lower number.
+    public func predictions(_ features: FeatureMatrix) -> [Int32] {
+        let (N, C, block) = (features.samples, classes, 256), pieces = (N + block - 1) / block, workers = Parallel.threads
+        precondition(features.dimension == dimension)
+        let scratch = FloatBuffer(workers * block * C)
+        var predictions = [Int32](repeating: 0, count: N)
+        predictions.withUnsafeMutableBufferPointer { predictions in
+            nonisolated(unsafe) let predictions = predictions
+            Parallel.forEach(pieces, workers: workers) { piece, worker in
+                let z = scratch.pointer + worker * block * C, first = piece * block, rows = min(block, N - first)
+                logits(features, first: first, rows: rows, into: z)
+                for n in 0..<rows {
+                    let row = z + n * C
+                    predictions[first + n] = Int32((1..<max(1, C)).reduce(0) { row[$1] > row[$0] ? $1 : $0 })
+                }
+            }
+        }
+        return predictions
+    }
+
     /// What the classifier gets right, and its mean cross entropy. Of equal logits the class with the lower number goes first.
     public func evaluate(_ features: FeatureMatrix, labels: [Int32]) -> (accuracy: Accuracy, loss: Double) {
         let N = features.samples

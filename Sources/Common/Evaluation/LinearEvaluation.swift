@@ -1,7 +1,7 @@
 public import TensorStreams
 import ToolSupport
 
-/// The accuracy of a linear classifier on stored features.
+/// The accuracy of a linear classifier on features.
 public struct LinearEvaluation: Sendable {
     public enum Solver: Sendable {
         case convex(ConvexProbe)
@@ -11,8 +11,14 @@ public struct LinearEvaluation: Sendable {
     public var solver: Solver
     public var scaling: FeatureScaling
     public var tensor = "features"
+    /// Of the stochastic solver: whether each epoch of the training stream has views of its own, and is gone through once.
+    public var hasFreshViews = false
+    /// The paper whose protocol it is, for its name.
+    public var paper: String?
+    /// Of the stochastic solver: the file that has what there is after each epoch, and is gone on from where it is there.
+    public var state: String?
 
-    /// - Parameter scaling: standardised features for the convex solver and raw ones for the papers' protocol, where nothing is said.
+    /// - Parameter scaling: standardised features for the convex solver and raw ones for the papers' protocols, where nothing is said.
     public init(_ solver: Solver, scaling: FeatureScaling? = nil) {
         self.solver = solver
         switch solver {
@@ -21,10 +27,11 @@ public struct LinearEvaluation: Sendable {
         }
     }
 
-    /// Trains on all samples of `train`, all epochs and views it holds, and counts on `test`. Both are kept in memory.
+    /// Trains on all samples of `train`, all epochs and views it holds, and counts on `test`. Both are kept in memory, but for a `train` of fresh views.
     ///
     /// - Parameter progress: told what is done, line by line.
     public func run(train: FeatureStream, test: FeatureStream, progress: @escaping (String) -> Void = { _ in }) throws -> LinearReport {
+        if hasFreshViews, case .stochastic(let probe) = solver { return try run(probe, freshViews: train, test: test, progress: progress) }
         let held = try test.readAll()
         let known = try train.readAll()
         guard train.dimension == test.dimension else { throw test.dimensionFailure(train) }
@@ -57,22 +64,49 @@ public struct LinearEvaluation: Sendable {
                 + (outcome.trials.isEmpty ? "" : " of \(outcome.trials.count) by hold-out of each fifth image")
             details = probe.described(outcome)
         case .stochastic(let probe):
-            classifier = probe.initial(classes: matching.count, dimension: train.dimension)
-            let losses = probe.train(classifier, on: known.features, labels: matching.train, report: { epoch, loss in
-                if (epoch + 1) % 10 == 0 { progress("epoch \(epoch + 1) of \(probe.epochs), loss \(Progress.short(loss))") }
-                return loss.isFinite
-            })
-            guard classifier.isFinite, losses.allSatisfy(\.isFinite) else {
-                throw Failure(.data, path: train.name, "the linear classifier diverged in epoch \(losses.count)", remedy: "lower --learning-rate, or try --normalize unit or standard")
+            var state = try state(probe, matching, test)
+            let rows = known.features, judged = matching.test
+            try probe.train(state.trainer, on: rows, labels: matching.train, from: state.curve.count) { epoch, loss, share in
+                try add(epoch, loss, share, probe, to: &state, judgedOn: (held.features, judged), train, progress)
+                return true
             }
-            words = probe.protocolName
-            details = probe.described(losses)
+            classifier = state.trainer.classifier
+            words = probe.protocolName(freshViews: false)
+            details = probe.described(state.curve)
         }
         words += ", \(scaling.words) \(tensor) \(train.dimension)-d"
         return LinearReport(
             accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy,
             trainAccuracy: classifier.evaluate(known.features, labels: matching.train).accuracy,
-            solver: words, details: details, scaling: scaling, subject: subject)
+            solver: words, details: details, scaling: scaling, subject: subject, paper: paper, classes: classes(classifier, matching, train, held.features))
+    }
+
+    func classes(_ classifier: LinearClassifier, _ matching: ClassMatching, _ train: FeatureStream, _ test: FeatureMatrix) -> ClassReport {
+        ClassReport("linear", classes: matching.names(train.classes), labels: matching.test, predictions: classifier.predictions(test))
+    }
+
+    /// Where the evaluation stands.
+    func state(_ probe: StochasticProbe, _ matching: ClassMatching, _ test: FeatureStream) throws -> ProbeState {
+        let words = "\(probe.protocolName(freshViews: hasFreshViews)), \(scaling.words) \(tensor)"
+        let identity = [words, "\(matching.count) classes", (test.classes ?? []).joined(separator: ", "), test.header.provenance.text].joined(separator: "\n")
+        return try ProbeState(probe, classes: matching.count, dimension: test.dimension, identity: identity, testSamples: matching.test.count, path: state)
+    }
+
+    /// Judges the classifier after an epoch.
+    func add(
+        _ epoch: Int, _ loss: Double, _ share: Double, _ probe: StochasticProbe, to state: inout ProbeState, judgedOn test: (features: FeatureMatrix, labels: [Int32]),
+        _ train: FeatureStream, _ progress: (String) -> Void
+    ) throws {
+        guard loss.isFinite, state.trainer.classifier.isFinite else {
+            throw Failure(
+                .data, path: train.name, "the linear classifier diverged in epoch \(epoch + 1)",
+                remedy: "lower --learning-rate, or try --normalize unit" + (hasFreshViews ? "" : " or standard"))
+        }
+        let accuracy = state.trainer.classifier.evaluate(test.features, labels: test.labels).accuracy
+        try state.add(ProbeEpoch(epoch: epoch, rate: probe.rate(epoch: epoch), loss: loss, trainTop1: share, accuracy: accuracy))
+        if hasFreshViews || (epoch + 1) % 10 == 0 {
+            progress("epoch \(epoch + 1) of \(probe.epochs), loss \(Progress.short(loss)), top-1 \(Progress.fixed(accuracy.top1Percent, 1)) %")
+        }
     }
 }
 
@@ -82,6 +116,7 @@ extension FeatureScaling {
         case .none: "raw"
         case .unit: "unit-length"
         case .standard: "standardised"
+        case .unitStandard: "unit-length, standardised"
         }
     }
 }
@@ -104,11 +139,14 @@ extension ConvexProbe {
 
 extension StochasticProbe {
     /// "SGD, lr 30·256/256, momentum 0.9, wd 0, 100 epochs of stored features, ×0.1 at 60, 80, seed 0"
-    public var protocolName: String {
+    ///
+    /// - Parameter freshViews: whether each epoch has views of its own.
+    public func protocolName(freshViews: Bool) -> String {
         let steps = milestones.map { "\($0)" }.joined(separator: ", ")
-        let course = schedule == .cosine ? "cosine" : milestones.isEmpty ? "constant" : "×0.1 at \(steps)"
-        return "SGD, lr \(Self.short(learningRate))·\(batch)/256, momentum \(Self.short(momentum)), wd \(Self.short(weightDecay)), \(epochs) epochs of stored features, \(course)"
-            + (warmUp > 0 ? ", \(warmUp) warm-up" : "") + ", fc N(0, 0.01), seed \(seed)"
+        let cosine = endRate > 0 ? "cosine to \(Self.short(endRate))" : "cosine"
+        let course = schedule == .cosine ? cosine : milestones.isEmpty ? "constant" : "×\(Self.short(factor)) at \(steps)"
+        return "SGD, lr \(Self.short(learningRate))·\(batch)/256, momentum \(Self.short(momentum)), wd \(Self.short(weightDecay)), "
+            + "\(epochs) epochs of \(freshViews ? "fresh views" : "stored features"), \(course)" + (warmUp > 0 ? ", \(warmUp) warm-up" : "") + ", fc N(0, 0.01), seed \(seed)"
     }
 
     /// "30" rather than "30.0".
@@ -117,7 +155,7 @@ extension StochasticProbe {
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
-    func described(_ losses: [Double]) -> JSON.Object {
+    func described(_ curve: [ProbeEpoch]) -> JSON.Object {
         var object = JSON.Object()
         object["solver"] = "sgd"
         object["learning_rate"] = .number(learningRate * Double(batch) / 256)
@@ -127,9 +165,14 @@ extension StochasticProbe {
         object["weight_decay"] = .number(weightDecay)
         object["schedule"] = .string(schedule.rawValue)
         object["milestones"] = schedule == .step ? .array(milestones.map { .integer(Int64($0)) }) : .array([])
+        object["factor"] = schedule == .step ? .number(factor) : .null
+        object["end_rate"] = schedule == .cosine ? .number(endRate * Double(batch) / 256) : .null
         object["warm_up"] = .integer(Int64(warmUp))
         object["seed"] = .string("\(seed)")  // as text: a seed may be larger than a JSON number
-        object["losses"] = .array(losses.map { .number($0) })
+        object["learning_rates"] = .array(curve.map { .number($0.rate) })
+        object["losses"] = .array(curve.map { .number($0.loss) })
+        object["train_top1"] = .array(curve.map { .number(100 * $0.trainTop1) })
+        object["test_top1"] = .array(curve.map { .number($0.accuracy.top1Percent) })
         return object
     }
 }
@@ -137,30 +180,33 @@ extension StochasticProbe {
 /// The accuracy of a linear classifier, with how it was got.
 public struct LinearReport: Sendable {
     public var accuracy: Accuracy
-    /// On what it was trained with: far above ``accuracy`` where it has learned by heart.
-    public var trainAccuracy: Accuracy
+    /// On what it was trained with: far above ``accuracy`` where it has learned by heart. Of fresh views it is in the curve.
+    public var trainAccuracy: Accuracy?
     /// The solver and its options, and the features, in words.
     public var solver: String
     public var details: JSON.Object
     public var scaling: FeatureScaling
     public var subject: EvaluationSubject
+    /// The paper whose protocol it is.
+    public var paper: String?
+    public var classes: ClassReport
 
     public var protocolName: String { "\(solver), \(subject.train.samples) train, \(subject.test.samples) test" }
 
     public var text: String { "linear \(accuracy.text(top5: subject.hasTop5))  (\(protocolName))\n" }
 
     public var json: JSON {
-        let scaled: JSON.Object = ["normalize": .string(scaling.rawValue)]
+        let scaled: JSON.Object = ["normalize": .string(scaling.rawValue), "paper": paper.map { .string($0) } ?? .null]
         let described = details.merging(scaled).merging(subject.protocolMembers)
         var result = JSON.Object()
         accuracy.describe(in: &result, top5: subject.hasTop5)
         result["protocol"] = .string(protocolName)
         var fitted = JSON.Object()
-        trainAccuracy.describe(in: &fitted, top5: subject.hasTop5)
+        trainAccuracy?.describe(in: &fitted, top5: subject.hasTop5)
         let own: JSON.Object = [
             "evaluation": "linear", "version": .string(productVersion), "protocol": .object(described),
-            "results": [.object(result)], "training_set": .object(fitted),
+            "results": [.object(result)], "training_set": trainAccuracy == nil ? .null : .object(fitted),
         ]
-        return .object(own.merging(subject.members))
+        return .object(own.merging(["by_class": classes.json]).merging(subject.members))
     }
 }

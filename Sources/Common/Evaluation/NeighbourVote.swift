@@ -63,6 +63,28 @@ extension Neighbours {
     }
 }
 
+extension Neighbours {
+    /// What each query is taken for by its k nearest: the class that is ranked first.
+    ///
+    /// - Parameters: as of ``accuracies(k:votes:trainLabels:labels:classes:)``.
+    public func predictions(k: Int, vote: NeighbourVote, trainLabels: [Int32], classes: Int) -> [Int32] {
+        precondition((1...max(1, self.k)).contains(k) && trainLabels.count == trainingSamples)
+        let pieces = (queries + 255) / 256
+        var predictions = [Int32](repeating: 0, count: queries)
+        predictions.withUnsafeMutableBufferPointer { predictions in
+            nonisolated(unsafe) let predictions = predictions
+            Parallel.forEach(pieces) { piece, _ in
+                var ballot = Ballot(classes: classes, votes: [vote])
+                for query in piece * 256..<min(queries, piece * 256 + 256) {
+                    ballot.count(self[query], of: trainLabels, upTo: [k]) { _, _, _ in }
+                    predictions[query] = ballot.winner(0)
+                }
+            }
+        }
+        return predictions
+    }
+}
+
 /// The votes of one sample's neighbours, for all kinds of vote at once.
 private struct Ballot {
     private let votes: [NeighbourVote]
@@ -111,6 +133,11 @@ private struct Ballot {
             taken = counts[number]
             for vote in votes.indices { body(number, vote) { rank(of: $0, vote) } }
         }
+    }
+
+    /// The class with the most votes; of equals the one whose nearest neighbour is nearer.
+    func winner(_ vote: Int) -> Int32 {
+        present.dropFirst().reduce(present.first ?? 0) { sums[vote][Int($1)] > sums[vote][Int($0)] ? $1 : $0 }
     }
 
     private func rank(of label: Int32, _ vote: Int) -> Int? {

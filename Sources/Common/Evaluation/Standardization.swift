@@ -8,6 +8,8 @@ public enum FeatureScaling: String, Sendable, CaseIterable {
     case unit
     /// Every dimension has mean 0 and deviation 1 over the training samples; the test samples are moved by the same.
     case standard
+    /// Every sample has length 1; then every dimension has mean 0 and deviation 1 over the training samples (SimReg, CompRess).
+    case unitStandard = "unit-standard"
 
     /// Scales both sets in place by what the training set says.
     public func apply(train: FeatureMatrix, test: FeatureMatrix) {
@@ -16,7 +18,11 @@ public enum FeatureScaling: String, Sendable, CaseIterable {
         case .unit:
             train.normalizeRows()
             test.normalizeRows()
-        case .standard:
+        case .standard, .unitStandard:
+            if self == .unitStandard {
+                train.normalizeRows()
+                test.normalizeRows()
+            }
             let scale = Standardization(of: train)
             scale.apply(to: train)
             scale.apply(to: test)
