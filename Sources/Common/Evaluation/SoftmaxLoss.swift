@@ -55,7 +55,7 @@ enum SoftmaxLoss {
     }
 
     /// row = exp(row − offset); returns the sum.
-    private static func exponentiate(_ row: UnsafeMutablePointer<Float>, _ count: Int, minus offset: Float) -> Double {
+    static func exponentiate(_ row: UnsafeMutablePointer<Float>, _ count: Int, minus offset: Float) -> Double {
         var sums = SIMD8<Float>()
         var i = 0
         while i + 8 <= count {
