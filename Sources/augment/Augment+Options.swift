@@ -67,6 +67,10 @@ extension Augment {
             ]
             if let (option, _) = named.first(where: { $0.1 }) { throw ValidationError("--preview writes a sheet and no stream; leave out \(option)") }
         }
+        if list {
+            let others: [(String, Bool)] = [("--preview", preview != nil), ("--report", report != nil), ("--timing", common.timing != nil), ("--level", level != nil), ("--epochs", epochs != 1), ("--paths", paths)]
+            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--list prints which images there are and writes no stream; leave out \(option)") }
+        }
         if bags != nil {
             let others: [(String, Bool)] = [("--views", views != nil), ("--crops", crops != nil), ("--mix-up", mixUp), ("--preview", preview != nil)]
             if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--bags says which views there are and how they are mixed; leave out \(option)") }

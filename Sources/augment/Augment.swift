@@ -66,6 +66,8 @@ struct Augment: Tool {
     var showRecipe: String?
     @Option(help: ArgumentHelp("Write a sheet, .jpg or .png, with views of the first --limit images (default: 8) and how each was made, in place of a stream.", valueName: "file"))
     var preview: String?
+    @Flag(help: "Print the images that a stream would be of, a line each in their order: number, label, class and path with tabs between, and do nothing else.")
+    var list = false
     @Option(help: "The first epoch, from 0.")
     var epoch = 0
     @Option(help: "How many epochs, one after the other.")
@@ -122,6 +124,7 @@ struct Augment: Tool {
         let chosen = try labels.map { try $0.choose(dataset, fold: fold) }
         if let remark = chosen?.remark, !common.quiet { Self.log(remark) }
         let plan = try plan(dataset, chosen?.images, groups, of: data)
+        if list { return try print(ImageList(dataset, plan.all).text) }
         if let preview { return try writePreview(preview, dataset, plan, groups) }
         let renderer = try BatchRenderer(dataset, groups, mixing: mixing(dataset, plan), seed: seed, addsPaths: paths)
         let writer = try WriteBehind(output, header: header(dataset, plan, groups), level: level)
@@ -157,9 +160,11 @@ struct Augment: Tool {
         return mixUp ? .mixUp : .none
     }
 
-    private func print(_ text: String) throws {
+    private func print(_ text: String) throws { try print(Array(text.utf8)) }
+
+    private func print(_ text: [UInt8]) throws {
         var output = try OutputFile(output)
-        try output.write(text)
+        try unsafe output.write(text.span.bytes)
         try output.commit()
     }
 

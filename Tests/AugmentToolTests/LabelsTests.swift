@@ -23,6 +23,20 @@ struct LabelsTests {
         #expect(half.count == 9 && half.allSatisfy { $0 % 2 == 0 })
     }
 
+    @Test func `a list has the number, label, class and path of each image that a stream would be of`() throws {
+        let place = try Workplace(images: 12)
+        try place.run("cp data/ant/0.jpg data/loose.jpg; cp data/bee/1.jpg 'data/bee/a\\b\tc.jpg'")
+        let all = try place.run("augment --data data --list")
+        let lines = all.output.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
+        #expect(all.status == 0 && all.error.isEmpty && lines.count == 14 && lines.map { $0[0] } == (0..<14).map { "\($0)" })
+        #expect(lines.contains(["13", "-1", "", "loose.jpg"]) && lines.contains { $0.suffix(2) == ["bee", #"bee/a\\b\tc.jpg"#] }, "\(all.output)")
+        // The numbers and labels are a stream's.
+        let (_, records) = try place.stream("--recipe evaluation --fold 1/2 --limit 4")
+        let some = try place.run("augment --data data --list --fold 1/2 --limit 4 -o list.txt; cat list.txt").output.split(separator: "\n").map { $0.split(separator: "\t") }
+        #expect(try some.map { Int($0[0]) } == records.indices && some.map { Int($0[1]) } == records.labels)
+        #expect(try place.run("augment --data data --list --paths").status == 64)
+    }
+
     @Test func `images without a class are in no share`() throws {
         let place = try Workplace(images: 12)
         try place.run("cp data/ant/0.jpg data/loose.jpg")
