@@ -5,7 +5,8 @@ PROTOCOLS := knn linear $(HEAD)
 
 $(foreach s,$(SUBJECTS),$(foreach p,train test,$(call follow,features.$(s).$(p),$(if $(filter teacher,$(s)),$(TEACHER_DONE),$(s)) $(PICTURES_DONE))))
 $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),$(call follow,evaluation.$(s).$(p),features.$(s).train features.$(s).test)))
-$(call follow,table,$(STUDENTS) $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))
+$(foreach s,$(foreach n,$(probed),$(STUDENTS:%=%.$(n))),$(call follow,features.$(s).train,$(s))$(call follow,features.$(s).test,$(s))$(call follow,evaluation.$(s).knn,features.$(s).train features.$(s).test))
+$(call follow,table,$(foreach n,$(probed),$(call probes,$(n))) $(STUDENTS) $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))
 
 # The features of the network that $* names, and what its head makes of them; of a program that is the teacher its rows are both.
 embedded = $(if $(filter program-teacher,$(TEACHER)-$(basename $*)),\
@@ -23,6 +24,7 @@ FEATURES = --train features/$*.train.tensors.zst --test features/$*.test.tensors
 
 done/evaluation.%.knn:
 	@stage evaluation.$*.knn "evaluate knn $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.knn.json -o evaluation/$*.knn.json"
+	@$(if $(filter $(suffix $*),$(probed:%=.%)),sed -n '/k=10. cosine. majority/s/^/$*: /p' log/evaluation.$*.knn.txt >&2)
 
 done/evaluation.%.linear:
 	@stage evaluation.$*.linear "evaluate linear $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.linear.json -o evaluation/$*.linear.json"

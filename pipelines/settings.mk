@@ -9,6 +9,7 @@
 #   STUDENTS                  the students' names: student, student-resnet50 …
 #   STORE                     after so many epochs the same views come again, with the teacher's rows that were kept; empty: never
 #   BAGS                      bags, where the method draws from images that are near to each other; else empty
+#   PROBE                     epochs of a student after which it is judged, again and again; empty: at the end alone
 #   EXPORT                    the kinds of files of the students for other programs
 #   ALONE                     yes: one stage alone, whatever it follows from
 #

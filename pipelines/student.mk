@@ -29,10 +29,14 @@ $(foreach s,$(STUDENTS),$(eval $(call begin,$(s))))
 # The numbers of the stored rows that the epochs 1 … EPOCHS learn from, where there are any: 1 … STORE again and again.
 stored := $(if $(STORE),$(foreach i,$(call numbers,$(shell expr $(EPOCHS) / $(STORE) + 1)),$(call numbers,$(STORE))))
 
+# The epochs after which the students are judged along the way, and $(call probes,N): what judges the students' epoch N, if it is one of them.
+probed := $(if $(PROBE),$(shell seq $(PROBE) $(PROBE) $$(($(EPOCHS) - 1))))
+probes = $(if $(filter $(1),$(probed)),$(STUDENTS:%=evaluation.%.$(1).knn))
+
 # The first student's epoch comes after the epoch before of all of them, each other's after that of the student before it, which does what it can of theirs.
 first := $(firstword $(STUDENTS))
 $(foreach n,$(call numbers,$(EPOCHS)),$(call follow,$(first).$(n),\
-  $(STUDENTS:%=%.$(word $(n),0 $(call numbers,$(EPOCHS)))) $(addprefix store.,$(word $(n),$(stored))) $(TEACHER_DONE) $(PICTURES_DONE) $(BAGS)))
+  $(STUDENTS:%=%.$(word $(n),0 $(call numbers,$(EPOCHS)))) $(call probes,$(word $(n),0 $(call numbers,$(EPOCHS)))) $(addprefix store.,$(word $(n),$(stored))) $(TEACHER_DONE) $(PICTURES_DONE) $(BAGS)))
 $(foreach i,$(call numbers,$(words $(wordlist 2,1000000,$(STUDENTS)))),$(foreach n,$(call numbers,$(EPOCHS)),\
   $(call follow,$(word $(i),$(wordlist 2,1000000,$(STUDENTS))).$(n),$(word $(i),$(STUDENTS)).$(n))))
 

@@ -107,6 +107,7 @@ extension ClosingTable {
                 do { try add(stage: stage.name, timing: path) } catch { add(note: "\(stage.name): \(path) tells no times") }
             }
         }
+        for probe in run.probes { try add(along: probe.name, epoch: probe.epoch, result: probe.path) }
         run.notes.forEach { add(note: $0) }
         for file in run.files { add(file: file.name, path: file.path) }
     }

@@ -57,6 +57,8 @@ public struct ClosingTable: Sendable {
     private var rows: [Row] = []
     private var stages: [Stage] = []
     private var files: [(name: String, path: String)] = []
+    /// Of networks the k-NN top-1 after some of their epochs, in percent.
+    private var curves: [(name: String, points: [(epoch: Int, percent: Double)])] = []
     /// Lines that tell how the numbers were got, besides their protocols.
     private var further: [String] = []
     /// What the evaluations remarked, each once, with the rows that it is of.
@@ -74,17 +76,7 @@ public struct ClosingTable: Sendable {
         guard let kind = json["evaluation"]?.asString, let results = json["results"]?.asArray else { throw wrong }
         var cells: [Column: Cell] = [:]
         switch kind {
-        case "knn":
-            // A training set smaller than k has been asked for fewer neighbours.
-            let votes = results.filter { $0["vote"]?.asString == "majority" }
-            let counts = votes.compactMap { $0["k"]?.asInteger }
-            guard let nearest = counts.contains(k) ? k : counts.filter({ $0 < k }).max(),
-                let result = votes.first(where: { $0["k"]?.asInteger == nearest })
-            else {
-                let found = counts.map { "\($0)" }.joined(separator: ", ")
-                throw Failure(.data, path: path, "has no majority vote for k = \(k), but for \(found)", remedy: "give 'evaluate knn' the option --k \(k)")
-            }
-            cells[isEmbedding ? .embedding : .knn] = try cell(result, "top1", wrong)
+        case "knn": cells[isEmbedding ? .embedding : .knn] = try cell(majority(results, path), "top1", wrong)
         case "linear", "classifier":
             guard let result = results.first, !isEmbedding else { throw wrong }
             let (first, fifth): (Column, Column) = kind == "linear" ? (.linear1, .linear5) : (.classifier1, .classifier5)
@@ -98,6 +90,27 @@ public struct ClosingTable: Sendable {
         if index == rows.count { rows.append(Row(name: name)) }
         rows[index].cells.merge(cells) { _, new in new }
         for text in json["remarks"]?.asArray?.compactMap(\.asString) ?? [] { add(remark: text, of: name) }
+    }
+
+    /// Of results of 'evaluate knn' the one that the k-NN columns have.
+    private func majority(_ results: [JSON], _ path: String) throws -> JSON {
+        // A training set smaller than k has been asked for fewer neighbours.
+        let votes = results.filter { $0["vote"]?.asString == "majority" }, counts = votes.compactMap { $0["k"]?.asInteger }
+        guard let nearest = counts.contains(k) ? k : counts.filter({ $0 < k }).max(), let result = votes.first(where: { $0["k"]?.asInteger == nearest }) else {
+            let found = counts.map { "\($0)" }.joined(separator: ", ")
+            throw Failure(.data, path: path, "has no majority vote for k = \(k), but for \(found)", remedy: "give 'evaluate knn' the option --k \(k)")
+        }
+        return result
+    }
+
+    /// Adds what a network was after some of its epochs, by a result of 'evaluate knn'.
+    public mutating func add(along name: String, epoch: Int, result path: String) throws {
+        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn'"), json = try JSONFile.read(path)
+        guard json["evaluation"]?.asString == "knn", let results = json["results"]?.asArray else { throw wrong }
+        let percent = try cell(majority(results, path), "top1", wrong).percent
+        let index = curves.firstIndex { $0.name == name } ?? curves.count
+        if index == curves.count { curves.append((name, [])) }
+        curves[index].points.append((epoch, percent))
     }
 
     private mutating func add(remark text: String, of row: String) {
@@ -147,7 +160,7 @@ public struct ClosingTable: Sendable {
                 [row.name.printable] + columns.map { column in row.cells[column].map { Progress.fixed($0.percent, 1) + " %" } ?? "–" }
             }
             parts.append(TextTable([[""] + columns.map { $0.title(k: k) }] + lines).text)
-            parts.append((notes + told + further).map { "\($0.printable)\n" }.joined())
+            parts.append((notes + course + told + further).map { "\($0.printable)\n" }.joined())
         }
         if !stages.isEmpty {
             let lines = stages.map { [$0.name.printable, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }
@@ -174,6 +187,11 @@ public struct ClosingTable: Sendable {
         }
     }
 
+    /// How networks went along.
+    private var course: [String] {
+        curves.map { curve in "\(curve.name), k-NN top-1 after epochs " + curve.points.map { "\($0.epoch): \(Progress.fixed($0.percent, 1)) %" }.joined(separator: ", ") }
+    }
+
     /// The remarks, with the rows that they are of where they are not of all.
     private var told: [String] {
         remarks.map { $0.rows.count == rows.count ? "remark: \($0.text)" : "remark, \($0.rows.joined(separator: ", ")): \($0.text)" }
@@ -191,6 +209,9 @@ public struct ClosingTable: Sendable {
                     object[column.rawValue + "_protocol"] = .string(cell.protocolName)
                 }
                 return .object(object)
+            }),
+            "along": .array(curves.map { curve in
+                ["name": .string(curve.name), "knn_top1": .array(curve.points.map { ["epoch": .integer(Int64($0.epoch)), "top1": .number($0.percent)] })]
             }),
             "stages": .array(stages.map { stage in
                 ["name": .string(stage.name), "seconds": .number(stage.seconds), "images": .number(stage.images),

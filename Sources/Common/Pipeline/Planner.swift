@@ -183,6 +183,7 @@ public struct Planner {
         words += ["STUDENTS=\(run.students.map(\.name).joined(separator: " "))", "STORE=\(settings.store.map { "\($0.epochs)" } ?? "")"]
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.teacherOrigin.rawValue)"]
         words += ["HEAD=\(run.judgedHead)", "BAGS=\(settings.hasBags ? "bags" : "")"]
+        words += ["PROBE=\(settings.probe.map { "\($0.every)" } ?? "")"]
         words += ["EXPORT=\(settings.exports.map(\.rawValue).joined(separator: " "))"]
         words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
         return Command(

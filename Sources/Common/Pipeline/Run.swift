@@ -127,27 +127,39 @@ struct Run {
         for export in settings.exports { stages.add(Stage(export.stage(student), after: [name], makes: [export.file(student)], from: ["convert-weights", export.rawValue])) }
     }
 
+    /// The epochs of the students that are judged along the way.
+    var probes: [Probe.Point] {
+        guard isJudged, let probe = settings.probe else { return [] }
+        return students.flatMap { student in probe.epochs(of: epochs).map { Probe.point(student, $0) } }
+    }
+
     private mutating func addEvaluation() {
-        for subject in subjects {
-            let isTeacher = subject == "teacher", weights = isTeacher ? teachers : [subject]
-            for (part, link) in [("train", judgement.train.link), ("test", judgement.test.link)] {
-                let isData = link == Source.train.link, own: Source = isData ? .train : .test
-                stages.add(
-                    Stage(
-                        "features.\(subject).\(part)", after: weights + images, makes: ["features/\(subject).\(part).tensors.zst"],
-                        from: words("features.\(part)") + dataWords + (isData ? [] : [test ?? ""]) + (isTeacher ? teacherWords : [])
-                            + (settings.method.trainsClassifier ? [judgedHead] : []),
-                        reads: isTeacher ? sources(own, .teacher) : sources(own)))
-            }
-            for name in protocols {
-                stages.add(
-                    Stage(
-                        "evaluation.\(subject).\(name)", after: ["train", "test"].map { "features.\(subject).\($0)" },
-                        makes: ["evaluation/\(subject).\(name).json"], from: [name]))
-            }
-        }
+        for subject in subjects { judge(subject, by: protocols) }
+        for probe in probes { judge(probe.network, by: ["knn"]) }
         let evaluations = subjects.flatMap { subject in protocols.map { "evaluation.\(subject).\($0)" } }
-        stages.add(Stage("table", after: evaluations + students.map(\.name), makes: ["table.txt", "table.json"], from: ["evaluate table"]))
+        // Of probes it tells what there is: an epoch whose checkpoint is gone is not trained anew for it.
+        let along = settings.probe.map { ["probe", "\($0.every)"] } ?? []
+        stages.add(Stage("table", after: evaluations + students.map(\.name), makes: ["table.txt", "table.json"], from: ["evaluate table"] + along))
+    }
+
+    /// The features of a network, and what they are worth.
+    private mutating func judge(_ subject: String, by protocols: [String]) {
+        let isTeacher = subject == "teacher", weights = isTeacher ? teachers : [subject]
+        for (part, link) in [("train", judgement.train.link), ("test", judgement.test.link)] {
+            let isData = link == Source.train.link, own: Source = isData ? .train : .test
+            stages.add(
+                Stage(
+                    "features.\(subject).\(part)", after: weights + images, makes: ["features/\(subject).\(part).tensors.zst"],
+                    from: words("features.\(part)") + dataWords + (isData ? [] : [test ?? ""]) + (isTeacher ? teacherWords : [])
+                        + (settings.method.trainsClassifier ? [judgedHead] : []),
+                    reads: isTeacher ? sources(own, .teacher) : sources(own)))
+        }
+        for name in protocols {
+            stages.add(
+                Stage(
+                    "evaluation.\(subject).\(name)", after: ["train", "test"].map { "features.\(subject).\($0)" },
+                    makes: ["evaluation/\(subject).\(name).json"], from: [name]))
+        }
     }
 
     /// The stages whose files a person wants at the end.

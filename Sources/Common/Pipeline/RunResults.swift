@@ -8,6 +8,8 @@ public struct RunResults {
     public let rows: [(name: String, results: [String], embedding: String?)]
     /// A stage's name and the logs of it that there are. A kill between a result and its timing has lost the timing.
     public let timings: [(name: String, logs: [String])]
+    /// Of the students what there is of their epochs along the way, in order.
+    public let probes: [(name: String, epoch: Int, path: String)]
     /// Names and paths in the folder.
     public let files: [(name: String, path: String)]
     /// What is to be told of how the networks were trained.
@@ -23,10 +25,14 @@ public struct RunResults {
         let students = settings.students, isOne = students.count == 1
         let subjects = (hasTeacher ? [("teacher", "teacher")] : [])
             + students.flatMap { student in [("before", 0), ("after", epochs)].map { ("\(isOne ? "student" : student.network) \($0)", "\(student.name).\($1)") } }
+        func result(_ subject: String, _ kind: String) -> String { "\(folder)/evaluation/\(subject).\(kind).json" }
         rows = subjects.map { name, subject in
-            let result = { (kind: String) in "\(folder)/evaluation/\(subject).\(kind).json" }
-            return settings.method.trainsClassifier ? (name, [result("classifier"), result("knn"), result("linear")], nil) : (name, [result("knn"), result("linear")], result("embedding"))
+            let usual = [result(subject, "knn"), result(subject, "linear")]
+            return settings.method.trainsClassifier ? (name, [result(subject, "classifier")] + usual, nil) : (name, usual, result(subject, "embedding"))
         }
+        probes = students.flatMap { student in
+            (settings.probe?.epochs(of: epochs) ?? []).map { (isOne ? "student" : student.network, $0, result("\(student.name).\($0)", "knn")) }
+        }.filter { FileStamp($0.2) != nil }
         func logs(_ names: [String]) -> [String] {
             names.map { "\(folder)/log/\($0)" }.filter { path in FileStamp(path).map { $0.size > 0 } ?? false }
         }

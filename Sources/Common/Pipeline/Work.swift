@@ -21,13 +21,14 @@ struct Work {
 
     /// All that a person wants of a run.
     init(_ preparation: Preparation) {
-        self.init(preparation.run.stages, goals: preparation.run.goals, folder: preparation.folder.path)
+        self.init(preparation.run.stages, goals: preparation.run.goals, probes: preparation.run.probes, folder: preparation.folder.path)
     }
 
     /// - Parameters:
     ///   - goals: stages whose files are wanted.
+    ///   - probes: likewise, but for those whose network was there and is gone.
     ///   - folder: the run's.
-    init(_ list: StageList, goals: [String], folder: String) {
+    init(_ list: StageList, goals: [String], probes: [Probe.Point] = [], folder: String) {
         var conditions: [String: StageRecord.Condition] = [:]
         for stage in list.stages {
             let inputs = stage.decisiveInputs.compactMap { expected[$0]?.fingerprint }
@@ -53,7 +54,7 @@ struct Work {
         }
         var wanted: Set<String> = []
         func want(_ names: [String]) { wanted.formUnion(names.filter { conditions[$0] != .whole }) }
-        want(goals)
+        want(goals + probes.filter { done[$0.network] == nil || conditions[$0.network] == .whole }.map(\.stage))
         // What a stage needs stands before it.
         for stage in list.stages.reversed() where wanted.contains(stage.name) { want(stage.inputs) }
         stages = list.stages.filter { wanted.contains($0.name) }
