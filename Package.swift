@@ -94,7 +94,7 @@ let package = Package(
         tool("train-step", ["Networks", "Objectives", "Training", "Optimizers", "TensorStreams"]),
         tool("evaluate", ["Datasets", "Evaluation", "Pipeline", "TensorStreams"]),
         tool("neighbours", ["Evaluation", "TensorStreams"]),
-        tool("inspect", ["TensorStreams", "Images", "Platform"]),
+        tool("inspect", ["Checkpoints", "TensorStreams", "Images", "Platform"]),
         tool("synthesize", ["Synthesis", "Parallel"]),
         tool("initialize", ["Checkpoints", "Networks", "TensorStreams", "Training"]),
         tool("convert-weights", ["Checkpoints", "Networks", "TensorStreams", "Training"]),

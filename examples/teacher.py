@@ -59,7 +59,8 @@ def setting(word):
 
 parser = argparse.ArgumentParser()
 parser.error = fail
-parser.add_argument("--model", required=True), parser.add_argument("--weights"), parser.add_argument("--threads", type=int)
-parser.add_argument("--set", action="append", default=[], type=setting, metavar="NAME=VALUE")
+parser.add_argument("--model", required=True, help="timm:NAME, torchvision:NAME, hub:FOLDER:NAME or MODULE:FUNCTION")
+parser.add_argument("--weights", help="a file of torch.save or safetensors, or none for random ones"), parser.add_argument("--threads", type=int, help="default: all")
+parser.add_argument("--set", action="append", default=[], type=setting, metavar="NAME=VALUE", help="an argument of the model; may be given again")
 try: main(parser.parse_args())
 except Exception as error: fail(str(error) or repr(error))

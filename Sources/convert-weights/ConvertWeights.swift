@@ -50,6 +50,7 @@ struct ConvertWeights: Tool {
         guard !backbone || project == nil else { throw ValidationError("--backbone leaves out the head that --project makes; give one of them") }
         guard !prototypes || !(average || backbone || project != nil) else { throw ValidationError("--prototypes goes with one checkpoint and its head; leave out --average, --backbone and --project") }
         guard !half || !isONNX else { throw ValidationError("--half goes with *.safetensors and *.pth") }
+        try WeightsFormat.check(output)
         guard !bytes || isONNX else { throw ValidationError("--bytes goes with *.onnx alone") }
         guard !fold || isONNX else { throw ValidationError("--fold goes with *.onnx alone") }
     }
@@ -64,7 +65,7 @@ struct ConvertWeights: Tool {
         let (found, metadata, told) = try read()
         let weights = try project.map { try projected(found, to: $0) } ?? (backbone ? found.withoutHead : found)
         guard !isONNX || weights.network.trains else {
-            throw Failure(.data, path: inputs[0], "is a \(weights.network.name), which is not written as ONNX", remedy: "write *.safetensors")
+            throw Failure(.data, path: inputs[0], "is of the network \(weights.network.name), which is not written as ONNX", remedy: "write *.safetensors")
         }
         if bytes { try WeightsDocument.checkColours(weights.network, path: inputs[0]) }
         let writer = try WeightsWriter(weights, to: output, names: names)
@@ -92,13 +93,14 @@ struct ConvertWeights: Tool {
 
     /// The weights to be written, the metadata that all files have, and what was taken.
     private func read() throws -> (Weights, [String: String], String) {
-        let file = try reading.open(inputs[0], wantsPrototypes: prototypes)
+        let needsNoHead = backbone || project != nil, file = try reading.open(inputs[0], needsNoHead: needsNoHead, wantsPrototypes: prototypes)
         var metadata = file.metadata, told = file.coverage, weights = file.weights
+        if needsNoHead, weights.network.head != .none { told += "; its head is left out" }
         var provenance = Provenance(text: metadata["provenance"] ?? "")
         if average {
             var mean = WeightsAverage(weights, path: inputs[0])
             for input in inputs.dropFirst() {
-                let other = try reading.open(input)
+                let other = try reading.open(input, needsNoHead: needsNoHead)
                 try mean.add(other.weights, path: input)
                 metadata = metadata.filter { other.metadata[$0.key] == $0.value }
                 provenance.lines += Provenance(text: other.metadata["provenance"] ?? "").lines.filter { !provenance.lines.contains($0) }

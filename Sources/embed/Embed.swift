@@ -119,7 +119,7 @@ struct Embed: Tool {
         if let command { return try run(command, reader) }
         guard let weights else { throw Failure(.software, "has neither weights nor a program") }
         let kind: EmbeddingStage.Kind = features ? .features : logits ? .logits : .embedding
-        let file = try reading.open(weights)
+        let file = try reading.open(weights, needsNoHead: kind == .features)
         if kind == .logits, file.weights.network.head == .none {
             throw Failure(.data, path: weights, "has no head that gives logits", remedy: "name a classifier, as make finetune trains one")
         }

@@ -50,7 +50,7 @@ struct Initialize: Tool {
         guard network != nil || from != nil else { throw ValidationError("say what to begin with: --network names a network, --from a file of weights") }
         if definition != nil, network == nil { throw ValidationError("--definition says whose network --network is; name one") }
         if let network, !Network.names.contains(network), definition == nil {
-            throw ValidationError("no network is named '\(network)'; \(Nearest.remedy(network, among: Network.names, list: "'initialize --help' lists all"))")
+            throw ValidationError("no network is named '\(network)'" + (Nearest.name(to: network, among: Network.names).map { "; did you mean \($0)?" } ?? ""))
         }
         try checkOption("--embedding", embedding, in: (isNamedHead ? 1 : 0)...65536)
         try checkOption("--hidden", hidden, in: 0...65536)
@@ -63,11 +63,19 @@ struct Initialize: Tool {
         if isNamedHead {
             guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
         } else if let head {
-            guard let head = Head(text: head), head.dimension != nil else { throw ValidationError("--head takes layers such as 'linear 512, relu, linear 128', found '\(head)'") }
+            guard let layers = Head(text: head), layers.dimension != nil else { throw ValidationError("--head '\(head)' is neither layers nor a paper's head; \(Head.remedy(head))") }
+            let head = layers
             guard head.isOfUsualSize() else { throw ValidationError("--head has layers wider than 65536, or a matrix of more than \(1 << 28) numbers") }
             guard hidden == nil, embedding == nil else { throw ValidationError("--hidden and --embedding are of no use with the layers of --head; leave them out") }
         }
         guard (embedding ?? 128) * (hidden ?? 1) <= 1 << 28 else { throw ValidationError("--hidden times --embedding is \(1 << 28) at most") }
+    }
+
+    /// Another head takes the place of the file's.
+    private func begun(_ name: String?) -> WeightsFile.Reading {
+        var reading = WeightsFile.Reading(network: name)
+        reading.needsNoHead = true
+        return reading
     }
 
     private var isNamedHead: Bool { head.map(Head.names.contains) == true }
@@ -75,7 +83,7 @@ struct Initialize: Tool {
     func run() throws {
         common.start()
         let name = try WeightsDocument.networkName(network, by: definition) ?? network
-        let file = try from.map { try WeightsFile($0, network: name) }
+        let file = try from.map { try WeightsFile($0, begun(name)) }
         guard let trunk = file?.weights.network ?? name.flatMap({ Network($0, head: .none) }) else { throw Failure(.software, "the network '\(name ?? "")' has no table") }
         let head: Head =
             switch (self.head, embedding ?? 128, hidden ?? trunk.featureWidth) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import TensorStreams
 import ToolSupport
 
@@ -6,9 +7,9 @@ import ToolSupport
 struct Inspect: Tool {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Show what is in a tensor stream or a checkpoint.",
+        abstract: "Show what is in a tensor stream or a checkpoint, ours or another program's.",
         discussion: """
-            Prints where it comes from, and of every tensor the type, shape, range and mean.
+            Prints where it comes from, and of every tensor the type, shape, range and mean. What torch.save or numpy.savez wrote is in memory as a whole.
 
               inspect train.tensors.zst --records 0..1 --to-jpeg sheet.jpeg
               augment --data photos.tar --limit 64 | inspect
@@ -19,7 +20,7 @@ struct Inspect: Tool {
         version: productVersion)
 
     @OptionGroup var common: CommonOptions
-    @Argument(help: "A stream (.tensors.zst) or a document (.safetensors, .safetensors.zst); - is standard input.")
+    @Argument(help: "A stream (.tensors.zst), a document (.safetensors, .safetensors.zst, .pth, .npz); - is standard input, of the first two kinds.")
     var input = OutputFile.standard
     @Flag(name: [.customLong("verify"), .customLong("check")], help: "Only verify all of it, to its last byte: sizes, checksums, the end. Prints one line; with --quiet none.")
     var verify = false
@@ -54,14 +55,19 @@ struct Inspect: Tool {
         common.start()
         let shown = record.map { RecordRange(first: $0, last: $0) } ?? records ?? RecordRange(first: 0, last: nil)
         let isPart = record != nil || records != nil
-        let input = try TensorInput.open(input)
-        if case .document = input, isPart { throw Failure(.usage, path: self.input, "is one document, which has no records") }
-        var report = try Report(input, path: self.input, json: json, isSilent: verify, isQuiet: common.quiet)
+        let foreign = self.input == OutputFile.standard ? nil : try WeightsFile.foreign(self.input)
+        let input = foreign == nil ? try TensorInput.open(self.input) : nil
+        let isStream = if case .stream? = input { true } else { false }
+        if !isStream, isPart { throw Failure(.usage, path: self.input, "is one document, which has no records") }
+        var report = try Report(input, path: self.input, kind: foreign?.kind, json: json, isSilent: verify, isQuiet: common.quiet)
         try report.start()
         var inspection = try Inspection(
             wanted: tensor, check: verify, arrays: toNpy.map { try NumpyFolder($0) },
             sheet: toJpeg.map { _ in ContactSheet(tensor: tensor.first ?? "images", capacity: images) })
         switch input {
+        case nil:
+            if let foreign { try visit(foreign.outline, foreign.read, &inspection) }
+            try report.document(inspection)
         case .document(let reader):
             try reader.visit(&inspection)
             try report.document(inspection)
@@ -78,5 +84,12 @@ struct Inspect: Tool {
         }
         if let toJpeg { try inspection.writeSheet(to: toJpeg) }
         try report.finish(isPart: isPart)
+    }
+
+    /// Goes over the tensors of another program's file.
+    private func visit(_ outline: DocumentOutline, _ read: (Set<String>) throws -> TensorDocument, _ inspection: inout Inspection) throws {
+        try inspection.begin(outline)
+        let wanted = outline.tensors.filter { tensor.isEmpty || tensor.contains($0.name) }, document = try read(Set(wanted.map(\.name)))
+        for outline in wanted { if let tensor = document.tensors[outline.name] { try inspection.take(tensor.reshaped([tensor.count]), of: outline, first: 0) } }
     }
 }

@@ -4,7 +4,11 @@ import ToolSupport
 /// What a person, or a script, is told about a file: written to standard output as it is read.
 struct Report: ~Copyable {
     private var output: OutputFile
-    private let input: TensorInput
+    private let input: TensorInput?
+    /// What a file of another program is called.
+    private let kind: String?
+    /// Bytes of the document's tensors.
+    private var bytes = 0
     private let name: String
     private let json: Bool
     private let isSilent: Bool
@@ -13,11 +17,13 @@ struct Report: ~Copyable {
     private var tensors = 0
 
     /// - Parameters:
+    ///   - input: nil for a file of another program.
+    ///   - kind: what that is called.
     ///   - isSilent: whether nothing is written but the closing line.
     ///   - isQuiet: whether then not even that.
-    init(_ input: TensorInput, path: String, json: Bool, isSilent: Bool, isQuiet: Bool) throws {
+    init(_ input: TensorInput?, path: String, kind: String?, json: Bool, isSilent: Bool, isQuiet: Bool) throws {
         output = try OutputFile(OutputFile.standard)
-        self.input = input
+        (self.input, self.kind) = (input, kind)
         name = path == OutputFile.standard ? "standard input" : path
         self.json = json
         self.isSilent = isSilent
@@ -37,7 +43,8 @@ struct Report: ~Copyable {
         guard !isSilent else { return }
         var metadata = document.metadata
         let provenance = Provenance(text: metadata.removeValue(forKey: "provenance") ?? "")
-        try head("document", provenance, metadata)
+        bytes = document.tensors.reduce(0) { $0 + $1.outline.byteCount }
+        try head(kind ?? "document", provenance, metadata)
         if json {
             try line(["tensors": described(document.tensors)])
         } else {
@@ -76,6 +83,10 @@ struct Report: ~Copyable {
                 text += verdict(reader.hasChecksum)
                 counts["checksum"] = reader.hasChecksum ? "verified" : "has none"
             }
+        case nil:
+            text = "\(Report.counted(tensors, "tensor")), \(Report.size(bytes))"
+            text += verdict(false)
+            counts["checksum"] = "has none"
         case .document(let reader):
             text = "\(Report.counted(tensors, "tensor")), \(Report.size(reader.outline.tensors.reduce(0) { $0 + $1.byteCount }))"
             text += verdict(reader.hasChecksum)

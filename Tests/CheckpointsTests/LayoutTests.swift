@@ -26,7 +26,7 @@ import ToolSupport
     private func read(_ parts: [String: Tensor]..., prefix: String? = nil) throws -> WeightsFile {
         let all = parts.reduce(into: [:]) { $0.merge($1) { $1 } }
         try DocumentFile.write(TensorDocument(tensors: all), to: folder.path("x.safetensors"), checksum: false)
-        return try WeightsFile(folder.path("x.safetensors"), prefix: prefix)
+        return try WeightsFile(folder.path("x.safetensors"), WeightsFile.Reading(prefix: prefix))
     }
 
     private func check(_ file: WeightsFile, _ head: Head?, _ words: String, sourceLocation: SourceLocation = #_sourceLocation) {
@@ -204,7 +204,7 @@ import ToolSupport
     }
 
     @Test func `a prefix that a user names is taken, and one that nothing has is an error`() throws {
-        check(try read(named("odd.names.", trunk), prefix: "odd.names."), nil, "--prefix, odd.names")
+        check(try read(named("odd.names.", trunk), prefix: "odd.names."), nil, "torchvision's names, odd.names")
         let wrong = TestSupport.failure { _ = try read(named("odd.names.", trunk), prefix: "even.") }
         #expect(wrong?.kind == .data && wrong?.what.contains("no tensor whose name begins with 'even.'") == true)
     }

@@ -204,7 +204,7 @@ import ToolSupport
     @Test func `of weights that differ the file is named`() throws {
         var mean = WeightsAverage(formulaWeights("tiny-resnet10", dimension: 6), path: "first")
         for (network, words) in [
-            (formulaWeights("tiny-resnet18", dimension: 6), "is a tiny-resnet18 where first is a tiny-resnet10"),
+            (formulaWeights("tiny-resnet18", dimension: 6), "is of the network tiny-resnet18 where first is of the network tiny-resnet10"),
             (formulaWeights("tiny-resnet10", dimension: 7), "with the head 'linear 128, relu, linear 7' where first is"),
             (Weights(try #require(Network("tiny-resnet10", head: .mlp(hidden: 128, 6), channels: 1))), "for images of 1 channels"),
         ] {

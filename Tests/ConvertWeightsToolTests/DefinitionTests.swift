@@ -31,7 +31,7 @@ import Testing
         ("initialize --network resnet18 --definition seed -o out", "SEED has no definition of its own of 'resnet18'"), ("initialize --network vgg --definition seed -o out", "no network is named 'vgg'"),
         ("initialize --network resnet18 --definition keras -o out", "keras"), ("convert-weights w --definition seed -o out", "name one"),
         ("embed --weights w --network seed-efficientnet-b0 --definition torchvision v -o out", "torchvision has no definition of its own"),
-        ("initialize --network resnet18 --head mocha -o out", "--head takes layers"), ("initialize --network resnet18 --head byol --hidden 8 -o out", "--hidden is of no use"),
+        ("initialize --network resnet18 --head mocha -o out", "--head 'mocha' is neither layers nor a paper's head"), ("initialize --network resnet18 --head byol --hidden 8 -o out", "--hidden is of no use"),
         ("initialize --network resnet18 --head byol --embedding 0 -o out", "--embedding takes 1 to 65536"),
     ])
     func `what there is not is refused`(line: String, words: String) throws {

@@ -69,9 +69,11 @@ public enum WeightsDocument {
     }
 
     /// The network whose tensors a file has.
-    public static func network(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "") throws -> Network {
+    ///
+    /// - Parameter hasOwnNames: whether the outline has our names of the file's tensors, so that a beginning of them is none of the file's.
+    public static func network(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "", hasOwnNames: Bool = false) throws -> Network {
         try checkName(name)
-        return try identify(own(outline.shapes, prefix), path: path, name: name, outline.metadata)
+        return try identify(own(outline.shapes, prefix), path: path, name: name, outline.metadata, hasOwnNames: hasOwnNames)
     }
 
     /// - Throws: a failure where the tensors whose names begin with `prefix` are not those of `network`.
@@ -180,7 +182,7 @@ public enum WeightsDocument {
     }
 
     /// The network that tensors of these shapes belong to.
-    private static func identify(_ shapes: [String: [Int]], path: String, name: String?, _ metadata: [String: String]) throws -> Network {
+    private static func identify(_ shapes: [String: [Int]], path: String, name: String?, _ metadata: [String: String], hasOwnNames: Bool = false) throws -> Network {
         let name = name ?? metadata["network"]
         // Others' files may have words of their own there.
         let told = metadata["head"].flatMap { Head(text: $0) }
@@ -197,7 +199,9 @@ public enum WeightsDocument {
             let stem = Network.stemName(of: name).flatMap { shapes[$0] }, channels = stem.flatMap { $0.count == 4 ? $0[1] : nil } ?? 3
             var positions: PositionTable?
             if let shape = shapes["pos_embed"], shape.count == 3 {
-                positions = PositionTable(count: shape[1], interpolation: metadata["positions"].flatMap { PositionGrid.Interpolation(rawValue: $0) } ?? .plain)
+                // Without registers the class token has a position of its own: 9 are of 8 patches, which are no square, and not of 9.
+                let isSquare = shapes["register_tokens"] != nil || PositionTable(count: shape[1])?.hasClass == true
+                positions = !isSquare ? nil : PositionTable(count: shape[1], interpolation: metadata["positions"].flatMap { PositionGrid.Interpolation(rawValue: $0) } ?? .plain)
             }
             var network = Network(name, head: head, channels: min(max(1, channels), Network.mostChannels), positions: positions)
             if let pixels = metadata["pixels"].flatMap({ Pixels(text: $0) }), pixels.mean.count == network?.channels { network?.pixels = pixels }
@@ -207,32 +211,34 @@ public enum WeightsDocument {
             guard let network = try network(name) else {
                 throw Failure(.data, path: path, "is of network '\(name.printableLine(limit: 80))', which is not known", remedy: Nearest.remedy(name, among: Network.names, list: "'initialize --help' lists all"))
             }
-            try check(network, shapes, path: path)
+            let differences = differences(shapes, network)
+            guard differences.isEmpty else { throw mismatch(path, network, differences, hasOwnNames: hasOwnNames) }
             return network
         }
         let candidates = try Network.names.compactMap(network).map { ($0, differences(shapes, $0)) }
         guard let best = candidates.min(by: { $0.1.count < $1.1.count }) else { throw Failure(.software, "there are no networks") }
-        guard best.1.isEmpty else { throw mismatch(path, best.0, best.1, isGuess: true) }
+        guard best.1.isEmpty else { throw mismatch(path, best.0, best.1, isGuess: true, hasOwnNames: hasOwnNames) }
         return best.0
     }
 
     /// - Parameters:
     ///   - part: the beginning of the names of a network that lies beside another in a checkpoint; there is no choice of it then.
     ///   - isGuess: whether nobody has said what network it is.
-    private static func mismatch(_ path: String, _ network: Network, _ differences: Differences, prefix part: String = "", isGuess: Bool = false) -> Failure {
+    private static func mismatch(_ path: String, _ network: Network, _ differences: Differences, prefix part: String = "", isGuess: Bool = false, hasOwnNames: Bool = false) -> Failure {
+        let beginning = hasOwnNames ? nil : differences.prefix
         let expected = network.parameters.count + 2 * network.statistics.count, found = expected - differences.missing.count - differences.misshapen.count
-        if isGuess, differences.prefix == nil, 2 * found < expected {
+        if isGuess, beginning == nil, 2 * found < expected {
             return Failure(
-                .data, path: path, "is no network that is known: of \(network.name), the nearest, it has \(found) of \(expected) tensors; \(differences.text)",
+                .data, path: path, "is no network that is known: of \(network.name), the nearest, it has \(found) of \(expected) tensors; \(differences.text(namesAll: false))",
                 remedy: "initialize --help names the networks")
         }
         guard part.isEmpty else {
-            return Failure(.data, path: path, "\(differences.count) of the \(expected) tensors under '\(part)' do not fit: \(differences.text)", remedy: "the checkpoint is damaged, or of another method")
+            return Failure(.data, path: path, "\(differences.count) of the \(expected) tensors under '\(part)' do not fit: \(differences.text(namesAll: true))", remedy: "the checkpoint is damaged, or of another method")
         }
         return Failure(
             .data, path: path,
-            "is no \(network.name): \(differences.count) of its names do not fit the \(expected) expected: \(differences.text)",
-            remedy: differences.prefix.map { "take '\($0.printableLine(limit: 80))' off its names" } ?? (differences.unexpected.isEmpty && differences.misshapen.isEmpty ? "the file is incomplete" : "name the right --network"))
+            "is no \(network.name): \(differences.count) of its names do not fit the \(expected) expected: \(differences.text(namesAll: beginning == nil))",
+            remedy: beginning.map { "convert-weights --prefix '\($0.printableLine(limit: 120))' takes it out of there" } ?? differences.remedy)
     }
 
     /// What keeps tensors from being a network.
@@ -243,19 +249,44 @@ public enum WeightsDocument {
         /// A beginning without which the names would fit.
         var prefix: String?
 
+        var remedy: String {
+            if unexpected.isEmpty, misshapen.isEmpty { return "the file is incomplete" }
+            if missing.isEmpty, misshapen.isEmpty { return "name the right --network; what is no part of one is to be taken out of the file" }
+            return "name the right --network"
+        }
+
         var count: Int { missing.count + unexpected.count + misshapen.count }
         var isEmpty: Bool { count == 0 }
 
-        var text: String {
+        /// - Parameter namesAll: whether every name is told; of a file that is likely something else the first say enough.
+        func text(namesAll: Bool) -> String {
+            let all = { (names: [String]) in namesAll ? Self.all(names) : listed(names) }
             var parts: [String] = []
             if let first = misshapen.first {
-                let more = misshapen.count > 1 ? ", and \(listed(misshapen.dropFirst().map(\.name))) \(misshapen.count > 2 ? "differ" : "differs") too" : ""
+                let more = misshapen.count > 1 ? ", and \(all(misshapen.dropFirst().map(\.name))) \(misshapen.count > 2 ? "differ" : "differs") too" : ""
                 parts.append("'\(first.name.printableLine(limit: 80))' is \(first.found) where \(first.expected) is expected\(more)")
             }
-            if !missing.isEmpty { parts.append("\(listed(missing)) \(missing.count > 1 ? "are" : "is") missing") }
-            if !unexpected.isEmpty { parts.append("\(listed(unexpected)) \(unexpected.count > 1 ? "are" : "is") unexpected") }
+            if !missing.isEmpty { parts.append("\(all(missing)) \(missing.count > 1 ? "are" : "is") missing") }
+            if !unexpected.isEmpty { parts.append("\(all(unexpected)) \(unexpected.count > 1 ? "are" : "is") unexpected") }
             return parts.joined(separator: "; ")
         }
+
+        /// All names, those of one layer together: 'bn1.{bias, weight}'; of very many the first.
+        private static func all(_ names: [String]) -> String {
+            guard names.count > 4 else { return listed(names) }
+            var layers: [(name: String, tensors: [String])] = []
+            for name in names {
+                let layer = name.lastIndex(of: ".").map { String(name[...$0]) } ?? "", tensor = String(name.dropFirst(layer.count))
+                if layers.last?.name == layer { layers[layers.count - 1].tensors.append(tensor) } else { layers.append((layer, [tensor])) }
+            }
+            var text = "", told = 0
+            for layer in layers where text.utf8.count < mostText {
+                text += (told > 0 ? ", " : "") + "'\((layer.tensors.count == 1 ? layer.name + layer.tensors[0] : layer.name + "{\(layer.tensors.joined(separator: ", "))}").printableLine(limit: 200))'"
+                told += layer.tensors.count
+            }
+            return text + (told < names.count ? " and \(names.count - told) more" : "")
+        }
+        private static let mostText = 16_000
     }
 
     /// What keeps tensors of these shapes from being `network`; counters of batches may be absent.

@@ -14,34 +14,64 @@ public struct WeightsFile {
     /// The prototypes (K, D) that the file holds beside the network, where they were asked for.
     public let prototypes: Tensor?
 
-    /// - Parameters:
-    ///   - network: the network it must be; nil for what the file says or its tensors fit.
-    ///   - prefix: what the names of the network begin with; nil for what a known layout says.
-    ///   - pixels: how bytes become numbers; nil for what the file or its layout says.
-    ///   - wantsPrototypes: whether the prototypes of a SwAV, which are no part of the network, are read too.
-    /// - Throws: ``Failure`` that names the first tensors that are missing, unexpected or misshapen. No network is left with a tensor of its own beginnings.
-    public init(_ path: String, network: String? = nil, prefix: String? = nil, pixels: Pixels? = nil, wantsPrototypes: Bool = false) throws {
-        let (outline, read) = try Self.open(path)
-        guard let match = LayoutMatch(outline.names, prefix: prefix) else {
-            if let prefix { throw Failure(.data, path: path, "has no tensor whose name begins with '\(prefix.printableLine(limit: 80))'; it has \(listed(outline.names, quote: "'"))") }
-            // The error says what is missing.
-            _ = try WeightsDocument.network(in: outline, path: path, network: network)
-            throw Failure(.data, path: path, "has no network that is known")
+    /// How a file is to be read, where it does not say it or says it wrong.
+    public struct Reading: Sendable {
+        /// The network it must be; nil for what the file says or its tensors fit.
+        public var network: String?
+        /// What the names of the network begin with; nil for what a known layout says.
+        public var prefix: String?
+        /// The head that the tensors are of: layers, or the name of a paper's (``Head``); nil for what the file says or its tensors fit, with rectifiers where these leave room.
+        public var head: String?
+        /// How bytes become numbers; nil for what the file or its layout says.
+        public var pixels: Pixels?
+        /// Whether the head is of no use, so that one that is not known may be left out.
+        public var needsNoHead = false
+        /// Whether the prototypes of a SwAV, which are no part of the network, are read too.
+        public var wantsPrototypes = false
+
+        public init(network: String? = nil, prefix: String? = nil, head: String? = nil, pixels: Pixels? = nil) {
+            (self.network, self.prefix, self.head, self.pixels) = (network, prefix, head, pixels)
         }
+    }
+
+    /// - Throws: ``Failure`` that names the tensors that are missing, unexpected or misshapen. No network is left with a tensor of its own beginnings.
+    public init(_ path: String, _ reading: Reading = Reading()) throws {
+        let (outline, read) = try Self.open(path)
+        guard let match = LayoutMatch(outline.names, prefix: reading.prefix) else { throw Self.unknown(outline, path, reading) }
+        do {
+            try self.init(path, outline, read, match, reading)
+        } catch let failure as Failure where failure.kind == .data && reading.needsNoHead {
+            // What a head of another kind is called depends on the network.
+            for head in Network.headNames {
+                if let file = try? Self(path, outline, read, match.leavingOut(head + "."), reading) {
+                    self = file
+                    return
+                }
+            }
+            throw failure
+        }
+    }
+
+    private init(_ path: String, _ outline: DocumentOutline, _ read: (Set<String>) throws -> TensorDocument, _ match: LayoutMatch, _ reading: Reading) throws {
         let own = outline.tensors.compactMap { tensor in
             match.names[tensor.name].map { TensorOutline(name: $0, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount) }
         }
         // What the layout tells of the network, the file's own metadata may tell better.
-        let facts = match.facts.merging(outline.metadata) { $1 }
+        var facts = match.facts.merging(outline.metadata) { $1 }
+        if reading.needsNoHead, !own.contains(where: { tensor in Network.headNames.contains { tensor.name.hasPrefix($0 + ".") } }) { facts["head"] = nil }
         let parts = try TensorParts(match.parts, path: path)
-        let joined = DocumentOutline(metadata: facts, tensors: own + (try parts.outlines(of: outline.tensors, path: path)), path: path)
-        var found = try WeightsDocument.network(in: joined, path: path, network: network)
-        if network == nil, let own = match.networks[found.name] { found = try WeightsDocument.network(in: joined, path: path, network: own) }
-        if let pixels { found.pixels = pixels }
+        let outlines = own + (try parts.outlines(of: outline.tensors, path: path))
+        func network(_ name: String?) throws -> Network {
+            try WeightsDocument.network(in: DocumentOutline(metadata: facts, tensors: outlines, path: path), path: path, network: name, hasOwnNames: true)
+        }
+        if let head = reading.head { facts["head"] = try Self.headText(head, facts, outlines, path: path, network: reading.network) }
+        var found = try network(reading.network)
+        if reading.network == nil, let own = match.networks[found.name] { found = try network(own) }
+        if let pixels = reading.pixels { found.pixels = pixels }
         metadata = outline.metadata
-        coverage = Self.coverage(match, found, joined.tensors)
-        let beside = wantsPrototypes ? match.leftOut.first(where: Layout.arePrototypes) : nil
-        if wantsPrototypes, beside == nil { throw Failure(.data, path: path, "has no prototypes", remedy: "name a checkpoint of SwAV's training, which holds 'prototypes.weight'") }
+        coverage = Self.coverage(match, found, outlines, isHeadTold: facts["head"] != nil)
+        let beside = reading.wantsPrototypes ? match.leftOut.first(where: Layout.arePrototypes) : nil
+        if reading.wantsPrototypes, beside == nil { throw Failure(.data, path: path, "has no prototypes", remedy: "name a checkpoint of SwAV's training, which holds 'prototypes.weight'") }
         var theirs = try read(Set(match.names.keys).union(match.parts.keys).union(beside.map { [$0] } ?? [])).tensors
         prototypes = beside.flatMap { theirs.removeValue(forKey: $0) }
         var tensors = parts.joined(takingFrom: &theirs)
@@ -50,9 +80,44 @@ public struct WeightsFile {
         isPlain = match.parts.isEmpty && match.names.allSatisfy { $0.key == $0.value } && match.leftOut.allSatisfy { $0.hasPrefix(WeightsDocument.trainingPrefix) }
     }
 
+    /// The layers of a head that is told by them or by a paper's name, which is as wide as the network's features and the file's last layer are.
+    private static func headText(_ head: String, _ facts: [String: String], _ tensors: [TensorOutline], path: String, network: String?) throws -> String {
+        if let layers = Head(text: head) { return layers.text }
+        var plain = facts
+        plain["head"] = nil
+        let found = try WeightsDocument.network(in: DocumentOutline(metadata: plain, tensors: tensors, path: path), path: path, network: network, hasOwnNames: true)
+        guard let named = Head.named(head, features: found.featureWidth, embedding: found.head.dimension) else {
+            throw Failure(.usage, "--head '\(head.printableLine(limit: 80))' is neither layers nor a paper's head", remedy: Head.remedy(head))
+        }
+        return named.text
+    }
+
+    /// Why a file has no network that is known.
+    private static func unknown(_ outline: DocumentOutline, _ path: String, _ reading: Reading) -> Failure {
+        if let prefix = reading.prefix {
+            return Failure(.data, path: path, "has no tensor whose name begins with '\(prefix.printableLine(limit: 80))'; it has \(listed(outline.names, quote: "'"))")
+        }
+        if let (prefix, count) = LayoutMatch.likelyPrefix(outline.names) {
+            return Failure(
+                .data, path: path, "has no network where one is looked for; there are \(count) tensors under '\(prefix.printableLine(limit: 120))', which may be one",
+                remedy: "convert-weights --prefix '\(prefix.printableLine(limit: 120))' takes it out of there")
+        }
+        // The error says what is missing.
+        do { _ = try WeightsDocument.network(in: outline, path: path, network: reading.network) } catch { return error as? Failure ?? Failure(.data, path: path, "\(error)") }
+        return Failure(.data, path: path, "has no network that is known")
+    }
+
+    /// Of a file that torch.save or NumPy wrote its kind, its tensors, whether or not a network is in it, and what reads some of them; nil of other files.
+    public static func foreign(_ path: String) throws -> (kind: String, outline: DocumentOutline, read: (Set<String>) throws -> TensorDocument)? {
+        let start = try FileStart.bytes(path) ?? [], kinds = [("file of torch.save", TorchFile.isOne), ("NumPy archive", NumPyFile.isOne)]
+        guard let kind = kinds.first(where: { $0.1(start) })?.0 else { return nil }
+        let (outline, read) = try open(path)
+        return (kind, outline, read)
+    }
+
     private static func open(_ path: String) throws -> (DocumentOutline, (Set<String>) throws -> TensorDocument) {
         // Of what is no regular file nothing: it is read once, from its beginning.
-        let start = try FileStart.bytes(path) ?? []
+        let seen = try FileStart.bytes(path), start = seen ?? []
         if TorchFile.isOne(start) {
             let file = try TorchFile(path)
             return (file.outline, file.read)
@@ -64,18 +129,27 @@ public struct WeightsFile {
         if start.first == 0x80, let version = start.dropFirst().first, 2...5 ~= version {
             throw Failure(.data, path: path, "is a Python pickle that torch.save did not write", remedy: "save a state_dict with torch.save, or tensors with safetensors")
         }
-        switch try TensorInput.open(path, limits: .checkpoint, documentLimits: .checkpoint) {
+        let input: TensorInput
+        do {
+            input = try TensorInput.open(path, limits: .checkpoint, documentLimits: .checkpoint)
+        } catch let failure as Failure where seen == nil && failure.remedy == FileKind.toConvert {
+            throw Failure(failure.kind, path: failure.path, failure.what, remedy: "it is read from a regular file alone, and not from a pipe: name one")
+        }
+        switch input {
         case .document(let reader): return (reader.outline, { try reader.read(only: $0) })
         case .stream(let reader): throw Failure(.data, path: reader.name, "is a tensor stream where a single document is expected")
         }
     }
 
-    private static func coverage(_ match: LayoutMatch, _ network: Network, _ tensors: [TensorOutline]) -> String {
+    /// - Parameter isHeadTold: whether anybody has said what its layers are that have no tensors.
+    private static func coverage(_ match: LayoutMatch, _ network: Network, _ tensors: [TensorOutline], isHeadTold: Bool) -> String {
         let own = tensors.filter { !$0.name.hasSuffix(".num_batches_tracked") }, values = own.reduce(0) { $0 + $1.shape.reduce(1, *) }
         let expected = network.parameters.count + 2 * network.statistics.count
         let head = network.head.widths.isEmpty ? "without a head" : "with a head of \(network.head.widths.map(String.init).joined(separator: ", "))"
         var text = match.layout + (match.prefix.isEmpty ? "" : ", \(match.prefix.printableLine(limit: 80))")
-        text += ": \(network.name) \(head); \(own.count) of \(expected) tensors, \(Progress.fixed(Double(values) / 1e6, 1)) M values"
+        // Of layouts of papers it is known.
+        let isGuess = match.isPlain && !isHeadTold && network.head.layers.contains(.relu)
+        text += ": \(network.name) \(head)\(isGuess ? " and rectifiers between, which its tensors do not tell (--head)" : ""); \(own.count) of \(expected) tensors, \(Progress.fixed(Double(values) / 1e6, 1)) M values"
         // The first word of what is left out is enough to know it by.
         var others: [String] = []
         for name in match.leftOut {

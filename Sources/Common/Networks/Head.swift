@@ -110,6 +110,11 @@ public struct Head: Sendable, Equatable {
                 layers.append(.relu)
             }
         }
+        // A bias is left out before a batch norm, which takes it off again, or of all layers; where it is of one alone it is missing.
+        let biases = layers.compactMap { if case .linear(_, let bias) = $0 { bias } else { nil } }
+        if !layers.contains(where: \.isBatchNorm), biases.contains(true) {
+            layers = layers.map { if case .linear(let O, _) = $0 { .linear(O) } else { $0 } }
+        }
         self.init(layers)
     }
 

@@ -146,6 +146,8 @@ public struct Network: Sendable {
     /// Those that can be trained here: see ``trains``.
     public static let trainable: [String] = names.filter { Network($0, head: .none)?.trains == true }
 
+    /// What heads are called, in whichever network.
+    public static let headNames = Set(tables.values.map(\.headName)).sorted()
     /// ``headName`` of the network with this name.
     public static func headName(of name: String) -> String? { tables[name]?.headName }
     /// The tensor of the network with this name that reads the images: (K, channels, R, S).

@@ -15,9 +15,12 @@ public struct FileKind {
         self.toTensors = toTensors
     }
 
+    /// What is said of files that convert-weights reads and others do not.
+    public static let toConvert = "convert-weights makes a file of tensors of it"
+
     /// The kind of a file that begins with `start`; nil where the bytes tell nothing.
     public static func of(_ start: [UInt8]) -> FileKind? {
-        let safetensors = "convert-weights makes a file of tensors of it"
+        let safetensors = toConvert
         let decompress = "decompress it first"
         func begins(_ bytes: [UInt8]) -> Bool { start.starts(with: bytes) }
         func begins(_ text: String) -> Bool { start.starts(with: text.utf8) }
@@ -28,7 +31,9 @@ public struct FileKind {
         if begins("RIFF"), start.dropFirst(8).starts(with: "WEBP".utf8) { return FileKind("a WebP image") }
         if begins("PK\u{3}\u{4}") {
             if holds("data.pkl") || holds(".data/") { return FileKind("a file of torch.save", toTensors: safetensors) }
-            return FileKind(holds(".npy") ? "a NumPy archive" : "a zip archive")
+            if holds(".npy") { return FileKind("a NumPy archive", toTensors: safetensors) }
+            let isScript = holds("/code/") || holds("/constants.pkl") || holds("/data/0")
+            return isScript ? FileKind("a program of TorchScript", toTensors: "save the state_dict of torch.jit.load(…) with torch.save") : FileKind("a zip archive")
         }
         if begins("PK\u{5}\u{6}") { return FileKind("an empty zip archive") }
         // A pickle of protocol 2 to 5 is what older PyTorch saved.
@@ -52,6 +57,11 @@ public struct FileKind {
         if begins([0x7F] + "ELF".utf8) { return FileKind("a program") }
         if begins("version https://git-lfs") { return FileKind("a pointer of Git LFS, in place of the file itself") }
         if begins("<!DOCTYPE") || begins("<!doctype") || begins("<html") { return FileKind("a web page") }
+        // ONNX: the version of its format, then the name of the program that wrote it.
+        if start.count > 4, start[0] == 0x08, start[1] < 32, start[2] == 0x12, start.dropFirst(4).prefix(Int(start[3])).allSatisfy({ 0x20...0x7E ~= $0 }) {
+            return FileKind("an ONNX file, whose tensors are not read", toTensors: "name the weights that it was made of")
+        }
+        if start.count > 8, start.prefix(64).allSatisfy({ $0 >= 0x20 && $0 < 0x7F || 0x09...0x0D ~= $0 }) { return FileKind("text") }
         return nil
     }
 }

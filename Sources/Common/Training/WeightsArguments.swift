@@ -8,6 +8,10 @@ public struct WeightsArguments: ParsableArguments {
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
     @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
     @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
+    @Option(help: """
+        The head that the tensors are of, layer by layer or by a paper's name (initialize --head), where the file does not tell it: between its layers are \
+        rectifiers else.
+        """) var head: String?
     @Option(help: ArgumentHelp(
         "The mean that is taken from pixels, of 0 to 1: one number, or one for red, green and blue: 0.5,0.5,0.5 (default: what the file or its layout says, else ImageNet's).",
         valueName: "numbers")) var mean: String?
@@ -17,18 +21,22 @@ public struct WeightsArguments: ParsableArguments {
 
     public func validate() throws {
         _ = try pixels()
-        if let definition, network == nil { throw ValidationError("--definition \(definition.rawValue) is of a network; name one with --network") }
+        if let head, Head(text: head) == nil, !Head.names.contains(head) { throw ValidationError("--head '\(head)' is neither layers nor a paper's head; \(Head.remedy(head))") }
+        if let definition, network == nil, definition != .torchvision { throw ValidationError("--definition \(definition.rawValue) is of a network; name one with --network") }
     }
 
     /// The first option that was given.
     public var given: String? {
-        let all = [("--network", network), ("--definition", definition?.rawValue), ("--prefix", prefix), ("--mean", mean), ("--deviation", deviation)]
+        let all = [("--network", network), ("--definition", definition?.rawValue), ("--prefix", prefix), ("--head", head), ("--mean", mean), ("--deviation", deviation)]
         return all.first { $0.1 != nil }?.0
     }
 
-    /// - Parameter wantsPrototypes: see ``WeightsFile``.
-    public func open(_ path: String, wantsPrototypes: Bool = false) throws -> WeightsFile {
-        try WeightsFile(path, network: WeightsDocument.networkName(network, by: definition), prefix: prefix, pixels: pixels(), wantsPrototypes: wantsPrototypes)
+    /// - Parameters: see ``WeightsFile/Reading``.
+    public func open(_ path: String, needsNoHead: Bool = false, wantsPrototypes: Bool = false) throws -> WeightsFile {
+        let name = network == nil ? nil : try WeightsDocument.networkName(network, by: definition)
+        var reading = WeightsFile.Reading(network: name, prefix: prefix, head: head, pixels: try pixels())
+        (reading.needsNoHead, reading.wantsPrototypes) = (needsNoHead && head == nil, wantsPrototypes)
+        return try WeightsFile(path, reading)
     }
 
     /// - Returns: nil where nothing was given.

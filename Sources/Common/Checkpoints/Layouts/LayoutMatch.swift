@@ -3,6 +3,8 @@ import Networks
 /// The tensors of a network in a file of some layout, under the names that we give them.
 struct LayoutMatch {
     let layout: String
+    /// Whether it is of no program in particular.
+    let isPlain: Bool
     /// See ``Layout/facts`` and ``Layout/networks``.
     let facts, networks: [String: String]
     /// What the network's names begin with in the file, without the last dot.
@@ -18,28 +20,46 @@ struct LayoutMatch {
     ///
     /// - Parameter prefix: with which the names of the network begin, where a user has said so.
     init?(_ tensors: [String], prefix: String? = nil) {
-        if let prefix {
-            let own = tensors.filter { $0.hasPrefix(prefix) }
-            guard !own.isEmpty else { return nil }
-            self.init(nil, prefix, Dictionary(uniqueKeysWithValues: own.map { ($0, String($0.dropFirst(prefix.count))) }), [:], of: tensors)
-            return
-        }
-        var plain = Dictionary(uniqueKeysWithValues: tensors.map { ($0, Layout.unwrapped($0)) })
+        let beginning = prefix ?? "", own = tensors.filter { $0.hasPrefix(beginning) }
+        guard !own.isEmpty else { return nil }
+        var rest = own.map { String($0.dropFirst(beginning.count)) }
+        // The dot behind what a user has said may be left out.
+        if prefix != nil, rest.allSatisfy({ $0.hasPrefix(".") }) { rest = rest.map { String($0.dropFirst()) } }
+        var plain = Dictionary(uniqueKeysWithValues: zip(own, rest.map(Layout.unwrapped)))
         // Names that a wrapper alone tells apart stay as they are.
-        if Set(plain.values).count < tensors.count { plain = Dictionary(uniqueKeysWithValues: tensors.map { ($0, $0) }) }
+        if Set(plain.values).count < own.count { plain = Dictionary(uniqueKeysWithValues: zip(own, rest)) }
         for layout in Layout.all {
-            for wrapper in Layout.wrappers {
+            for wrapper in prefix == nil ? Layout.wrappers : [""] {
                 guard let (names, parts) = layout.names(plain, in: wrapper), let stem = names.first(where: { Network.stems.contains($0.value) }) else { continue }
-                self.init(layout, layout.prefix((stem.key, plain[stem.key] ?? stem.key), wrapper), names, parts, of: tensors)
+                self.init(layout, prefix ?? layout.prefix((stem.key, plain[stem.key] ?? stem.key), wrapper), names, parts, of: tensors)
                 return
             }
         }
-        return nil
+        guard let prefix else { return nil }
+        self.init(nil, prefix, plain, [:], of: tensors)
+    }
+
+    /// The same without the tensors whose names, ours, begin with `head`.
+    func leavingOut(_ head: String) -> LayoutMatch {
+        LayoutMatch(layout, isPlain, facts, networks, prefix, names.filter { !$0.value.hasPrefix(head) }, parts, leftOut + names.filter { $0.value.hasPrefix(head) }.keys.sorted())
+    }
+
+    /// Under what beginning of names a network may lie where none is looked for, and how many tensors are there; nil where there is no sign of one.
+    static func likelyPrefix(_ tensors: [String]) -> (prefix: String, count: Int)? {
+        let beginnings = Set(tensors.compactMap { name in Network.stems.first { name.hasSuffix("." + $0) }.map { String(name.dropLast($0.count)) } })
+        return beginnings.map { beginning in (beginning, tensors.count { $0.hasPrefix(beginning) }) }.max { ($0.1, $1.0) < ($1.1, $0.0) }
     }
 
     /// - Parameter layout: nil where a user has said what the names begin with.
+    private init(
+        _ layout: String, _ isPlain: Bool, _ facts: [String: String], _ networks: [String: String], _ prefix: String, _ names: [String: String], _ parts: [String: TensorPart], _ leftOut: [String]
+    ) {
+        (self.layout, self.isPlain, self.facts, self.networks, self.prefix, self.names, self.parts, self.leftOut) = (layout, isPlain, facts, networks, prefix, names, parts, leftOut)
+    }
+
     private init(_ layout: Layout?, _ prefix: String, _ names: [String: String], _ parts: [String: TensorPart], of tensors: [String]) {
         (self.layout, self.names, self.parts) = (layout?.name ?? "--prefix", names, parts)
+        isPlain = layout == nil || layout?.name == Layout.torchvision.name
         (facts, networks) = (layout?.facts ?? [:], layout?.networks ?? [:])
         self.prefix = prefix.hasSuffix(".") ? String(prefix.dropLast()) : prefix
         leftOut = tensors.filter { names[$0] == nil && parts[$0] == nil }.sorted()
@@ -106,6 +126,8 @@ extension Layout {
     private static func isOfNetwork(_ name: String) -> Bool {
         let others = [
             "training.", "optimizer.", "optimizer_state_dict.", "scheduler.", "amp.", "queue", "prototypes", "criterion.", "epoch", "predictor.", "projection_head.", "head.", "loss.",
+            // Of torch.optim.swa_utils.
+            "n_averaged",
         ]
         return !others.contains { name.hasPrefix($0) }
     }

@@ -54,7 +54,11 @@ extension Layout {
                 }
             })
 
-    /// Of `tf_efficientnet_lite0` and its like. They are written alone: timm's `efficientnet_lite0`, another function, has the same names and shapes.
+    static let timmLite0 = timmLite([1, 2, 2, 3, 3, 4, 1])
+    /// Of Lite2 too.
+    static let timmLite1 = timmLite([1, 3, 3, 4, 4, 5, 1])
+
+    /// Of `tf_efficientnet_lite0` and its like. timm's `efficientnet_lite0`, another function, has the same names and shapes: it is read as this one.
     private static func timmLite(_ blocks: [Int]) -> Renaming {
         Renaming(
             timmEnds(("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
@@ -106,8 +110,8 @@ extension Layout {
         case "mobilenet-v2": ("mobilenetv2_100", timmMobileNetV2, "classifier")
         case "efficientnet-b0", "efficientnet-b1", "efficientnet-b2", "efficientnet-b3":
             ("efficientnet_" + network.name.suffix(2), timmEfficientNet, "classifier")
-        case "efficientnet-lite0": ("tf_efficientnet_lite0", timmLite([1, 2, 2, 3, 3, 4, 1]), "classifier")
-        case "efficientnet-lite1", "efficientnet-lite2": ("tf_efficientnet_" + network.name.suffix(5), timmLite([1, 3, 3, 4, 4, 5, 1]), "classifier")
+        case "efficientnet-lite0": ("tf_efficientnet_lite0", timmLite0, "classifier")
+        case "efficientnet-lite1", "efficientnet-lite2": ("tf_efficientnet_" + network.name.suffix(5), timmLite1, "classifier")
         default: nil
         }
     }
@@ -119,7 +123,8 @@ extension TargetNames {
         guard let model = Layout.timmModel(network) else {
             if network.name.hasPrefix("mobilenet-v3") { return .none("its MobileNetV3 has 1e-5 for epsilon in its batch norms where this one has 1e-3") }
             if network.name.hasPrefix("resnet50-w") { return .none("it has no ResNet whose stem and block outputs are wider") }
-            return .none("it has no network of this function")
+            if network.name.hasPrefix("vit-") || network.name.hasPrefix("dinov2-") { return Layout.timmTransformer(network) }
+            return .none("no network of this function is known of it")
         }
         let widths = network.head.widths, classes = network.head.layers.count == 1 ? widths.first ?? 0 : 0
         var note = "timm.create_model('\(model.name)', num_classes=\(classes)"

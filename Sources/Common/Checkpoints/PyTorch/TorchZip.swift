@@ -22,6 +22,14 @@ struct TorchZip {
     private static let mostPickle = 256 << 20
 
     init(_ path: String) throws {
+        do {
+            try self.init(checked: path)
+        } catch let failure as Failure where failure.what.contains("bad CRC") && failure.what.contains("should be 0x0") {
+            throw Failure(failure.kind, path: path, "has no checksums, as torch.serialization.set_crc32_options(False) leaves them out", remedy: "save it once more with them")
+        }
+    }
+
+    private init(checked path: String) throws {
         self.path = path
         size = try FileStart.size(path)
         var members = try ZipMembers(path), pickle: (folder: String, bytes: [UInt8])?

@@ -31,8 +31,8 @@ public struct WeightsAverage {
             guard found != expected else { return }
             throw Failure(.data, path: path, "is \(found) where \(self.path) is \(expected)", remedy: "average weights of one network")
         }
-        func head(_ network: Network) -> String { "a \(network.name) " + (network.head == .none ? "without a head" : "with the head '\(network.head.text)'") }
-        try check("a \(other.name)", "a \(network.name)")
+        func head(_ network: Network) -> String { "of the network \(network.name) " + (network.head == .none ? "without a head" : "with the head '\(network.head.text)'") }
+        try check("of the network \(other.name)", "of the network \(network.name)")
         try check(head(other), head(network))
         try check("for images of \(other.channels) channels", "for images of \(network.channels) channels")
         func places(_ network: Network) -> String { "with \(network.positions.map { "\($0.count) position embeddings, \($0.interpolation.rawValue)" } ?? "no position embeddings")" }

@@ -1,3 +1,5 @@
+import ToolSupport
+
 /// The kind of file that weights are written to, by the ending of its name.
 public enum WeightsFormat: String, Sendable {
     case safetensors = "*.safetensors"
@@ -6,6 +8,13 @@ public enum WeightsFormat: String, Sendable {
     /// NumPy's arrays in a pickle.
     case pickle = "*.pkl"
     case onnx = "*.onnx"
+
+    /// - Throws: ``Failure`` `usage` where the name's ending is that of a format which is not written.
+    public static func check(_ path: String) throws {
+        let others = [".npz", ".npy", ".bin", ".h5", ".ckpt", ".tflite", ".gguf", ".xml", ".tar", ".zip", ".json"]
+        guard let ending = others.first(where: path.lowercased().hasSuffix) else { return }
+        throw Failure(.usage, "'\(path.printableLine(limit: 80))' ends in \(ending), which is not written", remedy: "name a file *.safetensors, *.safetensors.zst, *.pth, *.pkl or *.onnx")
+    }
 
     /// Of a name with another ending it is safetensors.
     public init(_ path: String) {

@@ -1,3 +1,4 @@
+import Layers
 public import Networks
 import TensorStreams
 import ToolSupport
@@ -9,7 +10,7 @@ public struct WeightsWriter {
     private let counterpart: TargetNames.Counterpart
     private let format: WeightsFormat
     /// What the user of the program has to type; nil where there is nothing to tell.
-    public let note: String?
+    public private(set) var note: String?
 
     /// The programs by name, the default first.
     public static let targets = TargetNames.all.map(\.name)
@@ -26,12 +27,25 @@ public struct WeightsWriter {
         self.names = names
         switch names.match(self.weights.network) {
         case .same(let counterpart): self.counterpart = counterpart
-        case .none(let reason): throw Failure(.usage, "\(target) has no \(weights.network.name): \(reason)", remedy: "write torchvision's names")
+        case .none(let reason): throw Failure(.usage, "\(target) has no \(weights.network.name): \(reason)", remedy: "leave out --names")
         }
         let head = self.weights.network.head
         var notes = counterpart.note.map { ["for \(target): \($0)"] } ?? []
         if format != .safetensors, format != .onnx, !head.isToldByTensors { notes.append("the file does not tell all of the head, which is \(head.text)") }
+        if [.torch, .pickle].contains(format) { notes += try Self.untold(self.weights.network, tensors(half: false, input: path).map(\.outline.name)) }
         note = notes.isEmpty ? nil : notes.joined(separator: "; ")
+    }
+
+    /// What a file of tensors alone does not tell of the network, and who reads it takes for something else.
+    private static func untold(_ network: Network, _ names: [String]) -> [String] {
+        let facts = LayoutMatch(names)?.facts ?? [:]
+        var notes: [String] = []
+        let pixels = facts["pixels"].flatMap { Pixels(text: $0) } ?? .imageNet
+        if network.channels == 3, network.pixels != pixels { notes.append("the file does not tell how bytes become numbers: \(network.pixels.text) (--mean, --deviation)") }
+        if let positions = network.positions, (facts["positions"].flatMap { PositionGrid.Interpolation(rawValue: $0) } ?? .plain) != positions.interpolation {
+            notes.append("the file does not tell how its position embeddings are brought to other sizes of images: \(positions.interpolation.rawValue); *.safetensors does")
+        }
+        return notes
     }
 
     /// - Throws: ``Failure`` `usage` where the program `target` reads no file of this ending.
