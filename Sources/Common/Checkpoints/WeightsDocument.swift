@@ -235,10 +235,12 @@ public enum WeightsDocument {
         guard part.isEmpty else {
             return Failure(.data, path: path, "\(differences.count) of the \(expected) tensors under '\(part)' do not fit: \(differences.text(namesAll: true))", remedy: "the checkpoint is damaged, or of another method")
         }
-        return Failure(
+        var failure = Failure(
             .data, path: path,
             "is no \(network.name): \(differences.count) of its names do not fit the \(expected) expected: \(differences.text(namesAll: beginning == nil))",
             remedy: beginning.map { "convert-weights --prefix '\($0.printableLine(limit: 120))' takes it out of there" } ?? differences.remedy)
+        if beginning == nil { failure.length = Differences.mostText + 1000 }
+        return failure
     }
 
     /// What keeps tensors from being a network.
@@ -286,7 +288,7 @@ public enum WeightsDocument {
             }
             return text + (told < names.count ? " and \(names.count - told) more" : "")
         }
-        private static let mostText = 16_000
+        static let mostText = 16_000
     }
 
     /// What keeps tensors of these shapes from being `network`; counters of batches may be absent.

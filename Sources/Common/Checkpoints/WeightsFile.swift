@@ -97,14 +97,28 @@ public struct WeightsFile {
         if let prefix = reading.prefix {
             return Failure(.data, path: path, "has no tensor whose name begins with '\(prefix.printableLine(limit: 80))'; it has \(listed(outline.names, quote: "'"))")
         }
-        if let (prefix, count) = LayoutMatch.likelyPrefix(outline.names) {
+        if let (prefix, network) = likely(outline, path) {
             return Failure(
-                .data, path: path, "has no network where one is looked for; there are \(count) tensors under '\(prefix.printableLine(limit: 120))', which may be one",
+                .data, path: path, "has no network where one is looked for; under '\(prefix.printableLine(limit: 120))' there is a \(network.name)",
                 remedy: "convert-weights --prefix '\(prefix.printableLine(limit: 120))' takes it out of there")
         }
         // The error says what is missing.
         do { _ = try WeightsDocument.network(in: outline, path: path, network: reading.network) } catch { return error as? Failure ?? Failure(.data, path: path, "\(error)") }
         return Failure(.data, path: path, "has no network that is known")
+    }
+
+    /// Where a file has a network that is not looked for there, and which.
+    private static func likely(_ outline: DocumentOutline, _ path: String) -> (prefix: String, network: Network)? {
+        for prefix in LayoutMatch.likelyPrefixes(outline.names) {
+            guard let match = LayoutMatch(outline.names, prefix: prefix), let parts = try? TensorParts(match.parts, path: path) else { continue }
+            let own = outline.tensors.compactMap { tensor in
+                match.names[tensor.name].map { TensorOutline(name: $0, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount) }
+            }
+            guard let joined = try? parts.outlines(of: outline.tensors, path: path) else { continue }
+            let found = try? WeightsDocument.network(in: DocumentOutline(metadata: match.facts, tensors: own + joined, path: path), path: path, hasOwnNames: true)
+            if let found { return (prefix, found) }
+        }
+        return nil
     }
 
     /// Of a file that torch.save or NumPy wrote its kind, its tensors, whether or not a network is in it, and what reads some of them; nil of other files.

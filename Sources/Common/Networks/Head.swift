@@ -37,6 +37,8 @@ public struct Head: Sendable, Equatable {
 
     /// Numbers that the linear layers make, in order.
     public var widths: [Int] { layers.compactMap { if case .linear(let O, _) = $0 { O } else { nil } } }
+    /// Whether each linear layer has one, in order.
+    private var biases: [Bool] { layers.compactMap { if case .linear(_, let bias) = $0 { bias } else { nil } } }
     /// Numbers in an embedding; nil where there is no linear layer.
     public var dimension: Int? { widths.last }
 
@@ -57,6 +59,8 @@ public struct Head: Sendable, Equatable {
         if layers.count == 1, layers.first?.isBatchNorm == true { return false }
         // Between layers that learn, tensors leave room for what does not: a rectifier.
         if layers.contains(.l2Norm) || layers.contains(.gelu) { return false }
+        // A bias that one layer alone has not got would be taken for one that is missing.
+        if !layers.contains(where: \.isBatchNorm), Set(biases).count > 1 { return false }
         return switch layers.last {
         case .linear, .batchNormWithoutBias, nil: true
         case .batchNorm(let affine): affine
@@ -111,11 +115,8 @@ public struct Head: Sendable, Equatable {
             }
         }
         // A bias is left out before a batch norm, which takes it off again, or of all layers; where it is of one alone it is missing.
-        let biases = layers.compactMap { if case .linear(_, let bias) = $0 { bias } else { nil } }
-        if !layers.contains(where: \.isBatchNorm), biases.contains(true) {
-            layers = layers.map { if case .linear(let O, _) = $0 { .linear(O) } else { $0 } }
-        }
-        self.init(layers)
+        let isMixed = !layers.contains(where: \.isBatchNorm) && Set(Head(layers).biases).count > 1
+        self.init(isMixed ? layers.map { if case .linear(let O, _) = $0 { .linear(O) } else { $0 } } : layers)
     }
 
     public var text: String {

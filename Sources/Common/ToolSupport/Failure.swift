@@ -32,6 +32,10 @@ public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
     public var location: String?
     public var what: String
     public var remedy: String?
+    /// Characters of its line that are written; more where a list is to be told as a whole.
+    public var length = usualLength
+    /// A few hundred are read, the rest of a message from a hostile file is not.
+    static let usualLength = 500
 
     public init(_ kind: Kind, path: String? = nil, location: String? = nil, _ what: String, remedy: String? = nil) {
         self.kind = kind

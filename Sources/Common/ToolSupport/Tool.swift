@@ -23,7 +23,7 @@ extension Tool {
         do {
             try perform(ArgumentFile.commandLine())
         } catch let failure as Failure {
-            if failure.kind != .closedPipe { log(failure.description) }
+            if failure.kind != .closedPipe { StandardError.write(line: "\(_commandName): \(failure.description)", length: failure.length) }
             Platform.exit(failure.kind.rawValue)
         } catch {
             log("\(message(for: error)); see '\(_commandName) --help'")
@@ -74,7 +74,7 @@ extension Tool {
 /// Ends the tool as a thrown ``Failure`` would, from where nothing can be thrown: memory that is short, mostly. From any thread.
 public func stop(_ failure: Failure) -> Never {
     let tool = CommandLine.arguments.first?.lastPathPart ?? "seed"
-    StandardError.write(line: "\(tool): \(failure.description)")
+    StandardError.write(line: "\(tool): \(failure.description)", length: failure.length)
     seed_end(failure.kind.rawValue)
 }
 

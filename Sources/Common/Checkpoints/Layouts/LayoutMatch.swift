@@ -44,13 +44,14 @@ struct LayoutMatch {
         LayoutMatch(layout, isPlain, facts, networks, prefix, names.filter { !$0.value.hasPrefix(head) }, parts, leftOut + names.filter { $0.value.hasPrefix(head) }.keys.sorted())
     }
 
-    /// Under what beginning of names a network may lie where none is looked for, and how many tensors are there; nil where there is no sign of one.
-    static func likelyPrefix(_ tensors: [String]) -> (prefix: String, count: Int)? {
+    /// Under which beginnings of names a network may lie where none is looked for: those with the most tensors first.
+    static func likelyPrefixes(_ tensors: [String]) -> [String] {
         let beginnings = Set(tensors.compactMap { name in Network.stems.first { name.hasSuffix("." + $0) }.map { String(name.dropLast($0.count)) } })
-        return beginnings.map { beginning in (beginning, tensors.count { $0.hasPrefix(beginning) }) }.max { ($0.1, $1.0) < ($1.1, $0.0) }
+        let counts = beginnings.map { beginning in (beginning, tensors.count { $0.hasPrefix(beginning) }) }
+        return counts.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.prefix(mostBeginnings).map(\.0)
     }
+    private static let mostBeginnings = 8
 
-    /// - Parameter layout: nil where a user has said what the names begin with.
     private init(
         _ layout: String, _ isPlain: Bool, _ facts: [String: String], _ networks: [String: String], _ prefix: String, _ names: [String: String], _ parts: [String: TensorPart], _ leftOut: [String]
     ) {
