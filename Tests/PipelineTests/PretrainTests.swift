@@ -27,8 +27,9 @@ struct PretrainTests {
               --queue-size 32 --schedule smooth --learning-rate 0.03 --warm-up 1 --seed 0 --epochs 2 --student $n.safetensors -o $((n + 1)).safetensors; done
             convert-weights -q 2.safetensors -o student.safetensors
             """)
-        let (made, byHand) = (try place.bytes("runs/a/student.safetensors"), try place.bytes("student.safetensors"))
-        #expect(made == byHand)
+        // Compared before it is expected: of bytes that differ the testing library would look for the least difference, for hours.
+        let isSame = try place.bytes("runs/a/student.safetensors") == place.bytes("student.safetensors")
+        #expect(isSame)
         // distill knows what the run is; it is the same work.
         let again = try place.run(pretrain(place, "a").replacing(" pretrain ", with: " distill "))
         #expect(again.status == 0 && place.toDo(again) == "nothing: all is done", "\(again.error)")

@@ -47,6 +47,8 @@ struct LayoutMatch {
     /// Under which beginnings of names a network may lie where none is looked for: those with the most tensors first.
     static func likelyPrefixes(_ tensors: [String]) -> [String] {
         let beginnings = Set(tensors.compactMap { name in Network.stems.first { name.hasSuffix("." + $0) }.map { String(name.dropLast($0.count)) } })
+        // Of a file that has one everywhere there is nothing to tell, and counting would take long.
+        guard beginnings.count <= 8 * mostBeginnings else { return [] }
         let counts = beginnings.map { beginning in (beginning, tensors.count { $0.hasPrefix(beginning) }) }
         return counts.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.prefix(mostBeginnings).map(\.0)
     }
