@@ -23,8 +23,7 @@ struct AccuracyCommand: ParsableCommand {
     @Argument(help: "The stream of logits; - is standard input.") var input = "-"
 
     func validate() throws {
-        let json = output.output == OutputFile.standard ? nil : output.output
-        try checkFiles(outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": common.timing], inputs: ["the input": input])
+        try output.checkFiles(timing: common.timing, inputs: ["the input": input])
     }
 
     func run() throws {

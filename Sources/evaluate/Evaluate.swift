@@ -42,13 +42,9 @@ struct EvaluationOptions: ParsableArguments {
 
     @OptionGroup var output: ResultOutput
 
-    /// - Parameters:
-    ///   - timing: where the timing goes. Standard output has the text, or `-o -` the JSON in its place.
-    ///   - state: a file that is read and written.
+    /// - Parameters: see ``ResultOutput/checkFiles(timing:state:inputs:)``.
     func checkFiles(timing: String?, state: String? = nil) throws {
-        let json = output.output == OutputFile.standard ? nil : output.output
-        try ToolSupport.checkFiles(
-            outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": timing, "--state": state], inputs: ["--train": train, "--test": test])
+        try output.checkFiles(timing: timing, state: state, inputs: ["--train": train, "--test": test])
     }
 }
 
@@ -58,6 +54,14 @@ struct ResultOutput: ParsableArguments {
         name: [.short, .long, .customLong("json")],
         help: ArgumentHelp("Write the result as JSON; - writes it to standard output in place of the text.", valueName: "file"))
     var output: String?
+
+    /// - Parameters:
+    ///   - timing: where the timing goes. Standard output has the text, or `-o -` the JSON in its place.
+    ///   - state: a file that is read and written.
+    func checkFiles(timing: String?, state: String? = nil, inputs: KeyValuePairs<String, String?>) throws {
+        let json = output == OutputFile.standard ? nil : output
+        try ToolSupport.checkFiles(outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": timing, "--state": state], inputs: inputs)
+    }
 
     /// Makes the outputs ready, so that one that cannot be written is known before the work.
     func open() throws -> ResultWriter { try ResultWriter(json: output) }

@@ -30,8 +30,7 @@ struct Quality: ParsableCommand {
     @Argument(help: "The stream of features; - is standard input.") var input = "-"
 
     func validate() throws {
-        let json = output.output == OutputFile.standard ? nil : output.output
-        try checkFiles(outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": common.timing], inputs: ["the input": input, "--teacher": teacher])
+        try output.checkFiles(timing: common.timing, inputs: ["the input": input, "--teacher": teacher])
         if let k { try numbers(k, "--k", Int.init) { (1...KNNEvaluation.largestK - 1).contains($0) } }
         if k != nil, teacher == nil { throw ValidationError("--k is of no use without --teacher; leave it out") }
     }

@@ -53,14 +53,10 @@ public struct WeightsFile {
     }
 
     private init(_ path: String, _ outline: DocumentOutline, _ read: (Set<String>) throws -> TensorDocument, _ match: LayoutMatch, _ reading: Reading) throws {
-        let own = outline.tensors.compactMap { tensor in
-            match.names[tensor.name].map { TensorOutline(name: $0, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount) }
-        }
+        let parts = try TensorParts(match.parts, path: path), outlines = try match.outlines(of: outline.tensors, parts, path: path)
         // What the layout tells of the network, the file's own metadata may tell better.
         var facts = match.facts.merging(outline.metadata) { $1 }
-        if reading.needsNoHead, !own.contains(where: { tensor in Network.headNames.contains { tensor.name.hasPrefix($0 + ".") } }) { facts["head"] = nil }
-        let parts = try TensorParts(match.parts, path: path)
-        let outlines = own + (try parts.outlines(of: outline.tensors, path: path))
+        if reading.needsNoHead, !outlines.contains(where: { tensor in Network.headNames.contains { tensor.name.hasPrefix($0 + ".") } }) { facts["head"] = nil }
         func network(_ name: String?) throws -> Network {
             try WeightsDocument.network(in: DocumentOutline(metadata: facts, tensors: outlines, path: path), path: path, network: name, hasOwnNames: true)
         }
@@ -110,12 +106,10 @@ public struct WeightsFile {
     /// Where a file has a network that is not looked for there, and which.
     private static func likely(_ outline: DocumentOutline, _ path: String) -> (prefix: String, network: Network)? {
         for prefix in LayoutMatch.likelyPrefixes(outline.names) {
-            guard let match = LayoutMatch(outline.names, prefix: prefix), let parts = try? TensorParts(match.parts, path: path) else { continue }
-            let own = outline.tensors.compactMap { tensor in
-                match.names[tensor.name].map { TensorOutline(name: $0, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount) }
-            }
-            guard let joined = try? parts.outlines(of: outline.tensors, path: path) else { continue }
-            let found = try? WeightsDocument.network(in: DocumentOutline(metadata: match.facts, tensors: own + joined, path: path), path: path, hasOwnNames: true)
+            guard let match = LayoutMatch(outline.names, prefix: prefix), let parts = try? TensorParts(match.parts, path: path),
+                let tensors = try? match.outlines(of: outline.tensors, parts, path: path)
+            else { continue }
+            let found = try? WeightsDocument.network(in: DocumentOutline(metadata: match.facts, tensors: tensors, path: path), path: path, hasOwnNames: true)
             if let found { return (prefix, found) }
         }
         return nil

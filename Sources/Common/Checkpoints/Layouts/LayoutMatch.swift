@@ -1,4 +1,5 @@
 import Networks
+import TensorStreams
 
 /// The tensors of a network in a file of some layout, under the names that we give them.
 struct LayoutMatch {
@@ -37,6 +38,14 @@ struct LayoutMatch {
         }
         guard let prefix else { return nil }
         self.init(nil, prefix, plain, [:], of: tensors)
+    }
+
+    /// The network's tensors under our names.
+    ///
+    /// - Parameter parts: of ``parts``.
+    func outlines(of tensors: [TensorOutline], _ parts: TensorParts, path: String) throws -> [TensorOutline] {
+        let whole = tensors.compactMap { tensor in names[tensor.name].map { TensorOutline(name: $0, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount) } }
+        return whole + (try parts.outlines(of: tensors, path: path))
     }
 
     /// The same without the tensors whose names, ours, begin with `head`.
