@@ -65,6 +65,35 @@ import Testing
             y: y.values(), mean: mean.values(), inverseDeviation: inverseDeviation.values(), runningMean: runningMean.values(), runningVariance: runningVariance.values())
     }
 
+    /// Batches whose means are 1, 2, 3 …: what the running mean is after each, by hand.
+    @Test func `running statistics forget what they began with: a mean of ten batches, then of the last, then of the last tenth, up to what momentum asks for`() {
+        let layer = BatchNorm(C: 1, epsilon: 1e-3, momentum: 0.01, activation: .none)
+        let shares = [(0, 1), (1, 0.5), (4, 0.2), (9, 0.1), (60, 0.1), (99, 0.1), (199, 0.05), (499, 0.02), (999, 0.01), (5000, 0.01), (.max, 0.01)] as [(Int, Float)]
+        for (seen, share) in shares { #expect(abs(layer.momentum(batchesSeen: seen) - share) < 1e-7, "\(seen)") }
+        let quick = BatchNorm(C: 1, epsilon: 1e-3, momentum: 0.1, activation: .none)
+        #expect(quick.momentum(batchesSeen: 3) == 0.25 && quick.momentum(batchesSeen: 1000) == 0.1)
+        #expect(BatchNorm(C: 1, epsilon: 1e-3, momentum: 0.5, activation: .none).momentum(batchesSeen: 7) == 0.5)
+        #expect(BatchNorm(C: 1, epsilon: 1e-3, momentum: 0, activation: .none).momentum(batchesSeen: 0) == 0)
+        for (momentum, batches) in [(0.01, 1000), (0.05, 200), (0.1, 10), (0.3, 4), (1, 1)] as [(Float, Int)] {
+            #expect(BatchNorm.batches(momentum: momentum) == batches)
+            let layer = BatchNorm(C: 1, epsilon: 1e-3, momentum: momentum, activation: .none)
+            #expect(layer.momentum(batchesSeen: batches) == momentum && (batches == 1 || layer.momentum(batchesSeen: batches - 2) > momentum))
+        }
+        var mean: Float = 0, variance: Float = 1, y = [Float](repeating: 0, count: 4), m: Float = 0, inverse: Float = 0
+        var sums = [Double](repeating: .nan, count: BatchNorm.sums(C: 1, groups: 1))
+        for seen in 0..<20 {
+            let x = [-3, -1, 1, 3].map { Float($0) + Float(seen + 1) }
+            layer.forward(
+                y: &y, mean: &m, inverseDeviation: &inverse, runningMean: &mean, runningVariance: &variance, x: x, gamma: [1], beta: [0], residual: nil, M: 4, groups: 1,
+                batchesSeen: seen, sums: &sums)
+            // Unbiased: 20 / 3 in every batch.
+            #expect(abs(variance - 20 / 3) < 1e-5)
+            if seen < 10 { #expect(abs(mean - Float(seen + 2) / 2) < 1e-5) }
+        }
+        // From 5.5 on, a tenth of the way to 11, 12 … 20: n − 9 + 0.9ⁿ⁻¹⁰·4.5 after n batches.
+        #expect(abs(mean - (20 - 9 + 3.486784401e-1 * (5.5 - 1))) < 1e-4)
+    }
+
     struct Gradients { var dx, dgamma, dbeta, dresidual: [Float] }
 
     func backward(_ c: Case, dy: [Float], adding before: [Float]? = nil, inPlace: Bool = false, parameters: Float = 0) -> Gradients {

@@ -1,4 +1,5 @@
 public import Kernels
+import Layers
 import Platform
 import Randomness
 
@@ -113,6 +114,20 @@ public final class Weights: @unchecked Sendable {
         statistics = FloatBuffer(network.statisticsCount)
         batchesSeen = Array(repeating: 0, count: network.statistics.count)
         for s in network.statistics { (statistics.pointer + s.offset + s.C).update(repeating: 1, count: s.C) }
+    }
+
+    /// Counts one batch more for running statistics `index`.
+    ///
+    /// - Parameter momentum: of the layer. Statistics that are no longer what they begin with and have no count, as in files that keep none, have seen as many batches as
+    ///   `momentum` needs, so that the next one does not take their place.
+    /// - Returns: the batches before this one.
+    func countBatch(_ index: Int, momentum: Float) -> Int {
+        let s = network.statistics[index], means = statistics.pointer + s.offset
+        if batchesSeen[index] == 0, (0..<s.C).contains(where: { means[$0] != 0 || means[s.C + $0] != 1 }) {
+            batchesSeen[index] = BatchNorm.batches(momentum: momentum)
+        }
+        defer { batchesSeen[index] += 1 }
+        return batchesSeen[index]
     }
 
     /// Another with the same numbers.

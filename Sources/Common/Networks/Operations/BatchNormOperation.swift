@@ -107,17 +107,17 @@ final class BatchNormTraining: TrainingStep {
     func forward(_ pass: ForwardPass) {
         let statistics = pass.weights.network.statistics[operation.statistics]
         let running = pass.weights.statistics.pointer + statistics.offset, affine = affine(pass.weights)
-        pass.weights.batchesSeen[operation.statistics] += 1
+        let batchesSeen = pass.weights.countBatch(operation.statistics, momentum: operation.momentum)
         if site.fusedIntoConsumer {
             return layer.measure(
                 mean: mean, inverseDeviation: inverseDeviation, runningMean: running, runningVariance: running + layer.C, x: pass.x, M: M, groups: 1,
-                measured: site.momentsFromProducer, sums: pass.sums)
+                batchesSeen: batchesSeen, measured: site.momentsFromProducer, sums: pass.sums)
         }
         let drops = pass.randomKey.flatMap { randomKey in pass.residual.flatMap { operation.drop > 0 ? (randomKey, $0) : nil } }
         layer.forward(
             y: pass.y, mean: mean, inverseDeviation: inverseDeviation, runningMean: running, runningVariance: running + layer.C, x: pass.x, gamma: affine.gamma,
             beta: affine.beta, residual: drops == nil ? pass.residual.map { UnsafePointer($0) } : nil, M: M, groups: site.groups,
-            measured: site.momentsFromProducer, sums: pass.sums)
+            batchesSeen: batchesSeen, measured: site.momentsFromProducer, sums: pass.sums)
         if let (randomKey, residual) = drops {
             StochasticDepth(operation.drop).forward(y: pass.y, x: pass.y, residual: residual, N: site.N, count: site.x.count, randomKey, operation: site.number)
         }
