@@ -1,11 +1,14 @@
 # Features of the teacher, of the student before and after, and what they are worth.
 
-SUBJECTS  := $(if $(filter none,$(TEACHER)),,teacher) $(foreach s,$(STUDENTS),$(s).0 $(s).$(EPOCHS))
-PROTOCOLS := knn linear $(HEAD)
+SUBJECTS := $(if $(filter none,$(TEACHER)),,teacher) $(foreach s,$(STUDENTS),$(s).0 $(s).$(EPOCHS))
 
-$(foreach s,$(SUBJECTS),$(foreach p,train test,$(call follow,features.$(s).$(p),$(if $(filter teacher,$(s)),$(TEACHER_DONE),$(s)) $(PICTURES_DONE))))
-$(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),$(call follow,evaluation.$(s).$(p),features.$(s).train features.$(s).test)))
-$(foreach s,$(foreach n,$(probed),$(STUDENTS:%=%.$(n))),$(call follow,features.$(s).train,$(s))$(call follow,features.$(s).test,$(s))$(call follow,evaluation.$(s).knn,features.$(s).train features.$(s).test))
+# $(call features,SUBJECT): the stages of the features that it is judged by; without labels the teacher's too, whose neighbours are compared with its.
+with_teacher := $(if $(filter quality,$(PROTOCOLS)),$(if $(filter none,$(TEACHER)),,--teacher features/teacher.train.tensors.zst))
+features = $(foreach s,$(sort $(1) $(if $(with_teacher),teacher)),$(PARTS:%=features.$(s).%))
+
+$(foreach s,$(SUBJECTS),$(foreach p,$(PARTS),$(call follow,features.$(s).$(p),$(if $(filter teacher,$(s)),$(TEACHER_DONE),$(s)) $(PICTURES_DONE))))
+$(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),$(call follow,evaluation.$(s).$(p),$(call features,$(s)))))
+$(foreach s,$(foreach n,$(probed),$(STUDENTS:%=%.$(n))),$(foreach p,$(PARTS),$(call follow,features.$(s).$(p),$(s)))$(call follow,evaluation.$(s).$(quickest),$(call features,$(s))))
 $(call follow,table,$(foreach n,$(probed),$(call probes,$(n))) $(STUDENTS) $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))
 
 # The features of the network that $* names, and what its head makes of them; of a program that is the teacher its rows are both.
@@ -28,6 +31,12 @@ done/evaluation.%.knn:
 
 done/evaluation.%.linear:
 	@stage evaluation.$*.linear "evaluate linear $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.linear.json -o evaluation/$*.linear.json"
+
+# Without labels.
+done/evaluation.%.quality:
+	@stage evaluation.$*.quality "evaluate quality features/$*.train.tensors.zst $(if $(filter-out teacher,$*),$(with_teacher)) @options/threads --quiet \
+	  --timing log/evaluation.$*.quality.json -o evaluation/$*.quality.json"
+	@$(if $(filter $(suffix $*),$(probed:%=.%)),sed -n '/agreement.*k=10[^0-9]/s/^/$*: /p; /deviation/s/^/$*: /p' log/evaluation.$*.quality.txt >&2)
 
 # SEED's own protocol.
 done/evaluation.%.embedding:

@@ -5,6 +5,7 @@
 #
 #   EPOCHS, TEACHER_EPOCHS    how many epochs
 #   PICTURES, TEACHER         drawn or given; trained, given, program or none
+#   PARTS, PROTOCOLS         the images that networks are judged by, train and test, or train where there are no labels; and how, the quickest first
 #   HEAD                      what heads are judged as: embedding, or classifier
 #   STUDENTS                  the students' names: student, student-resnet50 …
 #   STORE                     after so many epochs the same views come again, with the teacher's rows that were kept; empty: never
@@ -20,7 +21,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := judged
 
-.PHONY: judged unjudged
+.PHONY: judged
 
 # $(call numbers,N): 1 … N, asked for once.
 numbers = $(or $(numbers.$(1)),$(eval numbers.$(1) := $(shell seq $(1)))$(numbers.$(1)))

@@ -30,8 +30,9 @@ $(foreach s,$(STUDENTS),$(eval $(call begin,$(s))))
 stored := $(if $(STORE),$(foreach i,$(call numbers,$(shell expr $(EPOCHS) / $(STORE) + 1)),$(call numbers,$(STORE))))
 
 # The epochs after which the students are judged along the way, and $(call probes,N): what judges the students' epoch N, if it is one of them.
+quickest := $(firstword $(PROTOCOLS))
 probed := $(if $(PROBE),$(shell seq $(PROBE) $(PROBE) $$(($(EPOCHS) - 1))))
-probes = $(if $(filter $(1),$(probed)),$(STUDENTS:%=evaluation.%.$(1).knn))
+probes = $(if $(filter $(1),$(probed)),$(STUDENTS:%=evaluation.%.$(1).$(quickest)))
 
 # The first student's epoch comes after the epoch before of all of them, each other's after that of the student before it, which does what it can of theirs.
 first := $(firstword $(STUDENTS))
@@ -72,7 +73,4 @@ done/bags:
 	@stage bags "augment --data data/train @options/bags.augment @options/threads --quiet | \
 	  embed --weights teacher.safetensors --features --drop images @options/threads --quiet | neighbours @options/threads --quiet --timing log/bags.json -o bags.safetensors"
 
-judged unjudged: | $(foreach s,$(STUDENTS),$(EXPORT:%=done/%$(s:student%=%)))
-
-unjudged: | $(STUDENTS:%=done/%)
-	@for student in $(STUDENTS); do echo "student: $$SEED_RUN/$$student.safetensors"; done
+judged: | $(foreach s,$(STUDENTS),$(EXPORT:%=done/%$(s:student%=%)))

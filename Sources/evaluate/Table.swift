@@ -7,10 +7,10 @@ import ToolSupport
 struct Table: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "table",
-        abstract: "Print the closing table of a distillation out of the results of 'evaluate knn' and 'evaluate linear'.",
+        abstract: "Print the closing table of a distillation out of the results of the other evaluations.",
         discussion: """
             A row is a name and the JSON results that belong to it, in any order; an 'embedding:' before a k-NN result puts it in a \
-            column of its own. A stage is a name and files of JSON objects, one or one a line, whose 'seconds' and 'images' are added up.
+            column of its own; those of 'evaluate quality' are shown without labels. A stage is a name and files of JSON objects, one or one a line, whose 'seconds' and 'images' are added up.
 
             What the evaluations remarked is told once, with the rows that it is of.
 
@@ -23,7 +23,7 @@ struct Table: ParsableCommand {
                 --stage 'features=embed.json' --stage 'student=epoch.1.log,epoch.2.log' \\
                 --file 'student=student.24.safetensors'
 
-            See also: evaluate knn, evaluate linear.
+            See also: evaluate knn, linear, accuracy, quality.
             """)
 
     @Option(name: .customLong("run"), help: ArgumentHelp("The folder of a run, whose results, timings and files are the table's.", valueName: "folder"))

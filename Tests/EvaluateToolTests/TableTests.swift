@@ -28,6 +28,35 @@ struct TableTests {
         --stage embed=embed.json --stage train=train.log,embed.json --file student=out/s.safetensors --file teacher=t.safetensors
         """
 
+    @Test func `without labels rows have what needs none, and along the way it is told too`() throws {
+        let place = try Workplace()
+        func quality(_ agreement: String, _ rank: String) -> String {
+            #"{"evaluation":"quality","protocol":{"dimension":64},"samples":{"samples":240},"spread":{"effective_rank":\#(rank)},"deviation":0.4567,"uniformity":-1.234,"agreement":[\#(agreement)]}"#
+        }
+        try place.write(quality("", "42.77"), to: "teacher")
+        try place.write(quality(#"{"k":1,"share":0.25},{"k":10,"share":0.455}"#, "3.94"), to: "after")
+        try place.write(quality(#"{"k":1,"share":0.25},{"k":5,"share":0.2}"#, "null").replacing("-1.234", with: "null"), to: "few")
+        let result = try place.run("evaluate table --row teacher=teacher --row student=after --row few=few")
+        #expect(result.status == 0 && result.output == """
+                     teacher's neighbours (k=10)  effective rank  deviation  uniformity
+            teacher                            –            42.8      0.457       -1.23
+            student                       45.5 %             3.9      0.457       -1.23
+            few                           20.0 %               –      0.457           –
+
+            neighbours, student: the share of the teacher's 10 nearest of 240 images that are the network's too, cosine
+            neighbours, few: the share of the teacher's 5 nearest of 240 images that are the network's too, cosine
+            told apart: effective rank of 240 images, of 64 dimensions; deviation as a share of what evenly spread directions have; uniformity, the lower the more even
+
+            """, "\(result.output)")
+        let json = try JSON(parsing: place.run("evaluate table --row student=after --json -").output)["rows"]?.asArray?.first
+        #expect(json?["agreement"]?.asNumber == 45.5 && json?["effective_rank"]?.asNumber == 3.94 && json?["knn_top1"] == nil)
+        for wrong in [quality("", "1").replacing("0.4567", with: "null"), quality("", "1").replacing("240", with: "\"x\"")] {
+            try place.write(wrong, to: "wrong")
+            #expect(try place.run("evaluate table --row a=wrong").status == 65)
+        }
+        #expect(try place.run("evaluate table --row a=embedding:after").status == 65)
+    }
+
     @Test func `what files and names say is escaped`() throws {
         let place = try Workplace()
         try place.write(knn(1).replacing("cosine", with: #"cos\u001b]0;title\u0007\nine\u202e"#).replacing(#""results""#, with: #""remarks":["r\u001b[31m\nfoo"],"results""#), to: "k")
@@ -97,7 +126,7 @@ struct TableTests {
     }
 
     @Test(arguments: [
-        ("", "byte 0: ends where a value is expected"), ("{\"a\":1}", "is no result of 'evaluate knn', 'evaluate linear' or 'evaluate accuracy'"),
+        ("", "byte 0: ends where a value is expected"), ("{\"a\":1}", "is no result of 'evaluate knn', 'evaluate linear', 'evaluate accuracy' or 'evaluate quality'"),
         ("{\"evaluation\":\"knn\",\"results\":[]}", "has no majority vote for k = 10"), ("{\"evaluation\":\"linear\",\"results\":[{}]}", "is no result of"),
     ])
     func `what is no result is 65`(text: String, words: String) throws {

@@ -38,23 +38,35 @@ struct DataTests {
         #expect(try place.text("runs/a/log/student.1.jsonl").contains(#""images":96"#))
     }
 
-    @Test func `images without labels are distilled, and make says what evaluation lacks`() throws {
+    @Test func `images without labels are distilled, and judged by the teacher's neighbours`() throws {
         let place = try Workplace.images()
         try place.run("""
             mkdir folder flat; for f in pictures/train/*.tar; do tar xf $f -C folder; done; n=0
             for f in folder/*/*.jpg; do cp $f flat/$((++n)).jpg; done
             """)
+        let images = try place.run("ls flat | wc -l").output.trimmingCharacters(in: .whitespacesAndNewlines)
         let result = try place.run(place.make("a", "DATA=$PWD/flat TEACHER_OBJECTIVE=moco-v2"))
         #expect(result.status == 0, "\(result.error)")
-        #expect(result.error.contains("has no labels, so there is nothing to evaluate with"))
-        #expect(result.output.contains("runs/a/student.safetensors") && place.exists("runs/a/student.safetensors"))
-        #expect(!place.exists("runs/a/table.txt"))
+        #expect(result.error.contains("judge by     all of DATA: whether images are told apart and have the teacher's neighbours. DATA has no labels: put images into folders"))
+        #expect(place.exists("runs/a/student.safetensors") && !place.exists("runs/a/evaluation/student.0.knn.json"))
+        let table = try place.text("runs/a/table.txt")
+        #expect(table.contains("teacher's neighbours (k=10)") && table.contains("effective rank of \(images) images") && result.output.contains(table), "\(result.output)")
+        // One that judges along the way, and begins with what there is.
+        let probed = try place.run(place.make("a", "DATA=$PWD/flat TEACHER_OBJECTIVE=moco-v2 PROBE=1"))
+        #expect(probed.status == 0 && probed.output.contains("student, teacher's neighbours (k=10) after epochs 1: "), "\(probed.output)\(probed.error)")
+        #expect(probed.error.contains("student.1: agreement with the teacher ") && probed.error.contains("student.1: deviation "), "\(probed.error)")
+        #expect(try place.toDo(place.run(place.make("a", "TEACHER_OBJECTIVE=moco-v2"))) == "nothing: all is done")
+        let alone = try place.run("make --no-print-directory -C '\(Workplace.root)' stage BUILD=no RUNS=$PWD/runs NAME=a STAGE=evaluation.student.1.quality")
+        #expect(alone.status == 0, "\(alone.error)")
+        // Without a teacher there are no neighbours to compare with.
+        let pretrained = try place.run("make --no-print-directory -C '\(Workplace.root)' pretrain BUILD=no RUNS=$PWD/runs NAME=c DATA=$PWD/flat METHOD=moco-v2 STUDENT=tiny-resnet10 SIZE=16 BATCH=16 EPOCHS=1")
+        #expect(pretrained.status == 0 && pretrained.output.contains("effective rank") && !pretrained.output.contains("neighbours"), "\(pretrained.output)\(pretrained.error)")
         let supervised = try place.run(place.make("b", "DATA=$PWD/flat"))
         #expect(supervised.status == 2 && supervised.error.contains("has no labels and TEACHER_OBJECTIVE=supervised-contrastive needs several classes") && !place.exists("runs/b"))
         // Splits without labels are learnt from all the same.
         try place.run("mkdir -p split/train split/val; cp flat/[1-8]?.jpg split/train; cp flat/9?.jpg split/val")
         let split = try place.run(place.make("d", "DATA=$PWD/split TEACHER_OBJECTIVE=moco-v2").replacing(" distill ", with: " check "))
-        #expect(split.status == 0 && split.error.contains("its 'train': 80 images, no labels") && split.error.contains("has no labels, so there is nothing"), "\(split.error)")
+        #expect(split.status == 0 && split.error.contains("its 'train': 80 images, no labels") && split.error.contains("judge by     all of DATA"), "\(split.error)")
         // Labelled images to evaluate on judge by themselves: one half by the labels of the other.
         let judged = try place.run(place.make("c", "DATA=$PWD/flat TEST=$PWD/pictures/test TEACHER_OBJECTIVE=moco-v2"))
         #expect(judged.status == 0 && judged.output.contains("16 train, 16 test"), "\(judged.error)")

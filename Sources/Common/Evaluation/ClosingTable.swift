@@ -3,9 +3,9 @@ import ToolSupport
 
 /// What a distillation ends with: accuracies of teacher and student, time of the stages, paths of the files.
 public struct ClosingTable: Sendable {
-    /// A number and the protocol it was got by.
+    /// A number, in percent where its column is of shares, and the protocol it was got by.
     struct Cell: Sendable {
-        var percent: Double
+        var value: Double
         var protocolName: String
     }
 
@@ -21,6 +21,10 @@ public struct ClosingTable: Sendable {
         case embedding = "embedding_knn_top1"
         case linear1 = "linear_top1"
         case linear5 = "linear_top5"
+        case agreement
+        case rank = "effective_rank"
+        case deviation
+        case uniformity
 
         /// Before the protocol by which its numbers were got.
         var protocolTitle: String {
@@ -29,6 +33,8 @@ public struct ClosingTable: Sendable {
             case .knn: "k-NN"
             case .embedding: "embedding k-NN"
             case .linear1, .linear5: "linear"
+            case .agreement: "neighbours"
+            case .rank, .deviation, .uniformity: "told apart"
             }
         }
 
@@ -40,6 +46,29 @@ public struct ClosingTable: Sendable {
             case .embedding: "embedding k-NN"
             case .linear1: "linear top-1"
             case .linear5: "linear top-5"
+            case .agreement: "teacher's neighbours (k=\(k))"
+            case .rank: "effective rank"
+            case .deviation: "deviation"
+            case .uniformity: "uniformity"
+            }
+        }
+
+        func text(_ value: Double) -> String {
+            switch self {
+            case .rank: Progress.fixed(value, 1)
+            case .deviation: Progress.fixed(value, 3)
+            case .uniformity: Progress.fixed(value, 2)
+            default: Progress.fixed(value, 1) + " %"
+            }
+        }
+
+        /// The column whose protocol is told for this one's numbers too.
+        var told: Column {
+            switch self {
+            case .classifier5: .classifier1
+            case .linear5: .linear1
+            case .rank, .uniformity: .deviation
+            default: self
             }
         }
     }
@@ -57,8 +86,8 @@ public struct ClosingTable: Sendable {
     private var rows: [Row] = []
     private var stages: [Stage] = []
     private var files: [(name: String, path: String)] = []
-    /// Of networks the k-NN top-1 after some of their epochs, in percent.
-    private var curves: [(name: String, points: [(epoch: Int, percent: Double)])] = []
+    /// Of networks one column's number after some of their epochs.
+    private var curves: [(name: String, column: Column, points: [(epoch: Int, value: Double)])] = []
     /// Lines that tell how the numbers were got, besides their protocols.
     private var further: [String] = []
     /// What the evaluations remarked, each once, with the rows that it is of.
@@ -71,11 +100,14 @@ public struct ClosingTable: Sendable {
     /// - Parameter isEmbedding: the file's k-NN goes to the column for embeddings.
     /// - Throws: a ``Failure`` naming the file: not readable, no JSON, no result of `evaluate`.
     public mutating func add(row name: String, result path: String, isEmbedding: Bool = false) throws {
-        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn', 'evaluate linear' or 'evaluate accuracy'")
-        let json = try JSONFile.read(path)
-        guard let kind = json["evaluation"]?.asString, let results = json["results"]?.asArray else { throw wrong }
+        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn', 'evaluate linear', 'evaluate accuracy' or 'evaluate quality'")
+        let json = try JSONFile.read(path), kind = json["evaluation"]?.asString
+        guard let results = json["results"]?.asArray ?? (kind == "quality" ? [] : nil) else { throw wrong }
         var cells: [Column: Cell] = [:]
         switch kind {
+        case "quality":
+            guard !isEmbedding else { throw wrong }
+            cells = try qualities(json, wrong)
         case "knn": cells[isEmbedding ? .embedding : .knn] = try cell(majority(results, path), "top1", wrong)
         case "linear", "classifier":
             guard let result = results.first, !isEmbedding else { throw wrong }
@@ -103,14 +135,40 @@ public struct ClosingTable: Sendable {
         return result
     }
 
-    /// Adds what a network was after some of its epochs, by a result of 'evaluate knn'.
+    /// The columns of a result of 'evaluate quality'.
+    private func qualities(_ json: JSON, _ wrong: Failure) throws -> [Column: Cell] {
+        guard let samples = json["samples"]?["samples"]?.asInteger, let dimension = json["protocol"]?["dimension"]?.asInteger, let deviation = json["deviation"]?.asNumber else { throw wrong }
+        let of = "of \(samples) images", name = "effective rank \(of), of \(dimension) dimensions; deviation as a share of what evenly spread directions have; uniformity, the lower the more even"
+        var cells: [Column: Cell] = [.deviation: Cell(value: deviation, protocolName: name)]
+        // Where all rows are the same there is none.
+        cells[.rank] = json["spread"]?["effective_rank"]?.asNumber.map { Cell(value: $0, protocolName: name) }
+        cells[.uniformity] = json["uniformity"]?.asNumber.map { Cell(value: $0, protocolName: name) }
+        let agreements = json["agreement"]?.asArray ?? [], counts = agreements.compactMap { $0["k"]?.asInteger }
+        // Fewer images than k have fewer neighbours.
+        if let nearest = counts.contains(k) ? k : counts.max(), let share = agreements.first(where: { $0["k"]?.asInteger == nearest })?["share"]?.asNumber {
+            cells[.agreement] = Cell(value: 100 * share, protocolName: "the share of the teacher's \(nearest) nearest \(of) that are the network's too, cosine")
+        }
+        return cells
+    }
+
+    /// Adds what a network was after some of its epochs, by a result of 'evaluate knn' or 'evaluate quality'.
     public mutating func add(along name: String, epoch: Int, result path: String) throws {
-        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn'"), json = try JSONFile.read(path)
-        guard json["evaluation"]?.asString == "knn", let results = json["results"]?.asArray else { throw wrong }
-        let percent = try cell(majority(results, path), "top1", wrong).percent
-        let index = curves.firstIndex { $0.name == name } ?? curves.count
-        if index == curves.count { curves.append((name, [])) }
-        curves[index].points.append((epoch, percent))
+        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn' or 'evaluate quality'"), json = try JSONFile.read(path)
+        let column: Column, value: Double
+        switch json["evaluation"]?.asString {
+        case "knn":
+            guard let results = json["results"]?.asArray else { throw wrong }
+            (column, value) = (.knn, try cell(majority(results, path), "top1", wrong).value)
+        case "quality":
+            let cells = try qualities(json, wrong)
+            column = cells[.agreement] == nil ? .deviation : .agreement
+            guard let cell = cells[column] else { throw wrong }
+            value = cell.value
+        default: throw wrong
+        }
+        let index = curves.firstIndex { $0.name == name && $0.column == column } ?? curves.count
+        if index == curves.count { curves.append((name, column, [])) }
+        curves[index].points.append((epoch, value))
     }
 
     private mutating func add(remark text: String, of row: String) {
@@ -120,7 +178,7 @@ public struct ClosingTable: Sendable {
 
     private func cell(_ result: JSON, _ key: String, _ wrong: Failure) throws -> Cell {
         guard let percent = result[key]?.asNumber, let name = result["protocol"]?.asString else { throw wrong }
-        return Cell(percent: percent, protocolName: name)
+        return Cell(value: percent, protocolName: name)
     }
 
     /// Adds the time of a stage: the sums of `seconds` and `images` over the JSON values in the file, one or one a line.
@@ -157,7 +215,7 @@ public struct ClosingTable: Sendable {
         var parts: [String] = []
         if !rows.isEmpty {
             let lines = rows.map { row in
-                [row.name.printable] + columns.map { column in row.cells[column].map { Progress.fixed($0.percent, 1) + " %" } ?? "–" }
+                [row.name.printable] + columns.map { column in row.cells[column].map { column.text($0.value) } ?? "–" }
             }
             parts.append(TextTable([[""] + columns.map { $0.title(k: k) }] + lines).text)
             parts.append((notes + course + told + further).map { "\($0.printable)\n" }.joined())
@@ -176,7 +234,7 @@ public struct ClosingTable: Sendable {
 
     /// How each column's numbers were got: once for rows that agree.
     private var notes: [String] {
-        columns.filter { $0 != .linear5 && $0 != .classifier5 }.flatMap { column in
+        columns.filter { $0.told == $0 }.flatMap { column in
             var groups: [(protocolName: String, rows: [String])] = []
             for row in rows {
                 guard let name = row.cells[column]?.protocolName else { continue }
@@ -189,7 +247,10 @@ public struct ClosingTable: Sendable {
 
     /// How networks went along.
     private var course: [String] {
-        curves.map { curve in "\(curve.name), k-NN top-1 after epochs " + curve.points.map { "\($0.epoch): \(Progress.fixed($0.percent, 1)) %" }.joined(separator: ", ") }
+        curves.map { curve in
+            let title = curve.column == .knn ? "k-NN top-1" : curve.column.title(k: k)
+            return "\(curve.name), \(title) after epochs " + curve.points.map { "\($0.epoch): \(curve.column.text($0.value))" }.joined(separator: ", ")
+        }
     }
 
     /// The remarks, with the rows that they are of where they are not of all.
@@ -205,13 +266,16 @@ public struct ClosingTable: Sendable {
                 object["name"] = .string(row.name)
                 for column in Column.allCases {
                     guard let cell = row.cells[column] else { continue }
-                    object[column.rawValue] = .number(cell.percent)
+                    object[column.rawValue] = .number(cell.value)
                     object[column.rawValue + "_protocol"] = .string(cell.protocolName)
                 }
                 return .object(object)
             }),
             "along": .array(curves.map { curve in
-                ["name": .string(curve.name), "knn_top1": .array(curve.points.map { ["epoch": .integer(Int64($0.epoch)), "top1": .number($0.percent)] })]
+                [
+                    "name": .string(curve.name),
+                    curve.column.rawValue: .array(curve.points.map { ["epoch": .integer(Int64($0.epoch)), (curve.column == .knn ? "top1" : "value"): .number($0.value)] }),
+                ]
             }),
             "stages": .array(stages.map { stage in
                 ["name": .string(stage.name), "seconds": .number(stage.seconds), "images": .number(stage.images),

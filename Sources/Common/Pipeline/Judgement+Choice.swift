@@ -21,7 +21,7 @@ extension Judgement {
         }
         guard let test else {
             if isTaught { return .halvesOfData }
-            return .none("\(settings["DATA"]) \(lack(train)), so there is nothing to evaluate with: put images into folders named for their classes, or name TEST")
+            return .unlabelled(UnlabelledShare(of: train.samples.count, reason: lack(train)))
         }
         let name = settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]
         guard !test.classes.isEmpty else {

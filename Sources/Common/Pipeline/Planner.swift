@@ -88,7 +88,7 @@ public struct Planner {
         // An epoch's recipe does what has no record: with make -B all of it.
         if flags.doesAll { for stage in preparation.run.stages.names { unsafe unlink(StageRecord.path(stage, in: folder.path)) } }
         prune(preparation, work)
-        return command(preparation, goal: preparation.run.isJudged ? "judged" : "unjudged")
+        return command(preparation, goal: "judged")
     }
 
     /// What a person is told before anything is done.
@@ -182,7 +182,8 @@ public struct Planner {
         words += ["EPOCHS=\(epochs(\.studentEpoch, run.epochs))", "TEACHER_EPOCHS=\(epochs({ $0.epoch(of: "teacher") }, run.teacherEpochs))"]
         words += ["STUDENTS=\(run.students.map(\.name).joined(separator: " "))", "STORE=\(settings.store.map { "\($0.epochs)" } ?? "")"]
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.teacherOrigin.rawValue)"]
-        words += ["HEAD=\(run.judgedHead)", "BAGS=\(settings.hasBags ? "bags" : "")"]
+        words += ["PARTS=\(run.judgement.parts.joined(separator: " "))", "PROTOCOLS=\(run.protocols.joined(separator: " "))", "HEAD=\(run.judgedHead)"]
+        words += ["BAGS=\(settings.hasBags ? "bags" : "")"]
         words += ["PROBE=\(settings.probe.map { "\($0.every)" } ?? "")"]
         words += ["EXPORT=\(settings.exports.map(\.rawValue).joined(separator: " "))"]
         words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]

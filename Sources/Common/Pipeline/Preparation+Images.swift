@@ -11,7 +11,7 @@ extension Preparation {
     var counts: (student: Int, teacher: Int, judged: Int) {
         let tested = settings.isDemonstration ? option("--test", of: "SYNTHESIZE_OPTIONS") ?? 1200 : test?.count ?? 0
         let judged = switch run.judgement {
-        case .none: 0
+        case .unlabelled(let share): share.images
         case .halvesOfData: learnt
         case .halvesOfTest: tested
         case .testByData: learnt + tested

@@ -1,4 +1,4 @@
-/// PROBE: judging the students by k-NN along the way, so that one sees early whether a run is worth its time.
+/// PROBE: judging the students along the way, by k-NN or without labels by their neighbours, so that one sees early whether a run is worth its time.
 struct Probe {
     static let setting = "PROBE"
 
@@ -14,8 +14,8 @@ struct Probe {
     /// The epochs of `all` after which a student is judged; at the end it is anyway.
     func epochs(of all: Int) -> [Int] { Array(stride(from: every, to: all, by: every)) }
 
-    static func point(_ student: Student, _ epoch: Int) -> Point {
-        Point(stage: "evaluation.\(student.name).\(epoch).knn", network: "\(student.name).\(epoch)")
+    static func point(_ student: Student, _ epoch: Int, _ judgement: Judgement) -> Point {
+        Point(stage: "evaluation.\(student.name).\(epoch).\(judgement.quickest)", network: "\(student.name).\(epoch)")
     }
 }
 

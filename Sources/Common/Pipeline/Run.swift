@@ -39,18 +39,17 @@ struct Run {
         self.options = options.files
         self.given = given
         addNetworks()
-        if isJudged { addEvaluation() }
+        addEvaluation()
     }
 
     var students: [Student] { settings.students }
     var epochs: Int { settings.number("EPOCHS") }
     var teacherEpochs: Int { settings.number("TEACHER_EPOCHS") }
-    var isJudged: Bool { if case .none = judgement { false } else { true } }
     /// The networks that are judged, by the names of their files.
     private var subjects: [String] { (settings.teacherOrigin == .none ? [] : ["teacher"]) + students.flatMap { ["\($0.name).0", "\($0.name).\(epochs)"] } }
     /// What a network's head is judged by: what is no classifier as an embedding.
     var judgedHead: String { settings.method.trainsClassifier ? "classifier" : "embedding" }
-    private var protocols: [String] { ["knn", "linear", judgedHead] }
+    var protocols: [String] { judgement.protocols + (judgement.isByLabels ? [judgedHead] : []) }
 
     /// Options that change no byte of what a stage makes.
     private static let indifferent: Set<String> = ["--recompute"]
@@ -129,24 +128,30 @@ struct Run {
 
     /// The epochs of the students that are judged along the way.
     var probes: [Probe.Point] {
-        guard isJudged, let probe = settings.probe else { return [] }
-        return students.flatMap { student in probe.epochs(of: epochs).map { Probe.point(student, $0) } }
+        guard let probe = settings.probe else { return [] }
+        return students.flatMap { student in probe.epochs(of: epochs).map { Probe.point(student, $0, judgement) } }
     }
 
     private mutating func addEvaluation() {
         for subject in subjects { judge(subject, by: protocols) }
-        for probe in probes { judge(probe.network, by: ["knn"]) }
+        for probe in probes { judge(probe.network, by: [judgement.quickest]) }
         let evaluations = subjects.flatMap { subject in protocols.map { "evaluation.\(subject).\($0)" } }
         // Of probes it tells what there is: an epoch whose checkpoint is gone is not trained anew for it.
         let along = settings.probe.map { ["probe", "\($0.every)"] } ?? []
         stages.add(Stage("table", after: evaluations + students.map(\.name), makes: ["table.txt", "table.json"], from: ["evaluate table"] + along))
     }
 
+    /// The stages of the features that a network is judged by; without labels the teacher's too, whose neighbours are compared with its.
+    private func judgedFeatures(_ subject: String) -> [String] {
+        let subjects = judgement.isByLabels || subject == "teacher" || settings.teacherOrigin == .none ? [subject] : [subject, "teacher"]
+        return subjects.flatMap { subject in judgement.parts.map { "features.\(subject).\($0)" } }
+    }
+
     /// The features of a network, and what they are worth.
     private mutating func judge(_ subject: String, by protocols: [String]) {
         let isTeacher = subject == "teacher", weights = isTeacher ? teachers : [subject]
-        for (part, link) in [("train", judgement.train.link), ("test", judgement.test.link)] {
-            let isData = link == Source.train.link, own: Source = isData ? .train : .test
+        for part in judgement.parts {
+            let link = part == "train" ? judgement.train.link : judgement.test.link, isData = link == Source.train.link, own: Source = isData ? .train : .test
             stages.add(
                 Stage(
                     "features.\(subject).\(part)", after: weights + images, makes: ["features/\(subject).\(part).tensors.zst"],
@@ -157,13 +162,13 @@ struct Run {
         for name in protocols {
             stages.add(
                 Stage(
-                    "evaluation.\(subject).\(name)", after: ["train", "test"].map { "features.\(subject).\($0)" },
+                    "evaluation.\(subject).\(name)", after: judgedFeatures(subject),
                     makes: ["evaluation/\(subject).\(name).json"], from: [name]))
         }
     }
 
     /// The stages whose files a person wants at the end.
     var goals: [String] {
-        students.flatMap { student in ["\(student.name).\(epochs)", student.name] + settings.exports.map { $0.stage(student) } } + (isJudged ? ["table"] : [])
+        students.flatMap { student in ["\(student.name).\(epochs)", student.name] + settings.exports.map { $0.stage(student) } } + ["table"]
     }
 }

@@ -25,13 +25,15 @@ public struct RunResults {
         let students = settings.students, isOne = students.count == 1
         let subjects = (hasTeacher ? [("teacher", "teacher")] : [])
             + students.flatMap { student in [("before", 0), ("after", epochs)].map { ("\(isOne ? "student" : student.network) \($0)", "\(student.name).\($1)") } }
+        let isByLabels = !stages.contains { StageName($0).part == "quality" }
         func result(_ subject: String, _ kind: String) -> String { "\(folder)/evaluation/\(subject).\(kind).json" }
         rows = subjects.map { name, subject in
+            guard isByLabels else { return (name, [result(subject, "quality")], nil) }
             let usual = [result(subject, "knn"), result(subject, "linear")]
             return settings.method.trainsClassifier ? (name, [result(subject, "classifier")] + usual, nil) : (name, usual, result(subject, "embedding"))
         }
         probes = students.flatMap { student in
-            (settings.probe?.epochs(of: epochs) ?? []).map { (isOne ? "student" : student.network, $0, result("\(student.name).\($0)", "knn")) }
+            (settings.probe?.epochs(of: epochs) ?? []).map { (isOne ? "student" : student.network, $0, result("\(student.name).\($0)", isByLabels ? "knn" : "quality")) }
         }.filter { FileStamp($0.2) != nil }
         func logs(_ names: [String]) -> [String] {
             names.map { "\(folder)/log/\($0)" }.filter { path in FileStamp(path).map { $0.size > 0 } ?? false }

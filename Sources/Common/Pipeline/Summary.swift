@@ -65,7 +65,10 @@ struct Summary {
     private var judged: String {
         let test = settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]
         return switch run.judgement {
-        case .none(let reason): "nothing: \(reason)"
+        case .unlabelled(let share):
+            "\(share.divisor == 1 ? "all of DATA" : Summary.count(share.images, "image") + " of DATA"): whether images are told apart"
+                + (settings.teacherOrigin == .none ? "" : " and have the teacher's neighbours")
+                + ". DATA \(share.reason): put images into folders named for their classes, or name TEST, to have accuracies too"
         case .testByData: settings.isDemonstration ? "drawn images" : describe(test, preparation.test)
         case .halvesOfData:
             "one half of DATA, by the labels of the other" + (settings.method.inputs.labels ? ", from which the student learns" : "; the student learns from both, unlabelled")
