@@ -30,11 +30,11 @@ struct ExportTests {
         #expect(none.status == 0 && place.toDo(none) == "nothing: all is done" && place.exists("runs/a/student.onnx"), "\(none.error)")
     }
 
-    @Test func `a run that nothing judges has them too`() throws {
+    @Test func `a run without labels has them too`() throws {
         let place = try Workplace.images()
         // Without labels.
         try place.perform("mkdir x flat; for t in pictures/train/*.tar; do tar -C x -xf $t; done; n=0; for f in $(find x -name '*.jpg'); do n=$((n+1)); cp $f flat/$n.jpg; done")
         let result = try place.run(place.make("a", "DATA=$PWD/flat EPOCHS=1 TEACHER_OBJECTIVE=moco-v2 EXPORT=torch"))
-        #expect(result.status == 0 && place.exists("runs/a/student.pth") && !place.exists("runs/a/student.onnx") && !place.exists("runs/a/table.txt"), "\(result.error)")
+        #expect(result.status == 0 && place.exists("runs/a/student.pth") && !place.exists("runs/a/student.onnx"), "\(result.error)")
     }
 }
