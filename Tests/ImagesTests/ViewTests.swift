@@ -50,6 +50,22 @@ struct ViewTests {
         }
     }
 
+    /// Where one end of what an output is made of is rounded to a whole number and the other is not, there is an input more than usual: 24 to 88 has one. What was made for too few
+    /// would be overwritten behind its end, which `make sanitize` sees.
+    @Test func `an image of one colour keeps it, from any size to any size`() throws {
+        let colour: [UInt8] = [200, 100, 7]
+        for side in 1...64 {
+            let image = Image(width: side, height: 2, pixels: (0..<2 * side).flatMap { _ in colour }), crop = CropBox(left: 0, top: 0, width: side, height: 2)
+            for width in 1...130 {
+                for filter in ResamplingFilter.allCases {
+                    let made = try rendered(View(crop: crop, filter: filter, width: width, height: 1), of: image)
+                    let isSame = made.pixels == (0..<width).flatMap { _ in colour }
+                    if !isSame { Issue.record("\(side) to \(width), \(filter)") }
+                }
+            }
+        }
+    }
+
     @Test func `a line of pixels still has a middle`() {
         let crop = CropBox.middle(width: 1, height: 1000, ratio: 3...4)
         #expect(crop == CropBox(left: 0, top: 499, width: 1, height: 1))

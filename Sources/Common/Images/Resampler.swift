@@ -167,10 +167,15 @@ private struct Taps: ~Copyable {
         let scale = Double(input) / Double(output)
         let widening = max(scale, 1)
         let support = filter.support * widening
-        // Both ends are truncated, so there are no more than this.
-        let most = min(input, Int(ceil(2 * support)))
-        size = most + most % 2
+        /// The first input that output `index` of those wanted is made of, and how many there are (Pillow's `precompute_coeffs`).
+        func inputs(_ index: Int) -> (center: Double, start: Int, count: Int) {
+            let center = (Double(range.lowerBound + index) + 0.5) * scale, start = max(0, Int(center - support + 0.5))
+            return (center, start, min(input, Int(center + support + 0.5)) - start)
+        }
         wanted = range.count
+        // Mostly 2 · support, but where one end is rounded to a whole number and the other is not there is one more.
+        let most = (0..<wanted).reduce(1) { max($0, inputs($1).count) }
+        size = most + most % 2
         if wanted > outputs || wanted * size > room {
             release()
             outputs = wanted
@@ -183,9 +188,7 @@ private struct Taps: ~Copyable {
         let inverse = 1 / widening
         withUnsafeTemporaryAllocation(of: Double.self, capacity: size) { exact in
             for index in 0..<wanted {
-                let center = (Double(range.lowerBound + index) + 0.5) * scale
-                let start = max(0, Int(center - support + 0.5))
-                let count = min(input, Int(center + support + 0.5)) - start
+                let (center, start, count) = inputs(index)
                 var sum = 0.0
                 for tap in 0..<count {
                     exact[tap] = filter.weight(abs((Double(tap + start) - center + 0.5) * inverse))
