@@ -18,8 +18,8 @@ $(foreach variable,MAKEFLAGS MAKEOVERRIDES SHELL .SHELLFLAGS CURDIR,$(if $(filte
 override BIN := $(CURDIR)/.build/release
 override export PATH := $(BIN):$(PATH)
 
-TOOLS := augment embed queue-loss train-step evaluate neighbours inspect synthesize initialize convert-weights tap fan-out plan benchmark
-PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libjpeg-dev:libjpeg libzstd-dev:libzstd
+TOOLS := augment embed queue-loss train-step evaluate report nightly neighbours inspect synthesize initialize convert-weights tap fan-out plan benchmark
+PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libjpeg-dev:libjpeg libzstd-dev:libzstd libsqlite3-dev:sqlite3
 
 .PHONY: help dependencies build test install
 
@@ -57,6 +57,7 @@ ENGINE_TESTS := '^(KernelsTests|LayersTests|LossesTests|NetworksTests|Optimizers
 #: test            build and run all tests (about five minutes); FILTER='RestartTests|CommitTests' runs only these
 #: test-long       the same with far more kills, cuts, flips and limits of memory, at other places each time (45 minutes), as before a release;
 #:                 TEST_SEED=n repeats those of the seed n
+SANITIZED_TESTS := '^(KernelsTests|LayersTests|LossesTests|NetworksTests|OptimizersTests|ParallelTests|ImagesTests|EvaluationTests)\.'
 FILTER :=
 TEST_SEED := $(shell date +%s)
 .PHONY: test-long test-build
@@ -66,11 +67,11 @@ test test-long: test-build
 test-build: build
 	@$(SWIFT_BUILD) --build-tests $(if $(CI),2>&1,--quiet)
 
-#: sanitize        the tests of kernels, layers, losses, networks, optimizers and threads under the address sanitizer, in .build/sanitize
+#: sanitize        the tests of kernels, layers, losses, networks, optimizers, threads, images and evaluation under the address sanitizer, in .build/sanitize
 .PHONY: sanitize
 sanitize: dependencies
 	@$(SWIFT_BUILD) --build-tests --sanitize address --scratch-path .build/sanitize $(if $(CI),,--quiet) 2> >(grep -v ld.gold >&2)
-	ASAN_OPTIONS=detect_leaks=0 swift test --configuration release --skip-build --sanitize address --scratch-path .build/sanitize --filter $(ENGINE_TESTS)
+	ASAN_OPTIONS=detect_leaks=0 swift test --configuration release --skip-build --sanitize address --scratch-path .build/sanitize --filter $(SANITIZED_TESTS)
 
 #: test-portable   the same tests built for the least processor of this kind (no AVX), in .build/portable
 .PHONY: test-portable
@@ -156,9 +157,18 @@ unexport $(filter-out SEED_MARCH,$(foreach v,$(.VARIABLES),$(if $(filter command
 #:                 FROM=runs/pictures DATA=pictures TEST=held-out [LABELS=0.1] [METHOD=kd TEACHER=classifier.safetensors]
 #: check           what distill would do, and what cannot work; changes nothing
 #: stage           one stage alone: NAME=x STAGE=student.7 [SHOW=1] [TAP=2]
-.PHONY: distill pretrain finetune check stage
-distill pretrain finetune check stage: build
+#: report          runs/x/report.html of what the run NAME=x has come to, while it is under way too; distill writes it at the end
+#: status          how far the runs in RUNS are, or the run NAME: what is done, what is at work, how long the rest will take
+#: compare         NAMES='a b c': one table and one page, runs/compare.html, of several runs, with what differs in their settings
+#: nightly         judges the newest checkpoint of every run in RUNS, notes it in HISTORY (runs/.nightly/history.sqlite) and says what has fallen by more than
+#:                 chance; fails then [ON_FALL='mail -s fallen me@example.org'] [PROMETHEUS=seed.prom] (docs/nightly.md)
+.PHONY: distill pretrain finetune check stage report compare nightly
+distill pretrain finetune check stage report compare nightly: build
 	+@plan $@ --pipelines pipelines --make '$(MAKE)'
+
+.PHONY: status
+status: build
+	+@plan status
 
 #: evaluate        the same as distill: what is up to date is not made again
 .PHONY: evaluate

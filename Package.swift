@@ -57,6 +57,7 @@ let package = Package(
         system("CArchive", "libarchive", "libarchive-dev"),
         system("CTurboJPEG", "libturbojpeg", "libturbojpeg0-dev"),
         system("CZstd", "libzstd", "libzstd-dev"),
+        system("CSQLite", "sqlite3", "libsqlite3-dev"),
         .target(name: "CJPEG", path: "Sources/Common/System/CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .systemLibrary(name: "CProcessor", path: "Sources/Common/System/CProcessor"),
         .target(name: "CProcess", path: "Sources/Common/System/CProcess"),
@@ -70,9 +71,10 @@ let package = Package(
 
         // What flows, what it is made of, and where it comes from.
         library("TensorStreams", ["ToolSupport", "CProcess", "CZstd", "Platform"]),
+        library("History", ["CSQLite", "ToolSupport", "Platform"]),
         library("Images", ["ToolSupport", "CJPEG", "CTurboJPEG", "Randomness", "Platform"], numeric),
         library("Archives", ["ToolSupport", "CArchive", "Platform"]),
-        library("Datasets", ["Archives", "ToolSupport", "Randomness", "Platform"]),
+        library("Datasets", ["Archives", "Images", "ToolSupport", "Randomness", "Platform"]),
         library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport", "Platform"], numeric),
 
         // Networks and what trains them.
@@ -84,6 +86,7 @@ let package = Package(
         library("Optimizers", ["Kernels", "Parallel", "Platform"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),
+        library("Pages", ["Datasets", "Images", "TensorStreams", "ToolSupport", "Platform"]),
         library("Measurement", ["Kernels", "Layers", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport", "Platform"], numeric),
         library("Pipeline", ["Archives", "Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Objectives", "Optimizers", "Parallel", "TensorStreams", "ToolSupport", "Platform"]),
 
@@ -93,6 +96,8 @@ let package = Package(
         tool("queue-loss", ["Objectives", "Training", "TensorStreams", "Platform"]),
         tool("train-step", ["Networks", "Objectives", "Training", "Optimizers", "TensorStreams"]),
         tool("evaluate", ["Datasets", "Evaluation", "Pipeline", "TensorStreams"]),
+        tool("report", ["Datasets", "Evaluation", "Images", "Pages", "Pipeline", "TensorStreams"]),
+        tool("nightly", ["Evaluation", "History", "Pages", "Pipeline", "TensorStreams", "Platform"]),
         tool("neighbours", ["Evaluation", "TensorStreams"]),
         tool("inspect", ["Checkpoints", "TensorStreams", "Images", "Platform"]),
         tool("synthesize", ["Synthesis", "Parallel"]),
@@ -121,7 +126,7 @@ let package = Package(
         tests("TrainingTests", ["Kernels", "Losses", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "ToolSupport", "Training"]),
         tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("MeasurementTests", ["Measurement"]),
-        tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "fan-out", "initialize", "inspect", "neighbours", "plan", "queue-loss", "synthesize", "tap", "train-step", "Pipeline", "TensorStreams", "TestSupport", "Platform"]),
+        tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "fan-out", "initialize", "inspect", "neighbours", "plan", "queue-loss", "report", "synthesize", "tap", "train-step", "Pipeline", "TensorStreams", "TestSupport", "Platform"]),
         tests("AugmentToolTests", ["augment", "Images", "Randomness", "TensorStreams", "TestSupport"]),
         tests("SynthesizeToolTests", ["synthesize", "Images", "Synthesis", "TestSupport", "Platform"]),
         tests("TrainStepToolTests", ["augment", "convert-weights", "embed", "initialize", "queue-loss", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
@@ -129,6 +134,10 @@ let package = Package(
         tests("ConvertWeightsToolTests", ["augment", "convert-weights", "embed", "initialize", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
         tests("EvaluateToolTests", ["evaluate", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("NeighboursToolTests", ["neighbours", "augment", "embed", "initialize", "synthesize", "TensorStreams", "TestSupport"]),
+        tests("HistoryTests", ["History", "Evaluation", "ToolSupport", "TestSupport"]),
+        tests("NightlyToolTests", ["augment", "convert-weights", "embed", "evaluate", "initialize", "nightly", "plan", "report", "synthesize", "tap", "train-step", "History", "TensorStreams", "TestSupport"]),
+        tests("PagesTests", ["Pages", "Images"]),
+        tests("ReportToolTests", ["augment", "convert-weights", "embed", "evaluate", "initialize", "plan", "report", "synthesize", "tap", "train-step", "TensorStreams", "TestSupport"]),
         tests("InspectToolTests", ["inspect", "Images", "TensorStreams", "TestSupport"]),
         tests("BenchmarkToolTests", ["benchmark", "TensorStreams", "TestSupport"]),
         tests("AllToolsTests", ["ToolSupport", "TensorStreams", "TestSupport", "augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "queue-loss", "synthesize", "train-step", "Platform"]),

@@ -51,6 +51,11 @@ done/evaluation.%.classifier:
 done/table:
 	@stage table "evaluate table --run ."
 
-judged: | done/table
+# A page of all that, with a few of the views that the students saw.
+$(call follow,report,table)
+done/report:
+	@stage report "augment --data data/train @options/report.augment @options/threads --quiet | report --run . @options/report --views - @options/threads --quiet"
+
+judged: | done/report
 	@cat table.txt
 	@echo "all files are in $$SEED_RUN"

@@ -7,7 +7,7 @@ import ToolSupport
 struct Evaluate: Tool {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "How good networks are: nearest neighbours, a linear classifier, a network's own classes, qualities without labels, and the table of a run.",
+        abstract: "How good networks are: nearest neighbours, a linear classifier, a network's own classes, qualities without labels, nearest images, and the table of a run.",
         discussion: """
             Example:
               augment --data train.tar --recipe evaluation | \\
@@ -24,9 +24,9 @@ struct Evaluate: Tool {
             See also: augment (images in the evaluation view), embed (features of them), inspect.
             """,
         version: productVersion,
-        subcommands: [KNN.self, Linear.self, AccuracyCommand.self, Quality.self, Predict.self, Table.self])
+        subcommands: [KNN.self, Linear.self, AccuracyCommand.self, Quality.self, Neighbours.self, Predict.self, Table.self])
 
-    func run() throws { throw ValidationError("say what to evaluate: knn, linear, accuracy, quality, predict or table") }
+    func run() throws { throw ValidationError("say what to evaluate: knn, linear, accuracy, quality, neighbours, predict or table") }
 }
 
 /// What `knn` and `linear` have in common.

@@ -18,9 +18,15 @@ struct Plan: Tool {
             See also: pipelines/*.mk, which have the stages' commands.
             """,
         version: productVersion,
-        subcommands: [Distill.self, Pretrain.self, Finetune.self, Check.self, OneStage.self, Finish.self, Clean.self, Settings.self])
+        subcommands: [Distill.self, Pretrain.self, Finetune.self, Check.self, OneStage.self, Report.self, Compare.self, Nightly.self, Status.self, Finish.self, Clean.self, Settings.self])
 
     func run() throws { throw ValidationError("say what to plan: distill, pretrain, finetune, check or stage") }
+
+    static func write(_ text: String) throws {
+        var output = try OutputFile(OutputFile.standard)
+        try output.write(text)
+        try output.commit()
+    }
 }
 
 struct PlanOptions: ParsableArguments {
@@ -59,6 +65,29 @@ struct OneStage: ParsableCommand {
     func run() throws { try Start.plan(Start.flags.value(of: "SHOW") == "1" ? .show : .stage, options) }
 }
 
+struct Report: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Go on as report, which writes a page of what the run that NAME names has come to.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.report, options) }
+}
+
+struct Nightly: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Go on as nightly, which judges the newest checkpoints of all runs.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.nightly, options) }
+}
+
+struct Compare: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Go on as report, which compares the runs that NAMES names.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.compare, options) }
+}
+
+struct Status: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Tell how far the runs are.")
+    func run() throws { try Plan.write(RunStatus.table(Start.flags)) }
+}
+
 struct Finish: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Note that a stage of the run in this folder is done.")
     @Argument(help: "The stage.") var stage: String
@@ -75,9 +104,6 @@ struct Settings: ParsableCommand {
     @Option(help: "The folder of make's fragments.") var pipelines = "pipelines"
 
     func run() throws {
-        let lines = try Setting.all.map { try $0.line(pipelines: pipelines) + "\n" }
-        var output = try OutputFile(OutputFile.standard)
-        try output.write(lines.joined())
-        try output.commit()
+        try Plan.write(Setting.all.map { try $0.line(pipelines: pipelines) + "\n" }.joined())
     }
 }

@@ -14,7 +14,7 @@ struct EvaluateTests {
     private static let knn = "evaluate knn --train train --test test"
     private static let linear = "evaluate linear --train train --test test"
 
-    @Test(arguments: ["", "knn", "linear", "accuracy", "quality", "predict", "table"])
+    @Test(arguments: ["", "knn", "linear", "accuracy", "quality", "neighbours", "predict", "table"])
     func `help shows an example and succeeds`(command: String) throws {
         let result = try Workplace().run("evaluate \(command) --help")
         #expect(result.status == 0 && result.error.isEmpty)

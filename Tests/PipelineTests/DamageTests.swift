@@ -15,7 +15,7 @@ struct DamageTests {
             ("student.safetensors", "truncate -s 100", "student"),
             // A bit in the middle, the time as it was.
             ("student.3.safetensors", "f() { touch -r $1 time; printf '\\377' | dd of=$1 bs=1 seek=100001 conv=notrunc status=none; touch -r time $1; }; f", "student.3"),
-            ("table.txt", "truncate -s 10", "table"),
+            ("table.txt", "truncate -s 10", "table"), ("report.html", "truncate -s 10", "report"),
         ] {
             let result = try place.run("\(damage) runs/a/\(file); \(place.make("a") + " EPOCHS=3")")
             #expect(result.status == 0 && result.error.contains("\(file) is not as \(todo) made it, will be set aside as \(file).damaged"), "\(file): \(result.error)")
@@ -151,7 +151,7 @@ struct DamageTests {
         let result = try place.run("truncate -s 3000 runs/a/pictures/train/train-000.tar; \(make)")
         #expect(result.status == 0 && result.error.contains("pictures/train/train-000.tar is not as pictures made it, will be set aside as train-000.tar.damaged"), "\(result.error)")
         #expect(try place.bytes("runs/a/train-000.tar.damaged").count == 3000 && place.bytes("runs/a/pictures/train/train-000.tar") == bytes)
-        #expect(try place.contents("runs/a/pictures") == drawn && place.toDo(result) == "pictures, student.2, student, features, evaluation, table", "\(result.error)")
+        #expect(try place.contents("runs/a/pictures") == drawn && place.toDo(result) == "pictures, student.2, student, features, evaluation, table, report", "\(result.error)")
         #expect(try place.toDo(place.run(make)) == "nothing: all is done")
     }
 

@@ -16,7 +16,7 @@ struct PretrainTests {
         let place = try Workplace.images()
         let first = try place.run(pretrain(place, "a", "QUEUE=32"))
         try #require(first.status == 0, "\(first.error)")
-        #expect(place.toDo(first) == "student.0 … student.2, student, features, evaluation, table" && first.error.contains("tiny-resnet10 by moco-v2"), "\(first.error)")
+        #expect(place.toDo(first) == "student.0 … student.2, student, features, evaluation, table, report" && first.error.contains("tiny-resnet10 by moco-v2"), "\(first.error)")
         let table = try String(decoding: place.bytes("runs/a/table.txt"), as: UTF8.self)
         #expect(table.contains("student after") && !table.contains("teacher") && table.contains("training"), "\(table)")
         // What the tools by hand give.

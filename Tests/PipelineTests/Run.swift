@@ -11,9 +11,6 @@ extension Workplace {
         return place
     }
 
-    /// The folder of the project's Makefile.
-    static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized.path
-
     /// The command that distils the smallest networks in the run `name`, as a user gives it.
     func make(_ name: String, _ settings: String = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test") -> String {
         """

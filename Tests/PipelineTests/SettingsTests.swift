@@ -30,7 +30,7 @@ struct SettingsTests {
         let before = try place.contents("runs")
         let options = try place.text("runs/a/options/student.train")
         let told = try place.run(tell("STUDENT_OPTIONS='--learning-rate 0.02'"))
-        #expect(told.status == 0 && place.toDo(told) == "student.1 … student.2, student, features, evaluation, table", "\(told.error)")
+        #expect(told.status == 0 && place.toDo(told) == "student.1 … student.2, student, features, evaluation, table, report", "\(told.error)")
         #expect(try place.contents("runs") == before && place.text("runs/a/options/student.train") == options)
     }
 
@@ -250,7 +250,7 @@ struct SettingsTests {
             "teacher.0.safetensors", "teacher.2.safetensors", "teacher.3.safetensors", "teacher.safetensors",
         ])
         #expect(try place.toDo(place.run(place.make("a") + " EPOCHS=5 TEACHER_EPOCHS=3")) == "nothing: all is done")
-        #expect(try place.toDo(place.run(place.make("a") + " EPOCHS=6 TEACHER_EPOCHS=3")) == "student.6, student, features, evaluation, table")
+        #expect(try place.toDo(place.run(place.make("a") + " EPOCHS=6 TEACHER_EPOCHS=3")) == "student.6, student, features, evaluation, table, report")
         try #require(try place.run(place.make("b") + " EPOCHS=6 TEACHER_EPOCHS=3").status == 0)
         // Five epochs and a sixth are not six of a longer schedule; but the same road gives the same bytes.
         try #require(try place.run(place.make("c") + " EPOCHS=5 TEACHER_EPOCHS=3").status == 0)
@@ -263,7 +263,7 @@ struct SettingsTests {
         let place = try Workplace.images()
         try #require(try place.run(place.make("a") + " EPOCHS=3").status == 0)
         let shorter = try place.run(place.make("a") + " EPOCHS=2")
-        #expect(place.toDo(shorter) == "student.1 … student.2, student, features, evaluation, table", "\(shorter.error)")
+        #expect(place.toDo(shorter) == "student.1 … student.2, student, features, evaluation, table, report", "\(shorter.error)")
         try #require(try place.run(place.make("b") + " EPOCHS=2").status == 0)
         #expect(try place.bytes("runs/a/student.safetensors") == place.bytes("runs/b/student.safetensors"))
         #expect(try place.bytes("runs/a/evaluation/student.2.knn.json") == place.bytes("runs/b/evaluation/student.2.knn.json"))

@@ -65,16 +65,16 @@ struct StudentsTests {
         try #require(try place.run(place.make("a", Self.data)).status == 0)
         let before = try place.times("a")
         let added = try place.run(place.make("a", Self.two))
-        #expect(added.status == 0 && place.toDo(added) == "student-tiny-resnet18.0 … student-tiny-resnet18.2, student-tiny-resnet18, features, evaluation, table", "\(added.error)")
+        #expect(added.status == 0 && place.toDo(added) == "student-tiny-resnet18.0 … student-tiny-resnet18.2, student-tiny-resnet18, features, evaluation, table, report", "\(added.error)")
         let after = try place.times("a")
         for (name, time) in before { #expect(after[name] == time, "\(name)") }
         let more = try place.run(place.make("a", "\(Self.two) EPOCHS=4"))
         #expect(more.status == 0 && stages(more).filter { $0.hasPrefix("students.") } == ["students.3", "students.4"], "\(more.error)")
         // Taken away and given back.
         let fewer = try place.run(place.make("a", "STUDENTS=tiny-resnet18 EPOCHS=4").replacing("STUDENT=tiny-resnet10 ", with: ""))
-        #expect(fewer.status == 0 && place.toDo(fewer) == "table" && !fewer.output.contains("tiny-resnet10"), "\(fewer.error)\(fewer.output)")
+        #expect(fewer.status == 0 && place.toDo(fewer) == "table, report" && !fewer.output.contains("tiny-resnet10"), "\(fewer.error)\(fewer.output)")
         let again = try place.run(place.make("a", "\(Self.two) EPOCHS=4"))
-        #expect(again.status == 0 && place.toDo(again) == "table", "\(again.error)")
+        #expect(again.status == 0 && place.toDo(again) == "table, report", "\(again.error)")
     }
 
     @Test func `where one student's train-step is killed the others' epoch is done, and the run goes on to the same bytes`() throws {
@@ -141,7 +141,7 @@ struct StudentsTests {
         #expect(try place.results("all").filter { !$0.key.hasPrefix("store/") } == plain)
         // Of a run that has none, what came before the first repetition stays.
         let fewer = try place.run(place.make("plain", "\(Self.data) EPOCHS=3 STORE=2"))
-        #expect(fewer.status == 0 && place.toDo(fewer) == "store.1, student.3, student, features, evaluation, table", "\(fewer.error)")
+        #expect(fewer.status == 0 && place.toDo(fewer) == "store.1, student.3, student, features, evaluation, table, report", "\(fewer.error)")
         #expect(fewer.error.contains("epoch 3 has the views of the first again"), "\(fewer.error)")
         let repeated = try place.results("plain")
         #expect(repeated["student.2.safetensors"] == plain["student.2.safetensors"] && repeated["student.3.safetensors"] != plain["student.3.safetensors"])

@@ -38,7 +38,7 @@ struct TeacherProgramTests {
         }
         // A teacher of the other kind takes its place.
         let changed = try place.run(place.make("a", "TEACHER_COMMAND= TEACHER=$PWD/mine.safetensors").replacing("EMBEDDING=16 ", with: ""))
-        #expect(changed.status == 0 && place.toDo(changed) == "student.1 … student.2, student, features, evaluation, table", "\(changed.error)")
+        #expect(changed.status == 0 && place.toDo(changed) == "student.1 … student.2, student, features, evaluation, table, report", "\(changed.error)")
         #expect(try DocumentFile.read(place.path("runs/a/student.2.safetensors")).tensors == network.tensors && place.exists("runs/a/teacher.safetensors"))
     }
 
@@ -63,13 +63,13 @@ struct TeacherProgramTests {
 
     @Test func `a program is another when its command or a file that it names is another`() throws {
         let place = try place()
-        let all = "student.1 … student.2, student, features, evaluation, table", nothing = "nothing: all is done"
+        let all = "student.1 … student.2, student, features, evaluation, table, report", nothing = "nothing: all is done"
         try place.run("touch go; cp mine.safetensors weights; initialize --network tiny-resnet10 --seed 4 --embedding 24 -q -o other; initialize --network tiny-resnet10 --embedding 8 -q -o narrow")
         let command = "sh $PWD/teacher.sh --weights $PWD/weights"
         try #require(try place.run(make(place, "a", command)).status == 0)
         for (change, command, expected) in [
             ("true", command, nothing), ("touch weights teacher.sh", command, nothing), ("cp other weights", command, all), ("echo '# more' >> teacher.sh", command, all),
-            ("cp narrow weights", command, "student.0 … student.2, student, features, evaluation, table"), ("true", command + " --twice", all),
+            ("cp narrow weights", command, "student.0 … student.2, student, features, evaluation, table, report"), ("true", command + " --twice", all),
         ] {
             let checked = try place.run("\(change); \(make(place, "a", command).replacing(" distill ", with: " check "))")
             #expect(checked.status == 0 && place.toDo(checked) == expected, "\(change): \(checked.error)")
@@ -109,7 +109,7 @@ struct TeacherProgramTests {
             #expect(again.status == 0 && place.toDo(again) == nothing, "\(change): \(again.error)")
         }
         let other = try place.run("initialize --network tiny-resnet10 --seed 4 --embedding 24 -q -o weights; \(make(place, "a", command))")
-        #expect(other.status == 0 && place.toDo(other) == "student.1 … student.2, student, features, evaluation, table", "\(other.error)")
+        #expect(other.status == 0 && place.toDo(other) == "student.1 … student.2, student, features, evaluation, table, report", "\(other.error)")
         #expect(try place.toDo(place.run(make(place, "a", command))) == nothing)
         // With another command all that it names counts again until that has been tried.
         #expect(try place.run(make(place, "a", command + " --twice")).status == 0)

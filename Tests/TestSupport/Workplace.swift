@@ -5,6 +5,9 @@ import ToolSupport
 
 /// A folder for one test, and the built tools run from outside in it.
 public final class Workplace {
+    /// The folder of the project's Makefile.
+    public static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized.path
+
     public let folder: URL
     private var started: [ProcessGroup] = []
 

@@ -214,16 +214,10 @@ public struct ClosingTable: Sendable {
     public var text: String {
         var parts: [String] = []
         if !rows.isEmpty {
-            let lines = rows.map { row in
-                [row.name.printable] + columns.map { column in row.cells[column].map { column.text($0.value) } ?? "–" }
-            }
-            parts.append(TextTable([[""] + columns.map { $0.title(k: k) }] + lines).text)
-            parts.append((notes + course + told + further).map { "\($0.printable)\n" }.joined())
+            parts.append(TextTable(grid.map { [$0[0].printable] + $0.dropFirst() }).text)
+            parts.append((protocols + course + told + further).map { "\($0.printable)\n" }.joined())
         }
-        if !stages.isEmpty {
-            let lines = stages.map { [$0.name.printable, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }
-            parts.append(TextTable([["", "time", "images", "images/s"]] + lines).text)
-        }
+        if !stages.isEmpty { parts.append(TextTable(stageGrid.map { [$0[0].printable] + $0.dropFirst() }).text) }
         if !files.isEmpty {
             var lines = TextTable(files.map { [$0.name.printable, $0.path.printable] })
             lines.leftColumns = [0, 1]
@@ -232,8 +226,30 @@ public struct ClosingTable: Sendable {
         return parts.joined(separator: "\n")
     }
 
+    /// A line of titles, and a line for each row; "–" where a row has no such number.
+    public var grid: [[String]] {
+        [[""] + columns.map { $0.title(k: k) }] + rows.map { row in [row.name] + columns.map { column in row.cells[column].map { column.text($0.value) } ?? "–" } }
+    }
+
+    /// The same of the stages.
+    public var stageGrid: [[String]] {
+        [["", "time", "images", "images/s"]] + stages.map { [$0.name, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }
+    }
+
+    /// What is to be known of the numbers, a line each.
+    public var notes: [String] { protocols + told + further }
+
+    /// Of networks that were judged along the way one column's number after some of their epochs, and the column's title.
+    public var courses: [(name: String, title: String, points: [(epoch: Int, value: Double)])] { curves.map { ($0.name, $0.column.title(k: k), $0.points) } }
+
+    /// The number of a row in the column of that title.
+    public func number(row name: String, title: String) -> Double? {
+        guard let row = rows.first(where: { $0.name == name }) else { return nil }
+        return columns.first { $0.title(k: k) == title }.flatMap { row.cells[$0]?.value }
+    }
+
     /// How each column's numbers were got: once for rows that agree.
-    private var notes: [String] {
+    private var protocols: [String] {
         columns.filter { $0.told == $0 }.flatMap { column in
             var groups: [(protocolName: String, rows: [String])] = []
             for row in rows {

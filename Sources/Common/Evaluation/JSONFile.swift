@@ -1,18 +1,18 @@
-import TensorStreams
+public import TensorStreams
 import ToolSupport
 
 /// Small JSON files that tools leave for each other.
-enum JSONFile {
+public enum JSONFile {
     /// More than any result or log has.
     private static let limit = 256 << 20
 
     /// The one value in the file.
-    static func read(_ path: String) throws -> JSON {
+    public static func read(_ path: String) throws -> JSON {
         try parse(bytes(path)[...], path: path, line: nil)
     }
 
     /// The values in the file: one, or one on every line.
-    static func readLines(_ path: String) throws -> [JSON] {
+    public static func readLines(_ path: String) throws -> [JSON] {
         let bytes = try bytes(path)
         if let whole = try? JSON(parsing: bytes) { return [whole] }
         return try bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated().compactMap { number, line in

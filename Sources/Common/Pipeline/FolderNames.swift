@@ -2,7 +2,7 @@ import Platform
 import ToolSupport
 
 /// The names in a folder.
-enum FolderNames {
+public enum FolderNames {
     /// But `.` and `..`, in no order; none where the folder cannot be read.
     static func all(in folder: String) -> [String] {
         (FolderEntries.names(Array(folder.utf8)) ?? []).map { String(decoding: $0, as: UTF8.self) }
@@ -10,7 +10,7 @@ enum FolderNames {
 
     /// Removes a file, or a folder with all that is in it; links are removed, not followed. False where something stayed.
     @discardableResult
-    static func remove(_ path: String) -> Bool {
+    public static func remove(_ path: String) -> Bool {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { return errno == ENOENT }
         guard status.st_mode & S_IFMT == S_IFDIR else { return unsafe unlink(path) == 0 }

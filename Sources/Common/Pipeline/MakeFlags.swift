@@ -54,6 +54,12 @@ public struct MakeFlags: Sendable, Equatable {
         self.assignments = assignments
     }
 
+    /// As if these had been typed.
+    init(_ values: [String: String]) {
+        options = ""
+        assignments = values.sorted { $0.key < $1.key }.map { Assignment(name: $0.key, value: $0.value) }
+    }
+
     /// What was typed for a variable; nil where it was not.
     public func value(of name: String) -> String? { assignments.first { $0.name == name }?.value }
 

@@ -37,7 +37,7 @@ extension Planner {
     }
 
     /// What there is in place of the run that was named.
-    private func noRun(_ folder: RunFolder) -> Failure {
+    func noRun(_ folder: RunFolder) -> Failure {
         let runs = flags.value(of: "RUNS") ?? "runs", name = folder.path.lastPathPart ?? ""
         let names = RunFolder.names(in: runs)
         guard !names.isEmpty else { return Failure(.usage, "NAME=\(name): there is no run in \(runs)", remedy: "run make distill first") }

@@ -16,6 +16,12 @@ public struct Planner {
         case stage
         /// The command of one stage, which is not run.
         case show
+        /// A page of what there is, whether the run is at its end or not, and whoever works on it.
+        case report
+        /// Several runs beside each other.
+        case compare
+        /// An evaluation of the newest checkpoints of all runs.
+        case nightly
     }
 
     /// What is to be started in this process's place.
@@ -58,10 +64,16 @@ public struct Planner {
     ///
     /// - Returns: make for the run's stages; nil where only something was to be told.
     public func prepare() throws -> Command? {
+        if goal == .nightly { return try nightly() }
+        if goal == .compare { return try compare() }
         let folder = try Preparation.folder(flags, goal.kind)
         switch goal {
         case .stage where !flags.onlyTells: return try prepareStage(folder)
         case .show, .stage: return try show(folder)
+        case .nightly, .compare: return nil
+        case .report:
+            guard folder.isRun else { throw noRun(folder) }
+            return Command(words: ["report", "--run", folder.path], environment: ["PATH": environment.path])
         case .distill where !flags.onlyTells, .pretrain where !flags.onlyTells, .finetune where !flags.onlyTells: return try prepareAll(folder)
         case .distill, .pretrain, .finetune, .check:
             let preparation = try look(), work = Work(preparation)
@@ -89,6 +101,24 @@ public struct Planner {
         if flags.doesAll { for stage in preparation.run.stages.names { unsafe unlink(StageRecord.path(stage, in: folder.path)) } }
         prune(preparation, work)
         return command(preparation, goal: "judged")
+    }
+
+    /// The runs that NAMES names.
+    private func compare() throws -> Command {
+        try RunSettings.check(flags)
+        let runs = flags.value(of: "RUNS") ?? "runs", names = (flags.value(of: "NAMES") ?? "").split(separator: " ").map(String.init)
+        guard names.count > 1 else { throw Failure(.usage, "NAMES=\(names.joined(separator: " ")): several runs are compared", remedy: "NAMES='a b'; there are \(RunFolder.names(in: runs).joined(separator: ", "))") }
+        for name in names where try !RunFolder(runs: runs, name: name).isRun { throw noRun(try RunFolder(runs: runs, name: name)) }
+        return Command(words: ["report"] + names.map { "--run=\(runs)/\($0)" } + ["-o", runs + "/compare.html"], environment: ["PATH": environment.path])
+    }
+
+    /// What was typed for it becomes the program's options.
+    private func nightly() throws -> Command {
+        try RunSettings.check(flags)
+        let options = [("RUNS", "--runs"), ("HISTORY", "--history"), ("ON_FALL", "--on-fall"), ("PROMETHEUS", "--prometheus")].flatMap { name, option in
+            flags.value(of: name).map { $0.isEmpty ? [] : ["\(option)=\($0)"] } ?? []
+        }
+        return Command(words: ["nightly", "--pipelines", environment.pipelines] + options, environment: ["PATH": environment.path])
     }
 
     /// What a person is told before anything is done.
@@ -205,7 +235,7 @@ extension Planner.Goal {
         switch self {
         case .pretrain: .pretraining
         case .finetune: .fineTuning
-        case .distill, .check, .stage, .show: .any
+        case .distill, .check, .stage, .show, .report, .compare, .nightly: .any
         }
     }
 }

@@ -61,6 +61,8 @@ struct Run {
     private var images: [String] { settings.isDemonstration ? ["pictures"] : [] }
     private var dataWords: [String] { ["data", data ?? ""] }
     private var teacherWords: [String] { teacher.map { ["teacher", $0] } ?? [] }
+    /// What the teacher is, where it is given.
+    var teacherIdentity: [String] { teacherWords }
     /// The stage that the trained teacher comes from.
     private var teachers: [String] { settings.trainsTeacher ? ["teacher.\(teacherEpochs)"] : [] }
     /// Drawn images are a stage's, and no source that anybody else changes.
@@ -139,6 +141,8 @@ struct Run {
         // Of probes it tells what there is: an epoch whose checkpoint is gone is not trained anew for it.
         let along = settings.probe.map { ["probe", "\($0.every)"] } ?? []
         stages.add(Stage("table", after: evaluations + students.map(\.name), makes: ["table.txt", "table.json"], from: ["evaluate table"] + along))
+        // It shows the data's images, and what the table, the logs and the features say.
+        stages.add(Stage("report", after: ["table"], makes: ["report.html"] + (settings["TENSORBOARD"].isEmpty ? [] : ["tensorboard/"]), from: words("report", "report.augment") + dataWords, reads: sources(.train, .test)))
     }
 
     /// The stages of the features that a network is judged by; without labels the teacher's too, whose neighbours are compared with its.
@@ -169,6 +173,6 @@ struct Run {
 
     /// The stages whose files a person wants at the end.
     var goals: [String] {
-        students.flatMap { student in ["\(student.name).\(epochs)", student.name] + settings.exports.map { $0.stage(student) } } + ["table"]
+        students.flatMap { student in ["\(student.name).\(epochs)", student.name] + settings.exports.map { $0.stage(student) } } + ["table", "report"]
     }
 }

@@ -53,7 +53,7 @@ public struct RunResults {
         let trained = students.flatMap { student in
             [(isOne ? "student" : student.network, "\(student.name).safetensors"), ("checkpoint", "\(student.name).\(epochs).safetensors")]
         }
-        files = teachers + trained + [("results", "evaluation"), ("logs", "log")]
+        files = teachers + trained + [("report", "report.html"), ("results", "evaluation"), ("logs", "log")]
         let ofProgram = settings.teacherOrigin != .program ? [] : ["teacher: what '\(command)' gives, both as its features and as its embedding"]
         let together = isOne ? [] : ["times: students that learn side by side share the images, the teacher and the machine; each is told the time of all"]
         notes = ofProgram + together + (["teacher"] + students.map(\.name)).compactMap { network in

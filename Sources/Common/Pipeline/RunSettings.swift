@@ -15,7 +15,7 @@ public struct RunSettings: Sendable {
     private static let end = "end of settings"
 
     /// Words of the Makefile, which say nothing of a run.
-    private static let makesOwn: Set<String> = ["BUILD", "CI", "PREFIX", "DESTDIR", "PEERS", "NETWORKS", "BENCH_OPTIONS", "SEED_MARCH", "DEFAULTS_FIRST"]
+    private static let makesOwn: Set<String> = ["BUILD", "CI", "PREFIX", "DESTDIR", "PEERS", "NETWORKS", "BENCH_OPTIONS", "SEED_MARCH", "DEFAULTS_FIRST", "NAMES", "HISTORY", "ON_FALL", "PROMETHEUS"]
 
     /// Variables that say how GNU make works (its manual, "Other Special Variables" and "Implicit Variables"): `MAKE`, `MAKEFLAGS`, `.SHELLFLAGS` and such.
     private static func isVariableOfMake(_ name: String) -> Bool {

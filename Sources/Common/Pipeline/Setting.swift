@@ -109,6 +109,7 @@ public struct Setting: Sendable {
         Setting("KEEP", .optionalCount(1...100_000), "checkpoints to keep of student and teacher each, the latest (default: all)"),
         Setting(Probe.setting, .optionalCount(1...100_000), "epochs of the student after which it is judged by k-NN, again and again (default: at the end alone)"),
         Setting("EXPORT", .someOf(ExportedFile.names), "files of the student for other programs, made beside it: onnx, torch (default: none)"),
+        Setting("TENSORBOARD", .flag, "1: the logs' numbers for TensorBoard too, in runs/NAME/tensorboard"),
         Setting("THREADS", .optionalCount(1...1024), isKept: false, "threads of each tool (default: all); results do not depend on it"),
         Setting("TAP", .optionalCount(1...1_000_000), isKept: false, "keep so many records of every stream between tools in runs/NAME/tap, for inspect"),
         Setting("STAGE", .text, isKept: false, "the stage that 'make stage' runs, such as student.7"),

@@ -19,12 +19,14 @@ struct StageOptions {
     let judgement: Judgement
 
     /// How views are made for a method: what its paper recommends, and what FLAGS say.
-    private func views(_ method: any Objective.Type, _ crops: Crops, passes: [String] = ["--drop-last"]) -> [String] {
+    ///
+    /// - Parameter fromBags: whether a method that learns from bags of images has them.
+    private func views(_ method: any Objective.Type, _ crops: Crops, passes: [String] = ["--drop-last"], fromBags: Bool = true) -> [String] {
         let recipe = method.defaults.map { ["--recipe", $0.recipe] } ?? [], share = method.defaults.map { ["--crop-scale", "\($0.smallestCrop),1"] } ?? []
         let views = method.inputs.views.lowerBound, common = ["--seed", settings["SEED"]] + passes, flags = settings.words("FLAGS") + chosen(method)
         let isMixed = method.inputs.isMixed && !flags.contains("--mix-up") ? ["--mix-up"] : []
         if let text = crops.text { return ["--crops", text] + common + recipe + flags + isMixed }
-        let made = method.inputs.bags ? ["--bags", "bags.safetensors"] : views > 1 ? ["--views", "\(views)"] : []
+        let made = method.inputs.bags ? (fromBags ? ["--bags", "bags.safetensors"] : []) : views > 1 ? ["--views", "\(views)"] : []
         return ["--size", settings["SIZE"]] + common + recipe + share + flags + made + isMixed
     }
     /// What a network begins with that learns by a method.
@@ -83,6 +85,8 @@ struct StageOptions {
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options + self.judging,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
+        files["report"] = settings["TENSORBOARD"].isEmpty ? [] : ["--tensorboard"]
+        files["report.augment"] = train + views(settings.method, settings.studentCrops, passes: [], fromBags: false) + ["--limit", "6", "--batch", "6", "--epochs", "6"]
         for student in settings.students { files["\(student.name).begin"] = begin(student.network, settings.method, isStudent: true) }
         if let store = settings.store { files["teacher.store"] = ["--rows"] + (store.isHalf ? ["--half"] : []) }
         if let output = settings.method.inputs.teacher {

@@ -26,7 +26,9 @@ extension Tool {
             if failure.kind != .closedPipe { StandardError.write(line: "\(_commandName): \(failure.description)", length: failure.length) }
             Platform.exit(failure.kind.rawValue)
         } catch {
-            log("\(message(for: error)); see '\(_commandName) --help'")
+            // A status alone has been told already.
+            let message = message(for: error)
+            if !message.isEmpty { log("\(message); see '\(_commandName) --help'") }
             Platform.exit(exitCode(for: error).rawValue)
         }
     }

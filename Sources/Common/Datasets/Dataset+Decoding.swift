@@ -1,12 +1,11 @@
-import Datasets
-import Images
+public import Images
 import ToolSupport
 
 extension Dataset {
     /// Decodes image `index`.
     ///
     /// - Throws: ``Failure`` with the image's place: `data` for a broken one.
-    func decode(_ index: Int, on renderer: ViewRenderer) throws {
+    public func decode(_ index: Int, on renderer: ViewRenderer) throws {
         let reader = try reader(index)
         do {
             try unsafe renderer.decode { unsafe try reader.read(into: $0, at: $1) }

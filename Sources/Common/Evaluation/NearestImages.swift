@@ -1,0 +1,55 @@
+import ToolSupport
+
+/// The samples of a stream of features that are nearest to a few others, by cosine, exactly.
+public struct NearestImages: Sendable {
+    public struct Near: Sendable, Equatable {
+        /// The image's number in its data.
+        public let image: Int
+        /// 0 where there are no labels.
+        public let label: Int32
+        public let similarity: Float
+    }
+
+    /// Of each query the nearest, the nearest first; equal ones by their order in the stream.
+    public let found: [[Near]]
+
+    /// - Parameters:
+    ///   - queries: brought to length 1 here, in place.
+    ///   - stream: read to its end; nothing of it is kept but numbers and labels.
+    ///   - k: samples for each query; fewer where there are fewer.
+    /// - Throws: ``Failure`` `data` where the features are of another width than the queries'.
+    public init(_ queries: FeatureMatrix, in stream: FeatureStream, k: Int, progress: (Int) -> Void = { _ in }) throws {
+        let search = NeighbourSearch(queries: queries, k: k)
+        var images: [Int] = [], labels: [Int32] = []
+        while let batch = try stream.next() {
+            guard stream.dimension == queries.dimension else {
+                throw Failure(
+                    .data, path: stream.name, "has features of \(stream.dimension) numbers where the others have \(queries.dimension)", remedy: "make both with the same network")
+            }
+            search.add(batch.features)
+            images += batch.images
+            labels += batch.labels
+            progress(batch.labels.count)
+        }
+        self.init(search.finish(), images, labels)
+    }
+
+    /// Those of a set among its own, without themselves.
+    ///
+    /// - Parameter rows: which of the set's samples are asked for.
+    public init(_ set: FeatureSet, rows: [Int], k: Int) {
+        let queries = set.features.rows(rows), search = NeighbourSearch(queries: queries, k: k + 1)
+        search.add(set.features.all)
+        let all = search.finish()
+        found = rows.enumerated().map { query, row in
+            let others = all[query].filter { Int($0.index) != row }.prefix(k)
+            return others.map { Near(image: set.images[Int($0.index)], label: set.labels[Int($0.index)], similarity: $0.similarity) }
+        }
+    }
+
+    private init(_ neighbours: Neighbours, _ images: [Int], _ labels: [Int32]) {
+        found = (0..<neighbours.queries).map { query in
+            neighbours[query].map { Near(image: images[Int($0.index)], label: labels[Int($0.index)], similarity: $0.similarity) }
+        }
+    }
+}

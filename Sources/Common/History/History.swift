@@ -1,0 +1,154 @@
+import Platform
+import ToolSupport
+
+/// What networks were worth, night by night: a file of SQLite, which any program may read.
+///
+/// | `night`  |                                                                       |
+/// |----------|-----------------------------------------------------------------------|
+/// | `id`     | 1, 2, 3 …: their order, whatever the clock said                        |
+/// | `began`, `ended` | by the clock, UTC, ISO 8601; `ended` is null of one that was interrupted |
+/// | `version` | of the tools                                                         |
+///
+/// | `result`  |                                                                      |
+/// |-----------|----------------------------------------------------------------------|
+/// | `night`   | in which it was found                                                |
+/// | `run`, `network`, `epoch` | whose, and after how many epochs                     |
+/// | `identity` | a hash of all that it follows from: data, options, teacher, student, version |
+/// | `test`    | a hash of the images that it was judged by, and how                  |
+/// | `measure`, `value`, `samples` | what was measured, in percent, on how many images |
+/// | `correct` | right or wrong of each image, four to a hexadecimal digit; null where there is none |
+/// | `protocol` | how, in words                                                       |
+public final class History {
+    public struct Result: Sendable, Equatable {
+        public var run: String
+        public var network: String
+        public var epoch: Int
+        public var identity: String
+        public var test: String
+        public var measure: String
+        public var value: Double
+        public var samples: Int
+        public var correct: String?
+        public var protocolName: String
+
+        public init(run: String, network: String, epoch: Int, identity: String, test: String, measure: String, value: Double, samples: Int, correct: String?, protocolName: String) {
+            (self.run, self.network, self.epoch, self.identity, self.test) = (run, network, epoch, identity, test)
+            (self.measure, self.value, self.samples, self.correct, self.protocolName) = (measure, value, samples, correct, protocolName)
+        }
+    }
+
+    public struct Night: Sendable, Equatable {
+        public var id: Int
+        public var began: String
+        public var ended: String?
+    }
+
+    /// Of the layout of the file, in SQLite's `user_version`.
+    private static let version = 1
+    /// "SEED", in SQLite's `application_id`.
+    private static let application = 0x5345_4544
+
+    private let database: Database
+    private let path: String
+
+    /// Opens the history, or begins one.
+    ///
+    /// - Throws: ``Failure``: `data` for a file that is no whole history, or of a newer version than this.
+    public init(_ path: String) throws {
+        self.path = path
+        database = try Database(path)
+        // Whole when the power goes, too.
+        try database.run("PRAGMA synchronous = FULL")
+        // What a file lacks at its end may be room that nothing is in yet.
+        let size = try number("PRAGMA page_count") * number("PRAGMA page_size"), hasAll = History.size(of: path) >= size
+        guard try database.run("PRAGMA quick_check").first == [.text("ok")], hasAll else {
+            throw Failure(.data, path: path, "is no whole database", remedy: "put back a copy of it, or move it away: then a new one begins")
+        }
+        let version = try number("PRAGMA user_version"), application = try number("PRAGMA application_id"), tables = try number("SELECT count(*) FROM sqlite_master")
+        if version == 0, application == 0, tables == 0 {
+            try begin()
+            return
+        }
+        guard application == History.application else { throw Failure(.data, path: path, "is a database of another program", remedy: "name another file with HISTORY") }
+        guard version <= History.version else {
+            throw Failure(.data, path: path, "is of version \(version), and this program knows \(History.version)", remedy: "use the newer program that has written it")
+        }
+    }
+
+    private static func size(of path: String) -> Int {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    private func begin() throws {
+        try database.together {
+            try database.run("CREATE TABLE night (id INTEGER PRIMARY KEY, began TEXT NOT NULL, ended TEXT, version TEXT NOT NULL)")
+            try database.run("""
+                CREATE TABLE result (night INTEGER NOT NULL REFERENCES night, run TEXT NOT NULL, network TEXT NOT NULL, epoch INTEGER NOT NULL, identity TEXT NOT NULL, test TEXT NOT NULL, \
+                measure TEXT NOT NULL, value REAL NOT NULL, samples INTEGER NOT NULL, correct TEXT, protocol TEXT NOT NULL, PRIMARY KEY (night, run, network))
+                """)
+            try database.run("PRAGMA application_id = \(History.application)")
+            try database.run("PRAGMA user_version = \(History.version)")
+        }
+    }
+
+    private func number(_ statement: String) throws -> Int {
+        guard case .integer(let value)? = try database.run(statement).first?.first else { return 0 }
+        return Int(value)
+    }
+
+    /// Begins a night, or goes on with the last one where it was interrupted.
+    ///
+    /// - Parameter now: what the clock says.
+    public func beginNight(_ now: String) throws -> (night: Night, goesOn: Bool) {
+        if let last = try nights().last, last.ended == nil { return (last, true) }
+        try database.run("INSERT INTO night (began, version) VALUES (?, ?)", [.text(now), .text(productVersion)])
+        guard let night = try nights().last else { throw Failure(.data, path: path, "has not kept a night that was begun") }
+        return (night, false)
+    }
+
+    public func end(_ night: Night, _ now: String) throws { try database.run("UPDATE night SET ended = ? WHERE id = ?", [.text(now), .integer(Int64(night.id))]) }
+
+    /// All nights in order.
+    public func nights() throws -> [Night] {
+        try database.run("SELECT id, began, ended FROM night ORDER BY id").map { row in
+            guard case .integer(let id) = row[0], case .text(let began) = row[1] else { throw odd() }
+            return Night(id: Int(id), began: began, ended: { if case .text(let ended) = row[2] { ended } else { nil } }())
+        }
+    }
+
+    /// Notes a result of a night, in the place of another of the same network in that night.
+    public func add(_ result: Result, in night: Night) throws {
+        try database.run(
+            "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                .integer(Int64(night.id)), .text(result.run), .text(result.network), .integer(Int64(result.epoch)), .text(result.identity), .text(result.test), .text(result.measure),
+                .number(result.value), .integer(Int64(result.samples)), result.correct.map { .text($0) } ?? .null, .text(result.protocolName),
+            ])
+    }
+
+    /// The results of a network, or of all, the nights in order.
+    public func results(run: String? = nil, network: String? = nil) throws -> [(night: Int, result: Result)] {
+        let (filter, values) = run.map { run in (" WHERE run = ?" + (network == nil ? "" : " AND network = ?"), [.text(run)] + (network.map { [.text($0)] } ?? [])) } ?? ("", [Database.Value]())
+        return try database.run("SELECT * FROM result\(filter) ORDER BY night, run, network", values).map { row in
+            guard row.count == 11, case .integer(let night) = row[0], case .text(let run) = row[1], case .text(let network) = row[2], case .integer(let epoch) = row[3],
+                case .text(let identity) = row[4], case .text(let test) = row[5], case .text(let measure) = row[6], case .integer(let samples) = row[8], case .text(let name) = row[10]
+            else { throw odd() }
+            let value: Double
+            switch row[7] {
+            case .number(let number): value = number
+            case .integer(let number): value = Double(number)
+            default: throw odd()
+            }
+            let correct: String? = if case .text(let bits) = row[9] { bits } else { nil }
+            return (
+                Int(night),
+                Result(
+                    run: run, network: network, epoch: Int(clamping: epoch), identity: identity, test: test, measure: measure, value: value, samples: Int(clamping: samples),
+                    correct: correct, protocolName: name)
+            )
+        }
+    }
+
+    private func odd() -> Failure { Failure(.data, path: path, "has a row that is none of a history", remedy: "put back a copy of it, or move it away: then a new one begins") }
+}

@@ -1,0 +1,39 @@
+import Platform
+import ToolSupport
+
+/// A range of numbers and round ones in it to be named.
+public struct Axis: Equatable, Sendable {
+    public let lower, upper: Double
+    public let ticks: [Double]
+    /// Digits behind the point that tell the ticks apart.
+    public let digits: Int
+
+    /// Round ends around `values`; a little room where they are all the same.
+    ///
+    /// - Parameters:
+    ///   - count: about how many ticks.
+    ///   - isCount: whether only whole numbers are named.
+    public init(_ values: [Double], ticks count: Int = 5, isCount: Bool = false) {
+        let finite = values.filter(\.isFinite)
+        var low = finite.min() ?? 0, high = finite.max() ?? 1
+        // Numbers beyond what a picture can tell are drawn at its edge.
+        low = max(low, -1e15)
+        high = min(high, 1e15)
+        if high - low <= 1e-9 * max(abs(low), abs(high)) {
+            let room = max(abs(low) * 0.1, isCount ? 1 : 1e-6)
+            (low, high) = (low - room, high + room)
+        }
+        let rough = (high - low) / Double(max(1, count)), power = pow(10, floor(log10(rough)))
+        let round = [1, 2, 2.5, 5, 10].first { $0 * power >= rough * 0.999 } ?? 10
+        let step = isCount ? max(1, (round * power).rounded()) : round * power
+        (lower, upper) = ((low / step).rounded(.down) * step, (high / step).rounded(.up) * step)
+        let first = lower
+        ticks = (0...Int(((upper - lower) / step).rounded())).map { first + Double($0) * step }
+        digits = (0...9).first { let scaled = step * pow(10, Double($0)); return abs(scaled - scaled.rounded()) < 1e-6 * scaled } ?? 9
+    }
+
+    /// 0 at the lower end, 1 at the upper.
+    public func share(_ value: Double) -> Double { min(1, max(0, (value - lower) / (upper - lower))) }
+
+    public func name(_ tick: Double) -> String { Progress.fixed(tick, digits) }
+}

@@ -1,0 +1,56 @@
+import ToolSupport
+
+/// A piece of a page. What is put into it as text is escaped; pieces are put in as they are.
+///
+///     let cell: HTML = "<td>\(name)</td>"
+public struct HTML: Sendable, Equatable, ExpressibleByStringInterpolation {
+    public private(set) var text: String
+
+    public init(stringLiteral value: String) { text = value }
+    public init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
+
+    public struct StringInterpolation: StringInterpolationProtocol {
+        fileprivate var text = ""
+
+        public init(literalCapacity: Int, interpolationCount: Int) { text.reserveCapacity(literalCapacity) }
+        public mutating func appendLiteral(_ literal: String) { text += literal }
+        public mutating func appendInterpolation(_ html: HTML) { text += html.text }
+        public mutating func appendInterpolation(_ pieces: [HTML]) { for piece in pieces { text += piece.text } }
+        /// Text of anybody: names of classes, paths, settings.
+        public mutating func appendInterpolation(_ value: String) { text += HTML.escaped(value) }
+        public mutating func appendInterpolation(_ value: Int) { text += "\(value)" }
+        /// A number with so many digits behind its point.
+        public mutating func appendInterpolation(_ value: Double, _ digits: Int) { text += Progress.fixed(value, digits) }
+    }
+
+    /// Control characters are shown, and what HTML means otherwise stands for itself, inside of attributes in double quotes too.
+    static func escaped(_ text: String) -> String {
+        var escaped = ""
+        for scalar in text.printable.unicodeScalars {
+            switch scalar {
+            case "&": escaped += "&amp;"
+            case "<": escaped += "&lt;"
+            case ">": escaped += "&gt;"
+            case "\"": escaped += "&quot;"
+            case "'": escaped += "&#39;"
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return escaped
+    }
+}
+
+extension HTML {
+    /// A table with a line of titles; the first column to the left, numbers to the right.
+    public static func table(_ titles: [String], _ rows: [[String]], isRowTitled: Bool = true) -> HTML {
+        let head = titles.map { "<th scope=\"col\">\($0)</th>" as HTML }
+        let body = rows.map { row in
+            let cells = row.enumerated().map { $0 == 0 && isRowTitled ? "<th scope=\"row\">\($1)</th>" : "<td>\($1)</td>" as HTML }
+            return "<tr>\(cells)</tr>\n" as HTML
+        }
+        return "<div class=\"scroll\"><table><thead><tr>\(head)</tr></thead><tbody>\n\(body)</tbody></table></div>\n"
+    }
+
+    /// What is opened by whoever wants it.
+    public static func details(_ title: String, _ content: HTML) -> HTML { "<details><summary>\(title)</summary>\(content)</details>\n" }
+}

@@ -1,0 +1,117 @@
+import Platform
+import TensorStreams
+public import ToolSupport
+
+/// The furthest checkpoint of a student of a run that belongs to the settings, the images and the teacher that are there now: what a nightly evaluation judges.
+///
+/// Nobody who works on the run is waited for, and nothing of it is written but the hashes of images that had to be read.
+public struct NewestCheckpoint: Sendable {
+    public let run: String
+    /// `student`, or the network's name where there are several.
+    public let network: String
+    public let epoch: Int
+    public let epochs: Int
+    /// A hash of all that its evaluation follows from: data, options, teacher, student, and the programs that judge it, byte for byte.
+    public let identity: String
+    /// A hash of the images that it is judged by, and how they are made.
+    public let test: String
+    /// `knn`, or without labels `quality`.
+    public let protocolName: String
+
+    private let folder: String
+    private let tools: String
+    /// The file of its weights, in the run's folder.
+    private let weights: String
+    private let parts: [String]
+    /// What makes the teacher's features where they are to be compared with.
+    private let embedsTeacher: String?
+
+    /// The names of the runs in a folder.
+    public static func runs(in folder: String) -> [String] { RunFolder.names(in: folder) }
+
+    /// Those of a run's students.
+    ///
+    /// - Parameters:
+    ///   - runs: the folder that the run lies in.
+    ///   - tools: the folder of the tools.
+    ///   - code: a hash of them (``code(in:)``).
+    ///   - pipelines: the folder of make's fragments.
+    /// - Returns: the checkpoints, and why there is none of a student.
+    /// - Throws: ``Failure`` where the run does not work any more: its images or its teacher are gone, or go together no longer.
+    public static func all(of run: String, in runs: String, tools: String, code: String, pipelines: String, _ supervision: ProgramSupervision) throws -> (found: [NewestCheckpoint], missing: [String]) {
+        let environment = try StageEnvironment(tools: tools, pipelines: pipelines)
+        let preparation = try Preparation(MakeFlags(["NAME": run, "RUNS": runs]), environment, .any, supervision) { _, _, _ in }
+        let work = Work(preparation.run.stages, goals: [], folder: preparation.folder.path), students = preparation.run.students
+        // What reading the images again has found out spares the next night from it.
+        preparation.keepHashes()
+        func isWhole(_ stage: String) -> Bool {
+            var record = work.done[stage]
+            return record?.condition(in: preparation.folder.path) == .whole
+        }
+        var found: [NewestCheckpoint] = [], missing: [String] = []
+        for student in students {
+            let network = students.count == 1 ? "student" : student.network
+            if let epoch = (1...preparation.run.epochs).last(where: { isWhole("\(student.name).\($0)") }) {
+                found.append(NewestCheckpoint(run, network, student, epoch, preparation, work, environment, code))
+            } else {
+                let isOutdated = (1...preparation.run.epochs).contains { StageRecord(reading: "\(student.name).\($0)", in: preparation.folder.path) != nil }
+                missing.append(
+                    "\(run), \(network): " + (isOutdated ? "what it has learnt belongs to other images, another teacher or other options than are there now; make distill NAME=\(run) does it again" : "no epoch is done yet"))
+            }
+        }
+        return (found, missing)
+    }
+
+    private init(
+        _ run: String, _ network: String, _ student: Student, _ epoch: Int, _ preparation: Preparation, _ work: Work, _ environment: StageEnvironment, _ code: String
+    ) {
+        (self.run, self.network, self.epoch) = (run, network, epoch)
+        epochs = preparation.run.epochs
+        let judgement = preparation.run.judgement, name = "\(student.name).\(epoch)", options = preparation.run.options
+        protocolName = judgement.quickest
+        parts = judgement.parts
+        (folder, tools, weights) = (preparation.folder.path, environment.tools, "\(name).safetensors")
+        let images = [preparation.train?.identity ?? "", preparation.test?.identity ?? ""] + (options["pictures"] ?? []), made = judgement.parts.flatMap { ["features.\($0)"] + (options["features.\($0)"] ?? []) }
+        test = XXH64.of(["test", judgement.quickest] + images + made)
+        identity = XXH64.of([work.expected[name]?.fingerprint ?? "", code, test] + preparation.run.teacherIdentity)
+        let isCompared = !judgement.isByLabels && preparation.settings.teacherOrigin != .none
+        // One that a run trains is there once it is trained.
+        let teacher = preparation.settings.trainsTeacher ? "teacher.\(preparation.run.teacherEpochs).safetensors" : "teacher.safetensors"
+        embedsTeacher = !isCompared ? nil
+            : preparation.settings.teacherOrigin == .program ? "embed @options/teacher.embed --as features" : "embed --weights \(teacher) --features"
+    }
+
+    /// A hash of the programs by which networks are judged.
+    ///
+    /// - Throws: ``Failure`` where one is not there.
+    public static func code(in tools: String) throws -> String {
+        var hash = XXH64()
+        for name in ["augment", "embed", "evaluate"] {
+            guard let bytes = try TextFile.bytes("\(tools)/\(name)") else { throw Failure(.noInput, path: "\(tools)/\(name)", "is not there", remedy: "make build") }
+            unsafe bytes.withUnsafeBytes { unsafe hash.update($0) }
+        }
+        return hash.text
+    }
+
+    /// Judges it as its run would, but anew: the run may have been judged by other programs.
+    ///
+    /// - Parameter work: a folder for what is made on the way, an absolute path.
+    /// - Returns: the path of what `evaluate` has written.
+    /// - Throws: ``Failure`` where it does not work, with what the tool has said.
+    public func judge(in work: String) throws -> String {
+        func made(_ name: String) -> String { "\"$2\"/\(name).tensors.zst" }
+        func features(_ name: String, _ part: String, _ embed: String) -> String { "augment @options/features.\(part) --quiet | \(embed) --drop images --quiet -o \(made(name))" }
+        var script = ["cd \"$1\""] + parts.map { features($0, $0, "embed --weights \(weights) --features") }
+        if let embedsTeacher { script.append(features("teacher", "train", embedsTeacher)) }
+        let result = "\(work)/result.json"
+        if protocolName == "quality" {
+            script.append("evaluate quality \(made("train")) \(embedsTeacher == nil ? "" : "--teacher \(made("teacher"))") --quiet -o \"$2\"/result.json")
+        } else {
+            script.append("evaluate knn --train \(made("train")) --test \(made("test")) --quiet -o \"$2\"/result.json")
+        }
+        let text = "PATH=\"$3\":$PATH; export PATH; " + script.joined(separator: "; ")
+        let (status, said) = try ChildProcess.run(["/bin/bash", "-eu", "-o", "pipefail", "-c", text, "nightly", folder, work, tools])
+        guard status == 0 else { throw Failure(.data, path: folder, "cannot be judged: \(said.printable)", remedy: "make stage NAME=\(run) does its stages one by one") }
+        return result
+    }
+}

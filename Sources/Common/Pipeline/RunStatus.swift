@@ -1,0 +1,81 @@
+import TensorStreams
+import ToolSupport
+
+/// How far a run is, by what lies in its folder: quick, since no image is opened, and nobody who works on it is waited for.
+public struct RunStatus {
+    let name: String
+    /// "at work on student.7", "stopped before student.7", "all is done".
+    let state: String
+    /// "student 6 of 40, teacher 24 of 24".
+    let epochs: String
+    /// What the epochs to be done will take, as the latest took; nil where none has been timed.
+    let left: String?
+    /// What the furthest judged student is worth: "k-NN 88.2 %".
+    let worth: String?
+
+    /// - Throws: ``Failure`` where the run's list of stages was cut short, or is not there.
+    init(_ folder: RunFolder, name: String) throws {
+        self.name = name
+        let lines = try StageTable(in: folder.path).lines
+        // A record that belongs to other options is of a stage that is done again.
+        let done = Set(lines.filter { StageRecord(reading: $0.name, in: folder.path)?.fingerprint == $0.fingerprint }.map(\.name))
+        let next = lines.first { !done.contains($0.name) }?.name, isIdle = try folder.whileIdle {} != nil
+        state = next.map { isIdle ? "stopped before \($0)" : "at work on \($0)" } ?? (isIdle ? "all is done" : "at work")
+        var kinds: [String] = []
+        for kind in lines.compactMap({ StageName($0.name).numbered }) where !kinds.contains(kind) { kinds.append(kind) }
+        var told: [String] = [], seconds = 0.0, isTimed = false
+        for kind in kinds {
+            let own = lines.map(\.name).filter { (StageName($0).epoch(of: kind) ?? 0) > 0 }, finished = own.filter(done.contains)
+            guard !own.isEmpty else { continue }
+            told.append("\(kind) \(finished.count) of \(own.count)")
+            let times = finished.suffix(3).compactMap { RunStatus.seconds("\(folder.path)/log/\($0)") }
+            guard !times.isEmpty, finished.count < own.count else { continue }
+            seconds += times.reduce(0, +) / Double(times.count) * Double(own.count - finished.count)
+            isTimed = true
+        }
+        epochs = told.joined(separator: ", ")
+        left = isTimed ? "about \(Progress.duration(seconds))" : nil
+        worth = lines.reversed().lazy.filter { done.contains($0.name) && StageName($0.name).kind == "evaluation" && StageName($0.name).subject?.hasPrefix("student") == true }
+            .compactMap { RunStatus.worth($0.name, in: folder.path) }.first
+    }
+
+    /// What an epoch took, by its log; nil where it has none.
+    private static func seconds(_ path: String) -> Double? {
+        guard let bytes = [".jsonl", ".json"].lazy.compactMap({ try? TextFile.bytes(path + $0) }).first else { return nil }
+        let times = bytes.split(separator: 0x0A).compactMap { (try? JSON(parsing: Array($0)))?["seconds"]?.asNumber }
+        return times.isEmpty ? nil : times.reduce(0, +)
+    }
+
+    private static func worth(_ stage: String, in folder: String) -> String? {
+        let name = StageName(stage)
+        guard let subject = name.subject, let part = name.part, let bytes = try? TextFile.bytes("\(folder)/evaluation/\(subject).\(part).json"), let json = try? JSON(parsing: bytes) else { return nil }
+        func of(_ what: String, _ percent: Double?) -> String? { percent.map { "\(what) \(Progress.fixed($0, 1)) % (\(subject))" } }
+        switch part {
+        case "knn": return of("k-NN", json["results"]?.asArray?.first { $0["k"]?.asInteger == 10 && $0["vote"]?.asString == "majority" }?["top1"]?.asNumber)
+        case "quality": return of("teacher's neighbours", json["agreement"]?.asArray?.last?["share"]?.asNumber.map { 100 * $0 })
+        default: return nil
+        }
+    }
+
+    /// A table of all runs in a folder, or of one.
+    ///
+    /// - Throws: ``Failure`` `usage` where there is no such run.
+    public static func table(_ flags: MakeFlags) throws -> String {
+        try RunSettings.check(flags)
+        let runs = flags.value(of: "RUNS") ?? "runs", asked = flags.value(of: "NAME"), all = RunFolder.names(in: runs)
+        if let asked, !all.contains(asked) {
+            throw Failure(.usage, "NAME=\(asked): there is no such run in \(runs)", remedy: all.isEmpty ? "run make distill first" : "there are \(all.prefix(20).joined(separator: ", "))")
+        }
+        guard !all.isEmpty else { return "there is no run in \(runs)\n" }
+        var rows = [["run", "epochs", "", "left", ""]], broken: [String] = []
+        for name in asked.map({ [$0] }) ?? all {
+            do {
+                let status = try RunStatus(RunFolder(runs: runs, name: name), name: name)
+                rows.append([name, status.epochs, status.state, status.left ?? "", status.worth ?? ""])
+            } catch let failure as Failure { broken.append("\(name): \(failure.what)\n") }
+        }
+        var table = TextTable(rows.map { $0.map(\.printable) })
+        table.leftColumns = [0, 1, 2, 4]
+        return (rows.count > 1 ? table.text : "") + broken.map(\.printable).joined()
+    }
+}

@@ -1,0 +1,119 @@
+import ArgumentParser
+import Datasets
+import Evaluation
+import TensorStreams
+import ToolSupport
+
+struct Neighbours: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "The nearest images of given ones, and images that are there almost twice.",
+        discussion: """
+            Of each image the k nearest others of the same stream, or of the stream --in, by the cosine of their features. --above 0.98 shows those alone that \
+            are so near: photographs of one moment, cut-outs, the same image coded anew; within one stream each pair once.
+
+            Streams have the numbers of images: --names takes what 'augment --list' prints of the same data, and names them.
+
+            Example:
+              evaluate neighbours test.tensors.zst --in train.tensors.zst --images 0,17,400 --k 8
+              augment --data train.tar --list > train.list
+              evaluate neighbours train.tensors.zst --above 0.98 --names train.list
+
+            See also: report, which shows pictures; neighbours, which makes bags of them; augment --list.
+            """)
+
+    @Option(name: .customLong("in"), help: ArgumentHelp("Features to look among (default: the stream's own).", valueName: "file"))
+    var base: String?
+    @Option(help: "How many for each image.")
+    var k = 5
+    @Option(help: ArgumentHelp("The images to look for, by their numbers, with commas (default: all).", valueName: "numbers"))
+    var images: String?
+    @Option(help: ArgumentHelp("Only what is as near as this, a cosine up to 1.", valueName: "cosine"))
+    var above: Float?
+    @Option(help: ArgumentHelp("What augment --list prints of the stream's data.", valueName: "file"))
+    var names: String?
+    @Option(help: ArgumentHelp("The same of --in's data (default: that of --names where there is no --in).", valueName: "file"))
+    var inNames: String?
+    @Option(help: "The tensor that holds the features.")
+    var tensor = "features"
+    @OptionGroup var output: ResultOutput
+    @OptionGroup var common: TimedOptions
+    @Argument(help: "The stream of features; - is standard input.") var input = "-"
+
+    func validate() throws {
+        try output.checkFiles(timing: common.timing, inputs: ["the input": input, "--in": base, "--names": names, "--in-names": inNames])
+        try checkOption("--k", k, in: 1...KNNEvaluation.largestK - 1)
+        if let above, !(above > -1 && above <= 1) { throw ValidationError("--above takes a cosine above -1 and up to 1, found \(above)") }
+        if let images { try numbers(images, "--images", Int.init) { $0 >= 0 } }
+        if inNames != nil, base == nil { throw ValidationError("--in-names goes with --in; leave it out") }
+    }
+
+    func run() throws {
+        try common.start()
+        let result = try output.open()
+        let own = try names.map(ImageNames.init), other = try base == nil ? own : inNames.map(ImageNames.init)
+        var progress = Progress(tool: "evaluate", unit: "samples", common)
+        let stream = try FeatureStream(input, tensor: tensor, needsLabels: false), set = try stream.readAll { progress.add($0) }
+        let wanted = try images.map { Set(try numbers($0, "--images", Int.init)) }
+        let rows = set.images.indices.filter { wanted?.contains(set.images[$0]) ?? true }
+        if let missing = wanted?.subtracting(set.images).min() { throw Failure(.data, path: stream.name, "has no image \(missing)", remedy: "augment --list tells the numbers") }
+        let found: [[NearestImages.Near]]
+        if let base {
+            found = try NearestImages(set.features.rows(rows), in: FeatureStream(base, tensor: tensor, needsLabels: false), k: k) { progress.add($0) }.found
+        } else {
+            found = NearestImages(set, rows: rows, k: k).found
+        }
+        let shown = zip(rows, found).map { row, near in
+            let image = set.images[row]
+            // Of a pair within one stream the first tells of the second.
+            return (image, near.filter { near in above.map { near.similarity >= $0 && (base != nil || near.image > image) } ?? true })
+        }.filter { above == nil || !$0.1.isEmpty }
+        progress.clear()
+        try result.write(text: text(shown, own, other), json: json(shown, own, other))
+        try progress.finish("\(shown.count) images\(above.map { " with others above \($0)" } ?? "")")
+    }
+
+    private func text(_ shown: [(Int, [NearestImages.Near])], _ own: ImageNames?, _ other: ImageNames?) -> String {
+        shown.map { image, near in
+            let list = near.map { "\(other?[$0.image] ?? "\($0.image)") \(Progress.fixed(Double($0.similarity), 3))" }.joined(separator: ", ")
+            return "\((own?[image] ?? "\(image)").printable): \(list.printable)\n"
+        }.joined()
+    }
+
+    private func json(_ shown: [(Int, [NearestImages.Near])], _ own: ImageNames?, _ other: ImageNames?) -> JSON {
+        func described(_ image: Int, _ names: ImageNames?) -> JSON.Object {
+            var object: JSON.Object = ["image": .integer(Int64(image))]
+            if let name = names?[image] { object["name"] = .string(name) }
+            return object
+        }
+        return [
+            "evaluation": "neighbours", "version": .string(productVersion), "protocol": ["k": .integer(Int64(k)), "metric": "cosine", "tensor": .string(tensor), "above": above.map { .number(Double($0)) } ?? .null],
+            "images": .array(shown.map { image, near in
+                var object = described(image, own)
+                object["neighbours"] = .array(near.map { near in
+                    var object = described(near.image, other)
+                    object["similarity"] = .number(Double(near.similarity))
+                    return .object(object)
+                })
+                return .object(object)
+            }),
+        ]
+    }
+}
+
+/// The paths of images by their numbers, as `augment --list` prints them.
+private struct ImageNames {
+    private var names: [Int: String] = [:]
+
+    /// - Throws: ``Failure`` where it is no such list.
+    init(_ path: String) throws {
+        for (number, line) in try ClassList.read(path).enumerated() {
+            let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
+            guard fields.count == 4, let index = Int(fields[0]) else {
+                throw Failure(.data, path: path, location: "line \(number + 1)", "is none of augment --list: number, label, class and path with tabs between")
+            }
+            names[index] = String(fields[3])
+        }
+    }
+
+    subscript(index: Int) -> String? { names[index] }
+}

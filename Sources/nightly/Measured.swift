@@ -1,0 +1,42 @@
+import Evaluation
+import History
+import Pipeline
+import TensorStreams
+import ToolSupport
+
+/// What `evaluate` has written of a checkpoint, as the history notes it.
+struct Measured {
+    /// The k of the number that is noted.
+    private static let k = 10
+
+    let result: History.Result
+
+    /// - Throws: ``Failure`` `data` where it is no such result.
+    init(_ path: String, of checkpoint: NewestCheckpoint) throws {
+        let json = try JSONFile.read(path), wrong = Failure(.data, path: path, "is no result of evaluate \(checkpoint.protocolName)")
+        guard json["evaluation"]?.asString == checkpoint.protocolName else { throw wrong }
+        let value: Double, samples: Int, measure: String, name: String, correct: String?
+        if checkpoint.protocolName == "quality" {
+            guard let count = (json["samples"]?["samples"])?.asInteger, let dimension = json["protocol"]?["dimension"]?.asInteger else { throw wrong }
+            let agreements = json["agreement"]?.asArray ?? []
+            if let nearest = agreements.last(where: { ($0["k"]?.asInteger ?? 0) <= Self.k }), let share = nearest["share"]?.asNumber {
+                (value, measure, name) = (100 * share, "agreement", "the teacher's \(nearest["k"]?.asInteger ?? 0) nearest of \(count) images, cosine, features \(dimension)-d")
+            } else {
+                guard let deviation = json["deviation"]?.asNumber else { throw wrong }
+                (value, measure, name) = (100 * deviation, "deviation", "of what evenly spread directions have, \(count) images, features \(dimension)-d")
+            }
+            (samples, correct) = (Int(count), nil)
+        } else {
+            // That of k = 10, or of fewer where there are fewer images: the one whose samples are told one by one.
+            guard let results = json["results"]?.asArray, let classes = json["by_class"], let bits = classes["correct_samples"]?.asString,
+                let classifier = classes["classifier"]?.asString,
+                let own = results.first(where: { ($0["protocol"]?.asString ?? "").hasPrefix(classifier + ",") }) ?? results.first,
+                let top1 = own["top1"]?.asNumber, let count = own["samples"]?.asInteger, let text = own["protocol"]?.asString
+            else { throw wrong }
+            (value, samples, measure, name, correct) = (top1, Int(count), "knn_top1", text, bits)
+        }
+        result = History.Result(
+            run: checkpoint.run, network: checkpoint.network, epoch: checkpoint.epoch, identity: checkpoint.identity, test: checkpoint.test, measure: measure, value: value,
+            samples: samples, correct: correct, protocolName: name)
+    }
+}

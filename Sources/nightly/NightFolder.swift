@@ -1,0 +1,89 @@
+import Pipeline
+import Platform
+import ToolSupport
+
+/// Where nights are kept: `.nightly` in the folder of runs. One process works in it at a time.
+final class NightFolder {
+    private let path: String
+    private let lock: CInt
+
+    /// - Throws: ``Failure`` `io` where another night is under way, `cannotCreate`.
+    init(_ runs: String) throws {
+        guard unsafe mkdir(runs + "/.nightly", 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: runs + "/.nightly", "cannot make the folder") }
+        guard let whole = unsafe realpath(runs + "/.nightly", nil) else { throw Failure.errno(.cannotCreate, path: runs + "/.nightly", "cannot be opened") }
+        path = unsafe String(cString: whole)
+        unsafe free(whole)
+        let name = path + "/lock"
+        lock = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
+        guard lock >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            throw Failure(.io, path: name, "is held: another nightly is at work on these runs", remedy: "wait until it has ended")
+        }
+    }
+
+    deinit { close(lock) }
+
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// An empty folder for what is made on the way.
+    func work() throws -> String {
+        clean()
+        let folder = file("work")
+        guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot make the folder") }
+        return folder
+    }
+
+    /// Removes what a night that was killed has left.
+    func clean() { FolderNames.remove(file("work")) }
+
+    func write(_ text: String, to name: String) throws {
+        var output = try OutputFile(file(name))
+        try output.write(text)
+        try output.commit()
+    }
+}
+
+/// What the clock says, UTC, ISO 8601.
+enum Clock {
+    static func now() -> String {
+        var now = time(nil), parts = unsafe tm()
+        guard unsafe gmtime_r(&now, &parts) != nil else { return "?" }
+        func two(_ value: CInt) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        return unsafe "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
+    }
+}
+
+/// What is to be done where something has fallen.
+struct FallCommand {
+    private let command: String
+
+    init(_ command: String) { self.command = command }
+
+    /// - Parameters:
+    ///   - text: its standard input.
+    ///   - tell: is told where it fails, which changes nothing else.
+    func run(_ text: String, tell: (String) -> Void) throws {
+        var pipe: [CInt] = [0, 0]
+        guard unsafe Platform.pipe(&pipe) == 0 else { throw Failure.errno(.io, path: "/bin/sh", "cannot make a pipe") }
+        for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var spawn = Spawn(["/bin/sh", "-c", command])
+        spawn.descriptors = [(pipe[0], STDIN_FILENO)]
+        let started = spawn.start()
+        close(pipe[0])
+        guard let process = started else {
+            close(pipe[1])
+            return tell("--on-fall: /bin/sh cannot be started")
+        }
+        var rest = Array(text.utf8)[...]
+        // Who does not read it all need not.
+        while !rest.isEmpty {
+            let written = unsafe rest.withUnsafeBytes { unsafe write(pipe[1], $0.baseAddress, $0.count) }
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { break }
+            rest = rest.dropFirst(written)
+        }
+        close(pipe[1])
+        let status = Spawn.wait(for: process)
+        if status != 0 { tell("--on-fall: '\(command.printable)' \(WaitStatus.words(status))") }
+    }
+}

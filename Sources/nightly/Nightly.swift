@@ -1,0 +1,107 @@
+import ArgumentParser
+import Evaluation
+import History
+import Pages
+import Pipeline
+import Platform
+import TensorStreams
+import ToolSupport
+
+/// Judges the newest checkpoints of all runs and compares them with earlier nights.
+@main
+struct NightlyTool: Tool {
+    static let configuration = CommandConfiguration(
+        commandName: "nightly",
+        abstract: "Judges the newest checkpoint of every run, keeps a history, and says what has fallen by more than chance.",
+        discussion: """
+            A checkpoint is judged by k-NN, or without labels by the teacher's neighbours, if it belongs to the images, the options and the teacher that \
+            are there now. One that was judged in an earlier night, with the same images and by the same programs, keeps its number. Each is compared with the night before and with its best night on the same images, \
+            image by image: it has fallen where it is worse by two standard errors (McNemar). Runs that are under way are judged too, and not disturbed.
+
+            The status is 1 where something has fallen, else 65 or another where a run could not be judged, else 0. What was found is noted at once: an interrupted night is gone on with by the next call.
+
+            Example:
+              nightly --runs runs
+              nightly --runs runs --on-fall 'mail -s "fallen" me@example.org'
+              make nightly
+
+            See also: evaluate knn, report.
+            """,
+        version: productVersion)
+
+    @Option(help: ArgumentHelp("The folder of runs.", valueName: "folder"))
+    var runs = "runs"
+    @Option(help: ArgumentHelp("The history, a file of SQLite (default: .nightly/history.sqlite in the folder of runs).", valueName: "file"))
+    var history: String?
+    @Option(help: ArgumentHelp("A command for the shell where something has fallen; what is printed is its standard input.", valueName: "command"))
+    var onFall: String?
+    @Option(help: ArgumentHelp("Write the numbers for Prometheus' node exporter to this file.", valueName: "file"))
+    var prometheus: String?
+    @Option(help: "The folder of make's fragments.")
+    var pipelines = "pipelines"
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        common.start()
+        guard unsafe access(runs, R_OK | X_OK) == 0 else { throw Failure.errno(.noInput, path: runs, "cannot be read") }
+        let place = try NightFolder(runs)
+        let history = try History(self.history ?? place.file("history.sqlite"))
+        let before = try history.nights(), now = Clock.now()
+        let (night, goesOn) = try history.beginNight(now)
+        var report = NightReport(night: night, known: before.filter { $0.id != night.id })
+        if goesOn { report.remarks.append("goes on with the night that was begun at \(night.began) and interrupted") }
+        if let last = report.known.last, last.began > now { report.remarks.append("the clock says \(now), which is before the last night's \(last.began): nights are taken in their order") }
+        var failed: Failure?
+        let names = NewestCheckpoint.runs(in: runs), tools = try Self.ownFolder(), code = try NewestCheckpoint.code(in: tools)
+        for name in names {
+            do { try judge(name, (tools, code), history, night, place, &report) } catch let failure as Failure {
+                // Where nothing can be written there is no next run either.
+                if [.cannotCreate, .io].contains(failure.kind), failure.path?.hasSuffix(".sqlite") == true { throw failure }
+                report.remarks.append("\(name) could not be judged: \(failure.description)")
+                failed = failed ?? failure
+            }
+        }
+        report.lines = try Comparison.lines(history, night)
+        for gone in try Comparison.gone(history, night, names) { report.remarks.append("\(gone) is gone; its history is kept") }
+        try history.end(night, Clock.now())
+        try place.write(report.page(history), to: "trends.html")
+        if let prometheus { try Prometheus.write(report.lines, to: prometheus) }
+        var output = try OutputFile(OutputFile.standard)
+        try output.write(report.text)
+        try output.commit()
+        if !common.quiet { Self.log(place.file("trends.html")) }
+        place.clean()
+        if report.hasFallen {
+            if let onFall { try FallCommand(onFall).run(report.text) { Self.log($0) } }
+            throw ExitCode(1)
+        }
+        if let failed { throw ExitCode(failed.kind.rawValue) }
+    }
+
+    private func judge(_ name: String, _ tools: (folder: String, code: String), _ history: History, _ night: History.Night, _ place: NightFolder, _ report: inout NightReport) throws {
+        let supervision = ProgramSupervision(warn: { Self.log($0) }, abandon: { failure in
+            Self.log(failure.description)
+            Platform.exit(failure.kind.rawValue)
+        })
+        let (found, missing) = try NewestCheckpoint.all(of: name, in: runs, tools: tools.folder, code: tools.code, pipelines: pipelines, supervision)
+        report.remarks += missing
+        for checkpoint in found {
+            let earlier = try history.results(run: name, network: checkpoint.network)
+            if var same = earlier.last(where: { $0.result.identity == checkpoint.identity })?.result {
+                same.epoch = checkpoint.epoch
+                if earlier.last?.night != night.id || earlier.last?.result != same { try history.add(same, in: night) }
+                continue
+            }
+            if !common.quiet { Self.log("\(name), \(checkpoint.network): epoch \(checkpoint.epoch) of \(checkpoint.epochs)") }
+            let measured = try Measured(try checkpoint.judge(in: place.work()), of: checkpoint)
+            try history.add(measured.result, in: night)
+        }
+    }
+
+    /// The folder of this program, where the other tools lie too.
+    private static func ownFolder() throws -> String {
+        guard let whole = unsafe realpath("/proc/self/exe", nil) else { throw Failure.errno(.software, path: "/proc/self/exe", "cannot be read") }
+        defer { unsafe free(whole) }
+        return unsafe String(cString: whole).split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    }
+}

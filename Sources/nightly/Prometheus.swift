@@ -1,0 +1,22 @@
+import History
+import ToolSupport
+
+/// The text file of Prometheus' node exporter (its textfile collector).
+enum Prometheus {
+    static func write(_ lines: [Comparison], to path: String) throws {
+        var text = "# HELP seed_nightly_percent What the newest checkpoint of a run is worth, in percent.\n# TYPE seed_nightly_percent gauge\n"
+        func labels(_ line: Comparison) -> String {
+            "run=\"\(escaped(line.now.run))\",network=\"\(escaped(line.now.network))\",measure=\"\(escaped(line.now.measure))\""
+        }
+        for line in lines { text += "seed_nightly_percent{\(labels(line))} \(line.now.value)\n" }
+        text += "# HELP seed_nightly_epoch Epochs that it has learnt.\n# TYPE seed_nightly_epoch gauge\n"
+        for line in lines { text += "seed_nightly_epoch{\(labels(line))} \(line.now.epoch)\n" }
+        text += "# HELP seed_nightly_fallen Whether it is worse than before by more than chance.\n# TYPE seed_nightly_fallen gauge\n"
+        for line in lines { text += "seed_nightly_fallen{\(labels(line))} \(line.hasFallen ? 1 : 0)\n" }
+        var output = try OutputFile(path)
+        try output.write(text)
+        try output.commit()
+    }
+
+    private static func escaped(_ text: String) -> String { text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n") }
+}

@@ -1,0 +1,67 @@
+import Evaluation
+import Pages
+import Pipeline
+import TensorStreams
+import ToolSupport
+
+/// How the networks learnt: what train-step has logged, a line for an epoch.
+struct Courses {
+    private let run: ReportedRun
+
+    init(_ run: ReportedRun) { self.run = run }
+
+    var html: HTML {
+        let parts = run.courses.map { title, logs -> HTML in
+            let charts = Self.charts(logs)
+            return charts.isEmpty ? "" : "\(run.courses.count > 1 ? "<h3>\(title)</h3>\n" as HTML : "")<div class=\"grid\">\(charts)</div>\n"
+        }
+        return "\(parts)"
+    }
+
+    /// What is drawn together: the key of the log, its name, and whether others are compared with it.
+    private static let together: [(title: String, lines: [(key: String, name: String, isReference: Bool)])] = [
+        ("loss", [("loss", "loss", false), ("floor", "floor: the entropy of the targets", true), ("uniform_loss", "of a student that knows nothing", true), ("small_loss", "of the small crops", false)]),
+        ("divergence from the teacher", [("kl", "KL", false)]),
+        ("learning rate", [("learning_rate", "learning rate", false)]),
+        ("agreement", [("agreement", "nearest row of the queue is the teacher's", false)]),
+        ("cosine of different images", [("student_cosine", "student", false), ("teacher_cosine", "teacher", true)]),
+        ("effective rank of the student's rows", [("effective_rank", "effective rank", false)]),
+        ("length of the gradient", [("gradient_norm", "gradient", false)]),
+        ("images a second", [("images_per_second", "images/s", false)]),
+    ]
+    /// What says nothing over epochs.
+    private static let untold: Set<String> = ["epoch", "step", "images", "seconds", "queue_real", "waiting", "spread", "teacher_temperature", "centre"]
+
+    /// The logs' numbers by name, over epochs.
+    static func values(_ logs: [String]) -> [String: [(x: Double, y: Double)]] {
+        var values: [String: [(x: Double, y: Double)]] = [:]
+        for path in logs {
+            let lines = (try? JSONFile.readLines(path)) ?? []
+            for (place, line) in lines.enumerated() {
+                guard case .object(let members) = line, let epoch = line["epoch"]?.asNumber else { continue }
+                for member in members { if let y = member.value.asNumber { values[member.key, default: []].append((epoch + Double(place + 1) / Double(lines.count), y)) } }
+            }
+        }
+        return values
+    }
+
+    /// What several trainings are compared by: each number in a chart of its own, a line for each of them.
+    static func comparing(_ trainings: [(name: String, logs: [String])]) -> [HTML] {
+        let all = trainings.map { ($0.name, values($0.logs)) }
+        return together.flatMap { chart in
+            chart.lines.filter { !$0.isReference }.map { line in
+                LineChart(chart.title, all.compactMap { name, values in values[line.key].map { LineChart.Series(name, $0) } }, digits: chart.title == "images a second" ? 0 : 4).html
+            }
+        }.filter { $0 != "" }
+    }
+
+    private static func charts(_ logs: [String]) -> [HTML] {
+        let values = values(logs)
+        let known = Set(together.flatMap { $0.lines.map(\.key) }).union(untold)
+        let further = values.keys.filter { !known.contains($0) }.sorted().map { (title: $0.replacing("_", with: " "), lines: [(key: $0, name: $0.replacing("_", with: " "), isReference: false)]) }
+        return (together + further).map { chart in
+            let series = chart.lines.compactMap { line in values[line.key].map { LineChart.Series(line.name, $0, isReference: line.isReference) } }
+            return LineChart(chart.title, series, digits: chart.title == "images a second" ? 0 : 4).html
+        }.filter { $0 != "" }
+    }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import Pipeline
+import Pages
+import TensorStreams
+import ToolSupport
+
+/// Writes what a run has come to as one page.
+@main
+struct ReportTool: Tool {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Writes one HTML file that shows a run of make distill: what it is worth, how it learnt, and what it sees.",
+        discussion: """
+            The file holds all that it shows and fetches nothing; the same run gives the same bytes. A run that is under way has a report of what is \
+            there. It is 10 MB at most: of large sets it shows a part, evenly chosen.
+
+            Of several runs it shows what they are worth side by side, their curves, and what differs in their settings; the table is printed too.
+
+            --views takes a stream of augment, so that the page shows what the student saw of a few images.
+
+            Example:
+              report --run runs/pictures -o report.html
+              augment --data pictures --size 96 --limit 6 --batch 6 --epochs 6 | report --run runs/pictures --views -
+              report --run runs/a --run runs/b -o compare.html
+              make report NAME=pictures
+
+            See also: evaluate table, inspect.
+            """,
+        version: productVersion)
+
+    @Option(name: .customLong("run"), help: ArgumentHelp("The folder of the run; several are compared.", valueName: "folder"))
+    var folders: [String]
+
+    @Option(help: ArgumentHelp("A stream of views of a few images; - is standard input (default: none are shown).", valueName: "stream"))
+    var views: String?
+
+    @Flag(help: "Write the logs' numbers for TensorBoard too, into the folder tensorboard of the run.")
+    var tensorboard = false
+
+    @Option(name: .shortAndLong, help: "The page to write; - is standard output (default: report.html in the run's folder; of several runs none).")
+    var output: String?
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if folders.count > 1, views != nil || tensorboard { throw ValidationError("\(views != nil ? "--views" : "--tensorboard") goes with one --run") }
+    }
+
+    func run() throws {
+        common.start()
+        guard let folder = folders.first else { return }
+        if folders.count > 1 {
+            if let output { try OutputFile.check(output) }
+            let comparison = try ComparisonPage(folders.map { try ReportedRun(in: $0) })
+            if let output { try write(comparison.html.text, to: output) }
+            if output != OutputFile.standard { try write(comparison.text, to: OutputFile.standard) }
+            return
+        }
+        let path = output ?? folder + "/report.html"
+        try OutputFile.check(path)
+        let run = try ReportedRun(in: folder)
+        let page = try RunPage(run, views: views) { if !common.quiet { Self.log($0) } }
+        try write(page.html.text, to: path)
+        if tensorboard { try TensorBoard.write(run) }
+        if !common.quiet, path != OutputFile.standard { Self.log(path) }
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        var file = try OutputFile(path)
+        try file.write(text)
+        try file.commit()
+    }
+}

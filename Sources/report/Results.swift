@@ -1,0 +1,78 @@
+import Evaluation
+import Pipeline
+import Pages
+import TensorStreams
+import ToolSupport
+
+/// What the networks are worth, and what it took.
+struct Results {
+    private let run: ReportedRun
+    private var table = ClosingTable()
+
+    init(_ run: ReportedRun) {
+        self.run = run
+        for subject in run.subjects where subject.isTeacher || subject.isLatest || subject.name.hasSuffix(".0") {
+            for protocolName in ["classifier", "knn", "linear", "quality"] {
+                // One that is being written, or was cut short, is not there yet.
+                if let path = run.result(subject, protocolName) { try? table.add(row: subject.title, result: path) }
+            }
+            if let path = run.result(subject, "embedding") { try? table.add(row: subject.title, result: path, isEmbedding: true) }
+        }
+        if let results = try? RunResults(in: run.folder) {
+            for stage in results.timings { for path in stage.logs { try? table.add(stage: stage.name, timing: path) } }
+            for probe in results.probes { try? table.add(along: probe.name, epoch: probe.epoch, result: probe.path) }
+            results.notes.forEach { table.add(note: $0) }
+        }
+    }
+
+    /// A line of state, and the numbers that one looks for first.
+    var head: HTML {
+        let (done, all) = run.epochs
+        let state = done >= all ? "\(all) epochs, all done." : "Under way: \(done) of \(all) epochs are done."
+        let settings = ["METHOD", "STUDENT", "STUDENTS", "TEACHER", "TEACHER_COMMAND", "SIZE", "BATCH"].compactMap { name in
+            run.settings.first { $0.name == name }.map { "\($0.name) \($0.value)" }
+        }.joined(separator: ", ")
+        return "<p>\(state) <span class=\"soft\">\(settings)</span></p>\n<ul class=\"tiles\">\(tiles)</ul>\n"
+    }
+
+    /// Of each student's latest network, beside the teacher.
+    private var tiles: [HTML] {
+        let grid = table.grid
+        guard let titles = grid.first, titles.count > 1 else { return [] }
+        let teacher = grid.dropFirst().first { $0[0] == "teacher" }, latest = Set(run.subjects.filter { $0.isLatest && !$0.isTeacher }.map(\.title))
+        return grid.dropFirst().filter { latest.contains($0[0]) }.flatMap { row in
+            titles.indices.dropFirst().filter { row[$0] != "–" }.map { column in
+                let other = teacher.map { $0[column] } ?? "–", beside = other == "–" ? "" : "; teacher \(other)"
+                return "<li><span>\(titles[column])</span><b>\(row[column])</b><span>\(row[0])\(beside)</span></li>" as HTML
+            }
+        }
+    }
+
+    var html: HTML {
+        let grid = table.grid
+        guard let titles = grid.first, grid.count > 1 else { return "<p>Nothing has been judged yet.</p>" }
+        let notes = table.notes.map { "<li>\($0)</li>" as HTML }
+        return "\(HTML.table(titles, Array(grid.dropFirst())))<ul class=\"soft\">\(notes)</ul>\n\(course)"
+    }
+
+    /// How the students went along, where they were judged on the way.
+    private var course: HTML {
+        let curves = table.courses
+        guard let title = curves.first?.title else { return "" }
+        let teacher = run.subjects.first(where: \.isTeacher).flatMap { table.number(row: $0.title, title: title) }
+        let all = Double(run.epochs.all)
+        let series = curves.map { curve -> LineChart.Series in
+            let known = run.subjects.filter { !$0.isTeacher && $0.title.hasPrefix(curve.name + " ") }
+            let first = known.first { $0.title.hasSuffix(" before") }.flatMap { table.number(row: $0.title, title: title) }.map { [(x: 0.0, y: $0)] } ?? []
+            let last = known.first { $0.title.hasSuffix(" after") }.flatMap { table.number(row: $0.title, title: title) }.map { [(x: all, y: $0)] } ?? []
+            return LineChart.Series(curve.name, first + curve.points.map { (Double($0.epoch), $0.value) } + last)
+        }
+        let reference = teacher.map { [LineChart.Series("teacher", [(0, $0), (all, $0)], isReference: true)] } ?? []
+        return LineChart(title, series + reference, digits: 1).html
+    }
+
+    var times: HTML {
+        let grid = table.stageGrid
+        return grid.count > 1 ? HTML.table(grid[0], Array(grid.dropFirst())) : ""
+    }
+}

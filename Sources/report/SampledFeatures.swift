@@ -1,0 +1,40 @@
+import Evaluation
+import TensorStreams
+import ToolSupport
+
+/// Some samples of a stream of features: those that are asked for, in the stream's order.
+struct SampledFeatures {
+    let features: FeatureMatrix
+    /// 0 where there are no labels.
+    let labels: [Int32]
+    /// Numbers in the data.
+    let images: [Int]
+    /// Numbers in the stream.
+    let places: [Int]
+    let classes: [String]
+
+    /// - Parameter keep: whether the sample of that place and label is wanted; asked of all of them in order.
+    init(_ path: String, hasLabels: Bool, keep: (_ place: Int, _ label: Int32) -> Bool) throws {
+        let stream = try FeatureStream(path, tensor: "features", needsLabels: hasLabels)
+        var values: [Float] = [], labels: [Int32] = [], images: [Int] = [], places: [Int] = [], seen = 0
+        while let batch = try stream.next() {
+            for row in batch.labels.indices {
+                if keep(seen + row, batch.labels[row]) {
+                    values += batch.features[row * stream.dimension..<(row + 1) * stream.dimension]
+                    labels.append(batch.labels[row])
+                    images.append(batch.images[row])
+                    places.append(seen + row)
+                }
+            }
+            seen += batch.labels.count
+        }
+        features = FeatureMatrix(values, samples: places.count, dimension: stream.dimension)
+        (self.labels, self.images, self.places, classes) = (labels, images, places, stream.classes ?? [])
+    }
+
+    /// The rows of samples that are there.
+    func rows(_ wanted: [Int]) -> FeatureMatrix {
+        let known = Dictionary(places.enumerated().map { ($1, $0) }, uniquingKeysWith: { $1 })
+        return features.rows(wanted.compactMap { known[$0] })
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import History
+import TensorStreams
+import TestSupport
+import Testing
+
+/// Nights over runs that learn, fall, change and go away.
+struct NightlyTests {
+    private func make(_ name: String, _ settings: String) -> String {
+        """
+        make --no-print-directory -C '\(Workplace.root)' distill BUILD=no RUNS=$PWD/runs NAME=\(name) DATA=$PWD/pictures/train TEST=$PWD/pictures/test SIZE=16 BATCH=16 QUEUE=64 \
+        STUDENT=tiny-resnet10 TEACHER=$PWD/teacher.safetensors \(settings)
+        """
+    }
+
+    private func night(_ more: String = "") -> String { "make --no-print-directory -C '\(Workplace.root)' nightly BUILD=no RUNS=$PWD/runs \(more)" }
+
+    private func place() throws -> Workplace {
+        let place = try Workplace()
+        try place.perform("synthesize -o pictures --classes 4 --train 240 --test 480 --size 24 --seed 3 -q; initialize --network tiny-resnet18 --embedding 16 --seed 3 -q -o teacher.safetensors")
+        return place
+    }
+
+    @Test func `a week: first night, nothing new, better, fallen by more than chance, and each is noted`() throws {
+        let place = try place()
+        func learn(_ more: String) -> String {
+            "make --no-print-directory -C '\(Workplace.root)' pretrain BUILD=no RUNS=$PWD/runs NAME=a DATA=$PWD/pictures/train TEST=$PWD/pictures/test SIZE=24 BATCH=16 METHOD=supervised STUDENT=tiny-resnet10 \(more)"
+        }
+        try place.perform(learn("EPOCHS=6"))
+        let first = try place.run(night("ON_FALL=\"cat > '$PWD/told'\" PROMETHEUS=$PWD/seed.prom"))
+        try #require(first.status == 0, "\(first.error)")
+        #expect(first.output.hasPrefix("night 1, ") && first.output.contains("student      6  knn_top1") && first.output.contains("first"), "\(first.output)")
+        let expected = try JSON(parsing: place.text("runs/a/evaluation/student.6.knn.json"))["results"]?.asArray?.first { $0["k"]?.asInteger == 10 && $0["vote"]?.asString == "majority" }?["top1"]?.asNumber
+        let history = try History(place.path("runs/.nightly/history.sqlite")), noted = try history.results()
+        #expect(noted.count == 1 && noted[0].result.value == expected && noted[0].result.samples == 480)
+        #expect(try place.text("seed.prom").contains("seed_nightly_percent{run=\"a\",network=\"student\",measure=\"knn_top1\"} \(expected ?? -1)\n"))
+        // Nothing is made again.
+        let second = try place.run(night())
+        #expect(second.status == 0 && second.output.contains("unchanged") && !second.error.contains("epoch 6 of 6"), "\(second.output)\(second.error)")
+        // It learns on, and is spoilt: weights of no use, as a run that diverges has them.
+        try place.perform(learn("EPOCHS=7 STUDENT_OPTIONS='--learning-rate 30 --schedule constant'"))
+        let fallen = try place.run(night("ON_FALL=\"cat > '$PWD/told'; exit 3\""))
+        let value = try history.results().last?.result.value ?? 0
+        #expect(value < (expected ?? 0) - 10)
+        #expect(fallen.status == 2 && fallen.output.contains("FALLEN") && fallen.error.contains("ended with exit status 3"), "\(fallen.output)\(fallen.error)")
+        let same = try place.text("told") == fallen.output
+        #expect(same)
+        #expect(try place.text("runs/.nightly/trends.html").contains("Something has fallen."))
+        #expect(try place.text("runs/.nightly/trends.html").contains("<figure class=\"chart\"") && !place.exists("runs/.nightly/work"))
+    }
+
+    @Test func `a run under way is judged without waiting for it, one whose images have changed is not, one that is gone is told`() throws {
+        let place = try place()
+        try place.perform("\(make("a", "EPOCHS=1")); \(make("b", "EPOCHS=2")); \(make("c", "EPOCHS=1"))")
+        // Somebody has locked b for hours; a's images are others now.
+        try place.perform("cp -r pictures others; rm $(find others/train -name '*.tar' | head -1)")
+        try place.perform("sed -i \"s#^DATA=.*#DATA=$PWD/others/train#\" runs/a/settings")
+        let result = try place.run("flock -o runs/b/lock sleep 60 & holder=$!; sleep 0.2; \(night()); status=$?; kill $holder; exit $status")
+        #expect(result.output.contains("\nb ") && result.output.contains("\nc ") && !result.output.contains("\na  "), "\(result.output)\(result.error)")
+        #expect(result.output.contains("a, student: what it has learnt belongs to other images") || result.output.contains("a could not be judged"), "\(result.output)")
+        let gone = try place.run("rm -r runs/c; \(night())")
+        #expect(gone.output.contains("c is gone; its history is kept"), "\(gone.output)")
+    }
+
+    @Test func `an interrupted night goes on, two at once do not work, and what is no history stays as it is`() throws {
+        let place = try place()
+        try place.perform(make("a", "EPOCHS=1"))
+        try place.perform("cp -r runs/a runs/b; \(night())")
+        let history = try History(place.path("runs/.nightly/history.sqlite"))
+        let before = try history.results().map(\.result.value)
+        // Killed in its second night, at another place each time.
+        for delay in [0.01, 0.05, 0.2] {
+            try place.perform("rm -f runs/[ab]/evaluation/*.json; setsid nightly --runs runs --pipelines '\(Workplace.root)/pipelines' -q & n=$!; sleep \(delay); kill -9 -- -$n 2> /dev/null || true; wait $n || true")
+        }
+        let again = try place.run(night())
+        let after = try history.results().suffix(2).map(\.result.value)
+        #expect(again.status == 0 && after == before, "\(again.output)\(again.error)")
+        #expect(try history.nights().allSatisfy { $0.ended != nil } && !place.exists("runs/.nightly/work"))
+        let two = try place.run("flock -o runs/.nightly/lock sleep 30 & holder=$!; sleep 0.2; nightly --runs runs; status=$?; kill $holder; exit $status")
+        #expect(two.status == 74 && two.error.contains("another nightly is at work"), "\(two.error)")
+        for (damage, status) in [("echo no > h", 65), ("mkdir h", 73), ("cp runs/.nightly/history.sqlite h; truncate -s 5000 h", 65)] as [(String, Int32)] {
+            let result = try place.run("rm -rf h; \(damage); nightly --runs runs --history h")
+            #expect(result.status == status && result.error.split(separator: "\n").count == 1, "\(damage): \(result.status) \(result.error)")
+        }
+        #expect(try place.run("nightly --runs none").status == 66)
+        let empty = try place.run("mkdir empty; nightly --runs empty")
+        #expect(empty.status == 0 && empty.output.contains("nothing to judge"), "\(empty.output)\(empty.error)")
+        // As cron starts it: nothing in the environment.
+        let bare = try place.run("P=$(command -v nightly); env -i \"$P\" --runs runs --pipelines '\(Workplace.root)/pipelines' -q")
+        #expect(bare.status == 0, "\(bare.error)")
+    }
+}
