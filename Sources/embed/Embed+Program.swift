@@ -12,11 +12,12 @@ extension Embed {
         let teacher = try TeacherProcess(command, option: "--command", header: reader.header, supervision)
         var progress = Progress(tool: "embed", unit: "images", total: reader.header.imageCount, common)
         // How wide the rows are, which the header says, is known with the first of them.
-        var writer: StreamWriter?
+        var writer: RowOutput?
         while let record = try reader.next() {
             try place.check(record)
             let embedded = try teacher.rows(record)
-            let stream = try writer ?? StreamWriter(output, header: header(reader.header, dimension: teacher.dimension, network: teacher.network), level: level)
+            let stream = try writer ?? RowOutput(
+                output, header: header(reader.header, dimension: teacher.dimension, network: teacher.network), level: level, csv: csv ? place.first : nil)
             writer = stream
             try stream.write(written(place.put(embedded, into: record), of: record))
             progress.add(embedded.shape[0])

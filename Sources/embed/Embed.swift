@@ -49,6 +49,7 @@ struct Embed: Tool {
         "Embed all views of this group of crops, from 0, into a tensor of its own; may be given again, and with --view.", valueName: "group"))
     var group: [Int] = []
     @Flag(help: "Write the rows without the images, for --stored.") var rows = false
+    @Flag(help: "Write the rows as CSV in place of a stream: index, label, path (augment --paths) and the numbers.") var csv = false
     @Flag(help: "Round the rows of --rows to half precision, in half the space.") var half = false
     @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
     @Option(name: [.short, .long], help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
@@ -68,6 +69,10 @@ struct Embed: Tool {
         try checkOption("--command-timeout", commandTimeout, in: 0.01...1e9)
         if features, logits { throw ValidationError("--features and --logits ask for different rows; give one of them, and send the stream through embed again for the other") }
         if half, !rows { throw ValidationError("--half goes with --rows; leave it out") }
+        if csv {
+            let others = [("--rows", rows), ("--stored", stored != nil), ("--drop", !drop.isEmpty), ("--group", !group.isEmpty), ("--level", level != nil)]
+            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("\(option) is of streams, and --csv writes none; leave one of them out") }
+        }
         if rows, !drop.isEmpty { throw ValidationError("--rows leaves out all that is in the stream; leave out --drop") }
         let ofNetworks = [
             ("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--logits", logits), ("--view", view != nil && view != 0),
@@ -128,7 +133,7 @@ struct Embed: Tool {
         var header = self.header(reader.header, dimension: stage.dimension, network: stage.network.name)
         // What the columns are, whatever the classes of the images.
         if kind == .logits { header.metadata["logit_classes"] = file.metadata.names("classes").flatMap { $0.count == stage.dimension ? file.metadata["classes"] : nil } }
-        let writer = try StreamWriter(output, header: header, level: level)
+        let writer = try RowOutput(output, header: header, level: level, csv: csv ? place(kind.name).first : nil)
         var progress = Progress(tool: "embed", unit: "images", total: reader.header.imageCount, common)
         while let record = try reader.next() {
             stage.profile?.lap("input")

@@ -27,7 +27,7 @@ public struct Prediction: Sendable, Equatable {
         switch format {
         case .csv:
             return classes.enumerated().map { place, entry in
-                "\(Self.field(image)),\(place + 1),\(Self.field(entry.name)),\(Progress.fixed(entry.probability, Self.digits))\n"
+                "\(image.csvField),\(place + 1),\(entry.name.csvField),\(Progress.fixed(entry.probability, Self.digits))\n"
             }.joined()
         case .json:
             let list = classes.map { entry -> JSON in ["class": .string(entry.name), "probability": .number(Self.rounded(entry.probability))] }
@@ -38,12 +38,6 @@ public struct Prediction: Sendable, Equatable {
     /// Digits behind the point: more than half a network's precision would say nothing.
     private static let digits = 6
     private static func rounded(_ probability: Double) -> Double { (probability * 1e6).rounded(.toNearestOrEven) / 1e6 }
-
-    /// In quotes where it holds what would end it.
-    private static func field(_ text: String) -> String {
-        guard text.utf8.contains(where: { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }) else { return text }
-        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-    }
 }
 
 /// Predictions out of a stream with a classifier's logits: f32 (N, C), with `path` u8 (N, L) or `index` i64 (N).
@@ -96,11 +90,7 @@ public final class PredictionStream {
 
     /// What the images of a record are called.
     private func images(_ record: TensorDocument, _ N: Int) throws -> [String] {
-        if record.tensors["path"] != nil {
-            let paths = try record.tensor("path", .u8, shape: [N, nil]), L = paths.shape[1]
-            let bytes = try paths.integers().map { UInt8(truncatingIfNeeded: $0) }
-            return (0..<N).map { n in String(decoding: bytes[n * L..<(n + 1) * L].prefix { $0 != 0 }, as: UTF8.self) }
-        }
+        if let paths = try record.paths(N) { return paths }
         guard record.tensors["index"] != nil else { return (0..<N).map { "\(images + $0)" } }
         return try record.tensor("index", .i64, shape: [N]).integers().map { "\($0)" }
     }

@@ -8,6 +8,9 @@ public struct RowPlace: Sendable {
     /// Tensors that the output shall not have.
     let drop: Set<String>
 
+    /// The first of the tensors that hold the rows.
+    public var first: String? { names.first }
+
     public init(_ names: [String], drop: Set<String> = []) { (self.names, self.drop) = (names, drop) }
 
     /// - Throws: ``Failure`` `data` where the record has such a tensor already, or lacks one that is to be left out.
