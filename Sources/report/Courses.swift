@@ -45,6 +45,24 @@ struct Courses {
         return values
     }
 
+    /// All logs as one table: a line for each of a log's, by networks and in their order.
+    static func csv(_ run: ReportedRun) -> String {
+        var lines: [(network: String, values: [String: Double])] = [], keys: Set<String> = []
+        for (title, logs) in run.courses {
+            for path in logs {
+                for line in (try? JSONFile.readLines(path)) ?? [] {
+                    guard case .object(let members) = line else { continue }
+                    let values = Dictionary(members.compactMap { member in member.value.asNumber.map { (member.key, $0) } }, uniquingKeysWith: { $1 })
+                    keys.formUnion(values.keys)
+                    lines.append((title, values))
+                }
+            }
+        }
+        let columns = ["epoch", "step"].filter(keys.contains) + keys.subtracting(["epoch", "step"]).sorted()
+        let rows = lines.map { line in ([line.network.csvField] + columns.map { line.values[$0].map { $0 == $0.rounded() && abs($0) < 1e15 ? "\(Int($0))" : "\($0)" } ?? "" }).joined(separator: ",") }
+        return ([(["network"] + columns.map(\.csvField)).joined(separator: ",")] + rows).map { $0 + "\n" }.joined()
+    }
+
     /// What several trainings are compared by: each number in a chart of its own, a line for each of them.
     static func comparing(_ trainings: [(name: String, logs: [String])]) -> [HTML] {
         let all = trainings.map { ($0.name, values($0.logs)) }

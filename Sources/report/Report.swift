@@ -37,12 +37,17 @@ struct ReportTool: Tool {
     @Flag(help: "Write the logs' numbers for TensorBoard too, into the folder tensorboard of the run.")
     var tensorboard = false
 
+    @Option(help: ArgumentHelp("Write the logs' numbers as CSV to this file too: network, epoch, step and a column for each.", valueName: "file"))
+    var csv: String?
+
     @Option(name: .shortAndLong, help: "The page to write; - is standard output (default: report.html in the run's folder; of several runs none).")
     var output: String?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if folders.count > 1, views != nil || tensorboard { throw ValidationError("\(views != nil ? "--views" : "--tensorboard") goes with one --run") }
+        let ofOne = [("--views", views != nil), ("--tensorboard", tensorboard), ("--csv", csv != nil)]
+        if folders.count > 1, let (option, _) = ofOne.first(where: { $0.1 }) { throw ValidationError("\(option) goes with one --run") }
+        try checkFiles(outputs: ["-o": output, "--csv": csv], inputs: ["--views": views])
     }
 
     func run() throws {
@@ -56,11 +61,12 @@ struct ReportTool: Tool {
             return
         }
         let path = output ?? folder + "/report.html"
-        try OutputFile.check(path)
+        for file in [path, csv] { if let file { try OutputFile.check(file) } }
         let run = try ReportedRun(in: folder)
         let page = try RunPage(run, views: views) { if !common.quiet { Self.log($0) } }
         try write(page.html.text, to: path)
         if tensorboard { try TensorBoard.write(run) }
+        if let csv { try write(Courses.csv(run), to: csv) }
         if !common.quiet, path != OutputFile.standard { Self.log(path) }
     }
 

@@ -90,7 +90,10 @@ struct ReportTests {
         let file = try place.bytes("runs/a/tensorboard/student/events.out.tfevents.seed")
         // The first record: its length, the checksum of that, and what TensorBoard knows a file by.
         #expect(file.prefix(8) == Data([24, 0, 0, 0, 0, 0, 0, 0]) && file.dropFirst(12 + 11).prefix(13) == Data("brain.Event:2".utf8))
-        try place.perform("report --run runs/a --tensorboard -q -o /dev/null")
+        try place.perform("report --run runs/a --tensorboard --csv metrics.csv -q -o /dev/null")
+        let table = try place.text("metrics.csv").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+        #expect(table[0].prefix(3) == ["network", "epoch", "step"] && table[0].contains("kl") && table.allSatisfy { $0.count == table[0].count } && table.contains { $0[0] == "student" && $0[1] == "1" })
+        #expect(table.dropFirst().first?[0] == "teacher", "\(table)")
         let same = try place.bytes("runs/a/tensorboard/student/events.out.tfevents.seed") == file
         #expect(same)
         guard try place.run("python3 -c 'import tensorboard'").status == 0 else { return }
