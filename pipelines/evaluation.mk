@@ -54,7 +54,7 @@ done/table:
 # A page of all that, with a few of the views that the students saw.
 $(call follow,report,table)
 done/report:
-	@stage report "augment --data data/train @options/report.augment @options/threads --quiet | report --run . @options/report --views - @options/threads --quiet"
+	@stage report "augment --data data/train @options/report.augment @options/threads --quiet | report --run . @options/report --views - @options/threads --quiet" || { cat table.txt; exit 1; }
 
 judged: | done/report
 	@cat table.txt

@@ -52,6 +52,6 @@ final class RowOutput {
 
     func commit() throws {
         try stream?.commit()
-        try table?.commit()
+        try table.take()?.commit()
     }
 }

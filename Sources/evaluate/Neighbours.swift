@@ -1,5 +1,4 @@
 import ArgumentParser
-import Datasets
 import Evaluation
 import TensorStreams
 import ToolSupport
@@ -62,12 +61,13 @@ struct Neighbours: ParsableCommand {
         } else {
             found = NearestImages(set, rows: rows, k: k).found
         }
-        let shown = zip(rows, found).map { row, near in
-            let image = set.images[row]
-            // Of a pair within one stream the first tells of the second.
-            return (image, near.filter { near in above.map { near.similarity >= $0 && (base != nil || near.image > image) } ?? true })
-        }.filter { above == nil || !$0.1.isEmpty }
+        let near = zip(rows, found).map { row, near in (set.images[row], near.filter { near in above.map { near.similarity >= $0 } ?? true }) }
+        // Of a pair within one stream that both have found the first tells.
+        let others = base == nil && above != nil ? Dictionary(near.map { ($0.0, Set($0.1.map(\.image))) }, uniquingKeysWith: { $1 }) : [:]
+        let shown = near.map { image, near in (image, near.filter { $0.image > image || others[$0.image]?.contains(image) != true }) }.filter { above == nil || !$0.1.isEmpty }
         progress.clear()
+        let full = above == nil ? 0 : near.count { $0.1.count == k }
+        if full > 0, !common.quiet { Evaluate.log("\(full) images have \(k) others that are so near, and perhaps more; a larger --k shows them") }
         try result.write(text: text(shown, own, other), json: json(shown, own, other))
         try progress.finish("\(shown.count) images\(above.map { " with others above \($0)" } ?? "")")
     }
@@ -106,8 +106,9 @@ private struct ImageNames {
 
     /// - Throws: ``Failure`` where it is no such list.
     init(_ path: String) throws {
-        for (number, line) in try ClassList.read(path).enumerated() {
-            let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
+        let lines = try SmallFile.bytes(path, limit: 4 << 30, of: "a list of images").split(separator: UInt8(ascii: "\n"))
+        for (number, line) in lines.enumerated() {
+            let fields = String(decoding: line, as: UTF8.self).split(separator: "\t", omittingEmptySubsequences: false)
             guard fields.count == 4, let index = Int(fields[0]) else {
                 throw Failure(.data, path: path, location: "line \(number + 1)", "is none of augment --list: number, label, class and path with tabs between")
             }

@@ -13,17 +13,20 @@ struct Comparison {
         let pair: PairedComparison?
         let hasFallen: Bool
 
-        init(_ before: (night: Int, result: History.Result), _ now: History.Result) {
+        /// - Parameters:
+        ///   - pair: nil where it is not known which images were right.
+        ///   - comparisons: among how many nights this one was chosen.
+        init(_ before: (night: Int, result: History.Result), _ now: History.Result, _ pair: PairedComparison?, comparisons: Int = 1) {
             night = before.night
             difference = now.value - before.result.value
-            pair = before.result.correct.flatMap { old in now.correct.flatMap { PairedComparison(old, $0, samples: now.samples) } }
+            self.pair = pair
             if let pair {
-                hasFallen = pair.hasFallen
+                hasFallen = pair.hasFallen(comparisons: comparisons)
             } else {
-                // Two shares of as many images, each with its own error.
+                // Two shares of as many images, each with its own error; what is no share is noted and not judged.
                 let shares = [before.result.value, now.value].map { min(1, max(0, $0 / 100)) }
                 let error = (shares.reduce(0) { $0 + $1 * (1 - $1) } / Double(max(1, now.samples))).squareRoot()
-                hasFallen = -difference / 100 >= 2 * error && difference < 0
+                hasFallen = now.measure == "agreement" && difference < 0 && -difference / 100 >= 2 * error
             }
         }
 
@@ -40,15 +43,26 @@ struct Comparison {
     /// Whether it is the same checkpoint as the last night's, judged the same.
     let isUnchanged: Bool
 
-    var hasFallen: Bool { !isUnchanged && (last?.hasFallen == true || best?.hasFallen == true) }
+    /// Whether it is worse than before by more than chance.
+    var isBelow: Bool { last?.hasFallen == true || best?.hasFallen == true }
+    /// Whether that is tonight's news.
+    var hasFallen: Bool { isBelow && !isUnchanged }
 
     /// All of a night.
     static func lines(_ history: History, _ night: History.Night) throws -> [Comparison] {
         let all = try history.results()
-        return all.filter { $0.night == night.id }.map { _, now in
+        return try all.filter { $0.night == night.id }.map { _, now in
             let before = all.filter { $0.night < night.id && $0.result.run == now.run && $0.result.network == now.network && $0.result.test == now.test && $0.result.measure == now.measure }
             let last = before.last, best = before.max { ($0.result.value, $0.night) < ($1.result.value, $1.night) }
-            return Comparison(now: now, last: last.map { Change($0, now) }, best: best.map { Change($0, now) }, isUnchanged: last?.result.identity == now.identity)
+            let right = try history.correct(now, night: night.id)
+            func change(_ other: (night: Int, result: History.Result), comparisons: Int) throws -> Change {
+                let pair = try history.correct(other.result, night: other.night).flatMap { old in right.flatMap { PairedComparison(old, $0, samples: now.samples) } }
+                return Change(other, now, pair, comparisons: comparisons)
+            }
+            // A checkpoint that stays is one night, however many it has been judged in.
+            let nights = Set(before.map(\.result.identity)).count
+            return Comparison(
+                now: now, last: try last.map { try change($0, comparisons: 1) }, best: try best.map { try change($0, comparisons: nights) }, isUnchanged: last?.result.identity == now.identity)
         }
     }
 

@@ -30,7 +30,7 @@ struct Measured {
             // That of k = 10, or of fewer where there are fewer images: the one whose samples are told one by one.
             guard let results = json["results"]?.asArray, let classes = json["by_class"], let bits = classes["correct_samples"]?.asString,
                 let classifier = classes["classifier"]?.asString,
-                let own = results.first(where: { ($0["protocol"]?.asString ?? "").hasPrefix(classifier + ",") }) ?? results.first,
+                let own = results.first(where: { ($0["protocol"]?.asString ?? "").hasPrefix(classifier + ",") }),
                 let top1 = own["top1"]?.asNumber, let count = own["samples"]?.asInteger, let text = own["protocol"]?.asString
             else { throw wrong }
             (value, samples, measure, name, correct) = (top1, Int(count), "knn_top1", text, bits)

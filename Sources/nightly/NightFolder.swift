@@ -5,7 +5,8 @@ import ToolSupport
 /// Where nights are kept: `.nightly` in the folder of runs. One process works in it at a time.
 final class NightFolder {
     private let path: String
-    private let lock: CInt
+    /// Held as long as this is there.
+    let lock: CInt
 
     /// - Throws: ``Failure`` `io` where another night is under way, `cannotCreate`.
     init(_ runs: String) throws {
@@ -13,12 +14,20 @@ final class NightFolder {
         guard let whole = unsafe realpath(runs + "/.nightly", nil) else { throw Failure.errno(.cannotCreate, path: runs + "/.nightly", "cannot be opened") }
         path = unsafe String(cString: whole)
         unsafe free(whole)
-        let name = path + "/lock"
-        lock = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
+        lock = try NightFolder.lock(path + "/lock")
+    }
+
+    /// Takes a lock, which goes on to the programs that are started: what a nightly that was killed has left at work holds it until it has ended.
+    ///
+    /// - Throws: ``Failure`` `io` where another has it.
+    static func lock(_ name: String) throws -> CInt {
+        let lock = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666)
         guard lock >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            throw Failure(.io, path: name, "is held: another nightly is at work on these runs", remedy: "wait until it has ended")
+            close(lock)
+            throw Failure(.io, path: name, "is held: another nightly is at work, or what one that was killed has left", remedy: "wait until it has ended")
         }
+        return lock
     }
 
     deinit { close(lock) }
@@ -61,13 +70,15 @@ struct FallCommand {
 
     /// - Parameters:
     ///   - text: its standard input.
+    ///   - closed: descriptors that it shall not have, such as locks.
     ///   - tell: is told where it fails, which changes nothing else.
-    func run(_ text: String, tell: (String) -> Void) throws {
+    func run(_ text: String, closed: [CInt], tell: (String) -> Void) {
         var pipe: [CInt] = [0, 0]
-        guard unsafe Platform.pipe(&pipe) == 0 else { throw Failure.errno(.io, path: "/bin/sh", "cannot make a pipe") }
+        guard unsafe Platform.pipe(&pipe) == 0 else { return tell("--on-fall: no pipe can be made") }
         for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var spawn = Spawn(["/bin/sh", "-c", command])
         spawn.descriptors = [(pipe[0], STDIN_FILENO)]
+        spawn.closed = closed
         let started = spawn.start()
         close(pipe[0])
         guard let process = started else {

@@ -18,9 +18,9 @@ struct NightReport {
     private var grid: [[String]] {
         [["run", "network", "epoch", "", "tonight", "since the last night", "since its best"]]
             + lines.map { line in
-                let now = line.now, verdict = line.hasFallen ? "FALLEN" : ""
+                let now = line.now, verdict = line.hasFallen ? "FALLEN" : line.isBelow ? "below its best" : ""
                 let last = line.last == nil ? "first" : line.isUnchanged ? "unchanged" : line.last?.text ?? ""
-                return [now.run, now.network, "\(now.epoch)", now.measure, "\(Progress.fixed(now.value, 1)) %", last, line.isUnchanged ? "" : (line.best?.text ?? ""), verdict]
+                return [now.run, now.network, "\(now.epoch)", now.measure, "\(Progress.fixed(now.value, 1)) %", last, line.isUnchanged && !line.isBelow ? "" : (line.best?.text ?? ""), verdict]
             }
     }
 

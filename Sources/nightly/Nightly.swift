@@ -45,7 +45,11 @@ struct NightlyTool: Tool {
         common.start()
         guard unsafe access(runs, R_OK | X_OK) == 0 else { throw Failure.errno(.noInput, path: runs, "cannot be read") }
         let place = try NightFolder(runs)
-        let history = try History(self.history ?? place.file("history.sqlite"))
+        let historyPath = self.history ?? place.file("history.sqlite")
+        // Somebody may have named it for another folder of runs.
+        let lock = try NightFolder.lock(historyPath + ".lock")
+        defer { close(lock) }
+        let history = try History(historyPath)
         let before = try history.nights(), now = Clock.now()
         let (night, goesOn) = try history.beginNight(now)
         var report = NightReport(night: night, known: before.filter { $0.id != night.id })
@@ -56,25 +60,33 @@ struct NightlyTool: Tool {
         for name in names {
             do { try judge(name, (tools, code), history, night, place, &report) } catch let failure as Failure {
                 // Where nothing can be written there is no next run either.
-                if [.cannotCreate, .io].contains(failure.kind), failure.path?.hasSuffix(".sqlite") == true { throw failure }
+                if failure.path == historyPath { throw failure }
                 report.remarks.append("\(name) could not be judged: \(failure.description)")
                 failed = failed ?? failure
             }
         }
         report.lines = try Comparison.lines(history, night)
         for gone in try Comparison.gone(history, night, names) { report.remarks.append("\(gone) is gone; its history is kept") }
-        try history.end(night, Clock.now())
-        try place.write(report.page(history), to: "trends.html")
-        if let prometheus { try Prometheus.write(report.lines, to: prometheus) }
-        var output = try OutputFile(OutputFile.standard)
-        try output.write(report.text)
-        try output.commit()
-        if !common.quiet { Self.log(place.file("trends.html")) }
         place.clean()
-        if report.hasFallen {
-            if let onFall { try FallCommand(onFall).run(report.text) { Self.log($0) } }
-            throw ExitCode(1)
+        // Whoever is to be told of a fall is, whatever else cannot be written.
+        if report.hasFallen, let onFall { FallCommand(onFall).run(report.text, closed: [lock, place.lock]) { Self.log($0) } }
+        func attempt(_ body: () throws -> Void) {
+            do { try body() } catch {
+                Self.log("\(error)")
+                failed = failed ?? (error as? Failure)
+            }
         }
+        attempt {
+            var output = try OutputFile(OutputFile.standard)
+            try output.write(report.text)
+            try output.commit()
+        }
+        attempt { try place.write(report.page(history), to: "trends.html") }
+        if let prometheus { attempt { try Prometheus.write(report.lines, to: prometheus) } }
+        if !common.quiet { Self.log(place.file("trends.html")) }
+        // Last: a night that could not tell is gone on with, and tells again.
+        if failed.map({ [.data, .noInput, .usage].contains($0.kind) }) ?? true { try history.end(night, Clock.now()) }
+        if report.hasFallen { throw ExitCode(1) }
         if let failed { throw ExitCode(failed.kind.rawValue) }
     }
 
@@ -87,9 +99,11 @@ struct NightlyTool: Tool {
         report.remarks += missing
         for checkpoint in found {
             let earlier = try history.results(run: name, network: checkpoint.network)
-            if var same = earlier.last(where: { $0.result.identity == checkpoint.identity })?.result {
-                same.epoch = checkpoint.epoch
-                if earlier.last?.night != night.id || earlier.last?.result != same { try history.add(same, in: night) }
+            if let known = earlier.last(where: { $0.result.identity == checkpoint.identity }) {
+                guard known.night != night.id else { continue }
+                var same = known.result
+                same.correct = try history.correct(same, night: known.night)
+                try history.add(same, in: night)
                 continue
             }
             if !common.quiet { Self.log("\(name), \(checkpoint.network): epoch \(checkpoint.epoch) of \(checkpoint.epochs)") }

@@ -10,7 +10,8 @@ struct ComparisonPage {
     private let names: [String]
     private var table = ClosingTable()
 
-    init(_ runs: [ReportedRun]) throws {
+    /// - Parameter tell: is told of results that are damaged.
+    init(_ runs: [ReportedRun], tell: (String) -> Void) throws {
         self.runs = runs
         // Runs of one name in several folders are told by their folders.
         let own = runs.map(\.name)
@@ -19,10 +20,10 @@ struct ComparisonPage {
         for (run, name) in zip(runs, names) {
             for subject in run.subjects where subject.isLatest && !subject.isTeacher {
                 let title = run.subjects.count(where: { $0.isLatest && !$0.isTeacher }) > 1 ? "\(name), \(subject.title)" : name
-                for protocolName in ["classifier", "knn", "linear", "quality"] {
-                    if let path = run.result(subject, protocolName) { try? table.add(row: title, result: path) }
+                for protocolName in ["classifier", "knn", "linear", "quality", "embedding"] {
+                    guard let path = run.result(subject, protocolName) else { continue }
+                    do { try table.add(row: title, result: path, isEmbedding: protocolName == "embedding") } catch { tell("\(error); left out") }
                 }
-                if let path = run.result(subject, "embedding") { try? table.add(row: title, result: path, isEmbedding: true) }
             }
         }
     }

@@ -155,8 +155,10 @@ struct Judged {
         var found: [[[NearestImages.Near]]] = []
         for subject in subjects {
             let own = try SampledFeatures(features(subject, part), hasLabels: run.isByLabels) { place, _ in place % step == 0 }
-            let near = try NearestImages(
-                own.rows(chosen.map { set.places[$0] }), in: FeatureStream(features(subject, "train"), tensor: "features", needsLabels: run.isByLabels), k: Self.nearest + others)
+            guard let rows = own.rows(chosen.map { set.places[$0] }) else {
+                throw Failure(.data, path: try features(subject, part), "has fewer samples than that of \(first.title)", remedy: "do the stages of its features again")
+            }
+            let near = try NearestImages(rows, in: FeatureStream(features(subject, "train"), tensor: "features", needsLabels: run.isByLabels), k: Self.nearest + others)
             found.append(zip(chosen, near.found).map { row, found in Array(found.filter { run.isByLabels || $0.image != set.images[row] }.prefix(Self.nearest)) })
         }
         var rows: [HTML] = []

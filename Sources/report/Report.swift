@@ -55,7 +55,7 @@ struct ReportTool: Tool {
         guard let folder = folders.first else { return }
         if folders.count > 1 {
             if let output { try OutputFile.check(output) }
-            let comparison = try ComparisonPage(folders.map { try ReportedRun(in: $0) })
+            let comparison = try ComparisonPage(folders.map { try ReportedRun(in: $0) }) { if !common.quiet { Self.log($0) } }
             if let output { try write(comparison.html.text, to: output) }
             if output != OutputFile.standard { try write(comparison.text, to: OutputFile.standard) }
             return

@@ -9,18 +9,21 @@ struct Results {
     private let run: ReportedRun
     private var table = ClosingTable()
 
-    init(_ run: ReportedRun) {
+    /// - Parameter tell: is told of results that are damaged.
+    init(_ run: ReportedRun, tell: (String) -> Void) {
         self.run = run
+        func attempt(_ body: () throws -> Void) {
+            do { try body() } catch { tell("\(error); left out") }
+        }
         for subject in run.subjects where subject.isTeacher || subject.isLatest || subject.name.hasSuffix(".0") {
             for protocolName in ["classifier", "knn", "linear", "quality"] {
-                // One that is being written, or was cut short, is not there yet.
-                if let path = run.result(subject, protocolName) { try? table.add(row: subject.title, result: path) }
+                if let path = run.result(subject, protocolName) { attempt { try table.add(row: subject.title, result: path) } }
             }
-            if let path = run.result(subject, "embedding") { try? table.add(row: subject.title, result: path, isEmbedding: true) }
+            if let path = run.result(subject, "embedding") { attempt { try table.add(row: subject.title, result: path, isEmbedding: true) } }
         }
         if let results = try? RunResults(in: run.folder) {
-            for stage in results.timings { for path in stage.logs { try? table.add(stage: stage.name, timing: path) } }
-            for probe in results.probes { try? table.add(along: probe.name, epoch: probe.epoch, result: probe.path) }
+            for stage in results.timings { for path in stage.logs { attempt { try table.add(stage: stage.name, timing: path) } } }
+            for probe in results.probes { attempt { try table.add(along: probe.name, epoch: probe.epoch, result: probe.path) } }
             results.notes.forEach { table.add(note: $0) }
         }
     }

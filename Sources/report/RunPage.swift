@@ -6,8 +6,8 @@ import ToolSupport
 
 /// The page of a run, section by section.
 struct RunPage {
-    /// Of the page's 10 MB what is for pictures.
-    private static let pictureRoom = 8_000_000
+    /// Of the page's 10 MB what is for pictures; the charts and maps of a student take about a third of one.
+    private static let pictureRoom = 7_000_000
 
     let html: HTML
 
@@ -16,7 +16,7 @@ struct RunPage {
     ///   - tell: is told what the page has to do without.
     init(_ run: ReportedRun, views: String?, tell: (String) -> Void) throws {
         var page = Page(run.name), pictures = PictureBook(room: Self.pictureRoom)
-        let results = Results(run)
+        let results = Results(run, tell: tell)
         page.head = results.head
         page.add("results", "Results", results.html)
         page.add("training", "Training", Courses(run).html)

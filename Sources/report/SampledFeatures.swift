@@ -32,9 +32,9 @@ struct SampledFeatures {
         (self.labels, self.images, self.places, classes) = (labels, images, places, stream.classes ?? [])
     }
 
-    /// The rows of samples that are there.
-    func rows(_ wanted: [Int]) -> FeatureMatrix {
-        let known = Dictionary(places.enumerated().map { ($1, $0) }, uniquingKeysWith: { $1 })
-        return features.rows(wanted.compactMap { known[$0] })
+    /// The rows of the samples of these places; nil where one of them is not there.
+    func rows(_ wanted: [Int]) -> FeatureMatrix? {
+        let known = Dictionary(places.enumerated().map { ($1, $0) }, uniquingKeysWith: { $1 }), rows = wanted.compactMap { known[$0] }
+        return rows.count == wanted.count ? features.rows(rows) : nil
     }
 }

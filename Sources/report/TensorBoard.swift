@@ -31,7 +31,7 @@ enum TensorBoard {
     static func events(_ values: [String: [(x: Double, y: Double)]]) -> [UInt8] {
         var file = record(double(1, 0) + text(3, "brain.Event:2"))
         for name in values.keys.sorted() where !["epoch", "step"].contains(name) {
-            for point in values[name] ?? [] where point.y.isFinite {
+            for point in values[name] ?? [] where point.y.isFinite && abs(point.x) < 1e12 {
                 let step = Int((point.x * 1000).rounded()), value = text(1, name) + [2 << 3 | 5] + bytes(Float(point.y).bitPattern)
                 file += record(double(1, Double(step)) + [2 << 3 | 0] + varint(step) + message(5, message(1, value)))
             }

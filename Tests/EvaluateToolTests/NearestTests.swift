@@ -28,6 +28,9 @@ struct NearestTests {
         #expect(try lists(found("own --k 2")) == ["10: 12 11", "11: 15 12", "12: 10 11", "13: 14 15", "14: 15 11", "15: 11 12"])
         #expect(try lists(found("own --in others --k 1 --images 15,13")) == ["13: 11", "15: 10"])
         #expect(try lists(found("own --above 0.99")) == ["10: 12", "11: 15"])
+        #expect(try lists(found("own --above 0.99 --images 15")) == ["15: 11"])
+        #expect(try lists(found("own --above 0.65 --k 1")) == ["10: 12", "11: 15", "14: 15"])
+        #expect(try place.run("evaluate neighbours own --above 0.65 --k 1").error.contains("images have 1 others that are so near, and perhaps more"))
         #expect(try lists(found("own --in others --above 0.995")) == ["10: 12", "11: 10", "12: 12", "13: 11", "15: 10"])
         let similarity = try found("own --in others --k 1 --images 13")["images"]?.asArray?.first?["neighbours"]?.asArray?.first?["similarity"]?.asNumber ?? 0
         #expect(abs(similarity - cos(5 * Double.pi / 180)) < 1e-6)

@@ -17,7 +17,7 @@ struct HistoryTests {
 
     @Test func `what is noted is there when it is opened again, and nights are in their order whatever the clock says`() throws {
         let place = try Workplace(), path = place.path("h.sqlite")
-        let odd = "a'b\u{0}\"); DROP TABLE night;--é"
+        let odd = "a'b\"); DROP TABLE night;--é"
         do {
             let history = try History(path), first = try history.beginNight("2026-01-02T03:04:05Z")
             #expect(!first.goesOn && first.night.id == 1)
@@ -35,8 +35,7 @@ struct HistoryTests {
         #expect(try history.nights().map { "\($0.id) \($0.began) \($0.ended ?? "-")" } == ["1 2026-01-02T03:04:05Z 2026-01-03T00:00:09Z", "2 1970-01-01T00:00:00Z -"])
         #expect(try history.results(run: "b").map { "\($0.night) \($0.result.value)" } == ["1 20.0", "2 30.0"])
         #expect(try history.results(run: "b", network: "other").isEmpty && history.results().count == 3)
-        // SQLite's text ends at a zero byte.
-        #expect(try history.results().contains { $0.result.run.hasPrefix("a'b") && $0.result.correct == "ff0" })
+        #expect(try history.results().contains { $0.result.run == odd && (try? history.correct($0.result, night: 1)) == "ff0" })
     }
 
     @Test func `a file that is none, is cut short, is another program's or of a newer version is told and left as it is`() throws {
@@ -69,17 +68,22 @@ struct HistoryTests {
 
     /// By hand, and the two-sided exact p of scipy.stats.binomtest.
     @Test(arguments: [
-        ("f0f0", "f0f0", 16, 0, 0, 1.0, false), ("ffff", "0fff", 16, 4, 0, 0.125, true), ("ff00", "00ff", 16, 8, 8, 1.0, false), ("fffff", "c0fff", 20, 6, 0, 0.03125, true),
+        ("f0f0", "f0f0", 16, 0, 0, 1.0, false), ("ffff", "0fff", 16, 4, 0, 0.125, false), ("ff00", "00ff", 16, 8, 8, 1.0, false), ("fffff", "c0fff", 20, 6, 0, 0.03125, true),
         ("f8000", "00fff", 18, 5, 10, 0.30175781250000006, false), ("fff", "ff8", 10, 1, 0, 1.0, false),
     ]) func `pairs are compared sample by sample`(_ before: String, _ after: String, _ samples: Int, _ lost: Int, _ won: Int, _ p: Double, _ hasFallen: Bool) throws {
         let pair = try #require(PairedComparison(before, after, samples: samples))
-        #expect(pair.lost == lost && pair.won == won && abs(pair.probability - p) < 1e-9 && pair.hasFallen == hasFallen, "\(pair) \(pair.probability)")
+        #expect(pair.lost == lost && pair.won == won && abs(pair.probability - p) < 1e-9 && pair.hasFallen() == hasFallen, "\(pair) \(pair.probability)")
         #expect(abs(pair.difference - Double(won - lost) / Double(samples)) < 1e-12)
+    }
+
+    @Test func `one that was the best of many by chance is no fall`() throws {
+        let pair = try #require(PairedComparison("fffff", "c0fff", samples: 20))
+        #expect(pair.hasFallen() && !pair.hasFallen(comparisons: 2))
     }
 
     @Test func `what is no such text is compared with nothing, and many samples overflow nothing`() throws {
         for (a, b, n) in [("ff", "f", 8), ("fg", "ff", 8), ("ff", "ff", 9), ("", "", 0)] { #expect(PairedComparison(a, b, samples: n) == nil) }
         let n = 400_000, pair = try #require(PairedComparison(String(repeating: "f", count: n / 4), String(repeating: "7", count: n / 4), samples: n))
-        #expect(pair.lost == n / 4 && pair.probability == 0 && pair.hasFallen)
+        #expect(pair.lost == n / 4 && pair.probability == 0 && pair.hasFallen(comparisons: 1000))
     }
 }

@@ -29,7 +29,7 @@ struct PagesTests {
         #expect(names([1, 60], ticks: 6, isCount: true) == ["0", "10", "20", "30", "40", "50", "60"])
         #expect(names([1, 2], ticks: 6, isCount: true) == ["1", "2"])
         #expect(names([-3e-5, 4e-5]).count > 3)
-        for values in [[5.0, 5], [0], [], [.nan, .infinity], [-1e300, 1e300], [1e-300, 2e-300], [0, 0]] as [[Double]] {
+        for values in [[5.0, 5], [0], [], [.nan, .infinity], [-1e300, 1e300], [1e-300, 2e-300], [3e15, 5e15], [-1e300, -1e200], [.leastNonzeroMagnitude, 2 * .leastNonzeroMagnitude], [0, 0]] as [[Double]] {
             for isCount in [false, true] {
                 let axis = Axis(values, isCount: isCount)
                 #expect(axis.upper > axis.lower && axis.ticks.count < 50 && axis.ticks.allSatisfy(\.isFinite), "\(values)")
@@ -48,7 +48,7 @@ struct PagesTests {
         #expect(text.contains("<tr><th scope=\"row\">2</th><td>–</td><td>–</td><td>3.00</td></tr>") && !text.contains("nan"))
         #expect(LineChart("x", []).html == "" && LineChart("x", [.init("a", [])]).html == "")
         let long = LineChart("x", [.init("a", (1...25_000).map { (Double($0), Double($0 * $0)) })])
-        #expect(long.series[0].points.count <= 1001 && long.series[0].points.last?.x == 25_000)
+        #expect(long.series[0].points.count <= 301 && long.series[0].points.last?.x == 25_000)
     }
 
     @Test func `a map has a mark for each sample, whatever its coordinates, and classes differ by colour or shape`() {

@@ -7,7 +7,7 @@ import Platform
 ///     p(j|i) = e^(−‖xᵢ−xⱼ‖²/2σᵢ²) / Σₖ …      σᵢ such that its entropy is ln(perplexity)      P = (p(j|i) + p(i|j)) / 2N
 ///     q = (1 + ‖yᵢ−yⱼ‖²)⁻¹ / Σ      ∂KL(P‖Q)/∂yᵢ = 4 Σⱼ (p − q)(1 + ‖yᵢ−yⱼ‖²)⁻¹ (yᵢ − yⱼ)
 ///
-/// Van der Maaten and Hinton, JMLR 2008; begun from the principal components, with P twelve times as large for the first quarter, as scikit-learn has it. Time and memory grow with the
+/// Van der Maaten and Hinton, JMLR 2008; begun from the principal components, with P twelve times as large for the first third, of 250 steps at most, as scikit-learn has it. Time and memory grow with the
 /// square of the samples: take few thousand. Nothing is random, and nothing depends on the threads.
 public struct NeighbourMap: Sendable {
     /// (samples, 2).

@@ -29,9 +29,6 @@ public struct PairedComparison: Sendable, Equatable {
     /// The later's accuracy less the earlier's.
     public var difference: Double { Double(won - lost) / Double(samples) }
 
-    /// The standard error of ``difference`` if both are as good.
-    public var standardError: Double { Double(won + lost).squareRoot() / Double(samples) }
-
     /// How likely a difference as large is by chance alone: both tails of the binomial distribution of `won` in `won + lost` with ½, exact.
     public var probability: Double {
         let n = won + lost
@@ -41,6 +38,11 @@ public struct PairedComparison: Sendable, Equatable {
         return min(1, 2 * tail)
     }
 
-    /// Whether it is worse by two standard errors or more.
-    public var hasFallen: Bool { lost > won && -difference >= 2 * standardError }
+    /// The ``probability`` of two standard errors of a normal distribution.
+    public static let level = 0.0455
+
+    /// Whether it is worse by more than chance.
+    ///
+    /// - Parameter comparisons: among how many earlier evaluations this one was chosen to be compared with, each of which may be good by chance (Bonferroni).
+    public func hasFallen(comparisons: Int = 1) -> Bool { lost > won && probability < Self.level / Double(max(1, comparisons)) }
 }

@@ -127,12 +127,12 @@ public final class History {
             ])
     }
 
-    /// The results of a network, or of all, the nights in order.
+    /// The results of a network, or of all, the nights in order; without ``Result/correct``, of which there is much: see ``correct(_:night:)``.
     public func results(run: String? = nil, network: String? = nil) throws -> [(night: Int, result: Result)] {
         let (filter, values) = run.map { run in (" WHERE run = ?" + (network == nil ? "" : " AND network = ?"), [.text(run)] + (network.map { [.text($0)] } ?? [])) } ?? ("", [Database.Value]())
-        return try database.run("SELECT * FROM result\(filter) ORDER BY night, run, network", values).map { row in
-            guard row.count == 11, case .integer(let night) = row[0], case .text(let run) = row[1], case .text(let network) = row[2], case .integer(let epoch) = row[3],
-                case .text(let identity) = row[4], case .text(let test) = row[5], case .text(let measure) = row[6], case .integer(let samples) = row[8], case .text(let name) = row[10]
+        return try database.run("SELECT night, run, network, epoch, identity, test, measure, value, samples, protocol FROM result\(filter) ORDER BY night, run, network", values).map { row in
+            guard row.count == 10, case .integer(let night) = row[0], case .text(let run) = row[1], case .text(let network) = row[2], case .integer(let epoch) = row[3],
+                case .text(let identity) = row[4], case .text(let test) = row[5], case .text(let measure) = row[6], case .integer(let samples) = row[8], case .text(let name) = row[9]
             else { throw odd() }
             let value: Double
             switch row[7] {
@@ -140,14 +140,20 @@ public final class History {
             case .integer(let number): value = Double(number)
             default: throw odd()
             }
-            let correct: String? = if case .text(let bits) = row[9] { bits } else { nil }
             return (
                 Int(night),
                 Result(
                     run: run, network: network, epoch: Int(clamping: epoch), identity: identity, test: test, measure: measure, value: value, samples: Int(clamping: samples),
-                    correct: correct, protocolName: name)
+                    correct: nil, protocolName: name)
             )
         }
+    }
+
+    /// Right or wrong of each image, of a result of a night; nil where that is not known.
+    public func correct(_ result: Result, night: Int) throws -> String? {
+        let rows = try database.run("SELECT correct FROM result WHERE night = ? AND run = ? AND network = ?", [.integer(Int64(night)), .text(result.run), .text(result.network)])
+        guard case .text(let bits)? = rows.first?.first else { return nil }
+        return bits
     }
 
     private func odd() -> Failure { Failure(.data, path: path, "has a row that is none of a history", remedy: "put back a copy of it, or move it away: then a new one begins") }

@@ -14,11 +14,9 @@ public struct Axis: Equatable, Sendable {
     ///   - count: about how many ticks.
     ///   - isCount: whether only whole numbers are named.
     public init(_ values: [Double], ticks count: Int = 5, isCount: Bool = false) {
-        let finite = values.filter(\.isFinite)
-        var low = finite.min() ?? 0, high = finite.max() ?? 1
         // Numbers beyond what a picture can tell are drawn at its edge.
-        low = max(low, -1e15)
-        high = min(high, 1e15)
+        let finite = values.filter(\.isFinite).map { abs($0) < 1e-15 ? 0 : min(1e15, max(-1e15, $0)) }
+        var low = finite.min() ?? 0, high = finite.max() ?? 1
         if high - low <= 1e-9 * max(abs(low), abs(high)) {
             let room = max(abs(low) * 0.1, isCount ? 1 : 1e-6)
             (low, high) = (low - room, high + room)

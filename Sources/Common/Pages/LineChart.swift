@@ -24,7 +24,7 @@ public struct LineChart: Sendable {
     public var digits: Int
 
     /// Points that a line has at most, evenly thinned.
-    private static let mostPoints = 1000
+    private static let mostPoints = 300
 
     public init(_ title: String, x xTitle: String = "epoch", _ series: [Series], digits: Int = 3) {
         (self.title, self.xTitle, self.digits) = (title, xTitle, digits)

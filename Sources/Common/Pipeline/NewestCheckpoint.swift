@@ -23,6 +23,8 @@ public struct NewestCheckpoint: Sendable {
     /// The file of its weights, in the run's folder.
     private let weights: String
     private let parts: [String]
+    /// The files of options that make features, as they are now: those in the folder of a run that is older may be others.
+    private let options: [String: [String]]
     /// What makes the teacher's features where they are to be compared with.
     private let embedsTeacher: String?
 
@@ -68,6 +70,7 @@ public struct NewestCheckpoint: Sendable {
         (self.run, self.network, self.epoch) = (run, network, epoch)
         epochs = preparation.run.epochs
         let judgement = preparation.run.judgement, name = "\(student.name).\(epoch)", options = preparation.run.options
+        self.options = options.filter { $0.key.hasPrefix("features.") }
         protocolName = judgement.quickest
         parts = judgement.parts
         (folder, tools, weights) = (preparation.folder.path, environment.tools, "\(name).safetensors")
@@ -100,8 +103,11 @@ public struct NewestCheckpoint: Sendable {
     /// - Throws: ``Failure`` where it does not work, with what the tool has said.
     public func judge(in work: String) throws -> String {
         func made(_ name: String) -> String { "\"$2\"/\(name).tensors.zst" }
-        func features(_ name: String, _ part: String, _ embed: String) -> String { "augment @options/features.\(part) --quiet | \(embed) --drop images --quiet -o \(made(name))" }
-        var script = ["cd \"$1\""] + parts.map { features($0, $0, "embed --weights \(weights) --features") }
+        for (name, words) in options { try TextFile.write(words.map { $0 + "\n" }.joined(), to: "\(work)/\(name)") }
+        func features(_ name: String, _ part: String, _ embed: String) -> String { "augment @\"$2\"/features.\(part) --quiet | \(embed) --drop images --quiet -o \(made(name))" }
+        // A run that is under way may remove the checkpoint meanwhile.
+        var script = ["cd \"$1\"", "ln \(weights) \"$2\"/weights.safetensors 2> /dev/null || cp \(weights) \"$2\"/weights.safetensors"]
+            + parts.map { features($0, $0, "embed --weights \"$2\"/weights.safetensors --features") }
         if let embedsTeacher { script.append(features("teacher", "train", embedsTeacher)) }
         let result = "\(work)/result.json"
         if protocolName == "quality" {

@@ -71,9 +71,7 @@ public struct Planner {
         case .stage where !flags.onlyTells: return try prepareStage(folder)
         case .show, .stage: return try show(folder)
         case .nightly, .compare: return nil
-        case .report:
-            guard folder.isRun else { throw noRun(folder) }
-            return Command(words: ["report", "--run", folder.path], environment: ["PATH": environment.path])
+        case .report: return try report(folder)
         case .distill where !flags.onlyTells, .pretrain where !flags.onlyTells, .finetune where !flags.onlyTells: return try prepareAll(folder)
         case .distill, .pretrain, .finetune, .check:
             let preparation = try look(), work = Work(preparation)
@@ -101,6 +99,21 @@ public struct Planner {
         if flags.doesAll { for stage in preparation.run.stages.names { unsafe unlink(StageRecord.path(stage, in: folder.path)) } }
         prune(preparation, work)
         return command(preparation, goal: "judged")
+    }
+
+    /// The page of a run as its last stage makes it. One that this stage has made is there, and is left as it is.
+    private func report(_ folder: RunFolder) throws -> Command? {
+        guard folder.isRun else { throw noRun(folder) }
+        if let line = try StageTable(in: folder.path)["report"], var record = StageRecord(reading: line.name, in: folder.path), record.fingerprint == line.fingerprint,
+            record.condition(in: folder.path) == .whole
+        {
+            say(folder.file("report.html"))
+            return nil
+        }
+        // A run that an earlier version has planned has no such options.
+        let script = "cd \"$1\"; if [ -e options/report.augment ]; then augment --data data/train @options/report.augment --quiet | report --run . @options/report --views - --quiet; "
+            + "else report --run . --quiet; fi; echo \"$1/report.html\" >&2"
+        return Command(words: ["/bin/bash", "-euo", "pipefail", "-c", script, "report", folder.path], environment: ["PATH": environment.path])
     }
 
     /// The runs that NAMES names.

@@ -24,6 +24,7 @@ public struct ReportedRun {
     /// Whether networks are judged by labels.
     public let isByLabels: Bool
     public let hasTeacher: Bool
+    private let hasTest: Bool
     /// The target of make that it is a run of.
     private let target: String
     /// Networks of which there are evaluations.
@@ -41,6 +42,7 @@ public struct ReportedRun {
         let run = try RunSettings(remembered: folder), stages = try StageTable(in: folder).lines.map(\.name)
         name = ReportedRun.name(of: folder)
         hasTeacher = run.teacherOrigin != .none
+        hasTest = !run["TEST"].isEmpty
         target = run.method.trainsClassifier ? "finetune" : hasTeacher ? "distill" : "pretrain"
         let isByLabels = !stages.contains { StageName($0).part == "quality" }
         self.isByLabels = isByLabels
@@ -48,7 +50,11 @@ public struct ReportedRun {
         let students = run.students, all = run.number("EPOCHS"), isOne = students.count == 1
         func isDone(_ stage: String) -> Bool { StageRecord(reading: stage, in: folder) != nil }
         epochs = (students.map { student in (0...all).last { $0 == 0 || isDone("\(student.name).\($0)") } ?? 0 }.min() ?? 0, all)
-        func isJudged(_ name: String) -> Bool { isDone("evaluation.\(name).\(isByLabels ? "knn" : "quality")") }
+        // What nothing needs has a record too, and no file.
+        func isJudged(_ name: String) -> Bool {
+            let kind = isByLabels ? "knn" : "quality"
+            return isDone("evaluation.\(name).\(kind)") && FileStamp("\(folder)/evaluation/\(name).\(kind).json") != nil
+        }
         subjects = (isJudged("teacher") ? [Subject(title: "teacher", name: "teacher", isTeacher: true, isLatest: true)] : [])
             + students.flatMap { student in
                 let known = isOne ? "student" : student.network, judged = (0...all).filter { isJudged("\(student.name).\($0)") }
@@ -87,10 +93,16 @@ public struct ReportedRun {
 
     /// The images of which features are made, as augment opened them.
     ///
-    /// - Throws: ``Failure`` where they are not there any more.
+    /// - Throws: ``Failure`` where they are not there any more, or are others.
     public func images(_ part: String) throws -> Dataset {
         let lines = String(decoding: try TextFile.bytes("\(folder)/options/features.\(part)") ?? [], as: UTF8.self).split(separator: "\n").map(String.init)
         guard let data = ShellWords.value(of: "--data", in: lines) else { throw Failure(.data, path: "\(folder)/options/features.\(part)", "names no --data") }
+        // Numbers of images are those of the files that there were.
+        if let source = Source.allCases.first(where: { $0.link == data }), FileStamp("\(folder)/\(source.list)") != nil {
+            do { try SourceCheck(stage: "report", folder: folder, hasTest: hasTest, program: nil).check([source]) } catch let failure as Failure {
+                throw Failure(.data, path: failure.path, "has changed since features were made of it")
+            }
+        }
         func inRun(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }
         let classes = try ShellWords.value(of: "--class-list", in: lines).map { try ClassList.read(inRun($0)) } ?? []
         return try Dataset(inRun(data), split: ShellWords.value(of: "--split", in: lines), classes: classes)
@@ -102,7 +114,8 @@ public struct ReportedRun {
         return ["make \(target) NAME=\(ReportedRun.quoted(name)) " + words.joined(separator: " ")]
     }
 
-    private static func quoted(_ word: String) -> String {
+    /// A word for the shell.
+    public static func quoted(_ word: String) -> String {
         let plain = word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./:,+@%".contains($0)) }
         return plain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
     }

@@ -10,7 +10,7 @@ public struct RunStatus {
     let epochs: String
     /// What the epochs to be done will take, as the latest took; nil where none has been timed.
     let left: String?
-    /// What the furthest judged student is worth: "k-NN 88.2 %".
+    /// What the students are worth that were judged after the most epochs: "k-NN 88.2 % (student.40)".
     let worth: String?
 
     /// - Throws: ``Failure`` where the run's list of stages was cut short, or is not there.
@@ -23,20 +23,28 @@ public struct RunStatus {
         state = next.map { isIdle ? "stopped before \($0)" : "at work on \($0)" } ?? (isIdle ? "all is done" : "at work")
         var kinds: [String] = []
         for kind in lines.compactMap({ StageName($0.name).numbered }) where !kinds.contains(kind) { kinds.append(kind) }
-        var told: [String] = [], seconds = 0.0, isTimed = false
+        var told: [String] = [], seconds = 0.0, together = 0.0, isTimed = false
         for kind in kinds {
             let own = lines.map(\.name).filter { (StageName($0).epoch(of: kind) ?? 0) > 0 }, finished = own.filter(done.contains)
             guard !own.isEmpty else { continue }
             told.append("\(kind) \(finished.count) of \(own.count)")
             let times = finished.suffix(3).compactMap { RunStatus.seconds("\(folder.path)/log/\($0)") }
             guard !times.isEmpty, finished.count < own.count else { continue }
-            seconds += times.reduce(0, +) / Double(times.count) * Double(own.count - finished.count)
+            let rest = times.reduce(0, +) / Double(times.count) * Double(own.count - finished.count)
+            // Students that learn side by side have each taken the time of all.
+            if kind.hasPrefix("student") { together = max(together, rest) } else { seconds += rest }
             isTimed = true
         }
+        seconds += together
         epochs = told.joined(separator: ", ")
         left = isTimed ? "about \(Progress.duration(seconds))" : nil
-        worth = lines.reversed().lazy.filter { done.contains($0.name) && StageName($0.name).kind == "evaluation" && StageName($0.name).subject?.hasPrefix("student") == true }
-            .compactMap { RunStatus.worth($0.name, in: folder.path) }.first
+        var furthest: [String: (epoch: Int, text: String)] = [:]
+        for line in lines where done.contains(line.name) {
+            guard let subject = StageName(line.name).subject, let epoch = StageName(subject).studentEpoch, let text = RunStatus.worth(line.name, in: folder.path) else { continue }
+            let student = StageName(subject).kind
+            if furthest[student].map({ $0.epoch <= epoch }) ?? true { furthest[student] = (epoch, text) }
+        }
+        worth = furthest.isEmpty ? nil : furthest.sorted { $0.key < $1.key }.map(\.value.text).joined(separator: ", ")
     }
 
     /// What an epoch took, by its log; nil where it has none.

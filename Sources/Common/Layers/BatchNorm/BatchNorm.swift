@@ -46,7 +46,7 @@ public struct BatchNorm: Sendable {
         return max(momentum, 1 / min(n, max(10, n / 10)))
     }
 
-    /// The fewest batches after which ``momentum(batchesSeen:)`` is `momentum`.
+    /// So many batches that ``momentum(batchesSeen:)`` is `momentum` from then on.
     public static func batches(momentum: Float) -> Int {
         guard momentum > 0 else { return 0 }
         return momentum >= 0.1 ? Int((1 / momentum).rounded(.up)) : Int(min(1e9, (10 / momentum).rounded(.up)))
