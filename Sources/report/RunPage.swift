@@ -6,7 +6,7 @@ import ToolSupport
 
 /// The page of a run, section by section.
 struct RunPage {
-    /// Of the page's 10 MB what is for pictures; the charts and maps of a student take about a third of one.
+    /// Bytes of the page that pictures may take; the charts and maps of a student take about a third of a million more.
     private static let pictureRoom = 7_000_000
 
     let html: HTML
