@@ -50,7 +50,10 @@ struct NightlyTests {
         let after = try place.run(night("ON_FALL='false' PROMETHEUS=$PWD/seed.prom"))
         #expect(after.status == 0 && after.output.contains("below its best") && after.output.contains("unchanged"), "\(after.output)\(after.error)")
         #expect(try place.text("seed.prom").contains("seed_nightly_fallen{run=\"a\",network=\"student\",measure=\"knn_top1\"} 1\n"))
-        let blocked = try place.run("rm -rf again; mkdir again; cp -r runs/a again/a; cp runs/.nightly/history.sqlite h; python3 -c 'import sqlite3; c = sqlite3.connect(\"h\"); c.execute(\"delete from result where night > 1\"); c.execute(\"delete from night where id > 1\"); c.commit()' && nightly --runs again --history h --pipelines '\(Workplace.root)/pipelines' --prometheus missing/seed.prom --on-fall 'cat > heard' -q")
+        try place.perform("mkdir again; cp -r runs/a again/a; cp runs/.nightly/history.sqlite h")
+        let firstNight = try Database(place.path("h"))
+        for (table, column) in [("result", "night"), ("night", "id")] { try firstNight.run("DELETE FROM \(table) WHERE \(column) > 1") }
+        let blocked = try place.run("nightly --runs again --history h --pipelines '\(Workplace.root)/pipelines' --prometheus missing/seed.prom --on-fall 'cat > heard' -q")
         #expect(blocked.status == 1 && blocked.error.contains("missing/seed.prom") && place.exists("heard"), "\(blocked.output)\(blocked.error)")
         #expect(try place.text("runs/.nightly/trends.html").contains("<figure class=\"chart\"") && !place.exists("runs/.nightly/work"))
     }
