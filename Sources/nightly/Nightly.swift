@@ -16,7 +16,7 @@ struct NightlyTool: Tool {
         discussion: """
             A checkpoint is judged by k-NN, or without labels by the teacher's neighbours, if it belongs to the images, the options and the teacher that \
             are there now. One that was judged in an earlier night, with the same images and by the same programs, keeps its number. Each is compared with the night before and with its best night on the same images, \
-            image by image: it has fallen where it is worse by two standard errors (McNemar). Runs that are under way are judged too, and not disturbed.
+            image by image: it has fallen where it is worse by more than chance (McNemar's exact test). Runs that are under way are judged too, and not disturbed.
 
             The status is 1 where something has fallen, else 65 or another where a run could not be judged, else 0. What was found is noted at once: an interrupted night is gone on with by the next call.
 

@@ -14,6 +14,8 @@ struct Judged {
     /// The images that are judged, and those that lend labels or, without labels, are all.
     private let judged: Album, lent: Album
     private let part: String
+    /// Of each of the networks a part of the judged images, and of how many in turn each of it is one.
+    private let samples: [(set: SampledFeatures, step: Int)]
 
     /// - Parameter tell: is told what is missing.
     init(_ run: ReportedRun, tell: (String) -> Void) throws {
@@ -21,6 +23,7 @@ struct Judged {
         let part = run.isByLabels ? "test" : "train"
         self.part = part
         subjects = run.subjects.filter { subject in subject.isLatest && [part, "train"].allSatisfy { run.features(subject, $0) != nil } }
+        samples = try subjects.map { try Judged.sample(run, $0, part) }
         func album(_ part: String) throws -> Album {
             do { return try Album(part, run.images(part)) } catch let failure as Failure where [.data, .io, .noInput].contains(failure.kind) {
                 tell("\(failure.description); the page does without its pictures")
@@ -31,7 +34,9 @@ struct Judged {
         lent = part == "train" ? judged : try album("train")
     }
 
-    private func features(_ subject: ReportedRun.Subject, _ part: String) throws -> String {
+    private func features(_ subject: ReportedRun.Subject, _ part: String) throws -> String { try Judged.features(run, subject, part) }
+
+    private static func features(_ run: ReportedRun, _ subject: ReportedRun.Subject, _ part: String) throws -> String {
         guard let path = run.features(subject, part) else { throw Failure(.noInput, path: run.folder, "has no features of \(subject.title)") }
         return path
     }
@@ -102,17 +107,16 @@ struct Judged {
 
     // MARK: Map
 
-    /// Places of samples that are spread evenly over the judged ones.
-    private func spread(_ path: String) throws -> Int {
-        let samples = try StreamReader(path).header.metadata.count("images") ?? Self.mostPlaces
-        return max(1, (samples + Self.mostPlaces - 1) / Self.mostPlaces)
+    /// Samples that are spread evenly over the judged ones.
+    private static func sample(_ run: ReportedRun, _ subject: ReportedRun.Subject, _ part: String) throws -> (set: SampledFeatures, step: Int) {
+        let path = try features(run, subject, part), images = try StreamReader(path).header.metadata.count("images") ?? mostPlaces
+        let step = max(1, (images + mostPlaces - 1) / mostPlaces)
+        return (try SampledFeatures(path, hasLabels: run.isByLabels) { place, _ in place % step == 0 }, step)
     }
 
     func maps(_ pictures: inout PictureBook) throws -> HTML {
         var byNeighbours: [HTML] = [], byComponents: [HTML] = [], legend: HTML = "", told = ""
-        for subject in subjects {
-            let path = try features(subject, part), step = try spread(path)
-            let set = try SampledFeatures(path, hasLabels: run.isByLabels) { place, _ in place % step == 0 }
+        for (subject, (set, step)) in zip(subjects, samples) {
             guard set.features.samples > 1 else { continue }
             set.features.normalizeRows()
             if legend == "", !set.classes.isEmpty { legend = MapFigure.legend(set.classes) }
@@ -146,15 +150,12 @@ struct Judged {
 
     /// What is nearest to a few images, for the teacher and for the students side by side.
     func neighbours(_ pictures: inout PictureBook) throws -> HTML {
-        guard let first = subjects.first else { return "" }
-        let path = try features(first, part), step = try spread(path)
-        let set = try SampledFeatures(path, hasLabels: run.isByLabels) { place, _ in place % step == 0 }
+        guard let first = subjects.first, let set = samples.first?.set else { return "" }
         let chosen = queries(set)
         // The same images of every network; an image is not its own neighbour.
         let others = run.isByLabels ? 0 : 1
         var found: [[[NearestImages.Near]]] = []
-        for subject in subjects {
-            let own = try SampledFeatures(features(subject, part), hasLabels: run.isByLabels) { place, _ in place % step == 0 }
+        for (subject, (own, _)) in zip(subjects, samples) {
             guard let rows = own.rows(chosen.map { set.places[$0] }) else {
                 throw Failure(.data, path: try features(subject, part), "has fewer samples than that of \(first.title)", remedy: "do the stages of its features again")
             }
