@@ -42,10 +42,10 @@ public struct HTML: Sendable, Equatable, ExpressibleByStringInterpolation {
 
 extension HTML {
     /// A table with a line of titles; the first column to the left, numbers to the right.
-    public static func table(_ titles: [String], _ rows: [[String]], isRowTitled: Bool = true) -> HTML {
+    public static func table(_ titles: [String], _ rows: [[String]]) -> HTML {
         let head = titles.map { "<th scope=\"col\">\($0)</th>" as HTML }
         let body = rows.map { row in
-            let cells = row.enumerated().map { $0 == 0 && isRowTitled ? "<th scope=\"row\">\($1)</th>" : "<td>\($1)</td>" as HTML }
+            let cells = row.enumerated().map { $0 == 0 ? "<th scope=\"row\">\($1)</th>" : "<td>\($1)</td>" as HTML }
             return "<tr>\(cells)</tr>\n" as HTML
         }
         return "<div class=\"scroll\"><table><thead><tr>\(head)</tr></thead><tbody>\n\(body)</tbody></table></div>\n"

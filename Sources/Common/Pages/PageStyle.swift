@@ -15,7 +15,6 @@ enum PageStyle {
         .tiles li{background:var(--panel);border-radius:.5rem;padding:.7rem 1rem}.tiles b{display:block;font-size:1.6rem;line-height:1.2}.tiles span{color:var(--soft);font-size:.9rem}
         .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5rem 0}
         th,td{padding:.2rem .7rem;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}th{font-weight:600}th:first-child,td:first-child{text-align:left}thead th{color:var(--soft);font-weight:400}
-        td.text{text-align:left;white-space:normal;overflow-wrap:anywhere}
         .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem 2rem}
         figure{margin:0}figcaption{font-weight:600;color:var(--ink)}
         .legend{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem;list-style:none;margin:.2rem 0;padding:0;font-size:.9rem}.key{display:inline-block;width:1.2rem;border-top:3px solid;vertical-align:middle;margin-right:.3rem}.key.reference{border-top-style:dashed}

@@ -23,7 +23,6 @@ public struct ReportedRun {
     public let name: String
     /// Whether networks are judged by labels.
     public let isByLabels: Bool
-    public let hasTeacher: Bool
     private let hasTest: Bool
     /// The target of make that it is a run of.
     private let target: String
@@ -41,9 +40,8 @@ public struct ReportedRun {
         self.folder = folder
         let run = try RunSettings(remembered: folder), stages = try StageTable(in: folder).lines.map(\.name)
         name = ReportedRun.name(of: folder)
-        hasTeacher = run.teacherOrigin != .none
         hasTest = !run["TEST"].isEmpty
-        target = run.method.trainsClassifier ? "finetune" : hasTeacher ? "distill" : "pretrain"
+        target = run.method.trainsClassifier ? "finetune" : run.teacherOrigin == .none ? "pretrain" : "distill"
         let isByLabels = !stages.contains { StageName($0).part == "quality" }
         self.isByLabels = isByLabels
         settings = Setting.all.filter(\.isKept).map { ($0.name, run[$0.name]) }.filter { !$0.1.isEmpty }
