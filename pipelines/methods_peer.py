@@ -5,7 +5,7 @@
 
 Drawn images as byol, moco-v2 or swav has them; swav's crops are two of the size and six of 3/7 of it. train-step's time is that of a batch of its log, without the
 first, and holds the reading of the stream and the bytes' way to numbers; PyTorch's holds neither. Losses and optimizers of PyTorch are those of Tests/golden. Loss and optimizer
-are shares of the step by --profile. A method that PyTorch is not compared in is measured alone.
+are shares of the steps by --profile, what is made at the first of them (queues, the teacher's temperature) among it. A method that PyTorch is not compared in is measured alone.
 """
 import argparse
 import json
@@ -29,6 +29,10 @@ STREAMS = {
     "moco-v1": ("--recipe moco-v1 --views 2 --size {size}", "", "--queue-size 65536"),
     "moco-v2": ("--views 2 --size {size}", "", "--queue-size 65536"),
     "supervised": ("--size {size}", "", ""),
+    "supervised-contrastive": ("--views 2 --size {size}", "", ""),
+    "kd": ("--size {size}", "embed --weights {teacher} --logits", ""),
+    "swav-distillation": ("--recipe swav --crops '2x{size}@0.14-1 6x{small}@0.05-0.14'", "embed --weights {teacher} --logits --view 0 --group 0", ""),
+    "bingo": ("--bags {bags} --size {size}", "embed --weights {teacher} --group 1", "--queue-size 65536"),
     "seed": ("--size {size}", "embed --weights {teacher}", "--queue-size 65536"),
     "seed-batch": ("--size {size}", "embed --weights {teacher}", ""),
     "simreg": ("--size {size}", "embed --weights {teacher} --features", ""),
@@ -38,7 +42,10 @@ STREAMS = {
     "queue-kl": ("--mix-up --size {size}", "embed --weights {teacher} --features", "--queue-size 65536"),
     "feature-mse": ("--mix-up --size {size}", "embed --weights {teacher} --features", ""),
 }
-HEADS = {"supervised": "--classes 24", "simreg": "", "feature-mse": "", "compress-2q": "", "compress-1q": "--head 'linear 512'", "queue-kl": "--head 'linear 512'"}
+HEADS = {"supervised": "--classes 24", "kd": "--classes 24", "swav-distillation": "--head prototype-scores --embedding 3000", "bingo": "--head moco-v2",
+         "supervised-contrastive": "--head simclr", "simreg": "", "feature-mse": "", "compress-2q": "", "compress-1q": "--head 'linear 512'", "queue-kl": "--head 'linear 512'"}
+# Teachers that are no others': a classifier, a head that ends in prototypes, and one of embeddings for a student whose head has another's name.
+TEACHER_HEADS = {"bingo": "--head moco-v2", "kd": "--classes 24", "swav-distillation": "--head 'linear 2048, batch-norm, relu, linear 128, l2-norm, linear 3000 no-bias'"}
 PEERS = ("swav", "byol", "simreg")
 
 
@@ -55,11 +62,12 @@ class Ours:
     def __init__(self, method, options, folder):
         self.method, self.options, self.folder = method, options, folder
         augment, teacher, self.told = STREAMS[method]
-        stem = "teacher" if method in HEADS else "embedding teacher"
-        weights = f"{folder}/{stem.replace(' ', '-')}.safetensors"
-        if teacher and not os.path.exists(weights):
-            shell(f"initialize --network {options.network} {'' if method in HEADS else '--head moco-v2'} --seed 1 -o {weights}")
-        sides = {"size": options.size, "small": options.size * 3 // 7, "teacher": weights}
+        weights, bags = f"{folder}/teacher.safetensors", f"{folder}/bags.safetensors"
+        if teacher:
+            shell(f"initialize --network {options.network} {TEACHER_HEADS.get(method, '' if method in HEADS else '--head moco-v2')} --seed 1 -o {weights}")
+        if "{bags}" in augment:
+            shell(f"augment --data {folder}/images/train --recipe evaluation --size 64 --quiet | embed --weights {weights} --features --drop images --quiet | neighbours --quiet -o {bags}")
+        sides = {"size": options.size, "small": options.size * 3 // 7, "teacher": weights, "bags": bags}
         teach = f"| {teacher.format(**sides)} --quiet" if teacher else ""
         shell(f"augment --data {folder}/images/train --limit {options.batch * options.batches} --batch {options.batch}"
               f" {augment.format(**sides)} --level=-7 --quiet {teach} > {folder}/stream")
@@ -212,7 +220,7 @@ def main():
     parser.add_argument("--network", default="resnet18")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--batches", type=int, default=4)
+    parser.add_argument("--batches", type=int, default=12)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--modes", default="nchw channels-last compile")

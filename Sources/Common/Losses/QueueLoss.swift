@@ -47,8 +47,13 @@ public struct QueueLoss: Sendable {
     public mutating func evaluate(
         student: UnsafeBufferPointer<Float>, teacher: UnsafeBufferPointer<Float>, count: Int, enqueuing entering: [Float]? = nil
     ) -> LossValues {
-        let loss = QueueCrossEntropy(studentTemperature: studentTemperature, teacherTemperature: teacherTemperature)
-        let values = loss.evaluate(student: student, teacher: teacher, count: count, queue: queue)
+        let D = queue.dimension, loss = AnchorCrossEntropy(studentTemperature: studentTemperature, teacherTemperature: teacherTemperature, hasOwnPair: true)
+        precondition(student.count == count * D && teacher.count == count * D)
+        guard count > 0, let s = student.baseAddress, let t = teacher.baseAddress else { return LossValues(loss: [], gradient: [], floor: [], agreement: []) }
+        let values = queue.rows.withUnsafeBufferPointer { queue in
+            let anchors = queue.baseAddress!
+            return loss.evaluate(.init(rows: s, anchors: anchors, D: D), .init(rows: t, anchors: anchors, D: D), count: count, anchors: queue.count / D)
+        }
         if let entering { entering.withUnsafeBufferPointer { queue.enqueue($0) } } else { queue.enqueue(teacher) }
         return values
     }

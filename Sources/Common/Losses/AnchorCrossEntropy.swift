@@ -2,32 +2,43 @@ import Kernels
 import Parallel
 import Platform
 
-/// The cross-entropy over the own pair (column 0) and the queue (columns 1 … K), and its gradient, without a matrix of (N, K).
+/// The cross-entropy over K anchors (columns 1 … K) and, where it counts, the own pair (column 0), and its gradient, without a matrix of (N, K).
 ///
-/// The queue is walked once, a tile of columns at a time. A tile's similarities S = X·Qᵀ, where X holds the student's rows above
-/// the teacher's, become unnormalised weights E = exp((S − peak)/τ) in place, and G += E·Q at once. What a row has
+/// Anchors are walked once, a tile of columns at a time. A tile's similarities S = X·Aᵀ, of the student's rows above the teacher's, become
+/// unnormalised weights E = exp((S − peak)/τ) in place, and G += E·A_student at once. What a row has
 /// gathered is rescaled when its peak rises (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
 /// Only at the end are the sums Z known, and the gradient is G_student/Z_student − G_teacher/Z_teacher.
 ///
-/// That is four products of (N, D, K) where keeping the logits would do with three, but the queue is read from memory once
+/// That is four products of (N, D, K) where keeping the logits would do with three, but anchors are read from memory once
 /// and the tile stays in the cache; at N = 256, K = 65536 the kept logits would be 134 MB.
 /// Scratch memory is 2·16 times the batch's embeddings and one tile for each thread.
 ///
-/// Work is cut by sizes alone, into blocks of rows and pieces of the queue, and the pieces' sums are added in order.
-struct QueueCrossEntropy {
+/// Work is cut by sizes alone, into blocks of rows and pieces of the anchors, and the pieces' sums are added in order.
+struct AnchorCrossEntropy {
     let studentTemperature: Double
     /// nil: the target is column 0 alone.
     let teacherTemperature: Double?
+    /// Whether column 0 is there.
+    let hasOwnPair: Bool
+
+    /// The rows (N, D) of the student, or of the teacher, and the anchors (K, D) that they are compared with.
+    struct Side {
+        let rows: UnsafePointer<Float>
+        let anchors: UnsafePointer<Float>
+        let D: Int
+    }
 
     private static let blockRows = 128
-    private static let tileColumns = 512
-    /// How many pieces the queue is cut into at most, and the rows that a piece should have at least.
+    /// A tile of anchors, with their similarities, stays in a core's cache.
+    private static let tileFloats = 65536
+    private static func tileColumns(_ D: Int) -> Int { min(512, max(64, tileFloats / D & ~15)) }
+    /// How many pieces the anchors are cut into at most, and how many a piece should have at least.
     private static let mostPieces = 16
     private static let pieceRows = 1024
 
-    /// What one piece of the queue adds to one row's softmax.
+    /// What one piece of the anchors adds to one row's softmax.
     private struct Sums {
-        /// The largest similarity so far, and its column. Both begin as column 0's.
+        /// The largest similarity so far, and its column. Both begin as column 0's; where there is none, below all others.
         var peak: Float
         var column = 0
         /// Z = Σ e, where e = exp((similarity − peak)/τ), over the piece: column 0 is not in it.
@@ -38,53 +49,43 @@ struct QueueCrossEntropy {
         var entropySum = 0.0
     }
 
-    func evaluate(
-        student: UnsafeBufferPointer<Float>, teacher: UnsafeBufferPointer<Float>, count N: Int, queue: EmbeddingQueue
-    ) -> LossValues {
-        let (D, K) = (queue.dimension, queue.capacity)
-        precondition(student.count == N * D && teacher.count == N * D)
-        guard N > 0, let student = student.baseAddress, let teacher = teacher.baseAddress else {
-            return LossValues(loss: [], gradient: [], floor: [], agreement: [])
-        }
-        // 2: student's and teacher's rows go through the queue together. 1: the student's only.
+    /// The loss of N rows. Where the own pair counts, both sides have rows of one width.
+    func evaluate(_ student: Side, _ teacher: Side, count N: Int, anchors K: Int) -> LossValues {
+        let D = student.D
+        precondition(D > 0 && teacher.D > 0 && (!hasOwnPair || teacher.D == D) && (hasOwnPair || teacherTemperature != nil && K > 0))
+        guard N > 0 else { return LossValues(loss: [], gradient: [], floor: [], agreement: []) }
+        // 2: student's and teacher's rows go through the anchors together. 1: the student's only.
         let kinds = teacherTemperature == nil ? 1 : 2
         let blocks = (N + Self.blockRows - 1) / Self.blockRows
         let pieces = min(Self.mostPieces, (K + Self.pieceRows - 1) / Self.pieceRows)
 
         // Column 0 of each row: s·t, t·t.
-        var own = [Sums]()
-        own.reserveCapacity(kinds * N)
-        for b in 0..<blocks {
-            let rows = Parallel.part(b, of: blocks, in: N)
-            for n in rows { own.append(Sums(peak: Float(Rows.dot(student + n * D, teacher + n * D, D)))) }
-            if kinds == 2 { for n in rows { own.append(Sums(peak: Float(Rows.dot(teacher + n * D, teacher + n * D, D)))) } }
+        var own = [Sums](repeating: Sums(peak: Self.nothing), count: kinds * N)
+        if hasOwnPair {
+            for b in 0..<blocks {
+                let rows = Parallel.part(b, of: blocks, in: N)
+                for (r, n) in rows.enumerated() {
+                    let place = kinds * rows.lowerBound + r, t = teacher.rows + n * D
+                    own[place].peak = Float(Rows.dot(student.rows + n * D, t, D))
+                    if kinds == 2 { own[place + rows.count].peak = Float(Rows.dot(t, t, D)) }
+                }
+            }
         }
 
         // For each piece, for each block, its student rows, then its teacher rows: G (kinds·N, D) and sums (kinds·N).
         let G = UnsafeMutablePointer<Float>.allocate(capacity: pieces * kinds * N * D)
         let sums = UnsafeMutablePointer<Sums>.allocate(capacity: pieces * kinds * N)
-        let scratchSize = kinds * Self.blockRows * (D + Self.tileColumns)
         defer {
             G.deallocate()
             sums.deallocate()
         }
-        queue.rows.withUnsafeBufferPointer { queue in
-            let Q = queue.baseAddress!
-            own.withUnsafeBufferPointer { own in
-                Parallel.forEach(pieces * blocks) { task, _ in
-                    let (piece, block) = (task / blocks, task % blocks)
-                    let rows = Parallel.part(block, of: blocks, in: N)
-                    let R = rows.count
-                    let X = UnsafeMutablePointer<Float>.allocate(capacity: scratchSize)
-                    defer { X.deallocate() }
-                    X.update(from: student + rows.lowerBound * D, count: R * D)
-                    if kinds == 2 { (X + R * D).update(from: teacher + rows.lowerBound * D, count: R * D) }
-                    let place = piece * kinds * N + kinds * rows.lowerBound
-                    (sums + place).initialize(from: own.baseAddress! + kinds * rows.lowerBound, count: kinds * R)
-                    walk(
-                        columns: Parallel.part(piece, of: pieces, in: K), Q: Q, X: X, R: R, kinds: kinds, D: D,
-                        tile: X + kinds * Self.blockRows * D, G: G + place * D, sums: sums + place)
-                }
+        own.withUnsafeBufferPointer { own in
+            Parallel.forEach(pieces * blocks) { task, _ in
+                let (piece, block) = (task / blocks, task % blocks)
+                let rows = Parallel.part(block, of: blocks, in: N)
+                let place = piece * kinds * N + kinds * rows.lowerBound
+                (sums + place).initialize(from: own.baseAddress! + kinds * rows.lowerBound, count: kinds * rows.count)
+                walk(columns: Parallel.part(piece, of: pieces, in: K), rows, student, teacher, kinds: kinds, G: G + place * D, sums: sums + place)
             }
         }
 
@@ -104,7 +105,7 @@ struct QueueCrossEntropy {
                                 let result = finish(
                                     own: own[place].peak, ownTeacher: own[place + (kinds - 1) * rows.count].peak,
                                     sums: sums + place, G: G + place * D, pieces: pieces, stride: kinds * N,
-                                    toTeacher: (kinds - 1) * rows.count, teacher: teacher + n * D,
+                                    toTeacher: (kinds - 1) * rows.count, teacher: teacher.rows + n * D,
                                     gradient: gradient + n * D, D: D, N: N)
                                 loss[n] = result.loss
                                 floor[n] = result.floor
@@ -118,21 +119,35 @@ struct QueueCrossEntropy {
         return values
     }
 
-    /// Sets G (kinds·R, D) and adds to `sums` (kinds·R) what the queue's rows `columns` give to the rows X (kinds·R, D).
+    /// The peak where there is no column yet: below every similarity, but finite, as 0 · its exponent must be 0.
+    private static let nothing: Float = -1e30
+
+    /// Sets G (kinds·R, D) and adds to `sums` (kinds·R) what the anchors `columns` give to the R rows `rows`.
     private func walk(
-        columns: Range<Int>, Q: UnsafePointer<Float>, X: UnsafePointer<Float>, R: Int, kinds: Int, D: Int,
-        tile: UnsafeMutablePointer<Float>, G: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Sums>
+        columns: Range<Int>, _ rows: Range<Int>, _ student: Side, _ teacher: Side, kinds: Int, G: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Sums>
     ) {
-        let M = kinds * R
+        let R = rows.count, M = kinds * R, D = student.D, E = teacher.D, most = Self.tileColumns(max(D, E))
+        // With the same anchors, the rows of both go through them as one matrix.
+        let areShared = student.anchors == teacher.anchors && D == E
+        let X = UnsafeMutablePointer<Float>.allocate(capacity: R * (D + E)), tile = UnsafeMutablePointer<Float>.allocate(capacity: M * most)
+        defer {
+            X.deallocate()
+            tile.deallocate()
+        }
+        X.update(from: student.rows + rows.lowerBound * D, count: R * D)
+        (X + R * D).update(from: teacher.rows + rows.lowerBound * E, count: R * E)
         let studentScale = Float(1 / studentTemperature)
         let teacherScale = Float(1 / (teacherTemperature ?? 1))
-        for first in stride(from: columns.lowerBound, to: columns.upperBound, by: Self.tileColumns) {
-            let C = min(Self.tileColumns, columns.upperBound - first)
+        for first in stride(from: columns.lowerBound, to: columns.upperBound, by: most) {
+            let C = min(most, columns.upperBound - first)
             let width = (C + 15) & ~15  // A row of the tile, in whole vectors.
-            Matrix.multiply(X, lda: D, Q + first * D, .transposed, ldb: D, into: tile, ldc: width, m: M, n: C, k: D)
+            let A = student.anchors + first * D
+            Matrix.multiply(X, lda: D, A, .transposed, ldb: D, into: tile, ldc: width, m: areShared ? M : R, n: C, k: D)
+            if kinds == 2, !areShared {
+                Matrix.multiply(X + R * D, lda: E, teacher.anchors + first * E, .transposed, ldb: E, into: tile + R * width, ldc: width, m: R, n: C, k: E)
+            }
             for r in 0..<M {
-                // No peak and no weight, but finite: 0·filler must be 0.
-                for c in C..<width { tile[r * width + c] = -1e30 }
+                for c in C..<width { tile[r * width + c] = Self.nothing }
                 let rises = raise(
                     &sums[r], tile + r * width, width: width, first: first,
                     scale: r < R ? studentScale : teacherScale, isTeacher: r >= R)
@@ -148,8 +163,7 @@ struct QueueCrossEntropy {
                     weigh(&sums[r], tile + r * width, studentScale, width: width)
                 }
             }
-            Matrix.multiply(
-                tile, lda: width, Q + first * D, ldb: D, into: G, ldc: D, m: M, n: D, k: C, beta: first > columns.lowerBound ? 1 : 0)
+            Matrix.multiply(tile, lda: width, A, ldb: D, into: G, ldc: D, m: M, n: D, k: C, beta: first > columns.lowerBound ? 1 : 0)
         }
     }
 
@@ -231,7 +245,7 @@ struct QueueCrossEntropy {
         let studentScale = Double(Float(1 / studentTemperature))
         var top = sums[0]
         for piece in 1..<max(1, pieces) where sums[piece * stride].peak > top.peak { top = sums[piece * stride] }
-        let ownWeight = exp(Double(own - top.peak) * studentScale)
+        let ownWeight = hasOwnPair ? exp(Double(own - top.peak) * studentScale) : 0
         var Z = ownWeight
         for piece in 0..<pieces {
             let piece = sums[piece * stride]
@@ -247,8 +261,8 @@ struct QueueCrossEntropy {
             teacherScale = Double(Float(1 / teacherTemperature))
             teacherPeak = top.peak
             teacherColumn = top.column
-            let x = Double(ownTeacher - teacherPeak) * teacherScale
-            ownTarget = exp(x)
+            let x = hasOwnPair ? Double(ownTeacher - teacherPeak) * teacherScale : 0
+            ownTarget = hasOwnPair ? exp(x) : 0
             teacherZ = ownTarget
             similarity *= ownTarget
             var entropy = ownTarget * x
@@ -269,7 +283,7 @@ struct QueueCrossEntropy {
         // (q₀ − p₀) t + Σ (qⱼ − pⱼ) nⱼ, over N·τ.
         let mean = studentScale / Double(N)
         let ownFactor = Float((ownWeight / Z - ownTarget) * mean)
-        for d in 0..<D { gradient[d] = ownFactor * teacher[d] }
+        for d in 0..<D { gradient[d] = hasOwnPair ? ownFactor * teacher[d] : 0 }
         for piece in 0..<pieces {
             let Gs = G + piece * stride * D
             let factor = Float(exp(Double(sums[piece * stride].peak - top.peak) * studentScale) / Z * mean)
