@@ -28,8 +28,8 @@ SETTINGS = {
 }
 # Learning from one teacher.
 DISTILLERS = ["seed", "seed-batch", "simreg", "compress-1q", "compress-2q", "disco", "bingo", "queue-kl", "feature-mse"]
-# kd wants a teacher that is a classifier of the images, swav-distillation one whose head ends in prototypes, seed-teachers several: no teacher serves all.
-LEFT_OUT = ["kd", "swav-distillation", "seed-teachers"]
+# swav-distillation wants a teacher whose head ends in prototypes, seed-teachers several: a teacher that is given does not serve them.
+LEFT_OUT = ["swav-distillation", "seed-teachers"]
 PRETRAINING = ["moco-v2", "moco-v1", "simclr", "swav", "byol", "simsiam", "barlow-twins", "supervised", "supervised-contrastive"]
 
 
@@ -41,6 +41,8 @@ class Experiment:
     settings: tuple
     row: str
     column: str
+    # The run whose student is the teacher here.
+    teacher: "Experiment | None" = None
 
     def words(self, common):
         return [f"{key}={value}" for key, value in {**common, **dict(self.settings)}.items() if value != ""]
@@ -55,6 +57,12 @@ def compare_methods(options):
                 settings = (("METHOD", method), ("STUDENT", student), ("SEED", seed), ("TEACHER", options.teacher))
                 found.append(Experiment(f"{method}-{student}-{seed}", "distill", settings, method, student))
     student = options.students.split()[0]
+    if options.teacher:
+        # kd's teacher is the given one, which has got a classifier of the images' classes.
+        finetuned = (("FROM", options.teacher), ("SEED", 0))
+        classifier = Experiment("finetune-teacher", "finetune", finetuned, "finetune", "the teacher")
+        found.append(classifier)
+        found += [Experiment(f"kd-{one}-0", "distill", (("METHOD", "kd"), ("STUDENT", one), ("SEED", 0)), "kd", one, classifier) for one in options.students.split()]
     for method in PRETRAINING:
         found.append(Experiment(f"{method}-{student}-0", "pretrain", (("METHOD", method), ("STUDENT", student), ("SEED", 0)), method, student))
     # The first seed of all before the second of any.
@@ -93,6 +101,16 @@ def without(words, option):
     return " ".join(words)
 
 
+def folder(options, experiment):
+    """Of the run, while it is at work; a teacher's stays."""
+    return f"{RUNS}/{options.kind}-{experiment.name}".replace(".", "_")
+
+
+def taught(options, experiment):
+    """The weights of the run that is a teacher."""
+    return f"{folder(options, experiment)}/student.safetensors"
+
+
 def path(options, experiment):
     return f"{options.folder}/{experiment.name}.json"
 
@@ -104,7 +122,8 @@ def common(options):
 
 def identity(options, experiment):
     """The settings by which a result is known; files by their names alone, so that it may be made elsewhere."""
-    return {key: named(value) if key in ("DATA", "TEST", "TEACHER") else value for key, value in {**common(options), **dict(experiment.settings)}.items()}
+    teacher = {"TEACHER": f"the student of {experiment.teacher.name}"} if experiment.teacher else {}
+    return {key: named(value) if key in ("DATA", "TEST", "TEACHER", "FROM") else value for key, value in {**common(options), **dict(experiment.settings), **teacher}.items()}
 
 
 def named(path):
@@ -122,25 +141,30 @@ def done(options, experiment):
 
 def perform(options, experiment):
     """Runs make in a process of its own, so that the memory of its largest program is known."""
-    name = f"{options.kind}-{experiment.name}".replace(".", "_")
-    command = ["make", "--no-print-directory", experiment.target, f"NAME={name}", f"RUNS={RUNS}"] + experiment.words(common(options))
+    teacher, run = experiment.teacher, folder(options, experiment)
+    if teacher and not os.path.exists(taught(options, teacher)):
+        perform(options, teacher)
+    # The tools are built once for all runs.
+    command = ["make", "--no-print-directory", experiment.target, "BUILD=no", f"NAME={os.path.basename(run)}", f"RUNS={RUNS}"] + experiment.words(common(options))
+    command += [f"TEACHER={taught(options, teacher)}"] if teacher else []
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")}
     # What was left of one that was stopped has other times, and perhaps other settings.
-    shutil.rmtree(f"{RUNS}/{name}", ignore_errors=True)
+    shutil.rmtree(run, ignore_errors=True)
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"make: {experiment.name} has failed: {' '.join(command)}")
-    table = results.read(f"{RUNS}/{name}/table.json")
+    table = results.read(f"{run}/table.json")
     if table is None:
-        sys.exit(f"make: {RUNS}/{name}/table.json is not there; give TEST, or labels that the images can be judged by")
+        sys.exit(f"make: {run}/table.json is not there; give TEST, or labels that the images can be judged by")
     results.write(path(options, experiment), {
         "settings": identity(options, experiment), "rows": table, "seconds": round(time.monotonic() - start), "processor_seconds": round(usage.ru_utime + usage.ru_stime),
         "memory": usage.ru_maxrss << 10})
-    # The weights are the run's; only what they are worth is wanted.
-    shutil.rmtree(f"{RUNS}/{name}")
+    # Only what the weights are worth is wanted, but for a teacher's.
+    if experiment.target != "finetune":
+        shutil.rmtree(run)
 
 
 def accuracies(result, subject):
@@ -167,19 +191,19 @@ def table(options, experiments):
         sys.exit("make: no run has a result yet")
     some = next(iter(groups.values()))[0]
     head = ["method", "student"] if options.kind == "compare-methods" else ["what", "value"]
-    lines = [f"| {head[0]} | {head[1]} | k-NN | linear | runs | minutes | processor minutes | memory, MB |", "|---|---|---|---|---|---|---|---|"]
+    lines = [f"| {head[0]} | {head[1]} | k-NN | linear | runs | processor minutes | memory, MB |", "|---|---|---|---|---|---|---|"]
     # Of each teacher and each untrained student one row.
     for subject, key in (("teacher", "TEACHER"), ("student before", "STUDENT")):
         first = {}
         for result in (result for group in groups.values() for result in group if accuracies(result, subject)):
-            first.setdefault(result["settings"][key], accuracies(result, subject))
+            first.setdefault(result["settings"].get(key, ""), accuracies(result, subject))
         for name, row in first.items():
-            lines.append(f"| {subject} | {name} | {spread([row.get('knn_top1')])} | {spread([row.get('linear_top1')])} | | | | |")
+            lines.append(f"| {subject} | {name} | {spread([row.get('knn_top1')])} | {spread([row.get('linear_top1')])} | | | |")
     for (row, column), group in groups.items():
         after = [accuracies(result, "student after") for result in group]
-        minutes, processor = (statistics.mean(result[key] for result in group) / 60 for key in ("seconds", "processor_seconds"))
+        minutes = statistics.mean(result["processor_seconds"] for result in group) / 60
         lines.append(
-            f"| {row} | {column} | {spread([a.get('knn_top1') for a in after])} | {spread([a.get('linear_top1') for a in after])} | {len(group)} | {minutes:.1f} | {processor:.1f} |"
+            f"| {row} | {column} | {spread([a.get('knn_top1') for a in after])} | {spread([a.get('linear_top1') for a in after])} | {len(group)} | {minutes:.1f} |"
             f" {max(result['memory'] for result in group) / 1e6:.0f} |")
     said = ", ".join(f"{key} {value}" for key, value in some["settings"].items() if key in ("DATA", "TEST", "SIZE", "EPOCHS", "BATCH"))
     results.write_text(f"{options.folder}/table.md", f"{said}; top-1 accuracy in %.\n\n" + "\n".join(lines) + "\n")
@@ -196,7 +220,7 @@ def chosen(kind, arguments):
     """The settings, checked."""
     usual, given = SETTINGS[kind], typed(arguments)
     for name in given:
-        if name not in usual and name != "EXPERIMENTS_FIRST":
+        if name not in usual and name not in ("EXPERIMENTS_FIRST", "BUILD"):
             sys.exit(f"make: {kind} has no setting {name}; it takes {', '.join(usual)}")
     values = {}
     for name, value in usual.items():

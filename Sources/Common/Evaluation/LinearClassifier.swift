@@ -34,6 +34,12 @@ public final class LinearClassifier: @unchecked Sendable {
         LinearClassifier(weights: weights, biases: biases, dimension: dimension)
     }
 
+    /// Takes the weights of one of the same shape.
+    func update(from other: LinearClassifier) {
+        precondition(other.classes == classes && other.dimension == dimension)
+        parameters.pointer.update(from: other.parameters.pointer, count: parameters.count)
+    }
+
     /// Whether every weight is a number.
     public var isFinite: Bool {
         (0..<parameters.count).allSatisfy { parameters.pointer[$0].isFinite }
@@ -91,7 +97,8 @@ public final class LinearClassifier: @unchecked Sendable {
                     let label = Int(labels[first + n])
                     let own = row[label]
                     var rank = 0
-                    for c in 0..<C where row[c] > own || (row[c] == own && c < label) { rank += 1 }
+                    for c in 0..<label { rank &+= row[c] >= own ? 1 : 0 }
+                    for c in label..<C { rank &+= row[c] > own ? 1 : 0 }
                     accuracy.count(rank: rank)
                     loss += SoftmaxLoss.value(row, classes: C, label: labels[first + n])
                 }

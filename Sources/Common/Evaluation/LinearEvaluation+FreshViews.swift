@@ -61,9 +61,10 @@ extension LinearEvaluation {
         if state.curve.count < probe.epochs {
             subject.remarks.append("the classifier has learnt for \(state.curve.count) of the protocol's \(probe.epochs) epochs: the stream has no more (augment --epochs \(probe.epochs))")
         }
+        let classifier = state.trainer.classifier
         return LinearReport(
-            accuracy: state.trainer.classifier.evaluate(held.features, labels: matching.test).accuracy, trainAccuracy: nil,
+            accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy, trainAccuracy: nil,
             solver: "\(probe.protocolName(freshViews: true)), \(scaling.words) \(tensor) \(train.dimension)-d", details: probe.described(state.curve), scaling: scaling, subject: subject,
-            paper: paper, classes: classes(state.trainer.classifier, matching, train, held.features))
+            paper: paper, classes: classes(classifier, matching, train, held.features))
     }
 }

@@ -97,12 +97,13 @@ public struct LinearEvaluation: Sendable {
         _ epoch: Int, _ loss: Double, _ share: Double, _ probe: StochasticProbe, to state: inout ProbeState, judgedOn test: (features: FeatureMatrix, labels: [Int32]),
         _ train: FeatureStream, _ progress: (String) -> Void
     ) throws {
-        guard loss.isFinite, state.trainer.classifier.isFinite else {
+        let classifier = state.trainer.classifier
+        guard loss.isFinite, classifier.isFinite else {
             throw Failure(
                 .data, path: train.name, "the linear classifier diverged in epoch \(epoch + 1)",
                 remedy: "lower --learning-rate, or try --normalize unit" + (hasFreshViews ? "" : " or standard"))
         }
-        let accuracy = state.trainer.classifier.evaluate(test.features, labels: test.labels).accuracy
+        let accuracy = classifier.evaluate(test.features, labels: test.labels).accuracy
         try state.add(ProbeEpoch(epoch: epoch, rate: probe.rate(epoch: epoch), loss: loss, trainTop1: share, accuracy: accuracy))
         if hasFreshViews || (epoch + 1) % 10 == 0 {
             progress("epoch \(epoch + 1) of \(probe.epochs), loss \(Progress.short(loss)), top-1 \(Progress.fixed(accuracy.top1Percent, 1)) %")

@@ -94,7 +94,7 @@ public struct LogisticRegression: Sendable {
                         let rows = min(block, range.upperBound - first)
                         classifier.logits(features, first: first, rows: rows, into: z)
                         losses[piece] += labels.withUnsafeBufferPointer {
-                            SoftmaxLoss.differentiate(z, rows: rows, classes: C, labels: $0.baseAddress! + first, scale: 1 / Float(N))
+                            SoftmaxLoss.differentiate(z, rows: rows, classes: C, stride: C, labels: $0.baseAddress! + first, scale: 1 / Float(N)).loss
                         }
                         // logits = x·Wᵀ + b:  dW += dzᵀ·x, db += Σ dz
                         Matrix.multiply(

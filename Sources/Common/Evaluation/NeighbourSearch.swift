@@ -3,24 +3,25 @@ import Parallel
 
 /// Exact nearest neighbours by cosine, for a training set of any size.
 ///
-/// The queries stay in memory, the training samples pass by: a tile of them is multiplied with all
-/// queries, and what is nearer than a query's k-th neighbour so far goes to that query's heap, straight from the
-/// product, so that no table of similarities is ever kept. Memory: the queries, one tile, and 8 bytes for each
-/// query and neighbour.
+/// The queries stay in memory, the training samples pass by: a tile of them is packed and multiplied with all
+/// queries, and what is nearer than a query's k-th neighbour so far goes to that query's ``Nearest``, straight from the
+/// product, so that no table of similarities is ever kept. Memory: the queries, two tiles, and 16 bytes for each
+/// query and neighbour. Time: queries · training samples · dimension multiply-adds, nearly all of it (docs/performance.md).
 ///
-/// Equal similarities are ordered by the training sample's number, so the result is one definite list.
+/// Equal similarities are ordered by the training sample's number, so the result is one definite list; of equal samples they are equal, since each is one sum in the order of the dimensions.
 /// It depends neither on the number of threads nor on how the samples come in portions.
 public final class NeighbourSearch {
-    /// Training samples multiplied at once; queries in one piece of work; training samples of one product.
+    /// Training samples multiplied at once; queries in one piece of work; training samples of one product, whose similarities stay in the cache.
     private static let tileRows = 4096
-    private static let blockRows = 192
-    private static let panelRows = 1024
+    private static let blockRows = 126
+    private static let productRows = 512
 
     private let queries: FeatureMatrix
     private let k: Int
-    private let entries: UnsafeMutablePointer<Neighbour>
-    private var filled: [Int]
+    private let candidates: UnsafeMutablePointer<UInt64>
+    private var nearest: [Nearest]
     private let tile: FloatBuffer
+    private let packed: FloatBuffer
     private var tileCount = 0
     private var seen = 0
 
@@ -32,12 +33,13 @@ public final class NeighbourSearch {
         self.queries = queries
         self.k = k
         queries.normalizeRows()
-        entries = .allocate(capacity: max(1, queries.samples * k))
-        filled = [Int](repeating: 0, count: queries.samples)
+        candidates = .allocate(capacity: max(1, queries.samples * Nearest.capacity(k)))
+        nearest = (0..<queries.samples).map { [candidates] in Nearest(candidates + $0 * Nearest.capacity(k), k: k) }
         tile = FloatBuffer(Self.tileRows * queries.dimension)
+        packed = FloatBuffer(Panels(k: queries.dimension, n: Self.tileRows).floats)
     }
 
-    deinit { entries.deallocate() }
+    deinit { candidates.deallocate() }
 
     /// Adds training samples, (rows, dimension), of any length.
     public func add(_ rows: [Float]) {
@@ -63,51 +65,52 @@ public final class NeighbourSearch {
     /// The neighbours of every query, nearest first; fewer than k where the training set has fewer samples.
     public func finish() -> Neighbours {
         search()
-        let (entries, k, found) = (entries, k, min(k, seen))
-        let Q = queries.samples
-        Parallel.forEach((Q + 63) / 64) { piece, _ in
-            for query in piece * 64..<min(Q, piece * 64 + 64) {
-                var row = UnsafeMutableBufferPointer(start: entries + query * k, count: found)
-                row.sort { $1.isFarther(than: $0) }
+        let (Q, found) = (queries.samples, min(k, seen))
+        let list = [Neighbour](unsafeUninitializedCapacity: Q * found) { list, count in
+            nonisolated(unsafe) let list = list
+            nearest.withUnsafeMutableBufferPointer { nearest in
+                nonisolated(unsafe) let nearest = nearest
+                Parallel.forEach((Q + 63) / 64) { piece, _ in
+                    for query in piece * 64..<min(Q, piece * 64 + 64) {
+                        for (place, neighbour) in nearest[query].sorted().enumerated() { list.initializeElement(at: query * found + place, to: neighbour) }
+                    }
+                }
             }
+            count = Q * found
         }
-        var list: [Neighbour] = []
-        list.reserveCapacity(Q * found)
-        for query in 0..<Q { list.append(contentsOf: UnsafeBufferPointer(start: entries + query * k, count: found)) }
         return Neighbours(queries: Q, k: found, trainingSamples: seen, list: list)
     }
 
     /// Compares the tile with all queries.
     private func search() {
         guard tileCount > 0 else { return }
-        let (Q, D, N, first, k) = (queries.samples, queries.dimension, tileCount, seen, k)
-        let (queries, tile, entries) = (queries, tile, entries)
-        let block = Self.blockRows
-        Parallel.forEach((N + 255) / 256) { piece, _ in
-            for n in piece * 256..<min(N, piece * 256 + 256) { VectorAlgebra.normalize(tile.pointer + n * D, D) }
+        let (Q, D, N, seen) = (queries.samples, queries.dimension, tileCount, seen)
+        let (queries, tile, packed) = (queries, tile.pointer, packed.pointer)
+        let (block, product) = (Self.blockRows, Self.productRows)
+        let panels = Panels(k: D, n: N)
+        Parallel.forEach(panels.count) { panel, _ in
+            for n in panels.columns(panel) { VectorAlgebra.normalize(tile + n * D, D) }
+            panels.pack(panel, of: tile, .transposed, ldb: D, into: packed)
         }
         let workers = Parallel.threads
-        let scratch = FloatBuffer(workers * block * Self.panelRows)
-        filled.withUnsafeMutableBufferPointer { filled in
-            nonisolated(unsafe) let filled = filled
+        let (rowStride, scoreStride) = (RowStride.padded(D), RowStride.padded(product))
+        let scratch = FloatBuffer(workers * block * (rowStride + scoreStride))
+        nearest.withUnsafeMutableBufferPointer { nearest in
+            nonisolated(unsafe) let nearest = nearest
             Parallel.forEach((Q + block - 1) / block, workers: workers) { piece, worker in
-                let scores = scratch.pointer + worker * block * Self.panelRows
+                let rows = scratch.pointer + worker * block * (rowStride + scoreStride), scores = rows + block * rowStride
                 let start = piece * block
                 let count = min(block, Q - start)
-                for panel in stride(from: 0, to: N, by: Self.panelRows) {
-                    let width = min(Self.panelRows, N - panel)
-                    Matrix.multiply(
-                        queries.row(start), lda: D, tile.pointer + panel * D, .transposed, ldb: D,
-                        into: scores, ldc: Self.panelRows, m: count, n: width, k: D)
-                    for q in 0..<count {
-                        var heap = NeighbourHeap(entries + (start + q) * k, capacity: k, count: filled[start + q])
-                        heap.take(scores + q * Self.panelRows, count: width, first: first + panel)
-                        filled[start + q] = heap.count
-                    }
+                Rows.copy(queries.row(start), stride: D, rows: count, columns: D, into: rows, stride: rowStride)
+                for first in stride(from: 0, to: N, by: product) {
+                    let width = min(product, N - first)
+                    GEMM.multiply(
+                        rows, lda: rowStride, m: count, packed + panels.offset(first / Panels.width), Panels(k: D, n: width), into: scores, ldc: scoreStride)
+                    for q in 0..<count { nearest[start + q].take(scores + q * scoreStride, count: width, first: seen + first) }
                 }
             }
         }
-        seen += tileCount
+        self.seen += tileCount
         tileCount = 0
     }
 }
@@ -120,11 +123,6 @@ public struct Neighbour: Sendable, Equatable {
     public init(similarity: Float, index: Int32) {
         self.similarity = similarity
         self.index = index
-    }
-
-    /// Less similar, or as similar and later in the training set.
-    func isFarther(than other: Neighbour) -> Bool {
-        similarity < other.similarity || (similarity == other.similarity && index > other.index)
     }
 }
 
@@ -147,70 +145,96 @@ public struct Neighbours: Sendable {
     public subscript(query: Int) -> ArraySlice<Neighbour> { list[query * k..<(query + 1) * k] }
 }
 
-/// The nearest so far of one query, the farthest of them at the root.
-private struct NeighbourHeap {
-    private let entries: UnsafeMutablePointer<Neighbour>
-    private let capacity: Int
-    private(set) var count: Int
+/// The nearest k so far of one query, among as many candidates again: when these are full, the k nearest are chosen and the others go.
+///
+/// A candidate is a number that is the larger, the nearer it is: its similarity in the upper half, in the order of its bits, and in the lower one the training sample's number, of which the smaller goes first.
+private struct Nearest {
+    private let candidates: UnsafeMutablePointer<UInt64>
+    private let k: Int
+    private var count = 0
+    /// What a sample must be nearer than. Samples come in order, so one that is only as near as the farthest of k is behind it.
+    private var limit = -Float.infinity
 
-    init(_ entries: UnsafeMutablePointer<Neighbour>, capacity: Int, count: Int) {
-        self.entries = entries
-        self.capacity = capacity
-        self.count = count
+    static func capacity(_ k: Int) -> Int { k + max(k, 32) }
+
+    init(_ candidates: UnsafeMutablePointer<UInt64>, k: Int) { (self.candidates, self.k) = (candidates, k) }
+
+    private static func candidate(_ similarity: Float, _ index: Int) -> UInt64 {
+        let bits = (similarity + 0).bitPattern  // −0 is as near as 0
+        let ordered = bits >> 31 == 0 ? bits | 1 << 31 : ~bits
+        return UInt64(ordered) << 32 | UInt64(~UInt32(truncatingIfNeeded: index))
+    }
+
+    private static func neighbour(_ candidate: UInt64) -> Neighbour {
+        let ordered = UInt32(truncatingIfNeeded: candidate >> 32)
+        return Neighbour(
+            similarity: Float(bitPattern: ordered >> 31 == 1 ? ordered & ~(1 << 31) : ~ordered), index: Int32(truncatingIfNeeded: ~UInt32(truncatingIfNeeded: candidate)))
     }
 
     /// Takes what is near enough of `scores`, the similarities of the training samples `first...`.
     mutating func take(_ scores: UnsafePointer<Float>, count width: Int, first: Int) {
         var i = 0
-        while i < width, count < capacity {
-            push(Neighbour(similarity: scores[i], index: Int32(truncatingIfNeeded: first + i)))
-            i += 1
-        }
-        // Samples come in order, so one that is only as near as the farthest kept is behind it.
-        var limit = entries[0].similarity
         while i + 32 <= width {
-            let chunk = UnsafeRawPointer(scores + i)
-            let a = chunk.loadUnaligned(as: SIMD16<Float>.self)
-            let b = chunk.loadUnaligned(fromByteOffset: 64, as: SIMD16<Float>.self)
-            if any((a .> limit) .| (b .> limit)) {
-                for j in i..<i + 32 where scores[j] > limit {
-                    replaceRoot(Neighbour(similarity: scores[j], index: Int32(truncatingIfNeeded: first + j)))
-                    limit = entries[0].similarity
+            let (low, high) = (scores.vector(i) .> limit, scores.vector(i + 16) .> limit)
+            if any(low .| high) {
+                var places = Self.bits(low) | Self.bits(high) << 16
+                while places != 0 {
+                    let j = i + places.trailingZeroBitCount
+                    places &= places - 1
+                    // The limit may have risen since.
+                    if scores[j] > limit { add(scores[j], first + j) }
                 }
             }
             i += 32
         }
         while i < width {
-            if scores[i] > limit {
-                replaceRoot(Neighbour(similarity: scores[i], index: Int32(truncatingIfNeeded: first + i)))
-                limit = entries[0].similarity
-            }
+            if scores[i] > limit { add(scores[i], first + i) }
             i += 1
         }
     }
 
-    private mutating func push(_ entry: Neighbour) {
-        var slot = count
-        count += 1
-        while slot > 0 {
-            let parent = (slot - 1) / 2
-            guard entry.isFarther(than: entries[parent]) else { break }
-            entries[slot] = entries[parent]
-            slot = parent
-        }
-        entries[slot] = entry
+    /// A bit for each lane, the first of them the lowest.
+    @inline(__always)
+    private static func bits(_ mask: SIMDMask<SIMD16<Int32>>) -> UInt32 {
+        let low: SIMD8<UInt32> = [1, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7]
+        let ofLanes = SIMD16<UInt32>(lowHalf: low, highHalf: low &<< 8)
+        return SIMD16<UInt32>(repeating: 0).replacing(with: ofLanes, where: mask).wrappedSum()
     }
 
-    private func replaceRoot(_ entry: Neighbour) {
-        var slot = 0
-        while true {
-            var child = 2 * slot + 1
-            guard child < count else { break }
-            if child + 1 < count, entries[child + 1].isFarther(than: entries[child]) { child += 1 }
-            guard entries[child].isFarther(than: entry) else { break }
-            entries[slot] = entries[child]
-            slot = child
+    private mutating func add(_ similarity: Float, _ index: Int) {
+        candidates[count] = Self.candidate(similarity, index)
+        count += 1
+        if count == Self.capacity(k) { choose() }
+    }
+
+    /// Brings the k nearest to the front, the farthest of them last (Hoare's selection), and forgets the others.
+    private mutating func choose() {
+        var (low, high) = (0, count - 1)
+        while low < high {
+            // The middle one of three; of so many different numbers no order that comes is a bad one for long.
+            let (a, b, c) = (candidates[low], candidates[(low + high) / 2], candidates[high])
+            let pivot = max(min(a, b), min(max(a, b), c))
+            var (i, j) = (low, high)
+            while i <= j {
+                while candidates[i] > pivot { i += 1 }
+                while candidates[j] < pivot { j -= 1 }
+                if i <= j {
+                    (candidates[i], candidates[j]) = (candidates[j], candidates[i])
+                    i += 1
+                    j -= 1
+                }
+            }
+            // low … j are nearer than i … high; what lies between is the pivot.
+            if k - 1 <= j { high = j } else if k - 1 >= i { low = i } else { break }
         }
-        entries[slot] = entry
+        count = k
+        limit = Self.neighbour(candidates[k - 1]).similarity
+    }
+
+    /// The nearest k, or as many as there are, nearest first.
+    mutating func sorted() -> [Neighbour] {
+        var all = UnsafeMutableBufferPointer(start: candidates, count: count)
+        all.sort(by: >)
+        return all.prefix(k).map(Self.neighbour)
     }
 }

@@ -53,8 +53,7 @@ struct ProbeState {
         let weights = try document.tensor("weight", .f32, shape: [C, D]).floats(), biases = try document.tensor("bias", .f32, shape: [C]).floats()
         let velocity = try document.tensor("velocity", .f32, shape: [C * D + C]).floats()
         guard (weights + biases + velocity).allSatisfy(\.isFinite) else { throw document.failure("has a number that is not finite") }
-        trainer = ProbeTrainer(LinearClassifier(weights: weights, biases: biases, dimension: D))
-        velocity.withUnsafeBufferPointer { if let base = $0.baseAddress { trainer.velocity.pointer.update(from: base, count: velocity.count) } }
+        trainer = ProbeTrainer(LinearClassifier(weights: weights, biases: biases, dimension: D), velocity: velocity)
         func doubles(_ name: String, _ count: Int?) throws -> [Double] { try document.tensor(name, .f64, shape: [count]).withElements(as: Double.self) { Array($0) } }
         let losses = try doubles("losses", nil), count = losses.count, rates = try doubles("rates", count), shares = try doubles("train_top1", count)
         let correct = try document.tensor("correct", .i64, shape: [count, 2]).integers()
@@ -70,8 +69,7 @@ struct ProbeState {
     mutating func add(_ epoch: ProbeEpoch) throws {
         curve.append(epoch)
         guard let path else { return }
-        let classifier = trainer.classifier, (C, D) = (classifier.classes, classifier.dimension), count = curve.count
-        let velocity = Array(UnsafeBufferPointer(start: trainer.velocity.pointer, count: trainer.velocity.count))
+        let classifier = trainer.classifier, velocity = trainer.velocity, (C, D) = (classifier.classes, classifier.dimension), count = curve.count
         try DocumentFile.write(
             TensorDocument(metadata: [Self.key: identity], tensors: [
                 "weight": Tensor(f32: classifier.weights, shape: [C, D]), "bias": Tensor(f32: classifier.biases, shape: [C]),

@@ -8,20 +8,55 @@ import Parallel
 ///     z = x·Wᵀ + b      dz = (softmax(z) − onehot(y))/N      dW = dzᵀ·x + wd·W      db = Σ dz + wd·b
 ///     v = momentum·v + dW      W −= rate·v
 ///
-/// The work is cut by rows for z and by classes for dW: nothing depends on the threads.
+/// Wᵀ (dimension, classes) and its velocity stay packed in ``Panels`` from batch to batch: z reads them so, and dWᵀ = xᵀ·dz comes out so, a panel of classes at a time.
+/// The work is cut by rows for z and by panels for dW: nothing depends on the threads.
 final class ProbeTrainer {
-    let classifier: LinearClassifier
-    /// Of W (classes, dimension), then of b (classes).
-    let velocity: FloatBuffer
-    /// Of the largest batch so far: x (N, dimension), z (N, classes), y (N).
+    let classes: Int
+    let dimension: Int
+    private let panels: Panels
+    private let W: FloatBuffer, velocityOfW: FloatBuffer
+    /// Readable up to whole panels.
+    private let b: FloatBuffer, velocityOfB: FloatBuffer
+    /// Of the largest batch so far: x (N, dimension), z (N, classes), y (N). Their rows lie so that whole columns can be read.
     private var x = FloatBuffer(0), z = FloatBuffer(0), y: [Int32] = []
-    private let dW: FloatBuffer
-    private static let rowBlock = 64, classBlock = 32
+    private let xStride: Int, zStride: Int
+    /// A panel of dW for each worker.
+    private var scratch = FloatBuffer(0)
+    private static let rowBlock = 64
 
-    init(_ classifier: LinearClassifier) {
-        self.classifier = classifier
-        velocity = FloatBuffer(classifier.parameters.count)
-        dW = FloatBuffer(classifier.classes * classifier.dimension)
+    /// - Parameter velocity: of W (classes, dimension), then of b (classes); zeros where it is not given.
+    init(_ classifier: LinearClassifier, velocity: [Float]? = nil) {
+        (classes, dimension) = (classifier.classes, classifier.dimension)
+        panels = Panels(k: dimension, n: classes)
+        (W, velocityOfW) = (FloatBuffer(panels.floats), FloatBuffer(panels.floats))
+        (b, velocityOfB) = (FloatBuffer(panels.count * Panels.width), FloatBuffer(panels.count * Panels.width))
+        (xStride, zStride) = (RowStride.padded(dimension), RowStride.padded(classes))
+        pack(classifier.weightStart, classifier.biasStart, into: W, b)
+        velocity?.withUnsafeBufferPointer {
+            precondition($0.count == classes * dimension + classes)
+            if let base = $0.baseAddress { pack(base, base + classes * dimension, into: velocityOfW, velocityOfB) }
+        }
+    }
+
+    private func pack(_ weights: UnsafePointer<Float>, _ biases: UnsafePointer<Float>, into packed: FloatBuffer, _ own: FloatBuffer) {
+        for panel in 0..<panels.count { panels.pack(panel, of: weights, .transposed, ldb: dimension, into: packed.pointer) }
+        own.pointer.update(from: biases, count: classes)
+    }
+
+    /// W (classes, dimension), then b (classes), of packed ones.
+    private func unpacked(_ packed: FloatBuffer, _ own: FloatBuffer) -> LinearClassifier {
+        let classifier = LinearClassifier(classes: classes, dimension: dimension)
+        for panel in 0..<panels.count { panels.unpack(panel, of: packed.pointer, .transposed, into: classifier.weightStart, ldb: dimension) }
+        classifier.biasStart.update(from: own.pointer, count: classes)
+        return classifier
+    }
+
+    /// The classifier as it is now.
+    var classifier: LinearClassifier { unpacked(W, b) }
+    /// Of W (classes, dimension), then of b (classes).
+    var velocity: [Float] {
+        let both = unpacked(velocityOfW, velocityOfB)
+        return both.weights + both.biases
     }
 
     /// Moves the weights by a batch.
@@ -31,38 +66,29 @@ final class ProbeTrainer {
     ///   - labels: of all samples of `features`, in 0..<classes.
     /// - Returns: the sum of the samples' losses, and how many the classifier had right before it moved.
     func step(_ features: FeatureMatrix, _ rows: ArraySlice<Int>, labels: [Int32], _ probe: StochasticProbe, rate: Double) -> (loss: Double, correct: Int) {
-        let (N, D, C) = (rows.count, classifier.dimension, classifier.classes)
-        precondition(features.dimension == D && features.samples == labels.count)
-        if N > y.count { (x, z, y) = (FloatBuffer(N * D), FloatBuffer(N * C), [Int32](repeating: 0, count: N)) }
-        for (n, row) in rows.enumerated() {
-            (x.pointer + n * D).update(from: features.row(row), count: D)
-            y[n] = labels[row]
-        }
-        let outcome = differentiate(N)
+        let N = rows.count
+        precondition(features.dimension == dimension && features.samples == labels.count)
+        if N > y.count { (x, z, y) = (FloatBuffer(N * xStride), FloatBuffer(N * zStride), [Int32](repeating: 0, count: N)) }
+        for (n, row) in rows.enumerated() { y[n] = labels[row] }
+        let outcome = differentiate(features, rows)
         move(N, rate: Float(rate), momentum: Float(probe.momentum), decay: Float(probe.weightDecay))
         return outcome
     }
 
-    /// Sets z to dz.
-    private func differentiate(_ N: Int) -> (loss: Double, correct: Int) {
-        let (D, C, block) = (classifier.dimension, classifier.classes, Self.rowBlock), pieces = (N + block - 1) / block
-        let (x, z, classifier) = (x, z, classifier)
+    /// Copies the rows to x, and sets z to dz.
+    private func differentiate(_ features: FeatureMatrix, _ rows: ArraySlice<Int>) -> (loss: Double, correct: Int) {
+        let (N, D, C, block) = (rows.count, dimension, classes, Self.rowBlock), pieces = (N + block - 1) / block
+        let (x, z, W, b, xStride, zStride, panels) = (x.pointer, z.pointer, W.pointer, b.pointer, xStride, zStride, panels)
         var partial = [(loss: Double, correct: Int)](repeating: (0, 0), count: pieces)
         partial.withUnsafeMutableBufferPointer { partial in
             y.withUnsafeBufferPointer { y in
                 nonisolated(unsafe) let (partial, y) = (partial, y)
                 Parallel.forEach(pieces) { piece, _ in
-                    let start = piece * block, rows = min(block, N - start), z = z.pointer + start * C
-                    for n in 0..<rows { (z + n * C).update(from: classifier.biasStart, count: C) }
-                    Matrix.multiply(
-                        x.pointer + start * D, lda: D, classifier.weightStart, .transposed, ldb: D,
-                        into: z, ldc: C, m: rows, n: C, k: D, beta: 1)
+                    let start = piece * block, count = min(block, N - start), x = x + start * xStride, z = z + start * zStride
+                    for n in 0..<count { Rows.copy(features.row(rows[rows.startIndex + start + n]), to: x + n * xStride, count: D) }
+                    GEMM.multiply(x, lda: xStride, m: count, W, panels, into: z, ldc: zStride, epilogue: Epilogue(bias: b))
                     guard let labels = y.baseAddress.map({ $0 + start }) else { return }
-                    for n in 0..<rows {
-                        let own = z[n * C + Int(labels[n])]
-                        if !(0..<C).contains(where: { z[n * C + $0] > own || z[n * C + $0] == own && $0 < Int(labels[n]) }) { partial[piece].correct += 1 }
-                    }
-                    partial[piece].loss = SoftmaxLoss.differentiate(z, rows: rows, classes: C, labels: labels, scale: 1 / Float(N))
+                    partial[piece] = SoftmaxLoss.differentiate(z, rows: count, classes: C, stride: zStride, labels: labels, scale: 1 / Float(N))
                 }
             }
         }
@@ -70,23 +96,46 @@ final class ProbeTrainer {
     }
 
     private func move(_ N: Int, rate: Float, momentum: Float, decay: Float) {
-        let (D, C, block) = (classifier.dimension, classifier.classes, Self.classBlock)
-        let (x, z, dW, velocity, classifier) = (x, z, dW, velocity, classifier)
-        Parallel.forEach((C + block - 1) / block) { piece, _ in
-            let start = piece * block, count = min(block, C - start), gradient = dW.pointer + start * D
-            Matrix.multiply(z.pointer + start, .transposed, lda: C, x.pointer, ldb: D, into: gradient, ldc: D, m: count, n: D, k: N)
-            let W = classifier.weightStart + start * D, v = velocity.pointer + start * D
-            for i in 0..<count * D {
-                v[i] = momentum * v[i] + (gradient[i] + decay * W[i])
-                W[i] -= rate * v[i]
-            }
-            for c in start..<start + count {
-                var db: Float = 0
-                for n in 0..<N { db += z.pointer[n * C + c] }
-                let v = velocity.pointer + C * D + c
-                v.pointee = momentum * v.pointee + (db + decay * classifier.biasStart[c])
-                classifier.biasStart[c] -= rate * v.pointee
-            }
+        let (D, panels, xStride, zStride, workers) = (dimension, panels, xStride, zStride, Parallel.threads)
+        if scratch.count < workers * D * Panels.width { scratch = FloatBuffer(workers * D * Panels.width) }
+        let (x, z, W, v, b, vb) = (x.pointer, z.pointer, W.pointer, velocityOfW.pointer, b.pointer, velocityOfB.pointer)
+        let gradients = scratch.pointer
+        Parallel.forEach(panels.count, workers: workers) { panel, worker in
+            let columns = panels.columns(panel), dW = gradients + worker * D * Panels.width, first = panels.offset(panel), count = D * panels.stride(panel)
+            GEMM.multiplyTransposed(
+                x, lda: xStride, m: D, z + columns.lowerBound, ldb: zStride, n: columns.count, k: N, into: dW, ldc: panels.stride(panel))
+            Self.descend(W + first, v + first, dW, count: count, rate: rate, momentum: momentum, decay: decay)
+            Self.sumRows(z + columns.lowerBound, stride: zStride, rows: N, columns: columns.count, into: dW)
+            Self.descend(b + columns.lowerBound, vb + columns.lowerBound, dW, count: columns.count, rate: rate, momentum: momentum, decay: decay)
         }
+    }
+
+    /// v = momentum·v + g + decay·w, w −= rate·v.
+    private static func descend(
+        _ w: UnsafeMutablePointer<Float>, _ v: UnsafeMutablePointer<Float>, _ g: UnsafePointer<Float>, count: Int, rate: Float, momentum: Float, decay: Float
+    ) {
+        let smallest: Float = 1e-30
+        var i = 0
+        while i + 16 <= count {
+            // All is read before anything is written: a load waits for a store 4 KB away, as the buffers may lie.
+            let (old, weight, gradient) = (v.vector(i), w.vector(i), g.vector(i))
+            var moved = old * momentum + (gradient + weight * decay)
+            // What decays to denormals would stay there, and each of them takes as long as many others.
+            moved.replace(with: 0, where: (moved .< smallest) .& (moved .> -smallest))
+            v.store(moved, i)
+            w.store(weight - moved * rate, i)
+            i += 16
+        }
+        while i < count {
+            v[i] = momentum * v[i] + (g[i] + decay * w[i])
+            w[i] -= rate * v[i]
+            i += 1
+        }
+    }
+
+    /// Sums of the columns, at most a panel's, in the order of the rows.
+    private static func sumRows(_ z: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into sums: UnsafeMutablePointer<Float>) {
+        sums.update(repeating: 0, count: columns)
+        for n in 0..<rows { for c in 0..<columns { sums[c] += z[n * stride + c] } }
     }
 }

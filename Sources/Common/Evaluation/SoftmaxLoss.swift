@@ -1,24 +1,31 @@
+import Kernels
 import Platform
 
 /// Cross entropy of a softmax over rows of logits.
 enum SoftmaxLoss {
-    /// Turns logits (rows, classes) into `scale` times the derivative of their cross entropy, and returns the sum of the cross entropies.
+    /// Turns logits (rows, classes) into `scale` times the derivative of their cross entropy, and returns the sum of the cross entropies, and how many rows were right: of equal logits
+    /// the class with the lower number goes first.
     ///
     ///     loss = log Σ exp zⱼ − z_y        dz = (softmax(z) − onehot(y)) · scale
-    static func differentiate(_ logits: UnsafeMutablePointer<Float>, rows: Int, classes: Int, labels: UnsafePointer<Int32>, scale: Float) -> Double {
-        var loss = 0.0
+    ///
+    /// - Parameter stride: floats from a row to the next.
+    static func differentiate(
+        _ logits: UnsafeMutablePointer<Float>, rows: Int, classes: Int, stride: Int, labels: UnsafePointer<Int32>, scale: Float
+    ) -> (loss: Double, correct: Int) {
+        var (loss, correct) = (0.0, 0)
         for n in 0..<rows {
-            let row = logits + n * classes
+            let row = logits + n * stride
             let label = Int(labels[n])
             let largest = maximum(row, classes)
             loss += Double(largest - row[label])
+            if row[label] == largest, !(0..<label).contains(where: { row[$0] == largest }) { correct += 1 }
             let sum = exponentiate(row, classes, minus: largest)
             loss += log(sum)
             let inverse = scale / Float(sum)
             for c in 0..<classes { row[c] *= inverse }
             row[label] -= scale
         }
-        return loss
+        return (loss, correct)
     }
 
     /// Turns a row of logits into probabilities.
@@ -54,43 +61,22 @@ enum SoftmaxLoss {
         return largest
     }
 
-    /// row = exp(row − offset); returns the sum.
+    /// row = exp(row − offset), for offsets that no number of the row is above; returns the sum.
     static func exponentiate(_ row: UnsafeMutablePointer<Float>, _ count: Int, minus offset: Float) -> Double {
-        var sums = SIMD8<Float>()
+        var sums = Vector(repeating: 0)
         var i = 0
-        while i + 8 <= count {
-            let vector = UnsafeMutableRawPointer(row + i)
-            let e = exponential(vector.loadUnaligned(as: SIMD8<Float>.self) - offset)
-            vector.storeBytes(of: e, as: SIMD8<Float>.self)
+        while i + 16 <= count {
+            let e = Vector.exponential(row.vector(i) - offset)
+            row.store(e, i)
             sums += e
-            i += 8
+            i += 16
         }
+        guard i < count else { return Double(sums.sum()) }
+        // What is behind the row has no part in it.
+        let e = Vector.exponential(row.vector(i, count: count - i) - offset)
+        row.store(e, i, count: count - i)
         var sum = Double(sums.sum())
-        while i < count {
-            row[i] = exponential(SIMD8(repeating: row[i] - offset))[0]
-            sum += Double(row[i])
-            i += 1
-        }
+        for lane in 0..<count - i { sum += Double(e[lane]) }
         return sum
-    }
-
-    /// exp(x) for x ≤ 0 within 2 units in the last place: 2ⁿ times a polynomial on |r| ≤ ½·ln 2 (Cephes' `expf`). Below −87 it is exp(−87).
-    @inline(__always)
-    private static func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
-        let lowest = SIMD8<Float>(repeating: -87)
-        let x = x.replacing(with: lowest, where: x .< lowest)
-        // Adding 1.5·2²³ leaves the nearest whole number in the low bits.
-        let shifted = SIMD8(repeating: 12_582_912).addingProduct(x, SIMD8(repeating: 1.44269504))
-        let n = shifted - 12_582_912
-        let r = x.addingProduct(n, SIMD8(repeating: -0.693359375)).addingProduct(n, SIMD8(repeating: 2.12194440e-4))
-        var p = SIMD8<Float>(repeating: 1.9875691500e-4)
-        p = SIMD8(repeating: 1.3981999507e-3).addingProduct(p, r)
-        p = SIMD8(repeating: 8.3334519073e-3).addingProduct(p, r)
-        p = SIMD8(repeating: 4.1665795894e-2).addingProduct(p, r)
-        p = SIMD8(repeating: 1.6666665459e-1).addingProduct(p, r)
-        p = SIMD8(repeating: 5.0000001201e-1).addingProduct(p, r)
-        let e = (r + 1).addingProduct(p * r, r)
-        let bits = (unsafeBitCast(shifted, to: SIMD8<Int32>.self) &+ 127) &<< 23
-        return e * unsafeBitCast(bits, to: SIMD8<Float>.self)
     }
 }

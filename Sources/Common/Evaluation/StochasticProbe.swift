@@ -77,6 +77,7 @@ public struct StochasticProbe: Sendable {
             losses.append(loss)
             return report(epoch, loss)
         }
+        classifier.update(from: trainer.classifier)
         return losses
     }
 

@@ -25,7 +25,7 @@ public struct Panels: Sendable, Equatable {
     /// The columns of the matrix in panel `index`.
     public func columns(_ index: Int) -> Range<Int> { (index * Panels.width)..<min(n, (index + 1) * Panels.width) }
     /// Floats in a row of panel `index`: 16 or 8 are enough for the last one if it has no more columns.
-    func stride(_ index: Int) -> Int { columns(index).count <= 8 ? 8 : (columns(index).count + 15) / 16 * 16 }
+    public func stride(_ index: Int) -> Int { columns(index).count <= 8 ? 8 : (columns(index).count + 15) / 16 * 16 }
     /// Those of the matrix with the columns of zeros that its last panel has: they lie as these do, and every tile is a whole one.
     public var padded: Panels { count == 0 ? self : Panels(k: k, n: (count - 1) * Panels.width + stride(count - 1)) }
     /// Where panel `index` begins.
@@ -42,6 +42,15 @@ public struct Panels: Sendable, Equatable {
         case .transposed:
             if columns.count < stride { panel.update(repeating: 0, count: k * stride) }
             Transpose.matrix(b + columns.lowerBound * ldb, stride: ldb, rows: columns.count, columns: k, into: panel, stride: stride)
+        }
+    }
+
+    /// Puts the columns of a packed panel back, as ``pack(_:of:_:ldb:into:)`` has found them.
+    public func unpack(_ index: Int, of packed: UnsafePointer<Float>, _ orientation: Matrix.Orientation = .asIs, into b: UnsafeMutablePointer<Float>, ldb: Int) {
+        let columns = columns(index), stride = stride(index), panel = packed + offset(index)
+        switch orientation {
+        case .asIs: Rows.copy(panel, stride: stride, rows: k, columns: columns.count, into: b + columns.lowerBound, stride: ldb)
+        case .transposed: Transpose.matrix(panel, stride: stride, rows: k, columns: columns.count, into: b + columns.lowerBound * ldb, stride: ldb)
         }
     }
 }
