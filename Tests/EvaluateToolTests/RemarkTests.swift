@@ -111,13 +111,23 @@ struct RemarkTests {
                 #expect(words.contains("3 of the 64 test samples are also in the training set") && json["test_samples_in_train"]?.asInteger == 3, "\(words)")
             }
         }
-        // An image that only looks like another is none.
+        // An image that only looks like another is none, but told by the search that k-NN makes anyway.
         try place.stream("near", samples: 64, classes: eight, seed: 2) { number, record in
             guard number == 1, var values = try? record.tensors["features"]?.floats() else { return }
             for n in 4..<7 { for d in 0..<8 { values[n * 8 + d] = known[n * 8 + d] * (1 + 3e-3 * Float(d % 3 - 1)) } }
             record.tensors["features"] = Tensor(f32: values, shape: [16, 8])
         } label: { Int32($0 % 8) }
-        for (_, json) in try evaluate(place, test: "near") { #expect(json["test_samples_in_train"]?.asInteger == 0) }
+        for (words, json) in try evaluate(place, test: "near") {
+            #expect(json["test_samples_in_train"]?.asInteger == 0)
+            guard json["evaluation"]?.asString == "knn" else { continue }
+            #expect(json["test_samples_near_train"]?.asInteger == 3 && words.contains("evaluate: 3 of the 64 test samples are nearly the same as a training sample"), "\(words)")
+            let pairs = json["near_duplicates"]?.asArray ?? []
+            #expect(Set(pairs.compactMap { $0["test"]?.asInteger }) == [20, 21, 22] && Set(pairs.compactMap { $0["train"]?.asInteger }) == [36, 37, 38], "\(pairs)")
+        }
+        // As different as images are: none of them.
+        for (words, json) in try evaluate(place) where json["evaluation"]?.asString == "knn" {
+            #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("nearly the same"), "\(words)")
+        }
     }
 
     @Test func `images without any feature are not taken for one another`() throws {

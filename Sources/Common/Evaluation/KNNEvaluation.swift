@@ -48,6 +48,8 @@ public struct KNNEvaluation: Sendable {
             test: .init(name: test.name, classes: test.classes, labels: queries.labels))
         var subject = EvaluationSubject(
             tensor, matching, train: (train, images, trainSpread), test: (test, queries.images, spread), twins)
+        let near = spread.isCollapsed(classes: matching.count) ? nil : NearDuplicates(neighbours)
+        if let remark = near?.remark(twins: subject.testInTrain) { subject.remarks.append(remark) }
         var counts: [Int] = []
         for k in k ?? Self.usualK {
             if self.k != nil, k > labels.count { subject.remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }
@@ -59,7 +61,8 @@ public struct KNNEvaluation: Sendable {
         let predictions = neighbours.predictions(k: told.k, vote: told.vote, trainLabels: matching.train, classes: matching.count)
         let classes = ClassReport(
             "k=\(told.k), cosine, \(told.vote.name)", classes: matching.names(train.classes), labels: matching.test, predictions: predictions)
-        return KNNReport(results: results, subject: subject, paper: paper, classes: classes)
+        return KNNReport(
+            results: results, subject: subject, paper: paper, classes: classes, nearDuplicates: (near?.pairs.count, near?.json(test: queries.images, train: images) ?? .null))
     }
 }
 
@@ -79,6 +82,8 @@ public struct KNNReport: Sendable {
     public var paper: String?
     /// Of one of the results.
     public var classes: ClassReport
+    /// Test samples that are nearly the same as training samples, and which; nil where too few neighbours were asked for to tell.
+    public var nearDuplicates: (count: Int?, pairs: JSON)
 
     /// "k=10, cosine, majority, 4000 train, 1000 test, features 512-d"
     public func protocolName(_ result: VoteResult) -> String {
@@ -110,7 +115,8 @@ public struct KNNReport: Sendable {
                 return .object(object)
             }),
         ]
-        return .object(own.merging(["by_class": classes.json]).merging(subject.members))
+        let near: JSON.Object = ["test_samples_near_train": nearDuplicates.count.map { .integer(Int64($0)) } ?? .null, "near_duplicates": nearDuplicates.pairs]
+        return .object(own.merging(["by_class": classes.json]).merging(near).merging(subject.members))
     }
 }
 

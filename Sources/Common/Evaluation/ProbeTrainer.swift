@@ -9,7 +9,7 @@ import Parallel
 ///     v = momentum·v + dW      W −= rate·v
 ///
 /// Wᵀ (dimension, classes) and its velocity stay packed in ``Panels`` from batch to batch: z reads them so, and dWᵀ = xᵀ·dz comes out so, a panel of classes at a time.
-/// The work is cut by rows for z and by panels for dW: nothing depends on the threads.
+/// The work is cut by panels for z and dW, so that a core's weights are in its own caches and no other's, and by rows for the softmax: nothing depends on the threads.
 final class ProbeTrainer {
     let classes: Int
     let dimension: Int
@@ -22,7 +22,7 @@ final class ProbeTrainer {
     private let xStride: Int, zStride: Int
     /// A panel of dW for each worker.
     private var scratch = FloatBuffer(0)
-    private static let rowBlock = 64
+    private static let rowBlock = 32
 
     /// - Parameter velocity: of W (classes, dimension), then of b (classes); zeros where it is not given.
     init(_ classifier: LinearClassifier, velocity: [Float]? = nil) {
@@ -70,25 +70,38 @@ final class ProbeTrainer {
         precondition(features.dimension == dimension && features.samples == labels.count)
         if N > y.count { (x, z, y) = (FloatBuffer(N * xStride), FloatBuffer(N * zStride), [Int32](repeating: 0, count: N)) }
         for (n, row) in rows.enumerated() { y[n] = labels[row] }
-        let outcome = differentiate(features, rows)
+        forward(features, rows)
+        let outcome = differentiate(N)
         move(N, rate: Float(rate), momentum: Float(probe.momentum), decay: Float(probe.weightDecay))
         return outcome
     }
 
-    /// Copies the rows to x, and sets z to dz.
-    private func differentiate(_ features: FeatureMatrix, _ rows: ArraySlice<Int>) -> (loss: Double, correct: Int) {
-        let (N, D, C, block) = (rows.count, dimension, classes, Self.rowBlock), pieces = (N + block - 1) / block
-        let (x, z, W, b, xStride, zStride, panels) = (x.pointer, z.pointer, W.pointer, b.pointer, xStride, zStride, panels)
+    /// Copies the rows to x, and sets z.
+    private func forward(_ features: FeatureMatrix, _ rows: ArraySlice<Int>) {
+        let (N, D, block, panels, xStride, zStride) = (rows.count, dimension, Self.rowBlock, panels, xStride, zStride)
+        let (x, z, W, b) = (x.pointer, z.pointer, W.pointer, b.pointer)
+        Parallel.forEach((N + block - 1) / block) { piece, _ in
+            for n in piece * block..<min(N, (piece + 1) * block) { Rows.copy(features.row(rows[rows.startIndex + n]), to: x + n * xStride, count: D) }
+        }
+        Parallel.forEach(panels.count) { panel, _ in
+            let columns = panels.columns(panel)
+            GEMM.multiply(
+                x, lda: xStride, m: N, W + panels.offset(panel), Panels(k: D, n: columns.count), into: z + columns.lowerBound, ldc: zStride,
+                epilogue: Epilogue(bias: b + columns.lowerBound))
+        }
+    }
+
+    /// Sets z to dz.
+    private func differentiate(_ N: Int) -> (loss: Double, correct: Int) {
+        let (C, block, z, zStride) = (classes, Self.rowBlock, z.pointer, zStride), pieces = (N + block - 1) / block
         var partial = [(loss: Double, correct: Int)](repeating: (0, 0), count: pieces)
         partial.withUnsafeMutableBufferPointer { partial in
             y.withUnsafeBufferPointer { y in
                 nonisolated(unsafe) let (partial, y) = (partial, y)
                 Parallel.forEach(pieces) { piece, _ in
-                    let start = piece * block, count = min(block, N - start), x = x + start * xStride, z = z + start * zStride
-                    for n in 0..<count { Rows.copy(features.row(rows[rows.startIndex + start + n]), to: x + n * xStride, count: D) }
-                    GEMM.multiply(x, lda: xStride, m: count, W, panels, into: z, ldc: zStride, epilogue: Epilogue(bias: b))
+                    let start = piece * block, count = min(block, N - start)
                     guard let labels = y.baseAddress.map({ $0 + start }) else { return }
-                    partial[piece] = SoftmaxLoss.differentiate(z, rows: count, classes: C, stride: zStride, labels: labels, scale: 1 / Float(N))
+                    partial[piece] = SoftmaxLoss.differentiate(z + start * zStride, rows: count, classes: C, stride: zStride, labels: labels, scale: 1 / Float(N))
                 }
             }
         }
