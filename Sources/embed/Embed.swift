@@ -142,7 +142,7 @@ struct Embed: Tool {
             // Once it is known that the images are such as the network takes.
             if writer.records == 1, !common.quiet { Embed.log("\(file.coverage); pixels: \(stage.network.pixels.text)") }
             stage.profile?.lap("output")
-            progress.add(stage.lastCount)
+            progress.add(stage.lastCount, waited: reader.waited)
         }
         guard writer.records > 0 else { throw empty(reader) }
         try writer.commit()

@@ -74,7 +74,7 @@ struct TrainStep: Tool {
             let report = try trainer.step(record)
             try log.add(report, waited: reader.waited)
             if !common.quiet { trainer.takeNotes().forEach { TrainStep.log("\(network): \($0)") } }
-            progress.add(report.images, note: "loss \(Progress.short(report.loss))")
+            progress.add(report.images, waited: reader.waited, note: "loss \(Progress.short(report.loss))")
         }
         guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
         var trained = try trainer.finish()

@@ -17,6 +17,7 @@ public struct CommonOptions: ParsableArguments {
 
     /// Starts the threads. Each tool calls it first in `run()`.
     public func start() {
+        _ = StandardError.stage  // before any program is started, which must not find it
         Parallel.setThreads(threads ?? Parallel.processors)
     }
 }

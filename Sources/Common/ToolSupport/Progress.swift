@@ -1,8 +1,9 @@
 import Platform
 
-/// Tells a person how far a tool is: a line rewritten a few times a second on a terminal, one every half minute elsewhere.
+/// Tells a person how far a tool is: a line rewritten a few times a second on a terminal, one every half minute elsewhere. On a terminal the stage of a pipeline that the tool ends is named in its place.
 ///
 ///     embed: 12800 of 50000 images, 412 images/s, 1 min 30 s left
+///     student.3: 1280 of 3968 images, 303 images/s, 9 s left, loss 5.09, waiting 2 %
 public struct Progress {
     private let tool: String
     private let unit: String
@@ -43,16 +44,21 @@ public struct Progress {
     /// Units a second since this was made.
     public var rate: Double { Double(done) / max(elapsed, 1e-9) }
 
-    /// Counts `count` more, and shows it when it is time to. `note` is put behind the rate.
-    public mutating func add(_ count: Int, note: @autoclosure () -> String = "") {
+    /// Counts `count` more, and shows it when it is time to.
+    ///
+    /// - Parameters:
+    ///   - waited: seconds since this was made in which there was nothing to work on, since what comes before in the pipeline had not made it.
+    ///   - note: put behind the rate.
+    public mutating func add(_ count: Int, waited: Double? = nil, note: @autoclosure () -> String = "") {
         done += count
         let now = Progress.now()
         guard !quiet, now - shown >= (StandardError.isTerminal ? 0.25 : 30) else { return }
         shown = now
-        var line = "\(tool): \(done)" + (total.map { " of \($0)" } ?? "") + " \(unit), \(Progress.short(rate)) \(unit)/s"
+        var line = "\(StandardError.stage ?? tool): \(done)" + (total.map { " of \($0)" } ?? "") + " \(unit), \(Progress.short(rate)) \(unit)/s"
         if let total, total > done, done > 0 { line += ", \(Progress.duration(Double(total - done) / rate)) left" }
         let note = note()
         if !note.isEmpty { line += ", \(note)" }
+        if let waited { line += ", waiting \(Progress.fixed(100 * min(1, max(0, waited / max(elapsed, 1e-9))), 0)) %" }
         if StandardError.isTerminal { StandardError.write(runningLine: line) } else { StandardError.write(line: line) }
         lineIsOpen = StandardError.isTerminal
     }
