@@ -65,8 +65,9 @@ def compare_methods(options):
         found += [Experiment(f"kd-{one}-0", "distill", (("METHOD", "kd"), ("STUDENT", one), ("SEED", 0)), "kd", one, classifier) for one in options.students.split()]
     for method in PRETRAINING:
         found.append(Experiment(f"{method}-{student}-0", "pretrain", (("METHOD", method), ("STUDENT", student), ("SEED", 0)), method, student))
-    # The first seed of all before the second of any.
-    return sorted(found, key=lambda experiment: dict(experiment.settings)["SEED"])
+    # The first seed of all before the second of any, and the first student of all before the second.
+    others = options.students.split()[1:]
+    return sorted(found, key=lambda experiment: (dict(experiment.settings)["SEED"], dict(experiment.settings).get("STUDENT") in others))
 
 
 def ablate(options):
@@ -103,7 +104,8 @@ def without(words, option):
 
 def folder(options, experiment):
     """Of the run, while it is at work; a teacher's stays."""
-    return f"{RUNS}/{options.kind}-{experiment.name}".replace(".", "_")
+    name = f"{options.kind}-{experiment.name}".replace(".", "_")
+    return f"{RUNS}/{name}"
 
 
 def taught(options, experiment):

@@ -163,9 +163,7 @@ struct Augment: Tool {
     private func print(_ text: String) throws { try print(Array(text.utf8)) }
 
     private func print(_ text: [UInt8]) throws {
-        var output = try OutputFile(output)
-        try unsafe output.write(text.span.bytes)
-        try output.commit()
+        try unsafe OutputFile.write(text.span.bytes, to: output)
     }
 
     private func writePreview(_ path: String, _ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup]) throws {

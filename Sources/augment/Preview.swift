@@ -100,9 +100,7 @@ struct Preview {
         let encoded = isPNG
             ? PNG.encode(sheet, width: size.width, height: size.height)
             : try JPEG.encode(Image(width: size.width, height: size.height, pixels: sheet), quality: 90)
-        var file = try OutputFile(path)
-        try unsafe file.write(encoded.span.bytes)
-        try file.commit()
+        try unsafe OutputFile.write(encoded.span.bytes, to: path)
     }
 
     /// "crop 12,30 140x90", "blur 1.3" …

@@ -22,9 +22,7 @@ struct Report {
     }
 
     func write(_ path: String, _ broken: BrokenImages) throws {
-        var file = try OutputFile(path)
-        try file.write(json(broken).text + "\n")
-        try file.commit()
+        try OutputFile.write(json(broken).text + "\n", to: path)
     }
 
     private func json(_ broken: BrokenImages) -> JSON {

@@ -60,9 +60,7 @@ struct Table: ParsableCommand {
             let table = try ClosingTable(k: k, of: runFolder)
             // Each file by itself is whole; the stage is done when both are.
             for (name, text) in [("table.json", table.json.text + "\n"), ("table.txt", table.text)] {
-                var file = try OutputFile(runFolder + "/" + name)
-                try file.write(text)
-                try file.commit()
+                try OutputFile.write(text, to: runFolder + "/" + name)
             }
             return try result.write(text: table.text, json: table.json)
         }

@@ -48,9 +48,7 @@ struct FanOut: Tool {
         let statuses = branches.map { $0.wait() }
         if let failure { throw failure }
         if let ended {
-            var file = try OutputFile(ended)
-            try file.write(statuses.map { "\(FanOut.exitStatus($0))\n" }.joined())
-            try file.commit()
+            try OutputFile.write(statuses.map { "\(FanOut.exitStatus($0))\n" }.joined(), to: ended)
         }
         let failed = zip(branches, statuses).filter { $1 != 0 }
         for (branch, status) in failed.dropFirst() { FanOut.log(Failure(.data, path: branch.name, WaitStatus.words(status)).description) }

@@ -111,9 +111,7 @@ struct ContactSheet {
                 sheet.replaceSubrange(start..<start + width * 3, with: image[y * width * 3..<(y + 1) * width * 3])
             }
         }
-        var file = try OutputFile(path)
         let encoded = try JPEG.encode(Image(width: size.width, height: size.height, pixels: sheet), quality: 90)
-        try unsafe file.write(encoded.span.bytes)
-        try file.commit()
+        try unsafe OutputFile.write(encoded.span.bytes, to: path)
     }
 }

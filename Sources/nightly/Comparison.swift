@@ -42,11 +42,15 @@ struct Comparison {
     let last: Change?, best: Change?
     /// Whether it is the same checkpoint as the last night's, judged the same.
     let isUnchanged: Bool
+    /// Whether the last night was worse than the best by more than chance.
+    let wasBelowBest: Bool
 
     /// Whether it is worse than before by more than chance.
     var isBelow: Bool { last?.hasFallen == true || best?.hasFallen == true }
     /// Whether that is tonight's news.
-    var hasFallen: Bool { isBelow && !isUnchanged }
+    ///
+    /// What was below its best before and is no worse than it was then has not fallen once more.
+    var hasFallen: Bool { !isUnchanged && (last?.hasFallen == true || best?.hasFallen == true && !wasBelowBest) }
 
     /// All of a night.
     static func lines(_ history: History, _ night: History.Night) throws -> [Comparison] {
@@ -54,15 +58,18 @@ struct Comparison {
         return try all.filter { $0.night == night.id }.map { _, now in
             let before = all.filter { $0.night < night.id && $0.result.run == now.run && $0.result.network == now.network && $0.result.test == now.test && $0.result.measure == now.measure }
             let last = before.last, best = before.max { ($0.result.value, $0.night) < ($1.result.value, $1.night) }
-            let right = try history.correct(now, night: night.id)
-            func change(_ other: (night: Int, result: History.Result), comparisons: Int) throws -> Change {
-                let pair = try history.correct(other.result, night: other.night).flatMap { old in right.flatMap { PairedComparison(old, $0, samples: now.samples) } }
-                return Change(other, now, pair, comparisons: comparisons)
+            typealias Dated = (night: Int, result: History.Result)
+            func change(_ old: Dated, _ new: Dated, comparisons: Int) throws -> Change {
+                let right = try history.correct(new.result, night: new.night)
+                let pair = try history.correct(old.result, night: old.night).flatMap { old in right.flatMap { PairedComparison(old, $0, samples: new.result.samples) } }
+                return Change(old, new.result, pair, comparisons: comparisons)
             }
             // A checkpoint that stays is one night, however many it has been judged in.
-            let nights = Set(before.map(\.result.identity)).count
+            let tonight = (night.id, now), nights = Set(before.map(\.result.identity)).count
+            let wasBelowBest = try last.flatMap { last in try best.map { try change($0, last, comparisons: nights).hasFallen } } ?? false
             return Comparison(
-                now: now, last: try last.map { try change($0, comparisons: 1) }, best: try best.map { try change($0, comparisons: nights) }, isUnchanged: last?.result.identity == now.identity)
+                now: now, last: try last.map { try change($0, tonight, comparisons: 1) }, best: try best.map { try change($0, tonight, comparisons: nights) },
+                isUnchanged: last?.result.identity == now.identity, wasBelowBest: wasBelowBest)
         }
     }
 

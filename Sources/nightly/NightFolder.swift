@@ -46,9 +46,7 @@ final class NightFolder {
     func clean() { FolderNames.remove(file("work")) }
 
     func write(_ text: String, to name: String) throws {
-        var output = try OutputFile(file(name))
-        try output.write(text)
-        try output.commit()
+        try OutputFile.write(text, to: file(name))
     }
 }
 

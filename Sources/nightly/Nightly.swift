@@ -76,11 +76,7 @@ struct NightlyTool: Tool {
                 failed = failed ?? (error as? Failure)
             }
         }
-        attempt {
-            var output = try OutputFile(OutputFile.standard)
-            try output.write(report.text)
-            try output.commit()
-        }
+        attempt { try OutputFile.write(report.text, to: OutputFile.standard) }
         attempt { try place.write(report.page(history), to: "trends.html") }
         if let prometheus { attempt { try Prometheus.write(report.lines, to: prometheus) } }
         if !common.quiet { Self.log(place.file("trends.html")) }

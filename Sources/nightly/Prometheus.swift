@@ -13,9 +13,7 @@ enum Prometheus {
         for line in lines { text += "seed_nightly_epoch{\(labels(line))} \(line.now.epoch)\n" }
         text += "# HELP seed_nightly_fallen Whether it is worse than before by more than chance.\n# TYPE seed_nightly_fallen gauge\n"
         for line in lines { text += "seed_nightly_fallen{\(labels(line))} \(line.isBelow ? 1 : 0)\n" }
-        var output = try OutputFile(path)
-        try output.write(text)
-        try output.commit()
+        try OutputFile.write(text, to: path)
     }
 
     private static func escaped(_ text: String) -> String { text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n") }

@@ -23,9 +23,7 @@ struct Plan: Tool {
     func run() throws { throw ValidationError("say what to plan: distill, pretrain, finetune, check or stage") }
 
     static func write(_ text: String) throws {
-        var output = try OutputFile(OutputFile.standard)
-        try output.write(text)
-        try output.commit()
+        try OutputFile.write(text, to: OutputFile.standard)
     }
 }
 

@@ -56,23 +56,17 @@ struct ReportTool: Tool {
         if folders.count > 1 {
             if let output { try OutputFile.check(output) }
             let comparison = try ComparisonPage(folders.map { try ReportedRun(in: $0) }) { if !common.quiet { Self.log($0) } }
-            if let output { try write(comparison.html.text, to: output) }
-            if output != OutputFile.standard { try write(comparison.text, to: OutputFile.standard) }
+            if let output { try OutputFile.write(comparison.html.text, to: output) }
+            if output != OutputFile.standard { try OutputFile.write(comparison.text, to: OutputFile.standard) }
             return
         }
         let path = output ?? folder + "/report.html"
         for file in [path, csv] { if let file { try OutputFile.check(file) } }
         let run = try ReportedRun(in: folder)
         let page = try RunPage(run, views: views) { if !common.quiet { Self.log($0) } }
-        try write(page.html.text, to: path)
+        try OutputFile.write(page.html.text, to: path)
         if tensorboard { try TensorBoard.write(run) }
-        if let csv { try write(Courses.csv(run), to: csv) }
+        if let csv { try OutputFile.write(Courses.csv(run), to: csv) }
         if !common.quiet, path != OutputFile.standard { Self.log(path) }
-    }
-
-    private func write(_ text: String, to path: String) throws {
-        var file = try OutputFile(path)
-        try file.write(text)
-        try file.commit()
     }
 }

@@ -16,10 +16,8 @@ enum TensorBoard {
         try make(root)
         for (title, logs) in run.courses where !logs.isEmpty {
             try make("\(root)/\(title)")
-            var output = try OutputFile("\(root)/\(title)/events.out.tfevents.seed")
             let file = events(Courses.values(logs))
-            try unsafe output.write(file.span.bytes)
-            try output.commit()
+            try unsafe OutputFile.write(file.span.bytes, to: "\(root)/\(title)/events.out.tfevents.seed")
         }
     }
 

@@ -32,6 +32,11 @@ struct SettingsTests {
         let told = try place.run(tell("STUDENT_OPTIONS='--learning-rate 0.02'"))
         #expect(told.status == 0 && place.toDo(told) == "student.1 … student.2, student, features, evaluation, table, report", "\(told.error)")
         #expect(try place.contents("runs") == before && place.text("runs/a/options/student.train") == options)
+        // Options that were given are left again, for the default, with nothing behind their =.
+        try place.perform("sed -i 's/^STUDENT_OPTIONS=.*/STUDENT_OPTIONS=--learning-rate 0.02/' runs/a/settings")
+        let given = try place.run(tell("")), left = try place.run(tell("STUDENT_OPTIONS="))
+        #expect(given.status == 0 && place.toDo(given) == "student.1 … student.2, student, features, evaluation, table, report", "\(given.error)")
+        #expect(left.status == 0 && place.toDo(left) == "nothing: all is done", "\(left.error)")
     }
 
     @Test func `a run named by its data gives way to no other data of that name, but to the same data elsewhere`() throws {

@@ -68,10 +68,17 @@ public struct RunSettings: Sendable {
         for setting in Setting.all {
             let value = setting.name == "TEACHER" ? FetchedTeacher.value(typed: typed, remembered: remembered, isDemonstration: isDemonstration, method: values["METHOD"])
                 : try setting.name == "STUDENT" ? RunSettings.student(typed: typed, remembered: remembered) ?? setting.fallback(drawn: isDemonstration, objective: { _ in "" }, defaults)
-                : typed[setting.name] ?? RunSettings.kept(setting, remembered, values) ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
+                : RunSettings.chosen(setting, typed, remembered, values) ?? setting.fallback(drawn: isDemonstration, objective: { values[$0] ?? "" }, defaults)
             try RunSettings.check(value, setting)
             values[setting.name] = value
         }
+    }
+
+    /// What was typed, or is remembered; nil for the default, which is also what options for a method take again that are typed with nothing behind their =.
+    private static func chosen(_ setting: Setting, _ typed: [String: String], _ remembered: [String: String], _ values: [String: String]) -> String? {
+        guard let value = typed[setting.name] else { return kept(setting, remembered, values) }
+        if case .methodOptions = setting.kind, value.isEmpty { return nil }
+        return value
     }
 
     /// What a run remembers of a setting. Options that it remembers are those of the method that it had, and no other's.

@@ -30,9 +30,7 @@ enum TextFile {
 
     static func write(_ text: [UInt8], to path: String) throws {
         if let before = try? bytes(path), before == text { return }
-        var file = try OutputFile(path)
-        try unsafe file.write(text.span.bytes)
-        try file.commit()
+        try unsafe OutputFile.write(text.span.bytes, to: path)
     }
 
     /// The bytes of a regular file; nil where there is none.

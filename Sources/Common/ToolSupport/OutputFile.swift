@@ -31,6 +31,16 @@ public struct OutputFile: ~Copyable {
         var isInPlace: Bool { unsafe FileIdentity(at: path) == identity }
     }
 
+    /// Writes a file, or standard output, of one text.
+    public static func write(_ text: String, to path: String) throws { try unsafe write(Array(text.utf8).span.bytes, to: path) }
+
+    /// The same of bytes.
+    public static func write(_ bytes: RawSpan, to path: String) throws {
+        var file = try OutputFile(path)
+        try file.write(bytes)
+        try file.commit()
+    }
+
     public init(_ path: String) throws {
         let isStandard = path == OutputFile.standard
         let name = isStandard ? "standard output" : path

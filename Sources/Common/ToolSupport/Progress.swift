@@ -69,9 +69,7 @@ public struct Progress {
     public mutating func finish(_ remark: String = "") throws {
         clear()
         if let timing {
-            var file = try OutputFile(timing)
-            try file.write("{\"images\": \(done), \"seconds\": \(Progress.fixed(elapsed, 3))}\n")
-            try file.commit()
+            try OutputFile.write("{\"images\": \(done), \"seconds\": \(Progress.fixed(elapsed, 3))}\n", to: timing)
         }
         guard !quiet else { return }
         let rest = remark.isEmpty ? "" : "; " + remark

@@ -41,9 +41,7 @@ extension Tool {
             if !onlyChecks { try tool.run() }
         } catch where !(error is Failure) && exitCode(for: error).isSuccess {
             guard !onlyChecks else { throw Failure(.usage, "asks for help or the version, which leaves nothing to do") }
-            var output = try OutputFile(OutputFile.standard)
-            try output.write(fullMessage(for: error) + "\n")
-            try output.commit()
+            try OutputFile.write(fullMessage(for: error) + "\n", to: OutputFile.standard)
         }
     }
 
