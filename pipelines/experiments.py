@@ -1,4 +1,4 @@
-"""Runs `make distill` and `make pretrain` over lists of settings, and makes a table of their results.
+"""Runs `make distill`, `make finetune` and `make pretrain` over lists of settings, and makes a table of their results.
 
     experiments.py compare-methods DATA=train.tar TEST=test.tar TEACHER=teacher.safetensors [--first N] [--list]
     experiments.py ablate DATA=train.tar TEST=test.tar SIZE=128
@@ -20,6 +20,8 @@ import time
 import results
 
 RUNS = ".build/experiments"
+# In the folder of a run that stays, what it was made with.
+IDENTITY = "experiment.json"
 # What may be typed, with what holds where it is not.
 SETTINGS = {
     "compare-methods": {
@@ -109,8 +111,11 @@ def folder(options, experiment):
 
 
 def taught(options, experiment):
-    """The weights of the run that is a teacher."""
-    return f"{folder(options, experiment)}/student.safetensors"
+    """The weights of the run that is a teacher; made where they are not there, or are those of other settings."""
+    run = folder(options, experiment)
+    if results.read(f"{run}/{IDENTITY}") != identity(options, experiment) or not os.path.exists(f"{run}/student.safetensors"):
+        perform(options, experiment)
+    return f"{run}/student.safetensors"
 
 
 def path(options, experiment):
@@ -124,7 +129,7 @@ def common(options):
 
 def identity(options, experiment):
     """The settings by which a result is known; files by their names alone, so that it may be made elsewhere."""
-    teacher = {"TEACHER": f"the student of {experiment.teacher.name}"} if experiment.teacher else {}
+    teacher = {"TEACHER": {"the student of": identity(options, experiment.teacher)}} if experiment.teacher else {}
     return {key: named(value) if key in ("DATA", "TEST", "TEACHER", "FROM") else value for key, value in {**common(options), **dict(experiment.settings), **teacher}.items()}
 
 
@@ -141,19 +146,21 @@ def done(options, experiment):
     return result if result and result["settings"] == identity(options, experiment) else None
 
 
+def outside_make():
+    """The environment without what a make has put there for those below it."""
+    return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")}
+
+
 def perform(options, experiment):
     """Runs make in a process of its own, so that the memory of its largest program is known."""
-    teacher, run = experiment.teacher, folder(options, experiment)
-    if teacher and not os.path.exists(taught(options, teacher)):
-        perform(options, teacher)
+    run, teacher = folder(options, experiment), [f"TEACHER={taught(options, experiment.teacher)}"] if experiment.teacher else []
     # The tools are built once for all runs.
     command = ["make", "--no-print-directory", experiment.target, "BUILD=no", f"NAME={os.path.basename(run)}", f"RUNS={RUNS}"] + experiment.words(common(options))
-    command += [f"TEACHER={taught(options, teacher)}"] if teacher else []
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")}
+    command += teacher
     # What was left of one that was stopped has other times, and perhaps other settings.
     shutil.rmtree(run, ignore_errors=True)
     start = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=outside_make())
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -165,7 +172,9 @@ def perform(options, experiment):
         "settings": identity(options, experiment), "rows": table, "seconds": round(time.monotonic() - start), "processor_seconds": round(usage.ru_utime + usage.ru_stime),
         "memory": usage.ru_maxrss << 10})
     # Only what the weights are worth is wanted, but for a teacher's.
-    if experiment.target != "finetune":
+    if experiment.target == "finetune":
+        results.write(f"{run}/{IDENTITY}", identity(options, experiment))
+    else:
         shutil.rmtree(run)
 
 
@@ -197,8 +206,11 @@ def table(options, experiments):
     # Of each teacher and each untrained student one row.
     for subject, key in (("teacher", "TEACHER"), ("student before", "STUDENT")):
         first = {}
-        for result in (result for group in groups.values() for result in group if accuracies(result, subject)):
-            first.setdefault(result["settings"].get(key, ""), accuracies(result, subject))
+        for result in (result for group in groups.values() for result in group if key in result["settings"] and accuracies(result, subject)):
+            name = result["settings"][key]
+            # One that was made for this table has a row of its own.
+            if isinstance(name, str):
+                first.setdefault(name, accuracies(result, subject))
         for name, row in first.items():
             lines.append(f"| {subject} | {name} | {spread([row.get('knn_top1')])} | {spread([row.get('linear_top1')])} | | | |")
     for (row, column), group in groups.items():
@@ -224,7 +236,7 @@ def chosen(kind, arguments):
     for name in given:
         if name not in usual and name not in ("EXPERIMENTS_FIRST", "BUILD"):
             sys.exit(f"make: {kind} has no setting {name}; it takes {', '.join(usual)}")
-    values = {}
+    values = {"build": given.get("BUILD", "yes")}
     for name, value in usual.items():
         text = given.get(name, value)
         if text is None:
@@ -254,6 +266,8 @@ def main():
         setattr(options, name, value)
     experiments = {"compare-methods": compare_methods, "ablate": ablate}[options.kind](options)
     missing = [experiment for experiment in experiments if not done(options, experiment)]
+    if missing and not options.list and options.build == "yes":
+        subprocess.run(["make", "--no-print-directory", "build"], check=True, env=outside_make())
     if options.list:
         for experiment in experiments:
             print("missing" if experiment in missing else "done   ", experiment.name)

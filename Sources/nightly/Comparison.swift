@@ -42,14 +42,14 @@ struct Comparison {
     let last: Change?, best: Change?
     /// Whether it is the same checkpoint as the last night's, judged the same.
     let isUnchanged: Bool
-    /// Whether the last night was worse than the best by more than chance.
+    /// Whether the last night was worse by more than chance than the best of those before it.
     let wasBelowBest: Bool
 
     /// Whether it is worse than before by more than chance.
     var isBelow: Bool { last?.hasFallen == true || best?.hasFallen == true }
     /// Whether that is tonight's news.
     ///
-    /// What was below its best before and is no worse than it was then has not fallen once more.
+    /// What was below its best in the last night already has fallen once more only where it is worse than then by more than chance: a slow decline behind a fall is not told again.
     var hasFallen: Bool { !isUnchanged && (last?.hasFallen == true || best?.hasFallen == true && !wasBelowBest) }
 
     /// All of a night.
@@ -57,19 +57,22 @@ struct Comparison {
         let all = try history.results()
         return try all.filter { $0.night == night.id }.map { _, now in
             let before = all.filter { $0.night < night.id && $0.result.run == now.run && $0.result.network == now.network && $0.result.test == now.test && $0.result.measure == now.measure }
-            let last = before.last, best = before.max { ($0.result.value, $0.night) < ($1.result.value, $1.night) }
+            let last = before.last
             typealias Dated = (night: Int, result: History.Result)
             func change(_ old: Dated, _ new: Dated, comparisons: Int) throws -> Change {
                 let right = try history.correct(new.result, night: new.night)
                 let pair = try history.correct(old.result, night: old.night).flatMap { old in right.flatMap { PairedComparison(old, $0, samples: new.result.samples) } }
                 return Change(old, new.result, pair, comparisons: comparisons)
             }
-            // A checkpoint that stays is one night, however many it has been judged in.
-            let tonight = (night.id, now), nights = Set(before.map(\.result.identity)).count
-            let wasBelowBest = try last.flatMap { last in try best.map { try change($0, last, comparisons: nights).hasFallen } } ?? false
+            /// Against the best of the nights before; a checkpoint that stays is one night, however many it has been judged in.
+            func change(_ new: Dated, fromBestOf before: [Dated]) throws -> Change? {
+                let best = before.max { ($0.result.value, $0.night) < ($1.result.value, $1.night) }
+                return try best.map { try change($0, new, comparisons: Set(before.map(\.result.identity)).count) }
+            }
+            let tonight = (night: night.id, result: now)
             return Comparison(
-                now: now, last: try last.map { try change($0, tonight, comparisons: 1) }, best: try best.map { try change($0, tonight, comparisons: nights) },
-                isUnchanged: last?.result.identity == now.identity, wasBelowBest: wasBelowBest)
+                now: now, last: try last.map { try change($0, tonight, comparisons: 1) }, best: try change(tonight, fromBestOf: before), isUnchanged: last?.result.identity == now.identity,
+                wasBelowBest: try last.flatMap { try change($0, fromBestOf: before.dropLast()) }?.hasFallen ?? false)
         }
     }
 

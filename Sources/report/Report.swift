@@ -12,7 +12,7 @@ struct ReportTool: Tool {
         abstract: "Writes one HTML file that shows a run of make distill: what it is worth, how it learnt, and what it sees.",
         discussion: """
             The file holds all that it shows and fetches nothing; the same run gives the same bytes. A run that is under way has a report of what is \
-            there. Its pictures take 7 MB at most: of large sets it shows a part, evenly chosen.
+            there. It has 10 MB at most, its pictures 7: of large sets it shows a part, evenly chosen.
 
             Of several runs it shows what they are worth side by side, their curves, and what differs in their settings; the table is printed too.
 

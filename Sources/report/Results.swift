@@ -55,7 +55,22 @@ struct Results {
         let grid = table.grid
         guard let titles = grid.first, grid.count > 1 else { return "<p>Nothing has been judged yet.</p>" }
         let notes = table.notes.map { "<li>\($0)</li>" as HTML }
-        return "\(HTML.table(titles, Array(grid.dropFirst())))<ul class=\"soft\">\(notes)</ul>\n\(course)"
+        return "\(HTML.table(titles, Array(grid.dropFirst())))<ul class=\"soft\">\(notes)</ul>\n\(published)\(course)"
+    }
+
+    /// What papers report of the same students, where the images are ImageNet's.
+    private var published: HTML {
+        let students = Set(run.settings.filter { ["STUDENT", "STUDENTS"].contains($0.name) }.flatMap { $0.value.split(separator: " ").map(String.init) }).sorted()
+        let classes = run.subjects.lazy.compactMap { run.result($0, "knn") }.first.flatMap { try? JSONFile.read($0) }?["by_class"]?["classes"]?.asArray?.compactMap(\.asString) ?? []
+        let rows = students.flatMap { PublishedResult.comparable(student: $0, classes: classes) }
+        guard !rows.isEmpty else { return "" }
+        func percent(_ value: Double?) -> String { value.map { "\(Progress.fixed($0, 1)) %" } ?? "–" }
+        return """
+            <h3>Published</h3>
+            \(HTML.table(["student", "method", "teacher, its top-1", "linear top-1", "linear top-5"], rows.map { [$0.student, $0.method, $0.teacher ?? "none", percent($0.top1), percent($0.top5)] }))
+            <p class="soft">On ImageNet at 224×224, after 200 epochs and more, by each paper's own protocol; as Xu et al., ICLR 2022, have them. They compare with numbers of evaluate linear --protocol.</p>
+
+            """
     }
 
     /// How the students went along, where they were judged on the way.

@@ -6,8 +6,8 @@ import ToolSupport
 
 /// The page of a run, section by section.
 struct RunPage {
-    /// Bytes of the page that pictures may take; the charts and maps of a student take about a third of a million more.
-    private static let pictureRoom = 7_000_000
+    /// Bytes that a page has at most, and those of them that pictures may take at first.
+    private static let room = 10_000_000, pictureRoom = 7_000_000
 
     let html: HTML
 
@@ -15,7 +15,15 @@ struct RunPage {
     ///   - views: a stream of what the student saw; nil where there is none.
     ///   - tell: is told what the page has to do without.
     init(_ run: ReportedRun, views: String?, tell: (String) -> Void) throws {
-        var page = Page(run.name), pictures = PictureBook(room: Self.pictureRoom)
+        // A pipe, perhaps, which is read once.
+        let seen = try views.map { try ViewStream($0) }
+        let page = try Self.page(run, seen, pictureRoom: Self.pictureRoom, tell: tell), excess = page.text.utf8.count - Self.room
+        // Charts and maps of many students leave pictures less.
+        html = excess <= 0 ? page : try Self.page(run, seen, pictureRoom: max(0, Self.pictureRoom - excess)) { _ in }
+    }
+
+    private static func page(_ run: ReportedRun, _ views: ViewStream?, pictureRoom: Int, tell: (String) -> Void) throws -> HTML {
+        var page = Page(run.name), pictures = PictureBook(room: pictureRoom)
         let results = Results(run, tell: tell)
         page.head = results.head
         page.add("results", "Results", results.html)
@@ -24,9 +32,9 @@ struct RunPage {
         page.add("neighbours", "Nearest images", try judged.neighbours(&pictures))
         page.add("map", "Map of the images", try judged.maps(&pictures))
         page.add("classes", "Classes", try judged.classes(&pictures))
-        if let views { page.add("views", "What the student saw", try ViewStream(views).html(&pictures)) }
+        if let views { page.add("views", "What the student saw", try views.html(&pictures)) }
         page.add("times", "Times", results.times)
         page.add("again", "How to make it again", Provenance(run).html)
-        html = page.html(pictures)
+        return page.html(pictures)
     }
 }

@@ -1,6 +1,18 @@
 import Evaluation
+import Foundation
+import Parallel
 import TestSupport
 import Testing
+
+/// Numbers from −1 to 1 that are the same everywhere.
+private struct FormulaNumbers {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+    mutating func next() -> Float {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Float(Int32(truncatingIfNeeded: state >> 33)) / 0x4000_0000 - 1
+    }
+}
 
 struct StochasticProbeTests {
     private func goldenProbe() -> StochasticProbe {
@@ -23,6 +35,52 @@ struct StochasticProbeTests {
         #expect(difference(losses.map { Float($0) }, try golden.floats("sgd.losses")) < 1e-4)
         #expect(difference(classifier.weights, try golden.floats("sgd.weights")) < 1e-4)
         #expect(difference(classifier.biases, try golden.floats("sgd.biases")) < 1e-4)
+    }
+
+    /// A step as its formula has it, in double precision.
+    private func plain(_ probe: StochasticProbe, _ x: [Double], _ labels: [Int32], classes C: Int, dimension D: Int, start: [Float], orders: [[Int]]) -> [Double] {
+        var W = start.map(Double.init), b = [Double](repeating: 0, count: C), v = [Double](repeating: 0, count: C * D + C)
+        for (epoch, order) in orders.enumerated() {
+            for first in stride(from: 0, to: order.count, by: probe.batch) {
+                let batch = order[first..<min(order.count, first + probe.batch)]
+                var g = [Double](repeating: 0, count: C * D + C)
+                for n in batch {
+                    let z = (0..<C).map { c in b[c] + (0..<D).reduce(0.0) { $0 + x[n * D + $1] * W[c * D + $1] } }, peak = z.max() ?? 0
+                    let e = z.map { exp($0 - peak) }, sum = e.reduce(0, +)
+                    for c in 0..<C {
+                        let dz = (e[c] / sum - (Int(labels[n]) == c ? 1 : 0)) / Double(batch.count)
+                        for d in 0..<D { g[c * D + d] += dz * x[n * D + d] }
+                        g[C * D + c] += dz
+                    }
+                }
+                for i in v.indices {
+                    v[i] = probe.momentum * v[i] + g[i] + probe.weightDecay * (i < C * D ? W[i] : b[i - C * D])
+                    if i < C * D { W[i] -= probe.rate(epoch: epoch) * v[i] } else { b[i - C * D] -= probe.rate(epoch: epoch) * v[i] }
+                }
+            }
+        }
+        return W + b
+    }
+
+    @Test(arguments: [2, 8, 9, 31, 33, 40, 64, 100], [1, 17, 33])
+    func `any number of classes and dimensions gives what a plain loop gives, on one thread as on several`(C: Int, D: Int) {
+        var probe = StochasticProbe(), random = FormulaNumbers(seed: UInt64(C * 1000 + D))
+        (probe.learningRate, probe.batch, probe.epochs, probe.weightDecay, probe.milestones) = (6, 37, 3, 1e-3, [2])
+        let N = 90, x = (0..<N * D).map { _ in random.next() }, labels = (0..<N).map { Int32($0 * 7 % C) }
+        let train = FeatureMatrix(x, samples: N, dimension: D), orders = (0..<3).map { probe.order(epoch: $0, samples: N) }
+        func trained() -> [Float] {
+            let classifier = probe.initial(classes: C, dimension: D)
+            probe.train(classifier, on: train, labels: labels)
+            return classifier.weights + classifier.biases
+        }
+        let expected = plain(probe, x.map(Double.init), labels, classes: C, dimension: D, start: probe.initial(classes: C, dimension: D).weights, orders: orders)
+        let several = trained()
+        #expect(difference(several, expected.map { Float($0) }) < 1e-4)
+        // Inside of a piece all pieces are done by its thread alone.
+        nonisolated(unsafe) var alone: [Float] = []
+        Parallel.forEach(2) { piece, _ in if piece == 1 { alone = trained() } }
+        let isSame = alone == several
+        #expect(isSame)
     }
 
     @Test func `the default rate is the papers': 30 for a batch of 256, a tenth from epochs 60 and 80 on`() {

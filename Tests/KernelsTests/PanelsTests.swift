@@ -38,6 +38,11 @@ import Testing
                 for index in (0..<panels.count).reversed() { panels.pack(index, of: b, orientation, ldb: ldb, into: packed.pointer) }
                 let expected = layout.map { place in place.map { b[orientation == .asIs ? $0.row * ldb + $0.column : $0.column * ldb + $0.row] } ?? 0 }
                 #expect(firstDifference(packed.values(), expected) == nil, "\(k)×\(n), rows \(gap) apart")
+                // Put back, it is what it was, and what lies between the rows is not touched.
+                var back = [Float](repeating: -7, count: rows * ldb)
+                for index in (0..<panels.count).reversed() { back.withUnsafeMutableBufferPointer { panels.unpack(index, of: packed.pointer, orientation, into: $0.baseAddress!, ldb: ldb) } }
+                let wanted = b.indices.map { $0 % ldb < columns ? b[$0] : -7 }
+                #expect(firstDifference(back, wanted) == nil, "\(k)×\(n), rows \(gap) apart")
             }
         }
     }

@@ -48,7 +48,7 @@ public struct KNNEvaluation: Sendable {
             test: .init(name: test.name, classes: test.classes, labels: queries.labels))
         var subject = EvaluationSubject(
             tensor, matching, train: (train, images, trainSpread), test: (test, queries.images, spread), twins)
-        let near = spread.isCollapsed(classes: matching.count) ? nil : NearDuplicates(neighbours)
+        let near = spread.isCollapsed(classes: matching.count) ? nil : NearDuplicates(neighbours, test: queries.images, train: images)
         if let remark = near?.remark(twins: subject.testInTrain) { subject.remarks.append(remark) }
         var counts: [Int] = []
         for k in k ?? Self.usualK {
@@ -62,7 +62,7 @@ public struct KNNEvaluation: Sendable {
         let classes = ClassReport(
             "k=\(told.k), cosine, \(told.vote.name)", classes: matching.names(train.classes), labels: matching.test, predictions: predictions)
         return KNNReport(
-            results: results, subject: subject, paper: paper, classes: classes, nearDuplicates: (near?.pairs.count, near?.json(test: queries.images, train: images) ?? .null))
+            results: results, subject: subject, paper: paper, classes: classes, nearDuplicates: near)
     }
 }
 
@@ -82,8 +82,8 @@ public struct KNNReport: Sendable {
     public var paper: String?
     /// Of one of the results.
     public var classes: ClassReport
-    /// Test samples that are nearly the same as training samples, and which; nil where too few neighbours were asked for to tell.
-    public var nearDuplicates: (count: Int?, pairs: JSON)
+    /// Test samples that are nearly the same as training samples; nil where that cannot be told.
+    var nearDuplicates: NearDuplicates?
 
     /// "k=10, cosine, majority, 4000 train, 1000 test, features 512-d"
     public func protocolName(_ result: VoteResult) -> String {
@@ -115,7 +115,7 @@ public struct KNNReport: Sendable {
                 return .object(object)
             }),
         ]
-        let near: JSON.Object = ["test_samples_near_train": nearDuplicates.count.map { .integer(Int64($0)) } ?? .null, "near_duplicates": nearDuplicates.pairs]
+        let near: JSON.Object = ["test_samples_near_train": nearDuplicates.map { .integer(Int64($0.pairs.count)) } ?? .null, "near_duplicates": nearDuplicates?.json ?? .null]
         return .object(own.merging(["by_class": classes.json]).merging(near).merging(subject.members))
     }
 }

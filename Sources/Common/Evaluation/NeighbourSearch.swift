@@ -5,8 +5,8 @@ import Parallel
 ///
 /// The queries stay in memory, the training samples pass by: a tile of them is packed and multiplied with all
 /// queries, and what is nearer than a query's k-th neighbour so far goes to that query's ``Nearest``, straight from the
-/// product, so that no table of similarities is ever kept. Memory: the queries, two tiles, and 16 bytes for each
-/// query and neighbour. Time: queries · training samples · dimension multiply-adds, nearly all of it (docs/performance.md).
+/// product, so that no table of similarities is ever kept. Memory: the queries, two tiles, and for each
+/// query 32 bytes and 16 for each neighbour (of fewer than 8 as of 8), at the end 8 more of these. Time: queries · training samples · dimension multiply-adds, nearly all of it (docs/performance.md).
 ///
 /// Equal similarities are ordered by the training sample's number, so the result is one definite list; of equal samples they are equal, since each is one sum in the order of the dimensions.
 /// It depends neither on the number of threads nor on how the samples come in portions.
@@ -22,11 +22,13 @@ public final class NeighbourSearch {
     private var nearest: [Nearest]
     private let tile: FloatBuffer
     private let packed: FloatBuffer
+    /// Of each worker: a block of queries, and its similarities to the samples of a product.
+    private var scratch = FloatBuffer(0)
     private var tileCount = 0
     private var seen = 0
 
     /// - Parameters:
-    ///   - queries: brought to length 1 here, in place.
+    ///   - queries: finite; brought to length 1 here, in place.
     ///   - k: how many neighbours are wanted.
     public init(queries: FeatureMatrix, k: Int) {
         precondition(k > 0)
@@ -41,7 +43,7 @@ public final class NeighbourSearch {
 
     deinit { candidates.deallocate() }
 
-    /// Adds training samples, (rows, dimension), of any length.
+    /// Adds training samples, (rows, dimension), of any length, all finite.
     public func add(_ rows: [Float]) {
         precondition(rows.count.isMultiple(of: max(1, queries.dimension)))
         rows.withUnsafeBufferPointer { add($0) }
@@ -72,7 +74,10 @@ public final class NeighbourSearch {
                 nonisolated(unsafe) let nearest = nearest
                 Parallel.forEach((Q + 63) / 64) { piece, _ in
                     for query in piece * 64..<min(Q, piece * 64 + 64) {
-                        for (place, neighbour) in nearest[query].sorted().enumerated() { list.initializeElement(at: query * found + place, to: neighbour) }
+                        let sorted = nearest[query].sorted()
+                        // A similarity that is no number is none of anybody.
+                        precondition(sorted.count == found, "rows are finite")
+                        for (place, neighbour) in sorted.enumerated() { list.initializeElement(at: query * found + place, to: neighbour) }
                     }
                 }
             }
@@ -94,7 +99,9 @@ public final class NeighbourSearch {
         }
         let workers = Parallel.threads
         let (rowStride, scoreStride) = (RowStride.padded(D), RowStride.padded(product))
-        let scratch = FloatBuffer(workers * block * (rowStride + scoreStride))
+        let scratchFloats = workers * block * (rowStride + scoreStride)
+        if scratch.count < scratchFloats { scratch = FloatBuffer(scratchFloats) }
+        let scratch = scratch
         nearest.withUnsafeMutableBufferPointer { nearest in
             nonisolated(unsafe) let nearest = nearest
             Parallel.forEach((Q + block - 1) / block, workers: workers) { piece, worker in
@@ -155,7 +162,7 @@ private struct Nearest {
     /// What a sample must be nearer than. Samples come in order, so one that is only as near as the farthest of k is behind it.
     private var limit = -Float.infinity
 
-    static func capacity(_ k: Int) -> Int { k + max(k, 32) }
+    static func capacity(_ k: Int) -> Int { k + max(k, 8) }
 
     init(_ candidates: UnsafeMutablePointer<UInt64>, k: Int) { (self.candidates, self.k) = (candidates, k) }
 

@@ -15,9 +15,8 @@ final class ProbeTrainer {
     let dimension: Int
     private let panels: Panels
     private let W: FloatBuffer, velocityOfW: FloatBuffer
-    /// Readable up to whole panels.
     private let b: FloatBuffer, velocityOfB: FloatBuffer
-    /// Of the largest batch so far: x (N, dimension), z (N, classes), y (N). Their rows lie so that whole columns can be read.
+    /// Of the largest batch so far: x (N, dimension), z (N, classes), y (N). Rows of z have zeros behind the classes, up to whole panels.
     private var x = FloatBuffer(0), z = FloatBuffer(0), y: [Int32] = []
     private let xStride: Int, zStride: Int
     /// A panel of dW for each worker.
@@ -29,7 +28,7 @@ final class ProbeTrainer {
         (classes, dimension) = (classifier.classes, classifier.dimension)
         panels = Panels(k: dimension, n: classes)
         (W, velocityOfW) = (FloatBuffer(panels.floats), FloatBuffer(panels.floats))
-        (b, velocityOfB) = (FloatBuffer(panels.count * Panels.width), FloatBuffer(panels.count * Panels.width))
+        (b, velocityOfB) = (FloatBuffer(classes), FloatBuffer(classes))
         (xStride, zStride) = (RowStride.padded(dimension), RowStride.padded(classes))
         pack(classifier.weightStart, classifier.biasStart, into: W, b)
         velocity?.withUnsafeBufferPointer {
@@ -115,15 +114,16 @@ final class ProbeTrainer {
         let gradients = scratch.pointer
         Parallel.forEach(panels.count, workers: workers) { panel, worker in
             let columns = panels.columns(panel), dW = gradients + worker * D * Panels.width, first = panels.offset(panel), count = D * panels.stride(panel)
+            // Columns that the last panel lacks are zeros in z, and so stay in W.
             GEMM.multiplyTransposed(
-                x, lda: xStride, m: D, z + columns.lowerBound, ldb: zStride, n: columns.count, k: N, into: dW, ldc: panels.stride(panel))
+                x, lda: xStride, m: D, z + columns.lowerBound, ldb: zStride, n: panels.stride(panel), k: N, into: dW, ldc: panels.stride(panel))
             Self.descend(W + first, v + first, dW, count: count, rate: rate, momentum: momentum, decay: decay)
             Self.sumRows(z + columns.lowerBound, stride: zStride, rows: N, columns: columns.count, into: dW)
             Self.descend(b + columns.lowerBound, vb + columns.lowerBound, dW, count: columns.count, rate: rate, momentum: momentum, decay: decay)
         }
     }
 
-    /// v = momentum·v + g + decay·w, w −= rate·v.
+    /// v = momentum·v + g + decay·w, or 0 where that is nearly nothing: what decays to denormals would stay there, and each of them takes as long as many others. w −= rate·v.
     private static func descend(
         _ w: UnsafeMutablePointer<Float>, _ v: UnsafeMutablePointer<Float>, _ g: UnsafePointer<Float>, count: Int, rate: Float, momentum: Float, decay: Float
     ) {
@@ -133,14 +133,14 @@ final class ProbeTrainer {
             // All is read before anything is written: a load waits for a store 4 KB away, as the buffers may lie.
             let (old, weight, gradient) = (v.vector(i), w.vector(i), g.vector(i))
             var moved = old * momentum + (gradient + weight * decay)
-            // What decays to denormals would stay there, and each of them takes as long as many others.
             moved.replace(with: 0, where: (moved .< smallest) .& (moved .> -smallest))
             v.store(moved, i)
             w.store(weight - moved * rate, i)
             i += 16
         }
         while i < count {
-            v[i] = momentum * v[i] + (g[i] + decay * w[i])
+            let moved = momentum * v[i] + (g[i] + decay * w[i])
+            v[i] = abs(moved) < smallest ? 0 : moved
             w[i] -= rate * v[i]
             i += 1
         }

@@ -61,7 +61,7 @@ enum SoftmaxLoss {
         return largest
     }
 
-    /// row = exp(row − offset), for offsets that no number of the row is above; returns the sum.
+    /// row = exp(row − offset), 0 below e^(−86.9); returns the sum.
     static func exponentiate(_ row: UnsafeMutablePointer<Float>, _ count: Int, minus offset: Float) -> Double {
         var sums = Vector(repeating: 0)
         var i = 0

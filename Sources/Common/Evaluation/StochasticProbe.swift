@@ -60,7 +60,7 @@ public struct StochasticProbe: Sendable {
         return random.permutation(samples)
     }
 
-    /// Trains `classifier` in place on stored features.
+    /// Trains `classifier` on stored features; it has its new weights at the end.
     ///
     /// - Parameters:
     ///   - order: the samples of an epoch; from the seed where it is not given.

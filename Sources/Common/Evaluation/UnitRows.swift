@@ -51,7 +51,7 @@ enum UnitRows {
                     Matrix.multiply(doubled.row(first), lda: D, doubled.row(start), .transposed, ldb: D, into: z, ldc: block, m: count, n: width, k: D)
                     for n in 0..<count {
                         let row = z + n * block
-                        // Each pair once, and none of one image: e^(−87) is nothing beside any pair, which has e^(−8) at least.
+                        // Each pair once, and none of one image: e^(−204) is 0.
                         if i == j { for m in 0...n { row[m] = -200 } }
                         for m in own[first + n] ?? [] where (start..<start + width).contains(m) { row[m - start] = -200 }
                         sums[i] += SoftmaxLoss.exponentiate(row, width, minus: 4)

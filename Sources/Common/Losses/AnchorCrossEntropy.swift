@@ -135,7 +135,7 @@ struct AnchorCrossEntropy {
             tile.deallocate()
         }
         X.update(from: student.rows + rows.lowerBound * D, count: R * D)
-        (X + R * D).update(from: teacher.rows + rows.lowerBound * E, count: R * E)
+        if kinds == 2 { (X + R * D).update(from: teacher.rows + rows.lowerBound * E, count: R * E) }
         let studentScale = Float(1 / studentTemperature)
         let teacherScale = Float(1 / (teacherTemperature ?? 1))
         for first in stride(from: columns.lowerBound, to: columns.upperBound, by: most) {

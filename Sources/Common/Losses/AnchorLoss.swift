@@ -26,9 +26,9 @@ public struct AnchorLoss: Sendable {
     ) -> LossValues {
         precondition(D > 0 && E > 0 && student.count % D == 0 && anchors.count % D == 0)
         let N = student.count / D, K = anchors.count / D
-        precondition(teacher.count == N * E && teacherAnchors.count == K * E)
-        guard N > 0, K > 0, let s = student.baseAddress, let t = teacher.baseAddress, let As = anchors.baseAddress, let At = teacherAnchors.baseAddress else {
-            return LossValues(loss: [Float](repeating: 0, count: N), gradient: [Float](repeating: 0, count: N * D), floor: nil, agreement: nil)
+        precondition(K > 0 && teacher.count == N * E && teacherAnchors.count == K * E)
+        guard let s = student.baseAddress, let t = teacher.baseAddress, let As = anchors.baseAddress, let At = teacherAnchors.baseAddress else {
+            return LossValues(loss: [], gradient: [], floor: [], agreement: [])
         }
         return AnchorCrossEntropy(studentTemperature: studentTemperature, teacherTemperature: teacherTemperature, hasOwnPair: false)
             .evaluate(.init(rows: s, anchors: As, D: D), .init(rows: t, anchors: At, D: E), count: N, anchors: K)

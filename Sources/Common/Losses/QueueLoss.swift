@@ -47,12 +47,12 @@ public struct QueueLoss: Sendable {
     public mutating func evaluate(
         student: UnsafeBufferPointer<Float>, teacher: UnsafeBufferPointer<Float>, count: Int, enqueuing entering: [Float]? = nil
     ) -> LossValues {
-        let D = queue.dimension, loss = AnchorCrossEntropy(studentTemperature: studentTemperature, teacherTemperature: teacherTemperature, hasOwnPair: true)
+        let (D, K) = (queue.dimension, queue.capacity), loss = AnchorCrossEntropy(studentTemperature: studentTemperature, teacherTemperature: teacherTemperature, hasOwnPair: true)
         precondition(student.count == count * D && teacher.count == count * D)
         guard count > 0, let s = student.baseAddress, let t = teacher.baseAddress else { return LossValues(loss: [], gradient: [], floor: [], agreement: []) }
-        let values = queue.rows.withUnsafeBufferPointer { queue in
-            let anchors = queue.baseAddress!
-            return loss.evaluate(.init(rows: s, anchors: anchors, D: D), .init(rows: t, anchors: anchors, D: D), count: count, anchors: queue.count / D)
+        let values = queue.rows.withUnsafeBufferPointer { rows in
+            let anchors = rows.baseAddress!
+            return loss.evaluate(.init(rows: s, anchors: anchors, D: D), .init(rows: t, anchors: anchors, D: D), count: count, anchors: K)
         }
         if let entering { entering.withUnsafeBufferPointer { queue.enqueue($0) } } else { queue.enqueue(teacher) }
         return values

@@ -8,7 +8,7 @@ enum StandardError {
     ///
     /// It is not handed on to programs that the tool starts, which would write to the same line.
     static let stage: String? = {
-        guard let value = unsafe getenv(variable) else { return nil }
+        guard let value = unsafe getenv(variable), unsafe value.pointee != 0 else { return nil }
         defer { unsafe unsetenv(variable) }
         return unsafe String(cString: value)
     }()
