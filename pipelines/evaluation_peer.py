@@ -69,7 +69,14 @@ def measured(command, options):
     return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
-def turns(what, ours, peer, options, same):
+def results_of(found, theirs):
+    """What both have found, in words."""
+    a, b = (json.load(open(path)) for path in (found, theirs))
+    text = f"top-1 {a['results'][0]['top1']:.2f} and {b['top1']:.2f} %"
+    return text + (f", objective {a['protocol']['objective']:.8f} and {b['objective']:.8f}" if "objective" in b else "")
+
+
+def turns(what, ours, peer, options, found, theirs):
     """Both in turn; then a row of the table."""
     times = {"ours": [], "peer": []}
     for _ in range(options.turns):
@@ -78,7 +85,7 @@ def turns(what, ours, peer, options, same):
     middle = {name: statistics.median(seconds for seconds, _ in values) for name, values in times.items()}
     memory = {name: max(memory for _, memory in values) for name, values in times.items()}
     ratios = sorted(b[0] / a[0] for a, b in zip(times["ours"], times["peer"]))
-    print(f"| {what} | {middle['ours']:.1f} | {middle['peer']:.1f} | {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) | {memory['ours']:.0f} | {memory['peer']:.0f} | {same()} |", flush=True)
+    print(f"| {what} | {middle['ours']:.1f} | {middle['peer']:.1f} | {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) | {memory['ours']:.0f} | {memory['peer']:.0f} | {results_of(found, theirs)} |", flush=True)
 
 
 def peer_of(part, options, *words):
@@ -91,11 +98,7 @@ def knn(options, folder):
         found, theirs = f"{folder}/ours.{k}.json", f"{folder}/theirs.{k}.json"
         ours = ["evaluate", "knn", "--train", train + ".tensors.zst", "--test", test + ".tensors.zst", "--k", k, "--vote", "majority", "--threads", str(options.threads), "--quiet", "-o", found]
 
-        def same():
-            a, b = (json.load(open(path)) for path in (found, theirs))
-            return f"top-1 {a['results'][0]['top1']:.2f} and {b['top1']:.2f} %"
-
-        turns(f"k-NN, k = {k}, {QUERIES} queries, {options.slice} training rows", ours, peer_of("knn", options, train, test, int(k), theirs), options, same)
+        turns(f"k-NN, k = {k}, {QUERIES} queries, {options.slice} training rows", ours, peer_of("knn", options, train, test, int(k), theirs), options, found, theirs)
 
 
 def peer_knn(train, test, k, output):
@@ -127,11 +130,7 @@ def probe(options, folder):
     ours = ["evaluate", "linear", "--solver", "sgd", "--normalize", "none", "--epochs", str(epochs), "--batch", "256", "--learning-rate", "0.1", "--schedule", "cosine", "--warm-up", "0",
             "--weight-decay", "0", "--train", train + ".tensors.zst", "--test", test + ".tensors.zst", "--threads", str(options.threads), "--quiet", "-o", found]
 
-    def same():
-        a, b = (json.load(open(path)) for path in (found, theirs))
-        return f"top-1 {a['results'][0]['top1']:.2f} and {b['top1']:.2f} %"
-
-    turns(f"SGD, 100000 rows, 1000 classes, {epochs} epochs", ours, peer_of("probe", options, train, test, epochs, theirs), options, same)
+    turns(f"SGD, 100000 rows, 1000 classes, {epochs} epochs", ours, peer_of("probe", options, train, test, epochs, theirs), options, found, theirs)
 
 
 def peer_probe(train, test, epochs, output):
@@ -167,11 +166,7 @@ def convex(options, folder):
     ours = ["evaluate", "linear", "--solver", "convex", "--penalty", str(penalty), "--tolerance", "1e-5", "--train", train + ".tensors.zst", "--test", test + ".tensors.zst",
             "--threads", str(options.threads), "--quiet", "-o", found]
 
-    def same():
-        a, b = (json.load(open(path)) for path in (found, theirs))
-        return f"top-1 {a['results'][0]['top1']:.2f} and {b['top1']:.2f} %, objective {a['protocol']['objective']:.8f} and {b['objective']:.8f}"
-
-    turns("L-BFGS, 20000 rows, 100 classes", ours, peer_of("convex", options, train, test, penalty, theirs), options, same)
+    turns("L-BFGS, 20000 rows, 100 classes", ours, peer_of("convex", options, train, test, penalty, theirs), options, found, theirs)
 
 
 def peer_convex(train, test, penalty, output):

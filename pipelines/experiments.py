@@ -45,6 +45,8 @@ class Experiment:
     column: str
     # The run whose student is the teacher here.
     teacher: "Experiment | None" = None
+    # Whether it is such a run, whose weights stay.
+    is_teacher: bool = False
 
     def words(self, common):
         return [f"{key}={value}" for key, value in {**common, **dict(self.settings)}.items() if value != ""]
@@ -62,7 +64,7 @@ def compare_methods(options):
     if options.teacher:
         # kd's teacher is the given one, which has got a classifier of the images' classes.
         finetuned = (("FROM", options.teacher), ("SEED", 0))
-        classifier = Experiment("finetune-teacher", "finetune", finetuned, "finetune", "the teacher")
+        classifier = Experiment("finetune-teacher", "finetune", finetuned, "finetune", "the teacher", is_teacher=True)
         found.append(classifier)
         found += [Experiment(f"kd-{one}-0", "distill", (("METHOD", "kd"), ("STUDENT", one), ("SEED", 0)), "kd", one, classifier) for one in options.students.split()]
     for method in PRETRAINING:
@@ -172,7 +174,7 @@ def perform(options, experiment):
         "settings": identity(options, experiment), "rows": table, "seconds": round(time.monotonic() - start), "processor_seconds": round(usage.ru_utime + usage.ru_stime),
         "memory": usage.ru_maxrss << 10})
     # Only what the weights are worth is wanted, but for a teacher's.
-    if experiment.target == "finetune":
+    if experiment.is_teacher:
         results.write(f"{run}/{IDENTITY}", identity(options, experiment))
     else:
         shutil.rmtree(run)

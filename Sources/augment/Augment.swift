@@ -160,11 +160,9 @@ struct Augment: Tool {
         return mixUp ? .mixUp : .none
     }
 
-    private func print(_ text: String) throws { try print(Array(text.utf8)) }
+    private func print(_ text: String) throws { try OutputFile.write(text, to: output) }
 
-    private func print(_ text: [UInt8]) throws {
-        try unsafe OutputFile.write(text.span.bytes, to: output)
-    }
+    private func print(_ text: [UInt8]) throws { try unsafe OutputFile.write(text.span.bytes, to: output) }
 
     private func writePreview(_ path: String, _ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup]) throws {
         var sheet = Preview(groups)

@@ -59,9 +59,16 @@ struct Comparison {
             let before = all.filter { $0.night < night.id && $0.result.run == now.run && $0.result.network == now.network && $0.result.test == now.test && $0.result.measure == now.measure }
             let last = before.last
             typealias Dated = (night: Int, result: History.Result)
+            var read: [Int: String?] = [:]
+            /// Of one of the nights, from the history once.
+            func right(_ dated: Dated) throws -> String? {
+                if let known = read[dated.night] { return known }
+                let bits = try history.correct(dated.result, night: dated.night)
+                read[dated.night] = .some(bits)
+                return bits
+            }
             func change(_ old: Dated, _ new: Dated, comparisons: Int) throws -> Change {
-                let right = try history.correct(new.result, night: new.night)
-                let pair = try history.correct(old.result, night: old.night).flatMap { old in right.flatMap { PairedComparison(old, $0, samples: new.result.samples) } }
+                let pair = try right(old).flatMap { before in try right(new).flatMap { PairedComparison(before, $0, samples: new.result.samples) } }
                 return Change(old, new.result, pair, comparisons: comparisons)
             }
             /// Against the best of the nights before; a checkpoint that stays is one night, however many it has been judged in.

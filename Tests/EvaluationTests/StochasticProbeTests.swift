@@ -4,16 +4,6 @@ import Parallel
 import TestSupport
 import Testing
 
-/// Numbers from −1 to 1 that are the same everywhere.
-private struct FormulaNumbers {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-    mutating func next() -> Float {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Float(Int32(truncatingIfNeeded: state >> 33)) / 0x4000_0000 - 1
-    }
-}
-
 struct StochasticProbeTests {
     private func goldenProbe() -> StochasticProbe {
         var probe = StochasticProbe()
@@ -64,9 +54,9 @@ struct StochasticProbeTests {
 
     @Test(arguments: [2, 8, 9, 31, 33, 40, 64, 100], [1, 17, 33])
     func `any number of classes and dimensions gives what a plain loop gives, on one thread as on several`(C: Int, D: Int) {
-        var probe = StochasticProbe(), random = FormulaNumbers(seed: UInt64(C * 1000 + D))
+        var probe = StochasticProbe()
         (probe.learningRate, probe.batch, probe.epochs, probe.weightDecay, probe.milestones) = (6, 37, 3, 1e-3, [2])
-        let N = 90, x = (0..<N * D).map { _ in random.next() }, labels = (0..<N).map { Int32($0 * 7 % C) }
+        let N = 90, x = formula("\(C) classes", N * D), labels = (0..<N).map { Int32($0 * 7 % C) }
         let train = FeatureMatrix(x, samples: N, dimension: D), orders = (0..<3).map { probe.order(epoch: $0, samples: N) }
         func trained() -> [Float] {
             let classifier = probe.initial(classes: C, dimension: D)

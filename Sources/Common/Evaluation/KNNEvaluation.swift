@@ -61,8 +61,7 @@ public struct KNNEvaluation: Sendable {
         let predictions = neighbours.predictions(k: told.k, vote: told.vote, trainLabels: matching.train, classes: matching.count)
         let classes = ClassReport(
             "k=\(told.k), cosine, \(told.vote.name)", classes: matching.names(train.classes), labels: matching.test, predictions: predictions)
-        return KNNReport(
-            results: results, subject: subject, paper: paper, classes: classes, nearDuplicates: near)
+        return KNNReport(results: results, subject: subject, paper: paper, classes: classes, nearDuplicates: near)
     }
 }
 
