@@ -1,12 +1,12 @@
 # Features of the teacher, of the student before and after, and what they are worth.
 
-SUBJECTS := $(if $(filter none,$(TEACHER)),,teacher) $(foreach s,$(STUDENTS),$(s).0 $(s).$(EPOCHS))
+SUBJECTS := $(TEACHERS) $(foreach s,$(STUDENTS),$(s).0 $(s).$(EPOCHS))
 
 # $(call features,SUBJECT): the stages of the features that it is judged by; without labels the teacher's too, whose neighbours are compared with its.
 with_teacher := $(if $(filter quality,$(PROTOCOLS)),$(if $(filter none,$(TEACHER)),,--teacher features/teacher.train.tensors.zst))
 features = $(foreach s,$(sort $(1) $(if $(with_teacher),teacher)),$(PARTS:%=features.$(s).%))
 
-$(foreach s,$(SUBJECTS),$(foreach p,$(PARTS),$(call follow,features.$(s).$(p),$(if $(filter teacher,$(s)),$(TEACHER_DONE),$(s)) $(PICTURES_DONE))))
+$(foreach s,$(SUBJECTS),$(foreach p,$(PARTS),$(call follow,features.$(s).$(p),$(if $(filter $(s),$(TEACHERS)),$(TEACHER_DONE),$(s)) $(PICTURES_DONE))))
 $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),$(call follow,evaluation.$(s).$(p),$(call features,$(s)))))
 $(foreach s,$(foreach n,$(probed),$(STUDENTS:%=%.$(n))),$(foreach p,$(PARTS),$(call follow,features.$(s).$(p),$(s)))$(call follow,evaluation.$(s).$(quickest),$(call features,$(s))))
 $(call follow,table,$(foreach n,$(probed),$(call probes,$(n))) $(STUDENTS) $(foreach s,$(SUBJECTS),$(foreach p,$(PROTOCOLS),evaluation.$(s).$(p))))

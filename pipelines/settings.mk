@@ -7,6 +7,7 @@
 #   PICTURES, TEACHER         drawn or given; trained, given, program or none
 #   PARTS, PROTOCOLS         the images that networks are judged by, train and test, or train where there are no labels; and how, the quickest first
 #   HEAD                      what heads are judged as: embedding, or classifier
+#   TEACHERS                  the teachers' names: teacher, teacher-b …; empty for none
 #   STUDENTS                  the students' names: student, student-resnet50 …
 #   STORE                     after so many epochs the same views come again, with the teacher's rows that were kept; empty: never
 #   BAGS                      bags, where the method draws from images that are near to each other; else empty

@@ -48,8 +48,9 @@ left = $(if $(ALONE),$(basename $(@F)),$(strip $(foreach s,$(STUDENTS),$(shell [
 number = $(shell expr \( $* - 1 \) % $(STORE) + 1)
 again  = $(if $(STORE),$(shell [ $* -le $(STORE) ] || echo --repeat $(STORE)))
 
-# What the teacher adds, where the method needs one.
-taught = $(if $(filter none,$(TEACHER)),,$(if $(STORE),embed --stored store/teacher.$(number).tensors.zst,embed @options/teacher.embed @options/teacher.rows) @options/threads --quiet |)
+# What the teachers add, where the method needs any; $(call embed,TEACHER): what one of them does.
+embed = embed @options/$(1).embed @options/$(1).rows @options/threads
+taught = $(if $(STORE),embed --stored store/teacher.$(number).tensors.zst @options/threads --quiet |,$(foreach t,$(TEACHERS),$(call embed,$(t)) --quiet |))
 
 # $(call learn,STUDENT)
 learn = train-step - @options/student.train @options/threads --epochs $(EPOCHS) --log log/$(1).$*.jsonl --student $(1).$(before).safetensors -o $(1).$*.safetensors
@@ -60,10 +61,11 @@ views = augment --data data/train @options/student.augment @options/threads --ep
 alone = stage $(1) "$(call views,$(1)) $(call learn,$(2))"
 together = stage $(1) "$(call views,$(1)) fan-out --ended log/$(1).ended $(foreach s,$(2),-- $(call learn,$(s)))" $(2:%=%.$*)
 
-# The teacher's rows of an epoch's views.
+# The teachers' rows of an epoch's views, which the last of them writes.
+before_last = $(wordlist 2,$(words $(TEACHERS)),- $(TEACHERS))
 done/store.%:
 	@stage store.$* "augment --data data/train @options/student.augment @options/threads --epoch $(before) --report log/store.$*.images.json --quiet | \
-	  embed @options/teacher.embed @options/teacher.rows @options/teacher.store @options/threads --timing log/store.$*.json -o store/teacher.$*.tensors.zst"
+	  $(foreach t,$(before_last),$(call embed,$(t)) --quiet |)$(call embed,$(lastword $(TEACHERS))) @options/teacher.store --timing log/store.$*.json -o store/teacher.$*.tensors.zst"
 
 $(foreach n,$(sort $(stored)),$(call follow,store.$(n),$(TEACHER_DONE) $(PICTURES_DONE) $(BAGS)))
 

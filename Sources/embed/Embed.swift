@@ -20,7 +20,7 @@ struct Embed: Tool {
             Any program may stand in the network's place: --command 'python3 my-teacher.py' is given the stream and answers each record with the \
             same one and the tensor 'teacher', before it is given the next. It may leave out images, but not index and label.
 
-            With --rows the output has the new rows alone, with what tells whose they are, and no images. --stored FILE gives them to the same views later, in the \
+            With --rows the output has the new rows alone (and those that --keep names), with what tells whose they are, and no images. --stored FILE gives them to the same views later, in the \
             place of the teacher's pass: every image's number and views are compared, and rows of others are refused.
 
             Example: the features of a test set, for evaluate:
@@ -49,6 +49,7 @@ struct Embed: Tool {
         "Embed all views of this group of crops, from 0, into a tensor of its own; may be given again, and with --view.", valueName: "group"))
     var group: [Int] = []
     @Flag(help: "Write the rows without the images, for --stored.") var rows = false
+    @Option(help: ArgumentHelp("With --rows: keep these rows too, which an embed before this one has added; may be given again.", valueName: "tensor")) var keep: [String] = []
     @Flag(help: "Write the rows as CSV in place of a stream: index, label, path (augment --paths) and the numbers.") var csv = false
     @Flag(help: "Round the rows of --rows to half precision, in half the space.") var half = false
     @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
@@ -69,6 +70,8 @@ struct Embed: Tool {
         try checkOption("--command-timeout", commandTimeout, in: 0.01...1e9)
         if features, logits { throw ValidationError("--features and --logits ask for different rows; give one of them, and send the stream through embed again for the other") }
         if half, !rows { throw ValidationError("--half goes with --rows; leave it out") }
+        if !keep.isEmpty, !rows { throw ValidationError("--keep goes with --rows, without which all tensors are kept; leave it out") }
+        if let twice = keep.indices.first(where: { keep[..<$0].contains(keep[$0]) }) { throw ValidationError("--keep \(keep[twice]) is given twice") }
         if csv {
             let others = [("--rows", rows), ("--stored", stored != nil), ("--drop", !drop.isEmpty), ("--group", !group.isEmpty), ("--level", level != nil)]
             if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("\(option) is of streams, and --csv writes none; leave one of them out") }
@@ -107,12 +110,13 @@ struct Embed: Tool {
         header.metadata["dimension"] = dimension.map { "\($0)" }
         header.metadata["network"] = network
         if rows { header.metadata["rows"] = half ? "f16" : "f32" }
+        if !keep.isEmpty { header.metadata[StoredRows.makers] = "\(keep.count + 1)" }
         return header
     }
 
     /// What the output has of a record that was embedded.
     func written(_ embedded: TensorDocument, of record: TensorDocument) throws -> TensorDocument {
-        rows ? try StoredRows.kept(of: embedded, record, isHalf: half) : embedded
+        rows ? try StoredRows.kept(of: embedded, record, and: keep, isHalf: half) : embedded
     }
 
     func empty(_ reader: ReadAhead) -> Failure { Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }

@@ -32,7 +32,7 @@ struct Results {
     var head: HTML {
         let (done, all) = run.epochs
         let state = done >= all ? "\(all) epochs, all done." : "Under way: \(done) of \(all) epochs are done."
-        let settings = ["METHOD", "STUDENT", "STUDENTS", "TEACHER", "TEACHER_COMMAND", "SIZE", "BATCH"].compactMap { name in
+        let settings = ["METHOD", "STUDENT", "STUDENTS", run.settings.contains { $0.name == "TEACHERS" } ? "TEACHERS" : "TEACHER", "TEACHER_COMMAND", "SIZE", "BATCH"].compactMap { name in
             run.settings.first { $0.name == name }.map { "\($0.name) \($0.value)" }
         }.joined(separator: ", ")
         return "<p>\(state) <span class=\"soft\">\(settings)</span></p>\n<ul class=\"tiles\">\(tiles)</ul>\n"
@@ -42,10 +42,10 @@ struct Results {
     private var tiles: [HTML] {
         let grid = table.grid
         guard let titles = grid.first, titles.count > 1 else { return [] }
-        let teacher = grid.dropFirst().first { $0[0] == "teacher" }, latest = Set(run.subjects.filter { $0.isLatest && !$0.isTeacher }.map(\.title))
+        let titlesOfTeachers = Set(run.subjects.filter(\.isTeacher).map(\.title)), teachers = grid.dropFirst().filter { titlesOfTeachers.contains($0[0]) }, latest = Set(run.subjects.filter { $0.isLatest && !$0.isTeacher }.map(\.title))
         return grid.dropFirst().filter { latest.contains($0[0]) }.flatMap { row in
             titles.indices.dropFirst().filter { row[$0] != "–" }.map { column in
-                let other = teacher.map { $0[column] } ?? "–", beside = other == "–" ? "" : "; teacher \(other)"
+                let beside = teachers.filter { $0[column] != "–" }.map { "; \($0[0]) \($0[column])" }.joined()
                 return "<li><span>\(titles[column])</span><b>\(row[column])</b><span>\(row[0])\(beside)</span></li>" as HTML
             }
         }
@@ -77,7 +77,7 @@ struct Results {
     private var course: HTML {
         let curves = table.courses
         guard let title = curves.first?.title else { return "" }
-        let teacher = run.subjects.first(where: \.isTeacher).flatMap { table.number(row: $0.title, title: title) }
+        let teachers = run.subjects.filter(\.isTeacher).compactMap { subject in table.number(row: subject.title, title: title).map { (subject.title, $0) } }
         let all = Double(run.epochs.all)
         let series = curves.map { curve -> LineChart.Series in
             let known = run.subjects.filter { !$0.isTeacher && $0.title.hasPrefix(curve.name + " ") }
@@ -85,7 +85,7 @@ struct Results {
             let last = known.first { $0.title.hasSuffix(" after") }.flatMap { table.number(row: $0.title, title: title) }.map { [(x: all, y: $0)] } ?? []
             return LineChart.Series(curve.name, first + curve.points.map { (Double($0.epoch), $0.value) } + last)
         }
-        let reference = teacher.map { [LineChart.Series("teacher", [(0, $0), (all, $0)], isReference: true)] } ?? []
+        let reference = teachers.map { LineChart.Series($0, [(0, $1), (all, $1)], isReference: true) }
         return LineChart(title, series + reference, digits: 1).html
     }
 

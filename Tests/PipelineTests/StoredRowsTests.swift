@@ -42,6 +42,27 @@ struct StoredRowsTests {
         }
     }
 
+    @Test func `rows of several teachers are kept together`() throws {
+        let place = try place()
+        let result = try place.run("""
+            initialize --network tiny-resnet18 --seed 5 --embedding 40 -q -o other.safetensors
+            \(Self.augment) --epoch 1 -o images.tensors.zst
+            embed --weights teacher.safetensors --as teacher.a -q images.tensors.zst -o one.tensors.zst
+            embed --weights other.safetensors --as teacher.b -q one.tensors.zst -o whole.tensors.zst
+            embed --weights other.safetensors --as teacher.b -q one.tensors.zst --rows --keep teacher.a -o rows.tensors.zst
+            embed --stored rows.tensors.zst -q < images.tensors.zst -o joined.tensors.zst && cmp whole.tensors.zst joined.tensors.zst
+            """)
+        #expect(result.status == 0, "\(result.error)")
+        #expect(try place.read("rows.tensors.zst").records.allSatisfy { $0.names == ["index", "teacher.a", "teacher.b", "views"] })
+        for (options, status, words) in [
+            ("--rows --keep teacher.c", 65, "one.tensors.zst: record 0: has no tensor 'teacher.c'"), ("--rows --keep images", 65, "record 0: "), ("--keep teacher.a", 64, "--keep goes with --rows"),
+            ("--rows --keep teacher.a --keep teacher.a", 64, "--keep teacher.a is given twice"),
+        ] {
+            let result = try place.run("embed --weights other.safetensors --as teacher.b \(options) -q one.tensors.zst -o out.tensors.zst")
+            #expect(result.status == status && result.error.contains(words) && !place.exists("out.tensors.zst"), "\(options): \(result.error)")
+        }
+    }
+
     @Test func `rows of other images or views are refused, and so are too few, too many and none`() throws {
         let place = try place(), images = Self.augment
         try place.perform("\(images) --epoch 1 | embed --weights teacher.safetensors -q --rows -o rows.tensors.zst; \(images) --epoch 1 --epochs 2 | embed --weights teacher.safetensors -q --rows -o two.tensors.zst")

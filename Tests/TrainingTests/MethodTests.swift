@@ -550,7 +550,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         #expect(kept["a.queue"]?.shape == [8, 10] && kept["b.queue"]?.shape == [8, 14])
         var objective = try SEEDTeachers(MethodOptions(["teachers": "a,c"]), TrainingFacts(header: place.header))
         #expect(failure { try objective.restore(kept) }?.description.contains("queues of the teachers a,b where --teachers has a,c") == true)
-        #expect(failure { _ = try SEEDTeachers(MethodOptions(["teacher-weights": "1,2,3"]), TrainingFacts(header: place.header)) }?.kind == .usage)
+        #expect(SEEDTeachers.conflict(MethodOptions(["teacher-weights": "1,2,3"])) == "--teacher-weights has 3 numbers where --teachers has 2 names; give one for each" && SEEDTeachers.conflict(MethodOptions(["teacher-weights": "1,2"])) == nil)
         let option = SEEDTeachers.options[0]
         #expect(["a", "vit,resnet-50"].allSatisfy(option.accepts) && !["", "1", "a,a", "a,", "a.b", "sample"].contains(where: option.accepts))
     }

@@ -43,7 +43,7 @@ public protocol Objective: SendableMetatype {
     static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int
     /// The settings of its paper, which hold where an option of a training is not given; nil for those of ``TrainingDefaults/usual``.
     static var defaults: TrainingDefaults? { get }
-    /// What two options that were given make of no use, in words; nil where they go together.
+    /// Why options that were given do not go together, in words; nil where they do.
     static func conflict(_ options: MethodOptions) -> String?
     /// The options with what a stream says of those that were not given, such as how wide the teacher's rows are.
     ///

@@ -20,6 +20,11 @@ public struct SEEDTeachers: Objective {
         "teacher-weights", default: NumberList(numbers: []), defaultText: "1 each", takes: "numbers of 0 to 1e6 with commas between them", "Weights of the teachers' losses.") { $0.isValid }
     public static let options: [any AnyMethodOption] = [teachers, weights] + SEED.lossOptions
 
+    public static func conflict(_ options: MethodOptions) -> String? {
+        let names = options[teachers].names, weights = options[weights].numbers
+        return weights.isEmpty || weights.count == names.count ? nil : "--\(Self.weights.name) has \(weights.count) numbers where --\(teachers.name) has \(names.count) names; give one for each"
+    }
+
     private static let student = Pass("student", .view(0))
     public static func passes(_ options: MethodOptions) -> [Pass] { [student] }
 
@@ -36,11 +41,8 @@ public struct SEEDTeachers: Objective {
     private static let part = "part"
 
     public init(_ options: MethodOptions, _ facts: TrainingFacts) throws {
-        let names = options[Self.teachers].names, weights = options[Self.weights].numbers
-        guard weights.isEmpty || weights.count == names.count else {
-            throw Failure(.usage, "--\(Self.weights.name) has \(weights.count) numbers where --\(Self.teachers.name) has \(names.count) names", remedy: "give one for each")
-        }
-        teachers = try names.enumerated().map { Teacher(name: $1, weight: weights.isEmpty ? 1 : weights[$0], pairs: try PairLossClient(SEED.self, options, facts)) }
+        let weights = options[Self.weights].numbers
+        teachers = try options[Self.teachers].names.enumerated().map { Teacher(name: $1, weight: weights.indices.contains($0) ? weights[$0] : 1, pairs: try PairLossClient(SEED.self, options, facts)) }
     }
 
     public mutating func restore(_ state: [String: Tensor]) throws {

@@ -45,12 +45,11 @@ public struct SwAVDistillation: Objective {
     /// The teacher's scores of earlier images; nil before the first, and where none are wanted.
     private var earlier: EmbeddingQueue?
 
-    public init(_ options: MethodOptions, _ facts: TrainingFacts) throws {
-        self.options = options
-        guard options[Self.queue] == 0 || options[Self.iterations] > 0 else {
-            throw Failure(.usage, "--\(Self.queue.name) is of no use with --\(Self.iterations.name) 0, which takes each image by itself", remedy: "leave it out")
-        }
+    public static func conflict(_ options: MethodOptions) -> String? {
+        options[queue] == 0 || options[iterations] > 0 ? nil : "--\(queue.name) is of no use with --\(iterations.name) 0, which takes each image by itself; leave it out"
     }
+
+    public init(_ options: MethodOptions, _ facts: TrainingFacts) throws { self.options = options }
 
     private static let kept = "scores"
 

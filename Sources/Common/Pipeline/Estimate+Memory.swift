@@ -9,9 +9,8 @@ extension Estimate {
         var needs: [Int] = []
         let groups = groups(stages), storing = stages.contains { StageName($0.name).epoch(of: "store") != nil }
         if !groups.isEmpty || storing {
-            let embed = teacher?.name ?? settings["TEACHER_NETWORK"]
             // What a program takes, nobody knows.
-            let teaching = [.given, .trained].contains(settings.teacherOrigin) ? embedding(embed, N: batch) : 0
+            let teaching = [.given, .trained].contains(settings.teacherOrigin) ? teacherNetworks.reduce(0) { $0 + embedding($1, N: batch) } : 0
             let crops = settings.studentCrops, images = imageBytes(crops, batch)
             if storing { needs.append(teaching + images) }
             needs += groups.map { group in

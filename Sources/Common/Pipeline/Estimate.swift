@@ -12,7 +12,8 @@ struct Estimate {
     let folder: RunFolder
     /// Images in an epoch of student and teacher, and those that each network is judged with.
     let images: (student: Int, teacher: Int, judged: Int)
-    let teacher: Network?
+    /// Those that are given.
+    let teachers: [Network]
     /// The teacher where it is a program.
     let program: TeacherProgram?
     /// The stages that are done.
@@ -26,7 +27,7 @@ struct Estimate {
             if done == nil { isMeasured = true }
             seconds += Double(images) * (done ?? measured())
         }
-        let teacherName = teacher?.name ?? run.settings["TEACHER_NETWORK"]
+        let teacherName = teacherNetworks[0]
         // A network is measured once.
         var known: [String: Double] = [:]
         func training(_ network: String) -> Double {
@@ -37,7 +38,7 @@ struct Estimate {
         /// Passes without a gradient take less.
         func passes(_ method: any Objective.Type, _ crops: Crops) -> Double { method.passes(MethodOptions()).reduce(0) { $0 + crops.rows($1, N: 1) } }
         let crops = run.settings.studentCrops, taught = run.settings.teacherOrigin == .none ? 0 : crops.taught(studentMethod)
-        let teaching = { taught > 0 ? taught * embedding(teacherName) : 0 }
+        let teaching = { taught > 0 ? taught * teacherNetworks.reduce(0) { $0 + embedding($1) } : 0 }
         add(stages.count { StageName($0.name).epoch(of: "store") != nil } * images.student, took { StageName($0).epoch(of: "store") != nil }, teaching())
         for (group, count) in groups(stages) {
             // Students that have learnt side by side have each taken the time of all.
@@ -50,7 +51,7 @@ struct Estimate {
         }
         add(stages.contains { $0.name == "bags" } ? images.student : 0, took { $0 == "bags" }, measured(.embed, teacherName))
         add(epochs("teacher", stages) * images.teacher, took { isEpoch($0, of: "teacher") }, passes(run.settings.teacherMethod, run.settings.teacherCrops) * measured(.train, teacherName))
-        for (subject, network) in [("teacher", teacherName)] + run.students.map({ ($0.name, $0.network) }) {
+        for (subject, network) in Array(zip(run.settings.teacherNames, teacherNetworks)) + run.students.map({ ($0.name, $0.network) }) {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
             let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }
             // Features and embeddings are a pass each.
@@ -59,6 +60,9 @@ struct Estimate {
         let basis = isMeasured ? "measured just now, and far off if the machine had other work then" : "as this run's finished stages took"
         return "about \(Progress.duration(seconds)), \(basis)"
     }
+
+    /// The networks of the teachers, those that are given or the one that is trained.
+    var teacherNetworks: [String] { teachers.isEmpty ? [run.settings["TEACHER_NETWORK"]] : teachers.map(\.name) }
 
     /// Seconds that an image takes the teacher.
     private func embedding(_ network: String) -> Double { program?.secondsPerImage ?? measured(.embed, network) }

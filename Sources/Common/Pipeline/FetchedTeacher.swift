@@ -18,6 +18,9 @@ enum FetchedTeacher {
     /// or names a program, wants no other.
     static func value(typed: [String: String], remembered: [String: String], isDemonstration: Bool, method: String?) -> String {
         if let given = typed["TEACHER"] { return given == none ? "" : given }
+        if let method = method.flatMap(Methods.named), method.inputs.hasSeveralTeachers {
+            return (typed[GivenTeacher.setting] ?? remembered[GivenTeacher.setting]).flatMap { ShellWords.split($0)?.first } ?? ""
+        }
         // The usual one is no classifier.
         if let method = method.flatMap(Methods.named), method.inputs.teacher == nil || method.inputs.teacher == .logits { return remembered["TEACHER"] ?? "" }
         let program = typed[TeacherProgram.setting] ?? remembered[TeacherProgram.setting] ?? ""
@@ -68,9 +71,4 @@ enum FetchedTeacher {
     /// Beside a file that was fetched: the SHA-256 of what was published, and the hash of the file.
     private static let originSuffix = ".origin"
     private static let originEnd = "end of origin"
-}
-
-extension RunSettings {
-    /// The file of the teacher's weights; empty where one is to be trained.
-    var teacherFile: String { FetchedTeacher.file(self["TEACHER"]) }
 }

@@ -27,6 +27,9 @@ struct FileList {
         files.sort { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
+    /// Those of teachers: of one its file, of several each by its path, without links.
+    init(ofTeachers paths: [String]) throws { self = try paths.count == 1 ? FileList(of: paths[0]) : FileList(of: paths.map { try RunFolder.resolved($0) }) }
+
     /// Some files, by their paths.
     init(of paths: [String]) {
         for path in paths {

@@ -76,7 +76,7 @@ public struct NewestCheckpoint: Sendable {
         (folder, tools, weights) = (preparation.folder.path, environment.tools, "\(name).safetensors")
         let images = [preparation.train?.identity ?? "", preparation.test?.identity ?? ""] + (options["pictures"] ?? []), made = judgement.parts.flatMap { ["features.\($0)"] + (options["features.\($0)"] ?? []) }
         test = XXH64.of(["test", judgement.quickest] + images + made)
-        identity = XXH64.of([work.expected[name]?.fingerprint ?? "", code, test] + preparation.run.teacherIdentity)
+        identity = XXH64.of([work.expected[name]?.fingerprint ?? "", code, test] + preparation.run.teacherWords)
         let isCompared = !judgement.isByLabels && preparation.settings.teacherOrigin != .none
         // One that a run trains is there once it is trained.
         let teacher = preparation.settings.trainsTeacher ? "teacher.\(preparation.run.teacherEpochs).safetensors" : "teacher.safetensors"

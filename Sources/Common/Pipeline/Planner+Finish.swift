@@ -13,7 +13,7 @@ extension Planner {
         // What a command names is seen from where make was called.
         let caller = unsafe getenv(ShellProgram.folderVariable).map { unsafe String(cString: $0) } ?? "."
         let program = command.isEmpty ? nil : TeacherProgram.Definition(command, folder: caller, run: folder)
-        try SourceCheck(stage: stage, folder: folder, hasTest: !settings["TEST"].isEmpty, program: program).check(line.sources)
+        try SourceCheck(stage: stage, folder: folder, hasTest: !settings["TEST"].isEmpty, teachers: settings.givenTeachers, program: program).check(line.sources)
         // What the closing table reads of it.
         for log in [".jsonl", ".json"].map({ "\(folder)/log/\(stage)\($0)" }) { flush(log) }
         try StageRecord(fingerprint: line.fingerprint, schedule: line.schedule, outputs: line.outputs, in: folder).save(stage, in: folder)

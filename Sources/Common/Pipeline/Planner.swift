@@ -226,6 +226,7 @@ public struct Planner {
         words += ["STUDENTS=\(run.students.map(\.name).joined(separator: " "))", "STORE=\(settings.store.map { "\($0.epochs)" } ?? "")"]
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.teacherOrigin.rawValue)"]
         words += ["PARTS=\(run.judgement.parts.joined(separator: " "))", "PROTOCOLS=\(run.protocols.joined(separator: " "))", "HEAD=\(run.judgedHead)"]
+        words += ["TEACHERS=\(settings.teacherNames.joined(separator: " "))"]
         words += ["BAGS=\(settings.hasBags ? "bags" : "")"]
         words += ["PROBE=\(settings.probe.map { "\($0.every)" } ?? "")"]
         words += ["EXPORT=\(settings.exports.map(\.rawValue).joined(separator: " "))"]

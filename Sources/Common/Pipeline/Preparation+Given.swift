@@ -6,16 +6,17 @@ import ToolSupport
 /// What was typed: whether its parts go together, before anything is opened.
 extension Preparation {
     static func checkGiven(_ settings: RunSettings, _ flags: MakeFlags, _ folder: RunFolder) throws {
-        for name in ["DATA", "TEST", "TEACHER", Beginning.setting] {
-            if flags.value(of: name) == "", settings.remembered[name, default: ""].isEmpty {
-                throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out" + (name == "TEACHER" ? ", or give none, which trains one" : ""))
-            }
-            let given = name == Beginning.setting ? settings.beginningFile : name != "TEACHER" ? settings[name] : settings.teacherOrigin == .none ? "" : settings.teacherFile
+        for name in ["DATA", "TEST", "TEACHER", Beginning.setting] where flags.value(of: name) == "" && settings.remembered[name, default: ""].isEmpty {
+            throw Failure(.usage, "\(name) is empty", remedy: "name a file or folder, or leave \(name) out" + (name == "TEACHER" ? ", or give none, which trains one" : ""))
+        }
+        try settings.checkTeachers()
+        let images = ["DATA", "TEST"].map { ($0, settings[$0], settings[$0]) }, teachers = settings.givenTeachers.map { ($0.setting, $0.value, $0.file) }
+        for (name, value, file) in images + teachers + [(Beginning.setting, settings[Beginning.setting], settings.beginningFile)] {
             // One that is to be fetched is not there yet.
-            if !given.isEmpty, given == settings[name], unsafe access(given, F_OK) != 0 { throw notThere(name, settings) }
-            if let run = try? RunFolder.resolved(folder.path), let path = try? RunFolder.resolved(given), path == run || path.hasPrefix(run + "/") {
+            if !file.isEmpty, file == value, unsafe access(file, F_OK) != 0 { throw notThere(name, file, settings) }
+            if let run = try? RunFolder.resolved(folder.path), let path = try? RunFolder.resolved(file), path == run || path.hasPrefix(run + "/") {
                 throw Failure(
-                    .usage, "\(name)=\(settings[name]) lies in \(folder.path), the run that it is given to, which makes it anew",
+                    .usage, "\(name)=\(value) lies in \(folder.path), the run that it is given to, which makes it anew",
                     remedy: "copy it, or give this run another NAME")
             }
         }
@@ -53,8 +54,7 @@ extension Preparation {
     }
 
     /// Nobody sees in which folder make looks for a relative path: `make -C` moves it, and a run may have been made from another one.
-    private static func notThere(_ name: String, _ settings: RunSettings) -> Failure {
-        let path = settings[name]
+    private static func notThere(_ name: String, _ path: String, _ settings: RunSettings) -> Failure {
         var failure = Failure.errno(.noInput, path: "\(name)=\(path)", "cannot open it")
         let meant = meant(name, path)
         guard !path.hasPrefix("/"), let folder = try? RunFolder.resolved(".") else {
@@ -70,9 +70,9 @@ extension Preparation {
     private static func meant(_ name: String, _ path: String) -> String {
         let last = path.lastPathPart ?? "", folder = String(path.dropLast(last.count))
         let files = FolderNames.all(in: folder.isEmpty ? "." : folder).filter { !$0.hasPrefix(".") }.sorted()
-        let fetched = folder.isEmpty ? FetchedTeacher.names : [], names = name == "TEACHER" ? fetched + (fetched.isEmpty ? [] : [FetchedTeacher.none]) : name == Beginning.setting ? fetched : []
-        if let nearest = Nearest.name(to: last, among: names + files, within: 2) { return "did you mean \(name)=\(folder)\(nearest)? " }
-        guard name == "TEACHER", Network.trainable.contains(path) else { return "" }
+        let fetched = folder.isEmpty ? FetchedTeacher.names : [], isTeacher = ["TEACHER", GivenTeacher.setting].contains(name), names = name == "TEACHER" ? fetched + (fetched.isEmpty ? [] : [FetchedTeacher.none]) : isTeacher || name == Beginning.setting ? fetched : []
+        if let nearest = Nearest.name(to: last, among: names + files, within: 2) { return "did you mean \(name == GivenTeacher.setting ? "" : name + "=")\(folder)\(nearest)? " }
+        guard isTeacher, Network.trainable.contains(path) else { return "" }
         return "\(path) is a network, and a file of its weights is wanted: TEACHER=none TEACHER_NETWORK=\(path) trains one; "
     }
 
@@ -85,7 +85,7 @@ extension Preparation {
             }
         }
         let own = [
-            "STUDENT_OPTIONS": ["--objective": "METHOD", "--seed": "SEED", "--queue-size": "QUEUE"],
+            "STUDENT_OPTIONS": ["--objective": "METHOD", "--seed": "SEED", "--queue-size": "QUEUE", "--teachers": GivenTeacher.setting],
             "TEACHER_OPTIONS": ["--objective": "TEACHER_OBJECTIVE", "--seed": "SEED"], "SYNTHESIZE_OPTIONS": ["--seed": "SEED"],
         ]
         for (name, settingOf) in own.sorted(by: { $0.key < $1.key }) {
@@ -106,11 +106,13 @@ extension Preparation {
         guard settings.teacherOrigin != .none else {
             return unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since \(settings["METHOD"]) learns without a teacher"]
         }
-        let name = program == nil ? settings["TEACHER"] : "a program"
+        let name = program != nil ? "a program" : settings[settings.method.inputs.hasSeveralTeachers ? GivenTeacher.setting : "TEACHER"]
         let uncounted = program?.definition.uncounted ?? []
         let written = uncounted.isEmpty ? [] : ["\(listed(uncounted, quote: "")) \(uncounted.count > 1 ? "do" : "does") not count as part of the program: it writes \(uncounted.count > 1 ? "them" : "it"), or had been tried before \(uncounted.count > 1 ? "they were" : "it was") there"]
-        let remarks = written + (unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since the teacher is \(name); TEACHER=none\(program == nil ? "" : " \(TeacherProgram.setting)=") trains one"])
-        guard settings["TEACHER"] == FetchedTeacher.usual, !settings.typed.contains("TEACHER") else { return (teacher?.coverage.map { ["TEACHER: \($0)"] } ?? []) + remarks }
+        let remarks = written + (unused.isEmpty ? [] : ["\(listed(unused, quote: "")) \(unused.count > 1 ? "are" : "is") of no use, since \(teachers.count > 1 ? "teachers are" : "the teacher is") \(name)\(settings.method.inputs.hasSeveralTeachers ? "" : "; TEACHER=none\(program == nil ? "" : " \(TeacherProgram.setting)=") trains one")"])
+        guard settings["TEACHER"] == FetchedTeacher.usual, !settings.typed.contains("TEACHER"), !settings.method.inputs.hasSeveralTeachers else {
+            return zip(settings.givenTeachers, teachers).compactMap { given, teacher in teacher.coverage.map { "\(given.letter == nil ? "TEACHER" : given.title): \($0)" } } + remarks
+        }
         return remarks + [
             "the teacher is \(FetchedTeacher.usual), which others trained on ImageNet with labels (docs/networks.md); TEACHER=none trains one on DATA by \(settings["TEACHER_OBJECTIVE"])"
         ]
@@ -118,7 +120,7 @@ extension Preparation {
 
     /// What is not known of classes that are taken to be the same.
     func classifierRemarks() -> [String] {
-        let nameless = settings.method.inputs.teacher == .logits && teacher != nil && teacher?.classes == nil
+        let nameless = settings.method.inputs.teacher == .logits && !teachers.isEmpty && teachers[0].classes == nil
         return (labels?.remark.map { [$0] } ?? []) + (nameless ? ["TEACHER does not name its classes: they are taken for those of DATA, in their order"] : [])
     }
 

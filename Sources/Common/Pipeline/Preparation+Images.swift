@@ -65,7 +65,7 @@ extension Preparation {
         }
     }
 
-    func estimate(_ work: Work) -> Estimate { Estimate(run: run, folder: folder, images: counts, teacher: teacher?.network, program: program, done: work.done) }
+    func estimate(_ work: Work) -> Estimate { Estimate(run: run, folder: folder, images: counts, teachers: teachers.map(\.network), program: program, done: work.done) }
 
     /// What a person should know of the images.
     ///

@@ -9,7 +9,7 @@ extension Preparation {
         if settings.store != nil { try folder.create("store") }
         for (name, words) in run.options { try TextFile.write(words.map { $0 + "\n" }.joined(), to: folder.file("options/\(name)")) }
         try hashes.save(to: folder.file(FileHashes.file))
-        try Identity(train: train?.identity, test: test?.identity, teacher: teacher?.hash ?? program?.hash, from: beginning?.hash).save(in: folder.path)
+        try Identity(train: train?.identity, test: test?.identity, teacher: run.teacherIdentity, from: beginning?.hash).save(in: folder.path)
         for (source, list) in lists { try list.save(to: folder.file(source.list)) }
         if settings.isDemonstration {
             try folder.link("data/train", to: "../pictures/train")
@@ -22,10 +22,11 @@ extension Preparation {
         if let list = labels?.list { try TextFile.write(list, to: folder.file(LabelChoice.file)) }
         if beginning == nil { unsafe unlink(folder.file(Beginning.link)) } else { try folder.link(Beginning.link, to: try RunFolder.resolved(settings.beginningFile)) }
         try program?.save(settings, in: folder)
+        for link in GivenTeacher.furtherLinks where !settings.givenTeachers.contains(where: { $0.link == link }) { unsafe unlink(folder.file(link)) }
         switch settings.teacherOrigin {
         // Of a teacher that the run had before.
         case .none, .program: unsafe unlink(folder.file(Source.teacher.link))
-        case .given: try folder.link(Source.teacher.link, to: try RunFolder.resolved(settings.teacherFile))
+        case .given: for teacher in settings.givenTeachers { try folder.link(teacher.link, to: try RunFolder.resolved(teacher.file)) }
         case .trained: try folder.link(Source.teacher.link, to: "teacher.\(run.teacherEpochs).safetensors")
         }
     }

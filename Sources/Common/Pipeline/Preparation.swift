@@ -12,7 +12,8 @@ struct Preparation {
     let run: Run
     let train: ImageData?
     let test: ImageData?
-    let teacher: Teacher?
+    /// Those that are given, in the order of ``RunSettings/givenTeachers``.
+    let teachers: [Teacher]
     /// What the student begins with; nil for random numbers.
     let beginning: Beginning?
     /// Which labels are learnt from; nil for all.
@@ -59,13 +60,13 @@ struct Preparation {
         if beginning != nil { try settings.checkExports() }
         // Once the images are known to be some.
         if settings.teacherOrigin == .given {
-            try FetchedTeacher.fetch(settings["TEACHER"], pipelines: environment.pipelines)
-            lists[.teacher] = try FileList(of: settings.teacherFile)
+            for teacher in settings.givenTeachers { try FetchedTeacher.fetch(teacher.value, setting: teacher.setting, pipelines: environment.pipelines) }
+            lists[.teacher] = try FileList(ofTeachers: settings.givenTeachers.map(\.file))
         }
-        teacher = settings.teacherOrigin != .given ? nil : try Teacher(settings.teacherFile, known: &known)
+        teachers = try settings.givenTeachers.map { try Teacher($0.file, as: $0.name, known: &known) }
         let (students, trained) = (settings.students.map { Network($0.network, head: .none) }, settings.trainsTeacher ? Network(settings["TEACHER_NETWORK"], head: .none) : nil)
         let (crops, ofTeacher) = (settings.studentCrops, settings.teacherCrops), taught = crops.taughtSizes(settings.method)
-        for (network, sizes, text) in [(teacher?.network, taught, crops.text)] + students.map({ ($0, crops.sizes, crops.text) }) + [(trained, ofTeacher.sizes, ofTeacher.text), (trained, taught, crops.text)] {
+        for (network, sizes, text) in teachers.map({ ($0.network, taught, crops.text) }) + students.map({ ($0, crops.sizes, crops.text) }) + [(trained, ofTeacher.sizes, ofTeacher.text), (trained, taught, crops.text)] {
             if let network { try settings.checkSizes(sizes, of: text, for: network) }
         }
         program = settings.teacherOrigin != .program
@@ -73,16 +74,16 @@ struct Preparation {
         if let program { lists[.teacher] = lists[.teacher]?.only(program.definition.files) }
         self.lists = lists
         let classes = data.learnt?.classes.count ?? Preparation.drawnClasses(settings)
-        if settings.method.inputs.teacher == .logits { try Preparation.checkClassifier(settings, teacher, program, data.learnt?.classes, count: classes) }
+        if settings.method.inputs.teacher == .logits { try Preparation.checkClassifier(settings, teachers.first, program, data.learnt?.classes, count: classes) }
         let options = StageOptions(
-            settings: settings, splits: (data.learnt?.split, data.judged?.split), teacherRows: Preparation.teacherRows(settings, teacher?.network, program),
-            embedding: try Preparation.embedding(settings, teacher?.network.embeddingWidth ?? program?.dimension ?? Preparation.trainedWidth(settings)), classes: classes,
+            settings: settings, splits: (data.learnt?.split, data.judged?.split), teacherRows: Preparation.teacherRows(settings, teachers.map(\.network), program),
+            embedding: try Preparation.embedding(settings, Preparation.width(teachers.map(\.network)) ?? program?.dimension ?? Preparation.trainedWidth(settings)), classes: classes,
             labels: try LabelChoice(settings[LabelChoice.setting]), judgement: judgement)
         try OptionCheck(options, environment).check()
         train = try data.learnt.map { data in try ImageData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
         test = try data.judged.map { data in try ImageData(data, known: &known) { progress("TEST", $0, data.samples.count) } }
         run = Run(
-            options, Run.Given(data: train?.identity, test: test?.identity, teacher: teacher?.hash ?? program?.hash, from: beginning?.hash, labels: labels?.hash))
+            options, Run.Given(data: train?.identity, test: test?.identity, teachers: teachers.map(\.hash) + (program.map { [$0.hash] } ?? []), from: beginning?.hash, labels: labels?.hash))
         hashes = known
         try checkName()
         try checkCounts()
@@ -113,25 +114,28 @@ struct Preparation {
         return Network(settings["TEACHER_NETWORK"], head: .none).flatMap { Head.named(name, features: $0.featureWidth)?.dimension }
     }
 
+    /// Numbers in the embeddings of all teachers that are given, side by side; nil of none.
+    private static func width(_ teachers: [Network]) -> Int? { teachers.isEmpty ? nil : teachers.reduce(0) { $0 + $1.embeddingWidth } }
+
     /// Numbers in an embedding: the given teacher's, where nothing is said.
     private static func embedding(_ settings: RunSettings, _ given: Int?) throws -> Int {
         let embedding = settings.count("EMBEDDING") ?? given ?? 128
         if let given, given != embedding, settings.method.inputs.teacher?.isEmbedding == true {
-            let name = settings["TEACHER"].isEmpty ? TeacherProgram.setting : settings["TEACHER"]
+            let name = settings["TEACHER"].isEmpty ? TeacherProgram.setting : settings.method.inputs.hasSeveralTeachers ? GivenTeacher.setting : settings["TEACHER"]
             throw Failure(
                 .usage, path: name, "has embeddings of \(given) numbers where EMBEDDING=\(embedding)",
-                remedy: "leave out EMBEDDING, which then is the teacher's" + (settings.typed.contains("TEACHER") || settings["TEACHER"].isEmpty ? "" : "; or TEACHER=none trains one"))
+                remedy: "leave out EMBEDDING, which then is the teacher's" + (settings.method.inputs.hasSeveralTeachers || settings.typed.contains("TEACHER") || settings["TEACHER"].isEmpty ? "" : "; or TEACHER=none trains one"))
         }
         return embedding
     }
 
     /// Numbers in the rows that a student learns from; nil where no teacher is.
-    private static func teacherRows(_ settings: RunSettings, _ given: Network?, _ program: TeacherProgram?) -> Int? {
+    private static func teacherRows(_ settings: RunSettings, _ given: [Network], _ program: TeacherProgram?) -> Int? {
         guard let output = settings.method.inputs.teacher else { return nil }
         if let program { return program.dimension }
-        if output == .logits { return given?.embeddingWidth }
-        guard output == .features else { return given?.embeddingWidth ?? settings.count("EMBEDDING") ?? 128 }
-        return (given ?? Network(settings["TEACHER_NETWORK"], head: .none))?.featureWidth
+        if output == .logits { return width(given) }
+        guard output == .features else { return width(given) ?? settings.count("EMBEDDING") ?? 128 }
+        return (given.first ?? Network(settings["TEACHER_NETWORK"], head: .none))?.featureWidth
     }
 
     /// - Throws: ``Failure`` where the teacher has no logits, or they are none of the data's classes where these are learnt.

@@ -53,7 +53,7 @@ public struct ReportedRun {
             let kind = isByLabels ? "knn" : "quality"
             return isDone("evaluation.\(name).\(kind)") && FileStamp("\(folder)/evaluation/\(name).\(kind).json") != nil
         }
-        subjects = (isJudged("teacher") ? [Subject(title: "teacher", name: "teacher", isTeacher: true, isLatest: true)] : [])
+        subjects = run.teacherTitles.filter { isJudged($0.name) }.map { Subject(title: $0.title, name: $0.name, isTeacher: true, isLatest: true) }
             + students.flatMap { student in
                 let known = isOne ? "student" : student.network, judged = (0...all).filter { isJudged("\(student.name).\($0)") }
                 return judged.map { epoch in
@@ -97,7 +97,7 @@ public struct ReportedRun {
         guard let data = ShellWords.value(of: "--data", in: lines) else { throw Failure(.data, path: "\(folder)/options/features.\(part)", "names no --data") }
         // Numbers of images are those of the files that there were.
         if let source = Source.allCases.first(where: { $0.link == data }), FileStamp("\(folder)/\(source.list)") != nil {
-            do { try SourceCheck(stage: "report", folder: folder, hasTest: hasTest, program: nil).check([source]) } catch let failure as Failure {
+            do { try SourceCheck(stage: "report", folder: folder, hasTest: hasTest, teachers: [], program: nil).check([source]) } catch let failure as Failure {
                 throw Failure(.data, path: failure.path, "has changed since features were made of it")
             }
         }

@@ -9,8 +9,8 @@ struct Run {
         var data: String?
         /// The images that are judged by, likewise.
         var test: String?
-        /// The teacher that is given; nil where one is trained or there is none.
-        var teacher: String?
+        /// The teachers that are given, or the program that is one; none where one is trained.
+        var teachers: [String]
         /// What the student begins with; nil for random numbers.
         var from: String?
         /// The list of LABELS; nil where there is none.
@@ -19,7 +19,6 @@ struct Run {
 
     private var data: String? { given.data }
     private var test: String? { given.test }
-    private var teacher: String? { given.teacher }
     private let given: Given
     /// Numbers in an embedding.
     let embedding: Int
@@ -46,7 +45,7 @@ struct Run {
     var epochs: Int { settings.number("EPOCHS") }
     var teacherEpochs: Int { settings.number("TEACHER_EPOCHS") }
     /// The networks that are judged, by the names of their files.
-    private var subjects: [String] { (settings.teacherOrigin == .none ? [] : ["teacher"]) + students.flatMap { ["\($0.name).0", "\($0.name).\(epochs)"] } }
+    private var subjects: [String] { settings.teacherNames + students.flatMap { ["\($0.name).0", "\($0.name).\(epochs)"] } }
     /// What a network's head is judged by: what is no classifier as an embedding.
     var judgedHead: String { settings.method.trainsClassifier ? "classifier" : "embedding" }
     var protocols: [String] { judgement.protocols + (judgement.isByLabels ? [judgedHead] : []) }
@@ -60,14 +59,18 @@ struct Run {
     }
     private var images: [String] { settings.isDemonstration ? ["pictures"] : [] }
     private var dataWords: [String] { ["data", data ?? ""] }
-    private var teacherWords: [String] { teacher.map { ["teacher", $0] } ?? [] }
-    /// What the teacher is, where it is given.
-    var teacherIdentity: [String] { teacherWords }
+    /// What the teachers are, all together; nil where one is trained or there is none.
+    var teacherIdentity: String? { given.teachers.isEmpty ? nil : GivenTeacher.identity(given.teachers) }
+    var teacherWords: [String] { teacherIdentity.map { ["teacher", $0] } ?? [] }
+    /// Of that teacher alone.
+    private func teacherWords(_ name: String) -> [String] {
+        settings.teacherNames.firstIndex(of: name).flatMap { given.teachers.indices.contains($0) ? ["teacher", given.teachers[$0]] : nil } ?? []
+    }
     /// The stage that the trained teacher comes from.
     private var teachers: [String] { settings.trainsTeacher ? ["teacher.\(teacherEpochs)"] : [] }
     /// Drawn images are a stage's, and no source that anybody else changes.
     private func sources(_ sources: Source...) -> Set<Source> {
-        Set(sources).subtracting((teacher == nil ? [.teacher] : []) + (given.from == nil ? [.from] : []) + (settings.isDemonstration ? [.train, .test] : []))
+        Set(sources).subtracting((given.teachers.isEmpty ? [.teacher] : []) + (given.from == nil ? [.from] : []) + (settings.isDemonstration ? [.train, .test] : []))
     }
 
     private mutating func addNetworks() {
@@ -153,13 +156,13 @@ struct Run {
 
     /// The features of a network, and what they are worth.
     private mutating func judge(_ subject: String, by protocols: [String]) {
-        let isTeacher = subject == "teacher", weights = isTeacher ? teachers : [subject]
+        let isTeacher = settings.teacherNames.contains(subject), weights = isTeacher ? teachers : [subject]
         for part in judgement.parts {
             let link = part == "train" ? judgement.train.link : judgement.test.link, isData = link == Source.train.link, own: Source = isData ? .train : .test
             stages.add(
                 Stage(
                     "features.\(subject).\(part)", after: weights + images, makes: ["features/\(subject).\(part).tensors.zst"],
-                    from: words("features.\(part)") + dataWords + (isData ? [] : [test ?? ""]) + (isTeacher ? teacherWords : [])
+                    from: words("features.\(part)") + dataWords + (isData ? [] : [test ?? ""]) + teacherWords(subject)
                         + (settings.method.trainsClassifier ? [judgedHead] : []),
                     reads: isTeacher ? sources(own, .teacher) : sources(own)))
         }

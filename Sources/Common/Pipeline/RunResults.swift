@@ -23,7 +23,7 @@ public struct RunResults {
         let settings = try RunSettings(remembered: folder), command = settings[TeacherProgram.setting], hasTeacher = settings.teacherOrigin != .none
         // One is the student; several are told by their networks.
         let students = settings.students, isOne = students.count == 1
-        let subjects = (hasTeacher ? [("teacher", "teacher")] : [])
+        let subjects = settings.teacherTitles.map { ($0.title, $0.name) }
             + students.flatMap { student in [("before", 0), ("after", epochs)].map { ("\(isOne ? "student" : student.network) \($0)", "\(student.name).\($1)") } }
         let isByLabels = !stages.contains { StageName($0).part == "quality" }
         func result(_ subject: String, _ kind: String) -> String { "\(folder)/evaluation/\(subject).\(kind).json" }
@@ -49,7 +49,7 @@ public struct RunResults {
         ]
         timings = (before + learning + [("features", all("features")), ("evaluation", all("evaluation"))]).filter { !$0.1.isEmpty }
         // A program leaves no file.
-        let teachers = [.given, .trained].contains(settings.teacherOrigin) ? [("teacher", "teacher.safetensors")] : []
+        let teachers = settings.teacherOrigin == .program ? [] : settings.teacherTitles.map { ($0.title, "\($0.name).safetensors") }
         let trained = students.flatMap { student in
             [(isOne ? "student" : student.network, "\(student.name).safetensors"), ("checkpoint", "\(student.name).\(epochs).safetensors")]
         }

@@ -54,13 +54,16 @@ public struct Setting: Sendable {
         Setting("DATA", .path, "the images: folder class/name.jpg, folder of archives, or one tar or zip (default: images are drawn)"),
         Setting("TEST", .path, "images to evaluate on (default: DATA's own val or test folder, or half of DATA judges what the other half's labels teach)"),
         Setting(
-            "METHOD", .oneOf(names { !$0.inputs.hasSeveralTeachers }), demonstration: SEED.name, images: SEED.name,
-            "how the student learns: from a teacher by " + names { $0.inputs.teacher != nil && !$0.inputs.hasSeveralTeachers }.joined(separator: ", ") + "; without one by "
+            "METHOD", .oneOf(names { _ in true }), demonstration: SEED.name, images: SEED.name,
+            "how the student learns: from a teacher by " + names { $0.inputs.teacher != nil }.joined(separator: ", ") + "; without one by "
                 + names { $0.inputs.teacher == nil && !$0.inputs.labels }.joined(separator: ", ") + ", or with labels by "
                 + names { $0.inputs.teacher == nil && $0.inputs.labels }.joined(separator: ", ")),
         Setting(
             "TEACHER", .path, demonstration: "", images: FetchedTeacher.usual,
             "the teacher's weights, of safetensors or torch.save, or efficientnet-lite0, -lite1 or -lite2, which are fetched; none: one is trained"),
+        Setting(
+            GivenTeacher.setting, .words,
+            "the teachers of METHOD=\(SEEDTeachers.name), such as 'a.safetensors efficientnet-lite1': each teaches a part of the embedding, and has a queue of its own; TEACHER is the first of them"),
         Setting("TEACHER_COMMAND", .text, "a program that is the teacher, run by the shell: it reads augment's stream and adds 'teacher'"),
         Setting(
             "TEACHER_TIMEOUT", .optionalCount(1...1_000_000_000), "seconds after which that program is stopped where it gives no answer (default: \(TeacherProcess.usualTimeout))"),

@@ -13,6 +13,8 @@ struct SourceCheck {
     let folder: String
     /// Whether TEST is given, and is not a part of DATA.
     let hasTest: Bool
+    /// The teachers that are given.
+    let teachers: [GivenTeacher]
     /// The teacher where it is a program.
     let program: TeacherProgram.Definition?
 
@@ -34,18 +36,20 @@ struct SourceCheck {
     private func difference(_ source: Source) throws -> Failure? {
         let link = "\(folder)/\(source.link)", seen = "\(folder)/\(source.list)"
         let program = source == .teacher ? program : nil
-        let files = try program.map { FileList(of: $0.files) } ?? FileList(of: link)
+        let links = source == .teacher && program == nil ? teachers.map { (name: $0.name, path: "\(folder)/\($0.link)") } : []
+        let files = try program.map { FileList(of: $0.files) } ?? (links.isEmpty ? FileList(of: link) : FileList(ofTeachers: links.map(\.path)))
         let changes = try files.changes(since: seen)
         guard !changes.isEmpty else { return nil }
         var known = FileHashes(reading: "\(folder)/\(FileHashes.file)")
         let before = known
         let now = switch source {
-        case .teacher: Contents(identity: try program?.hash(known: &known) ?? Teacher.identity(of: link, known: &known)) { _ in nil }
+        case .teacher:
+            Contents(identity: try program?.hash(known: &known) ?? GivenTeacher.identity(links.map { try Teacher.identity(of: $0.path, as: $0.name, known: &known) })) { _ in nil }
         case .from: Contents(identity: try Teacher.identity(of: link, as: source.rawValue, known: &known)) { _ in nil }
         case .train, .test: try images(source, known: &known)
         }
-        // The files of a program are listed by whole paths.
-        let root = program == nil ? BytePath((try? RunFolder.resolved(link)) ?? link) : nil
+        // The files of a program are listed by whole paths, and so are those of several teachers.
+        let root = program == nil && links.count < 2 ? BytePath((try? RunFolder.resolved(link)) ?? link) : nil
         guard now.identity == Identity(in: folder)?.of(source) else { return changed(changes, now, before, root) }
         // The next stage has nothing to look into.
         try known.save(to: "\(folder)/\(FileHashes.file)", all: true)
@@ -96,6 +100,6 @@ struct SourceCheck {
         let others = told.count == 1 ? "" : told.count == 2 ? " (another file too)" : " (\(told.count - 1) other files too)"
         return Failure(
             .data, path: (root?.appending(name) ?? name).description, "\(what) while make was at work\(others), so that \(stage) is not taken for done",
-            remedy: root == nil ? "run make again; if the program writes it, name it in a script that \(TeacherProgram.setting) runs, and not in the command" : "run make again")
+            remedy: program != nil && root == nil ? "run make again; if the program writes it, name it in a script that \(TeacherProgram.setting) runs, and not in the command" : "run make again")
     }
 }

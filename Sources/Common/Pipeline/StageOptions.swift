@@ -59,6 +59,11 @@ struct StageOptions {
     private var judging: [String] { labels == .all || judgement == .halvesOfTest ? [] : labels.options + ["--seed", settings["SEED"]] }
     /// How a network's epochs are asked for; what train-step does by itself is not said.
     private func method(_ name: String) -> [String] { name == SEED.name ? [] : ["--objective", name] }
+    /// Several teachers, as train-step is to know them.
+    private var named: [String] {
+        let letters = settings.givenTeachers.compactMap(\.letter)
+        return letters.isEmpty ? [] : ["--teachers", letters.joined(separator: ",")]
+    }
     /// A program that gives the loss has a queue of its own.
     private var queue: [String] {
         guard settings.method.hasQueue, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
@@ -81,19 +86,24 @@ struct StageOptions {
         var files = [
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
             "student.augment": train + views(settings.method, settings.studentCrops, passes: passes) + ["--batch", settings["BATCH"]],
-            "student.train": method(settings["METHOD"]) + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
+            "student.train": method(settings["METHOD"]) + named + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options + self.judging,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
         files["report"] = settings["TENSORBOARD"].isEmpty ? [] : ["--tensorboard"]
         files["report.augment"] = train + views(settings.method, settings.studentCrops, passes: [], fromBags: false) + ["--limit", "6", "--batch", "6", "--epochs", "6"]
         for student in settings.students { files["\(student.name).begin"] = begin(student.network, settings.method, isStudent: true) }
-        if let store = settings.store { files["teacher.store"] = ["--rows"] + (store.isHalf ? ["--half"] : []) }
+        // The last of several teachers keeps the rows of those before it.
+        if let store = settings.store { files["teacher.store"] = ["--rows"] + (store.isHalf ? ["--half"] : []) + settings.givenTeachers.dropLast().flatMap { ["--keep", $0.rowTensor] } }
         if let output = settings.method.inputs.teacher {
             let isProgram = settings.teacherOrigin == .program, timeout = settings.count("TEACHER_TIMEOUT").map { ["--command-timeout", "\($0)"] } ?? []
             files["teacher.embed"] = isProgram ? ["--command=\(settings[TeacherProgram.setting])"] + timeout : ["--weights", "teacher.safetensors"]
             // A program's rows are all that there is of it.
             files["teacher.rows"] = !isProgram ? settings.studentCrops.embedOptions(output, settings.method) : output == .embedding ? [] : ["--as", output.tensor]
+        }
+        for teacher in settings.givenTeachers where teacher.letter != nil {
+            files["\(teacher.name).embed"] = ["--weights", teacher.link]
+            files["\(teacher.name).rows"] = ["--as", teacher.rowTensor]
         }
         if settings.hasBags { files["bags.augment"] = train + plain }
         if settings.trainsTeacher {

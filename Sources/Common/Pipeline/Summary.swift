@@ -19,7 +19,7 @@ struct Summary {
         lines.append(("learn from", settings.isDemonstration ? "drawn images: \(preparation.drawn)" : describe(settings["DATA"], preparation.train)))
         lines.append(("judge by", judged))
         if let labels = preparation.labels { lines.append(("labels", describe(labels))) }
-        if settings.teacherOrigin != .none { lines.append(("teacher", teacher)) }
+        if settings.teacherOrigin != .none { lines.append((preparation.teachers.count > 1 ? "teachers" : "teacher", teacher)) }
         lines.append((run.students.count == 1 ? "student" : "students", student))
         if let store = settings.store { lines.append(("store", describe(store))) }
         for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
@@ -77,7 +77,12 @@ struct Summary {
     }
 
     private var teacher: String {
-        if let teacher = preparation.teacher { return "\(settings["TEACHER"]): \(teacher.network.name), embeddings of \(run.embedding) numbers" }
+        if !preparation.teachers.isEmpty {
+            let named = zip(settings.givenTeachers, preparation.teachers).map { given, teacher in
+                (given.letter.map { "\($0) is " } ?? "") + "\(given.value): \(teacher.network.name), embeddings of \(teacher.network.embeddingWidth) numbers"
+            }
+            return named.joined(separator: "; ")
+        }
         if preparation.program != nil { return "the program '\(settings[TeacherProgram.setting])', embeddings of \(run.embedding) numbers" }
         let left = leftOver(preparation.counts.teacher, batch: settings.number("TEACHER_BATCH"))
         return "\(settings["TEACHER_NETWORK"]), trained by \(settings["TEACHER_OBJECTIVE"]) for \(Summary.count(run.teacherEpochs, "epoch")), embeddings of \(run.embedding) numbers\(left)"
@@ -118,7 +123,7 @@ struct Summary {
         let changed = settings.changed
         let sources = switch settings.teacherOrigin {
         case .none, .trained: preparation.beginning == nil ? "DATA or TEST" : "DATA, TEST or \(Beginning.setting)"
-        case .given: preparation.beginning == nil ? "DATA, TEST or TEACHER" : "DATA, TEST, TEACHER or \(Beginning.setting)"
+        case .given: "DATA, TEST\(preparation.beginning == nil ? " or" : ",") \(settings.givenTeachers.first?.setting ?? "TEACHER")\(preparation.beginning == nil ? "" : " or \(Beginning.setting)")"
         case .program: "DATA, TEST or \(TeacherProgram.setting)"
         }
         let why = changed.isEmpty ? "what \(sources) is has changed since" : "changed since: \(changed.joined(separator: ", "))"

@@ -9,13 +9,18 @@ import ToolSupport
 public enum StoredRows {
     static let index = "index"
     static let views = "views"
+    /// In the header, how many teachers have made the rows, one after the other; not there for one.
+    public static let makers = "row_makers"
 
     /// The part of `embedded` that is kept: what it has and `record`, which was embedded, has not.
     ///
-    /// - Parameter isHalf: whether rows are rounded to half precision.
-    public static func kept(of embedded: TensorDocument, _ record: TensorDocument, isHalf: Bool) throws -> TensorDocument {
+    /// - Parameters:
+    ///   - further: rows of other teachers, which `record` has already, that are kept too.
+    ///   - isHalf: whether rows are rounded to half precision.
+    public static func kept(of embedded: TensorDocument, _ record: TensorDocument, and further: [String], isHalf: Bool) throws -> TensorDocument {
         var kept = TensorDocument(metadata: record.metadata)
-        for (name, rows) in embedded.tensors where record.tensors[name] == nil {
+        for name in further { _ = try record.tensor(name, .f32, shape: [nil, nil]) }
+        for (name, rows) in embedded.tensors where record.tensors[name] == nil || further.contains(name) {
             guard name != index, name != views else { throw record.failure("cannot have rows of the name '\(name)', which stored rows have for another tensor", remedy: "name them with --as") }
             kept.tensors[name] = isHalf ? try half(rows, name, record) : rows
         }
@@ -64,8 +69,9 @@ public final class StoredRowsReader {
     public func header(joining header: StreamHeader) -> StreamHeader {
         var header = header
         for key in ["dimension", "network", "logit_classes"] { header.metadata[key] = reader.header.metadata[key] }
-        // The last line is that of the tool that made the rows; those before tell of images, as the stream's own do.
-        header.provenance.lines += reader.header.provenance.lines.suffix(1)
+        // The last lines are those of the tools that made the rows; those before tell of images, as the stream's own do.
+        let makers = reader.header.metadata.count(StoredRows.makers) ?? 1
+        header.provenance.lines += reader.header.provenance.lines.suffix(makers)
         return header
     }
 

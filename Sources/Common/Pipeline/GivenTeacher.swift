@@ -1,0 +1,82 @@
+import Objectives
+import TensorStreams
+import ToolSupport
+
+/// A teacher whose weights a person gives: TEACHER, or one of TEACHERS.
+struct GivenTeacher {
+    /// As it was typed: a file, or a name of ``FetchedTeacher``.
+    let value: String
+    /// What its link, its options and its stages are called: `teacher` of the first, `teacher-b` of the second.
+    let name: String
+    /// What train-step calls it where there are several; nil of one that is alone.
+    let letter: String?
+
+    static let setting = "TEACHERS"
+    private static let letters = "abcdefghijklmnop".map(String.init)
+    /// The links that there may be besides that of the first.
+    static let furtherLinks = letters.indices.dropFirst().map { GivenTeacher("", number: $0).link }
+    /// As many as train-step takes.
+    fileprivate static let most = letters.count
+
+    init(_ value: String) { (self.value, name, letter) = (value, Source.teacher.rawValue, nil) }
+
+    fileprivate init(_ value: String, number: Int) {
+        (self.value, letter) = (value, GivenTeacher.letters[number])
+        name = Source.teacher.rawValue + (number == 0 ? "" : "-\(GivenTeacher.letters[number])")
+    }
+
+    var file: String { FetchedTeacher.file(value) }
+    /// The link to it in the run's folder.
+    var link: String { name + ".safetensors" }
+    /// As a person reads of it: `teacher`, `teacher b`.
+    var title: String { letter.map { "teacher \($0)" } ?? name }
+    /// The setting that names it.
+    var setting: String { letter == nil ? "TEACHER" : GivenTeacher.setting }
+    /// The tensor that its rows are.
+    var rowTensor: String { TeacherOutput.embedding.tensor + (letter.map { ".\($0)" } ?? "") }
+
+    /// What several teachers are known by together.
+    static func identity(_ hashes: [String]) -> String { hashes.count == 1 ? hashes[0] : XXH64.of(["teachers"] + hashes) }
+}
+
+extension RunSettings {
+    /// The teachers whose weights are given; none where one is trained, or a program is it.
+    var givenTeachers: [GivenTeacher] {
+        guard teacherOrigin == .given else { return [] }
+        guard method.inputs.hasSeveralTeachers else { return [GivenTeacher(self["TEACHER"])] }
+        return words(GivenTeacher.setting).prefix(GivenTeacher.most).enumerated().map { GivenTeacher($1, number: $0) }
+    }
+
+    /// The names of the networks that students learn from, as their files and stages have them.
+    var teacherNames: [String] { teacherOrigin == .none ? [] : teacherOrigin == .given ? givenTeachers.map(\.name) : [Source.teacher.rawValue] }
+
+    /// The same with what a person reads of them.
+    var teacherTitles: [(title: String, name: String)] {
+        let given = givenTeachers
+        return given.isEmpty ? teacherNames.map { ($0, $0) } : given.map { ($0.title, $0.name) }
+    }
+
+    /// - Throws: ``Failure`` `usage` where the method and TEACHERS do not go together.
+    func checkTeachers() throws {
+        let teachers = words(GivenTeacher.setting), given = "\(GivenTeacher.setting)=\(self[GivenTeacher.setting])", method = "METHOD=\(self["METHOD"])"
+        guard self.method.inputs.hasSeveralTeachers else {
+            guard !typed.contains(GivenTeacher.setting) || teachers.isEmpty else {
+                throw Failure(.usage, "\(given) is of no use to \(method)", remedy: "METHOD=\(SEEDTeachers.name) learns from several teachers; TEACHER names one")
+            }
+            return
+        }
+        guard let first = teachers.first else {
+            throw Failure(.usage, "\(method) learns from several teachers, and \(GivenTeacher.setting) names none", remedy: "\(GivenTeacher.setting)='a.safetensors b.safetensors'")
+        }
+        guard teachers.count <= GivenTeacher.most else { throw Failure(.usage, "\(given) names \(teachers.count) teachers, where \(GivenTeacher.most) are the most", remedy: "leave out the others") }
+        if let twice = teachers.indices.first(where: { teachers[..<$0].contains(teachers[$0]) }) { throw Failure(.usage, "\(given): \(teachers[twice]) is there twice", remedy: "name it once") }
+        guard self[TeacherProgram.setting].isEmpty else {
+            throw Failure(
+                .usage, "\(TeacherProgram.setting)=\(self[TeacherProgram.setting]) is one teacher, where \(method) learns from those of \(GivenTeacher.setting)",
+                remedy: "give \(TeacherProgram.setting) with nothing behind its =; in a shell, embed --command … --as teacher.NAME adds the rows of a program")
+        }
+        guard self["TEACHER"] == first else {
+            throw Failure(.usage, "TEACHER=\(self["TEACHER"]) is not the first of \(given)", remedy: "leave out TEACHER")
+        }
+    }
+}
