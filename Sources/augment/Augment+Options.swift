@@ -75,6 +75,10 @@ extension Augment {
             let others: [(String, Bool)] = [("--views", views != nil), ("--crops", crops != nil), ("--mix-up", mixUp), ("--preview", preview != nil)]
             if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--bags says which views there are and how they are mixed; leave out \(option)") }
         }
+        if !resume.isEmpty {
+            let others: [(String, Bool)] = [("--epochs", epochs != 1), ("--preview", preview != nil), ("--list", list)]
+            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--resume goes on with one epoch; leave out \(option)") }
+        }
         if mixUp, preview != nil { throw ValidationError("--preview shows views before they are mixed; leave out --mix-up") }
         try checkCrops()
     }
@@ -111,7 +115,7 @@ extension Augment {
         epochs * (plan.dropLast ? plan.batches * plan.batch : plan.images)
     }
 
-    func header(_ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup]) -> StreamHeader {
+    func header(_ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup], from first: Int) -> StreamHeader {
         StreamHeader(
             provenance: Provenance().adding(Augment.self),
             metadata: [
@@ -122,7 +126,7 @@ extension Augment {
                 "images": "\(images(plan))",
                 "epoch": "\(epoch)",
                 "epochs": "\(epochs)",
-            ].merging(shuffle == .archives ? ["shuffle": shuffle.rawValue] : [:]) { first, _ in first }.merging(describe(groups)) { first, _ in first })
+            ].merging(first > 0 ? [StreamHeader.firstBatch: "\(first)"] : [:]) { first, _ in first }.merging(shuffle == .archives ? ["shuffle": shuffle.rawValue] : [:]) { first, _ in first }.merging(describe(groups)) { first, _ in first })
     }
 
     func remark(_ dataset: Dataset, _ broken: BrokenImages) -> String {

@@ -70,6 +70,9 @@ struct Augment: Tool {
     var list = false
     @Option(help: "The first epoch, from 0.")
     var epoch = 0
+    @Option(help: ArgumentHelp(
+        "Leave out the batches that are done in this interim checkpoint of train-step, where there is one; may be given again, for the one that has done least.", valueName: "file"))
+    var resume: [String] = []
     @Option(help: "How many epochs, one after the other.")
     var epochs = 1
     @Option(name: .customLong("repeat"), help: ArgumentHelp(
@@ -127,14 +130,15 @@ struct Augment: Tool {
         if list { return try print(ImageList(dataset, plan.all).text) }
         if let preview { return try writePreview(preview, dataset, plan, groups) }
         let renderer = try BatchRenderer(dataset, groups, mixing: mixing(dataset, plan), seed: seed, addsPaths: paths)
-        let writer = try WriteBehind(output, header: header(dataset, plan, groups), level: level)
-        var progress = Progress(tool: "augment", unit: "images", total: images(plan), common)
+        let first = try min(plan.batches, resume.map { try InterimCheckpoint($0).batch() }.min() ?? 0)
+        let writer = try WriteBehind(output, header: header(dataset, plan, groups, from: first), level: level)
+        var progress = Progress(tool: "augment", unit: "images", total: images(plan) - first * batch, common)
         var broken = BrokenImages(allowed: allowBad ? nil : max(plan.images, plan.pass) / 100, data: data)
         var read = Report(dataset)
         for epoch in epoch..<epoch + epochs {
             let order = plan.order(epoch: drawn(epoch))
             broken.begin(epoch: epoch)
-            for step in 0..<plan.batches {
+            for step in first..<plan.batches {
                 let range = plan.range(step), last = range.upperBound - 1, passes = range.map { plan.pass(epoch: drawn(epoch), place: $0) }
                 let position = position(plan, dataset, epoch: drawn(epoch), place: last, order)
                 let batch = try renderer.render(order[range], passes: passes, epoch: epoch, drawnAs: drawn(epoch), step: step, position: position)

@@ -18,7 +18,7 @@ struct QueueLoss: Tool {
 
             A first record with the metadata state=1 and the tensors 'queue', 'queue.position' and 'queue.filled' sets the queue, with \
             'centre' and 'temperature' what was found of the teacher. If the input's header says state=wanted, such a record follows the last \
-            answer. Where nothing is set, the teacher's mean and temperature are found from the tensor 'teacher.sample' [n, D] of the first \
+            answer; and to a record without tensors and with the metadata state=wanted it is the answer. Where nothing is set, the teacher's mean and temperature are found from the tensor 'teacher.sample' [n, D] of the first \
             record, or else from its 'teacher'.
 
             Example: keep the loss of stored embeddings, and the queue for the next epoch:
@@ -57,7 +57,8 @@ struct QueueLoss: Tool {
         if let queueFile, unsafe access(queueFile, F_OK) == 0 { try stage.setQueue(DocumentFile.read(queueFile, selecting: QueueState.names)) }
         var header = reader.header
         header.provenance = header.provenance.adding(QueueLoss.self)
-        header.metadata[QueueState.key] = nil
+        let isWanted = reader.header.metadata[QueueState.key] == QueueState.wanted
+        header.metadata[QueueState.key] = isWanted ? QueueState.anyTime : nil
         header.metadata[PairLossStage.Settings.key] = settings.command
         let writer = try StreamWriter(output, header: header, level: level)
         var progress = Progress(tool: "queue-loss", unit: "records", total: reader.header.metadata.count("records"), common)
@@ -70,7 +71,7 @@ struct QueueLoss: Tool {
         guard let queue = stage.queue, writer.records > 0 else {
             throw Failure(.data, path: reader.name, "has no records with embeddings", remedy: "the program that wrote it had no images")
         }
-        if reader.header.metadata[QueueState.key] == QueueState.wanted { try writer.write(QueueState.record(stage.state)) }
+        if isWanted { try writer.write(QueueState.record(stage.state)) }
         try writer.commit()
         if let queueFile { try DocumentFile.write(TensorDocument(metadata: ["provenance": header.provenance.text], tensors: stage.state), to: queueFile) }
         try progress.finish(stage.summary.text(queue))

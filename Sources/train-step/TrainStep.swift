@@ -28,6 +28,10 @@ struct TrainStep: Tool {
 
             \(TrainStep.recommended)
 
+            With --interim FILE and --checkpoint-every 10m the state in the middle of the epoch is saved every ten minutes (or, with a number alone, every so many \
+            batches), and once more on SIGTERM, which then ends the tool with 75. The same command goes on from there, if augment is given --resume FILE, and ends in \
+            the same bytes; batches that it has been through already are passed over.
+
             See also: initialize, which makes the first checkpoint; queue-loss, which is the loss as a program; convert-weights; evaluate.
             """,
         version: productVersion)
@@ -38,6 +42,8 @@ struct TrainStep: Tool {
     @Option(help: "The checkpoint to begin with.") var student: String
     @Option(name: [.short, .long], help: "The checkpoint to write; it may be that of --student, which it replaces once it is whole.") var output: String
     @OptionGroup(title: "Training") var training: TrainingArguments
+    @Option(help: ArgumentHelp("Save the state in the middle of the epoch there, and begin with the one that is there; it is removed at the end.", valueName: "file")) var interim: String?
+    @Option(help: ArgumentHelp("With --interim: so many batches, or as 10m minutes, 30s seconds, after which it is saved (default: on SIGTERM alone).", valueName: "n")) var checkpointEvery: CheckpointInterval?
     @Option(help: "Write a JSON line for every interval to this file.") var log: String?
     @Option(help: "Batches in an interval of the log.") var logInterval = 10
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
@@ -46,17 +52,25 @@ struct TrainStep: Tool {
 
     func validate() throws {
         try checkFiles(
-            outputs: ["-o": output, "--log": log, "--timing": common.timing], inputs: ["--student": student, "the input": input],
+            outputs: ["-o": output, "--log": log, "--timing": common.timing, "--interim": interim], inputs: ["--student": student, "the input": input],
             replaceable: ["--student"])
+        if interim == OutputFile.standard { throw ValidationError("--interim takes a file, found '-'") }
+        if checkpointEvery != nil, interim == nil { throw ValidationError("--checkpoint-every goes with --interim, which says where; leave it out") }
         guard logInterval > 0 else { throw ValidationError("--log-interval takes 1 or more, found \(logInterval)") }
     }
 
     func run() throws {
         try common.start()
         try OutputFile.check(output)
+        if interim != nil { StopRequest.watch() }
         let reader = ReadAhead(try StreamReader(input))
         var options = try training.options(header: reader.header, of: reader.name)
-        var state = try TrainingState(reading: student, for: options.method, options.methodOptions, optimizer: options.optimizer)
+        let saving = try interim.map { try InterimSaving($0, every: checkpointEvery, student: student, reader.header) }
+        var state = try TrainingState(reading: saving?.begin ?? student, for: options.method, options.methodOptions, optimizer: options.optimizer)
+        try saving?.check(state, student: student)
+        if saving?.begin == nil, state.interim != nil {
+            throw Failure(.data, path: student, "is an interim checkpoint, of the middle of an epoch", remedy: "give it by --interim, and by --student the one that the epoch began with")
+        }
         try state.takeClasses(options.method, options.methodOptions, reader.header, path: student, stream: reader.name)
         options.lossSupervision.warn = { TrainStep.log($0) }
         options.lossSupervision.abandon = { stop($0) }
@@ -64,17 +78,33 @@ struct TrainStep: Tool {
         // Several students may learn side by side, and say so in one place.
         let network = state.weights.network.name
         trainer.profile = profile ? Profile(state.weights.network) : nil
-        let log = try TrainingLog(log, interval: logInterval)
+        let log = try TrainingLog(log, interval: logInterval, after: trainer.batchesDone)
+        if trainer.batchesDone > 0, !common.quiet { TrainStep.log("\(network): goes on behind batch \(trainer.batchesDone) of the epoch") }
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.imageCount, common)
         let records = TeacherSample.Reader(reader)
         for (tensor, sample) in try records.samples(trainer.sampledTensors) { trainer.setSample(sample, of: tensor) }
-        while let record = try records.next() {
+        /// The next record; ends the tool where it was asked to stop.
+        func next() throws -> TensorDocument? {
+            func stopped() throws -> Failure {
+                try saving?.save(trainer, log, waited: reader.waited)
+                return Failure(.stopped, path: interim, "stopped on request\(saving?.savedText ?? "")", remedy: "the same command goes on from there")
+            }
+            // An epoch that is done ends as it would have.
+            if StopRequest.isMade, !trainer.isComplete { throw try stopped() }
+            do { return try records.next() } catch {
+                // What comes before in the pipeline has been asked too, and its stream ends early.
+                throw StopRequest.isMade ? try stopped() : error
+            }
+        }
+        while let record = try next() {
             trainer.profile?.lap("input")
+            if trainer.isDone(record) { continue }
             let report = try trainer.step(record)
             try log.add(report, waited: reader.waited)
             if !common.quiet { trainer.takeNotes().forEach { TrainStep.log("\(network): \($0)") } }
             progress.add(report.images, waited: reader.waited, note: "loss \(Progress.short(report.loss))")
+            if saving?.isDue(trainer) == true { try saving?.save(trainer, log, waited: reader.waited) }
         }
         guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
         var trained = try trainer.finish()
@@ -82,6 +112,7 @@ struct TrainStep: Tool {
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))
         try log.finish(waited: reader.waited)
         try DocumentFile.write(trained.document(), to: output)
+        saving?.remove()
         trainer.profile?.lap("checkpoint")
         try progress.finish("\(network), \(log.summary)")
         if let profile = trainer.profile { TrainStep.logTable(profile.table) }

@@ -6,41 +6,73 @@ import TestSupport
 struct RestartTests {
     @Test func `whatever is killed and whenever, make goes on to the same bytes`() throws {
         let place = try Workplace.images()
-        let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=4"
+        // Epochs of 24 steps, so that a kill may come in the middle of one.
+        let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=4 BATCH=4 TEACHER_BATCH=4"
         try #require(try place.run(place.make("calm", settings)).status == 0)
         let expected = try place.results("calm")
         #expect(expected.count == 2 + 5 + 1 + 6 + 9)
 
-        var hits = Tally()
+        var hits = Tally(), resumed = 0
         let victims = ["train-step", "augment", "embed", "make", "everything"]
         let rounds = Effort.rounds(30, long: 400)
         // Some more where one has always got away.
         for round in 0..<3 * rounds where round < rounds || victims.contains(where: { hits[$0] == 0 }) {
             let victim = victims[round % victims.count]
             var random = Effort.random("kills", round: round)
-            let run = try place.start(place.make("disturbed", settings))
+            // Saved after every batch, every second, third, or never.
+            let run = try place.start(place.make("disturbed", "\(settings) CHECKPOINT_EVERY=\(round % 4 == 3 ? "" : "\(round % 4 + 1)")"))
             // Some moment of the whole run, or of the victim's work, whose end it may also miss.
             usleep(UInt32.random(in: 0..<400_000, using: &random))
             if victim == "everything" {
                 if !run.isOver { hits.add(victim) }
                 run.end()
             } else {
+                // Of train-step's every second kill comes when something is saved.
+                if victim == "train-step", round % 2 == 0 { _ = waitUntil(seconds: 60) { run.isOver || place.hasInterim("disturbed") } }
                 let targets = run.waitForMembers(named: victim, seconds: 60)
                 usleep(UInt32.random(in: 0..<1 << UInt32.random(in: 4...16, using: &random), using: &random))
                 for target in targets where ProcessState.isAlive(target) && kill(target, SIGKILL) == 0 { hits.add(victim) }
             }
             // What is left when make alone was killed, the next make ends.
             let status = run.wait()
+            if try place.text(".error").contains("goes on behind batch") { resumed += 1 }
             for (name, bytes) in try place.results("disturbed") { #expect(expected[name] == bytes, "\(victim), \(Effort.place(round)): \(name)") }
             if status == 0 { try place.run("rm -r runs/disturbed") }
         }
         #expect(victims.allSatisfy { hits[$0] > 0 }, "\(hits)")
-        Effort.report("kills in make distill: \(hits)")
+        #expect(resumed > 0)
+        Effort.report("kills in make distill: \(hits); \(resumed) went on in the middle of an epoch")
         let result = try place.run(place.make("disturbed", settings))
         #expect(result.status == 0 && result.output.contains("student after"), "\(result.error)")
         let found = try place.results("disturbed")
         #expect(found.keys.sorted() == expected.keys.sorted())
         for (name, bytes) in expected { #expect(found[name] == bytes, "\(name)") }
+        #expect(!place.hasInterim("disturbed"))
+    }
+
+    @Test func `make status tells how much of an epoch is saved, and other options begin it anew`() throws {
+        let place = try Workplace.images()
+        let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test BATCH=2 TEACHER_BATCH=16 CHECKPOINT_EVERY=1"
+        // The kill may come behind the epoch.
+        let isCaught = try (0..<20).contains { _ in
+            try place.perform("rm -rf runs")
+            let run = try place.start(place.make("a", settings))
+            _ = waitUntil(seconds: 60) { place.exists("runs/a/student.1.interim.safetensors") || run.isOver }
+            run.end()
+            _ = run.wait()
+            return place.exists("runs/a/student.1.interim.safetensors") && !place.exists("runs/a/student.1.safetensors")
+        }
+        try #require(isCaught)
+        let status = try place.run("make --no-print-directory -C '\(Workplace.root)' status BUILD=no RUNS=$PWD/runs")
+        #expect(status.output.contains("stopped in student.1, ") && status.output.contains(" % of it saved"), "\(status.output)")
+        // What is not an epoch's any more, nobody goes on from.
+        let other = try place.run(place.make("a", "\(settings) STUDENT_OPTIONS='--schedule smooth --learning-rate 0.05'"))
+        #expect(other.status == 0 && !other.error.contains("goes on behind"), "\(other.error)")
+        #expect(!place.hasInterim("a"))
+        for (every, words) in [("0", "CHECKPOINT_EVERY=0: a number of batches is expected, or of minutes as 10m, seconds as 30s"), ("5h", "CHECKPOINT_EVERY=5h: "), ("m", "CHECKPOINT_EVERY=m: "), ("-1", "CHECKPOINT_EVERY=-1: ")] {
+            let wrong = try place.run(place.make("b", "\(settings) CHECKPOINT_EVERY=\(every)"))
+            #expect(wrong.status == 2 && wrong.error.contains(words), "\(wrong.error)")
+        }
     }
 
     @Test func `results do not depend on the number of threads`() throws {

@@ -20,15 +20,18 @@ extension Workplace {
             """
     }
 
-    /// Every file of a run that must be the same whenever its settings are: networks, features and evaluations, but no links to them.
+    /// Every file of a run that must be the same whenever its settings are: networks, features and evaluations, but no links to them, and not what is there in the middle of an epoch alone.
     func results(_ name: String) throws -> [String: Data] {
         guard exists("runs/\(name)") else { return [:] }
         let names = try contents("runs/\(name)").filter { file in
             (file.hasSuffix(".safetensors") || file.hasSuffix(".tensors.zst") || file.hasPrefix("evaluation/") && file.hasSuffix(".json"))
-                && file != "teacher.safetensors" && !file.hasPrefix("tap/") && !file.hasPrefix("data/") && !file.hasPrefix("pictures/")
+                && file != "teacher.safetensors" && !file.contains(".interim.") && !file.hasPrefix("tap/") && !file.hasPrefix("data/") && !file.hasPrefix("pictures/")
         }
         return try Dictionary(uniqueKeysWithValues: names.map { ($0, try bytes("runs/\(name)/\($0)")) })
     }
+
+    /// Whether an epoch of the run is saved in its middle.
+    func hasInterim(_ name: String) -> Bool { (try? FileManager.default.contentsOfDirectory(atPath: path("runs/\(name)")))?.contains { $0.contains(".interim.") } ?? false }
 
     /// When each file of ``results(_:)`` was written.
     func times(_ name: String) throws -> [String: Date] {

@@ -310,6 +310,54 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
             .contains("--optimizer \(optimizer.rawValue)") == true)
     }
 
+    @Test(arguments: names.map { ($0, OptimizerName.sgd) } + [("swav", .larc), ("byol", .adamW)])
+    func `an epoch is the same, whether stopped in its middle or not`(_ name: String, _ optimizer: OptimizerName) throws {
+        let place = Case(N: 6, D: 24, K: 20, epochs: 2, records: 10), files = try Workplace(), path = files.path("state.safetensors")
+        var options = try training(name, place)
+        options.schedule = .warmUpCosine(rate: optimizer.family == .adam ? 1e-3 : 0.01, epochs: 2, warmUp: 1)
+        options.optimizer = made(optimizer)
+        options.seed = 5
+        func steps(_ steps: Range<Int>, _ trainer: Trainer) throws {
+            for step in steps {
+                let record = try place.record("\(step)", views: place.views(name), size: 20, epoch: step / 5, step: step % 5)
+                if step == 0 { for tensor in trainer.sampledTensors { trainer.setSample(try #require(record.tensors[tensor]), of: tensor) } }
+                if !trainer.isDone(record) { _ = try trainer.step(record) }
+            }
+        }
+        var begun = try begin(name, options, place)
+        let whole = try Trainer(begun, options, header: place.header)
+        try steps(0..<5, whole)
+        let expected = try whole.finish().document()
+        // A stop after each batch but the last; what goes on is given the batches that are done too, or not.
+        for stop in 1..<5 {
+            begun = try begin(name, options, place)
+            let stopped = try Trainer(begun, options, header: place.header)
+            try steps(0..<stop, stopped)
+            let state = try #require(try stopped.interim(key: "k"))
+            // It is a copy: what is learnt behind it is not in it.
+            try DocumentFile.write(state.document(), to: path)
+            try steps(stop..<5, stopped)
+            let same = try stopped.finish().document() == expected
+            #expect(same, "saved behind batch \(stop)")
+            var header = place.header
+            if stop % 2 == 0 { header.metadata[StreamHeader.firstBatch] = "\(stop)" }
+            let read = try TrainingState(reading: path, for: options.method, options.methodOptions, optimizer: options.optimizer)
+            #expect(read.interim?.batch == stop && read.interim?.key == "k" && read.epoch == 0)
+            let goingOn = try Trainer(read, options, header: header)
+            try steps((stop % 2 == 0 ? stop : 0)..<5, goingOn)
+            let found = try goingOn.finish().document()
+            #expect(expected.names == found.names && expected.metadata == found.metadata)
+            for name in expected.names {
+                let same = expected.tensors[name] == found.tensors[name]
+                #expect(same, "\(name), behind batch \(stop)")
+            }
+            header.metadata[StreamHeader.firstBatch] = "\(stop + 1)"
+            #expect(failure { _ = try Trainer(read, options, header: header) }?.what == "the stream begins with batch \(stop + 1) of its epoch where batch \(stop) is the next to be learnt")
+        }
+        try steps(5..<6, whole)
+        #expect(try whole.interim(key: "k") == nil || place.header.metadata["epochs"] != "2")
+    }
+
     /// What a training is after some steps of N images.
     private func trained(_ name: String, N: Int, steps: Int = 3, head: Head? = nil, _ change: (inout TrainingOptions) -> Void) throws -> (losses: [Double], document: TensorDocument) {
         let place = Case(N: N, D: 24, K: 20, records: steps)

@@ -8,6 +8,9 @@ import ToolSupport
 /// before the first pair of embeddings where there is something kept, and a program that wants something kept answers with such a
 /// record after the last one. The header's `state` = `wanted` asks for it. What loss it is, the answers' header may say under
 /// `loss`, in words that are equal for equal losses.
+///
+/// Where it also says `state` = `at any time`, the program may be asked for such a record between two pairs, by one without tensors and with `state` = `wanted`: without that
+/// there are no checkpoints in the middle of an epoch.
 final class LossProcess: LossSource {
     private let given: String
     private let program: RecordProgram
@@ -31,6 +34,13 @@ final class LossProcess: LossSource {
             fill = QueueFill(real: real, capacity: capacity)
         }
         return answer
+    }
+
+    func interim() throws -> [String: Tensor]? {
+        guard program.header?.metadata[QueueState.key] == QueueState.anyTime else { return nil }
+        let answer = try program.answer(TensorDocument(metadata: [QueueState.key: QueueState.wanted], tensors: [:]))
+        guard answer.metadata[QueueState.key] == "1" else { throw program.failure("answers a record that asks for its state with another one") }
+        return answer.tensors
     }
 
     func finish() throws -> [String: Tensor] {

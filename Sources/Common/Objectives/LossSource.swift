@@ -10,6 +10,8 @@ protocol LossSource {
     mutating func answer(_ record: TensorDocument) throws -> TensorDocument
     /// What the loss wants kept for the next epoch. Called once, after the last record.
     mutating func finish() throws -> [String: Tensor]
+    /// The same in between, after any answer; nil where the loss tells it at the end alone.
+    mutating func interim() throws -> [String: Tensor]?
     /// nil where it is not known.
     var fill: QueueFill? { get }
     /// What a person should know of it; asked once, after the first record.
@@ -47,6 +49,7 @@ struct BuiltInLoss: LossSource {
     }
 
     func finish() throws -> [String: Tensor] { stage.state }
+    func interim() throws -> [String: Tensor]? { stage.state }
 
     var fill: QueueFill? { stage.queue.map { QueueFill(real: $0.filled, capacity: $0.capacity) } }
     var notes: [String] { stage.notes }

@@ -74,6 +74,8 @@ public protocol Objective: SendableMetatype {
     func isFrozen(_ model: String, step: Int) -> Bool
     /// What it keeps for the next epoch, by name. Called once, after the last step.
     mutating func finish() throws -> [String: Tensor]
+    /// The same in the middle of an epoch, after any step; nil where a program keeps it that tells it at the end alone.
+    mutating func interim() throws -> [String: Tensor]?
     /// What a person should know of it; asked after each step, each said once.
     mutating func takeNotes() -> [String]
     /// What to change where a student learns nothing, besides its learning rate: "take the teacher's mean off (--centre auto)".
@@ -107,6 +109,7 @@ extension Objective {
     public mutating func stepped(_ weights: [String: Weights]) {}
     public func isFrozen(_ model: String, step: Int) -> Bool { false }
     public mutating func finish() throws -> [String: Tensor] { [:] }
+    public mutating func interim() throws -> [String: Tensor]? { try finish() }
     public mutating func takeNotes() -> [String] { [] }
     public func remedies(_ report: StepReport) -> [String] { [] }
     public var lossCommand: String? { nil }

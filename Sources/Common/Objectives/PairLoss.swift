@@ -16,6 +16,7 @@ extension PairObjective {
     public static var takesLossProgram: Bool { true }
     public mutating func restore(_ state: [String: Tensor]) throws { try pairs.restore(state) }
     public mutating func finish() throws -> [String: Tensor] { try pairs.finish() }
+    public mutating func interim() throws -> [String: Tensor]? { try pairs.interim() }
     public mutating func takeNotes() -> [String] { pairs.takeNotes() }
     public var lossCommand: String? { pairs.command }
 }
@@ -87,6 +88,7 @@ public struct PairLossClient {
     }
 
     mutating func finish() throws -> [String: Tensor] { try source.finish() }
+    mutating func interim() throws -> [String: Tensor]? { try source.interim() }
 
     /// The loss as one gives it to `--loss`.
     var command: String { source.command }

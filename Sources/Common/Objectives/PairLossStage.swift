@@ -17,7 +17,7 @@ import ToolSupport
 /// An answer has the record's metadata and some of its own, which a log can show: `queue_size` is K, `queue_filled` how many of the
 /// queue's rows are embeddings once this batch has entered; of SEED also `teacher_temperature`, `teacher_cosine` (the mean cosine of two
 /// of the teacher's rows as they were used) and `centre` (the length of the mean that was taken off them, if one was).
-/// A first record with the metadata `state` sets the queue instead (see ``QueueState``). The first record with embeddings may have a
+/// A record without tensors that asks for the state is answered with it (``LossProcess``). A first record with the metadata `state` sets the queue instead (see ``QueueState``). The first record with embeddings may have a
 /// ``TeacherSample``, from which a new training learns the teacher's mean and temperature; without one it learns them from that record's.
 public struct PairLossStage {
     /// Which loss, with which options, on which queue.
@@ -99,6 +99,7 @@ public struct PairLossStage {
     /// - Throws: ``Failure`` when the record is not as the table says, a row is not finite or not of unit length, or
     ///   the queue has rows of another length.
     public mutating func answer(_ record: TensorDocument) throws -> TensorDocument? {
+        if QueueState.isQuestion(record), !state.isEmpty { return QueueState.record(state) }
         let isFirst = records == 0
         records += 1
         if QueueState.isState(record) {

@@ -16,6 +16,8 @@ public enum QueueState {
     public static let key = "state"
     /// The value of a header's `state` that asks for the queue behind the last record.
     public static let wanted = "wanted"
+    /// The value of an answering header's `state` that says that the queue may be asked for after any record.
+    public static let anyTime = "at any time"
 
     /// MoCo's and SEED's K.
     public static let usualCapacity = 65536
@@ -56,6 +58,8 @@ public enum QueueState {
 
     /// Whether a record carries the queue.
     public static func isState(_ record: TensorDocument) -> Bool { record.metadata[key] != nil }
+    /// Whether a record asks for it.
+    static func isQuestion(_ record: TensorDocument) -> Bool { record.metadata[key] == wanted && record.tensors.isEmpty }
 
     /// The queue in a checkpoint, a queue file or a record.
     ///

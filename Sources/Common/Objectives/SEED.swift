@@ -70,6 +70,11 @@ public struct SEED: PairObjective {
         return try pairs.finish().merging(own.map { (Self.smallPrefix + $0.key, $0.value) }) { $1 }
     }
 
+    public mutating func interim() throws -> [String: Tensor]? {
+        guard let all = try pairs.interim(), let own = try small == nil ? [:] : small?.interim() else { return nil }
+        return all.merging(own.map { (Self.smallPrefix + $0.key, $0.value) }) { $1 }
+    }
+
     public mutating func takeNotes() -> [String] { pairs.takeNotes() + (small?.takeNotes() ?? []).map { "small crops: \($0)" } }
 
     public static func pairLoss(_ options: MethodOptions) -> any PairLoss {

@@ -124,7 +124,7 @@ struct Estimate {
     var studentOptions: [String] { run.settings.words("STUDENT_OPTIONS") }
     var teacherOptions: [String] { run.settings.words("TEACHER_OPTIONS") }
 
-    /// Bytes that the checkpoints and the stored rows of `stages` will take, if `kept` of each network are kept.
+    /// Bytes that the checkpoints, those in the middle of an epoch too, and the stored rows of `stages` will take, if `kept` of each network are kept.
     func bytes(_ stages: [Stage], kept: Int?) -> Int {
         func size(_ name: String, _ method: any Objective.Type, queue: Int, _ options: [String]) -> Int {
             guard let network = trained(name, method) else { return 0 }
@@ -134,8 +134,8 @@ struct Estimate {
             return 4 * ((1 + slots) * network.parameterCount + further + (1 + others.count) * network.statisticsCount + keptCount(method, queue: queue, network))
         }
         func count(_ network: String) -> Int {
-            let all = stages.count { StageName($0.name).epoch(of: network) != nil }
-            return min(all, kept.map { $0 + 2 } ?? all)
+            let all = stages.count { StageName($0.name).epoch(of: network) != nil }, interim = run.settings[Interim.setting].isEmpty ? 0 : 2
+            return min(all, kept.map { $0 + 2 } ?? all) + (all > 0 ? interim : 0)
         }
         // What is written anew takes the place of what is there.
         let present = stages.flatMap(\.outputs).compactMap { FileStamp(folder.file($0))?.size }.reduce(0, +)

@@ -53,32 +53,3 @@ struct FileStamp: Equatable {
         a.size == b.size && a.inode == b.inode && a.modified == b.modified && a.changed == b.changed
     }
 }
-
-extension XXH64 {
-    /// The hash of the bytes of the file at `path`.
-    static func ofFile(_ path: String) throws -> String {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw Failure.errno(.noInput, path: path, "cannot open it") }
-        defer { close(descriptor) }
-        var hash = XXH64()
-        let isWhole = DescriptorBytes.forEach(descriptor, chunk: 1 << 20) { chunk in unsafe chunk.withUnsafeBytes { unsafe hash.update($0) } }
-        guard isWhole else { throw Failure.errno(.io, path: path, "cannot read it") }
-        return hash.text
-    }
-
-    /// ``text`` of a hash whose ``value`` this is.
-    static func text(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-
-    /// The hash of `words`, each with its length, so that no two lists have one text.
-    static func of(_ words: [String]) -> String {
-        var hash = XXH64()
-        for word in words {
-            var text = "\(word.utf8.count):\(word);"
-            text.withUTF8 { unsafe hash.update(UnsafeRawBufferPointer($0)) }
-        }
-        return hash.text
-    }
-}

@@ -32,6 +32,7 @@ extension Planner {
         }
         try makeRoom([stage], preparation)
         try preparation.write()
+        Interim.removeOutdated(work, in: folder.path)
         try StageTable(preparation.run.stages, work).save(in: folder.path)
         return command(preparation, goal: "done/\(stage.name)", alone: (stage.name, work.expected[stage.name]?.schedule))
     }

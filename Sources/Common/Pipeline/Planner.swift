@@ -93,6 +93,7 @@ public struct Planner {
         for (_, file, aside) in work.damaged { try setAside(folder.file(file), as: folder.file(aside)) }
         try makeRoom(work.stages, preparation)
         try preparation.write()
+        Interim.removeOutdated(work, in: folder.path)
         try StageTable(preparation.run.stages, work).save(in: folder.path)
         try work.settle(preparation.run.stages, in: folder.path)
         // An epoch's recipe does what has no record: with make -B all of it.

@@ -78,15 +78,15 @@ extension Preparation {
 
     /// Options that make gives by itself, and those that FLAGS may hold.
     private static func checkOwners(_ settings: RunSettings) throws {
-        let given = ["--student", "-o", "--output", "--log", "--epochs", "--timing", "--help", "-h", "--version"]
+        let given = ["--student", "--interim", "-o", "--output", "--log", "--epochs", "--timing", "--help", "-h", "--version"]
         for name in ["STUDENT_OPTIONS", "TEACHER_OPTIONS", "SYNTHESIZE_OPTIONS"] {
             for word in settings.words(name) where given.contains(word.parts("=", most: 2)[0]) {
                 throw Failure(.usage, "\(name): \(word) is no option to be given here", remedy: "leave it out; make gives what the stage needs")
             }
         }
         let own = [
-            "STUDENT_OPTIONS": ["--objective": "METHOD", "--seed": "SEED", "--queue-size": "QUEUE", "--teachers": GivenTeacher.setting],
-            "TEACHER_OPTIONS": ["--objective": "TEACHER_OBJECTIVE", "--seed": "SEED"], "SYNTHESIZE_OPTIONS": ["--seed": "SEED"],
+            "STUDENT_OPTIONS": ["--objective": "METHOD", "--seed": "SEED", "--queue-size": "QUEUE", "--teachers": GivenTeacher.setting, "--checkpoint-every": Interim.setting],
+            "TEACHER_OPTIONS": ["--objective": "TEACHER_OBJECTIVE", "--seed": "SEED", "--checkpoint-every": Interim.setting], "SYNTHESIZE_OPTIONS": ["--seed": "SEED"],
         ]
         for (name, settingOf) in own.sorted(by: { $0.key < $1.key }) {
             for word in settings.words(name) {

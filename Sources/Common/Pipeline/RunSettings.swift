@@ -146,6 +146,11 @@ public struct RunSettings: Sendable {
         }
         switch setting.kind {
         case .path: break
+        case .interval:
+            let digits = value.hasSuffix("m") || value.hasSuffix("s") ? value.dropLast() : value[...]
+            guard value.isEmpty || digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) && 1...1_000_000_000 ~= Int(digits) ?? 0 else {
+                throw wrong("a number of batches is expected, or of minutes as 10m, seconds as 30s")
+            }
         case .text:
             // Options files have a line for each argument.
             guard !value.unicodeScalars.contains(where: { $0 == "\n" || $0 == "\r" }) else { throw wrong("holds a line break", "write it in one line, or put it into a script") }

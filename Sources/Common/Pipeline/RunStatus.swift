@@ -20,7 +20,12 @@ public struct RunStatus {
         // A record that belongs to other options is of a stage that is done again.
         let done = Set(lines.filter { StageRecord(reading: $0.name, in: folder.path)?.fingerprint == $0.fingerprint }.map(\.name))
         let next = lines.first { !done.contains($0.name) }?.name, isIdle = try folder.whileIdle {} != nil
-        state = next.map { isIdle ? "stopped before \($0)" : "at work on \($0)" } ?? (isIdle ? "all is done" : "at work")
+        /// The share of an epoch that is saved in its middle.
+        func share(_ stage: String) -> Double? { Interim.checkpoint(of: stage, in: folder.path).share }
+        state = next.map { name in
+            let saved = share(name).map { "\(Progress.fixed(100 * $0, 0)) % of it saved" }
+            return isIdle ? saved.map { "stopped in \(name), \($0)" } ?? "stopped before \(name)" : "at work on \(name)" + (saved.map { ", \($0)" } ?? "")
+        } ?? (isIdle ? "all is done" : "at work")
         var kinds: [String] = []
         for kind in lines.compactMap({ StageName($0.name).numbered }) where !kinds.contains(kind) { kinds.append(kind) }
         var told: [String] = [], seconds = 0.0, together = 0.0, isTimed = false
@@ -30,7 +35,7 @@ public struct RunStatus {
             told.append("\(kind) \(finished.count) of \(own.count)")
             let times = finished.suffix(3).compactMap { RunStatus.seconds("\(folder.path)/log/\($0)") }
             guard !times.isEmpty, finished.count < own.count else { continue }
-            let rest = times.reduce(0, +) / Double(times.count) * Double(own.count - finished.count)
+            let rest = times.reduce(0, +) / Double(times.count) * (Double(own.count - finished.count) - (own.first { !done.contains($0) }.flatMap(share) ?? 0))
             // Students that learn side by side have each taken the time of all.
             if kind.hasPrefix("student") { together = max(together, rest) } else { seconds += rest }
             isTimed = true

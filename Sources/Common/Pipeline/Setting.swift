@@ -22,6 +22,8 @@ public struct Setting: Sendable {
         case words
         /// Those of train-step for a network that learns by the method that another setting names: see ``MethodDefaults``.
         case methodOptions(of: String)
+        /// Batches, or as 10m minutes, 30s seconds; or empty.
+        case interval
         /// Free text, checked where it is used.
         case text
     }
@@ -110,6 +112,9 @@ public struct Setting: Sendable {
             "options of synthesize, which draws the images of a run without DATA"),
         Setting("SEED", .seed, demonstration: "0", images: "0", "all that is random follows from it"),
         Setting("KEEP", .optionalCount(1...100_000), "checkpoints to keep of student and teacher each, the latest (default: all)"),
+        Setting(
+            Interim.setting, .interval, demonstration: Interim.usual, images: Interim.usual,
+            "how often the state in the middle of an epoch is saved, from which a run goes on that was killed: minutes as 10m, or a number of batches; nothing: at a scheduler's SIGTERM alone"),
         Setting(Probe.setting, .optionalCount(1...100_000), "epochs of the student after which it is judged by k-NN, again and again (default: at the end alone)"),
         Setting("EXPORT", .someOf(ExportedFile.names), "files of the student for other programs, made beside it: onnx, torch (default: none)"),
         Setting("TENSORBOARD", .flag, "1: the logs' numbers for TensorBoard too, in runs/NAME/tensorboard"),

@@ -85,6 +85,7 @@ struct StageOptions {
         }
         var files = [
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
+            "interim": settings[Interim.setting].isEmpty ? [] : ["--checkpoint-every", settings[Interim.setting]],
             "student.augment": train + views(settings.method, settings.studentCrops, passes: passes) + ["--batch", settings["BATCH"]],
             "student.train": method(settings["METHOD"]) + named + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options + self.judging,

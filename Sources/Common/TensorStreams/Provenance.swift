@@ -23,7 +23,7 @@ public struct Provenance: Sendable, Equatable {
     private static let omitted: Set<String> = [
         "--threads", "--recompute", "-q", "--quiet", "--profile", "--timing", "--level",
         "-o", "--output", "--log", "--log-interval", "--loss-timeout", "--command-timeout", "--sheet", "--report",
-        "--student", "--from", "--queue", "--rows", "--keep",
+        "--student", "--from", "--queue", "--rows", "--keep", "--resume", "--interim", "--checkpoint-every",
     ]
     /// Options whose value is a command, in which each word may be a path.
     private static let commands: Set<String> = ["--loss", "--command"]

@@ -33,8 +33,15 @@ public struct StreamHeader: Sendable, Equatable {
         self.metadata = metadata
     }
 
+    /// The metadata key of a stream that begins in the middle of an epoch: how many of its batches it leaves out. `records` and `images` are those of whole epochs.
+    public static let firstBatch = "first_batch"
+
     /// Images in the stream, where that is known; version 0.1.0 called them `pictures`.
-    public var imageCount: Int? { metadata.count("images") ?? metadata.count("pictures") }
+    public var imageCount: Int? {
+        guard let all = metadata.count("images") ?? metadata.count("pictures") else { return nil }
+        let left = (metadata.count(StreamHeader.firstBatch) ?? 0).multipliedReportingOverflow(by: metadata.count("batch") ?? 0)
+        return left.overflow ? 0 : max(0, all - left.partialValue)
+    }
 
     var document: TensorDocument {
         var metadata = metadata

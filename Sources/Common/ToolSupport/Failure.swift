@@ -22,6 +22,8 @@ public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
         case cannotCreate = 73
         /// A read or write failed.
         case io = 74
+        /// It was asked to stop before it was done; what it had done is saved.
+        case stopped = 75
         /// Whoever read our output has gone. The tool ends without a word, as SIGPIPE would end it.
         case closedPipe = 141
     }

@@ -54,7 +54,7 @@ enum UnfinishedFiles {
         }
     }
 
-    private static func removeAll() {
+    static func removeAll() {
         for slot in 0..<slots where unsafe table[slot].isTaken.load(ordering: .acquiring) {
             if let name = unsafe table[slot].name, unsafe FileIdentity(at: name) == table[slot].identity { unsafe unlink(name) }
         }

@@ -58,6 +58,9 @@ public final class StoredRowsReader {
     private let reader: StreamReader
     /// Of the stream that is joined to, for messages.
     private let images: String
+    /// Batches that the stream of images leaves out at its beginning.
+    private var firstBatch = 0
+    private var isFirst = true
 
     /// - Parameter images: the name of the stream of images.
     public init(_ path: String, images: String) throws {
@@ -67,6 +70,7 @@ public final class StoredRowsReader {
 
     /// The header of the joined stream, as the teacher's own pass would have given it.
     public func header(joining header: StreamHeader) -> StreamHeader {
+        firstBatch = header.metadata.count(StreamHeader.firstBatch) ?? 0
         var header = header
         for key in ["dimension", "network", "logit_classes"] { header.metadata[key] = reader.header.metadata[key] }
         // The last lines are those of the tools that made the rows; those before tell of images, as the stream's own do.
@@ -79,7 +83,7 @@ public final class StoredRowsReader {
     ///
     /// - Throws: ``Failure`` `data` where the next rows are of other images or of other views of them.
     public func join(_ record: TensorDocument) throws -> TensorDocument {
-        guard let rows = try reader.next() else { throw Failure(.data, path: reader.name, "ends where \(images) goes on", remedy: StoredRowsReader.remedy) }
+        guard let rows = try next(record) else { throw Failure(.data, path: reader.name, "ends where \(images) goes on", remedy: StoredRowsReader.remedy) }
         let index = try record.tensor(StoredRows.index, .i64, shape: [nil]), own = try rows.tensor(StoredRows.index, .i64, shape: [nil])
         guard index.shape == own.shape else {
             throw rows.failure("has rows of \(own.shape[0]) images where \(images) has \(index.shape[0])", remedy: StoredRowsReader.remedy)
@@ -102,6 +106,14 @@ public final class StoredRowsReader {
             joined.tensors[name] = try tensor.converted(to: .f32)
         }
         return joined
+    }
+
+    /// The next rows; of a stream that begins in the middle of an epoch those before are passed over.
+    private func next(_ record: TensorDocument) throws -> TensorDocument? {
+        var rows = try reader.next()
+        while isFirst, firstBatch > 0, let step = rows?.metadata.count("step"), let own = record.metadata.count("step"), step < own { rows = try reader.next() }
+        isFirst = false
+        return rows
     }
 
     /// - Throws: ``Failure`` `data` where there are rows of more images.

@@ -25,7 +25,11 @@ public final class Trainer {
     private let stepsPerEpoch: Int
     private let firstEpoch: Int
     private var lastEpoch: Int
-    private var recordsSeen = 0
+    private var recordsSeen: Int
+    /// Whether the stream is not yet where the state is.
+    private var isPassingOver: Bool
+    /// Batches of the epoch, those among them that were done before.
+    public private(set) var batchesDone: Int
     private var watch: TrainingWatch
     /// Of an epoch, and epochs.
     private static let mostSteps = 1 << 30
@@ -47,6 +51,15 @@ public final class Trainer {
         firstEpoch = header.metadata.count("epoch") ?? state.epoch
         lastEpoch = firstEpoch
         watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.method.hasFixedTargets, judgesRank: !options.method.inputs.labels)
+        if let interim = state.interim { try watch.restore(interim.watch, epoch: firstEpoch) }
+        batchesDone = state.interim?.batch ?? 0
+        isPassingOver = batchesDone > 0
+        recordsSeen = header.metadata.count(StreamHeader.firstBatch) ?? 0
+        guard recordsSeen <= batchesDone else {
+            throw Failure(
+                .data, "the stream begins with batch \(recordsSeen) of its epoch where batch \(batchesDone) is the next to be learnt",
+                remedy: "give augment --resume the interim checkpoint of the training, or leave it out")
+        }
         objective = try options.method.init(options.methodOptions, options.facts(header))
         try objective.restore(state.objective)
     }
@@ -59,6 +72,17 @@ public final class Trainer {
     /// The loss as one gives it to `--loss`; nil where it is the objective's own.
     public var lossCommand: String? { objective.lossCommand }
 
+    /// Whether all batches of the epoch have been learnt.
+    public var isComplete: Bool { batchesDone >= stepsPerEpoch }
+
+    /// Whether a record is of a batch that the state has been through already; to be asked before ``step(_:)``.
+    public func isDone(_ record: TensorDocument) -> Bool {
+        guard isPassingOver else { return false }
+        isPassingOver = record.metadata.count("step") ?? recordsSeen < batchesDone
+        if isPassingOver { recordsSeen += 1 }
+        return isPassingOver
+    }
+
     /// Does one step. Weights and momenta are changed only if the loss and the gradient are finite.
     public func step(_ record: TensorDocument) throws -> StepReport {
         let images = try images(record)
@@ -67,6 +91,7 @@ public final class Trainer {
             step: record.metadata.count("step") ?? recordsSeen % stepsPerEpoch)
         guard batch.epoch <= Trainer.mostSteps else { throw record.failure("is of epoch \(batch.epoch), above \(Trainer.mostSteps)") }
         recordsSeen += 1
+        batchesDone = batch.epoch == firstEpoch ? batch.step + 1 : 0
         state.position = record.metadata["position"]
         lastEpoch = max(lastEpoch, batch.epoch)
 
@@ -156,6 +181,20 @@ public final class Trainer {
         return random.permutation(pass.rows(N: batch.N, views: batch.views))
     }
 
+    /// The state after the last step, from which the epoch goes on; nil where what gives the loss tells its own at the end alone, or the epoch is done.
+    ///
+    /// - Parameter key: what the epoch is known by.
+    public func interim(key: String) throws -> TrainingState? {
+        guard 1..<stepsPerEpoch ~= batchesDone, lastEpoch == firstEpoch, let kept = try objective.interim() else { return nil }
+        var state = state
+        state.objective = kept
+        state.method = options.method.name
+        state.optimizer = options.optimizer.name
+        models.save(in: &state)
+        state.interim = TrainingState.Interim(batch: batchesDone, batches: stepsPerEpoch, key: key, watch: watch.tensor)
+        return state
+    }
+
     /// Ends the training: the state that the next epoch begins with.
     public func finish() throws -> TrainingState {
         state.objective = try objective.finish()
@@ -163,6 +202,7 @@ public final class Trainer {
         state.optimizer = options.optimizer.name
         models.save(in: &state)
         state.epoch = lastEpoch + 1
+        state.interim = nil
         watch.endEpoch()
         state.divergence = watch.divergence
         // The last step's weights have been through no forward pass that would show it.

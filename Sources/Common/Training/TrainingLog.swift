@@ -54,9 +54,14 @@ public final class TrainingLog {
         }
     }
 
-    /// - Parameter path: the file; nil for none. What was in it is lost with the first line.
-    public init(_ path: String?, interval: Int) throws {
-        file = try path.map { try LineFile($0) }
+    /// - Parameters:
+    ///   - path: the file; nil for none. What was in it is lost with the first line.
+    ///   - batch: the batches of the epoch that are done: its lines of them stay.
+    public init(_ path: String?, interval: Int, after batch: Int = 0) throws {
+        file = try path.map { path in
+            guard batch > 0 else { return try LineFile(path) }
+            return try LineFile(path) { line in ((try? JSON(parsing: line))?["step"]?.asInteger).map { $0 < batch } ?? false }
+        }
         self.interval = interval
         intervalStart = start
     }
@@ -71,7 +76,7 @@ public final class TrainingLog {
         if recent.steps == interval { try flush(waited) }
     }
 
-    /// Writes what is left.
+    /// Writes what is left: at the end, and before a checkpoint, so that lines end where it does.
     public func finish(waited: Double) throws {
         if recent.steps > 0 { try flush(waited) }
     }

@@ -16,6 +16,7 @@ import ToolSupport
 /// | `training.MODEL.…`      | other models of the method, such as MoCo's `key`, under torchvision's names |
 /// | `training.momentum.MODEL.…` | the same of those that are trained                                      |
 /// | `training.loss.…`       | what the objective keeps from batch to batch: SEED's queue                  |
+/// | `training.watch`        | in the middle of an epoch: what ``TrainingWatch`` has seen of it            |
 ///
 /// Metadata: `network`, `objective`, `optimizer` (where it is not `sgd`), `epoch` (finished epochs), `steps` (of the optimizer, in all), `kl` (of the last quarter of the last epoch,
 /// where the objective tells its floor and the queue was full), `position` (in data that are taken archive by archive), `classes` (of a classifier: a JSON array of their names), `provenance`.
@@ -42,6 +43,22 @@ public struct TrainingState {
     /// The mean of loss − floor over the last quarter of the last epoch.
     public var divergence: Double?
     public var provenance: Provenance
+    /// Nil at the end of an epoch.
+    public var interim: Interim?
+
+    /// The middle of an epoch.
+    public struct Interim {
+        /// Batches of the epoch that are done.
+        public let batch: Int
+        /// Batches that it has; nil where that is not known.
+        let batches: Int?
+        /// What all that the epoch learns by is known by: options, stream and the checkpoint it began with.
+        public let key: String
+        let watch: Tensor
+
+        static let key = "interim_key"
+        static let tensor = WeightsDocument.trainingPrefix + "watch"
+    }
 
     /// A network beside the student.
     public struct Other {
@@ -90,6 +107,9 @@ public struct TrainingState {
         classes = document.metadata.names("classes")
         position = document.metadata["position"]
         divergence = document.metadata["kl"].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
+        if let batch = document.metadata.count(InterimCheckpoint.key), let watch = document.tensors[Interim.tensor] {
+            interim = Interim(batch: batch, batches: document.metadata.count(InterimCheckpoint.allKey), key: document.metadata[Interim.key] ?? "", watch: watch)
+        }
         for (name, tensor) in document.tensors where name.hasPrefix(Self.objectivePrefix) {
             objective[String(name.dropFirst(Self.objectivePrefix.count))] = tensor
         }
@@ -145,6 +165,8 @@ public struct TrainingState {
         for tensor in outline.tensors where tensor.name.hasPrefix(WeightsDocument.trainingPrefix) && !models.contains(where: tensor.name.hasPrefix) {
             if tensor.name.hasPrefix(objectivePrefix) {
                 state += tensor.byteCount
+            } else if tensor.name == Interim.tensor {
+                try TrainingWatch.check(tensor, path: path)
             } else if !optimizer.slots.map(prefix).contains(where: { tensor.name.hasPrefix($0) && isState(String(tensor.name.dropFirst($0.count)), tensor.shape) }) {
                 throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which no training by \(method.name) has",
                     remedy: "name its --objective, or begin with its weights alone, which convert-weights writes")
@@ -188,6 +210,11 @@ public struct TrainingState {
         if optimizer != .sgd { metadata["optimizer"] = optimizer.rawValue }
         metadata["kl"] = divergence.map { "\($0)" }
         metadata["position"] = position
+        if let interim {
+            tensors[Interim.tensor] = interim.watch
+            (metadata[InterimCheckpoint.key], metadata[Interim.key]) = ("\(interim.batch)", interim.key)
+            metadata[InterimCheckpoint.allKey] = interim.batches.map { "\($0)" }
+        }
         metadata["classes"] = classes.map { names in JSON.array(names.map { .string($0) }).text }
         return TensorDocument(metadata: metadata, tensors: tensors)
     }

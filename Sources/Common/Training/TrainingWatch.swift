@@ -1,5 +1,6 @@
 public import Objectives
 import Platform
+import TensorStreams
 import ToolSupport
 
 /// Sees that a student learns nothing: that its embeddings are all alike, or that an epoch has not lowered its divergence from the teacher.
@@ -66,6 +67,41 @@ public struct TrainingWatch {
         self.divergence = divergence
         self.comparesDivergence = comparesDivergence
         self.judgesRank = judgesRank
+    }
+
+    /// What it has seen of the epoch, f64 [steps + 1, 6]: of each step the images, loss − floor, the same of a student that knows nothing, both cosines and the steps of the training
+    /// up to it, NaN for what is not known; in a last row whether a collapse was told, and one to a line.
+    var tensor: Tensor {
+        let rows = steps.flatMap { step -> [Double] in
+            [Double(step.images), step.divergence ?? .nan, step.largest ?? .nan, step.report["student_cosine"] ?? .nan, step.report["teacher_cosine"] ?? .nan, Double(step.total)]
+        }
+        return Tensor(f64: rows + [hasToldAlike ? 1 : 0, hasToldRank ? 1 : 0, 0, 0, 0, 0], shape: [steps.count + 1, Self.columns])
+    }
+
+    private static let columns = 6
+
+    /// - Throws: ``Failure`` `data` for a tensor that cannot be one of those.
+    static func check(_ tensor: TensorOutline, path: String) throws {
+        guard tensor.dtype == .f64, tensor.shape.count == 2, tensor.shape[1] == columns, 1...1 << 30 ~= tensor.shape[0] else {
+            throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which is of no interim checkpoint", remedy: "remove it; the epoch begins anew without it")
+        }
+    }
+
+    /// Goes on from what ``tensor`` told.
+    mutating func restore(_ tensor: Tensor, epoch: Int) throws {
+        let all = unsafe tensor.withElements(as: Double.self) { unsafe Array($0) }, rows = all.count / Self.columns - 1
+        guard rows >= 0 else { return }
+        func known(_ value: Double) -> Double? { value.isNaN ? nil : value }
+        // Sums of them must not overflow.
+        func count(_ value: Double, most: Double) -> Int { value.isFinite ? Int(max(0, min(value, most))) : 0 }
+        for row in 0..<rows {
+            let numbers = Array(all[row * Self.columns..<(row + 1) * Self.columns])
+            let metrics = [known(numbers[3]).map { Metric.studentCosine($0) }, known(numbers[4]).map { Metric.teacherCosine($0) }].compactMap { $0 }
+            let report = StepReport(images: count(numbers[0], most: 1e6), epoch: epoch, step: row, loss: 0, metrics: metrics, learningRate: 0, gradientNorm: 0)
+            steps.append(Step(images: report.images, divergence: known(numbers[1]), largest: known(numbers[2]), report: report, total: count(numbers[5], most: 1e15)))
+        }
+        (hasToldAlike, hasToldRank) = (all[rows * Self.columns] == 1, all[rows * Self.columns + 1] == 1)
+        self.epoch = steps.isEmpty ? nil : epoch
     }
 
     /// What there is to tell since it was asked last.

@@ -1,0 +1,50 @@
+import Platform
+import ToolSupport
+
+/// The state of a training in the middle of an epoch, in a file, and the one before it: NAME.safetensors and NAME.before.safetensors.
+///
+/// The newer one may be looked for while it is written: then the other is there, for one becomes the other by its name before the next comes.
+public struct InterimCheckpoint: Sendable {
+    /// Of the newer one.
+    public let path: String
+    public let before: String
+
+    /// In the metadata of such a checkpoint, how many batches of its epoch are done, and how many it has.
+    public static let key = "interim_batch", allKey = "interim_batches"
+
+    public init(_ path: String) {
+        self.path = path
+        let suffix = ".safetensors"
+        before = path.hasSuffix(suffix) ? path.dropLast(suffix.count) + ".before" + suffix : path + ".before"
+    }
+
+    /// The newest of both; nil where there is none.
+    public var newest: String? { [path, before].first { unsafe access($0, F_OK) == 0 } }
+
+    /// The batches that are done in it; 0 where there is none.
+    ///
+    /// - Throws: ``Failure`` `data` where it is none.
+    public func batch() throws -> Int {
+        guard let newest else { return 0 }
+        let metadata = try DocumentFile.read(newest) { _ in [] }.metadata
+        guard let batch = metadata.count(InterimCheckpoint.key), batch > 0 else {
+            throw Failure(.data, path: newest, "is no interim checkpoint", remedy: "remove it; train-step --interim makes them")
+        }
+        return batch
+    }
+
+    /// The share of the epoch that is done in it, 0 to 1; nil where there is none, or one that does not tell it.
+    public var share: Double? {
+        guard let newest, let metadata = try? DocumentFile.read(newest, selecting: { _ in [] }).metadata, let all = metadata.count(InterimCheckpoint.allKey), all > 0 else { return nil }
+        return metadata.count(InterimCheckpoint.key).map { min(1, Double($0) / Double(all)) }
+    }
+
+    /// Puts `document` in the newer one's place, which becomes the one before.
+    public func write(_ document: TensorDocument) throws {
+        guard unsafe rename(path, before) == 0 || errno == ENOENT else { throw Failure.errno(.cannotCreate, path: before, "cannot move \(path) there") }
+        try DocumentFile.write(document, to: path)
+    }
+
+    /// Removes both.
+    public func remove() { for file in [path, before] { unsafe unlink(file) } }
+}
