@@ -130,9 +130,9 @@ struct Augment: Tool {
         if list { return try print(ImageList(dataset, plan.all).text) }
         if let preview { return try writePreview(preview, dataset, plan, groups) }
         let renderer = try BatchRenderer(dataset, groups, mixing: mixing(dataset, plan), seed: seed, addsPaths: paths)
-        let first = try min(plan.batches, resume.map { try InterimCheckpoint($0).batch() }.min() ?? 0)
+        let first = try firstBatch(plan)
         let writer = try WriteBehind(output, header: header(dataset, plan, groups, from: first), level: level)
-        var progress = Progress(tool: "augment", unit: "images", total: images(plan) - first * batch, common)
+        var progress = Progress(tool: "augment", unit: "images", total: max(0, images(plan) - first * batch), common)
         var broken = BrokenImages(allowed: allowBad ? nil : max(plan.images, plan.pass) / 100, data: data)
         var read = Report(dataset)
         for epoch in epoch..<epoch + epochs {
@@ -152,8 +152,19 @@ struct Augment: Tool {
             }
         }
         try writer.commit()
-        if let report { try read.write(report, broken) }
+        if let report { try read.write(report, broken, from: first) }
         try progress.finish(remark(dataset, broken))
+    }
+
+    /// The batch to begin with.
+    private func firstBatch(_ plan: EpochPlan) throws -> Int {
+        try resume.map { path in
+            let interim = InterimCheckpoint(path), done = try interim.batch()
+            guard done < plan.batches else {
+                throw Failure(.data, path: interim.newest, "has done \(done) batches of an epoch, which has \(plan.batches) here", remedy: "it is of another stream; remove it, or give the options that it was made with")
+            }
+            return done
+        }.min() ?? 0
     }
 
     /// The epoch whose order and views `epoch` has.

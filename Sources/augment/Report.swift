@@ -4,6 +4,8 @@ import ToolSupport
 
 /// What was read and what was not, as JSON for other programs.
 ///
+/// Of a stream that goes on with an epoch `first_batch` says how many batches are not in it.
+///
 ///     {"images": 6000, "unlabelled": 0, "classes": 40, "split": "train", "splits": ["train", "val"],
 ///      "broken": {"count": 1, "images": [{"image": "data.tar: member cats/7.jpg", "reason": "cannot be decoded: …"}]},
 ///      "passed_over": [{"kind": "hidden", "count": 2, "first": ".git"}]}
@@ -21,12 +23,13 @@ struct Report {
         for index in indices { isRead[index] = true }
     }
 
-    func write(_ path: String, _ broken: BrokenImages) throws {
-        try OutputFile.write(json(broken).text + "\n", to: path)
+    /// - Parameter first: the batch that the stream began with.
+    func write(_ path: String, _ broken: BrokenImages, from first: Int) throws {
+        try OutputFile.write(json(broken, from: first).text + "\n", to: path)
     }
 
-    private func json(_ broken: BrokenImages) -> JSON {
-        Report.object([
+    private func json(_ broken: BrokenImages, from first: Int) -> JSON {
+        Report.object((first > 0 ? [("first_batch", .integer(Int64(first)))] : []) + [
             ("images", .integer(Int64(isRead.count { $0 }))),
             ("unlabelled", .integer(Int64(dataset.unlabelled))),
             ("classes", .integer(Int64(dataset.classes.count))),

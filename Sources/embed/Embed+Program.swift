@@ -22,7 +22,10 @@ extension Embed {
             try stream.write(written(place.put(embedded, into: record), of: record))
             progress.add(embedded.shape[0])
         }
-        guard let writer else { throw empty(reader) }
+        guard let writer else {
+            guard reader.header.isRest else { throw empty(reader) }
+            return try RowOutput(output, header: header(reader.header, dimension: nil, network: nil), level: level, csv: csv ? place.first : nil).commit()
+        }
         try teacher.finish()
         try writer.commit()
         try progress.finish("\(teacher.network ?? "a program"), rows of \(teacher.dimension ?? 0) numbers")

@@ -110,7 +110,7 @@ struct Embed: Tool {
         header.metadata["dimension"] = dimension.map { "\($0)" }
         header.metadata["network"] = network
         if rows { header.metadata["rows"] = half ? "f16" : "f32" }
-        if !keep.isEmpty { header.metadata[StoredRows.makers] = "\(keep.count + 1)" }
+        if !keep.isEmpty { header.metadata[StoredRows.makers] = "\(header.provenance.lines.reversed().prefix { $0.hasPrefix("embed ") }.count)" }
         return header
     }
 
@@ -148,7 +148,7 @@ struct Embed: Tool {
             stage.profile?.lap("output")
             progress.add(stage.lastCount, waited: reader.waited)
         }
-        guard writer.records > 0 else { throw empty(reader) }
+        guard writer.records > 0 || reader.header.isRest else { throw empty(reader) }
         try writer.commit()
         try progress.finish("\(stage.network.name), \(kind.rawValue) of \(stage.dimension) numbers")
         if let profile = stage.profile { Embed.logTable(profile.table) }

@@ -35,6 +35,8 @@ struct FanOut: Tool {
 
     func run() throws {
         if let ended { try OutputFile.check(ended) }
+        // Asked to stop, the programs may have something to save, and what comes before has been asked too: its stream ends.
+        StopRequest.watch()
         var branches: [Branch] = []
         var failure: Failure?
         do {

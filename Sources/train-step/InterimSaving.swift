@@ -1,18 +1,11 @@
-import ArgumentParser
+public import ArgumentParser
+import Platform
 import TensorStreams
-import ToolSupport
+public import ToolSupport
 import Training
 
-/// "200", "10m", "30s".
-enum CheckpointInterval: ExpressibleByArgument {
-    case batches(Int)
-    case seconds(Double)
-
-    init?(argument: String) {
-        let unit: Double? = argument.hasSuffix("m") ? 60 : argument.hasSuffix("s") ? 1 : nil, digits = unit == nil ? argument : String(argument.dropLast())
-        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(digits), 1...1_000_000_000 ~= number else { return nil }
-        self = unit.map { .seconds(Double(number) * $0) } ?? .batches(number)
-    }
+extension CheckpointInterval: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
 }
 
 /// Saves the state of an epoch in its middle, and finds the one that is there.
@@ -30,19 +23,34 @@ final class InterimSaving {
     ///   - student: the checkpoint that the epoch began with.
     ///   - header: of the stream.
     init(_ path: String, every interval: CheckpointInterval?, student: String, _ header: StreamHeader) throws {
+        guard header.metadata.count("epochs") ?? 1 == 1 else {
+            throw Failure(.usage, "--interim saves the middle of one epoch, and the stream has \(header.metadata["epochs"] ?? "")", remedy: "give augment one epoch at a time, or leave out --interim")
+        }
+        var status = stat()
+        guard unsafe stat(student, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw Failure(.usage, path: student, "is no regular file, and with --interim an epoch is known by what it began with", remedy: "keep it in a file")
+        }
         files = InterimCheckpoint(path)
         (begin, self.interval) = (files.newest, interval)
         // The stream's own line tells what it is of; where it begins is not in it.
         key = XXH64.of([try XXH64.ofFile(student), header.provenance.text, header.metadata["records"] ?? "", header.metadata["epoch"] ?? ""] + Provenance.arguments(of: TrainStep.self))
     }
 
+    /// The state that the epoch goes on from, or begins with.
+    ///
     /// - Throws: ``Failure`` where what goes on is of another epoch than this one.
-    func check(_ state: TrainingState, student: String) throws {
-        guard let begin else { return }
-        guard let interim = state.interim else { throw Failure(.data, path: begin, "is no interim checkpoint", remedy: "remove it; the epoch begins anew without it") }
+    func state(student: String, _ read: (String) throws -> TrainingState) throws -> TrainingState {
+        guard let begin else { return try read(student) }
+        let state: TrainingState
+        do { state = try read(begin) } catch var failure as Failure where failure.kind == .data {
+            failure.remedy = files.remedy
+            throw failure
+        }
+        guard let interim = state.interim else { throw Failure(.data, path: begin, "is no interim checkpoint", remedy: files.remedy) }
         guard interim.key == key else {
             throw Failure(.data, path: begin, "is of an epoch with other options, another stream or another beginning than \(student)", remedy: "remove it; the epoch begins anew without it")
         }
+        return state
     }
 
     func isDue(_ trainer: Trainer) -> Bool {
@@ -68,8 +76,12 @@ final class InterimSaving {
         TrainStep.log("no interim checkpoints: the program of --loss keeps a state that it tells at its end alone")
     }
 
-    /// Behind "stopped on request".
-    var savedText: String { saved.map { " behind batch \($0) of the epoch" } ?? (begin == nil ? " at the beginning of the epoch" : "") }
+    /// Saves what is done, and tells how the tool ends. What cannot be saved now leaves what was saved before.
+    func stopped(_ trainer: Trainer, _ log: TrainingLog, waited: Double) -> Failure {
+        do { try save(trainer, log, waited: waited) } catch { TrainStep.log("\(error)") }
+        let place = saved.map { " behind batch \($0) of the epoch" } ?? (begin == nil ? " at the beginning of the epoch" : ", with nothing done since it went on")
+        return Failure(.stopped, path: files.path, "stopped on request\(place)", remedy: "the same command goes on from there")
+    }
 
     func remove() { files.remove() }
 }

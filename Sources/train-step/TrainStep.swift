@@ -62,39 +62,38 @@ struct TrainStep: Tool {
     func run() throws {
         try common.start()
         try OutputFile.check(output)
-        if interim != nil { StopRequest.watch() }
         let reader = ReadAhead(try StreamReader(input))
         var options = try training.options(header: reader.header, of: reader.name)
         let saving = try interim.map { try InterimSaving($0, every: checkpointEvery, student: student, reader.header) }
-        var state = try TrainingState(reading: saving?.begin ?? student, for: options.method, options.methodOptions, optimizer: options.optimizer)
-        try saving?.check(state, student: student)
+        func read(_ path: String) throws -> TrainingState { try TrainingState(reading: path, for: options.method, options.methodOptions, optimizer: options.optimizer) }
+        var state = try saving?.state(student: student, read) ?? read(student)
         if saving?.begin == nil, state.interim != nil {
             throw Failure(.data, path: student, "is an interim checkpoint, of the middle of an epoch", remedy: "give it by --interim, and by --student the one that the epoch began with")
         }
         try state.takeClasses(options.method, options.methodOptions, reader.header, path: student, stream: reader.name)
         options.lossSupervision.warn = { TrainStep.log($0) }
         options.lossSupervision.abandon = { stop($0) }
+        options.lossSupervision.isApart = interim != nil
         let trainer = try Trainer(state, options, header: reader.header)
         // Several students may learn side by side, and say so in one place.
         let network = state.weights.network.name
         trainer.profile = profile ? Profile(state.weights.network) : nil
-        let log = try TrainingLog(log, interval: logInterval, after: trainer.batchesDone)
+        let log = try TrainingLog(log, interval: logInterval, epoch: trainer.epoch, after: trainer.batchesDone)
         if trainer.batchesDone > 0, !common.quiet { TrainStep.log("\(network): goes on behind batch \(trainer.batchesDone) of the epoch") }
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.imageCount, common)
         let records = TeacherSample.Reader(reader)
         for (tensor, sample) in try records.samples(trainer.sampledTensors) { trainer.setSample(sample, of: tensor) }
+        // Before, there is nothing to save.
+        if saving != nil { StopRequest.watch() }
         /// The next record; ends the tool where it was asked to stop.
         func next() throws -> TensorDocument? {
-            func stopped() throws -> Failure {
-                try saving?.save(trainer, log, waited: reader.waited)
-                return Failure(.stopped, path: interim, "stopped on request\(saving?.savedText ?? "")", remedy: "the same command goes on from there")
-            }
             // An epoch that is done ends as it would have.
-            if StopRequest.isMade, !trainer.isComplete { throw try stopped() }
+            if StopRequest.isMade, !trainer.isComplete, let saving { throw saving.stopped(trainer, log, waited: reader.waited) }
             do { return try records.next() } catch {
                 // What comes before in the pipeline has been asked too, and its stream ends early.
-                throw StopRequest.isMade ? try stopped() : error
+                guard StopRequest.isMade, let saving else { throw error }
+                throw saving.stopped(trainer, log, waited: reader.waited)
             }
         }
         while let record = try next() {
@@ -106,7 +105,7 @@ struct TrainStep: Tool {
             progress.add(report.images, waited: reader.waited, note: "loss \(Progress.short(report.loss))")
             if saving?.isDue(trainer) == true { try saving?.save(trainer, log, waited: reader.waited) }
         }
-        guard log.steps > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
+        guard log.steps > 0 || trainer.batchesDone > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
         var trained = try trainer.finish()
         if !common.quiet { trainer.takeNotes().forEach { TrainStep.log("\(network): \($0)") } }
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))

@@ -75,6 +75,32 @@ struct RestartTests {
         }
     }
 
+    @Test(arguments: ["", "STUDENTS='tiny-resnet10 tiny-resnet18'", "STUDENT_OPTIONS='--schedule smooth --learning-rate 0.1 --loss \"queue-loss -q --queue-size 32\"'"])
+    func `a scheduler's SIGTERM to all of a run saves the epoch under way, and make waits for that`(option: String) throws {
+        let place = try Workplace.images()
+        let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test BATCH=2 TEACHER_BATCH=16 CHECKPOINT_EVERY= \(option)"
+        try #require(try place.run(place.make("calm", settings)).status == 0)
+        // It may come behind the epoch.
+        let isCaught = try (0..<20).contains { _ in
+            try place.perform("rm -rf runs/a")
+            let run = try place.start(place.make("a", settings))
+            _ = waitUntil(seconds: 60) { run.isOver || (try? place.text("runs/a/log/student.1.jsonl").isEmpty) == false }
+            run.end(by: SIGTERM)
+            let status = run.wait()
+            return status != 0 && place.exists("runs/a/student.1.interim.safetensors")
+        }
+        try #require(isCaught)
+        let said = try place.text(".error")
+        #expect(said.contains("student.1.interim.safetensors: stopped on request behind batch "), "\(said)")
+        let result = try place.run(place.make("a", settings))
+        #expect(result.status == 0 && result.error.contains("goes on behind batch ") && !result.error.contains("left behind"), "\(result.error)")
+        let (found, expected) = (try place.results("a"), try place.results("calm"))
+        for (name, bytes) in expected {
+            let same = found[name] == bytes
+            #expect(same, "\(name)")
+        }
+    }
+
     @Test func `results do not depend on the number of threads`() throws {
         let place = try Workplace.images()
         for threads in 1...2 {

@@ -74,9 +74,14 @@ struct TeachersTests {
         let last = try place.times("two")
         #expect(changed.status == 0 && changed.error.contains("what DATA, TEST or TEACHERS is has changed since"), "\(changed.error)")
         #expect(last["features/teacher-b.test.tensors.zst"] != after["features/teacher-b.test.tensors.zst"] && last["features/teacher-c.test.tensors.zst"] == after["features/teacher-c.test.tensors.zst"])
-        // From one teacher again.
-        let one = try distill(place, "two", "METHOD=seed")
+        // From one teacher again, and back.
+        let one = try distill(place, "two", "METHOD=seed TEACHER=$PWD/c.safetensors")
         #expect(one.status == 0 && !place.exists("runs/two/teacher-b.safetensors") && !one.output.contains("teacher a"), "\(one.error)")
+        let page = try place.text("runs/two/report.html")
+        #expect(!page.contains("TEACHERS"))
+        let again = try distill(place, "two", three)
+        #expect(again.status == 0 && again.output.contains("teacher a"), "\(again.error)")
+        #expect(try place.text("runs/two/settings").contains("TEACHER=\(place.path("c.safetensors"))\n"))
     }
 
     @Test func `a teacher that changes while it is at work is found out`() throws {

@@ -58,7 +58,7 @@ public final class ProcessGroup: Sendable {
     }
 
     /// Kills all of it, at once and without a warning.
-    public func end() { kill(-leader, SIGKILL) }
+    public func end(by signal: CInt = SIGKILL) { kill(-leader, signal) }
 }
 
 /// What the system tells of a process.

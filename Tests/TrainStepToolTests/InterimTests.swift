@@ -32,7 +32,7 @@ struct InterimTests {
             let rest = try place.run("\(stream) \(Self.step) \(options) -o out && cmp out whole && rm out")
             #expect(rest.status == 0 && rest.error.contains("goes on behind batch \(number == 1 ? 2 : 3) of the epoch"), "\(rest.error)")
             #expect(!place.exists("half.safetensors") && !place.exists("half.before.safetensors"))
-            // Each batch is in the log once.
+            // Each batch is in the log once, whatever another epoch had left there.
             let steps = try place.text("log.jsonl").split(separator: "\n").compactMap { try JSON(parsing: Array($0.utf8))["images"]?.asInteger }
             #expect(steps.reduce(0, +) == 96)
         }
@@ -80,20 +80,43 @@ struct InterimTests {
         try place.expectFailure("train-step --student student second --epochs 3 --schedule constant --learning-rate 0.05 --interim half.safetensors -q -o out", 65, "\(other) student")
         try place.expectFailure("train-step --student kept second --epochs 3 -q -o out", 65, "kept: is an interim checkpoint, of the middle of an epoch; give it by --interim")
         try place.perform("cp begun half.safetensors")
-        try place.expectFailure("\(Self.step) second --interim half.safetensors -q -o out", 65, "half.safetensors: is no interim checkpoint; remove it")
-        try place.expectFailure("\(Self.augment) --resume half.safetensors -o views.zst", 65, "half.safetensors: is no interim checkpoint")
+        let remedy = "remove it; the epoch goes on from half.before.safetensors, or begins anew where that is not there"
+        try place.expectFailure("\(Self.step) second --interim half.safetensors -q -o out", 65, "half.safetensors: is no interim checkpoint; \(remedy)")
+        try place.expectFailure("\(Self.augment) --resume half.safetensors -o views.zst", 65, "half.safetensors: is no interim checkpoint; \(remedy)")
+        try place.expectFailure("\(Self.augment) --batch 64 --resume kept -o views.zst", 65, "kept: has done 2 batches of an epoch, which has 1 here")
         try place.perform("head -c 5000 kept > half.safetensors")
-        try place.expectFailure("\(Self.step) second --interim half.safetensors -q -o out", 65, "half.safetensors: ")
+        try place.expectFailure("\(Self.step) second --interim half.safetensors -q -o out", 65, "half.safetensors: ", remedy)
+        try place.expectFailure("\(Self.augment) --resume half.safetensors -o views.zst", 65, "half.safetensors: ", remedy)
         // Rest of a stream that begins behind the checkpoint.
         try place.perform("cp kept half.safetensors; \(Self.augment) --resume half.safetensors | embed --weights teacher -q -o rest; rm -f half.safetensors half.before.safetensors")
         try place.expectFailure("\(Self.step) rest --interim half.safetensors -q -o out", 65, "the stream begins with batch 2 of its epoch where batch 0 is the next to be learnt")
         for (options, words) in [
             ("--checkpoint-every 5", "--checkpoint-every goes with --interim"), ("--interim half.safetensors --checkpoint-every 0", "checkpoint-every"), ("--interim half.safetensors --checkpoint-every 5h", "checkpoint-every"),
-            ("--interim -", "--interim takes a file"), ("--interim out", "are the same file"),
+            ("--interim -", "--interim takes a file"), ("--interim out", "are the same file"), ("--interim half.safetensors --student /dev/null", "is no regular file"),
         ] { try place.expectFailure("\(Self.step) second \(options) -q -o out", 64, words) }
+        try place.perform("\(Self.augment) --epochs 2 | embed --weights teacher -q -o two")
+        try place.expectFailure("\(Self.step) two --interim half.safetensors -q -o out", 64, "saves the middle of one epoch, and the stream has 2; give augment one epoch at a time")
         for options in ["--epochs 2", "--preview a.png", "--list"] {
             let result = try place.run("\(Self.augment.replacing(" -q", with: "").replacing(options.hasPrefix("--prev") ? " --drop-last" : "none", with: "")) --resume kept \(options)")
             #expect(result.status == 64 && result.error.contains("--resume goes on with one epoch; leave out"), "\(options): \(result.error)")
+        }
+    }
+
+    @Test func `what is left of an epoch may be broken images alone, and a log may be a pipe`() throws {
+        let place = try place()
+        #expect(try place.run("\(Self.step) cut --interim half.safetensors --checkpoint-every 3 -q -o out").status == 65)
+        // The last batches have no records, since none of their images can be decoded.
+        for (name, stream) in [("rest", "second"), ("views.rest", "views")] {
+            var header = try place.read(stream).header
+            header.metadata[StreamHeader.firstBatch] = "3"
+            try StreamWriter(place.path(name), header: header).commit()
+        }
+        try place.perform("embed --weights teacher -q views.rest -o embedded; embed --command 'embed --weights teacher -q' -q views.rest -o embedded; embed --weights teacher -q --rows views -o rows; embed --stored rows -q views.rest -o embedded")
+        try place.perform("cp half.safetensors kept; \(Self.step) rest --interim half.safetensors -q -o out; \(Self.step) rest --interim kept --log >(cat > seen) -q -o piped; cmp out piped")
+        #expect(try place.document("out").metadata["epoch"] == "2" && place.document("out").metadata["interim_batch"] == nil)
+        for stream in ["views", "second"] {
+            try StreamWriter(place.path("none"), header: place.read(stream).header).commit()
+            try place.expectFailure(stream == "views" ? "embed --weights teacher -q none -o out2" : "\(Self.step) none -q -o out2", 65, "has no records")
         }
     }
 

@@ -134,8 +134,8 @@ struct Estimate {
             return 4 * ((1 + slots) * network.parameterCount + further + (1 + others.count) * network.statisticsCount + keptCount(method, queue: queue, network))
         }
         func count(_ network: String) -> Int {
-            let all = stages.count { StageName($0.name).epoch(of: network) != nil }, interim = run.settings[Interim.setting].isEmpty ? 0 : 2
-            return min(all, kept.map { $0 + 2 } ?? all) + (all > 0 ? interim : 0)
+            let all = stages.count { StageName($0.name).epoch(of: network) != nil }
+            return min(all, kept.map { $0 + 2 } ?? all) + (all > 0 ? Interim.kept : 0)
         }
         // What is written anew takes the place of what is there.
         let present = stages.flatMap(\.outputs).compactMap { FileStamp(folder.file($0))?.size }.reduce(0, +)

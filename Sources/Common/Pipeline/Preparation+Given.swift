@@ -73,6 +73,7 @@ extension Preparation {
         let fetched = folder.isEmpty ? FetchedTeacher.names : [], isTeacher = ["TEACHER", GivenTeacher.setting].contains(name), names = name == "TEACHER" ? fetched + (fetched.isEmpty ? [] : [FetchedTeacher.none]) : isTeacher || name == Beginning.setting ? fetched : []
         if let nearest = Nearest.name(to: last, among: names + files, within: 2) { return "did you mean \(name == GivenTeacher.setting ? "" : name + "=")\(folder)\(nearest)? " }
         guard isTeacher, Network.trainable.contains(path) else { return "" }
+        if name == GivenTeacher.setting { return "\(path) is a network, and files of weights are wanted; " }
         return "\(path) is a network, and a file of its weights is wanted: TEACHER=none TEACHER_NETWORK=\(path) trains one; "
     }
 

@@ -44,7 +44,8 @@ public struct ReportedRun {
         target = run.method.trainsClassifier ? "finetune" : run.teacherOrigin == .none ? "pretrain" : "distill"
         let isByLabels = !stages.contains { StageName($0).part == "quality" }
         self.isByLabels = isByLabels
-        settings = Setting.all.filter(\.isKept).map { ($0.name, run[$0.name]) }.filter { !$0.1.isEmpty }
+        // What the run remembers for another method alone is none of its settings.
+        settings = Setting.all.filter { $0.isKept && ($0.name != GivenTeacher.setting || run.method.inputs.hasSeveralTeachers) }.map { ($0.name, run[$0.name]) }.filter { !$0.1.isEmpty }
         let students = run.students, all = run.number("EPOCHS"), isOne = students.count == 1
         func isDone(_ stage: String) -> Bool { StageRecord(reading: stage, in: folder) != nil }
         epochs = (students.map { student in (0...all).last { $0 == 0 || isDone("\(student.name).\($0)") } ?? 0 }.min() ?? 0, all)

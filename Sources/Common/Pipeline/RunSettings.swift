@@ -98,12 +98,18 @@ public struct RunSettings: Sendable {
     func save(in folder: String) throws {
         // A run that never had a teacher does not say that one is to be trained.
         let isSilent = teacherOrigin == .none && remembered["TEACHER"] == nil
-        let lines = Setting.all.filter { $0.isKept && !($0.name == "TEACHER" && isSilent) }.map { "\($0.name)=\(TextFile.escaped(self[$0.name]))" }
+        let lines = Setting.all.filter { $0.isKept && !($0.name == "TEACHER" && isSilent) }.compactMap { setting -> String? in
+            // Among several it is the first of them; what it was before, it is again with another method.
+            let value = setting.name == "TEACHER" && method.inputs.hasSeveralTeachers ? remembered["TEACHER"] : self[setting.name]
+            return value.map { "\(setting.name)=\(TextFile.escaped($0))" }
+        }
         try TextFile.write(lines, end: RunSettings.end, to: folder + "/" + RunSettings.file)
     }
 
     /// Settings that are other than the run remembers, in the order of their help.
-    var changed: [String] { Setting.all.map(\.name).filter { name in remembered[name].map { $0 != self[name] } ?? false } }
+    var changed: [String] {
+        Setting.all.map(\.name).filter { name in name == "TEACHER" && method.inputs.hasSeveralTeachers ? false : remembered[name].map { $0 != self[name] } ?? false }
+    }
 
     subscript(name: String) -> String { values[name] ?? "" }
 
@@ -147,8 +153,7 @@ public struct RunSettings: Sendable {
         switch setting.kind {
         case .path: break
         case .interval:
-            let digits = value.hasSuffix("m") || value.hasSuffix("s") ? value.dropLast() : value[...]
-            guard value.isEmpty || digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) && 1...1_000_000_000 ~= Int(digits) ?? 0 else {
+            guard value.isEmpty || CheckpointInterval(value) != nil else {
                 throw wrong("a number of batches is expected, or of minutes as 10m, seconds as 30s")
             }
         case .text:

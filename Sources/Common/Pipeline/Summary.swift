@@ -42,10 +42,10 @@ struct Summary {
         let students = run.students.map { "\($0.name).1" }, isDone = students.contains { work.done[$0] != nil }
         let reports = (work.done["teacher.1"] != nil ? ["teacher.1"] : []) + (isDone ? students + ["students.1"] : [])
         guard let bytes = reports.lazy.compactMap({ try? TextFile.bytes(preparation.folder.file("log/\($0).images.json")) }).first,
-            let broken = (try? JSON(parsing: bytes))?["broken"], let count = broken["count"]?.asInteger, count > 0
+            let report = try? JSON(parsing: bytes), let broken = report["broken"], let count = broken["count"]?.asInteger, count > 0
         else { return nil }
         let first = broken["images"]?.asArray?.first
-        return "\(count) images could not be decoded and are left out, such as \(first?["image"]?.asString ?? "") (\(first?["reason"]?.asString ?? ""))"
+        return "\(report["first_batch"] == nil ? "" : "at least ")\(count) images could not be decoded and are left out, such as \(first?["image"]?.asString ?? "") (\(first?["reason"]?.asString ?? ""))"
     }
 
     private func describe(_ path: String, _ data: ImageData?) -> String {

@@ -3,7 +3,7 @@ import ToolSupport
 
 /// The state of a training in the middle of an epoch, in a file, and the one before it: NAME.safetensors and NAME.before.safetensors.
 ///
-/// The newer one may be looked for while it is written: then the other is there, for one becomes the other by its name before the next comes.
+/// The newer one is replaced whole; while the next is written it has both names.
 public struct InterimCheckpoint: Sendable {
     /// Of the newer one.
     public let path: String
@@ -11,6 +11,7 @@ public struct InterimCheckpoint: Sendable {
 
     /// In the metadata of such a checkpoint, how many batches of its epoch are done, and how many it has.
     public static let key = "interim_batch", allKey = "interim_batches"
+    private static let versionKey = "interim_version"
 
     public init(_ path: String) {
         self.path = path
@@ -26,10 +27,12 @@ public struct InterimCheckpoint: Sendable {
     /// - Throws: ``Failure`` `data` where it is none.
     public func batch() throws -> Int {
         guard let newest else { return 0 }
-        let metadata = try DocumentFile.read(newest) { _ in [] }.metadata
-        guard let batch = metadata.count(InterimCheckpoint.key), batch > 0 else {
-            throw Failure(.data, path: newest, "is no interim checkpoint", remedy: "remove it; train-step --interim makes them")
+        let metadata: [String: String]
+        do { metadata = try DocumentFile.read(newest) { _ in [] }.metadata } catch var failure as Failure where failure.kind == .data {
+            failure.remedy = remedy
+            throw failure
         }
+        guard let batch = metadata.count(InterimCheckpoint.key), batch > 0 else { throw Failure(.data, path: newest, "is no interim checkpoint", remedy: remedy) }
         return batch
     }
 
@@ -39,11 +42,26 @@ public struct InterimCheckpoint: Sendable {
         return metadata.count(InterimCheckpoint.key).map { min(1, Double($0) / Double(all)) }
     }
 
+    /// The version of the tools that made it; nil where there is none, or it cannot be read.
+    public var version: String? {
+        guard let newest, let metadata = try? DocumentFile.read(newest, selecting: { _ in [] }).metadata else { return nil }
+        return metadata[InterimCheckpoint.versionKey]
+    }
+
     /// Puts `document` in the newer one's place, which becomes the one before.
     public func write(_ document: TensorDocument) throws {
-        guard unsafe rename(path, before) == 0 || errno == ENOENT else { throw Failure.errno(.cannotCreate, path: before, "cannot move \(path) there") }
+        unsafe unlink(before)
+        // A second name, so that there is one all the time; where the file system has no such names, not.
+        guard unsafe link(path, before) == 0 || errno == ENOENT || rename(path, before) == 0 || errno == ENOENT else {
+            throw Failure.errno(.cannotCreate, path: before, "cannot keep \(path) there")
+        }
+        var document = document
+        document.metadata[InterimCheckpoint.versionKey] = productVersion
         try DocumentFile.write(document, to: path)
     }
+
+    /// What to do where the newer one cannot be used.
+    public var remedy: String { "remove it; the epoch goes on from \(before), or begins anew where that is not there" }
 
     /// Removes both.
     public func remove() { for file in [path, before] { unsafe unlink(file) } }

@@ -36,6 +36,9 @@ public struct StreamHeader: Sendable, Equatable {
     /// The metadata key of a stream that begins in the middle of an epoch: how many of its batches it leaves out. `records` and `images` are those of whole epochs.
     public static let firstBatch = "first_batch"
 
+    /// Whether it goes on with an epoch, so that it may have no records: all that are left may be broken.
+    public var isRest: Bool { metadata.count(StreamHeader.firstBatch) ?? 0 > 0 }
+
     /// Images in the stream, where that is known; version 0.1.0 called them `pictures`.
     public var imageCount: Int? {
         guard let all = metadata.count("images") ?? metadata.count("pictures") else { return nil }

@@ -3,13 +3,13 @@ import Synchronization
 
 /// SIGTERM as a request: a tool that has something to save asks ``isMade`` at a good moment, saves it and ends with ``Failure/Kind/stopped``.
 ///
-/// Schedulers send it before a job's time is over. The second one ends the tool at once, as without this.
+/// Schedulers send it before a job's time is over; a second one may come from whoever started the tool and was asked too. The third ends it at once, as without this.
 public enum StopRequest {
-    private static let asked = Atomic<Bool>(false)
+    private static let asked = Atomic<Int>(0)
 
-    public static var isMade: Bool { asked.load(ordering: .acquiring) }
+    public static var isMade: Bool { asked.load(ordering: .acquiring) > 0 }
 
-    /// From now on the first SIGTERM ends nothing. Not where it is ignored.
+    /// From now on a SIGTERM ends nothing. Not where it is ignored.
     public static func watch() {
         _ = isMade  // Made before the handler can run.
         var action = sigaction()
@@ -18,7 +18,7 @@ public enum StopRequest {
         unsafe sigfillset(&action.sa_mask)
         action.sa_flags = SA_RESTART
         unsafe action.__sigaction_handler.sa_handler = { number in
-            guard StopRequest.asked.exchange(true, ordering: .acquiringAndReleasing) else { return }
+            guard StopRequest.asked.add(1, ordering: .acquiringAndReleasing).newValue > 2 else { return }
             UnfinishedFiles.removeAll()
             signal(number, SIG_DFL)
             raise(number)

@@ -22,9 +22,12 @@ final class LineFile {
 
     /// Bytes of the first lines for which `isKept` holds; 0 where the file cannot be read.
     private static func length(_ path: String, _ isKept: ([UInt8]) -> Bool) -> Int {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return 0 }
         defer { Platform.close(descriptor) }
+        // A pipe to somebody has no lines that stay.
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return 0 }
         var line: [UInt8] = [], kept = 0, isOver = false
         let isRead = DescriptorBytes.forEach(descriptor, chunk: 1 << 16) { chunk in
             for byte in chunk where !isOver {

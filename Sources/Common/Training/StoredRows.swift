@@ -9,7 +9,7 @@ import ToolSupport
 public enum StoredRows {
     static let index = "index"
     static let views = "views"
-    /// In the header, how many teachers have made the rows, one after the other; not there for one.
+    /// In the header, how many tools have made the rows, one after the other; not there for one.
     public static let makers = "row_makers"
 
     /// The part of `embedded` that is kept: what it has and `record`, which was embedded, has not.
@@ -118,6 +118,8 @@ public final class StoredRowsReader {
 
     /// - Throws: ``Failure`` `data` where there are rows of more images.
     public func finish() throws {
+        // Of a stream that goes on with an epoch, and had nothing any more, no row was looked for.
+        if isFirst, firstBatch > 0 { return }
         if let rows = try reader.next() { throw rows.failure("is of images that \(images) does not have", remedy: StoredRowsReader.remedy) }
     }
 

@@ -23,6 +23,8 @@ public final class Trainer {
     private let watched: Pass?
     private let runs: PassRuns
     private let stepsPerEpoch: Int
+    /// Whether the stream tells it.
+    private let knowsSteps: Bool
     private let firstEpoch: Int
     private var lastEpoch: Int
     private var recordsSeen: Int
@@ -46,12 +48,13 @@ public final class Trainer {
         watched = telling.first { $0.output == .embedding } ?? telling.first
         runs = PassRuns(recomputes: options.recomputes)
         let epochs = max(1, header.metadata.count("epochs") ?? 1)
+        knowsSteps = header.metadata.count("records") != nil
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
         guard stepsPerEpoch <= Trainer.mostSteps else { throw Failure(.data, "the stream says that it has \(stepsPerEpoch) records an epoch", remedy: "make it again") }
         firstEpoch = header.metadata.count("epoch") ?? state.epoch
         lastEpoch = firstEpoch
         watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.method.hasFixedTargets, judgesRank: !options.method.inputs.labels)
-        if let interim = state.interim { try watch.restore(interim.watch, epoch: firstEpoch) }
+        if let interim = state.interim { watch.restore(interim.watch, epoch: firstEpoch) }
         batchesDone = state.interim?.batch ?? 0
         isPassingOver = batchesDone > 0
         recordsSeen = header.metadata.count(StreamHeader.firstBatch) ?? 0
@@ -72,8 +75,10 @@ public final class Trainer {
     /// The loss as one gives it to `--loss`; nil where it is the objective's own.
     public var lossCommand: String? { objective.lossCommand }
 
-    /// Whether all batches of the epoch have been learnt.
-    public var isComplete: Bool { batchesDone >= stepsPerEpoch }
+    /// Whether all batches of the epoch have been learnt, as far as the stream tells how many there are.
+    public var isComplete: Bool { knowsSteps && batchesDone >= stepsPerEpoch }
+    /// The epoch that the stream begins with.
+    public var epoch: Int { firstEpoch }
 
     /// Whether a record is of a batch that the state has been through already; to be asked before ``step(_:)``.
     public func isDone(_ record: TensorDocument) -> Bool {
@@ -185,13 +190,13 @@ public final class Trainer {
     ///
     /// - Parameter key: what the epoch is known by.
     public func interim(key: String) throws -> TrainingState? {
-        guard 1..<stepsPerEpoch ~= batchesDone, lastEpoch == firstEpoch, let kept = try objective.interim() else { return nil }
+        guard batchesDone > 0, !isComplete, lastEpoch == firstEpoch, let kept = try objective.interim() else { return nil }
         var state = state
         state.objective = kept
         state.method = options.method.name
         state.optimizer = options.optimizer.name
         models.save(in: &state)
-        state.interim = TrainingState.Interim(batch: batchesDone, batches: stepsPerEpoch, key: key, watch: watch.tensor)
+        state.interim = TrainingState.Interim(batch: batchesDone, batches: knowsSteps ? stepsPerEpoch : nil, key: key, watch: watch.tensor)
         return state
     }
 

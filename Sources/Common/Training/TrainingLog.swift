@@ -57,10 +57,13 @@ public final class TrainingLog {
     /// - Parameters:
     ///   - path: the file; nil for none. What was in it is lost with the first line.
     ///   - batch: the batches of the epoch that are done: its lines of them stay.
-    public init(_ path: String?, interval: Int, after batch: Int = 0) throws {
+    public init(_ path: String?, interval: Int, epoch: Int = 0, after batch: Int = 0) throws {
         file = try path.map { path in
             guard batch > 0 else { return try LineFile(path) }
-            return try LineFile(path) { line in ((try? JSON(parsing: line))?["step"]?.asInteger).map { $0 < batch } ?? false }
+            return try LineFile(path) { line in
+                guard let json = try? JSON(parsing: line), let step = json["step"]?.asInteger else { return false }
+                return step < batch && json["epoch"]?.asInteger == epoch
+            }
         }
         self.interval = interval
         intervalStart = start

@@ -88,7 +88,7 @@ public struct TrainingWatch {
     }
 
     /// Goes on from what ``tensor`` told.
-    mutating func restore(_ tensor: Tensor, epoch: Int) throws {
+    mutating func restore(_ tensor: Tensor, epoch: Int) {
         let all = unsafe tensor.withElements(as: Double.self) { unsafe Array($0) }, rows = all.count / Self.columns - 1
         guard rows >= 0 else { return }
         func known(_ value: Double) -> Double? { value.isNaN ? nil : value }
@@ -102,6 +102,7 @@ public struct TrainingWatch {
         }
         (hasToldAlike, hasToldRank) = (all[rows * Self.columns] == 1, all[rows * Self.columns + 1] == 1)
         self.epoch = steps.isEmpty ? nil : epoch
+        spreads = steps.suffix(Self.batches).filter { $0.total > Self.firstSteps }.compactMap(\.spread)
     }
 
     /// What there is to tell since it was asked last.
@@ -123,7 +124,7 @@ public struct TrainingWatch {
         let isFull = report["queue_real"] ?? 1 == 1, floor = report["floor"]
         steps.append(
             Step(
-                images: report.images, divergence: isFull ? floor.map { report.loss - $0 } : nil,
+                images: report.images, divergence: isFull ? floor.map { report.loss - $0 }.flatMap { $0.isFinite ? $0 : nil } : nil,
                 largest: report["uniform_loss"].map { $0 - (floor ?? .nan) }, report: report, total: total))
         if isFull, total > Self.firstSteps {
             lookAtSpread(report)

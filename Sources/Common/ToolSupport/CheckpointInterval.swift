@@ -1,0 +1,12 @@
+/// How often something is saved: so many batches, or as 10m minutes, 30s seconds.
+public enum CheckpointInterval: Sendable {
+    case batches(Int)
+    case seconds(Double)
+
+    /// "200", "10m", "30s"; nil for anything else.
+    public init?(_ text: String) {
+        let unit: Double? = text.hasSuffix("m") ? 60 : text.hasSuffix("s") ? 1 : nil, digits = unit == nil ? text : String(text.dropLast())
+        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(digits), 1...1_000_000_000 ~= number else { return nil }
+        self = unit.map { .seconds(Double(number) * $0) } ?? .batches(number)
+    }
+}
