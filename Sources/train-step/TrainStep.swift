@@ -73,7 +73,7 @@ struct TrainStep: Tool {
         try state.takeClasses(options.method, options.methodOptions, reader.header, path: student, stream: reader.name)
         options.lossSupervision.warn = { TrainStep.log($0) }
         options.lossSupervision.abandon = { stop($0) }
-        options.lossSupervision.isApart = interim != nil
+        options.lossSupervision.ignoresTermination = interim != nil
         let trainer = try Trainer(state, options, header: reader.header)
         // Several students may learn side by side, and say so in one place.
         let network = state.weights.network.name

@@ -107,7 +107,8 @@ struct StudentsTests {
         let expected = try place.results("calm")
         var hits = Tally(), resumed = 0
         let victims = ["train-step", "fan-out", "embed", "augment", "plan", "make", "everything"]
-        for round in 0..<Effort.rounds(28, long: 300) {
+        let rounds = Effort.rounds(28, long: 300)
+        for round in 0..<5 * rounds where round < rounds || resumed == 0 {
             let victim = victims[round % victims.count]
             var random = Effort.random("students", round: round)
             let run = try place.start(place.make("disturbed", "\(settings) CHECKPOINT_EVERY=\(1 + round % 3)"))

@@ -37,7 +37,7 @@ public final class RecordProgram {
         // The program must not hold our ends, or it would never see the end of its input.
         for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         do {
-            program = try ShellProgram(command, option: option, input: toChild[0], output: fromChild[1], ownGroup: supervision.timeout != nil || supervision.isApart)
+            program = try ShellProgram(command, option: option, input: toChild[0], output: fromChild[1], ownGroup: supervision.timeout != nil, ignoresTermination: supervision.ignoresTermination)
         } catch {
             for descriptor in toChild + fromChild { Platform.close(descriptor) }
             throw error

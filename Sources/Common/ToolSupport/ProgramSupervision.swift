@@ -4,8 +4,8 @@ public struct ProgramSupervision: Sendable {
     public var timeout: Double?
     /// What a person gives to have another ``timeout``, for the message; nil for the option of the command's with `-timeout` behind it.
     public var limit: String?
-    /// Whether it has a process group of its own, so that a SIGTERM to that of its tool does not end it before the tool has saved what it is for.
-    public var isApart = false
+    /// Whether it ignores SIGTERM, so that one to the whole group does not end it before its tool has saved what it is for. It ends with its input.
+    public var ignoresTermination = false
     /// Is told when no answer comes for long.
     public var warn: @Sendable (String) -> Void
     /// Is told, on a thread of its own, of a program that was stopped and whose pipe is held open by a process that it left behind: whoever

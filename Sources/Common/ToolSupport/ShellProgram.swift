@@ -17,8 +17,11 @@ public final class ShellProgram: Sendable {
     ///   - option: the option that names the command, for messages.
     ///   - input: becomes its standard input; `output` its standard output.
     ///   - ownGroup: whether it gets a process group, so that all it starts can be stopped with it. A terminal's Ctrl-C does not reach it then.
-    public init(_ command: String, option: String, input: CInt, output: CInt, ownGroup: Bool) throws {
+    ///   - ignoresTermination: whether it, and what it starts, ignores SIGTERM.
+    public init(_ command: String, option: String, input: CInt, output: CInt, ownGroup: Bool, ignoresTermination: Bool = false) throws {
         self.ownGroup = ownGroup
+        // What a shell ignores stays ignored in its programs.
+        let command = (ignoresTermination ? "trap '' TERM; " : "") + command
         let folder = unsafe getenv(ShellProgram.folderVariable).map { unsafe String(cString: $0) }
         var spawn = Spawn(folder.map { ["/bin/sh", "-c", "cd \"$0\" || exit; " + command, $0] } ?? ["/bin/sh", "-c", command])
         spawn.descriptors = [(input, STDIN_FILENO), (output, STDOUT_FILENO)]
