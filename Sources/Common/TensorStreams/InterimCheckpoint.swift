@@ -26,27 +26,27 @@ public struct InterimCheckpoint: Sendable {
     ///
     /// - Throws: ``Failure`` `data` where it is none.
     public func batch() throws -> Int {
-        guard let newest else { return 0 }
-        let metadata: [String: String]
-        do { metadata = try DocumentFile.read(newest) { _ in [] }.metadata } catch var failure as Failure where failure.kind == .data {
+        do {
+            guard let metadata = try metadata() else { return 0 }
+            guard let batch = metadata.count(InterimCheckpoint.key), batch > 0 else { throw Failure(.data, path: newest, "is no interim checkpoint") }
+            return batch
+        } catch var failure as Failure where failure.kind == .data {
             failure.remedy = remedy
             throw failure
         }
-        guard let batch = metadata.count(InterimCheckpoint.key), batch > 0 else { throw Failure(.data, path: newest, "is no interim checkpoint", remedy: remedy) }
-        return batch
     }
 
     /// The share of the epoch that is done in it, 0 to 1; nil where there is none, or one that does not tell it.
     public var share: Double? {
-        guard let newest, let metadata = try? DocumentFile.read(newest, selecting: { _ in [] }).metadata, let all = metadata.count(InterimCheckpoint.allKey), all > 0 else { return nil }
-        return metadata.count(InterimCheckpoint.key).map { min(1, Double($0) / Double(all)) }
+        guard let metadata = try? metadata(), let batch = metadata.count(InterimCheckpoint.key), let all = metadata.count(InterimCheckpoint.allKey), all > 0 else { return nil }
+        return min(1, Double(batch) / Double(all))
     }
 
     /// The version of the tools that made it; nil where there is none, or it cannot be read.
-    public var version: String? {
-        guard let newest, let metadata = try? DocumentFile.read(newest, selecting: { _ in [] }).metadata else { return nil }
-        return metadata[InterimCheckpoint.versionKey]
-    }
+    public var version: String? { (try? metadata())?[InterimCheckpoint.versionKey] }
+
+    /// What the newest says of itself; nil where there is none.
+    private func metadata() throws -> [String: String]? { try newest.map { try DocumentFile.read($0) { _ in [] }.metadata } }
 
     /// Puts `document` in the newer one's place, which becomes the one before.
     public func write(_ document: TensorDocument) throws {
