@@ -191,21 +191,24 @@ public final class Trainer {
     /// - Parameter key: what the epoch is known by.
     public func interim(key: String) throws -> TrainingState? {
         guard batchesDone > 0, !isComplete, lastEpoch == firstEpoch, let kept = try objective.interim() else { return nil }
+        var state = reached(kept)
+        state.interim = TrainingState.Interim(batch: batchesDone, batches: knowsSteps ? stepsPerEpoch : nil, key: key, watch: watch.tensor)
+        return state
+    }
+
+    /// The state with what the models have become and the objective keeps.
+    private func reached(_ kept: [String: Tensor]) -> TrainingState {
         var state = state
         state.objective = kept
         state.method = options.method.name
         state.optimizer = options.optimizer.name
         models.save(in: &state)
-        state.interim = TrainingState.Interim(batch: batchesDone, batches: knowsSteps ? stepsPerEpoch : nil, key: key, watch: watch.tensor)
         return state
     }
 
     /// Ends the training: the state that the next epoch begins with.
     public func finish() throws -> TrainingState {
-        state.objective = try objective.finish()
-        state.method = options.method.name
-        state.optimizer = options.optimizer.name
-        models.save(in: &state)
+        state = reached(try objective.finish())
         state.epoch = lastEpoch + 1
         state.interim = nil
         watch.endEpoch()
