@@ -170,6 +170,7 @@ import Testing
                 let layer = Linear(I: c.I, O: c.O), x = Guarded(formula("x", c.N * c.I), side), W = Guarded(formula("W", c.O * c.I), side)
                 let b = Guarded(formula("b", c.O), side), dy = Guarded(formula("dy", c.N * c.O), side), y = Guarded<Float>(c.N * c.O, side)
                 let dx = Guarded<Float>(c.N * c.I, side), dW = Guarded(formula("dW", c.O * c.I), side), db = Guarded(formula("db", c.O), side)
+                PackedLinear(I: c.I, O: c.O, W: W.pointer, b: b.pointer).forward(y: y.pointer, x: x.pointer, N: c.N)
                 for activation in [Activation.none, .relu, .hardSwish] { layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, b: b.pointer, N: c.N, activation) }
                 for adding in [false, true] {
                     layer.backward(dx: dx.pointer, adding: adding, dW: dW.pointer, db: db.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: c.N)

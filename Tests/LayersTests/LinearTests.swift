@@ -25,7 +25,7 @@ import Testing
 
     static let cases = [
         Case(N: 1, I: 1, O: 1), Case(N: 3, I: 5, O: 7), Case(N: 2, I: 17, O: 20), Case(N: 1, I: 300, O: 3), Case(N: 5, I: 129, O: 257),
-        Case(N: 20, I: 128, O: 128),
+        Case(N: 20, I: 128, O: 128), Case(N: 33, I: 512, O: 130),
     ]
 
     @Test func `a worked example`() {
@@ -63,6 +63,25 @@ import Testing
         #expect(largestError(found.dx, dx) < 2e-6 && largestError(found.dW, dW) < 2e-6 && largestError(found.db, db) < 2e-6)
         let before = formula("before", dx.count)
         #expect(largestError(c.backward(dy, x, W, dx: before).dx, zip(dx, before).map { $0 + Double($1) }) < 2e-6)
+    }
+
+    // Parts of a batch must give what the whole one does.
+    @Test(arguments: cases)
+    func `a packed layer makes the same, each row by itself`(_ c: Case) {
+        let x = formula("x", c.N * c.I), W = formula("W", c.O * c.I), b = formula("b", c.O)
+        func run(_ rows: Range<Int>, _ b: [Float]?) -> [Float] {
+            let y = Poisoned(rows.count * c.O)
+            let layer = b.map { PackedLinear(I: c.I, O: c.O, W: W, b: $0) } ?? PackedLinear(I: c.I, O: c.O, W: W, b: nil)
+            layer.forward(y: y.pointer, x: Array(x[rows.lowerBound * c.I..<rows.upperBound * c.I]), N: rows.count)
+            return y.values()
+        }
+        let whole = run(0..<c.N, b)
+        #expect(largestError(whole, c.forward(x, W, b).map(Double.init)) < 2e-6)
+        #expect(largestError(run(0..<c.N, nil), c.forward(x, W, [Float](repeating: 0, count: c.O)).map(Double.init)) < 2e-6)
+        for size in 1...3 {
+            let parts = stride(from: 0, to: c.N, by: size).flatMap { run($0..<min(c.N, $0 + size), b) }
+            #expect(firstDifference(parts, whole) == nil)
+        }
     }
 
     @Test(arguments: cases)

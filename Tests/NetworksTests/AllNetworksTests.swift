@@ -57,6 +57,27 @@ import TestSupport
 
     init() throws { document = try DocumentFile.read(golden("all-networks.safetensors")) }
 
+    // Ranks, shards and batches of other sizes have the same embeddings, to the last bit.
+    @Test(arguments: pooled)
+    func `an image has the same embedding whatever comes with it`(_ c: Case) {
+        let N = 37, weights = c.weights, D = weights.network.embeddingWidth, size = c.H * c.W * 3
+        let images = formula("images", N * size)
+        func run(_ rows: Range<Int>) -> [Float] {
+            let run = InferenceRun(weights, output: .embedding, height: c.H, width: c.W, batch: rows.count)
+            var values = [Float](repeating: 0, count: rows.count * D)
+            images.withUnsafeBufferPointer { images in
+                guard let images = images.baseAddress else { return }
+                run.run(images: images + rows.lowerBound * size, N: rows.count, into: &values)
+            }
+            return values
+        }
+        let whole = run(0..<N)
+        for cuts in [[0, 1, 3, 8, 24, 37], [0, 16, 32, 37]] {
+            let parts = zip(cuts, cuts.dropFirst()).flatMap { run($0..<$1) }
+            #expect(firstDifference(parts, whole) == nil, "cut at \(cuts)")
+        }
+    }
+
     private func doubles(_ key: String) throws -> [Double] { try #require(document.tensors[key]).withElements(as: Double.self) { Array($0) } }
 
     @Test(arguments: trained)

@@ -61,3 +61,36 @@ public struct Linear: Sendable {
         }
     }
 }
+
+/// The same for inference, with W packed once. The bits of a row do not depend on how many rows come with it, so that parts of a batch give what the whole one does.
+public struct PackedLinear: Sendable {
+    public let I, O: Int
+    private let packed, bias: FloatBuffer
+    private let panels: Panels
+
+    /// - Parameters:
+    ///   - W: (O, I), and `b` (O), as ``Linear`` has them.
+    public init(I: Int, O: Int, W: UnsafePointer<Float>, b: UnsafePointer<Float>?) {
+        (self.I, self.O) = (I, O)
+        let panels = Panels(k: I, n: O), packed = FloatBuffer(panels.floats)
+        for index in 0..<panels.count { panels.pack(index, of: W, .transposed, ldb: I, into: packed.pointer) }
+        (self.panels, self.packed) = (panels, packed)
+        bias = FloatBuffer((O + 15) / 16 * 16)
+        if let b { bias.pointer.update(from: b, count: O) }
+    }
+
+    /// Floats that it keeps.
+    public var floats: Int { packed.count + bias.count }
+
+    /// Sets y (N, O) of x (N, I).
+    public func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int) {
+        let pieces = (panels.count + 3) / 4
+        Parallel.forEach(pieces) { piece, _ in
+            let own = Parallel.part(piece, of: pieces, in: panels.count)
+            let first = own.lowerBound * Panels.width, columns = min(O, own.upperBound * Panels.width) - first
+            GEMM.multiply(
+                x, lda: I, m: N, packed.pointer + panels.offset(own.lowerBound), Panels(k: I, n: columns), into: y + first, ldc: O,
+                epilogue: Epilogue(bias: bias.pointer + first))
+        }
+    }
+}

@@ -5,7 +5,9 @@ import Parallel
 extension SqueezeExcite {
     /// Whether it goes this way: there are images for some threads; the weights, read for each of them, are few beside its pixels; and a
     /// image, of 2 MB at most, stays in the cache from one pass to the next. Means and gates are rounded a little differently then.
-    func isByImage(N: Int, P: Int) -> Bool { N >= 16 && P >= 2 * K && P * C <= 1 << 19 }
+    func isByImage(N: Int, P: Int) -> Bool { N >= 16 && isByImage(P: P) }
+    /// The same, however many images there are.
+    func isByImage(P: Int) -> Bool { P >= 2 * K && P * C <= 1 << 19 }
 
     func forwardByImage(
         y: UnsafeMutablePointer<Float>, saved: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput?, _ parameters: Parameters,

@@ -56,6 +56,12 @@ public struct SqueezeExcite: Sendable {
     ) {
         if isByImage(N: N, P: P) { return forwardByImage(y: y, saved: saved, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch) }
         let g = gates(saved: saved, x: x, normalized: normalized, parameters, N: N, P: P, scratch: scratch)
+        multiply(y: y, x: x, normalized: normalized, gates: g, N: N, P: P)
+    }
+
+    func multiply(
+        y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, gates g: UnsafePointer<Float>, N: Int, P: Int
+    ) {
         normalized.withPrologue(Products(layer: self, y: y, x: x, g: g, N: N, P: P))
     }
 
@@ -65,12 +71,25 @@ public struct SqueezeExcite: Sendable {
         saved: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, _ parameters: Parameters, N: Int, P: Int,
         scratch: Scratch
     ) -> UnsafePointer<Float> {
+        gates(
+            saved: saved, x: x, normalized: normalized, N: N, P: P, scratch: scratch,
+            reduce: { Linear(I: C, O: K).forward(y: $0, x: $1, W: parameters.W1, b: parameters.b1, N: N) },
+            expand: { Linear(I: K, O: C).forward(y: $0, x: $1, W: parameters.W2, b: parameters.b2, N: N) })
+    }
+
+    /// - Parameters:
+    ///   - reduce: sets u of s.
+    ///   - expand: sets v of activation(u).
+    func gates(
+        saved: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, N: Int, P: Int, scratch: Scratch,
+        reduce: (UnsafeMutablePointer<Float>, UnsafePointer<Float>) -> Void, expand: (UnsafeMutablePointer<Float>, UnsafePointer<Float>) -> Void
+    ) -> UnsafePointer<Float> {
         let h = scratch.shared, saved = saved ?? h + N * K
         let (s, u, g) = (saved, saved + N * C, saved + N * (C + K))
         normalized.withPrologue(Means(layer: self, s: s, x: x, N: N, P: P))
-        Linear(I: C, O: K).forward(y: u, x: s, W: parameters.W1, b: parameters.b1, N: N)
+        reduce(u, s)
         Elementwise(activation).forward(y: h, x: u, count: N * K)
-        Linear(I: K, O: C).forward(y: g, x: h, W: parameters.W2, b: parameters.b2, N: N)
+        expand(g, h)
         openGates(g, N * C)
         return UnsafePointer(g)
     }

@@ -14,7 +14,9 @@ public struct LinearOperation: Operation {
     public func multiplyAdds(_ x: Shape, _ y: Shape) -> Int { x.C * O }
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer: Linear(I: site.x.C, O: O), operation: self) }
-    public func inference(_ site: InferenceSite) -> InferenceForm { .step(Inference(layer: Linear(I: site.x.C, O: O), operation: self)) }
+    public func inference(_ site: InferenceSite) -> InferenceForm {
+        .step(Inference(layer: PackedLinear(I: site.x.C, O: O, W: site.weights.pointer(weight), b: bias.map { UnsafePointer(site.weights.pointer($0)) })))
+    }
 
     public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
         graph.node("Gemm", [x, graph.parameter(weight)] + (bias.map { [graph.parameter($0)] } ?? []), [("transB", .int(1))])
@@ -39,11 +41,11 @@ private struct Training: TrainingStep {
 }
 
 private struct Inference: InferenceStep {
-    let layer: Linear
-    let operation: LinearOperation
+    let layer: PackedLinear
+    var floats: Int { layer.floats }
 
     func run(_ pass: InferencePass) -> UnsafePointer<Float>? {
-        layer.forward(y: pass.y, x: pass.x, W: pass.weights.pointer(operation.weight), b: operation.bias.map { UnsafePointer(pass.weights.pointer($0)) }, N: pass.N)
+        layer.forward(y: pass.y, x: pass.x, N: pass.N)
         return nil
     }
 }

@@ -28,7 +28,7 @@ public struct SqueezeExciteOperation: Operation {
 
     public func training(_ site: TrainingSite) -> any TrainingStep { Training(layer(site.x), weights, site) }
     public func inference(_ site: InferenceSite) -> InferenceForm {
-        .step(Inference(layer: layer(site.x), weights: weights, N: site.N, P: site.x.pixels, givesGates: site.gatesInConsumer))
+        .step(Inference(layer(site.x), weights, site))
     }
 
     public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
@@ -68,17 +68,22 @@ private struct Training: TrainingStep {
 }
 
 private struct Inference: InferenceStep {
-    let layer: SqueezeExcite
-    let weights, N, P: Int
+    let layer: PackedSqueezeExcite
+    let weights, P: Int
+    let scratch: Scratch.Need
     let givesGates: Bool
 
-    var scratch: Scratch.Need { layer.inferenceScratch(N: N) }
+    init(_ layer: SqueezeExcite, _ weights: Int, _ site: InferenceSite) {
+        self.layer = PackedSqueezeExcite(layer, .init(weights) { site.weights.pointer($0) })
+        (self.weights, P, scratch, givesGates) = (weights, site.x.pixels, layer.inferenceScratch(N: site.N), site.gatesInConsumer)
+    }
+
+    var floats: Int { layer.floats }
     var canReplaceInput: Bool { true }
 
     func run(_ pass: InferencePass) -> UnsafePointer<Float>? {
-        let parameters = SqueezeExcite.Parameters(weights) { pass.weights.pointer($0) }
-        if givesGates { return layer.gates(saved: nil, x: pass.x, parameters, N: pass.N, P: P, scratch: pass.scratch) }
-        layer.forward(y: pass.y, saved: nil, x: pass.x, parameters, N: pass.N, P: P, scratch: pass.scratch)
+        if givesGates { return layer.gates(x: pass.x, N: pass.N, P: P, scratch: pass.scratch) }
+        layer.forward(y: pass.y, x: pass.x, .init(weights) { pass.weights.pointer($0) }, N: pass.N, P: P, scratch: pass.scratch)
         return nil
     }
 }
