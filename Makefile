@@ -46,6 +46,9 @@ build: dependencies
 	@$(SWIFT_BUILD) $(if $(CI),2>&1,--quiet)
 endif
 
+# Ranks by MPI (docs/scale.md) where it is installed; nothing else needs it.
+export SEED_MPI := $(shell pkg-config --exists ompi-c 2> /dev/null && echo 1)
+
 # Without colours, which on a terminal alone would be other flags: what cron has built, a person would build again, and the other way round.
 SWIFT_BUILD := swift build --no-color-diagnostics --configuration release
 

@@ -32,13 +32,20 @@ func library(_ name: String, _ dependencies: [Target.Dependency], _ settings: [S
     .target(name: name, dependencies: dependencies, path: "Sources/Common/\(name)", swiftSettings: settings)
 }
 
-func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies + ["ToolSupport", argumentParser], path: "Sources/\(name)", swiftSettings: safe)
+func tool(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = []) -> Target {
+    .executableTarget(name: name, dependencies: dependencies + ["ToolSupport", argumentParser], path: "Sources/\(name)", swiftSettings: safe + settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
 }
+
+/// Ranks by MPI, where the Makefile has found it: all else is the same without.
+let hasMPI = Context.environment["SEED_MPI"] == "1"
+let mpi: [Target] = !hasMPI ? [] : [
+    system("CMPI", "ompi-c", "libopenmpi-dev"),
+    library("MPI", ["CMPI", "CProcess", "Ranks", "ToolSupport", "Platform"], numeric),
+]
 
 /// The readers under libFuzzer, where `make fuzz` asks for them: nothing else links with it.
 let fuzz: [Target] = Context.environment["SEED_FUZZ"] == nil ? [] : [
@@ -82,9 +89,10 @@ let package = Package(
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness", "Platform"], numeric),
         library("Checkpoints", ["Archives", "Kernels", "Layers", "Networks", "Platform", "TensorStreams", "ToolSupport"]),
         library("Losses", ["Kernels", "Parallel", "Randomness", "Platform"], numeric),
+        library("Ranks", ["Kernels", "Parallel", "TensorStreams", "ToolSupport", "Platform"], numeric),
         library("Objectives", ["Layers", "Losses", "Networks", "Optimizers", "Randomness", "TensorStreams", "ToolSupport", "Platform"]),
         library("Optimizers", ["Kernels", "Parallel", "Platform"], numeric),
-        library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
+        library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "Ranks", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),
         library("Pages", ["Datasets", "Images", "TensorStreams", "ToolSupport", "Platform"]),
         library("Measurement", ["Kernels", "Layers", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport", "Platform"], numeric),
@@ -94,7 +102,7 @@ let package = Package(
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness", "Platform"]),
         tool("embed", ["Checkpoints", "Networks", "Objectives", "Training", "TensorStreams"]),
         tool("queue-loss", ["Objectives", "Training", "TensorStreams", "Platform"]),
-        tool("train-step", ["Networks", "Objectives", "Training", "Optimizers", "TensorStreams"]),
+        tool("train-step", ["Networks", "Objectives", "Training", "Optimizers", "Ranks", "TensorStreams"] + (hasMPI ? ["MPI"] : []), settings: hasMPI ? [.define("SEED_MPI")] : []),
         tool("evaluate", ["Datasets", "Evaluation", "Pipeline", "TensorStreams"]),
         tool("report", ["Datasets", "Evaluation", "Images", "Pages", "Pipeline", "TensorStreams"]),
         tool("nightly", ["Evaluation", "History", "Pages", "Pipeline", "TensorStreams", "Platform"]),
@@ -108,7 +116,7 @@ let package = Package(
         tool("plan", ["Pipeline", "Platform"]),
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams", "Platform"]),
 
-        .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "Parallel", "TensorStreams", "ToolSupport", "Platform"], path: "Tests/TestSupport", swiftSettings: numeric),
+        .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "Parallel", "Ranks", "TensorStreams", "ToolSupport", "Platform"], path: "Tests/TestSupport", swiftSettings: numeric),
         // Of each library XTests, of each tool XToolTests, from outside.
         tests("ParallelTests", ["Parallel", "TestSupport", "Platform"]),
         tests("RandomnessTests", ["Kernels", "Networks", "Randomness"]),
@@ -123,7 +131,8 @@ let package = Package(
         tests("CheckpointsTests", ["Checkpoints", "convert-weights", "Kernels", "Networks", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("LossesTests", ["Losses", "Parallel", "Randomness", "TensorStreams", "TestSupport"]),
         tests("OptimizersTests", ["Kernels", "Optimizers", "Parallel", "Randomness", "TensorStreams", "TestSupport"]),
-        tests("TrainingTests", ["Kernels", "Losses", "Networks", "Objectives", "Optimizers", "TensorStreams", "TestSupport", "ToolSupport", "Training"]),
+        tests("RanksTests", ["Kernels", "Ranks", "TensorStreams", "TestSupport", "ToolSupport"]),
+        tests("TrainingTests", ["Kernels", "Losses", "Networks", "Objectives", "Optimizers", "Ranks", "TensorStreams", "TestSupport", "ToolSupport", "Training"]),
         tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("MeasurementTests", ["Measurement"]),
         tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "fan-out", "initialize", "inspect", "neighbours", "plan", "queue-loss", "report", "synthesize", "tap", "train-step", "Pipeline", "TensorStreams", "TestSupport", "Platform"]),
@@ -141,5 +150,5 @@ let package = Package(
         tests("InspectToolTests", ["inspect", "Images", "TensorStreams", "TestSupport"]),
         tests("BenchmarkToolTests", ["benchmark", "TensorStreams", "TestSupport"]),
         tests("AllToolsTests", ["ToolSupport", "TensorStreams", "TestSupport", "augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "queue-loss", "synthesize", "train-step", "Platform"]),
-    ] + fuzz
+    ] + mpi + fuzz
 )

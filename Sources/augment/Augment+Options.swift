@@ -42,6 +42,12 @@ extension Augment {
         try checkOption("--epoch", epoch, in: 0...1_000_000_000)
         try checkOption("--epochs", epochs, in: 1...1_000_000)
         try checkOption("--repeat", cycle, in: 1...1_000_000_000)
+        try checkOption("--slice-groups", sliceGroups, in: 1...1 << 20)
+        if sliceGroups != nil, slice == nil { throw ValidationError("--slice-groups goes with --slice, which says what part; leave it out") }
+        if slice != nil {
+            guard dropLast || steps != nil else { throw ValidationError("--slice is for batches that are all full; give --drop-last too") }
+            if let (option, _) = [("--preview", preview != nil), ("--list", list)].first(where: { $0.1 }) { throw ValidationError("--slice is for a stream; leave out \(option)") }
+        }
         try checkOption("--limit", limit, in: 1...Int.max)
         try checkOption("--steps", steps, in: 1...max(1, Augment.mostImages / batch))
         if steps != nil, dropLast { throw ValidationError("--drop-last is of no use with --steps, whose batches are all full; leave it out") }
@@ -115,7 +121,7 @@ extension Augment {
         epochs * (plan.dropLast ? plan.batches * plan.batch : plan.images)
     }
 
-    func header(_ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup], from first: Int) -> StreamHeader {
+    func header(_ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup], from first: Int, _ slice: BatchSlice?) -> StreamHeader {
         StreamHeader(
             provenance: Provenance().adding(Augment.self),
             metadata: [
@@ -126,7 +132,7 @@ extension Augment {
                 "images": "\(images(plan))",
                 "epoch": "\(epoch)",
                 "epochs": "\(epochs)",
-            ].merging(first > 0 ? [StreamHeader.firstBatch: "\(first)"] : [:]) { first, _ in first }.merging(shuffle == .archives ? ["shuffle": shuffle.rawValue] : [:]) { first, _ in first }.merging(describe(groups)) { first, _ in first })
+            ].merging(first > 0 ? [StreamHeader.firstBatch: "\(first)"] : [:]) { first, _ in first }.merging(shuffle == .archives ? ["shuffle": shuffle.rawValue] : [:]) { first, _ in first }.merging(slice?.metadata ?? [:]) { first, _ in first }.merging(describe(groups)) { first, _ in first })
     }
 
     func remark(_ dataset: Dataset, _ broken: BrokenImages) -> String {

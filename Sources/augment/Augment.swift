@@ -92,6 +92,13 @@ struct Augment: Tool {
     var shuffle = Shuffle.all
     @Option(help: "Only part I of N equal parts of each epoch, 1/N to N/N.")
     var shard = Shard(1, of: 1)
+    @Option(help: ArgumentHelp("""
+        Only part I of N of each batch, for rank I of N that train together (train-step --mpi); auto: as mpirun or srun has numbered this process. All of a batch is known, \
+        so what the ranks have together is what one process would.
+        """, valueName: "I/N"))
+    var slice: SliceOption?
+    @Option(help: "With --slice: groups that a batch is cut into, of which a part has some (default: N).")
+    var sliceGroups: Int?
     @Option(help: "Only every Nth image of the data, from the Ith, as I/N: 1/2 to learn from and 2/2 to be judged by.")
     var fold = Shard(1, of: 1)
     @Option(parsing: .unconditional, help: ArgumentHelp(
@@ -129,10 +136,11 @@ struct Augment: Tool {
         let plan = try plan(dataset, chosen?.images, groups, of: data)
         if list { return try print(ImageList(dataset, plan.all).text) }
         if let preview { return try writePreview(preview, dataset, plan, groups) }
+        let part = try slice?.slice(groups: sliceGroups, batch: batch), own = part?.places(in: batch)
         let renderer = try BatchRenderer(dataset, groups, mixing: mixing(dataset, plan), seed: seed, addsPaths: paths)
         let first = try firstBatch(plan)
-        let writer = try WriteBehind(output, header: header(dataset, plan, groups, from: first), level: level)
-        var progress = Progress(tool: "augment", unit: "images", total: max(0, images(plan) - first * batch), common)
+        let writer = try WriteBehind(output, header: header(dataset, plan, groups, from: first, part), level: level)
+        var progress = Progress(tool: "augment", unit: "images", total: max(0, images(plan) - first * batch) * (own?.count ?? batch) / batch, common)
         var broken = BrokenImages(allowed: allowBad ? nil : max(plan.images, plan.pass) / 100, data: data)
         var read = Report(dataset)
         for epoch in epoch..<epoch + epochs {
@@ -141,14 +149,19 @@ struct Augment: Tool {
             for step in first..<plan.batches {
                 let range = plan.range(step), last = range.upperBound - 1, passes = range.map { plan.pass(epoch: drawn(epoch), place: $0) }
                 let position = position(plan, dataset, epoch: drawn(epoch), place: last, order)
-                let batch = try renderer.render(order[range], passes: passes, epoch: epoch, drawnAs: drawn(epoch), step: step, position: position)
+                let here = own ?? 0..<range.count
+                let batch = try renderer.render(order[range], part: here, passes: passes, epoch: epoch, drawnAs: drawn(epoch), step: step, position: position)
                 for message in try broken.add(batch.broken) {
                     progress.clear()
                     Self.log(message)
                 }
-                read.add(order[plan.range(step)])
-                if let record = batch.record { try writer.write(record) }
-                progress.add(plan.range(step).count)
+                read.add(order[range.lowerBound + here.lowerBound..<range.lowerBound + here.upperBound])
+                if let record = batch.record {
+                    try writer.write(record)
+                } else if let part {
+                    throw Failure(.data, path: data, "all \(here.count) images of rank \(part.rank) are broken in batch \(step) of epoch \(epoch)", remedy: "remove them from the data")
+                }
+                progress.add(here.count)
             }
         }
         try writer.commit()

@@ -41,15 +41,17 @@ struct BatchRenderer {
         workers = try (0..<Parallel.threads).map { _ in try ViewRenderer() }
     }
 
-    /// Renders the images `indices` for batch `step` of `epoch`.
+    /// Renders the images `indices` for batch `step` of `epoch`, or those of them at the places `part`.
     ///
     /// - Parameters:
     ///   - passes: over the data, of each image: what its views depend on.
     ///   - drawn: the epoch that decides how images are mixed.
     ///   - position: of the record's last image, as the metadata `position` tells it.
     /// - Throws: a ``Failure`` when something else than an image is broken.
-    func render(_ indices: ArraySlice<Int>, passes: [Int], epoch: Int, drawnAs drawn: Int, step: Int, position: String?) throws -> Batch {
-        let indices = Array(indices)
+    func render(_ batch: ArraySlice<Int>, part: Range<Int>, passes: [Int], epoch: Int, drawnAs drawn: Int, step: Int, position: String?) throws -> Batch {
+        // Images are mixed with any others of the batch.
+        let places = mixing.isMixUp ? 0..<batch.count : part
+        let indices = Array(batch.dropFirst(places.lowerBound).prefix(places.count)), passes = passes[places].map { $0 }
         var failures = [(any Error)?](repeating: nil, count: indices.count)
         var random = CounterRandom(seed: seed, .mix, epoch: drawn, item: step)
         let box = ImageMix.box(size: groups[0].size, using: &random)
@@ -84,6 +86,8 @@ struct BatchRenderer {
                 "label": Tensor(i32: whole.map { Int32(data.samples[indices[$0]].label) }, shape: [whole.count]),
             ])
         record.metadata["position"] = position
+        let missing = indices.indices.filter { failures[$0] != nil && part.contains(places.lowerBound + $0) }
+        if !missing.isEmpty { record.metadata[TensorDocument.brokenKey] = missing.map { "\(places.lowerBound + $0)" }.joined(separator: " ") }
         if addsPaths { record.tensors["path"] = paths(whole.map { indices[$0] }) }
         let mixed = mixing.isMixUp ? mixUp(whole.count, &random) : nil
         if let mixed { record.metadata[TensorDocument.mixKey] = "\(mixed.share)" }
@@ -92,7 +96,9 @@ struct BatchRenderer {
             let kept = broken.isEmpty ? tensor : keep(whole, of: tensor)
             record.tensors[number == 0 ? "images" : "images.\(number)"] = mixed.map { blend(kept, $0.partners, $0.share) } ?? kept
         }
-        return Batch(record: record, broken: broken)
+        let kept = whole.indices.filter { part.contains(places.lowerBound + whole[$0]) }
+        if kept.count < whole.count { record.tensors = record.tensors.mapValues { keep(kept, of: $0) } }
+        return Batch(record: kept.isEmpty ? nil : record, broken: broken)
     }
 
     /// The paths of images in the data, u8 [N, L]: as long as the longest, with zeros behind the others. No path holds a zero.
@@ -174,10 +180,10 @@ struct BatchRenderer {
         }
     }
 
-    /// The images at `rows`, one behind the other.
+    /// The images at `rows`, one behind the other, or what is known of them.
     private func keep(_ rows: [Int], of images: Tensor) -> Tensor {
         let length = images.byteCount / images.shape[0]
-        return unsafe Tensor(dtype: .u8, shape: [rows.count] + images.shape.dropFirst()) { target in
+        return unsafe Tensor(dtype: images.dtype, shape: [rows.count] + images.shape.dropFirst()) { target in
             unsafe images.withBytes { source in
                 for (number, row) in rows.enumerated() {
                     let part = unsafe UnsafeRawBufferPointer(rebasing: source[row * length..<(row + 1) * length])

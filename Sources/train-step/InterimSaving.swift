@@ -15,6 +15,8 @@ final class InterimSaving {
     private let files: InterimCheckpoint
     private let interval: CheckpointInterval?
     private let key: String
+    /// Whether it writes: of several ranks one does.
+    private let saves: Bool
     private var last = Progress.now()
     private var saved: Int?
     private var hasTold = false
@@ -22,7 +24,9 @@ final class InterimSaving {
     /// - Parameters:
     ///   - student: the checkpoint that the epoch began with.
     ///   - header: of the stream.
-    init(_ path: String, every interval: CheckpointInterval?, student: String, _ header: StreamHeader) throws {
+    ///   - saves: whether it is this process that writes.
+    init(_ path: String, every interval: CheckpointInterval?, student: String, _ header: StreamHeader, saves: Bool = true) throws {
+        self.saves = saves
         guard header.metadata.count("epochs") ?? 1 == 1 else {
             throw Failure(.usage, "--interim saves the middle of one epoch, and the stream has \(header.metadata["epochs"] ?? "")", remedy: "give augment one epoch at a time, or leave out --interim")
         }
@@ -55,6 +59,7 @@ final class InterimSaving {
 
     func isDue(_ trainer: Trainer) -> Bool {
         switch interval {
+        case _ where !saves: false
         case nil: false
         case .batches(let count): trainer.batchesDone % count == 0
         case .seconds(let seconds): Progress.now() - last >= seconds
@@ -62,7 +67,7 @@ final class InterimSaving {
     }
 
     func save(_ trainer: Trainer, _ log: TrainingLog, waited: Double) throws {
-        guard trainer.batchesDone != saved else { return }
+        guard saves, trainer.batchesDone != saved else { return }
         guard let state = try trainer.interim(key: key) else { return tell(trainer) }
         try log.finish(waited: waited)
         try files.write(state.document())

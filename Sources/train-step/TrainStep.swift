@@ -1,6 +1,8 @@
 import ArgumentParser
 import Networks
+import Kernels
 import Objectives
+import Ranks
 import TensorStreams
 import ToolSupport
 import Training
@@ -47,6 +49,8 @@ struct TrainStep: Tool {
     @Option(help: "Write a JSON line for every interval to this file.") var log: String?
     @Option(help: "Batches in an interval of the log.") var logInterval = 10
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
+    @Flag(help: "Train with the other ranks that mpirun or srun has started, each on its part of every batch (augment --slice auto); rank 0 writes.") var mpi = false
+    @Flag(help: "With --mpi: also on processors of different kinds, whose results differ in their last bits.") var allowMixed = false
     @OptionGroup var common: TimedOptions
     @Argument(help: "The stream of images; - is standard input.") var input = "-"
 
@@ -56,15 +60,35 @@ struct TrainStep: Tool {
             replaceable: ["--student"])
         if interim == OutputFile.standard { throw ValidationError("--interim takes a file, found '-'") }
         if checkpointEvery != nil, interim == nil { throw ValidationError("--checkpoint-every goes with --interim, which says where; leave it out") }
+        if allowMixed, !mpi { throw ValidationError("--allow-mixed goes with --mpi; leave it out") }
         guard logInterval > 0 else { throw ValidationError("--log-interval takes 1 or more, found \(logInterval)") }
     }
 
     func run() throws {
         try common.start()
-        try OutputFile.check(output)
+        guard mpi else { return try train(nil) }
+        let ranks = try RankedTraining.enter()
+        do { try train(ranks) } catch {
+            let failure = error as? Failure ?? Failure(.software, "\(error)")
+            // What rank 0 has said is enough where all stop.
+            guard failure.kind == .stopped else { RankedTraining.abort(ranks, failure) }
+            try ranks.finish()
+            throw ranks.rank == 0 ? failure : ExitCode(failure.kind.rawValue)
+        }
+        try ranks.finish()
+    }
+
+    /// - Parameter ranks: those that train together; the first of them writes and tells.
+    private func train(_ ranks: Ranks?) throws {
+        let writes = (ranks?.rank ?? 0) == 0
+        var common = common
+        if !writes { (common.common.quiet, common.timing) = (true, nil) }
+        if writes { try OutputFile.check(output) }
         let reader = ReadAhead(try StreamReader(input))
         var options = try training.options(header: reader.header, of: reader.name)
-        let saving = try interim.map { try InterimSaving($0, every: checkpointEvery, student: student, reader.header) }
+        options.ranks = ranks
+        let saving = try interim.map { try InterimSaving($0, every: checkpointEvery, student: student, reader.header, saves: writes) }
+        if let ranks { try agree(ranks, reader.header, saving) }
         func read(_ path: String) throws -> TrainingState { try TrainingState(reading: path, for: options.method, options.methodOptions, optimizer: options.optimizer) }
         var state = try saving?.state(student: student, read) ?? read(student)
         if saving?.begin == nil, state.interim != nil {
@@ -77,22 +101,27 @@ struct TrainStep: Tool {
         let trainer = try Trainer(state, options, header: reader.header)
         // Several students may learn side by side, and say so in one place.
         let network = state.weights.network.name
-        trainer.profile = profile ? Profile(state.weights.network) : nil
-        let log = try TrainingLog(log, interval: logInterval, epoch: trainer.epoch, after: trainer.batchesDone)
+        trainer.profile = profile && writes ? Profile(state.weights.network) : nil
+        let log = try TrainingLog(writes ? log : nil, interval: logInterval, epoch: trainer.epoch, after: trainer.batchesDone)
         if trainer.batchesDone > 0, !common.quiet { TrainStep.log("\(network): goes on behind batch \(trainer.batchesDone) of the epoch") }
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.imageCount, common)
-        let records = TeacherSample.Reader(reader)
-        for (tensor, sample) in try records.samples(trainer.sampledTensors) { trainer.setSample(sample, of: tensor) }
         // Before, there is nothing to save.
         if saving != nil { StopRequest.watch() }
-        /// The next record; ends the tool where it was asked to stop.
+        let gathered = ranks.map { GatheredRecords(reader, $0) { saving != nil && StopRequest.isMade } }
+        let records = TeacherSample.Reader(gathered ?? reader)
+        for (tensor, sample) in try records.samples(trainer.sampledTensors) { trainer.setSample(sample, of: tensor) }
+        /// The next record; ends the tool where it was asked to stop, or another rank.
         func next() throws -> TensorDocument? {
             // An epoch that is done ends as it would have.
-            if StopRequest.isMade, !trainer.isComplete, let saving { throw saving.stopped(trainer, log, waited: reader.waited) }
-            do { return try records.next() } catch {
+            if gathered == nil, StopRequest.isMade, !trainer.isComplete, let saving { throw saving.stopped(trainer, log, waited: reader.waited) }
+            do {
+                let record = try records.next()
+                if gathered?.isStopped == true, record == nil, !trainer.isComplete, let saving { throw saving.stopped(trainer, log, waited: reader.waited) }
+                return record
+            } catch {
                 // What comes before in the pipeline has been asked too, and its stream ends early.
-                guard StopRequest.isMade, let saving else { throw error }
+                guard gathered == nil, StopRequest.isMade, let saving else { throw error }
                 throw saving.stopped(trainer, log, waited: reader.waited)
             }
         }
@@ -107,6 +136,7 @@ struct TrainStep: Tool {
         }
         guard log.steps > 0 || trainer.batchesDone > 0 else { throw Failure(.data, path: reader.name, "has no records", remedy: "the program that wrote it had no images") }
         var trained = try trainer.finish()
+        guard writes else { return }
         if !common.quiet { trainer.takeNotes().forEach { TrainStep.log("\(network): \($0)") } }
         trained.provenance = trained.provenance.followed(by: reader.header.provenance, TrainingArguments.provenanceLine(loss: trainer.lossCommand))
         try log.finish(waited: reader.waited)
@@ -115,5 +145,14 @@ struct TrainStep: Tool {
         trainer.profile?.lap("checkpoint")
         try progress.finish("\(network), \(log.summary)")
         if let profile = trainer.profile { TrainStep.logTable(profile.table) }
+    }
+
+    /// Sees that all ranks train the same student on the same stream by the same tool.
+    private func agree(_ ranks: Ranks, _ header: StreamHeader, _ saving: InterimSaving?) throws {
+        try RankedTraining.agree(ranks, [
+            "the version": productVersion, "the options": Provenance.arguments(of: TrainStep.self).joined(separator: " "), "the student": try XXH64.ofFile(student),
+            "the stream": header.provenance.text, "records in the stream": header.metadata["records"] ?? "unknown", "the epoch": header.metadata["epoch"] ?? "unknown",
+            "the interim checkpoint": try saving?.begin.map(XXH64.ofFile) ?? "none", RankedTraining.processor: allowMixed ? "any" : MachineKind.name,
+        ])
     }
 }

@@ -2,6 +2,7 @@ import Kernels
 import Networks
 import Objectives
 import Optimizers
+import Ranks
 import TensorStreams
 import TestSupport
 import Testing
@@ -103,6 +104,34 @@ private struct Case {
     func rows(_ name: String, _ options: MethodOptions) throws -> [[Float]] {
         let views = try views(name)
         return try method(name).passes(options).enumerated().map { i, pass in formula("\(name).\(i)", pass.rows(N: N, views: views) * D) }
+    }
+}
+
+/// Records that are there.
+private final class Listed: RecordSource {
+    let header: StreamHeader
+    private var records: [TensorDocument]
+    let name = "a list"
+
+    init(header: StreamHeader, records: [TensorDocument]) { (self.header, self.records) = (header, records) }
+    func next() -> TensorDocument? { records.isEmpty ? nil : records.removeFirst() }
+}
+
+extension BatchSlice {
+    /// The part of a whole record that it has.
+    fileprivate func part(of record: TensorDocument, places: Int) -> TensorDocument {
+        let own = self.places(in: places), broken = record.brokenPlaces
+        let rows = own.lowerBound - broken.filter { $0 < own.lowerBound }.count..<own.upperBound - broken.filter { $0 < own.upperBound }.count
+        let here = broken.filter(own.contains).map(String.init)
+        var part = record
+        part.metadata["broken"] = here.isEmpty ? nil : here.joined(separator: " ")
+        for (name, tensor) in record.tensors {
+            let length = tensor.byteCount / tensor.shape[0]
+            part.tensors[name] = Tensor(dtype: tensor.dtype, shape: [rows.count] + tensor.shape.dropFirst()) { target in
+                tensor.withBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[rows.lowerBound * length..<rows.upperBound * length])) }
+            }
+        }
+        return part
     }
 }
 
@@ -408,6 +437,42 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         // A group has two images at least.
         let (many, each) = try (trained("seed", N: 5, steps: 1) { $0.batchGroups = 8 }, trained("seed", N: 5, steps: 1) { $0.batchGroups = 2 })
         #expect(many.document.tensors == each.document.tensors)
+    }
+
+    // All queues and statistics move; the groups do not divide by three, nor the images by the groups, and two of them are broken.
+    @Test(arguments: names)
+    func `any number of ranks learns what one process does, to the last byte`(_ name: String) throws {
+        let groups = 8, places = 19, broken = [3, 4], N = places - broken.count, steps = 2
+        let header = StreamHeader(metadata: Case(N: N, D: 24, K: 20, records: steps).header.metadata.merging(["batch": "\(places)"]) { $1 })
+        let place = Case(N: N, D: 24, K: 20, records: steps), views = try place.views(name)
+        let records = (0..<steps).map { step in
+            var record = place.record("\(step)", views: views, size: 20, step: step)
+            record.metadata["broken"] = broken.map(String.init).joined(separator: " ")
+            return record
+        }
+        let trained = { @Sendable (ranks: Ranks?) throws -> TensorDocument in
+            var options = try self.training(name, place)
+            (options.schedule, options.optimizer, options.batchGroups, options.ranks) = (.constant(rate: 1e-3), SGD(), groups, ranks)
+            let slice = ranks.map { BatchSlice(rank: $0.rank, of: $0.count, groups: groups) }
+            let source = Listed(header: StreamHeader(metadata: header.metadata.merging(slice?.metadata ?? [:]) { $1 }), records: records.map { slice?.part(of: $0, places: places) ?? $0 })
+            let trainer = try Trainer(try self.begin(name, options, place, head: nil), options, header: source.header)
+            let all = ranks.map { GatheredRecords(source, $0) { false } as any RecordSource } ?? source
+            var isFirst = true
+            while let record = try all.next() {
+                if isFirst { for tensor in trainer.sampledTensors { trainer.setSample(try #require(record.tensors[tensor]), of: tensor) } }
+                isFirst = false
+                _ = try trainer.step(record)
+            }
+            return try trainer.finish().document()
+        }
+        let alone = try trained(nil)
+        for count in [1, 2, 3, 4, 8] {
+            for (rank, document) in try RankThreads.run(count, { try trained($0) }).enumerated() {
+                #expect(document.names == alone.names)
+                let different = alone.names.filter { document.tensors[$0] != alone.tensors[$0] }
+                #expect(different == [], "rank \(rank) of \(count)")
+            }
+        }
     }
 
     @Test(arguments: names)

@@ -7,6 +7,8 @@ public struct Graph: Sendable {
         public let operation: any Operation
         /// The value it reads.
         public let input: Int
+        /// Where the parameters end that it and those before it have, in floats.
+        let parametersEnd: Int
     }
 
     public internal(set) var nodes: [Node] = []
@@ -67,7 +69,7 @@ public struct GraphBuilder {
 
     /// Appends an operation on value `x`; returns the value that it makes.
     mutating func add(_ operation: some Operation, _ x: Int) -> Int {
-        graph.nodes.append(Graph.Node(operation: operation, input: x))
+        graph.nodes.append(Graph.Node(operation: operation, input: x, parametersEnd: parameterCount))
         // Of any size that all windows fit into.
         channels.append(operation.outputShape(Shape(H: 64, W: 64, C: channels[x])).C)
         return graph.nodes.count

@@ -156,8 +156,10 @@ public final class TrainingRun {
 
     /// Adds the gradients of the parameters to `dParameters`, for the batch that went forward last.
     ///
-    /// - Parameter dOutput: the gradient of the output (N, D).
-    public func backward(_ weights: Weights, dOutput: UnsafePointer<Float>, dParameters: FloatBuffer) {
+    /// - Parameters:
+    ///   - dOutput: the gradient of the output (N, D).
+    ///   - final: is told, after each operation, where the parameters begin whose gradients are done with.
+    public func backward(_ weights: Weights, dOutput: UnsafePointer<Float>, dParameters: FloatBuffer, final: ((Int) -> Void)? = nil) {
         let gradients = self.gradients.pointer
         (gradients + backwardPlan.output).update(from: dOutput, count: N * shapes[shapes.count - 1].count)
         // By the value whose gradient it is.
@@ -171,6 +173,7 @@ public final class TrainingRun {
                     gradient: pending.removeValue(forKey: index + 1), dx: plan.input.map { gradients + $0 }, addsToInput: plan.inputAdds,
                     dresidual: plan.residual.map { gradients + $0 }, addsToResidual: plan.residualAdds, randomKey: randomKey,
                     sums: sums.baseAddress.unsafelyUnwrapped, scratch: scratch, profile: profile, number: index, multiplyAdds: multiplyAdds[index]))
+            final?(index > 0 ? network.graph.nodes[index - 1].parametersEnd : 0)
         }
     }
 }

@@ -20,10 +20,10 @@ public enum TeacherSample {
 
     /// A stream whose first records are kept when they have been read ahead of their use.
     public final class Reader {
-        private let reader: ReadAhead
+        private let reader: any RecordSource
         private var kept: [TensorDocument] = []
 
-        public init(_ reader: ReadAhead) { self.reader = reader }
+        public init(_ reader: any RecordSource) { self.reader = reader }
 
         /// As ``samples(_:)``, of one tensor; nil where there are none.
         public func sample(_ name: String) throws -> Tensor? { try samples([name])[name] }
@@ -36,7 +36,7 @@ public enum TeacherSample {
             var samples: [String: (values: [Float], width: Int)] = [:], epoch: String??, count = 0, bytes = 0
             reading: while count < TeacherSample.rows, bytes < mostBytes, let record = try reader.next() {
                 kept.append(record)
-                bytes += record.tensors.values.reduce(0) { $0 + $1.byteCount }
+                bytes += reader.byteCount(of: record)
                 guard epoch ?? record.metadata["epoch"] == record.metadata["epoch"] else { break }
                 var rows: [String: Tensor] = [:]
                 for name in names {

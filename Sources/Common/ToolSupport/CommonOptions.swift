@@ -3,7 +3,7 @@ import Parallel
 
 /// The options that mean the same in every tool.
 public struct CommonOptions: ParsableArguments {
-    @Option(name: .long, help: "Threads to work with; results do not depend on it (default: one for each processor it may run on).")
+    @Option(name: .long, help: "Threads to work with; results do not depend on it (default: one for each processor it may run on, of which ranks of one machine have a share each).")
     public var threads: Int?
 
     @Flag(name: [.short, .long], help: "Say nothing but errors.")
@@ -18,7 +18,7 @@ public struct CommonOptions: ParsableArguments {
     /// Starts the threads. Each tool calls it first in `run()`.
     public func start() {
         _ = StandardError.stage  // before any program is started, which must not find it
-        Parallel.setThreads(threads ?? Parallel.processors)
+        Parallel.setThreads(threads ?? max(1, Parallel.processors / RankVariables.localCount))
     }
 }
 

@@ -32,6 +32,19 @@ public import Platform
         defer { unsafe pthread_cond_broadcast(changed) }
         return try body(&state)
     }
+
+    /// The same, or nil where that has taken longer than `seconds`.
+    public func change<Result>(within seconds: Double, when predicate: (State) -> Bool, _ body: (inout State) throws -> Result) rethrows -> Result? {
+        unsafe pthread_mutex_lock(lock)
+        defer { unsafe pthread_mutex_unlock(lock) }
+        var end = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &end)
+        let nanoseconds = end.tv_nsec + Int(seconds * 1e9)
+        (end.tv_sec, end.tv_nsec) = (end.tv_sec + nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000)
+        while !predicate(state) { if unsafe pthread_cond_timedwait(changed, lock, &end) == ETIMEDOUT { return nil } }
+        defer { unsafe pthread_cond_broadcast(changed) }
+        return try body(&state)
+    }
 }
 
 /// Runs `body` on a thread of its own, which takes no signals: the main thread does.

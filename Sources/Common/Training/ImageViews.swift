@@ -1,16 +1,22 @@
 import Networks
+import Ranks
 import TensorStreams
 
 /// The views of one group of crops in a record: `images`, or `images.g` of group g ≥ 1, u8 [N, V, H, W, 3].
 struct ImageViews {
-    let tensor: Tensor
-    let N: Int
+    private(set) var tensor: Tensor
+    private(set) var N: Int
     let views: Int
     let H: Int
     let W: Int
+    /// The image of the batch that the first of them is, where only a part of it is here.
+    var first = 0
 
     /// What the tensor of a group is called, and what is made of it: `images`, `images.1`; `teacher.1`.
     static func name(_ group: Int, of tensor: String = "images") -> String { group == 0 ? tensor : "\(tensor).\(group)" }
+
+    /// Whether a tensor is the images of a group of crops.
+    static func isImages(_ tensor: String) -> Bool { tensor == "images" || tensor.hasPrefix("images.") }
 
     /// - Throws: ``Failure`` where the record has none, or none that `network` takes.
     init(_ record: TensorDocument, group: Int = 0, for network: Network) throws {
@@ -26,6 +32,15 @@ struct ImageViews {
             throw record.failure("has \(what) of \(W)×\(H) where \(network.name) takes sides that are multiples of \(multiple)", remedy: network.sizeRemedy(min(H, W)))
         }
         guard H == W || !network.needsSquareImages else { throw record.failure("has \(what) of \(W)×\(H) where \(network.name) takes square ones") }
+    }
+
+    /// With the images of all ranks.
+    func gathered(_ ranks: Ranks) throws -> ImageViews {
+        let parts = try ranks.gather(unsafe tensor.withBytes { unsafe Array($0) })
+        var whole = self
+        whole.tensor = Tensor(u8: parts.flatMap { $0 }, shape: [parts.reduce(0) { $0 + $1.count } / max(1, views * H * W * 3), views, H, W, 3])
+        (whole.N, whole.first) = (whole.tensor.shape[0], 0)
+        return whole
     }
 
     /// How many groups of crops a record has; what they hold is not looked at.

@@ -2,7 +2,7 @@ import Kernels
 import Layers
 import Networks
 import Objectives
-import Optimizers
+import Ranks
 import TensorStreams
 
 /// The memory in which the passes of a step run.
@@ -17,10 +17,12 @@ final class PassRuns {
     }
 
     /// Whether activations are not kept.
-    let recomputes: Bool
+    private let recomputes: Bool
+    /// Those that have the groups that are not here; nil where all are.
+    private let ranks: Ranks?
 
     /// - Parameter recomputes: whether activations are not kept.
-    init(recomputes: Bool = false) { self.recomputes = recomputes }
+    init(recomputes: Bool = false, ranks: Ranks? = nil) { (self.recomputes, self.ranks) = (recomputes, ranks) }
 
     /// A profile has the operations of one network, the student's, which those of its trunk are the first of; the time of another network is charged as a whole,
     /// to its model.
@@ -85,24 +87,45 @@ final class PassRuns {
     }
 
     /// Runs a pass over all groups of the batch, one after the other, each with its own batch norm. The running statistics become the mean of what they become by each.
-    func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows) -> PassOutput {
-        let N = pass.rows(N: rows.N, views: rows.views), D = weights.network.embeddingWidth
-        if pass.isInference { return infer(pass, weights, input, N: N) }
+    func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows) throws -> PassOutput {
+        let N = pass.rows(N: rows.N, views: rows.views)
+        if pass.isInference { return try infer(pass, weights, input, rows) }
+        let D = weights.network.embeddingWidth
         var values = [Float](repeating: 0, count: N * D)
         guard rows.groups > 1 else {
             forward(pass, weights, input, rows, group: 0, into: &values)
             return PassOutput(values, N: N, D: D)
         }
         let (statistics, batches) = (weights.statistics, weights.batchesSeen)
-        let before = unsafe Array(statistics.buffer), mean = PairwiseSum([statistics])
-        for group in 0..<rows.groups {
+        var after = batches
+        let before = unsafe Array(statistics.buffer), sum = PairwiseSum([statistics], groups: rows.own, isWhole: ranks == nil)
+        for group in rows.own {
             set(statistics, before)
             weights.batchesSeen = batches
             forward(pass, weights, input, rows, group: group, into: &values)
-            mean.add(isLast: group == rows.groups - 1)
+            // A group without images has not been seen.
+            after = zip(after, weights.batchesSeen).map(max)
+            if !(sum.isLast && ranks != nil) { sum.add() }
+        }
+        if let ranks {
+            ranks.add(sum, 0, 0..<statistics.count, groups: rows.groups)
+            values = try gather(values, D: D, pass, input, rows, ranks)
         }
         for i in 0..<statistics.count { unsafe statistics.pointer[i] /= Float(rows.groups) }
+        weights.batchesSeen = after
         return PassOutput(values, N: N, D: D)
+    }
+
+    /// The rows of all ranks, each of which has those of its own groups.
+    private func gather(_ values: [Float], D: Int, _ pass: Pass, _ input: Input, _ rows: PassRows, _ ranks: Ranks) throws -> [Float] {
+        let order = (0..<ranks.count).map { rank -> [Int] in
+            let part = rows.of(pass, groups: BatchSlice.groups(of: rank, ranks: ranks.count, in: rows.groups))
+            return input.images(of: part) ?? part
+        }
+        let all = try ranks.gather(order[ranks.rank].flatMap { values[$0 * D..<($0 + 1) * D] }, counts: order.map { $0.count * D })
+        var whole = values
+        for (place, row) in order.joined().enumerated() { whole.replaceSubrange(row * D..<(row + 1) * D, with: all[place * D..<(place + 1) * D]) }
+        return whole
     }
 
     private func set(_ buffer: FloatBuffer, _ values: [Float]) {
@@ -113,7 +136,8 @@ final class PassRuns {
 
     /// Runs one group forward and puts what comes out into its rows of `values`, (N, D) of the whole batch.
     private func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int, into values: inout [Float]) {
-        let (run, own) = forward(pass, weights, input, rows, group: group), D = run.network.embeddingWidth, output = unsafe run.output
+        guard let (run, own) = forward(pass, weights, input, rows, group: group) else { return }
+        let D = run.network.embeddingWidth, output = unsafe run.output
         for row in 0..<run.N {
             let target = (own?[row] ?? row) * D
             for d in 0..<D { unsafe values[target + d] = output[row * D + d] }
@@ -122,9 +146,10 @@ final class PassRuns {
 
     /// Runs one group forward.
     ///
-    /// - Returns: what has run, and the row of the batch that each of its rows is; nil for the batch's own order.
-    private func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int) -> (run: TrainingRun, rows: [Int]?) {
+    /// - Returns: what has run, and the row of the batch that each of its rows is; nil for the batch's own order. Of a group without images nil.
+    private func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int) -> (run: TrainingRun, rows: [Int]?)? {
         let part = rows.groups > 1 ? rows.of(pass, group: group) : nil
+        if part?.isEmpty == true { return nil }
         var randomKey = input.randomKey
         randomKey?.rows = part
         let work = Work(pass: pass.name, group: group)
@@ -143,10 +168,11 @@ final class PassRuns {
             }
         } else {
             own = input.images(of: part)
-            let (images, views, view) = source(pass, input.crops)
+            let (images, views, view) = source(pass, input.crops), before = images.first * rows.rows(pass)
             run = self.run(work, pass, weights.network, N: N, height: images.H, width: images.W, groups: groups)
             unsafe images.tensor.withElements(as: UInt8.self) { bytes in
-                if let first = bytes.baseAddress { unsafe run.forward(weights, images: first, views: views, view: view, order: own, randomKey: randomKey) }
+                guard let first = bytes.baseAddress else { return }
+                unsafe run.forward(weights, images: first, views: views, view: view, order: own.map { $0.map { $0 - before } }, randomKey: randomKey)
             }
         }
         charge(run, to: pass)
@@ -168,37 +194,44 @@ final class PassRuns {
         }
     }
 
-    /// Runs a pass over the whole batch as in inference, in which groups make no difference.
-    private func infer(_ pass: Pass, _ weights: Weights, _ input: Input, N: Int) -> PassOutput {
-        let (images, views, view) = source(pass, input.crops)
+    /// Runs a pass as in inference, in which groups make no difference.
+    private func infer(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows) throws -> PassOutput {
+        let (images, views, view) = source(pass, input.crops), N = pass.rows(N: rows.N, views: rows.views)
         let known = inference.first { $0.pass == pass.name && $0.run.height == images.H && $0.run.width == images.W }
         let run = known?.run ?? InferenceRun(weights, output: pass.output == .features ? .features : .embedding, height: images.H, width: images.W, batch: N)
         // A pass has one size of images, mostly.
         if known == nil { inference = inference.suffix(3) + [(pass.name, run)] }
-        var values = [Float](repeating: 0, count: N * run.dimension)
+        let share = rows.rows(pass), own = share * rows.images.lowerBound..<share * rows.images.upperBound, D = run.dimension
+        var values = [Float](repeating: 0, count: N * D)
         unsafe values.withUnsafeMutableBufferPointer { values in
             unsafe images.tensor.withElements(as: UInt8.self) { bytes in
-                if let bytes = bytes.baseAddress, let values = values.baseAddress { unsafe run.run(images: bytes, views: views, view: view, N: N, into: values) }
+                guard let bytes = bytes.baseAddress, let values = values.baseAddress, !own.isEmpty else { return }
+                unsafe run.run(images: bytes, views: views, view: view, N: own.count, into: values + own.lowerBound * D)
             }
         }
         profile?.lap("model \(pass.model)")
-        return PassOutput(values, N: N, D: run.dimension)
+        return PassOutput(try ranks.map { try gather(values, D: D, pass, input, rows, $0) } ?? values, N: N, D: D)
     }
 
     /// Adds the gradient of one group of a pass that went forward in this step to `dParameters`.
     ///
-    /// - Parameter gradient: of the pass's output, (N, D) of the whole batch.
+    /// - Parameters:
+    ///   - gradient: of the pass's output, (N, D) of the whole batch.
+    ///   - final: is told where the parameters begin whose gradients the pass adds nothing to any more.
     /// - Returns: of a pass that reads others, the gradient of the rows that the group has read, which ``PassRows/of(_:group:)`` names.
     func backward(
-        _ pass: Pass, _ weights: Weights, _ gradient: [Float], _ input: Input, _ rows: PassRows, group: Int, dParameters: FloatBuffer
+        _ pass: Pass, _ weights: Weights, _ gradient: [Float], _ input: Input, _ rows: PassRows, group: Int, dParameters: FloatBuffer,
+        final: ((Int) -> Void)? = nil
     ) -> [Float]? {
+        let part = rows.groups > 1 ? rows.of(pass, group: group) : nil
+        if part?.isEmpty == true { return nil }
         let run = recomputes ? forwardAgain(pass, weights, input, rows, group: group) : kept(Work(pass: pass.name, group: group))
         defer { charge(run, to: pass) }
-        let D = run.network.embeddingWidth, part = rows.groups > 1 ? rows.of(pass, group: group) : nil
+        let D = run.network.embeddingWidth
         let own = input.images(of: part)
         let dOutput = own.map { $0.flatMap { gradient[$0 * D..<($0 + 1) * D] } } ?? gradient
         unsafe dOutput.withUnsafeBufferPointer { dOutput in
-            if let base = dOutput.baseAddress { unsafe run.backward(weights, dOutput: base, dParameters: dParameters) }
+            if let base = dOutput.baseAddress { unsafe run.backward(weights, dOutput: base, dParameters: dParameters, final: final) }
         }
         return unsafe run.inputGradient.map { unsafe Array(UnsafeBufferPointer(start: $0, count: run.N * weights.network.featureWidth)) }
     }
@@ -214,7 +247,8 @@ final class PassRuns {
             set(weights.statistics, statistics)
             weights.batchesSeen = batches
         }
-        return forward(pass, weights, input, rows, group: group).run
+        guard let (run, _) = forward(pass, weights, input, rows, group: group) else { preconditionFailure("group \(group) has no images") }
+        return run
     }
 
     private func run(_ work: Work, _ pass: Pass, _ network: Network, N: Int, height: Int, width: Int, groups: Int) -> TrainingRun {

@@ -121,6 +121,16 @@ final class TrainedModels {
         return training.gradients
     }
 
+    /// Which of ``gradients`` those of a pass are in, and where they begin there.
+    func gradientNumber(_ pass: Pass) -> Int {
+        guard let number = entries.filter({ $0.training != nil }).firstIndex(where: { $0.model.name == pass.model }) else { preconditionFailure("model \(pass.model) is not trained") }
+        return number
+    }
+    func gradientStart(_ pass: Pass) -> Int {
+        let whole = gradients[gradientNumber(pass)]
+        return unsafe gradients(pass).pointer - whole.pointer
+    }
+
     private var trained: [(weights: Weights, training: Training)] { entries.compactMap { entry in entry.training.map { (entry.weights, $0) } } }
 
     /// Those of all models that are trained.

@@ -4,6 +4,7 @@ public import Networks
 public import Objectives
 import Optimizers
 import Randomness
+import Ranks
 public import TensorStreams
 import ToolSupport
 
@@ -26,6 +27,9 @@ public final class Trainer {
     /// Whether the stream tells it.
     private let knowsSteps: Bool
     private let firstEpoch: Int
+    /// The part of each batch that is here, of how many images; nil for all.
+    private let slice: BatchSlice?
+    private let batchSize: Int
     private var lastEpoch: Int
     private var recordsSeen: Int
     /// Whether the stream is not yet where the state is.
@@ -46,12 +50,14 @@ public final class Trainer {
         // Logits are alike where classes are few, and say nothing.
         let telling = ofStudent.filter { !options.method.trainsClassifier || $0.readsImages }
         watched = telling.first { $0.output == .embedding } ?? telling.first
-        runs = PassRuns(recomputes: options.recomputes)
+        runs = PassRuns(recomputes: options.recomputes, ranks: options.ranks)
         let epochs = max(1, header.metadata.count("epochs") ?? 1)
         knowsSteps = header.metadata.count("records") != nil
         stepsPerEpoch = max(1, (header.metadata.count("records") ?? epochs) / epochs)
         guard stepsPerEpoch <= Trainer.mostSteps else { throw Failure(.data, "the stream says that it has \(stepsPerEpoch) records an epoch", remedy: "make it again") }
         firstEpoch = header.metadata.count("epoch") ?? state.epoch
+        slice = try Trainer.slice(header, options)
+        batchSize = header.metadata.count("batch") ?? 0
         lastEpoch = firstEpoch
         watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.method.hasFixedTargets, judgesRank: !options.method.inputs.labels)
         if let interim = state.interim { watch.restore(interim.watch, epoch: firstEpoch) }
@@ -65,6 +71,23 @@ public final class Trainer {
         }
         objective = try options.method.init(options.methodOptions, options.facts(header))
         try objective.restore(state.objective)
+    }
+
+    /// The part of each batch that the stream has, if it is the one that this rank needs.
+    private static func slice(_ header: StreamHeader, _ options: TrainingOptions) throws -> BatchSlice? {
+        let slice = BatchSlice(header)
+        guard let ranks = options.ranks else {
+            guard !BatchSlice.isTold(by: header) else { throw Failure(.data, "the stream has only a part of each batch", remedy: "leave out augment's --slice, or train with --mpi") }
+            return nil
+        }
+        let wanted = BatchSlice(rank: ranks.rank, of: ranks.count, groups: options.batchGroups)
+        guard slice == wanted, let batch = header.metadata.count("batch"), batch >= 2 * options.batchGroups else {
+            let part = slice.map { "part \($0.rank + 1) of \($0.ranks) in \($0.groups) groups" } ?? "all"
+            throw Failure(
+                .data, "the stream has \(part) of each batch where this rank needs part \(wanted.rank + 1) of \(wanted.ranks) in \(wanted.groups) groups",
+                remedy: "give augment --slice \(wanted.rank + 1)/\(wanted.ranks) --slice-groups \(wanted.groups)")
+        }
+        return slice
     }
 
     /// The tensors of the stream whose first rows the objective wants before the first step.
@@ -89,10 +112,13 @@ public final class Trainer {
     }
 
     /// Does one step. Weights and momenta are changed only if the loss and the gradient are finite.
+    ///
+    /// - Parameter record: a batch; of several ranks as ``GatheredRecords`` has it.
     public func step(_ record: TensorDocument) throws -> StepReport {
-        let images = try images(record)
+        var images = try images(record)
+        let cut = try cut(record, images[0].N)
         let batch = Batch(
-            record, N: images[0].N, views: images.map(\.views), epoch: record.metadata.count("epoch") ?? firstEpoch,
+            record, N: cut.N, views: images.map(\.views), epoch: record.metadata.count("epoch") ?? firstEpoch,
             step: record.metadata.count("step") ?? recordsSeen % stepsPerEpoch)
         guard batch.epoch <= Trainer.mostSteps else { throw record.failure("is of epoch \(batch.epoch), above \(Trainer.mostSteps)") }
         recordsSeen += 1
@@ -106,10 +132,11 @@ public final class Trainer {
         var outputs = Outputs()
         runs.begin()
         let passes = passes.filter { $0.rows(N: batch.N, views: batch.views) > 0 }
-        let rows = PassRows(N: batch.N, views: batch.views, groups: options.batchGroups)
+        let rows = PassRows(cut, views: batch.views) { [ranks = options.ranks] groups in ranks?.groups(in: groups) ?? 0..<groups }
+        if let ranks = options.ranks { try locate(&images, passes, rows, ranks) }
         for pass in passes {
             let input = input(pass, batch, images, outputs)
-            outputs[pass] = models.run(pass) { runs.forward(pass, $0, input, rows) }
+            outputs[pass] = try models.run(pass) { try runs.forward(pass, $0, input, rows) }
         }
         let loss = try objective.loss(outputs, batch)
         guard loss.value.isFinite else {
@@ -119,18 +146,25 @@ public final class Trainer {
         }
         profile?.lap("loss")
         var gradients = loss.gradients
-        let total = PairwiseSum(models.gradients)
-        for group in 0..<rows.groups {
+        let total = PairwiseSum(models.gradients, groups: rows.own, isWhole: options.ranks == nil)
+        for group in rows.own {
             models.zeroGradients()
             profile?.lap("optimizer")
-            for pass in passes.reversed() where pass.hasGradient {
+            // What is final of the last group's gradients travels while the rest is computed.
+            let exchange = total.isLast ? options.ranks.map { GradientExchange(total, $0, counts: models.gradients.map(\.count), groups: rows.groups) } : nil
+            let withGradient = passes.filter(\.hasGradient)
+            for pass in withGradient.reversed() {
                 guard let gradient = gradients[pass.name] else { throw Failure(.software, "the loss gives no gradient of pass \(pass.name)") }
-                let input = input(pass, batch, images, outputs)
-                let dInput = models.run(pass) { runs.backward(pass, $0, gradient, input, rows, group: group, dParameters: models.gradients(pass)) }
+                let input = input(pass, batch, images, outputs), isLastOfModel = withGradient.first { $0.model == pass.model }?.name == pass.name
+                let final = isLastOfModel ? exchange.map { exchange in { exchange.isFinal(self.models.gradientNumber(pass), from: self.models.gradientStart(pass) + $0) } } : nil
+                let dInput = models.run(pass) {
+                    runs.backward(pass, $0, gradient, input, rows, group: group, dParameters: models.gradients(pass), final: final)
+                }
                 if let dInput { add(dInput, of: pass, rows.of(pass, group: group), to: &gradients, outputs) }
             }
-            total.add(isLast: group == rows.groups - 1)
+            if let exchange { try exchange.finish() } else { total.add() }
         }
+        profile?.lap("exchange")
         let norm = models.gradientNorm
         guard norm.isFinite else {
             throw record.failure(
@@ -148,6 +182,29 @@ public final class Trainer {
             gradientNorm: norm)
         watch.add(report, steps: state.steps)
         return report
+    }
+
+    /// How a batch is cut into groups, of which `here` images are in the record.
+    private func cut(_ record: TensorDocument, _ here: Int) throws -> BatchCut {
+        let broken = record.brokenPlaces
+        let places = slice == nil ? here + broken.count : batchSize
+        guard broken.last ?? -1 < places else { throw record.failure("says that image \(broken[broken.count - 1]) of its \(places) is broken, counted from 0") }
+        let cut = BatchCut(places: places, broken: broken, groups: options.batchGroups)
+        if let slice {
+            let own = cut.images(of: BatchSlice.groups(of: slice.rank, ranks: slice.ranks, in: cut.groups)).count
+            guard own == here else { throw record.failure("has \(here) images where rank \(slice.rank) has \(own) of the \(cut.N) of its batch") }
+        }
+        return cut
+    }
+
+    /// Says of the images where they begin in the batch, and gathers those of which passes read any rows.
+    private func locate(_ images: inout [ImageViews], _ passes: [Pass], _ rows: PassRows, _ ranks: Ranks) throws {
+        for group in images.indices { images[group].first = rows.images.lowerBound }
+        let shuffled = passes.filter(\.isShuffled).compactMap { pass -> Int? in
+            guard case .view(let view) = pass.input else { preconditionFailure("pass \(pass.name) shuffles rows of several views") }
+            return ImageViews.place(of: view, among: images.map(\.views))?.group
+        }
+        for group in Set(shuffled).sorted() { images[group] = try images[group].gathered(ranks) }
     }
 
     private func input(_ pass: Pass, _ batch: Batch, _ images: [ImageViews], _ outputs: Outputs) -> PassRuns.Input {

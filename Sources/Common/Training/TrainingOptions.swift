@@ -1,6 +1,7 @@
 public import Objectives
 public import Optimizers
 import Platform
+public import Ranks
 import TensorStreams
 public import ToolSupport
 
@@ -21,6 +22,8 @@ public struct TrainingOptions: Sendable {
     public var batchGroups = 1
     /// Whether activations are made again for the backward pass and not kept.
     public var recomputes = false
+    /// The ranks that train together, each with some of the groups; nil for one process alone.
+    public var ranks: Ranks?
     public var seed: UInt64 = 0
     /// Whether dropout and stochastic depth leave out what they may, in networks that have them.
     public var drops = true

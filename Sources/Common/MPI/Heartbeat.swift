@@ -1,0 +1,67 @@
+import CMPI
+import ToolSupport
+
+/// Tells the next rank every second that this one lives, and hears it from the one before.
+///
+/// It has a communicator of its own, so that its messages are nobody else's; they are one byte, which goes out at once.
+final class Heartbeat {
+    private var own: MPI_Comm?
+    private let next: Int32
+    private let previous: Int32
+    private let isAlone: Bool
+    private let silence: Double
+    private let lost: (Int) -> Void
+    private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 2)
+    private var sending = seed_mpi_no_request()
+    private var receiving = seed_mpi_no_request()
+    private var sent = 0.0
+    private var heard: Double
+    private var looked = 0.0
+
+    /// Seconds between two signs, and between two looks.
+    private static let interval = 1.0, glance = 0.1
+
+    /// - Parameters:
+    ///   - silence: seconds after which a rank is lost.
+    ///   - lost: is told then which.
+    init(_ world: MPI_Comm, rank: Int, count: Int, silence: Double, lost: @escaping (Int) -> Void) throws {
+        (self.silence, self.lost, isAlone) = (silence, lost, count == 1)
+        (next, previous) = (Int32((rank + 1) % count), Int32((rank + count - 1) % count))
+        heard = Progress.now()
+        bytes.initialize(repeating: 0, count: 2)
+        guard !isAlone else { return }
+        guard MPI_Comm_dup(world, &own) == MPI_SUCCESS, let own else { throw Failure(.io, "MPI makes no second communicator") }
+        MPI_Comm_set_errhandler(own, seed_mpi_errors_return())
+        receive()
+    }
+
+    deinit { bytes.deallocate() }
+
+    /// To be called often; looks at the clock and mostly returns.
+    func beat() {
+        let now = Progress.now()
+        guard !isAlone, now - looked >= Heartbeat.glance else { return }
+        // What stopped this process as a whole, and no other, says nothing of others.
+        if now - looked > silence / 2, looked > 0 { heard = now }
+        looked = now
+        var done: Int32 = 0
+        while seed_mpi_test(&receiving, &done) == MPI_SUCCESS, done != 0 {
+            heard = now
+            receive()
+        }
+        if now - sent >= Heartbeat.interval, seed_mpi_test(&sending, &done) == MPI_SUCCESS, done != 0 {
+            MPI_Isend(bytes, 1, seed_mpi_byte(), next, 0, own, &sending)
+            sent = now
+        }
+        if now - heard > silence { lost(Int(previous)) }
+    }
+
+    private func receive() { MPI_Irecv(bytes + 1, 1, seed_mpi_byte(), previous, 0, own, &receiving) }
+
+    /// Wants no more signs; to be called once nobody can be lost any more.
+    func finish() {
+        guard !isAlone else { return }
+        MPI_Cancel(&receiving)
+        MPI_Request_free(&receiving)
+    }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import TensorStreams
+import ToolSupport
+
+/// The part of each batch that a rank has: "2/4", or "auto", as the launcher's variables say.
+enum SliceOption: ExpressibleByArgument {
+    case auto
+    case part(rank: Int, of: Int)
+
+    init?(argument: String) {
+        if argument == "auto" {
+            self = .auto
+            return
+        }
+        let numbers = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count == 2, let number = numbers[0], let count = numbers[1], 1...1 << 20 ~= count, 1...count ~= number else { return nil }
+        self = .part(rank: number - 1, of: count)
+    }
+
+    /// - Parameters:
+    ///   - groups: that a batch is cut into; nil for one a rank.
+    /// - Throws: ``Failure`` `usage` where no launcher has started the tool, or ranks would have nothing.
+    func slice(groups: Int?, batch: Int) throws -> BatchSlice {
+        let rank: Int, ranks: Int
+        switch self {
+        case .part(let number, let count): (rank, ranks) = (number, count)
+        case .auto:
+            guard let number = RankVariables.rank, let count = RankVariables.count else {
+                throw Failure(.usage, "--slice auto goes by the variables of mpirun or srun, and neither has started this", remedy: "say which part, as --slice 1/2")
+            }
+            (rank, ranks) = (number, count)
+        }
+        let groups = groups ?? ranks
+        guard ranks <= groups else {
+            throw Failure(.usage, "\(ranks) ranks are more than the \(groups) group\(groups == 1 ? "" : "s") of a batch (--slice-groups)", remedy: "start \(groups) ranks, or cut batches into more groups")
+        }
+        guard batch >= 2 * groups else {
+            throw Failure(.usage, "batches of \(batch) images are too small for \(groups) groups of two at least", remedy: "take fewer groups, or --batch \(2 * groups)")
+        }
+        return BatchSlice(rank: rank, of: ranks, groups: groups)
+    }
+}

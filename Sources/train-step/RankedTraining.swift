@@ -1,0 +1,55 @@
+import Kernels
+import Platform
+import Ranks
+import TensorStreams
+import ToolSupport
+#if SEED_MPI
+import MPI
+#endif
+
+/// Enters the ranks that a launcher has started, and sees that they have come for the same training.
+enum RankedTraining {
+    /// The ranks, of which this process becomes one; ends the process where one is lost.
+    static func enter() throws -> Ranks {
+        #if SEED_MPI
+        guard RankVariables.count != nil else {
+            throw Failure(.usage, "--mpi is for what mpirun or srun has started, and neither has started this", remedy: "mpirun -n 2 … train-step --mpi …; see docs/scale.md")
+        }
+        return try Ranks {
+            try World { reason in
+                TrainStep.log("\(reason); all ranks end, and the same command goes on from the last checkpoint")
+                return Failure.Kind.io.rawValue
+            }
+        }
+        #else
+        throw Failure(.usage, "--mpi wants MPI, which these tools were built without", remedy: "apt-get install libopenmpi-dev openmpi-bin, and make build")
+        #endif
+    }
+
+    /// Sees that all ranks have the same of everything that decides what comes out.
+    ///
+    /// - Parameter facts: with what they are called, in the order in which a difference is told.
+    static func agree(_ ranks: Ranks, _ facts: KeyValuePairs<String, String>) throws {
+        let own = JSON.array(facts.map { .string($0.value) }).text
+        let all = try ranks.gather(Array(own.utf8)).map { (try JSON(parsing: $0)).asArray?.map { $0.asString ?? "" } ?? [] }
+        for (number, fact) in facts.enumerated() {
+            guard let rank = all.indices.first(where: { number >= all[$0].count || all[$0][number] != all[0][number] }) else { continue }
+            let found = number < all[rank].count ? all[rank][number] : "none"
+            throw Failure(.usage, "rank \(rank) has \(fact.key) '\(found)' where rank 0 has '\(all[0][number])'", remedy: remedy(fact.key))
+        }
+    }
+
+    private static func remedy(_ fact: String) -> String {
+        fact == processor ? "results would depend on which rank has which part; take machines of one kind, or --allow-mixed" : "all ranks must be given the same"
+    }
+
+    static let processor = "the processor"
+
+    /// Ends all ranks because of a failure of this one.
+    static func abort(_ ranks: Ranks, _ failure: Failure) -> Never {
+        if failure.kind != .closedPipe { TrainStep.log("rank \(ranks.rank): \(failure)") }
+        ranks.abort(status: failure.kind.rawValue)
+        // The launcher ends this process too.
+        while true { pause() }
+    }
+}
