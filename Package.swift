@@ -102,7 +102,7 @@ let package = Package(
         tool("augment", ["Datasets", "Images", "TensorStreams", "Parallel", "Randomness", "Platform"]),
         tool("embed", ["Checkpoints", "Networks", "Objectives", "Training", "TensorStreams"]),
         tool("queue-loss", ["Objectives", "Training", "TensorStreams", "Platform"]),
-        tool("train-step", ["Networks", "Objectives", "Training", "Optimizers", "Ranks", "TensorStreams"] + (hasMPI ? ["MPI"] : []), settings: hasMPI ? [.define("SEED_MPI")] : []),
+        tool("train-step", ["Kernels", "Networks", "Objectives", "Training", "Optimizers", "Ranks", "TensorStreams", "Platform"] + (hasMPI ? ["MPI"] : []), settings: hasMPI ? [.define("SEED_MPI")] : []),
         tool("evaluate", ["Datasets", "Evaluation", "Pipeline", "TensorStreams"]),
         tool("report", ["Datasets", "Evaluation", "Images", "Pages", "Pipeline", "TensorStreams"]),
         tool("nightly", ["Evaluation", "History", "Pages", "Pipeline", "TensorStreams", "Platform"]),

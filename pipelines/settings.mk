@@ -13,6 +13,7 @@
 #   BAGS                      bags, where the method draws from images that are near to each other; else empty
 #   PROBE                     epochs of a student after which it is judged, again and again; empty: at the end alone
 #   EXPORT                    the kinds of files of the students for other programs
+#   RANKS, GROUPS             yes where epochs are done by several ranks, which launch starts; the groups of a batch that they share
 #   ALONE                     yes: one stage alone, whatever it follows from
 #
 # A stage is done when done/STAGE is there, which `plan` removes when it does not belong to the settings, the data or the files any more. So
@@ -28,6 +29,11 @@ SHELL       := /bin/bash
 numbers = $(or $(numbers.$(1)),$(eval numbers.$(1) := $(shell seq $(1)))$(numbers.$(1)))
 # In the recipe of an epoch: the number of the one before, which is also how many epochs there are before it.
 before = $(shell expr $* - 1)
+
+# $(call ranked,PIPELINE): a pipeline as it is started, by one process or by several; and what its first and last tool are told then.
+ranked = $(if $(RANKS),launch '$(1)',$(1))
+SLICE  = $(if $(RANKS),--slice auto --slice-groups $(GROUPS))
+MPI    = $(if $(RANKS),--mpi)
 
 # $(call follow,STAGE,STAGES): STAGE comes after STAGES.
 follow = $(if $(ALONE),,$(eval done/$(1): | $(addprefix done/,$(2))))

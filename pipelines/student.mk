@@ -53,13 +53,14 @@ embed = embed @options/$(1).embed @options/$(1).rows @options/threads
 taught = $(if $(STORE),embed --stored store/teacher.$(number).tensors.zst @options/threads --quiet |,$(foreach t,$(TEACHERS),$(call embed,$(t)) --quiet |))
 
 # $(call learn,STUDENT)
-learn = train-step - @options/student.train @options/threads @options/interim --interim $(1).$*.interim.safetensors --epochs $(EPOCHS) --log log/$(1).$*.jsonl \
+learn = train-step - $(MPI) @options/student.train @options/threads @options/interim --interim $(1).$*.interim.safetensors --epochs $(EPOCHS) --log log/$(1).$*.jsonl \
   --student $(1).$(before).safetensors -o $(1).$*.safetensors
 
 # $(call epoch,STUDENTS): the epoch of one student, or of several that share its stream.
-epoch = $(if $(1),$(if $(word 2,$(1)),$(call together,students.$*,$(1)),$(call alone,$(1).$*,$(1))),:)
-views = augment --data data/train @options/student.augment @options/threads --epoch $(before) $(again) $(2:%=--resume %.$*.interim.safetensors) --report log/$(1).images.json --quiet | $(taught)
-alone = stage $(1) "$(call views,$(1),$(2)) $(call learn,$(2))"
+# Of several ranks each has one process in MPI, so that students learn one after the other.
+epoch = $(if $(1),$(if $(word 2,$(1)),$(if $(RANKS),$(foreach s,$(1),$(call alone,$(s).$*,$(s));),$(call together,students.$*,$(1))),$(call alone,$(1).$*,$(1))),:)
+views = augment --data data/train $(SLICE) @options/student.augment @options/threads --epoch $(before) $(again) $(2:%=--resume %.$*.interim.safetensors) --report log/$(1).images.json --quiet | $(taught)
+alone = stage $(1) "$(call ranked,$(call views,$(1),$(2)) $(call learn,$(2)))"
 together = stage $(1) "$(call views,$(1),$(2)) fan-out --ended log/$(1).ended $(foreach s,$(2),-- $(call learn,$(s)))" $(2:%=%.$*)
 
 # The teachers' rows of an epoch's views, which the last of them writes.

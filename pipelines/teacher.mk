@@ -12,6 +12,6 @@ done/teacher.0:
 	@stage teacher.0 "initialize @options/teacher.begin -o teacher.0.safetensors"
 
 done/teacher.%:
-	@stage teacher.$* "augment --data data/train @options/teacher.augment @options/threads --epoch $(before) --resume teacher.$*.interim.safetensors --report log/teacher.$*.images.json --quiet | \
-	  train-step - @options/teacher.train @options/threads @options/interim --interim teacher.$*.interim.safetensors --epochs $(TEACHER_EPOCHS) --log log/teacher.$*.jsonl \
-	    --student teacher.$(before).safetensors -o teacher.$*.safetensors"
+	@stage teacher.$* "$(call ranked,augment --data data/train $(SLICE) @options/teacher.augment @options/threads --epoch $(before) --resume teacher.$*.interim.safetensors --report log/teacher.$*.images.json --quiet | \
+	  train-step - $(MPI) @options/teacher.train @options/threads @options/interim --interim teacher.$*.interim.safetensors --epochs $(TEACHER_EPOCHS) --log log/teacher.$*.jsonl \
+	    --student teacher.$(before).safetensors -o teacher.$*.safetensors)"

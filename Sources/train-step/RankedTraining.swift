@@ -1,3 +1,4 @@
+import ArgumentParser
 import Kernels
 import Platform
 import Ranks
@@ -10,19 +11,28 @@ import MPI
 /// Enters the ranks that a launcher has started, and sees that they have come for the same training.
 enum RankedTraining {
     /// The ranks, of which this process becomes one; ends the process where one is lost.
-    static func enter() throws -> Ranks {
+    ///
+    /// - Parameter timeout: seconds after which a rank that is not heard of is lost.
+    static func enter(timeout: Int) throws -> Ranks {
         #if SEED_MPI
         guard RankVariables.count != nil else {
             throw Failure(.usage, "--mpi is for what mpirun or srun has started, and neither has started this", remedy: "mpirun -n 2 … train-step --mpi …; see docs/scale.md")
         }
         return try Ranks {
-            try World { reason in
+            try World(silence: Double(timeout)) { reason in
                 TrainStep.log("\(reason); all ranks end, and the same command goes on from the last checkpoint")
                 return Failure.Kind.io.rawValue
             }
         }
         #else
-        throw Failure(.usage, "--mpi wants MPI, which these tools were built without", remedy: "apt-get install libopenmpi-dev openmpi-bin, and make build")
+        throw Failure(.software, "--mpi without MPI")
+        #endif
+    }
+
+    /// - Throws: where the tools were built without MPI.
+    static func check() throws {
+        #if !SEED_MPI
+        throw ValidationError("--mpi wants MPI, which these tools were built without; apt-get install libopenmpi-dev openmpi-bin, and make build")
         #endif
     }
 

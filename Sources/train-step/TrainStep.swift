@@ -2,6 +2,7 @@ import ArgumentParser
 import Networks
 import Kernels
 import Objectives
+import Platform
 import Ranks
 import TensorStreams
 import ToolSupport
@@ -50,6 +51,7 @@ struct TrainStep: Tool {
     @Option(help: "Batches in an interval of the log.") var logInterval = 10
     @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
     @Flag(help: "Train with the other ranks that mpirun or srun has started, each on its part of every batch (augment --slice auto); rank 0 writes.") var mpi = false
+    @Option(help: ArgumentHelp("With --mpi: a rank that has not been heard of for so long is lost, and all end.", valueName: "seconds")) var rankTimeout = 20
     @Flag(help: "With --mpi: also on processors of different kinds, whose results differ in their last bits.") var allowMixed = false
     @OptionGroup var common: TimedOptions
     @Argument(help: "The stream of images; - is standard input.") var input = "-"
@@ -60,6 +62,8 @@ struct TrainStep: Tool {
             replaceable: ["--student"])
         if interim == OutputFile.standard { throw ValidationError("--interim takes a file, found '-'") }
         if checkpointEvery != nil, interim == nil { throw ValidationError("--checkpoint-every goes with --interim, which says where; leave it out") }
+        if mpi { try RankedTraining.check() }
+        try checkOption("--rank-timeout", rankTimeout, in: 2...86_400)
         if allowMixed, !mpi { throw ValidationError("--allow-mixed goes with --mpi; leave it out") }
         guard logInterval > 0 else { throw ValidationError("--log-interval takes 1 or more, found \(logInterval)") }
     }
@@ -67,7 +71,7 @@ struct TrainStep: Tool {
     func run() throws {
         try common.start()
         guard mpi else { return try train(nil) }
-        let ranks = try RankedTraining.enter()
+        let ranks = try RankedTraining.enter(timeout: rankTimeout)
         do { try train(ranks) } catch {
             let failure = error as? Failure ?? Failure(.software, "\(error)")
             // What rank 0 has said is enough where all stop.
@@ -107,7 +111,7 @@ struct TrainStep: Tool {
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.imageCount, common)
         // Before, there is nothing to save.
-        if saving != nil { StopRequest.watch() }
+        if saving != nil { StopRequest.watch(others: ranks == nil ? [] : [SIGUSR1]) }
         let gathered = ranks.map { GatheredRecords(reader, $0) { saving != nil && StopRequest.isMade } }
         let records = TeacherSample.Reader(gathered ?? reader)
         for (tensor, sample) in try records.samples(trainer.sampledTensors) { trainer.setSample(sample, of: tensor) }

@@ -37,15 +37,17 @@ struct OptionCheck {
         func begin(_ network: String, _ setting: String) -> Command {
             Command("initialize", (files["\(network).begin"] ?? []) + ["-o", "\(network).0.safetensors"], setting)
         }
+        // As every rank has them.
+        let isRanked = !settings[Launch.setting].isEmpty, slice = isRanked ? ["--slice", "auto", "--slice-groups", "\(Launch.groups(settings))"] : []
         func views(_ network: String) -> Command {
             Command(
-                "augment", ["--data", "data/train"] + given("\(network).augment") + ["--epoch", "0", "--resume", "\(network).1.interim.safetensors", "--report", "log/\(network).1.images.json", "--quiet"],
+                "augment", ["--data", "data/train"] + given("\(network).augment") + slice + ["--epoch", "0", "--resume", "\(network).1.interim.safetensors", "--report", "log/\(network).1.images.json", "--quiet"],
                 network == "student" && !settings[Crops.setting].isEmpty ? Crops.setting : "FLAGS")
         }
         func epoch(_ network: String, _ epochs: Int, _ setting: String) -> Command {
             Command(
                 "train-step",
-                ["-"] + given("\(network).train") + (files["interim"] ?? []) + ["--interim", "\(network).1.interim.safetensors", "--epochs", "\(epochs)", "--log", "log/\(network).1.jsonl"]
+                ["-"] + given("\(network).train") + (isRanked ? ["--mpi"] : []) + (files["interim"] ?? []) + ["--interim", "\(network).1.interim.safetensors", "--epochs", "\(epochs)", "--log", "log/\(network).1.jsonl"]
                     + ["--student", "\(network).0.safetensors", "-o", "\(network).1.safetensors"], setting)
         }
         var commands: [Command] = []

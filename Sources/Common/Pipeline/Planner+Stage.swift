@@ -15,7 +15,7 @@ extension Planner {
             }
         }
         let work = Work(preparation.run.stages, goals: [], folder: folder.path)
-        return command(preparation, goal: "done/\(name)", alone: (name, work.expected[name]?.schedule))
+        return try command(preparation, goal: "done/\(name)", alone: (name, work.expected[name]?.schedule))
     }
 
     /// One stage, whether it is done or not; what it reads must be there and belong to the settings.
@@ -34,7 +34,7 @@ extension Planner {
         try preparation.write()
         Interim.removeOutdated(work, in: folder.path)
         try StageTable(preparation.run.stages, work).save(in: folder.path)
-        return command(preparation, goal: "done/\(stage.name)", alone: (stage.name, work.expected[stage.name]?.schedule))
+        return try command(preparation, goal: "done/\(stage.name)", alone: (stage.name, work.expected[stage.name]?.schedule))
     }
 
     /// What there is in place of the run that was named.

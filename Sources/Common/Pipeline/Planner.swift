@@ -76,6 +76,7 @@ public struct Planner {
         case .distill, .pretrain, .finetune, .check:
             let preparation = try look(), work = Work(preparation)
             try tryLosses(preparation, work)
+            try tryLaunch(preparation, work)
             say(try summary(preparation, work))
             preparation.keepHashes()
             return nil
@@ -87,6 +88,7 @@ public struct Planner {
         let (preparation, work, told) = try whenLocked(folder) {
             let preparation = try look(), work = Work(preparation)
             try tryLosses(preparation, work)
+            try tryLaunch(preparation, work)
             return (preparation, work, try summary(preparation, work))
         }
         say(told)
@@ -99,7 +101,7 @@ public struct Planner {
         // An epoch's recipe does what has no record: with make -B all of it.
         if flags.doesAll { for stage in preparation.run.stages.names { unsafe unlink(StageRecord.path(stage, in: folder.path)) } }
         prune(preparation, work)
-        return command(preparation, goal: "judged")
+        return try command(preparation, goal: "judged")
     }
 
     /// The page of a run as its last stage makes it. One that this stage has made is there, and is left as it is.
@@ -155,6 +157,12 @@ public struct Planner {
         }) {
             try check.run(setting, preparation, batch: preparation.settings.number(batch), images: images, ProgramSupervision(warn: say, abandon: abandon))
         }
+    }
+
+    /// Tries what is to start epochs, where any are to be done, and tells what a person should know of it.
+    private func tryLaunch(_ preparation: Preparation, _ work: Work) throws {
+        guard let launch = try Launch(preparation.settings), work.stages.contains(where: { StageName($0.name).isTraining }) else { return }
+        for remark in try launch.trial(environment, groups: Launch.groups(preparation.settings)) { say(remark) }
     }
 
     /// The run, looked at as a whole. A program that is the teacher is tried where the run does not remember what its rows are, and where one of the stages
@@ -216,7 +224,7 @@ public struct Planner {
     }
 
     /// - Parameter stage: one that is to be done alone, with the schedule that it is expected to have: an epoch that was done when there were to be fewer keeps theirs.
-    func command(_ preparation: Preparation, goal: String, alone stage: (name: String, schedule: Int?)? = nil) -> Command {
+    func command(_ preparation: Preparation, goal: String, alone stage: (name: String, schedule: Int?)? = nil) throws -> Command {
         let (settings, run) = (preparation.settings, preparation.run)
         func epochs(_ epoch: (StageName) -> Int?, _ all: Int) -> Int {
             stage.flatMap { stage in epoch(StageName(stage.name)).flatMap { _ in stage.schedule } } ?? all
@@ -228,6 +236,8 @@ public struct Planner {
         words += ["PICTURES=\(settings.isDemonstration ? "drawn" : "given")", "TEACHER=\(settings.teacherOrigin.rawValue)"]
         words += ["PARTS=\(run.judgement.parts.joined(separator: " "))", "PROTOCOLS=\(run.protocols.joined(separator: " "))", "HEAD=\(run.judgedHead)"]
         words += ["TEACHERS=\(settings.teacherNames.joined(separator: " "))"]
+        let launch = try Launch(settings)
+        words += ["RANKS=\(launch == nil ? "" : "yes")", "GROUPS=\(Launch.groups(settings))"]
         words += ["BAGS=\(settings.hasBags ? "bags" : "")"]
         words += ["PROBE=\(settings.probe.map { "\($0.every)" } ?? "")"]
         words += ["EXPORT=\(settings.exports.map(\.rawValue).joined(separator: " "))"]
@@ -236,7 +246,7 @@ public struct Planner {
             words: words,
             environment: [
                 ShellProgram.folderVariable: environment.folder, "MAKEFLAGS": flags.options, "SEED_RUN": preparation.folder.path, "SEED_TAP": settings["TAP"],
-                "SEED_SHOW": settings["SHOW"], "PATH": environment.path,
+                "SEED_SHOW": settings["SHOW"], Launch.variable: launch?.words.joined(separator: "\n") ?? "", "PATH": environment.path,
             ])
     }
 

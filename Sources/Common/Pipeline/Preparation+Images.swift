@@ -46,6 +46,7 @@ extension Preparation {
         if settings["SHUFFLE"] == "archives", let train, train.dataset.archiveStarts.count < 2 {
             throw Failure(.usage, path: settings["DATA"], "is not several archives, which SHUFFLE=archives takes one after the other", remedy: "SHUFFLE=all")
         }
+        try Launch.check(settings)
         let counts = counts
         try check("BATCH", distinct)
         if settings.trainsTeacher { try check("TEACHER_BATCH", counts.teacher) }

@@ -81,6 +81,9 @@ public struct Setting: Sendable {
             "several students that learn side by side from one pass of the teacher, such as 'resnet18 mobilenet-v3-large' (default: STUDENT alone)"),
         Setting("EPOCHS", .count(1...100_000), demonstration: "20", images: "24", "how often the student sees all images; raise it to go on"),
         Setting("BATCH", .count(1...65536), demonstration: "64", images: "64", "images in a step"),
+        Setting(
+            Launch.groups, .optionalCount(1...65536),
+            "groups that a step's batch is cut into, each with its own batch norm and one after the other, so that memory holds one (default: 1); ranks share them"),
         Setting("SIZE", .count(8...4096), demonstration: "32", images: "224", "height and width that networks see"),
         Setting("STEPS", .optionalCount(1...1_000_000_000), "batches in an epoch of the student, of passes over DATA that follow one another (default: an epoch is one pass)"),
         Setting(
@@ -118,6 +121,9 @@ public struct Setting: Sendable {
         Setting(Probe.setting, .optionalCount(1...100_000), "epochs of the student after which it is judged by k-NN, again and again (default: at the end alone)"),
         Setting("EXPORT", .someOf(ExportedFile.names), "files of the student for other programs, made beside it: onnx, torch (default: none)"),
         Setting("TENSORBOARD", .flag, "1: the logs' numbers for TensorBoard too, in runs/NAME/tensorboard"),
+        Setting(
+            Launch.setting, .words, isKept: false,
+            "what starts the epochs on several ranks, at most BATCH_GROUPS: 'mpirun -n 4 --hostfile hosts', 'srun --mpi=pmix'; results do not depend on it (default: this machine alone)"),
         Setting("THREADS", .optionalCount(1...1024), isKept: false, "threads of each tool (default: all); results do not depend on it"),
         Setting("TAP", .optionalCount(1...1_000_000), isKept: false, "keep so many records of every stream between tools in runs/NAME/tap, for inspect"),
         Setting("STAGE", .text, isKept: false, "the stage that 'make stage' runs, such as student.7"),

@@ -25,6 +25,9 @@ struct StageName {
     /// The epoch of the student, whichever, that the stage makes; nil where it makes none's.
     var studentEpoch: Int? { kind == "student" || kind.hasPrefix("student-") ? number : nil }
 
+    /// Whether the stage is an epoch of a network that learns.
+    var isTraining: Bool { (studentEpoch ?? epoch(of: "teacher") ?? 0) > 0 }
+
     /// The epoch after which `network` is what the stage makes, 0 for its beginning; nil where the stage trains another or none.
     func epoch(of network: String) -> Int? { kind == network ? number : nil }
 }

@@ -87,7 +87,7 @@ struct StageOptions {
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
             "interim": settings[Interim.setting].isEmpty ? [] : ["--checkpoint-every", settings[Interim.setting]],
             "student.augment": train + views(settings.method, settings.studentCrops, passes: passes) + ["--batch", settings["BATCH"]],
-            "student.train": method(settings["METHOD"]) + named + queue + settings.words("STUDENT_OPTIONS") + ["--seed", settings["SEED"]],
+            "student.train": method(settings["METHOD"]) + named + queue + settings.words("STUDENT_OPTIONS") + Launch.options(settings) + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options + self.judging,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
@@ -110,7 +110,7 @@ struct StageOptions {
         if settings.trainsTeacher {
             files["teacher.begin"] = begin(settings["TEACHER_NETWORK"], settings.teacherMethod)
             files["teacher.augment"] = train + views(settings.teacherMethod, settings.teacherCrops) + ["--batch", settings["TEACHER_BATCH"]]
-            files["teacher.train"] = method(settings["TEACHER_OBJECTIVE"]) + settings.words("TEACHER_OPTIONS") + ["--seed", settings["SEED"]]
+            files["teacher.train"] = method(settings["TEACHER_OBJECTIVE"]) + settings.words("TEACHER_OPTIONS") + Launch.options(settings) + ["--seed", settings["SEED"]]
         }
         if settings.isDemonstration { files["pictures"] = settings.words("SYNTHESIZE_OPTIONS") + ["--seed", settings["SEED"]] }
         return files

@@ -10,10 +10,16 @@ public enum StopRequest {
     public static var isMade: Bool { asked.load(ordering: .acquiring) > 0 }
 
     /// From now on a SIGTERM ends nothing. Not where it is ignored.
-    public static func watch() {
+    ///
+    /// - Parameter others: signals that mean the same: mpirun hands SIGUSR1 on, and on a SIGTERM kills.
+    public static func watch(others: [CInt] = []) {
         _ = isMade  // Made before the handler can run.
+        for number in [SIGTERM] + others { watch(number) }
+    }
+
+    private static func watch(_ number: CInt) {
         var action = sigaction()
-        guard unsafe sigaction(SIGTERM, nil, &action) == 0 else { return }
+        guard unsafe sigaction(number, nil, &action) == 0 else { return }
         guard unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) != 1 else { return }  // SIG_IGN
         unsafe sigfillset(&action.sa_mask)
         action.sa_flags = SA_RESTART
@@ -23,6 +29,6 @@ public enum StopRequest {
             signal(number, SIG_DFL)
             raise(number)
         }
-        unsafe sigaction(SIGTERM, &action, nil)
+        unsafe sigaction(number, &action, nil)
     }
 }

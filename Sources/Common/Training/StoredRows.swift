@@ -58,6 +58,8 @@ public final class StoredRowsReader {
     private let reader: StreamReader
     /// Of the stream that is joined to, for messages.
     private let images: String
+    /// Whether the stream of images has a part of each batch alone.
+    private var hasParts = false
     /// Batches that the stream of images leaves out at its beginning.
     private var firstBatch = 0
     private var isFirst = true
@@ -71,6 +73,7 @@ public final class StoredRowsReader {
     /// The header of the joined stream, as the teacher's own pass would have given it.
     public func header(joining header: StreamHeader) -> StreamHeader {
         firstBatch = header.metadata.count(StreamHeader.firstBatch) ?? 0
+        hasParts = BatchSlice.isTold(by: header)
         var header = header
         for key in ["dimension", "network", "logit_classes"] { header.metadata[key] = reader.header.metadata[key] }
         // The last lines are those of the tools that made the rows; those before tell of images, as the stream's own do.
@@ -83,8 +86,9 @@ public final class StoredRowsReader {
     ///
     /// - Throws: ``Failure`` `data` where the next rows are of other images or of other views of them.
     public func join(_ record: TensorDocument) throws -> TensorDocument {
-        guard let rows = try next(record) else { throw Failure(.data, path: reader.name, "ends where \(images) goes on", remedy: StoredRowsReader.remedy) }
-        let index = try record.tensor(StoredRows.index, .i64, shape: [nil]), own = try rows.tensor(StoredRows.index, .i64, shape: [nil])
+        guard let whole = try next(record) else { throw Failure(.data, path: reader.name, "ends where \(images) goes on", remedy: StoredRowsReader.remedy) }
+        let index = try record.tensor(StoredRows.index, .i64, shape: [nil]), rows = hasParts ? try part(of: whole, index) : whole
+        let own = try rows.tensor(StoredRows.index, .i64, shape: [nil])
         guard index.shape == own.shape else {
             throw rows.failure("has rows of \(own.shape[0]) images where \(images) has \(index.shape[0])", remedy: StoredRowsReader.remedy)
         }
@@ -106,6 +110,18 @@ public final class StoredRowsReader {
             joined.tensors[name] = try tensor.converted(to: .f32)
         }
         return joined
+    }
+
+    /// The rows of a batch that are of these images, neighbours in it; all of them where there is no such part, so that the difference is told.
+    private func part(of whole: TensorDocument, _ index: Tensor) throws -> TensorDocument {
+        let numbers = try whole.tensor(StoredRows.index, .i64, shape: [nil]).integers(), wanted = try index.integers()
+        guard let start = numbers.indices.first(where: { numbers[$0...].prefix(wanted.count) == wanted[...] }), numbers.count - start >= wanted.count else { return whole }
+        var part = whole
+        for (name, tensor) in whole.tensors {
+            guard tensor.shape.first == numbers.count else { throw whole.failure("has '\(name)' \(tensor.summary) where rows of \(numbers.count) images are expected", remedy: StoredRowsReader.remedy) }
+            part.tensors[name] = tensor.view(tensor.dtype, [wanted.count] + tensor.shape.dropFirst(), from: start * (tensor.byteCount / max(1, numbers.count)))
+        }
+        return part
     }
 
     /// The next rows; of a stream that begins in the middle of an epoch those before are passed over.

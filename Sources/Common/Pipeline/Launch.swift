@@ -1,0 +1,107 @@
+import Platform
+import ToolSupport
+
+/// LAUNCH: what starts the epochs of networks on several ranks, such as `mpirun -n 4 --hostfile hosts` or `srun --mpi=pmix`.
+///
+/// Each rank runs the whole pipeline of an epoch on its part of every batch. Where an epoch was done, on how many ranks, changes no byte of it, so a run does not remember it.
+struct Launch {
+    static let setting = "LAUNCH", groups = "BATCH_GROUPS"
+    /// In the environment of make: the words, a line each.
+    static let variable = "SEED_LAUNCH"
+
+    /// With what the launcher needs to be told.
+    let words: [String]
+
+    /// Nil where there is none.
+    ///
+    /// - Parameter isRoot: whether it will run as root.
+    /// - Throws: ``Failure`` `usage` for words that cannot work.
+    init?(_ settings: RunSettings, isRoot: Bool = geteuid() == 0) throws {
+        var words = settings.words(Launch.setting)
+        guard let program = words.first else { return nil }
+        guard settings["TAP"].isEmpty else { throw Failure(.usage, "TAP keeps records of one pipeline, and LAUNCH starts several", remedy: "leave out one of them") }
+        if ["mpirun", "mpiexec", "orterun"].contains(program.lastPathPart ?? program) {
+            if isRoot, !words.contains("--allow-run-as-root") {
+                throw Failure(.usage, path: Launch.setting, "\(program) refuses to run as root", remedy: "add --allow-run-as-root, or be another user")
+            }
+            // A rank has threads, which must not share one processor.
+            let binds = words.contains { word in ["-bind-to", "--bind-to"].contains(word) || word.hasPrefix("--bind-to=") || word.contains(":PE=") || word.contains(":pe=") }
+            if !binds { words.insert(contentsOf: ["--bind-to", "none"], at: 1) }
+        }
+        self.words = words
+    }
+
+    /// The groups that a batch is cut into.
+    static func groups(_ settings: RunSettings) -> Int { settings.count(groups) ?? 1 }
+
+    /// The options of train-step that say so, where there are several.
+    static func options(_ settings: RunSettings) -> [String] { groups(settings) > 1 ? ["--batch-groups", "\(groups(settings))"] : [] }
+
+    /// - Throws: ``Failure`` `usage` where batches are too small for the groups, or they are said twice.
+    static func check(_ settings: RunSettings) throws {
+        let groups = groups(settings)
+        guard groups > 1 || !settings[setting].isEmpty else { return }
+        for (batch, options) in [("BATCH", "STUDENT_OPTIONS")] + (settings.trainsTeacher ? [("TEACHER_BATCH", "TEACHER_OPTIONS")] : []) {
+            guard ShellWords.value(of: "--batch-groups", in: settings.words(options)) == nil else {
+                throw Failure(.usage, path: options, "--batch-groups is what \(Launch.groups) says", remedy: "give \(Launch.groups)=n in its place")
+            }
+            guard settings.number(batch) >= 2 * groups else {
+                throw Failure(.usage, "\(batch)=\(settings[batch]) leaves less than two images for each of \(Launch.groups)=\(groups) groups", remedy: "take \(Launch.groups)=\(max(1, settings.number(batch) / 16))")
+            }
+        }
+    }
+
+    /// A rank, as it has answered.
+    struct Rank: Equatable {
+        let number: Int
+        let count: Int
+        let host: String
+        let processors: Int
+        let version: String
+
+        /// What ``Launch/script`` prints; nil for another line.
+        init?(_ line: String) {
+            let words = line.split(separator: " ").map(String.init)
+            guard words.count >= 6, words[0] == "seed-rank", let number = Int(words[1]), let count = Int(words[2]), let processors = Int(words[4]) else { return nil }
+            (self.number, self.count, host, self.processors, version) = (number, count, words[3], processors, words[5...].joined(separator: " "))
+        }
+    }
+
+    private static let patience = 60
+    private static let script = """
+        printf 'seed-rank %s %s %s %s %s\\n' "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-${SLURM_PROCID:--}}}" \
+        "${OMPI_COMM_WORLD_SIZE:-${PMI_SIZE:-${SLURM_STEP_NUM_TASKS:--}}}" "$(hostname)" "$(nproc)" "$("$0/train-step" --version 2>&1 | tail -n 1)"
+        """
+
+    /// Starts it once, to see that all ranks answer and have the same tools.
+    ///
+    /// - Returns: what a person should know.
+    /// - Throws: ``Failure`` `usage` where it cannot work.
+    func trial(_ environment: StageEnvironment, groups: Int) throws -> [String] {
+        let trial = ["/usr/bin/env", "timeout", "-k", "5", "\(Launch.patience)"] + words + ["bash", "-c", Launch.script, environment.tools]
+        let (status, lines) = try ChildProcess.lines(trial)
+        let ranks = lines.compactMap(Rank.init)
+        func failure(_ what: String, _ remedy: String? = nil) -> Failure { Failure(.usage, path: Launch.setting, what, remedy: remedy) }
+        guard status == 0 else {
+            let said = lines.filter { line in Rank(line) == nil && line.contains { $0.isLetter } }.prefix(4).map { $0.split(separator: " ").joined(separator: " ") }.joined(separator: " ")
+            guard ![124, 137].contains(status >> 8) else {
+                throw failure("\(words[0]) has not answered within \(Launch.patience) s, only \(ranks.count) rank\(ranks.count == 1 ? "" : "s")", "see that each of its hosts is there and can be reached")
+            }
+            throw failure("\(words[0]) \(WaitStatus.words(status))\(said.isEmpty ? "" : ": \(said)")")
+        }
+        guard let first = ranks.first, ranks.map(\.number).sorted() == Array(0..<first.count), ranks.allSatisfy({ $0.count == first.count }) else {
+            throw failure("\(words[0]) starts nothing that Open MPI's, PMI's or Slurm's variables number as ranks", "such as LAUNCH='mpirun -n 2' or LAUNCH='srun --mpi=pmix'")
+        }
+        guard first.count <= groups else {
+            throw failure("it starts \(first.count) ranks, and a batch has \(groups) group\(groups == 1 ? "" : "s")", "\(Launch.groups)=\(first.count), or a multiple of it")
+        }
+        if let other = ranks.first(where: { $0.version != first.version }) {
+            throw failure("train-step is '\(other.version)' on \(other.host) where it is '\(first.version)' on \(first.host)", "all hosts need the same tools in \(environment.tools)")
+        }
+        let hosts = Dictionary(grouping: ranks, by: \.host)
+        return hosts.keys.sorted().compactMap { host in
+            guard let own = hosts[host], let processors = own.first?.processors, own.count > processors else { return nil }
+            return "\(Launch.setting): \(own.count) ranks on \(host) share its \(processors) processor\(processors == 1 ? "" : "s"), which is slower than as many ranks"
+        }
+    }
+}
