@@ -35,6 +35,11 @@ help:
 dependencies:
 	@pipelines/install-dependencies $(PACKAGES)
 
+#: mpi             install Open MPI, for epochs on several machines (docs/scale.md); nothing else needs it
+.PHONY: mpi
+mpi:
+	@pipelines/install-dependencies libopenmpi-dev:ompi-c openmpi-bin:ompi-c
+
 #: build           build all tools, optimised for this machine, into .build/release
 # BUILD=no takes the tools as they are: the tests do, which run while `swift test` keeps the build folder for itself.
 BUILD := yes

@@ -91,7 +91,7 @@ let package = Package(
         library("Losses", ["Kernels", "Parallel", "Randomness", "Platform"], numeric),
         library("Ranks", ["Kernels", "Parallel", "TensorStreams", "ToolSupport", "Platform"], numeric),
         library("Objectives", ["Layers", "Losses", "Networks", "Optimizers", "Randomness", "TensorStreams", "ToolSupport", "Platform"]),
-        library("Optimizers", ["Kernels", "Parallel", "Platform"], numeric),
+        library("Optimizers", ["Parallel", "Platform"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "Ranks", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
         library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),
         library("Pages", ["Datasets", "Images", "TensorStreams", "ToolSupport", "Platform"]),

@@ -165,7 +165,7 @@ struct Augment: Tool {
             }
         }
         try writer.commit()
-        if let report { try read.write(report, broken, from: first) }
+        if let report { try read.write(report, broken, from: first, part) }
         try progress.finish(remark(dataset, broken))
     }
 

@@ -4,7 +4,7 @@ import ToolSupport
 
 /// What was read and what was not, as JSON for other programs.
 ///
-/// Of a stream that goes on with an epoch `first_batch` says how many batches are not in it.
+/// Of a stream that goes on with an epoch `first_batch` says how many batches are not in it; of a part of each batch `slice` says which: the first writes it for all.
 ///
 ///     {"images": 6000, "unlabelled": 0, "classes": 40, "split": "train", "splits": ["train", "val"],
 ///      "broken": {"count": 1, "images": [{"image": "data.tar: member cats/7.jpg", "reason": "cannot be decoded: …"}]},
@@ -23,13 +23,17 @@ struct Report {
         for index in indices { isRead[index] = true }
     }
 
-    /// - Parameter first: the batch that the stream began with.
-    func write(_ path: String, _ broken: BrokenImages, from first: Int) throws {
-        try OutputFile.write(json(broken, from: first).text + "\n", to: path)
+    /// - Parameters:
+    ///   - first: the batch that the stream began with.
+    ///   - slice: the part of each batch that was read.
+    func write(_ path: String, _ broken: BrokenImages, from first: Int, _ slice: BatchSlice?) throws {
+        // All ranks are given the same name.
+        guard slice?.rank ?? 0 == 0 else { return }
+        try OutputFile.write(json(broken, from: first, slice).text + "\n", to: path)
     }
 
-    private func json(_ broken: BrokenImages, from first: Int) -> JSON {
-        Report.object((first > 0 ? [("first_batch", .integer(Int64(first)))] : []) + [
+    private func json(_ broken: BrokenImages, from first: Int, _ slice: BatchSlice?) -> JSON {
+        Report.object((slice.map { [("slice", .string("\($0.rank + 1)/\($0.ranks)"))] } ?? []) + (first > 0 ? [("first_batch", .integer(Int64(first)))] : []) + [
             ("images", .integer(Int64(isRead.count { $0 }))),
             ("unlabelled", .integer(Int64(dataset.unlabelled))),
             ("classes", .integer(Int64(dataset.classes.count))),

@@ -64,7 +64,6 @@ struct TrainStep: Tool {
         if checkpointEvery != nil, interim == nil { throw ValidationError("--checkpoint-every goes with --interim, which says where; leave it out") }
         if mpi { try RankedTraining.check() }
         try checkOption("--rank-timeout", rankTimeout, in: 2...86_400)
-        if allowMixed, !mpi { throw ValidationError("--allow-mixed goes with --mpi; leave it out") }
         guard logInterval > 0 else { throw ValidationError("--log-interval takes 1 or more, found \(logInterval)") }
     }
 
@@ -74,10 +73,11 @@ struct TrainStep: Tool {
         let ranks = try RankedTraining.enter(timeout: rankTimeout)
         do { try train(ranks) } catch {
             let failure = error as? Failure ?? Failure(.software, "\(error)")
-            // What rank 0 has said is enough where all stop.
             guard failure.kind == .stopped else { RankedTraining.abort(ranks, failure) }
+            // Of all, one says it, before the first one's end makes the launcher end the others.
+            if ranks.rank == 0 { TrainStep.log("\(failure)") }
             try ranks.finish()
-            throw ranks.rank == 0 ? failure : ExitCode(failure.kind.rawValue)
+            throw ExitCode(failure.kind.rawValue)
         }
         try ranks.finish()
     }

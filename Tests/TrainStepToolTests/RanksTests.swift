@@ -4,10 +4,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-private let isMPIThere: Bool = {
-    guard let place = try? Workplace() else { return false }
-    return (try? place.run("command -v mpirun && train-step --check-options --mpi --student a -o b").status) == 0
-}()
+private let isMPIThere = Workplace.runs("command -v mpirun && train-step --check-options --mpi --student a -o b")
 
 /// `train-step --mpi`: processes that train together, started by mpirun.
 @Suite(.enabled(if: isMPIThere, "mpirun is not installed, or the tools were built without MPI"), .serialized)
@@ -53,7 +50,7 @@ struct RanksTests {
     @Test func `what is killed goes on, on another number of ranks, to the same bytes`() throws {
         let place = try place(pause: "(cat; while [ ! -e go ]; do sleep 0.01; done) |")
         for (number, count) in [3, 2, 4].enumerated() {
-            let run = try place.start("\(Self.ranks(count)) --interim half --checkpoint-every 1 -q -o out < /dev/null")
+            let run = try place.start("\(Self.ranks(count)) --interim half --checkpoint-every 1 --rank-timeout 3 -q -o out < /dev/null")
             #expect(waitUntil(seconds: 60) { (try? place.document("half").metadata["interim_batch"]) == "5" })
             kill(try id(1, place), SIGKILL)
             #expect(run.wait() != 0 && !place.exists("out"), "\(number)")
@@ -83,7 +80,7 @@ struct RanksTests {
         #expect(waitUntil(seconds: 60) { place.exists("log.jsonl") })
         kill(try id(1, place), SIGTERM)
         usleep(100_000)
-        try place.perform("touch go")
+        try place.write("", to: "go")
         #expect(run.wait() != 0)
         let said = try place.text(".error")
         #expect(said.split(separator: "\n").count { $0.contains("half: stopped on request behind batch ") } == 1, "\(said)")
@@ -111,7 +108,6 @@ struct RanksTests {
     @Test func `what cannot be is said by one process alone`() throws {
         let place = try Workplace.training()
         try place.expectFailure("train-step --mpi --student student taught -o out", 64, "--mpi is for what mpirun or srun has started, and neither has started this")
-        try place.expectFailure("train-step --allow-mixed --student student taught -o out", 64, "--allow-mixed goes with --mpi")
         try place.expectFailure("augment --data pictures/train --size 16 --batch 16 --slice 1/2 -o out", 64, "--slice is for batches that are all full; give --drop-last too")
         try place.expectFailure("augment --data pictures/train --size 16 --batch 16 --drop-last --slice auto -o out", 64, "--slice auto goes by the variables of mpirun or srun", "say which part, as --slice 1/2")
         try place.expectFailure("augment --data pictures/train --size 16 --batch 4 --drop-last --slice 1/3 -o out", 64, "batches of 4 images are too small for 3 groups of two at least")

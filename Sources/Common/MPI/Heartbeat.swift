@@ -1,7 +1,7 @@
 import CMPI
 import ToolSupport
 
-/// Tells the next rank every second that this one lives, and hears it from the one before.
+/// Tells the next rank every second that this one lives, or at last that it ends, and hears it from the one before.
 ///
 /// It has a communicator of its own, so that its messages are nobody else's; they are one byte, which goes out at once.
 final class Heartbeat {
@@ -11,12 +11,17 @@ final class Heartbeat {
     private let isAlone: Bool
     private let silence: Double
     private let lost: (Int) -> Void
-    private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 2)
+    /// What is sent, what has come, what is sent at last.
+    private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 3)
     private var sending = seed_mpi_no_request()
     private var receiving = seed_mpi_no_request()
     private var sent = 0.0
     private var heard: Double
     private var looked = 0.0
+    /// Whether the one before has said that it ends: what ended it is told there.
+    private var isLeft = false
+
+    private static let alive: UInt8 = 0, ending: UInt8 = 1
 
     /// Seconds between two signs, and between two looks.
     private static let interval = 1.0, glance = 0.1
@@ -28,7 +33,8 @@ final class Heartbeat {
         (self.silence, self.lost, isAlone) = (silence, lost, count == 1)
         (next, previous) = (Int32((rank + 1) % count), Int32((rank + count - 1) % count))
         heard = Progress.now()
-        bytes.initialize(repeating: 0, count: 2)
+        bytes.initialize(repeating: Heartbeat.alive, count: 3)
+        bytes[2] = Heartbeat.ending
         guard !isAlone else { return }
         guard MPI_Comm_dup(world, &own) == MPI_SUCCESS, let own else { throw Failure(.io, "MPI makes no second communicator") }
         MPI_Comm_set_errhandler(own, seed_mpi_errors_return())
@@ -47,16 +53,25 @@ final class Heartbeat {
         var done: Int32 = 0
         while seed_mpi_test(&receiving, &done) == MPI_SUCCESS, done != 0 {
             heard = now
+            isLeft = isLeft || bytes[1] == Heartbeat.ending
             receive()
         }
         if now - sent >= Heartbeat.interval, seed_mpi_test(&sending, &done) == MPI_SUCCESS, done != 0 {
             MPI_Isend(bytes, 1, seed_mpi_byte(), next, 0, own, &sending)
             sent = now
         }
-        if now - heard > silence { lost(Int(previous)) }
+        if now - heard > silence, !isLeft { lost(Int(previous)) }
     }
 
     private func receive() { MPI_Irecv(bytes + 1, 1, seed_mpi_byte(), previous, 0, own, &receiving) }
+
+    /// Says that this rank ends all.
+    func leave() {
+        guard !isAlone else { return }
+        var request = seed_mpi_no_request()
+        MPI_Isend(bytes + 2, 1, seed_mpi_byte(), next, 0, own, &request)
+        isLeft = true
+    }
 
     /// Wants no more signs; to be called once nobody can be lost any more.
     func finish() {

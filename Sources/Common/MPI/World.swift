@@ -99,7 +99,10 @@ public final class World: Communicator, @unchecked Sendable {
         }) { pthread_detach(thread) }
     }
 
-    private func end(_ status: Int32) { MPI_Abort(world, status) }
+    private func end(_ status: Int32) {
+        heartbeat?.leave()
+        MPI_Abort(world, status)
+    }
 
     /// Seconds that MPI may take to end all ranks.
     private static let patience: UInt32 = 5

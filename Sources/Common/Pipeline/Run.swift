@@ -51,9 +51,16 @@ struct Run {
     var protocols: [String] { judgement.protocols + (judgement.isByLabels ? [judgedHead] : []) }
 
     /// Options that change no byte of what a stage makes.
-    private static let indifferent: Set<String> = ["--recompute"]
+    private static let indifferent: Set<String> = ["--recompute", "--allow-mixed"]
+    /// The same, each with a value behind it.
+    private static let indifferentValues: Set<String> = ["--rank-timeout"]
+    private static func decisive(_ words: [String]) -> [String] {
+        words.indices.filter { place in
+            !indifferent.contains(words[place]) && !indifferentValues.contains(words[place]) && (place == 0 || !indifferentValues.contains(words[place - 1]))
+        }.map { words[$0] }
+    }
     private func words(_ names: String...) -> [String] {
-        let words = names.flatMap { [$0] + (options[$0] ?? []).filter { !Run.indifferent.contains($0) } }
+        let words = names.flatMap { [$0] + Run.decisive(options[$0] ?? []) }
         // The list's name is always the same.
         return words + (words.contains(LabelChoice.file) ? [given.labels ?? ""] : [])
     }

@@ -45,7 +45,7 @@ struct Summary {
             let report = try? JSON(parsing: bytes), let broken = report["broken"], let count = broken["count"]?.asInteger, count > 0
         else { return nil }
         let first = broken["images"]?.asArray?.first
-        return "\(report["first_batch"] == nil ? "" : "at least ")\(count) images could not be decoded and are left out, such as \(first?["image"]?.asString ?? "") (\(first?["reason"]?.asString ?? ""))"
+        return "\(report["first_batch"] == nil && report["slice"] == nil ? "" : "at least ")\(count) images could not be decoded and are left out, such as \(first?["image"]?.asString ?? "") (\(first?["reason"]?.asString ?? ""))"
     }
 
     private func describe(_ path: String, _ data: ImageData?) -> String {
