@@ -57,6 +57,8 @@ enum RankedTraining {
 
     /// Ends all ranks because of a failure of this one.
     static func abort(_ ranks: Ranks, _ failure: Failure) -> Never {
+        // What all ranks have come to, such as a loss that is not finite, rank 0 says for all: the others do not live to say it.
+        if ranks.rank > 0 { sleep(1) }
         if failure.kind != .closedPipe { TrainStep.log("rank \(ranks.rank): \(failure)") }
         ranks.abort(status: failure.kind.rawValue)
         // The launcher ends this process too.

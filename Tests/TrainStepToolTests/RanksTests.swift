@@ -93,6 +93,7 @@ struct RanksTests {
         func failure(_ what: String, _ words: String..., count: Int = 2) throws {
             let run = try place.run("\(Self.ranks(count)) \(what) -o out < /dev/null")
             for word in words { #expect(run.error.contains(word), "\(what): \(run.error)") }
+            #expect(run.lines.count { $0.hasPrefix("train-step: ") } <= 1, "\(run.error)")
             #expect(run.status != 0 && !place.exists("out"))
         }
         try place.perform("sed -i 's/\"$@\"/$@/; s/ --mpi/ --mpi --weight-decay 0.$OMPI_COMM_WORLD_RANK/' rank")

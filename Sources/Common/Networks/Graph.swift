@@ -19,6 +19,9 @@ public struct Graph: Sendable {
 
     init(channels: Int) { self.channels = channels }
 
+    /// Where the parameters begin, in floats, whose gradients nothing is added to any more once the backward pass has been through operation `index`.
+    public func finalParameters(after index: Int) -> Int { index > 0 ? nodes[index - 1].parametersEnd : 0 }
+
     /// The shape of every value for images of H by W.
     public func shapes(height: Int, width: Int) -> [Shape] {
         var shapes = [Shape(H: height, W: width, C: channels)]

@@ -158,7 +158,7 @@ public final class TrainingRun {
     ///
     /// - Parameters:
     ///   - dOutput: the gradient of the output (N, D).
-    ///   - final: is told, after each operation, where the parameters begin whose gradients are done with.
+    ///   - final: is told, after each operation, where the parameters begin whose gradients are done with (``Graph/finalParameters(after:)``).
     public func backward(_ weights: Weights, dOutput: UnsafePointer<Float>, dParameters: FloatBuffer, final: ((Int) -> Void)? = nil) {
         let gradients = self.gradients.pointer
         (gradients + backwardPlan.output).update(from: dOutput, count: N * shapes[shapes.count - 1].count)
@@ -173,7 +173,7 @@ public final class TrainingRun {
                     gradient: pending.removeValue(forKey: index + 1), dx: plan.input.map { gradients + $0 }, addsToInput: plan.inputAdds,
                     dresidual: plan.residual.map { gradients + $0 }, addsToResidual: plan.residualAdds, randomKey: randomKey,
                     sums: sums.baseAddress.unsafelyUnwrapped, scratch: scratch, profile: profile, number: index, multiplyAdds: multiplyAdds[index]))
-            final?(index > 0 ? network.graph.nodes[index - 1].parametersEnd : 0)
+            final?(network.graph.finalParameters(after: index))
         }
     }
 }

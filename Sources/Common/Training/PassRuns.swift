@@ -224,7 +224,11 @@ final class PassRuns {
         final: ((Int) -> Void)? = nil
     ) -> [Float]? {
         let part = rows.groups > 1 ? rows.of(pass, group: group) : nil
-        if part?.isEmpty == true { return nil }
+        if part?.isEmpty == true {
+            // Other ranks send what is final in the same parts.
+            if let final { for index in weights.network.graph.nodes.indices.reversed() { final(weights.network.graph.finalParameters(after: index)) } }
+            return nil
+        }
         let run = recomputes ? forwardAgain(pass, weights, input, rows, group: group) : kept(Work(pass: pass.name, group: group))
         defer { charge(run, to: pass) }
         let D = run.network.embeddingWidth
