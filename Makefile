@@ -18,7 +18,7 @@ $(foreach variable,MAKEFLAGS MAKEOVERRIDES SHELL .SHELLFLAGS CURDIR,$(if $(filte
 override BIN := $(CURDIR)/.build/release
 override export PATH := $(BIN):$(PATH)
 
-TOOLS := augment embed queue-loss train-step evaluate report nightly neighbours inspect synthesize initialize convert-weights tap fan-out plan benchmark
+TOOLS := augment embed queue-loss train-step evaluate report nightly neighbours inspect synthesize initialize convert-weights tap fan-out merge-shards plan benchmark
 PACKAGES := libopenblas-dev:openblas libarchive-dev:libarchive libturbojpeg0-dev:libturbojpeg libjpeg-dev:libjpeg libzstd-dev:libzstd libsqlite3-dev:sqlite3
 
 .PHONY: help dependencies build test install
@@ -74,6 +74,11 @@ test test-long: test-build
 
 test-build: build
 	@$(SWIFT_BUILD) --build-tests $(if $(CI),2>&1,--quiet)
+
+#: test-slurm      distill-slurm on a Slurm of three machines that it starts here, as root (four minutes); it is installed where it is not there
+.PHONY: test-slurm
+test-slurm: build
+	@Tests/slurm/run
 
 #: sanitize        the tests of kernels, layers, losses, networks, optimizers, threads, images and evaluation under the address sanitizer, in .build/sanitize
 .PHONY: sanitize
@@ -165,13 +170,15 @@ unexport $(filter-out SEED_MARCH,$(foreach v,$(.VARIABLES),$(if $(filter command
 #:                 FROM=runs/pictures DATA=pictures TEST=held-out [LABELS=0.1] [METHOD=kd TEACHER=classifier.safetensors]
 #: check           what distill would do, and what cannot work; changes nothing
 #: stage           one stage alone: NAME=x STAGE=student.7 [SHOW=1] [TAP=2]
+#: distill-slurm   the same as distill, by jobs of Slurm that wait for each other and begin again by themselves: PARTITION=cpu NODES=4 BATCH_GROUPS=8 … (docs/scale.md)
+#: shard           a part of the features of a run that is trained, beside others on other machines: NAME=x SHARD=3/8; the next distill puts them together
 #: report          runs/x/report.html of what the run NAME=x has come to, while it is under way too; distill writes it at the end
 #: status          how far the runs in RUNS are, or the run NAME: what is done, what is at work, how long the rest will take
 #: compare         NAMES='a b c': one table and one page, runs/compare.html, of several runs, with what differs in their settings
 #: nightly         judges the newest checkpoint of every run in RUNS, notes it in HISTORY (runs/.nightly/history.sqlite) and says what has fallen by more than
 #:                 chance; fails then [ON_FALL='mail -s fallen me@example.org'] [PROMETHEUS=seed.prom] (docs/nightly.md)
-.PHONY: distill pretrain finetune check stage report compare nightly
-distill pretrain finetune check stage report compare nightly: build
+.PHONY: distill pretrain finetune check stage distill-slurm shard report compare nightly
+distill pretrain finetune check stage distill-slurm shard report compare nightly: build
 	+@plan $@ --pipelines pipelines --make '$(MAKE)'
 
 .PHONY: status

@@ -113,6 +113,7 @@ let package = Package(
         tool("convert-weights", ["Checkpoints", "Networks", "TensorStreams", "Training"]),
         tool("tap", ["TensorStreams", "Platform"]),
         tool("fan-out", ["Platform"]),
+        tool("merge-shards", ["TensorStreams"]),
         tool("plan", ["Pipeline", "Platform"]),
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams", "Platform"]),
 
@@ -135,7 +136,7 @@ let package = Package(
         tests("TrainingTests", ["Kernels", "Losses", "Networks", "Objectives", "Optimizers", "Ranks", "TensorStreams", "TestSupport", "ToolSupport", "Training"]),
         tests("EvaluationTests", ["Evaluation", "Randomness", "TensorStreams", "TestSupport", "ToolSupport"]),
         tests("MeasurementTests", ["Measurement"]),
-        tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "fan-out", "initialize", "inspect", "neighbours", "plan", "queue-loss", "report", "synthesize", "tap", "train-step", "Pipeline", "TensorStreams", "TestSupport", "Platform"]),
+        tests("PipelineTests", ["augment", "convert-weights", "embed", "evaluate", "fan-out", "initialize", "inspect", "merge-shards", "neighbours", "plan", "queue-loss", "report", "synthesize", "tap", "train-step", "Pipeline", "TensorStreams", "TestSupport", "Platform"]),
         tests("AugmentToolTests", ["augment", "Images", "Randomness", "TensorStreams", "TestSupport"]),
         tests("SynthesizeToolTests", ["synthesize", "Images", "Synthesis", "TestSupport", "Platform"]),
         tests("TrainStepToolTests", ["augment", "convert-weights", "embed", "initialize", "queue-loss", "synthesize", "train-step", "TensorStreams", "TestSupport"]),
@@ -149,6 +150,6 @@ let package = Package(
         tests("ReportToolTests", ["augment", "convert-weights", "embed", "evaluate", "initialize", "plan", "report", "synthesize", "tap", "train-step", "TensorStreams", "TestSupport"]),
         tests("InspectToolTests", ["inspect", "Images", "TensorStreams", "TestSupport"]),
         tests("BenchmarkToolTests", ["benchmark", "TensorStreams", "TestSupport"]),
-        tests("AllToolsTests", ["ToolSupport", "TensorStreams", "TestSupport", "augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "queue-loss", "synthesize", "train-step", "Platform"]),
+        tests("AllToolsTests", ["ToolSupport", "TensorStreams", "TestSupport", "augment", "convert-weights", "embed", "evaluate", "initialize", "inspect", "merge-shards", "queue-loss", "synthesize", "train-step", "Platform"]),
     ] + mpi + fuzz
 )

@@ -17,10 +17,17 @@ embedded = $(if $(filter program-teacher,$(TEACHER)-$(basename $*)),\
   embed --weights $(basename $*).safetensors --features @options/threads --quiet | \
   embed --weights $(basename $*).safetensors $(if $(filter classifier,$(HEAD)),--logits,--as embedding))
 
-# student.24.test: the network student.24, the images of features.test.
+# student.24.test: the network student.24, the images of features.test. $(call featured,OPTIONS,OUTPUT): with those of augment, and where it goes.
+featured = augment @options/features$(suffix $*) $(1) @options/threads --quiet | $(embedded) --drop images @options/threads $(2)
+
+# Where all shards of them are there, they are put together.
 done/features.%:
-	@stage features.$* "augment @options/features$(suffix $*) @options/threads --quiet | \
-	  $(embedded) --drop images @options/threads --timing log/features.$*.json -o features/$*.tensors.zst"
+	@stage features.$* "$(or $(patsubst %,merge-shards % --quiet -o features/$*.tensors.zst,$(shell shards all features.$*)),$(call featured,,--timing log/features.$*.json -o features/$*.tensors.zst))"
+	@rm -f shards/features.$*.*.tensors.zst
+
+# One of them, which is no stage of its own. Its file says that it is done.
+shard.features.%:
+	@SEED_SHARD=$(subst /,-of-,$(SHARD)) stage features.$* "$(call featured,--shard $(SHARD),-o $(shell shards name features.$*).$(subst /,-of-,$(SHARD)).tensors.zst)"
 
 # What evaluate would remark is kept in its result, and the table tells it once for all of them.
 FEATURES = --train features/$*.train.tensors.zst --test features/$*.test.tensors.zst

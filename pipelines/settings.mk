@@ -14,6 +14,7 @@
 #   PROBE                     epochs of a student after which it is judged, again and again; empty: at the end alone
 #   EXPORT                    the kinds of files of the students for other programs
 #   RANKS, GROUPS             yes where epochs are done by several ranks, which launch starts; the groups of a batch that they share
+#   SHARD                     3/8: the part of the features that is made; else empty
 #   ALONE                     yes: one stage alone, whatever it follows from
 #
 # A stage is done when done/STAGE is there, which `plan` removes when it does not belong to the settings, the data or the files any more. So
@@ -23,7 +24,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := judged
 
-.PHONY: judged
+.PHONY: judged until-teacher until-students
 
 # $(call numbers,N): 1 … N, asked for once.
 numbers = $(or $(numbers.$(1)),$(eval numbers.$(1) := $(shell seq $(1)))$(numbers.$(1)))

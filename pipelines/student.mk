@@ -78,3 +78,7 @@ done/bags:
 	  embed --weights teacher.safetensors --features --drop images @options/threads --quiet | neighbours @options/threads --quiet --timing log/bags.json -o bags.safetensors"
 
 judged: | $(foreach s,$(STUDENTS),$(EXPORT:%=done/%$(s:student%=%)))
+
+# With UNTIL=students.
+until-students: | $(STUDENTS:%=done/%)
+	@echo "what learns is trained; all files are in $$SEED_RUN"

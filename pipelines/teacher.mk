@@ -15,3 +15,7 @@ done/teacher.%:
 	@stage teacher.$* "$(call ranked,augment --data data/train $(SLICE) @options/teacher.augment @options/threads --epoch $(before) --resume teacher.$*.interim.safetensors --report log/teacher.$*.images.json --quiet | \
 	  train-step - $(MPI) @options/teacher.train @options/threads @options/interim --interim teacher.$*.interim.safetensors --epochs $(TEACHER_EPOCHS) --log log/teacher.$*.jsonl \
 	    --student teacher.$(before).safetensors -o teacher.$*.safetensors)"
+
+# With UNTIL=teacher.
+until-teacher: | $(TEACHER_DONE:%=done/%)
+	@echo "the teacher is trained; all files are in $$SEED_RUN"

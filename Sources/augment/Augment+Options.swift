@@ -96,6 +96,7 @@ extension Augment {
 
     /// What each epoch has; views that nothing is drawn for come in the data's own order.
     func plan(_ dataset: Dataset, _ subset: [Int]?, _ groups: [CropGroup], of data: String) throws -> EpochPlan {
+        let shard = try shard.shard()
         let plan = EpochPlan(
             samples: dataset.samples.count, fold: fold, subset: subset, limit: limit, shard: shard, batch: batch, dropLast: dropLast,
             seed: groups.contains { $0.recipe.isRandom } ? seed : nil, archives: shuffle == .archives ? dataset.archiveStarts : nil, steps: steps)
@@ -104,8 +105,11 @@ extension Augment {
             guard plan.seed != nil else { throw Failure(.usage, "--shuffle archives is of no use to a recipe that takes images in their order", remedy: "leave it out") }
             guard dataset.archiveStarts.count > 1 else { throw Failure(.usage, path: data, "is not several archives to take one after the other", remedy: "leave out --shuffle archives") }
         }
-        guard plan.pass > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
-        guard plan.batches > 0 else {
+        // Among more shards than batches some are empty, which is no fault of whoever does one of them.
+        var whole = plan
+        if steps == nil { whole.shard = Shard(1, of: 1) }
+        guard whole.pass > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
+        guard whole.batches > 0 else {
             throw Failure(.usage, path: data, "\(plan.images) images\(part) are no full batch of \(batch)", remedy: "take a smaller --batch, or not --drop-last")
         }
         return plan
@@ -122,17 +126,21 @@ extension Augment {
     }
 
     func header(_ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup], from first: Int, _ slice: BatchSlice?) -> StreamHeader {
-        StreamHeader(
-            provenance: Provenance().adding(Augment.self),
-            metadata: [
-                "classes": JSON.array(dataset.classes.map { .string($0) }).text,
-                "samples": "\(plan.chosen)",
-                "batch": "\(batch)",
-                "records": "\(epochs * plan.batches)",
-                "images": "\(images(plan))",
-                "epoch": "\(epoch)",
-                "epochs": "\(epochs)",
-            ].merging(first > 0 ? [StreamHeader.firstBatch: "\(first)"] : [:]) { first, _ in first }.merging(shuffle == .archives ? ["shuffle": shuffle.rawValue] : [:]) { first, _ in first }.merging(slice?.metadata ?? [:]) { first, _ in first }.merging(describe(groups)) { first, _ in first })
+        var metadata = [
+            "classes": JSON.array(dataset.classes.map { .string($0) }).text,
+            "samples": "\(plan.chosen)",
+            "batch": "\(batch)",
+            "records": "\(epochs * plan.batches)",
+            "images": "\(images(plan))",
+            "epoch": "\(epoch)",
+            "epochs": "\(epochs)",
+        ]
+        metadata[StreamHeader.firstBatch] = first > 0 ? "\(first)" : nil
+        metadata["shuffle"] = shuffle == .archives ? shuffle.rawValue : nil
+        // Passes that follow one another are cut into sets, which no one process has as a whole.
+        let shard = steps == nil ? StreamShard(plan.shard.number, of: plan.shard.count) : nil
+        for more in [slice?.metadata, shard?.metadata, describe(groups)].compactMap(\.self) { metadata.merge(more) { first, _ in first } }
+        return StreamHeader(provenance: Provenance().adding(Augment.self), metadata: metadata)
     }
 
     func remark(_ dataset: Dataset, _ broken: BrokenImages) -> String {

@@ -90,8 +90,10 @@ struct Augment: Tool {
     @Option(help: ArgumentHelp(
         "all: shuffle all images; archives: take the archives of a folder one after the other in a random order, the images of each in a random order.", valueName: "what"))
     var shuffle = Shuffle.all
-    @Option(help: "Only part I of N equal parts of each epoch, 1/N to N/N.")
-    var shard = Shard(1, of: 1)
+    @Option(help: ArgumentHelp("""
+        Only part I of N of each epoch, whole batches of it, for merge-shards to put together; auto: as Slurm has numbered this task of an array, or mpirun or srun this process.
+        """, valueName: "I/N"))
+    var shard = ShardOption.part(Shard(1, of: 1))
     @Option(help: ArgumentHelp("""
         Only part I of N of each batch, for rank I of N that train together (train-step --mpi); auto: as mpirun or srun has numbered this process. All of a batch is known, \
         so what the ranks have together is what one process would.
@@ -150,7 +152,7 @@ struct Augment: Tool {
                 let range = plan.range(step), last = range.upperBound - 1, passes = range.map { plan.pass(epoch: drawn(epoch), place: $0) }
                 let position = position(plan, dataset, epoch: drawn(epoch), place: last, order)
                 let here = own ?? 0..<range.count
-                let batch = try renderer.render(order[range], part: here, passes: passes, epoch: epoch, drawnAs: drawn(epoch), step: step, position: position)
+                let batch = try renderer.render(order[range], part: here, passes: passes, epoch: epoch, drawnAs: drawn(epoch), step: plan.firstBatch + step, position: position)
                 for message in try broken.add(batch.broken) {
                     progress.clear()
                     Self.log(message)

@@ -23,7 +23,7 @@ extension Embed {
             progress.add(embedded.shape[0])
         }
         guard let writer else {
-            guard reader.header.isRest else { throw empty(reader) }
+            guard reader.header.mayBeEmpty else { throw empty(reader) }
             return try RowOutput(output, header: header(reader.header, dimension: nil, network: nil), level: level, csv: csv ? place.first : nil).commit()
         }
         try teacher.finish()

@@ -14,7 +14,7 @@ extension Embed {
             try writer.write(place.dropping(from: joined))
             progress.add(try record.tensor("index", .i64, shape: [nil]).shape[0])
         }
-        guard writer.records > 0 || reader.header.isRest else { throw empty(reader) }
+        guard writer.records > 0 || reader.header.mayBeEmpty else { throw empty(reader) }
         try rows.finish()
         try writer.commit()
         try progress.finish("stored rows")

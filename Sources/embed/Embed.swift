@@ -148,7 +148,7 @@ struct Embed: Tool {
             stage.profile?.lap("output")
             progress.add(stage.lastCount, waited: reader.waited)
         }
-        guard writer.records > 0 || reader.header.isRest else { throw empty(reader) }
+        guard writer.records > 0 || reader.header.mayBeEmpty else { throw empty(reader) }
         try writer.commit()
         try progress.finish("\(stage.network.name), \(kind.rawValue) of \(stage.dimension) numbers")
         if let profile = stage.profile { Embed.logTable(profile.table) }

@@ -18,7 +18,7 @@ struct Plan: Tool {
             See also: pipelines/*.mk, which have the stages' commands.
             """,
         version: productVersion,
-        subcommands: [Distill.self, Pretrain.self, Finetune.self, Check.self, OneStage.self, Report.self, Compare.self, Nightly.self, Status.self, Finish.self, Clean.self, Settings.self])
+        subcommands: [Distill.self, Pretrain.self, Finetune.self, Check.self, OneStage.self, Report.self, Compare.self, DistillSlurm.self, ShardOfFeatures.self, Nightly.self, Status.self, Finish.self, Clean.self, Settings.self])
 
     func run() throws { throw ValidationError("say what to plan: distill, pretrain, finetune, check or stage") }
 
@@ -61,6 +61,18 @@ struct OneStage: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "stage", abstract: "Go on as make with the one stage that STAGE names.")
     @OptionGroup var options: PlanOptions
     func run() throws { try Start.plan(Start.flags.value(of: "SHOW") == "1" ? .show : .stage, options) }
+}
+
+struct DistillSlurm: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Give all stages that are not done to Slurm, as jobs that wait for each other.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.submit, options) }
+}
+
+struct ShardOfFeatures: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "shard", abstract: "Go on as make with the part of the features that SHARD names.")
+    @OptionGroup var options: PlanOptions
+    func run() throws { try Start.plan(.shard, options) }
 }
 
 struct Report: ParsableCommand {

@@ -64,10 +64,16 @@ struct EpochPlanTests {
         #expect(EpochPlan(samples: 5, batch: 2, seed: nil).order(epoch: 3) == [0, 1, 2, 3, 4])
     }
 
-    @Test(arguments: [1, 2, 3, 7, 50]) func `shards one after the other are the whole epoch`(_ count: Int) {
-        let whole = EpochPlan(samples: 47, batch: 4, seed: 1).order(epoch: 2)
-        let parts = (1...count).flatMap { EpochPlan(samples: 47, shard: Shard($0, of: count), batch: 4, seed: 1).order(epoch: 2) }
-        #expect(parts == whole)
+    @Test(arguments: [1, 2, 3, 7, 50], [false, true]) func `the batches of shards one after the other are those of the whole epoch`(_ count: Int, _ dropLast: Bool) {
+        func batches(_ plan: EpochPlan) -> [[Int]] {
+            let order = plan.order(epoch: 2)
+            return (0..<plan.batches).map { Array(order[plan.range($0)]) }
+        }
+        let whole = EpochPlan(samples: 47, batch: 4, dropLast: dropLast, seed: 1)
+        let parts = (1...count).map { EpochPlan(samples: 47, shard: Shard($0, of: count), batch: 4, dropLast: dropLast, seed: 1) }
+        #expect(parts.flatMap(batches) == batches(whole))
+        for (number, part) in parts.enumerated() { #expect(part.firstBatch == parts[..<number].reduce(0) { $0 + $1.batches } || part.batches == 0) }
+        #expect(parts.map(\.batches).max() ?? 0 <= whole.batches / count + 1)
     }
 
     @Test func `batches cover the images, and the last one may be left out`() {

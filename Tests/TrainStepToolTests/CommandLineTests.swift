@@ -62,7 +62,7 @@ struct CommandLineTests {
         try Workplace().expectFailure(line, 64, words)
     }
 
-    @Test(arguments: ["augment", "embed", "queue-loss", "train-step", "evaluate", "inspect", "synthesize", "initialize", "convert-weights", "tap", "plan", "benchmark"])
+    @Test(arguments: ["augment", "embed", "queue-loss", "train-step", "evaluate", "inspect", "synthesize", "initialize", "convert-weights", "tap", "merge-shards", "plan", "benchmark"])
     func `every tool tells its version`(tool: String) throws {
         let result = try Workplace().run("\(tool) --version")
         #expect(result.status == 0 && result.output == "0.1.0\n")

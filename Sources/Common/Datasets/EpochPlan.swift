@@ -48,8 +48,19 @@ public struct EpochPlan: Sendable, Equatable {
     /// Images in the fold, or of them those in the subset.
     private var folded: Int { subset?.count ?? fold.count(of: samples) }
 
+    /// The places of this shard among the images of a pass: whole batches, so that the batches of all shards, one shard after the other, are those of the pass. Of passes that follow
+    /// one another a shard is a set of its own.
+    private var own: Range<Int> {
+        guard steps == nil else { return shard.range(in: chosen) }
+        let batches = shard.range(in: (chosen + batch - 1) / batch)
+        return min(chosen, batches.lowerBound * batch)..<min(chosen, batches.upperBound * batch)
+    }
+
+    /// The number in the whole epoch of this shard's first batch.
+    public var firstBatch: Int { steps == nil ? own.lowerBound / batch : 0 }
+
     /// Images of a pass in this shard.
-    public var pass: Int { shard.range(in: chosen).count }
+    public var pass: Int { own.count }
 
     /// Images of an epoch in this shard, before a last batch is left out.
     public var images: Int { steps.map { $0 * batch } ?? pass }
@@ -58,10 +69,9 @@ public struct EpochPlan: Sendable, Equatable {
 
     /// The numbers in the data set of this shard's images, in the order of `epoch`.
     ///
-    /// A whole pass is shuffled, then cut into shards. So shards one after the other are the pass without shards,
-    /// but for incomplete batches at their ends.
+    /// A whole pass is shuffled, then cut into shards.
     public func order(epoch: Int) -> [Int] {
-        let range = shard.range(in: chosen)
+        let range = own
         guard let steps, pass > 0 else { return positions(pass: epoch)[range].map(sample) }
         let first = epoch * steps * batch, last = first + steps * batch
         return (first / pass...(last - 1) / pass).flatMap { number in
@@ -114,8 +124,8 @@ public struct EpochPlan: Sendable, Equatable {
         let number = pass(epoch: epoch, place: place), inPass = steps.map { (epoch * $0 * batch + place) % self.pass } ?? place
         var start = 0
         for (archive, places) in archiveOrder(pass: number, seed: seed) {
-            let own = shard.range(in: chosen).lowerBound + inPass - start
-            if own < places.count { return (number, archive, own + 1) }
+            let place = own.lowerBound + inPass - start
+            if place < places.count { return (number, archive, place + 1) }
             start += places.count
         }
         return nil

@@ -7,15 +7,21 @@ extension Planner {
         guard folder.isRun else { throw noRun(folder) }
         let preparation = try look { _ in [] }
         let name = try stage(preparation).name
+        try checkOptions(preparation, folder, "SHOW=1 shows a stage as the run has it")
+        let work = Work(preparation.run.stages, goals: [], folder: folder.path)
+        return try command(preparation, goal: "done/\(name)", alone: (name, work.expected[name]?.schedule))
+    }
+
+    /// - Throws: ``Failure`` `usage` where the run has other settings than those that were typed.
+    ///   - what: why that may not be.
+    func checkOptions(_ preparation: Preparation, _ folder: RunFolder, _ what: String) throws {
         for (file, words) in preparation.run.options {
             guard let bytes = try? TextFile.bytes(folder.file("options/\(file)")), bytes == Array(words.map { $0 + "\n" }.joined().utf8) else {
                 throw Failure(
-                    .usage, path: folder.path, "SHOW=1 shows a stage as the run has it, and these are not its settings",
+                    .usage, path: folder.path, "\(what), and these are not its settings",
                     remedy: "leave them out, or run make distill with them first")
             }
         }
-        let work = Work(preparation.run.stages, goals: [], folder: folder.path)
-        return try command(preparation, goal: "done/\(name)", alone: (name, work.expected[name]?.schedule))
     }
 
     /// One stage, whether it is done or not; what it reads must be there and belong to the settings.

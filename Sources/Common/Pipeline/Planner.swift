@@ -20,6 +20,10 @@ public struct Planner {
         case report
         /// Several runs beside each other.
         case compare
+        /// All stages that are not done, by jobs of Slurm.
+        case submit
+        /// A part of the features that are not done.
+        case shard
         /// An evaluation of the newest checkpoints of all runs.
         case nightly
     }
@@ -34,7 +38,7 @@ public struct Planner {
     let flags: MakeFlags
     let environment: StageEnvironment
     private let make: String
-    private let say: @Sendable (String) -> Void
+    let say: @Sendable (String) -> Void
     private let abandon: @Sendable (Failure) -> Void
     private let progress: (String, Int, Int) -> Void
 
@@ -70,10 +74,12 @@ public struct Planner {
         switch goal {
         case .stage where !flags.onlyTells: return try prepareStage(folder)
         case .show, .stage: return try show(folder)
+        case .shard: return try prepareShard(folder)
+        case .submit where !flags.onlyTells: return try submit(folder)
         case .nightly, .compare: return nil
         case .report: return try report(folder)
         case .distill where !flags.onlyTells, .pretrain where !flags.onlyTells, .finetune where !flags.onlyTells: return try prepareAll(folder)
-        case .distill, .pretrain, .finetune, .check:
+        case .distill, .pretrain, .finetune, .check, .submit:
             let preparation = try look(), work = Work(preparation)
             try tryLosses(preparation, work)
             try tryLaunch(preparation, work)
@@ -85,8 +91,17 @@ public struct Planner {
 
     /// All stages that are not done.
     private func prepareAll(_ folder: RunFolder) throws -> Command {
+        let preparation = try write(folder).preparation, until = Until(preparation.settings)
+        return try command(preparation, goal: until.map { "until-\($0.rawValue)" } ?? "judged")
+    }
+
+    /// Writes the run, with all that its stages need that are not done.
+    ///
+    /// - Parameter check: throws where what is to do them cannot.
+    func write(_ folder: RunFolder, _ check: (Preparation, Work) throws -> Void = { _, _ in }) throws -> (preparation: Preparation, work: Work) {
         let (preparation, work, told) = try whenLocked(folder) {
             let preparation = try look(), work = Work(preparation)
+            try check(preparation, work)
             try tryLosses(preparation, work)
             try tryLaunch(preparation, work)
             return (preparation, work, try summary(preparation, work))
@@ -96,12 +111,13 @@ public struct Planner {
         try makeRoom(work.stages, preparation)
         try preparation.write()
         Interim.removeOutdated(work, in: folder.path)
+        FeatureShards.removeOutdated(work, in: folder.path)
         try StageTable(preparation.run.stages, work).save(in: folder.path)
         try work.settle(preparation.run.stages, in: folder.path)
         // An epoch's recipe does what has no record: with make -B all of it.
         if flags.doesAll { for stage in preparation.run.stages.names { unsafe unlink(StageRecord.path(stage, in: folder.path)) } }
         prune(preparation, work)
-        return try command(preparation, goal: "judged")
+        return (preparation, work)
     }
 
     /// The page of a run as its last stage makes it. One that this stage has made is there, and is left as it is.
@@ -225,6 +241,11 @@ public struct Planner {
 
     /// - Parameter stage: one that is to be done alone, with the schedule that it is expected to have: an epoch that was done when there were to be fewer keeps theirs.
     func command(_ preparation: Preparation, goal: String, alone stage: (name: String, schedule: Int?)? = nil) throws -> Command {
+        try command(preparation, goals: [goal], alone: stage)
+    }
+
+    /// The same for several, which make need not look into.
+    func command(_ preparation: Preparation, goals: [String], alone stage: (name: String, schedule: Int?)? = nil) throws -> Command {
         let (settings, run) = (preparation.settings, preparation.run)
         func epochs(_ epoch: (StageName) -> Int?, _ all: Int) -> Int {
             stage.flatMap { stage in epoch(StageName(stage.name)).flatMap { _ in stage.schedule } } ?? all
@@ -241,7 +262,8 @@ public struct Planner {
         words += ["BAGS=\(settings.hasBags ? "bags" : "")"]
         words += ["PROBE=\(settings.probe.map { "\($0.every)" } ?? "")"]
         words += ["EXPORT=\(settings.exports.map(\.rawValue).joined(separator: " "))"]
-        words += stage != nil ? ["ALONE=yes", "--always-make", goal] : ["ALONE=", goal]
+        words += ["SHARD=\(settings[FeatureShards.setting])"]
+        words += (stage != nil ? ["ALONE=yes", "--always-make"] : ["ALONE="]) + goals
         return Command(
             words: words,
             environment: [
@@ -260,7 +282,7 @@ extension Planner.Goal {
         switch self {
         case .pretrain: .pretraining
         case .finetune: .fineTuning
-        case .distill, .check, .stage, .show, .report, .compare, .nightly: .any
+        case .distill, .check, .stage, .show, .report, .compare, .submit, .shard, .nightly: .any
         }
     }
 }

@@ -47,6 +47,7 @@ extension Preparation {
             throw Failure(.usage, path: settings["DATA"], "is not several archives, which SHUFFLE=archives takes one after the other", remedy: "SHUFFLE=all")
         }
         try Launch.check(settings)
+        try Until.check(settings)
         let counts = counts
         try check("BATCH", distinct)
         if settings.trainsTeacher { try check("TEACHER_BATCH", counts.teacher) }

@@ -103,6 +103,11 @@ public struct RunFolder: Sendable {
             note()
             return false
         }
+        if RunFolder.hasNoLocks(errno) {
+            say("\(name): \(RunFolder.noLocks)")
+            close(descriptor)
+            return false
+        }
         // What a make that was killed left at work writes what nobody waits for any more.
         let left = LockHolders.leftBehind(by: descriptor)
         if !left.isEmpty {
@@ -133,19 +138,37 @@ public struct RunFolder: Sendable {
         return true
     }
 
+    /// Waits until nobody works in the folder but others that only add files of their own to it, as this process does. The lock goes on to the processes that it starts.
+    func share(_ say: (String) -> Void) throws {
+        let name = file("lock")
+        let descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666)
+        guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+        if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return }
+        guard !RunFolder.hasNoLocks(errno) else { return say("\(name): \(RunFolder.noLocks)") }
+        say("\(path): another make is at work on it; waits until that has ended")
+        while flock(descriptor, LOCK_SH) != 0 {
+            guard errno == EINTR else { throw Failure.errno(.io, path: name, "cannot lock it") }
+        }
+    }
+
+    private static let noLocks = "its file system has no locks (flock), so see to it yourself that one make at a time works on the run"
+
+    /// Whether a file system has none, as some of clusters are mounted.
+    private static func hasNoLocks(_ code: CInt) -> Bool { [ENOLCK, ENOSYS, EOPNOTSUPP].contains(code) }
+
     /// Does `body` while nobody else can work in the folder; nil, and nothing is done, where somebody does.
     func whileIdle<Result>(_ body: () throws -> Result) throws -> Result? {
         let name = file("lock")
         let descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot open it") }
         defer { close(descriptor) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return nil }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || RunFolder.hasNoLocks(errno) else { return nil }
         return try body()
     }
 
     /// Unfinished files of tools, in the folder and those in it.
     var parts: [String] {
-        ["", "features/", "evaluation/", "store/", "log/", "tap/", "done/", "options/", "data/"].flatMap { subfolder in
+        ["", "features/", "evaluation/", "store/", "shards/", "log/", "tap/", "done/", "options/", "data/"].flatMap { subfolder in
             FolderNames.all(in: subfolder.isEmpty ? path : file(String(subfolder.dropLast()))).filter(RunFolder.isPart).sorted().map { file(subfolder + $0) }
         }
     }

@@ -124,6 +124,14 @@ public struct Setting: Sendable {
         Setting(
             Launch.setting, .words, isKept: false,
             "what starts the epochs on several ranks, at most BATCH_GROUPS: 'mpirun -n 4 --hostfile hosts', 'srun --mpi=pmix'; results do not depend on it (default: this machine alone)"),
+        Setting(
+            Submission.partition, .text, isKept: false, "the partition of Slurm that 'make distill-slurm' gives its jobs to (default: the cluster's)"),
+        Setting(Submission.nodes, .optionalCount(1...65536), isKept: false, "machines that it starts epochs on, and tasks of its array for features (default: 1)"),
+        Setting(Submission.site, .path, isKept: false, "what the cluster wants of jobs (default: pipelines/slurm/site)"),
+        Setting(FeatureShards.setting, .text, isKept: false, "the part of the features that 'make shard' makes, such as 3/8, for the next make to put together"),
+        Setting(
+            Until.setting, .oneOf([""] + Until.allCases.map(\.rawValue)), isKept: false,
+            "where 'make distill' ends: teacher, when that is trained; students, when they are, before anything is judged (default: all is done)"),
         Setting("THREADS", .optionalCount(1...1024), isKept: false, "threads of each tool (default: all); results do not depend on it"),
         Setting("TAP", .optionalCount(1...1_000_000), isKept: false, "keep so many records of every stream between tools in runs/NAME/tap, for inspect"),
         Setting("STAGE", .text, isKept: false, "the stage that 'make stage' runs, such as student.7"),

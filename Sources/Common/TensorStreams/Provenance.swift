@@ -24,7 +24,7 @@ public struct Provenance: Sendable, Equatable {
         "--threads", "--recompute", "-q", "--quiet", "--profile", "--timing", "--level",
         "-o", "--output", "--log", "--log-interval", "--loss-timeout", "--command-timeout", "--sheet", "--report",
         "--student", "--from", "--queue", "--rows", "--keep", "--resume", "--interim", "--checkpoint-every",
-        "--slice", "--slice-groups", "--mpi", "--rank-timeout", "--allow-mixed",
+        "--shard", "--slice", "--slice-groups", "--mpi", "--rank-timeout", "--allow-mixed",
     ]
     /// Options whose value is a command, in which each word may be a path.
     private static let commands: Set<String> = ["--loss", "--command"]

@@ -36,8 +36,8 @@ public struct StreamHeader: Sendable, Equatable {
     /// The metadata key of a stream that begins in the middle of an epoch: how many of its batches it leaves out. `records` and `images` are those of whole epochs.
     public static let firstBatch = "first_batch"
 
-    /// Whether it goes on with an epoch, so that it may have no records: all that are left may be broken.
-    public var isRest: Bool { metadata.count(StreamHeader.firstBatch) ?? 0 > 0 }
+    /// Whether it may have no records: what is left of an epoch may all be broken, and among more shards than batches some are empty.
+    public var mayBeEmpty: Bool { metadata.count(StreamHeader.firstBatch) ?? 0 > 0 || StreamShard(self) != nil }
 
     /// Images in the stream, where that is known; version 0.1.0 called them `pictures`.
     public var imageCount: Int? {

@@ -17,6 +17,20 @@ public enum RankVariables {
         return nil
     }
 
+    /// This task among those of an array of Slurm's, from 0; nil where it is none.
+    ///
+    /// - Throws: ``Failure`` `usage` for an array of some numbers alone, such as `--array=1,5`, whose tasks do not know their place.
+    public static var task: (number: Int, count: Int)? {
+        get throws {
+            guard let id = number("SLURM_ARRAY_TASK_ID"), let count = number("SLURM_ARRAY_TASK_COUNT"), let first = number("SLURM_ARRAY_TASK_MIN"), let last = number("SLURM_ARRAY_TASK_MAX") else { return nil }
+            let step = max(1, number("SLURM_ARRAY_TASK_STEP") ?? 1), place = (id - first) / step
+            guard (last - first) / step + 1 == count, 0..<count ~= place else {
+                throw Failure(.usage, "the array's tasks are some of \(first) to \(last) alone", remedy: "number them one after the other, or say which part, as --shard $SLURM_ARRAY_TASK_ID/\(last)")
+            }
+            return (place, count)
+        }
+    }
+
     private static func number(_ name: String) -> Int? {
         guard let text = unsafe getenv(name), let value = Int(unsafe String(cString: text)), 0...1 << 20 ~= value else { return nil }
         return value

@@ -75,6 +75,7 @@ public final class Trainer {
 
     /// The part of each batch that the stream has, if it is the one that this rank needs.
     private static func slice(_ header: StreamHeader, _ options: TrainingOptions) throws -> BatchSlice? {
+        if StreamShard(header) != nil { throw Failure(.data, "the stream has only a part of an epoch", remedy: "merge-shards puts the parts together; augment --fold has a part of the data as epochs of its own") }
         let slice = BatchSlice(header)
         guard let ranks = options.ranks else {
             guard !BatchSlice.isTold(by: header) else { throw Failure(.data, "the stream has only a part of each batch", remedy: "leave out augment's --slice, or train with --mpi") }

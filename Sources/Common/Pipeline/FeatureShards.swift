@@ -1,0 +1,55 @@
+import Platform
+import TensorStreams
+import ToolSupport
+
+/// Parts of the features of networks, each made by a process of its own, for the next make to put together: `shards/STAGE.FINGERPRINT.3-of-8.tensors.zst`.
+///
+/// The fingerprint is that of the stage, as its record would have it: a part of other options, data or weights is never taken for one of these.
+enum FeatureShards {
+    static let setting = "SHARD"
+    static let folder = "shards"
+
+    static func file(_ stage: String, _ fingerprint: String, _ shard: StreamShard) -> String {
+        "\(folder)/\(stage).\(fingerprint).\(shard.number)-of-\(shard.count).tensors.zst"
+    }
+
+    /// - Throws: ``Failure`` `usage` where SHARD is none.
+    static func shard(_ settings: RunSettings) throws -> StreamShard {
+        let text = settings[setting], numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count == 2, let number = numbers[0], let count = numbers[1], let shard = StreamShard(number, of: count) else {
+            throw Failure(.usage, text.isEmpty ? "\(setting) is not given" : "\(setting)=\(text): is no part", remedy: "such as 3/8, the third of eight")
+        }
+        return shard
+    }
+
+    /// Removes those of stages that are done, or follow from other things now.
+    static func removeOutdated(_ work: Work, in path: String) {
+        let wanted = work.stages.compactMap { stage in work.expected[stage.name].map { "\(stage.name).\($0.fingerprint)." } }
+        for name in FolderNames.all(in: "\(path)/\(folder)") where !wanted.contains(where: name.hasPrefix) { FolderNames.remove("\(path)/\(folder)/\(name)") }
+    }
+}
+
+extension Planner {
+    /// A part of the features that are not done, of networks that are. It changes nothing of the run but for files of its own, so that others can be at work on theirs.
+    func prepareShard(_ folder: RunFolder) throws -> Command? {
+        guard folder.isRun else { throw noRun(folder) }
+        try folder.share(say)
+        let preparation = try look { _ in [] }, shard = try FeatureShards.shard(preparation.settings)
+        try checkOptions(preparation, folder, "a part is of the run as it is")
+        let work = Work(preparation), toDo = Set(work.stages.map(\.name))
+        let stages = work.stages.filter { StageName($0.name).kind == "features" }
+        if let (stage, missing) = stages.lazy.compactMap({ stage in stage.inputs.first(where: toDo.contains).map { (stage.name, $0) } }).first {
+            throw Failure(.noInput, path: folder.path, "\(stage) needs \(missing), which is not done", remedy: "run make distill UNTIL=students first")
+        }
+        try folder.create(FeatureShards.folder)
+        let goals = stages.map(\.name).filter { name in
+            guard let fingerprint = work.expected[name]?.fingerprint else { return false }
+            return unsafe access(folder.file(FeatureShards.file(name, fingerprint, shard)), F_OK) != 0
+        }
+        guard !goals.isEmpty else {
+            say("\(folder.path): part \(shard.number) of \(shard.count) of all features is done")
+            return nil
+        }
+        return try command(preparation, goals: goals.map { "shard.\($0)" })
+    }
+}

@@ -1,0 +1,44 @@
+import ToolSupport
+
+/// A run as jobs of Slurm.
+enum Submission {
+    static let partition = "PARTITION", nodes = "NODES", site = "SITE"
+    /// The program that gives them to it, in the folder of make's fragments.
+    static let program = "slurm/submit"
+
+    /// The kinds of jobs that what is to be done wants, in order: the epochs of networks on all machines, features as an array, the rest on one.
+    static func jobs(_ work: Work) -> [String] {
+        let names = work.stages.map { StageName($0.name) }
+        guard !names.isEmpty else { return [] }
+        return (names.contains { $0.epoch(of: "teacher") ?? 0 > 0 } ? ["teacher"] : []) + (names.contains { $0.studentEpoch ?? 0 > 0 } ? ["students"] : [])
+            + (names.contains { $0.kind == "features" } ? ["features"] : []) + ["evaluation"]
+    }
+
+    /// What is a job's to say: with what it starts ranks, and how far it goes.
+    static func check(_ settings: RunSettings) throws {
+        for name in [Launch.setting, Until.setting, "TAP"] where !settings[name].isEmpty {
+            throw Failure(.usage, "\(name) is not for distill-slurm", remedy: name == Launch.setting ? "what starts ranks stands in \(settings[site].isEmpty ? "pipelines/slurm/site" : settings[site])" : "leave it out")
+        }
+    }
+}
+
+extension Planner {
+    /// Writes the run and gives its stages to Slurm.
+    func submit(_ folder: RunFolder) throws -> Command? {
+        // A job at work would be waited for.
+        if folder.isRun, try folder.whileIdle({}) == nil {
+            throw Failure(.usage, path: folder.path, "another make is at work on it", remedy: "see make status and squeue; a run is given to Slurm once")
+        }
+        let (preparation, work) = try write(folder) { preparation, _ in try Submission.check(preparation.settings) }
+        let settings = preparation.settings, jobs = Submission.jobs(work)
+        guard !jobs.isEmpty else { return nil }
+        try folder.create("log/slurm")
+        let name = folder.path.lastPathPart ?? "", runs = flags.value(of: "RUNS") ?? "runs"
+        return Command(
+            words: ["\(environment.pipelines)/\(Submission.program)", name, runs] + jobs,
+            environment: [
+                "PATH": environment.path, "MAKEFLAGS": "", "SEED_PARTITION": settings[Submission.partition], "SEED_NODES": "\(settings.count(Submission.nodes) ?? 1)",
+                "SEED_SITE": settings[Submission.site], "SEED_GROUPS": "\(Launch.groups(settings))",
+            ])
+    }
+}

@@ -1,0 +1,92 @@
+import ToolSupport
+
+/// One of the parts that an epoch's batches are cut into, one behind the other, as `augment --shard 2/4` makes it and `merge-shards` puts it together.
+///
+/// The header of a stream that holds only that part has it in its metadata, as `shard` = `2/4`; `records` and `images` are those of the part.
+public struct StreamShard: Sendable, Equatable {
+    /// From 1.
+    public let number: Int
+    public let count: Int
+
+    /// Nil for one of one, which is the whole.
+    public init?(_ number: Int, of count: Int) {
+        guard count > 1, 1...count ~= number, count <= 1 << 20 else { return nil }
+        (self.number, self.count) = (number, count)
+    }
+
+    private static let key = "shard"
+    /// What headers of shards have each their own of, and the whole the sum.
+    private static let sums = ["records", "images"]
+
+    public var metadata: [String: String] { [StreamShard.key: text] }
+    var text: String { "\(number)/\(count)" }
+
+    /// Nil where a stream is whole, or says nothing that can be.
+    public init?(_ header: StreamHeader) {
+        let numbers = (header.metadata[StreamShard.key] ?? "").split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count == 2, let number = numbers[0], let count = numbers[1] else { return nil }
+        self.init(number, of: count)
+    }
+
+    /// The header of the whole, from those of all shards.
+    static func merged(_ headers: [StreamHeader]) -> StreamHeader {
+        var whole = headers[0]
+        whole.metadata[key] = nil
+        for name in sums where whole.metadata[name] != nil { whole.metadata[name] = "\(headers.reduce(0) { $0 &+ ($1.metadata.count(name) ?? 0) })" }
+        return whole
+    }
+
+    /// The key in which the headers of two shards differ where they may not; `provenance` for how they came to be, nil where they are of one whole.
+    static func difference(_ first: StreamHeader, _ second: StreamHeader) -> String? {
+        guard first.provenance == second.provenance else { return "provenance" }
+        let keys = Set(first.metadata.keys).union(second.metadata.keys).subtracting(sums + [key])
+        return keys.sorted().first { first.metadata[$0] != second.metadata[$0] }
+    }
+}
+
+/// The shards of a stream, read as the whole.
+public final class MergedShards {
+    /// Of the whole: that which one process would have written.
+    public let header: StreamHeader
+    private var readers: ArraySlice<StreamReader>
+
+    /// - Parameter paths: the shards, in whatever order.
+    /// - Throws: ``Failure`` `data` that names the shard which is missing, there twice, or of another stream.
+    public init(_ paths: [String]) throws {
+        var found: [Int: StreamReader] = [:], count = 0
+        for path in paths {
+            let reader = try StreamReader(path)
+            guard let shard = StreamShard(reader.header) else {
+                throw Failure(.data, path: reader.name, "is no shard: its header has no 'shard'", remedy: "augment --shard makes them")
+            }
+            guard count == 0 || shard.count == count else { throw Failure(.data, path: reader.name, "is shard \(shard.text) where others are of \(count)", remedy: "give the shards of one epoch") }
+            count = shard.count
+            if let other = found[shard.number] { throw Failure(.data, path: reader.name, "is shard \(shard.text), as \(other.name) is", remedy: "give each once") }
+            found[shard.number] = reader
+        }
+        let missing = (0..<count).map { $0 + 1 }.filter { found[$0] == nil }
+        if let first = missing.first {
+            let more = missing.count > 1 ? " and \(missing.count - 1) more" : ""
+            throw Failure(.data, "shard \(first)/\(count)\(more) \(missing.count > 1 ? "are" : "is") not among the \(found.count) that are given", remedy: "give all \(count)")
+        }
+        let all = found.sorted { $0.key < $1.key }.map(\.value)
+        guard let first = all.first else { throw Failure(.usage, "no shards are given") }
+        for other in all {
+            guard let key = StreamShard.difference(first.header, other.header) else { continue }
+            let what = key == "provenance" ? "they came to be by other commands" : "'\(key)' is \(other.header.metadata[key] ?? "missing") in it and \(first.header.metadata[key] ?? "missing") in \(first.name)"
+            throw Failure(.data, path: other.name, "is not of the stream that \(first.name) is of: \(what)", remedy: "look at both with inspect")
+        }
+        guard first.header.metadata.count("epochs") ?? 1 == 1 else { throw Failure(.data, path: first.name, "has parts of several epochs", remedy: "make the shards of one epoch") }
+        header = StreamShard.merged(all.map(\.header))
+        readers = all[...]
+    }
+
+    /// The next record of the whole; nil behind the last, once every shard's end is verified.
+    public func next() throws -> TensorDocument? {
+        while let reader = readers.first {
+            if let record = try reader.next() { return record }
+            readers.removeFirst()
+        }
+        return nil
+    }
+}

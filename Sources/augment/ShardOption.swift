@@ -1,0 +1,38 @@
+import ArgumentParser
+import Datasets
+import ToolSupport
+
+/// The part of an epoch that one of several processes has: "2/4", or "auto", as Slurm's variables of an array say, or else the launcher's.
+enum ShardOption: ExpressibleByArgument {
+    case auto
+    case part(Shard)
+
+    init?(argument: String) {
+        if argument == "auto" {
+            self = .auto
+            return
+        }
+        guard let shard = Shard(argument) else { return nil }
+        self = .part(shard)
+    }
+
+    var defaultValueDescription: String {
+        switch self {
+        case .auto: "auto"
+        case .part(let shard): shard.defaultValueDescription
+        }
+    }
+
+    /// - Throws: ``Failure`` `usage` where nothing says which part it is.
+    func shard() throws -> Shard {
+        switch self {
+        case .part(let shard): return shard
+        case .auto:
+            if let (number, count) = try RankVariables.task { return Shard(number + 1, of: count) }
+            guard let rank = RankVariables.rank, let count = RankVariables.count else {
+                throw Failure(.usage, "--shard auto goes by the variables of an array of Slurm's, of mpirun or of srun, and none of them has started this", remedy: "say which part, as --shard 1/2")
+            }
+            return Shard(rank + 1, of: count)
+        }
+    }
+}
