@@ -80,6 +80,11 @@ test-build: build
 test-slurm: build
 	@Tests/slurm/run
 
+#: test-hosts      how long a step takes on two hosts whose links are slower and slower, beside the law in docs/scale.md (as root, three quiet minutes)
+.PHONY: test-hosts
+test-hosts: build
+	@Tests/hosts/run
+
 #: sanitize        the tests of kernels, layers, losses, networks, optimizers, threads, images and evaluation under the address sanitizer, in .build/sanitize
 .PHONY: sanitize
 sanitize: dependencies

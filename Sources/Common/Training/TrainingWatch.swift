@@ -38,10 +38,15 @@ public struct TrainingWatch {
     private var spreads: [(student: Double, teacher: Double)] = []
     private var hasToldAlike = false
     private let judgesRank: Bool
-    private var ranks: [Double] = []
+    /// Of the steps since ranks were judged last: the effective rank, and how far embeddings are from each other where that is known.
+    private var ranks: [(rank: Double, spread: Double?)] = []
     private var hasToldRank = false
-    /// Embeddings have collapsed to a line below this effective rank.
+    /// Embeddings have collapsed to a line below this effective rank, where they do not leave it.
     static let smallestRank = 1.5
+    /// Batches after which ranks are judged; at the end of an epoch ``batches`` will do.
+    static let rankBatches = 200
+    /// Embeddings leave a line where from the first quarter of the batches to the last their rank rises by so much, or their spread to so many times.
+    static let risingRank = 0.02, risingSpread = 1.1
     /// Images of a batch below which its rank says nothing.
     static let fewestRows = 16
 
@@ -133,9 +138,20 @@ public struct TrainingWatch {
     }
 
     private mutating func lookAtRank(_ report: StepReport) {
-        guard judgesRank, !hasToldAlike, !hasToldRank, report.images >= Self.fewestRows, let rank = report["effective_rank"] else { return }
-        ranks = ranks.suffix(Self.batches - 1) + [rank]
-        guard ranks.count == Self.batches, let largest = ranks.max(), largest < Self.smallestRank else { return }
+        guard judgesRank, report.images >= Self.fewestRows, let rank = report["effective_rank"] else { return }
+        ranks.append((rank, report["student_cosine"].map { 1 - $0 }))
+        if ranks.count == Self.rankBatches { judgeRank(report) }
+    }
+
+    /// Embeddings that are on one line and stay there have collapsed. In the first epochs of a training that goes well, once all are nearly alike, they part along one line first, and leave it then.
+    private mutating func judgeRank(_ report: StepReport) {
+        defer { ranks = [] }
+        guard !hasToldAlike, !hasToldRank, ranks.count >= Self.batches, let largest = ranks.map(\.rank).max(), largest < Self.smallestRank else { return }
+        let quarter = ranks.count / 4, first = ranks.prefix(quarter), last = ranks.suffix(quarter)
+        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
+        guard mean(last.map(\.rank)) < mean(first.map(\.rank)) + Self.risingRank else { return }
+        let (before, now) = (first.compactMap(\.spread), last.compactMap(\.spread))
+        guard before.isEmpty || mean(now) < Self.risingSpread * mean(before) else { return }
         hasToldRank = true
         notes.append(("the student's embeddings have collapsed to a line at epoch \(report.epoch), step \(report.step) (effective rank \(Progress.fixed(largest, 2)))", report))
     }
@@ -182,6 +198,7 @@ public struct TrainingWatch {
             epoch = nil
         }
         lookAtEnd()
+        if let last = steps.last { judgeRank(last.report) }
         guard let last = steps.last, comparesDivergence else { return }
         let quarter = steps.suffix((steps.count + 3) / 4)
         let values = quarter.compactMap { step in step.divergence.map { $0 * Double(step.images) } }
