@@ -23,7 +23,9 @@ import Testing
         let golden = try Golden("layers"), weights = try network(), network = weights.network
         let run = TrainingRun(network, N: 6, height: 20, width: 24)
         let y = run.forward(weights, images: formula("images", 6 * 20 * 24))
-        #expect(relativeError(Array(UnsafeBufferPointer(start: y, count: 6 * 32)), try golden.floats("head.training").map(Double.init)) < 1e-5)
+        // Batch norms over six rows divide by small deviations: which kernels the processor has moves the result by 1e-5.
+        let error = relativeError(Array(UnsafeBufferPointer(start: y, count: 6 * 32)), try golden.floats("head.training").map(Double.init))
+        #expect(error < 3e-5, "\(error)")
         let gradients = FloatBuffer(network.parameterCount)
         run.backward(weights, dOutput: formula("gradient", 6 * 32), dParameters: gradients)
         let judged = network.parameters.filter { $0.name.hasPrefix("fc.") || $0.name == "conv1.weight" }
