@@ -22,8 +22,8 @@ featured = augment @options/features$(suffix $*) $(1) @options/threads --quiet |
 
 # Where all shards of them are there, they are put together.
 done/features.%:
-	@stage features.$* "$(or $(patsubst %,merge-shards % --quiet -o features/$*.tensors.zst,$(shell shards all features.$*)),$(call featured,,--timing log/features.$*.json -o features/$*.tensors.zst))"
-	@rm -f shards/features.$*.*.tensors.zst
+	@stage features.$* "$(or $(patsubst %,rm -f log/features.$*.json && merge-shards % --quiet -o features/$*.tensors.zst,$(shell shards all features.$*)),$(call featured,,--timing log/features.$*.json -o features/$*.tensors.zst))"
+	@[ -n "$${SEED_SHOW:-}" ] || rm -f shards/features.$*.*.tensors.zst
 
 # One of them, which is no stage of its own. Its file says that it is done.
 shard.features.%:

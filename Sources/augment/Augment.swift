@@ -143,7 +143,7 @@ struct Augment: Tool {
         let first = try firstBatch(plan)
         let writer = try WriteBehind(output, header: header(dataset, plan, groups, from: first, part), level: level)
         var progress = Progress(tool: "augment", unit: "images", total: max(0, images(plan) - first * batch) * (own?.count ?? batch) / batch, common)
-        var broken = BrokenImages(allowed: allowBad ? nil : max(plan.images, plan.pass) / 100, data: data)
+        var broken = BrokenImages(allowed: allowBad ? nil : max(plan.images, plan.steps == nil ? plan.chosen : plan.pass) / 100, data: data)
         var read = Report(dataset)
         for epoch in epoch..<epoch + epochs {
             let order = plan.order(epoch: drawn(epoch))

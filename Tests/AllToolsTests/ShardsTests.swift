@@ -30,6 +30,15 @@ struct ShardsTests {
             """)
     }
 
+    // What a program gives is known with its first record: parts without any do not have it.
+    @Test func `parts without images are no others, whoever embeds`() throws {
+        try place.perform("""
+            \(augment) --recipe evaluation | embed --command '\(embed)' -q -o whole
+            for i in $(seq 11); do \(augment) --recipe evaluation --shard $i/11 | embed --command '\(embed)' -q -o part.$i; done
+            merge-shards part.* -q -o merged; cmp whole merged
+            """)
+    }
+
     // Of an image that is broken nothing is there, of a batch all of whose images are neither.
     @Test func `what is broken is missing in both`() throws {
         try place.perform("""

@@ -32,7 +32,9 @@ struct FeatureShardsTests {
         // Side by side, as the tasks of an array.
         try place.perform("for i in 1 2 3; do \(shard("parts", "$i/3")) 2> said.$i & all+=($!); done; for one in ${all[@]}; do wait $one; done")
         #expect(try place.contents("runs/parts/shards").count == 18)
-        let again = try place.run(shard("parts", "2/3"))
+        try place.perform(shard("parts", "1/1").replacing(" shard ", with: " stage ").replacing("SHARD=1/1", with: "STAGE=features.student.1.train SHOW=1") + " > shown")
+        #expect(try place.text("shown").contains("merge-shards") && place.contents("runs/parts/shards").count == 18)
+        let again = try place.run(shard("parts", "02/3"))
         #expect(again.status == 0 && again.error.contains("part 2 of 3 of all features is done"), "\(again.error)")
         try place.perform(make("parts") + " 2> said")
         #expect(try place.contents("runs/parts/shards").isEmpty && !place.exists("runs/parts/log/features.student.1.train.json"))

@@ -41,6 +41,11 @@ extension Planner {
         if let (stage, missing) = stages.lazy.compactMap({ stage in stage.inputs.first(where: toDo.contains).map { (stage.name, $0) } }).first {
             throw Failure(.noInput, path: folder.path, "\(stage) needs \(missing), which is not done", remedy: "run make distill UNTIL=students first")
         }
+        // Parts have the names that the run's stages have.
+        let table = try StageTable(in: folder.path)
+        if let other = stages.first(where: { table[$0.name]?.fingerprint != work.expected[$0.name]?.fingerprint }) {
+            throw Failure(.usage, path: folder.path, "\(other.name) follows from other data or weights than the run was planned with", remedy: "run make distill UNTIL=students first")
+        }
         try folder.create(FeatureShards.folder)
         let goals = stages.map(\.name).filter { name in
             guard let fingerprint = work.expected[name]?.fingerprint else { return false }
@@ -50,6 +55,6 @@ extension Planner {
             say("\(folder.path): part \(shard.number) of \(shard.count) of all features is done")
             return nil
         }
-        return try command(preparation, goals: goals.map { "shard.\($0)" })
+        return try command(preparation, goals: goals.map { "shard.\($0)" }, shard: shard)
     }
 }

@@ -1,4 +1,5 @@
 import Platform
+import TensorStreams
 public import ToolSupport
 
 /// From what a person typed behind make to a run whose stages make can do one after the other.
@@ -245,7 +246,9 @@ public struct Planner {
     }
 
     /// The same for several, which make need not look into.
-    func command(_ preparation: Preparation, goals: [String], alone stage: (name: String, schedule: Int?)? = nil) throws -> Command {
+    ///
+    /// - Parameter shard: the part of them.
+    func command(_ preparation: Preparation, goals: [String], alone stage: (name: String, schedule: Int?)? = nil, shard: StreamShard? = nil) throws -> Command {
         let (settings, run) = (preparation.settings, preparation.run)
         func epochs(_ epoch: (StageName) -> Int?, _ all: Int) -> Int {
             stage.flatMap { stage in epoch(StageName(stage.name)).flatMap { _ in stage.schedule } } ?? all
@@ -262,7 +265,7 @@ public struct Planner {
         words += ["BAGS=\(settings.hasBags ? "bags" : "")"]
         words += ["PROBE=\(settings.probe.map { "\($0.every)" } ?? "")"]
         words += ["EXPORT=\(settings.exports.map(\.rawValue).joined(separator: " "))"]
-        words += ["SHARD=\(settings[FeatureShards.setting])"]
+        words += ["SHARD=\(shard?.text ?? "")"]
         words += (stage != nil ? ["ALONE=yes", "--always-make"] : ["ALONE="]) + goals
         return Command(
             words: words,

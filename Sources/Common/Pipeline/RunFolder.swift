@@ -162,8 +162,16 @@ public struct RunFolder: Sendable {
         let descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot open it") }
         defer { close(descriptor) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || RunFolder.hasNoLocks(errno) else { return nil }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return nil }
         return try body()
+    }
+
+    /// Whether somebody works in the folder; false where its file system cannot tell.
+    var isAtWork: Bool {
+        let descriptor = unsafe open(file("lock"), O_RDWR | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
     /// Unfinished files of tools, in the folder and those in it.

@@ -16,8 +16,8 @@ enum Submission {
 
     /// What is a job's to say: with what it starts ranks, and how far it goes.
     static func check(_ settings: RunSettings) throws {
-        for name in [Launch.setting, Until.setting, "TAP"] where !settings[name].isEmpty {
-            throw Failure(.usage, "\(name) is not for distill-slurm", remedy: name == Launch.setting ? "what starts ranks stands in \(settings[site].isEmpty ? "pipelines/slurm/site" : settings[site])" : "leave it out")
+        for name in [Launch.setting, Until.setting, FeatureShards.setting, "STAGE", "SHOW", "TAP", "THREADS"] where !settings[name].isEmpty {
+            throw Failure(.usage, "\(name) is not for distill-slurm", remedy: [Launch.setting, "THREADS"].contains(name) ? "what starts ranks, and the processors of each (--cpus-per-task), stand in \(settings[site].isEmpty ? "pipelines/slurm/site" : settings[site])" : "leave it out")
         }
     }
 }
@@ -25,8 +25,9 @@ enum Submission {
 extension Planner {
     /// Writes the run and gives its stages to Slurm.
     func submit(_ folder: RunFolder) throws -> Command? {
+        guard !flags.doesAll else { throw Failure(.usage, "make -B is not for distill-slurm, whose jobs do what is not done", remedy: "leave it out, or give the run another NAME") }
         // A job at work would be waited for.
-        if folder.isRun, try folder.whileIdle({}) == nil {
+        if folder.isRun, folder.isAtWork {
             throw Failure(.usage, path: folder.path, "another make is at work on it", remedy: "see make status and squeue; a run is given to Slurm once")
         }
         let (preparation, work) = try write(folder) { preparation, _ in try Submission.check(preparation.settings) }

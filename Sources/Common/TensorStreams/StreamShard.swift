@@ -19,7 +19,8 @@ public struct StreamShard: Sendable, Equatable {
     private static let sums = ["records", "images"]
 
     public var metadata: [String: String] { [StreamShard.key: text] }
-    var text: String { "\(number)/\(count)" }
+    /// `2/4`.
+    public var text: String { "\(number)/\(count)" }
 
     /// Nil where a stream is whole, or says nothing that can be.
     public init?(_ header: StreamHeader) {
@@ -28,9 +29,14 @@ public struct StreamShard: Sendable, Equatable {
         self.init(number, of: count)
     }
 
+    /// What is known with the first record alone.
+    private static let ofRecords = ["dimension", "network"]
+
+    private static func isEmpty(_ header: StreamHeader) -> Bool { header.metadata.count("records") == 0 }
+
     /// The header of the whole, from those of all shards.
     static func merged(_ headers: [StreamHeader]) -> StreamHeader {
-        var whole = headers[0]
+        var whole = headers.first { !isEmpty($0) } ?? headers[0]
         whole.metadata[key] = nil
         for name in sums where whole.metadata[name] != nil { whole.metadata[name] = "\(headers.reduce(0) { $0 &+ ($1.metadata.count(name) ?? 0) })" }
         return whole
@@ -39,7 +45,7 @@ public struct StreamShard: Sendable, Equatable {
     /// The key in which the headers of two shards differ where they may not; `provenance` for how they came to be, nil where they are of one whole.
     static func difference(_ first: StreamHeader, _ second: StreamHeader) -> String? {
         guard first.provenance == second.provenance else { return "provenance" }
-        let keys = Set(first.metadata.keys).union(second.metadata.keys).subtracting(sums + [key])
+        let keys = Set(first.metadata.keys).union(second.metadata.keys).subtracting(sums + [key] + (isEmpty(first) || isEmpty(second) ? ofRecords : []))
         return keys.sorted().first { first.metadata[$0] != second.metadata[$0] }
     }
 }
@@ -71,10 +77,11 @@ public final class MergedShards {
         }
         let all = found.sorted { $0.key < $1.key }.map(\.value)
         guard let first = all.first else { throw Failure(.usage, "no shards are given") }
+        let told = all.first { $0.header.metadata.count("records") != 0 } ?? first
         for other in all {
-            guard let key = StreamShard.difference(first.header, other.header) else { continue }
-            let what = key == "provenance" ? "they came to be by other commands" : "'\(key)' is \(other.header.metadata[key] ?? "missing") in it and \(first.header.metadata[key] ?? "missing") in \(first.name)"
-            throw Failure(.data, path: other.name, "is not of the stream that \(first.name) is of: \(what)", remedy: "look at both with inspect")
+            guard let key = StreamShard.difference(told.header, other.header) else { continue }
+            let what = key == "provenance" ? "they came to be by other commands" : "'\(key)' is \(other.header.metadata[key] ?? "missing") in it and \(told.header.metadata[key] ?? "missing") in \(told.name)"
+            throw Failure(.data, path: other.name, "is not of the stream that \(told.name) is of: \(what)", remedy: "look at both with inspect")
         }
         guard first.header.metadata.count("epochs") ?? 1 == 1 else { throw Failure(.data, path: first.name, "has parts of several epochs", remedy: "make the shards of one epoch") }
         header = StreamShard.merged(all.map(\.header))

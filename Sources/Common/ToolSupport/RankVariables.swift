@@ -7,7 +7,19 @@ public enum RankVariables {
     public static var count: Int? { place?.count }
 
     /// Ranks on this machine, which share its processors; 1 where that is not told.
-    public static var localCount: Int { number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? number("MPI_LOCALNRANKS") ?? 1 }
+    public static var localCount: Int { number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? number("MPI_LOCALNRANKS") ?? ofSlurm ?? 1 }
+
+    /// Tasks of a step on this of its machines: `2(x3),1` are two on each of three, one on the last.
+    private static var ofSlurm: Int? {
+        guard let text = unsafe getenv("SLURM_STEP_TASKS_PER_NODE").map({ unsafe String(cString: $0) }), var node = number("SLURM_NODEID") else { return nil }
+        for part in text.split(separator: ",") {
+            let words = part.split(separator: "("), machines = words.count > 1 ? Int(words[1].dropFirst().dropLast()) : 1
+            guard let tasks = words.first.flatMap({ Int($0) }), 1...1 << 20 ~= tasks, let machines, 1...1 << 20 ~= machines else { return nil }
+            if node < machines { return tasks }
+            node -= machines
+        }
+        return nil
+    }
 
     private static var place: (rank: Int, count: Int)? {
         // A batch script of Slurm has the first of its two, too; the second only what srun has started.

@@ -3,9 +3,11 @@ import Synchronization
 
 /// SIGTERM as a request: a tool that has something to save asks ``isMade`` at a good moment, saves it and ends with ``Failure/Kind/stopped``.
 ///
-/// Schedulers send it before a job's time is over; a second one may come from whoever started the tool and was asked too. The third ends it at once, as without this.
+/// Schedulers send it before a job's time is over; a second one may come from whoever started the tool and was asked too. The third ends it at once, as without this; one of several ranks is asked by a launcher and a scheduler, again and again.
 public enum StopRequest {
     private static let asked = Atomic<Int>(0)
+    /// Requests that end nothing.
+    private static let patience = Atomic<Int>(2)
 
     public static var isMade: Bool { asked.load(ordering: .acquiring) > 0 }
 
@@ -14,6 +16,8 @@ public enum StopRequest {
     /// - Parameter others: signals that mean the same: mpirun hands SIGUSR1 on, and on a SIGTERM kills.
     public static func watch(others: [CInt] = []) {
         _ = isMade  // Made before the handler can run.
+        // A launcher and a scheduler each hand on their own, and others', to every process.
+        patience.store(others.isEmpty ? 2 : .max, ordering: .releasing)
         for number in [SIGTERM] + others { watch(number) }
     }
 
@@ -24,7 +28,7 @@ public enum StopRequest {
         unsafe sigfillset(&action.sa_mask)
         action.sa_flags = SA_RESTART
         unsafe action.__sigaction_handler.sa_handler = { number in
-            guard StopRequest.asked.add(1, ordering: .acquiringAndReleasing).newValue > 2 else { return }
+            guard StopRequest.asked.add(1, ordering: .acquiringAndReleasing).newValue > StopRequest.patience.load(ordering: .acquiring) else { return }
             UnfinishedFiles.removeAll()
             signal(number, SIG_DFL)
             raise(number)
