@@ -12,9 +12,8 @@ enum SliceOption: ExpressibleByArgument {
             self = .auto
             return
         }
-        let numbers = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-        guard numbers.count == 2, let number = numbers[0], let count = numbers[1], 1...1 << 20 ~= count, 1...count ~= number else { return nil }
-        self = .part(rank: number - 1, of: count)
+        guard let part = PartNumber(argument) else { return nil }
+        self = .part(rank: part.number - 1, of: part.count)
     }
 
     /// - Parameters:

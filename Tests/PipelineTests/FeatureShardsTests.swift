@@ -17,14 +17,6 @@ struct FeatureShardsTests {
     private func shard(_ name: String, _ part: String, _ settings: String = "") -> String {
         "make --no-print-directory -C '\(Workplace.root)' shard BUILD=no RUNS=$PWD/runs NAME=\(name) SHARD=\(part) \(settings)"
     }
-    private func expectSame(_ name: String, _ other: String) throws {
-        let (found, expected) = (try place.results(name), try place.results(other))
-        #expect(found.keys.sorted() == expected.keys.sorted() && !expected.isEmpty)
-        for (file, bytes) in expected {
-            let same = found[file] == bytes
-            #expect(same, "\(name): \(file)")
-        }
-    }
 
     @Test func `features made in parts are those of one process, to the last byte`() throws {
         try place.perform("\(make("whole")) 2> said; \(make("parts", "UNTIL=students")) 2> said")
@@ -38,15 +30,15 @@ struct FeatureShardsTests {
         #expect(again.status == 0 && again.error.contains("part 2 of 3 of all features is done"), "\(again.error)")
         try place.perform(make("parts") + " 2> said")
         #expect(try place.contents("runs/parts/shards").isEmpty && !place.exists("runs/parts/log/features.student.1.train.json"))
-        try expectSame("parts", "whole")
+        try place.expectSame("parts", "whole")
     }
 
     @Test func `parts of which one is missing, and those of other settings, are not taken`() throws {
         try place.perform("\(make("a", "UNTIL=students")) 2> said; \(shard("a", "1/2")) 2> said; \(make("a")) 2> said; \(make("whole")) 2> said")
         #expect(try place.contents("runs/a/shards").isEmpty && place.exists("runs/a/log/features.student.1.train.json"))
-        try expectSame("a", "whole")
+        try place.expectSame("a", "whole")
         try place.perform("\(make("b", "UNTIL=students SEED=1")) 2> said; for i in 1 2; do \(shard("b", "$i/2")) 2> said; done; \(make("b", "SEED=0")) 2> said")
-        try expectSame("b", "whole")
+        try place.expectSame("b", "whole")
         #expect(try place.contents("runs/b/shards").isEmpty)
     }
 

@@ -11,22 +11,13 @@ struct LaunchTests {
     private static let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test BATCH_GROUPS=4 CHECKPOINT_EVERY="
     private func ranks(_ count: Int, _ options: String = "--oversubscribe --allow-run-as-root") -> String { "LAUNCH='mpirun -n \(count) \(options)'" }
 
-    private func expectSame(_ place: Workplace, _ name: String, _ other: String) throws {
-        let (found, expected) = (try place.results(name), try place.results(other))
-        #expect(found.keys.sorted() == expected.keys.sorted() && !expected.isEmpty)
-        for (file, bytes) in expected {
-            let same = found[file] == bytes
-            #expect(same, "\(name): \(file)")
-        }
-    }
-
     // The teacher is trained by ranks too; the second of two students waits for the first; stored rows are joined to parts of batches.
     @Test(arguments: ["", "STUDENTS='tiny-resnet10 tiny-resnet18' STORE=1 EPOCHS=3"])
     func `a run on ranks is the run of one process, to the last byte`(option: String) throws {
         let place = try Workplace.images()
         try place.perform(place.make("one", "\(Self.settings) \(option)") + " 2> said")
         try place.perform(place.make("three", "\(Self.settings) \(option) \(ranks(3))") + " 2> said")
-        try expectSame(place, "three", "one")
+        try place.expectSame("three", "one")
         // Where it was done is nothing that a run remembers, or that undoes it.
         let again = try place.run(place.make("three", "\(Self.settings) \(option)"))
         #expect(again.status == 0 && again.error.contains("nothing: all is done"), "\(again.error)")
@@ -37,20 +28,13 @@ struct LaunchTests {
         let place = try Workplace.images()
         let settings = "\(Self.settings) BATCH=4 BATCH_GROUPS=2 TEACHER_BATCH=16 EPOCHS=1 STEPS=600"
         try place.perform(place.make("calm", settings) + " 2> said")
-        let isCaught = try (0..<20).contains { _ in
-            try place.perform("rm -rf runs/a")
-            let run = try place.start(place.make("a", "\(settings) \(ranks(2))"))
-            _ = waitUntil(seconds: 60) { run.isOver || (try? place.text("runs/a/log/student.1.jsonl").isEmpty) == false }
-            run.end(by: SIGTERM)
-            let status = run.wait()
-            return status != 0 && place.exists("runs/a/student.1.interim.safetensors")
-        }
+        let isCaught = try (0..<20).contains { _ in try place.isStoppedInEpoch("a", "\(settings) \(ranks(2))") }
         try #require(isCaught)
         let said = try place.text(".error")
         #expect(said.contains("student.1.interim.safetensors: stopped on request behind batch ") && said.contains("student.1 was stopped; the same make goes on from there"), "\(said)")
         let result = try place.run(place.make("a", settings))
         #expect(result.status == 0 && result.error.contains("goes on behind batch "), "\(result.error)")
-        try expectSame(place, "a", "calm")
+        try place.expectSame("a", "calm")
     }
 
     @Test func `what cannot work is said before anything is done`() throws {

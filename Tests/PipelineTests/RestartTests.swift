@@ -80,15 +80,7 @@ struct RestartTests {
         let place = try Workplace.images()
         let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test BATCH=2 TEACHER_BATCH=16 CHECKPOINT_EVERY= \(option)"
         try #require(try place.run(place.make("calm", settings)).status == 0)
-        // It may come behind the epoch.
-        let isCaught = try (0..<20).contains { _ in
-            try place.perform("rm -rf runs/a")
-            let run = try place.start(place.make("a", settings))
-            _ = waitUntil(seconds: 60) { run.isOver || (try? place.text("runs/a/log/student.1.jsonl").isEmpty) == false }
-            run.end(by: SIGTERM)
-            let status = run.wait()
-            return status != 0 && place.exists("runs/a/student.1.interim.safetensors")
-        }
+        let isCaught = try (0..<20).contains { _ in try place.isStoppedInEpoch("a", settings) }
         try #require(isCaught)
         let said = try place.text(".error")
         #expect(said.contains("student.1.interim.safetensors: stopped on request behind batch "), "\(said)")

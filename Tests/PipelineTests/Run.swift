@@ -30,6 +30,28 @@ extension Workplace {
         return try Dictionary(uniqueKeysWithValues: names.map { ($0, try bytes("runs/\(name)/\($0)")) })
     }
 
+    /// Expects the ``results(_:)`` of a run to be those of another.
+    func expectSame(_ name: String, _ other: String) throws {
+        let (found, expected) = (try results(name), try results(other))
+        #expect(found.keys.sorted() == expected.keys.sorted() && !expected.isEmpty)
+        for (file, bytes) in expected {
+            let same = found[file] == bytes
+            #expect(same, "\(name): \(file)")
+        }
+    }
+
+    /// Starts a run and asks it to stop in its student's first epoch.
+    ///
+    /// - Returns: whether it has saved that: the signal may come behind the epoch.
+    func isStoppedInEpoch(_ name: String, _ settings: String) throws -> Bool {
+        try perform("rm -rf runs/\(name)")
+        let run = try start(make(name, settings))
+        _ = waitUntil(seconds: 60) { run.isOver || (try? text("runs/\(name)/log/student.1.jsonl").isEmpty) == false }
+        run.end(by: SIGTERM)
+        let status = run.wait()
+        return status != 0 && exists("runs/\(name)/student.1.interim.safetensors")
+    }
+
     /// Whether an epoch of the run is saved in its middle.
     func hasInterim(_ name: String) -> Bool { (try? FileManager.default.contentsOfDirectory(atPath: path("runs/\(name)")))?.contains { $0.contains(".interim.") } ?? false }
 

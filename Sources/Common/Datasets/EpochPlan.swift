@@ -1,4 +1,5 @@
 import Randomness
+import ToolSupport
 
 /// Which images an epoch has, in which order and in which batches: a pure function of its fields.
 ///
@@ -153,9 +154,8 @@ public struct Shard: Sendable, Equatable {
 
     /// "2/4"; nil for anything else.
     public init?(_ text: String) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-        guard parts.count == 2, let number = parts[0], let count = parts[1], count <= 1 << 20, number >= 1, number <= count else { return nil }
-        self.init(number, of: count)
+        guard let part = PartNumber(text) else { return nil }
+        self.init(part.number, of: part.count)
     }
 
     /// How many of `total` items it has where every `count`th is its, from the `number`th.

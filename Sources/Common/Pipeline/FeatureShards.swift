@@ -15,8 +15,8 @@ enum FeatureShards {
 
     /// - Throws: ``Failure`` `usage` where SHARD is none.
     static func shard(_ settings: RunSettings) throws -> StreamShard {
-        let text = settings[setting], numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-        guard numbers.count == 2, let number = numbers[0], let count = numbers[1], let shard = StreamShard(number, of: count) else {
+        let text = settings[setting]
+        guard let shard = StreamShard(text) else {
             throw Failure(.usage, text.isEmpty ? "\(setting) is not given" : "\(setting)=\(text): is no part", remedy: "such as 3/8, the third of eight")
         }
         return shard

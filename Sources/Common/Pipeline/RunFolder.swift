@@ -84,14 +84,19 @@ public struct RunFolder: Sendable {
         guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot make the folder") }
     }
 
+    /// The lock's file, open for this process and those that it starts.
+    private func openLock() throws -> CInt {
+        let name = file("lock"), descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666)
+        guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+        return descriptor
+    }
+
     /// Waits until this process alone works in the folder. The lock goes on to the processes that it starts, and stays until the last has ended.
     ///
     /// - Parameter say: is told why it waits.
     /// - Returns: whether others have been at work in the folder meanwhile.
     func lock(_ say: (String) -> Void) throws -> Bool {
-        let name = file("lock")
-        let descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666)
-        guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+        let name = file("lock"), descriptor = try openLock()
         // make goes on in this process's place, and so holds what is noted here.
         func note() {
             let owner = LockHolders.mark(of: getpid())
@@ -140,9 +145,7 @@ public struct RunFolder: Sendable {
 
     /// Waits until nobody works in the folder but others that only add files of their own to it, as this process does. The lock goes on to the processes that it starts.
     func share(_ say: (String) -> Void) throws {
-        let name = file("lock")
-        let descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666)
-        guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
+        let name = file("lock"), descriptor = try openLock()
         if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return }
         guard !RunFolder.hasNoLocks(errno) else { return say("\(name): \(RunFolder.noLocks)") }
         say("\(path): another make is at work on it; waits until that has ended")

@@ -1,3 +1,5 @@
+import ToolSupport
+
 /// How a batch is cut into groups of neighbouring images, as even as they can be.
 public struct BatchCut: Sendable, Equatable {
     /// Where each group begins, and the last one ends, among the images that are there.
@@ -54,10 +56,8 @@ public struct BatchSlice: Sendable, Equatable {
 
     /// Nil where a stream has whole batches, or says nothing that can be.
     public init?(_ header: StreamHeader) {
-        guard let part = header.metadata[BatchSlice.partKey], let groups = header.metadata.count(BatchSlice.groupsKey) else { return nil }
-        let numbers = part.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-        guard numbers.count == 2, let number = numbers[0], let ranks = numbers[1], 1...ranks ~= number, ranks <= groups, groups <= 1 << 20 else { return nil }
-        self.init(rank: number - 1, of: ranks, groups: groups)
+        guard let part = header.metadata[BatchSlice.partKey].flatMap({ PartNumber($0) }), let groups = header.metadata.count(BatchSlice.groupsKey), part.count <= groups, groups <= 1 << 20 else { return nil }
+        self.init(rank: part.number - 1, of: part.count, groups: groups)
     }
 
     /// Whether a header says that its stream has a part of each batch.

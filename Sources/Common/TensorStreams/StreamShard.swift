@@ -24,15 +24,20 @@ public struct StreamShard: Sendable, Equatable {
 
     /// Nil where a stream is whole, or says nothing that can be.
     public init?(_ header: StreamHeader) {
-        let numbers = (header.metadata[StreamShard.key] ?? "").split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-        guard numbers.count == 2, let number = numbers[0], let count = numbers[1] else { return nil }
-        self.init(number, of: count)
+        guard let shard = StreamShard(header.metadata[StreamShard.key] ?? "") else { return nil }
+        self = shard
+    }
+
+    /// From `2/4`.
+    public init?(_ text: String) {
+        guard let part = PartNumber(text) else { return nil }
+        self.init(part.number, of: part.count)
     }
 
     /// What is known with the first record alone.
     private static let ofRecords = ["dimension", "network"]
 
-    private static func isEmpty(_ header: StreamHeader) -> Bool { header.metadata.count("records") == 0 }
+    fileprivate static func isEmpty(_ header: StreamHeader) -> Bool { header.metadata.count("records") == 0 }
 
     /// The header of the whole, from those of all shards.
     static func merged(_ headers: [StreamHeader]) -> StreamHeader {
@@ -76,14 +81,13 @@ public final class MergedShards {
             throw Failure(.data, "shard \(first)/\(count)\(more) \(missing.count > 1 ? "are" : "is") not among the \(found.count) that are given", remedy: "give all \(count)")
         }
         let all = found.sorted { $0.key < $1.key }.map(\.value)
-        guard let first = all.first else { throw Failure(.usage, "no shards are given") }
-        let told = all.first { $0.header.metadata.count("records") != 0 } ?? first
+        guard let told = all.first(where: { !StreamShard.isEmpty($0.header) }) ?? all.first else { throw Failure(.usage, "no shards are given") }
         for other in all {
             guard let key = StreamShard.difference(told.header, other.header) else { continue }
             let what = key == "provenance" ? "they came to be by other commands" : "'\(key)' is \(other.header.metadata[key] ?? "missing") in it and \(told.header.metadata[key] ?? "missing") in \(told.name)"
             throw Failure(.data, path: other.name, "is not of the stream that \(told.name) is of: \(what)", remedy: "look at both with inspect")
         }
-        guard first.header.metadata.count("epochs") ?? 1 == 1 else { throw Failure(.data, path: first.name, "has parts of several epochs", remedy: "make the shards of one epoch") }
+        guard told.header.metadata.count("epochs") ?? 1 == 1 else { throw Failure(.data, path: told.name, "has parts of several epochs", remedy: "make the shards of one epoch") }
         header = StreamShard.merged(all.map(\.header))
         readers = all[...]
     }
