@@ -28,6 +28,8 @@ SETTINGS = {
         "DATA": None, "TEST": "", "TEACHER": "", "SIZE": 64, "EPOCHS": 12, "BATCH": 64, "SEEDS": 3, "STUDENTS": "resnet18 mobilenet-v3-large", "FOLDER": "docs/compared"},
     "ablate": {"DATA": None, "TEST": "", "TEACHER": "", "SIZE": 128, "EPOCHS": 12, "BATCH": 64, "STUDENTS": "mobilenet-v3-large", "FOLDER": "docs/ablation"},
 }
+# Of make distill, where TEACHER is empty.
+USUAL_TEACHER = "efficientnet-lite0"
 # Learning from one teacher.
 DISTILLERS = ["seed", "seed-batch", "simreg", "compress-1q", "compress-2q", "disco", "bingo", "queue-kl", "feature-mse"]
 # swav-distillation wants a teacher whose head ends in prototypes, seed-teachers several: a teacher that is given does not serve them.
@@ -75,18 +77,21 @@ def compare_methods(options):
 
 
 def ablate(options):
-    """The paper's in small: the queue, both temperatures, three teachers, same and different views."""
+    """The paper's in small: the queue, both temperatures, three teachers, same and different views. The run with all defaults is one, in a row of each."""
     student = options.students.split()[0]
 
     def one(row, value, **settings):
-        name = f"{row} {value}".replace(" ", "-").replace("/", "-")
-        return Experiment(name, "distill", (("STUDENT", student), ("SEED", 0), ("TEACHER", options.teacher)) + tuple(settings.items()), row, str(value))
+        name = f"{row} {value}".replace(" ", "-").replace("/", "-") if settings else "defaults"
+        return Experiment(name, "distill", tuple({"STUDENT": student, "SEED": 0, "TEACHER": options.teacher, **settings}.items()), row, str(value))
 
     usual = default_options()
-    found = [one("queue", K, QUEUE=K) for K in (128, 512, 2048, 8192, 65536)]
-    found += [one("student temperature", t, STUDENT_OPTIONS=f"{usual} --student-temperature {t}") for t in (0.05, 0.1, 0.2, 0.5)]
-    found += [one("teacher temperature", t, STUDENT_OPTIONS=f"{without(usual, '--teacher-temperature')} --teacher-temperature {t}") for t in ("auto", 0.003, 0.01, 0.03, 0.1)]
-    found += [one("teacher", teacher, TEACHER=teacher) for teacher in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")]
+    found = [one("queue", "half the images")] + [one("queue", K, QUEUE=K) for K in (128, 512, 2048, 8192, 65536)]
+    found += [one("student temperature", 0.2)] + [one("student temperature", t, STUDENT_OPTIONS=f"{usual} --student-temperature {t}") for t in (0.05, 0.1, 0.5)]
+    fixed = without(usual, "--teacher-temperature")
+    found += [one("teacher temperature", "auto")] + [one("teacher temperature", t, STUDENT_OPTIONS=f"{fixed} --teacher-temperature {t}") for t in (0.003, 0.01, 0.03, 0.1)]
+    given = options.teacher or USUAL_TEACHER
+    found += [one("teacher", os.path.basename(given))] + [
+        one("teacher", teacher, TEACHER=teacher) for teacher in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2") if teacher != given]
     found += [one("views", "same"), one("views", "different", CROPS=f"2x{options.size}", STUDENT_OPTIONS=f"{usual} --student-view 1")]
     return found
 
@@ -209,7 +214,7 @@ def table(options, experiments):
     for subject, key in (("teacher", "TEACHER"), ("student before", "STUDENT")):
         first = {}
         for result in (result for group in groups.values() for result in group if key in result["settings"] and accuracies(result, subject)):
-            name = result["settings"][key]
+            name = result["settings"][key] or USUAL_TEACHER
             # One that was made for this table has a row of its own.
             if isinstance(name, str):
                 first.setdefault(name, accuracies(result, subject))
@@ -267,12 +272,13 @@ def main():
     for name, value in chosen(options.kind, options.settings).items():
         setattr(options, name, value)
     experiments = {"compare-methods": compare_methods, "ablate": ablate}[options.kind](options)
-    missing = [experiment for experiment in experiments if not done(options, experiment)]
+    # Rows may share a run.
+    missing = list({experiment.name: experiment for experiment in experiments if not done(options, experiment)}.values())
     if missing and not options.list and options.build == "yes":
         subprocess.run(["make", "--no-print-directory", "build"], check=True, env=outside_make())
     if options.list:
-        for experiment in experiments:
-            print("missing" if experiment in missing else "done   ", experiment.name)
+        for name in dict.fromkeys(experiment.name for experiment in experiments):
+            print("missing" if any(experiment.name == name for experiment in missing) else "done   ", name)
         return
     for number, experiment in enumerate(missing[:options.first]):
         print(f"make: {options.kind}: {experiment.name}, {len(missing) - number} left", file=sys.stderr, flush=True)
