@@ -102,19 +102,32 @@ int seed_watches_memory(void) { return 0; }
 
 extern char **environ;
 
-// OpenBLAS reads its number of threads when it is loaded, before any code of ours, and starts them with 128 MB of address space each; where
-// those are missing, the threads try for ever and are waited for at the end. We call it from threads of our own and need none of its.
-// The variable is not set, for programs that we start shall find their environment as it is.
+// OpenBLAS reads two variables when it is loaded, before any code of ours. They are not set, for programs that we start shall find their environment as it is.
+//
+// OPENBLAS_NUM_THREADS: it starts so many threads with 128 MB of address space each; where those are missing, the threads try for ever and are waited for at
+// the end. We call it from threads of our own and need none of its: 1, whatever is set.
+//
+// OPENBLAS_CORETYPE: it knows processors by their model's number, and takes kernels of 2004 for one that is newer than itself, which are five times slower.
+// So it is told by what the processor can do, unless it is set; what cannot do the least of these is left to it.
+static const char *openblas_core(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512vl")) return "SkylakeX";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
+#endif
+    return NULL;
+}
+
 char *getenv(const char *name) {
     if (!name || !environ) return NULL;
+    int threads = strcmp(name, "OPENBLAS_NUM_THREADS") == 0;
     size_t length = strlen(name);
-    for (char **entry = environ; *entry; entry++) {
-        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') {
-            if (strcmp(name, "OPENBLAS_NUM_THREADS") == 0) break;
-            return *entry + length + 1;
-        }
+    for (char **entry = environ; *entry && !threads; entry++) {
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') return *entry + length + 1;
     }
-    return strcmp(name, "OPENBLAS_NUM_THREADS") == 0 ? (char *)"1" : NULL;
+    if (threads) return (char *)"1";
+    return strcmp(name, "OPENBLAS_CORETYPE") == 0 ? (char *)openblas_core() : NULL;
 }
 
 #endif
