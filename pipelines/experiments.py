@@ -57,18 +57,23 @@ class Experiment:
 def compare_methods(options):
     """The methods that one teacher, or none, serves: distillers into each student, with so many seeds into the first; the others once, into the first student."""
     found = []
-    for method in DISTILLERS:
+
+    def add(row, method, teacher=None, **more):
         for number, student in enumerate(options.students.split()):
             for seed in range(options.seeds if number == 0 else 1):
-                settings = (("METHOD", method), ("STUDENT", student), ("SEED", seed), ("TEACHER", options.teacher))
-                found.append(Experiment(f"{method}-{student}-{seed}", "distill", settings, method, student))
+                settings = {"METHOD": method, "STUDENT": student, "SEED": seed, **({} if teacher else {"TEACHER": options.teacher}), **more}
+                found.append(Experiment(f"{row}-{student}-{seed}", "distill", tuple(settings.items()), row, student, teacher))
+
+    for method in DISTILLERS:
+        add(method, method)
+    add("seed-small-patches", "seed", CROPS="small-patches")
     student = options.students.split()[0]
     if options.teacher:
         # kd's teacher is the given one, which has got a classifier of the images' classes.
         finetuned = (("FROM", options.teacher), ("SEED", 0))
         classifier = Experiment("finetune-teacher", "finetune", finetuned, "finetune", "the teacher", is_teacher=True)
         found.append(classifier)
-        found += [Experiment(f"kd-{one}-0", "distill", (("METHOD", "kd"), ("STUDENT", one), ("SEED", 0)), "kd", one, classifier) for one in options.students.split()]
+        add("kd", "kd", classifier)
     for method in PRETRAINING:
         found.append(Experiment(f"{method}-{student}-0", "pretrain", (("METHOD", method), ("STUDENT", student), ("SEED", 0)), method, student))
     # The first seed of all before the second of any, and the first student of all before the second.
@@ -84,7 +89,7 @@ def ablate(options):
         name = f"{row} {value}".replace(" ", "-").replace("/", "-") if settings else "defaults"
         return Experiment(name, "distill", tuple({"STUDENT": student, "SEED": 0, "TEACHER": options.teacher, **settings}.items()), row, str(value))
 
-    usual = default_options()
+    usual = usual_options("seed")
     found = [one("queue", "half the images")] + [one("queue", K, QUEUE=K) for K in (128, 512, 2048, 8192, 65536)]
     found += [one("student temperature", 0.2)] + [one("student temperature", t, STUDENT_OPTIONS=f"{usual} --student-temperature {t}") for t in (0.05, 0.1, 0.5)]
     fixed = without(usual, "--teacher-temperature")
@@ -94,13 +99,6 @@ def ablate(options):
         one("teacher", teacher, TEACHER=teacher) for teacher in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2") if teacher != given]
     found += [one("views", "same"), one("views", "different", CROPS=f"2x{options.size}", STUDENT_OPTIONS=f"{usual} --student-view 1")]
     return found
-
-
-def default_options():
-    """STUDENT_OPTIONS of SEED on images that are given."""
-    with open("pipelines/conf/seed") as file:
-        lines = [line.strip() for line in file]
-    return next(line.removeprefix("given ") for line in lines if line.startswith("given "))
 
 
 def without(words, option):
@@ -148,9 +146,28 @@ def named(path):
     return f"{os.path.basename(path)}, {os.path.getsize(path)} bytes" if os.path.exists(path) else path
 
 
+def usual_options(method, when="given"):
+    """What make gives a network that learns by a method where nobody gives options, on images that are `given` or to be `finetuned`."""
+    path = f"pipelines/conf/{method}"
+    if not os.path.exists(path):
+        return ""
+    with open(path) as file:
+        lines = [line.strip() for line in file]
+    return next((line.removeprefix(f"{when} ") for line in lines if line.startswith(f"{when} ")), "")
+
+
+def options_of(experiment):
+    """Those of its student: a result that was made with others is made again."""
+    settings, is_finetuned = dict(experiment.settings), experiment.target == "finetune"
+    if "STUDENT_OPTIONS" in settings:
+        return ""
+    return usual_options(settings.get("METHOD", "supervised" if is_finetuned else "seed"), "finetuned" if is_finetuned else "given")
+
+
 def done(options, experiment):
     result = results.read(path(options, experiment))
-    return result if result and result["settings"] == identity(options, experiment) else None
+    is_current = result and result["settings"] == identity(options, experiment) and result["options"] == options_of(experiment)
+    return result if is_current else None
 
 
 def outside_make():
@@ -176,7 +193,7 @@ def perform(options, experiment):
     if table is None:
         sys.exit(f"make: {run}/table.json is not there; give TEST, or labels that the images can be judged by")
     results.write(path(options, experiment), {
-        "settings": identity(options, experiment), "rows": table, "seconds": round(time.monotonic() - start), "processor_seconds": round(usage.ru_utime + usage.ru_stime),
+        "settings": identity(options, experiment), "options": options_of(experiment), "rows": table, "seconds": round(time.monotonic() - start), "processor_seconds": round(usage.ru_utime + usage.ru_stime),
         "memory": usage.ru_maxrss << 10})
     # Only what the weights are worth is wanted, but for a teacher's.
     if experiment.is_teacher:

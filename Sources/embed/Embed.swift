@@ -21,7 +21,8 @@ struct Embed: Tool {
             same one and the tensor 'teacher', before it is given the next. It may leave out images, but not index and label.
 
             With --rows the output has the new rows alone (and those that --keep names), with what tells whose they are, and no images. --stored FILE gives them to the same views later, in the \
-            place of the teacher's pass: every image's number and views are compared, and rows of others are refused.
+            place of the teacher's pass: every image's number and views are compared, and rows of others are refused. With --by-image a file of one view of each image gives \
+            its rows to all views of them, as SimReg caches its teacher's features.
 
             Example: the features of a test set, for evaluate:
 
@@ -36,6 +37,7 @@ struct Embed: Tool {
     @Option(help: ArgumentHelp("Stop the program of --command where it gives no answer for so long (default: \(TeacherProcess.usualTimeout)).", valueName: "seconds"))
     var commandTimeout: Double?
     @Option(help: ArgumentHelp("Rows that embed --rows has kept of the same views, joined to the stream in a network's place.", valueName: "file")) var stored: String?
+    @Flag(help: "Join the rows of --stored by the images' numbers alone, whatever their views: rows of one view of each image, all held in memory.") var byImage = false
     @OptionGroup var reading: WeightsArguments
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
     @Flag(help: "Add the head's output as it is: a classifier's, for train-step --objective kd.") var logits = false
@@ -69,6 +71,7 @@ struct Embed: Tool {
         if !names.isEmpty, sources.count > 1 { throw ValidationError("--as names the rows of one --view or one --group; leave it out, or run embed once for each") }
         try checkOption("--command-timeout", commandTimeout, in: 0.01...1e9)
         if features, logits { throw ValidationError("--features and --logits ask for different rows; give one of them, and send the stream through embed again for the other") }
+        if byImage, stored == nil { throw ValidationError("--by-image goes with --stored; leave it out") }
         if half, !rows { throw ValidationError("--half goes with --rows; leave it out") }
         if !keep.isEmpty, !rows { throw ValidationError("--keep goes with --rows, without which all tensors are kept; leave it out") }
         if let twice = keep.indices.first(where: { keep[..<$0].contains(keep[$0]) }) { throw ValidationError("--keep \(keep[twice]) is given twice") }

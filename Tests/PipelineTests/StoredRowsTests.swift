@@ -88,6 +88,34 @@ struct StoredRowsTests {
         #expect(try place.run("embed --stored nowhere plain.tensors.zst -o out.tensors.zst").status == 66)
     }
 
+    @Test func `rows of each image as a whole are joined to any views of it, and of other data they are refused`() throws {
+        let place = try place(), images = Self.augment
+        try place.perform("""
+            augment --data pictures/train --size 16 --recipe evaluation -q | embed --weights teacher.safetensors --features -q -o whole.tensors.zst
+            embed --weights teacher.safetensors --features --rows -q whole.tensors.zst -o none.tensors.zst || true
+            augment --data pictures/train --size 16 --recipe evaluation -q | embed --weights teacher.safetensors --features --rows -q -o rows.tensors.zst
+            \(images) --views 2 --epoch 1 --epochs 2 | embed --stored rows.tensors.zst --by-image -q -o joined.tensors.zst
+            """)
+        var features: [Int: [Float]] = [:]
+        for record in try place.read("whole.tensors.zst").records {
+            let rows = try #require(record.tensors["features"]), values = try rows.floats(), d = rows.shape[1]
+            for (n, index) in try #require(record.tensors["index"]).integers().enumerated() { features[index] = Array(values[n * d..<(n + 1) * d]) }
+        }
+        let joined = try place.read("joined.tensors.zst")
+        #expect(joined.records.count == 12 && joined.header.metadata["dimension"] != nil && features.count > 90)
+        for record in joined.records {
+            let numbers = try #require(record.tensors["index"]).integers()
+            #expect(try record.tensors["features"]?.floats() == numbers.flatMap { features[$0] ?? [] } && record.tensors["images"]?.shape[1] == 2)
+        }
+        try place.perform("augment --data pictures/train --size 16 --recipe evaluation --limit 20 -q | embed --weights teacher.safetensors --features --rows -q -o few.tensors.zst")
+        try place.perform("\(images) --epochs 2 | embed --weights teacher.safetensors --features --rows -q -o twice.tensors.zst")
+        for (rows, words) in [("few", "few.tensors.zst: has no row of image "), ("twice", "twice.tensors.zst: record 6: has image "), ("whole", "is no file of stored rows")] {
+            let result = try place.run("\(images) | embed --stored \(rows).tensors.zst --by-image -o out.tensors.zst")
+            #expect(result.status == 65 && result.lines.count == 1 && result.error.contains(words) && !place.exists("out.tensors.zst"), "\(rows): \(result.error)")
+        }
+        #expect(try place.run("embed --weights teacher.safetensors --by-image whole.tensors.zst -o out.tensors.zst").status == 64)
+    }
+
     @Test func `views come again after as many epochs as --repeat says, and records tell their own epoch`() throws {
         let place = try place()
         try place.perform("\(Self.augment) --epoch 5 --repeat 3 -o again.tensors.zst; \(Self.augment) --epoch 2 -o first.tensors.zst; \(Self.augment) --epoch 2 --epochs 2 --repeat 3 -o over.tensors.zst; \(Self.augment) --epoch 0 -o zero.tensors.zst")

@@ -493,6 +493,22 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         }
     }
 
+    @Test(arguments: [("simreg", "features"), ("compress-2q", "features"), ("seed-batch", "teacher"), ("kd", "logits"), ("disco", "teacher.0"), ("swav-distillation", "logits"), ("feature-mse", "features"), ("bingo", "teacher.1")])
+    func `a teacher's rows that are the same for all images are told once, and others are not`(_ name: String, _ tensor: String) throws {
+        let place = Case(N: 4, D: 24, K: 20), options = try training(name, place)
+        for (steps, areAlike, count) in [(2, true, 0), (4, true, 1), (4, false, 0)] {
+            let trainer = try Trainer(try begin(name, options, place), options, header: place.header)
+            _ = trainer.takeNotes()
+            for step in 0..<steps {
+                var record = try place.record("\(step)", views: place.views(name), size: 20, step: step)
+                let rows = try #require(record.tensors[tensor]), width = rows.shape.last ?? 0, values = try rows.floats()
+                if areAlike { record.tensors[tensor] = Tensor(f32: (0..<values.count / width).flatMap { _ in values.prefix(width) }, shape: rows.shape) }
+                _ = try trainer.step(record)
+            }
+            #expect(trainer.takeNotes().filter { $0.hasPrefix("the teacher's rows ('\(tensor)') are the same for all images") }.count == count)
+        }
+    }
+
     @Test(arguments: [("simreg", "features"), ("compress-1q", "features"), ("compress-2q", "features"), ("seed-batch", "teacher"), ("kd", "logits"), ("disco", "teacher.0"),
         ("swav-distillation", "logits"), ("queue-kl", "features"), ("feature-mse", "features"), ("bingo", "teacher.1")])
     func `a teacher's rows that are missing, too wide or not finite are named`(_ name: String, _ tensor: String) throws {

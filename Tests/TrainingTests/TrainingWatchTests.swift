@@ -79,6 +79,28 @@ struct TrainingWatchTests {
         for other in others { #expect(other.isEmpty) }
     }
 
+    /// The notes of one epoch of 80 steps.
+    private func notes(hasTeacher: Bool, images: Int = 32, _ metrics: [Metric]) -> [String] {
+        var watch = TrainingWatch(divergence: nil, comparesDivergence: false, hasTeacher: hasTeacher)
+        for step in 0..<80 { watch.add(StepReport(images: images, epoch: 0, step: step, loss: 1, metrics: metrics, learningRate: 0.1, gradientNorm: 1), steps: step + 1) }
+        watch.endEpoch()
+        return watch.takeNotes { _ in "do otherwise" }
+    }
+
+    @Test func `a collapse is told although the keys of the student's average collapse with it, and although rows of zeros have no cosine`() {
+        let told = notes(hasTeacher: false, [.studentCosine(0.9999), .teacherCosine(0.9999)])
+        #expect(told == ["the student's embeddings are all alike at epoch 0, step 69 (mean cosine of two: 1.000), and it learns next to nothing; do otherwise"])
+        #expect(notes(hasTeacher: false, [.studentCosine(0), .spread(0)]).first?.hasPrefix("the student's embeddings are all alike at epoch 0") == true)
+        #expect(notes(hasTeacher: false, [.studentCosine(0.98), .teacherCosine(0.99), .spread(0.1)]).isEmpty)
+        // Of a teacher whose embeddings are nearly alike that is all that can be learnt.
+        #expect(notes(hasTeacher: true, [.studentCosine(0.9999), .teacherCosine(0.9999)]).isEmpty)
+    }
+
+    @Test func `an epoch whose batches have one image each is told once`() {
+        #expect(notes(hasTeacher: true, images: 1, []) == ["each batch of epoch 0 has one image: there is no other to compare it with, and batch norm normalises it by itself; give larger batches (augment --batch 64)"])
+        #expect(notes(hasTeacher: true, images: 2, []).isEmpty)
+    }
+
     @Test func `progress and the end of a training are not told`() {
         let high = largest * 0.95
         #expect(notes([{ _ in high }, { _ in 0.98 * high }, { _ in 0.9 * high }, { _ in 0.7 * high }]).notes.isEmpty)

@@ -233,7 +233,7 @@ public enum WeightsDocument {
                 remedy: "initialize --help names the networks")
         }
         guard part.isEmpty else {
-            return Failure(.data, path: path, "\(differences.count) of the \(expected) tensors under '\(part)' do not fit: \(differences.text(namesAll: true))", remedy: "the checkpoint is damaged, or of another method")
+            return Failure(.data, path: path, "\(differences.count) of the \(expected) tensors under '\(part)' do not fit: \(differences.text(namesAll: true))", remedy: "give the options that it was made with, such as --prototypes, if it is not damaged")
         }
         var failure = Failure(
             .data, path: path,

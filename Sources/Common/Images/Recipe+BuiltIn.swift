@@ -1,7 +1,7 @@
 extension Recipe {
     /// All that have a name; docs/recipes.md says where each comes from.
     public static let all: [Recipe] = [
-        mocoV1, mocoV2, simCLR, simCLROriginal, swav, swavSmall, byol, barlowTwins, simSiam, dino, simRegWeak, linearTrain, randAugment, evaluation, evaluationBicubic,
+        mocoV1, mocoV2, simCLR, simCLROriginal, swav, swavSmall, byol, barlowTwins, simSiam, dino, simRegWeak, simRegWeakStrong, linearTrain, randAugment, evaluation, evaluationBicubic,
     ]
 
     public static func named(_ name: String) -> Recipe? { all.first { $0.name == name } }
@@ -29,6 +29,8 @@ extension Recipe {
         "dino", filter: .bicubic, asymmetric(.crop(0.4...1)) + [Table(.crop(0.05...0.4), [.flip] + paleJitter + [.blur(0.5)])])
     /// Navaneet et al., BMVC 2021: the weak augmentation of SimReg.
     public static let simRegWeak = Recipe("simreg-weak", .crop(0.2...1), [.flip])
+    /// The same for the teacher, and MoCo v2's, its strong one, for the student: `--views 2`, `embed` of the first and `train-step --student-view 1`.
+    public static let simRegWeakStrong = Recipe("simreg-weak-strong", [simRegWeak.tables[0], Table(.crop(0.2...1), mocoV2Steps)])
     /// What linear classifiers are trained with everywhere.
     public static let linearTrain = Recipe("linear-train", .crop(0.08...1), [.flip])
     /// For fine-tuning: torchvision's, with its usual 2 operations of magnitude 9.

@@ -27,6 +27,9 @@ public struct Head: Sendable, Equatable {
 
     public let layers: [Layer]
 
+    /// Whether its last layer may be prototypes: a linear one without a bias.
+    public var endsInPrototypes: Bool { if case .linear(_, bias: false)? = layers.last { true } else { false } }
+
     public init(_ layers: [Layer]) { self.layers = layers }
 
     public static let none = Head([])

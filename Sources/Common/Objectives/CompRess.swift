@@ -19,6 +19,7 @@ enum CompRess {
     static let usual = 128_000
     /// Rows of a queue where no number is asked for.
     static func rows(images: Int) -> Int { min(usual, images) }
+    static let size = SizedOption(name: anchors.name, what: "anchors", published: usual, share: "one for each", usual: rows, tooMany: "some are in it more than once")
     static let defaults = TrainingDefaults(
         .sgd, rate: 0.01, weightDecay: 1e-4, .steps, epochs: 130, milestones: [90, 120], factor: 0.2, recipe: "linear-train", smallestCrop: 0.08)
 }
@@ -35,6 +36,7 @@ struct AnchorMemory {
     init(_ given: Int?, _ facts: TrainingFacts) {
         self.given = given
         (samples, seed) = (facts.samples, facts.seed)
+        if given == nil, let samples { notes += [CompRess.size.remark(given: nil, images: samples, as: "--\(CompRess.anchors.name)")].compactMap { $0 } }
         if let given, let samples, given > samples { notes.append("--queue-size \(given) is more than the \(samples) images: some are in the queue more than once") }
     }
 
@@ -43,6 +45,7 @@ struct AnchorMemory {
     /// - Parameter names: the queues that the method has, all of one length.
     mutating func restore(_ state: [String: Tensor], _ names: [String]) throws {
         guard !state.isEmpty else { return }
+        if given == nil { notes = [] }
         let document = TensorDocument(tensors: state)
         for queue in names { queues[queue] = try EmbeddingQueue(document, Self.name(queue), rows: given, option: CompRess.anchors.name) }
         guard Set(queues.values.map(\.capacity)).count == 1 else { throw document.failure("has queues of different lengths") }

@@ -14,6 +14,7 @@ public struct CompRess1Q: Objective {
     public static let options: [any AnyMethodOption] = [CompRess.anchors, CompRess.temperature]
 
     public static func usualQueue(images: Int) -> Int { CompRess.rows(images: images) }
+    public static let sizedOptions = [CompRess.size]
     public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * teacherWidth }
 
     private static let student = Pass("student", .view(0))

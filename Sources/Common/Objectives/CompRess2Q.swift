@@ -22,6 +22,7 @@ public struct CompRess2Q: Objective {
     }
 
     public static func usualQueue(images: Int) -> Int { CompRess.rows(images: images) }
+    public static let sizedOptions = [CompRess.size]
     public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * (teacherWidth + student.featureWidth) }
 
     private static let key = Pass("key", model: "key", .view(0), output: .features, hasGradient: false)

@@ -42,7 +42,7 @@ public struct KnowledgeDistillation: Objective {
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let logits = outputs[Classifier.logits], alpha = options[Self.alpha]
         let teacher = try batch.teacher(.logits, width: (logits.D, "both must be classifiers of the same classes; initialize --from gives the student one of --classes"))
-        let labels = alpha < 1 ? try Classifier.labels(batch, classes: logits.D) : nil
+        let labels = alpha < 1 ? try Classifier.labels(batch, classes: logits.D, otherwise: "give --alpha 1, which learns from the teacher alone") : nil
         guard logits.values.allSatisfy(\.isFinite) else { return .notFinite }
         return Classifier.loss(
             ClassLoss.evaluate(logits: logits.values, labels: labels, classes: logits.D, teacher: (teacher.values, options[Self.temperature]), alpha: alpha))

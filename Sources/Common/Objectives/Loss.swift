@@ -46,11 +46,13 @@ public struct Batch: Sendable {
     /// The classes of the images (N).
     ///
     /// - Throws: ``Failure`` where one has none.
-    public func labels() throws -> [Int32] {
+    ///
+    /// - Parameter otherwise: what to do without labels.
+    public func labels(otherwise: String = "use an --objective that learns without labels") throws -> [Int32] {
         guard record.metadata[TensorDocument.mixKey] == nil else { throw record.failure("has mixed images, each with the label of one of the two", remedy: "leave out --mix-up") }
         let labels = try record.tensor("label", .i32, shape: [N]).integers().map(Int32.init(truncatingIfNeeded:))
         guard labels.allSatisfy({ $0 >= 0 }) else {
-            throw record.failure("has images without a label", remedy: "put images in folders named for their classes, or use --objective moco-v2")
+            throw record.failure("has images without a label", remedy: "put images in folders named for their classes, or \(otherwise)")
         }
         return labels
     }

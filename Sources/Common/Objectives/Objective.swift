@@ -35,6 +35,8 @@ public protocol Objective: SendableMetatype {
     static var zeroInitResidual: Bool { get }
     /// Rows in its queue where no number is asked for, of a data set of so many images; 0 where it has none.
     static func usualQueue(images: Int) -> Int
+    /// Its options whose defaults are less where images are few, but for the queue's.
+    static var sizedOptions: [SizedOption] { get }
     /// Numbers in what it keeps besides its networks.
     ///
     /// - Parameters:
@@ -95,6 +97,7 @@ extension Objective {
     public static var head: StudentHead { .mlp }
     public static var zeroInitResidual: Bool { false }
     public static func usualQueue(images: Int) -> Int { hasQueue ? min(65536, images / 2) : 0 }
+    public static var sizedOptions: [SizedOption] { [] }
     public static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int { K * student.embeddingWidth }
     public static var defaults: TrainingDefaults? { nil }
     public static func conflict(_ options: MethodOptions) -> String? { nil }

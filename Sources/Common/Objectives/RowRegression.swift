@@ -24,12 +24,7 @@ extension Batch {
     ///
     /// - Parameter D: numbers that a row must have, and what to do where it has others; nil for any.
     func teacher(_ output: TeacherOutput, width: (D: Int, remedy: String)? = nil) throws -> PassOutput {
-        let name = output.tensor
-        guard record.tensors[name] != nil else {
-            let options = output.embedOptions.map { " " + $0 }.joined()
-            throw record.failure("has no tensor '\(name)'; it has \(listedNames)", remedy: "send it through embed\(options)")
-        }
-        let tensor = try record.tensor(name, .f32, shape: [N, nil]), found = tensor.shape[1]
+        let name = output.tensor, tensor = try teacherTensor(output), found = tensor.shape[1]
         guard found > 0 else { throw record.failure("has rows without numbers in '\(name)'") }
         if let width, found != width.D { throw record.failure("has rows of \(found) numbers in '\(name)' where \(width.D) are expected", remedy: width.remedy) }
         let values = try tensor.floats()
@@ -37,6 +32,16 @@ extension Batch {
             throw record.failure("has a number that is not finite in '\(name)'", remedy: "the network that made it has diverged")
         }
         return PassOutput(values, N: N, D: found)
+    }
+
+    /// The tensor of it: f32 (N, D).
+    func teacherTensor(_ output: TeacherOutput) throws -> Tensor {
+        let name = output.tensor
+        guard record.tensors[name] != nil else {
+            let options = output.embedOptions.map { " " + $0 }.joined()
+            throw record.failure("has no tensor '\(name)'; it has \(listedNames)", remedy: "send it through embed\(options)")
+        }
+        return try record.tensor(name, .f32, shape: [N, nil])
     }
 
     /// What a teacher has given of one view of each image, in a tensor of all views of a group: f32 (N, D), finite.

@@ -88,7 +88,7 @@ public struct SEED: PairObjective {
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let pass = Self.student(options), student = outputs[pass]
-        let teacher = try batch.record.tensor("teacher", .f32, shape: [batch.N, nil])
+        let teacher = try batch.teacherTensor(.embedding)
         guard teacher.shape[1] == student.D else {
             throw batch.record.failure(
                 "has teacher embeddings of \(teacher.shape[1]) numbers where the student's have \(student.D)",

@@ -34,11 +34,18 @@ public struct SwAV: Objective {
     public static let options: [any AnyMethodOption] = [prototypes, temperature, epsilon, iterations, queue, queueEpoch, freeze]
 
     private static let usualPrototypes = 3000, usualQueue = 3840, fewestPrototypes = 2
+    private static let prototypeSize = SizedOption(
+        name: "prototypes", what: "prototypes", published: usualPrototypes, share: "a tenth", usual: { max(fewestPrototypes, min(usualPrototypes, $0 / 10)) },
+        tooMany: "most of them stay without an image")
+    private static let queueSize = SizedOption(
+        name: "swav-queue", what: "rows in the queue of each large crop", published: usualQueue, share: "half", usual: { min(usualQueue, $0 / 2) },
+        tooMany: "each is in it more than once")
+    public static let sizedOptions = [prototypeSize, queueSize]
 
     /// As many prototypes as the data can have.
     public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions {
         guard options[prototypes] == nil, let samples = header.metadata.count("samples") else { return options }
-        return options.setting(prototypes, "\(max(fewestPrototypes, min(usualPrototypes, samples / 10)))")
+        return options.setting(prototypes, "\(prototypeSize.usual(samples))")
     }
 
     private static let modelName = "prototypes"
@@ -69,12 +76,12 @@ public struct SwAV: Objective {
         prediction = SwappedPrediction(temperature: options[Self.temperature], epsilon: options[Self.epsilon], iterations: options[Self.iterations])
         let metadata = facts.header.metadata, epochs = max(1, metadata.count("epochs") ?? 1)
         frozenSteps = options[Self.freeze] ?? (metadata.count("records") ?? 0) / epochs
-        guard let K = options[Self.prototypes], let samples else { return }
-        if K > samples {
-            notes.append("--prototypes \(K) is more than the \(samples) images: most of them stay without an image; take \(max(Self.fewestPrototypes, samples / 10)) or less")
-        } else if K < Self.usualPrototypes, K == max(Self.fewestPrototypes, samples / 10) {
-            notes.append("there are \(K) prototypes, a tenth of the \(samples) images (--prototypes takes another number)")
-        }
+        guard let samples else { return }
+        let K = options[Self.prototypes], isUsual = K == Self.prototypeSize.usual(samples)
+        notes = [
+            Self.prototypeSize.remark(given: isUsual ? nil : K, images: samples, as: "--\(Self.prototypes.name)"),
+            options[Self.queue].flatMap { Self.queueSize.remark(given: $0, images: samples, as: "--\(Self.queue.name)") },
+        ].compactMap { $0 }
     }
 
     // MARK: The queue
@@ -101,7 +108,7 @@ public struct SwAV: Objective {
     private mutating func enqueue(_ embeddings: PassOutput, _ batch: Batch) throws {
         let rows = NormalizedRows(embeddings), D = rows.D, V = batch.views[0], large = Array(rows.values.prefix(batch.N * V * D))
         if queues.isEmpty {
-            let L = options[Self.queue] ?? min(Self.usualQueue, (samples ?? .max) / 2)
+            let L = options[Self.queue] ?? Self.queueSize.usual(samples ?? .max)
             guard L > 0 else { return }
             let (bytes, limit) = (8 * L * D, Limits.standard.documentBytes - (1 << 20))
             guard bytes <= limit else {

@@ -121,8 +121,14 @@ extension Preparation {
 
     /// What is not known of classes that are taken to be the same.
     func classifierRemarks() -> [String] {
-        let nameless = settings.method.inputs.teacher == .logits && !teachers.isEmpty && teachers[0].classes == nil
-        return (labels?.remark.map { [$0] } ?? []) + (nameless ? ["TEACHER does not name its classes: they are taken for those of DATA, in their order"] : [])
+        let chosen = labels?.remark.map { [$0] } ?? []
+        guard settings.method.inputs.teacher == .logits, let teacher = teachers.first else { return chosen }
+        guard settings.method.inputs.labels else {
+            return chosen + (teacher.network.head.endsInPrototypes ? [] : [
+                "TEACHER's head does not end in prototypes, as convert-weights --prototypes puts them there: its \(teacher.network.head.dimension ?? 0) numbers are taken for scores of them all the same"
+            ])
+        }
+        return chosen + (teacher.classes == nil ? ["TEACHER does not name its classes: they are taken for those of DATA, in their order"] : [])
     }
 
     /// Options given for a network take the place of all that it would have had.

@@ -21,6 +21,8 @@ extension Preparation {
 
     /// Images that the student learns from, however many an epoch has.
     var distinct: Int { seen(settings.method) }
+    /// Those of a teacher that is trained.
+    var teacherDistinct: Int { seen(settings.teacherMethod) }
     private var learnt: Int { settings.isDemonstration ? drawn : train?.count ?? 0 }
     private func option(_ name: String, of setting: String) -> Int? { ShellWords.value(of: name, in: settings.words(setting)).flatMap { Int($0) } }
 

@@ -23,7 +23,7 @@ extension Preparation {
                 + (images < Preparation.smallBatch ? " more images would help" : " \(name)=\(min(64, images)) is usual")
         }
         let unused = settings[TeacherProgram.limit].isEmpty || program != nil ? [] : ["\(TeacherProgram.limit) is of no use without \(TeacherProgram.setting)"]
-        return small + queueRemarks() + unused + settings.storeRemarks + storeRemarks()
+        return small + queueRemarks() + sizeRemarks() + unused + settings.storeRemarks + storeRemarks()
     }
 
     /// Epochs of so many steps are parts of the data, of which those that come again are all that there is.
@@ -32,6 +32,21 @@ extension Preparation {
         let seen = store.cycle * steps * settings.number("BATCH"), images = settings.isDemonstration ? drawn : train?.count ?? 0
         guard seen < images else { return [] }
         return ["\(Store.setting)=\(store.cycle) epochs of STEPS=\(steps) hold \(seen) of the \(images) images, and the epochs behind them no others; \(Store.setting)=\((images - 1) / (steps * settings.number("BATCH")) + 1) holds all"]
+    }
+
+    /// Prototypes and the like that images do not fill, and those that are fewer than the method's paper has.
+    private func sizeRemarks() -> [String] {
+        var networks: [(method: any Objective.Type, setting: String, images: Int)] = [(settings.method, "STUDENT_OPTIONS", distinct)]
+        if settings.trainsTeacher { networks.append((settings.teacherMethod, "TEACHER_OPTIONS", teacherDistinct)) }
+        return networks.flatMap { network in
+            network.method.sizedOptions.compactMap { size in
+                let option = "--\(size.name)"
+                // QUEUE has remarks of its own.
+                if size.isQueue, settings.count("QUEUE") != nil { return nil }
+                let given = ShellWords.value(of: option, in: settings.words(network.setting)).flatMap { Int($0) }
+                return size.remark(given: given, images: network.images, as: size.isQueue ? "QUEUE" : "\(network.setting): \(option)").map { "\(network.method.name): \($0)" }
+            }
+        }
     }
 
     /// What a queue does that is too small for a batch or too large for the images.

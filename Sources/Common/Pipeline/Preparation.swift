@@ -142,11 +142,11 @@ struct Preparation {
     private static func checkClassifier(_ settings: RunSettings, _ teacher: Teacher?, _ program: TeacherProgram?, _ names: [String]?, count classes: Int) throws {
         let areClasses = settings.method.inputs.labels, method = "METHOD=\(settings["METHOD"])"
         let remedy = areClasses
-            ? "name a TEACHER that is a classifier of the images' classes, as make finetune trains one" : "name a TEACHER whose head ends in prototypes (convert-weights --prototypes)"
+            ? "name a TEACHER that is a classifier of the images' classes, as make finetune trains one" : "name a TEACHER whose head ends in prototypes (\(settings.trainsTeacher ? "make pretrain METHOD=swav, then " : "")convert-weights --prototypes)"
         if areClasses, settings.trainsTeacher, settings.teacherMethod.trainsClassifier { return }
         guard program == nil else { throw Failure(.usage, "\(method) learns the logits of a head, and \(TeacherProgram.setting) gives rows of length 1", remedy: remedy) }
         guard let rows = teacher?.network.head.dimension else {
-            throw Failure(.usage, "\(method) learns \(areClasses ? "a classifier's logits, and the teacher has no classifier" : "scores of prototypes, and the teacher has no head")", remedy: remedy)
+            throw Failure(.usage, "\(method) learns \(areClasses ? "a classifier's logits, and the teacher has no classifier" : "scores of prototypes, and the teacher has \(settings.trainsTeacher ? "none in its head: those of a training are kept beside it" : "no head")")", remedy: remedy)
         }
         guard areClasses else { return }
         guard classes == rows else {

@@ -85,7 +85,8 @@ struct Summary {
         }
         if preparation.program != nil { return "the program '\(settings[TeacherProgram.setting])', embeddings of \(run.embedding) numbers" }
         let left = leftOver(preparation.counts.teacher, batch: settings.number("TEACHER_BATCH"))
-        return "\(settings["TEACHER_NETWORK"]), trained by \(settings["TEACHER_OBJECTIVE"]) for \(Summary.count(run.teacherEpochs, "epoch")), embeddings of \(run.embedding) numbers\(left)"
+        let rows = settings.teacherMethod.trainsClassifier ? "logits of the classes" : "embeddings of \(run.embedding) numbers"
+        return "\(settings["TEACHER_NETWORK"]), trained by \(settings["TEACHER_OBJECTIVE"]) for \(Summary.count(run.teacherEpochs, "epoch")), \(rows)\(left)"
     }
 
     private var student: String {

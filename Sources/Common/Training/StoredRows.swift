@@ -53,11 +53,46 @@ public enum StoredRows {
     }
 }
 
+/// A file of ``StoredRows``, to be joined to a stream of images.
+struct StoredRowsFile {
+    let reader: StreamReader
+    /// Of the stream that is joined to, for messages.
+    let images: String
+
+    init(_ path: String, images: String) throws {
+        (reader, self.images) = (try StreamReader(path), images)
+        guard reader.header.metadata["rows"] != nil else { throw Failure(.data, path: reader.name, "is no file of stored rows", remedy: "embed --rows makes one") }
+    }
+
+    /// The header of the joined stream, as the teacher's own pass would have given it.
+    func header(joining header: StreamHeader) -> StreamHeader {
+        var header = header
+        for key in ["dimension", "network", "logit_classes"] { header.metadata[key] = reader.header.metadata[key] }
+        // The last lines are those of the tools that made the rows; those before tell of images, as the stream's own do.
+        let makers = reader.header.metadata.count(StoredRows.makers) ?? 1
+        header.provenance.lines += reader.header.provenance.lines.suffix(makers)
+        return header
+    }
+
+    /// The rows in a record of so many images, by name.
+    func rows(of record: TensorDocument, images count: Int) throws -> [String: Tensor] {
+        let rows = record.tensors.filter { $0.key != StoredRows.index && $0.key != StoredRows.views }
+        for (name, tensor) in rows.sorted(by: { $0.key < $1.key }) {
+            guard tensor.shape.first == count, tensor.dtype == .f32 || tensor.dtype == .f16 else {
+                throw record.failure("has '\(name)' \(tensor.summary) where F32 or F16 rows of \(count) images are expected", remedy: Self.remedy)
+            }
+        }
+        return rows
+    }
+
+    static let remedy = "give it the stream of images that it was made from, or make it again with embed --rows"
+}
+
 /// Joins a file of ``StoredRows`` to the stream of images that they are of, record by record.
 public final class StoredRowsReader {
-    private let reader: StreamReader
-    /// Of the stream that is joined to, for messages.
-    private let images: String
+    private let file: StoredRowsFile
+    private var reader: StreamReader { file.reader }
+    private var images: String { file.images }
     /// Whether the stream of images has a part of each batch alone.
     private var hasParts = false
     /// Batches that the stream of images leaves out at its beginning.
@@ -65,21 +100,13 @@ public final class StoredRowsReader {
     private var isFirst = true
 
     /// - Parameter images: the name of the stream of images.
-    public init(_ path: String, images: String) throws {
-        (reader, self.images) = (try StreamReader(path), images)
-        guard reader.header.metadata["rows"] != nil else { throw Failure(.data, path: reader.name, "is no file of stored rows", remedy: "embed --rows makes one") }
-    }
+    public init(_ path: String, images: String) throws { file = try StoredRowsFile(path, images: images) }
 
     /// The header of the joined stream, as the teacher's own pass would have given it.
     public func header(joining header: StreamHeader) -> StreamHeader {
         firstBatch = header.metadata.count(StreamHeader.firstBatch) ?? 0
         hasParts = BatchSlice.isTold(by: header)
-        var header = header
-        for key in ["dimension", "network", "logit_classes"] { header.metadata[key] = reader.header.metadata[key] }
-        // The last lines are those of the tools that made the rows; those before tell of images, as the stream's own do.
-        let makers = reader.header.metadata.count(StoredRows.makers) ?? 1
-        header.provenance.lines += reader.header.provenance.lines.suffix(makers)
-        return header
+        return file.header(joining: header)
     }
 
     /// The record with its rows.
@@ -102,11 +129,8 @@ public final class StoredRowsReader {
             throw rows.failure("is of other views of image \(numbers[place]) than \(images) has", remedy: StoredRowsReader.remedy)
         }
         var joined = record
-        for (name, tensor) in rows.tensors where name != StoredRows.index && name != StoredRows.views {
+        for (name, tensor) in try file.rows(of: rows, images: index.shape[0]) {
             guard record.tensors[name] == nil else { throw record.failure("has a tensor '\(name)' already") }
-            guard tensor.shape.first == index.shape[0], tensor.dtype == .f32 || tensor.dtype == .f16 else {
-                throw rows.failure("has '\(name)' \(tensor.summary) where F32 or F16 rows of \(index.shape[0]) images are expected", remedy: StoredRowsReader.remedy)
-            }
             joined.tensors[name] = try tensor.converted(to: .f32)
         }
         return joined
@@ -139,5 +163,5 @@ public final class StoredRowsReader {
         if let rows = try reader.next() { throw rows.failure("is of images that \(images) does not have", remedy: StoredRowsReader.remedy) }
     }
 
-    private static let remedy = "give it the stream of images that it was made from, or make it again with embed --rows"
+    private static let remedy = StoredRowsFile.remedy
 }

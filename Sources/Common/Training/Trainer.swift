@@ -37,6 +37,8 @@ public final class Trainer {
     /// Batches of the epoch, those among them that were done before.
     public private(set) var batchesDone: Int
     private var watch: TrainingWatch
+    private var teacherWatch: TeacherWatch
+    private var notes: [String] = []
     /// Of an epoch, and epochs.
     private static let mostSteps = 1 << 30
 
@@ -59,7 +61,8 @@ public final class Trainer {
         slice = try Trainer.slice(header, options)
         batchSize = header.metadata.count("batch") ?? 0
         lastEpoch = firstEpoch
-        watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.method.hasFixedTargets, judgesRank: !options.method.inputs.labels)
+        let inputs = options.method.inputs
+        watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.method.hasFixedTargets, hasTeacher: inputs.teacher != nil, judgesRank: !inputs.labels)
         if let interim = state.interim { watch.restore(interim.watch, epoch: firstEpoch) }
         batchesDone = state.interim?.batch ?? 0
         isPassingOver = batchesDone > 0
@@ -71,6 +74,7 @@ public final class Trainer {
         }
         objective = try options.method.init(options.methodOptions, options.facts(header))
         try objective.restore(state.objective)
+        teacherWatch = TeacherWatch(tensor: objective.sampledTensors.isEmpty ? inputs.teacher?.tensor : nil)
     }
 
     /// The part of each batch that the stream has, if it is the one that this rank needs.
@@ -95,7 +99,10 @@ public final class Trainer {
     public var sampledTensors: [String] { objective.sampledTensors }
     public func setSample(_ sample: Tensor, of tensor: String) { objective.setSample(sample, of: tensor) }
     /// What a person should know of the training, each said once; to be asked after every step and at the end.
-    public func takeNotes() -> [String] { objective.takeNotes() + watch.takeNotes { options.remedy($0, objective.remedies($0)) } }
+    public func takeNotes() -> [String] {
+        defer { notes = [] }
+        return notes + objective.takeNotes() + watch.takeNotes { options.remedy($0, objective.remedies($0)) }
+    }
     /// The loss as one gives it to `--loss`; nil where it is the objective's own.
     public var lossCommand: String? { objective.lossCommand }
 
@@ -182,6 +189,7 @@ public final class Trainer {
             images: batch.N, epoch: batch.epoch, step: batch.step, loss: loss.value, metrics: loss.metrics + spread(outputs, loss.metrics), learningRate: rate,
             gradientNorm: norm)
         watch.add(report, steps: state.steps)
+        if let note = teacherWatch.add(record) { notes.append(note) }
         return report
     }
 
@@ -311,6 +319,6 @@ public final class Trainer {
         let example = wanted.enumerated().map { "\(max(1, $1.lowerBound))x\($0 == 0 ? 224 : 96)" }.joined(separator: " ")
         throw record.failure(
             "has \(views) view\(views == 1 ? "" : "s") of each image\(wanted.count > 1 ? " in group \(group)" : "") where --objective \(options.method.name) needs \(least)",
-            remedy: wanted.count > 1 ? "give augment --crops such as '\(example)'" : "give augment --views \(least)")
+            remedy: options.method.inputs.bags ? "make it with augment --bags, whose file neighbours writes" : wanted.count > 1 ? "give augment --crops such as '\(example)'" : "give augment --views \(least)")
     }
 }

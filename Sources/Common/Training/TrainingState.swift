@@ -144,7 +144,7 @@ public struct TrainingState {
         if let other = outline.metadata["objective"], other != method.name {
             throw Failure(
                 .data, path: path, "is of a training by \(other.printableLine(limit: 40)) where --objective \(method.name) is asked for",
-                remedy: "go on with --objective \(other.printableLine(limit: 40)), or begin with its weights alone, which convert-weights writes")
+                remedy: "go on with --objective \(other.printableLine(limit: 40)), or begin with its trunk and a head of this method: initialize --from FILE --head …")
         }
         let before = outline.metadata["optimizer"] ?? OptimizerName.sgd.rawValue
         if before != optimizer.name.rawValue, outline.tensors.contains(where: { $0.name.hasPrefix(prefix(.momentum)) }) {

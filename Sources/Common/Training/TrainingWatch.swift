@@ -10,12 +10,12 @@ import ToolSupport
 /// wrong than what an untrained network says; where a rate was too high they get to 0.999 and stay there.
 ///
 /// The end of an epoch is judged however short it is. Embeddings that are alike to the end are told from the fourth step of a training on, where those of
-/// a student that learns have been measured at 0.95 and less, and of one that does not at 0.999 (docs/plateau.md). KL of a few steps is mostly randomKey, so an
+/// a student that learns have been measured at 0.95 and less, and of one that does not at 0.999 (docs/plateau.md). KL of a few steps is mostly chance, so an
 /// epoch of fewer than ``firstSteps`` is told only where the student still knows nothing at all.
 public struct TrainingWatch {
     /// Batches over which embeddings must be alike: enough to tell a student from a batch.
     public static let batches = 20
-    /// Embeddings are alike when they differ by less than this share of what the teacher's do; of a teacher that is not known, of 1.
+    /// Embeddings are alike when they differ by less than this share of what the teacher's do; where there is no teacher but the student's own average, of 1.
     public static let smallestSpread = 0.01
     /// Steps of a training before which nothing is said.
     public static let firstSteps = 50
@@ -31,16 +31,17 @@ public struct TrainingWatch {
     /// The divergence at the end of the epoch before.
     public private(set) var divergence: Double?
     private let comparesDivergence: Bool
-    /// What is wrong, and the step that shows it.
-    private var notes: [(text: String, report: StepReport)] = []
+    /// What is wrong, and the step that shows it; nil where the text says what to do.
+    private var notes: [(text: String, report: StepReport?)] = []
     private var epoch: Int?
     private var steps: [Step] = []
     private var spreads: [(student: Double, teacher: Double)] = []
     private var hasToldAlike = false
-    private let judgesRank: Bool
+    private let hasTeacher, judgesRank: Bool
     /// Of the steps since ranks were judged last: the effective rank, and how far embeddings are from each other where that is known.
     private var ranks: [(rank: Double, spread: Double?)] = []
     private var hasToldRank = false
+    private var hasToldSingle = false
     /// Embeddings have collapsed to a line below this effective rank, where they do not leave it.
     static let smallestRank = 1.5
     /// Batches after which ranks are judged; at the end of an epoch ``batches`` will do.
@@ -60,25 +61,31 @@ public struct TrainingWatch {
         var total: Int
 
         /// How far from each other the embeddings of two images are, the student's and the teacher's.
-        var spread: (student: Double, teacher: Double)? { report["student_cosine"].map { (1 - $0, 1 - (report["teacher_cosine"] ?? 0)) } }
+        var spread: (student: Double, teacher: Double)?
         var isAlike: Bool { spread.map { $0.student < TrainingWatch.smallestSpread * $0.teacher } ?? false }
     }
 
     /// - Parameters:
     ///   - divergence: at the end of the epoch before.
     ///   - comparesDivergence: whether an epoch without progress is told. Of MoCo it says nothing: its keys get better too.
+    ///   - hasTeacher: whether the rows that a step learns from are another network's. Those of the student's average collapse with it.
     ///   - judgesRank: whether embeddings on one line are told. With few classes to be told apart they may be all that is needed.
-    public init(divergence: Double?, comparesDivergence: Bool, judgesRank: Bool = false) {
+    public init(divergence: Double?, comparesDivergence: Bool, hasTeacher: Bool = true, judgesRank: Bool = false) {
         self.divergence = divergence
         self.comparesDivergence = comparesDivergence
-        self.judgesRank = judgesRank
+        (self.hasTeacher, self.judgesRank) = (hasTeacher, judgesRank)
     }
 
-    /// What it has seen of the epoch, f64 [steps + 1, 6]: of each step the images, loss − floor, the same of a student that knows nothing, both cosines and the steps of the training
+    /// How far from each other the embeddings of two images are. Rows of zeros have no direction, and a mean cosine of 0; they are alike all the same.
+    private func spread(_ report: StepReport) -> (student: Double, teacher: Double)? {
+        report["student_cosine"].map { (report["spread"] == 0 ? 0 : 1 - $0, 1 - (hasTeacher ? report["teacher_cosine"] ?? 0 : 0)) }
+    }
+
+    /// What it has seen of the epoch, f64 [steps + 1, 6]: of each step the images, loss − floor, the same of a student that knows nothing, both mean cosines and the steps of the training
     /// up to it, NaN for what is not known; in a last row whether a collapse was told, and one to a line.
     var tensor: Tensor {
         let rows = steps.flatMap { step -> [Double] in
-            [Double(step.images), step.divergence ?? .nan, step.largest ?? .nan, step.report["student_cosine"] ?? .nan, step.report["teacher_cosine"] ?? .nan, Double(step.total)]
+            [Double(step.images), step.divergence ?? .nan, step.largest ?? .nan, step.spread.map { 1 - $0.student } ?? .nan, step.spread.map { 1 - $0.teacher } ?? .nan, Double(step.total)]
         }
         return Tensor(f64: rows + [hasToldAlike ? 1 : 0, hasToldRank ? 1 : 0, 0, 0, 0, 0], shape: [steps.count + 1, Self.columns])
     }
@@ -103,7 +110,7 @@ public struct TrainingWatch {
             let numbers = Array(all[row * Self.columns..<(row + 1) * Self.columns])
             let metrics = [known(numbers[3]).map { Metric.studentCosine($0) }, known(numbers[4]).map { Metric.teacherCosine($0) }].compactMap { $0 }
             let report = StepReport(images: count(numbers[0], most: 1e6), epoch: epoch, step: row, loss: 0, metrics: metrics, learningRate: 0, gradientNorm: 0)
-            steps.append(Step(images: report.images, divergence: known(numbers[1]), largest: known(numbers[2]), report: report, total: count(numbers[5], most: 1e15)))
+            steps.append(Step(images: report.images, divergence: known(numbers[1]), largest: known(numbers[2]), report: report, total: count(numbers[5], most: 1e15), spread: spread(report)))
         }
         (hasToldAlike, hasToldRank) = (all[rows * Self.columns] == 1, all[rows * Self.columns + 1] == 1)
         self.epoch = steps.isEmpty ? nil : epoch
@@ -115,7 +122,7 @@ public struct TrainingWatch {
     /// - Parameter remedy: what is to be changed, in words.
     public mutating func takeNotes(_ remedy: (StepReport) -> String) -> [String] {
         defer { notes = [] }
-        return notes.map { "\($0.text); \(remedy($0.report))" }
+        return notes.map { note in note.report.map { "\(note.text); \(remedy($0))" } ?? note.text }
     }
 
     /// Looks at a step.
@@ -130,7 +137,7 @@ public struct TrainingWatch {
         steps.append(
             Step(
                 images: report.images, divergence: isFull ? floor.map { report.loss - $0 }.flatMap { $0.isFinite ? $0 : nil } : nil,
-                largest: report["uniform_loss"].map { $0 - (floor ?? .nan) }, report: report, total: total))
+                largest: report["uniform_loss"].map { $0 - (floor ?? .nan) }, report: report, total: total, spread: spread(report)))
         if isFull, total > Self.firstSteps {
             lookAtSpread(report)
             lookAtRank(report)
@@ -184,11 +191,17 @@ public struct TrainingWatch {
 
     private mutating func tellAlike(_ report: StepReport, _ student: Double, _ teacher: Double) {
         hasToldAlike = true
-        let also = report["teacher_cosine"] == nil ? "" : ", the teacher's \(Progress.fixed(1 - teacher, 3))"
+        let also = !hasTeacher || report["teacher_cosine"] == nil ? "" : ", the teacher's \(Progress.fixed(1 - teacher, 3))"
         let text =
             "the student's embeddings are all alike at epoch \(report.epoch), step \(report.step) (mean cosine of two: \(Progress.fixed(1 - student, 3))\(also)), "
             + "and it learns next to nothing"
         notes.append((text, report))
+    }
+
+    private mutating func tellSingleImages(_ report: StepReport) {
+        guard !hasToldSingle, steps.allSatisfy({ $0.images == 1 }) else { return }
+        hasToldSingle = true
+        notes.append(("each batch of epoch \(report.epoch) has one image: there is no other to compare it with, and batch norm normalises it by itself; give larger batches (augment --batch 64)", nil))
     }
 
     /// Compares the epoch with the one before. The divergence of an epoch is that of its last quarter.
@@ -198,7 +211,10 @@ public struct TrainingWatch {
             epoch = nil
         }
         lookAtEnd()
-        if let last = steps.last { judgeRank(last.report) }
+        if let last = steps.last {
+            judgeRank(last.report)
+            tellSingleImages(last.report)
+        }
         guard let last = steps.last, comparesDivergence else { return }
         let quarter = steps.suffix((steps.count + 3) / 4)
         let values = quarter.compactMap { step in step.divergence.map { $0 * Double(step.images) } }

@@ -17,5 +17,5 @@ extension Layout {
     }
 
     /// SEED's `simclr_200.pth`: its head is `fc.0`, `fc.1` (batch norm), `fc.3`.
-    static let simCLRofSEED = Layout(name: "SimCLR, as SEED has it", backbone: "", mark: "fc.1.running_mean")
+    static let simCLRofSEED = Layout(name: "torchvision's names, and a head with a batch norm", backbone: "", mark: "fc.1.running_mean")
 }

@@ -1,0 +1,40 @@
+import Objectives
+import Platform
+import TensorStreams
+
+/// Sees that a teacher gives all images the same rows, from which no method learns: its images are one, or it tells none apart.
+struct TeacherWatch {
+    /// Batches that must be so before it is told.
+    private static let batches = 3
+    /// Numbers of two rows that differ by less than this share of the largest are the same: what a network's arithmetic makes of an image in two places of a batch.
+    private static let tolerance: Float = 1e-6
+
+    private let tensor: String?
+    private var alike = 0
+    /// Whether rows that differ have been seen, or it was told.
+    private var isDone = false
+
+    /// - Parameter tensor: the teacher's rows in a record; nil where there are none, or the method looks at them itself.
+    init(tensor: String?) { self.tensor = tensor }
+
+    /// - Returns: what a person should know; once.
+    mutating func add(_ record: TensorDocument) -> String? {
+        guard !isDone, let tensor, let rows = record.tensors[tensor], rows.dtype == .f32, let N = rows.shape.first, N > 1, let D = rows.shape.last, D > 0 else { return nil }
+        guard unsafe rows.withElements(as: Float.self, { unsafe Self.areAlike($0, D) }) else {
+            isDone = true
+            return nil
+        }
+        alike += 1
+        guard alike == Self.batches else { return nil }
+        isDone = true
+        return "the teacher's rows ('\(tensor)') are the same for all images of the first \(alike) batches, and nothing can be learnt from them; look at the teacher and at its images"
+    }
+
+    private static func areAlike(_ values: UnsafeBufferPointer<Float>, _ D: Int) -> Bool {
+        let largest = unsafe values.reduce(0) { max($0, abs($1)) }
+        for start in stride(from: D, to: values.count, by: D) {
+            for d in 0..<D where unsafe abs(values[start + d] - values[d]) > tolerance * largest { return false }
+        }
+        return true
+    }
+}
