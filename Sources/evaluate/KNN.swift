@@ -76,7 +76,7 @@ struct KNN: ParsableCommand {
         var evaluation = KNNEvaluation()
         evaluation.k = try k.map { try numbers($0, "--k", Int.init) } ?? paper?.k
         evaluation.votes = try votes()
-        evaluation.paper = protocolName
+        evaluation.paper = protocolName.map { changed($0, [("--k", k != nil), ("--vote", vote != nil), ("--temperature", temperature != nil)]) }
         evaluation.tensor = options.tensor
         let test = try FeatureStream(options.test, tensor: options.tensor)
         let train = try FeatureStream(options.train, tensor: options.tensor)
@@ -87,6 +87,12 @@ struct KNN: ParsableCommand {
         try result.write(text: report.text, json: report.json)
         try progress.finish("\(report.subject.test.samples) test samples")
     }
+}
+
+/// A paper's name, with the options that are not its own.
+func changed(_ paper: String, _ given: [(String, Bool)]) -> String {
+    let changes = given.filter(\.1).map(\.0)
+    return changes.isEmpty ? paper : "\(paper) with another \(listed(changes, quote: ""))"
 }
 
 /// The numbers of a list with commas, each of which must please.

@@ -102,12 +102,7 @@ struct Linear: ParsableCommand {
             if probe.schedule == .cosine, milestones != nil || factor != nil { throw ValidationError("--milestones and --factor are of --schedule step; leave them out") }
             return
         }
-        let given: [(String, Bool)] = [
-            ("--fresh-views", freshViews), ("--state", state != nil), ("--learning-rate", learningRate != nil), ("--batch", batch != nil), ("--epochs", epochs != nil),
-            ("--momentum", momentum != nil), ("--weight-decay", weightDecay != nil), ("--schedule", schedule != nil), ("--milestones", milestones != nil), ("--factor", factor != nil),
-            ("--warm-up", warmUp != nil),
-        ]
-        if let option = given.first(where: \.1)?.0 { throw ValidationError("\(option) is of --solver sgd; give that too, or leave it out") }
+        if let option = ([("--fresh-views", freshViews), ("--state", state != nil)] + ownOptions).first(where: \.1)?.0 { throw ValidationError("\(option) is of --solver sgd; give that too, or leave it out") }
     }
 
     func run() throws {
@@ -116,7 +111,8 @@ struct Linear: ParsableCommand {
         if let state { try OutputFile.check(state) }
         var evaluation = try LinearEvaluation(chosen(), scaling: normalize ?? (isStochastic ? paper.scaling : nil))
         evaluation.tensor = options.tensor
-        (evaluation.hasFreshViews, evaluation.state, evaluation.paper) = (freshViews, state, protocolName)
+        (evaluation.hasFreshViews, evaluation.state) = (freshViews, state)
+        evaluation.paper = protocolName.map { changed($0, [("--fresh-views", freshViews != paper.hasFreshViews), ("--normalize", normalize != nil)] + ownOptions) }
         let test = try FeatureStream(options.test, tensor: options.tensor)
         let train = try FeatureStream(options.train, tensor: options.tensor)
         var progress = Progress(tool: "evaluate", unit: "training samples", common)
@@ -126,6 +122,14 @@ struct Linear: ParsableCommand {
         try result.write(text: report.text, json: report.json)
         progress.add(report.subject.train.samples)
         try progress.finish("\(report.subject.test.samples) test samples")
+    }
+
+    /// Those of the stochastic solver, and whether each was given.
+    private var ownOptions: [(String, Bool)] {
+        [
+            ("--learning-rate", learningRate != nil), ("--batch", batch != nil), ("--epochs", epochs != nil), ("--momentum", momentum != nil), ("--weight-decay", weightDecay != nil),
+            ("--schedule", schedule != nil), ("--milestones", milestones != nil), ("--factor", factor != nil), ("--warm-up", warmUp != nil),
+        ]
     }
 
     private var isStochastic: Bool { (solver ?? (protocolName == nil ? .convex : .sgd)) == .sgd }

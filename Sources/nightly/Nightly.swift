@@ -50,15 +50,23 @@ struct NightlyTool: Tool {
         let lock = try NightFolder.lock(historyPath + ".lock")
         defer { close(lock) }
         let history = try History(historyPath)
-        let before = try history.nights(), now = Clock.now()
-        let (night, goesOn) = try history.beginNight(now)
-        var report = NightReport(night: night, known: before.filter { $0.id != night.id })
+        let now = Clock.now(), names = NewestCheckpoint.runs(in: runs), tools = try Self.ownFolder(), code = try NewestCheckpoint.code(in: tools)
+        let found = names.map { name in (name, Result { try checkpoints(of: name, (tools, code)) }) }
+        var (night, goesOn) = try history.beginNight(now)
+        var remarks = history.wasEmpty ? ["\(historyPath) was there and empty: a new history begins; put a copy in its place if it had one"] : []
+        if goesOn, try Self.hasMoved(found, history, night) {
+            // What it has noted stays, and is compared with.
+            try history.end(night, now)
+            remarks.append("the night that was begun at \(night.began) was interrupted, and there are newer checkpoints than it has judged: it has ended, and another begins")
+            (night, goesOn) = try history.beginNight(now)
+        }
+        var report = NightReport(night: night, known: try history.nights().filter { $0.id != night.id })
+        report.remarks = remarks
         if goesOn { report.remarks.append("goes on with the night that was begun at \(night.began) and interrupted") }
         if let last = report.known.last, last.began > now { report.remarks.append("the clock says \(now), which is before the last night's \(last.began): nights are taken in their order") }
         var failed: Failure?
-        let names = NewestCheckpoint.runs(in: runs), tools = try Self.ownFolder(), code = try NewestCheckpoint.code(in: tools)
-        for name in names {
-            do { try judge(name, (tools, code), history, night, place, &report) } catch let failure as Failure {
+        for (name, found) in found {
+            do { try judge(name, try found.get(), history, night, place, &report) } catch let failure as Failure {
                 // Where nothing can be written there is no next run either.
                 if failure.path == historyPath { throw failure }
                 report.remarks.append("\(name) could not be judged: \(failure.description)")
@@ -77,23 +85,40 @@ struct NightlyTool: Tool {
             }
         }
         attempt { try OutputFile.write(report.text, to: OutputFile.standard) }
+        // A night that could not judge or tell is gone on with, and tells again.
+        if failed.map({ [.data, .noInput, .usage].contains($0.kind) }) ?? true { try history.end(night, Clock.now()) }
+        // What is made of the history anew each night may fail each night.
         attempt { try place.write(report.page(history), to: "trends.html") }
         if let prometheus { attempt { try Prometheus.write(report.lines, to: prometheus) } }
         if !common.quiet { Self.log(place.file("trends.html")) }
-        // Last: a night that could not tell is gone on with, and tells again.
-        if failed.map({ [.data, .noInput, .usage].contains($0.kind) }) ?? true { try history.end(night, Clock.now()) }
         if report.hasFallen { throw ExitCode(1) }
         if let failed { throw ExitCode(failed.kind.rawValue) }
     }
 
-    private func judge(_ name: String, _ tools: (folder: String, code: String), _ history: History, _ night: History.Night, _ place: NightFolder, _ report: inout NightReport) throws {
+    private typealias Checkpoints = (found: [NewestCheckpoint], missing: [String])
+
+    private func checkpoints(of name: String, _ tools: (folder: String, code: String)) throws -> Checkpoints {
         let supervision = ProgramSupervision(warn: { Self.log($0) }, abandon: { failure in
             Self.log(failure.description)
             Platform.exit(failure.kind.rawValue)
         })
-        let (found, missing) = try NewestCheckpoint.all(of: name, in: runs, tools: tools.folder, code: tools.code, pipelines: pipelines, supervision)
-        report.remarks += missing
-        for checkpoint in found {
+        return try NewestCheckpoint.all(of: name, in: runs, tools: tools.folder, code: tools.code, pipelines: pipelines, supervision)
+    }
+
+    /// Whether an interrupted night has judged a network whose newest checkpoint is another by now.
+    private static func hasMoved(_ found: [(String, Result<Checkpoints, any Error>)], _ history: History, _ night: History.Night) throws -> Bool {
+        for (name, checkpoints) in found {
+            for checkpoint in (try? checkpoints.get().found) ?? [] {
+                let judged = try history.results(run: name, network: checkpoint.network).last { $0.night == night.id }
+                if let judged, judged.result.identity != checkpoint.identity { return true }
+            }
+        }
+        return false
+    }
+
+    private func judge(_ name: String, _ checkpoints: Checkpoints, _ history: History, _ night: History.Night, _ place: NightFolder, _ report: inout NightReport) throws {
+        report.remarks += checkpoints.missing
+        for checkpoint in checkpoints.found {
             let earlier = try history.results(run: name, network: checkpoint.network)
             if let known = earlier.last(where: { $0.result.identity == checkpoint.identity }) {
                 guard known.night != night.id else { continue }

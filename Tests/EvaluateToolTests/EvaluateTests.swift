@@ -105,16 +105,16 @@ struct EvaluateTests {
     }
 
     @Test(arguments: [
-        ("seed", ["k=10, cosine, majority"]), ("simreg", ["k=1, cosine, majority", "k=20, cosine, majority"]), ("instdisc", ["k=90, cosine, exp(cos/0.07)"]),
-        ("dino --temperature 0.1", ["k=10, cosine, exp(cos/0.1)", "k=20, cosine, exp(cos/0.1)", "k=90, cosine, exp(cos/0.1)"]),
-        ("seed --vote weighted --k 3", ["k=3, cosine, exp(cos/0.07)"]), ("dino --vote majority --k 5", ["k=5, cosine, majority"]),
+        ("seed", "seed", ["k=10, cosine, majority"]), ("simreg", "simreg", ["k=1, cosine, majority", "k=20, cosine, majority"]), ("instdisc", "instdisc", ["k=90, cosine, exp(cos/0.07)"]),
+        ("dino --temperature 0.1", "dino with another --temperature", ["k=10, cosine, exp(cos/0.1)", "k=20, cosine, exp(cos/0.1)", "k=90, cosine, exp(cos/0.1)"]),
+        ("seed --vote weighted --k 3", "seed with another --k, --vote", ["k=3, cosine, exp(cos/0.07)"]), ("dino --vote majority --k 5", "dino with another --k, --vote", ["k=5, cosine, majority"]),
     ])
-    func `a paper's k and votes hold where an option is not given`(_ name: String, _ expected: [String]) throws {
-        let place = try place(), result = try place.run("\(Self.knn) --protocol \(name) -q -o knn.json")
+    func `a paper's k and votes hold where an option is not given`(_ options: String, _ paper: String, _ expected: [String]) throws {
+        let place = try place(), result = try place.run("\(Self.knn) --protocol \(options) -q -o knn.json")
         let names = result.output.split(separator: "\n").map { $0.split(separator: "(", maxSplits: 1)[1].components(separatedBy: ", 90 train")[0] }
-        #expect(result.status == 0 && names == expected)
+        #expect(result.status == 0 && names == expected.map { "\(paper): \($0)" })
         let json = try JSON(parsing: place.text("knn.json"))
-        #expect(json["protocol"]?["paper"]?.asString == name.components(separatedBy: " ")[0])
+        #expect(json["protocol"]?["paper"]?.asString == paper)
         #expect(json["by_class"]?["classifier"]?.asString == expected[0] && json["by_class"]?["classes"] == ["ant", "bee", "cat"])
         let correct = try #require(json["by_class"]?["correct"]?.asArray).compactMap(\.asInteger)
         #expect(correct.reduce(0, +) == json["results"]?.asArray?.first?["correct_top1"]?.asInteger)

@@ -103,6 +103,13 @@ struct FreshViewsTests {
         let again = try place.run("\(linear) --state s -o again.json")
         #expect(again.status == 0 && again.output.contains("40 epochs of stored features, ×0.1 at 15, 30, fc N(0, 0.01), seed 3, unit-length, standardised features 8-d"))
         #expect(try place.bytes("first.json") == place.bytes("again.json"))
+        // Other features of the same name, and fewer of them.
+        for data in ["--train first --test test", "--train train --test first"] {
+            let other = try place.run("\(linear) \(data) --state s".replacing("--train train --test test ", with: ""))
+            #expect(other.status == 65 && other.error.contains("s: is of another evaluation, or of other data"), "\(data): \(other.error)")
+        }
+        let changed = try place.run("evaluate linear --train train --test test --protocol seed --epochs 2 --learning-rate 1")
+        #expect(changed.output.contains("(seed with another --fresh-views, --learning-rate, --epochs: SGD"), "\(changed.output)")
     }
 
     @Test(arguments: [

@@ -124,6 +124,11 @@ struct RemarkTests {
             let pairs = json["near_duplicates"]?.asArray ?? []
             #expect(Set(pairs.compactMap { $0["test"]?.asInteger }) == [20, 21, 22] && Set(pairs.compactMap { $0["train"]?.asInteger }) == [36, 37, 38], "\(pairs)")
         }
+        // However few neighbours vote.
+        let few = try place.run("evaluate knn --train train --test near --k 1 --vote majority")
+        #expect(few.status == 0 && few.error.contains("3 of the 64 test samples are nearly the same") && few.output.hasPrefix("k-NN top-1") && few.output.contains("(k=1, cosine, majority"), "\(few.error)")
+        let named = try place.run("evaluate knn --train train --test near --protocol dino --k 3 -q")
+        #expect(named.output.contains("(dino with another --k: k=3, cosine"), "\(named.output)")
         // As different as images are: none of them.
         for (words, json) in try evaluate(place) where json["evaluation"]?.asString == "knn" {
             #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("nearly the same"), "\(words)")
@@ -136,7 +141,11 @@ struct RemarkTests {
             for d in 0..<16 { values[d] = 0 }
             record.tensors["features"] = Tensor(f32: values, shape: [16, 8])
         }
-        for (_, json) in try evaluate(place) { #expect(json["test_samples_in_train"]?.asInteger == 0) }
+        for (words, json) in try evaluate(place) {
+            #expect(json["test_samples_in_train"]?.asInteger == 0 && words.contains("samples are rows of zeros, which are as near to every other"), "\(words)")
+        }
+        let quality = try place.run("evaluate quality train")
+        #expect(quality.error.contains("2 of the 96 given samples are rows of zeros") && !quality.output.contains("uniformity"), "\(quality.output)\(quality.error)")
     }
 
     @Test(arguments: [2, 3, 5])

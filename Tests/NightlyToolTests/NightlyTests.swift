@@ -60,6 +60,9 @@ struct NightlyTests {
         for (table, column) in [("result", "night"), ("night", "id")] { try firstNight.run("DELETE FROM \(table) WHERE \(column) > 1") }
         let blocked = try place.run("nightly --runs again --history h --pipelines '\(Workplace.root)/pipelines' --prometheus missing/seed.prom --on-fall 'cat > heard' -q")
         #expect(blocked.status == 1 && blocked.error.contains("missing/seed.prom") && place.exists("heard"), "\(blocked.output)\(blocked.error)")
+        // It was told: the next night is another.
+        let ended = try History(place.path("h")).nights().allSatisfy { $0.ended != nil }
+        #expect(ended)
         #expect(try place.text("runs/.nightly/trends.html").contains("<figure class=\"chart\"") && !place.exists("runs/.nightly/work"))
     }
 
@@ -74,6 +77,26 @@ struct NightlyTests {
         #expect(result.output.contains("a, student: what it has learnt belongs to other images"), "\(result.output)")
         let gone = try place.run("rm -r runs/c; \(night())")
         #expect(gone.output.contains("c is gone; its history is kept"), "\(gone.output)")
+    }
+
+    @Test func `what an interrupted night has noted stays where there is a newer checkpoint, and an empty history is told`() throws {
+        let place = try place()
+        try place.perform("\(make("a", "EPOCHS=1")); \(night())")
+        let path = place.path("runs/.nightly/history.sqlite"), first = try #require(try History(path).results().last?.result)
+        let database = try Database(path)
+        try database.run("UPDATE night SET ended = NULL")
+        try database.run("UPDATE result SET value = 100, correct = ?", [.text(String(repeating: "f", count: (first.samples + 3) / 4))])
+        let goesOn = try place.run(night())
+        #expect(goesOn.status == 0 && goesOn.output.contains("goes on with the night"), "\(goesOn.output)\(goesOn.error)")
+        try database.run("UPDATE night SET ended = NULL")
+        try place.perform(make("a", "EPOCHS=2"))
+        let next = try place.run(night())
+        #expect(next.output.contains("it has ended, and another begins") && next.output.contains("FALLEN"), "\(next.output)\(next.error)")
+        let results = try History(path).results()
+        #expect(results.map(\.night) == [1, 2] && results[0].result.value == 100)
+        try place.perform("truncate -s 0 '\(path)'")
+        let empty = try place.run(night())
+        #expect(empty.status == 0 && empty.output.contains("history.sqlite was there and empty: a new history begins"), "\(empty.output)\(empty.error)")
     }
 
     @Test func `an interrupted night goes on, two at once do not work, and what is no history stays as it is`() throws {

@@ -30,7 +30,7 @@ public struct EvaluationSubject: Sendable {
         (spread, trainSpread) = (test.spread.json, train.spread.json)
         // Those of both sets come from one network: once is enough.
         let collapse = test.spread.remark("test", classes: classes, tensor: tensor) ?? train.spread.remark("training", classes: classes, tensor: tensor)
-        remarks = matching.remarks + [collapse, twins?.remark, train.stream.remark, test.stream.remark].compactMap { $0 }
+        remarks = matching.remarks + [collapse, test.spread.zeroRemark("test"), train.spread.zeroRemark("training"), twins?.remark, train.stream.remark, test.stream.remark].compactMap { $0 }
     }
 
     /// Of the value `protocol`.

@@ -1,5 +1,6 @@
 import Kernels
 import Parallel
+import TensorStreams
 
 /// Rows of features (samples, dimension), as a classifier reads them.
 public final class FeatureMatrix: @unchecked Sendable {
@@ -47,6 +48,14 @@ public final class FeatureMatrix: @unchecked Sendable {
 
     /// The values, row by row.
     public var values: [Float] { Array(UnsafeBufferPointer(start: memory.pointer, count: memory.count)) }
+
+    /// By which these rows and their labels are known again.
+    func fingerprint(_ labels: [Int32]) -> String {
+        var hash = XXH64()
+        hash.update(UnsafeRawBufferPointer(all))
+        labels.withUnsafeBytes { hash.update($0) }
+        return "\(samples) rows \(String(hash.value, radix: 16))"
+    }
 
     /// Makes every row's length 1; rows of zeros stay.
     public func normalizeRows() {

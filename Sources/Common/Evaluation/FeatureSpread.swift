@@ -7,6 +7,8 @@ struct FeatureSpread {
     let dimension: Int
     /// Dimensions that are the same in all samples.
     let constant: Int
+    /// Samples whose numbers are all zero: they have no direction, and are as near to any other.
+    let zeros: Int
     /// The share of the features' mean square that is not their mean's: Σ var / Σ x². 0 where all samples are alike.
     let share: Double
     /// (tr C)² / tr C² of the features' covariance: of how many dimensions as strong as each other there are. Nil where nothing differs.
@@ -27,6 +29,7 @@ struct FeatureSpread {
         private var sums: [Double], squares: [Double], changes: [Bool]
         /// Σ x² over all dimensions.
         private var total = 0.0
+        private var zeros = 0
         /// Every `stride`-th sample, for the rank: few enough for their products.
         private var kept: [Float] = []
         private var stride = 1
@@ -40,6 +43,7 @@ struct FeatureSpread {
 
         mutating func add(_ row: UnsafeBufferPointer<Float>) {
             if samples == 0 { first = Array(row) }
+            if row.allSatisfy({ $0 == 0 }) { zeros += 1 }
             for d in 0..<dimension {
                 let x = Double(row[d]), difference = x - Double(first[d])
                 sums[d] += difference
@@ -67,7 +71,7 @@ struct FeatureSpread {
             let variance = zip(squares, sums).reduce(0) { $0 + max(0, $1.0 - $1.1 * $1.1 / N) }
             let share = total > 0 ? variance / total : 0
             return FeatureSpread(
-                samples: samples, dimension: dimension, constant: changes.count { !$0 }, share: share, effectiveRank: share > FeatureSpread.alike ? rank : nil)
+                samples: samples, dimension: dimension, constant: changes.count { !$0 }, zeros: zeros, share: share, effectiveRank: share > FeatureSpread.alike ? rank : nil)
         }
 
         /// tr C and tr C² are those of the rows' products: G = X·Xᵀ of centred rows, (n, n), which is smaller than (D, D).
@@ -91,8 +95,8 @@ struct FeatureSpread {
         }
     }
 
-    private init(samples: Int, dimension: Int, constant: Int, share: Double, effectiveRank: Double?) {
-        (self.samples, self.dimension, self.constant, self.share, self.effectiveRank) = (samples, dimension, constant, share, effectiveRank)
+    private init(samples: Int, dimension: Int, constant: Int, zeros: Int, share: Double, effectiveRank: Double?) {
+        (self.samples, self.dimension, self.constant, self.zeros, self.share, self.effectiveRank) = (samples, dimension, constant, zeros, share, effectiveRank)
     }
 
     init(_ features: FeatureMatrix) {
@@ -131,6 +135,11 @@ struct FeatureSpread {
             return "\(collapsed): \(constant) of \(dimension) dimensions are the same in all of them; look at the log of the training"
         }
         return nil
+    }
+
+    /// What a person should know of rows of zeros, which are none of a network that has seen an image.
+    func zeroRemark(_ set: String) -> String? {
+        zeros == 0 ? nil : "\(zeros) of the \(samples) \(set) samples are rows of zeros, which are as near to every other: look at what made them"
     }
 
     private static func short(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }

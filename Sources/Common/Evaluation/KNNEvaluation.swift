@@ -33,7 +33,7 @@ public struct KNNEvaluation: Sendable {
         var known: FeatureSpread.Sums?
         while let batch = try train.next() {
             guard train.dimension == test.dimension else { throw test.dimensionFailure(train) }
-            if search == nil { search = NeighbourSearch(queries: queries.features, k: (k ?? Self.usualK).max() ?? 1) }
+            if search == nil { search = NeighbourSearch(queries: queries.features, k: max(NearDuplicates.neighbours, (k ?? Self.usualK).max() ?? 1)) }
             search?.add(batch.features)
             if known == nil { known = FeatureSpread.Sums(dimension: train.dimension) }
             known?.add(batch.features)
@@ -77,7 +77,7 @@ extension FeatureStream {
 public struct KNNReport: Sendable {
     public var results: [VoteResult]
     public var subject: EvaluationSubject
-    /// The paper whose protocol it is.
+    /// The paper whose protocol it is, and what is otherwise here.
     public var paper: String?
     /// Of one of the results.
     public var classes: ClassReport
@@ -86,7 +86,7 @@ public struct KNNReport: Sendable {
 
     /// "k=10, cosine, majority, 4000 train, 1000 test, features 512-d"
     public func protocolName(_ result: VoteResult) -> String {
-        "k=\(result.k), cosine, \(result.vote.name), \(subject.train.samples) train, \(subject.test.samples) test, \(subject.tensor) \(subject.dimension)-d"
+        "\(paper.map { "\($0): " } ?? "")k=\(result.k), cosine, \(result.vote.name), \(subject.train.samples) train, \(subject.test.samples) test, \(subject.tensor) \(subject.dimension)-d"
     }
 
     /// A line for every number's pair.

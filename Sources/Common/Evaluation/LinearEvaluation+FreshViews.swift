@@ -20,7 +20,8 @@ extension LinearEvaluation {
         let numbering = try ClassMatching(
             train: .init(name: train.name, classes: names, labels: names.indices.map { Int32($0) }), test: .init(name: test.name, classes: test.classes, labels: held.labels))
         if scaling == .unit { held.features.normalizeRows() }
-        var state = try state(probe, numbering, test)
+        let ofTraining = ["samples", "recipe"].map { "\($0) \(train.header.metadata[$0] ?? "")" }
+        var state = try state(probe, numbering, test, [held.features.fingerprint(held.labels)] + ofTraining)
         /// Of the first epoch that is read.
         var (known, labels, images) = (FeatureSpread.Sums?.none, [Int32](), [Int]())
         var first: Int?, sum = (epoch: state.curve.count, loss: 0.0, correct: 0, samples: 0)
@@ -64,7 +65,7 @@ extension LinearEvaluation {
         let classifier = state.trainer.classifier
         return LinearReport(
             accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy, trainAccuracy: nil,
-            solver: "\(probe.protocolName(freshViews: true)), \(scaling.words) \(tensor) \(train.dimension)-d", details: probe.described(state.curve), scaling: scaling, subject: subject,
+            solver: "\(probe.protocolName(freshViews: true, done: state.curve.count)), \(scaling.words) \(tensor) \(train.dimension)-d", details: probe.described(state.curve, freshViews: true), scaling: scaling, subject: subject,
             paper: paper, classes: classes(classifier, matching, train, held.features))
     }
 }

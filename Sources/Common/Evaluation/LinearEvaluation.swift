@@ -13,7 +13,7 @@ public struct LinearEvaluation: Sendable {
     public var tensor = "features"
     /// Of the stochastic solver: whether each epoch of the training stream has views of its own, and is gone through once.
     public var hasFreshViews = false
-    /// The paper whose protocol it is, for its name.
+    /// The paper whose protocol it is, and what is otherwise here, for its name.
     public var paper: String?
     /// Of the stochastic solver: the file that has what there is after each epoch, and is gone on from where it is there.
     public var state: String?
@@ -64,7 +64,7 @@ public struct LinearEvaluation: Sendable {
                 + (outcome.trials.isEmpty ? "" : " of \(outcome.trials.count) by hold-out of each fifth image")
             details = probe.described(outcome)
         case .stochastic(let probe):
-            var state = try state(probe, matching, test)
+            var state = try state(probe, matching, test, [held.features.fingerprint(held.labels), known.features.fingerprint(known.labels)])
             let rows = known.features, judged = matching.test
             try probe.train(state.trainer, on: rows, labels: matching.train, from: state.curve.count) { epoch, loss, share in
                 try add(epoch, loss, share, probe, to: &state, judgedOn: (held.features, judged), train, progress)
@@ -72,7 +72,7 @@ public struct LinearEvaluation: Sendable {
             }
             classifier = state.trainer.classifier
             words = probe.protocolName(freshViews: false)
-            details = probe.described(state.curve)
+            details = probe.described(state.curve, freshViews: false)
         }
         words += ", \(scaling.words) \(tensor) \(train.dimension)-d"
         return LinearReport(
@@ -86,9 +86,11 @@ public struct LinearEvaluation: Sendable {
     }
 
     /// Where the evaluation stands.
-    func state(_ probe: StochasticProbe, _ matching: ClassMatching, _ test: FeatureStream) throws -> ProbeState {
+    ///
+    /// - Parameter data: what tells the features from those of other networks and images.
+    func state(_ probe: StochasticProbe, _ matching: ClassMatching, _ test: FeatureStream, _ data: [String]) throws -> ProbeState {
         let words = "\(probe.protocolName(freshViews: hasFreshViews)), \(scaling.words) \(tensor)"
-        let identity = [words, "\(matching.count) classes", (test.classes ?? []).joined(separator: ", "), test.header.provenance.text].joined(separator: "\n")
+        let identity = ([words, "\(matching.count) classes", (test.classes ?? []).joined(separator: ", "), test.header.provenance.text] + data).joined(separator: "\n")
         return try ProbeState(probe, classes: matching.count, dimension: test.dimension, identity: identity, testSamples: matching.test.count, path: state)
     }
 
@@ -141,13 +143,15 @@ extension ConvexProbe {
 extension StochasticProbe {
     /// "SGD, lr 30·256/256, momentum 0.9, wd 0, 100 epochs of stored features, ×0.1 at 60, 80, seed 0"
     ///
-    /// - Parameter freshViews: whether each epoch has views of its own.
-    public func protocolName(freshViews: Bool) -> String {
+    /// - Parameters:
+    ///   - freshViews: whether each epoch has views of its own.
+    ///   - done: epochs that the stream has had; nil for all.
+    public func protocolName(freshViews: Bool, done: Int? = nil) -> String {
         let steps = milestones.map { "\($0)" }.joined(separator: ", ")
         let cosine = endRate > 0 ? "cosine to \(Self.short(endRate))" : "cosine"
         let course = schedule == .cosine ? cosine : milestones.isEmpty ? "constant" : "×\(Self.short(factor)) at \(steps)"
         return "SGD, lr \(Self.short(learningRate))·\(batch)/256, momentum \(Self.short(momentum)), wd \(Self.short(weightDecay)), "
-            + "\(epochs) epochs of \(freshViews ? "fresh views" : "stored features"), \(course)" + (warmUp > 0 ? ", \(warmUp) warm-up" : "") + ", fc N(0, 0.01), seed \(seed)"
+            + (done.flatMap { $0 < epochs ? "\($0) of " : nil } ?? "") + "\(epochs) epochs of \(freshViews ? "fresh views" : "stored features"), \(course)" + (warmUp > 0 ? ", \(warmUp) warm-up" : "") + ", fc N(0, 0.01), seed \(seed)"
     }
 
     /// "30" rather than "30.0".
@@ -156,12 +160,13 @@ extension StochasticProbe {
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
-    func described(_ curve: [ProbeEpoch]) -> JSON.Object {
+    func described(_ curve: [ProbeEpoch], freshViews: Bool) -> JSON.Object {
         var object = JSON.Object()
         object["solver"] = "sgd"
         object["learning_rate"] = .number(learningRate * Double(batch) / 256)
         object["batch"] = .integer(Int64(batch))
         object["epochs"] = .integer(Int64(epochs))
+        object["fresh_views"] = .bool(freshViews)
         object["momentum"] = .number(momentum)
         object["weight_decay"] = .number(weightDecay)
         object["schedule"] = .string(schedule.rawValue)
@@ -188,11 +193,11 @@ public struct LinearReport: Sendable {
     public var details: JSON.Object
     public var scaling: FeatureScaling
     public var subject: EvaluationSubject
-    /// The paper whose protocol it is.
+    /// The paper whose protocol it is, and what is otherwise here.
     public var paper: String?
     public var classes: ClassReport
 
-    public var protocolName: String { "\(solver), \(subject.train.samples) train, \(subject.test.samples) test" }
+    public var protocolName: String { "\(paper.map { "\($0): " } ?? "")\(solver), \(subject.train.samples) train, \(subject.test.samples) test" }
 
     public var text: String { "linear \(accuracy.text(top5: subject.hasTop5))  (\(protocolName))\n" }
 

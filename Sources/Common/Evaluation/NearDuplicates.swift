@@ -9,7 +9,7 @@ struct NearDuplicates {
     static let timesNearer = 20.0
     static let ofUsual = 1 / timesNearer, ofOwn = 1.0 / 4
     /// How many neighbours of a sample, as far as there are so many, say what is usual near it: copies of one image are fewer.
-    private static let neighbours = 10
+    static let neighbours = 10
     /// Below, distances are the rounding of cosines.
     private static let rounding = 1e-5
     /// Pairs that a result names.

@@ -22,8 +22,8 @@ public struct QualityEvaluation: Sendable {
         set.features.normalizeRows()
         var report = QualityReport(
             tensor: tensor, input: EvaluationInput(stream, images: set.images), dimension: stream.dimension, spread: spread.json, rank: spread.effectiveRank, constant: spread.constant,
-            deviation: UnitRows.deviation(set.features), uniformity: UnitRows.uniformity(set.features, images: set.images), alignment: UnitRows.alignment(set.features, images: set.images))
-        report.remarks = [spread.remark("given", classes: .max, tensor: tensor)].compactMap { $0 }
+            deviation: UnitRows.deviation(set.features), uniformity: spread.zeros > 0 ? nil : UnitRows.uniformity(set.features, images: set.images), alignment: UnitRows.alignment(set.features, images: set.images))
+        report.remarks = [spread.remark("given", classes: .max, tensor: tensor), spread.zeroRemark("given")].compactMap { $0 }
         guard let teacher else { return report }
         let other = try teacher.readAll()
         guard other.images == set.images else {
@@ -53,7 +53,7 @@ public struct QualityReport: Sendable {
     public var constant: Int
     /// The mean over the dimensions of the deviation of rows of length 1, as a share of 1/√D, which directions have that are spread evenly.
     public var deviation: Double
-    /// ln of the mean of e^(−2d²) over all pairs of samples of different images (Wang and Isola, ICML 2020); nil where there is one image.
+    /// ln of the mean of e^(−2d²) over all pairs of samples of different images (Wang and Isola, ICML 2020); nil where there is one image, or a row of zeros.
     public var uniformity: Double?
     /// The mean of d² over the pairs of samples of one image; nil where no image has two.
     public var alignment: (value: Double, images: Int)?

@@ -50,12 +50,15 @@ public final class History {
 
     private let database: Database
     private let path: String
+    /// Whether the file was there and held nothing: one that was cut short, or that was just about to begin.
+    public let wasEmpty: Bool
 
     /// Opens the history, or begins one.
     ///
     /// - Throws: ``Failure``: `data` for a file that is no whole history, or of a newer version than this.
     public init(_ path: String) throws {
         self.path = path
+        wasEmpty = unsafe access(path, F_OK) == 0 && History.size(of: path) == 0
         database = try Database(path)
         // Whole when the power goes, too.
         try database.run("PRAGMA synchronous = FULL")

@@ -154,6 +154,12 @@ public struct SwAV: Objective {
             metrics: [.uniformLoss(log(Double(scores.D))), .agreement(result.agreement)] + (queues.first.map { [.queueFill($0.realShare)] } ?? []))
     }
 
+    /// Sharper assignments, as the authors advise where a loss stays at ln K.
+    public func remedies(_ report: StepReport) -> [String] {
+        options[Self.epsilon] > Self.sharpEpsilon ? ["make assignments sharper (--\(Self.epsilon.name) \(Self.sharpEpsilon))"] : []
+    }
+    private static let sharpEpsilon = 0.03
+
     public mutating func takeNotes() -> [String] {
         defer { notes = [] }
         return notes

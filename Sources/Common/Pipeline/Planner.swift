@@ -140,7 +140,11 @@ public struct Planner {
     private func compare() throws -> Command {
         try RunSettings.check(flags)
         let runs = flags.value(of: "RUNS") ?? "runs", names = (flags.value(of: "NAMES") ?? "").split(separator: " ").map(String.init)
-        guard names.count > 1 else { throw Failure(.usage, "NAMES=\(names.joined(separator: " ")): several runs are compared", remedy: "NAMES='a b'; there are \(RunFolder.names(in: runs).joined(separator: ", "))") }
+        guard names.count > 1 else {
+            if runs.contains(" ") { throw Failure(.usage, "RUNS=\(runs): is the folder of runs, and no list of them", remedy: "NAMES='\(runs)'") }
+            let there = RunFolder.names(in: runs)
+            throw Failure(.usage, "NAMES=\(names.joined(separator: " ")): several runs are compared", remedy: "NAMES='a b'; \(there.isEmpty ? "there are none in \(runs)" : "there are \(listed(there, quote: ""))")")
+        }
         for name in names where try !RunFolder(runs: runs, name: name).isRun { throw noRun(try RunFolder(runs: runs, name: name)) }
         return Command(words: ["report"] + names.map { "--run=\(runs)/\($0)" } + ["-o", runs + "/compare.html"], environment: ["PATH": environment.path])
     }

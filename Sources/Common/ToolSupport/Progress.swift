@@ -54,13 +54,15 @@ public struct Progress {
         let now = Progress.now()
         guard !quiet, now - shown >= (StandardError.isTerminal ? 0.25 : 30) else { return }
         shown = now
-        var line = "\(StandardError.stage ?? tool): \(done)" + (total.map { " of \($0)" } ?? "") + " \(unit), \(Progress.short(rate)) \(unit)/s"
+        var line = "\(StandardError.stage ?? tool): \(done)" + (total.map { " of \($0)" } ?? "") + " \(unit), \(Progress.short(rate))\(StandardError.isTerminal ? "" : " \(unit)")/s"
         if let total, total > done, done > 0 { line += ", \(Progress.duration(Double(total - done) / rate)) left" }
-        let note = note()
-        if !note.isEmpty { line += ", \(note)" }
+        let note = note(), isTerminal = StandardError.isTerminal
+        // On a terminal, whose line may be short, the waiting before what a method tells.
+        if !note.isEmpty, !isTerminal { line += ", \(note)" }
         if let waited { line += ", waiting \(Progress.fixed(100 * min(1, max(0, waited / max(elapsed, 1e-9))), 0)) %" }
-        if StandardError.isTerminal { StandardError.write(runningLine: line) } else { StandardError.write(line: line) }
-        lineIsOpen = StandardError.isTerminal
+        if !note.isEmpty, isTerminal { line += ", \(note)" }
+        if isTerminal { StandardError.write(runningLine: line) } else { StandardError.write(line: line) }
+        lineIsOpen = isTerminal
     }
 
     /// Clears the running line and writes the closing one: counts, time and rate.

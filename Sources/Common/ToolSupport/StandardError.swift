@@ -19,7 +19,11 @@ enum StandardError {
     static func write(line text: String, length: Int = Failure.usualLength) { put((isTerminal ? clearing : "") + text.printableLine(limit: length) + "\n") }
 
     /// Writes `text` as the line that the next one takes the place of.
-    static func write(runningLine text: String) { put(clearing + text.printableLine(limit: min(Failure.usualLength, width - 1))) }
+    static func write(runningLine text: String) {
+        let text = text.printableLine(limit: Failure.usualLength), most = width - 1
+        // Its end is what matters least.
+        put(clearing + (text.count > most ? text.prefix(most - 1) + "…" : text))
+    }
 
     /// Characters in a line of the terminal as it is now: a line that goes on in the next cannot be taken back.
     private static var width: Int {
