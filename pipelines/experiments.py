@@ -135,7 +135,7 @@ def common(options):
 def identity(options, experiment):
     """The settings by which a result is known; files by their names alone, so that it may be made elsewhere."""
     teacher = {"TEACHER": {"the student of": identity(options, experiment.teacher)}} if experiment.teacher else {}
-    return {key: named(value) if key in ("DATA", "TEST", "TEACHER", "FROM") else value for key, value in {**common(options), **dict(experiment.settings), **teacher}.items()}
+    return {key: named(value) if key in ("DATA", "TEST", "TEACHER", "FROM") and isinstance(value, str) else value for key, value in {**common(options), **dict(experiment.settings), **teacher}.items()}
 
 
 def named(path):

@@ -50,7 +50,7 @@ import ToolSupport
         let prototypes = ["module.prototypes.weight": zeros(30, 24)]
         check(try read(named("module.", trunk), line("module.projection_head.0", 64, 128), norm("module.projection_head.1", 64), line("module.projection_head.3", 24, 64), prototypes), normed, "SwAV, module")
         check(try read(named("module.", trunk), line("module.projection_head.0", 64, 128), line("module.projection_head.2", 24, 64), prototypes), mlp, "SwAV, module")
-        check(try read(named("model.module.module.module.", trunk), line("model.module.module.module.fc.0", 64, 128), norm("model.module.module.module.fc.1", 64), line("model.module.module.module.fc.3", 24, 64)), normed, "SimCLR")
+        check(try read(named("model.module.module.module.", trunk), line("model.module.module.module.fc.0", 64, 128), norm("model.module.module.module.fc.1", 64), line("model.module.module.module.fc.3", 24, 64)), normed, "and a head with a batch norm")
         check(
             try read(named("state_dict.backbone.", trunk), line("state_dict.neck.fc0", 64, 128, bias: false), norm("state_dict.neck.bn0", 64), line("state_dict.neck.fc1", 24, 64, bias: false)),
             Head([.linear(64, bias: false), .batchNorm(affine: true), .relu, .linear(24, bias: false)]), "OpenSelfSup")

@@ -103,7 +103,7 @@ struct RecipeTests {
         #expect(share(.mocoV1, 0, isHue) == 1 && abs(share(.simSiam, 0, isHue) - 0.8) < 0.03 && share(.simRegWeak, 0, isHue) == 0)
         #expect(views(.dino, view: 2).allSatisfy { $0.crop.width * $0.crop.height < 500 * 375 * 42 / 100 })
         #expect(Recipe.all.filter { !$0.isRandom }.map(\.name) == ["evaluation", "evaluation-bicubic"])
-        #expect(Set(Recipe.all.map(\.name)).count == 15)
+        #expect(Set(Recipe.all.map(\.name)).count == 16 && share(.simRegWeakStrong, 0, isHue) == 0 && abs(share(.simRegWeakStrong, 1, isHue) - 0.8) < 0.03)
     }
 
     @Test func `a view of BYOL is cut where torchvision would draw again`() {
