@@ -87,10 +87,10 @@ public struct LinearEvaluation: Sendable {
 
     /// Where the evaluation stands.
     ///
-    /// - Parameter data: what tells the features from those of other networks and images.
-    func state(_ probe: StochasticProbe, _ matching: ClassMatching, _ test: FeatureStream, _ data: [String]) throws -> ProbeState {
+    /// - Parameter data: what tells the features from those of other networks and images; asked where there is a file.
+    func state(_ probe: StochasticProbe, _ matching: ClassMatching, _ test: FeatureStream, _ data: @autoclosure () -> [String]) throws -> ProbeState {
         let words = "\(probe.protocolName(freshViews: hasFreshViews)), \(scaling.words) \(tensor)"
-        let identity = ([words, "\(matching.count) classes", (test.classes ?? []).joined(separator: ", "), test.header.provenance.text] + data).joined(separator: "\n")
+        let identity = ([words, "\(matching.count) classes", (test.classes ?? []).joined(separator: ", "), test.header.provenance.text] + (state == nil ? [] : data())).joined(separator: "\n")
         return try ProbeState(probe, classes: matching.count, dimension: test.dimension, identity: identity, testSamples: matching.test.count, path: state)
     }
 

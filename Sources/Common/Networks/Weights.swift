@@ -103,7 +103,7 @@ public final class Weights: @unchecked Sendable {
 
     /// The last layer of the head, prototypes (K, D), where it is a linear one without a bias; nil where it is another.
     public var prototypes: (rows: [Float], count: Int)? {
-        guard case .linear(let K, bias: false)? = network.head.layers.last, let index = network.parameters.indices.last else { return nil }
+        guard network.head.endsInPrototypes, let K = network.head.dimension, let index = network.parameters.indices.last else { return nil }
         return (portable(index), K)
     }
 

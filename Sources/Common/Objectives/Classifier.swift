@@ -29,8 +29,8 @@ enum Classifier {
         return options[freezesTrunk] ? .frozen : ParameterGroup(rate: options[trunkRate])
     }
 
-    static func labels(_ batch: Batch, classes: Int, otherwise: String? = nil) throws -> [Int32] {
-        let labels = try otherwise.map { try batch.labels(otherwise: $0) } ?? batch.labels()
+    static func labels(_ batch: Batch, classes: Int, otherwise: String = Batch.learnWithoutLabels) throws -> [Int32] {
+        let labels = try batch.labels(otherwise: otherwise)
         if let label = labels.first(where: { $0 >= classes }) {
             throw batch.record.failure("has label \(label) where the classifier has \(classes) classes", remedy: "begin with initialize --from, --classes as many as the data has")
         }

@@ -19,7 +19,7 @@ enum CompRess {
     static let usual = 128_000
     /// Rows of a queue where no number is asked for.
     static func rows(images: Int) -> Int { min(usual, images) }
-    static let size = SizedOption(name: anchors.name, what: "anchors", published: usual, share: "one for each", usual: rows, tooMany: "some are in it more than once")
+    static let size = SizedOption(name: anchors.name, what: "anchors", published: usual, share: "one for each", usual: rows, tooMany: "some are in the queue more than once")
     static let defaults = TrainingDefaults(
         .sgd, rate: 0.01, weightDecay: 1e-4, .steps, epochs: 130, milestones: [90, 120], factor: 0.2, recipe: "linear-train", smallestCrop: 0.08)
 }
@@ -36,8 +36,7 @@ struct AnchorMemory {
     init(_ given: Int?, _ facts: TrainingFacts) {
         self.given = given
         (samples, seed) = (facts.samples, facts.seed)
-        if given == nil, let samples { notes += [CompRess.size.remark(given: nil, images: samples, as: "--\(CompRess.anchors.name)")].compactMap { $0 } }
-        if let given, let samples, given > samples { notes.append("--queue-size \(given) is more than the \(samples) images: some are in the queue more than once") }
+        if let note = samples.flatMap({ CompRess.size.remark(given: given, images: $0, as: "--\(CompRess.anchors.name)") }) { notes.append(note) }
     }
 
     private static func name(_ queue: String) -> String { "anchors.\(queue)" }

@@ -43,12 +43,14 @@ public struct Batch: Sendable {
         (self.record, self.N, self.views, self.epoch, self.step) = (record, N, views, epoch, step)
     }
 
+    /// What to do without labels, where a method knows nothing better.
+    static let learnWithoutLabels = "use an --objective that learns without labels"
+
     /// The classes of the images (N).
     ///
-    /// - Throws: ``Failure`` where one has none.
-    ///
     /// - Parameter otherwise: what to do without labels.
-    public func labels(otherwise: String = "use an --objective that learns without labels") throws -> [Int32] {
+    /// - Throws: ``Failure`` where one has none.
+    func labels(otherwise: String = Batch.learnWithoutLabels) throws -> [Int32] {
         guard record.metadata[TensorDocument.mixKey] == nil else { throw record.failure("has mixed images, each with the label of one of the two", remedy: "leave out --mix-up") }
         let labels = try record.tensor("label", .i32, shape: [N]).integers().map(Int32.init(truncatingIfNeeded:))
         guard labels.allSatisfy({ $0 >= 0 }) else {

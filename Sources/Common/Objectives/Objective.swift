@@ -35,7 +35,7 @@ public protocol Objective: SendableMetatype {
     static var zeroInitResidual: Bool { get }
     /// Rows in its queue where no number is asked for, of a data set of so many images; 0 where it has none.
     static func usualQueue(images: Int) -> Int
-    /// Its options whose defaults are less where images are few, but for the queue's.
+    /// Its options whose defaults are less where images are few.
     static var sizedOptions: [SizedOption] { get }
     /// Numbers in what it keeps besides its networks.
     ///

@@ -38,7 +38,7 @@ public struct ReportedRun {
     /// - Throws: ``Failure`` where `folder` is no run.
     public init(in folder: String) throws {
         self.folder = folder
-        guard unsafe access(folder + "/settings", F_OK) == 0 else { throw Failure(.noInput, path: folder, "is no run's folder", remedy: "name one that make has made, such as runs/shapes") }
+        guard unsafe access("\(folder)/\(RunSettings.file)", F_OK) == 0 else { throw Failure(.noInput, path: folder, "is no run's folder", remedy: "name one that make has made, such as runs/shapes") }
         let run = try RunSettings(remembered: folder), stages = try StageTable(in: folder).lines.map(\.name)
         name = ReportedRun.name(of: folder)
         hasTest = !run["TEST"].isEmpty
