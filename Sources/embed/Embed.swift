@@ -14,7 +14,7 @@ struct Embed: Tool {
         discussion: """
             Every record keeps its tensors and gets one more: unit embeddings 'teacher' f32 [N, D], pooled features 'features' f32 [N, d], or a \
             classifier's 'logits' f32 [N, C]. \
-            Batch norm uses its running statistics and is folded into the convolutions. Of several views the first is embedded; \
+            Batch norm uses its running statistics and is folded into the convolutions (but see --batch-statistics). Of several views the first is embedded; \
             --group 1 gives all V views of the second group of augment --crops 'teacher.1' f32 [N, V, D].
 
             Any program may stand in the network's place: --command 'python3 my-teacher.py' is given the stream and answers each record with the \
@@ -41,6 +41,10 @@ struct Embed: Tool {
     @OptionGroup var reading: WeightsArguments
     @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
     @Flag(help: "Add the head's output as it is: a classifier's, for train-step --objective kd.") var logits = false
+    @Flag(help: """
+        Normalize each view of a record by its own mean and deviation, as in training, in place of those that the network has learnt: as the teachers of DisCo's and BINGO's codes.
+        """)
+    var batchStatistics = false
     @Option(
         name: .customLong("as"),
         help: ArgumentHelp("The new tensor's name; may be given again, for the same rows once more (default: teacher for embeddings, features for features, logits for logits).", valueName: "name"))
@@ -81,7 +85,7 @@ struct Embed: Tool {
         }
         if rows, !drop.isEmpty { throw ValidationError("--rows leaves out all that is in the stream; leave out --drop") }
         let ofNetworks = [
-            ("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--logits", logits), ("--view", view != nil && view != 0),
+            ("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--logits", logits), ("--batch-statistics", batchStatistics), ("--view", view != nil && view != 0),
             ("--group", !group.isEmpty), ("--profile", profile),
         ]
         let ofMaking = [("--command", command != nil), ("--command-timeout", commandTimeout != nil), ("--as", !names.isEmpty), ("--rows", rows)]
@@ -135,7 +139,7 @@ struct Embed: Tool {
         if kind == .logits, file.weights.network.head == .none {
             throw Failure(.data, path: weights, "has no head that gives logits", remedy: "name a classifier, as make finetune trains one")
         }
-        let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) })
+        let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) }, statistics: batchStatistics ? .batch : .learnt)
         stage.profile = profile ? Profile(stage.network) : nil
         var header = self.header(reader.header, dimension: stage.dimension, network: stage.network.name)
         // What the columns are, whatever the classes of the images.

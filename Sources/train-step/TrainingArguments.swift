@@ -21,6 +21,9 @@ struct TrainingArguments: ParsableArguments {
     @Option(parsing: .unconditional, help: "Epochs of the whole training, which the schedule spans (default: the method's, else 200).") var epochs: Int?
     @Option(parsing: .unconditional, help: "Epochs of warm-up (default: 5 with the schedule seed; the method's, at most a tenth of all; else 0).") var warmUp: Double?
     @Option(parsing: .unconditional, help: "Of the schedules warm-up-cosine and swav: what the rate ends near, as a share of it (default: the method's, else 0).") var endShare: Double?
+    @Option(help: ArgumentHelp(
+        "Of the schedule warm-up-cosine: steps that it spans beyond the last, so that it ends above its end; 1 is SimCLR's code (default: 0).", valueName: "steps"))
+    var stepsBeyond: Int?
     @Option(parsing: .unconditional, help: "Of the schedule swav: what the warm-up begins with, as a share of the rate (default: 0).") var startShare: Double?
     @Option(help: ArgumentHelp(
         "Of the schedule steps: epochs, from 0, from which on the rate is multiplied by --factor once more (default: the method's, moved in proportion to --epochs).", valueName: "epochs"))
@@ -36,6 +39,7 @@ struct TrainingArguments: ParsableArguments {
     @Option(parsing: .unconditional, help: "The trust coefficient of LARS (default: 0.001).") var trust: Double?
     @Option(help: ArgumentHelp("Adam's two decays of moments (default: 0.9,0.999).", valueName: "numbers")) var betas: String?
     @Option(parsing: .unconditional, help: "Weight decay (default: the method's, else 1e-4).") var weightDecay: Double?
+    @Option(parsing: .unconditional, help: ArgumentHelp("Cut a gradient that is longer to this length (default: none is cut).", valueName: "norm")) var clipNorm: Double?
     @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: the method's: 1; with moco-v1 and moco-v2 one for 32 images, at least 2).", valueName: "n"))
     var normalizationGroups: Int?
     @Option(parsing: .unconditional, help: ArgumentHelp("""
@@ -66,12 +70,13 @@ struct TrainingArguments: ParsableArguments {
         if schedule == .seed, let warmUp, warmUp != warmUp.rounded() { throw ValidationError("--warm-up takes whole epochs with --schedule seed, found \(warmUp)") }
         try checkOption("--end-share", endShare, in: 0...1)
         try checkOption("--start-share", startShare, in: 0...1)
+        try checkOption("--steps-beyond", stepsBeyond, in: 0...1_000_000_000)
         try checkOption("--factor", factor, in: 0...1)
         if milestones != nil, givenMilestones == nil { throw ValidationError("--milestones takes rising epochs, such as 60,80, found '\(milestones ?? "")'") }
         if schedule == .steps, usedMilestones.isEmpty { throw ValidationError("--schedule steps needs --milestones, such as 60,80") }
         let ofSchedules: [(String, Bool, [ScheduleName])] = [
             ("--milestones", milestones != nil, [.steps]), ("--factor", factor != nil, [.steps]), ("--end-share", endShare != nil, [.warmUpCosine, .swav]),
-            ("--start-share", startShare != nil, [.swav]), ("--warm-up", warmUp != nil, [.seed, .smooth, .warmUpCosine, .swav]),
+            ("--start-share", startShare != nil, [.swav]), ("--steps-beyond", stepsBeyond != nil, [.warmUpCosine]), ("--warm-up", warmUp != nil, [.seed, .smooth, .warmUpCosine, .swav]),
         ]
         for (option, isGiven, own) in ofSchedules where isGiven && !own.contains(schedule) {
             throw ValidationError("\(option) is of no use with --schedule \(schedule.rawValue); it goes with \(own.map(\.rawValue).joined(separator: " and "))")
@@ -90,6 +95,7 @@ struct TrainingArguments: ParsableArguments {
             throw ValidationError("--optimizer \(optimizer.rawValue) needs --learning-rate: that of \(method.method.name), \(defaults.rate), is one of \(defaults.optimizer.rawValue)")
         }
         try checkOption("--weight-decay", weightDecay, in: 0...1)
+        try checkOption("--clip-norm", clipNorm, in: 1e-6...1e6)
         try checkOption("--normalization-groups", normalizationGroups, in: 1...1_000_000)
         try checkOption("--batch-groups", batchGroups, in: 1...65536)
         if let normalizationGroups, normalizationGroups % batchGroups != 0 {
@@ -168,11 +174,12 @@ struct TrainingArguments: ParsableArguments {
         case .smooth: options.schedule = .smooth(rate: learningRate, epochs: epochs, warmUp: warmUp)
         case .constant: options.schedule = .constant(rate: learningRate)
         case .steps: options.schedule = .steps(rate: learningRate, milestones: usedMilestones, factor: factor ?? defaults.factor)
-        case .warmUpCosine: options.schedule = .warmUpCosine(rate: learningRate, epochs: epochs, warmUp: warmUp, end: end)
+        case .warmUpCosine: options.schedule = .warmUpCosine(rate: learningRate, epochs: epochs, warmUp: warmUp, end: end, beyond: stepsBeyond ?? 0)
         case .swav: options.schedule = .swav(rate: learningRate, epochs: epochs, warmUp: warmUp, start: learningRate * (startShare ?? defaults.startShare), end: end)
         }
         options.epochs = epochs
         options.optimizer = madeOptimizer
+        options.longestGradient = clipNorm
         options.lossCommand = loss
         options.lossSupervision.timeout = lossTimeout
         options.normalizationGroups = normalizationGroups

@@ -1,4 +1,5 @@
 import Optimizers
+import Platform
 import Testing
 
 struct ScheduleTests {
@@ -48,6 +49,15 @@ struct ScheduleTests {
         // step/w, then with q = ½(1 + cos(π·(step − w)/(steps − w))) base·q + 0.001·base·(1 − q).
         for (step, expected) in [(0, 0), (1, 0.02), (99, 1.98), (100, 2), (300, 1.001), (499, 0.002 + 1.998 * 1.5421e-5)] as [(Int, Double)] {
             #expect(abs(rate(step) - expected) < 1e-6, "step \(step)")
+        }
+    }
+
+    @Test func `SimCLR's cosine spans one step more than there are`() {
+        // Keras' CosineDecay over train_steps + 1, of which the warm-up is taken off.
+        for (beyond, steps) in [(0, 500), (1, 501)] {
+            let schedule = Schedule.warmUpCosine(rate: 1, epochs: 10, warmUp: 2, beyond: beyond)
+            let expected = 0.5 * (1 + cos(Double.pi * 399 / Double(steps - 100)))
+            #expect(abs(schedule.rate(epoch: 9, step: 49, stepsPerEpoch: 50) - expected) < 1e-12)
         }
     }
 

@@ -138,16 +138,16 @@ extension BatchSlice {
 /// SEED on a stream with small crops.
 private let smallPatches = "seed-small-patches"
 
-/// Classifiers whose trunk learns less, or not at all.
-private let fineTuned = ["kd-trunk-rate": "kd", "supervised-frozen": "supervised"]
+/// Classifiers whose trunk learns less, or not at all, and one whose loss is the mean over the classes too.
+private let variants = ["kd-trunk-rate": "kd", "supervised-frozen": "supervised", "kd-class-mean": "kd"]
 
-private func method(_ name: String) throws -> any Objective.Type { try #require(Methods.named(name == smallPatches ? "seed" : fineTuned[name] ?? name)) }
+private func method(_ name: String) throws -> any Objective.Type { try #require(Methods.named(name == smallPatches ? "seed" : variants[name] ?? name)) }
 
 private let golden10: [String] = [
-    "moco-v1", "simclr", "byol", "simsiam", "barlow-twins", "simreg", "compress-1q", "compress-2q", "seed-batch", "kd", "supervised", "swav",
+    "moco-v1", "simclr", "byol", "simsiam", "barlow-twins", "simreg", "compress-1q", "compress-2q", "seed-batch", "kd", "kd-class-mean", "supervised", "swav",
     smallPatches, "disco", "kd-trunk-rate", "supervised-frozen", "swav-distillation", "queue-kl", "feature-mse", "bingo", "seed-teachers",
 ]
-private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
+private let names = Methods.names + [smallPatches] + variants.keys.sorted()
 
 @Suite struct MethodTests {
     /// SEED without what is beyond the paper.
@@ -158,7 +158,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
     func `a loss and its gradients are those of the authors' code`(_ name: String) throws {
         let given = [
             "simclr": ["loss-sum": "on"], smallPatches: published, "seed-teachers": twoTeachers, "disco": ["distance-weight": "5"], "bingo": ["bag-epoch": "0"],
-            "swav-distillation": ["sinkhorn-epsilon": "0.3"],
+            "swav-distillation": ["sinkhorn-epsilon": "0.3"], "kd-class-mean": ["class-mean": "on"],
         ]
         try compare(name, given[name] ?? [:], with: Golden("methods"))
     }
@@ -234,6 +234,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         case "bingo": ["bag-epoch": "1"]
         case smallPatches: published
         case "kd-trunk-rate": ["trunk-rate": "0.1"]
+        case "kd-class-mean": ["class-mean": "on"]
         case "supervised-frozen": ["freeze-trunk": "on"]
         default: [:]
         }
@@ -267,6 +268,7 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         case "byol": options.optimizer = LARS(.larsBYOL, weightDecay: 1e-4)
         case "barlow-twins", "queue-kl", "feature-mse": options.optimizer = LARS(.lars, weightDecay: 1e-4)
         case "swav", "swav-distillation": options.optimizer = LARS(.larc, weightDecay: 1e-4)
+        case "kd-class-mean": options.longestGradient = 0.2
         case "kd": options.optimizer = Adam(.adamW, weightDecay: 0.01)
         default: options.optimizer = SGD()
         }
@@ -284,6 +286,23 @@ private let names = Methods.names + [smallPatches] + fineTuned.keys.sorted()
         }
         state.objective = place.state(name, studentWidth: network.featureWidth)
         return state
+    }
+
+    @Test func `BYOL's average begins as a copy, or with other numbers that are drawn from the seed`() throws {
+        let place = Case(N: 8, D: 24, K: 20)
+        func target(_ given: [String: String], seed: UInt64) throws -> [Float] {
+            var options = try training("byol", place)
+            options.methodOptions = try options.method.completed(MethodOptions(given.merging(["target-momentum": "1", "predictor-width": "40"]) { $1 }), place.header)
+            options.seed = seed
+            let trainer = try Trainer(begin("byol", options, place), options, header: place.header)
+            _ = try trainer.step(place.record("0", views: [2], size: 20))
+            return Array(try #require(trainer.finish().others["target"]).weights.parameters.buffer)
+        }
+        let student = try begin("byol", training("byol", place), place).weights
+        #expect(try target([:], seed: 0) == Array(student.parameters.buffer))
+        let drawn = try target(["target-copy": "off"], seed: 0)
+        #expect(drawn != Array(student.parameters.buffer) && drawn.contains { $0 != 0 })
+        #expect(try target(["target-copy": "off"], seed: 0) == drawn && target(["target-copy": "off"], seed: 1) != drawn)
     }
 
     @Test(arguments: golden10)

@@ -88,10 +88,15 @@ def seed_batch(o, x):
     return -(torch.softmax(t @ t.T / 0.01, 1) * torch.log_softmax(s @ t.T / 0.2, 1)).sum(1).mean()
 
 
-def kd(o, x):
+def kd(o, x, reduction="batchmean"):
     T, alpha = 4.0, 0.9
-    soft = F.kl_div(torch.log_softmax(o[1] / T, 1), torch.softmax(x["logits"] / T, 1), reduction="batchmean")
+    soft = F.kl_div(torch.log_softmax(o[1] / T, 1), torch.softmax(x["logits"] / T, 1), reduction=reduction)
     return (1 - alpha) * F.cross_entropy(o[1], x["label"]) + alpha * T * T * soft
+
+
+def kd_class_mean(o, x):
+    """DisCo's code, where PyTorch's own default adds up neither images nor classes."""
+    return kd(o, x, "mean")
 
 
 def supervised(o, x):
@@ -270,6 +275,8 @@ METHODS = {
     "seed-small-patches": (lambda: nn.Linear(128, 24), seed_small_patches, [(5, 7), (15, 7)], by_epoch(0.02, 0.02), "sgd"),
     "disco": (lambda: nn.Linear(128, 24), disco, [(5, 7)] * 3, by_epoch(0.02, 0.01), "sgd"),
     "kd": (lambda: nn.Linear(128, 24), kd, [(5, 7)] * 2, by_epoch(0.001, 0.001), "adamw"),
+    # Its gradients are cut to 0.2.
+    "kd-class-mean": (lambda: nn.Linear(128, 24), kd_class_mean, [(5, 7)] * 2, by_epoch(0.02, 0.02), "sgd"),
     "supervised": (lambda: nn.Linear(128, 24), supervised, [(5, 7)] * 2, by_epoch(0.005, 0.0005), "sgd"),
     # A trunk that learns at a tenth of the head's rate, and one that does not learn and normalises by its running statistics.
     "kd-trunk-rate": (lambda: nn.Linear(128, 24), kd, [(5, 7)] * 2, by_epoch(0.005, 0.0005), "sgd"),
@@ -280,7 +287,7 @@ METHODS = {
     "bingo": (lambda: nn.Linear(128, 24), bingo, [(5, 7)] * 3, by_epoch(0.02, 0.01), "sgd"),
     "seed-teachers": (lambda: nn.Linear(128, 24), seed_teachers, [(5, 7)], by_epoch(0.02, 0.02), "sgd"),
 }
-CLASSIFIERS = ("kd", "supervised", "kd-trunk-rate", "supervised-frozen")
+CLASSIFIERS = ("kd", "kd-class-mean", "supervised", "kd-trunk-rate", "supervised-frozen")
 
 
 def extras(name, N, D, K):
@@ -333,6 +340,22 @@ def small_fill(network):
     return network.double().train()
 
 
+def pixels(u):
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1).double()
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1).double()
+    return (((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 1, 4, 2, 3).double() / 255 - mean) / deviation
+
+
+def batch_statistics(out):
+    """Rows of a teacher that is left in training, as DisCo's and BINGO's: each view is normalised by itself."""
+    teacher = Small([1, 1, 1, 1], 16)
+    teacher.fc = nn.Linear(128, 24)
+    small_fill(teacher)
+    views = pixels(tensor("images.0", 8, 2, 20, 20, 3)).unbind(1)
+    with torch.no_grad():
+        out["batch-statistics"] = torch.stack([unit(teacher(view)) for view in views], 1).float()
+
+
 def steps(method, out):
     head, loss, _, rates, kind = METHODS[method]
     N, H, D, K = 8, 20, 24, 20
@@ -368,8 +391,6 @@ def steps(method, out):
         optimizer = torch.optim.AdamW([{"params": [p]} for p in parameters], lr=1, weight_decay=0.01)
     else:
         optimizer = LARS(kind, parameters, 1e-4)
-    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1).double()
-    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1).double()
     kept = extras("kept", N, D, K)
     kept["student memory"] = tensor("student memory", K, 128).double()
     losses = []
@@ -381,11 +402,9 @@ def steps(method, out):
         return y
 
     for step in range(E):
-        u = tensor(f"images.{step}", N, 3 if method == "bingo" else 2, H, H, 3)
-        images = (((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 1, 4, 2, 3).double() / 255 - mean) / deviation
+        images = pixels(tensor(f"images.{step}", N, 3 if method == "bingo" else 2, H, H, 3))
         v = list(images.unbind(1))
-        u = tensor(f"small.{step}", N, 3, 12, 12, 3)
-        small = (((u + 1) * 127.5).floor().clamp(0, 255).permute(0, 1, 4, 2, 3).double() / 255 - mean) / deviation
+        small = pixels(tensor(f"small.{step}", N, 3, 12, 12, 3))
         x = extras(str(step), N, D, K)
         x["score queue length"], x["own"] = 16, 1 if step < 5 else 0.5
         if method == "swav":
@@ -440,6 +459,8 @@ def steps(method, out):
         value.backward()
         if method == "swav" and step < 3:
             other[1].weight.grad = None
+        if method == "kd-class-mean":
+            torch.nn.utils.clip_grad_norm_(parameters, 0.2)
         if isinstance(optimizer, LARS):
             optimizer.step([rate(p, rates[step]) for p in parameters])
         else:
@@ -465,6 +486,7 @@ def main():
         loss_case(method, out)
         steps(method, out)
     swav_distillation_cases(out)
+    batch_statistics(out)
     save_file({k: v.contiguous() for k, v in sorted(out.items())}, pathlib.Path(__file__).with_suffix(".safetensors"))
 
 

@@ -4,7 +4,7 @@ import Platform
 ///
 ///     CE = −ln softmax(z)_y                              ∂CE/∂z = softmax(z) − onehot(y)
 ///     KD = T²·KL(softmax(t/T) ‖ softmax(z/T))           ∂KD/∂z = T·(softmax(z/T) − softmax(t/T))
-///     L = (1 − α)·CE + α·KD, the mean over the batch
+///     L = (1 − α)·CE + α·w·KD, the mean over the batch
 ///
 /// Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2, whose T² keeps both gradients of one size.
 public enum ClassLoss {
@@ -12,8 +12,9 @@ public enum ClassLoss {
     ///   - logits: (N, C).
     ///   - labels: (N), each below C; nil where α is 1.
     ///   - teacher: logits (N, C) and T; nil for CE alone.
+    ///   - weight: w.
     /// - Returns: loss and gradient of the mean. Agreement is that of the largest logit with the label, or with the teacher's largest.
-    public static func evaluate(logits: [Float], labels: [Int32]?, classes C: Int, teacher: (logits: [Float], temperature: Double)? = nil, alpha: Double = 0) -> LossValues {
+    public static func evaluate(logits: [Float], labels: [Int32]?, classes C: Int, teacher: (logits: [Float], temperature: Double)? = nil, alpha: Double = 0, weight: Double = 1) -> LossValues {
         precondition(C > 0 && logits.count % C == 0)
         let N = logits.count / C
         precondition(labels?.count ?? N == N && teacher?.logits.count ?? (N * C) == N * C && labels?.allSatisfy { (0..<Int32(C)).contains($0) } ?? true)
@@ -28,11 +29,11 @@ public enum ClassLoss {
                 for c in 0..<C { d[c] += hard * (exp(logP[c]) - (c == y ? 1 : 0)) }
             }
             if let teacher, let t {
-                let T = teacher.temperature, logQ = logSoftmax(z, T), logP = logSoftmax(t, T)
+                let T = teacher.temperature, soft = alpha * weight, logQ = logSoftmax(z, T), logP = logSoftmax(t, T)
                 for c in 0..<C {
                     let p = exp(logP[c])
-                    if p > 0 { value += alpha * T * T * p * (logP[c] - logQ[c]) }
-                    d[c] += alpha * T * (exp(logQ[c]) - p)
+                    if p > 0 { value += soft * T * T * p * (logP[c] - logQ[c]) }
+                    d[c] += soft * T * (exp(logQ[c]) - p)
                 }
             }
             loss[n] = Float(value)

@@ -18,12 +18,14 @@ public struct BYOL: Objective {
 
     static let momentum = MethodOption("target-momentum", default: 0.99, in: 0...1, "The momentum of the average that gives the targets at first; it grows to 1 on a cosine.")
     static let hidden = MethodOption("predictor-width", default: 4096, in: 1...65536, "Numbers in the predictor's hidden layer.")
-    public static let options: [any AnyMethodOption] = [momentum, hidden]
+    static let beginsAsCopy = MethodOption(
+        "target-copy", default: true, "Whether the average begins as a copy of the student; off: with random numbers of its own, as in the authors' code.")
+    public static let options: [any AnyMethodOption] = [momentum, hidden, beginsAsCopy]
 
     public static func models(_ options: MethodOptions) -> [Model] {
         let hidden = options[hidden]
         return [
-            .student, .average("target", momentum: .cosine(from: options[momentum]), when: .afterStep),
+            .student, .average("target", momentum: .cosine(from: options[momentum]), when: .afterStep, isCopy: options[beginsAsCopy]),
             .head("predictor") { D in Head([.linear(hidden), .batchNorm(), .relu, .linear(D, bias: false)]) },
         ]
     }

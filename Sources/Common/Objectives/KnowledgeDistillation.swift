@@ -18,7 +18,9 @@ public struct KnowledgeDistillation: Objective {
 
     static let temperature = MethodOption("temperature", default: 4.0, in: Temperature.range, "The temperature of both networks' logits.")
     static let alpha = MethodOption("alpha", default: 0.9, in: 0...1, "The weight of the teacher's probabilities; that of the labels is what is left of 1.")
-    public static let options: [any AnyMethodOption] = [temperature, alpha, Classifier.trunkRate, Classifier.freezesTrunk]
+    static let classMean = MethodOption(
+        "class-mean", default: false, "Whether KL is the mean over the classes too, as in DisCo's code, in place of its sum: C times weaker with C classes.")
+    public static let options: [any AnyMethodOption] = [temperature, alpha, classMean, Classifier.trunkRate, Classifier.freezesTrunk]
 
     /// The data's, which must be the teacher's where labels are looked at; else the teacher's.
     public static func classes(_ options: MethodOptions, _ header: StreamHeader) throws -> [String]? {
@@ -45,6 +47,8 @@ public struct KnowledgeDistillation: Objective {
         let labels = alpha < 1 ? try Classifier.labels(batch, classes: logits.D, otherwise: "give --alpha 1, which learns from the teacher alone") : nil
         guard logits.values.allSatisfy(\.isFinite) else { return .notFinite }
         return Classifier.loss(
-            ClassLoss.evaluate(logits: logits.values, labels: labels, classes: logits.D, teacher: (teacher.values, options[Self.temperature]), alpha: alpha))
+            ClassLoss.evaluate(
+                logits: logits.values, labels: labels, classes: logits.D, teacher: (teacher.values, options[Self.temperature]), alpha: alpha,
+                weight: options[Self.classMean] ? 1 / Double(logits.D) : 1))
     }
 }

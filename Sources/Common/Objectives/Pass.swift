@@ -78,8 +78,8 @@ public struct Model: Sendable {
     public enum Kind: Sendable {
         /// Trained by the gradient; what the training is for.
         case student
-        /// θ ← m·θ + (1 − m)·θ_of once a step; begins as a copy.
-        case average(of: String, momentum: AverageMomentum, when: AverageTime)
+        /// θ ← m·θ + (1 − m)·θ_of once a step; begins as a copy, or with random numbers of its own.
+        case average(of: String, momentum: AverageMomentum, when: AverageTime, isCopy: Bool)
         /// A head of its own on what the student gives, trained by the gradient: BYOL's predictor. Made for the width of that.
         case head(on: Pass.Output, @Sendable (Int) -> Head)
     }
@@ -118,8 +118,8 @@ public struct Model: Sendable {
     public static func average(_ name: String, of other: Model = .student, momentum: Double) -> Model {
         average(name, of: other, momentum: .constant(momentum), when: .beforePasses)
     }
-    public static func average(_ name: String, of other: Model = .student, momentum: AverageMomentum, when time: AverageTime) -> Model {
-        Model(name: name, kind: .average(of: other.name, momentum: momentum, when: time))
+    public static func average(_ name: String, of other: Model = .student, momentum: AverageMomentum, when time: AverageTime, isCopy: Bool = true) -> Model {
+        Model(name: name, kind: .average(of: other.name, momentum: momentum, when: time, isCopy: isCopy))
     }
 }
 

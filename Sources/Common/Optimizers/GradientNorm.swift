@@ -30,4 +30,17 @@ public enum GradientNorm {
         }
         return squares.reduce(0, +).squareRoot()
     }
+    /// Makes a gradient that is longer than `longest` that long: times longest/(norm + 1e-6), as `torch.nn.utils.clip_grad_norm_`.
+    ///
+    /// - Parameter norm: its length.
+    public static func clip(_ gradients: [UnsafeMutableBufferPointer<Float>], norm: Double, to longest: Double) {
+        let scale = Float(longest / (norm + 1e-6))
+        guard scale < 1 else { return }
+        let pieces = Pieces(gradients.map(\.count)).pieces
+        Parallel.forEach(pieces.count) { piece, _ in
+            let (buffer, range) = pieces[piece]
+            let gradient = gradients[buffer]
+            for i in range { gradient[i] *= scale }
+        }
+    }
 }

@@ -20,8 +20,8 @@ public enum Schedule: Sendable, Equatable {
     /// at the end of the last epoch.
     case smooth(rate: Double, epochs: Int, warmUp: Double = 0, end: Double = 0)
     /// SimCLR, BYOL and Barlow Twins: step i of the w of the warm-up has i/w of the rate, so the first one does not move; then a cosine that begins with
-    /// `rate` and ends above `end`, one step short of it. (SimCLR's code spans one step more.)
-    case warmUpCosine(rate: Double, epochs: Int, warmUp: Double = 0, end: Double = 0)
+    /// `rate` and ends above `end`, one step short of it, and further above with steps that are never taken: `beyond`, of which SimCLR's code has 1.
+    case warmUpCosine(rate: Double, epochs: Int, warmUp: Double = 0, end: Double = 0, beyond: Int = 0)
     /// SwAV: a line from `start` to `rate` over the warm-up, both of them among its steps, then the same cosine.
     case swav(rate: Double, epochs: Int, warmUp: Double = 0, start: Double = 0, end: Double = 0)
 
@@ -30,7 +30,7 @@ public enum Schedule: Sendable, Equatable {
         switch self {
         case .constant(let rate), .cosine(let rate, _), .steps(let rate, _, _): (rate, 0)
         case .seed(let rate, _, _, let warmUp): (rate, Double(warmUp))
-        case .smooth(let rate, _, let warmUp, _), .warmUpCosine(let rate, _, let warmUp, _), .swav(let rate, _, let warmUp, _, _): (rate, warmUp)
+        case .smooth(let rate, _, let warmUp, _), .warmUpCosine(let rate, _, let warmUp, _, _), .swav(let rate, _, let warmUp, _, _): (rate, warmUp)
         }
     }
 
@@ -54,8 +54,8 @@ public enum Schedule: Sendable, Equatable {
             if now < warmUp { return rate * min(1, (now + 1 / stepsPerEpoch) / warmUp) }
             let progress = (now - warmUp) / max(Double(epochs) - warmUp, 1 / stepsPerEpoch)
             return end + (rate - end) * Schedule.halfCosine(progress)
-        case .warmUpCosine(let rate, let epochs, let warmUp, let end):
-            let (i, w, cosine) = Self.steps(epoch, step, stepsPerEpoch, epochs: epochs, warmUp: warmUp)
+        case .warmUpCosine(let rate, let epochs, let warmUp, let end, let beyond):
+            let (i, w, cosine) = Self.steps(epoch, step, stepsPerEpoch, epochs: epochs, warmUp: warmUp, beyond: beyond)
             return i < w ? rate * i / w : end + (rate - end) * cosine
         case .swav(let rate, let epochs, let warmUp, let start, let end):
             let (i, w, cosine) = Self.steps(epoch, step, stepsPerEpoch, epochs: epochs, warmUp: warmUp)
@@ -64,9 +64,9 @@ public enum Schedule: Sendable, Equatable {
     }
 
     /// The number of a step, the steps of the warm-up, and the cosine over those behind it, which goes on from 1.
-    private static func steps(_ epoch: Int, _ step: Int, _ stepsPerEpoch: Int, epochs: Int, warmUp: Double) -> (i: Double, warmUp: Double, cosine: Double) {
+    private static func steps(_ epoch: Int, _ step: Int, _ stepsPerEpoch: Int, epochs: Int, warmUp: Double, beyond: Int = 0) -> (i: Double, warmUp: Double, cosine: Double) {
         let perEpoch = Double(max(1, stepsPerEpoch)), i = Double(epoch) * perEpoch + Double(step), w = (warmUp * perEpoch).rounded()
-        return (i, w, halfCosine((i - w) / max(1, Double(epochs) * perEpoch - w)))
+        return (i, w, halfCosine((i - w) / max(1, Double(epochs) * perEpoch + Double(beyond) - w)))
     }
 
     /// ½(1 + cos(π·progress)): 1 at 0, 0 at 1 and beyond.

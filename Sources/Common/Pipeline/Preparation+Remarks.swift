@@ -22,7 +22,8 @@ extension Preparation {
             return "\(name)=\(batch): batch norms take their mean and deviation from \(batch == 1 ? "one image" : "\(batch) images"), which is little to learn by;"
                 + (images < Preparation.smallBatch ? " more images would help" : " \(name)=\(min(64, images)) is usual")
         }
-        let unused = settings[TeacherProgram.limit].isEmpty || program != nil ? [] : ["\(TeacherProgram.limit) is of no use without \(TeacherProgram.setting)"]
+        var unused = settings[TeacherProgram.limit].isEmpty || program != nil ? [] : ["\(TeacherProgram.limit) is of no use without \(TeacherProgram.setting)"]
+        if settings.typed.contains(RunSettings.statistics), settings.teacherOrigin == .none { unused.append("\(RunSettings.statistics) is of no use, since \(settings["METHOD"]) learns without a teacher") }
         return small + queueRemarks() + sizeRemarks() + unused + settings.storeRemarks + storeRemarks()
     }
 

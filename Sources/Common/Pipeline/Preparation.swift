@@ -69,6 +69,7 @@ struct Preparation {
         for (network, sizes, text) in teachers.map({ ($0.network, taught, crops.text) }) + students.map({ ($0, crops.sizes, crops.text) }) + [(trained, ofTeacher.sizes, ofTeacher.text), (trained, taught, crops.text)] {
             if let network { try settings.checkSizes(sizes, of: text, for: network) }
         }
+        try settings.checkStatistics(of: settings.trainsTeacher ? [trained].compactMap { $0 } : teachers.map(\.network))
         program = settings.teacherOrigin != .program
             ? nil : try tried?.program ?? TeacherProgram(settings, environment, in: folder, isToBeTried: false, known: &known, supervision)
         if let program { lists[.teacher] = lists[.teacher]?.only(program.definition.files) }
@@ -185,6 +186,17 @@ extension RunSettings {
             guard size % multiple == 0 else {
                 throw Failure(.usage, path: name, "is no multiple of \(multiple), the patches of the teacher, a \(network.name)", remedy: network.sizeRemedy(size))
             }
+        }
+    }
+
+    /// A teacher that shall be normalised by each batch must have batch norms, and be a network.
+    fileprivate func checkStatistics(of teachers: [Network]) throws {
+        guard takesBatchStatistics else { return }
+        if teacherOrigin == .program {
+            throw Failure(.usage, "\(RunSettings.statistics)=batch is of networks, and \(TeacherProgram.setting) names a program", remedy: "\(RunSettings.statistics)=learnt")
+        }
+        if let network = teachers.first(where: \.statistics.isEmpty) {
+            throw Failure(.usage, "\(RunSettings.statistics)=batch: the teacher, a \(network.name), has no batch norm", remedy: "\(RunSettings.statistics)=learnt")
         }
     }
 }

@@ -66,6 +66,9 @@ public struct Setting: Sendable {
         Setting(
             GivenTeacher.setting, .words,
             "the teachers of METHOD=\(SEEDTeachers.name), such as 'a.safetensors efficientnet-lite1': each teaches a part of the embedding, and has a queue of its own; TEACHER is the first of them"),
+        Setting(
+            RunSettings.statistics, .oneOf(["learnt", "batch"]), demonstration: "learnt", images: "learnt",
+            "what a teacher's batch norms normalise by: batch, the mean and deviation of each batch of a view, as the codes of disco and bingo do"),
         Setting("TEACHER_COMMAND", .text, "a program that is the teacher, run by the shell: it reads augment's stream and adds 'teacher'"),
         Setting(
             "TEACHER_TIMEOUT", .optionalCount(1...1_000_000_000), "seconds after which that program is stopped where it gives no answer (default: \(TeacherProcess.usualTimeout))"),

@@ -64,6 +64,8 @@ struct StageOptions {
         let letters = settings.givenTeachers.compactMap(\.letter)
         return letters.isEmpty ? [] : ["--teachers", letters.joined(separator: ",")]
     }
+    /// How a teacher's network is normalised in the student's epochs.
+    private var statistics: [String] { settings.takesBatchStatistics ? ["--batch-statistics"] : [] }
     /// A program that gives the loss has a queue of its own.
     private var queue: [String] {
         guard settings.method.hasQueue, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
@@ -100,11 +102,11 @@ struct StageOptions {
             let isProgram = settings.teacherOrigin == .program, timeout = settings.count("TEACHER_TIMEOUT").map { ["--command-timeout", "\($0)"] } ?? []
             files["teacher.embed"] = isProgram ? ["--command=\(settings[TeacherProgram.setting])"] + timeout : ["--weights", "teacher.safetensors"]
             // A program's rows are all that there is of it.
-            files["teacher.rows"] = !isProgram ? settings.studentCrops.embedOptions(output, settings.method) : output == .embedding ? [] : ["--as", output.tensor]
+            files["teacher.rows"] = !isProgram ? settings.studentCrops.embedOptions(output, settings.method) + statistics : output == .embedding ? [] : ["--as", output.tensor]
         }
         for teacher in settings.givenTeachers where teacher.letter != nil {
             files["\(teacher.name).embed"] = ["--weights", teacher.link]
-            files["\(teacher.name).rows"] = ["--as", teacher.rowTensor]
+            files["\(teacher.name).rows"] = ["--as", teacher.rowTensor] + statistics
         }
         if settings.hasBags { files["bags.augment"] = train + plain }
         if settings.trainsTeacher {

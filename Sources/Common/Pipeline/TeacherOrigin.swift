@@ -21,4 +21,9 @@ extension RunSettings {
     /// Whether the student learns from images that are near to each other for the teacher.
     var hasBags: Bool { method.inputs.bags }
     var trainsTeacher: Bool { teacherOrigin == .trained }
+
+    /// What a teacher's batch norms normalise by.
+    static let statistics = "TEACHER_STATISTICS"
+    /// Whether it is the mean and deviation of each batch, as in training.
+    var takesBatchStatistics: Bool { teacherOrigin != .none && self[Self.statistics] == "batch" }
 }

@@ -37,6 +37,14 @@ public final class EmbeddingStage {
         case group(Int)
     }
 
+    /// What batch norms take for the mean and deviation of what they read.
+    public enum Statistics: Sendable {
+        /// What the network has learnt.
+        case learnt
+        /// Those of the images of one view of a record, as in training.
+        case batch
+    }
+
     public let network: Network
     /// Numbers for each image.
     public let dimension: Int
@@ -46,15 +54,23 @@ public final class EmbeddingStage {
     public var profile: Profile?
     private let kind: Kind
     private let parts: [(source: Source, place: RowPlace)]
+    /// Without the head where features are wanted.
     private let weights: Weights
+    private let statistics: Statistics
     /// One for each size of images.
     private var runs: [InferenceRun] = []
+    /// The same, and for each number of them, where the batch's statistics are taken.
+    private var batchRuns: [TrainingRun] = []
 
     /// - Parameters:
     ///   - weights: read from `path`.
     ///   - parts: what is embedded, and where its rows go; tensors that are left out with any of them are left out.
-    public init(_ weights: Weights, path: String, kind: Kind, _ parts: [(source: Source, place: RowPlace)]) throws {
-        self.weights = weights
+    public init(_ weights: Weights, path: String, kind: Kind, _ parts: [(source: Source, place: RowPlace)], statistics: Statistics = .learnt) throws {
+        self.weights = statistics == .batch && kind == .features ? weights.withoutHead : weights
+        self.statistics = statistics
+        if statistics == .batch, self.weights.network.statistics.isEmpty {
+            throw Failure(.usage, path: path, "\(weights.network.name) has no batch norm, and nothing to normalize by a batch's statistics", remedy: "leave that out")
+        }
         network = weights.network
         try WeightsDocument.checkColours(network, path: path)
         self.kind = kind
@@ -80,8 +96,7 @@ public final class EmbeddingStage {
                 rows = try embed(record, images, N: images.N, views: images.views, view: place.view)
             case .group(let group):
                 images = try ImageViews(record, group: group, for: network)
-                // As bytes, V views of N images are one view of V·N images.
-                rows = try embed(record, images, N: images.N * images.views, views: 1, view: 0).reshaped([images.N, images.views, dimension])
+                rows = try embedAll(record, images)
             }
             result = part.place.put(rows, into: result)
             lastCount = images.N
@@ -101,14 +116,32 @@ public final class EmbeddingStage {
         return (try ImageViews(record, group: place.group, for: network), place)
     }
 
+    /// Rows (N, V, D) of all views.
+    private func embedAll(_ record: TensorDocument, _ images: ImageViews) throws -> Tensor {
+        let (N, V) = (images.N, images.views)
+        // As bytes, V views of N images are one view of V·N images, but a batch is one view.
+        if statistics == .learnt || V == 1 { return try embed(record, images, N: N * V, views: 1, view: 0).reshaped([N, V, dimension]) }
+        let views = try (0..<V).map { try embed(record, images, N: N, views: V, view: $0).floats() }
+        return Tensor(f32: (0..<N).flatMap { n in views.flatMap { $0[n * dimension..<(n + 1) * dimension] } }, shape: [N, V, dimension])
+    }
+
     /// Rows (N, D) of one view of N images.
     private func embed(_ record: TensorDocument, _ images: ImageViews, N: Int, views: Int, view: Int) throws -> Tensor {
-        let run = run(height: images.H, width: images.W, batch: N)
-        profile?.lap("preparation")
+        if statistics == .batch, N == 1 { throw record.failure("has one image, which has no statistics of a batch", remedy: "take larger batches, and augment --drop-last") }
         var rows = [Float](repeating: 0, count: N * dimension)
         unsafe rows.withUnsafeMutableBufferPointer { rows in
             unsafe images.tensor.withElements(as: UInt8.self) { bytes in
-                if let bytes = bytes.baseAddress, let rows = rows.baseAddress { unsafe run.run(images: bytes, views: views, view: view, N: N, into: rows) }
+                guard let bytes = bytes.baseAddress, let rows = rows.baseAddress else { return }
+                switch statistics {
+                case .learnt:
+                    let run = run(height: images.H, width: images.W, batch: N)
+                    profile?.lap("preparation")
+                    unsafe run.run(images: bytes, views: views, view: view, N: N, into: rows)
+                case .batch:
+                    let run = batchRun(height: images.H, width: images.W, N: N)
+                    profile?.lap("preparation")
+                    unsafe rows.update(from: run.forward(weights, images: bytes, views: views, view: view), count: N * dimension)
+                }
             }
         }
         guard rows.allSatisfy(\.isFinite) else {
@@ -124,6 +157,14 @@ public final class EmbeddingStage {
         let run = index.map { runs[$0] } ?? InferenceRun(weights, output: kind == .features ? .features : .embedding, height: height, width: width, batch: batch)
         // Streams have few sizes; of one that has many only the last are kept.
         if index == nil { runs = runs.suffix(Set(parts.map { "\($0.source)" }).count - 1) + [run] }
+        run.profile = profile
+        return run
+    }
+
+    private func batchRun(height: Int, width: Int, N: Int) -> TrainingRun {
+        let index = batchRuns.firstIndex { $0.height == height && $0.width == width && $0.N == N }
+        let run = index.map { batchRuns[$0] } ?? TrainingRun(weights.network, N: N, height: height, width: width)
+        if index == nil { batchRuns = batchRuns.suffix(Set(parts.map { "\($0.source)" }).count - 1) + [run] }
         run.profile = profile
         return run
     }

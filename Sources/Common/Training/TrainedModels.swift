@@ -38,7 +38,7 @@ final class TrainedModels {
     /// The heads alone of those models that a pass runs on features, with their gradients, in the same memory.
     private let heads: [String: (weights: Weights, gradients: FloatBuffer?)]
 
-    /// Takes them from a checkpoint. What is not there yet begins: an average as a copy, a head with random weights, an optimizer's state as zeros.
+    /// Takes them from a checkpoint. What is not there yet begins: an average as a copy or with random weights, as it says, a head with random weights, an optimizer's state as zeros.
     init(_ method: any Objective.Type, _ options: MethodOptions, _ state: TrainingState, slots: [OptimizerSlot], seed: UInt64) throws {
         let passes = method.passes(options)
         /// Parameters of the model that a gradient reaches: not its head's where passes give its features alone.
@@ -50,20 +50,24 @@ final class TrainedModels {
             let network = weights.network, own = OptimizerState(kept, slots: slots, count: network.parameterCount)
             return Training(network, own, reached: reached(model, weights)) { method.group($0, of: model, in: network, options) }
         }
+        func beginning(_ model: Model, _ network: Network) -> Weights {
+            Weights.initialized(network, seed: seed ^ FNV1a.of(model.name), zeroInitResidual: method.zeroInitResidual)
+        }
         var entries: [Entry] = []
         for model in method.models(options) {
             switch model.kind {
             case .student:
                 entries.append(Entry(model: model, weights: state.weights, training: training(model, state.weights, state.optimizerState)))
-            case .average(let other, _, _):
+            case .average(let other, _, _, let isCopy):
                 guard let source = entries.first(where: { $0.model.name == other }) else {
                     throw Failure(.software, "model \(model.name) follows \(other), which there is not")
                 }
-                entries.append(Entry(model: model, weights: state.others[model.name]?.weights ?? Weights(copying: source.weights), training: nil))
+                let kept = state.others[model.name]?.weights
+                entries.append(Entry(model: model, weights: kept ?? (isCopy ? Weights(copying: source.weights) : beginning(model, source.weights.network)), training: nil))
             case .head(let output, let head):
                 let kept = state.others[model.name], width = output.width(state.weights.network)
                 let network = kept?.weights.network ?? Network(head(width), inputs: width)
-                let weights = kept?.weights ?? Weights.initialized(network, seed: seed ^ FNV1a.of(model.name))
+                let weights = kept?.weights ?? beginning(model, network)
                 entries.append(Entry(model: model, weights: weights, training: training(model, weights, kept?.optimizerState)))
             }
         }
@@ -108,7 +112,7 @@ final class TrainedModels {
     ///   - steps: of the whole training.
     func followAverages(_ time: Model.AverageTime, step: Int, of steps: Int) {
         for entry in entries {
-            guard case .average(let other, let momentum, let when) = entry.model.kind, when == time else { continue }
+            guard case .average(let other, let momentum, let when, _) = entry.model.kind, when == time else { continue }
             unsafe MovingAverage.update(
                 [entry.weights.parameters.mutable], towards: [self.entry(other).weights.parameters.buffer], momentum: momentum.value(step: step, of: steps))
         }
@@ -138,6 +142,8 @@ final class TrainedModels {
     func zeroGradients() { trained.forEach { $0.training.gradients.zero() } }
     /// The length of all gradients together.
     var gradientNorm: Double { unsafe GradientNorm.of(trained.map { unsafe $0.training.gradients.buffer }) }
+    /// Makes them, where their length `norm` is above `longest`, that long.
+    func clipGradients(norm: Double, to longest: Double) { unsafe GradientNorm.clip(trained.map { unsafe $0.training.gradients.mutable }, norm: norm, to: longest) }
 
     /// - Parameters:
     ///   - learningRate: of this step.

@@ -178,6 +178,7 @@ public final class Trainer {
             throw record.failure(
                 "the gradient is not finite at epoch \(batch.epoch), step \(batch.step)", remedy: "the last checkpoint stands; lower the learning rate")
         }
+        if let longest = options.longestGradient { models.clipGradients(norm: norm, to: longest) }
         let rate = options.schedule.rate(epoch: batch.epoch, step: batch.step, stepsPerEpoch: stepsPerEpoch)
         state.steps += 1
         models.step(options.optimizer, learningRate: rate, begin: options.schedule.begin.rate, step: state.steps) { objective.isFrozen($0, step: state.steps - 1) }

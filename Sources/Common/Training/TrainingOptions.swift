@@ -13,6 +13,8 @@ public struct TrainingOptions: Sendable {
     /// Of the whole training, which the momenta of averages span.
     public var epochs = 200
     public var optimizer: any Optimizer = SGD()
+    /// The length that a longer gradient is cut to; nil for none.
+    public var longestGradient: Double?
     /// A program that gives the loss instead of the method.
     public var lossCommand: String?
     public var lossSupervision = ProgramSupervision()
