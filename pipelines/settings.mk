@@ -34,7 +34,7 @@ before = $(shell expr $* - 1)
 # $(call ranked,PIPELINE): a pipeline as it is started, by one process or by several; and what its first and last tool are told then.
 ranked = $(if $(RANKS),launch '$(1)',$(1))
 SLICE  = $(if $(RANKS),--slice auto --slice-groups $(GROUPS))
-MPI    = $(if $(RANKS),--mpi)
+MPI    = $(if $(RANKS),--mpi @options/ranks)
 
 # $(call follow,STAGE,STAGES): STAGE comes after STAGES.
 follow = $(if $(ALONE),,$(eval done/$(1): | $(addprefix done/,$(2))))

@@ -85,6 +85,7 @@ extension Augment {
             let others: [(String, Bool)] = [("--epochs", epochs != 1), ("--preview", preview != nil), ("--list", list)]
             if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--resume goes on with one epoch; leave out \(option)") }
         }
+        if mixUp, batch < 2 { throw ValidationError("--mix-up mixes the images of a batch with each other, and --batch \(batch) has no two; take larger batches") }
         if mixUp, preview != nil { throw ValidationError("--preview shows views before they are mixed; leave out --mix-up") }
         try checkCrops()
     }
@@ -125,7 +126,7 @@ extension Augment {
         epochs * (plan.dropLast ? plan.batches * plan.batch : plan.images)
     }
 
-    func header(_ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup], from first: Int, _ slice: BatchSlice?) -> StreamHeader {
+    func header(_ dataset: Dataset, _ plan: EpochPlan, _ groups: [CropGroup], from first: Int, _ slice: BatchSlice?, _ chosen: [Int]?) throws -> StreamHeader {
         var metadata = [
             "classes": JSON.array(dataset.classes.map { .string($0) }).text,
             "samples": "\(plan.chosen)",
@@ -140,8 +141,15 @@ extension Augment {
         // Passes that follow one another are cut into sets, which no one process has as a whole.
         let shard = steps == nil ? StreamShard(plan.shard.number, of: plan.shard.count) : nil
         for more in [slice?.metadata, shard?.metadata, describe(groups)].compactMap(\.self) { metadata.merge(more) { first, _ in first } }
-        return StreamHeader(provenance: Provenance().adding(Augment.self), metadata: metadata)
+        metadata[StreamHeader.brokenLimit] = brokenLimit(plan).map { "\($0)" }
+        var header = StreamHeader(provenance: Provenance().adding(Augment.self), metadata: metadata)
+        header.addFingerprint(fingerprint(dataset))
+        if let choice = try choiceFingerprint(chosen) { header.addFingerprint(choice) }
+        return header
     }
+
+    /// Images of an epoch that may be broken; nil for any number.
+    func brokenLimit(_ plan: EpochPlan) -> Int? { allowBad ? nil : max(plan.images, plan.steps == nil ? plan.chosen : plan.pass) / 100 }
 
     func remark(_ dataset: Dataset, _ broken: BrokenImages) -> String {
         var parts = [dataset.classes.isEmpty ? "no classes" : dataset.classes.count == 1 ? "1 class" : "\(dataset.classes.count) classes"]

@@ -41,6 +41,7 @@ extension Augment {
             groups = [CropGroup(views: views ?? 1, size: size ?? 224, scale: cropScale?.range, recipe: usual)]
         }
         for (path, value) in try assignments() {
+            for group in groups.indices { groups[group].recipe.separate(path, views: groups[group].views) }
             let taking = groups.indices.filter { groups[$0].recipe.parameters.contains(path) }
             // One that none has is refused by the first, which says what there is.
             for group in taking.isEmpty ? [0] : taking { try Self.set(path, value, of: &groups[group].recipe) }

@@ -43,9 +43,9 @@ struct Augment: Tool {
         help: "How views are made: \(Augment.recipeNames), or a JSON file, ./mine.json. Those of evaluation come in the data's order, others in a random one.",
         completion: .list(Recipe.all.map(\.name)))
     var recipe = Recipe.mocoV2.name
-    @Option(help: "Views of each image (default: 1).")
+    @Option(parsing: .unconditional, help: "Views of each image (default: 1).")
     var views: Int?
-    @Option(help: "Width and height of a view (default: 224).")
+    @Option(parsing: .unconditional, help: "Width and height of a view (default: 224).")
     var size: Int?
     @Option(help: "The share of an image that a random crop takes, least and greatest (default: the recipe's; of moco-v2 0.2,1).")
     var cropScale: CropScale?
@@ -64,27 +64,27 @@ struct Augment: Tool {
     var set: [String] = []
     @Option(help: ArgumentHelp("Print this recipe as JSON, with what --set changes, and do nothing else.", valueName: "recipe"))
     var showRecipe: String?
-    @Option(help: ArgumentHelp("Write a sheet, .jpg or .png, with views of the first --limit images (default: 8) and how each was made, in place of a stream.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write a sheet, .jpg or .png, with views of --limit images of the epoch (default: 8) and how each was made, in place of a stream.", valueName: "file"))
     var preview: String?
     @Flag(help: "Print the images that a stream would be of, a line each in their order: number, label, class and path with tabs between, and do nothing else.")
     var list = false
-    @Option(help: "The first epoch, from 0.")
+    @Option(parsing: .unconditional, help: "The first epoch, from 0.")
     var epoch = 0
     @Option(help: ArgumentHelp(
         "Leave out the batches that are done in this interim checkpoint of train-step, where there is one; may be given again, for the one that has done least.", valueName: "file"))
     var resume: [String] = []
-    @Option(help: "How many epochs, one after the other.")
+    @Option(parsing: .unconditional, help: "How many epochs, one after the other.")
     var epochs = 1
-    @Option(name: .customLong("repeat"), help: ArgumentHelp(
+    @Option(name: .customLong("repeat"), parsing: .unconditional, help: ArgumentHelp(
         "Draw epoch E as epoch E modulo this, so that the same views come again after so many epochs (embed --stored gives a teacher's rows of them).", valueName: "epochs"))
     var cycle: Int?
     @Option(help: "The number that order and views depend on.")
     var seed: UInt64 = 0
-    @Option(help: "Images in a record.")
+    @Option(parsing: .unconditional, help: "Images in a record.")
     var batch = 256
     @Flag(help: "Leave out the last batch of an epoch if it is not full.")
     var dropLast = false
-    @Option(help: ArgumentHelp(
+    @Option(parsing: .unconditional, help: ArgumentHelp(
         "Batches of an epoch that is a part of passes over the data, which follow one another without end (default: an epoch is one pass).", valueName: "n"))
     var steps: Int?
     @Option(help: ArgumentHelp(
@@ -99,7 +99,7 @@ struct Augment: Tool {
         so what the ranks have together is what one process would.
         """, valueName: "I/N"))
     var slice: SliceOption?
-    @Option(help: "With --slice: groups that a batch is cut into, of which a part has some (default: N).")
+    @Option(parsing: .unconditional, help: "With --slice: groups that a batch is cut into, of which a part has some (default: N).")
     var sliceGroups: Int?
     @Option(help: "Only every Nth image of the data, from the Ith, as I/N: 1/2 to learn from and 2/2 to be judged by.")
     var fold = Shard(1, of: 1)
@@ -109,7 +109,7 @@ struct Augment: Tool {
     @Option(help: ArgumentHelp(
         "Only the images that this file names, one a line: n01440764_10183.JPEG, as in SimCLR's lists, or class/name.jpg.", valueName: "file"))
     var labelsList: String?
-    @Option(help: "Only so many images, spread evenly over the data, the same in all epochs.")
+    @Option(parsing: .unconditional, help: "Only so many images, spread evenly over the data, the same in all epochs.")
     var limit: Int?
     @Flag(help: "Add the images' paths in the data: 'path' u8 [N, L], each with zeros behind it, which is NumPy's S.")
     var paths = false
@@ -141,9 +141,9 @@ struct Augment: Tool {
         let part = try slice?.slice(groups: sliceGroups, batch: batch), own = part?.places(in: batch)
         let renderer = try BatchRenderer(dataset, groups, mixing: mixing(dataset, plan), seed: seed, addsPaths: paths)
         let first = try firstBatch(plan)
-        let writer = try WriteBehind(output, header: header(dataset, plan, groups, from: first, part), level: level)
+        let writer = try WriteBehind(output, header: header(dataset, plan, groups, from: first, part, chosen?.images), level: level)
         var progress = Progress(tool: "augment", unit: "images", total: max(0, images(plan) - first * batch) * (own?.count ?? batch) / batch, common)
-        var broken = BrokenImages(allowed: allowBad ? nil : max(plan.images, plan.steps == nil ? plan.chosen : plan.pass) / 100, data: data)
+        var broken = BrokenImages(allowed: brokenLimit(plan), data: data)
         var read = Report(dataset)
         for epoch in epoch..<epoch + epochs {
             let order = plan.order(epoch: drawn(epoch))
@@ -161,7 +161,7 @@ struct Augment: Tool {
                 if let record = batch.record {
                     try writer.write(record)
                 } else if let part {
-                    throw Failure(.data, path: data, "all \(here.count) images of rank \(part.rank) are broken in batch \(step) of epoch \(epoch)", remedy: "remove them from the data")
+                    throw Failure(.data, path: data, "all \(here.count) images of rank \(part.rank) are broken in batch \(step) of epoch \(epoch)", remedy: "remove them from the data, or train on fewer ranks, each of which has more of a batch")
                 }
                 progress.add(here.count)
             }

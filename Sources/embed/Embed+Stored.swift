@@ -14,9 +14,9 @@ extension Embed {
     }
 
     private func run(
-        _ reader: ReadAhead, header: (StreamHeader) -> StreamHeader, join: (TensorDocument) throws -> TensorDocument, finish: () throws -> Void = {}
+        _ reader: ReadAhead, header: (StreamHeader) throws -> StreamHeader, join: (TensorDocument) throws -> TensorDocument, finish: () throws -> Void = {}
     ) throws {
-        let place = RowPlace([], drop: Set(drop)), writer = try StreamWriter(output, header: header(reader.header), level: level)
+        let place = RowPlace([], drop: Set(drop)), writer = try StreamWriter(output, header: try header(reader.header), level: level)
         var progress = Progress(tool: "embed", unit: "images", total: reader.header.imageCount, common)
         while let record = try reader.next() {
             try place.check(record)

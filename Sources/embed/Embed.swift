@@ -142,6 +142,7 @@ struct Embed: Tool {
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) }, statistics: batchStatistics ? .batch : .learnt)
         stage.profile = profile ? Profile(stage.network) : nil
         var header = self.header(reader.header, dimension: stage.dimension, network: stage.network.name)
+        header.addFingerprint(stage.fingerprint)
         // What the columns are, whatever the classes of the images.
         if kind == .logits { header.metadata["logit_classes"] = file.metadata.names("classes").flatMap { $0.count == stage.dimension ? file.metadata["classes"] : nil } }
         let writer = try RowOutput(output, header: header, level: level, csv: csv ? place(kind.name).first : nil)

@@ -23,7 +23,7 @@ struct Predict: ParsableCommand {
             """)
 
     @Option(help: "How predictions are written.") var format = Prediction.Format.csv
-    @Option(help: "Classes of each image, those with the highest probabilities; all where there are fewer.") var top = 1
+    @Option(parsing: .unconditional, help: "Classes of each image, those with the highest probabilities; all where there are fewer.") var top = 1
     @Option(help: ArgumentHelp("The names of the classes in the order of the logits, one a line (default: those that the classifier's file has).", valueName: "file"))
     var classList: String?
     @Option(help: "The tensor that holds the logits.") var tensor = "logits"

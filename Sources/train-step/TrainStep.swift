@@ -69,6 +69,8 @@ struct TrainStep: Tool {
 
     func run() throws {
         try common.start()
+        // A launcher's notice may come while it still starts ranks.
+        if interim != nil { StopRequest.watch(others: mpi ? [SIGUSR1] : []) }
         guard mpi else { return try train(nil) }
         let ranks = try RankedTraining.enter(timeout: rankTimeout)
         do { try train(ranks) } catch {
@@ -88,7 +90,11 @@ struct TrainStep: Tool {
         var common = common
         if !writes { (common.common.quiet, common.timing) = (true, nil) }
         if writes { try OutputFile.check(output) }
-        let reader = ReadAhead(try StreamReader(input))
+        let reader: ReadAhead
+        do { reader = ReadAhead(try StreamReader(input)) } catch {
+            guard StopRequest.isMade, ranks == nil else { throw error }
+            throw Failure(.stopped, path: output, "stopped on request before the epoch began", remedy: "the same command does it")
+        }
         var options = try training.options(header: reader.header, of: reader.name)
         options.ranks = ranks
         let saving = try interim.map { try InterimSaving($0, every: checkpointEvery, student: student, reader.header, saves: writes) }
@@ -102,34 +108,40 @@ struct TrainStep: Tool {
         options.lossSupervision.warn = { TrainStep.log($0) }
         options.lossSupervision.abandon = { stop($0) }
         options.lossSupervision.ignoresTermination = interim != nil
-        let trainer = try Trainer(state, options, header: reader.header)
+        let trainer: Trainer
+        do { trainer = try Trainer(state, options, header: reader.header) } catch var failure as Failure {
+            failure.path = failure.path ?? saving?.begin ?? student
+            throw failure
+        }
         // Several students may learn side by side, and say so in one place.
         let network = state.weights.network.name
         trainer.profile = profile && writes ? Profile(state.weights.network) : nil
         let log = try TrainingLog(writes ? log : nil, interval: logInterval, epoch: trainer.epoch, after: trainer.batchesDone)
         if trainer.batchesDone > 0, !common.quiet { TrainStep.log("\(network): goes on behind batch \(trainer.batchesDone) of the epoch") }
+        if let before = state.interim?.processor, before != MachineKind.name, writes {
+            TrainStep.log("\(network): the epoch began on a processor that computes as \(before) and goes on as \(MachineKind.name): its last bits will be those of neither")
+        }
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.imageCount, common)
-        // Before, there is nothing to save.
-        if saving != nil { StopRequest.watch(others: ranks == nil ? [] : [SIGUSR1]) }
         let gathered = ranks.map { GatheredRecords(reader, $0) { saving != nil && StopRequest.isMade } }
         let records = TeacherSample.Reader(gathered ?? reader)
-        for (tensor, sample) in try records.samples(trainer.sampledTensors) { trainer.setSample(sample, of: tensor) }
-        /// The next record; ends the tool where it was asked to stop, or another rank.
-        func next() throws -> TensorDocument? {
+        /// Reads records; ends the tool where it was asked to stop, or another rank.
+        func reading<Result>(_ read: () throws -> Result) throws -> Result {
             // An epoch that is done ends as it would have.
             if gathered == nil, StopRequest.isMade, !trainer.isComplete, let saving { throw saving.stopped(trainer, log, waited: reader.waited) }
             do {
-                let record = try records.next()
-                if gathered?.isStopped == true, record == nil, !trainer.isComplete, let saving { throw saving.stopped(trainer, log, waited: reader.waited) }
-                return record
+                let result = try read()
+                if gathered?.isStopped == true, !trainer.isComplete, let saving { throw saving.stopped(trainer, log, waited: reader.waited) }
+                return result
             } catch {
                 // What comes before in the pipeline has been asked too, and its stream ends early.
                 guard gathered == nil, StopRequest.isMade, let saving else { throw error }
                 throw saving.stopped(trainer, log, waited: reader.waited)
             }
         }
-        while let record = try next() {
+        // Of a stream that ends early there is no sample.
+        for (tensor, sample) in try reading({ try records.samples(trainer.sampledTensors) }) { trainer.setSample(sample, of: tensor) }
+        while let record = try reading(records.next) {
             trainer.profile?.lap("input")
             if trainer.isDone(record) { continue }
             let report = try trainer.step(record)
@@ -155,7 +167,7 @@ struct TrainStep: Tool {
     private func agree(_ ranks: Ranks, _ header: StreamHeader, _ saving: InterimSaving?) throws {
         try RankedTraining.agree(ranks, [
             "the version": productVersion, "the options": Provenance.arguments(of: TrainStep.self).joined(separator: " "), "the student": try XXH64.ofFile(student),
-            "the stream": header.provenance.text, "records in the stream": header.metadata["records"] ?? "unknown", "the epoch": header.metadata["epoch"] ?? "unknown",
+            "the stream": header.provenance.text, "what its images, its teacher and its stored rows are known by": header.fingerprint ?? "none", "records in the stream": header.metadata["records"] ?? "unknown", "the epoch": header.metadata["epoch"] ?? "unknown",
             "the interim checkpoint": try saving?.begin.map(XXH64.ofFile) ?? "none", RankedTraining.processor: allowMixed ? "any" : MachineKind.name,
         ])
     }

@@ -46,6 +46,20 @@ struct CropsTests {
         #expect(try more.views == alone.views && more.indices == alone.indices)
     }
 
+    @Test func `a parameter of the second view alone leaves the others as they are`() throws {
+        let place = try Workplace(images: 6)
+        func views(_ options: String) throws -> [[UInt8]] {
+            var found = [[UInt8]](repeating: [], count: 3)
+            for record in try run(place, "--views 3 --size 8 \(options)").records {
+                let tensor = try #require(record.tensors["images"]), bytes = tensor.withBytes { [UInt8]($0) }
+                for (number, start) in stride(from: 0, to: bytes.count, by: 192).enumerated() { found[number % 3] += bytes[start..<start + 192] }
+            }
+            return found
+        }
+        let plain = try views(""), second = try views("--set 2.crop.scale=0.01,0.02")
+        #expect(plain[0] == second[0] && plain[2] == second[2] && plain[1] != second[1])
+    }
+
     @Test func `threads change nothing, and a broken image is missing in all groups`() throws {
         let place = try Workplace(images: 20)
         for (name, threads) in [("a", 1), ("b", 5)] { _ = try run(place, "--crops '1x16 2x8' --batch 7 --threads \(threads)", name) }

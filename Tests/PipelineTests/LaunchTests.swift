@@ -16,7 +16,10 @@ struct LaunchTests {
     func `a run on ranks is the run of one process, to the last byte`(option: String) throws {
         let place = try Workplace.images()
         try place.perform(place.make("one", "\(Self.settings) \(option)") + " 2> said")
-        try place.perform(place.make("three", "\(Self.settings) \(option) \(ranks(3))") + " 2> said")
+        // A file of hosts is told from where make was called.
+        let relative = String(repeating: "../", count: Workplace.root.split(separator: "/").count) + place.path("hosts").dropFirst()
+        try place.write("localhost slots=4\n", to: "hosts")
+        try place.perform(place.make("three", "\(Self.settings) \(option) RANK_TIMEOUT=60 \(ranks(3, "--allow-run-as-root --hostfile \(relative)"))") + " 2> said")
         try place.expectSame("three", "one")
         // Where it was done is nothing that a run remembers, or that undoes it.
         let again = try place.run(place.make("three", "\(Self.settings) \(option)"))
@@ -37,6 +40,20 @@ struct LaunchTests {
         try place.expectSame("a", "calm")
     }
 
+    @Test func `what SHOW prints of ranks is to be pasted, and a notice that comes while they start is not lost`() throws {
+        let place = try Workplace.images(), settings = "\(Self.settings) EPOCHS=1"
+        try place.perform(place.make("a", "\(settings) UNTIL=students") + " 2> said")
+        try place.perform("cp runs/a/student.1.safetensors before; " + place.make("a", "STAGE=student.1 SHOW=1 \(ranks(2))").replacing(" distill ", with: " stage ") + " > shown")
+        try place.perform("bash shown 2> said; cmp before runs/a/student.1.safetensors")
+        // As pipelines/stage starts it; the first notice comes before any rank is there.
+        try place.write("#!/bin/bash\ntrap : USR1\nfor i in {1..20}; do sleep 0.1; done\ntrap 'echo > asked; exit 75' USR1\nfor i in {1..100}; do sleep 0.1; done\n", to: "mpirun.slow")
+        let asked = try place.run("""
+            mkdir -p log; chmod +x mpirun.slow; export SEED_LAUNCH=$'./mpirun.slow\\n-n\\n2' SEED_PROGRAM_FOLDER=$PWD
+            \(Workplace.root)/pipelines/launch true & sleep 1; kill -TERM $!; wait $!
+            """)
+        #expect(asked.status == 75 && place.exists("asked"), "\(asked.error)")
+    }
+
     @Test func `what cannot work is said before anything is done`() throws {
         let place = try Workplace.images()
         func failure(_ settings: String, _ words: String...) throws {
@@ -48,7 +65,10 @@ struct LaunchTests {
         try failure(ranks(2) + " BATCH_GROUPS=", "it starts 2 ranks, and a batch has 1 group; BATCH_GROUPS=2")
         try failure("BATCH_GROUPS=9", "BATCH=16 leaves less than two images for each of BATCH_GROUPS=9 groups; take BATCH_GROUPS=1")
         try failure("STUDENT_OPTIONS='--batch-groups 2'", "STUDENT_OPTIONS: --batch-groups is what BATCH_GROUPS says; give BATCH_GROUPS=n in its place")
-        try failure("LAUNCH='env A=b'", "plan: LAUNCH: env starts nothing that Open MPI's, PMI's or Slurm's variables number as ranks", "such as LAUNCH='mpirun -n 2'")
+        try failure("LAUNCH='nice true'", "plan: LAUNCH: nice starts nothing that Open MPI's, PMI's or Slurm's variables number as ranks", "such as LAUNCH='mpirun -n 2'")
+        try failure("LAUNCH='env A=b mpirun -n 2'", "plan: LAUNCH: env hides which launcher it is")
+        try failure("PARTITION=cpu", "plan: PARTITION is for make distill-slurm; did you mean that?")
+        try failure("SHARD=1/2", "plan: SHARD is for make shard; did you mean that?")
         try failure("LAUNCH=false", "plan: LAUNCH: false ended with exit status 1")
         try failure("\(ranks(2)) TAP=3", "TAP keeps records of one pipeline, and LAUNCH starts several")
         try failure("LAUNCH='mpirun -n 500 --allow-run-as-root' BATCH_GROUPS=4", "There are not enough slots available")

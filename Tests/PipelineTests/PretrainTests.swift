@@ -99,6 +99,25 @@ struct PretrainTests {
         }
     }
 
+    @Test func `a recipe in a file belongs to the run, which learns anew where it has changed`() throws {
+        let place = try Workplace.images(), data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=1 METHOD=simclr "
+        try place.perform("augment --show-recipe moco-v2 > mine.json")
+        let relative = String(repeating: "../", count: Workplace.root.split(separator: "/").count) + place.path("mine.json").dropFirst(), crops = "CROPS=2x16:\(relative)"
+        let first = try place.run(pretrain(place, "a", data + crops))
+        #expect(first.status == 0 && place.exists("runs/a/options/recipe.1.json"), "\(first.error)")
+        #expect(try place.text("runs/a/options/student.augment").contains("2x16:options/recipe.1.json"))
+        let again = try place.run(pretrain(place, "a", crops))
+        #expect(again.error.contains("nothing: all is done"), "\(again.error)")
+        try place.perform("augment --show-recipe moco-v2 --set blur.probability=0.1 > mine.json")
+        let changed = try place.run(pretrain(place, "a", crops).replacing(" pretrain ", with: " check "))
+        #expect(changed.status == 0 && changed.error.contains("student.1"), "\(changed.error)")
+        for (text, words) in [("{", "mine.json"), (nil, "there is no such file")] as [(String?, String)] {
+            try text.map { try place.write($0, to: "mine.json") } ?? place.perform("rm mine.json")
+            let broken = try place.run(pretrain(place, "b", data + crops))
+            #expect(broken.status == 2 && broken.error.contains("CROPS") && broken.error.contains(words) && !place.exists("runs/b"), "\(broken.error)")
+        }
+    }
+
     @Test func `crops are the method's, or those that CROPS names, and embed is asked for what the method learns of them`() throws {
         let place = try Workplace.images()
         let data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test "

@@ -89,6 +89,31 @@ struct RanksTests {
         try place.perform("\(Self.ranks(3)) --interim half -q -o out < /dev/null; cmp out whole")
     }
 
+    @Test func `a rank that writes for longer than a silence may last is waited for`() throws {
+        let place = try place()
+        let run = try place.run("mkfifo pipe; (sleep 6; cat pipe > out) & \(Self.ranks(2)) --rank-timeout 2 -q -o pipe < /dev/null && wait $! && cmp out whole")
+        #expect(run.status == 0, "\(run.error)")
+    }
+
+    // The first epoch, which looks at the teacher's first rows before it learns.
+    @Test func `asked to stop before the first batch, all stop, and nothing is learnt from a part of the teacher's rows`() throws {
+        let place = try place(pause: "(head -c 20000; while [ ! -e go ]; do sleep 0.01; done; cat) |")
+        try place.perform("""
+            sed -i 's/--student begun/--student student/; s/--epoch 1/--epoch 0/' rank
+            \(Self.images.replacingOccurrences(of: "--epoch 1", with: "--epoch 0")) | embed --weights teacher -q | \(Self.step.replacingOccurrences(of: "begun", with: "student")) -q -o first
+            """)
+        let run = try place.start("\(Self.ranks(2)) --interim half -o out < /dev/null")
+        #expect(waitUntil(seconds: 60) { place.exists("id.1") && place.exists("id.0") })
+        sleep(2)
+        kill(try id(1, place), SIGTERM)
+        usleep(200_000)
+        try place.write("", to: "go")
+        #expect(run.wait() != 0)
+        let said = try place.text(".error")
+        #expect(said.contains("half: stopped on request at the beginning of the epoch") && !place.exists("out") && !place.exists("half"), "\(said)")
+        try place.perform("\(Self.ranks(3)) --interim half -q -o out < /dev/null; cmp out first")
+    }
+
     @Test func `ranks that do not belong together are told, each with what differs`() throws {
         let place = try place()
         func failure(_ what: String, _ words: String..., count: Int = 2) throws {
@@ -97,6 +122,18 @@ struct RanksTests {
             #expect(run.lines.count { $0.hasPrefix("train-step: ") } <= 1, "\(run.error)")
             #expect(run.status != 0 && !place.exists("out"))
         }
+        // Of the same names and numbers.
+        try place.perform("""
+            cp rank rank.whole; mkdir 0 1; cp -r pictures teacher 0; cp -r pictures teacher 1; cp student 1/teacher
+            sed -i 's/--data pictures/--data 0\\/pictures/; s/--weights teacher/--weights $OMPI_COMM_WORLD_RANK\\/teacher/' rank
+            """)
+        try failure("", "rank 1 has what its images, its teacher and its stored rows are known by '", "all ranks must be given the same")
+        try place.perform("""
+            sed -i 's/--data 0/--data $OMPI_COMM_WORLD_RANK/; s/--weights [^ ]*/--weights teacher/' rank
+            all=$(find 1/pictures/train -type f | sort); cp "$(sed -n '$p' <<< "$all")" "$(sed -n 1p <<< "$all")"
+            """)
+        try failure("", "rank 1 has what its images, its teacher and its stored rows are known by '", "all ranks must be given the same")
+        try place.perform("mv rank.whole rank")
         try place.perform("sed -i 's/\"$@\"/$@/; s/ --mpi/ --mpi --weight-decay 0.$OMPI_COMM_WORLD_RANK/' rank")
         try failure("", "rank 1 has the options", "--weight-decay 0.1", "all ranks must be given the same")
         try place.perform("sed -i 's/ --weight-decay [^ ]*//; s/--epoch 1/--epoch $((1 + OMPI_COMM_WORLD_RANK))/' rank")

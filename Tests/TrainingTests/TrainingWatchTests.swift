@@ -57,6 +57,20 @@ struct TrainingWatchTests {
         #expect(notes([{ _ in high }], before: nil).notes.isEmpty)
     }
 
+    @Test func `a collapse to the last bit is told at the end of a short epoch, whatever rounding makes of it`() {
+        for cosine in [1, 1 + 4.7e-9, 1 - 1e-9] {
+            for batches in [10, 40] {
+                var watch = TrainingWatch(divergence: nil, comparesDivergence: false, hasTeacher: false)
+                for step in 0..<batches {
+                    watch.add(report(0, step, loss: 3, cosine: step % 2 == 0 ? cosine : 1, teacher: nil, queue: nil), steps: step + 1)
+                }
+                watch.endEpoch()
+                let notes = watch.takeNotes { _ in "do otherwise" }
+                #expect(notes.count == 1 && notes.first?.contains("all alike") == true, "\(cosine), \(batches): \(notes)")
+            }
+        }
+    }
+
     @Test func `embeddings that are on one line and stay there are told once, of methods without labels and of batches that are large enough`() {
         func notes(rank: (Int) -> Double, cosine: (Int) -> Double = { _ in 0.3 }, images: Int = 32, steps: Int = 60, judges: Bool = true) -> [String] {
             var watch = TrainingWatch(divergence: nil, comparesDivergence: false, judgesRank: judges)

@@ -233,7 +233,7 @@ public enum WeightsDocument {
                 remedy: "initialize --help names the networks")
         }
         guard part.isEmpty else {
-            return Failure(.data, path: path, "\(differences.count) of the \(expected) tensors under '\(part)' do not fit: \(differences.text(namesAll: true))", remedy: "give the options that it was made with, such as --prototypes, if it is not damaged")
+            return Failure(.data, path: path, "its tensors under '\(part)' do not fit: \(differences.text(namesAll: true))", remedy: "give the method's options that it was made with, which inspect shows, if it is not damaged")
         }
         var failure = Failure(
             .data, path: path,

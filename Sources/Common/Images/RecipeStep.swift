@@ -151,6 +151,13 @@ extension Recipe {
         }
     }
 
+    /// Gives each of so many views a table of its own, where `2.KIND.PARAMETER` names one that has none: those behind the last table are made by it.
+    public mutating func separate(_ path: String, views: Int) {
+        let parts = path.split(separator: ".", maxSplits: 1).map(String.init)
+        guard parts.count == 2, let number = Int(parts[0]), number > tables.count, number <= views, let last = tables.last, parameters.contains(parts[1]) else { return }
+        tables += [Table](repeating: last, count: views - tables.count)
+    }
+
     /// The names that ``set(_:_:)`` takes.
     public var parameters: [String] {
         func names(_ table: Table) -> [String] {

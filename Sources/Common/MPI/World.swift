@@ -115,6 +115,10 @@ public final class World: Communicator, @unchecked Sendable {
     private static let none = Int32.min
 
     public func finish() throws {
+        // A rank that has more to do, as to write the checkpoint, is waited for with signs of life: inside MPI_Finalize there are none.
+        var request = seed_mpi_no_request()
+        try check(MPI_Ibarrier(world, &request), "end")
+        try wait(&request, "end")
         heartbeat?.finish()
         heartbeat = nil
         guard MPI_Finalize() == MPI_SUCCESS else { throw Failure(.io, "MPI does not end") }

@@ -77,7 +77,7 @@ public struct PairLossStage {
         if let capacity = settings.options[QueueState.size], capacity != queue.capacity {
             throw document.failure(
                 "holds a queue of \(queue.capacity) rows where --queue-size asks for \(capacity)",
-                remedy: "leave out --queue-size to go on with it, or begin a new queue without it")
+                remedy: "leave out --queue-size to go on with it, or begin with weights alone, without their queue")
         }
         try own.restore(document, dimension: queue.dimension)
         given = queue

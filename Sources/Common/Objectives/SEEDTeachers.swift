@@ -17,7 +17,7 @@ public struct SEEDTeachers: Objective {
         "teachers", default: NameList(names: ["a", "b"]), takes: "names with commas between them, of letters, digits and -, a letter first",
         "The teachers, whose rows are the tensors teacher.NAME (embed --as teacher.NAME), in the order of their parts.") { $0.isValid }
     static let weights = MethodOption(
-        "teacher-weights", default: NumberList(numbers: []), defaultText: "1 each", takes: "numbers of 0 to 1e6 with commas between them", "Weights of the teachers' losses.") { $0.isValid }
+        "teacher-weights", default: NumberList(numbers: []), defaultText: "1 each", takes: "numbers of 0 to 1e6 with commas between them", "Weights of the teachers' losses, not all of them 0.") { $0.isValid && ($0.numbers.isEmpty || $0.numbers.contains { $0 > 0 }) }
     public static let options: [any AnyMethodOption] = [teachers, weights] + SEED.lossOptions
 
     public static func conflict(_ options: MethodOptions) -> String? {

@@ -12,4 +12,12 @@ public enum StudentHead: Sendable, Equatable {
     case classifier
     /// None: the method learns from the pooled features.
     case none
+
+    /// Whether how many numbers it gives may be asked for.
+    public var takesWidth: Bool {
+        switch self {
+        case .mlp, .named: true
+        case .namedAsTeacher, .linear, .classifier, .none: false
+        }
+    }
 }

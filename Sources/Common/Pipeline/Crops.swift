@@ -31,6 +31,11 @@ struct Crops {
         areas = sizes.map { Double($0 * $0) / Double(max(1, size * size)) }
     }
 
+    /// The recipe that a group names, as behind the colon of `2x64@0.2-1:swav-small`.
+    static func recipe(_ group: Substring) -> String? { group.split(separator: ":", maxSplits: 1).dropFirst().first.map(String.init) }
+    /// Those of all groups.
+    var recipes: [String] { (text ?? "").split(whereSeparator: \.isWhitespace).compactMap(Crops.recipe) }
+
     private func area(_ group: Int) -> Double { group < areas.count ? areas[group] : 1 }
 
     /// Rows of a pass over N images, as many of SIZE as have the pixels of theirs; 0 of one that reads no images.
@@ -94,6 +99,11 @@ extension RunSettings {
                     .usage, path: named, "has \(count) view\(count == 1 ? "" : "s") in group \(group) where \(method) learns from "
                         + (range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"), remedy: "name so many")
             }
+        }
+        if let view = ShellWords.value(of: "--student-view", in: words("STUDENT_OPTIONS")).flatMap({ Int($0) }), let views = crops.views.first, view >= views {
+            throw Failure(
+                .usage, "STUDENT_OPTIONS: --student-view \(view) is of \(view + 1) views, counted from 0, where \(views == 1 ? "one is" : "\(views) are") made",
+                remedy: "\(Crops.setting)=\(view + 1)x\(self["SIZE"])")
         }
         let wantsViews = if case .groupEmbeddings? = self.method.inputs.teacher { true } else { false }
         let wantsMore = wantsViews || crops.teachesSmallCrops(self.method)

@@ -22,6 +22,15 @@ enum FeatureShards {
         return shard
     }
 
+    /// Whether a part can be read to its end, checksums and all.
+    static func isWhole(_ path: String) -> Bool {
+        do {
+            let reader = try StreamReader(path)
+            while try reader.next() != nil {}
+            return true
+        } catch { return false }
+    }
+
     /// Removes those of stages that are done, or follow from other things now.
     static func removeOutdated(_ work: Work, in path: String) {
         let wanted = work.stages.compactMap { stage in work.expected[stage.name].map { "\(stage.name).\($0.fingerprint)." } }
@@ -49,7 +58,12 @@ extension Planner {
         try folder.create(FeatureShards.folder)
         let goals = stages.map(\.name).filter { name in
             guard let fingerprint = work.expected[name]?.fingerprint else { return false }
-            return unsafe access(folder.file(FeatureShards.file(name, fingerprint, shard)), F_OK) != 0
+            let file = folder.file(FeatureShards.file(name, fingerprint, shard))
+            guard unsafe access(file, F_OK) == 0 else { return true }
+            if FeatureShards.isWhole(file) { return false }
+            say("\(file) is damaged, and is made again")
+            unsafe unlink(file)
+            return true
         }
         guard !goals.isEmpty else {
             say("\(folder.path): part \(shard.number) of \(shard.count) of all features is done")

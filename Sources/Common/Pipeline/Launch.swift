@@ -20,7 +20,10 @@ struct Launch {
         var words = settings.words(Launch.setting)
         guard let program = words.first else { return nil }
         guard settings["TAP"].isEmpty else { throw Failure(.usage, "TAP keeps records of one pipeline, and LAUNCH starts several", remedy: "leave out one of them") }
-        if ["mpirun", "mpiexec", "orterun"].contains(program.lastPathPart ?? program) {
+        let name = program.lastPathPart ?? program
+        guard name != "env" else { throw Failure(.usage, path: Launch.setting, "env hides which launcher it is", remedy: "set variables before make: A=1 make distill …") }
+        // Debian's have the implementation in their names: mpirun.openmpi.
+        if ["mpirun", "mpiexec", "orterun"].contains(where: name.hasPrefix) {
             if isRoot, !words.contains("--allow-run-as-root") {
                 throw Failure(.usage, path: Launch.setting, "\(program) refuses to run as root", remedy: "add --allow-run-as-root, or be another user")
             }
@@ -36,6 +39,11 @@ struct Launch {
 
     /// The options of train-step that say so, where there are several.
     static func options(_ settings: RunSettings) -> [String] { groups(settings) > 1 ? ["--batch-groups", "\(groups(settings))"] : [] }
+
+    /// Those of ranks, which change no result of ranks of one kind.
+    static func rankOptions(_ settings: RunSettings) -> [String] {
+        (settings.count("RANK_TIMEOUT").map { ["--rank-timeout", "\($0)"] } ?? []) + (settings["ALLOW_MIXED"].isEmpty ? [] : ["--allow-mixed"])
+    }
 
     /// - Throws: ``Failure`` `usage` where batches are too small for the groups, or they are said twice.
     static func check(_ settings: RunSettings) throws {

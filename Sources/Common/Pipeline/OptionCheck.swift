@@ -47,7 +47,7 @@ struct OptionCheck {
         func epoch(_ network: String, _ epochs: Int, _ setting: String) -> Command {
             Command(
                 "train-step",
-                ["-"] + given("\(network).train") + (isRanked ? ["--mpi"] : []) + (files["interim"] ?? []) + ["--interim", "\(network).1.interim.safetensors", "--epochs", "\(epochs)", "--log", "log/\(network).1.jsonl"]
+                ["-"] + given("\(network).train") + (isRanked ? ["--mpi"] + (files["ranks"] ?? []) : []) + (files["interim"] ?? []) + ["--interim", "\(network).1.interim.safetensors", "--epochs", "\(epochs)", "--log", "log/\(network).1.jsonl"]
                     + ["--student", "\(network).0.safetensors", "-o", "\(network).1.safetensors"], setting)
         }
         var commands: [Command] = []

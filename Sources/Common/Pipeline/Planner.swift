@@ -71,6 +71,7 @@ public struct Planner {
     public func prepare() throws -> Command? {
         if goal == .nightly { return try nightly() }
         if goal == .compare { return try compare() }
+        if [.distill, .pretrain, .finetune].contains(goal) { try Submission.refuse(flags) }
         let folder = try Preparation.folder(flags, goal.kind)
         switch goal {
         case .stage where !flags.onlyTells: return try prepareStage(folder)
@@ -161,7 +162,10 @@ public struct Planner {
     /// What a person is told before anything is done.
     ///
     /// - Throws: ``Failure`` where there is no room for it.
-    private func summary(_ preparation: Preparation, _ work: Work) throws -> String {
+    private func summary(_ preparation: Preparation, _ all: Work) throws -> String {
+        // Where UNTIL ends it before, that is what is to be done.
+        let goals = Until(preparation.settings).map { $0 == .teacher ? ["teacher.\(preparation.run.teacherEpochs)"] : preparation.run.students.map(\.name) }
+        let work = goals.map { Work(preparation.run.stages, goals: $0, folder: preparation.folder.path) } ?? all
         guard !work.stages.isEmpty else { return Summary(preparation: preparation, work: work, room: nil).text }
         let room = Room(preparation.estimate(work), work.stages, kept: preparation.settings.count("KEEP"))
         try preparation.checkRoom(room)

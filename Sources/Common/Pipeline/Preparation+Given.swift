@@ -91,7 +91,7 @@ extension Preparation {
         ]
         for (name, settingOf) in own.sorted(by: { $0.key < $1.key }) {
             for word in settings.words(name) {
-                guard let setting = settingOf[word.parts("=", most: 2)[0]] else { continue }
+                guard let setting = settingOf[word.parts("=", most: 2)[0]], setting != "QUEUE" || settings.method.hasQueue else { continue }
                 throw Failure(.usage, "\(name): \(word) is a setting of its own", remedy: "give \(setting) instead")
             }
         }
@@ -136,7 +136,11 @@ extension Preparation {
         let given = ["STUDENT_OPTIONS"] + (settings.trainsTeacher ? ["TEACHER_OPTIONS"] : [])
         let hasOwnQueue = ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) != nil && settings.count("QUEUE") != nil
         var remarks = hasOwnQueue ? ["QUEUE is of no use: the program that --loss names has a queue of its own"] : []
+        // A person compares methods by changing one word.
         if settings.typed.contains("QUEUE"), !settings.method.hasQueue { remarks.append("QUEUE is of no use to METHOD=\(settings["METHOD"]), which has none") }
+        if settings.typed.contains("EMBEDDING"), !settings.trainsTeacher, !settings.method.head.takesWidth {
+            remarks.append("EMBEDDING is of no use to METHOD=\(settings["METHOD"]), whose head is as wide as its teacher or its classes ask")
+        }
         return try remarks + given.compactMap { name in
             guard let setting = Setting.named(name) else { return nil }
             let usual = try usual(setting, pipelines)

@@ -17,7 +17,10 @@ extension Preparation {
     func settingRemarks() -> [String] {
         let batches = [("BATCH", counts.student)] + (settings.trainsTeacher ? [("TEACHER_BATCH", counts.teacher)] : [])
         let small = batches.compactMap { name, images -> String? in
-            let batch = settings.number(name)
+            let batch = settings.number(name), groups = Launch.groups(settings)
+            if groups > 1, batch / groups < Preparation.smallBatch, batch >= Preparation.smallBatch {
+                return "\(Launch.groups)=\(groups): batch norms take their mean and deviation from \(batch / groups) images of \(name)=\(batch), which is little to learn by; \(Launch.groups)=\(max(1, batch / Preparation.smallBatch)) leaves \(Preparation.smallBatch)"
+            }
             guard batch < Preparation.smallBatch else { return nil }
             return "\(name)=\(batch): batch norms take their mean and deviation from \(batch == 1 ? "one image" : "\(batch) images"), which is little to learn by;"
                 + (images < Preparation.smallBatch ? " more images would help" : " \(name)=\(min(64, images)) is usual")

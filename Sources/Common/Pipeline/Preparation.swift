@@ -43,6 +43,7 @@ struct Preparation {
         try Preparation.checkGiven(asked, flags, folder)
         try kind.check(asked)
         try asked.checkCrops()
+        let recipes = try RecipeFiles(asked, tools: environment.tools)
         try folder.checkAccess()
         var lists = try Preparation.list(asked, environment, folder)
         // Lists first, since they are quick; bytes once all else is known to go together.
@@ -79,7 +80,7 @@ struct Preparation {
         let options = StageOptions(
             settings: settings, splits: (data.learnt?.split, data.judged?.split), teacherRows: Preparation.teacherRows(settings, teachers.map(\.network), program),
             embedding: try Preparation.embedding(settings, Preparation.width(teachers.map(\.network)) ?? program?.dimension ?? Preparation.trainedWidth(settings)), classes: classes,
-            labels: try LabelChoice(settings[LabelChoice.setting]), judgement: judgement)
+            labels: try LabelChoice(settings[LabelChoice.setting]), judgement: judgement, recipes: recipes)
         try OptionCheck(options, environment).check()
         train = try data.learnt.map { data in try ImageData(data, known: &known) { progress("DATA", $0, data.samples.count) } }
         test = try data.judged.map { data in try ImageData(data, known: &known) { progress("TEST", $0, data.samples.count) } }

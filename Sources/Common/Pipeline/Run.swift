@@ -60,7 +60,8 @@ struct Run {
         }.map { words[$0] }
     }
     private func words(_ names: String...) -> [String] {
-        let words = names.flatMap { [$0] + Run.decisive(options[$0] ?? []) }
+        var words = names.flatMap { [$0] + Run.decisive(options[$0] ?? []) }
+        words += RecipeFiles.named(in: words).flatMap { [$0] + (options[$0] ?? []) }
         // The list's name is always the same.
         return words + (words.contains(LabelChoice.file) ? [given.labels ?? ""] : [])
     }
@@ -126,7 +127,7 @@ struct Run {
     }
 
     private mutating func add(_ student: Student) {
-        let name = student.name, store = settings.store, decisive = words("student.augment", "student.train") + dataWords + teacherWords
+        let name = student.name, store = settings.store, decisive = words("student.augment", "student.train") + dataWords + teacherWords + (settings.takesBatchStatistics ? ["teacher by batch"] : [])
         for n in 1...epochs {
             stages.add(
                 Stage(

@@ -33,7 +33,9 @@ public struct RunStatus {
             let own = lines.map(\.name).filter { (StageName($0).epoch(of: kind) ?? 0) > 0 }, finished = own.filter(done.contains)
             guard !own.isEmpty else { continue }
             told.append("\(kind) \(finished.count) of \(own.count)")
-            let times = finished.suffix(3).compactMap { RunStatus.seconds("\(folder.path)/log/\($0)") }
+            var times = finished.suffix(3).compactMap { RunStatus.seconds("\(folder.path)/log/\($0)") }
+            // Of the first epoch what is saved of it tells.
+            if times.isEmpty, let first = own.first, let saved = share(first), saved > 0, let seconds = RunStatus.seconds("\(folder.path)/log/\(first)") { times = [seconds / saved] }
             guard !times.isEmpty, finished.count < own.count else { continue }
             let rest = times.reduce(0, +) / Double(times.count) * (Double(own.count - finished.count) - (own.first { !done.contains($0) }.flatMap(share) ?? 0))
             // Students that learn side by side have each taken the time of all.

@@ -17,6 +17,7 @@ struct StageOptions {
     /// Which labels are learnt from.
     let labels: LabelChoice
     let judgement: Judgement
+    let recipes: RecipeFiles
 
     /// How views are made for a method: what its paper recommends, and what FLAGS say.
     ///
@@ -25,7 +26,7 @@ struct StageOptions {
         let recipe = method.defaults.map { ["--recipe", $0.recipe] } ?? [], share = method.defaults.map { ["--crop-scale", "\($0.smallestCrop),1"] } ?? []
         let views = method.inputs.views.lowerBound, common = ["--seed", settings["SEED"]] + passes, flags = settings.words("FLAGS") + chosen(method)
         let isMixed = method.inputs.isMixed && !flags.contains("--mix-up") ? ["--mix-up"] : []
-        if let text = crops.text { return ["--crops", text] + common + recipe + flags + isMixed }
+        if let text = crops.text { return ["--crops", recipes.placed(text)] + common + recipe + flags + isMixed }
         let made = method.inputs.bags ? (fromBags ? ["--bags", "bags.safetensors"] : []) : views > 1 ? ["--views", "\(views)"] : []
         return ["--size", settings["SIZE"]] + common + recipe + share + flags + made + isMixed
     }
@@ -87,12 +88,14 @@ struct StageOptions {
         }
         var files = [
             "threads": settings.count("THREADS").map { ["--threads", "\($0)"] } ?? [],
+            "ranks": Launch.rankOptions(settings),
             "interim": settings[Interim.setting].isEmpty ? [] : ["--checkpoint-every", settings[Interim.setting]],
             "student.augment": train + views(settings.method, settings.studentCrops, passes: passes) + ["--batch", settings["BATCH"]],
             "student.train": method(settings["METHOD"]) + named + queue + settings.words("STUDENT_OPTIONS") + Launch.options(settings) + ["--seed", settings["SEED"]],
             "features.train": ["--data", judged.link] + chosen(judged.link) + plain + judged.options + self.judging,
             "features.test": ["--data", judging.link] + chosen(judging.link) + plain + judging.options,
         ]
+        files.merge(recipes.files) { $1 }
         files["report"] = settings["TENSORBOARD"].isEmpty ? [] : ["--tensorboard"]
         files["report.augment"] = train + views(settings.method, settings.studentCrops, passes: [], fromBags: false) + ["--limit", "6", "--batch", "6", "--epochs", "6"]
         for student in settings.students { files["\(student.name).begin"] = begin(student.network, settings.method, isStudent: true) }

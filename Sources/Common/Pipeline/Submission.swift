@@ -1,3 +1,4 @@
+import Platform
 import ToolSupport
 
 /// A run as jobs of Slurm.
@@ -14,10 +15,25 @@ enum Submission {
             + (names.contains { $0.kind == "features" } ? ["features"] : []) + ["evaluation"]
     }
 
+    /// Where a run is not given to Slurm, what says how would be passed over, and all of it done on the machine where a person has typed it.
+    ///
+    /// - Throws: ``Failure`` `usage` where it was typed.
+    static func refuse(_ flags: MakeFlags) throws {
+        for (name, target) in [(partition, "distill-slurm"), (nodes, "distill-slurm"), (site, "distill-slurm"), (FeatureShards.setting, "shard")] where flags.value(of: name)?.isEmpty == false {
+            throw Failure(.usage, "\(name) is for make \(target)", remedy: "did you mean that? leave \(name) out to do the run here")
+        }
+    }
+
     /// What is a job's to say: with what it starts ranks, and how far it goes.
     static func check(_ settings: RunSettings) throws {
         for name in [Launch.setting, Until.setting, FeatureShards.setting, "STAGE", "SHOW", "TAP", "THREADS"] where !settings[name].isEmpty {
             throw Failure(.usage, "\(name) is not for distill-slurm", remedy: [Launch.setting, "THREADS"].contains(name) ? "what starts ranks, and the processors of each (--cpus-per-task), stand in \(settings[site].isEmpty ? "pipelines/slurm/site" : settings[site])" : "leave it out")
+        }
+        let file = settings[site]
+        guard unsafe file.isEmpty || access(file, R_OK) == 0 else { throw Failure.errno(.noInput, path: "\(site)=\(file)", "cannot be read") }
+        let machines = settings.count(nodes) ?? 1
+        guard machines <= Launch.groups(settings) else {
+            throw Failure(.usage, "\(nodes)=\(machines) starts \(machines) ranks, and a batch has \(Launch.groups(settings)) group\(Launch.groups(settings) == 1 ? "" : "s")", remedy: "\(Launch.groups)=\(machines), or a multiple of it")
         }
     }
 }

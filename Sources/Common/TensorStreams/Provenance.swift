@@ -28,6 +28,8 @@ public struct Provenance: Sendable, Equatable {
     ]
     /// Options whose value is a command, in which each word may be a path.
     private static let commands: Set<String> = ["--loss", "--command"]
+    /// The option whose value is groups of crops, in each of which a recipe's path may follow a colon.
+    private static let crops = "--crops"
 
     /// This and a line of the tool that runs, with its version and those of its arguments that decide what comes out.
     public func adding<Program: Tool>(_ tool: Program.Type) -> Provenance {
@@ -69,7 +71,8 @@ public struct Provenance: Sendable, Equatable {
         var words = [tool, productVersion]
         var option = ""
         for argument in arguments {
-            words.append(Provenance.quoted(Provenance.withoutFolders(argument, isCommand: Provenance.commands.contains(option))))
+            let plain = option == Provenance.crops ? Provenance.cropsWithoutFolders(argument) : Provenance.withoutFolders(argument, isCommand: Provenance.commands.contains(option))
+            words.append(Provenance.quoted(plain))
             option = argument
         }
         return Provenance(lines: lines + [words.joined(separator: " ")])
@@ -85,6 +88,13 @@ public struct Provenance: Sendable, Equatable {
             return quote == nil && scalar == " "
         }
         return words.map { lastPart(String($0)) }.joined(separator: " ")
+    }
+
+    private static func cropsWithoutFolders(_ crops: String) -> String {
+        crops.parts(" ").map { group in
+            let parts = group.parts(":", most: 2)
+            return parts.count == 2 ? parts[0] + ":" + lastPart(parts[1]) : group
+        }.joined(separator: " ")
     }
 
     private static func lastPart(_ word: String) -> String {

@@ -36,6 +36,20 @@ public struct StreamHeader: Sendable, Equatable {
     /// The metadata key of a stream that begins in the middle of an epoch: how many of its batches it leaves out. `records` and `images` are those of whole epochs.
     public static let firstBatch = "first_batch"
 
+    /// What its data and the networks that it has been through are known by, whatever they are called; nil where no tool has told it. It is no promise: of large data a sample is looked at.
+    public private(set) var fingerprint: String? {
+        get { metadata[StreamHeader.fingerprintKey] }
+        set { metadata[StreamHeader.fingerprintKey] = newValue }
+    }
+    public static let fingerprintKey = "fingerprint"
+    /// The key of how many images of an epoch may be broken, of which a stream has a part alone.
+    public static let brokenLimit = "broken_limit"
+
+    /// Adds what one more tool has taken in: a hash of it.
+    public mutating func addFingerprint(_ hash: String) { fingerprint = [fingerprint, hash].compactMap(\.self).joined(separator: ",") }
+    /// What the data alone are known by, with which the stream began.
+    public var dataFingerprint: String? { fingerprint?.split(separator: ",").first.map(String.init) }
+
     /// Whether it may have no records: what is left of an epoch may all be broken, and among more shards than batches some are empty.
     public var mayBeEmpty: Bool { metadata.count(StreamHeader.firstBatch) ?? 0 > 0 || StreamShard(self) != nil }
 

@@ -60,6 +60,8 @@ public final class MergedShards {
     /// Of the whole: that which one process would have written.
     public let header: StreamHeader
     private var readers: ArraySlice<StreamReader>
+    /// Images that were broken.
+    private var broken = 0
 
     /// - Parameter paths: the shards, in whatever order.
     /// - Throws: ``Failure`` `data` that names the shard which is missing, there twice, or of another stream.
@@ -95,7 +97,13 @@ public final class MergedShards {
     /// The next record of the whole; nil behind the last, once every shard's end is verified.
     public func next() throws -> TensorDocument? {
         while let reader = readers.first {
-            if let record = try reader.next() { return record }
+            if let record = try reader.next() {
+                broken += record.brokenPlaces.count
+                if let limit = header.metadata.count(StreamHeader.brokenLimit), broken > limit {
+                    throw record.failure("\(broken) images of all shards up to here are broken, more than 1 % of them", remedy: "repair them, or pass --allow-bad to augment to leave them out")
+                }
+                return record
+            }
             readers.removeFirst()
         }
         return nil

@@ -1,4 +1,5 @@
 import Checkpoints
+import Kernels
 import Layers
 public import Networks
 public import TensorStreams
@@ -81,6 +82,14 @@ public final class EmbeddingStage {
     /// As above for one view.
     public convenience init(_ weights: Weights, path: String, kind: Kind, _ place: RowPlace, view: Int = 0) throws {
         try self.init(weights, path: path, kind: kind, [(.view(view), place)])
+    }
+
+    /// What the network's numbers are known by.
+    public var fingerprint: String {
+        var hash = XXH64()
+        unsafe hash.update(UnsafeRawBufferPointer(weights.parameters.buffer))
+        unsafe hash.update(UnsafeRawBufferPointer(weights.statistics.buffer))
+        return hash.text
     }
 
     public func embed(_ record: TensorDocument) throws -> TensorDocument {

@@ -37,7 +37,14 @@ public struct ImageRows {
     private static func isLike(_ a: Tensor, _ b: Tensor) -> Bool { a.dtype == b.dtype && a.shape.dropFirst() == b.shape.dropFirst() }
 
     /// The header of the joined stream.
-    public func header(joining header: StreamHeader) -> StreamHeader { file.header(joining: header) }
+    ///
+    /// - Throws: ``Failure`` `data` where that is of other data: numbers alone would join rows of other images.
+    public func header(joining header: StreamHeader) throws -> StreamHeader {
+        if let own = file.reader.header.dataFingerprint, let other = header.dataFingerprint, own != other {
+            throw Failure(.data, path: file.reader.name, "is of other data than \(file.images)", remedy: StoredRowsFile.remedy)
+        }
+        return file.header(joining: header)
+    }
 
     /// The record with the rows of its images.
     ///

@@ -259,7 +259,7 @@ public final class Trainer {
     public func interim(key: String) throws -> TrainingState? {
         guard batchesDone > 0, !isComplete, lastEpoch == firstEpoch, let kept = try objective.interim() else { return nil }
         var state = reached(kept)
-        state.interim = TrainingState.Interim(batch: batchesDone, batches: knowsSteps ? stepsPerEpoch : nil, key: key, watch: watch.tensor)
+        state.interim = TrainingState.Interim(batch: batchesDone, batches: knowsSteps ? stepsPerEpoch : nil, key: key, watch: watch.tensor, processor: MachineKind.name)
         return state
     }
 

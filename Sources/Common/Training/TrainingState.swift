@@ -55,8 +55,10 @@ public struct TrainingState {
         /// What all that the epoch learns by is known by: options, stream and the checkpoint it began with.
         public let key: String
         let watch: Tensor
+        /// The kind of processor that it was saved on, to whose bits belong what came before.
+        public var processor: String?
 
-        static let key = "interim_key"
+        static let key = "interim_key", processorKey = "interim_processor"
         static let tensor = WeightsDocument.trainingPrefix + "watch"
     }
 
@@ -108,7 +110,7 @@ public struct TrainingState {
         position = document.metadata["position"]
         divergence = document.metadata["kl"].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
         if let batch = document.metadata.count(InterimCheckpoint.key), let watch = document.tensors[Interim.tensor] {
-            interim = Interim(batch: batch, batches: document.metadata.count(InterimCheckpoint.allKey), key: document.metadata[Interim.key] ?? "", watch: watch)
+            interim = Interim(batch: batch, batches: document.metadata.count(InterimCheckpoint.allKey), key: document.metadata[Interim.key] ?? "", watch: watch, processor: document.metadata[Interim.processorKey])
         }
         for (name, tensor) in document.tensors where name.hasPrefix(Self.objectivePrefix) {
             objective[String(name.dropFirst(Self.objectivePrefix.count))] = tensor
@@ -212,7 +214,7 @@ public struct TrainingState {
         metadata["position"] = position
         if let interim {
             tensors[Interim.tensor] = interim.watch
-            (metadata[InterimCheckpoint.key], metadata[Interim.key]) = ("\(interim.batch)", interim.key)
+            (metadata[InterimCheckpoint.key], metadata[Interim.key], metadata[Interim.processorKey]) = ("\(interim.batch)", interim.key, interim.processor)
             metadata[InterimCheckpoint.allKey] = interim.batches.map { "\($0)" }
         }
         metadata["classes"] = classes.map { names in JSON.array(names.map { .string($0) }).text }

@@ -17,6 +17,8 @@ public struct TrainingWatch {
     public static let batches = 20
     /// Embeddings are alike when they differ by less than this share of what the teacher's do; where there is no teacher but the student's own average, of 1.
     public static let smallestSpread = 0.01
+    /// Of a mean cosine: what rows that are the same differ by.
+    static let rounding = 1e-6
     /// Steps of a training before which nothing is said.
     public static let firstSteps = 50
     /// Steps of a training that say nothing at the end of an epoch either: of its embeddings, and of its divergence.
@@ -185,7 +187,7 @@ public struct TrainingWatch {
         }
         let (now, before) = (mean(half), mean(judged.dropLast(half.count)))
         // Embeddings that part again are those of a student that has got over it.
-        guard judged.count == half.count || now.student < 2 * before.student else { return }
+        guard judged.count == half.count || now.student <= 2 * max(before.student, Self.rounding) else { return }
         tellAlike(last.report, now.student, now.teacher)
     }
 

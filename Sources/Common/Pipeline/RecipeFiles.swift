@@ -1,0 +1,44 @@
+import ToolSupport
+
+/// Recipes in files that CROPS names, as `2x64:./mine.json`: a run has a copy of each, so that one that is changed is another option, and what stages read does not depend on where make is called.
+struct RecipeFiles {
+    /// By the names that they have in the run's folder of options, each with its lines.
+    let files: [String: [String]]
+    private let names: [String: String]
+    /// The folder that stages know them in.
+    private static let folder = "options/"
+
+    /// - Throws: ``Failure`` where a file is not there, or is no recipe, in augment's words.
+    init(_ settings: RunSettings, tools: String) throws {
+        var files: [String: [String]] = [:], names: [String: String] = [:]
+        for name in settings.studentCrops.recipes where Self.isFile(name) && names[name] == nil {
+            guard let bytes = try TextFile.bytes(name) else {
+                throw Failure(.noInput, path: "\(Crops.setting): \(name)", "there is no such file", remedy: "paths are told from where make is called; a recipe without a file is named as augment --help has it")
+            }
+            let (status, said) = try ChildProcess.run(["\(tools)/augment", "--show-recipe", name])
+            guard status == 0 else { throw Failure(.data, path: Crops.setting, said.isEmpty ? "\(name) is no recipe" : said) }
+            let own = "recipe.\(names.count + 1).json"
+            names[name] = own
+            var text = String(decoding: bytes, as: UTF8.self)
+            while text.last?.isNewline == true { text.removeLast() }
+            files[own] = text.parts("\n")
+        }
+        (self.files, self.names) = (files, names)
+    }
+
+    /// As augment has it: a recipe is a file, and no name.
+    private static func isFile(_ name: String) -> Bool { name.contains("/") || name.hasSuffix(".json") }
+
+    /// Groups of crops with the run's own files in the place of those that a person named.
+    func placed(_ crops: String) -> String {
+        crops.split(whereSeparator: \.isWhitespace).map { word in
+            guard let recipe = Crops.recipe(word), let own = names[recipe] else { return String(word) }
+            return word.dropLast(recipe.count) + Self.folder + own
+        }.joined(separator: " ")
+    }
+
+    /// The files that words of options name.
+    static func named(in words: [String]) -> [String] {
+        ShellWords.value(of: "--crops", in: words)?.split(whereSeparator: \.isWhitespace).compactMap(Crops.recipe).filter { $0.hasPrefix(folder) }.map { String($0.dropFirst(folder.count)) } ?? []
+    }
+}
