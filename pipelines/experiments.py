@@ -3,7 +3,7 @@
     experiments.py compare-methods DATA=train.tar TEST=test.tar TEACHER=teacher.safetensors [--first N] [--list]
     experiments.py ablate DATA=train.tar TEST=test.tar SIZE=128
 
-A result is a file of its own, FOLDER/NAME.json; what is there with the same settings is not done again, so that the work may be stopped and goes on. `--first N` does
+A result is a file of its own, FOLDER/NAME.json (runs/compared or runs/ablation where FOLDER is not given); what is there with the same settings is not done again, so that the work may be stopped and goes on. `--first N` does
 the next N alone, `--list` says what is there. The table is FOLDER/table.md. Beside the accuracies of the run's own table a result has the processors' time and the most memory that one
 program of the run has taken. Settings are those of SETTINGS; make hands on what was typed behind it in MAKEFLAGS.
 """
@@ -25,8 +25,8 @@ IDENTITY = "experiment.json"
 # What may be typed, with what holds where it is not.
 SETTINGS = {
     "compare-methods": {
-        "DATA": None, "TEST": "", "TEACHER": "", "SIZE": 64, "EPOCHS": 12, "BATCH": 64, "SEEDS": 3, "STUDENTS": "resnet18 mobilenet-v3-large", "FOLDER": "docs/compared"},
-    "ablate": {"DATA": None, "TEST": "", "TEACHER": "", "SIZE": 128, "EPOCHS": 12, "BATCH": 64, "STUDENTS": "mobilenet-v3-large", "FOLDER": "docs/ablation"},
+        "DATA": None, "TEST": "", "TEACHER": "", "SIZE": 64, "EPOCHS": 12, "BATCH": 64, "SEEDS": 3, "STUDENTS": "resnet18 mobilenet-v3-large", "FOLDER": "runs/compared"},
+    "ablate": {"DATA": None, "TEST": "", "TEACHER": "", "SIZE": 128, "EPOCHS": 12, "BATCH": 64, "STUDENTS": "mobilenet-v3-large", "FOLDER": "runs/ablation"},
 }
 # Of make distill, where TEACHER is empty.
 USUAL_TEACHER = "efficientnet-lite0"
@@ -258,7 +258,7 @@ def chosen(kind, arguments):
     """The settings, checked."""
     usual, given = SETTINGS[kind], typed(arguments)
     for name in given:
-        if name not in usual and name not in ("EXPERIMENTS_FIRST", "BUILD"):
+        if name not in usual and name not in ("EXPERIMENTS_FIRST", "EXPERIMENTS_LIST", "BUILD"):
             sys.exit(f"make: {kind} has no setting {name}; it takes {', '.join(usual)}")
     values = {"build": given.get("BUILD", "yes")}
     for name, value in usual.items():
@@ -279,20 +279,35 @@ def chosen(kind, arguments):
     return values
 
 
+def check_students(students):
+    """Ends where one of them is no network, in initialize's words."""
+    for student in students:
+        process = subprocess.run(["initialize", "--check-options", "--network", student, "-o", "student"], stderr=subprocess.PIPE, text=True)
+        if process.returncode:
+            sys.exit(f"make: STUDENTS: {student}: {process.stderr.strip().splitlines()[0] if process.stderr.strip() else 'is no network'}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=list(SETTINGS))
     parser.add_argument("settings", nargs="*", metavar="SETTING=value")
-    parser.add_argument("--first", type=int, help="stop after so many runs")
+    parser.add_argument("--first", metavar="N", help="stop after so many runs")
     parser.add_argument("--list", action="store_true", help="say what is there, and do nothing")
     options = parser.parse_args()
     for name, value in chosen(options.kind, options.settings).items():
         setattr(options, name, value)
+    if options.first is not None:
+        if not (options.first.isdigit() and int(options.first) > 0):
+            sys.exit(f"make: EXPERIMENTS_FIRST={options.first}: takes a number from 1 on")
+        options.first = int(options.first)
     experiments = {"compare-methods": compare_methods, "ablate": ablate}[options.kind](options)
     # Rows may share a run.
     missing = list({experiment.name: experiment for experiment in experiments if not done(options, experiment)}.values())
     if missing and not options.list and options.build == "yes":
         subprocess.run(["make", "--no-print-directory", "build"], check=True, env=outside_make())
+    if not options.list:
+        # Hours later would be late to hear of it.
+        check_students(options.students.split())
     if options.list:
         for name in dict.fromkeys(experiment.name for experiment in experiments):
             print("missing" if any(experiment.name == name for experiment in missing) else "done   ", name)

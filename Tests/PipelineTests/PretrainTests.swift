@@ -23,7 +23,7 @@ struct PretrainTests {
         try place.perform(
             """
             initialize -q --network tiny-resnet10 --embedding 16 --seed 0 -o 0.safetensors
-            for n in 0 1; do augment -q --data pictures/train --size 16 --seed 0 --drop-last --views 2 --batch 16 --epoch $n | train-step -q - --objective moco-v2 \
+            for n in 0 1; do augment -q --data pictures/train --size 16 --seed 0 --drop-last --recipe moco-v2 --crop-scale 0.2,1 --views 2 --batch 16 --epoch $n | train-step -q - --objective moco-v2 \
               --queue-size 32 --schedule smooth --learning-rate 0.03 --warm-up 1 --seed 0 --epochs 2 --student $n.safetensors -o $((n + 1)).safetensors; done
             convert-weights -q 2.safetensors -o student.safetensors
             """)
@@ -106,10 +106,10 @@ struct PretrainTests {
         let first = try place.run(pretrain(place, "a", data + crops))
         #expect(first.status == 0 && place.exists("runs/a/options/recipe.1.json"), "\(first.error)")
         #expect(try place.text("runs/a/options/student.augment").contains("2x16:options/recipe.1.json"))
-        let again = try place.run(pretrain(place, "a", crops))
+        let again = try place.run(pretrain(place, "a", data + crops))
         #expect(again.error.contains("nothing: all is done"), "\(again.error)")
         try place.perform("augment --show-recipe moco-v2 --set blur.probability=0.1 > mine.json")
-        let changed = try place.run(pretrain(place, "a", crops).replacing(" pretrain ", with: " check "))
+        let changed = try place.run(pretrain(place, "a", data + crops).replacing(" pretrain ", with: " check "))
         #expect(changed.status == 0 && changed.error.contains("student.1"), "\(changed.error)")
         for (text, words) in [("{", "mine.json"), (nil, "there is no such file")] as [(String?, String)] {
             try text.map { try place.write($0, to: "mine.json") } ?? place.perform("rm mine.json")

@@ -70,6 +70,26 @@ struct InterimTests {
         try place.perform("\(step) --interim half taught -q -o out; cmp out whole")
     }
 
+    @Test func `broken images of the whole epoch are counted, those before its interim checkpoint too`() throws {
+        let place = try place()
+        // One image may be broken; the second and the fifth batch have one each.
+        var (header, records) = try place.read("second")
+        header.metadata[StreamHeader.brokenLimit] = "1"
+        for number in [1, 4] { records[number].metadata[TensorDocument.brokenKey] = "0" }
+        for (name, count) in [("first", 3), ("broken", 6)] {
+            let writer = try StreamWriter(place.path(name), header: header)
+            for record in records.prefix(count) { try writer.write(record) }
+            try writer.commit()
+        }
+        try place.perform("head -c $(($(stat -c %s first) * 9 / 10)) first > part")
+        #expect(try place.run("\(Self.step) part --interim half --checkpoint-every 1 -q -o out").status == 65)
+        #expect(try place.document("half").metadata["interim_broken"] == "1")
+        for options in ["--interim half", ""] {
+            let run = try place.run("\(Self.step) broken \(options) -q -o out")
+            #expect(run.status == 65 && run.error.contains("record 4: 2 images of the epoch are broken, more than 1 % of them") && !place.exists("out"), "\(run.error)")
+        }
+    }
+
     @Test func `an epoch that goes on, on another kind of processor, says so`() throws {
         let place = try place()
         #expect(try place.run("\(Self.step) cut --interim half --checkpoint-every 1 -q -o out").status == 65)

@@ -65,7 +65,7 @@ public struct WeightsFile {
         if reading.network == nil, let own = match.networks[found.name] { found = try network(own) }
         if let pixels = reading.pixels { found.pixels = pixels }
         metadata = outline.metadata
-        coverage = Self.coverage(match, found, outlines, isHeadTold: facts["head"] != nil)
+        coverage = Self.coverage(match, found, outlines, isHeadTold: facts["head"] != nil || outline.metadata["network"] != nil)
         let beside = reading.wantsPrototypes ? match.leftOut.first(where: Layout.arePrototypes) : nil
         if reading.wantsPrototypes, beside == nil { throw Failure(.data, path: path, "has no prototypes", remedy: "name a checkpoint of SwAV's training, which holds 'prototypes.weight'") }
         var theirs = try read(Set(match.names.keys).union(match.parts.keys).union(beside.map { [$0] } ?? [])).tensors
@@ -149,7 +149,7 @@ public struct WeightsFile {
         }
     }
 
-    /// - Parameter isHeadTold: whether anybody has said what its layers are that have no tensors.
+    /// - Parameter isHeadTold: whether anybody has said what its layers are that have no tensors. A file that names its network is of these tools, which name a head as well that tensors do not tell.
     private static func coverage(_ match: LayoutMatch, _ network: Network, _ tensors: [TensorOutline], isHeadTold: Bool) -> String {
         let own = tensors.filter { !$0.name.hasSuffix(".num_batches_tracked") }, values = own.reduce(0) { $0 + $1.shape.reduce(1, *) }
         let expected = network.parameters.count + 2 * network.statistics.count

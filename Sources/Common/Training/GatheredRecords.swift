@@ -9,8 +9,6 @@ public final class GatheredRecords: RecordSource {
     private let reader: any RecordSource
     private let ranks: Ranks
     private let isAskedToStop: () -> Bool
-    /// Images of all ranks that were broken.
-    private var brokenSeen = 0
     /// Whether a rank was asked to stop, which ended the records.
     public private(set) var isStopped = false
 
@@ -62,10 +60,6 @@ public final class GatheredRecords: RecordSource {
             }
         }
         let broken = parts.flatMap(\.brokenPlaces).sorted()
-        brokenSeen += broken.count
-        if let limit = header.metadata.count(StreamHeader.brokenLimit), brokenSeen > limit {
-            throw record.failure("\(brokenSeen) images of all ranks are broken, more than 1 % of them", remedy: "repair them, or pass --allow-bad to leave them out")
-        }
         if !broken.isEmpty { record.metadata[TensorDocument.brokenKey] = broken.map(String.init).joined(separator: " ") }
         for (name, tensor) in own.tensors where !ImageViews.isImages(name) {
             let rows = try parts.enumerated().map { rank, part -> Tensor in

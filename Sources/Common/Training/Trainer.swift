@@ -36,6 +36,9 @@ public final class Trainer {
     private var isPassingOver: Bool
     /// Batches of the epoch, those among them that were done before.
     public private(set) var batchesDone: Int
+    /// Images of the epoch that were broken, and how many may be; nil for any number.
+    private var broken: Int
+    private let brokenLimit: Int?
     private var watch: TrainingWatch
     private var teacherWatch: TeacherWatch
     private var notes: [String] = []
@@ -64,6 +67,7 @@ public final class Trainer {
         let inputs = options.method.inputs
         watch = TrainingWatch(divergence: state.divergence, comparesDivergence: options.method.hasFixedTargets, hasTeacher: inputs.teacher != nil, judgesRank: !inputs.labels)
         if let interim = state.interim { watch.restore(interim.watch, epoch: firstEpoch) }
+        (broken, brokenLimit) = (state.interim?.broken ?? 0, header.metadata.count(StreamHeader.brokenLimit))
         batchesDone = state.interim?.batch ?? 0
         isPassingOver = batchesDone > 0
         recordsSeen = header.metadata.count(StreamHeader.firstBatch) ?? 0
@@ -129,6 +133,7 @@ public final class Trainer {
             record, N: cut.N, views: images.map(\.views), epoch: record.metadata.count("epoch") ?? firstEpoch,
             step: record.metadata.count("step") ?? recordsSeen % stepsPerEpoch)
         guard batch.epoch <= Trainer.mostSteps else { throw record.failure("is of epoch \(batch.epoch), above \(Trainer.mostSteps)") }
+        try count(broken: record.brokenPlaces.count, of: batch, in: record)
         recordsSeen += 1
         batchesDone = batch.epoch == firstEpoch ? batch.step + 1 : 0
         state.position = record.metadata["position"]
@@ -192,6 +197,13 @@ public final class Trainer {
         watch.add(report, steps: state.steps)
         if let note = teacherWatch.add(record) { notes.append(note) }
         return report
+    }
+
+    /// Of a part of an epoch, behind its beginning or of one of several ranks, augment does not know how many images are broken in all of it.
+    private func count(broken more: Int, of batch: Batch, in record: TensorDocument) throws {
+        broken = (batch.epoch > lastEpoch ? 0 : broken) + more
+        guard let brokenLimit, broken > brokenLimit else { return }
+        throw record.failure("\(broken) image\(broken == 1 ? " of the epoch is" : "s of the epoch are") broken, more than 1 % of them", remedy: "repair them, or pass --allow-bad to augment to leave them out")
     }
 
     /// How a batch is cut into groups, of which `here` images are in the record.
@@ -259,7 +271,7 @@ public final class Trainer {
     public func interim(key: String) throws -> TrainingState? {
         guard batchesDone > 0, !isComplete, lastEpoch == firstEpoch, let kept = try objective.interim() else { return nil }
         var state = reached(kept)
-        state.interim = TrainingState.Interim(batch: batchesDone, batches: knowsSteps ? stepsPerEpoch : nil, key: key, watch: watch.tensor, processor: MachineKind.name)
+        state.interim = TrainingState.Interim(batch: batchesDone, batches: knowsSteps ? stepsPerEpoch : nil, key: key, watch: watch.tensor, processor: MachineKind.name, broken: broken)
         return state
     }
 

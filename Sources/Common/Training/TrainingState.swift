@@ -57,8 +57,10 @@ public struct TrainingState {
         let watch: Tensor
         /// The kind of processor that it was saved on, to whose bits belong what came before.
         public var processor: String?
+        /// Images of the epoch that were broken.
+        var broken = 0
 
-        static let key = "interim_key", processorKey = "interim_processor"
+        static let key = "interim_key", processorKey = "interim_processor", brokenKey = "interim_broken"
         static let tensor = WeightsDocument.trainingPrefix + "watch"
     }
 
@@ -110,7 +112,7 @@ public struct TrainingState {
         position = document.metadata["position"]
         divergence = document.metadata["kl"].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
         if let batch = document.metadata.count(InterimCheckpoint.key), let watch = document.tensors[Interim.tensor] {
-            interim = Interim(batch: batch, batches: document.metadata.count(InterimCheckpoint.allKey), key: document.metadata[Interim.key] ?? "", watch: watch, processor: document.metadata[Interim.processorKey])
+            interim = Interim(batch: batch, batches: document.metadata.count(InterimCheckpoint.allKey), key: document.metadata[Interim.key] ?? "", watch: watch, processor: document.metadata[Interim.processorKey], broken: document.metadata.count(Interim.brokenKey) ?? 0)
         }
         for (name, tensor) in document.tensors where name.hasPrefix(Self.objectivePrefix) {
             objective[String(name.dropFirst(Self.objectivePrefix.count))] = tensor
@@ -215,6 +217,7 @@ public struct TrainingState {
         if let interim {
             tensors[Interim.tensor] = interim.watch
             (metadata[InterimCheckpoint.key], metadata[Interim.key], metadata[Interim.processorKey]) = ("\(interim.batch)", interim.key, interim.processor)
+            metadata[Interim.brokenKey] = interim.broken > 0 ? "\(interim.broken)" : nil
             metadata[InterimCheckpoint.allKey] = interim.batches.map { "\($0)" }
         }
         metadata["classes"] = classes.map { names in JSON.array(names.map { .string($0) }).text }
