@@ -81,7 +81,7 @@ let package = Package(
         library("History", ["CSQLite", "ToolSupport", "Platform"]),
         library("Images", ["ToolSupport", "CJPEG", "CTurboJPEG", "Randomness", "Platform"], numeric),
         library("Archives", ["ToolSupport", "CArchive", "Platform"]),
-        library("Datasets", ["Archives", "Images", "ToolSupport", "Randomness", "Platform"]),
+        library("Datasets", ["Archives", "Images", "TensorStreams", "ToolSupport", "Randomness", "Platform"]),
         library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport", "Platform"], numeric),
 
         // Networks and what trains them.
@@ -103,7 +103,7 @@ let package = Package(
         tool("embed", ["Checkpoints", "Networks", "Objectives", "Training", "TensorStreams"]),
         tool("queue-loss", ["Objectives", "Training", "TensorStreams", "Platform"]),
         tool("train-step", ["Kernels", "Networks", "Objectives", "Training", "Optimizers", "Ranks", "TensorStreams", "Platform"] + (hasMPI ? ["MPI"] : []), settings: hasMPI ? [.define("SEED_MPI")] : []),
-        tool("evaluate", ["Datasets", "Evaluation", "Pipeline", "TensorStreams"]),
+        tool("evaluate", ["Datasets", "Evaluation", "Images", "Pages", "Pipeline", "TensorStreams"]),
         tool("report", ["Datasets", "Evaluation", "Images", "Pages", "Pipeline", "TensorStreams"]),
         tool("nightly", ["Evaluation", "History", "Pages", "Pipeline", "TensorStreams", "Platform"]),
         tool("neighbours", ["Evaluation", "TensorStreams"]),

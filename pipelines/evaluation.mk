@@ -32,9 +32,12 @@ shard.features.%:
 # What evaluate would remark is kept in its result, and the table tells it once for all of them.
 FEATURES = --train features/$*.train.tensors.zst --test features/$*.test.tensors.zst
 
+# Of a run under way the page shows what there is; a page that cannot be written stops nobody.
+so_far = report --run . @options/report @options/threads --quiet || :
+
 done/evaluation.%.knn:
 	@stage evaluation.$*.knn "evaluate knn $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.knn.json -o evaluation/$*.knn.json"
-	@$(if $(filter $(suffix $*),$(probed:%=.%)),sed -n '/k=10. cosine. majority/s/^/$*: /p' log/evaluation.$*.knn.txt >&2)
+	@$(if $(filter $(suffix $*),$(probed:%=.%)),sed -n '/k=10. cosine. majority/s/^/$*: /p' log/evaluation.$*.knn.txt >&2; $(so_far))
 
 done/evaluation.%.linear:
 	@stage evaluation.$*.linear "evaluate linear $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.linear.json -o evaluation/$*.linear.json"
@@ -43,7 +46,7 @@ done/evaluation.%.linear:
 done/evaluation.%.quality:
 	@stage evaluation.$*.quality "evaluate quality features/$*.train.tensors.zst $(if $(filter-out teacher,$*),$(with_teacher)) @options/threads --quiet \
 	  --timing log/evaluation.$*.quality.json -o evaluation/$*.quality.json"
-	@$(if $(filter $(suffix $*),$(probed:%=.%)),sed -n '/agreement.*k=10[^0-9]/s/^/$*: /p; /deviation/s/^/$*: /p' log/evaluation.$*.quality.txt >&2)
+	@$(if $(filter $(suffix $*),$(probed:%=.%)),sed -n '/agreement.*k=10[^0-9]/s/^/$*: /p; /deviation/s/^/$*: /p' log/evaluation.$*.quality.txt >&2; $(so_far))
 
 # SEED's own protocol.
 done/evaluation.%.embedding:

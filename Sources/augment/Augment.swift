@@ -205,6 +205,6 @@ struct Augment: Tool {
             }
         }
         try sheet.write(to: path)
-        if !common.quiet { Self.log("\(sheet.rows.count) images in \(groups.reduce(0) { $0 + $1.views }) views") }
+        if !common.quiet { Self.log("\(sheet.rows) images in \(groups.reduce(0) { $0 + $1.views }) views") }
     }
 }

@@ -58,9 +58,9 @@ struct ResultOutput: ParsableArguments {
     /// - Parameters:
     ///   - timing: where the timing goes. Standard output has the text, or `-o -` the JSON in its place.
     ///   - state: a file that is read and written.
-    func checkFiles(timing: String?, state: String? = nil, inputs: KeyValuePairs<String, String?>) throws {
+    func checkFiles(timing: String?, state: String? = nil, sheet: String? = nil, inputs: KeyValuePairs<String, String?>) throws {
         let json = output == OutputFile.standard ? nil : output
-        try ToolSupport.checkFiles(outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": timing, "--state": state], inputs: inputs)
+        try ToolSupport.checkFiles(outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": timing, "--state": state, "--sheet": sheet], inputs: inputs)
     }
 
     /// Makes the outputs ready, so that one that cannot be written is known before the work.

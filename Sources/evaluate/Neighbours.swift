@@ -14,10 +14,13 @@ struct Neighbours: ParsableCommand {
 
             Example:
               evaluate neighbours test.tensors.zst --in train.tensors.zst --images 0,17,400 --k 8
+              evaluate neighbours test.tensors.zst --in train.tensors.zst --images 0,17,400 --data test.tar --in-data train.tar --sheet near.png
               augment --data train.tar --list > train.list
               evaluate neighbours train.tensors.zst --above 0.98 --names train.list
 
-            See also: report, which shows pictures; neighbours, which makes bags of them; augment --list.
+            --sheet shows them: a row for each image, the image first, beneath each its name and cosine. The data must be those that the features came from.
+
+            See also: report, which shows them on the page of a run; neighbours, which makes bags of them; augment --list.
             """)
 
     @Option(name: .customLong("in"), help: ArgumentHelp("Features to look among (default: the stream's own).", valueName: "file"))
@@ -32,6 +35,18 @@ struct Neighbours: ParsableCommand {
     var names: String?
     @Option(help: ArgumentHelp("The same of --in's data (default: that of --names where there is no --in).", valueName: "file"))
     var inNames: String?
+    @Option(help: ArgumentHelp("Write a sheet of the images, .jpg or .png, a row for each with its nearest behind it.", valueName: "file"))
+    var sheet: String?
+    @Option(help: ArgumentHelp("With --sheet: the stream's data, and its split where it has several.", valueName: "folder or archive"))
+    var data: String?
+    @Option(help: "With --data: the split that the features are of, as augment --split has it.")
+    var split: String?
+    @Option(help: ArgumentHelp("The same of --in's data (default: that of --data where there is no --in).", valueName: "folder or archive"))
+    var inData: String?
+    @Option(help: "The same of --in's split.")
+    var inSplit: String?
+    @Option(parsing: .unconditional, help: "With --sheet: rows at the most.")
+    var sheetRows = 50
     @Option(help: "The tensor that holds the features.")
     var tensor = "features"
     @OptionGroup var output: ResultOutput
@@ -39,10 +54,16 @@ struct Neighbours: ParsableCommand {
     @Argument(help: "The stream of features; - is standard input.") var input = "-"
 
     func validate() throws {
-        try output.checkFiles(timing: common.timing, inputs: ["the input": input, "--in": base, "--names": names, "--in-names": inNames])
+        try output.checkFiles(timing: common.timing, sheet: sheet, inputs: ["the input": input, "--in": base, "--names": names, "--in-names": inNames])
         try checkOption("--k", k, in: 1...KNNEvaluation.largestK - 1)
         if let above, !(above > -1 && above <= 1) { throw ValidationError("--above takes a cosine above -1 and up to 1, found \(above)") }
         if let images { try numbers(images, "--images", Int.init) { $0 >= 0 } }
+        if sheet != nil, data == nil { throw ValidationError("--sheet shows images, which --data names; give it") }
+        if sheet != nil, base != nil, inData == nil { throw ValidationError("--sheet shows images of --in, which --in-data names; give it") }
+        let ofSheets = [("--data", data != nil), ("--split", split != nil), ("--in-data", inData != nil), ("--in-split", inSplit != nil)]
+        if sheet == nil, let (option, _) = ofSheets.first(where: { $0.1 }) { throw ValidationError("\(option) goes with --sheet; leave it out") }
+        if base == nil, inData != nil || inSplit != nil { throw ValidationError("\(inData != nil ? "--in-data" : "--in-split") goes with --in; leave it out") }
+        try checkOption("--sheet-rows", sheetRows, in: 1...1000)
         if inNames != nil, base == nil { throw ValidationError("--in-names goes with --in; leave it out") }
     }
 
@@ -56,8 +77,11 @@ struct Neighbours: ParsableCommand {
         let rows = set.images.indices.filter { wanted?.contains(set.images[$0]) ?? true }
         if let missing = wanted?.subtracting(set.images).min() { throw Failure(.data, path: stream.name, "has no image \(missing)", remedy: "augment --list tells the numbers") }
         let found: [[NearestImages.Near]]
+        var baseHeader: StreamHeader?
         if let base {
-            found = try NearestImages(set.features.rows(rows), in: FeatureStream(base, tensor: tensor, needsLabels: false), k: k) { progress.add($0) }.found
+            let among = try FeatureStream(base, tensor: tensor, needsLabels: false)
+            baseHeader = among.header
+            found = try NearestImages(set.features.rows(rows), in: among, k: k) { progress.add($0) }.found
         } else {
             found = NearestImages(set, rows: rows, k: k).found
         }
@@ -68,6 +92,10 @@ struct Neighbours: ParsableCommand {
         progress.clear()
         let full = above == nil ? 0 : near.count { $0.1.count == k }
         if full > 0, !common.quiet { Evaluate.log("\(full) images have \(k) others that are so near, and perhaps more; a larger --k shows them") }
+        if let sheet {
+            let own = try SampleSheet.Data(data ?? "", split: split, features: stream.header, of: stream.name), other = try baseHeader.map { try SampleSheet.Data(inData ?? "", split: inSplit, features: $0, of: base ?? "") } ?? own
+            try SampleSheet(own, other, rows: shown.prefix(sheetRows), k: k).write(to: sheet)
+        }
         try result.write(text: text(shown, own, other), json: json(shown, own, other))
         try progress.finish("\(shown.count) images\(above.map { " with others above \($0)" } ?? "")")
     }

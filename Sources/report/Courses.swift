@@ -45,7 +45,19 @@ struct Courses {
         return values
     }
 
-    /// All logs as one table: a line for each of a log's, by networks and in their order.
+    /// What a student was worth after so many epochs, in %, by name.
+    static func judged(_ run: ReportedRun, _ network: String) -> [(name: String, epoch: Int, value: Double)] {
+        run.subjects.filter { $0.network == network }.flatMap { subject -> [(name: String, epoch: Int, value: Double)] in
+            guard let epoch = subject.epoch else { return [] }
+            func json(_ kind: String) -> JSON? { run.result(subject, kind).flatMap { try? JSONFile.read($0) } }
+            let near = json("knn")?["results"]?.asArray?.first { $0["k"]?.asInteger == 10 && $0["vote"]?.asString == "majority" }?["top1"]?.asNumber
+            let linear = json("linear")?["results"]?.asArray?.first?["top1"]?.asNumber
+            let alike = json("quality")?["agreement"]?.asArray?.last?["share"]?.asNumber.map { 100 * $0 }
+            return [("knn_top1", near), ("linear_top1", linear), ("neighbours_of_teacher", alike)].compactMap { name, value in value.map { (name, epoch, $0) } }
+        }
+    }
+
+    /// All logs as one table: a line for each of a log's, by networks and in their order; behind a network's what it was worth, at the end of an epoch.
     static func csv(_ run: ReportedRun) -> String {
         var lines: [(network: String, values: [String: Double])] = [], keys: Set<String> = []
         for (title, logs) in run.courses {
@@ -56,6 +68,11 @@ struct Courses {
                     keys.formUnion(values.keys)
                     lines.append((title, values))
                 }
+            }
+            // That of an untrained network is of no epoch.
+            for (name, epoch, value) in judged(run, title) where epoch > 0 {
+                keys.insert(name)
+                lines.append((title, ["epoch": Double(epoch - 1), name: value]))
             }
         }
         let columns = ["epoch", "step"].filter(keys.contains) + keys.subtracting(["epoch", "step"]).sorted()

@@ -16,7 +16,8 @@ enum TensorBoard {
         try make(root)
         for (title, logs) in run.courses where !logs.isEmpty {
             try make("\(root)/\(title)")
-            let file = events(Courses.values(logs))
+            let judged = Dictionary(grouping: Courses.judged(run, title), by: \.name).mapValues { $0.map { (x: Double($0.epoch), y: $0.value) } }
+            let file = events(Courses.values(logs).merging(judged) { $1 })
             try unsafe OutputFile.write(file.span.bytes, to: "\(root)/\(title)/events.out.tfevents.seed")
         }
     }

@@ -67,4 +67,29 @@ struct NearestTests {
         let result = try place.run("evaluate neighbours \(arguments)")
         #expect(result.status == status && result.error.contains(words), "\(result.error)")
     }
+
+    @Test func `a sheet shows them, of the images that the features came from and no others`() throws {
+        let place = try Workplace()
+        try place.perform("""
+            synthesize -o pictures --classes 3 --train 12 --test 6 --size 16 --seed 2 -q; initialize --network tiny-resnet10 --embedding 8 -q -o n.safetensors
+            for part in train test; do augment --data pictures/$part --recipe evaluation --size 16 -q | embed --weights n.safetensors --features --drop images -q -o $part; done
+            """)
+        let line = "evaluate neighbours test --in train --k 2 -q"
+        for name in ["a.png", "b.png", "a.jpg"] { try place.perform("\(line) --images 4,1 --data pictures/test --in-data pictures/train --sheet \(name) > text") }
+        let sheet = try place.bytes("a.png")
+        // Two rows of three images of 112 pixels, two lines of text beneath each.
+        func number(at place: Int) -> Int { sheet[place..<place + 4].reduce(0) { $0 << 8 | Int($1) } }
+        #expect(sheet.prefix(4) == Data([0x89, 0x50, 0x4E, 0x47]) && number(at: 16) == 4 + 3 * 116 && (250...290).contains(number(at: 20)), "\(number(at: 16)) \(number(at: 20))")
+        #expect(try place.bytes("b.png") == sheet && place.bytes("a.jpg").prefix(2) == Data([0xFF, 0xD8]))
+        try place.perform("\(line) --data pictures/test --in-data pictures/train --sheet few.png --sheet-rows 1 > text")
+        #expect(try place.bytes("few.png").count < sheet.count)
+        for (options, status, words) in [
+            ("--sheet s.png", 64, "--sheet shows images, which --data names"), ("--sheet s.png --data pictures/test", 64, "which --in-data names"), ("--data pictures/test", 64, "--data goes with --sheet"),
+            ("--sheet s.png --data pictures/train --in-data pictures/train", 65, "pictures/train: is not what the features in test were made of"),
+            ("--sheet s.png --data nowhere --in-data pictures/train", 66, "nowhere"), ("--sheet s.png --data pictures/test --in-data pictures/train --sheet-rows 0", 64, "--sheet-rows takes 1 to 1000"),
+        ] as [(String, Int32, String)] {
+            let result = try place.run("\(line) \(options)")
+            #expect(result.status == status && result.error.contains(words) && !place.exists("s.png"), "\(options): \(result.error)")
+        }
+    }
 }

@@ -104,6 +104,10 @@ struct ReportTests {
         let table = try place.text("metrics.csv").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
         #expect(table[0].prefix(3) == ["network", "epoch", "step"] && table[0].contains("kl") && table.allSatisfy { $0.count == table[0].count } && table.contains { $0[0] == "student" && $0[1] == "1" })
         #expect(table.dropFirst().first?[0] == "teacher", "\(table)")
+        // What the student was worth at the end of its last epoch.
+        let column = try #require(table[0].firstIndex(of: "knn_top1")), judged = table.dropFirst().filter { !$0[column].isEmpty }
+        let worth = try JSON(parsing: place.text("runs/a/evaluation/student.2.knn.json"))["results"]?.asArray?.first { $0["k"]?.asInteger == 10 && $0["vote"]?.asString == "majority" }?["top1"]?.asNumber
+        #expect(judged.count == 1 && judged[0].prefix(2) == ["student", "1"] && Double(judged[0][column]) == worth, "\(judged)")
         let same = try place.bytes("runs/a/tensorboard/student/events.out.tfevents.seed") == file
         #expect(same)
     }
@@ -123,6 +127,7 @@ struct ReportTests {
         let json = try JSON(parsing: read.output), loss = json["loss"]?.asArray ?? []
         let expected = try (1...2).flatMap { try place.text("runs/a/log/student.\($0).jsonl").split(separator: "\n") }.map { try JSON(parsing: String($0))["loss"]?.asNumber ?? 0 }
         #expect(loss.count == expected.count && zip(loss, expected).allSatisfy { abs(($0.asArray?[1].asNumber ?? 0) - $1) < 1e-5 }, "\(read.output)")
+        #expect(json["knn_top1"]?.asArray?.map { $0.asArray?[0].asInteger } == [0, 2000], "\(read.output)")
         #expect(loss.last?.asArray?[0].asInteger == 2000 && json["kl"] != nil && json["learning_rate"] != nil)
     }
 

@@ -114,8 +114,7 @@ public struct KNNReport: Sendable {
                 return .object(object)
             }),
         ]
-        let near: JSON.Object = ["test_samples_near_train": nearDuplicates.map { .integer(Int64($0.pairs.count)) } ?? .null, "near_duplicates": nearDuplicates?.json ?? .null]
-        return .object(own.merging(["by_class": classes.json]).merging(near).merging(subject.members))
+        return .object(own.merging(["by_class": classes.json]).merging(NearDuplicates.members(nearDuplicates)).merging(subject.members))
     }
 }
 

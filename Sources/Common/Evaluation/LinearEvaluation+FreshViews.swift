@@ -22,6 +22,7 @@ extension LinearEvaluation {
         if scaling == .unit { held.features.normalizeRows() }
         let ofTraining = ["samples", "recipe"].map { "\($0) \(train.header.metadata[$0] ?? "")" }
         var state = try state(probe, numbering, test, [held.features.fingerprint(held.labels)] + ofTraining)
+        let search = NeighbourSearch(queries: held.features, k: NearDuplicates.neighbours)
         /// Of the first epoch that is read.
         var (known, labels, images) = (FeatureSpread.Sums?.none, [Int32](), [Int]())
         var first: Int?, sum = (epoch: state.curve.count, loss: 0.0, correct: 0, samples: 0)
@@ -38,6 +39,7 @@ extension LinearEvaluation {
             if epoch == first {
                 known?.add(batch.features)
                 twins?.add(batch.features)
+                search.add(batch.features)
                 labels += batch.labels
                 images += batch.images
             }

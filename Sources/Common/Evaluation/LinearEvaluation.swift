@@ -40,14 +40,20 @@ public struct LinearEvaluation: Sendable {
             test: .init(name: test.name, classes: test.classes, labels: held.labels))
         let spread = FeatureSpread(held.features), trainSpread = FeatureSpread(known.features)
         var twins = spread.isCollapsed(classes: test.classes?.count ?? .max) ? nil : TwinSearch(held.features)
+        let search = NeighbourSearch(queries: held.features, k: NearDuplicates.neighbours)
         for start in stride(from: 0, to: known.features.samples, by: 4096) {
-            twins?.add(known.features.rows(Array(start..<min(known.features.samples, start + 4096))).values)
+            let rows = known.features.rows(Array(start..<min(known.features.samples, start + 4096))).values
+            twins?.add(rows)
+            search.add(rows)
         }
+        // Before the features are scaled, by which cosines would be others.
+        let near = spread.isCollapsed(classes: matching.count) ? nil : NearDuplicates(search.finish(), test: held.images, train: known.images)
         scaling.apply(train: known.features, test: held.features)
 
         let classifier: LinearClassifier
         var subject = EvaluationSubject(
             tensor, matching, train: (train, known.images, trainSpread), test: (test, held.images, spread), twins)
+        if let remark = near?.remark(twins: subject.testInTrain) { subject.remarks.append(remark) }
         var details = JSON.Object()
         var words: String
         switch solver {
@@ -78,7 +84,8 @@ public struct LinearEvaluation: Sendable {
         return LinearReport(
             accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy,
             trainAccuracy: classifier.evaluate(known.features, labels: matching.train).accuracy,
-            solver: words, details: details, scaling: scaling, subject: subject, paper: paper, classes: classes(classifier, matching, train, held.features))
+            solver: words, details: details, scaling: scaling, subject: subject, paper: paper, classes: classes(classifier, matching, train, held.features),
+            nearDuplicates: near)
     }
 
     func classes(_ classifier: LinearClassifier, _ matching: ClassMatching, _ train: FeatureStream, _ test: FeatureMatrix) -> ClassReport {
@@ -196,6 +203,8 @@ public struct LinearReport: Sendable {
     /// The paper whose protocol it is, and what is otherwise here.
     public var paper: String?
     public var classes: ClassReport
+    /// Test samples that are nearly the same as training samples; nil where that cannot be told.
+    var nearDuplicates: NearDuplicates?
 
     public var protocolName: String { "\(paper.map { "\($0): " } ?? "")\(solver), \(subject.train.samples) train, \(subject.test.samples) test" }
 
@@ -213,6 +222,6 @@ public struct LinearReport: Sendable {
             "evaluation": "linear", "version": .string(productVersion), "protocol": .object(described),
             "results": [.object(result)], "training_set": trainAccuracy == nil ? .null : .object(fitted),
         ]
-        return .object(own.merging(["by_class": classes.json]).merging(subject.members))
+        return .object(own.merging(["by_class": classes.json]).merging(NearDuplicates.members(nearDuplicates)).merging(subject.members))
     }
 }

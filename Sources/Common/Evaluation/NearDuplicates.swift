@@ -50,8 +50,13 @@ struct NearDuplicates {
                 + "look at them with evaluate neighbours, and take them out of one of the two"
     }
 
+    /// As a result has them.
+    static func members(_ found: NearDuplicates?) -> JSON.Object {
+        ["test_samples_near_train": found.map { .integer(Int64($0.pairs.count)) } ?? .null, "near_duplicates": found?.json ?? .null]
+    }
+
     /// The nearest pairs.
-    var json: JSON {
+    private var json: JSON {
         .array(pairs.prefix(Self.mostNamed).map { ["test": .integer(Int64($0.test)), "train": .integer(Int64($0.train)), "cosine": .number(Double($0.similarity))] })
     }
 }

@@ -53,7 +53,13 @@ public struct NewestCheckpoint: Sendable {
         var found: [NewestCheckpoint] = [], missing: [String] = []
         for student in students {
             let network = students.count == 1 ? "student" : student.network
+            let damaged = (1...preparation.run.epochs).last { epoch in
+                var record = work.done["\(student.name).\(epoch)"]
+                if case .damaged = record?.condition(in: preparation.folder.path) { return true }
+                return false
+            }
             if let epoch = (1...preparation.run.epochs).last(where: { isWhole("\(student.name).\($0)") }) {
+                if let damaged, damaged > epoch { missing.append("\(run), \(network): the checkpoint of epoch \(damaged) is damaged, and that of epoch \(epoch) is judged; make distill NAME=\(run) makes it again") }
                 found.append(NewestCheckpoint(run, network, student, epoch, preparation, work, environment, code))
             } else {
                 let isOutdated = (1...preparation.run.epochs).contains { StageRecord(reading: "\(student.name).\($0)", in: preparation.folder.path) != nil }

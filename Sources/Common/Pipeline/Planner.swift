@@ -153,6 +153,10 @@ public struct Planner {
     /// What was typed for it becomes the program's options.
     private func nightly() throws -> Command {
         try RunSettings.check(flags)
+        let own = ["RUNS", "HISTORY", "ON_FALL", "PROMETHEUS"]
+        if let other = flags.assignments.first(where: { Setting.named($0.name) != nil && !own.contains($0.name) }) {
+            throw Failure(.usage, "\(other.name) is not for nightly, which judges the runs in RUNS as they are", remedy: "leave it out; nightly takes \(own.joined(separator: ", "))")
+        }
         let options = [("RUNS", "--runs"), ("HISTORY", "--history"), ("ON_FALL", "--on-fall"), ("PROMETHEUS", "--prometheus")].flatMap { name, option in
             flags.value(of: name).map { $0.isEmpty ? [] : ["\(option)=\($0)"] } ?? []
         }

@@ -15,6 +15,8 @@ public struct ReportedRun {
         public let isTeacher: Bool
         /// Whether it is the furthest of its student.
         public let isLatest: Bool
+        /// Of a student, as its course is called, and the epochs that it has learnt for.
+        public var network = "", epoch: Int?
     }
 
     /// The run's folder.
@@ -61,7 +63,7 @@ public struct ReportedRun {
                 return judged.map { epoch in
                     Subject(
                         title: epoch == 0 ? "\(known) before" : epoch == all ? "\(known) after" : "\(known) after epoch \(epoch)", name: "\(student.name).\(epoch)", isTeacher: false,
-                        isLatest: epoch == judged.last)
+                        isLatest: epoch == judged.last, network: known, epoch: epoch)
                 }
             }
         courses = (run.trainsTeacher ? [("teacher", "teacher")] : []) .map { title, name in (title, ReportedRun.logs(name, run.number("TEACHER_EPOCHS"), folder)) }
