@@ -134,6 +134,20 @@ struct RemarkTests {
         }
     }
 
+    // What looks at the features, for copies among them and the like, must leave them as they are.
+    @Test(arguments: ["", "--solver sgd --epochs 3", "--normalize none", "--normalize unit-standard"])
+    func `samples that are learnt from are judged as they were learnt, whatever their length`(_ options: String) throws {
+        let place = try Workplace()
+        try place.stream("rows", samples: 96) { _, record in
+            guard var values = try? record.tensors["features"]?.floats() else { return }
+            for n in 0..<16 { for d in 0..<8 { values[n * 8 + d] *= Float(1 + 20 * (n % 3)) } }
+            record.tensors["features"] = Tensor(f32: values, shape: [16, 8])
+        }
+        let json = try JSON(parsing: place.run("evaluate linear --train rows --test rows \(options) -q -o -").output)
+        let (test, train) = (json["results"]?.asArray?.first?["top1"]?.asNumber, json["training_set"]?["top1"]?.asNumber)
+        #expect(test != nil && test == train, "\(test ?? -1) where the same samples have \(train ?? -1)")
+    }
+
     @Test func `images without any feature are not taken for one another`() throws {
         let place = try place { number, record in
             guard number == 0, var values = try? record.tensors["features"]?.floats() else { return }

@@ -46,6 +46,9 @@ public final class FeatureMatrix: @unchecked Sendable {
         return copy
     }
 
+    /// Another with the same rows, for what changes them.
+    var copy: FeatureMatrix { rows(Array(0..<samples)) }
+
     /// The values, row by row.
     public var values: [Float] { Array(UnsafeBufferPointer(start: memory.pointer, count: memory.count)) }
 

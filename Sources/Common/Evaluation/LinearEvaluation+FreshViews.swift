@@ -22,7 +22,7 @@ extension LinearEvaluation {
         if scaling == .unit { held.features.normalizeRows() }
         let ofTraining = ["samples", "recipe"].map { "\($0) \(train.header.metadata[$0] ?? "")" }
         var state = try state(probe, numbering, test, [held.features.fingerprint(held.labels)] + ofTraining)
-        let search = NeighbourSearch(queries: held.features, k: NearDuplicates.neighbours)
+        let search = NeighbourSearch(queries: held.features.copy, k: NearDuplicates.neighbours)
         /// Of the first epoch that is read.
         var (known, labels, images) = (FeatureSpread.Sums?.none, [Int32](), [Int]())
         var first: Int?, sum = (epoch: state.curve.count, loss: 0.0, correct: 0, samples: 0)

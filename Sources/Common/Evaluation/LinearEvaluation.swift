@@ -40,7 +40,7 @@ public struct LinearEvaluation: Sendable {
             test: .init(name: test.name, classes: test.classes, labels: held.labels))
         let spread = FeatureSpread(held.features), trainSpread = FeatureSpread(known.features)
         var twins = spread.isCollapsed(classes: test.classes?.count ?? .max) ? nil : TwinSearch(held.features)
-        let search = NeighbourSearch(queries: held.features, k: NearDuplicates.neighbours)
+        let search = NeighbourSearch(queries: held.features.copy, k: NearDuplicates.neighbours)
         for start in stride(from: 0, to: known.features.samples, by: 4096) {
             let rows = known.features.rows(Array(start..<min(known.features.samples, start + 4096))).values
             twins?.add(rows)
