@@ -32,8 +32,8 @@ shard.features.%:
 # What evaluate would remark is kept in its result, and the table tells it once for all of them.
 FEATURES = --train features/$*.train.tensors.zst --test features/$*.test.tensors.zst
 
-# Of a run under way the page shows what there is; a page that cannot be written stops nobody.
-so_far = report --run . @options/report @options/threads --quiet || :
+# Of a run under way the page shows what there is; a page that cannot be written stops nobody. Once its last stage has made it, it is that stage's.
+so_far = [ -n "$${SEED_SHOW:-}" ] || [ -e done/report ] || report --run . @options/report @options/threads --quiet || :
 
 done/evaluation.%.knn:
 	@stage evaluation.$*.knn "evaluate knn $(FEATURES) @options/threads --quiet --timing log/evaluation.$*.knn.json -o evaluation/$*.knn.json"

@@ -143,15 +143,14 @@ extension Augment {
         for more in [slice?.metadata, shard?.metadata, describe(groups)].compactMap(\.self) { metadata.merge(more) { first, _ in first } }
         metadata[StreamHeader.brokenLimit] = brokenLimit(plan).map { "\($0)" }
         var header = StreamHeader(provenance: Provenance().adding(Augment.self), metadata: metadata)
-        header.addFingerprint(dataset.fingerprint)
-        if let choice = try choiceFingerprint(chosen) { header.addFingerprint(choice) }
+        header.beginSources(dataset.contentHash, choice: try choiceHash(chosen))
         return header
     }
 
     /// A hash of which of them are taken, and what goes with them; nil where they are all.
     ///
     /// - Parameter chosen: those that LABELS names; nil for all.
-    private func choiceFingerprint(_ chosen: [Int]?) throws -> String? {
+    private func choiceHash(_ chosen: [Int]?) throws -> String? {
         guard chosen != nil || bags != nil else { return nil }
         return try XXH64.text(of: (chosen.map { "\($0)" } ?? "") + (bags.map(XXH64.ofFile) ?? ""))
     }

@@ -17,7 +17,7 @@ extension Embed {
             try place.check(record)
             let embedded = try teacher.rows(record)
             let stream = try writer ?? RowOutput(
-                output, header: header(reader.header, dimension: teacher.dimension, network: teacher.network), level: level, csv: csv ? place.first : nil)
+                output, header: programHeader(command, reader.header, teacher), level: level, csv: csv ? place.first : nil)
             writer = stream
             try stream.write(written(place.put(embedded, into: record), of: record))
             progress.add(embedded.shape[0])
@@ -29,5 +29,12 @@ extension Embed {
         try teacher.finish()
         try writer.commit()
         try progress.finish("\(teacher.network ?? "a program"), rows of \(teacher.dimension ?? 0) numbers")
+    }
+
+    private func programHeader(_ command: String, _ header: StreamHeader, _ teacher: TeacherProcess) -> StreamHeader {
+        var header = self.header(header, dimension: teacher.dimension, network: teacher.network)
+        // What its files hold is not known.
+        header.addSource(XXH64.text(of: command))
+        return header
     }
 }

@@ -134,6 +134,9 @@ struct Embed: Tool {
         if let stored { return try run(stored: stored, reader) }
         if let command { return try run(command, reader) }
         guard let weights else { throw Failure(.software, "has neither weights nor a program") }
+        if batchStatistics, BatchSlice.isTold(by: reader.header) {
+            throw Failure(.usage, path: reader.name, "has a part of each batch, whose statistics --batch-statistics would take for the batch's", remedy: "leave out augment's --slice, or --batch-statistics")
+        }
         let kind: EmbeddingStage.Kind = features ? .features : logits ? .logits : .embedding
         let file = try reading.open(weights, needsNoHead: kind == .features)
         if kind == .logits, file.weights.network.head == .none {
@@ -142,7 +145,7 @@ struct Embed: Tool {
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) }, statistics: batchStatistics ? .batch : .learnt)
         stage.profile = profile ? Profile(stage.network) : nil
         var header = self.header(reader.header, dimension: stage.dimension, network: stage.network.name)
-        header.addFingerprint(stage.fingerprint)
+        header.addSource(stage.weightsHash)
         // What the columns are, whatever the classes of the images.
         if kind == .logits { header.metadata["logit_classes"] = file.metadata.names("classes").flatMap { $0.count == stage.dimension ? file.metadata["classes"] : nil } }
         let writer = try RowOutput(output, header: header, level: level, csv: csv ? place(kind.name).first : nil)

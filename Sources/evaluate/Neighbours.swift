@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import Images
 import TensorStreams
 import ToolSupport
 
@@ -18,7 +19,7 @@ struct Neighbours: ParsableCommand {
               augment --data train.tar --list > train.list
               evaluate neighbours train.tensors.zst --above 0.98 --names train.list
 
-            --sheet shows them: a row for each image, the image first, beneath each its name and cosine. The data must be those that the features came from.
+            --sheet shows them: a row for each image, the image first, beneath each its number, cosine and class. The data must be those that the features came from.
 
             See also: report, which shows them on the page of a run; neighbours, which makes bags of them; augment --list.
             """)
@@ -76,11 +77,14 @@ struct Neighbours: ParsableCommand {
         let wanted = try images.map { Set(try numbers($0, "--images", Int.init)) }
         let rows = set.images.indices.filter { wanted?.contains(set.images[$0]) ?? true }
         if let missing = wanted?.subtracting(set.images).min() { throw Failure(.data, path: stream.name, "has no image \(missing)", remedy: "augment --list tells the numbers") }
+        let among = try base.map { try FeatureStream($0, tensor: tensor, needsLabels: false) }
+        let pictures = try data.map { try SampleSheets($0, split: split, of: stream, inData, split: inSplit, of: among) }
+        if let sheet {
+            try OutputFile.check(sheet)
+            try SampleSheets.check(k: k, rows: min(rows.count, sheetRows))
+        }
         let found: [[NearestImages.Near]]
-        var baseHeader: StreamHeader?
-        if let base {
-            let among = try FeatureStream(base, tensor: tensor, needsLabels: false)
-            baseHeader = among.header
+        if let among {
             found = try NearestImages(set.features.rows(rows), in: among, k: k) { progress.add($0) }.found
         } else {
             found = NearestImages(set, rows: rows, k: k).found
@@ -92,11 +96,10 @@ struct Neighbours: ParsableCommand {
         progress.clear()
         let full = above == nil ? 0 : near.count { $0.1.count == k }
         if full > 0, !common.quiet { Evaluate.log("\(full) images have \(k) others that are so near, and perhaps more; a larger --k shows them") }
-        if let sheet {
-            let own = try SampleSheet.Data(data ?? "", split: split, features: stream.header, of: stream.name), other = try baseHeader.map { try SampleSheet.Data(inData ?? "", split: inSplit, features: $0, of: base ?? "") } ?? own
-            try SampleSheet(own, other, rows: shown.prefix(sheetRows), k: k).write(to: sheet)
-        }
         try result.write(text: text(shown, own, other), json: json(shown, own, other))
+        if let sheet, let pictures {
+            if shown.isEmpty { Evaluate.log("\(sheet): no image has others that are so near, and there is no sheet") } else { try pictures.sheet(shown.prefix(sheetRows), k: k).write(to: sheet) }
+        }
         try progress.finish("\(shown.count) images\(above.map { " with others above \($0)" } ?? "")")
     }
 

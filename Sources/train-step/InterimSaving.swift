@@ -37,7 +37,7 @@ final class InterimSaving {
         files = InterimCheckpoint(path)
         (begin, self.interval) = (files.newest, interval)
         // The stream's own line tells what it is of; where it begins is not in it.
-        key = XXH64.of([try XXH64.ofFile(student), header.provenance.text, header.fingerprint ?? "", header.metadata["records"] ?? "", header.metadata["epoch"] ?? ""] + Provenance.arguments(of: TrainStep.self))
+        key = XXH64.of([try XXH64.ofFile(student), header.provenance.text, header.madeOf ?? "", header.metadata["records"] ?? "", header.metadata["epoch"] ?? ""] + Provenance.arguments(of: TrainStep.self))
     }
 
     /// The state that the epoch goes on from, or begins with.

@@ -69,11 +69,16 @@ struct TrainStep: Tool {
 
     func run() throws {
         try common.start()
-        // A launcher's notice may come while it still starts ranks.
-        if interim != nil { StopRequest.watch(others: mpi ? [SIGUSR1] : []) }
+        // A launcher's notice may come while it still starts ranks; where one of them cannot be reached it is not waited for for ever.
+        let signals = mpi ? [SIGUSR1] : []
+        if interim != nil { StopRequest.watch(others: signals, most: mpi ? 10 : nil) }
         guard mpi else { return try train(nil) }
         let ranks = try RankedTraining.enter(timeout: rankTimeout)
-        do { try train(ranks) } catch {
+        if interim != nil { StopRequest.watch(others: signals) }
+        do {
+            try train(ranks)
+            try ranks.finish()
+        } catch {
             let failure = error as? Failure ?? Failure(.software, "\(error)")
             guard failure.kind == .stopped else { RankedTraining.abort(ranks, failure) }
             // Of all, one says it, before the first one's end makes the launcher end the others.
@@ -81,7 +86,6 @@ struct TrainStep: Tool {
             try ranks.finish()
             throw ExitCode(failure.kind.rawValue)
         }
-        try ranks.finish()
     }
 
     /// - Parameter ranks: those that train together; the first of them writes and tells.
@@ -92,13 +96,20 @@ struct TrainStep: Tool {
         if writes { try OutputFile.check(output) }
         let reader: ReadAhead
         do { reader = ReadAhead(try StreamReader(input)) } catch {
-            guard StopRequest.isMade, ranks == nil else { throw error }
-            throw Failure(.stopped, path: output, "stopped on request before the epoch began", remedy: "the same command does it")
+            guard StopRequest.isMade else { throw error }
+            let stopped = Failure(.stopped, path: output, "stopped on request before the epoch began", remedy: "the same command does it")
+            // The others may be further, and would wait for this one.
+            if let ranks { RankedTraining.abort(ranks, stopped) }
+            throw stopped
         }
         var options = try training.options(header: reader.header, of: reader.name)
         options.ranks = ranks
         let saving = try interim.map { try InterimSaving($0, every: checkpointEvery, student: student, reader.header, saves: writes) }
-        if let ranks { try agree(ranks, reader.header, saving) }
+        if let ranks {
+            try agree(ranks, reader.header, saving)
+            // All wait for it, and none of the others can tell for whom.
+            reader.tellWaiting = { TrainStep.log("rank \(ranks.rank): has waited \(Progress.duration($0)) for its next batch; see what makes its images or its teacher's rows on its machine") }
+        }
         func read(_ path: String) throws -> TrainingState { try TrainingState(reading: path, for: options.method, options.methodOptions, optimizer: options.optimizer) }
         var state = try saving?.state(student: student, read) ?? read(student)
         if saving?.begin == nil, state.interim != nil {
@@ -109,8 +120,8 @@ struct TrainStep: Tool {
         options.lossSupervision.abandon = { stop($0) }
         options.lossSupervision.ignoresTermination = interim != nil
         let trainer: Trainer
-        do { trainer = try Trainer(state, options, header: reader.header) } catch var failure as Failure {
-            failure.path = failure.path ?? saving?.begin ?? student
+        do { trainer = try Trainer(state, options, header: reader.header, checkpoint: saving?.begin ?? student) } catch var failure as Failure {
+            failure.path = failure.path ?? reader.name
             throw failure
         }
         // Several students may learn side by side, and say so in one place.
@@ -140,7 +151,7 @@ struct TrainStep: Tool {
             }
         }
         // Of a stream that ends early there is no sample.
-        for (tensor, sample) in try reading({ try records.samples(trainer.sampledTensors) }) { trainer.setSample(sample, of: tensor) }
+        for (tensor, sample) in try reading({ try records.samples(trainer.sampledTensors) { gathered == nil && saving != nil && StopRequest.isMade } }) { trainer.setSample(sample, of: tensor) }
         while let record = try reading(records.next) {
             trainer.profile?.lap("input")
             if trainer.isDone(record) { continue }
@@ -167,7 +178,7 @@ struct TrainStep: Tool {
     private func agree(_ ranks: Ranks, _ header: StreamHeader, _ saving: InterimSaving?) throws {
         try RankedTraining.agree(ranks, [
             "the version": productVersion, "the options": Provenance.arguments(of: TrainStep.self).joined(separator: " "), "the student": try XXH64.ofFile(student),
-            "the stream": header.provenance.text, "what its images, its teacher and its stored rows are known by": header.fingerprint ?? "none", "records in the stream": header.metadata["records"] ?? "unknown", "the epoch": header.metadata["epoch"] ?? "unknown",
+            "the stream": header.provenance.text, "what its images, its teacher and its stored rows are known by": header.madeOf ?? "none", "records in the stream": header.metadata["records"] ?? "unknown", "the epoch": header.metadata["epoch"] ?? "unknown",
             "the interim checkpoint": try saving?.begin.map(XXH64.ofFile) ?? "none", RankedTraining.processor: allowMixed ? "any" : MachineKind.name,
         ])
     }

@@ -83,6 +83,8 @@ struct NearestTests {
         #expect(try place.bytes("b.png") == sheet && place.bytes("a.jpg").prefix(2) == Data([0xFF, 0xD8]))
         try place.perform("\(line) --data pictures/test --in-data pictures/train --sheet few.png --sheet-rows 1 > text")
         #expect(try place.bytes("few.png").count < sheet.count)
+        let none = try place.run("\(line) --above 1 --data pictures/test --in-data pictures/train --sheet none.png -o none.json")
+        #expect(none.status == 0 && none.error.contains("there is no sheet") && place.exists("none.json") && !place.exists("none.png"), "\(none.error)")
         for (options, status, words) in [
             ("--sheet s.png", 64, "--sheet shows images, which --data names"), ("--sheet s.png --data pictures/test", 64, "which --in-data names"), ("--data pictures/test", 64, "--data goes with --sheet"),
             ("--sheet s.png --data pictures/train --in-data pictures/train", 65, "pictures/train: is not what the features in test were made of"),

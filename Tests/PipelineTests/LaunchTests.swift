@@ -46,7 +46,7 @@ struct LaunchTests {
         try place.perform("cp runs/a/student.1.safetensors before; " + place.make("a", "STAGE=student.1 SHOW=1 \(ranks(2))").replacing(" distill ", with: " stage ") + " > shown")
         try place.perform("bash shown 2> said; cmp before runs/a/student.1.safetensors")
         // As pipelines/stage starts it; the first notice comes before any rank is there.
-        try place.write("#!/bin/bash\ntrap : USR1\nfor i in {1..20}; do sleep 0.1; done\ntrap 'echo > asked; exit 75' USR1\nfor i in {1..100}; do sleep 0.1; done\n", to: "mpirun.slow")
+        try place.write("#!/bin/bash\ntrap 'echo > first' USR1\nwhile [ ! -e first ]; do sleep 0.1; done\ntrap 'echo > asked; exit 75' USR1\nfor i in {1..100}; do sleep 0.1; done\n", to: "mpirun.slow")
         let asked = try place.run("""
             mkdir -p log; chmod +x mpirun.slow; export SEED_LAUNCH=$'./mpirun.slow\\n-n\\n2' SEED_PROGRAM_FOLDER=$PWD
             \(Workplace.root)/pipelines/launch true & sleep 1; kill -TERM $!; wait $!
@@ -67,6 +67,8 @@ struct LaunchTests {
         try failure("STUDENT_OPTIONS='--batch-groups 2'", "STUDENT_OPTIONS: --batch-groups is what BATCH_GROUPS says; give BATCH_GROUPS=n in its place")
         try failure("LAUNCH='nice true'", "plan: LAUNCH: nice starts nothing that Open MPI's, PMI's or Slurm's variables number as ranks", "such as LAUNCH='mpirun -n 2'")
         try failure("LAUNCH='env A=b mpirun -n 2'", "plan: LAUNCH: env hides which launcher it is")
+        try failure("\(ranks(2)) TEACHER_STATISTICS=batch", "TEACHER_STATISTICS=batch is of whole batches, of which with LAUNCH each rank has a part")
+        try failure("\(ranks(2)) STUDENT_OPTIONS='--rank-timeout 9'", "STUDENT_OPTIONS: --rank-timeout is a setting of its own; give RANK_TIMEOUT instead")
         try failure("PARTITION=cpu", "plan: PARTITION is for make distill-slurm; did you mean that?")
         try failure("SHARD=1/2", "plan: SHARD is for make shard; did you mean that?")
         try failure("LAUNCH=false", "plan: LAUNCH: false ended with exit status 1")

@@ -113,6 +113,8 @@ struct ReadAheadTests {
         Platform.pipe(&ends)
         _ = Platform.write(ends[1], first, first.count)
         let ahead = ReadAhead(try StreamReader(descriptor: ends[0], name: "pipe"))
+        var told: [Double] = []
+        (ahead.patience, ahead.tellWaiting) = (0.2, { told.append($0) })
         let descriptor = ends[1]
         let thread = Thread {
             usleep(1_000_000)
@@ -121,6 +123,8 @@ struct ReadAheadTests {
         }
         #expect(try ahead.next() == exampleBatch(0))
         #expect(ahead.waited > 0.05 && ahead.waited < 200)
+        // After 0.2 and 0.6 s at the earliest.
+        #expect(told.first.map { $0 >= 0.2 } == true && zip(told, told.dropFirst()).allSatisfy { $1 >= $0 + 0.35 }, "\(told)")
         thread.join()
     }
 }

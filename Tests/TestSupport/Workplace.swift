@@ -8,6 +8,13 @@ public final class Workplace {
     /// The folder of the project's Makefile.
     public static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized.path
 
+    /// Whether a process has a handler of a signal.
+    public static func catches(_ signal: Int32, _ process: pid_t) -> Bool {
+        let status = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
+        let mask = status.split(separator: "\n").first { $0.hasPrefix("SigCgt:") }.flatMap { UInt64($0.dropFirst(7).trimmingCharacters(in: .whitespaces), radix: 16) }
+        return mask.map { $0 >> UInt64(signal - 1) & 1 == 1 } ?? false
+    }
+
     public let folder: URL
     private var started: [ProcessGroup] = []
 

@@ -60,6 +60,8 @@ struct InterimTests {
         try place.perform("\(step) taught -q -o whole")
         let run = try place.start("(head -c 20000 taught; while [ ! -e enough ]; do sleep 0.01; done; \(then == "cat" ? "tail -c +20001 taught" : "true")) | \(step) --interim half -o out")
         let processes = run.waitForMembers(named: "train-step", seconds: 60)
+        // All tools catch it, to leave nothing half-written; a moment later it is a request.
+        #expect(waitUntil { processes.allSatisfy { Workplace.catches(SIGTERM, $0) } })
         sleep(1)
         for process in processes { kill(process, SIGTERM) }
         usleep(200_000)

@@ -91,7 +91,7 @@ struct RanksTests {
 
     @Test func `a rank that writes for longer than a silence may last is waited for`() throws {
         let place = try place()
-        let run = try place.run("mkfifo pipe; (sleep 6; cat pipe > out) & \(Self.ranks(2)) --rank-timeout 2 -q -o pipe < /dev/null && wait $! && cmp out whole")
+        let run = try place.run("mkfifo pipe; (sleep 12; cat pipe > out) & \(Self.ranks(2)) --rank-timeout 5 -q -o pipe < /dev/null && wait $! && cmp out whole")
         #expect(run.status == 0, "\(run.error)")
     }
 
@@ -104,6 +104,8 @@ struct RanksTests {
             """)
         let run = try place.start("\(Self.ranks(2)) --interim half -o out < /dev/null")
         #expect(waitUntil(seconds: 60) { place.exists("id.1") && place.exists("id.0") })
+        #expect(waitUntil(seconds: 60) { [0, 1].allSatisfy { rank in (try? id(rank, place)).map { Workplace.catches(SIGUSR1, $0) } == true } })
+        // Both are among the teacher's rows by then, where rank 0 may have come later.
         sleep(2)
         kill(try id(1, place), SIGTERM)
         usleep(200_000)

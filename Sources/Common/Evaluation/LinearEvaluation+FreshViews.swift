@@ -22,7 +22,7 @@ extension LinearEvaluation {
         if scaling == .unit { held.features.normalizeRows() }
         let ofTraining = ["samples", "recipe"].map { "\($0) \(train.header.metadata[$0] ?? "")" }
         var state = try state(probe, numbering, test, [held.features.fingerprint(held.labels)] + ofTraining)
-        let search = NeighbourSearch(queries: held.features.copy, k: NearDuplicates.neighbours)
+        let search = twins == nil ? nil : NeighbourSearch(queries: held.features.copy, k: NearDuplicates.neighbours)
         /// Of the first epoch that is read.
         var (known, labels, images) = (FeatureSpread.Sums?.none, [Int32](), [Int]())
         var first: Int?, sum = (epoch: state.curve.count, loss: 0.0, correct: 0, samples: 0)
@@ -39,7 +39,7 @@ extension LinearEvaluation {
             if epoch == first {
                 known?.add(batch.features)
                 twins?.add(batch.features)
-                search.add(batch.features)
+                search?.add(batch.features)
                 labels += batch.labels
                 images += batch.images
             }
@@ -61,6 +61,8 @@ extension LinearEvaluation {
         let matching = try ClassMatching(
             train: .init(name: train.name, classes: names, labels: labels), test: .init(name: test.name, classes: test.classes, labels: held.labels))
         var subject = EvaluationSubject(tensor, matching, train: (train, images, seen), test: (test, held.images, spread), twins)
+        let near = search.flatMap { NearDuplicates($0.finish(), test: held.images, train: images) }
+        if let remark = near?.remark(twins: subject.testInTrain) { subject.remarks.append(remark) }
         if state.curve.count < probe.epochs {
             subject.remarks.append("the classifier has learnt for \(state.curve.count) of the protocol's \(probe.epochs) epochs: the stream has no more (augment --epochs \(probe.epochs))")
         }
@@ -68,6 +70,6 @@ extension LinearEvaluation {
         return LinearReport(
             accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy, trainAccuracy: nil,
             solver: "\(probe.protocolName(freshViews: true, done: state.curve.count)), \(scaling.words) \(tensor) \(train.dimension)-d", details: probe.described(state.curve, freshViews: true), scaling: scaling, subject: subject,
-            paper: paper, classes: classes(classifier, matching, train, held.features))
+            paper: paper, classes: classes(classifier, matching, train, held.features), nearDuplicates: near)
     }
 }

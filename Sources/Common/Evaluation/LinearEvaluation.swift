@@ -40,14 +40,14 @@ public struct LinearEvaluation: Sendable {
             test: .init(name: test.name, classes: test.classes, labels: held.labels))
         let spread = FeatureSpread(held.features), trainSpread = FeatureSpread(known.features)
         var twins = spread.isCollapsed(classes: test.classes?.count ?? .max) ? nil : TwinSearch(held.features)
-        let search = NeighbourSearch(queries: held.features.copy, k: NearDuplicates.neighbours)
+        let search = twins == nil ? nil : NeighbourSearch(queries: held.features.copy, k: NearDuplicates.neighbours)
         for start in stride(from: 0, to: known.features.samples, by: 4096) {
             let rows = known.features.rows(Array(start..<min(known.features.samples, start + 4096))).values
             twins?.add(rows)
-            search.add(rows)
+            search?.add(rows)
         }
         // Before the features are scaled, by which cosines would be others.
-        let near = spread.isCollapsed(classes: matching.count) ? nil : NearDuplicates(search.finish(), test: held.images, train: known.images)
+        let near = search.flatMap { NearDuplicates($0.finish(), test: held.images, train: known.images) }
         scaling.apply(train: known.features, test: held.features)
 
         let classifier: LinearClassifier

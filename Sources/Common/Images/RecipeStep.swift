@@ -151,10 +151,10 @@ extension Recipe {
         }
     }
 
-    /// Gives each of so many views a table of its own, where `2.KIND.PARAMETER` names one that has none: those behind the last table are made by it.
+    /// Gives each of so many views a table of its own, where `2.KIND.PARAMETER` names one of them: those behind the last table are made by it.
     public mutating func separate(_ path: String, views: Int) {
         let parts = path.split(separator: ".", maxSplits: 1).map(String.init)
-        guard parts.count == 2, let number = Int(parts[0]), number > tables.count, number <= views, let last = tables.last, parameters.contains(parts[1]) else { return }
+        guard parts.count == 2, let number = Int(parts[0]), (1...max(1, views)).contains(number), tables.count < views, let last = tables.last, parameters.contains(parts[1]) else { return }
         tables += [Table](repeating: last, count: views - tables.count)
     }
 

@@ -44,8 +44,8 @@ public struct Sheet {
 
     public var rowCount: Int { rows.count }
 
-    /// - Throws: ``Failure`` `usage` where not even one more row has room.
-    public func check() throws { try check(height: size.height + tallest + Sheet.margin) }
+    /// - Throws: ``Failure`` `usage` where so many more rows have no room, whatever stands beneath their images.
+    public func check(rows: Int = 1) throws { try check(height: size.height + rows * (tallest + Sheet.margin)) }
 
     private func check(height: Int) throws {
         let width = size.width

@@ -31,10 +31,12 @@ public enum TeacherSample {
         /// Of each of these tensors, f32 [N, D], the first ``rows`` rows in the stream's first epoch, or as many as there are; none of one without any.
         ///
         /// A record that lacks embeddings of one ends them all: whoever uses it will say what is wrong. To be called before ``next()``.
-        public func samples(_ names: [String]) throws -> [String: Tensor] {
+        ///
+        /// - Parameter isStopped: whether no more is wanted, nor what has been read so far.
+        public func samples(_ names: [String], unless isStopped: () -> Bool = { false }) throws -> [String: Tensor] {
             guard !names.isEmpty else { return [:] }
             var samples: [String: (values: [Float], width: Int)] = [:], epoch: String??, count = 0, bytes = 0
-            reading: while count < TeacherSample.rows, bytes < mostBytes, let record = try reader.next() {
+            reading: while count < TeacherSample.rows, bytes < mostBytes, !isStopped(), let record = try reader.next() {
                 kept.append(record)
                 bytes += reader.byteCount(of: record)
                 guard epoch ?? record.metadata["epoch"] == record.metadata["epoch"] else { break }

@@ -65,6 +65,7 @@ extension Estimate {
 
     private func embedding(_ name: String, N: Int) -> Int {
         guard let network = trained(name, SEED.self) else { return 0 }
+        if run.settings.takesBatchStatistics { return pass(network, N: N, groups: 1) + 4 * network.parameterCount }
         let bytes = InferenceRun(Weights(network), output: .embedding, height: planned, width: planned, batch: N).bytes
         return Int(Double(bytes) * area) + 4 * network.parameterCount
     }

@@ -22,13 +22,13 @@ enum FeatureShards {
         return shard
     }
 
-    /// Whether a part can be read to its end, checksums and all.
+    /// Whether a part is not damaged: read to its end, checksums and all. What cannot be read at all is no damage.
     static func isWhole(_ path: String) -> Bool {
         do {
             let reader = try StreamReader(path)
             while try reader.next() != nil {}
             return true
-        } catch { return false }
+        } catch let failure as Failure where failure.kind == .data { return false } catch { return true }
     }
 
     /// Removes those of stages that are done, or follow from other things now.

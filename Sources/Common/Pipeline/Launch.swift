@@ -19,6 +19,7 @@ struct Launch {
     init?(_ settings: RunSettings, isRoot: Bool = geteuid() == 0) throws {
         var words = settings.words(Launch.setting)
         guard let program = words.first else { return nil }
+        try Launch.checkStatistics(settings)
         guard settings["TAP"].isEmpty else { throw Failure(.usage, "TAP keeps records of one pipeline, and LAUNCH starts several", remedy: "leave out one of them") }
         let name = program.lastPathPart ?? program
         guard name != "env" else { throw Failure(.usage, path: Launch.setting, "env hides which launcher it is", remedy: "set variables before make: A=1 make distill …") }
@@ -39,6 +40,12 @@ struct Launch {
 
     /// The options of train-step that say so, where there are several.
     static func options(_ settings: RunSettings) -> [String] { groups(settings) > 1 ? ["--batch-groups", "\(groups(settings))"] : [] }
+
+    /// - Throws: ``Failure`` `usage` where ranks, each of which has a part of a batch, would normalise the teacher by that part.
+    static func checkStatistics(_ settings: RunSettings, _ name: String = Launch.setting) throws {
+        guard settings.takesBatchStatistics, settings.store == nil else { return }
+        throw Failure(.usage, "\(RunSettings.statistics)=batch is of whole batches, of which with \(name) each rank has a part", remedy: "leave out one of them, or give \(Store.setting)=, which one process makes")
+    }
 
     /// Those of ranks, which change no result of ranks of one kind.
     static func rankOptions(_ settings: RunSettings) -> [String] {

@@ -38,7 +38,7 @@ public struct NewestCheckpoint: Sendable {
     ///   - tools: the folder of the tools.
     ///   - code: a hash of them (``code(in:)``).
     ///   - pipelines: the folder of make's fragments.
-    /// - Returns: the checkpoints, and why there is none of a student.
+    /// - Returns: the checkpoints, and why there is none of a student, or not the furthest.
     /// - Throws: ``Failure`` where the run does not work any more: its images or its teacher are gone, or go together no longer.
     public static func all(of run: String, in runs: String, tools: String, code: String, pipelines: String, _ supervision: ProgramSupervision) throws -> (found: [NewestCheckpoint], missing: [String]) {
         let environment = try StageEnvironment(tools: tools, pipelines: pipelines)
@@ -53,11 +53,7 @@ public struct NewestCheckpoint: Sendable {
         var found: [NewestCheckpoint] = [], missing: [String] = []
         for student in students {
             let network = students.count == 1 ? "student" : student.network
-            let damaged = (1...preparation.run.epochs).last { epoch in
-                var record = work.done["\(student.name).\(epoch)"]
-                if case .damaged = record?.condition(in: preparation.folder.path) { return true }
-                return false
-            }
+            let damaged = work.damaged.compactMap { StageName($0.stage).epoch(of: student.name) }.max()
             if let epoch = (1...preparation.run.epochs).last(where: { isWhole("\(student.name).\($0)") }) {
                 if let damaged, damaged > epoch { missing.append("\(run), \(network): the checkpoint of epoch \(damaged) is damaged, and that of epoch \(epoch) is judged; make distill NAME=\(run) makes it again") }
                 found.append(NewestCheckpoint(run, network, student, epoch, preparation, work, environment, code))

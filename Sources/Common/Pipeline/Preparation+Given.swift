@@ -86,8 +86,8 @@ extension Preparation {
             }
         }
         let own = [
-            "STUDENT_OPTIONS": ["--objective": "METHOD", "--seed": "SEED", "--queue-size": "QUEUE", "--teachers": GivenTeacher.setting, "--checkpoint-every": Interim.setting],
-            "TEACHER_OPTIONS": ["--objective": "TEACHER_OBJECTIVE", "--seed": "SEED", "--checkpoint-every": Interim.setting], "SYNTHESIZE_OPTIONS": ["--seed": "SEED"],
+            "STUDENT_OPTIONS": ["--objective": "METHOD", "--seed": "SEED", "--queue-size": "QUEUE", "--teachers": GivenTeacher.setting, "--checkpoint-every": Interim.setting, "--rank-timeout": "RANK_TIMEOUT", "--allow-mixed": "ALLOW_MIXED"],
+            "TEACHER_OPTIONS": ["--objective": "TEACHER_OBJECTIVE", "--seed": "SEED", "--checkpoint-every": Interim.setting, "--rank-timeout": "RANK_TIMEOUT", "--allow-mixed": "ALLOW_MIXED"], "SYNTHESIZE_OPTIONS": ["--seed": "SEED"],
         ]
         for (name, settingOf) in own.sorted(by: { $0.key < $1.key }) {
             for word in settings.words(name) {

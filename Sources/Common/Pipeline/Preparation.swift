@@ -43,7 +43,7 @@ struct Preparation {
         try Preparation.checkGiven(asked, flags, folder)
         try kind.check(asked)
         try asked.checkCrops()
-        let recipes = try RecipeFiles(asked, tools: environment.tools)
+        let recipes = try RecipeFiles(asked, folder: folder.path, tools: environment.tools)
         try folder.checkAccess()
         var lists = try Preparation.list(asked, environment, folder)
         // Lists first, since they are quick; bytes once all else is known to go together.

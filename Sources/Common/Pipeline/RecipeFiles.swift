@@ -1,3 +1,4 @@
+import Platform
 import ToolSupport
 
 /// Recipes in files that CROPS names, as `2x64:./mine.json`: a run has a copy of each, so that one that is changed is another option, and what stages read does not depend on where make is called.
@@ -9,15 +10,17 @@ struct RecipeFiles {
     private static let folder = "options/"
 
     /// - Throws: ``Failure`` where a file is not there, or is no recipe, in augment's words.
-    init(_ settings: RunSettings, tools: String) throws {
+    init(_ settings: RunSettings, folder: String, tools: String) throws {
         var files: [String: [String]] = [:], names: [String: String] = [:]
         for name in settings.studentCrops.recipes where Self.isFile(name) && names[name] == nil {
-            guard let bytes = try TextFile.bytes(name) else {
+            let own = "recipe.\(names.count + 1).json", isRemembered = !settings.typed.contains(Crops.setting)
+            // A run that remembers one has it, wherever that has gone.
+            let kept = "\(folder)/\(Self.folder)\(own)", isGone = unsafe access(name, F_OK) != 0 && access(kept, F_OK) == 0, file = isRemembered && isGone ? kept : name
+            guard let bytes = try TextFile.bytes(file) else {
                 throw Failure(.noInput, path: "\(Crops.setting): \(name)", "there is no such file", remedy: "paths are told from where make is called; a recipe without a file is named as augment --help has it")
             }
-            let (status, said) = try ChildProcess.run(["\(tools)/augment", "--show-recipe", name])
+            let (status, said) = try ChildProcess.run(["\(tools)/augment", "--show-recipe", file])
             guard status == 0 else { throw Failure(.data, path: Crops.setting, said.isEmpty ? "\(name) is no recipe" : said) }
-            let own = "recipe.\(names.count + 1).json"
             names[name] = own
             var text = String(decoding: bytes, as: UTF8.self)
             while text.last?.isNewline == true { text.removeLast() }
@@ -25,6 +28,9 @@ struct RecipeFiles {
         }
         (self.files, self.names) = (files, names)
     }
+
+    /// Whether a file of options is a recipe.
+    static func isOne(_ file: String) -> Bool { file.hasPrefix("recipe.") && file.hasSuffix(".json") }
 
     /// As augment has it: a recipe is a file, and no name.
     private static func isFile(_ name: String) -> Bool { name.contains("/") || name.hasSuffix(".json") }

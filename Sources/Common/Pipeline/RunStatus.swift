@@ -35,7 +35,11 @@ public struct RunStatus {
             told.append("\(kind) \(finished.count) of \(own.count)")
             var times = finished.suffix(3).compactMap { RunStatus.seconds("\(folder.path)/log/\($0)") }
             // Of the first epoch what is saved of it tells.
-            if times.isEmpty, let first = own.first, let saved = share(first), saved > 0, let seconds = RunStatus.seconds("\(folder.path)/log/\(first)") { times = [seconds / saved] }
+            if times.isEmpty, let first = own.first, let saved = Interim.checkpoint(of: first, in: folder.path).done, saved.share > 0,
+                let seconds = RunStatus.seconds("\(folder.path)/log/\(first)", batches: saved.batches)
+            {
+                times = [seconds / saved.share]
+            }
             guard !times.isEmpty, finished.count < own.count else { continue }
             let rest = times.reduce(0, +) / Double(times.count) * (Double(own.count - finished.count) - (own.first { !done.contains($0) }.flatMap(share) ?? 0))
             // Students that learn side by side have each taken the time of all.
@@ -54,10 +58,11 @@ public struct RunStatus {
         worth = furthest.isEmpty ? nil : furthest.sorted { $0.key < $1.key }.map(\.value.text).joined(separator: ", ")
     }
 
-    /// What an epoch took, by its log; nil where it has none.
-    private static func seconds(_ path: String) -> Double? {
+    /// What an epoch took, or so many batches of it, by its log; nil where it has none.
+    private static func seconds(_ path: String, batches: Int = .max) -> Double? {
         guard let bytes = [".jsonl", ".json"].lazy.compactMap({ try? TextFile.bytes(path + $0) }).first else { return nil }
-        let times = bytes.split(separator: 0x0A).compactMap { (try? JSON(parsing: Array($0)))?["seconds"]?.asNumber }
+        let lines = bytes.split(separator: 0x0A).compactMap { try? JSON(parsing: Array($0)) }
+        let times = lines.filter { $0["step"]?.asInteger ?? 0 < batches }.compactMap { $0["seconds"]?.asNumber }
         return times.isEmpty ? nil : times.reduce(0, +)
     }
 

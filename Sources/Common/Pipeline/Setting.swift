@@ -127,8 +127,8 @@ public struct Setting: Sendable {
         Setting(
             Launch.setting, .words, isKept: false,
             "what starts the epochs on several ranks, at most BATCH_GROUPS: 'mpirun -n 4 --hostfile hosts', 'srun --mpi=pmix'; results do not depend on it (default: this machine alone)"),
-        Setting("RANK_TIMEOUT", .optionalCount(2...86_400), isKept: false, "seconds after which a rank that is not heard of is lost (default: 20)"),
-        Setting("ALLOW_MIXED", .flag, isKept: false, "1: ranks may be on processors of different kinds, whose results differ in their last bits"),
+        Setting("RANK_TIMEOUT", .optionalCount(2...86_400), "seconds after which a rank that is not heard of is lost (default: 20)"),
+        Setting("ALLOW_MIXED", .flag, "1: ranks may be on processors of different kinds, whose results differ in their last bits"),
         Setting(
             Submission.partition, .text, isKept: false, "the partition of Slurm that 'make distill-slurm' gives its jobs to (default: the cluster's)"),
         Setting(Submission.nodes, .optionalCount(1...65536), isKept: false, "machines that it starts epochs on, and tasks of its array for features (default: 1)"),

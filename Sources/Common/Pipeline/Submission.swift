@@ -25,13 +25,15 @@ enum Submission {
     }
 
     /// What is a job's to say: with what it starts ranks, and how far it goes.
-    static func check(_ settings: RunSettings) throws {
+    static func check(_ settings: RunSettings, _ work: Work) throws {
         for name in [Launch.setting, Until.setting, FeatureShards.setting, "STAGE", "SHOW", "TAP", "THREADS"] where !settings[name].isEmpty {
             throw Failure(.usage, "\(name) is not for distill-slurm", remedy: [Launch.setting, "THREADS"].contains(name) ? "what starts ranks, and the processors of each (--cpus-per-task), stand in \(settings[site].isEmpty ? "pipelines/slurm/site" : settings[site])" : "leave it out")
         }
         let file = settings[site]
         guard unsafe file.isEmpty || access(file, R_OK) == 0 else { throw Failure.errno(.noInput, path: "\(site)=\(file)", "cannot be read") }
         let machines = settings.count(nodes) ?? 1
+        guard jobs(work).contains(where: { ["teacher", "students"].contains($0) }), machines > 1 else { return }
+        try Launch.checkStatistics(settings, nodes)
         guard machines <= Launch.groups(settings) else {
             throw Failure(.usage, "\(nodes)=\(machines) starts \(machines) ranks, and a batch has \(Launch.groups(settings)) group\(Launch.groups(settings) == 1 ? "" : "s")", remedy: "\(Launch.groups)=\(machines), or a multiple of it")
         }
@@ -46,7 +48,7 @@ extension Planner {
         if folder.isRun, folder.isAtWork {
             throw Failure(.usage, path: folder.path, "another make is at work on it", remedy: "see make status and squeue; a run is given to Slurm once")
         }
-        let (preparation, work) = try write(folder) { preparation, _ in try Submission.check(preparation.settings) }
+        let (preparation, work) = try write(folder) { preparation, work in try Submission.check(preparation.settings, work) }
         let settings = preparation.settings, jobs = Submission.jobs(work)
         guard !jobs.isEmpty else { return nil }
         try folder.create("log/slurm")

@@ -122,11 +122,14 @@ struct Summary {
         let again = work.outdated.count
         guard again > 0 else { return [] }
         let changed = settings.changed
-        let sources = switch settings.teacherOrigin {
-        case .none, .trained: preparation.beginning == nil ? "DATA or TEST" : "DATA, TEST or \(Beginning.setting)"
-        case .given: "DATA, TEST\(preparation.beginning == nil ? " or" : ",") \(settings.givenTeachers.first?.setting ?? "TEACHER")\(preparation.beginning == nil ? "" : " or \(Beginning.setting)")"
-        case .program: "DATA, TEST or \(TeacherProgram.setting)"
+        let teacher = switch settings.teacherOrigin {
+        case .none, .trained: [String]()
+        case .given: [settings.givenTeachers.first?.setting ?? "TEACHER"]
+        case .program: [TeacherProgram.setting]
         }
+        let files = (preparation.beginning == nil ? [] : [Beginning.setting]) + (preparation.labels?.list == nil ? [] : [LabelChoice.setting])
+            + (run.options.keys.contains(where: RecipeFiles.isOne) ? [Crops.setting] : [])
+        let all = ["DATA", "TEST"] + teacher + files, sources = "\(all.dropLast().joined(separator: ", ")) or \(all[all.count - 1])"
         let why = changed.isEmpty ? "what \(sources) is has changed since" : "changed since: \(changed.joined(separator: ", "))"
         return [("note", "\(Summary.count(again, "stage")) of \(work.outdated[0]) and behind it \(again == 1 ? "is" : "are") done again; \(why)")]
     }

@@ -37,9 +37,12 @@ public struct InterimCheckpoint: Sendable {
     }
 
     /// The share of the epoch that is done in it, 0 to 1; nil where there is none, or one that does not tell it.
-    public var share: Double? {
+    public var share: Double? { done.map(\.share) }
+
+    /// The batches that are done in it too.
+    public var done: (batches: Int, share: Double)? {
         guard let metadata = try? metadata(), let batch = metadata.count(InterimCheckpoint.key), let all = metadata.count(InterimCheckpoint.allKey), all > 0 else { return nil }
-        return min(1, Double(batch) / Double(all))
+        return (batch, min(1, Double(batch) / Double(all)))
     }
 
     /// The version of the tools that made it; nil where there is none, or it cannot be read.

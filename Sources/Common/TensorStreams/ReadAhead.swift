@@ -9,6 +9,11 @@ public final class ReadAhead {
     public private(set) var recordIndex: Int
     /// Seconds that ``next()`` has waited.
     public private(set) var waited = 0.0
+    /// Is told, where a record is waited for for much longer than any before, for how many seconds; and again after twice as long.
+    public var tellWaiting: ((Double) -> Void)?
+    /// Seconds after which that is, at the least.
+    public var patience = 60.0
+    private var longest = 0.0
     private let queue = Monitor(WorkQueue())
     private var outcome: Result<Void, Failure>?
 
@@ -41,8 +46,10 @@ public final class ReadAhead {
     public func next() throws -> TensorDocument? {
         if outcome == nil {
             let start = Progress.now()
-            let item = queue.change(when: { !$0.items.isEmpty }) { $0.items.removeFirst() }
-            waited += Progress.now() - start
+            let item = taken(since: start)
+            let time = Progress.now() - start
+            waited += time
+            longest = max(longest, time)
             switch item {
             case .success(let record?):
                 recordIndex += 1
@@ -53,6 +60,16 @@ public final class ReadAhead {
         }
         try outcome?.get()
         return nil
+    }
+
+    private func taken(since start: Double) -> Result<TensorDocument?, Failure> {
+        var limit = max(patience, 5 * longest)
+        while let tellWaiting {
+            if let item = queue.change(within: limit, when: { !$0.items.isEmpty }, { $0.items.removeFirst() }) { return item }
+            tellWaiting(Progress.now() - start)
+            limit *= 2
+        }
+        return queue.change(when: { !$0.items.isEmpty }) { $0.items.removeFirst() }
     }
 
     /// The thread may be waiting for bytes that never come, so it is not waited for.

@@ -36,19 +36,27 @@ public struct StreamHeader: Sendable, Equatable {
     /// The metadata key of a stream that begins in the middle of an epoch: how many of its batches it leaves out. `records` and `images` are those of whole epochs.
     public static let firstBatch = "first_batch"
 
-    /// What its data and the networks that it has been through are known by, whatever they are called; nil where no tool has told it. It is no promise: of large data a sample is looked at.
-    public private(set) var fingerprint: String? {
-        get { metadata[StreamHeader.fingerprintKey] }
-        set { metadata[StreamHeader.fingerprintKey] = newValue }
-    }
-    public static let fingerprintKey = "fingerprint"
-    /// The key of how many images of an epoch may be broken, of which a stream has a part alone.
-    public static let brokenLimit = "broken_limit"
+    /// What the stream is made of, whatever it is called: hashes with commas between, of the data, of which of them are taken, and of each network or program that has been at it. Nil where no
+    /// tool has told it. The data's is empty where the first of them told nothing. It is no promise: of large data a sample is looked at.
+    public var madeOf: String? { metadata[StreamHeader.madeOfKey] }
+    public static let madeOfKey = "made_of"
+
+    /// The data's part.
+    public var dataSource: String? { madeOf?.split(separator: ",", omittingEmptySubsequences: false).first.map(String.init).flatMap { $0.isEmpty ? nil : $0 } }
+
+    /// Begins with the data's hash, and which of them are taken where they are not all.
+    public mutating func beginSources(_ data: String, choice: String?) { metadata[StreamHeader.madeOfKey] = [data, choice].compactMap(\.self).joined(separator: ",") }
 
     /// Adds what one more tool has taken in: a hash of it.
-    public mutating func addFingerprint(_ hash: String) { fingerprint = [fingerprint, hash].compactMap(\.self).joined(separator: ",") }
-    /// What the data alone are known by, with which the stream began.
-    public var dataFingerprint: String? { fingerprint?.split(separator: ",").first.map(String.init) }
+    public mutating func addSource(_ hash: String) { metadata[StreamHeader.madeOfKey] = (madeOf ?? "") + "," + hash }
+
+    /// Adds what the last `makers` tools of another stream have taken in.
+    public mutating func addSources(of other: StreamHeader, makers: Int) {
+        for hash in (other.madeOf ?? "").split(separator: ",", omittingEmptySubsequences: false).dropFirst().suffix(makers) { addSource(String(hash)) }
+    }
+
+    /// The key of how many images of an epoch may be broken, of which a stream has a part alone.
+    public static let brokenLimit = "broken_limit"
 
     /// Whether it may have no records: what is left of an epoch may all be broken, and among more shards than batches some are empty.
     public var mayBeEmpty: Bool { metadata.count(StreamHeader.firstBatch) ?? 0 > 0 || StreamShard(self) != nil }

@@ -13,11 +13,13 @@ public enum StopRequest {
 
     /// From now on a SIGTERM ends nothing. Not where it is ignored.
     ///
-    /// - Parameter others: signals that mean the same: mpirun hands SIGUSR1 on, and on a SIGTERM kills.
-    public static func watch(others: [CInt] = []) {
+    /// - Parameters:
+    ///   - others: signals that mean the same: mpirun hands SIGUSR1 on, and on a SIGTERM kills.
+    ///   - most: requests that end nothing; nil for any number where there are others.
+    public static func watch(others: [CInt] = [], most: Int? = nil) {
         _ = isMade  // Made before the handler can run.
         // A launcher and a scheduler each hand on their own, and others', to every process.
-        patience.store(others.isEmpty ? 2 : .max, ordering: .releasing)
+        patience.store(most ?? (others.isEmpty ? 2 : .max), ordering: .releasing)
         for number in [SIGTERM] + others { watch(number) }
     }
 

@@ -85,7 +85,7 @@ public final class EmbeddingStage {
     }
 
     /// What the network's numbers are known by.
-    public var fingerprint: String {
+    public var weightsHash: String {
         var hash = XXH64()
         unsafe hash.update(UnsafeRawBufferPointer(weights.parameters.buffer))
         unsafe hash.update(UnsafeRawBufferPointer(weights.statistics.buffer))
@@ -172,8 +172,10 @@ public final class EmbeddingStage {
 
     private func batchRun(height: Int, width: Int, N: Int) -> TrainingRun {
         let index = batchRuns.firstIndex { $0.height == height && $0.width == width && $0.N == N }
+        // What is not used any more goes before another is made: they hold all activations.
+        if index == nil { batchRuns = batchRuns.suffix(Set(parts.map { "\($0.source)" }).count - 1) }
         let run = index.map { batchRuns[$0] } ?? TrainingRun(weights.network, N: N, height: height, width: width)
-        if index == nil { batchRuns = batchRuns.suffix(Set(parts.map { "\($0.source)" }).count - 1) + [run] }
+        if index == nil { batchRuns.append(run) }
         run.profile = profile
         return run
     }

@@ -40,7 +40,7 @@ public struct ImageRows {
     ///
     /// - Throws: ``Failure`` `data` where that is of other data: numbers alone would join rows of other images.
     public func header(joining header: StreamHeader) throws -> StreamHeader {
-        if let own = file.reader.header.dataFingerprint, let other = header.dataFingerprint, own != other {
+        if let own = file.reader.header.dataSource, let other = header.dataSource, own != other {
             throw Failure(.data, path: file.reader.name, "is of other data than \(file.images)", remedy: StoredRowsFile.remedy)
         }
         return file.header(joining: header)

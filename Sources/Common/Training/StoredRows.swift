@@ -67,10 +67,11 @@ struct StoredRowsFile {
     /// The header of the joined stream, as the teacher's own pass would have given it.
     func header(joining header: StreamHeader) -> StreamHeader {
         var header = header
-        for key in ["dimension", "network", "logit_classes", StreamHeader.fingerprintKey] { header.metadata[key] = reader.header.metadata[key] }
+        for key in ["dimension", "network", "logit_classes"] { header.metadata[key] = reader.header.metadata[key] }
         // The last lines are those of the tools that made the rows; those before tell of images, as the stream's own do.
         let makers = reader.header.metadata.count(StoredRows.makers) ?? 1
         header.provenance.lines += reader.header.provenance.lines.suffix(makers)
+        header.addSources(of: reader.header, makers: makers)
         return header
     }
 

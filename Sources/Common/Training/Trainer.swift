@@ -45,8 +45,16 @@ public final class Trainer {
     /// Of an epoch, and epochs.
     private static let mostSteps = 1 << 30
 
-    /// - Parameter header: of the stream that the records come from.
-    public init(_ state: TrainingState, _ options: TrainingOptions, header: StreamHeader) throws {
+    /// - Parameters:
+    ///   - header: of the stream that the records come from.
+    ///   - checkpoint: the file that the state is of, for messages.
+    public init(_ state: TrainingState, _ options: TrainingOptions, header: StreamHeader, checkpoint: String? = nil) throws {
+        func ofCheckpoint<Result>(_ body: () throws -> Result) throws -> Result {
+            do { return try body() } catch var failure as Failure {
+                failure.path = failure.path ?? checkpoint
+                throw failure
+            }
+        }
         self.state = state
         self.options = options
         models = try TrainedModels(options.method, options.methodOptions, state, slots: options.optimizer.slots, seed: options.seed)
@@ -76,8 +84,9 @@ public final class Trainer {
                 .data, "the stream begins with batch \(recordsSeen) of its epoch where batch \(batchesDone) is the next to be learnt",
                 remedy: "give augment --resume the interim checkpoint of the training, or leave it out")
         }
-        objective = try options.method.init(options.methodOptions, options.facts(header))
-        try objective.restore(state.objective)
+        var objective = try options.method.init(options.methodOptions, options.facts(header))
+        try ofCheckpoint { try objective.restore(state.objective) }
+        self.objective = objective
         teacherWatch = TeacherWatch(tensor: objective.sampledTensors.isEmpty ? inputs.teacher?.tensor : nil)
     }
 
@@ -199,7 +208,7 @@ public final class Trainer {
         return report
     }
 
-    /// Of a part of an epoch, behind its beginning or of one of several ranks, augment does not know how many images are broken in all of it.
+    /// Of a part of an epoch, behind its beginning or of one of several ranks, augment does not know how many images are broken in all of it. A batch without a whole image has no record, and is not counted.
     private func count(broken more: Int, of batch: Batch, in record: TensorDocument) throws {
         broken = (batch.epoch > lastEpoch ? 0 : broken) + more
         guard let brokenLimit, broken > brokenLimit else { return }

@@ -8,11 +8,14 @@ extension Dataset {
     /// And so many bytes of each.
     private static let bytes = 1 << 20
 
-    /// A hash of all images' names and labels, and of the bytes of some.
-    public var fingerprint: String {
+    /// A hash of all images' names and labels, and of the bytes of some: where labels follow from a list of classes it is of that list too.
+    public var contentHash: String {
         var hash = XXH64()
         func add(_ bytes: [UInt8]) { unsafe bytes.withUnsafeBytes { unsafe hash.update($0) } }
-        for sample in samples { add(sample.pathBytes + [0] + Array("\(sample.label)".utf8) + [0]) }
+        for sample in samples {
+            add(sample.pathBytes)
+            unsafe withUnsafeBytes(of: Int64(sample.label).littleEndian) { unsafe hash.update($0) }
+        }
         let count = min(samples.count, Self.looked)
         for number in 0..<count {
             // One that cannot be read is told when its turn comes.
