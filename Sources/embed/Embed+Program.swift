@@ -17,22 +17,23 @@ extension Embed {
             try place.check(record)
             let embedded = try teacher.rows(record)
             let stream = try writer ?? RowOutput(
-                output, header: programHeader(command, reader.header, teacher), level: level, csv: csv ? place.first : nil)
+                output, header: header(command, reader.header, teacher), level: level, csv: csv ? place.first : nil)
             writer = stream
             try stream.write(written(place.put(embedded, into: record), of: record))
             progress.add(embedded.shape[0])
         }
         guard let writer else {
             guard reader.header.mayBeEmpty else { throw empty(reader) }
-            return try RowOutput(output, header: header(reader.header, dimension: nil, network: nil), level: level, csv: csv ? place.first : nil).commit()
+            return try RowOutput(output, header: header(command, reader.header, nil), level: level, csv: csv ? place.first : nil).commit()
         }
         try teacher.finish()
         try writer.commit()
         try progress.finish("\(teacher.network ?? "a program"), rows of \(teacher.dimension ?? 0) numbers")
     }
 
-    private func programHeader(_ command: String, _ header: StreamHeader, _ teacher: TeacherProcess) -> StreamHeader {
-        var header = self.header(header, dimension: teacher.dimension, network: teacher.network)
+    /// - Parameter teacher: nil of a stream without images, of which it has told nothing.
+    private func header(_ command: String, _ header: StreamHeader, _ teacher: TeacherProcess?) -> StreamHeader {
+        var header = self.header(header, dimension: teacher?.dimension, network: teacher?.network)
         // What its files hold is not known.
         header.addSource(XXH64.text(of: command))
         return header

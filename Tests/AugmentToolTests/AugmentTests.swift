@@ -16,8 +16,9 @@ struct AugmentTests {
         #expect(records.map { $0.tensors["images"]?.shape } == [5, 5, 2, 5, 5, 2].map { [$0, 2, 16, 16, 3] })
         #expect(records.map { "\($0.metadata["epoch"] ?? "") \($0.metadata["step"] ?? "")" } == ["3 0", "3 1", "3 2", "4 0", "4 1", "4 2"])
         #expect(header.metadata["classes"] == #"["ant","bee","cat"]"#)
-        #expect(header.metadata.filter { $0.key != "classes" } == [
-            "samples": "12", "records": "6", "images": "24", "epoch": "3", "epochs": "2", "recipe": "moco-v2", "batch": "5",
+        #expect(header.metadata["made_of"]?.count == 16 && header.dataSource == header.metadata["made_of"])
+        #expect(header.metadata.filter { !["classes", "made_of"].contains($0.key) } == [
+            "broken_limit": "0", "samples": "12", "records": "6", "images": "24", "epoch": "3", "epochs": "2", "recipe": "moco-v2", "batch": "5",
         ])
         #expect(header.provenance.lines == ["augment 0.1.0 --data data --size 16 --batch 5 --epoch 3 --epochs 2 --views 2"])
         let (indices, labels) = (try records.indices, try records.labels)

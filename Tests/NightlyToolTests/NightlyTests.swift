@@ -105,12 +105,12 @@ struct NightlyTests {
         try place.perform("cp -r runs/a runs/b; \(night())")
         let history = try History(place.path("runs/.nightly/history.sqlite"))
         let before = try history.results().map(\.result.value)
-        // Killed in a night of other programs, by which everything is judged anew, at another place each time: the nightly alone, whose programs live on for a while, or all.
+        // Killed in a night of other programs, by which everything is judged anew, once that is under way and at another place each time: the nightly alone, whose programs live on for a while, or all.
         let tools = try place.run("dirname $(command -v nightly)").output.trimmingCharacters(in: .whitespacesAndNewlines)
         try place.perform("mkdir other; ln -s '\(tools)'/* other; rm other/{nightly,evaluate}; cp '\(tools)'/{nightly,evaluate} other; echo >> other/evaluate")
         var interrupted = 0
         for (delay, whom) in [(0.03, "-"), (0.15, ""), (0.3, "-"), (0.6, "")] {
-            try place.perform("PATH=$PWD/other:$PATH; setsid nightly --runs runs --pipelines '\(Workplace.root)/pipelines' -q & n=$!; sleep \(delay); kill -9 -- \(whom)$n 2> /dev/null || true; wait $n || true")
+            try place.perform("PATH=$PWD/other:$PATH; setsid nightly --runs runs --pipelines '\(Workplace.root)/pipelines' -q & n=$!; for i in {1..600}; do [ -e runs/.nightly/work ] && break; sleep 0.02; done; sleep \(delay); kill -9 -- \(whom)$n 2> /dev/null || true; wait $n || true")
             if try history.nights().last?.ended == nil { interrupted += 1 }
         }
         #expect(interrupted > 0)
