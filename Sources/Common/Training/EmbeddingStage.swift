@@ -66,6 +66,8 @@ public final class EmbeddingStage {
     /// - Parameters:
     ///   - weights: read from `path`.
     ///   - parts: what is embedded, and where its rows go; tensors that are left out with any of them are left out.
+    ///   - statistics: what batch norms normalise by.
+    /// - Throws: ``Failure`` `usage` for a network without batch norm that is to take the batch's.
     public init(_ weights: Weights, path: String, kind: Kind, _ parts: [(source: Source, place: RowPlace)], statistics: Statistics = .learnt) throws {
         self.weights = statistics == .batch && kind == .features ? weights.withoutHead : weights
         self.statistics = statistics
