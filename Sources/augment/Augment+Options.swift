@@ -58,7 +58,7 @@ extension Augment {
         if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
         let outputs: KeyValuePairs = ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview]
         try checkFiles(outputs: outputs, inputs: ["--data": data, "--class-list": classList, "--labels-list": labelsList, "--bags": bags])
-        for recipe in recipeNames where Self.isFile(recipe) { try checkFiles(outputs: outputs, inputs: ["a recipe": recipe]) }
+        for recipe in recipeNames where Recipe.isFile(recipe) { try checkFiles(outputs: outputs, inputs: ["a recipe": recipe]) }
         if showRecipe != nil {
             guard data == nil, preview == nil else { throw ValidationError("--show-recipe prints a recipe and reads no images; leave out \(data == nil ? "--preview" : "--data")") }
         } else if data == nil {

@@ -6,11 +6,8 @@ import ToolSupport
 extension Augment {
     static var recipeNames: String { Recipe.all.map(\.name).joined(separator: ", ") }
 
-    /// Whether a recipe is read from a file.
-    static func isFile(_ name: String) -> Bool { name.contains("/") || name.hasSuffix(".json") }
-
     private static func recipe(_ name: String) throws -> Recipe {
-        if isFile(name) { return try RecipeFile.read(name) }
+        if Recipe.isFile(name) { return try RecipeFile.read(name) }
         guard let recipe = Recipe.named(name) else {
             throw Failure(
                 .usage, "there is no recipe '\(name)'",
@@ -82,7 +79,7 @@ extension Augment {
             throw ValidationError("\(option) is of one group of views, and --crops says it of each; leave it out")
         }
         // Files are read when the work begins.
-        guard !recipeNames.contains(where: Self.isFile) else { return }
+        guard !recipeNames.contains(where: Recipe.isFile) else { return }
         do {
             if let showRecipe {
                 _ = try shownRecipe(showRecipe)
@@ -97,7 +94,7 @@ extension Augment {
     /// The recipes that options name.
     var recipeNames: [String] {
         if let showRecipe { return [showRecipe] }
-        return [recipe] + (crops ?? "").split(whereSeparator: \.isWhitespace).compactMap { $0.split(separator: ":", maxSplits: 1).dropFirst().first.map(String.init) }
+        return [recipe] + (crops ?? "").split(whereSeparator: \.isWhitespace).compactMap(Recipe.named(inGroup:))
     }
 
     /// Whether what is made of an image has room in a record, or in a sheet.

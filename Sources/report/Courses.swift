@@ -50,9 +50,8 @@ struct Courses {
         run.subjects.filter { $0.network == network }.flatMap { subject -> [(name: String, epoch: Int, value: Double)] in
             guard let epoch = subject.epoch else { return [] }
             func json(_ kind: String) -> JSON? { run.result(subject, kind).flatMap { try? JSONFile.read($0) } }
-            let near = json("knn")?["results"]?.asArray?.first { $0["k"]?.asInteger == 10 && $0["vote"]?.asString == "majority" }?["top1"]?.asNumber
+            let near = json("knn").flatMap(Worth.nearest), alike = json("quality").flatMap(Worth.teachersNeighbours)
             let linear = json("linear")?["results"]?.asArray?.first?["top1"]?.asNumber
-            let alike = json("quality")?["agreement"]?.asArray?.last?["share"]?.asNumber.map { 100 * $0 }
             return [("knn_top1", near), ("linear_top1", linear), ("neighbours_of_teacher", alike)].compactMap { name, value in value.map { (name, epoch, $0) } }
         }
     }

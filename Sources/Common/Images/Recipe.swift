@@ -29,6 +29,12 @@ public struct Recipe: Sendable, Equatable {
         self.init(name, filter: filter, [Table(crop, steps)])
     }
 
+    /// Whether what names a recipe is a file of one, and not a built-in one's name.
+    public static func isFile(_ name: String) -> Bool { name.contains("/") || name.hasSuffix(".json") }
+
+    /// What a group of crops names as its own recipe, as behind the colon of `2x64@0.2-1:swav-small`; nil where it names none.
+    public static func named(inGroup group: Substring) -> String? { group.split(separator: ":", maxSplits: 1).dropFirst().first.map(String.init) }
+
     /// Whether a view depends on what is drawn.
     public var isRandom: Bool { tables.contains { $0.crop.kind != .centre || !$0.steps.isEmpty } }
 

@@ -1,3 +1,4 @@
+import Images
 import Objectives
 import ToolSupport
 
@@ -31,10 +32,8 @@ struct Crops {
         areas = sizes.map { Double($0 * $0) / Double(max(1, size * size)) }
     }
 
-    /// The recipe that a group names, as behind the colon of `2x64@0.2-1:swav-small`.
-    static func recipe(_ group: Substring) -> String? { group.split(separator: ":", maxSplits: 1).dropFirst().first.map(String.init) }
-    /// Those of all groups.
-    var recipes: [String] { (text ?? "").split(whereSeparator: \.isWhitespace).compactMap(Crops.recipe) }
+    /// The recipes that groups name.
+    var recipes: [String] { (text ?? "").split(whereSeparator: \.isWhitespace).compactMap(Recipe.named(inGroup:)) }
 
     private func area(_ group: Int) -> Double { group < areas.count ? areas[group] : 1 }
 

@@ -168,8 +168,10 @@ public struct Planner {
     /// - Throws: ``Failure`` where there is no room for it.
     private func summary(_ preparation: Preparation, _ all: Work) throws -> String {
         // Where UNTIL ends it before, that is what is to be done.
-        let goals = Until(preparation.settings).map { $0 == .teacher ? ["teacher.\(preparation.run.teacherEpochs)"] : preparation.run.students.map(\.name) }
-        let work = goals.map { Work(preparation.run.stages, goals: $0, probes: $0[0].hasPrefix("teacher.") ? [] : preparation.run.probes, folder: preparation.folder.path) } ?? all
+        let work = Until(preparation.settings).map { until in
+            let run = preparation.run, isTeacher = until == .teacher
+            return Work(run.stages, goals: isTeacher ? ["teacher.\(run.teacherEpochs)"] : run.students.map(\.name), probes: isTeacher ? [] : run.probes, folder: preparation.folder.path)
+        } ?? all
         guard !work.stages.isEmpty else { return Summary(preparation: preparation, work: work, room: nil).text }
         let room = Room(preparation.estimate(work), work.stages, kept: preparation.settings.count("KEEP"))
         try preparation.checkRoom(room)

@@ -85,9 +85,10 @@ extension Preparation {
                 throw Failure(.usage, "\(name): \(word) is no option to be given here", remedy: "leave it out; make gives what the stage needs")
             }
         }
+        let ofTraining = ["--seed": "SEED", "--checkpoint-every": Interim.setting, "--rank-timeout": "RANK_TIMEOUT", "--allow-mixed": "ALLOW_MIXED"]
         let own = [
-            "STUDENT_OPTIONS": ["--objective": "METHOD", "--seed": "SEED", "--queue-size": "QUEUE", "--teachers": GivenTeacher.setting, "--checkpoint-every": Interim.setting, "--rank-timeout": "RANK_TIMEOUT", "--allow-mixed": "ALLOW_MIXED"],
-            "TEACHER_OPTIONS": ["--objective": "TEACHER_OBJECTIVE", "--seed": "SEED", "--checkpoint-every": Interim.setting, "--rank-timeout": "RANK_TIMEOUT", "--allow-mixed": "ALLOW_MIXED"], "SYNTHESIZE_OPTIONS": ["--seed": "SEED"],
+            "STUDENT_OPTIONS": ofTraining.merging(["--objective": "METHOD", "--queue-size": "QUEUE", "--teachers": GivenTeacher.setting]) { $1 },
+            "TEACHER_OPTIONS": ofTraining.merging(["--objective": "TEACHER_OBJECTIVE"]) { $1 }, "SYNTHESIZE_OPTIONS": ["--seed": "SEED"],
         ]
         for (name, settingOf) in own.sorted(by: { $0.key < $1.key }) {
             for word in settings.words(name) {

@@ -1,3 +1,4 @@
+import Images
 import Platform
 import ToolSupport
 
@@ -12,7 +13,7 @@ struct RecipeFiles {
     /// - Throws: ``Failure`` where a file is not there, or is no recipe, in augment's words.
     init(_ settings: RunSettings, folder: String, tools: String) throws {
         var files: [String: [String]] = [:], names: [String: String] = [:]
-        for name in settings.studentCrops.recipes where Self.isFile(name) && names[name] == nil {
+        for name in settings.studentCrops.recipes where Recipe.isFile(name) && names[name] == nil {
             let own = "recipe.\(names.count + 1).json", isRemembered = !settings.typed.contains(Crops.setting)
             // A run that remembers one has it, wherever that has gone.
             let kept = "\(folder)/\(Self.folder)\(own)", isGone = unsafe access(name, F_OK) != 0 && access(kept, F_OK) == 0, file = isRemembered && isGone ? kept : name
@@ -32,19 +33,16 @@ struct RecipeFiles {
     /// Whether a file of options is a recipe.
     static func isOne(_ file: String) -> Bool { file.hasPrefix("recipe.") && file.hasSuffix(".json") }
 
-    /// As augment has it: a recipe is a file, and no name.
-    private static func isFile(_ name: String) -> Bool { name.contains("/") || name.hasSuffix(".json") }
-
     /// Groups of crops with the run's own files in the place of those that a person named.
     func placed(_ crops: String) -> String {
         crops.split(whereSeparator: \.isWhitespace).map { word in
-            guard let recipe = Crops.recipe(word), let own = names[recipe] else { return String(word) }
+            guard let recipe = Recipe.named(inGroup: word), let own = names[recipe] else { return String(word) }
             return word.dropLast(recipe.count) + Self.folder + own
         }.joined(separator: " ")
     }
 
     /// The files that words of options name.
     static func named(in words: [String]) -> [String] {
-        ShellWords.value(of: "--crops", in: words)?.split(whereSeparator: \.isWhitespace).compactMap(Crops.recipe).filter { $0.hasPrefix(folder) }.map { String($0.dropFirst(folder.count)) } ?? []
+        ShellWords.value(of: "--crops", in: words)?.split(whereSeparator: \.isWhitespace).compactMap(Recipe.named(inGroup:)).filter { $0.hasPrefix(folder) }.map { String($0.dropFirst(folder.count)) } ?? []
     }
 }

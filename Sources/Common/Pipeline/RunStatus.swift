@@ -71,8 +71,8 @@ public struct RunStatus {
         guard let subject = name.subject, let part = name.part, let bytes = try? TextFile.bytes("\(folder)/evaluation/\(subject).\(part).json"), let json = try? JSON(parsing: bytes) else { return nil }
         func of(_ what: String, _ percent: Double?) -> String? { percent.map { "\(what) \(Progress.fixed($0, 1)) % (\(subject))" } }
         switch part {
-        case "knn": return of("k-NN", json["results"]?.asArray?.first { $0["k"]?.asInteger == 10 && $0["vote"]?.asString == "majority" }?["top1"]?.asNumber)
-        case "quality": return of("teacher's neighbours", json["agreement"]?.asArray?.last?["share"]?.asNumber.map { 100 * $0 })
+        case "knn": return of("k-NN", Worth.nearest(json))
+        case "quality": return of("teacher's neighbours", Worth.teachersNeighbours(json))
         default: return nil
         }
     }

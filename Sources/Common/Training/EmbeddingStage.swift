@@ -164,21 +164,24 @@ public final class EmbeddingStage {
     }
 
     private func run(height: Int, width: Int, batch: Int) -> InferenceRun {
-        let index = runs.firstIndex { $0.height == height && $0.width == width }
-        let run = index.map { runs[$0] } ?? InferenceRun(weights, output: kind == .features ? .features : .embedding, height: height, width: width, batch: batch)
-        // Streams have few sizes; of one that has many only the last are kept.
-        if index == nil { runs = runs.suffix(Set(parts.map { "\($0.source)" }).count - 1) + [run] }
+        let run = kept(in: &runs) { $0.height == height && $0.width == width } orMade: {
+            InferenceRun(weights, output: kind == .features ? .features : .embedding, height: height, width: width, batch: batch)
+        }
         run.profile = profile
         return run
     }
 
     private func batchRun(height: Int, width: Int, N: Int) -> TrainingRun {
-        let index = batchRuns.firstIndex { $0.height == height && $0.width == width && $0.N == N }
-        // What is not used any more goes before another is made: they hold all activations.
-        if index == nil { batchRuns = batchRuns.suffix(Set(parts.map { "\($0.source)" }).count - 1) }
-        let run = index.map { batchRuns[$0] } ?? TrainingRun(weights.network, N: N, height: height, width: width)
-        if index == nil { batchRuns.append(run) }
+        let run = kept(in: &batchRuns) { $0.height == height && $0.width == width && $0.N == N } orMade: { TrainingRun(weights.network, N: N, height: height, width: width) }
         run.profile = profile
         return run
+    }
+
+    /// Streams have few sizes; of one that has many only the last runs are kept, and the oldest goes before another is made.
+    private func kept<Run>(in runs: inout [Run], _ isWanted: (Run) -> Bool, orMade make: () -> Run) -> Run {
+        if let run = runs.first(where: isWanted) { return run }
+        runs = runs.suffix(Set(parts.map { "\($0.source)" }).count - 1)
+        runs.append(make())
+        return runs[runs.count - 1]
     }
 }
