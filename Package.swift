@@ -93,7 +93,7 @@ let package = Package(
         library("Objectives", ["Layers", "Losses", "Networks", "Optimizers", "Randomness", "TensorStreams", "ToolSupport", "Platform"]),
         library("Optimizers", ["Parallel", "Platform"], numeric),
         library("Training", ["Checkpoints", "Kernels", "Layers", "Networks", "Objectives", "Optimizers", "Ranks", "TensorStreams", "ToolSupport", "Randomness", "Parallel", argumentParser, "Platform"]),
-        library("Evaluation", ["COpenBLAS", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),
+        library("Evaluation", ["COpenBLAS", "CProcessor", "Kernels", "Parallel", "Randomness", "TensorStreams", "ToolSupport", "Platform"], numeric),
         library("Pages", ["Datasets", "Images", "TensorStreams", "ToolSupport", "Platform"]),
         library("Measurement", ["Kernels", "Layers", "Networks", "Optimizers", "Parallel", "TensorStreams", "ToolSupport", "Platform"], numeric),
         library("Pipeline", ["Archives", "Checkpoints", "Datasets", "Images", "Measurement", "Networks", "Objectives", "Optimizers", "Parallel", "TensorStreams", "ToolSupport", "Platform"]),

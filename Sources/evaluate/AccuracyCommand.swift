@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import TensorStreams
 import ToolSupport
 
 struct AccuracyCommand: ParsableCommand {
@@ -32,7 +33,7 @@ struct AccuracyCommand: ParsableCommand {
         var evaluation = AccuracyEvaluation()
         evaluation.tensor = tensor
         let stream = try FeatureStream(input, tensor: tensor)
-        var progress = Progress(tool: "evaluate", unit: "test samples", common)
+        var progress = Progress(tool: "evaluate", unit: "test samples", total: stream.header.imageCount, common)
         let report = try evaluation.run(stream) { progress.add($0) }
         progress.clear()
         if !common.quiet { report.remarks.forEach(Evaluate.log) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import TensorStreams
 import ToolSupport
 
 struct KNN: ParsableCommand {
@@ -80,7 +81,7 @@ struct KNN: ParsableCommand {
         evaluation.tensor = options.tensor
         let test = try FeatureStream(options.test, tensor: options.tensor)
         let train = try FeatureStream(options.train, tensor: options.tensor)
-        var progress = Progress(tool: "evaluate", unit: "training samples", common)
+        var progress = Progress(tool: "evaluate", unit: "training samples", total: train.header.imageCount, common)
         let report = try evaluation.run(train: train, test: test) { progress.add($0) }
         progress.clear()
         if !common.quiet { report.subject.remarks.forEach(Evaluate.log) }

@@ -54,6 +54,16 @@ struct LaunchTests {
         #expect(asked.status == 75 && place.exists("asked"), "\(asked.error)")
     }
 
+    @Test func `a launcher that does not end when its ranks have failed is ended, with their status`() throws {
+        let place = try Workplace.images()
+        try place.write("#!/bin/bash\nshift 2\n\"$@\"\nexec sleep 1000\n", to: "mpirun.hung")
+        let run = try place.run("""
+            mkdir -p log; chmod +x mpirun.hung; export SEED_LAUNCH=$'./mpirun.hung\n-n\n2' SEED_PROGRAM_FOLDER=$PWD
+            timeout 60 \(Workplace.root)/pipelines/launch 'exit 74'
+            """)
+        #expect(run.status == 74 && run.error.contains("make: ranks have failed, and ./mpirun.hung has not ended within 6 s: it is ended"), "\(run.status) \(run.error)")
+    }
+
     @Test func `what cannot work is said before anything is done`() throws {
         let place = try Workplace.images()
         func failure(_ settings: String, _ words: String...) throws {

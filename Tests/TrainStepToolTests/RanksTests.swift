@@ -11,19 +11,19 @@ private let isMPIThere = Workplace.runs("command -v mpirun && train-step --check
 struct RanksTests {
     private static let start = "mpirun --allow-run-as-root --oversubscribe --bind-to none"
     private static let shared = "--mca btl self,vader", sockets = "--mca btl self,tcp --mca btl_tcp_if_include lo"
-    private static let step = "train-step --student begun --epochs 3 --schedule constant --learning-rate 0.05 --batch-groups 4"
+    private static let step = "train-step --student begun --epochs 3 --schedule constant --learning-rate 0.05 --batch-groups"
     private static let images = "augment --data pictures/train --size 16 --batch 16 --drop-last --epoch 1 -q"
 
     /// A training after its first epoch, and what comes of its second by one process.
-    private func place(_ method: String = "", views: String = "", pause: String = "") throws -> Workplace {
+    private func place(_ method: String = "", views: String = "", pause: String = "", groups: Int = 4) throws -> Workplace {
         let place = try Workplace.training()
         let embed = method.contains("--objective") ? "" : "embed --weights teacher -q |"
         try place.perform("""
             augment --data pictures/train --size 16 --batch 16 --drop-last \(views) -q | \(embed) train-step --student student --epochs 3 --schedule constant --learning-rate 0.05 \(method) -q -o begun
-            \(Self.images) \(views) | \(embed) \(Self.step) \(method) -q -o whole
+            \(Self.images) \(views) | \(embed) \(Self.step) \(groups) \(method) -q -o whole
             cat > rank <<'end'
             set -euo pipefail
-            \(Self.images) \(views) --slice auto --slice-groups 4 --resume half | \(embed) \(pause) { echo $BASHPID > id.$OMPI_COMM_WORLD_RANK; exec \(Self.step) \(method) --mpi "$@"; }
+            \(Self.images) \(views) --slice auto --slice-groups \(groups) --resume half | \(embed) \(pause) { echo $BASHPID > id.$OMPI_COMM_WORLD_RANK; exec \(Self.step) \(groups) \(method) --mpi "$@"; }
             end
             """)
         return place
@@ -44,6 +44,12 @@ struct RanksTests {
             let run = try place.run("\(Self.ranks(count, options)) -q -o out < /dev/null && cmp out whole && rm out")
             #expect(run.status == 0, "\(count) ranks, \(method): \(run.error)")
         }
+    }
+
+    // Groups of two images; three ranks of five have two of them, the others one.
+    @Test func `eight ranks, and five that share eight groups, leave the same bytes too`() throws {
+        let place = try place(groups: 8)
+        for count in [8, 5] { try place.perform("\(Self.ranks(count)) -q -o out < /dev/null; cmp out whole; rm out") }
     }
 
     // Each stops behind another batch, and goes on as another number.
@@ -100,7 +106,7 @@ struct RanksTests {
         let place = try place(pause: "(head -c 20000; while [ ! -e go ]; do sleep 0.01; done; cat) |")
         try place.perform("""
             sed -i 's/--student begun/--student student/; s/--epoch 1/--epoch 0/' rank
-            \(Self.images.replacingOccurrences(of: "--epoch 1", with: "--epoch 0")) | embed --weights teacher -q | \(Self.step.replacingOccurrences(of: "begun", with: "student")) -q -o first
+            \(Self.images.replacingOccurrences(of: "--epoch 1", with: "--epoch 0")) | embed --weights teacher -q | \(Self.step.replacingOccurrences(of: "begun", with: "student")) 4 -q -o first
             """)
         let run = try place.start("\(Self.ranks(2)) --interim half -o out < /dev/null")
         #expect(waitUntil(seconds: 60) { place.exists("id.1") && place.exists("id.0") })

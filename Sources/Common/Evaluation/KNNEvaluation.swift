@@ -49,7 +49,7 @@ public struct KNNEvaluation: Sendable {
         var subject = EvaluationSubject(
             tensor, matching, train: (train, images, trainSpread), test: (test, queries.images, spread), twins)
         let near = spread.isCollapsed(classes: matching.count) ? nil : NearDuplicates(neighbours, test: queries.images, train: images)
-        if let remark = near?.remark(twins: subject.testInTrain) { subject.remarks.append(remark) }
+        if let remark = near?.remark(twins: subject.testInTrain, tensor) { subject.remarks.append(remark) }
         var counts: [Int] = []
         for k in k ?? Self.usualK {
             if self.k != nil, k > labels.count { subject.remarks.append("k = \(k) is more than the \(labels.count) training samples: all of them vote") }

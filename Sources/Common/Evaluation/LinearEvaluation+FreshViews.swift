@@ -62,7 +62,7 @@ extension LinearEvaluation {
             train: .init(name: train.name, classes: names, labels: labels), test: .init(name: test.name, classes: test.classes, labels: held.labels))
         var subject = EvaluationSubject(tensor, matching, train: (train, images, seen), test: (test, held.images, spread), twins)
         let near = search.flatMap { NearDuplicates($0.finish(), test: held.images, train: images) }
-        if let remark = near?.remark(twins: subject.testInTrain) { subject.remarks.append(remark) }
+        if let remark = near?.remark(twins: subject.testInTrain, tensor) { subject.remarks.append(remark) }
         if state.curve.count < probe.epochs {
             subject.remarks.append("the classifier has learnt for \(state.curve.count) of the protocol's \(probe.epochs) epochs: the stream has no more (augment --epochs \(probe.epochs))")
         }

@@ -53,7 +53,7 @@ public struct LinearEvaluation: Sendable {
         let classifier: LinearClassifier
         var subject = EvaluationSubject(
             tensor, matching, train: (train, known.images, trainSpread), test: (test, held.images, spread), twins)
-        if let remark = near?.remark(twins: subject.testInTrain) { subject.remarks.append(remark) }
+        if let remark = near?.remark(twins: subject.testInTrain, tensor) { subject.remarks.append(remark) }
         var details = JSON.Object()
         var words: String
         switch solver {
@@ -115,7 +115,8 @@ public struct LinearEvaluation: Sendable {
         let accuracy = classifier.evaluate(test.features, labels: test.labels).accuracy
         try state.add(ProbeEpoch(epoch: epoch, rate: probe.rate(epoch: epoch), loss: loss, trainTop1: share, accuracy: accuracy))
         if hasFreshViews || (epoch + 1) % 10 == 0 {
-            progress("epoch \(epoch + 1) of \(probe.epochs), loss \(Progress.short(loss)), top-1 \(Progress.fixed(accuracy.top1Percent, 1)) %")
+            let left = state.left(of: probe.epochs).map { ", \($0)" } ?? ""
+            progress("epoch \(epoch + 1) of \(probe.epochs), loss \(Progress.short(loss)), top-1 \(Progress.fixed(accuracy.top1Percent, 1)) %\(left)")
         }
     }
 }

@@ -8,6 +8,9 @@ import Parallel
 /// product, so that no table of similarities is ever kept. Memory: the queries, two tiles, and for each
 /// query 32 bytes and 16 for each neighbour (of fewer than 8 as of 8), at the end 8 more of these. Time: queries · training samples · dimension multiply-adds, nearly all of it (docs/performance.md).
 ///
+/// Where the processor multiplies bytes, both are kept as bytes too (``ByteRows``), a quarter more memory: a product of these says quickly which samples cannot be near enough, and only the others' cosines are summed
+/// (``ByteScan``). Where too few can be left out so, all are multiplied. The neighbours and the bits of their cosines are the same either way.
+///
 /// Equal similarities are ordered by the training sample's number, so the result is one definite list; of equal samples they are equal, since each is one sum in the order of the dimensions.
 /// It depends neither on the number of threads nor on how the samples come in portions.
 public final class NeighbourSearch {
@@ -15,6 +18,8 @@ public final class NeighbourSearch {
     private static let tileRows = 4096
     private static let blockRows = 126
     private static let productRows = 512
+    /// A product of bytes does not pay where more than one in so many samples must be looked at; what so many products of floats are made then.
+    private static let mostNear = 8, floatProducts = 8
 
     private let queries: FeatureMatrix
     private let k: Int
@@ -22,6 +27,7 @@ public final class NeighbourSearch {
     private var nearest: [Nearest]
     private let tile: FloatBuffer
     private let packed: FloatBuffer
+    private let bytes: ByteScan?
     /// Of each worker: a block of queries, and its similarities to the samples of a product.
     private var scratch = FloatBuffer(0)
     private var tileCount = 0
@@ -30,7 +36,8 @@ public final class NeighbourSearch {
     /// - Parameters:
     ///   - queries: finite; brought to length 1 here, in place.
     ///   - k: how many neighbours are wanted.
-    public init(queries: FeatureMatrix, k: Int) {
+    ///   - byBytes: whether samples are left out by a product of bytes; nil: where that is fast.
+    public init(queries: FeatureMatrix, k: Int, byBytes: Bool? = nil) {
         precondition(k > 0)
         self.queries = queries
         self.k = k
@@ -39,6 +46,7 @@ public final class NeighbourSearch {
         nearest = (0..<queries.samples).map { [candidates] in Nearest(candidates + $0 * Nearest.capacity(k), k: k) }
         tile = FloatBuffer(Self.tileRows * queries.dimension)
         packed = FloatBuffer(Panels(k: queries.dimension, n: Self.tileRows).floats)
+        bytes = (byBytes ?? ByteProduct.isFast) && queries.dimension <= ByteProduct.longest ? ByteScan(queries, tile: tile, rows: Self.tileRows) : nil
     }
 
     deinit { candidates.deallocate() }
@@ -90,12 +98,13 @@ public final class NeighbourSearch {
     private func search() {
         guard tileCount > 0 else { return }
         let (Q, D, N, seen) = (queries.samples, queries.dimension, tileCount, seen)
-        let (queries, tile, packed) = (queries, tile.pointer, packed.pointer)
+        let (queries, tile, packed, bytes) = (queries, tile.pointer, packed.pointer, bytes)
         let (block, product) = (Self.blockRows, Self.productRows)
-        let panels = Panels(k: D, n: N)
+        let panels = Panels(k: D, n: N), rounding = ByteRows.rounding(D)
         Parallel.forEach(panels.count) { panel, _ in
             for n in panels.columns(panel) { VectorAlgebra.normalize(tile + n * D, D) }
             panels.pack(panel, of: tile, .transposed, ldb: D, into: packed)
+            bytes?.pack(panel, panels.columns(panel))
         }
         let workers = Parallel.threads
         let (rowStride, scoreStride) = (RowStride.padded(D), RowStride.padded(product))
@@ -104,16 +113,30 @@ public final class NeighbourSearch {
         let scratch = scratch
         nearest.withUnsafeMutableBufferPointer { nearest in
             nonisolated(unsafe) let nearest = nearest
+            guard let own = nearest.baseAddress else { return }
+            nonisolated(unsafe) let all = own
             Parallel.forEach((Q + block - 1) / block, workers: workers) { piece, worker in
                 let rows = scratch.pointer + worker * block * (rowStride + scoreStride), scores = rows + block * rowStride
                 let start = piece * block
                 let count = min(block, Q - start)
                 Rows.copy(queries.row(start), stride: D, rows: count, columns: D, into: rows, stride: rowStride)
+                /// Products that are to be made of floats yet, since by bytes too few samples can be left out.
+                var floats = 0
                 for first in stride(from: 0, to: N, by: product) {
                     let width = min(product, N - first)
+                    if let bytes, floats == 0, seen + first >= Nearest.capacity(k) {
+                        let near = bytes.take(first..<first + width, of: start..<start + count, before: seen, scores, scoreStride, into: all + start)
+                        if near > count * width / Self.mostNear { floats = Self.floatProducts }
+                        continue
+                    }
+                    floats = max(0, floats - 1)
                     GEMM.multiply(
                         rows, lda: rowStride, m: count, packed + panels.offset(first / Panels.width), Panels(k: D, n: width), into: scores, ldc: scoreStride)
-                    for q in 0..<count { nearest[start + q].take(scores + q * scoreStride, count: width, first: seen + first) }
+                    for q in 0..<count {
+                        all[start + q].take(scores + q * scoreStride, count: width, first: seen + first, rounding: rounding) {
+                            VectorAlgebra.similarity(rows + q * rowStride, tile + (first + $0) * D, D)
+                        }
+                    }
                 }
             }
         }
@@ -150,98 +173,4 @@ public struct Neighbours: Sendable {
     }
 
     public subscript(query: Int) -> ArraySlice<Neighbour> { list[query * k..<(query + 1) * k] }
-}
-
-/// The nearest k so far of one query, among as many candidates again: when these are full, the k nearest are chosen and the others go.
-///
-/// A candidate is a number that is the larger, the nearer it is: its similarity in the upper half, in the order of its bits, and in the lower one the training sample's number, of which the smaller goes first.
-private struct Nearest {
-    private let candidates: UnsafeMutablePointer<UInt64>
-    private let k: Int
-    private var count = 0
-    /// What a sample must be nearer than. Samples come in order, so one that is only as near as the farthest of k is behind it.
-    private var limit = -Float.infinity
-
-    static func capacity(_ k: Int) -> Int { k + max(k, 8) }
-
-    init(_ candidates: UnsafeMutablePointer<UInt64>, k: Int) { (self.candidates, self.k) = (candidates, k) }
-
-    private static func candidate(_ similarity: Float, _ index: Int) -> UInt64 {
-        let bits = (similarity + 0).bitPattern  // −0 is as near as 0
-        let ordered = bits >> 31 == 0 ? bits | 1 << 31 : ~bits
-        return UInt64(ordered) << 32 | UInt64(~UInt32(truncatingIfNeeded: index))
-    }
-
-    private static func neighbour(_ candidate: UInt64) -> Neighbour {
-        let ordered = UInt32(truncatingIfNeeded: candidate >> 32)
-        return Neighbour(
-            similarity: Float(bitPattern: ordered >> 31 == 1 ? ordered & ~(1 << 31) : ~ordered), index: Int32(truncatingIfNeeded: ~UInt32(truncatingIfNeeded: candidate)))
-    }
-
-    /// Takes what is near enough of `scores`, the similarities of the training samples `first...`.
-    mutating func take(_ scores: UnsafePointer<Float>, count width: Int, first: Int) {
-        var i = 0
-        while i + 32 <= width {
-            let (low, high) = (scores.vector(i) .> limit, scores.vector(i + 16) .> limit)
-            if any(low .| high) {
-                var places = Self.bits(low) | Self.bits(high) << 16
-                while places != 0 {
-                    let j = i + places.trailingZeroBitCount
-                    places &= places - 1
-                    // The limit may have risen since.
-                    if scores[j] > limit { add(scores[j], first + j) }
-                }
-            }
-            i += 32
-        }
-        while i < width {
-            if scores[i] > limit { add(scores[i], first + i) }
-            i += 1
-        }
-    }
-
-    /// A bit for each lane, the first of them the lowest.
-    @inline(__always)
-    private static func bits(_ mask: SIMDMask<SIMD16<Int32>>) -> UInt32 {
-        let low: SIMD8<UInt32> = [1, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7]
-        let ofLanes = SIMD16<UInt32>(lowHalf: low, highHalf: low &<< 8)
-        return SIMD16<UInt32>(repeating: 0).replacing(with: ofLanes, where: mask).wrappedSum()
-    }
-
-    private mutating func add(_ similarity: Float, _ index: Int) {
-        candidates[count] = Self.candidate(similarity, index)
-        count += 1
-        if count == Self.capacity(k) { choose() }
-    }
-
-    /// Brings the k nearest to the front, the farthest of them last (Hoare's selection), and forgets the others.
-    private mutating func choose() {
-        var (low, high) = (0, count - 1)
-        while low < high {
-            // The middle one of three; of so many different numbers no order that comes is a bad one for long.
-            let (a, b, c) = (candidates[low], candidates[(low + high) / 2], candidates[high])
-            let pivot = max(min(a, b), min(max(a, b), c))
-            var (i, j) = (low, high)
-            while i <= j {
-                while candidates[i] > pivot { i += 1 }
-                while candidates[j] < pivot { j -= 1 }
-                if i <= j {
-                    (candidates[i], candidates[j]) = (candidates[j], candidates[i])
-                    i += 1
-                    j -= 1
-                }
-            }
-            // low … j are nearer than i … high; what lies between is the pivot.
-            if k - 1 <= j { high = j } else if k - 1 >= i { low = i } else { break }
-        }
-        count = k
-        limit = Self.neighbour(candidates[k - 1]).similarity
-    }
-
-    /// The nearest k, or as many as there are, nearest first.
-    mutating func sorted() -> [Neighbour] {
-        var all = UnsafeMutableBufferPointer(start: candidates, count: count)
-        all.sort(by: >)
-        return all.prefix(k).map(Self.neighbour)
-    }
 }

@@ -34,6 +34,9 @@ struct ProbeState {
     /// Of which evaluation it is, in words.
     let identity: String
     private let path: String?
+    /// When it began here, and with how many epochs.
+    private let start = Progress.now()
+    private var before = 0
     private static let key = "evaluation"
 
     /// One that begins, or what `path` has of it.
@@ -63,6 +66,13 @@ struct ProbeState {
                 epoch: $0, rate: rates[$0], loss: losses[$0], trainTop1: shares[$0],
                 accuracy: Accuracy(top1: correct[2 * $0], top5: correct[2 * $0 + 1], samples: testSamples))
         }
+        before = count
+    }
+
+    /// What the rest of so many epochs will take: "1 min 20 s left"; nil behind the last.
+    func left(of epochs: Int) -> String? {
+        guard before < curve.count, curve.count < epochs else { return nil }
+        return "\(Progress.duration((Progress.now() - start) / Double(curve.count - before) * Double(epochs - curve.count))) left"
     }
 
     /// Adds an epoch, and keeps what there is now.

@@ -1,3 +1,5 @@
+import Kernels
+
 /// Sums over vectors, always in the same order.
 enum VectorAlgebra {
     /// Σ a·b. Short stretches are summed in single precision, and those in double.
@@ -23,6 +25,30 @@ enum VectorAlgebra {
             start = end
         }
         return total
+    }
+
+    /// a·b in single precision, the fastest way: of 64 running sums, whatever the processor. Equal rows give equal bits.
+    static func similarity(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Float {
+        var (s0, s1, s2, s3) = (Vector.zero, Vector.zero, Vector.zero, Vector.zero)
+        var i = 0
+        while i + 64 <= count {
+            s0 = s0.addingProduct(a.vector(i), b.vector(i))
+            s1 = s1.addingProduct(a.vector(i + 16), b.vector(i + 16))
+            s2 = s2.addingProduct(a.vector(i + 32), b.vector(i + 32))
+            s3 = s3.addingProduct(a.vector(i + 48), b.vector(i + 48))
+            i += 64
+        }
+        while i + 16 <= count {
+            s0 = s0.addingProduct(a.vector(i), b.vector(i))
+            i += 16
+        }
+        var rest: Float = 0
+        while i < count {
+            rest.addProduct(a[i], b[i])
+            i += 1
+        }
+        let all = (s0 + s1) + (s2 + s3), half = all.lowHalf + all.highHalf, quarter = half.lowHalf + half.highHalf, two = quarter.lowHalf + quarter.highHalf
+        return two[0] + two[1] + rest
     }
 
     /// ‖a‖

@@ -4,31 +4,35 @@ import CProcessor
 ///
 /// A tile is put together from smaller ones (``Stack``), so that its size is a type and every row a variable
 /// of its own: only so does the compiler keep it in registers.
-protocol Tile {
+protocol ProductTile {
     static var rows: Int { get }
     /// Floats in a row.
     static var width: Int { get }
     /// All zero.
     init()
+    /// Adds a·b, where a is a column, `stride` floats from row to row, and b a row of ``width`` floats.
+    mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: Row)
     /// The rows `stride` floats apart at `c`.
     init(_ c: UnsafePointer<Float>, stride: Int)
+    func store(_ c: UnsafeMutablePointer<Float>, stride: Int)
+
+    associatedtype Row: ProductTile where Row.Row == Row
+}
+
+/// One of floats.
+protocol Tile: ProductTile where Row: Tile {
     /// Every row is `row`.
     init(repeating row: UnsafePointer<Float>)
     /// Adds the rows at `c`.
     mutating func add(_ c: UnsafePointer<Float>, stride: Int)
-    /// Adds a·b, where a is a column, `stride` floats from row to row, and b a row of ``width`` floats.
-    mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: Row)
     /// Nothing is less than zero.
     mutating func rectify()
-    func store(_ c: UnsafeMutablePointer<Float>, stride: Int)
-    /// The same by non-temporal stores; every row of `c` begins on a cache line.
+    /// The same as `store` by non-temporal stores; every row of `c` begins on a cache line.
     func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int)
     /// Its first row.
     var first: Row { get }
     /// Adds Σ d to `sum` and Σ d² to `squares`, d being what is between a row and `origin`.
     func addDistances(from origin: Row, to sum: inout Row, _ squares: inout Row)
-
-    associatedtype Row: Tile where Row.Row == Row
 }
 
 /// One row of 32 floats: two registers of AVX-512.
@@ -131,7 +135,7 @@ struct HalfRow: Tile {
 }
 
 /// The rows of one tile above those of another.
-struct Stack<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
+struct Stack<Upper: ProductTile, Lower: ProductTile>: ProductTile where Upper.Row == Lower.Row {
     private var upper: Upper
     private var lower: Lower
 
@@ -145,6 +149,18 @@ struct Stack<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
         upper = Upper(c, stride: stride)
         lower = Lower(c + Upper.rows &* stride, stride: stride)
     }
+    @inline(__always) mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: Upper.Row) {
+        upper.addProduct(a, stride: stride, b)
+        lower.addProduct(a + Upper.rows &* stride, stride: stride, b)
+    }
+    @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) {
+        upper.store(c, stride: stride)
+        lower.store(c + Upper.rows &* stride, stride: stride)
+    }
+    typealias Row = Upper.Row
+}
+
+extension Stack: Tile where Upper: Tile, Lower: Tile {
     @inline(__always) init(repeating row: UnsafePointer<Float>) {
         upper = Upper(repeating: row)
         lower = Lower(repeating: row)
@@ -153,17 +169,9 @@ struct Stack<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
         upper.add(c, stride: stride)
         lower.add(c + Upper.rows &* stride, stride: stride)
     }
-    @inline(__always) mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: Upper.Row) {
-        upper.addProduct(a, stride: stride, b)
-        lower.addProduct(a + Upper.rows &* stride, stride: stride, b)
-    }
     @inline(__always) mutating func rectify() {
         upper.rectify()
         lower.rectify()
-    }
-    @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) {
-        upper.store(c, stride: stride)
-        lower.store(c + Upper.rows &* stride, stride: stride)
     }
     @inline(__always) func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int) {
         upper.storeNonTemporal(c, stride: stride)
@@ -174,13 +182,12 @@ struct Stack<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
         upper.addDistances(from: origin, to: &sum, &squares)
         lower.addDistances(from: origin, to: &sum, &squares)
     }
-    typealias Row = Upper.Row
 }
 
-typealias Two<R: Tile> = Stack<R, R> where R.Row == R
-typealias Four<R: Tile> = Stack<Two<R>, Two<R>> where R.Row == R
-typealias Six<R: Tile> = Stack<Four<R>, Two<R>> where R.Row == R
-typealias Eight<R: Tile> = Stack<Four<R>, Four<R>> where R.Row == R
-typealias Ten<R: Tile> = Stack<Eight<R>, Two<R>> where R.Row == R
-typealias Twelve<R: Tile> = Stack<Eight<R>, Four<R>> where R.Row == R
-typealias Fourteen<R: Tile> = Stack<Twelve<R>, Two<R>> where R.Row == R
+typealias Two<R: ProductTile> = Stack<R, R> where R.Row == R
+typealias Four<R: ProductTile> = Stack<Two<R>, Two<R>> where R.Row == R
+typealias Six<R: ProductTile> = Stack<Four<R>, Two<R>> where R.Row == R
+typealias Eight<R: ProductTile> = Stack<Four<R>, Four<R>> where R.Row == R
+typealias Ten<R: ProductTile> = Stack<Eight<R>, Two<R>> where R.Row == R
+typealias Twelve<R: ProductTile> = Stack<Eight<R>, Four<R>> where R.Row == R
+typealias Fourteen<R: ProductTile> = Stack<Twelve<R>, Two<R>> where R.Row == R

@@ -1,5 +1,8 @@
 // What the processor this build is for can do. Swift has no such conditions of its own.
 #pragma once
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 // Floats in one vector register, and how many such registers there are.
 #if defined(__AVX512F__)
@@ -34,6 +37,20 @@ static inline void seed_pause(void) {
 
 typedef float seed_vector __attribute__((ext_vector_type(16)));
 
+// A bit for each lane of `a` that is larger than `least`, the first of them the lowest.
+static inline __attribute__((always_inline)) unsigned seed_lanes_above(seed_vector a, float least) {
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)a, _mm512_set1_ps(least), _CMP_GT_OQ);
+#elif defined(__AVX__)
+    __m256 b = _mm256_set1_ps(least);
+    return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a.lo, b, _CMP_GT_OQ)) | _mm256_movemask_ps(_mm256_cmp_ps((__m256)a.hi, b, _CMP_GT_OQ)) << 8;
+#else
+    unsigned bits = 0;
+    for (int lane = 0; lane < 16; lane++) bits |= (unsigned)(a[lane] > least) << lane;
+    return bits;
+#endif
+}
+
 // Stores past the caches, where there is a way. `place` lies on a cache line.
 static inline __attribute__((always_inline)) void seed_store_nontemporal(float *place, seed_vector value) {
 #if __has_builtin(__builtin_nontemporal_store)
@@ -42,3 +59,24 @@ static inline __attribute__((always_inline)) void seed_store_nontemporal(float *
     *(seed_vector *)place = value;
 #endif
 }
+
+// Whether the processor multiplies bytes, which is four times as fast as floats.
+#if defined(__AVX512VNNI__)
+#define SEED_BYTE_PRODUCTS 1
+#else
+#define SEED_BYTE_PRODUCTS 0
+#endif
+
+typedef int seed_sums __attribute__((ext_vector_type(16)));
+
+// Of each lane the sum, and four products of bytes without a sign, of `a`, and with one, of `b`. Without the instruction the sum alone: not to be called.
+static inline __attribute__((always_inline)) seed_sums seed_add_byte_products(seed_sums sums, seed_sums a, seed_sums b) {
+#if SEED_BYTE_PRODUCTS
+    return (seed_sums)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)a, (__m512i)b);
+#else
+    return sums;
+#endif
+}
+
+// The sums as floats.
+static inline __attribute__((always_inline)) seed_vector seed_floats(seed_sums sums) { return __builtin_convertvector(sums, seed_vector); }

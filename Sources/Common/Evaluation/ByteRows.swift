@@ -1,0 +1,99 @@
+import Kernels
+
+/// Rows of numbers as bytes, with what is needed to say how large the product of two of them can be at most.
+///
+/// With a centre m, x = m + x′ and x′ ≈ s x̂, x̂ being whole numbers from −127 to 127, for a query q (by the inequality of Cauchy and Schwarz for both of the last terms)
+///
+///     q·x = q·m + m·x′ + q′·x′
+///     q′·x′ ≤ s_q s_x q̂·x̂ + ‖q′ − s_q q̂‖·‖x′‖ + s_q ‖q̂‖·‖x′ − s_x x̂‖
+///
+/// The nearer the rows are to each other, the smaller are x′, s and what the bytes lack: a bound that is as sharp for features that differ little.
+struct ByteRows: Sendable {
+    let dimension: Int
+    /// Floats whose places the bytes of a row take, and from a row to the next.
+    let width: Int, stride: Int
+    let bytes: FloatBuffer
+    /// Of each row s, or the inverse of it; m·x′ (of queries q·m); ‖x′‖; ‖x′ − s x̂‖.
+    let scale: FloatBuffer, alongCentre: FloatBuffer, length: FloatBuffer, missing: FloatBuffer
+    /// Of each query ‖q̂‖, and 128 Σ q̂: bytes of the other rows have no sign, and are 128 larger.
+    let byteLength: FloatBuffer, offset: FloatBuffer
+    private static let rounder: Float = 0x1.8p23
+    private let isQueries: Bool
+    private let centre: FloatBuffer
+
+    /// - Parameters:
+    ///   - centre: as many floats as the dimension.
+    ///   - isQueries: whether the bytes have a sign.
+    init(_ rows: Int, centre: FloatBuffer, isQueries: Bool) {
+        dimension = centre.count
+        width = (dimension + 3) / 4
+        stride = RowStride.padded(width)
+        bytes = FloatBuffer(rows * stride)
+        (scale, alongCentre, length, missing) = (FloatBuffer(rows), FloatBuffer(rows), FloatBuffer(rows), FloatBuffer(rows))
+        (byteLength, offset) = (FloatBuffer(isQueries ? rows : 0), FloatBuffer(isQueries ? rows : 0))
+        (self.isQueries, self.centre) = (isQueries, centre)
+    }
+
+    /// How far rounding may take a product of rows of length 1 from what the bound says, or from another sum of the same products. A sum of D products is wrong by D units in the last place of what is summed at the most;
+    /// those of bytes are kept as floats, by eight times as many, since 128 Σ q̂ is in them, and by four each where that is made and taken off; another each for q·m and m·x′.
+    static func rounding(_ dimension: Int) -> Float { Float(24 * dimension + 64) * 0x1p-24 }
+
+    /// The mean of some rows.
+    static func centre(_ rows: FeatureMatrix) -> FloatBuffer {
+        let centre = FloatBuffer(rows.dimension), share = 1 / Float(max(1, rows.samples))
+        for row in 0..<rows.samples { VectorAlgebra.add(share, rows.row(row), to: centre.pointer, rows.dimension) }
+        return centre
+    }
+
+    /// Sets row `index` to what `x` is.
+    func set(_ index: Int, to x: UnsafePointer<Float>) {
+        let (m, D) = (UnsafePointer(centre.pointer), dimension)
+        var (largest, squares, product) = (Vector.zero, Vector.zero, Vector.zero)
+        forEachVector { i, count in
+            let (x, m) = count == 16 ? (x.vector(i), m.vector(i)) : (x.vector(i, count: count), m.vector(i, count: count)), d = x - m
+            largest = pointwiseMax(largest, pointwiseMax(d, -d))
+            squares = squares.addingProduct(d, d)
+            product = product.addingProduct(m, isQueries ? x : d)
+        }
+        let most = largest.max()
+        // Where all is so small that the inverse is none, bytes are 0 and ‖x′ − s x̂‖ is all.
+        let (s, inverse) = most > 1e-30 ? (most / 127, 127 / most) : (0, 0)
+        var (lacking, signed, byteSquares) = (Vector.zero, SIMD16<Int32>.zero, Vector.zero)
+        let place = UnsafeMutableRawPointer(bytes.pointer + index * stride), zero = SIMD16<Int32>(repeating: isQueries ? 0 : 128)
+        forEachVector { i, count in
+            let (x, m) = count == 16 ? (x.vector(i), m.vector(i)) : (x.vector(i, count: count), m.vector(i, count: count)), d = x - m
+            // Added to 1.5 · 2²³ a number is rounded to a whole one, which is the last bits of the sum.
+            let sum = d * inverse + Self.rounder, whole = sum - Self.rounder, rest = d - s * whole
+            let bytes = unsafeBitCast(sum, to: SIMD16<Int32>.self) &- unsafeBitCast(Vector(repeating: Self.rounder), to: SIMD16<Int32>.self)
+            lacking = lacking.addingProduct(rest, rest)
+            byteSquares = byteSquares.addingProduct(whole, whole)
+            signed &+= bytes
+            let stored = SIMD16<UInt8>(truncatingIfNeeded: bytes &+ zero)
+            if i + 16 <= 4 * width {
+                place.storeBytes(of: stored, toByteOffset: i, as: SIMD16<UInt8>.self)
+            } else {
+                for j in 0..<4 * width - i { place.storeBytes(of: stored[j], toByteOffset: i + j, as: UInt8.self) }
+            }
+        }
+        // The sums of squares are rounded too.
+        let more = 1 + Float(D + 16) * 0x1p-24
+        scale.pointer[index] = isQueries ? (inverse > 0 ? inverse : 1) : s
+        alongCentre.pointer[index] = product.sum()
+        length.pointer[index] = squares.sum().squareRoot() * more
+        missing.pointer[index] = lacking.sum().squareRoot() * more
+        if isQueries {
+            byteLength.pointer[index] = byteSquares.sum().squareRoot() * more
+            offset.pointer[index] = 128 * Float(signed.wrappedSum())
+        }
+    }
+
+    /// The vectors of a row: where each begins, and how many of its floats are the row's.
+    @inline(__always)
+    private func forEachVector(_ body: (_ start: Int, _ count: Int) -> Void) {
+        var i = 0
+        while i < dimension {
+            body(i, min(16, dimension - i))
+            i += 16
+        }
+    }
+}
