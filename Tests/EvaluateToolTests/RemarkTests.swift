@@ -134,6 +134,14 @@ struct RemarkTests {
         }
     }
 
+    // Of 300 on a sphere a dozen lie far nearer to one of 400 than is usual.
+    @Test func `images that lie close by chance, in features of few dimensions, are no near-duplicates`() throws {
+        let place = try Workplace()
+        try place.stream("train", samples: 400, dimension: 3, classes: eight, seed: 1) { Int32($0 % 8) }
+        try place.stream("test", samples: 300, dimension: 3, classes: eight, seed: 2) { Int32($0 % 8) }
+        for (words, json) in try evaluate(place) { #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("nearly the same"), "\(words)") }
+    }
+
     // What looks at the features, for copies among them and the like, must leave them as they are.
     @Test(arguments: ["", "--solver sgd --epochs 3", "--normalize none", "--normalize unit-standard"])
     func `samples that are learnt from are judged as they were learnt, whatever their length`(_ options: String) throws {
