@@ -54,7 +54,7 @@ public struct ConvexProbe: Sendable {
             for candidate in penalties {
                 let fit = regression(candidate).fit(kept, labels: keptLabels, classes: classes, from: last)
                 last = fit.classifier
-                let accuracy = fit.classifier.evaluate(held, labels: heldLabels).accuracy
+                let accuracy = fit.classifier.accuracy(held, labels: heldLabels)
                 let trial = Trial(penalty: candidate, accuracy: accuracy, iterations: fit.iterations)
                 trials.append(trial)
                 report(trial)

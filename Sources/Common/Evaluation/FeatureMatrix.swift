@@ -46,6 +46,13 @@ public final class FeatureMatrix: @unchecked Sendable {
         return copy
     }
 
+    /// The first `count` numbers of all rows.
+    func columns(_ count: Int) -> FeatureMatrix {
+        let copy = FeatureMatrix(samples: samples, dimension: count)
+        for row in 0..<samples { copy.row(row).update(from: self.row(row), count: count) }
+        return copy
+    }
+
     /// Another with the same rows, for what changes them.
     var copy: FeatureMatrix { rows(Array(0..<samples)) }
 

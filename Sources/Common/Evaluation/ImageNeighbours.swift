@@ -25,7 +25,7 @@ public struct ImageNeighbours {
         }
         // One more, since each is its own neighbour; unless so many others are its equals that it is not among the first.
         let search = NeighbourSearch(queries: set.features, k: k + 1)
-        search.add(set.features.all)
+        search.add(set.features)
         let found = search.finish()
         self.k = found.k - 1
         var list: [Int] = []

@@ -73,25 +73,18 @@ public final class LinearClassifier: @unchecked Sendable {
         return predictions
     }
 
-    /// What the classifier gets right, and its mean cross entropy. Of equal logits the class with the lower number goes first.
-    public func evaluate(_ features: FeatureMatrix, labels: [Int32]) -> (accuracy: Accuracy, loss: Double) {
-        let N = features.samples
-        let C = classes
+    /// What the classifier gets right. Of equal logits the class with the lower number goes first.
+    public func accuracy(_ features: FeatureMatrix, labels: [Int32]) -> Accuracy {
+        let (N, C, block) = (features.samples, classes, 256), pieces = (N + block - 1) / block, workers = Parallel.threads
         precondition(labels.count == N && features.dimension == dimension)
-        let block = 256
-        let pieces = (N + block - 1) / block
-        let workers = Parallel.threads
         let scratch = FloatBuffer(workers * block * C)
-        var partial = [(accuracy: Accuracy, loss: Double)](repeating: (Accuracy(), 0), count: pieces)
+        var partial = [Accuracy](repeating: Accuracy(), count: pieces)
         partial.withUnsafeMutableBufferPointer { partial in
             nonisolated(unsafe) let partial = partial
             Parallel.forEach(pieces, workers: workers) { piece, worker in
-                let z = scratch.pointer + worker * block * C
-                let first = piece * block
-                let rows = min(block, N - first)
+                let z = scratch.pointer + worker * block * C, first = piece * block, rows = min(block, N - first)
                 logits(features, first: first, rows: rows, into: z)
                 var accuracy = Accuracy()
-                var loss = 0.0
                 for n in 0..<rows {
                     let row = z + n * C
                     let label = Int(labels[first + n])
@@ -100,12 +93,10 @@ public final class LinearClassifier: @unchecked Sendable {
                     for c in 0..<label { rank &+= row[c] >= own ? 1 : 0 }
                     for c in label..<C { rank &+= row[c] > own ? 1 : 0 }
                     accuracy.count(rank: rank)
-                    loss += SoftmaxLoss.value(row, classes: C, label: labels[first + n])
                 }
-                partial[piece] = (accuracy, loss)
+                partial[piece] = accuracy
             }
         }
-        let accuracy = partial.reduce(Accuracy()) { $0 + $1.accuracy }
-        return (accuracy, partial.reduce(0) { $0 + $1.loss } / Double(max(1, N)))
+        return partial.reduce(Accuracy(), +)
     }
 }

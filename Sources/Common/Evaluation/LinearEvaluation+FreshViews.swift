@@ -68,7 +68,7 @@ extension LinearEvaluation {
         }
         let classifier = state.trainer.classifier
         return LinearReport(
-            accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy, trainAccuracy: nil,
+            accuracy: classifier.accuracy(held.features, labels: matching.test), trainAccuracy: nil,
             solver: "\(probe.protocolName(freshViews: true, done: state.curve.count)), \(scaling.words) \(tensor) \(train.dimension)-d", details: probe.described(state.curve, freshViews: true), scaling: scaling, subject: subject,
             paper: paper, classes: classes(classifier, matching, train, held.features), nearDuplicates: near)
     }

@@ -40,14 +40,9 @@ public struct LinearEvaluation: Sendable {
             test: .init(name: test.name, classes: test.classes, labels: held.labels))
         let spread = FeatureSpread(held.features), trainSpread = FeatureSpread(known.features)
         var twins = spread.isCollapsed(classes: test.classes?.count ?? .max) ? nil : TwinSearch(held.features)
-        let search = twins == nil ? nil : NeighbourSearch(queries: held.features.copy, k: NearDuplicates.neighbours)
-        for start in stride(from: 0, to: known.features.samples, by: 4096) {
-            let rows = known.features.rows(Array(start..<min(known.features.samples, start + 4096))).values
-            twins?.add(rows)
-            search?.add(rows)
-        }
+        for start in stride(from: 0, to: known.features.samples, by: 4096) { twins?.add(known.features.rows(Array(start..<min(known.features.samples, start + 4096))).values) }
         // Before the features are scaled, by which cosines would be others.
-        let near = search.flatMap { NearDuplicates($0.finish(), test: held.images, train: known.images) }
+        let near = twins == nil ? nil : NearDuplicates(test: held, train: known)
         scaling.apply(train: known.features, test: held.features)
 
         let classifier: LinearClassifier
@@ -82,8 +77,8 @@ public struct LinearEvaluation: Sendable {
         }
         words += ", \(scaling.words) \(tensor) \(train.dimension)-d"
         return LinearReport(
-            accuracy: classifier.evaluate(held.features, labels: matching.test).accuracy,
-            trainAccuracy: classifier.evaluate(known.features, labels: matching.train).accuracy,
+            accuracy: classifier.accuracy(held.features, labels: matching.test),
+            trainAccuracy: classifier.accuracy(known.features, labels: matching.train),
             solver: words, details: details, scaling: scaling, subject: subject, paper: paper, classes: classes(classifier, matching, train, held.features),
             nearDuplicates: near)
     }
@@ -112,7 +107,7 @@ public struct LinearEvaluation: Sendable {
                 .data, path: train.name, "the linear classifier diverged in epoch \(epoch + 1)",
                 remedy: "lower --learning-rate, or try --normalize unit" + (hasFreshViews ? "" : " or standard"))
         }
-        let accuracy = classifier.evaluate(test.features, labels: test.labels).accuracy
+        let accuracy = classifier.accuracy(test.features, labels: test.labels)
         try state.add(ProbeEpoch(epoch: epoch, rate: probe.rate(epoch: epoch), loss: loss, trainTop1: share, accuracy: accuracy))
         if hasFreshViews || (epoch + 1) % 10 == 0 {
             let left = state.left(of: probe.epochs).map { ", \($0)" } ?? ""

@@ -6,7 +6,7 @@ import TensorStreams
 /// The distance D is 1 − cosine. A sample counts where that of its nearest training image is within ``ofUsual`` of what is usual, the median over the test set of the distance of the second nearest image, and within
 /// ``ofOwn`` of that of the farthest of its own first ``neighbours``, and where chance does not bring the nearest so near: in features of d dimensions the shares (Dᵢ / Dⱼ)^(d/2) of the images nearer than the j-th are
 /// j − 1 numbers drawn evenly from 0 to 1, so that the least of them is x or less with probability 1 − (1 − x)^(j−1), which is to be ``chance`` or less for all samples together. d is found from the distances of the
-/// others (Levina and Bickel, NeurIPS 2004): what has learnt little besides its training images has features of few dimensions, in which images that are not alike lie close by chance.
+/// others (Levina and Bickel, NeurIPS 2004), of a thousand samples where there are more: what has learnt little besides its training images has features of few dimensions, in which images that are not alike lie close by chance.
 ///
 /// All are ratios, so that the rule holds for features of any spread, of untrained networks too: of photographs and drawn images, and of teachers and students, it names no image that is not one of another, and of those
 /// that were coded at quality 60 or scaled to three quarters nearly all where d is 9 or more, two thirds where it is 5, and hardly any below.
@@ -29,35 +29,98 @@ struct NearDuplicates {
     ///   - test: the image of each test sample; `train`: of each training sample. Several views of a training image are one neighbour.
     /// - Returns: nil where it cannot be told: of fewer than three neighbours, and where images are hardly farther from each other than rounding.
     init?(_ found: Neighbours, test: [Int], train: [Int]) {
-        samples = found.queries
-        guard found.k > 2, samples > 0 else { return nil }
-        func distance(_ neighbour: Neighbour) -> Double { max(0, 1 - Double(neighbour.similarity)) }
-        func image(_ neighbour: Neighbour) -> Int { train[Int(neighbour.index)] }
-        /// The neighbours that show another image than the nearest does.
-        func others(_ query: Int) -> ArraySlice<Neighbour> {
-            let own = found[query]
-            return own.drop { image($0) == image(own[own.startIndex]) }
+        let surroundings = (0..<found.queries).map { Surroundings(found[$0], train) }
+        guard let rule = Rule(Self.sample(of: found.queries).map { surroundings[$0] }, samples: found.queries) else { return nil }
+        self.init(rule, zip(test, surroundings))
+    }
+
+    /// The same of features in memory, without comparing all with all: what is usual a few samples tell, and the neighbours of a sample are looked for only where the nearest by the first of its numbers, an eighth of
+    /// them, is near enough.
+    ///
+    /// With q and x of length 1, and q₁ and x₁ the first of their numbers, D ≥ ½‖q₁ − x₁‖² ≥ ½‖q₁‖²(1 − cos²(q₁, x₁)).
+    init?(test: FeatureSet, train: FeatureSet) {
+        func surroundings(_ rows: [Int]) -> [Surroundings] {
+            let search = NeighbourSearch(queries: test.features.rows(rows), k: Self.neighbours)
+            search.add(train.features)
+            let found = search.finish()
+            return rows.indices.map { Surroundings(found[$0], train.images) }
         }
-        let distances = (0..<samples).map { others($0).prefix(Self.neighbours - 1).map(distance) }
-        let usual = distances.compactMap(\.first).sorted()
-        guard !usual.isEmpty, usual[usual.count / 2] > Self.rounding, let half = Self.halfDimension(distances) else { return nil }
-        let most = Self.ofUsual * usual[usual.count / 2], chance = Self.chance / Double(samples)
-        pairs = (0..<samples).compactMap { query in
-            guard let nearest = found[query].first, let farthest = distances[query].last else { return nil }
-            let own = distance(nearest), share = own > 0 ? pow(own / farthest, half) : 0, isChance = -expm1(Double(distances[query].count) * log1p(-share)) > chance
-            return own <= most && own <= Self.ofOwn * farthest && !isChance ? (test[query], image(nearest), nearest.similarity) : nil
+        let (Q, D) = (test.features.samples, test.features.dimension), sample = Self.sample(of: Q)
+        guard let rule = Rule(surroundings(sample), samples: Q) else { return nil }
+        var near = Array(0..<Q)
+        if D > 2 * Self.prefix, Q > 2 * sample.count {
+            let first = max(Self.prefix, D / 8), nearest = NeighbourSearch(queries: test.features.columns(first), k: 1)
+            nearest.add(train.features.columns(first))
+            let found = nearest.finish()
+            near = near.filter { query in
+                let row = test.features.row(query), share = VectorAlgebra.dot(row, row, first) / VectorAlgebra.dot(row, row, D)
+                // Rows of zeros, or that begin with zeros, may be near to anything.
+                guard let cosine = found[query].first?.similarity, share > 0 else { return true }
+                return Double(cosine) >= max(0, 1 - 2 * rule.most / share).squareRoot() - Self.rounding
+            }
+        }
+        self.init(rule, zip(near.map { test.images[$0] }, surroundings(near)))
+    }
+
+    private init(_ rule: Rule, _ samples: some Sequence<(Int, Surroundings)>) {
+        self.samples = rule.samples
+        pairs = samples.compactMap { image, own in
+            guard let nearest = own.nearest, rule.holds(own) else { return nil }
+            return (image, own.image, nearest.similarity)
         }.sorted { ($1.similarity, $0.test) < ($0.similarity, $1.test) }
     }
 
-    /// d/2 of what the distances of each sample grow like, the nearest image's left out: for each i the mean of ln(Dⱼ / Dᵢ) is 2/d, but for the largest of m of them, whose mean is (1 + ½ + … + 1/m) · 2/d.
-    private static func halfDimension(_ distances: [[Double]]) -> Double? {
-        var (terms, sum) = (0.0, 0.0)
-        for own in distances where own.count > 1 {
-            let m = own.count, farthest = max(own[m - 1], 1e-7)
-            terms += Double(m) - (1...m).reduce(0) { $0 + 1 / Double($1) }
-            for nearer in own.dropLast() { sum += log(farthest / max(nearer, 1e-7)) }
+    /// Samples that tell what is usual: all, or so many as evenly as they lie.
+    private static func sample(of count: Int) -> [Int] { count <= mostAsked ? Array(0..<count) : (0..<mostAsked).map { $0 * count / mostAsked } }
+    private static let mostAsked = 1024, prefix = 64
+
+    /// Where a sample lies: its nearest training image, and the distances of the others of its first neighbours, the nearest first.
+    private struct Surroundings {
+        let nearest: Neighbour?
+        let image: Int
+        let distance: Double
+        let others: [Double]
+
+        init(_ found: ArraySlice<Neighbour>, _ train: [Int]) {
+            func distance(_ neighbour: Neighbour) -> Double { max(0, 1 - Double(neighbour.similarity)) }
+            nearest = found.first
+            let image = found.first.map { train[Int($0.index)] } ?? 0
+            self.image = image
+            self.distance = found.first.map(distance) ?? 0
+            others = found.drop { train[Int($0.index)] == image }.prefix(NearDuplicates.neighbours - 1).map(distance)
         }
-        return sum > 0 ? terms / sum : nil
+    }
+
+    /// What is near, among samples of which some tell what is usual.
+    private struct Rule {
+        let samples: Int
+        let most: Double
+        /// d/2.
+        private let half: Double
+
+        init?(_ known: [Surroundings], samples: Int) {
+            let usual = known.compactMap(\.others.first).sorted()
+            guard !usual.isEmpty, usual[usual.count / 2] > NearDuplicates.rounding, let half = Self.halfDimension(known.map(\.others)) else { return nil }
+            (self.samples, self.half) = (samples, half)
+            most = NearDuplicates.ofUsual * usual[usual.count / 2]
+        }
+
+        func holds(_ own: Surroundings) -> Bool {
+            guard let farthest = own.others.last, own.distance <= most, own.distance <= NearDuplicates.ofOwn * farthest else { return false }
+            let share = own.distance > 0 ? pow(own.distance / farthest, half) : 0
+            return -expm1(Double(own.others.count) * log1p(-share)) <= NearDuplicates.chance / Double(samples)
+        }
+
+        /// Of what the distances of each sample grow like, the nearest image's left out: for each i the mean of ln(Dⱼ / Dᵢ) is 2/d, but for the largest of m of them, whose mean is (1 + ½ + … + 1/m) · 2/d.
+        private static func halfDimension(_ distances: [[Double]]) -> Double? {
+            var (terms, sum) = (0.0, 0.0)
+            for own in distances where own.count > 1 {
+                let m = own.count, farthest = max(own[m - 1], 1e-7)
+                terms += Double(m) - (1...m).reduce(0) { $0 + 1 / Double($1) }
+                for nearer in own.dropLast() { sum += log(farthest / max(nearer, 1e-7)) }
+            }
+            return sum > 0 ? terms / sum : nil
+        }
     }
 
     /// What a person should know beside the `twins` that are the same to the number; nothing where there are no more than these.

@@ -39,7 +39,7 @@ public struct NearestImages: Sendable {
     /// - Parameter rows: which of the set's samples are asked for.
     public init(_ set: FeatureSet, rows: [Int], k: Int) {
         let queries = set.features.rows(rows), search = NeighbourSearch(queries: queries, k: k + 1)
-        search.add(set.features.all)
+        search.add(set.features)
         let all = search.finish()
         found = rows.enumerated().map { query, row in
             let others = all[query].filter { Int($0.index) != row }.prefix(k)

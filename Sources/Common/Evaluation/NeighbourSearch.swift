@@ -57,8 +57,14 @@ public final class NeighbourSearch {
         rows.withUnsafeBufferPointer { add($0) }
     }
 
+    /// Adds training samples, of any length.
+    func add(_ rows: FeatureMatrix) {
+        precondition(rows.dimension == queries.dimension)
+        withExtendedLifetime(rows) { add(rows.all) }
+    }
+
     /// Adds training samples, (rows, dimension), of any length.
-    public func add(_ rows: UnsafeBufferPointer<Float>) {
+    private func add(_ rows: UnsafeBufferPointer<Float>) {
         let D = queries.dimension
         guard var source = rows.baseAddress, D > 0 else { return }
         var rest = rows.count / D

@@ -34,14 +34,6 @@ enum SoftmaxLoss {
         for c in 0..<classes { row[c] *= inverse }
     }
 
-    /// The cross entropy of one row; the row stays as it is.
-    static func value(_ row: UnsafePointer<Float>, classes: Int, label: Int32) -> Double {
-        let largest = Double(maximum(row, classes))
-        var sum = 0.0
-        for c in 0..<classes { sum += exp(Double(row[c]) - largest) }
-        return log(sum) + largest - Double(row[Int(label)])
-    }
-
     private static func maximum(_ row: UnsafePointer<Float>, _ count: Int) -> Float {
         var largest = row[0]
         var i = 0

@@ -96,7 +96,7 @@ struct NeighbourAgreement {
         func nearest(_ rows: FeatureMatrix) -> [[Int32]] {
             // One more, since each is its own neighbour; unless so many others are its equals that it is not among the first.
             let search = NeighbourSearch(queries: rows, k: k + 1)
-            search.add(rows.all)
+            search.add(rows)
             let found = search.finish()
             return (0..<rows.samples).map { n in Array(found[n].lazy.map(\.index).filter { $0 != Int32(n) }.prefix(k)) }
         }

@@ -26,6 +26,7 @@ public enum Parallel {
     /// Calls `body(piece, worker)` once for every piece in `0..<count` and returns when all are done.
     ///
     /// `worker` is in `0..<min(threads, workers)` and is held by one thread at a time: it numbers scratch memory.
+    /// In a piece denormals are 0, in what it reads and what it makes: a processor may take a hundred times as long for them, and tails of a softmax are full of them.
     /// A call from inside a piece, or while another thread is in a call, runs its pieces one after the
     /// other as worker 0 of its own scratch: callers that keep scratch by worker must not do that.
     ///
@@ -89,6 +90,8 @@ private final class Pool: @unchecked Sendable {
     }
 
     func run(_ pieces: Int, _ workers: Int, _ body: Body) {
+        let denormals = seed_flush_denormals()
+        defer { seed_restore_denormals(denormals) }
         guard pieces > 1, workers > 1, threads > 1, !busy.exchange(true, ordering: .acquiring) else {
             for piece in 0..<max(0, pieces) { body(piece, 0) }
             return
@@ -153,6 +156,7 @@ private final class Pool: @unchecked Sendable {
     }
 
     private func work(as worker: Int, after generation: Int) {
+        _ = seed_flush_denormals()
         var seen = generation
         while true {
             // Who has waited busily goes on without the lock: the caller may still hold it, and to sleep for it would cost what waiting saves.
