@@ -134,11 +134,38 @@ struct RemarkTests {
         }
     }
 
+    // A third of the test images is there, three times each, of all of which there are ten views.
+    @Test func `copies do not hide each other, nor do views`() throws {
+        let place = try Workplace(), dimension = 12
+        try place.stream("test", samples: 90, dimension: dimension, classes: eight, seed: 2, label: { Int32($0 % 8) })
+        let test = try place.read("test").records.flatMap { try $0.tensors["features"]?.floats() ?? [] }
+        func shaken(_ values: [Float], _ seed: Int) -> [Float] { zip(values, formula("noise \(seed)", values.count)).map { $0 * (1 + 3e-3 * $1) } }
+        let copies = (0..<90).flatMap { copy -> [Float] in
+            let start = copy / 3 * dimension
+            return shaken(Array(test[start..<start + dimension]), copy)
+        }
+        let images = copies + formula("others", 160 * dimension).map { $0 * 2 }
+        for views in [1, 10] {
+            let writer = try StreamWriter(place.path("train"), header: try place.read("test").header)
+            for view in 0..<views {
+                try writer.write(TensorDocument(tensors: [
+                    "features": Tensor(f32: view == 0 ? images : shaken(images, 1_000 + view), shape: [250, dimension]), "label": Tensor(i32: (0..<250).map { Int32($0 % 8) }, shape: [250]),
+                    "index": Tensor(i64: (0..<250).map(Int64.init), shape: [250]),
+                ]))
+            }
+            try writer.commit()
+            for command in ["knn", "linear"] {
+                let json = try JSON(parsing: place.run("evaluate \(command) --train train --test test -q -o -").output)
+                #expect(json["test_samples_near_train"]?.asInteger == 30, "\(command), \(views) views")
+            }
+        }
+    }
+
     // Of 300 on a sphere a dozen lie far nearer to one of 400 than is usual.
     @Test func `images that lie close by chance, in features of few dimensions, are no near-duplicates`() throws {
         let place = try Workplace()
-        try place.stream("train", samples: 400, dimension: 3, classes: eight, seed: 1) { Int32($0 % 8) }
-        try place.stream("test", samples: 300, dimension: 3, classes: eight, seed: 2) { Int32($0 % 8) }
+        try place.stream("train", samples: 400, dimension: 3, classes: eight, seed: 1, label: { Int32($0 % 8) })
+        try place.stream("test", samples: 300, dimension: 3, classes: eight, seed: 2, label: { Int32($0 % 8) })
         for (words, json) in try evaluate(place) { #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("nearly the same"), "\(words)") }
     }
 

@@ -15,13 +15,16 @@ struct ByteProductTests {
         }
         for i in b.indices { UnsafeMutableRawPointer(columns.pointer).storeBytes(of: b[i], toByteOffset: i, as: UInt8.self) }
         for panel in 0..<panels.count { panels.pack(panel, of: columns.pointer, .transposed, ldb: k, into: packed.pointer) }
-        ByteProduct.multiply(rows.pointer, lda: stride, m: m, packed.pointer, panels, into: c.pointer, ldc: n + 1)
-        for i in 0..<m {
-            for j in 0..<n {
-                let sum = (0..<4 * k).reduce(0) { $0 + Int(a[i * 4 * k + $1]) * Int(b[j * 4 * k + $1]) }
-                #expect(c.pointer[i * (n + 1) + j] == Float(sum), "row \(i), column \(j)")
+        for isFast in [ByteProduct.isFast, false] {
+            c.zero()
+            ByteProduct.multiply(rows.pointer, lda: stride, m: m, packed.pointer, panels, into: c.pointer, ldc: n + 1, isFast: isFast)
+            for i in 0..<m {
+                for j in 0..<n {
+                    let sum = (0..<4 * k).reduce(0) { $0 + Int(a[i * 4 * k + $1]) * Int(b[j * 4 * k + $1]) }
+                    #expect(c.pointer[i * (n + 1) + j] == Float(sum), "row \(i), column \(j), fast \(isFast)")
+                }
+                #expect(c.pointer[i * (n + 1) + n] == 0)
             }
-            #expect(c.pointer[i * (n + 1) + n] == 0)
         }
     }
 }

@@ -13,7 +13,7 @@ struct ByteRows: Sendable {
     /// Floats whose places the bytes of a row take, and from a row to the next.
     let width: Int, stride: Int
     let bytes: FloatBuffer
-    /// Of each row s, or the inverse of it; m·x′ (of queries q·m); ‖x′‖; ‖x′ − s x̂‖.
+    /// Of each row s, of queries 1/s, or 1 where all bytes are 0; m·x′, of queries q·m; ‖x′‖; ‖x′ − s x̂‖.
     let scale: FloatBuffer, alongCentre: FloatBuffer, length: FloatBuffer, missing: FloatBuffer
     /// Of each query ‖q̂‖, and 128 Σ q̂: bytes of the other rows have no sign, and are 128 larger.
     let byteLength: FloatBuffer, offset: FloatBuffer
@@ -27,16 +27,19 @@ struct ByteRows: Sendable {
     init(_ rows: Int, centre: FloatBuffer, isQueries: Bool) {
         dimension = centre.count
         width = (dimension + 3) / 4
-        stride = RowStride.padded(width)
+        stride = width < 128 ? width : RowStride.padded(width)
         bytes = FloatBuffer(rows * stride)
         (scale, alongCentre, length, missing) = (FloatBuffer(rows), FloatBuffer(rows), FloatBuffer(rows), FloatBuffer(rows))
         (byteLength, offset) = (FloatBuffer(isQueries ? rows : 0), FloatBuffer(isQueries ? rows : 0))
         (self.isQueries, self.centre) = (isQueries, centre)
     }
 
-    /// How far rounding may take a product of rows of length 1 from what the bound says, or from another sum of the same products. A sum of D products is wrong by D units in the last place of what is summed at the most;
-    /// those of bytes are kept as floats, by eight times as many, since 128 Σ q̂ is in them, and by four each where that is made and taken off; another each for q·m and m·x′.
-    static func rounding(_ dimension: Int) -> Float { Float(24 * dimension + 64) * 0x1p-24 }
+    /// How far rounding may take ``VectorAlgebra/similarity(_:_:_:)`` of rows of length 1 from the bound, in halves of a unit in the last place of 1: D/4 of the sums of 64 and 16 running ones, 8√D of the sums of bytes as floats, since 128 Σ q̂ is
+    /// at most 4√D of what is summed, is added and is taken off, and less than 512 of the rest; of few dimensions less.
+    static func rounding(_ dimension: Int) -> Float {
+        let D = Float(dimension)
+        return min(D / 4 + 8 * D.squareRoot() + 512, 24 * D + 64) * 0x1p-24
+    }
 
     /// The mean of some rows.
     static func centre(_ rows: FeatureMatrix) -> FloatBuffer {

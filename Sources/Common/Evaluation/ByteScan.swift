@@ -2,7 +2,7 @@ import Kernels
 import Parallel
 
 /// Leaves out the training samples of a tile that cannot be among a query's nearest, by products of bytes: those whose similarity is at most the query's limit by ``ByteRows``' bound.
-struct ByteScan: @unchecked Sendable {
+struct ByteScan: Sendable {
     private let queries: ByteRows
     private let samples: ByteRows
     private let packed: FloatBuffer
@@ -30,7 +30,7 @@ struct ByteScan: @unchecked Sendable {
     /// Makes bytes of the samples `rows` of the tile, which are of length 1, or 0, and the panel `panel`.
     func pack(_ panel: Int, _ rows: Range<Int>) {
         for row in rows { samples.set(row, to: tile.pointer + row * floats.dimension) }
-        // Whole panels: of rows that the tile lacks there is what there was before.
+        // Whole panels: of rows that the tile lacks there is what there was before, and their scores are left out.
         let panels = Panels(k: samples.width, n: (panel + 1) * Panels.width)
         panels.pack(panel, of: samples.bytes.pointer, .transposed, ldb: samples.stride, into: packed.pointer)
     }

@@ -53,6 +53,7 @@ extension LinearEvaluation {
             }
             let rows = FeatureMatrix(batch.features, samples: batch.labels.count, dimension: train.dimension)
             if scaling == .unit { rows.normalizeRows() }
+            state.begin()
             let step = state.trainer.step(rows, Array(0..<rows.samples)[...], labels: batch.labels, probe, rate: probe.rate(epoch: epoch))
             (sum.loss, sum.correct, sum.samples) = (sum.loss + step.loss, sum.correct + step.correct, sum.samples + rows.samples)
         }

@@ -67,6 +67,7 @@ public struct LinearEvaluation: Sendable {
         case .stochastic(let probe):
             var state = try state(probe, matching, test, [held.features.fingerprint(held.labels), known.features.fingerprint(known.labels)])
             let rows = known.features, judged = matching.test
+            state.begin()
             try probe.train(state.trainer, on: rows, labels: matching.train, from: state.curve.count) { epoch, loss, share in
                 try add(epoch, loss, share, probe, to: &state, judgedOn: (held.features, judged), train, progress)
                 return true

@@ -39,8 +39,10 @@ struct NearDuplicates {
     ///
     /// With q and x of length 1, and q₁ and x₁ the first of their numbers, D ≥ ½‖q₁ − x₁‖² ≥ ½‖q₁‖²(1 − cos²(q₁, x₁)).
     init?(test: FeatureSet, train: FeatureSet) {
+        // As many neighbours as show so many images.
+        let views = (train.images.count + Set(train.images).count - 1) / max(1, Set(train.images).count)
         func surroundings(_ rows: [Int]) -> [Surroundings] {
-            let search = NeighbourSearch(queries: test.features.rows(rows), k: Self.neighbours)
+            let search = NeighbourSearch(queries: test.features.rows(rows), k: Self.neighbours * min(views, 20))
             search.add(train.features)
             let found = search.finish()
             return rows.indices.map { Surroundings(found[$0], train.images) }
@@ -74,7 +76,7 @@ struct NearDuplicates {
     private static func sample(of count: Int) -> [Int] { count <= mostAsked ? Array(0..<count) : (0..<mostAsked).map { $0 * count / mostAsked } }
     private static let mostAsked = 1024, prefix = 64
 
-    /// Where a sample lies: its nearest training image, and the distances of the others of its first neighbours, the nearest first.
+    /// Where a sample lies: its nearest training image, and the distances of the other images of its first neighbours, the nearest first.
     private struct Surroundings {
         let nearest: Neighbour?
         let image: Int
@@ -87,7 +89,8 @@ struct NearDuplicates {
             let image = found.first.map { train[Int($0.index)] } ?? 0
             self.image = image
             self.distance = found.first.map(distance) ?? 0
-            others = found.drop { train[Int($0.index)] == image }.prefix(NearDuplicates.neighbours - 1).map(distance)
+            var seen: Set = [image]
+            others = found.filter { seen.insert(train[Int($0.index)]).inserted }.prefix(NearDuplicates.neighbours - 1).map(distance)
         }
     }
 
@@ -106,20 +109,24 @@ struct NearDuplicates {
         }
 
         func holds(_ own: Surroundings) -> Bool {
-            guard let farthest = own.others.last, own.distance <= most, own.distance <= NearDuplicates.ofOwn * farthest else { return false }
-            let share = own.distance > 0 ? pow(own.distance / farthest, half) : 0
-            return -expm1(Double(own.others.count) * log1p(-share)) <= NearDuplicates.chance / Double(samples)
+            guard own.distance <= most else { return false }
+            // All that is near is views of one image.
+            guard let farthest = own.others.last else { return true }
+            return own.distance <= NearDuplicates.ofOwn * farthest && chance(own.distance / max(farthest, 1e-30), of: own.others.count) <= NearDuplicates.chance / Double(samples)
         }
 
-        /// Of what the distances of each sample grow like, the nearest image's left out: for each i the mean of ln(Dⱼ / Dᵢ) is 2/d, but for the largest of m of them, whose mean is (1 + ½ + … + 1/m) · 2/d.
+        /// How probable it is that the nearest of m images is within `ratio` of the distance of the one behind them.
+        private func chance(_ ratio: Double, of m: Int) -> Double { -expm1(Double(m) * log1p(-pow(ratio, half))) }
+
+        /// d/2 of what distances grow like, the nearest image's left out: for each i the mean of ln(Dⱼ / Dᵢ) is 2/d, but for the largest of m of them, whose mean is (1 + ½ + … + 1/m) · 2/d. The median over the samples,
+        /// for those of which there are several copies have distances of almost 0.
         private static func halfDimension(_ distances: [[Double]]) -> Double? {
-            var (terms, sum) = (0.0, 0.0)
-            for own in distances where own.count > 1 {
-                let m = own.count, farthest = max(own[m - 1], 1e-7)
-                terms += Double(m) - (1...m).reduce(0) { $0 + 1 / Double($1) }
-                for nearer in own.dropLast() { sum += log(farthest / max(nearer, 1e-7)) }
-            }
-            return sum > 0 ? terms / sum : nil
+            let inverses = distances.filter { $0.count > 1 }.map { own in
+                let m = own.count, farthest = max(own[m - 1], 1e-7), expected = Double(m) - (1...m).reduce(0) { $0 + 1 / Double($1) }
+                return own.dropLast().reduce(0) { $0 + log(farthest / max($1, 1e-7)) } / expected
+            }.sorted()
+            guard !inverses.isEmpty, inverses[inverses.count / 2] > 0 else { return nil }
+            return 1 / inverses[inverses.count / 2]
         }
     }
 

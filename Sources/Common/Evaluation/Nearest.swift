@@ -32,23 +32,30 @@ struct Nearest {
     /// - Parameters:
     ///   - scores: their similarities, wrong by less than `rounding`.
     ///   - similarity: that of one of them, by which it is judged and kept.
+    /// - Returns: how many it was asked for.
     @inline(__always)
-    mutating func take(_ scores: UnsafePointer<Float>, count width: Int, first: Int, rounding: Float, similarity: (_ sample: Int) -> Float) {
-        var (i, least) = (0, limit - rounding)
+    mutating func take(_ scores: UnsafePointer<Float>, count width: Int, first: Int, rounding: Float, similarity: (_ sample: Int) -> Float) -> Int {
+        var (i, least, looked) = (0, limit - rounding, 0)
         while i + 32 <= width {
             var places = scores.vector(i).lanes(above: least) | scores.vector(i + 16).lanes(above: least) << 16
             while places != 0 {
                 let j = i + places.trailingZeroBitCount
                 places &= places - 1
                 // The limit may have risen since.
-                if scores[j] > least, take(similarity(j), first + j) { least = limit - rounding }
+                guard scores[j] > least else { continue }
+                looked += 1
+                if take(similarity(j), first + j) { least = limit - rounding }
             }
             i += 32
         }
         while i < width {
-            if scores[i] > least, take(similarity(i), first + i) { least = limit - rounding }
+            if scores[i] > least {
+                looked += 1
+                if take(similarity(i), first + i) { least = limit - rounding }
+            }
             i += 1
         }
+        return looked
     }
 
     /// Takes the training sample `index` if it is near enough; those of lower numbers come before.

@@ -8,18 +8,18 @@ import Parallel
 /// product, so that no table of similarities is ever kept. Memory: the queries, two tiles, and for each
 /// query 32 bytes and 16 for each neighbour (of fewer than 8 as of 8), at the end 8 more of these. Time: queries · training samples · dimension multiply-adds, nearly all of it (docs/performance.md).
 ///
-/// Where the processor multiplies bytes, both are kept as bytes too (``ByteRows``), a quarter more memory: a product of these says quickly which samples cannot be near enough, and only the others' cosines are summed
+/// Where the processor multiplies bytes, both are kept as bytes too (``ByteRows``), a quarter more memory and 24 bytes a query: a product of these says quickly which samples cannot be near enough, and only the others' cosines are summed
 /// (``ByteScan``). Where too few can be left out so, all are multiplied. The neighbours and the bits of their cosines are the same either way.
 ///
-/// Equal similarities are ordered by the training sample's number, so the result is one definite list; of equal samples they are equal, since each is one sum in the order of the dimensions.
+/// Equal similarities are ordered by the training sample's number, so the result is one definite list; of equal samples they are equal, since each is made by ``VectorAlgebra/similarity(_:_:_:)``, alike on every machine; products only say which are near.
 /// It depends neither on the number of threads nor on how the samples come in portions.
 public final class NeighbourSearch {
     /// Training samples multiplied at once; queries in one piece of work; training samples of one product, whose similarities stay in the cache.
     private static let tileRows = 4096
     private static let blockRows = 126
     private static let productRows = 512
-    /// A product of bytes does not pay where more than one in so many samples must be looked at; what so many products of floats are made then.
-    private static let mostNear = 8, floatProducts = 8
+    /// A product of bytes does not pay where more than one in so many samples must be looked at: the rest of the tile is multiplied in floats then. Nor does it of fewer queries than this.
+    private static let mostNear = 8, fewQueries = 32
 
     private let queries: FeatureMatrix
     private let k: Int
@@ -32,6 +32,8 @@ public final class NeighbourSearch {
     private var scratch = FloatBuffer(0)
     private var tileCount = 0
     private var seen = 0
+    /// Pairs whose similarity has been summed one by one, since a product has not left them out.
+    public private(set) var looked = 0
 
     /// - Parameters:
     ///   - queries: finite; brought to length 1 here, in place.
@@ -46,10 +48,13 @@ public final class NeighbourSearch {
         nearest = (0..<queries.samples).map { [candidates] in Nearest(candidates + $0 * Nearest.capacity(k), k: k) }
         tile = FloatBuffer(Self.tileRows * queries.dimension)
         packed = FloatBuffer(Panels(k: queries.dimension, n: Self.tileRows).floats)
-        bytes = (byBytes ?? ByteProduct.isFast) && queries.dimension <= ByteProduct.longest ? ByteScan(queries, tile: tile, rows: Self.tileRows) : nil
+        bytes = (byBytes ?? (ByteProduct.isFast && queries.samples >= Self.fewQueries)) && queries.dimension <= ByteProduct.longest ? ByteScan(queries, tile: tile, rows: Self.tileRows) : nil
     }
 
     deinit { candidates.deallocate() }
+
+    /// How far a sum in the order of the dimensions may be from ``VectorAlgebra/similarity(_:_:_:)``, of rows of length 1.
+    private static func rounding(_ dimension: Int) -> Float { Float(dimension + dimension / 64 + 64) * 0x1p-24 }
 
     /// Adds training samples, (rows, dimension), of any length, all finite.
     public func add(_ rows: [Float]) {
@@ -106,7 +111,7 @@ public final class NeighbourSearch {
         let (Q, D, N, seen) = (queries.samples, queries.dimension, tileCount, seen)
         let (queries, tile, packed, bytes) = (queries, tile.pointer, packed.pointer, bytes)
         let (block, product) = (Self.blockRows, Self.productRows)
-        let panels = Panels(k: D, n: N), rounding = ByteRows.rounding(D)
+        let panels = Panels(k: D, n: N), rounding = Self.rounding(D)
         Parallel.forEach(panels.count) { panel, _ in
             for n in panels.columns(panel) { VectorAlgebra.normalize(tile + n * D, D) }
             panels.pack(panel, of: tile, .transposed, ldb: D, into: packed)
@@ -117,35 +122,37 @@ public final class NeighbourSearch {
         let scratchFloats = workers * block * (rowStride + scoreStride)
         if scratch.count < scratchFloats { scratch = FloatBuffer(scratchFloats) }
         let scratch = scratch
+        var looked = [Int](repeating: 0, count: (Q + block - 1) / block)
         nearest.withUnsafeMutableBufferPointer { nearest in
-            nonisolated(unsafe) let nearest = nearest
-            guard let own = nearest.baseAddress else { return }
-            nonisolated(unsafe) let all = own
-            Parallel.forEach((Q + block - 1) / block, workers: workers) { piece, worker in
-                let rows = scratch.pointer + worker * block * (rowStride + scoreStride), scores = rows + block * rowStride
-                let start = piece * block
-                let count = min(block, Q - start)
-                Rows.copy(queries.row(start), stride: D, rows: count, columns: D, into: rows, stride: rowStride)
-                /// Products that are to be made of floats yet, since by bytes too few samples can be left out.
-                var floats = 0
-                for first in stride(from: 0, to: N, by: product) {
-                    let width = min(product, N - first)
-                    if let bytes, floats == 0, seen + first >= Nearest.capacity(k) {
-                        let near = bytes.take(first..<first + width, of: start..<start + count, before: seen, scores, scoreStride, into: all + start)
-                        if near > count * width / Self.mostNear { floats = Self.floatProducts }
-                        continue
-                    }
-                    floats = max(0, floats - 1)
-                    GEMM.multiply(
-                        rows, lda: rowStride, m: count, packed + panels.offset(first / Panels.width), Panels(k: D, n: width), into: scores, ldc: scoreStride)
-                    for q in 0..<count {
-                        all[start + q].take(scores + q * scoreStride, count: width, first: seen + first, rounding: rounding) {
-                            VectorAlgebra.similarity(rows + q * rowStride, tile + (first + $0) * D, D)
+            looked.withUnsafeMutableBufferPointer { looked in
+                guard let first = nearest.baseAddress else { return }
+                nonisolated(unsafe) let (all, looked) = (first, looked)
+                Parallel.forEach(looked.count, workers: workers) { piece, worker in
+                    let rows = scratch.pointer + worker * block * (rowStride + scoreStride), scores = rows + block * rowStride
+                    let start = piece * block, count = min(block, Q - start)
+                    Rows.copy(queries.row(start), stride: D, rows: count, columns: D, into: rows, stride: rowStride)
+                    /// Whether bytes would leave out too few samples of this tile.
+                    var byFloats = false
+                    for first in stride(from: 0, to: N, by: product) {
+                        let width = min(product, N - first)
+                        if let bytes, !byFloats, seen + first >= Nearest.capacity(k) {
+                            let near = bytes.take(first..<first + width, of: start..<start + count, before: seen, scores, scoreStride, into: all + start)
+                            byFloats = near > count * width / Self.mostNear
+                            looked[piece] += near
+                            continue
+                        }
+                        GEMM.multiply(
+                            rows, lda: rowStride, m: count, packed + panels.offset(first / Panels.width), Panels(k: D, n: width), into: scores, ldc: scoreStride)
+                        for q in 0..<count {
+                            looked[piece] += all[start + q].take(scores + q * scoreStride, count: width, first: seen + first, rounding: rounding) {
+                                VectorAlgebra.similarity(rows + q * rowStride, tile + (first + $0) * D, D)
+                            }
                         }
                     }
                 }
             }
         }
+        self.looked += looked.reduce(0, +)
         self.seen += tileCount
         tileCount = 0
     }

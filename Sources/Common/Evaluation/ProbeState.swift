@@ -34,8 +34,8 @@ struct ProbeState {
     /// Of which evaluation it is, in words.
     let identity: String
     private let path: String?
-    /// When it began here, and with how many epochs.
-    private let start = Progress.now()
+    /// When it began to learn here, and with how many epochs.
+    private var start: Double?
     private var before = 0
     private static let key = "evaluation"
 
@@ -69,9 +69,12 @@ struct ProbeState {
         before = count
     }
 
+    /// To be called before the first step.
+    mutating func begin() { if start == nil { start = Progress.now() } }
+
     /// What the rest of so many epochs will take: "1 min 20 s left"; nil behind the last.
     func left(of epochs: Int) -> String? {
-        guard before < curve.count, curve.count < epochs else { return nil }
+        guard let start, before < curve.count, curve.count < epochs else { return nil }
         return "\(Progress.duration((Progress.now() - start) / Double(curve.count - before) * Double(epochs - curve.count))) left"
     }
 

@@ -4,7 +4,7 @@ import CProcessor
 ///
 /// c (m, n) = a·b, where a's bytes have a sign and b's have none; sums of 32 bits, stored as floats. `b` is packed as ``Panels`` (k, n) says, of the k floats whose places the bytes of a column take.
 public enum ByteProduct {
-    /// Whether this processor has an instruction for it; without one it is right, and slower than floats.
+    /// Whether the processor that this is built for has an instruction for it (AVX-512 VNNI); without one it is right, and slower than floats.
     public static var isFast: Bool { SEED_BYTE_PRODUCTS == 1 }
     /// Bytes that a sum takes in without leaving 32 bits.
     public static let longest = 1 << 16
@@ -12,8 +12,9 @@ public enum ByteProduct {
     /// - Parameters:
     ///   - lda: floats from a row of `a` to the next.
     ///   - panels: with whole panels alone: n is a multiple of ``Panels/width``.
+    ///   - isFast: whether by that instruction.
     public static func multiply(
-        _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels, into c: UnsafeMutablePointer<Float>, ldc: Int
+        _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels, into c: UnsafeMutablePointer<Float>, ldc: Int, isFast: Bool = ByteProduct.isFast
     ) {
         precondition(panels.n.isMultiple(of: Panels.width) && panels.k * 4 <= longest)
         for index in 0..<panels.count {
@@ -51,10 +52,12 @@ public enum ByteProduct {
 
         /// One row, byte by byte.
         func runPlain(_ a: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>) {
-            let a = UnsafeRawPointer(a).assumingMemoryBound(to: Int8.self), b = UnsafeRawPointer(b).assumingMemoryBound(to: UInt8.self)
+            let (a, b) = (UnsafeRawPointer(a), UnsafeRawPointer(b))
             for column in 0..<Panels.width {
                 var sum: Int32 = 0
-                for i in 0..<4 * k { sum += Int32(a[i]) * Int32(b[(i / 4 * Panels.width + column) * 4 + i % 4]) }
+                for i in 0..<4 * k {
+                    sum += Int32(a.load(fromByteOffset: i, as: Int8.self)) * Int32(b.load(fromByteOffset: (i / 4 * Panels.width + column) * 4 + i % 4, as: UInt8.self))
+                }
                 c[column] = Float(sum)
             }
         }
