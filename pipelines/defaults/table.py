@@ -5,29 +5,34 @@ import product
 
 HEAD = """# Which defaults hold
 
-Made by `make defaults` from the results in docs/defaults. Students see {seen} images in all, at 64×64, and learn with
+`make defaults` makes this page from the results in docs/defaults. Each student sees {seen} images in all, at 64×64, and is trained with
 `{options}`
-and a learning rate; make's default grows with the root of the batch, {base:g} for 256 images. They are judged by k-NN (k = 10) and by a linear classifier
-with 6000 labelled images, on 3000 test images of other sources than the training data's. The best rate of each row (bold) is chosen on 3000 other images,
-held out of the training data, by the mean of both measures; by that mean, too, the default is compared with it. Figures are test accuracies in %,
-k-NN / linear. MobileNetV3's rows of batches of 128 and 256, and of the usual teacher, have fewer than 500 steps, after which its running statistics kept up to a tenth of what they began with when these
-runs were made; they do not any more (docs/networks.md), so that such students are better than these figures.
+and a learning rate. make's default rate grows with the square root of the batch size and is {base:g} for 256 images.
+
+Students are evaluated by k-NN (k = 10) and by a linear classifier with 6000 labelled images, on 3000 test images from other sources
+than the training data. The figures are test accuracies in %, k-NN / linear. The best rate of each row (bold) is chosen on 3000 other
+images, held out of the training data, by the mean of both measures. The default is compared with it by the same mean.
+
+MobileNetV3's rows with batches of 128 and 256, and with the default teacher, have fewer than 500 steps. When these runs were made, its
+running statistics still kept up to a tenth of their initial values after so few steps. This has been fixed (docs/networks.md), so such
+students are now better than these figures.
 
 """
 
-USUAL_HEAD = """## Students of the usual teacher
+USUAL_HEAD = """## Students of the default teacher
 
-The same with EfficientNet-Lite0, which is the teacher where none is named: a student has its 1280 pooled features to learn, and sees {seen} images.
-So few that its divergence from the teacher has hardly begun to fall, and that a row says little beyond which rate begins best: one run each, and a rate that is best on one set is worst on another. The
-students of the README, which see eight times as many, come within a point of this teacher.
+The same with EfficientNet-Lite0, the teacher that is used if none is named: a student learns its 1280 pooled features and sees {seen}
+images. These are so few that its divergence from the teacher has hardly begun to fall, so a row says little beyond which rate starts
+best. Each figure is one run, and a rate that is best on one set is worst on another. The students of the README, which see eight times
+as many images, come within a point of this teacher.
 
 """
 
 KINDS = {
     "objects": "40 photographed objects on photographed backgrounds",
-    "glyphs": "40 letters, digits and signs, between others, in print, grey; test has other families of fonts",
-    "emoji": "40 emoji among smaller other ones, on colours that run into each other",
-    "textures": "40 surfaces (stone, wood, metal), turned, in any tint and light; test has other halves of them",
+    "glyphs": "40 letters, digits and signs among others, in print, grey; the test set has other font families",
+    "emoji": "40 emoji among smaller other ones, on colour gradients",
+    "textures": "40 surfaces (stone, wood, metal), rotated, in any tint and light; the test set has the other halves of them",
 }
 
 
@@ -113,9 +118,9 @@ def below(cell, batch):
 def summary(results):
     finished = {key: cell for key, cell in cells_of(results).items() if tells(cell, key[2])}
     done = sum(result is not None for result in results.values())
-    lines = f"{done} of {len(results)} runs are done; {len(finished)} of {len(cells_of(results))} rows have the default and a rate to compare it with."
+    lines = f"{done} of {len(results)} runs are done; {len(finished)} of {len(cells_of(results))} rows have results for the default and for a rate to compare it with."
     if not finished:
         return lines
     worst = max(finished, key=lambda key: below(finished[key], key[2]))
-    return (f"**At the worst the default is {below(finished[worst], worst[2]):.1f} points below the best of its row** "
+    return (f"**At worst, the default is {below(finished[worst], worst[2]):.1f} points below the best of its row** "
             f"({worst[0]}, {worst[1]}, batch {worst[2]}, {worst[3]} images). " + lines)
