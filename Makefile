@@ -31,7 +31,7 @@ help:
 	@echo 'Settings (make distill SETTING=value), kept for the run NAME until they are changed:'
 	@if [ -x '$(BIN)/plan' ]; then plan settings | sed 's/^/  /'; else echo '  they are listed here after make build'; fi
 
-#: dependencies    install what is missing of the libraries and of pkg-config (apt-get)
+#: dependencies    install missing libraries and pkg-config (apt-get)
 dependencies:
 	@pipelines/install-dependencies $(PACKAGES)
 
@@ -63,8 +63,8 @@ SWIFT_BUILD := swift build --no-color-diagnostics --configuration release
 ENGINE_TESTS := '^(KernelsTests|LayersTests|LossesTests|NetworksTests|OptimizersTests|ParallelTests)\.'
 
 #: test            build and run all tests (about five minutes); FILTER='RestartTests|CommitTests' runs only these
-#: test-long       the same with far more kills, cuts, flips and limits of memory, at other places each time (45 minutes), as before a release;
-#:                 TEST_SEED=n repeats those of the seed n
+#: test-long       all tests with many more kills, truncations, bit flips and memory limits, at other places each time (45 minutes);
+#:                 run it before a release; TEST_SEED=n repeats a run
 SANITIZED_TESTS := '^(KernelsTests|LayersTests|LossesTests|NetworksTests|OptimizersTests|ParallelTests|ImagesTests|EvaluationTests)\.'
 FILTER :=
 TEST_SEED := $(shell date +%s)
@@ -75,31 +75,33 @@ test test-long: test-build
 test-build: build
 	@$(SWIFT_BUILD) --build-tests $(if $(CI),2>&1,--quiet)
 
-#: test-slurm      distill-slurm on a Slurm of three machines that it starts here, as root (four minutes); it is installed where it is not there
+#: test-slurm      run distill-slurm on a Slurm cluster of three nodes that the test starts on this machine (as root, four minutes);
+#:                 installs Slurm if it is missing
 .PHONY: test-slurm
 test-slurm: build
 	@Tests/slurm/run
 
-#: test-hosts      how long a step takes on two hosts whose links are slower and slower, beside the law in docs/scale.md (as root, three quiet minutes)
+#: test-hosts      measure a step on two hosts joined by ever slower links, and compare it with the model in docs/scale.md
+#:                 (as root, three minutes on an idle machine)
 .PHONY: test-hosts
 test-hosts: build
 	@Tests/hosts/run
 
-#: sanitize        the tests of kernels, layers, losses, networks, optimizers, threads, images and evaluation under the address sanitizer, in .build/sanitize
+#: sanitize        run the tests of numerics, images and evaluation under the address sanitizer, in .build/sanitize
 .PHONY: sanitize
 sanitize: dependencies
 	@$(SWIFT_BUILD) --build-tests --sanitize address --scratch-path .build/sanitize $(if $(CI),,--quiet) 2> >(grep -v ld.gold >&2)
 	ASAN_OPTIONS=detect_leaks=0 swift test --configuration release --skip-build --sanitize address --scratch-path .build/sanitize --filter $(SANITIZED_TESTS)
 
-#: test-portable   the same tests built for the least processor of this kind (no AVX), in .build/portable
+#: test-portable   run the engine's tests built for the oldest processor of this architecture (no AVX), in .build/portable
 .PHONY: test-portable
 test-portable: export SEED_MARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),armv8-a,x86-64)
 test-portable: dependencies
 	@$(SWIFT_BUILD) --build-tests --scratch-path .build/portable $(if $(CI),2>&1,--quiet)
 	swift test --configuration release --skip-build --scratch-path .build/portable --filter $(ENGINE_TESTS)
 
-#: fuzz            give a reader bad input for FUZZ_SECONDS (600), by libFuzzer: FUZZ=pickle, zip, npz, safetensors, frame, jpeg, json or archive;
-#:                 what it finds lies in .build/fuzz/FUZZ.found
+#: fuzz            fuzz a reader with libFuzzer for FUZZ_SECONDS (600): FUZZ=pickle, zip, npz, safetensors, frame, jpeg, json or archive;
+#:                 findings are in .build/fuzz/FUZZ.found
 FUZZ ?=
 FUZZ_SECONDS ?= 600
 FUZZ_READERS := pickle zip npz safetensors frame jpeg json archive
@@ -126,7 +128,7 @@ fuzz: fuzz-reader build
 	SEED_FUZZ_READER='$(FUZZ)' .build/fuzz/release/fuzz -max_total_time='$(FUZZ_SECONDS)' -timeout=60 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \
 	  -artifact_prefix=.build/fuzz/'$(FUZZ)'.found/ .build/fuzz/'$(FUZZ)'.corpus
 
-#: install         copy the tools to PREFIX/bin (PREFIX=/usr/local), with their manual pages and completions for bash, zsh and fish
+#: install         copy the tools to PREFIX/bin (PREFIX=/usr/local), with manual pages and completions for bash, zsh and fish
 PREFIX ?= /usr/local
 DESTDIR ?=
 CI ?=
@@ -141,15 +143,15 @@ install: build manuals
 	  "$$tool" --generate-completion-script fish > $(SHARE)/fish/vendor_completions.d/$$tool.fish; \
 	done
 
-#: manuals         the tools' manual pages, from what they declare, into .build/manuals
+#: manuals         generate the tools' manual pages into .build/manuals
 .PHONY: manuals
 manuals: build
 	@mkdir -p .build/manuals
 	@swift package --disable-sandbox --allow-writing-to-package-directory generate-manual --configuration release > .build/manuals/log 2>&1 || { cat .build/manuals/log >&2; exit 70; }
 	@for tool in $(TOOLS); do cp .build/plugins/GenerateManual/outputs/$$tool/$$tool.1 .build/manuals/; done
 
-#: bench           how fast networks train and embed on this machine (NETWORKS='resnet18 resnet50', BENCH_OPTIONS='--only train');
-#:                 with PEERS=1 in turn with PyTorch, onnxruntime and OpenVINO, which are put into .build/peers
+#: bench           measure training and embedding speed on this machine (NETWORKS='resnet18 resnet50', BENCH_OPTIONS='--only train');
+#:                 PEERS=1 compares with PyTorch, onnxruntime and OpenVINO, which it installs into .build/peers
 PEERS ?=
 NETWORKS ?=
 BENCH_OPTIONS ?=
@@ -169,19 +171,19 @@ bench: build $(if $(PEERS),.build/peers/installed)
 # What a person typed is data for plan, which reads it in MAKEFLAGS. make must not hand it on to programs, for that would expand it.
 unexport $(filter-out SEED_MARCH,$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 
-#: distill         images to teacher, student and table; goes on where it was stopped
-#: pretrain        a network by a METHOD without a teacher, which may be one later: METHOD=moco-v2 STUDENT=resnet50 DATA=pictures
-#: finetune        a classifier from a network that has learnt, by labels, all or a few, perhaps with a teacher's help:
+#: distill         from images to teacher, student and table; resumes where it was stopped
+#: pretrain        train a network by a METHOD without a teacher; it can be a teacher later: METHOD=moco-v2 STUDENT=resnet50 DATA=pictures
+#: finetune        train a classifier from a trained network, with all labels or a share of them, optionally with a teacher:
 #:                 FROM=runs/pictures DATA=pictures TEST=held-out [LABELS=0.1] [METHOD=kd TEACHER=classifier.safetensors]
-#: check           what distill would do, and what cannot work; changes nothing
-#: stage           one stage alone: NAME=x STAGE=student.7 [SHOW=1] [TAP=2]
-#: distill-slurm   the same as distill, by jobs of Slurm that wait for each other and begin again by themselves: PARTITION=cpu NODES=4 BATCH_GROUPS=8 … (docs/scale.md)
-#: shard           a part of the features of a run that is trained, beside others on other machines: NAME=x SHARD=3/8; the next distill puts them together
-#: report          runs/x/report.html of what the run NAME=x has come to, while it is under way too; distill writes it at the end
-#: status          how far the runs in RUNS are, or the run NAME: what is done, what is at work, how long the rest will take
-#: compare         NAMES='a b c': one table and one page, runs/compare.html, of several runs, with what differs in their settings
-#: nightly         judges the newest checkpoint of every run in RUNS, notes it in HISTORY (runs/.nightly/history.sqlite) and says what has fallen by more than
-#:                 chance; fails then [ON_FALL='mail -s fallen me@example.org'] [PROMETHEUS=seed.prom] (docs/nightly.md)
+#: check           say what distill would do and what cannot work; changes nothing
+#: stage           run one stage alone: NAME=x STAGE=student.7 [SHOW=1] [TAP=2]
+#: distill-slurm   distill as Slurm jobs that wait for each other and requeue themselves: PARTITION=cpu NODES=4 BATCH_GROUPS=8 … (docs/scale.md)
+#: shard           make one part of the features of a trained run, for several machines: NAME=x SHARD=3/8; the next distill merges them
+#: report          write runs/x/report.html of the run NAME=x, finished or not; distill writes it at the end
+#: status          show the progress of the runs in RUNS, or of the run NAME: what is done, what is running, the time left
+#: compare         NAMES='a b c': one table and one page, runs/compare.html, of several runs, with the settings that differ
+#: nightly         evaluate the newest checkpoint of every run in RUNS, record it in HISTORY (runs/.nightly/history.sqlite), and exit non-zero
+#:                 if a result fell by more than chance [ON_FALL='mail -s fallen me@example.org'] [PROMETHEUS=seed.prom] (docs/nightly.md)
 .PHONY: distill pretrain finetune check stage distill-slurm shard report compare nightly
 distill pretrain finetune check stage distill-slurm shard report compare nightly: build
 	+@plan $@ --pipelines pipelines --make '$(MAKE)'
@@ -194,7 +196,7 @@ status: build
 .PHONY: evaluate
 evaluate: distill
 
-#: clean           remove what killed tools have left unfinished in the runs
+#: clean           remove what killed tools left unfinished in the runs
 #: distclean       remove what was built
 .PHONY: clean distclean
 clean:

@@ -1,8 +1,8 @@
 # Which defaults hold: students of two networks learn from four sets of images, with four rates, in four corners of batch and number of
 # images. A run's result is a file of its own in docs/defaults, so that the work goes on where it was stopped, on any machine.
 
-#: defaults        try the defaults on four sets of images (10 hours of two cores, goes on where it was stopped); docs/defaults.md
-#:                 DEFAULTS_FIRST=8 does the next eight runs only
+#: defaults        evaluate the defaults on four data sets (10 hours on two cores; resumes where it was stopped); docs/defaults.md
+#:                 DEFAULTS_FIRST=8 does only the next eight runs
 DEFAULTS_FIRST ?=
 DEFAULTS := .build/defaults
 DEFAULTS_SETS := objects glyphs emoji textures

@@ -1,8 +1,9 @@
 # Tables of many runs: all methods side by side, and the paper's ablations in small. A run's result is a file of its own, so that the work goes on where it was stopped.
 
-#: compare-methods methods on the same images: DATA=, TEST=, TEACHER= [SIZE=64 EPOCHS=12 SEEDS=3 STUDENTS='resnet18 mobilenet-v3-large' BATCH=64 FOLDER=runs/compared]; FOLDER/table.md
-#: ablate          queue, temperatures, teachers and views of SEED, likewise (SIZE=128 FOLDER=runs/ablation)
-#:                 EXPERIMENTS_FIRST=8 does the next eight runs only, EXPERIMENTS_LIST=1 says which there are, done or not
+#: compare-methods all methods on the same images: DATA=, TEST=, TEACHER= [SIZE=64 EPOCHS=12 SEEDS=3 BATCH=64
+#:                 STUDENTS='resnet18 mobilenet-v3-large' FOLDER=runs/compared]; writes FOLDER/table.md
+#: ablate          the same for SEED's queue, temperatures, teachers and views (SIZE=128 FOLDER=runs/ablation)
+#:                 EXPERIMENTS_FIRST=8 does only the next eight runs, EXPERIMENTS_LIST=1 lists all runs and whether they are done
 EXPERIMENTS_FIRST ?=
 EXPERIMENTS_LIST ?=
 .PHONY: compare-methods ablate
