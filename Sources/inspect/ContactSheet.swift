@@ -2,33 +2,33 @@ import Images
 import TensorStreams
 import ToolSupport
 
-/// Images of a stream in rows and columns on one sheet, the views of one image side by side.
+/// A sheet of images of a stream in rows and columns, with the views of one image side by side.
 struct ContactSheet {
-    /// The white around an image, in pixels.
+    /// The white margin around an image, in pixels.
     private static let margin = 2
 
     private let tensor: String
     private let capacity: Int
     private var height = 0
-    /// Of all views of one image.
+    /// The width of all views of one image together.
     private var width = 0
     private var views = 1
     /// Height × width × 3 bytes each.
     private var images: [[UInt8]] = []
-    /// Images that the document under way still has to give.
+    /// The number of images still to be taken from the current document.
     private var wanted = 0
-    /// Bytes of the image under way, view by view.
+    /// The bytes of the current image, view by view.
     private var bytes: [UInt8] = []
 
     /// - Parameters:
     ///   - tensor: the name of a tensor U8 [N,H,W,3], or [N,V,H,W,3] with V views.
-    ///   - capacity: the most images to take.
+    ///   - capacity: the maximum number of images.
     init(tensor: String, capacity: Int) {
         self.tensor = tensor
         self.capacity = capacity
     }
 
-    /// Begins with a document, whose images are taken until the sheet is full.
+    /// Begins a document. Its images are taken until the sheet is full.
     mutating func begin(_ document: DocumentOutline) throws {
         wanted = 0
         guard images.count < capacity else { return }
@@ -65,7 +65,7 @@ struct ContactSheet {
         }
     }
 
-    /// The rows of the image under way, its views beside each other.
+    /// The rows of the current image, with its views side by side.
     private func sideBySide() -> [UInt8] {
         guard views > 1 else { return bytes }
         var rows: [UInt8] = []
@@ -80,9 +80,9 @@ struct ContactSheet {
         return rows
     }
 
-    /// The size of a sheet of so many images, and how many stand side by side.
+    /// The size of a sheet of `count` images, and the number of columns.
     ///
-    /// - Throws: a ``Failure`` where that is no sheet that can be written.
+    /// - Throws: ``Failure`` if the sheet is too large to be written.
     private func layout(of count: Int) throws -> (size: (width: Int, height: Int), columns: Int) {
         let margin = ContactSheet.margin
         let cell = (width: width + margin, height: height + margin)
@@ -96,7 +96,7 @@ struct ContactSheet {
         return (size, columns)
     }
 
-    /// Writes the sheet, about as wide as high, to `path`.
+    /// Writes the sheet, which is about square, to `path`.
     func write(to path: String) throws {
         guard !images.isEmpty else { throw Failure(.data, "there are no images to write to \(path)") }
         let margin = ContactSheet.margin

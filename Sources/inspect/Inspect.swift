@@ -86,7 +86,7 @@ struct Inspect: Tool {
         try report.finish(isPart: isPart)
     }
 
-    /// Goes over the tensors of another program's file.
+    /// Visits the tensors of another program's file.
     private func visit(_ outline: DocumentOutline, _ read: (Set<String>) throws -> TensorDocument, _ inspection: inout Inspection) throws {
         try inspection.begin(outline)
         let wanted = outline.tensors.filter { tensor.isEmpty || tensor.contains($0.name) }, document = try read(Set(wanted.map(\.name)))

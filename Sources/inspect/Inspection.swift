@@ -1,24 +1,25 @@
 import TensorStreams
 import ToolSupport
 
-/// Takes the documents of a file piece by piece and has each piece counted, shown or written: none is in memory as a whole.
+/// Visits the documents of a file piece by piece: each piece is counted, shown or written. No tensor is in memory as a
+/// whole.
 struct Inspection: DocumentVisitor, ~Copyable {
     private let wanted: [String]
     private let check: Bool
     private var arrays: NumpyFolder?
     private var sheet: ContactSheet?
-    /// The number of the record under way; nil for a file of one document.
+    /// The number of the current record; nil for a file of one document.
     var record: Int?
-    /// The tensors to show of the document read last, in order.
+    /// The tensors to show of the document that was read last, in order.
     private(set) var tensors: [ShownTensor] = []
     private(set) var metadata: [String: String] = [:]
-    /// Tensors of the document, shown or not.
+    /// The number of tensors of the document, shown or not.
     private(set) var tensorCount = 0
     private var places: [String: Int] = [:]
 
     /// - Parameters:
-    ///   - wanted: the names of the tensors to show; all where empty.
-    ///   - check: whether nothing is shown.
+    ///   - wanted: the names of the tensors to show; all if empty.
+    ///   - check: whether to show nothing.
     init(wanted: [String], check: Bool, arrays: consuming NumpyFolder?, sheet: ContactSheet?) {
         self.wanted = wanted
         self.check = check
@@ -51,7 +52,7 @@ struct Inspection: DocumentVisitor, ~Copyable {
     func writeSheet(to path: String) throws { try sheet?.write(to: path) }
 }
 
-/// A tensor as it is shown.
+/// A tensor and its statistics.
 struct ShownTensor {
     let outline: TensorOutline
     var statistics = TensorStatistics()

@@ -2,29 +2,29 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// A folder that tensors are written into, each as a NumPy file: `NAME.npy`, or `NAME.RECORD.npy` of a stream.
+/// A folder of NumPy files, one per tensor: `NAME.npy`, or `NAME.RECORD.npy` for a stream.
 ///
-/// A tensor's name may have any characters: those that a file's name should not have stand as `%2F`, and of names that differ in the case of
-/// letters only, which some file systems take for one, the later ones get a number: `a.npy`, `A~2.npy`.
+/// Tensor names may contain any characters. Those that are unsafe in file names are percent-encoded, as `%2F`. Names
+/// that differ only in case are the same name on some file systems, so the later ones get a number: `A.npy`, `a~2.npy`.
 struct NumpyFolder: ~Copyable {
     private let path: String
-    /// The names of files for the tensors of the document under way.
+    /// File names for the tensors of the current document.
     private var names: [String: String] = [:]
     private var file: OutputFile?
 
-    /// Creates the folder where it is missing.
+    /// Creates the folder if it does not exist.
     init(_ path: String) throws {
         guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: path, "cannot create the folder") }
         self.path = path
     }
 
-    /// Begins with a document, of which tensors of these names will be written; `record` is its number in a stream.
+    /// Begins a document of which the named tensors will be written. `record` is its number in a stream.
     mutating func begin(_ tensors: [String], record: Int?) {
         let number = record.map { "." + String(repeating: "0", count: max(0, 6 - "\($0)".count)) + "\($0)" } ?? ""
         names = NumpyFolder.fileNames(tensors).mapValues { "\($0)\(number).npy" }
     }
 
-    /// Writes a piece of a tensor; the file is made with the first and complete with the last.
+    /// Writes a piece of a tensor. The first piece creates the file, and the last one completes it.
     mutating func take(_ piece: Tensor, of tensor: TensorOutline, first: Int) throws {
         guard let name = names[tensor.name] else { return }
         let piece = piece.dtype == .bf16 ? try piece.converted(to: .f32) : piece
@@ -35,7 +35,7 @@ struct NumpyFolder: ~Copyable {
         if first + piece.count == tensor.count { try output.take()?.commit() } else { file = output.take() }
     }
 
-    /// A name for a file for each tensor, no two alike.
+    /// A unique file name for each tensor.
     static func fileNames(_ tensors: [String]) -> [String: String] {
         var names: [String: String] = [:]
         var used: [String: Int] = [:]
@@ -43,13 +43,14 @@ struct NumpyFolder: ~Copyable {
             let name = safe(tensor)
             let count = used[name.lowercased(), default: 0] + 1
             used[name.lowercased()] = count
-            // No other name has a `~`.
+            // `safe` escapes every `~` of a name; it only adds one itself, before the hash of a long name.
             names[tensor] = count == 1 ? name : "\(name)~\(count)"
         }
         return names
     }
 
-    /// A tensor's name comes from the file: it must not lead out of the folder, nor be hidden, nor be too long.
+    /// A file name for a tensor. The name comes from the input file: it must not lead out of the folder, be hidden, or
+    /// be too long.
     private static func safe(_ name: String) -> String {
         var safe = ""
         for scalar in name.unicodeScalars {

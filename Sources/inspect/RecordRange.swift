@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Records from `first` up to and including `last`, or to the end.
+/// The records from `first` to `last` inclusive, or to the end.
 struct RecordRange: ExpressibleByArgument {
     var first: Int
     var last: Int?
@@ -10,7 +10,7 @@ struct RecordRange: ExpressibleByArgument {
         self.last = last
     }
 
-    /// "3..7", "3..", "..7" or "3".
+    /// Parses "3..7", "3..", "..7" or "3".
     init?(argument: String) {
         let parts = argument.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, parts[1].hasPrefix(".") else {

@@ -1,13 +1,13 @@
 import TensorStreams
 import ToolSupport
 
-/// What a person, or a script, is told about a file: written to standard output as it is read.
+/// The report about a file, for people or scripts. It is written to standard output while the file is read.
 struct Report: ~Copyable {
     private var output: OutputFile
     private let input: TensorInput?
-    /// What a file of another program is called.
+    /// The kind of a file of another program; nil for our own formats.
     private let kind: String?
-    /// Bytes of the document's tensors.
+    /// Total bytes of the document's tensors.
     private var bytes = 0
     private let name: String
     private let json: Bool
@@ -18,9 +18,9 @@ struct Report: ~Copyable {
 
     /// - Parameters:
     ///   - input: nil for a file of another program.
-    ///   - kind: what that is called.
-    ///   - isSilent: whether nothing is written but the closing line.
-    ///   - isQuiet: whether then not even that.
+    ///   - kind: the kind of that file.
+    ///   - isSilent: whether to write only the closing line.
+    ///   - isQuiet: whether to omit the closing line too if `isSilent`.
     init(_ input: TensorInput?, path: String, kind: String?, json: Bool, isSilent: Bool, isQuiet: Bool) throws {
         output = try OutputFile(OutputFile.standard)
         (self.input, self.kind) = (input, kind)
@@ -30,14 +30,14 @@ struct Report: ~Copyable {
         self.isQuiet = isQuiet
     }
 
-    /// Writes what a stream's header says.
+    /// Writes the header of a stream.
     mutating func start() throws {
         if !isSilent, case .stream(let reader) = input {
             try head("tensor stream", reader.header.provenance, reader.header.metadata)
         }
     }
 
-    /// A whole file of one document.
+    /// Writes the only document of a file.
     mutating func document(_ document: borrowing Inspection) throws {
         tensors = document.tensorCount
         guard !isSilent else { return }
@@ -52,7 +52,7 @@ struct Report: ~Copyable {
         }
     }
 
-    /// One record of a stream.
+    /// Writes one record of a stream.
     mutating func record(_ document: borrowing Inspection, number: Int) throws {
         records += 1
         tensors += document.tensorCount
@@ -66,7 +66,7 @@ struct Report: ~Copyable {
         }
     }
 
-    /// The closing line: counts. `isPart` where not all records were to be shown.
+    /// Writes the closing line with the counts. `isPart` tells whether only some records were to be shown.
     consuming func finish(isPart: Bool) throws {
         var counts: JSON.Object = [:]
         var text: String
@@ -95,7 +95,7 @@ struct Report: ~Copyable {
         counts["tensors"] = .integer(Int64(tensors))
         if isSilent { counts["ok"] = true }
         if isSilent && isQuiet {
-            // The exit status says it.
+            // The exit status is the result.
         } else if json {
             try line(.object(counts))
         } else {
@@ -154,7 +154,7 @@ struct Report: ~Copyable {
         return text
     }
 
-    /// Five figures; whole numbers whole.
+    /// Five significant digits; whole numbers without decimals.
     private static func short(_ value: Double) -> String {
         if value == value.rounded(), abs(value) < 1e15 { return "\(Int(value))" }
         let magnitude = abs(value)
@@ -176,8 +176,8 @@ struct Report: ~Copyable {
         bytes < 1000 ? "\(bytes) bytes" : bytes < 1_000_000 ? "\(Progress.short(Double(bytes) / 1e3)) kB" : "\(Progress.short(Double(bytes) / 1e6)) MB"
     }
 
-    /// What a file says about itself may hold anything: controls must not reach the terminal, and a list of a thousand
-    /// classes is cut.
+    /// Text from the file, made safe for the terminal: control characters are replaced, and long text, such as a list
+    /// of a thousand classes, is cut.
     private static func shown(_ text: String) -> String {
         let visible = text.printable
         return visible.count > 400 ? "\(visible.prefix(400))… (\(text.utf8.count) bytes)" : visible

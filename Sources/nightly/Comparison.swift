@@ -2,20 +2,20 @@ import Evaluation
 import History
 import ToolSupport
 
-/// A network's number tonight beside earlier nights'.
+/// A network's result of tonight, compared with earlier nights.
 struct Comparison {
-    /// Against one night: how much better, and by how much chance alone changes it.
+    /// A comparison with one night: the difference, and whether it exceeds chance.
     struct Change {
         let night: Int
-        /// In percent points.
+        /// In percentage points.
         let difference: Double
-        /// Nil where only the numbers can be compared.
+        /// The paired comparison; nil if only the values can be compared.
         let pair: PairedComparison?
         let hasFallen: Bool
 
         /// - Parameters:
-        ///   - pair: nil where it is not known which images were right.
-        ///   - comparisons: among how many nights this one was chosen.
+        ///   - pair: nil if it is not known which images were correct.
+        ///   - comparisons: the number of nights that this one was chosen from.
         init(_ before: (night: Int, result: History.Result), _ now: History.Result, _ pair: PairedComparison?, comparisons: Int = 1) {
             night = before.night
             difference = now.value - before.result.value
@@ -23,7 +23,8 @@ struct Comparison {
             if let pair {
                 hasFallen = pair.hasFallen(comparisons: comparisons)
             } else {
-                // Two shares of as many images, each with its own error; what is no share is noted and not judged.
+                // Two independent proportions of equally many images, each with its own standard error. A measure that
+                // is no proportion is recorded but not judged.
                 let shares = [before.result.value, now.value].map { min(1, max(0, $0 / 100)) }
                 let error = (shares.reduce(0) { $0 + $1 * (1 - $1) } / Double(max(1, now.samples))).squareRoot()
                 hasFallen = now.measure == "agreement" && difference < 0 && -difference / 100 >= 2 * error
@@ -38,21 +39,22 @@ struct Comparison {
     }
 
     let now: History.Result
-    /// Of the last night that has a number of the same images, and of the best.
+    /// Comparisons with the last night that has a result on the same images, and with the best one.
     let last: Change?, best: Change?
-    /// Whether it is the same checkpoint as the last night's, judged the same.
+    /// Whether the checkpoint and its evaluation are the same as in the last night.
     let isUnchanged: Bool
-    /// Whether the last night was worse by more than chance than the best of those before it.
+    /// Whether the last night was significantly worse than the best night before it.
     let wasBelowBest: Bool
 
-    /// Whether it is worse than before by more than chance.
+    /// Whether the result is significantly worse than before.
     var isBelow: Bool { last?.hasFallen == true || best?.hasFallen == true }
-    /// Whether that is tonight's news.
+    /// Whether the result has fallen and this is news tonight.
     ///
-    /// What was below its best in the last night already has fallen once more only where it is worse than then by more than chance: a slow decline behind a fall is not told again.
+    /// A network that was below its best already in the last night has fallen again only if it is significantly worse
+    /// than in that night. A slow decline after a fall is not reported again.
     var hasFallen: Bool { !isUnchanged && (last?.hasFallen == true || best?.hasFallen == true && !wasBelowBest) }
 
-    /// All of a night.
+    /// The comparisons of all results of a night.
     static func lines(_ history: History, _ night: History.Night) throws -> [Comparison] {
         let all = try history.results()
         return try all.filter { $0.night == night.id }.map { _, now in
@@ -60,7 +62,7 @@ struct Comparison {
             let last = before.last
             typealias Dated = (night: Int, result: History.Result)
             var read: [Int: String?] = [:]
-            /// Of one of the nights, from the history once.
+            /// Which images were correct in a night; read from the history once.
             func right(_ dated: Dated) throws -> String? {
                 if let known = read[dated.night] { return known }
                 let bits = try history.correct(dated.result, night: dated.night)
@@ -71,7 +73,8 @@ struct Comparison {
                 let pair = try right(old).flatMap { before in try right(new).flatMap { PairedComparison(before, $0, samples: new.result.samples) } }
                 return Change(old, new.result, pair, comparisons: comparisons)
             }
-            /// Against the best of the nights before; a checkpoint that stays is one night, however many it has been judged in.
+            /// Compares with the best of the nights before. A checkpoint that is evaluated in several nights counts
+            /// once.
             func change(_ new: Dated, fromBestOf before: [Dated]) throws -> Change? {
                 let best = before.max { ($0.result.value, $0.night) < ($1.result.value, $1.night) }
                 return try best.map { try change($0, new, comparisons: Set(before.map(\.result.identity)).count) }
@@ -83,7 +86,7 @@ struct Comparison {
         }
     }
 
-    /// What the last night before had and this one has not, because the run is not there any more.
+    /// The runs that the previous night has results of and that no longer exist.
     static func gone(_ history: History, _ night: History.Night, _ runs: [String]) throws -> [String] {
         let all = try history.results(), last = all.map(\.night).filter { $0 < night.id }.max()
         return Set(all.filter { $0.night == last }.map(\.result.run)).subtracting(runs).sorted()

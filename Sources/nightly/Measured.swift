@@ -4,14 +4,14 @@ import Pipeline
 import TensorStreams
 import ToolSupport
 
-/// What `evaluate` has written of a checkpoint, as the history notes it.
+/// The result of `evaluate` for a checkpoint, as an entry of the history.
 struct Measured {
-    /// The k of the number that is noted.
+    /// The k of the recorded result.
     private static let k = 10
 
     let result: History.Result
 
-    /// - Throws: ``Failure`` `data` where it is no such result.
+    /// - Throws: ``Failure`` `data` if the file is not such a result.
     init(_ path: String, of checkpoint: NewestCheckpoint) throws {
         let json = try JSONFile.read(path), wrong = Failure(.data, path: path, "is no result of evaluate \(checkpoint.protocolName)")
         guard json["evaluation"]?.asString == checkpoint.protocolName else { throw wrong }
@@ -27,7 +27,8 @@ struct Measured {
             }
             (samples, correct) = (Int(count), nil)
         } else {
-            // That of k = 10, or of fewer where there are fewer images: the one whose samples are told one by one.
+            // The result for k = 10, or for a smaller k if there are fewer images: the one that has a bit for each
+            // sample.
             guard let results = json["results"]?.asArray, let classes = json["by_class"], let bits = classes["correct_samples"]?.asString,
                 let classifier = classes["classifier"]?.asString,
                 let own = results.first(where: { ($0["protocol"]?.asString ?? "").hasPrefix(classifier + ",") }),

@@ -2,13 +2,13 @@ import Pipeline
 import Platform
 import ToolSupport
 
-/// Where nights are kept: `.nightly` in the folder of runs. One process works in it at a time.
+/// The folder of the nights: `.nightly` in the folder of runs. Only one process works in it at a time.
 final class NightFolder {
     private let path: String
-    /// Held as long as this is there.
+    /// The lock, held for the lifetime of this object.
     let lock: CInt
 
-    /// - Throws: ``Failure`` `io` where another night is under way, `cannotCreate`.
+    /// - Throws: ``Failure``: `io` if another night is in progress; `cannotCreate`.
     init(_ runs: String) throws {
         guard unsafe mkdir(runs + "/.nightly", 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: runs + "/.nightly", "cannot make the folder") }
         guard let whole = unsafe realpath(runs + "/.nightly", nil) else { throw Failure.errno(.cannotCreate, path: runs + "/.nightly", "cannot be opened") }
@@ -17,9 +17,9 @@ final class NightFolder {
         lock = try NightFolder.lock(path + "/lock")
     }
 
-    /// Takes a lock, which goes on to the programs that are started: what a nightly that was killed has left at work holds it until it has ended.
+    /// Takes a lock. Child processes inherit it, so those that a killed nightly has left behind hold it until they end.
     ///
-    /// - Throws: ``Failure`` `io` where another has it.
+    /// - Throws: ``Failure`` `io` if another process holds it.
     static func lock(_ name: String) throws -> CInt {
         let lock = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666)
         guard lock >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
@@ -34,7 +34,7 @@ final class NightFolder {
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
 
-    /// An empty folder for what is made on the way.
+    /// An empty folder for intermediate files.
     func work() throws -> String {
         clean()
         let folder = file("work")
@@ -42,7 +42,7 @@ final class NightFolder {
         return folder
     }
 
-    /// Removes what a night that was killed has left.
+    /// Removes the files that a killed night has left behind.
     func clean() { FolderNames.remove(file("work")) }
 
     func write(_ text: String, to name: String) throws {
@@ -50,7 +50,7 @@ final class NightFolder {
     }
 }
 
-/// What the clock says, UTC, ISO 8601.
+/// The clock time, UTC, ISO 8601.
 enum Clock {
     static func now() -> String {
         var now = time(nil), parts = unsafe tm()
@@ -60,16 +60,16 @@ enum Clock {
     }
 }
 
-/// What is to be done where something has fallen.
+/// The command that runs if a result has fallen.
 struct FallCommand {
     private let command: String
 
     init(_ command: String) { self.command = command }
 
     /// - Parameters:
-    ///   - text: its standard input.
-    ///   - closed: descriptors that it shall not have, such as locks.
-    ///   - tell: is told where it fails, which changes nothing else.
+    ///   - text: the standard input of the command.
+    ///   - closed: descriptors that the command must not inherit, such as locks.
+    ///   - tell: receives a message if the command fails, which has no other effect.
     func run(_ text: String, closed: [CInt], tell: (String) -> Void) {
         var pipe: [CInt] = [0, 0]
         guard unsafe Platform.pipe(&pipe) == 0 else { return tell("--on-fall: no pipe can be made") }
@@ -84,7 +84,7 @@ struct FallCommand {
             return tell("--on-fall: /bin/sh cannot be started")
         }
         var rest = Array(text.utf8)[...]
-        // Who does not read it all need not.
+        // The command need not read all of its input.
         while !rest.isEmpty {
             let written = unsafe rest.withUnsafeBytes { unsafe write(pipe[1], $0.baseAddress, $0.count) }
             if written < 0, errno == EINTR { continue }

@@ -3,10 +3,10 @@ import History
 import Pages
 import ToolSupport
 
-/// What a night has found, for people.
+/// The results of a night as text and as a page.
 struct NightReport {
     let night: History.Night
-    /// The nights before it.
+    /// The earlier nights.
     let known: [History.Night]
     var remarks: [String] = []
     var lines: [Comparison] = []
@@ -24,7 +24,7 @@ struct NightReport {
             }
     }
 
-    /// A table, and what else is to be known.
+    /// The results as a table, followed by the remarks.
     var text: String {
         var table = TextTable(grid.map { $0.map(\.printable) })
         table.leftColumns = [0, 1, 3]
@@ -32,7 +32,7 @@ struct NightReport {
         return "night \(night.id), \(night.began)\n" + body + remarks.map { "\($0.printable)\n" }.joined()
     }
 
-    /// How all runs went, night by night.
+    /// The page with the results of all runs, night by night.
     func page(_ history: History) throws -> String {
         let all = try history.results(), nights = try history.nights()
         var page = Page("Nights")

@@ -7,7 +7,7 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// Judges the newest checkpoints of all runs and compares them with earlier nights.
+/// Evaluates the newest checkpoints of all runs and compares them with earlier nights.
 @main
 struct NightlyTool: Tool {
     static let configuration = CommandConfiguration(
@@ -46,7 +46,7 @@ struct NightlyTool: Tool {
         guard unsafe access(runs, R_OK | X_OK) == 0 else { throw Failure.errno(.noInput, path: runs, "cannot be read") }
         let place = try NightFolder(runs)
         let historyPath = self.history ?? place.file("history.sqlite")
-        // Somebody may have named it for another folder of runs.
+        // The same history may be used for another folder of runs.
         let lock = try NightFolder.lock(historyPath + ".lock")
         defer { close(lock) }
         let history = try History(historyPath)
@@ -55,7 +55,7 @@ struct NightlyTool: Tool {
         var (night, goesOn) = try history.beginNight(now)
         var remarks = history.wasEmpty ? ["\(historyPath) was there and empty: a new history begins; put a copy in its place if it had one"] : []
         if goesOn, try Self.hasMoved(found, history, night) {
-            // What it has noted stays, and is compared with.
+            // Results that the night has recorded are kept for comparison.
             try history.end(night, now)
             remarks.append("the night that was begun at \(night.began) was interrupted, and there are newer checkpoints than it has judged: it has ended, and another begins")
             (night, goesOn) = try history.beginNight(now)
@@ -67,7 +67,7 @@ struct NightlyTool: Tool {
         var failed: Failure?
         for (name, found) in found {
             do { try judge(name, try found.get(), history, night, place, &report) } catch let failure as Failure {
-                // Where nothing can be written there is no next run either.
+                // If the history cannot be written, the next runs cannot be recorded either.
                 if failure.path == historyPath { throw failure }
                 report.remarks.append("\(name) could not be judged: \(failure.description)")
                 failed = failed ?? failure
@@ -76,7 +76,7 @@ struct NightlyTool: Tool {
         report.lines = try Comparison.lines(history, night)
         for gone in try Comparison.gone(history, night, names) { report.remarks.append("\(gone) is gone; its history is kept") }
         place.clean()
-        // Whoever is to be told of a fall is, whatever else cannot be written.
+        // Run the command for falls even if the outputs below cannot be written.
         if report.hasFallen, let onFall { FallCommand(onFall).run(report.text, closed: [lock, place.lock]) { Self.log($0) } }
         func attempt(_ body: () throws -> Void) {
             do { try body() } catch {
@@ -85,9 +85,9 @@ struct NightlyTool: Tool {
             }
         }
         attempt { try OutputFile.write(report.text, to: OutputFile.standard) }
-        // A night that could not judge or tell is gone on with, and tells again.
+        // A night that could not evaluate or report everything is continued later, and reports again.
         if failed.map({ [.data, .noInput, .usage].contains($0.kind) }) ?? true { try history.end(night, Clock.now()) }
-        // What is made of the history anew each night may fail each night.
+        // The outputs that are made anew from the history each night. A failure does not keep the night open.
         attempt { try place.write(report.page(history), to: "trends.html") }
         if let prometheus { attempt { try Prometheus.write(report.lines, to: prometheus) } }
         if !common.quiet { Self.log(place.file("trends.html")) }
@@ -105,7 +105,7 @@ struct NightlyTool: Tool {
         return try NewestCheckpoint.all(of: name, in: runs, tools: tools.folder, code: tools.code, pipelines: pipelines, supervision)
     }
 
-    /// Whether an interrupted night has judged a network whose newest checkpoint is another by now.
+    /// Whether an interrupted night has evaluated a network that has a different newest checkpoint now.
     private static func hasMoved(_ found: [(String, Result<Checkpoints, any Error>)], _ history: History, _ night: History.Night) throws -> Bool {
         for (name, checkpoints) in found {
             for checkpoint in (try? checkpoints.get().found) ?? [] {
@@ -133,7 +133,7 @@ struct NightlyTool: Tool {
         }
     }
 
-    /// The folder of this program, where the other tools lie too.
+    /// The folder of this program, which also contains the other tools.
     private static func ownFolder() throws -> String {
         guard let whole = unsafe realpath("/proc/self/exe", nil) else { throw Failure.errno(.software, path: "/proc/self/exe", "cannot be read") }
         defer { unsafe free(whole) }

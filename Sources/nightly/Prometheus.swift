@@ -1,7 +1,7 @@
 import History
 import ToolSupport
 
-/// The text file of Prometheus' node exporter (its textfile collector).
+/// A text file for the textfile collector of Prometheus' node exporter.
 enum Prometheus {
     static func write(_ lines: [Comparison], to path: String) throws {
         var text = "# HELP seed_nightly_percent What the newest checkpoint of a run is worth, in percent.\n# TYPE seed_nightly_percent gauge\n"

@@ -2,9 +2,9 @@ import Pipeline
 import Platform
 import ToolSupport
 
-/// Plans, and goes on as what was planned.
+/// Plans a run and then executes the planned command in place of this process.
 enum Start {
-    /// What make was called with.
+    /// The flags that make was called with.
     static var flags: MakeFlags { MakeFlags(unsafe getenv("MAKEFLAGS").map { unsafe String(cString: $0) } ?? "") }
 
     static func plan(_ goal: Planner.Goal, _ options: PlanOptions) throws {
@@ -17,7 +17,7 @@ enum Start {
                 reading?.progress.add(count)
             })
         guard let command = try planner.prepare() else { return }
-        // A setting that was exported would be make's; only what was planned is.
+        // make would take an exported setting as its own variable. Only planned values may reach it.
         for setting in Setting.all { unsafe unsetenv(setting.name) }
         for (name, value) in command.environment { unsafe setenv(name, value, 1) }
         var words: [UnsafeMutablePointer<CChar>?] = unsafe command.words.map { unsafe strdup($0) } + [nil]
@@ -26,7 +26,7 @@ enum Start {
         throw Failure.errno(.software, path: command.words[0], "cannot start it")
     }
 
-    /// The folder of this program, where the other tools lie too.
+    /// The folder of this program, which also contains the other tools.
     private static func ownFolder() throws -> String {
         guard let whole = unsafe realpath("/proc/self/exe", nil) else { throw Failure.errno(.software, path: "/proc/self/exe", "cannot be read") }
         defer { unsafe free(whole) }

@@ -2,7 +2,7 @@ import Datasets
 import Pages
 import ToolSupport
 
-/// The images of one part of a run's data, by their numbers. Where they are gone there are names alone.
+/// The images of one part of a run's data, by number. If the data is gone, only names are available.
 final class Album {
     private static let size = 88
 
@@ -15,7 +15,7 @@ final class Album {
         thumbnails = try Thumbnails()
     }
 
-    /// Nil where there is no such image, or it is broken.
+    /// The thumbnail's number in `book`; nil if the image does not exist or is broken.
     func picture(_ index: Int, in book: inout PictureBook) throws -> Int? {
         guard let data, data.samples.indices.contains(index) else { return nil }
         return try book.add("\(part) \(index)") {

@@ -4,16 +4,16 @@ import Pipeline
 import TensorStreams
 import ToolSupport
 
-/// Several runs beside each other: what they are worth, how they went, and what differs in their settings.
+/// A comparison of several runs: results, training curves, and settings that differ.
 struct ComparisonPage {
     private let runs: [ReportedRun]
     private let names: [String]
     private var table = ClosingTable()
 
-    /// - Parameter tell: is told of results that are damaged.
+    /// - Parameter tell: receives messages about damaged results.
     init(_ runs: [ReportedRun], tell: (String) -> Void) throws {
         self.runs = runs
-        // Runs of one name in several folders are told by their folders.
+        // If run names are not unique, use the folders as names.
         let own = runs.map(\.name)
         names = Set(own).count == own.count ? own : runs.map(\.folder)
         guard Set(names).count == names.count else { throw Failure(.usage, "--run names \(names.first { name in names.count { $0 == name } > 1 } ?? "") twice", remedy: "name each run once") }
@@ -28,7 +28,7 @@ struct ComparisonPage {
         }
     }
 
-    /// A line of names, and one for each setting that is not the same in all.
+    /// A header row, and a row for each setting that differs between the runs.
     private var differences: [[String]] {
         let settings = runs.map { run in Dictionary(run.settings.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }) }
         var names: [String] = []
@@ -37,7 +37,7 @@ struct ComparisonPage {
         return [[""] + self.names] + rows + [["epochs done"] + runs.map { "\($0.epochs.done) of \($0.epochs.all)" }]
     }
 
-    /// The tables for a terminal.
+    /// The tables as plain text.
     var text: String {
         var settings = TextTable(differences.map { $0.map(\.printable) })
         settings.leftColumns = Set(0...runs.count)

@@ -4,7 +4,7 @@ import Pipeline
 import TensorStreams
 import ToolSupport
 
-/// How the networks learnt: what train-step has logged, a line for an epoch.
+/// The training curves of the networks, from the logs of train-step. The lines of a log are spread evenly over its epoch.
 struct Courses {
     private let run: ReportedRun
 
@@ -18,7 +18,7 @@ struct Courses {
         return "\(parts)"
     }
 
-    /// What is drawn together: the key of the log, its name, and whether others are compared with it.
+    /// The charts: for each line the log key, the name, and whether it is a reference for the others.
     private static let together: [(title: String, lines: [(key: String, name: String, isReference: Bool)])] = [
         ("loss", [("loss", "loss", false), ("floor", "floor: the entropy of the targets", true), ("uniform_loss", "of a student that knows nothing", true), ("small_loss", "of the small crops", false)]),
         ("divergence from the teacher", [("kl", "KL", false)]),
@@ -29,10 +29,10 @@ struct Courses {
         ("length of the gradient", [("gradient_norm", "gradient", false)]),
         ("images a second", [("images_per_second", "images/s", false)]),
     ]
-    /// What says nothing over epochs.
+    /// Keys that are not worth a chart over epochs.
     private static let untold: Set<String> = ["epoch", "step", "images", "seconds", "queue_real", "waiting", "spread", "teacher_temperature", "centre"]
 
-    /// The logs' numbers by name, over epochs.
+    /// The numbers of the logs by name, over epochs.
     static func values(_ logs: [String]) -> [String: [(x: Double, y: Double)]] {
         var values: [String: [(x: Double, y: Double)]] = [:]
         for path in logs {
@@ -45,7 +45,7 @@ struct Courses {
         return values
     }
 
-    /// What a student was worth after so many epochs, in %, by name.
+    /// The evaluation results of a student after each evaluated epoch, in %, by name.
     static func judged(_ run: ReportedRun, _ network: String) -> [(name: String, epoch: Int, value: Double)] {
         run.subjects.filter { $0.network == network }.flatMap { subject -> [(name: String, epoch: Int, value: Double)] in
             guard let epoch = subject.epoch else { return [] }
@@ -56,7 +56,10 @@ struct Courses {
         }
     }
 
-    /// All logs as one table: a line for each of a log's, by networks and in their order; behind a network's what it was worth, at the end of an epoch.
+    /// All logs as one CSV table.
+    ///
+    /// Each log line is a row, grouped by network and in order. Behind the rows of a network come its evaluation
+    /// results, at the end of their epochs.
     static func csv(_ run: ReportedRun) -> String {
         var lines: [(network: String, values: [String: Double])] = [], keys: Set<String> = []
         for (title, logs) in run.courses {
@@ -68,7 +71,7 @@ struct Courses {
                     lines.append((title, values))
                 }
             }
-            // That of an untrained network is of no epoch.
+            // The result of an untrained network belongs to no epoch.
             for (name, epoch, value) in judged(run, title) where epoch > 0 {
                 keys.insert(name)
                 lines.append((title, ["epoch": Double(epoch - 1), name: value]))
@@ -79,7 +82,7 @@ struct Courses {
         return ([(["network"] + columns.map(\.csvField)).joined(separator: ",")] + rows).map { $0 + "\n" }.joined()
     }
 
-    /// What several trainings are compared by: each number in a chart of its own, a line for each of them.
+    /// The charts that compare several trainings: one chart per quantity, with a line per training.
     static func comparing(_ trainings: [(name: String, logs: [String])]) -> [HTML] {
         let all = trainings.map { ($0.name, values($0.logs)) }
         return together.flatMap { chart in

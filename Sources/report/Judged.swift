@@ -4,20 +4,20 @@ import Pipeline
 import TensorStreams
 import ToolSupport
 
-/// What is to be seen in the networks' features: which classes they tell apart, where the images lie, which are near to which.
+/// Figures of the networks' features: class accuracy, maps of the images, and nearest neighbours.
 struct Judged {
     private static let mostPlaces = 600, mostQueries = 12, worstClasses = 6, errorsOfClass = 3, nearest = 6
 
     private let run: ReportedRun
-    /// The teacher, and the furthest network of each student.
+    /// The teacher, and the latest network of each student.
     private let subjects: [ReportedRun.Subject]
-    /// The images that are judged, and those that lend labels or, without labels, are all.
+    /// The evaluated images, and the reference images that supply labels. Without labels, both are the training images.
     private let judged: Album, lent: Album
     private let part: String
-    /// Of each of the networks a part of the judged images, and of how many in turn each of it is one.
+    /// For each network a sample of the evaluated images, and the sampling step: one image of every `step`.
     private let samples: [(set: SampledFeatures, step: Int)]
 
-    /// - Parameter tell: is told what is missing.
+    /// - Parameter tell: receives messages about missing data.
     init(_ run: ReportedRun, tell: (String) -> Void) throws {
         self.run = run
         let part = run.isByLabels ? "test" : "train"
@@ -43,7 +43,7 @@ struct Judged {
 
     // MARK: Classes
 
-    /// Of a classifier's result what it says class by class; nil where it says nothing.
+    /// The class-by-class part of a classifier's result; nil if it has none.
     private func counts(_ subject: ReportedRun.Subject) -> (figure: ConfusionFigure, isRight: [Bool])? {
         guard let path = run.result(subject, "knn"), let json = (try? JSONFile.read(path))?["by_class"], let classes = json["classes"]?.asArray?.compactMap(\.asString),
             let samples = json["samples"]?.asArray?.compactMap(\.asInteger), let correct = json["correct"]?.asArray?.compactMap(\.asInteger),
@@ -58,7 +58,7 @@ struct Judged {
         return (figure, bits.flatMap { digit in (0..<4).map { (digit.hexDigitValue ?? 0) >> (3 - $0) & 1 == 1 } })
     }
 
-    /// Right and wrong by class, and what the worst classes' errors look like.
+    /// The accuracy by class, and the errors of the worst classes.
     func classes(_ pictures: inout PictureBook) throws -> HTML {
         let teacher = subjects.first(where: \.isTeacher).flatMap { counts($0)?.figure }
         var parts: [HTML] = []
@@ -107,7 +107,7 @@ struct Judged {
 
     // MARK: Map
 
-    /// Samples that are spread evenly over the judged ones.
+    /// Samples that are spread evenly over the evaluated images.
     private static func sample(_ run: ReportedRun, _ subject: ReportedRun.Subject, _ part: String) throws -> (set: SampledFeatures, step: Int) {
         let path = try features(run, subject, part), images = try StreamReader(path).header.metadata.count("images") ?? mostPlaces
         let step = max(1, (images + mostPlaces - 1) / mostPlaces)
@@ -148,11 +148,11 @@ struct Judged {
 
     // MARK: Neighbours
 
-    /// What is nearest to a few images, for the teacher and for the students side by side.
+    /// The nearest neighbours of a few images, for the teacher and the students side by side.
     func neighbours(_ pictures: inout PictureBook) throws -> HTML {
         guard let first = subjects.first, let set = samples.first?.set else { return "" }
         let chosen = queries(set)
-        // The same images of every network; an image is not its own neighbour.
+        // Use the same images for every network. An image is not its own neighbour.
         let others = run.isByLabels ? 0 : 1
         var found: [[[NearestImages.Near]]] = []
         for (subject, (own, _)) in zip(subjects, samples) {
@@ -173,7 +173,7 @@ struct Judged {
         return "\(rows)"
     }
 
-    /// Of each of some classes the first, or some in turn.
+    /// The first sample of each class, thinned evenly to the maximum; without labels, evenly spaced samples.
     private func queries(_ set: SampledFeatures) -> [Int] {
         var firsts: [Int] = []
         if set.classes.isEmpty {

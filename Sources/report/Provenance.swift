@@ -4,7 +4,7 @@ import Pages
 import TensorStreams
 import ToolSupport
 
-/// By which commands, of which version, from what.
+/// How the run was made: its commands, the version of the tools, and the settings.
 struct Provenance {
     private let run: ReportedRun
 

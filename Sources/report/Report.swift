@@ -4,7 +4,7 @@ import Pages
 import TensorStreams
 import ToolSupport
 
-/// Writes what a run has come to as one page.
+/// Writes a report of a run as one page.
 @main
 struct ReportTool: Tool {
     static let configuration = CommandConfiguration(

@@ -4,12 +4,12 @@ import Pages
 import TensorStreams
 import ToolSupport
 
-/// What the networks are worth, and what it took.
+/// The evaluation results of the networks, and the time of the stages.
 struct Results {
     private let run: ReportedRun
     private var table = ClosingTable()
 
-    /// - Parameter tell: is told of results that are damaged.
+    /// - Parameter tell: receives messages about damaged results.
     init(_ run: ReportedRun, tell: (String) -> Void) {
         self.run = run
         func attempt(_ body: () throws -> Void) {
@@ -28,7 +28,7 @@ struct Results {
         }
     }
 
-    /// A line of state, and the numbers that one looks for first.
+    /// The state of the run, and its most important numbers.
     var head: HTML {
         let (done, all) = run.epochs
         let state = done >= all ? "\(all) epochs, all done." : "Under way: \(done) of \(all) epochs are done."
@@ -38,7 +38,7 @@ struct Results {
         return "<p>\(state) <span class=\"soft\">\(settings)</span></p>\n<ul class=\"tiles\">\(tiles)</ul>\n"
     }
 
-    /// Of each student's latest network, beside the teacher.
+    /// The results of each student's latest network, beside the teacher's.
     private var tiles: [HTML] {
         let grid = table.grid
         guard let titles = grid.first, titles.count > 1 else { return [] }
@@ -58,7 +58,7 @@ struct Results {
         return "\(HTML.table(titles, Array(grid.dropFirst())))<ul class=\"soft\">\(notes)</ul>\n\(published)\(course)"
     }
 
-    /// What papers report of the same students, where the images are ImageNet's.
+    /// Published results of the same students, if the images are ImageNet's.
     private var published: HTML {
         let students = Set(run.settings.filter { ["STUDENT", "STUDENTS"].contains($0.name) }.flatMap { $0.value.split(separator: " ").map(String.init) }).sorted()
         let classes = run.subjects.lazy.compactMap { run.result($0, "knn") }.first.flatMap { try? JSONFile.read($0) }?["by_class"]?["classes"]?.asArray?.compactMap(\.asString) ?? []
@@ -73,7 +73,7 @@ struct Results {
             """
     }
 
-    /// How the students went along, where they were judged on the way.
+    /// The results over epochs, for students that were evaluated during training.
     private var course: HTML {
         let curves = table.courses
         guard let title = curves.first?.title else { return "" }

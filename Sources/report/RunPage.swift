@@ -4,21 +4,21 @@ import Pages
 import TensorStreams
 import ToolSupport
 
-/// The page of a run, section by section.
+/// The page of a run.
 struct RunPage {
-    /// Bytes that a page has at most, and those of them that pictures may take at first.
+    /// The maximum size of a page in bytes, and the part of it that pictures may take at first.
     private static let room = 10_000_000, pictureRoom = 7_000_000
 
     let html: HTML
 
     /// - Parameters:
-    ///   - views: a stream of what the student saw; nil where there is none.
-    ///   - tell: is told what the page has to do without.
+    ///   - views: a stream of views that the student was trained on; nil if there is none.
+    ///   - tell: receives messages about what the page lacks.
     init(_ run: ReportedRun, views: String?, tell: (String) -> Void) throws {
-        // A pipe, perhaps, which is read once.
+        // It may be a pipe, which can be read only once.
         let seen = try views.map { try ViewStream($0) }
         let page = try Self.page(run, seen, pictureRoom: Self.pictureRoom, tell: tell), excess = page.text.utf8.count - Self.room
-        // Charts and maps of many students leave pictures less.
+        // Charts and maps of many students leave less space for pictures.
         html = excess <= 0 ? page : try Self.page(run, seen, pictureRoom: max(0, Self.pictureRoom - excess)) { _ in }
     }
 

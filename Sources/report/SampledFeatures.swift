@@ -2,18 +2,19 @@ import Evaluation
 import TensorStreams
 import ToolSupport
 
-/// Some samples of a stream of features: those that are asked for, in the stream's order.
+/// Selected samples of a feature stream, in the order of the stream.
 struct SampledFeatures {
     let features: FeatureMatrix
-    /// 0 where there are no labels.
+    /// The labels; 0 if the stream has none.
     let labels: [Int32]
-    /// Numbers in the data.
+    /// The numbers of the images in the data.
     let images: [Int]
-    /// Numbers in the stream.
+    /// The positions of the samples in the stream.
     let places: [Int]
     let classes: [String]
 
-    /// - Parameter keep: whether the sample of that place and label is wanted; asked of all of them in order.
+    /// - Parameter keep: whether to keep the sample with this position and label. It is called for all samples in
+    ///   order.
     init(_ path: String, hasLabels: Bool, keep: (_ place: Int, _ label: Int32) -> Bool) throws {
         let stream = try FeatureStream(path, tensor: "features", needsLabels: hasLabels)
         var values: [Float] = [], labels: [Int32] = [], images: [Int] = [], places: [Int] = [], seen = 0
@@ -32,7 +33,7 @@ struct SampledFeatures {
         (self.labels, self.images, self.places, classes) = (labels, images, places, stream.classes ?? [])
     }
 
-    /// The rows of the samples of these places; nil where one of them is not there.
+    /// The rows of the samples at these positions; nil if one of them is missing.
     func rows(_ wanted: [Int]) -> FeatureMatrix? {
         let known = Dictionary(places.enumerated().map { ($1, $0) }, uniquingKeysWith: { $1 }), rows = wanted.compactMap { known[$0] }
         return rows.count == wanted.count ? features.rows(rows) : nil

@@ -2,15 +2,16 @@ import Pipeline
 import Platform
 import ToolSupport
 
-/// The numbers of a run's logs as TensorBoard reads them: a folder for each network, in it a file of events.
+/// A run's logs as TensorBoard event files: one folder per network with one file.
 ///
-/// A file is TFRecords: the length (u64), its checksum, the bytes, their checksum; all little-endian. The checksum is CRC-32C, turned by 15 bits and with a constant added
-/// (tensorflow, `record_writer.cc`). The bytes are an `Event` of Protocol Buffers (`event.proto`): wall_time (1, double), step (2, int64), file_version (3) or summary (5), whose value (1) has a
-/// tag (1) and a simple_value (2, float).
+/// A file is a sequence of TFRecords: length (u64), its checksum, the bytes, their checksum; all little-endian. The
+/// checksum is a masked CRC-32C: rotated right by 15 bits, plus a constant (tensorflow, `record_writer.cc`). The bytes
+/// are a Protocol Buffers `Event` (`event.proto`): wall_time (1, double), step (2, int64), file_version (3) or summary
+/// (5), whose value (1) has a tag (1) and a simple_value (2, float).
 enum TensorBoard {
     static let folder = "tensorboard"
 
-    /// Writes `tensorboard/NAME/events.out.tfevents.seed` in the run's folder, in the place of those that are there.
+    /// Writes `tensorboard/NAME/events.out.tfevents.seed` in the run's folder, replacing existing files.
     static func write(_ run: ReportedRun) throws {
         let root = "\(run.folder)/\(folder)"
         try make(root)
@@ -26,7 +27,12 @@ enum TensorBoard {
         guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: path, "cannot make the folder") }
     }
 
-    /// - Parameter values: numbers by name, over epochs. A step is a thousandth of an epoch, and so many seconds are its time: a log has no clock, and the same run gives the same bytes.
+    /// The bytes of an event file.
+    ///
+    /// A step is a thousandth of an epoch. The wall time is the step in seconds: logs have no clock, and the same run
+    /// must give the same bytes.
+    ///
+    /// - Parameter values: numbers by name, over epochs.
     static func events(_ values: [String: [(x: Double, y: Double)]]) -> [UInt8] {
         var file = record(double(1, 0) + text(3, "brain.Event:2"))
         for name in values.keys.sorted() where !["epoch", "step"].contains(name) {

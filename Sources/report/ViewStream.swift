@@ -3,14 +3,14 @@ import Pages
 import TensorStreams
 import ToolSupport
 
-/// A stream of views of a few images.
+/// The views of the first few images of a stream.
 struct ViewStream {
     private static let mostImages = 8, mostViews = 12, size = 80
 
     private var rows: [(image: Int, views: [Image])] = []
     private let name: String
 
-    /// - Throws: ``Failure`` where it is no stream of images.
+    /// - Throws: ``Failure`` if it is not a stream of images.
     init(_ path: String) throws {
         let reader = try StreamReader(path)
         name = reader.name

@@ -1,7 +1,7 @@
 import CSQLite
 import ToolSupport
 
-/// A file of SQLite, as far as ``History`` needs one.
+/// A SQLite file, with the operations that ``History`` needs.
 @safe public final class Database {
     public enum Value: Equatable, Sendable {
         case null
@@ -13,7 +13,7 @@ import ToolSupport
     private let path: String
     private let handle: OpaquePointer
 
-    /// - Throws: ``Failure``: `cannotCreate` where the file cannot be opened or made, `data` where it is no database.
+    /// - Throws: ``Failure``: `cannotCreate` if the file cannot be opened or created, `data` if it is not a database.
     public init(_ path: String) throws {
         self.path = path
         var handle: OpaquePointer?
@@ -23,16 +23,16 @@ import ToolSupport
             throw Failure(.cannotCreate, path: path, "cannot be opened: \(unsafe String(cString: sqlite3_errstr(status)))")
         }
         unsafe self.handle = handle
-        // Somebody may be reading it.
+        // Another process may be reading the file.
         unsafe sqlite3_busy_timeout(handle, 10_000)
     }
 
     deinit { unsafe sqlite3_close(handle) }
 
-    /// Does one statement.
+    /// Executes one statement.
     ///
-    /// - Parameter values: in the place of its question marks.
-    /// - Returns: its rows.
+    /// - Parameter values: the values of its question marks, in order.
+    /// - Returns: the rows of the result.
     @discardableResult
     public func run(_ statement: String, _ values: [Value] = []) throws -> [[Value]] {
         var prepared: OpaquePointer?
@@ -58,7 +58,7 @@ import ToolSupport
         }
     }
 
-    /// Does `body` as a whole or not at all.
+    /// Executes `body` as one transaction.
     func together<Result>(_ body: () throws -> Result) throws -> Result {
         try run("BEGIN IMMEDIATE")
         do {

@@ -1,23 +1,23 @@
 import Platform
 import ToolSupport
 
-/// What networks were worth, night by night: a file of SQLite, which any program may read.
+/// The results of networks, night by night, in a SQLite file that any program may read.
 ///
-/// | `night`  |                                                                       |
-/// |----------|-----------------------------------------------------------------------|
-/// | `id`     | 1, 2, 3 …: their order, whatever the clock said                        |
-/// | `began`, `ended` | by the clock, UTC, ISO 8601; `ended` is null of one that was interrupted |
-/// | `version` | of the tools                                                         |
+/// | `night`          |                                                                     |
+/// |------------------|---------------------------------------------------------------------|
+/// | `id`             | 1, 2, 3 …: their order, whatever the clock said                     |
+/// | `began`, `ended` | clock time, UTC, ISO 8601; `ended` is null for an interrupted night |
+/// | `version`        | the version of the tools                                            |
 ///
-/// | `result`  |                                                                      |
-/// |-----------|----------------------------------------------------------------------|
-/// | `night`   | in which it was found                                                |
-/// | `run`, `network`, `epoch` | whose, and after how many epochs                     |
-/// | `identity` | a hash of all that it follows from: data, options, teacher, student, version |
-/// | `test`    | a hash of the images that it was judged by, and how                  |
-/// | `measure`, `value`, `samples` | what was measured, in percent, on how many images |
-/// | `correct` | right or wrong of each image, four to a hexadecimal digit; null where there is none |
-/// | `protocol` | how, in words                                                       |
+/// | `result`                      |                                                                                    |
+/// |-------------------------------|------------------------------------------------------------------------------------|
+/// | `night`                       | the night of the result                                                            |
+/// | `run`, `network`, `epoch`     | the network, and the number of epochs it has trained                               |
+/// | `identity`                    | a hash of all inputs of the result: data, options, teacher, student, version       |
+/// | `test`                        | a hash of the images that are evaluated, and how                                   |
+/// | `measure`, `value`, `samples` | the measure, its value in percent, and the number of images                        |
+/// | `correct`                     | one bit per image (1: correct), four per hexadecimal digit; null if not applicable |
+/// | `protocol`                    | the evaluation protocol, in words                                                  |
 public final class History {
     public struct Result: Sendable, Equatable {
         public var run: String
@@ -43,26 +43,26 @@ public final class History {
         public var ended: String?
     }
 
-    /// Of the layout of the file, in SQLite's `user_version`.
+    /// The version of the file's layout, in SQLite's `user_version`.
     private static let version = 1
     /// "SEED", in SQLite's `application_id`.
     private static let application = 0x5345_4544
 
     private let database: Database
     private let path: String
-    /// Whether the file was there and held nothing: one that was cut short, or that was just about to begin.
+    /// Whether the file existed and was empty: it was truncated, or a history was about to begin.
     public let wasEmpty: Bool
 
-    /// Opens the history, or begins one.
+    /// Opens the history, or creates one.
     ///
-    /// - Throws: ``Failure``: `data` for a file that is no whole history, or of a newer version than this.
+    /// - Throws: ``Failure``: `data` for a file that is not a complete history, or that has a newer layout version.
     public init(_ path: String) throws {
         self.path = path
         wasEmpty = unsafe access(path, F_OK) == 0 && History.size(of: path) == 0
         database = try Database(path)
-        // Whole when the power goes, too.
+        // Transactions survive a power failure.
         try database.run("PRAGMA synchronous = FULL")
-        // What a file lacks at its end may be room that nothing is in yet.
+        // The missing end of a truncated file may consist of unused pages, so compare the sizes too.
         let size = try number("PRAGMA page_count") * number("PRAGMA page_size"), hasAll = History.size(of: path) >= size
         guard try database.run("PRAGMA quick_check").first == [.text("ok")], hasAll else {
             throw Failure(.data, path: path, "is no whole database", remedy: "put back a copy of it, or move it away: then a new one begins")
@@ -100,9 +100,9 @@ public final class History {
         return Int(value)
     }
 
-    /// Begins a night, or goes on with the last one where it was interrupted.
+    /// Begins a night, or continues the last one if it was interrupted.
     ///
-    /// - Parameter now: what the clock says.
+    /// - Parameter now: the clock time.
     public func beginNight(_ now: String) throws -> (night: Night, goesOn: Bool) {
         if let last = try nights().last, last.ended == nil { return (last, true) }
         try database.run("INSERT INTO night (began, version) VALUES (?, ?)", [.text(now), .text(productVersion)])
@@ -112,7 +112,7 @@ public final class History {
 
     public func end(_ night: Night, _ now: String) throws { try database.run("UPDATE night SET ended = ? WHERE id = ?", [.text(now), .integer(Int64(night.id))]) }
 
-    /// All nights in order.
+    /// All nights, in order.
     public func nights() throws -> [Night] {
         try database.run("SELECT id, began, ended FROM night ORDER BY id").map { row in
             guard case .integer(let id) = row[0], case .text(let began) = row[1] else { throw odd() }
@@ -120,7 +120,7 @@ public final class History {
         }
     }
 
-    /// Notes a result of a night, in the place of another of the same network in that night.
+    /// Adds a result to a night. It replaces an earlier result of the same network in that night.
     public func add(_ result: Result, in night: Night) throws {
         try database.run(
             "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -130,7 +130,9 @@ public final class History {
             ])
     }
 
-    /// The results of a network, or of all, the nights in order; without ``Result/correct``, of which there is much: see ``correct(_:night:)``.
+    /// The results of one network, or of all, ordered by night.
+    ///
+    /// ``Result/correct`` is nil because of its size: see ``correct(_:night:)``.
     public func results(run: String? = nil, network: String? = nil) throws -> [(night: Int, result: Result)] {
         let (filter, values) = run.map { run in (" WHERE run = ?" + (network == nil ? "" : " AND network = ?"), [.text(run)] + (network.map { [.text($0)] } ?? [])) } ?? ("", [Database.Value]())
         return try database.run("SELECT night, run, network, epoch, identity, test, measure, value, samples, protocol FROM result\(filter) ORDER BY night, run, network", values).map { row in
@@ -152,7 +154,7 @@ public final class History {
         }
     }
 
-    /// Right or wrong of each image, of a result of a night; nil where that is not known.
+    /// Whether each image was correct, for a result of a night; nil if not known.
     public func correct(_ result: Result, night: Int) throws -> String? {
         let rows = try database.run("SELECT correct FROM result WHERE night = ? AND run = ? AND network = ?", [.integer(Int64(night)), .text(result.run), .text(result.network)])
         guard case .text(let bits)? = rows.first?.first else { return nil }

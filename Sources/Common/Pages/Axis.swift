@@ -1,20 +1,20 @@
 import Platform
 import ToolSupport
 
-/// A range of numbers and round ones in it to be named.
+/// A numeric range with round tick values.
 public struct Axis: Equatable, Sendable {
     public let lower, upper: Double
     public let ticks: [Double]
-    /// Digits behind the point that tell the ticks apart.
+    /// Decimal places needed to tell the ticks apart.
     public let digits: Int
 
-    /// Round ends around `values`; a little room where they are all the same.
+    /// Makes an axis with round ends around `values`. If all values are equal, it adds a margin on both sides.
     ///
     /// - Parameters:
-    ///   - count: about how many ticks.
-    ///   - isCount: whether only whole numbers are named.
+    ///   - count: the approximate number of ticks.
+    ///   - isCount: whether ticks are whole numbers only.
     public init(_ values: [Double], ticks count: Int = 5, isCount: Bool = false) {
-        // Numbers beyond what a picture can tell are drawn at its edge.
+        // Values too large for a chart are drawn at its edge.
         let finite = values.filter(\.isFinite).map { abs($0) < 1e-15 ? 0 : min(1e15, max(-1e15, $0)) }
         var low = finite.min() ?? 0, high = finite.max() ?? 1
         if high - low <= 1e-9 * max(abs(low), abs(high)) {
@@ -30,7 +30,7 @@ public struct Axis: Equatable, Sendable {
         digits = (0...9).first { let scaled = step * pow(10, Double($0)); return abs(scaled - scaled.rounded()) < 1e-6 * scaled } ?? 9
     }
 
-    /// 0 at the lower end, 1 at the upper.
+    /// The position of a value on the axis: 0 at the lower end, 1 at the upper, clamped to this range.
     public func share(_ value: Double) -> Double { min(1, max(0, (value - lower) / (upper - lower))) }
 
     public func name(_ tick: Double) -> String { Progress.fixed(tick, digits) }

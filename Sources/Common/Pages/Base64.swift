@@ -1,4 +1,4 @@
-/// RFC 4648.
+/// Base64 encoding (RFC 4648).
 public enum Base64 {
     private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 

@@ -1,18 +1,18 @@
 import ToolSupport
 
-/// Which classes are taken for which, and how often each is right.
+/// The accuracy of each class, and which classes are confused with which.
 public struct ConfusionFigure: Sendable {
     public var classes: [String]
-    /// Samples of each class, and how many of them are right.
+    /// Samples of each class, and how many of them are classified correctly.
     public var samples, correct: [Int]
-    /// Samples of class `label` that are taken for class `prediction`.
+    /// Samples of class `label` that are classified as class `prediction`.
     public var confusions: [(label: Int, prediction: Int, samples: Int)]
-    /// By what: "k=10, cosine, majority".
+    /// The classifier, such as "k=10, cosine, majority".
     public var classifier: String
-    /// Of the teacher, for comparison: the share of each class that is right.
+    /// The teacher's accuracy on each class, for comparison; nil if unknown.
     public var teacher: [Double?]
 
-    /// Above, the matrix would be too small to read.
+    /// With more classes, the matrix would be too small to read.
     private static let mostClasses = 40
     private static let mostBars = 60, mostPairs = 30
 
@@ -20,10 +20,10 @@ public struct ConfusionFigure: Sendable {
         (self.classifier, self.classes, self.samples, self.correct, self.confusions, self.teacher) = (classifier, classes, samples, correct, confusions, teacher)
     }
 
-    /// The share of a class that is right; nil where it has no sample.
+    /// The accuracy of a class; nil if it has no samples.
     public func share(_ label: Int) -> Double? { samples[label] > 0 ? Double(correct[label]) / Double(samples[label]) : nil }
 
-    /// The classes that have samples, the worst first.
+    /// The classes that have samples, worst first.
     public var order: [Int] {
         classes.indices.filter { samples[$0] > 0 }.sorted { ((share($0) ?? 1), $0) < ((share($1) ?? 1), $1) }
     }
@@ -65,7 +65,7 @@ public struct ConfusionFigure: Sendable {
         return "<div class=\"scroll\"><table class=\"confusion\"><thead><tr><td></td>\(head)</tr></thead><tbody>\n\(rows)</tbody></table></div>\n"
     }
 
-    /// What is confused most often.
+    /// The most frequent confusions.
     private var pairs: HTML {
         HTML.table(["class", "taken for", "samples"], confusions.prefix(Self.mostPairs).map { [classes[$0.label], classes[$0.prediction], "\($0.samples) of \(samples[$0.label])"] })
     }

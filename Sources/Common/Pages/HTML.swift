@@ -1,6 +1,6 @@
 import ToolSupport
 
-/// A piece of a page. What is put into it as text is escaped; pieces are put in as they are.
+/// A piece of a page. Interpolated strings are escaped; interpolated pieces are inserted unchanged.
 ///
 ///     let cell: HTML = "<td>\(name)</td>"
 public struct HTML: Sendable, Equatable, ExpressibleByStringInterpolation {
@@ -16,14 +16,14 @@ public struct HTML: Sendable, Equatable, ExpressibleByStringInterpolation {
         public mutating func appendLiteral(_ literal: String) { text += literal }
         public mutating func appendInterpolation(_ html: HTML) { text += html.text }
         public mutating func appendInterpolation(_ pieces: [HTML]) { for piece in pieces { text += piece.text } }
-        /// Text of anybody: names of classes, paths, settings.
+        /// Untrusted text: class names, paths, settings.
         public mutating func appendInterpolation(_ value: String) { text += HTML.escaped(value) }
         public mutating func appendInterpolation(_ value: Int) { text += "\(value)" }
-        /// A number with so many digits behind its point.
+        /// A number with the given count of decimal places.
         public mutating func appendInterpolation(_ value: Double, _ digits: Int) { text += Progress.fixed(value, digits) }
     }
 
-    /// Control characters are shown, and what HTML means otherwise stands for itself, inside of attributes in double quotes too.
+    /// Escapes text for HTML, also inside double-quoted attributes. Control characters are made visible.
     static func escaped(_ text: String) -> String {
         var escaped = ""
         for scalar in text.printable.unicodeScalars {
@@ -41,7 +41,7 @@ public struct HTML: Sendable, Equatable, ExpressibleByStringInterpolation {
 }
 
 extension HTML {
-    /// A table with a line of titles; the first column to the left, numbers to the right.
+    /// A table with a header row. The first column is left-aligned, the others right-aligned.
     public static func table(_ titles: [String], _ rows: [[String]]) -> HTML {
         let head = titles.map { "<th scope=\"col\">\($0)</th>" as HTML }
         let body = rows.map { row in
@@ -51,6 +51,6 @@ extension HTML {
         return "<div class=\"scroll\"><table><thead><tr>\(head)</tr></thead><tbody>\n\(body)</tbody></table></div>\n"
     }
 
-    /// What is opened by whoever wants it.
+    /// Content that is collapsed until the reader opens it.
     public static func details(_ title: String, _ content: HTML) -> HTML { "<details><summary>\(title)</summary>\(content)</details>\n" }
 }

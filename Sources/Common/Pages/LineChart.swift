@@ -1,14 +1,15 @@
 import TensorStreams
 import ToolSupport
 
-/// Numbers over epochs: a line each, and dashed ones for what they are to be compared with.
+/// A line chart over epochs: one solid line per series, dashed lines for references.
 ///
-/// Lines are stretched with the page and text is not, so that it can be read on any screen. The numbers are there as a table too, and for the script as JSON.
+/// Lines scale with the page and text does not, so the chart is readable on any screen. The numbers are also in a
+/// table, and as JSON for the script.
 public struct LineChart: Sendable {
     public struct Series: Sendable {
         public var name: String
         public var points: [(x: Double, y: Double)]
-        /// What others are compared with: dashed.
+        /// Whether the series is a reference for the others; it is drawn dashed.
         public var isReference: Bool
 
         public init(_ name: String, _ points: [(x: Double, y: Double)], isReference: Bool = false) {
@@ -20,10 +21,10 @@ public struct LineChart: Sendable {
     public var title: String
     public var xTitle: String
     public var series: [Series]
-    /// Digits behind the point in the table.
+    /// Decimal places in the table.
     public var digits: Int
 
-    /// Points that a line has at most, evenly thinned.
+    /// The maximum number of points of a line; longer series are thinned evenly.
     private static let mostPoints = 300
 
     public init(_ title: String, x xTitle: String = "epoch", _ series: [Series], digits: Int = 3) {
@@ -42,7 +43,7 @@ public struct LineChart: Sendable {
         let lines = series.enumerated().map { number, series -> HTML in
             let places = series.points.map { "\(Self.place(x.share($0.x))),\(Self.place(1 - y.share($0.y)))" }.joined(separator: " ")
             let kind = series.isReference ? "line reference" : "line"
-            // One point is no line.
+            // A polyline needs two points.
             let points = series.points.count == 1 ? "\(places) \(places)" : places
             return "<polyline class=\"\(kind)\" style=\"stroke:var(--c\(number % Palette.colours))\" points=\"\(points)\"/>\n"
         }
@@ -67,7 +68,7 @@ public struct LineChart: Sendable {
             """
     }
 
-    /// What the picture shows, for who does not see it.
+    /// A description of the chart for screen readers.
     private var summary: String {
         title + ": " + series.map { series in
             let (first, last) = (series.points[0], series.points[series.points.count - 1])

@@ -1,10 +1,10 @@
-/// Where samples lie in the plane, coloured by class.
+/// A two-dimensional map of samples, coloured by class.
 public struct MapFigure: Sendable {
     public struct Place: Sendable {
         public var x, y: Double
-        /// The number of its class; nil without labels.
+        /// The number of the sample's class; nil without labels.
         public var label: Int?
-        /// Its number in ``PictureBook``; nil where there is no picture.
+        /// The number of the sample's picture in ``PictureBook``; nil if it has none.
         public var picture: Int?
         public var name: String
 
@@ -16,7 +16,7 @@ public struct MapFigure: Sendable {
 
     public init(_ title: String, _ places: [Place]) { (self.title, self.places) = (title, places) }
 
-    /// Both directions to one scale, so that distances are what they are.
+    /// The figure. Both axes have the same scale, so distances are not distorted.
     public var html: HTML {
         guard !places.isEmpty else { return "" }
         let xs = places.map(\.x), ys = places.map(\.y)
@@ -38,7 +38,7 @@ public struct MapFigure: Sendable {
             """
     }
 
-    /// The names of the classes with their marks; each can be pressed to see its samples alone.
+    /// The class names with their marks. Pressing a class shows only its samples.
     public static func legend(_ classes: [String]) -> HTML {
         let keys = classes.enumerated().map { number, name -> HTML in
             """

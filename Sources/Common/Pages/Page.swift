@@ -1,20 +1,22 @@
-/// One page of HTML that holds all that it shows: it may be mailed, or opened years later. Equal contents make equal bytes.
+/// A self-contained HTML page: it can be mailed, or opened years later. Equal contents give equal bytes.
 public struct Page: Sendable {
     public var title: String
-    /// Beneath the title, before the first section.
+    /// Content below the title, before the first section.
     public var head: HTML = ""
     private var sections: [(anchor: String, title: String, content: HTML)] = []
 
     public init(_ title: String) { self.title = title }
 
-    /// Adds a section where there is something in it.
+    /// Adds a section, unless its content is empty.
     ///
-    /// - Parameter anchor: letters and digits.
+    /// - Parameter anchor: letters and digits only.
     public mutating func add(_ anchor: String, _ title: String, _ content: HTML) {
         if content != "" { sections.append((anchor, title, content)) }
     }
 
-    /// - Parameter pictures: those that its contents name.
+    /// The text of the page.
+    ///
+    /// - Parameter pictures: the pictures that the contents refer to.
     public func html(_ pictures: PictureBook) -> HTML {
         let links = sections.map { "<a href=\"#\($0.anchor)\">\($0.title)</a>\n" as HTML }
         let parts = sections.map { "<section><h2 id=\"\($0.anchor)\">\($0.title)</h2>\n\($0.content)</section>\n" as HTML }

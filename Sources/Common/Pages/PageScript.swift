@@ -1,4 +1,4 @@
-/// What a page does when it is pointed at. Without it all figures are there; nothing is fetched.
+/// The script for a page's interactive features. All figures are visible without it, and it fetches nothing.
 enum PageScript {
     static let javascript = #"""
         "use strict";

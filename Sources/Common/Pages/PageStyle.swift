@@ -1,4 +1,4 @@
-/// The style of a page: light and dark, wide and narrow. Nothing is fetched.
+/// The style sheet of a page, for light and dark schemes and for wide and narrow screens. It fetches nothing.
 enum PageStyle {
     static let css = """
         :root{color-scheme:light dark;--page:#fcfcfb;--ink:#1b1b1a;--soft:#5c5b57;--rule:#dddbd5;--panel:#f3f2ee;--good:#1f7a3d;--bad:#b3261e;--accent:#2f5fc4;

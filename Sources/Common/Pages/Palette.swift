@@ -1,13 +1,13 @@
-/// Colours and shapes that tell classes apart; both, so that it can be read without colour.
+/// Colours and shapes that distinguish classes. Both vary, so figures are readable without colour.
 public enum Palette {
-    /// `--c0` … of the style.
+    /// The number of colours: `--c0` … in the style sheet.
     public static let colours = 8
     static let shapes = ["circle", "square", "triangle", "diamond"]
 
     public static func colour(_ number: Int) -> Int { number % colours }
     public static func shape(_ number: Int) -> String { shapes[number / colours % shapes.count] }
 
-    /// The path of a shape around (x, y), about `r` wide to each side.
+    /// The SVG path of a shape centred at (x, y) that extends about `r` to each side.
     public static func path(_ number: Int, _ x: Double, _ y: Double, _ r: Double) -> String {
         func at(_ dx: Double, _ dy: Double) -> String { "\(place(x + dx * r)) \(place(y + dy * r))" }
         switch shape(number) {
@@ -19,7 +19,7 @@ public enum Palette {
     }
 
     private static func place(_ value: Double) -> String {
-        // Tenths: a thousandth of a picture's width is ten of them.
+        // One decimal place: the view box is 1000 units wide, so a tenth is a ten-thousandth of the width.
         let tenths = Int((value * 10).rounded())
         return tenths % 10 == 0 ? "\(tenths / 10)" : (tenths < 0 ? "-" : "") + "\(abs(tenths) / 10).\(abs(tenths) % 10)"
     }

@@ -1,9 +1,9 @@
-/// A picture, and beside it others: its nearest by one network and by another, or views of it.
+/// A query picture and strips of others beside it, such as its nearest neighbours by each network.
 public struct PictureRow: Sendable {
     public struct Picture: Sendable {
         public var picture: Int?
         public var name: String
-        /// Whether it is of the first one's class; nil where nobody knows.
+        /// Whether its class is that of the query; nil if unknown.
         public var isRight: Bool?
 
         public init(_ picture: Int?, _ name: String, isRight: Bool? = nil) { (self.picture, self.name, self.isRight) = (picture, name, isRight) }
@@ -16,7 +16,7 @@ public struct PictureRow: Sendable {
     }
 
     public var query: Picture
-    /// Each with its title.
+    /// The strips, each with a title.
     public var strips: [(title: String, pictures: [Picture])]
 
     public init(_ query: Picture, _ strips: [(title: String, pictures: [Picture])]) { (self.query, self.strips) = (query, strips) }
@@ -29,7 +29,7 @@ public struct PictureRow: Sendable {
         return "<div class=\"row\"><div class=\"strip\">\(query.html("query"))</div>\(sides)</div>\n"
     }
 
-    /// Pictures side by side, without names.
+    /// A strip of pictures without names, such as views of one image.
     public static func views(_ name: String, _ pictures: [Int?]) -> HTML {
         "<div class=\"strip\">\(pictures.enumerated().map { PictureBook.html($1, "\(name), view \($0 + 1)", "view") })</div>\n"
     }

@@ -1,13 +1,13 @@
 public import Datasets
 public import Images
 
-/// Makes small pictures: the middle square of an image.
+/// Makes thumbnails: the scaled central square of an image.
 public final class Thumbnails {
     private let renderer: ViewRenderer
 
     public init() throws { renderer = try ViewRenderer() }
 
-    /// Of image `index` of `data`.
+    /// The thumbnail of image `index` of `data`.
     ///
     /// - Throws: ``Failure`` `data` for a broken image.
     public func make(_ data: Dataset, _ index: Int, size: Int) throws -> Image {

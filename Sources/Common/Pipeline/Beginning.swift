@@ -3,18 +3,18 @@ import Networks
 import Platform
 import ToolSupport
 
-/// FROM, opened: the network that a run's student begins with, and what it is, as a hash.
+/// The opened FROM file: the network that a run's student starts from, and its hash.
 struct Beginning {
     let network: Network
     let hash: String
-    /// What was taken of the file, in words.
+    /// What was taken from the file, in words.
     let coverage: String
 
     static let setting = "FROM"
-    /// In the run's folder.
+    /// The link in the run's folder.
     static let link = Source.from.link
 
-    /// - Throws: ``Failure`` where the file is none that a network can go on from.
+    /// - Throws: ``Failure`` if the file is not a network that can be trained further.
     init(_ path: String, known: inout FileHashes) throws {
         let file = try Teacher(path, as: Source.from.rawValue, known: &known)
         guard file.network.trains else {
@@ -23,13 +23,13 @@ struct Beginning {
         (network, hash, coverage) = (file.network, file.hash, file.whole)
     }
 
-    /// - Throws: ``Failure`` where FROM is a run whose student is not done, or is another than the file by now.
+    /// - Throws: ``Failure`` if FROM is a run whose student is not finished, or no longer matches the file.
     static func checkRun(_ given: String) throws {
         guard unsafe access(given + "/stages", F_OK) == 0, unsafe access(given + "/done/student", F_OK) != 0 else { return }
         throw Failure(.noInput, path: given, "is a run whose student is not done", remedy: "make distill first, or name a file of weights")
     }
 
-    /// The file that a value of FROM means: of a run's folder its student, of what is to be fetched where that will lie.
+    /// The file that a value of FROM means: a run folder means its student, a fetchable name means its downloaded file.
     static func file(_ given: String) -> String {
         let student = given + "/student.safetensors", isRun = unsafe access(student, F_OK) == 0
         return isRun ? student : FetchedTeacher.file(given)
@@ -37,12 +37,12 @@ struct Beginning {
 }
 
 extension RunSettings {
-    /// The file of the weights that the student begins with; empty where it begins with random numbers.
+    /// The file of the student's initial weights; empty if they are random.
     var beginningFile: String { self[Beginning.setting].isEmpty ? "" : Beginning.file(self[Beginning.setting]) }
 
-    /// The same settings where the student begins with `beginning`, whose network it is.
+    /// The same settings with the student's network set to that of `beginning`.
     ///
-    /// - Throws: ``Failure`` where another network was asked for.
+    /// - Throws: ``Failure`` if another network was requested.
     func beginning(with beginning: Beginning) throws -> RunSettings {
         let name = beginning.network.name
         guard !typed.contains("STUDENT") || self["STUDENT"] == name else {

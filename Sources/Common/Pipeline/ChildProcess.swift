@@ -1,17 +1,17 @@
 import Platform
 import ToolSupport
 
-/// A short program that is asked something and waited for.
+/// A short-lived program that is run and waited for.
 enum ChildProcess {
-    /// Runs `words`, the first of which is the path of a program; its standard output is dropped.
+    /// Runs `words`, the first of which is the path of a program. Its standard output is discarded.
     ///
-    /// - Returns: what `waitpid` tells of its end, or ``WaitStatus/unknown``; and the first line that it wrote to standard error.
+    /// - Returns: the status from `waitpid`, or ``WaitStatus/unknown``, and the first line of its standard error.
     static func run(_ words: [String]) throws -> (status: CInt, said: String) {
         let (status, said) = try read(words, withOutput: false)
         return (status, String(decoding: said.prefix { $0 != 0x0A }, as: UTF8.self))
     }
 
-    /// The same with all lines that it wrote, to standard output too.
+    /// The same with all lines of its standard output and standard error.
     static func lines(_ words: [String]) throws -> (status: CInt, lines: [String]) {
         let (status, said) = try read(words, withOutput: true)
         return (status, said.split(separator: 0x0A).map { String(decoding: $0, as: UTF8.self) })

@@ -2,27 +2,27 @@ import Images
 import Objectives
 import ToolSupport
 
-/// The groups of crops that a method learns from in a run.
+/// The groups of crops that a method is trained on in a run.
 struct Crops {
-    /// As `augment --crops` takes them; nil for views of one size, that of SIZE.
+    /// The groups as `augment --crops` takes them; nil for views of one size, SIZE.
     let text: String?
-    /// Views of each image in each group.
+    /// The number of views of each image, by group.
     let views: [Int]
-    /// Height and width of the views of each group.
+    /// The height and width of the views, by group.
     let sizes: [Int]
-    /// Numbers of pixels of a view of each group, as a share of SIZE's.
+    /// The number of pixels of a view relative to SIZE², by group.
     let areas: [Double]
 
     static let setting = "CROPS"
-    /// The word for SEED's.
+    /// The value that selects SEED's small patches.
     static let smallPatches = "small-patches"
 
-    /// - Parameter given: what CROPS says; empty for what the method's paper recommends.
+    /// - Parameter given: the value of CROPS; empty for the recommendation of the method's paper.
     init(_ method: any Objective.Type, size: Int, given: String) {
         let recommended = method.defaults?.cropsText(size: size)
         let words = given == Crops.smallPatches ? SEED.smallPatches.map { $0.text(size: size) }.joined(separator: " ") : given
         text = words.isEmpty ? recommended : words
-        // What is malformed, augment will say.
+        // augment reports malformed values.
         let groups = (text ?? "").split(whereSeparator: \.isWhitespace).map { word in
             word.split(whereSeparator: { "@:".contains($0) }).first?.split(separator: "x").compactMap { Int($0) } ?? []
         }
@@ -32,25 +32,25 @@ struct Crops {
         areas = sizes.map { Double($0 * $0) / Double(max(1, size * size)) }
     }
 
-    /// The recipes that groups name.
+    /// The recipes that the groups name.
     var recipes: [String] { (text ?? "").split(whereSeparator: \.isWhitespace).compactMap(Recipe.named(inGroup:)) }
 
     private func area(_ group: Int) -> Double { group < areas.count ? areas[group] : 1 }
 
-    /// Rows of a pass over N images, as many of SIZE as have the pixels of theirs; 0 of one that reads no images.
+    /// The rows of a pass over N images, in units of views of SIZE; 0 if the pass reads no images.
     func rows(_ pass: Pass, N: Int) -> Double {
         guard pass.readsImages else { return 0 }
         let group = if case .group(let group) = pass.input { group } else { 0 }
         return Double(pass.rows(N: N, views: views)) * area(group)
     }
 
-    /// Views of an image, counted likewise.
+    /// The views of an image, in units of views of SIZE.
     var all: Double { zip(views, areas).reduce(0) { $0 + Double($1.0) * $1.1 } }
 
-    /// Whether a teacher's embeddings of the second group are learnt too.
+    /// Whether the student also learns from the teacher's embeddings of the second group.
     func teachesSmallCrops(_ method: any Objective.Type) -> Bool { method.inputs.teacher == .embedding && method.inputs.groups.count > 1 && views.count > 1 && views[1] > 0 }
 
-    /// Views that a teacher embeds, counted likewise.
+    /// The views of an image that the teacher embeds, in units of views of SIZE.
     func taught(_ method: any Objective.Type) -> Double {
         switch method.inputs.teacher {
         case nil: 0
@@ -60,7 +60,7 @@ struct Crops {
         }
     }
 
-    /// Rows that it gives of an image.
+    /// The number of rows that the teacher gives for an image.
     func taughtRows(_ method: any Objective.Type) -> Int {
         switch method.inputs.teacher {
         case nil: 0
@@ -70,10 +70,10 @@ struct Crops {
         }
     }
 
-    /// Sizes of what a teacher embeds.
+    /// The sizes of the views that the teacher embeds.
     func taughtSizes(_ method: any Objective.Type) -> [Int] { Array(sizes.prefix(teachesSmallCrops(method) ? 2 : 1)) }
 
-    /// The options of `embed` that add what the method learns from.
+    /// The options of `embed` that add the teacher's output that the method learns from.
     func embedOptions(_ output: TeacherOutput, _ method: any Objective.Type) -> [String] {
         output.embedOptions + (teachesSmallCrops(method) ? ["--view", "0", "--group", "1"] : [])
     }
@@ -83,7 +83,8 @@ extension RunSettings {
     var studentCrops: Crops { Crops(method, size: number("SIZE"), given: self[Crops.setting]) }
     var teacherCrops: Crops { Crops(teacherMethod, size: number("SIZE"), given: "") }
 
-    /// - Throws: ``Failure`` where the method cannot learn from CROPS, or the teacher cannot give what it learns of them.
+    /// - Throws: ``Failure`` if the method cannot learn from CROPS, or the teacher cannot supply the required outputs
+    ///   for them.
     func checkCrops() throws {
         let crops = studentCrops, wanted = method.inputs.groups, named = "\(Crops.setting)=\(self[Crops.setting])", method = "METHOD=\(self["METHOD"])"
         if !self[Crops.setting].isEmpty {

@@ -3,19 +3,19 @@ import Objectives
 import Platform
 
 extension Estimate {
-    /// Bytes of memory that the processes of the largest of `stages` take together; nil where none of them trains.
+    /// The peak memory in bytes of all processes of the largest of `stages`; nil if no stage trains.
     func memory(_ stages: [Stage]) -> Int? {
         let settings = run.settings, batch = settings.number("BATCH"), teacherBatch = settings.number("TEACHER_BATCH")
         var needs: [Int] = []
         let groups = groups(stages), storing = stages.contains { StageName($0.name).epoch(of: "store") != nil }
         if !groups.isEmpty || storing {
-            // What a program takes, nobody knows.
+            // The memory of a teacher program is unknown.
             let teaching = [.given, .trained].contains(settings.teacherOrigin) ? teacherNetworks.reduce(0) { $0 + embedding($1, N: batch) } : 0
             let crops = settings.studentCrops, images = imageBytes(crops, batch)
             if storing { needs.append(teaching + images) }
             needs += groups.map { group in
                 let learning = group.students.reduce(0) { $0 + training($1.network, studentMethod, crops, N: batch, queue: studentQueue, studentOptions) }
-                // What lies ready for each of them.
+                // Batches that wait for each of the students.
                 return learning + (settings.store == nil ? teaching : 0) + images * (1 + group.students.count) / 2
             }
         }
@@ -26,7 +26,7 @@ extension Estimate {
         return needs.max()
     }
 
-    /// Bytes of memory and swap that processes here can have.
+    /// Bytes of memory and swap that are available to processes on this machine.
     static var machineMemory: Int? {
         let pages = sysconf(CInt(_SC_PHYS_PAGES)), page = sysconf(CInt(_SC_PAGESIZE))
         guard pages > 0, page > 0 else { return nil }
@@ -36,26 +36,30 @@ extension Estimate {
             return line.flatMap { Int(String(decoding: $0.dropFirst(name.utf8.count).filter { (0x30...0x39).contains($0) }, as: UTF8.self)) }
         }
         let swap = number("/proc/meminfo", after: "SwapTotal:") ?? 0
-        // A container may have less; "max" holds no digits.
+        // A container may have less; "max" has no digits.
         let group = number("/sys/fs/cgroup/memory.max") ?? .max
         return min(pages * page + swap * 1024, group)
     }
 
-    /// Of train-step with these options, for a batch of N images.
+    /// The memory of train-step with these options, for a batch of N images.
     private func training(_ name: String, _ method: any Objective.Type, _ crops: Crops, N: Int, queue: Int, _ options: [String]) -> Int {
         guard let network = trained(name, method) else { return 0 }
         let groups = max(1, min(N, ShellWords.value(of: "--batch-groups", in: options).flatMap { Int($0) } ?? 1)), n = (N + groups - 1) / groups
-        // Passes without a gradient run in the memory of one that has one; with --recompute all do.
+        // Passes without a gradient reuse the memory of one with a gradient. With --recompute all passes share the
+        // memory of the largest.
         let passes = method.passes(MethodOptions()).filter { $0.hasGradient && $0.readsImages }.map { Int(crops.rows($0, N: n)) }.filter { $0 > 0 }
             .map { pass(network, N: $0, groups: groups > 1 ? 1 : min(2, method.normalizationGroups($0))) }
         let activations = options.contains("--recompute") ? passes.max() ?? 0 : groups * passes.reduce(0, +)
-        // Weights, gradients, sums of those of groups, what the optimizer keeps, and what is written of them; weights of the other models.
+        // Weights, gradients, partial sums of the batch groups, optimizer state, and the copy that is written; the
+        // weights of the other models.
         let sums = groups > 1 ? Int.bitWidth - (groups - 1).leadingZeroBitCount : 0, copies = 3 + slots(method, options) + sums
         let others = others(method, network).reduce(0) { $0 + $1.parameters * ($1.isTrained ? copies : 1) }
         return activations + 4 * (copies * network.parameterCount + others + keptCount(method, queue: queue, network))
     }
 
-    /// Of one pass: what a batch of N needs grows with N, from two small batches that are planned and not run.
+    /// The memory of one pass over N rows.
+    ///
+    /// It grows linearly with N, so it is extrapolated from two small batches that are planned but not run.
     private func pass(_ network: Network, N: Int, groups: Int) -> Int {
         let n = 2 * groups
         let few = TrainingRun(network, N: n, height: planned, width: planned, groups: groups).memory
@@ -70,11 +74,11 @@ extension Estimate {
         return Int(Double(bytes) * area) + 4 * network.parameterCount
     }
 
-    /// Decoded views: those that are made, under way and read.
+    /// Decoded views: those being made, in transit, and being read.
     private func imageBytes(_ crops: Crops, _ batch: Int) -> Int { Int(crops.all * Double(6 * batch * size * size * 3)) }
 
     private var size: Int { run.settings.number("SIZE") }
-    /// Larger images are not planned: it would take their memory.
+    /// Larger images are not planned, because planning would take their memory.
     private var planned: Int { min(size, 224) }
     private var area: Double { Double(size * size) / Double(planned * planned) }
 }

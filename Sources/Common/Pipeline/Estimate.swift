@@ -6,20 +6,23 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// How long the stages to be done will take, and how much disk.
+/// An estimate of the time, disk space and memory that the remaining stages take.
 struct Estimate {
     let run: Run
     let folder: RunFolder
-    /// Images in an epoch of student and teacher, and those that each network is judged with.
+    /// The images in an epoch of the student and of the teacher, and those that each network is evaluated on.
     let images: (student: Int, teacher: Int, judged: Int)
-    /// Those that are given.
+    /// The teachers whose weights are given.
     let teachers: [Network]
-    /// The teacher where it is a program.
+    /// The teacher program, if the teacher is a program.
     let program: TeacherProgram?
-    /// The stages that are done.
+    /// The finished stages.
     let done: [String: StageRecord]
 
-    /// What `stages` will take, in words: from what such stages of this run took, else from a step of each network measured now.
+    /// The time that `stages` will take, in words.
+    ///
+    /// It is based on the time of finished stages of the same kind in this run, or else on a step of each network that
+    /// is measured now.
     func time(_ stages: [Stage]) -> String {
         var seconds = 0.0, isMeasured = false
         func add(_ images: Int, _ done: Double?, _ measured: @autoclosure () -> Double) {
@@ -28,20 +31,20 @@ struct Estimate {
             seconds += Double(images) * (done ?? measured())
         }
         let teacherName = teacherNetworks[0]
-        // A network is measured once.
+        // Each network is measured only once.
         var known: [String: Double] = [:]
         func training(_ network: String) -> Double {
             let seconds = known[network] ?? measured(.train, network)
             known[network] = seconds
             return seconds
         }
-        /// Passes without a gradient take less.
+        /// The rows of all passes. It counts passes without a gradient in full, although they take less time.
         func passes(_ method: any Objective.Type, _ crops: Crops) -> Double { method.passes(MethodOptions()).reduce(0) { $0 + crops.rows($1, N: 1) } }
         let crops = run.settings.studentCrops, taught = run.settings.teacherOrigin == .none ? 0 : crops.taught(studentMethod)
         let teaching = { taught > 0 ? taught * teacherNetworks.reduce(0) { $0 + embedding($1) } : 0 }
         add(stages.count { StageName($0.name).epoch(of: "store") != nil } * images.student, took { StageName($0).epoch(of: "store") != nil }, teaching())
         for (group, count) in groups(stages) {
-            // Students that have learnt side by side have each taken the time of all.
+            // Students that are trained side by side have each recorded the time of all.
             let before = group.compactMap { student in took { isEpoch($0, of: student.name) } }.max()
             let new = group.filter { student in took { isEpoch($0, of: student.name) } == nil }
             if before != nil { add(count * images.student, before, 0) }
@@ -54,22 +57,23 @@ struct Estimate {
         for (subject, network) in Array(zip(run.settings.teacherNames, teacherNetworks)) + run.students.map({ ($0.name, $0.network) }) {
             func isOfSubject(_ name: StageName) -> Bool { name.kind == "features" && name.subject.map { StageName($0).kind } == subject }
             let sets = stages.count { isOfSubject(StageName($0.name)) && StageName($0.name).part == "train" }
-            // Features and embeddings are a pass each.
+            // Features and embeddings take one pass each.
             add(sets * images.judged, took { isOfSubject(StageName($0)) }, subject == "teacher" && program != nil ? embedding(network) : 2 * measured(.embed, network))
         }
         let basis = isMeasured ? "measured just now, and far off if the machine had other work then" : "as this run's finished stages took"
         return "about \(Progress.duration(seconds)), \(basis)"
     }
 
-    /// The networks of the teachers, those that are given or the one that is trained.
+    /// The networks of the teachers: those that are given, or the one that is trained.
     var teacherNetworks: [String] { teachers.isEmpty ? [run.settings["TEACHER_NETWORK"]] : teachers.map(\.name) }
 
-    /// Seconds that an image takes the teacher.
+    /// The teacher's time per image, in seconds.
     private func embedding(_ network: String) -> Double { program?.secondsPerImage ?? measured(.embed, network) }
     private func isEpoch(_ name: String, of network: String) -> Bool { (StageName(name).epoch(of: network) ?? 0) > 0 }
     func epochs(_ network: String, _ stages: [Stage]) -> Int { stages.count { isEpoch($0.name, of: network) } }
 
-    /// The students that learn side by side in the epochs to be done, and in how many: those that have done more epochs than others wait for them.
+    /// The groups of students that are trained side by side in the remaining epochs, and the number of these epochs.
+    /// Students that are ahead wait for the others.
     func groups(_ stages: [Stage]) -> [(students: [Student], epochs: Int)] {
         var groups: [(students: [Student], epochs: Int)] = []
         let numbers = run.students.map { student in Set(stages.compactMap { StageName($0.name).epoch(of: student.name) }) }
@@ -81,15 +85,15 @@ struct Estimate {
         return groups
     }
 
-    /// Bytes of the teacher's rows in so many epochs.
+    /// The size in bytes of the teacher's stored rows for `epochs` epochs.
     func storedBytes(_ store: Store, epochs: Int) -> Int {
         let batch = run.settings.number("BATCH")
         let image = store.bytes(rows: run.settings.studentCrops.taughtRows(studentMethod), width: run.teacherRows ?? run.embedding)
-        // More than any disk has, and no overflow.
+        // The limit is larger than any disk and avoids overflow.
         return Int(min(1e17, Double(epochs) * Double(images.student / batch * batch) * Double(image)))
     }
 
-    /// Rows of the queues.
+    /// The number of rows of the queues.
     var studentQueue: Int { (studentMethod.hasQueue ? run.settings.count("QUEUE") : nil) ?? studentMethod.usualQueue(images: images.student) }
     var teacherQueue: Int { run.settings.teacherMethod.usualQueue(images: images.teacher) }
     var studentMethod: any Objective.Type { run.settings.method }
@@ -108,15 +112,15 @@ struct Estimate {
             return Network(name, head: head)
         }
     }
-    /// Numbers in what a method keeps besides its networks.
+    /// The number of values that a method keeps besides its networks.
     func keptCount(_ method: any Objective.Type, queue: Int, _ student: Network) -> Int {
         method.keptCount(K: queue, teacherWidth: run.teacherRows ?? run.embedding, student: student)
     }
-    /// Numbers in each of the further networks that a method keeps, and whether it is trained.
+    /// The parameter count of each further network that a method keeps, and whether it is trained.
     func others(_ method: any Objective.Type, _ student: Network) -> [(parameters: Int, isTrained: Bool)] {
         method.models(MethodOptions()).dropFirst().map { ($0.network(beside: student).parameterCount, $0.isTrained) }
     }
-    /// Numbers that the optimizer of a network keeps of each parameter.
+    /// The number of values that a network's optimizer keeps per parameter.
     func slots(_ method: any Objective.Type, _ options: [String]) -> Int {
         let name = ShellWords.value(of: "--optimizer", in: options).flatMap(OptimizerName.init) ?? method.defaults?.optimizer ?? .sgd
         return name.family == .adam ? 2 : 1
@@ -124,11 +128,12 @@ struct Estimate {
     var studentOptions: [String] { run.settings.words("STUDENT_OPTIONS") }
     var teacherOptions: [String] { run.settings.words("TEACHER_OPTIONS") }
 
-    /// Bytes that the checkpoints, those in the middle of an epoch too, and the stored rows of `stages` will take, if `kept` of each network are kept.
+    /// The additional disk space in bytes for the checkpoints of `stages`, including interim ones, and their stored
+    /// rows, if `kept` checkpoints of each network are kept.
     func bytes(_ stages: [Stage], kept: Int?) -> Int {
         func size(_ name: String, _ method: any Objective.Type, queue: Int, _ options: [String]) -> Int {
             guard let network = trained(name, method) else { return 0 }
-            // Weights of all models, what the optimizer keeps of those that are trained, the queue.
+            // Weights of all models, optimizer state of those that are trained, the queue.
             let others = others(method, network), slots = slots(method, options)
             let further = others.reduce(0) { $0 + $1.parameters * ($1.isTrained ? 1 + slots : 1) }
             return 4 * ((1 + slots) * network.parameterCount + further + (1 + others.count) * network.statisticsCount + keptCount(method, queue: queue, network))
@@ -137,7 +142,7 @@ struct Estimate {
             let all = stages.count { StageName($0.name).epoch(of: network) != nil }
             return min(all, kept.map { $0 + 2 } ?? all) + (all > 0 ? Interim.kept : 0)
         }
-        // What is written anew takes the place of what is there.
+        // Files that are written again replace existing ones.
         let present = stages.flatMap(\.outputs).compactMap { FileStamp(folder.file($0))?.size }.reduce(0, +)
         let stored = run.settings.store.map { store in storedBytes(store, epochs: stages.count { StageName($0.name).epoch(of: "store") != nil }) } ?? 0
         let all = stored + run.students.reduce(0) { $0 + count($1.name) * size($1.network, studentMethod, queue: studentQueue, studentOptions) }
@@ -145,16 +150,16 @@ struct Estimate {
         return max(0, all - present)
     }
 
-    /// Bytes free where the run lies; nil where the system does not tell.
+    /// The free disk space in bytes at the run's folder; nil if the system does not report it.
     var free: Int? {
         var status = statvfs()
         guard unsafe statvfs(folder.existing, &status) == 0 else { return nil }
-        // Some file systems have no blocks to count.
+        // Some file systems have no block counts.
         let (bytes, isTooMuch) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
         return status.f_blocks == 0 ? nil : isTooMuch ? Int.max : Int(clamping: bytes)
     }
 
-    /// Seconds an image took in the latest three stages that are done and of this kind; nil where none has a log.
+    /// Seconds per image in the latest three finished stages of this kind; nil if none has a log.
     private func took(_ isMeant: (String) -> Bool) -> Double? {
         var (seconds, images, logs) = (0.0, 0.0, 0)
         for name in run.stages.names.reversed() where logs < 3 && done[name] != nil && isMeant(name) {
@@ -168,9 +173,9 @@ struct Estimate {
         return seconds > 0 && images > 0 ? seconds / images : nil
     }
 
-    /// Seconds an image takes in a small batch, the second time that it is done.
+    /// Seconds per image in a small batch, measured on its second run.
     private func measured(_ kind: Workload.Kind, _ network: String) -> Double {
-        // Large images cost as their area does; a step of them would take more memory than the run itself.
+        // The time scales with the image area. A step on large images would take more memory than the run itself.
         let size = run.settings.number("SIZE"), measured = min(size, 224)
         let workload = Workload(kind, network, size: measured, batch: min(8, run.settings.number("BATCH")))
         let steps = WorkloadRun(workload)

@@ -2,9 +2,11 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// Parts of the features of networks, each made by a process of its own, for the next make to put together: `shards/STAGE.FINGERPRINT.3-of-8.tensors.zst`.
+/// Shards of the networks' features, each made by a separate process: `shards/STAGE.FINGERPRINT.3-of-8.tensors.zst`.
+/// The next make merges them.
 ///
-/// The fingerprint is that of the stage, as its record would have it: a part of other options, data or weights is never taken for one of these.
+/// The fingerprint is that of the stage, as in its record. A shard with other options, data or weights is therefore
+/// never used.
 enum FeatureShards {
     static let setting = "SHARD"
     static let folder = "shards"
@@ -13,7 +15,7 @@ enum FeatureShards {
         "\(folder)/\(stage).\(fingerprint).\(shard.number)-of-\(shard.count).tensors.zst"
     }
 
-    /// - Throws: ``Failure`` `usage` where SHARD is none.
+    /// - Throws: ``Failure`` `usage` if SHARD is not a shard.
     static func shard(_ settings: RunSettings) throws -> StreamShard {
         let text = settings[setting]
         guard let shard = StreamShard(text) else {
@@ -22,7 +24,8 @@ enum FeatureShards {
         return shard
     }
 
-    /// Whether a part is not damaged: read to its end, checksums and all. What cannot be read at all is no damage.
+    /// Whether a shard is undamaged. It is read to its end, with all checksums. A file that cannot be read at all does
+    /// not count as damaged.
     static func isWhole(_ path: String) -> Bool {
         do {
             let reader = try StreamReader(path)
@@ -31,7 +34,7 @@ enum FeatureShards {
         } catch let failure as Failure where failure.kind == .data { return false } catch { return true }
     }
 
-    /// Removes those of stages that are done, or follow from other things now.
+    /// Removes the shards of stages that are finished or have different inputs now.
     static func removeOutdated(_ work: Work, in path: String) {
         let wanted = work.stages.compactMap { stage in work.expected[stage.name].map { "\(stage.name).\($0.fingerprint)." } }
         for name in FolderNames.all(in: "\(path)/\(folder)") where !wanted.contains(where: name.hasPrefix) { FolderNames.remove("\(path)/\(folder)/\(name)") }
@@ -39,7 +42,9 @@ enum FeatureShards {
 }
 
 extension Planner {
-    /// A part of the features that are not done, of networks that are. It changes nothing of the run but for files of its own, so that others can be at work on theirs.
+    /// Makes a shard of the missing features, for networks that are trained.
+    ///
+    /// It changes nothing in the run except for its own files, so other processes can work on other shards.
     func prepareShard(_ folder: RunFolder) throws -> Command? {
         guard folder.isRun else { throw noRun(folder) }
         try folder.share(say)
@@ -50,7 +55,7 @@ extension Planner {
         if let (stage, missing) = stages.lazy.compactMap({ stage in stage.inputs.first(where: toDo.contains).map { (stage.name, $0) } }).first {
             throw Failure(.noInput, path: folder.path, "\(stage) needs \(missing), which is not done", remedy: "run make distill UNTIL=students first")
         }
-        // Parts have the names that the run's stages have.
+        // The names of shards are those of the run's stages.
         let table = try StageTable(in: folder.path)
         if let other = stages.first(where: { table[$0.name]?.fingerprint != work.expected[$0.name]?.fingerprint }) {
             throw Failure(.usage, path: folder.path, "\(other.name) follows from other data or weights than the run was planned with", remedy: "run make distill UNTIL=students first")

@@ -10,7 +10,7 @@ struct ContentHash: Equatable {
 
     init(_ value: UInt64, isBroken: Bool = false) { (self.value, self.isBroken) = (value, isBroken) }
 
-    /// Thirteen digits at most: a `String` of up to fifteen bytes takes no memory besides its own.
+    /// At most thirteen digits. A `String` of up to fifteen bytes needs no heap memory.
     var text: String { String(value, radix: 36) + (isBroken ? "!" : "") }
 
     init?(_ text: some StringProtocol) {
@@ -20,18 +20,19 @@ struct ContentHash: Equatable {
     }
 }
 
-/// Hashes of files' contents, by the stamps that the files had, so that what has not changed is not read again.
+/// Hashes of file contents, indexed by the files' stamps, so that unchanged files are not read again.
 ///
-/// A file of many images has a hash for each, some of them to an entry. An entry's key is a hash of the file's name in its data, its stamp and which of
-/// its images it has; an entry takes some fifty bytes in memory and forty on the disk, whatever the names are, and the file may grow as the data does. Two
-/// of a million keys are the same in one of ten million data sets.
+/// A file with many images has a hash for each, in entries of up to 1024 images. The key of an entry is a hash of the
+/// file's name in its data, its stamp, and which of its images the entry holds. An entry of one image takes about fifty
+/// bytes in memory and forty on disk, independent of the names, and the file grows with the data. Two of a million keys
+/// collide with a probability of about 3·10⁻⁸.
 ///
-/// The file in the run's folder is a help: where it is missing, cut or of another version, everything is read.
+/// The file in the run's folder is a cache: if it is missing, truncated or of another version, everything is read.
 struct FileHashes {
-    /// Its name in the run's folder.
+    /// The file's name in the run's folder.
     static let file = "data/hashes"
     private static let end = "end of hashes, 2"
-    /// Images of an entry.
+    /// The maximum number of images in an entry.
     private static let group = 1024
 
     private var known: [UInt64: String] = [:]
@@ -50,7 +51,7 @@ struct FileHashes {
         }
     }
 
-    /// What was kept for the file when its stamp had this mark; nil where that is not known for each of its `count` images.
+    /// The hashes of a file whose stamp had this mark; nil unless they are known for all of its `count` images.
     mutating func hashes(of name: BytePath, _ mark: UInt64?, count: Int) -> [ContentHash]? {
         guard let mark else { return nil }
         var hashes: [ContentHash] = [], entries: [(UInt64, String)] = []
@@ -66,7 +67,7 @@ struct FileHashes {
         return hashes
     }
 
-    /// Keeps the hashes of a file at `path` that had `stamp` before it was read.
+    /// Records the hashes of a file at `path` that had `stamp` before it was read.
     mutating func keep(_ hashes: [ContentHash], of name: BytePath, at path: BytePath, _ stamp: FileStamp?) {
         guard let stamp, stamp.isSettled, FileStamp(path) == stamp else { return }
         for start in stride(from: 0, to: hashes.count, by: FileHashes.group) {
@@ -75,9 +76,9 @@ struct FileHashes {
         }
     }
 
-    /// Writes what was asked for or kept since this was made.
+    /// Writes the hashes that were used or recorded since this was created.
     ///
-    /// - Parameter all: also what was known and not asked for.
+    /// - Parameter all: whether to write known but unused hashes too.
     func save(to path: String, all: Bool = false) throws {
         let entries = all ? known.merging(used) { $1 } : used
         if entries == known, FileStamp(path) != nil { return }
@@ -89,7 +90,7 @@ struct FileHashes {
 
     private static func key(_ name: BytePath, _ mark: UInt64, count: Int, start: Int) -> UInt64 {
         var hash = XXH64()
-        // The name comes last: it alone has no fixed length.
+        // The name comes last because only it has a variable length.
         unsafe [mark, UInt64(count), UInt64(start)].withUnsafeBytes { unsafe hash.update($0) }
         unsafe name.bytes.withUnsafeBytes { unsafe hash.update($0) }
         return hash.value

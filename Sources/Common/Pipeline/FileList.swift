@@ -3,21 +3,21 @@ import Datasets
 import TensorStreams
 import ToolSupport
 
-/// Which files some data has, with the marks of their stamps: what plan saw, for whoever wants to know later whether it is still so.
+/// A list of the files of some data, with the marks of their stamps: the state that plan saw, for later comparison.
 ///
-/// It is made of names and stamps alone, so that it costs a listing and no reading. Names are as
-/// ``TextFile/escaped(_:)`` writes them, and in the order of that.
+/// It consists of names and stamps only, so making it lists folders but reads no files. Names are written by
+/// ``TextFile/escaped(_:)`` and sorted in that form.
 struct FileList {
     enum Change {
         case added, removed
-        /// It had this mark before.
+        /// The file had this mark before.
         case changed(from: UInt64)
     }
 
     private static let end = "end of files"
     private var files: [(name: [UInt8], mark: UInt64)] = []
 
-    /// The files of a folder that hold images or may, or the one file that `path` is.
+    /// The files of a folder that are or may contain images, or the single file at `path`.
     init(of path: String) throws {
         let root = BytePath(path)
         for name in try Dataset.sources(in: path) {
@@ -27,10 +27,10 @@ struct FileList {
         files.sort { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
-    /// Those of teachers: of one its file, of several each by its path, without links.
+    /// The files of teachers: a single teacher by its file, several by their resolved paths.
     init(ofTeachers paths: [String]) throws { self = try paths.count == 1 ? FileList(of: paths[0]) : FileList(of: paths.map { try RunFolder.resolved($0) }) }
 
-    /// Some files, by their paths.
+    /// Makes a list of files by their paths.
     init(of paths: [String]) {
         for path in paths {
             guard let stamp = FileStamp(path) else { continue }
@@ -39,7 +39,7 @@ struct FileList {
         files.sort { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
-    /// Those of its files that are among `paths`.
+    /// The entries whose paths are among `paths`.
     func only(_ paths: [String]) -> FileList {
         let names = Set(paths.map { TextFile.escaped(Array($0.utf8)) })
         var list = self
@@ -47,7 +47,7 @@ struct FileList {
         return list
     }
 
-    /// Writes the list, unless it is what the file holds.
+    /// Writes the list, unless the file already holds it.
     func save(to path: String) throws {
         if (try? changes(since: path))?.isEmpty == true { return }
         var rest = files.makeIterator()
@@ -56,9 +56,9 @@ struct FileList {
         }
     }
 
-    /// What is other than in the list at `path`, in the order of names.
+    /// The differences from the list at `path`, ordered by name.
     ///
-    /// - Throws: ``Failure`` where there is no such list.
+    /// - Throws: ``Failure`` if there is no such list.
     func changes(since path: String) throws -> [(name: BytePath, change: Change)] {
         var changes: [(name: BytePath, change: Change)] = []
         var next = 0

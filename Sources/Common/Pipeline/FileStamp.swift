@@ -4,14 +4,15 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// What the system tells of a file that changes whenever its bytes may have: size, times of its bytes and of its entry, inode.
+/// The metadata of a file that changes whenever its bytes may have changed: size, mtime, ctime, inode.
 struct FileStamp: Equatable {
     let size: Int
-    /// Whether a write after this stamp was taken must show in a later one. The system's clock for files goes in steps, so a write right after another
-    /// may leave the times as they are. It is decided when the stamp is taken: a write in the same step may come as soon as that.
+    /// Whether any write after this stamp was taken changes a later stamp. The clock for file times advances in steps,
+    /// so two writes in quick succession may get the same times. The value is fixed when the stamp is taken, because a
+    /// write in the same step may follow immediately.
     let isSettled: Bool
     private let modified: Time
-    /// When its entry changed last. The system alone sets that time.
+    /// The time of the last inode change (ctime). Only the system sets it.
     private let changed: Time
     private let inode: UInt64
 
@@ -23,7 +24,7 @@ struct FileStamp: Equatable {
         var text: String { "\(seconds).\(nanoseconds)" }
     }
 
-    /// Nil where there is no regular file at `path`.
+    /// Nil if there is no regular file at `path`.
     init?(_ path: String) { self.init(BytePath(path)) }
 
     init?(_ path: BytePath) {
@@ -37,10 +38,10 @@ struct FileStamp: Equatable {
         isSettled = changed.seconds < now - 2
     }
 
-    /// `size mtime ctime inode`, times as seconds, a dot, nanoseconds.
+    /// `size mtime ctime inode`, with times as seconds, a dot, and nanoseconds.
     var text: String { "\(size) \(modified.text) \(changed.text) \(inode)" }
 
-    /// The stamp in eight bytes, for lists of a million files.
+    /// A hash of the stamp in eight bytes, for lists of a million files.
     var mark: UInt64 {
         var hash = XXH64()
         let words = [size, modified.seconds, modified.nanoseconds, changed.seconds, changed.nanoseconds, Int(truncatingIfNeeded: inode)]
@@ -48,7 +49,7 @@ struct FileStamp: Equatable {
         return hash.value
     }
 
-    /// Whether the file is as it was, whenever the stamps were taken.
+    /// Whether the file is unchanged, regardless of when the stamps were taken.
     static func == (a: FileStamp, b: FileStamp) -> Bool {
         a.size == b.size && a.inode == b.inode && a.modified == b.modified && a.changed == b.changed
     }

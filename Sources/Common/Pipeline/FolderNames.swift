@@ -1,14 +1,15 @@
 import Platform
 import ToolSupport
 
-/// The names in a folder.
+/// Operations on the names in a folder.
 public enum FolderNames {
-    /// But `.` and `..`, in no order; none where the folder cannot be read.
+    /// The names except `.` and `..`, in no particular order; empty if the folder cannot be read.
     static func all(in folder: String) -> [String] {
         (FolderEntries.names(Array(folder.utf8)) ?? []).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Removes a file, or a folder with all that is in it; links are removed, not followed. False where something stayed.
+    /// Removes a file, or a folder with its contents. Links are removed, not followed. Returns false if something
+    /// remains.
     @discardableResult
     public static func remove(_ path: String) -> Bool {
         var status = stat()

@@ -2,20 +2,20 @@ import Objectives
 import TensorStreams
 import ToolSupport
 
-/// A teacher whose weights a person gives: TEACHER, or one of TEACHERS.
+/// A teacher whose weights the user supplies: TEACHER, or one of TEACHERS.
 struct GivenTeacher {
-    /// As it was typed: a file, or a name of ``FetchedTeacher``.
+    /// The value as typed: a file, or a name of ``FetchedTeacher``.
     let value: String
-    /// What its link, its options and its stages are called: `teacher` of the first, `teacher-b` of the second.
+    /// The name in its link, options and stages: `teacher` for the first, `teacher-b` for the second.
     let name: String
-    /// What train-step calls it where there are several; nil of one that is alone.
+    /// Its name in train-step if there are several teachers; nil for a single teacher.
     let letter: String?
 
     static let setting = "TEACHERS"
     private static let letters = "abcdefghijklmnop".map(String.init)
-    /// The links that there may be besides that of the first.
+    /// The possible links besides that of the first teacher.
     static let furtherLinks = letters.indices.dropFirst().map { GivenTeacher("", number: $0).link }
-    /// As many as train-step takes.
+    /// The maximum that train-step takes.
     fileprivate static let most = letters.count
 
     init(_ value: String) { (self.value, name, letter) = (value, Source.teacher.rawValue, nil) }
@@ -26,37 +26,37 @@ struct GivenTeacher {
     }
 
     var file: String { FetchedTeacher.file(value) }
-    /// The link to it in the run's folder.
+    /// The link to the file in the run's folder.
     var link: String { name + ".safetensors" }
-    /// As a person reads of it: `teacher`, `teacher b`.
+    /// The name in messages: `teacher`, `teacher b`.
     var title: String { letter.map { "teacher \($0)" } ?? name }
     /// The setting that names it.
     var setting: String { letter == nil ? "TEACHER" : GivenTeacher.setting }
-    /// The tensor that its rows are.
+    /// The name of the tensor of its rows.
     var rowTensor: String { TeacherOutput.embedding.tensor + (letter.map { ".\($0)" } ?? "") }
 
-    /// What several teachers are known by together.
+    /// The combined identity of several teachers.
     static func identity(_ hashes: [String]) -> String { hashes.count == 1 ? hashes[0] : XXH64.of(["teachers"] + hashes) }
 }
 
 extension RunSettings {
-    /// The teachers whose weights are given; none where one is trained, or a program is it.
+    /// The teachers whose weights are given; empty if one is trained, or the teacher is a program.
     var givenTeachers: [GivenTeacher] {
         guard teacherOrigin == .given else { return [] }
         guard method.inputs.hasSeveralTeachers else { return [GivenTeacher(self["TEACHER"])] }
         return words(GivenTeacher.setting).prefix(GivenTeacher.most).enumerated().map { GivenTeacher($1, number: $0) }
     }
 
-    /// The names of the networks that students learn from, as their files and stages have them.
+    /// The names of the networks that students learn from, as in their files and stages.
     var teacherNames: [String] { teacherOrigin == .none ? [] : teacherOrigin == .given ? givenTeachers.map(\.name) : [Source.teacher.rawValue] }
 
-    /// The same with what a person reads of them.
+    /// The same names with their titles for messages.
     var teacherTitles: [(title: String, name: String)] {
         let given = givenTeachers
         return given.isEmpty ? teacherNames.map { ($0, $0) } : given.map { ($0.title, $0.name) }
     }
 
-    /// - Throws: ``Failure`` `usage` where the method and TEACHERS do not go together.
+    /// - Throws: ``Failure`` `usage` if the method and TEACHERS do not match.
     func checkTeachers() throws {
         let teachers = words(GivenTeacher.setting), given = "\(GivenTeacher.setting)=\(self[GivenTeacher.setting])", method = "METHOD=\(self["METHOD"])"
         guard self.method.inputs.hasSeveralTeachers else {

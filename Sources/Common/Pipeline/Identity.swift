@@ -1,22 +1,22 @@
 import ToolSupport
 
-/// What the data of a run is, as hashes: `data/identity`.
+/// The identity of a run's data, as hashes: `data/identity`.
 struct Identity {
     private static let file = "data/identity"
     private static let end = "end of identity"
 
-    /// Of the images that are learnt from; nil where they are drawn.
+    /// The hash of the training images; nil if they are synthetic.
     let train: String?
-    /// Of those that are judged by, where they are not among them.
+    /// The hash of the test images, if they are not among the training images.
     let test: String?
-    /// Of TEACHER; nil where one is trained.
+    /// The hash of TEACHER; nil if a teacher is trained.
     let teacher: String?
-    /// Of FROM; nil where the student begins with random numbers.
+    /// The hash of FROM; nil if the student starts from random weights.
     let from: String?
 
     init(train: String?, test: String?, teacher: String?, from: String?) { (self.train, self.test, self.teacher, self.from) = (train, test, teacher, from) }
 
-    /// Nil where there is none, or one that was cut short.
+    /// Nil if there is no such file, or it is truncated.
     init?(in folder: String) {
         guard let lines = try? TextFile.read("\(folder)/\(Identity.file)", end: Identity.end), lines.count >= 2 else { return nil }
         (train, test, teacher, from) = (lines[0], lines[1], lines.count > 2 ? lines[2] : nil, lines.count > 3 ? lines[3] : nil)

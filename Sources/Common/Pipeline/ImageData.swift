@@ -5,19 +5,19 @@ import Synchronization
 import TensorStreams
 import ToolSupport
 
-/// DATA or TEST, opened: what is in it, and what it is, as a hash of its images and their labels in order.
+/// The opened DATA or TEST: its images, and its identity as a hash of images and labels in order.
 ///
-/// The hash depends on bytes alone, not on where they lie, in what they are packed or when they were written.
+/// The hash depends on the bytes only, not on their location, archive format or modification time.
 struct ImageData {
     let dataset: Dataset
-    /// Hash of each image's bytes, in order.
+    /// The hash of each image's bytes, in order.
     let hashes: [UInt64]
-    /// How many images have a header that is none of a JPEG, and the first of them with the reason.
+    /// The number of images without a valid JPEG header, and the first of them with the reason.
     let broken: (count: Int, first: (index: Int, reason: String)?)
 
     var count: Int { dataset.samples.count }
     var classes: [String] { dataset.classes }
-    /// Images that have a class.
+    /// The number of images that have a class.
     var labelled: Int { dataset.samples.count { $0.label >= 0 } }
 
     var identity: String {
@@ -29,9 +29,9 @@ struct ImageData {
         return hash.text
     }
 
-    /// Reads every image of `dataset` that `known` does not have, on all threads.
+    /// Reads every image of `dataset` that `known` lacks, on all threads.
     ///
-    /// - Parameter progress: is told of images read.
+    /// - Parameter progress: receives the number of images read.
     init(_ dataset: Dataset, known: inout FileHashes, progress: (Int) -> Void) throws {
         self.dataset = dataset
         var contents = [ContentHash](repeating: ContentHash(0), count: dataset.samples.count)
@@ -40,7 +40,7 @@ struct ImageData {
         var unread: [(file: Int, stamp: FileStamp?)] = []
         for file in samples.indices where !samples[file].isEmpty {
             let stamp = FileStamp(dataset.filePath(file))
-            // The images that a file holds follow from its bytes, but which of them are taken may have changed with the version.
+            // The images of a file depend on its bytes, but which of them are used may have changed with the version.
             guard let hashes = known.hashes(of: dataset.fileName(file), stamp?.mark, count: samples[file].count) else {
                 unread.append((file, stamp))
                 continue
@@ -60,9 +60,9 @@ struct ImageData {
         )
     }
 
-    /// Hashes the images `indices`.
+    /// Hashes the images with these indices.
     private static func read(_ indices: [Int], of dataset: Dataset, into contents: inout [ContentHash], progress: (Int) -> Void) throws {
-        // Some at a time, so that progress is told by this thread.
+        // Works in blocks so that this thread reports the progress.
         for start in stride(from: 0, to: indices.count, by: 256) {
             let part = Array(indices[start..<min(start + 256, indices.count)])
             let results = Mutex([(index: Int, hash: ContentHash)]())
@@ -83,7 +83,7 @@ struct ImageData {
         }
     }
 
-    /// The hash of an image's bytes, and what is wrong with its header; nil if nothing is.
+    /// The hash of an image's bytes, and the defect of its header; nil if it has none.
     private static func look(at index: Int, of dataset: Dataset) throws -> (hash: UInt64, complaint: String?) {
         let reader = try dataset.reader(index)
         var hash = XXH64()
@@ -103,7 +103,7 @@ struct ImageData {
         }
     }
 
-    /// How many images of this are also, byte for byte, in `other`.
+    /// The number of images that `other` also has, byte for byte.
     func shared(with other: ImageData) -> Int {
         let others = Set(other.hashes)
         return hashes.count { others.contains($0) }

@@ -2,21 +2,24 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// The state of an epoch in its middle, from which the epoch goes on: `student.3.interim.safetensors` and the one before it.
+/// Interim checkpoints, from which an epoch resumes in its middle: `student.3.interim.safetensors` and the previous
+/// one.
 enum Interim {
     static let setting = "CHECKPOINT_EVERY"
-    /// A kill costs no more than that.
+    /// The default interval, and thus the most work that a kill loses.
     static let usual = "10m"
-    /// So many of a network.
+    /// The number of interim checkpoints per network.
     static let kept = 2
     private static let suffixes = [".interim.safetensors", ".interim.before.safetensors"]
 
     static func checkpoint(of stage: String, in folder: String) -> InterimCheckpoint { InterimCheckpoint("\(folder)/\(stage)\(suffixes[0])") }
 
-    /// Removes those that no stage goes on from: of stages that are done, or that are made of other options, data or networks now than when they were listed last, or of another
-    /// version of the tools.
+    /// Removes interim checkpoints that no stage will resume from.
     ///
-    /// - Parameter work: what is to be done now; the run's list of stages is still that of the last time.
+    /// These are checkpoints of finished stages, of stages whose options, data or networks have changed since they were
+    /// last listed, and those of another version of the tools.
+    ///
+    /// - Parameter work: the current work. The run's list of stages is still that of the previous plan.
     static func removeOutdated(_ work: Work, in folder: String) {
         let listed = (try? StageTable(in: folder).lines) ?? [], before = Dictionary(listed.map { ($0.name, $0.fingerprint) }) { first, _ in first }
         for name in FolderNames.all(in: folder) {

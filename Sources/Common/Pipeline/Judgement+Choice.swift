@@ -3,9 +3,9 @@ import Objectives
 import ToolSupport
 
 extension Judgement {
-    /// What a run's networks are judged by, with these settings and this data.
+    /// Chooses how a run's networks are evaluated with these settings and this data.
     ///
-    /// - Throws: ``Failure`` where what was given goes together in no way.
+    /// - Throws: ``Failure`` if the inputs do not fit together.
     init(_ settings: RunSettings, _ data: OpenedData) throws {
         self = try Judgement.choose(settings, data.learnt, data.judged)
     }
@@ -41,10 +41,10 @@ extension Judgement {
     }
 }
 
-/// What keeps images from telling classes apart.
+/// Why the images cannot distinguish classes.
 private func lack(_ data: Dataset) -> String { data.classes.first.map { "has one class, '\($0)'," } ?? "has no labels" }
 
-/// A few words of a list: the first three, and how many more there are.
+/// The first three names of a list, with an ellipsis if there are more.
 func some(_ names: [String]) -> String {
     names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
 }

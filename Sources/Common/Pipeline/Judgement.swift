@@ -1,26 +1,28 @@
-/// Which images a run's networks are judged by, and which lend their labels to that.
+/// The images that a run's networks are evaluated on, and those that supply the labels for it.
 enum Judgement: Equatable {
-    /// Nothing has labels to judge by: a share of DATA by what needs none, whether images are told apart and whether their neighbours are the teacher's.
+    /// There are no labels. A share of DATA is evaluated without them: whether images are distinguished, and whether
+    /// their neighbours are those of the teacher.
     case unlabelled(UnlabelledShare)
-    /// Those of TEST by those of DATA.
+    /// TEST is evaluated with the labels of DATA.
     case testByData
-    /// One half of DATA by the other, image by image in turn.
+    /// One half of DATA is evaluated with the labels of the other half; images alternate.
     case halvesOfData
-    /// One half of TEST by the other, since DATA has no labels.
+    /// One half of TEST is evaluated with the labels of the other half, since DATA has no labels.
     case halvesOfTest
 
-    /// What a network is judged by, besides its head: names of `evaluate`'s protocols.
+    /// The protocols of `evaluate` for a network, besides the one for its head.
     var protocols: [String] { isByLabels ? ["knn", "linear"] : ["quality"] }
 
     var isByLabels: Bool { if case .unlabelled = self { false } else { true } }
 
-    /// What is judged along the way.
+    /// The protocol that is used during training.
     var quickest: String { protocols[0] }
 
-    /// The parts of which features are made.
+    /// The parts of the data for which features are computed.
     var parts: [String] { isByLabels ? ["train", "test"] : ["train"] }
 
-    /// The features that lend labels, or all where there are none: the link they come from, and the options of augment that choose them.
+    /// The reference features: they supply the labels, or are all features if there are none. The value is the link to
+    /// their images, and the options of augment that select them.
     var train: (link: String, options: [String]) {
         switch self {
         case .testByData: ("data/train", [])
@@ -39,13 +41,14 @@ enum Judgement: Equatable {
     }
 }
 
-/// The images of DATA that networks are judged by where nothing has labels: all, or one of so many in turn, since each is compared with every other.
+/// The images of DATA for evaluation without labels: all, or one of every `divisor`, because each image is compared
+/// with every other.
 struct UnlabelledShare: Equatable {
     static let mostImages = 10_000
 
     let divisor: Int
     let images: Int
-    /// Why there is nothing to judge by otherwise: `has no labels`.
+    /// Why there is no other way to evaluate: `has no labels`.
     let reason: String
 
     init(of all: Int, reason: String) {

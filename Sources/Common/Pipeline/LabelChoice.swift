@@ -3,19 +3,19 @@ import Objectives
 import TensorStreams
 import ToolSupport
 
-/// What LABELS says: which images a method with labels learns from, and by whose labels networks are judged.
+/// The value of LABELS: the images that a method with labels learns from, and whose labels are used for evaluation.
 enum LabelChoice: Equatable {
     case all
-    /// So large a share of each class, as it was typed.
+    /// This fraction of each class, as typed.
     case fraction(String)
-    /// The images that a file names.
+    /// The images that a file lists.
     case list(String)
 
     static let setting = "LABELS"
-    /// The list in the run's folder, a copy.
+    /// The copy of the list in the run's folder.
     static let file = "data/labels"
 
-    /// - Throws: ``Failure`` `usage` for a number that is no share.
+    /// - Throws: ``Failure`` `usage` for a number that is not a valid fraction.
     init(_ text: String) throws {
         guard !text.isEmpty else {
             self = .all
@@ -31,7 +31,7 @@ enum LabelChoice: Equatable {
         self = .fraction(text)
     }
 
-    /// The options of augment, where --seed is given too.
+    /// The options of augment; they require --seed.
     var options: [String] {
         switch self {
         case .all: []
@@ -41,16 +41,16 @@ enum LabelChoice: Equatable {
     }
 }
 
-/// LABELS, looked up in DATA.
+/// LABELS, resolved in DATA.
 struct ChosenLabels {
-    /// The lines of the list; nil of a share.
+    /// The contents of the list; nil for a fraction.
     let list: [UInt8]?
-    /// How many images of DATA that are learnt from are among them; nil where images are drawn.
+    /// The number of training images of DATA that are selected; nil if the images are synthetic.
     let count: Int?
-    /// What a person should know.
+    /// A remark for the user.
     let remark: String?
 
-    /// What the list is, as a hash.
+    /// The hash of the list.
     var hash: String? {
         list.map { bytes in
             var hash = XXH64()
@@ -59,8 +59,8 @@ struct ChosenLabels {
         }
     }
 
-    /// - Returns: nil where all labels are learnt from.
-    /// - Throws: ``Failure`` where the method learns from none, or DATA has none of those.
+    /// - Returns: nil if all labels are used.
+    /// - Throws: ``Failure`` if the method uses no labels, or DATA lacks the images of the list.
     init?(_ settings: RunSettings, _ data: Dataset?, _ judgement: Judgement) throws {
         let choice = try LabelChoice(settings[LabelChoice.setting]), named = "\(LabelChoice.setting)=\(settings[LabelChoice.setting])"
         guard choice != .all else { return nil }
@@ -85,6 +85,6 @@ struct ChosenLabels {
 }
 
 extension RunSettings {
-    /// Whether a network of the run is given labels.
+    /// Whether a network of the run is trained with labels.
     var learnsFromLabels: Bool { method.inputs.labels || trainsTeacher && teacherMethod.inputs.labels }
 }

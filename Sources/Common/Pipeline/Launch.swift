@@ -1,20 +1,22 @@
 import Platform
 import ToolSupport
 
-/// LAUNCH: what starts the epochs of networks on several ranks, such as `mpirun -n 4 --hostfile hosts` or `srun --mpi=pmix`.
+/// The value of LAUNCH: the launcher that starts training epochs on several ranks, such as `mpirun -n 4 --hostfile
+/// hosts` or `srun --mpi=pmix`.
 ///
-/// Each rank runs the whole pipeline of an epoch on its part of every batch. Where an epoch was done, on how many ranks, changes no byte of it, so a run does not remember it.
+/// Each rank runs the whole pipeline of an epoch on its part of every batch. The hosts and the number of ranks change
+/// no byte of the result, so a run does not remember them.
 struct Launch {
     static let setting = "LAUNCH", groups = "BATCH_GROUPS"
-    /// In the environment of make: the words, a line each.
+    /// The environment variable of make with the words of the launcher, one per line.
     static let variable = "SEED_LAUNCH"
 
-    /// With what the launcher needs to be told.
+    /// The words of the launcher, including the options it needs.
     let words: [String]
 
-    /// Nil where there is none.
+    /// Nil if no launcher is given.
     ///
-    /// - Parameter isRoot: whether it will run as root.
+    /// - Parameter isRoot: whether the launcher will run as root.
     /// - Throws: ``Failure`` `usage` for words that cannot work.
     init?(_ settings: RunSettings, isRoot: Bool = geteuid() == 0) throws {
         var words = settings.words(Launch.setting)
@@ -23,36 +25,36 @@ struct Launch {
         guard settings["TAP"].isEmpty else { throw Failure(.usage, "TAP keeps records of one pipeline, and LAUNCH starts several", remedy: "leave out one of them") }
         let name = program.lastPathPart ?? program
         guard name != "env" else { throw Failure(.usage, path: Launch.setting, "env hides which launcher it is", remedy: "set variables before make: A=1 make distill …") }
-        // Debian's have the implementation in their names: mpirun.openmpi.
+        // Debian's launchers have the implementation in their names: mpirun.openmpi.
         if ["mpirun", "mpiexec", "orterun"].contains(where: name.hasPrefix) {
             if isRoot, !words.contains("--allow-run-as-root") {
                 throw Failure(.usage, path: Launch.setting, "\(program) refuses to run as root", remedy: "add --allow-run-as-root, or be another user")
             }
-            // A rank has threads, which must not share one processor.
+            // The threads of a rank must not be bound to one processor.
             let binds = words.contains { word in ["-bind-to", "--bind-to"].contains(word) || word.hasPrefix("--bind-to=") || word.contains(":PE=") || word.contains(":pe=") }
             if !binds { words.insert(contentsOf: ["--bind-to", "none"], at: 1) }
         }
         self.words = words
     }
 
-    /// The groups that a batch is cut into.
+    /// The number of groups of a batch.
     static func groups(_ settings: RunSettings) -> Int { settings.count(groups) ?? 1 }
 
-    /// The options of train-step that say so, where there are several.
+    /// The options of train-step for several groups.
     static func options(_ settings: RunSettings) -> [String] { groups(settings) > 1 ? ["--batch-groups", "\(groups(settings))"] : [] }
 
-    /// - Throws: ``Failure`` `usage` where ranks, each of which has a part of a batch, would normalise the teacher by that part.
+    /// - Throws: ``Failure`` `usage` if each rank would normalise the teacher by its part of a batch only.
     static func checkStatistics(_ settings: RunSettings, _ name: String = Launch.setting) throws {
         guard settings.takesBatchStatistics, settings.store == nil else { return }
         throw Failure(.usage, "\(RunSettings.statistics)=batch is of whole batches, of which with \(name) each rank has a part", remedy: "leave out one of them, or give \(Store.setting)=, which one process makes")
     }
 
-    /// Those of ranks, which change no result of ranks of one kind.
+    /// The rank options of train-step. They do not change the results of ranks on the same kind of processor.
     static func rankOptions(_ settings: RunSettings) -> [String] {
         (settings.count("RANK_TIMEOUT").map { ["--rank-timeout", "\($0)"] } ?? []) + (settings["ALLOW_MIXED"].isEmpty ? [] : ["--allow-mixed"])
     }
 
-    /// - Throws: ``Failure`` `usage` where batches are too small for the groups, or they are said twice.
+    /// - Throws: ``Failure`` `usage` if batches are too small for the groups, or the groups are specified twice.
     static func check(_ settings: RunSettings) throws {
         let groups = groups(settings)
         guard groups > 1 || !settings[setting].isEmpty else { return }
@@ -66,7 +68,7 @@ struct Launch {
         }
     }
 
-    /// A rank, as it has answered.
+    /// A rank, as reported by itself.
     struct Rank: Equatable {
         let number: Int
         let count: Int
@@ -74,7 +76,7 @@ struct Launch {
         let processors: Int
         let version: String
 
-        /// What ``Launch/script`` prints; nil for another line.
+        /// Parses a line that ``Launch/script`` prints; nil for any other line.
         init?(_ line: String) {
             let words = line.split(separator: " ").map(String.init)
             guard words.count >= 6, words[0] == "seed-rank", let number = Int(words[1]), let count = Int(words[2]), let processors = Int(words[4]) else { return nil }
@@ -88,10 +90,10 @@ struct Launch {
         "${OMPI_COMM_WORLD_SIZE:-${PMI_SIZE:-${SLURM_STEP_NUM_TASKS:--}}}" "$(hostname)" "$(nproc)" "$("$0/train-step" --version 2>&1 | tail -n 1)"
         """
 
-    /// Starts it once, to see that all ranks answer and have the same tools.
+    /// Starts the launcher once to check that all ranks answer and have the same tools.
     ///
-    /// - Returns: what a person should know.
-    /// - Throws: ``Failure`` `usage` where it cannot work.
+    /// - Returns: remarks for the user.
+    /// - Throws: ``Failure`` `usage` if it does not work.
     func trial(_ environment: StageEnvironment, groups: Int) throws -> [String] {
         let trial = ["/usr/bin/env", "timeout", "-k", "5", "\(Launch.patience)"] + words + ["bash", "-c", Launch.script, environment.tools]
         let (status, lines) = try ChildProcess.lines(trial)

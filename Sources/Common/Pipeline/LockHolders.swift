@@ -1,14 +1,14 @@
 import Platform
 
-/// The processes that hold a run's lock, found by what they have open.
+/// The processes that hold a run's lock, found by their open files.
 enum LockHolders {
     struct Process {
         let id: pid_t
         let name: String
-        /// As it was when it was found: numbers of processes are used again.
+        /// The mark when the process was found, because process numbers are reused.
         let mark: String
 
-        /// Nil where there is none that works.
+        /// Nil if there is no such active process.
         init?(_ id: pid_t) {
             mark = LockHolders.mark(of: id)
             guard !mark.isEmpty else { return nil }
@@ -17,7 +17,7 @@ enum LockHolders {
             name = String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self)
         }
 
-        /// "flock (process 4711)".
+        /// For messages: "flock (process 4711)".
         var words: String { "\(name) (process \(id))" }
 
         func send(_ signal: CInt) {
@@ -25,25 +25,30 @@ enum LockHolders {
         }
     }
 
-    /// The environment variable of all that a make with the lock starts: the lock's descriptor, and the mark of that make behind a blank.
+    /// The environment variable of all processes that a make with the lock starts: the descriptor of the lock, a space,
+    /// and the mark of that make.
     static let variable = "SEED_LOCK"
 
-    /// Tells a process from all others, also from a later one of its number: the number and when it was started; empty where there is none.
+    /// Identifies a process, even if its number is reused later: the number and the start time. Empty if there is no
+    /// such process.
     static func mark(of process: pid_t) -> String {
-        // A zombie works on nothing.
+        // A zombie does no work.
         guard let words = words(of: process), words.count > 19, words[0] != "Z" else { return "" }
         return "\(process) \(words[19])"
     }
 
-    /// What the system tells of a process, behind its name: STATE PARENT …, and as the twentieth field when it was started; nil where there is none.
+    /// The fields of `/proc/PID/stat` after the name: STATE PARENT …; the twentieth is the start time. Nil if there is
+    /// no such process.
     private static func words(of process: pid_t) -> [String]? {
         guard let bytes = try? TextFile.bytes("/proc/\(process)/stat"), let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         return bytes[bytes.index(after: end)...].split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Those that the make of the lock has started and left, if it has ended; none where it has not or that cannot be told.
+    /// The processes that the lock's make has started and left behind, if it has ended; empty if it has not, or this is
+    /// unknown.
     ///
-    /// Having the file open proves nothing: anybody may hold it by `flock`. What a make starts has the make's mark in its environment.
+    /// An open lock file is no proof, because anybody may hold it with `flock`. Processes of a make have its mark in
+    /// their environment.
     static func leftBehind(by descriptor: CInt) -> [Process] {
         guard let owner = deadOwner(descriptor) else { return [] }
         return having(descriptor) { id, _ in
@@ -55,19 +60,19 @@ enum LockHolders {
         }
     }
 
-    /// Those that hold the lock, and are not of a make; empty where it is a make's or that cannot be told.
+    /// The processes outside any make that hold the lock; empty if a make holds it, or this is unknown.
     static func others(than descriptor: CInt) -> [Process] {
         guard deadOwner(descriptor) != nil else { return [] }
         let holders = having(descriptor) { id, number in
-            // A line for each lock that is held by this descriptor; who only waits has none.
+            // It has a line for each lock held through this descriptor. A process that waits for the lock has none.
             let lines = (try? TextFile.bytes("/proc/\(id)/fdinfo/\(number)"))?.split(separator: 0x0A) ?? []
             return lines.contains { $0.starts(with: "lock:".utf8) && String(decoding: $0, as: UTF8.self).contains("FLOCK") }
         }
-        // One that has it just now and has not noted itself yet.
+        // A plan process that has just taken the lock and has not recorded its mark yet.
         return holders.contains { $0.name == "plan" } ? [] : holders
     }
 
-    /// Whether this process was started by `process`, or by one that was.
+    /// Whether `process` is an ancestor of this process.
     static func isBelow(_ process: Process) -> Bool {
         var id = getppid()
         while id > 1, id != process.id {
@@ -77,7 +82,8 @@ enum LockHolders {
         return id == process.id
     }
 
-    /// The mark that the lock's last make has noted, or nothing where none has; nil where that make is at work.
+    /// The mark that the lock's last make has recorded, or an empty string if there is none; nil if that make is still
+    /// running.
     private static func deadOwner(_ descriptor: CInt) -> String? {
         var bytes = [UInt8](repeating: 0, count: 64)
         let count = unsafe pread(descriptor, &bytes, bytes.count, 0)
@@ -86,11 +92,13 @@ enum LockHolders {
         return mark(of: id) == owner ? nil : owner
     }
 
-    /// Processes besides this one that have the file behind `descriptor` open by a number for which `isMeant` holds, in order.
+    /// Other processes that have the file behind `descriptor` open under a number for which `isMeant` holds, in order
+    /// of process number.
     private static func having(_ descriptor: CInt, where isMeant: (pid_t, String) -> Bool) -> [Process] {
         var lock = stat()
         guard unsafe fstat(descriptor, &lock) == 0 else { return [] }
-        // The mark first: it is to be of the process that is looked at, and not of a later one of its number.
+        // Take the marks first, so that they belong to the processes inspected and not to later ones with the same
+        // numbers.
         let all = FolderNames.all(in: "/proc").compactMap { pid_t($0) }.sorted().filter { $0 != getpid() }.compactMap { Process($0) }
         return all.filter { process in
             let id = process.id

@@ -1,19 +1,21 @@
 import Objectives
 import ToolSupport
 
-/// Whether the command that `--loss` names gives a loss.
+/// Checks that the command given by `--loss` computes a loss.
 struct LossCheck {
     private let programs: ProgramCheck
 
     init(_ environment: StageEnvironment) { programs = ProgramCheck(environment: environment) }
 
+    /// Checks the command without running it.
+    ///
     /// - Throws: ``Failure`` `usage`.
     func check(_ setting: String, _ settings: RunSettings) throws {
         guard let command = ShellWords.value(of: "--loss", in: settings.words(setting)) else { return }
         try programs.check(command, "--loss '\(command)'", in: setting)
     }
 
-    /// Runs the program for one batch of random rows.
+    /// Runs the program on one batch of random rows.
     ///
     /// - Throws: ``Failure`` `usage`.
     func run(_ setting: String, _ preparation: Preparation, batch: Int, images: Int, _ supervision: ProgramSupervision) throws {
@@ -26,6 +28,6 @@ struct LossCheck {
         }
     }
 
-    /// Seconds that a program may take for its first answer: some load a framework first.
+    /// The default timeout in seconds for the first answer: some programs load a framework first.
     private static let patience = 300.0
 }

@@ -1,33 +1,35 @@
 import ToolSupport
 
-/// What a person typed behind `make`, read from `MAKEFLAGS`: make hands on its options and the variables of its command line there, in a form
-/// that nothing has expanded.
+/// The arguments of `make`, read from `MAKEFLAGS`. make passes on its options and command-line variables there in
+/// unexpanded form.
 ///
 ///     n -- DATA=a&b.tar EPOCHS=3
 ///
-/// A blank or a backslash in a value has a backslash before it, and a dollar sign is doubled (GNU make 4.3, `quote_for_env`).
+/// In a value, a space or backslash is preceded by a backslash, and a dollar sign is doubled (GNU make 4.3,
+/// `quote_for_env`).
 public struct MakeFlags: Sendable, Equatable {
     public struct Assignment: Sendable, Equatable {
         public var name: String
         public var value: String
     }
 
-    /// make's options, as another make takes them; without the variables.
+    /// make's options in the form that another make takes, without the variables.
     public let options: String
     public let assignments: [Assignment]
 
-    /// make's options of one letter that have no value.
+    /// make's single-letter options without values.
     var letters: Set<Character> { options.hasPrefix("-") ? [] : Set(options.prefix { $0 != " " }) }
 
-    /// Whether make only tells what it would do (`-n`).
+    /// Whether make only prints what it would do (`-n`).
     public var onlyTells: Bool { letters.contains("n") }
 
-    /// Whether make does all again, whatever is done (`-B`).
+    /// Whether make rebuilds everything (`-B`).
     public var doesAll: Bool { letters.contains("B") }
 
-    /// - Throws: ``Failure`` `usage` for options with which make would say that something is done that is not.
+    /// - Throws: ``Failure`` `usage` for options that would make unfinished stages count as finished, or that do not
+    ///   work here.
     func checkOptions() throws {
-        // With -e make does not even hand on what was typed.
+        // With -e make does not even pass on the typed variables.
         for (letter, what, remedy) in [
             ("e", "takes settings from the environment", "leave it out; they come from the command line or the run"),
             ("t", "calls stages done that are not", "leave it out"), ("i", "goes on after a stage that has failed, which the next ones need", "leave it out"),
@@ -42,11 +44,11 @@ public struct MakeFlags: Sendable, Equatable {
         let mark = words.firstIndex { $0.raw == "--" }
         options = words[..<(mark ?? words.count)].map(\.raw).joined(separator: " ")
         var assignments: [Assignment] = []
-        // make lists the last first.
+        // make lists the variables in reverse order.
         for word in words[(mark.map { $0 + 1 } ?? words.count)...].reversed() {
             let parts = word.plain.parts("=", most: 2)
             guard parts.count == 2 else { continue }
-            // make writes `NAME:=value` where it was typed so.
+            // make writes `NAME:=value` if it was typed this way.
             let name = String(parts[0].prefix { !":+?!".contains($0) })
             assignments.removeAll { $0.name == name }
             assignments.append(Assignment(name: name, value: parts[1]))
@@ -54,13 +56,13 @@ public struct MakeFlags: Sendable, Equatable {
         self.assignments = assignments
     }
 
-    /// As if these had been typed.
+    /// The flags as if these variables had been typed.
     init(_ values: [String: String]) {
         options = ""
         assignments = values.sorted { $0.key < $1.key }.map { Assignment(name: $0.key, value: $0.value) }
     }
 
-    /// What was typed for a variable; nil where it was not.
+    /// The typed value of a variable; nil if it was not typed.
     public func value(of name: String) -> String? { assignments.first { $0.name == name }?.value }
 
     private static func words(_ text: String) -> [(raw: String, plain: String)] {

@@ -2,26 +2,28 @@ import Objectives
 import Platform
 import ToolSupport
 
-/// The options of train-step for a network that learns by a method, where nobody gives any.
+/// The default options of train-step for a network that is trained by a method.
 ///
-/// A method needs none: one with settings of its own (`Objective.defaults`) has these. What depends on data stands in the file `conf/METHOD` beside make's fragments, a line for images that are given, one
-/// for those that are drawn, and one for a network that begins with what it has learnt before:
+/// Methods with settings of their own (`Objective.defaults`) use these. Defaults that depend on the data are in the
+/// file `conf/METHOD` beside make's fragments. It has one line for given images, one for synthetic images, and one for
+/// a network that starts from pretrained weights:
 ///
 ///     given --schedule smooth --base-learning-rate 0.24 --warm-up 1
 ///     drawn --schedule smooth --learning-rate 0.1 --warm-up 1
 ///     finetuned --schedule smooth --base-learning-rate 0.1 --trunk-rate 0.1
 struct MethodDefaults {
-    /// Of make's fragments.
+    /// The folder of make's fragments.
     let pipelines: String
 
-    /// Where no file says anything else.
+    /// The defaults if no file specifies others.
     static let usual = "--schedule smooth --learning-rate 0.03 --warm-up 1"
 
     /// - Parameters:
-    ///   - isFineTuned: whether the network begins with what it has learnt before. Where there is no line of its own for that, it has that of the images.
-    /// - Throws: ``Failure`` where the file is not as it should be.
+    ///   - isFineTuned: whether the network starts from pretrained weights. Without a line for this case, the line for
+    ///     the images applies.
+    /// - Throws: ``Failure`` if the file is malformed.
     func options(_ method: String, isFineTuned: Bool = false, areDrawn: Bool) throws -> String {
-        // Without the folder nothing would be said of what is missing.
+        // A wrong folder would otherwise go unnoticed, because the file is optional.
         guard unsafe access("\(pipelines)/conf", F_OK) == 0 else {
             var failure = Failure.errno(.noInput, path: "\(pipelines)/conf", "cannot open it")
             failure.remedy = "start in the folder of the Makefile, or name the folder of its fragments with --pipelines"

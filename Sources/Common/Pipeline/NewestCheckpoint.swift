@@ -2,49 +2,52 @@ import Platform
 import TensorStreams
 public import ToolSupport
 
-/// The furthest checkpoint of a student of a run that belongs to the settings, the images and the teacher that are there now: what a nightly evaluation judges.
+/// The latest checkpoint of a run's student that matches the current settings, images and teacher. A nightly evaluation
+/// evaluates it.
 ///
-/// Nobody who works on the run is waited for, and nothing of it is written but the hashes of images that had to be read.
+/// It does not wait for processes that work on the run, and writes nothing to the run except the hashes of images that
+/// had to be read.
 public struct NewestCheckpoint: Sendable {
     public let run: String
-    /// `student`, or the network's name where there are several.
+    /// `student`, or the name of the network if there are several students.
     public let network: String
     public let epoch: Int
     public let epochs: Int
-    /// A hash of all that its evaluation follows from: data, options, teacher, student, and the programs that judge it, byte for byte.
+    /// A hash of all inputs of the evaluation: data, options, teacher, student, and the bytes of the programs that
+    /// evaluate it.
     public let identity: String
-    /// A hash of the images that it is judged by, and how they are made.
+    /// A hash of the images it is evaluated on, and how they are prepared.
     public let test: String
-    /// `knn`, or without labels `quality`.
+    /// `knn`, or `quality` without labels.
     public let protocolName: String
 
     private let folder: String
     private let tools: String
-    /// The file of its weights, in the run's folder.
+    /// The file of its weights in the run's folder.
     private let weights: String
     private let parts: [String]
-    /// The files of options that make features, as they are now: those in the folder of a run that is older may be others.
+    /// The current option files for features. Those in the folder of an older run may differ.
     private let options: [String: [String]]
-    /// What makes the teacher's features where they are to be compared with.
+    /// The command that makes the teacher's features, if they are needed for comparison.
     private let embedsTeacher: String?
 
     /// The names of the runs in a folder.
     public static func runs(in folder: String) -> [String] { RunFolder.names(in: folder) }
 
-    /// Those of a run's students.
+    /// The checkpoints of a run's students.
     ///
     /// - Parameters:
-    ///   - runs: the folder that the run lies in.
+    ///   - runs: the folder that contains the run.
     ///   - tools: the folder of the tools.
-    ///   - code: a hash of them (``code(in:)``).
+    ///   - code: a hash of the tools (``code(in:)``).
     ///   - pipelines: the folder of make's fragments.
-    /// - Returns: the checkpoints, and why there is none of a student, or not the furthest.
-    /// - Throws: ``Failure`` where the run does not work any more: its images or its teacher are gone, or go together no longer.
+    /// - Returns: the checkpoints, and messages about students without one, or without their latest one.
+    /// - Throws: ``Failure`` if the run is no longer valid: its images or teacher are gone, or no longer fit together.
     public static func all(of run: String, in runs: String, tools: String, code: String, pipelines: String, _ supervision: ProgramSupervision) throws -> (found: [NewestCheckpoint], missing: [String]) {
         let environment = try StageEnvironment(tools: tools, pipelines: pipelines)
         let preparation = try Preparation(MakeFlags(["NAME": run, "RUNS": runs]), environment, .any, supervision) { _, _, _ in }
         let work = Work(preparation.run.stages, goals: [], folder: preparation.folder.path), students = preparation.run.students
-        // What reading the images again has found out spares the next night from it.
+        // Hashes of images that were read again save time in the next night.
         preparation.keepHashes()
         func isWhole(_ stage: String) -> Bool {
             var record = work.done[stage]
@@ -80,15 +83,15 @@ public struct NewestCheckpoint: Sendable {
         test = XXH64.of(["test", judgement.quickest] + images + made)
         identity = XXH64.of([work.expected[name]?.fingerprint ?? "", code, test] + preparation.run.teacherWords)
         let isCompared = !judgement.isByLabels && preparation.settings.teacherOrigin != .none
-        // One that a run trains is there once it is trained.
+        // A teacher that the run trains exists once it is trained.
         let teacher = preparation.settings.trainsTeacher ? "teacher.\(preparation.run.teacherEpochs).safetensors" : "teacher.safetensors"
         embedsTeacher = !isCompared ? nil
             : preparation.settings.teacherOrigin == .program ? "embed @options/teacher.embed --as features" : "embed --weights \(teacher) --features"
     }
 
-    /// A hash of the programs by which networks are judged.
+    /// A hash of the programs that evaluate networks.
     ///
-    /// - Throws: ``Failure`` where one is not there.
+    /// - Throws: ``Failure`` if one is missing.
     public static func code(in tools: String) throws -> String {
         var hash = XXH64()
         for name in ["augment", "embed", "evaluate"] {
@@ -98,16 +101,16 @@ public struct NewestCheckpoint: Sendable {
         return hash.text
     }
 
-    /// Judges it as its run would, but anew: the run may have been judged by other programs.
+    /// Evaluates the checkpoint as its run would, but anew, because the run may have used other programs.
     ///
-    /// - Parameter work: a folder for what is made on the way, an absolute path.
-    /// - Returns: the path of what `evaluate` has written.
-    /// - Throws: ``Failure`` where it does not work, with what the tool has said.
+    /// - Parameter work: a folder for intermediate files, as an absolute path.
+    /// - Returns: the path of the result of `evaluate`.
+    /// - Throws: ``Failure`` if it does not work, with the tool's message.
     public func judge(in work: String) throws -> String {
         func made(_ name: String) -> String { "\"$2\"/\(name).tensors.zst" }
         for (name, words) in options { try TextFile.write(words.map { $0 + "\n" }.joined(), to: "\(work)/\(name)") }
         func features(_ name: String, _ part: String, _ embed: String) -> String { "augment @\"$2\"/features.\(part) --quiet | \(embed) --drop images --quiet -o \(made(name))" }
-        // A run that is under way may remove the checkpoint meanwhile.
+        // A run in progress may remove the checkpoint at any time.
         var script = ["cd \"$1\"", "ln \(weights) \"$2\"/weights.safetensors 2> /dev/null || cp \(weights) \"$2\"/weights.safetensors"]
             + parts.map { features($0, $0, "embed --weights \"$2\"/weights.safetensors --features") }
         if let embedsTeacher { script.append(features("teacher", "train", embedsTeacher)) }

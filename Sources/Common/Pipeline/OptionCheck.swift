@@ -1,6 +1,6 @@
 import ToolSupport
 
-/// Lets each tool look at the options that it will be given, by its `--check-options`.
+/// Lets each tool check its future options by its `--check-options`.
 struct OptionCheck {
     private let options: StageOptions
     private let environment: StageEnvironment
@@ -11,13 +11,13 @@ struct OptionCheck {
     private struct Command {
         let tool: String
         let words: [String]
-        /// The setting that is to be named where the tool refuses the words.
+        /// The setting to name if the tool rejects the words.
         let setting: String
 
         init(_ tool: String, _ words: [String], _ setting: String) { (self.tool, self.words, self.setting) = (tool, words, setting) }
     }
 
-    /// - Throws: ``Failure`` `usage` in the tool's words, after the name of the setting that the options came from.
+    /// - Throws: ``Failure`` `usage` with the tool's message, after the name of the setting that the options came from.
     func check() throws {
         for command in commands {
             let (status, said) = try ChildProcess.run(["\(environment.tools)/\(command.tool)", "--check-options"] + command.words)
@@ -29,15 +29,15 @@ struct OptionCheck {
         if options.settings.trainsTeacher { try loss.check("TEACHER_OPTIONS", options.settings) }
     }
 
-    /// The commands that a person has a hand in, word for word as the recipes have them: of the first epochs, and of the student's before the
-    /// teacher's. The names are those in the run's folder; none of them is opened.
+    /// The commands that depend on user settings, word for word as in the recipes. They are those of the first epochs,
+    /// the student's before the teacher's. File names are those in the run's folder; none of the files is opened.
     private var commands: [Command] {
         let files = options.files, settings = options.settings
         func given(_ name: String) -> [String] { (files[name] ?? []) + (files["threads"] ?? []) }
         func begin(_ network: String, _ setting: String) -> Command {
             Command("initialize", (files["\(network).begin"] ?? []) + ["-o", "\(network).0.safetensors"], setting)
         }
-        // As every rank has them.
+        // The same options as each rank gets.
         let isRanked = !settings[Launch.setting].isEmpty, slice = isRanked ? ["--slice", "auto", "--slice-groups", "\(Launch.groups(settings))"] : []
         func views(_ network: String) -> Command {
             Command(

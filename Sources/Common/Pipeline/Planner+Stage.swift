@@ -1,8 +1,8 @@
 import ToolSupport
 
-/// One stage alone.
+/// Running or showing a single stage.
 extension Planner {
-    /// The command of a stage, told by make. Nothing is written, so the run must have the settings.
+    /// The make command that prints a stage's command. It writes nothing, so the run must already have the settings.
     func show(_ folder: RunFolder) throws -> Command {
         guard folder.isRun else { throw noRun(folder) }
         let preparation = try look { _ in [] }
@@ -12,8 +12,10 @@ extension Planner {
         return try command(preparation, goal: "done/\(name)", alone: (name, work.expected[name]?.schedule))
     }
 
-    /// - Throws: ``Failure`` `usage` where the run has other settings than those that were typed.
-    ///   - what: why that may not be.
+    /// Checks that the typed settings are those of the run.
+    ///
+    /// - Parameter what: why the settings may not differ.
+    /// - Throws: ``Failure`` `usage` if the run has other settings than those that were typed.
     func checkOptions(_ preparation: Preparation, _ folder: RunFolder, _ what: String) throws {
         for (file, words) in preparation.run.options {
             guard let bytes = try? TextFile.bytes(folder.file("options/\(file)")), bytes == Array(words.map { $0 + "\n" }.joined().utf8) else {
@@ -24,9 +26,9 @@ extension Planner {
         }
     }
 
-    /// One stage, whether it is done or not; what it reads must be there and belong to the settings.
+    /// Prepares one stage, whether it is finished or not. Its inputs must exist and match the settings.
     func prepareStage(_ folder: RunFolder) throws -> Command {
-        // A run of that name on images of its own may be meant; of the drawn ones nobody begins with a stage.
+        // A new run on the user's own images may start with a stage, but a named run without DATA must exist.
         if !folder.isRun, flags.value(of: "NAME") != nil, flags.value(of: "DATA") == nil { throw noRun(folder) }
         let (preparation, stage, work) = try whenLocked(folder) { () throws -> (Preparation, Stage, Work) in
             let preparation = try look { [try self.stage($0)] }, stage = try self.stage(preparation)
@@ -43,7 +45,7 @@ extension Planner {
         return try command(preparation, goal: "done/\(stage.name)", alone: (stage.name, work.expected[stage.name]?.schedule))
     }
 
-    /// What there is in place of the run that was named.
+    /// The failure for a run that does not exist, with the names of existing ones.
     func noRun(_ folder: RunFolder) -> Failure {
         let runs = flags.value(of: "RUNS") ?? "runs", name = folder.path.lastPathPart ?? ""
         let names = RunFolder.names(in: runs)
@@ -55,18 +57,19 @@ extension Planner {
             remedy: nearest + "there \(names.count == 1 ? "is" : "are") \(names.prefix(20).joined(separator: ", "))\(more)")
     }
 
-    /// The stage that STAGE names.
+    /// The stage given by STAGE.
     private func stage(_ preparation: Preparation) throws -> Stage {
         let stages = preparation.run.stages, name = preparation.settings["STAGE"]
         if let stage = stages[name] { return stage }
-        // A number that is too large means the last one.
+        // If the number is too large, suggest the last stage of that kind.
         let last = StageName(name).numbered.flatMap { kind in stages.names.last { StageName($0).numbered == kind } }
         let nearest = (last ?? Nearest.name(to: name, among: stages.names)).map { "did you mean \($0)? " } ?? ""
         let what = name.isEmpty ? "STAGE is not given" : "STAGE=\(name): there is no such stage"
         throw Failure(.usage, what, remedy: nearest + "stages are \(kinds(stages.names))")
     }
 
-    /// The names of stages in a few words: "student.0 to student.24, student, features.{teacher,student.0,student.24}.{train,test}, …, table".
+    /// A short list of stage names: "student.0 to student.24, student,
+    /// features.{teacher,student.0,student.24}.{train,test}, …, table".
     private func kinds(_ names: [String]) -> String {
         var parts: [String] = []
         let all = names.map { StageName($0) }

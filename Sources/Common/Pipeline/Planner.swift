@@ -2,34 +2,34 @@ import Platform
 import TensorStreams
 public import ToolSupport
 
-/// From what a person typed behind make to a run whose stages make can do one after the other.
+/// Turns the arguments of make into a run whose stages make can execute in order.
 public struct Planner {
     public enum Goal: Sendable, Equatable {
-        /// All stages that are not done.
+        /// All unfinished stages.
         case distill
-        /// The same of a run without a teacher.
+        /// The same for a run without a teacher.
         case pretrain
-        /// The same of a run that gives a network that has learnt a classifier.
+        /// The same for a run that trains a classifier on a pretrained network.
         case finetune
-        /// Nothing: only tells what would be done.
+        /// Nothing is executed: only report what would be done.
         case check
-        /// One stage alone.
+        /// A single stage.
         case stage
-        /// The command of one stage, which is not run.
+        /// The command of a single stage, which is not executed.
         case show
-        /// A page of what there is, whether the run is at its end or not, and whoever works on it.
+        /// A page of the existing results, even if the run is unfinished or in progress.
         case report
-        /// Several runs beside each other.
+        /// A comparison of several runs.
         case compare
-        /// All stages that are not done, by jobs of Slurm.
+        /// All unfinished stages, as Slurm jobs.
         case submit
-        /// A part of the features that are not done.
+        /// A shard of the missing features.
         case shard
         /// An evaluation of the newest checkpoints of all runs.
         case nightly
     }
 
-    /// What is to be started in this process's place.
+    /// The command to execute in place of this process.
     public struct Command {
         public let words: [String]
         public let environment: [String: String]
@@ -44,14 +44,15 @@ public struct Planner {
     private let progress: (String, Int, Int) -> Void
 
     /// - Parameters:
-    ///   - goal: what is to be prepared.
-    ///   - flags: what make was called with.
-    ///   - pipelines: the folder of the fragments that make reads.
+    ///   - goal: the goal to prepare.
+    ///   - flags: the flags that make was called with.
+    ///   - pipelines: the folder of make's fragments.
     ///   - tools: the folder of the tools.
     ///   - make: the program to start.
-    ///   - say: is told what a person should know.
+    ///   - say: receives messages for the user.
     ///   - abandon: see ``ProgramSupervision``.
-    ///   - progress: is told which data is read, how many of its images have been read since the last time, and how many there are.
+    ///   - progress: receives which data is being read, the number of its images read since the last call, and their
+    ///     total number.
     public init(
         _ goal: Goal, _ flags: MakeFlags, pipelines: String, tools: String, make: String, say: @escaping @Sendable (String) -> Void,
         abandon: @escaping @Sendable (Failure) -> Void, progress: @escaping (String, Int, Int) -> Void
@@ -65,9 +66,9 @@ public struct Planner {
         self.progress = progress
     }
 
-    /// Makes the run ready.
+    /// Prepares the run.
     ///
-    /// - Returns: make for the run's stages; nil where only something was to be told.
+    /// - Returns: the command to execute; nil if there was only something to report.
     public func prepare() throws -> Command? {
         if goal == .nightly { return try nightly() }
         if goal == .compare { return try compare() }
@@ -91,15 +92,15 @@ public struct Planner {
         }
     }
 
-    /// All stages that are not done.
+    /// Prepares all unfinished stages.
     private func prepareAll(_ folder: RunFolder) throws -> Command {
         let preparation = try write(folder).preparation, until = Until(preparation.settings)
         return try command(preparation, goal: until.map { "until-\($0.rawValue)" } ?? "judged")
     }
 
-    /// Writes the run, with all that its stages need that are not done.
+    /// Writes the run with all inputs of its unfinished stages.
     ///
-    /// - Parameter check: throws where what is to do them cannot.
+    /// - Parameter check: throws if the work cannot be executed.
     func write(_ folder: RunFolder, _ check: (Preparation, Work) throws -> Void = { _, _ in }) throws -> (preparation: Preparation, work: Work) {
         let (preparation, work, told) = try whenLocked(folder) {
             let preparation = try look(), work = Work(preparation)
@@ -116,13 +117,14 @@ public struct Planner {
         FeatureShards.removeOutdated(work, in: folder.path)
         try StageTable(preparation.run.stages, work).save(in: folder.path)
         try work.settle(preparation.run.stages, in: folder.path)
-        // An epoch's recipe does what has no record: with make -B all of it.
+        // The recipe of an epoch trains the students that have no record of it. With make -B this must be all of them.
         if flags.doesAll { for stage in preparation.run.stages.names { unsafe unlink(StageRecord.path(stage, in: folder.path)) } }
         prune(preparation, work)
         return (preparation, work)
     }
 
-    /// The page of a run as its last stage makes it. One that this stage has made is there, and is left as it is.
+    /// The command for a run's page, the same as in its last stage. If that stage has already made the page, it is left
+    /// unchanged.
     private func report(_ folder: RunFolder) throws -> Command? {
         guard folder.isRun else { throw noRun(folder) }
         if let line = try StageTable(in: folder.path)["report"], var record = StageRecord(reading: line.name, in: folder.path), record.fingerprint == line.fingerprint,
@@ -131,13 +133,13 @@ public struct Planner {
             say(folder.file("report.html"))
             return nil
         }
-        // A run that an earlier version has planned has no such options.
+        // A run that an earlier version has planned lacks these options.
         let script = "cd \"$1\"; if [ -e options/report.augment ]; then augment --data data/train @options/report.augment --quiet | report --run . @options/report --views - --quiet; "
             + "else report --run . --quiet; fi; echo \"$1/report.html\" >&2"
         return Command(words: ["/bin/bash", "-euo", "pipefail", "-c", script, "report", folder.path], environment: ["PATH": environment.path])
     }
 
-    /// The runs that NAMES names.
+    /// Compares the runs in NAMES.
     private func compare() throws -> Command {
         try RunSettings.check(flags)
         let runs = flags.value(of: "RUNS") ?? "runs", names = (flags.value(of: "NAMES") ?? "").split(separator: " ").map(String.init)
@@ -150,7 +152,7 @@ public struct Planner {
         return Command(words: ["report"] + names.map { "--run=\(runs)/\($0)" } + ["-o", runs + "/compare.html"], environment: ["PATH": environment.path])
     }
 
-    /// What was typed for it becomes the program's options.
+    /// The command for nightly, with the typed settings as its options.
     private func nightly() throws -> Command {
         try RunSettings.check(flags)
         let own = ["RUNS", "HISTORY", "ON_FALL", "PROMETHEUS"]
@@ -163,11 +165,11 @@ public struct Planner {
         return Command(words: ["nightly", "--pipelines", environment.pipelines] + options, environment: ["PATH": environment.path])
     }
 
-    /// What a person is told before anything is done.
+    /// The summary for the user before anything is executed.
     ///
-    /// - Throws: ``Failure`` where there is no room for it.
+    /// - Throws: ``Failure`` if disk or memory are insufficient.
     private func summary(_ preparation: Preparation, _ all: Work) throws -> String {
-        // Where UNTIL ends it before, that is what is to be done.
+        // With UNTIL, the work ends earlier.
         let work = Until(preparation.settings).map { until in
             let run = preparation.run, isTeacher = until == .teacher
             return Work(run.stages, goals: isTeacher ? ["teacher.\(run.teacherEpochs)"] : run.students.map(\.name), probes: isTeacher ? [] : run.probes, folder: preparation.folder.path)
@@ -178,7 +180,7 @@ public struct Planner {
         return Summary(preparation: preparation, work: work, room: room).text
     }
 
-    /// Tries the programs that are to give a loss, of networks that are to be trained.
+    /// Tests the loss programs of networks that are to be trained.
     private func tryLosses(_ preparation: Preparation, _ work: Work) throws {
         let check = LossCheck(environment)
         let networks = [("student", "STUDENT_OPTIONS", "BATCH", preparation.counts.student), ("teacher", "TEACHER_OPTIONS", "TEACHER_BATCH", preparation.counts.teacher)]
@@ -190,16 +192,18 @@ public struct Planner {
         }
     }
 
-    /// Tries what is to start epochs, where any are to be done, and tells what a person should know of it.
+    /// Tests the launcher if epochs are to be trained, and reports its remarks.
     private func tryLaunch(_ preparation: Preparation, _ work: Work) throws {
         guard let launch = try Launch(preparation.settings), work.stages.contains(where: { StageName($0.name).isTraining }) else { return }
         for remark in try launch.trial(environment, groups: Launch.groups(preparation.settings)) { say(remark) }
     }
 
-    /// The run, looked at as a whole. A program that is the teacher is tried where the run does not remember what its rows are, and where one of the stages
-    /// that are to be done uses it.
+    /// Prepares the run as a whole.
     ///
-    /// - Parameter stages: those that are to be done, of a run that has been looked at.
+    /// A teacher program is tested in two cases: the run does not remember its rows, or one of the stages to be
+    /// executed uses it.
+    ///
+    /// - Parameter stages: the stages of a prepared run that are to be executed.
     func look(_ stages: (Preparation) throws -> [Stage]) throws -> Preparation {
         let supervision = ProgramSupervision(warn: say, abandon: abandon)
         let preparation = try Preparation(flags, environment, goal.kind, supervision, progress: progress)
@@ -212,13 +216,13 @@ public struct Planner {
         return preparation.with(tried, hashes)
     }
 
-    /// The run as a whole, all stages of which are to be done that are not.
+    /// Prepares the run as a whole, with all unfinished stages to be executed.
     private func look() throws -> Preparation { try look { Work($0).stages } }
 
-    /// What `look` has found, once nobody else can change the run.
+    /// The result of `look`, once no other process can change the run.
     ///
-    /// A run that is there is locked before it is looked at. For a new one nothing is made before all is known to work, and if another make was quicker it is
-    /// looked at once more.
+    /// An existing run is locked before it is looked at. For a new run nothing is created until everything is known to
+    /// work. If another make was faster, it is looked at again.
     func whenLocked<Found>(_ folder: RunFolder, _ look: () throws -> Found) throws -> Found {
         if folder.isRun {
             _ = try folder.lock(say)
@@ -232,8 +236,9 @@ public struct Planner {
         return wasWaiting || folder.isRun ? try look() : found
     }
 
-    /// Removes what killed tools have left, since nobody else works in the folder now, and the images of a set that is to be drawn anew: those that its
-    /// record tells of. synthesize refuses to draw where there are others.
+    /// Removes the leftovers of killed tools, since no other process works in the folder now. If synthetic images are
+    /// to be made again, it also removes the recorded ones, because synthesize refuses to write into a folder that has
+    /// other files.
     func makeRoom(_ stages: [Stage], _ preparation: Preparation) throws {
         let folder = preparation.folder
         folder.parts.forEach { FolderNames.remove($0) }
@@ -245,7 +250,7 @@ public struct Planner {
         if stages.contains(where: { $0.name == images.name }) { record.files.forEach { unsafe unlink(folder.file($0.name)) } }
     }
 
-    /// Removes the checkpoints that the run does not keep and no stage to be done reads.
+    /// Removes the checkpoints that the run does not keep and that no remaining stage reads.
     private func prune(_ preparation: Preparation, _ work: Work) {
         let kept = KeptCheckpoints(preparation.settings, in: preparation.folder.path)
         for (network, epochs) in preparation.run.students.map({ ($0.name, preparation.run.epochs) }) + [("teacher", preparation.run.teacherEpochs)] {
@@ -254,14 +259,17 @@ public struct Planner {
         }
     }
 
-    /// - Parameter stage: one that is to be done alone, with the schedule that it is expected to have: an epoch that was done when there were to be fewer keeps theirs.
+    /// The make command for a goal.
+    ///
+    /// - Parameter stage: a single stage to execute, and its expected schedule: an epoch that was trained for a lower
+    ///   total of epochs keeps that schedule.
     func command(_ preparation: Preparation, goal: String, alone stage: (name: String, schedule: Int?)? = nil) throws -> Command {
         try command(preparation, goals: [goal], alone: stage)
     }
 
-    /// The same for several, which make need not look into.
+    /// The same for several goals, without make checking their inputs.
     ///
-    /// - Parameter shard: the part of them.
+    /// - Parameter shard: the shard of the features.
     func command(_ preparation: Preparation, goals: [String], alone stage: (name: String, schedule: Int?)? = nil, shard: StreamShard? = nil) throws -> Command {
         let (settings, run) = (preparation.settings, preparation.run)
         func epochs(_ epoch: (StageName) -> Int?, _ all: Int) -> Int {

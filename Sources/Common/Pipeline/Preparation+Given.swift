@@ -3,7 +3,7 @@ import Objectives
 import Platform
 import ToolSupport
 
-/// What was typed: whether its parts go together, before anything is opened.
+/// Checks that the typed settings fit together, before any file is opened.
 extension Preparation {
     static func checkGiven(_ settings: RunSettings, _ flags: MakeFlags, _ folder: RunFolder) throws {
         for name in ["DATA", "TEST", "TEACHER", Beginning.setting] where flags.value(of: name) == "" && settings.remembered[name, default: ""].isEmpty {
@@ -12,7 +12,7 @@ extension Preparation {
         try settings.checkTeachers()
         let images = ["DATA", "TEST"].map { ($0, settings[$0], settings[$0]) }, teachers = settings.givenTeachers.map { ($0.setting, $0.value, $0.file) }
         for (name, value, file) in images + teachers + [(Beginning.setting, settings[Beginning.setting], settings.beginningFile)] {
-            // One that is to be fetched is not there yet.
+            // A file that will be fetched does not exist yet.
             if !file.isEmpty, file == value, unsafe access(file, F_OK) != 0 { throw notThere(name, file, settings) }
             if let run = try? RunFolder.resolved(folder.path), let path = try? RunFolder.resolved(file), path == run || path.hasPrefix(run + "/") {
                 throw Failure(
@@ -53,7 +53,8 @@ extension Preparation {
         try checkOwners(settings)
     }
 
-    /// Nobody sees in which folder make looks for a relative path: `make -C` moves it, and a run may have been made from another one.
+    /// The failure for a missing file, with the folder in which make looked for a relative path. The user cannot see
+    /// this folder: `make -C` changes it, and a run may have been made from another one.
     private static func notThere(_ name: String, _ path: String, _ settings: RunSettings) -> Failure {
         var failure = Failure.errno(.noInput, path: "\(name)=\(path)", "cannot open it")
         let meant = meant(name, path)
@@ -66,7 +67,7 @@ extension Preparation {
         return failure
     }
 
-    /// What a path was meant to be that leads nowhere, as a question with a blank behind it; empty where nothing is near.
+    /// A hint at what a path that does not exist was meant to be, with a trailing space; empty if nothing is similar.
     private static func meant(_ name: String, _ path: String) -> String {
         let last = path.lastPathPart ?? "", folder = String(path.dropLast(last.count))
         let files = FolderNames.all(in: folder.isEmpty ? "." : folder).filter { !$0.hasPrefix(".") }.sorted()
@@ -77,7 +78,7 @@ extension Preparation {
         return "\(path) is a network, and a file of its weights is wanted: TEACHER=none TEACHER_NETWORK=\(path) trains one; "
     }
 
-    /// Options that make gives by itself, and those that FLAGS may hold.
+    /// Checks that options that make sets by itself are not given, and that FLAGS has only allowed options.
     private static func checkOwners(_ settings: RunSettings) throws {
         let given = ["--student", "--interim", "-o", "--output", "--log", "--epochs", "--timing", "--help", "-h", "--version"]
         for name in ["STUDENT_OPTIONS", "TEACHER_OPTIONS", "SYNTHESIZE_OPTIONS"] {
@@ -102,7 +103,8 @@ extension Preparation {
         }
     }
 
-    /// Which teacher it is where nobody named one, what was taken of its file, and settings that train none.
+    /// Remarks: which teacher is used by default, what was taken from its file, and settings of the teacher's training
+    /// that have no effect.
     func teacherRemarks() -> [String] {
         let unused = settings.trainsTeacher ? [] : FetchedTeacher.training.filter(settings.typed.contains)
         guard settings.teacherOrigin != .none else {
@@ -120,7 +122,7 @@ extension Preparation {
         ]
     }
 
-    /// What is not known of classes that are taken to be the same.
+    /// Remarks on classes that are assumed to be the same without proof.
     func classifierRemarks() -> [String] {
         let chosen = labels?.remark.map { [$0] } ?? []
         guard settings.method.inputs.teacher == .logits, let teacher = teachers.first else { return chosen }
@@ -132,12 +134,12 @@ extension Preparation {
         return chosen + (teacher.classes == nil ? ["TEACHER does not name its classes: they are taken for those of DATA, in their order"] : [])
     }
 
-    /// Options given for a network take the place of all that it would have had.
+    /// Remarks on options for a network, which replace all of its defaults.
     func optionRemarks(_ pipelines: String) throws -> [String] {
         let given = ["STUDENT_OPTIONS"] + (settings.trainsTeacher ? ["TEACHER_OPTIONS"] : [])
         let hasOwnQueue = ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) != nil && settings.count("QUEUE") != nil
         var remarks = hasOwnQueue ? ["QUEUE is of no use: the program that --loss names has a queue of its own"] : []
-        // A person compares methods by changing one word.
+        // This is a remark, not an error, because users compare methods by changing one word.
         if settings.typed.contains("QUEUE"), !settings.method.hasQueue { remarks.append("QUEUE is of no use to METHOD=\(settings["METHOD"]), which has none") }
         if settings.typed.contains("EMBEDDING"), !settings.trainsTeacher, !settings.method.head.takesWidth {
             remarks.append("EMBEDDING is of no use to METHOD=\(settings["METHOD"]), whose head is as wide as its teacher or its classes ask")
@@ -147,7 +149,7 @@ extension Preparation {
             let usual = try usual(setting, pipelines)
             func names(_ words: [String]) -> [String] { words.filter { $0.hasPrefix("--") }.map { $0.parts("=", most: 2)[0] } }
             var own = names(settings.words(name))
-            // The other way to say the rate.
+            // The other option for the rate.
             if own.contains("--learning-rate") { own.append("--base-learning-rate") }
             let left = names(ShellWords.split(usual) ?? []).filter { !own.contains($0) }
             return left.isEmpty ? nil : "\(name) takes the place of \(usual): without \(left.joined(separator: ", ")) train-step's own hold"
@@ -157,12 +159,12 @@ extension Preparation {
         }
     }
 
-    /// The options that a network would have where none are given.
+    /// The options of a network if none are given.
     private func usual(_ setting: Setting, _ pipelines: String) throws -> String {
         try setting.fallback(drawn: settings.isDemonstration, objective: { settings[$0] }, MethodDefaults(pipelines: pipelines))
     }
 
-    /// Another data set of the same name must not take this run's place unasked.
+    /// Checks that a run does not silently replace a run of the same name on other data.
     func checkName() throws {
         guard !settings.typed.contains("NAME"), let before = settings.remembered["DATA"], before != settings["DATA"], let train else { return }
         if Identity(in: folder.path)?.train == train.identity { return }

@@ -2,12 +2,13 @@ import Datasets
 import Objectives
 import ToolSupport
 
-/// How many images there are for what, and what is odd about them.
+/// The numbers of images, and remarks on the images.
 extension Preparation {
-    /// Images that are drawn to learn from.
+    /// The number of synthetic training images.
     var drawn: Int { option("--train", of: "SYNTHESIZE_OPTIONS") ?? 6000 }
 
-    /// Images in an epoch, of those that are not left out, and in a judgement.
+    /// The images in an epoch of the student and of the teacher, without those left out, and the images in an
+    /// evaluation.
     var counts: (student: Int, teacher: Int, judged: Int) {
         let tested = settings.isDemonstration ? option("--test", of: "SYNTHESIZE_OPTIONS") ?? 1200 : test?.count ?? 0
         let judged = switch run.judgement {
@@ -19,26 +20,26 @@ extension Preparation {
         return (settings.count("STEPS").map { $0 * settings.number("BATCH") } ?? distinct, seen(settings.teacherMethod), judged)
     }
 
-    /// Images that the student learns from, however many an epoch has.
+    /// The number of images that the student learns from, regardless of the length of an epoch.
     var distinct: Int { seen(settings.method) }
-    /// Those of a teacher that is trained.
+    /// The same for a teacher that is trained.
     var teacherDistinct: Int { seen(settings.teacherMethod) }
     private var learnt: Int { settings.isDemonstration ? drawn : train?.count ?? 0 }
     private func option(_ name: String, of setting: String) -> Int? { ShellWords.value(of: name, in: settings.words(setting)).flatMap { Int($0) } }
 
-    /// Images that a method learns from: one that is given labels must not see those it is judged by.
+    /// The number of images that a method learns from. A method with labels must not see the images it is evaluated on.
     private func seen(_ method: any Objective.Type) -> Int {
         min(option("--limit", of: "FLAGS") ?? .max, method.inputs.labels ? labelled(of: run.judgement == .halvesOfData ? (learnt + 1) / 2 : learnt) : learnt)
     }
 
-    /// How many of so many images LABELS chooses.
+    /// The number of images that LABELS selects from `images`.
     private func labelled(of images: Int) -> Int {
         guard let labels else { return images }
-        // Drawn classes are of about one size.
+        // Synthetic classes have about the same size.
         return labels.count ?? min(images, max(1, Int((Double(images) * (Double(settings[LabelChoice.setting]) ?? 1)).rounded())))
     }
 
-    /// Whether there are enough images for a batch.
+    /// Checks that there are enough images for a batch.
     func checkCounts() throws {
         func check(_ name: String, _ count: Int) throws {
             guard settings.number(name) <= count else {
@@ -55,7 +56,7 @@ extension Preparation {
         if settings.trainsTeacher { try check("TEACHER_BATCH", counts.teacher) }
     }
 
-    /// Whether there is as much disk and memory as the stages to be done need.
+    /// Checks that disk and memory suffice for the remaining stages.
     func checkRoom(_ room: Room) throws {
         if let free = room.free, room.disk >= free {
             throw Failure(
@@ -71,9 +72,9 @@ extension Preparation {
 
     func estimate(_ work: Work) -> Estimate { Estimate(run: run, folder: folder, images: counts, teachers: teachers.map(\.network), program: program, done: work.done) }
 
-    /// What a person should know of the images.
+    /// Remarks on the images.
     ///
-    /// - Throws: ``Failure`` where too many of them are broken.
+    /// - Throws: ``Failure`` if too many of them are broken.
     func imageRemarks() throws -> [String] {
         var remarks: [String] = []
         for (name, data) in [("DATA", train), ("TEST", test)] {
@@ -97,7 +98,7 @@ extension Preparation {
         return remarks
     }
 
-    /// Says which classes are probably one: their names differ in the case of letters alone.
+    /// A remark on class names that differ only in case and are probably the same class.
     private static func alike(_ classes: [String]) -> [String] {
         let groups = Dictionary(grouping: classes) { $0.lowercased() }.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
         guard let first = groups.first else { return [] }

@@ -1,13 +1,13 @@
 import Objectives
 import ToolSupport
 
-/// Settings that make little sense, though nothing is wrong with them: a line each, with what they mean and what to give instead.
+/// Remarks on settings that are valid but make little sense: one line each, with the effect and a better value.
 extension Preparation {
-    /// A new run beside one whose name is nearly the same: perhaps that was meant.
+    /// A remark on a new run whose name is similar to that of an existing run, which may have been meant.
     func nameRemarks() -> [String] {
         guard settings.typed.contains("NAME"), !folder.isRun, let name = folder.path.lastPathPart else { return [] }
         let runs = String(folder.path.dropLast(name.count + 1))
-        // Short names are near to each other, and numbered ones are a series.
+        // Short names are always similar, and numbered names are a series.
         func letters(_ name: String) -> String { name.filter { !$0.isNumber } }
         let others = RunFolder.names(in: runs).filter { letters($0) != letters(name) }
         guard name.count > 4, let nearest = Nearest.name(to: name, among: others, within: 2) else { return [] }
@@ -30,7 +30,8 @@ extension Preparation {
         return small + queueRemarks() + sizeRemarks() + unused + settings.storeRemarks + storeRemarks()
     }
 
-    /// Epochs of so many steps are parts of the data, of which those that come again are all that there is.
+    /// A remark on STORE with STEPS: the stored epochs are parts of the data, and the repeated epochs contain no other
+    /// images.
     private func storeRemarks() -> [String] {
         guard let store = settings.store, store.cycle < run.epochs, let steps = settings.count("STEPS") else { return [] }
         let seen = store.cycle * steps * settings.number("BATCH"), images = settings.isDemonstration ? drawn : train?.count ?? 0
@@ -38,14 +39,15 @@ extension Preparation {
         return ["\(Store.setting)=\(store.cycle) epochs of STEPS=\(steps) hold \(seen) of the \(images) images, and the epochs behind them no others; \(Store.setting)=\((images - 1) / (steps * settings.number("BATCH")) + 1) holds all"]
     }
 
-    /// Prototypes and the like that images do not fill, and those that are fewer than the method's paper has.
+    /// Remarks on prototype counts and similar sizes that are too large for the images, or smaller than in the method's
+    /// paper.
     private func sizeRemarks() -> [String] {
         var networks: [(method: any Objective.Type, setting: String, images: Int)] = [(settings.method, "STUDENT_OPTIONS", distinct)]
         if settings.trainsTeacher { networks.append((settings.teacherMethod, "TEACHER_OPTIONS", teacherDistinct)) }
         return networks.flatMap { network in
             network.method.sizedOptions.compactMap { size in
                 let option = "--\(size.name)"
-                // QUEUE has remarks of its own.
+                // QUEUE has its own remarks.
                 if size.isQueue, settings.count("QUEUE") != nil { return nil }
                 let given = ShellWords.value(of: option, in: settings.words(network.setting)).flatMap { Int($0) }
                 return size.remark(given: given, images: network.images, as: size.isQueue ? "QUEUE" : "\(network.setting): \(option)").map { "\(network.method.name): \($0)" }
@@ -53,7 +55,7 @@ extension Preparation {
         }
     }
 
-    /// What a queue does that is too small for a batch or too large for the images.
+    /// Remarks on a queue that is too small for a batch or too large for the images.
     private func queueRemarks() -> [String] {
         guard let queue = settings.count("QUEUE"), settings.method.hasQueue, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
         let batch = settings.number("BATCH"), images = distinct, epoch = counts.student / batch * batch, all = epoch * run.epochs
@@ -66,7 +68,7 @@ extension Preparation {
         return []
     }
 
-    /// A learning rate ten times off the usual one.
+    /// A remark on a learning rate that differs from the usual one by a factor of ten or more.
     func rateRemark(_ setting: Setting, usual: String, epochs: Int) -> String? {
         let batch = settings.number(setting.name == "STUDENT_OPTIONS" ? "BATCH" : "TEACHER_BATCH")
         guard let given = Preparation.rate(settings.words(setting.name), batch: batch), let expected = Preparation.rate(ShellWords.split(usual) ?? [], batch: batch) else { return nil }
@@ -76,7 +78,9 @@ extension Preparation {
             + (isLarge ? "with which training may run away" : "with which little is learnt in \(epochs) epoch\(epochs == 1 ? "" : "s")") + "; --learning-rate \(Progress.short(expected.rate)) is usual"
     }
 
-    /// The peak rate that words say for batches of `batch`, as train-step takes them; nil where they say none, or one of SEED's schedule, which is another scale.
+    /// The peak rate that the options give for batches of `batch`, as train-step takes them.
+    ///
+    /// It is nil if they give none, or use SEED's schedule, whose rate has another scale.
     private static func rate(_ words: [String], batch: Int) -> (option: String, rate: Double)? {
         guard let schedule = ShellWords.value(of: "--schedule", in: words), schedule != "seed" else { return nil }
         for (option, scale) in [("--base-learning-rate", (Double(batch) / 256).squareRoot()), ("--learning-rate", 1)] {
@@ -87,6 +91,6 @@ extension Preparation {
         return nil
     }
 
-    /// Fewer images in a batch are remarked.
+    /// Smaller batches get a remark.
     private static let smallBatch = 16
 }

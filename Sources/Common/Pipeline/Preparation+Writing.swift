@@ -3,7 +3,7 @@ import Platform
 import ToolSupport
 
 extension Preparation {
-    /// Writes what the stages will read: settings, options, links, what the data is.
+    /// Writes the inputs of the stages: settings, options, links, and the identity of the data.
     func write() throws {
         try settings.save(in: folder.path)
         if settings.store != nil { try folder.create("store") }
@@ -24,15 +24,15 @@ extension Preparation {
         try program?.save(settings, in: folder)
         for link in GivenTeacher.furtherLinks where !settings.givenTeachers.contains(where: { $0.link == link }) { unsafe unlink(folder.file(link)) }
         switch settings.teacherOrigin {
-        // Of a teacher that the run had before.
+        // Remove the link to a previous teacher of the run.
         case .none, .program: unsafe unlink(folder.file(Source.teacher.link))
         case .given: for teacher in settings.givenTeachers { try folder.link(teacher.link, to: try RunFolder.resolved(teacher.file)) }
         case .trained: try folder.link(Source.teacher.link, to: "teacher.\(run.teacherEpochs).safetensors")
         }
     }
 
-    /// Keeps what was read of the data, beside what the run had, where nobody works on the run. Nothing is lost where it cannot be kept but the time to read
-    /// it again.
+    /// Saves the hashes of the data in addition to those of the run, unless another process works on the run. If this
+    /// fails, only the time to read the data again is lost.
     func keepHashes() {
         guard folder.isRun else { return }
         _ = try? folder.whileIdle { try hashes.save(to: folder.file(FileHashes.file), all: true) }

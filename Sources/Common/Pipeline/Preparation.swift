@@ -3,37 +3,38 @@ import Networks
 import Objectives
 import ToolSupport
 
-/// A run that has been looked at as a whole: its settings, data and teacher are opened and go together.
+/// A run that has been examined as a whole: its settings, data and teacher are opened and fit together.
 ///
-/// Making one writes nothing. What cannot work throws here, before anything is done.
+/// The initializer writes nothing. It throws if something cannot work, before anything is executed.
 struct Preparation {
     let settings: RunSettings
     let folder: RunFolder
     let run: Run
     let train: ImageData?
     let test: ImageData?
-    /// Those that are given, in the order of ``RunSettings/givenTeachers``.
+    /// The given teachers, in the order of ``RunSettings/givenTeachers``.
     let teachers: [Teacher]
-    /// What the student begins with; nil for random numbers.
+    /// The pretrained network that the student starts from; nil for random weights.
     let beginning: Beginning?
-    /// Which labels are learnt from; nil for all.
+    /// The labels that are learnt from; nil for all.
     let labels: ChosenLabels?
     private(set) var program: TeacherProgram?
     private(set) var hashes: FileHashes
-    /// The files of what was given, as they were before they were opened: whatever changes later is seen by comparing.
+    /// The files of the inputs as they were before they were opened. Later changes are found by comparison.
     private(set) var lists: [Source: FileList]
-    /// What a person should know, a line each.
+    /// Remarks for the user, one line each.
     private(set) var remarks: [String] = []
 
-    /// The folder of the run that was typed.
+    /// The folder of the run, from the typed flags.
     static func folder(_ flags: MakeFlags, _ kind: RunKind) throws -> RunFolder {
         try RunSettings.check(flags)
         return try RunFolder(runs: flags.value(of: "RUNS") ?? "runs", name: flags.value(of: "NAME") ?? kind.name(of: flags.value(of: "DATA") ?? ""))
     }
 
     /// - Parameters:
-    ///   - kind: of the runs that the target is for.
-    ///   - tried: a program that is the teacher and has been tried, and the hashes that are known since; nil where it is enough what the run remembers of it.
+    ///   - kind: the kind of runs that the make target is for.
+    ///   - tried: a teacher program that has been tested, and the hashes known since. Nil if what the run remembers
+    ///     about it suffices.
     init(
         _ flags: MakeFlags, _ environment: StageEnvironment, _ kind: RunKind, tried: (program: TeacherProgram, hashes: FileHashes)? = nil,
         _ supervision: ProgramSupervision, progress: (String, Int, Int) -> Void
@@ -46,7 +47,7 @@ struct Preparation {
         let recipes = try RecipeFiles(asked, folder: folder.path, tools: environment.tools)
         try folder.checkAccess()
         var lists = try Preparation.list(asked, environment, folder)
-        // Lists first, since they are quick; bytes once all else is known to go together.
+        // List files first, which is fast, and read bytes only after everything else is known to fit together.
         var known = tried?.hashes ?? FileHashes(reading: folder.file(FileHashes.file))
         let data = try OpenedData(data: asked["DATA"], test: asked["TEST"])
         let judgement = try Judgement(asked, data)
@@ -59,7 +60,7 @@ struct Preparation {
         beginning = asked[Beginning.setting].isEmpty ? nil : try Beginning(asked.beginningFile, known: &known)
         settings = try beginning.map { try asked.beginning(with: $0) } ?? asked
         if beginning != nil { try settings.checkExports() }
-        // Once the images are known to be some.
+        // Teachers are fetched only after the images are known to be usable.
         if settings.teacherOrigin == .given {
             for teacher in settings.givenTeachers { try FetchedTeacher.fetch(teacher.value, setting: teacher.setting, pipelines: environment.pipelines) }
             lists[.teacher] = try FileList(ofTeachers: settings.givenTeachers.map(\.file))
@@ -92,19 +93,19 @@ struct Preparation {
         remarks = try nameRemarks() + teacherRemarks() + classifierRemarks() + imageRemarks() + settingRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
     }
 
-    /// The same run once its program has been tried, which is as the run remembered it.
+    /// The same run after its teacher program has been tested and matches what the run remembers.
     func with(_ tried: TeacherProgram, _ hashes: FileHashes) -> Preparation {
         var preparation = self
         (preparation.program, preparation.hashes) = (tried, hashes)
         return preparation
     }
 
-    /// Classes of the images that are drawn.
+    /// The number of classes of the synthetic images.
     private static func drawnClasses(_ settings: RunSettings) -> Int { ShellWords.value(of: "--classes", in: settings.words("SYNTHESIZE_OPTIONS")).flatMap { Int($0) } ?? 24 }
 
-    /// Numbers in the embedding of a teacher that is trained, where its method's head has as many by itself and EMBEDDING says nothing else.
+    /// The embedding width of a trained teacher, if its method's head has a fixed width and EMBEDDING is not given.
     ///
-    /// - Throws: ``Failure`` where it is a classifier, whose logits are no embedding.
+    /// - Throws: ``Failure`` if the teacher is a classifier, whose logits are not an embedding.
     private static func trainedWidth(_ settings: RunSettings) throws -> Int? {
         guard settings.trainsTeacher, settings.method.inputs.teacher?.isEmbedding == true else { return nil }
         if settings.teacherMethod.trainsClassifier {
@@ -116,10 +117,10 @@ struct Preparation {
         return Network(settings["TEACHER_NETWORK"], head: .none).flatMap { Head.named(name, features: $0.featureWidth)?.dimension }
     }
 
-    /// Numbers in the embeddings of all teachers that are given, side by side; nil of none.
+    /// The total embedding width of all given teachers; nil if there are none.
     private static func width(_ teachers: [Network]) -> Int? { teachers.isEmpty ? nil : teachers.reduce(0) { $0 + $1.embeddingWidth } }
 
-    /// Numbers in an embedding: the given teacher's, where nothing is said.
+    /// The embedding width: EMBEDDING, else the given teacher's, else 128.
     private static func embedding(_ settings: RunSettings, _ given: Int?) throws -> Int {
         let embedding = settings.count("EMBEDDING") ?? given ?? 128
         if let given, given != embedding, settings.method.inputs.teacher?.isEmbedding == true {
@@ -131,7 +132,7 @@ struct Preparation {
         return embedding
     }
 
-    /// Numbers in the rows that a student learns from; nil where no teacher is.
+    /// The width of the rows that a student learns from; nil without a teacher.
     private static func teacherRows(_ settings: RunSettings, _ given: [Network], _ program: TeacherProgram?) -> Int? {
         guard let output = settings.method.inputs.teacher else { return nil }
         if let program { return program.dimension }
@@ -140,7 +141,7 @@ struct Preparation {
         return (given.first ?? Network(settings["TEACHER_NETWORK"], head: .none))?.featureWidth
     }
 
-    /// - Throws: ``Failure`` where the teacher has no logits, or they are none of the data's classes where these are learnt.
+    /// - Throws: ``Failure`` if the teacher has no logits, or if they must be logits of the data's classes and are not.
     private static func checkClassifier(_ settings: RunSettings, _ teacher: Teacher?, _ program: TeacherProgram?, _ names: [String]?, count classes: Int) throws {
         let areClasses = settings.method.inputs.labels, method = "METHOD=\(settings["METHOD"])"
         let remedy = areClasses
@@ -162,7 +163,7 @@ struct Preparation {
         var lists: [Source: FileList] = [:]
         if !settings.isDemonstration {
             lists[.train] = try FileList(of: settings["DATA"])
-            // Without TEST, DATA is judged by itself or by a part of its own.
+            // Without TEST, the networks are evaluated on DATA or one of its splits.
             lists[.test] = settings["TEST"].isEmpty ? lists[.train] : try FileList(of: settings["TEST"])
         }
         if settings.teacherOrigin == .program {
@@ -174,9 +175,9 @@ struct Preparation {
 
 extension RunSettings {
     /// - Parameters:
-    ///   - sizes: of the crops that the network is to take, besides SIZE.
-    ///   - text: of these crops.
-    /// - Throws: ``Failure`` where it takes no such images.
+    ///   - sizes: the crop sizes that the network must accept, besides SIZE.
+    ///   - text: the description of these crops.
+    /// - Throws: ``Failure`` if the network does not accept such images.
     fileprivate func checkSizes(_ sizes: [Int], of text: String?, for network: Network) throws {
         let multiple = network.imageMultiple
         for size in [number("SIZE")] + sizes {
@@ -190,7 +191,7 @@ extension RunSettings {
         }
     }
 
-    /// A teacher that shall be normalised by each batch must have batch norms, and be a network.
+    /// Checks that a teacher that is normalised by batch statistics is a network with batch norms.
     fileprivate func checkStatistics(of teachers: [Network]) throws {
         guard takesBatchStatistics else { return }
         if teacherOrigin == .program {

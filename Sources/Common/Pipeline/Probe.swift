@@ -1,17 +1,19 @@
-/// PROBE: judging the students along the way, by k-NN or without labels by their neighbours, so that one sees early whether a run is worth its time.
+/// PROBE: evaluation of the students during training, by k-NN or, without labels, by their neighbours. It shows early
+/// whether a run is worth its time.
 struct Probe {
     static let setting = "PROBE"
 
-    /// An epoch of a student that is judged along the way.
+    /// An epoch of a student that is evaluated during training.
     struct Point {
-        /// The stage that judges it, and the one that it comes from.
+        /// The stage that evaluates it, and the stage that makes its network.
         let stage, network: String
     }
 
-    /// After so many epochs, again and again.
+    /// The interval in epochs.
     let every: Int
 
-    /// The epochs of `all` after which a student is judged; at the end it is anyway.
+    /// The epochs after which a student is evaluated, of `all`. The last epoch is not included, because it is always
+    /// evaluated.
     func epochs(of all: Int) -> [Int] { Array(stride(from: every, to: all, by: every)) }
 
     static func point(_ student: Student, _ epoch: Int, _ judgement: Judgement) -> Point {
@@ -20,6 +22,6 @@ struct Probe {
 }
 
 extension RunSettings {
-    /// Nil where students are judged at the end alone.
+    /// Nil if students are evaluated only at the end.
     var probe: Probe? { count(Probe.setting).map { Probe(every: $0) } }
 }

@@ -1,20 +1,20 @@
 import Platform
 import ToolSupport
 
-/// Whether a command of the user's, which the shell is to run, can be one; otherwise that is found out after hours.
+/// Checks a shell command of the user before the run starts. Without this, an error would appear only after hours.
 ///
-/// What is certain at a look is refused first, in the plainest words: what the shell itself cannot parse, and a first word that is plain and names no
-/// program. Whatever a command with variables, lists or groups comes to, only running it tells.
+/// Certain errors are rejected first, with the plainest message: a command that the shell cannot parse, or a plain
+/// first word that is not a program. For commands with variables, lists or groups, only a test run can tell.
 struct ProgramCheck {
     let environment: StageEnvironment
 
     /// - Parameters:
-    ///   - name: the command as messages name it.
-    ///   - setting: where it was given.
+    ///   - name: the command's name in messages.
+    ///   - setting: the setting with the command.
     /// - Throws: ``Failure`` `usage`.
     func check(_ command: String, _ name: String, in setting: String) throws {
         func wrong(_ what: String, _ remedy: String) -> Failure { Failure(.usage, path: setting, "\(name): \(what)", remedy: remedy) }
-        // The shell that will run it. A quote or a parenthesis that is not closed is no command for it.
+        // Use the shell that will run the command. It rejects unclosed quotes and parentheses.
         let (status, said) = try ChildProcess.run(["/bin/sh", "-n", "-c", command])
         guard status == 0 else { throw wrong("is no command of the shell: \(said)", "it is run as sh -c 'command'") }
         guard let program = ProgramCheck.program(of: command) else { return }
@@ -33,9 +33,9 @@ struct ProgramCheck {
         }
     }
 
-    /// Has `trial` start the program as the stages will.
+    /// Calls `trial`, which starts the program in the environment that stages have.
     ///
-    /// - Parameter variable: is `1` in the program's environment, which says that it is only tried.
+    /// - Parameter variable: an environment variable that is set to `1` for the program, to mark a trial.
     /// - Throws: ``Failure`` `usage`.
     func run<Result>(in setting: String, telling variable: String, _ trial: () throws -> Result) throws -> Result {
         unsafe setenv("PATH", environment.path, 1)
@@ -49,9 +49,10 @@ struct ProgramCheck {
         }
     }
 
-    /// The word that the shell looks up as a program or as one of its own commands; nil where that is not certain.
+    /// The word that the shell looks up as a program or builtin; nil if this is not certain.
     ///
-    /// Of a list (`;`, `&`, `||`), a group or a substitution, a later part may well do without the first. A pipeline cannot.
+    /// In a list (`;`, `&`, `||`), a group or a substitution, a later part may work without the first. In a pipeline it
+    /// cannot.
     private static func program(of command: String) -> String? {
         let scalars = Array(command.unicodeScalars)
         var quote: Unicode.Scalar?, index = 0

@@ -2,20 +2,23 @@ import Images
 import Platform
 import ToolSupport
 
-/// Recipes in files that CROPS names, as `2x64:./mine.json`: a run has a copy of each, so that one that is changed is another option, and what stages read does not depend on where make is called.
+/// Recipe files in CROPS, such as `2x64:./mine.json`.
+///
+/// A run has a copy of each. A changed recipe is therefore a changed option, and the inputs of stages do not depend on
+/// the folder in which make is called.
 struct RecipeFiles {
-    /// By the names that they have in the run's folder of options, each with its lines.
+    /// The lines of each file, by its name in the run's options folder.
     let files: [String: [String]]
     private let names: [String: String]
-    /// The folder that stages know them in.
+    /// The folder as seen by the stages.
     private static let folder = "options/"
 
-    /// - Throws: ``Failure`` where a file is not there, or is no recipe, in augment's words.
+    /// - Throws: ``Failure`` if a file does not exist, or is not a recipe, with augment's message.
     init(_ settings: RunSettings, folder: String, tools: String) throws {
         var files: [String: [String]] = [:], names: [String: String] = [:]
         for name in settings.studentCrops.recipes where Recipe.isFile(name) && names[name] == nil {
             let own = "recipe.\(names.count + 1).json", isRemembered = !settings.typed.contains(Crops.setting)
-            // A run that remembers one has it, wherever that has gone.
+            // A run has a copy of a remembered recipe, even if the original is gone.
             let kept = "\(folder)/\(Self.folder)\(own)", isGone = unsafe access(name, F_OK) != 0 && access(kept, F_OK) == 0, file = isRemembered && isGone ? kept : name
             guard let bytes = try TextFile.bytes(file) else {
                 throw Failure(.noInput, path: "\(Crops.setting): \(name)", "there is no such file", remedy: "paths are told from where make is called; a recipe without a file is named as augment --help has it")
@@ -30,10 +33,10 @@ struct RecipeFiles {
         (self.files, self.names) = (files, names)
     }
 
-    /// Whether a file of options is a recipe.
+    /// Whether an option file is a recipe.
     static func isOne(_ file: String) -> Bool { file.hasPrefix("recipe.") && file.hasSuffix(".json") }
 
-    /// Groups of crops with the run's own files in the place of those that a person named.
+    /// The crop groups with recipe files replaced by the run's copies.
     func placed(_ crops: String) -> String {
         crops.split(whereSeparator: \.isWhitespace).map { word in
             guard let recipe = Recipe.named(inGroup: word), let own = names[recipe] else { return String(word) }
@@ -41,7 +44,7 @@ struct RecipeFiles {
         }.joined(separator: " ")
     }
 
-    /// The files that words of options name.
+    /// The recipe files that options refer to.
     static func named(in words: [String]) -> [String] {
         ShellWords.value(of: "--crops", in: words)?.split(whereSeparator: \.isWhitespace).compactMap(Recipe.named(inGroup:)).filter { $0.hasPrefix(folder) }.map { String($0.dropFirst(folder.count)) } ?? []
     }

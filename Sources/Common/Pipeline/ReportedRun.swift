@@ -4,18 +4,18 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// What a report of a run is made of: what is there, whether it is at its end or not.
+/// The inputs of a run's report: everything that exists, whether the run is finished or not.
 public struct ReportedRun {
-    /// A network that has been judged: the teacher, or a student after some epochs.
+    /// An evaluated network: the teacher, or a student after some epochs.
     public struct Subject: Sendable {
-        /// `teacher`, `student before`, `resnet18 after epoch 20`.
+        /// For display: `teacher`, `student before`, `resnet18 after epoch 20`.
         public let title: String
-        /// `student.20`: what its files are named by.
+        /// The base name of its files: `student.20`.
         public let name: String
         public let isTeacher: Bool
-        /// Whether it is the furthest of its student.
+        /// Whether it is the latest evaluated network of its student.
         public let isLatest: Bool
-        /// Of a student, as its course is called, and the epochs that it has learnt for.
+        /// For a student: the name of its training curve, and the number of epochs it was trained for.
         public var network = "", epoch: Int?
     }
 
@@ -23,21 +23,21 @@ public struct ReportedRun {
     public let folder: String
     /// The run's name.
     public let name: String
-    /// Whether networks are judged by labels.
+    /// Whether networks are evaluated with labels.
     public let isByLabels: Bool
     private let hasTest: Bool
-    /// The target of make that it is a run of.
+    /// The make target for the run.
     private let target: String
-    /// Networks of which there are evaluations.
+    /// The networks with evaluation results.
     public let subjects: [Subject]
-    /// The logs of what has been trained, a line of JSON for an epoch, each with the network's name.
+    /// The training logs with the network's name: one file per epoch, with lines of JSON.
     public let courses: [(title: String, logs: [String])]
-    /// Epochs of the students that are done, of those there shall be.
+    /// The number of finished epochs of the students, and the total.
     public let epochs: (done: Int, all: Int)
-    /// The values of settings that are not empty, in the order of their help.
+    /// The non-empty settings, in the order of `make help`.
     public let settings: [(name: String, value: String)]
 
-    /// - Throws: ``Failure`` where `folder` is no run.
+    /// - Throws: ``Failure`` if `folder` is not a run.
     public init(in folder: String) throws {
         self.folder = folder
         guard unsafe access("\(folder)/\(RunSettings.file)", F_OK) == 0 else { throw Failure(.noInput, path: folder, "is no run's folder", remedy: "name one that make has made, such as runs/shapes") }
@@ -47,12 +47,12 @@ public struct ReportedRun {
         target = run.method.trainsClassifier ? "finetune" : run.teacherOrigin == .none ? "pretrain" : "distill"
         let isByLabels = !stages.contains { StageName($0).part == "quality" }
         self.isByLabels = isByLabels
-        // What the run remembers for another method alone is none of its settings.
+        // Teachers that the run remembers for another method are not part of its settings.
         settings = Setting.all.filter { $0.isKept && ($0.name != GivenTeacher.setting || run.method.inputs.hasSeveralTeachers) }.map { ($0.name, run[$0.name]) }.filter { !$0.1.isEmpty }
         let students = run.students, all = run.number("EPOCHS"), isOne = students.count == 1
         func isDone(_ stage: String) -> Bool { StageRecord(reading: stage, in: folder) != nil }
         epochs = (students.map { student in (0...all).last { $0 == 0 || isDone("\(student.name).\($0)") } ?? 0 }.min() ?? 0, all)
-        // What nothing needs has a record too, and no file.
+        // A stage that nothing needs may have a record but no file.
         func isJudged(_ name: String) -> Bool {
             let kind = isByLabels ? "knn" : "quality"
             return isDone("evaluation.\(name).\(kind)") && FileStamp("\(folder)/evaluation/\(name).\(kind).json") != nil
@@ -70,7 +70,7 @@ public struct ReportedRun {
             + students.map { student in (isOne ? "student" : student.network, ReportedRun.logs(student.name, all, folder)) }
     }
 
-    /// The last part of the folder's path, however it was named.
+    /// The last part of the folder's resolved path.
     private static func name(of folder: String) -> String {
         guard let whole = unsafe realpath(folder, nil) else { return folder.lastPathPart ?? folder }
         defer { unsafe free(whole) }
@@ -81,25 +81,25 @@ public struct ReportedRun {
         (1...max(1, epochs)).map { "\(folder)/log/\(network).\($0).jsonl" }.filter { FileStamp($0) != nil }
     }
 
-    /// What evaluate has written of a network by a protocol; nil where it has not.
+    /// The result of evaluate for a network and a protocol; nil if there is none.
     public func result(_ subject: Subject, _ protocolName: String) -> String? {
         let path = "\(folder)/evaluation/\(subject.name).\(protocolName).json"
         return FileStamp(path) == nil ? nil : path
     }
 
-    /// The features of a network on `train` or `test`; nil where there are none. Without labels all are judged, and are train.
+    /// The features of a network on `train` or `test`; nil if there are none. Without labels all features are `train`.
     public func features(_ subject: Subject, _ part: String) -> String? {
         let path = "\(folder)/features/\(subject.name).\(part).tensors.zst"
         return FileStamp(path) == nil ? nil : path
     }
 
-    /// The images of which features are made, as augment opened them.
+    /// The images of the features, opened as by augment.
     ///
-    /// - Throws: ``Failure`` where they are not there any more, or are others.
+    /// - Throws: ``Failure`` if they no longer exist, or have changed.
     public func images(_ part: String) throws -> Dataset {
         let lines = String(decoding: try TextFile.bytes("\(folder)/options/features.\(part)") ?? [], as: UTF8.self).split(separator: "\n").map(String.init)
         guard let data = ShellWords.value(of: "--data", in: lines) else { throw Failure(.data, path: "\(folder)/options/features.\(part)", "names no --data") }
-        // Numbers of images are those of the files that there were.
+        // Image numbers refer to the files at the time of the features.
         if let source = Source.allCases.first(where: { $0.link == data }), FileStamp("\(folder)/\(source.list)") != nil {
             do { try SourceCheck(stage: "report", folder: folder, hasTest: hasTest, teachers: [], program: nil).check([source]) } catch let failure as Failure {
                 throw Failure(.data, path: failure.path, "has changed since features were made of it")
@@ -110,13 +110,13 @@ public struct ReportedRun {
         return try Dataset(inRun(data), split: ShellWords.value(of: "--split", in: lines), classes: classes)
     }
 
-    /// The commands that make the run again.
+    /// The commands that reproduce the run.
     public var commands: [String] {
         let words = settings.map { "\($0.name)=\(ReportedRun.quoted($0.value))" }
         return ["make \(target) NAME=\(ReportedRun.quoted(name)) " + words.joined(separator: " ")]
     }
 
-    /// A word for the shell.
+    /// Quotes a word for the shell.
     public static func quoted(_ word: String) -> String {
         let plain = word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./:,+@%".contains($0)) }
         return plain ? word : "'" + word.replacing("'", with: "'\\''") + "'"

@@ -1,10 +1,11 @@
-/// What some stages need of disk and memory, and what there is.
+/// The disk space and memory that stages need, and what is available.
 struct Room {
-    /// Bytes of the checkpoints and of stored rows.
+    /// Bytes of the checkpoints and stored rows.
     let disk: Int
-    /// Bytes free where the run lies; nil where the system does not tell.
+    /// Free disk space in bytes at the run's folder; nil if the system does not report it.
     let free: Int?
-    /// Bytes of the largest stage, and those that processes here can have; nil where no stage trains or the system does not tell.
+    /// Bytes that the largest stage needs, and bytes available on this machine; nil if no stage trains or the system
+    /// does not report it.
     let memory: (need: Int, machine: Int)?
 
     init(_ estimate: Estimate, _ stages: [Stage], kept: Int?) {

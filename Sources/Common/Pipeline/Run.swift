@@ -1,35 +1,35 @@
 import Objectives
 
-/// A run in terms of stages: what its settings and its data make of it.
+/// A run as a list of stages, derived from its settings and data.
 struct Run {
     let settings: RunSettings
-    /// What a person gave, as hashes.
+    /// The user's inputs, as hashes.
     struct Given {
-        /// DATA's images and labels; nil where images are drawn.
+        /// DATA's images and labels; nil if images are synthetic.
         var data: String?
-        /// The images that are judged by, likewise.
+        /// The test images and their labels; nil if there are none.
         var test: String?
-        /// The teachers that are given, or the program that is one; none where one is trained.
+        /// The given teachers, or the teacher program; empty if a teacher is trained.
         var teachers: [String]
-        /// What the student begins with; nil for random numbers.
+        /// The student's initial weights; nil if they are random.
         var from: String?
-        /// The list of LABELS; nil where there is none.
+        /// The list of LABELS; nil if there is none.
         var labels: String?
     }
 
     private var data: String? { given.data }
     private var test: String? { given.test }
     private let given: Given
-    /// Numbers in an embedding.
+    /// The embedding width.
     let embedding: Int
-    /// Numbers in the rows that the students learn from; nil where no teacher is.
+    /// The width of the rows that the students learn from; nil without a teacher.
     let teacherRows: Int?
-    /// Classes of the images that are learnt from.
+    /// The number of classes of the training images.
     let classes: Int
     let judgement: Judgement
-    /// The files of options, by name: a line is an argument.
+    /// The option files by name; each line is an argument.
     let options: [String: [String]]
-    /// All stages, each behind those it needs.
+    /// All stages, each after those it needs.
     private(set) var stages = StageList()
 
     init(_ options: StageOptions, _ given: Given) {
@@ -44,15 +44,15 @@ struct Run {
     var students: [Student] { settings.students }
     var epochs: Int { settings.number("EPOCHS") }
     var teacherEpochs: Int { settings.number("TEACHER_EPOCHS") }
-    /// The networks that are judged, by the names of their files.
+    /// The teachers, and the students before and after training, by the base names of their files.
     private var subjects: [String] { settings.teacherNames + students.flatMap { ["\($0.name).0", "\($0.name).\(epochs)"] } }
-    /// What a network's head is judged by: what is no classifier as an embedding.
+    /// The protocol for a network's head: anything but a classifier is evaluated as an embedding.
     var judgedHead: String { settings.method.trainsClassifier ? "classifier" : "embedding" }
     var protocols: [String] { judgement.protocols + (judgement.isByLabels ? [judgedHead] : []) }
 
-    /// Options that change no byte of what a stage makes.
+    /// Options that do not change a stage's output.
     private static let indifferent: Set<String> = ["--recompute", "--allow-mixed"]
-    /// The same, each with a value behind it.
+    /// Such options that have a value.
     private static let indifferentValues: Set<String> = ["--rank-timeout"]
     private static func decisive(_ words: [String]) -> [String] {
         words.indices.filter { place in
@@ -62,31 +62,31 @@ struct Run {
     private func words(_ names: String...) -> [String] {
         var words = names.flatMap { [$0] + Run.decisive(options[$0] ?? []) }
         words += RecipeFiles.named(in: words).flatMap { [$0] + (options[$0] ?? []) }
-        // The list's name is always the same.
+        // The list's file name is always the same, so add its hash.
         return words + (words.contains(LabelChoice.file) ? [given.labels ?? ""] : [])
     }
     private var images: [String] { settings.isDemonstration ? ["pictures"] : [] }
     private var dataWords: [String] { ["data", data ?? ""] }
-    /// What the teachers are, all together; nil where one is trained or there is none.
+    /// The combined identity of the teachers; nil if a teacher is trained or there is none.
     var teacherIdentity: String? { given.teachers.isEmpty ? nil : GivenTeacher.identity(given.teachers) }
     var teacherWords: [String] { teacherIdentity.map { ["teacher", $0] } ?? [] }
-    /// Of that teacher alone.
+    /// The identity of the teacher with this name.
     private func teacherWords(_ name: String) -> [String] {
         settings.teacherNames.firstIndex(of: name).flatMap { given.teachers.indices.contains($0) ? ["teacher", given.teachers[$0]] : nil } ?? []
     }
-    /// The stage that the trained teacher comes from.
+    /// The stage that makes the trained teacher.
     private var teachers: [String] { settings.trainsTeacher ? ["teacher.\(teacherEpochs)"] : [] }
-    /// Drawn images are a stage's, and no source that anybody else changes.
+    /// Synthetic images are made by a stage, so they are not a source that may change.
     private func sources(_ sources: Source...) -> Set<Source> {
         Set(sources).subtracting((given.teachers.isEmpty ? [.teacher] : []) + (given.from == nil ? [.from] : []) + (settings.isDemonstration ? [.train, .test] : []))
     }
 
     private mutating func addNetworks() {
         if settings.isDemonstration { stages.add(Stage("pictures", makes: ["pictures/"], from: ["synthesize"] + words("pictures"))) }
-        // The student first: what is wrong with it should not be found out after hours of the teacher.
+        // The student comes first, so that its errors do not appear only after hours of training the teacher.
         let begun = given.from.map { ["from", $0] } ?? []
         for student in students {
-            // Whatever a student is called, and whoever learns beside it, it is the one that it would be alone.
+            // The student's name and the other students must not affect its fingerprint.
             stages.add(
                 Stage(
                     "\(student.name).0", makes: ["\(student.name).0.safetensors"], from: ["initialize", "student.begin"] + (options["\(student.name).begin"] ?? []) + begun,
@@ -107,7 +107,7 @@ struct Run {
         for student in students { add(student) }
     }
 
-    /// The stage that finds images that are near to each other, where the method draws from them.
+    /// The stage that groups similar images into bags, if the method learns from bags.
     private var bags: [String] { settings.hasBags ? ["bags"] : [] }
 
     private mutating func addBags() {
@@ -116,7 +116,7 @@ struct Run {
             Stage("bags", after: teachers + images, makes: ["bags.safetensors"], from: words("bags.augment") + dataWords + teacherWords, reads: sources(.train, .teacher)))
     }
 
-    /// The teacher's rows that are kept: of views and a teacher, whoever learns from them.
+    /// Adds the stages of the stored teacher rows. They depend on the views and the teacher only, not on the students.
     private mutating func addStore() {
         guard let store = settings.store else { return }
         let decisive = words("student.augment", "teacher.rows") + dataWords + teacherWords + store.precision
@@ -139,7 +139,7 @@ struct Run {
         for export in settings.exports { stages.add(Stage(export.stage(student), after: [name], makes: [export.file(student)], from: ["convert-weights", export.rawValue])) }
     }
 
-    /// The epochs of the students that are judged along the way.
+    /// The epochs of the students that are evaluated during training.
     var probes: [Probe.Point] {
         guard let probe = settings.probe else { return [] }
         return students.flatMap { student in probe.epochs(of: epochs).map { Probe.point(student, $0, judgement) } }
@@ -149,20 +149,21 @@ struct Run {
         for subject in subjects { judge(subject, by: protocols) }
         for probe in probes { judge(probe.network, by: [judgement.quickest]) }
         let evaluations = subjects.flatMap { subject in protocols.map { "evaluation.\(subject).\($0)" } }
-        // Of probes it tells what there is: an epoch whose checkpoint is gone is not trained anew for it.
+        // The table shows the probes that exist. An epoch whose checkpoint is gone is not trained again for it.
         let along = settings.probe.map { ["probe", "\($0.every)"] } ?? []
         stages.add(Stage("table", after: evaluations + students.map(\.name), makes: ["table.txt", "table.json"], from: ["evaluate table"] + along))
-        // It shows the data's images, and what the table, the logs and the features say.
+        // The report shows images of the data and the contents of the table, logs and features.
         stages.add(Stage("report", after: ["table"], makes: ["report.html"] + (settings["TENSORBOARD"].isEmpty ? [] : ["tensorboard/"]), from: words("report", "report.augment") + dataWords, reads: sources(.train, .test)))
     }
 
-    /// The stages of the features that a network is judged by; without labels the teacher's too, whose neighbours are compared with its.
+    /// The feature stages for the evaluation of a network. Without labels they include the teacher's, whose neighbours
+    /// are compared.
     private func judgedFeatures(_ subject: String) -> [String] {
         let subjects = judgement.isByLabels || subject == "teacher" || settings.teacherOrigin == .none ? [subject] : [subject, "teacher"]
         return subjects.flatMap { subject in judgement.parts.map { "features.\(subject).\($0)" } }
     }
 
-    /// The features of a network, and what they are worth.
+    /// Adds the features and evaluations of a network.
     private mutating func judge(_ subject: String, by protocols: [String]) {
         let isTeacher = settings.teacherNames.contains(subject), weights = isTeacher ? teachers : [subject]
         for part in judgement.parts {
@@ -182,7 +183,7 @@ struct Run {
         }
     }
 
-    /// The stages whose files a person wants at the end.
+    /// The stages whose files the user wants in the end.
     var goals: [String] {
         students.flatMap { student in ["\(student.name).\(epochs)", student.name] + settings.exports.map { $0.stage(student) } } + ["table", "report"]
     }

@@ -4,26 +4,27 @@ import ToolSupport
 
 /// The folder of one run, `RUNS/NAME`.
 ///
-/// One process and its children work in it at a time: they share a lock on the file `lock`, which the system gives up when the last of them ends.
+/// Only one process and its children work in it at a time. They share a lock on the file `lock`, which the system
+/// releases when the last of them ends.
 public struct RunFolder: Sendable {
-    /// As a person would name it: `runs/scenes`.
+    /// The path as the user would write it: `runs/scenes`.
     public let path: String
 
-    /// - Throws: ``Failure`` `usage` for a NAME that names no folder of its own.
+    /// - Throws: ``Failure`` `usage` for a NAME that cannot be a folder of its own.
     init(runs: String, name: String) throws {
         func wrong(_ what: String) -> Failure { Failure(.usage, "NAME=\(name): \(what)", remedy: "give the run a NAME of letters and digits") }
         guard !name.isEmpty else { throw wrong("is empty") }
         guard !name.utf8.contains(UInt8(ascii: "/")) else { throw wrong("holds a '/'") }
         guard !name.hasPrefix("."), !name.hasPrefix("-") else { throw wrong("begins with '\(name.prefix(1))'") }
         guard name.utf8.count <= 200 else { throw wrong("is longer than 200 bytes") }
-        // They would reach the terminal with everything that is said of the run.
+        // Such characters would reach the terminal in every message about the run.
         guard name.printable == name else { throw wrong("holds a control character, or one that does not show") }
         guard !runs.isEmpty else { throw Failure(.usage, "RUNS is empty", remedy: "name a folder, or leave it out") }
         guard runs.printable == runs else { throw Failure(.usage, "RUNS=\(runs): holds a control character, or one that does not show", remedy: "name another folder") }
         path = runs + "/" + name
     }
 
-    /// The name of a run on `data`: its last part up to the first dot.
+    /// The default name of a run on `data`: the last path component up to its first dot.
     static func name(of data: String) -> String {
         guard !data.isEmpty else { return "demonstration" }
         var last = data.lastPathPart ?? ""
@@ -39,15 +40,15 @@ public struct RunFolder: Sendable {
 
     func file(_ name: String) -> String { path + "/" + name }
 
-    /// Whether a run has been made here.
+    /// Whether the folder contains a run.
     var isRun: Bool { unsafe access(file(RunSettings.file), F_OK) == 0 }
 
-    /// The runs in a folder, in order.
+    /// The runs in a folder, sorted.
     static func names(in runs: String) -> [String] {
         FolderNames.all(in: runs).filter { (try? RunFolder(runs: runs, name: $0))?.isRun == true }.sorted()
     }
 
-    /// The folder itself, or that of those above it which is there.
+    /// The folder itself, or its nearest existing parent.
     var existing: String {
         var parts = path.parts("/")[...]
         while !parts.isEmpty {
@@ -58,7 +59,7 @@ public struct RunFolder: Sendable {
         return "."
     }
 
-    /// - Throws: ``Failure`` where the folder can neither be written nor made.
+    /// - Throws: ``Failure`` if the folder is not writable or cannot be created.
     func checkAccess() throws {
         let folder = existing
         var status = stat()
@@ -69,7 +70,7 @@ public struct RunFolder: Sendable {
         throw Failure.errno(.cannotCreate, path: path, folder == path ? "cannot write there" : "cannot be made in \(folder)")
     }
 
-    /// Makes the folder and those in it.
+    /// Creates the folder and its subfolders.
     func create() throws {
         let parts = path.parts("/")
         let above = parts.indices.map { parts[...$0].joined(separator: "/") }.filter { !$0.isEmpty }
@@ -77,27 +78,28 @@ public struct RunFolder: Sendable {
         try checkAccess()
     }
 
-    /// Makes one more folder in it.
+    /// Creates a further subfolder.
     func create(_ name: String) throws { try RunFolder.make(file(name)) }
 
     private static func make(_ folder: String) throws {
         guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot make the folder") }
     }
 
-    /// The lock's file, open for this process and those that it starts.
+    /// Opens the lock file for this process and its children.
     private func openLock() throws -> CInt {
         let name = file("lock"), descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666)
         guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
         return descriptor
     }
 
-    /// Waits until this process alone works in the folder. The lock goes on to the processes that it starts, and stays until the last has ended.
+    /// Waits until no other process works in the folder, and takes the lock. Child processes inherit it; it is held
+    /// until the last of them ends.
     ///
-    /// - Parameter say: is told why it waits.
-    /// - Returns: whether others have been at work in the folder meanwhile.
+    /// - Parameter say: receives the reason for waiting.
+    /// - Returns: whether another process may have worked in the folder meanwhile.
     func lock(_ say: (String) -> Void) throws -> Bool {
         let name = file("lock"), descriptor = try openLock()
-        // make goes on in this process's place, and so holds what is noted here.
+        // make replaces this process by exec and keeps its process number, so the mark stays valid.
         func note() {
             let owner = LockHolders.mark(of: getpid())
             ftruncate(descriptor, 0)
@@ -113,7 +115,7 @@ public struct RunFolder: Sendable {
             close(descriptor)
             return false
         }
-        // What a make that was killed left at work writes what nobody waits for any more.
+        // Nothing waits for the output of processes that a killed make has left behind.
         let left = LockHolders.leftBehind(by: descriptor)
         if !left.isEmpty {
             say("\(path): ends \(left.map(\.words).joined(separator: ", ")), left behind by a make that was killed")
@@ -143,7 +145,8 @@ public struct RunFolder: Sendable {
         return true
     }
 
-    /// Waits until nobody works in the folder but others that only add files of their own to it, as this process does. The lock goes on to the processes that it starts.
+    /// Waits until the only other processes in the folder are those that, like this one, only add files of their own.
+    /// Child processes inherit the shared lock.
     func share(_ say: (String) -> Void) throws {
         let name = file("lock"), descriptor = try openLock()
         if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return }
@@ -156,10 +159,11 @@ public struct RunFolder: Sendable {
 
     private static let noLocks = "its file system has no locks (flock), so see to it yourself that one make at a time works on the run"
 
-    /// Whether a file system has none, as some of clusters are mounted.
+    /// Whether the error means that the file system has no locks, as with some cluster mounts.
     private static func hasNoLocks(_ code: CInt) -> Bool { [ENOLCK, ENOSYS, EOPNOTSUPP].contains(code) }
 
-    /// Does `body` while nobody else can work in the folder; nil, and nothing is done, where somebody does.
+    /// Calls `body` while no other process can work in the folder. If another process does, returns nil without calling
+    /// it.
     func whileIdle<Result>(_ body: () throws -> Result) throws -> Result? {
         let name = file("lock")
         let descriptor = unsafe open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
@@ -169,7 +173,7 @@ public struct RunFolder: Sendable {
         return try body()
     }
 
-    /// Whether somebody works in the folder; false where its file system cannot tell.
+    /// Whether a process works in the folder; false if its file system has no locks.
     var isAtWork: Bool {
         let descriptor = unsafe open(file("lock"), O_RDWR | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
@@ -177,21 +181,22 @@ public struct RunFolder: Sendable {
         return flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
-    /// Unfinished files of tools, in the folder and those in it.
+    /// Unfinished files of tools, in the folder and its subfolders.
     var parts: [String] {
         ["", "features/", "evaluation/", "store/", "shards/", "log/", "tap/", "done/", "options/", "data/"].flatMap { subfolder in
             FolderNames.all(in: subfolder.isEmpty ? path : file(String(subfolder.dropLast()))).filter(RunFolder.isPart).sorted().map { file(subfolder + $0) }
         }
     }
 
-    /// Whether a name is of the form that unfinished files have: `NAME.PID.part` or `NAME.PID.N.part`. Other programs have a `.part` too.
+    /// Whether a name has the form of unfinished files: `NAME.PID.part` or `NAME.PID.N.part`. Other programs use the
+    /// suffix `.part` too.
     private static func isPart(_ name: String) -> Bool {
         let words = name.parts(".")
         guard words.count > 2, words.last == "part", let number = words.dropLast().last else { return false }
         return name.first != "." && !number.isEmpty && number.utf8.allSatisfy { (0x30...0x39).contains($0) }
     }
 
-    /// Lets `name` in the folder be a link to `target`; nothing happens where it is one already.
+    /// Makes `name` in the folder a symbolic link to `target`, unless it already is.
     func link(_ name: String, to target: String) throws {
         let link = file(name)
         var before = [CChar](repeating: 0, count: Int(PATH_MAX))
@@ -206,7 +211,7 @@ public struct RunFolder: Sendable {
         }
     }
 
-    /// The whole path of `path`, links followed.
+    /// The absolute path of `path`, with links resolved.
     static func resolved(_ path: String) throws -> String {
         guard let whole = unsafe realpath(path, nil) else { throw Failure.errno(.noInput, path: path, "cannot open it") }
         defer { unsafe free(whole) }

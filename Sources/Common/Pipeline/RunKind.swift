@@ -1,16 +1,16 @@
 import Objectives
 import ToolSupport
 
-/// Which runs a target of make is for: what it takes where nothing is said, and what it refuses.
+/// The kind of runs that a make target is for: its defaults, and the settings it rejects.
 enum RunKind {
-    /// Any.
+    /// All runs.
     case any
-    /// Those of a method without a teacher: `make pretrain`.
+    /// Runs of a method without a teacher: `make pretrain`.
     case pretraining
-    /// Those that train a classifier from a network that has learnt: `make finetune`.
+    /// Runs that train a classifier on a pretrained network: `make finetune`.
     case fineTuning
 
-    /// The method where none is named; nil for the usual one.
+    /// The method if none is given; nil for the general default.
     var method: String? {
         switch self {
         case .any: nil
@@ -19,10 +19,10 @@ enum RunKind {
         }
     }
 
-    /// The name of a run on `data` where none is given: what is fine-tuned must not take the place of the run that it comes from.
+    /// The name of a run on `data` if none is given. A fine-tuning run must not replace the run that it starts from.
     func name(of data: String) -> String { RunFolder.name(of: data) + (self == .fineTuning ? "-finetuned" : "") }
 
-    /// The assignments that were typed, and what is taken where they do not say it: what fine-tuning begins with is the student of the run on the same data.
+    /// The typed assignments with defaults added: fine-tuning starts from the student of the run on the same data.
     func completed(_ flags: MakeFlags, _ folder: RunFolder) -> [MakeFlags.Assignment] {
         guard self == .fineTuning, flags.value(of: Beginning.setting) == nil, !folder.isRun else { return flags.assignments }
         let runs = flags.value(of: "RUNS") ?? "runs", name = RunFolder.name(of: flags.value(of: "DATA") ?? "")
@@ -30,7 +30,7 @@ enum RunKind {
         return flags.assignments + [MakeFlags.Assignment(name: Beginning.setting, value: run.path)]
     }
 
-    /// - Throws: ``Failure`` `usage` for settings that are of another kind of run.
+    /// - Throws: ``Failure`` `usage` for settings of another kind of run.
     func check(_ settings: RunSettings) throws {
         let named = "METHOD=\(settings["METHOD"])"
         switch self {
@@ -51,6 +51,6 @@ enum RunKind {
         }
     }
 
-    /// The methods for which `isMeant` holds.
+    /// The names of the methods for which `isMeant` holds.
     private static func names(_ isMeant: (any Objective.Type) -> Bool) -> String { Methods.all.filter(isMeant).map { $0.name }.joined(separator: ", ") }
 }

@@ -2,26 +2,26 @@ import Objectives
 import Platform
 import ToolSupport
 
-/// Where a run has what its closing table tells: results, timings and files, as paths.
+/// The files for a run's closing table: results, timings and outputs, as paths.
 public struct RunResults {
-    /// A row's name and its results; that of embeddings, where they are judged, apart.
+    /// The rows: their name, their results, and separately the result of the embedding if it is evaluated.
     public let rows: [(name: String, results: [String], embedding: String?)]
-    /// A stage's name and the logs of it that there are. A kill between a result and its timing has lost the timing.
+    /// The stages with their existing logs. A kill between a stage's result and its timing loses the timing.
     public let timings: [(name: String, logs: [String])]
-    /// Of the students what there is of their epochs along the way, in order.
+    /// The existing results of students during training, in order.
     public let probes: [(name: String, epoch: Int, path: String)]
-    /// Names and paths in the folder.
+    /// The names and paths of output files in the folder.
     public let files: [(name: String, path: String)]
-    /// What is to be told of how the networks were trained.
+    /// Notes on how the networks were trained.
     public let notes: [String]
 
-    /// - Throws: ``Failure`` where `folder` is no run.
+    /// - Throws: ``Failure`` if `folder` is not a run.
     public init(in folder: String) throws {
         let stages = try StageTable(in: folder).lines.map(\.name)
         func last(_ network: String) -> Int? { stages.compactMap { StageName($0).epoch(of: network) }.max() }
         guard let epochs = stages.compactMap({ StageName($0).studentEpoch }).max() else { throw Failure(.data, path: folder, "is no run of make distill") }
         let settings = try RunSettings(remembered: folder), command = settings[TeacherProgram.setting], hasTeacher = settings.teacherOrigin != .none
-        // One is the student; several are told by their networks.
+        // A single student is called "student"; several are named by their networks.
         let students = settings.students, isOne = students.count == 1
         let subjects = settings.teacherTitles.map { ($0.title, $0.name) }
             + students.flatMap { student in [("before", 0), ("after", epochs)].map { ("\(isOne ? "student" : student.network) \($0)", "\(student.name).\($1)") } }
@@ -38,7 +38,7 @@ public struct RunResults {
         func logs(_ names: [String]) -> [String] {
             names.map { "\(folder)/log/\($0)" }.filter { path in FileStamp(path).map { $0.size > 0 } ?? false }
         }
-        /// The epochs of a network, in order.
+        /// The stages of a network's epochs, in order.
         func numbered(_ network: String) -> [String] { stages.filter { (StageName($0).epoch(of: network) ?? 0) > 0 } }
         func epochLogs(_ network: String) -> [String] { logs(numbered(network).map { $0 + ".jsonl" }) }
         func all(_ kind: String) -> [String] { logs(stages.filter { StageName($0).kind == kind }.map { $0 + ".json" }) }
@@ -48,7 +48,7 @@ public struct RunResults {
             ("training the teacher", last("teacher") == nil ? [] : epochLogs("teacher")), ("teacher's embeddings", all("store")),
         ]
         timings = (before + learning + [("features", all("features")), ("evaluation", all("evaluation"))]).filter { !$0.1.isEmpty }
-        // A program leaves no file.
+        // A teacher program has no file.
         let teachers = settings.teacherOrigin == .program ? [] : settings.teacherTitles.map { ($0.title, "\($0.name).safetensors") }
         let trained = students.flatMap { student in
             [(isOne ? "student" : student.network, "\(student.name).safetensors"), ("checkpoint", "\(student.name).\(epochs).safetensors")]

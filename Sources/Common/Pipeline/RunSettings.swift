@@ -1,28 +1,30 @@
 import Objectives
 import ToolSupport
 
-/// The values of all settings for one run: what was typed, before it what the run remembers, before that the defaults.
+/// The values of all settings of a run: the typed value, else the remembered one, else the default.
 ///
-/// A run remembers them in `runs/NAME/settings`, a line `NAME=value` each. That file is data: nothing in it is expanded or run.
+/// A run remembers them in `runs/NAME/settings`, one line `NAME=value` each. The file is data: nothing in it is
+/// expanded or executed.
 public struct RunSettings: Sendable {
     private var values: [String: String] = [:]
-    /// What the run remembered under each name, where it remembered anything.
+    /// The values that the run remembered, by name.
     let remembered: [String: String]
-    /// Names that were typed this time.
+    /// The names that were typed this time.
     let typed: Set<String>
 
     static let file = "settings"
     private static let end = "end of settings"
 
-    /// Words of the Makefile, which say nothing of a run.
+    /// Variables of the Makefile that are not settings of a run.
     private static let makesOwn: Set<String> = ["BUILD", "CI", "PREFIX", "DESTDIR", "PEERS", "NETWORKS", "BENCH_OPTIONS", "SEED_MARCH", "DEFAULTS_FIRST", "NAMES", "HISTORY", "ON_FALL", "PROMETHEUS"]
 
-    /// Variables that say how GNU make works (its manual, "Other Special Variables" and "Implicit Variables"): `MAKE`, `MAKEFLAGS`, `.SHELLFLAGS` and such.
+    /// Whether a variable controls GNU make itself (its manual, "Other Special Variables" and "Implicit Variables"):
+    /// `MAKE`, `MAKEFLAGS`, `.SHELLFLAGS` and others.
     private static func isVariableOfMake(_ name: String) -> Bool {
         name.hasPrefix("MAKE") || name.hasPrefix(".") || ["SHELL", "MFLAGS", "GNUMAKEFLAGS", "CURDIR", "VPATH", "SUFFIXES"].contains(name)
     }
 
-    /// - Throws: ``Failure`` `usage` for a name that is none, which names the nearest.
+    /// - Throws: ``Failure`` `usage` for an unknown name, with the nearest known one.
     static func check(_ flags: MakeFlags) throws {
         try flags.checkOptions()
         let names = Setting.all.map(\.name)
@@ -37,17 +39,18 @@ public struct RunSettings: Sendable {
     }
 
     /// - Parameters:
-    ///   - typed: from the command line.
-    ///   - folder: of the run, which may not be there yet.
+    ///   - typed: the assignments from the command line.
+    ///   - folder: the run's folder, which need not exist.
     ///   - pipelines: the folder of make's fragments.
-    ///   - method: by which the student learns where no method is named; nil for the usual one.
-    /// - Throws: ``Failure`` `usage` where a value is none that its setting takes; `data` where what the run remembers was cut short.
+    ///   - method: the student's method if none is given; nil for the general default.
+    /// - Throws: ``Failure``: `usage` for a value that the setting does not accept; `data` if the remembered settings
+    ///   are truncated.
     init(typed: [MakeFlags.Assignment], folder: String, pipelines: String, method usual: String? = nil) throws {
         let path = folder + "/" + RunSettings.file
         var remembered: [String: String] = [:]
         do {
             let lines = try TextFile.read(path, end: RunSettings.end)
-            // Where a stage has been done there were settings.
+            // If a stage is finished, there must have been settings.
             guard lines != nil || FolderNames.all(in: folder + "/done").isEmpty else { throw Failure(.data, "is not there, but stages of the run are") }
             for line in lines ?? [] {
                 let parts = line.parts("=", most: 2)
@@ -64,7 +67,7 @@ public struct RunSettings: Sendable {
         let typed = given
         let isDemonstration = (typed["DATA"] ?? remembered["DATA"] ?? "").isEmpty
         let defaults = MethodDefaults(pipelines: pipelines)
-        // A setting that names a method stands before the options of that method.
+        // The setting that names a method comes before the options of that method.
         for setting in Setting.all {
             let value = setting.name == "TEACHER" ? FetchedTeacher.value(typed: typed, remembered: remembered, isDemonstration: isDemonstration, method: values["METHOD"])
                 : try setting.name == "STUDENT" ? RunSettings.student(typed: typed, remembered: remembered) ?? setting.fallback(drawn: isDemonstration, objective: { _ in "" }, defaults)
@@ -74,78 +77,80 @@ public struct RunSettings: Sendable {
         }
     }
 
-    /// What was typed, or is remembered; nil for the default, which is also what options for a method take again that are typed with nothing behind their =.
+    /// The typed or remembered value; nil for the default. Options of a method that are typed as empty also get the
+    /// default.
     private static func chosen(_ setting: Setting, _ typed: [String: String], _ remembered: [String: String], _ values: [String: String]) -> String? {
         guard let value = typed[setting.name] else { return kept(setting, remembered, values) }
         if case .methodOptions = setting.kind, value.isEmpty { return nil }
         return value
     }
 
-    /// What a run remembers of a setting. Options that it remembers are those of the method that it had, and no other's.
+    /// The remembered value of a setting. Remembered options apply only to the method that the run had.
     private static func kept(_ setting: Setting, _ remembered: [String: String], _ values: [String: String]) -> String? {
         if case .methodOptions(let name) = setting.kind {
             if let before = remembered[name], before != values[name] { return nil }
-            // What has learnt before wants other options than what has not.
+            // A pretrained network needs other options than a new one.
             if name == "METHOD", (remembered[Beginning.setting] ?? "").isEmpty != (values[Beginning.setting] ?? "").isEmpty { return nil }
         }
         return remembered[setting.name]
     }
 
-    /// Those of a run that has been planned, which remembers all.
+    /// The settings of a planned run, all of which it remembers.
     init(remembered folder: String) throws { try self.init(typed: [], folder: folder, pipelines: "") }
 
-    /// Remembers what a run keeps in its folder.
+    /// Saves the settings that a run remembers in its folder.
     func save(in folder: String) throws {
-        // A run that never had a teacher does not say that one is to be trained.
+        // A run that never had a teacher must not record that a teacher is to be trained.
         let isSilent = teacherOrigin == .none && remembered["TEACHER"] == nil
         let lines = Setting.all.filter { $0.isKept && !($0.name == "TEACHER" && isSilent) }.compactMap { setting -> String? in
-            // Among several it is the first of them; what it was before, it is again with another method.
+            // With several teachers, TEACHER is the first of them. Keep the previous value, which applies again with
+            // another method.
             let value = setting.name == "TEACHER" && method.inputs.hasSeveralTeachers ? remembered["TEACHER"] : self[setting.name]
             return value.map { "\(setting.name)=\(TextFile.escaped($0))" }
         }
         try TextFile.write(lines, end: RunSettings.end, to: folder + "/" + RunSettings.file)
     }
 
-    /// Settings that are other than the run remembers, in the order of their help.
+    /// The settings that differ from what the run remembers, in the order of `make help`.
     var changed: [String] {
         Setting.all.map(\.name).filter { name in name == "TEACHER" && method.inputs.hasSeveralTeachers ? false : remembered[name].map { $0 != self[name] } ?? false }
     }
 
     subscript(name: String) -> String { values[name] ?? "" }
 
-    /// The number that a setting of that kind holds; nil where it is empty.
+    /// The value of a numeric setting; nil if it is empty.
     func count(_ name: String) -> Int? { Int(self[name]) }
 
-    /// A number that must be there, since its setting was checked.
+    /// The value of a numeric setting that is never empty, since it was checked.
     func number(_ name: String) -> Int { count(name) ?? 0 }
 
-    /// The same with another value of a setting.
+    /// The same settings with one changed.
     func setting(_ name: String, to value: String) -> RunSettings {
         var settings = self
         settings.values[name] = value
         return settings
     }
 
-    /// The words of a setting that holds options.
+    /// The words of a setting that contains options.
     func words(_ name: String) -> [String] { ShellWords.split(self[name]) ?? [] }
 
     var isDemonstration: Bool { self["DATA"].isEmpty }
 
-    /// The method by which the student learns.
+    /// The student's method.
     var method: any Objective.Type { Methods.named(self["METHOD"]) ?? SEED.self }
-    /// The method by which the teacher learns.
+    /// The teacher's method.
     var teacherMethod: any Objective.Type { Methods.named(self["TEACHER_OBJECTIVE"]) ?? MoCoV2.self }
 
     private static func check(_ value: String, _ setting: Setting) throws {
         func wrong(_ what: String, _ remedy: String? = nil) -> Failure { Failure(.usage, "\(setting.name)=\(value): \(what)", remedy: remedy) }
         func checkCount(_ range: ClosedRange<Int>) throws {
-            // Digits alone: Int takes "+3" too.
+            // Only digits are allowed; Int accepts "+3" too.
             guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(value), range.contains(number) else {
                 throw wrong("a whole number of \(range.lowerBound) to \(range.upperBound) is expected")
             }
         }
         guard !value.unicodeScalars.contains("\0") else { throw wrong("holds a zero byte") }
-        // What is no UTF-8 has been read as U+FFFD.
+        // Invalid UTF-8 has been decoded as U+FFFD.
         guard !value.unicodeScalars.contains("\u{FFFD}") else {
             if case .path = setting.kind { throw wrong("is not UTF-8", "make a link to it that is") }
             throw wrong("is not UTF-8")
@@ -157,7 +162,7 @@ public struct RunSettings: Sendable {
                 throw wrong("a number of batches is expected, or of minutes as 10m, seconds as 30s")
             }
         case .text:
-            // Options files have a line for each argument.
+            // An option file has one line per argument.
             guard !value.unicodeScalars.contains(where: { $0 == "\n" || $0 == "\r" }) else { throw wrong("holds a line break", "write it in one line, or put it into a script") }
         case .count(let range): try checkCount(range)
         case .optionalCount(let range): if !value.isEmpty { try checkCount(range) }
@@ -172,7 +177,7 @@ public struct RunSettings: Sendable {
         case .words, .methodOptions:
             guard let words = ShellWords.split(value) else { throw wrong("a quote is not closed") }
             guard !words.contains(where: { $0.unicodeScalars.contains("\n") }) else { throw wrong("an option holds a line break") }
-            // Options travel in files in which a line is an argument.
+            // Options are passed in files with one argument per line.
             guard !words.contains("--") else { throw wrong("holds '--', behind which nothing is an option", "leave it out") }
             guard !words.contains("") else { throw wrong("an option is empty") }
             guard !words.contains(where: { $0.unicodeScalars.first == "@" }) else { throw wrong("an option begins with '@'", "write the options out") }

@@ -1,26 +1,27 @@
 import TensorStreams
 import ToolSupport
 
-/// How far a run is, by what lies in its folder: quick, since no image is opened, and nobody who works on it is waited for.
+/// The progress of a run, from the files in its folder. It is fast, because it opens no images and does not wait for
+/// processes that work on the run.
 public struct RunStatus {
     let name: String
-    /// "at work on student.7", "stopped before student.7", "all is done".
+    /// For example "at work on student.7", "stopped before student.7", "all is done".
     let state: String
-    /// "student 6 of 40, teacher 24 of 24".
+    /// For example "student 6 of 40, teacher 24 of 24".
     let epochs: String
-    /// What the epochs to be done will take, as the latest took; nil where none has been timed.
+    /// The estimated time of the remaining epochs, from the latest ones; nil if none has been timed.
     let left: String?
-    /// What the students are worth that were judged after the most epochs: "k-NN 88.2 % (student.40)".
+    /// The results of the students at their latest evaluated epoch: "k-NN 88.2 % (student.40)".
     let worth: String?
 
-    /// - Throws: ``Failure`` where the run's list of stages was cut short, or is not there.
+    /// - Throws: ``Failure`` if the run's list of stages is truncated or missing.
     init(_ folder: RunFolder, name: String) throws {
         self.name = name
         let lines = try StageTable(in: folder.path).lines
-        // A record that belongs to other options is of a stage that is done again.
+        // A record with another fingerprint means that the stage will be executed again.
         let done = Set(lines.filter { StageRecord(reading: $0.name, in: folder.path)?.fingerprint == $0.fingerprint }.map(\.name))
         let next = lines.first { !done.contains($0.name) }?.name, isIdle = try folder.whileIdle {} != nil
-        /// The share of an epoch that is saved in its middle.
+        /// The saved share of an epoch that is in progress.
         func share(_ stage: String) -> Double? { Interim.checkpoint(of: stage, in: folder.path).share }
         state = next.map { name in
             let saved = share(name).map { "\(Progress.fixed(100 * $0, 0)) % of it saved" }
@@ -34,7 +35,7 @@ public struct RunStatus {
             guard !own.isEmpty else { continue }
             told.append("\(kind) \(finished.count) of \(own.count)")
             var times = finished.suffix(3).compactMap { RunStatus.seconds("\(folder.path)/log/\($0)") }
-            // Of the first epoch what is saved of it tells.
+            // The first epoch is estimated from its interim checkpoint.
             if times.isEmpty, let first = own.first, let saved = Interim.checkpoint(of: first, in: folder.path).done, saved.share > 0,
                 let seconds = RunStatus.seconds("\(folder.path)/log/\(first)", batches: saved.batches)
             {
@@ -42,7 +43,7 @@ public struct RunStatus {
             }
             guard !times.isEmpty, finished.count < own.count else { continue }
             let rest = times.reduce(0, +) / Double(times.count) * (Double(own.count - finished.count) - (own.first { !done.contains($0) }.flatMap(share) ?? 0))
-            // Students that learn side by side have each taken the time of all.
+            // Students that are trained side by side have each recorded the time of all.
             if kind.hasPrefix("student") { together = max(together, rest) } else { seconds += rest }
             isTimed = true
         }
@@ -58,7 +59,7 @@ public struct RunStatus {
         worth = furthest.isEmpty ? nil : furthest.sorted { $0.key < $1.key }.map(\.value.text).joined(separator: ", ")
     }
 
-    /// What an epoch took, or so many batches of it, by its log; nil where it has none.
+    /// The time of an epoch, or of its first batches, from its log; nil if it has none.
     private static func seconds(_ path: String, batches: Int = .max) -> Double? {
         guard let bytes = [".jsonl", ".json"].lazy.compactMap({ try? TextFile.bytes(path + $0) }).first else { return nil }
         let lines = bytes.split(separator: 0x0A).compactMap { try? JSON(parsing: Array($0)) }
@@ -79,7 +80,7 @@ public struct RunStatus {
 
     /// A table of all runs in a folder, or of one.
     ///
-    /// - Throws: ``Failure`` `usage` where there is no such run.
+    /// - Throws: ``Failure`` `usage` if there is no such run.
     public static func table(_ flags: MakeFlags) throws -> String {
         try RunSettings.check(flags)
         let runs = flags.value(of: "RUNS") ?? "runs", asked = flags.value(of: "NAME"), all = RunFolder.names(in: runs)

@@ -1,28 +1,28 @@
 import Networks
 import Objectives
 
-/// A setting of `make distill`, as a person types it: `EPOCHS=24`.
+/// A setting of `make distill`, as the user types it: `EPOCHS=24`.
 public struct Setting: Sendable {
-    /// What a value may be.
+    /// The type of a value.
     enum Kind: Sendable {
         /// A file or folder that must exist; empty for none.
         case path
         /// A whole number.
         case count(ClosedRange<Int>)
-        /// The same, or empty for the default that its help tells.
+        /// A whole number, or empty for the default described in its help.
         case optionalCount(ClosedRange<Int>)
         /// A seed.
         case seed
         case oneOf([String])
-        /// Some of these, with blanks between them; empty for none.
+        /// Some of these names, separated by spaces; empty for none.
         case someOf([String])
         /// 1, or empty for no.
         case flag
-        /// Options of a tool, split into words as a shell does.
+        /// Options of a tool, split into words as by a shell.
         case words
-        /// Those of train-step for a network that learns by the method that another setting names: see ``MethodDefaults``.
+        /// Options of train-step for a network whose method is named by another setting: see ``MethodDefaults``.
         case methodOptions(of: String)
-        /// Batches, or as 10m minutes, 30s seconds; or empty.
+        /// A number of batches, minutes (10m) or seconds (30s); or empty.
         case interval
         /// Free text, checked where it is used.
         case text
@@ -30,9 +30,9 @@ public struct Setting: Sendable {
 
     public let name: String
     let kind: Kind
-    /// The default of a run on drawn images, which needs no data.
+    /// The default for a run on synthetic images, which needs no data.
     let demonstration: String
-    /// The default of a run on the user's own.
+    /// The default for a run on the user's images.
     let images: String
     public let help: String
     /// Whether a run remembers it.
@@ -145,21 +145,21 @@ public struct Setting: Sendable {
 
     public static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 
-    /// Names that settings had in earlier versions, with those they have now.
+    /// Names of settings in earlier versions, with their current names.
     static let renamed = ["STUDENT_OBJECTIVE": "METHOD"]
 
-    /// The methods for which `isMeant` holds.
+    /// The names of the methods for which `isMeant` holds.
     private static func names(_ isMeant: (any Objective.Type) -> Bool) -> [String] { Methods.all.filter(isMeant).map { $0.name } }
 
-    /// The default.
+    /// The default value.
     ///
-    /// - Parameter objective: the value of a setting, such as that which names the method.
+    /// - Parameter objective: returns the value of another setting, such as the one that names the method.
     func fallback(drawn: Bool, objective: (String) -> String, _ defaults: MethodDefaults) throws -> String {
         guard case .methodOptions(let name) = kind else { return drawn ? demonstration : images }
         return try defaults.options(objective(name), isFineTuned: name == "METHOD" && !objective(Beginning.setting).isEmpty, areDrawn: drawn)
     }
 
-    /// What a person reads in `make help`.
+    /// The setting's line in `make help`.
     ///
     /// - Parameter pipelines: the folder of make's fragments.
     public func line(pipelines: String) throws -> String {

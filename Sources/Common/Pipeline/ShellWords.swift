@@ -1,6 +1,8 @@
-/// Splits options into words as a shell does: blanks part them, quotes and backslashes keep them together. Nothing is expanded or run.
+/// Splits options into words as a shell does: at whitespace, except within quotes and after backslashes. Nothing is
+/// expanded or executed.
 enum ShellWords {
-    /// What an option (`--limit`) is given in `words`, as the next word or behind `=`; the last of several, as the tools' parser has it.
+    /// The value of an option (`--limit`) in `words`, given as the next word or after `=`. The last one counts, as in
+    /// the tools' parser.
     static func value(of option: String, in words: [String]) -> String? {
         var value: String?
         for (index, word) in words.enumerated() {
@@ -10,7 +12,7 @@ enum ShellWords {
         return value
     }
 
-    /// The words of `text`; nil where a quote is not closed.
+    /// The words of `text`; nil if a quote is not closed.
     static func split(_ text: String) -> [String]? {
         var words: [String] = []
         var word: String.UnicodeScalarView?

@@ -1,10 +1,10 @@
-/// What a person gives a run, by its link in the run's folder.
+/// An input that the user supplies, identified by its link in the run's folder.
 enum Source: String, CaseIterable {
     case train, test, teacher
-    /// What the student begins with.
+    /// The initial weights of the student.
     case from
 
-    /// The link to it; where the teacher is a program there is none.
+    /// The link to the input. A teacher program has none.
     var link: String {
         switch self {
         case .train: "data/train"
@@ -14,6 +14,6 @@ enum Source: String, CaseIterable {
         }
     }
 
-    /// The list of its files as plan saw them, a ``FileList``.
+    /// The list of its files as plan saw them (``FileList``).
     var list: String { "data/\(rawValue).files" }
 }

@@ -3,36 +3,37 @@ import Datasets
 import TensorStreams
 import ToolSupport
 
-/// Whether what a stage has read is still what plan saw before it: else nobody knows which of the two it has learnt from.
+/// Checks that the inputs a stage has read are still those that plan saw. If they are not, it is unknown which version
+/// the stage has used.
 ///
-/// Files' names and stamps are compared, which costs a listing. Only where they differ contents are, of the files that differ: data that was
-/// touched, or copied over itself, is the same data.
+/// It compares file names and stamps, which only requires a listing. Where these differ, it compares the contents of
+/// the files that differ: data that was touched, or copied over itself, is the same data.
 struct SourceCheck {
     let stage: String
-    /// The run's.
+    /// The run's folder.
     let folder: String
-    /// Whether TEST is given, and is not a part of DATA.
+    /// Whether TEST is given and is not a split of DATA.
     let hasTest: Bool
-    /// The teachers that are given.
+    /// The given teachers.
     let teachers: [GivenTeacher]
-    /// The teacher where it is a program.
+    /// The teacher program, if the teacher is a program.
     let program: TeacherProgram.Definition?
 
-    /// - Throws: ``Failure`` `data` that names a file.
+    /// - Throws: ``Failure`` `data` with the name of a changed file.
     func check(_ sources: [Source]) throws {
         for source in sources {
             let difference: Failure?
             do {
                 difference = try self.difference(source)
             } catch let failure as Failure {
-                // What cannot be opened any more was fine before.
+                // A file that cannot be opened now was readable before.
                 difference = Failure(.data, path: failure.path, "\(failure.what): it has changed while make was at work, so that \(stage) is not taken for done", remedy: "run make again")
             }
             if let difference { throw difference }
         }
     }
 
-    /// What has changed; nil for nothing but stamps.
+    /// The change; nil if at most stamps have changed.
     private func difference(_ source: Source) throws -> Failure? {
         let link = "\(folder)/\(source.link)", seen = "\(folder)/\(source.list)"
         let program = source == .teacher ? program : nil
@@ -48,19 +49,19 @@ struct SourceCheck {
         case .from: Contents(identity: try Teacher.identity(of: link, as: source.rawValue, known: &known)) { _ in nil }
         case .train, .test: try images(source, known: &known)
         }
-        // The files of a program are listed by whole paths, and so are those of several teachers.
+        // Files of a program and of several teachers are listed by absolute paths.
         let root = program == nil && links.count < 2 ? BytePath((try? RunFolder.resolved(link)) ?? link) : nil
         guard now.identity == Identity(in: folder)?.of(source) else { return changed(changes, now, before, root) }
-        // The next stage has nothing to look into.
+        // Spares the next stage from comparing contents again.
         try known.save(to: "\(folder)/\(FileHashes.file)", all: true)
         try files.save(to: seen)
         return nil
     }
 
-    /// What a source holds now.
+    /// The current contents of a source.
     private struct Contents {
         let identity: String
-        /// Of a file by its name; nil where it holds nothing that is read.
+        /// The hashes of a file by its name; nil if it contains nothing that is read.
         let hashes: (BytePath) -> [ContentHash]?
     }
 
@@ -76,9 +77,9 @@ struct SourceCheck {
         return Contents(identity: data.identity) { hashes[$0] }
     }
 
-    /// Names the first file that has other contents.
+    /// The failure that names the first file with changed contents.
     ///
-    /// - Parameter root: what the names are below; nil for names that are whole paths.
+    /// - Parameter root: the folder that names are relative to; nil for absolute paths.
     private func changed(_ changes: [(name: BytePath, change: FileList.Change)], _ now: Contents, _ before: FileHashes, _ root: BytePath?) -> Failure {
         var before = before
         let different = changes.filter { name, change in
@@ -86,7 +87,7 @@ struct SourceCheck {
             case .added: now.hashes(name) != nil
             case .removed: true
             case .changed(let mark):
-                // Of another part of the data, say; or as it was.
+                // The file may be of another part of the data, or unchanged.
                 now.hashes(name).map { hashes in before.hashes(of: name, mark, count: hashes.count)?.map(\.value) != hashes.map(\.value) } ?? false
             }
         }

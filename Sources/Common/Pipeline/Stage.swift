@@ -1,23 +1,24 @@
 import TensorStreams
 
-/// One step of a run: what makes some files of the run's folder out of others.
+/// One step of a run, which makes some files of the run's folder from others.
 struct Stage {
-    /// `student.3`, `features.teacher.train`.
+    /// For example `student.3`, `features.teacher.train`.
     let name: String
     /// The stages whose files it reads.
     let inputs: [String]
-    /// Those of them that decide what it makes. The others hold only what follows from what decides it anyway.
+    /// The inputs that determine its output. The others contain only what follows from `decisive` and these anyway.
     let decisiveInputs: [String]
-    /// The files it makes, by their names in the run's folder; one that ends in `/` is all that is in that folder.
+    /// The files it makes, by their names in the run's folder. A name that ends in `/` means the whole contents of that
+    /// folder.
     let outputs: [String]
-    /// All that decides its files besides the stages before it: options, and what its data and weights are.
+    /// Everything that determines its output besides earlier stages: options, and the identity of data and weights.
     let decisive: [String]
-    /// What it reads that is not of the run, and so may change while it is at work.
+    /// The inputs from outside the run, which may change while the stage is executed.
     let sources: Set<Source>
-    /// Of an epoch of training: the epochs that its schedule spans, should it be done now.
+    /// For a training epoch: the number of epochs of its schedule if it is executed now.
     let schedule: Int?
 
-    /// - Parameter others: stages whose files it reads, besides `inputs`, and that do not decide what it makes.
+    /// - Parameter others: further stages whose files it reads, but which do not determine its output.
     init(
         _ name: String, after inputs: [String] = [], beside others: [String] = [], makes outputs: [String], from decisive: [String], reads sources: Set<Source> = [], schedule: Int? = nil
     ) {
@@ -30,18 +31,18 @@ struct Stage {
         self.schedule = schedule
     }
 
-    /// The hash of everything that the stage's files follow from.
+    /// The hash of everything that determines the stage's output.
     ///
     /// - Parameters:
-    ///   - inputs: the fingerprints of the stages before it that decide what it makes.
-    ///   - schedule: the epochs that its schedule spans or spanned.
+    ///   - inputs: the fingerprints of its decisive input stages.
+    ///   - schedule: the number of epochs of its schedule.
     func fingerprint(inputs: [String], schedule: Int?) -> String {
-        // Not the number of an epoch: a chain of fingerprints has counted it.
+        // The number of an epoch is not included: it follows from the chain of fingerprints.
         XXH64.of(decisive + ["after"] + inputs + ["over", schedule.map { "\($0)" } ?? ""])
     }
 }
 
-/// The stages of a run, each behind those it needs.
+/// The stages of a run, each after those it needs.
 struct StageList {
     private(set) var stages: [Stage] = []
     private var indices: [String: Int] = [:]

@@ -1,15 +1,15 @@
 import Platform
 import ToolSupport
 
-/// What the stages' commands find around them.
+/// The environment of the stages' commands.
 struct StageEnvironment {
     /// The folder of the tools.
     let tools: String
-    /// The folder of make's fragments, where the script is that runs a stage.
+    /// The folder of make's fragments, which also contains the script that runs a stage.
     let pipelines: String
-    /// The folder that make was called in, which a loss program starts in.
+    /// The folder in which make was called. The user's programs start in it.
     let folder: String
-    /// Where programs are looked for.
+    /// The search path for programs.
     let path: String
 
     init(tools: String, pipelines: String) throws {

@@ -1,13 +1,13 @@
-/// What the name of a stage says: `student.3`, `features.student.24.test`, `evaluation.teacher.knn`, `table`.
+/// The parts of a stage's name: `student.3`, `features.student.24.test`, `evaluation.teacher.knn`, `table`.
 struct StageName {
-    /// The stages of which there is one for each network that is judged, and for each of its parts.
+    /// The kinds of stages that exist for each evaluated network and each of its parts.
     static let judged = ["features", "evaluation"]
 
-    /// `student`, `features`; the whole name of a stage that is the only one of its kind.
+    /// The kind: `student`, `features`; the whole name for a stage that is the only one of its kind.
     let kind: String
-    /// Of features and evaluations: `student.24`, whose they are.
+    /// For features and evaluations: the network, such as `student.24`.
     let subject: String?
-    /// Of features and evaluations: `test`, `knn`.
+    /// For features and evaluations: the part, such as `test` or `knn`.
     let part: String?
     private let number: Int?
 
@@ -20,14 +20,14 @@ struct StageName {
         part = isJudged ? words.last.map(String.init) : nil
     }
 
-    /// Of a stage of which there are several with numbers: `student`, `teacher`, `store`; nil of others.
+    /// The kind of a numbered stage: `student`, `teacher`, `store`; nil for others.
     var numbered: String? { number == nil ? nil : kind }
-    /// The epoch of the student, whichever, that the stage makes; nil where it makes none's.
+    /// The epoch of any student that the stage makes; nil for other stages.
     var studentEpoch: Int? { kind == "student" || kind.hasPrefix("student-") ? number : nil }
 
-    /// Whether the stage is an epoch of a network that learns.
+    /// Whether the stage is a training epoch.
     var isTraining: Bool { (studentEpoch ?? epoch(of: "teacher") ?? 0) > 0 }
 
-    /// The epoch after which `network` is what the stage makes, 0 for its beginning; nil where the stage trains another or none.
+    /// The epoch of `network` that the stage makes, 0 for its initial weights; nil for other stages.
     func epoch(of network: String) -> Int? { kind == network ? number : nil }
 }

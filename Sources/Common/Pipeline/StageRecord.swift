@@ -2,15 +2,15 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// What is noted of a stage that is done, in `done/STAGE`: from what it followed, and which files it made.
+/// The record of a finished stage, in `done/STAGE`: its fingerprint and the files it made.
 ///
 ///     fingerprint 4f1d… (16 digits)
-///     schedule 24
 ///     version 0.1.0
+///     schedule 24
 ///     file HASH SIZE MTIME CTIME INODE NAME
 ///     end of stage
 ///
-/// It is written when the stage's files are on the disk, as the last thing of the stage. make looks only whether it is there.
+/// It is written last, after the stage's files are on disk. make only checks whether it exists.
 struct StageRecord: Equatable {
     struct File: Equatable {
         let name: String
@@ -27,7 +27,7 @@ struct StageRecord: Equatable {
 
     static func path(_ stage: String, in folder: String) -> String { "\(folder)/done/\(stage)" }
 
-    /// Nil where there is none, or one that was cut short.
+    /// Nil if there is no record, or it is truncated.
     init?(reading stage: String, in folder: String) {
         guard let lines = try? TextFile.read(StageRecord.path(stage, in: folder), end: StageRecord.end) else { return nil }
         var fields: [String: String] = [:]
@@ -55,9 +55,9 @@ struct StageRecord: Equatable {
         self.files = files
     }
 
-    /// Of a stage that has just been done: hashes the files it made.
+    /// Makes the record of a stage that has just finished, and hashes the files it made.
     ///
-    /// - Throws: ``Failure`` where one is not there.
+    /// - Throws: ``Failure`` if one of them does not exist.
     init(fingerprint: String, schedule: Int?, outputs: [String], in folder: String) throws {
         let names = outputs.flatMap { name in
             name.hasSuffix("/") ? StageRecord.files(below: String(name.dropLast()), in: folder).filter(\.isRegular).map(\.name) : [name]
@@ -78,7 +78,7 @@ struct StageRecord: Equatable {
         try TextFile.write(lines, end: StageRecord.end, to: StageRecord.path(stage, in: folder))
     }
 
-    /// Whether the files are those that `stage` makes: a record may have been written by anybody.
+    /// Whether the files are those that `stage` makes. The record is not trusted, because anybody may have written it.
     func belongs(to stage: Stage) -> Bool {
         files.allSatisfy { file in
             stage.outputs.contains { output in
@@ -87,7 +87,7 @@ struct StageRecord: Equatable {
         }
     }
 
-    /// What is in the stage's folder and is not recorded: files, links and all else that may be read as data.
+    /// Everything in the stage's folders that is not recorded: files, links, and whatever else may be read as data.
     func unrecorded(of stage: Stage, in folder: String) -> [String] {
         let recorded = Set(files.map(\.name))
         let names = stage.outputs.filter { $0.hasSuffix("/") }.flatMap { StageRecord.files(below: String($0.dropLast()), in: folder).map(\.name) }
@@ -96,15 +96,16 @@ struct StageRecord: Equatable {
 
     enum Condition: Equatable {
         case whole
-        /// Some file is not there.
+        /// A file does not exist.
         case missing
-        /// A file is there and has other bytes than the stage made.
+        /// A file exists, but its bytes are not those that the stage made.
         case damaged(String)
     }
 
-    /// How the files are now. Those whose stamps have changed are read; where they are as they were, `self` has the new stamps afterwards.
+    /// The present condition of the files. Files with changed stamps are read; if their contents are unchanged, `self`
+    /// gets the new stamps.
     mutating func condition(in folder: String) -> Condition {
-        // What was taken for done because nothing needed it has no files to show.
+        // A stage that counts as finished because nothing needs it has no files.
         var condition = files.isEmpty ? Condition.missing : .whole
         for index in files.indices {
             let path = folder + "/" + files[index].name
@@ -119,7 +120,8 @@ struct StageRecord: Equatable {
         return condition
     }
 
-    /// All that is no folder below a folder, by its name in the run's folder, in order. Links are not followed, hidden names are nobody's data.
+    /// Everything below a folder except folders, by its name in the run's folder, sorted. Links are not followed, and
+    /// hidden names are ignored.
     private static func files(below name: String, in folder: String) -> [(name: String, isRegular: Bool)] {
         var found: [(name: String, isRegular: Bool)] = []
         for member in FolderNames.all(in: folder + "/" + name) where !member.hasPrefix(".") {

@@ -1,10 +1,12 @@
 import ToolSupport
 
-/// The list of a run's stages with what each will have been when it is done: `stages` in the run's folder, for `plan finish`.
+/// The list of a run's stages with the expected contents of their records: `stages` in the run's folder, for `plan
+/// finish`.
 ///
 ///     student.3 4f1d… 24 train,teacher student.3.safetensors
 ///
-/// Its name, its fingerprint, the epochs of its schedule, the ``Source``s that it reads and the files it makes; `-` for none.
+/// A line has the name, the fingerprint, the epochs of the schedule, the ``Source``s that the stage reads, and the
+/// files it makes; `-` stands for none.
 struct StageTable {
     struct Line {
         let name: String

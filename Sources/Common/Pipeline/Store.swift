@@ -1,10 +1,11 @@
 import ToolSupport
 
-/// STORE: epochs of the teacher's rows that a run keeps, each in a file by a stage of its own, so that the teacher sees the images in these epochs only.
+/// STORE: the number of epochs of teacher rows that a run stores. A separate stage makes the file of each epoch, so the
+/// teacher processes images only in these epochs.
 struct Store {
-    /// After so many epochs the views come again, and with them the rows.
+    /// The number of epochs after which the views repeat, and with them the rows.
     let cycle: Int
-    /// Epochs that are kept: no more than there are.
+    /// The number of stored epochs, at most that of the run.
     let epochs: Int
     /// Whether rows are rounded to half precision.
     let isHalf: Bool
@@ -15,21 +16,22 @@ struct Store {
     static func stage(_ number: Int) -> String { "store.\(number)" }
     static func file(_ number: Int) -> String { "store/teacher.\(number).tensors.zst" }
 
-    /// The number of the file that has the rows of the student's epoch `epoch`, both from 1.
+    /// The number of the file with the rows of the student's epoch `epoch`; both count from 1.
     func number(of epoch: Int) -> Int { (epoch - 1) % cycle + 1 }
 
-    /// What decides an epoch of a student besides all that decides one without a store.
+    /// What determines a student's epoch in addition to the inputs without a store.
     ///
-    /// Views that come for the first time, with rows in single precision, are nothing else than without a store.
+    /// For views that occur for the first time, with rows in single precision, the result is the same as without a
+    /// store.
     func decisive(_ epoch: Int) -> [String] { (epoch > cycle ? ["repeat", "\(cycle)"] : []) + precision }
     var precision: [String] { isHalf ? ["half"] : [] }
 
-    /// Bytes of an image's rows, of `width` numbers each, with its number and the hash of its views.
+    /// Bytes of an image's rows of `width` values each, with the image's number and the hash of its views.
     func bytes(rows: Int, width: Int) -> Int { rows * width * (isHalf ? 2 : 4) + 16 }
 }
 
 extension RunSettings {
-    /// Nil where nothing is kept.
+    /// Nil if nothing is stored.
     var store: Store? {
         guard let cycle = count(Store.setting) else { return nil }
         return Store(cycle: cycle, epochs: min(cycle, number("EPOCHS")), isHalf: !self[Store.half].isEmpty)
@@ -41,7 +43,7 @@ extension RunSettings {
         throw Failure(.usage, "\(Store.setting)=\(self[Store.setting]) is of no use to METHOD=\(self["METHOD"]), which learns without a teacher", remedy: "give \(Store.setting) with nothing behind its =")
     }
 
-    /// What is odd about it.
+    /// Remarks on the settings of the store.
     var storeRemarks: [String] {
         guard let store else { return self[Store.half].isEmpty ? [] : ["\(Store.half) is of no use without \(Store.setting)"] }
         guard store.cycle >= number("EPOCHS"), students.count == 1 else { return [] }

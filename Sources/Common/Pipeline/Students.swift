@@ -2,10 +2,10 @@ import ToolSupport
 
 /// A network that a run trains as a student.
 struct Student {
-    /// `resnet18`.
+    /// The network, such as `resnet18`.
     let network: String
-    /// What its stages and files are called: `student` of the network that STUDENT names, `student-resnet50` of another. So a run to which students are
-    /// added, or of which some are taken away, keeps what the others have learnt.
+    /// The name in its stages and files: `student` for the network in STUDENT, `student-resnet50` for another. A run
+    /// therefore keeps the results of its students when others are added or removed.
     let name: String
 
     init(_ network: String, of settings: RunSettings) {
@@ -13,7 +13,7 @@ struct Student {
         name = network == settings["STUDENT"] ? "student" : "student-\(network)"
     }
 
-    /// What its stages of exporting are called, and their files, behind the kind: "", "-resnet50".
+    /// The suffix of its export stages and their files after the kind: "", "-resnet50".
     var suffix: String { String(name.dropFirst("student".count)) }
 
     static let setting = "STUDENTS"
@@ -38,7 +38,7 @@ extension RunSettings {
         }
     }
 
-    /// STUDENT, where nothing says it but STUDENTS: the first of them.
+    /// The value of STUDENT. If only STUDENTS is given, it is the first of them.
     static func student(typed: [String: String], remembered: [String: String]) -> String? {
         if let student = typed["STUDENT"] ?? remembered["STUDENT"] { return student }
         return (typed[Student.setting] ?? remembered[Student.setting])?.split(separator: " ").first.map(String.init)

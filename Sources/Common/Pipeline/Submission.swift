@@ -1,13 +1,14 @@
 import Platform
 import ToolSupport
 
-/// A run as jobs of Slurm.
+/// The submission of a run as Slurm jobs.
 enum Submission {
     static let partition = "PARTITION", nodes = "NODES", site = "SITE"
-    /// The program that gives them to it, in the folder of make's fragments.
+    /// The program that submits the jobs, in the folder of make's fragments.
     static let program = "slurm/submit"
 
-    /// The kinds of jobs that what is to be done wants, in order: the epochs of networks on all machines, features as an array, the rest on one.
+    /// The kinds of jobs for the remaining work, in order: training epochs on all machines, features as an array, the
+    /// rest on one machine.
     static func jobs(_ work: Work) -> [String] {
         let names = work.stages.map { StageName($0.name) }
         guard !names.isEmpty else { return [] }
@@ -15,16 +16,19 @@ enum Submission {
             + (names.contains { $0.kind == "features" } ? ["features"] : []) + ["evaluation"]
     }
 
-    /// Where a run is not given to Slurm, what says how would be passed over, and all of it done on the machine where a person has typed it.
+    /// Rejects Slurm settings for other targets. They would be ignored, and everything would be executed on the machine
+    /// where make was called.
     ///
-    /// - Throws: ``Failure`` `usage` where it was typed.
+    /// - Throws: ``Failure`` `usage` if such a setting was typed.
     static func refuse(_ flags: MakeFlags) throws {
         for (name, target) in [(partition, "distill-slurm"), (nodes, "distill-slurm"), (site, "distill-slurm"), (FeatureShards.setting, "shard")] where flags.value(of: name)?.isEmpty == false {
             throw Failure(.usage, "\(name) is for make \(target)", remedy: "did you mean that? leave \(name) out to do the run here")
         }
     }
 
-    /// What is a job's to say: with what it starts ranks, and how far it goes.
+    /// Rejects settings that the jobs specify themselves: the launcher and the extent of the work.
+    ///
+    /// - Throws: ``Failure`` for such a setting, an unreadable SITE, or more machines than groups of a batch.
     static func check(_ settings: RunSettings, _ work: Work) throws {
         for name in [Launch.setting, Until.setting, FeatureShards.setting, "STAGE", "SHOW", "TAP", "THREADS"] where !settings[name].isEmpty {
             throw Failure(.usage, "\(name) is not for distill-slurm", remedy: [Launch.setting, "THREADS"].contains(name) ? "what starts ranks, and the processors of each (--cpus-per-task), stand in \(settings[site].isEmpty ? "pipelines/slurm/site" : settings[site])" : "leave it out")
@@ -41,10 +45,10 @@ enum Submission {
 }
 
 extension Planner {
-    /// Writes the run and gives its stages to Slurm.
+    /// Writes the run and submits its stages to Slurm.
     func submit(_ folder: RunFolder) throws -> Command? {
         guard !flags.doesAll else { throw Failure(.usage, "make -B is not for distill-slurm, whose jobs do what is not done", remedy: "leave it out, or give the run another NAME") }
-        // A job at work would be waited for.
+        // plan would wait for a running job.
         if folder.isRun, folder.isAtWork {
             throw Failure(.usage, path: folder.path, "another make is at work on it", remedy: "see make status and squeue; a run is given to Slurm once")
         }

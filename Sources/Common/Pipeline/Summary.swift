@@ -4,11 +4,11 @@ import Objectives
 import TensorStreams
 import ToolSupport
 
-/// What a run is and what will be done for it, in a few lines.
+/// A summary of a run and of its remaining work, in a few lines.
 struct Summary {
     let preparation: Preparation
     let work: Work
-    /// Nil where nothing is to be done.
+    /// Disk and memory; nil if nothing remains to be done.
     let room: Room?
 
     private var settings: RunSettings { preparation.settings }
@@ -32,12 +32,12 @@ struct Summary {
         lines += doneByOtherVersions
         lines += doneAgain
         lines += toDo
-        // What names hold must not break the lines.
+        // Names must not break the lines.
         let name = preparation.folder.path.printable + (preparation.folder.isRun ? "" : ", a new run")
         return ([name] + lines.map { ($0.0, $0.1.printable) }.map { "  " + $0.0 + String(repeating: " ", count: max(1, 13 - $0.0.count)) + $0.1 }).joined(separator: "\n")
     }
 
-    /// What the first epoch, which decoded every image, could not decode.
+    /// A note on images that the first epoch, which decoded all of them, could not decode.
     private var decoded: String? {
         let students = run.students.map { "\($0.name).1" }, isDone = students.contains { work.done[$0] != nil }
         let reports = (work.done["teacher.1"] != nil ? ["teacher.1"] : []) + (isDone ? students + ["students.1"] : [])
@@ -103,13 +103,13 @@ struct Summary {
         return "the teacher's embeddings of \(Summary.count(store.epochs, "epoch")), about \(Summary.size(estimate.storedBytes(store, epochs: store.epochs)))\(store.isHalf ? " in half precision" : "")\(again)"
     }
 
-    /// What augment's --drop-last does to an epoch.
+    /// A note on the images that augment's --drop-last omits from an epoch.
     private func leftOver(_ images: Int, batch: Int) -> String {
         let rest = images % batch
         return rest == 0 ? "" : "; \(rest) of \(images) images \(rest == 1 ? "is" : "are") left over in each epoch, others each time"
     }
 
-    /// Stages that an earlier version of the tools has done.
+    /// A note on stages that another version of the tools has executed.
     private var doneByOtherVersions: [(String, String)] {
         let versions = Set(work.done.values.map(\.version)).subtracting([productVersion])
         guard !versions.isEmpty else { return [] }
@@ -117,7 +117,7 @@ struct Summary {
         return [("note", "\(count) stages were done by version \(versions.sorted().joined(separator: ", ")); this is \(productVersion). Remove \(preparation.folder.path)/done to do all again")]
     }
 
-    /// Why stages that were done are to be done again.
+    /// The reason why finished stages are executed again.
     private var doneAgain: [(String, String)] {
         let again = work.outdated.count
         guard again > 0 else { return [] }
@@ -146,7 +146,7 @@ struct Summary {
         return lines
     }
 
-    /// The stages to be done, a run of epochs as "student.3 … student.24".
+    /// The stages to be executed, with ranges of epochs as "student.3 … student.24".
     private var names: String {
         var parts: [(kind: String, first: String, last: String)] = []
         for stage in work.stages.map(\.name) {
@@ -165,10 +165,10 @@ struct Summary {
         return named.joined(separator: ", ")
     }
 
-    /// "1 epoch", "24 epochs".
+    /// A count with its noun: "1 epoch", "24 epochs".
     private static func count(_ number: Int, _ word: String) -> String { "\(number) \(word)\(number == 1 ? "" : "s")" }
 
-    /// "93 MB", "2.2 GB".
+    /// A size: "93 MB", "2.2 GB".
     static func size(_ bytes: Int) -> String {
         let value = Double(bytes)
         return value >= 1e9 ? "\(Progress.short(value / 1e9)) GB" : value >= 1e6 ? "\(Progress.short(value / 1e6)) MB" : "\(max(1, bytes / 1000)) kB"

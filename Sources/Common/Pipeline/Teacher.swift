@@ -5,18 +5,18 @@ import Networks
 import TensorStreams
 import ToolSupport
 
-/// TEACHER, opened: its network, and what it is, as a hash.
+/// The opened TEACHER: its network and its hash.
 struct Teacher {
     let network: Network
     let hash: String
-    /// What was taken of a file of another program; nil of one that is a network alone.
+    /// What was taken from a file of another program; nil for a file that contains only a network.
     let coverage: String?
-    /// What was taken of the file, whichever it is.
+    /// What was taken from the file, whatever its format.
     let whole: String
-    /// The names of its classes, where it is a classifier of which they are known.
+    /// The names of its classes, if it is a classifier and they are known.
     let classes: [String]?
 
-    /// - Parameter name: under which the hash of the file is kept.
+    /// - Parameter name: the name under which the hash of the file is kept.
     init(_ path: String, as name: String = Source.teacher.rawValue, known: inout FileHashes) throws {
         hash = try Teacher.identity(of: path, as: name, known: &known)
         let file = try WeightsFile(path)
@@ -27,13 +27,13 @@ struct Teacher {
         try WeightsDocument.checkColours(network, path: path)
     }
 
-    /// What the file of weights at `path` is known by: its bytes, or where they were fetched, what they were fetched from.
+    /// The identity of the file of weights at `path`: a hash of its bytes, or if it was fetched, of the published file.
     static func identity(of path: String, as name: String = Source.teacher.rawValue, known: inout FileHashes) throws -> String {
         let hash = try hash(of: path, as: name, known: &known)
         return FetchedTeacher.published(path, bytes: hash).map { XXH64.of(["published", $0]) } ?? hash
     }
 
-    /// The hash of the bytes of the file at `path`, read where `known` does not have it.
+    /// The hash of the bytes of the file at `path`. The file is read if `known` lacks it.
     static func hash(of path: String, as name: String = Source.teacher.rawValue, known: inout FileHashes) throws -> String {
         let stamp = FileStamp(path), name = BytePath(name)
         guard stamp != nil else { throw Failure(.noInput, path: path, "is no regular file", remedy: "name a file of weights") }

@@ -1,14 +1,15 @@
 import Objectives
 
-/// Where the embeddings come from that a run's student learns; its words are make's TEACHER.
+/// The origin of the teacher's output that a run's student learns from. The raw values are those of TEACHER in make's
+/// fragments.
 enum TeacherOrigin: String {
-    /// From nowhere: the method needs no teacher.
+    /// No teacher: the method needs none.
     case none
-    /// From the weights that TEACHER names.
+    /// A network with the weights in TEACHER.
     case given
-    /// From the program that TEACHER_COMMAND is.
+    /// The program in TEACHER_COMMAND.
     case program
-    /// From a network that the run trains.
+    /// A network that the run trains.
     case trained
 }
 
@@ -18,12 +19,12 @@ extension RunSettings {
         return !self[TeacherProgram.setting].isEmpty ? .program : self["TEACHER"].isEmpty ? .trained : .given
     }
 
-    /// Whether the student learns from images that are near to each other for the teacher.
+    /// Whether the student learns from bags of images that are similar for the teacher.
     var hasBags: Bool { method.inputs.bags }
     var trainsTeacher: Bool { teacherOrigin == .trained }
 
-    /// What a teacher's batch norms normalise by.
+    /// The setting that determines the statistics of a teacher's batch norms.
     static let statistics = "TEACHER_STATISTICS"
-    /// Whether it is the mean and deviation of each batch, as in training.
+    /// Whether these are the mean and deviation of each batch, as in training.
     var takesBatchStatistics: Bool { teacherOrigin != .none && self[Self.statistics] == "batch" }
 }

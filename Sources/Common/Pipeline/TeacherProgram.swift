@@ -2,29 +2,30 @@ import Objectives
 import TensorStreams
 import ToolSupport
 
-/// TEACHER_COMMAND, tried: a program that stands where a teacher's network would.
+/// The tested TEACHER_COMMAND: a program in place of a teacher's network.
 struct TeacherProgram {
-    /// What the program is known by: its command, and what is in files that the command names. Neither folders nor what the files read in turn are looked into.
+    /// The identity of a program: its command, and the contents of files that the command names. Folders, and files
+    /// that these files refer to, are not examined.
     ///
-    /// A file counts that was there when the run first tried this command and that no trial has changed. What the program writes (a log, a cache, a compiled
-    /// model) would make it another teacher each time that it has run.
+    /// A file counts if it existed when the run first tested this command and no test has changed it. Files that the
+    /// program writes (a log, a cache, a compiled model) would otherwise change its identity with every execution.
     struct Definition {
         let command: String
-        /// The regular files among the words of the command that count: as the command names them, and as absolute paths.
+        /// The regular files in the command that count: as named in the command, and as absolute paths.
         private var counted: [(name: String, path: String)] = []
-        /// Those that do not count, as the command names them.
+        /// The files that do not count, as named in the command.
         private(set) var uncounted: [String] = []
 
         var files: [String] { counted.map(\.path) }
         var names: [String] { counted.map(\.name) }
 
         /// - Parameters:
-        ///   - folder: where the program starts, and make was called.
-        ///   - run: the run's folder, which remembers what counts once the command has been tried.
+        ///   - folder: the folder in which the program starts and make was called.
+        ///   - run: the run's folder, which remembers the counted files after a test of the command.
         init(_ command: String, folder: String, run: String) {
             self.command = command
             let memory = Memory(in: run).flatMap { $0.command == command ? $0 : nil }
-            // `--weights=FILE` names one too.
+            // `--weights=FILE` names a file too.
             for name in (ShellWords.split(command) ?? []).flatMap({ word in [word] + word.parts("=", most: 2).dropFirst() }) where !name.isEmpty {
                 let path = name.hasPrefix("/") ? name : "\(folder)/\(name)"
                 guard FileStamp(path) != nil, !files.contains(path), !uncounted.contains(name) else { continue }
@@ -32,7 +33,7 @@ struct TeacherProgram {
             }
         }
 
-        /// What counts once `trial` has been made: files that are still as they were.
+        /// Calls `trial`, and returns the definition with only the files that it has not changed.
         func after<Result>(_ trial: () throws -> Result) rethrows -> (Definition, Result) {
             let before = counted.map { FileStamp($0.path) }
             let result = try trial()
@@ -44,7 +45,7 @@ struct TeacherProgram {
             return (definition, result)
         }
 
-        /// The hash of the command and of its files' bytes, read where `known` does not have them.
+        /// The hash of the command and of its files' bytes. Files are read if `known` lacks them.
         func hash(known: inout FileHashes) throws -> String {
             XXH64.of(["program", command] + (try files.map { try Teacher.hash(of: $0, known: &known) }))
         }
@@ -52,16 +53,16 @@ struct TeacherProgram {
 
     let definition: Definition
     let hash: String
-    /// Numbers of a row.
+    /// The width of a row.
     let dimension: Int
     let secondsPerImage: Double
-    /// Whether that is remembered by the run, and the program was not started.
+    /// Whether the run remembered these properties, so that the program was not started.
     let isRemembered: Bool
 
     /// - Parameters:
-    ///   - folder: of the run, which may remember what the program's rows are.
-    ///   - isToBeTried: whether the program is tried though that is remembered.
-    /// - Throws: ``Failure`` `usage` for one that is no teacher.
+    ///   - folder: the run's folder, which may remember the properties of the program's rows.
+    ///   - isToBeTried: whether to test the program even if they are remembered.
+    /// - Throws: ``Failure`` `usage` if the program is not a usable teacher.
     init(
         _ settings: RunSettings, _ environment: StageEnvironment, in folder: RunFolder, isToBeTried: Bool, known: inout FileHashes, _ supervision: ProgramSupervision
     ) throws {
@@ -87,7 +88,7 @@ struct TeacherProgram {
         (dimension, secondsPerImage, isRemembered) = (trial.dimension, trial.secondsPerImage, false)
     }
 
-    /// Whether all that a run follows from is the same.
+    /// Whether everything that a run depends on is the same.
     func isSame(as other: TeacherProgram) -> Bool { hash == other.hash && dimension == other.dimension }
 
     func save(_ settings: RunSettings, in folder: RunFolder) throws {
@@ -95,7 +96,7 @@ struct TeacherProgram {
         try TextFile.write(lines, end: Memory.end, to: folder.file(Memory.file))
     }
 
-    /// What the last trial found: `data/program`.
+    /// The result of the last test: `data/program`.
     private struct Memory {
         static let file = "data/program"
         static let end = "end of program"
@@ -104,10 +105,10 @@ struct TeacherProgram {
         let dimension: Int
         let secondsPerImage: Double
         let command: String
-        /// The files that count, as the command names them.
+        /// The files that count, as named in the command.
         let counted: Set<String>
 
-        /// Nil where there is none in the run's folder `folder`.
+        /// Nil if the run's folder `folder` has none.
         init?(in folder: String) {
             guard let lines = try? TextFile.read("\(folder)/\(Memory.file)", end: Memory.end), lines.count >= 5, let dimension = Int(lines[2]),
                 TeacherProgram.dimensions.contains(dimension), let seconds = Double(lines[3]), seconds.isFinite
@@ -117,9 +118,9 @@ struct TeacherProgram {
         }
     }
 
-    /// Numbers of a row that a student can have too: EMBEDDING's.
+    /// The allowed widths of a row: those of EMBEDDING, so that a student can match them.
     private static let dimensions = 1...65536
     static let setting = "TEACHER_COMMAND"
-    /// The setting that says how long it may take for an answer, in seconds.
+    /// The setting for the program's answer timeout, in seconds.
     static let limit = "TEACHER_TIMEOUT"
 }

@@ -1,18 +1,19 @@
 import Platform
 import ToolSupport
 
-/// Small text files that decide what is done: lines, the last of which says that it is the last.
+/// Small text files that control the pipeline: lines, the last of which marks the end.
 ///
-/// They are flushed before they get their name, and one without its last line is taken for none at all: whatever a power cut left.
+/// They are flushed to disk before they get their name, and a file without the end line is treated as invalid. This
+/// covers power failures.
 enum TextFile {
-    /// More than the largest list of stages has.
+    /// Larger than the largest list of stages.
     private static let limit = 256 << 20
-    /// More than any line has.
+    /// Longer than any line.
     private static let longestLine = 1 << 20
 
-    /// The lines of the file without its last; nil where there is no file.
+    /// The lines of the file without the end line; nil if there is no file.
     ///
-    /// - Throws: ``Failure`` `data` where the last line is not `end`; `io`.
+    /// - Throws: ``Failure``: `data` if the last line is not `end`; `io`.
     static func read(_ path: String, end: String) throws -> [String]? {
         guard let bytes = try bytes(path) else { return nil }
         var lines = String(decoding: bytes, as: UTF8.self).unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
@@ -20,12 +21,12 @@ enum TextFile {
         return lines
     }
 
-    /// Writes `lines` and `end`, unless the file holds just that.
+    /// Writes `lines` and `end`, unless the file already has this content.
     static func write(_ lines: [String], end: String, to path: String) throws {
         try write((lines + [end]).map { $0 + "\n" }.joined(), to: path)
     }
 
-    /// Writes `text`, unless the file holds just that.
+    /// Writes `text`, unless the file already has this content.
     static func write(_ text: String, to path: String) throws { try write(Array(text.utf8), to: path) }
 
     static func write(_ text: [UInt8], to path: String) throws {
@@ -33,7 +34,7 @@ enum TextFile {
         try unsafe OutputFile.write(text.span.bytes, to: path)
     }
 
-    /// The bytes of a regular file; nil where there is none.
+    /// The bytes of a regular file; nil if there is none.
     static func bytes(_ path: String) throws -> [UInt8]? {
         var bytes: [UInt8] = []
         let isThere = try read(path) { chunk in
@@ -43,10 +44,11 @@ enum TextFile {
         return isThere ? bytes : nil
     }
 
-    /// Hands the lines of the file to `body`, one after the other and without the last, so that a file may be larger than memory.
+    /// Passes the lines of the file to `body` one by one, without the end line. The file may be larger than memory.
     ///
-    /// - Returns: whether there is a file.
-    /// - Throws: ``Failure`` `data` where the last line is not `end`, after `body` has had all that is there: it is worth nothing then.
+    /// - Returns: whether the file exists.
+    /// - Throws: ``Failure`` `data` if the last line is not `end`. `body` has then already received lines, which must be
+    ///   discarded.
     static func forEachLine(_ path: String, end: String, _ body: (ArraySlice<UInt8>) throws -> Void) throws -> Bool {
         var rest: [UInt8] = [], last: [UInt8]?
         let isThere = try read(path) { chunk in
@@ -65,7 +67,8 @@ enum TextFile {
         return true
     }
 
-    /// Writes what `next` gives, a line each until it gives none, and `end`: without ever having all of it in memory.
+    /// Writes a line for each value of `next` until it returns nil, and then `end`. The content is never in memory as a
+    /// whole.
     static func write(to path: String, end: String, next: () -> [UInt8]?) throws {
         var file = try OutputFile(path)
         var buffer: [UInt8] = []
@@ -81,7 +84,7 @@ enum TextFile {
         try file.commit()
     }
 
-    /// Hands the bytes of a regular file to `body`, a mebibyte at a time; false where there is none.
+    /// Passes the bytes of a regular file to `body` in chunks of up to 1 MiB; returns false if there is no file.
     private static func read(_ path: String, _ body: (ArraySlice<UInt8>) throws -> Void) throws -> Bool {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -91,7 +94,7 @@ enum TextFile {
         defer { close(descriptor) }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw Failure(.noInput, path: path, "is no regular file") }
-        // Those of /proc say that they are empty.
+        // Files in /proc report a size of 0.
         let chunk = max(4096, min(1 << 20, Int(status.st_size) + 1))
         guard try DescriptorBytes.forEach(descriptor, chunk: chunk, body) else { throw Failure.errno(.io, path: path, "cannot read it") }
         return true
@@ -100,12 +103,12 @@ enum TextFile {
     /// Bytes as one line: a backslash, a newline and a carriage return are written `\\`, `\n`, `\r`.
     static func escaped(_ bytes: [UInt8]) -> [UInt8] {
         let special: [UInt8: UInt8] = [backslash: backslash, 0x0A: UInt8(ascii: "n"), 0x0D: UInt8(ascii: "r")]
-        // Most names have none of them.
+        // Most names contain none of them.
         guard bytes.contains(where: { $0 == backslash || $0 == 0x0A || $0 == 0x0D }) else { return bytes }
         return bytes.flatMap { byte in special[byte].map { [backslash, $0] } ?? [byte] }
     }
 
-    /// What ``escaped(_:)`` was given.
+    /// The inverse of ``escaped(_:)``.
     static func unescaped(_ line: [UInt8]) -> [UInt8] {
         guard line.contains(backslash) else { return line }
         var bytes: [UInt8] = []

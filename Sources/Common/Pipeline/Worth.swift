@@ -1,12 +1,12 @@
 public import TensorStreams
 
-/// What a network is worth in a few numbers, in %, of what `evaluate` has written.
+/// Key results of a network in %, from the output of `evaluate`.
 public enum Worth {
-    /// Of `evaluate knn`: the top-1 accuracy by ten neighbours and the majority.
+    /// From `evaluate knn`: the top-1 accuracy with ten neighbours and majority vote.
     public static func nearest(_ result: JSON) -> Double? {
         result["results"]?.asArray?.first { $0["k"]?.asInteger == 10 && $0["vote"]?.asString == "majority" }?["top1"]?.asNumber
     }
 
-    /// Of `evaluate quality`: how many of the nearest images are the teacher's too.
+    /// From `evaluate quality`: the share of the nearest images that are also nearest for the teacher.
     public static func teachersNeighbours(_ result: JSON) -> Double? { result["agreement"]?.asArray?.last?["share"]?.asNumber.map { 100 * $0 } }
 }
