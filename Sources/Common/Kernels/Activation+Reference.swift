@@ -1,7 +1,8 @@
 import Platform
 
 extension Activation {
-    /// The activation and its derivative at z by their definitions, in double precision: what the vectors of ``ActivationFunction`` are tested against.
+    /// The activation and its derivative at z by their definitions, in double precision: the reference for tests of the
+    /// vectorized ``ActivationFunction``.
     public func reference(_ z: Double) -> (value: Double, derivative: Double) {
         switch self {
         case .none: return (z, 1)

@@ -1,8 +1,9 @@
-/// What a layer does to its sums before they are stored.
+/// The function that a layer applies to its sums before they are stored.
 public enum Activation: Sendable {
     case none, relu, relu6, hardSwish, silu, gelu
 
-    /// Calls `body` with the function: the one place where a value becomes the type that loops are compiled for.
+    /// Calls `body` with the function's type. This is the only place where the value becomes a type for which loops are
+    /// specialized.
     @inlinable @inline(__always)
     public func apply<Body: ActivationBody>(_ body: Body) -> Body.Result {
         switch self {
@@ -15,7 +16,7 @@ public enum Activation: Sendable {
         }
     }
 
-    /// As of its ``ActivationFunction``.
+    /// As in its ``ActivationFunction``.
     public var isInvertible: Bool { apply(IsInvertible()) }
     public var isExpensive: Bool { apply(IsExpensive()) }
 
@@ -28,20 +29,20 @@ public enum Activation: Sendable {
     }
 }
 
-/// What is done with an activation, compiled for each.
+/// Code that uses an activation, specialized for each.
 public protocol ActivationBody {
     associatedtype Result
     func run<A: ActivationFunction>(_: A.Type) -> Result
 }
 
-/// A function of one number that a layer applies to what it has summed, and its derivative: for loops that are made once for each.
+/// A scalar activation function and its derivative, for loops that are specialized for each.
 public protocol ActivationFunction {
     static func value(_ z: Vector) -> Vector
     /// dy · dvalue/dz
     static func gradient(_ dy: Vector, at z: Vector) -> Vector
-    /// Whether the derivative at z is that at the value of z, so that a backward pass may read the value instead.
+    /// Whether the derivative at z equals that at the value of z, so that a backward pass may read the value instead.
     static var isInvertible: Bool { get }
-    /// Whether it costs more than a way to memory: an exponential.
+    /// Whether it costs more than a memory access: an exponential.
     static var isExpensive: Bool { get }
 }
 
@@ -62,7 +63,7 @@ public enum Identity: ActivationFunction {
     public static func gradient(_ dy: Vector, at z: Vector) -> Vector { dy }
 }
 
-/// max(z, 0), where what is not a number stays so; the derivative at 0 is 0, as in PyTorch.
+/// max(z, 0), where NaN stays NaN. The derivative at 0 is 0, as in PyTorch.
 public enum RectifiedLinear: ActivationFunction {
     @inlinable
     public static var isInvertible: Bool { @inline(__always) get { true } }
@@ -72,7 +73,7 @@ public enum RectifiedLinear: ActivationFunction {
     public static func gradient(_ dy: Vector, at z: Vector) -> Vector { dy.replacing(with: 0, where: z .<= 0) }
 }
 
-/// min(max(z, 0), 6), where what is not a number stays so; the derivative at 0 and at 6 is 0, as in PyTorch: MobileNetV2's.
+/// min(max(z, 0), 6), where NaN stays NaN, as in MobileNetV2. The derivative at 0 and at 6 is 0, as in PyTorch.
 public enum RectifiedLinear6: ActivationFunction {
     @inlinable
     public static var isInvertible: Bool { @inline(__always) get { true } }
@@ -86,7 +87,7 @@ public enum RectifiedLinear6: ActivationFunction {
 public enum HardSwish: ActivationFunction {
     @inlinable @inline(__always)
     public static func value(_ z: Vector) -> Vector { z * pointwiseMin(pointwiseMax(z + 3, Vector(repeating: 0)), Vector(repeating: 6)) * (1 / 6) }
-    /// 0 below −3, 1 above 3, between them z/3 + ½.
+    /// The derivative is 0 below −3, 1 above 3, and z/3 + ½ in between.
     @inlinable @inline(__always)
     public static func gradient(_ dy: Vector, at z: Vector) -> Vector {
         let slope = z * (1 / 3) + 0.5
@@ -108,7 +109,8 @@ public enum SiLU: ActivationFunction {
     }
 }
 
-/// z · Φ(z), Φ(z) = (1 + erf(z/√2)) / 2 being the normal distribution's: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016; transformers'.
+/// z · Φ(z), where Φ(z) = (1 + erf(z/√2)) / 2 is the normal distribution function: Hendrycks and Gimpel, "Gaussian
+/// Error Linear Units", 2016; used by transformers.
 public enum GELU: ActivationFunction {
     @inlinable
     public static var isExpensive: Bool { @inline(__always) get { true } }
@@ -122,10 +124,10 @@ public enum GELU: ActivationFunction {
     }
 }
 
-/// The larger of each pair; what is not a number stays so when it is in `a` (as in PyTorch's ReLU).
+/// The larger of each pair; a NaN in `a` stays NaN (as in PyTorch's ReLU).
 @inlinable @inline(__always)
 public func pointwiseMax(_ a: Vector, _ b: Vector) -> Vector { a.replacing(with: b, where: a .< b) }
 
-/// The smaller of each pair; what is not a number stays so when it is in `a`.
+/// The smaller of each pair; a NaN in `a` stays NaN.
 @inlinable @inline(__always)
 public func pointwiseMin(_ a: Vector, _ b: Vector) -> Vector { a.replacing(with: b, where: a .> b) }

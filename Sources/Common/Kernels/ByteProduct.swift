@@ -1,18 +1,21 @@
 import CProcessor
 
-/// Products of rows of bytes, four to a float's place, which the newest processors make four times as fast as those of floats.
+/// Products of rows of bytes, with four bytes in the place of a float. The newest processors compute them four times as
+/// fast as float products.
 ///
-/// c (m, n) = a·b, where a's bytes have a sign and b's have none; sums of 32 bits, stored as floats. `b` is packed as ``Panels`` (k, n) says, of the k floats whose places the bytes of a column take.
+/// c (m, n) = a·b, where the bytes of a are signed and those of b unsigned. Sums have 32 bits and are stored as floats.
+/// `b` is packed as ``Panels`` (k, n), where k counts the floats that the bytes of a column occupy.
 public enum ByteProduct {
-    /// Whether the processor that this is built for has an instruction for it (AVX-512 VNNI); without one it is right, and slower than floats.
+    /// Whether the target processor has an instruction for it (AVX-512 VNNI). Without one the result is correct, but
+    /// computed more slowly than with floats.
     public static var isFast: Bool { SEED_BYTE_PRODUCTS == 1 }
-    /// Bytes that a sum takes in without leaving 32 bits.
+    /// The most bytes that a 32-bit sum can take without overflow.
     public static let longest = 1 << 16
 
     /// - Parameters:
-    ///   - lda: floats from a row of `a` to the next.
-    ///   - panels: with whole panels alone: n is a multiple of ``Panels/width``.
-    ///   - isFast: whether by that instruction.
+    ///   - lda: the row stride of `a`, in floats.
+    ///   - panels: whole panels only: n is a multiple of ``Panels/width``.
+    ///   - isFast: whether to use that instruction.
     public static func multiply(
         _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels, into c: UnsafeMutablePointer<Float>, ldc: Int, isFast: Bool = ByteProduct.isFast
     ) {
@@ -64,7 +67,7 @@ public enum ByteProduct {
     }
 }
 
-/// One row of 32 sums of products of bytes. What it is read from has four bytes in each float's place; the sums are stored as floats.
+/// One row of 32 sums of byte products. Its input has four bytes in each float's place; the sums are stored as floats.
 private struct ByteRow: ProductTile {
     private var left: SIMD16<Int32>
     private var right: SIMD16<Int32>

@@ -1,11 +1,13 @@
-/// Sums over the rows of a product, taken from the registers it is made in: for every column Σ (y − s) and Σ (y − s)², s being the first row,
-/// which is near enough to the mean, as a rule, that little cancels.
+/// Column sums of a product, taken from the registers it is computed in: for every column Σ (y − s) and Σ (y − s)²,
+/// where s is the first row.
+///
+/// s is usually close enough to the mean that little cancels.
 public struct ColumnSums {
-    /// The first row, the sums and the sums of squares, each of whole panels.
+    /// The first row, the sums and the sums of squares, each padded to whole panels.
     private let memory: UnsafeMutablePointer<Float>
     private let width: Int
 
-    /// - Parameter memory: room for ``floats(n:)``, anything at first.
+    /// - Parameter memory: ``floats(n:)`` floats, uninitialized.
     public init(_ memory: UnsafeMutablePointer<Float>, n: Int) { self.init(memory: memory, width: Self.width(n)) }
 
     private init(memory: UnsafeMutablePointer<Float>, width: Int) {
@@ -13,7 +15,7 @@ public struct ColumnSums {
         self.width = width
     }
 
-    /// Floats for a product of `n` columns.
+    /// The number of floats for a product of `n` columns.
     public static func floats(n: Int) -> Int { 3 * width(n) }
     private static func width(_ n: Int) -> Int { (n + Panels.width - 1) / Panels.width * Panels.width }
 

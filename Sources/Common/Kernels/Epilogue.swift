@@ -1,20 +1,22 @@
 import CProcessor
 
-/// What is done to a layer's sums before they are stored:
+/// The operations on a layer's sums before they are stored:
 ///
 ///     y = activation(sums (+ y) + bias + residual)
 ///
-/// A GEMM starts its sums with the bias and the residual, so that they cost no pass of their own; Winograd's output transform adds them to a tile
-/// in registers; ``Rows/apply(_:to:into:rows:width:)`` does it to rows that are still in the cache.
+/// A GEMM starts its sums with the bias and the residual, so that they need no extra pass. Winograd's output transform
+/// adds them to a tile in registers. ``Rows/apply(_:to:into:rows:width:)`` applies the epilogue to rows that are still
+/// in the cache.
 public struct Epilogue {
-    /// Adds to what is in y.
+    /// Whether to add to the contents of y.
     public var accumulates: Bool
-    /// A number for each column.
+    /// One number per column.
     public var bias: UnsafePointer<Float>?
-    /// Of y's shape and stride.
+    /// Has y's shape and stride.
     public var residual: UnsafePointer<Float>?
     public var activation: Activation
-    /// The store policy: non-temporal stores, where y exceeds the caches. Every whole vector of y must be aligned to 64 bytes then.
+    /// The store policy: non-temporal stores, for y larger than the caches. Every whole vector of y must then be
+    /// aligned to 64 bytes.
     public var isNonTemporal: Bool
 
     public init(
@@ -27,22 +29,22 @@ public struct Epilogue {
 
     /// Stores the sums.
     public static var store: Epilogue { Epilogue() }
-    /// Adds the sums to what is there.
+    /// Adds the sums to the contents of y.
     public static var accumulate: Epilogue { Epilogue(accumulates: true) }
 
-    /// Whether sums are stored as they are.
+    /// Whether sums are stored unchanged.
     public var isPlain: Bool { !accumulates && bias == nil && residual == nil && activation == .none }
-    /// Whether ``GEMM`` does all of it.
+    /// Whether ``GEMM`` can apply all of it.
     public var fitsGEMM: Bool { activation == .none || activation == .relu }
 
-    /// From row `row` of y on, whose rows lie `stride` floats apart.
+    /// The epilogue from row `row` of y on, where rows are `stride` floats apart.
     public func advanced(rows row: Int, stride: Int) -> Epilogue {
         var moved = self
         moved.residual = residual.map { $0 + row * stride }
         return moved
     }
 
-    /// From column `column` on.
+    /// The epilogue from column `column` on.
     @inlinable
     public func advanced(columns column: Int) -> Epilogue {
         var moved = self

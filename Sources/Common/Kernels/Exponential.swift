@@ -1,15 +1,15 @@
 extension Vector {
     /// eˣ of sixteen numbers, with a relative error below 1.5·10⁻⁷.
     ///
-    /// Results below 2⁻¹²⁶ are 0 (a denormal would slow down the product it goes into), results above the
-    /// largest number are infinite, and NaN stays NaN.
+    /// Results below 2⁻¹²⁶ are 0 (a denormal would slow down the product that uses it), results above the largest
+    /// number are infinite, and NaN stays NaN.
     ///
-    /// With n = round(x·log₂e): eˣ = 2ⁿ·eʳ, r = x − n·ln 2 in [−½ln 2, ½ln 2]. ln 2 is in the two parts of Cephes' `expf`
-    /// (S. L. Moshier), the first of which n multiplies without rounding. eʳ ≈ 1 + r + r²·p(r), where p was fitted for the least
-    /// relative error (3·10⁻⁹; the rest is rounding).
+    /// With n = round(x·log₂e): eˣ = 2ⁿ·eʳ, r = x − n·ln 2 in [−½ln 2, ½ln 2]. ln 2 is split into the two parts of
+    /// Cephes' `expf` (S. L. Moshier); the product of n and the first part is exact. eʳ ≈ 1 + r + r²·p(r), where p is
+    /// fitted for the least relative error (3·10⁻⁹; the rest is rounding).
     @inlinable @inline(__always)
     public static func exponential(_ x: Vector) -> Vector {
-        // Adding 1.5·2²³ leaves round(x·log₂e) in the low bits: no conversion that could trap on NaN.
+        // Adding 1.5·2²³ leaves round(x·log₂e) in the low bits, without a conversion that could trap on NaN.
         let shifted = x * 1.442_695_04 + 0x1.8p23
         let n = shifted - 0x1.8p23
         let r = x.addingProduct(-0.693_359_375, n).addingProduct(2.121_944_4e-4, n)
@@ -27,8 +27,8 @@ extension Vector {
 
     /// The error function of sixteen numbers, with a relative error below 4·10⁻⁷. NaN stays NaN.
     ///
-    /// erf x ≈ x · p(x²) / q(x²) up to |x| = 3.95, where it is 1 in single precision; p and q, of five powers each, were fitted for the least relative
-    /// error (2·10⁻⁸; the rest is rounding).
+    /// erf x ≈ x · p(x²) / q(x²) up to |x| = 3.95, where it is 1 in single precision. p and q, with five powers each,
+    /// are fitted for the least relative error (2·10⁻⁸; the rest is rounding).
     @inlinable @inline(__always)
     public static func errorFunction(_ x: Vector) -> Vector {
         let x = x.replacing(with: 3.95, where: x .> 3.95).replacing(with: -3.95, where: x .< -3.95), u = x * x

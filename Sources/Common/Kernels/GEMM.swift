@@ -1,20 +1,23 @@
 import CProcessor
 
-/// Products of row-major matrices on tiles that stay in registers.
+/// Products of row-major matrices on register tiles.
 ///
-/// Every element of the result is one sum in the order of k, whatever else is computed with it: the bits do not depend on how rows
-/// are shared out among threads. Against OpenBLAS, which packs both factors anew in every call, the right factor is packed
-/// once and the left one is read where it lies.
+/// Every element of the result is a single sum in the order of k, whatever else is computed with it. So the bits do not
+/// depend on how rows are split among threads. OpenBLAS packs both factors anew in every call; here the right factor is
+/// packed once and the left one is read in place.
 public enum GEMM {
-    /// Makes `c` (m, n) of the sums a·b as the epilogue says, where a is (m, k) and b is packed.
+    /// Computes the sums a·b and stores them to `c` (m, n) as the epilogue says, where a is (m, k) and b is packed.
     ///
     /// - Parameters:
-    ///   - lda: floats from a row of `a` to the next; not a multiple of 1024, if speed counts: such rows push each other out of the cache.
-    ///   - lines: runs of floats that a row of `a` consists of, each `line` floats behind the one before, as the lines of a window are.
-    ///   - b: (k, n), as `panels` says.
-    ///   - epilogue: its activation is none or a rectifier. If rows of `c` do not begin on cache lines, they are stored through the caches.
-    ///   - sums: where sums over the rows of the result go.
-    ///   - prefetch: what will be read next. Asked for if `a` has one line, beside whole panels.
+    ///   - lda: the row stride of `a`, in floats. For speed, not a multiple of 1024: such rows evict each other from
+    ///     the cache.
+    ///   - lines: the number of contiguous runs that a row of `a` consists of, `line` floats apart, like the lines of a
+    ///     window.
+    ///   - b: (k, n), packed as `panels`.
+    ///   - epilogue: its activation is none or a rectifier. If rows of `c` are not aligned to cache lines, it uses
+    ///     regular stores.
+    ///   - sums: receives sums over the rows of the result.
+    ///   - prefetch: memory that is read next. Prefetched if `a` has one line, along with whole panels.
     public static func multiply(
         _ a: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, m: Int, _ b: UnsafePointer<Float>, _ panels: Panels,
         into c: UnsafeMutablePointer<Float>, ldc: Int, epilogue: Epilogue = .store,
@@ -22,7 +25,7 @@ public enum GEMM {
     ) {
         precondition(epilogue.fitsGEMM)
         let length = panels.k / lines
-        // As many rows of a at a time as stay in the L2 cache, and each panel runs over them.
+        // Processes as many rows of a at a time as fit in the L2 cache, and runs each panel over them.
         var epilogue = epilogue
         epilogue.isNonTemporal = epilogue.isNonTemporal && ldc % 16 == 0 && UInt(bitPattern: c) % 64 == 0
         let block = max(1, min(16, (1 << 16) / max(1, panels.k * Panels.rows))) * Panels.rows
@@ -40,9 +43,11 @@ public enum GEMM {
         }
     }
 
-    /// Sets `c` (m, n) to aᵀ·b, or adds that, where a is (k, m) and b is (k, n): sums over rows, as gradients of weights are.
+    /// Sets `c` (m, n) to aᵀ·b or adds it to `c`, where a is (k, m) and b is (k, n): sums over rows, as for gradients
+    /// of weights.
     ///
-    /// Neither factor is packed; `b` must be readable up to a multiple of ``Panels/width`` columns (of 16 or 8, where those hold the rest).
+    /// Neither factor is packed. `b` must be readable up to a multiple of ``Panels/width`` columns (of 16 or 8, if
+    /// those hold the rest).
     public static func multiplyTransposed(
         _ a: UnsafePointer<Float>, lda: Int, m: Int, _ b: UnsafePointer<Float>, ldb: Int, n: Int, k: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
         accumulates: Bool = false, prefetch: UnsafeMutablePointer<Prefetch>? = nil
@@ -60,16 +65,16 @@ public enum GEMM {
 }
 
 extension Prefetch {
-    /// Lines to ask for with each sixteen steps of a product of `m` rows.
+    /// The number of lines to prefetch with every sixteen steps of a product of `m` rows.
     fileprivate func pace(_ m: Int, _ panels: Panels) -> Int {
         let steps = (m + Panels.rows - 1) / Panels.rows * panels.count * ((panels.k + 15) / 16)
         return lines == 0 || steps == 0 ? 0 : (lines + steps - 1) / steps
     }
 }
 
-/// One panel and what is done with it.
+/// One panel and the operations on it.
 private struct Work {
-    /// Floats of a line, lines, and floats between them.
+    /// The length of a line, the number of lines, and the gap between them, in floats.
     let length: Int
     var lines = 1
     var gap = 0
@@ -80,11 +85,11 @@ private struct Work {
     var sums: ColumnSums?
     /// Whether the rows of a are read for the first time.
     var ahead = false
-    /// What is asked for meanwhile, so many lines with each sixteen steps.
+    /// Memory to prefetch meanwhile, `pace` lines with every sixteen steps.
     var prefetch: UnsafeMutablePointer<Prefetch>?
     var pace = 0
 
-    /// All rows of a: a tile at a time, from the largest to the smallest. `row` is the number of the first.
+    /// Processes all rows of a, one tile at a time from the largest to the smallest. `row` is the index of the first.
     func rows(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int, row: Int) {
         var done = 0
         while done < m {
@@ -99,7 +104,7 @@ private struct Work {
         }
     }
 
-    /// All columns of a.
+    /// Processes all columns of a.
     func columns(_ a: UnsafePointer<Float>, lda: Int, m: Int, into c: UnsafeMutablePointer<Float>, ldc: Int) {
         var done = 0
         while done < m {
@@ -114,7 +119,7 @@ private struct Work {
         }
     }
 
-    /// Rows of the next tile when `left` are to be done.
+    /// The number of rows in the next tile if `left` remain.
     private static func tile(_ left: Int) -> Int { left >= Panels.rows ? Panels.rows : left > 1 ? left / 2 * 2 : 1 }
 
     private struct Operands {
@@ -152,7 +157,7 @@ private struct Work {
         }
     }
 
-    /// One tile: all of its sums, from start to end.
+    /// Computes all sums of one tile.
     @inline(__always)
     private func run<T: Tile>(_: T.Type, _ operands: Operands, aRow: Int, aStep: Int) {
         guard columns == T.width else { return runNarrow(T.self, operands, aRow: aRow, aStep: aStep) }
@@ -168,7 +173,7 @@ private struct Work {
         } else {
             tile = residual.map { T($0, stride: operands.ldc) } ?? T()
         }
-        // What a sum starts with is read at once: so it is asked for a tile before.
+        // The initial values of a sum are needed at once, so they are prefetched one tile ahead.
         if epilogue.accumulates {
             prefetchToWrite(T.self, operands.c + T.rows * operands.ldc, operands.ldc)
         } else {
@@ -197,7 +202,7 @@ private struct Work {
         }
     }
 
-    /// The same where the result has fewer columns than the tile: by way of a tile in memory.
+    /// The same if the result has fewer columns than the tile, by way of a tile in memory.
     @inline(__always)
     private func runNarrow<T: Tile>(_: T.Type, _ operands: Operands, aRow: Int, aStep: Int) {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: T.rows * T.width) { memory in
@@ -239,7 +244,8 @@ private struct Work {
         }
     }
 
-    /// The same, prefetching meanwhile the rows of a that the next tile reads, if they are read for the first time, and for what `prefetch` says.
+    /// The same, while prefetching the rows of a for the next tile, if they are read for the first time, and the memory
+    /// in `prefetch`.
     @inline(__always)
     private func sumPrefetching<T: Tile>(_ tile: inout T, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int) {
         var (a, b) = (a, b)

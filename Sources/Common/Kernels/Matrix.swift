@@ -2,19 +2,19 @@ import COpenBLAS
 
 /// Products of row-major matrices by OpenBLAS.
 ///
-/// OpenBLAS runs with one thread inside and is called from many threads of ours: that scales
-/// fully, and every product has the same bits whatever the number of threads.
+/// OpenBLAS runs single-threaded and is called from many of our threads. This scales fully, and every product is
+/// bit-identical for any number of threads.
 public enum Matrix {
     public enum Orientation: Sendable { case asIs, transposed }
 
-    /// One thread inside OpenBLAS, from the first use on.
+    /// Limits OpenBLAS to one thread, from the first use on.
     private static let singleThreaded: Void = openblas_set_num_threads(1)
 
-    /// Sets `c` (m, n) to a·b + beta·c, where a is (m, k) and b is (k, n) once oriented.
+    /// Sets `c` (m, n) to a·b + beta·c, where a is (m, k) and b is (k, n) after transposition.
     ///
     /// - Parameters:
-    ///   - lda: floats from a row of `a` as stored to the next; likewise `ldb` and `ldc`.
-    ///   - beta: 0 sets `c`, whatever is in it; 1 adds to it.
+    ///   - lda: the row stride of `a` as stored, in floats; likewise `ldb` and `ldc`.
+    ///   - beta: 0 overwrites `c`, whatever it contains; 1 adds to it.
     public static func multiply(
         _ a: UnsafePointer<Float>, _ aIs: Orientation = .asIs, lda: Int,
         _ b: UnsafePointer<Float>, _ bIs: Orientation = .asIs, ldb: Int,

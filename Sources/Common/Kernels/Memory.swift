@@ -5,17 +5,17 @@ import Platform
 public typealias Vector = SIMD16<Float>
 
 extension UnsafePointer<Float> {
-    /// The sixteen floats at `offset`, wherever it lies.
+    /// Loads the sixteen floats at `offset`, without alignment.
     @inlinable @inline(__always)
     public func vector(_ offset: Int) -> Vector { UnsafeRawPointer(self + offset).loadUnaligned(as: Vector.self) }
 
-    /// The eight floats at `offset`, and eight zeros.
+    /// Loads the eight floats at `offset`, followed by eight zeros.
     @inlinable @inline(__always)
     public func half(_ offset: Int) -> Vector {
         Vector(lowHalf: UnsafeRawPointer(self + offset).loadUnaligned(as: SIMD8<Float>.self), highHalf: .zero)
     }
 
-    /// The `count` < 16 floats at `offset`, and zeros: what is behind them is not read.
+    /// Loads the `count` < 16 floats at `offset`, followed by zeros. Memory past them is not read.
     @inlinable
     public func vector(_ offset: Int, count: Int) -> Vector {
         var v = Vector.zero
@@ -25,7 +25,7 @@ extension UnsafePointer<Float> {
 }
 
 extension UnsafeMutablePointer<Float> {
-    /// The sixteen floats at `offset`, wherever it lies.
+    /// Loads the sixteen floats at `offset`, without alignment.
     @inlinable @inline(__always)
     public func vector(_ offset: Int) -> Vector { UnsafeRawPointer(self + offset).loadUnaligned(as: Vector.self) }
 
@@ -40,27 +40,28 @@ extension UnsafeMutablePointer<Float> {
     @inlinable @inline(__always)
     public func vector(_ offset: Int, count: Int) -> Vector { UnsafePointer(self).vector(offset, count: count) }
 
-    /// Stores the first eight.
+    /// Stores the first eight floats.
     @inlinable @inline(__always)
     public func storeHalf(_ vector: Vector, _ offset: Int) {
         UnsafeMutableRawPointer(self + offset).storeBytes(of: vector.lowHalf, as: SIMD8<Float>.self)
     }
 
-    /// Stores the first `count` < 16.
+    /// Stores the first `count` < 16 floats.
     @inlinable
     public func store(_ vector: Vector, _ offset: Int, count: Int) { for i in 0..<count { self[offset + i] = vector[i] } }
 }
 
-/// Owner of floats, aligned to a cache line, zero at first.
+/// Owns a buffer of floats, aligned to a cache line and initially zero.
 public final class FloatBuffer: @unchecked Sendable {
     public let count: Int
     public let pointer: UnsafeMutablePointer<Float>
     private let bytes: Int
     private let isMapped: Bool
-    /// Whose memory it is, of a part of another.
+    /// The owner of the memory, if this is a part of another buffer.
     private let whole: FloatBuffer?
     private static let large = 1 << 21
-    /// Whether the address sanitizer is here. It sees what is read beside memory that comes from its allocator, and to the byte.
+    /// Whether the address sanitizer is active. It detects accesses past a buffer, to the byte, for memory from its own
+    /// allocator.
     private static let isWatched = dlsym(nil, "__asan_init") != nil
 
     public init(_ count: Int) {
@@ -69,8 +70,8 @@ public final class FloatBuffer: @unchecked Sendable {
         whole = nil
         bytes = FloatBuffer.isWatched ? max(count, 1) * 4 : (max(count, 1) * 4 + 63) / 64 * 64
         isMapped = bytes >= FloatBuffer.large && !FloatBuffer.isWatched
-        // Large buffers straight from the kernel: zero without being written, and on huge pages, which cost fewer faults and
-        // fewer misses of the TLB.
+        // Large buffers come directly from the kernel: zero without being written, and on huge pages, which cost fewer
+        // page faults and TLB misses.
         if isMapped {
             guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED else {
                 seed_no_memory(bytes)
@@ -85,7 +86,7 @@ public final class FloatBuffer: @unchecked Sendable {
         }
     }
 
-    /// A part of another, in the same memory.
+    /// A part of another buffer, in the same memory.
     public init(part whole: FloatBuffer, from offset: Int, count: Int) {
         precondition(offset >= 0 && count >= 0 && offset + count <= whole.count)
         (self.whole, self.count, pointer, bytes, isMapped) = (whole, count, whole.pointer + offset, 4 * count, false)
@@ -112,9 +113,10 @@ public final class FloatBuffer: @unchecked Sendable {
     public func zero() { memset(pointer, 0, count * 4) }
 }
 
-/// Memory for intermediate results, kept from call to call: some for each thread, some for all. What is in it never outlives a piece of work.
+/// Memory for intermediate results, reused between calls: a part per thread and a part for all. Its contents never
+/// outlive a piece of work.
 public final class Scratch: @unchecked Sendable {
-    /// Floats that a piece of work needs.
+    /// The number of floats that a piece of work needs.
     public struct Need: Sendable, Equatable {
         public var worker: Int
         public var shared: Int
@@ -124,7 +126,7 @@ public final class Scratch: @unchecked Sendable {
             self.shared = shared
         }
 
-        /// Enough for either.
+        /// Grows to satisfy either need.
         public mutating func formUnion(_ other: Need) {
             worker = max(worker, other.worker)
             shared = max(shared, other.shared)
@@ -134,20 +136,20 @@ public final class Scratch: @unchecked Sendable {
     private var buffers: [FloatBuffer?]
     private var common: FloatBuffer?
 
-    /// How many threads may work with it at once.
+    /// The most threads that may use it at once.
     public var workers: Int { buffers.count }
-    /// Floats it holds.
+    /// The number of floats it holds.
     public var count: Int { buffers.reduce(common?.count ?? 0) { $0 + ($1?.count ?? 0) } }
 
     public init(workers: Int) { buffers = Array(repeating: nil, count: workers) }
 
-    /// Not to be called while pieces run.
+    /// Must not be called while pieces run.
     public func reserve(_ need: Need) {
         for worker in buffers.indices where (buffers[worker]?.count ?? 0) < need.worker { buffers[worker] = FloatBuffer(need.worker) }
         if (common?.count ?? 0) < need.shared { common = FloatBuffer(need.shared) }
     }
 
-    /// What all threads share.
+    /// The part shared by all threads.
     public var shared: UnsafeMutablePointer<Float> {
         guard let common else { preconditionFailure("scratch is reserved before it is used") }
         return common.pointer

@@ -1,9 +1,9 @@
 import CProcessor
 
-/// How the right factor of a product lies in memory: cut into panels of as many columns as a tile is wide.
+/// The memory layout of the right factor of a product: split into panels as wide as a tile.
 ///
-/// A matrix (k, n) has ⌈n / width⌉ panels, one behind the other, each (k, columns) without gaps. Columns that the last one lacks
-/// are zero. So a product reads its right factor from front to back.
+/// A matrix (k, n) has ⌈n / width⌉ contiguous panels, each (k, columns) without gaps. Missing columns of the last panel
+/// are zero. A product therefore reads its right factor sequentially.
 public struct Panels: Sendable, Equatable {
     public let k: Int
     public let n: Int
@@ -13,25 +13,26 @@ public struct Panels: Sendable, Equatable {
         self.n = n
     }
 
-    /// Columns of a panel: two registers where there are 32 of AVX-512, else 16 floats.
+    /// The number of columns in a panel: two registers with AVX-512 (32 registers), else 16 floats.
     public static var width: Int { SEED_LANES == 16 ? 32 : 16 }
-    /// Rows of a tile: as many as leave registers for a row of the panel and an element of the left factor.
+    /// The number of rows in a tile, which leaves registers for a row of the panel and an element of the left factor.
     public static var rows: Int { SEED_LANES == 16 ? 14 : 6 }
 
     public var count: Int { (n + Panels.width - 1) / Panels.width }
-    /// Floats of all panels.
+    /// The number of floats in all panels.
     public var floats: Int { count == 0 ? 0 : offset(count - 1) + k * stride(count - 1) }
 
     /// The columns of the matrix in panel `index`.
     public func columns(_ index: Int) -> Range<Int> { (index * Panels.width)..<min(n, (index + 1) * Panels.width) }
-    /// Floats in a row of panel `index`: 16 or 8 are enough for the last one if it has no more columns.
+    /// The row length of panel `index` in floats: 16 or 8 suffice for the last one if it has no more columns.
     public func stride(_ index: Int) -> Int { columns(index).count <= 8 ? 8 : (columns(index).count + 15) / 16 * 16 }
-    /// Those of the matrix with the columns of zeros that its last panel has: they lie as these do, and every tile is a whole one.
+    /// The panels of the matrix extended by the zero columns of its last panel. The layout is the same, and every tile
+    /// is a whole one.
     public var padded: Panels { count == 0 ? self : Panels(k: k, n: (count - 1) * Panels.width + stride(count - 1)) }
-    /// Where panel `index` begins.
+    /// The offset of panel `index`.
     public func offset(_ index: Int) -> Int { index * Panels.width * k }
 
-    /// Packs panel `index` of b (k, n), whose rows lie `ldb` floats apart; or of bᵀ, if `b` is (n, k).
+    /// Packs panel `index` of b (k, n), with row stride `ldb`, or of bᵀ if `b` is (n, k).
     public func pack(_ index: Int, of b: UnsafePointer<Float>, _ orientation: Matrix.Orientation = .asIs, ldb: Int, into packed: UnsafeMutablePointer<Float>) {
         let columns = columns(index), stride = stride(index)
         let panel = packed + offset(index)
@@ -45,7 +46,7 @@ public struct Panels: Sendable, Equatable {
         }
     }
 
-    /// Puts the columns of a packed panel back, as ``pack(_:of:_:ldb:into:)`` has found them.
+    /// Writes the columns of a packed panel back to where ``pack(_:of:_:ldb:into:)`` read them.
     public func unpack(_ index: Int, of packed: UnsafePointer<Float>, _ orientation: Matrix.Orientation = .asIs, into b: UnsafeMutablePointer<Float>, ldb: Int) {
         let columns = columns(index), stride = stride(index), panel = packed + offset(index)
         switch orientation {

@@ -25,7 +25,8 @@ public enum Rows {
         for r in 0..<rows { add(b, to: y + r * width, count: width) }
     }
 
-    /// Copies a run of floats: faster than `memcpy`'s call and choice for the few hundred that a patch has.
+    /// Copies a run of floats. For the few hundred floats of a patch it is faster than the call and dispatch of
+    /// `memcpy`.
     @inline(__always)
     public static func copy(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
         guard count >= 16 else {
@@ -42,11 +43,11 @@ public enum Rows {
             target.store(source.vector(i), i)
             i += 16
         }
-        // The last sixteen, some of them once more.
+        // The last sixteen, some of them copied twice.
         if i < count { target.store(source.vector(count - 16), count - 16) }
     }
 
-    /// Copies a matrix (rows, columns) from rows `stride` floats apart to rows of `targetStride`.
+    /// Copies a matrix (rows, columns) from row stride `stride` to row stride `targetStride`.
     public static func copy(
         _ source: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into target: UnsafeMutablePointer<Float>, stride targetStride: Int
     ) {
@@ -55,7 +56,7 @@ public enum Rows {
         }
     }
 
-    /// y = x·factors, one by one.
+    /// y = x·factors, elementwise.
     public static func multiply(_ x: UnsafePointer<Float>, by factors: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int) {
         var i = 0
         while i + 16 <= count {
@@ -75,8 +76,9 @@ public enum Rows {
         return sum
     }
 
-    /// Does to each of `rows` rows of `width` floats at `x` what an epilogue says, and stores them at `y`, which may be `x`: for rows that are still in
-    /// the cache. Nothing is accumulated.
+    /// Applies an epilogue to each of `rows` rows of `width` floats at `x`, and stores them at `y`, which may be `x`.
+    ///
+    /// For rows that are still in the cache. The epilogue must not accumulate.
     public static func apply(_ epilogue: Epilogue, to x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, rows: Int, width: Int) {
         precondition(!epilogue.accumulates)
         epilogue.activation.apply(EpilogueRows(x: x, y: y, epilogue: epilogue, rows: rows, width: width))

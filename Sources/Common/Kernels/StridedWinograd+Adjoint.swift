@@ -1,14 +1,14 @@
-/// The gradient of the input: of x, whose element (h, w) is the element (h + padding, w + padding) of z.
+/// The gradient of the input x, whose element (h, w) is element (h + padding, w + padding) of z.
 ///
-/// A tile is 5×5 of dy and gives 4×4 of each phase, which lie between one another: 8×8 of dx, odd rows and columns of z before even ones. Each
-/// element of dx is in one phase of one tile, so nothing is summed and nothing needs to be zero before.
+/// A tile is 5×5 of dy and yields 4×4 of each phase. The phases interleave to 8×8 of dx, with odd rows and columns of z
+/// before even ones. Each element of dx is in one phase of one tile, so nothing is summed and dx need not be cleared.
 extension StridedWinograd {
-    /// Row of dy where the first tile begins: one before the first, if the first row of z is one of x.
+    /// The row of dy where the first tile starts: one before the first, if the first row of z is a row of x.
     private var origin: Int { padding == 0 ? -1 : 0 }
-    /// Row of dx that the first row of the first tile is, perhaps one before the first.
+    /// The row of dx that the first row of the first tile maps to; it may be one before the first.
     private var target: Int { 1 - padding + 2 * origin }
 
-    /// Tiles of one image's input.
+    /// The number of tiles in one image's input.
     public var adjointTiles: Int { ((H - target + 7) / 8) * adjointAcross }
     private var adjointAcross: Int { (W - target + 7) / 8 }
 
@@ -19,12 +19,12 @@ extension StridedWinograd {
         }
     }
 
-    /// D = Bᵀ d B for the tiles `range` (of ``adjointTiles``, counted through the batch) of dy (N, outH, outW, K), K a multiple of 16:
-    /// (25, tiles, K), rows `Winograd.stride(K)` floats apart.
+    /// Computes D = Bᵀ d B for the tiles `range` (of ``adjointTiles``, counted through the batch) of dy (N, outH, outW,
+    /// K), K a multiple of 16: (25, tiles, K), with row stride `Winograd.stride(K)`.
     ///
     /// - Parameters:
-    ///   - plane: floats from one of the 25 elements to the next.
-    ///   - border: room for one tile, 25·K floats.
+    ///   - plane: the stride between the 25 elements, in floats.
+    ///   - border: workspace for one tile, 25·K floats.
     public func transformAdjointInput(
         _ dy: UnsafePointer<Float>, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int, border: UnsafeMutablePointer<Float>
     ) {
@@ -49,7 +49,7 @@ extension StridedWinograd {
         }
     }
 
-    /// dx = Aᵀ m A of each phase for the tiles `range` of dx (N, H, W, C), set or added to what is there.
+    /// Computes dx = Aᵀ m A of each phase for the tiles `range` of dx (N, H, W, C), and sets dx or adds to it.
     public func transformAdjointOutput(
         _ m: UnsafePointer<Float>, _ elements: Elements, C: Int, tiles range: Range<Int>, into dx: UnsafeMutablePointer<Float>, adding: Bool
     ) {
@@ -62,7 +62,7 @@ extension StridedWinograd {
             let image = dx + n * H * W * C
             for c in Swift.stride(from: 0, to: C, by: 16) {
                 let m = m + c
-                // Rows of the elements, which the transform takes for columns: it is the same for both.
+                // The transform runs along rows of the elements instead of columns, which is equivalent.
                 @inline(__always) func five(_ line: (first: Int, step: Int, last: Int), _ phase: Int) -> Four {
                     let p = m + line.first + phase
                     return StridedWinograd.outputLine((p.vector(0), p.vector(line.step), p.vector(2 * line.step), p.vector(3 * line.step), m.vector(line.last + phase)))

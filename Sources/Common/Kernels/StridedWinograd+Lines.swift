@@ -1,5 +1,5 @@
-/// The transforms of F(4, 2) along one line of a tile, for sixteen channels at once. Those of four are the phase of odd samples, which has
-/// nothing at ∞.
+/// The transforms of F(4, 2) along one line of a tile, for sixteen channels at once. The variants with four values are
+/// for the phase of odd samples, which has no element at ∞.
 extension StridedWinograd {
     typealias Four = Winograd.Four
     typealias Five = (Vector, Vector, Vector, Vector, Vector)
@@ -13,7 +13,7 @@ extension StridedWinograd {
         return (four.0, four.1, four.2, four.3, (d.4 - d.2).addingProduct(-2, four.3))
     }
 
-    /// The finite ones, which do not touch the last sample.
+    /// The finite elements of Bᵀd, which do not use the last sample.
     @inline(__always)
     static func inputLine(_ d: Four) -> Four {
         let outer = d.3 - d.1
@@ -37,7 +37,7 @@ extension StridedWinograd {
         return (m.0 + sum + m.3, difference.addingProduct(2, m.3), sum.addingProduct(4, m.3), difference.addingProduct(8, m.3))
     }
 
-    /// A y: the transpose of that.
+    /// A y, the transpose of Aᵀ.
     @inline(__always)
     static func gradientLine(_ y: Four) -> Five {
         let even = y.0 + y.2, odd = y.1 + y.3
@@ -55,14 +55,14 @@ extension StridedWinograd {
         )
     }
 
-    /// The same of (x, 0).
+    /// The same for (x, 0).
     @inline(__always)
     static func weightLine(_ x: Vector) -> Four {
         let half = x * Vector(repeating: 0.5), sixth = x * Vector(repeating: 1 / 6)
         return (half, -half, -sixth, sixth)
     }
 
-    /// Gᵀu: the transpose of that.
+    /// Gᵀu, the transpose of G.
     @inline(__always)
     static func weightGradientLine(_ u: Five) -> (Vector, Vector) {
         (weightGradientLine((u.0, u.1, u.2, u.3)), (u.4.addingProduct(-0.5, u.1)).addingProduct(1 / 6, u.2).addingProduct(1 / 3, u.3))

@@ -1,14 +1,15 @@
-/// Weights (K, 3, 3, C): their transforms, packed for the products of each element, and back.
+/// Transforms of the weights (K, 3, 3, C), packed for the products of each element, and the reverse for gradients.
 extension StridedWinograd {
-    /// Floats of the packed weights of all elements.
+    /// The number of floats of the packed weights of all elements.
     public static func packedCount(C: Int, K: Int) -> Int { packedOffset(elements, C: C, K: K) }
 
-    /// Where an element's weights begin; a line more than it needs, so that they do not push each other out of the cache.
+    /// The offset of an element's weights. Elements are one line further apart than necessary, so that they do not
+    /// evict each other from the cache.
     public static func packedOffset(_ element: Int, C: Int, K: Int) -> Int {
         (element == elements ? products : phases(before: element)) * C * K + element * 16
     }
 
-    /// U of panel `index` (of (phases·C, K)) of each element, for products V·U.
+    /// Computes U of panel `index` of (phases·C, K) for each element, for products V·U.
     public static func transformWeights(_ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into u: UnsafeMutablePointer<Float>) {
         let columns = Panels(k: C, n: K).columns(index)
         let width = Panels(k: C, n: K).stride(index)
@@ -20,7 +21,8 @@ extension StridedWinograd {
         }
     }
 
-    /// The same for products that give the gradient of the input, (K, phases·C): of the input channels `range`, multiples of 16.
+    /// The same for products that give the gradient of the input, (K, phases·C), for the input channels `range`, whose
+    /// bounds are multiples of 16.
     public static func transformTurnedWeights(
         _ w: UnsafePointer<Float>, C: Int, K: Int, channels range: Range<Int>, into u: UnsafeMutablePointer<Float>
     ) {
@@ -35,7 +37,8 @@ extension StridedWinograd {
         }
     }
 
-    /// G g Gᵀ of each phase for sixteen channels, whose nine weights lie `step` floats apart; `phase` is its number among those of the element.
+    /// Computes G g Gᵀ of each phase for sixteen channels, whose nine weights are `step` floats apart. `phase` is its
+    /// index among those of the element.
     @inline(__always)
     private static func forEachProduct(
         _ w: UnsafePointer<Float>, step: Int, turned: Bool, _ body: (_ element: Int, _ phase: Int, _ value: Vector) -> Void
@@ -83,7 +86,8 @@ extension StridedWinograd {
         }
     }
 
-    /// Adds Gᵀ du G of each phase to the weights of output channel k: dw (3, 3, C), from row `k` of du (25, K, phases·C).
+    /// Adds Gᵀ du G of each phase to the weights dw (3, 3, C) of output channel k, from row `k` of du (25, K,
+    /// phases·C).
     public static func addWeightGradient(_ du: UnsafePointer<Float>, _ elements: Elements, row k: Int, C: Int, to dw: UnsafeMutablePointer<Float>) {
         let lines = (elements.line(0, row: k), elements.line(1, row: k), elements.line(2, row: k), elements.line(3, row: k), elements.line(4, row: k))
         for c in Swift.stride(from: 0, to: C, by: 16) {

@@ -1,49 +1,52 @@
-/// 3×3 convolutions with stride 2 by tiles of 4×4 outputs: 81 multiplications for each where direct sums have 144.
+/// 3×3 convolutions with stride 2 by tiles of 4×4 outputs: 81 multiplications per tile instead of 144 for direct sums.
 ///
-/// Along one line of the padded image z, a window of stride 2 is two filters of stride 1, on the even and on the odd samples:
+/// Along one line of the padded image z, a window with stride 2 is a pair of filters with stride 1, on the even and on
+/// the odd samples:
 ///
 ///     y[p] = (w₀·z[2p] + w₂·z[2p + 2]) + w₁·z[2p + 1]
 ///
-/// Both are evaluated as F(4, 2), with the points 0, 1, −1, 2, ∞ of Toom and Cook (Winograd, "Arithmetic Complexity of Computations", 1980;
-/// Lavin & Gray 2016, section 4.1; taking strided windows apart as Huang, Shen & Zhou, "A Decomposable Winograd Method for N–D
-/// Convolution Acceleration", AAAI 2021):
+/// Both are evaluated as F(4, 2) with the Toom–Cook points 0, 1, −1, 2, ∞ (Winograd, "Arithmetic Complexity of
+/// Computations", 1980; Lavin & Gray 2016, section 4.1). The decomposition of strided windows follows Huang, Shen &
+/// Zhou, "A Decomposable Winograd Method for N–D Convolution Acceleration", AAAI 2021:
 ///
 ///     y = Aᵀ [ (G (w₀ w₂)) ⊙ (Bᵀ d_even) + (G (w₁ 0)) ⊙ (Bᵀ d_odd) ]
 ///
-/// where d_even has five samples and d_odd four: the last of its five factors, at ∞, is zero. So in two dimensions the 25 elements (i, j) of a
-/// tile sum over the channels of four phases (even rows and columns; odd rows; odd columns; both odd), but for those that have nothing at ∞:
+/// where d_even has five samples and d_odd four: the last of its five factors, at ∞, is zero. In two dimensions, the 25
+/// elements (i, j) of a tile therefore sum over the channels of four phases (even rows and columns; odd rows; odd
+/// columns; both odd), without the phases that vanish at ∞:
 ///
-/// | element          | phases, side by side                   | products |
-/// |----------------|----------------------------------------|----------|
-/// | i, j finite    | even-even, odd-even, even-odd, odd-odd | 16 · 4   |
-/// | i finite, j ∞  | even-even, odd-even                    | 4 · 2    |
-/// | i ∞, j finite  | even-even, even-odd                    | 4 · 2    |
-/// | i, j ∞         | even-even                              | 1        |
+/// | element       | phases, side by side                   | products |
+/// |---------------|----------------------------------------|----------|
+/// | i, j finite   | even-even, odd-even, even-odd, odd-odd | 16 · 4   |
+/// | i finite, j ∞ | even-even, odd-even                    | 4 · 2    |
+/// | i ∞, j finite | even-even, even-odd                    | 4 · 2    |
+/// | i, j ∞        | even-even                              | 1        |
 ///
-/// Each element is one product of matrices, whose inner dimension is the phases' channels:
-/// V[i, j] (tiles, phases·C) · U[i, j] (phases·C, K) = M[i, j] (tiles, K).
+/// Each element is one matrix product whose inner dimension is the phases' channels: V[i, j] (tiles, phases·C) · U[i,
+/// j] (phases·C, K) = M[i, j] (tiles, K).
 ///
-/// The gradient of z has the phases apart again. They take the same tile of dy, so that an element is one product (tiles, K) · (K, phases·C):
+/// The gradient of z has separate phases again. They use the same tile of dy, so that an element is one product (tiles,
+/// K) · (K, phases·C):
 ///
 ///     dz[2q] = w₂·dy[q − 1] + w₀·dy[q]        dz[2q + 1] = w₁·dy[q]
 ///
-/// That of the weights follows by the chain rule, for each phase with the taps that it has:
+/// The gradient of the weights follows by the chain rule, for each phase with its own taps:
 ///
 ///     dg = Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G
 ///
-/// | array | shape                 |                                                                |
-/// |-------|-----------------------|----------------------------------------------------------------|
-/// | V     | (25, tiles, phases·C) | as ``Elements`` says                                             |
+/// | array | shape                 |                                                                   |
+/// |-------|-----------------------|-------------------------------------------------------------------|
+/// | V     | (25, tiles, phases·C) | as in ``Elements``                                                |
 /// | M     | (25, tiles, K)        | rows `Winograd.stride(K)` floats apart, elements `Winograd.plane` |
-/// | U     | (25, panels)          | (phases·C, K), or (K, phases·C), packed as ``Panels``          |
+/// | U     | (25, panels)          | (phases·C, K), or (K, phases·C), packed as ``Panels``             |
 ///
-/// Its error is that of direct sums, or twice it: about 3e-7 of the layer's largest value.
+/// The error is one to two times that of direct sums: about 3e-7 of the layer's largest value.
 public struct StridedWinograd: Sendable, Equatable {
-    /// Height and width of the input, of the output, and rows and columns of padding before the input: 0 to 2.
+    /// Height and width of the input and of the output, and the padding before the input: 0 to 2.
     public let H, W, outH, outW, padding: Int
 
     public static let elements = 25
-    /// Products of channels for each tile: the phases of all elements.
+    /// The number of channel products per tile: the phases of all elements.
     public static let products = 81
 
     public init(H: Int, W: Int, padding: Int) {
@@ -52,13 +55,13 @@ public struct StridedWinograd: Sendable, Equatable {
         outW = (W + 2 * padding - 3) / 2 + 1
     }
 
-    /// How many phases an element has, and how many all elements before it have.
+    /// The number of phases of an element; `phases(before:)` gives the total of all elements before it.
     public static func phases(_ element: Int) -> Int { (element / 5 < 4 ? 2 : 1) * (element % 5 < 4 ? 2 : 1) }
     static func phases(before element: Int) -> Int { 18 * (element / 5) + element % 5 * (element / 5 < 4 ? 4 : 2) }
 
     /// A matrix for each element, (rows, phases·C), with the phases of a row side by side.
     ///
-    /// Neither rows nor elements are a power of two apart, whose lines would push each other out of the cache.
+    /// Neither rows nor elements are a power of two apart, so that their cache lines do not evict each other.
     public struct Elements: Sendable {
         let rows: Int
         let four, two, one: Int
@@ -68,17 +71,18 @@ public struct StridedWinograd: Sendable, Equatable {
             (four, two, one) = (Winograd.stride(4 * C), Winograd.stride(2 * C), Winograd.stride(C))
         }
 
-        /// Floats of all.
+        /// The total number of floats.
         public var floats: Int { rows * (16 * four + 8 * two + one) }
-        /// Floats from a row of an element to the next.
+        /// The row stride of an element, in floats.
         public func stride(_ element: Int) -> Int { element / 5 < 4 ? (element % 5 < 4 ? four : two) : (element % 5 < 4 ? two : one) }
-        /// Where an element begins.
+        /// The offset of an element.
         public func offset(_ element: Int) -> Int {
             let (i, j) = (element / 5, element % 5)
             return rows * (i * (4 * four + two) + j * (i < 4 ? four : two))
         }
 
-        /// The elements (i, 0…4) of row `row`: where the first and the last are, and floats from each of the first four to the next.
+        /// The elements (i, 0…4) of row `row`: the offsets of the first and the last, and the stride between the first
+        /// four, in floats.
         @inline(__always)
         func line(_ i: Int, row: Int) -> (first: Int, step: Int, last: Int) {
             let stride = i < 4 ? four : two
@@ -87,7 +91,7 @@ public struct StridedWinograd: Sendable, Equatable {
         }
     }
 
-    /// Tiles of one image's output.
+    /// The number of tiles in one image's output.
     public var tiles: Int { tilesDown * tilesAcross }
     private var tilesDown: Int { (outH + 3) / 4 }
     private var tilesAcross: Int { (outW + 3) / 4 }
@@ -99,10 +103,10 @@ public struct StridedWinograd: Sendable, Equatable {
         }
     }
 
-    /// V = Bᵀ d B of each phase, for the tiles `range` (counted through the batch) of x (N, H, W, C), C a multiple of 16. Row `first` of V
-    /// is the first of them.
+    /// Computes V = Bᵀ d B of each phase, for the tiles `range` (counted through the batch) of x (N, H, W, C), C a
+    /// multiple of 16. Row `first` of V is the first of them.
     ///
-    /// - Parameter border: room for one tile, 81·C floats.
+    /// - Parameter border: workspace for one tile, 81·C floats.
     public func transformInput(
         _ x: UnsafePointer<Float>, C: Int, tiles range: Range<Int>, into v: UnsafeMutablePointer<Float>, _ elements: Elements, first: Int = 0,
         border: UnsafeMutablePointer<Float>
@@ -123,7 +127,7 @@ public struct StridedWinograd: Sendable, Equatable {
         )
         for c in Swift.stride(from: 0, to: C, by: 16) {
             let v = v + c
-            // Five or four columns of a phase, then its rows: all in between stays in registers.
+            // Five or four columns of a phase, then its rows; intermediate values stay in registers.
             @inline(__always) func store(_ x: Five, _ line: (first: Int, step: Int, last: Int), _ phase: Int) {
                 store((x.0, x.1, x.2, x.3), line, phase)
                 v.store(x.4, line.last + phase)
@@ -171,9 +175,9 @@ public struct StridedWinograd: Sendable, Equatable {
         }
     }
 
-    /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), with the epilogue.
+    /// Computes y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), with the epilogue.
     ///
-    /// - Parameter plane: floats from one of the 25 elements to the next.
+    /// - Parameter plane: the stride between the 25 elements, in floats.
     public func transformOutput(
         _ m: UnsafePointer<Float>, plane: Int, K: Int, tiles range: Range<Int>, into y: UnsafeMutablePointer<Float>, _ epilogue: Epilogue
     ) {
@@ -197,11 +201,12 @@ public struct StridedWinograd: Sendable, Equatable {
         }
     }
 
-    /// D = A dY Aᵀ for the tiles `range` of dy (N, outH, outW, K): (25, tiles, K), rows `Winograd.stride(K)` floats apart.
+    /// Computes D = A dY Aᵀ for the tiles `range` of dy (N, outH, outW, K): (25, tiles, K), with row stride
+    /// `Winograd.stride(K)`.
     ///
     /// - Parameters:
-    ///   - plane: floats from one of the 25 elements to the next.
-    ///   - border: room for one tile, 16·K floats.
+    ///   - plane: the stride between the 25 elements, in floats.
+    ///   - border: workspace for one tile, 16·K floats.
     public func transformGradient(
         _ dy: UnsafePointer<Float>, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int, border: UnsafeMutablePointer<Float>
     ) {

@@ -2,36 +2,36 @@ import CProcessor
 
 /// A few rows of a product, kept in registers while it is summed.
 ///
-/// A tile is put together from smaller ones (``Stack``), so that its size is a type and every row a variable
-/// of its own: only so does the compiler keep it in registers.
+/// A tile is composed of smaller ones (``Stack``), so that its size is a type and every row is a separate variable.
+/// Only then does the compiler keep it in registers.
 protocol ProductTile {
     static var rows: Int { get }
-    /// Floats in a row.
+    /// The number of floats in a row.
     static var width: Int { get }
-    /// All zero.
+    /// Sets all elements to zero.
     init()
-    /// Adds a·b, where a is a column, `stride` floats from row to row, and b a row of ``width`` floats.
+    /// Adds a·b, where a is a column with `stride` floats between rows, and b a row of ``width`` floats.
     mutating func addProduct(_ a: UnsafePointer<Float>, stride: Int, _ b: Row)
-    /// The rows `stride` floats apart at `c`.
+    /// Loads rows at `c`, `stride` floats apart.
     init(_ c: UnsafePointer<Float>, stride: Int)
     func store(_ c: UnsafeMutablePointer<Float>, stride: Int)
 
     associatedtype Row: ProductTile where Row.Row == Row
 }
 
-/// One of floats.
+/// A tile of floats.
 protocol Tile: ProductTile where Row: Tile {
-    /// Every row is `row`.
+    /// Sets every row to `row`.
     init(repeating row: UnsafePointer<Float>)
     /// Adds the rows at `c`.
     mutating func add(_ c: UnsafePointer<Float>, stride: Int)
-    /// Nothing is less than zero.
+    /// Replaces negative elements by zero.
     mutating func rectify()
-    /// The same as `store` by non-temporal stores; every row of `c` begins on a cache line.
+    /// Like `store`, with non-temporal stores; every row of `c` must be aligned to a cache line.
     func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int)
-    /// Its first row.
+    /// The first row.
     var first: Row { get }
-    /// Adds Σ d to `sum` and Σ d² to `squares`, d being what is between a row and `origin`.
+    /// Adds Σ d to `sum` and Σ d² to `squares`, where d is the difference between a row and `origin`.
     func addDistances(from origin: Row, to sum: inout Row, _ squares: inout Row)
 }
 
@@ -108,7 +108,8 @@ struct NarrowRow: Tile {
     typealias Row = NarrowRow
 }
 
-/// One row of 8 floats: half a register of AVX-512, one of AVX2, two of NEON. For groups of few channels, and what is left of a matrix.
+/// One row of 8 floats: half a register of AVX-512, one of AVX2, two of NEON. For groups with few channels, and for the
+/// remainder of a matrix.
 struct HalfRow: Tile {
     private var all: SIMD8<Float>
 
@@ -123,7 +124,7 @@ struct HalfRow: Tile {
     }
     @inline(__always) mutating func rectify() { all.replace(with: 0, where: all .< 0) }
     @inline(__always) func store(_ c: UnsafeMutablePointer<Float>, stride: Int) { c.storeHalf(Vector(lowHalf: all, highHalf: .zero), 0) }
-    /// No whole cache line is written here, so the store is a regular one.
+    /// This does not write whole cache lines, so the store is a regular one.
     @inline(__always) func storeNonTemporal(_ c: UnsafeMutablePointer<Float>, stride: Int) { store(c, stride: stride) }
     var first: HalfRow { @inline(__always) get { self } }
     @inline(__always) func addDistances(from origin: HalfRow, to sum: inout HalfRow, _ squares: inout HalfRow) {

@@ -1,9 +1,10 @@
-/// Blocks of a matrix with rows and columns exchanged.
+/// Transposition of matrix blocks.
 enum Transpose {
-    /// target[j, i] = source[i, j] for 16 rows and columns, whose rows lie `stride` and `targetStride` floats apart.
+    /// target[j, i] = source[i, j] for 16 rows and columns, with row strides `stride` and `targetStride`.
     @inline(__always)
     static func block(_ source: UnsafePointer<Float>, stride: Int, into target: UnsafeMutablePointer<Float>, stride targetStride: Int) {
-        // Four times, rows i and i + 8 are interleaved into rows 2i and 2i + 1, which rotates the bits of an element's row and column number by one.
+        // Four rounds interleave rows i and i + 8 into rows 2i and 2i + 1. Each rotates the bits of an element's row
+        // and column number by one.
         @inline(__always) func low(_ a: Vector, _ b: Vector) -> Vector {
             var c = Vector()
             c.evenHalf = a.lowHalf

@@ -1,6 +1,6 @@
 import Platform
 
-/// A window that slides over an image (N, H, W, C): where a convolution or pooling reads.
+/// A sliding window over an image (N, H, W, C), as read by a convolution or pooling.
 public struct Window: Sendable, Equatable {
     /// Input height and width.
     public let H, W: Int
@@ -8,19 +8,20 @@ public struct Window: Sendable, Equatable {
     public private(set) var C: Int
     /// Window height and width.
     public let R, S: Int
-    /// `padding`: rows and columns of zeros before the image; behind it as many as the output needs.
+    /// The stride, and the zero rows and columns before the image. After the image there are as many as the output
+    /// needs.
     public let stride, padding: Int
     /// Output height and width.
     public let outH, outW: Int
 
-    /// As many zeros behind the image as before it.
+    /// Uses the same padding after the image as before it.
     public init(H: Int, W: Int, C: Int, kernel: Int, stride: Int, padding: Int) {
         self.init(H: H, W: W, C: C, kernel: kernel, stride: stride, before: padding, after: padding)
     }
 
-    /// So many zeros before the image and behind it.
+    /// Uses the given padding before and after the image.
     ///
-    /// - Precondition: the window fits into them and the image.
+    /// - Precondition: the window fits into the padded image.
     public init(H: Int, W: Int, C: Int, kernel: Int, stride: Int, before: Int, after: Int) {
         precondition(min(H, W) + before + after >= kernel)
         (self.H, self.W, self.C) = (H, W, C)
@@ -31,9 +32,9 @@ public struct Window: Sendable, Equatable {
         outW = (W + before + after - kernel) / stride + 1
     }
 
-    /// TensorFlow's SAME padding: ⌈H / stride⌉ outputs, of the zeros that they need the smaller half before the image.
+    /// TensorFlow's SAME padding: ⌈H / stride⌉ outputs, with the smaller half of the necessary zeros before the image.
     ///
-    /// - Precondition: that is as much above the image as to its left, as of a square one.
+    /// - Precondition: the padding above the image equals that to its left, as for a square image.
     public init(sameH H: Int, W: Int, C: Int, kernel: Int, stride: Int) {
         (self.H, self.W, self.C) = (H, W, C)
         (R, S) = (kernel, kernel)
@@ -43,27 +44,27 @@ public struct Window: Sendable, Equatable {
         precondition(padding == max(0, (outW - 1) * stride + kernel - W) / 2)
     }
 
-    /// The same over images of `C` channels.
+    /// The same window over images of `C` channels.
     public func replacing(C: Int) -> Window {
         var window = self
         window.C = C
         return window
     }
 
-    /// Whether there are as many zeros behind the image as before it.
+    /// Whether the padding after the image equals that before it.
     public var isSymmetric: Bool { outH == (H + 2 * padding - R) / stride + 1 && outW == (W + 2 * padding - S) / stride + 1 }
 
-    /// Floats in one patch: R·S·C.
+    /// The number of floats in one patch: R·S·C.
     public var patch: Int { R * S * C }
-    /// Output pixels of one image.
+    /// The number of output pixels of one image.
     public var outputPixels: Int { outH * outW }
-    /// Whether a patch is one input pixel, so that the image already is the matrix of its patches.
+    /// Whether a patch is one input pixel, so that the image already is its patch matrix.
     public var isPointwise: Bool { isSingle && stride == 1 }
     /// Whether a patch is one pixel of the image.
     public var isSingle: Bool { R == 1 && S == 1 && padding == 0 }
 
-    /// Copies the patches of output pixels `range` (counted through the batch) into the rows of `patches` (T, R·S·C), which lie
-    /// `stride` floats apart. What lies outside the image is zero.
+    /// Copies the patches of output pixels `range` (counted through the batch) into the rows of `patches` (T, R·S·C),
+    /// which are `stride` floats apart. Positions outside the image are zero.
     public func im2col(_ x: UnsafePointer<Float>, pixels range: Range<Int>, into patches: UnsafeMutablePointer<Float>, stride: Int) {
         var (n, oy, ox) = position(range.lowerBound)
         for row in 0..<range.count {
@@ -73,7 +74,7 @@ public struct Window: Sendable, Equatable {
             let sLow = max(0, -x0), sHigh = min(S, W - x0)
             let y0 = oy * self.stride - padding
             if sLow == 0 && sHigh == S && y0 >= 0 && y0 + R <= H {
-                // All inside, as most are.
+                // The patch is entirely inside, as most are.
                 var row = image + (y0 * W + x0) * C
                 for _ in 0..<R {
                     Rows.copy(row, to: out, count: S * C)
@@ -99,7 +100,7 @@ public struct Window: Sendable, Equatable {
         }
     }
 
-    /// The same for some columns, where a patch is one pixel.
+    /// The same for some columns, if a patch is one pixel.
     public func im2col(
         _ x: UnsafePointer<Float>, pixels range: Range<Int>, columns: Range<Int>, into patches: UnsafeMutablePointer<Float>, stride: Int
     ) {

@@ -1,4 +1,5 @@
-/// The transforms along one line of a tile, for sixteen channels at once: of the weights here, of images by the tile's side below.
+/// The transforms along one line of a tile, for sixteen channels at once: those of weights here, those of images below,
+/// by the tile's side.
 extension Winograd {
     typealias Three = (Vector, Vector, Vector)
     typealias Four = (Vector, Vector, Vector, Vector)
@@ -14,7 +15,7 @@ extension Winograd {
         return (x * Vector(repeating: 0.25), ends - middle, ends + middle, far + half, far - half, z)
     }
 
-    /// Gᵀu: the transpose of that.
+    /// Gᵀu, the transpose of G.
     @inline(__always)
     static func weightGradientLine(_ u: Six) -> Three {
         let near = u.1 + u.2, far = u.3 + u.4
@@ -37,13 +38,13 @@ extension Winograd {
     static var zeros: Six { (.zero, .zero, .zero, .zero, .zero, .zero) }
 }
 
-/// A side of a tile, with its transforms. What it lacks is neither read nor written, and zero in between.
+/// A side of a tile and its transforms. A missing element is neither read nor written, and zero in between.
 protocol TileSide {
     static var outputs: Int { get }
-    /// The element of six that it has not.
+    /// The index of the missing element among six, if any.
     static var lacking: Int? { get }
 
-    /// The first three of Bᵀd, and the other three.
+    /// The first three elements of Bᵀd; `inputLower` gives the other three.
     static func inputUpper(_ d: Winograd.Six) -> Winograd.Three
     static func inputLower(_ d: Winograd.Six) -> Winograd.Three
     /// Aᵀm
@@ -86,7 +87,8 @@ enum SideOfFour: TileSide {
     }
 }
 
-/// F(3, 3) on the same points but −2, scaled for the same G g. The element of −2 is the fifth of six here too, and empty.
+/// F(3, 3) on the same points except −2, scaled for the same G g. The element of −2 is the fifth of six here too, but
+/// empty.
 enum SideOfThree: TileSide {
     @inline(__always) static var outputs: Int { 3 }
     @inline(__always) static var lacking: Int? { 4 }
@@ -161,13 +163,13 @@ extension TileSide {
     }
 }
 
-/// What is done to one tile, compiled for each kind of its two sides.
+/// An operation on one tile, specialized for the kinds of its two sides.
 protocol TileBody {
     func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type)
 }
 
 extension TileBody {
-    /// Runs for a tile of so many outputs.
+    /// Runs for a tile with the given numbers of outputs.
     @inline(__always)
     func run(rows: Int, columns: Int) {
         switch (rows, columns) {

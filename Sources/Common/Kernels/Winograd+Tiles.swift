@@ -1,6 +1,6 @@
-/// How an image is cut into tiles.
+/// The partition of an image into tiles.
 extension Winograd {
-    /// One side of the output: first tiles of four pixels, then as many of three as make the tiles end where the side does.
+    /// One side of the output: tiles of four pixels first, then as many of three as make the tiles end with the side.
     public struct Cut: Sendable, Equatable {
         public let fours, threes: Int
 
@@ -13,27 +13,27 @@ extension Winograd {
         public var tiles: Int { fours + threes }
         /// The first output pixel of tile `index`.
         public func start(_ index: Int) -> Int { 4 * index - max(0, index - fours) }
-        /// Output pixels of tile `index`.
+        /// The number of output pixels of tile `index`.
         public func outputs(_ index: Int) -> Int { index < fours ? 4 : 3 }
-        /// Elements of all tiles' transforms: six of a tile of four, five of one of three.
+        /// The number of elements in all tiles' transforms: six for a tile of four, five for one of three.
         var elements: Int { 6 * fours + 5 * threes }
     }
 
-    /// Tiles of one image.
+    /// The number of tiles in one image.
     public var tiles: Int { down.tiles * across.tiles }
-    /// Multiplications for one image and one pair of channels.
+    /// The number of multiplications for one image and one pair of channels.
     public var products: Int { down.elements * across.elements }
 
-    /// A tile of image n, in row y and column x of its tiles.
+    /// A tile of image n, at row y and column x of the grid of tiles.
     public struct Tile: Equatable {
         public let n, y, x: Int
     }
 
-    /// Numbers of tiles in a batch: of all images first those of 4×3 outputs, then 4×4, 3×4 and 3×3. In this order the tiles that have
-    /// a certain element in their transforms are always neighbours.
+    /// The order of the tiles in a batch: over all images first those of 4×3 outputs, then 4×4, 3×4 and 3×3. In this
+    /// order the tiles that have a given element in their transforms are always contiguous.
     public struct Order {
         let down, across: Cut
-        /// The ends of the four kinds.
+        /// The end indices of the four kinds.
         private let narrow, whole, low, all: Int
 
         init(_ down: Cut, _ across: Cut, N: Int) {
@@ -55,7 +55,8 @@ extension Winograd {
             return tile(number - low, down.threes, across.threes, top: down.fours, left: across.fours)
         }
 
-        /// Which tiles of `range` have the element `element` of 36, counted from the first of the range: those of three outputs lack one row or column.
+        /// The tiles of `range`, counted from its start, that have element `element` of 36. Those of three outputs lack
+        /// one row or column.
         public func having(_ element: Int, in range: Range<Int>) -> Range<Int> {
             let lacksNarrow = !SideOfThree.has(element % 6), lacksLow = !SideOfThree.has(element / 6)
             let having = (lacksNarrow ? narrow : 0)..<(lacksLow ? whole : lacksNarrow ? low : all)
@@ -64,8 +65,8 @@ extension Winograd {
         }
     }
 
-    /// A tile of an image: its first pixel there, and floats from a line to the next. One that reaches over the edge is copied into
-    /// `border`, as a square of `side` pixels, zero outside.
+    /// The first pixel of an image tile and its line stride in floats. A tile that extends past the edge is copied into
+    /// `border` as a square of `side` pixels, zero outside the image.
     @inline(__always)
     static func corner(
         _ image: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, rows: Int, columns: Int, side: Int,
@@ -76,7 +77,7 @@ extension Winograd {
         return (UnsafePointer(border), side * C)
     }
 
-    /// A tile of side² pixels that reaches over the edge: zero outside.
+    /// Copies a tile of side² pixels that extends past the edge, with zeros outside the image.
     private static func copyTile(
         _ image: UnsafePointer<Float>, C: Int, H: Int, W: Int, top: Int, left: Int, side: Int, into border: UnsafeMutablePointer<Float>
     ) {

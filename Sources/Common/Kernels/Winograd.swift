@@ -1,29 +1,34 @@
 import CProcessor
 
-/// 3×3 convolutions with stride 1 by Winograd's F(4×4, 3×3): a fourth of the multiplications (Lavin & Gray 2016, section 4.3).
+/// 3×3 convolutions with stride 1 by Winograd's F(4×4, 3×3), with a fourth of the multiplications (Lavin & Gray 2016,
+/// section 4.3).
 ///
 ///     Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 ///
-/// where d is a 6×6 tile of the input, g the 3×3 weights and Y a 4×4 tile of the output; tiles of the input overlap by two. Summed
-/// over channels, each of the 36 elements of a tile is a product of matrices of its own: V[p] (tiles, C) · U[p] (C, K) = M[p] (tiles, K).
+/// where d is a 6×6 tile of the input, g the 3×3 weights and Y a 4×4 tile of the output; input tiles overlap by two.
+/// Summed over channels, each of the 36 elements of a tile is a separate matrix product:
+/// V[p] (tiles, C) · U[p] (C, K) = M[p] (tiles, K).
 ///
-/// The gradient of the input is the same with weights turned by 180° and C and K exchanged. That of the weights follows by the chain rule:
+/// The gradient of the input is the same with weights rotated by 180° and C and K exchanged. The gradient of the
+/// weights follows by the chain rule:
 ///
 ///     dg = Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G
 ///
-/// Sides that four does not divide end with tiles of three outputs, F(3, 3): a side of 14 is 4 + 4 + 3 + 3. Their points of interpolation are
-/// those of F(4, 3) but one, so that they take the same U; 22² products instead of 24².
+/// A side that is not a multiple of four ends with tiles of three outputs, F(3, 3): a side of 14 is 4 + 4 + 3 + 3.
+/// Their interpolation points are those of F(4, 3) except one, so that they use the same U: 22² products instead of
+/// 24².
 ///
-/// | array | shape              |                                                      |
-/// |-------|--------------------|------------------------------------------------------|
-/// | V, M  | (36, tiles, C)     | rows ``stride(_:)`` floats apart, elements ``plane(_:tiles:)`` |
-/// | U     | (36, panels)       | (C, K) packed as ``Panels``                          |
+/// | array | shape          |                                                                |
+/// |-------|----------------|----------------------------------------------------------------|
+/// | V, M  | (36, tiles, C) | rows ``stride(_:)`` floats apart, elements ``plane(_:tiles:)`` |
+/// | U     | (36, panels)   | (C, K) packed as ``Panels``                                    |
 ///
-/// Its error is a few times that of direct sums: 1e-6 to 3e-6 of a layer's outputs forward and back to the input, up to 5e-6 back to the
-/// weights (‖error‖ / ‖exact‖ at ResNet's sizes), below 1e-6 where inputs lie far from zero. Relative to the output minus the contribution of
-/// the inputs' mean it is larger there: for inputs of mean 100 and deviation 1 up to 1e-4.
+/// The error is a few times that of direct sums: 1e-6 to 3e-6 of a layer's outputs for the forward pass and the
+/// gradient of the input, and up to 5e-6 for the gradient of the weights (‖error‖ / ‖exact‖ at ResNet's sizes). It is
+/// below 1e-6 if inputs are far from zero. Relative to the output minus the contribution of the inputs' mean it is
+/// larger there: up to 1e-4 for inputs of mean 100 and deviation 1.
 public struct Winograd: Sendable, Equatable {
-    /// Height and width of the input, of the output, and rows and columns of padding before the input.
+    /// Height and width of the input and of the output, and the padding before the input.
     public let H, W, outH, outW, padding: Int
     public let down, across: Cut
 
@@ -36,20 +41,21 @@ public struct Winograd: Sendable, Equatable {
         (down, across) = (Cut(outH), Cut(outW))
     }
 
-    /// The convolution that takes the gradient of this one's output to that of its input.
+    /// The convolution that maps the gradient of this one's output to the gradient of its input.
     public var adjoint: Winograd { Winograd(H: outH, W: outW, padding: 2 - padding) }
 
-    /// Floats from a tile's row to the next, and from an element to the next: never a power of two, whose lines would push each other out of the cache.
+    /// The strides between tiles and between elements, in floats. They are never a power of two, so that cache lines do
+    /// not evict each other.
     public static func stride(_ channels: Int) -> Int { (channels + 31) / 32 * 32 + 16 }
     public static func plane(_ channels: Int, tiles: Int) -> Int { (tiles | 1) * stride(channels) }
 
     // MARK: The three transforms of images
 
-    /// V = Bᵀ d B for the tiles `range` of x (N, H, W, C), C a multiple of 16.
+    /// Computes V = Bᵀ d B for the tiles `range` of x (N, H, W, C), C a multiple of 16.
     ///
     /// - Parameters:
-    ///   - plane: floats from one of the 36 elements to the next.
-    ///   - border: room for one tile, 36·C floats.
+    ///   - plane: the stride between the 36 elements, in floats.
+    ///   - border: workspace for one tile, 36·C floats.
     public func transformInput(
         _ x: UnsafePointer<Float>, N: Int, C: Int, tiles range: Range<Int>, into v: UnsafeMutablePointer<Float>, plane: Int,
         border: UnsafeMutablePointer<Float>
@@ -66,7 +72,8 @@ public struct Winograd: Sendable, Equatable {
         }
     }
 
-    /// Asks for sixteen channels of the four columns to the right of a tile: of one within the image the next tile reads them.
+    /// Prefetches sixteen channels of the four columns to the right of a tile: for a tile inside the image, the next
+    /// tile reads them.
     @inline(__always)
     private static func prefetchBeside(_ first: UnsafePointer<Float>, rows: Int, line: Int, C: Int) {
         for row in 0..<rows { for column in 0..<4 { seed_prefetch_far(first + (row &* line &+ column &* C)) } }
@@ -78,7 +85,7 @@ public struct Winograd: Sendable, Equatable {
         let v: UnsafeMutablePointer<Float>
         let plane: Int
 
-        /// Two halves of three rows each, so that all in between stays in registers.
+        /// Two halves of three rows each, so that intermediate values stay in registers.
         func run<Down: TileSide, Across: TileSide>(_: Down.Type, _: Across.Type) {
             for c in Swift.stride(from: 0, to: C, by: 16) {
                 let d = d + c, v = v + c
@@ -107,7 +114,8 @@ public struct Winograd: Sendable, Equatable {
         }
     }
 
-    /// y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), with the epilogue; of all channels, or of those that m has.
+    /// Computes y = Aᵀ m A for the tiles `range` of y (N, outH, outW, K), with the epilogue, for all channels or only
+    /// those in m.
     public func transformOutput(
         _ m: UnsafePointer<Float>, plane: Int, N: Int, K: Int, channels: Range<Int>? = nil, tiles range: Range<Int>,
         into y: UnsafeMutablePointer<Float>, _ epilogue: Epilogue
@@ -129,9 +137,9 @@ public struct Winograd: Sendable, Equatable {
         let m: UnsafePointer<Float>
         let plane: Int
         let y: UnsafeMutablePointer<Float>
-        /// Of the first output, and floats to the next row and the next column.
+        /// The offset of the first output, and the strides to the next row and the next column.
         let origin, line, step: Int
-        /// Of its outputs, those within the image.
+        /// The numbers of output rows and columns within the image.
         let rows, columns: Int
         let channels: Range<Int>
         let epilogue: Epilogue
@@ -143,7 +151,7 @@ public struct Winograd: Sendable, Equatable {
                     body(k, (Across.outputLine(rows.0), Across.outputLine(rows.1), Across.outputLine(rows.2), Across.outputLine(rows.3)))
                 }
             }
-            // Loops of their own: what is stored as it is, as in training, stays in registers until then.
+            // Separate loops: output without an epilogue, as in training, stays in registers until it is stored.
             if rows < Down.outputs || columns < Across.outputs {
                 forEachChannels { k, lines in
                     epilogue.store(lines.0, columns, y, origin + k, step: step, k)
@@ -170,7 +178,7 @@ public struct Winograd: Sendable, Equatable {
         }
     }
 
-    /// Aᵀ m: up to four rows of up to six.
+    /// Aᵀ m: up to four rows of up to six elements.
     @inline(__always)
     private static func outputRows<Down: TileSide, Across: TileSide>(
         _: Down.Type, _: Across.Type, _ m: UnsafePointer<Float>, plane: Int
@@ -183,9 +191,9 @@ public struct Winograd: Sendable, Equatable {
         )
     }
 
-    /// D = A dY Aᵀ for the tiles `range` of dy (N, outH, outW, K).
+    /// Computes D = A dY Aᵀ for the tiles `range` of dy (N, outH, outW, K).
     ///
-    /// - Parameter border: room for one tile, 16·K floats.
+    /// - Parameter border: workspace for one tile, 16·K floats.
     public func transformGradient(
         _ dy: UnsafePointer<Float>, N: Int, K: Int, tiles range: Range<Int>, into d: UnsafeMutablePointer<Float>, plane: Int,
         border: UnsafeMutablePointer<Float>
@@ -226,9 +234,9 @@ public struct Winograd: Sendable, Equatable {
 
     // MARK: Weights
 
-    /// U = G g Gᵀ of panel `index` of each element, from w (K, 3, 3, C), packed for products V·U.
+    /// Computes U = G g Gᵀ of panel `index` of each element, from w (K, 3, 3, C), packed for products V·U.
     ///
-    /// - Parameter plane: floats from the panel of one of the 36 elements to that of the next.
+    /// - Parameter plane: the stride between the panels of the 36 elements, in floats.
     public static func transformWeights(
         _ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into panel: UnsafeMutablePointer<Float>, plane: Int
     ) {
@@ -240,10 +248,11 @@ public struct Winograd: Sendable, Equatable {
         }
     }
 
-    /// Calls `body` for each sixteen of `outputs` and each input channel with the nine weights that join them, 256 floats apart: sixteen output
-    /// channels side by side, as a panel wants them. Blocks of weights are transposed for it.
+    /// Calls `body` for each group of sixteen of `outputs` and each input channel with the nine weights that connect
+    /// them, 256 floats apart. Blocks of weights are transposed so that sixteen output channels are contiguous, as a
+    /// panel requires.
     ///
-    /// Not inlined: the compiler takes ten minutes over it otherwise.
+    /// Not inlined: otherwise the compiler takes ten minutes.
     @inline(never)
     static func forEachInputChannel(
         _ w: UnsafePointer<Float>, C: Int, outputs: Range<Int>, _ body: (_ k: Int, _ c: Int, _ nine: UnsafePointer<Float>) -> Void
@@ -259,7 +268,7 @@ public struct Winograd: Sendable, Equatable {
         }
     }
 
-    /// The same for products that give the gradient of the input: weights turned by 180°, (K, C).
+    /// The same for products that give the gradient of the input: weights rotated by 180°, (K, C).
     public static func transformTurnedWeights(
         _ w: UnsafePointer<Float>, C: Int, K: Int, panel index: Int, into panel: UnsafeMutablePointer<Float>, plane: Int
     ) {
@@ -275,7 +284,7 @@ public struct Winograd: Sendable, Equatable {
         }
     }
 
-    /// G g Gᵀ for sixteen channels, whose nine weights lie `step` floats apart.
+    /// Computes G g Gᵀ for sixteen channels, whose nine weights are `step` floats apart.
     @inline(__always)
     private static func forEachElement(_ g: UnsafePointer<Float>, step: Int, turned: Bool, _ body: (_ element: Int, _ value: Vector) -> Void) {
         @inline(__always) func column(_ s: Int) -> Six {
@@ -301,9 +310,9 @@ public struct Winograd: Sendable, Equatable {
         row(5, a.5, b.5, c.5)
     }
 
-    /// Adds Gᵀ du G to the weights of output channel k: dw (3, 3, C), from du (36 elements, C) of that channel.
+    /// Adds Gᵀ du G to the weights dw (3, 3, C) of output channel k, from du (36 elements, C) of that channel.
     ///
-    /// - Parameter plane: floats from one element of `du` to the next.
+    /// - Parameter plane: the stride between elements of `du`, in floats.
     public static func addWeightGradient(_ du: UnsafePointer<Float>, plane: Int, C: Int, to dw: UnsafeMutablePointer<Float>) {
         for c in Swift.stride(from: 0, to: C, by: 16) {
             @inline(__always) func column(_ j: Int) -> (Vector, Vector, Vector) { weightGradientLine(load(du + c + j * plane, 6 * plane)) }
@@ -350,13 +359,13 @@ extension Epilogue {
         @inline(__always) func run<A: ActivationFunction>(_: A.Type) -> Vector { A.value(value) }
     }
 
-    /// Not inlined, so that a row that needs none does not carry the exponential about.
+    /// Not inlined, so that a row without an activation does not carry the code of the exponential.
     @inline(never)
     fileprivate func activated(_ row: Winograd.Four) -> Winograd.Four { (activated(row.0), activated(row.1), activated(row.2), activated(row.3)) }
 }
 
 extension TileSide {
-    /// Stores a whole row of outputs, `step` floats apart: asks once for each part of the epilogue.
+    /// Stores a whole row of outputs, `step` floats apart, and tests each part of the epilogue once.
     @inline(__always)
     fileprivate static func put(
         _ epilogue: Epilogue, _ row: Winograd.Four, _ y: UnsafeMutablePointer<Float>, _ offset: Int, _ step: Int, _ k: Int
@@ -373,7 +382,7 @@ extension TileSide {
         if let residual = epilogue.residual { add(residual + offset, step) }
         switch epilogue.activation {
         case .none: break
-        // In registers.
+        // Stays in registers.
         case .relu: row = (RectifiedLinear.value(row.0), RectifiedLinear.value(row.1), RectifiedLinear.value(row.2), RectifiedLinear.value(row.3))
         default: row = epilogue.activated(row)
         }

@@ -8,7 +8,7 @@ public enum AveragePool {
         let share = 1 / Float(P)
         Parallel.forEach(N) { n, _ in
             let x = x + n * P * C, y = y + n * C
-            // 64 pixels at a time, so that a long sum does not swallow its small parts.
+            // Sums 64 pixels at a time, so that small terms are not lost in a large sum.
             let sums = UnsafeMutablePointer<Float>.allocate(capacity: C)
             defer { sums.deallocate() }
             y.update(repeating: 0, count: C)
@@ -21,7 +21,7 @@ public enum AveragePool {
         }
     }
 
-    /// Adds to `dx`, or sets it: dx[n, p] = dy[n] / P.
+    /// Adds to `dx` or sets it: dx[n, p] = dy[n] / P.
     public static func backward(dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, N: Int, P: Int, C: Int) {
         let share = 1 / Float(P)
         let runs = max(1, N * P * C / 32768)

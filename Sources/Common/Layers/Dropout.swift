@@ -2,14 +2,15 @@ import Kernels
 import Parallel
 import Randomness
 
-/// The random key of a training step: every number is a function of these, of the operation and of the row in the batch.
+/// The random key of a training step: every random number is a function of the key, the operation and the row in the
+/// batch.
 public struct RandomKey: Sendable, Equatable {
     public var seed: UInt64
     public var epoch: Int
     public var step: Int
-    /// The pass's name: a further pass changes no other's numbers.
+    /// The name of the pass: an additional pass does not change the numbers of the others.
     public var pass: String
-    /// The row of the batch that each row is, of a part of it; nil for the whole.
+    /// For a part of a batch, the index in the whole batch of each row; nil for the whole batch.
     public var rows: [Int]?
 
     public init(seed: UInt64, epoch: Int, step: Int, pass: String = "", rows: [Int]? = nil) {
@@ -28,7 +29,8 @@ public struct RandomKey: Sendable, Equatable {
     private var passKey: UInt64 { FNV1a.of(pass) }
 }
 
-/// Leaves out numbers at random and makes up for it: y = x · m / (1 − p), where m is 0 with probability p, else 1 (Srivastava et al. 2014).
+/// Zeroes values at random and rescales the rest: y = x · m / (1 − p), where m is 0 with probability p, else 1
+/// (Srivastava et al. 2014).
 public struct Dropout: Sendable {
     public let probability: Double
 
@@ -38,7 +40,8 @@ public struct Dropout: Sendable {
         self.probability = probability
     }
 
-    /// Sets y (N, C), which may be x itself. The same random key gives the same numbers: in the backward pass it is called with the gradients.
+    /// Sets y (N, C), which may be x itself. The same random key gives the same numbers, so the backward pass calls it
+    /// with the gradients.
     public func apply(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int, C: Int, _ randomKey: RandomKey, operation: Int) {
         let scale = Float(1 / (1 - probability))
         Parallel.forEach(N) { n, _ in
@@ -50,8 +53,9 @@ public struct Dropout: Sendable {
     func kept(_ random: inout CounterRandom) -> Bool { Double(random.nextWord()) * 0x1p-32 >= probability }
 }
 
-/// Leaves out the branch of a residual block for whole images at random and makes up for it: y = x · m / (1 − p) + residual, m one number
-/// for each image (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016; torchvision's mode "row").
+/// Drops the branch of a residual block for whole images at random and rescales the rest: y = x · m / (1 − p) +
+/// residual, with one m per image (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016; torchvision's mode
+/// "row").
 public struct StochasticDepth: Sendable {
     public let probability: Double
 
@@ -61,7 +65,7 @@ public struct StochasticDepth: Sendable {
         self.probability = probability
     }
 
-    /// What the branch of image `row` is multiplied by.
+    /// The factor of the branch of image `row`.
     public func factor(row: Int, _ randomKey: RandomKey, operation: Int) -> Float {
         var random = randomKey.random(operation: operation, row: row)
         return Dropout(probability).kept(&random) ? Float(1 / (1 - probability)) : 0
@@ -80,7 +84,7 @@ public struct StochasticDepth: Sendable {
         }
     }
 
-    /// Sets dx = dy · m / (1 − p), which may be dy itself; sets dresidual = dy or adds to it.
+    /// Sets dx = dy · m / (1 − p), which may be dy itself. Sets dresidual = dy or adds to it.
     public func backward(
         dx: UnsafeMutablePointer<Float>, dresidual: UnsafeMutablePointer<Float>, addingToResidual: Bool, dy: UnsafePointer<Float>, N: Int,
         count: Int, _ randomKey: RandomKey, operation: Int

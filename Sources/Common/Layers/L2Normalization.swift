@@ -9,7 +9,7 @@ import Parallel
 /// | y, dy | (N, D) | rows of length 1         |
 /// | norm  | (N)    | max(‖x‖, 1e-12)          |
 public enum L2Normalization {
-    /// The length that a shorter row is divided by, as PyTorch's `normalize` has it.
+    /// The minimum norm to divide by, as in PyTorch's `normalize`.
     public static let smallest = 1e-12
 
     private static let pieceRows = 32
@@ -30,7 +30,7 @@ public enum L2Normalization {
         }
     }
 
-    /// Normalises `rows` (N, D) in place and gives their norms (N).
+    /// Normalises `rows` (N, D) in place and returns their norms (N).
     @discardableResult
     public static func normalize(_ rows: inout [Float], D: Int) -> [Float] {
         let N = rows.count / D
@@ -47,7 +47,7 @@ public enum L2Normalization {
     ///
     ///     dx = (dy − y·(y·dy)) / ‖x‖
     ///
-    /// and dx = dy/1e-12 where a row was shorter than that.
+    /// For a row with ‖x‖ below 1e-12, dx = dy/1e-12.
     public static func backward(
         dx: UnsafeMutableBufferPointer<Float>, dy: UnsafeBufferPointer<Float>, y: UnsafeBufferPointer<Float>,
         norm: UnsafeBufferPointer<Float>, N: Int, D: Int

@@ -1,7 +1,7 @@
 import CProcessor
 import Kernels
 
-/// Calls `body` for `count` floats, sixteen at a time; in the end, perhaps, eight and then fewer.
+/// Calls `body` for `count` floats, sixteen at a time, then for up to one group of eight and one shorter group.
 @inline(__always)
 func forEachVector(_ count: Int, _ body: (_ i: Int, _ lanes: Int) -> Void) {
     var i = 0
@@ -17,11 +17,12 @@ func forEachVector(_ count: Int, _ body: (_ i: Int, _ lanes: Int) -> Void) {
 }
 
 extension UnsafePointer<Float> {
-    /// In a loop from front to back: prefetches two 4-KiB pages ahead of `offset`. A hardware prefetcher stops at the end of a page.
+    /// For sequential loops: prefetches two 4-KiB pages ahead of `offset`, because a hardware prefetcher stops at the
+    /// end of a page.
     @inline(__always)
     func prefetchAhead(_ offset: Int) { seed_prefetch_far(self + (offset &+ 2048)) }
 
-    /// `lanes` ≤ 16 floats, and zeros.
+    /// Loads `lanes` ≤ 16 floats; the other lanes are zero.
     @inline(__always)
     func vector(_ offset: Int, lanes: Int) -> Vector {
         lanes == 16 ? vector(offset) : lanes == 8 ? half(offset) : vector(offset, count: lanes)
@@ -57,14 +58,16 @@ enum RegularStore: StorePolicy {
     static func store(_ v: Vector, to y: UnsafeMutablePointer<Float>, _ offset: Int, lanes: Int) { y.store(v, offset, lanes: lanes) }
 }
 
-/// For what exceeds the caches: cache lines that are written whole are not read first, and evict no others. Whole vectors must be
-/// aligned to 64 bytes.
+/// For results that exceed the caches: cache lines written as a whole are not read first and evict no others.
+///
+/// Whole vectors must be aligned to 64 bytes.
 enum NonTemporalStore: StorePolicy {
     @inline(__always)
     static func store(_ v: Vector, to y: UnsafeMutablePointer<Float>, _ offset: Int, lanes: Int) {
         if lanes == 16 { seed_store_nontemporal(y + offset, v) } else { y.store(v, offset, lanes: lanes) }
     }
 
-    /// Whether it pays for `count` floats at `y`: from 8 MiB on, as measured on Zen 4 with 32 MiB of level 3 cache.
+    /// Whether non-temporal stores pay for `count` floats at `y`: from 8 MiB on, as measured on Zen 4 with 32 MiB of
+    /// level 3 cache.
     static func pays(_ y: UnsafeMutablePointer<Float>, count: Int) -> Bool { count >= 1 << 21 && UInt(bitPattern: y) % 64 == 0 }
 }

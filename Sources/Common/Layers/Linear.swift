@@ -7,7 +7,7 @@ import Parallel
 /// |-------|--------|-----------------------|
 /// | x     | (N, I) | one row per example   |
 /// | W     | (O, I) | one row per output    |
-/// | b     | (O)    | may be missing        |
+/// | b     | (O)    | optional              |
 /// | y     | (N, O) |                       |
 public struct Linear: Sendable {
     public let I, O: Int
@@ -17,7 +17,8 @@ public struct Linear: Sendable {
         self.O = O
     }
 
-    /// Outputs (or inputs) that one piece of work makes, at most; pieces come in pairs, so that two threads have equal shares.
+    /// The most outputs (or inputs) in one piece of work. The number of pieces is even, so that two threads get equal
+    /// shares.
     private static let block = 128
 
     private static func forEachBlock(_ count: Int, _ body: (Range<Int>) -> Void) {
@@ -25,7 +26,7 @@ public struct Linear: Sendable {
         Parallel.forEach(blocks) { piece, _ in body(Parallel.part(piece, of: blocks, in: count)) }
     }
 
-    /// Sets y, and applies the activation to it.
+    /// Sets y, with the activation applied.
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, b: UnsafePointer<Float>?, N: Int,
         _ activation: Activation = .none
@@ -39,7 +40,7 @@ public struct Linear: Sendable {
         }
     }
 
-    /// Adds to `dW` and `db`; sets `dx` or adds to it, where it is wanted.
+    /// Adds to `dW` and `db`. Sets `dx` or adds to it, unless it is nil.
     ///
     /// From y = x·Wᵀ + b:
     ///
@@ -62,14 +63,18 @@ public struct Linear: Sendable {
     }
 }
 
-/// The same for inference, with W packed once. The bits of a row do not depend on how many rows come with it, so that parts of a batch give what the whole one does.
+/// The same layer for inference, with W packed once.
+///
+/// The bits of a row do not depend on the number of rows in a call, so that parts of a batch give the same results as
+/// the whole batch.
 public struct PackedLinear: Sendable {
     public let I, O: Int
     private let packed, bias: FloatBuffer
     private let panels: Panels
 
     /// - Parameters:
-    ///   - W: (O, I), and `b` (O), as ``Linear`` has them.
+    ///   - W: (O, I), as in ``Linear``.
+    ///   - b: (O), as in ``Linear``.
     public init(I: Int, O: Int, W: UnsafePointer<Float>, b: UnsafePointer<Float>?) {
         (self.I, self.O) = (I, O)
         let panels = Panels(k: I, n: O), packed = FloatBuffer(panels.floats)
@@ -79,10 +84,10 @@ public struct PackedLinear: Sendable {
         if let b { bias.pointer.update(from: b, count: O) }
     }
 
-    /// Floats that it keeps.
+    /// The number of floats that the layer stores.
     public var floats: Int { packed.count + bias.count }
 
-    /// Sets y (N, O) of x (N, I).
+    /// Sets y (N, O) from x (N, I).
     public func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, N: Int) {
         let pieces = (panels.count + 3) / 4
         Parallel.forEach(pieces) { piece, _ in

@@ -1,13 +1,14 @@
 public import Kernels
 import Parallel
 
-/// The largest value under a window, for each channel. `argmax` (N, H', W', C) remembers which pixel of the window it was.
+/// The maximum over a window, for each channel. `argmax` (N, H', W', C) records the position of the maximum within the
+/// window.
 public struct MaxPool: Sendable {
     public let window: Window
 
     public init(window: Window) { self.window = window }
 
-    /// Sets y (N, H', W', C) and `argmax`. The first of equal values counts, as in PyTorch; padding never does.
+    /// Sets y (N, H', W', C) and `argmax`. Among equal values the first counts, as in PyTorch; padding never counts.
     public func forward(y: UnsafeMutablePointer<Float>, argmax: UnsafeMutablePointer<UInt8>?, x: UnsafePointer<Float>, N: Int) {
         let (H, W, C) = (window.H, window.W, window.C)
         Parallel.forEach(N * window.outH) { line, _ in
@@ -17,7 +18,7 @@ public struct MaxPool: Sendable {
                 let pixel = (line * window.outW + ox) * C
                 let y0 = oy * window.stride - window.padding, x0 = ox * window.stride - window.padding
                 let rs = max(0, -y0)..<min(window.R, H - y0), ss = max(0, -x0)..<min(window.S, W - x0)
-                // Where nothing is larger than −∞ the first pixel inside the image counts.
+                // If nothing exceeds −∞, the first pixel inside the image counts.
                 let first = rs.lowerBound * window.S + ss.lowerBound
                 forEachVector(C) { c, lanes in
                     var best = Vector(repeating: -.infinity)
@@ -43,9 +44,9 @@ public struct MaxPool: Sendable {
         }
     }
 
-    /// Adds to `dx`, or sets it: dx at the argmax gets dy.
+    /// Adds to `dx` or sets it: dx at the argmax receives dy.
     ///
-    /// Each pixel of dx looks up the argmax indices of the windows over it, so that dx is written once, from one end to the other.
+    /// Each pixel of dx looks up the argmax of the windows that cover it, so that dx is written once and sequentially.
     public func backward(dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, argmax: UnsafePointer<UInt8>, N: Int) {
         let (H, W, C) = (window.H, window.W, window.C)
         Parallel.forEach(N * H) { line, _ in
@@ -71,7 +72,7 @@ public struct MaxPool: Sendable {
                         }
                     }
                 }
-                // No window lies over it.
+                // No window covers it.
                 if sets { target.update(repeating: 0, count: C) }
             }
         }
@@ -85,7 +86,7 @@ public struct MaxPool: Sendable {
         return first..<max(first, last + 1)
     }
 
-    /// dy of those channels whose largest value was at index `own`, else 0.
+    /// dy for the channels whose maximum was at index `own`, else 0.
     @inline(__always)
     private static func chosen(_ dy: UnsafePointer<Float>, _ argmax: UnsafePointer<UInt8>, _ own: Int32, _ c: Int, _ lanes: Int) -> Vector {
         var bytes = SIMD16<UInt8>.zero

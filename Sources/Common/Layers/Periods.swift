@@ -1,13 +1,13 @@
 import Kernels
 import Parallel
 
-/// Runs of rows of C channels taken as whole vectors, whatever C is.
+/// Processes runs of rows of C channels as whole vectors, for any C.
 ///
-/// The channels of vectors of 16 floats repeat every lcm(C, 16) floats, a period: three vectors for two rows of 24. Constants of
-/// the channels, replicated over a period, are read as vectors too.
+/// With vectors of 16 floats, the channels repeat every lcm(C, 16) floats, a period: three vectors for two rows of 24.
+/// Per-channel constants, replicated over a period, are then read as vectors too.
 struct Periods {
     let C: Int
-    /// Floats of one period: a multiple of C and of 16, four vectors at least.
+    /// The number of floats in one period: a multiple of C and of 16, at least four vectors.
     let width: Int
 
     init(C: Int) {
@@ -16,13 +16,14 @@ struct Periods {
         width = common * ((63 + common) / common)
     }
 
-    /// As ``Parallel/part(_:of:in:)``, cut where a period ends: each part begins on a cache line if the first does.
+    /// Like ``Parallel/part(_:of:in:)``, but split at period boundaries: each part starts on a cache line if the first
+    /// does.
     func part(_ index: Int, of parts: Int, in rows: Int) -> Range<Int> {
         let unit = width / C, part = Parallel.part(index, of: parts, in: rows / unit)
         return (part.lowerBound * unit)..<(index == parts - 1 ? rows : part.upperBound * unit)
     }
 
-    /// Does `work` on all of `count` floats, whole rows.
+    /// Applies `work` to all of `count` floats, whole rows.
     @inline(__always)
     func forEach<Work: RowWork>(_ count: Int, _ work: Work) {
         var i = 0
@@ -43,7 +44,8 @@ struct Periods {
         if i < count { work.apply(i, c, count - i) }
     }
 
-    /// Sets `totals` (2, C) to two sums over `count` floats, whole rows: single precision over 64 periods at a time, double over those.
+    /// Sets `totals` (2, C) to two sums over `count` floats, whole rows. Single precision over up to 64 periods, double
+    /// precision beyond.
     func sum<Sum: RowSum>(_ count: Int, into totals: UnsafeMutablePointer<Double>, _ sum: Sum) {
         let wide = UnsafeMutablePointer<Double>.allocate(capacity: 2 * width), sums = UnsafeMutablePointer<Float>.allocate(capacity: 2 * width)
         defer {
@@ -53,7 +55,7 @@ struct Periods {
         wide.initialize(repeating: 0, count: 2 * width)
         sums.initialize(repeating: 0, count: 2 * width)
         var i = 0, periods = 0
-        // Four periods at a time: the sums' own way through memory counts a quarter.
+        // Four periods at a time, so that loading and storing the sums costs a quarter.
         while i + 4 * width <= count {
             var c = 0
             while c < width {
@@ -101,7 +103,7 @@ struct Periods {
         sums.update(repeating: 0, count: 2 * width)
     }
 
-    /// Blocks of 32 channels, on all threads where there are enough `sums` to be added that waking them pays.
+    /// Calls `body` for blocks of 32 channels, on all threads if there are enough `sums` to add that waking them pays.
     static func forEachBlock(of C: Int, sums: Int, _ body: (Range<Int>) -> Void) {
         let blocks = (C + 31) / 32
         func block(_ number: Int) { body((number * 32)..<min(C, number * 32 + 32)) }
@@ -118,12 +120,12 @@ struct Periods {
     }
 }
 
-/// What is done to the floats at offset `i`, at offset `c` of the period; `lanes` is 16 but at the very end.
+/// An operation on the floats at offset `i`, at offset `c` of the period. `lanes` is 16 except at the very end.
 protocol RowWork {
     func apply(_ i: Int, _ c: Int, _ lanes: Int)
 }
 
-/// What the floats at offset `i`, at offset `c` of the period, add to two sums; lanes beyond `lanes` must add nothing.
+/// What the floats at offset `i`, at offset `c` of the period, add to two sums. Lanes past `lanes` must add nothing.
 protocol RowSum {
     func add(_ i: Int, _ c: Int, _ lanes: Int, _ a: inout Vector, _ b: inout Vector)
 }

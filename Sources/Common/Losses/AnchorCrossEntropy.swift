@@ -2,26 +2,29 @@ import Kernels
 import Parallel
 import Platform
 
-/// The cross-entropy over K anchors (columns 1 … K) and, where it counts, the own pair (column 0), and its gradient, without a matrix of (N, K).
+/// The cross-entropy over K anchors (columns 1 … K) and optionally the own pair (column 0), with its gradient, without
+/// an (N, K) matrix.
 ///
-/// Anchors are walked once, a tile of columns at a time. A tile's similarities S = X·Aᵀ, of the student's rows above the teacher's, become
-/// unnormalised weights E = exp((S − peak)/τ) in place, and G += E·A_student at once. What a row has
-/// gathered is rescaled when its peak rises (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
-/// Only at the end are the sums Z known, and the gradient is G_student/Z_student − G_teacher/Z_teacher.
+/// One pass over the anchors handles a tile of columns at a time. The tile's similarities S = X·Aᵀ (the student's rows
+/// above the teacher's) become unnormalised weights E = exp((S − peak)/τ) in place, and G += E·A_student follows at
+/// once. When a row's peak rises, its accumulated sums are rescaled (Milakov and Gimelshein, "Online normalizer
+/// calculation for softmax", 2018). The sums Z are known only at the end; the gradient is then G_student/Z_student −
+/// G_teacher/Z_teacher.
 ///
-/// That is four products of (N, D, K) where keeping the logits would do with three, but anchors are read from memory once
-/// and the tile stays in the cache; at N = 256, K = 65536 the kept logits would be 134 MB.
-/// Scratch memory is 2·16 times the batch's embeddings and one tile for each thread.
+/// This takes four products of (N, D, K), where storing the logits would take three. But anchors are read from memory
+/// once and the tile stays in the cache; at N = 256, K = 65536 the stored logits would take 134 MB. Scratch memory is
+/// 2·16 times the batch's embeddings plus one tile per thread.
 ///
-/// Work is cut by sizes alone, into blocks of rows and pieces of the anchors, and the pieces' sums are added in order.
+/// The work is split by sizes alone, into blocks of rows and pieces of the anchors, and the pieces' sums are added in
+/// order.
 struct AnchorCrossEntropy {
     let studentTemperature: Double
     /// nil: the target is column 0 alone.
     let teacherTemperature: Double?
-    /// Whether column 0 is there.
+    /// Whether column 0 exists.
     let hasOwnPair: Bool
 
-    /// The rows (N, D) of the student, or of the teacher, and the anchors (K, D) that they are compared with.
+    /// The rows (N, D) of the student or the teacher, and the anchors (K, D) that they are compared with.
     struct Side {
         let rows: UnsafePointer<Float>
         let anchors: UnsafePointer<Float>
@@ -29,32 +32,34 @@ struct AnchorCrossEntropy {
     }
 
     private static let blockRows = 128
-    /// A tile of anchors, with their similarities, stays in a core's cache.
+    /// A tile of anchors and their similarities fits in a core's cache.
     private static let tileFloats = 65536
     private static func tileColumns(_ D: Int) -> Int { min(512, max(64, tileFloats / D & ~15)) }
-    /// How many pieces the anchors are cut into at most, and how many a piece should have at least.
+    /// The largest number of pieces of the anchors, and the least number of anchors in a piece if there is more than
+    /// one.
     private static let mostPieces = 16
     private static let pieceRows = 1024
 
-    /// What one piece of the anchors adds to one row's softmax.
+    /// The contribution of one piece of the anchors to one row's softmax.
     private struct Sums {
-        /// The largest similarity so far, and its column. Both begin as column 0's; where there is none, below all others.
+        /// The largest similarity so far and its column. Both start with column 0's values, or with a peak below all
+        /// similarities if there is no column 0.
         var peak: Float
         var column = 0
-        /// Z = Σ e, where e = exp((similarity − peak)/τ), over the piece: column 0 is not in it.
+        /// Z = Σ e over the piece, where e = exp((similarity − peak)/τ). Column 0 is not included.
         var weight = 0.0
-        /// Of a student's row: Σ eᵗ·s, its similarities weighted by the teacher's e.
+        /// For a student's row: Σ eᵗ·s, its similarities weighted by the teacher's e.
         var crossSimilarity = 0.0
-        /// Of a teacher's row: Σ eᵗ·x, where x = (similarity − peak)/τ.
+        /// For a teacher's row: Σ eᵗ·x, where x = (similarity − peak)/τ.
         var entropySum = 0.0
     }
 
-    /// The loss of N rows. Where the own pair counts, both sides have rows of one width.
+    /// The loss of N rows. With the own pair, both sides have rows of the same width.
     func evaluate(_ student: Side, _ teacher: Side, count N: Int, anchors K: Int) -> LossValues {
         let D = student.D
         precondition(D > 0 && teacher.D > 0 && (!hasOwnPair || teacher.D == D) && (hasOwnPair || teacherTemperature != nil && K > 0))
         guard N > 0 else { return LossValues(loss: [], gradient: [], floor: [], agreement: []) }
-        // 2: student's and teacher's rows go through the anchors together. 1: the student's only.
+        // 2: the student's and the teacher's rows are processed together. 1: the student's only.
         let kinds = teacherTemperature == nil ? 1 : 2
         let blocks = (N + Self.blockRows - 1) / Self.blockRows
         let pieces = min(Self.mostPieces, (K + Self.pieceRows - 1) / Self.pieceRows)
@@ -119,15 +124,15 @@ struct AnchorCrossEntropy {
         return values
     }
 
-    /// The peak where there is no column yet: below every similarity, but finite, as 0 · its exponent must be 0.
+    /// The peak before any column: below every similarity, but finite, because 0 times its exponent must be 0.
     private static let nothing: Float = -1e30
 
-    /// Sets G (kinds·R, D) and adds to `sums` (kinds·R) what the anchors `columns` give to the R rows `rows`.
+    /// Sets G (kinds·R, D), and updates `sums` (kinds·R) with the anchors `columns`, for the R rows `rows`.
     private func walk(
         columns: Range<Int>, _ rows: Range<Int>, _ student: Side, _ teacher: Side, kinds: Int, G: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Sums>
     ) {
         let R = rows.count, M = kinds * R, D = student.D, E = teacher.D, most = Self.tileColumns(max(D, E))
-        // With the same anchors, the rows of both go through them as one matrix.
+        // If both sides share the anchors, their rows form one matrix.
         let areShared = student.anchors == teacher.anchors && D == E
         let X = UnsafeMutablePointer<Float>.allocate(capacity: R * (D + E)), tile = UnsafeMutablePointer<Float>.allocate(capacity: M * most)
         defer {
@@ -140,7 +145,7 @@ struct AnchorCrossEntropy {
         let teacherScale = Float(1 / (teacherTemperature ?? 1))
         for first in stride(from: columns.lowerBound, to: columns.upperBound, by: most) {
             let C = min(most, columns.upperBound - first)
-            let width = (C + 15) & ~15  // A row of the tile, in whole vectors.
+            let width = (C + 15) & ~15  // The row length of the tile, in whole vectors.
             let A = student.anchors + first * D
             Matrix.multiply(X, lda: D, A, .transposed, ldb: D, into: tile, ldc: width, m: areShared ? M : R, n: C, k: D)
             if kinds == 2, !areShared {
@@ -153,7 +158,7 @@ struct AnchorCrossEntropy {
                     scale: r < R ? studentScale : teacherScale, isTeacher: r >= R)
                 guard let factor = rises, first > columns.lowerBound else { continue }
                 for d in 0..<D { G[r * D + d] *= factor }
-                // The teacher's weights have become smaller: so has what its student's row gathered with them.
+                // The teacher's weights have shrunk, and so has the sum of the student's row that uses them.
                 if r >= R { sums[r - R].crossSimilarity *= Double(factor) }
             }
             for r in 0..<R {
@@ -167,7 +172,8 @@ struct AnchorCrossEntropy {
         }
     }
 
-    /// Raises the row's peak to the tile's, and returns the factor by which all its weights so far have become smaller; nil if it stays.
+    /// Raises the row's peak to the tile's maximum. Returns the factor that rescales the row's weights so far, or nil
+    /// if the peak stays.
     private func raise(
         _ sums: inout Sums, _ row: UnsafeMutablePointer<Float>, width: Int, first: Int, scale: Float, isTeacher: Bool
     ) -> Float? {
@@ -181,14 +187,14 @@ struct AnchorCrossEntropy {
         sums.column = first + 1 + ((0..<width).first { row[$0] == peak } ?? 0)
         let step = Double(sums.peak - peak) * Double(scale)
         let factor = exp(step)
-        // Every x = (similarity − peak)/τ becomes smaller by |step|.
+        // Every x = (similarity − peak)/τ decreases by |step|.
         if isTeacher { sums.entropySum = factor * (sums.entropySum + step * sums.weight) }
         sums.weight *= factor
         sums.peak = peak
         return Float(factor)
     }
 
-    /// Turns a student's and its teacher's similarities into weights and adds these up.
+    /// Turns the similarities of a student's and its teacher's row into weights and adds them to the sums.
     private func weigh(
         _ student: inout Sums, _ s: UnsafeMutablePointer<Float>, _ studentScale: Float,
         _ teacher: inout Sums, _ t: UnsafeMutablePointer<Float>, _ teacherScale: Float, width: Int
@@ -213,7 +219,7 @@ struct AnchorCrossEntropy {
         teacher.entropySum += Double(entropy.sum())
     }
 
-    /// The same for a student's row alone.
+    /// The same for a student's row only.
     private func weigh(_ student: inout Sums, _ s: UnsafeMutablePointer<Float>, _ scale: Float, width: Int) {
         var weight = Vector(repeating: 0)
         for c in stride(from: 0, to: width, by: 16) {
@@ -224,24 +230,26 @@ struct AnchorCrossEntropy {
         student.weight += Double(weight.sum())
     }
 
-    /// (similarity − peak)/τ, but not below −100: e⁻¹⁰⁰ is 0 here, and 0·(−100) is 0 where 0·(−∞) would be NaN.
+    /// (similarity − peak)/τ, clamped at −100: e⁻¹⁰⁰ is 0 here, and 0·(−100) is 0 where 0·(−∞) would be NaN.
     @inline(__always)
     private func exponent(_ similarity: Vector, _ peak: Float, _ scale: Float) -> Vector {
         let x = (similarity - peak) * scale
         return x.replacing(with: -100, where: x .< -100)
     }
 
-    /// Puts the pieces of one row together with column 0.
+    /// Combines the pieces of one row with column 0.
     ///
     /// - Parameters:
-    ///   - own: s·t; `ownTeacher`: t·t.
-    ///   - sums: the row's student sums of piece 0; the next piece's are `stride` further, the teacher's `toTeacher` further. So is `G`.
-    ///   - gradient: set to the row's gradient (D).
+    ///   - own: s·t.
+    ///   - ownTeacher: t·t.
+    ///   - sums: the row's student sums of piece 0. The next piece's are `stride` further, the teacher's `toTeacher`
+    ///     further. The same layout holds for `G`.
+    ///   - gradient: receives the row's gradient (D).
     private func finish(
         own: Float, ownTeacher: Float, sums: UnsafePointer<Sums>, G: UnsafePointer<Float>, pieces: Int, stride: Int,
         toTeacher: Int, teacher: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, D: Int, N: Int
     ) -> (loss: Float, floor: Float, agrees: Bool) {
-        // The same rounded scales as in the tiles, so that column 0 is weighed as the others are.
+        // The same rounded scales as in the tiles, so that column 0 is weighted like the others.
         let studentScale = Double(Float(1 / studentTemperature))
         var top = sums[0]
         for piece in 1..<max(1, pieces) where sums[piece * stride].peak > top.peak { top = sums[piece * stride] }
@@ -251,7 +259,7 @@ struct AnchorCrossEntropy {
             let piece = sums[piece * stride]
             Z += exp(Double(piece.peak - top.peak) * studentScale) * piece.weight
         }
-        // The target's share of column 0, the student's mean similarity under the target, the target's entropy.
+        // The target's weight of column 0, the student's mean similarity under the target, and the target's entropy.
         var (ownTarget, similarity, floor, teacherColumn) = (1.0, Double(own), 0.0, 0)
         var teacherPeak = Float(0), teacherZ = 1.0, teacherScale = 1.0
         if let teacherTemperature {
@@ -280,7 +288,7 @@ struct AnchorCrossEntropy {
         }
         let loss = log(Z) + (Double(top.peak) - similarity) * studentScale
 
-        // (q₀ − p₀) t + Σ (qⱼ − pⱼ) nⱼ, over N·τ.
+        // (q₀ − p₀) t + Σ (qⱼ − pⱼ) nⱼ, divided by N·τ.
         let mean = studentScale / Double(N)
         let ownFactor = Float((ownWeight / Z - ownTarget) * mean)
         for d in 0..<D { gradient[d] = hasOwnPair ? ownFactor * teacher[d] : 0 }

@@ -1,25 +1,27 @@
-/// The cross-entropy of a student's similarities to K anchors with a teacher's similarities to K anchors of its own.
+/// The cross-entropy between a student's similarities to K anchors and a teacher's similarities to its own K anchors.
 ///
 ///     p = softmax(tᵢ·Aₜ / τ_t)     q = softmax(sᵢ·Aₛ / τ_s)     Lᵢ = −Σⱼ pⱼ ln qⱼ     ∂L/∂sᵢ = Σⱼ (qⱼ − pⱼ) Aₛⱼ / (N · τ_s)
 ///
-/// The floor is the entropy of p; loss − floor is KL(p ‖ q). With anchors of two memories it is CompRess's (Koohpayegani et al., "CompRess: Self-Supervised Learning by
-/// Compressing Representations", NeurIPS 2020, eq. 1 and 2), with the batch's own teacher rows for both it is SEED's without a queue.
+/// The floor is the entropy of p; loss − floor is KL(p ‖ q). With anchors from two memories it is CompRess's loss
+/// (Koohpayegani et al., "CompRess: Self-Supervised Learning by Compressing Representations", NeurIPS 2020, eq. 1 and
+/// 2). With the batch's own teacher rows as both sets of anchors it is SEED's loss without a queue.
 public struct AnchorLoss: Sendable {
     /// τ_s.
     public let studentTemperature: Double
     /// τ_t.
     public let teacherTemperature: Double
 
-    /// Temperatures are positive.
+    /// - Precondition: the temperatures are positive.
     public init(studentTemperature: Double, teacherTemperature: Double) {
         precondition(studentTemperature > 0 && teacherTemperature > 0)
         (self.studentTemperature, self.teacherTemperature) = (studentTemperature, teacherTemperature)
     }
 
-    /// Of (N, D) and (N, E); anchors (K, D) and (K, E).
+    /// The loss of the batch; the student's anchors are (K, D), the teacher's (K, E).
     ///
     /// - Parameters:
-    ///   - student: rows (N, D); `teacher`: rows (N, E).
+    ///   - student: rows (N, D).
+    ///   - teacher: rows (N, E).
     public func evaluate(
         student: UnsafeBufferPointer<Float>, anchors: UnsafeBufferPointer<Float>, dimension D: Int,
         teacher: UnsafeBufferPointer<Float>, anchors teacherAnchors: UnsafeBufferPointer<Float>, dimension E: Int

@@ -1,12 +1,13 @@
 import Parallel
 import Platform
 
-/// Cross-entropy of views' scores of prototypes with assignments of the images to them.
+/// Cross-entropy between the views' prototype scores and assignments of the images to prototypes.
 ///
 ///     L = 1/P Σ_{(v, i)} meanₙ −Σₖ q_{i,nk} ln softmax(s_{v,n}/τ)ₖ     ∂L/∂s_{v,n} = 1/(PNτ) Σᵢ (softmax(s_{v,n}/τ) − q_{i,n})
 ///
-/// over the P pairs of a view v and an assignment qᵢ that it shall predict. Rows of q sum to 1; no gradient goes through them. SwAV's loss (Caron et al., NeurIPS 2020, eq. 2) with assignments of
-/// the views' own scores (``SwappedPrediction``), VISSL's distillation of SwAV with a teacher's.
+/// The sum runs over the P pairs of a view v and an assignment qᵢ that v predicts. Rows of q sum to 1; no gradient
+/// flows through them. With assignments from the views' own scores (``SwappedPrediction``) this is SwAV's loss (Caron
+/// et al., NeurIPS 2020, eq. 2). With assignments from a teacher's scores it is VISSL's distillation of SwAV.
 public struct AssignmentCrossEntropy: Sendable {
     /// τ.
     public let temperature: Double
@@ -18,17 +19,18 @@ public struct AssignmentCrossEntropy: Sendable {
 
     public struct Values: Sendable {
         public let loss: Double
-        /// With respect to the scores.
+        /// The gradient of the loss with respect to the scores.
         public let gradient: [Float]
-        /// The least loss there can be: the entropy of what each view shall predict.
+        /// The lowest possible loss: the entropy of the assignments that the views predict.
         public let floor: Double
-        /// The share of images where the largest score of the first view that predicts anything is the largest of what it shall predict.
+        /// The share of images for which the first predicting view has its largest score at the same prototype as the
+        /// largest entry of its target.
         public let agreement: Double
     }
 
     private static let pieceImages = 4
 
-    /// Where the row of each view of the first image begins, and how far on that of the next image is.
+    /// For each view, the start of its row for the first image and the stride from one image to the next.
     static func places(N: Int, views: [Int], prototypes K: Int) -> [(start: Int, stride: Int)] {
         var places: [(start: Int, stride: Int)] = [], start = 0
         for group in views {
@@ -39,11 +41,13 @@ public struct AssignmentCrossEntropy: Sendable {
     }
 
     /// - Parameters:
-    ///   - scores: rows of K numbers, of each group of views behind the one before: of a group of V views row V·n + v is view v of image n.
-    ///   - views: in each group.
+    ///   - scores: rows of K scores, one group of views after another. In a group of V views, row V·n + v is view v of
+    ///     image n.
+    ///   - views: the number of views in each group.
     ///   - assignments: each (N, K).
-    ///   - predicted: of each view the numbers of the assignments that it shall predict; at least one of any view.
-    ///   - findsFloor: whether the floor is wanted; else it is 0.
+    ///   - predicted: for each view, the indices of the assignments that it predicts. At least one view predicts an
+    ///     assignment.
+    ///   - findsFloor: whether to compute the floor; otherwise it is 0.
     public func evaluate(
         scores: [Float], N: Int, views: [Int], prototypes K: Int, assignments: [[Float]], predicted: [[Int]], findsFloor: Bool = false
     ) -> Values {

@@ -1,23 +1,26 @@
 import Kernels
 import Parallel
 
-/// Barlow Twins: the cross-correlation of two views' batch-normalised outputs shall be the identity.
+/// Barlow Twins: drives the cross-correlation of two views' batch-normalised outputs to the identity.
 ///
-/// With x̂ the columns of x less their mean, divided by √(σ² + 1e-5) (σ² the biased variance over the batch), and C = ẑ₁ᵀ·ẑ₂/N,
+/// x̂ is x with each column's mean subtracted, divided by √(σ² + 1e-5), where σ² is the biased variance over the batch.
+/// With C = ẑ₁ᵀ·ẑ₂/N,
 ///
 ///     L = Σᵢ (Cᵢᵢ − 1)² + λ Σᵢ Σⱼ≠ᵢ Cᵢⱼ²
 ///     ∂L/∂ẑ₁ = (2λ·G₂·ẑ₁/N + ẑ₂·diag(2(Cᵢᵢ − 1) − 2λCᵢᵢ))/N        G₂ = ẑ₂·ẑ₂ᵀ, and likewise with 1 and 2 exchanged
 ///
-/// Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML 2021, eq. 1 and 2. C, of D² numbers, is never formed: ‖C‖² is the inner product
-/// of G₁ and G₂, (N, N), divided by N².
+/// Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML 2021, eq. 1 and 2. C has D²
+/// entries and is never formed: ‖C‖² is the inner product of G₁ and G₂, both (N, N), divided by N².
 public enum BarlowTwinsLoss {
-    /// Of batch normalisation.
+    /// The ε of batch normalisation.
     static let epsilon = 1e-5
 
     /// - Parameters:
-    ///   - first: z₁ (N, D); `second`: z₂.
+    ///   - first: z₁ (N, D).
+    ///   - second: z₂ (N, D).
     ///   - lambda: λ.
-    /// - Returns: L, its gradients with respect to z₁ and z₂, the mean of Cᵢᵢ, and the root of the mean of the other Cᵢⱼ²; nil of the latter with D = 1.
+    /// - Returns: L, its gradients with respect to z₁ and z₂, the mean of Cᵢᵢ, and the root mean square of the
+    ///   off-diagonal Cᵢⱼ (nil if D = 1).
     public static func evaluate(
         first: [Float], second: [Float], N: Int, D: Int, lambda: Double
     ) -> (loss: Double, gradients: ([Float], [Float]), onDiagonal: Double, offDiagonal: Double?) {
@@ -31,7 +34,7 @@ public enum BarlowTwinsLoss {
         let own = diagonal.reduce(0) { $0 + $1 * $1 }, others = max(0, all - own)
         let loss = diagonal.reduce(0) { $0 + ($1 - 1) * ($1 - 1) } + lambda * others
         let weights = diagonal.map { Float((2 * ($0 - 1) - 2 * lambda * $0) / Double(N)) }, scale = Float(2 * lambda / Double(N) / Double(N))
-        /// The gradient of one view, from its own normalised values and the other's.
+        /// The gradient of one view, from its own normalised values and those of the other view.
         func gradient(_ own: Columns, _ other: Columns, _ products: [Float]) -> [Float] {
             var d = multiply(products, own.values, N: N, D: D)
             for n in 0..<N { for i in 0..<D { d[n * D + i] = scale * d[n * D + i] + weights[i] * other.values[n * D + i] } }
@@ -60,7 +63,7 @@ public enum BarlowTwinsLoss {
         return result
     }
 
-    /// G·X (N, D) of G (N, N).
+    /// G·X (N, D), where G is (N, N).
     private static func multiply(_ G: [Float], _ X: [Float], N: Int, D: Int) -> [Float] {
         var result = [Float](repeating: 0, count: N * D)
         G.withUnsafeBufferPointer { G in
@@ -78,7 +81,7 @@ public enum BarlowTwinsLoss {
         return result
     }
 
-    /// Columns of mean 0 and variance 1, and the way back.
+    /// Columns normalised to mean 0 and variance 1, and the backward pass.
     private struct Columns {
         let N: Int
         let D: Int

@@ -1,19 +1,21 @@
 import Platform
 
-/// Cross-entropy of logits with classes, and with a teacher's logits.
+/// Cross-entropy of logits with class labels and with a teacher's logits.
 ///
 ///     CE = −ln softmax(z)_y                              ∂CE/∂z = softmax(z) − onehot(y)
 ///     KD = T²·KL(softmax(t/T) ‖ softmax(z/T))           ∂KD/∂z = T·(softmax(z/T) − softmax(t/T))
 ///     L = (1 − α)·CE + α·w·KD, the mean over the batch
 ///
-/// Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2, whose T² keeps both gradients of one size.
+/// Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2. The factor T² keeps both
+/// gradients at the same scale.
 public enum ClassLoss {
     /// - Parameters:
     ///   - logits: (N, C).
-    ///   - labels: (N), each below C; nil where α is 1.
-    ///   - teacher: logits (N, C) and T; nil for CE alone.
+    ///   - labels: (N), each below C; nil if α is 1.
+    ///   - teacher: the teacher's logits (N, C) and T; nil for CE alone.
     ///   - weight: w.
-    /// - Returns: loss and gradient of the mean. Agreement is that of the largest logit with the label, or with the teacher's largest.
+    /// - Returns: the loss and the gradient of the mean. Agreement compares the largest logit with the label, or with
+    ///   the teacher's largest logit.
     public static func evaluate(logits: [Float], labels: [Int32]?, classes C: Int, teacher: (logits: [Float], temperature: Double)? = nil, alpha: Double = 0, weight: Double = 1) -> LossValues {
         precondition(C > 0 && logits.count % C == 0)
         let N = logits.count / C

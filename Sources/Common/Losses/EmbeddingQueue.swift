@@ -1,10 +1,10 @@
 import Parallel
 import Randomness
 
-/// The K embeddings seen last: a ring of rows of unit length.
+/// The K most recent embeddings: a ring buffer of unit-length rows.
 ///
-/// It begins as random directions, as in MoCo and SEED: N(0, 1) rows brought to unit length. Both need K to be a
-/// multiple of the batch; here the write goes round the end, so K may be anything.
+/// It starts with random directions, as in MoCo and SEED: N(0, 1) rows scaled to unit length. Both require K to be a
+/// multiple of the batch size; here writes wrap around, so K may be any size.
 public struct EmbeddingQueue: Sendable, Equatable {
     /// K, the number of rows.
     public let capacity: Int
@@ -14,7 +14,7 @@ public struct EmbeddingQueue: Sendable, Equatable {
     public private(set) var rows: [Float]
     /// The row that is overwritten next.
     public private(set) var position: Int
-    /// Rows that are embeddings by now, not the random directions of the beginning.
+    /// The number of rows that hold embeddings rather than the initial random directions.
     public private(set) var filled: Int
 
     /// A queue of random directions. Row k is a function of (seed, k) alone.
@@ -36,7 +36,7 @@ public struct EmbeddingQueue: Sendable, Equatable {
                         row[d] = Float(random.normal())
                         square += Double(row[d]) * Double(row[d])
                     }
-                    // A row of zeros has no direction; it stays one (D = 1 and a draw of exactly 0).
+                    // A row of zeros has no direction and stays zero (D = 1 and a draw of exactly 0).
                     let scale = square > 0 ? 1 / square.squareRoot() : 0
                     for d in 0..<dimension { row[d] = Float(Double(row[d]) * scale) }
                 }
@@ -45,7 +45,7 @@ public struct EmbeddingQueue: Sendable, Equatable {
         }
     }
 
-    /// A queue as it was: `rows` is (K, D), `position` in 0..<K, `filled` in 0...K.
+    /// Restores a queue: `rows` is (K, D), `position` in 0..<K, `filled` in 0...K.
     public init(rows: [Float], dimension: Int, position: Int, filled: Int) {
         precondition(dimension > 0 && !rows.isEmpty && rows.count % dimension == 0)
         capacity = rows.count / dimension
@@ -56,10 +56,10 @@ public struct EmbeddingQueue: Sendable, Equatable {
         self.filled = filled
     }
 
-    /// The share of rows that are embeddings by now, 0 to 1.
+    /// The share of rows that hold embeddings, 0 to 1.
     public var realShare: Double { Double(filled) / Double(capacity) }
 
-    /// Overwrites the oldest rows by `newRows` (N, D), one after the other: of more than K rows the last K stay.
+    /// Overwrites the oldest rows with `newRows` (N, D) in order. If N exceeds K, the last K rows remain.
     public mutating func enqueue(_ newRows: UnsafeBufferPointer<Float>) {
         precondition(newRows.count % dimension == 0)
         let count = newRows.count / dimension

@@ -1,19 +1,20 @@
 import Kernels
 import Platform
 
-/// How far L2-normalized rows differ from each other: what collapses where a method finds a shortcut.
+/// How much L2-normalized rows differ from each other: detects collapse, where a method has found a shortcut.
 public struct EmbeddingSpread: Sendable {
-    /// The mean over dimensions of the rows' deviation (population), times √D: 1 where directions are spread evenly, 0 where all are alike
-    /// (Chen and He, "Exploring Simple Siamese Representation Learning", CVPR 2021, figure 2).
+    /// The population standard deviation of the rows, averaged over dimensions, times √D: 1 if the directions are
+    /// evenly spread, 0 if all are equal (Chen and He, "Exploring Simple Siamese Representation Learning", CVPR 2021,
+    /// figure 2).
     public let deviation: Double?
-    /// exp(−Σ p ln p) of the eigenvalues of the rows' covariance, divided by their sum (Roy and Vetterli, "The effective rank", EUSIPCO 2007). nil where
-    /// nothing differs.
+    /// exp(−Σ p ln p), where p are the eigenvalues of the rows' covariance divided by their sum (Roy and Vetterli, "The
+    /// effective rank", EUSIPCO 2007). nil if all rows are equal.
     public let effectiveRank: Double?
 
-    /// Rows that the rank is of, at most.
+    /// The largest number of rows used for the rank.
     static let mostRows = 128
 
-    /// - Returns: nil of fewer than two rows.
+    /// - Returns: nil for fewer than two rows.
     public static func of(_ rows: UnsafeBufferPointer<Float>, dimension D: Int) -> EmbeddingSpread? {
         precondition(D > 0 && rows.count % D == 0)
         let N = rows.count / D
@@ -21,7 +22,7 @@ public struct EmbeddingSpread: Sendable {
         var sums = [Double](repeating: 0, count: D), squares = sums
         for start in stride(from: 0, to: rows.count, by: D) {
             for d in 0..<D {
-                // From the first row on, so that a common mean does not swallow the deviation.
+                // Relative to the first row, so that a large common mean does not swamp the deviation.
                 let x = Double(rows[start + d]) - Double(rows[d])
                 sums[d] += x
                 squares[d] += x * x
@@ -32,7 +33,8 @@ public struct EmbeddingSpread: Sendable {
         return EmbeddingSpread(deviation: deviation, effectiveRank: rank(rows, N: min(N, mostRows), D: D))
     }
 
-    /// The covariance of n rows has the eigenvalues of their centred products, (n, n).
+    /// Uses the Gram matrix (n, n) of the centred rows: it has the same nonzero eigenvalues as the covariance of n
+    /// rows.
     private static func rank(_ rows: UnsafeBufferPointer<Float>, N: Int, D: Int) -> Double? {
         var mean = [Double](repeating: 0, count: D)
         for n in 0..<N { for d in 0..<D { mean[d] += Double(rows[n * D + d]) / Double(N) } }
@@ -45,7 +47,7 @@ public struct EmbeddingSpread: Sendable {
         }
         guard let values = SymmetricEigenvalues.of(products.map(Double.init), N) else { return nil }
         let total = values.reduce(0) { $0 + max(0, $1) }
-        // Below, what is left is what rounding has made of rows that are all the same.
+        // Below this, the remainder is rounding error of rows that are all equal.
         guard total > 1e-9 * Double(N) else { return nil }
         let entropy = values.reduce(0.0) { sum, value in
             let p = max(0, value) / total
@@ -57,10 +59,11 @@ public struct EmbeddingSpread: Sendable {
 
 /// The eigenvalues of a symmetric matrix.
 enum SymmetricEigenvalues {
-    /// By Householder's reduction to a tridiagonal matrix and implicit QL steps (Golub and Van Loan, "Matrix Computations", sections 8.3 and 8.3.5).
+    /// Householder reduction to tridiagonal form, then implicit QL steps (Golub and Van Loan, "Matrix Computations",
+    /// sections 8.3 and 8.3.5).
     ///
     /// - Parameter matrix: (n, n).
-    /// - Returns: nil where it holds numbers that are not finite, or the steps do not converge.
+    /// - Returns: nil if the matrix has non-finite entries or the steps do not converge.
     static func of(_ matrix: [Double], _ n: Int) -> [Double]? {
         precondition(matrix.count == n * n)
         guard n > 0, matrix.allSatisfy(\.isFinite) else { return nil }
@@ -69,7 +72,7 @@ enum SymmetricEigenvalues {
         return diagonalize(&d, &e, n) ? d : nil
     }
 
-    /// d becomes the diagonal, e[1...] what stands beside it.
+    /// Sets d to the diagonal and e[1...] to the off-diagonal.
     private static func tridiagonalize(_ a: UnsafeMutableBufferPointer<Double>, _ d: inout [Double], _ e: inout [Double], _ n: Int) {
         var i = n - 1
         while i > 0 {
@@ -109,7 +112,7 @@ enum SymmetricEigenvalues {
         e[0] = 0
     }
 
-    /// - Returns: whether it has converged.
+    /// - Returns: whether the iteration has converged.
     private static func diagonalize(_ d: inout [Double], _ e: inout [Double], _ n: Int) -> Bool {
         for i in 1..<max(1, n) { e[i - 1] = e[i] }
         e[n - 1] = 0

@@ -1,18 +1,18 @@
-/// What an objective says about one batch.
+/// The result of an objective for one batch.
 ///
-/// A cross-entropy alone cannot be read: its floor is the entropy of its targets, which moves with the
-/// teacher and the temperature. Hence the floor beside it: their difference is the Kullback–Leibler divergence,
-/// which is 0 when the student does what it is told.
+/// A cross-entropy alone is hard to interpret: its floor is the entropy of its targets, which depends on the teacher
+/// and the temperature. The floor is therefore reported too. The difference is the Kullback–Leibler divergence, which
+/// is 0 when the student matches its targets.
 public struct LossValues: Sendable, Equatable {
     /// The loss of each row (N).
     public var loss: [Float]
-    /// The derivative of ``mean`` with respect to each embedding (N, D), where all of its D numbers are free.
+    /// The derivative of ``mean`` with respect to each embedding (N, D), with all D components independent.
     public var gradient: [Float]
-    /// The entropy of each row's targets (N): no student can have a smaller loss.
+    /// The entropy of each row's targets (N): a lower bound of the loss.
     public var floor: [Float]?
-    /// 1 where the objective's largest logit is where it should be, else 0 (N).
+    /// 1 if the objective's largest logit is where it should be, otherwise 0 (N).
     public var agreement: [Float]?
-    /// How many rows the mean is over. Less than N where some rows have no target; these have loss 0.
+    /// The number of rows in the mean. Less than N if some rows have no target; those have loss 0.
     public var counted: Int
 
     public init(loss: [Float], gradient: [Float], floor: [Float]? = nil, agreement: [Float]? = nil, counted: Int? = nil) {
@@ -23,7 +23,7 @@ public struct LossValues: Sendable, Equatable {
         self.counted = counted ?? loss.count
     }
 
-    /// The mean loss, which ``gradient`` is the derivative of.
+    /// The mean loss, whose derivative is ``gradient``.
     public var mean: Double { average(loss) }
     /// The mean floor.
     public var meanFloor: Double? { floor.map(average) }

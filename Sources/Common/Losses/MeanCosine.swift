@@ -1,9 +1,9 @@
-/// How alike L2-normalized rows are.
+/// The mean similarity of L2-normalized rows.
 public enum MeanCosine {
-    /// The mean cosine of two different rows of `rows` (N, D), all of unit length; nil of fewer than two.
+    /// The mean cosine between two different rows of `rows` (N, D), all of unit length; nil for fewer than two rows.
     ///
-    /// From the sum of all rows, ‖Σ x‖² = N + Σᵢ≠ⱼ xᵢ·xⱼ: so it takes N·D products, and unlike the squared length of the mean it is 0 on
-    /// average for random rows, however few.
+    /// It follows from the sum of all rows: ‖Σ x‖² = N + Σᵢ≠ⱼ xᵢ·xⱼ. So it takes only N·D products. Unlike the squared
+    /// length of the mean, it is 0 on average for random rows, however few.
     public static func of(_ rows: UnsafeBufferPointer<Float>, dimension D: Int) -> Double? {
         precondition(D > 0 && rows.count % D == 0)
         let N = rows.count / D

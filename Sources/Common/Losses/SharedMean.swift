@@ -1,17 +1,17 @@
 import Platform
 
-/// The mean that all embeddings of a teacher share.
+/// The mean component that all embeddings of a teacher share.
 ///
-/// A softmax over a queue does not see it, but a student does: while the queue still holds random rows, the mean's direction is what tells
-/// embeddings from them, and a student that gives this direction for every image has found the quickest way down. So the mean is taken off,
-/// and rows are brought to unit length again:
+/// A softmax over a queue is invariant to it, but training is not. While the queue still holds random rows, the
+/// direction of the mean distinguishes embeddings from random rows, and a student that outputs this direction for every
+/// image lowers the loss fastest. So the mean is subtracted and the rows are normalized again:
 ///
 ///     t ← (t − m) / ‖t − m‖
 public struct SharedMean: Sendable, Equatable {
     /// m (D).
     public let values: [Float]
 
-    /// Numbers in a row.
+    /// The length of a row, D.
     public var dimension: Int { values.count }
 
     public init(_ values: [Float]) {
@@ -30,10 +30,11 @@ public struct SharedMean: Sendable, Equatable {
         values = sums.map { Float($0 / N) }
     }
 
-    /// ‖m‖, 0 to 1 where the rows have unit length.
+    /// ‖m‖: 0 to 1 if the rows have unit length.
     public var length: Double { values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot() }
 
-    /// Takes the mean off `rows` (N, D) and brings them to unit length. A row that is the mean has no direction left and stays as it is.
+    /// Subtracts the mean from `rows` (N, D) and scales them to unit length. A row equal to the mean has no direction
+    /// left and stays unchanged.
     public func takeOff(_ rows: inout [Float]) {
         let D = dimension
         precondition(rows.count % D == 0)

@@ -1,21 +1,23 @@
 import Kernels
 import Parallel
 
-/// Assignments of rows to prototypes that share the rows equally, from scores: Sinkhorn and Knopp's algorithm.
+/// Equipartitioned assignments of rows to prototypes from scores, by the Sinkhorn–Knopp algorithm.
 ///
 ///     Q = diag(v)·exp((S − max S)/ε)·diag(u)     uₖ = 1/(K·Σ_b v_b·E_bk)     v_b = 1/(B·Σₖ E_bk·uₖ)     q = B·Q
 ///
-/// Cuturi, "Sinkhorn Distances", NeurIPS 2013, as in Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments", NeurIPS 2020, eq. 3 to 5, where prototypes are
-/// scaled first, then rows, so that a row of q sums to 1. The largest score is taken off, as VISSL does and SwAV's code does not: u takes it up. Exponents end at −80, above the least
-/// single-precision number, so that no prototype is without weight.
+/// Cuturi, "Sinkhorn Distances", NeurIPS 2013, as in Caron et al., "Unsupervised Learning of Visual Features by
+/// Contrasting Cluster Assignments", NeurIPS 2020, eq. 3 to 5. Prototypes are scaled first, then rows, so that a row of
+/// q sums to 1. The largest score is subtracted, as in VISSL but not in SwAV's code; u absorbs the difference.
+/// Exponents are clamped at −80, so that they stay above the smallest single-precision number and every prototype has
+/// weight.
 public enum Sinkhorn {
     private static let lowest: Float = -80, pieceRows = 64, pieceColumns = 256
 
     /// - Parameters:
     ///   - scores: S (B, K), finite.
     ///   - epsilon: ε, positive.
-    ///   - iterations: with none the assignments are softmax(S/ε), each row by itself.
-    ///   - count: how many of the last rows are wanted.
+    ///   - iterations: with 0 the assignments are softmax(S/ε), each row by itself.
+    ///   - count: the number of last rows whose assignments are returned.
     /// - Returns: q (count, K).
     public static func assignments(_ scores: [Float], prototypes K: Int, epsilon: Double, iterations: Int, last count: Int) -> [Float] {
         precondition(K > 0 && scores.count % K == 0 && epsilon > 0 && iterations >= 0)

@@ -2,25 +2,25 @@ import Kernels
 import Parallel
 import Platform
 
-/// Supervised contrastive learning within a batch: rows of one class attract each other, all others repel.
+/// Supervised contrastive learning within a batch: rows of the same class attract each other, all others repel.
 ///
-/// With P(i) the other rows of row i's class and a over all rows but i,
+/// P(i) is the set of other rows of row i's class, and a runs over all rows except i:
 ///
 ///     Lᵢ = −1/|P(i)| Σ_{p ∈ P(i)} ln( exp(zᵢ·z_p/τ) / Σₐ exp(zᵢ·zₐ/τ) )
 ///
-/// Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, eq. 2 (L_out). A row whose class no other row has, and a
-/// row of class −1 (none), has no target: it repels the others, has loss 0 and is not counted in the mean.
+/// Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, eq. 2 (L_out). A row of class −1 (none) or of a
+/// class that no other row has, has no target: it repels the others, has loss 0 and is not counted in the mean.
 public enum SupervisedContrastiveLoss {
     /// The loss of each row, and the gradient of the mean over the counted rows.
     ///
-    /// The floor of a row is ln |P(i)|, reached when its positives share all of the weight evenly. Agreement
-    /// says whether the row most similar to it is of its class.
+    /// The floor of a row is ln |P(i)|, reached when its positives share all of the weight evenly. Agreement is 1 if
+    /// the most similar row has the same class.
     ///
     /// - Parameters:
     ///   - embeddings: L2-normalized rows (M, D); with V views of N images, M = V·N.
     ///   - labels: the class of each row (M), −1 for none.
     ///   - dimension: D.
-    ///   - temperature: τ, positive; the paper's is 0.1 (its repository's 0.07).
+    ///   - temperature: τ, positive; 0.1 in the paper, 0.07 in its repository.
     public static func evaluate(
         embeddings: UnsafeBufferPointer<Float>, labels: [Int32], dimension D: Int, temperature: Double = 0.1
     ) -> LossValues {
@@ -35,7 +35,7 @@ public enum SupervisedContrastiveLoss {
         values.counted = positives.count { $0 > 0 }
         guard values.counted > 0, let z = embeddings.baseAddress else { return values }
 
-        // The similarities (M, M), which become A = the gradient with respect to zᵢ·zⱼ.
+        // The similarities (M, M), which become A, the gradient with respect to zᵢ·zⱼ.
         let A = UnsafeMutablePointer<Float>.allocate(capacity: M * M)
         let both = UnsafeMutablePointer<Float>.allocate(capacity: M * M)
         defer {
@@ -70,7 +70,7 @@ public enum SupervisedContrastiveLoss {
         }
         values.gradient.withUnsafeMutableBufferPointer { gradient in
             let gradient = gradient.baseAddress!
-            // zᵢ is the anchor of row i of A and in column i of all others: dz = (A + Aᵀ)·z.
+            // zᵢ is the anchor in row i of A, and appears in column i of all other rows: dz = (A + Aᵀ)·z.
             Parallel.forEach(pieces) { piece, _ in
                 let rows = Parallel.part(piece, of: pieces, in: M)
                 for i in rows { for j in 0..<M { both[i * M + j] = A[i * M + j] + A[j * M + i] } }
@@ -81,7 +81,7 @@ public enum SupervisedContrastiveLoss {
         return values
     }
 
-    /// Row i's loss; its similarities become (softmax − target)·share.
+    /// Computes row i's loss and replaces its similarities by (softmax − target)·share.
     private static func softmax(
         _ row: UnsafeMutableBufferPointer<Float>, i: Int, labels: [Int32], positives: Int, scale: Double, share: Double
     ) -> (loss: Float, agrees: Bool) {

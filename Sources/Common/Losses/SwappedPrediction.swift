@@ -1,18 +1,19 @@
 import Kernels
 import Parallel
 
-/// SwAV: each view's scores of prototypes shall be the assignment of another view of the image.
+/// SwAV: each view's prototype scores predict the assignment of another view of the same image.
 ///
 ///     L = 1/A Σᵢ 1/(V − 1) Σ_{v≠i} meanₙ −Σₖ q_{i,nk} ln softmax(s_{v,n}/τ)ₖ     ∂L/∂s_{v,n} = 1/(A(V − 1)Nτ) Σ_{i≠v} (softmax(s_{v,n}/τ) − q_{i,n})
 ///
-/// with assignments qᵢ of the first A views by ``Sinkhorn``, through which no gradient goes: ``AssignmentCrossEntropy`` of each view with those of all others. Caron et al., NeurIPS 2020,
-/// eq. 2 and 6.
+/// The assignments qᵢ of the first A views come from ``Sinkhorn``; no gradient flows through them. This is
+/// ``AssignmentCrossEntropy`` with each view predicting the assignments of all other views (Caron et al., NeurIPS 2020,
+/// eq. 2 and 6).
 public struct SwappedPrediction: Sendable {
     /// τ.
     public let temperature: Double
-    /// ε of the assignments.
+    /// ε of the Sinkhorn assignments.
     public let epsilon: Double
-    /// Of the assignments.
+    /// The number of Sinkhorn iterations.
     public let iterations: Int
 
     public init(temperature: Double, epsilon: Double, iterations: Int) {
@@ -23,10 +24,13 @@ public struct SwappedPrediction: Sendable {
     private static let pieceRows = 64
 
     /// - Parameters:
-    ///   - scores: rows of K numbers, of each group of views behind the one before: of a group of V views row V·n + v is view v of image n.
-    ///   - views: in each group.
-    ///   - queued: of each view of the first group the scores (L, K) of earlier rows, which are assigned together with its own; empty for none.
-    /// - Returns: the loss, its gradient with respect to the scores, and the share of images of whose first view the largest score is where the second's assignment is largest.
+    ///   - scores: rows of K scores, one group of views after another. In a group of V views, row V·n + v is view v of
+    ///     image n.
+    ///   - views: the number of views in each group.
+    ///   - queued: for each view of the first group, the scores (L, K) of earlier rows, which are assigned together
+    ///     with the view's own; empty for none.
+    /// - Returns: the loss, its gradient with respect to the scores, and the share of images for which the first view's
+    ///   largest score and the second view's largest assignment are at the same prototype.
     public func evaluate(scores: [Float], N: Int, views: [Int], prototypes K: Int, queued: [[Float]] = []) -> (loss: Double, gradient: [Float], agreement: Double) {
         let V = views.reduce(0, +), A = views.first ?? 0
         precondition(N > 0 && K > 0 && A > 1 && scores.count == N * V * K && (queued.isEmpty || queued.count == A))
@@ -45,7 +49,7 @@ public struct SwappedPrediction: Sendable {
         return (result.loss, result.gradient, result.agreement)
     }
 
-    /// The scores (L, K) of rows (L, D) by prototypes (K, D).
+    /// The scores (L, K) of rows (L, D) against prototypes (K, D).
     public static func scores(_ rows: [Float], prototypes: [Float], dimension D: Int) -> [Float] {
         precondition(D > 0 && rows.count % D == 0 && prototypes.count % D == 0)
         let L = rows.count / D, K = prototypes.count / D, pieces = (L + pieceRows - 1) / pieceRows

@@ -1,25 +1,25 @@
 import Kernels
 import Platform
 
-/// What entropy SEED's targets will have, from some of the teacher's embeddings, before there is a queue of them.
+/// Predicts the entropy of SEED's targets from a sample of the teacher's embeddings, before a queue exists.
 ///
-/// A target is the softmax of a row's similarity to itself, 1, and to the K rows of the queue. Of n rows that are at hand, each of the
-/// n − 1 others stands for K/(n − 1) rows of the queue:
+/// A target is the softmax of a row's similarities to itself (1) and to the K rows of the queue. Of n sampled rows,
+/// each of the n − 1 others stands for K/(n − 1) rows of the queue:
 ///
 ///     Z = e^(1/τ) + K/(n−1) · Σⱼ e^(sᵢⱼ/τ)        H = ln Z − (1/τ · e^(1/τ) + K/(n−1) · Σⱼ sᵢⱼ/τ · e^(sᵢⱼ/τ)) / Z
 ///
-/// The random rows that a queue begins with play no part. With 1024 rows the share agrees with that of a full queue of 2048 within 0.005,
-/// with 64 rows within 0.03.
+/// The random rows that initialize a queue play no part. The share agrees with that of a full queue of 2048 rows within
+/// 0.005 for 1024 sampled rows, and within 0.03 for 64.
 public struct TargetEntropy: Sendable {
-    /// K, the queue's rows.
+    /// K, the queue's capacity.
     public let capacity: Int
-    /// Similarities of some rows, (queries, n − 1), without those to themselves.
+    /// Similarities of some rows to all others, (queries, n − 1), without self-similarities.
     private let similarities: [Float]
     private let columns: Int
-    /// Rows whose targets are looked at: enough for a mean.
+    /// The largest number of rows whose targets are evaluated: enough for a mean.
     private static let mostQueries = 256
 
-    /// - Parameter rows: (n, D), L2-normalized rows, at least two.
+    /// - Parameter rows: L2-normalized rows (n, D), at least two.
     public init(_ rows: UnsafeBufferPointer<Float>, dimension D: Int, capacity: Int) {
         precondition(D > 0 && rows.count % D == 0 && rows.count >= 2 * D && capacity > 0)
         self.capacity = capacity
@@ -34,8 +34,8 @@ public struct TargetEntropy: Sendable {
         similarities = (0..<queries).flatMap { row in (0..<n).lazy.filter { $0 != row }.map { all[row * n + $0] } }
     }
 
-    /// The mean entropy of the targets at the temperature τ as a share of the largest there can be, ln(K + 1): 0 where they are one-hot, 1
-    /// where they are uniform.
+    /// The mean entropy of the targets at temperature τ, as a share of its maximum ln(K + 1): 0 if the targets are
+    /// one-hot, 1 if they are uniform.
     public func share(at temperature: Double) -> Double {
         let weight = Double(capacity) / Double(columns)
         var entropy = 0.0
@@ -55,9 +55,10 @@ public struct TargetEntropy: Sendable {
         return entropy / Double(similarities.count / columns) / log(Double(capacity) + 1)
     }
 
-    /// The temperature in `range` at which the targets' entropy is this share of the largest, to three digits.
+    /// The temperature in `range` at which the targets' entropy is the given share of its maximum, to three digits.
     ///
-    /// The entropy grows with the temperature, so halving finds it; where no temperature of the range will do, it is the nearest end.
+    /// The entropy grows with the temperature, so bisection finds it. If no temperature in the range gives this share,
+    /// the result is the nearest end.
     public func temperature(share wanted: Double, in range: ClosedRange<Double>) -> Double {
         var (low, high) = (log(range.lowerBound), log(range.upperBound))
         for _ in 0..<24 {

@@ -1,8 +1,8 @@
 import Kernels
 
-/// Functions over many numbers that the standard library has for one at a time only.
+/// Vectorized functions that the standard library offers only for single numbers.
 public enum VectorMath {
-    /// Replaces every number x by eˣ; see `Vector.exponential` for its limits.
+    /// Replaces every number x by eˣ. See `Vector.exponential` for its limits.
     public static func exponential(_ values: UnsafeMutableBufferPointer<Float>) {
         guard let base = values.baseAddress else { return }
         let whole = values.count & ~15

@@ -1,15 +1,15 @@
-/// Places values that live for a while in one stretch of memory, so that later ones use the room of earlier ones.
+/// Assigns temporary values to offsets in one block of memory, so that later values reuse the space of earlier ones.
 ///
-/// Only offsets are handed out; the memory is allocated once, when all is planned.
+/// It only computes offsets; the memory is allocated once, when the plan is complete.
 struct Arena {
     private(set) var size = 0
-    /// Unused stretches below `size`, sorted, never touching.
+    /// Unused ranges below `size`, sorted and never adjacent.
     private var free: [Range<Int>] = []
 
-    /// A stretch of `count` floats, on a cache line.
+    /// A range of `count` floats, aligned to a cache line.
     mutating func take(_ count: Int) -> Range<Int> {
         let count = (count + 15) / 16 * 16
-        // The smallest that is large enough.
+        // The smallest range that is large enough.
         if let best = free.indices.filter({ free[$0].count >= count }).min(by: { free[$0].count < free[$1].count }) {
             let range = free[best].lowerBound..<(free[best].lowerBound + count)
             if range.upperBound == free[best].upperBound {

@@ -1,6 +1,7 @@
 import Kernels
 
-/// A network in ONNX's terms: nodes on named values of (N, C, H, W), and constants. What operations add to it stands with them (``Operation/export(to:_:residual:)``).
+/// A network as an ONNX graph: nodes on named values of (N, C, H, W), and constants. Each operation exports itself
+/// (``Operation/export(to:_:residual:)``).
 public struct ExchangeGraph {
     public enum Attribute {
         case int(Int)
@@ -24,7 +25,7 @@ public struct ExchangeGraph {
     public struct Constant {
         public let name: String
         public let shape: [Int]
-        /// Its numbers, made when they are asked for: all of them together are a second copy of the weights.
+        /// Computes the values on demand: all of them together are a second copy of the weights.
         public let values: () -> [Float]
     }
 
@@ -32,12 +33,12 @@ public struct ExchangeGraph {
     public private(set) var constants: [Constant] = []
     private var names: Set<String> = []
     let weights: Weights
-    /// Values that a batch norm alone reads, where batch norms are to be folded.
+    /// Values that only a batch norm reads, if batch norms are to be folded.
     fileprivate var normalized: Set<String> = []
 
     init(_ weights: Weights) { self.weights = weights }
 
-    /// Adds a node; returns the name of its value.
+    /// Adds a node and returns the name of its value.
     @discardableResult
     public mutating func node(_ type: String, _ inputs: [String], _ attributes: [(name: String, value: Attribute)] = [], output: String? = nil) -> String {
         let output = output ?? "v\(nodes.count)"
@@ -45,35 +46,35 @@ public struct ExchangeGraph {
         return output
     }
 
-    /// Adds a constant of this name, once; returns the name.
+    /// Adds a constant of this name once and returns the name.
     public mutating func constant(_ name: String, _ shape: [Int], _ values: @escaping @autoclosure () -> [Float]) -> String {
         if names.insert(name).inserted { constants.append(Constant(name: name, shape: shape, values: values)) }
         return name
     }
 
-    /// Parameter `index`, in PyTorch's order, with ones behind its shape up to `rank`.
+    /// Parameter `index`, in PyTorch's order, with its shape padded with ones at the end up to `rank`.
     mutating func parameter(_ index: Int, rank: Int = 0) -> String {
         let weights = weights, parameter = weights.network.parameters[index]
         let shape = parameter.shape + [Int](repeating: 1, count: max(0, rank - parameter.shape.count))
         return constant(parameter.name, shape, weights.portable(index))
     }
 
-    /// Mean and variance of running statistics `index`.
+    /// The mean and variance of running statistics `index`.
     mutating func statistics(_ index: Int) -> (mean: String, variance: String) {
         let weights = weights, s = weights.network.statistics[index]
         let mean = constant(s.name + ".running_mean", [s.C], weights.running(index).mean)
         return (mean, constant(s.name + ".running_var", [s.C], weights.running(index).variance))
     }
 
-    /// Folds a batch norm into the convolution or matrix product that makes `x`, where nothing else reads that.
+    /// Folds a batch norm into the convolution or matrix product that produces `x`, if nothing else reads `x`.
     ///
-    /// - Returns: the name of the value that is left of both; nil where the batch norm stays.
+    /// - Returns: the name of the resulting value; nil if the batch norm remains.
     mutating func folded(_ norm: FoldedNorm, into x: String) -> String? {
         guard normalized.contains(x), let number = nodes.firstIndex(where: { $0.output == x }), ["Conv", "Gemm"].contains(nodes[number].type),
             let weight = constants.firstIndex(where: { $0.name == nodes[number].inputs[1] })
         else { return nil }
         let node = nodes[number], W = constants[weight], scale = norm.scale, shift = norm.bias
-        // Of both the outer dimension are the outputs.
+        // In both, the outer dimension is the outputs.
         constants[weight] = Constant(name: W.name, shape: W.shape) {
             var values = W.values()
             let each = values.count / scale.count
@@ -91,7 +92,7 @@ public struct ExchangeGraph {
         return x
     }
 
-    /// The first size of a constant.
+    /// The first dimension of a constant.
     func width(_ name: String) -> Int { constants.first { $0.name == name }?.shape.first ?? 0 }
 
     /// The attributes of a window.
@@ -99,7 +100,7 @@ public struct ExchangeGraph {
         let zeros: (String, Attribute) = switch padding {
         case .symmetric(let count): ("pads", .ints([count, count, count, count]))
         case .uneven(let before, let after): ("pads", .ints([before, before, after, after]))
-        // As many zeros as the size needs, the smaller half first.
+        // As much padding as the size requires, the smaller half first.
         case .same: ("auto_pad", .string("SAME_UPPER"))
         }
         return [("kernel_shape", .ints([kernel, kernel])), ("strides", .ints([stride, stride])), zeros]
@@ -124,16 +125,17 @@ public struct ExchangeGraph {
 }
 
 extension Weights {
-    /// The network in ONNX's terms.
+    /// The network as an ONNX graph.
     ///
     /// - Parameters:
     ///   - folds: whether batch norms are folded into the convolutions and matrix products before them.
-    ///   - images: gives the name of its input (N, C, H, W), numbers as ``Pixels`` makes them; it may add what makes them of something else.
-    /// - Returns: the graph, and the names of the features' and the embedding's values; equal without a head.
+    ///   - images: returns the name of the network's input (N, C, H, W), normalised as by ``Pixels``. It may add nodes
+    ///     that compute it from something else.
+    /// - Returns: the graph, and the names of the feature and embedding values, which are equal without a head.
     public func exchangeGraph(folds: Bool = false, images: (inout ExchangeGraph) -> String) -> (graph: ExchangeGraph, features: String, embedding: String) {
         var graph = ExchangeGraph(self)
         var values = [images(&graph)]
-        // Of any size that all windows fit into.
+        // Any size that all windows fit into.
         let fusion = Fusion(network.graph, network.graph.shapes(height: 64, width: 64))
         for (index, node) in network.graph.nodes.enumerated() {
             let value = node.operation.export(to: &graph, values[node.input], residual: node.operation.residual.map { values[$0] })

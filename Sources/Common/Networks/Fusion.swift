@@ -1,17 +1,20 @@
-/// What a run does not write, since a neighbour makes it where it reads: batch norms in training, squeeze-excite's products in inference.
+/// Outputs that a run does not store because a neighbouring operation computes them as it reads: batch norms in
+/// training, squeeze-excite products in inference.
 public struct Fusion: Sendable {
-    /// For each operation: whether it is a batch norm without a residual that its only consumer applies itself (``NormalizedInput``).
+    /// For each operation: whether it is a batch norm without a residual that its only consumer applies
+    /// (``NormalizedInput``).
     public let normalizationInConsumer: [Bool]
-    /// For each operation: whether it is a batch norm without a residual, the gradient of whose input its producer makes (``NormalizedGradient``).
+    /// For each operation: whether it is a batch norm without a residual whose input gradient is computed by its
+    /// producer (``NormalizedGradient``).
     public let gradientInProducer: [Bool]
-    /// For each operation: whether it is a squeeze-excite by whose gates its consumer multiplies.
+    /// For each operation: whether it is a squeeze-excite whose gates are applied by its consumer.
     public let gatesInConsumer: [Bool]
-    /// For each operation: whether a batch norm is all that reads its output.
+    /// For each operation: whether a batch norm is the only reader of its output.
     let isNormalized: [Bool]
 
     public init(_ graph: Graph, _ shapes: [Shape]) {
         let nodes = graph.nodes
-        // By value: the operations that read it.
+        // For each value, the operations that read it.
         var consumers = [[Int]](repeating: [], count: nodes.count + 1)
         for (index, node) in nodes.enumerated() {
             consumers[node.input].append(index)
@@ -32,7 +35,8 @@ public struct Fusion: Sendable {
         isNormalized = nodes.indices.map { index in
             consumer(index).map { nodes[$0].operation is BatchNormOperation && nodes[$0].input == index + 1 } ?? false
         }
-        // Gates are kept until the next convolution: so that must stand right behind, and run right behind, with its batch norm.
+        // Gates are kept until the next convolution. So it must come directly after, and run directly after, with its
+        // batch norm.
         let isNormalized = isNormalized
         gatesInConsumer = nodes.enumerated().map { index, node in
             let next = index + 1

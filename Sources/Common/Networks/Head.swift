@@ -1,17 +1,18 @@
 import Kernels
 
-/// What stands behind the pooled features: layers one behind the other, as MoCo, SimCLR, BYOL and SwAV name them.
+/// The layers after the pooled features: a sequence as MoCo, SimCLR, BYOL and SwAV define it.
 ///
-/// A linear layer alone has torchvision's name of the classifier, `fc` in ResNets. Of more than one, the layers are numbered as in PyTorch's
-/// `Sequential`, `fc.0`, `fc.2`, and those that learn nothing have a number too.
+/// A single linear layer has torchvision's name of the classifier, `fc` in ResNets. Otherwise the layers are numbered
+/// as in PyTorch's `Sequential`, `fc.0`, `fc.2`; layers without parameters also take a number.
 ///
-/// As text: `linear 512, batch-norm, relu, linear 128`, where `linear 512 no-bias`, `batch-norm no-bias` and `batch-norm no-affine` leave out what they say, and
-/// `gelu` stands for itself, and `l2-norm` brings rows to unit length. Those of papers have names: ``named(_:features:embedding:)``.
+/// The text form is `linear 512, batch-norm, relu, linear 128`. `linear 512 no-bias`, `batch-norm no-bias` and
+/// `batch-norm no-affine` omit the named parameters. `gelu` is a layer too, and `l2-norm` scales rows to unit length.
+/// Heads of papers have names: ``named(_:features:embedding:)``.
 public struct Head: Sendable, Equatable {
     public enum Layer: Sendable, Equatable {
         case linear(Int, bias: Bool = true)
         case batchNorm(affine: Bool = true)
-        /// With a scale alone, as SimCLR's head ends.
+        /// With a scale only, like the end of SimCLR's head.
         case batchNormWithoutBias
         case relu
         case gelu
@@ -27,7 +28,7 @@ public struct Head: Sendable, Equatable {
 
     public let layers: [Layer]
 
-    /// Whether its last layer may be prototypes: a linear one without a bias.
+    /// Whether the last layer can be prototypes: a linear layer without a bias.
     public var endsInPrototypes: Bool { if case .linear(_, bias: false)? = layers.last { true } else { false } }
 
     public init(_ layers: [Layer]) { self.layers = layers }
@@ -38,31 +39,33 @@ public struct Head: Sendable, Equatable {
     /// Linear(d, h), relu, Linear(h, D). MoCo-v2 and SEED have h = d.
     public static func mlp(hidden: Int, _ D: Int) -> Head { Head([.linear(hidden), .relu, .linear(D)]) }
 
-    /// Numbers that the linear layers make, in order.
+    /// The widths of the linear layers, in order.
     public var widths: [Int] { layers.compactMap { if case .linear(let O, _) = $0 { O } else { nil } } }
-    /// Whether each linear layer has one, in order.
+    /// Whether each linear layer has a bias, in order.
     private var biases: [Bool] { layers.compactMap { if case .linear(_, let bias) = $0 { bias } else { nil } } }
-    /// Numbers in an embedding; nil where there is no linear layer.
+    /// The width of the embedding; nil if there is no linear layer.
     public var dimension: Int? { widths.last }
 
-    /// Whether a machine can hold it: no layer is wider than 65536, and no matrix larger than 2²⁸.
+    /// Whether the head has a feasible size: no layer is wider than 65536 and no matrix larger than 2²⁸.
     ///
-    /// - Parameter d: numbers in a feature; nil where they are not known yet.
+    /// - Parameter d: the width of the features; nil if not known yet.
     public func isOfUsualSize(features d: Int? = nil) -> Bool {
         let all = [d].compactMap { $0 } + widths
         return widths.allSatisfy { (1...65536).contains($0) } && zip(all, all.dropFirst()).allSatisfy { $0 * $1 <= 1 << 28 }
     }
 
-    /// The name of layer `index`, after the head's own; of a head that is a network by itself its number.
+    /// The name of layer `index`, prefixed with the head's name. In a head that is a network by itself, it is just the
+    /// number.
     public func name(_ index: Int, _ head: String) -> String { head.isEmpty ? "\(index)" : layers.count == 1 ? head : "\(head).\(index)" }
 
-    /// Whether names and shapes of tensors tell all of it: not of what stands at the end and learns nothing.
+    /// Whether the names and shapes of the tensors determine the whole head. They do not tell of parameterless layers
+    /// at the end.
     public var isToldByTensors: Bool {
-        // A single layer has the head's own name, where a norm's scale would be a matrix's.
+        // A single layer has the head's own name; the scale of a batch norm there would be taken for a matrix.
         if layers.count == 1, layers.first?.isBatchNorm == true { return false }
-        // Between layers that learn, tensors leave room for what does not: a rectifier.
+        // A gap in the numbering between layers with parameters is read as a rectifier.
         if layers.contains(.l2Norm) || layers.contains(.gelu) { return false }
-        // A bias that one layer alone has not got would be taken for one that is missing.
+        // If only some layers had no bias, it would be taken for a missing tensor.
         if !layers.contains(where: \.isBatchNorm), Set(biases).count > 1 { return false }
         return switch layers.last {
         case .linear, .batchNormWithoutBias, nil: true
@@ -71,7 +74,7 @@ public struct Head: Sendable, Equatable {
         }
     }
 
-    /// Appends it to a graph. A rectifier right behind a batch norm is that one's activation.
+    /// Appends the head to a graph. A rectifier directly after a batch norm becomes its activation.
     func build(_ graph: inout GraphBuilder, _ x: Int, name head: String, start: (Int) -> Parameter.Initialization?) {
         var x = x
         for (index, layer) in layers.enumerated() {
@@ -90,7 +93,7 @@ public struct Head: Sendable, Equatable {
         }
     }
 
-    /// The head whose tensors have these shapes, by their names; nil where they are no head's.
+    /// The head whose tensors have these names and shapes; nil if they do not form a head.
     public init?(of shapes: [String: [Int]], name head: String) {
         if let O = shapes[head + ".weight"]?.first {
             self.init([.linear(O, bias: shapes[head + ".bias"] != nil)])
@@ -117,7 +120,8 @@ public struct Head: Sendable, Equatable {
                 layers.append(.relu)
             }
         }
-        // A bias is left out before a batch norm, which takes it off again, or of all layers; where it is of one alone it is missing.
+        // Biases are omitted before a batch norm, which cancels them, or in all layers. If only one layer lacks it, the
+        // tensor is missing.
         let isMixed = !layers.contains(where: \.isBatchNorm) && Set(Head(layers).biases).count > 1
         self.init(isMixed ? layers.map { if case .linear(let O, _) = $0 { .linear(O) } else { $0 } } : layers)
     }
@@ -135,7 +139,7 @@ public struct Head: Sendable, Equatable {
         }.joined(separator: ", ")
     }
 
-    /// - Returns: nil where the text is no head's.
+    /// - Returns: nil if the text does not describe a head.
     public init?(text: String) {
         var layers: [Layer] = []
         for part in text.split(separator: ",") {

@@ -2,23 +2,23 @@ import Kernels
 import Layers
 import Parallel
 
-/// Runs a network forward with its running statistics, which are folded into the convolutions (``FoldingOperation``).
+/// Runs a network forward with its running statistics, folded into the convolutions (``FoldingOperation``).
 public final class InferenceRun {
     public enum Output: Sendable {
         /// The pooled features (N, d).
         case features
-        /// What the head makes of them (N, D), not normalised.
+        /// The head's output (N, D), not normalised.
         case embedding
     }
 
     public let network: Network
     public let height: Int
     public let width: Int
-    /// Numbers for each image.
+    /// The length of the output for each image.
     public let dimension: Int
-    /// Images that go through together: bounds the memory, whatever the size of a batch.
+    /// The number of images processed together. Bounds the memory, whatever the batch size.
     public let slice: Int
-    /// Is told of every operation that has ended; what is folded into a convolution counts as the convolution.
+    /// Receives the time of every operation. Operations folded into a convolution count as the convolution.
     public var profile: Profile?
 
     private let multiplyAdds: [Int]
@@ -30,7 +30,7 @@ public final class InferenceRun {
 
     private struct Step {
         let layer: any InferenceStep
-        /// Of the operation in the graph; of a folded batch norm that of the operation before it.
+        /// The index of the operation in the graph; for a folded batch norm, that of the operation before it.
         let operation: Int
         let input: Int
         let output: Int
@@ -40,7 +40,7 @@ public final class InferenceRun {
         var residualOffset = 0
     }
 
-    /// - Parameter batch: images that usually come at once; more are taken in slices.
+    /// - Parameter batch: the usual number of images per call; larger batches are processed in slices.
     public init(_ weights: Weights, output: Output, height: Int, width: Int, batch: Int = 256) {
         self.weights = weights
         network = weights.network
@@ -49,7 +49,8 @@ public final class InferenceRun {
         let graph = network.graph
         let shapes = graph.shapes(height: height, width: width)
         self.shapes = shapes
-        // Few, so that what a layer makes is still in the cache when the next one reads it; but each slice reads all weights again.
+        // Few images, so that a layer's output is still in the cache when the next layer reads it. But each slice reads
+        // all weights again.
         let images = network.parameterCount < 8 << 20 ? 8 : 16
         let slice = max(1, min(batch, max(8, min(256, (images * 224 * 224) / (height * width)))))
         self.slice = slice
@@ -64,7 +65,7 @@ public final class InferenceRun {
         scratch.reserve(steps.reduce(into: Scratch.Need()) { $0.formUnion($1.layer.scratch) })
     }
 
-    /// What is done for the operations up to value `target`, in order.
+    /// The steps for the operations up to value `target`, in order.
     private static func steps(_ weights: Weights, _ shapes: [Shape], N: Int, upTo target: Int) -> [Step] {
         let graph = weights.network.graph, fusion = Fusion(graph, shapes)
         func site(_ index: Int) -> InferenceSite {
@@ -72,7 +73,8 @@ public final class InferenceRun {
                 weights: weights, x: shapes[graph.nodes[index].input], N: N, isNormalized: fusion.isNormalized[index], gatesInConsumer: fusion.gatesInConsumer[index])
         }
         var steps: [Step] = []
-        // What an operation reads; one that does nothing hands its input on, and so does one whose consumer takes its gates.
+        // The source of an operation's input. An identity passes its input on, and so does an operation whose consumer
+        // applies its gates.
         var source = Array(0..<shapes.count)
         for (index, node) in graph.nodes.prefix(target).enumerated() {
             func add(_ layer: any InferenceStep, _ operation: Int) {
@@ -80,7 +82,7 @@ public final class InferenceRun {
                 steps.append(Step(layer: layer, operation: operation, input: input, output: index + 1, residual: node.operation.residual.map { source[$0] }))
                 if layer.givesGates { source[index + 1] = input }
             }
-            // A convolution runs where its batch norm stands, since that may wait for a residual.
+            // A convolution runs at the position of its batch norm, since that may wait for a residual.
             if let norm = node.operation as? BatchNormOperation, node.input > 0, fusion.isNormalized[node.input - 1],
                 let producer = graph.nodes[node.input - 1].operation as? any FoldingOperation {
                 add(producer.folded(site(node.input - 1), FoldedNorm(norm, weights, C: shapes[index + 1].C)), node.input - 1)
@@ -95,9 +97,9 @@ public final class InferenceRun {
         return steps
     }
 
-    /// Finds where values lie: each from the step that makes it to the last that reads it.
+    /// Assigns memory offsets to values, each from the step that produces it to the last step that reads it.
     ///
-    /// - Returns: floats of all.
+    /// - Returns: the total number of floats.
     private static func plan(_ steps: inout [Step], _ shapes: [Shape], N: Int, target: Int) -> Int {
         var lastReader = [Int](repeating: 0, count: shapes.count)
         for (number, step) in steps.enumerated() {
@@ -127,10 +129,10 @@ public final class InferenceRun {
         return arena.size
     }
 
-    /// Bytes this run holds on to.
+    /// The number of bytes that this run holds.
     public var bytes: Int { (memory.count + steps.reduce(0) { $0 + $1.layer.floats }) * 4 }
 
-    /// Sets `result` (N, ``dimension``) for N images, bytes (N, views, H, W, C), of which `view` is read.
+    /// Sets `result` (N, ``dimension``) for N images, given as bytes (N, views, H, W, C), of which `view` is read.
     public func run(
         images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, N: Int, into result: UnsafeMutablePointer<Float>, pixels: Pixels? = nil
     ) {
@@ -145,7 +147,7 @@ public final class InferenceRun {
         }
     }
 
-    /// As above, from pixels that are already numbers (N, H, W, C).
+    /// The same from pixels that are already floats (N, H, W, C).
     public func run(images: UnsafePointer<Float>, N: Int, into result: UnsafeMutablePointer<Float>) {
         let size = shapes[0].count
         for start in stride(from: 0, to: N, by: slice) {
@@ -157,7 +159,7 @@ public final class InferenceRun {
     }
 
     private func run(_ N: Int, into result: UnsafeMutablePointer<Float>) {
-        // For the next convolution.
+        // Gates for the next convolution.
         var gates: UnsafePointer<Float>?
         for (number, step) in steps.enumerated() {
             let residual = step.residual.map { _ in UnsafePointer(memory.pointer + step.residualOffset) }

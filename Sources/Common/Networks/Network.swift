@@ -1,24 +1,25 @@
 import Kernels
 
-/// What a table describes: a network up to its features, and how torchvision goes on from there.
+/// A network's definition up to its features, and how torchvision continues from there.
 protocol Trunk: Sendable {
-    /// Appends the trunk to `graph`; returns its features (N, d).
+    /// Appends the trunk to `graph` and returns its features (N, d).
     func build(_ graph: inout GraphBuilder) -> Int
-    /// torchvision's name of the linear layer that stands behind the features.
+    /// torchvision's name of the linear layer after the features.
     var headName: String { get }
-    /// The probability that a feature is left out on the way to the head, in training.
+    /// The dropout probability of the features before the head, in training.
     var dropout: Double { get }
-    /// What the weights of a linear head with O outputs are at first; nil for PyTorch's own choice.
+    /// The initialization of the weights of a linear head with O outputs; nil for PyTorch's default.
     func headStart(_ O: Int) -> Parameter.Initialization?
-    /// How bytes become numbers.
+    /// How bytes are converted to floats.
     var pixels: Pixels { get }
     /// The smallest image that leaves something to pool.
     var smallestImage: Int { get }
-    /// The position embeddings; nil where it has none.
+    /// The position embeddings; nil if it has none.
     var positions: PositionTable? { get }
-    /// The same with other position embeddings.
+    /// The same trunk with other position embeddings.
     func with(_ positions: PositionTable) -> any Trunk
-    /// The same with so many blocks in each stage, and without the stages behind them; nil of what is no residual network.
+    /// The same trunk with the given numbers of blocks per stage, and without the stages after them. nil for trunks
+    /// that are not residual networks.
     func with(blocks: [Int]) -> (any Trunk)?
 }
 
@@ -30,44 +31,45 @@ extension Trunk {
     func with(blocks: [Int]) -> (any Trunk)? { nil }
 }
 
-/// A network by name: the trunk of a table and the head that turns features into an embedding.
+/// A network by name: a trunk and the head that turns features into an embedding.
 public struct Network: Sendable {
     public let name: String
     public let head: Head
-    /// The name that all names of the head's tensors begin with, before a dot.
+    /// The prefix of the names of the head's tensors, before a dot.
     public let headName: String
     public let graph: Graph
     public let parameters: [Parameter]
     public let statistics: [Statistics]
-    /// Numbers in a feature.
+    /// The width of the features.
     public let featureWidth: Int
-    /// How bytes become the numbers that it takes.
+    /// How bytes are converted to the network's input.
     public var pixels: Pixels
     /// The position embeddings of a transformer.
     public let positions: PositionTable?
-    /// The smallest side of an image that leaves something to pool.
+    /// The smallest image side that leaves something to pool.
     public let smallestImage: Int
-    /// Whether it can be trained here, and written as ONNX; transformers are teachers alone.
+    /// Whether it can be trained here and exported as ONNX. Transformers can only be teachers.
     public var trains: Bool { !graph.nodes.contains { $0.operation.isForInferenceAlone } }
-    /// What the sides of its images must be multiples of.
+    /// The sides of its images must be multiples of this.
     public var imageMultiple: Int { graph.nodes.first?.operation.imageMultiple ?? 1 }
-    /// What to do where images of this side are none that it takes.
+    /// Advice for the user if images of this side are not supported.
     public func sizeRemedy(_ side: Int) -> String {
         let below = side / imageMultiple * imageMultiple, above = below + imageMultiple
         return "make images of \(below >= smallestImage ? "\(below) or \(above)" : "\(above)")"
     }
-    /// Whether it takes square images alone: SAME padding of others may differ in height and width.
+    /// Whether it accepts only square images: the SAME padding of others may differ in height and width.
     public var needsSquareImages: Bool { graph.nodes.contains { $0.operation.needsSquareImages } }
 
-    /// Floats that hold all parameters; likewise all statistics.
+    /// The number of floats for all parameters; likewise for all statistics.
     public var parameterCount: Int { parameters.last.map { ($0.offset + $0.count + 15) / 16 * 16 } ?? 0 }
     public var statisticsCount: Int { statistics.last.map { $0.offset + 2 * $0.C } ?? 0 }
-    /// Numbers in an embedding; without a head the features are the embedding.
+    /// The width of an embedding. Without a head the features are the embedding.
     public var embeddingWidth: Int { head.dimension ?? featureWidth }
-    /// Channels of the images.
+    /// The number of channels of the images.
     public var channels: Int { graph.channels }
 
-    /// The layer that operation `index` is, by torchvision's name, or by what it does where it learns nothing: `layer1.0.conv1`.
+    /// The layer of operation `index`, by torchvision's name (`layer1.0.conv1`), or by its function if it has no
+    /// parameters.
     public func layer(_ index: Int) -> String {
         let operation = graph.nodes[index].operation
         guard let parameter = operation.parameter else { return operation.name }
@@ -75,22 +77,23 @@ public struct Network: Sendable {
         return name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
     }
 
-    /// The kind of work that operation `index` is: `3×3`, `1×1 stride 2`, `batch norm`.
+    /// The kind of work of operation `index`: `3×3`, `1×1 stride 2`, `batch norm`.
     public func kind(_ index: Int) -> String { graph.nodes[index].operation.kind }
 
     /// - Parameters:
-    ///   - channels: of the images.
-    ///   - positions: of a transformer; nil for as many as it was trained with first.
-    /// - Returns: nil if no table has this name.
+    ///   - channels: the number of channels of the images.
+    ///   - positions: the position embeddings of a transformer; nil for those of its original training.
+    /// - Returns: nil if there is no network of this name.
     public init?(_ name: String, head: Head, channels: Int = 3, positions: PositionTable? = nil) {
         guard var trunk = Network.tables[name] else { return nil }
         if let positions { trunk = trunk.with(positions) }
         self.init(name, trunk, head, channels)
     }
 
-    /// A residual network of fewer blocks and stages than its table has: the widest are compared with PyTorch's so, since whole ones do not fit into a test's memory.
+    /// A residual network with fewer blocks and stages than its definition. Tests compare the widest networks with
+    /// PyTorch in this form, since whole ones do not fit into a test's memory.
     ///
-    /// - Parameter blocks: of each stage.
+    /// - Parameter blocks: the number of blocks of each stage.
     package init?(_ name: String, head: Head, blocks: [Int]) {
         guard let trunk = Network.tables[name]?.with(blocks: blocks) else { return nil }
         self.init(name, trunk, head, 3)
@@ -114,8 +117,9 @@ public struct Network: Sendable {
         statistics = builder.statistics
     }
 
-    /// A head that is a network by itself, from rows of `inputs` numbers to rows of its own: BYOL's predictor. Its parameters are named as in PyTorch's
-    /// `Sequential`: `0.weight`.
+    /// A head as a network by itself, from rows of `inputs` numbers to its output rows: BYOL's predictor.
+    ///
+    /// Its parameters are named as in PyTorch's `Sequential`: `0.weight`.
     public init(_ head: Head, inputs: Int) { self.init(head, inputs: inputs, name: "head", dropout: 0) }
 
     private init(_ head: Head, inputs: Int, name: String, dropout: Double) {
@@ -127,13 +131,14 @@ public struct Network: Sendable {
         (graph, parameters, statistics) = (builder.graph, builder.parameters, builder.statistics)
     }
 
-    /// What stands behind the features as a network by itself, from rows of features to the embedding; nil where there is nothing.
+    /// The layers after the features as a network by itself, from rows of features to the embedding; nil if there are
+    /// none.
     public var headAlone: Network? {
         guard head != .none, let trunk = Network.tables[name] else { return nil }
         return Network(head, inputs: featureWidth, name: name + " head", dropout: trunk.dropout)
     }
 
-    /// The same network with another head; nil of a head that is a network by itself.
+    /// The same network with another head; nil if this is a head as a network by itself.
     public func with(_ head: Head) -> Network? {
         var network = Network(name, head: head, channels: channels, positions: positions)
         network?.pixels = pixels
@@ -143,30 +148,31 @@ public struct Network: Sendable {
     /// The names that ``init(_:head:channels:positions:)`` knows, sorted.
     public static var names: [String] { tables.keys.sorted() }
 
-    /// Those that can be trained here: see ``trains``.
+    /// The names of the networks that can be trained here; see ``trains``.
     public static let trainable: [String] = names.filter { Network($0, head: .none)?.trains == true }
 
-    /// What heads are called, in whichever network.
+    /// The names of heads in all networks.
     public static let headNames = Set(tables.values.map(\.headName)).sorted()
-    /// ``headName`` of the network with this name.
+    /// The ``headName`` of the network with this name.
     public static func headName(of name: String) -> String? { tables[name]?.headName }
-    /// The tensor of the network with this name that reads the images: (K, channels, R, S).
+    /// The tensor that reads the images in the network with this name: (K, channels, R, S).
     public static func stemName(of name: String) -> String? { Network(name, head: .none)?.parameters.first?.name }
 
-    /// The tensors that read the images, of all networks.
+    /// The tensors that read the images, over all networks.
     public static let stems: [String] = Set(names.compactMap(stemName)).sorted()
 
-    /// ``headName`` of the network whose trunk has no tensor but these.
+    /// The ``headName`` of the network whose trunk consists only of these tensors.
     public static func headName(ofTrunk tensors: Set<String>) -> String? {
         names.first { name in Network(name, head: .none)?.parameters.allSatisfy { tensors.contains($0.name) } == true }.flatMap(headName)
     }
 
-    /// Of an image.
+    /// The most channels of an image.
     public static let mostChannels = 1024
 
     private static let tables: [String: any Trunk] = named.merging(smallStems) { $1 }
 
-    /// Of ResNets that take large images: the same with the stem for small ones, as `resnet50-small-stem`. Programs that train on CIFAR have such.
+    /// ResNets for large images, with the stem for small ones, as `resnet50-small-stem`. Programs that train on CIFAR
+    /// use such networks.
     private static var smallStems: [String: any Trunk] {
         Dictionary(uniqueKeysWithValues: named.compactMap { name, trunk in
             guard let large = trunk as? ResNet, large.stem == .large, !large.hasSamePadding else { return nil }
@@ -185,7 +191,7 @@ public struct Network: Sendable {
         "efficientnet-lite0": EfficientNetLite(width: 1, depth: 1, dropout: 0.2),
         "efficientnet-lite1": EfficientNetLite(width: 1, depth: 1.1, dropout: 0.2),
         "efficientnet-lite2": EfficientNetLite(width: 1.1, depth: 1.2, dropout: 0.3),
-        // SEED's own, which its released students are.
+        // SEED's own definitions, used by its released students.
         "seed-mobilenet-v3-large": SEEDMobileNetV3(),
         "seed-efficientnet-b0": SEEDEfficientNet(depth: 1, resolution: 224),
         "seed-efficientnet-b1": SEEDEfficientNet(depth: 1.1, resolution: 240),
@@ -195,14 +201,14 @@ public struct Network: Sendable {
         "resnet101": ResNet(block: .bottleneck, depths: [3, 4, 23, 3], width: 64, stem: .large),
         "resnet152": ResNet(block: .bottleneck, depths: [3, 8, 36, 3], width: 64, stem: .large),
         "resnet50-same": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large, hasSamePadding: true),
-        // SimCLR's and SwAV's: all channels twice, four, five times, those of the stem too.
+        // SimCLR's and SwAV's: two, four or five times as many channels everywhere, including the stem.
         "resnet50-w2": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 128, stem: .large),
         "resnet50-w4": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 256, stem: .large),
         "resnet50-w5": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 320, stem: .large),
-        // torchvision's: a bottleneck's inner convolutions twice as wide.
+        // torchvision's: the inner convolutions of a bottleneck are twice as wide.
         "wide-resnet50-2": ResNet(block: .bottleneck, depths: [3, 4, 6, 3], width: 64, stem: .large, innerFactor: 2),
         "wide-resnet101-2": ResNet(block: .bottleneck, depths: [3, 4, 23, 3], width: 64, stem: .large, innerFactor: 2),
-        // Facebook's DINO and MoCo-v3, timm's.
+        // Facebook's DINO and MoCo-v3, and timm's.
         "vit-small-8": VisionTransformer(.small, patch: 8),
         "vit-small-14": VisionTransformer(.small, patch: 14),
         "vit-small-16": VisionTransformer(.small, patch: 16),
@@ -212,7 +218,7 @@ public struct Network: Sendable {
         "vit-large-8": VisionTransformer(.large, patch: 8),
         "vit-large-14": VisionTransformer(.large, patch: 14),
         "vit-large-16": VisionTransformer(.large, patch: 16),
-        // MoCo-v3's small one has heads of 32 numbers, which its tensors do not tell.
+        // MoCo-v3's small network has heads of 32 numbers, which its tensors do not reveal.
         "vit-small-16-moco-v3": VisionTransformer(.small, patch: 16, heads: 12),
         "dinov2-small": VisionTransformer(.small, patch: 14, side: 518, layerScale: true),
         "dinov2-base": VisionTransformer(.base, patch: 14, side: 518, layerScale: true),

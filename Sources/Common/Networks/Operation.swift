@@ -1,50 +1,54 @@
 public import Kernels
 public import Layers
 
-/// What a graph is made of: a layer with its shapes, its cost, its name in a profile, and what it does in training and in inference.
+/// A node of a graph: a layer with its shapes, its cost, its name in a profile, and its behaviour in training and
+/// inference.
 ///
-/// Each is a file in `Operations`; its arithmetic is a type of `Layers`. A new one touches those two files alone. Shapes are given where they
-/// are needed: a graph is for images of any size.
+/// Each operation is a file in `Operations`, with its arithmetic in a type of `Layers`; a new one touches only these
+/// two files. Shapes are passed as arguments, since a graph serves images of any size.
 public protocol Operation: Sendable {
     func outputShape(_ x: Shape) -> Shape
-    /// The number of its first parameter, by which it is named; nil where it learns nothing.
+    /// The index of its first parameter, which gives it its name; nil if it has no parameters.
     var parameter: Int? { get }
-    /// The kind of work that it is: `3×3`, `1×1 stride 2`, `batch norm`.
+    /// The kind of work: `3×3`, `1×1 stride 2`, `batch norm`.
     var kind: String { get }
-    /// Its name where it learns nothing: `maxpool`.
+    /// Its name if it has no parameters: `maxpool`.
     var name: String { get }
-    /// A value that it reads besides its input.
+    /// A value that it reads in addition to its input.
     var residual: Int? { get }
-    /// For one image, by the direct algorithm; 0 where memory bounds it.
+    /// The number of multiply-adds for one image with the direct algorithm; 0 if the operation is memory-bound.
     func multiplyAdds(_ x: Shape, _ y: Shape) -> Int
     func traffic(_ site: TrafficSite) -> Traffic
 
-    // What it can do for its neighbours: see ``Fusion``.
+    // Work that it can do for its neighbours; see ``Fusion``.
 
-    /// Whether it can normalise what it reads (``NormalizedInput``), since it copies that in any case.
+    /// Whether it can normalise its input as it reads it (``NormalizedInput``), since it copies the input anyway.
     func canNormalizeInput(_ x: Shape) -> Bool
-    /// Whether it can take the gradient of what it makes back through a batch norm (``NormalizedGradient``), likewise.
+    /// Whether it can pass its output's gradient back through a batch norm as it reads it (``NormalizedGradient``), for
+    /// the same reason.
     func canNormalizeGradient(_ x: Shape) -> Bool
-    /// Whether it can multiply what it reads by a squeeze-excite's gates.
+    /// Whether it can multiply its input by a squeeze-excite's gates as it reads it.
     func canMultiplyInput(_ x: Shape) -> Bool
-    /// Pieces of N images whose moments it can find while it makes them, for the batch norm behind it; nil if it cannot.
+    /// The number of pieces of N images whose moments it can compute along with its output, for the batch norm after
+    /// it; nil if it cannot.
     func momentPieces(_ x: Shape, N: Int) -> Int?
 
-    /// Whether the gradient of its input takes the place of that of its output. Then nothing else may read its input.
+    /// Whether the gradient of its input overwrites the gradient of its output. Then nothing else may read its input.
     var replacesGradient: Bool { get }
-    /// Whether it has no pass of training and no form in ONNX: those of teachers alone.
+    /// Whether it has no training pass and no ONNX form: operations of networks that are only teachers.
     var isForInferenceAlone: Bool { get }
-    /// What the sides of its input must be multiples of.
+    /// The sides of its input must be multiples of this.
     var imageMultiple: Int { get }
-    /// Whether the zeros around its input are told by the size of a square alone (``Padding/same``).
+    /// Whether its padding is defined only for square inputs (``Padding/same``).
     var needsSquareImages: Bool { get }
     func training(_ site: TrainingSite) -> any TrainingStep
     func inference(_ site: InferenceSite) -> InferenceForm
-    /// Adds it to a graph in ONNX's terms.
+    /// Exports it to an ONNX graph.
     ///
     /// - Parameters:
-    ///   - x: the name of the value that it reads, and `residual` that of the value that it adds.
-    /// - Returns: the name of the value that it makes.
+    ///   - x: the name of its input value.
+    ///   - residual: the name of the value that it adds.
+    /// - Returns: the name of its output value.
     func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String
 }
 
@@ -64,62 +68,62 @@ extension Operation {
     public var needsSquareImages: Bool { false }
 }
 
-/// Numbers read and written for an image.
+/// The numbers read and written for one image.
 public struct Traffic: Sendable {
     public let forward, backward: Int
 }
 
-/// What decides an operation's ``Traffic``.
+/// The factors that determine an operation's ``Traffic``.
 public struct TrafficSite: Sendable {
     public let x, y: Shape
-    /// Whether it reads the images, whose gradient nobody wants.
+    /// Whether it reads the images, whose gradient is not needed.
     public let readsImages: Bool
     public let isTraining: Bool
-    /// Whether its consumer makes its output where it reads.
+    /// Whether its consumer computes its output as it reads it.
     public let fusedIntoConsumer: Bool
-    /// Whether its producer makes the gradient of its input where it reads.
+    /// Whether its producer computes the gradient of its input as it reads it.
     public let gradientInProducer: Bool
 }
 
 // MARK: Training
 
-/// Where an operation stands in training: its shapes, the batch, and what is fused with its neighbours.
+/// The context of an operation in training: its shapes, the batch, and what is fused with its neighbours.
 public struct TrainingSite: Sendable {
-    /// Of the operation in its graph.
+    /// The index of the operation in its graph.
     public let number: Int
     public let x, y: Shape
-    /// Images in a batch.
+    /// The number of images in a batch.
     public let N: Int
-    /// Groups of the batch that are normalised apart.
+    /// The number of groups of the batch that are normalised separately.
     public let groups: Int
-    /// Whether its output is not written: its consumer makes it where it reads.
+    /// Whether its output is not stored: its consumer computes it as it reads.
     public let fusedIntoConsumer: Bool
-    /// Whether the gradient of its input is not written: its producer makes it where it reads.
+    /// Whether the gradient of its input is not stored: its producer computes it as it reads.
     public let gradientInProducer: Bool
-    /// Pieces of its input whose moments the producer has found; nil if it has not.
+    /// The number of pieces of its input whose moments the producer has computed; nil if it has not.
     public let momentsFromProducer: Int?
-    /// Whether it finds the moments of its output.
+    /// Whether it computes the moments of its output.
     public let findsMoments: Bool
 }
 
-/// What an operation needs besides its values.
+/// The memory that an operation needs besides its values.
 public struct Workspace: Sendable, Equatable {
-    /// Memory that nothing outlives a call in, shared with all other operations.
+    /// Scratch memory, shared with all other operations. Its contents do not outlive a call.
     public var scratch = Scratch.Need()
     /// The same for sums in double precision.
     public var sums = 1
-    /// Bytes that the operation saves for the backward pass in memory of its own.
+    /// The bytes that the operation saves for the backward pass in its own memory.
     public var saved = 0
 }
 
-/// An operation in training, for one shape and one size of batch: what it saves for the backward pass, and both passes.
+/// An operation in training, for one shape and batch size: what it saves for the backward pass, and both passes.
 public protocol TrainingStep {
     var workspace: Workspace { get }
     /// Sets y.
     func forward(_ pass: ForwardPass)
-    /// Adds the gradients of its parameters; sets or adds to dx, and dresidual.
+    /// Adds the gradients of its parameters. Sets dx and dresidual or adds to them.
     ///
-    /// - Returns: dx where its producer is to make it.
+    /// - Returns: the pending dx, if its producer is to compute it.
     func backward(_ pass: BackwardPass) -> NormalizedGradient?
 }
 
@@ -130,12 +134,12 @@ extension TrainingStep {
 public struct ForwardPass {
     public let weights: Weights
     public let N: Int
-    /// What it reads, or what that is to be made from by `normalized`.
+    /// The input, or the source from which `normalized` computes it.
     public let x: UnsafeMutablePointer<Float>
     public let normalized: NormalizedInput?
     public let y: UnsafeMutablePointer<Float>
     public let residual: UnsafeMutablePointer<Float>?
-    /// Of dropout and stochastic depth; nil leaves nothing out.
+    /// The key for dropout and stochastic depth; nil drops nothing.
     public let randomKey: RandomKey?
     public let sums: UnsafeMutablePointer<Double>
     public let scratch: Scratch
@@ -149,10 +153,10 @@ public struct BackwardPass {
     public let x: UnsafeMutablePointer<Float>
     public let normalized: NormalizedInput?
     public let y: UnsafeMutablePointer<Float>
-    /// The gradient of y, or what that is to be made from by `gradient`. May be overwritten.
+    /// The gradient of y, or the source from which `gradient` computes it. May be overwritten.
     public let dy: UnsafeMutablePointer<Float>
     public let gradient: NormalizedGradient?
-    /// nil where nobody wants it.
+    /// nil if it is not needed.
     public let dx: UnsafeMutablePointer<Float>?
     public let addsToInput: Bool
     public let dresidual: UnsafeMutablePointer<Float>?
@@ -165,50 +169,50 @@ public struct BackwardPass {
     let number: Int
     let multiplyAdds: Int
 
-    /// The gradient of a parameter, to be added to.
+    /// The gradient of a parameter, to be accumulated into.
     public func gradient(_ parameter: Int) -> UnsafeMutablePointer<Float> { gradients.pointer + weights.network.parameters[parameter].offset }
 
     /// Charges the time since the last call to a pass of the operation.
     ///
-    /// - Parameter directions: gradients that were made in it, of the weights and of the input.
+    /// - Parameter directions: the number of gradients computed in it: of the weights and of the input.
     public func lap(_ pass: Profile.Pass, directions: Int = 1) { profile?.lap(number, pass, multiplyAdds: directions * multiplyAdds) }
 }
 
 // MARK: Inference
 
-/// Where an operation stands in inference.
+/// The context of an operation in inference.
 public struct InferenceSite {
     public let weights: Weights
     public let x: Shape
-    /// Images that go through together, at the most.
+    /// The most images processed together.
     public let N: Int
-    /// Whether a batch norm alone reads its output, which it can fold into its own weights.
+    /// Whether a batch norm is the only reader of its output, so that it can be folded into its weights.
     public let isNormalized: Bool
-    /// Whether its consumer multiplies by its gates.
+    /// Whether its consumer applies its gates.
     public let gatesInConsumer: Bool
 }
 
-/// What an operation is in inference.
+/// The form of an operation in inference.
 public enum InferenceForm {
-    /// Nothing: its input is its output.
+    /// Nothing: its output is its input.
     case identity
-    /// Part of the batch norm behind it.
+    /// Part of the batch norm after it.
     case folded
     case step(any InferenceStep)
 }
 
-/// An operation in inference, with weights that are ready for it.
+/// An operation in inference, with prepared weights.
 public protocol InferenceStep {
     var scratch: Scratch.Need { get }
-    /// Floats of the weights that it keeps.
+    /// The number of floats of its stored weights.
     var floats: Int { get }
-    /// Whether it leaves y alone, and its consumer takes its gates instead.
+    /// Whether it does not set y, and its consumer applies its gates instead.
     var givesGates: Bool { get }
     /// Whether y may be x.
     var canReplaceInput: Bool { get }
     /// Sets y.
     ///
-    /// - Returns: the gates for its consumer, if it gives any.
+    /// - Returns: the gates for its consumer, if it provides any.
     func run(_ pass: InferencePass) -> UnsafePointer<Float>?
 }
 
@@ -225,7 +229,7 @@ public struct InferencePass {
     public let x: UnsafeMutablePointer<Float>
     public let y: UnsafeMutablePointer<Float>
     public let residual: UnsafePointer<Float>?
-    /// What x is to be multiplied by, (N, C).
+    /// The factors of x, (N, C).
     public let gates: UnsafePointer<Float>?
     public let scratch: Scratch
 }

@@ -1,20 +1,20 @@
-/// What a network learns: one tensor of its checkpoint.
+/// A learnt tensor of a network, stored in its checkpoint.
 public struct Parameter: Sendable {
     public enum Role: Sendable, Equatable {
-        /// PyTorch's (K, C, R, S), C being the channels of a group; kept here as (K, R, S, C).
+        /// PyTorch's (K, C, R, S), where C is the number of channels of a group; stored here as (K, R, S, C).
         case convolution
-        /// PyTorch's (C, 1, R, S); kept here as (R, S, C).
+        /// PyTorch's (C, 1, R, S); stored here as (R, S, C).
         case depthwise
         case matrix
         case scale
         case bias
     }
 
-    /// What its numbers are before any training.
+    /// The distribution of the initial values.
     public enum Initialization: Sendable, Equatable {
-        /// Around zero with this deviation.
+        /// Normal, with mean zero and this standard deviation.
         case normal(Double)
-        /// Between minus and plus this bound.
+        /// Uniform between minus and plus this bound.
         case uniform(Double)
         case constant(Float)
     }
@@ -25,19 +25,19 @@ public struct Parameter: Sendable {
     public let shape: [Int]
     public let role: Role
     public let initialization: Initialization
-    /// Where it begins among all parameters of the network, in floats.
+    /// The offset among all parameters of the network, in floats.
     public let offset: Int
 
     public var count: Int { shape.reduce(1, *) }
 
-    /// PyTorch's order of the floats to ours.
+    /// Reorders floats from PyTorch's order to ours.
     public func native(_ values: [Float]) -> [Float] { reordered(values, toNative: true) }
-    /// Our order of the floats to PyTorch's.
+    /// Reorders floats from our order to PyTorch's.
     public func portable(_ values: [Float]) -> [Float] { reordered(values, toNative: false) }
 
     private func reordered(_ values: [Float], toNative: Bool) -> [Float] {
         guard role == .convolution || role == .depthwise, shape.count == 4, values.count == count else { return values }
-        // Depthwise weights are as those of one output whose inputs are the channels.
+        // Depthwise weights are treated as those of one output whose inputs are the channels.
         let (K, C) = role == .depthwise ? (1, shape[0]) : (shape[0], shape[1]), offsets = shape[2] * shape[3]
         var result = [Float](repeating: 0, count: values.count)
         for k in 0..<K {
@@ -57,6 +57,6 @@ public struct Statistics: Sendable {
     /// `layer1.0.bn1`: has `.running_mean`, `.running_var` and `.num_batches_tracked`.
     public let name: String
     public let C: Int
-    /// Where its mean begins among all statistics, in floats; its variance begins C behind.
+    /// The offset of the mean among all statistics, in floats. The variance starts C floats later.
     public let offset: Int
 }

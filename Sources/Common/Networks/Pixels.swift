@@ -1,6 +1,6 @@
 import Parallel
 
-/// How bytes become numbers: (v/255 − mean) / deviation, for each channel.
+/// The conversion of bytes to floats: (v/255 − mean) / deviation, per channel.
 public struct Pixels: Sendable, Equatable {
     public var mean: [Float]
     public var deviation: [Float]
@@ -13,7 +13,7 @@ public struct Pixels: Sendable, Equatable {
 
     var channels: Int { mean.count }
 
-    /// For the metadata of a checkpoint: `RGB / 255, mean 0.5 0.5 0.5, deviation 0.5 0.5 0.5`.
+    /// The text form for a checkpoint's metadata: `RGB / 255, mean 0.5 0.5 0.5, deviation 0.5 0.5 0.5`.
     public var text: String {
         func list(_ values: [Float]) -> String { values.map { "\($0)" }.joined(separator: " ") }
         return Self.beginning + (self == .imageNet ? Self.imageNetWords : "mean \(list(mean)), deviation \(list(deviation))")
@@ -21,7 +21,7 @@ public struct Pixels: Sendable, Equatable {
 
     private static let beginning = "RGB / 255, ", imageNetWords = "ImageNet's mean and deviation"
 
-    /// - Returns: nil where the text is not as ``text`` has it.
+    /// - Returns: nil if the text does not have the form of ``text``.
     public init?(text: String) {
         guard text.hasPrefix(Self.beginning) else { return nil }
         let rest = String(text.dropFirst(Self.beginning.count))
@@ -34,25 +34,26 @@ public struct Pixels: Sendable, Equatable {
         self.init(means: parts[0].dropFirst().map { Float($0) ?? .nan }, deviations: parts[1].dropFirst().map { Float($0) ?? .nan })
     }
 
-    /// As a person gives them.
+    /// From values given by a user.
     ///
-    /// - Returns: nil where they are not as many of one as of the other, or no numbers that pixels could have: means within ±10, deviations in 0.001 … 100.
+    /// - Returns: nil if the counts differ, or if the values are implausible for pixels: means must lie within ±10,
+    ///   deviations in 0.001 … 100.
     public init?(means: [Float], deviations: [Float]) {
         guard !means.isEmpty, means.count == deviations.count, means.allSatisfy({ abs($0) <= 10 }), deviations.allSatisfy({ (0.001...100).contains($0) })
         else { return nil }
         self.init(mean: means, deviation: deviations)
     }
 
-    /// ImageNet's means and deviations: what torchvision, MoCo and SEED use.
+    /// ImageNet's means and deviations, as used by torchvision, MoCo and SEED.
     public static let imageNet = Pixels(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
 
-    /// v / 255 as it is: SimCLR's.
+    /// v / 255 without further scaling, as in SimCLR.
     public static let plain = Pixels(mean: [0, 0, 0], deviation: [1, 1, 1])
-    /// From −1 to 1: Inception's, and of many transformers that were trained with TensorFlow.
+    /// From −1 to 1, as in Inception and many transformers trained with TensorFlow.
     public static let inception = Pixels(mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5])
-    /// SwAV's: another deviation of red than ImageNet's.
+    /// SwAV's, which differs from ImageNet's in the deviation of red.
     public static let swav = Pixels(mean: [0.485, 0.456, 0.406], deviation: [0.228, 0.224, 0.225])
-    /// (v − 127) / 128: what TensorFlow's EfficientNet-Lite takes.
+    /// (v − 127) / 128, as in TensorFlow's EfficientNet-Lite.
     public static let lite = Pixels(mean: [127.0 / 255, 127.0 / 255, 127.0 / 255], deviation: [128.0 / 255, 128.0 / 255, 128.0 / 255])
 
     /// Sets `x` (N, H, W, C) from the bytes of one view of `images` (N, V, H, W, C), read in the order `rows`.

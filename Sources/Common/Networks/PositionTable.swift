@@ -1,19 +1,20 @@
 public import Layers
 
-/// The position embeddings that a transformer has.
+/// The position embeddings of a transformer.
 public struct PositionTable: Sendable, Equatable {
-    /// Places on a side of the grid.
+    /// The number of positions on a side of the grid.
     public let side: Int
-    /// Whether the class token has one too, before them.
+    /// Whether the class token also has one, before the others.
     public let hasClass: Bool
-    /// How they are brought to other sizes.
+    /// How they are resized to other grids.
     public let interpolation: PositionGrid.Interpolation
 
     public init(side: Int, hasClass: Bool = true, interpolation: PositionGrid.Interpolation = .plain) {
         (self.side, self.hasClass, self.interpolation) = (side, hasClass, interpolation)
     }
 
-    /// Of `count` embeddings, which are a square or one more; nil where they are neither, or more than an image has patches.
+    /// The table of `count` embeddings, a square or one more. nil if it is neither, or if it is more than an image can
+    /// have patches.
     public init?(count: Int, interpolation: PositionGrid.Interpolation = .plain) {
         guard (1...(1 << 20)).contains(count) else { return nil }
         let side = Int(Double(count).squareRoot())

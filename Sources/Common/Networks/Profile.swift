@@ -1,15 +1,16 @@
-/// A stopwatch that charges every moment of a run to the part of it that has just ended, so that the parts add up to the whole.
+/// A stopwatch that charges the elapsed time to the part of a run that has just ended, so that the parts add up to the
+/// whole.
 ///
 ///     run.profile = profile
 ///     run.forward(weights, images: images)  // Each operation is charged here,
 ///     profile.lap("loss")                   // and what comes after the last one here.
 public final class Profile {
-    /// What is done for an operation: its outputs, the gradient of its inputs, or that of its weights.
+    /// The pass of an operation: its outputs, the gradient of its inputs, or that of its weights.
     public enum Pass: Int, CaseIterable, Sendable { case forward, toData, toWeights }
 
     public struct Entry: Sendable {
         public fileprivate(set) var seconds = 0.0
-        /// Those of the direct algorithm, however they were saved.
+        /// Multiply-adds of the direct algorithm, even if a faster algorithm saves some.
         public fileprivate(set) var multiplyAdds = 0.0
 
         public init() {}
@@ -21,20 +22,20 @@ public final class Profile {
             a.multiplyAdds += b.multiplyAdds
         }
 
-        /// Billions of operations a second, two for each product and sum; nil for work that is not counted so.
+        /// Billions of operations per second, counting two per multiply-add; nil for work that has no such count.
         public var gigaflops: Double? { multiplyAdds > 0 && seconds > 0 ? 2e-9 * multiplyAdds / seconds : nil }
     }
 
     public let network: Network
     /// For each operation of the graph, its passes in the order of ``Pass/rawValue``.
     public private(set) var operations: [[Entry]]
-    /// What is not an operation of the network, in the order in which it first came.
+    /// The parts that are not operations of the network, in order of first appearance.
     public private(set) var parts: [(name: String, entry: Entry)] = []
     public private(set) var batches = 0
     public private(set) var images = 0
     private var last = ContinuousClock.now
 
-    /// Starts the watch.
+    /// Starts the stopwatch.
     public init(_ network: Network) {
         self.network = network
         operations = Array(repeating: Array(repeating: Entry(), count: Pass.allCases.count), count: network.graph.nodes.count)
@@ -61,7 +62,7 @@ public final class Profile {
         self.images += images
     }
 
-    /// All that has been charged.
+    /// The total time charged.
     public var seconds: Double {
         operations.joined().reduce(0) { $0 + $1.seconds } + parts.reduce(0) { $0 + $1.entry.seconds }
     }

@@ -1,6 +1,6 @@
 import Kernels
 
-/// Height, width and channels of a value: (N, H, W, C) for N images.
+/// The height, width and channels of a value: (N, H, W, C) for N images.
 public struct Shape: Sendable, Equatable {
     public let H, W, C: Int
 
@@ -8,10 +8,10 @@ public struct Shape: Sendable, Equatable {
 
     /// H·W.
     public var pixels: Int { H * W }
-    /// Floats of one image.
+    /// The number of floats of one image.
     public var count: Int { H * W * C }
 
-    /// What a window over this makes, with `K` channels.
+    /// The shape of the output of a window over this shape, with `K` channels.
     func output(of window: Window, K: Int) -> Shape { Shape(H: window.outH, W: window.outW, C: K) }
 
     func window(kernel: Int, stride: Int, padding: Padding) -> Window {
@@ -23,19 +23,19 @@ public struct Shape: Sendable, Equatable {
     }
 }
 
-/// The zeros around an image that a window reads.
+/// The zero padding around an image.
 public enum Padding: Sendable, Equatable {
-    /// As many on each side: PyTorch's.
+    /// The same on each side, as in PyTorch.
     case symmetric(Int)
-    /// TensorFlow's SAME: as the size of the image needs, the smaller half before it.
+    /// TensorFlow's SAME: as much as the image size requires, with the smaller half before the image.
     case same
-    /// As many whatever the size is.
+    /// Fixed amounts before and after the image, whatever its size.
     case uneven(before: Int, after: Int)
 
-    /// That which keeps the size at stride 1.
+    /// The padding that keeps the size at stride 1.
     static func keeping(_ kernel: Int) -> Padding { .symmetric(kernel / 2) }
 
-    /// What ``same`` is of images of one size, and stays for all others.
+    /// The value of ``same`` for images of one size, used for all sizes.
     static func same(of size: Int, kernel: Int, stride: Int) -> Padding {
         let total = max(0, ((size + stride - 1) / stride - 1) * stride + kernel - size)
         return .uneven(before: total / 2, after: total - total / 2)

@@ -4,23 +4,24 @@ import Parallel
 
 /// Runs a network forward and backward on batches of one size, in training mode.
 ///
-/// All memory is planned and allocated here, once: every activation is saved for the backward pass but those that a layer normalises
-/// where it reads them (``NormalizedInput``); gradients of values share room. The backward pass is the list of operations reversed.
+/// All memory is planned and allocated once. Every activation is saved for the backward pass, except those that a layer
+/// normalises as it reads them (``NormalizedInput``). Gradients of values share memory. The backward pass is the list
+/// of operations in reverse.
 public final class TrainingRun {
     public let network: Network
-    /// Images in a batch.
+    /// The number of images in a batch.
     public let N: Int
     public let height: Int
     public let width: Int
-    /// Groups of the batch that are normalised apart; see ``BatchNorm``.
+    /// The number of groups of the batch that are normalised separately; see ``BatchNorm``.
     public let groups: Int
-    /// Is told of every operation that has ended.
+    /// Receives the time of every operation.
     public var profile: Profile?
 
     private let shapes: [Shape]
     private let multiplyAdds: [Int]
     private let steps: [any TrainingStep]
-    /// Batch norms that their consumers apply, by the values they would make.
+    /// Batch norms that their consumers apply, keyed by their output values.
     private let normalizedByConsumer: [Int: BatchNormTraining]
     private let scratch: Scratch
     private let sums: UnsafeMutableBufferPointer<Double>
@@ -29,10 +30,10 @@ public final class TrainingRun {
     private let valueOffsets: [Int]
     private let gradients: FloatBuffer
     private let backwardPlan: BackwardPlan
-    /// That of the last forward pass.
+    /// The key of the last forward pass.
     private var randomKey: RandomKey?
 
-    /// - Parameter wantsInputGradient: whether ``backward(_:dOutput:dParameters:)`` shall make ``inputGradient``.
+    /// - Parameter wantsInputGradient: whether ``backward(_:dOutput:dParameters:final:)`` computes ``inputGradient``.
     /// - Precondition: `N` is a multiple of `groups`.
     public init(_ network: Network, N: Int, height: Int, width: Int, groups: Int = 1, wantsInputGradient: Bool = false) {
         precondition(N > 0 && groups > 0 && N % groups == 0)
@@ -79,10 +80,11 @@ public final class TrainingRun {
 
     deinit { sums.deallocate() }
 
-    /// Where each operation stands. Groups have moments of their own, which a row's neighbour knows nothing of: nothing is fused then.
+    /// The contexts of the operations. With several groups nothing is fused: each group has its own moments, which a
+    /// neighbour does not know.
     private static func sites(_ graph: Graph, _ shapes: [Shape], N: Int, groups: Int) -> [TrainingSite] {
         let fusion = groups == 1 ? Fusion(graph, shapes) : nil
-        /// Of a batch norm right behind its producer.
+        /// The pieces of moments for a batch norm directly after its producer.
         func moments(_ index: Int) -> Int? {
             guard fusion != nil, index > 0, index < graph.nodes.count, graph.nodes[index].operation is BatchNormOperation, graph.nodes[index].input == index
             else { return nil }
@@ -97,10 +99,10 @@ public final class TrainingRun {
         }
     }
 
-    /// Bytes this run holds on to.
+    /// The number of bytes that this run holds.
     public var memory: Int { (activations.count + gradients.count + scratch.count) * 4 + sums.count * 8 + saved }
 
-    /// What a layer reads that reads value `index`: the value, or what it is still to be made from.
+    /// The input of a layer that reads value `index`: the value, or the source it is still to be computed from.
     private func input(_ index: Int, _ weights: Weights) -> (x: UnsafeMutablePointer<Float>, normalized: NormalizedInput?) {
         guard let norm = normalizedByConsumer[index] else { return (value(index), nil) }
         return (value(network.graph.nodes[index - 1].input), norm.normalizedInput(weights))
@@ -111,12 +113,13 @@ public final class TrainingRun {
     /// The network's output of the last forward pass: (N, D).
     public var output: UnsafeMutablePointer<Float> { value(shapes.count - 1) }
 
-    /// Runs the batch forward, moves the running statistics and returns the output (N, D), which stays valid until the next call.
+    /// Runs the batch forward, updates the running statistics and returns the output (N, D), which is valid until the
+    /// next call.
     ///
     /// - Parameters:
     ///   - images: bytes (N, views, H, W, C), of which `view` is read.
     ///   - order: row n of the batch is row `order[n]` of the images.
-    ///   - randomKey: of dropout and stochastic depth; nil leaves nothing out.
+    ///   - randomKey: the key for dropout and stochastic depth; nil drops nothing.
     @discardableResult
     public func forward(
         _ weights: Weights, images: UnsafePointer<UInt8>, views: Int = 1, view: Int = 0, order: [Int]? = nil, pixels: Pixels? = nil,
@@ -130,7 +133,7 @@ public final class TrainingRun {
         return forward(weights, randomKey)
     }
 
-    /// As above, from pixels that are already numbers (N, H, W, C).
+    /// The same from pixels that are already floats (N, H, W, C).
     @discardableResult
     public func forward(_ weights: Weights, images: UnsafePointer<Float>, randomKey: RandomKey? = nil) -> UnsafeMutablePointer<Float> {
         value(0).update(from: images, count: N * shapes[0].count)
@@ -151,18 +154,20 @@ public final class TrainingRun {
         return output
     }
 
-    /// The gradient of the images, (N, H, W, C), once ``backward(_:dOutput:dParameters:)`` has made it; nil where it is not wanted.
+    /// The gradient of the images, (N, H, W, C), after ``backward(_:dOutput:dParameters:final:)``; nil if it was not
+    /// requested.
     public var inputGradient: UnsafePointer<Float>? { backwardPlan.input.map { UnsafePointer(gradients.pointer + $0) } }
 
-    /// Adds the gradients of the parameters to `dParameters`, for the batch that went forward last.
+    /// Adds the gradients of the parameters to `dParameters`, for the last forward batch.
     ///
     /// - Parameters:
     ///   - dOutput: the gradient of the output (N, D).
-    ///   - final: is told, after each operation, where the parameters begin whose gradients are done with (``Graph/finalParameters(after:)``).
+    ///   - final: called after each operation with the offset from which parameters have final gradients
+    ///     (``Graph/finalParameters(after:)``).
     public func backward(_ weights: Weights, dOutput: UnsafePointer<Float>, dParameters: FloatBuffer, final: ((Int) -> Void)? = nil) {
         let gradients = self.gradients.pointer
         (gradients + backwardPlan.output).update(from: dOutput, count: N * shapes[shapes.count - 1].count)
-        // By the value whose gradient it is.
+        // Keyed by the value whose gradient it is.
         var pending: [Int: NormalizedGradient] = [:]
         for (index, node) in network.graph.nodes.enumerated().reversed() {
             let plan = backwardPlan.operations[index]
@@ -178,27 +183,28 @@ public final class TrainingRun {
     }
 }
 
-/// Where gradients of values lie, in floats: each from the operation that first adds to it to the one that takes it on.
+/// The offsets of the values' gradients, in floats. Each lives from the operation that first adds to it to the one that
+/// consumes it.
 struct BackwardPlan {
     struct Operation {
-        /// Of what it made.
+        /// The gradient of its output.
         var output = 0
-        /// Of what it read; nil where nobody wants it.
+        /// The gradient of its input; nil if it is not needed.
         var input: Int?
-        /// Whether another operation has set it already.
+        /// Whether another operation has already set it.
         var inputAdds = false
         var residual: Int?
         var residualAdds = false
     }
 
     private(set) var operations: [Operation]
-    /// Of the network's output, and of the images where that is wanted.
+    /// The gradients of the network's output and, if requested, of the images.
     let output: Int
     let input: Int?
-    /// Floats of all.
+    /// The total number of floats.
     let size: Int
 
-    /// - Parameter counts: floats of each value.
+    /// - Parameter counts: the number of floats of each value.
     init(_ graph: Graph, _ counts: [Int], wantsInput: Bool) {
         var arena = Arena()
         var ranges = [Range<Int>?](repeating: nil, count: counts.count)

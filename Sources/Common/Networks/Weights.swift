@@ -3,21 +3,22 @@ import Layers
 import Platform
 import Randomness
 
-/// The numbers of a network: what it has learnt and its running statistics.
+/// The parameters and running statistics of a network.
 public final class Weights: @unchecked Sendable {
     public let network: Network
     /// All parameters, each at its ``Parameter/offset``, convolutions as (K, R, S, C).
     public let parameters: FloatBuffer
     /// All running means and variances, each at its ``Statistics/offset``.
     public let statistics: FloatBuffer
-    /// Batches that each statistic has seen (`num_batches_tracked`).
+    /// The number of batches that each statistic has seen (`num_batches_tracked`).
     public var batchesSeen: [Int]
 
     private init(_ network: Network, parameters: FloatBuffer, statistics: FloatBuffer, batchesSeen: [Int]) {
         (self.network, self.parameters, self.statistics, self.batchesSeen) = (network, parameters, statistics, batchesSeen)
     }
 
-    /// The same numbers, in the same memory, without the head: what makes the features. The trunk's come before the head's.
+    /// The same values, in the same memory, without the head: what computes the features. The trunk's parameters come
+    /// before the head's.
     public var withoutHead: Weights {
         guard network.head != .none, let bare = network.with(.none) else { return self }
         precondition(zip(bare.parameters, network.parameters).allSatisfy { $0.name == $1.name && $0.offset == $1.offset })
@@ -25,7 +26,8 @@ public final class Weights: @unchecked Sendable {
         return Weights(bare, parameters: parameters, statistics: statistics, batchesSeen: Array(batchesSeen.prefix(bare.statistics.count)))
     }
 
-    /// The head by itself, in the same memory, and where its parameters begin among all: nil where there is none with layers, or the network is a head already.
+    /// The head as a network by itself, in the same memory, and the offset of its parameters among all. nil if there is
+    /// no head with layers, or if the network already is a head.
     public var headAlone: (weights: Weights, offset: Int)? {
         guard let head = network.headAlone, let bare = network.with(.none) else { return nil }
         let first = bare.parameters.count, offset = network.parameters.dropFirst(first).first?.offset ?? bare.parameterCount
@@ -39,10 +41,12 @@ public final class Weights: @unchecked Sendable {
             offset)
     }
 
-    /// The same network with a fixed random projection of its features to D numbers in the place of its head: rows of Gaussian numbers made orthonormal, times √(d/D), so that
-    /// lengths and angles stay about as they are (Johnson and Lindenstrauss 1984). The same for equal d and D.
+    /// The same network with its head replaced by a fixed random projection of the features to D numbers.
     ///
-    /// - Returns: nil where there are fewer features than D, or there is no network of such a head.
+    /// The rows are Gaussian, made orthonormal and scaled by √(d/D), so that lengths and angles are approximately
+    /// preserved (Johnson and Lindenstrauss 1984). The projection is the same for equal d and D.
+    ///
+    /// - Returns: nil if there are fewer features than D, or if there is no network with such a head.
     public func projected(to D: Int) -> Weights? {
         let trunk = withoutHead, d = network.featureWidth
         guard (1...d).contains(D), let projected = network.with(Head([.linear(D, bias: false)])), let last = projected.parameters.last else { return nil }
@@ -54,7 +58,7 @@ public final class Weights: @unchecked Sendable {
         var random = CounterRandom(seed: 0, .initialization), rows: [[Double]] = []
         for _ in 0..<D {
             var row = (0..<d).map { _ in random.normal() }
-            // Twice, since once leaves what rounding has made of it.
+            // Orthogonalize twice, since one pass leaves rounding errors.
             for _ in 0..<2 {
                 for other in rows {
                     let share = zip(row, other).reduce(0) { $0 + $1.0 * $1.1 }
@@ -69,9 +73,9 @@ public final class Weights: @unchecked Sendable {
         return weights
     }
 
-    /// The same trunk with another head, of random numbers.
+    /// The same trunk with another, randomly initialized head.
     ///
-    /// - Returns: nil where there is no network of such a head.
+    /// - Returns: nil if there is no network with such a head.
     public func replacingHead(by head: Head, seed: UInt64) -> Weights? {
         let trunk = withoutHead
         guard let network = network.with(head) else { return nil }
@@ -83,10 +87,11 @@ public final class Weights: @unchecked Sendable {
         return weights
     }
 
-    /// The same network with a last layer behind its head: scores of K prototypes (K, D), where its embedding has D numbers.
+    /// The same network with a layer after its head: scores of K prototypes (K, D), where its embedding has D numbers.
     ///
-    /// - Parameter isNormalized: whether the embedding is brought to unit length before; one that is already stays as it is.
-    /// - Returns: nil where the head has no such embedding, or there is no network of such a head.
+    /// - Parameter isNormalized: whether the embedding is scaled to unit length first; one that already is stays
+    ///   unchanged.
+    /// - Returns: nil if the head has no such embedding, or if there is no network with such a head.
     public func appending(prototypes: [Float], count K: Int, isNormalized: Bool) -> Weights? {
         let D = network.embeddingWidth, layers = network.head.layers
         guard K > 0, network.head != .none, prototypes.count == K * D else { return nil }
@@ -101,13 +106,13 @@ public final class Weights: @unchecked Sendable {
         return weights
     }
 
-    /// The last layer of the head, prototypes (K, D), where it is a linear one without a bias; nil where it is another.
+    /// The last layer of the head as prototypes (K, D) if it is linear without a bias; otherwise nil.
     public var prototypes: (rows: [Float], count: Int)? {
         guard network.head.endsInPrototypes, let K = network.head.dimension, let index = network.parameters.indices.last else { return nil }
         return (portable(index), K)
     }
 
-    /// All zero, variances one.
+    /// All parameters zero, all variances one.
     public init(_ network: Network) {
         self.network = network
         parameters = FloatBuffer(network.parameterCount)
@@ -116,11 +121,12 @@ public final class Weights: @unchecked Sendable {
         for s in network.statistics { (statistics.pointer + s.offset + s.C).update(repeating: 1, count: s.C) }
     }
 
-    /// Counts one batch more for running statistics `index`.
+    /// Counts one more batch for running statistics `index`.
     ///
-    /// - Parameter momentum: of the layer. Statistics that are no longer what they begin with and have no count, as in files that keep none, have seen as many batches as
-    ///   `momentum` needs, so that the next one does not take their place.
-    /// - Returns: the batches before this one.
+    /// - Parameter momentum: the momentum of the layer. Statistics may differ from their initial values but have no
+    ///   count, as in files that store none. They are then counted as having seen as many batches as `momentum` needs,
+    ///   so that the next batch does not replace them.
+    /// - Returns: the number of batches before this one.
     func countBatch(_ index: Int, momentum: Float) -> Int {
         let s = network.statistics[index], means = statistics.pointer + s.offset
         if batchesSeen[index] == 0, (0..<s.C).contains(where: { means[$0] != 0 || means[s.C + $0] != 1 }) {
@@ -130,7 +136,7 @@ public final class Weights: @unchecked Sendable {
         return batchesSeen[index]
     }
 
-    /// Another with the same numbers.
+    /// A copy with the same values.
     public convenience init(copying other: Weights) {
         self.init(other.network)
         parameters.pointer.update(from: other.parameters.pointer, count: network.parameterCount)
@@ -146,16 +152,17 @@ public final class Weights: @unchecked Sendable {
         return parameter.portable(Array(UnsafeBufferPointer(start: pointer(index), count: parameter.count)))
     }
 
-    /// Mean and variance of running statistics `index`.
+    /// The mean and variance of running statistics `index`.
     public func running(_ index: Int) -> (mean: [Float], variance: [Float]) {
         let s = network.statistics[index], first = statistics.pointer + s.offset
         return (Array(UnsafeBufferPointer(start: first, count: s.C)), Array(UnsafeBufferPointer(start: first + s.C, count: s.C)))
     }
 
-    /// The numbers that torchvision's networks begin with: see ``Parameter/initialization``.
+    /// The initial values of torchvision's networks; see ``Parameter/initialization``.
     ///
-    /// - Parameter zeroInitResidual: whether γ of the batch norm that ends each residual block is 0, so that a block begins as its shortcut (Goyal et al., "Accurate,
-    ///   Large Minibatch SGD", 2017, section 5.1; torchvision's `zero_init_residual`).
+    /// - Parameter zeroInitResidual: whether γ of the last batch norm of each residual block is 0, so that a block
+    ///   starts as its shortcut (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 5.1; torchvision's
+    ///   `zero_init_residual`).
     public static func initialized(_ network: Network, seed: UInt64, zeroInitResidual: Bool = false) -> Weights {
         let weights = Weights(network)
         for (index, parameter) in network.parameters.enumerated() {

@@ -17,7 +17,7 @@ public struct Adam: Optimizer, Equatable {
     /// λ.
     public var weightDecay: Double
 
-    /// - Precondition: `name` is one of the two.
+    /// - Precondition: `name` is `adam` or `adamW`.
     public init(_ name: OptimizerName = .adam, betas: (first: Double, second: Double) = (0.9, 0.999), epsilon: Double = 1e-8, weightDecay: Double = 0) {
         precondition(name.family == .adam)
         self.name = name

@@ -1,8 +1,9 @@
 import Parallel
 
-/// The length of the whole gradient.
+/// The norm of the whole gradient.
 public enum GradientNorm {
-    /// The square root of the sum of all squares, in double precision; the same for any number of threads. NaN if a number is.
+    /// The square root of the sum of all squares, in double precision. It does not depend on the number of threads and
+    /// is NaN if any number is.
     public static func of(_ gradients: [UnsafeBufferPointer<Float>]) -> Double {
         let pieces = Pieces(gradients.map(\.count)).pieces
         var squares = [Double](repeating: 0, count: pieces.count)
@@ -11,7 +12,7 @@ public enum GradientNorm {
             Parallel.forEach(pieces.count) { piece, _ in
                 let (buffer, range) = pieces[piece]
                 let gradient = gradients[buffer]
-                // Eight sums side by side, else each addition waits for the one before.
+                // Eight independent sums, so that an addition does not wait for the one before.
                 var lanes = SIMD8<Double>(repeating: 0)
                 var i = range.lowerBound
                 while i + 8 <= range.upperBound {
@@ -30,9 +31,9 @@ public enum GradientNorm {
         }
         return squares.reduce(0, +).squareRoot()
     }
-    /// Makes a gradient that is longer than `longest` that long: times longest/(norm + 1e-6), as `torch.nn.utils.clip_grad_norm_`.
+    /// Scales a gradient longer than `longest` by longest/(norm + 1e-6), as `torch.nn.utils.clip_grad_norm_` does.
     ///
-    /// - Parameter norm: its length.
+    /// - Parameter norm: the norm of the gradient.
     public static func clip(_ gradients: [UnsafeMutableBufferPointer<Float>], norm: Double, to longest: Double) {
         let scale = Float(longest / (norm + 1e-6))
         guard scale < 1 else { return }

@@ -1,7 +1,8 @@
 import Parallel
 
-/// Stochastic gradient descent whose rate is adapted, tensor by tensor, to the norms of the parameter and of its gradient
-/// (You et al., "Large Batch Training of Convolutional Networks", 2017). Of its many forms these four are kept apart, since results differ:
+/// Stochastic gradient descent with a layer-wise adaptive rate, from the norms of each parameter and its gradient (You
+/// et al., "Large Batch Training of Convolutional Networks", 2017). Results differ between its variants, so four of
+/// them are distinguished:
 ///
 /// | name          | of                                           | u                                       | ratio                                  | step |
 /// |---------------|----------------------------------------------|-----------------------------------------|----------------------------------------|------|
@@ -10,8 +11,9 @@ import Parallel
 /// | `lars`        | facebookresearch/barlowtwins, moco-v3        | g + λ·w                                 | η‖w‖ / ‖u‖                             | as BYOL's |
 /// | `larc`        | NVIDIA apex, without clipping: SwAV, VISSL   | g + λ·w                                 | η‖w‖ / (‖g‖ + λ‖w‖ + 1e-8)             | as BYOL's |
 ///
-/// Of the first three the ratio is 1 where a norm is zero, and tensors of one dimension are neither decayed nor adapted: these have the same steps here, and
-/// the two names say whose settings are meant. LARC adapts and decays everything; where a norm is zero, u is g and the ratio 1.
+/// In the first three, the ratio is 1 if a norm is zero, and one-dimensional tensors are neither decayed nor adapted.
+/// `lars-byol` and `lars` take the same steps here; the two names tell whose settings are meant. LARC adapts and decays
+/// everything; if a norm is zero, u is g and the ratio is 1.
 public struct LARS: Optimizer, Equatable {
     public let name: OptimizerName
     /// m.
@@ -21,7 +23,7 @@ public struct LARS: Optimizer, Equatable {
     /// η.
     public var trust: Double
 
-    /// - Precondition: `name` is one of the table's.
+    /// - Precondition: `name` is one of those in the table.
     public init(_ name: OptimizerName, momentum: Double = 0.9, weightDecay: Double = 1e-6, trust: Double = 0.001) {
         precondition(name.family == .lars)
         self.name = name
@@ -51,7 +53,8 @@ public struct LARS: Optimizer, Equatable {
         }
     }
 
-    /// Of each parameter λ and the ratio. Norms are summed in double precision, piece by piece and then in the pieces' order.
+    /// λ and the ratio for each parameter. Norms are summed in double precision, piece by piece and then over the
+    /// pieces in order.
     private func scales(_ parameters: [ParameterBuffer], _ pieces: [(buffer: Int, range: Range<Int>)]) -> [(decay: Float, ratio: Float)] {
         let isLARC = name == .larc
         func decay(_ parameter: ParameterBuffer) -> Float { parameter.decays ? Float(weightDecay) : 0 }
@@ -63,7 +66,7 @@ public struct LARS: Optimizer, Equatable {
                 let parameter = parameters[buffer]
                 guard parameter.adapts else { return }
                 let (w, g) = (parameter.values, parameter.gradient), wd = isLARC ? 0 : decay(parameter)
-                // Eight sums side by side, else each addition waits for the one before.
+                // Eight independent sums, so that an addition does not wait for the one before.
                 var (ws, us) = (SIMD8<Double>(repeating: 0), SIMD8<Double>(repeating: 0))
                 for i in range {
                     let u = Double(g[i] + wd * w[i]), lane = (i - range.lowerBound) & 7

@@ -1,12 +1,12 @@
 import Parallel
 import Platform
 
-/// The moving average that a momentum encoder is of its trained twin.
+/// The exponential moving average that updates a momentum encoder from the trained encoder.
 public enum MovingAverage {
-    /// k ← momentum·k + (1 − momentum)·q, for each pair of buffers.
+    /// Updates k ← momentum·k + (1 − momentum)·q for each pair of buffers.
     ///
-    /// He et al., "Momentum Contrast", CVPR 2020, eq. 2, where momentum is 0.999. MoCo applies it to the parameters, before the keys'
-    /// forward pass; batch norm's running statistics are not averaged.
+    /// He et al., "Momentum Contrast", CVPR 2020, eq. 2, with momentum 0.999. MoCo applies it to the parameters before
+    /// the keys' forward pass. Batch norm's running statistics are not averaged.
     public static func update(
         _ averages: [UnsafeMutableBufferPointer<Float>], towards current: [UnsafeBufferPointer<Float>], momentum: Double
     ) {
@@ -22,16 +22,17 @@ public enum MovingAverage {
     }
 }
 
-/// The momentum of a moving average, from the first step to the last.
+/// The schedule of a moving average's momentum.
 public enum AverageMomentum: Sendable, Equatable {
-    /// MoCo's.
+    /// A constant, as in MoCo.
     case constant(Double)
-    /// BYOL's (Grill et al., NeurIPS 2020, section 3): 1 − (1 − from)·½(1 + cos(π·step/steps)), from `from` to 1.
+    /// BYOL's schedule (Grill et al., NeurIPS 2020, section 3): 1 − (1 − from)·½(1 + cos(π·step/steps)), from `from` to
+    /// 1.
     case cosine(from: Double)
 
     /// - Parameters:
-    ///   - step: from 0.
-    ///   - steps: of the whole training.
+    ///   - step: counts from 0.
+    ///   - steps: the number of steps of the whole training.
     public func value(step: Int, of steps: Int) -> Double {
         switch self {
         case .constant(let momentum): momentum

@@ -1,18 +1,19 @@
-/// What moves parameters against their gradients.
+/// Updates parameters from their gradients.
 ///
-/// A step is a function of the parameters, their gradients, its state and the rate alone: the same bytes for any number of threads.
+/// A step is a function of the parameters, their gradients, the optimizer state and the rate alone. The result is
+/// bit-identical for any number of threads.
 public protocol Optimizer: Sendable {
-    /// As `--optimizer` takes it, and as a checkpoint names it.
+    /// The name in `--optimizer` and in a checkpoint.
     var name: OptimizerName { get }
-    /// What it keeps of every parameter from step to step: buffers of the parameter's size, zeros before the first step.
+    /// The state kept per parameter between steps: buffers of the parameter's size, zero before the first step.
     var slots: [OptimizerSlot] { get }
-    /// Whether it leaves biases, scales and shifts (tensors of one dimension) without weight decay and adaptation.
+    /// Whether biases, scales and shifts (one-dimensional tensors) are excluded from weight decay and adaptation.
     var excludesVectors: Bool { get }
-    /// One step: updates the values and the state of all `parameters`.
+    /// Updates the values and the state of all `parameters` by one step.
     ///
     /// - Parameters:
-    ///   - learningRate: of the parameters that have none of their own.
-    ///   - step: of the training, from 1: Adam's t.
+    ///   - learningRate: the rate of parameters that have none of their own.
+    ///   - step: the training step, counted from 1: Adam's t.
     func step(_ parameters: [ParameterBuffer], learningRate: Double, step: Int)
 }
 
@@ -21,7 +22,7 @@ extension Optimizer {
     public var excludesVectors: Bool { false }
 }
 
-/// A buffer of an optimizer's state. Its name is the beginning of its tensors' names in a checkpoint, behind `training.`.
+/// A buffer of an optimizer's state. In a checkpoint, its tensors' names start with `training.` followed by its name.
 public enum OptimizerSlot: String, Sendable, CaseIterable {
     /// The moving sum of gradients; Adam's first moment.
     case momentum
@@ -38,7 +39,7 @@ public enum OptimizerName: String, Sendable, CaseIterable {
     case adam
     case adamW = "adamw"
 
-    /// Optimizers whose learning rates are of one size.
+    /// Groups of optimizers with learning rates of similar magnitude.
     public enum Family: Sendable {
         case sgd
         /// The rate of a parameter is adapted to its norm.

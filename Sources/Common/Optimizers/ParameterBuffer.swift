@@ -1,17 +1,17 @@
-/// Where one parameter, its gradient and its state lie: buffers of one size, owned by someone else.
+/// The buffers of one parameter, its gradient and its optimizer state: all of one size and not owned.
 public struct ParameterBuffer {
     public let values: UnsafeMutablePointer<Float>
     public let gradient: UnsafePointer<Float>
     /// The optimizer's state; zeros before the first step.
     public let momentum: UnsafeMutablePointer<Float>
-    /// The second slot, of optimizers that have one (``Optimizer/slots``).
+    /// The second slot, for optimizers that have one (``Optimizer/slots``).
     public let square: UnsafeMutablePointer<Float>?
     public let count: Int
     /// Whether weight decay applies. SEED and MoCo decay everything.
     public let decays: Bool
-    /// Whether LARS adapts the rate to the norm; of no use to others.
+    /// Whether LARS adapts the rate to the norm; other optimizers ignore it.
     public let adapts: Bool
-    /// Its own learning rate; nil for that of the step.
+    /// The parameter's own learning rate; nil to use that of the step.
     public let learningRate: Double?
 
     public init(
@@ -29,7 +29,7 @@ public struct ParameterBuffer {
     }
 }
 
-/// A list of buffers cut into pieces of at most 32768 numbers, the same for any number of threads.
+/// Splits a list of buffers into pieces of at most 32768 numbers, independently of the number of threads.
 struct Pieces {
     static let size = 32768
     private(set) var pieces: [(buffer: Int, range: Range<Int>)] = []

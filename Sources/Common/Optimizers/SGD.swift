@@ -6,13 +6,13 @@ import Parallel
 ///     v ← momentum · v + g
 ///     w ← w − learningRate · v                       Nesterov: w ← w − learningRate · (g + momentum · v)
 ///
-/// PyTorch's first step has v = g; so it has here with momenta of zero.
+/// PyTorch's first step sets v = g. Zero initial momenta give the same result.
 public struct SGD: Optimizer, Equatable {
     public var momentum: Double
     public var weightDecay: Double
     public var isNesterov: Bool
 
-    /// The defaults are SEED's and MoCo's.
+    /// The defaults are those of SEED and MoCo.
     public init(momentum: Double = 0.9, weightDecay: Double = 1e-4, nesterov: Bool = false) {
         self.momentum = momentum
         self.weightDecay = weightDecay

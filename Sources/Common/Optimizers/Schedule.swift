@@ -1,31 +1,35 @@
 import Platform
 
-/// How the learning rate goes from the first step to the last.
+/// The learning rate as a function of epoch and step.
 ///
 ///     let schedule = Schedule.seed(rate: 0.03, batch: 256, epochs: 200)
 ///     schedule.rate(epoch: 7, step: 100, stepsPerEpoch: 5004)
 ///
-/// Epochs and steps count from 0. The first four change the rate from epoch to epoch only, the others from step to step.
+/// Epochs and steps count from 0. The first four schedules change the rate once per epoch, the others at every step.
 public enum Schedule: Sendable, Equatable {
-    /// The same rate throughout.
+    /// A constant rate.
     case constant(rate: Double)
     /// MoCo-v2: rate · ½(1 + cos(π·epoch/epochs)).
     case cosine(rate: Double, epochs: Int)
-    /// SEED: the rate times batch/256 on a cosine that begins at epoch 0, of which the first `warmUp` epochs are replaced by
-    /// a line from `rate` to `rate`·batch/256. So it jumps a little where the line ends, as the authors' code does.
+    /// SEED: a cosine of rate·batch/256 that starts at epoch 0, with the first `warmUp` epochs replaced by a linear
+    /// ramp from `rate` to `rate`·batch/256. The rate therefore jumps slightly where the ramp ends, as in the authors'
+    /// code.
     case seed(rate: Double, batch: Int, epochs: Int, warmUp: Int = 5)
     /// MoCo-v1 and linear evaluation: the rate times `factor` for every milestone reached.
     case steps(rate: Double, milestones: [Int], factor: Double = 0.1)
-    /// Step by step: a line from 0 to `rate` over the first `warmUp` epochs, then a cosine from `rate` to `end`
-    /// at the end of the last epoch.
+    /// Per step: a linear ramp from 0 to `rate` over the first `warmUp` epochs, then a cosine from `rate` to `end` at
+    /// the end of the last epoch.
     case smooth(rate: Double, epochs: Int, warmUp: Double = 0, end: Double = 0)
-    /// SimCLR, BYOL and Barlow Twins: step i of the w of the warm-up has i/w of the rate, so the first one does not move; then a cosine that begins with
-    /// `rate` and ends above `end`, one step short of it, and further above with steps that are never taken: `beyond`, of which SimCLR's code has 1.
+    /// SimCLR, BYOL and Barlow Twins: step i of w warm-up steps uses i/w of the rate, so the first step changes
+    /// nothing. A cosine follows that starts at `rate`. Its last step stays above `end`, one step short of it. `beyond`
+    /// counts further steps that are in the cosine's length but never taken (1 in SimCLR's code), which leave it still
+    /// further above.
     case warmUpCosine(rate: Double, epochs: Int, warmUp: Double = 0, end: Double = 0, beyond: Int = 0)
-    /// SwAV: a line from `start` to `rate` over the warm-up, both of them among its steps, then the same cosine.
+    /// SwAV: a linear ramp from `start` to `rate` over the warm-up, with both values among its steps, then the same
+    /// cosine.
     case swav(rate: Double, epochs: Int, warmUp: Double = 0, start: Double = 0, end: Double = 0)
 
-    /// The rate that is asked for, and the epochs that it takes to reach it.
+    /// The requested rate and the number of epochs until it is reached.
     public var begin: (rate: Double, warmUp: Double) {
         switch self {
         case .constant(let rate), .cosine(let rate, _), .steps(let rate, _, _): (rate, 0)
@@ -50,7 +54,7 @@ public enum Schedule: Sendable, Equatable {
         case .smooth(let rate, let epochs, let warmUp, let end):
             let stepsPerEpoch = Double(max(1, stepsPerEpoch))
             let now = Double(epoch) + Double(step) / stepsPerEpoch
-            // The first step already moves: step i of w has (i + 1)/w of the rate.
+            // The first step already has a nonzero rate: step i of w uses (i + 1)/w of the rate.
             if now < warmUp { return rate * min(1, (now + 1 / stepsPerEpoch) / warmUp) }
             let progress = (now - warmUp) / max(Double(epochs) - warmUp, 1 / stepsPerEpoch)
             return end + (rate - end) * Schedule.halfCosine(progress)
@@ -63,7 +67,7 @@ public enum Schedule: Sendable, Equatable {
         }
     }
 
-    /// The number of a step, the steps of the warm-up, and the cosine over those behind it, which goes on from 1.
+    /// The step number, the number of warm-up steps, and the cosine over the steps after it, which starts at 1.
     private static func steps(_ epoch: Int, _ step: Int, _ stepsPerEpoch: Int, epochs: Int, warmUp: Double, beyond: Int = 0) -> (i: Double, warmUp: Double, cosine: Double) {
         let perEpoch = Double(max(1, stepsPerEpoch)), i = Double(epoch) * perEpoch + Double(step), w = (warmUp * perEpoch).rounded()
         return (i, w, halfCosine((i - w) / max(1, Double(epochs) * perEpoch + Double(beyond) - w)))
@@ -75,7 +79,7 @@ public enum Schedule: Sendable, Equatable {
     }
 }
 
-/// ``Schedule``'s cases, as `--schedule` takes them.
+/// The cases of ``Schedule``, as given to `--schedule`.
 public enum ScheduleName: String, Sendable, CaseIterable {
     case seed, cosine, smooth, constant, steps
     case warmUpCosine = "warm-up-cosine"

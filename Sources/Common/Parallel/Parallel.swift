@@ -3,21 +3,20 @@ import CProcessor
 import Platform
 import Synchronization
 
-/// A fixed set of threads that share numbered pieces of work.
+/// A fixed pool of threads that share numbered pieces of work.
 ///
-/// Results must not depend on the number of threads. So a caller cuts its work into pieces by the
-/// work's size alone, every piece writes to a place of its own, and sums over pieces are made
-/// afterwards in the order of their numbers.
+/// Results must not depend on the number of threads. So callers split their work into pieces by its size alone, every
+/// piece writes to its own memory, and sums over pieces are formed afterwards in order.
 ///
 ///     Parallel.forEach(images) { image, worker in resize(image, scratch: scratch[worker]) }
 public enum Parallel {
-    /// How many threads work at once, the caller among them.
+    /// The number of threads that work at once, including the caller.
     public static var threads: Int { pool.threads }
 
-    /// How many processors this process may run on: not always all that the machine has.
+    /// The number of processors this process may run on, which may be fewer than the machine has.
     public static var processors: Int { Int(seed_processors()) }
 
-    /// Makes it `count` threads; there are never fewer than before. To be called once, before any work.
+    /// Grows the pool to `count` threads; it never shrinks. Call it once, before any work.
     public static func setThreads(_ count: Int) {
         precondition(count >= 1)
         pool.start(count)
@@ -25,17 +24,19 @@ public enum Parallel {
 
     /// Calls `body(piece, worker)` once for every piece in `0..<count` and returns when all are done.
     ///
-    /// `worker` is in `0..<min(threads, workers)` and is held by one thread at a time: it numbers scratch memory.
-    /// In a piece denormals are 0, in what it reads and what it makes: a processor may take a hundred times as long for them, and tails of a softmax are full of them.
-    /// A call from inside a piece, or while another thread is in a call, runs its pieces one after the
-    /// other as worker 0 of its own scratch: callers that keep scratch by worker must not do that.
+    /// `worker` is in `0..<min(threads, workers)` and belongs to one thread at a time, so it can index scratch memory.
+    /// Within a piece, denormals are treated as 0, both as inputs and as results: some processors take a hundred times
+    /// as long for them, and the tails of a softmax are full of them. A nested call, or a call while another thread is
+    /// in one, runs its pieces sequentially as worker 0 of its own scratch. Callers that keep scratch per worker must
+    /// not make such calls.
     ///
-    /// - Parameter workers: how many may take part, for those who keep scratch: ``threads`` may have grown since.
+    /// - Parameter workers: the most threads that may take part, for callers with scratch per worker: ``threads`` may
+    ///   have grown since they allocated it.
     public static func forEach(_ count: Int, workers: Int = .max, _ body: (_ piece: Int, _ worker: Int) -> Void) {
         pool.run(count, workers, body)
     }
 
-    /// The piece `index` of `0..<total` cut into `pieces` nearly equal parts.
+    /// Piece `index` of `0..<total` split into `pieces` nearly equal parts.
     public static func part(_ index: Int, of pieces: Int, in total: Int) -> Range<Int> {
         (total * index / pieces)..<(total * (index + 1) / pieces)
     }
@@ -55,13 +56,13 @@ private final class Pool: @unchecked Sendable {
     private let busy = Atomic<Bool>(false)
     /// Written under `lock`.
     private let started = Atomic<Int>(1)
-    /// Of the call under way; raised under `lock`, which tells of what is below.
+    /// The number of the current call. Raised under `lock`, which publishes the fields below.
     private let generation = Atomic<Int>(0)
-    /// Threads that have not yet done with the call under way.
+    /// The number of threads that have not finished the current call.
     private let running = Atomic<Int>(0)
-    /// Whether the caller sleeps until there are none.
+    /// Whether the caller sleeps until `running` is 0.
     private let callerSleeps = Atomic<Bool>(false)
-    // Written before a generation begins, while nobody runs.
+    // Written before a generation begins, while no thread runs.
     private var count = 0
     private var workers = 0
     private var shares = 0
@@ -80,7 +81,7 @@ private final class Pool: @unchecked Sendable {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
         while threads < wanted {
-            // A call that is under way does not count on the new thread, which therefore begins with the next.
+            // A call in progress does not count on the new thread, which therefore starts with the next one.
             let worker = threads, generation = generation.load(ordering: .relaxed)
             let (thread, status) = makeThread { [pool = self] in pool.work(as: worker, after: generation) }
             guard status == 0 else { return }
@@ -121,8 +122,8 @@ private final class Pool: @unchecked Sendable {
         busy.store(false, ordering: .releasing)
     }
 
-    /// Spin-wait while `condition` holds, for 0.3 ms at most: the next loop of a step most often begins sooner, and a wake-up by the system
-    /// takes 0.1 ms in a virtual machine. After some microseconds it yields to whoever else wants the processor.
+    /// Spins while `condition` holds, for at most 0.3 ms: a step's next loop usually starts sooner, and a wake-up by
+    /// the system takes 0.1 ms in a virtual machine. After some microseconds it yields the processor to others.
     @inline(__always)
     private func spinWait(while condition: () -> Bool) {
         for turn in 0..<1000 {
@@ -134,8 +135,8 @@ private final class Pool: @unchecked Sendable {
         }
     }
 
-    /// Own pieces first, then what is left of the others': so in one loop after the other a thread works on the same images, which its
-    /// cache, or its socket's memory, still has.
+    /// Takes the thread's own pieces first, then what is left of the others'. So from loop to loop a thread works on
+    /// the same images, which are still in its cache or its socket's memory.
     private func take(_ pieces: Int, _ body: Body, worker: Int) {
         for offset in 0..<shares {
             let share = (worker + offset) % shares
@@ -148,7 +149,7 @@ private final class Pool: @unchecked Sendable {
         }
     }
 
-    /// Not inlined, so that the closure is let go before `running` says so.
+    /// Not inlined, so that the closure is released before `running` is decremented.
     @inline(never)
     private func takeShared(_ pieces: Int, worker: Int) {
         guard let body, worker < workers else { return }
@@ -159,7 +160,8 @@ private final class Pool: @unchecked Sendable {
         _ = seed_flush_denormals()
         var seen = generation
         while true {
-            // Who has waited busily goes on without the lock: the caller may still hold it, and to sleep for it would cost what waiting saves.
+            // After a successful spin the thread continues without the lock: the caller may still hold it, and sleeping
+            // for it would cost what spinning saves.
             spinWait(while: { self.generation.load(ordering: .acquiring) == seen })
             if self.generation.load(ordering: .acquiring) == seen {
                 pthread_mutex_lock(lock)
@@ -168,7 +170,7 @@ private final class Pool: @unchecked Sendable {
             }
             seen = self.generation.load(ordering: .acquiring)
             takeShared(count, worker: worker)
-            // Either this thread sees that the caller sleeps, or the caller sees that nobody runs any more.
+            // Either this thread sees that the caller sleeps, or the caller sees that no thread runs any more.
             if running.subtract(1, ordering: .sequentiallyConsistent).newValue == 0, callerSleeps.load(ordering: .sequentiallyConsistent) {
                 pthread_mutex_lock(lock)
                 pthread_cond_signal(finished)

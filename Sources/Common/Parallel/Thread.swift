@@ -1,7 +1,9 @@
 public import Platform
 
-/// Does `body` while no signal can come to this thread; those that came meanwhile come afterwards. Threads of ours take none, the main
-/// thread does, which cleans up: so the whole process is meant. Faults of the thread itself do not wait.
+/// Runs `body` with signals blocked in this thread; signals that arrive meanwhile are delivered afterwards.
+///
+/// Only the main thread takes signals, because it cleans up; our other threads take none. So blocking them there holds
+/// them for the whole process. Faults raised by the thread itself are not blocked.
 public func withoutSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
     var (all, before) = (sigset_t(), sigset_t())
     sigfillset(&all)
@@ -11,14 +13,14 @@ public func withoutSignals<Result>(_ body: () throws -> Result) rethrows -> Resu
     return try body()
 }
 
-/// Runs `body` on a thread of its own, which takes no signals and is to be joined or detached.
+/// Runs `body` on a new thread that takes no signals. The caller joins or detaches it.
 ///
-/// - Returns: the thread, or the system's error.
+/// - Returns: the thread, and the system's error code.
 public func makeThread(_ body: @escaping @Sendable () -> Void) -> (thread: pthread_t, status: CInt) {
     final class Box { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
     let box = Unmanaged.passRetained(Box(body))
     var thread = pthread_t()
-    // A new thread begins with the signals of the one that starts it.
+    // A new thread inherits the signal mask of the thread that starts it.
     let status = withoutSignals {
         pthread_create(&thread, nil, { argument in
             if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }

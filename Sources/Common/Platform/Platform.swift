@@ -1,4 +1,4 @@
-/// The C library of the platform: the one place that knows its name.
+/// Re-exports the platform's C library; no other file names it.
 #if canImport(Glibc)
 @_exported public import Glibc
 #elseif canImport(Musl)

@@ -1,15 +1,15 @@
 import Platform
 
-/// Random numbers that are a pure function of a key and a counter: nothing is carried along.
+/// Random numbers that are a pure function of a key and a counter, without state carried between sequences.
 ///
-/// Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011). The key is the
-/// user's seed; the counter's upper half names the use (``Stream``), an epoch and an item, its lower half counts the draws. So
-/// every sample of every epoch has its own sequence, whatever was drawn before and by which thread.
+/// Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011). The key is the user's seed.
+/// The upper half of the counter holds the use (``Stream``), an epoch and an item; the lower half counts the draws. So
+/// every sample of every epoch has its own sequence, independent of earlier draws and of threads.
 ///
 ///     var random = CounterRandom(seed: 7, .augmentation, epoch: 3, item: index)
 ///     let scale = random.uniform(0.2, 1)
 public struct CounterRandom: RandomNumberGenerator, Sendable {
-    /// What the numbers are for. Two uses never share numbers.
+    /// The purpose of the numbers. Two purposes never share numbers.
     public enum Stream: UInt32, CaseIterable, Sendable {
         case order = 1
         case augmentation = 2
@@ -78,13 +78,13 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
         return Int(product.high)
     }
 
-    /// Normal with mean 0 and deviation 1 (Box–Muller; two uniforms for each).
+    /// Normal with mean 0 and standard deviation 1 (Box–Muller; two uniform draws each).
     public mutating func normal() -> Double {
         let radius = (-2 * log(1 - uniform())).squareRoot()
         return radius * cos(2 * Double.pi * uniform())
     }
 
-    /// A random order of 0..<count (Fisher–Yates).
+    /// A random permutation of 0..<count (Fisher–Yates).
     public mutating func permutation(_ count: Int) -> [Int] {
         var order = Array(0..<count)
         for last in stride(from: count - 1, to: 0, by: -1) { order.swapAt(last, below(last + 1)) }

@@ -1,23 +1,24 @@
 public import Kernels
 import Parallel
 
-/// Batch normalisation in training mode, with the residual sum and the activation that follow it.
+/// Batch normalisation in training mode, with the residual sum and activation that follow it.
 ///
 ///     x̂ = (x − μ) / √(σ² + ε)        y = activation(γ·x̂ + β + residual)
 ///
-/// | array            | shape     |                                                     |
-/// |------------------|-----------|-----------------------------------------------------|
-/// | x, y, residual   | (M, C)    | M = N·H·W pixels                                    |
-/// | γ, β             | (C)       |                                                     |
-/// | mean, inverseDeviation    | (G, C)    | of each group's batch: μ and 1 / √(σ² + ε)          |
-/// | running…         | (C)       | moved towards the batch by ``momentum(batchesSeen:)``, variance unbiased |
+/// | array                  | shape  |                                                                          |
+/// |------------------------|--------|--------------------------------------------------------------------------|
+/// | x, y, residual         | (M, C) | M = N·H·W pixels                                                         |
+/// | γ, β                   | (C)    |                                                                          |
+/// | mean, inverseDeviation | (G, C) | of each group: μ and 1 / √(σ² + ε)                                       |
+/// | running…               | (C)    | moved towards the batch by ``momentum(batchesSeen:)``, variance unbiased |
 ///
-/// The batch is cut into G groups of consecutive images that are normalised apart: what G machines of a
-/// data-parallel run do, and what MoCo's shuffling needs (He et al. 2020, section 3.3). Running statistics
-/// move towards the mean over groups, as in SplitBatchNorm of MoCo's CIFAR demonstration.
+/// The batch is split into G groups of consecutive images that are normalised separately. This reproduces G machines of
+/// a data-parallel run, and MoCo's shuffling needs it (He et al. 2020, section 3.3). Running statistics move towards
+/// the mean over groups, as in SplitBatchNorm of MoCo's CIFAR demonstration.
 ///
-/// All of it is bound by memory: forward reads x twice, or once if its moments were found when it was made; backward reads x and dy twice.
-/// What else a pixel needs are a few numbers for its channel, made once (``ChannelLines``).
+/// All passes are memory-bound. Forward reads x twice, or once if its moments were computed when it was produced.
+/// Backward reads x and dy twice. The other inputs of a pixel are a few constants per channel, computed once
+/// (``ChannelLines``).
 public struct BatchNorm: Sendable {
     public let C: Int
     public let epsilon: Float
@@ -33,41 +34,46 @@ public struct BatchNorm: Sendable {
         periods = Periods(C: C)
     }
 
-    /// The share of batch n = `batchesSeen` + 1 in the running statistics: one over
+    /// The weight of batch n = `batchesSeen` + 1 in the running statistics: the inverse of
     ///
     ///     span(n) = min(1 / momentum, n, max(10, n/10))
     ///
-    /// so that they are a mean of the first ten batches, then of about the last ten, then of the last tenth, until that is what `momentum` asks for. With `momentum`
-    /// from the first batch on, what they began with, 0 and 1, would keep a share of (1 − momentum)ⁿ: three tenths after 120 batches at MobileNetV3's and EfficientNet's
-    /// 0.01, and inference would not be the network that was trained. PyTorch does that; the rest of it is as there.
+    /// The running statistics are thus a mean of the first ten batches, then of about the last ten, then of the last
+    /// tenth of all batches, until `momentum` takes over. With `momentum` from the first batch on, the initial values 0
+    /// and 1 would keep a weight of (1 − momentum)ⁿ: three tenths after 120 batches at the 0.01 of MobileNetV3 and
+    /// EfficientNet. Inference would then not match the trained network. PyTorch does that; everything else is as in
+    /// PyTorch.
     public func momentum(batchesSeen: Int) -> Float {
         guard momentum > 0, batchesSeen < 1 << 30 else { return momentum }
         let n = Float(batchesSeen + 1)
         return max(momentum, 1 / min(n, max(10, n / 10)))
     }
 
-    /// So many batches that ``momentum(batchesSeen:)`` is `momentum` from then on.
+    /// The number of batches after which ``momentum(batchesSeen:)`` equals `momentum`.
     public static func batches(momentum: Float) -> Int {
         guard momentum > 0 else { return 0 }
         return momentum >= 0.1 ? Int((1 / momentum).rounded(.up)) : Int(min(1e9, (10 / momentum).rounded(.up)))
     }
 
-    /// Doubles that hold the sums of all pieces.
+    /// The number of doubles for the sums of all pieces.
     public static func sums(C: Int, groups: Int) -> Int { PieceMoments.doubles(C: C, pieces: max(mostPieces, groups)) }
 
     private static let mostPieces = 64
 
-    /// Pieces of a group whose sums are made apart; by the size alone, so that the order of summing is fixed.
+    /// The number of pieces of a group with separate sums. It depends on the size alone, so that the order of summation
+    /// is fixed.
     private func pieces(rows: Int, groups: Int) -> Int {
         max(1, min(Self.mostPieces / groups, rows * C / 32768, rows / 32))
     }
 
-    /// Sets `y`, `mean` and `inverse` and moves the running statistics.
+    /// Sets `y`, `mean` and `inverseDeviation` and updates the running statistics.
     ///
     /// - Parameters:
-    ///   - batchesSeen: batches that have moved the running statistics before this one, which moves them by ``momentum(batchesSeen:)``.
-    ///   - measured: pieces of x whose moments whoever made x has put into `sums` already (``Convolution/momentPieces(N:)``), with one group.
-    ///   - sums: room for ``sums(C:groups:)`` doubles, or for ``Convolution/momentDoubles(N:)`` if those are `measured`.
+    ///   - batchesSeen: the number of batches that have updated the running statistics so far. This batch moves them by
+    ///     ``momentum(batchesSeen:)``.
+    ///   - measured: the number of pieces of x whose moments its producer has already put into `sums`
+    ///     (``Convolution/momentPieces(N:)``); with one group only.
+    ///   - sums: workspace of ``sums(C:groups:)`` doubles, or ``Convolution/momentDoubles(N:)`` if `measured` is given.
     public func forward(
         y: UnsafeMutablePointer<Float>, mean: UnsafeMutablePointer<Float>, inverseDeviation: UnsafeMutablePointer<Float>,
         runningMean: UnsafeMutablePointer<Float>, runningVariance: UnsafeMutablePointer<Float>,
@@ -80,7 +86,9 @@ public struct BatchNorm: Sendable {
         normalize(y: y, x: x, mean: mean, inverseDeviation: inverseDeviation, gamma: gamma, beta: beta, residual: residual, M: M, groups: groups)
     }
 
-    /// The second half of the forward pass: sets y, which may be x, from moments that are there. Parameters as in
+    /// The second half of the forward pass: sets y, which may be x, from existing moments.
+    ///
+    /// Parameters as in
     /// ``forward(y:mean:inverseDeviation:runningMean:runningVariance:x:gamma:beta:residual:M:groups:batchesSeen:measured:sums:)``.
     public func normalize(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, mean: UnsafePointer<Float>, inverseDeviation: UnsafePointer<Float>, gamma: UnsafePointer<Float>,
@@ -117,7 +125,9 @@ public struct BatchNorm: Sendable {
         }
     }
 
-    /// The first half of the forward pass: mean and deviation of every group and channel. ``NormalizedInput`` is the other. Parameters as in
+    /// The first half of the forward pass: the mean and inverse deviation of every group and channel.
+    ///
+    /// ``NormalizedInput`` is the other half. Parameters as in
     /// ``forward(y:mean:inverseDeviation:runningMean:runningVariance:x:gamma:beta:residual:M:groups:batchesSeen:measured:sums:)``.
     public func measure(
         mean: UnsafeMutablePointer<Float>, inverseDeviation: UnsafeMutablePointer<Float>, runningMean: UnsafeMutablePointer<Float>,
@@ -160,9 +170,11 @@ public struct BatchNorm: Sendable {
     ///     dresidual = g        dβ = Σ g        dγ = Σ g·x̂
     ///     dx = γ / √(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂))
     ///
-    /// z is made again from x, bit for bit, so that y need not be read. Only behind a residual it is: a rectifier looks where y > 0.
+    /// z is recomputed from x, bit for bit, so that y need not be read. Only after a residual is y read: a rectifier
+    /// tests y > 0.
     ///
-    /// - Precondition: `dresidual` is given where `forward` was given a residual, and then the activation is none or a rectifier.
+    /// - Precondition: `dresidual` is given if `forward` was given a residual; then the activation is none or a
+    ///   rectifier.
     public func backward(
         dx: UnsafeMutablePointer<Float>, dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>,
         dresidual: UnsafeMutablePointer<Float>?, addingToResidual: Bool,
@@ -178,7 +190,8 @@ public struct BatchNorm: Sendable {
                     dbeta: dbeta, x: x, inverseDeviation: inverseDeviation, M: M, groups: groups, sums: sums)))
     }
 
-    /// Two passes; the second may find g where the first has saved it, and has then not read what it overwrites.
+    /// Runs two passes. If the first has saved g, the second reads it there, and the first has not read what it
+    /// overwrites.
     private struct BackwardPass: ActivationBody {
         let layer: BatchNorm
         let dx: UnsafeMutablePointer<Float>
@@ -210,8 +223,10 @@ public struct BatchNorm: Sendable {
         }
     }
 
-    /// The first half of ``backward`` alone, for one group and without a residual: adds to `dgamma` and `dbeta` and returns the gradient that
-    /// is still to be made. May overwrite `dy` by g = dy·activation′(z); what is returned then reads g there.
+    /// The first half of ``backward`` alone, for one group and without a residual.
+    ///
+    /// Adds to `dgamma` and `dbeta` and returns the pending gradient. May overwrite `dy` with g = dy·activation′(z);
+    /// the returned gradient then reads g there.
     public func sumGradient(
         dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, dy: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
         mean: UnsafePointer<Float>, inverseDeviation: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, M: Int,
@@ -232,7 +247,7 @@ public struct BatchNorm: Sendable {
         }
     }
 
-    /// Sums of g and g·(x − μ), and what follows from them.
+    /// Computes the sums of g and g·(x − μ), and what follows from them.
     private struct SumPass {
         let layer: BatchNorm
         let lines: ChannelLines
@@ -257,7 +272,8 @@ public struct BatchNorm: Sendable {
         NonTemporalStore.pays(y, count: M * C) && (groups == 1 || M / groups * C % 16 == 0)
     }
 
-    /// Runs of rows that lie in one group, each about 32 K floats, the last first: of what was just read, the end is still in the cache.
+    /// Calls `body` for runs of rows within one group, each about 32 K floats, last first: the end of what was just
+    /// read is still in the cache.
     @inline(__always)
     private func forEachRun(M: Int, groups: Int, _ body: (_ start: Int, _ count: Int, _ group: Int) -> Void) {
         let rows = M / groups

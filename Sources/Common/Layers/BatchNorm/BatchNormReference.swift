@@ -1,10 +1,11 @@
 public import Kernels
 
-/// Batch norm by its definition, forward and back: what ``BatchNorm`` is tested against, and what a reader reads first. Then `BatchNorm.swift`, the passes over
-/// memory; `PieceMoments.swift` and `ChannelLines.swift`, what they need of a channel; `NormalizedInput.swift`, `NormalizedGradient.swift` and `Prologue.swift`, by which
-/// neighbours do half of its work.
+/// Batch norm by its definition, forward and backward: the reference for tests of ``BatchNorm``, and the place to start
+/// reading.
 ///
-/// In double precision. Arrays are those of ``BatchNorm``.
+/// Continue with `BatchNorm.swift` (the passes over memory), `PieceMoments.swift` and `ChannelLines.swift` (the values
+/// per channel), then `NormalizedInput.swift`, `NormalizedGradient.swift` and `Prologue.swift`, which move half of the
+/// work into neighbouring layers. Computes in double precision. Arrays are those of ``BatchNorm``.
 public struct BatchNormReference: Sendable {
     public let C: Int
     public let epsilon: Double
@@ -24,7 +25,7 @@ public struct BatchNormReference: Sendable {
         return (mean, variance)
     }
 
-    /// x̂ = (x − μ) / √(σ² + ε) and z = γ·x̂ + β + residual, of which y is the activation.
+    /// x̂ = (x − μ) / √(σ² + ε), z = γ·x̂ + β + residual and y = activation(z).
     public func forward(_ x: [Float], gamma: [Float], beta: [Float], residual: [Float]?, groups: Int) -> (normal: [Double], z: [Double], y: [Double]) {
         let (mean, variance) = moments(x, groups: groups), rows = x.count / C / groups
         let normal = x.indices.map { i in
@@ -35,11 +36,11 @@ public struct BatchNormReference: Sendable {
         return (normal, z, z.map { activation.reference($0).value })
     }
 
-    /// With g = dy·activation′(z), of which the residual's gradient is all:
+    /// With g = dy·activation′(z), which is also the residual's gradient:
     ///
     ///     dβ = Σ g      dγ = Σ g·x̂      dx = γ / √(σ² + ε) · (g − mean g − x̂ · mean(g·x̂))
     ///
-    /// the means over a group, dβ and dγ over all.
+    /// The means run over a group; dβ and dγ sum over all groups.
     public func backward(
         dy: [Float], _ x: [Float], gamma: [Float], beta: [Float], residual: [Float]?, groups: Int
     ) -> (dx: [Double], dgamma: [Double], dbeta: [Double], dresidual: [Double]) {

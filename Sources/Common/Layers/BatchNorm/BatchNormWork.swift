@@ -1,7 +1,7 @@
 import Kernels
 
-// What batch norm does to sixteen floats, one type for each of its loops, so that each loop is compiled on its own. All are bound by memory
-// and ask for what they read a little ahead.
+// The operations of batch norm on sixteen floats, one type per loop, so that each loop is specialized. All are
+// memory-bound and prefetch a little ahead.
 
 /// y = activation(a·(x − μ) + β)
 struct Normalized<A: ActivationFunction, S: StorePolicy>: RowWork {
@@ -48,7 +48,7 @@ struct Distances: RowSum {
     }
 }
 
-/// Where g = dy · activation′(z) comes from, d being x − μ; zeros behind `lanes`.
+/// A source of g = dy · activation′(z), where d is x − μ. Lanes past `lanes` are zero.
 protocol GradientSource {
     func gradient(_ i: Int, _ c: Int, _ lanes: Int, _ d: Vector, _ line: ChannelLines.Line) -> Vector
 }
@@ -86,7 +86,7 @@ struct InputGradient<Source: GradientSource, S: StorePolicy>: RowWork {
     }
 }
 
-/// z is made again from x.
+/// Recomputes z from x.
 struct FromInput<A: ActivationFunction>: GradientSource {
     let dy: UnsafePointer<Float>
 
@@ -97,7 +97,7 @@ struct FromInput<A: ActivationFunction>: GradientSource {
     }
 }
 
-/// The same, and g is kept.
+/// The same, and saves g.
 struct FromInputSaving<A: ActivationFunction>: GradientSource {
     let dy: UnsafePointer<Float>
     let g: UnsafeMutablePointer<Float>
@@ -111,7 +111,7 @@ struct FromInputSaving<A: ActivationFunction>: GradientSource {
     }
 }
 
-/// y tells as much as z: no activation, or a rectifier.
+/// Uses y instead of z, for no activation or a rectifier, where y carries the same information.
 struct FromOutput<A: ActivationFunction>: GradientSource {
     let dy, y: UnsafePointer<Float>
 
@@ -123,7 +123,7 @@ struct FromOutput<A: ActivationFunction>: GradientSource {
     }
 }
 
-/// The same, and g is kept.
+/// The same, and saves g.
 struct FromOutputSaving<A: ActivationFunction, S: StorePolicy>: GradientSource {
     let dy, y: UnsafePointer<Float>
     let g: UnsafeMutablePointer<Float>
@@ -138,7 +138,7 @@ struct FromOutputSaving<A: ActivationFunction, S: StorePolicy>: GradientSource {
     }
 }
 
-/// The same, and g is added to `sum`.
+/// The same, and adds g to `sum`.
 struct FromOutputAdding<A: ActivationFunction>: GradientSource {
     let dy, y: UnsafePointer<Float>
     let sum: UnsafeMutablePointer<Float>
@@ -154,7 +154,7 @@ struct FromOutputAdding<A: ActivationFunction>: GradientSource {
     }
 }
 
-/// g as an earlier pass has kept it.
+/// Reads g as saved by an earlier pass.
 struct SavedGradient: GradientSource {
     let g: UnsafeMutablePointer<Float>
 

@@ -1,13 +1,14 @@
 import Kernels
 
-/// The few numbers that batch norm needs for each group and channel, repeated over a period.
+/// The few constants that batch norm needs per group and channel, repeated over a period.
 ///
-/// With a = γ / √(σ² + ε) the layer before its activation is the line z = a·(x − μ) + β, and its gradient another:
+/// With a = γ / √(σ² + ε), the layer before its activation is the line z = a·(x − μ) + β, and its gradient is another
+/// line:
 ///
 ///     dx = a·(g − mean(g)) + B·(x − μ)        B = −a·mean(g·x̂) / √(σ² + ε)
 ///
-/// Both ways a is made from the same floats by the same steps, so that z is the same to the last bit. μ is taken off before
-/// the product, not put into β: where σ is small beside μ nothing is lost.
+/// Forward and backward compute a from the same floats by the same steps, so that z is bit-identical. μ is subtracted
+/// before the product rather than folded into β, so that no precision is lost where σ is small compared with μ.
 final class ChannelLines {
     private let periods: Periods
     private let groups: Int
@@ -38,7 +39,7 @@ final class ChannelLines {
 
     private func line(_ group: Int, _ number: Int) -> UnsafeMutablePointer<Float> { memory + (group * Self.lines + number) * periods.width }
 
-    /// The numbers of one group: a vector of each at every offset of the period.
+    /// The constants of one group: a vector of each at every offset of the period.
     struct Line {
         fileprivate let memory: UnsafePointer<Float>
         fileprivate let width: Int
@@ -59,7 +60,7 @@ final class ChannelLines {
 
     subscript(_ group: Int) -> Line { Line(memory: UnsafePointer(line(group, 0)), width: periods.width) }
 
-    /// From the pieces' sums of g and g·(x − μ): the gradient's line, and what is added to the parameters' gradients.
+    /// From the pieces' sums of g and g·(x − μ), computes the gradient's line and adds to the parameters' gradients.
     func finish(
         dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, inverseDeviation: UnsafePointer<Float>, sums: UnsafePointer<Double>,
         pieces: Int, rows: Int

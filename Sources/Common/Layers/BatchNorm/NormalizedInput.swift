@@ -1,17 +1,20 @@
 import Kernels
 
-/// An input that is normalised where it is read: y = activation(γ·x̂ + β) of a ``BatchNorm`` that wrote only its moments.
+/// An input that is normalised as it is read: y = activation(γ·x̂ + β) of a ``BatchNorm`` that stored only its moments.
 ///
-/// y would be as large as x, written once and read once in the forward pass and read again in the backward pass. A layer that copies what
-/// it reads into the cache in any case makes it there instead, the same to the last bit, and it is never in memory.
+/// y would be as large as x, written once and read once in the forward pass, and read again in the backward pass. A
+/// layer that copies its input into the cache anyway computes y there instead, bit-identically, so y is never in
+/// memory.
 public struct NormalizedInput {
     let activation: Activation
     private let periods: Periods
     private let lines: ChannelLines
 
     /// - Parameters:
-    ///   - layer: as ``BatchNorm/measure(mean:inverseDeviation:runningMean:runningVariance:x:M:groups:measured:sums:)`` was called on, with one group.
-    ///   - mean: (C), and so are the others.
+    ///   - layer: the layer on which
+    ///     ``BatchNorm/measure(mean:inverseDeviation:runningMean:runningVariance:x:M:groups:batchesSeen:measured:sums:)``
+    ///     was called, with one group.
+    ///   - mean: (C), like the other arrays.
     public init(
         _ layer: BatchNorm, mean: UnsafePointer<Float>, inverseDeviation: UnsafePointer<Float>, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>
     ) {
@@ -27,7 +30,7 @@ public struct NormalizedInput {
         withPrologue(LoadRows(source: x, count: count, periods: periods, target: y))
     }
 
-    /// Sets the rows `range` of x, normalised, into `memory`; returns the floats from one to the next.
+    /// Stores the rows `range` of x, normalised, in `memory`. Returns the row stride in floats.
     func normalizeRows(_ x: UnsafePointer<Float>, _ range: Range<Int>, into memory: UnsafeMutablePointer<Float>) -> Int {
         let C = periods.C, x = x + range.lowerBound * C, stride = RowStride.padded(C)
         guard !RowStride.spreadsBothWays(C) else {

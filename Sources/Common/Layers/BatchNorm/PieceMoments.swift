@@ -1,13 +1,15 @@
 import Kernels
 
-/// Moments of the channels of a value (M, C), found piece by piece: the rows of each, their mean and the sum of their squared distances from it.
+/// Channel moments of an array (M, C), computed piece by piece: the number of rows, their mean and the sum of squared
+/// deviations from it.
 ///
-/// A piece sums (x − s) and (x − s)², s being its first row: near enough to the mean, as a rule, that little cancels. Pieces are joined as in Chan,
-/// Golub and LeVeque, "Algorithms for computing the sample variance", 1983, eq. 2.1, in double precision. ``BatchNorm`` reads its input for
-/// them, or the layer that makes the input finds them while a piece is still in the cache.
+/// A piece sums (x − s) and (x − s)², where s is its first row. s is usually close enough to the mean that little
+/// cancels. Pieces are merged as in Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983, eq.
+/// 2.1, in double precision. ``BatchNorm`` reads its input for the moments, or the layer that produces the input
+/// computes them while a piece is still in the cache.
 struct PieceMoments {
     private let periods: Periods
-    /// For each piece C means, C sums of squares and the number of rows.
+    /// For each piece: C means, C sums of squares and the number of rows.
     private let memory: UnsafeMutablePointer<Double>
 
     init(_ periods: Periods, _ memory: UnsafeMutablePointer<Double>) {
@@ -15,12 +17,12 @@ struct PieceMoments {
         self.memory = memory
     }
 
-    /// What `pieces` of them take.
+    /// The number of doubles for `pieces` pieces.
     static func doubles(C: Int, pieces: Int) -> Int { pieces * (2 * C + 1) }
 
     private var C: Int { periods.C }
 
-    /// Finds those of a piece: `rows` rows at `x`.
+    /// Computes the moments of a piece: `rows` rows at `x`.
     func measure(_ piece: Int, _ x: UnsafePointer<Float>, rows: Int) {
         let origin = UnsafeMutablePointer<Float>.allocate(capacity: periods.width), totals = totals(piece)
         defer { origin.deallocate() }
@@ -30,7 +32,7 @@ struct PieceMoments {
         finish(totals, origin: origin, rows: rows)
     }
 
-    /// Takes those of a piece from what a product has summed.
+    /// Sets the moments of a piece from the column sums of a product.
     func set(_ piece: Int, _ sums: ColumnSums, rows: Int) {
         let totals = totals(piece)
         for c in 0..<C { (totals[c], totals[C + c]) = (Double(sums.sums[c]), Double(sums.squares[c])) }
@@ -39,7 +41,7 @@ struct PieceMoments {
 
     private func totals(_ piece: Int) -> UnsafeMutablePointer<Double> { memory + piece * (2 * C + 1) }
 
-    /// Sums become mean and squared distance from it.
+    /// Turns the sums into the mean and the sum of squared deviations from it.
     private func finish(_ totals: UnsafeMutablePointer<Double>, origin: UnsafePointer<Float>, rows: Int) {
         let count = Double(rows)
         for c in 0..<C {
@@ -50,7 +52,7 @@ struct PieceMoments {
         totals[2 * C] = count
     }
 
-    /// Joins the pieces `own`: calls `result` with each of `channels`, its mean and the sum of the squared distances from it.
+    /// Merges the pieces `own` and calls `result` with each of `channels`, its mean and its sum of squared deviations.
     func join(_ own: Range<Int>, _ channels: Range<Int>, _ result: (_ c: Int, _ mean: Double, _ squares: Double) -> Void) {
         let count = channels.count
         let work = UnsafeMutablePointer<Double>.allocate(capacity: 2 * count)

@@ -1,10 +1,11 @@
 import CProcessor
 import Kernels
 
-/// What a layer applies to its operand as it loads it: nothing, or the batch norm before it. `c` is the channel of the value at `x`.
+/// What a layer applies to its operand as it loads it: nothing, or the preceding batch norm. `c` is the channel of the
+/// value at `x`.
 protocol Prologue {
     func value(_ x: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector
-    /// Prefetches what the value at `x` is made from.
+    /// Prefetches the inputs of the value at `x`.
     func prefetch(_ x: UnsafePointer<Float>)
 }
 
@@ -12,7 +13,7 @@ extension Prologue {
     @inline(__always) func prefetch(_ x: UnsafePointer<Float>) { seed_prefetch_far(x) }
 }
 
-/// A loop over loaded values, compiled for each prologue.
+/// A loop over loaded values, specialized for each prologue.
 protocol PrologueBody {
     func run<R: Prologue>(_ prologue: R)
 }
@@ -21,7 +22,7 @@ struct PlainLoad: Prologue {
     @inline(__always) func value(_ x: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector { x.vector(0, lanes: lanes) }
 }
 
-/// ``NormalizedInput``
+/// Loads through a ``NormalizedInput``.
 struct NormalizingLoad<A: ActivationFunction>: Prologue {
     let line: ChannelLines.Line
     @inline(__always) func value(_ x: UnsafePointer<Float>, _ c: Int, lanes: Int) -> Vector {
@@ -29,7 +30,7 @@ struct NormalizingLoad<A: ActivationFunction>: Prologue {
     }
 }
 
-/// ``NormalizedGradient``, of dy at the pointer and x `distance` floats behind it.
+/// Loads through a ``NormalizedGradient``: dy at the pointer, and x `distance` floats after it.
 struct GradientLoad<A: ActivationFunction>: Prologue {
     let line: ChannelLines.Line
     let distance: Int
@@ -43,7 +44,7 @@ struct GradientLoad<A: ActivationFunction>: Prologue {
     }
 }
 
-/// Sets whole rows at `target` to what is loaded at `source`, `count` floats in all.
+/// Loads whole rows from `source` through a prologue and stores them at `target`, `count` floats in all.
 struct LoadRows: PrologueBody {
     let source: UnsafePointer<Float>
     let count: Int
@@ -74,7 +75,7 @@ extension NormalizedInput {
 }
 
 extension NormalizedGradient {
-    /// The same for a gradient, the first of whose rows lies at `dy`.
+    /// The same for a gradient whose first row is at `dy`.
     func withPrologue<Body: PrologueBody>(_ dy: UnsafePointer<Float>, _ body: Body) {
         activation.apply(Normalizing(body: body, line: line, distance: x - dy))
     }
@@ -88,7 +89,7 @@ extension NormalizedGradient {
 }
 
 extension NormalizedInput? {
-    /// The same; as it is, if nothing is left to do.
+    /// The same, or a plain load if nothing is pending.
     func withPrologue<Body: PrologueBody>(_ body: Body) {
         if let self { self.withPrologue(body) } else { body.run(PlainLoad()) }
     }

@@ -1,26 +1,28 @@
 public import Kernels
 import Parallel
 
-/// A convolution without bias, on images whose channels lie together.
+/// A convolution without bias, on images with channels innermost.
 ///
 ///     y[n, p, q, k] = Σ_{r,s,c} W[k, r, s, c] · x[n, stride·p + r − padding, stride·q + s − padding, c]
 ///
-/// | array | shape            |                                                   |
-/// |-------|------------------|---------------------------------------------------|
-/// | x     | (N, H, W, C)     |                                                   |
-/// | W     | (K, R, S, C)     | PyTorch's (K, C, R, S) with the channels moved last |
-/// | y     | (N, H', W', K)   | H' = (H + 2·padding − R) / stride + 1             |
+/// | array | shape          |                                                     |
+/// |-------|----------------|-----------------------------------------------------|
+/// | x     | (N, H, W, C)   |                                                     |
+/// | W     | (K, R, S, C)   | PyTorch's (K, C, R, S) with the channels moved last |
+/// | y     | (N, H', W', K) | H' = (H + 2·padding − R) / stride + 1               |
 ///
-/// To read: `Reference.swift` has the three directions as plain loops; `ConvolutionAlgorithm.swift` what an algorithm is; then `Im2col.swift`, which
-/// can do every shape; the others where you need them. `GroupedConvolution.swift` is a layer of its own.
+/// Reading order: `Reference.swift` has the three directions as plain loops, and `ConvolutionAlgorithm.swift` the
+/// interface of an algorithm. `Im2col.swift` supports every shape; read the others as needed.
+/// `GroupedConvolution.swift` is a separate layer.
 ///
-/// For each direction the first algorithm of ``algorithms`` that wants the shape is chosen, once, when the layer is made.
+/// For each direction, the first of ``algorithms`` that accepts the shape is chosen once, when the layer is created.
 public struct Convolution: Sendable {
     public let window: Window
     /// Output channels.
     public let K: Int
 
-    /// In the order in which they are asked: one that stands later is slower for the shapes of those before it, and the last takes every shape.
+    /// In order of preference: a later algorithm is slower for the shapes that an earlier one accepts, and the last
+    /// accepts every shape.
     static let algorithms: [any ConvolutionAlgorithm.Type] = [
         PixelPairs.self, StridedWinogradTiles.self, WinogradTiles.self, ImplicitGEMM.self, Im2col.self,
     ]
@@ -41,12 +43,12 @@ public struct Convolution: Sendable {
 
     public var weightCount: Int { K * window.patch }
 
-    /// The names of the algorithms: forward, of the gradient of x, of the gradient of W.
+    /// The names of the algorithms: forward, gradient of x, gradient of W.
     public var algorithmNames: [String] {
         joined == nil ? [forward, data, weights].map { "\(type(of: $0))" } : ["\(type(of: forward))"] + [String](repeating: "\(PointwiseGradients.self)", count: 2)
     }
 
-    /// Scratch of all directions on N images.
+    /// Scratch for all directions on N images.
     public func scratch(N: Int) -> Scratch.Need {
         var need = forward.scratch(.forward, N: N)
         need.formUnion(data.scratch(.data, N: N))
@@ -57,29 +59,32 @@ public struct Convolution: Sendable {
 
     // MARK: Forward
 
-    /// Floats of the packed weights that ``forward(y:x:packed:N:epilogue:scratch:)`` takes.
+    /// The number of floats of the packed weights that ``forward(y:x:packed:N:epilogue:scratch:)`` reads.
     public var packedCount: Int { forward.packedCount }
 
     /// Packs W (K, R, S, C) for the forward pass.
     public func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) { forward.pack(W, into: packed) }
 
-    /// Scratch of ``forward(y:x:packed:N:epilogue:scratch:)`` alone.
+    /// Scratch for ``forward(y:x:packed:N:epilogue:scratch:)`` alone.
     public func inferenceScratch(N: Int) -> Scratch.Need { Scratch.Need(worker: forward.scratch(.forward, N: N).worker) }
 
-    /// Whether the input may be one that is still to be normalised, or to be multiplied by gates: where it is copied row by row.
+    /// Whether the input may be one that is still to be normalised or multiplied by gates. This works where it is
+    /// copied row by row.
     public var copiesInput: Bool { window.isPointwise }
 
-    /// Pieces whose moments the forward pass can find while it makes them, for the ``BatchNorm`` behind it; nil if it does not.
+    /// The number of pieces whose moments the forward pass can compute for the ``BatchNorm`` after it; nil if it
+    /// computes none.
     public func momentPieces(N: Int) -> Int? { forward.momentPieces(N: N) }
 
-    /// Doubles that their moments take, with just so many images.
+    /// The number of doubles for their moments, for exactly N images.
     public func momentDoubles(N: Int) -> Int { momentPieces(N: N).map { PieceMoments.doubles(C: K, pieces: $0) } ?? 0 }
 
-    /// Sets y from weights that ``pack(_:into:)`` has packed.
+    /// Sets y from weights packed by ``pack(_:into:)``.
     ///
     /// - Parameters:
-    ///   - gates: (N, C), what each image's channels are multiplied by as they are read (``SqueezeExcite``), where ``copiesInput`` holds.
-    ///   - epilogue: its store policy is found here; it accumulates nothing.
+    ///   - gates: (N, C), factors of each image's channels, applied as they are read (``SqueezeExcite``). Only if
+    ///     ``copiesInput`` holds.
+    ///   - epilogue: must not accumulate. Its store policy is chosen here.
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, gates: UnsafePointer<Float>? = nil, packed: UnsafePointer<Float>, N: Int,
         epilogue: Epilogue = .store, scratch: Scratch
@@ -88,9 +93,9 @@ public struct Convolution: Sendable {
         forward.forward(ConvolutionForward(y: y, x: x, normalized: nil, gates: gates, N: N, epilogue: stored(epilogue, y, N), moments: nil, scratch: scratch), packed: packed)
     }
 
-    /// Sets y from weights as they are (K, R, S, C).
+    /// Sets y from unpacked weights (K, R, S, C).
     ///
-    /// - Parameter moments: where those of y's channels go, if ``momentPieces(N:)`` is not nil.
+    /// - Parameter moments: receives the moments of y's channels, if ``momentPieces(N:)`` is not nil.
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int,
         moments: UnsafeMutablePointer<Double>? = nil, scratch: Scratch
@@ -109,7 +114,7 @@ public struct Convolution: Sendable {
 
     // MARK: Backward
 
-    /// Adds to `dx`, or sets it:
+    /// Adds to `dx` or sets it:
     ///
     ///     dx[n, h, w, c] = Σ_{k,r,s} W[k, r, s, c] · dy[n, p, q, k]   with  stride·p + r − padding = h,  stride·q + s − padding = w
     public func backwardData(
@@ -130,12 +135,12 @@ public struct Convolution: Sendable {
         weights.backwardWeights(dW: dW, dy: dy, x: x, normalized: normalized, N: N, scratch: scratch)
     }
 
-    /// Whether both gradients are made at once, by ``backward(dx:adding:dW:dy:gradient:x:normalized:W:N:scratch:)``.
+    /// Whether ``backward(dx:adding:dW:dy:gradient:x:normalized:W:N:scratch:)`` computes both gradients at once.
     public var joinsGradients: Bool { joined != nil }
 
     /// Sets `dx` or adds to it, and adds to `dW`.
     ///
-    /// - Parameter gradient: what is still to be done to `dy`.
+    /// - Parameter gradient: the batch norm that `dy` must still pass back through.
     public func backward(
         dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, gradient: NormalizedGradient? = nil,
         x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int, scratch: Scratch

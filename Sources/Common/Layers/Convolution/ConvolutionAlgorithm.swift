@@ -1,26 +1,26 @@
 import Kernels
 import Parallel
 
-/// A way to compute some directions of a ``Convolution``, for the shapes that it wants.
+/// An algorithm for some directions of a ``Convolution``, for the shapes that it accepts.
 protocol ConvolutionAlgorithm: Sendable {
-    /// nil where it cannot do the shape, or the algorithms behind it are faster.
+    /// nil if it does not support the shape, or if the algorithms after it are faster.
     init?(_ window: Window, K: Int)
 
-    /// Those it wants to do.
+    /// The directions that it implements for this shape.
     var directions: ConvolutionDirection { get }
-    /// What one direction needs for up to N images.
+    /// The scratch that one direction needs for up to N images.
     func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need
 
-    /// Floats of the weights as the forward pass wants them.
+    /// The number of floats of the weights as packed for the forward pass.
     var packedCount: Int { get }
     func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>)
     func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>)
-    /// From weights that are not packed, which are there for one batch only.
+    /// Computes y from unpacked weights, which are used for one batch only.
     func forward(_ pass: ConvolutionForward, W: UnsafePointer<Float>)
-    /// Pieces of N images whose moments it finds; nil if it does not.
+    /// The number of pieces of N images whose moments it computes; nil if it computes none.
     func momentPieces(N: Int) -> Int?
 
-    /// Makes `dx` of the sums as the epilogue says, which stores or accumulates.
+    /// Computes the sums and stores them to `dx` or accumulates them, as the epilogue says.
     func backwardData(
         dx: UnsafeMutablePointer<Float>, _ epilogue: Epilogue, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch)
 
@@ -38,16 +38,16 @@ struct ConvolutionDirection: OptionSet, Sendable {
     static let weights = ConvolutionDirection(rawValue: 4)
 }
 
-/// What a forward pass reads and writes.
+/// The inputs and outputs of a forward pass.
 struct ConvolutionForward {
     let y: UnsafeMutablePointer<Float>
     let x: UnsafePointer<Float>
-    /// What is still to be done to x; not both. Of pointwise convolutions only.
+    /// What is still to be done to x, at most one of the two. Only for pointwise convolutions.
     let normalized: NormalizedInput?
     let gates: UnsafePointer<Float>?
     let N: Int
     let epilogue: Epilogue
-    /// Where moments of y's channels go.
+    /// Receives the moments of y's channels.
     let moments: UnsafeMutablePointer<Double>?
     let scratch: Scratch
 }
@@ -61,7 +61,7 @@ extension ConvolutionAlgorithm {
 
     func momentPieces(N: Int) -> Int? { nil }
 
-    // Of directions that it has not.
+    // Defaults for directions that an algorithm does not implement.
 
     var packedCount: Int { missing() }
     func pack(_ W: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) { missing() }

@@ -1,8 +1,8 @@
 public import Kernels
 import Parallel
 
-/// A convolution without bias whose channels are cut into G groups, each with weights of its own (Xie et al., "Aggregated Residual
-/// Transformations for Deep Neural Networks", CVPR 2017; RegNet's 3×3).
+/// A convolution without bias whose channels are split into G groups, each with its own weights (Xie et al.,
+/// "Aggregated Residual Transformations for Deep Neural Networks", CVPR 2017; RegNet's 3×3).
 ///
 ///     y[n, p, q, k] = Σ_{r,s,c} W[k, r, s, c] · x[n, stride·p + r − padding, stride·q + s − padding, g·C/G + c]        g = k / (K/G), rounded down
 ///
@@ -12,8 +12,8 @@ import Parallel
 /// | W     | (K, R, S, C/G)   | PyTorch's (K, C/G, R, S) with the channels moved last   |
 /// | y     | (N, H', W', K)   | H' = (H + 2·padding − R) / stride + 1                   |
 ///
-/// Groups of few channels are convolved where their rows of x are copied (``NarrowGroups``); the others are a ``Convolution`` each, over a copy of
-/// their channels (``WideGroups``).
+/// Groups with few channels are convolved directly on copied rows of x (``NarrowGroups``). Wider groups each use a
+/// ``Convolution`` over a copy of their channels (``WideGroups``).
 public struct GroupedConvolution: Sendable {
     public let window: Window
     /// Output channels.
@@ -23,7 +23,7 @@ public struct GroupedConvolution: Sendable {
     private let narrow: NarrowGroups?
     private let wide: WideGroups
 
-    /// - Precondition: `groups` divides the channels of both sides.
+    /// - Precondition: `groups` divides the numbers of input and output channels.
     public init(window: Window, K: Int, groups: Int) {
         precondition(groups > 0 && window.C % groups == 0 && K % groups == 0)
         (self.window, self.K, self.groups) = (window, K, groups)
@@ -42,7 +42,7 @@ public struct GroupedConvolution: Sendable {
 
     public func inferenceScratch(N: Int) -> Scratch.Need { narrow?.inferenceScratch ?? wide.inferenceScratch(N: N) }
 
-    /// Floats of the weights that ``pack(_:into:)`` packs.
+    /// The number of floats that ``pack(_:into:)`` writes.
     public var packedCount: Int { narrow?.packedCount ?? wide.packedCount }
 
     /// Packs W for ``forward(y:x:packed:N:epilogue:scratch:)``.
@@ -50,16 +50,16 @@ public struct GroupedConvolution: Sendable {
         if let narrow { narrow.pack(W, into: packed) } else { wide.pack(W, into: packed) }
     }
 
-    /// Sets y from weights as they are.
+    /// Sets y from unpacked weights.
     public func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch) {
         guard let narrow else { return wide.forward(y: y, x: x, W: W, N: N, scratch: scratch) }
         narrow.pack(W, into: scratch.shared)
         narrow.forward(y: y, x: x, packed: scratch.shared, N: N, .store, scratch)
     }
 
-    /// Sets y from weights that ``pack(_:into:)`` has packed.
+    /// Sets y from weights packed by ``pack(_:into:)``.
     ///
-    /// - Parameter epilogue: accumulates nothing.
+    /// - Parameter epilogue: must not accumulate.
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, packed: UnsafePointer<Float>, N: Int, epilogue: Epilogue = .store, scratch: Scratch
     ) {
@@ -71,7 +71,7 @@ public struct GroupedConvolution: Sendable {
         }
     }
 
-    /// Adds to `dx`, or sets it:
+    /// Adds to `dx` or sets it:
     ///
     ///     dx[n, h, w, g·C/G + c] = Σ_{k,r,s} W[k, r, s, c] · dy[n, p, q, k]     with  stride·p + r − padding = h,  stride·q + s − padding = w,  k in g
     public func backwardData(

@@ -1,9 +1,10 @@
 import Kernels
 import Parallel
 
-/// Convolutions by im2col: every output pixel has a patch of x, a row of P (N·H'·W', R·S·C), and y = P·Wᵀ.
+/// Convolution by im2col: every output pixel has a patch of x, a row of P (N·H'·W', R·S·C), and y = P·Wᵀ.
 ///
-/// The patches are copied a few rows at a time, into memory that stays in the cache; a 1×1 window needs no copy. It can do every shape.
+/// Patches are copied a few rows at a time into memory that stays in the cache; a 1×1 window needs no copy. Supports
+/// every shape.
 struct Im2col: ConvolutionAlgorithm {
     let window: Window
     let K: Int
@@ -41,14 +42,14 @@ struct Im2col: ConvolutionAlgorithm {
 
     private var patchStride: Int { RowStride.padded(window.patch) }
 
-    /// Rows of one piece of work: about 256 KB of the left factor, but enough pieces for many threads.
+    /// The number of rows in one piece of work: about 256 KB of the left factor, but enough pieces for many threads.
     private func rows(_ total: Int, width: Int) -> Int {
         let tile = 14
         return max(1, min((1 << 16) / width / tile, 16, total / 32 / tile)) * tile
     }
 
-    /// The rows `range` of P: where they lie in x, or gathered, normalised or multiplied by their gates into `memory`; and the floats from
-    /// one to the next.
+    /// The rows `range` of P and the stride between them in floats. They are read in place from x, or gathered,
+    /// normalised or multiplied by gates into `memory`.
     private func patchRows(
         _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ gates: UnsafePointer<Float>?, _ range: Range<Int>,
         _ memory: UnsafeMutablePointer<Float>
@@ -93,7 +94,7 @@ struct Im2col: ConvolutionAlgorithm {
 
     // MARK: The gradient of x
 
-    /// From y = P·Wᵀ: dP = dy·W, and dx sums the patches over the pixels they were gathered from.
+    /// From y = P·Wᵀ: dP = dy·W, and dx sums the patches over the pixels that they were gathered from.
     func backwardData(
         dx: UnsafeMutablePointer<Float>, _ epilogue: Epilogue, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
@@ -128,7 +129,7 @@ struct Im2col: ConvolutionAlgorithm {
         }
     }
 
-    /// The rows `range` of dy: where they lie, or copied so that they spread over the cache.
+    /// The rows `range` of dy, in place or copied so that they spread over the cache sets.
     private func gradientRows(_ dy: UnsafePointer<Float>, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>) -> (UnsafePointer<Float>, Int) {
         let source = dy + range.lowerBound * K
         if RowStride.spreads(K) { return (source, K) }
@@ -139,17 +140,20 @@ struct Im2col: ConvolutionAlgorithm {
 
     // MARK: The gradient of the weights
 
-    /// How the gradient of the weights is cut into pieces, by the sizes alone, so that the order of summing is fixed.
+    /// The partition of the gradient of the weights. It depends on sizes alone, so that the order of summation is
+    /// fixed.
     private struct WeightBlocks {
-        /// Blocks of dW, and the most rows and columns of one.
+        /// The numbers of blocks of dW down and across, and the most rows and columns of a block.
         let down, across, rows, columns: Int
-        /// Patches that are gathered at once. Where a patch is one pixel, a block, they and what is read next stay in the L2 cache.
+        /// The number of patches gathered at once. If a patch is one pixel, a block, the patches and what is read next
+        /// stay in the L2 cache.
         let chunk: Int
-        /// Parts of the batch that sum their dW apart: where dW has few blocks to share out.
+        /// The number of parts of the batch with separate sums of dW, used if dW has too few blocks to share.
         let parts: Int
     }
 
-    /// - Parameter whole: whether a block has all columns: patches of several pixels are gathered as a whole, and so are rows normalised.
+    /// - Parameter whole: whether a block has all columns. Patches of several pixels are gathered as a whole, and so
+    ///   are normalised rows.
     private func weightBlocks(N: Int, whole: Bool) -> WeightBlocks {
         let single = window.isSingle, panels = (window.patch + 31) / 32
         let across = whole || !single ? 1 : (panels + 7) / 8
@@ -162,7 +166,8 @@ struct Im2col: ConvolutionAlgorithm {
             parts: max(1, min((16 + down * across - 1) / (down * across), N * window.outputPixels / chunk)))
     }
 
-    /// From y = P·Wᵀ: dW = dyᵀ·P. A piece makes a block of dW from a part of the batch; the parts' sums are then added in order.
+    /// From y = P·Wᵀ: dW = dyᵀ·P. A piece computes a block of dW from a part of the batch; then the parts' sums are
+    /// added in order.
     func backwardWeights(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
     ) {
@@ -192,7 +197,7 @@ struct Im2col: ConvolutionAlgorithm {
         addParts(partial, blocks.parts, count: weightCount, to: dW)
     }
 
-    /// Some columns of the rows `range` of P, gathered or normalised; returns the floats from one row to the next.
+    /// Gathers or normalises some columns of the rows `range` of P. Returns the row stride in floats.
     private func patchColumns(
         _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ range: Range<Int>, _ columns: Range<Int>, into memory: UnsafeMutablePointer<Float>
     ) -> Int {
@@ -207,7 +212,7 @@ struct Im2col: ConvolutionAlgorithm {
     }
 }
 
-/// The product y = P·Wᵀ with its epilogue, for rows of P as they come.
+/// The product y = P·Wᵀ with its epilogue, for any rows of P.
 struct PatchGEMM {
     private let K: Int
     private let packed: UnsafePointer<Float>
@@ -231,12 +236,13 @@ struct PatchGEMM {
         Parallel.forEach(panels.count) { panel, _ in panels.pack(panel, of: W, .transposed, ldb: window.patch, into: packed) }
     }
 
-    /// The rows `range` of y.
+    /// Computes the rows `range` of y.
     ///
     /// - Parameters:
-    ///   - patches: those of P, see ``GEMM/multiply(_:lda:lines:line:m:_:_:into:ldc:epilogue:sums:prefetch:)``.
-    ///   - workspace: room for these rows, if they are stored non-temporally and a product cannot do the epilogue.
-    ///   - sums: over these rows; not together with an epilogue.
+    ///   - patches: the rows of P; see ``GEMM/multiply(_:lda:lines:line:m:_:_:into:ldc:epilogue:sums:prefetch:)``.
+    ///   - workspace: memory for these rows, needed if they are stored non-temporally and the product cannot apply the
+    ///     epilogue.
+    ///   - sums: column sums over these rows; not together with an epilogue.
     func multiply(
         _ patches: UnsafePointer<Float>, lda: Int, lines: Int = 1, line: Int = 0, _ range: Range<Int>, workspace: UnsafeMutablePointer<Float>,
         sums: ColumnSums? = nil, prefetch: UnsafeMutablePointer<Prefetch>? = nil

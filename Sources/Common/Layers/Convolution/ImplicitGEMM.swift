@@ -1,10 +1,11 @@
 import Kernels
 import Parallel
 
-/// Convolutions of few channels, as a network's first, by implicit GEMM: patches are read where they lie, in rows of x with zeros around them.
+/// Convolution with few channels, as in a network's first layer, by implicit GEMM: patches are read in place, from rows
+/// of x copied with zeros around them.
 ///
-/// Each of the R lines of a patch is S·C floats side by side there, and the next pixel's patch begins stride·C floats on. By im2col every
-/// float would be copied R·S / stride² times, in pieces of a few.
+/// In the copy, each of the R lines of a patch is S·C contiguous floats, and the next pixel's patch starts stride·C
+/// floats later. Im2col would copy every float R·S / stride² times, in runs of a few floats.
 struct ImplicitGEMM: ConvolutionAlgorithm {
     let window: Window
     let K: Int
@@ -17,20 +18,22 @@ struct ImplicitGEMM: ConvolutionAlgorithm {
     var directions: ConvolutionDirection { [.forward, .weights] }
     private var panels: Panels { PatchGEMM.panels(window, K: K) }
 
-    /// Floats of a padded row of x.
+    /// The number of floats in a padded row of x.
     private var line: Int { max(window.W + 2 * window.padding, (window.outW - 1) * window.stride + window.S) * window.C }
-    /// Rows of y that are made from rows of x copied at once, about 64 KB, and how many runs of them an image has.
+    /// The number of rows of y computed from one copy of rows of x, about 64 KB, and the number of such runs in an
+    /// image.
     private var rowsAtOnce: Int { max(1, min(window.outH, (1 << 14) / (window.stride * line))) }
     private var runs: Int { (window.outH + rowsAtOnce - 1) / rowsAtOnce }
 
-    /// Floats of the rows of x for one run. One float behind the last line may be read.
+    /// The number of floats of the rows of x for one run. One float past the last line may be read.
     private var copiedRows: Int { (((rowsAtOnce - 1) * window.stride + window.R) * line + 31) / 16 * 16 }
 
-    /// Floats of a line of a patch: even, so that the last tile of a product with it is not a single row; what is too many is not used.
+    /// The number of floats of a patch line, rounded up to even so that the last tile of its product is not a single
+    /// row. The excess is not used.
     private var evenLine: Int { (window.S * window.C + 1) / 2 * 2 }
     private var sumsCount: Int { window.R * evenLine * K }
 
-    /// Parts of the batch that sum their dW apart.
+    /// The number of parts of the batch with separate sums of dW.
     private func parts(N: Int) -> Int { min(16, N * runs) }
 
     func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need {
@@ -38,7 +41,7 @@ struct ImplicitGEMM: ConvolutionAlgorithm {
             worker: copiedRows + window.outW * RowStride.padded(K), shared: direction == .forward ? panels.floats : parts(N: N) * sumsCount)
     }
 
-    /// Copies what the rows `range` of y's image n read, with zeros around it.
+    /// Copies the input of the rows `range` of y's image n, with zeros around it.
     private func copyRows(_ x: UnsafePointer<Float>, n: Int, for range: Range<Int>, into memory: UnsafeMutablePointer<Float>) {
         let count = window.W * window.C, beside = window.padding * window.C
         let first = range.lowerBound * window.stride - window.padding
@@ -54,7 +57,7 @@ struct ImplicitGEMM: ConvolutionAlgorithm {
         }
     }
 
-    /// Image and rows of y of run `index` of the batch.
+    /// The image and the rows of y of run `index` of the batch.
     private func run(_ index: Int) -> (n: Int, rows: Range<Int>) {
         (index / runs, Parallel.part(index % runs, of: runs, in: window.outH))
     }
@@ -77,7 +80,8 @@ struct ImplicitGEMM: ConvolutionAlgorithm {
         }
     }
 
-    /// dW[k, r, (s, c)] = Σ_rows Σ_pixels x[line r of the patch, (s, c)] · dy[pixel, k]: sums (R, S·C, K) of each part of the batch, added in order.
+    /// dW[k, r, (s, c)] = Σ_rows Σ_pixels x[line r of the patch, (s, c)] · dy[pixel, k]: sums (R, S·C, K) over each
+    /// part of the batch, added in order.
     func backwardWeights(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
     ) {

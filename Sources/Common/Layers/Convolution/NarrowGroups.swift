@@ -1,16 +1,17 @@
 import Kernels
 import Parallel
 
-/// A ``GroupedConvolution`` of groups of few channels, by implicit GEMM.
+/// A ``GroupedConvolution`` with few channels per group, by implicit GEMM.
 ///
-/// Some rows of an image are copied for a group, with zeros around them: (rows, W + 2·padding, C/G). There a patch is R lines of S·C/G floats side by side,
-/// and the patch of the next pixel begins C/G floats on. With stride 1 one product makes all rows: what it makes between the rows is left out. The gradient
-/// of x is stride² such convolutions of dy, whose rows are copied once for all of them.
+/// Some rows of an image are copied for a group, with zeros around them: (rows, W + 2·padding, C/G). In the copy, a
+/// patch is R contiguous lines of S·C/G floats, and the next pixel's patch starts C/G floats later. With stride 1 a
+/// single product computes all rows; its results between the rows are discarded. The gradient of x is stride² such
+/// convolutions of dy, whose rows are copied once for all of them.
 struct NarrowGroups: Sendable {
     let window: Window
     let K, groups: Int
 
-    /// Channels up to which the transforms and copies of ``WideGroups`` cost more than they save.
+    /// The largest number of channels for which the transforms and copies of ``WideGroups`` cost more than they save.
     private static let mostChannels = 31
 
     init?(_ window: Window, K: Int, groups: Int) {
@@ -24,31 +25,32 @@ struct NarrowGroups: Sendable {
     /// R·S·C/G.
     private var patch: Int { window.patch / groups }
 
-    /// Rows of an image as they are copied for a group: (rows, line, channels), with zeros around the image.
+    /// The rows of an image as copied for a group: (rows, line, channels), with zeros around the image.
     private struct CopiedRows {
-        /// Sides of the image, and its channels of a group.
+        /// The height and width of the image, and its channels per group.
         let H, W, inputs: Int
-        /// The window, and the zeros above and to the left of the image.
+        /// The window, its stride, and the zero rows and columns above and to the left of the image.
         let R, S, stride, top, left: Int
         let outH, outW: Int
 
-        /// Pixels from a copied row to the next.
+        /// The stride from a copied row to the next, in pixels.
         var line: Int { max(left + W, (outW - 1) * stride + S) }
-        /// Rows of the output that are made at once: their copy is about 64 KB.
+        /// The number of output rows computed at once: their copy is about 64 KB.
         var rowsAtOnce: Int { max(1, min(outH, (1 << 14) / (stride * line * inputs))) }
         var runs: Int { (outH + rowsAtOnce - 1) / rowsAtOnce }
-        /// Floats of the copy; a product of columns may read 32 behind it.
+        /// The size of the copy in floats. A product of columns may read 32 floats past it.
         var floats: Int { (((rowsAtOnce - 1) * stride + R) * line * inputs + 47) / 16 * 16 }
-        /// Pixels from an output row to the next, as products make them.
+        /// The stride between output rows in a product's result, in pixels.
         var outputLine: Int { stride == 1 ? line : outW }
 
-        /// Image and output rows of run `index` of the batch.
+        /// The image and the output rows of run `index` of the batch.
         func run(_ index: Int) -> (n: Int, rows: Range<Int>) {
             let (n, run) = index.quotientAndRemainder(dividingBy: runs)
             return (n, Parallel.part(run, of: runs, in: outH))
         }
 
-        /// Copies what the output rows `range` read of `image`, which begins at the group's first channel, whose pixels lie `C` floats apart.
+        /// Copies the input of the output rows `range`. `image` points to the group's first channel; pixels are `C`
+        /// floats apart.
         func copy(_ image: UnsafePointer<Float>, C: Int, for range: Range<Int>, into memory: UnsafeMutablePointer<Float>) {
             let first = range.lowerBound * stride - top, width = line * inputs
             for row in 0..<((range.count - 1) * stride + R) {
@@ -65,17 +67,18 @@ struct NarrowGroups: Sendable {
         }
     }
 
-    /// A convolution of copied rows whose results are every `step`-th pixel of every `step`-th row of the output, from (`row`, `column`) on.
+    /// A convolution of copied rows that computes every `step`-th pixel of every `step`-th row of the output, starting
+    /// at (`row`, `column`).
     private struct Phase {
-        /// Its window, and the pixel of the copy at which the window of its first result begins.
+        /// The window, and the pixel of the copy where the window of the first result starts.
         let R, S, firstRow, firstColumn: Int
         let row, column, step: Int
-        /// Rows and columns of results.
+        /// The numbers of rows and columns of results.
         let outH, outW: Int
         let panels: Panels
     }
 
-    /// Of x, for the forward pass and the gradient of the weights.
+    /// The rows of x, for the forward pass and the gradient of the weights.
     private var inputRows: CopiedRows {
         CopiedRows(
             H: window.H, W: window.W, inputs: inputs, R: window.R, S: window.S, stride: window.stride, top: window.padding, left: window.padding, outH: window.outH, outW: window.outW)
@@ -84,7 +87,7 @@ struct NarrowGroups: Sendable {
 
     // MARK: Memory
 
-    /// Floats for a run: the copy, and the output as products make it.
+    /// The floats of a run: the copy and the result of the products.
     private func floats(_ rows: CopiedRows, outputs: Int) -> Int { rows.floats + rows.rowsAtOnce * rows.outputLine * outputs }
     private func parts(_ N: Int) -> Int { min(16, N * inputRows.runs) }
 
@@ -116,13 +119,14 @@ struct NarrowGroups: Sendable {
         convolve(inputRows, [all], from: x, C: window.C, packed, to: y, H: window.outH, W: window.outW, K: K, N: N, epilogue, scratch)
     }
 
-    /// y (N, H, W, K) from x (…, C), run by run and group by group: the `phases`, whose packed weights follow each other for each group.
+    /// y (N, H, W, K) from x (…, C), run by run and group by group. Each group's packed weights of all `phases` are
+    /// contiguous.
     private func convolve(
         _ input: CopiedRows, _ phases: [Phase], from x: UnsafePointer<Float>, C: Int, _ packed: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, H: Int, W: Int, K: Int, N: Int,
         _ epilogue: Epilogue, _ scratch: Scratch
     ) {
         let inputs = input.inputs, outputs = K / groups, line = input.line * inputs, packedCount = phases.reduce(0) { $0 + $1.panels.floats }
-        // What a GEMM can do of the epilogue it does; else all of it is done to its rows.
+        // The GEMM applies the epilogue if it supports all of it; otherwise the epilogue runs on the finished rows.
         let inGEMM = epilogue.fitsGEMM && epilogue.residual == nil && !epilogue.accumulates
         Parallel.forEach(N * input.runs, workers: scratch.workers) { piece, worker in
             let (n, run) = input.run(piece), copied = scratch.pointer(worker), result = copied + input.floats
@@ -166,8 +170,9 @@ struct NarrowGroups: Sendable {
 
     // MARK: The gradient of x
 
-    /// Rows of W (likewise its columns) that the gradient of rows `phase`, `phase` + stride, … of x reads: the last of them, how many they are, and how many rows of dy the first
-    /// pixel's window begins before dy. With p = (h + padding − r) / stride they are those r that make p a whole number.
+    /// The rows (or columns) of W that contribute to the gradient of rows `phase`, `phase` + stride, … of x: the last
+    /// of them, their number, and how many rows before dy the first pixel's window starts. With p = (h + padding − r) /
+    /// stride these are the r for which p is an integer.
     private func offsets(_ phase: Int) -> (last: Int, count: Int, before: Int) {
         let first = (phase + window.padding) % window.stride
         guard first < window.R else { return (0, 0, 0) }
@@ -175,7 +180,7 @@ struct NarrowGroups: Sendable {
         return (last, count, (last - phase - window.padding) / window.stride)
     }
 
-    /// Where each pixel of x is read, and no window begins behind a pixel's own place.
+    /// Whether every pixel of x is read and no window starts after the pixel's own position.
     var hasBackwardData: Bool {
         (0..<window.stride).allSatisfy { phase in
             let offsets = offsets(phase)
@@ -183,7 +188,7 @@ struct NarrowGroups: Sendable {
         }
     }
 
-    /// Of dy, for all phases.
+    /// The rows of dy, for all phases.
     private var gradientRows: CopiedRows {
         let phases = (0..<window.stride).map(offsets), before = phases.map(\.before).max() ?? 0, after = phases.map { $0.count - $0.before }.max() ?? 0
         return CopiedRows(
@@ -191,7 +196,8 @@ struct NarrowGroups: Sendable {
             outH: (window.H + window.stride - 1) / window.stride, outW: (window.W + window.stride - 1) / window.stride)
     }
 
-    /// The gradient of each `stride`-th pixel is a convolution of dy with stride 1, whose weights are each `stride`-th of W, flipped.
+    /// The gradient of every `stride`-th pixel is a convolution of dy with stride 1, whose weights are every
+    /// `stride`-th of W, flipped.
     private var gradientPhases: [Phase] {
         let step = window.stride, before = gradientRows.top
         return (0..<step).flatMap { row in
@@ -205,14 +211,14 @@ struct NarrowGroups: Sendable {
         }.filter { $0.outH > 0 && $0.outW > 0 }
     }
 
-    /// Adds to dx, or sets it.
+    /// Adds to dx or sets it.
     func backwardData(dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, _ scratch: Scratch) {
         let phases = gradientPhases, packed = scratch.shared, packedCount = phases.reduce(0) { $0 + $1.panels.floats }
         Parallel.forEach(groups, workers: scratch.workers) { group, worker in
             let matrix = scratch.pointer(worker), own = W + group * weightCount
             var packed = packed + group * packedCount
             for phase in phases {
-                // (R, S, K/G, C/G) of the phase from (K/G, R, S, C/G), R and S from their last offsets.
+                // (R, S, K/G, C/G) of the phase from (K/G, R, S, C/G), with R and S taken from their last offsets.
                 let (r, s) = (offsets(phase.row).last, offsets(phase.column).last)
                 for row in 0..<phase.R {
                     for column in 0..<phase.S {
@@ -229,7 +235,8 @@ struct NarrowGroups: Sendable {
 
     // MARK: The gradient of the weights
 
-    /// dW[k, r, (s, c)] = Σ_pixels dy[pixel, k] · x[line r of the patch, (s, c)]: sums of each part of the batch, added in order.
+    /// dW[k, r, (s, c)] = Σ_pixels dy[pixel, k] · x[line r of the patch, (s, c)]: sums over each part of the batch,
+    /// added in order.
     func backwardWeights(dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, _ scratch: Scratch) {
         let parts = parts(N), sums = scratch.shared, input = inputRows, line = input.line * inputs, outputLine = input.outputLine
         Parallel.forEach(parts, workers: scratch.workers) { part, worker in
@@ -242,7 +249,7 @@ struct NarrowGroups: Sendable {
                         let source = dy + (n * window.outputPixels + (rows.lowerBound + row) * window.outW) * K + group * outputs
                         let target = gradients + row * outputLine * outputs
                         Rows.copy(source, stride: K, rows: window.outW, columns: outputs, into: target, stride: outputs)
-                        // Between the rows there is no gradient.
+                        // The positions between the rows have no gradient.
                         (target + window.outW * outputs).update(repeating: 0, count: (outputLine - window.outW) * outputs)
                     }
                     let target = sums + (part * groups + group) * weightCount, runs = window.stride == 1 ? 1 : rows.count

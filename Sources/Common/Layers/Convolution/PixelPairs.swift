@@ -1,18 +1,19 @@
 import Kernels
 import Parallel
 
-/// Convolutions of images of so few pixels that most windows reach over the edge: one product for each pair of an output pixel p and
-/// an input pixel q that some offset of the window joins, and none for what lies outside.
+/// Convolution of images with so few pixels that most windows extend past the edge: one product for each pair of an
+/// output pixel p and an input pixel q that an offset of the window connects, and none for the padding.
 ///
 ///     y[:, p] = Σ_{(p, q)} x[:, q]·Wᵀ[offset(p, q)]      dx[:, q] = Σ_{(p, q)} dy[:, p]·W[offset(p, q)]      dW[offset(p, q)] += dy[:, p]ᵀ·x[:, q]
 ///
-/// Windows of 3×3 on 2×2 pixels take 16 products instead of 36. The rows of a product are the images of a batch.
+/// A 3×3 window on 2×2 pixels takes 16 products instead of 36. The rows of a product are the images of a batch.
 struct PixelPairs: ConvolutionAlgorithm {
     let window: Window
     let K: Int
     private let pairs: [(p: Int, q: Int, offset: Int)]
 
-    /// nil where there are more than four output pixels, or the pairs are not fewer than the direct products by a quarter.
+    /// nil if there are more than four output pixels, or if the pairs are more than three quarters of the direct
+    /// products.
     init?(_ window: Window, K: Int) {
         guard window.R > 1, window.H * window.W <= 16, window.outputPixels <= 4 else { return nil }
         var pairs: [(p: Int, q: Int, offset: Int)] = []
@@ -34,9 +35,9 @@ struct PixelPairs: ConvolutionAlgorithm {
     private var panels: Panels { Panels(k: window.C, n: K) }
     private var turnedPanels: Panels { Panels(k: K, n: window.C) }
 
-    /// Images of one piece of work, at most.
+    /// The most images in one piece of work.
     private static let imagesAtOnce = 56
-    /// Panels that one piece makes: so few that there are pieces for many threads.
+    /// The panels are split into blocks small enough that there are pieces for many threads.
     private static func columnBlocks(_ panels: Panels) -> Int { (panels.count + 3) / 4 }
 
     func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need {
@@ -61,7 +62,7 @@ struct PixelPairs: ConvolutionAlgorithm {
         multiply(
             pairs, pass.x, pixels: window.H * window.W, C: window.C, packed, panels, to: pass.y, pixels: window.outputPixels, K: K, N: pass.N, adding: false,
             pass.scratch)
-        // Rows that are still in the cache.
+        // These rows are still in the cache.
         var epilogue = pass.epilogue
         epilogue.isNonTemporal = false
         guard epilogue.bias != nil || epilogue.residual != nil || epilogue.activation != .none else { return }
@@ -80,13 +81,14 @@ struct PixelPairs: ConvolutionAlgorithm {
             let (offset, panel) = (piece / panels.count, piece % panels.count)
             panels.pack(panel, of: W + offset * C, ldb: offsets * C, into: packed + offset * panels.floats)
         }
-        // Sums in the order of p.
+        // Sums run in the order of p.
         let pairs = pairs.map { (from: $0.p, to: $0.q, offset: $0.offset) }
         multiply(
             pairs, dy, pixels: window.outputPixels, C: K, packed, panels, to: dx, pixels: window.H * window.W, K: C, N: N, adding: epilogue.accumulates, scratch)
     }
 
-    /// to[n, j] (+)= Σ from[n, i]·B[offset] over the pairs (i, j): (N, pixels, C) to (N, pixels, K). Pixels that no pair reaches become zero.
+    /// to[n, j] (+)= Σ from[n, i]·B[offset] over the pairs (i, j): (N, pixels, C) to (N, pixels, K). Pixels in no pair
+    /// become zero.
     private func multiply(
         _ pairs: [(from: Int, to: Int, offset: Int)], _ from: UnsafePointer<Float>, pixels: Int, C: Int, _ packed: UnsafePointer<Float>, _ panels: Panels,
         to: UnsafeMutablePointer<Float>, pixels targets: Int, K: Int, N: Int, adding: Bool, _ scratch: Scratch
@@ -96,7 +98,7 @@ struct PixelPairs: ConvolutionAlgorithm {
             let images = Parallel.part(piece / groups, of: blocks, in: N), own = Parallel.part(piece % groups, of: groups, in: panels.count)
             let columns = panels.columns(own.lowerBound).lowerBound..<panels.columns(own.upperBound - 1).upperBound
             let part = Panels(k: C, n: columns.count)
-            // Rows of one pixel lie together, so that they spread over the cache.
+            // The rows of one pixel are copied together, so that they spread over the cache sets.
             let memory = scratch.pointer(worker), plane = images.count * stride
             for pixel in 0..<pixels {
                 Rows.copy(

@@ -1,17 +1,17 @@
 import Kernels
 import Parallel
 
-/// Both gradients of a 1×1 convolution in one pass over dy, where the weights are few enough to stay in the cache.
+/// Both gradients of a 1×1 convolution in one pass over dy, for weights few enough to stay in the cache.
 ///
 ///     dx = dy·W        dW += dyᵀ·x
 ///
-/// A piece of work takes a part of the pixels, some rows at a time: dy is read from main memory once, and is made there if it has still
-/// to go back through a batch norm, as x is if it is still to be normalised.
+/// A piece of work takes a part of the pixels, some rows at a time. dy is read from main memory once. If dy must still
+/// pass back through a batch norm, that happens here, and so does a pending normalisation of x.
 struct PointwiseGradients: Sendable {
     let window: Window
     let K: Int
 
-    /// nil where the window is no single pixel, or the weights are too many.
+    /// nil if the window is not a single pixel or there are too many weights.
     init?(_ window: Window, K: Int) {
         guard window.isPointwise, window.C * K <= 1 << 17 else { return nil }
         (self.window, self.K) = (window, K)
@@ -20,10 +20,10 @@ struct PointwiseGradients: Sendable {
     private var weightCount: Int { K * window.C }
     private var panels: Panels { Panels(k: K, n: window.C) }
 
-    /// Rows at a time: what is read and copied of them stays in the cache.
+    /// The number of rows at a time, small enough that what is read and copied of them stays in the cache.
     private var rows: Int { max(1, min(16, (3 << 15) / (window.C + K) / 14)) * 14 }
 
-    /// Parts of the pixels whose dW are summed apart: by the sizes alone.
+    /// The number of parts of the pixels with separate sums of dW, from sizes alone.
     private func parts(N: Int) -> Int { max(1, min(32, (1 << 20) / weightCount, N * window.outputPixels / rows)) }
 
     func scratch(N: Int) -> Scratch.Need {
@@ -66,13 +66,13 @@ struct PointwiseGradients: Sendable {
         addParts(partial, parts, count: weightCount, to: dW)
     }
 
-    /// What ``gradientRows(_:_:_:_:)`` will read.
+    /// What ``gradientRows(_:_:_:_:)`` is going to read.
     private func gradientPrefetch(_ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, _ range: Range<Int>) -> Prefetch {
         let rows = Prefetch(dy, rows: range, columns: K)
         return gradient.map { rows.and(Prefetch($0.x, rows: range, columns: K)) } ?? rows
     }
 
-    /// The rows `range` of dy: where they lie, or made or copied; and the floats from one to the next.
+    /// The rows `range` of dy and the stride between them in floats. They are read in place, computed or copied.
     private func gradientRows(
         _ dy: UnsafePointer<Float>, _ gradient: NormalizedGradient?, _ range: Range<Int>, _ memory: UnsafeMutablePointer<Float>
     ) -> (UnsafePointer<Float>, Int) {
@@ -89,7 +89,8 @@ struct PointwiseGradients: Sendable {
         return (UnsafePointer(memory), stride)
     }
 
-    /// The rows `range` of `total` of x: likewise. The GEMM reads whole panels, past the end of the last rows, so those are copied to the workspace.
+    /// The same for the rows `range` of `total` of x. The GEMM reads whole panels, past the end of the last rows, so
+    /// these are copied to the workspace.
     private func inputRows(
         _ x: UnsafePointer<Float>, _ normalized: NormalizedInput?, _ range: Range<Int>, of total: Int, _ memory: UnsafeMutablePointer<Float>
     ) -> (UnsafePointer<Float>, Int) {

@@ -1,14 +1,16 @@
 import Kernels
 import Parallel
 
-/// Convolutions of 3×3 windows with stride 2 by tiles: see ``StridedWinograd`` for the equations.
+/// 3×3 convolutions with stride 2 by tiles; see ``StridedWinograd`` for the equations.
 struct StridedWinogradTiles: ConvolutionAlgorithm {
     let window: Window
     let K: Int
     private let strided: StridedWinograd
 
-    /// Wants whole vectors of channels and enough pixels, as ``WinogradTiles``; and transformed weights, nine times as many as weights, that do not have to
-    /// come from main memory. The gradient of the weights reads no transformed ones, and so pays for twice as many.
+    /// Requires whole vectors of channels and enough pixels, as ``WinogradTiles`` does.
+    ///
+    /// The transformed weights, nine times as many as the weights, must not come from main memory. The gradient of the
+    /// weights reads no transformed weights, so it pays up to twice that size.
     init?(_ window: Window, K: Int) {
         guard window.isSymmetric, window.stride == 2, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0,
             StridedWinograd.packedCount(C: window.C, K: K) <= 1 << 23
@@ -22,7 +24,7 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
 
     private typealias Elements = StridedWinograd.Elements
 
-    /// Tiles of one piece of work: as for ``Winograd``.
+    /// The number of tiles in one piece of work, chosen as in ``WinogradTiles``.
     private var tilesAtOnce: Int { StridedWinograd.products * window.C * K <= 1 << 20 ? 28 : 56 }
 
     func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need {
@@ -36,7 +38,7 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
         return Scratch.Need(worker: transforms + border, shared: packedCount)
     }
 
-    /// Room for a tile at an edge.
+    /// Workspace for a tile at an edge.
     private var border: Int { max(81 * window.C, StridedWinograd.elements * K) }
 
     var packedCount: Int { StridedWinograd.packedCount(C: window.C, K: K) }
@@ -47,7 +49,7 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
         }
     }
 
-    /// y from x: transform, 25 products, transform back, a few tiles at a time.
+    /// y from x: transform, 25 products, inverse transform, a few tiles at a time.
     func forward(_ pass: ConvolutionForward, packed: UnsafePointer<Float>) {
         let C = window.C, scratch = pass.scratch
         let total = pass.N * strided.tiles
@@ -67,7 +69,7 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
         }
     }
 
-    /// dx from dy: likewise, where each product has the phases of dx side by side.
+    /// dx from dy in the same way; each product has the phases of dx side by side.
     func backwardData(
         dx: UnsafeMutablePointer<Float>, _ epilogue: Epilogue, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
@@ -93,13 +95,13 @@ struct StridedWinogradTiles: ConvolutionAlgorithm {
         }
     }
 
-    /// Tiles whose transforms are kept at once for the gradient of the weights: about 16 MB.
+    /// The number of tiles whose transforms are kept at once for the gradient of the weights: about 16 MB.
     private func chunk(N: Int) -> Int {
         min(N * strided.tiles, max(112, (1 << 22) / (StridedWinograd.products * window.C + StridedWinograd.elements * K)))
     }
 
-    /// For one chunk of tiles after the other: transform x and dy, then add to the 25 products dU = Dᵀ·V (K, phases·C), each of which is
-    /// shared out by its rows. So no partial sums are needed. At last dW += Gᵀ dU G.
+    /// For each chunk of tiles: transform x and dy, then accumulate the 25 products dU = Dᵀ·V (K, phases·C), each split
+    /// among threads by rows, so that no partial sums are needed. Finally dW += Gᵀ dU G.
     func backwardWeights(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput?, N: Int, scratch: Scratch
     ) {

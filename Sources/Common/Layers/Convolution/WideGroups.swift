@@ -1,14 +1,14 @@
 import Kernels
 import Parallel
 
-/// A ``GroupedConvolution`` as a ``Convolution`` for each group, over a copy of its channels and into one: with all that algorithms save, such as
-/// Winograd's tiles, at the cost of reading and writing both sides once more.
+/// A ``GroupedConvolution`` that runs a ``Convolution`` for each group on copies of its input and output channels.
 ///
-/// Channels of a copy are filled up with zeros to whole vectors, which many algorithms want.
+/// It gains from the dense algorithms, such as Winograd tiles, at the cost of one more read and write of both sides.
+/// Copies are padded with zero channels to whole vectors, which many algorithms require.
 struct WideGroups: Sendable {
     let window: Window
     let K, groups: Int
-    /// That of a group.
+    /// The convolution of one group.
     private let dense: Convolution
 
     init(_ window: Window, K: Int, groups: Int) {
@@ -16,10 +16,10 @@ struct WideGroups: Sendable {
         dense = Convolution(window: window.replacing(C: Self.filled(window.C / groups)), K: Self.filled(K / groups))
     }
 
-    /// Few channels would be zeros for the larger part.
+    /// Few channels are not padded, since most of the copy would be zeros.
     private static func filled(_ channels: Int) -> Int { channels < 32 ? channels : (channels + 15) / 16 * 16 }
 
-    /// Channels of a group, and of its copies.
+    /// The channels of a group, and of its copies.
     private var inputs: Int { window.C / groups }
     private var outputs: Int { K / groups }
     private var C: Int { dense.window.C }
@@ -28,10 +28,10 @@ struct WideGroups: Sendable {
 
     // MARK: Memory
 
-    /// Images that are copied at once, at the most: about 16 MB of both sides.
+    /// The most images copied at once: about 16 MB of input and output.
     private func images(_ N: Int) -> Int { max(1, min(N, (1 << 22) / (window.H * window.W * C + window.outputPixels * dense.K))) }
 
-    /// Where copies lie in the shared scratch: behind what ``dense`` has there.
+    /// Offsets of the copies in the shared scratch, after the part that ``dense`` uses.
     private struct Memory {
         let x, y, W, dW, packed, end: Int
     }
@@ -55,7 +55,7 @@ struct WideGroups: Sendable {
 
     // MARK: Copies
 
-    /// Copies a group's channels of `pixels` pixels of `values`, which begins at the first of them.
+    /// Copies a group's channels of `pixels` pixels; `values` points to the first of them.
     private func gather(_ values: UnsafePointer<Float>, stride: Int, count: Int, pixels: Int, into copy: UnsafeMutablePointer<Float>, stride filled: Int) {
         forEachRun(pixels) { run in
             for pixel in run {
@@ -65,7 +65,7 @@ struct WideGroups: Sendable {
         }
     }
 
-    /// Stores a group's channels of `pixels` pixels where they belong, as the epilogue says.
+    /// Stores a group's channels of `pixels` pixels to their place and applies the epilogue.
     private func scatter(
         _ copy: UnsafePointer<Float>, stride filled: Int, count: Int, pixels: Int, into values: UnsafeMutablePointer<Float>, stride: Int, _ epilogue: Epilogue
     ) {
@@ -88,7 +88,7 @@ struct WideGroups: Sendable {
         Parallel.forEach((pixels + run - 1) / run) { piece, _ in body((piece * run)..<min(pixels, (piece + 1) * run)) }
     }
 
-    /// The weights of a group, filled up in `memory` if need be.
+    /// The weights of a group, padded in `memory` if necessary.
     private func weights(_ W: UnsafePointer<Float>, _ group: Int, in memory: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
         let own = W + group * outputs * patch
         guard isFilled else { return own }
@@ -139,7 +139,7 @@ struct WideGroups: Sendable {
         }
     }
 
-    /// Copies x, lets `body` convolve it, and stores what that makes.
+    /// Copies x, lets `body` convolve it, and stores the result.
     private func convolve(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, _ group: Int, _ first: Int, _ count: Int, _ memory: Memory, _ epilogue: Epilogue,
         _ shared: UnsafeMutablePointer<Float>, _ body: () -> Void
@@ -154,7 +154,7 @@ struct WideGroups: Sendable {
 
     // MARK: Backward
 
-    /// Adds to dx, or sets it.
+    /// Adds to dx or sets it.
     func backwardData(dx: UnsafeMutablePointer<Float>, adding: Bool, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch) {
         let memory = memory(N, behind: dense.scratch(N: images(N)).shared), shared = scratch.shared, pixels = window.H * window.W
         for group in 0..<groups {

@@ -1,20 +1,21 @@
 import Kernels
 import Parallel
 
-/// Winograd's tiles where the weights are many and the tiles few: as in a network's last layers.
+/// Winograd tiles for many weights and few tiles, as in a network's last layers.
 ///
-/// The 36 transforms of 512×512 weights are 38 MB. Here they are never in memory as a whole: all tiles are transformed first, and a piece of
-/// work then makes those of one panel of columns, multiplies and transforms back what comes of it, all in the cache; likewise rows of
-/// their gradients.
+/// The 36 transforms of 512×512 weights take 38 MB. Here they are never in memory as a whole. First all tiles are
+/// transformed. Then each piece of work transforms the weights of one panel of columns, multiplies, and transforms the
+/// result back, all in the cache. The weights' gradient is computed in the same way by rows.
 extension WinogradTiles {
-    /// Whether it goes this way: the tiles' transforms stay in the last-level cache, those of the weights would not.
+    /// Whether to use this path: the tiles' transforms stay in the last-level cache, but those of the weights would
+    /// not.
     func hasManyWeights(N: Int) -> Bool {
         Winograd.elements * window.C * K > 1 << 22 && transformed(N: N) <= WinogradTiles.mostTransformed
     }
 
     private static let mostTransformed = 6 << 20
 
-    /// The most of up to N images that go this way.
+    /// The largest number of images, up to N, that use this path.
     func imagesByPanels(N: Int) -> Int? {
         guard hasManyWeights(N: 1) else { return nil }
         var few = 1
@@ -22,7 +23,7 @@ extension WinogradTiles {
         return few
     }
 
-    /// Floats of all tiles' transforms, of the input and of the output.
+    /// The number of floats of all tiles' transforms, input and output.
     private func transformed(N: Int) -> Int {
         let tiles = N * max(winograd.tiles, winograd.adjoint.tiles)
         return Winograd.elements * (Winograd.plane(window.C, tiles: tiles) + Winograd.plane(K, tiles: tiles))
@@ -37,7 +38,7 @@ extension WinogradTiles {
             worker: Winograd.elements * max(forward, WinogradTiles.gradientRowsAtOnce * window.C, widest), shared: transformed(N: N))
     }
 
-    /// y (…, K) from x (…, C), with weights W, or turned as for the gradient of the input.
+    /// y (…, K) from x (…, C), with weights W, or rotated for the gradient of the input.
     func convolveByPanels(
         _ winograd: Winograd, from x: UnsafePointer<Float>, C: Int, _ W: UnsafePointer<Float>, turned: Bool, to y: UnsafeMutablePointer<Float>, K: Int,
         N: Int, _ epilogue: Epilogue, _ scratch: Scratch

@@ -1,13 +1,14 @@
 import Kernels
 import Parallel
 
-/// Convolutions of 3×3 windows with stride 1 by Winograd's tiles: see ``Winograd`` for the equations.
+/// 3×3 convolutions with stride 1 by Winograd tiles; see ``Winograd`` for the equations.
 struct WinogradTiles: ConvolutionAlgorithm {
     let window: Window
     let K: Int
     let winograd: Winograd
 
-    /// Needs whole vectors of channels, and 4/3 of its multiplications to be fewer than the direct ones: the third stands for the transforms.
+    /// Requires whole vectors of channels, and 4/3 of its multiplications to be fewer than those of direct convolution:
+    /// the extra third accounts for the transforms.
     init?(_ window: Window, K: Int) {
         guard window.isSymmetric, window.stride == 1, window.R == 3, window.S == 3, window.padding <= 2, window.C % 16 == 0, K % 16 == 0 else { return nil }
         winograd = Winograd(H: window.H, W: window.W, padding: window.padding)
@@ -40,7 +41,7 @@ struct WinogradTiles: ConvolutionAlgorithm {
         forward(pass, packed: pass.scratch.shared)
     }
 
-    /// The same convolution of dy, with weights turned by 180° and C and K exchanged.
+    /// The same convolution of dy, with weights rotated by 180° and C and K exchanged.
     func backwardData(
         dx: UnsafeMutablePointer<Float>, _ epilogue: Epilogue, dy: UnsafePointer<Float>, W: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
@@ -66,8 +67,8 @@ struct WinogradTiles: ConvolutionAlgorithm {
 
     // MARK: How the work is cut
 
-    /// Tiles of one piece of work. Few, so that what lies between the transforms stays in the cache; more where the weights are too many
-    /// for it, since each piece reads them all.
+    /// The number of tiles in one piece of work. It is small, so that the intermediate results between the transforms
+    /// stay in the cache. It is larger if the weights do not fit in the cache, since each piece reads them all.
     private static func tiles(_ C: Int, _ K: Int) -> Int {
         let weights = Winograd.elements * C * K
         return weights <= 1 << 18 ? 14 : weights <= 1 << 20 ? 28 : 56
@@ -75,13 +76,13 @@ struct WinogradTiles: ConvolutionAlgorithm {
 
     private static func pieces(_ total: Int, _ C: Int, _ K: Int) -> Int {
         let pieces = (total + tiles(C, K) - 1) / tiles(C, K)
-        // Few pieces are shared out badly when some thread gets one more.
+        // With few pieces, the load is unbalanced if one thread gets one more than the others.
         return pieces < 16 ? min(total, (pieces + 3) / 4 * 4) : pieces
     }
 
     func scratch(_ direction: ConvolutionDirection, N: Int) -> Scratch.Need {
         var need = tilesScratch(N: N)
-        // Fewer images may go the other way.
+        // Smaller batches may use the other path.
         if let few = imagesByPanels(N: N) { need.formUnion(panelsScratch(N: few)) }
         return need
     }
@@ -97,7 +98,7 @@ struct WinogradTiles: ConvolutionAlgorithm {
                 elements * (K * C + Winograd.plane(C, tiles: chunk) + Winograd.plane(K, tiles: chunk))))
     }
 
-    /// y (…, K) from x (…, C): transform, 36 products, transform back, a few tiles at a time.
+    /// y (…, K) from x (…, C): transform, 36 products, inverse transform, a few tiles at a time.
     private func convolve(
         _ winograd: Winograd, from x: UnsafePointer<Float>, C: Int, _ packed: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, K: Int, N: Int,
         _ epilogue: Epilogue, _ scratch: Scratch
@@ -121,14 +122,16 @@ struct WinogradTiles: ConvolutionAlgorithm {
         }
     }
 
-    /// Tiles whose transforms are kept at once for the gradient of the weights: about 4 MB, which the cache and the TLB hold; but
-    /// so many that the sums, which are read and written for every chunk, do not cost more.
+    /// The number of tiles whose transforms are kept at once for the gradient of the weights.
+    ///
+    /// About 4 MB, which the cache and the TLB hold, but enough that the sums, which are read and written once per
+    /// chunk, do not dominate.
     private func gradientChunk(N: Int) -> Int {
         min(N * winograd.tiles, max(128, (1 << 20) / (Winograd.elements * (Winograd.stride(window.C) + Winograd.stride(K)))))
     }
 
-    /// For one chunk of tiles after the other: transform x and dy, then add to the 36 products dU[p] = D[p]ᵀ·V[p] (K, C), each of which is
-    /// shared out by its rows. So no partial sums are needed. At last dW += Gᵀ dU G.
+    /// For each chunk of tiles: transform x and dy, then accumulate the 36 products dU[p] = D[p]ᵀ·V[p] (K, C), each
+    /// split among threads by rows, so that no partial sums are needed. Finally dW += Gᵀ dU G.
     private func backwardWeightsByChunks(
         dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, N: Int, scratch: Scratch
     ) {
@@ -157,7 +160,7 @@ struct WinogradTiles: ConvolutionAlgorithm {
         Parallel.forEach(K) { k, _ in Winograd.addWeightGradient(du + k * C, plane: K * C, C: C, to: dW + k * 9 * C) }
     }
 
-    /// V of x and D of dy for the tiles `tiles`.
+    /// Computes V from x and D from dy for the tiles `tiles`.
     func transformBoth(
         _ x: UnsafePointer<Float>, _ v: UnsafeMutablePointer<Float>, _ planeV: Int, _ dy: UnsafePointer<Float>,
         _ d: UnsafeMutablePointer<Float>, _ planeD: Int, N: Int, tiles: Range<Int>, _ scratch: Scratch

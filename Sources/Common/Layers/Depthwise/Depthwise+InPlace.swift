@@ -2,12 +2,13 @@ import CProcessor
 import Kernels
 import Parallel
 
-/// The forward pass on images that lie finished in memory and are so wide that few windows reach over their edges: they are read where they
-/// lie, several neighbouring outputs at a time for all their channels, so that memory is read from front to back. Taps beyond an edge are left
-/// out: with finite weights the sums are those of the copied rows, to the last bit.
+/// The forward pass that reads images in place, for finished images so wide that few windows extend past their edges.
+///
+/// It computes several neighbouring outputs at a time for all channels, so that memory is read sequentially. Taps
+/// outside the image are skipped. With finite weights the sums are bit-identical to those of the copied rows.
 extension Depthwise {
-    /// Whether it goes this way if nothing is left to normalise: rows of several tiles, and windows that reach into the image everywhere. On
-    /// smaller images most windows reach over an edge.
+    /// Whether to use this path if no normalisation is pending: rows of several tiles, and windows that overlap the
+    /// image everywhere. On smaller images most windows extend past an edge.
     var readsInPlace: Bool {
         window.outW >= 28 && window.outW > 4 * window.S && window.R <= window.H && window.padding < min(window.R, window.S) && window.C >= 16
             && window.stride <= 2
@@ -15,7 +16,7 @@ extension Depthwise {
 
     private static let rowsAtOnce = 14
 
-    /// Floats of a row of sums that are still to be finished.
+    /// The number of floats in a row of sums that are still to be finished.
     var inPlaceScratch: Int { readsInPlace ? window.outW * window.C : 0 }
 
     func forwardInPlace(
@@ -36,12 +37,12 @@ extension Depthwise {
         }
     }
 
-    /// All outputs of row `oy`.
+    /// Computes all outputs of row `oy`.
     private func makeRow(_ oy: Int, of x: UnsafePointer<Float>, _ W: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>, nonTemporal: Bool) {
         let (stride, padding) = (window.stride, window.padding)
         let top = oy * stride - padding
         let rows = max(0, -top)..<min(window.R, window.H - top)
-        // Outputs whose windows lie between the left and the right edge.
+        // The outputs whose windows lie between the left and the right edge.
         let first = (padding + stride - 1) / stride, end = max(first, min(window.outW, (window.W + padding - window.S) / stride + 1))
         func single(_ ox: Int) {
             let left = ox * stride - padding
@@ -60,7 +61,7 @@ extension Depthwise {
         for ox in done..<window.outW { single(ox) }
     }
 
-    /// `T` outputs from column `ox` on, all channels, from the rows and columns of their windows that lie inside.
+    /// Computes `T` outputs from column `ox` on, all channels, from the taps of their windows inside the image.
     @inline(never)
     private func make<let T: Int>(
         _: InlineArray<T, Vector>.Type, _ ox: Int, _ x: UnsafePointer<Float>, _ W: UnsafePointer<Float>, _ top: Int, _ rows: Range<Int>,
@@ -91,7 +92,7 @@ extension Depthwise {
                 for t in 0..<T { out.store(sums[t], t &* C &+ c, lanes: lanes) }
             }
         }
-        // What the same columns of the next row of outputs read beside this.
+        // Prefetches what the same columns of the next output row read in addition.
         for row in 0..<window.stride {
             let next = x + ((top + window.R + row) * window.W + ox * window.stride) * C
             for i in Swift.stride(from: 0, to: T * step, by: 16) { seed_prefetch_far(next + i) }

@@ -2,7 +2,8 @@ import CProcessor
 public import Kernels
 import Parallel
 
-/// A convolution of every channel with a window of its own: `y[n, o, c] = Σ W[r, s, c] · x[n, o·stride + (r, s) − padding, c]`.
+/// A convolution with a separate window for every channel: `y[n, o, c] = Σ W[r, s, c] · x[n, o·stride + (r, s) −
+/// padding, c]`.
 ///
 /// | array | shape           |                                                              |
 /// |-------|-----------------|--------------------------------------------------------------|
@@ -10,39 +11,41 @@ import Parallel
 /// | W     | (R, S, C)       | PyTorch's (C, 1, R, S) with the channels innermost           |
 /// | y     | (N, H', W', C)  | H' = (H + 2·padding − R) / stride + 1                        |
 ///
-/// Sixteen channels at a time. Wide images are read where they lie (`Depthwise+InPlace.swift`); else the rows that a window spans are copied into scratch memory first, sixteen channels after
-/// sixteen, with zeros around them: so no pixel needs a test for the border, every load is aligned, and a row is read from far
-/// memory once. Each step then makes several neighbouring outputs, whose sums stay in registers.
+/// It processes sixteen channels at a time. Wide images are read in place (`Depthwise+InPlace.swift`). Otherwise the
+/// rows that a window spans are first copied into scratch memory, in blocks of sixteen channels with zeros around them.
+/// So no pixel needs a border test, every load is aligned, and a row is read from main memory once. Each step then
+/// computes several neighbouring outputs, whose sums stay in registers.
 public struct Depthwise: Sendable {
     public let window: Window
 
     public init(window: Window) { self.window = window }
 
-    /// Floats of a weight or its gradient.
+    /// The number of floats of the weights or their gradient.
     public var weightCount: Int { window.R * window.S * window.C }
 
     // MARK: How the work is cut
 
     private static let lanes = 16
-    /// Floats of padded rows that one piece of work holds: they stay in a core's own cache.
+    /// The number of floats of padded rows in one piece of work: they stay in a core's private cache.
     private static let budget = 65536
-    /// Blocks that are copied together at least: shorter runs of channels are read from main memory at a quarter of its speed.
+    /// The least number of blocks copied together: shorter runs of channels are read from main memory at a quarter of
+    /// its speed.
     private static let leastBlocks = 16
 
     private var blocks: Int { (window.C + 15) / 16 }
     private var taps: Int { window.R * window.S }
 
-    /// Rows of the input: with outputs rounded up to whole steps, so that the last step may reach further.
+    /// The shape of the padded input rows. Outputs are rounded up to whole steps, so the last step may read further.
     private var inputRows: PaddedRows.Shape {
         PaddedRows.Shape(
             height: window.H, width: window.W, C: window.C, window: window.R, before: window.padding,
             columns: window.stride * (Self.rounded(window.outW) - 1) + window.S)
     }
 
-    /// How many outputs reach an input pixel from above, besides the nearest.
+    /// The number of outputs, besides the nearest, that reach an input pixel from above.
     private var far: Int { (window.R - 1) / window.stride }
 
-    /// Rows of the output's gradient.
+    /// The shape of the padded rows of the output's gradient.
     private var gradientRows: PaddedRows.Shape {
         PaddedRows.Shape(
             height: window.outH, width: window.outW, C: window.C, window: far + 1, before: far,
@@ -51,14 +54,14 @@ public struct Depthwise: Sendable {
 
     private static func rounded(_ count: Int) -> Int { (count + 7) / 8 * 8 }
 
-    /// Blocks of sixteen channels in one piece of work, for padded rows of so many floats.
+    /// The number of blocks of sixteen channels in one piece of work, for padded rows of `rows` floats.
     private func blocksAtOnce(_ rows: Int, parts: Int) -> Int {
         let fitting = max(Self.leastBlocks, Self.budget / rows)
-        // Few images: more pieces.
+        // With few images, use more pieces.
         return min(blocks, parts < 8 ? min(fitting, max(1, blocks * parts / 16)) : fitting)
     }
 
-    /// Calls `body(image, first block, blocks, worker)`.
+    /// Calls `body(image, blocks, worker)` for ranges of blocks.
     private func forEach(_ N: Int, blocksAtOnce: Int, _ scratch: Scratch, _ body: (Int, Range<Int>, Int) -> Void) {
         let groups = (blocks + blocksAtOnce - 1) / blocksAtOnce
         Parallel.forEach(N * groups, workers: scratch.workers) { piece, worker in
@@ -66,29 +69,29 @@ public struct Depthwise: Sendable {
         }
     }
 
-    /// Scratch for all passes with a batch of N.
+    /// Scratch for all passes on a batch of N.
     public func scratch(N: Int) -> Scratch.Need {
         let both = inputRows.floats + gradientRows.floats
         let backward = Self.spare + blocksAtOnce(both, parts: parts(N)) * (both + taps * Self.lanes)
         return Scratch.Need(worker: max(backward, inferenceScratch(N: N).worker), shared: parts(N) * partialCount)
     }
 
-    /// Scratch for the forward pass with up to N images.
+    /// Scratch for the forward pass on up to N images.
     public func inferenceScratch(N: Int) -> Scratch.Need {
         let one = inputRows.floats
         return Scratch.Need(worker: max(inPlaceScratch, Self.spare + blocksAtOnce(one, parts: 8) * (one + taps * Self.lanes)))
     }
 
-    /// Where ``correlate`` puts what it cannot store at once.
+    /// Space for results that ``correlate`` cannot store directly.
     private static let spare = 8 * lanes
 
-    /// Partial sums of the weights' gradient, and the floats of each.
+    /// The number of partial sums of the weights' gradient, and the floats in each.
     private func parts(_ N: Int) -> Int { min(N, 16) }
     private var partialCount: Int { taps * blocks * Self.lanes }
 
     // MARK: Forward
 
-    /// Sets y; with a bias also y = activation(y + b), while its rows are in the cache.
+    /// Sets y. With a bias it also applies y = activation(y + b) while the rows are in the cache.
     public func forward(
         y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int,
         bias: UnsafePointer<Float>? = nil, _ activation: Activation = .none, scratch: Scratch
@@ -129,13 +132,13 @@ public struct Depthwise: Sendable {
 
     // MARK: Backward
 
-    /// Adds to `dW`; sets `dx` or adds to it, where it is wanted.
+    /// Adds to `dW`. Sets `dx` or adds to it, unless it is nil.
     ///
     ///     dx[n, i, c] = Σ W[r, s, c] · dy[n, (i + padding − (r, s)) / stride, c]      over (r, s) that leave no remainder
     ///     dW[r, s, c] = Σ dy[n, o, c] · x[n, o·stride + (r, s) − padding, c]
     ///
-    /// Both in one pass over dy. The pixels of dx fall into stride² classes by their remainder; each is a small convolution of
-    /// dy with the weights it meets, turned round.
+    /// Both are computed in one pass over dy. The pixels of dx fall into stride² classes by their remainder. Each class
+    /// is a small convolution of dy with the taps that reach it, flipped.
     public func backward(
         dx: UnsafeMutablePointer<Float>?, adding: Bool, dW: UnsafeMutablePointer<Float>, dy: UnsafePointer<Float>,
         gradient: NormalizedGradient? = nil, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, W: UnsafePointer<Float>, N: Int,
@@ -150,7 +153,7 @@ public struct Depthwise: Sendable {
             let weights = memory, sums = partial + part * partialCount + blocks.lowerBound * taps * Self.lanes
             let gradients = PaddedRows(gradientShape, weights + blocks.count * taps * Self.lanes, blocks)
             let inputs = PaddedRows(inputShape, gradients.end, blocks)
-            // The weights of class (a, b) lie behind those of the classes before it.
+            // The weights of class (a, b) follow those of the classes before it.
             var classes: [(taps: Int, start: Int)] = []
             var start = 0
             for a in 0..<stride {
@@ -215,12 +218,12 @@ public struct Depthwise: Sendable {
         }
     }
 
-    /// Taps of a window of `count` that an input pixel of remainder `a` meets, the last first.
+    /// The taps of a window of `count` that reach an input pixel of remainder `a`, last first.
     private static func meeting(_ a: Int, _ stride: Int, _ count: Int) -> [Int] { Swift.stride(from: a, to: count, by: stride).reversed() }
 
     // MARK: The two loops
 
-    /// Copies the weights of some rows and columns: for each block of channels (row, column, 16), zero beyond C.
+    /// Copies the weights of some rows and columns: for each block of channels (row, column, 16), with zeros past C.
     private func pack(_ W: UnsafePointer<Float>, _ blocks: Range<Int>, rows: [Int], columns: [Int], into packed: UnsafeMutablePointer<Float>) {
         var out = packed
         for block in blocks {
@@ -233,7 +236,7 @@ public struct Depthwise: Sendable {
         }
     }
 
-    /// Makes `count` outputs of one row and one block, each `step` floats after the other:
+    /// Computes `count` outputs of one row and one block, `step` floats apart:
     ///
     ///     out[i] (+)= Σ W[r, s] · rows[row + r][column + i·stride + s]
     private func correlate(
@@ -256,7 +259,8 @@ public struct Depthwise: Sendable {
                         w += 16
                     }
                 }
-                // Here every index is a constant, so that the sums stay in registers; what is cut off goes by way of memory.
+                // Every index here is a constant, so that the sums stay in registers; partial results go through
+                // memory.
                 if first &+ T <= count, nonTemporal {
                     for t in 0..<T { seed_store_nontemporal(out + (first &+ t) &* step, sums[t]) }
                 } else if first &+ T <= count, channels == 16, !adding {
@@ -273,7 +277,7 @@ public struct Depthwise: Sendable {
                 first &+= T
             }
         }
-        // Sides of 7 and 14 are those of images of 224.
+        // 7 and 14 are the side lengths that 224-pixel images lead to.
         switch (stride, count % 8 != 0 && count % 7 == 0, count <= 4) {
         case (1, true, _): inSteps(of: InlineArray<7, Vector>.self, stride: 1)
         case (1, _, true): inSteps(of: InlineArray<4, Vector>.self, stride: 1)
@@ -285,7 +289,7 @@ public struct Depthwise: Sendable {
         }
     }
 
-    /// Adds to `sums` (R, S, 16) what output row `row` of one block gives.
+    /// Adds the contribution of output row `row` of one block to `sums` (R, S, 16).
     private func accumulate(
         _ sums: UnsafeMutablePointer<Float>, _ gradients: PaddedRows, _ inputs: PaddedRows, _ block: Int, row: Int
     ) {
@@ -309,7 +313,7 @@ public struct Depthwise: Sendable {
                 }
             }
         }
-        // As many sums as registers hold.
+        // As many sums as fit in registers.
         switch (window.R, window.S, window.stride) {
         case (3, 3, 1): add(InlineArray<9, Vector>.self, row: 0, column: 0, rows: 3, columns: 3, stride: 1)
         case (3, 3, 2): add(InlineArray<9, Vector>.self, row: 0, column: 0, rows: 3, columns: 3, stride: 2)

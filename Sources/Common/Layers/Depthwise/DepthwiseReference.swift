@@ -1,15 +1,17 @@
 public import Kernels
 
-/// The three directions of a ``Depthwise`` convolution by their definitions: what it is tested against, and what a reader reads first.
-/// Then `Depthwise.swift`, which keeps neighbouring sums in registers; `PaddedRows.swift`, what it reads them from; `Depthwise+InPlace.swift`, for wide images.
+/// The three directions of a ``Depthwise`` convolution by their definitions: the reference for its tests, and the place
+/// to start reading.
 ///
-/// Sums are in double precision. Arrays and equations are those of ``Depthwise``.
+/// Continue with `Depthwise.swift`, which keeps neighbouring sums in registers, `PaddedRows.swift`, which it reads
+/// from, and `Depthwise+InPlace.swift`, for wide images. Sums are in double precision. Arrays and equations are those
+/// of ``Depthwise``.
 public struct DepthwiseReference: Sendable {
     public let window: Window
 
     public init(window: Window) { self.window = window }
 
-    /// y[n, o, c] = Σ W[r, s, c] · x[n, o·stride + (r, s) − padding, c], the zeros around the image left out.
+    /// y[n, o, c] = Σ W[r, s, c] · x[n, o·stride + (r, s) − padding, c], without the zeros around the image.
     public func forward(x: [Float], W: [Float], N: Int) -> [Double] {
         var y = [Double](repeating: 0, count: N * window.outputPixels * window.C)
         forEachProduct(N) { yi, xi, wi in y[yi] += Double(W[wi]) * Double(x[xi]) }
@@ -28,7 +30,7 @@ public struct DepthwiseReference: Sendable {
         return dW
     }
 
-    /// Calls `body` for every y += W·x there is, with the numbers of the three.
+    /// Calls `body` with the indices of y, x and W for every product y += W·x.
     private func forEachProduct(_ N: Int, _ body: (_ y: Int, _ x: Int, _ W: Int) -> Void) {
         let (H, W, C) = (window.H, window.W, window.C)
         for n in 0..<N {

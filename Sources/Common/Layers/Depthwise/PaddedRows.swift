@@ -1,20 +1,21 @@
 import Kernels
 
-/// Consecutive rows of an image (H, W, C), copied by blocks of sixteen channels with zeros around them: (block, slot, column, 16).
+/// Consecutive rows of an image (H, W, C), copied in blocks of sixteen channels with zeros around them: (block, slot,
+/// column, 16).
 ///
-/// A ring: row i lies in slot i modulo the number of slots, and takes the place of an older one. Rows above and below the
-/// image are zero, and so are columns beside it. Channels beyond the last are anything.
+/// This is a ring buffer: row i lies in slot i modulo the number of slots and replaces an older row. Rows above and
+/// below the image and columns beside it are zero. Channels past the last are undefined.
 struct PaddedRows {
     struct Shape {
-        /// Of the image.
+        /// The size of the image.
         let height, width, C: Int
-        /// Zero columns before the first.
+        /// The number of zero columns before the first.
         let before: Int
         let columns: Int
         /// A power of two, so that the slot of a row needs no division.
         let slots: Int
 
-        /// - Parameter window: consecutive rows that must be there at once.
+        /// - Parameter window: the number of consecutive rows that must be present at once.
         init(height: Int, width: Int, C: Int, window: Int, before: Int, columns: Int) {
             (self.height, self.width, self.C, self.before) = (height, width, C, before)
             self.columns = max(columns, before + width)
@@ -23,7 +24,7 @@ struct PaddedRows {
             self.slots = slots
         }
 
-        /// Floats of one block.
+        /// The number of floats in one block.
         var floats: Int { slots * columns * 16 }
     }
 
@@ -31,26 +32,26 @@ struct PaddedRows {
     private let memory: UnsafeMutablePointer<Float>
     private let blocks: Range<Int>
 
-    /// - Parameter blocks: of sixteen channels, that are copied.
+    /// - Parameter blocks: the blocks of sixteen channels to copy.
     init(_ shape: Shape, _ memory: UnsafeMutablePointer<Float>, _ blocks: Range<Int>) {
         self.shape = shape
         self.memory = memory
         self.blocks = blocks
     }
 
-    /// Where its memory ends.
+    /// The end of its memory.
     var end: UnsafeMutablePointer<Float> { memory + blocks.count * shape.floats }
 
-    /// Zeros everywhere: what lies beside the image is never written again.
+    /// Clears the whole buffer. The columns beside the image are never written again.
     func clear() { memory.update(repeating: 0, count: blocks.count * shape.floats) }
 
-    /// Row `row`, from the first zero column on, of the block at `index` among those copied.
+    /// Row `row`, starting at the first zero column, of the block at `index` among those copied.
     @inline(__always)
     func row(_ row: Int, _ index: Int) -> UnsafePointer<Float> {
         UnsafePointer(memory + (index &* shape.slots &+ (row & (shape.slots &- 1))) &* shape.columns &* 16)
     }
 
-    /// Copies one row of `image`, or makes it where it is still to be normalised; zeros where it has no such row.
+    /// Copies one row of `image`, normalising it if that is still to be done. Rows outside the image become zero.
     func load(_ row: Int, of image: UnsafePointer<Float>, _ normalized: NormalizedInput? = nil) {
         if let copy = copy(row, of: image) { normalized.withPrologue(copy) }
     }
@@ -60,7 +61,7 @@ struct PaddedRows {
         if let copy = copy(row, of: image) { gradient.withPrologue(first, copy) }
     }
 
-    /// What is to be copied, if anything is.
+    /// The copy to perform, or nil if the row is outside the image.
     private func copy(_ row: Int, of image: UnsafePointer<Float>) -> Copy? {
         let first = memory + ((row & (shape.slots - 1)) * shape.columns + shape.before) * 16
         guard row >= 0, row < shape.height else {

@@ -1,12 +1,16 @@
 import Kernels
 import Parallel
 
-/// Squeeze-excite image by image: what the first pass has read or made of an image, the second finds in the cache.
+/// Squeeze-excite image by image: the second pass finds in the cache what the first pass has read or computed of an
+/// image.
 extension SqueezeExcite {
-    /// Whether it goes this way: there are images for some threads; the weights, read for each of them, are few beside its pixels; and a
-    /// image, of 2 MB at most, stays in the cache from one pass to the next. Means and gates are rounded a little differently then.
+    /// Whether to process image by image.
+    ///
+    /// It requires enough images for several threads, few weights compared with an image's pixels (each image reads all
+    /// weights), and images of at most 2 MB, which stay in the cache between the passes. Means and gates are then
+    /// rounded slightly differently.
     func isByImage(N: Int, P: Int) -> Bool { N >= 16 && isByImage(P: P) }
-    /// The same, however many images there are.
+    /// The same, for any number of images.
     func isByImage(P: Int) -> Bool { P >= 2 * K && P * C <= 1 << 19 }
 
     func forwardByImage(
@@ -42,7 +46,7 @@ extension SqueezeExcite {
         }
     }
 
-    /// Sets dx and, for the parameters' gradients, dv (N, C), h and du (N, K); ds (N, C) is room.
+    /// Sets dx and, for the parameters' gradients, dv (N, C), h and du (N, K). ds (N, C) is workspace.
     struct ImagesBackward: PrologueBody {
         let layer: SqueezeExcite
         let dx: UnsafeMutablePointer<Float>

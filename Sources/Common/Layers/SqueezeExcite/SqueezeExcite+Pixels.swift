@@ -1,15 +1,16 @@
 import Kernels
 
-// The loops of squeeze-excite over the pixels of one image, each for what is summed or set there.
+// The loops of squeeze-excite over the pixels of one image, generic over the value that is summed or stored.
 
-/// What is at a pixel of an image: `at` floats from its beginning, channel `c`.
+/// The value at a pixel of an image, `at` floats from its start, for channel `c`.
 protocol PixelValue {
     func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector
 }
 
 extension SqueezeExcite {
-    /// Sets sums[c] = factor · Σₚ value(p, c), from sums over 64 pixels at a time. One vector after the other: of several exponentials side by
-    /// side the compiler makes pieces of vectors.
+    /// Sets sums[c] = factor · Σₚ value(p, c), from partial sums over 64 pixels.
+    ///
+    /// It computes one vector at a time: the compiler splits several interleaved exponentials into parts of vectors.
     func sumPixels<V: PixelValue>(_ values: V, into sums: UnsafeMutablePointer<Float>, times factor: Float, P: Int, _ share: Share) {
         @inline(__always)
         func forEachChannels(_ body: (_ c: Int, _ lanes: Int) -> Void) {
@@ -44,7 +45,7 @@ extension SqueezeExcite {
         @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { prologue.value(x + at, c, lanes: lanes) }
     }
 
-    /// The same, and it is written to y.
+    /// The same, and also writes it to y.
     struct WrittenValue<R: Prologue>: PixelValue {
         let y: UnsafeMutablePointer<Float>
         let x: UnsafePointer<Float>
@@ -70,7 +71,7 @@ extension SqueezeExcite {
         @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector { dy.vector(at, lanes: lanes) * prologue.value(x + at, c, lanes: lanes) }
     }
 
-    /// ds + dy·g, ds being a pixel's share.
+    /// ds + dy·g, where ds is the pixel's share.
     struct PixelGradient: PixelValue {
         let dy, g, ds: UnsafePointer<Float>
         @inline(__always) func value(_ at: Int, _ c: Int, _ lanes: Int) -> Vector {

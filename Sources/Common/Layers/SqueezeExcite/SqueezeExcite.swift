@@ -1,19 +1,21 @@
 public import Kernels
 import Parallel
 
-/// Channels weighed by what is in the whole image (Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018), as in torchvision.
+/// Channel weights computed from the whole image (Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018), as in
+/// torchvision.
 ///
 ///     s = mean of x over pixels      u = W₁·s + b₁      v = W₂·activation(u) + b₂      y = x · gate(v)
 ///
-/// | array  | shape     |                                                         |
-/// |--------|-----------|---------------------------------------------------------|
-/// | x, y   | (N, P, C) | P pixels                                                |
-/// | W₁, b₁ | (K, C), (K) | 1×1 convolutions in torchvision: (K, C, 1, 1)         |
-/// | W₂, b₂ | (C, K), (C) |                                                       |
-/// | saved   |           | s (N, C), u (N, K) and the gates (N, C), for the backward pass |
+/// | array  | shape       |                                                                |
+/// |--------|-------------|----------------------------------------------------------------|
+/// | x, y   | (N, P, C)   | P pixels                                                       |
+/// | W₁, b₁ | (K, C), (K) | 1×1 convolutions in torchvision: (K, C, 1, 1)                  |
+/// | W₂, b₂ | (C, K), (C) |                                                                |
+/// | saved  |             | s (N, C), u (N, K) and the gates (N, C), for the backward pass |
 ///
-/// One pass over x for the means, one for the products; what is between them is small. Where the pixels are many beside the weights, images go through all of it
-/// one by one, so that the second pass finds in the cache what the first has read or made (`SqueezeExcite+Images.swift`).
+/// One pass over x computes the means and another the products; everything in between is small. Where pixels outnumber
+/// weights by far, each image goes through all steps in turn, so that the second pass finds in the cache what the first
+/// has read or computed (`SqueezeExcite+Images.swift`).
 public struct SqueezeExcite: Sendable {
     public enum Gate: Sendable {
         /// 1 / (1 + e⁻ᵛ): EfficientNet.
@@ -42,11 +44,11 @@ public struct SqueezeExcite: Sendable {
         }
     }
 
-    /// Floats of what is saved for the backward pass.
+    /// The number of floats saved for the backward pass.
     public func saved(N: Int) -> Int { N * (2 * C + K) }
-    /// Scratch for both passes with a batch of N.
+    /// Scratch for both passes on a batch of N.
     public func scratch(N: Int) -> Scratch.Need { Scratch.Need(shared: 2 * N * (C + K)) }
-    /// Scratch for the forward pass that keeps nothing.
+    /// Scratch for a forward pass that saves nothing.
     public func inferenceScratch(N: Int) -> Scratch.Need { Scratch.Need(shared: 2 * N * (C + K)) }
 
     /// Sets y, which may be x itself, and `saved`.
@@ -65,8 +67,9 @@ public struct SqueezeExcite: Sendable {
         normalized.withPrologue(Products(layer: self, y: y, x: x, g: g, N: N, P: P))
     }
 
-    /// The gates (N, C) alone, and `saved`: for a reader of x that multiplies by them itself. Without `saved` they lie in the scratch memory
-    /// that is shared, until another layer uses it.
+    /// Computes only the gates (N, C) and `saved`, for a reader of x that applies the gates itself.
+    ///
+    /// Without `saved`, the gates lie in the shared scratch memory until another layer uses it.
     public func gates(
         saved: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, _ parameters: Parameters, N: Int, P: Int,
         scratch: Scratch
@@ -78,8 +81,8 @@ public struct SqueezeExcite: Sendable {
     }
 
     /// - Parameters:
-    ///   - reduce: sets u of s.
-    ///   - expand: sets v of activation(u).
+    ///   - reduce: sets u from s.
+    ///   - expand: sets v from activation(u).
     func gates(
         saved: UnsafeMutablePointer<Float>?, x: UnsafePointer<Float>, normalized: NormalizedInput? = nil, N: Int, P: Int, scratch: Scratch,
         reduce: (UnsafeMutablePointer<Float>, UnsafePointer<Float>) -> Void, expand: (UnsafeMutablePointer<Float>, UnsafePointer<Float>) -> Void
@@ -125,7 +128,7 @@ public struct SqueezeExcite: Sendable {
         }
     }
 
-    /// v becomes gate(v).
+    /// Replaces v by gate(v).
     func openGates(_ v: UnsafeMutablePointer<Float>, _ count: Int) {
         switch gate {
         case .sigmoid: Elementwise.map(v, count) { Vector.sigmoid(v.vector($0, lanes: $1)) }
@@ -136,7 +139,7 @@ public struct SqueezeExcite: Sendable {
         }
     }
 
-    /// The gradient of the gates `g` becomes that of v.
+    /// Turns the gradient with respect to the gates `g` into the gradient with respect to v.
     func throughGates(_ d: UnsafeMutablePointer<Float>, _ g: UnsafePointer<Float>, _ count: Int) {
         switch gate {
         case .sigmoid: Elementwise.map(d, count) { d.vector($0, lanes: $1) * g.vector($0, lanes: $1) * (1 - g.vector($0, lanes: $1)) }
@@ -189,7 +192,7 @@ public struct SqueezeExcite: Sendable {
         }
     }
 
-    /// Blocks of sixteen channels of an image, and whether the rest of its channels are among them.
+    /// A range of blocks of sixteen channels of an image, and whether the remaining channels are included.
     struct Share {
         let blocks: Range<Int>
         let rest: Bool
@@ -198,7 +201,7 @@ public struct SqueezeExcite: Sendable {
     /// All channels.
     var wholeImage: Share { Share(blocks: 0..<(C / 16), rest: C % 16 > 0) }
 
-    /// Calls `body` on all threads for each image; the channels of few images are shared out.
+    /// Calls `body` on all threads for each image. With few images, their channels are split among threads too.
     private func forEachShare(_ N: Int, _ body: (_ n: Int, Share) -> Void) {
         let groups = N < 8 ? max(1, min(C / 64, 16 / N)) : 1
         Parallel.forEach(N * groups) { piece, _ in

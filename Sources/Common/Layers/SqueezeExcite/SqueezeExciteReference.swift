@@ -1,10 +1,11 @@
 public import Kernels
 import Platform
 
-/// Squeeze-and-excitation by its definition, forward and back: what ``SqueezeExcite`` is tested against, and what a reader reads first. Then
-/// `SqueezeExcite.swift`, and `+Pixels` and `+Images`, by which it goes through memory.
+/// Squeeze-and-excitation by its definition, forward and backward: the reference for tests of ``SqueezeExcite``, and
+/// the place to start reading.
 ///
-/// In double precision. Arrays and equations are those of ``SqueezeExcite``.
+/// Continue with `SqueezeExcite.swift`, then `+Pixels` and `+Images`, which organize the memory access. Computes in
+/// double precision. Arrays and equations are those of ``SqueezeExcite``.
 public struct SqueezeExciteReference: Sendable {
     public let C, K: Int
     public let activation: Activation
@@ -26,7 +27,7 @@ public struct SqueezeExciteReference: Sendable {
         }
     }
 
-    /// Of one image: s, u, h = activation(u) and v.
+    /// For one image: s, u, h = activation(u) and v.
     private func inner(_ x: [Double], _ n: Int, P: Int) -> (s: [Double], u: [Double], h: [Double], v: [Double]) {
         let s = (0..<C).map { c in (0..<P).reduce(0) { $0 + x[(n * P + $1) * C + c] } / Double(P) }
         let u = (0..<K).map { k in b1[k] + (0..<C).reduce(0) { $0 + W1[k * C + $1] * s[$1] } }
@@ -43,7 +44,7 @@ public struct SqueezeExciteReference: Sendable {
         }
     }
 
-    /// From y = x · gate(v), the gradient reaches x by y and by its mean s:
+    /// From y = x · gate(v), the gradient reaches x through y and through the mean s:
     ///
     ///     dv = gate′(v) · Σ dy·x      du = activation′(u) · W₂ᵀdv      ds = W₁ᵀdu      dx = dy·gate(v) + ds/P
     ///     dW₂ = Σ dv·hᵀ      db₂ = Σ dv      dW₁ = Σ du·sᵀ      db₁ = Σ du

@@ -1,10 +1,10 @@
 public import Kernels
 import Parallel
 
-/// A transformer's attention block, for inference: multi-head self-attention (Vaswani et al., "Attention Is All You Need", NeurIPS 2017) over normalised
-/// tokens, added to what it read:
+/// A transformer's attention block for inference: multi-head self-attention (Vaswani et al., "Attention Is All You
+/// Need", NeurIPS 2017) over normalised tokens, plus the residual:
 ///
-///     [q k v] = Wqkv · norm(x) + b                          per token, cut into heads of d = C / heads numbers
+///     [q k v] = Wqkv · norm(x) + b                          per token, split into heads of d = C / heads numbers
 ///     o[t] = Σᵤ softmaxᵤ(q[t]·k[u] / √d) · v[u]             per head
 ///     y = x + γ · (Wo · o + b)                              γ: LayerScale
 ///
@@ -13,13 +13,14 @@ import Parallel
 /// | x          | (N, T, C)      |                                                    |
 /// | Wqkv       | (3C, C)        | rows of q, of k, of v                              |
 /// | Wo         | (C, C)         |                                                    |
-/// | y          | (N, T', C)     | T' = T, or 1 where only the first token is wanted  |
+/// | y          | (N, T', C)     | T' = T, or 1 if only the first token is needed     |
 ///
-/// The scores of all heads, (N, heads, T, T), are never in memory: each head takes some rows of q at a time, whose scores stay in the cache between their product with kᵀ,
-/// the softmax and their product with v. 1/√d is in Wq, γ in Wo.
+/// The scores of all heads, (N, heads, T, T), are never in memory. Each head processes some rows of q at a time, whose
+/// scores stay in the cache between the product with kᵀ, the softmax and the product with v. 1/√d is folded into Wq,
+/// and γ into Wo.
 public struct Attention: Sendable {
     public let T, C, heads: Int
-    /// Whether only the first token of each image goes on: then only it has a q.
+    /// Whether only the first token of each image is passed on: then only that token has a q.
     public let onlyFirst: Bool
     private let epsilon: Float
     private let queries, keys, output: NormalizedLinear
@@ -27,7 +28,7 @@ public struct Attention: Sendable {
     /// The parameters of one block, in PyTorch's shapes.
     public struct Parameters {
         public var normScale, normBias, qkv, qkvBias, output, outputBias: UnsafePointer<Float>
-        /// γ (C); nil for one.
+        /// γ (C); nil means 1.
         public var layerScale: UnsafePointer<Float>?
 
         public init(
@@ -39,7 +40,7 @@ public struct Attention: Sendable {
         }
     }
 
-    /// - Precondition: a head has a multiple of 16 numbers.
+    /// - Precondition: the size of a head is a multiple of 16.
     public init(T: Int, C: Int, heads: Int, onlyFirst: Bool = false, epsilon: Float, _ p: Parameters) {
         precondition(C % (16 * heads) == 0)
         (self.T, self.C, self.heads, self.onlyFirst, self.epsilon) = (T, C, heads, onlyFirst, epsilon)
@@ -49,22 +50,23 @@ public struct Attention: Sendable {
         output = NormalizedLinear(I: C, O: C, W: p.output, b: p.outputBias, factor: p.layerScale)
     }
 
-    /// Floats of the weights that it keeps.
+    /// The number of floats of the stored weights.
     public var floats: Int { queries.floats + keys.floats + output.floats }
-    /// Tokens of an image that go on.
+    /// The number of tokens of an image that are passed on.
     private var tokens: Int { onlyFirst ? 1 : T }
     private var d: Int { C / heads }
-    /// Floats from a row to the next.
+    /// The row stride in floats.
     private var stride: Int { RowStride.padded(C) }
     private var keyStride: Int { RowStride.padded(2 * C) }
     private var scoreStride: Int { RowStride.padded(T) }
-    /// kᵀ of a head, and v.
+    /// The panels of a head's kᵀ, and of v.
     private var keyPanels: Panels { Panels(k: d, n: T) }
     private var valuePanels: Panels { Panels(k: T, n: d) }
-    /// Rows of q at once.
+    /// The number of rows of q processed at once.
     private var block: Int { max(Panels.rows, min(TokenRows.block, (1 << 16) / scoreStride / Panels.rows * Panels.rows)) }
 
-    /// For N images: k and v, q (whose place o takes), and for each thread normalised rows, or a head's panels and scores.
+    /// For N images: k and v, and q (later overwritten by o). For each thread: normalised rows, or a head's panels and
+    /// scores.
     public func scratch(N: Int) -> Scratch.Need {
         Scratch.Need(
             worker: max((TokenRows.block + Panels.rows) * stride, keyPanels.floats + valuePanels.floats + block * scoreStride),
@@ -82,7 +84,7 @@ public struct Attention: Sendable {
         TokenRows.forEachBlock(N * tokens, workers: scratch.workers) { rows, _ in
             let y = y + rows.lowerBound * C
             if onlyFirst {
-                // The rows that are added lie T rows apart.
+                // The residual rows are T rows apart.
                 for (row, n) in rows.enumerated() { Rows.copy(x + n * T * C, to: y + row * C, count: C) }
                 output.multiply(q + rows.lowerBound * stride, stride: stride, rows: rows.count, into: y, stride: C, adding: y)
             } else {
@@ -107,7 +109,7 @@ public struct Attention: Sendable {
         }
     }
 
-    /// One head of one image: o takes the place of q.
+    /// Computes one head of one image; o overwrites q.
     private func attend(_ q: UnsafeMutablePointer<Float>, _ kv: UnsafePointer<Float>, _ memory: UnsafeMutablePointer<Float>) {
         let keys = memory, values = keys + keyPanels.floats, scores = values + valuePanels.floats
         for index in 0..<keyPanels.count { keyPanels.pack(index, of: kv, .transposed, ldb: keyStride, into: keys) }
@@ -126,7 +128,8 @@ public struct Attention: Sendable {
         }
     }
 
-    /// x = e^(x − max x) for `count` numbers; returns their sum. The divisor waits for their product with v, which has fewer numbers.
+    /// Replaces `count` numbers x by e^(x − max x) and returns their sum. The division is left to the product with v,
+    /// which has fewer numbers.
     private static func exponentials(_ x: UnsafeMutablePointer<Float>, count: Int) -> Float {
         let whole = count / 16 * 16, rest = count - whole
         var most = Vector(repeating: -.infinity)

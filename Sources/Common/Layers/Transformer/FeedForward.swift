@@ -1,16 +1,17 @@
 public import Kernels
 import Parallel
 
-/// A transformer's second block, for inference: two linear layers with a GELU between them, over normalised tokens, added to what it read:
+/// A transformer's feed-forward block for inference: two linear layers with a GELU in between, over normalised tokens,
+/// plus the residual:
 ///
 ///     y = x + γ · (W₂ · gelu(W₁ · norm(x) + b₁) + b₂)        row by row; γ: LayerScale
 ///
-/// | array  | shape     |
-/// |--------|-----------|
-/// | x, y   | (M, C)    |
+/// | array  | shape          |
+/// |--------|----------------|
+/// | x, y   | (M, C)         |
 /// | W₁, W₂ | (F, C), (C, F) |
 ///
-/// Some rows at a time go through both layers: no array of (M, F) is ever made.
+/// Some rows at a time pass through both layers, so no (M, F) array is ever stored.
 public struct FeedForward: Sendable {
     public let C, F: Int
     private let epsilon: Float
@@ -19,7 +20,7 @@ public struct FeedForward: Sendable {
     /// The parameters of one block, in PyTorch's shapes.
     public struct Parameters {
         public var normScale, normBias, first, firstBias, second, secondBias: UnsafePointer<Float>
-        /// γ (C); nil for one.
+        /// γ (C); nil means 1.
         public var layerScale: UnsafePointer<Float>?
 
         public init(
@@ -38,14 +39,14 @@ public struct FeedForward: Sendable {
         second = NormalizedLinear(I: F, O: C, W: p.second, b: p.secondBias, factor: p.layerScale)
     }
 
-    /// Floats of the weights that it keeps.
+    /// The number of floats of the stored weights.
     public var floats: Int { first.floats + second.floats }
     private var stride: Int { RowStride.padded(C) }
     private var innerStride: Int { RowStride.padded(F) }
 
     public func scratch() -> Scratch.Need { Scratch.Need(worker: (TokenRows.block + Panels.rows) * (stride + innerStride)) }
 
-    /// Sets y of M rows; it may be x.
+    /// Sets y from M rows; it may be x.
     public func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, M: Int, scratch: Scratch) {
         TokenRows.forEachBlock(M, workers: scratch.workers) { rows, worker in
             let normalized = scratch.pointer(worker), inner = normalized + rows.count * stride

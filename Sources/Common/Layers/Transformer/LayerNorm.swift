@@ -1,13 +1,15 @@
 import Kernels
 
-/// y = γ · (x − mean x) / √(var x + ε) + β, row by row, for inference. Inside the blocks of a transformer ``NormalizedLinear`` has γ and β.
+/// y = γ · (x − mean x) / √(var x + ε) + β, row by row, for inference. Within transformer blocks, ``NormalizedLinear``
+/// applies γ and β.
 public struct LayerNorm: Sendable {
     public let C: Int
     private let epsilon: Float
     private let scale, bias: FloatBuffer
 
     /// - Parameters:
-    ///   - scale: γ (C), and `bias` β (C).
+    ///   - scale: γ (C).
+    ///   - bias: β (C).
     public init(C: Int, epsilon: Float, scale: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
         precondition(C % 16 == 0)
         (self.C, self.epsilon) = (C, epsilon)
@@ -18,7 +20,7 @@ public struct LayerNorm: Sendable {
 
     public var floats: Int { scale.count + bias.count }
 
-    /// Sets y (N, C) of rows that lie `stride` floats apart at `x`.
+    /// Sets y (N, C) from rows at `x` that are `stride` floats apart.
     public func forward(y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, stride: Int, N: Int) {
         TokenRows.normalize(x, stride: stride, rows: N, C: C, epsilon: epsilon, into: y, stride: C)
         for n in 0..<N {

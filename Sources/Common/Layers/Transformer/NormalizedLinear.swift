@@ -1,24 +1,26 @@
 import Kernels
 import Parallel
 
-/// A layer norm and the linear layer that reads it, over rows of C numbers:
+/// A layer norm and the linear layer after it, over rows of C numbers:
 ///
 ///     y = W · (γ · (x − mean x) / √(var x + ε) + β) + b        row by row
 ///
-/// For inference: γ and β are folded into W and b (W' = W·diag γ, b' = b + W·β), and so is what the result is multiplied by, so that
-/// rows are only centred and brought to unit variance before the product. W' is packed once, in panels.
+/// For inference: γ and β are folded into W and b (W' = W·diag γ, b' = b + W·β), and so is a factor of the result. So
+/// rows only need to be centred and scaled to unit variance before the product. W' is packed into panels once.
 public struct NormalizedLinear: Sendable {
-    /// Numbers that it reads and makes.
+    /// The numbers of inputs and outputs.
     public let I, O: Int
     let panels: Panels
     let packed: FloatBuffer
     let bias: FloatBuffer
 
     /// - Parameters:
-    ///   - W: (O, I)
+    ///   - W: (O, I).
     ///   - b: (O); nil for zero.
-    ///   - scale: γ (I), of the layer norm before it, and `shift` β (I); nil where there is none.
-    ///   - factor: what its results are multiplied by, each by its own: LayerScale; or all by one, `constant`.
+    ///   - scale: γ (I) of the layer norm before it; nil if there is none.
+    ///   - shift: β (I) of the layer norm before it; nil if there is none.
+    ///   - factor: a factor for each output: LayerScale.
+    ///   - constant: one factor for all outputs.
     public init(
         I: Int, O: Int, W: UnsafePointer<Float>, b: UnsafePointer<Float>?, scale: UnsafePointer<Float>? = nil, shift: UnsafePointer<Float>? = nil,
         factor: UnsafePointer<Float>? = nil, constant: Float = 1
@@ -39,17 +41,17 @@ public struct NormalizedLinear: Sendable {
                 }
                 bias.pointer[o] = Float(sum * Double(factor))
             }
-            // The panel's own columns, as those of a matrix that has no others.
+            // Packs the panel's own columns as a matrix that has no others.
             Panels(k: I, n: columns.count).pack(0, of: folded, .transposed, ldb: I, into: packed.pointer + panels.offset(index))
         }
     }
 
-    /// Floats that it keeps.
+    /// The number of floats that the layer stores.
     public var floats: Int { packed.count + bias.count }
 
-    /// Makes `y` of `rows` rows at `x` that are normalised already.
+    /// Computes `y` from `rows` rows at `x` that are already normalised.
     ///
-    /// - Parameter residual: of y's shape and stride, is added.
+    /// - Parameter residual: added to the result; of y's shape and stride.
     func multiply(
         _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>, stride yStride: Int, adding residual: UnsafePointer<Float>? = nil
     ) {

@@ -1,20 +1,20 @@
 import Kernels
 import Parallel
 
-/// An image as tokens, for inference: each patch of P by P pixels by a linear layer, with the embedding of its place added, behind tokens that are the
-/// same for all images (class token, registers).
+/// Turns an image into tokens, for inference: each patch of P by P pixels goes through a linear layer and gets its
+/// position embedding added. Tokens shared by all images (class token, registers) come first.
 ///
 ///     y[n, t] = tokens[t]                                                                  t < prefix
 ///     y[n, prefix + p·w + q, k] = b[k] + tokens[prefix + p·w + q, k] + Σ_{r,s,c} W[k, r, s, c] · x[n, P·p + r, P·q + s, c]
 ///
-/// | array  | shape               |                                                    |
-/// |--------|---------------------|----------------------------------------------------|
-/// | x      | (N, H, W, C)        | H = P·h, W = P·w                                    |
-/// | W      | (K, P, P, C)        | PyTorch's (K, C, P, P) with the channels moved last |
-/// | tokens | (prefix + h·w, K)   | what does not depend on the image                  |
-/// | y      | (N, prefix + h·w, K) |                                                   |
+/// | array  | shape                |                                                     |
+/// |--------|----------------------|-----------------------------------------------------|
+/// | x      | (N, H, W, C)         | H = P·h, W = P·w                                    |
+/// | W      | (K, P, P, C)         | PyTorch's (K, C, P, P) with the channels moved last |
+/// | tokens | (prefix + h·w, K)    | the part that does not depend on the image          |
+/// | y      | (N, prefix + h·w, K) |                                                     |
 ///
-/// A row of patches is the left factor of a product where it lies: P runs of P·C floats.
+/// A row of patches serves in place as the left factor of a product: P runs of P·C floats.
 public struct PatchEmbedding: Sendable {
     public let H, W, C, P, K: Int
     private let prefix: Int
@@ -22,8 +22,9 @@ public struct PatchEmbedding: Sendable {
     private let panels: Panels
 
     /// - Parameters:
-    ///   - tokens: (prefix + h·w, K)
-    ///   - weights: (K, P, P, C), `bias` (K).
+    ///   - tokens: (prefix + h·w, K).
+    ///   - weights: (K, P, P, C).
+    ///   - bias: (K).
     public init(H: Int, W: Int, C: Int, P: Int, K: Int, tokens: [Float], weights: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
         precondition(H % P == 0 && W % P == 0 && tokens.count % K == 0 && tokens.count / K >= (H / P) * (W / P))
         (self.H, self.W, self.C, self.P, self.K) = (H, W, C, P, K)
@@ -36,7 +37,7 @@ public struct PatchEmbedding: Sendable {
         (self.panels, self.packed) = (panels, packed)
     }
 
-    /// Floats of the weights that it keeps.
+    /// The number of floats of the stored weights.
     public var floats: Int { tokens.count + packed.count + bias.count }
 
     /// Sets y.

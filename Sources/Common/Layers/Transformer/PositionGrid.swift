@@ -1,23 +1,25 @@
 import Platform
 
-/// Position embeddings of a square grid of patches, brought to a grid of another size as the programs do that trained them.
+/// Resizes the position embeddings of a square grid of patches, in the same way as the programs that trained them.
 public enum PositionGrid {
-    /// How; the values are what checkpoints' metadata say. All are PyTorch's `interpolate` of mode `bicubic`, without aligned corners.
+    /// The interpolation; the raw values are those in checkpoint metadata. All are PyTorch's `interpolate` with mode
+    /// `bicubic`, without aligned corners.
     public enum Interpolation: String, Sendable, CaseIterable {
-        /// To the size: transformers' ViT and DINOv2.
+        /// To the given size: transformers' ViT and DINOv2.
         case plain = "bicubic"
         /// By the factor (size + 0.1) / √positions: facebookresearch/dino, and dinov2 without registers.
         case offset = "bicubic, size + 0.1"
-        /// To the size, by a filter as wide as the step where that is more than 1: timm, and dinov2 with registers.
+        /// To the given size, with a filter widened to the step if that is more than 1: timm, and dinov2 with
+        /// registers.
         case antialiased = "bicubic, antialiased"
     }
 
-    /// Sets (h·w, C) from `positions` (G·G, C).
+    /// Returns (h·w, C) from `positions` (G·G, C).
     public static func resized(_ positions: [Float], G: Int, h: Int, w: Int, C: Int, _ interpolation: Interpolation) -> [Float] {
         precondition(positions.count == G * G * C)
         guard h != G || w != G else { return positions }
         let columns = kernelWeights(from: G, to: w, interpolation), rows = kernelWeights(from: G, to: h, interpolation)
-        // Along x, then along y.
+        // First along x, then along y.
         var wide = [Double](repeating: 0, count: G * w * C), result = [Float](repeating: 0, count: h * w * C)
         for y in 0..<G {
             for (x, weights) in columns.enumerated() {
@@ -33,7 +35,7 @@ public enum PositionGrid {
         return result
     }
 
-    /// For each of `size` output positions the source positions of G that it reads, with their weights.
+    /// For each of `size` output positions, the source positions of G that it reads and their weights.
     private static func kernelWeights(from G: Int, to size: Int, _ interpolation: Interpolation) -> [[(source: Int, weight: Double)]] {
         let step = switch interpolation {
         case .plain, .antialiased: Double(G) / Double(size)
@@ -51,7 +53,7 @@ public enum PositionGrid {
         }
     }
 
-    /// Keys' cubic convolution (1981) with the parameter a.
+    /// Keys' cubic convolution kernel (1981) with parameter a.
     private static func cubic(_ x: Double, _ a: Double) -> Double {
         let x = abs(x)
         if x <= 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }

@@ -1,12 +1,12 @@
 import Kernels
 import Parallel
 
-/// What is done to rows of tokens.
+/// Operations on rows of tokens.
 enum TokenRows {
-    /// Rows that one piece of work takes: their numbers are about as many as the L2 cache holds, through all that is done to them.
+    /// The number of rows in one piece of work, chosen so that their data fit in the L2 cache through all steps.
     static let block = 4 * Panels.rows
 
-    /// Cuts `rows` into pieces, an even number, so that two threads have equal shares.
+    /// Splits `rows` into an even number of pieces, so that two threads get equal shares.
     static func forEachBlock(_ rows: Int, workers: Int, _ body: (_ rows: Range<Int>, _ worker: Int) -> Void) {
         let pieces = rows <= Panels.rows ? 1 : (rows + 2 * block - 1) / (2 * block) * 2
         Parallel.forEach(pieces, workers: workers) { piece, worker in body(Parallel.part(piece, of: pieces, in: rows), worker) }

@@ -1,13 +1,14 @@
 import Kernels
 import Platform
 
-/// The layers of a vision transformer (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021) as plain loops in double precision: what the
-/// fused ones are tested against, and what a reader reads first.
+/// The layers of a vision transformer (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021) as plain loops
+/// in double precision: the reference for tests of the fused layers, and the place to start reading.
 ///
-/// An image is T tokens of C numbers. Reading order: this file, ``NormalizedLinear``, ``TokenRows`` (what is done to rows of tokens), ``Attention``,
+/// An image is T tokens of C numbers. Reading order: this file, ``NormalizedLinear``, ``TokenRows`` (operations on rows
+/// of tokens), ``Attention``,
 /// ``FeedForward``, ``PatchEmbedding``, ``PositionGrid``.
 public enum TransformerReference {
-    /// y[c] = γ[c] · (x[c] − mean x) / √(var x + ε) + β[c], over the C numbers of a row; the variance is that of all of them, not of a sample.
+    /// y[c] = γ[c] · (x[c] − mean x) / √(var x + ε) + β[c], over the C numbers of a row, with the population variance.
     public static func layerNorm(_ x: [Double], scale: [Double], bias: [Double], epsilon: Double) -> [Double] {
         let mean = x.reduce(0, +) / Double(x.count), variance = x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(x.count)
         return x.indices.map { scale[$0] * (x[$0] - mean) / (variance + epsilon).squareRoot() + bias[$0] }

@@ -1,7 +1,7 @@
 public import Kernels
 import Layers
 
-/// An activation that no other operation takes along. See ``Elementwise``.
+/// An activation that no other operation applies. See ``Elementwise``.
 public struct ActivationOperation: Operation {
     let activation: Activation
 

@@ -3,16 +3,16 @@ import Layers
 
 /// Normalisation, then the sum with the value `residual`, then the activation. See ``BatchNorm``.
 public struct BatchNormOperation: Operation {
-    /// Numbers of γ and β; nil without an affine part, or without β.
+    /// The indices of γ and β; nil without an affine part, or without β.
     let affine: (gamma: Int, beta: Int?)?
-    /// The number of its running statistics.
+    /// The index of its running statistics.
     let statistics: Int
     let epsilon, momentum: Float
     public let residual: Int?
     let activation: Activation
-    /// The probability that training leaves out what is added to the residual, image by image (``StochasticDepth``).
+    /// The probability that training drops what is added to the residual, per image (``StochasticDepth``).
     let drop: Double
-    /// `bn`, where there is no affine part to be named by.
+    /// The name `bn` if there is no affine part to be named by.
     public let name: String
 
     func layer(_ x: Shape) -> BatchNorm { BatchNorm(C: x.C, epsilon: epsilon, momentum: momentum, activation: activation) }
@@ -21,20 +21,21 @@ public struct BatchNormOperation: Operation {
     public var kind: String { "batch norm" + (residual == nil ? "" : ", sum") + (activation == .none ? "" : ", \(activation)") }
     public func outputShape(_ x: Shape) -> Shape { x }
 
-    /// Statistics, then the values; backward dy and x for the sums, then dy, x, dx. Where a neighbour makes what is second, it reads x instead of
-    /// y, and backward x besides dy. In inference it is folded away but for the sum.
+    /// Forward: the statistics, then the values. Backward: dy and x for the sums, then dy, x and dx. If a neighbour
+    /// computes the second part, it reads x instead of y and, backward, x in addition to dy. In inference everything
+    /// except the sum is folded away.
     public func traffic(_ site: TrafficSite) -> Traffic {
         let (x, y) = (site.x.count, site.y.count), sum = residual == nil ? 0 : y
         let forward = site.isTraining ? (site.fusedIntoConsumer ? x : 2 * x + y) : 0
         return Traffic(forward: forward + sum, backward: (site.gradientInProducer ? 3 : 5) * x + sum)
     }
 
-    /// Element by element: what it reads was made by one operation and is read by this one alone.
+    /// It works element by element, and it is the only reader of its producer's output.
     public var replacesGradient: Bool { true }
 
     public func training(_ site: TrainingSite) -> any TrainingStep { BatchNormTraining(self, site) }
 
-    /// Where no operation before it takes it up (``FoldingOperation``).
+    /// The form used if no operation before it folds it (``FoldingOperation``).
     public func inference(_ site: InferenceSite) -> InferenceForm { .step(Inference(self, site)) }
 
     public func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String {
@@ -52,7 +53,7 @@ public struct BatchNormOperation: Operation {
     }
 }
 
-/// γ, β, and where their gradients go.
+/// γ and β, or the destinations of their gradients.
 private struct Affine {
     let gamma, beta: UnsafeMutablePointer<Float>
 }
@@ -61,9 +62,9 @@ final class BatchNormTraining: TrainingStep {
     private let operation: BatchNormOperation
     private let site: TrainingSite
     private let layer: BatchNorm
-    /// Means and inverse standard deviations of the groups, (G, C) each.
+    /// The means and inverse standard deviations of the groups, (G, C) each.
     private let moments: FloatBuffer
-    /// γ = 1 and β = 0, and what is found for their gradients, where one of them is not learnt.
+    /// γ = 1 and β = 0, and memory for their gradients, if one of them is not learnt.
     private let constants: FloatBuffer?
 
     init(_ operation: BatchNormOperation, _ site: TrainingSite) {
@@ -98,7 +99,7 @@ final class BatchNormTraining: TrainingStep {
         return Affine(gamma: first, beta: first + layer.C)
     }
 
-    /// What a consumer needs that applies it where it reads.
+    /// What a consumer needs to apply the batch norm as it reads.
     func normalizedInput(_ weights: Weights) -> NormalizedInput {
         let affine = affine(weights)
         return NormalizedInput(layer, mean: mean, inverseDeviation: inverseDeviation, gamma: affine.gamma, beta: affine.beta)
@@ -146,7 +147,7 @@ final class BatchNormTraining: TrainingStep {
     }
 }
 
-/// An operation whose weights take up the batch norm behind it:
+/// An operation that folds the batch norm after it into its weights:
 ///
 ///     γ·(W·x − μ)/√(σ² + ε) + β  =  (γ/√(σ² + ε)·W)·x + (β − γ·μ/√(σ² + ε))
 protocol FoldingOperation: Operation {
@@ -154,7 +155,7 @@ protocol FoldingOperation: Operation {
 }
 
 extension FoldingOperation {
-    /// Where no batch norm is behind it, it takes up one that does nothing.
+    /// Without a batch norm after it, it folds an identity.
     public func inference(_ site: InferenceSite) -> InferenceForm {
         site.isNormalized ? .folded : .step(folded(site, FoldedNorm(identity: outputShape(site.x).C)))
     }
@@ -166,7 +167,7 @@ struct FoldedNorm {
     let bias: [Float]
     let activation: Activation
 
-    /// Does nothing.
+    /// The identity.
     init(identity C: Int) {
         scale = [Double](repeating: 1, count: C)
         bias = [Float](repeating: 0, count: C)
@@ -183,11 +184,11 @@ struct FoldedNorm {
         activation = operation.activation
     }
 
-    /// Calls `body` with weights whose outer dimension are the channels, each with its channel's scale.
+    /// Calls `body` with weights whose outer dimension is the channels, each multiplied by its channel's scale.
     func withScaled(_ W: UnsafePointer<Float>, count: Int, _ body: (UnsafePointer<Float>) -> Void) {
         let scaled = FloatBuffer(count), each = count / scale.count
         for (k, scale) in scale.enumerated() { for i in (k * each)..<((k + 1) * each) { scaled.pointer[i] = Float(Double(W[i]) * scale) } }
-        // Else it may be gone before its pointer has been read.
+        // Otherwise the buffer may be released before its pointer has been read.
         withExtendedLifetime(scaled) { body(scaled.pointer) }
     }
 }
@@ -224,7 +225,7 @@ private struct Inference: InferenceStep {
 }
 
 extension GraphBuilder {
-    /// - Parameter drop: the probability that training leaves out what is added to the residual, image by image.
+    /// - Parameter drop: the probability that training drops what is added to the residual, per image.
     public mutating func batchNorm(
         _ name: String, _ x: Int, residual: Int? = nil, _ activation: Activation = .none, epsilon: Float = 1e-5, momentum: Float = 0.1,
         drop: Double = 0, isAffine: Bool = true, hasBias: Bool = true

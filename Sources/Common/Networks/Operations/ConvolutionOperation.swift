@@ -17,7 +17,7 @@ public struct ConvolutionOperation: Operation {
 
     public func multiplyAdds(_ x: Shape, _ y: Shape) -> Int { y.count * kernel * kernel * x.C }
 
-    /// Backward: dy and x for the weights, dy and dx; or dy but once.
+    /// Backward: dy and x for the weights, then dy and dx; if both gradients are joined, dy only once.
     public func traffic(_ site: TrafficSite) -> Traffic {
         let (x, y) = (site.x.count, site.y.count)
         return Traffic(forward: x + y, backward: x + (layer(site.x).joinsGradients ? y : 2 * y) + (site.readsImages ? 0 : x))
@@ -93,7 +93,7 @@ private struct Inference: InferenceStep {
 }
 
 extension GraphBuilder {
-    /// A convolution without bias; padded so that stride 1 keeps the size.
+    /// A convolution without bias, padded by default so that stride 1 keeps the size.
     public mutating func convolution(_ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil) -> Int {
         let weight = self.kernel(name, [K, width(x), kernel, kernel])
         return add(ConvolutionOperation(weight: weight, kernel: kernel, stride: stride, K: K, padding: padding ?? .keeping(kernel)), x)

@@ -1,7 +1,7 @@
 import Kernels
 import Layers
 
-/// A convolution with a window for each channel: (N, H, W, C) → (N, H', W', C). See ``Depthwise``.
+/// A depthwise convolution: (N, H, W, C) → (N, H', W', C). See ``Depthwise``.
 public struct DepthwiseOperation: Operation {
     let weight: Int
     let kernel, stride: Int
@@ -17,7 +17,7 @@ public struct DepthwiseOperation: Operation {
 
     public func multiplyAdds(_ x: Shape, _ y: Shape) -> Int { y.count * kernel * kernel }
 
-    /// Backward: dy, x and dx, both gradients at once.
+    /// Backward: dy, x and dx, with both gradients at once.
     public func traffic(_ site: TrafficSite) -> Traffic {
         Traffic(forward: site.x.count + site.y.count, backward: 2 * site.x.count + site.y.count)
     }
@@ -80,7 +80,7 @@ private struct Inference: InferenceStep {
 }
 
 extension GraphBuilder {
-    /// As ``convolution(_:_:_:kernel:stride:)``, each channel by itself.
+    /// Like ``convolution(_:_:_:kernel:stride:padding:)``, with each channel by itself.
     public mutating func depthwise(_ name: String, _ x: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil) -> Int {
         let weight = self.kernel(name, [width(x), 1, kernel, kernel], .depthwise)
         return add(DepthwiseOperation(weight: weight, kernel: kernel, stride: stride, padding: padding ?? .keeping(kernel)), x)

@@ -1,6 +1,6 @@
 import Layers
 
-/// Numbers are left out with this probability, in training. See ``Dropout``.
+/// Zeroes values with this probability in training. See ``Dropout``.
 public struct DropoutOperation: Operation {
     let probability: Double
 
@@ -30,6 +30,6 @@ private struct Training: TrainingStep {
 }
 
 extension GraphBuilder {
-    /// Numbers left out with this probability, in training.
+    /// Dropout with this probability, in training.
     public mutating func dropout(_ x: Int, _ probability: Double) -> Int { add(DropoutOperation(probability: probability), x) }
 }

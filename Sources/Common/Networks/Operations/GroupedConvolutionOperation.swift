@@ -1,7 +1,7 @@
 import Kernels
 import Layers
 
-/// A convolution without bias in groups of channels: (N, H, W, C) → (N, H', W', K). See ``GroupedConvolution``.
+/// A grouped convolution without bias: (N, H, W, C) → (N, H', W', K). See ``GroupedConvolution``.
 public struct GroupedConvolutionOperation: Operation {
     let weight: Int
     let kernel, stride, K, groups: Int
@@ -19,7 +19,7 @@ public struct GroupedConvolutionOperation: Operation {
 
     public func multiplyAdds(_ x: Shape, _ y: Shape) -> Int { y.count * kernel * kernel * x.C / groups }
 
-    /// Backward: dy and x for the weights, dy and dx.
+    /// Backward: dy and x for the weights, then dy and dx.
     public func traffic(_ site: TrafficSite) -> Traffic {
         let (x, y) = (site.x.count, site.y.count)
         return Traffic(forward: x + y, backward: x + 2 * y + (site.readsImages ? 0 : x))
@@ -77,7 +77,7 @@ private struct Inference: InferenceStep {
 }
 
 extension GraphBuilder {
-    /// As ``convolution(_:_:_:kernel:stride:)``, with the channels in groups.
+    /// Like ``convolution(_:_:_:kernel:stride:padding:)``, with the channels in groups.
     public mutating func groupedConvolution(_ name: String, _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, groups: Int) -> Int {
         let weight = self.kernel(name, [K, width(x) / groups, kernel, kernel])
         return add(GroupedConvolutionOperation(weight: weight, kernel: kernel, stride: stride, K: K, groups: groups, padding: .keeping(kernel)), x)

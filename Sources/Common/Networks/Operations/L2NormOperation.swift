@@ -1,7 +1,7 @@
 import Kernels
 import Layers
 
-/// Rows brought to unit length, (N, D). See ``L2Normalization``.
+/// Scales rows to unit length, (N, D). See ``L2Normalization``.
 public struct L2NormOperation: Operation {
     public var kind: String { "L2 norm" }
     public var name: String { "l2-norm" }
@@ -15,7 +15,7 @@ public struct L2NormOperation: Operation {
 
 private struct Step: TrainingStep, InferenceStep {
     let D: Int
-    /// Lengths of the rows, (N).
+    /// The norms of the rows, (N).
     let norm: FloatBuffer
 
     init(N: Int, D: Int) {

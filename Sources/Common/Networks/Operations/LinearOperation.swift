@@ -51,7 +51,8 @@ private struct Inference: InferenceStep {
 }
 
 extension GraphBuilder {
-    /// - Parameter start: of the weights; nil for ±1/√I, as PyTorch has it, and the same for the bias, which otherwise is zero.
+    /// - Parameter start: the initialization of the weights, with a bias of zero; nil for PyTorch's uniform ±1/√I for
+    ///   weights and bias.
     public mutating func linear(_ name: String, _ x: Int, _ O: Int, hasBias: Bool = true, start: Parameter.Initialization? = nil) -> Int {
         let bound = 1 / Double(width(x)).squareRoot()
         let weight = parameter(name + ".weight", [O, width(x)], .matrix, start ?? .uniform(bound))

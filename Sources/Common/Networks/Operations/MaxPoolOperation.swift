@@ -25,7 +25,7 @@ public struct MaxPoolOperation: Operation {
 private final class Training: TrainingStep {
     private let layer: MaxPool
     private let N: Int
-    /// Which pixel of its window each output is, (N, H', W', C).
+    /// The position of each output within its window, (N, H', W', C).
     private let argmax: UnsafeMutableBufferPointer<UInt8>
 
     init(_ layer: MaxPool, _ site: TrainingSite) {

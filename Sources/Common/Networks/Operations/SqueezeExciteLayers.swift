@@ -1,11 +1,11 @@
-/// How a library names the two layers of a squeeze-excite, what they are, and what they begin with.
+/// The names, types and initialization of the two layers of a squeeze-excite in a library.
 public struct SqueezeExciteLayers: Sendable {
     let reduce, expand: String
-    /// Linear layers, (K, C), in place of 1×1 convolutions, (K, C, 1, 1).
+    /// Whether they are linear layers, (K, C), instead of 1×1 convolutions, (K, C, 1, 1).
     var isLinear = false
-    /// Whether biases begin as PyTorch's convolutions have them, in place of 0.
+    /// Whether biases are initialized as those of PyTorch's convolutions instead of 0.
     var hasBiasOfConvolutions = false
 
-    /// torchvision's.
+    /// torchvision's names.
     static func torchvision(_ name: String) -> SqueezeExciteLayers { SqueezeExciteLayers(reduce: name + ".fc1", expand: name + ".fc2") }
 }

@@ -1,14 +1,14 @@
 public import Kernels
 public import Layers
 
-/// Channels weighed by what is in the whole image. See ``SqueezeExcite``.
+/// Channel weights computed from the whole image. See ``SqueezeExcite``.
 public struct SqueezeExciteOperation: Operation {
-    /// The number of W₁, behind which b₁, W₂ and b₂ stand.
+    /// The index of W₁; b₁, W₂ and b₂ follow it.
     let weights: Int
     let K: Int
     let activation: Activation
     let gate: SqueezeExcite.Gate
-    /// `features.4.block.2`: its parameters' names begin so.
+    /// `features.4.block.2`: the prefix of its parameters' names.
     public let name: String
 
     private func layer(_ x: Shape) -> SqueezeExcite { SqueezeExcite(C: x.C, K: K, activation: activation, gate: gate) }
@@ -17,7 +17,8 @@ public struct SqueezeExciteOperation: Operation {
     public func outputShape(_ x: Shape) -> Shape { x }
     public func multiplyAdds(_ x: Shape, _ y: Shape) -> Int { 2 * x.C * K }
 
-    /// Means, then the products, which in inference its consumer may make; backward dy and x for the sums, then dy and dx.
+    /// Forward: the means, then the products, which the consumer may compute in inference. Backward: dy and x for the
+    /// sums, then dy and dx.
     public func traffic(_ site: TrafficSite) -> Traffic {
         let (x, y) = (site.x.count, site.y.count)
         return Traffic(forward: !site.isTraining && site.fusedIntoConsumer ? x : 2 * x + y, backward: x + 3 * y)
@@ -43,7 +44,7 @@ public struct SqueezeExciteOperation: Operation {
 private struct Training: TrainingStep {
     let layer: SqueezeExcite
     let weights, N, P: Int
-    /// Means, hidden numbers and gates.
+    /// The means, hidden values and gates.
     let saved: FloatBuffer
 
     init(_ layer: SqueezeExcite, _ weights: Int, _ site: TrainingSite) {
@@ -89,14 +90,14 @@ private struct Inference: InferenceStep {
 }
 
 extension SqueezeExcite.Parameters {
-    /// Those whose first has the number `first`.
+    /// The four parameters, starting at index `first`.
     fileprivate init(_ first: Int, _ pointer: (Int) -> UnsafeMutablePointer<Float>) {
         self.init(W1: pointer(first), b1: pointer(first + 1), W2: pointer(first + 2), b2: pointer(first + 3))
     }
 }
 
 extension GraphBuilder {
-    /// Squeeze-excite by `K` numbers: `NAME.fc1` and `NAME.fc2`, or `layers`.
+    /// Squeeze-excite with `K` hidden numbers: `NAME.fc1` and `NAME.fc2`, or `layers`.
     public mutating func squeezeExcite(
         _ name: String, _ x: Int, _ K: Int, _ activation: Activation, _ gate: SqueezeExcite.Gate, _ layers: SqueezeExciteLayers? = nil
     ) -> Int {

@@ -1,7 +1,7 @@
 import Kernels
 import Layers
 
-/// An operation of a vision transformer: for inference alone, since transformers are teachers here and no students.
+/// An operation of a vision transformer. For inference only, since transformers are teachers here and never students.
 protocol TransformerOperation: Operation {}
 
 extension TransformerOperation {
@@ -10,7 +10,8 @@ extension TransformerOperation {
     func export(to graph: inout ExchangeGraph, _ x: String, residual: String?) -> String { preconditionFailure("\(kind) is not written as ONNX: Network.trains says so") }
 }
 
-/// (N, H, W, C) → (N, 1, T, K): tokens of the image's patches behind a class token and registers. See ``PatchEmbedding``.
+/// (N, H, W, C) → (N, 1, T, K): tokens of the image's patches, after a class token and registers. See
+/// ``PatchEmbedding``.
 struct PatchEmbeddingOperation: TransformerOperation {
     let weight, bias, classToken, positions: Int
     /// nil without registers.
@@ -40,14 +41,14 @@ struct PatchEmbeddingOperation: TransformerOperation {
     }
 }
 
-/// (N, 1, T, C) → (N, 1, T', C): attention added to what it read. See ``Attention``.
+/// (N, 1, T, C) → (N, 1, T', C): attention plus the residual. See ``Attention``.
 struct AttentionOperation: TransformerOperation {
     let norm, qkv, output: (weight: Int, bias: Int)
     /// nil without LayerScale.
     let layerScale: Int?
     let heads: Int
     let epsilon: Float
-    /// Whether only the class token goes on: what reads the last block's output reads no other.
+    /// Whether only the class token is passed on: the reader of the last block's output needs no other.
     let onlyClass: Bool
 
     var parameter: Int? { qkv.weight }
@@ -70,7 +71,7 @@ struct AttentionOperation: TransformerOperation {
     }
 }
 
-/// (N, 1, T, C) → (N, 1, T, C): two linear layers added to what they read. See ``FeedForward``.
+/// (N, 1, T, C) → (N, 1, T, C): two linear layers plus the residual. See ``FeedForward``.
 struct FeedForwardOperation: TransformerOperation {
     let norm, first, second: (weight: Int, bias: Int)
     /// nil without LayerScale.
@@ -94,7 +95,7 @@ struct FeedForwardOperation: TransformerOperation {
     }
 }
 
-/// (N, 1, T, C) → (N, 1, 1, C): the first token of each image, by a layer norm. See ``LayerNorm``.
+/// (N, 1, T, C) → (N, 1, 1, C): the first token of each image after a layer norm. See ``LayerNorm``.
 struct ClassTokenOperation: TransformerOperation {
     let weight, bias: Int
     let epsilon: Float
@@ -127,7 +128,8 @@ private struct Step: InferenceStep {
 
 extension GraphBuilder {
     private mutating func pair(_ name: String, _ O: Int, _ I: Int) -> (weight: Int, bias: Int) {
-        // Truncated normal in the programs that train them; a network that is made here is a teacher of tests.
+        // The programs that train them use a truncated normal; a network initialized here only serves as a teacher in
+        // tests.
         (parameter(name + ".weight", [O, I], .matrix, .normal(0.02)), parameter(name + ".bias", [O], .bias, .constant(0)))
     }
 
@@ -135,7 +137,7 @@ extension GraphBuilder {
         (parameter(name + ".weight", [C], .scale, .constant(1)), parameter(name + ".bias", [C], .bias, .constant(0)))
     }
 
-    /// - Parameter registers: how many.
+    /// - Parameter registers: the number of registers.
     mutating func patchEmbedding(_ x: Int, K: Int, patch P: Int, _ table: PositionTable, registers: Int) -> Int {
         let weight = parameter("patch_embed.proj.weight", [K, width(x), P, P], .convolution, .normal(0.02))
         let bias = parameter("patch_embed.proj.bias", [K], .bias, .constant(0))
@@ -146,7 +148,7 @@ extension GraphBuilder {
                 weight: weight, bias: bias, classToken: classToken, positions: positions, registers: own, P: P, K: K, table: table, registerCount: registers), x)
     }
 
-    /// - Parameter layerScale: whether γ stands before the sum, as `NAME.ls1.gamma`.
+    /// - Parameter layerScale: whether γ is applied before the sum, as `NAME.ls1.gamma`.
     mutating func attention(_ name: String, _ x: Int, heads: Int, layerScale: Bool, epsilon: Float, onlyClass: Bool) -> Int {
         let C = width(x), norm = norm(name + ".norm1", C), qkv = pair(name + ".attn.qkv", 3 * C, C), output = pair(name + ".attn.proj", C, C)
         let scale = layerScale ? parameter(name + ".ls1.gamma", [C], .scale, .constant(1)) : nil

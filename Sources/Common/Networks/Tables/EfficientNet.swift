@@ -3,7 +3,7 @@ import Layers
 
 /// EfficientNet (Tan and Le, "EfficientNet: Rethinking Model Scaling", ICML 2019), as torchvision defines it and names its weights.
 struct EfficientNet: Trunk {
-    /// A line of the paper's table 1: `layers` blocks, of which the first has the stride.
+    /// A row of the paper's table 1: `layers` blocks, of which the first has the stride.
     struct Stage: Sendable {
         let expansion, kernel, stride, out, layers: Int
 
@@ -12,7 +12,7 @@ struct EfficientNet: Trunk {
         }
     }
 
-    /// Of B0.
+    /// The stages of B0.
     static let stages = [
         // expansion, kernel, stride, out, layers
         Stage(1, 3, 1, 16, 1),
@@ -24,12 +24,12 @@ struct EfficientNet: Trunk {
         Stage(6, 3, 1, 320, 1),
     ]
 
-    /// Those of this network, scaled.
+    /// The stages of this network, scaled.
     let stages: [Stage]
-    /// Channels of the first convolution.
+    /// The number of channels of the first convolution.
     let stem: Int
     let dropout: Double
-    /// The probability that the block behind the last would be left out; it grows from 0 in equal steps.
+    /// The drop probability that a block after the last would have. It grows from 0 in equal steps.
     let stochasticDepth = 0.2
 
     /// B0 with `width` times the channels and `depth` times the layers.
@@ -38,7 +38,7 @@ struct EfficientNet: Trunk {
             stages: stages.map { Stage($0.expansion, $0.kernel, $0.stride, channels($0.out, width), layers($0.layers, depth)) }, stem: channels(32, width), dropout: dropout)
     }
 
-    /// `count` times `width` as a multiple of 8, and not a tenth less.
+    /// `count` times `width`, rounded to a multiple of 8 but not down by more than a tenth.
     static func channels(_ count: Int, _ width: Double) -> Int {
         let wanted = Double(count) * width, rounded = max(8, Int(wanted + 4) / 8 * 8)
         return Double(rounded) < 0.9 * wanted ? rounded + 8 : rounded

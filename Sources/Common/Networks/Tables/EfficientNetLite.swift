@@ -1,7 +1,9 @@
 import Kernels
 
-/// EfficientNet-Lite (Liu, "Higher accuracy on vision models with EfficientNet-Lite", 2020): EfficientNet without squeeze-excite, with ReLU6, and with stem and head as wide as B0's;
-/// under the names of its port to PyTorch, with TensorFlow's SAME padding and its own scaling of pixels.
+/// EfficientNet-Lite (Liu, "Higher accuracy on vision models with EfficientNet-Lite", 2020): EfficientNet without
+/// squeeze-excite, with ReLU6, and with B0's widths of stem and head.
+///
+/// It uses the names of its port to PyTorch, TensorFlow's SAME padding and its own pixel scaling.
 struct EfficientNetLite: Trunk {
     let width, depth, dropout: Double
 
@@ -11,7 +13,7 @@ struct EfficientNetLite: Trunk {
 
     func build(_ graph: inout GraphBuilder) -> Int {
         let norm = InvertedResidual.Norm(epsilon: 1e-3, momentum: 0.01), stages = EfficientNet.stages
-        // Neither the first nor the last stage gets deeper.
+        // The first and the last stage are not deepened.
         let layers = stages.indices.map { $0 == 0 || $0 == stages.count - 1 ? stages[$0].layers : EfficientNet.layers(stages[$0].layers, depth) }
         var x = graph.normalized(("_conv_stem", "_bn0"), graph.input, 32, kernel: 3, stride: 2, padding: .same, norm, .relu6), number = 0
         for (stage, count) in zip(stages, layers) {

@@ -1,8 +1,8 @@
 import Kernels
 import Layers
 
-/// The block of MobileNetV2 and its heirs (Sandler et al., "MobileNetV2", CVPR 2018): 1×1 to more channels, a window for each channel,
-/// perhaps squeeze-excite, 1×1 to fewer channels; and the input is added where the shape allows.
+/// The block of MobileNetV2 and its successors (Sandler et al., "MobileNetV2", CVPR 2018): a 1×1 expansion, a depthwise
+/// convolution, optional squeeze-excite and a 1×1 projection. The input is added if the shapes match.
 struct InvertedResidual {
     struct Norm {
         let epsilon, momentum: Float
@@ -14,15 +14,17 @@ struct InvertedResidual {
         let gate: SqueezeExcite.Gate
     }
 
-    /// How a library names the convolutions and batch norms of a block.
+    /// The naming scheme of a library for the convolutions and batch norms of a block.
     enum Names {
-        /// `NAME.block.0.0`, `NAME.block.0.1`, one number after the other: torchvision's MobileNetV3 and EfficientNet.
+        /// `NAME.block.0.0`, `NAME.block.0.1`, numbered consecutively: torchvision's MobileNetV3 and EfficientNet.
         case blocks
-        /// `NAME.conv.0.0`, `NAME.conv.0.1`, but the last two are `NAME.conv.2` and `NAME.conv.3`: torchvision's MobileNetV2.
+        /// `NAME.conv.0.0`, `NAME.conv.0.1`, with `NAME.conv.2` and `NAME.conv.3` for the last two: torchvision's
+        /// MobileNetV2.
         case mobileNetV2
         /// `NAME._expand_conv`, `NAME._bn0` …: the port of TensorFlow's EfficientNets to PyTorch.
         case tensorFlowPort
-        /// All layers in one Sequential `NAME.conv`, and squeeze-excite of linear layers before the activation: SEED's MobileNetV3.
+        /// All layers in one Sequential `NAME.conv`, with squeeze-excite as linear layers before the activation: SEED's
+        /// MobileNetV3.
         case seedMobileNetV3
     }
 
@@ -30,10 +32,10 @@ struct InvertedResidual {
     let activation: Activation
     let squeeze: Squeeze?
     let norm: Norm
-    /// The probability that training leaves out the block for an image.
+    /// The probability that training drops the block for an image.
     var drop = 0.0
     var names = Names.blocks
-    /// Nil for that which keeps the size at stride 1.
+    /// The padding; nil for the padding that keeps the size at stride 1.
     var padding: Padding?
 }
 
@@ -45,7 +47,7 @@ extension GraphBuilder {
         normalized(("\(name).0", "\(name).1"), x, K, kernel: kernel, stride: stride, norm, activation)
     }
 
-    /// The same with the names of both.
+    /// The same, with separate names for both layers.
     mutating func normalized(
         _ names: (convolution: String, norm: String), _ x: Int, _ K: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil, _ norm: InvertedResidual.Norm,
         _ activation: Activation, residual: Int? = nil, drop: Double = 0
@@ -56,7 +58,7 @@ extension GraphBuilder {
 
     mutating func add(_ block: InvertedResidual, _ name: String, _ x: Int) -> Int {
         let expands = block.expanded != width(x), adds = block.stride == 1 && width(x) == block.out
-        // The place of the depthwise convolution among the parts, and of the last one.
+        // The index of the depthwise convolution among the parts, and of the last part.
         let own = expands ? 1 : 0, last = own + (block.squeeze == nil ? 1 : 2)
         let expand, window, project: (convolution: String, norm: String), squeeze: String
         var layers: SqueezeExciteLayers?

@@ -2,7 +2,7 @@ import Kernels
 
 /// MobileNetV2 (Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018), as torchvision defines it and names its weights.
 struct MobileNetV2: Trunk {
-    /// Table 2: expansion, out, blocks, stride of the first.
+    /// Table 2: expansion, output channels, blocks, stride of the first block.
     private static let rows: [(expansion: Int, out: Int, blocks: Int, stride: Int)] = [
         (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
     ]

@@ -3,7 +3,7 @@ import Layers
 
 /// MobileNetV3 (Howard et al., "Searching for MobileNetV3", ICCV 2019), as torchvision defines it and names its weights.
 struct MobileNetV3: Trunk {
-    /// A line of the paper's tables.
+    /// A row of the paper's tables.
     struct Row: Sendable {
         let kernel, expanded, out: Int
         let squeezes: Bool
@@ -17,7 +17,7 @@ struct MobileNetV3: Trunk {
     }
 
     let rows: [Row]
-    /// Width of the features.
+    /// The width of the features.
     let last: Int
 
     /// Table 1.
@@ -75,7 +75,7 @@ struct MobileNetV3: Trunk {
         return graph.activation(x, .hardSwish)
     }
 
-    /// The nearest multiple of 8 that is not below nine tenths.
+    /// The nearest multiple of 8, but not less than nine tenths of `width`.
     static func divisible(_ width: Int) -> Int {
         let near = max(8, (width + 4) / 8 * 8)
         return 10 * near < 9 * width ? near + 8 : near

@@ -2,17 +2,19 @@ import Kernels
 import Layers
 import Platform
 
-/// RegNetY (Radosavovic et al., "Designing Network Design Spaces", CVPR 2020), as torchvision defines it and names its weights; the large ones are SEER's (Goyal et al.,
-/// "Self-supervised Pretraining of Visual Features in the Wild", 2021; "Vision Models Are More Robust And Fair When Pretrained On Uncurated Images Without
-/// Supervision", 2022).
+/// RegNetY (Radosavovic et al., "Designing Network Design Spaces", CVPR 2020), as torchvision defines it and names its
+/// weights.
 ///
-/// The widths of the blocks are w₀ + w_a·j, rounded to powers of w_m times w₀ and to multiples of 8; blocks of one width are a stage.
+/// The large ones are SEER's (Goyal et al., "Self-supervised Pretraining of Visual Features in the Wild", 2021; "Vision
+/// Models Are More Robust And Fair When Pretrained On Uncurated Images Without Supervision", 2022). The widths of the
+/// blocks are w₀ + w_a·j, rounded to powers of w_m times w₀ and to multiples of 8. Blocks of the same width form a
+/// stage.
 struct RegNetY: Trunk {
     let depth: Int
     let w0, wa, wm: Double
-    /// Channels of a group of the 3×3 convolutions.
+    /// The number of channels per group of the 3×3 convolutions.
     let group: Int
-    /// Of each stage, in place of as many as the widths give.
+    /// The number of blocks of each stage, overriding the number that the widths give.
     private var blocks: [Int]?
 
     /// Blocks of one width, of which the first has stride 2.
@@ -32,7 +34,8 @@ struct RegNetY: Trunk {
         return other
     }
 
-    /// torchvision's rounding; ClassyVision's never takes the next multiple of a group, which differs for 8GF alone.
+    /// Uses torchvision's rounding. ClassyVision's never rounds up to the next multiple of a group, which differs only
+    /// for 8GF.
     var stages: [Stage] {
         let widths = (0..<depth).map { block in
             let power = (log((w0 + wa * Double(block)) / w0) / log(wm)).rounded(.toNearestOrEven)
@@ -61,7 +64,7 @@ struct RegNetY: Trunk {
         return graph.averagePool(x)
     }
 
-    /// 1×1, 3×3 in groups, squeeze-excite by a quarter of the block's input, 1×1.
+    /// 1×1, grouped 3×3, squeeze-excite with a quarter of the block's input width, 1×1.
     private func add(_ graph: inout GraphBuilder, _ name: String, _ x: Int, _ width: Int, stride: Int) -> Int {
         let input = graph.width(x)
         var y = graph.convolution("\(name).f.a.0", x, width, kernel: 1)

@@ -1,33 +1,34 @@
 import Kernels
 
-/// A residual network (He et al. 2016), as torchvision defines it ("v1.5": the stride of a bottleneck is in its 3×3
+/// A residual network (He et al. 2016), as torchvision defines it ("v1.5": a bottleneck's stride is in its 3×3
 /// convolution) and names its weights.
 public struct ResNet: Trunk {
     public enum Block: Sendable {
         /// Two 3×3 convolutions.
         case basic
-        /// 1×1, 3×3, 1×1 with four times the width at the end.
+        /// 1×1, 3×3, 1×1, with four times the width at the output.
         case bottleneck
 
         var expansion: Int { self == .basic ? 1 : 4 }
     }
 
     public enum Stem: Sendable {
-        /// 7×7 with stride 2, then a 3×3 maximum with stride 2: for images of 64 and more.
+        /// 7×7 with stride 2, then 3×3 max pooling with stride 2: for images of 64 pixels and more.
         case large
-        /// 3×3 with stride 1 and no pooling: for images of 32 or so, as in MoCo's CIFAR demonstration.
+        /// 3×3 with stride 1 and no pooling: for images of about 32 pixels, as in MoCo's CIFAR demonstration.
         case small
     }
 
     let block: Block
     let depths: [Int]
-    /// Channels of the stem and of the first stage; each further stage has twice as many.
+    /// The number of channels of the stem and the first stage; it doubles with each further stage.
     let width: Int
     let stem: Stem
-    /// How many times as wide as usual a bottleneck's inner convolutions are, what it gives being as usual: torchvision's `wide_resnet50_2`
-    /// (Zagoruyko and Komodakis 2016). SimCLR's and SwAV's wide networks are wider everywhere, their stem too: they have another ``width``.
+    /// The width factor of a bottleneck's inner convolutions; its output width is unchanged. Used by torchvision's
+    /// `wide_resnet50_2` (Zagoruyko and Komodakis 2016). SimCLR's and SwAV's wide networks are wider everywhere,
+    /// including the stem: they use another ``width``.
     var innerFactor = 1
-    /// TensorFlow's SAME padding of convolutions and pooling: BYOL's official weights are of such.
+    /// Whether convolutions and pooling use TensorFlow's SAME padding, as BYOL's official weights require.
     var hasSamePadding = false
 
     private var padding: Padding? { hasSamePadding ? .same : nil }

@@ -1,15 +1,16 @@
 import Kernels
 import Layers
 
-/// EfficientNet as SEED defines it: the port of TensorFlow's to PyTorch, whose SAME padding is that of images of one size, whatever the size of those it gets.
+/// EfficientNet as SEED defines it: the port of TensorFlow's networks to PyTorch, with SAME padding computed for one
+/// image size and used for all.
 struct SEEDEfficientNet: Trunk {
     let depth: Double
-    /// Height and width that the padding is made for.
+    /// The height and width that the padding is computed for.
     let resolution: Int
 
     var headName: String { "fc" }
     var dropout: Double { 0.2 }
-    /// Its zeros are those of a larger image: of a smaller one the last windows would not fit into them.
+    /// The padding is that of a larger image; with a smaller image the last windows would not fit.
     var smallestImage: Int { 32 }
     func headStart(_ O: Int) -> Parameter.Initialization? { nil }
 

@@ -1,8 +1,11 @@
 import Kernels
 import Layers
 
-/// MobileNetV3-Large as SEED defines it (Fang et al., "SEED: Self-supervised Distillation for Visual Representation", ICLR 2021): squeeze-excite of linear layers,
-/// before the activation, by another rounding, and batch norms of PyTorch's own epsilon.
+/// MobileNetV3-Large as SEED defines it (Fang et al., "SEED: Self-supervised Distillation for Visual Representation",
+/// ICLR 2021).
+///
+/// Its squeeze-excite consists of linear layers, stands before the activation and uses a different rounding. Its batch
+/// norms have PyTorch's default epsilon.
 struct SEEDMobileNetV3: Trunk {
     /// Kernel, expansion, out, whether squeeze-excite, activation, stride.
     private static let rows: [(kernel: Int, expansion: Double, out: Int, squeezes: Bool, activation: Activation, stride: Int)] = [

@@ -1,6 +1,8 @@
-/// A vision transformer (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021) under the names of timm and torch hub: DINO's (Caron et al., ICCV 2021),
-/// MoCo-v3's (Chen et al., ICCV 2021), DINOv2's (Oquab et al., 2023) and, with registers, Darcet et al. (ICLR 2024). Its features are the class token behind the
-/// last layer norm.
+/// A vision transformer (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021) with the names of timm and
+/// torch hub.
+///
+/// Covers DINO (Caron et al., ICCV 2021), MoCo-v3 (Chen et al., ICCV 2021), DINOv2 (Oquab et al., 2023) and, with
+/// registers, Darcet et al. (ICLR 2024). The features are the class token after the last layer norm.
 struct VisionTransformer: Trunk {
     enum Size: Int {
         case small = 384
@@ -8,7 +10,7 @@ struct VisionTransformer: Trunk {
         case large = 1024
     }
 
-    /// Numbers in a token, blocks, heads.
+    /// The numbers per token, the blocks and the heads.
     let width, depth, heads: Int
     let patch: Int
     let layerScale: Bool
@@ -16,7 +18,7 @@ struct VisionTransformer: Trunk {
     private let table: PositionTable
 
     /// - Parameters:
-    ///   - side: images that it was trained on; their patches have position embeddings.
+    ///   - side: the size of the training images; their patches have position embeddings.
     ///   - heads: nil for heads of 64 numbers.
     init(_ size: Size, patch: Int, side: Int = 224, heads: Int? = nil, layerScale: Bool = false, registers: Int = 0) {
         (width, depth, self.heads) = (size.rawValue, size == .large ? 24 : 12, heads ?? size.rawValue / 64)

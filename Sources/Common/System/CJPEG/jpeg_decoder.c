@@ -1,5 +1,6 @@
-// As Pillow's JpegDecode.c treats libjpeg: warnings are nothing, errors break the image, and so do bytes that end while libjpeg needs
-// more of them for a pixel. What comes after the last pixel does not matter, but for an error in it.
+// Handles libjpeg's conditions as Pillow's JpegDecode.c does. Warnings are ignored. Errors break the image, and so does
+// input that ends while libjpeg still needs bytes for a pixel. Data after the last pixel do not matter unless they
+// cause an error.
 #include "jpeg_decoder.h"
 
 #include <setjmp.h>
@@ -10,7 +11,8 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-// A progressive image has about ten scans. One that has thousands takes hours (libjpeg-turbo's own djpeg has this limit too).
+// A progressive image has about ten scans. One with thousands would take hours (libjpeg-turbo's own djpeg has this
+// limit too).
 static const int scan_limit = 500;
 
 struct seed_jpeg_decoder {
@@ -40,8 +42,9 @@ static void say_nothing(j_common_ptr codec) { (void)codec; }
 
 static void do_nothing(j_decompress_ptr codec) { (void)codec; }
 
-// At the end FALSE: libjpeg returns to its caller ("suspends") where it needs a byte more, instead of inventing an end. Behind the last
-// pixel nothing more is read: Pillow looks for errors no further than the block of 64 KiB that it has at hand.
+// Returns FALSE at the end of the input: libjpeg then returns to its caller ("suspends") when it needs another byte,
+// instead of inventing an end. After the last pixel nothing more is read: Pillow looks for errors only within the 64
+// KiB block that it already has.
 static boolean fill(j_decompress_ptr codec) {
     seed_jpeg_decoder *decoder = codec->client_data;
     if (decoder->is_unreadable || decoder->is_finishing) return FALSE;
@@ -83,7 +86,7 @@ void seed_jpeg_destroy(seed_jpeg_decoder *decoder) {
     free(decoder);
 }
 
-// What an error or a suspension amounts to.
+// The status after an error or a suspension.
 static enum seed_jpeg_status failed(seed_jpeg_decoder *decoder, int is_error) {
     if (decoder->is_unreadable) return SEED_JPEG_UNREADABLE;
     if (!is_error) return SEED_JPEG_TRUNCATED;
@@ -139,7 +142,7 @@ enum seed_jpeg_status seed_jpeg_decode(seed_jpeg_decoder *decoder, unsigned char
         for (unsigned row = 0; row < count; row++) rows[row] = pixels + stride * (codec->output_scanline + row);
         if (jpeg_read_scanlines(codec, rows, count) == 0) return failed(decoder, 0);
     }
-    // A missing end is nothing; an error on the way to it is one.
+    // A missing end is ignored; an error on the way to it is not.
     decoder->is_finishing = 1;
     jpeg_finish_decompress(codec);
     return SEED_JPEG_DONE;

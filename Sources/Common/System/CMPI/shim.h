@@ -2,7 +2,7 @@
 #define OMPI_SKIP_MPICXX 1
 #include <mpi.h>
 
-// What mpi.h defines by macros with casts, which Swift does not import.
+// Values that mpi.h defines by macros with casts, which Swift does not import.
 
 static inline MPI_Comm seed_mpi_world(void) { return MPI_COMM_WORLD; }
 static inline MPI_Datatype seed_mpi_byte(void) { return MPI_BYTE; }

@@ -1,4 +1,4 @@
-// What a process needs at its start and at the end of its memory, and what only C can define.
+// What a process needs at its start and when memory runs out, and what only C can define.
 #include "CProcess.h"
 
 #include <errno.h>
@@ -10,7 +10,8 @@ static _Atomic(void (*)(void)) registered_cleanup;
 
 void seed_set_cleanup(void (*cleanup)(void)) { atomic_store(&registered_cleanup, cleanup); }
 
-/// The first thread that ends the process does so alone: another would end it before all is cleaned up, or have a second last word.
+/// Only the first thread that ends the process gets through. Another would end it before cleanup is complete, or print
+/// a second message.
 static void only_first(atomic_flag *flag) {
     if (atomic_flag_test_and_set(flag)) for (;;) pause();
 }
@@ -25,7 +26,8 @@ void seed_end(int status) {
 
 extern char *program_invocation_short_name;
 
-/// Appends `text` to `line`, which holds `length` of 256 bytes. A name that a terminal would act on does not pass.
+/// Appends `text` to `line`, which holds `length` of 256 bytes. Control characters, which a terminal would act on, are
+/// replaced.
 static size_t append(char *line, size_t length, const char *text) {
     for (; *text && length < 255; text++) line[length++] = *text >= ' ' && *text <= '~' ? *text : '?';
     return length;
@@ -52,15 +54,15 @@ void seed_no_memory(size_t size) {
 
 int seed_watches_memory(void) { return 1; }
 
-// Swift traps where memory for an object or an array is missing, and libraries go on in ways of their own: OpenBLAS tries again for ever.
-// A tool's user shall have one line and status 74, so memory that the system refuses ends the process here. glibc keeps its allocator
-// under these names for programs that wrap it; `free` stays as it is.
+// If memory for an object or an array is missing, Swift traps, and libraries react in their own ways: OpenBLAS retries
+// forever. A tool's user should get one line and status 74, so a refused allocation ends the process here. glibc
+// exposes its allocator under these names for programs that wrap it; `free` stays unchanged.
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 
-/// More than any machine has: such a size is a mistake, which its caller is told.
+/// More than any machine has: such a size is a mistake, which is reported to the caller.
 static const size_t absurd = (size_t)1 << 46;
 
 void *malloc(size_t size) {
@@ -82,7 +84,7 @@ void *realloc(void *old, size_t size) {
     return memory;
 }
 
-/// What Swift takes aligned memory from. `aligned_alloc` is left to whoever wants to be told.
+/// Swift allocates aligned memory with it. `aligned_alloc` is left for callers that handle failure.
 int posix_memalign(void **result, size_t alignment, size_t size) {
     if (alignment % sizeof(void *) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) return EINVAL;
     void *memory = __libc_memalign(alignment, size);
@@ -102,13 +104,15 @@ int seed_watches_memory(void) { return 0; }
 
 extern char **environ;
 
-// OpenBLAS reads two variables when it is loaded, before any code of ours. They are not set, for programs that we start shall find their environment as it is.
+// OpenBLAS reads two variables when it is loaded, before any of our code runs. They are not set in the environment, so
+// that programs that we start inherit it unchanged.
 //
-// OPENBLAS_NUM_THREADS: it starts so many threads with 128 MB of address space each; where those are missing, the threads try for ever and are waited for at
-// the end. We call it from threads of our own and need none of its: 1, whatever is set.
+// OPENBLAS_NUM_THREADS: it starts this many threads with 128 MB of address space each. If that is not available, the
+// threads retry forever and are waited for at exit. We call it from our own threads and need none of its: always 1.
 //
-// OPENBLAS_CORETYPE: it knows processors by their model's number, and takes kernels of 2004 for one that is newer than itself, which are five times slower.
-// So it is told by what the processor can do, unless it is set; what cannot do the least of these is left to it.
+// OPENBLAS_CORETYPE: it detects processors by model number. For one newer than itself it falls back to kernels from
+// 2004, which are five times slower. So it is told the core type by processor features, unless the variable is set. A
+// processor below the least of these is left to OpenBLAS's own detection.
 static const char *openblas_core(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();

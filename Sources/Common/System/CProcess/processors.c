@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 int seed_processors(void) {
-    // The kernel refuses a set that is smaller than its own.
+    // The kernel rejects a set that is smaller than its own.
     for (int most = 1024; most <= 1 << 18; most *= 4) {
         cpu_set_t *set = CPU_ALLOC(most);
         if (!set) break;

@@ -1,10 +1,10 @@
-// What the processor this build is for can do. Swift has no such conditions of its own.
+// Features of the target processor. Swift has no such compile-time conditions.
 #pragma once
 #if defined(__AVX__)
 #include <immintrin.h>
 #endif
 
-// Floats in one vector register, and how many such registers there are.
+// The number of floats in a vector register, and the number of such registers.
 #if defined(__AVX512F__)
 #define SEED_LANES 16
 #define SEED_REGISTERS 32
@@ -19,14 +19,14 @@
 #define SEED_REGISTERS 16
 #endif
 
-// Asks for the cache line at an address, which need not be readable, to be read or written soon.
+// Prefetches the cache line at an address for reading or writing. The address need not be valid.
 static inline void seed_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 static inline void seed_prefetch_to_write(void *address) { __builtin_prefetch(address, 1, 3); }
 
-// The same for the second cache.
+// The same into the second-level cache.
 static inline void seed_prefetch_far(const void *address) { __builtin_prefetch(address, 0, 2); }
 
-// Tells the processor that this thread waits busily.
+// Tells the processor that this thread is spinning.
 static inline void seed_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -35,7 +35,8 @@ static inline void seed_pause(void) {
 #endif
 }
 
-// Lets this thread take and make 0 in place of denormals, numbers below 2^-126, each of which takes some processors as long as a hundred others. Returns what was so before.
+// Treats denormals (numbers below 2^-126) as 0 in this thread, as inputs and as results: some processors take as long
+// for one as for a hundred other numbers. Returns the previous mode.
 static inline unsigned long seed_flush_denormals(void) {
 #if defined(__SSE__)
     unsigned before = __builtin_ia32_stmxcsr();
@@ -51,7 +52,7 @@ static inline unsigned long seed_flush_denormals(void) {
 #endif
 }
 
-// As it was before.
+// Restores the previous mode.
 static inline void seed_restore_denormals(unsigned long before) {
 #if defined(__SSE__)
     __builtin_ia32_ldmxcsr((unsigned)before);
@@ -62,7 +63,7 @@ static inline void seed_restore_denormals(unsigned long before) {
 
 typedef float seed_vector __attribute__((ext_vector_type(16)));
 
-// A bit for each lane of `a` that is larger than `least`, the first of them the lowest.
+// A bit mask of the lanes of `a` that are larger than `least`; the first lane is the lowest bit.
 static inline __attribute__((always_inline)) unsigned seed_lanes_above(seed_vector a, float least) {
 #if defined(__AVX512F__)
     return _mm512_cmp_ps_mask((__m512)a, _mm512_set1_ps(least), _CMP_GT_OQ);
@@ -76,7 +77,7 @@ static inline __attribute__((always_inline)) unsigned seed_lanes_above(seed_vect
 #endif
 }
 
-// Stores past the caches, where there is a way. `place` lies on a cache line.
+// Stores past the caches if the target can. `place` is aligned to a cache line.
 static inline __attribute__((always_inline)) void seed_store_nontemporal(float *place, seed_vector value) {
 #if __has_builtin(__builtin_nontemporal_store)
     __builtin_nontemporal_store(value, (seed_vector *)place);
@@ -85,7 +86,7 @@ static inline __attribute__((always_inline)) void seed_store_nontemporal(float *
 #endif
 }
 
-// Whether products of bytes are four times as fast as those of floats: by AVX-512 VNNI.
+// Whether byte products are four times as fast as float products, by AVX-512 VNNI.
 #if defined(__AVX512VNNI__) && SEED_LANES == 16
 #define SEED_BYTE_PRODUCTS 1
 #else
@@ -94,7 +95,8 @@ static inline __attribute__((always_inline)) void seed_store_nontemporal(float *
 
 typedef int seed_sums __attribute__((ext_vector_type(16)));
 
-// Of each lane the sum, and four products of bytes without a sign, of `a`, and with one, of `b`. Without the instruction the sum alone: not to be called.
+// Adds, per lane, four products of unsigned bytes of `a` with signed bytes of `b`. Without the instruction it returns
+// `sums` unchanged and must not be called.
 static inline __attribute__((always_inline)) seed_sums seed_add_byte_products(seed_sums sums, seed_sums a, seed_sums b) {
 #if SEED_BYTE_PRODUCTS
     return (seed_sums)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)a, (__m512i)b);
@@ -103,5 +105,5 @@ static inline __attribute__((always_inline)) seed_sums seed_add_byte_products(se
 #endif
 }
 
-// The sums as floats.
+// The sums converted to floats.
 static inline __attribute__((always_inline)) seed_vector seed_floats(seed_sums sums) { return __builtin_convertvector(sums, seed_vector); }

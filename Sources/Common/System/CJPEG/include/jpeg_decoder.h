@@ -1,9 +1,9 @@
-// libjpeg's decompressor for Swift, which can neither be jumped out of (longjmp) nor see libjpeg's macros.
+// libjpeg's decompressor for Swift, which can neither be left by longjmp nor see libjpeg's macros.
 #pragma once
 
 #include <stddef.h>
 
-// Fills `buffer` with bytes from `offset` on and gives their number; 0 at the end, -1 when they cannot be read.
+// Fills `buffer` with bytes from `offset` on and returns their number: 0 at the end, -1 on a read error.
 typedef ptrdiff_t (*seed_jpeg_read)(void *context, unsigned char *buffer, size_t count, size_t offset);
 
 enum seed_jpeg_status {
@@ -15,7 +15,8 @@ enum seed_jpeg_status {
     SEED_JPEG_UNREADABLE,
 };
 
-// A decoder keeps a buffer of its own, and libjpeg's working memory from seed_jpeg_start to seed_jpeg_finish. NULL without memory.
+// A decoder owns a buffer, and libjpeg's working memory from seed_jpeg_start to seed_jpeg_finish. NULL if there is no
+// memory.
 typedef struct seed_jpeg_decoder seed_jpeg_decoder;
 seed_jpeg_decoder *seed_jpeg_create(void);
 void seed_jpeg_destroy(seed_jpeg_decoder *decoder);
@@ -24,11 +25,11 @@ void seed_jpeg_destroy(seed_jpeg_decoder *decoder);
 enum seed_jpeg_status seed_jpeg_start(
     seed_jpeg_decoder *decoder, seed_jpeg_read read, void *context, unsigned *width, unsigned *height, int *components);
 
-// Decodes what seed_jpeg_start has begun: rows of 4 bytes a pixel, RGBX, or CMYK as it is stored for 4 components.
+// Decodes the image that seed_jpeg_start began: rows of 4 bytes per pixel, RGBX, or CMYK as stored for 4 components.
 enum seed_jpeg_status seed_jpeg_decode(seed_jpeg_decoder *decoder, unsigned char *pixels);
 
-// Ends what seed_jpeg_start has begun, whatever became of it.
+// Ends what seed_jpeg_start began, whatever the outcome.
 void seed_jpeg_finish(seed_jpeg_decoder *decoder);
 
-// libjpeg's words for SEED_JPEG_BROKEN.
+// libjpeg's message for SEED_JPEG_BROKEN.
 const char *seed_jpeg_message(const seed_jpeg_decoder *decoder);
