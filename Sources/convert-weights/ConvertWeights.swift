@@ -59,7 +59,7 @@ struct ConvertWeights: Tool {
 
     func run() throws {
         common.start()
-        // Not before: the value of an option that there is not would be taken for an input.
+        // Not in validate(): there, the value of an unknown option would count as an input.
         guard average || inputs.count == 1 else { throw Failure(.usage, "\(inputs.count) inputs are given", remedy: "--average writes their mean") }
         try WeightsWriter.check(output, names: names)
         let (found, metadata, told) = try read()
@@ -91,7 +91,7 @@ struct ConvertWeights: Tool {
         return scored
     }
 
-    /// The weights to be written, the metadata that all files have, and what was taken.
+    /// The weights to write, the metadata for every format, and a description of what was read.
     private func read() throws -> (Weights, [String: String], String) {
         let needsNoHead = backbone || project != nil, file = try reading.open(inputs[0], needsNoHead: needsNoHead, wantsPrototypes: prototypes)
         var metadata = file.metadata, told = file.coverage, weights = file.weights

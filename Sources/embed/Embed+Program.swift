@@ -3,7 +3,7 @@ import TensorStreams
 import ToolSupport
 import Training
 
-/// A program in the network's place.
+/// A program instead of the network.
 extension Embed {
     func run(_ command: String, _ reader: ReadAhead) throws {
         let place = place(EmbeddingStage.Kind.embedding.name)
@@ -11,7 +11,7 @@ extension Embed {
             timeout: commandTimeout ?? Double(TeacherProcess.usualTimeout), limit: "--command-timeout (of make distill TEACHER_TIMEOUT)", warn: { Embed.log($0) }, abandon: { stop($0) })
         let teacher = try TeacherProcess(command, option: "--command", header: reader.header, supervision)
         var progress = Progress(tool: "embed", unit: "images", total: reader.header.imageCount, common)
-        // How wide the rows are, which the header says, is known with the first of them.
+        // The header gives the width of the rows, which is known with the first of them.
         var writer: RowOutput?
         while let record = try reader.next() {
             try place.check(record)
@@ -31,10 +31,10 @@ extension Embed {
         try progress.finish("\(teacher.network ?? "a program"), rows of \(teacher.dimension ?? 0) numbers")
     }
 
-    /// - Parameter teacher: nil of a stream without images, of which it has told nothing.
+    /// - Parameter teacher: nil for a stream without images, where the teacher has told nothing.
     private func header(_ command: String, _ header: StreamHeader, _ teacher: TeacherProcess?) -> StreamHeader {
         var header = self.header(header, dimension: teacher?.dimension, network: teacher?.network)
-        // What its files hold is not known.
+        // Only the command is hashed, since the contents of the program's files are unknown.
         header.addSource(XXH64.text(of: command))
         return header
     }

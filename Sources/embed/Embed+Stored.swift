@@ -2,7 +2,7 @@ import TensorStreams
 import ToolSupport
 import Training
 
-/// Rows that are made, in the network's place.
+/// Stored rows instead of the network.
 extension Embed {
     func run(stored: String, _ reader: ReadAhead) throws {
         if byImage {

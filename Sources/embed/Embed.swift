@@ -102,7 +102,7 @@ struct Embed: Tool {
         if let (option, _) = ofNetworks.first(where: { $0.1 }) { throw ValidationError("\(option) goes with a network, and --command names a program; leave one of them out") }
     }
 
-    /// What is embedded.
+    /// The views to embed.
     private var sources: [EmbeddingStage.Source] {
         (view.map { [.view($0)] } ?? (group.isEmpty ? [.view(0)] : [])) + group.map { .group($0) }
     }
@@ -121,7 +121,7 @@ struct Embed: Tool {
         return header
     }
 
-    /// What the output has of a record that was embedded.
+    /// The output record for an embedded record.
     func written(_ embedded: TensorDocument, of record: TensorDocument) throws -> TensorDocument {
         rows ? try StoredRows.kept(of: embedded, record, and: keep, isHalf: half) : embedded
     }
@@ -146,7 +146,7 @@ struct Embed: Tool {
         stage.profile = profile ? Profile(stage.network) : nil
         var header = self.header(reader.header, dimension: stage.dimension, network: stage.network.name)
         header.addSource(stage.weightsHash)
-        // What the columns are, whatever the classes of the images.
+        // The names of the columns, whatever the classes of the images are.
         if kind == .logits { header.metadata["logit_classes"] = file.metadata.names("classes").flatMap { $0.count == stage.dimension ? file.metadata["classes"] : nil } }
         let writer = try RowOutput(output, header: header, level: level, csv: csv ? place(kind.name).first : nil)
         var progress = Progress(tool: "embed", unit: "images", total: reader.header.imageCount, common)
@@ -154,7 +154,7 @@ struct Embed: Tool {
             stage.profile?.lap("input")
             let embedded = try stage.embed(record)
             try writer.write(written(embedded, of: record))
-            // Once it is known that the images are such as the network takes.
+            // Logged once the images are known to fit the network.
             if writer.records == 1, !common.quiet { Embed.log("\(file.coverage); pixels: \(stage.network.pixels.text)") }
             stage.profile?.lap("output")
             progress.add(stage.lastCount, waited: reader.waited)

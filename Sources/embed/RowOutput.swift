@@ -1,12 +1,13 @@
 import TensorStreams
 import ToolSupport
 
-/// Where embedded records go: into a stream, or their rows as CSV (RFC 4180, but for lines that end in a line feed).
+/// The output of embedded records: a stream, or their rows as CSV (RFC 4180, except that lines end in a line feed).
 ///
 ///     index,label,path,0,1,2,…
 ///     17,3,cats/7.jpg,0.125,-0.03,1.5,…
 ///
-/// `label` is there where the stream has labels, `path` where augment --paths has put them in. A number is the shortest that stands for the same float.
+/// `label` is present where the stream has labels, `path` where augment --paths added them. A number is the shortest
+/// text that gives the same float.
 final class RowOutput {
     private let stream: StreamWriter?
     private var table: OutputFile?
@@ -14,7 +15,7 @@ final class RowOutput {
     private var columns: [String] = []
     private var written = 0
 
-    /// - Parameter tensor: the rows that CSV has.
+    /// - Parameter tensor: the rows for CSV output; nil for a stream.
     init(_ path: String, header: StreamHeader, level: Int?, csv tensor: String?) throws {
         self.tensor = tensor ?? ""
         stream = tensor == nil ? try StreamWriter(path, header: header, level: level) : nil

@@ -71,7 +71,7 @@ struct Initialize: Tool {
         guard (embedding ?? 128) * (hidden ?? 1) <= 1 << 28 else { throw ValidationError("--hidden times --embedding is \(1 << 28) at most") }
     }
 
-    /// Another head takes the place of the file's.
+    /// Reads a file whose head will be replaced.
     private func begun(_ name: String?) -> WeightsFile.Reading {
         var reading = WeightsFile.Reading(network: name)
         reading.needsNoHead = true
@@ -110,7 +110,7 @@ struct Initialize: Tool {
         if !common.quiet { Initialize.log("\(network.name) with \(network.parameters.count) parameters of \(numbers) numbers") }
     }
 
-    /// - Parameter path: of a network whose head ends in prototypes.
+    /// - Parameter path: a network whose head ends in prototypes.
     private func scored(_ weights: Weights, by path: String) throws -> Weights {
         guard let (rows, K) = try WeightsFile(path).weights.prototypes else {
             throw Failure(.data, path: path, "has a head whose last layer is none of prototypes", remedy: "make it with convert-weights --prototypes")
@@ -123,7 +123,7 @@ struct Initialize: Tool {
         return scored
     }
 
-    /// A file's network with another head.
+    /// The network of a file with another head.
     private func begun(_ file: WeightsFile, _ head: Head) throws -> Weights? {
         let network = file.weights.network
         guard network.trains else {

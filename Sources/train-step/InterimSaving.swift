@@ -8,23 +8,23 @@ extension CheckpointInterval: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 }
 
-/// Saves the state of an epoch in its middle, and finds the one that is there.
+/// Saves the state in the middle of an epoch, and finds an existing one.
 final class InterimSaving {
-    /// The interim checkpoint that the epoch goes on with; nil for its beginning.
+    /// The interim checkpoint from which the epoch resumes; nil to start at its beginning.
     let begin: String?
     private let files: InterimCheckpoint
     private let interval: CheckpointInterval?
     private let key: String
-    /// Whether it writes: of several ranks one does.
+    /// Whether this process writes; only one of several ranks does.
     private let saves: Bool
     private var last = Progress.now()
     private var saved: Int?
     private var hasTold = false
 
     /// - Parameters:
-    ///   - student: the checkpoint that the epoch began with.
-    ///   - header: of the stream.
-    ///   - saves: whether it is this process that writes.
+    ///   - student: the initial checkpoint of the epoch.
+    ///   - header: the header of the stream.
+    ///   - saves: whether this process writes.
     init(_ path: String, every interval: CheckpointInterval?, student: String, _ header: StreamHeader, saves: Bool = true) throws {
         self.saves = saves
         guard header.metadata.count("epochs") ?? 1 == 1 else {
@@ -36,13 +36,13 @@ final class InterimSaving {
         }
         files = InterimCheckpoint(path)
         (begin, self.interval) = (files.newest, interval)
-        // The stream's own line tells what it is of; where it begins is not in it.
+        // The provenance of the stream identifies its data and does not depend on its first batch.
         key = XXH64.of([try XXH64.ofFile(student), header.provenance.text, header.madeOf ?? "", header.metadata["records"] ?? "", header.metadata["epoch"] ?? ""] + Provenance.arguments(of: TrainStep.self))
     }
 
-    /// The state that the epoch goes on from, or begins with.
+    /// The state from which the epoch resumes or starts.
     ///
-    /// - Throws: ``Failure`` where what goes on is of another epoch than this one.
+    /// - Throws: ``Failure`` where the interim checkpoint is of another epoch.
     func state(student: String, _ read: (String) throws -> TrainingState) throws -> TrainingState {
         guard let begin else { return try read(student) }
         let state: TrainingState
@@ -74,14 +74,16 @@ final class InterimSaving {
         (last, saved) = (Progress.now(), trainer.batchesDone)
     }
 
-    /// Why there is none, once. Behind the last batch none is needed.
+    /// Says once why there are no interim checkpoints. After the last batch none is needed.
     private func tell(_ trainer: Trainer) {
         guard trainer.batchesDone > 0, !trainer.isComplete, !hasTold else { return }
         hasTold = true
         TrainStep.log("no interim checkpoints: the program of --loss keeps a state that it tells at its end alone")
     }
 
-    /// Saves what is done, and tells how the tool ends. What cannot be saved now leaves what was saved before.
+    /// Saves the current state and returns the failure with which the tool ends.
+    ///
+    /// If saving fails, the previous checkpoint remains.
     func stopped(_ trainer: Trainer, _ log: TrainingLog, waited: Double) -> Failure {
         do { try save(trainer, log, waited: waited) } catch { TrainStep.log("\(error)") }
         let place = saved.map { " behind batch \($0) of the epoch" } ?? (begin == nil ? " at the beginning of the epoch" : ", with nothing done since it went on")

@@ -8,11 +8,11 @@ import ToolSupport
 import MPI
 #endif
 
-/// Enters the ranks that a launcher has started, and sees that they have come for the same training.
+/// Joins the ranks that a launcher has started, and checks that all run the same training.
 enum RankedTraining {
-    /// The ranks, of which this process becomes one; ends the process where one is lost.
+    /// Makes this process one of the ranks. Ends the process when a rank is lost.
     ///
-    /// - Parameter timeout: seconds after which a rank that is not heard of is lost.
+    /// - Parameter timeout: seconds of silence after which a rank is lost.
     static func enter(timeout: Int) throws -> Ranks {
         #if SEED_MPI
         guard RankVariables.count != nil else {
@@ -29,16 +29,16 @@ enum RankedTraining {
         #endif
     }
 
-    /// - Throws: where the tools were built without MPI.
+    /// - Throws: an error where the tools were built without MPI.
     static func check() throws {
         #if !SEED_MPI
         throw ValidationError("--mpi wants MPI, which these tools were built without; apt-get install libopenmpi-dev openmpi-bin, and make build")
         #endif
     }
 
-    /// Sees that all ranks have the same of everything that decides what comes out.
+    /// Checks that everything that determines the result is equal on all ranks.
     ///
-    /// - Parameter facts: with what they are called, in the order in which a difference is told.
+    /// - Parameter facts: values with their names, in the order in which differences are reported.
     static func agree(_ ranks: Ranks, _ facts: KeyValuePairs<String, String>) throws {
         let own = JSON.array(facts.map { .string($0.value) }).text
         let all = try ranks.gather(Array(own.utf8)).map { (try JSON(parsing: $0)).asArray?.map { $0.asString ?? "" } ?? [] }
@@ -55,9 +55,10 @@ enum RankedTraining {
 
     static let processor = "the processor"
 
-    /// Ends all ranks because of a failure of this one.
+    /// Ends all ranks because this one failed.
     static func abort(_ ranks: Ranks, _ failure: Failure) -> Never {
-        // What all ranks have come to, such as a loss that is not finite, rank 0 says for all: the others do not live to say it.
+        // A failure common to all ranks, such as a non-finite loss, is reported by rank 0; the others end before they
+        // can report it.
         if ranks.rank > 0 { sleep(1) }
         if failure.kind != .closedPipe { TrainStep.log("rank \(ranks.rank): \(failure)") }
         ranks.abort(status: failure.kind.rawValue)

@@ -39,7 +39,7 @@ struct TrainStep: Tool {
             """,
         version: productVersion)
 
-    /// A line a method.
+    /// One line per method.
     private static let recommended = Methods.all.compactMap { method in method.defaults.map { "  \(method.name): \($0.text)" } }.joined(separator: "\n")
 
     @Option(help: "The checkpoint to begin with.") var student: String
@@ -69,7 +69,8 @@ struct TrainStep: Tool {
 
     func run() throws {
         try common.start()
-        // A launcher's notice may come while it still starts ranks; where one of them cannot be reached it is not waited for for ever.
+        // A launcher may forward its signal while it still starts ranks. The limit lets repeated requests end the
+        // process where a rank cannot be reached.
         let signals = mpi ? [SIGUSR1] : []
         if interim != nil { StopRequest.watch(others: signals, most: mpi ? 10 : nil) }
         guard mpi else { return try train(nil) }
@@ -81,14 +82,14 @@ struct TrainStep: Tool {
         } catch {
             let failure = error as? Failure ?? Failure(.software, "\(error)")
             guard failure.kind == .stopped else { RankedTraining.abort(ranks, failure) }
-            // Of all, one says it, before the first one's end makes the launcher end the others.
+            // One rank reports for all, before the end of the first one makes the launcher end the others.
             if ranks.rank == 0 { TrainStep.log("\(failure)") }
             try ranks.finish()
             throw ExitCode(failure.kind.rawValue)
         }
     }
 
-    /// - Parameter ranks: those that train together; the first of them writes and tells.
+    /// - Parameter ranks: the ranks that train together. The first of them writes and reports.
     private func train(_ ranks: Ranks?) throws {
         let writes = (ranks?.rank ?? 0) == 0
         var common = common
@@ -98,7 +99,7 @@ struct TrainStep: Tool {
         do { reader = ReadAhead(try StreamReader(input)) } catch {
             guard StopRequest.isMade else { throw error }
             let stopped = Failure(.stopped, path: output, "stopped on request before the epoch began", remedy: "the same command does it")
-            // The others may be further, and would wait for this one.
+            // The other ranks may be further ahead and would wait for this one.
             if let ranks { RankedTraining.abort(ranks, stopped) }
             throw stopped
         }
@@ -107,7 +108,7 @@ struct TrainStep: Tool {
         let saving = try interim.map { try InterimSaving($0, every: checkpointEvery, student: student, reader.header, saves: writes) }
         if let ranks {
             try agree(ranks, reader.header, saving)
-            // All wait for it, and none of the others can tell for whom.
+            // All ranks wait for it, and none of the others can tell which one they wait for.
             reader.tellWaiting = { TrainStep.log("rank \(ranks.rank): has waited \(Progress.duration($0)) for its next batch; see what makes its images or its teacher's rows on its machine") }
         }
         func read(_ path: String) throws -> TrainingState { try TrainingState(reading: path, for: options.method, options.methodOptions, optimizer: options.optimizer) }
@@ -124,7 +125,7 @@ struct TrainStep: Tool {
             failure.path = failure.path ?? reader.name
             throw failure
         }
-        // Several students may learn side by side, and say so in one place.
+        // Several students may train side by side and log to the same place.
         let network = state.weights.network.name
         trainer.profile = profile && writes ? Profile(state.weights.network) : nil
         let log = try TrainingLog(writes ? log : nil, interval: logInterval, epoch: trainer.epoch, after: trainer.batchesDone)
@@ -136,21 +137,21 @@ struct TrainStep: Tool {
             tool: "train-step", unit: "images", total: reader.header.imageCount, common)
         let gathered = ranks.map { GatheredRecords(reader, $0) { saving != nil && StopRequest.isMade } }
         let records = TeacherSample.Reader(gathered ?? reader)
-        /// Reads records; ends the tool where it was asked to stop, or another rank.
+        /// Reads records. Ends the tool if it, or another rank, was asked to stop.
         func reading<Result>(_ read: () throws -> Result) throws -> Result {
-            // An epoch that is done ends as it would have.
+            // A completed epoch ends normally.
             if gathered == nil, StopRequest.isMade, !trainer.isComplete, let saving { throw saving.stopped(trainer, log, waited: reader.waited) }
             do {
                 let result = try read()
                 if gathered?.isStopped == true, !trainer.isComplete, let saving { throw saving.stopped(trainer, log, waited: reader.waited) }
                 return result
             } catch {
-                // What comes before in the pipeline has been asked too, and its stream ends early.
+                // The preceding tools of the pipeline are asked to stop too, so the stream ends early.
                 guard gathered == nil, StopRequest.isMade, let saving else { throw error }
                 throw saving.stopped(trainer, log, waited: reader.waited)
             }
         }
-        // Of a stream that ends early there is no sample.
+        // A stream that ends early has no sample.
         for (tensor, sample) in try reading({ try records.samples(trainer.sampledTensors) { gathered == nil && saving != nil && StopRequest.isMade } }) { trainer.setSample(sample, of: tensor) }
         while let record = try reading(records.next) {
             trainer.profile?.lap("input")
@@ -174,7 +175,7 @@ struct TrainStep: Tool {
         if let profile = trainer.profile { TrainStep.logTable(profile.table) }
     }
 
-    /// Sees that all ranks train the same student on the same stream by the same tool.
+    /// Checks that all ranks train the same student on the same stream with the same version.
     private func agree(_ ranks: Ranks, _ header: StreamHeader, _ saving: InterimSaving?) throws {
         try RankedTraining.agree(ranks, [
             "the version": productVersion, "the options": Provenance.arguments(of: TrainStep.self).joined(separator: " "), "the student": try XXH64.ofFile(student),

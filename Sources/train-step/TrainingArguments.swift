@@ -5,7 +5,7 @@ import TensorStreams
 import ToolSupport
 import Training
 
-/// The options of `train-step` that decide what is learnt and how fast.
+/// The options of `train-step` that determine what is learnt and how fast.
 struct TrainingArguments: ParsableArguments {
     @OptionGroup(title: "The method") var method: MethodArguments<AllMethods>
     @Option(parsing: .unconditional, help: "The learning rate (default: \(TrainingArguments.usualRate), or the method's, in proportion to the batch, or to its root).") var learningRate: Double?
@@ -118,15 +118,15 @@ struct TrainingArguments: ParsableArguments {
         }
     }
 
-    /// Where neither an option nor the method says anything.
+    /// Used where neither an option nor the method gives a rate.
     private static let usualRate = TrainingDefaults.usual.rate
 
-    // What holds: the options that were given, else what the method recommends.
+    // The effective settings: the given options, else the method's recommendations.
     private var defaults: TrainingDefaults { method.method.defaults ?? .usual }
     private var usedSchedule: ScheduleName { schedule ?? defaults.schedule }
     private var usedOptimizer: OptimizerName { optimizer ?? defaults.optimizer }
     private var usedEpochs: Int { epochs ?? defaults.epochs }
-    /// With the method's own schedule its warm-up.
+    /// The method's own schedule comes with its warm-up.
     private var usedWarmUp: Double {
         if let warmUp { return warmUp }
         if usedSchedule == .seed { return TrainingDefaults.usual.warmUp }
@@ -139,7 +139,9 @@ struct TrainingArguments: ParsableArguments {
         return numbers.count == parts.count && zip(numbers, numbers.dropFirst()).allSatisfy(<) ? numbers : nil
     }
 
-    /// The method's are moved in proportion, up to the next epoch, so that none falls on the first or on another.
+    /// The method's milestones are scaled in proportion and rounded up to the next epoch.
+    ///
+    /// None is at the first epoch, and none coincide.
     private var usedMilestones: [Int] {
         givenMilestones ?? defaults.milestones.map { max(1, ($0 * usedEpochs + defaults.epochs - 1) / defaults.epochs) }
             .reduce(into: []) { if $0.last != $1 { $0.append($1) } }
@@ -151,8 +153,8 @@ struct TrainingArguments: ParsableArguments {
     }
 
     /// - Parameters:
-    ///   - header: of the stream, which says how large its batches are.
-    ///   - name: of the stream, for messages.
+    ///   - header: the header of the stream, which gives its batch size.
+    ///   - name: the name of the stream, for messages.
     func options(header: StreamHeader, of name: String) throws -> TrainingOptions {
         var options = TrainingOptions()
         if let batch = header.metadata.count("batch"), batchGroups > max(1, batch / 2) {
@@ -206,15 +208,16 @@ struct TrainingArguments: ParsableArguments {
             throw Failure(.data, path: name, "does not say how large its batches are, which \(option) needs", remedy: "give --learning-rate")
         }
         let share = Double(batch) / 256
-        // The codes of papers scale in proportion, most of them; the schedule seed does it itself.
+        // Most papers' code scales the rate in proportion. The schedule seed does so itself.
         guard let baseLearningRate else { return usedSchedule == .seed ? defaults.rate : defaults.rate * (defaults.growsWithRoot ? share.squareRoot() : share) }
         return baseLearningRate * share.squareRoot()
     }
 
     /// This tool's line of provenance.
     ///
-    /// Which checkpoint came before, the line before says. The loss stands there as one gives it to --loss, whether its options were
-    /// this tool's or another program's: the built-in loss and the same one in a program leave the same bytes.
+    /// The line before identifies the preceding checkpoint. The loss is recorded as an argument of --loss, whether
+    /// its options were given to this tool or to another program. Thus the built-in loss and the same loss in a
+    /// program leave the same bytes.
     ///
     /// - Parameter loss: nil where it is the objective's own.
     static func provenanceLine(loss: String?) -> [String] {

@@ -2,9 +2,9 @@ import Archives
 import Platform
 import ToolSupport
 
-/// A look at a file before it is opened for good.
+/// Inspects a file before it is opened for reading.
 enum FileStart {
-    /// The first bytes of a regular file; nil of what is none, which is read once, from its beginning.
+    /// The first bytes of a regular file; nil for other files, which can be read only once, from the beginning.
     static func bytes(_ path: String) throws -> [UInt8]? {
         var status = stat()
         guard unsafe stat(path, &status) == 0, status.st_mode.isFile else { return nil }

@@ -1,15 +1,15 @@
 import TensorStreams
 
-/// A tensor of numbers that lie in bytes with strides between them, as views of PyTorch and arrays of Fortran do.
+/// A tensor of strided numbers in a byte buffer, such as a PyTorch view or a Fortran-ordered array.
 struct StridedCopy {
     let dtype: DType
     let shape: [Int]
-    /// In elements.
+    /// The strides in elements.
     let strides: [Int]
-    /// The first element, in bytes.
+    /// The position of the first element in bytes.
     let start: Int
 
-    /// Whether the elements follow each other, last dimension fastest.
+    /// Whether the elements are contiguous in row-major order.
     var isContiguous: Bool {
         var expected = 1
         for (size, stride) in zip(shape, strides).reversed() where size != 1 {
@@ -19,9 +19,12 @@ struct StridedCopy {
         return true
     }
 
-    /// The elements, last dimension fastest: in the memory of `storage` where they follow each other and are most of it, so that none is held twice, else in memory of their own.
+    /// The elements in row-major order.
     ///
-    /// - Precondition: every element lies in `storage`, which is of bytes.
+    /// They share the memory of `storage` where they are contiguous and are most of it, so that nothing is held
+    /// twice; otherwise they are copied.
+    ///
+    /// - Precondition: every element lies in `storage`, which consists of bytes.
     func tensor(of storage: Tensor) -> Tensor {
         let size = dtype.size
         if isContiguous, shape.reduce(size, *) > storage.byteCount / 2, let view = storage.view(dtype, shape, from: start) { return view }

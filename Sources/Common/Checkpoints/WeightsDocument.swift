@@ -13,24 +13,26 @@ import ToolSupport
 /// | `layer1.0.bn1.running_mean`, `.running_var`   | (C)          |
 /// | `layer1.0.bn1.num_batches_tracked`            | () I64       |
 /// | `fc.weight`, `fc.bias` or `fc.0.…`, `fc.2.…`  | the head; `classifier.3` in MobileNetV3, `classifier.1` in EfficientNet |
-/// | `training.…`                                  | what the next epoch of training needs; no part of the network |
+/// | `training.…`                                  | the state for the next epoch of training; not part of the network |
 public enum WeightsDocument {
-    /// Tensors under this prefix are the state of a training run.
+    /// The prefix of tensors that are the state of a training run.
     public static let trainingPrefix = "training."
 
-    /// The tensors of `weights`, their names after `prefix`.
+    /// The tensors of `weights`, with `prefix` before their names.
     public static func tensors(of weights: Weights, prefix: String = "") -> [String: Tensor] {
         var tensors: [String: Tensor] = [:]
         for (name, _, make) in makers(weights) { tensors[prefix + name] = make() }
         return tensors
     }
 
-    /// The same in the order of PyTorch's `state_dict`, each made when it is written.
+    /// The same tensors in the order of PyTorch's `state_dict`, each created when it is written.
     static func deferred(_ weights: Weights) -> [DeferredTensor] {
         makers(weights).map { DeferredTensor($0.name, $0.shape == nil ? .i64 : .f32, $0.shape ?? [], make: $0.make) }
     }
 
-    /// Name and shape of each tensor, and what makes it; without a shape it is a count of batches. The statistics of a batch norm stand behind what it learns.
+    /// The name and shape of each tensor, and the closure that creates it.
+    ///
+    /// A tensor without a shape is a batch count. The statistics of a batch norm come after its learnt parameters.
     private static func makers(_ weights: Weights) -> [(name: String, shape: [Int]?, make: @Sendable () -> Tensor)] {
         let network = weights.network
         var makers: [(name: String, shape: [Int]?, make: @Sendable () -> Tensor)] = [], numbers: [String: Int] = [:]
@@ -45,12 +47,12 @@ public enum WeightsDocument {
             makers.append((parameter.name, parameter.shape, { Tensor(f32: weights.portable(index), shape: parameter.shape) }))
             if parameter.role == .bias, let number = numbers.removeValue(forKey: String(parameter.name.dropLast(5))) { addStatistics(number) }
         }
-        // Of batch norms without a bias.
+        // The statistics of batch norms without a bias.
         for index in numbers.values.sorted() { addStatistics(index) }
         return makers
     }
 
-    /// Numbers of a network's parameters, such as their momenta, under their names after `prefix`.
+    /// Values for a network's parameters, such as momenta, under the parameter names after `prefix`.
     public static func parameterTensors(_ values: FloatBuffer, of network: Network, prefix: String) -> [String: Tensor] {
         let numbers = values.array
         return Dictionary(uniqueKeysWithValues: network.parameters.map { parameter in
@@ -59,7 +61,7 @@ public enum WeightsDocument {
         })
     }
 
-    /// What a file's metadata must say beside the tensors of `network`.
+    /// The metadata that a file needs in addition to the tensors of `network`.
     public static func metadata(of network: Network) -> [String: String] {
         var metadata = ["network": network.name]
         if !network.head.isToldByTensors { metadata["head"] = network.head.text }
@@ -68,15 +70,16 @@ public enum WeightsDocument {
         return metadata
     }
 
-    /// The network whose tensors a file has.
+    /// The network to which the tensors of a file belong.
     ///
-    /// - Parameter hasOwnNames: whether the outline has our names of the file's tensors, so that a beginning of them is none of the file's.
+    /// - Parameter hasOwnNames: whether the outline already has our names for the file's tensors, so that a common
+    ///   prefix of them is not one of the file.
     public static func network(in outline: DocumentOutline, path: String, network name: String? = nil, prefix: String = "", hasOwnNames: Bool = false) throws -> Network {
         try checkName(name)
         return try identify(own(outline.shapes, prefix), path: path, name: name, outline.metadata, hasOwnNames: hasOwnNames)
     }
 
-    /// - Throws: a failure where the tensors whose names begin with `prefix` are not those of `network`.
+    /// - Throws: a failure where the tensors whose names start with `prefix` are not those of `network`.
     public static func check(_ network: Network, in outline: DocumentOutline, path: String, prefix: String) throws {
         try check(network, own(outline.shapes, prefix), path: path, prefix: prefix)
     }
@@ -86,38 +89,39 @@ public enum WeightsDocument {
         guard differences.isEmpty else { throw mismatch(path, network, differences, prefix: prefix) }
     }
 
-    /// Those of a network's names, without the prefix.
+    /// The shapes of the network's tensors, by name without the prefix.
     private static func own(_ shapes: [String: [Int]], _ prefix: String) -> [String: [Int]] {
         Dictionary(uniqueKeysWithValues: shapes.filter { isOwn($0.key, prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
     }
 
-    /// Whether a tensor of this name belongs to the network whose names begin with `prefix`.
+    /// Whether a tensor of this name belongs to the network whose names start with `prefix`.
     private static func isOwn(_ name: String, _ prefix: String) -> Bool {
         name.hasPrefix(prefix) && (!prefix.isEmpty || !name.hasPrefix(trainingPrefix))
     }
 
-    /// The weights that `document` holds.
+    /// The weights in `document`.
     ///
     /// - Parameters:
     ///   - path: the file's name, for messages.
-    ///   - name: the network it must be; nil takes what its metadata says or what its tensors fit.
-    ///   - prefix: the names' beginning.
-    /// - Throws: a failure that tells of the missing, unexpected and misshapen tensors, by the first names of each.
+    ///   - name: the expected network; nil takes the one that the metadata name or the tensors fit.
+    ///   - prefix: the prefix of the names.
+    /// - Throws: a failure that lists the missing, unexpected and misshapen tensors, by the first names of each.
     public static func weights(in document: TensorDocument, path: String, network name: String? = nil, prefix: String = "") throws -> Weights {
         try checkName(name)
         let network = try identify(own(document.tensors.mapValues(\.shape), prefix), path: path, name: name, document.metadata)
         return try weights(of: network, in: document, path: path, prefix: prefix)
     }
 
-    /// The weights of a network that is known.
+    /// The weights of a given network.
     public static func weights(of network: Network, in document: TensorDocument, path: String, prefix: String) throws -> Weights {
         var own = document.tensors.filter { isOwn($0.key, prefix) }
         return try weights(of: network, takingFrom: &own, path: path, prefix: prefix)
     }
 
-    /// The same of tensors that are given up one after the other, so that their memory is free when it is not shared.
+    /// The weights of a given network, read from tensors that are removed one by one, so that unshared memory is
+    /// released early.
     ///
-    /// - Parameter own: those whose names begin with `prefix`; of the network's none is left.
+    /// - Parameter own: the tensors whose names start with `prefix`. Those of the network are removed.
     static func weights(of network: Network, takingFrom own: inout [String: Tensor], path: String, prefix: String) throws -> Weights {
         try check(network, self.own(own.mapValues(\.shape), prefix), path: path, prefix: prefix)
         let weights = Weights(network)
@@ -134,7 +138,7 @@ public enum WeightsDocument {
         }
         func count(_ key: String) throws -> Int {
             guard let tensor = own.removeValue(forKey: prefix + key) else { return 0 }
-            // Far more than any training makes, far less than overflows.
+            // The limit is far above the count of any training and far below an overflow.
             guard !tensor.dtype.isFloating, tensor.dtype != .bool, let count = try? tensor.integers().first, (0...(1 << 53)).contains(count) else {
                 throw Failure(.data, path: path, location: "'\(prefix + key)'", "is no count of batches")
             }
@@ -154,15 +158,15 @@ public enum WeightsDocument {
         return weights
     }
 
-    /// - Throws: a failure where `network` takes other images than streams have.
+    /// - Throws: a failure where `network` takes images with other channels than those of streams.
     public static func checkColours(_ network: Network, path: String) throws {
         guard network.channels != 3 else { return }
         throw Failure(.data, path: path, "takes images of \(network.channels) channel\(network.channels == 1 ? "" : "s") where streams have red, green and blue")
     }
 
-    /// The name of a network as two options of a command line say it.
+    /// The name of a network, as given by two command-line options.
     ///
-    /// - Throws: a failure where `definition` has none of this name, or stands alone.
+    /// - Throws: a failure where `definition` has no network of this name, or is given alone.
     public static func networkName(_ name: String?, by definition: Definition?) throws -> String? {
         guard let definition else { return name }
         guard let name else { throw Failure(.usage, "--definition says whose network --network is; name one") }
@@ -175,18 +179,18 @@ public enum WeightsDocument {
         return found
     }
 
-    /// A name that was asked for is the command line's, not the file's.
+    /// Checks a requested name. It comes from the command line, not from the file.
     private static func checkName(_ name: String?) throws {
         guard let name, Network.headName(of: name) == nil else { return }
         throw Failure(.usage, "no network is named '\(name.printableLine(limit: 80))'", remedy: Nearest.remedy(name, among: Network.names, list: "'initialize --help' lists all"))
     }
 
-    /// The network that tensors of these shapes belong to.
+    /// The network to which tensors of these shapes belong.
     private static func identify(_ shapes: [String: [Int]], path: String, name: String?, _ metadata: [String: String], hasOwnNames: Bool = false) throws -> Network {
         let name = name ?? metadata["network"]
-        // Others' files may have words of their own there.
+        // Foreign files may have other text there.
         let told = metadata["head"].flatMap { Head(text: $0) }
-        // Networks are built for the widths that a file tells: their products must not overflow.
+        // Networks are built with the widths in the file, so their products must not overflow.
         if let (name, shape) = shapes.sorted(by: { $0.key < $1.key }).first(where: { $0.value.contains { $0 > 1 << 24 } }) {
             throw Failure(.data, path: path, "has '\(name.printableLine(limit: 80))' of shape \(shape), which no network has")
         }
@@ -199,7 +203,8 @@ public enum WeightsDocument {
             let stem = Network.stemName(of: name).flatMap { shapes[$0] }, channels = stem.flatMap { $0.count == 4 ? $0[1] : nil } ?? 3
             var positions: PositionTable?
             if let shape = shapes["pos_embed"], shape.count == 3 {
-                // Without registers the class token has a position of its own: 9 are of 8 patches, which are no square, and not of 9.
+                // Without registers the class token has its own position. Then 9 positions belong to 8 patches, which
+                // form no square, rather than to 9 patches.
                 let isSquare = shapes["register_tokens"] != nil || PositionTable(count: shape[1])?.hasClass == true
                 positions = !isSquare ? nil : PositionTable(count: shape[1], interpolation: metadata["positions"].flatMap { PositionGrid.Interpolation(rawValue: $0) } ?? .plain)
             }
@@ -222,8 +227,9 @@ public enum WeightsDocument {
     }
 
     /// - Parameters:
-    ///   - part: the beginning of the names of a network that lies beside another in a checkpoint; there is no choice of it then.
-    ///   - isGuess: whether nobody has said what network it is.
+    ///   - part: the name prefix of a network that lies beside another in a checkpoint. In that case the network is
+    ///     fixed.
+    ///   - isGuess: whether the network is only guessed.
     private static func mismatch(_ path: String, _ network: Network, _ differences: Differences, prefix part: String = "", isGuess: Bool = false, hasOwnNames: Bool = false) -> Failure {
         let beginning = hasOwnNames ? nil : differences.prefix
         let expected = network.parameters.count + 2 * network.statistics.count, found = expected - differences.missing.count - differences.misshapen.count
@@ -243,12 +249,12 @@ public enum WeightsDocument {
         return failure
     }
 
-    /// What keeps tensors from being a network.
+    /// The differences between tensors and a network.
     private struct Differences {
         var missing: [String] = []
         var unexpected: [String] = []
         var misshapen: [(name: String, found: [Int], expected: [Int])] = []
-        /// A beginning without which the names would fit.
+        /// A prefix without which the names would fit.
         var prefix: String?
 
         var remedy: String {
@@ -260,7 +266,8 @@ public enum WeightsDocument {
         var count: Int { missing.count + unexpected.count + misshapen.count }
         var isEmpty: Bool { count == 0 }
 
-        /// - Parameter namesAll: whether every name is told; of a file that is likely something else the first say enough.
+        /// - Parameter namesAll: whether to list every name. For a file that is probably something else, the first
+        ///   names suffice.
         func text(namesAll: Bool) -> String {
             let all = { (names: [String]) in namesAll ? Self.all(names) : listed(names) }
             var parts: [String] = []
@@ -273,7 +280,7 @@ public enum WeightsDocument {
             return parts.joined(separator: "; ")
         }
 
-        /// All names, those of one layer together: 'bn1.{bias, weight}'; of very many the first.
+        /// All names, grouped by layer: 'bn1.{bias, weight}'; truncated where there are very many.
         private static func all(_ names: [String]) -> String {
             guard names.count > 4 else { return listed(names) }
             var layers: [(name: String, tensors: [String])] = []
@@ -291,7 +298,7 @@ public enum WeightsDocument {
         static let mostText = 16_000
     }
 
-    /// What keeps tensors of these shapes from being `network`; counters of batches may be absent.
+    /// The differences between tensors of these shapes and `network`; batch counts may be absent.
     private static func differences(_ shapes: [String: [Int]], _ network: Network) -> Differences {
         var expected: [String: [Int]] = [:]
         var optional: Set<String> = []

@@ -2,31 +2,34 @@ public import Networks
 public import TensorStreams
 import ToolSupport
 
-/// A file of weights of whichever kind and layout: ours, others' safetensors, or a checkpoint of `torch.save`.
+/// A weights file of any kind and layout: ours, foreign safetensors, NumPy's `.npz`, or a checkpoint of `torch.save`.
 public struct WeightsFile {
     public let weights: Weights
-    /// What a safetensors file says beside its tensors; of others nothing.
+    /// The metadata of a safetensors file; empty for other files.
     public let metadata: [String: String]
-    /// What was taken: "MoCo, state_dict.module.encoder_q: resnet50 with a head of 2048, 128; 161 of 161 tensors …".
+    /// A description of what was read: "MoCo, state_dict.module.encoder_q: resnet50 with a head of 2048, 128; 161 of
+    /// 161 tensors …".
     public let coverage: String
-    /// Whether the file is one network under the names that we give it, and nothing else.
+    /// Whether the file contains exactly one network under our names, and nothing else.
     public let isPlain: Bool
-    /// The prototypes (K, D) that the file holds beside the network, where they were asked for.
+    /// The prototypes (K, D) stored next to the network, where they were requested.
     public let prototypes: Tensor?
 
-    /// How a file is to be read, where it does not say it or says it wrong.
+    /// How to read a file that does not describe itself, or does so wrongly.
     public struct Reading: Sendable {
-        /// The network it must be; nil for what the file says or its tensors fit.
+        /// The expected network; nil for the one that the file names or its tensors fit.
         public var network: String?
-        /// What the names of the network begin with; nil for what a known layout says.
+        /// The prefix of the network's names; nil for that of a known layout.
         public var prefix: String?
-        /// The head that the tensors are of: layers, or the name of a paper's (``Head``); nil for what the file says or its tensors fit, with rectifiers where these leave room.
+        /// The head: layers, or the name of a paper's head (``Head``).
+        ///
+        /// Nil takes the one that the file gives or its tensors fit, with rectifiers where these leave room.
         public var head: String?
-        /// How bytes become numbers; nil for what the file or its layout says.
+        /// How bytes are normalised; nil for what the file or its layout says.
         public var pixels: Pixels?
-        /// Whether the head is of no use, so that one that is not known may be left out.
+        /// Whether the head is not needed, so that an unknown one may be left out.
         public var needsNoHead = false
-        /// Whether the prototypes of a SwAV, which are no part of the network, are read too.
+        /// Whether to read the prototypes of SwAV too, which are not part of the network.
         public var wantsPrototypes = false
 
         public init(network: String? = nil, prefix: String? = nil, head: String? = nil, pixels: Pixels? = nil) {
@@ -34,14 +37,15 @@ public struct WeightsFile {
         }
     }
 
-    /// - Throws: ``Failure`` that names the tensors that are missing, unexpected or misshapen. No network is left with a tensor of its own beginnings.
+    /// - Throws: ``Failure`` that lists the missing, unexpected or misshapen tensors. No tensor of the network keeps
+    ///   its initial values.
     public init(_ path: String, _ reading: Reading = Reading()) throws {
         let (outline, read) = try Self.open(path)
         guard let match = LayoutMatch(outline.names, prefix: reading.prefix) else { throw Self.unknown(outline, path, reading) }
         do {
             try self.init(path, outline, read, match, reading)
         } catch let failure as Failure where failure.kind == .data && reading.needsNoHead {
-            // What a head of another kind is called depends on the network.
+            // The name of an unknown head depends on the network.
             for head in Network.headNames {
                 if let file = try? Self(path, outline, read, match.leavingOut(head + "."), reading) {
                     self = file
@@ -54,7 +58,7 @@ public struct WeightsFile {
 
     private init(_ path: String, _ outline: DocumentOutline, _ read: (Set<String>) throws -> TensorDocument, _ match: LayoutMatch, _ reading: Reading) throws {
         let parts = try TensorParts(match.parts, path: path), outlines = try match.outlines(of: outline.tensors, parts, path: path)
-        // What the layout tells of the network, the file's own metadata may tell better.
+        // The metadata of the file take precedence over the facts of the layout.
         var facts = match.facts.merging(outline.metadata) { $1 }
         if reading.needsNoHead, !outlines.contains(where: { tensor in Network.headNames.contains { tensor.name.hasPrefix($0 + ".") } }) { facts["head"] = nil }
         func network(_ name: String?) throws -> Network {
@@ -76,7 +80,9 @@ public struct WeightsFile {
         isPlain = match.parts.isEmpty && match.names.allSatisfy { $0.key == $0.value } && match.leftOut.allSatisfy { $0.hasPrefix(WeightsDocument.trainingPrefix) }
     }
 
-    /// The layers of a head that is told by them or by a paper's name, which is as wide as the network's features and the file's last layer are.
+    /// The layers of a head given as layers or by a paper's name.
+    ///
+    /// A paper's head takes its widths from the network's features and the last layer in the file.
     private static func headText(_ head: String, _ facts: [String: String], _ tensors: [TensorOutline], path: String, network: String?) throws -> String {
         if let layers = Head(text: head) { return layers.text }
         var plain = facts
@@ -88,7 +94,7 @@ public struct WeightsFile {
         return named.text
     }
 
-    /// Why a file has no network that is known.
+    /// Why a file has no known network.
     private static func unknown(_ outline: DocumentOutline, _ path: String, _ reading: Reading) -> Failure {
         if let prefix = reading.prefix {
             return Failure(.data, path: path, "has no tensor whose name begins with '\(prefix.printableLine(limit: 80))'; it has \(listed(outline.names, quote: "'"))")
@@ -103,7 +109,7 @@ public struct WeightsFile {
         return Failure(.data, path: path, "has no network that is known")
     }
 
-    /// Where a file has a network that is not looked for there, and which.
+    /// A network at an unusual place in a file, and its prefix.
     private static func likely(_ outline: DocumentOutline, _ path: String) -> (prefix: String, network: Network)? {
         for prefix in LayoutMatch.likelyPrefixes(outline.names) {
             guard let match = LayoutMatch(outline.names, prefix: prefix), let parts = try? TensorParts(match.parts, path: path),
@@ -115,7 +121,8 @@ public struct WeightsFile {
         return nil
     }
 
-    /// Of a file that torch.save or NumPy wrote its kind, its tensors, whether or not a network is in it, and what reads some of them; nil of other files.
+    /// The kind and the tensors of a file written by torch.save or NumPy, whether or not it contains a network, and a
+    /// function that reads some of them; nil for other files.
     public static func foreign(_ path: String) throws -> (kind: String, outline: DocumentOutline, read: (Set<String>) throws -> TensorDocument)? {
         let start = try FileStart.bytes(path) ?? [], kinds = [("file of torch.save", TorchFile.isOne), ("NumPy archive", NumPyFile.isOne)]
         guard let kind = kinds.first(where: { $0.1(start) })?.0 else { return nil }
@@ -124,7 +131,7 @@ public struct WeightsFile {
     }
 
     private static func open(_ path: String) throws -> (DocumentOutline, (Set<String>) throws -> TensorDocument) {
-        // Of what is no regular file nothing: it is read once, from its beginning.
+        // The start of a file that is not regular is unknown, since it can be read only once, from its beginning.
         let seen = try FileStart.bytes(path), start = seen ?? []
         if TorchFile.isOne(start) {
             let file = try TorchFile(path)
@@ -149,16 +156,17 @@ public struct WeightsFile {
         }
     }
 
-    /// - Parameter isHeadTold: whether anybody has said what its layers are that have no tensors. A file that names its network is of these tools, which name a head as well that tensors do not tell.
+    /// - Parameter isHeadTold: whether the layers of the head without tensors are known. A file that names its
+    ///   network was written by these tools, which also describe a head that its tensors do not determine.
     private static func coverage(_ match: LayoutMatch, _ network: Network, _ tensors: [TensorOutline], isHeadTold: Bool) -> String {
         let own = tensors.filter { !$0.name.hasSuffix(".num_batches_tracked") }, values = own.reduce(0) { $0 + $1.shape.reduce(1, *) }
         let expected = network.parameters.count + 2 * network.statistics.count
         let head = network.head.widths.isEmpty ? "without a head" : "with a head of \(network.head.widths.map(String.init).joined(separator: ", "))"
         var text = match.layout + (match.prefix.isEmpty ? "" : ", \(match.prefix.printableLine(limit: 80))")
-        // Of layouts of papers it is known.
+        // For layouts of papers the head is known.
         let isGuess = match.isPlain && !isHeadTold && network.head.layers.contains(.relu)
         text += ": \(network.name) \(head)\(isGuess ? " and rectifiers between, which its tensors do not tell (--head)" : ""); \(own.count) of \(expected) tensors, \(Progress.fixed(Double(values) / 1e6, 1)) M values"
-        // The first word of what is left out is enough to know it by.
+        // The first components identify what is left out.
         var others: [String] = []
         for name in match.leftOut {
             let group = Layout.unwrapped(name).split(separator: ".").prefix(2).joined(separator: ".")

@@ -1,7 +1,9 @@
 import Archives
 import ToolSupport
 
-/// The members of a zip of tensors, one after the other. No program that writes one gives a member a path outside of it, or two members the same.
+/// The members of a zip of tensors, one after the other.
+///
+/// No program writes such a zip with a path outside the archive or with duplicate members.
 struct ZipMembers {
     let archive: ArchiveFile
     private let path: String
@@ -9,7 +11,7 @@ struct ZipMembers {
 
     init(_ path: String) throws { (self.path, archive) = (path, try ArchiveFile(BytePath(path))) }
 
-    /// Goes to the next member that has a name; nil at the end.
+    /// Advances to the next member that has a name; nil at the end.
     mutating func next() throws -> String? {
         while try archive.next() {
             guard let name = archive.memberPath?.description else { continue }

@@ -1,9 +1,11 @@
 import CMPI
 import ToolSupport
 
-/// Tells the next rank every second that this one lives, or at last that it ends, and hears it from the one before.
+/// Signals every second to the next rank that this one is alive, or finally that it ends, and receives the same from
+/// the previous rank.
 ///
-/// It has a communicator of its own, so that its messages are nobody else's; they are one byte, which goes out at once.
+/// It uses its own communicator, so that its messages cannot be mixed up with others. A message is one byte, which is
+/// sent immediately.
 final class Heartbeat {
     private var own: MPI_Comm?
     private let next: Int32
@@ -11,24 +13,24 @@ final class Heartbeat {
     private let isAlone: Bool
     private let silence: Double
     private let lost: (Int) -> Void
-    /// What is sent, what has come, what is sent at last.
+    /// Three bytes: the regular message, the received message, and the final message.
     private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 3)
     private var sending = seed_mpi_no_request()
     private var receiving = seed_mpi_no_request()
     private var sent = 0.0
     private var heard: Double
     private var looked = 0.0
-    /// Whether the one before has said that it ends: what ended it is told there.
+    /// Whether the previous rank has announced its end. In that case it reports the reason itself.
     private var isLeft = false
 
     private static let alive: UInt8 = 0, ending: UInt8 = 1
 
-    /// Seconds between two signs, and between two looks.
+    /// Seconds between two messages, and between two checks.
     private static let interval = 1.0, glance = 0.1
 
     /// - Parameters:
     ///   - silence: seconds after which a rank is lost.
-    ///   - lost: is told then which.
+    ///   - lost: called with the lost rank.
     init(_ world: MPI_Comm, rank: Int, count: Int, silence: Double, lost: @escaping (Int) -> Void) throws {
         (self.silence, self.lost, isAlone) = (silence, lost, count == 1)
         (next, previous) = (Int32((rank + 1) % count), Int32((rank + count - 1) % count))
@@ -43,11 +45,11 @@ final class Heartbeat {
 
     deinit { bytes.deallocate() }
 
-    /// To be called often; looks at the clock and mostly returns.
+    /// Call it often; it usually only checks the clock and returns.
     func beat() {
         let now = Progress.now()
         guard !isAlone, now - looked >= Heartbeat.glance else { return }
-        // What stopped this process as a whole, and no other, says nothing of others.
+        // If this whole process was suspended, the silence says nothing about other ranks.
         if now - looked > silence / 2, looked > 0 { heard = now }
         looked = now
         var done: Int32 = 0
@@ -65,7 +67,7 @@ final class Heartbeat {
 
     private func receive() { MPI_Irecv(bytes + 1, 1, seed_mpi_byte(), previous, 0, own, &receiving) }
 
-    /// Says that this rank ends all.
+    /// Announces that this rank ends all ranks.
     func leave() {
         guard !isAlone else { return }
         var request = seed_mpi_no_request()
@@ -73,7 +75,7 @@ final class Heartbeat {
         isLeft = true
     }
 
-    /// Wants no more signs; to be called once nobody can be lost any more.
+    /// Stops receiving messages; call it once no rank can be lost any more.
     func finish() {
         guard !isAlone else { return }
         MPI_Cancel(&receiving)

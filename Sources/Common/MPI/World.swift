@@ -5,26 +5,30 @@ public import Ranks
 import Synchronization
 import ToolSupport
 
-/// The ranks that `mpirun` or `srun` has started, by MPI.
+/// The ranks started by `mpirun` or `srun`, connected by MPI.
 ///
-/// One thread makes all calls of MPI. It waits by looking, with a sleep that grows, since Debian's Open MPI makes no progress of its own and its own waiting takes a whole core. While it waits,
-/// and while it has nothing to do (``idle()``), every rank tells the next one that it lives (``Heartbeat``): a launcher does not notice a rank that is stopped, or a link that is cut.
+/// A single thread makes all MPI calls. It waits by polling with increasing sleeps, since Debian's Open MPI makes no
+/// progress in the background and its own wait occupies a whole core. While the thread waits or is idle (``idle()``),
+/// every rank signals to the next one that it is alive (``Heartbeat``), because a launcher does not notice a
+/// suspended rank or a broken link.
 public final class World: Communicator, @unchecked Sendable {
     public let rank: Int
     public let count: Int
     private let world: MPI_Comm
     private var heartbeat: Heartbeat?
-    /// The status with which all ranks shall end.
+    /// The status with which all ranks are to end.
     private let aborting = Atomic<Int32>(World.none)
 
-    /// Enters MPI. All calls must come from the thread that makes this one.
+    /// Initialises MPI. All calls must come from the thread that makes this one.
     ///
     /// - Parameters:
     ///   - silence: seconds without a sign of another rank after which it is lost.
-    ///   - lost: is told then in words, on the thread of the calls; gives the status that all ranks end with.
+    ///   - lost: called with the reason, on the thread of the calls; returns the status with which all ranks end.
     /// - Throws: ``Failure`` `software` where MPI cannot start.
     public init(silence: Double = 20, lost: @escaping (String) -> Int32) throws {
-        // Over sockets Open MPI writes long messages into the other's memory, whose leave for it waits behind what is sent the other way: links that work both ways at once were half used.
+        // Over TCP, Open MPI writes long messages into the receiver's memory, and the receiver's permission queues
+        // behind data that flows in the other direction. Links used in both directions at once ran at half their
+        // bandwidth.
         setenv("OMPI_MCA_btl_tcp_flags", World.sendAlone, 0)
         var provided: Int32 = 0
         guard MPI_Init_thread(nil, nil, Int32(MPI_THREAD_FUNNELED), &provided) == MPI_SUCCESS else {
@@ -45,7 +49,7 @@ public final class World: Communicator, @unchecked Sendable {
         }
     }
 
-    /// The names of all ranks' machines.
+    /// The machine names of all ranks.
     private func hosts() throws -> [String] {
         let room = Int(MPI_MAX_PROCESSOR_NAME)
         var names = [CChar](repeating: 0, count: room * count), length: Int32 = 0
@@ -57,7 +61,7 @@ public final class World: Communicator, @unchecked Sendable {
         }
     }
 
-    // MPI reads the lengths and starts until a call is done.
+    // MPI reads the lengths and offsets until a call completes.
 
     public func allGather(_ all: UnsafeMutableRawPointer, counts: [Int]) throws {
         var start = 0
@@ -92,7 +96,9 @@ public final class World: Communicator, @unchecked Sendable {
         heartbeat?.beat()
     }
 
-    /// From any thread. The thread of the calls does it as soon as it looks; should MPI hang, this process ends all the same.
+    /// Ends all ranks with `status`; may be called from any thread.
+    ///
+    /// The thread of the calls does so at its next check. If MPI hangs, this process ends nevertheless.
     public func abort(status: Int32) {
         aborting.store(status, ordering: .releasing)
         if let thread = try? startThread({
@@ -106,16 +112,18 @@ public final class World: Communicator, @unchecked Sendable {
         MPI_Abort(world, status)
     }
 
-    /// Seconds. Of a link of 1 Gbit/s nothing is lost by it, of one of 200 Mbit/s a tenth at worst.
+    /// The longest pause between polls in seconds; it costs nothing on a link of 1 Gbit/s, a tenth at worst on one of
+    /// 200 Mbit/s.
     private static let longestPause = 200e-6
-    /// MCA_BTL_FLAGS_SEND of Open MPI's btl.h: no put, no get.
+    /// MCA_BTL_FLAGS_SEND in Open MPI's btl.h: no put, no get.
     private static let sendAlone = "1"
-    /// Seconds that MPI may take to end all ranks.
+    /// The number of seconds that MPI may take to end all ranks.
     private static let patience: UInt32 = 5
     private static let none = Int32.min
 
     public func finish() throws {
-        // A rank that has more to do, as to write the checkpoint, is waited for with signs of life: inside MPI_Finalize there are none.
+        // A rank may still be busy, for example writing the checkpoint. Wait for it here with heartbeats, since
+        // MPI_Finalize sends none.
         var request = seed_mpi_no_request()
         try check(MPI_Ibarrier(world, &request), "end")
         try wait(&request, "end")
@@ -124,8 +132,10 @@ public final class World: Communicator, @unchecked Sendable {
         guard MPI_Finalize() == MPI_SUCCESS else { throw Failure(.io, "MPI does not end") }
     }
 
-    /// Looks whether it is done until it is: at once for a while, then after a sixteenth of the time that it has taken so far. A look takes the processor from who computes: one every 50 µs
-    /// had slowed a backward pass of one thread by a third.
+    /// Polls until the request is done: continuously at first, then with pauses of one sixteenth of the elapsed time.
+    ///
+    /// Polling takes processor time from computations: a poll every 50 µs slowed a single-threaded backward pass by a
+    /// third.
     private func wait(_ request: inout MPI_Request?, _ what: String) throws {
         var done: Int32 = 0
         let start = Progress.now()

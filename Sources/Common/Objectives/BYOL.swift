@@ -1,12 +1,12 @@
 import Networks
 import Optimizers
 
-/// BYOL: a predictor makes of one view's embedding the moving average's embedding of the other view.
+/// BYOL: a predictor maps the embedding of one view to the moving average's embedding of the other view.
 ///
 ///     L = mean over images of 2 − 2⟨p̂₁, ẑ₂⟩ + 2 − 2⟨p̂₂, ẑ₁⟩
 ///
-/// Grill et al., "Bootstrap your own latent", NeurIPS 2020, eq. 2. The average moves once the weights have, by a momentum that grows to 1. Batch norm
-/// normalises each view apart, in the average too.
+/// Grill et al., "Bootstrap your own latent", NeurIPS 2020, eq. 2. The moving average is updated after the weights.
+/// Its momentum grows to 1. Batch norm normalises each view separately, also in the moving average.
 public struct BYOL: Objective {
     public static let name = "byol"
     public static let summary = "predict a moving average's embedding of the other view (Grill et al., NeurIPS 2020)"

@@ -2,7 +2,8 @@ import Losses
 public import Networks
 import Optimizers
 
-/// Barlow Twins: every number of an embedding shall be the same for both views, and no two numbers alike (``BarlowTwinsLoss``).
+/// Barlow Twins: each component of the embedding should agree between both views, and different components should be
+/// uncorrelated (``BarlowTwinsLoss``).
 ///
 /// Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML 2021.
 public struct BarlowTwins: Objective {

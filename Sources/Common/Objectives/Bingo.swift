@@ -2,14 +2,23 @@ import Networks
 import Optimizers
 public import TensorStreams
 
-/// BINGO: an image and one of its bag, images that are near to it for the teacher, and a mix of both shall be told from a queue by the teacher's keys of the two.
+/// BINGO: pulls an image, another image of its bag and a mix of both towards the teacher's keys of the two images,
+/// against a queue.
+///
+/// A bag holds images that are close to each other for the teacher.
 ///
 ///     L = ⅓ [ℓ(q) + ℓ(p) + λ·CE₀(m) + (1 − λ)·CE₁(m)]        ℓ(u) = own key's CE at first, later (1 − w)·own + w·other
 ///
-/// CEᵢ is InfoNCE with the key i: 0 of the image, 1 of the other; q and p are views of the two, m is a CutMix of these views with the share λ of q. Xu et al., "Bag of Instances Aggregation Boosts
-/// Self-supervised Distillation", ICLR 2022; settings of haohang96/bingo. Keys are the teacher's of two further views (``TeacherOutput/groupEmbeddings(_:)`` of group 1); the queue holds those of images. The
-/// mix is `augment --bags`'s, which says λ in a record's metadata. Each of the three is a batch of its own for batch norm. The authors' teacher normalises by the batch's statistics, since it is left in
-/// training; here it is `embed`'s.
+/// CEᵢ is InfoNCE with key i: 0 is the key of the image, 1 that of the other image. q and p are views of the two
+/// images; m is a CutMix of these views with the share λ of q.
+///
+/// Xu et al., "Bag of Instances Aggregation Boosts Self-supervised Distillation", ICLR 2022; settings of
+/// haohang96/bingo. Keys are the teacher's embeddings of two further views (``TeacherOutput/groupEmbeddings(_:)`` of
+/// group 1). The queue holds the keys of the images. `augment --bags` makes the mix and writes λ to the metadata of
+/// the record. For batch norm, q, p and m are separate batches.
+///
+/// The authors leave the teacher in training mode, so it normalises by the statistics of the batch. Here the teacher
+/// is that of `embed`.
 public struct Bingo: Objective {
     public static let name = "bingo"
     public static let summary = "tell the teacher's key of an image, and that of one near to it, among a queue (Xu et al., ICLR 2022)"
@@ -38,7 +47,7 @@ public struct Bingo: Objective {
     public mutating func finish() throws -> [String: Tensor] { try pairs.finish() }
     public mutating func takeNotes() -> [String] { pairs.takeNotes() }
 
-    /// λ.
+    /// The mix share λ.
     private func share(_ batch: Batch) throws -> Double {
         guard let text = batch.record.metadata[TensorDocument.mixKey], let share = Double(text), (0...1).contains(share) else {
             throw batch.record.failure("does not say how its views are mixed", remedy: "make it with augment --bags")
@@ -54,7 +63,7 @@ public struct Bingo: Objective {
         }
         let other = batch.epoch >= options[Self.bagEpoch] ? options[Self.bagWeight] : 0, none = Tensor(f32: [], shape: [0, D])
         var value = 0.0, gradients: [String: [Float]] = [:], own: [Loss] = []
-        // The first of all last, since its keys enter the queue.
+        // The query with its own key comes last, since its keys enter the queue.
         let terms: [(pass: Pass, key: Int, weight: Double)] = [
             (Self.mix, 1, 1 - share), (Self.mix, 0, share), (Self.positive, 0, other), (Self.positive, 1, 1 - other), (Self.query, 1, other), (Self.query, 0, 1 - other),
         ]
@@ -66,7 +75,7 @@ public struct Bingo: Objective {
             gradients[term.pass.name] = gradients[term.pass.name].map { zip($0, scaled).map { $0 + $1 } } ?? scaled
             own = [loss]
         }
-        // Those of the query and its own key; InfoNCE has no floor.
+        // The metrics of the query with its own key. InfoNCE has no floor.
         let told = (own.first?.metrics ?? []).filter { !["floor", "kl"].contains($0.name) }
         return Loss(value, gradients: gradients, metrics: told + [Metric("mix_share", share, .last, .hidden)])
     }

@@ -3,10 +3,10 @@ import Networks
 import TensorStreams
 import ToolSupport
 
-/// What methods have in common that train a classifier: it is the student's head, whose outputs are the logits of the classes.
+/// Common parts of methods that train a classifier: the student's head outputs the logits of the classes.
 ///
-/// Trunk and head may learn at different rates, as where a network that has learnt without labels is fine-tuned; a trunk that does not learn at all also keeps its running statistics,
-/// and embeds as in inference.
+/// Trunk and head may have different learning rates, for example to fine-tune a network trained without labels. A
+/// frozen trunk also keeps its running statistics and runs in inference mode.
 enum Classifier {
     static let trunkRate = MethodOption(
         "trunk-rate", default: 1.0, in: 0...1, "The learning rate of the trunk, as a share of that of the head, which --learning-rate says.")
@@ -14,7 +14,9 @@ enum Classifier {
 
     private static let features = Pass("features", .view(0), output: .features)
     private static let frozenFeatures = Pass("features", .view(0), output: .features, hasGradient: false, isInference: true)
-    /// The head on the features, alone: it is a pass of its own, so that what is watched for collapse are features and not logits.
+    /// The head alone, on the features.
+    ///
+    /// It is a separate pass so that the collapse check sees features and not logits.
     static let logits = Pass("logits", .output(of: features))
     private static let logitsOfFrozen = Pass("logits", .output(of: frozenFeatures))
 
@@ -42,9 +44,9 @@ enum Classifier {
     }
 }
 
-/// Two lists of classes that should be one.
+/// Compares two lists of classes that should be equal.
 public enum ClassDifference {
-    /// In words: what `found` is and has otherwise than `expected`; nil where they are the same.
+    /// Describes how `found` differs from `expected`; nil where they are equal.
     ///
     ///     ClassDifference.text("the teacher", ["cat", "dog"], "the data", ["cat", "cow"])
     ///     // "class 1 of the teacher is 'dog' where the data has 'cow'"

@@ -5,28 +5,29 @@ import Randomness
 import TensorStreams
 import ToolSupport
 
-/// What both forms of CompRess have in common: the student's similarities to a memory of anchors shall be distributed as the teacher's to its own.
+/// Common parts of both forms of CompRess: the student's similarities to a memory of anchors should have the same
+/// distribution as the teacher's similarities to its own memory.
 ///
 ///     L = mean of KL(softmax(t̂·M_tᵀ/T) ‖ softmax(ŝ·M_sᵀ/T))
 ///
-/// Koohpayegani, Tejankar and Pirsiavash, "CompRess: Self-Supervised Learning by Compressing Representations", NeurIPS 2020; settings of UMBCvision/CompRess. The memory is used
-/// before the batch enters it.
+/// Koohpayegani, Tejankar and Pirsiavash, "CompRess: Self-Supervised Learning by Compressing Representations",
+/// NeurIPS 2020; settings of UMBCvision/CompRess. The loss uses the memory before the batch enters it.
 enum CompRess {
     static let anchors = MethodOption<Int?>(
         "queue-size", default: nil, defaultText: "that of the checkpoint; else 128000, or the data set's images if these are fewer", in: 1...1 << 28, valueName: "K",
         "Rows in the queue.")
     static let temperature = MethodOption("student-temperature", default: 0.04, in: Temperature.range, "The temperature of the student's logits.")
     static let usual = 128_000
-    /// Rows of a queue where no number is asked for.
+    /// Default number of rows of a queue.
     static func rows(images: Int) -> Int { min(usual, images) }
     static let size = SizedOption(name: anchors.name, what: "anchors", published: usual, share: "one for each", usual: rows, tooMany: "some are in the queue more than once")
     static let defaults = TrainingDefaults(
         .sgd, rate: 0.01, weightDecay: 1e-4, .steps, epochs: 130, milestones: [90, 120], factor: 0.2, recipe: "linear-train", smallestCrop: 0.08)
 }
 
-/// CompRess's memory, one queue or two that are filled side by side.
+/// CompRess's memory: one queue, or two that are filled in parallel.
 struct AnchorMemory {
-    /// By name: of the teacher's rows and, with two, of the student's.
+    /// Queues by name: the teacher's rows and, with two queues, the student's.
     private var queues: [String: EmbeddingQueue] = [:]
     private let given: Int?
     private let samples: Int?
@@ -41,7 +42,7 @@ struct AnchorMemory {
 
     private static func name(_ queue: String) -> String { "anchors.\(queue)" }
 
-    /// - Parameter names: the queues that the method has, all of one length.
+    /// - Parameter names: the queues of the method, all of one length.
     mutating func restore(_ state: [String: Tensor], _ names: [String]) throws {
         guard !state.isEmpty else { return }
         if given == nil { notes = [] }
@@ -52,9 +53,11 @@ struct AnchorMemory {
 
     var state: [String: Tensor] { queues.reduce(into: [:]) { $0.merge($1.value.kept(Self.name($1.key))) { $1 } } }
 
-    /// Makes a queue that is not there yet, of uniform numbers of variance 1/D, not normalised, as in the authors' code.
+    /// Creates a queue if it does not exist yet.
     ///
-    /// - Parameter all: the widths of all queues, which together must be no more than a checkpoint may hold.
+    /// Its values are uniform with variance 1/D and not normalised, as in the authors' code.
+    ///
+    /// - Parameter all: the widths of all queues. Together they must fit into a checkpoint.
     private mutating func begin(_ queue: String, dimension D: Int, all: [Int], _ batch: Batch) throws {
         if let there = queues[queue] {
             guard there.dimension == D else {
@@ -77,9 +80,9 @@ struct AnchorMemory {
         queues[queue] = EmbeddingQueue(rows: rows, dimension: D, position: 0, filled: 0)
     }
 
-    /// The loss of a batch against the memory; then the batch enters it.
+    /// Computes the loss of a batch against the memory, then adds the batch to the memory.
     ///
-    /// - Parameter keys: what enters the student's queue; nil where there is the teacher's alone.
+    /// - Parameter keys: the rows that enter the student's queue; nil where there is only the teacher's queue.
     mutating func loss(_ anchorLoss: AnchorLoss, of pass: Pass, _ rows: NormalizedRows, _ teacher: NormalizedRows, keys: NormalizedRows?, _ batch: Batch) throws -> Loss {
         let own = keys == nil ? "teacher" : "student", widths = [teacher.D] + (keys.map { [$0.D] } ?? [])
         try begin("teacher", dimension: teacher.D, all: widths, batch)
@@ -94,7 +97,7 @@ struct AnchorMemory {
     }
 
     private mutating func enqueue(_ queue: String, _ rows: NormalizedRows) {
-        // One owner, so that the queue is not copied to be changed.
+        // Keep a single owner, so that the mutation does not copy the queue.
         guard var own = queues.removeValue(forKey: queue) else { return }
         unsafe rows.values.withUnsafeBufferPointer { unsafe own.enqueue($0) }
         queues[queue] = own

@@ -2,8 +2,10 @@ import Losses
 public import Networks
 public import TensorStreams
 
-/// CompRess with one queue: student and teacher are compared with the teacher's memory, so the student's embedding is as wide as the teacher's features
-/// (`initialize --head 'linear 2048'`). See ``CompRess``.
+/// CompRess with one queue: student and teacher are both compared with the teacher's memory.
+///
+/// The student's embedding therefore has the width of the teacher's features (`initialize --head 'linear 2048'`). See
+/// ``CompRess``.
 public struct CompRess1Q: Objective {
     public static let name = "compress-1q"
     public static let summary = "have the teacher's similarities to a memory of its features (Koohpayegani et al., NeurIPS 2020)"

@@ -3,8 +3,11 @@ public import Networks
 import Optimizers
 public import TensorStreams
 
-/// CompRess with two queues: the student's pooled features are compared with a memory of student's features, the teacher's with one of the teacher's; their widths
-/// may differ. The student's memory takes the features of its moving average, or without `key-memory` its own. See ``CompRess``.
+/// CompRess with two queues: the student's pooled features are compared with a memory of student features, the
+/// teacher's with a memory of teacher features.
+///
+/// Their widths may differ. The student's memory takes the features of its moving average or, without `key-memory`,
+/// the student's own. See ``CompRess``.
 public struct CompRess2Q: Objective {
     public static let name = "compress-2q"
     public static let summary = "have the teacher's similarities to a memory, each to one of its own features (Koohpayegani et al., NeurIPS 2020)"

@@ -2,12 +2,17 @@ import Networks
 import Optimizers
 public import TensorStreams
 
-/// DisCo: a student that learns by ``MomentumContrast`` as in MoCo-v2, and whose embedding of each view shall be the teacher's.
+/// DisCo: the student learns by ``MomentumContrast`` as in MoCo-v2 and also matches the teacher's embedding of each
+/// view.
 ///
 ///     L = InfoNCE(q, k) + w·mean over images of ‖ŝ(x₁) − t̂(x₁)‖² + ‖ŝ(x₂) − t̂(x₂)‖²
 ///
-/// Gao et al., "DisCo: Remedy Self-supervised Learning on Lightweight Models with Distilled Contrastive Learning", ECCV 2022; settings of Yuting-Gao/DisCo-pytorch. That code adds up the squared
-/// distances of the images on each of its devices, 32 of them: `distance-weight 32`. Its teacher normalises by the batch's statistics, since it is left in training; here it is `embed`'s.
+/// Gao et al., "DisCo: Remedy Self-supervised Learning on Lightweight Models with Distilled Contrastive Learning",
+/// ECCV 2022; settings of Yuting-Gao/DisCo-pytorch. That code sums the squared distances of the images on each of its
+/// devices, 32 per device: `distance-weight 32`.
+///
+/// The authors leave the teacher in training mode, so it normalises by the statistics of the batch. Here the teacher
+/// is that of `embed`.
 public struct DisCo: Objective {
     public static let name = "disco"
     public static let summary = "tell one's own other view among a queue, and have the teacher's embedding of both (Gao et al., ECCV 2022)"
@@ -51,7 +56,7 @@ public struct DisCo: Objective {
             distance += weight > 0 ? regression.value / weight : 0
             gradients[pass.name] = gradients[pass.name].map { zip($0, regression.gradient).map { $0 + $1 } } ?? regression.gradient
         }
-        // The teacher's cosine of MoCo's loss is the keys'.
+        // MoCo's teacher cosine is that of the keys, so it is left out.
         let own = contrast.metrics.filter { !["floor", "kl", "uniform_loss", "teacher_cosine"].contains($0.name) }
         return Loss(value, gradients: gradients, metrics: own + [Metric("contrast", contrast.value), Metric("distance", distance)])
     }

@@ -2,11 +2,16 @@ import Networks
 import Optimizers
 public import TensorStreams
 
-/// A linear layer on the student's pooled features gives the teacher's pooled features as they are, by the mean squared error; it is dropped afterwards.
+/// A linear layer on the student's pooled features predicts the teacher's unnormalised pooled features by the mean
+/// squared error.
+///
+/// The layer is dropped after training.
 ///
 ///     L = 1/(N·D) Σ (pₙ − tₙ)²
 ///
-/// The loss of `distillationv2` of lightly-train 0.18, which has it of the features of all patches of the teacher's last two blocks, and of the student's map, resized to those; here it is of whole images.
+/// This is the loss of `distillationv2` of lightly-train 0.18. That program applies it to the features of all patches
+/// of the teacher's last two blocks and to the student's feature map, resized to match. Here it applies to whole
+/// images.
 public struct FeatureMSE: Objective {
     public static let name = "feature-mse"
     public static let summary = "have the teacher's features, lengths too, by a linear layer that is dropped afterwards (lightly-train's v2, of whole images)"

@@ -3,12 +3,14 @@ public import Networks
 public import TensorStreams
 import ToolSupport
 
-/// Hinton's distillation: the student's classifier gives the teacher's classes' probabilities at a high temperature, and the labels (``ClassLoss``).
+/// Hinton's distillation: the student's classifier matches the teacher's class probabilities at a high temperature,
+/// and the labels (``ClassLoss``).
 ///
 ///     L = (1 − α)·CE(z, y) + α·T²·KL(softmax(t/T) ‖ softmax(z/T))
 ///
-/// Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015. The teacher's logits come with the stream (`embed --logits`), in the order of its
-/// classes, which the labels must follow. With α = 1 no labels are needed.
+/// Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015. The teacher's logits come with the
+/// stream (`embed --logits`) in the teacher's class order, which the labels must follow. With α = 1 no labels are
+/// needed.
 public struct KnowledgeDistillation: Objective {
     public static let name = "kd"
     public static let summary = "have the teacher's class probabilities, and the labels (Hinton et al., 2015)"
@@ -22,7 +24,9 @@ public struct KnowledgeDistillation: Objective {
         "class-mean", default: false, "Whether KL is the mean over the classes too, as in DisCo's code, in place of its sum: C times weaker with C classes.")
     public static let options: [any AnyMethodOption] = [temperature, alpha, classMean, Classifier.trunkRate, Classifier.freezesTrunk]
 
-    /// The data's, which must be the teacher's where labels are looked at; else the teacher's.
+    /// The classes of the data.
+    ///
+    /// They must equal the teacher's where labels are used; without labels, the teacher's classes take precedence.
     public static func classes(_ options: MethodOptions, _ header: StreamHeader) throws -> [String]? {
         let data = header.metadata.names("classes"), teacher = header.metadata.names("logit_classes")
         guard options[alpha] < 1 else { return teacher ?? data }

@@ -1,6 +1,6 @@
 public import TensorStreams
 
-/// What a pass has made: (N, D).
+/// The output of a pass: (N, D).
 public struct PassOutput: Sendable {
     public let values: [Float]
     public let N: Int
@@ -11,13 +11,13 @@ public struct PassOutput: Sendable {
     }
 }
 
-/// What the passes of a step have made, by their names.
+/// The outputs of the passes of a step, by pass name.
 public struct Outputs: Sendable {
     private var outputs: [String: PassOutput] = [:]
 
     public init() {}
 
-    /// Whether the pass has run: one of a group of crops that a stream need not have may not.
+    /// Whether the pass has run. A pass of an optional group of crops may not have.
     public func has(_ pass: Pass) -> Bool { outputs[pass.name] != nil }
 
     public subscript(pass: Pass) -> PassOutput {
@@ -29,12 +29,12 @@ public struct Outputs: Sendable {
     }
 }
 
-/// A record of the stream, and where it stands in the training.
+/// A record of the stream and its position in the training.
 public struct Batch: Sendable {
     public let record: TensorDocument
-    /// Images.
+    /// The number of images.
     public let N: Int
-    /// Of each image in each group of crops.
+    /// The views of each image, by group of crops.
     public let views: [Int]
     public let epoch: Int
     public let step: Int
@@ -43,13 +43,13 @@ public struct Batch: Sendable {
         (self.record, self.N, self.views, self.epoch, self.step) = (record, N, views, epoch, step)
     }
 
-    /// What to do without labels, where a method knows nothing better.
+    /// The default advice where labels are missing.
     static let learnWithoutLabels = "use an --objective that learns without labels"
 
     /// The classes of the images (N).
     ///
-    /// - Parameter otherwise: what to do without labels.
-    /// - Throws: ``Failure`` where one has none.
+    /// - Parameter otherwise: the advice where labels are missing.
+    /// - Throws: ``Failure`` where an image has no label, or where the images are mixed.
     func labels(otherwise: String = Batch.learnWithoutLabels) throws -> [Int32] {
         guard record.metadata[TensorDocument.mixKey] == nil else { throw record.failure("has mixed images, each with the label of one of the two", remedy: "leave out --mix-up") }
         let labels = try record.tensor("label", .i32, shape: [N]).integers().map(Int32.init(truncatingIfNeeded:))
@@ -60,11 +60,11 @@ public struct Batch: Sendable {
     }
 }
 
-/// What an objective says of a batch.
+/// An objective's result for a batch.
 public struct Loss: Sendable {
     /// The mean over the batch; not finite where the outputs are not.
     public let value: Double
-    /// For each pass that has a gradient, that of ``value`` with respect to its output (N, D).
+    /// The gradient of ``value`` with respect to the output (N, D) of each pass that has a gradient.
     public let gradients: [String: [Float]]
     public let metrics: [Metric]
 
@@ -72,6 +72,6 @@ public struct Loss: Sendable {
         (self.value, self.gradients, self.metrics) = (value, gradients, metrics)
     }
 
-    /// That of outputs that hold numbers that are not finite.
+    /// The loss of outputs that contain non-finite numbers.
     public static let notFinite = Loss(.nan, gradients: [:])
 }

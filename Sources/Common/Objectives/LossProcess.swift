@@ -1,16 +1,17 @@
 import TensorStreams
 import ToolSupport
 
-/// A loss in a program of its own, started by the shell, that reads records from its standard input and answers on its
-/// standard output.
+/// A loss in a separate program, started by the shell.
 ///
-/// What it keeps from batch to batch travels with the student's checkpoint: a record with the metadata `state` = `1` comes
-/// before the first pair of embeddings where there is something kept, and a program that wants something kept answers with such a
-/// record after the last one. The header's `state` = `wanted` asks for it. What loss it is, the answers' header may say under
-/// `loss`, in words that are equal for equal losses.
+/// The program reads records from its standard input and answers on its standard output.
 ///
-/// Where it also says `state` = `at any time`, the program may be asked for such a record between two pairs, by one without tensors and with `state` = `wanted`: without that
-/// there are no checkpoints in the middle of an epoch.
+/// Its state travels with the student's checkpoint from epoch to epoch. If there is a state, a record with the
+/// metadata `state` = `1` precedes the first pair of embeddings. A program that wants to keep a state answers with
+/// such a record after the last pair. The header's `state` = `wanted` asks for it. The header of the answers may
+/// describe the loss under `loss`, in words that are equal for equal losses.
+///
+/// If that header also has `state` = `at any time`, the program can be asked for its state between two pairs, by a
+/// record without tensors and with `state` = `wanted`. Otherwise there are no checkpoints in the middle of an epoch.
 final class LossProcess: LossSource {
     private let given: String
     private let program: RecordProgram

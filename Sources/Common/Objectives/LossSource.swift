@@ -3,20 +3,21 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// Where the loss of pairs comes from: a record with `student` and `teacher` in, one with `loss` and `gradient` out.
+/// The source of the loss of pairs: takes a record with `student` and `teacher`, returns one with `loss` and
+/// `gradient`.
 protocol LossSource {
-    /// Hands over what the loss kept at the end of the last epoch. Called once, before the first record.
+    /// Restores the state that the loss kept at the end of the previous epoch. Called once, before the first record.
     mutating func restore(_ state: [String: Tensor]) throws
     mutating func answer(_ record: TensorDocument) throws -> TensorDocument
-    /// What the loss wants kept for the next epoch. Called once, after the last record.
+    /// The state to keep for the next epoch. Called once, after the last record.
     mutating func finish() throws -> [String: Tensor]
-    /// The same in between, after any answer; nil where the loss tells it at the end alone.
+    /// The same state after any answer; nil where the loss gives it only at the end.
     mutating func interim() throws -> [String: Tensor]?
-    /// nil where it is not known.
+    /// The fill of the queue; nil where it is unknown.
     var fill: QueueFill? { get }
-    /// What a person should know of it; asked once, after the first record.
+    /// Notes for the user; asked for once, after the first record.
     var notes: [String] { get }
-    /// The loss as one gives it to --loss; asked once, after the last record.
+    /// The loss as an argument of --loss; asked for once, after the last record.
     var command: String { get }
 }
 
@@ -24,7 +25,7 @@ extension LossSource {
     var notes: [String] { [] }
 }
 
-/// How many rows of a queue are embeddings by now, and how many it has in all.
+/// The number of queue rows that are embeddings so far, and the number of rows in total.
 struct QueueFill {
     let real: Int
     let capacity: Int
@@ -33,7 +34,7 @@ struct QueueFill {
     var uniformLoss: Double { log(Double(capacity) + 1) }
 }
 
-/// The loss in this process.
+/// A loss in this process.
 struct BuiltInLoss: LossSource {
     private var stage: PairLossStage
 

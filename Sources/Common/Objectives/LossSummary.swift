@@ -2,11 +2,11 @@ public import Losses
 import Platform
 import ToolSupport
 
-/// Losses over many batches, with what one needs to read them.
+/// A summary of losses over many batches, with reference values to read them.
 ///
 ///     loss 7.214, floor 4.101, KL 3.113 (uniform ln(K+1) = 11.090), queue 65536 rows, 15.6 % real, agreement 41.2 %
 public struct LossSummary: Sendable {
-    /// Rows that count in the means.
+    /// The number of rows that count in the means.
     public private(set) var rows = 0
     private var loss = 0.0
     private var floor = 0.0
@@ -23,16 +23,16 @@ public struct LossSummary: Sendable {
         agreement += (values.meanAgreement ?? 0) * count
     }
 
-    /// The mean loss of a row.
+    /// The mean loss per row.
     public var meanLoss: Double { loss / Double(max(1, rows)) }
     /// The mean entropy of the targets.
     public var meanFloor: Double { floor / Double(max(1, rows)) }
-    /// The mean Kullback–Leibler divergence from the targets: what is left to learn.
+    /// The mean Kullback–Leibler divergence from the targets: what remains to be learnt.
     public var divergence: Double { meanLoss - meanFloor }
     /// The share of rows that agree, 0 to 1.
     public var meanAgreement: Double { agreement / Double(max(1, rows)) }
 
-    /// The summary in words.
+    /// The summary as text.
     public func text(_ queue: EmbeddingQueue) -> String {
         let percent = { (share: Double) in Progress.fixed(100 * share, 1) + " %" }
         let figures = [meanLoss, meanFloor, divergence, log(Double(queue.capacity) + 1)].map { Progress.fixed($0, 3) }

@@ -2,13 +2,13 @@ import Losses
 import TensorStreams
 public import ToolSupport
 
-/// Tries a program that is to give a loss, on a few random rows: what is wrong with it is said before anything is trained, and not after.
+/// Tries a loss program on a few random rows, so that errors appear before the training starts.
 public enum LossTrial {
     /// - Parameters:
-    ///   - rows: N of the one batch that it is given.
+    ///   - rows: N of the single batch.
     ///   - dimension: D.
-    ///   - samples: images in the data set, as the header tells them.
-    /// - Throws: ``Failure`` where it gives no answer, or one that is no loss.
+    ///   - samples: images in the data set, as in the header.
+    /// - Throws: ``Failure`` where the program gives no answer, or one that is not a valid loss.
     public static func run(_ command: String, rows N: Int, dimension D: Int, samples: Int, _ supervision: ProgramSupervision) throws {
         let header = StreamHeader(metadata: [QueueState.key: QueueState.wanted, "samples": "\(samples)", "batch": "\(N)", "records": "1"])
         let process = try LossProcess(command, header: header, supervision)

@@ -1,8 +1,9 @@
-/// What an option of a method may be: a number or a word, and an optional one where its default depends on more than the option.
+/// A value of a method option: a number or a word, or an optional one where the default depends on more than the
+/// option.
 public protocol MethodOptionValue: Sendable {
-    /// - Returns: nil where the text is no such value.
+    /// - Returns: nil where the text is not a valid value.
     init?(optionText text: String)
-    /// In one way of writing; nil for no value.
+    /// The canonical text of the value; nil for no value.
     var optionText: String? { get }
 }
 
@@ -16,7 +17,7 @@ extension Double: MethodOptionValue {
     public var optionText: String? { description }
 }
 
-/// On or off.
+/// `on` or `off`.
 extension Bool: MethodOptionValue {
     public init?(optionText text: String) {
         switch text {
@@ -36,13 +37,14 @@ extension Optional: MethodOptionValue where Wrapped: MethodOptionValue {
     public var optionText: String? { self?.optionText }
 }
 
-/// An option of a method, said once: the tools take it from here, and so do their help and the line of provenance.
+/// The single definition of a method option. The tools, their help and the provenance line all use it.
 ///
-///     static let temperature = MethodOption("student-temperature", default: 0.2, in: 1e-5...1e3, "The temperature of the student's logits.")
+///     static let temperature = MethodOption(
+///         "student-temperature", default: 0.2, in: 1e-5...1e3, "The temperature of the student's logits.")
 ///     …
-///     options[temperature]        // what was given, or 0.2
+///     options[temperature]        // the given value, or 0.2
 ///
-/// Methods that have an option in common call it by one name; each has a default of its own.
+/// An option shared by several methods has the same name in each, with a separate default.
 public struct MethodOption<Value: MethodOptionValue>: AnyMethodOption {
     public let name: String
     public let help: String
@@ -54,9 +56,9 @@ public struct MethodOption<Value: MethodOptionValue>: AnyMethodOption {
 
     /// - Parameters:
     ///   - name: without dashes.
-    ///   - fallback: the value where none is given.
-    ///   - defaultText: tells of it where that is nil: "that of the checkpoint".
-    ///   - takes: what it may be, for the error: "1 to 1000".
+    ///   - fallback: the default value.
+    ///   - defaultText: describes the default where it is nil: "that of the checkpoint".
+    ///   - takes: the valid values, for the error message: "1 to 1000".
     init(
         _ name: String, default fallback: Value, defaultText: String? = nil, takes: String, valueName: String? = nil, _ help: String,
         isValid: @escaping @Sendable (Value) -> Bool
@@ -100,40 +102,40 @@ extension ClosedRange where Bound: MethodOptionValue {
     }
 }
 
-/// A ``MethodOption`` of any kind of value.
+/// A ``MethodOption`` with any type of value.
 public protocol AnyMethodOption: Sendable {
     /// Without dashes.
     var name: String { get }
     /// A sentence.
     var help: String { get }
-    /// What stands for the value in a command's usage; nil for the option's name.
+    /// The placeholder for the value in a command's usage; nil for the option's name.
     var valueName: String? { get }
-    /// What it may be: "1 to 1000".
+    /// The valid values: "1 to 1000".
     var takes: String { get }
-    /// What it is where it is not given, in words; nil where there is nothing to say.
+    /// A description of the default; nil where there is nothing to say.
     var defaultText: String? { get }
     func accepts(_ text: String) -> Bool
-    /// The value that `given` stands for, else the default, in one way of writing; nil where neither is known.
+    /// The canonical text of `given`, or of the default; nil where neither is known.
     func valueText(_ given: String?) -> String?
 }
 
-/// The options of a method that were given.
+/// The method options that were given.
 public struct MethodOptions: Sendable {
     private var texts: [String: String]
 
-    /// - Parameter texts: by the options' names; each is one that its option accepts.
+    /// - Parameter texts: texts by option name; each must be accepted by its option.
     public init(_ texts: [String: String] = [:]) { self.texts = texts }
 
-    /// What was given, or the default.
+    /// The given value, or the default.
     public subscript<Value>(option: MethodOption<Value>) -> Value { texts[option.name].flatMap { Value(optionText: $0) } ?? option.fallback }
 
-    /// The same with another value of an option.
+    /// A copy with another value of an option.
     func setting<Value>(_ option: MethodOption<Value>, _ text: String) -> MethodOptions {
         var options = self
         options.texts[option.name] = text
         return options
     }
 
-    /// What was given for the option of this name.
+    /// The text given for the option of this name.
     public func text(_ name: String) -> String? { texts[name] }
 }

@@ -1,4 +1,4 @@
-/// The methods that `train-step` knows. A new one is a file in this folder and a line here.
+/// The methods that `train-step` knows. To add a method, add a file to this folder and an entry here.
 public enum Methods {
     public static let all: [any Objective.Type] = [
         SEED.self, MoCoV2.self, SupervisedContrastive.self,
@@ -8,8 +8,8 @@ public enum Methods {
     ]
 
     public static var names: [String] { all.map { $0.name } }
-    /// nil where there is none of this name.
+    /// The method of this name; nil where there is none.
     public static func named(_ name: String) -> (any Objective.Type)? { all.first { $0.name == name } }
-    /// Those whose loss `queue-loss` gives.
+    /// The methods whose loss `queue-loss` computes.
     public static var pairs: [any PairObjective.Type] { all.compactMap { $0 as? any PairObjective.Type } }
 }

@@ -1,8 +1,10 @@
 import Losses
 
 extension Metric {
-    /// How far the rows of an output differ, normalised: ``studentCosine(_:)``, ``spread(_:)`` and ``effectiveRank(_:)``. None of fewer than two rows, or of
-    /// numbers that are not finite.
+    /// How much the normalised rows of an output differ: ``studentCosine(_:)``, ``spread(_:)`` and
+    /// ``effectiveRank(_:)``.
+    ///
+    /// Empty for fewer than two rows, or where a number is not finite.
     public static func spread(of output: PassOutput) -> [Metric] {
         let rows = NormalizedRows(output)
         guard rows.areFinite, let cosine = rows.meanCosine else { return [] }

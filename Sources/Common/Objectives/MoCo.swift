@@ -2,27 +2,30 @@ import Losses
 import TensorStreams
 import ToolSupport
 
-/// Momentum contrast: a query, one view of an image, is told from a queue of other images' keys by its own key, the other view.
+/// Momentum contrast: a query, one view of an image, must identify its own key, the other view, among a queue of
+/// other images' keys.
 ///
-/// He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020. Keys come from a slowly moving average of the student; the
-/// loss is InfoNCE (``QueueLoss``), and gradients go to the queries alone.
+/// He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020. Keys come from a slowly
+/// moving average of the student. The loss is InfoNCE (``QueueLoss``); only the queries receive gradients.
 public protocol MomentumContrast: PairObjective {
     static var temperature: MethodOption<Double> { get }
 }
 
-/// What the versions have in common.
+/// Common parts of the MoCo versions.
 enum MoCo {
     static func temperature(_ usual: Double) -> MethodOption<Double> {
         MethodOption("student-temperature", default: usual, in: Temperature.range, "The temperature of the student's logits.")
     }
     static let keyMomentum = MethodOption("key-momentum", default: 0.999, in: 0...1, "The momentum of the key encoder.")
 
-    /// Keys go through in a random order, so that no group of batch norm holds the same images as the queries' group: else the statistics tell a
-    /// query which key is its own.
+    /// The pass of the keys, which pass through the network in random order.
+    ///
+    /// Thus no batch norm group holds the same images as the corresponding group of queries. Otherwise the statistics
+    /// would reveal to a query which key is its own.
     static let key = Pass("key", model: "key", .view(1), hasGradient: false, isShuffled: true)
     static let query = Pass("query", .view(0))
 
-    /// One for 32 images, at least two, as the paper's machines have them.
+    /// One group per 32 images but at least two, as on the paper's machines.
     static func normalizationGroups(_ N: Int) -> Int { max(2, N / 32) }
 }
 
@@ -44,7 +47,7 @@ extension MomentumContrast {
 
 struct InfoNCELoss: PairLoss {
     let temperature: Double
-    /// For messages.
+    /// The method's name, for messages.
     let method: String
 
     mutating func restore(_ document: TensorDocument, dimension: Int) throws {

@@ -1,8 +1,9 @@
 import Optimizers
 
-/// MoCo, as it was first: ``MomentumContrast`` with one linear layer for a head (`initialize --head moco-v1`).
+/// The original MoCo: ``MomentumContrast`` with one linear layer as its head (`initialize --head moco-v1`).
 ///
-/// He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020; settings of facebookresearch/moco.
+/// He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020; settings of
+/// facebookresearch/moco.
 public struct MoCoV1: MomentumContrast {
     public static let name = "moco-v1"
     public static let summary = "moco-v2 as it was first (He et al., CVPR 2020)"

@@ -1,6 +1,6 @@
 import Optimizers
 
-/// MoCo-v2: ``MomentumContrast`` with a head of two layers, stronger views and another temperature.
+/// MoCo-v2: ``MomentumContrast`` with a two-layer head, stronger augmentation and another temperature.
 ///
 /// Chen et al., "Improved Baselines with Momentum Contrastive Learning", 2020; settings of facebookresearch/moco.
 public struct MoCoV2: MomentumContrast {

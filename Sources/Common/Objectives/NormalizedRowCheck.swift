@@ -1,9 +1,9 @@
 public import TensorStreams
 import ToolSupport
 
-/// Tells embeddings that a loss can use from those it cannot.
+/// Checks that embeddings are usable by a loss.
 public enum NormalizedRowCheck {
-    /// How far a row's length may be from 1. Half precision keeps it within 5e-4.
+    /// How much a row's length may differ from 1. Half precision stays within 5e-4.
     public static let tolerance = 1e-3
 
     /// Throws a ``Failure`` naming the first row of `tensor`, f32 [N, D], that is not finite or not of unit length.

@@ -7,7 +7,7 @@ struct NormalizedRows {
     let D: Int
     /// (N, D).
     private(set) var values: [Float]
-    /// Their lengths before (N).
+    /// The row lengths before normalization (N).
     private var norm: [Float]
 
     init(_ output: PassOutput) {
@@ -21,7 +21,7 @@ struct NormalizedRows {
     /// The mean cosine of two different rows.
     var meanCosine: Double? { unsafe values.withUnsafeBufferPointer { unsafe MeanCosine.of($0, dimension: D) } }
 
-    /// The gradient with respect to the output as it was, from that with respect to the normalized rows.
+    /// The gradient with respect to the original output, given the gradient with respect to the normalized rows.
     func backward(_ gradient: [Float]) -> [Float] {
         var result = gradient
         unsafe result.withUnsafeMutableBufferPointer { dx in

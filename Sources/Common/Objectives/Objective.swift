@@ -2,87 +2,97 @@ public import Networks
 public import TensorStreams
 public import ToolSupport
 
-/// A training method: what it needs, what it computes, what it keeps.
+/// A training method: its inputs, its loss and its state.
 ///
-/// A method is one file in this folder and a line in ``Methods``. ``Trainer`` knows none of them: it runs ``passes`` over ``models``, hands the
-/// outputs to ``loss(_:_:)``, takes the gradients back through the passes and moves the weights.
+/// A method is one file in this folder and an entry in ``Methods``. ``Trainer`` knows no particular method. It runs
+/// ``passes`` over ``models``, passes the outputs to ``loss(_:_:)``, propagates the gradients back through the passes
+/// and updates the weights.
 ///
-/// Outputs are a network's as they are: to normalise rows is the objective's own business.
+/// Outputs are the unnormalised outputs of the networks; an objective that needs normalised rows normalises them.
 public protocol Objective: SendableMetatype {
-    /// As `--objective` takes it: "moco-v2".
+    /// The name for `--objective`: "moco-v2".
     static var name: String { get }
-    /// What it trains for, in a few words, with its source.
+    /// The training goal in a few words, with its source.
     static var summary: String { get }
-    /// What it takes besides what every training has.
+    /// The options in addition to those of every training.
     static var options: [any AnyMethodOption] { get }
-    /// What it needs of a record.
+    /// What a record must contain.
     static var inputs: Inputs { get }
-    /// Whether a program may give the loss in its place (``PairObjective``).
+    /// Whether an external program may compute the loss instead (``PairObjective``).
     static var takesLossProgram: Bool { get }
-    /// Whether the targets stay the same from epoch to epoch, so that a divergence that does not fall means that nothing was learnt.
+    /// Whether the targets stay the same in all epochs.
+    ///
+    /// If so, a divergence that does not fall means that nothing was learnt.
     static var hasFixedTargets: Bool { get }
-    /// All networks that it trains or keeps; the first is the student, which is the checkpoint's own.
+    /// All networks that the method trains or keeps. The first is the student, which is the checkpoint's own network.
     static func models(_ options: MethodOptions) -> [Model]
-    /// What goes forward in each step, in this order.
+    /// The forward passes of each step, in order.
     static func passes(_ options: MethodOptions) -> [Pass]
-    /// Groups of a batch of N that batch norm treats apart, where no number is asked for.
+    /// The default number of batch norm groups for a batch of N.
     static func normalizationGroups(_ N: Int) -> Int
     /// How the optimizer treats a parameter of a model.
     static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup
-    /// What its student begins with.
+    /// The initial head of the student.
     static var head: StudentHead { get }
-    /// Whether its student's residual blocks begin as their shortcuts, as its authors' code has them.
+    /// Whether the student's residual blocks start as their shortcuts, as in the authors' code.
     static var zeroInitResidual: Bool { get }
-    /// Rows in its queue where no number is asked for, of a data set of so many images; 0 where it has none.
+    /// The default number of queue rows for a data set of `images` images; 0 where the method has no queue.
     static func usualQueue(images: Int) -> Int
-    /// Its options whose defaults are less where images are few.
+    /// The options whose defaults are smaller for small data sets.
     static var sizedOptions: [SizedOption] { get }
-    /// Numbers in what it keeps besides its networks.
+    /// The count of numbers that the method keeps besides its networks.
     ///
     /// - Parameters:
     ///   - K: rows in its queue.
     ///   - teacherWidth: numbers in a row of the teacher.
     static func keptCount(K: Int, teacherWidth: Int, student: Network) -> Int
-    /// The settings of its paper, which hold where an option of a training is not given; nil for those of ``TrainingDefaults/usual``.
+    /// The settings of the paper, used where an option of the training is not given; nil for
+    /// ``TrainingDefaults/usual``.
     static var defaults: TrainingDefaults? { get }
-    /// Why options that were given do not go together, in words; nil where they do.
+    /// Why the given options contradict each other, in words; nil where they do not.
     static func conflict(_ options: MethodOptions) -> String?
-    /// The options with what a stream says of those that were not given, such as how wide the teacher's rows are.
+    /// The options, completed with values from the stream for those that were not given, such as the width of the
+    /// teacher's rows.
     ///
-    /// - Throws: ``Failure`` where it does not say it.
+    /// - Throws: ``Failure`` where the stream lacks a value.
     static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions
 
-    /// The names of the classes that its student's head tells apart, in their order; nil where the stream does not name them, and of methods that train no classifier.
+    /// The names of the classes of the student's head, in order; nil where the stream does not name them, and for
+    /// methods that train no classifier.
     ///
-    /// - Throws: ``Failure`` where the stream's and its teacher's are not the same.
+    /// - Throws: ``Failure`` where the classes of the stream and of its teacher differ.
     static func classes(_ options: MethodOptions, _ header: StreamHeader) throws -> [String]?
 
     init(_ options: MethodOptions, _ facts: TrainingFacts) throws
 
-    /// Takes back what ``finish()`` gave at the end of the epoch before. Called once, before the first step; empty for a new training.
+    /// Restores the state that ``finish()`` returned at the end of the previous epoch.
+    ///
+    /// Called once, before the first step; empty for a new training.
     mutating func restore(_ state: [String: Tensor]) throws
-    /// The tensors of the stream whose first rows are wanted before the first step. Asked after ``restore(_:)``.
+    /// The tensors of the stream whose first rows are needed before the first step. Asked for after ``restore(_:)``.
     var sampledTensors: [String] { get }
     mutating func setSample(_ sample: Tensor, of tensor: String)
     /// The loss of a batch, and its gradient with respect to the outputs of the passes that have one.
     ///
-    /// - Throws: ``Failure`` where the batch is not what it needs.
+    /// - Throws: ``Failure`` where the batch lacks a required input.
     mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss
-    /// Called before the passes of each step: a place for what must hold of the weights.
+    /// Called before the passes of each step. Enforces constraints on the weights.
     mutating func willStep(_ weights: [String: Weights]) throws
-    /// Called once the weights have moved.
+    /// Called after the weights have been updated.
     mutating func stepped(_ weights: [String: Weights])
-    /// Whether the optimizer leaves a model as it is in a step, counted from 0 over the whole training.
+    /// Whether the optimizer leaves a model unchanged in a step. Steps count from 0 over the whole training.
     func isFrozen(_ model: String, step: Int) -> Bool
-    /// What it keeps for the next epoch, by name. Called once, after the last step.
+    /// The state to keep for the next epoch, by name. Called once, after the last step.
     mutating func finish() throws -> [String: Tensor]
-    /// The same in the middle of an epoch, after any step; nil where a program keeps it that tells it at the end alone.
+    /// The same state in the middle of an epoch, after any step; nil where an external program keeps it and gives it
+    /// only at the end.
     mutating func interim() throws -> [String: Tensor]?
-    /// What a person should know of it; asked after each step, each said once.
+    /// Notes for the user; asked for after each step, each returned once.
     mutating func takeNotes() -> [String]
-    /// What to change where a student learns nothing, besides its learning rate: "take the teacher's mean off (--centre auto)".
+    /// What to change where a student learns nothing, besides the learning rate: "take the teacher's mean off
+    /// (--centre auto)".
     func remedies(_ report: StepReport) -> [String]
-    /// The loss as one gives it to `--loss`, where it is one that a program may give; asked after the last step.
+    /// The loss as an argument of `--loss`, where an external program may compute it; asked for after the last step.
     var lossCommand: String? { get }
 }
 
@@ -92,7 +102,7 @@ extension Objective {
     public static func models(_ options: MethodOptions) -> [Model] { [.student] }
     public static func normalizationGroups(_ N: Int) -> Int { 1 }
     public static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup { ParameterGroup() }
-    /// Whether it takes `--queue-size`.
+    /// Whether the method takes `--queue-size`.
     public static var hasQueue: Bool { options.contains { $0.name == QueueState.size.name } }
     public static var head: StudentHead { .mlp }
     public static var zeroInitResidual: Bool { false }
@@ -103,7 +113,7 @@ extension Objective {
     public static func conflict(_ options: MethodOptions) -> String? { nil }
     public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions { options }
     public static func classes(_ options: MethodOptions, _ header: StreamHeader) throws -> [String]? { nil }
-    /// Whether its student's head is a classifier.
+    /// Whether the student's head is a classifier.
     public static var trainsClassifier: Bool { head == .classifier }
     public mutating func restore(_ state: [String: Tensor]) throws {}
     public var sampledTensors: [String] { [] }
@@ -120,27 +130,27 @@ extension Objective {
 
 /// How the optimizer treats a parameter.
 public struct ParameterGroup: Sendable, Equatable {
-    /// Whether weight decay moves it.
+    /// Whether weight decay applies.
     public var decays: Bool
-    /// Its learning rate as a share of the training's; 0 for one that stays as it is.
+    /// The learning rate as a share of the training's; 0 for a frozen parameter.
     public var rate: Double
-    /// Whether its rate follows the schedule, or stays the one that was asked for.
+    /// Whether the rate follows the schedule. If not, it stays at the requested rate.
     public var isScheduled: Bool
 
     public init(decays: Bool = true, rate: Double = 1, isScheduled: Bool = true) {
         (self.decays, self.rate, self.isScheduled) = (decays, rate, isScheduled)
     }
 
-    /// A parameter that does not learn.
+    /// A frozen parameter.
     public static let frozen = ParameterGroup(decays: false, rate: 0)
 }
 
-/// What is known of a training before its first step.
+/// Facts about a training that are known before its first step.
 public struct TrainingFacts: Sendable {
-    /// Of the stream that it learns from.
+    /// The header of the input stream.
     public var header: StreamHeader
     public var seed: UInt64
-    /// A program that gives the loss in place of the objective.
+    /// A program that computes the loss instead of the objective.
     public var lossProgram: String?
     public var lossSupervision: ProgramSupervision
 
@@ -148,6 +158,6 @@ public struct TrainingFacts: Sendable {
         (self.header, self.seed, self.lossProgram, self.lossSupervision) = (header, seed, lossProgram, lossSupervision)
     }
 
-    /// Images in the data set, where that is known.
+    /// The number of images in the data set, if known.
     public var samples: Int? { header.metadata.count("samples") }
 }

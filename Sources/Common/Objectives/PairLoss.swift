@@ -2,10 +2,11 @@ public import Losses
 public import TensorStreams
 import ToolSupport
 
-/// A method whose loss is one of pairs of L2-normalized rows, (student, teacher), against a queue: `queue-loss` gives it as a program, and any other
-/// program may give it in its place.
+/// A method whose loss takes pairs of L2-normalized rows (student, teacher) and a queue.
+///
+/// `queue-loss` computes the loss as a separate program, and any other program may replace it.
 public protocol PairObjective: Objective {
-    /// Those of its options that are its loss's.
+    /// The options that belong to the loss.
     static var lossOptions: [any AnyMethodOption] { get }
     static func pairLoss(_ options: MethodOptions) -> any PairLoss
     var pairs: PairLossClient { get set }
@@ -21,26 +22,28 @@ extension PairObjective {
     public var lossCommand: String? { pairs.command }
 }
 
-/// What one loss of pairs does in its own way; ``PairLossStage`` does the rest.
+/// The part that is specific to one loss of pairs; ``PairLossStage`` does the rest.
 public protocol PairLoss: Sendable {
-    /// Takes back what was kept beside a queue of rows of `dimension` numbers.
+    /// Restores the state kept beside a queue of rows of `dimension` numbers.
     ///
-    /// - Throws: ``Failure`` where it does not go with this loss.
+    /// - Throws: ``Failure`` where the state does not match this loss.
     mutating func restore(_ document: TensorDocument, dimension: Int) throws
-    /// What is to be kept beside the queue.
+    /// The state to keep beside the queue.
     var kept: [String: Tensor] { get }
     /// Called once, before the first pairs.
     ///
     /// - Parameters:
-    ///   - sample: gives some of the teacher's rows.
+    ///   - sample: returns some of the teacher's rows.
     ///   - capacity: K.
     ///   - isNew: whether no queue was given.
-    /// - Returns: what a person should know.
+    /// - Returns: notes for the user.
     mutating func begin(_ sample: () throws -> TeacherRows, capacity: Int, isNew: Bool) throws -> [String]
-    /// Makes of the teacher's rows (N, D) what the loss uses and the queue keeps.
+    /// Converts the teacher's rows (N, D) to the form that the loss uses and the queue stores.
     func prepare(_ teacher: inout [Float])
     func loss(_ queue: EmbeddingQueue) -> QueueLoss
-    /// What an answer says besides: of the teacher's rows as they were used (N, D).
+    /// Additional metadata of an answer.
+    ///
+    /// - Parameter teacher: the teacher's rows as the loss used them (N, D).
     func metadata(teacher: [Float], dimension: Int) -> [String: String]
 }
 
@@ -56,18 +59,18 @@ extension PairLoss {
 public struct TeacherRows: Sendable {
     public let values: [Float]
     public let dimension: Int
-    /// Whether they are as ``PairLoss/prepare(_:)`` makes them.
+    /// Whether ``PairLoss/prepare(_:)`` has already been applied.
     public let arePrepared: Bool
 }
 
-/// The loss of pairs as an objective uses it, in this process or from a program.
+/// The loss of pairs as an objective uses it, computed in this process or by a program.
 public struct PairLossClient {
     private var source: any LossSource
-    /// Whether nothing was kept from an epoch before.
+    /// Whether there is no state of an earlier epoch.
     private(set) var isNew = true
-    /// The teacher's embeddings of the first images, which go with the first pairs.
+    /// The teacher's embeddings of the first images, sent with the first pairs.
     var sample: Tensor?
-    /// Whether a program gives the loss.
+    /// Whether a program computes the loss.
     let isProgram: Bool
     private var hasTold = false
 
@@ -90,7 +93,7 @@ public struct PairLossClient {
     mutating func finish() throws -> [String: Tensor] { try source.finish() }
     mutating func interim() throws -> [String: Tensor]? { try source.interim() }
 
-    /// The loss as one gives it to `--loss`.
+    /// The loss as an argument of `--loss`.
     var command: String { source.command }
 
     mutating func takeNotes() -> [String] {
@@ -98,7 +101,7 @@ public struct PairLossClient {
         return hasTold ? [] : source.notes
     }
 
-    /// The loss of a student's output, brought to unit length, against rows of a teacher, f32 [N, D].
+    /// The loss of a student's output, normalised to unit length, against rows of a teacher, f32 [N, D].
     ///
     /// - Parameter enqueued: the rows, f32 [M, D], that enter the queue; nil for all of the teacher's.
     mutating func loss(_ output: PassOutput, of pass: Pass, teacher: Tensor, enqueued: Tensor? = nil, _ batch: Batch) throws -> Loss {
@@ -132,7 +135,7 @@ public struct PairLossClient {
             metrics: [floor.map { Metric.floor($0) }, divergence].compactMap { $0 } + fill + others.compactMap { $0 })
     }
 
-    /// The loss's answer. What it finds wrong with the rows came in with `record`.
+    /// The answer of the loss. Errors in the rows are attributed to `record`, which brought them.
     private mutating func answer(_ question: TensorDocument, to record: TensorDocument) throws -> TensorDocument {
         do {
             return try source.answer(question)

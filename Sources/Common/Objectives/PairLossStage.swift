@@ -2,41 +2,48 @@ public import Losses
 public import TensorStreams
 import ToolSupport
 
-/// The loss of a stream of (student, teacher) embeddings, record by record, as `queue-loss` gives it.
+/// The loss of a stream of (student, teacher) embeddings, record by record, as `queue-loss` computes it.
 ///
 /// | tensor of a record    | shape      |                                                        |
 /// |-----------------------|------------|--------------------------------------------------------|
 /// | in: `student`         | f32 [N, D] | L2-normalized rows                                     |
 /// | in: `teacher`         | f32 [N, D] | L2-normalized rows                                     |
-/// | in: `enqueued`        | f32 [M, D] | perhaps: the L2-normalized rows that enter the queue, in place of all of the teacher's |
-/// | out: `loss`           | f32 [N]    | each row's loss                                        |
+/// | in: `enqueued`        | f32 [M, D] | optional: the L2-normalized rows that enter the queue instead of all of the teacher's |
+/// | out: `loss`           | f32 [N]    | the loss of each row                                   |
 /// | out: `gradient`       | f32 [N, D] | of the mean loss, with respect to the student's rows   |
-/// | out: `floor`          | f32 [N]    | the least loss there can be: the targets' entropy      |
+/// | out: `floor`          | f32 [N]    | the smallest possible loss: the targets' entropy       |
 /// | out: `agreement`      | f32 [N]    | 1 where the largest logit is the right one, else 0     |
 ///
-/// An answer has the record's metadata and some of its own, which a log can show: `queue_size` is K, `queue_filled` how many of the
-/// queue's rows are embeddings once this batch has entered; of SEED also `teacher_temperature`, `teacher_cosine` (the mean cosine of two
-/// of the teacher's rows as they were used) and `centre` (the length of the mean that was taken off them, if one was).
-/// A record without tensors that asks for the state is answered with it (``LossProcess``). A first record with the metadata `state` sets the queue instead (see ``QueueState``). The first record with embeddings may have a
-/// ``TeacherSample``, from which a new training learns the teacher's mean and temperature; without one it learns them from that record's.
+/// An answer has the metadata of its record and adds values for the log: `queue_size` is K, and `queue_filled` is the
+/// number of queue rows that are embeddings after this batch has entered. SEED adds `teacher_temperature`,
+/// `teacher_cosine` (the mean cosine of two of the teacher's rows as they were used) and `centre` (the length of the
+/// subtracted mean, if any).
+///
+/// A record without tensors that asks for the state is answered with it (``LossProcess``). A first record with the
+/// metadata `state` sets the queue instead (see ``QueueState``). The first record with embeddings may contain a
+/// ``TeacherSample``, from which a new training estimates the teacher's mean and temperature. Without a sample it
+/// uses the embeddings of that record.
 public struct PairLossStage {
-    /// Which loss, with which options, on which queue.
+    /// The loss, its options and the settings of its queue.
     public struct Settings: Sendable {
         public let method: any PairObjective.Type
         public let options: MethodOptions
-        /// Of the random directions that a new queue holds.
+        /// The seed of the random directions in a new queue.
         public let seed: UInt64
-        /// Images in the data set, where that is known.
+        /// The number of images in the data set, if known.
         public let samples: Int?
 
         public init(_ method: any PairObjective.Type, _ options: MethodOptions = MethodOptions(), seed: UInt64 = 0, samples: Int? = nil) {
             (self.method, self.options, self.seed, self.samples) = (method, options, seed, samples)
         }
 
-        /// The key of an answer's header under which a program says what loss it gives, for the provenance of what is trained with it.
+        /// The key in an answer's header under which a program describes its loss, for the provenance of the trained
+        /// network.
         public static let key = "loss"
 
-        /// The loss in one line, as one gives it to `train-step --loss`: equal for equal losses, whoever gives them.
+        /// The loss in one line, as an argument of `train-step --loss`.
+        ///
+        /// It is equal for equal losses, whichever program computes them.
         public var command: String {
             let words = method.lossOptions.flatMap { option in option.valueText(options.text(option.name)).map { ["--" + option.name, $0] } ?? [] }
             return (["queue-loss", "--objective", method.name] + words + ["--seed", "\(seed)"]).joined(separator: " ")
@@ -47,14 +54,14 @@ public struct PairLossStage {
     public static let enqueuedName = "enqueued"
 
     public let settings: Settings
-    /// What all records so far had.
+    /// The summary of all records so far.
     public private(set) var summary = LossSummary()
-    /// What a person should know of the loss, once each; complete after the first record with embeddings.
+    /// Notes for the user about the loss, each once; complete after the first record with embeddings.
     public private(set) var notes: [String] = []
     private var own: any PairLoss
-    /// Made with the first record with embeddings; has the queue from then on.
+    /// Created by the first record with embeddings; owns the queue from then on.
     private var loss: QueueLoss?
-    /// The queue that was set, until there is a loss.
+    /// The queue that was set, until the loss exists.
     private var given: EmbeddingQueue?
     private var records = 0
 
@@ -63,15 +70,17 @@ public struct PairLossStage {
         own = settings.method.pairLoss(settings.options)
     }
 
-    /// The queue; nil until one is set or the first record has told its dimension.
+    /// The queue; nil until one is set or the first record gives its dimension.
     public var queue: EmbeddingQueue? { loss?.queue ?? given }
 
-    /// All that the loss keeps from epoch to epoch: the queue, and what it knows of the teacher. Empty before the first record.
+    /// The state that the loss keeps from epoch to epoch: the queue, and what the loss knows of the teacher.
+    ///
+    /// Empty before the first record.
     public var state: [String: Tensor] { queue.map { QueueState.tensors($0).merging(own.kept) { $1 } } ?? [:] }
 
-    /// Sets the queue, and what goes with it, from a checkpoint, a queue file or a record.
+    /// Sets the queue and the state kept with it from a checkpoint, a queue file or a record.
     ///
-    /// - Throws: ``Failure`` when `document` holds no valid queue, or one that does not go with the settings.
+    /// - Throws: ``Failure`` when `document` holds no valid queue, or one that does not match the settings.
     public mutating func setQueue(_ document: TensorDocument) throws {
         let queue = try QueueState.queue(document)
         if let capacity = settings.options[QueueState.size], capacity != queue.capacity {
@@ -83,7 +92,7 @@ public struct PairLossStage {
         given = queue
     }
 
-    /// A queue of random rows, no larger than a record of a stream may be, since it may have to travel in one.
+    /// A queue of random rows. It must fit into one record of a stream, since it may have to travel in one.
     private func newQueue(_ D: Int) throws -> EmbeddingQueue {
         let capacity = settings.options[QueueState.size] ?? QueueState.capacity(samples: settings.samples)
         let (bytes, limit) = (4 * capacity * D, Limits.standard.documentBytes - (1 << 20))
@@ -94,9 +103,9 @@ public struct PairLossStage {
         return EmbeddingQueue(capacity: capacity, dimension: D, seed: settings.seed)
     }
 
-    /// The answer to one record; nil to a record that carries the queue.
+    /// The answer to one record; nil for a record that carries the queue.
     ///
-    /// - Throws: ``Failure`` when the record is not as the table says, a row is not finite or not of unit length, or
+    /// - Throws: ``Failure`` when the record does not match the table, a row is not finite or not of unit length, or
     ///   the queue has rows of another length.
     public mutating func answer(_ record: TensorDocument) throws -> TensorDocument? {
         if QueueState.isQuestion(record), !state.isEmpty { return QueueState.record(state) }
@@ -121,7 +130,7 @@ public struct PairLossStage {
         try NormalizedRowCheck.check(student, "student", in: record)
         try NormalizedRowCheck.check(teacher, "teacher", in: record)
         var loss = try loss ?? begin(record, teacher)
-        self.loss = nil  // One owner, so that the queue is not copied to be changed.
+        self.loss = nil  // Keep a single owner, so that the mutation does not copy the queue.
         var rows = try teacher.floats()
         own.prepare(&rows)
         var entering: [Float]?
@@ -148,7 +157,7 @@ public struct PairLossStage {
         return answer
     }
 
-    /// The loss, once its queue and what it must know of the teacher are there.
+    /// Creates the loss with its queue and what it must know of the teacher.
     private mutating func begin(_ record: TensorDocument, _ teacher: Tensor) throws -> QueueLoss {
         let D = teacher.shape[1]
         let queue = try given ?? newQueue(D)
@@ -164,11 +173,11 @@ public struct PairLossStage {
         return own.loss(queue)
     }
 
-    /// Some of the teacher's rows: those of the queue, or the sample that came with the first record, or else that record's own.
+    /// Some of the teacher's rows: from the queue, or the sample of the first record, or else that record's own rows.
     private func sample(_ record: TensorDocument, _ teacher: Tensor, _ queue: EmbeddingQueue) throws -> TeacherRows {
         let D = queue.dimension
         if given != nil, queue.filled >= TeacherSample.fewest {
-            // The random rows of the beginning are overwritten from the first on.
+            // The initial random rows are overwritten in order, starting with the first.
             return TeacherRows(values: Array(queue.rows.prefix(min(queue.filled, TeacherSample.rows) * D)), dimension: D, arePrepared: true)
         }
         let sample = record.tensors[TeacherSample.name] == nil ? teacher : try record.tensor(TeacherSample.name, .f32, shape: [nil, D])

@@ -1,28 +1,30 @@
 public import Networks
 public import Optimizers
 
-/// What a method needs of a record of images.
+/// What a method requires of a record of images.
 public struct Inputs: Sendable {
-    /// Views of each image in each group of crops, that of `images` first; of further groups a stream may have more. One that may be left out
-    /// begins with 0.
+    /// The number of views of each image in each group of crops.
+    ///
+    /// The group of `images` comes first. A stream may have additional groups. The range of an optional group starts
+    /// at 0.
     public let groups: [ClosedRange<Int>]
     /// Whether every image must have a label.
     public let labels: Bool
-    /// What of a teacher must come with the images; nil for nothing.
+    /// The teacher output that must come with the images; nil for none.
     public let teacher: TeacherOutput?
-    /// Whether views are those of an image and of another of its bag, and a mix of the two: `augment --bags`.
+    /// Whether the views are those of an image, of another image of its bag, and a mix of the two: `augment --bags`.
     public let bags: Bool
-    /// Whether its paper or program mixes the images of a batch: `augment --mix-up`.
+    /// Whether the method's paper or program mixes the images of a batch: `augment --mix-up`.
     public let isMixed: Bool
-    /// Whether several teachers' rows are wanted, which `make distill` has not.
+    /// Whether rows of several teachers are required, which `make distill` does not provide.
     public let hasSeveralTeachers: Bool
 
-    /// Views of each image in the first group.
+    /// The number of views of each image in the first group.
     public var views: ClosedRange<Int> { groups[0] }
-    /// The least of each group.
+    /// The minimum number of views in each group.
     public var leastViews: [Int] { groups.map(\.lowerBound) }
 
-    /// - Parameter groups: views in further groups of crops.
+    /// - Parameter groups: views in additional groups of crops.
     public init(views: ClosedRange<Int>, groups: [ClosedRange<Int>] = [], labels: Bool = false, teacher: TeacherOutput? = nil, bags: Bool = false, isMixed: Bool = false, hasSeveralTeachers: Bool = false) {
         self.groups = [views] + groups
         self.labels = labels
@@ -31,21 +33,21 @@ public struct Inputs: Sendable {
     }
 }
 
-/// What a stream may hold of a teacher, as `embed` adds it.
+/// The kinds of teacher output in a stream, as `embed` adds them.
 public enum TeacherOutput: Sendable, Equatable {
     /// The head's output at unit length.
     case embedding
-    /// The same of every view of a group of crops.
+    /// The head's output at unit length, for every view of a group of crops.
     case groupEmbeddings(Int)
-    /// The pooled features as they are.
+    /// The unnormalised pooled features.
     case features
-    /// The head's output as it is: of a classifier, or of prototypes.
+    /// The unnormalised output of the head: of a classifier, or of prototypes.
     case logits
 
-    /// The same of every view of the first group of crops.
+    /// The head's output at unit length, for every view of the first group of crops.
     public static let viewEmbeddings = TeacherOutput.groupEmbeddings(0)
 
-    /// What the tensor is called, f32 (N, D), or (N, V, D) of V views.
+    /// The name of the tensor, f32 (N, D), or (N, V, D) for V views.
     public var tensor: String { if case .groupEmbeddings(let group) = self { tensor(ofGroup: group) } else { stem } }
 
     private var stem: String {
@@ -56,13 +58,13 @@ public enum TeacherOutput: Sendable, Equatable {
         }
     }
 
-    /// What that of all views of a group of crops is called, f32 (N, V, D): "teacher.1".
+    /// The name of the tensor for all views of a group of crops, f32 (N, V, D): "teacher.1".
     public func tensor(ofGroup group: Int) -> String { "\(stem).\(group)" }
 
     /// Whether it is the head's output at unit length, as wide as the student's.
     public var isEmbedding: Bool { stem == TeacherOutput.embedding.stem }
 
-    /// The options of `embed` that add it.
+    /// The `embed` options that add it.
     public var embedOptions: [String] {
         switch self {
         case .embedding: []
@@ -73,35 +75,39 @@ public enum TeacherOutput: Sendable, Equatable {
     }
 }
 
-/// A network that a method trains or keeps. Its name is the beginning of its tensors' names in the checkpoint.
+/// A network that a method trains or keeps. Its name is the prefix of its tensor names in the checkpoint.
 public struct Model: Sendable {
     public enum Kind: Sendable {
-        /// Trained by the gradient; what the training is for.
+        /// Trained by the gradient; the result of the training.
         case student
-        /// θ ← m·θ + (1 − m)·θ_of once a step; begins as a copy, or with random numbers of its own.
+        /// A moving average: θ ← m·θ + (1 − m)·θ_of once per step.
+        ///
+        /// It starts as a copy or with its own random numbers.
         case average(of: String, momentum: AverageMomentum, when: AverageTime, isCopy: Bool)
-        /// A head of its own on what the student gives, trained by the gradient: BYOL's predictor. Made for the width of that.
+        /// A separate head on an output of the student, trained by the gradient, such as BYOL's predictor.
+        ///
+        /// The closure takes the width of that output.
         case head(on: Pass.Output, @Sendable (Int) -> Head)
     }
 
-    /// When an average moves in a step.
+    /// When a moving average is updated in a step.
     public enum AverageTime: Sendable {
-        /// Before the passes: MoCo's.
+        /// Before the passes, as in MoCo.
         case beforePasses
-        /// Once the weights have moved: BYOL's and CompRess's.
+        /// After the weights are updated, as in BYOL and CompRess.
         case afterStep
     }
 
     public let name: String
     public let kind: Kind
 
-    /// - Precondition: the name is not that of other tensors of a training (TrainingState).
+    /// - Precondition: `name` does not clash with other tensors of a training (`TrainingState`).
     init(name: String, kind: Kind) {
         precondition(name != "loss" && !OptimizerSlot.allCases.contains { $0.rawValue == name })
         (self.name, self.kind) = (name, kind)
     }
 
-    /// The network that it is, beside a student.
+    /// The network of this model, given the student's network.
     public func network(beside student: Network) -> Network {
         guard case .head(let output, let head) = kind else { return student }
         let width = output.width(student)
@@ -123,31 +129,35 @@ public struct Model: Sendable {
     }
 }
 
-/// One pass forward of a model in a step. Its activations stay until its backward pass, where it has one.
+/// One forward pass of a model in a step. Its activations are kept until its backward pass, if it has one.
 public struct Pass: Sendable {
     public indirect enum Input: Sendable {
         /// View v of every image, counted over all groups of crops: N rows.
         case view(Int)
         /// All V views of the first group of every image as one batch: row V·n + v is view v of image n.
         case allViews
-        /// The same of group g. Where the stream does not have it, and need not, the pass is left out.
+        /// All V views of group g of every image as one batch.
+        ///
+        /// If the group is optional and absent from the stream, the pass is skipped.
         case group(Int)
-        /// The outputs of earlier passes of the step, one behind the other, of those that have run. The gradient of this pass's input is propagated on to each that has a
-        /// gradient. A model with a trunk then runs its head alone: on features.
+        /// The concatenated outputs of earlier passes of the step, of those that have run.
+        ///
+        /// The gradient of this pass's input is propagated to each of them that has a gradient. A model with a trunk
+        /// then runs only its head, on features.
         case outputs(of: [Pass])
 
-        /// The output of one.
+        /// The output of a single pass.
         public static func output(of pass: Pass) -> Input { .outputs(of: [pass]) }
     }
 
-    /// What of a network a pass gives.
+    /// Which output of a network a pass returns.
     public enum Output: Sendable {
-        /// What its head makes.
+        /// The output of the head.
         case embedding
-        /// The pooled features: the head has no part in the pass, and no gradient.
+        /// The pooled features. The head takes no part in the pass and receives no gradient.
         case features
 
-        /// Numbers in what a network gives.
+        /// The width of this output.
         public func width(_ network: Network) -> Int { self == .features ? network.featureWidth : network.embeddingWidth }
     }
 
@@ -156,10 +166,13 @@ public struct Pass: Sendable {
     public let input: Input
     public let output: Output
     public let hasGradient: Bool
-    /// Whether rows go through in a random order, so that no group of batch norm holds the same images as another pass's does. Outputs come
-    /// in the images' order.
+    /// Whether rows pass through in random order, so that no batch norm group holds the same images as that of
+    /// another pass.
+    ///
+    /// Outputs are in the order of the images.
     public let isShuffled: Bool
-    /// Whether the network runs as in inference, by its running statistics: of a model that does not learn in the whole training.
+    /// Whether the network runs in inference mode, with its running statistics: for a model that does not learn
+    /// during the whole training.
     public let isInference: Bool
 
     public init(
@@ -171,7 +184,7 @@ public struct Pass: Sendable {
         (self.hasGradient, self.isShuffled, self.isInference) = (hasGradient, isShuffled, isInference)
     }
 
-    /// Rows for N images of so many views in each group.
+    /// The number of rows for N images with `views` views in each group.
     public func rows(N: Int, views: [Int]) -> Int {
         switch input {
         case .view: N
@@ -181,6 +194,6 @@ public struct Pass: Sendable {
         }
     }
 
-    /// Whether it reads images, not the outputs of other passes.
+    /// Whether the pass reads images rather than the outputs of other passes.
     public var readsImages: Bool { if case .outputs = input { false } else { true } }
 }

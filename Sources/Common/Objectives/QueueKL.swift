@@ -4,13 +4,16 @@ import Optimizers
 public import TensorStreams
 import ToolSupport
 
-/// Lightly-train's distillation: the student's similarities to a queue of the teacher's features shall be distributed as the teacher's own are, at one temperature for both, and the batch stands in the queue
-/// itself.
+/// Lightly-train's distillation: the student's similarities to a queue of teacher features should have the same
+/// distribution as the teacher's, at one temperature for both.
+///
+/// The queue includes the batch itself.
 ///
 ///     L = mean of KL(softmax(t̂·Mᵀ/τ) ‖ softmax(ŝ·Mᵀ/τ))        M: the batch's t̂, then earlier ones
 ///
-/// `distillation` (v1) of lightly-train 0.18, and what its v3 says of whole images; ``AnchorLoss`` with the queue for both. The queue begins as rows of zeros, and has as many rows as that program takes for so
-/// many images. Its views are mixed, `augment --mix-up`.
+/// This is `distillation` (v1) of lightly-train 0.18, and the whole-image part of its v3. It is ``AnchorLoss`` with
+/// the same queue for both networks. The queue starts as rows of zeros and has as many rows as in that program for
+/// the same number of images. The views are mixed (`augment --mix-up`).
 public struct QueueKL: Objective {
     public static let name = "queue-kl"
     public static let summary = "have the teacher's similarities to a queue of features that the batch is in (lightly-train)"
@@ -51,11 +54,11 @@ public struct QueueKL: Objective {
         let teacher = NormalizedRows(try batch.teacher(.features, width: (D, "make a student with initialize --head 'linear D' of the teacher's D")))
         guard rows.areFinite else { return .notFinite }
         var queue = try self.queue ?? EmbeddingQueue(ofZeros: given ?? LightlyTrain.rows(samples), dimension: D, option: Self.queue.name)
-        self.queue = nil  // One owner, so that it is not copied to be changed.
+        self.queue = nil  // Keep a single owner, so that the mutation does not copy it.
         guard queue.dimension == D else {
             throw batch.record.failure("has rows of \(D) numbers where the queue has rows of \(queue.dimension)", remedy: "the queue is of another network; begin with the student's weights alone")
         }
-        // Of a batch that is larger than the queue the first rows.
+        // If the batch is larger than the queue, only its first rows enter.
         let entering = teacher.values.prefix(queue.capacity * D)
         unsafe entering.withUnsafeBufferPointer { unsafe queue.enqueue($0) }
         let values = anchorLoss.evaluate(rows, anchors: queue.rows, teacher, anchors: queue.rows)
@@ -66,15 +69,15 @@ public struct QueueKL: Objective {
     }
 }
 
-/// What lightly-train's methods of distillation have in common.
+/// Common parts of lightly-train's distillation methods.
 enum LightlyTrain {
-    /// - Parameter rate: of batches of 1536; that of others goes by the root of their images.
+    /// - Parameter rate: for batches of 1536. For other sizes it scales with the square root of the number of images.
     static func defaults(rate: Double) -> TrainingDefaults {
         TrainingDefaults(
             .lars, rate: rate * (256.0 / 1536).squareRoot(), growsWithRoot: true, weightDecay: 1e-6, .warmUpCosine, epochs: 100, warmUp: 10, recipe: "swav", smallestCrop: 0.14)
     }
 
-    /// Rows of a queue for so many images.
+    /// The number of queue rows for `samples` images.
     static func rows(_ samples: Int?) -> Int {
         let steps = [(50, 16), (100, 32), (250, 64), (500, 128), (1000, 256), (2000, 512), (4000, 1024), (10_000, 2048), (20_000, 4096)]
         return steps.first { (samples ?? .max) < $0.0 }?.1 ?? 8192

@@ -2,24 +2,26 @@ public import Losses
 public import TensorStreams
 import ToolSupport
 
-/// The queue as tensors: in a student's checkpoint, in a file of its own, and in the record that carries it to and from a loss.
+/// The queue as tensors: in a student's checkpoint, in a separate file, and in the record that carries it to and from
+/// a loss.
 ///
 /// | tensor           | shape      |                                                   |
 /// |------------------|------------|---------------------------------------------------|
 /// | `queue`          | f32 [K, D] | L2-normalized rows                                |
 /// | `queue.position` | i64 [1]    | the row that is overwritten next, 0 … K − 1       |
-/// | `queue.filled`   | i64 [1]    | rows that are embeddings by now, 0 … K            |
+/// | `queue.filled`   | i64 [1]    | rows that are embeddings so far, 0 … K            |
 ///
 /// SEED's loss keeps ``TeacherStatistics`` beside them.
 public enum QueueState {
-    /// The metadata key of a record that carries the queue ("1"), and of a stream's header whose writer wants it back ("wanted").
+    /// The metadata key of a record that carries the queue ("1"), and of a stream header whose writer wants it back
+    /// ("wanted").
     public static let key = "state"
-    /// The value of a header's `state` that asks for the queue behind the last record.
+    /// The value of a header's `state` that asks for the queue after the last record.
     public static let wanted = "wanted"
-    /// The value of an answering header's `state` that says that the queue may be asked for after any record.
+    /// The value of `state` in an answering header which says that the queue may be requested after any record.
     public static let anyTime = "at any time"
 
-    /// MoCo's and SEED's K.
+    /// The K of MoCo and SEED.
     public static let usualCapacity = 65536
 
     /// K.
@@ -27,8 +29,8 @@ public enum QueueState {
         "queue-size", default: nil, defaultText: "that of the checkpoint or queue; else 65536, or half the data set if that is less",
         in: 1...1 << 28, valueName: "K", "Rows in the queue.")
 
-    /// K where nobody names one: 65536, or half the data set if that is less, so that
-    /// no image meets its own embedding of the epoch before.
+    /// The default K: 65536, or half the data set if that is less, so that no image meets its own embedding of the
+    /// previous epoch.
     public static func capacity(samples: Int?) -> Int {
         min(usualCapacity, max(1, (samples ?? .max) / 2))
     }
@@ -45,12 +47,12 @@ public enum QueueState {
     /// The record that carries the queue in a stream.
     public static func record(_ queue: EmbeddingQueue) -> TensorDocument { record(tensors(queue)) }
 
-    /// The record that carries a queue and what is kept with it.
+    /// The record that carries a queue and the state kept with it.
     public static func record(_ state: [String: Tensor]) -> TensorDocument { TensorDocument(metadata: [key: "1"], tensors: state) }
 
-    /// The tensors of a file that belong to a queue: large ones of other names are not read.
+    /// The names of the tensors in a file that belong to a queue. Large tensors of other names are not read.
     ///
-    /// - Throws: ``Failure`` when there is no queue, before anything is read.
+    /// - Throws: ``Failure`` when there is no queue, before any tensor is read.
     public static func names(in outline: DocumentOutline) throws -> Set<String> {
         let queue = try outline.tensor("queue", .f32, shape: [nil, nil])
         return Set(outline.tensors.filter { $0.name == queue.name || $0.byteCount <= 1 << 20 }.map(\.name))
@@ -58,12 +60,13 @@ public enum QueueState {
 
     /// Whether a record carries the queue.
     public static func isState(_ record: TensorDocument) -> Bool { record.metadata[key] != nil }
-    /// Whether a record asks for it.
+    /// Whether a record asks for the queue.
     static func isQuestion(_ record: TensorDocument) -> Bool { record.metadata[key] == wanted && record.tensors.isEmpty }
 
     /// The queue in a checkpoint, a queue file or a record.
     ///
-    /// - Throws: ``Failure`` when a tensor is missing or of another shape, a number is out of its range, or a row not of unit length.
+    /// - Throws: ``Failure`` when a tensor is missing or of another shape, a number is out of range, or a row is not
+    ///   of unit length.
     public static func queue(_ document: TensorDocument) throws -> EmbeddingQueue {
         let rows = try document.tensor("queue", .f32, shape: [nil, nil])
         let (capacity, dimension) = (rows.shape[0], rows.shape[1])
@@ -75,11 +78,12 @@ public enum QueueState {
     }
 }
 
-/// Queues of rows that need not have unit length, as methods keep them under names of their own: `NAME` f32 [K, D], `NAME.position`, `NAME.filled` i64 [1].
+/// Queues of rows of any length, which methods keep under their own names: `NAME` f32 [K, D], `NAME.position`,
+/// `NAME.filled` i64 [1].
 extension EmbeddingQueue {
-    /// One of zeros, no larger than a checkpoint may hold.
+    /// Creates a queue of zeros that fits into a checkpoint.
     ///
-    /// - Parameter option: that says how many rows it has.
+    /// - Parameter option: the option that sets the number of rows.
     init(ofZeros K: Int, dimension D: Int, option: String) throws {
         let (bytes, limit) = (4 * K * D, Limits.standard.documentBytes - (1 << 20))
         guard bytes <= limit else {
@@ -88,12 +92,12 @@ extension EmbeddingQueue {
         self.init(rows: [Float](repeating: 0, count: K * D), dimension: D, position: 0, filled: 0)
     }
 
-    /// As ``kept(_:)`` gave it.
+    /// Restores a queue from the tensors of ``kept(_:)``.
     ///
     /// - Parameters:
-    ///   - length: the rows that are asked for; nil for any.
-    ///   - option: that asks for them.
-    ///   - largest: what no number of it may be beyond.
+    ///   - length: the requested number of rows; nil for any.
+    ///   - option: the option that requests it.
+    ///   - largest: the largest absolute value allowed.
     init(_ document: TensorDocument, _ name: String, rows length: Int?, option: String, largest: Float = .greatestFiniteMagnitude) throws {
         let rows = try document.tensor(name, .f32, shape: [nil, nil]), K = rows.shape[0]
         guard K > 0, rows.shape[1] > 0 else { throw document.failure("has '\(name)' of shape \(rows.shape), which is none of a queue") }
@@ -117,7 +121,7 @@ extension EmbeddingQueue {
 }
 
 extension TensorDocument {
-    /// The number that the tensor `name`, i64 [1], holds.
+    /// The number in the tensor `name`, i64 [1].
     ///
     /// - Throws: ``Failure`` where it is missing, of another shape or out of `range`.
     func number(_ name: String, in range: ClosedRange<Int>) throws -> Int {

@@ -1,13 +1,13 @@
 import Losses
 import TensorStreams
 
-/// The regression of rows on other rows, both brought to unit length: the mean of ‖p̂ − t̂‖² = 2 − 2⟨p̂, t̂⟩.
+/// The regression of rows on target rows, both at unit length: the mean of ‖p̂ − t̂‖² = 2 − 2⟨p̂, t̂⟩.
 struct RowRegression {
     let value: Double
-    /// With respect to the rows as they were (N, D).
+    /// The gradient with respect to the unnormalised rows (N, D).
     let gradient: [Float]
 
-    /// - Parameter scale: what both are multiplied by.
+    /// - Parameter scale: a factor for the value and the gradient.
     init(_ rows: NormalizedRows, on targets: NormalizedRows, scale: Double = 1) {
         precondition(rows.N == targets.N && rows.D == targets.D)
         var sum = 0.0, gradient = targets.values
@@ -20,9 +20,9 @@ struct RowRegression {
 }
 
 extension Batch {
-    /// What a teacher has given of the images: f32 (N, D), finite.
+    /// A teacher's output for the images: f32 (N, D), finite.
     ///
-    /// - Parameter D: numbers that a row must have, and what to do where it has others; nil for any.
+    /// - Parameter width: the required row width D, and the remedy where it differs; nil for any width.
     func teacher(_ output: TeacherOutput, width: (D: Int, remedy: String)? = nil) throws -> PassOutput {
         let name = output.tensor, tensor = try teacherTensor(output), found = tensor.shape[1]
         guard found > 0 else { throw record.failure("has rows without numbers in '\(name)'") }
@@ -34,7 +34,7 @@ extension Batch {
         return PassOutput(values, N: N, D: found)
     }
 
-    /// The tensor of it: f32 (N, D).
+    /// The tensor of a teacher's output: f32 (N, D).
     func teacherTensor(_ output: TeacherOutput) throws -> Tensor {
         let name = output.tensor
         guard record.tensors[name] != nil else {
@@ -44,12 +44,13 @@ extension Batch {
         return try record.tensor(name, .f32, shape: [N, nil])
     }
 
-    /// What a teacher has given of one view of each image, in a tensor of all views of a group: f32 (N, D), finite.
+    /// A teacher's output for one view of each image, taken from a tensor of all views of a group: f32 (N, D),
+    /// finite.
     ///
     /// - Parameters:
-    ///   - output: what it is.
-    ///   - D: numbers that a row must have.
-    ///   - remedy: where it has others; nil for what goes for embeddings.
+    ///   - output: the kind of output.
+    ///   - D: the required row width.
+    ///   - remedy: the advice where the width differs; nil for the one that applies to embeddings.
     func teacher(_ output: TeacherOutput, group: Int, view: Int, width D: Int, remedy: String? = nil) throws -> PassOutput {
         let rows = try teacherRows(output, group: group, remedy: "send it through embed \(output.embedOptions.joined(separator: " "))", width: D, widthRemedy: remedy)
         let V = views[group], values = try rows.floats()
@@ -59,12 +60,12 @@ extension Batch {
         return PassOutput(values.rows(ofView: view, among: V, dimension: D), N: N, D: D)
     }
 
-    /// What a teacher has given of all V views of a group of crops: f32 (N, V, D).
+    /// A teacher's output for all V views of a group of crops: f32 (N, V, D).
     ///
     /// - Parameters:
-    ///   - remedy: where there is nothing.
-    ///   - D: numbers that a row must have.
-    ///   - widthRemedy: where it has others; nil for what goes for embeddings.
+    ///   - remedy: the advice where the tensor is missing.
+    ///   - D: the required row width.
+    ///   - widthRemedy: the advice where the width differs; nil for the one that applies to embeddings.
     func teacherRows(_ output: TeacherOutput = .embedding, group: Int, remedy: String, width D: Int, widthRemedy: String? = nil) throws -> Tensor {
         let name = output.tensor(ofGroup: group), V = views[group]
         guard record.tensors[name] != nil else { throw record.failure("has no tensor '\(name)'; it has \(listedNames)", remedy: remedy) }

@@ -2,20 +2,23 @@ import Losses
 public import TensorStreams
 import ToolSupport
 
-/// SEED: the student's similarities to a queue of the teacher's embeddings shall be distributed as the teacher's own are.
+/// SEED: the student's similarities to a queue of the teacher's embeddings should have the same distribution as the
+/// teacher's similarities.
 ///
-/// Fang et al., "SEED: Self-supervised Distillation for Visual Representation", ICLR 2021; the loss is ``QueueLoss``. The teacher is frozen and
-/// comes with the stream. Beyond the paper: the mean that all of its embeddings share is taken off (``SharedMean``), and its temperature can
-/// be found from its embeddings (``TargetEntropy``).
+/// Fang et al., "SEED: Self-supervised Distillation for Visual Representation", ICLR 2021; the loss is ``QueueLoss``.
+/// The teacher is frozen, and its embeddings come with the stream. Beyond the paper, the mean shared by all of the
+/// teacher's embeddings is subtracted (``SharedMean``), and the teacher's temperature can be estimated from its
+/// embeddings (``TargetEntropy``).
 ///
-/// Where the stream has small crops (group 1) with the teacher's embeddings of them, these have a loss of their own, the mean over all of them, against a queue of the teacher's embeddings of each image's
-/// first small crop, and the two losses are added: `main_small-patch.py` of the authors' code.
+/// If the stream has small crops (group 1) with the teacher's embeddings of them, these have a second loss: the mean
+/// over all of them, against a queue of the teacher's embeddings of each image's first small crop. The two losses are
+/// added, as in `main_small-patch.py` of the authors' code.
 public struct SEED: PairObjective {
     public static let name = "seed"
     public static let summary = "have the teacher's similarities to a queue (Fang et al., ICLR 2021)"
     public static let inputs = Inputs(views: 1...64, groups: [0...63], teacher: .embedding)
     public static let hasFixedTargets = true
-    /// The crops of small patches, of the authors' code; their recipe is MoCo-v2's.
+    /// The small-patch crops of the authors' code. Their recipe is MoCo-v2's.
     public static let smallPatches: [TrainingDefaults.Crops] = [.init(views: 1, scale: 0.14...1), .init(views: 6, size: 96, scale: 0.05...0.14)]
 
     static let studentTemperature = MethodOption("student-temperature", default: 0.2, in: Temperature.range, "The temperature of the student's logits.")
@@ -41,7 +44,7 @@ public struct SEED: PairObjective {
     private static func student(_ options: MethodOptions) -> Pass { StudentView.pass("student", options) }
     public static func passes(_ options: MethodOptions) -> [Pass] { [student(options), smallCrops] }
     public var pairs: PairLossClient
-    /// The loss of small crops, from the first of them on.
+    /// The loss of the small crops; created with the first of them.
     private var small: PairLossClient?
     private let options: MethodOptions
     private let facts: TrainingFacts
@@ -51,7 +54,8 @@ public struct SEED: PairObjective {
         pairs = try PairLossClient(Self.self, options, facts)
     }
 
-    /// With a queue of its own, whose first random rows are those of the other, and a process of its own where a program gives the loss.
+    /// A second client with its own queue, which starts with the same random rows as the first queue, and its own
+    /// process where a program computes the loss.
     private func newSmall() throws -> PairLossClient { try PairLossClient(Self.self, options, facts) }
 
     private static let smallPrefix = "small."
@@ -82,7 +86,7 @@ public struct SEED: PairObjective {
             studentTemperature: options[studentTemperature], givenTemperature: options[teacherTemperature], centring: options[centre])
     }
 
-    /// A new training learns the teacher's mean and temperature from its first embeddings.
+    /// A new training estimates the teacher's mean and temperature from its first embeddings.
     public var sampledTensors: [String] { pairs.isNew ? [TeacherOutput.embedding.tensor] : [] }
     public mutating func setSample(_ sample: Tensor, of tensor: String) { pairs.sample = sample }
 
@@ -111,7 +115,9 @@ public struct SEED: PairObjective {
         return loss
     }
 
-    /// Both losses; what a loss can be at best and what it is at first are of both too, and all else of the large crops.
+    /// The sum of both losses.
+    ///
+    /// The floor, the divergence and the uniform loss are summed; all other metrics are those of the large crops.
     private static func sum(_ large: Loss, _ small: Loss) -> Loss {
         let added = large.metrics.map { metric -> Metric in
             guard ["floor", "kl", "uniform_loss"].contains(metric.name), let other = small.metrics.first(where: { $0.name == metric.name }) else { return metric }
@@ -131,7 +137,7 @@ public struct SEED: PairObjective {
     }
 }
 
-/// What SEED's loss does with a teacher's rows, and what it knows of the teacher.
+/// SEED's treatment of a teacher's rows, and its statistics of the teacher.
 struct SEEDLoss: PairLoss {
     let studentTemperature: Double
     let givenTemperature: Temperature?
@@ -154,8 +160,9 @@ struct SEEDLoss: PairLoss {
 
     var kept: [String: Tensor] { statistics.tensors }
 
-    /// Of a new training the teacher's mean and temperature are found here. One that goes on keeps what it has: a queue without a mean is of
-    /// rows that had none taken off.
+    /// Estimates the teacher's mean and temperature for a new training.
+    ///
+    /// A resumed training keeps its values: if its queue has no mean, none was subtracted from the rows.
     mutating func begin(_ sample: () throws -> TeacherRows, capacity: Int, isNew: Bool) throws -> [String] {
         let sample = try sample(), D = sample.dimension
         var rows = sample.values, notes: [String] = []
@@ -175,7 +182,7 @@ struct SEEDLoss: PairLoss {
             temperature = value
         case nil: break
         }
-        // One that was given before has been judged then.
+        // A resumed training has already judged its temperature.
         if isNew, statistics.temperature == nil,
             let note = statistics.findTemperature(rows, dimension: D, given: temperature, capacity: capacity) { notes.append(note) }
         temperature = statistics.temperature ?? temperature

@@ -1,12 +1,13 @@
 import Losses
 import TensorStreams
 
-/// SEED without a queue: the student's similarities to the teacher's embeddings of the batch shall be distributed as the teacher's own are.
+/// SEED without a queue: the student's similarities to the teacher's embeddings of the batch should have the same
+/// distribution as the teacher's.
 ///
 ///     L = −mean Σⱼ softmax(tᵢ·tⱼ / τ_t) ln softmax(sᵢ·tⱼ / τ_s)        j over the images of the batch
 ///
-/// ``AnchorLoss`` with the batch for anchors: SEED's loss (Fang et al., ICLR 2021, eq. 3) as SimCLR would have it. A mean that the teacher's embeddings share is
-/// left as it is.
+/// This is ``AnchorLoss`` with the batch as anchors: SEED's loss (Fang et al., ICLR 2021, eq. 3) in the manner of
+/// SimCLR. A mean shared by the teacher's embeddings is not subtracted.
 public struct SEEDBatch: Objective {
     public static let name = "seed-batch"
     public static let summary = "have the teacher's similarities to the batch, without a queue"
@@ -39,7 +40,7 @@ public struct SEEDBatch: Objective {
 }
 
 extension AnchorLoss {
-    /// The loss of normalised rows against anchors of their widths.
+    /// The loss of normalised rows against anchors of the same widths.
     func evaluate(_ student: NormalizedRows, anchors: [Float], _ teacher: NormalizedRows, anchors teacherAnchors: [Float]) -> LossValues {
         unsafe student.values.withUnsafeBufferPointer { s in
             unsafe anchors.withUnsafeBufferPointer { studentAnchors in

@@ -2,11 +2,14 @@ import Networks
 public import TensorStreams
 import ToolSupport
 
-/// SEED from several teachers at once: the student's embedding is cut in parts, one for each teacher, which learns that teacher's similarities to a queue of its own as in ``SEED``.
+/// SEED from several teachers: the student's embedding is split into one part per teacher, and each part learns that
+/// teacher's similarities to a separate queue as in ``SEED``.
 ///
 ///     L = Σᵢ wᵢ·SEED(part i, teacher i, queue i)
 ///
-/// Parts are brought to unit length one by one; teachers may differ in width. Each has its own queue, mean and temperature. There is no paper of it: it is the sum of the losses that each teacher alone gives.
+/// Each part is normalised to unit length separately. The teachers may differ in width. Each has its own queue, mean
+/// and temperature. There is no paper on this method: its loss is the weighted sum of the losses with each single
+/// teacher.
 public struct SEEDTeachers: Objective {
     public static let name = "seed-teachers"
     public static let summary = "have the similarities of several teachers, each by a part of the embedding (SEED's loss, a sum over teachers)"
@@ -37,7 +40,7 @@ public struct SEEDTeachers: Objective {
 
     private static func tensor(_ name: String) -> String { TeacherOutput.embedding.tensor + "." + name }
     private var teachers: [Teacher]
-    /// Which part of the embedding is a teacher's.
+    /// The name of the tensor that holds the index of a teacher's part.
     private static let part = "part"
 
     public init(_ options: MethodOptions, _ facts: TrainingFacts) throws {
@@ -110,7 +113,8 @@ public struct SEEDTeachers: Objective {
         return Loss(value, gradients: [Self.student.name: gradient], metrics: metrics)
     }
 
-    /// What a loss can be at best and what it is at first are weighted sums; all else is the first teacher's.
+    /// The floor, the divergence and the uniform loss are weighted sums; all other metrics are those of the first
+    /// teacher.
     private static func sum(_ all: [Metric], _ own: [Metric], _ weight: Double) -> [Metric] {
         let summed = ["floor", "kl", "uniform_loss"]
         guard !all.isEmpty else { return own.map { summed.contains($0.name) ? $0.adding((weight - 1) * $0.value) : $0 } }
@@ -121,7 +125,7 @@ public struct SEEDTeachers: Objective {
     }
 }
 
-/// Names with commas between them.
+/// Names separated by commas.
 struct NameList: MethodOptionValue {
     let names: [String]
 
@@ -129,7 +133,7 @@ struct NameList: MethodOptionValue {
     init?(optionText text: String) { names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
     var optionText: String? { names.joined(separator: ",") }
 
-    /// Not such as crops' groups have, and each once.
+    /// Whether the names are distinct and cannot be confused with those of crop groups.
     fileprivate var isValid: Bool {
         let letters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"), all = letters.union("0123456789-")
         return (1...16).contains(names.count) && Set(names).count == names.count && !names.contains("sample")
@@ -137,7 +141,7 @@ struct NameList: MethodOptionValue {
     }
 }
 
-/// Numbers with commas between them.
+/// Numbers separated by commas.
 struct NumberList: MethodOptionValue {
     let numbers: [Double]
 

@@ -2,10 +2,10 @@ import Losses
 import Optimizers
 import TensorStreams
 
-/// SimCLR: of all views of a batch, each is told from the others by being nearest to its image's other view.
+/// SimCLR: each view must identify the other view of its image among all views of the batch.
 ///
-/// Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020, eq. 1 (NT-Xent). It is ``SupervisedContrastiveLoss`` where every
-/// image is a class of its own.
+/// Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020, eq. 1 (NT-Xent).
+/// It is ``SupervisedContrastiveLoss`` with every image as its own class.
 public struct SimCLR: Objective {
     public static let name = "simclr"
     public static let summary = "tell one's own other view among the views of the batch (Chen et al., ICML 2020)"

@@ -3,11 +3,14 @@ import Optimizers
 public import TensorStreams
 import ToolSupport
 
-/// SimReg: a regressor on the student's pooled features gives the teacher's pooled features; it is dropped afterwards.
+/// SimReg: a regressor on the student's pooled features predicts the teacher's pooled features.
+///
+/// It is dropped after training.
 ///
 ///     L = mean of 2 − 2⟨r̂, t̂⟩
 ///
-/// Navaneet et al., "SimReg: Regression as a Simple Yet Effective Tool for Self-supervised Knowledge Distillation", BMVC 2021, eq. 1. The student's own head has no part in it.
+/// Navaneet et al., "SimReg: Regression as a Simple Yet Effective Tool for Self-supervised Knowledge Distillation",
+/// BMVC 2021, eq. 1. The student's own head is not used.
 public struct SimReg: Objective {
     public static let name = "simreg"
     public static let summary = "regress on the teacher's features by layers that are dropped afterwards (Navaneet et al., BMVC 2021)"

@@ -1,12 +1,14 @@
 public import Networks
 import Optimizers
 
-/// SimSiam: a predictor makes of one view's embedding the same network's embedding of the other view, through which no gradient goes.
+/// SimSiam: a predictor maps the embedding of one view to the same network's embedding of the other view, with a
+/// stop-gradient on the latter.
 ///
 ///     L = −½(mean cos(p₁, z₂) + mean cos(p₂, z₁))
 ///
-/// Chen and He, "Exploring Simple Siamese Representation Learning", CVPR 2021, eq. 1 and 3. Where the head ends in a batch norm without parameters
-/// (`initialize --head simsiam`) the bias before it does not learn, as in the authors' code.
+/// Chen and He, "Exploring Simple Siamese Representation Learning", CVPR 2021, eq. 1 and 3. If the head ends in a
+/// batch norm without parameters (`initialize --head simsiam`), the bias before it is frozen, as in the authors'
+/// code.
 public struct SimSiam: Objective {
     public static let name = "simsiam"
     public static let summary = "predict one's own embedding of the other view (Chen and He, CVPR 2021)"

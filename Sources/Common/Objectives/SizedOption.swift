@@ -1,24 +1,26 @@
-/// An option for how many of something a method has that images fill, such as prototypes: of few images its default is less than what its paper has.
+/// An option that sets a count, such as that of prototypes, to be filled by images.
+///
+/// For small data sets its default is smaller than in the paper.
 public struct SizedOption: Sendable {
     /// Without dashes.
     public let name: String
-    /// Whether it is of the method's queue, which is a setting of make.
+    /// Whether it sets the method's queue size, which is a setting of make.
     public var isQueue: Bool { name == QueueState.size.name }
-    /// What they are: "prototypes".
+    /// The counted items: "prototypes".
     let what: String
     let published: Int
-    /// "a tenth", of the images.
+    /// The default as a share of the images: "a tenth".
     let share: String
-    /// How many there are of so many images, where no number is asked for.
+    /// The default count for a number of images.
     let usual: @Sendable (Int) -> Int
-    /// What becomes of more than there are images.
+    /// The consequence of a count larger than the number of images.
     let tooMany: String
 
-    /// What a person should know of the number; nil for nothing.
+    /// A note for the user about the count; nil for none.
     ///
     /// - Parameters:
-    ///   - given: the number that was asked for.
-    ///   - option: as it was, or can be, asked for: "--prototypes".
+    ///   - given: the requested count.
+    ///   - option: how the count was or can be requested: "--prototypes".
     public func remark(given: Int?, images: Int, as option: String) -> String? {
         let usual = usual(images)
         guard let given else { return usual < published ? "there are \(usual) \(what), \(share) of the \(images) images (\(option) takes another number)" : nil }

@@ -1,4 +1,4 @@
-/// What one step did.
+/// The results of one step.
 public struct StepReport: Sendable {
     public var images: Int
     public var epoch: Int
@@ -13,6 +13,6 @@ public struct StepReport: Sendable {
         (self.loss, self.metrics, self.learningRate, self.gradientNorm) = (loss, metrics, learningRate, gradientNorm)
     }
 
-    /// The value of a metric; nil where the objective does not tell it.
+    /// The value of a metric; nil where the objective does not report it.
     public subscript(metric: String) -> Double? { metrics.first { $0.name == metric }?.value }
 }

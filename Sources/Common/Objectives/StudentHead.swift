@@ -1,19 +1,19 @@
-/// The head that a method's student begins with, where nobody says another.
+/// The default initial head of a method's student.
 public enum StudentHead: Sendable, Equatable {
-    /// MoCo-v2's and SEED's: linear d, relu, linear D.
+    /// The head of MoCo-v2 and SEED: linear d, relu, linear D.
     case mlp
-    /// A paper's, by its name.
+    /// The head of a paper, by name.
     case named(String)
-    /// The same, as wide as the teacher's rows, whatever these are.
+    /// The head of a paper, as wide as the teacher's rows of any kind.
     case namedAsTeacher(String)
     /// A linear layer as wide as the teacher's rows.
     case linear
-    /// A linear layer for the classes of the data: what the method trains is a classifier.
+    /// A linear layer for the classes of the data: the method trains a classifier.
     case classifier
-    /// None: the method learns from the pooled features.
+    /// No head: the method learns from the pooled features.
     case none
 
-    /// Whether how many numbers it gives may be asked for.
+    /// Whether the output width can be requested.
     public var takesWidth: Bool {
         switch self {
         case .mlp, .named: true

@@ -1,4 +1,6 @@
-/// Which view of an image a student sees whose teacher sees the first: the same one as SEED's authors have it, or another, of another recipe perhaps.
+/// The view of an image that the student sees; the teacher sees the first.
+///
+/// The student may see the same view, as in SEED's authors' code, or another, possibly of another recipe.
 enum StudentView {
     static let option = MethodOption("student-view", default: 0, in: 0...63, "The view of each image that the student sees, from 0; the teacher's is the first.")
 

@@ -4,9 +4,10 @@ import Optimizers
 public import TensorStreams
 import ToolSupport
 
-/// Classification: the student's head, a linear layer, tells the classes, by cross-entropy (``ClassLoss``).
+/// Classification: the student's head, a linear layer, predicts the classes, trained with cross-entropy
+/// (``ClassLoss``).
 ///
-/// Settings are those of torchvision's ResNets from the beginning; what fine-tuning wants, docs/methods.md tells.
+/// The settings are those of torchvision for training ResNets from scratch. For fine-tuning see docs/methods.md.
 public struct Supervised: Objective {
     public static let name = "supervised"
     public static let summary = "tell the classes, which needs labels"

@@ -4,7 +4,8 @@ import ToolSupport
 
 /// Supervised contrastive learning: images of one class attract each other, all others repel.
 ///
-/// Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020; the loss is ``SupervisedContrastiveLoss``, over both views of a batch.
+/// Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020; the loss is ``SupervisedContrastiveLoss``, over both
+/// views of a batch.
 public struct SupervisedContrastive: Objective {
     public static let name = "supervised-contrastive"
     public static let summary = "bring images of one class together, which needs labels (Khosla et al., NeurIPS 2020)"

@@ -6,11 +6,15 @@ import Platform
 public import TensorStreams
 import ToolSupport
 
-/// SwAV: of each of two large crops the batch is assigned to prototypes in equal shares, and every other crop of the image shall predict that assignment.
+/// SwAV: the batch's embeddings of each of two large crops are assigned to prototypes in equal shares, and every
+/// other crop of an image should predict that assignment.
 ///
-/// Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments", NeurIPS 2020; settings of facebookresearch/swav for batches of 256. The loss is
-/// ``SwappedPrediction``. As there, all crops of one size go through the trunk as one batch, and all crops through the head as one; prototypes are brought to unit length before each
-/// step, and do not learn at first; from an epoch on, earlier embeddings are assigned together with the batch's. SEER is this with other settings.
+/// Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments", NeurIPS 2020;
+/// settings of facebookresearch/swav for batches of 256. The loss is ``SwappedPrediction``.
+///
+/// As in that code, all crops of one size pass through the trunk as one batch, and all crops pass through the head as
+/// one batch. Prototypes are normalised to unit length before each step and are frozen at first. From a given epoch
+/// on, earlier embeddings are assigned together with those of the batch. SEER is this method with other settings.
 public struct SwAV: Objective {
     public static let name = "swav"
     public static let summary = "predict another view's assignment to prototypes (Caron et al., NeurIPS 2020)"
@@ -42,7 +46,7 @@ public struct SwAV: Objective {
         tooMany: "each is in it more than once")
     public static let sizedOptions = [prototypeSize, queueSize]
 
-    /// As many prototypes as the data can have.
+    /// Sets the number of prototypes, if it is not given, to one that suits the size of the data set.
     public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions {
         guard options[prototypes] == nil, let samples = header.metadata.count("samples") else { return options }
         return options.setting(prototypes, "\(prototypeSize.usual(samples))")
@@ -64,9 +68,9 @@ public struct SwAV: Objective {
     private let prediction: SwappedPrediction
     private let samples: Int?
     private let frozenSteps: Int
-    /// (K, D) of this step, where there is a queue.
+    /// The prototypes (K, D) of this step, if there is a queue.
     private var prototypes: [Float] = []
-    /// Earlier embeddings of each large view; empty before the first.
+    /// Earlier embeddings of each large view; empty before any are stored.
     private var queues: [EmbeddingQueue] = []
     private var notes: [String] = []
 
@@ -104,7 +108,7 @@ public struct SwAV: Objective {
         queues.enumerated().reduce(into: [:]) { $0.merge($1.element.kept(Self.name($1.offset))) { $1 } }
     }
 
-    /// The batch's embeddings of both large views enter their queues.
+    /// Adds the batch's embeddings of both large views to their queues.
     private mutating func enqueue(_ embeddings: PassOutput, _ batch: Batch) throws {
         let rows = NormalizedRows(embeddings), D = rows.D, V = batch.views[0], large = Array(rows.values.prefix(batch.N * V * D))
         if queues.isEmpty {
@@ -124,7 +128,7 @@ public struct SwAV: Objective {
 
     // MARK: A step
 
-    /// Brings the prototypes to unit length.
+    /// Normalises the prototypes to unit length.
     public mutating func willStep(_ weights: [String: Weights]) throws {
         guard let own = weights[Self.modelName], let matrix = own.network.parameters.first, let D = matrix.shape.last, D > 0 else { return }
         var rows = own.portable(0)
@@ -154,7 +158,7 @@ public struct SwAV: Objective {
             metrics: [.uniformLoss(log(Double(scores.D))), .agreement(result.agreement)] + (queues.first.map { [.queueFill($0.realShare)] } ?? []))
     }
 
-    /// Sharper assignments, as the authors advise where a loss stays at ln K.
+    /// Sharper assignments, as the authors advise where the loss stays at ln K.
     public func remedies(_ report: StepReport) -> [String] {
         options[Self.epsilon] > Self.sharpEpsilon ? ["make assignments sharper (--\(Self.epsilon.name) \(Self.sharpEpsilon))"] : []
     }

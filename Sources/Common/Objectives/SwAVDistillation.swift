@@ -5,13 +5,18 @@ import Platform
 public import TensorStreams
 import ToolSupport
 
-/// SwAV's form of distillation: of a teacher's scores of its prototypes Sinkhorn's algorithm makes assignments that share the images equally, and the student's scores of every crop shall predict them.
+/// SwAV-style distillation: Sinkhorn's algorithm turns a teacher's prototype scores into assignments that distribute
+/// the images equally, and the student's scores of every crop should predict them.
 ///
 ///     L = mean over teacher's crops i and student's crops v of −Σₖ q_{i,k} ln softmax(s_v/τ)ₖ        q = Sinkhorn(teacher's scores/ε)
 ///
-/// VISSL's unpublished `swav_distillation_loss`, with the settings of its `configs/config/debugging/pretrain/swav_distillation`; the loss is ``AssignmentCrossEntropy``. The student's scores are what its
-/// head makes, so the head decides whose prototypes they are of: a hidden layer and as many numbers as the teacher has prototypes (the default), or an embedding and a last layer of
-/// prototypes, which may be the teacher's and stay so (`frozen-prototypes`). Crops go through trunk and head as in ``SwAV``.
+/// VISSL's unpublished `swav_distillation_loss`, with the settings of its
+/// `configs/config/debugging/pretrain/swav_distillation`; the loss is ``AssignmentCrossEntropy``.
+///
+/// The student's scores are the output of its head, so the head determines the prototypes. It is either a hidden
+/// layer and as many outputs as the teacher has prototypes (the default), or an embedding and a last layer of
+/// prototypes. The latter may be the teacher's and may stay frozen (`frozen-prototypes`). Crops pass through trunk
+/// and head as in ``SwAV``.
 public struct SwAVDistillation: Objective {
     public static let name = "swav-distillation"
     public static let summary = "predict a teacher's assignments to its prototypes (VISSL)"
@@ -36,13 +41,13 @@ public struct SwAVDistillation: Objective {
     public static func passes(_ options: MethodOptions) -> [Pass] { [large, small, scores] }
 
     public static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup {
-        // All of the last layer: its matrix, and its bias where it has one.
+        // The whole last layer: its matrix, and its bias if it has one.
         let last = network.parameters.last?.name ?? "", layer = last.lastIndex(of: ".").map { last[...$0] } ?? last[...]
         return options[areFrozen] && parameter.name.hasPrefix(layer) ? .frozen : ParameterGroup()
     }
 
     private let options: MethodOptions
-    /// The teacher's scores of earlier images; nil before the first, and where none are wanted.
+    /// The teacher's scores of earlier images; nil before the first, and where no queue is requested.
     private var earlier: EmbeddingQueue?
 
     public static func conflict(_ options: MethodOptions) -> String? {
@@ -58,7 +63,8 @@ public struct SwAVDistillation: Objective {
     }
     public mutating func finish() throws -> [String: Tensor] { earlier?.kept(Self.kept) ?? [:] }
 
-    /// The teacher's scores of each crop that it has seen, (N, K): of all large ones where the stream has them, else of the first.
+    /// The teacher's scores of each crop that it has seen, (N, K): of all large crops where the stream has them, else
+    /// of the first.
     private func teacher(_ batch: Batch, width K: Int) throws -> [[Float]] {
         let remedy = "make a student with initialize --head prototype-scores --embedding and the teacher's number of prototypes"
         let name = TeacherOutput.logits.tensor(ofGroup: 0)
@@ -66,12 +72,12 @@ public struct SwAVDistillation: Objective {
         return try (0..<batch.views[0]).map { try batch.teacher(.logits, group: 0, view: $0, width: K, remedy: remedy).values }
     }
 
-    /// Which of the A assignments each of V crops predicts.
+    /// The indices of the A assignments that each of V crops predicts.
     private func predicted(_ A: Int, of V: Int) -> [[Int]] {
         (0..<V).map { view in
             (0..<A).filter { i in
                 if options[Self.isSwapped] { return view != i }
-                // Not what the teacher makes of another large crop.
+                // Exclude the teacher's assignments of other large crops.
                 return view == i || view >= A
             }
         }
@@ -85,7 +91,7 @@ public struct SwAVDistillation: Objective {
         }
         guard scores.values.allSatisfy(\.isFinite) else { return .notFinite }
         var queue = try earlier ?? (options[Self.queue] > 0 ? EmbeddingQueue(ofZeros: options[Self.queue], dimension: K, option: Self.queue.name) : nil)
-        earlier = nil  // One owner, so that it is not copied to be changed.
+        earlier = nil  // Keep a single owner, so that the mutation does not copy it.
         if let queue, queue.dimension != K {
             throw batch.record.failure("has scores of \(K) prototypes where the queue has rows of \(queue.dimension)", remedy: "begin with the student's weights alone")
         }

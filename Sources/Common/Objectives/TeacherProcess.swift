@@ -1,18 +1,21 @@
 public import TensorStreams
 public import ToolSupport
 
-/// A teacher in a program of its own: it is given records of images, as `augment` makes them, and answers each with the same record and the tensor
+/// A teacher in a separate program.
+///
+/// It receives records of images, as `augment` makes them, and answers each with the same record plus the tensor
 /// `teacher`, f32 [N, D], rows of length 1.
 ///
-/// Its answers are told from those of another record by what it passes on: `index` and `label` must be there as they were given, and all else that has the
-/// name of a tensor that was given must be that tensor. So a program that drops, repeats or reorders images is found out. The images need not be passed on.
+/// The tensors that it passes on identify its answers: `index` and `label` must be present and unchanged, and any
+/// other tensor with the name of an input tensor must equal it. This detects a program that drops, repeats or
+/// reorders images. The images themselves need not be passed on.
 public final class TeacherProcess {
-    /// Numbers of a row; nil before the first answer.
+    /// The width of a row; nil before the first answer.
     public private(set) var dimension: Int?
-    /// The network's name, where the header of the answers tells one.
+    /// The network's name, if the header of the answers gives one.
     public var network: String? { program.header?.metadata["network"].flatMap { $0 == given.metadata["network"] ? nil : $0 } }
 
-    /// Seconds that a program may take for an answer where nobody says another number: some load a framework first, or fetch weights.
+    /// The default timeout for an answer in seconds. Some programs first load a framework or download weights.
     public static let usualTimeout = 3600
 
     private let program: RecordProgram
@@ -21,7 +24,7 @@ public final class TeacherProcess {
 
     /// - Parameters:
     ///   - option: the option that names the command, for messages.
-    ///   - header: of the stream of images.
+    ///   - header: the header of the image stream.
     public init(_ command: String, option: String, header: StreamHeader, _ supervision: ProgramSupervision) throws {
         given = header
         program = try RecordProgram(command, option: option, header: header, remedy: TeacherProcess.remedy, supervision)
@@ -29,7 +32,7 @@ public final class TeacherProcess {
 
     /// The teacher's rows of a record's images, f32 [N, D].
     ///
-    /// - Throws: ``Failure`` `data` where the program gives none, or none of these images.
+    /// - Throws: ``Failure`` `data` where the program gives no rows, or rows of other images.
     public func rows(_ record: TensorDocument) throws -> Tensor {
         let N = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3]).shape[0]
         let answer = try program.answer(record)
@@ -59,12 +62,12 @@ public final class TeacherProcess {
         return rows
     }
 
-    /// To be called after the last record.
+    /// Call after the last record.
     public func finish() throws {
         try program.finish { _ in throw program.failure("gave more answers than it was asked for") }
     }
 
     private static let tensor = "teacher"
-    /// What says which images a record has.
+    /// The tensors that identify the images of a record.
     private static let kept = ["index", "label"]
 }

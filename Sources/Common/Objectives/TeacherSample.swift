@@ -1,38 +1,44 @@
 public import TensorStreams
 
-/// The teacher's embeddings of the images that come first, read before the first step.
+/// The teacher's embeddings of the first images, read before the first step.
 ///
-/// A loss that must know something of the teacher before it begins, its mean or a temperature, finds it from these: they come with the first
-/// record that it is given, as the tensor ``name``.
+/// A loss that must know the teacher's mean or temperature before it starts computes them from this sample. The
+/// sample comes with the loss's first record, as the tensor ``name``.
 ///
 ///     let records = TeacherSample.Reader(reader)
 ///     let sample = try records.sample("teacher")
 ///     while let record = try records.next() { … }     // all of them, from the first
 public enum TeacherSample {
-    /// The tensor of a loss's first record, f32 [n, D].
+    /// The name of the tensor in a loss's first record, f32 [n, D].
     public static let name = "teacher.sample"
-    /// Embeddings that are enough. The mean of so many is within 0.03 of that of all.
+    /// A sufficient number of embeddings. Their mean is within 0.03 of the mean of all.
     public static let rows = 1024
-    /// Fewer say too little.
+    /// The minimum number of embeddings for an estimate.
     public static let fewest = 32
-    /// Bytes of records that are read ahead at the most, but for the last one: large images are kept too.
+    /// The maximum size in bytes of the records read ahead, not counting the last one.
+    ///
+    /// The records include the images, which may be large.
     private static let mostBytes = 256 << 20
 
-    /// A stream whose first records are kept when they have been read ahead of their use.
+    /// A stream that buffers the records it reads ahead.
     public final class Reader {
         private let reader: any RecordSource
         private var kept: [TensorDocument] = []
 
         public init(_ reader: any RecordSource) { self.reader = reader }
 
-        /// As ``samples(_:)``, of one tensor; nil where there are none.
+        /// The sample of one tensor, as in ``samples(_:)``; nil where there is none.
         public func sample(_ name: String) throws -> Tensor? { try samples([name])[name] }
 
-        /// Of each of these tensors, f32 [N, D], the first ``rows`` rows in the stream's first epoch, or as many as there are; none of one without any.
+        /// The first ``rows`` rows of each of these tensors, f32 [N, D], in the first epoch of the stream, or as many
+        /// as there are.
         ///
-        /// A record that lacks embeddings of one ends them all: whoever uses it will say what is wrong. To be called before ``next()``.
+        /// A tensor without rows has no entry.
         ///
-        /// - Parameter isStopped: whether no more is wanted, nor what has been read so far.
+        /// Sampling stops at the first record that lacks embeddings of one of the tensors; its consumer will report
+        /// the error. Call before ``next()``.
+        ///
+        /// - Parameter isStopped: whether to stop and discard what has been read so far.
         public func samples(_ names: [String], unless isStopped: () -> Bool = { false }) throws -> [String: Tensor] {
             guard !names.isEmpty else { return [:] }
             var samples: [String: (values: [Float], width: Int)] = [:], epoch: String??, count = 0, bytes = 0

@@ -2,35 +2,41 @@ import Losses
 import TensorStreams
 import ToolSupport
 
-/// What SEED's loss knows of its teacher: found once, from the first embeddings, and kept beside the queue.
+/// What SEED's loss knows of its teacher: estimated once, from the first embeddings, and kept beside the queue.
 ///
 /// | tensor        | shape    |                                                             |
 /// |---------------|----------|-------------------------------------------------------------|
-/// | `centre`      | f32 [D]  | the mean that is taken off; absent where none is            |
+/// | `centre`      | f32 [D]  | the mean that is subtracted; absent where none is           |
 /// | `temperature` | f64 [1]  | the teacher's temperature; absent where it was not found    |
 ///
-/// Both stay as they are for the whole training. A mean that moved would leave rows in the queue that had another one taken off, and the
-/// teacher does not change: of 4000 images the mean of the first 1024 is off by 0.02 where its length is 0.77.
+/// Both stay constant during the whole training. If the mean moved, the queue would hold rows with another mean
+/// subtracted. The teacher does not change either: for 4000 images, the mean of the first 1024 is off by 0.02 at a
+/// length of 0.77.
 struct TeacherStatistics {
     var centre: SharedMean?
     var temperature: Double?
 
-    /// A mean shorter than this stays: the cosine of two images is 0.04 then, and at the student's usual temperature, 0.2, a student that
-    /// knows nothing but the mean raises an embedding's logit by 1 over that of a random row.
+    /// The length below which a mean is not subtracted.
+    ///
+    /// At this length the cosine of two images is 0.04, and at the student's usual temperature, 0.2, a student that
+    /// knows only the mean raises an embedding's logit by 1 over that of a random row.
     static let smallestMean = 0.2
-    /// The entropy that targets shall have, as a share of ln(K + 1). 65 to 70 % is what good teachers have at temperatures that were
-    /// tuned by hand.
+    /// The desired entropy of the targets, as a share of ln(K + 1).
+    ///
+    /// Good teachers have 65 to 70 % at temperatures that were tuned by hand.
     static let entropyShare = 2.0 / 3
-    /// Temperatures that are looked at. Below, the noise of a teacher that tells few kinds apart would become the targets.
+    /// The range of temperatures that is searched.
+    ///
+    /// Below it, the noise of a teacher that distinguishes few kinds would become the targets.
     static let temperatures = 0.005...1.0
-    /// Targets with a smaller share of the entropy are all but one-hot, with a larger one all but uniform.
+    /// The useful range of the entropy share. Below it targets are almost one-hot, above it almost uniform.
     static let useful = 0.05...0.97
 
     private static let centreName = "centre", temperatureName = "temperature"
 
     init() {}
 
-    /// Reads what was kept with a queue of rows of D numbers.
+    /// Reads the state kept with a queue of rows of D numbers.
     init(_ document: TensorDocument, dimension D: Int) throws {
         if document.tensors[Self.centreName] != nil {
             let mean = SharedMean(try document.tensor(Self.centreName, .f32, shape: [D]).floats())
@@ -48,7 +54,7 @@ struct TeacherStatistics {
         }
     }
 
-    /// What is kept with the queue.
+    /// The state to keep with the queue.
     var tensors: [String: Tensor] {
         var tensors: [String: Tensor] = [:]
         tensors[Self.centreName] = centre.map { Tensor(f32: $0.values, shape: [$0.dimension]) }
@@ -56,7 +62,9 @@ struct TeacherStatistics {
         return tensors
     }
 
-    /// Finds the mean that `rows` (n, D) share, and takes it off them where it is not small. Returns what a person should know.
+    /// Estimates the mean that `rows` (n, D) share, and subtracts it from them unless it is small.
+    ///
+    /// - Returns: a note for the user.
     mutating func findCentre(_ rows: inout [Float], dimension D: Int) -> String? {
         let cosine = unsafe rows.withUnsafeBufferPointer { unsafe MeanCosine.of($0, dimension: D) } ?? 0
         guard rows.count >= TeacherSample.fewest * D, cosine > Self.smallestMean * Self.smallestMean, cosine < 1 - 1e-6 else { return nil }
@@ -67,12 +75,13 @@ struct TeacherStatistics {
             + "(--centre none leaves it, as published)"
     }
 
-    /// Finds the temperature, or judges the one that is given. Returns what a person should know.
+    /// Estimates the temperature, or judges a given one.
     ///
     /// - Parameters:
-    ///   - rows: embeddings (n, D), without the mean if that is taken off.
-    ///   - given: nil for the one to be found.
+    ///   - rows: embeddings (n, D), without the mean if it is subtracted.
+    ///   - given: nil to estimate it.
     ///   - capacity: K.
+    /// - Returns: a note for the user.
     mutating func findTemperature(_ rows: [Float], dimension D: Int, given: Double?, capacity: Int) -> String? {
         let count = rows.count / D
         guard count >= TeacherSample.fewest else {

@@ -3,20 +3,20 @@ import Randomness
 import TensorStreams
 public import ToolSupport
 
-/// Tries a program that is to be a teacher on two small records of random images: what is wrong with it is said before anything is trained, and what its
-/// rows are is known by then.
+/// Tries a teacher program on two small records of random images, so that errors appear before the training starts
+/// and the width of its rows is known.
 public struct TeacherTrial: Sendable {
-    /// Numbers of a row.
+    /// The width of a row.
     public let dimension: Int
-    /// What an image of the second record took; the first one also waits for the program to begin.
+    /// The seconds per image of the second record. The first record also waits for the program to start.
     public let secondsPerImage: Double
 
     /// - Parameters:
-    ///   - option: what names the command, for messages.
+    ///   - option: the option that names the command, for messages.
     ///   - size: height and width of the images.
-    /// - Throws: ``Failure`` where it gives no answer, or one that is no teacher's.
+    /// - Throws: ``Failure`` where the program gives no answer, or one that is not a teacher's.
     public init(_ command: String, option: String, size: Int, _ supervision: ProgramSupervision) throws {
-        // Two sizes of batch: the last one of an epoch may be smaller.
+        // Two batch sizes: the last batch of an epoch may be smaller.
         let counts = [4, 3]
         let header = StreamHeader(metadata: [
             "batch": "\(counts[0])", "records": "\(counts.count)", "images": "\(counts.reduce(0, +))", "samples": "\(counts.reduce(0, +))", "classes": "[]",
@@ -40,7 +40,7 @@ public struct TeacherTrial: Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count + 3)
         while bytes.count < count { unsafe withUnsafeBytes(of: random.nextWord()) { unsafe bytes.append(contentsOf: $0) } }
-        // Numbers that would not survive being anything but what they are.
+        // Values that would not survive conversion to another type.
         let index = (0..<N).map { Int64(1) << 40 + Int64(64 * step - $0) }
         return TensorDocument(
             metadata: ["epoch": "0", "step": "\(step)"],

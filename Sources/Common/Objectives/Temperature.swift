@@ -1,4 +1,4 @@
-/// Whether the mean of a teacher's embeddings is taken off.
+/// Whether the mean of a teacher's embeddings is subtracted.
 public enum Centring: String, CaseIterable, MethodOptionValue {
     case auto
     case none
@@ -7,14 +7,14 @@ public enum Centring: String, CaseIterable, MethodOptionValue {
     public var optionText: String? { rawValue }
 }
 
-/// A temperature that is given or to be found.
+/// A temperature that is given, or to be estimated.
 public enum Temperature: MethodOptionValue, Equatable {
     case auto
     case fixed(Double)
 
-    /// What an option takes.
+    /// The valid range of an option.
     public static let range = 1e-5...1e3
-    /// The teacher's in the paper.
+    /// The teacher's temperature in the paper.
     public static let published = 0.01
 
     public init?(optionText text: String) {

@@ -1,5 +1,5 @@
 extension [Float] {
-    /// Of rows (N, V, D) those of one view, (N, D).
+    /// The rows of one view, (N, D), from rows (N, V, D).
     func rows(ofView view: Int, among V: Int, dimension D: Int) -> [Float] {
         precondition((0..<V).contains(view) && count % (V * D) == 0)
         var rows: [Float] = []

@@ -1,15 +1,16 @@
 public import Kernels
 import Parallel
 
-/// A part of the sum over all groups of a batch: that of 2ᵏ groups which begin at a multiple of 2ᵏ, one subtree of the additions.
+/// A partial sum over the groups of a batch: that of 2ᵏ groups starting at a multiple of 2ᵏ, which is one subtree of
+/// the additions.
 struct SumNode: Equatable {
     let first: Int
     let count: Int
 
-    /// Whether `next`, right behind it, is its other half.
+    /// Whether `next`, which follows immediately, is the other half of the same subtree.
     func isSibling(of next: SumNode) -> Bool { count == next.count && first % (2 * count) == 0 }
 
-    /// The largest that some neighbouring groups consist of, in their order.
+    /// The largest subtrees that make up a range of groups, in order.
     static func nodes(of groups: Range<Int>) -> [SumNode] {
         var nodes: [SumNode] = [], first = groups.lowerBound
         while first < groups.upperBound {
@@ -21,7 +22,10 @@ struct SumNode: Equatable {
         return nodes
     }
 
-    /// The additions that make one sum of all nodes, in their order: to that of the first number that of the second. The sum is where node 0 was.
+    /// The additions that reduce all nodes to one sum, in order: each adds the node numbered `from` to the node
+    /// numbered `to`.
+    ///
+    /// The result is in the place of node 0.
     static func additions(_ nodes: [SumNode]) -> [(to: Int, from: Int)] {
         var additions: [(to: Int, from: Int)] = [], stack: [(node: SumNode, number: Int)] = []
         func join(_ left: (node: SumNode, number: Int), _ right: (node: SumNode, number: Int)) -> (node: SumNode, number: Int) {
@@ -41,37 +45,39 @@ struct SumNode: Equatable {
     }
 }
 
-/// The sum of what is computed in groups, added in pairs: ((0 + 1) + (2 + 3)) + ((4 + 5) + …).
+/// The sum of values that are computed in groups, added in pairs: ((0 + 1) + (2 + 3)) + ((4 + 5) + …).
 ///
-/// Neighbours are added first, so that the bits depend on the number of groups alone, and whoever has computed some neighbouring groups can add those by
-/// himself that are a whole subtree. Of n groups at most 2 log₂ n sums are kept.
+/// Adjacent groups are added first. The bits of the result therefore depend only on the number of groups, and each
+/// process can add its adjacent groups locally as far as they form whole subtrees. For n groups at most 2 log₂ n sums
+/// are kept.
 ///
 ///     let sum = PairwiseSum(buffers, groups: 0..<n)
 ///     for group in 0..<n { buffers = …; sum.add() }    // buffers hold the sum of all
 public final class PairwiseSum: @unchecked Sendable {
     private let buffers: [FloatBuffer]
     private let groups: Range<Int>
-    /// Whether the groups are all there are.
+    /// Whether these are all groups.
     private let isWhole: Bool
     private var next: Int
-    /// Sums that wait for others, in the order of their groups.
+    /// Sums that wait for their siblings, in the order of their groups.
     private var sums: [(node: SumNode, values: [FloatBuffer])] = []
-    /// Memory of sums that have been added to others.
+    /// The memory of sums that have been added to others, for reuse.
     private var free: [[FloatBuffer]] = []
 
     /// - Parameters:
-    ///   - buffers: hold each group's numbers when ``add()`` is called; after the last one the sum of all groups, or of the last subtree of those that are here.
-    ///   - groups: those that are added here.
-    ///   - isWhole: whether there are no others.
+    ///   - buffers: the values of each group when ``add()`` is called. After the last call they hold the sum of all
+    ///     groups, or of the last local subtree.
+    ///   - groups: the groups that are added here.
+    ///   - isWhole: whether there are no other groups.
     public init(_ buffers: [FloatBuffer], groups: Range<Int>, isWhole: Bool = true) {
         (self.buffers, self.groups, self.isWhole) = (buffers, groups, isWhole)
         next = groups.lowerBound
     }
 
-    /// Whether the group to be added next is the last one.
+    /// Whether the next group to add is the last one.
     public var isLast: Bool { next == groups.upperBound - 1 }
 
-    /// Adds what the buffers hold to the groups before.
+    /// Adds the contents of the buffers to the previous groups.
     public func add() {
         let isLast = isLast
         guard !isLast else { return addLast() }
@@ -92,9 +98,11 @@ public final class PairwiseSum: @unchecked Sendable {
         endLast()
     }
 
-    /// Adds a part of one buffer for the last group: from any thread, once for each part, before ``endLast()``.
+    /// Adds a part of one buffer for the last group.
     ///
-    /// - Parameter isAlone: whether all threads may take part.
+    /// May be called from any thread, once for each part, before ``endLast()``.
+    ///
+    /// - Parameter isAlone: whether all threads may be used.
     func addLast(_ buffer: Int, _ range: Range<Int>, isAlone: Bool) {
         for node in joined {
             let x = FloatBuffer(part: sums[node].values[buffer], from: range.lowerBound, count: range.count)
@@ -103,7 +111,7 @@ public final class PairwiseSum: @unchecked Sendable {
         }
     }
 
-    /// The sums that the last group is added to, one after the other: those of its subtree, or all.
+    /// The sums to which the last group is added, one after the other: those of its subtree, or all.
     private var joined: [Int] {
         var found: [Int] = [], node = SumNode(first: groups.upperBound - 1, count: 1)
         for number in sums.indices.reversed() {
@@ -114,14 +122,16 @@ public final class PairwiseSum: @unchecked Sendable {
         return found
     }
 
-    /// Makes ready for the next sum; what subtrees were left is no longer there.
+    /// Prepares for the next sum and discards the remaining subtrees.
     public func endLast() {
         free += sums.map(\.values)
         sums = []
         next = groups.lowerBound
     }
 
-    /// Where the sums of the subtrees that its groups consist of are, of one buffer: the last one in the buffer itself, once ``addLast(_:_:isAlone:)`` has been there.
+    /// The sums of one buffer for the subtrees that make up the groups.
+    ///
+    /// The last one is in the buffer itself, complete after ``addLast(_:_:isAlone:)``.
     func subtrees(_ buffer: Int) -> [FloatBuffer] { sums.dropLast(joined.count).map { $0.values[buffer] } + [buffers[buffer]] }
 
     /// y ← x + y.

@@ -3,34 +3,34 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// The ranks that train together, as one of them sees them.
+/// The ranks that train together, from the point of view of one of them.
 ///
-/// A thread of its own makes all calls of the ``Communicator``, one after the other, so that gradients travel while others are still computed. Every rank begins the same calls in the same
-/// order.
+/// A dedicated thread makes all calls of the ``Communicator``, one after the other, so that gradients are sent while
+/// others are still computed. Every rank starts the same calls in the same order.
 public final class Ranks: @unchecked Sendable {
     private let communicator: any Communicator
     public let rank: Int
     public let count: Int
     private let work = Monitor(Work())
 
-    /// Seconds.
+    /// The interval of idle calls in seconds.
     public static let pause = 0.25
 
     private typealias Job = @Sendable () throws -> Void
 
     private struct Work {
         var jobs: [Job] = []
-        /// Jobs that have begun and not ended.
+        /// The number of jobs that have started and not ended.
         var underWay = 0
         var failure: (any Error)?
         var isLeft = false
     }
 
-    /// Memory of what others send and of what is sent from several places.
+    /// Buffers for received data, and for data sent from several places.
     private var received = FloatBuffer(0)
     private var packed = FloatBuffer(0)
 
-    /// - Parameter open: makes the communicator, on the thread that will make all its calls.
+    /// - Parameter open: creates the communicator, on the thread that will make all its calls.
     public init(_ open: @escaping @Sendable () throws -> any Communicator) throws {
         let opened = Monitor<Result<any Communicator, any Error>?>(nil), work = work
         let thread = try startThread {
@@ -62,17 +62,17 @@ public final class Ranks: @unchecked Sendable {
 
     deinit { work.change { $0.isLeft = true } }
 
-    /// The groups of a batch that this rank has.
+    /// The groups of a batch that belong to this rank.
     public func groups(in all: Int) -> Range<Int> { BatchSlice.groups(of: rank, ranks: count, in: all) }
 
     // MARK: - Calls
 
-    /// Begins a call, which the thread makes once those before it are done.
+    /// Queues a call, which the thread makes after the previous ones.
     private func begin(_ job: @escaping Job) { work.change { $0.jobs.append(job) } }
 
-    /// Waits until all calls that have begun are done.
+    /// Waits until all queued calls are done.
     ///
-    /// - Throws: what the first of them has failed with.
+    /// - Throws: the error of the first one that failed.
     public func wait() throws {
         try work.change(when: { ($0.jobs.isEmpty && $0.underWay == 0) || $0.failure != nil }) { if let failure = $0.failure { throw failure } }
     }
@@ -82,9 +82,9 @@ public final class Ranks: @unchecked Sendable {
         try wait()
     }
 
-    /// What each rank has, by ranks: byte strings of any length.
+    /// The byte strings of all ranks, of any length, by rank.
     public func gather(_ own: [UInt8]) throws -> [[UInt8]] {
-        // Of no set length, so that lengths come first.
+        // The lengths vary, so they are gathered first.
         let own64 = withUnsafeBytes(of: UInt64(own.count).littleEndian) { Array($0) }
         let lengths = try gather(own64, counts: [Int](repeating: 8, count: count))
         let counts = (0..<count).map { r in Int(lengths[8 * r..<8 * r + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }) }
@@ -92,7 +92,7 @@ public final class Ranks: @unchecked Sendable {
         return Ranks.ranges(counts).map { Array(all[$0]) }
     }
 
-    /// What each rank has, one behind the other, where all know how many bytes each has.
+    /// The concatenated bytes of all ranks, where all know the number of bytes of each.
     private func gather(_ own: [UInt8], counts: [Int]) throws -> [UInt8] {
         let total = counts.reduce(0, +), all = FloatBuffer((total + 3) / 4)
         let bytes = UnsafeMutableRawBufferPointer(start: all.pointer, count: total)
@@ -101,9 +101,9 @@ public final class Ranks: @unchecked Sendable {
         return Array(bytes)
     }
 
-    /// What each rank has, one behind the other, where all know how many numbers each has.
+    /// The concatenated numbers of all ranks, where all know the count of each.
     ///
-    /// - Parameter counts: by ranks.
+    /// - Parameter counts: the counts by rank.
     public func gather(_ own: [Float], counts: [Int]) throws -> [Float] {
         precondition(own.count == counts[rank])
         let all = FloatBuffer(counts.reduce(0, +)), start = Ranks.ranges(counts)[rank].lowerBound
@@ -112,13 +112,15 @@ public final class Ranks: @unchecked Sendable {
         return all.array
     }
 
-    /// Begins to make the sum over the groups of all ranks in a part of a buffer, where this rank's last group is in it; ``wait()`` waits for it.
+    /// Starts the sum over the groups of all ranks for a part of a buffer that holds this rank's last group;
+    /// ``wait()`` waits for it.
     ///
-    /// Each rank adds one share of the numbers from the subtrees of all ranks, and gives the sum to all: a fixed tree, which no algorithm of the communicator has a say in.
+    /// Each rank sums one share of the numbers over the subtrees of all ranks and sends the result to all. This is a
+    /// fixed tree, independent of the algorithms of the communicator.
     ///
     /// - Parameters:
-    ///   - buffer: its number among those of the sum.
-    ///   - groups: of the whole batch.
+    ///   - buffer: its index among the buffers of the sum.
+    ///   - groups: the number of groups of the whole batch.
     public func add(_ sum: PairwiseSum, _ buffer: Int, _ range: Range<Int>, groups: Int) {
         begin { [self] in
             sum.addLast(buffer, range, isAlone: false)
@@ -127,7 +129,7 @@ public final class Ranks: @unchecked Sendable {
         }
     }
 
-    /// The sum over all ranks into the last of this rank's subtrees.
+    /// Computes the sum over all ranks into the last of this rank's subtrees.
     private func add(_ own: [FloatBuffer], groups: Int) throws {
         guard let result = own.last, result.count > 0 else { return }
         let nodes = (0..<count).map { SumNode.nodes(of: BatchSlice.groups(of: $0, ranks: count, in: groups)) }
@@ -156,7 +158,7 @@ public final class Ranks: @unchecked Sendable {
         try communicator.allGather(UnsafeMutableRawPointer(result.pointer), counts: shares.map { 4 * $0.count })
     }
 
-    /// Adds the parts in the order of the additions, a block at a time so that it stays in the cache; the parts are overwritten.
+    /// Adds the parts in the order of the additions, in blocks that stay in the cache. The parts are overwritten.
     private static func add(_ parts: [UnsafeMutablePointer<Float>], _ additions: [(to: Int, from: Int)], count: Int, into result: UnsafeMutablePointer<Float>) {
         let block = 2048
         for start in stride(from: 0, to: count, by: block) {
@@ -169,10 +171,12 @@ public final class Ranks: @unchecked Sendable {
         }
     }
 
-    /// Ends all ranks because of this one's failure. MPI may be called by one thread alone, so the call waits for those under way, if they ever end.
+    /// Ends all ranks because this one failed.
+    ///
+    /// Only one thread may call MPI, so this waits for the calls under way, if they ever end.
     public func abort(status: Int32) { communicator.abort(status: status) }
 
-    /// Leaves the others, once all have come here.
+    /// Disconnects from the other ranks, once all have arrived here.
     public func finish() throws { try perform { [communicator] in try communicator.finish() } }
 
     private static func ranges(_ counts: [Int]) -> [Range<Int>] {

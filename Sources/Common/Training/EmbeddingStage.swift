@@ -10,12 +10,12 @@ public final class EmbeddingStage {
     public enum Kind: String, Sendable {
         /// The head's output at unit length.
         case embedding
-        /// The pooled features as they are.
+        /// The unnormalised pooled features.
         case features
-        /// The head's output as it is: a classifier's.
+        /// The unnormalised output of the head, such as a classifier's.
         case logits
 
-        /// What their tensor is called where nothing else is said.
+        /// The default name of the tensor.
         public var name: String {
             switch self {
             case .embedding: "teacher"
@@ -24,13 +24,13 @@ public final class EmbeddingStage {
             }
         }
 
-        /// The same of the rows of `source`: "teacher", of a group "teacher.1".
+        /// The default name of the tensor for `source`: "teacher", or "teacher.1" for a group.
         public func name(of source: Source) -> String {
             if case .group(let group) = source { "\(name).\(group)" } else { name }
         }
     }
 
-    /// Which views are embedded.
+    /// The views that are embedded.
     public enum Source: Sendable, Equatable {
         /// One view of each image, counted over all groups of crops: rows (N, D).
         case view(Int)
@@ -38,36 +38,37 @@ public final class EmbeddingStage {
         case group(Int)
     }
 
-    /// What batch norms take for the mean and deviation of what they read.
+    /// The mean and deviation by which batch norms normalise.
     public enum Statistics: Sendable {
-        /// What the network has learnt.
+        /// The running statistics of the network.
         case learnt
-        /// Those of the images of one view of a record, as in training.
+        /// The statistics of the images of one view of a record, as in training.
         case batch
     }
 
     public let network: Network
-    /// Numbers for each image.
+    /// The number of output values per image.
     public let dimension: Int
-    /// Images in the record embedded last.
+    /// The number of images in the last embedded record.
     public private(set) var lastCount = 0
-    /// Is told of everything that is done for a record.
+    /// Receives the timing of all work on a record.
     public var profile: Profile?
     private let kind: Kind
     private let parts: [(source: Source, place: RowPlace)]
-    /// Without the head where features are wanted.
+    /// Without the head where features are requested.
     private let weights: Weights
     private let statistics: Statistics
-    /// One for each size of images.
+    /// One run for each image size.
     private var runs: [InferenceRun] = []
-    /// The same, and for each number of them, where the batch's statistics are taken.
+    /// One run for each image size and batch size, for batch statistics.
     private var batchRuns: [TrainingRun] = []
 
     /// - Parameters:
     ///   - weights: read from `path`.
-    ///   - parts: what is embedded, and where its rows go; tensors that are left out with any of them are left out.
-    ///   - statistics: what batch norms normalise by.
-    /// - Throws: ``Failure`` `usage` for a network without batch norm that is to take the batch's.
+    ///   - parts: the views to embed and where their rows go. A tensor that any part drops is dropped from the
+    ///     record.
+    ///   - statistics: the statistics for batch norms.
+    /// - Throws: ``Failure`` `usage` where batch statistics are requested for a network without batch norm.
     public init(_ weights: Weights, path: String, kind: Kind, _ parts: [(source: Source, place: RowPlace)], statistics: Statistics = .learnt) throws {
         self.weights = statistics == .batch && kind == .features ? weights.withoutHead : weights
         self.statistics = statistics
@@ -81,12 +82,12 @@ public final class EmbeddingStage {
         dimension = kind == .features ? network.featureWidth : network.embeddingWidth
     }
 
-    /// As above for one view.
+    /// Creates a stage for one view.
     public convenience init(_ weights: Weights, path: String, kind: Kind, _ place: RowPlace, view: Int = 0) throws {
         try self.init(weights, path: path, kind: kind, [(.view(view), place)])
     }
 
-    /// What the network's numbers are known by.
+    /// A hash that identifies the weights of the network.
     public var weightsHash: String {
         var hash = XXH64()
         unsafe hash.update(UnsafeRawBufferPointer(weights.parameters.buffer))
@@ -130,7 +131,8 @@ public final class EmbeddingStage {
     /// Rows (N, V, D) of all views.
     private func embedAll(_ record: TensorDocument, _ images: ImageViews) throws -> Tensor {
         let (N, V) = (images.N, images.views)
-        // As bytes, V views of N images are one view of V·N images, but a batch is one view.
+        // In memory, V views of N images look like one view of V·N images. With batch statistics, however, each view
+        // is a batch.
         if statistics == .learnt || V == 1 { return try embed(record, images, N: N * V, views: 1, view: 0).reshaped([N, V, dimension]) }
         let views = try (0..<V).map { try embed(record, images, N: N, views: V, view: $0).floats() }
         return Tensor(f32: (0..<N).flatMap { n in views.flatMap { $0[n * dimension..<(n + 1) * dimension] } }, shape: [N, V, dimension])
@@ -177,7 +179,10 @@ public final class EmbeddingStage {
         return run
     }
 
-    /// Streams have few sizes; of one that has many only the last runs are kept, and the oldest goes before another is made.
+    /// A cached run, or a new one.
+    ///
+    /// Streams have few image sizes. For a stream with many, only the last runs are kept, and the oldest is released
+    /// before a new one is made.
     private func kept<Run>(in runs: inout [Run], _ isWanted: (Run) -> Bool, orMade make: () -> Run) -> Run {
         if let run = runs.first(where: isWanted) { return run }
         runs = runs.suffix(Set(parts.map { "\($0.source)" }).count - 1)

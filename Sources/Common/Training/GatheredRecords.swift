@@ -2,14 +2,16 @@ public import Ranks
 public import TensorStreams
 import ToolSupport
 
-/// The records of a stream of which each rank has a part: with what other ranks have of each but the images, which stay where they are.
+/// The records of a stream of which each rank has a part.
 ///
-/// Every rank comes to the same end: of the streams, or that one of them was asked to stop.
+/// Each record is completed with the data of the other ranks, except for the images, which stay on their rank.
+///
+/// All ranks stop at the same point: at the end of the streams, or when any rank is asked to stop.
 public final class GatheredRecords: RecordSource {
     private let reader: any RecordSource
     private let ranks: Ranks
     private let isAskedToStop: () -> Bool
-    /// Whether a rank was asked to stop, which ended the records.
+    /// Whether the records ended because a rank was asked to stop.
     public private(set) var isStopped = false
 
     public var name: String { reader.name }
@@ -31,7 +33,7 @@ public final class GatheredRecords: RecordSource {
     public func next() throws -> TensorDocument? {
         guard !isStopped else { return nil }
         let record: TensorDocument?
-        // What comes before in the pipeline is asked to stop too, and its stream ends early.
+        // The preceding tools of the pipeline are asked to stop too, so the stream ends early.
         do { record = try reader.next() } catch where isAskedToStop() { record = nil }
         let parts = try ranks.gather(try RecordPart(record, isAskedToStop: isAskedToStop()).bytes).map { try RecordPart($0) }
         if parts.contains(where: \.isAskedToStop) {
@@ -48,7 +50,7 @@ public final class GatheredRecords: RecordSource {
         return try whole(record, parts.compactMap(\.record))
     }
 
-    /// This rank's record with the rows of all.
+    /// This rank's record with the rows of all ranks.
     private func whole(_ own: TensorDocument, _ parts: [TensorDocument]) throws -> TensorDocument {
         var record = own, told = own.metadata
         told[TensorDocument.brokenKey] = nil
@@ -74,10 +76,10 @@ public final class GatheredRecords: RecordSource {
     }
 }
 
-/// What one rank tells the others of its next record.
+/// The data of a rank's next record that it sends to the other ranks.
 private struct RecordPart {
     let isAskedToStop: Bool
-    /// Without images; nil at the end.
+    /// The record without images; nil at the end.
     let record: TensorDocument?
 
     init(_ record: TensorDocument?, isAskedToStop: Bool) throws {
@@ -87,7 +89,7 @@ private struct RecordPart {
         self.record = record
     }
 
-    /// A line of JSON, and the bytes of the tensors in the order of their names.
+    /// A line of JSON, followed by the bytes of the tensors in name order.
     var bytes: [UInt8] {
         var header: JSON.Object = ["stop": .bool(isAskedToStop)]
         if let record {
@@ -121,7 +123,7 @@ private struct RecordPart {
 }
 
 extension Tensor {
-    /// Tensors of the same type and width, one behind the other.
+    /// Concatenates tensors of the same type and width.
     fileprivate static func rows(_ parts: [Tensor]) -> Tensor {
         let shape = [parts.reduce(0) { $0 + ($1.shape.first ?? 0) }] + (parts.first?.shape.dropFirst() ?? [])
         return unsafe Tensor(dtype: parts.first?.dtype ?? .u8, shape: shape) { target in

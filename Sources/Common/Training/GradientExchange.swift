@@ -1,25 +1,28 @@
 import Ranks
 
-/// Sends the gradients of the last group off in parts, from the end, as the backward pass comes to its layers.
+/// Sends the gradients of the last group in parts, from the end, while the backward pass proceeds through the layers.
 final class GradientExchange {
     private let sum: PairwiseSum
     private let ranks: Ranks
     private let groups: Int
-    /// Of each buffer: from there on all is on its way.
+    /// For each buffer: the position from which on everything has been sent.
     private var sent: [Int]
 
-    /// Numbers in a part: enough that what each message costs is nothing beside it, few enough that the last one, which nothing hides, is short.
+    /// The size of a part in numbers.
+    ///
+    /// It is large enough to make the cost per message negligible and small enough to keep the last part, which
+    /// overlaps with no computation, short.
     private static let part = 1 << 20
 
     /// - Parameters:
-    ///   - counts: of each buffer of the sum.
-    ///   - groups: of the whole batch.
+    ///   - counts: the size of each buffer of the sum.
+    ///   - groups: the number of groups of the whole batch.
     init(_ sum: PairwiseSum, _ ranks: Ranks, counts: [Int], groups: Int) {
         (self.sum, self.ranks, self.groups) = (sum, ranks, groups)
         sent = counts
     }
 
-    /// Nothing is added any more to a buffer from `start` on.
+    /// Reports that a buffer is final from `start` on.
     func isFinal(_ buffer: Int, from start: Int) {
         guard sent[buffer] - start >= GradientExchange.part else { return }
         send(buffer, from: start)
@@ -31,7 +34,7 @@ final class GradientExchange {
         sent[buffer] = start
     }
 
-    /// Sends what is left, and waits until the sum over all groups is there.
+    /// Sends the remaining parts and waits for the sum over all groups.
     func finish() throws {
         for buffer in sent.indices { send(buffer, from: 0) }
         try ranks.wait()

@@ -1,9 +1,12 @@
 public import TensorStreams
 import ToolSupport
 
-/// A teacher's rows of each image as a whole, kept by `embed --rows` of one view of each, as SimReg caches them: joined by the image's number to whatever views of it.
+/// A teacher's rows for whole images.
 ///
-/// All rows are held in memory, as they are in the file.
+/// They are stored by `embed --rows` from one view of each image, like the cache of SimReg, and joined by image
+/// number to any views of the image.
+///
+/// All rows are held in memory, in the data type of the file.
 public struct ImageRows {
     private struct Place {
         let record: Int, row: Int
@@ -38,7 +41,8 @@ public struct ImageRows {
 
     /// The header of the joined stream.
     ///
-    /// - Throws: ``Failure`` `data` where that is of other data: numbers alone would join rows of other images.
+    /// - Throws: ``Failure`` `data` where that stream is of other data. Numbers alone would join rows of other
+    ///   images.
     public func header(joining header: StreamHeader) throws -> StreamHeader {
         if let own = file.reader.header.dataSource, let other = header.dataSource, own != other {
             throw Failure(.data, path: file.reader.name, "is of other data than \(file.images)", remedy: StoredRowsFile.remedy)
@@ -48,7 +52,7 @@ public struct ImageRows {
 
     /// The record with the rows of its images.
     ///
-    /// - Throws: ``Failure`` `data` where an image has none.
+    /// - Throws: ``Failure`` `data` where an image has no row.
     public func join(_ record: TensorDocument) throws -> TensorDocument {
         let numbers = try record.tensor(StoredRows.index, .i64, shape: [nil]).integers()
         let found = try numbers.map { number in

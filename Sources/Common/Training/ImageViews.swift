@@ -9,16 +9,16 @@ struct ImageViews {
     let views: Int
     let H: Int
     let W: Int
-    /// The image of the batch that the first of them is, where only a part of it is here.
+    /// The position of the first image in the batch, where this is only a part of the batch.
     var first = 0
 
-    /// What the tensor of a group is called, and what is made of it: `images`, `images.1`; `teacher.1`.
+    /// The name of a group's tensor, and of tensors derived from it: `images`, `images.1`; `teacher.1`.
     static func name(_ group: Int, of tensor: String = "images") -> String { group == 0 ? tensor : "\(tensor).\(group)" }
 
-    /// Whether a tensor is the images of a group of crops.
+    /// Whether a tensor contains the images of a group of crops.
     static func isImages(_ tensor: String) -> Bool { tensor == "images" || tensor.hasPrefix("images.") }
 
-    /// - Throws: ``Failure`` where the record has none, or none that `network` takes.
+    /// - Throws: ``Failure`` where the record has no images, or none that fit `network`.
     init(_ record: TensorDocument, group: Int = 0, for network: Network) throws {
         tensor = try record.tensor(ImageViews.name(group), .u8, shape: [nil, nil, nil, nil, 3])
         (N, views, H, W) = (tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3])
@@ -34,7 +34,7 @@ struct ImageViews {
         guard H == W || !network.needsSquareImages else { throw record.failure("has \(what) of \(W)×\(H) where \(network.name) takes square ones") }
     }
 
-    /// With the images of all ranks.
+    /// The images of all ranks.
     func gathered(_ ranks: Ranks) throws -> ImageViews {
         let parts = try ranks.gather(unsafe tensor.withBytes { unsafe Array($0) })
         var whole = self
@@ -43,14 +43,15 @@ struct ImageViews {
         return whole
     }
 
-    /// How many groups of crops a record has; what they hold is not looked at.
+    /// The number of groups of crops in a record. Their contents are not checked.
     static func groupCount(_ record: TensorDocument) -> Int {
         var count = 1
         while record.tensors[name(count)] != nil { count += 1 }
         return count
     }
 
-    /// The group of view `view`, counted over all groups, and its number there; nil where there are fewer.
+    /// The group of view `view`, counted over all groups, and its index in the group; nil where there are fewer
+    /// views.
     static func place(of view: Int, among counts: [Int]) -> (group: Int, view: Int)? {
         var rest = view
         for (group, count) in counts.enumerated() {

@@ -3,16 +3,17 @@ import ToolSupport
 
 /// A text file that can be read while it grows.
 ///
-/// What was in it stays until there is something new, and lines only come behind others: a run that was left behind when its make was
-/// killed may still write the same log, and whoever reads it finds whole lines.
+/// The old contents stay until there is a new line, and new lines are only appended. Thus a run left over from a
+/// killed make may still write to the same log, and readers always see whole lines.
 final class LineFile {
     private let descriptor: CInt
     private let path: String
     private var isNew = true
-    /// Bytes of the lines that stay.
+    /// The number of bytes in the lines that stay.
     private let kept: Int
 
-    /// - Parameter isKept: whether a line that is there stays; the first that does not, and all behind it, go. Nil where none stays.
+    /// - Parameter isKept: whether an existing line stays. The first line for which it is false and all lines after
+    ///   it are removed. Nil removes all lines.
     init(_ path: String, keeping isKept: (([UInt8]) -> Bool)? = nil) throws {
         self.path = path
         kept = isKept.map { LineFile.length(path, $0) } ?? 0
@@ -20,12 +21,12 @@ final class LineFile {
         guard descriptor >= 0 else { throw Failure.errno(.cannotCreate, path: path, "cannot create it") }
     }
 
-    /// Bytes of the first lines for which `isKept` holds; 0 where the file cannot be read.
+    /// The length in bytes of the leading lines for which `isKept` holds; 0 where the file cannot be read.
     private static func length(_ path: String, _ isKept: ([UInt8]) -> Bool) -> Int {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return 0 }
         defer { Platform.close(descriptor) }
-        // A pipe to somebody has no lines that stay.
+        // A pipe has no lines to keep.
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return 0 }
         var line: [UInt8] = [], kept = 0, isOver = false
@@ -44,7 +45,7 @@ final class LineFile {
     }
 
     func write(_ line: String) throws {
-        if isNew { ftruncate(descriptor, off_t(kept)) }  // A device has no length to cut.
+        if isNew { ftruncate(descriptor, off_t(kept)) }  // A device cannot be truncated.
         isNew = false
         let bytes = Array((line + "\n").utf8)
         guard unsafe DescriptorBytes.write(bytes.span.bytes, to: descriptor) else { throw Failure.errno(.io, path: path, "cannot write") }

@@ -2,31 +2,31 @@ public import ArgumentParser
 public import Objectives
 import ToolSupport
 
-/// Which methods' options a command takes.
+/// The methods, and the options of each, that a command accepts.
 public protocol MethodSelection {
     static var methods: [any Objective.Type] { get }
     static func options(_ method: any Objective.Type) -> [any AnyMethodOption]
 }
 
-/// All that `train-step` knows.
+/// All methods of `train-step`.
 public enum AllMethods: MethodSelection {
     public static var methods: [any Objective.Type] { Methods.all }
     public static func options(_ method: any Objective.Type) -> [any AnyMethodOption] { method.options }
 }
 
-/// Those whose loss `queue-loss` gives.
+/// The methods whose loss `queue-loss` computes.
 public enum PairMethods: MethodSelection {
     public static var methods: [any Objective.Type] { Methods.pairs }
     public static func options(_ method: any Objective.Type) -> [any AnyMethodOption] { (method as? any PairObjective.Type)?.lossOptions ?? [] }
 }
 
-/// `--objective` and the options of all methods, as they declare them.
+/// `--objective` and the options of all methods, as declared by the methods.
 ///
-/// The argument parser finds a command's options by reflection: what ``customMirror`` shows is what there is. So usage, help, completions and
-/// manuals know the options of a method that was added an hour ago.
+/// The argument parser finds a command's options by reflection, through ``customMirror``. Therefore usage, help,
+/// completions and manuals include the options of a new method automatically.
 public struct MethodArguments<Selection: MethodSelection>: ParsableArguments, CustomReflectable {
     private var name = SEED.name
-    /// What was given, by the options' names.
+    /// The given texts, by option name.
     private var texts: [String: String] = [:]
 
     public init() {}
@@ -40,7 +40,7 @@ public struct MethodArguments<Selection: MethodSelection>: ParsableArguments, Cu
 
     private static var objectiveName: String { "objective" }
 
-    /// All options by their names, each with the methods that have it.
+    /// All options by name, each with the methods that have it.
     private static var options: [(option: any AnyMethodOption, methods: [any Objective.Type])] {
         var all: [(option: any AnyMethodOption, methods: [any Objective.Type])] = []
         for method in Selection.methods {
@@ -68,7 +68,7 @@ public struct MethodArguments<Selection: MethodSelection>: ParsableArguments, Cu
         return Mirror(self, children: zip([Self.objectiveName] + Self.options.map { $0.option.name }, [objective as Any] + others).map { ($0, $1) })
     }
 
-    /// "Rows in the queue (seed, moco-v2; default: …)."
+    /// The help text: "Rows in the queue (with seed, moco-v2; default: …)."
     private static func help(_ option: any AnyMethodOption, _ methods: [any Objective.Type]) -> String {
         let own = { (method: any Objective.Type) in Selection.options(method).first { $0.name == option.name }?.defaultText }
         let isGeneral = methods.count == Selection.methods.count
@@ -103,7 +103,7 @@ public struct MethodArguments<Selection: MethodSelection>: ParsableArguments, Cu
         if let conflict = method.conflict(options) { throw ValidationError(conflict) }
     }
 
-    /// The method; only after ``validate()``.
+    /// The method; valid only after ``validate()``.
     public var method: any Objective.Type { Methods.named(name) ?? SEED.self }
     public var options: MethodOptions { MethodOptions(texts) }
     /// The first of these options that was given.

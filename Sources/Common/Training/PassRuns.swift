@@ -7,25 +7,32 @@ import TensorStreams
 
 /// The memory in which the passes of a step run.
 ///
-/// A pass with a gradient keeps its activations until it has gone backward, so it has a run of its own for each group of the batch; a pass without one leaves its run to the
-/// next. Where activations are not kept (``recomputes``), every pass does, and goes forward once more before it goes backward (Chen et al., "Training Deep Nets with Sublinear Memory
-/// Cost", 2016): with the same numbers, and without moving the running statistics again. Runs stay for the next step: those of the sizes that passes began with, and of the one other
-/// that came last, such as the last batch of an epoch.
+/// A pass with a gradient keeps its activations until its backward pass, so it has a separate run for each group of
+/// the batch. A pass without a gradient releases its run for the next pass.
+///
+/// With ``recomputes``, activations are not kept: every pass releases its run and repeats its forward pass before the
+/// backward pass (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016). The repetition computes the
+/// same numbers and does not update the running statistics again.
+///
+/// Runs are reused in the next step: those of the initial sizes of the passes, and of the one other size that came
+/// last, such as that of the last batch of an epoch.
 final class PassRuns {
     var profile: Profile? {
         didSet { slots.map(\.run).forEach(watch) }
     }
 
-    /// Whether activations are not kept.
+    /// Whether activations are recomputed rather than kept.
     private let recomputes: Bool
-    /// Those that have the groups that are not here; nil where all are.
+    /// The other ranks, which have the remaining groups; nil where all groups are local.
     private let ranks: Ranks?
 
-    /// - Parameter recomputes: whether activations are not kept.
+    /// - Parameter recomputes: whether activations are recomputed rather than kept.
     init(recomputes: Bool = false, ranks: Ranks? = nil) { (self.recomputes, self.ranks) = (recomputes, ranks) }
 
-    /// A profile has the operations of one network, the student's, which those of its trunk are the first of; the time of another network is charged as a whole,
-    /// to its model.
+    /// Attaches the profile to a run if they belong to the same network.
+    ///
+    /// A profile has the operations of one network, the student's, which start with those of its trunk. The time of
+    /// another network is charged to its model as a whole.
     private func watch(_ run: TrainingRun) {
         run.profile = profile.flatMap { $0.network.name == run.network.name && [$0.network.head, .none].contains(run.network.head) ? $0 : nil }
     }
@@ -42,14 +49,14 @@ final class PassRuns {
 
     private struct Slot {
         let run: TrainingRun
-        /// The work whose activations it holds.
+        /// The work whose activations the run holds.
         var work: Work?
-        /// Whether it has been used in this step.
+        /// Whether the run has been used in this step.
         var isUsed: Bool
     }
 
     private var slots: [Slot] = []
-    /// Of passes that run as in inference, each with its weights folded: they do not change.
+    /// The runs of passes in inference mode. Their weights do not change, so they are folded.
     private var inference: [(pass: String, run: InferenceRun)] = []
 
     private struct Size: Equatable {
@@ -58,35 +65,40 @@ final class PassRuns {
         let width: Int
     }
 
-    /// The size that each work began with.
+    /// The initial size of each work.
     private var usual: [Work: Size] = [:]
 
-    /// Begins a step: no activations are wanted any more.
+    /// Begins a step: all activations may be discarded.
     func begin() {
         for index in slots.indices { (slots[index].work, slots[index].isUsed) = (nil, false) }
     }
 
-    /// What a pass reads.
+    /// The input of a pass.
     struct Input {
-        /// The images by their groups of crops.
+        /// The images, by group of crops.
         let crops: [ImageViews]
-        /// What passes before it have given.
+        /// The outputs of earlier passes.
         let outputs: Outputs
-        /// Row n of the pass is row `order[n]` of the images; nil for their own order. Outputs and their gradients are in the images' order.
+        /// Row n of the pass is row `order[n]` of the images; nil for their own order.
+        ///
+        /// Outputs and their gradients are in the order of the images.
         let order: [Int]?
-        /// Of dropout and stochastic depth; nil leaves nothing out.
+        /// The random key of dropout and stochastic depth; nil disables both.
         let randomKey: RandomKey?
-        /// Parts of each group that batch norm treats apart, for so many rows.
+        /// The number of batch norm groups within a group of the batch, given its number of rows.
         let normalizationGroups: (Int) -> Int
 
-        /// The rows of the images that these rows of the pass are, all of them where `part` is nil; nil for the images' own order.
+        /// The image rows that correspond to the rows `part` of the pass, or to all rows where `part` is nil; nil for
+        /// the images' own order.
         func images(of part: [Int]?) -> [Int]? {
             guard let part, let order else { return part ?? order }
             return part.map { order[$0] }
         }
     }
 
-    /// Runs a pass over all groups of the batch, one after the other, each with its own batch norm. The running statistics become the mean of what they become by each.
+    /// Runs a pass over all groups of the batch, one after the other, each with its own batch norm.
+    ///
+    /// The new running statistics are the mean of the results of all groups.
     func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows) throws -> PassOutput {
         let N = pass.rows(N: rows.N, views: rows.views)
         if pass.isInference { return try infer(pass, weights, input, rows) }
@@ -103,7 +115,7 @@ final class PassRuns {
             set(statistics, before)
             weights.batchesSeen = batches
             forward(pass, weights, input, rows, group: group, into: &values)
-            // A group without images has not been seen.
+            // A group without images does not count as a batch.
             after = zip(after, weights.batchesSeen).map(max)
             if !(sum.isLast && ranks != nil) { sum.add() }
         }
@@ -116,7 +128,7 @@ final class PassRuns {
         return PassOutput(values, N: N, D: D)
     }
 
-    /// The rows of all ranks, each of which has those of its own groups.
+    /// Gathers the rows of all ranks, each of which has the rows of its own groups.
     private func gather(_ values: [Float], D: Int, _ pass: Pass, _ input: Input, _ rows: PassRows, _ ranks: Ranks) throws -> [Float] {
         let order = (0..<ranks.count).map { rank -> [Int] in
             let part = rows.of(pass, groups: BatchSlice.groups(of: rank, ranks: ranks.count, in: rows.groups))
@@ -134,7 +146,7 @@ final class PassRuns {
         }
     }
 
-    /// Runs one group forward and puts what comes out into its rows of `values`, (N, D) of the whole batch.
+    /// Runs one group forward and stores the output in its rows of `values`, (N, D) of the whole batch.
     private func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int, into values: inout [Float]) {
         guard let (run, own) = forward(pass, weights, input, rows, group: group) else { return }
         let D = run.network.embeddingWidth, output = unsafe run.output
@@ -146,7 +158,8 @@ final class PassRuns {
 
     /// Runs one group forward.
     ///
-    /// - Returns: what has run, and the row of the batch that each of its rows is; nil for the batch's own order. Of a group without images nil.
+    /// - Returns: the run, and the row of the batch for each of its rows, or nil for the batch's own order; nil for a
+    ///   group without images.
     private func forward(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows, group: Int) -> (run: TrainingRun, rows: [Int]?)? {
         let part = rows.groups > 1 ? rows.of(pass, group: group) : nil
         if part?.isEmpty == true { return nil }
@@ -179,7 +192,8 @@ final class PassRuns {
         return (run, own)
     }
 
-    /// The images that a pass reads, how many views of each lie there as it sees them, and which it reads.
+    /// The images that a pass reads, the number of views per image from the pass's point of view, and the view that
+    /// it reads.
     private func source(_ pass: Pass, _ crops: [ImageViews]) -> (images: ImageViews, views: Int, view: Int) {
         switch pass.input {
         case .view(let number):
@@ -187,19 +201,19 @@ final class PassRuns {
                 preconditionFailure("pass \(pass.name) reads view \(number), which its method does not ask for")
             }
             return (crops[place.group], crops[place.group].views, place.view)
-        // As bytes, V views of N images are one view of V·N images.
+        // In memory, V views of N images look like one view of V·N images.
         case .allViews: return (crops[0], 1, 0)
         case .group(let group): return (crops[group], 1, 0)
         case .outputs: preconditionFailure("pass \(pass.name) reads no images")
         }
     }
 
-    /// Runs a pass as in inference, in which groups make no difference.
+    /// Runs a pass in inference mode, where groups make no difference.
     private func infer(_ pass: Pass, _ weights: Weights, _ input: Input, _ rows: PassRows) throws -> PassOutput {
         let (images, views, view) = source(pass, input.crops), N = pass.rows(N: rows.N, views: rows.views)
         let known = inference.first { $0.pass == pass.name && $0.run.height == images.H && $0.run.width == images.W }
         let run = known?.run ?? InferenceRun(weights, output: pass.output == .features ? .features : .embedding, height: images.H, width: images.W, batch: N)
-        // A pass has one size of images, mostly.
+        // A pass usually has a single image size.
         if known == nil { inference = inference.suffix(3) + [(pass.name, run)] }
         let share = rows.rows(pass), own = share * rows.images.lowerBound..<share * rows.images.upperBound, D = run.dimension
         var values = [Float](repeating: 0, count: N * D)
@@ -213,19 +227,20 @@ final class PassRuns {
         return PassOutput(try ranks.map { try gather(values, D: D, pass, input, rows, $0) } ?? values, N: N, D: D)
     }
 
-    /// Adds the gradient of one group of a pass that went forward in this step to `dParameters`.
+    /// Adds the gradient of one group of a pass that ran forward in this step to `dParameters`.
     ///
     /// - Parameters:
     ///   - gradient: of the pass's output, (N, D) of the whole batch.
-    ///   - final: is told where the parameters begin whose gradients the pass adds nothing to any more.
-    /// - Returns: of a pass that reads others, the gradient of the rows that the group has read, which ``PassRows/of(_:group:)`` names.
+    ///   - final: receives the position of the first parameter from which on the gradients of this pass are final.
+    /// - Returns: for a pass that reads other passes, the gradient of the rows that the group read (see
+    ///   ``PassRows/of(_:group:)``).
     func backward(
         _ pass: Pass, _ weights: Weights, _ gradient: [Float], _ input: Input, _ rows: PassRows, group: Int, dParameters: FloatBuffer,
         final: ((Int) -> Void)? = nil
     ) -> [Float]? {
         let part = rows.groups > 1 ? rows.of(pass, group: group) : nil
         if part?.isEmpty == true {
-            // Other ranks send what is final in the same parts.
+            // Report final gradients in the same parts as the other ranks.
             if let final { for index in weights.network.graph.nodes.indices.reversed() { final(weights.network.graph.finalParameters(after: index)) } }
             return nil
         }
@@ -256,7 +271,7 @@ final class PassRuns {
     }
 
     private func run(_ work: Work, _ pass: Pass, _ network: Network, N: Int, height: Int, width: Int, groups: Int) -> TrainingRun {
-        // A network of rows has a gradient to hand on.
+        // A network that reads rows has to propagate a gradient.
         let wantsInputGradient = !pass.readsImages && pass.hasGradient
         let size = Size(N: N, height: height, width: width)
         func sizeOf(_ run: TrainingRun) -> Size { Size(N: run.N, height: run.height, width: run.width) }

@@ -3,17 +3,17 @@ import Parallel
 import ToolSupport
 
 extension Profile {
-    /// Where the time of a batch went, for people: a row for each layer and each other part, then the kinds of layers together.
+    /// A table of the time spent on a batch: a row for each layer and each other part, then totals by kind of layer.
     ///
     /// | column     |                                                                                                       |
     /// |------------|-------------------------------------------------------------------------------------------------------|
-    /// | forward    | milliseconds a batch, and billions of operations a second                                             |
-    /// | to data    | the same for the gradient of what the layer read; all of the way back where nothing is multiplied      |
+    /// | forward    | milliseconds per batch, and billions of operations per second                                         |
+    /// | to data    | the same for the gradient of the layer's input; the whole backward pass for layers without products   |
     /// | to weights | the same for the gradient of its weights                                                              |
-    /// | share      | of all the time there was                                                                             |
+    /// | share      | of the total time                                                                                     |
     ///
-    /// A product and a sum count as two operations, and as many as the direct algorithm takes: Winograd's takes fewer, so its rate may lie
-    /// above what the machine can do.
+    /// A multiply-add counts as two operations, and operations are those of the direct algorithm. Winograd's
+    /// algorithm needs fewer, so its rate may exceed the peak rate of the machine.
     public var table: String {
         var layers: [Row] = [], kinds: [Row] = []
         for index in operations.indices where operations[index].contains(where: { $0.seconds > 0 }) {

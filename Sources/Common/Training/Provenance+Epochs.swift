@@ -1,14 +1,14 @@
 public import TensorStreams
 
 extension Provenance {
-    /// The provenance of a checkpoint that an epoch of training has added to.
+    /// The provenance of a checkpoint after another epoch of training.
     ///
-    /// One epoch is like another but for its number: a line that differs from an earlier one only there takes its place. So
-    /// the lines tell of every change of options, and are not more after a thousand epochs than after one.
+    /// A line that differs from an earlier one only in the epoch number replaces it. The lines therefore show every
+    /// change of options, but their number does not grow with the number of epochs.
     ///
     /// - Parameters:
-    ///   - stream: of the stream that was trained on.
-    ///   - arguments: of `train-step`.
+    ///   - stream: the provenance of the training stream.
+    ///   - arguments: the arguments of `train-step`.
     public func followed(by stream: Provenance, _ arguments: [String]) -> Provenance {
         var lines = self.lines
         for line in stream.adding(tool: "train-step", arguments: arguments).lines {

@@ -1,19 +1,19 @@
 public import TensorStreams
 import ToolSupport
 
-/// Where new rows go in a record of images, and what is left out of it.
+/// Where new rows go in a record of images, and which tensors are dropped.
 public struct RowPlace: Sendable {
-    /// The tensors that hold the rows, all of them the same.
+    /// The names of the tensors for the rows; all hold the same rows.
     let names: [String]
-    /// Tensors that the output shall not have.
+    /// The tensors to drop from the output.
     let drop: Set<String>
 
-    /// The first of the tensors that hold the rows.
+    /// The first of the tensors for the rows.
     public var first: String? { names.first }
 
     public init(_ names: [String], drop: Set<String> = []) { (self.names, self.drop) = (names, drop) }
 
-    /// - Throws: ``Failure`` `data` where the record has such a tensor already, or lacks one that is to be left out.
+    /// - Throws: ``Failure`` `data` where the record already has such a tensor, or lacks one that is to be dropped.
     public func check(_ record: TensorDocument) throws {
         if let name = names.first(where: { record.tensors[$0] != nil && !drop.contains($0) }) {
             throw record.failure("has a tensor '\(name)' already", remedy: "name the new one with --as")
@@ -23,7 +23,7 @@ public struct RowPlace: Sendable {
         }
     }
 
-    /// The record without what is left out of it.
+    /// The record without the dropped tensors.
     public func dropping(from record: TensorDocument) -> TensorDocument {
         var result = record
         for name in drop { result.tensors[name] = nil }

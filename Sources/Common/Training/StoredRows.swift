@@ -1,21 +1,21 @@
 public import TensorStreams
 import ToolSupport
 
-/// A teacher's rows without the images that they are of: kept once by `embed --rows`, joined to the same views later by `embed --stored`, in place of the
-/// teacher's pass.
+/// A teacher's rows without their images: stored once by `embed --rows`, and joined to the same views later by `embed
+/// --stored` instead of running the teacher.
 ///
-/// A record has `index` i64 [N], `views` u64 [N], which is the XXH64 of all views of each image, and the rows. So rows are joined to the bytes that they were
-/// made from, or to none.
+/// A record has `index` i64 [N], `views` u64 [N], which is the XXH64 of all views of each image, and the rows. Thus
+/// rows are only ever joined to the image bytes from which they were computed.
 public enum StoredRows {
     static let index = "index"
     static let views = "views"
-    /// In the header, how many tools have made the rows, one after the other; not there for one.
+    /// The header key for the number of tools that made the rows, one after the other; absent for one.
     public static let makers = "row_makers"
 
-    /// The part of `embedded` that is kept: what it has and `record`, which was embedded, has not.
+    /// The part of `embedded` to store: everything that `record`, the input of the embedding, does not have.
     ///
     /// - Parameters:
-    ///   - further: rows of other teachers, which `record` has already, that are kept too.
+    ///   - further: rows of other teachers, already in `record`, that are stored too.
     ///   - isHalf: whether rows are rounded to half precision.
     public static func kept(of embedded: TensorDocument, _ record: TensorDocument, and further: [String], isHalf: Bool) throws -> TensorDocument {
         var kept = TensorDocument(metadata: record.metadata)
@@ -35,7 +35,7 @@ public enum StoredRows {
         return half
     }
 
-    /// u64 [N]: the hash of each image's views, of all groups of crops one behind the other.
+    /// The hash of each image's views, concatenated over all groups of crops: u64 [N].
     static func views(of record: TensorDocument) throws -> Tensor {
         let groups = try (0..<max(1, ImageViews.groupCount(record))).map { try record.tensor(ImageViews.name($0), .u8, shape: [nil, nil, nil, nil, 3]) }
         let N = groups[0].shape[0]
@@ -56,7 +56,7 @@ public enum StoredRows {
 /// A file of ``StoredRows``, to be joined to a stream of images.
 struct StoredRowsFile {
     let reader: StreamReader
-    /// Of the stream that is joined to, for messages.
+    /// The name of the stream to join to, for messages.
     let images: String
 
     init(_ path: String, images: String) throws {
@@ -64,18 +64,19 @@ struct StoredRowsFile {
         guard reader.header.metadata["rows"] != nil else { throw Failure(.data, path: reader.name, "is no file of stored rows", remedy: "embed --rows makes one") }
     }
 
-    /// The header of the joined stream, as the teacher's own pass would have given it.
+    /// The header of the joined stream, equal to that after running the teacher.
     func header(joining header: StreamHeader) -> StreamHeader {
         var header = header
         for key in ["dimension", "network", "logit_classes"] { header.metadata[key] = reader.header.metadata[key] }
-        // The last lines are those of the tools that made the rows; those before tell of images, as the stream's own do.
+        // The last lines are those of the tools that made the rows. The lines before describe the images, like those
+        // of the stream itself.
         let makers = reader.header.metadata.count(StoredRows.makers) ?? 1
         header.provenance.lines += reader.header.provenance.lines.suffix(makers)
         header.addSources(of: reader.header, makers: makers)
         return header
     }
 
-    /// The rows in a record of so many images, by name.
+    /// The rows in a record of `count` images, by name.
     func rows(of record: TensorDocument, images count: Int) throws -> [String: Tensor] {
         let rows = record.tensors.filter { $0.key != StoredRows.index && $0.key != StoredRows.views }
         for (name, tensor) in rows.sorted(by: { $0.key < $1.key }) {
@@ -89,21 +90,21 @@ struct StoredRowsFile {
     static let remedy = "give it the stream of images that it was made from, or make it again with embed --rows"
 }
 
-/// Joins a file of ``StoredRows`` to the stream of images that they are of, record by record.
+/// Joins a file of ``StoredRows`` to the stream of its images, record by record.
 public final class StoredRowsReader {
     private let file: StoredRowsFile
     private var reader: StreamReader { file.reader }
     private var images: String { file.images }
-    /// Whether the stream of images has a part of each batch alone.
+    /// Whether the stream of images has only a part of each batch.
     private var hasParts = false
-    /// Batches that the stream of images leaves out at its beginning.
+    /// The number of batches that the stream of images skips at its beginning.
     private var firstBatch = 0
     private var isFirst = true
 
     /// - Parameter images: the name of the stream of images.
     public init(_ path: String, images: String) throws { file = try StoredRowsFile(path, images: images) }
 
-    /// The header of the joined stream, as the teacher's own pass would have given it.
+    /// The header of the joined stream, equal to that after running the teacher.
     public func header(joining header: StreamHeader) -> StreamHeader {
         firstBatch = header.metadata.count(StreamHeader.firstBatch) ?? 0
         hasParts = BatchSlice.isTold(by: header)
@@ -137,7 +138,9 @@ public final class StoredRowsReader {
         return joined
     }
 
-    /// The rows of a batch that are of these images, neighbours in it; all of them where there is no such part, so that the difference is told.
+    /// The rows of these images, which are adjacent in the batch.
+    ///
+    /// Returns all rows where the images are not found, so that the caller reports the difference.
     private func part(of whole: TensorDocument, _ index: Tensor) throws -> TensorDocument {
         let numbers = try whole.tensor(StoredRows.index, .i64, shape: [nil]).integers(), wanted = try index.integers()
         guard let start = numbers.indices.first(where: { numbers[$0...].prefix(wanted.count) == wanted[...] }), numbers.count - start >= wanted.count else { return whole }
@@ -149,7 +152,7 @@ public final class StoredRowsReader {
         return part
     }
 
-    /// The next rows; of a stream that begins in the middle of an epoch those before are passed over.
+    /// The next rows. If the stream starts in the middle of an epoch, earlier rows are skipped.
     private func next(_ record: TensorDocument) throws -> TensorDocument? {
         var rows = try reader.next()
         while isFirst, firstBatch > 0, let step = rows?.metadata.count("step"), let own = record.metadata.count("step"), step < own { rows = try reader.next() }
@@ -157,9 +160,9 @@ public final class StoredRowsReader {
         return rows
     }
 
-    /// - Throws: ``Failure`` `data` where there are rows of more images.
+    /// - Throws: ``Failure`` `data` where there are rows of further images.
     public func finish() throws {
-        // Of a stream that goes on with an epoch, and had nothing any more, no row was looked for.
+        // The stream resumed an epoch that had no batches left, so no rows were read.
         if isFirst, firstBatch > 0 { return }
         if let rows = try reader.next() { throw rows.failure("is of images that \(images) does not have", remedy: StoredRowsReader.remedy) }
     }

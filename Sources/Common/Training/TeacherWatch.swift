@@ -2,22 +2,26 @@ import Objectives
 import Platform
 import TensorStreams
 
-/// Sees that a teacher gives all images the same rows, from which no method learns: its images are one, or it tells none apart.
+/// Detects a teacher that gives the same rows for all images, from which no method can learn: either the images are
+/// all the same, or the teacher does not distinguish them.
 struct TeacherWatch {
-    /// Batches that must be so before it is told.
+    /// The number of such batches before a warning.
     private static let batches = 3
-    /// Numbers of two rows that differ by less than this share of the largest are the same: what a network's arithmetic makes of an image in two places of a batch.
+    /// The relative tolerance within which numbers count as equal, as a share of the largest.
+    ///
+    /// It is the rounding error of one image at two places of a batch.
     private static let tolerance: Float = 1e-6
 
     private let tensor: String?
     private var alike = 0
-    /// Whether rows that differ have been seen, or it was told.
+    /// Whether different rows have been seen, or the warning was given.
     private var isDone = false
 
-    /// - Parameter tensor: the teacher's rows in a record; nil where there are none, or the method looks at them itself.
+    /// - Parameter tensor: the teacher's rows in a record; nil where there are none, or where the method checks them
+    ///   itself.
     init(tensor: String?) { self.tensor = tensor }
 
-    /// - Returns: what a person should know; once.
+    /// - Returns: a note for the user; once.
     mutating func add(_ record: TensorDocument) -> String? {
         guard !isDone, let tensor, let rows = record.tensors[tensor], rows.dtype == .f32, let N = rows.shape.first, N > 1, let D = rows.shape.last, D > 0 else { return nil }
         guard unsafe rows.withElements(as: Float.self, { unsafe Self.areAlike($0, D) }) else {

@@ -5,24 +5,26 @@ import Optimizers
 import Randomness
 import ToolSupport
 
-/// The networks of a training in memory: weights of all, momenta and gradients of those that are trained.
+/// The networks of a training in memory: the weights of all, and the optimizer state and gradients of the trained
+/// ones.
 final class TrainedModels {
     private struct Entry {
         let model: Model
         let weights: Weights
-        /// nil where it is not trained by the gradient.
+        /// nil where the gradient does not train the model.
         let training: Training?
     }
 
-    /// What a network has besides its weights while it is trained.
+    /// The training data of a network besides its weights.
     private struct Training {
         /// The optimizer's state, by slot.
         let slots: OptimizerState
         let gradients: FloatBuffer
-        /// Its parameters that the gradient reaches, each with how the optimizer treats it.
+        /// The parameters that receive a gradient, each with its treatment by the optimizer.
         let parameters: [(parameter: Parameter, group: ParameterGroup)]
 
-        /// - Parameter reached: the beginning of its parameters that a gradient reaches: all, or those before the head.
+        /// - Parameter reached: the number of leading parameters that receive a gradient: all, or those before the
+        ///   head.
         init(_ network: Network, _ slots: OptimizerState, reached: Int, group: (Parameter) -> ParameterGroup) {
             self.slots = slots
             gradients = FloatBuffer(network.parameterCount)
@@ -32,16 +34,22 @@ final class TrainedModels {
 
     private let entries: [Entry]
 
-    /// The weights without the head of those models whose features a pass gives, in the same memory.
+    /// The weights without the head, for models of which a pass outputs features; in the same memory.
     private let trunks: [String: Weights]
 
-    /// The heads alone of those models that a pass runs on features, with their gradients, in the same memory.
+    /// The weights of the head alone, for models that a pass runs on features, with their gradients; in the same
+    /// memory.
     private let heads: [String: (weights: Weights, gradients: FloatBuffer?)]
 
-    /// Takes them from a checkpoint. What is not there yet begins: an average as a copy or with random weights, as it says, a head with random weights, an optimizer's state as zeros.
+    /// Loads the models from a checkpoint and initialises those that are missing.
+    ///
+    /// An average starts as a copy or with random weights, as specified; a head starts with random weights, and an
+    /// optimizer's state with zeros.
     init(_ method: any Objective.Type, _ options: MethodOptions, _ state: TrainingState, slots: [OptimizerSlot], seed: UInt64) throws {
         let passes = method.passes(options)
-        /// Parameters of the model that a gradient reaches: not its head's where passes give its features alone.
+        /// The number of parameters of the model that receive a gradient.
+        ///
+        /// The head's do not where passes output only its features.
         func reached(_ model: Model, _ weights: Weights) -> Int {
             let outputs = passes.filter { $0.model == model.name && $0.hasGradient }.map(\.output)
             return outputs.contains(.embedding) ? weights.network.parameters.count : weights.withoutHead.network.parameters.count
@@ -88,7 +96,7 @@ final class TrainedModels {
 
     var weights: [String: Weights] { Dictionary(uniqueKeysWithValues: entries.map { ($0.model.name, $0.weights) }) }
 
-    /// What a pass runs, handed to `body`: the network, or what of it makes its features.
+    /// Calls `body` with the part of the model that a pass runs: the whole network, its trunk, or its head.
     func run<Result>(_ pass: Pass, _ body: (Weights) throws -> Result) rethrows -> Result {
         let whole = entry(pass.model).weights
         if !pass.readsImages, let head = heads[pass.model]?.weights {
@@ -98,18 +106,18 @@ final class TrainedModels {
             return try body(head)
         }
         guard pass.output == .features, let trunk = trunks[pass.model], trunk !== whole else { return try body(whole) }
-        // The counts of batches are all that the two do not share.
+        // The batch counts are the only data that the two do not share.
         let count = trunk.batchesSeen.count
         trunk.batchesSeen = Array(whole.batchesSeen.prefix(count))
         defer { whole.batchesSeen.replaceSubrange(0..<count, with: trunk.batchesSeen) }
         return try body(trunk)
     }
 
-    /// θ ← m·θ + (1 − m)·θ_of, of those averages that move at this time.
+    /// Updates the averages that move at this time: θ ← m·θ + (1 − m)·θ_of.
     ///
     /// - Parameters:
-    ///   - step: of the training, from 0.
-    ///   - steps: of the whole training.
+    ///   - step: the step of the training, from 0.
+    ///   - steps: the number of steps of the whole training.
     func followAverages(_ time: Model.AverageTime, step: Int, of steps: Int) {
         for entry in entries {
             guard case .average(let other, let momentum, let when, _) = entry.model.kind, when == time else { continue }
@@ -118,14 +126,16 @@ final class TrainedModels {
         }
     }
 
-    /// Where the gradients of a pass's parameters are added.
+    /// The buffer for the gradients of a pass's parameters.
     func gradients(_ pass: Pass) -> FloatBuffer {
         if !pass.readsImages, let head = heads[pass.model]?.gradients { return head }
         guard let training = entry(pass.model).training else { preconditionFailure("model \(pass.model) is not trained") }
         return training.gradients
     }
 
-    /// Which of ``gradients`` those of a pass are in, and where they begin there.
+    /// The index in ``gradients`` of the buffer that contains a pass's gradients.
+    ///
+    /// ``gradientStart(_:)`` is their offset in it.
     func gradientNumber(_ pass: Pass) -> Int {
         guard let number = entries.filter({ $0.training != nil }).firstIndex(where: { $0.model.name == pass.model }) else { preconditionFailure("model \(pass.model) is not trained") }
         return number
@@ -137,19 +147,19 @@ final class TrainedModels {
 
     private var trained: [(weights: Weights, training: Training)] { entries.compactMap { entry in entry.training.map { (entry.weights, $0) } } }
 
-    /// Those of all models that are trained.
+    /// The gradients of all trained models.
     var gradients: [FloatBuffer] { trained.map(\.training.gradients) }
     func zeroGradients() { trained.forEach { $0.training.gradients.zero() } }
-    /// The length of all gradients together.
+    /// The norm of all gradients together.
     var gradientNorm: Double { unsafe GradientNorm.of(trained.map { unsafe $0.training.gradients.buffer }) }
-    /// Makes them, where their length `norm` is above `longest`, that long.
+    /// Scales the gradients down to norm `longest` if their norm `norm` is larger.
     func clipGradients(norm: Double, to longest: Double) { unsafe GradientNorm.clip(trained.map { unsafe $0.training.gradients.mutable }, norm: norm, to: longest) }
 
     /// - Parameters:
-    ///   - learningRate: of this step.
-    ///   - begin: the rate that was asked for, of parameters that follow no schedule.
-    ///   - step: of the training, from 1.
-    ///   - isFrozen: whether a model stays as it is in this step.
+    ///   - learningRate: the rate of this step.
+    ///   - begin: the requested rate, for parameters that do not follow the schedule.
+    ///   - step: the step of the training, from 1.
+    ///   - isFrozen: whether a model stays unchanged in this step.
     func step(_ optimizer: any Optimizer, learningRate: Double, begin: Double, step: Int, isFrozen: (String) -> Bool) {
         let buffers = entries.flatMap { entry -> [ParameterBuffer] in
             guard let training = entry.training, !isFrozen(entry.model.name) else { return [] }
@@ -168,7 +178,7 @@ final class TrainedModels {
         optimizer.step(buffers, learningRate: learningRate, step: step)
     }
 
-    /// Puts what the models have become into the state of the training; of the student's weights it has them already.
+    /// Stores the models in the state of the training. The state shares the student's weights already.
     func save(in state: inout TrainingState) {
         for entry in entries {
             if case .student = entry.model.kind {

@@ -8,10 +8,12 @@ import Ranks
 public import TensorStreams
 import ToolSupport
 
-/// Trains a student with any ``Objective``: for every record the passes forward, the loss, the passes backward, a step of the optimizer.
+/// Trains a student with any ``Objective``.
+///
+/// For every record it runs the forward passes, the loss, the backward passes and an optimizer step.
 public final class Trainer {
     public let options: TrainingOptions
-    /// Is told of everything a step does.
+    /// Receives the timing of every part of a step.
     public var profile: Profile? {
         didSet { runs.profile = profile }
     }
@@ -20,34 +22,34 @@ public final class Trainer {
     private var objective: any Objective
     private let models: TrainedModels
     private let passes: [Pass]
-    /// The pass whose output is looked at for whether it has collapsed.
+    /// The pass whose output is checked for collapse.
     private let watched: Pass?
     private let runs: PassRuns
     private let stepsPerEpoch: Int
-    /// Whether the stream tells it.
+    /// Whether the stream gives the number of steps.
     private let knowsSteps: Bool
     private let firstEpoch: Int
-    /// The part of each batch that is here, of how many images; nil for all.
+    /// The local part of each batch; nil for all. ``batchSize`` is the size of the whole batch.
     private let slice: BatchSlice?
     private let batchSize: Int
     private var lastEpoch: Int
     private var recordsSeen: Int
-    /// Whether the stream is not yet where the state is.
+    /// Whether the stream is still before the position of the state.
     private var isPassingOver: Bool
-    /// Batches of the epoch, those among them that were done before.
+    /// The batches of the epoch that are done, including those done before this run.
     public private(set) var batchesDone: Int
-    /// Images of the epoch that were broken, and how many may be; nil for any number.
+    /// The number of broken images of the epoch, and its limit; nil for no limit.
     private var broken: Int
     private let brokenLimit: Int?
     private var watch: TrainingWatch
     private var teacherWatch: TeacherWatch
     private var notes: [String] = []
-    /// Of an epoch, and epochs.
+    /// The maximum number of steps per epoch, and of epochs.
     private static let mostSteps = 1 << 30
 
     /// - Parameters:
-    ///   - header: of the stream that the records come from.
-    ///   - checkpoint: the file that the state is of, for messages.
+    ///   - header: the header of the input stream.
+    ///   - checkpoint: the file of the state, for messages.
     public init(_ state: TrainingState, _ options: TrainingOptions, header: StreamHeader, checkpoint: String? = nil) throws {
         func ofCheckpoint<Result>(_ body: () throws -> Result) throws -> Result {
             do { return try body() } catch var failure as Failure {
@@ -60,7 +62,7 @@ public final class Trainer {
         models = try TrainedModels(options.method, options.methodOptions, state, slots: options.optimizer.slots, seed: options.seed)
         passes = options.method.passes(options.methodOptions)
         let ofStudent = passes.filter { $0.model == Model.student.name && $0.hasGradient }
-        // Logits are alike where classes are few, and say nothing.
+        // With few classes logits are similar for all images, so they say nothing about collapse.
         let telling = ofStudent.filter { !options.method.trainsClassifier || $0.readsImages }
         watched = telling.first { $0.output == .embedding } ?? telling.first
         runs = PassRuns(recomputes: options.recomputes, ranks: options.ranks)
@@ -90,7 +92,7 @@ public final class Trainer {
         teacherWatch = TeacherWatch(tensor: objective.sampledTensors.isEmpty ? inputs.teacher?.tensor : nil)
     }
 
-    /// The part of each batch that the stream has, if it is the one that this rank needs.
+    /// The part of each batch that the stream has. It must be the part that this rank needs.
     private static func slice(_ header: StreamHeader, _ options: TrainingOptions) throws -> BatchSlice? {
         if StreamShard(header) != nil { throw Failure(.data, "the stream has only a part of an epoch", remedy: "merge-shards puts the parts together; augment --fold has a part of the data as epochs of its own") }
         let slice = BatchSlice(header)
@@ -108,23 +110,23 @@ public final class Trainer {
         return slice
     }
 
-    /// The tensors of the stream whose first rows the objective wants before the first step.
+    /// The tensors of the stream whose first rows the objective needs before the first step.
     public var sampledTensors: [String] { objective.sampledTensors }
     public func setSample(_ sample: Tensor, of tensor: String) { objective.setSample(sample, of: tensor) }
-    /// What a person should know of the training, each said once; to be asked after every step and at the end.
+    /// Notes for the user about the training, each returned once. Call it after every step and at the end.
     public func takeNotes() -> [String] {
         defer { notes = [] }
         return notes + objective.takeNotes() + watch.takeNotes { options.remedy($0, objective.remedies($0)) }
     }
-    /// The loss as one gives it to `--loss`; nil where it is the objective's own.
+    /// The loss as an argument of `--loss`; nil where it is the objective's own.
     public var lossCommand: String? { objective.lossCommand }
 
-    /// Whether all batches of the epoch have been learnt, as far as the stream tells how many there are.
+    /// Whether all batches of the epoch are done, if the stream gives their number.
     public var isComplete: Bool { knowsSteps && batchesDone >= stepsPerEpoch }
-    /// The epoch that the stream begins with.
+    /// The first epoch of the stream.
     public var epoch: Int { firstEpoch }
 
-    /// Whether a record is of a batch that the state has been through already; to be asked before ``step(_:)``.
+    /// Whether the state already includes a record's batch. Call it before ``step(_:)``.
     public func isDone(_ record: TensorDocument) -> Bool {
         guard isPassingOver else { return false }
         isPassingOver = record.metadata.count("step") ?? recordsSeen < batchesDone
@@ -132,9 +134,9 @@ public final class Trainer {
         return isPassingOver
     }
 
-    /// Does one step. Weights and momenta are changed only if the loss and the gradient are finite.
+    /// Performs one step. Weights and momenta change only if the loss and the gradient are finite.
     ///
-    /// - Parameter record: a batch; of several ranks as ``GatheredRecords`` has it.
+    /// - Parameter record: a batch; with several ranks, as returned by ``GatheredRecords``.
     public func step(_ record: TensorDocument) throws -> StepReport {
         var images = try images(record)
         let cut = try cut(record, images[0].N)
@@ -172,7 +174,7 @@ public final class Trainer {
         for group in rows.own {
             models.zeroGradients()
             profile?.lap("optimizer")
-            // What is final of the last group's gradients travels while the rest is computed.
+            // Final gradients of the last group are sent while the rest is computed.
             let exchange = total.isLast ? options.ranks.map { GradientExchange(total, $0, counts: models.gradients.map(\.count), groups: rows.groups) } : nil
             let withGradient = passes.filter(\.hasGradient)
             for pass in withGradient.reversed() {
@@ -208,14 +210,18 @@ public final class Trainer {
         return report
     }
 
-    /// Of a part of an epoch, behind its beginning or of one of several ranks, augment does not know how many images are broken in all of it. A batch without a whole image has no record, and is not counted.
+    /// Counts broken images and checks their limit.
+    ///
+    /// augment cannot check it for a part of an epoch (after the start, or of one of several ranks), since it does
+    /// not know the number of broken images in the whole epoch. A batch whose images are all broken has no record and
+    /// is not counted.
     private func count(broken more: Int, of batch: Batch, in record: TensorDocument) throws {
         broken = (batch.epoch > lastEpoch ? 0 : broken) + more
         guard let brokenLimit, broken > brokenLimit else { return }
         throw record.failure("\(broken) image\(broken == 1 ? " of the epoch is" : "s of the epoch are") broken, more than 1 % of them", remedy: "repair them, or pass --allow-bad to augment to leave them out")
     }
 
-    /// How a batch is cut into groups, of which `here` images are in the record.
+    /// The division of a batch into groups, where the record has `here` images.
     private func cut(_ record: TensorDocument, _ here: Int) throws -> BatchCut {
         let broken = record.brokenPlaces
         let places = slice == nil ? here + broken.count : batchSize
@@ -228,7 +234,7 @@ public final class Trainer {
         return cut
     }
 
-    /// Says of the images where they begin in the batch, and gathers those of which passes read any rows.
+    /// Sets the position of the images in the batch, and gathers all images for passes that read arbitrary rows.
     private func locate(_ images: inout [ImageViews], _ passes: [Pass], _ rows: PassRows, _ ranks: Ranks) throws {
         for group in images.indices { images[group].first = rows.images.lowerBound }
         let shuffled = passes.filter(\.isShuffled).compactMap { pass -> Int? in
@@ -244,7 +250,7 @@ public final class Trainer {
         return PassRuns.Input(crops: images, outputs: outputs, order: order(pass, batch), randomKey: randomKey) { self.options.groups($0, of: rows) }
     }
 
-    /// Adds the gradient of what a pass has read, of these rows of it, to those of the passes that gave it.
+    /// Adds the gradient of a pass's input, for the given rows, to the gradients of the passes that produced it.
     private func add(_ dInput: [Float], of pass: Pass, _ rows: [Int], to gradients: inout [String: [Float]], _ outputs: Outputs) {
         guard case .outputs(let sources) = pass.input else { return }
         var start = 0
@@ -260,23 +266,24 @@ public final class Trainer {
         }
     }
 
-    /// How far the student's rows differ, whatever the method: what the objective has not told of it.
+    /// How much the student's rows differ, for any method. Metrics that the objective already reports are left out.
     private func spread(_ outputs: Outputs, _ told: [Metric]) -> [Metric] {
         guard let watched else { return [] }
         let all = Metric.spread(of: outputs[watched])
         return all.filter { metric in !told.contains { $0.name == metric.name } }
     }
 
-    /// The order in which the rows of a shuffled pass go through, the same for all of a step; nil for that of the images.
+    /// The order of the rows of a shuffled pass, the same throughout a step; nil for the order of the images.
     private func order(_ pass: Pass, _ batch: Batch) -> [Int]? {
         guard pass.isShuffled else { return nil }
         var random = CounterRandom(seed: options.seed, .batchNormShuffle, epoch: batch.epoch, item: batch.step)
         return random.permutation(pass.rows(N: batch.N, views: batch.views))
     }
 
-    /// The state after the last step, from which the epoch goes on; nil where what gives the loss tells its own at the end alone, or the epoch is done.
+    /// The state after the last step, from which the epoch can resume; nil where the loss gives its state only at the
+    /// end, or the epoch is done.
     ///
-    /// - Parameter key: what the epoch is known by.
+    /// - Parameter key: identifies the epoch.
     public func interim(key: String) throws -> TrainingState? {
         guard batchesDone > 0, !isComplete, lastEpoch == firstEpoch, let kept = try objective.interim() else { return nil }
         var state = reached(kept)
@@ -284,7 +291,7 @@ public final class Trainer {
         return state
     }
 
-    /// The state with what the models have become and the objective keeps.
+    /// The state with the current models and the objective's state.
     private func reached(_ kept: [String: Tensor]) -> TrainingState {
         var state = state
         state.objective = kept
@@ -294,14 +301,16 @@ public final class Trainer {
         return state
     }
 
-    /// Ends the training: the state that the next epoch begins with.
+    /// Ends the training.
+    ///
+    /// - Returns: the state for the next epoch.
     public func finish() throws -> TrainingState {
         state = reached(try objective.finish())
         state.epoch = lastEpoch + 1
         state.interim = nil
         watch.endEpoch()
         state.divergence = watch.divergence
-        // The last step's weights have been through no forward pass that would show it.
+        // No forward pass has checked the weights after the last step.
         guard state.isFinite else {
             throw Failure(
                 .data, "the network holds numbers that are not finite after epoch \(lastEpoch)",
@@ -310,7 +319,7 @@ public final class Trainer {
         return state
     }
 
-    /// The images of a record by their groups, if they are what the method and the network need. Groups that it has no use for are left alone.
+    /// The images of a record by group, checked against the method and the network. Unused groups are ignored.
     private func images(_ record: TensorDocument) throws -> [ImageViews] {
         let first = try ImageViews(record, for: state.weights.network)
         guard first.N > 0 else { throw record.failure("has no images") }

@@ -3,15 +3,15 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// The numbers of a training, an interval at a time: JSON lines in a file, for people and plots.
+/// The metrics of a training per interval, as JSON lines in a file.
 ///
 /// | key                              |                                                                    |
 /// |----------------------------------|--------------------------------------------------------------------|
 /// | `epoch`, `step`                  | of the interval's last step                                        |
 /// | `images`, `seconds`              | of the interval                                                    |
 /// | `loss`                           | mean over the interval's images                                    |
-/// | the objective's ``Metric``s      | by their names, in the order in which it tells them                |
-/// | `learning_rate`, `gradient_norm` | of the interval's last step, and their mean                        |
+/// | the objective's ``Metric``s      | by name, in the order in which it reports them                     |
+/// | `learning_rate`, `gradient_norm` | of the interval's last step; mean over the interval's steps        |
 /// | `images_per_second`              | of the interval                                                    |
 /// | `waiting`                        | share of the interval's time spent waiting for input               |
 public final class TrainingLog {
@@ -29,7 +29,7 @@ public final class TrainingLog {
         var steps = 0, images = 0
         var loss = 0.0, norm = 0.0
         var last: StepReport?
-        /// By metric: the sum over images, and over how many.
+        /// By metric: the sum over images, and the number of images.
         private var metrics: [String: (sum: Double, images: Int)] = [:]
 
         mutating func add(_ report: StepReport) {
@@ -47,7 +47,7 @@ public final class TrainingLog {
 
         var meanLoss: Double { loss / Double(max(1, images)) }
 
-        /// A metric of the last step as it is over all; nil where a step did not tell it.
+        /// A metric of the last step, aggregated over all steps; nil where a step did not report it.
         func value(_ metric: Metric) -> Double? {
             if case .last = metric.combination { return metric.value }
             return metrics[metric.name].flatMap { $0.images == images ? $0.sum / Double(max(1, images)) : nil }
@@ -55,8 +55,8 @@ public final class TrainingLog {
     }
 
     /// - Parameters:
-    ///   - path: the file; nil for none. What was in it is lost with the first line.
-    ///   - batch: the batches of the epoch that are done: its lines of them stay.
+    ///   - path: the file; nil for none. The first line replaces its old contents.
+    ///   - batch: the number of batches of the epoch that are done. The lines of these batches stay.
     public init(_ path: String?, interval: Int, epoch: Int = 0, after batch: Int = 0) throws {
         file = try path.map { path in
             guard batch > 0 else { return try LineFile(path) }
@@ -69,9 +69,9 @@ public final class TrainingLog {
         intervalStart = start
     }
 
-    /// Counts a step, and writes a line when the interval is full.
+    /// Counts a step, and writes a line when the interval is complete.
     ///
-    /// - Parameter waited: seconds that all reading has waited so far.
+    /// - Parameter waited: the total time spent waiting for input so far, in seconds.
     public func add(_ report: StepReport, waited: Double) throws {
         steps += 1
         all.add(report)
@@ -79,7 +79,7 @@ public final class TrainingLog {
         if recent.steps == interval { try flush(waited) }
     }
 
-    /// Writes what is left: at the end, and before a checkpoint, so that lines end where it does.
+    /// Writes the rest of an interval: at the end, and before a checkpoint, so that the log ends at the same step.
     public func finish(waited: Double) throws {
         if recent.steps > 0 { try flush(waited) }
     }
@@ -107,7 +107,7 @@ public final class TrainingLog {
         intervalWaited = waited
     }
 
-    /// The epoch in a line for people.
+    /// A one-line summary of the epoch.
     public var summary: String {
         let metrics = (all.last?.metrics ?? []).compactMap { metric -> String? in
             guard let value = all.value(metric) else { return nil }

@@ -4,12 +4,15 @@ public import TensorStreams
 import ToolSupport
 
 extension TrainingState {
-    /// Takes the classes of a stream that a classifier is trained on; of other methods forgets those of a classifier that the network once was.
+    /// Takes the classes of a stream on which a classifier is trained.
+    ///
+    /// For other methods, forgets the classes of an earlier classifier.
     ///
     /// - Parameters:
-    ///   - path: of the checkpoint, for messages.
-    ///   - name: of the stream, likewise.
-    /// - Throws: ``Failure`` `data` where the head is no classifier of as many classes, or one of other classes.
+    ///   - path: the checkpoint, for messages.
+    ///   - name: the stream, for messages.
+    /// - Throws: ``Failure`` `data` where the head is no classifier with this number of classes, or one of other
+    ///   classes.
     public mutating func takeClasses(_ method: any Objective.Type, _ options: MethodOptions, _ header: StreamHeader, path: String, stream name: String) throws {
         guard method.trainsClassifier else { return classes = nil }
         let named: [String]?

@@ -6,68 +6,70 @@ public import Optimizers
 public import TensorStreams
 import ToolSupport
 
-/// All that the next epoch needs: one document, so that one rename finishes an epoch.
+/// Everything that the next epoch needs, in one document, so that a single rename completes an epoch.
 ///
 /// | tensors                 |                                                                             |
 /// |-------------------------|-----------------------------------------------------------------------------|
 /// | torchvision's names     | the student's weights                                                       |
-/// | `training.momentum.…`   | the optimizer's momenta, under the parameters' names                        |
-/// | `training.square.…`     | its moving means of squared gradients, of Adam                              |
+/// | `training.momentum.…`   | the optimizer's momenta, by parameter name                                  |
+/// | `training.square.…`     | Adam's moving averages of squared gradients                                 |
 /// | `training.MODEL.…`      | other models of the method, such as MoCo's `key`, under torchvision's names |
-/// | `training.momentum.MODEL.…` | the same of those that are trained                                      |
-/// | `training.loss.…`       | what the objective keeps from batch to batch: SEED's queue                  |
+/// | `training.momentum.MODEL.…` | the momenta of such models, if they are trained                         |
+/// | `training.loss.…`       | the state of the objective: SEED's queue                                    |
 /// | `training.watch`        | in the middle of an epoch: what ``TrainingWatch`` has seen of it            |
 ///
-/// Metadata: `network`, `objective`, `optimizer` (where it is not `sgd`), `epoch` (finished epochs), `steps` (of the optimizer, in all), `kl` (of the last quarter of the last epoch,
-/// where the objective tells its floor and the queue was full), `position` (in data that are taken archive by archive), `classes` (of a classifier: a JSON array of their names), `provenance`.
+/// Metadata: `network`, `objective`, `optimizer` (where it is not `sgd`), `epoch` (finished epochs), `steps` (total
+/// optimizer steps), `kl` (of the last quarter of the last epoch, where the objective reports its floor and the queue
+/// was full), `position` (in data that are read archive by archive), `classes` (of a classifier: a JSON array of
+/// their names), `provenance`.
 public struct TrainingState {
     public let weights: Weights
-    /// What the optimizer keeps of the student's parameters; nil before the first step.
+    /// The optimizer's state for the student's parameters; nil before the first step.
     public var optimizerState: OptimizerState?
     /// The method's other models, by name.
     public var others: [String: Other]
-    /// What the objective left to be kept.
+    /// The state of the objective.
     public var objective: [String: Tensor]
-    /// The name of the method; nil where that is not known.
+    /// The name of the method; nil where it is unknown.
     public var method: String?
-    /// Which optimizer made the steps.
+    /// The optimizer of the previous steps.
     public var optimizer = OptimizerName.sgd
-    /// Epochs finished.
+    /// The number of finished epochs.
     public var epoch: Int
-    /// Steps of the optimizer so far.
+    /// The number of optimizer steps so far.
     public var steps: Int
-    /// The names of the classes that the student's head tells apart, in their order, where it is a classifier of which they are known.
+    /// The names of the classes of the student's head, in order, if it is a classifier and they are known.
     public var classes: [String]?
-    /// Where the training stands in its data, as the stream tells it: "pass 0, 00017.tar, image 312".
+    /// The position of the training in its data, as given by the stream: "pass 0, 00017.tar, image 312".
     public var position: String?
     /// The mean of loss − floor over the last quarter of the last epoch.
     public var divergence: Double?
     public var provenance: Provenance
-    /// Nil at the end of an epoch.
+    /// The state within an epoch; nil at its end.
     public var interim: Interim?
 
-    /// The middle of an epoch.
+    /// The state in the middle of an epoch.
     public struct Interim {
-        /// Batches of the epoch that are done.
+        /// The number of batches of the epoch that are done.
         public let batch: Int
-        /// Batches that it has; nil where that is not known.
+        /// The total number of batches of the epoch; nil where it is unknown.
         let batches: Int?
-        /// What all that the epoch learns by is known by: options, stream and the checkpoint it began with.
+        /// Identifies everything that determines the epoch: the options, the stream and the initial checkpoint.
         public let key: String
         let watch: Tensor
-        /// The kind of processor that it was saved on, to whose bits belong what came before.
+        /// The kind of processor on which it was saved. Only that kind reproduces the preceding part bit by bit.
         public var processor: String?
-        /// Images of the epoch that were broken.
+        /// The number of broken images of the epoch.
         var broken = 0
 
         static let key = "interim_key", processorKey = "interim_processor", brokenKey = "interim_broken"
         static let tensor = WeightsDocument.trainingPrefix + "watch"
     }
 
-    /// A network beside the student.
+    /// A network besides the student.
     public struct Other {
         public let weights: Weights
-        /// nil where it is not trained by the gradient, or has not been yet.
+        /// nil where the gradient does not train the network, or has not yet.
         public let optimizerState: OptimizerState?
 
         public init(_ weights: Weights, optimizerState: OptimizerState? = nil) { (self.weights, self.optimizerState) = (weights, optimizerState) }
@@ -77,7 +79,7 @@ public struct TrainingState {
     private static let objectivePrefix = WeightsDocument.trainingPrefix + "loss."
     private static func prefix(_ model: Model) -> String { WeightsDocument.trainingPrefix + model.name + "." }
 
-    /// A network that has not been trained.
+    /// Creates the state of an untrained network.
     public init(_ weights: Weights, provenance: Provenance) {
         self.weights = weights
         others = [:]
@@ -87,10 +89,11 @@ public struct TrainingState {
         self.provenance = provenance
     }
 
-    /// Reads a checkpoint of a training by `method`, or weights alone, which begin one.
+    /// Reads a checkpoint of a training by `method`, or weights alone, which start a new training.
     ///
-    /// - Parameter optimizer: what goes on with it.
-    /// - Throws: ``Failure`` `data` where it is of another method or optimizer, or holds what no training by these has: before that is read.
+    /// - Parameter optimizer: the optimizer that continues the training.
+    /// - Throws: ``Failure`` `data` where the checkpoint is of another method or optimizer, or has tensors that no
+    ///   such training has. These are detected before they are read.
     public init(
         reading path: String, network: String? = nil, for method: any Objective.Type, _ options: MethodOptions = MethodOptions(), optimizer: any Optimizer = SGD()
     ) throws {
@@ -118,7 +121,7 @@ public struct TrainingState {
             objective[String(name.dropFirst(Self.objectivePrefix.count))] = tensor
         }
         self.optimizer = optimizer.name
-        // The head of a student whose features alone are trained has a state too, of zeros.
+        // The head of a student that is trained only through its features has a state too, of zeros.
         let hasState = document.tensors.keys.contains { $0.hasPrefix(Self.prefix(.momentum)) }
         if hasState { optimizerState = try Self.read(optimizer.slots, of: weights.network, from: document, model: "") }
         for model in others where document.tensors.keys.contains(where: { $0.hasPrefix(Self.prefix(model)) }) {
@@ -160,7 +163,7 @@ public struct TrainingState {
             try WeightsDocument.check(model.network(beside: student), in: outline, path: path, prefix: prefix(model))
         }
         let shapes = outline.shapes, models = others.map(prefix), trained = others.filter(\.isTrained)
-        /// Of the student's parameter of this name, or of `MODEL.NAME`.
+        /// Whether the shape is that of the student's parameter of this name, or of `MODEL.NAME`.
         func isState(_ name: String, _ shape: [Int]) -> Bool {
             shapes[name] == shape
                 || trained.contains { name.hasPrefix($0.name + ".") && shapes[prefix($0) + name.dropFirst($0.name.utf8.count + 1)] == shape }
@@ -176,13 +179,13 @@ public struct TrainingState {
                     remedy: "name its --objective, or begin with its weights alone, which convert-weights writes")
             }
         }
-        // It travels to the loss and back as one record.
+        // The state travels to the loss and back as one record.
         guard state <= Limits.standard.documentBytes else {
             throw Failure(.data, path: path, "holds \(state) bytes of the loss, above the limit of \(Limits.standard.documentBytes)")
         }
     }
 
-    /// Whether training can go on from here: no weight, statistic or part of the optimizer's state has overflowed.
+    /// Whether training can continue from here: no weight, statistic or part of the optimizer's state has overflowed.
     var isFinite: Bool {
         let networks = [(weights, optimizerState)] + others.values.map { ($0.weights, $0.optimizerState) }
         return networks.allSatisfy { weights, state in
@@ -225,13 +228,14 @@ public struct TrainingState {
     }
 }
 
-/// What an optimizer keeps of a network's parameters: for each of its slots a buffer, at the parameters' offsets.
+/// An optimizer's state for the parameters of a network: a buffer per slot, laid out by the offsets of the
+/// parameters.
 public struct OptimizerState {
     private let slots: [OptimizerSlot: FloatBuffer]
 
-    /// Zeros, or what is kept of `other`.
+    /// Creates zeros, or takes the slots that `other` has.
     ///
-    /// - Parameter count: floats of all parameters.
+    /// - Parameter count: the number of floats of all parameters.
     public init(_ other: OptimizerState? = nil, slots: [OptimizerSlot], count: Int) {
         self.slots = Dictionary(uniqueKeysWithValues: slots.map { ($0, other?[$0] ?? FloatBuffer(count)) })
     }

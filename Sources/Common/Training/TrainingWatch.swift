@@ -3,88 +3,103 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// Sees that a student learns nothing: that its embeddings are all alike, or that an epoch has not lowered its divergence from the teacher.
+/// Detects a student that learns nothing: its embeddings are all alike, or an epoch has not lowered its divergence
+/// from the teacher.
 ///
-/// While an epoch goes on it waits until the queue is full of embeddings: before, both figures say more of the random rows than of the student. In the first
-/// steps every student's embeddings become alike, to a mean cosine of 0.96 at a good learning rate, since saying the same of all images is less
-/// wrong than what an untrained network says; where a rate was too high they get to 0.999 and stay there.
+/// During an epoch it waits until the queue is full of embeddings. Before that, both figures depend more on the
+/// random rows than on the student. In the first steps the embeddings of every student become similar, up to a mean
+/// cosine of 0.96 at a good learning rate, since the same output for all images is less wrong than that of an
+/// untrained network. With too high a rate they reach 0.999 and stay there.
 ///
-/// The end of an epoch is judged however short it is. Embeddings that are alike to the end are told from the fourth step of a training on, where those of
-/// a student that learns have been measured at 0.95 and less, and of one that does not at 0.999 (docs/plateau.md). KL of a few steps is mostly chance, so an
-/// epoch of fewer than ``firstSteps`` is told only where the student still knows nothing at all.
+/// The end of an epoch is judged however short the epoch is. Embeddings that are alike until the end are reported
+/// from the fourth step of a training on. There, students that learn were measured at 0.95 or less, and one that does
+/// not at 0.999 (docs/plateau.md). The KL divergence of a few steps is mostly chance, so an epoch of fewer than
+/// ``firstSteps`` steps is reported only where the student still knows nothing at all.
 public struct TrainingWatch {
-    /// Batches over which embeddings must be alike: enough to tell a student from a batch.
+    /// The number of batches over which embeddings must be alike: enough to judge the student rather than a batch.
     public static let batches = 20
-    /// Embeddings are alike when they differ by less than this share of what the teacher's do; where there is no teacher but the student's own average, of 1.
+    /// Embeddings are alike when they differ by less than this share of the teacher's difference, or of 1 where the
+    /// only teacher is the student's own average.
     public static let smallestSpread = 0.01
-    /// Of a mean cosine: what rows that are the same differ by.
+    /// The rounding error of a mean cosine: by how much equal rows may seem to differ.
     static let rounding = 1e-6
-    /// Steps of a training before which nothing is said.
+    /// The number of initial training steps without reports.
     public static let firstSteps = 50
-    /// Steps of a training that say nothing at the end of an epoch either: of its embeddings, and of its divergence.
+    /// The number of initial training steps without reports even at the end of an epoch: of the embeddings, and of
+    /// the divergence.
     static let firstAlike = 3, firstDivergent = 11
-    /// Of the divergence of a student that knows nothing: above, a short epoch has taught nothing.
+    /// As a share of the divergence of a student that knows nothing: above it, a short epoch has taught nothing.
     static let nothing = 0.98
-    /// Of the divergence of a student that knows nothing, ln(K + 1) − floor: below, an epoch without progress may be the end of the training.
+    /// As a share of the divergence of a student that knows nothing, ln(K + 1) − floor: below it, an epoch without
+    /// progress may be the end of the training.
     static let known = 0.5
-    /// Above, a hundredth is no progress yet.
+    /// As a share of the same: above it, a decrease of one percent is not yet progress.
     static let plateau = 0.8
 
-    /// The divergence at the end of the epoch before.
+    /// The divergence at the end of the previous epoch.
     public private(set) var divergence: Double?
     private let comparesDivergence: Bool
-    /// What is wrong, and the step that shows it; nil where the text says what to do.
+    /// The problems found, each with the step that shows it; nil where the text itself says what to do.
     private var notes: [(text: String, report: StepReport?)] = []
     private var epoch: Int?
     private var steps: [Step] = []
     private var spreads: [(student: Double, teacher: Double)] = []
     private var hasToldAlike = false
     private let hasTeacher, judgesRank: Bool
-    /// Of the steps since ranks were judged last: the effective rank, and how far embeddings are from each other where that is known.
+    /// For the steps since the last judgement of ranks: the effective rank, and the spread of the embeddings where it
+    /// is known.
     private var ranks: [(rank: Double, spread: Double?)] = []
     private var hasToldRank = false
     private var hasToldSingle = false
-    /// Embeddings have collapsed to a line below this effective rank, where they do not leave it.
+    /// Embeddings with an effective rank below this have collapsed to a line, unless they are leaving it.
     static let smallestRank = 1.5
-    /// Batches after which ranks are judged; at the end of an epoch ``batches`` will do.
+    /// The number of batches after which ranks are judged. At the end of an epoch, ``batches`` are enough.
     static let rankBatches = 200
-    /// Embeddings leave a line where from the first quarter of the batches to the last their rank rises by so much, or their spread to so many times.
+    /// Embeddings are leaving a line where, from the first to the last quarter of the batches, their rank rises by
+    /// this amount or their spread by this factor.
     static let risingRank = 0.02, risingSpread = 1.1
-    /// Images of a batch below which its rank says nothing.
+    /// The rank of a batch with fewer images says nothing.
     static let fewestRows = 16
 
     private struct Step {
         var images: Int
-        /// Loss − floor, where the queue was full.
+        /// Loss − floor, if the queue was full.
         var divergence: Double?
         var largest: Double?
         var report: StepReport
-        /// Steps of the training up to this one.
+        /// The number of training steps up to this one.
         var total: Int
 
-        /// How far from each other the embeddings of two images are, the student's and the teacher's.
+        /// How much the embeddings of two images differ: the student's and the teacher's.
         var spread: (student: Double, teacher: Double)?
         var isAlike: Bool { spread.map { $0.student < TrainingWatch.smallestSpread * $0.teacher } ?? false }
     }
 
     /// - Parameters:
-    ///   - divergence: at the end of the epoch before.
-    ///   - comparesDivergence: whether an epoch without progress is told. Of MoCo it says nothing: its keys get better too.
-    ///   - hasTeacher: whether the rows that a step learns from are another network's. Those of the student's average collapse with it.
-    ///   - judgesRank: whether embeddings on one line are told. With few classes to be told apart they may be all that is needed.
+    ///   - divergence: that at the end of the previous epoch.
+    ///   - comparesDivergence: whether to report an epoch without progress. For MoCo the comparison says nothing,
+    ///     since its keys improve too.
+    ///   - hasTeacher: whether the target rows come from another network. Those of the student's average collapse
+    ///     with the student.
+    ///   - judgesRank: whether to report embeddings on a line. With few classes they may be sufficient.
     public init(divergence: Double?, comparesDivergence: Bool, hasTeacher: Bool = true, judgesRank: Bool = false) {
         self.divergence = divergence
         self.comparesDivergence = comparesDivergence
         (self.hasTeacher, self.judgesRank) = (hasTeacher, judgesRank)
     }
 
-    /// How far from each other the embeddings of two images are. Rows of zeros have no direction, and a mean cosine of 0; they are alike all the same.
+    /// How much the embeddings of two images differ.
+    ///
+    /// Rows of zeros have no direction and a mean cosine of 0, but count as alike.
     private func spread(_ report: StepReport) -> (student: Double, teacher: Double)? {
         report["student_cosine"].map { (report["spread"] == 0 ? 0 : 1 - $0, 1 - (hasTeacher ? report["teacher_cosine"] ?? 0 : 0)) }
     }
 
-    /// What it has seen of the epoch, f64 [steps + 1, 6]: of each step the images, loss − floor, the same of a student that knows nothing, both mean cosines and the steps of the training
-    /// up to it, NaN for what is not known; in a last row whether a collapse was told, and one to a line.
+    /// The observations of the epoch, f64 [steps + 1, 6].
+    ///
+    /// For each step: the images, loss − floor, the same for a student that knows nothing, both mean cosines, and the
+    /// number of training steps up to it; NaN for unknown values. The last row has two flags: whether a collapse was
+    /// reported, and whether a collapse to a line was.
     var tensor: Tensor {
         let rows = steps.flatMap { step -> [Double] in
             [Double(step.images), step.divergence ?? .nan, step.largest ?? .nan, step.spread.map { 1 - $0.student } ?? .nan, step.spread.map { 1 - $0.teacher } ?? .nan, Double(step.total)]
@@ -94,19 +109,19 @@ public struct TrainingWatch {
 
     private static let columns = 6
 
-    /// - Throws: ``Failure`` `data` for a tensor that cannot be one of those.
+    /// - Throws: ``Failure`` `data` for a tensor that cannot be a ``tensor``.
     static func check(_ tensor: TensorOutline, path: String) throws {
         guard tensor.dtype == .f64, tensor.shape.count == 2, tensor.shape[1] == columns, 1...1 << 30 ~= tensor.shape[0] else {
             throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which is of no interim checkpoint", remedy: "remove it; the epoch begins anew without it")
         }
     }
 
-    /// Goes on from what ``tensor`` told.
+    /// Restores the observations of ``tensor``.
     mutating func restore(_ tensor: Tensor, epoch: Int) {
         let all = unsafe tensor.withElements(as: Double.self) { unsafe Array($0) }, rows = all.count / Self.columns - 1
         guard rows >= 0 else { return }
         func known(_ value: Double) -> Double? { value.isNaN ? nil : value }
-        // Sums of them must not overflow.
+        // Limit the counts, so that sums of them do not overflow.
         func count(_ value: Double, most: Double) -> Int { value.isFinite ? Int(max(0, min(value, most))) : 0 }
         for row in 0..<rows {
             let numbers = Array(all[row * Self.columns..<(row + 1) * Self.columns])
@@ -119,22 +134,22 @@ public struct TrainingWatch {
         spreads = steps.suffix(Self.batches).filter { $0.total > Self.firstSteps }.compactMap(\.spread)
     }
 
-    /// What there is to tell since it was asked last.
+    /// The notes since the last call.
     ///
-    /// - Parameter remedy: what is to be changed, in words.
+    /// - Parameter remedy: what to change, in words.
     public mutating func takeNotes(_ remedy: (StepReport) -> String) -> [String] {
         defer { notes = [] }
         return notes.map { note in note.report.map { "\(note.text); \(remedy($0))" } ?? note.text }
     }
 
-    /// Looks at a step.
+    /// Observes a step.
     ///
     /// - Parameters:
-    ///   - steps: those of the training so far.
+    ///   - total: the number of training steps so far.
     public mutating func add(_ report: StepReport, steps total: Int) {
         if let epoch, epoch != report.epoch { endEpoch() }
         epoch = report.epoch
-        // Where there is no queue, or none that is known, nothing is random.
+        // Without a queue, or without a known one, no rows are random.
         let isFull = report["queue_real"] ?? 1 == 1, floor = report["floor"]
         steps.append(
             Step(
@@ -152,7 +167,10 @@ public struct TrainingWatch {
         if ranks.count == Self.rankBatches { judgeRank(report) }
     }
 
-    /// Embeddings that are on one line and stay there have collapsed. In the first epochs of a training that goes well, once all are nearly alike, they part along one line first, and leave it then.
+    /// Reports embeddings that stay on one line, which have collapsed.
+    ///
+    /// In the first epochs of a successful training, when all embeddings are nearly alike, they first spread along
+    /// one line and then leave it.
     private mutating func judgeRank(_ report: StepReport) {
         defer { ranks = [] }
         guard !hasToldAlike, !hasToldRank, ranks.count >= Self.batches, let largest = ranks.map(\.rank).max(), largest < Self.smallestRank else { return }
@@ -176,7 +194,7 @@ public struct TrainingWatch {
         tellAlike(report, student, teacher)
     }
 
-    /// Looks at the second half of an epoch: all of it must be alike, and no less so than the first.
+    /// Judges the second half of an epoch: all of it must be alike, and not much less so than the first half.
     private mutating func lookAtEnd() {
         let judged = steps.filter { $0.total > Self.firstAlike && $0.spread != nil }
         let half = judged.suffix((judged.count + 1) / 2)
@@ -186,7 +204,7 @@ public struct TrainingWatch {
             return (spreads.reduce(0) { $0 + $1.student } / count, spreads.reduce(0) { $0 + $1.teacher } / count)
         }
         let (now, before) = (mean(half), mean(judged.dropLast(half.count)))
-        // Embeddings that part again are those of a student that has got over it.
+        // Embeddings that spread again are those of a student that has recovered.
         guard judged.count == half.count || now.student <= 2 * max(before.student, Self.rounding) else { return }
         tellAlike(last.report, now.student, now.teacher)
     }
@@ -206,7 +224,7 @@ public struct TrainingWatch {
         notes.append(("each batch of epoch \(report.epoch) has one image: there is no other to compare it with, and batch norm normalises it by itself; give larger batches (augment --batch 64)", nil))
     }
 
-    /// Compares the epoch with the one before. The divergence of an epoch is that of its last quarter.
+    /// Compares the epoch with the previous one. The divergence of an epoch is that of its last quarter.
     public mutating func endEpoch() {
         defer {
             steps = []

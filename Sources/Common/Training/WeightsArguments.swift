@@ -3,7 +3,8 @@ public import Checkpoints
 public import Networks
 import ToolSupport
 
-/// How a file of weights is to be read, where it does not say it or says it wrong: the options of `embed` and `convert-weights`.
+/// How to read a weights file that does not describe itself, or does so wrongly: the options of `embed` and
+/// `convert-weights`.
 public struct WeightsArguments: ParsableArguments {
     @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
     @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
@@ -39,7 +40,7 @@ public struct WeightsArguments: ParsableArguments {
         return try WeightsFile(path, reading)
     }
 
-    /// - Returns: nil where nothing was given.
+    /// - Returns: nil where no option was given.
     private func pixels() throws -> Pixels? {
         switch (mean, deviation) {
         case (nil, nil): return nil
@@ -52,7 +53,7 @@ public struct WeightsArguments: ParsableArguments {
         }
     }
 
-    /// Three numbers; none where the text has another count.
+    /// Three numbers, the same ones if the text has only one; empty for any other count.
     private static func numbers(_ text: String) -> [Float] {
         let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan }
         return numbers.count == 1 ? [Float](repeating: numbers[0], count: 3) : numbers.count == 3 ? numbers : []

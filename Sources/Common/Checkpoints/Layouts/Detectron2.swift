@@ -1,8 +1,8 @@
 import Networks
 import ToolSupport
 
-/// facebookresearch/detectron2's ResNets, as its `tools/convert-torchvision-to-d2.py` names them: `stem.conv1`, `res2` to `res5`, `shortcut`, and each batch norm
-/// inside its convolution.
+/// The ResNets of facebookresearch/detectron2, as named by its `tools/convert-torchvision-to-d2.py`: `stem.conv1`,
+/// `res2` to `res5`, `shortcut`, with each batch norm inside its convolution.
 extension Layout {
     static let detectron2 = Layout(name: "detectron2", backbone: "", mark: "stem.conv1.norm.", rename: { detectron2ResNet.ours($0) })
 
@@ -15,7 +15,7 @@ extension Layout {
 }
 
 extension TargetNames {
-    /// Without the head and without counts of batches, which its frozen batch norms do not have.
+    /// Without the head, and without batch counts, which its frozen batch norms lack.
     static let detectron2 = TargetNames(
         "detectron2", formats: [.pickle, .torch], keepsHead: false, keepsCounts: false, inside: "model",
         beside: [("__author__", .string("seed \(productVersion)")), ("matching_heuristics", .bool(true))]
@@ -26,12 +26,12 @@ extension TargetNames {
         var words = "MODEL.RESNETS.DEPTH \(shape.depth), STEM_OUT_CHANNELS \(shape.stem), RES2_OUT_CHANNELS \(shape.outputs[0])"
         if !shape.isBasic { words += ", WIDTH_PER_GROUP \(shape.inner)" }
         words += ", STRIDE_IN_1X1 False; INPUT.FORMAT RGB, MODEL.PIXEL_MEAN \(network.pixels.bytesMean), MODEL.PIXEL_STD \(network.pixels.bytesDeviation)"
-        // Res5ROIHeads builds bottlenecks whatever the depth.
+        // Res5ROIHeads always builds bottlenecks, whatever the depth.
         if shape.isBasic { words += "; with FPN, for the last stage of C4 is of bottlenecks alone" }
         return .same(Counterpart(renaming: Layout.detectron2ResNet, head: nil, note: words))
     }
 
-    /// open-mmlab/mmdetection: torchvision's names of a ResNet without its head.
+    /// open-mmlab/mmdetection: torchvision's names of a ResNet, without its head.
     static let mmdetection = TargetNames("mmdetection", formats: [.torch], keepsHead: false, inside: "state_dict") { network in
         guard !network.needsSquareImages else { return .none("its padding is not TensorFlow's SAME") }
         guard let shape = ResNetShape(network), shape.hasLargeStem else { return .none("its backbones under these names are ResNets with a 7×7 stem") }
@@ -45,15 +45,15 @@ extension TargetNames {
     }
 }
 
-/// The sizes of a ResNet, from its tensors.
+/// The dimensions of a ResNet, from its tensors.
 private struct ResNetShape {
     let depth: Int
-    /// Channels of the stem, of the inner convolutions of the first stage, and of what each stage gives.
+    /// The channels of the stem, of the inner convolutions of the first stage, and of the output of each stage.
     let stem, inner: Int
     let outputs: [Int]
     let isBasic, hasLargeStem: Bool
 
-    /// Nil of another network.
+    /// Nil for other networks.
     init?(_ network: Network) {
         let shapes = Dictionary(network.parameters.map { ($0.name, $0.shape) }) { first, _ in first }
         guard let first = shapes["conv1.weight"], let conv1 = shapes["layer1.0.conv1.weight"], let conv2 = shapes["layer1.0.conv2.weight"] else { return nil }
@@ -67,7 +67,7 @@ private struct ResNetShape {
 }
 
 extension Pixels {
-    /// "[123.675, 116.28, 103.53]": of bytes, red first.
+    /// The values for bytes, red first: "[123.675, 116.28, 103.53]".
     fileprivate var bytesMean: String { Self.list(mean) }
     fileprivate var bytesDeviation: String { Self.list(deviation) }
 

@@ -1,33 +1,33 @@
 import Networks
 import TensorStreams
 
-/// The tensors of a network in a file of some layout, under the names that we give them.
+/// The tensors of a network in a file of some layout, with our names for them.
 struct LayoutMatch {
     let layout: String
-    /// Whether it is of no program in particular.
+    /// Whether the layout belongs to no particular program.
     let isPlain: Bool
     /// See ``Layout/facts`` and ``Layout/networks``.
     let facts, networks: [String: String]
-    /// What the network's names begin with in the file, without the last dot.
+    /// The prefix of the network's names in the file, without the last dot.
     let prefix: String
-    /// Ours by theirs.
+    /// Our names, by the names in the file.
     let names: [String: String]
-    /// Tensors of theirs that are parts of ours.
+    /// The file's tensors that are parts of ours.
     let parts: [String: TensorPart]
-    /// Names in the file that belong to nothing of the network.
+    /// Names in the file that do not belong to the network.
     let leftOut: [String]
 
-    /// The layout of a file with these tensors; nil where none is known.
+    /// The layout of a file with these tensors; nil where it is unknown.
     ///
-    /// - Parameter prefix: with which the names of the network begin, where a user has said so.
+    /// - Parameter prefix: the prefix of the network's names, where a user gave one.
     init?(_ tensors: [String], prefix: String? = nil) {
         let beginning = prefix ?? "", own = tensors.filter { $0.hasPrefix(beginning) }
         guard !own.isEmpty else { return nil }
         var rest = own.map { String($0.dropFirst(beginning.count)) }
-        // The dot behind what a user has said may be left out.
+        // The dot after a user's prefix may be omitted.
         if prefix != nil, rest.allSatisfy({ $0.hasPrefix(".") }) { rest = rest.map { String($0.dropFirst()) } }
         var plain = Dictionary(uniqueKeysWithValues: zip(own, rest.map(Layout.unwrapped)))
-        // Names that a wrapper alone tells apart stay as they are.
+        // Keep names that differ only in a wrapper.
         if Set(plain.values).count < own.count { plain = Dictionary(uniqueKeysWithValues: zip(own, rest)) }
         for layout in Layout.all {
             for wrapper in prefix == nil ? Layout.wrappers : [""] {
@@ -42,21 +42,21 @@ struct LayoutMatch {
 
     /// The network's tensors under our names.
     ///
-    /// - Parameter parts: of ``parts``.
+    /// - Parameter parts: made of ``parts``.
     func outlines(of tensors: [TensorOutline], _ parts: TensorParts, path: String) throws -> [TensorOutline] {
         let whole = tensors.compactMap { tensor in names[tensor.name].map { TensorOutline(name: $0, dtype: tensor.dtype, shape: tensor.shape, byteCount: tensor.byteCount) } }
         return whole + (try parts.outlines(of: tensors, path: path))
     }
 
-    /// The same without the tensors whose names, ours, begin with `head`.
+    /// A copy without the tensors whose names (ours) start with `head`.
     func leavingOut(_ head: String) -> LayoutMatch {
         LayoutMatch(layout, isPlain, facts, networks, prefix, names.filter { !$0.value.hasPrefix(head) }, parts, leftOut + names.filter { $0.value.hasPrefix(head) }.keys.sorted())
     }
 
-    /// Under which beginnings of names a network may lie where none is looked for: those with the most tensors first.
+    /// Prefixes under which a network may lie outside the known places, those with the most tensors first.
     static func likelyPrefixes(_ tensors: [String]) -> [String] {
         let beginnings = Set(tensors.compactMap { name in Network.stems.first { name.hasSuffix("." + $0) }.map { String(name.dropLast($0.count)) } })
-        // Of a file that has one everywhere there is nothing to tell, and counting would take long.
+        // A file with a network almost everywhere gives no hint, and counting would take long.
         guard beginnings.count <= 8 * mostBeginnings else { return [] }
         let counts = beginnings.map { beginning in (beginning, tensors.count { $0.hasPrefix(beginning) }) }
         return counts.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.prefix(mostBeginnings).map(\.0)
@@ -79,11 +79,11 @@ struct LayoutMatch {
 }
 
 extension Layout {
-    /// The tensors of a network in a file of this layout, ours by theirs; nil where it is of another.
+    /// Our names of the network's tensors, by the names in the file; nil where the file has another layout.
     ///
     /// - Parameters:
-    ///   - plain: the file's names, each with what it is without ``unwrapped(_:)``'s words.
-    ///   - wrapper: the dictionary that holds the model.
+    ///   - plain: the file's names, each with its unwrapped form (``unwrapped(_:)``).
+    ///   - wrapper: the dictionary that contains the model.
     fileprivate func names(_ plain: [String: String], in wrapper: String) -> (names: [String: String], parts: [String: TensorPart])? {
         if let mark, !plain.values.contains(where: { $0.hasPrefix(wrapper + mark) }) { return nil }
         if let rename { return names(plain, in: wrapper, head, rename) }
@@ -113,32 +113,35 @@ extension Layout {
         }
         let own = Set(trunk.values).union(parts.values.map(\.whole))
         guard Set(trunk.values).isDisjoint(with: parts.values.map(\.whole)), Set(trunk.values).count == trunk.count, Set(parts.values).count == parts.count, Network.stems.contains(where: own.contains) else { return nil }
-        // lightly-train trains what is before the classifier alone, which stays as it began.
+        // lightly-train trains only the layers before the classifier, which keeps its initial values.
         if Self.lightlyTrain.contains(wrapper) {
             let head = Network.headName(ofTrunk: own).map { $0 + "." }
             return (trunk.filter { name in head.map { !name.value.hasPrefix($0) } ?? true }, parts)
         }
         if layers.isEmpty { return (trunk, parts) }
-        // The network of which all tensors are there says what its head is called.
+        // The network whose trunk is complete in the file determines the name of the head.
         guard let head = Network.headName(ofTrunk: own) else { return nil }
         let named = layers.mapValues { "\(head).\($0)" }
         guard Set(named.values).count == named.count, own.isDisjoint(with: named.values) else { return nil }
         return (trunk.merging(named) { $1 }, parts)
     }
 
-    /// What the network's names begin with in the file, with all wrappers.
+    /// The prefix of the network's names in the file, with all wrappers.
     ///
-    /// - Parameter stem: one of them, and what it is without wrappers.
+    /// - Parameter stem: one of the names, with and without wrappers.
     fileprivate func prefix(_ stem: (theirs: String, plain: String), _ wrapper: String) -> String {
         let own = stem.plain.dropFirst((wrapper + backbone).count).split(separator: ".").count
         return stem.theirs.split(separator: ".", omittingEmptySubsequences: false).dropLast(own).joined(separator: ".")
     }
 
-    /// Whether a name may be a network's: not what optimizers, criteria and queues keep beside it in a plain dictionary, nor our own training's.
+    /// Whether a name may belong to a network.
+    ///
+    /// Excluded are the names of optimizers, criteria and queues in the same plain dictionary, and those of our own
+    /// training state.
     private static func isOfNetwork(_ name: String) -> Bool {
         let others = [
             "training.", "optimizer.", "optimizer_state_dict.", "scheduler.", "amp.", "queue", "prototypes", "criterion.", "epoch", "predictor.", "projection_head.", "head.", "loss.",
-            // Of torch.optim.swa_utils.
+            // From torch.optim.swa_utils.
             "n_averaged",
         ]
         return !others.contains { name.hasPrefix($0) }

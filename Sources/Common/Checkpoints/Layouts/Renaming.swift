@@ -1,18 +1,18 @@
-/// What another program calls the layers of a network and what we call them: one table, by which its files are read and written.
+/// The layer names of another program and ours, in one table used for reading and writing.
 ///
-/// A layer's name is a tensor's without the last part: `layer1.0.conv1` of `layer1.0.conv1.weight`.
+/// A layer's name is a tensor's name without the last component: `layer1.0.conv1` for `layer1.0.conv1.weight`.
 struct Renaming: Sendable {
     private let oursByTheirs, theirsByOurs: [String: String]
 
-    /// - Precondition: neither name is there twice.
+    /// - Precondition: no name appears twice on either side.
     init(_ layers: [(theirs: String, ours: String)]) {
         oursByTheirs = Dictionary(uniqueKeysWithValues: layers.map { ($0.theirs, $0.ours) })
         theirsByOurs = Dictionary(uniqueKeysWithValues: layers.map { ($0.ours, $0.theirs) })
     }
 
-    /// Our name of their tensor; nil where the table does not have its layer.
+    /// Our name of their tensor; nil where the table lacks its layer.
     @Sendable func ours(_ name: String) -> String? { Self.renamed(name, oursByTheirs) }
-    /// Their name of our tensor, likewise.
+    /// Their name of our tensor; nil where the table lacks its layer.
     @Sendable func theirs(_ name: String) -> String? { Self.renamed(name, theirsByOurs) }
 
     private static func renamed(_ name: String, _ layers: [String: String]) -> String? {
@@ -20,9 +20,12 @@ struct Renaming: Sendable {
         return layer + name[dot...]
     }
 
-    /// The layers of a ResNet's blocks: stage from 0, block from 0, convolution from 0. More than any ResNet has.
+    /// The layers of a ResNet's blocks, with stage, block and convolution counted from 0.
     ///
-    /// - Parameter theirs: the names of a convolution and of the batch norm behind it; without a number those of the shortcut.
+    /// The ranges exceed those of any ResNet.
+    ///
+    /// - Parameter theirs: the names of a convolution and of the batch norm after it; without a number, those of the
+    ///   shortcut.
     static func blocksOfResNet(_ theirs: (_ stage: Int, _ block: Int, _ convolution: Int?) -> (convolution: String, norm: String)) -> [(theirs: String, ours: String)] {
         (0..<4).flatMap { stage in
             (0..<64).flatMap { block in
@@ -38,13 +41,14 @@ struct Renaming: Sendable {
     }
 
     enum RegNetLayer: CaseIterable {
-        /// 1×1, 3×3 in groups, the two convolutions of squeeze-excite, 1×1.
+        /// After the shortcut: 1×1, grouped 3×3, the two convolutions of squeeze-excite, 1×1.
         case shortcut, first, grouped, squeezeExcite, last
     }
 
-    /// The layers of a RegNet's blocks: stage from 0, block from 0. More than any RegNet has.
+    /// The layers of a RegNet's blocks, with stage and block counted from 0. The ranges exceed those of any RegNet.
     ///
-    /// - Parameter theirs: the names of a convolution and of the batch norm behind it; of squeeze-excite those of its two convolutions.
+    /// - Parameter theirs: the names of a convolution and of the batch norm after it; for squeeze-excite, those of
+    ///   its two convolutions.
     static func blocksOfRegNet(_ theirs: (_ stage: Int, _ block: Int, _ layer: RegNetLayer) -> (String, String)) -> [(theirs: String, ours: String)] {
         (0..<4).flatMap { stage in
             (0..<64).flatMap { block in

@@ -1,6 +1,7 @@
 import Networks
 
-/// facebookresearch/swav, with DeepCluster-v2 and SeLa-v2: torchvision's names, and beside them `projection_head` (with a batch norm or, of R50w5, without) and prototypes.
+/// facebookresearch/swav, with DeepCluster-v2 and SeLa-v2: torchvision's names, plus `projection_head` (with a batch
+/// norm or, for R50w5, without) and prototypes.
 extension Layout {
     private static let swavFacts = ["pixels": Pixels.swav.text]
 
@@ -11,7 +12,8 @@ extension Layout {
         Layout(name: "SwAV", backbone: "", head: [("projection_head.", nil)], mark: "projection_head.", facts: swavFacts),
         Layout(name: "SwAV", backbone: "", mark: "prototypes", facts: swavFacts),
     ]
-    /// Whether a tensor beside a network is SwAV's prototypes (K, D): of its code (of several heads the first's), of VISSL, of a training here.
+    /// Whether a tensor besides a network contains SwAV's prototypes (K, D): of SwAV's code (with several heads,
+    /// those of the first), of VISSL, or of a training of this project.
     static func arePrototypes(_ name: String) -> Bool {
         name.hasSuffix("prototypes.weight") || name.hasSuffix("prototypes0.weight") || name == WeightsDocument.trainingPrefix + "prototypes.1.weight"
     }

@@ -1,31 +1,32 @@
 import Networks
 
-/// How another program wants the tensors of a network named, and in which files. Those of each program stand beside its ``Layout``.
+/// The tensor names and file formats that another program expects. Each program's are defined next to its ``Layout``.
 struct TargetNames: Sendable {
     enum Match {
         case same(Counterpart)
-        /// Why the program has no network of the same function.
+        /// Why the program has no equivalent network.
         case none(String)
     }
 
-    /// The same network in the program.
+    /// The equivalent network in the program.
     struct Counterpart {
         /// Nil where layers have our names.
         let renaming: Renaming?
-        /// What the head's names begin with; nil where it is left out.
+        /// The prefix of the head's names; nil where the head is left out.
         let head: String?
-        /// What its user has to type.
+        /// What the user of the program has to type.
         let note: String?
     }
 
     let name: String
     let formats: Set<WeightsFormat>
-    /// What stands before all names.
+    /// The prefix of all names.
     let prefix: String
     let keepsHead: Bool
     /// Whether batch norms have `num_batches_tracked`.
     let keepsCounts: Bool
-    /// The key of the dictionary that holds the tensors in a pickle, and what stands beside it; nil where they are all that there is.
+    /// The key of the dictionary that contains the tensors in a pickle, and the other entries at the top level; nil
+    /// where the tensors themselves are the top level.
     let key: String?
     let beside: [(key: String, value: PickleWriter.Scalar)]
     let match: @Sendable (Network) -> Match

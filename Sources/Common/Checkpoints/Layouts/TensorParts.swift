@@ -3,26 +3,26 @@ import ToolSupport
 
 /// A tensor of another program that is a part of one of ours, along the first dimension.
 struct TensorPart: Hashable, Sendable {
-    /// Our name of the whole.
+    /// Our name of the whole tensor.
     let whole: String
-    /// From 0.
+    /// The index of the part, from 0.
     let index: Int
-    /// How many parts the whole has.
+    /// The number of parts of the whole tensor.
     let count: Int
 }
 
-/// Tensors that another program keeps apart and we keep as one, one behind the other along the first dimension.
+/// Tensors that another program keeps separate and that are concatenated here along the first dimension.
 struct TensorParts {
     private struct Whole {
         let name: String
-        /// The file's names of its parts, in order.
+        /// The names of its parts in the file, in order.
         let parts: [String]
     }
 
     private let wholes: [Whole]
 
     /// - Parameters:
-    ///   - parts: by their names in the file.
+    ///   - parts: the parts, by name in the file.
     ///   - path: the file's name, for messages.
     /// - Throws: ``Failure`` where a part is missing.
     init(_ parts: [String: TensorPart], path: String) throws {
@@ -36,9 +36,9 @@ struct TensorParts {
         }
     }
 
-    /// The wholes, of the file's `tensors`.
+    /// The outlines of the whole tensors, given the `tensors` of the file.
     ///
-    /// - Throws: ``Failure`` where types or shapes of parts differ.
+    /// - Throws: ``Failure`` where the types or shapes of the parts differ.
     func outlines(of tensors: [TensorOutline], path: String) throws -> [TensorOutline] {
         let byName = Dictionary(tensors.map { ($0.name, $0) }) { first, _ in first }
         return try wholes.map { whole in
@@ -50,7 +50,9 @@ struct TensorParts {
         }
     }
 
-    /// The wholes by our names. Parts are taken out of `tensors`, which are those of a file whose ``outlines(of:path:)`` have been made.
+    /// The whole tensors, by our names.
+    ///
+    /// Removes the parts from `tensors`. The ``outlines(of:path:)`` of the file must have been made before.
     func joined(takingFrom tensors: inout [String: Tensor]) -> [String: Tensor] {
         var joined: [String: Tensor] = [:]
         for whole in wholes {

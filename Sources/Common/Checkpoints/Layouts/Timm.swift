@@ -1,9 +1,13 @@
 import Networks
 
-/// timm's RegNetY, EfficientNets and MobileNetV2: `blocks.STAGE.INDEX.conv_pw`, `bn1`, `conv_dw`, `bn2`, `se`, `conv_pwl`, `bn3`; blocks of the first stage, which do not
-/// expand, are `conv_dw`, `bn1`, `se`, `conv_pw`, `bn2`. Its ResNets have torchvision's names. Its MobileNetV3 has another epsilon in its batch norms than torchvision's, so it is another network.
+/// timm's RegNetY, EfficientNets and MobileNetV2: `blocks.STAGE.INDEX.conv_pw`, `bn1`, `conv_dw`, `bn2`, `se`,
+/// `conv_pwl`, `bn3`.
+///
+/// Blocks of the first stage, which do not expand, are `conv_dw`, `bn1`, `se`, `conv_pw`, `bn2`. timm's ResNets have
+/// torchvision's names. Its MobileNetV3 has another batch norm epsilon than torchvision's, so it is a different
+/// network.
 extension Layout {
-    /// Nothing stands before its names.
+    /// timm's names have no prefix.
     static let timm = Library.all.filter { !$0.mark.isEmpty }.map { library in
         Layout(name: "timm", backbone: "", head: library.head.map { ($0, nil) }, mark: library.mark, rename: library.rename)
     }
@@ -25,7 +29,7 @@ extension Layout {
     static let timmEfficientNet = Renaming(
         timmEnds(("features.0.0", "features.0.1"), ("features.8.0", "features.8.1"))
             + (0..<7).flatMap { stage in
-                // More than B7 has.
+                // More blocks than B7 has.
                 (0..<32).flatMap { index in
                     timmBlock(stage, index) { part in
                         let block = "features.\(stage + 1).\(index).block.", own = stage == 0 ? 1 : 0
@@ -39,7 +43,7 @@ extension Layout {
                 }
             })
 
-    /// torchvision numbers the blocks of all stages through.
+    /// torchvision numbers the blocks continuously over all stages.
     static let timmMobileNetV2 = Renaming(
         timmEnds(("features.0.0", "features.0.1"), ("features.18.0", "features.18.1"))
             + numbered([1, 2, 3, 4, 3, 3, 1]).flatMap { stage, index, number in
@@ -55,10 +59,11 @@ extension Layout {
             })
 
     static let timmLite0 = timmLite([1, 2, 2, 3, 3, 4, 1])
-    /// Of Lite2 too.
+    /// Also for Lite2.
     static let timmLite1 = timmLite([1, 3, 3, 4, 4, 5, 1])
 
-    /// Of `tf_efficientnet_lite0` and its like. timm's `efficientnet_lite0`, another function, has the same names and shapes: it is read as this one.
+    /// For `tf_efficientnet_lite0` and its relatives. timm's `efficientnet_lite0` computes another function with the
+    /// same names and shapes; it is read as this one.
     private static func timmLite(_ blocks: [Int]) -> Renaming {
         Renaming(
             timmEnds(("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
@@ -79,9 +84,10 @@ extension Layout {
         case expand, depthwise, squeezeExcite, project
     }
 
-    /// The layers of a block: of each part the convolution and its batch norm, or the two convolutions of squeeze-excite.
+    /// The layers of a block: for each part, the convolution and its batch norm, or the two convolutions of
+    /// squeeze-excite.
     ///
-    /// - Parameter ours: our names of a part, nil where there is none.
+    /// - Parameter ours: our names of a part; nil where the part is absent.
     private static func timmBlock(_ stage: Int, _ index: Int, ours: (TimmPart) -> (String, String)?) -> [(theirs: String, ours: String)] {
         let parts: [(TimmPart, String, String)] = stage == 0
             ? [(.depthwise, "conv_dw", "bn1"), (.squeezeExcite, "se.conv_reduce", "se.conv_expand"), (.project, "conv_pw", "bn2")]
@@ -91,17 +97,19 @@ extension Layout {
         }
     }
 
-    /// The first convolution and the last one, each with its batch norm.
+    /// The first and the last convolution, each with its batch norm.
     private static func timmEnds(_ first: (String, String), _ last: (String, String)) -> [(theirs: String, ours: String)] {
         [("conv_stem", first.0), ("bn1", first.1), ("conv_head", last.0), ("bn2", last.1)]
     }
 
-    /// Stage, index in it and number of each block, of stages of so many.
+    /// The stage, the index within the stage, and the overall number of each block, given the number of blocks per
+    /// stage.
     private static func numbered(_ blocks: [Int]) -> [(stage: Int, index: Int, number: Int)] {
         blocks.enumerated().flatMap { stage, count in (0..<count).map { (stage, $0, blocks[..<stage].reduce(0, +) + $0) } }
     }
 
-    /// timm's model of the same function, its names and that of its classifier; nil where it has none.
+    /// timm's model that computes the same function, with its names and the name of its classifier; nil where there
+    /// is none.
     fileprivate static func timmModel(_ network: Network) -> (name: String, renaming: Renaming?, head: String)? {
         switch network.name {
         case "resnet18", "resnet34", "resnet50", "resnet101", "resnet152": (network.name, nil, "fc")

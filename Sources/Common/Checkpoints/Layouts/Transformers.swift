@@ -1,10 +1,10 @@
 import Layers
 import Networks
 
-/// Vision transformers: timm's and torch hub's names, which are ours, and Hugging Face's.
+/// Vision transformers: the names of timm and torch hub, which are ours, and those of Hugging Face.
 ///
-/// Where a network trained at one size of image is used at another, the programs bring its position embeddings to the new grid in ways of their own, which the tensors do not tell
-/// (``PositionGrid/Interpolation``).
+/// When a network is used at another image size than in its training, programs interpolate its position embeddings in
+/// different ways, which the tensors do not reveal (``PositionGrid/Interpolation``).
 extension Layout {
     static let transformers = [
         Layout(
@@ -35,7 +35,9 @@ extension Layout {
         ["cls_token", "pos_embed", "reg_token", "register_tokens"].contains(name) || ["patch_embed.", "blocks.", "norm."].contains { name.hasPrefix($0) }
     }
 
-    /// facebookresearch/dinov2: a network that was trained in parts has them in its names (`blocks.1.7.attn`), where the second number counts.
+    /// facebookresearch/dinov2: a network trained in chunks has the chunk number in its names (`blocks.1.7.attn`).
+    ///
+    /// The second number is the block number.
     @Sendable private static func hubTransformerName(_ name: String) -> String? {
         guard isOfTransformer(name) else { return nil }
         var words = name.split(separator: ".").map(String.init)
@@ -43,7 +45,8 @@ extension Layout {
         return words.joined(separator: ".")
     }
 
-    /// transformers' `ViTModel`, `Dinov2Model` and `Dinov2WithRegistersModel`, whose files name the parts of a block in one of two ways.
+    /// transformers' `ViTModel`, `Dinov2Model` and `Dinov2WithRegistersModel`, whose files name the parts of a block
+    /// in either of two ways.
     @Sendable private static func huggingFaceTransformerName(_ name: String) -> String? {
         let ends = [
             "embeddings.cls_token": "cls_token", "embeddings.position_embeddings": "pos_embed", "embeddings.register_tokens": "register_tokens",
@@ -59,7 +62,7 @@ extension Layout {
         return layers[layer].map { "blocks.\(block).\($0).\(last == "lambda1" ? "gamma" : last)" }
     }
 
-    /// The projections to queries, keys and values are layers of their own.
+    /// The projections to queries, keys and values are separate layers.
     @Sendable private static func huggingFaceAttention(_ name: String) -> TensorPart? {
         guard let (block, layer, last) = huggingFaceLayer(name) else { return nil }
         let ways = [["attention.attention.query", "attention.attention.key", "attention.attention.value"], ["attention.q_proj", "attention.k_proj", "attention.v_proj"]]
@@ -69,7 +72,8 @@ extension Layout {
         return nil
     }
 
-    /// Block, layer and tensor: 3, `attention.output.dense` and `weight` of `encoder.layer.3.attention.output.dense.weight`.
+    /// Block, layer and tensor: 3, `attention.output.dense` and `weight` for
+    /// `encoder.layer.3.attention.output.dense.weight`.
     private static func huggingFaceLayer(_ name: String) -> (block: Int, layer: String, last: String)? {
         var words = name.split(separator: ".").map(String.init)
         if words.starts(with: ["encoder"]) { words.removeFirst() }

@@ -1,26 +1,29 @@
 /// VISSL, lightly and Hugging Face.
 extension Layout {
-    /// Where lightly-train has the network: whole (`_model`, of timm and DINOv2) or its children (`_features`, of torchvision), in the parts that its methods train and in an export of the
-    /// embedding model. Of its DINO the teacher is what is exported; a distilled network is the student.
+    /// Where lightly-train stores the network: as a whole (`_model`, for timm and DINOv2) or as its children
+    /// (`_features`, for torchvision), in the parts that its methods train and in an export of the embedding model.
+    ///
+    /// Its DINO exports the teacher; for a distilled network it is the student.
     static let lightlyTrain = ["state_dict.embedding_model.", "state_dict.teacher_embedding_model.", "state_dict.student_embedding_model.", ""].flatMap { place in
         ["_model.", "_features."].map { "\(place)wrapped_model.\($0)" }
     }
 
     static let visionLibraries = [
-        // facebookresearch/vissl: `0.clf.0` is a head's first linear layer.
+        // facebookresearch/vissl: `0.clf.0` is the first linear layer of a head.
         Layout(
             name: "VISSL", backbone: "trunk._feature_blocks.", head: [("heads.0.clf.0.", 0), ("heads.1.clf.0.", 2)], mark: "heads.0.clf.0."),
-        // Its SwAV and SEER: linear layers, batch norms and rectifiers as in a Sequential, prototypes beside them.
+        // VISSL's SwAV and SEER: linear layers, batch norms and rectifiers as in a Sequential, plus prototypes.
         Layout(
             name: "VISSL", backbone: "trunk._feature_blocks.", head: (0..<8).map { (number: Int) in ("heads.0.projection_head.\(number).", number) },
             mark: "heads.0.projection_head.0.", rename: { visslRegNet.ours($0) ?? $0 }),
         Layout(name: "VISSL", backbone: "trunk._feature_blocks.", rename: { visslRegNet.ours($0) ?? $0 }),
         Layout(name: "VISSL", backbone: "_feature_blocks.", rename: { visslRegNet.ours($0) ?? $0 }),
-        // lightly: `Sequential(*list(resnet.children())[:-1])`, so stages are numbers; its DINO has a student and a teacher.
+        // lightly: `Sequential(*list(resnet.children())[:-1])`, so stages are numbers. Its DINO has a student and a
+        // teacher.
         Layout(name: "lightly", backbone: "backbone.", head: (0..<8).map { (number: Int) in ("projection_head.layers.\(number).", number) }, mark: "backbone.4.0.conv1.", rename: { lightlyResNet.ours($0) }),
         Layout(name: "lightly", backbone: "teacher_backbone.", mark: "teacher_backbone.4.0.conv1.", rename: { lightlyResNet.ours($0) }),
         Layout(name: "lightly", backbone: "", mark: "4.0.conv1.", rename: { lightlyResNet.ours($0) }),
-        // A RegNetY's attention tells it from a ResNet.
+        // The attention of a RegNetY distinguishes it from a ResNet.
         Layout(
             name: "Hugging Face", backbone: "regnet.", head: [("classifier.1.", nil)], mark: "regnet.encoder.stages.0.layers.0.layer.2.attention.", rename: { huggingFaceRegNet.ours($0) }),
         Layout(name: "Hugging Face", backbone: "", mark: "encoder.stages.0.layers.0.layer.2.attention.", rename: { huggingFaceRegNet.ours($0) }),
@@ -43,7 +46,8 @@ extension Layout {
                 return (name + ".convolution", name + ".normalization")
             })
 
-    /// VISSL's RegNetY, which is ClassyVision's: `res2.block1-0.f.final_bn.weight` is `trunk_output.block1.block1-0.f.c.1.weight`.
+    /// VISSL's RegNetY, which is that of ClassyVision: `res2.block1-0.f.final_bn.weight` is
+    /// `trunk_output.block1.block1-0.f.c.1.weight`.
     private static let visslRegNet = Renaming(
         [("conv1.stem.0", "stem.0"), ("conv1.stem.1", "stem.1")]
             + Renaming.blocksOfRegNet { stage, block, layer in
@@ -57,7 +61,8 @@ extension Layout {
                 }
             })
 
-    /// transformers' `RegNetModel` of layers of type y: `encoder.stages.1.layers.0.layer.3.convolution.weight` is `trunk_output.block2.block2-0.f.c.0.weight`.
+    /// transformers' `RegNetModel` with layers of type y: `encoder.stages.1.layers.0.layer.3.convolution.weight` is
+    /// `trunk_output.block2.block2-0.f.c.0.weight`.
     private static let huggingFaceRegNet = Renaming(
         [("embedder.embedder.convolution", "stem.0"), ("embedder.embedder.normalization", "stem.1")]
             + Renaming.blocksOfRegNet { stage, block, layer in

@@ -3,16 +3,18 @@ import Platform
 public import TensorStreams
 import ToolSupport
 
-/// NumPy's `.npz`: a zip of `.npy` files, stored or deflated. An array's name is its member's, without `.npy`.
+/// NumPy's `.npz`: a zip of `.npy` files, stored or deflated. An array has the name of its member, without `.npy`.
 public struct NumPyFile {
     public let outline: DocumentOutline
     private let path: String
     private let headers: [String: NumPyHeader]
 
-    /// How often as many bytes as the file its arrays may have, beside 64 MiB: no weights are compressed so far.
+    /// The maximum total size of the arrays, as a multiple of the file size in addition to 64 MiB.
+    ///
+    /// No weights compress this well.
     private static let mostRatio = 100
 
-    /// Whether a file that begins so is one.
+    /// Whether a file with this start is one.
     static func isOne(_ start: [UInt8]) -> Bool {
         start.starts(with: "PK\u{3}\u{4}".utf8) && start.indices.contains { start[$0...].starts(with: ".npy".utf8) }
     }
@@ -42,7 +44,7 @@ public struct NumPyFile {
         outline = DocumentOutline(metadata: [:], tensors: tensors, path: path)
     }
 
-    /// The arrays `names`, last dimension fastest.
+    /// The arrays `names`, in row-major order.
     public func read(_ names: Set<String>) throws -> TensorDocument {
         var document = TensorDocument(), left = names
         let archive = try ArchiveFile(BytePath(path))
@@ -51,10 +53,11 @@ public struct NumPyFile {
                 let header = headers[String(member.dropLast(4))]
             else { continue }
             let wanted = header.byteCount + header.shape.reduce(header.dtype.size, *)
-            // The system gives memory as it is written to, so a member that is shorter than its header says takes no more than its own bytes.
+            // The system allocates memory only as it is written, so a member that is shorter than its header says
+            // takes no more memory than its own bytes.
             let bytes = try unsafe Tensor(dtype: .u8, shape: [wanted]) { bytes in
                 var more: [UInt8] = [0]
-                // At its end libarchive compares its size and checksum with what the archive says.
+                // At the end of the member, libarchive checks its size and checksum against the archive.
                 let count = try unsafe archive.read(into: bytes), isLonger = try archive.read(into: &more) > 0
                 guard count == wanted, !isLonger else {
                     throw Failure(

@@ -1,12 +1,14 @@
 import TensorStreams
 import ToolSupport
 
-/// A Python pickle of a dictionary with NumPy's arrays, as detectron2's model zoo has them: `{"model": {name: array}, …}`.
+/// A Python pickle of a dictionary with NumPy arrays, as in detectron2's model zoo: `{"model": {name: array}, …}`.
 ///
-/// Arrays are made by `numpy.core.multiarray._reconstruct`, which NumPy 1 and 2 have under that name (NumPy's `array_reduce`).
+/// Arrays are created by `numpy.core.multiarray._reconstruct`, which exists under that name in NumPy 1 and 2 (NumPy's
+/// `array_reduce`).
 enum PickledArrays {
     /// - Parameters:
-    ///   - key: of the dictionary that holds the arrays, with `beside` beside it; nil where they are all that there is.
+    ///   - key: the key of the dictionary that contains the arrays, with the entries `beside` at the same level; nil
+    ///     where the arrays themselves are the top level.
     static func write(_ tensors: [DeferredTensor], inside key: String?, beside: [(key: String, value: PickleWriter.Scalar)], to path: String) throws {
         var output = try OutputFile(path), pickle = PickleWriter(version: 4)
         if let key { pickle.beginDictionary(inside: key, beside: beside) }
@@ -14,7 +16,7 @@ enum PickledArrays {
         pickle.beginItems()
         for tensor in tensors {
             pickle.string(tensor.name)
-            // An empty array of bytes, which its state makes another.
+            // An empty byte array, whose state is replaced below.
             pickle.global("numpy.core.multiarray", "_reconstruct")
             pickle.tuple { pickle in
                 pickle.global("numpy", "ndarray")
@@ -23,7 +25,7 @@ enum PickledArrays {
                 pickle.append([UInt8(ascii: "b")])
             }
             pickle.call()
-            // Its state: the version, the shape, the type, whether columns come first, and the numbers.
+            // Its state: the version, the shape, the type, whether the order is column-major, and the numbers.
             pickle.append([UInt8(ascii: "(")])
             pickle.int(1)
             pickle.ints(tensor.outline.shape)
@@ -42,7 +44,7 @@ enum PickledArrays {
         try output.commit()
     }
 
-    /// `numpy.dtype("f4")` with the state of one whose bytes stand in little-endian order.
+    /// `numpy.dtype("f4")` with the state of a little-endian type.
     private static func type(_ dtype: DType, _ pickle: inout PickleWriter) throws {
         let names: [DType: String] = [.f64: "f8", .f32: "f4", .f16: "f2", .i64: "i8", .i32: "i4", .i16: "i2", .u64: "u8", .u32: "u4", .u16: "u2"]
         guard let name = names[dtype] else { throw Failure(.software, "\(dtype.rawValue) is not written as an array") }

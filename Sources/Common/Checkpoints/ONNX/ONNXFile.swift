@@ -2,31 +2,33 @@ public import Networks
 import TensorStreams
 import ToolSupport
 
-/// A network as ONNX (onnx/onnx.proto, operators of version 14), with batch norms as they are, which runtimes fold, or folded already.
+/// A network as ONNX (onnx/onnx.proto, operator set 14).
+///
+/// Batch norms are either kept, for runtimes to fold, or folded already.
 ///
 /// | value       | shape                                                                                     |
 /// |-------------|-------------------------------------------------------------------------------------------|
-/// | `images`    | f32 (N, 3, H, W), numbers as the network takes them; or u8 (N, H, W, 3) as `augment` makes them |
+/// | `images`    | f32 (N, 3, H, W), normalised for the network; or u8 (N, H, W, 3) as `augment` makes them  |
 /// | `features`  | f32 (N, d)                                                                                |
 /// | `embedding` | f32 (N, D), where there is a head                                                         |
 public enum ONNXFile {
     private static let ir = 8, operators = 14
     private static let float = 1, byte = 2
 
-    /// Whether one file, which has 2 GB at the most, holds the network.
+    /// Whether the network fits into one file, which is limited to 2 GB.
     public static func holds(_ network: Network) -> Bool { network.parameterCount < 1 << 29 }
 
     /// - Parameters:
-    ///   - takesBytes: whether the images are bytes, and the graph makes numbers of them.
-    ///   - folds: whether batch norms are folded into the convolutions before them.
-    /// - Throws: ``Failure`` where the network is larger than the 2 GB that one file can hold.
+    ///   - takesBytes: whether the images are bytes that the graph normalises.
+    ///   - folds: whether batch norms are folded into the preceding convolutions.
+    /// - Throws: ``Failure`` where the network exceeds the 2 GB limit of one file.
     public static func write(_ weights: Weights, to path: String, takesBytes: Bool, folds: Bool, provenance: String) throws {
         let network = weights.network
         guard holds(network) else { throw Failure(.usage, "\(network.name) has more numbers than an ONNX file of 2 GB holds", remedy: "write *.safetensors") }
         let (graph, features, embedding) = weights.exchangeGraph(folds: folds) { graph in takesBytes ? normalized("images", network.pixels, &graph) : "images" }
         var nodes = ProtocolBuffer()
         for node in graph.nodes { nodes.add(1, message(node)) }
-        // What the values are called from outside.
+        // The external names of the values.
         nodes.add(1, identity(features, "features"))
         if embedding != features { nodes.add(1, identity(embedding, "embedding")) }
         nodes.add(2, network.name)
@@ -50,7 +52,7 @@ public enum ONNXFile {
         try output.commit()
     }
 
-    /// Bytes (N, H, W, C) to (v/255 − mean) / deviation in (N, C, H, W).
+    /// Converts bytes (N, H, W, C) to (v/255 − mean) / deviation in (N, C, H, W).
     private static func normalized(_ images: String, _ pixels: Pixels, _ graph: inout ExchangeGraph) -> String {
         let C = pixels.mean.count
         let numbers = graph.node("Transpose", [graph.node("Cast", [images], [("to", .int(float))])], [("perm", .ints([0, 3, 1, 2]))])
@@ -99,7 +101,7 @@ public enum ONNXFile {
         return message
     }
 
-    /// - Parameter shape: nil for a size that is free, named by the next of `free`.
+    /// - Parameter shape: nil for a dynamic size, which takes the next name of `free`.
     private static func value(_ name: String, _ type: Int, _ shape: [Int?], _ free: [String]) -> ProtocolBuffer {
         var sizes = ProtocolBuffer(), names = free[...]
         for size in shape {

@@ -1,14 +1,14 @@
 import ToolSupport
 
-/// A message of Protocol Buffers as it is written: fields one behind the other (protobuf.dev, "Encoding").
+/// A Protocol Buffers message for writing: concatenated fields (protobuf.dev, "Encoding").
 struct ProtocolBuffer {
     private enum Piece {
         case bytes([UInt8])
-        /// As many floats, made when they are written.
+        /// A number of floats that are created when they are written.
         case floats(Int, () -> [Float])
     }
 
-    /// What is complete, and the bytes behind it.
+    /// The completed pieces, and the bytes after them.
     private var pieces: [Piece] = []
     private var rest: [UInt8] = []
     private var count = 0
@@ -49,7 +49,7 @@ struct ProtocolBuffer {
         append(Array(value.utf8))
     }
 
-    /// As many floats as `count` says, four bytes each.
+    /// Adds `count` floats of four bytes each.
     mutating func add(_ field: Int, count floats: Int, _ make: @escaping () -> [Float]) {
         varint(UInt64(field) << 3 | 2)
         varint(UInt64(4 * floats))
@@ -74,7 +74,7 @@ struct ProtocolBuffer {
             case .bytes(let bytes): try unsafe output.write(bytes.span.bytes)
             case .floats(let count, let make):
                 let values = make()
-                // The lengths around it are written already.
+                // The enclosing lengths are already written.
                 precondition(values.count == count)
                 try unsafe output.write(values.span.bytes)
             }

@@ -1,13 +1,13 @@
 import Platform
 import ToolSupport
 
-/// The bytes of a pickle, from memory or, a piece at a time, from a file in which others may follow.
+/// The bytes of a pickle, from memory or, piecewise, from a file that may contain more after it.
 final class PickleBytes {
     let path: String
     private let file: CInt?
     private var buffer: [UInt8]
     private var next = 0
-    /// Where in the file the byte behind the buffer is, and where the file ends.
+    /// The file position of the byte after the buffer, and the size of the file.
     private var filled: Int
     private let size: Int
 
@@ -16,13 +16,13 @@ final class PickleBytes {
         (filled, size) = (bytes.count, bytes.count)
     }
 
-    /// - Parameter file: open for reading, of `size` bytes; read from its beginning.
+    /// - Parameter file: a file of `size` bytes, open for reading; read from its beginning.
     init(file: CInt, size: Int, path: String) {
         (self.path, self.file, self.size) = (path, file, size)
         (buffer, filled) = ([], 0)
     }
 
-    /// Of the next byte, in the file.
+    /// The file position of the next byte.
     var position: Int { filled - (buffer.count - next) }
     var remaining: Int { size - position }
 
@@ -38,7 +38,7 @@ final class PickleBytes {
         return buffer[next]
     }
 
-    /// The next `count` bytes; a count that the file cannot have is refused before memory is asked for.
+    /// The next `count` bytes. A count beyond the end of the file is rejected before memory is allocated.
     func bytes(_ count: Int) throws -> [UInt8] {
         guard count >= 0, count <= remaining else { throw cutOff }
         var bytes: [UInt8] = []
@@ -52,7 +52,7 @@ final class PickleBytes {
         return bytes
     }
 
-    /// Fills `target` with the next bytes, those of a file without a buffer between.
+    /// Fills `target` with the next bytes. Bytes that are not buffered yet are read from the file directly.
     func read(into target: UnsafeMutableRawBufferPointer) throws {
         guard target.count <= remaining else { throw cutOff }
         var done = min(target.count, buffer.count - next)
@@ -68,7 +68,7 @@ final class PickleBytes {
         }
     }
 
-    /// Passes over `count` bytes, unread where they lie behind the buffer.
+    /// Skips `count` bytes without reading those beyond the buffer.
     func skip(_ count: Int) throws {
         guard count >= 0, count <= remaining else { throw cutOff }
         let piece = min(count, buffer.count - next)
@@ -76,10 +76,10 @@ final class PickleBytes {
         filled += count - piece
     }
 
-    /// A little-endian number of `count` bytes, without its sign.
+    /// An unsigned little-endian number of `count` bytes.
     func unsigned(_ count: Int) throws -> UInt64 { try bytes(count).reversed().reduce(0) { $0 << 8 | UInt64($1) } }
 
-    /// Up to the end of the line, which is not part of it.
+    /// The bytes up to the end of the line, without the newline.
     func line() throws -> [UInt8] {
         var bytes: [UInt8] = []
         while true {

@@ -1,26 +1,29 @@
-/// A value of a Python pickle, as far as files of tensors have them.
+/// A value of a Python pickle, limited to the kinds that occur in tensor files.
 ///
-/// Lists and dictionaries are shared by reference, as in Python: one may be filled after another has taken it, and may even hold itself. They live as long as
-/// the ``PickleMemory`` that they were made in. What is larger than text lies apart: a pickle may have millions of values, most of them small.
+/// Lists and dictionaries are shared by reference, as in Python: one may be filled after another has taken it, and
+/// may even contain itself. They live as long as the ``PickleMemory`` in which they were made. Payloads larger than
+/// text are indirect: a pickle may have millions of values, most of them small.
 enum PickleValue {
     case none
     case bool(Bool)
     case int(Int)
     case float(Double)
-    /// Text that is no UTF-8 keeps its bytes as U+FFFD.
+    /// Invalid UTF-8 is replaced by U+FFFD.
     case string(String)
     case bytes([UInt8])
     /// A list or a tuple.
     case list(PickleList)
     case dictionary(PickleDictionary)
-    /// A name that the pickle would have Python import: "torch.FloatStorage".
+    /// A name that Python would import: "torch.FloatStorage".
     indirect case global(PickleName)
-    /// What stands for an object that nobody looks into: a class of the allow-list, or the time of a training. Nothing of it was made.
+    /// A placeholder for an object that is never inspected: of a class on the allow-list, or the time of a training.
+    ///
+    /// The object itself is not created.
     indirect case opaque(PickleName)
     indirect case storage(StorageReference)
     indirect case tensor(TensorReference)
 
-    /// As messages call it.
+    /// The name of the kind in messages.
     var kind: String {
         switch self {
         case .none: "None"
@@ -58,15 +61,15 @@ final class PickleList: PickleContainer {
 }
 
 final class PickleDictionary: PickleContainer {
-    /// In the order in which they were set.
+    /// The entries in insertion order.
     var entries: [(key: PickleValue, value: PickleValue)] = []
     override func removeAll() { entries = [] }
 }
 
-/// Owner of all lists and dictionaries of a pickle.
+/// The owner of all lists and dictionaries of a pickle.
 ///
-/// Each is emptied while this still holds all others: to let go of one that holds another, two hundred thousand deep, would take a stack as deep, and
-/// those that hold themselves would stay for ever.
+/// On release, it empties each container while it still holds all others. Otherwise releasing containers nested two
+/// hundred thousand deep would need a stack as deep, and containers that hold themselves would leak.
 final class PickleMemory {
     private var containers: [PickleContainer] = []
 

@@ -1,6 +1,8 @@
-/// Writes a pickle, opcode by opcode (Python's `Lib/pickletools.py`). Nothing is memoised: what stands twice is written twice.
+/// Writes a pickle, opcode by opcode (Python's `Lib/pickletools.py`).
+///
+/// Nothing is memoised: repeated values are written repeatedly.
 struct PickleWriter {
-    /// What may stand in a dictionary beside tensors.
+    /// A value other than a tensor in a dictionary.
     enum Scalar: Sendable {
         case string(String)
         case bool(Bool)
@@ -8,12 +10,12 @@ struct PickleWriter {
 
     private(set) var bytes: [UInt8]
 
-    /// - Parameter version: of the protocol: 2, or 4 for bytes.
+    /// - Parameter version: the protocol version: 2, or 4 for bytes.
     init(version: UInt8) { bytes = [0x80, version] }
 
     private mutating func number(_ count: Int, _ value: Int) { for byte in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * byte))) } }
 
-    /// A class or function.
+    /// Pushes a class or function.
     mutating func global(_ module: String, _ name: String) { bytes += Array("c\(module)\n\(name)\n".utf8) }
 
     mutating func string(_ text: String) {
@@ -31,7 +33,7 @@ struct PickleWriter {
             bytes.append(UInt8(ascii: "J"))
             number(4, value)
         default:
-            // LONG1 of eight bytes.
+            // LONG1 with eight bytes.
             bytes += [0x8A, 8]
             number(8, value)
         }
@@ -55,14 +57,14 @@ struct PickleWriter {
 
     mutating func ints(_ values: [Int]) { tuple { pickle in for value in values { pickle.int(value) } } }
 
-    /// Calls the global below the tuple of arguments.
+    /// Calls the global below the argument tuple.
     mutating func call() { bytes.append(UInt8(ascii: "R")) }
     /// Sets the state of the object below it.
     mutating func build() { bytes.append(UInt8(ascii: "b")) }
-    /// Makes what the tuple on the stack refers to, outside the pickle.
+    /// Loads the external object that the tuple on the stack refers to.
     mutating func persistent() { bytes.append(UInt8(ascii: "Q")) }
 
-    /// An empty dictionary, to which what stands between ``beginItems()`` and ``endItems()`` is added.
+    /// Pushes an empty dictionary. The values between ``beginItems()`` and ``endItems()`` are added to it.
     mutating func dictionary() { bytes.append(UInt8(ascii: "}")) }
     mutating func orderedDictionary() {
         global("collections", "OrderedDict")
@@ -70,11 +72,11 @@ struct PickleWriter {
         call()
     }
 
-    /// Keys and values for the dictionary on the stack.
+    /// Starts the keys and values of the dictionary on the stack.
     mutating func beginItems() { bytes.append(UInt8(ascii: "(")) }
     mutating func endItems() { bytes.append(UInt8(ascii: "u")) }
 
-    /// A dictionary of `beside` whose last value, of `key`, comes next; ``endItems()`` ends it.
+    /// Starts a dictionary with the entries `beside` and `key`, whose value comes next; ``endItems()`` ends it.
     mutating func beginDictionary(inside key: String, beside: [(key: String, value: Scalar)]) {
         dictionary()
         beginItems()
@@ -85,7 +87,7 @@ struct PickleWriter {
         string(key)
     }
 
-    /// The opcode of a byte string of `count` bytes, which follow.
+    /// The opcode for a byte string; its `count` bytes follow.
     mutating func byteString(count: Int) {
         if count >= 1 << 32 {
             bytes.append(0x8E)
@@ -99,7 +101,7 @@ struct PickleWriter {
     mutating func append(_ other: [UInt8]) { bytes += other }
     mutating func stop() { bytes.append(UInt8(ascii: ".")) }
 
-    /// What has been written since the last time.
+    /// The bytes written since the last call.
     mutating func take() -> [UInt8] {
         defer { bytes = [] }
         return bytes

@@ -1,36 +1,36 @@
 import ToolSupport
 
-/// What a pickle's names stand for. Nothing of them is ever imported or called.
+/// Resolves the names in a pickle. Nothing is ever imported or executed.
 protocol PickleNames {
-    /// The value that calling `name` with `arguments` gives; nil where the call is not of the allow-list.
+    /// The result of calling `name` with `arguments`; nil where the call is not on the allow-list.
     func call(_ name: PickleName, _ arguments: [PickleValue], _ memory: PickleMemory) throws -> PickleValue?
-    /// The value of a persistent identifier; nil where there is none such.
+    /// The value of a persistent identifier; nil where it is unknown.
     func persistent(_ identifier: PickleValue) throws -> PickleValue?
-    /// Whether objects of the class may be there, unread.
+    /// Whether objects of the class are accepted without being inspected.
     func isInert(_ name: PickleName) -> Bool
 }
 
-/// Python's pickle machine for what files of tensors need: protocols 0 to 5 but for classes of protocol 0 and 1, extension codes and out-of-band buffers
-/// (PEP 307, PEP 3154, PEP 574; CPython's `pickletools.py`).
+/// Python's pickle machine, limited to what tensor files need: protocols 0 to 5 without classes of protocols 0 and 1,
+/// extension codes and out-of-band buffers (PEP 307, PEP 3154, PEP 574; CPython's `pickletools.py`).
 ///
-/// It builds values alone. A name that would have to be called and is not of the allow-list ends the reading. What it may take is bounded by the pickle's
-/// length, of which every byte makes one value at the most, and by ``mostValues``.
+/// It only builds values. A call of a name that is not on the allow-list ends the reading. Its memory is bounded by
+/// the length of the pickle, since every byte makes at most one value, and by ``mostValues``.
 struct Unpickler<Names: PickleNames> {
     let names: Names
     private let bytes: PickleBytes
     private let memory: PickleMemory
     private var stack: [PickleValue] = []
-    /// Where in the stack the marks are.
+    /// The stack positions of the marks.
     private var marks: [Int] = []
     private var memo: [Int: PickleValue] = [:]
     private var values = 0
 
-    /// Far more than any checkpoint has, with an optimizer beside its weights.
+    /// The maximum number of values, far above that of any checkpoint with optimizer state.
     private static var mostValues: Int { 4_000_000 }
 
     init(_ bytes: PickleBytes, _ memory: PickleMemory, names: Names) { (self.bytes, self.memory, self.names) = (bytes, memory, names) }
 
-    /// Reads one pickle, to its end.
+    /// Reads one complete pickle.
     static func value(_ bytes: PickleBytes, _ memory: PickleMemory, names: Names) throws -> PickleValue {
         var unpickler = Unpickler(bytes, memory, names: names)
         return try unpickler.run()
@@ -72,7 +72,7 @@ struct Unpickler<Names: PickleNames> {
 
     private mutating func step(_ code: UInt8) throws {
         switch code {
-        // Frames and versions tell nothing that is needed.
+        // Frames and versions contain nothing that is needed.
         case 0x80: _ = try bytes.byte()
         case 0x95: _ = try bytes.bytes(8)
         case UInt8(ascii: "("): marks.append(stack.count)
@@ -95,7 +95,7 @@ struct Unpickler<Names: PickleNames> {
         case UInt8(ascii: "X"): try push(text(Int(bytes.unsigned(4))))
         case 0x8C: try push(text(Int(bytes.byte())))
         case 0x8D: try push(text(Int(clamping: bytes.unsigned(8))))
-        // Python 2's strings: text if they are, as torch takes them.
+        // Python 2 strings: decoded as text if possible, like in torch.
         case UInt8(ascii: "T"): try push(text(Int(bytes.unsigned(4))))
         case UInt8(ascii: "U"): try push(text(Int(bytes.byte())))
         case UInt8(ascii: "V"), UInt8(ascii: "S"): try push(.string(quoted(bytes.line())))
@@ -213,7 +213,7 @@ struct Unpickler<Names: PickleNames> {
 
     private func shown(_ name: PickleName) -> String { name.text.printableLine(limit: 100) }
 
-    /// Sets the state of an object: attributes of an ordered dictionary, or of something that nobody looks into.
+    /// Discards the state of an object: attributes of an ordered dictionary, or of an object that is never inspected.
     private mutating func build() throws {
         _ = try pop()
         switch try top() {
@@ -224,7 +224,7 @@ struct Unpickler<Names: PickleNames> {
 
     // MARK: Numbers and text
 
-    /// A little-endian integer of `count` bytes in two's complement; one that is larger than a machine's is a float.
+    /// A little-endian two's complement integer of `count` bytes; a float where it exceeds the machine's integers.
     private func long(_ count: Int) throws -> PickleValue {
         let digits = try bytes.bytes(count)
         guard let last = digits.last else { return .int(0) }
@@ -254,7 +254,7 @@ struct Unpickler<Names: PickleNames> {
 
     private func text(_ count: Int) throws -> PickleValue { .string(String(decoding: try bytes.bytes(count), as: UTF8.self)) }
 
-    /// A line of protocol 0: text, or a literal of Python 2 in quotes. Escapes stay as they are: names of tensors have none.
+    /// A line of protocol 0: text, or a quoted Python 2 literal. Escapes are kept, since tensor names have none.
     private func quoted(_ line: [UInt8]) -> String {
         let text = line.count >= 2 && line.first == line.last && (line.first == 0x27 || line.first == 0x22) ? Array(line[1..<line.count - 1]) : line
         return String(decoding: text, as: UTF8.self)

@@ -1,28 +1,28 @@
 import TensorStreams
 
-/// Numbers that lie in the file, of which tensors are views.
+/// Numbers in the file, of which tensors are views.
 struct StorageReference: Hashable {
     let key: String
-    /// The type of its elements; nil where it is of bytes and each view says its own.
+    /// The type of its elements; nil for a byte storage, where each view has its own type.
     let dtype: DType?
-    /// Elements, or bytes where there is no type.
+    /// The number of elements, or of bytes where there is no type.
     let count: Int
-    /// Its first element in the storage of the file, in elements.
+    /// The index of its first element in the file's storage.
     let start: Int
 
     init(key: String, dtype: DType?, count: Int, start: Int = 0) { (self.key, self.dtype, self.count, self.start) = (key, dtype, count, start) }
 }
 
-/// A tensor as PyTorch saves it: a strided view of a storage.
+/// A tensor as saved by PyTorch: a strided view of a storage.
 struct TensorReference {
     let storage: StorageReference
     let dtype: DType
-    /// In elements.
+    /// The offset in elements.
     let offset: Int
     let shape: [Int]
     let strides: [Int]
 
-    /// Its elements; nil where a size is below 0 or the product too large for any file.
+    /// The number of elements; nil where a size is negative or the product too large for any file.
     static func count(_ shape: [Int]) -> Int? {
         var count = 1
         for size in shape {
@@ -35,7 +35,7 @@ struct TensorReference {
 
     var count: Int { shape.reduce(1, *) }
 
-    /// Why it is no view of its storage; nil where it is one.
+    /// Why it is not a valid view of its storage; nil where it is.
     var fault: String? {
         guard shape.count == strides.count else { return "has \(shape.count) sizes and \(strides.count) strides" }
         guard shape.count <= Limits.checkpoint.rank else { return "has \(shape.count) dimensions, above the limit of \(Limits.checkpoint.rank)" }
@@ -43,7 +43,8 @@ struct TensorReference {
         guard offset >= 0, strides.allSatisfy({ $0 >= 0 }) else { return "has a negative offset or stride" }
         if count == 0 { return nil }
         let dimensions = zip(shape, strides).filter { $0.0 > 1 }.sorted { $0.1 < $1.1 }
-        // The last element of the dimensions so far: the next one's stride must be beyond it, or elements share memory.
+        // The last element over the dimensions so far. The stride of the next dimension must be larger, or elements
+        // share memory.
         var last = 0
         for (size, stride) in dimensions {
             guard stride > last else { return "overlaps itself" }

@@ -1,21 +1,23 @@
 import TensorStreams
 import ToolSupport
 
-/// The tensors of a checkpoint of PyTorch, by the names that lead to them: keys of dictionaries inside each other with dots between.
+/// The tensors of a PyTorch checkpoint by path: the keys of nested dictionaries, joined by dots.
 struct TensorTree {
     private(set) var tensors: [(name: String, reference: TensorReference)] = []
     private var names: Set<String> = []
     private var visits = 0
     private let path: String
 
-    /// Far deeper than any checkpoint.
+    /// Much deeper than any checkpoint.
     private static let mostDepth = 32
-    /// Lists that hold one list many times, which does so too, have more places than any memory has bytes.
+    /// Limits exponential growth: nested lists that each hold the next list many times have more paths than memory
+    /// has bytes.
     private static let mostVisits = 4_000_000
-    /// Of bytes. A key may stand before the names of a hundred thousand tensors.
+    /// The maximum length in bytes. One key may be the prefix of a hundred thousand tensor names.
     private static let longestName = 1024
 
-    /// - Throws: ``Failure`` where a name is there twice, a tensor is no view of its storage, or there are too many.
+    /// - Throws: ``Failure`` where a name appears twice, a tensor is not a valid view of its storage, or there are
+    ///   too many values.
     init(_ root: PickleValue, path: String) throws {
         self.path = path
         var open: Set<ObjectIdentifier> = []
@@ -23,7 +25,7 @@ struct TensorTree {
         guard !tensors.isEmpty else { throw Failure(.data, path: path, "holds \(root.kind) without tensors", remedy: "save a state_dict") }
     }
 
-    /// - Parameter name: nil for one that is too long.
+    /// - Parameter name: nil for a name that is too long.
     private mutating func visit(_ value: PickleValue, _ name: String?, depth: Int, _ open: inout Set<ObjectIdentifier>) throws {
         guard depth <= Self.mostDepth else { throw Failure(.data, path: path, "is nested deeper than \(Self.mostDepth) dictionaries") }
         visits += 1
@@ -42,7 +44,7 @@ struct TensorTree {
             guard tensors.count < Limits.checkpoint.tensorCount else { throw Failure(.data, path: path, "has more than \(Limits.checkpoint.tensorCount) tensors, which is the limit") }
             tensors.append((name, reference))
         case .dictionary(let dictionary):
-            // One that holds itself has been seen from here.
+            // A dictionary that contains itself is not visited again.
             guard open.insert(ObjectIdentifier(dictionary)).inserted else { return }
             for (key, value) in dictionary.entries {
                 guard let key = key.string ?? key.int.map(String.init) else { continue }

@@ -2,16 +2,19 @@ import TensorStreams
 import ToolSupport
 
 extension TorchFile {
-    /// Writes what `torch.save` writes of an `OrderedDict` of tensors (PyTorch's `torch/serialization.py`, `_save`), each in a storage of its own; `torch.load` reads it with
-    /// `weights_only=True`. One tensor at a time is in memory.
+    /// Writes the same format as `torch.save` for an `OrderedDict` of tensors (PyTorch's `torch/serialization.py`,
+    /// `_save`), each in its own storage; `torch.load` reads it with `weights_only=True`.
+    ///
+    /// Only one tensor at a time is in memory.
     ///
     /// - Parameters:
-    ///   - key: of a dictionary that holds the tensors, with `beside` beside them; nil where they are all that there is.
+    ///   - key: the key of the dictionary that contains the tensors, with the entries `beside` at the same level; nil
+    ///     where the tensors themselves are the top level.
     static func write(_ tensors: [DeferredTensor], inside key: String?, beside: [(key: String, value: PickleWriter.Scalar)], to path: String) throws {
         var output = try OutputFile(path), zip = StoredZip()
         func add(_ name: String, _ bytes: [UInt8]) throws { try unsafe bytes.withUnsafeBytes { try unsafe zip.add("archive/" + name, $0, to: &output) } }
         try add("data.pkl", pickle(tensors.map(\.outline), inside: key, beside))
-        // The version of the rest, and where storages begin.
+        // The version of the following members, and the alignment of the storages.
         try add(".format_version", Array("1".utf8))
         try add(".storage_alignment", Array("64".utf8))
         try add("byteorder", Array("little".utf8))
@@ -44,7 +47,7 @@ extension TorchFile {
                 pickle.int(0)
                 pickle.ints(tensor.shape)
                 pickle.ints(tensor.shape.indices.map { tensor.shape[($0 + 1)...].reduce(1, *) })
-                // Wants no gradient, has no hooks.
+                // No gradient required, no hooks.
                 pickle.bool(false)
                 pickle.orderedDictionary()
             }

@@ -1,16 +1,18 @@
 public import TensorStreams
 import ToolSupport
 
-/// A checkpoint that `torch.save` wrote, as a zip (PyTorch 1.6 and later) or in the older format of pickles one behind the other.
+/// A checkpoint written by `torch.save`, as a zip (PyTorch 1.6 and later) or in the older format of consecutive
+/// pickles.
 ///
-/// Its names are read first; then the storages that wanted tensors lie in, one after the other. A tensor that is most of its storage stays in its memory, others are copied out of it, so no more is
-/// in memory than the result and one storage.
+/// The names are read first, then the storages of the requested tensors, one after the other. A tensor that is most
+/// of its storage shares the storage's memory; other tensors are copied. Thus memory holds no more than the result
+/// and one storage.
 public struct TorchFile {
     private enum Container {
         case zip(TorchZip)
         case legacy(TorchLegacy)
 
-        /// Bytes of the file.
+        /// The size of the file in bytes.
         var size: Int {
             switch self {
             case .zip(let zip): zip.size
@@ -24,10 +26,10 @@ public struct TorchFile {
     private let container: Container
     private let references: [String: TensorReference]
 
-    /// How often as much as the file its tensors may have.
+    /// The maximum total size of the tensors, as a multiple of the file size.
     private static let mostShares = 16
 
-    /// Whether a file that begins so is one.
+    /// Whether a file with this start is one.
     static func isOne(_ start: [UInt8]) -> Bool { TorchZip.isOne(start) || TorchLegacy.isOne(start) }
 
     public init(_ path: String) throws {
@@ -54,7 +56,7 @@ public struct TorchFile {
             guard let reference = references[name] else { throw Failure(.software, path: path, "has no tensor '\(name)'") }
             wanted[reference.storage.key, default: []].append((name, reference))
         }
-        // Tensors may share a storage, as tied weights do, but not by the hundred.
+        // Tensors may share a storage, as tied weights do, but not hundreds of them.
         let total = wanted.values.joined().reduce(0.0) { $0 + Double($1.reference.count * $1.reference.dtype.size) }
         guard total <= Double(Self.mostShares) * Double(container.size) else {
             throw Failure(.data, path: path, "would have tensors of \(Int(min(total, 1e18))) bytes in a file of \(container.size)", remedy: "the file is damaged, or not what it says")
@@ -70,7 +72,7 @@ public struct TorchFile {
         let take: (String, Tensor) throws -> Void = { key, storage in
             for (name, reference) in wanted.removeValue(forKey: key) ?? [] { document.tensors[name] = try view(reference, name, of: storage) }
         }
-        // A storage's bytes: as many as any of its views says that it has.
+        // The size of a storage in bytes: the largest that any of its views declares.
         let sizes = wanted.mapValues { views in views.map { byteCount($0.reference) }.max() ?? 0 }
         switch container {
         case .zip(let zip): try zip.read(sizes, take)
@@ -85,7 +87,7 @@ public struct TorchFile {
         return (storage.start + storage.count) * size
     }
 
-    /// The elements of a view, which has been found to lie in its storage, last dimension fastest.
+    /// The elements of a view in row-major order. The view has been checked to lie in its storage.
     private func view(_ reference: TensorReference, _ name: String, of bytes: Tensor) throws -> Tensor {
         let size = reference.dtype.size, start = (reference.storage.start * (reference.storage.dtype == nil ? 1 : size)) + reference.offset * size
         let last = zip(reference.shape, reference.strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }

@@ -2,28 +2,32 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// What `torch.save` wrote before PyTorch 1.6: a magic number, the version of the protocol, the sizes of the machine's numbers and the value, each a pickle;
-/// then the list of the storages' keys, a pickle too, and for each its number of elements (8 bytes) and the elements (`torch/serialization.py`, `_legacy_save`).
+/// The format of `torch.save` before PyTorch 1.6 (`torch/serialization.py`, `_legacy_save`).
+///
+/// The file consists of a magic number, the protocol version, the sizes of the machine's numbers and the value, each
+/// as a pickle. A pickle with the list of storage keys follows, then for each storage its number of elements (8
+/// bytes) and the elements.
 struct TorchLegacy {
     let root: PickleValue
     private let memory = PickleMemory()
     private let path: String
     private let keys: [String]
     private let storages: TorchNames.Storages
-    /// Where the first storage begins.
+    /// The position of the first storage.
     private let start: Int
     private let file: OpenFile
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     var size: Int { file.size }
 
-    /// The magic number 0x1950a86a20f9469cfc6c as a pickle of protocol 2 and its beginning in others.
+    /// The magic number 0x1950a86a20f9469cfc6c, as it appears in a pickle of protocol 2, or after the start of a
+    /// pickle of another protocol.
     private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
 
     static func isOne(_ start: [UInt8]) -> Bool {
         start.first == 0x80 && start.prefix(32).indices.contains { start[$0...].starts(with: magic) }
     }
 
-    /// Closed when nobody reads it any more.
+    /// An open file, closed when it is no longer used.
     private final class OpenFile {
         let descriptor: CInt
         let size: Int
@@ -41,7 +45,7 @@ struct TorchLegacy {
         self.path = path
         file = try OpenFile(path)
         let bytes = PickleBytes(file: file.descriptor, size: file.size, path: path), names = TorchNames(path: path)
-        // The magic number is larger than a machine's integer, so it has been compared as bytes already.
+        // The magic number exceeds the machine's integers. Its bytes have been compared already.
         _ = try Unpickler.value(bytes, memory, names: names)
         guard try Unpickler.value(bytes, memory, names: names).int == 1001 else { throw bytes.failure("is of another version than 1001 of torch.save's older format") }
         guard case .dictionary(let machine) = try Unpickler.value(bytes, memory, names: names) else { throw bytes.failure("does not say what machine it is of") }
@@ -59,9 +63,9 @@ struct TorchLegacy {
         start = bytes.position
     }
 
-    /// Hands the bytes of each wanted storage to `take`.
+    /// Passes the bytes of each requested storage to `take`.
     ///
-    /// - Parameter sizes: by key, how many bytes the storage must have at least.
+    /// - Parameter wanted: the minimum size in bytes of each storage, by key.
     func read(_ wanted: [String: Int], _ take: (String, Tensor) throws -> Void) throws {
         let bytes = PickleBytes(file: file.descriptor, size: file.size, path: path), sizes = storages.elementSizes
         try bytes.skip(start)

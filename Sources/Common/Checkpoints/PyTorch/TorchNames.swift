@@ -1,13 +1,14 @@
 import TensorStreams
 import ToolSupport
 
-/// The names that a file of `torch.save` may have, and what they stand for here.
+/// The names that a `torch.save` file may contain, and their meaning here.
 ///
-/// The functions are those of `torch._utils` by which tensors are saved (PyTorch's `torch/_utils.py`, `torch/serialization.py`). Classes that stand beside
-/// tensors in checkpoints, such as the options of a training, are passed over unread.
+/// The functions are those of `torch._utils` with which tensors are saved (PyTorch's `torch/_utils.py`,
+/// `torch/serialization.py`). Other classes that occur in checkpoints, such as the options of a training, are
+/// accepted but not inspected.
 struct TorchNames: PickleNames {
     let path: String
-    /// Bytes of an element of each storage that the pickle refers to, by its key.
+    /// The element size in bytes of each storage in the pickle, by key.
     let storages = Storages()
 
     init(path: String) { self.path = path }
@@ -16,7 +17,7 @@ struct TorchNames: PickleNames {
         fileprivate(set) var elementSizes: [String: Int] = [:]
     }
 
-    /// The types of storages and of `torch.float32` and its like.
+    /// The types of storages, and of `torch.float32` and similar names.
     private static let types: [String: DType] = [
         "FloatStorage": .f32, "DoubleStorage": .f64, "HalfStorage": .f16, "BFloat16Storage": .bf16, "LongStorage": .i64, "IntStorage": .i32,
         "ShortStorage": .i16, "CharStorage": .i8, "ByteStorage": .u8, "BoolStorage": .bool,
@@ -24,10 +25,10 @@ struct TorchNames: PickleNames {
         "int32": .i32, "int": .i32, "int16": .i16, "short": .i16, "int8": .i8, "uint8": .u8, "bool": .bool, "uint16": .u16, "uint32": .u32, "uint64": .u64,
     ]
 
-    /// The name of the storage of numbers of this type.
+    /// The name of the storage class for this type.
     static func storage(of dtype: DType) -> String? { types.first { $0.value == dtype && $0.key.hasSuffix("Storage") }?.key }
 
-    /// Modules whose classes may stand beside tensors: options, paths, NumPy's scalars.
+    /// Classes that may occur besides tensors: options, paths, NumPy scalars.
     private static let inert: Set<String> = [
         "argparse.Namespace", "collections.defaultdict", "collections.Counter", "pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath",
         "numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
@@ -36,13 +37,14 @@ struct TorchNames: PickleNames {
         "mmcv.utils.config.ConfigDict", "yacs.config.CfgNode",
     ]
 
-    /// Packages all of whose classes may: options of a training, and the modules that lightly-train keeps in its checkpoints beside their tensors.
+    /// Packages of which all classes are accepted: options of a training, and the modules that lightly-train stores
+    /// in its checkpoints besides their tensors.
     private static let inertPackages = ["omegaconf.", "lightly_train.", "torch.nn.modules.", "torchvision.models.", "timm.layers.", "timm.models."]
 
     func isInert(_ name: PickleName) -> Bool { Self.inert.contains(name.text) || Self.inertPackages.contains { name.module.hasPrefix($0) } }
 
     func persistent(_ identifier: PickleValue) throws -> PickleValue? {
-        // In the older format the class of a module comes with its source, which nobody reads.
+        // In the older format the class of a module comes with its source, which is ignored.
         if let parts = identifier.elements, parts.count == 4, parts[0].string == "module", parts[1].name != nil { return parts[1] }
         guard let parts = identifier.elements, parts.count == 5 || parts.count == 6, parts[0].string == "storage", let type = parts[1].name, let count = parts[4].int,
             let key = parts[2].string ?? parts[2].int.map(String.init)
@@ -54,7 +56,7 @@ struct TorchNames: PickleNames {
             throw Failure(.data, path: path, "has numbers of the type \(type.text.printableLine(limit: 80)), which is not read", remedy: "convert the tensors to float32")
         }
         storages.elementSizes[key] = dtype?.size ?? 1
-        // In the legacy format a storage may be a part of another: its key, where it begins, its elements.
+        // In the legacy format a storage may be a part of another: its key, its start, its number of elements.
         if parts.count == 6, let view = parts[5].elements {
             guard view.count == 3, let start = view[1].int, let length = view[2].int, start >= 0, length >= 0, start <= count, length <= count - start else {
                 throw Failure(.data, path: path, "has a storage that is no part of another")
@@ -68,7 +70,7 @@ struct TorchNames: PickleNames {
         switch name.text {
         case "collections.OrderedDict":
             let dictionary = memory.dictionary()
-            // Of protocol 0 and 1: a list of pairs.
+            // In protocols 0 and 1: a list of pairs.
             for pair in arguments.first?.elements ?? [] {
                 guard let pair = pair.elements, pair.count == 2 else { throw Failure(.data, path: path, "has an ordered dictionary of no pairs") }
                 dictionary.entries.append((pair[0], pair[1]))
@@ -84,7 +86,7 @@ struct TorchNames: PickleNames {
             guard case .tensor? = arguments.first else { return nil }
             return arguments.first
         case "torch._tensor._rebuild_from_type_v2":
-            // Not of itself, which would have no end.
+            // Calling itself would recurse without end.
             guard arguments.count >= 3, let function = arguments[0].name, function != name, let inner = arguments[2].elements else { return nil }
             return try call(function, inner, memory)
         default: return nil

@@ -1,5 +1,7 @@
-/// The checksum of zip members (ISO 3309, polynomial 0x04C11DB7 reflected), eight bytes at a time by eight tables (Kounavis and Berry, "A systematic approach to building
-/// high performance software-based CRC generators", 2005).
+/// The checksum of zip members (ISO 3309, polynomial 0x04C11DB7 reflected).
+///
+/// It processes eight bytes at a time with eight tables (Kounavis and Berry, "A systematic approach to building high
+/// performance software-based CRC generators", 2005).
 struct CRC32 {
     private static let tables: [UInt32] = {
         var tables = [UInt32](repeating: 0, count: 8 * 256)

@@ -1,8 +1,10 @@
 public import ToolSupport
 
-/// Writes a zip of members without compression, each of which begins at a multiple of 64 bytes, as PyTorch writes and maps them (APPNOTE.TXT 6.3.10).
+/// Writes a zip of uncompressed members, each starting at a multiple of 64 bytes, as PyTorch writes and maps them
+/// (APPNOTE.TXT 6.3.10).
 ///
-/// Equal members make equal bytes: the time of each is the first that the format has, 1980. What does not fit 32 bits is told as zip64 has it.
+/// Equal members give equal bytes: all have the earliest time of the format, 1980. Numbers that do not fit into 32
+/// bits use zip64.
 public struct StoredZip {
     private struct Member {
         let name: [UInt8]
@@ -14,16 +16,16 @@ public struct StoredZip {
     private let limit: Int
     private static let alignment = 64
 
-    /// - Parameter limit: the first number that is told as zip64 has it.
+    /// - Parameter limit: the smallest number that uses zip64.
     public init(limit: Int = 0xFFFF_FFFF) { self.limit = limit }
 
-    /// Appends a member to `output`, of which nothing but this zip is written.
+    /// Appends a member to `output`, which must contain nothing but this zip.
     public mutating func add(_ name: String, _ bytes: UnsafeRawBufferPointer, to output: inout OutputFile) throws {
         let member = unsafe Member(name: Array(name.utf8), sum: CRC32.of(bytes), size: bytes.count, offset: output.position)
         members.append(member)
         let isLong = member.size >= limit
         var header = numbers(4, 0x0403_4B50) + common(member, isLong: isLong) + numbers(2, member.name.count)
-        // Extra fields: both sizes, and what fills up to the alignment, under the number that PyTorch gives it.
+        // Extra fields: both sizes, and the padding for the alignment, under the identifier that PyTorch uses.
         let long = isLong ? numbers(2, 1) + numbers(2, 16) + numbers(8, member.size) + numbers(8, member.size) : []
         let start = member.offset + header.count + 2 + member.name.count + long.count + 4, padding = -start & (Self.alignment - 1)
         header += numbers(2, long.count + 4 + padding) + member.name + long
@@ -32,7 +34,7 @@ public struct StoredZip {
         try unsafe output.write(bytes.bytes)
     }
 
-    /// Writes the list of members, with which the zip ends.
+    /// Writes the central directory, which ends the zip.
     public func end(_ output: inout OutputFile) throws {
         let start = output.position
         for member in members {
@@ -60,13 +62,14 @@ public struct StoredZip {
         try unsafe output.write(end.span.bytes)
     }
 
-    /// What both headers of a member have: the version that is needed, flags (names are UTF-8), stored, time and day, checksum, both sizes.
+    /// The common part of both headers of a member: the required version, flags (UTF-8 names), method (stored), time
+    /// and date, checksum, both sizes.
     private func common(_ member: Member, isLong: Bool, isFar: Bool = false) -> [UInt8] {
         let size = isLong ? 0xFFFF_FFFF : member.size
         return numbers(2, isLong || isFar ? 45 : 20) + numbers(2, 0x800) + numbers(2, 0) + numbers(2, 0) + numbers(2, 0x21) + numbers(4, Int(member.sum))
             + numbers(4, size) + numbers(4, size)
     }
 
-    /// A number in so many bytes, the least first.
+    /// A little-endian number of `count` bytes.
     private func numbers(_ count: Int, _ value: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
 }

@@ -3,11 +3,12 @@ import Layers
 public import Networks
 import ToolSupport
 
-/// The mean of several networks' weights, tensor by tensor: of snapshots of a training, or of several trainings with the same beginning (Izmailov et al., "Averaging
-/// Weights Leads to Wider Optima", UAI 2018; Wortsman et al., "Model soups", ICML 2022).
+/// The mean of several networks' weights, tensor by tensor: of snapshots of a training, or of several trainings from
+/// the same start (Izmailov et al., "Averaging Weights Leads to Wider Optima", UAI 2018; Wortsman et al., "Model
+/// soups", ICML 2022).
 ///
-/// Means are found in double precision and rounded once. Running statistics are averaged too, which is not what the averaged network would find on images; of the counts of
-/// batches the largest stays.
+/// Means are computed in double precision and rounded once. Running statistics are averaged too, although the
+/// averaged network would measure other statistics on images. For batch counts, the largest is kept.
 public struct WeightsAverage {
     private let network: Network
     private let path: String
@@ -22,9 +23,9 @@ public struct WeightsAverage {
         statistics = (0..<network.statisticsCount).map { unsafe Double(weights.statistics.pointer[$0]) }
     }
 
-    /// Adds another network's.
+    /// Adds the weights of another network.
     ///
-    /// - Throws: ``Failure`` `data` where it is another network, or has another head or other images.
+    /// - Throws: ``Failure`` `data` where the network, its head or its images differ.
     public mutating func add(_ weights: Weights, path: String) throws {
         let other = weights.network
         func check(_ found: String, _ expected: String) throws {
@@ -47,7 +48,7 @@ public struct WeightsAverage {
         count += 1
     }
 
-    /// The mean of all that were added.
+    /// The mean of all added weights.
     public func weights() -> Weights {
         let weights = Weights(network), count = Double(count)
         for (index, sum) in parameters.enumerated() { unsafe weights.parameters.pointer[index] = Float(sum / count) }

@@ -3,22 +3,24 @@ public import Networks
 import TensorStreams
 import ToolSupport
 
-/// Writes a network for another program: under its names, in a file that it reads. Tensors are made one after the other, so that no second copy of all weights is in memory.
+/// Writes a network for another program: under that program's names, in a file that it reads.
+///
+/// Tensors are created one after the other, so that memory holds no second copy of all weights.
 public struct WeightsWriter {
     private let weights: Weights
     private let names: TargetNames
     private let counterpart: TargetNames.Counterpart
     private let format: WeightsFormat
-    /// What the user of the program has to type; nil where there is nothing to tell.
+    /// What the user of the program has to type; nil where there is nothing to say.
     public private(set) var note: String?
 
     /// The programs by name, the default first.
     public static let targets = TargetNames.all.map(\.name)
 
     /// - Parameters:
-    ///   - path: whose ending says the format.
+    ///   - path: the file, whose extension selects the format.
     ///   - target: the program, one of ``targets``.
-    /// - Throws: ``Failure`` `usage` where the program reads no such file, or has no network of this function.
+    /// - Throws: ``Failure`` `usage` where the program does not read such a file, or has no equivalent network.
     public init(_ weights: Weights, to path: String, names target: String) throws {
         guard let names = TargetNames.all.first(where: { $0.name == target }) else { throw Failure(.usage, "there are no names of '\(target.printableLine(limit: 80))'") }
         format = WeightsFormat(path)
@@ -36,7 +38,8 @@ public struct WeightsWriter {
         note = notes.isEmpty ? nil : notes.joined(separator: "; ")
     }
 
-    /// What a file of tensors alone does not tell of the network, and who reads it takes for something else.
+    /// Properties of the network that a file of tensors alone does not record, and that its reader would assume to be
+    /// different.
     private static func untold(_ network: Network, _ names: [String]) -> [String] {
         let facts = LayoutMatch(names)?.facts ?? [:]
         var notes: [String] = []
@@ -48,7 +51,7 @@ public struct WeightsWriter {
         return notes
     }
 
-    /// - Throws: ``Failure`` `usage` where the program `target` reads no file of this ending.
+    /// - Throws: ``Failure`` `usage` where the program `target` does not read files with this extension.
     public static func check(_ path: String, names target: String) throws {
         guard let names = TargetNames.all.first(where: { $0.name == target }), !names.formats.contains(WeightsFormat(path)) else { return }
         let endings = names.formats.map(\.rawValue).sorted().joined(separator: " or ")
@@ -57,16 +60,16 @@ public struct WeightsWriter {
 
     /// - Parameters:
     ///   - half: whether weights are stored in half precision.
-    ///   - metadata: for safetensors, which alone has any.
-    ///   - input: where the weights come from, for messages.
+    ///   - metadata: for safetensors, the only format that has any.
+    ///   - input: the source of the weights, for messages.
     public func write(to path: String, half: Bool, metadata: [String: String], input: String) throws {
         let tensors = try tensors(half: half, input: input)
         switch format {
         case .safetensors:
             var metadata = metadata
-            // What is of a training and not of its weights.
+            // Metadata of the training rather than of its weights.
             for key in ["head", "objective", "optimizer", "epoch", "steps", "kl", "position"] { metadata[key] = nil }
-            // Names of other numbers than the head's are none of a classifier's classes.
+            // A list of names with another length than the head's width does not name a classifier's classes.
             if metadata.names("classes")?.count != weights.network.head.dimension { metadata["classes"] = nil }
             metadata.merge(WeightsDocument.metadata(of: weights.network)) { $1 }
             try DocumentFile.write(tensors, metadata: metadata, to: path)
