@@ -9,7 +9,7 @@ extension Shard: ExpressibleByArgument {
     public var defaultValueDescription: String { "\(number)/\(count)" }
 }
 
-/// "0.2,1".
+/// A range of crop scales, written "0.2,1".
 struct CropScale: ExpressibleByArgument {
     let range: ClosedRange<Double>
 
@@ -24,15 +24,15 @@ struct CropScale: ExpressibleByArgument {
     var defaultValueDescription: String { "\(range.lowerBound),\(range.upperBound)" }
 }
 
-/// What is shuffled as a whole.
+/// The unit of shuffling.
 enum Shuffle: String, ExpressibleByArgument, CaseIterable {
     case all, archives
 }
 
 extension Augment {
-    /// A record may be so large, as readers have it.
+    /// The maximum size of a record that readers accept, with some space for the rest.
     static let recordLimit = Limits.standard.documentBytes - (16 << 20)
-    /// An epoch's order is in memory.
+    /// The order of an epoch is kept in memory.
     static let mostImages = 1 << 30
 
     func checkRanges() throws {
@@ -90,12 +90,12 @@ extension Augment {
         try checkCrops()
     }
 
-    /// The images that are chosen for their labels; nil for all.
+    /// The images that are selected by their labels; nil for all.
     var labels: LabelSubset? {
         get throws { try labelsFraction.map { .fraction($0, seed: seed) } ?? labelsList.map(LabelSubset.list) }
     }
 
-    /// What each epoch has; views that nothing is drawn for come in the data's own order.
+    /// The plan of each epoch; views without random numbers come in the order of the data.
     func plan(_ dataset: Dataset, _ subset: [Int]?, _ groups: [CropGroup], of data: String) throws -> EpochPlan {
         let shard = try shard.shard()
         let plan = EpochPlan(
@@ -106,7 +106,7 @@ extension Augment {
             guard plan.seed != nil else { throw Failure(.usage, "--shuffle archives is of no use to a recipe that takes images in their order", remedy: "leave it out") }
             guard dataset.archiveStarts.count > 1 else { throw Failure(.usage, path: data, "is not several archives to take one after the other", remedy: "leave out --shuffle archives") }
         }
-        // Among more shards than batches some are empty, which is no fault of whoever does one of them.
+        // With more shards than batches some shards are empty, which is not an error of the process for such a shard.
         var whole = plan
         if steps == nil { whole.shard = Shard(1, of: 1) }
         guard whole.pass > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
@@ -116,12 +116,13 @@ extension Augment {
         return plan
     }
 
-    /// Where a training stands behind an image: "pass 0, 00017.tar, 312 of its images". Of images that are not taken archive by archive nil.
+    /// The training position after an image: "pass 0, 00017.tar, image 312"; nil unless images are taken archive by
+    /// archive.
     func position(_ plan: EpochPlan, _ dataset: Dataset, epoch: Int, place: Int, _ order: [Int]) -> String? {
         plan.position(epoch: epoch, place: place).map { "pass \($0.pass), \(dataset.source(of: order[place])), image \($0.seen)" }
     }
 
-    /// Images that the stream will have, if none is broken.
+    /// The number of images in the stream, if none is broken.
     func images(_ plan: EpochPlan) -> Int {
         epochs * (plan.dropLast ? plan.batches * plan.batch : plan.images)
     }
@@ -138,7 +139,7 @@ extension Augment {
         ]
         metadata[StreamHeader.firstBatch] = first > 0 ? "\(first)" : nil
         metadata["shuffle"] = shuffle == .archives ? shuffle.rawValue : nil
-        // Passes that follow one another are cut into sets, which no one process has as a whole.
+        // With consecutive passes, shards are separate sets, and no process has the whole.
         let shard = steps == nil ? StreamShard(plan.shard.number, of: plan.shard.count) : nil
         for more in [slice?.metadata, shard?.metadata, describe(groups)].compactMap(\.self) { metadata.merge(more) { first, _ in first } }
         metadata[StreamHeader.brokenLimit] = brokenLimit(plan).map { "\($0)" }
@@ -147,15 +148,15 @@ extension Augment {
         return header
     }
 
-    /// A hash of which of them are taken, and what goes with them; nil where they are all.
+    /// A hash of the selection and of the bags; nil where all images are used without bags.
     ///
-    /// - Parameter chosen: those that LABELS names; nil for all.
+    /// - Parameter chosen: the images selected by their labels; nil for all.
     private func choiceHash(_ chosen: [Int]?) throws -> String? {
         guard chosen != nil || bags != nil else { return nil }
         return try XXH64.text(of: (chosen.map { "\($0)" } ?? "") + (bags.map(XXH64.ofFile) ?? ""))
     }
 
-    /// Images of an epoch that may be broken; nil for any number.
+    /// The number of images of an epoch that may be broken; nil for any number.
     func brokenLimit(_ plan: EpochPlan) -> Int? { allowBad ? nil : max(plan.images, plan.steps == nil ? plan.chosen : plan.pass) / 100 }
 
     func remark(_ dataset: Dataset, _ broken: BrokenImages) -> String {

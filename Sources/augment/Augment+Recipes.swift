@@ -16,9 +16,9 @@ extension Augment {
         return recipe
     }
 
-    /// What is made of each image.
+    /// The groups of views that are made of each image.
     func groups() throws -> [CropGroup] {
-        // A recipe's file is read once, for it may be a pipe.
+        // A recipe's file is read only once, because it may be a pipe.
         var known: [String: Recipe] = [:]
         func named(_ name: String) throws -> Recipe {
             if let recipe = known[name] { return recipe }
@@ -29,7 +29,7 @@ extension Augment {
         let usual = try named(recipe)
         var groups: [CropGroup]
         if bags != nil {
-            // What is mixed has a place, and is no view of its own.
+            // The mix occupies a slot of the first group, but is not a view of its own.
             groups = [3, 2].map { CropGroup(views: $0, size: size ?? 224, scale: cropScale?.range, recipe: usual) }
             groups[1].firstView = groups[0].views
         } else if let crops {
@@ -40,10 +40,10 @@ extension Augment {
         for (path, value) in try assignments() {
             for group in groups.indices { groups[group].recipe.separate(path, views: groups[group].views) }
             let taking = groups.indices.filter { groups[$0].recipe.parameters.contains(path) }
-            // One that none has is refused by the first, which says what there is.
+            // If no group has the parameter, the first reports the error with the available ones.
             for group in taking.isEmpty ? [0] : taking { try Self.set(path, value, of: &groups[group].recipe) }
         }
-        // --crop-scale may be given to several augments, one of which evaluates.
+        // --crop-scale may be given to several augments, one of which makes evaluation views.
         for group in groups where crops != nil && group.scale != nil && group.recipe.tables.allSatisfy({ $0.crop.kind == .centre }) {
             throw Failure(.usage, "--crops: the recipe \(group.recipe.name) takes the middle of an image and no share of it", remedy: "leave out the share behind @")
         }
@@ -66,14 +66,14 @@ extension Augment {
         }
     }
 
-    /// What --show-recipe prints.
+    /// The text that --show-recipe prints.
     func shownRecipe(_ name: String) throws -> String {
         var recipe = try Self.recipe(name)
         for (path, value) in try assignments() { try Self.set(path, value, of: &recipe) }
         return RecipeFile.text(recipe)
     }
 
-    /// What can be said of the recipes and crops without a look into files.
+    /// Checks the recipes and crops as far as possible without reading files.
     func checkCrops() throws {
         for (option, isGiven) in [("--views", views != nil), ("--size", size != nil), ("--crop-scale", cropScale != nil)] where isGiven && crops != nil {
             throw ValidationError("\(option) is of one group of views, and --crops says it of each; leave it out")
@@ -91,13 +91,13 @@ extension Augment {
         }
     }
 
-    /// The recipes that options name.
+    /// The recipes named by options.
     var recipeNames: [String] {
         if let showRecipe { return [showRecipe] }
         return [recipe] + (crops ?? "").split(whereSeparator: \.isWhitespace).compactMap(Recipe.named(inGroup:))
     }
 
-    /// Whether what is made of an image has room in a record, or in a sheet.
+    /// Checks that the views of a batch fit into a record, or those of an image into a sheet.
     func check(_ groups: [CropGroup]) throws {
         if preview != nil { return try Preview.check(groups) }
         let bytes = batch * groups.reduce(0) { $0 + $1.bytes }
@@ -106,7 +106,7 @@ extension Augment {
         }
     }
 
-    /// What a header says of the groups, where that is more than a name.
+    /// The metadata of a header about the groups, with full recipes where a name is not enough.
     func describe(_ groups: [CropGroup]) -> [String: String] {
         var metadata = ["recipe": groups[0].recipe.name]
         if groups.count > 1 { metadata["crops"] = groups.map(\.text).joined(separator: " ") }

@@ -171,7 +171,7 @@ struct Augment: Tool {
         try progress.finish(remark(dataset, broken))
     }
 
-    /// The batch to begin with.
+    /// The batch to start with.
     private func firstBatch(_ plan: EpochPlan) throws -> Int {
         try resume.map { path in
             let interim = InterimCheckpoint(path), done = try interim.batch()
@@ -182,7 +182,7 @@ struct Augment: Tool {
         }.min() ?? 0
     }
 
-    /// The epoch whose order and views `epoch` has.
+    /// The epoch that determines the order and views of `epoch`.
     private func drawn(_ epoch: Int) -> Int { cycle.map { epoch % $0 } ?? epoch }
 
     private func mixing(_ dataset: Dataset, _ plan: EpochPlan) throws -> Mixing {

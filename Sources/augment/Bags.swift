@@ -2,17 +2,18 @@ import Randomness
 import TensorStreams
 import ToolSupport
 
-/// Of each image others that are near to it, as `neighbours` writes them: `index` i64 [n], `neighbours` i64 [n, k].
+/// For each image, other images that are near to it, as `neighbours` writes them: `index` i64 [n], `neighbours` i64 [n,
+/// k].
 struct Bags {
     private let path: String
-    /// The place of an image's row, by its number.
+    /// The row of an image, by its number.
     private let rows: [Int: Int]
     private let neighbours: [Int]
     private let k: Int
 
     /// - Parameters:
-    ///   - samples: images in the data set.
-    ///   - chosen: those that are read: no other may be in a bag of theirs, such as one that is kept for judging.
+    ///   - samples: the number of images in the data set.
+    ///   - chosen: the images that are read. Their bags may contain no others, such as images held out for evaluation.
     init(_ path: String, samples: Int, chosen: Set<Int>) throws {
         self.path = path
         let document = try DocumentFile.read(path) { outline in
@@ -34,7 +35,7 @@ struct Bags {
         }
     }
 
-    /// The one of an image's bag that an epoch has drawn.
+    /// The member of an image's bag that is drawn for an epoch.
     ///
     /// - Throws: ``MissingBag``.
     func member(of image: Int, seed: UInt64, epoch: Int) throws -> Int {
@@ -46,17 +47,18 @@ struct Bags {
     }
 }
 
-/// An image without a bag: nothing that is wrong with the image.
+/// An image without a bag; the image itself is not at fault.
 struct MissingBag: Error {
     let failure: Failure
 }
 
-/// What is mixed of what.
+/// How images are mixed.
 enum Mixing {
     case none
-    /// Each image with another of its batch.
+    /// Each image with another one of its batch.
     case mixUp
-    /// A view of an image with one of another of its bag, into a third view; two views of a second group are of the two.
+    /// A view of an image and one of another image of its bag are mixed into a third view; two views of a second group
+    /// show the two images.
     case bags(Bags)
 
     var isMixUp: Bool { if case .mixUp = self { true } else { false } }

@@ -5,13 +5,13 @@ import Randomness
 import TensorStreams
 import ToolSupport
 
-/// An image of another's bag that is broken.
+/// A broken image in the bag of another image.
 private struct BrokenMember: Error {
     let index: Int
     let failure: Failure
 }
 
-/// Decodes images and renders their views, a batch at a time, on all threads.
+/// Decodes images and renders their views, batch by batch, on all threads.
 struct BatchRenderer {
     struct Broken {
         let index: Int
@@ -19,7 +19,7 @@ struct BatchRenderer {
         let failure: Failure
     }
 
-    /// What became of a batch: a record of the images that are whole, nil if none is, and the others.
+    /// The result for a batch: a record of the intact images (nil if there are none), and the broken ones.
     struct Batch {
         let record: TensorDocument?
         let broken: [Broken]
@@ -41,15 +41,15 @@ struct BatchRenderer {
         workers = try (0..<Parallel.threads).map { _ in try ViewRenderer() }
     }
 
-    /// Renders the images `indices` for batch `step` of `epoch`, or those of them at the places `part`.
+    /// Renders the images `indices` for batch `step` of `epoch`, or only those at the positions `part`.
     ///
     /// - Parameters:
-    ///   - passes: over the data, of each image: what its views depend on.
-    ///   - drawn: the epoch that decides how images are mixed.
-    ///   - position: of the record's last image, as the metadata `position` tells it.
-    /// - Throws: a ``Failure`` when something else than an image is broken.
+    ///   - passes: the pass over the data for each image, which determines its views.
+    ///   - drawn: the epoch that determines how images are mixed.
+    ///   - position: the position of the record's last image, for the metadata `position`.
+    /// - Throws: a ``Failure`` when anything other than an image is broken.
     func render(_ batch: ArraySlice<Int>, part: Range<Int>, passes: [Int], epoch: Int, drawnAs drawn: Int, step: Int, position: String?) throws -> Batch {
-        // Images are mixed with any others of the batch.
+        // Images may be mixed with any others of the batch.
         let places = mixing.isMixUp ? 0..<batch.count : part
         let indices = Array(batch.dropFirst(places.lowerBound).prefix(places.count)), passes = passes[places].map { $0 }
         var failures = [(any Error)?](repeating: nil, count: indices.count)
@@ -101,13 +101,14 @@ struct BatchRenderer {
         return Batch(record: kept.isEmpty ? nil : record, broken: broken)
     }
 
-    /// The paths of images in the data, u8 [N, L]: as long as the longest, with zeros behind the others. No path holds a zero.
+    /// The paths of images in the data, u8 [N, L]: as long as the longest, padded with zeros. No path contains a zero.
     private func paths(_ indices: [Int]) -> Tensor {
         let paths = indices.map { data.samples[$0].pathBytes }, L = paths.map(\.count).max() ?? 0
         return Tensor(u8: paths.flatMap { $0 + [UInt8](repeating: 0, count: L - $0.count) }, shape: [paths.count, L])
     }
 
-    /// A tensor for each of `groups`, u8 [N, views, size, size, 3]; `filling` is given the memory of all, behind that of `targets`.
+    /// A tensor for each of `groups`, u8 [N, views, size, size, 3]; `filling` receives the memory of all, appended to
+    /// `targets`.
     private func tensors(
         _ groups: ArraySlice<CropGroup>, N: Int, _ targets: [UnsafeMutableRawBufferPointer], filling: ([UnsafeMutableRawBufferPointer]) -> Void
     ) -> [Tensor] {
@@ -122,7 +123,7 @@ struct BatchRenderer {
         return [tensor] + others
     }
 
-    /// All views of one image, which is decoded once.
+    /// Renders all views of one image, which is decoded once.
     private func render(_ index: Int, epoch: Int, on renderer: ViewRenderer, row: Int, into targets: [UnsafeMutableRawBufferPointer]) throws {
         try data.decode(index, on: renderer)
         for (place, group) in groups.enumerated() {
@@ -137,8 +138,11 @@ struct BatchRenderer {
         }
     }
 
-    /// Views of an image and of another of its bag: of the first group one of each and their mix, of the second one more of each. They are the image's own, whose bag the other is drawn for by
-    /// chance, so no other image's views are like them.
+    /// Renders views of an image and of another one in its bag: in the first group one of each and their mix, in the
+    /// second one more of each.
+    ///
+    /// All are drawn with the image's own number. The other image is drawn at random from the image's bag, so no other
+    /// image has the same views.
     private func render(_ index: Int, _ bags: Bags, _ box: CropBox, epoch: Int, on renderer: ViewRenderer, row: Int, into targets: [UnsafeMutableRawBufferPointer]) throws {
         func part(_ group: Int, _ number: Int) -> UnsafeMutableRawBufferPointer {
             let bytes = groups[group].bytes / groups[group].views, start = row * groups[group].bytes + number * bytes
@@ -148,7 +152,7 @@ struct BatchRenderer {
             if number == 0 {
                 try data.decode(index, on: renderer)
             } else {
-                // Not before, since one that is broken has no bag.
+                // Not earlier, because a broken image has no bag.
                 let member = try bags.member(of: index, seed: seed, epoch: epoch)
                 do {
                     try data.decode(member, on: renderer)
@@ -164,7 +168,7 @@ struct BatchRenderer {
         unsafe ImageMix.paste(UnsafeRawBufferPointer(part(0, 0)), UnsafeRawBufferPointer(part(0, 1)), box: box, width: groups[0].size, into: part(0, 2))
     }
 
-    /// Which image of the batch each is mixed with, and its own share, one for all.
+    /// The partner of each image in the batch, and the image's own weight, the same for all.
     private func mixUp(_ count: Int, _ random: inout CounterRandom) -> (partners: [Int], share: Double) { (random.permutation(count), random.uniform()) }
 
     private func blend(_ images: Tensor, _ partners: [Int], _ share: Double) -> Tensor {
@@ -180,7 +184,7 @@ struct BatchRenderer {
         }
     }
 
-    /// The images at `rows`, one behind the other, or what is known of them.
+    /// The rows `rows` of a tensor of images, or of one of the record's other tensors, one after the other.
     private func keep(_ rows: [Int], of images: Tensor) -> Tensor {
         let length = images.byteCount / images.shape[0]
         return unsafe Tensor(dtype: images.dtype, shape: [rows.count] + images.shape.dropFirst()) { target in

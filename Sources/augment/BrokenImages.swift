@@ -1,19 +1,19 @@
 import Datasets
 import ToolSupport
 
-/// Counts the images that cannot be decoded, and stops when they are too many.
+/// Counts the images that cannot be decoded, and stops when there are too many.
 struct BrokenImages {
-    /// In one epoch; nil for any number.
+    /// The limit for one epoch; nil for any number.
     private let allowed: Int?
     private let data: String
     private var known: Set<Int> = []
     private var inEpoch = 0
-    /// The first ones, and what is wrong with them.
+    /// The first broken images and their errors.
     private(set) var reasons: [(image: String, reason: String)] = []
-    /// So many reasons are kept.
+    /// The maximum number of stored errors.
     private static let most = 100
 
-    /// How many different images are broken.
+    /// The number of different broken images.
     var count: Int { known.count }
 
     init(allowed: Int?, data: String) {
@@ -23,9 +23,9 @@ struct BrokenImages {
 
     mutating func begin(epoch: Int) { inEpoch = 0 }
 
-    /// Takes note of `images` and gives a line for each that is new.
+    /// Records `images` and returns a line for each new one.
     ///
-    /// - Throws: a ``Failure`` of kind `data` when more are broken than allowed. The lines come first in its text's stead.
+    /// - Throws: a ``Failure`` of kind `data` when more are broken than allowed; no lines are returned then.
     mutating func add(_ images: [BatchRenderer.Broken]) throws -> [String] {
         inEpoch += images.count
         let new = images.filter { known.insert($0.index).inserted }

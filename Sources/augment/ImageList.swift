@@ -1,11 +1,12 @@
 import Datasets
 
-/// Which images there are, for what has only their numbers: `index` of a stream.
+/// A list of the images, for data that refers to them only by number: the `index` of a stream.
 struct ImageList {
-    /// A line for each image: number, label, class and path. A tab, a line feed or a backslash in a name has a backslash before it, as `\\t`, `\\n` and `\\\\`.
+    /// A line for each image: number, label, class and path. A tab, a line feed or a backslash in a name is escaped
+    /// with a backslash, as `\\t`, `\\n` and `\\\\`.
     let text: [UInt8]
 
-    /// - Parameter images: which of the data's.
+    /// - Parameter images: the numbers of the images.
     init(_ data: Dataset, _ images: Set<Int>) {
         var text: [UInt8] = []
         for index in images.sorted() {

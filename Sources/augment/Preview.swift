@@ -2,9 +2,10 @@ import Datasets
 import Images
 import ToolSupport
 
-/// A sheet that shows what a recipe does: a row for each image, a column for each view, beneath each how it was made.
+/// A contact sheet that shows the effect of a recipe: a row for each image, a column for each view, and below each view
+/// how it was made.
 struct Preview {
-    /// Images that are shown where no number is asked for.
+    /// The default number of images.
     static let usualRows = 8
 
     private let groups: [CropGroup]
@@ -17,12 +18,12 @@ struct Preview {
 
     var rows: Int { sheet.rowCount }
 
-    /// - Throws: ``Failure`` `usage` where not even one row has room in a sheet.
+    /// - Throws: a ``Failure`` of kind `usage` where not even one row fits on a sheet.
     static func check(_ groups: [CropGroup]) throws { try Preview(groups).sheet.check() }
 
     /// Adds a row for image `index`.
     ///
-    /// - Throws: ``Failure`` `data` for a broken image, `usage` where the sheet gets too large.
+    /// - Throws: a ``Failure``: `data` for a broken image, `usage` where the sheet gets too large.
     mutating func add(_ index: Int, of data: Dataset, seed: UInt64, epoch: Int, on renderer: ViewRenderer) throws {
         try sheet.check()
         try data.decode(index, on: renderer)
@@ -39,7 +40,7 @@ struct Preview {
         try sheet.add(cells)
     }
 
-    /// Writes the sheet: PNG where `path` ends with .png, else JPEG.
+    /// Writes the sheet: as PNG where `path` ends with .png, else as JPEG.
     func write(to path: String) throws { try sheet.write(to: path) }
 
     /// "crop 12,30 140x90", "blur 1.3" …
@@ -68,6 +69,6 @@ struct Preview {
         }
     }
 
-    /// With two places.
+    /// With two decimal places.
     private static func short(_ number: Double) -> String { Recipe.Step.text((number * 100).rounded() / 100) }
 }

@@ -7,12 +7,12 @@ import ToolSupport
 ///     {"name": "mine", "filter": "bilinear",
 ///      "views": [{"crop": {"kind": "random-resized", "scale": [0.2, 1]}, "steps": [{"kind": "flip"}, {"kind": "blur", "probability": 0.2}]}]}
 ///
-/// A parameter that is left out has the usual value of its kind.
+/// A missing parameter has the default value of its kind.
 enum RecipeFile {
     private static let byteLimit = 1 << 20
     private static let listLimit = 64
 
-    /// - Throws: ``Failure``: `noInput`, `io`, or `data` that says which view and step is wrong.
+    /// - Throws: a ``Failure``: `noInput`, `io`, or `data` that says which view and step is wrong.
     static func read(_ path: String) throws -> Recipe {
         let bytes = try SmallFile.bytes(path, limit: byteLimit, of: "a recipe")
         do {
@@ -23,7 +23,7 @@ enum RecipeFile {
         }
     }
 
-    /// "mine" of "recipes/mine.json".
+    /// "mine" for "recipes/mine.json".
     private static func name(_ path: String) -> String {
         let file = path.split(separator: "/").last.map(String.init) ?? path
         return file.hasSuffix(".json") ? String(file.dropLast(5)) : file
@@ -92,9 +92,9 @@ enum RecipeFile {
         Failure(.data, location: place.isEmpty ? nil : place, what, remedy: remedy)
     }
 
-    // As JSON.
+    // Conversion to JSON.
 
-    /// The recipe with all its values. ``read(_:)`` gives an equal one of it.
+    /// The recipe with all its values. ``read(_:)`` of it gives an equal recipe.
     static func json(_ recipe: Recipe) -> JSON {
         ["name": .string(recipe.name), "filter": .string(recipe.filter.rawValue), "views": .array(recipe.tables.map { table in
             ["crop": json(table.crop), "steps": .array(table.steps.map(json))]
@@ -112,7 +112,7 @@ enum RecipeFile {
 
     private static func number(_ value: Double) -> JSON { value == value.rounded() ? .integer(Int64(value)) : .number(value) }
 
-    /// The same in lines, a step in each.
+    /// The same as indented text, with one line per step.
     static func text(_ recipe: Recipe) -> String {
         let views = recipe.tables.map { table in
             let steps = table.steps.isEmpty ? "[]" : "[\n" + table.steps.map { "        " + json($0).text }.joined(separator: ",\n") + "\n      ]"

@@ -2,9 +2,10 @@ import Datasets
 import TensorStreams
 import ToolSupport
 
-/// What was read and what was not, as JSON for other programs.
+/// A report of what was read and what was not, as JSON for other programs.
 ///
-/// Of a stream that goes on with an epoch `first_batch` says how many batches are not in it; of a part of each batch `slice` says which: the first writes it for all.
+/// For a stream that resumes an epoch, `first_batch` says how many batches it leaves out. For a part of each batch,
+/// `slice` says which one; the first rank writes the report for all.
 ///
 ///     {"images": 6000, "unlabelled": 0, "classes": 40, "split": "train", "splits": ["train", "val"],
 ///      "broken": {"count": 1, "images": [{"image": "data.tar: member cats/7.jpg", "reason": "cannot be decoded: …"}]},
@@ -18,16 +19,16 @@ struct Report {
         isRead = Array(repeating: false, count: dataset.samples.count)
     }
 
-    /// Takes note of images that were read, whole or broken.
+    /// Records images that were read, intact or broken.
     mutating func add(_ indices: ArraySlice<Int>) {
         for index in indices { isRead[index] = true }
     }
 
     /// - Parameters:
-    ///   - first: the batch that the stream began with.
+    ///   - first: the first batch of the stream.
     ///   - slice: the part of each batch that was read.
     func write(_ path: String, _ broken: BrokenImages, from first: Int, _ slice: BatchSlice?) throws {
-        // All ranks are given the same name.
+        // All ranks get the same path.
         guard slice?.rank ?? 0 == 0 else { return }
         try OutputFile.write(json(broken, from: first, slice).text + "\n", to: path)
     }

@@ -2,7 +2,8 @@ import ArgumentParser
 import Datasets
 import ToolSupport
 
-/// The part of an epoch that one of several processes has: "2/4", or "auto", as Slurm's variables of an array say, or else the launcher's.
+/// The part of an epoch for one of several processes: "2/4", or "auto" to use the variables of a Slurm array, or else
+/// those of the launcher.
 enum ShardOption: ExpressibleByArgument {
     case auto
     case part(Shard)
@@ -23,7 +24,7 @@ enum ShardOption: ExpressibleByArgument {
         }
     }
 
-    /// - Throws: ``Failure`` `usage` where nothing says which part it is.
+    /// - Throws: a ``Failure`` of kind `usage` where the part is unknown.
     func shard() throws -> Shard {
         switch self {
         case .part(let shard): return shard

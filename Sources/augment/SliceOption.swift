@@ -2,7 +2,7 @@ import ArgumentParser
 import TensorStreams
 import ToolSupport
 
-/// The part of each batch that a rank has: "2/4", or "auto", as the launcher's variables say.
+/// The part of each batch for one rank: "2/4", or "auto" to use the launcher's variables.
 enum SliceOption: ExpressibleByArgument {
     case auto
     case part(rank: Int, of: Int)
@@ -17,8 +17,8 @@ enum SliceOption: ExpressibleByArgument {
     }
 
     /// - Parameters:
-    ///   - groups: that a batch is cut into; nil for one a rank.
-    /// - Throws: ``Failure`` `usage` where no launcher has started the tool, or ranks would have nothing.
+    ///   - groups: the number of groups of a batch; nil for one per rank.
+    /// - Throws: a ``Failure`` of kind `usage` where no launcher has started the tool, or a rank would get nothing.
     func slice(groups: Int?, batch: Int) throws -> BatchSlice {
         let rank: Int, ranks: Int
         switch self {

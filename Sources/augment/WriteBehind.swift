@@ -2,11 +2,11 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// Writes a stream on a thread of its own: while one record is compressed and written, the next is made.
+/// Writes a stream on its own thread: while one record is compressed and written, the next is made.
 ///
-/// At most one record is under way, so that there are never more than two in memory.
+/// At most one record is queued, so that there are never more than two in memory.
 final class WriteBehind {
-    /// What the two threads share.
+    /// The state shared by the two threads.
     private struct Slot {
         /// Used by the thread while there is a record, and by the caller otherwise.
         let writer: StreamWriter
@@ -26,11 +26,11 @@ final class WriteBehind {
 
     deinit {
         slot.change { $0.isLeft = true }
-        // Its writer removes an unfinished file, which must have happened when the tool ends.
+        // The writer removes an unfinished file, which must happen before the tool ends.
         pthread_join(thread, nil)
     }
 
-    /// Hands over `record` once the one before is written; throws what went wrong with that.
+    /// Queues `record` once the previous one is written; throws the error of that write.
     func write(_ record: TensorDocument) throws { try whenFree { $0.record = record } }
 
     /// Waits for the last record and completes the stream.

@@ -31,7 +31,7 @@ struct Measure: Tool {
         }
         try Turn.check(size: size ?? 224, batch: batch ?? 32, seconds: seconds)
         guard (1...1000).contains(turns) else { throw ValidationError("--turns takes 1 to 1000, found \(turns)") }
-        // Fewer pairs have no interval.
+        // With fewer pairs there is no confidence interval.
         let fewest = against == nil ? 1 : MedianInterval.fewest
         if let pairs, !(fewest...1000).contains(pairs) { throw ValidationError("--pairs takes \(fewest) to 1000\(against == nil ? "" : " with --against"), found \(pairs)") }
         if let against {
@@ -63,7 +63,7 @@ struct Measure: Tool {
         let versions = try bench.versions()
         var machine = bench.machine()
         let measurements = try plan.map(bench.measure), comparisons = try plan.compactMap(bench.compare)
-        // The machine may have given less than it can when it was asked first.
+        // The machine may have been slower at the first measurement.
         machine.takeBetter(bench.machine())
         var text = Report.heading(machine, versions: versions) + "\n\n" + Report.table(measurements, machine)
         if !comparisons.isEmpty { text += "\n" + Report.table(comparisons) + "\n" + Report.summary(comparisons) }

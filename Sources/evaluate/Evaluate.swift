@@ -29,7 +29,7 @@ struct Evaluate: Tool {
     func run() throws { throw ValidationError("say what to evaluate: knn, linear, accuracy, quality, neighbours, predict or table") }
 }
 
-/// What `knn` and `linear` have in common.
+/// The common options of `knn` and `linear`.
 struct EvaluationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Features and labels to learn from; - is standard input.", valueName: "file"))
     var train: String
@@ -48,7 +48,7 @@ struct EvaluationOptions: ParsableArguments {
     }
 }
 
-/// Where a result goes.
+/// The option for the result file.
 struct ResultOutput: ParsableArguments {
     @Option(
         name: [.short, .long, .customLong("json")],
@@ -56,14 +56,14 @@ struct ResultOutput: ParsableArguments {
     var output: String?
 
     /// - Parameters:
-    ///   - timing: where the timing goes. Standard output has the text, or `-o -` the JSON in its place.
+    ///   - timing: the timing file. Standard output has the text, or with `-o -` the JSON.
     ///   - state: a file that is read and written.
     func checkFiles(timing: String?, state: String? = nil, sheet: String? = nil, inputs: KeyValuePairs<String, String?>) throws {
         let json = output == OutputFile.standard ? nil : output
         try ToolSupport.checkFiles(outputs: ["standard output": OutputFile.standard, "-o": json, "--timing": timing, "--state": state, "--sheet": sheet], inputs: inputs)
     }
 
-    /// Makes the outputs ready, so that one that cannot be written is known before the work.
+    /// Opens the outputs before the work, so that an unwritable one is reported early.
     func open() throws -> ResultWriter { try ResultWriter(json: output) }
 }
 
@@ -79,7 +79,7 @@ struct ResultWriter: ~Copyable {
         standard = try OutputFile(OutputFile.standard)
     }
 
-    /// The JSON file appears only when the text is out.
+    /// Writes the result. The JSON file appears only after the text is written.
     consuming func write(text: String, json: JSON) throws {
         try standard.write(jsonOnly ? json.text + "\n" : text)
         try file?.write(json.text + "\n")

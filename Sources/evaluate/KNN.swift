@@ -54,7 +54,7 @@ struct KNN: ParsableCommand {
         if temperature != nil, votes == [.majority] { throw ValidationError("--temperature is of weighted votes; give --vote weighted, or leave it out") }
     }
 
-    /// A line a protocol.
+    /// One line per protocol.
     private static let protocols = KNNProtocol.all.map { one in
         "  \(one.name): \(one.source); k = \(one.k.map { "\($0)" }.joined(separator: ", ")), \(one.votes.map(\.name).joined(separator: ", "))"
     }.joined(separator: "\n")
@@ -90,13 +90,13 @@ struct KNN: ParsableCommand {
     }
 }
 
-/// A paper's name, with the options that are not its own.
+/// A paper's name, with the options that differ from it.
 func changed(_ paper: String, _ given: [(String, Bool)]) -> String {
     let changes = given.filter(\.1).map(\.0)
     return changes.isEmpty ? paper : "\(paper) with another \(listed(changes, quote: ""))"
 }
 
-/// The numbers of a list with commas, each of which must please.
+/// The numbers of a comma-separated list, each of which must satisfy the predicate.
 @discardableResult
 func numbers<Number>(_ text: String, _ option: String, _ parse: (String) -> Number?, _ predicate: (Number) -> Bool = { _ in true }) throws -> [Number] {
     try text.split(separator: ",", omittingEmptySubsequences: false).map { part in

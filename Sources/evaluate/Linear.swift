@@ -71,7 +71,7 @@ struct Linear: ParsableCommand {
     var seed: UInt64 = 0
     @OptionGroup var common: TimedOptions
 
-    /// A line a protocol.
+    /// One line per protocol.
     private static let protocols = LinearProtocol.all.map { one in
         "  \(one.name): \(one.source); \(one.probe.protocolName(freshViews: one.hasFreshViews)), \(one.scaling.rawValue)"
     }.joined(separator: "\n")
@@ -124,7 +124,7 @@ struct Linear: ParsableCommand {
         try progress.finish("\(report.subject.test.samples) test samples")
     }
 
-    /// Those of the stochastic solver, and whether each was given.
+    /// The options of the stochastic solver, and whether each was given.
     private var ownOptions: [(String, Bool)] {
         [
             ("--learning-rate", learningRate != nil), ("--batch", batch != nil), ("--epochs", epochs != nil), ("--momentum", momentum != nil), ("--weight-decay", weightDecay != nil),
@@ -139,7 +139,7 @@ struct Linear: ParsableCommand {
         isStochastic ? .stochastic(try probe()) : .convex(ConvexProbe(penalties: try numbers(penalty, "--penalty", Double.init), tolerance: tolerance))
     }
 
-    /// The paper's, with what was given.
+    /// The paper's settings, with the given options applied.
     private func probe() throws -> StochasticProbe {
         var probe = paper.probe
         if let learningRate { (probe.learningRate, probe.endRate) = (learningRate, min(probe.endRate, learningRate)) }

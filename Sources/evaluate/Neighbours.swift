@@ -90,7 +90,7 @@ struct Neighbours: ParsableCommand {
             found = NearestImages(set, rows: rows, k: k).found
         }
         let near = zip(rows, found).map { row, near in (set.images[row], near.filter { near in above.map { near.similarity >= $0 } ?? true }) }
-        // Of a pair within one stream that both have found the first tells.
+        // A pair within one stream that both images have found is shown only for the first.
         let others = base == nil && above != nil ? Dictionary(near.map { ($0.0, Set($0.1.map(\.image))) }, uniquingKeysWith: { $1 }) : [:]
         let shown = near.map { image, near in (image, near.filter { $0.image > image || others[$0.image]?.contains(image) != true }) }.filter { above == nil || !$0.1.isEmpty }
         progress.clear()
@@ -131,11 +131,11 @@ struct Neighbours: ParsableCommand {
     }
 }
 
-/// The paths of images by their numbers, as `augment --list` prints them.
+/// The paths of images by number, from the output of `augment --list`.
 private struct ImageNames {
     private var names: [Int: String] = [:]
 
-    /// - Throws: ``Failure`` where it is no such list.
+    /// - Throws: a ``Failure`` where the file is not such a list.
     init(_ path: String) throws {
         let lines = try SmallFile.bytes(path, limit: 4 << 30, of: "a list of images").split(separator: UInt8(ascii: "\n"))
         for (number, line) in lines.enumerated() {

@@ -5,15 +5,16 @@ import Pages
 import TensorStreams
 import ToolSupport
 
-/// Makes sheets of images with those that are nearest to them: `evaluate neighbours --sheet`.
+/// Makes contact sheets of images with their nearest images: `evaluate neighbours --sheet`.
 struct SampleSheets {
     private static let size = 112
-    /// That of the images, and of those that are near to them.
+    /// The data sets of the images, and of their neighbours.
     private let own: Dataset, other: Dataset
 
     /// - Parameters:
-    ///   - features: those of `data`; `others`: of `otherData`, nil where they are the same.
-    /// - Throws: ``Failure`` `data` where features are of other images.
+    ///   - features: the features of `data`.
+    ///   - others: the features of `otherData`; nil where both are the same.
+    /// - Throws: a ``Failure`` of kind `data` where features belong to other images.
     init(_ data: String, split: String?, of features: FeatureStream, _ otherData: String?, split otherSplit: String?, of others: FeatureStream?) throws {
         own = try Self.open(data, split: split, of: features)
         other = if let others, let otherData { try Self.open(otherData, split: otherSplit, of: others) } else { own }
@@ -27,10 +28,10 @@ struct SampleSheets {
         return dataset
     }
 
-    /// - Throws: ``Failure`` `usage` where so many have no room in a sheet.
+    /// - Throws: a ``Failure`` of kind `usage` where so many images do not fit on a sheet.
     static func check(k: Int, rows: Int) throws { try Sheet(columns: [Int](repeating: size, count: k + 1)).check(rows: rows) }
 
-    /// A row for each image.
+    /// A sheet with a row for each image.
     func sheet(_ rows: some Sequence<(Int, [NearestImages.Near])>, k: Int) throws -> Sheet {
         var sheet = Sheet(columns: [Int](repeating: Self.size, count: k + 1))
         let thumbnails = try Thumbnails()

@@ -58,7 +58,7 @@ struct Table: ParsableCommand {
         let result = try output.open()
         if let runFolder {
             let table = try ClosingTable(k: k, of: runFolder)
-            // Each file by itself is whole; the stage is done when both are.
+            // Each file is written atomically; the stage is done when both exist.
             for (name, text) in [("table.json", table.json.text + "\n"), ("table.txt", table.text)] {
                 try OutputFile.write(text, to: runFolder + "/" + name)
             }
@@ -101,7 +101,7 @@ extension ClosingTable {
         }
         for stage in run.timings {
             for path in stage.logs {
-                // Times are told, not relied on: a log that a power cut has left in part spoils no table.
+                // Times are only reported: a log truncated by a power failure does not spoil the table.
                 do { try add(stage: stage.name, timing: path) } catch { add(note: "\(stage.name): \(path) tells no times") }
             }
         }

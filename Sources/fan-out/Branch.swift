@@ -3,7 +3,7 @@ import ToolSupport
 
 /// A program that reads the stream.
 struct Branch {
-    /// As messages name it.
+    /// The name in messages.
     let name: String
     private let process: pid_t
     /// The pipe to it; nil once it is closed.
@@ -16,7 +16,7 @@ struct Branch {
         name = "'\(words.joined(separator: " "))'"
         var ends: [CInt] = [0, 0]
         guard unsafe Platform.pipe(&ends) == 0 else { throw Failure.errno(.io, path: name, "cannot make a pipe") }
-        // One that holds another's pipe would keep it from its end.
+        // If another program held its pipe, it would never see the end of its input.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var spawn = Spawn(words)
         spawn.searches = true
@@ -33,7 +33,7 @@ struct Branch {
 
     var isReading: Bool { pipe != nil }
 
-    /// Gives it all of `bytes`, waiting for it where it must, or closes its pipe where it reads no more.
+    /// Writes all of `bytes` to the program, blocking if necessary, or closes its pipe if it reads no more.
     mutating func write(_ bytes: RawSpan) throws {
         guard let pipe else { return }
         if DescriptorBytes.write(bytes, to: pipe) { return }
@@ -46,6 +46,6 @@ struct Branch {
         pipe = nil
     }
 
-    /// Waits for its end; what `waitpid` tells.
+    /// Waits for its end and returns the status from `waitpid`.
     func wait() -> CInt { Spawn.wait(for: process) }
 }

@@ -35,7 +35,8 @@ struct FanOut: Tool {
 
     func run() throws {
         if let ended { try OutputFile.check(ended) }
-        // Asked to stop, the programs may have something to save, and what comes before has been asked too: its stream ends.
+        // When asked to stop, the programs may have something to save. The preceding stage has been asked too, and its
+        // stream ends.
         StopRequest.watch()
         var branches: [Branch] = []
         var failure: Failure?
@@ -45,7 +46,7 @@ struct FanOut: Tool {
         } catch let wrong as Failure {
             failure = wrong
         }
-        // The end of the stream; each of them ends by itself, since it has whole records or knows that it has not.
+        // The stream ends; each program ends by itself, because it has complete records or knows that it has not.
         for index in branches.indices { branches[index].close() }
         let statuses = branches.map { $0.wait() }
         if let failure { throw failure }
@@ -59,7 +60,7 @@ struct FanOut: Tool {
         }
     }
 
-    /// Copies standard input to its end, or until nobody reads it any more.
+    /// Copies standard input to its end, or until no program reads it any more.
     private func copy(to branches: inout [Branch]) throws {
         widenPipe(STDIN_FILENO)
         var chunk = [UInt8](repeating: 0, count: 256 << 10)
@@ -74,7 +75,7 @@ struct FanOut: Tool {
         }
     }
 
-    /// As the shell tells it: 128 and the number of a signal.
+    /// The exit status in the shell's convention: 128 plus the number of a signal.
     private static func exitStatus(_ status: CInt) -> CInt {
         status == WaitStatus.unknown ? 255 : status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
     }

@@ -2,7 +2,8 @@ import Platform
 import Synchronization
 import ToolSupport
 
-/// Copies standard input to standard output, while a thread beside it reads the same bytes from a pipe for as long as it likes.
+/// Copies standard input to standard output, while another thread reads the same bytes from a pipe for as long as it
+/// wants.
 struct ByteCopy {
     private let toReader: CInt
     private let fromCopy: CInt
@@ -16,7 +17,8 @@ struct ByteCopy {
 
     /// Copies to the end of the input.
     ///
-    /// - Parameter read: is given a descriptor that has the input's bytes, and closes it when it has enough. What it throws is thrown when all is copied.
+    /// - Parameter read: receives a descriptor with the input's bytes, and closes it when it has read enough. Its error
+    ///   is thrown after everything is copied.
     func run(_ read: @escaping @Sendable (CInt) throws -> Void) throws {
         var failure: (any Error)?
         let outcome = Outcome()
@@ -37,7 +39,7 @@ struct ByteCopy {
                 guard count > 0 else { break }
                 try unsafe chunk.withUnsafeBytes { bytes in
                     try unsafe output.write(UnsafeRawBufferPointer(rebasing: bytes[..<count]).bytes)
-                    // False once nobody reads.
+                    // False once the reader has stopped.
                     if isRead { isRead = unsafe DescriptorBytes.write(UnsafeRawBufferPointer(rebasing: bytes[..<count]).bytes, to: toReader) }
                 }
             }
@@ -45,7 +47,7 @@ struct ByteCopy {
         } catch {
             failure = error
         }
-        // The reader sees the end of the input, and has let go of its file when it ends.
+        // The reader sees the end of the input, and has closed its file when it ends.
         close(toReader)
         pthread_join(thread, nil)
         if let error = failure ?? outcome.failure.withLock({ $0 }) { throw error }

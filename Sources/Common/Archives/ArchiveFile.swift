@@ -2,13 +2,14 @@ import CArchive
 public import Platform
 public import ToolSupport
 
-/// An open archive, and the member that it stands at.
+/// An open archive and its current member.
 @safe public final class ArchiveFile {
     public let path: BytePath
     private let handle: OpaquePointer
     private var entry: OpaquePointer?
 
-    /// libarchive converts names that are said to be UTF-8 to the locale's encoding, which is ASCII until one is set, and drops what that lacks.
+    /// libarchive converts UTF-8 names to the locale's encoding, which is ASCII by default, and drops characters that
+    /// it lacks.
     private static let takesNamesInUTF8: Void = { _ = unsafe setlocale(LC_CTYPE, "C.UTF-8") }()
 
     public init(_ path: BytePath) throws {
@@ -18,14 +19,14 @@ public import ToolSupport
         self.path = path
         unsafe archive_read_support_format_tar(handle)
         unsafe archive_read_support_format_zip_seekable(handle)
-        // Not all that there are: some start other programs.
+        // Not all available filters: some start other programs.
         unsafe archive_read_support_filter_gzip(handle)
         unsafe archive_read_support_filter_bzip2(handle)
         unsafe archive_read_support_filter_xz(handle)
         unsafe archive_read_support_filter_lzma(handle)
         unsafe archive_read_support_filter_zstd(handle)
         unsafe archive_read_support_filter_lz4(handle)
-        // Two tars one behind the other are read to the end of the second.
+        // Concatenated tars are read to the end of the last one.
         unsafe archive_read_set_format_option(handle, "tar", "read_concatenated_archives", "1")
         guard unsafe path.withCString({ unsafe archive_read_open_filename(handle, $0, 1 << 16) }) == ARCHIVE_OK else {
             let isUnreadable = unsafe archive_errno(handle) > 0 && path.withCString { unsafe access($0, R_OK) } != 0
@@ -37,7 +38,7 @@ public import ToolSupport
 
     deinit { unsafe archive_read_free(handle) }
 
-    /// Why libarchive finds no archive in the file.
+    /// Explains why libarchive does not recognise the file as an archive.
     private func unknown() throws -> Failure {
         var start = [UInt8](repeating: 0, count: FileKind.prefix)
         let file = try SourceFile(path)
@@ -45,7 +46,7 @@ public import ToolSupport
         guard let kind = FileKind.of(start) else {
             return Failure(.data, path: path.description, "cannot be opened as a tar or zip archive: \(message)")
         }
-        // The list of a zip's members is at its end.
+        // The directory of a zip is at its end.
         if start.starts(with: "PK".utf8) { return Failure(.data, path: path.description, "is a zip archive whose list of members is not in its last 16 KiB", remedy: "it is truncated or damaged, or has a long comment; make it again") }
         if kind.isCompressed {
             return Failure(.data, path: path.description, "is \(kind.name), and no tar can be read in it", remedy: "the archive is truncated or damaged, or something else")
@@ -53,7 +54,7 @@ public import ToolSupport
         return Failure(.data, path: path.description, "is \(kind.name), not a tar or zip archive", remedy: "name a folder of images or an archive")
     }
 
-    /// In one line: some of libarchive's messages end theirs, and some have names of members in them.
+    /// libarchive's message on one line: some messages end with a line break, and some contain member names.
     private var message: String {
         guard let text = unsafe archive_error_string(handle) else { return "unknown error" }
         let line = unsafe String(cString: text)
@@ -61,17 +62,17 @@ public import ToolSupport
     }
 
     private var isMemoryShort: Bool {
-        // The libraries below libarchive say so in words alone.
+        // The libraries below libarchive report this only as text.
         unsafe archive_errno(handle) == ENOMEM || ["Cannot allocate", "Can't allocate", "Allocation error"].contains { message.contains($0) }
     }
 
     private var outOfMemory: Failure { Failure(.io, path: path.description, "there is no memory to read it: \(message)") }
 
-    /// Goes to the next member; false at the end.
+    /// Advances to the next member; false at the end.
     public func next() throws -> Bool {
         let status = unsafe archive_read_next_header(handle, &entry)
         if status == ARCHIVE_EOF { return false }
-        // Of an archive whose list of names is encrypted there is no member to stand at.
+        // With an encrypted directory there is no current member.
         if status != ARCHIVE_OK, status != ARCHIVE_WARN {
             if unsafe archive_read_has_encrypted_entries(handle) > 0 { throw encrypted }
             throw broken("cannot be read")
@@ -79,26 +80,26 @@ public import ToolSupport
         return true
     }
 
-    /// The member's path, without empty parts and `.`; nil if the archive does not tell it.
+    /// The member's path, without empty components and `.`; nil if the archive does not store it.
     public var memberPath: BytePath? {
         guard let name = unsafe archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry) else { return nil }
         return unsafe ArchiveFile.path(name)
     }
 
-    /// Whether the member's path, as it stands there, begins at the root or goes up.
+    /// Whether the member's path, as stored, is absolute or contains `..`.
     public var leavesFolder: Bool {
         guard let name = unsafe archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry) else { return false }
         let path = unsafe BytePath(UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) })
         return path.bytes.first == BytePath.separator || path.parts.contains { $0.elementsEqual("..".utf8) }
     }
 
-    /// The path that a hard link leads to, counted from the archive's top.
+    /// The target of a hard link, relative to the archive's top.
     public var hardLink: BytePath? {
         guard let name = unsafe archive_entry_hardlink_utf8(entry) ?? archive_entry_hardlink(entry) else { return nil }
         return unsafe ArchiveFile.path(name)
     }
 
-    /// What a symbolic link says, as it stands there.
+    /// The target of a symbolic link, as stored.
     public var symbolicLink: BytePath? {
         guard let name = unsafe archive_entry_symlink_utf8(entry) ?? archive_entry_symlink(entry) else { return nil }
         return unsafe BytePath(UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) })
@@ -110,15 +111,15 @@ public import ToolSupport
 
     public var mode: mode_t { unsafe archive_entry_filetype(entry) }
 
-    /// With holes, so that its bytes do not lie one behind the other.
+    /// Whether the member has holes, so that its bytes are not contiguous.
     public var isSparse: Bool { unsafe archive_entry_sparse_count(entry) > 0 }
 
     public var isEncrypted: Bool { unsafe archive_entry_is_encrypted(entry) != 0 }
 
-    /// What the archive says; not to be believed.
+    /// The size that the archive declares; it is not trustworthy.
     public var declaredSize: Int { unsafe Int(archive_entry_size(entry)) }
 
-    /// Where in the archive the member's bytes begin. Of use in a plain tar alone.
+    /// The offset of the member's bytes in the archive; valid only for a plain tar.
     public var dataOffset: Int { unsafe Int(archive_filter_bytes(handle, 0)) }
 
     public var isTar: Bool { unsafe archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
@@ -129,12 +130,12 @@ public import ToolSupport
 
     /// Reads the member's next bytes.
     ///
-    /// - Returns: how many; fewer than there is room for at the member's end alone.
+    /// - Returns: the number of bytes; less than the buffer's size only at the member's end.
     public func read(into buffer: inout [UInt8]) throws -> Int {
         try unsafe buffer.withUnsafeMutableBytes { try unsafe read(into: $0) }
     }
 
-    /// The same, into memory of the caller's.
+    /// The same for the caller's own memory.
     public func read(into bytes: UnsafeMutableRawBufferPointer) throws -> Int {
         var done = 0
         while done < bytes.count {

@@ -1,8 +1,9 @@
 import ToolSupport
 
-/// The memory that a compressed archive demands of whoever decompresses it.
+/// Checks the memory that a compressed archive requires for decompression.
 ///
-/// zstd's own limit of 128 MiB holds in libarchive; xz has none there, and takes what its header says, 4 GiB at the most.
+/// libarchive keeps zstd's own limit of 128 MiB, but has none for xz, where it accepts what the header says, at most 4
+/// GiB.
 public enum DecompressionWindow {
     private static let limit = 128 << 20
 
@@ -16,13 +17,14 @@ public enum DecompressionWindow {
             remedy: "compress it with a smaller dictionary, or unpack it")
     }
 
-    /// The dictionary of xz's first block, or of an `.lzma` file; nil for all else.
+    /// The dictionary size of xz's first block, or of an `.lzma` file; nil for all others.
     static func size(_ header: [UInt8]) -> Int? {
         if header.starts(with: [0x5D, 0, 0]), header.count >= 13 {
             return (0..<4).reduce(0) { $0 | Int(header[1 + $1]) << (8 * $1) }
         }
         guard header.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]) else { return nil }
-        // Stream header 12 bytes; block header: its size, flags, two optional sizes, then each filter's number, size of properties, properties.
+        // The stream header has 12 bytes. The block header has its size, flags, two optional sizes, then for each
+        // filter its number, the size of its properties, and the properties.
         var rest = header.dropFirst(13)
         func number() -> Int? {
             var value = 0, shift = 0

@@ -1,15 +1,15 @@
 import Platform
 import ToolSupport
 
-/// A file open for reading at any offset.
+/// A file that is open for reading at any offset.
 @safe public final class SourceFile: Sendable {
     private let path: BytePath
     private let descriptor: CInt
 
-    /// - Throws: a ``Failure``: `noInput` when it cannot be opened, `data` when it is no regular file.
+    /// - Throws: a ``Failure``: `noInput` when it cannot be opened, `data` when it is not a regular file.
     public init(_ path: BytePath) throws {
         self.path = path
-        // Without blocking: to open a named pipe that lies there would wait for its writer.
+        // Non-blocking, because opening a named pipe would wait for its writer.
         descriptor = unsafe path.withCString { unsafe open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { throw Failure.errno(.noInput, path: path.description, "cannot open it") }
         var status = stat()
@@ -19,7 +19,7 @@ import ToolSupport
 
     deinit { close(descriptor) }
 
-    /// Reads bytes from `offset` on into `buffer` until it is full or the file ends, and gives their number.
+    /// Reads bytes from `offset` on into `buffer` until it is full or the file ends, and returns their number.
     public func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
         var done = 0
         while done < buffer.count {

@@ -2,21 +2,22 @@ import Archives
 import Platform
 import ToolSupport
 
-/// What lies in a tar or zip archive, by the rules that hold for folders.
+/// The images of a tar or zip archive, by the same rules as for folders.
 ///
-/// Of a plain tar only the offsets are noted, and images are read from the file when they are wanted. From a
-/// compressed one, and a zip, nothing can be read out of order: its images are kept in memory, within limits (``UnpackingLimit``). Of what does
-/// not begin as a JPEG no more is kept than shows that. A link gives the image that it leads to in the archive. Members are never written anywhere.
+/// For a plain tar only the offsets are stored, and images are read from the file on demand. A compressed tar or a zip
+/// does not allow random access: its images are kept in memory, within limits (``UnpackingLimit``). Of a member that
+/// does not begin like a JPEG, only enough bytes to show that are kept. A link resolves to the image that it refers to
+/// in the archive. Members are never extracted to disk.
 struct ArchiveListing {
     private(set) var members: [Member] = []
     private(set) var passedOver = PassedOverCount()
-    /// Bytes that the data set keeps in memory, with those of earlier archives.
+    /// The bytes that the data set keeps in memory, including those of earlier archives.
     var kept: Int { limit.kept }
 
-    /// Where a regular member's bytes are.
+    /// The location of a regular member's bytes.
     private enum Location {
         case location(Sample.Location)
-        /// Not kept; the name it stands under.
+        /// Not kept; its name in the archive.
         case passedOver(BytePath)
     }
 
@@ -26,19 +27,19 @@ struct ArchiveListing {
     private var limit: UnpackingLimit
     private var store = MemoryStore()
     private var tree = MemberTree<Location>()
-    /// Whether it is known that bytes of a plain tar are where they seem to be.
+    /// Whether the offsets in a plain tar have been verified.
     private var isChecked = false
     private var piece = [UInt8](repeating: 0, count: 1 << 16)
 
-    /// So many bytes of a member that is no JPEG are kept, for the message that says so.
+    /// How many bytes of a member that is not a JPEG are kept, for the message that says so.
     private static let sniffed = 16
-    /// What a member costs in memory besides its name.
+    /// The memory cost of a member in addition to its name.
     private static let memberCost = 200
 
     /// - Parameters:
     ///   - number: its number among the data set's archives.
     ///   - prefix: the folder that its members are put in.
-    ///   - kept: bytes that are in memory already.
+    ///   - kept: the bytes that are in memory already.
     init(_ path: BytePath, number: Int, prefix: BytePath, kept: Int) throws {
         guard let status = DiskTree.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot look at it") }
         guard status.st_mode.isFile else { throw Failure(.data, path: path.description, "is \(status.st_mode.kind), not a file") }
@@ -54,7 +55,7 @@ struct ArchiveListing {
         let listing = try FolderListing(tree)
         passedOver.add(tree.passedOver)
         passedOver.add(listing.passedOver)
-        // An archive in an archive is a file as any other.
+        // A nested archive is treated like any other file.
         for archive in listing.archives { passedOver.add(.other, archive) }
         let images = listing.images.map { ($0, tree.file(at: $0)) }
         let late = try read(images.compactMap { if case .passedOver(let name) = $0.1 { name } else { nil } })
@@ -95,7 +96,7 @@ struct ArchiveListing {
         }
     }
 
-    /// Where the bytes of the member are that the archive stands at.
+    /// The location of the current member's bytes.
     private mutating func location(of name: BytePath, in archive: ArchiveFile, isImage: Bool) throws -> Location {
         let (offset, count) = (archive.dataOffset, archive.declaredSize)
         if archive.isTar, !archive.isCompressed, !archive.isSparse {
@@ -114,7 +115,7 @@ struct ArchiveListing {
         return .location(.memory(archive: number, bytes: try read(archive, keep: true)))
     }
 
-    /// Reads the member's bytes and keeps them if they may be a JPEG's.
+    /// Reads the member's bytes and keeps them if they may be a JPEG.
     @discardableResult
     private mutating func read(_ archive: ArchiveFile, keep: Bool) throws -> KeptBytes {
         store.begin()
@@ -132,14 +133,14 @@ struct ArchiveListing {
                 try limit.keep(taken)
                 try unsafe piece.withUnsafeBytes { try unsafe store.append(UnsafeRawBufferPointer(rebasing: $0[..<taken])) }
             }
-            // The rest of a zip's member need not even be unpacked.
+            // The rest of a zip member need not be decompressed.
             if count < piece.count || !isKept && !archive.isTar { return try store.end() }
         }
     }
 
-    /// Finds out whether the member's bytes are where the position says, once for each archive.
+    /// Verifies once per archive that the member's bytes are at the stored offset.
     ///
-    /// If they are not, the archive is of a kind that we do not know.
+    /// If they are not, the archive is of an unknown variant.
     private mutating func check(_ archive: ArchiveFile, at offset: Int, count: Int) throws {
         var expected = [UInt8](repeating: 0, count: count)
         var found = expected
@@ -151,7 +152,7 @@ struct ArchiveListing {
         isChecked = true
     }
 
-    /// A tar ends with empty blocks. libarchive takes one that is cut off between two members for whole.
+    /// A tar ends with empty blocks. libarchive accepts one that is truncated between two members as complete.
     private func checkEnd() throws {
         let failure = Failure(.data, path: path.description, "does not end with an empty block as a tar does", remedy: "it is truncated; make or copy it again")
         guard size >= 512 else { throw failure }
@@ -160,7 +161,7 @@ struct ArchiveListing {
         guard block.allSatisfy({ $0 == 0 }) else { throw failure }
     }
 
-    /// Reads the archive once more for members that were passed over under their own names and that links lead to.
+    /// Reads the archive again for members that were not kept under their own names but are the targets of links.
     private mutating func read(_ names: [BytePath]) throws -> [BytePath: Sample.Location] {
         let wanted = Set(names)
         guard !wanted.isEmpty else { return [:] }

@@ -1,7 +1,7 @@
 import Archives
 import ToolSupport
 
-/// A file with names of classes, one a line.
+/// A file with class names, one per line.
 public enum ClassList {
     /// - Throws: a ``Failure`` when the file cannot be read.
     public static func read(_ path: String) throws -> [String] {

@@ -1,62 +1,67 @@
 import Archives
 import ToolSupport
 
-/// The splits and the classes of images, by the folders they lie in.
+/// The splits and the classes of images, derived from their folders.
 ///
-/// An image's class is the first folder on its path below the *root*, as in torchvision's `ImageFolder`: `cats/7.jpg` and
-/// `cats/persian/7.jpg` are cats, whether there are other classes or not. An image that lies in the root itself has no label (−1).
+/// An image's class is the first folder on its path below the *root*, as in torchvision's `ImageFolder`: `cats/7.jpg`
+/// and `cats/persian/7.jpg` are cats, whether there are other classes or not. An image directly in the root has no
+/// label (−1).
 ///
-/// The root is the data itself, or what is found going down from there:
+/// The root is the top of the data, or a folder below it that these rules select:
 ///
-/// 1. *Splits.* Where all folders are named `train`, `training`, `val`, `valid`, `validation`, `test` or `testing`, in any case and with or
-///    without a number (`train2017`, `val-1`), or a `train` is beside a `val` or `test`, they are splits and no classes. The root is the one asked for,
-///    or else the training part, or the only one there is. What lies beside the splits is passed over.
-/// 2. *Wrapping folders.* Where there is one folder only and most of the images in it lie in folders of its own, the root is that folder:
-///    `photos/cats/7.jpg` beside `photos/dogs/1.jpg`. So is the only folder of an archive that has the archive's own name:
-///    `cats.tar` with `cats/7.jpg` is what the folder `cats` with `7.jpg` is. Images beside a wrapping folder have no label.
+/// 1. *Splits.* Folders are splits rather than classes where all of them are named `train`, `training`, `val`, `valid`,
+///    `validation`, `test` or `testing`, in any case and with or without a number (`train2017`, `val-1`), or where a
+///    `train` is next to a `val` or `test`. The root is then the requested split, else the training split, or the only
+///    one. Anything next to the splits is ignored.
+/// 2. *Wrapping folders.* Where there is only one folder and most of the images in it are in subfolders, the root is
+///    that folder: `photos/cats/7.jpg` next to `photos/dogs/1.jpg`. The same holds for the only folder of an archive if
+///    it has the archive's own name: `cats.tar` with `cats/7.jpg` is equivalent to the folder `cats` with `7.jpg`.
+///    Images next to a wrapping folder have no label.
 ///
-/// A folder with a name that is known for a class's, from another data set say, is always a class.
+/// A folder whose name is a known class name, for example from another data set, is always a class.
 ///
-/// Names are cut and compared as bytes, but for names that differ in Unicode's composition alone (é in one or two characters): those are one.
+/// Names are split and compared as bytes, except that names which differ only in Unicode composition (é as one or two
+/// characters) count as equal.
 struct ClassNames {
-    /// The split folders that were found, in their order.
+    /// The names of the split folders, in order.
     private(set) var splits: [String] = []
     private(set) var split: String?
-    /// In order; the label is the index.
+    /// The class names in order; the label is the index.
     private(set) var names: [String] = []
     private var labels: [String: Int] = [:]
-    /// The root and a separator behind it; empty for the data itself.
+    /// The path of the root with a trailing separator; empty for the top of the data.
     private var root: [UInt8] = []
-    /// The folder that holds the splits, and the split, likewise.
+    /// The folder that holds the splits, and the split itself, in the same form.
     private var splitsRoot: [UInt8] = []
     private var splitRoot: [UInt8] = []
 
-    /// What an image is in the data set.
+    /// The role of an image in the data set.
     enum Role: Equatable {
-        /// Among the samples, with this label.
+        /// A sample with this label.
         case sample(Int)
         /// In another split.
         case otherSplit
-        /// Beside the splits.
+        /// Next to the splits.
         case beside
     }
 
-    /// A folder right below the root.
+    /// A folder directly below the root.
     private struct Folder {
         var path: ArraySlice<UInt8>
         var images = 0
-        /// Those that lie in the folder itself.
+        /// The number of images directly in the folder.
         var direct = 0
     }
 
     /// - Parameters:
-    ///   - paths: of all images.
-    ///   - stem: the name of the archive that all are from; nil for several, or none.
-    ///   - wanted: the split to take.
-    ///   - known: names of classes.
-    ///   - first: what is known of the splits; nil where they are to be found.
-    ///   - mayBeInArchives: a split that is not there is no error yet.
-    /// - Throws: a ``Failure`` of kind `usage`, without path, when the split is not there, or must be named and is not.
+    ///   - paths: the paths of all images.
+    ///   - stem: the name of the archive that holds all of them; nil for several archives, or none.
+    ///   - wanted: the split to use.
+    ///   - known: names that are known to be classes.
+    ///   - first: the known splits; nil where they are to be detected.
+    ///   - mayBeInArchives: whether a missing split is not an error yet.
+    /// - Throws: a ``Failure`` of kind `usage`, without path, when the split does not exist, or must be named and is
+    ///   not.
     init(
         of paths: [BytePath], stem: ArraySlice<UInt8>? = nil, split wanted: String? = nil, known: Set<String> = [], after first: ClassNames? = nil,
         mayBeInArchives: Bool = false
@@ -91,13 +96,13 @@ struct ClassNames {
         labels = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
     }
 
-    /// Where an image belongs.
+    /// The role of an image.
     func role(of path: BytePath) -> Role {
         let bytes = path.bytes
         guard bytes.starts(with: root) else {
             guard split != nil else { return .sample(-1) }
             guard bytes.starts(with: splitsRoot), let folder = ClassNames.firstFolder(bytes, below: splitsRoot.count) else { return .beside }
-            // A wrapping folder in the chosen split has images beside it.
+            // The images next to a wrapping folder in the chosen split have no label.
             let name = BytePath.text(folder)
             return name == split ? .sample(-1) : splits.contains(name) ? .otherSplit : .beside
         }
@@ -105,14 +110,14 @@ struct ClassNames {
         return .sample(labels[BytePath.text(folder)] ?? -1)
     }
 
-    /// Whether an image lies in a folder below the root, and so would have a label.
+    /// Whether an image is in a folder below the root, and so would have a label.
     func isInClass(_ path: BytePath) -> Bool {
         path.bytes.starts(with: root) && ClassNames.firstFolder(path.bytes, below: root.count) != nil
     }
 
     private func foldersBelowRoot(_ paths: [BytePath]) -> [String: Folder] {
         var folders: [String: Folder] = [:]
-        // Neighbours lie in the same folder, mostly.
+        // Consecutive paths are mostly in the same folder.
         var last: (path: ArraySlice<UInt8>, name: String)?
         for path in paths where path.bytes.starts(with: root) {
             guard let folder = ClassNames.firstFolder(path.bytes, below: root.count) else { continue }

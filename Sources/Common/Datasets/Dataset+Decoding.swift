@@ -4,7 +4,7 @@ import ToolSupport
 extension Dataset {
     /// Decodes image `index`.
     ///
-    /// - Throws: ``Failure`` with the image's place: `data` for a broken one.
+    /// - Throws: a ``Failure`` with the image's location: `data` for a broken one.
     public func decode(_ index: Int, on renderer: ViewRenderer) throws {
         let reader = try reader(index)
         do {

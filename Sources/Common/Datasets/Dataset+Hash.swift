@@ -1,14 +1,16 @@
 import TensorStreams
 import ToolSupport
 
-/// What a data set is known by, so that machines with other data of the same name do not train together, and rows are not joined to other images.
+/// A hash that identifies a data set, so that machines with different data of the same name do not train together, and
+/// rows are not matched with other images.
 extension Dataset {
-    /// So many images are looked at, spread over the data.
+    /// The number of images that are hashed, spread over the data.
     private static let looked = 32
-    /// And so many bytes of each.
+    /// The maximum number of bytes hashed of each.
     private static let bytes = 1 << 20
 
-    /// A hash of all images' names and labels, and of the bytes of some: where labels follow from a list of classes it is of that list too.
+    /// A hash of all images' names and labels, and of the bytes of some images. Where labels depend on a list of
+    /// classes, the hash depends on that list too.
     public var contentHash: String {
         var hash = XXH64()
         func add(_ bytes: [UInt8]) { unsafe bytes.withUnsafeBytes { unsafe hash.update($0) } }
@@ -18,7 +20,7 @@ extension Dataset {
         }
         let count = min(samples.count, Self.looked)
         for number in 0..<count {
-            // One that cannot be read is told when its turn comes.
+            // A read error is reported when the image is used.
             if let bytes = try? beginning(of: number * samples.count / count) { add(bytes) }
         }
         return hash.text

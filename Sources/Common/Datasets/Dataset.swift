@@ -4,30 +4,30 @@ import ToolSupport
 
 /// Labelled JPEG images: a folder, or an archive (tar or zip, compressed or not), or a folder of archives.
 ///
-/// The same rules hold in folders and archives. Images are files named `*.jpg`, `*.jpeg`, `*.jpe` or `*.jfif`; hidden files and folders and all
-/// others are passed over, which ``passedOver`` tells. ``ClassNames`` has the rules for splits and classes. An archive in a folder is
-/// read as if it had been unpacked there, where no folder of the data holds images; beside folders of images it is passed over. Archives
-/// named `train.tar` and `val.tar` side by side are splits.
+/// The same rules hold in folders and archives. Images are files named `*.jpg`, `*.jpeg`, `*.jpe` or `*.jfif`. Hidden
+/// files and folders and all others are skipped and counted in ``passedOver``. ``ClassNames`` has the rules for splits
+/// and classes. An archive in a folder is read as if it had been unpacked there, if no folder of the data holds images;
+/// next to folders of images it is skipped. Archives named `train.tar` and `val.tar` in one folder are splits.
 ///
-/// Samples are in the order of their archive's name and their path's bytes. So the number of a sample is the same
-/// wherever the data lies.
+/// Samples are ordered by their archive's name and their path's bytes. So the number of a sample does not depend on the
+/// location of the data.
 ///
 ///     let data = try Dataset("train.tar")
 ///     let reader = try data.reader(17)
 public struct Dataset: Sendable {
-    /// The path it was opened with.
+    /// The path that it was opened with.
     public let path: String
     public let samples: [Sample]
-    /// In the order of their labels.
+    /// The class names in the order of their labels.
     public let classes: [String]
-    /// What lies in the data and is not among the samples, by kind.
+    /// The contents of the data that are not samples, by kind.
     public let passedOver: [PassedOver]
-    /// The names of the split folders that were found, in their order; none where there are no splits.
+    /// The names of the split folders, in order; empty without splits.
     public let splits: [String]
-    /// The split that the samples are from; nil where there are no splits.
+    /// The split that the samples belong to; nil without splits.
     public let split: String?
     private let root: BytePath
-    /// Samples that are files of their own; they come first.
+    /// The number of samples that are separate files; they come first.
     private let imageFiles: Int
     private let archives: [Archive]
 
@@ -37,18 +37,19 @@ public struct Dataset: Sendable {
         let prefix: BytePath
     }
 
-    /// The first image of each archive, in rising order; files of their own are one behind the other, as if in one.
+    /// The first image of each archive, ascending; separate files are contiguous and count as one archive.
     public var archiveStarts: [Int] {
         samples.indices.filter { $0 == 0 || samples[$0].location.archive != samples[$0 - 1].location.archive }
     }
 
-    /// Looks through `path`.
+    /// Scans `path`.
     ///
     /// - Parameters:
-    ///   - split: the split to take, `train` or `val` say; nil takes the training part where there are splits.
-    ///   - classes: names of classes that another data set has: a folder of such a name is a class even where it is the only one.
-    /// - Throws: a ``Failure``: `noInput` when it is not there, `data` for an archive that is truncated or no archive,
-    ///   and when there are no images, `usage` when the split is not there, `io` when memory is short.
+    ///   - split: the split to use, for example `train` or `val`; nil uses the training split where there are splits.
+    ///   - classes: the class names of another data set: a folder of such a name is a class even where it is the only
+    ///     one.
+    /// - Throws: a ``Failure``: `noInput` when it does not exist, `data` for a truncated or invalid archive, and when
+    ///   there are no images, `usage` when the split does not exist, `io` when memory is short.
     public init(_ path: String, split: String? = nil, classes known: [String] = []) throws {
         let root = Dataset.trimmed(path)
         guard let status = DiskTree.status(root) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
@@ -91,7 +92,7 @@ public struct Dataset: Sendable {
         archives = found.archives
     }
 
-    /// Without separators at its end.
+    /// The path without trailing separators.
     private static func trimmed(_ path: String) -> BytePath {
         var bytes = Array(path.utf8)
         while bytes.count > 1, bytes.last == BytePath.separator { bytes.removeLast() }
@@ -104,7 +105,7 @@ public struct Dataset: Sendable {
         let listing = try ArchiveListing(path, number: 0, prefix: BytePath(""), kept: 0)
         passedOver.add(listing.passedOver)
         let members = listing.members.sorted { $0.path < $1.path }
-        // A link has the name of what it leads to, so that its own says nothing of what is in it.
+        // A link has the name of its target, because its own name says nothing about the contents.
         let name = unsafe realpath(path.description, nil).map { whole in
             defer { unsafe free(whole) }
             return BytePath(unsafe String(cString: whole)).name
@@ -121,7 +122,7 @@ public struct Dataset: Sendable {
         var members = listing.images.map { Member(path: $0, location: .file) }
         guard !listing.archives.isEmpty else { return (members, [], try ClassNames(of: listing.images, split: split, known: known)) }
 
-        // An archive stands for what is in it, until it is known which split is read.
+        // Each archive stands for its contents until the split to read is known.
         let standInPrefixes = prefixes(listing.archives, areSplits: !listing.images.contains(where: \.isInFolder))
         let standIns = zip(listing.archives, standInPrefixes).map { $1.appending(BytePath($0.name)) }
         var names = try ClassNames(of: listing.images + standIns, split: split, known: known, mayBeInArchives: true)
@@ -141,13 +142,13 @@ public struct Dataset: Sendable {
             members += inside.members.sorted { $0.path < $1.path }
         }
         if !archives.isEmpty { names = try ClassNames(of: members.map(\.path), split: split, known: known, after: names) }
-        // What is passed over makes no class.
+        // Skipped archives do not define classes.
         if hasClasses { names = try ClassNames(of: listing.images, split: split, known: known) }
         return (members, archives, names)
     }
 
-    /// The folders that archives are unpacked into: those they lie in, and where all in one are named for splits, of at least two kinds,
-    /// one for each split.
+    /// The folders that archives are unpacked into: the ones that contain them. Where all archives in a folder are
+    /// named after splits, of at least two kinds, it is one subfolder for each split.
     private static func prefixes(_ archives: [BytePath], areSplits: Bool) -> [BytePath] {
         func stem(_ path: BytePath) -> String { BytePath.text(FileNames.stem(ofArchive: path.name)) }
         let kinds = Dictionary(grouping: archives, by: \.folder).mapValues { $0.map { SplitKind(stem($0)) } }
@@ -158,33 +159,33 @@ public struct Dataset: Sendable {
         }
     }
 
-    /// How many samples have no label though there are classes.
+    /// The number of samples without a label although there are classes.
     public var unlabelled: Int { classes.isEmpty ? 0 : samples.count { $0.label < 0 } }
 
-    /// The files that hold the samples' bytes, as text: the archives, then the image files in the samples' order.
+    /// The files that hold the samples' bytes, as text: the archives, then the image files in the order of the samples.
     public var files: [String] { filePaths.map(\.description) }
 
-    /// The same, as the file system has them.
+    /// The same files as file system paths.
     public var filePaths: [BytePath] { (0..<fileCount).map { filePath($0) } }
 
-    /// How many ``files`` there are.
+    /// The number of ``files``.
     public var fileCount: Int { archives.count + imageFiles }
 
-    /// The name of a file below the data's root, by its number in ``files``; empty where the data is that file.
+    /// The name of a file relative to the data's root, by its index in ``files``; empty where the data is that file.
     public func fileName(_ number: Int) -> BytePath {
         guard number < archives.count else { return samples[number - archives.count].path }
         return BytePath(archives[number].path.bytes.dropFirst(root.bytes.count + 1))
     }
 
-    /// The path of a file by its number in ``files``, as the file system has it.
+    /// The file system path of a file by its index in ``files``.
     public func filePath(_ number: Int) -> BytePath {
         number < archives.count ? archives[number].path : root.appending(samples[number - archives.count].path)
     }
 
-    /// The names below `path` of all files that hold images or may hold some, whichever of them would be read; in order. Where `path` is a file
-    /// itself, one empty name.
+    /// The sorted names below `path` of all files that hold images or may hold some, whether they would be read or not.
+    /// Where `path` is a file itself, one empty name.
     ///
-    /// Nothing is opened but folders: this is how to see whether files came or went.
+    /// It only lists folders, and serves to detect added or removed files.
     public static func sources(in path: String) throws -> [BytePath] {
         let root = Dataset.trimmed(path)
         guard let status = DiskTree.status(root) else { throw Failure.errno(.noInput, path: path, "cannot open the data") }
@@ -193,13 +194,13 @@ public struct Dataset: Sendable {
         return (listing.images + listing.archives).sorted()
     }
 
-    /// The index in ``files`` of the one that holds the bytes of sample `index`.
+    /// The index in ``files`` of the file that holds the bytes of sample `index`.
     public func file(of index: Int) -> Int {
-        // Image files come before the archives' members.
+        // Image files come before the members of archives.
         samples[index].location.archive ?? archives.count + index
     }
 
-    /// Where sample `index` is, as messages name it: "train.tar: member cats/7.jpg".
+    /// The location of sample `index` in messages: "train.tar: member cats/7.jpg".
     public func location(of index: Int) -> String {
         let path = samples[index].path
         guard let number = samples[index].location.archive else { return root.appending(path).description }
@@ -207,10 +208,10 @@ public struct Dataset: Sendable {
         return "\(archive.path): member \(BytePath.text(path.bytes[(prefix == 0 ? 0 : prefix + 1)...]))"
     }
 
-    /// The name of the archive that sample `index` is in; "files" for a file of its own.
+    /// The name of the archive that holds sample `index`; "files" for a separate file.
     public func source(of index: Int) -> String { samples[index].location.archive.map { BytePath.text(archives[$0].path.name) } ?? "files" }
 
-    /// Opens sample `index`. May be called by several threads.
+    /// Opens sample `index`. It is thread-safe.
     ///
     /// - Throws: a ``Failure`` when its file cannot be opened.
     public func reader(_ index: Int) throws -> SampleReader {

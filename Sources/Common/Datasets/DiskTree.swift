@@ -2,7 +2,7 @@ import Archives
 import Platform
 import ToolSupport
 
-/// A folder of a disk.
+/// A folder on disk.
 struct DiskTree: FileTree {
     let root: BytePath
 
@@ -20,7 +20,7 @@ struct DiskTree: FileTree {
     func kind(of path: BytePath) throws -> EntryKind? {
         let full = root.appending(path)
         guard let status = DiskTree.status(full) else {
-            // A link to nothing, or one that leads back to itself.
+            // A dangling link, or a cycle of links.
             guard [ENOENT, ELOOP, ENOTDIR].contains(errno) else { throw Failure.errno(.noInput, path: full.description, "cannot look at it") }
             return nil
         }

@@ -1,28 +1,31 @@
 import Randomness
 import ToolSupport
 
-/// Which images an epoch has, in which order and in which batches: a pure function of its fields.
+/// The images of an epoch, their order and their batches: a pure function of its fields.
 ///
 ///     let plan = EpochPlan(samples: data.samples.count, batch: 256, seed: 0)
 ///     for step in 0..<plan.batches { let indices = plan.order(epoch: 3)[plan.range(step)] }
 public struct EpochPlan: Sendable, Equatable {
-    /// Images in the data set.
+    /// The number of images in the data set.
     public var samples: Int
-    /// Only every so-manieth image, as 1/2 … 2/2: parts that have as many of each class, to learn from and to be judged by.
+    /// Uses only every n-th image, written 1/2 … 2/2: parts with as many images of each class, for training and
+    /// evaluation.
     public var fold: Shard
-    /// Only these images of the fold, in rising order; nil for all.
+    /// Uses only these images of the fold, ascending; nil for all.
     public var subset: [Int]?
-    /// Only so many of those, spread evenly over the data set; the same ones in all epochs.
+    /// Uses only this many of those, spread evenly over the data set; the same ones in all epochs.
     public var limit: Int?
     public var shard: Shard
     public var batch: Int
-    /// The last batch is left out where it would not be full.
+    /// Whether an incomplete last batch is left out.
     public var dropLast: Bool
-    /// Nil keeps the data set's own order.
+    /// Nil keeps the order of the data set.
     public var seed: UInt64?
-    /// The first image of each archive, in rising order, where they are taken one after the other: in a random order, and the images of each in a random order. Nil shuffles all images.
+    /// The first image of each archive, ascending, to take archives one after the other: the archives in random order,
+    /// and the images of each in random order. Nil shuffles all images.
     public var archives: [Int]?
-    /// Batches of an epoch that is a part of passes over the images, which follow one another without end; nil where an epoch is one pass.
+    /// The number of batches of an epoch that is a section of an endless sequence of passes over the images; nil where
+    /// an epoch is one pass.
     public var steps: Int?
 
     public init(
@@ -43,14 +46,16 @@ public struct EpochPlan: Sendable, Equatable {
         self.steps = steps
     }
 
-    /// Images of a pass, over all shards.
+    /// The number of images of a pass, over all shards.
     public var chosen: Int { min(limit ?? folded, folded) }
 
-    /// Images in the fold, or of them those in the subset.
+    /// The number of images in the fold, or in the subset of it.
     private var folded: Int { subset?.count ?? fold.count(of: samples) }
 
-    /// The places of this shard among the images of a pass: whole batches, so that the batches of all shards, one shard after the other, are those of the pass. Of passes that follow
-    /// one another a shard is a set of its own.
+    /// The positions of this shard among the images of a pass.
+    ///
+    /// They are whole batches, so that the batches of all shards, one shard after the other, are those of the pass.
+    /// With consecutive passes (`steps`), each shard is a set of its own.
     private var own: Range<Int> {
         guard steps == nil else { return shard.range(in: chosen) }
         let batches = shard.range(in: (chosen + batch - 1) / batch)
@@ -60,17 +65,17 @@ public struct EpochPlan: Sendable, Equatable {
     /// The number in the whole epoch of this shard's first batch.
     public var firstBatch: Int { steps == nil ? own.lowerBound / batch : 0 }
 
-    /// Images of a pass in this shard.
+    /// The number of images of a pass in this shard.
     public var pass: Int { own.count }
 
-    /// Images of an epoch in this shard, before a last batch is left out.
+    /// The number of images of an epoch in this shard, before an incomplete last batch is left out.
     public var images: Int { steps.map { $0 * batch } ?? pass }
 
     public var batches: Int { steps ?? (dropLast ? images / batch : (images + batch - 1) / batch) }
 
-    /// The numbers in the data set of this shard's images, in the order of `epoch`.
+    /// The data set indices of this shard's images, in the order of `epoch`.
     ///
-    /// A whole pass is shuffled, then cut into shards.
+    /// The whole pass is shuffled, then split into shards.
     public func order(epoch: Int) -> [Int] {
         let range = own
         guard let steps, pass > 0 else { return positions(pass: epoch)[range].map(sample) }
@@ -81,13 +86,13 @@ public struct EpochPlan: Sendable, Equatable {
         }
     }
 
-    /// The numbers of all images of a pass, over all shards.
+    /// The data set indices of all images of a pass, over all shards.
     public var all: Set<Int> { Set((0..<chosen).map(sample)) }
 
-    /// The pass that an image of an epoch belongs to, by its place in ``order(epoch:)``, from 0.
+    /// The pass that an image of an epoch belongs to, by its position in ``order(epoch:)``, from 0.
     public func pass(epoch: Int, place: Int) -> Int { steps.map { (epoch * $0 * batch + place) / max(1, pass) } ?? epoch }
 
-    /// The places among ``chosen`` images in the order of a pass.
+    /// The positions among the ``chosen`` images in the order of a pass.
     private func positions(pass: Int) -> [Int] {
         guard let seed else { return Array(0..<chosen) }
         guard archives != nil else {
@@ -100,14 +105,14 @@ public struct EpochPlan: Sendable, Equatable {
         }
     }
 
-    /// The archives in the order of a pass, each with its places among ``chosen`` images.
+    /// The archives in the order of a pass, each with its positions among the ``chosen`` images.
     private func archiveOrder(pass: Int, seed: UInt64) -> [(number: Int, places: Range<Int>)] {
         let starts = (archives ?? []).map(firstPlace), ends = Array(starts.dropFirst()) + [chosen]
         var random = CounterRandom(seed: seed, .archiveOrder, epoch: pass)
         return random.permutation(starts.count).map { ($0, starts[$0]..<ends[$0]) }
     }
 
-    /// The first place whose image is `index` or comes behind it: places rise as their images do.
+    /// The first position whose image is `index` or a later one; images ascend with their positions.
     private func firstPlace(_ index: Int) -> Int {
         var range = 0..<chosen
         while let middle = range.isEmpty ? nil : (range.lowerBound + range.upperBound) / 2 {
@@ -116,10 +121,10 @@ public struct EpochPlan: Sendable, Equatable {
         return range.lowerBound
     }
 
-    /// Where a training stands once an image of an epoch has been seen: the pass, the archive of that image and how many of it have been seen in this pass; nil where images are
-    /// not taken archive by archive.
+    /// The progress of training after an image of an epoch: the pass, the archive of that image, and how many of its
+    /// images this pass has used; nil where images are not taken archive by archive.
     ///
-    /// - Parameter place: of the image in ``order(epoch:)``.
+    /// - Parameter place: the position of the image in ``order(epoch:)``.
     public func position(epoch: Int, place: Int) -> (pass: Int, archive: Int, seen: Int)? {
         guard let seed, archives != nil, self.pass > 0 else { return nil }
         let number = pass(epoch: epoch, place: place), inPass = steps.map { (epoch * $0 * batch + place) % self.pass } ?? place
@@ -132,7 +137,7 @@ public struct EpochPlan: Sendable, Equatable {
         return nil
     }
 
-    /// The part of ``order(epoch:)`` that batch number `step` takes.
+    /// The range of ``order(epoch:)`` that belongs to batch `step`.
     public func range(_ step: Int) -> Range<Int> { step * batch..<min((step + 1) * batch, images) }
 
     private func sample(_ position: Int) -> Int {
@@ -141,7 +146,7 @@ public struct EpochPlan: Sendable, Equatable {
     }
 }
 
-/// One of `count` equal parts, numbered from 1 as `1/4` … `4/4`.
+/// One of `count` equal parts, numbered from 1: `1/4` … `4/4`.
 public struct Shard: Sendable, Equatable {
     public let number: Int
     public let count: Int
@@ -152,17 +157,17 @@ public struct Shard: Sendable, Equatable {
         self.count = count
     }
 
-    /// "2/4"; nil for anything else.
+    /// Parses "2/4"; nil for anything else.
     public init?(_ text: String) {
         guard let part = PartNumber(text) else { return nil }
         self.init(part.number, of: part.count)
     }
 
-    /// How many of `total` items it has where every `count`th is its, from the `number`th.
+    /// How many of `total` items it has if it takes every `count`-th item from the `number`-th on.
     func count(of total: Int) -> Int { max(0, (total - number + count) / count) }
-    /// The item at `place` among those.
+    /// The item at position `place` among those.
     func item(_ place: Int) -> Int { place * count + number - 1 }
 
-    /// Its part of `0..<total`.
+    /// Its range of `0..<total`.
     public func range(in total: Int) -> Range<Int> { total * (number - 1) / count..<total * number / count }
 }

@@ -1,8 +1,8 @@
 import Archives
 
-/// What a file's name says about it, the same for every part of every path in folders and archives.
+/// Classifies file names; it applies to every component of every path in folders and archives.
 enum FileNames {
-    /// Folders that systems make for themselves and do not hide with a dot.
+    /// Folders that operating systems create without hiding them with a dot.
     private static let systems = ["__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"].map { Array($0.utf8) }
 
     private static let images = [".jpg", ".jpeg", ".jpe", ".jfif"].map { Array($0.utf8) }
@@ -16,13 +16,13 @@ enum FileNames {
 
     static func isArchive(_ name: ArraySlice<UInt8>) -> Bool { ending(of: name, in: archives) != nil }
 
-    /// `train` of `train.tar.gz`.
+    /// `train` for `train.tar.gz`.
     static func stem(ofArchive name: ArraySlice<UInt8>) -> ArraySlice<UInt8> { name.dropLast(ending(of: name, in: archives) ?? 0) }
 
-    /// Whether any part of a path is.
+    /// Whether any component of a path is hidden.
     static func isHidden(_ path: BytePath) -> Bool { path.parts.contains(where: isHidden) }
 
-    /// How long the longest of `endings` is that `name` has, in letters of either case.
+    /// The length of the longest of `endings` that `name` has, ignoring case.
     private static func ending(of name: ArraySlice<UInt8>, in endings: [[UInt8]]) -> Int? {
         endings.filter { ending in
             ending.count < name.count

@@ -1,18 +1,18 @@
 import Archives
 
-/// Folders, files and links among them: a folder of a disk, or what an archive would be if it were unpacked.
+/// A tree of folders, files and links: a folder on disk, or the contents of an archive as if it were unpacked.
 ///
-/// Paths are counted from the tree's root, which is the empty path.
+/// Paths are relative to the tree's root, which is the empty path.
 protocol FileTree {
     associatedtype Identity: Hashable
 
-    /// What tells a folder from all others, by whatever path it was come to.
+    /// The identity of a folder, independent of the path that leads to it.
     func identity(of folder: BytePath) throws -> Identity
-    /// The names in a folder, in order.
+    /// The sorted names in a folder.
     func entries(of folder: BytePath) throws -> [BytePath]
-    /// What lies at a path, at the end of all links; nil for a link that leads nowhere.
+    /// The kind of the entry at a path, after all links; nil for a dangling link.
     func kind(of path: BytePath) throws -> EntryKind?
-    /// Whether a link lies at a path.
+    /// Whether the entry at a path is a link.
     func isLink(_ path: BytePath) -> Bool
 }
 

@@ -1,9 +1,9 @@
 import Archives
 
-/// What lies in a folder and the folders below it, of a disk or of an archive.
+/// The contents of a folder and its subfolders, on disk or in an archive.
 ///
-/// Links are followed, but each folder is read once: under its own name where it lies below the root itself, else under the first
-/// link that leads to it. So links of links end.
+/// Links are followed, but each folder is read once: under its own name if it is below the root itself, else under the
+/// first link that leads to it. So cycles of links end.
 struct FolderListing<Tree: FileTree> {
     private(set) var images: [BytePath] = []
     private(set) var archives: [BytePath] = []
@@ -15,7 +15,7 @@ struct FolderListing<Tree: FileTree> {
     init(_ tree: Tree) throws {
         self.tree = tree
         try visit(BytePath(""))
-        // Links in the folders they lead to come behind those that are there.
+        // Links found in linked folders are appended to the list.
         var next = 0
         while next < links.count {
             try visit(links[next])

@@ -1,13 +1,13 @@
 import Platform
 import ToolSupport
 
-/// Bytes of a member that stay in memory: a part of a block that many share.
+/// The bytes of a member that stay in memory: a range of a shared block.
 struct KeptBytes: Sendable {
     let block: MemoryBlock
     let offset: Int
     let count: Int
 
-    /// Copies those from `start` on to `buffer` and gives their number.
+    /// Copies the bytes from `start` on to `buffer` and returns their number.
     func read(into buffer: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
         let length = max(0, min(buffer.count, count - start))
         if length > 0 { unsafe buffer.copyMemory(from: block.bytes(offset + start, length)) }
@@ -17,7 +17,7 @@ struct KeptBytes: Sendable {
 
 /// Memory that is filled once, from the front, and then only read.
 ///
-/// Swift's arrays end the process when memory is short; this throws.
+/// Swift's arrays terminate the process when memory is short; this throws.
 @safe final class MemoryBlock: @unchecked Sendable {
     private let start: UnsafeMutableRawPointer
     let capacity: Int
@@ -37,7 +37,7 @@ struct KeptBytes: Sendable {
         used += bytes.count
     }
 
-    /// Takes back what was appended behind `offset`.
+    /// Removes the bytes after `offset`.
     func shorten(to offset: Int) { used = min(used, offset) }
 
     func bytes(_ offset: Int, _ count: Int) -> UnsafeRawBufferPointer {
@@ -46,7 +46,7 @@ struct KeptBytes: Sendable {
     }
 }
 
-/// Puts the bytes of members one behind the other into blocks.
+/// Stores the bytes of members one after the other in blocks.
 struct MemoryStore {
     private static let blockSize = 4 << 20
     private var block: MemoryBlock?
@@ -55,14 +55,14 @@ struct MemoryStore {
     /// Begins a member.
     mutating func begin() { start = block?.used ?? 0 }
 
-    /// Adds to the member that was begun last.
+    /// Appends to the current member.
     mutating func append(_ bytes: UnsafeRawBufferPointer) throws {
         let count = bytes.count
         if let block, count <= block.capacity - block.used {
             unsafe block.append(bytes)
             return
         }
-        // The member moves to a block that has room for it all; of a large one at least as much again as there is.
+        // Moves the member to a block large enough for all of it; a large member gets half as much space again.
         let before = (block?.used ?? 0) - start
         let next = try MemoryBlock(capacity: max(MemoryStore.blockSize, (before + count) * 3 / 2))
         if let block, before > 0 {
@@ -73,7 +73,7 @@ struct MemoryStore {
         (block, start) = (next, 0)
     }
 
-    /// The member that was begun last.
+    /// Ends the current member and returns it.
     mutating func end() throws -> KeptBytes {
         let block = try self.block ?? MemoryBlock(capacity: MemoryStore.blockSize)
         self.block = block

@@ -2,26 +2,28 @@ public import Archives
 import Randomness
 import ToolSupport
 
-/// Which images of a data set are learnt from where labels are few: a share of each class, or those of a list.
+/// The training images where labels are few: a share of each class, or those of a list.
 public enum LabelSubset: Sendable, Equatable {
-    /// So large a share of the images of each class, above 0 to 1, drawn by this seed: at least one of each class. A smaller share is a part of a larger one.
+    /// This share of the images of each class, above 0 to 1, drawn with this seed: at least one of each class. A
+    /// smaller share is a subset of a larger one.
     case fraction(Double, seed: UInt64)
-    /// The images that a list names.
+    /// The images named in a list.
     case listed([BytePath])
 
-    /// The images chosen, in rising order, and the names of the list that no image of the data has.
+    /// The chosen images, ascending, and the names of the list that match no image of the data.
     public struct Choice: Sendable, Equatable {
         public let images: [Int]
         public let missing: [String]
     }
 
-    /// Reads a list: a name a line, such as `n01440764_10183.JPEG` in the lists of SimCLR (google-research/simclr, `imagenet_subsets`), or a path of one or more folders. There is no line of
-    /// headings. Empty lines and blanks around a name are left out.
+    /// Reads a list with one name per line, such as `n01440764_10183.JPEG` in the lists of SimCLR
+    /// (google-research/simclr, `imagenet_subsets`), or a path with one or more folders. There is no header line. Empty
+    /// lines, and blanks around a name, are ignored.
     ///
-    /// - Throws: a ``Failure`` when the file cannot be read, or names nothing.
+    /// - Throws: a ``Failure`` when the file cannot be read, or contains no names.
     public static func list(_ path: String) throws -> LabelSubset { try list(SmallFile.bytes(path, limit: 1 << 30, of: "a list of images"), path) }
 
-    /// The same of the file's bytes.
+    /// Parses the file's bytes.
     public static func list(_ bytes: [UInt8], _ path: String) throws -> LabelSubset {
         let blanks = [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r")]
         let lines = bytes.split(separator: UInt8(ascii: "\n")).compactMap { line -> BytePath? in
@@ -32,9 +34,10 @@ public enum LabelSubset: Sendable, Equatable {
         return .listed(lines)
     }
 
-    /// The choice among the images of `data` that are in `fold`. Images without a class are not among a share.
+    /// Chooses among the images of `data` that are in `fold`. A share does not include images without a class.
     ///
-    /// - Throws: a ``Failure``: `usage` where there are no classes, or no image of the list; `data` where a name of the list is that of several images.
+    /// - Throws: a ``Failure``: `usage` where there are no classes, or no image of the list; `data` where a name of the
+    ///   list matches several images.
     public func choose(_ data: Dataset, fold: Shard = Shard(1, of: 1)) throws -> Choice {
         let candidates = (0..<fold.count(of: data.samples.count)).map(fold.item)
         switch self {
@@ -47,7 +50,7 @@ public enum LabelSubset: Sendable, Equatable {
         }
     }
 
-    /// - Parameter images: numbers and labels.
+    /// - Parameter images: the numbers and labels of the images.
     static func share(_ share: Double, of images: [(number: Int, label: Int)], classes: Int, seed: UInt64) -> [Int] {
         var groups = [[Int]](repeating: [], count: classes)
         for image in images where image.label >= 0 { groups[image.label].append(image.number) }
@@ -60,7 +63,7 @@ public enum LabelSubset: Sendable, Equatable {
     }
 
     private static func find(_ names: [BytePath], in data: Dataset, among candidates: [Int]) throws -> Choice {
-        // An image by the name of its file; a path tells those of one name apart.
+        // Looks up images by file name; a path distinguishes images of the same name.
         let wanted = Set(names.map { Array($0.name) })
         var known: [[UInt8]: [Int]] = [:]
         for (index, sample) in data.samples.enumerated() {
@@ -88,7 +91,7 @@ public enum LabelSubset: Sendable, Equatable {
 }
 
 extension LabelSubset.Choice {
-    /// What a person should know of names that no image has.
+    /// A remark for the user about names without an image.
     public var remark: String? {
         missing.isEmpty ? nil : "\(missing.count) of the listed images \(missing.count == 1 ? "is" : "are") not in the data: \(listed(missing))"
     }

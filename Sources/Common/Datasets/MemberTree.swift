@@ -1,14 +1,15 @@
 import Archives
 
-/// The members of an archive as they would lie on a disk: one after the other is unpacked, later ones over earlier ones and through links.
+/// The members of an archive as they would be on disk: unpacked in order, later ones over earlier ones and through
+/// links.
 ///
-/// Links may lead anywhere, up to where they leave the archive; `/` is outside.
+/// Links are followed unless they leave the archive; `/` is outside.
 struct MemberTree<File>: FileTree {
     private enum Node {
         case folder
         case file(File)
         case special
-        /// Where it leads, as it stands there.
+        /// The target as written in the archive.
         case link(BytePath)
     }
 
@@ -18,15 +19,15 @@ struct MemberTree<File>: FileTree {
     }
 
     private var nodes: [Node] = [.folder]
-    /// Of each node.
+    /// The parent of each node.
     private var parents = [0]
     private var numbers: [Key: Int] = [:]
-    /// By folder, in no order.
+    /// The names by folder, unordered.
     private var names: [Int: [BytePath]] = [:]
-    /// Images and links that are lost to another member of their name.
+    /// Images and links that were lost to another member of the same name.
     private(set) var passedOver = PassedOverCount()
     private static var root: Int { 0 }
-    /// As many as Linux follows.
+    /// The limit of Linux.
     private static var mostLinks: Int { 40 }
 
     mutating func addFile(_ path: BytePath, _ file: File) { add(path, .file(file)) }
@@ -37,9 +38,9 @@ struct MemberTree<File>: FileTree {
 
     mutating func addFolder(_ path: BytePath) { _ = folder(path.parts) }
 
-    /// A second name of what lies at `target`, a link as it is.
+    /// Adds a second name for the entry at `target`; a link is not followed.
     ///
-    /// - Returns: whether there is anything at `target` to be named.
+    /// - Returns: whether there is an entry at `target`.
     mutating func addHardLink(_ path: BytePath, to target: BytePath) -> Bool {
         guard let folder = number(of: target.folder), let other = numbers[Key(folder: folder, name: BytePath(target.name))] else { return false }
         if case .folder = nodes[other] { return false }
@@ -53,13 +54,13 @@ struct MemberTree<File>: FileTree {
             _ = make(key, node)
             return
         }
-        // An empty folder makes way, as in unpacking; one with something in it does not.
+        // An empty folder is replaced, as in unpacking; a non-empty one is not.
         if case .folder = nodes[number], names[number]?.isEmpty == false { return note(.blocked, path, node) }
         note(.replaced, path, nodes[number])
         nodes[number] = node
     }
 
-    /// Counts a member that does not get into the tree, or no longer is in it, where images may be lost with it.
+    /// Counts a member that is not, or no longer, in the tree, where images may be lost with it.
     private mutating func note(_ kind: PassedOver.Kind, _ path: BytePath, _ node: Node) {
         let mayBeImages = switch node {
         case .file: FileNames.isImage(path.name)
@@ -77,7 +78,7 @@ struct MemberTree<File>: FileTree {
         return nodes.count - 1
     }
 
-    /// The folder at `parts`, made where it is missing, through links to folders.
+    /// The folder at `parts`, created where it is missing; links to folders are followed.
     private mutating func folder(_ parts: some Collection<ArraySlice<UInt8>>) -> Int {
         var folder = Self.root
         for (depth, part) in parts.enumerated() {
@@ -97,14 +98,14 @@ struct MemberTree<File>: FileTree {
         return folder
     }
 
-    /// What node `number` is at the end of all links; nil where that is outside, or nowhere.
+    /// The node that `number` resolves to after all links; nil where that is outside the archive or does not exist.
     private func follow(_ number: Int) -> Int? {
         guard case .link(let target) = nodes[number] else { return number }
         return walk(target, from: parents[number], hops: 1)
     }
 
     private func walk(_ path: BytePath, from start: Int, hops: Int) -> Int? {
-        // From the root of the machine there is no way back into the archive.
+        // An absolute path leaves the archive.
         guard path.bytes.first != BytePath.separator else { return nil }
         var folder = start, rest = path.parts[...], hops = hops, current = start
         while let part = rest.popFirst() {
@@ -130,7 +131,7 @@ struct MemberTree<File>: FileTree {
 
     private func number(of path: BytePath) -> Int? { walk(path, from: Self.root, hops: 0) }
 
-    /// The file at a path, at the end of all links.
+    /// The file at a path, after all links.
     func file(at path: BytePath) -> File? {
         guard let number = number(of: path), case .file(let file) = nodes[number] else { return nil }
         return file

@@ -1,38 +1,39 @@
 import Archives
 import ToolSupport
 
-/// Files of one kind that lie in a data set and are not among its images: how many, and the first of them.
+/// Files of one kind in a data set that are not among its images: their number, and the first of them.
 public struct PassedOver: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
-        /// The name of the file, or of a folder that leads to it, begins with a dot or is a system's own (`__MACOSX`, `@eaDir` …).
+        /// The name of the file, or of a folder above it, begins with a dot or belongs to an operating system
+        /// (`__MACOSX`, `@eaDir` …).
         case hidden
         /// Its name does not end in `.jpg`, `.jpeg`, `.jpe` or `.jfif`.
         case other
-        /// A link to nothing, or to what is not in the archive.
+        /// A dangling link, or a link to something that is not in the archive.
         case link
-        /// A member whose name the archive does not tell.
+        /// A member without a name in the archive.
         case unnamed
-        /// A member whose name, or where a link leads, is longer than file systems take.
+        /// A member whose name or link target is too long for a file system.
         case long
-        /// A link to a folder that is read already.
+        /// A link to a folder that has already been read.
         case repeated
-        /// An earlier member of the same name in the same archive.
+        /// A member that a later one of the same name in the same archive replaces.
         case replaced
-        /// A member of an archive with the name of an earlier folder in it.
+        /// A member with the name of an earlier folder of the archive.
         case blocked
         /// A named pipe, a device, a socket.
         case special
-        /// A folder with nothing in it: of a class, it may be one that was not copied.
+        /// An empty folder; it may be a class that was not copied.
         case empty
-        /// An archive beside folders of images.
+        /// An archive next to folders of images.
         case archive
-        /// A file or folder beside the split folders.
+        /// A file or folder next to the split folders.
         case beside
     }
 
     public let kind: Kind
     public let count: Int
-    /// The first one's path in the data set.
+    /// The path of the first one in the data set.
     public let first: String
 
     public init(_ kind: Kind, _ count: Int, _ first: String) {
@@ -61,12 +62,12 @@ public struct PassedOver: Sendable, Equatable {
     }
 }
 
-/// Counts what is passed over.
+/// Counts skipped files.
 struct PassedOverCount {
     private var counts: [PassedOver.Kind: (count: Int, first: BytePath)] = [:]
     private var hidden: Set<BytePath> = []
 
-    /// Counts a file. A hidden folder counts once, whatever is in it.
+    /// Counts a file. A hidden folder counts once, whatever its contents.
     mutating func add(_ kind: PassedOver.Kind, _ path: BytePath) {
         if kind == .hidden, !hidden.insert(path).inserted { return }
         let before = counts[kind]
@@ -80,7 +81,7 @@ struct PassedOverCount {
         }
     }
 
-    /// In the order of the kinds.
+    /// The counts in the order of the kinds.
     var list: [PassedOver] {
         PassedOver.Kind.allCases.compactMap { kind in counts[kind].map { PassedOver(kind, $0.count, $0.first.description) } }
     }

@@ -1,10 +1,10 @@
 public import Archives
 
-/// One image of a data set: what it is called and where its bytes are.
+/// One image of a data set: its path, its label and the location of its bytes.
 public struct Sample: Sendable {
     /// The path in the data set.
     public let path: BytePath
-    /// The number of its class; −1 if it has none.
+    /// The number of its class; −1 without a class.
     public let label: Int
     let location: Location
 
@@ -15,11 +15,11 @@ public struct Sample: Sendable {
     public var name: String { path.description }
 
     enum Location: Sendable {
-        /// A file of its own.
+        /// A separate file.
         case file
-        /// Bytes of an archive that is not compressed; `archive` numbers the data set's archives.
+        /// A range of an uncompressed archive; `archive` is the index among the data set's archives.
         case part(archive: Int, offset: Int, count: Int)
-        /// Bytes of an archive that were read into memory.
+        /// Bytes of an archive, kept in memory.
         case memory(archive: Int, bytes: KeptBytes)
 
         var archive: Int? {
@@ -31,7 +31,7 @@ public struct Sample: Sendable {
     }
 }
 
-/// An image that was found, before splits and classes are known.
+/// An image that was found, before splits and classes are determined.
 struct Member {
     let path: BytePath
     let location: Sample.Location

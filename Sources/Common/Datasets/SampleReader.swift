@@ -1,10 +1,10 @@
 import Archives
 import ToolSupport
 
-/// The bytes of one image, wherever they are.
+/// Reads the bytes of one image, wherever they are stored.
 public struct SampleReader: Sendable {
     enum Source {
-        /// `count` bytes of a file from `start` on; nil for all there are.
+        /// `count` bytes of a file from `start` on; nil for the whole file.
         case file(SourceFile, start: Int, count: Int?)
         case memory(KeptBytes)
     }
@@ -12,7 +12,7 @@ public struct SampleReader: Sendable {
     let source: Source
     let location: @Sendable () -> String
 
-    /// Fills `buffer` with the bytes from `offset` on as far as there are any, and gives their number; 0 is the end.
+    /// Fills `buffer` with as many bytes from `offset` on as there are, and returns their number; 0 is the end.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
         switch source {
         case .memory(let bytes): return unsafe bytes.read(into: buffer, at: offset)

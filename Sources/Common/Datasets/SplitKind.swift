@@ -1,8 +1,8 @@
-/// What a folder named `train`, `val` or the like holds of a data set.
+/// The part of a data set in a folder named `train`, `val` or the like.
 enum SplitKind: Hashable {
     case train, validation, test
 
-    /// The words, followed by a number perhaps: `train`, `Validation`, `val2017`, `test-2`.
+    /// Recognises the words, optionally followed by a number: `train`, `Validation`, `val2017`, `test-2`.
     init?(_ name: some StringProtocol) {
         let word = SplitKind.word(of: name)
         switch word.lowercased() {
@@ -13,7 +13,7 @@ enum SplitKind: Hashable {
         }
     }
 
-    /// `train` of `train-003`.
+    /// `train` for `train-003`.
     static func word(of name: some StringProtocol) -> String {
         let scalars = Array(name.unicodeScalars)
         var end = scalars.count

@@ -1,16 +1,16 @@
 import Archives
 import ToolSupport
 
-/// How much one archive may unpack to, and all of a data set's archives may keep in memory.
+/// Limits how much one archive may unpack to, and how much all archives of a data set may keep in memory.
 ///
-/// JPEGs hardly compress. So a small archive that unpacks to very much holds something else, and is refused before it takes the machine's memory
-/// (unpacked bytes stay in the decompressor's window too).
+/// JPEGs hardly compress. So a small archive that unpacks to very much contains something else, and is rejected before
+/// it uses up the memory (unpacked bytes stay in the decompressor's window too).
 struct UnpackingLimit {
-    /// The most bytes of images, and of names, kept for one data set.
+    /// The maximum number of bytes of images, and of names, kept for one data set.
     static let memory = 2 << 30
-    /// An archive may unpack to so much, whatever its size,
+    /// The bytes that an archive of any size may unpack to.
     static let free = 96 << 20
-    /// or to so many times its size.
+    /// Larger archives may unpack to this many times their size.
     static let ratio = 32
 
     private let path: BytePath
@@ -24,13 +24,13 @@ struct UnpackingLimit {
         most = max(UnpackingLimit.free, size.multipliedReportingOverflow(by: UnpackingLimit.ratio).partialValue)
     }
 
-    /// Begins to read the archive once more.
+    /// Starts to read the archive again.
     mutating func begin() { unpacked = 0 }
 
-    /// Counts bytes that come out of the archive.
+    /// Counts bytes that were unpacked.
     mutating func unpack(_ count: Int) throws { try unpack(to: unpacked + count) }
 
-    /// So many bytes have come out of the archive.
+    /// Sets the total number of unpacked bytes.
     mutating func unpack(to count: Int) throws {
         unpacked = count
         guard unpacked <= most else {

@@ -1,4 +1,4 @@
-/// How many of the test samples have their class ranked first, and among the first five.
+/// Counts of test samples whose class is ranked first and among the first five.
 public struct Accuracy: Sendable, Equatable {
     public var top1 = 0
     public var top5 = 0
@@ -12,7 +12,7 @@ public struct Accuracy: Sendable, Equatable {
         self.samples = samples
     }
 
-    /// Counts a sample whose class has `rank` (0 is first); nil where the classifier does not name the class at all.
+    /// Counts a sample whose class has rank `rank` (0 is first); nil where the classifier does not know the class.
     public mutating func count(rank: Int?) {
         samples += 1
         guard let rank else { return }
@@ -20,9 +20,9 @@ public struct Accuracy: Sendable, Equatable {
         if rank < 5 { top5 += 1 }
     }
 
-    /// In percent.
+    /// Top-1 accuracy in percent.
     public var top1Percent: Double { samples == 0 ? 0 : 100 * Double(top1) / Double(samples) }
-    /// In percent.
+    /// Top-5 accuracy in percent.
     public var top5Percent: Double { samples == 0 ? 0 : 100 * Double(top5) / Double(samples) }
 
     public static func + (a: Accuracy, b: Accuracy) -> Accuracy {

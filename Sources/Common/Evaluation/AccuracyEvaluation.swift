@@ -1,17 +1,19 @@
 public import TensorStreams
 import ToolSupport
 
-/// How many labels a classifier gets right: the place of each sample's class among its logits.
+/// The accuracy of a classifier, from the rank of each sample's class among its logits.
 public struct AccuracyEvaluation: Sendable {
     public var tensor = "logits"
 
     public init() {}
 
-    /// Counts all samples that have a label. A sample's class is matched with the classifier's by name where both are named (`classes`, `logit_classes`), else by number. Of equal
-    /// logits the class that comes first ranks first.
+    /// Counts all labelled samples.
     ///
-    /// - Parameter progress: told of every record's samples.
-    /// - Throws: a ``Failure`` `data` where samples are of a class that the classifier does not know.
+    /// A sample's class is matched with the classifier's by name where both are named (`classes`, `logit_classes`),
+    /// else by number. Of equal logits, the class with the lower number ranks first.
+    ///
+    /// - Parameter progress: called with the number of samples of every record.
+    /// - Throws: a ``Failure`` of kind `data` where samples belong to a class that the classifier does not know.
     public func run(_ stream: FeatureStream, progress: (Int) -> Void = { _ in }) throws -> AccuracyReport {
         var accuracy = Accuracy(), images: [Int] = [], columns: [Int] = []
         let names = stream.header.metadata.names("logit_classes"), byName = names != nil && stream.classes != nil
@@ -36,7 +38,7 @@ public struct AccuracyEvaluation: Sendable {
             accuracy: accuracy, tensor: tensor, classes: stream.dimension, byName: byName, test: EvaluationInput(stream, images: images), remarks: remarks)
     }
 
-    /// The classifier's number of each class of the stream.
+    /// The classifier's class number for each class of the stream.
     private func columns(_ stream: FeatureStream, _ names: [String]?, classes C: Int) throws -> [Int] {
         guard let names, let own = stream.classes else { return Array(0..<C) }
         guard names.count == C else {
@@ -51,14 +53,14 @@ public struct AccuracyEvaluation: Sendable {
         return own.compactMap { numbers[$0] }
     }
 
-    /// How many classes come before class `c`.
+    /// The number of classes that rank before class `c`.
     static func rank(of c: Int, in logits: ArraySlice<Float>) -> Int {
         let own = logits[logits.startIndex + c]
         return logits.enumerated().count { $1 > own || $1 == own && $0 < c }
     }
 }
 
-/// The accuracy of a classifier on images that it has not learnt from.
+/// The accuracy of a classifier on images that it was not trained on.
 public struct AccuracyReport: Sendable {
     public var accuracy: Accuracy
     public var tensor: String

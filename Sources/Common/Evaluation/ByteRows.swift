@@ -1,29 +1,31 @@
 import Kernels
 
-/// Rows of numbers as bytes, with what is needed to say how large the product of two of them can be at most.
+/// Rows quantised to bytes, with what is needed for an upper bound of the dot product of two of them.
 ///
-/// With a centre m, x = m + x′ and x′ ≈ s x̂, x̂ being whole numbers from −127 to 127, for a query q (by the inequality of Cauchy and Schwarz for both of the last terms)
+/// With a centre m, x = m + x′ and x′ ≈ s x̂, where x̂ are integers from −127 to 127. For a query q (by the
+/// Cauchy–Schwarz inequality for each of the last two terms)
 ///
 ///     q·x = q·m + m·x′ + q′·x′
 ///     q′·x′ ≤ s_q s_x q̂·x̂ + ‖q′ − s_q q̂‖·‖x′‖ + s_q ‖q̂‖·‖x′ − s_x x̂‖
 ///
-/// The nearer the rows are to each other, the smaller are x′, s and what the bytes lack: a bound that is as sharp for features that differ little.
+/// The closer the rows are to each other, the smaller are x′, s and the quantisation error. So the bound is just as
+/// sharp for features that differ little.
 struct ByteRows: Sendable {
     let dimension: Int
-    /// Floats whose places the bytes of a row take, and from a row to the next.
+    /// The number of floats that hold the bytes of a row, and the distance from one row to the next.
     let width: Int, stride: Int
     let bytes: FloatBuffer
-    /// Of each row s, of queries 1/s, or 1 where all bytes are 0; m·x′, of queries q·m; ‖x′‖; ‖x′ − s x̂‖.
+    /// For each row: s (queries: 1/s, or 1 where all bytes are 0); m·x′ (queries: q·m); ‖x′‖; ‖x′ − s x̂‖.
     let scale: FloatBuffer, alongCentre: FloatBuffer, length: FloatBuffer, missing: FloatBuffer
-    /// Of each query ‖q̂‖, and 128 Σ q̂: bytes of the other rows have no sign, and are 128 larger.
+    /// For each query: ‖q̂‖, and 128 Σ q̂, because the bytes of the other rows are unsigned, with an offset of 128.
     let byteLength: FloatBuffer, offset: FloatBuffer
     private static let rounder: Float = 0x1.8p23
     private let isQueries: Bool
     private let centre: FloatBuffer
 
     /// - Parameters:
-    ///   - centre: as many floats as the dimension.
-    ///   - isQueries: whether the bytes have a sign.
+    ///   - centre: as many floats as there are dimensions.
+    ///   - isQueries: whether the bytes are signed.
     init(_ rows: Int, centre: FloatBuffer, isQueries: Bool) {
         dimension = centre.count
         width = (dimension + 3) / 4
@@ -34,21 +36,25 @@ struct ByteRows: Sendable {
         (self.isQueries, self.centre) = (isQueries, centre)
     }
 
-    /// How far rounding may take ``VectorAlgebra/similarity(_:_:_:)`` of rows of length 1 from the bound, in halves of a unit in the last place of 1: D/4 of the sums of 64 and 16 running ones, 8√D of the sums of bytes as floats, since 128 Σ q̂ is
-    /// at most 4√D of what is summed, is added and is taken off, and less than 512 of the rest; of few dimensions less.
+    /// The largest deviation, by rounding, of ``VectorAlgebra/similarity(_:_:_:)`` of rows of length 1 from the bound,
+    /// in halves of a unit in the last place of 1.
+    ///
+    /// D/4 comes from the sums with 64 and 16 accumulators. 8√D comes from the sums of bytes as floats, since 128 Σ q̂
+    /// is at most 4√D of what is summed, and is both added and subtracted. The rest is less than 512, and less for few
+    /// dimensions.
     static func rounding(_ dimension: Int) -> Float {
         let D = Float(dimension)
         return min(D / 4 + 8 * D.squareRoot() + 512, 24 * D + 64) * 0x1p-24
     }
 
-    /// The mean of some rows.
+    /// The mean of the rows.
     static func centre(_ rows: FeatureMatrix) -> FloatBuffer {
         let centre = FloatBuffer(rows.dimension), share = 1 / Float(max(1, rows.samples))
         for row in 0..<rows.samples { VectorAlgebra.add(share, rows.row(row), to: centre.pointer, rows.dimension) }
         return centre
     }
 
-    /// Sets row `index` to what `x` is.
+    /// Sets row `index` to the quantised `x`.
     func set(_ index: Int, to x: UnsafePointer<Float>) {
         let (m, D) = (UnsafePointer(centre.pointer), dimension)
         var (largest, squares, product) = (Vector.zero, Vector.zero, Vector.zero)
@@ -59,13 +65,13 @@ struct ByteRows: Sendable {
             product = product.addingProduct(m, isQueries ? x : d)
         }
         let most = largest.max()
-        // Where all is so small that the inverse is none, bytes are 0 and ‖x′ − s x̂‖ is all.
+        // Where all values are too small for an inverse, the bytes are 0 and ‖x′ − s x̂‖ holds everything.
         let (s, inverse) = most > 1e-30 ? (most / 127, 127 / most) : (0, 0)
         var (lacking, signed, byteSquares) = (Vector.zero, SIMD16<Int32>.zero, Vector.zero)
         let place = UnsafeMutableRawPointer(bytes.pointer + index * stride), zero = SIMD16<Int32>(repeating: isQueries ? 0 : 128)
         forEachVector { i, count in
             let (x, m) = count == 16 ? (x.vector(i), m.vector(i)) : (x.vector(i, count: count), m.vector(i, count: count)), d = x - m
-            // Added to 1.5 · 2²³ a number is rounded to a whole one, which is the last bits of the sum.
+            // Adding 1.5 · 2²³ rounds a number to an integer, which is then in the low bits of the sum.
             let sum = d * inverse + Self.rounder, whole = sum - Self.rounder, rest = d - s * whole
             let bytes = unsafeBitCast(sum, to: SIMD16<Int32>.self) &- unsafeBitCast(Vector(repeating: Self.rounder), to: SIMD16<Int32>.self)
             lacking = lacking.addingProduct(rest, rest)
@@ -90,7 +96,7 @@ struct ByteRows: Sendable {
         }
     }
 
-    /// The vectors of a row: where each begins, and how many of its floats are the row's.
+    /// Calls `body` for each vector of a row, with its start and how many of its floats belong to the row.
     @inline(__always)
     private func forEachVector(_ body: (_ start: Int, _ count: Int) -> Void) {
         var i = 0

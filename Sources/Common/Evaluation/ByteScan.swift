@@ -1,7 +1,9 @@
 import Kernels
 import Parallel
 
-/// Leaves out the training samples of a tile that cannot be among a query's nearest, by products of bytes: those whose similarity is at most the query's limit by ``ByteRows``' bound.
+/// Rules out training samples of a tile that cannot be among a query's nearest, by dot products of bytes.
+///
+/// A sample is ruled out when ``ByteRows``' bound of its similarity is at most the query's limit.
 struct ByteScan: Sendable {
     private let queries: ByteRows
     private let samples: ByteRows
@@ -12,8 +14,8 @@ struct ByteScan: Sendable {
 
     /// - Parameters:
     ///   - floats: the queries, of length 1.
-    ///   - tile: the training samples, whose ``pack(_:_:)`` is called when a panel of them is there.
-    ///   - rows: how many at the most, whole panels.
+    ///   - tile: the training samples; call ``pack(_:_:)`` when a panel of them is filled.
+    ///   - rows: the maximum number of samples, whole panels.
     init(_ floats: FeatureMatrix, tile: FloatBuffer, rows: Int) {
         let centre = ByteRows.centre(floats)
         (self.floats, self.tile) = (floats, tile)
@@ -27,10 +29,10 @@ struct ByteScan: Sendable {
         }
     }
 
-    /// Makes bytes of the samples `rows` of the tile, which are of length 1, or 0, and the panel `panel`.
+    /// Quantises the samples `rows` of the tile, which have length 1 or 0, and packs the panel `panel`.
     func pack(_ panel: Int, _ rows: Range<Int>) {
         for row in rows { samples.set(row, to: tile.pointer + row * floats.dimension) }
-        // Whole panels: of rows that the tile lacks there is what there was before, and their scores are left out.
+        // Panels are whole: rows that the tile lacks keep their previous content, and their scores are ignored.
         let panels = Panels(k: samples.width, n: (panel + 1) * Panels.width)
         panels.pack(panel, of: samples.bytes.pointer, .transposed, ldb: samples.stride, into: packed.pointer)
     }
@@ -38,11 +40,11 @@ struct ByteScan: Sendable {
     /// Compares samples of the tile with queries.
     ///
     /// - Parameters:
-    ///   - rows: from a panel's first on.
-    ///   - seen: training samples before the tile.
-    ///   - scores: room for a product, rows `stride` floats apart.
-    ///   - nearest: that of the first query.
-    /// - Returns: how many similarities had to be looked at.
+    ///   - rows: starts at the first row of a panel.
+    ///   - seen: the number of training samples before the tile.
+    ///   - scores: workspace for a product, with rows `stride` floats apart.
+    ///   - nearest: the list of the first query of the block.
+    /// - Returns: how many similarities had to be computed.
     func take(
         _ rows: Range<Int>, of block: Range<Int>, before seen: Int, _ scores: UnsafeMutablePointer<Float>, _ stride: Int, into nearest: UnsafeMutablePointer<Nearest>
     ) -> Int {
@@ -55,7 +57,7 @@ struct ByteScan: Sendable {
     }
 
     private func take(_ rows: Range<Int>, of query: Int, before seen: Int, _ scores: UnsafePointer<Float>, into nearest: inout Nearest) -> Int {
-        // All terms divided by s of the query.
+        // All terms are divided by the query's s.
         let inverse = queries.scale.pointer[query], offset = queries.offset.pointer[query], byteLength = queries.byteLength.pointer[query]
         let missing = queries.missing.pointer[query] * inverse, besides = rounding + queries.alongCentre.pointer[query], row = floats.row(query)
         let scale = UnsafePointer(samples.scale.pointer + rows.lowerBound), along = UnsafePointer(samples.alongCentre.pointer + rows.lowerBound)

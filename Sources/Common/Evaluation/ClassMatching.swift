@@ -1,31 +1,32 @@
 import ToolSupport
 
-/// Brings the labels of a training and a test set to one numbering without gaps.
+/// Maps the labels of a training set and a test set to one numbering without gaps.
 ///
-/// Where both streams name their classes, classes are matched by name: the two sets may have been numbered apart. Else label 3 is label 3.
+/// Where both streams name their classes, classes are matched by name, because the two sets may be numbered
+/// differently. Else label 3 is label 3.
 public struct ClassMatching: Sendable {
-    /// How many classes the training set has.
+    /// The number of classes of the training set.
     public let count: Int
     public let byName: Bool
-    /// In 0..<count.
+    /// The training labels, in 0..<count.
     public let train: [Int32]
-    /// In 0..<count.
+    /// The test labels, in 0..<count.
     public let test: [Int32]
-    /// Classes that have training samples.
+    /// The number of classes that have training samples.
     public let known: Int
-    /// What the user should know: a class that has no training sample, numbers that are good whatever the features.
+    /// Warnings for the user: classes without a training sample, and numbers that are high whatever the features.
     public let remarks: [String]
 
-    /// Whether top-5 says something: of five classes or fewer, all are among the first five.
+    /// Whether top-5 is meaningful: of five classes or fewer, all are among the first five.
     public var hasTop5: Bool { known > 5 }
 
-    /// What the classes are called: by the training set, or by their numbers.
+    /// The names of the classes by the training set, or their numbers.
     func names(_ train: [String]?) -> [String] { byName ? train ?? [] : numbers.map { "\($0)" } }
 
-    /// The labels that the classes have where they are matched by number.
+    /// The original labels of the classes where they are matched by number.
     private let numbers: [Int32]
 
-    /// One set's part.
+    /// The labels and class names of one set.
     public struct Side {
         var name: String
         var classes: [String]?
@@ -38,12 +39,12 @@ public struct ClassMatching: Sendable {
         }
     }
 
-    /// - Throws: a ``Failure`` of kind `data` when a test sample's class is none of the training set's.
+    /// - Throws: a ``Failure`` of kind `data` when a test sample's class is not in the training set.
     public init(train: Side, test: Side) throws {
         var remarks: [String] = []
         /// - Parameters:
-        ///   - classes: those of the test set that the training set lacks, as they are named.
-        ///   - all: how many the test set has.
+        ///   - classes: the names of the test classes that the training set lacks.
+        ///   - all: the number of classes of the test set.
         func missing(_ classes: [String], of all: Int, samples: Int) -> Failure {
             let list = classes.prefix(3).joined(separator: ", ") + (classes.count > 3 ? " and \(classes.count - 3) more" : "")
             return Failure(

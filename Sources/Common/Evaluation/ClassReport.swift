@@ -1,14 +1,14 @@
 public import TensorStreams
 
-/// What a classifier takes each test sample for: right and wrong by class.
+/// The predicted class of each test sample, with correct and wrong counts by class.
 public struct ClassReport: Sendable, Equatable {
-    /// Which of an evaluation's classifiers it is: "k=10, cosine, majority".
+    /// Which of an evaluation's classifiers this is: "k=10, cosine, majority".
     public let classifier: String
     /// The names of the classes, or their numbers where they have none.
     public let classes: [String]
-    /// Of each test sample, in 0..<classes.
+    /// The label of each test sample, in 0..<classes.
     public let labels: [Int32]
-    /// What each is taken for.
+    /// The predicted class of each test sample.
     public let predictions: [Int32]
 
     public init(_ classifier: String, classes: [String], labels: [Int32], predictions: [Int32]) {
@@ -16,7 +16,7 @@ public struct ClassReport: Sendable, Equatable {
         (self.classifier, self.classes, self.labels, self.predictions) = (classifier, classes, labels, predictions)
     }
 
-    /// Samples of each class, and how many of them are right.
+    /// The number of samples of each class, and how many of them are correct.
     public var byClass: [(samples: Int, correct: Int)] {
         var counts = [(samples: Int, correct: Int)](repeating: (0, 0), count: classes.count)
         for (label, prediction) in zip(labels, predictions) {
@@ -26,16 +26,17 @@ public struct ClassReport: Sendable, Equatable {
         return counts
     }
 
-    /// Samples of class `label` that are taken for class `prediction`, the most frequent first, then by number.
+    /// Counts of samples of class `label` that are predicted as class `prediction`, the most frequent first, then by
+    /// number.
     public var confusions: [(label: Int, prediction: Int, samples: Int)] {
         var counts: [Int: Int] = [:]
         for (label, prediction) in zip(labels, predictions) where label != prediction { counts[Int(label) * classes.count + Int(prediction), default: 0] += 1 }
         return counts.map { ($0.key / classes.count, $0.key % classes.count, $0.value) }.sorted { ($1.2, $0.0, $0.1) < ($0.2, $1.0, $1.1) }
     }
 
-    /// Whether each sample is right, four to a hexadecimal digit, the first of them the highest bit.
+    /// Whether each sample is correct, four to a hexadecimal digit; the first of them is the highest bit.
     ///
-    /// Two evaluations of the same test samples are compared by it, sample by sample.
+    /// It allows a comparison of two evaluations of the same test samples, sample by sample.
     public var correctBits: String {
         let right = zip(labels, predictions).map { $0 == $1 }
         return stride(from: 0, to: right.count, by: 4).map { start in

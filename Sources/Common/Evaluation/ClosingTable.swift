@@ -1,9 +1,9 @@
 public import TensorStreams
 import ToolSupport
 
-/// What a distillation ends with: accuracies of teacher and student, time of the stages, paths of the files.
+/// The summary of a distillation: accuracies of teacher and student, time of the stages, paths of the files.
 public struct ClosingTable: Sendable {
-    /// A number, in percent where its column is of shares, and the protocol it was got by.
+    /// A number (in percent where its column holds shares) and the protocol that it comes from.
     struct Cell: Sendable {
         var value: Double
         var protocolName: String
@@ -26,7 +26,7 @@ public struct ClosingTable: Sendable {
         case deviation
         case uniformity
 
-        /// Before the protocol by which its numbers were got.
+        /// Precedes the protocol that the numbers come from.
         var protocolTitle: String {
             switch self {
             case .classifier1, .classifier5: "classifier"
@@ -62,7 +62,7 @@ public struct ClosingTable: Sendable {
             }
         }
 
-        /// The column whose protocol is told for this one's numbers too.
+        /// The column whose protocol note covers this column's numbers too.
         var told: Column {
             switch self {
             case .classifier5: .classifier1
@@ -77,7 +77,7 @@ public struct ClosingTable: Sendable {
         var name: String
         var seconds = 0.0
         var images = 0.0
-        /// Nil where nothing was timed.
+        /// Images per second; nil where nothing was timed.
         var rate: Double? { seconds > 0 ? images / seconds : nil }
     }
 
@@ -86,19 +86,19 @@ public struct ClosingTable: Sendable {
     private var rows: [Row] = []
     private var stages: [Stage] = []
     private var files: [(name: String, path: String)] = []
-    /// Of networks one column's number after some of their epochs.
+    /// For each network, one column's number after some of its epochs.
     private var curves: [(name: String, column: Column, points: [(epoch: Int, value: Double)])] = []
-    /// Lines that tell how the numbers were got, besides their protocols.
+    /// Further lines that explain how the numbers were obtained, besides their protocols.
     private var further: [String] = []
-    /// What the evaluations remarked, each once, with the rows that it is of.
+    /// The remarks of the evaluations, each once, with the rows that each applies to.
     private var remarks: [(text: String, rows: [String])] = []
 
     public init(k: Int = 10) { self.k = k }
 
     /// Puts the numbers of a result, as `evaluate` wrote it, into the row `name`.
     ///
-    /// - Parameter isEmbedding: the file's k-NN goes to the column for embeddings.
-    /// - Throws: a ``Failure`` naming the file: not readable, no JSON, no result of `evaluate`.
+    /// - Parameter isEmbedding: whether the k-NN number goes to the column for embeddings.
+    /// - Throws: a ``Failure`` that names the file: not readable, not JSON, not a result of `evaluate`.
     public mutating func add(row name: String, result path: String, isEmbedding: Bool = false) throws {
         let wrong = Failure(.data, path: path, "is no result of 'evaluate knn', 'evaluate linear', 'evaluate accuracy' or 'evaluate quality'")
         let json = try JSONFile.read(path), kind = json["evaluation"]?.asString
@@ -113,7 +113,7 @@ public struct ClosingTable: Sendable {
             guard let result = results.first, !isEmbedding else { throw wrong }
             let (first, fifth): (Column, Column) = kind == "linear" ? (.linear1, .linear5) : (.classifier1, .classifier5)
             cells[first] = try cell(result, "top1", wrong)
-            // Of five classes or fewer there is none.
+            // With five classes or fewer there is no top-5.
             if result["top5"] != .null { cells[fifth] = try cell(result, "top5", wrong) }
         default:
             throw wrong
@@ -124,9 +124,9 @@ public struct ClosingTable: Sendable {
         for text in json["remarks"]?.asArray?.compactMap(\.asString) ?? [] { add(remark: text, of: name) }
     }
 
-    /// Of results of 'evaluate knn' the one that the k-NN columns have.
+    /// The result of 'evaluate knn' that goes into the k-NN columns.
     private func majority(_ results: [JSON], _ path: String) throws -> JSON {
-        // A training set smaller than k has been asked for fewer neighbours.
+        // With a training set smaller than k, fewer neighbours were used.
         let votes = results.filter { $0["vote"]?.asString == "majority" }, counts = votes.compactMap { $0["k"]?.asInteger }
         guard let nearest = counts.contains(k) ? k : counts.filter({ $0 < k }).max(), let result = votes.first(where: { $0["k"]?.asInteger == nearest }) else {
             let found = counts.map { "\($0)" }.joined(separator: ", ")
@@ -140,18 +140,18 @@ public struct ClosingTable: Sendable {
         guard let samples = json["samples"]?["samples"]?.asInteger, let dimension = json["protocol"]?["dimension"]?.asInteger, let deviation = json["deviation"]?.asNumber else { throw wrong }
         let of = "of \(samples) images", name = "effective rank \(of), of \(dimension) dimensions; deviation as a share of what evenly spread directions have; uniformity, the lower the more even"
         var cells: [Column: Cell] = [.deviation: Cell(value: deviation, protocolName: name)]
-        // Where all rows are the same there is none.
+        // Where all rows are equal there is no effective rank.
         cells[.rank] = json["spread"]?["effective_rank"]?.asNumber.map { Cell(value: $0, protocolName: name) }
         cells[.uniformity] = json["uniformity"]?.asNumber.map { Cell(value: $0, protocolName: name) }
         let agreements = json["agreement"]?.asArray ?? [], counts = agreements.compactMap { $0["k"]?.asInteger }
-        // Fewer images than k have fewer neighbours.
+        // With fewer images than k, there are fewer neighbours.
         if let nearest = counts.contains(k) ? k : counts.max(), let share = agreements.first(where: { $0["k"]?.asInteger == nearest })?["share"]?.asNumber {
             cells[.agreement] = Cell(value: 100 * share, protocolName: "the share of the teacher's \(nearest) nearest \(of) that are the network's too, cosine")
         }
         return cells
     }
 
-    /// Adds what a network was after some of its epochs, by a result of 'evaluate knn' or 'evaluate quality'.
+    /// Adds a network's quality after one of its epochs, from a result of 'evaluate knn' or 'evaluate quality'.
     public mutating func add(along name: String, epoch: Int, result path: String) throws {
         let wrong = Failure(.data, path: path, "is no result of 'evaluate knn' or 'evaluate quality'"), json = try JSONFile.read(path)
         let column: Column, value: Double
@@ -181,9 +181,10 @@ public struct ClosingTable: Sendable {
         return Cell(value: percent, protocolName: name)
     }
 
-    /// Adds the time of a stage: the sums of `seconds` and `images` over the JSON values in the file, one or one a line.
+    /// Adds the time of a stage: the sums of `seconds` and `images` over the JSON values in the file, either one or one
+    /// per line.
     ///
-    /// Lines without both are passed over, so a training log may hold other things too.
+    /// Lines without both are skipped, so a training log may hold other values too.
     public mutating func add(stage name: String, timing path: String) throws {
         let index = stages.firstIndex { $0.name == name } ?? stages.count
         var stage = index < stages.count ? stages[index] : Stage(name: name)
@@ -199,18 +200,18 @@ public struct ClosingTable: Sendable {
         if index == stages.count { stages.append(stage) } else { stages[index] = stage }
     }
 
-    /// Names a file for the last lines.
+    /// Adds a file to the last lines.
     public mutating func add(file name: String, path: String) { files.append((name, path)) }
 
-    /// Adds a line to those that tell how the numbers were got.
+    /// Adds a line that explains how the numbers were obtained.
     public mutating func add(note: String) { further.append(note) }
 
-    /// The columns that some row has.
+    /// The columns that at least one row has.
     private var columns: [Column] {
         Column.allCases.filter { column in rows.contains { $0.cells[column] != nil } }
     }
 
-    /// For people. Names and what results say come from anybody's files, so they are escaped.
+    /// The table as text for people. Names and texts of results come from arbitrary files, so they are escaped.
     public var text: String {
         var parts: [String] = []
         if !rows.isEmpty {
@@ -226,29 +227,30 @@ public struct ClosingTable: Sendable {
         return parts.joined(separator: "\n")
     }
 
-    /// A line of titles, and a line for each row; "–" where a row has no such number.
+    /// A line of titles, and a line for each row; "–" where a row lacks the number.
     public var grid: [[String]] {
         [[""] + columns.map { $0.title(k: k) }] + rows.map { row in [row.name] + columns.map { column in row.cells[column].map { column.text($0.value) } ?? "–" } }
     }
 
-    /// The same of the stages.
+    /// The same grid for the stages.
     public var stageGrid: [[String]] {
         [["", "time", "images", "images/s"]] + stages.map { [$0.name, Progress.duration($0.seconds), Progress.fixed($0.images, 0), $0.rate.map(Progress.short) ?? "–"] }
     }
 
-    /// What is to be known of the numbers, a line each.
+    /// Explanations of the numbers, one per line.
     public var notes: [String] { protocols + told + further }
 
-    /// Of networks that were judged along the way one column's number after some of their epochs, and the column's title.
+    /// For each network that was evaluated during training, one column's number after some of its epochs, and the
+    /// column's title.
     public var courses: [(name: String, title: String, points: [(epoch: Int, value: Double)])] { curves.map { ($0.name, $0.column.title(k: k), $0.points) } }
 
-    /// The number of a row in the column of that title.
+    /// The number of a row in the column with that title.
     public func number(row name: String, title: String) -> Double? {
         guard let row = rows.first(where: { $0.name == name }) else { return nil }
         return columns.first { $0.title(k: k) == title }.flatMap { row.cells[$0]?.value }
     }
 
-    /// How each column's numbers were got: once for rows that agree.
+    /// How each column's numbers were obtained; rows that agree share a line.
     private var protocols: [String] {
         columns.filter { $0.told == $0 }.flatMap { column in
             var groups: [(protocolName: String, rows: [String])] = []
@@ -261,7 +263,7 @@ public struct ClosingTable: Sendable {
         }
     }
 
-    /// How networks went along.
+    /// The learning curves of the networks.
     private var course: [String] {
         curves.map { curve in
             let title = curve.column == .knn ? "k-NN top-1" : curve.column.title(k: k)
@@ -269,7 +271,7 @@ public struct ClosingTable: Sendable {
         }
     }
 
-    /// The remarks, with the rows that they are of where they are not of all.
+    /// The remarks, with the rows that they apply to unless they apply to all.
     private var told: [String] {
         remarks.map { $0.rows.count == rows.count ? "remark: \($0.text)" : "remark, \($0.rows.joined(separator: ", ")): \($0.text)" }
     }

@@ -1,13 +1,13 @@
-/// A linear classifier found by convex optimisation, its penalty chosen on a held-out part of the training set.
+/// A linear classifier found by convex optimisation; its penalty is chosen on a held-out part of the training set.
 ///
-/// Each penalty, from the strongest to the weakest, is fitted to four fifths of the images (``HoldOut``), every fit
-/// starting from the one before; the penalty with the best held-out top-1 wins (of equals the strongest), and is fitted
-/// to all samples. Nothing is random.
+/// Each penalty, from the strongest to the weakest, is fitted to four fifths of the images (``HoldOut``), and each fit
+/// starts from the one before. The penalty with the best held-out top-1 wins (of equals the strongest) and is fitted to
+/// all samples. Nothing is random.
 public struct ConvexProbe: Sendable {
-    /// Around the optimum of self-supervised features brought to deviation 1, in steps of ten.
+    /// Covers the optimum of self-supervised features scaled to standard deviation 1, in steps of ten.
     public static let defaultPenalties = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5]
 
-    /// λ of ``LogisticRegression``; a single one is taken without a search.
+    /// λ of ``LogisticRegression``; a single one is used without a search.
     public var penalties: [Double]
     public var tolerance: Double
     public var maximumIterations: Int
@@ -19,7 +19,7 @@ public struct ConvexProbe: Sendable {
         self.maximumIterations = maximumIterations
     }
 
-    /// What was found for one penalty on the held-out part.
+    /// The result for one penalty on the held-out part.
     public struct Trial: Sendable {
         public var penalty: Double
         public var accuracy: Accuracy
@@ -29,14 +29,14 @@ public struct ConvexProbe: Sendable {
     public struct Outcome: Sendable {
         public var fit: LogisticRegression.Fit
         public var penalty: Double
-        /// Empty where there was nothing to choose, or no class has five images to hold one out.
+        /// Empty where there is nothing to choose, or no class has five images so that one can be held out.
         public var trials: [Trial]
     }
 
     /// - Parameters:
     ///   - features: already scaled.
-    ///   - images: which image each sample shows.
-    ///   - report: told of every trial.
+    ///   - images: the number of the image that each sample shows.
+    ///   - report: called with every trial.
     public func train(
         _ features: FeatureMatrix, labels: [Int32], images: [Int], classes: Int, report: (Trial) -> Void = { _ in }
     ) -> Outcome {

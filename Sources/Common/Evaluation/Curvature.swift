@@ -2,14 +2,16 @@ import COpenBLAS
 import Kernels
 import Parallel
 
-/// A guess of how a logistic regression curves, which lets its solver take few steps where features are correlated.
+/// An approximation of the Hessian of a logistic regression, which lets its solver take few steps where features are
+/// correlated.
 ///
-/// The Hessian of the mean cross entropy is the mean of (diag p − p·pᵀ) ⊗ x̃·x̃ᵀ with x̃ = (x, 1). Taken apart, it is about
+/// The Hessian of the mean cross entropy is the mean of (diag p − p·pᵀ) ⊗ x̃·x̃ᵀ with x̃ = (x, 1). With the factors
+/// separated, it is about
 ///
 ///     κ·M + λ·I        M = mean of x̃·x̃ᵀ,  κ = mean of pⱼ(1 − pⱼ)
 ///
-/// for every class. The step of L-BFGS starts from the inverse of that. It changes the way to the optimum, not the optimum; so
-/// M is taken from a part of the samples, spread evenly, eight for each dimension.
+/// for every class. The inverse of that is the initial matrix of the L-BFGS step. It changes the path to the optimum,
+/// not the optimum. So M is computed from a subset of the samples, spread evenly, eight for each dimension.
 final class Curvature {
     private let sample: FeatureMatrix
     private let size: Int
@@ -26,7 +28,7 @@ final class Curvature {
         moment = FloatBuffer(size * size)
         factor = FloatBuffer(size * size)
         let (sample, size, moment) = (sample, size, moment)
-        // Rows of M by pieces: each is a sum over all samples, made by one thread.
+        // Blocks of rows of M: each is a sum over all samples, computed by one thread.
         Parallel.forEach((D + 63) / 64) { piece, _ in
             let rows = piece * 64..<min(D, piece * 64 + 64)
             Matrix.multiply(
@@ -40,22 +42,22 @@ final class Curvature {
         for i in 0..<size * size { moment.pointer[i] *= inverse }
     }
 
-    /// Makes ready for the penalty λ, near the weights of `classifier`.
+    /// Prepares for the penalty λ, near the weights of `classifier`.
     func prepare(penalty: Double, at classifier: LinearClassifier) {
         let kappa = Float(max(1e-6, spread(of: classifier)))
         let trace = (0..<size).reduce(0) { $0 + moment.pointer[$1 * size + $1] }
-        // What single precision needs to stay positive; a guess may be that rough.
+        // The ridge that single precision needs to stay positive definite; an approximation may be that rough.
         let ridge = max(Float(penalty), 1e-5 * kappa * trace / Float(size))
         for i in 0..<size {
             let (row, source) = (factor.pointer + i * size, moment.pointer + i * size)
-            // Only the lower half is right in the last row.
+            // In the last row only the lower half is valid.
             for j in 0...i { row[j] = kappa * source[j] }
             row[i] += ridge
         }
         factorize()
     }
 
-    /// Multiplies W (classes, dimension) and b (classes), which lie one after the other, with the inverse.
+    /// Multiplies W (classes, dimension) and b (classes), which are adjacent in memory, by the inverse.
     func solve(_ parameters: UnsafeMutablePointer<Float>, classes: Int) {
         let (D, size, factor) = (size - 1, size, factor)
         let joined = FloatBuffer(classes * size)
@@ -104,7 +106,8 @@ final class Curvature {
         return sums.reduce(0, +) / Double(sample.samples * C)
     }
 
-    /// Cholesky in place: panels of columns, the rest of the matrix brought up to date by products.
+    /// Blocked Cholesky factorisation in place: factors a panel of columns, then updates the remaining matrix by
+    /// products.
     private func factorize() {
         let width = 48
         let (size, A) = (size, factor.pointer)
@@ -114,7 +117,7 @@ final class Curvature {
                 let row = A + j * size
                 var pivot = row[j]
                 for k in first..<j { pivot -= row[k] * row[k] }
-                // Below what rounding leaves, the direction is as good as flat: no step along it.
+                // A pivot below the rounding error means that the direction is flat: take no step along it.
                 row[j] = max(pivot, 1e-12).squareRoot()
                 for i in j + 1..<max(end, j + 1) {
                     var value = A[i * size + j]

@@ -1,9 +1,10 @@
 public import TensorStreams
 
-/// What a result tells of one of its inputs. Not its name: the provenance says what it is, and a pipe has none.
+/// What a result says about one of its inputs. It leaves out the name: the provenance identifies the input, and a pipe
+/// has no name.
 public struct EvaluationInput: Sendable {
     public var samples: Int
-    /// Different images among the samples.
+    /// The number of distinct images among the samples.
     public var images: Int
     public var provenance: [String]
     public var metadata: [String: String]
@@ -13,7 +14,7 @@ public struct EvaluationInput: Sendable {
         self.images = Set(images).count
         provenance = stream.header.provenance.lines
         metadata = stream.header.metadata
-        for list in ["classes", "logit_classes"] { metadata[list] = nil }  // long, and the result says how many
+        for list in ["classes", "logit_classes"] { metadata[list] = nil }  // long, and the result gives their number
     }
 
     public var json: JSON {

@@ -1,18 +1,18 @@
 public import TensorStreams
 
-/// What an evaluation tells beside its accuracies: of which features and samples they are, and what is to be known of those.
+/// What an evaluation reports besides its accuracies: the features and samples that it used, and remarks about them.
 public struct EvaluationSubject: Sendable {
     public let tensor: String
     public let dimension: Int
     public let classes: Int
     public let classesByName: Bool
-    /// Whether there are more than five classes, so that top-5 says something.
+    /// Whether there are more than five classes, so that top-5 is meaningful.
     public let hasTop5: Bool
     public let train: EvaluationInput
     public let test: EvaluationInput
-    /// Test samples that are in the training set too.
+    /// The number of test samples that are in the training set too.
     public let testInTrain: Int
-    /// How much the features of the samples differ.
+    /// How much the features of the samples vary.
     public let spread: JSON
     public let trainSpread: JSON
     public var remarks: [String]
@@ -28,12 +28,12 @@ public struct EvaluationSubject: Sendable {
         self.test = EvaluationInput(test.stream, images: test.images)
         testInTrain = twins?.count ?? 0
         (spread, trainSpread) = (test.spread.json, train.spread.json)
-        // Those of both sets come from one network: once is enough.
+        // Both sets come from one network, so one remark is enough.
         let collapse = test.spread.remark("test", classes: classes, tensor: tensor) ?? train.spread.remark("training", classes: classes, tensor: tensor)
         remarks = matching.remarks + [collapse, test.spread.zeroRemark("test"), train.spread.zeroRemark("training"), twins?.remark, train.stream.remark, test.stream.remark].compactMap { $0 }
     }
 
-    /// Of the value `protocol`.
+    /// Members of the value `protocol`.
     var protocolMembers: JSON.Object {
         [
             "tensor": .string(tensor), "dimension": .integer(Int64(dimension)), "classes": .integer(Int64(classes)),

@@ -2,7 +2,7 @@ import Kernels
 import Parallel
 import TensorStreams
 
-/// Rows of features (samples, dimension), as a classifier reads them.
+/// Rows of features (samples, dimension), the input of a classifier.
 public final class FeatureMatrix: @unchecked Sendable {
     public let samples: Int
     public let dimension: Int
@@ -16,7 +16,7 @@ public final class FeatureMatrix: @unchecked Sendable {
         memory = FloatBuffer(values)
     }
 
-    /// The rows of all portions, one portion after the other.
+    /// Concatenates the rows of all portions.
     init(_ portions: [[Float]], dimension: Int) {
         self.dimension = dimension
         samples = portions.reduce(0) { $0 + $1.count } / dimension
@@ -36,7 +36,7 @@ public final class FeatureMatrix: @unchecked Sendable {
 
     func row(_ index: Int) -> UnsafeMutablePointer<Float> { memory.pointer + index * dimension }
 
-    /// All values, row by row, where they lie.
+    /// All values, row by row, without a copy.
     var all: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: memory.pointer, count: samples * dimension) }
 
     /// The rows `indices`, in that order.
@@ -46,20 +46,20 @@ public final class FeatureMatrix: @unchecked Sendable {
         return copy
     }
 
-    /// The first `count` numbers of all rows.
+    /// The first `count` columns of all rows.
     func columns(_ count: Int) -> FeatureMatrix {
         let copy = FeatureMatrix(samples: samples, dimension: count)
         for row in 0..<samples { copy.row(row).update(from: self.row(row), count: count) }
         return copy
     }
 
-    /// Another with the same rows, for what changes them.
+    /// A copy with the same rows, for code that changes them.
     var copy: FeatureMatrix { rows(Array(0..<samples)) }
 
     /// The values, row by row.
     public var values: [Float] { Array(UnsafeBufferPointer(start: memory.pointer, count: memory.count)) }
 
-    /// By which these rows and their labels are known again.
+    /// A hash that identifies these rows and their labels.
     func fingerprint(_ labels: [Int32]) -> String {
         var hash = XXH64()
         hash.update(UnsafeRawBufferPointer(all))
@@ -67,7 +67,7 @@ public final class FeatureMatrix: @unchecked Sendable {
         return "\(samples) rows \(String(hash.value, radix: 16))"
     }
 
-    /// Makes every row's length 1; rows of zeros stay.
+    /// Scales every row to length 1; rows of zeros stay as they are.
     public func normalizeRows() {
         let (rows, width) = (samples, dimension)
         Parallel.forEach((rows + 255) / 256) { piece, _ in

@@ -1,36 +1,37 @@
 import Kernels
 import TensorStreams
 
-/// How much features differ from sample to sample.
+/// How much features vary from sample to sample.
 struct FeatureSpread {
     let samples: Int
     let dimension: Int
-    /// Dimensions that are the same in all samples.
+    /// The number of dimensions that are the same in all samples.
     let constant: Int
-    /// Samples whose numbers are all zero: they have no direction, and are as near to any other.
+    /// The number of samples whose values are all zero: they have no direction, and are equally near to all others.
     let zeros: Int
-    /// The share of the features' mean square that is not their mean's: Σ var / Σ x². 0 where all samples are alike.
+    /// The share of the features' mean square that is variance: Σ var / Σ x². 0 where all samples are equal.
     let share: Double
-    /// (tr C)² / tr C² of the features' covariance: of how many dimensions as strong as each other there are. Nil where nothing differs.
+    /// (tr C)² / tr C² of the features' covariance: the number of equally strong dimensions. Nil where nothing differs.
     let effectiveRank: Double?
 
-    /// Below, samples are alike: what is left is a thousandth of their size.
+    /// Below this share samples count as alike: the deviation is a thousandth of their size.
     private static let alike = 1e-6
-    /// Fewer samples say nothing.
+    /// With fewer samples the statistics mean nothing.
     private static let fewest = 16
 
-    /// Takes features as they pass by, in memory that does not grow with them.
+    /// Accumulates statistics of streamed features in memory that does not grow with their number.
     struct Sums {
         private var samples = 0
         private let dimension: Int
-        /// The first sample: what differs from it is summed, so that a mean far from zero does not swallow the deviation.
+        /// The first sample. Differences from it are summed, so that a mean far from zero does not cancel the
+        /// deviation.
         private var first: [Float] = []
-        /// Of each dimension: Σ (x − first), Σ (x − first)², and whether any sample differs.
+        /// For each dimension: Σ (x − first), Σ (x − first)², and whether any sample differs.
         private var sums: [Double], squares: [Double], changes: [Bool]
         /// Σ x² over all dimensions.
         private var total = 0.0
         private var zeros = 0
-        /// Every `stride`-th sample, for the rank: few enough for their products.
+        /// Every `stride`-th sample, for the rank; few enough to multiply them all with each other.
         private var kept: [Float] = []
         private var stride = 1
         private static let mostKept = 1024
@@ -58,7 +59,7 @@ struct FeatureSpread {
             kept = Swift.stride(from: 0, to: kept.count / dimension, by: 2).flatMap { kept[$0 * dimension..<($0 + 1) * dimension] }
         }
 
-        /// Takes rows (n, dimension).
+        /// Adds rows (n, dimension).
         mutating func add(_ rows: [Float]) {
             rows.withUnsafeBufferPointer { rows in
                 for start in Swift.stride(from: 0, to: rows.count, by: dimension) { add(UnsafeBufferPointer(rebasing: rows[start..<start + dimension])) }
@@ -74,7 +75,8 @@ struct FeatureSpread {
                 samples: samples, dimension: dimension, constant: changes.count { !$0 }, zeros: zeros, share: share, effectiveRank: share > FeatureSpread.alike ? rank : nil)
         }
 
-        /// tr C and tr C² are those of the rows' products: G = X·Xᵀ of centred rows, (n, n), which is smaller than (D, D).
+        /// The effective rank. tr C and tr C² equal those of the Gram matrix G = X·Xᵀ of centred rows, (n, n), which is
+        /// smaller than (D, D).
         private var rank: Double? {
             let D = dimension, n = kept.count / D
             var mean = [Double](repeating: 0, count: D)
@@ -105,7 +107,7 @@ struct FeatureSpread {
         self = sums.spread
     }
 
-    /// Whether samples may be the same without being of one image.
+    /// Whether samples may be equal without showing the same image.
     func isCollapsed(classes: Int) -> Bool { remark("", classes: classes, tensor: "") != nil }
 
     var json: JSON {
@@ -116,11 +118,11 @@ struct FeatureSpread {
         return .object(object)
     }
 
-    /// What a person should know of them; nothing where they are as features are.
+    /// A warning for the user about collapsed features; nil for ordinary features.
     ///
     /// - Parameters:
     ///   - set: "test" or "training".
-    ///   - classes: with few of them, features on one line may be all that is needed.
+    ///   - classes: with few of them, features on one line may be sufficient.
     func remark(_ set: String, classes: Int, tensor: String) -> String? {
         guard samples >= Self.fewest else { return nil }
         let collapsed = "the \(set) samples' \(tensor) \(tensor.hasSuffix("s") ? "have" : "has") collapsed"
@@ -137,7 +139,7 @@ struct FeatureSpread {
         return nil
     }
 
-    /// What a person should know of rows of zeros, which are none of a network that has seen an image.
+    /// A warning about rows of zeros, which no network produces from an image.
     func zeroRemark(_ set: String) -> String? {
         zeros == 0 ? nil : "\(zeros) of the \(samples) \(set) samples are rows of zeros, which are as near to every other: look at what made them"
     }

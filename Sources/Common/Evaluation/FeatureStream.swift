@@ -1,40 +1,41 @@
 public import TensorStreams
 import ToolSupport
 
-/// Features and labels out of a tensor stream, checked record by record.
+/// Features and labels from a tensor stream, checked record by record.
 public final class FeatureStream {
-    /// One record's samples.
+    /// The samples of one record.
     public struct Batch {
         /// (samples, dimension), all finite.
         public var features: [Float]
         /// Zero or above.
         public var labels: [Int32]
-        /// Which image each sample shows: the `index` of the record, or the sample's own number where it has none.
+        /// The number of the image that each sample shows: the `index` of the record, or the sample's own number where
+        /// it has none.
         public var images: [Int]
-        /// Of the record's views; nil where it does not say.
+        /// The epoch of the record's views; nil where the record does not say.
         public var epoch: Int?
     }
 
     /// The path, or "standard input".
     public let name: String
     public let header: StreamHeader
-    /// The tensor that holds the features.
+    /// The name of the tensor that holds the features.
     public let tensor: String
-    /// Numbers in a sample; 0 before the first record.
+    /// The number of values of a sample; 0 before the first record.
     public private(set) var dimension = 0
-    /// Samples so far.
+    /// The number of samples so far.
     public private(set) var samples = 0
-    /// Samples that were left out because they have no label while others have.
+    /// The number of samples that were left out because they have no label while others have.
     public private(set) var unlabelled = 0
-    /// The names of the classes, where the header tells them.
+    /// The names of the classes, where the header has them.
     public let classes: [String]?
     private let reader: ReadAhead
     private let needsLabels: Bool
 
-    /// What to do where labels are missing.
+    /// The remedy for missing labels.
     private static let labelRemedy = "evaluation needs labels: let augment read images laid out as class/name.jpg (in a folder or an archive)"
 
-    /// - Parameter needsLabels: whether samples are wanted for their labels; else all of them are taken, and their labels are 0.
+    /// - Parameter needsLabels: whether samples need labels; else all samples are read, with label 0.
     public init(_ path: String, tensor: String, needsLabels: Bool = true) throws {
         let reader = try StreamReader(path)
         self.needsLabels = needsLabels
@@ -47,9 +48,10 @@ public final class FeatureStream {
 
     /// The next record's samples; nil after the last, once the stream's end is verified.
     ///
+    /// Where the header names classes, samples without a label (of images beside the class folders) are left out.
+    ///
     /// - Throws: a ``Failure`` of kind `data` that names the record: no features, another shape or dimension than
-    ///   before, a number that is none, no labels, a label without a class. Where the header names classes, samples without a label, of images
-    ///   that lay beside the class folders, are left out.
+    ///   before, a value that is not finite, no labels, a label without a class.
     public func next() throws -> Batch? {
         while let record = try reader.next() {
             let batch = try batch(record)
@@ -62,7 +64,7 @@ public final class FeatureStream {
         return nil
     }
 
-    /// What a person should know of the samples that were left out.
+    /// A remark about the samples that were left out.
     var remark: String? { unlabelled > 0 ? "\(name): \(unlabelled) samples have no label and are left out" : nil }
 
     private func batch(_ record: TensorDocument) throws -> Batch {
@@ -94,11 +96,11 @@ public final class FeatureStream {
             features: kept.flatMap { values[$0 * width..<($0 + 1) * width] }, labels: kept.map { labels[$0] }, images: kept.map { images[$0] }, epoch: epoch)
     }
 
-    /// All samples at once.
+    /// Reads all samples.
     ///
-    /// - Parameter progress: is told how many have been read since the last time.
+    /// - Parameter progress: called with the number of samples read since the last call.
     public func readAll(_ progress: (Int) -> Void = { _ in }) throws -> FeatureSet {
-        // One array would be copied as it grows, to twice the size.
+        // A single growing array would be copied, and need twice the memory.
         var portions: [[Float]] = []
         var labels: [Int32] = []
         var images: [Int] = []
@@ -136,7 +138,7 @@ public final class FeatureStream {
         return try tensor.integers()
     }
 
-    /// NaN times nothing and infinity times nothing are NaN, and stay so in a sum.
+    /// NaN · 0 and infinity · 0 are NaN, and a sum with them stays NaN.
     private static func rowThatIsNotFinite(_ values: [Float], width: Int) -> Int? {
         let isFinite = values.withUnsafeBufferPointer { values in
             var sums = SIMD16<Float>()
@@ -163,12 +165,12 @@ public final class FeatureStream {
         guard let list = json.asArray else { throw wrong }
         let names = list.compactMap(\.asString)
         guard names.count == list.count, Set(names).count == names.count else { throw wrong }
-        // A folder without classes has an empty list: then the labels are −1, and that is what to talk about.
+        // An input without class folders has an empty list. Its labels are −1, and that is the error to report.
         return names.isEmpty ? nil : names
     }
 }
 
-/// Features with the class and the image of every sample.
+/// Features with the class and the image number of every sample.
 public struct FeatureSet {
     public var features: FeatureMatrix
     public var labels: [Int32]

@@ -1,13 +1,13 @@
-/// A part of the training set kept aside to choose a penalty by.
+/// A split of the training set that holds out a part to choose a penalty.
 ///
-/// In every class the images are taken in the order of their index, and each fifth of them is held out; so a class with fewer
-/// than five keeps them all. An image that comes several times (epochs, views) is held out with all its samples:
-/// else the held-out part would be known already.
+/// In every class the images are ordered by their index, and every fifth is held out. So a class with fewer than five
+/// images keeps them all. An image that occurs several times (epochs, views) is held out with all its samples;
+/// otherwise the classifier would already know the held-out part.
 public struct HoldOut: Sendable {
     public let kept: [Int]
     public let heldOut: [Int]
 
-    /// - Parameter images: which image each sample shows.
+    /// - Parameter images: the number of the image that each sample shows.
     public init(labels: [Int32], images: [Int]) {
         precondition(labels.count == images.count)
         let order = labels.indices.sorted {

@@ -1,20 +1,20 @@
 public import TensorStreams
 import ToolSupport
 
-/// Of each image the others whose features are nearest to its own by cosine.
+/// For each image, the other images whose features are nearest to its own by cosine.
 public struct ImageNeighbours {
-    /// The images' numbers, in the features' order.
+    /// The image numbers, in the order of the features.
     public let images: [Int]
-    /// How many neighbours each has.
+    /// The number of neighbours of each image.
     public let k: Int
-    /// Their numbers (images, k), the nearest first.
+    /// The image numbers of the neighbours (images, k), the nearest first.
     public let neighbours: [Int]
 
     /// - Parameters:
-    ///   - set: each image once; its rows are brought to unit length.
-    ///   - k: how many are wanted; where there are fewer other images, these.
-    ///   - name: of the stream that they come from, for messages.
-    /// - Throws: ``Failure`` where an image is there twice, or alone.
+    ///   - set: each image once; its rows are normalised to length 1.
+    ///   - k: the wanted number of neighbours; all other images where there are fewer.
+    ///   - name: the name of the source stream, for messages.
+    /// - Throws: a ``Failure`` where an image occurs twice, or there is only one.
     public init(_ set: FeatureSet, k: Int, of name: String) throws {
         precondition(k > 0)
         images = set.images
@@ -23,7 +23,7 @@ public struct ImageNeighbours {
         if let twice = images.first(where: { !seen.insert($0).inserted }) {
             throw Failure(.data, path: name, "has image \(twice) more than once", remedy: "make features of one epoch, without --epochs")
         }
-        // One more, since each is its own neighbour; unless so many others are its equals that it is not among the first.
+        // One more, since each image is its own neighbour, unless it has so many equals that it is not among the first.
         let search = NeighbourSearch(queries: set.features, k: k + 1)
         search.add(set.features)
         let found = search.finish()

@@ -1,17 +1,17 @@
 public import TensorStreams
 import ToolSupport
 
-/// Small JSON files that tools leave for each other.
+/// Small JSON files that tools exchange.
 public enum JSONFile {
-    /// More than any result or log has.
+    /// Larger than any result or log.
     private static let limit = 256 << 20
 
-    /// The one value in the file.
+    /// The single value in the file.
     public static func read(_ path: String) throws -> JSON {
         try parse(bytes(path)[...], path: path, line: nil)
     }
 
-    /// The values in the file: one, or one on every line.
+    /// The values in the file: one, or one per line.
     public static func readLines(_ path: String) throws -> [JSON] {
         let bytes = try bytes(path)
         if let whole = try? JSON(parsing: bytes) { return [whole] }

@@ -1,18 +1,19 @@
 public import TensorStreams
 import ToolSupport
 
-/// The k-NN accuracy of stored features: every k and every vote from one search.
+/// The k-NN accuracy of stored features; one search serves every k and every vote.
 public struct KNNEvaluation: Sendable {
-    /// More would make the lists of neighbours larger than the features.
+    /// A larger k would make the lists of neighbours larger than the features.
     public static let largestK = 4096
 
     public static let usualK = [1, 10, 20, 200]
-    /// The k whose majority is told class by class, where it is among those that are asked for; else the first of them.
+    /// The k whose majority vote is reported class by class, where it is among the requested ones; else the first
+    /// result is.
     private static let toldK = 10
-    /// nil for ``usualK``, as far as there are so many training samples.
+    /// nil for ``usualK``, limited to the number of training samples.
     public var k: [Int]?
     public var votes: [NeighbourVote] = [.majority, .weighted(temperature: 0.07)]
-    /// The paper whose they are, for the name of the protocol.
+    /// The paper that the settings come from, for the name of the protocol.
     public var paper: String?
     public var tensor = "features"
 
@@ -20,9 +21,9 @@ public struct KNNEvaluation: Sendable {
 
     /// Searches and votes.
     ///
-    /// The test set is kept in memory; the training set passes by once.
+    /// The test set is kept in memory; the training set is streamed once.
     ///
-    /// - Parameter progress: told of every record's samples.
+    /// - Parameter progress: called with the number of samples of every record.
     public func run(train: FeatureStream, test: FeatureStream, progress: (Int) -> Void = { _ in }) throws -> KNNReport {
         let queries = try test.readAll()
         let spread = FeatureSpread(queries.features)
@@ -73,15 +74,15 @@ extension FeatureStream {
     }
 }
 
-/// Accuracies by nearest neighbours, each with how it was got.
+/// Accuracies by nearest neighbours, each with its protocol.
 public struct KNNReport: Sendable {
     public var results: [VoteResult]
     public var subject: EvaluationSubject
-    /// The paper whose protocol it is, and what is otherwise here.
+    /// The paper whose protocol it is, and any differences from it.
     public var paper: String?
-    /// Of one of the results.
+    /// The class report of one of the results.
     public var classes: ClassReport
-    /// Test samples that are nearly the same as training samples; nil where that cannot be told.
+    /// Test samples that are nearly equal to training samples; nil where that cannot be determined.
     var nearDuplicates: NearDuplicates?
 
     /// "k=10, cosine, majority, 4000 train, 1000 test, features 512-d"
@@ -89,7 +90,7 @@ public struct KNNReport: Sendable {
         "\(paper.map { "\($0): " } ?? "")k=\(result.k), cosine, \(result.vote.name), \(subject.train.samples) train, \(subject.test.samples) test, \(subject.tensor) \(subject.dimension)-d"
     }
 
-    /// A line for every number's pair.
+    /// One line for each top-1 and top-5 pair.
     public var text: String {
         results.map { "k-NN \($0.accuracy.text(top5: subject.hasTop5))  (\(protocolName($0)))\n" }.joined()
     }
@@ -121,7 +122,7 @@ public struct KNNReport: Sendable {
 extension Accuracy {
     /// "top-1 71.6 %  top-5 90.1 %"
     ///
-    /// - Parameter top5: false where there are so few classes that it is 100 % whatever the features.
+    /// - Parameter top5: false where there are so few classes that top-5 is 100 % whatever the features.
     func text(top5: Bool) -> String { "top-1 \(Self.padded(top1Percent)) %" + (top5 ? "  top-5 \(Self.padded(top5Percent)) %" : "") }
 
     private static func padded(_ percent: Double) -> String {
@@ -129,7 +130,7 @@ extension Accuracy {
         return String(repeating: " ", count: max(0, 5 - text.count)) + text
     }
 
-    /// Percentages, and the counts they come from.
+    /// Adds the percentages and the counts that they come from.
     func describe(in object: inout JSON.Object, top5 hasTop5: Bool) {
         object["top1"] = .number(top1Percent)
         object["top5"] = hasTop5 ? .number(top5Percent) : .null

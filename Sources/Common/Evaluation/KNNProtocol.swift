@@ -1,8 +1,9 @@
 /// The k-NN evaluation of a paper: how many neighbours vote, and how.
 ///
-/// All are by the cosine, which for rows of length 1 is the order of Euclid's distance too. Papers leave ties to chance; here the nearer class wins.
+/// All use the cosine, which for rows of length 1 gives the same order as the Euclidean distance. Papers leave ties to
+/// chance; here the nearer class wins.
 public struct KNNProtocol: Sendable {
-    /// As `--protocol` takes it.
+    /// The value of `--protocol`.
     public let name: String
     public let source: String
     public let k: [Int]

@@ -7,16 +7,16 @@ enum LBFGS {
         var iterations = 0
         /// ‖gradient‖ at the end.
         var gradientNorm: Double
-        /// The gradient became as small as wanted; else the steps were used up or rounding stopped the descent.
+        /// Whether the gradient reached the tolerance; else the iterations ran out or rounding stopped the descent.
         var converged = false
     }
 
     /// Moves `x` to a minimum.
     ///
     /// - Parameters:
-    ///   - tolerance: the gradient's norm at which it is done.
-    ///   - memory: how many steps the curvature is guessed from.
-    ///   - precondition: multiplies with a first guess of the inverse curvature.
+    ///   - tolerance: the norm of the gradient at which to stop.
+    ///   - memory: how many steps the curvature is estimated from.
+    ///   - precondition: multiplies by a first approximation of the inverse curvature.
     ///   - function: returns the value at its first argument and sets its second to the gradient there.
     static func minimize(
         _ x: FloatBuffer, tolerance: Double, maximumIterations: Int, memory: Int = 10,
@@ -37,7 +37,7 @@ enum LBFGS {
             history.setDirection(direction, for: gradient)
             let slope = VectorAlgebra.dot(direction.pointer, gradient.pointer, n)
             guard slope < 0 else {
-                // Rounding spoiled the curvature: forget it and begin again.
+                // Rounding has spoiled the curvature estimate: discard it and restart.
                 guard !history.isEmpty else { return outcome }
                 history.forget()
                 continue
@@ -45,7 +45,7 @@ enum LBFGS {
             outcome.iterations += 1
             start.pointer.update(from: x.pointer, count: n)
             guard let value = search(x, from: start, direction, slope: slope, value: outcome.value, nextGradient, function) else {
-                // No lower value can be told apart in single precision.
+                // Single precision cannot resolve a lower value.
                 x.pointer.update(from: start.pointer, count: n)
                 guard !history.isEmpty, !hasStalled else { return outcome }
                 history.forget()
@@ -58,7 +58,7 @@ enum LBFGS {
         }
     }
 
-    /// Goes along `direction` until the value is low enough, and returns it; nil where no length will do.
+    /// Searches along `direction` until the value is low enough, and returns it; nil where no length succeeds.
     private static func search(
         _ x: FloatBuffer, from start: FloatBuffer, _ direction: FloatBuffer, slope: Double, value: Double, _ gradient: FloatBuffer,
         _ function: (FloatBuffer, FloatBuffer) -> Double
@@ -73,19 +73,20 @@ enum LBFGS {
                 continue
             }
             if next <= value + 1e-4 * length * slope { return next }
-            // Near the minimum values differ by rounding alone, and slopes tell more (the approximate Wolfe condition of Hager & Zhang 2005).
+            // Near the minimum, values differ only by rounding, and slopes are more reliable (the approximate Wolfe
+            // condition of Hager & Zhang 2005).
             if next <= value + 1e-7 * abs(value), VectorAlgebra.dot(direction.pointer, gradient.pointer, n) <= -0.8 * slope { return next }
-            // The minimum of the parabola through what is known, kept within reason.
+            // The minimum of the interpolating parabola, clamped to a safe range.
             let guess = -slope * length * length / (2 * (next - value - slope * length))
             length = min(max(guess, 0.1 * length), 0.5 * length)
         }
         return nil
     }
 
-    /// The last steps, and the curvature they tell of.
+    /// The last steps and the curvature that they imply.
     private struct History {
         private struct Step {
-            /// x − x before, and likewise of the gradients.
+            /// s = x − previous x, and y likewise for the gradients.
             let s: FloatBuffer
             let y: FloatBuffer
             /// 1 / sᵀy
@@ -108,7 +109,8 @@ enum LBFGS {
         var isEmpty: Bool { steps.isEmpty }
         mutating func forget() { steps.removeAll() }
 
-        /// direction = −H·gradient by the two loops, H₀ = the preconditioner times sᵀy / yᵀH₀y of the last step.
+        /// direction = −H·gradient by the two-loop recursion, H₀ = the preconditioner times sᵀy / yᵀH₀y of the last
+        /// step.
         func setDirection(_ direction: FloatBuffer, for gradient: FloatBuffer) {
             let d = direction.pointer
             for i in 0..<size { d[i] = -gradient.pointer[i] }
@@ -131,7 +133,7 @@ enum LBFGS {
             }
         }
 
-        /// Takes a step in, unless rounding left it without a curvature.
+        /// Stores a step, unless rounding left it without curvature.
         mutating func remember(_ x: FloatBuffer, _ gradient: FloatBuffer, after start: FloatBuffer, _ startGradient: FloatBuffer) {
             var step = steps.count == memory ? steps.removeFirst() : Step(s: FloatBuffer(size), y: FloatBuffer(size))
             for i in 0..<size {

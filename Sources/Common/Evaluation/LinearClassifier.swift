@@ -1,7 +1,7 @@
 import Kernels
 import Parallel
 
-/// `logits = x·Wᵀ + b`, and the class with the largest wins.
+/// A linear classifier: `logits = x·Wᵀ + b`, and the class with the largest logit wins.
 public final class LinearClassifier: @unchecked Sendable {
     public let classes: Int
     public let dimension: Int
@@ -34,13 +34,13 @@ public final class LinearClassifier: @unchecked Sendable {
         LinearClassifier(weights: weights, biases: biases, dimension: dimension)
     }
 
-    /// Takes the weights of one of the same shape.
+    /// Copies the weights of a classifier of the same shape.
     func update(from other: LinearClassifier) {
         precondition(other.classes == classes && other.dimension == dimension)
         parameters.pointer.update(from: other.parameters.pointer, count: parameters.count)
     }
 
-    /// Whether every weight is a number.
+    /// Whether every weight is finite.
     public var isFinite: Bool {
         (0..<parameters.count).allSatisfy { parameters.pointer[$0].isFinite }
     }
@@ -53,7 +53,7 @@ public final class LinearClassifier: @unchecked Sendable {
             into: logits, ldc: classes, m: rows, n: classes, k: dimension, beta: 1)
     }
 
-    /// The class of each sample; of equal logits the one with the lower number.
+    /// The class of each sample; of equal logits, the class with the lower number.
     public func predictions(_ features: FeatureMatrix) -> [Int32] {
         let (N, C, block) = (features.samples, classes, 256), pieces = (N + block - 1) / block, workers = Parallel.threads
         precondition(features.dimension == dimension)
@@ -73,7 +73,7 @@ public final class LinearClassifier: @unchecked Sendable {
         return predictions
     }
 
-    /// What the classifier gets right. Of equal logits the class with the lower number goes first.
+    /// The accuracy on labelled samples. Of equal logits, the class with the lower number ranks first.
     public func accuracy(_ features: FeatureMatrix, labels: [Int32]) -> Accuracy {
         let (N, C, block) = (features.samples, classes, 256), pieces = (N + block - 1) / block, workers = Parallel.threads
         precondition(labels.count == N && features.dimension == dimension)

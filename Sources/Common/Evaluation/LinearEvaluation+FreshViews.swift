@@ -4,7 +4,8 @@ import ToolSupport
 extension LinearEvaluation {
     /// Trains on each record of `train` as a batch, once, in the stream's order. Only the test set is kept in memory.
     ///
-    /// What is gone on from a state leaves out the epochs that it has: the stream may begin with the first, or with the one that comes next.
+    /// When training resumes from a state, epochs that the state already has are skipped. The stream may begin with the
+    /// first epoch, or with the next one.
     func run(_ probe: StochasticProbe, freshViews train: FeatureStream, test: FeatureStream, progress: @escaping (String) -> Void) throws -> LinearReport {
         var probe = probe
         guard let names = train.classes, test.classes != nil else {
@@ -16,14 +17,14 @@ extension LinearEvaluation {
         probe.batch = batch
         let held = try test.readAll(), spread = FeatureSpread(held.features)
         var twins = spread.isCollapsed(classes: names.count) ? nil : TwinSearch(held.features)
-        // By name: what the training images are is known before they come.
+        // By name, because the class names are known before the training images arrive.
         let numbering = try ClassMatching(
             train: .init(name: train.name, classes: names, labels: names.indices.map { Int32($0) }), test: .init(name: test.name, classes: test.classes, labels: held.labels))
         if scaling == .unit { held.features.normalizeRows() }
         let ofTraining = ["samples", "recipe"].map { "\($0) \(train.header.metadata[$0] ?? "")" }
         var state = try state(probe, numbering, test, [held.features.fingerprint(held.labels)] + ofTraining)
         let search = twins == nil ? nil : NeighbourSearch(queries: held.features.copy, k: NearDuplicates.neighbours)
-        /// Of the first epoch that is read.
+        /// From the first epoch that is read.
         var (known, labels, images) = (FeatureSpread.Sums?.none, [Int32](), [Int]())
         var first: Int?, sum = (epoch: state.curve.count, loss: 0.0, correct: 0, samples: 0)
         func end() throws {

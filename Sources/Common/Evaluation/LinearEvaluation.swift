@@ -11,14 +11,15 @@ public struct LinearEvaluation: Sendable {
     public var solver: Solver
     public var scaling: FeatureScaling
     public var tensor = "features"
-    /// Of the stochastic solver: whether each epoch of the training stream has views of its own, and is gone through once.
+    /// Stochastic solver: whether each epoch of the training stream has its own views, and is used once.
     public var hasFreshViews = false
-    /// The paper whose protocol it is, and what is otherwise here, for its name.
+    /// The paper whose protocol it is, and any differences from it, for the protocol's name.
     public var paper: String?
-    /// Of the stochastic solver: the file that has what there is after each epoch, and is gone on from where it is there.
+    /// Stochastic solver: the checkpoint file, written after each epoch; if it exists, training resumes from it.
     public var state: String?
 
-    /// - Parameter scaling: standardised features for the convex solver and raw ones for the papers' protocols, where nothing is said.
+    /// - Parameter scaling: by default, standardised features for the convex solver and raw ones for the papers'
+    ///   protocols.
     public init(_ solver: Solver, scaling: FeatureScaling? = nil) {
         self.solver = solver
         switch solver {
@@ -27,9 +28,11 @@ public struct LinearEvaluation: Sendable {
         }
     }
 
-    /// Trains on all samples of `train`, all epochs and views it holds, and counts on `test`. Both are kept in memory, but for a `train` of fresh views.
+    /// Trains on all samples of `train`, with all epochs and views that it holds, and measures the accuracy on `test`.
     ///
-    /// - Parameter progress: told what is done, line by line.
+    /// Both are kept in memory, except a `train` of fresh views.
+    ///
+    /// - Parameter progress: called with a line of text for each step.
     public func run(train: FeatureStream, test: FeatureStream, progress: @escaping (String) -> Void = { _ in }) throws -> LinearReport {
         if hasFreshViews, case .stochastic(let probe) = solver { return try run(probe, freshViews: train, test: test, progress: progress) }
         let held = try test.readAll()
@@ -41,7 +44,7 @@ public struct LinearEvaluation: Sendable {
         let spread = FeatureSpread(held.features), trainSpread = FeatureSpread(known.features)
         var twins = spread.isCollapsed(classes: test.classes?.count ?? .max) ? nil : TwinSearch(held.features)
         for start in stride(from: 0, to: known.features.samples, by: 4096) { twins?.add(known.features.rows(Array(start..<min(known.features.samples, start + 4096))).values) }
-        // Before the features are scaled, by which cosines would be others.
+        // Before the features are scaled, because scaling changes the cosines.
         let near = twins == nil ? nil : NearDuplicates(test: held, train: known)
         scaling.apply(train: known.features, test: held.features)
 
@@ -88,16 +91,17 @@ public struct LinearEvaluation: Sendable {
         ClassReport("linear", classes: matching.names(train.classes), labels: matching.test, predictions: classifier.predictions(test))
     }
 
-    /// Where the evaluation stands.
+    /// The state to start from.
     ///
-    /// - Parameter data: what tells the features from those of other networks and images; asked where there is a file.
+    /// - Parameter data: identifies the features, as distinct from those of other networks and images; evaluated only
+    ///   where there is a file.
     func state(_ probe: StochasticProbe, _ matching: ClassMatching, _ test: FeatureStream, _ data: @autoclosure () -> [String]) throws -> ProbeState {
         let words = "\(probe.protocolName(freshViews: hasFreshViews)), \(scaling.words) \(tensor)"
         let identity = ([words, "\(matching.count) classes", (test.classes ?? []).joined(separator: ", "), test.header.provenance.text] + (state == nil ? [] : data())).joined(separator: "\n")
         return try ProbeState(probe, classes: matching.count, dimension: test.dimension, identity: identity, testSamples: matching.test.count, path: state)
     }
 
-    /// Judges the classifier after an epoch.
+    /// Evaluates the classifier after an epoch.
     func add(
         _ epoch: Int, _ loss: Double, _ share: Double, _ probe: StochasticProbe, to state: inout ProbeState, judgedOn test: (features: FeatureMatrix, labels: [Int32]),
         _ train: FeatureStream, _ progress: (String) -> Void
@@ -148,8 +152,8 @@ extension StochasticProbe {
     /// "SGD, lr 30·256/256, momentum 0.9, wd 0, 100 epochs of stored features, ×0.1 at 60, 80, seed 0"
     ///
     /// - Parameters:
-    ///   - freshViews: whether each epoch has views of its own.
-    ///   - done: epochs that the stream has had; nil for all.
+    ///   - freshViews: whether each epoch has its own views.
+    ///   - done: the number of epochs that the stream had; nil for all.
     public func protocolName(freshViews: Bool, done: Int? = nil) -> String {
         let steps = milestones.map { "\($0)" }.joined(separator: ", ")
         let cosine = endRate > 0 ? "cosine to \(Self.short(endRate))" : "cosine"
@@ -187,20 +191,21 @@ extension StochasticProbe {
     }
 }
 
-/// The accuracy of a linear classifier, with how it was got.
+/// The accuracy of a linear classifier, with its protocol.
 public struct LinearReport: Sendable {
     public var accuracy: Accuracy
-    /// On what it was trained with: far above ``accuracy`` where it has learned by heart. Of fresh views it is in the curve.
+    /// The accuracy on the training samples: far above ``accuracy`` where the classifier overfits. For fresh views it
+    /// is in the curve.
     public var trainAccuracy: Accuracy?
-    /// The solver and its options, and the features, in words.
+    /// A description of the solver, its options and the features.
     public var solver: String
     public var details: JSON.Object
     public var scaling: FeatureScaling
     public var subject: EvaluationSubject
-    /// The paper whose protocol it is, and what is otherwise here.
+    /// The paper whose protocol it is, and any differences from it.
     public var paper: String?
     public var classes: ClassReport
-    /// Test samples that are nearly the same as training samples; nil where that cannot be told.
+    /// Test samples that are nearly equal to training samples; nil where that cannot be determined.
     var nearDuplicates: NearDuplicates?
 
     public var protocolName: String { "\(paper.map { "\($0): " } ?? "")\(solver), \(subject.train.samples) train, \(subject.test.samples) test" }

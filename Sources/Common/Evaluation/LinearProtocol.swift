@@ -1,13 +1,14 @@
 /// The linear evaluation of a paper: how its code trains the classifier.
 ///
-/// All have momentum 0.9 and train on views of `augment --recipe linear-train`, new ones in each epoch, but for SimReg's, which takes stored features.
+/// All use momentum 0.9. All train on views of `augment --recipe linear-train`, new ones in each epoch, except
+/// SimReg's, which uses stored features.
 public struct LinearProtocol: Sendable {
-    /// As `--protocol` takes it.
+    /// The value of `--protocol`.
     public let name: String
     public let source: String
     public let scaling: FeatureScaling
     public let probe: StochasticProbe
-    /// Whether each epoch has views of its own.
+    /// Whether each epoch has its own views.
     public let hasFreshViews: Bool
 
     private init(

@@ -6,12 +6,12 @@ import Parallel
 ///     F(W, b) = 1/N Σₙ crossEntropy(xₙ·Wᵀ + b, yₙ) + λ/2 ‖W‖²
 ///
 /// The biases are not penalised. scikit-learn's `LogisticRegression(C:)` minimises the same function with C = 1/(λN).
-/// The samples are cut into pieces by their number alone, whose gradients are added in their order:
-/// the solution does not depend on the number of threads.
+/// The samples are split into pieces that depend only on their number, and the gradients of the pieces are added in
+/// order. So the solution does not depend on the number of threads.
 public struct LogisticRegression: Sendable {
     /// λ.
     public var penalty: Double
-    /// Done when the gradient's norm is this share of what it is at zero weights.
+    /// Stops when the gradient's norm is at most this fraction of its norm at zero weights.
     public var tolerance: Double
     public var maximumIterations: Int
 
@@ -21,7 +21,7 @@ public struct LogisticRegression: Sendable {
         self.maximumIterations = maximumIterations
     }
 
-    /// How a fit ended.
+    /// The result of a fit.
     public struct Fit: Sendable {
         public var classifier: LinearClassifier
         /// F at the end.
@@ -60,7 +60,7 @@ public struct LogisticRegression: Sendable {
         let labels: [Int32]
         let classes: Int
         let penalty: Double
-        /// How many parts the samples are cut into.
+        /// The number of pieces that the samples are split into.
         private let pieces: Int
         /// One gradient for each piece, (pieces, parameters).
         private let partial: FloatBuffer

@@ -1,14 +1,17 @@
 import CProcessor
 import Kernels
 
-/// The nearest k so far of one query, among as many candidates again: when these are full, the k nearest are chosen and the others go.
+/// The k nearest samples so far of one query, in a buffer that holds about as many further candidates. When the buffer
+/// is full, the k nearest are selected and the others dropped.
 ///
-/// A candidate is a number that is the larger, the nearer it is: its similarity in the upper half, in the order of its bits, and in the lower one the training sample's number, of which the smaller goes first.
+/// A candidate is an integer that is larger the nearer the sample is. Its upper half is the similarity, with bits that
+/// sort in order. Its lower half is the training sample's number, of which the smaller sorts first.
 struct Nearest {
     private let candidates: UnsafeMutablePointer<UInt64>
     private let k: Int
     private var count = 0
-    /// What a sample must be nearer than. Samples come in order, so one that is only as near as the farthest of k is behind it.
+    /// A sample must be nearer than this. Samples come in order, so one that is only as near as the k-th ranks behind
+    /// it.
     private(set) var limit = -Float.infinity
 
     static func capacity(_ k: Int) -> Int { k + max(k, 8) }
@@ -16,7 +19,7 @@ struct Nearest {
     init(_ candidates: UnsafeMutablePointer<UInt64>, k: Int) { (self.candidates, self.k) = (candidates, k) }
 
     private static func candidate(_ similarity: Float, _ index: Int) -> UInt64 {
-        let bits = (similarity + 0).bitPattern  // −0 is as near as 0
+        let bits = (similarity + 0).bitPattern  // −0 equals 0
         let ordered = bits >> 31 == 0 ? bits | 1 << 31 : ~bits
         return UInt64(ordered) << 32 | UInt64(~UInt32(truncatingIfNeeded: index))
     }
@@ -27,12 +30,12 @@ struct Nearest {
             similarity: Float(bitPattern: ordered >> 31 == 1 ? ordered & ~(1 << 31) : ~ordered), index: Int32(truncatingIfNeeded: ~UInt32(truncatingIfNeeded: candidate)))
     }
 
-    /// Takes the training samples `first...`, or what is near enough of them.
+    /// Takes those of the training samples `first...` that are near enough.
     ///
     /// - Parameters:
-    ///   - scores: their similarities, wrong by less than `rounding`.
-    ///   - similarity: that of one of them, by which it is judged and kept.
-    /// - Returns: how many it was asked for.
+    ///   - scores: their similarities, with an error of less than `rounding`.
+    ///   - similarity: computes the similarity of one sample exactly, for the decision and the result.
+    /// - Returns: how many times `similarity` was called.
     @inline(__always)
     mutating func take(_ scores: UnsafePointer<Float>, count width: Int, first: Int, rounding: Float, similarity: (_ sample: Int) -> Float) -> Int {
         var (i, least, looked) = (0, limit - rounding, 0)
@@ -41,7 +44,7 @@ struct Nearest {
             while places != 0 {
                 let j = i + places.trailingZeroBitCount
                 places &= places - 1
-                // The limit may have risen since.
+                // The limit may have risen in the meantime.
                 guard scores[j] > least else { continue }
                 looked += 1
                 if take(similarity(j), first + j) { least = limit - rounding }
@@ -58,9 +61,9 @@ struct Nearest {
         return looked
     }
 
-    /// Takes the training sample `index` if it is near enough; those of lower numbers come before.
+    /// Takes the training sample `index` if it is near enough; samples must come in the order of their numbers.
     ///
-    /// - Returns: whether there is another limit now.
+    /// - Returns: whether the limit has changed.
     mutating func take(_ similarity: Float, _ index: Int) -> Bool {
         guard similarity > limit else { return false }
         candidates[count] = Self.candidate(similarity, index)
@@ -70,11 +73,13 @@ struct Nearest {
         return true
     }
 
-    /// Brings the k nearest to the front, the farthest of them last, and forgets the others: quickselect, its partition (Lomuto's) without a branch that nobody could foretell.
+    /// Moves the k nearest to the front, the farthest of them last, and drops the others.
+    ///
+    /// It is quickselect with a branch-free Lomuto partition, because the branch would be unpredictable.
     private mutating func choose() {
         var (low, high) = (0, count - 1)
         while low < high {
-            // The middle one of three; of so many different numbers no order that comes is a bad one for long.
+            // The median of three; all candidates differ, so no order stays a bad one for long.
             let middle = (low + high) / 2, (a, b, c) = (candidates[low], candidates[middle], candidates[high])
             let pivot = max(min(a, b), min(max(a, b), c)), place = pivot == a ? low : pivot == b ? middle : high
             (candidates[place], candidates[high]) = (candidates[high], pivot)
@@ -93,7 +98,7 @@ struct Nearest {
         limit = Self.neighbour(candidates[k - 1]).similarity
     }
 
-    /// The nearest k, or as many as there are, nearest first.
+    /// The k nearest, or all if there are fewer, nearest first.
     mutating func sorted() -> [Neighbour] {
         if count > k { choose() }
         var all = UnsafeMutableBufferPointer(start: candidates, count: count)
@@ -103,7 +108,7 @@ struct Nearest {
 }
 
 extension SIMD16<Float> {
-    /// A bit for each lane that is larger than `least`, the first of them the lowest.
+    /// A bit mask of the lanes that are larger than `least`; the first lane is the lowest bit.
     @inline(__always)
     func lanes(above least: Float) -> UInt32 { seed_lanes_above(self, least) }
 }

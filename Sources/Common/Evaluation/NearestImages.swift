@@ -1,23 +1,23 @@
 import ToolSupport
 
-/// The samples of a stream of features that are nearest to a few others, by cosine, exactly.
+/// The samples of a feature stream that are nearest to some queries, by cosine, exactly.
 public struct NearestImages: Sendable {
     public struct Near: Sendable, Equatable {
-        /// The image's number in its data.
+        /// The image's number in its data set.
         public let image: Int
         /// 0 where there are no labels.
         public let label: Int32
         public let similarity: Float
     }
 
-    /// Of each query the nearest, the nearest first; equal ones by their order in the stream.
+    /// For each query its nearest samples, the nearest first; equal ones in stream order.
     public let found: [[Near]]
 
     /// - Parameters:
-    ///   - queries: brought to length 1 here, in place.
-    ///   - stream: read to its end; nothing of it is kept but numbers and labels.
-    ///   - k: samples for each query; fewer where there are fewer.
-    /// - Throws: ``Failure`` `data` where the features are of another width than the queries'.
+    ///   - queries: normalised to length 1 here, in place.
+    ///   - stream: read to its end; only image numbers and labels are kept.
+    ///   - k: the number of samples for each query; all where there are fewer.
+    /// - Throws: a ``Failure`` of kind `data` where the features have another width than the queries.
     public init(_ queries: FeatureMatrix, in stream: FeatureStream, k: Int, progress: (Int) -> Void = { _ in }) throws {
         let search = NeighbourSearch(queries: queries, k: k)
         var images: [Int] = [], labels: [Int32] = []
@@ -34,9 +34,9 @@ public struct NearestImages: Sendable {
         self.init(search.finish(), images, labels)
     }
 
-    /// Those of a set among its own, without themselves.
+    /// Finds the nearest samples within a set, without the sample itself.
     ///
-    /// - Parameter rows: which of the set's samples are asked for.
+    /// - Parameter rows: the samples of the set to use as queries.
     public init(_ set: FeatureSet, rows: [Int], k: Int) {
         let queries = set.features.rows(rows), search = NeighbourSearch(queries: queries, k: k + 1)
         search.add(set.features)

@@ -2,15 +2,16 @@ import Kernels
 import Parallel
 import Platform
 
-/// A map of features in the plane in which neighbours stay neighbours: t-SNE, exact.
+/// A map of features in the plane that preserves neighbourhoods: exact t-SNE.
 ///
 ///     p(j|i) = e^(−‖xᵢ−xⱼ‖²/2σᵢ²) / Σₖ …      σᵢ such that its entropy is ln(perplexity)      P = (p(j|i) + p(i|j)) / 2N
 ///     q = (1 + ‖yᵢ−yⱼ‖²)⁻¹ / Σ      ∂KL(P‖Q)/∂yᵢ = 4 Σⱼ (p − q)(1 + ‖yᵢ−yⱼ‖²)⁻¹ (yᵢ − yⱼ)
 ///
-/// Van der Maaten and Hinton, JMLR 2008; begun from the principal components, with P twelve times as large for the first third, of 250 steps at most, as scikit-learn has it. Time and memory grow with the
-/// square of the samples: take few thousand. Nothing is random, and nothing depends on the threads.
+/// Van der Maaten and Hinton, JMLR 2008. The start is the principal components; P is twelve times as large for the
+/// first third of the steps, at most 250, as in scikit-learn. Time and memory grow with the square of the number of
+/// samples: use a few thousand at most. Nothing is random, and nothing depends on the threads.
 public struct NeighbourMap: Sendable {
-    /// (samples, 2).
+    /// Points in the plane, (samples, 2).
     public let coordinates: [Double]
     /// KL(P‖Q) at the end.
     public let divergence: Double
@@ -18,8 +19,8 @@ public struct NeighbourMap: Sendable {
     private static let exaggeration = 12.0
 
     /// - Parameters:
-    ///   - features: compared by their distance; bring rows to length 1 before for the cosine.
-    ///   - perplexity: about how many neighbours count; less where there are few samples.
+    ///   - features: compared by their distance; normalise rows to length 1 first to use the cosine.
+    ///   - perplexity: about how many neighbours count; reduced where there are few samples.
     public init(_ features: FeatureMatrix, perplexity: Double = 30, iterations: Int = 750) {
         let N = features.samples
         guard N > 3 else {
@@ -36,7 +37,7 @@ public struct NeighbourMap: Sendable {
             divergence = kl
             let momentum = isEarly ? 0.5 : 0.8
             for i in y.indices {
-                // Steps grow where they go on in one direction (Jacobs, 1988).
+                // Steps grow where the direction stays the same (Jacobs, 1988).
                 gains[i] = velocity[i] * gradient[i] < 0 ? gains[i] + 0.2 : max(0.01, gains[i] * 0.8)
                 velocity[i] = momentum * velocity[i] - rate * gains[i] * gradient[i]
                 y[i] += velocity[i]
@@ -45,7 +46,7 @@ public struct NeighbourMap: Sendable {
         (coordinates, self.divergence) = (y, divergence)
     }
 
-    /// The first two principal components, their deviation 10⁻⁴.
+    /// The first two principal components, scaled to standard deviation 10⁻⁴.
     private static func beginning(_ features: FeatureMatrix) -> [Double] {
         let N = features.samples, k = min(2, features.dimension), components = PrincipalComponents(features, k: k)
         let deviation = max(components.variances[0].squareRoot(), 1e-300)
@@ -53,7 +54,7 @@ public struct NeighbourMap: Sendable {
         return (0..<N).flatMap { n -> [Double] in [x[n * k] * scale, k > 1 ? x[n * k + 1] * scale : 0] }
     }
 
-    /// P, (N, N).
+    /// The affinities P, (N, N).
     private static func affinities(_ features: FeatureMatrix, perplexity: Double) -> [Float] {
         let (N, D) = (features.samples, features.dimension), goal = log(perplexity)
         var p = [Float](repeating: 0, count: N * N)
@@ -98,9 +99,10 @@ public struct NeighbourMap: Sendable {
         return P
     }
 
-    /// The gradient of KL(exaggeration·P ‖ Q), and KL(P‖Q) where it is asked for, whose logarithms take as long as all else.
+    /// The gradient of KL(exaggeration·P ‖ Q), and KL(P‖Q) if wanted, because its logarithms take as long as everything
+    /// else.
     private static func gradient(_ P: [Float], _ y: [Double], _ N: Int, exaggeration: Double, tellsDivergence: Bool) -> ([Double], Double) {
-        // Of each row Σ q, Σ p ln p − p ln w, Σ p w (yᵢ − yⱼ), Σ w² (yᵢ − yⱼ): w is (1 + d²)⁻¹.
+        // For each row Σ q, Σ p ln p − p ln w, Σ p w (yᵢ − yⱼ), Σ w² (yᵢ − yⱼ), with w = (1 + d²)⁻¹.
         var sums = [Double](repeating: 0, count: 6 * N)
         sums.withUnsafeMutableBufferPointer { sums in
             P.withUnsafeBufferPointer { P in

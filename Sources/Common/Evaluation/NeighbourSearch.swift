@@ -3,22 +3,31 @@ import Parallel
 
 /// Exact nearest neighbours by cosine, for a training set of any size.
 ///
-/// The queries stay in memory, the training samples pass by: a tile of them is packed and multiplied with all
-/// queries, and what is nearer than a query's k-th neighbour so far goes to that query's ``Nearest``, straight from the
-/// product, so that no table of similarities is ever kept. Memory: the queries, two tiles, and for each
-/// query 32 bytes and 16 for each neighbour (of fewer than 8 as of 8), at the end 8 more of these. Time: queries · training samples · dimension multiply-adds, nearly all of it (docs/performance.md).
+/// The queries stay in memory, and the training samples are streamed. A tile of training samples is packed and
+/// multiplied with all queries. Samples that are nearer than a query's k-th neighbour so far go from the product
+/// straight to the query's ``Nearest``, so no table of similarities is kept.
 ///
-/// Where the processor multiplies bytes, both are kept as bytes too (``ByteRows``), a quarter more memory and 24 bytes a query: a product of these says quickly which samples cannot be near enough, and only the others' cosines are summed
-/// (``ByteScan``). Where too few can be left out so, all are multiplied. The neighbours and the bits of their cosines are the same either way.
+/// Memory: the queries, two tiles, and for each query 32 bytes and 16 for each neighbour (at least 8 are counted), plus
+/// 8 for each neighbour at the end. Time: queries · training samples · dimension multiply-adds make up nearly all of it
+/// (docs/performance.md).
 ///
-/// Equal similarities are ordered by the training sample's number, so the result is one definite list; of equal samples they are equal, since each is made by ``VectorAlgebra/similarity(_:_:_:)``, alike on every machine; products only say which are near.
-/// It depends neither on the number of threads nor on how the samples come in portions.
+/// Where the processor has a fast byte product, both sides are also kept as bytes (``ByteRows``), which takes a quarter
+/// more memory and 24 bytes per query. The byte product quickly rules out samples that cannot be near enough, and only
+/// the others' cosines are computed (``ByteScan``). Where it rules out too few, all are multiplied. The neighbours and
+/// the bits of their cosines are the same either way.
+///
+/// Equal similarities are ordered by the training sample's number, so the result is uniquely defined. Equal samples
+/// have equal similarities, since ``VectorAlgebra/similarity(_:_:_:)`` computes each, identically on every machine; the
+/// products only select the candidates. The result depends neither on the number of threads nor on how the samples are
+/// split into portions.
 public final class NeighbourSearch {
-    /// Training samples multiplied at once; queries in one piece of work; training samples of one product, whose similarities stay in the cache.
+    /// The number of training samples of a tile; of queries in one work item; of training samples of one product, whose
+    /// similarities stay in the cache.
     private static let tileRows = 4096
     private static let blockRows = 126
     private static let productRows = 512
-    /// A product of bytes does not pay where more than one in so many samples must be looked at: the rest of the tile is multiplied in floats then. Nor does it of fewer queries than this.
+    /// A byte product does not pay where more than one in `mostNear` samples must be examined: the rest of the tile
+    /// then uses the float product. Nor does it pay with fewer than `fewQueries` queries.
     private static let mostNear = 8, fewQueries = 32
 
     private let queries: FeatureMatrix
@@ -28,17 +37,17 @@ public final class NeighbourSearch {
     private let tile: FloatBuffer
     private let packed: FloatBuffer
     private let bytes: ByteScan?
-    /// Of each worker: a block of queries, and its similarities to the samples of a product.
+    /// For each worker: a block of queries, and its similarities to the samples of a product.
     private var scratch = FloatBuffer(0)
     private var tileCount = 0
     private var seen = 0
-    /// Pairs whose similarity has been summed one by one, since a product has not left them out.
+    /// The number of pairs whose similarity was computed one by one, because no product ruled them out.
     public private(set) var looked = 0
 
     /// - Parameters:
-    ///   - queries: finite; brought to length 1 here, in place.
-    ///   - k: how many neighbours are wanted.
-    ///   - byBytes: whether samples are left out by a product of bytes; nil: where that is fast.
+    ///   - queries: finite; normalised to length 1 here, in place.
+    ///   - k: the number of neighbours.
+    ///   - byBytes: whether to rule out samples by a byte product; nil: where that is fast.
     public init(queries: FeatureMatrix, k: Int, byBytes: Bool? = nil) {
         precondition(k > 0)
         self.queries = queries
@@ -53,7 +62,8 @@ public final class NeighbourSearch {
 
     deinit { candidates.deallocate() }
 
-    /// How far a sum in the order of the dimensions may be from ``VectorAlgebra/similarity(_:_:_:)``, of rows of length 1.
+    /// The largest difference between a sum in the order of the dimensions and ``VectorAlgebra/similarity(_:_:_:)``,
+    /// for rows of length 1.
     private static func rounding(_ dimension: Int) -> Float { Float(dimension + dimension / 64 + 64) * 0x1p-24 }
 
     /// Adds training samples, (rows, dimension), of any length, all finite.
@@ -94,7 +104,7 @@ public final class NeighbourSearch {
                 Parallel.forEach((Q + 63) / 64) { piece, _ in
                     for query in piece * 64..<min(Q, piece * 64 + 64) {
                         let sorted = nearest[query].sorted()
-                        // A similarity that is no number is none of anybody.
+                        // A similarity of NaN is never taken.
                         precondition(sorted.count == found, "rows are finite")
                         for (place, neighbour) in sorted.enumerated() { list.initializeElement(at: query * found + place, to: neighbour) }
                     }
@@ -131,7 +141,7 @@ public final class NeighbourSearch {
                     let rows = scratch.pointer + worker * block * (rowStride + scoreStride), scores = rows + block * rowStride
                     let start = piece * block, count = min(block, Q - start)
                     Rows.copy(queries.row(start), stride: D, rows: count, columns: D, into: rows, stride: rowStride)
-                    /// Whether bytes would leave out too few samples of this tile.
+                    /// Whether the byte product rules out too few samples of this tile.
                     var byFloats = false
                     for first in stride(from: 0, to: N, by: product) {
                         let width = min(product, N - first)
@@ -158,7 +168,7 @@ public final class NeighbourSearch {
     }
 }
 
-/// A training sample and its cosine to a query.
+/// A training sample and its cosine similarity to a query.
 public struct Neighbour: Sendable, Equatable {
     public var similarity: Float
     public var index: Int32
@@ -172,7 +182,7 @@ public struct Neighbour: Sendable, Equatable {
 /// The neighbours of every query, nearest first.
 public struct Neighbours: Sendable {
     public let queries: Int
-    /// Neighbours of each query.
+    /// The number of neighbours of each query.
     public let k: Int
     public let trainingSamples: Int
     let list: [Neighbour]

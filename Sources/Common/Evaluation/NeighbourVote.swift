@@ -1,7 +1,7 @@
 import Parallel
 import Platform
 
-/// How the neighbours of a sample agree on its class.
+/// How the neighbours of a sample vote on its class.
 public enum NeighbourVote: Sendable, Equatable {
     /// Each neighbour has one vote (SEED, SimReg, CompRess).
     case majority
@@ -24,13 +24,13 @@ public struct VoteResult: Sendable, Equatable {
 }
 
 extension Neighbours {
-    /// Counts every vote for every k, from the neighbours found once.
+    /// Counts every vote for every k, from one list of neighbours.
     ///
-    /// Classes are ranked by their votes; of two with equal votes the one whose nearest neighbour is nearer goes first.
-    /// A class without a neighbour among the k is not ranked: it can never fill up the first five.
+    /// Classes are ranked by their votes; of two with equal votes the one with the nearer nearest neighbour ranks
+    /// first. A class without a neighbour among the k is not ranked, so it never counts among the first five.
     ///
     /// - Parameters:
-    ///   - counts: the k, none above ``k``.
+    ///   - counts: the values of k, none above ``k``.
     ///   - trainLabels: the class of every training sample, in 0..<classes.
     ///   - labels: the class of every query, in 0..<classes.
     /// - Returns: for every k all votes, in the order given.
@@ -64,9 +64,9 @@ extension Neighbours {
 }
 
 extension Neighbours {
-    /// What each query is taken for by its k nearest: the class that is ranked first.
+    /// The predicted class of each query by its k nearest neighbours: the class that ranks first.
     ///
-    /// - Parameters: as of ``accuracies(k:votes:trainLabels:labels:classes:)``.
+    /// - Parameters: as for ``accuracies(k:votes:trainLabels:labels:classes:)``.
     public func predictions(k: Int, vote: NeighbourVote, trainLabels: [Int32], classes: Int) -> [Int32] {
         precondition((1...max(1, self.k)).contains(k) && trainLabels.count == trainingSamples)
         let pieces = (queries + 255) / 256
@@ -85,7 +85,7 @@ extension Neighbours {
     }
 }
 
-/// The votes of one sample's neighbours, for all kinds of vote at once.
+/// The votes of one sample's neighbours, for several kinds of vote at once.
 private struct Ballot {
     private let votes: [NeighbourVote]
     /// Votes for a class, by kind and class.
@@ -100,9 +100,10 @@ private struct Ballot {
         isPresent = [Bool](repeating: false, count: classes)
     }
 
-    /// Counts the neighbours nearest first and stops at every k on the way.
+    /// Counts the neighbours from the nearest on, and reports at every k.
     ///
-    /// - Parameter body: is given the number of the k, the number of the vote, and how to ask for a class's rank.
+    /// - Parameter body: called with the index of the k, the index of the vote, and a function that returns a class's
+    ///   rank.
     mutating func count(
         _ neighbours: ArraySlice<Neighbour>, of labels: [Int32], upTo counts: [Int],
         _ body: (Int, Int, (Int32) -> Int?) -> Void
@@ -135,7 +136,7 @@ private struct Ballot {
         }
     }
 
-    /// The class with the most votes; of equals the one whose nearest neighbour is nearer.
+    /// The class with the most votes; of equals the one with the nearer nearest neighbour.
     func winner(_ vote: Int) -> Int32 {
         present.dropFirst().reduce(present.first ?? 0) { sums[vote][Int($1)] > sums[vote][Int($0)] ? $1 : $0 }
     }

@@ -2,9 +2,9 @@ import Platform
 public import TensorStreams
 import ToolSupport
 
-/// What a classifier says of one image: its classes with the highest probabilities, the highest first.
+/// A classifier's prediction for one image: the classes with the highest probabilities, the highest first.
 public struct Prediction: Sendable, Equatable {
-    /// The image's path in the data, or its number where the stream has no paths.
+    /// The image's path in the data set, or its number where the stream has no paths.
     public var image: String
     public var classes: [(name: String, probability: Double)]
 
@@ -12,14 +12,14 @@ public struct Prediction: Sendable, Equatable {
         a.image == b.image && a.classes.map(\.name) == b.classes.map(\.name) && a.classes.map(\.probability) == b.classes.map(\.probability)
     }
 
-    /// How predictions are written.
+    /// The output format of predictions.
     public enum Format: String, Sendable, CaseIterable {
-        /// RFC 4180, but for lines that end in a line feed: a line of headings, then a line for each image and class.
+        /// RFC 4180, except that lines end in a line feed: a header line, then a line for each image and class.
         case csv
         /// JSON lines: an object for each image.
         case json
 
-        /// What comes before the first.
+        /// The text before the first prediction.
         public var beginning: String { self == .csv ? "image,rank,class,probability\n" : "" }
     }
 
@@ -35,12 +35,12 @@ public struct Prediction: Sendable, Equatable {
         }
     }
 
-    /// Digits behind the point: more than half a network's precision would say nothing.
+    /// Decimal places: further digits would carry no information at a network's precision.
     private static let digits = 6
     private static func rounded(_ probability: Double) -> Double { (probability * 1e6).rounded(.toNearestOrEven) / 1e6 }
 }
 
-/// Predictions out of a stream with a classifier's logits: f32 (N, C), with `path` u8 (N, L) or `index` i64 (N).
+/// Predictions from a stream with a classifier's logits: f32 (N, C), with `path` u8 (N, L) or `index` i64 (N).
 public final class PredictionStream {
     public let name: String
     public let header: StreamHeader
@@ -51,9 +51,9 @@ public final class PredictionStream {
     private var images = 0
 
     /// - Parameters:
-    ///   - top: how many classes of each image.
-    ///   - classes: their names in order; nil for those that the header tells (`logit_classes`).
-    /// - Throws: a ``Failure`` `data` where nobody says what the classes are: the network may be no classifier.
+    ///   - top: how many classes to report for each image.
+    ///   - classes: their names in order; nil for the names in the header (`logit_classes`).
+    /// - Throws: a ``Failure`` of kind `data` where the class names are unknown: the network may not be a classifier.
     public init(_ path: String, tensor: String, top: Int, classes: [String]?) throws {
         let reader = try StreamReader(path)
         (name, header, self.tensor, self.top) = (reader.name, reader.header, tensor, top)
@@ -66,7 +66,7 @@ public final class PredictionStream {
         self.reader = ReadAhead(reader)
     }
 
-    /// The next record's; nil after the last, once the stream's end is verified.
+    /// The predictions of the next record; nil after the last, once the stream's end is verified.
     public func next() throws -> [Prediction]? {
         guard let record = try reader.next() else {
             guard images > 0 else { throw Failure(.data, path: name, "has no records", remedy: "the program that wrote it had no images") }
@@ -88,14 +88,14 @@ public final class PredictionStream {
         return (0..<N).map { n in Prediction(image: images[n], classes: best(values[n * C..<(n + 1) * C])) }
     }
 
-    /// What the images of a record are called.
+    /// The names of the images of a record.
     private func images(_ record: TensorDocument, _ N: Int) throws -> [String] {
         if let paths = try record.paths(N) { return paths }
         guard record.tensors["index"] != nil else { return (0..<N).map { "\(images + $0)" } }
         return try record.tensor("index", .i64, shape: [N]).integers().map { "\($0)" }
     }
 
-    /// The classes with the largest logits z, each with exp z / Σ exp z. Of equal ones the first comes first.
+    /// The classes with the largest logits z, each with exp z / Σ exp z. Of equal ones the lower number comes first.
     private func best(_ logits: ArraySlice<Float>) -> [(name: String, probability: Double)] {
         let z = logits.map(Double.init), peak = z.max() ?? 0
         let sum = z.reduce(0) { $0 + exp($1 - peak) }

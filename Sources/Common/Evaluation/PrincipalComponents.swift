@@ -1,31 +1,32 @@
 import Kernels
 import Parallel
 
-/// The directions in which features differ most, and where each sample lies along them.
+/// The directions in which features vary most, and the coordinates of each sample along them.
 ///
-/// The rows are centred, X = features − mean. Of C = XᵀX/N the first eigenvectors are found by subspace iteration with a few columns more than are wanted (Halko, Martinsson and
-/// Tropp, SIAM Review 2011): Q ← orthonormal(Xᵀ(XQ)), from a fixed beginning. Each direction points so that its largest number is positive.
+/// The rows are centred, X = features − mean. The first eigenvectors of C = XᵀX/N are found by subspace iteration with
+/// a few more columns than wanted (Halko, Martinsson and Tropp, SIAM Review 2011): Q ← orthonormal(Xᵀ(XQ)), from a
+/// fixed start. Each direction is signed so that its component with the largest magnitude is positive.
 public struct PrincipalComponents: Sendable {
-    /// Where each sample lies: (samples, k), X·v.
+    /// The coordinates of each sample: (samples, k), X·v.
     public let coordinates: [Double]
     /// The variance along each direction.
     public let variances: [Double]
-    /// The variance in all directions.
+    /// The total variance.
     public let total: Double
     public let k: Int
 
     private static let more = 8, iterations = 60
 
     /// - Parameters:
-    ///   - features: one sample at least.
-    ///   - k: no more than the dimension.
+    ///   - features: at least one sample.
+    ///   - k: at most the dimension.
     public init(_ features: FeatureMatrix, k: Int) {
         let (N, D) = (features.samples, features.dimension), columns = min(D, k + Self.more)
         precondition(N > 0 && k > 0 && k <= D)
         self.k = k
         let X = Self.centred(features)
         total = Self.sum(N * D) { Double(X.pointer[$0]) * Double(X.pointer[$0]) } / Double(N)
-        // A direction for each column, all different.
+        // A start direction for each column, all different.
         var Q = [Double](repeating: 0, count: D * columns)
         for d in 0..<D { for c in 0..<columns { Q[d * columns + c] = d % columns == c ? 1 : 1 / Double(2 + (d * 31 + c * 17) % 97) } }
         Self.orthonormalize(&Q, D, columns)
@@ -35,7 +36,7 @@ public struct PrincipalComponents: Sendable {
             Q = Self.transposedProduct(X, N, D, Y, columns)
             Self.orthonormalize(&Q, D, columns)
         }
-        // Rayleigh and Ritz: in the subspace the eigenvectors of its small covariance.
+        // Rayleigh–Ritz: the eigenvectors of the small covariance within the subspace.
         Y = Self.product(X, N, D, Q, columns)
         var small = [Double](repeating: 0, count: columns * columns)
         for a in 0..<columns { for b in a..<columns {
@@ -45,7 +46,7 @@ public struct PrincipalComponents: Sendable {
         let (values, vectors) = Self.eigen(small, columns)
         var kept = [Double](repeating: 0, count: N * k)
         for c in 0..<k {
-            // The direction itself, for its sign.
+            // The direction itself is needed for its sign.
             let direction = (0..<D).map { d in (0..<columns).reduce(0.0) { $0 + Q[d * columns + $1] * vectors[$1 * columns + c] } }
             let sign = (direction.max { abs($0) < abs($1) } ?? 0) < 0 ? -1.0 : 1
             for n in 0..<N { kept[n * k + c] = sign * (0..<columns).reduce(0.0) { $0 + Y[n * columns + $1] * vectors[$1 * columns + c] } }
@@ -61,7 +62,7 @@ public struct PrincipalComponents: Sendable {
         return X
     }
 
-    /// In the order of the numbers, whatever the threads.
+    /// A sum in index order, independent of the threads.
     private static func sum(_ count: Int, _ term: (Int) -> Double) -> Double { (0..<count).reduce(0.0) { $0 + term($1) } }
 
     /// X·Q, (N, columns).
@@ -99,7 +100,8 @@ public struct PrincipalComponents: Sendable {
         return Z
     }
 
-    /// Gram and Schmidt, twice, for what rounding leaves after once. A column that is a sum of those before it becomes zeros.
+    /// Gram–Schmidt, applied twice to remove the rounding error of the first pass. A column that depends linearly on
+    /// those before it becomes zeros.
     private static func orthonormalize(_ Q: inout [Double], _ D: Int, _ columns: Int) {
         for c in 0..<columns {
             let before = (0..<D).reduce(0.0) { $0 + Q[$1 * columns + c] * Q[$1 * columns + c] }.squareRoot()
@@ -114,7 +116,7 @@ public struct PrincipalComponents: Sendable {
         }
     }
 
-    /// Eigenvalues of a symmetric matrix, the largest first, and their vectors as columns, by Jacobi's rotations.
+    /// The eigenvalues of a symmetric matrix, the largest first, and the eigenvectors as columns, by Jacobi rotations.
     private static func eigen(_ matrix: [Double], _ n: Int) -> (values: [Double], vectors: [Double]) {
         var A = matrix, V = (0..<n * n).map { $0 / n == $0 % n ? 1.0 : 0 }
         let scale = A.map(abs).max() ?? 0

@@ -3,20 +3,20 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// What an epoch of a linear evaluation has come to.
+/// The result of one epoch of a linear evaluation.
 public struct ProbeEpoch: Sendable, Equatable {
-    /// From 0.
+    /// Counted from 0.
     public var epoch: Int
     public var rate: Double
-    /// The mean over the epoch's samples, each before the step that it is in.
+    /// The mean over the epoch's samples, each measured before the step that uses it.
     public var loss: Double
-    /// Of the samples, each before the step that it is in, the share that was right, 0 to 1.
+    /// The fraction of samples, from 0 to 1, that was correct; each measured before the step that uses it.
     public var trainTop1: Double
-    /// On the test set, after it.
+    /// On the test set, after the epoch.
     public var accuracy: Accuracy
 }
 
-/// A linear evaluation after some epochs, as a file: it goes on from there.
+/// A checkpoint of a linear evaluation after some epochs; training resumes from it.
 ///
 /// | tensor     | shape              |                                                             |
 /// |------------|--------------------|-------------------------------------------------------------|
@@ -25,23 +25,23 @@ public struct ProbeEpoch: Sendable, Equatable {
 /// | `velocity` | f32 [C·D + C]      | of the momentum, in the same order                          |
 /// | `losses`   | f64 [epochs]       | of ``ProbeEpoch``                                           |
 /// | `rates`, `train_top1` | f64 [epochs] |                                                        |
-/// | `correct`  | i64 [epochs, 2]    | of the test set, ranked first, and among the first five     |
+/// | `correct`  | i64 [epochs, 2]    | on the test set, ranked first, and among the first five     |
 ///
-/// The metadata `evaluation` says of which evaluation it is: protocol, classes, test set.
+/// The metadata `evaluation` identifies the evaluation: protocol, classes, test set.
 struct ProbeState {
     let trainer: ProbeTrainer
     var curve: [ProbeEpoch] = []
-    /// Of which evaluation it is, in words.
+    /// A text that identifies the evaluation.
     let identity: String
     private let path: String?
-    /// When it began to learn here, and with how many epochs.
+    /// The start time of training in this process, and the number of epochs done before.
     private var start: Double?
     private var before = 0
     private static let key = "evaluation"
 
-    /// One that begins, or what `path` has of it.
+    /// A new state, or the contents of `path` if it exists.
     ///
-    /// - Throws: ``Failure`` where the file is of another evaluation, or is none.
+    /// - Throws: a ``Failure`` where the file belongs to another evaluation, or is not a state.
     init(_ probe: StochasticProbe, classes C: Int, dimension D: Int, identity: String, testSamples: Int, path: String?) throws {
         self.identity = identity
         self.path = path
@@ -69,16 +69,16 @@ struct ProbeState {
         before = count
     }
 
-    /// To be called before the first step.
+    /// Starts the clock; call it before the first step.
     mutating func begin() { if start == nil { start = Progress.now() } }
 
-    /// What the rest of so many epochs will take: "1 min 20 s left"; nil behind the last.
+    /// The estimated time for the remaining epochs: "1 min 20 s left"; nil after the last.
     func left(of epochs: Int) -> String? {
         guard let start, before < curve.count, curve.count < epochs else { return nil }
         return "\(Progress.duration((Progress.now() - start) / Double(curve.count - before) * Double(epochs - curve.count))) left"
     }
 
-    /// Adds an epoch, and keeps what there is now.
+    /// Adds an epoch and writes the checkpoint.
     mutating func add(_ epoch: ProbeEpoch) throws {
         curve.append(epoch)
         guard let path else { return }

@@ -1,29 +1,32 @@
 import Kernels
 import Parallel
 
-/// A linear classifier while SGD trains it.
+/// A linear classifier during SGD training.
 ///
-/// Each batch of N samples:
+/// For each batch of N samples:
 ///
 ///     z = x·Wᵀ + b      dz = (softmax(z) − onehot(y))/N      dW = dzᵀ·x + wd·W      db = Σ dz + wd·b
 ///     v = momentum·v + dW      W −= rate·v
 ///
-/// Wᵀ (dimension, classes) and its velocity stay packed in ``Panels`` from batch to batch: z reads them so, and dWᵀ = xᵀ·dz comes out so, a panel of classes at a time.
-/// The work is cut by panels for z and dW, so that a core's weights are in its own caches and no other's, and by rows for the softmax: nothing depends on the threads.
+/// Wᵀ (dimension, classes) and its velocity stay packed in ``Panels`` from batch to batch. The product for z reads this
+/// layout, and dWᵀ = xᵀ·dz is written in it, a panel of classes at a time. The work is split by panels for z and dW, so
+/// that each core keeps its weights in its own caches, and by rows for the softmax. Nothing depends on the number of
+/// threads.
 final class ProbeTrainer {
     let classes: Int
     let dimension: Int
     private let panels: Panels
     private let W: FloatBuffer, velocityOfW: FloatBuffer
     private let b: FloatBuffer, velocityOfB: FloatBuffer
-    /// Of the largest batch so far: x (N, dimension), z (N, classes), y (N). Rows of z have zeros behind the classes, up to whole panels.
+    /// Sized for the largest batch so far: x (N, dimension), z (N, classes), y (N). Rows of z are padded with zeros to
+    /// whole panels.
     private var x = FloatBuffer(0), z = FloatBuffer(0), y: [Int32] = []
     private let xStride: Int, zStride: Int
     /// A panel of dW for each worker.
     private var scratch = FloatBuffer(0)
     private static let rowBlock = 32
 
-    /// - Parameter velocity: of W (classes, dimension), then of b (classes); zeros where it is not given.
+    /// - Parameter velocity: for W (classes, dimension), then for b (classes); zeros by default.
     init(_ classifier: LinearClassifier, velocity: [Float]? = nil) {
         (classes, dimension) = (classifier.classes, classifier.dimension)
         panels = Panels(k: dimension, n: classes)
@@ -42,7 +45,7 @@ final class ProbeTrainer {
         own.pointer.update(from: biases, count: classes)
     }
 
-    /// W (classes, dimension), then b (classes), of packed ones.
+    /// Unpacks to W (classes, dimension), then b (classes).
     private func unpacked(_ packed: FloatBuffer, _ own: FloatBuffer) -> LinearClassifier {
         let classifier = LinearClassifier(classes: classes, dimension: dimension)
         for panel in 0..<panels.count { panels.unpack(panel, of: packed.pointer, .transposed, into: classifier.weightStart, ldb: dimension) }
@@ -50,20 +53,20 @@ final class ProbeTrainer {
         return classifier
     }
 
-    /// The classifier as it is now.
+    /// The current classifier.
     var classifier: LinearClassifier { unpacked(W, b) }
-    /// Of W (classes, dimension), then of b (classes).
+    /// The velocity of W (classes, dimension), then of b (classes).
     var velocity: [Float] {
         let both = unpacked(velocityOfW, velocityOfB)
         return both.weights + both.biases
     }
 
-    /// Moves the weights by a batch.
+    /// Updates the weights with a batch.
     ///
     /// - Parameters:
-    ///   - rows: of `features`, the samples of the batch.
-    ///   - labels: of all samples of `features`, in 0..<classes.
-    /// - Returns: the sum of the samples' losses, and how many the classifier had right before it moved.
+    ///   - rows: the rows of `features` that form the batch.
+    ///   - labels: for all samples of `features`, in 0..<classes.
+    /// - Returns: the sum of the samples' losses, and how many were correct before the update.
     func step(_ features: FeatureMatrix, _ rows: ArraySlice<Int>, labels: [Int32], _ probe: StochasticProbe, rate: Double) -> (loss: Double, correct: Int) {
         let N = rows.count
         precondition(features.dimension == dimension && features.samples == labels.count)
@@ -75,7 +78,7 @@ final class ProbeTrainer {
         return outcome
     }
 
-    /// Copies the rows to x, and sets z.
+    /// Copies the rows to x and computes z.
     private func forward(_ features: FeatureMatrix, _ rows: ArraySlice<Int>) {
         let (N, D, block, panels, xStride, zStride) = (rows.count, dimension, Self.rowBlock, panels, xStride, zStride)
         let (x, z, W, b) = (x.pointer, z.pointer, W.pointer, b.pointer)
@@ -90,7 +93,7 @@ final class ProbeTrainer {
         }
     }
 
-    /// Sets z to dz.
+    /// Replaces z by dz.
     private func differentiate(_ N: Int) -> (loss: Double, correct: Int) {
         let (C, block, z, zStride) = (classes, Self.rowBlock, z.pointer, zStride), pieces = (N + block - 1) / block
         var partial = [(loss: Double, correct: Int)](repeating: (0, 0), count: pieces)
@@ -114,7 +117,7 @@ final class ProbeTrainer {
         let gradients = scratch.pointer
         Parallel.forEach(panels.count, workers: workers) { panel, worker in
             let columns = panels.columns(panel), dW = gradients + worker * D * Panels.width, first = panels.offset(panel), count = D * panels.stride(panel)
-            // Columns that the last panel lacks are zeros in z, and so stay in W.
+            // The padding columns of the last panel are zeros in z, and so stay zero in W.
             GEMM.multiplyTransposed(
                 x, lda: xStride, m: D, z + columns.lowerBound, ldb: zStride, n: panels.stride(panel), k: N, into: dW, ldc: panels.stride(panel))
             Self.descend(W + first, v + first, dW, count: count, rate: rate, momentum: momentum, decay: decay)
@@ -123,14 +126,16 @@ final class ProbeTrainer {
         }
     }
 
-    /// v = momentum·v + g + decay·w, or 0 where that is nearly nothing: what decays to denormals would stay there, and each of them takes as long as many others. w −= rate·v.
+    /// v = momentum·v + g + decay·w, flushed to 0 where it is tiny; then w −= rate·v. Without the flush, values would
+    /// decay to denormals and stay there, and arithmetic with denormals is many times slower.
     private static func descend(
         _ w: UnsafeMutablePointer<Float>, _ v: UnsafeMutablePointer<Float>, _ g: UnsafePointer<Float>, count: Int, rate: Float, momentum: Float, decay: Float
     ) {
         let smallest: Float = 1e-30
         var i = 0
         while i + 16 <= count {
-            // All is read before anything is written: a load waits for a store 4 KB away, as the buffers may lie.
+            // Loads come before all stores: a load waits for a store at an offset of 4 KB, which may occur between the
+            // buffers.
             let (old, weight, gradient) = (v.vector(i), w.vector(i), g.vector(i))
             var moved = old * momentum + (gradient + weight * decay)
             moved.replace(with: 0, where: (moved .< smallest) .& (moved .> -smallest))
@@ -146,7 +151,7 @@ final class ProbeTrainer {
         }
     }
 
-    /// Sums of the columns, at most a panel's, in the order of the rows.
+    /// Sums of the columns (at most a panel), in row order.
     private static func sumRows(_ z: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into sums: UnsafeMutablePointer<Float>) {
         sums.update(repeating: 0, count: columns)
         for n in 0..<rows { for c in 0..<columns { sums[c] += z[n * stride + c] } }

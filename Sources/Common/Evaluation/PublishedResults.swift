@@ -1,13 +1,14 @@
-/// What papers report of small students on ImageNet, to stand beside a run's own numbers where these are of ImageNet too.
+/// Results that papers report for small students on ImageNet, for comparison with a run's own numbers on ImageNet.
 ///
-/// Linear evaluation of the student at 224×224, by each paper's own protocol (``LinearProtocol``), as the tables of BINGO have them (Xu et al., "Bag of Instances Aggregation Boosts Self-supervised Distillation", ICLR 2022).
+/// Linear evaluation of the student at 224×224, by each paper's own protocol (``LinearProtocol``), from the tables of
+/// BINGO (Xu et al., "Bag of Instances Aggregation Boosts Self-supervised Distillation", ICLR 2022).
 public struct PublishedResult: Sendable, Equatable {
-    /// As `initialize --network` takes it.
+    /// The value of `initialize --network`.
     public let student: String
     public let method: String
-    /// Its network, method and own linear top-1; nil where the student learns without one.
+    /// The teacher's network, method and own linear top-1; nil where the student learns without a teacher.
     public let teacher: String?
-    /// In %.
+    /// In percent.
     public let top1: Double
     public let top5: Double?
 
@@ -35,7 +36,8 @@ public struct PublishedResult: Sendable, Equatable {
         + [PublishedResult("mobilenet-v3-large", "MoCo-v2", nil, 36.3)]
         + rows("mobilenet-v3-large", "SEED", [nil, nil, (68.2, nil)]) + rows("mobilenet-v3-large", "DisCo", [nil, nil, (58.9, nil)]) + rows("mobilenet-v3-large", "BINGO", [nil, nil, (67.1, nil)])
 
-    /// Those that a student's numbers may stand beside; none where the classes are not ImageNet's thousand, by the names of its folders.
+    /// The published results that a student's numbers can be compared with; none unless the classes are ImageNet's
+    /// thousand, by the names of their folders.
     public static func comparable(student: String, classes: [String]) -> [PublishedResult] {
         let isImageNet = classes.count == 1000 && classes.allSatisfy { $0.count == 9 && $0.hasPrefix("n") && $0.dropFirst().allSatisfy(\.isNumber) }
         return isImageNet ? all.filter { $0.student == student } : []

@@ -1,20 +1,21 @@
 public import TensorStreams
 import ToolSupport
 
-/// What features are worth without labels: whether they tell images apart, whether views of an image are near to each other, and whether neighbours are the teacher's.
+/// The quality of features without labels: whether they separate images, whether views of an image are close to each
+/// other, and whether neighbours agree with the teacher's.
 public struct QualityEvaluation: Sendable {
     public static let usualK = [1, 10]
-    /// Neighbours that are compared with the teacher's; each less than the images.
+    /// The numbers of neighbours to compare with the teacher's; each is limited to the number of other samples.
     public var k = usualK
     public var tensor = "features"
 
     public init() {}
 
-    /// All features are kept in memory.
+    /// Evaluates the stream. All features are kept in memory.
     ///
     /// - Parameters:
-    ///   - teacher: features of the same images in the same order; nil where there is nothing to compare with.
-    ///   - progress: told how many samples have been read since the last time.
+    ///   - teacher: features of the same images in the same order; nil for no comparison.
+    ///   - progress: called with the number of samples read since the last call.
     public func run(_ stream: FeatureStream, teacher: FeatureStream?, progress: (Int) -> Void = { _ in }) throws -> QualityReport {
         let set = try stream.readAll(progress)
         guard set.features.samples > 1 else { throw Failure(.data, path: stream.name, "holds one sample, which has nothing to be told from") }
@@ -40,7 +41,7 @@ public struct QualityEvaluation: Sendable {
     }
 }
 
-/// The qualities of features.
+/// The quality measures of features.
 public struct QualityReport: Sendable {
     public var tensor: String
     public var input: EvaluationInput
@@ -49,19 +50,21 @@ public struct QualityReport: Sendable {
     var spread: JSON
     /// (tr C)² / tr C² of the covariance; nil where nothing differs.
     public var rank: Double?
-    /// Dimensions that are the same in all samples.
+    /// The number of dimensions that are the same in all samples.
     public var constant: Int
-    /// The mean over the dimensions of the deviation of rows of length 1, as a share of 1/√D, which directions have that are spread evenly.
+    /// The mean over the dimensions of the standard deviation of rows of length 1, relative to 1/√D, the value for
+    /// evenly spread directions.
     public var deviation: Double
-    /// ln of the mean of e^(−2d²) over all pairs of samples of different images (Wang and Isola, ICML 2020); nil where there is one image, or a row of zeros.
+    /// ln of the mean of e^(−2d²) over all pairs of samples of different images (Wang and Isola, ICML 2020); nil where
+    /// there is only one image, or a row of zeros.
     public var uniformity: Double?
-    /// The mean of d² over the pairs of samples of one image; nil where no image has two.
+    /// The mean of d² over the pairs of samples of one image; nil where no image has two samples.
     public var alignment: (value: Double, images: Int)?
-    /// Of each k the share of the teacher's k nearest that are among the student's.
+    /// For each k, the share of the teacher's k nearest neighbours that are among the student's.
     public var agreement: [(k: Int, share: Double)] = []
     public var remarks: [String] = []
 
-    /// A line for each quality.
+    /// One line for each measure.
     public var text: String {
         let of = "\(input.samples) samples, \(tensor) \(dimension)-d"
         var lines = ["effective rank \(rank.map { Progress.fixed($0, 1) } ?? "none") of \(dimension), \(constant) dimensions the same in all samples  (\(of))"]

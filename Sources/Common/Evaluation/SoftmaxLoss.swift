@@ -3,12 +3,13 @@ import Platform
 
 /// Cross entropy of a softmax over rows of logits.
 enum SoftmaxLoss {
-    /// Turns logits (rows, classes) into `scale` times the derivative of their cross entropy, and returns the sum of the cross entropies, and how many rows were right: of equal logits
-    /// the class with the lower number goes first.
+    /// Replaces logits (rows, classes) by `scale` times the derivative of their cross entropy.
     ///
     ///     loss = log Σ exp zⱼ − z_y        dz = (softmax(z) − onehot(y)) · scale
     ///
-    /// - Parameter stride: floats from a row to the next.
+    /// - Parameter stride: floats from one row to the next.
+    /// - Returns: the sum of the cross entropies, and how many rows are correct; of equal logits the class with the
+    ///   lower number ranks first.
     static func differentiate(
         _ logits: UnsafeMutablePointer<Float>, rows: Int, classes: Int, stride: Int, labels: UnsafePointer<Int32>, scale: Float
     ) -> (loss: Double, correct: Int) {
@@ -28,7 +29,7 @@ enum SoftmaxLoss {
         return (loss, correct)
     }
 
-    /// Turns a row of logits into probabilities.
+    /// Replaces a row of logits by probabilities.
     static func softmax(_ row: UnsafeMutablePointer<Float>, classes: Int) {
         let inverse = Float(1 / exponentiate(row, classes, minus: maximum(row, classes)))
         for c in 0..<classes { row[c] *= inverse }
@@ -64,7 +65,7 @@ enum SoftmaxLoss {
             i += 16
         }
         guard i < count else { return Double(sums.sum()) }
-        // What is behind the row has no part in it.
+        // Lanes beyond the row are ignored.
         let e = Vector.exponential(row.vector(i, count: count - i) - offset)
         row.store(e, i, count: count - i)
         var sum = Double(sums.sum())

@@ -1,17 +1,19 @@
 import Parallel
 
-/// How features are brought to one scale before a linear classifier sees them.
+/// How features are scaled before a linear classifier uses them.
 public enum FeatureScaling: String, Sendable, CaseIterable {
-    /// As they are.
+    /// Unscaled.
     case none
     /// Every sample has length 1.
     case unit
-    /// Every dimension has mean 0 and deviation 1 over the training samples; the test samples are moved by the same.
+    /// Every dimension has mean 0 and standard deviation 1 over the training samples; the test samples are transformed
+    /// with the same values.
     case standard
-    /// Every sample has length 1; then every dimension has mean 0 and deviation 1 over the training samples (SimReg, CompRess).
+    /// Every sample has length 1; then every dimension has mean 0 and standard deviation 1 over the training samples
+    /// (SimReg, CompRess).
     case unitStandard = "unit-standard"
 
-    /// Scales both sets in place by what the training set says.
+    /// Scales both sets in place with the statistics of the training set.
     public func apply(train: FeatureMatrix, test: FeatureMatrix) {
         switch self {
         case .none: break
@@ -30,7 +32,7 @@ public enum FeatureScaling: String, Sendable, CaseIterable {
     }
 }
 
-/// The mean and the deviation of every dimension.
+/// The mean and the standard deviation of every dimension.
 struct Standardization {
     private var mean: [Float]
     private var inverse: [Float]
@@ -39,7 +41,7 @@ struct Standardization {
         let D = features.dimension
         let N = features.samples
         let pieces = 16
-        // Two passes: a mean far from zero would swallow the deviation in one.
+        // Two passes: with one pass, a mean far from zero would cancel the deviation.
         func sums(_ term: (Int, Float) -> Double) -> [Double] {
             var partial = [Double](repeating: 0, count: pieces * D)
             partial.withUnsafeMutableBufferPointer { partial in
@@ -56,7 +58,7 @@ struct Standardization {
         let mean = sums { _, value in Double(value) }.map { $0 / Double(N) }
         let variance = sums { d, value in (Double(value) - mean[d]) * (Double(value) - mean[d]) }.map { $0 / Double(N) }
         self.mean = mean.map { Float($0) }
-        // A dimension that never changes tells nothing: it becomes 0, not a division by it.
+        // A dimension that never changes carries no information: it becomes 0, which avoids a division by zero.
         inverse = zip(variance, mean).map { variance, mean in
             let deviation = variance.squareRoot()
             return deviation > 1e-6 * abs(mean) && deviation > 1e-30 ? Float(1 / deviation) : 0

@@ -1,14 +1,15 @@
 import Platform
 import Randomness
 
-/// A linear classifier trained by stochastic gradient descent, as the papers do it.
+/// A linear classifier trained by stochastic gradient descent, as in the papers.
 ///
-/// The defaults are MoCo's linear evaluation (He et al. 2020): rate 30·B/256, batches of 256, momentum 0.9, no weight decay, 100 epochs, a tenth of the
-/// rate from epochs 60 and 80 on, weights from N(0, 0.01²) and biases 0. ``LinearProtocol`` has those of other papers. Features are stored ones, or made anew
-/// of fresh views in each epoch, as the papers have it; the protocol's name says which.
+/// The defaults are MoCo's linear evaluation (He et al. 2020): rate 30·B/256, batches of 256, momentum 0.9, no weight
+/// decay, 100 epochs, the rate divided by ten at epochs 60 and 80, weights from N(0, 0.01²) and biases 0.
+/// ``LinearProtocol`` has the settings of other papers. Features are either stored, or computed from fresh views in
+/// each epoch, as in the papers; the protocol's name says which.
 public struct StochasticProbe: Sendable {
     public enum Schedule: String, Sendable, CaseIterable {
-        /// Times the factor at the milestones.
+        /// Multiplied by the factor at the milestones.
         case step
         /// end + (rate − end)·½(1 + cos(π·epoch/epochs)).
         case cosine
@@ -22,11 +23,11 @@ public struct StochasticProbe: Sendable {
     public var weightDecay = 0.0
     public var schedule = Schedule.step
     public var milestones = [60, 80]
-    /// What the rate is multiplied by at each milestone.
+    /// The factor of the rate at each milestone.
     public var factor = 0.1
-    /// What the cosine ends in, for a batch of 256.
+    /// The final rate of the cosine schedule, for a batch of 256.
     public var endRate = 0.0
-    /// Epochs in which the rate rises in equal steps to its value.
+    /// The number of epochs in which the rate rises in equal steps to its value.
     public var warmUp = 0
     public var seed: UInt64 = 0
 
@@ -44,7 +45,7 @@ public struct StochasticProbe: Sendable {
         return epoch < warmUp ? rate * Double(epoch + 1) / Double(warmUp + 1) : rate
     }
 
-    /// Weights as the seed gives them.
+    /// Initial weights, derived from the seed.
     public func initial(classes: Int, dimension: Int) -> LinearClassifier {
         let classifier = LinearClassifier(classes: classes, dimension: dimension)
         for c in 0..<classes {
@@ -54,17 +55,18 @@ public struct StochasticProbe: Sendable {
         return classifier
     }
 
-    /// The order in which an epoch takes the samples.
+    /// The order of the samples in an epoch.
     public func order(epoch: Int, samples: Int) -> [Int] {
         var random = CounterRandom(seed: seed, .probe, epoch: epoch + 1)
         return random.permutation(samples)
     }
 
-    /// Trains `classifier` on stored features; it has its new weights at the end.
+    /// Trains `classifier` on stored features and updates its weights at the end.
     ///
     /// - Parameters:
-    ///   - order: the samples of an epoch; from the seed where it is not given.
-    ///   - report: told after each epoch its number, from 0, and its mean loss; false stops the training.
+    ///   - order: the samples of an epoch; derived from the seed by default.
+    ///   - report: called after each epoch with its number, from 0, and its mean loss; returns false to stop the
+    ///     training.
     /// - Returns: the mean loss of every epoch.
     @discardableResult
     public func train(
@@ -81,9 +83,10 @@ public struct StochasticProbe: Sendable {
         return losses
     }
 
-    /// Goes on with a training, from epoch `first` on.
+    /// Continues training from epoch `first`.
     ///
-    /// - Parameter report: told after each epoch its number, its mean loss and the share of samples that were right before their step; false stops the training.
+    /// - Parameter report: called after each epoch with its number, its mean loss and the fraction of samples that were
+    ///   correct before their step; returns false to stop the training.
     func train(
         _ trainer: ProbeTrainer, on features: FeatureMatrix, labels: [Int32], from first: Int = 0, order: ((Int) -> [Int])? = nil,
         report: (Int, Double, Double) throws -> Bool

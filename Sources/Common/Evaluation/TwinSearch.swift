@@ -2,18 +2,19 @@ import Parallel
 import Platform
 import Randomness
 
-/// Finds test samples whose features a training sample has too: most likely the same image.
+/// Finds test samples whose features equal those of a training sample: most likely the same image.
 ///
-/// Two passes of one image through a network differ by rounding, since a batch of another size adds up in another order. So features count
-/// as equal where their directions are within ``tolerance``. Candidates come from projections onto a few fixed directions: of equal rows all of
-/// these are equal, and sorted by the first one a training sample meets few test samples that it must be compared with.
+/// Two passes of one image through a network differ by rounding, because a batch of another size sums in another order.
+/// So features count as equal where their directions differ by at most ``tolerance``. Candidates come from projections
+/// onto a few fixed directions: equal rows have equal projections. The test samples are sorted by the first projection,
+/// so a training sample is compared with only a few of them.
 struct TwinSearch {
-    /// ‖x/‖x‖ − y/‖y‖‖ up to which rows count as equal. Other images, or one coded anew, are above 1e-3.
+    /// The largest ‖x/‖x‖ − y/‖y‖‖ at which rows count as equal. Different images, and re-encoded ones, are above 1e-3.
     static let tolerance = 1e-4
     private static let directions = 4
 
     private let test: FeatureMatrix
-    /// Test samples by their first projection; those of zeros are left out.
+    /// Test samples sorted by their first projection; rows of zeros are left out.
     private let order: [Int]
     /// Projections of the test samples, (samples, directions).
     private let projections: [Float]
@@ -21,7 +22,7 @@ struct TwinSearch {
     private let vectors: [Float]
     private var found: [Bool]
 
-    /// - Parameter test: may be scaled, row by row, while the search goes on.
+    /// - Parameter test: its rows may be rescaled during the search.
     init(_ test: FeatureMatrix) {
         let D = test.dimension
         self.test = test
@@ -38,10 +39,10 @@ struct TwinSearch {
         found = [Bool](repeating: false, count: test.samples)
     }
 
-    /// Test samples found so far.
+    /// The number of test samples found so far.
     var count: Int { found.count { $0 } }
 
-    /// What a person should know; nothing where no test sample was found.
+    /// A remark for the user; nil where no test sample was found.
     var remark: String? {
         count == 0 ? nil
             : "\(count) of the \(test.samples) test samples are also in the training set (the same features): what is measured with them is memory; "
@@ -88,7 +89,7 @@ struct TwinSearch {
         return twins
     }
 
-    /// The projections of L2-normalized rows onto the directions, and the lengths the rows had.
+    /// The projections of L2-normalised rows onto the directions, and the original lengths of the rows.
     private static func project(_ rows: [Float], _ D: Int, _ vectors: [Float]) -> ([Float], [Double]) {
         let N = rows.count / D
         var projections = [Float](repeating: 0, count: N * directions)

@@ -2,11 +2,12 @@ import Kernels
 import Parallel
 import Platform
 
-/// How rows of length 1 lie on the sphere. Rows of zeros count as they are.
+/// Statistics of rows of length 1 on the unit sphere. Rows of zeros are included unchanged.
 enum UnitRows {
     private static let block = 256
 
-    /// The mean over the dimensions of √(mean x² − (mean x)²), times √D: 1 where directions are spread evenly, 0 where all are the same.
+    /// The mean over the dimensions of √(mean x² − (mean x)²), times √D: 1 where directions are spread evenly, 0 where
+    /// all are equal.
     static func deviation(_ rows: FeatureMatrix) -> Double {
         let (N, D) = (rows.samples, rows.dimension), blocks = 16
         var sums = [Double](repeating: 0, count: blocks * 2 * D)
@@ -29,7 +30,7 @@ enum UnitRows {
         return deviations.reduce(0, +) / Double(D) * Double(D).squareRoot()
     }
 
-    /// ln of the mean of e^(−2‖x − y‖²) over the pairs of different images; nil where all are of one.
+    /// ln of the mean of e^(−2‖x − y‖²) over the pairs of different images; nil where there is only one image.
     static func uniformity(_ rows: FeatureMatrix, images: [Int]) -> Double? {
         let (N, D) = (rows.samples, rows.dimension), blocks = (N + block - 1) / block
         var samples: [Int: [Int]] = [:]
@@ -37,7 +38,8 @@ enum UnitRows {
         let own = samples.values.filter { $0.count > 1 }.reduce(into: [Int: [Int]]()) { table, group in for n in group { table[n] = group } }
         let pairs = N * (N - 1) / 2 - samples.values.reduce(0) { $0 + $1.count * ($1.count - 1) / 2 }
         guard pairs > 0 else { return nil }
-        // 2 − 2xy is the square of the distance of rows of length 1: e^(4xy − 4), of rows twice as long e^(xy − 4).
+        // The squared distance of rows of length 1 is 2 − 2xy, so the term is e^(4xy − 4); with rows of twice the
+        // length it is e^(xy − 4).
         let doubled = FeatureMatrix(samples: N, dimension: D)
         for i in 0..<N * D { doubled.memory.pointer[i] = 2 * rows.memory.pointer[i] }
         let workers = Parallel.threads, scratch = FloatBuffer(workers * block * block)
@@ -51,7 +53,7 @@ enum UnitRows {
                     Matrix.multiply(doubled.row(first), lda: D, doubled.row(start), .transposed, ldb: D, into: z, ldc: block, m: count, n: width, k: D)
                     for n in 0..<count {
                         let row = z + n * block
-                        // Each pair once, and none of one image: e^(−204) is 0.
+                        // Each pair once, and none within one image: e^(−204) is 0.
                         if i == j { for m in 0...n { row[m] = -200 } }
                         for m in own[first + n] ?? [] where (start..<start + width).contains(m) { row[m - start] = -200 }
                         sums[i] += SoftmaxLoss.exponentiate(row, width, minus: 4)
@@ -62,11 +64,12 @@ enum UnitRows {
         return log(sums.reduce(0, +) / Double(pairs))
     }
 
-    /// The mean of ‖x − y‖² over the pairs of samples of one image, each image alike; nil where none has two.
+    /// The mean of ‖x − y‖² over the pairs of samples of one image, with equal weight for each image; nil where no
+    /// image has two samples.
     static func alignment(_ rows: FeatureMatrix, images: [Int]) -> (value: Double, images: Int)? {
         var samples: [Int: [Int]] = [:]
         for (n, image) in images.enumerated() { samples[image, default: []].append(n) }
-        // In the images' order, so that the sum does not depend on a dictionary's.
+        // In the order of the images, so that the sum does not depend on the order of a dictionary.
         let groups = samples.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map(\.value)
         guard !groups.isEmpty else { return nil }
         let means = groups.map { group -> Double in
@@ -85,16 +88,17 @@ enum UnitRows {
     }
 }
 
-/// How far two networks agree on which samples are near to each other.
+/// How far two networks agree on which samples are neighbours.
 struct NeighbourAgreement {
     private let student: [[Int32]]
     private let teacher: [[Int32]]
 
-    /// - Parameter k: the most neighbours that are asked for, less than the samples.
+    /// - Parameter k: the maximum number of neighbours that will be asked for, less than the number of samples.
     init(_ student: FeatureMatrix, _ teacher: FeatureMatrix, k: Int) {
         precondition(student.samples == teacher.samples && k < student.samples)
         func nearest(_ rows: FeatureMatrix) -> [[Int32]] {
-            // One more, since each is its own neighbour; unless so many others are its equals that it is not among the first.
+            // One more, since each sample is its own neighbour, unless it has so many equals that it is not among the
+            // first.
             let search = NeighbourSearch(queries: rows, k: k + 1)
             search.add(rows)
             let found = search.finish()
@@ -103,7 +107,7 @@ struct NeighbourAgreement {
         (self.student, self.teacher) = (nearest(student), nearest(teacher))
     }
 
-    /// Of the teacher's k nearest the share that is among the student's k nearest.
+    /// The share of the teacher's k nearest neighbours that are among the student's k nearest.
     func share(k: Int) -> Double {
         let common = zip(student, teacher).reduce(0) { $0 + Set($1.0.prefix(k)).intersection($1.1.prefix(k)).count }
         return Double(common) / Double(max(1, k * student.count))

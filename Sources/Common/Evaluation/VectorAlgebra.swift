@@ -2,7 +2,7 @@ import Kernels
 
 /// Sums over vectors, always in the same order.
 enum VectorAlgebra {
-    /// Σ a·b. Short stretches are summed in single precision, and those in double.
+    /// Σ a·b. Chunks of 256 are summed in single precision, and their sums in double precision.
     static func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Double {
         var total = 0.0
         var start = 0
@@ -27,7 +27,7 @@ enum VectorAlgebra {
         return total
     }
 
-    /// a·b in single precision, the fastest way: of 64 running sums, whatever the processor. Equal rows give equal bits.
+    /// a·b in single precision, the fastest way: 64 accumulators on every processor. Equal rows give equal bits.
     static func similarity(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Float {
         var (s0, s1, s2, s3) = (Vector.zero, Vector.zero, Vector.zero, Vector.zero)
         var i = 0
@@ -59,10 +59,10 @@ enum VectorAlgebra {
         for i in 0..<count { y[i] += scale * x[i] }
     }
 
-    /// Makes one row's length 1. A row of zeros stays (as with PyTorch's `F.normalize`).
+    /// Scales one row to length 1. A row of zeros stays unchanged (as with PyTorch's `F.normalize`).
     static func normalize(_ row: UnsafeMutablePointer<Float>, _ count: Int) {
         let length = norm(row, count)
-        // Rows whose squares leave the range of a float are scaled first.
+        // Rows whose squares exceed the range of a float are scaled first.
         guard length.isFinite, length > 1e-18 else {
             var largest: Float = 0
             for i in 0..<count { largest = max(largest, abs(row[i])) }

@@ -1,21 +1,22 @@
 import Platform
 
-/// A movement of an image in its frame, as torchvision's `_apply_op` makes it: the nearest pixel, black where there is none.
+/// An affine transform of an image within its frame, like torchvision's `_apply_op`: nearest-neighbour sampling, black
+/// outside the image.
 public enum AffineOperation: Sendable, Equatable {
     /// x ← x + factor · y
     case shearX(Double)
     /// y ← y + factor · x
     case shearY(Double)
-    /// To the right by whole pixels.
+    /// A shift to the right by whole pixels.
     case translateX(Int)
-    /// Downwards by whole pixels.
+    /// A shift downwards by whole pixels.
     case translateY(Int)
-    /// Around the middle, by degrees against the clock.
+    /// A rotation around the centre, counterclockwise, in degrees.
     case rotate(Double)
 
-    /// (a, b, c, d, e, f) of an image of this size: output pixel (x, y) comes from (a·x + b·y + c, d·x + e·y + f).
+    /// (a, b, c, d, e, f) for an image of this size: output pixel (x, y) comes from (a·x + b·y + c, d·x + e·y + f).
     ///
-    /// The same operations in the same order as in torchvision's `_get_inverse_affine_matrix` and Pillow's `Image.rotate`.
+    /// The operations and their order match torchvision's `_get_inverse_affine_matrix` and Pillow's `Image.rotate`.
     func matrix(width: Int, height: Int) -> [Double] {
         switch self {
         case .shearX(let factor): AffineOperation.shear(degrees(atan(factor)), 0)
@@ -41,7 +42,7 @@ public enum AffineOperation: Sendable, Equatable {
         var angle = angle.truncatingRemainder(dividingBy: 360)
         if angle < 0 { angle += 360 }
         angle = -(angle * (Double.pi / 180))
-        // Pillow rounds to 15 places.
+        // Pillow rounds to 15 decimal places.
         func rounded(_ x: Double) -> Double { (x * 1e15).rounded(.toNearestOrEven) / 1e15 }
         let (a, b, d) = (rounded(cos(angle)), rounded(sin(angle)), rounded(-sin(angle)))
         return [a, b, a * -x + b * -y + x, d, a, d * -x + a * -y + y]
@@ -49,7 +50,8 @@ public enum AffineOperation: Sendable, Equatable {
 }
 
 extension Canvas {
-    /// Writes this image, moved by `operation`, into `target` (Pillow, `Geometry.c`: coordinates in 16.16 fixed point).
+    /// Writes this image, transformed by `operation`, into `target` (Pillow, `Geometry.c`: coordinates in 16.16 fixed
+    /// point).
     func move(_ operation: AffineOperation, into target: Canvas) throws {
         try target.reshape(width: width, height: height)
         let m = operation.matrix(width: width, height: height)
@@ -72,7 +74,7 @@ extension Canvas {
         }
     }
 
-    /// Left and right change places.
+    /// Flips the image horizontally.
     func flip() {
         let pixels = UnsafeMutableRawPointer(bytes).bindMemory(to: UInt32.self, capacity: width * height)
         for row in 0..<height {

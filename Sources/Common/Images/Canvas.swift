@@ -1,18 +1,18 @@
 import Platform
 import ToolSupport
 
-/// An image in memory that is used again for the next one: 4 bytes a pixel, R G B and one that means nothing.
+/// A reusable image buffer with 4 bytes per pixel: R, G, B and an unused one.
 ///
-/// Four bytes make a pixel one 32-bit lane of a vector. The memory grows to the largest image met and stays,
-/// so that a worker allocates nothing once it is under way.
+/// With four bytes a pixel is one 32-bit lane of a vector. The memory grows to the largest image so far and is kept, so
+/// that a worker soon needs no more allocations.
 public final class Canvas {
     public private(set) var width = 0
     public private(set) var height = 0
-    /// width · height · 4 bytes, and at least ``padding`` more that may be read and written.
+    /// width · height · 4 bytes, followed by at least ``padding`` bytes that may be read and written.
     private(set) var bytes: UnsafeMutablePointer<UInt8>
     private var capacity: Int
 
-    /// Loops may run over the end by less than this, so that they need no remainder.
+    /// Loops may run past the end by less than this, so that they need no remainder loop.
     static let padding = 64
 
     public init() {
@@ -29,13 +29,13 @@ public final class Canvas {
 
     deinit { bytes.deallocate() }
 
-    /// Makes room for an image of this size. What was there is lost.
+    /// Resizes the canvas for an image of this size. Its contents are lost.
     ///
-    /// - Throws: a ``Failure`` of kind `io` when memory is short. Swift's own allocation would end the process.
+    /// - Throws: a ``Failure`` of kind `io` when memory is short. Swift's own allocation would terminate the process.
     func reshape(width: Int, height: Int) throws {
         let wanted = width * height * 4
         if wanted > capacity {
-            // The smaller one goes first, so that both are never there.
+            // The smaller buffer is freed first, so that both never exist at the same time.
             bytes.deallocate()
             var fresh: UnsafeMutableRawPointer?
             guard posix_memalign(&fresh, 64, wanted + Canvas.padding) == 0, let fresh else {
@@ -51,7 +51,7 @@ public final class Canvas {
         self.height = height
     }
 
-    /// Takes over the pixels of `image`.
+    /// Copies the pixels of `image`.
     public func load(_ image: Image) throws {
         try reshape(width: image.width, height: image.height)
         image.pixels.withUnsafeBufferPointer { source in

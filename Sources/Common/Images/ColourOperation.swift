@@ -1,30 +1,30 @@
-/// A change of colours, one pixel at a time, as torchvision makes it on PIL images: 8 bits in, 8 bits out, truncated.
+/// A per-pixel colour change as torchvision does it on PIL images: 8 bits in, 8 bits out, truncated.
 public enum ColourOperation: Sendable, Equatable {
     /// factor · x
     case brightness(Double)
-    /// m + factor · (x − m), m the rounded mean of the image's luma.
+    /// m + factor · (x − m), where m is the rounded mean of the image's luma.
     case contrast(Double)
-    /// L + factor · (x − L), L the pixel's luma.
+    /// L + factor · (x − L), where L is the pixel's luma.
     case saturation(Double)
-    /// Turns the hue by `factor` of a full circle, −0.5 to 0.5, in 8-bit HSV.
+    /// Rotates the hue by `factor` of a full circle, −0.5 to 0.5, in 8-bit HSV.
     case hue(Double)
     /// The luma in all three channels.
     case grey
-    /// 255 − x where x is the threshold or more (`ImageOps.solarize`).
+    /// 255 − x where x is at least the threshold (`ImageOps.solarize`).
     case solarise(Double)
-    /// The so many upper bits, 1 to 8; the others become 0 (`ImageOps.posterize`).
+    /// Keeps this many upper bits, 1 to 8, and clears the others (`ImageOps.posterize`).
     case posterise(Int)
-    /// Each channel's values spread evenly over 0 to 255 (`ImageOps.equalize`).
+    /// Histogram equalisation of each channel to 0 to 255 (`ImageOps.equalize`).
     case equalise
-    /// Each channel stretched to 0 to 255 (`ImageOps.autocontrast`).
+    /// Stretches each channel to 0 to 255 (`ImageOps.autocontrast`).
     case autocontrast
 }
 
 extension Canvas {
-    /// Applies `operations` in their order; the same bytes as one after the other, in as few passes as that needs.
+    /// Applies `operations` in order, with the same bytes as one after the other, in as few passes as possible.
     ///
-    /// Only contrast, equalise and autocontrast look at more than one pixel. So the image is read once, and once more for every one of
-    /// them, each time with all the operations up to the next.
+    /// Only contrast, equalise and autocontrast depend on more than one pixel. So the image is read once, and once more
+    /// for each of these, and each pass applies all the operations up to the next of them.
     public func apply(_ operations: [ColourOperation]) {
         var steps: [Step] = []
         for operation in operations {
@@ -48,11 +48,11 @@ extension Canvas {
         if !steps.isEmpty { _ = pass(steps, measure: false) }
     }
 
-    /// Runs `steps` over the image and gives the rounded mean of the luma that comes out.
+    /// Applies `steps` to the image and returns the rounded mean of the resulting luma.
     private func pass(_ steps: [Step], measure: Bool) -> Float {
         let pixels = width * height
         let memory = UnsafeMutableRawPointer(bytes)
-        // A lane adds up an eighth of the pixels: 32 bits are enough for the largest image.
+        // Each lane sums an eighth of the pixels: 32 bits are enough for the largest image.
         var sums = SIMD8<UInt32>.zero
         var surplus = SIMD8<UInt32>.zero
         steps.withUnsafeBufferPointer { steps in
@@ -70,13 +70,13 @@ extension Canvas {
         }
         guard measure else { return 0 }
         var sum = (0..<8).reduce(0) { $0 + Int(sums[$1]) }
-        // The last eight may reach beyond the image.
+        // The last eight may extend past the image.
         if pixels % 8 != 0 { for lane in pixels % 8..<8 { sum -= Int(surplus[lane]) } }
         return Float(Int(Double(sum) / Double(pixels) + 0.5))
     }
 }
 
-/// An operation with its constants ready.
+/// An operation with its precomputed constants.
 private enum Step {
     case blend(factor: Float, base: Float)
     case saturation(factor: Float)
@@ -88,7 +88,7 @@ private enum Step {
 
 private typealias Lanes = FloatLanes
 
-/// Eight pixels, each channel a whole number from 0 to 255 held as a float, which is exact.
+/// Eight pixels; each channel is an integer from 0 to 255 stored as a float, which is exact.
 private struct Colours {
     var red: Lanes
     var green: Lanes
@@ -106,7 +106,8 @@ private struct Colours {
         Colours.integer(red) | (Colours.integer(green) &<< 8) | (Colours.integer(blue) &<< 16)
     }
 
-    /// The luma of ITU-R 601 in 16-bit fixed point, as Pillow's `convert("L")`. All sums stay below 2²⁴: exact.
+    /// The luma of ITU-R 601 in 16-bit fixed point, like Pillow's `convert("L")`. All sums stay below 2²⁴, so they are
+    /// exact.
     @inline(__always)
     var luma: Lanes {
         Colours.floor((red * 19595 + green * 38470 + blue * 7471 + 32768) * 0x1p-16)
@@ -142,16 +143,16 @@ private struct Colours {
         }
     }
 
-    /// a + factor · (b − a), clipped and truncated (Pillow, `Blend.c`). Two roundings, so no fused product.
+    /// a + factor · (b − a), clipped and truncated (Pillow, `Blend.c`). It has two roundings, so no fused multiply-add.
     @inline(__always)
     private static func blend(_ a: Lanes, _ b: Lanes, _ factor: Lanes) -> Lanes {
         floor(minimum(maximum(a + factor * (b - a), .zero), Lanes(repeating: 255)))
     }
 
-    /// To 8-bit HSV, hue plus `shift` modulo 256, and back (Pillow, `Convert.c`).
+    /// Converts to 8-bit HSV, adds `shift` to the hue modulo 256, and converts back (Pillow, `Convert.c`).
     ///
-    /// Pillow works in double precision in places. These single-precision forms give the same bytes for all
-    /// 2²⁴ colours both ways, which the tests show.
+    /// Pillow uses double precision in places. These single-precision forms give the same bytes for all 2²⁴ colours in
+    /// both directions, which the tests verify.
     @inline(__always)
     private mutating func turn(by shift: Float) {
         let high = Colours.maximum(red, Colours.maximum(green, blue))
@@ -161,8 +162,9 @@ private struct Colours {
         let isGrey = range .== 0
         let divisor = range.replacing(with: 1, where: isGrey)
         let x = (high - mid) / divisor
-        // Where red leads the hue is b' − g' sixths, primes being (high − c) / range; then come 2 + r' − b' and
-        // 4 + g' − r'. One of the two is the lowest colour, whose prime is 1, and the other's is x.
+        // Where red is the maximum, the hue is b' − g' sixths, where a prime denotes (high − c) / range; for green it
+        // is 2 + r' − b', for blue 4 + g' − r'. One of the two is the lowest colour, whose prime is 1, and the other's
+        // is x.
         let redLeads = red .== high
         let greenLeads = (green .== high) .& .!redLeads
         var base = Lanes(repeating: 4), plus = green, minus = red
@@ -190,7 +192,7 @@ private struct Colours {
         let p = Colours.faded(high, strength)
         let q = Colours.faded(high, strength * part)
         let t = Colours.faded(high, strength * (1 - part))
-        // Sector 6, a full turn, is sector 0.
+        // Sector 6, a full turn, equals sector 0.
         let is1 = sector .== 1, is2 = sector .== 2, is3 = sector .== 3, is4 = sector .== 4, is5 = sector .== 5
         red = high
         red.replace(with: q, where: is1)
@@ -206,7 +208,7 @@ private struct Colours {
         blue.replace(with: q, where: is5)
     }
 
-    /// ⌊255 · x⌋ of the exact product: where rounding has lifted it to a whole number, the residue tells.
+    /// ⌊255 · x⌋ of the exact product: the residue shows where rounding has lifted it to an integer.
     @inline(__always)
     private static func truncatedProduct(_ x: Lanes) -> Lanes {
         let product = x * 255

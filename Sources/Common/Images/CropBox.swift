@@ -15,12 +15,13 @@ public struct CropBox: Sendable, Equatable {
         self.height = height
     }
 
-    /// A random part of an image, as torchvision's `RandomResizedCrop.get_params` draws it.
+    /// A random part of an image, like torchvision's `RandomResizedCrop.get_params`.
     ///
-    /// Ten tries at an area of `scale` times the image's and a ratio of sides uniform in its logarithm; then the
-    /// middle of the image with the nearest allowed ratio. The distributions are torchvision's, the numbers are ours.
+    /// It tries ten times to draw an area of `scale` times the image's, with an aspect ratio that is uniform in its
+    /// logarithm. Then it falls back to the centre of the image with the nearest allowed ratio. The distributions are
+    /// torchvision's, the random numbers are not.
     ///
-    /// - Parameter scale: the least and greatest share of the image's area.
+    /// - Parameter scale: the smallest and largest share of the image's area.
     public static func random(
         width: Int, height: Int, scale: ClosedRange<Double>, ratio: ClosedRange<Double> = 3.0 / 4...4.0 / 3, using random: inout CounterRandom
     ) -> CropBox {
@@ -39,7 +40,7 @@ public struct CropBox: Sendable, Equatable {
         return .middle(width: width, height: height, ratio: ratio)
     }
 
-    /// A random part of an image as BYOL's code draws it: one area and one ratio, and sides that are cut where they are longer than the image's.
+    /// A random part of an image, like BYOL's code: one area and one aspect ratio, with sides clipped to the image's.
     public static func clipped(
         width: Int, height: Int, scale: ClosedRange<Double>, ratio: ClosedRange<Double> = 3.0 / 4...4.0 / 3, using random: inout CounterRandom
     ) -> CropBox {
@@ -52,7 +53,7 @@ public struct CropBox: Sendable, Equatable {
         return CropBox(left: left, top: top, width: Int(w), height: Int(h))
     }
 
-    /// The middle of an image, as much of it as has a ratio of sides in `ratio`.
+    /// The largest centred part of an image with an aspect ratio in `ratio`.
     public static func middle(width: Int, height: Int, ratio: ClosedRange<Double>) -> CropBox {
         var (w, h) = (width, height)
         let own = Double(width) / Double(height)
@@ -61,7 +62,7 @@ public struct CropBox: Sendable, Equatable {
         } else if own > ratio.upperBound {
             w = Int((Double(h) * ratio.upperBound).rounded(.toNearestOrEven))
         }
-        // At least a pixel, also of a line of pixels, where torchvision would fail.
+        // At least one pixel, also for an image one pixel high or wide, where torchvision would fail.
         w = max(1, min(w, width))
         h = max(1, min(h, height))
         return CropBox(left: (width - w) / 2, top: (height - h) / 2, width: w, height: h)

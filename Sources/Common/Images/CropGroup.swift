@@ -1,16 +1,16 @@
 import ToolSupport
 
-/// Views of one size that are made of every image.
+/// The views of one size that are made of every image.
 public struct CropGroup: Sendable, Equatable {
     public var views: Int
-    /// Width and height of a view.
+    /// The width and height of a view.
     public var size: Int
-    /// The share of the image's area that a random crop takes; nil for what the recipe says.
+    /// The share of the image's area that a random crop covers; nil for the recipe's value.
     public var scale: ClosedRange<Double>?
     public var recipe: Recipe
-    /// Whether the recipe is the group's own and was named with it.
+    /// Whether the group names its own recipe.
     public var namesRecipe: Bool
-    /// Views of the groups before it.
+    /// The number of views of the preceding groups.
     public var firstView: Int
 
     public static let viewLimit = 64
@@ -21,22 +21,24 @@ public struct CropGroup: Sendable, Equatable {
         (self.views, self.size, self.scale, self.recipe, self.namesRecipe, self.firstView) = (views, size, scale, recipe, namesRecipe, firstView)
     }
 
-    /// Bytes of all views of one image.
+    /// The size in bytes of all views of one image.
     public var bytes: Int { views * size * size * 3 }
 
-    /// View number `view` of the group. A recipe of the group's own begins with its first table, another goes on from the groups before.
+    /// View number `view` of the group. The group's own recipe starts with its first table; a shared recipe continues
+    /// from the preceding groups.
     public func view(_ view: Int, width: Int, height: Int, seed: UInt64, epoch: Int, item: Int) -> View {
         recipe.view(
             width: width, height: height, size: size, scale: scale, table: namesRecipe ? view : firstView + view, seed: seed, epoch: epoch, item: item,
             view: firstView + view)
     }
 
-    /// Groups from their text, `2x224@0.14-1 6x96@0.05-0.14:swav-small`: views, size, the crops' scale and the recipe, the last two optional.
+    /// Parses groups such as `2x224@0.14-1 6x96@0.05-0.14:swav-small`: views, size, the crops' scale and the recipe;
+    /// the last two are optional.
     ///
     /// - Parameters:
-    ///   - recipe: of groups that name none.
-    ///   - named: the recipe of a name.
-    /// - Throws: ``Failure`` `usage`.
+    ///   - recipe: the recipe of groups that name none.
+    ///   - named: returns the recipe with a given name.
+    /// - Throws: a ``Failure`` of kind `usage`.
     public static func groups(_ text: String, recipe: Recipe, named: (String) throws -> Recipe) throws -> [CropGroup] {
         let words = text.split(whereSeparator: \.isWhitespace)
         guard !words.isEmpty else { throw malformed("nothing") }
@@ -71,7 +73,7 @@ public struct CropGroup: Sendable, Equatable {
         Failure(.usage, "--crops takes groups such as '2x224@0.14-1 6x96@0.05-0.14' (views x size @ share of the image), found \(found)")
     }
 
-    /// The group as ``groups(_:recipe:named:)`` reads it.
+    /// The text form of the group, which ``groups(_:recipe:named:)`` parses.
     public var text: String {
         var text = "\(views)x\(size)"
         if let scale { text += "@\(Recipe.Step.text(scale.lowerBound))-\(Recipe.Step.text(scale.upperBound))" }

@@ -1,9 +1,9 @@
-/// Small text on images: letters of 5×7 dots in cells of 6×9.
+/// Small text on images: glyphs of 5×7 dots in cells of 6×9.
 enum DotMatrix {
     static let width = 6
     static let height = 9
 
-    /// Five columns of each letter, the lowest bit on top.
+    /// The five columns of each glyph; the lowest bit is at the top.
     private static let columns: [Character: [UInt8]] = [
         " ": [0, 0, 0, 0, 0], "#": [0x14, 0x7F, 0x14, 0x7F, 0x14], "%": [0x23, 0x13, 0x08, 0x64, 0x62], "+": [0x08, 0x08, 0x3E, 0x08, 0x08],
         "_": [0x40, 0x40, 0x40, 0x40, 0x40], "/": [0x20, 0x10, 0x08, 0x04, 0x02], "(": [0x00, 0x1C, 0x22, 0x41, 0x00], ")": [0x00, 0x41, 0x22, 0x1C, 0x00],
@@ -19,7 +19,7 @@ enum DotMatrix {
         "w": [0x3C, 0x40, 0x30, 0x40, 0x3C], "x": [0x44, 0x28, 0x10, 0x28, 0x44], "y": [0x0C, 0x50, 0x50, 0x50, 0x3C], "z": [0x44, 0x64, 0x54, 0x4C, 0x44],
     ]
 
-    /// Calls `dot` with the columns and rows of the dots of `text` in one line.
+    /// Calls `dot` with the column and row of each dot of `text` on one line.
     static func draw(_ text: String, _ dot: (_ x: Int, _ y: Int) -> Void) {
         for (place, letter) in text.enumerated() {
             for (x, column) in (columns[letter] ?? [0x7F, 0x41, 0x41, 0x41, 0x7F]).enumerated() {
@@ -28,7 +28,7 @@ enum DotMatrix {
         }
     }
 
-    /// `words` in lines of up to `limit` letters; a longer word has a line of its own that is cut.
+    /// Wraps `words` into lines of up to `limit` letters; a longer word gets its own line and is cut.
     static func lines(_ words: [String], limit: Int) -> [String] {
         var lines: [String] = []
         for word in words {

@@ -1,7 +1,7 @@
-/// Pillow's `ImageFilter.GaussianBlur`, byte for byte: three box blurs along the rows, three along the columns.
+/// Pillow's `ImageFilter.GaussianBlur`, byte for byte: three box blurs along the rows, then three along the columns.
 ///
-/// The box has a fractional radius (Gwosdek et al., SSVM 2011): its outermost pixels count for a part. Every pass rounds
-/// to 8 bits; pixels beyond an edge are those of the edge. One for each worker: it keeps its memory.
+/// The box has a fractional radius (Gwosdek et al., SSVM 2011): its outermost pixels have a partial weight. Every pass
+/// rounds to 8 bits; pixels beyond an edge repeat the edge pixel. Use one instance per worker: it keeps its memory.
 public final class GaussianBlur {
     private let other = Canvas()
     private var lines: (UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<UInt8>) = (.allocate(capacity: 0), .allocate(capacity: 0))
@@ -16,7 +16,7 @@ public final class GaussianBlur {
 
     private static let passes = 3
 
-    /// Blurs `canvas` with the deviation `sigma`, in pixels.
+    /// Blurs `canvas` with the standard deviation `sigma`, in pixels.
     public func apply(sigma: Double, to canvas: Canvas) throws {
         guard sigma > 0 else { return }
         let box = Box(sigma: Float(sigma), passes: GaussianBlur.passes)
@@ -68,14 +68,14 @@ public final class GaussianBlur {
     }
 }
 
-/// A box blur of fractional radius: the weights of its inner pixels and of the two outermost, in 2⁻²⁴.
+/// A box blur of fractional radius: the weights of its inner pixels and of the two outermost, in units of 2⁻²⁴.
 private struct Box {
     let radius: Int
     let inner: UInt32
     let outer: UInt32
 
     init(sigma: Float, passes: Int) {
-        // All in single precision but the root, as Pillow has it.
+        // Everything in single precision except the square root, as in Pillow.
         let variance = sigma * sigma / Float(passes)
         let length = Float((12.0 * Double(variance) + 1.0).squareRoot())
         let whole = Float(((Double(length) - 1.0) / 2.0).rounded(.down))
@@ -89,7 +89,7 @@ private struct Box {
 
     /// out = (inner · Σ_{|i| ≤ radius} in_i + outer · (in_{−radius−1} + in_{radius+1}) + ½) for `count` bytes.
     ///
-    /// - Parameter at: the bytes that lie that many pixels away.
+    /// - Parameter at: returns the bytes at an offset in pixels.
     @inline(__always)
     func sum(count: Int, radius: Int, at: (Int) -> UnsafeRawPointer, into target: UnsafeMutablePointer<UInt8>) {
         switch radius {
@@ -131,7 +131,7 @@ private struct Box {
         }
     }
 
-    /// Wider boxes than the recipes use.
+    /// For boxes wider than the recipes use.
     private func many(_ count: Int, _ radius: Int, _ at: (Int) -> UnsafeRawPointer, _ target: UnsafeMutablePointer<UInt8>) {
         for x in stride(from: 0, to: count, by: 8) {
             var near = Lanes.zero

@@ -1,4 +1,4 @@
-/// How often each value of each channel occurs in an image, and the tables that Pillow's `ImageOps` make of it.
+/// The histogram of each channel of an image, and the lookup tables that Pillow's `ImageOps` derives from it.
 struct Histogram {
     /// 3 · 256: red, green, blue.
     private let counts: [Int]
@@ -16,7 +16,7 @@ struct Histogram {
         self.counts = counts
     }
 
-    /// `ImageOps.equalize`: each value becomes the share of pixels below it.
+    /// `ImageOps.equalize`: each value is replaced by the share of pixels below it.
     var equalised: [UInt8] {
         table { counts in
             guard let last = counts.lastIndex(where: { $0 > 0 }), counts.firstIndex(where: { $0 > 0 }) != last else { return nil }
@@ -30,7 +30,7 @@ struct Histogram {
         }
     }
 
-    /// `ImageOps.autocontrast`: the least value becomes 0, the greatest 255.
+    /// `ImageOps.autocontrast`: the smallest value becomes 0, the largest 255.
     var stretched: [UInt8] {
         table { counts in
             guard let first = counts.firstIndex(where: { $0 > 0 }), let last = counts.lastIndex(where: { $0 > 0 }), last > first else { return nil }
@@ -40,7 +40,7 @@ struct Histogram {
         }
     }
 
-    /// The channels' tables one behind the other; a channel without one stays as it is.
+    /// The concatenated tables of the channels; a channel without a table is unchanged.
     private func table(_ channel: ([Int]) -> [UInt8]?) -> [UInt8] {
         var table: [UInt8] = []
         for first in [0, 256, 512] { table += channel(Array(counts[first..<first + 256])) ?? [UInt8](0...255) }
@@ -49,7 +49,7 @@ struct Histogram {
 }
 
 extension Canvas {
-    /// Each channel through its table of 256 (3 · 256).
+    /// Maps each channel through its table of 256 entries (3 · 256).
     func apply(table: [UInt8]) {
         precondition(table.count == 3 * 256)
         table.withUnsafeBufferPointer { table in

@@ -1,4 +1,4 @@
-/// An image: 8-bit RGB, rows from top to bottom, three bytes a pixel (HWC).
+/// An image: 8-bit RGB, rows from top to bottom, three bytes per pixel (HWC).
 public struct Image: Sendable, Equatable {
     public let width: Int
     public let height: Int

@@ -1,15 +1,16 @@
-/// What is done to an image that has its size: 8 bits in, 8 bits out, the bytes of Pillow and torchvision.
+/// An operation on an image of its final size: 8 bits in, 8 bits out, with the same bytes as Pillow and torchvision.
 public enum ImageOperation: Sendable, Equatable {
     case colour(ColourOperation)
-    /// ``GaussianBlur`` of this deviation, in pixels.
+    /// ``GaussianBlur`` with this standard deviation, in pixels.
     case blur(Double)
-    /// Left and right change places.
+    /// A horizontal flip.
     case flip
-    /// S + factor · (x − S), S the image smoothed by 3×3 weights 1 and 5 in 13ths (Pillow's `SMOOTH`); the outermost pixels stay.
+    /// S + factor · (x − S), where S is the image smoothed with 3×3 weights of 1 and 5 in 13ths (Pillow's `SMOOTH`);
+    /// the outermost pixels stay.
     case sharpness(Double)
     case affine(AffineOperation)
 
-    /// Whether a flip before it does what a flip after it does.
+    /// Whether a flip before the operation has the same effect as a flip after it.
     var commutesWithFlip: Bool {
         if case .affine = self { false } else { true }
     }

@@ -3,23 +3,25 @@ import ToolSupport
 
 /// JPEG images: decoded by libjpeg, encoded by TurboJPEG.
 ///
-/// Decoding gives the bytes that Pillow gives (`Image.open(f).convert("RGB")`): accurate inverse DCT,
-/// smooth upsampling of the colours, grey spread over three channels, CMYK and YCCK taken as Adobe writes them. What Pillow refuses is
-/// broken, and nothing else: see ``JPEGDecoder``.
+/// Decoding gives the same bytes as Pillow (`Image.open(f).convert("RGB")`): accurate inverse DCT, smooth upsampling of
+/// the chroma, grey replicated to three channels, CMYK and YCCK as Adobe writes them. An image counts as broken exactly
+/// where Pillow rejects it: see ``JPEGDecoder``.
 public enum JPEG {
-    /// The most pixels an image may have (716 MB decoded), as in Pillow, which takes it for a decompression bomb above this.
+    /// The maximum number of pixels of an image (716 MB decoded), as in Pillow, which treats larger ones as
+    /// decompression bombs.
     public static let maximumPixels = 178_956_970
 
     /// Decodes one image.
     ///
-    /// - Throws: a ``Failure`` of kind `data`, without path, if it is no JPEG, is truncated or damaged, or is too large.
+    /// - Throws: a ``Failure`` of kind `data`, without path, if it is not a JPEG, is truncated or damaged, or is too
+    ///   large.
     public static func decode(_ bytes: [UInt8]) throws -> Image {
         let canvas = Canvas()
         try bytes.withUnsafeBytes { try JPEGDecoder().decode($0, into: canvas) }
         return canvas.image
     }
 
-    /// Encodes `rgb`, height · width · 3 bytes, with colours at half the resolution (4:2:0), as cameras do.
+    /// Encodes `rgb`, height · width · 3 bytes, with chroma at half the resolution (4:2:0), as cameras do.
     ///
     /// - Parameter quality: 1 to 100.
     public static func encode(_ rgb: UnsafeBufferPointer<UInt8>, width: Int, height: Int, quality: Int) throws -> [UInt8] {

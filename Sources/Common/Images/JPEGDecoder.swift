@@ -1,13 +1,14 @@
 import CJPEG
 import ToolSupport
 
-/// Decodes one JPEG after the other: the pixels that Pillow gives, and an error where Pillow gives one.
+/// Decodes JPEGs with the same pixels as Pillow, and with an error where Pillow has one.
 ///
-/// Pillow ignores what libjpeg only warns of (unknown revisions and transforms, stray bytes, odd scan headers, an early end marker) and
-/// refuses bytes that end before the last pixel, with `LOAD_TRUNCATED_IMAGES` left off. Two exceptions: above 500 scans an image is
-/// broken here, and lossless JPEG (SOF3) is, which only libjpeg-turbo 3 knows.
+/// Pillow ignores what libjpeg only warns about (unknown revisions and transforms, stray bytes, odd scan headers, an
+/// early end marker) and rejects data that ends before the last pixel, with `LOAD_TRUNCATED_IMAGES` off. There are two
+/// exceptions: here an image with more than 500 scans is broken, and so is lossless JPEG (SOF3), which only
+/// libjpeg-turbo 3 supports.
 ///
-/// Bytes are read 64 KiB at a time, so that memory depends on the image alone. One decoder for each worker.
+/// Bytes are read 64 KiB at a time, so that memory depends only on the image. Use one decoder per worker.
 public final class JPEGDecoder {
     private let handle: OpaquePointer
 
@@ -29,9 +30,9 @@ public final class JPEGDecoder {
         }
     }
 
-    /// Decodes the JPEG whose bytes `read` gives into `canvas`.
+    /// Decodes the JPEG whose bytes `read` supplies into `canvas`.
     ///
-    /// - Throws: a ``Failure``, without path, as above, and what `read` throws.
+    /// - Throws: a ``Failure``, without path, as above, and the errors of `read`.
     public func decode(into canvas: Canvas, read: JPEGHeader.Read) throws {
         try withoutActuallyEscaping(read) { read in
             let header = try JPEGHeader(read: read)
@@ -49,7 +50,7 @@ public final class JPEGDecoder {
         }
     }
 
-    /// Where libjpeg's bytes come from, and what went wrong there.
+    /// The source of libjpeg's bytes, and the error that occurred there.
     private final class Feed {
         let source: JPEGHeader.Read
         var failure: (any Error)?
@@ -78,7 +79,7 @@ public final class JPEGDecoder {
         }
     }
 
-    /// CMYK to RGB as Pillow does it. JPEG files hold Adobe's inverted inks: 255 is none.
+    /// Converts CMYK to RGB like Pillow. JPEG files hold Adobe's inverted inks: 255 is no ink.
     private func convertCMYK(_ canvas: Canvas) {
         let bytes = canvas.bytes
         for pixel in 0..<canvas.width * canvas.height {

@@ -1,26 +1,28 @@
 import ToolSupport
 
-/// What the segments before a JPEG's first scan say: its size. Nothing is decoded.
+/// The image size from the segments before a JPEG's first scan. Nothing is decoded.
 ///
 ///     let header = try JPEGHeader { try reader.read(into: $0, at: $1) }
 ///
-/// It refuses what Pillow refuses to open (`JpegImageFile._open`, `Image.open`), and takes what Pillow takes: bytes between segments, unknown
-/// revisions and transforms, lengths that no reader needs.
+/// It rejects what Pillow refuses to open (`JpegImageFile._open`, `Image.open`), and accepts what Pillow accepts: bytes
+/// between segments, unknown revisions and transforms, lengths that no reader needs.
 public struct JPEGHeader: Sendable, Equatable {
     public let width: Int
     public let height: Int
     /// 1 grey, 3 colour, 4 CMYK or YCCK.
     public let components: Int
 
-    /// Where bytes come from: fills `buffer` with those from `offset` on as far as there are any, and gives their number; 0 is the end.
+    /// Supplies bytes: fills `buffer` with as many bytes from `offset` on as there are, and returns their number; 0 is
+    /// the end.
     public typealias Read = (_ buffer: UnsafeMutableRawBufferPointer, _ offset: Int) throws -> Int
 
-    /// - Throws: a ``Failure`` of kind `data`, without path, that says why this is no JPEG image, and what `read` throws.
+    /// - Throws: a ``Failure`` of kind `data`, without path, that says why this is not a JPEG image, and the errors of
+    ///   `read`.
     public init(read: @escaping Read) throws {
         try self.init(Scanner(read: read))
     }
 
-    /// The header of an image in memory, or of as much of it as comes before the first scan.
+    /// The header of an image in memory, of which the part before the first scan is enough.
     public init(_ bytes: [UInt8]) throws {
         try self.init { buffer, offset in
             let count = max(0, min(buffer.count, bytes.count - offset))
@@ -36,7 +38,7 @@ public struct JPEGHeader: Sendable, Equatable {
         guard third == 0xFF else { throw Failure(.data, "is not a JPEG image: FF D8 is not followed by a marker") }
         var size: (width: Int, height: Int, components: Int)?
         var profile: [UInt8]?
-        // As if FF had just been read.
+        // The loop starts as if FF had just been read.
         search: while true {
             guard let code = try scanner.next() else { throw JPEGHeader.cut }
             switch code {
@@ -45,7 +47,8 @@ public struct JPEGHeader: Sendable, Equatable {
                 try scanner.skip()
                 break search
             case 0xC0...0xC3, 0xC5...0xC7, 0xC9...0xCB, 0xCD...0xCF, 0xDE: 
-                // Pillow puts the profile together at the frame, and asks the first of its sorted segments how many there are.
+                // Pillow assembles the profile at the frame header, and reads the number of segments from the first of
+                // the sorted ones.
                 if let profile, profile.count < 2 { throw Failure(.data, "cannot be decoded: its segment ICC_PROFILE is cut short") }
                 profile = nil
                 size = try JPEGHeader.frame(&scanner)
@@ -59,7 +62,7 @@ public struct JPEGHeader: Sendable, Equatable {
             case 0x00, 0xC8, 0xD0...0xD9, 0xF0...0xFD: break
             default: throw Failure(.data, "cannot be decoded: FF \(JPEGHeader.hexadecimal(code)) is no marker")
             }
-            // Bytes between segments are passed over.
+            // Bytes between segments are skipped.
             repeat {
                 guard let byte = try scanner.next() else { throw JPEGHeader.cut }
                 if byte == 0xFF { break }
@@ -103,13 +106,14 @@ public struct JPEGHeader: Sendable, Equatable {
         }
     }
 
-    /// An application's segment, of which Pillow reads the version, bytes 5 and 6, and refuses one that ends before.
+    /// An application segment, of which Pillow reads the version, bytes 5 and 6; a segment that ends before that is
+    /// rejected.
     private static func application(_ scanner: inout Scanner, _ name: String) throws {
         guard let version = try named(&scanner, name, keep: 7 - name.utf8.count), version.count < 7 - name.utf8.count else { return }
         throw Failure(.data, "cannot be decoded: its segment \(name) is cut short")
     }
 
-    /// Passes over an application's segment. Gives up to `keep` of the bytes behind its name, if it begins with `name`.
+    /// Skips an application segment. Returns up to `keep` of the bytes after its name if it begins with `name`.
     private static func named(_ scanner: inout Scanner, _ name: String, keep: Int) throws -> [UInt8]? {
         let length = try scanner.length(), start = scanner.position
         var isNamed = length >= name.utf8.count
@@ -124,7 +128,7 @@ public struct JPEGHeader: Sendable, Equatable {
         (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
     }
 
-    /// Reads bytes one by one out of a buffer, and passes over segments without reading them.
+    /// Reads single bytes from a buffer, and skips segments without reading them.
     private struct Scanner: ~Copyable {
         private let read: Read
         private var buffer = [UInt8](repeating: 0, count: 4096)
@@ -134,7 +138,7 @@ public struct JPEGHeader: Sendable, Equatable {
 
         init(read: @escaping Read) { self.read = read }
 
-        /// Nil at the end.
+        /// The next byte; nil at the end.
         mutating func next() throws -> UInt8? {
             if position < start || position >= start + count {
                 start = position
@@ -145,7 +149,7 @@ public struct JPEGHeader: Sendable, Equatable {
             return buffer[position - 1 - start]
         }
 
-        /// The bytes that follow a segment's length, which counts itself.
+        /// The number of bytes that follow a segment's length field, which counts itself.
         mutating func length() throws -> Int {
             guard let high = try next(), let low = try next() else { throw JPEGHeader.cut }
             return max(0, Int(high) << 8 + Int(low) - 2)
@@ -156,7 +160,7 @@ public struct JPEGHeader: Sendable, Equatable {
             try skip(to: position + length)
         }
 
-        /// All bytes before `target` must be there.
+        /// Skips to `target`; all bytes before it must exist.
         mutating func skip(to target: Int) throws {
             guard target > position else { return }
             position = target - 1

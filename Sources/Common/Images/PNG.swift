@@ -1,4 +1,4 @@
-/// PNG images (ISO/IEC 15948), 8-bit RGB, not compressed.
+/// PNG images (ISO/IEC 15948), 8-bit RGB, uncompressed.
 enum PNG {
     /// - Parameter pixels: height · width · 3 bytes.
     static func encode(_ pixels: [UInt8], width: Int, height: Int) -> [UInt8] {
@@ -10,7 +10,8 @@ enum PNG {
         return bytes
     }
 
-    /// A zlib stream (RFC 1950) of stored blocks (RFC 1951): each row behind a byte 0, which says that it is not filtered.
+    /// A zlib stream (RFC 1950) of stored blocks (RFC 1951). Each row is preceded by a zero byte, which means that it
+    /// is not filtered.
     private static func stored(_ pixels: [UInt8], rowBytes: Int) -> [UInt8] {
         var rows: [UInt8] = []
         rows.reserveCapacity(pixels.count + pixels.count / rowBytes)

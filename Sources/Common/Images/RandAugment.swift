@@ -1,19 +1,20 @@
 import Randomness
 
-/// RandAugment's operations and their strengths, as torchvision has them (Cubuk et al., CVPR Workshops 2020; `transforms.RandAugment`).
+/// RandAugment's operations and their strengths, as in torchvision (Cubuk et al., CVPR Workshops 2020;
+/// `transforms.RandAugment`).
 public enum RandAugment {
-    /// Magnitudes from 0 on.
+    /// The number of magnitudes, which start at 0.
     public static let bins = 31
 
     public enum Kind: Int, CaseIterable, Sendable {
         case identity, shearX, shearY, translateX, translateY, rotate, brightness, colour, contrast, sharpness, posterise, solarise, autocontrast, equalise
 
-        /// Whether the strength's sign is drawn.
+        /// Whether the sign of the strength is drawn at random.
         public var isSigned: Bool { (Kind.shearX.rawValue...Kind.sharpness.rawValue).contains(rawValue) }
 
         /// The strength at a magnitude (0..<``bins``) for an image of this size, before its sign.
         ///
-        /// `torch.linspace` in single precision.
+        /// It matches `torch.linspace` in single precision.
         public func strength(_ magnitude: Int, width: Int, height: Int) -> Double {
             precondition((0..<RandAugment.bins).contains(magnitude))
             return switch self {
@@ -30,13 +31,13 @@ public enum RandAugment {
 
         private static func linear(_ index: Int, _ first: Double, _ last: Double) -> Double {
             let step = (Float(last) - Float(first)) / Float(RandAugment.bins - 1)
-            // From whichever end is nearer.
+            // Counted from the nearer end.
             let isLow = index < RandAugment.bins / 2
-            // One rounding, as torch's fused loop has it.
+            // One rounding, as in torch's fused loop.
             return Double(isLow ? Float(first).addingProduct(step, Float(index)) : Float(last).addingProduct(-step, Float(RandAugment.bins - 1 - index)))
         }
 
-        /// The operation of a strength with its sign; nil for none.
+        /// The operation for a signed strength; nil for none.
         public func operation(_ strength: Double) -> ImageOperation? {
             switch self {
             case .identity: nil
@@ -57,7 +58,7 @@ public enum RandAugment {
         }
     }
 
-    /// `count` operations, each any of the fourteen, with a sign at random.
+    /// Draws `count` operations, each any of the fourteen, with a random sign.
     static func draw(_ count: Int, magnitude: Int, size: Int, using random: inout CounterRandom) -> [ImageOperation] {
         (0..<count).compactMap { _ in
             let kind = Kind.allCases[random.below(Kind.allCases.count)]

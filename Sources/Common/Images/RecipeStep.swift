@@ -6,15 +6,15 @@ extension Recipe {
         public enum Kind: String, Sendable, CaseIterable {
             /// torchvision's `RandomResizedCrop`.
             case randomResized = "random-resized"
-            /// BYOL's: one draw, cut where it is wider or higher than the image.
+            /// BYOL's crop: one draw, clipped where it is wider or higher than the image.
             case clipped
-            /// The shorter side to resize/of of the size, then the middle.
+            /// Resizes the shorter side to resize/of of the size, then takes the centre.
             case centre
             case flip
             /// `ColorJitter`.
             case jitter
             case grey
-            /// A Gaussian of a deviation in pixels, whatever the size.
+            /// A Gaussian with a standard deviation in pixels, independent of the size.
             case blur
             case solarise
             case posterise
@@ -29,7 +29,7 @@ extension Recipe {
         public struct Parameter: Sendable {
             public let name: String
             public let bounds: ClosedRange<Double>
-            /// A least and a greatest value in place of one.
+            /// Whether it takes a smallest and a largest value instead of one value.
             public let isRange: Bool
             public let isWhole: Bool
             fileprivate let usual: ClosedRange<Double>
@@ -50,18 +50,18 @@ extension Recipe {
         }
 
         public let kind: Kind
-        /// By the names of the kind's ``Kind/parameters``; a number is a range of itself.
+        /// By the names of the kind's ``Kind/parameters``; a single number is stored as a range with equal ends.
         private var values: [String: ClosedRange<Double>]
 
-        /// A step with the usual values of its kind.
+        /// A step with the default values of its kind.
         public init(_ kind: Kind) {
             self.kind = kind
             values = Dictionary(uniqueKeysWithValues: kind.parameters.map { ($0.name, $0.usual) })
         }
 
-        /// The value of a parameter: one number twice where it is no range.
+        /// The value of a parameter; a single number gives a range with equal ends.
         ///
-        /// - Precondition: the kind has it.
+        /// - Precondition: the kind has the parameter.
         public func range(_ name: String) -> ClosedRange<Double> {
             guard let value = values[name] else { preconditionFailure("\(kind) has no \(name)") }
             return value
@@ -72,7 +72,7 @@ extension Recipe {
 
         /// Sets a parameter to `numbers`: one, or two for a range.
         ///
-        /// - Throws: ``Failure`` `usage` where the kind has no such parameter or it takes no such value.
+        /// - Throws: a ``Failure`` of kind `usage` where the kind lacks the parameter or the value is not allowed.
         public mutating func set(_ name: String, _ numbers: [Double]) throws {
             guard let parameter = kind.parameters.first(where: { $0.name == name }) else {
                 let names = kind.parameters.map(\.name)
@@ -87,7 +87,7 @@ extension Recipe {
             values[name] = low...high
         }
 
-        /// "0.2" and "1" rather than "1.0".
+        /// Formats "0.2", and "1" rather than "1.0".
         public static func text(_ number: Double) -> String {
             let text = "\(number)"
             return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
@@ -117,18 +117,18 @@ extension Recipe.Step.Kind {
     ]
     private static func chance(_ usual: Double) -> Parameter { Parameter("probability", usual, in: 0...1) }
 
-    /// What a step of this kind has, in the order in which it is shown.
+    /// The parameters of a step of this kind, in display order.
     public var parameters: [Recipe.Step.Parameter] { Self.table[self] ?? [] }
 }
 
 extension Recipe {
-    /// Sets every parameter `KIND.PARAMETER` of the recipe, or of one of its tables alone, from 1: `2.KIND.PARAMETER`. `crop` stands for the
-    /// crop, whatever its kind, and `filter` is one too.
+    /// Sets every parameter `KIND.PARAMETER` of the recipe, or of only one of its tables, counted from 1:
+    /// `2.KIND.PARAMETER`. `crop` stands for the crop of any kind, and `filter` is a parameter too.
     ///
     ///     try recipe.set("blur.probability", "0.2")
     ///     try recipe.set("crop.scale", "0.08,1")
     ///
-    /// - Throws: ``Failure`` `usage` that names what there is, or what a parameter takes.
+    /// - Throws: a ``Failure`` of kind `usage` that names the existing parameters, or the allowed values.
     public mutating func set(_ path: String, _ value: String) throws {
         if path == "filter" {
             guard let filter = ResamplingFilter(rawValue: value) else {
@@ -151,14 +151,15 @@ extension Recipe {
         }
     }
 
-    /// Gives each of so many views a table of its own, where `2.KIND.PARAMETER` names one of them: those behind the last table are made by it.
+    /// Gives each of `views` views its own table where `path`, such as `2.KIND.PARAMETER`, names one of them; by
+    /// default the last table makes all later views.
     public mutating func separate(_ path: String, views: Int) {
         let parts = path.split(separator: ".", maxSplits: 1).map(String.init)
         guard parts.count == 2, let number = Int(parts[0]), (1...max(1, views)).contains(number), tables.count < views, let last = tables.last, parameters.contains(parts[1]) else { return }
         tables += [Table](repeating: last, count: views - tables.count)
     }
 
-    /// The names that ``set(_:_:)`` takes.
+    /// The names that ``set(_:_:)`` accepts.
     public var parameters: [String] {
         func names(_ table: Table) -> [String] {
             table.crop.kind.parameters.map { "crop.\($0.name)" } + table.steps.flatMap { step in step.kind.parameters.map { "\(step.kind.rawValue).\($0.name)" } }

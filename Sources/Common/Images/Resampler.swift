@@ -1,9 +1,10 @@
 import Platform
 
-/// Pillow's resize with antialias, byte for byte.
+/// Pillow's antialiased resize, byte for byte.
 ///
-/// A pass over the rows and one over the columns. Weights are those of a ``ResamplingFilter`` that widens when the image shrinks,
-/// rounded to 22 binary places; each pass rounds to 8 bits (Pillow, `Resample.c`). One for each worker: it keeps its tables.
+/// It makes one pass over the rows and one over the columns. The weights are those of a ``ResamplingFilter`` that
+/// widens when the image shrinks, rounded to 22 fractional bits; each pass rounds to 8 bits (Pillow, `Resample.c`). Use
+/// one instance per worker: it keeps its tables.
 public final class Resampler {
     private let middle = Canvas()
     private var columns = Taps()
@@ -11,9 +12,10 @@ public final class Resampler {
 
     public init() {}
 
-    /// Resizes the part `crop` of `source`, taken as an image of its own, to `width` × `height`, and keeps `window` of that.
+    /// Resizes the part `crop` of `source`, treated as a separate image, to `width` × `height`, and keeps the part
+    /// `window` of the result.
     ///
-    /// What lies outside the window is not computed. `target` becomes as large as the window.
+    /// Pixels outside the window are not computed. `target` gets the size of the window.
     public func resize(
         _ source: Canvas, crop: CropBox, width: Int, height: Int, window: CropBox? = nil, filter: ResamplingFilter = .bilinear, into target: Canvas
     ) throws {
@@ -43,16 +45,17 @@ public final class Resampler {
         try resize(source, crop: whole, width: width, height: height, filter: filter, into: target)
     }
 
-    /// Pillow 13 begins with the columns where that saves work: where more than twice as many rows go as columns.
+    /// Pillow 13 starts with the columns where that saves work: where the height shrinks by more than twice as many
+    /// pixels as the width.
     ///
-    /// Earlier ones always began with the rows. The order shows in the rounding: about one byte in twenty, by 1.
+    /// Earlier versions always start with the rows. The order affects the rounding: about one byte in twenty, by 1.
     private static func columnsFirst(_ crop: CropBox, width: Int, height: Int) -> Bool {
         crop.height > height && crop.height - height > 2 * (crop.width - width)
     }
 
     private static let half = Int32(1 << (Taps.precision - 1))
 
-    /// Negative weights lead below 0 and above 255.
+    /// Negative weights can lead to values below 0 and above 255.
     @inline(__always)
     private static func clipped(_ x: SIMD4<Int32>) -> SIMD4<Int32> { x.clamped(lowerBound: .zero, upperBound: SIMD4(repeating: 255)) }
 
@@ -64,7 +67,7 @@ public final class Resampler {
         let source = UnsafeRawPointer(source - 4 * offset)
         let out = UnsafeMutableRawPointer(target.bytes)
         let length = 4 * target.width
-        // Two rows at once, for each weight that is loaded. A row that is left over is done twice.
+        // Two rows at once for each loaded weight. A left-over row is computed twice.
         for row in Swift.stride(from: 0, to: target.height, by: 2) {
             let other = min(row + 1, target.height - 1)
             resampleRows((source + stride * row, source + stride * other), into: (out + length * row, out + length * other), count: target.width)
@@ -83,7 +86,7 @@ public final class Resampler {
             var sums = (start, start)
             var byte = 0
             while byte < bytes {
-                // Two pixels at once. The second's weight is zero where there is none.
+                // Two pixels at once. The second has weight zero where there is none.
                 let weight = (weights + 4 * byte).loadUnaligned(as: SIMD8<Int32>.self)
                 let pair0 = (lines.0 + (first &+ byte)).loadUnaligned(as: SIMD8<UInt8>.self)
                 let pair1 = (lines.1 + (first &+ byte)).loadUnaligned(as: SIMD8<UInt8>.self)
@@ -107,7 +110,8 @@ public final class Resampler {
             let weights = rows.weights + rows.size * row
             let count = Int(rows.counts[row])
             let out = UnsafeMutableRawPointer(target.bytes + length * row)
-            // The last step may write over the end of its row: the next row is written later, and the last has padding.
+            // The last step may write past the end of its row: the next row is written later, and the last row is
+            // followed by padding.
             var x = 0
             while x < length {
                 var low = SIMD8(repeating: Resampler.half), high = low
@@ -128,12 +132,12 @@ public final class Resampler {
     }
 }
 
-/// For every output pixel along one side: where its input begins and with which weights it is summed.
+/// For every output pixel along one side: the start of its input and the weights of its sum.
 private struct Taps: ~Copyable {
-    /// Binary places of a weight: 32 less 8 for the pixel and 2 to spare (Pillow's PRECISION_BITS).
+    /// The fractional bits of a weight: 32 minus 8 for the pixel and 2 to spare (Pillow's PRECISION_BITS).
     static let precision = 22
 
-    /// Weights kept for each output, an even number.
+    /// The number of weights stored for each output, an even number.
     private(set) var size = 0
     private(set) var wanted = 0
     private(set) var starts = UnsafeMutablePointer<Int32>.allocate(capacity: 0)
@@ -156,7 +160,8 @@ private struct Taps: ~Copyable {
         spread.deallocate()
     }
 
-    /// The first input that is used, and the one behind the last: of `size` inputs from each start on, also where fewer count.
+    /// The range of inputs used, from the first to one past the last: `size` inputs from each start are read, even
+    /// where fewer have a weight.
     var first: Int { Int(starts[0]) }
     var end: Int { min(input, Int(starts[wanted - 1]) + size) }
 
@@ -167,13 +172,13 @@ private struct Taps: ~Copyable {
         let scale = Double(input) / Double(output)
         let widening = max(scale, 1)
         let support = filter.support * widening
-        /// The first input that output `index` of those wanted is made of, and how many there are (Pillow's `precompute_coeffs`).
+        /// The first input of wanted output `index`, and the number of its inputs (Pillow's `precompute_coeffs`).
         func inputs(_ index: Int) -> (center: Double, start: Int, count: Int) {
             let center = (Double(range.lowerBound + index) + 0.5) * scale, start = max(0, Int(center - support + 0.5))
             return (center, start, min(input, Int(center + support + 0.5)) - start)
         }
         wanted = range.count
-        // Mostly 2 · support, but where one end is rounded to a whole number and the other is not there is one more.
+        // Usually 2 · support, but one more where one end is rounded to an integer and the other is not.
         let most = (0..<wanted).reduce(1) { max($0, inputs($1).count) }
         size = most + most % 2
         if wanted > outputs || wanted * size > room {
@@ -194,8 +199,8 @@ private struct Taps: ~Copyable {
                     exact[tap] = filter.weight(abs((Double(tap + start) - center + 0.5) * inverse))
                     sum += exact[tap]
                 }
-                // All `size` inputs are read, so near the end they begin earlier, with weights of zero. An odd number's last lies one
-                // pixel behind.
+                // All `size` inputs are read, so near the end they start earlier, with zero weights. With an odd count,
+                // the last input may lie one pixel past the end.
                 let zeros = max(0, start - max(0, input - size))
                 starts[index] = Int32(start - zeros)
                 counts[index] = Int32(count + zeros)

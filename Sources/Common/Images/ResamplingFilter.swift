@@ -1,14 +1,14 @@
-/// How a resized image's pixels are weighted: Pillow's filters, widened where the image shrinks (antialias).
+/// The filters of a resize: Pillow's, widened where the image shrinks (antialiasing).
 public enum ResamplingFilter: String, Sendable, CaseIterable {
-    /// A triangle over one pixel to each side.
+    /// A triangle with a support of one pixel on each side.
     case bilinear
-    /// A cubic over two pixels to each side, a = −½ (Keys, IEEE ASSP 1981). Its weights may be negative.
+    /// A cubic with a support of two pixels on each side, a = −½ (Keys, IEEE ASSP 1981). Its weights may be negative.
     case bicubic
 
-    /// Pixels to each side that count, where the image does not shrink.
+    /// The support in pixels on each side, where the image does not shrink.
     var support: Double { self == .bilinear ? 1 : 2 }
 
-    /// The weight of a pixel at `distance` ≥ 0 from the middle (Pillow, `Resample.c`).
+    /// The weight of a pixel at `distance` ≥ 0 from the centre (Pillow, `Resample.c`).
     @inline(__always)
     func weight(_ distance: Double) -> Double {
         switch self {

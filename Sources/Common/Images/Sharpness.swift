@@ -1,9 +1,10 @@
 extension Canvas {
-    /// S + factor · (x − S), clipped and truncated, S being x smoothed; `scratch` holds S.
+    /// S + factor · (x − S), clipped and truncated, where S is x smoothed; `scratch` holds S.
     ///
-    /// Pillow sums in single precision; (Σ + 4x) / 13 + ½ is at least 1/26 away from a whole number, so any order of summing gives the same.
+    /// Pillow sums in single precision. (Σ + 4x) / 13 + ½ differs from an integer by at least 1/26, so every order of
+    /// summation gives the same result.
     func sharpen(_ factor: Double, scratch: Canvas) throws {
-        // Without inner pixels S is x.
+        // Without inner pixels, S equals x.
         guard width > 2, height > 2 else { return }
         try scratch.reshape(width: width, height: height)
         let stride = 4 * width
@@ -20,7 +21,7 @@ extension Canvas {
                 smooth.storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: mean.bytes), toByteOffset: stride * row + byte, as: SIMD8<UInt8>.self)
                 byte += 8
             }
-            // The row's last pixel, which the last step may have taken along.
+            // Restores the row's last pixel, which the last step may have overwritten.
             (smooth + stride * (row + 1) - 4).copyMemory(from: UnsafeRawPointer(pixels) + stride * (row + 1) - 4, byteCount: 4)
         }
         let factor = SIMD8(repeating: Float(factor))

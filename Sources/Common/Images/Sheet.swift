@@ -1,17 +1,17 @@
 import ToolSupport
 
-/// Rows of square images with a few words beneath each, as one image that a person looks at.
+/// A contact sheet: rows of square images with a few words below each, as one image for people.
 ///
 ///     var sheet = Sheet(columns: [64, 64])
 ///     try sheet.add([Sheet.Cell(pixels, size: 64, words: ["#3", "blur 1.3"]), …])
 ///     try sheet.write(to: "sheet.png")
 public struct Sheet {
     private static let margin = 4
-    /// Letters that have room beneath the narrowest image.
+    /// The minimum number of letters per line below an image.
     private static let letters = 17
-    /// JPEG's sides have 16 bits.
+    /// JPEG stores sides in 16 bits.
     private static let longestSide = 65500
-    /// A sheet is in memory a few times.
+    /// Limited because several copies of a sheet are in memory.
     private static let mostPixels = 40_000_000
 
     public struct Cell {
@@ -20,8 +20,8 @@ public struct Sheet {
         fileprivate let lines: [String]
 
         /// - Parameters:
-        ///   - pixels: size · size · 3 bytes; none for an image that cannot be shown.
-        ///   - words: each stands in one line if it has room there.
+        ///   - pixels: size · size · 3 bytes; empty for an image that cannot be shown.
+        ///   - words: each stays on one line if it fits.
         public init(_ pixels: [UInt8], size: Int, words: [String]) {
             precondition(pixels.isEmpty || pixels.count == size * size * 3)
             (self.pixels, self.size) = (pixels, size)
@@ -31,12 +31,12 @@ public struct Sheet {
         fileprivate var height: Int { size + Sheet.margin + lines.count * DotMatrix.height }
     }
 
-    /// Of each column with its margin.
+    /// The width of each column with its margin.
     private let widths: [Int]
     private let tallest: Int
     private var rows: [[Cell]] = []
 
-    /// - Parameter sizes: of the images in each column.
+    /// - Parameter sizes: the image sizes of the columns.
     public init(columns sizes: [Int]) {
         widths = sizes.map { max($0, Sheet.letters * DotMatrix.width) + Sheet.margin }
         tallest = sizes.max() ?? 0
@@ -44,7 +44,8 @@ public struct Sheet {
 
     public var rowCount: Int { rows.count }
 
-    /// - Throws: ``Failure`` `usage` where so many more rows have no room, whatever stands beneath their images.
+    /// - Throws: a ``Failure`` of kind `usage` where this many more rows do not fit, even without text below their
+    ///   images.
     public func check(rows: Int = 1) throws { try check(height: size.height + rows * (tallest + Sheet.margin)) }
 
     private func check(height: Int) throws {
@@ -60,16 +61,16 @@ public struct Sheet {
 
     private static func height(_ row: [Cell]) -> Int { row.map(\.height).max() ?? 0 }
 
-    /// Adds a row, of as many cells as there are columns at the most.
+    /// Adds a row with at most as many cells as there are columns.
     ///
-    /// - Throws: ``Failure`` `usage` where the sheet gets too large.
+    /// - Throws: a ``Failure`` of kind `usage` where the sheet gets too large.
     public mutating func add(_ cells: [Cell]) throws {
         precondition(cells.count <= widths.count)
         rows.append(cells)
         try check(height: size.height)
     }
 
-    /// Writes the sheet: PNG where `path` ends with .png, else JPEG.
+    /// Writes the sheet: as PNG where `path` ends with .png, else as JPEG.
     public func write(to path: String) throws {
         guard !rows.isEmpty else { throw Failure(.data, path: path, "there is no image to show") }
         let size = size

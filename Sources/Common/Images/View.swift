@@ -1,15 +1,15 @@
-/// What is done to one image to make one view of it: all numbers drawn, nothing left to chance.
+/// All parameters that turn an image into one view: every random number is drawn already.
 public struct View: Sendable, Equatable {
-    /// The part of the image that is taken.
+    /// The part of the image that is used.
     public var crop: CropBox
     /// How that part is resized.
     public var filter: ResamplingFilter
     /// The size that part is resized to.
     public var width: Int
     public var height: Int
-    /// What is kept of the resized part.
+    /// The part of the resized image that is kept.
     public var window: CropBox
-    /// What is done to that, in this order.
+    /// The operations on the kept part, in order.
     public var operations: [ImageOperation]
 
     public init(

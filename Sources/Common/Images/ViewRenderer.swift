@@ -1,10 +1,10 @@
-/// Makes views of images. One for each worker: it keeps all the memory it works in, about 10 bytes for every
-/// pixel of the largest image met.
+/// Renders views of images. Use one instance per worker: it keeps its working memory, about 10 bytes for every pixel of
+/// the largest image so far.
 public final class ViewRenderer {
-    /// The image that views are made of: ``decode(_:)`` or `load` it.
+    /// The image that views are made of: fill it with ``decode(_:)`` or `load`.
     public let source = Canvas()
     private var canvas = Canvas()
-    /// What an operation reads or writes beside ``canvas``.
+    /// The second buffer of operations that cannot work in place on ``canvas``.
     private var other = Canvas()
     private let resampler = Resampler()
     private let blur = GaussianBlur()
@@ -17,7 +17,7 @@ public final class ViewRenderer {
     /// - Throws: a ``Failure``, without path: `data` for a broken image, `io` when memory is short.
     public func decode(_ jpeg: UnsafeRawBufferPointer) throws { try decoder.decode(jpeg, into: source) }
 
-    /// Decodes the JPEG whose bytes `read` gives into ``source``.
+    /// Decodes the JPEG whose bytes `read` supplies into ``source``.
     public func decode(read: JPEGHeader.Read) throws { try decoder.decode(into: source, read: read) }
 
     /// Renders `view` of ``source`` into `target`: window height · width · 3 bytes, RGB.
@@ -27,8 +27,8 @@ public final class ViewRenderer {
         precondition(target.count == view.window.width * view.window.height * 3)
         try resampler.resize(
             source, crop: view.crop, width: view.width, height: view.height, window: view.window, filter: view.filter, into: canvas)
-        // Operations of single pixels wait for each other, to be done in one pass. A flip waits for the end, where it costs nothing: it changes
-        // places with all operations that are symmetric.
+        // Per-pixel operations are collected and applied in one pass. A flip is deferred to the end, where it is free,
+        // because it commutes with all symmetric operations.
         var colours: [ColourOperation] = [], isFlipped = false
         for operation in view.operations {
             if case .colour(let change) = operation {
@@ -60,7 +60,7 @@ public final class ViewRenderer {
 }
 
 extension Canvas {
-    /// Writes the pixels as RGB, three bytes each, left and right exchanged if `flipped`.
+    /// Writes the pixels as RGB, three bytes each, mirrored horizontally if `flipped`.
     func copy(into target: UnsafeMutableBufferPointer<UInt8>, flipped: Bool) {
         guard let start = target.baseAddress else { return }
         let out = UnsafeMutableRawPointer(start)
@@ -69,7 +69,8 @@ extension Canvas {
         for row in 0..<height {
             var pixel = pixels + 4 * (width * row + (flipped ? width - 1 : 0))
             var place = out + 3 * width * row
-            // Four bytes are written, the fourth of which the next pixel overwrites; the last of all has no room for it.
+            // Each store writes four bytes, and the next pixel overwrites the fourth; after the very last pixel there
+            // is no space for it.
             let whole = row == height - 1 ? width - 1 : width
             for _ in 0..<whole {
                 place.storeBytes(of: pixel.load(as: UInt32.self), as: UInt32.self)

@@ -3,21 +3,21 @@ import Networks
 import Parallel
 import ToolSupport
 
-/// Measures workloads, each in a process of its own, alone or in turn with other programs.
+/// Measures workloads, each in its own process, alone or in turn with other programs.
 public struct Bench {
     public struct Settings: Sendable {
         /// This program, which is started again for each measurement.
         public var program: [String]
         public var threads: Int
-        /// A turn is as many batches as take this long.
+        /// The length of a turn: as many batches as take this long.
         public var seconds = 1.0
-        /// Turns of which the middle one counts.
+        /// The number of turns; the median counts.
         public var turns = 3
-        /// The peers' program, in the shell's words; nil to measure alone.
+        /// The peers' program, as shell words; nil to measure alone.
         public var peers: String?
-        /// Turns that each side takes, one after the other.
+        /// The number of turns that each side takes, alternately.
         public var pairs = 4
-        /// Where the peers' messages go.
+        /// The file for the peers' messages.
         public var errors: String?
 
         public init(program: [String], threads: Int) {
@@ -30,14 +30,14 @@ public struct Bench {
     let steadiness: Steadiness
     let tell: (String) -> Void
 
-    /// - Parameter tell: is told what is being measured.
+    /// - Parameter tell: called with a description of each measurement.
     public init(_ settings: Settings, tell: @escaping (String) -> Void) {
         self.settings = settings
         self.tell = tell
         steadiness = Steadiness(threads: settings.threads)
     }
 
-    /// What a reader of the figures should know of how they came about, in one line; nil if there is nothing.
+    /// A remark about the measurements, on one line; nil if there is none.
     public var note: String? { steadiness.note }
 
     /// The machine's peaks, with one thread and with all.
@@ -49,7 +49,7 @@ public struct Bench {
         return Machine(threads: threads, gigaflops: all.0, gigaflopsOfOne: one.0, gigabytes: all.1, gigabytesOfOne: one.1)
     }
 
-    /// Measures ours with one thread and with all.
+    /// Measures our program with one thread and with all.
     public func measure(_ workload: Workload) throws -> Measurement {
         tell("\(workload.title), \(workload.network)")
         func seconds(_ process: MeasuredProcess) throws -> Double { try (0..<settings.turns).map { _ in try steadiness.steady(process.turn) }.median }
@@ -62,7 +62,7 @@ public struct Bench {
 
     private func own(_ workload: Workload, threads: Int) throws -> MeasuredProcess { try turns(of: settings.program, workload, threads: threads) }
 
-    /// A build's `benchmark turn`.
+    /// Starts the `benchmark turn` of a build.
     func turns(of program: [String], _ workload: Workload, threads: Int) throws -> MeasuredProcess {
         try MeasuredProcess(
             "\(program.joined(separator: " ")) turn", program + ["turn"] + workload.arguments + ["--threads", "\(threads)", "--seconds", "\(settings.seconds)"])
@@ -72,15 +72,15 @@ public struct Bench {
 
     private func words(_ peers: String, _ arguments: [String]) -> [String] { ["/bin/sh", "-c", "exec \(peers) \"$@\"", "peers"] + arguments }
 
-    /// The versions of the peers, in one line.
+    /// The versions of the peers, on one line.
     public func versions() throws -> String? {
         guard let peers = settings.peers else { return nil }
         return try MeasuredProcess.query("peers", words(peers, ["versions"]), errors: settings.errors, for: "versions").asString
     }
 
-    /// Measures each mode of a peer, quickly, and then ours in turn with the best: A B A B.
+    /// Measures each mode of a peer briefly, and then ours in turn with the best: A B A B.
     ///
-    /// A second mode that is nearly as fast takes turns too, since the quick look may be wrong about which is the best.
+    /// A second mode that is nearly as fast takes turns too, since the brief measurement may pick the wrong one.
     public func compare(_ workload: Workload) throws -> Comparison? {
         guard let peers = settings.peers else { return nil }
         let own = try own(workload, threads: settings.threads)
@@ -100,7 +100,7 @@ public struct Bench {
                 trials.append(.init(mode: mode, failure: failure.description))
                 continue
             }
-            // No more than two stay: they take memory.
+            // Keeps at most two, because they occupy memory.
             kept.sort { $0.seconds < $1.seconds }
             while kept.count > 2 || kept.count == 2 && kept[1].seconds > 1.25 * kept[0].seconds, let worst = kept.popLast() {
                 trials.append(.init(mode: worst.mode, seconds: worst.seconds, memory: try worst.process.finish()))
@@ -127,7 +127,7 @@ public struct Bench {
 }
 
 extension [Double] {
-    /// The middle one, or the mean of the two in the middle.
+    /// The median: the middle element, or the mean of the two in the middle.
     var median: Double {
         let sorted = sorted()
         guard !isEmpty else { return .nan }

@@ -2,13 +2,13 @@ import Platform
 public import TensorStreams
 import ToolSupport
 
-/// This build against another one of the same tools, on one workload: pairs of turns, A B A B.
+/// Compares this build with another one of the same tools, on one workload: pairs of turns, A B A B.
 public struct BuildComparison: Sendable {
     public var workload: Workload
-    /// Seconds of a batch, pair by pair.
+    /// The seconds per batch, pair by pair.
     public var ours: [Double]
     public var theirs: [Double]
-    /// The most memory each process had, in bytes.
+    /// The peak memory of each process, in bytes.
     public var memory: (ours: Int, theirs: Int)
 
     public init(workload: Workload, ours: [Double], theirs: [Double], memory: (ours: Int, theirs: Int)) {
@@ -18,13 +18,13 @@ public struct BuildComparison: Sendable {
         self.memory = memory
     }
 
-    /// The least ratio that counts as no slower: what two runs of one build differ by anyway.
+    /// The lowest ratio that does not count as slower: two runs of one build differ by this much anyway.
     public static let tolerance = 0.98
 
     /// How many times faster this build was, pair by pair.
     public var ratios: [Double] { zip(theirs, ours).map { $0 / $1 } }
     public var ratio: Double { ratios.median }
-    /// Where the median of all possible pairs lies with a confidence of 95 %.
+    /// The 95 % confidence interval of the median ratio.
     public var interval: ClosedRange<Double> { MedianInterval.of(ratios) }
     public var isSlower: Bool { interval.upperBound < Self.tolerance }
 
@@ -37,19 +37,21 @@ public struct BuildComparison: Sendable {
     }
 }
 
-/// The 95 % confidence interval of a median, whatever the distribution.
+/// The 95 % confidence interval of a median, for any distribution.
 ///
-/// How many of n samples lie below the median is binomial (n, ½). So it lies between the kth smallest and the kth largest sample except with the
-/// probability 2·P(fewer than k), and k is the largest with at most 5 % (Conover, Practical Nonparametric Statistics, 3rd ed., 3.2).
+/// The number of n samples below the median is binomial (n, ½). So the median lies between the kth smallest and the kth
+/// largest sample, except with the probability 2·P(fewer than k). k is the largest value for which that is at most 5 %
+/// (Conover, Practical Nonparametric Statistics, 3rd ed., 3.2).
 public enum MedianInterval {
-    /// Fewer samples have no such interval.
+    /// With fewer samples there is no such interval.
     public static let fewest = 6
 
     /// - Precondition: at least ``fewest`` samples.
     public static func of(_ samples: [Double]) -> ClosedRange<Double> {
         precondition(samples.count >= fewest)
         let sorted = samples.sorted(), n = samples.count
-        // The terms of the binomial sum, each from the one before; in logarithms, since ½ to the nth is nothing for large n.
+        // The terms of the binomial sum, each from the one before; in logarithms, because ½ to the nth underflows for
+        // large n.
         var k = 0, term = -Double(n) * log2Of2, sum = exp(term)
         while 2 * sum <= 0.05 {
             k += 1
@@ -80,7 +82,7 @@ extension Bench {
 }
 
 extension Report {
-    /// This build against another one, with the workloads where it is slower.
+    /// A table of this build against another one, with the workloads where it is slower.
     public static func table(_ comparisons: [BuildComparison]) -> String {
         var table = TextTable([
             ["", "batch", "this build", "the other", "ratio", "95 % interval", "pairs", "memory", "the other"],

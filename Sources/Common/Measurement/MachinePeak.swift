@@ -2,19 +2,20 @@ import Kernels
 import Parallel
 import ToolSupport
 
-/// What this machine can do at most, as measured: the yardstick for everything else.
+/// The measured peak performance of this machine: the reference for everything else.
 ///
-/// Each is the best of several short tries, since whatever else runs here can only make it less.
+/// Each value is the best of several short tries, since other load can only reduce it.
 public enum MachinePeak {
-    /// Billions of single-precision operations a second, two for a product and a sum, in registers alone.
+    /// Billions of single-precision operations per second, two for a multiply-add, in registers only.
     ///
-    /// Twelve sums side by side hide the latency of any processor's multiply-add. Registers of sixteen, eight and four floats are
-    /// tried: where the larger ones are made of smaller ones, their sums do not all fit. Without fused multiply-add it takes two steps.
+    /// Twelve independent sums hide the latency of any processor's multiply-add. Vectors of sixteen, eight and four
+    /// floats are tried: where large vectors are emulated by smaller ones, their sums do not all fit into registers.
+    /// Without fused multiply-add it takes two instructions.
     public static func gigaflops(threads: Int) -> Double {
         let variants: [(floats: Int, run: (Int) -> Float)] = [(16, fused), (8, fusedHalf), (4, apart)]
         var best = 0.0
         for variant in variants {
-            // As many rounds as take some milliseconds, whatever the processor.
+            // As many rounds as take a few milliseconds on any processor.
             var rounds = 1000
             var once = seconds(threads: threads) { _ = variant.run(rounds) }
             while once < 0.004, rounds < 1 << 40 {
@@ -29,17 +30,19 @@ public enum MachinePeak {
         return best
     }
 
-    /// How long some milliseconds of register work take, the same each time, when every thread does it once.
+    /// The seconds for a fixed amount of register work, some milliseconds, when every thread does it once.
     static func secondsOfFixedWork(threads: Int) -> Double {
         seconds(threads: threads) { precondition(fused(1 << 20).isFinite) }
     }
 
-    /// Billions of bytes a second between the processor and its memory: a = b + s·c over arrays far larger than any cache. The three
-    /// arrays count once each, as in McCalpin's STREAM.
+    /// Billions of bytes per second between the processor and its memory: a = b + s·c over arrays far larger than any
+    /// cache.
+    ///
+    /// The three arrays count once each, as in McCalpin's STREAM.
     public static func gigabytes(threads: Int) -> Double {
         let count = 1 << 24, piece = 1 << 16
         let (a, b, c) = (FloatBuffer(count), FloatBuffer(count), FloatBuffer(count))
-        // Pages that were never written are all the same one.
+        // Pages that were never written all map to the same zero page.
         for buffer in [a, b, c] { buffer.pointer.update(repeating: 1, count: count) }
         var best = Double.infinity
         for _ in 0..<10 {
@@ -53,7 +56,7 @@ public enum MachinePeak {
         return 12e-9 * Double(count) / best
     }
 
-    /// How long it takes when every thread does `work` once.
+    /// The seconds when every thread does `work` once.
     private static func seconds(threads: Int, _ work: () -> Void) -> Double {
         let start = Progress.now()
         Parallel.forEach(threads, workers: threads) { _, _ in work() }
@@ -62,7 +65,8 @@ public enum MachinePeak {
 
     private static let sums = 12
 
-    // One register's work for all twelve sums. Written out for each kind: in a generic function Swift takes the numbers one by one.
+    // The register work for all twelve sums. It is written out for each vector type, because in a generic function
+    // Swift processes the elements one by one.
 
     @inline(never)
     private static func fused(_ rounds: Int) -> Float {

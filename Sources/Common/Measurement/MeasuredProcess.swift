@@ -2,11 +2,11 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// A process that measures when it is its turn, and stands still otherwise.
+/// A process that measures when it is its turn, and is stopped otherwise.
 ///
-/// It speaks as ``Turns`` says. Between its turns it is stopped by a signal: threads that spin-wait for work, as those of most numeric
-/// libraries do, would disturb whoever is measured meanwhile. It leads a process group of its own, so that all that it starts
-/// is stopped too, and so that it is woken and told to end, by the system, should this process be killed.
+/// It uses the protocol of ``Turns``. Between its turns a signal stops it: threads that spin while they wait for work,
+/// as in most numeric libraries, would disturb the other measurements. It leads its own process group, so that all that
+/// it starts is stopped too, and so that the system wakes and ends it if this process is killed.
 final class MeasuredProcess {
     let name: String
     private let process: pid_t
@@ -20,14 +20,14 @@ final class MeasuredProcess {
     /// - Parameters:
     ///   - words: the program and its arguments; a program with a slash is a path.
     ///   - errors: a file that its standard error is appended to.
-    ///   - patience: how many seconds it may take to be ready, and for each turn.
+    ///   - patience: the maximum number of seconds until it is ready, and for each turn.
     convenience init(_ name: String, _ words: [String], errors: String? = nil, patience: Double = 600) throws {
         try self.init(name, starting: words, errors: errors, patience: patience)
         guard try answer("ready").asBool == true else { throw failure("is not ready") }
         stop()
     }
 
-    /// Runs a command to its end and gives the value of `key` that it answers with.
+    /// Runs a command to its end and returns the value of `key` in its answer.
     static func query(_ name: String, _ words: [String], errors: String?, for key: String) throws -> JSON {
         try MeasuredProcess(name, starting: words, errors: errors, patience: 120).answer(key)
     }
@@ -56,7 +56,7 @@ final class MeasuredProcess {
         }
     }
 
-    /// Lets it measure, alone: the seconds of a batch.
+    /// Lets it measure alone and returns the seconds per batch.
     func turn() throws -> Double {
         kill(-process, SIGCONT)
         defer { stop() }
@@ -66,7 +66,7 @@ final class MeasuredProcess {
         return seconds
     }
 
-    /// Ends it: the most memory it had, in bytes.
+    /// Ends it and returns its peak memory in bytes.
     func finish() throws -> Int {
         kill(-process, SIGCONT)
         close(toIt)
@@ -78,7 +78,7 @@ final class MeasuredProcess {
 
     private func stop() { kill(-process, SIGSTOP) }
 
-    /// The value of `key` in the next line it says.
+    /// The value of `key` in its next line.
     private func answer(_ key: String) throws -> JSON {
         let start = Progress.now()
         while true {

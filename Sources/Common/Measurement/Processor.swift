@@ -1,8 +1,8 @@
 import Platform
 
-/// The machine's processor and the day, for the heading of a table.
+/// The machine's processor and the date, for the heading of a table.
 enum Processor {
-    /// Its name, where the system tells one, and its widest vectors: "AMD EPYC, AVX-512".
+    /// Its name, where the system provides it, and its widest vectors: "AMD EPYC, AVX-512".
     static var name: String {
         let name = field("model name") ?? field("Model") ?? "processor"
         let flags = Set((field("flags") ?? "").split(separator: " "))
@@ -10,7 +10,7 @@ enum Processor {
         return name + (vectors.map { ", " + $0.1 } ?? "")
     }
 
-    /// What the system tells of the first processor under `key`, in single spaces.
+    /// The system's value of `key` for the first processor, with single spaces.
     private static func field(_ key: String) -> String? {
         guard let file = fopen("/proc/cpuinfo", "r") else { return nil }
         defer { fclose(file) }
@@ -26,7 +26,7 @@ enum Processor {
         return nil
     }
 
-    /// Today, as 2026-11-21.
+    /// Today's date, such as 2026-11-21.
     static var today: String {
         var now = time(nil), parts = tm()
         gmtime_r(&now, &parts)

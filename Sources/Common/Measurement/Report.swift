@@ -1,8 +1,8 @@
 import ToolSupport
 
-/// The tables that people read.
+/// Tables for people.
 public enum Report {
-    /// What all was measured on, and how to read it.
+    /// The machine that everything was measured on, and its measured peaks.
     public static func heading(_ machine: Machine, versions: String?) -> String {
         let peaks = { (rate: Double, bytes: Double) in "\(Progress.fixed(rate, 0)) GFLOP/s, \(Progress.fixed(bytes, 1)) GB/s" }
         return """
@@ -11,7 +11,7 @@ public enum Report {
             """
     }
 
-    /// How fast ours is.
+    /// The speed of our program.
     public static func table(_ measurements: [Measurement], _ machine: Machine) -> String {
         var table = TextTable([
             ["", "batch", "1 thread", count(machine.threads, "thread"), "scaling", "", "of peak", "moved", "of memory", "peak memory"],
@@ -35,7 +35,7 @@ public enum Report {
             """
     }
 
-    /// Ours against the peers, and what each of their modes reached.
+    /// Our program against the peers, and the result of each of their modes.
     public static func table(_ comparisons: [Comparison]) -> String {
         var table = TextTable([
             ["", "batch", "ours", "peer", "", "ratio", "least", "most", "memory", "peer", "ratio"],
@@ -79,7 +79,7 @@ public enum Report {
             """ + "\n" + modesTable.text + failures
     }
 
-    /// The ratios alone: a column for each network.
+    /// Only the ratios, with a column for each network.
     public static func summary(_ comparisons: [Comparison]) -> String {
         let networks = comparisons.map(\.workload.network).unique
         var table = TextTable([["ours / the best peer's"] + networks])
@@ -104,7 +104,7 @@ public enum Report {
 }
 
 extension Array where Element: Hashable {
-    /// Each once, in the order of their first coming.
+    /// The unique elements in order of first occurrence.
     var unique: [Element] {
         var seen: Set<Element> = []
         return filter { seen.insert($0).inserted }

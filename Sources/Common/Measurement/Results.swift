@@ -1,17 +1,17 @@
 import Networks
 public import TensorStreams
 
-/// What a machine can do at most.
+/// The peak performance of a machine.
 public struct Machine: Sendable {
     public var threads: Int
-    /// Billions of operations a second with all threads, and with one.
+    /// Billions of operations per second with all threads, and with one.
     public var gigaflops: Double
     public var gigaflopsOfOne: Double
-    /// Billions of bytes a second from and to memory.
+    /// Billions of bytes per second from and to memory.
     public var gigabytes: Double
     public var gigabytesOfOne: Double
 
-    /// Takes over what another measurement found to be more.
+    /// Takes the larger values of two measurements.
     public mutating func takeBetter(_ other: Machine) {
         gigaflops = max(gigaflops, other.gigaflops)
         gigaflopsOfOne = max(gigaflopsOfOne, other.gigaflopsOfOne)
@@ -28,14 +28,14 @@ public struct Machine: Sendable {
     }
 }
 
-/// How fast ours is.
+/// The speed of our program on one workload.
 public struct Measurement: Sendable {
     public var workload: Workload
     public var threads: Int
-    /// Of a batch, with all threads and with one.
+    /// The seconds per batch, with all threads and with one.
     public var seconds: Double
     public var secondsOfOne = Double.nan
-    /// The most the process had, in bytes.
+    /// The peak memory of the process, in bytes.
     public var memory: Int
 
     public init(workload: Workload, threads: Int, seconds: Double, memory: Int) {
@@ -47,11 +47,11 @@ public struct Measurement: Sendable {
 
     public var imagesPerSecond: Double { Double(workload.batch) / seconds }
     public var imagesPerSecondOfOne: Double { Double(workload.batch) / secondsOfOne }
-    /// How much faster all threads are than one.
+    /// The speedup of all threads over one.
     public var scaling: Double { secondsOfOne / seconds }
-    /// Of the direct algorithm.
+    /// Billions of operations per second, counted for the direct algorithm.
     public var gigaflops: Double { 2e-9 * Double(workload.multiplyAdds) / seconds }
-    /// Billions of bytes a second that the plan's values make, if no cache keeps any.
+    /// Billions of bytes per second of the plan's values, if no cache keeps any.
     public var gigabytes: Double { 1e-9 * Double(workload.bytesMoved) / seconds }
 
     public var json: JSON {
@@ -63,7 +63,7 @@ public struct Measurement: Sendable {
     }
 }
 
-/// A mode to run a network in another program.
+/// A way to run a network in another program.
 public enum PeerMode: String, Sendable, CaseIterable {
     case nchw
     case channelsLast = "channels-last"
@@ -81,13 +81,13 @@ public enum PeerMode: String, Sendable, CaseIterable {
         }
     }
 
-    /// Those that can do it.
+    /// The modes that support a kind of workload.
     static func modes(_ kind: Workload.Kind) -> [PeerMode] { kind == .train ? [.nchw, .channelsLast, .compile] : allCases }
 }
 
-/// Ours against the best of the others.
+/// Our program against the best of the others.
 public struct Comparison: Sendable {
-    /// One mode of a peer: the seconds of a batch and the most memory its process had, or why it does not run here.
+    /// One mode of a peer: the seconds per batch and the peak memory of its process, or why it does not run here.
     public struct Trial: Sendable {
         public var mode: PeerMode
         public var seconds: Double?
@@ -104,15 +104,15 @@ public struct Comparison: Sendable {
 
     public struct Best: Sendable {
         public var mode: PeerMode
-        /// Seconds of a batch, in the middle of the turns.
+        /// The median seconds per batch.
         public var ours: Double
         public var theirs: Double
-        /// How many times faster ours was, pair by pair.
+        /// How many times faster our program was, pair by pair.
         public var ratios: [Double]
-        /// The most memory our process had.
+        /// The peak memory of our process.
         public var memory: Int
 
-        /// The middle of the ratios.
+        /// The median of the ratios.
         public var ratio: Double { ratios.median }
     }
 
@@ -120,7 +120,8 @@ public struct Comparison: Sendable {
     public var best: Best?
     public var trials: [Trial]
 
-    /// Our memory's share of the peer's that took least of all its modes, so that no mode makes us look better than we are.
+    /// Our memory relative to the peer mode with the least memory, so that no mode makes our program look better than
+    /// it is.
     public var memoryRatio: Double? {
         guard let best, let least = trials.compactMap(\.memory).min() else { return nil }
         return Double(best.memory) / Double(least)
@@ -147,21 +148,21 @@ public struct Comparison: Sendable {
 }
 
 extension Workload {
-    /// For one batch, by the direct algorithm.
+    /// The multiply-adds of one batch, by the direct algorithm.
     var multiplyAdds: Int {
         guard let graph = Workload.network(network)?.graph else { return 0 }
         return batch * zip(graph.multiplyAdds(height: size, width: size), graph.nodes).reduce(0) { sum, next in
             let (count, node) = next
-            // The gradient of the images is not wanted.
+            // The gradient of the images is not needed.
             return sum + count * (kind == .embed ? 1 : node.input == 0 ? 2 : 3)
         }
     }
 
-    /// For one batch: what the operations read and write if no cache keeps any of it.
+    /// The bytes that the operations of one batch read and write if no cache keeps any.
     var bytesMoved: Int {
         guard let network = Workload.network(network) else { return 0 }
         let values = network.graph.valuesMoved(height: size, width: size, training: kind == .train)
-        // A step zeroes, fills and reads the gradient, reads the parameters twice, and changes them and their momenta.
+        // A step zeroes, fills and reads the gradient, reads the parameters twice, and updates them and their momenta.
         return 4 * (batch * values + network.parameterCount * (kind == .train ? 9 : 1))
     }
 

@@ -1,20 +1,21 @@
-/// Takes a turn again that fell into a time when the machine gave less than usual.
+/// Repeats a turn that was measured while the machine was slower than usual.
 ///
-/// A virtual machine's processors are sometimes two halves of one for some seconds, which halves whatever is measured then and spoils a ratio
-/// whose sides it hits unequally. Some milliseconds of multiply-adds on all threads right before and after each turn tell; they know
-/// nothing of what is measured, so neither side gains by it.
+/// The processors of a virtual machine are sometimes two halves of one for some seconds. That halves any result and
+/// distorts a ratio whose sides are affected unequally. To detect it, all threads run some milliseconds of
+/// multiply-adds right before and after each turn. This probe is independent of the workload, so neither side gains by
+/// it.
 public final class Steadiness {
-    /// The least that the machine must give of the most it ever gave.
+    /// The lowest acceptable speed of the machine, relative to the highest so far.
     static let share = 0.75
     private static let tries = 5
 
-    /// Seconds of the same work each time.
+    /// Returns the seconds for the same work each time.
     private let probe: () -> Double
     private var least: Double
-    /// Turns that count, how often one was taken again, and those that count though the machine was never steady.
+    /// The number of turns that count, of repetitions, and of turns that count although the machine was never steady.
     public private(set) var turns = 0, again = 0, unsteady = 0
 
-    /// - Parameter probe: how long a fixed work takes that all threads do.
+    /// - Parameter probe: returns the seconds for a fixed amount of work on all threads.
     public init(probe: @escaping () -> Double) {
         self.probe = probe
         least = (0..<10).map { _ in probe() }.min() ?? .infinity
@@ -22,7 +23,7 @@ public final class Steadiness {
 
     convenience init(threads: Int) { self.init { MachinePeak.secondsOfFixedWork(threads: threads) } }
 
-    /// What `turn` measures, from a steady time if there is one in five tries.
+    /// The result of `turn` from a steady period, if there is one in five tries.
     public func steady(_ turn: () throws -> Double) rethrows -> Double {
         turns += 1
         var isBefore = isSteady()
@@ -47,7 +48,7 @@ public final class Steadiness {
         return seconds * Self.share <= least
     }
 
-    /// What a reader should know of it, in one line; nil if there is nothing.
+    /// A remark for the reader, on one line; nil if there is none.
     public var note: String? {
         guard again > 0 else { return nil }
         let percent = Int(100 * Self.share)

@@ -2,19 +2,19 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// The measuring process's side of a conversation in JSON lines on standard input and output.
+/// The measuring process's side of a protocol of JSON lines on standard input and output.
 ///
-/// | it says               | when                                                                   |
+/// | it writes             | when                                                                   |
 /// |-----------------------|------------------------------------------------------------------------|
-/// | `{"ready": true}`     | all is prepared and warm                                               |
-/// | `{"seconds": 0.42}`   | after each line `run`: the seconds of a batch, in the mean of the turn; the first batch, for which the caches are another's, does not count |
-/// | `{"memory": 1234567}` | after the last line: the most memory it ever had, in bytes             |
+/// | `{"ready": true}`     | everything is prepared and warm                                        |
+/// | `{"seconds": 0.42}`   | after each line `run`: the mean seconds per batch of the turn; the first batch, which finds another process's data in the caches, does not count |
+/// | `{"memory": 1234567}` | after the last line: its peak memory, in bytes                         |
 ///
-/// So two programs can take turns on the same processors, and the memory of each is its own.
+/// So two programs can take turns on the same processors, and the memory of each is measured separately.
 public enum Turns {
     /// Takes turns until the input ends.
     ///
-    /// - Parameter seconds: a turn is as many batches as take this long.
+    /// - Parameter seconds: the length of a turn: as many batches as take this long.
     public static func serve(seconds: Double, _ batch: () -> Void) throws {
         var output = try OutputFile(OutputFile.standard)
         for _ in 0..<2 { batch() }
@@ -34,9 +34,10 @@ public enum Turns {
         try output.commit()
     }
 
-    /// The most memory this process ever had, in bytes; 0 where the system does not tell.
+    /// The peak memory of this process, in bytes; 0 where the system does not provide it.
     ///
-    /// From the process's status: what `getrusage` tells begins with the memory of the process that started this one.
+    /// It is read from the process's status, because the value of `getrusage` starts with the memory of the parent
+    /// process.
     static var peakMemory: Int {
         let file = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
         defer { close(file) }

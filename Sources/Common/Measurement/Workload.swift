@@ -1,11 +1,11 @@
 public import Networks
 
-/// Something to be measured: what is done with a network, for how many images of what size.
+/// A workload to measure: what is done with a network, and the number and size of the images.
 public struct Workload: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
-        /// Forward, a loss, backward, SGD.
+        /// Forward pass, loss, backward pass, SGD step.
         case train
-        /// Forward with folded batch norms, as `embed` runs it.
+        /// Forward pass with folded batch norms, as in `embed`.
         case embed
 
         public var title: String { self == .train ? "training step" : "forward" }
@@ -13,7 +13,7 @@ public struct Workload: Sendable, Equatable {
 
     public var kind: Kind
     public var network: String
-    /// Height and width of an image.
+    /// The height and width of an image.
     public var size: Int
     public var batch: Int
 
@@ -24,13 +24,13 @@ public struct Workload: Sendable, Equatable {
         self.batch = batch
     }
 
-    /// A thousand outputs, as torchvision's networks have.
+    /// A network with a thousand outputs, like torchvision's.
     public static func network(_ name: String) -> Network? { Network(name, head: .linear(1000)) }
 
-    /// The networks that are measured unless others are asked for.
+    /// The networks that are measured by default.
     public static let usual = ["resnet18", "resnet50", "mobilenet-v3-large", "efficientnet-b0"].filter { Network.names.contains($0) }
 
-    /// Training and forward at 224×224, and training on small images.
+    /// Training and forward pass at 224×224, and training on small images.
     public static func plan(_ networks: [String]) -> [Workload] {
         func workloads(_ kind: Kind, _ size: Int) -> [Workload] {
             networks.map { Workload(kind, $0, size: size, batch: usualBatch($0, size: size)) }
@@ -38,11 +38,11 @@ public struct Workload: Sendable, Equatable {
         return workloads(.train, 224) + workloads(.embed, 224) + workloads(.train, 64)
     }
 
-    /// Images in a batch unless others are asked for.
+    /// The default batch size.
     public static func usualBatch(_ network: String, size: Int) -> Int { size <= 64 ? 128 : network == "resnet50" ? 16 : 32 }
 
     public var title: String { "\(kind.title) \(size)×\(size)" }
 
-    /// The words that tell a process what to measure.
+    /// The arguments that tell a process what to measure.
     var arguments: [String] { [kind.rawValue, network, "--size", "\(size)", "--batch", "\(batch)"] }
 }

@@ -3,11 +3,11 @@ import Layers
 import Networks
 import Optimizers
 
-/// Does what is to be measured, with random weights and random images.
+/// Runs a workload with random weights and random images.
 public final class WorkloadRun {
     private let batch: () -> Void
 
-    /// - Precondition: the workload's network is one there is.
+    /// - Precondition: the workload's network exists.
     public init(_ workload: Workload) {
         guard let network = Workload.network(workload.network) else { preconditionFailure("no network is named \(workload.network)") }
         let (N, size) = (workload.batch, workload.size)
@@ -31,7 +31,7 @@ public final class WorkloadRun {
             batch = {
                 let output = run.forward(weights, images: images.pointer, randomKey: RandomKey(seed: 0, epoch: 0, step: step))
                 step += 1
-                // The loss is half the mean square of an image's outputs.
+                // The loss is half the sum of an image's squared outputs, averaged over the batch.
                 for i in 0..<dOutput.count { dOutput.pointer[i] = output[i] / Float(N) }
                 gradients.zero()
                 run.backward(weights, dOutput: dOutput.pointer, dParameters: gradients)
@@ -42,6 +42,6 @@ public final class WorkloadRun {
         }
     }
 
-    /// One batch: a training step, or forward.
+    /// Runs one batch: a training step, or a forward pass.
     public func runBatch() { batch() }
 }

@@ -1,6 +1,6 @@
 import Randomness
 
-/// The ground's pattern over soft shades.
+/// The pattern of the ground over soft shades.
 enum Background {
     /// Fills the painting with colours near `base`, so that objects of another luminance stand out everywhere.
     static func paint(_ painting: inout Painting, _ ground: Ground, base: Painting.Colour, _ random: inout CounterRandom) {
@@ -19,13 +19,13 @@ enum Background {
     }
 }
 
-/// Smooth noise between 0 and 1: values on a grid, and half as much of a grid twice as fine.
+/// Smooth noise from 0 to 1: values on a grid, plus a grid twice as fine with half the weight.
 private struct Clouds {
     private let scale: Float
     private let values: [Float]
     private static let side = 16
 
-    /// - Parameter cells: how many cells of the coarse grid the image is wide, below 7.
+    /// - Parameter cells: the width of the image in cells of the coarse grid, below 7.
     init(cells: Float, size: Float, _ random: inout CounterRandom) {
         scale = cells / size
         values = (0..<Clouds.side * Clouds.side).map { _ in random.float(0, 1) }

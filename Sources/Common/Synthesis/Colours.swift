@@ -1,8 +1,8 @@
 import Randomness
 
-/// Random colours that can be told apart without their hue, since training takes the colour away now and then.
+/// Random colours that differ in luminance, because training sometimes removes the hue.
 enum Colours {
-    /// What grey conversion sees (ITU-R BT.601).
+    /// The value after grey conversion (ITU-R BT.601).
     static func luminance(_ colour: Painting.Colour) -> Float { (colour * SIMD4(0.299, 0.587, 0.114, 0)).sum() }
 
     static func any(_ random: inout CounterRandom, from low: Float = 0.03, to high: Float = 0.97) -> Painting.Colour {
@@ -11,7 +11,7 @@ enum Colours {
         return (hue + (grey - luminance(hue))).clamped(lowerBound: SIMD4(), upperBound: SIMD4(repeating: 1))
     }
 
-    /// A colour whose luminance is at least `apart` from that of each of `others`, or as far as 24 tries get.
+    /// A colour whose luminance differs by at least `apart` from each of `others`, or the best of 24 tries.
     static func apart(_ apart: Float, from others: [Painting.Colour], _ random: inout CounterRandom) -> Painting.Colour {
         var best = any(&random)
         var farthest: Float = -1

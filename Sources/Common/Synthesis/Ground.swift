@@ -1,16 +1,17 @@
 import Randomness
 
-/// What the objects lie on, the other half of what a class is. Its colours, size and angle say nothing of the class.
+/// The ground under the objects, the second attribute of a class. Its colours, scale and angle are independent of the
+/// class.
 public enum Ground: String, Sendable, CaseIterable {
     case plain, stripes, dots, checks, zigzags, nets
 }
 
-/// One drawing of a ground's pattern.
+/// One instance of a ground's pattern.
 struct Pattern {
     private let ground: Ground
-    /// Pixels from one stripe, dot or line to the next.
+    /// The distance in pixels from one stripe, dot or line to the next.
     private let period: Float
-    /// The direction along which the pattern's columns follow each other, a unit vector.
+    /// The direction perpendicular to the pattern's columns, a unit vector.
     private let across: SIMD2<Float>
     private let phase: SIMD2<Float>
 
@@ -21,9 +22,9 @@ struct Pattern {
         phase = SIMD2(random.float(0, 1), random.float(0, 1))
     }
 
-    /// How much of the pattern's second colour there is at `point` (pixels), 0 to 1.
+    /// The share of the pattern's second colour at `point` (pixels), 0 to 1.
     func share(_ point: SIMD2<Float>) -> Float {
-        // In cells: the cell's number is the whole part, the point in it, −½ to ½, the rest.
+        // In units of cells: the integer part is the cell's number, and the rest, −½ to ½, the point within it.
         let at = SIMD2((point * across).sum(), (point * SIMD2(-across.y, across.x)).sum()) / period + phase
         let inside = at - at.rounded(.toNearestOrEven)
         switch ground {
@@ -42,6 +43,6 @@ struct Pattern {
     }
 }
 
-/// How much of a pixel lies inside an outline `distance` pixels away from its middle: a ramp one pixel wide.
+/// The share of a pixel inside an outline that is `distance` pixels away from its centre: a ramp one pixel wide.
 @inline(__always)
 func coverage(_ distance: Float) -> Float { max(0, min(1, 0.5 - distance)) }

@@ -1,4 +1,4 @@
-/// What the images of one class have in common: the silhouette of its objects and the ground they lie on.
+/// The common attributes of the images of one class: the silhouette of the objects and the ground.
 public struct ImageClass: Sendable, Hashable {
     public let shape: Shape
     public let ground: Ground
@@ -8,19 +8,20 @@ public struct ImageClass: Sendable, Hashable {
         self.ground = ground
     }
 
-    /// The word a person reads: "ring-stripes".
+    /// The readable name: "ring-stripes".
     public var name: String { "\(shape)-\(ground)" }
 
-    /// How many classes there can be.
+    /// The maximum number of classes.
     public static let limit = Shape.allCases.count * Ground.allCases.count
 
-    /// `count` classes in the order of their names, so that a class's place is its label.
+    /// `count` classes in alphabetical order, so that a class's index is its label.
     ///
-    /// Shapes and grounds take turns, so that of 24 classes each shape has three and each ground four: neither alone tells the class.
+    /// Shapes and grounds alternate, so that among 24 classes each shape has three and each ground four: neither
+    /// determines the class alone.
     public static func list(_ count: Int) -> [ImageClass] {
         precondition((1...limit).contains(count))
         let (shapes, grounds) = (Shape.allCases, Ground.allCases)
-        // Taking turns, 8 shapes and 6 grounds meet again after 24 classes; then the grounds move on by one.
+        // 8 shapes and 6 grounds repeat after 24 classes; then the grounds shift by one.
         return (0..<count).map { index in
             ImageClass(shapes[index % shapes.count], grounds[(index + index / 24) % grounds.count])
         }.sorted { $0.name < $1.name }

@@ -5,7 +5,7 @@ import ToolSupport
 
 /// A labelled set of images, each a pure function of the seed, its split and its number.
 public struct ImageSet: Sendable {
-    /// Which images: those of one never appear in the other.
+    /// The splits; no image is in both.
     public enum Split: Int, Sendable, CaseIterable { case train, test }
 
     public let classes: [ImageClass]
@@ -20,7 +20,7 @@ public struct ImageSet: Sendable {
         self.seed = seed
     }
 
-    /// The class of image `number`: they take turns, so that any stretch of images is balanced.
+    /// The class of image `number`: classes alternate, so that any range of images is balanced.
     public func kind(of number: Int) -> ImageClass { classes[number % classes.count] }
 
     /// The image's bytes, [size, size, 3].
@@ -29,11 +29,11 @@ public struct ImageSet: Sendable {
         return Scene.draw(kind(of: number), size: size, &random)
     }
 
-    /// The JPEG files of `numbers`, made by all threads.
+    /// The JPEG files of `numbers`, encoded on all threads.
     func files(_ split: Split, _ numbers: Range<Int>) throws -> [[UInt8]] {
         var results = [Result<[UInt8], any Error>](repeating: .success([]), count: numbers.count)
         results.withUnsafeMutableBufferPointer { results in
-            // Every piece writes to its own place.
+            // Each piece writes to its own element.
             nonisolated(unsafe) let results = results
             Parallel.forEach(numbers.count) { piece, _ in
                 results[piece] = Result {
@@ -46,7 +46,7 @@ public struct ImageSet: Sendable {
         return try results.map { try $0.get() }
     }
 
-    /// Writes an image of images: a row for each class, `columns` training images in it.
+    /// Writes a contact sheet: a row of `columns` training images for each class.
     public func writeSheet(_ path: String, columns: Int) throws {
         var file = try OutputFile(path)
         let (width, height) = (columns * size, classes.count * size)

@@ -1,6 +1,6 @@
 import Randomness
 
-/// A square image in the making: rows of pixels, red, green, blue from 0 to 1 (the fourth lane is not used).
+/// A square image that is being drawn: rows of pixels with red, green, blue from 0 to 1 (the fourth lane is unused).
 struct Painting {
     typealias Colour = SIMD4<Float>
     let size: Int
@@ -11,7 +11,7 @@ struct Painting {
         pixels = [Colour](repeating: Colour(), count: size * size)
     }
 
-    /// Sets every pixel to what `colour` says of its middle (pixels).
+    /// Sets every pixel to `colour` of its centre (pixels).
     mutating func fill(_ colour: (_ point: SIMD2<Float>) -> Colour) {
         let size = size
         pixels.withUnsafeMutableBufferPointer { pixels in
@@ -23,9 +23,9 @@ struct Painting {
         }
     }
 
-    /// Lays paint over the pixels within `reach` of `centre` (pixels).
+    /// Blends paint over the pixels within `reach` of `centre` (pixels).
     ///
-    /// - Parameter paint: at a point relative to `centre`, the colour and how much of it covers what is below.
+    /// - Parameter paint: for a point relative to `centre`, returns the colour and its opacity.
     mutating func cover(_ centre: SIMD2<Float>, reach: Float, _ paint: (_ point: SIMD2<Float>) -> (Colour, Float)) {
         let size = size
         func bounds(_ middle: Float) -> Range<Int> {
@@ -46,12 +46,13 @@ struct Painting {
         }
     }
 
-    /// The image as bytes, [size, size, 3], with noise of the given deviation laid over it.
+    /// The image as bytes, [size, size, 3], with added noise of the given standard deviation.
     func bytes(grain: Float, _ random: inout CounterRandom) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: size * size * 3) { bytes, count in
             var next = 0
             for pixel in pixels {
-                // The sum of four uniform bytes is nearly normal, with deviation √(4 · (256² − 1) / 12) = 147.8.
+                // The sum of four uniform bytes is nearly normal, with standard deviation √(4 · (256² − 1) / 12) =
+                // 147.8.
                 let word = random.nextWord()
                 let sum = (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24)
                 let noise = (Float(sum) - 510) * (grain / 147.8)

@@ -1,11 +1,12 @@
 import Platform
 public import Randomness
 
-/// A drawn image: up to five objects of one silhouette on a patterned ground, among clutter.
+/// A drawn image: up to five objects of one silhouette on a patterned ground, with clutter.
 ///
-/// Place, size, turn, number and colours of the objects, colours, period and angle of the ground's pattern, shades and clutter
-/// vary within a class. So many objects, none very small, that a random crop rarely shows none; their luminances leave the
-/// ground's, so that they survive the loss of colour. Lengths are parts of the image's side: a class looks the same at any size.
+/// The position, size, rotation, number and colours of the objects, the colours, period and angle of the ground's
+/// pattern, the shades and the clutter vary within a class. The objects are so many, and none very small, that a random
+/// crop rarely misses all of them. Their luminance differs from the ground's, so that they remain visible without
+/// colour. Lengths are relative to the image's side: a class looks the same at any size.
 public enum Scene {
     /// Draws an image.
     ///
@@ -20,13 +21,14 @@ public enum Scene {
         return painting.bytes(grain: random.float(0, 0.015), &random)
     }
 
-    /// Where an object lies, in parts of the image's side.
+    /// The position of an object, relative to the image's side.
     private struct Placement {
         let centre: SIMD2<Float>
         let radius: Float
     }
 
-    /// Up to five placements that hardly overlap, with most of each in the image; fewer where there is no room left.
+    /// Up to five placements that hardly overlap, with most of each object inside the image; fewer where there is no
+    /// space left.
     private static func placements(_ random: inout CounterRandom) -> [Placement] {
         let wanted = 3 + random.below(3)
         let radii: ClosedRange<Float> = wanted == 3 ? 0.19...0.24 : wanted == 4 ? 0.17...0.22 : 0.15...0.2
@@ -56,7 +58,7 @@ public enum Scene {
         }
     }
 
-    /// A stroke or a shard of any colour, smaller than the objects and of no class.
+    /// A stroke or a polygon of any colour, smaller than the objects and independent of the class.
     private static func clutter(_ painting: inout Painting, base: Painting.Colour, longest: Float, _ random: inout CounterRandom) {
         let side = Float(painting.size)
         let colour = random.below(2) == 0 ? Colours.any(&random) : Colours.near(base, within: 0.4, &random)

@@ -2,20 +2,20 @@ import Parallel
 import Platform
 import ToolSupport
 
-/// A folder of tar files that hold a ``ImageSet``: `train/train-000.tar` …, `test/test-000.tar` …, and `classes.txt`.
+/// A folder of tar files with an ``ImageSet``: `train/train-000.tar` …, `test/test-000.tar` …, and `classes.txt`.
 ///
-/// All of it is made in a folder of its own and then renamed: under its name the set is whole or not there. An earlier set is replaced at
-/// once; one that another process has made meanwhile stays.
+/// It is written to a temporary folder that is then renamed: under its name the set is either complete or absent. An
+/// earlier set is replaced atomically; one that another process has created in the meantime is kept.
 public struct SetFolder {
     private let path: String
     private let set: ImageSet
-    /// Files in the set's folders.
+    /// The files in the folders of the set.
     private let names: [String: [String]]
 
     private static let list = "classes.txt"
 
     public init(_ path: String, _ set: ImageSet, shards: Int) {
-        // A link to a folder stays, and the set goes where it leads.
+        // A link to a folder is kept, and the set is written to its target.
         self.path = SetFolder.resolved(path)
         self.set = set
         names = Dictionary(uniqueKeysWithValues: ImageSet.Split.allCases.map { split in
@@ -32,8 +32,8 @@ public struct SetFolder {
 
     /// Draws the images of each split.
     ///
-    /// - Parameter progress: is given the number of images done since its last call.
-    /// - Throws: ``Failure`` when something cannot be created or written; the folder is then as it was.
+    /// - Parameter progress: called with the number of images drawn since the last call.
+    /// - Throws: a ``Failure`` when something cannot be created or written; the folder is then unchanged.
     public func write(train: Int, test: Int, progress: (Int) -> Void) throws {
         try refuseOthers()
         let folder = try PrivateFolder(path)
@@ -53,14 +53,14 @@ public struct SetFolder {
         case .done: break
         case .exchanged: removeSet(in: folder.path)
         case .overtaken:
-            // The same set, made by the one that was killed and left a child, say.
+            // It may be the same set, written for example by a child that a killed process left behind.
             guard isEqual(folder.path, path) else {
                 throw Failure(.cannotCreate, path: path, "was made by another program meanwhile, and is another set", remedy: "run it again, or name another folder")
             }
         }
     }
 
-    /// Adds the images `numbers` to a shard, some hundreds at a time.
+    /// Adds the images `numbers` to a shard, in chunks of 256.
     private func fill(_ writer: ShardWriter, _ split: ImageSet.Split, _ numbers: Range<Int>, _ progress: (Int) -> Void) throws {
         var start = numbers.lowerBound
         while start < numbers.upperBound {
@@ -73,12 +73,13 @@ public struct SetFolder {
         }
     }
 
-    /// The paths in a set, folders behind what is in them.
+    /// The paths in a set, folders after their contents.
     private var contents: [String] {
         names.keys.sorted().flatMap { folder in (names[folder] ?? []).map { "\(folder)/\($0)" } + [folder] } + [SetFolder.list]
     }
 
-    /// Only a set of the same files may be replaced: a tar file of another would be read as part of this one, and all else is its owner's.
+    /// Only a set with the same files may be replaced: a tar file of another set would be read as part of this one, and
+    /// any other file belongs to the user.
     private func refuseOthers() throws {
         var status = stat()
         guard stat(path, &status) == 0 else { return }
@@ -100,7 +101,7 @@ public struct SetFolder {
         }
     }
 
-    /// Removes the earlier set, which lies in a folder with a name of this process's own now. What else has come into it stays.
+    /// Removes the earlier set, which is now in a folder with a name of this process. Any other files in it are kept.
     private func removeSet(in folder: String) {
         for name in contents where unlink("\(folder)/\(name)") != 0 { rmdir("\(folder)/\(name)") }
         rmdir(folder)

@@ -1,16 +1,16 @@
 import Platform
 
-/// A silhouette, half of what a class is.
+/// A silhouette, the first attribute of a class.
 ///
-/// None is the mirror image of another, and none becomes another when it is turned a little: a class must outlive the
-/// flips and crops of self-supervised training.
+/// None is the mirror image of another, and none turns into another by a small rotation: a class must survive the flips
+/// and crops of self-supervised training.
 public enum Shape: String, Sendable, CaseIterable {
     case ring, star, cross, crescent, heart, triangle, square, hourglass
 
     /// The signed distance from `p` to the outline, negative inside.
     ///
-    /// The shape fits about the unit circle round the origin; y points down. The distances are those of Quilez,
-    /// "2D distance functions"; unions and differences are exact near their outline, which is where it matters.
+    /// The shape fits roughly into the unit circle around the origin; y points down. The distances are from Quilez, "2D
+    /// distance functions"; unions and differences are exact near their outline, where it matters.
     func distance(_ p: SIMD2<Float>) -> Float {
         switch self {
         case .ring: return abs(length(p) - 0.69) - 0.25
@@ -35,7 +35,7 @@ public enum Shape: String, Sendable, CaseIterable {
 
     private static func corners(_ points: [(Float, Float)]) -> [SIMD2<Float>] { points.map { SIMD2($0.0, $0.1) } }
 
-    /// `count` points on a circle, the first at its top.
+    /// `count` points on a circle, starting at the top.
     private static func circle(_ count: Int, radius: Float) -> [SIMD2<Float>] {
         (0..<count).map { index in
             let angle = 2 * Float.pi * Float(index) / Float(count)
@@ -43,7 +43,8 @@ public enum Shape: String, Sendable, CaseIterable {
         }
     }
 
-    /// The signed distance to a closed polygon: the nearest edge, and inside where the edges' crossings are odd.
+    /// The signed distance to a closed polygon: to the nearest edge; a point is inside where it has an odd number of
+    /// edge crossings.
     static func polygon(_ corners: [SIMD2<Float>], _ p: SIMD2<Float>) -> Float {
         corners.withUnsafeBufferPointer { corners in
             var nearest = Float.infinity

@@ -4,15 +4,15 @@ import ToolSupport
 
 /// Writes a tar file.
 ///
-/// Its bytes depend on the members alone: no time, no user, mode 0644.
+/// Its bytes depend only on the members: no time, no user, mode 0644.
 final class ShardWriter {
     private let path: String
     private let archive: OpaquePointer
     private var file: PrivateFolder.NewFile?
-    /// What went wrong in libarchive's call of ours, which can only return a number.
+    /// The error of our callback from libarchive, which can only return a number.
     private var failure: Failure?
 
-    /// - Parameter path: as messages name it.
+    /// - Parameter path: the name in messages.
     init(_ file: consuming PrivateFolder.NewFile, path: String) throws {
         guard let archive = archive_write_new() else { throw Failure(.software, path: path, "libarchive has no memory for it") }
         self.path = path

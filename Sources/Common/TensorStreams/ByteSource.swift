@@ -3,14 +3,14 @@ import ToolSupport
 
 /// The bytes of a file, a pipe or a terminal, in order.
 ///
-/// It asks the system only when it has nothing left, and takes what is there: so it never waits for bytes beyond those
-/// somebody needs, which would stop two programs that answer each other.
+/// It calls `read` only when its buffer is empty, and takes what is available. So it never waits for more bytes than
+/// the caller needs, which would deadlock two programs that answer each other.
 @safe final class ByteSource {
-    /// How much is asked for at once: a quarter of a wide pipe, half of a core's second-level cache.
+    /// The size of a read: a quarter of a widened pipe, half of a core's second-level cache.
     private static let chunk = 256 << 10
 
     let name: String
-    /// Where the next byte lies, counted from the first that was read.
+    /// The position of the next byte, counted from the first that was read.
     private(set) var position = 0
     /// The size of a regular file that is read from its start.
     let size: Int?
@@ -48,24 +48,24 @@ import ToolSupport
         if ownsDescriptor { close(descriptor) }
     }
 
-    /// Bytes at hand.
+    /// The number of buffered bytes.
     var available: Int { end - start }
 
-    /// The bytes that have been read and not taken.
+    /// The buffered bytes: read, but not yet taken.
     var atHand: UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[start..<end])
     }
 
-    /// The bytes at hand, after at least one is there or the end was met.
+    /// The buffered bytes; waits until there is at least one, or the end is reached.
     func bytes() throws -> UnsafeRawBufferPointer {
         if start == end { _ = try fill() }
         return unsafe atHand
     }
 
-    /// Whether there is nothing left. Waits where that is not known yet.
+    /// Whether the end is reached. Waits where that is not known yet.
     func isAtEnd() throws -> Bool { try start == end && !fill() }
 
-    /// The first `count` bytes to come, or as many as there are.
+    /// The next `count` bytes without taking them, or as many as there are.
     func peek(_ count: Int) throws -> [UInt8] {
         while available < count, try fill() {}
         return unsafe Array(UnsafeRawBufferPointer(buffer)[start..<min(end, start + count)])
@@ -77,7 +77,7 @@ import ToolSupport
         position += count
     }
 
-    /// Fills `target`, or as much of it as there are bytes. Returns how many.
+    /// Fills `target`, or as much of it as there are bytes, and returns the number of bytes.
     func read(into target: UnsafeMutableRawBufferPointer) throws -> Int {
         var done = min(available, target.count)
         if done > 0 {
@@ -93,13 +93,13 @@ import ToolSupport
         return done
     }
 
-    /// Goes to `offset` of a regular file.
+    /// Seeks to `offset` of a regular file.
     func seek(to offset: Int) throws {
         guard lseek(descriptor, offset, SEEK_SET) == offset else { throw Failure.errno(.io, path: name, "cannot seek") }
         (start, end, position) = (0, 0, offset)
     }
 
-    /// The bytes of `range` of a regular file, the position staying.
+    /// The bytes of `range` of a regular file; the position does not change.
     func bytes(of range: Range<Int>) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: range.count)
         var done = 0
@@ -113,7 +113,7 @@ import ToolSupport
         return bytes
     }
 
-    /// Adds what is there to the bytes at hand; false at the end.
+    /// Reads available bytes into the buffer; false at the end.
     private func fill() throws -> Bool {
         if start == end { (start, end) = (0, 0) }
         if unsafe start > 0 && end == buffer.count {

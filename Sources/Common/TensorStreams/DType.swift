@@ -1,13 +1,13 @@
-/// The type of a tensor's elements, by the name safetensors gives it.
+/// The type of a tensor's elements, with the names of safetensors.
 ///
-/// Values are little-endian. The 8-, 6- and 4-bit floats of newer safetensors files are not read.
+/// Values are little-endian. The 8-, 6- and 4-bit floats of newer safetensors files are not supported.
 public enum DType: String, Sendable, CaseIterable {
     case f64 = "F64", f32 = "F32", f16 = "F16", bf16 = "BF16"
     case i64 = "I64", i32 = "I32", i16 = "I16", i8 = "I8"
     case u64 = "U64", u32 = "U32", u16 = "U16", u8 = "U8"
     case bool = "BOOL"
 
-    /// Bytes of one element.
+    /// The size of one element in bytes.
     public var size: Int {
         switch self {
         case .f64, .i64, .u64: 8
@@ -24,9 +24,10 @@ public enum DType: String, Sendable, CaseIterable {
         }
     }
 
-    /// The rank in the safetensors library's order, which puts tensors of high rank first in a file.
+    /// The rank in the safetensors library's sort order, which puts tensors of high rank first in a file.
     ///
-    /// The order of its `Dtype` enumeration, from safetensors/src/tensor.rs: equal tensors then make equal files.
+    /// It is the order of its `Dtype` enumeration, from safetensors/src/tensor.rs, so that equal tensors make equal
+    /// files.
     var rank: Int {
         switch self {
         case .bool: 0

@@ -1,20 +1,22 @@
-/// The checksum that a checkpoint carries in its metadata, over its tensors and all other metadata.
+/// The checksum in a checkpoint's metadata, over its tensors and all other metadata.
 ///
 /// It is `xxh64:` and 16 hexadecimal digits: the XXH64 of the text
 ///
 ///     {"metadata":{KEY:VALUE,…},"tensors":{NAME:[DTYPE,SHAPE,HASH],…}}
 ///
-/// without spaces, keys and names in the order of their UTF-8, strings escaped as far as JSON must, HASH being the XXH64 of a tensor's bytes in
-/// 16 digits. So neither the order of a file nor its spaces matter, and a file that another program writes again stays good.
+/// without spaces, with keys and names sorted by their UTF-8, and strings escaped only where JSON requires it. HASH is
+/// the XXH64 of a tensor's bytes in 16 digits. So neither the order of a file nor its white space matters, and a file
+/// that another program rewrites stays valid.
 ///
-/// Zstd frames have checksums of their own; a plain file has nothing else to tell a flipped bit by. Files of other programs have none.
+/// Zstd frames have their own checksums. In a plain file only this checksum detects a flipped bit. Files of other
+/// programs have none.
 struct DocumentChecksum {
     static let key = "checksum"
     private static let kind = "xxh64:"
-    /// By the tensors' names.
+    /// Tensors and the hashes of their bytes.
     private var entries: [(outline: TensorOutline, hash: String)] = []
 
-    /// The checksum that `metadata` promises; nil where it does not, or another kind than this one.
+    /// The checksum in `metadata`; nil where it is missing, or of another kind.
     static func promised(in metadata: [String: String]) -> String? {
         metadata[key].flatMap { $0.hasPrefix(kind) ? $0 : nil }
     }
@@ -34,7 +36,7 @@ struct DocumentChecksum {
 
     mutating func add(_ tensor: TensorOutline, _ hash: XXH64) { entries.append((tensor, hash.text)) }
 
-    /// The value of the checksum, with the metadata of the same document.
+    /// The text of the checksum, given the metadata of the same document.
     func text(_ metadata: [String: String]) -> String {
         var strings = JSON.Object(), tensors = JSON.Object()
         for (key, value) in metadata.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) where key != DocumentChecksum.key {

@@ -1,12 +1,12 @@
 import ToolSupport
 
-/// Files that hold one document, such as a checkpoint: plain safetensors, or that in one zstd frame.
+/// Files that hold one document, such as a checkpoint: plain safetensors, or safetensors in one zstd frame.
 public enum DocumentFile {
-    /// Reads `path`, or standard input for `-`. Which kind it is, its first bytes say.
+    /// Reads `path`, or standard input for `-`. The first bytes determine the kind of file.
     ///
-    /// - Parameter selecting: is given what the header says before any tensor is read. It throws where the file is not what is wanted, and names
-    ///   the tensors to take (nil for all): of others nothing is kept.
-    /// - Throws: also where the document does not fit the checksum that it carries.
+    /// - Parameter selecting: called with the contents of the header before any tensor is read. It throws where the
+    ///   file is not the expected one, and returns the names of the tensors to read (nil for all); others are not kept.
+    /// - Throws: a ``Failure``, also where the document does not match the checksum in its metadata.
     public static func read(
         _ path: String, limits: Limits = .checkpoint, selecting: (DocumentOutline) throws -> Set<String>? = { _ in nil }
     ) throws -> TensorDocument {
@@ -17,16 +17,18 @@ public enum DocumentFile {
         }
     }
 
-    /// Writes `document` to `path`, in a zstd frame where the name ends in `.zst`. The file appears when it is whole.
+    /// Writes `document` to `path`, in a zstd frame where the name ends in `.zst`. The file appears only when it is
+    /// complete.
     ///
-    /// - Parameter checksum: whether the metadata gets a checksum over the rest, which every reader here verifies.
+    /// - Parameter checksum: whether to add a checksum over the rest to the metadata, which every reader of this
+    ///   project verifies.
     public static func write(_ document: TensorDocument, to path: String, level: Int = 3, checksum: Bool = true) throws {
         var document = document
         if checksum { document.metadata[DocumentChecksum.key] = try DocumentChecksum.of(document) }
         try write(Safetensors.Layout(document), to: path, level: level)
     }
 
-    /// The same of tensors that are made one after the other: twice, since the checksum stands in front of them.
+    /// Writes tensors that are computed one after the other: twice, because the checksum precedes them.
     public static func write(_ tensors: [DeferredTensor], metadata: [String: String], to path: String) throws {
         var metadata = metadata
         metadata[DocumentChecksum.key] = try DocumentChecksum.of(metadata, tensors)

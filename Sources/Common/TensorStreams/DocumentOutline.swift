@@ -1,6 +1,6 @@
 public import ToolSupport
 
-/// A tensor without its numbers.
+/// A tensor's name, type and shape, without its values.
 public struct TensorOutline: Sendable, Equatable {
     public let name: String
     public let dtype: DType
@@ -10,16 +10,17 @@ public struct TensorOutline: Sendable, Equatable {
     public init(name: String, dtype: DType, shape: [Int], byteCount: Int) { (self.name, self.dtype, self.shape, self.byteCount) = (name, dtype, shape, byteCount) }
 
     public var count: Int { byteCount / dtype.size }
-    /// "F32 [256, 128]", as messages name it.
+    /// "F32 [256, 128]", the form used in messages.
     public var summary: String { "\(dtype.rawValue) \(shape)" }
 }
 
-/// What a document's header says: all but the numbers, which may be many more bytes than the file has.
+/// The contents of a document's header: everything except the values, which may claim far more bytes than the file has.
 ///
-/// Whoever wants certain tensors only looks at it first, and refuses a file that has others before memory for them is asked for.
+/// A reader that expects certain tensors checks the outline first, and rejects a file with other tensors before it
+/// allocates memory for them.
 public struct DocumentOutline: Sendable {
     public var metadata: [String: String]
-    /// In the order of the file.
+    /// The tensors in file order.
     public var tensors: [TensorOutline]
     var origin: TensorDocument.Origin?
 
@@ -27,29 +28,29 @@ public struct DocumentOutline: Sendable {
         (self.metadata, self.tensors, self.origin) = (metadata, tensors, origin)
     }
 
-    /// Of a file of another kind.
+    /// The outline of a file of another format.
     public init(metadata: [String: String], tensors: [TensorOutline], path: String) {
         self.init(metadata: metadata, tensors: tensors, origin: .init(path: path, location: nil))
     }
 
-    /// The names of its tensors, in order.
+    /// The sorted names of the tensors.
     public var names: [String] { tensors.map(\.name).sorted() }
 
-    /// The shapes by their names.
+    /// The shapes by tensor name.
     public var shapes: [String: [Int]] { Dictionary(tensors.map { ($0.name, $0.shape) }) { first, _ in first } }
 
-    /// The tensor `name`, which must be of that type and shape; nil in `shape` stands for any size.
+    /// The tensor `name`, which must have that type and shape; nil in `shape` stands for any size.
     public func tensor(_ name: String, _ dtype: DType, shape: [Int?]) throws -> TensorOutline {
         guard let tensor = tensors.first(where: { $0.name == name }) else { throw TensorDocument.Origin.missing(origin, name, of: names) }
         guard tensor.dtype == dtype, fits(tensor.shape, shape) else { throw failure(misfit(name, tensor.summary, dtype, shape)) }
         return tensor
     }
 
-    /// A failure at the location where this was read.
+    /// A failure with the location that this was read from.
     public func failure(_ what: String, remedy: String? = nil) -> Failure { TensorDocument.Origin.failure(origin, what, remedy) }
 }
 
-/// Whether a shape is as expected, where nil stands for any size.
+/// Whether a shape matches the expected one, where nil stands for any size.
 func fits(_ shape: [Int], _ expected: [Int?]) -> Bool {
     shape.count == expected.count && zip(shape, expected).allSatisfy { $1 == nil || $0 == $1 }
 }
@@ -60,13 +61,14 @@ func misfit(_ name: String, _ summary: String, _ dtype: DType, _ shape: [Int?]) 
     return "has '\(name)' of \(summary) where \(dtype.rawValue) [\(sizes)] is expected"
 }
 
-/// Takes a document piece by piece, so that no tensor needs memory as a whole.
+/// Receives a document piece by piece, so that no tensor needs to fit in memory as a whole.
 public protocol DocumentVisitor: ~Copyable {
-    /// Is called first; what it throws ends the reading before any tensor is read.
+    /// Called first; an error that it throws ends the reading before any tensor is read.
     mutating func begin(_ outline: DocumentOutline) throws
 
-    /// Takes some elements of a tensor, in one dimension; of each tensor one piece at least, and one behind the other.
+    /// Receives some elements of a tensor as a one-dimensional piece. Each tensor has at least one piece, and pieces
+    /// come in order.
     ///
-    /// - Parameter first: the number of the piece's first element.
+    /// - Parameter first: the index of the piece's first element.
     mutating func take(_ piece: Tensor, of tensor: TensorOutline, first: Int) throws
 }

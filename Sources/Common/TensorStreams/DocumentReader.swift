@@ -1,19 +1,19 @@
 import ToolSupport
 
-/// A file that holds one document, of which the header has been read and the tensors have not.
+/// A file with one document, whose header has been read and whose tensors have not.
 @safe public final class DocumentReader {
-    /// The path, or "standard input", as messages name it.
+    /// The path, or "standard input"; used in messages.
     public let name: String
-    /// The metadata and tensors; without the checksum, which is verified when the tensors have been read.
+    /// The metadata and tensors. The checksum is left out; it is verified when the tensors have been read.
     public let outline: DocumentOutline
-    /// Whether the file carries a checksum over its tensors and metadata.
+    /// Whether the file has a checksum over its tensors and metadata.
     public var hasChecksum: Bool { promised != nil }
 
     private let source: ByteSource
     private let contents: Safetensors.Contents
     private let promised: String?
     private let fill: Safetensors.Fill
-    /// Takes what is behind the tensors.
+    /// Reads what follows the tensors.
     private let close: () throws -> Void
 
     init(_ source: ByteSource, _ contents: Safetensors.Contents, fill: @escaping Safetensors.Fill, close: @escaping () throws -> Void) {
@@ -29,7 +29,7 @@ import ToolSupport
         self.outline = outline
     }
 
-    /// Reads the tensors, or those named `selected` alone, and to the end of the file either way.
+    /// Reads the tensors, or only those named in `selected`; in both cases to the end of the file.
     public func read(only selected: Set<String>? = nil) throws -> TensorDocument {
         var document = TensorDocument(metadata: outline.metadata)
         if let selected {
@@ -83,14 +83,14 @@ import ToolSupport
         try finish(promised.map { _ in checksum.text(outline.metadata) })
     }
 
-    /// What is wrong with the document is told with the file's name.
+    /// Adds the file's name to failures of the document.
     private func telling<Result>(_ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let failure as Failure where failure.path == nil && failure.kind != .usage {
             throw failure.within(name, "the document")
         }
     }
 
-    /// - Parameter checksum: of what was read, where one is promised.
+    /// - Parameter checksum: computed over what was read, where the file has one.
     private func finish(_ checksum: String?) throws {
         try close()
         guard try source.isAtEnd() else { throw Failure(.data, path: name, offset: source.position, "there are bytes behind the end of the document") }

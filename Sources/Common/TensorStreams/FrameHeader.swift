@@ -1,6 +1,6 @@
 import ToolSupport
 
-/// The first bytes of a zstd frame (RFC 8878, 3.1.1.1), read before any memory is asked for.
+/// The header of a zstd frame (RFC 8878, 3.1.1.1), read before any memory is allocated.
 struct FrameHeader {
     static let magic: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD]
 
@@ -8,7 +8,7 @@ struct FrameHeader {
     var windowSize: Int
     var hasChecksum: Bool
 
-    /// Looks at the frame that starts at the source's position, taking nothing.
+    /// Reads the header of the frame at the source's position without consuming it.
     ///
     /// - Throws: a ``Failure`` with its location; `subject` names the frame, as in "record 17".
     init(peeking source: ByteSource, subject: String) throws {
@@ -41,7 +41,7 @@ struct FrameHeader {
         }
     }
 
-    /// A stream's frames tell both.
+    /// Checks that the frame has its content size and a checksum, as the frames of a stream must.
     func requireSizeAndChecksum(_ source: ByteSource, subject: String) throws {
         func failure(_ what: String) -> Failure {
             Failure(.data, path: source.name, offset: source.position, "\(subject) \(what)")

@@ -1,28 +1,28 @@
 import CZstd
 import ToolSupport
 
-/// Decompresses zstd frames one after the other, never reading past the end of the one it is in.
+/// Decompresses zstd frames one after the other, and never reads past the end of the current one.
 @safe final class FrameReader {
     let source: ByteSource
     /// The hash of every byte taken from the source since the first frame.
     private(set) var hash = XXH64()
-    /// Whether ``hash`` is wanted.
+    /// Whether to compute ``hash``.
     private let hashes: Bool
     private let context: OpaquePointer
-    /// What the frame is called in messages: "record 17".
+    /// The name of the frame in messages: "record 17".
     private var subject = ""
     private var ended = true
-    /// Where the frame began in the source, and the bytes that came of it so far.
+    /// The frame's start in the source, and the number of bytes decompressed from it so far.
     private var start = 0, produced = 0
 
-    /// Whether what comes of the frame stays in memory as a whole, so that its size must be that of data.
+    /// Whether the decompressed frame stays in memory as a whole. Then its size must be plausible for data.
     var isKept = false
 
-    /// Numbers that anybody measured are never as alike as bytes that unpack to this many times their size,
+    /// The largest plausible compression ratio: measured data is never so uniform that it compresses this well.
     private static let mostRatio = 1000
-    /// but small frames may be anything.
+    /// Up to this size a frame may have any compression ratio.
     private static let free = 128 << 20
-    /// Bytes that are unpacked before their number is looked at.
+    /// How many bytes are decompressed between checks of the size.
     private static let step = 16 << 20
 
     init(_ source: ByteSource, windowLog: Int, hashes: Bool) throws {
@@ -58,7 +58,7 @@ import ToolSupport
         }
     }
 
-    /// Takes the end of the frame, which must come now.
+    /// Checks that the frame ends here, and consumes its end.
     func close() throws {
         var byte: UInt8 = 0
         let surplus = try unsafe withUnsafeMutableBytes(of: &byte) { try unsafe decompress(into: $0) }
@@ -68,10 +68,10 @@ import ToolSupport
     /// Decompresses until `target` is full or the frame ends. Returns the number of bytes written.
     private func decompress(into target: UnsafeMutableRawBufferPointer) throws -> Int {
         var output = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
-        // zstd may hold output when all input is taken, so that more is waited for only when it makes no headway.
+        // zstd may hold output although all input is taken, so wait for more input only when it makes no progress.
         var stalled = false
         while !ended, unsafe output.pos < target.count {
-            // A little at a time, since a few bytes may unpack to all of it.
+            // In small steps, since a few bytes may decompress to all of it.
             unsafe output.size = min(target.count, output.pos + FrameReader.step)
             let bytes = try unsafe stalled ? source.bytes() : source.atHand
             var input = unsafe ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)

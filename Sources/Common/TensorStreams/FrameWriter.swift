@@ -1,7 +1,7 @@
 import CZstd
 import ToolSupport
 
-/// Compresses documents, each into one zstd frame with its size and a checksum.
+/// Compresses documents, each into one zstd frame with its content size and a checksum.
 @safe final class FrameWriter {
     private let context: OpaquePointer
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
@@ -28,7 +28,7 @@ import ToolSupport
         let start = output.position
         _ = unsafe ZSTD_CCtx_reset(context, ZSTD_reset_session_only)
         _ = unsafe ZSTD_CCtx_setPledgedSrcSize(context, UInt64(document.byteCount))
-        // The last piece is compressed together with the frame's end.
+        // The last piece is compressed together with the end of the frame.
         let pieces = document.tensors.filter { $0.outline.byteCount > 0 }
         try unsafe document.header.withUnsafeBytes { bytes in
             try unsafe compress(bytes, isLast: pieces.isEmpty, to: &output)
@@ -41,9 +41,9 @@ import ToolSupport
         return output.position - start
     }
 
-    /// Writes a frame that holds `content`, below 256 bytes, as it is.
+    /// Writes a frame that stores `content`, below 256 bytes, uncompressed.
     ///
-    /// Compressed data has bits that mean nothing, where damage stays unseen; here every bit counts. It is for the
+    /// Compressed data has bits without meaning, in which damage goes unnoticed; here every bit counts. This is for the
     /// last document, which no other checksum covers.
     func writeStored(_ content: [UInt8], to output: inout OutputFile) throws -> Int {
         precondition(content.count < 256)

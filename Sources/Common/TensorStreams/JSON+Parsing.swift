@@ -1,12 +1,13 @@
 import ToolSupport
 
 extension JSON {
-    /// The value that `text` spells, strictly by RFC 8259.
+    /// Parses `text` strictly by RFC 8259.
     ///
     /// - Parameters:
-    ///   - depth: how deep values may be nested.
-    ///   - values: how many there may be in all: each takes far more memory than its text.
-    /// - Throws: a ``Failure`` of kind `data` with the byte, also for a repeated key, and anything behind the value but white space.
+    ///   - depth: the maximum nesting depth.
+    ///   - values: the maximum number of values: each takes far more memory than its text.
+    /// - Throws: a ``Failure`` of kind `data` with the byte offset, also for a repeated key, and for anything but white
+    ///   space after the value.
     public init(parsing text: String, depth: Int = 64, values: Int = 1_000_000) throws {
         try self.init(parsing: Array(text.utf8), depth: depth, values: values)
     }
@@ -19,10 +20,10 @@ extension JSON {
     }
 }
 
-/// Reads JSON from its first byte to its last, as a whole value or one part after the other.
+/// Parses JSON from its first byte to its last, as a whole value or part by part.
 struct JSONParser {
     let bytes: [UInt8]
-    /// How many more values there may be.
+    /// How many more values are allowed.
     private var values: Int
     private(set) var position = 0
 
@@ -54,7 +55,7 @@ struct JSONParser {
     /// Whether the next byte is this one.
     func isAt(_ byte: Character) -> Bool { next != nil && next == byte.asciiValue }
 
-    /// Throws where not even the beginning of a value follows; takes nothing.
+    /// Throws if no value can start at the next byte; consumes nothing.
     func peekValue() throws {
         guard let next, "{[\"tfn-0123456789".utf8.contains(next) else { throw unexpected("a value") }
     }
@@ -63,13 +64,13 @@ struct JSONParser {
         Failure(.data, offset: start, "the key '\(key.printableLine(limit: 80))' is there twice")
     }
 
-    /// Takes white space, behind which nothing may follow.
+    /// Consumes white space, after which nothing may follow.
     mutating func finish() throws {
         skipSpace()
         guard position == bytes.count else { throw failure("there is more behind the value") }
     }
 
-    /// Takes an object. `body` takes the value of each member; it is given the key and the byte where that starts.
+    /// Parses an object. `body` parses the value of each member; it receives the key and the byte offset of the key.
     mutating func members(_ body: (inout JSONParser, String, Int) throws -> Void) throws {
         guard take("{") else { throw unexpected("'{'") }
         skipSpace()
@@ -88,7 +89,7 @@ struct JSONParser {
         guard take("}") else { throw unexpected("',' or '}'") }
     }
 
-    /// Takes an array. `body` takes each of its values.
+    /// Parses an array. `body` parses each of its values.
     mutating func elements(_ body: (inout JSONParser) throws -> Void) throws {
         guard take("[") else { throw unexpected("'['") }
         skipSpace()
@@ -101,7 +102,7 @@ struct JSONParser {
         guard take("]") else { throw unexpected("',' or ']'") }
     }
 
-    /// Takes a number; nil where it is none that is whole and fits, or the value is of another kind.
+    /// Parses a number; nil where it is not an integer that fits, or the value is of another kind.
     mutating func wholeNumber() throws -> Int? {
         try peekValue()
         guard let next, next == UInt8(ascii: "-") || UInt8(ascii: "0")...UInt8(ascii: "9") ~= next else { return nil }

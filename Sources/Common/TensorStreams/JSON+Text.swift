@@ -1,9 +1,10 @@
 import ToolSupport
 
 extension JSON {
-    /// The value in one line without needless spaces. Equal values give equal text.
+    /// The value on one line without unnecessary spaces. Equal values give equal text.
     ///
-    /// Infinities and NaN, which JSON cannot say, become `null`. Characters that would act on a terminal are escaped as `\u009b`.
+    /// Infinities and NaN, which JSON cannot represent, become `null`. Characters that would control a terminal are
+    /// escaped as `\u009b`.
     public var text: String {
         var bytes: [UInt8] = []
         append(to: &bytes, escaping: .unprintable)
@@ -12,9 +13,9 @@ extension JSON {
 
     /// Which characters of strings are escaped.
     enum Escaping {
-        /// Those that JSON does not allow as they are.
+        /// Those that JSON requires to be escaped.
         case needed
-        /// All that a terminal would not show, or would act on.
+        /// All that a terminal would not show, or would interpret.
         case unprintable
     }
 

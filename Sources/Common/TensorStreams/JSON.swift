@@ -2,14 +2,14 @@
 public enum JSON: Sendable, Equatable {
     case null
     case bool(Bool)
-    /// A number without fraction or exponent that fits.
+    /// A number without fraction or exponent that fits into 64 bits.
     case integer(Int64)
     case number(Double)
     case string(String)
     case array([JSON])
     case object(Object)
 
-    /// The members of an object, in order; no two have the same key.
+    /// The members of an object, in order, with unique keys.
     public struct Object: Sendable, Equatable, Sequence {
         public private(set) var members: [Member] = []
         private var indices: [String: Int] = [:]
@@ -21,7 +21,7 @@ public enum JSON: Sendable, Equatable {
 
         public init() {}
 
-        /// The value of `key`; setting a new key puts it last, setting nil removes it.
+        /// The value of `key`; setting a new key appends it, setting nil removes it.
         public subscript(key: String) -> JSON? {
             get { indices[key].map { members[$0].value } }
             set {
@@ -45,7 +45,7 @@ public enum JSON: Sendable, Equatable {
         public static func == (a: Object, b: Object) -> Bool { a.members == b.members }
     }
 
-    /// The value of an object's key; nil where there is none or this is no object.
+    /// The value of an object's key; nil where the key is missing or this is not an object.
     public subscript(key: String) -> JSON? {
         if case .object(let object) = self { object[key] } else { nil }
     }
@@ -66,7 +66,7 @@ public enum JSON: Sendable, Equatable {
 }
 
 extension JSON.Object {
-    /// With the members of `other` behind its own; of two of one key the other's value, where its own stood.
+    /// Appends the members of `other`; for a key in both, the value of `other` replaces the own one in place.
     public func merging(_ other: JSON.Object) -> JSON.Object {
         var result = self
         for member in other { result[member.key] = member.value }

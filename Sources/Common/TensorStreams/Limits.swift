@@ -1,15 +1,15 @@
-/// What a reader accepts; each is checked before memory of that size is asked for.
+/// The limits of a reader; each is checked before memory of that size is allocated.
 public struct Limits: Sendable {
-    /// Bytes of a document's JSON header.
+    /// The size of a document's JSON header in bytes.
     public var headerBytes: Int
     public var tensorCount: Int
-    /// Entries of `__metadata__`.
+    /// The number of entries of `__metadata__`.
     public var metadataCount = 10_000
-    /// Dimensions of one tensor.
+    /// The number of dimensions of one tensor.
     public var rank: Int
-    /// Bytes of a whole document.
+    /// The size of a whole document in bytes.
     public var documentBytes: Int
-    /// The base-two logarithm of the memory a zstd frame may ask its decoder to keep; 27 is zstd's own bound.
+    /// The base-two logarithm of the window size that a zstd frame may require; 27 is zstd's own default limit.
     public var windowLog: Int
 
     public init(headerBytes: Int, tensorCount: Int, rank: Int = 16, documentBytes: Int, windowLog: Int = 27) {
@@ -23,7 +23,7 @@ public struct Limits: Sendable {
     /// For the records of a stream: a batch of 2 GiB is 14,000 images of 224².
     public static let standard = Limits(headerBytes: 16 << 20, tensorCount: 10_000, documentBytes: 2 << 30)
 
-    /// For a checkpoint of 16 GiB. Its header may be shorter than the safetensors library's limit of 100 MB, for a tensor takes little more
-    /// than a hundred bytes of it, and what is in it takes several times its length in memory.
+    /// For a checkpoint of 16 GiB. The header limit is below the safetensors library's 100 MB, because a tensor takes
+    /// little more than a hundred bytes of the header, and its parsed contents take several times its length in memory.
     public static let checkpoint = Limits(headerBytes: 16 << 20, tensorCount: 100_000, documentBytes: 16 << 30)
 }

@@ -1,6 +1,6 @@
-/// NumPy's file of one array (numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0).
+/// NumPy's file format for one array (numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0).
 public enum NumpyFile {
-    /// The bytes in front of the numbers of a file with such a tensor, or nil where NumPy has no such type (BF16).
+    /// The bytes before the values in a file with such a tensor, or nil where NumPy has no such type (BF16).
     public static func header(dtype: DType, shape: [Int]) -> [UInt8]? {
         let type: String
         switch dtype {
@@ -20,7 +20,7 @@ public enum NumpyFile {
         }
         let sizes = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
         var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(sizes)), }"
-        // The numbers start at a multiple of 64, the line break being the last byte before them.
+        // The values start at a multiple of 64; the line break is the last byte before them.
         text += String(repeating: " ", count: 63 - (10 + text.utf8.count) % 64) + "\n"
         return [0x93] + "NUMPY".utf8 + [1, 0] + UInt16(text.utf8.count).littleEndianBytes + text.utf8
     }

@@ -1,25 +1,27 @@
 public import ToolSupport
 
-/// How a stream or a checkpoint came to be: one line for each tool it went through, the first one first.
+/// The origin of a stream or a checkpoint: one line for each tool that it went through, in order.
 ///
 ///     augment 0.1.0 --data train.tar --epoch 3 --seed 0
 ///     embed 0.1.0 --weights teacher.safetensors
 ///
-/// Equal work gives equal lines, whoever does it wherever: no time, no host, and of a path only its last part. What went in by a stream or a
-/// checkpoint is told by that one's own lines, so that its name is left out: piped or stored, the same work leaves the same bytes.
+/// Equal work gives equal lines, on every machine: no time, no host, and of a path only its last component. Input
+/// streams and checkpoints have their own lines, so their names are left out: piped or stored, the same work gives the
+/// same bytes.
 public struct Provenance: Sendable, Equatable {
     public var lines: [String]
 
     public init(lines: [String] = []) { self.lines = lines }
 
-    /// The lines in one string, as `__metadata__` holds them.
+    /// Parses the lines from one string, the form in `__metadata__`.
     public init(text: String) {
         lines = text.parts("\n").filter { !$0.isEmpty }
     }
 
     public var text: String { lines.joined(separator: "\n") }
 
-    /// Options that do not belong into a line, their values neither: where results go, how fast and how small, and inputs with lines of their own.
+    /// Options that are left out of a line together with their values: output paths, settings of speed and compression,
+    /// and inputs with their own lines.
     private static let omitted: Set<String> = [
         "--threads", "--recompute", "-q", "--quiet", "--profile", "--timing", "--level",
         "-o", "--output", "--log", "--log-interval", "--loss-timeout", "--command-timeout", "--sheet", "--report",
@@ -28,15 +30,15 @@ public struct Provenance: Sendable, Equatable {
     ]
     /// Options whose value is a command, in which each word may be a path.
     private static let commands: Set<String> = ["--loss", "--command"]
-    /// The option whose value is groups of crops, in each of which a recipe's path may follow a colon.
+    /// The option whose value is a list of crop groups, in each of which a recipe's path may follow a colon.
     private static let crops = "--crops"
 
-    /// This and a line of the tool that runs, with its version and those of its arguments that decide what comes out.
+    /// Adds a line for the running tool, with its version and those of its arguments that determine the output.
     public func adding<Program: Tool>(_ tool: Program.Type) -> Provenance {
         adding(tool: Program.programName, arguments: Provenance.arguments(of: tool))
     }
 
-    /// The arguments of the tool that runs but for files that are read as its input, and what is omitted; `--name=value` as two words.
+    /// The arguments of the running tool, without input files and omitted options; `--name=value` becomes two words.
     public static func arguments<Program: Tool>(of tool: Program.Type, _ words: [String] = commandLine) -> [String] {
         let flags = flags(of: tool)
         var arguments: [String] = []
@@ -57,7 +59,7 @@ public struct Provenance: Sendable, Equatable {
         return arguments
     }
 
-    /// The tool's options that take no value, as it declares them.
+    /// The tool's options that take no value, from its declaration.
     private static func flags<Program: Tool>(of tool: Program.Type) -> Set<String> {
         guard let help = try? JSON(parsing: Program.declaration), let arguments = help["command"]?["arguments"]?.asArray else { return [] }
         let names = arguments.filter { $0["kind"]?.asString == "flag" }.flatMap { $0["names"]?.asArray ?? [] }
@@ -66,7 +68,7 @@ public struct Provenance: Sendable, Equatable {
         })
     }
 
-    /// This and a line of `tool`, with its version and `arguments`.
+    /// Adds a line for `tool`, with its version and `arguments`.
     public func adding(tool: String, arguments: [String]) -> Provenance {
         var words = [tool, productVersion]
         var option = ""
@@ -78,10 +80,11 @@ public struct Provenance: Sendable, Equatable {
         return Provenance(lines: lines + [words.joined(separator: " ")])
     }
 
-    /// A path reduced to its last part, and so every path among the words of a command. `1/4` stays: it is a shard.
+    /// Reduces a path to its last component, and likewise every path among the words of a command. `1/4` stays: it is a
+    /// shard.
     private static func withoutFolders(_ argument: String, isCommand: Bool) -> String {
         guard isCommand else { return lastPart(argument) }
-        // Within quotes a space is part of a path.
+        // Within quotes, a space is part of a path.
         var quote: Unicode.Scalar?
         let words = argument.unicodeScalars.split(omittingEmptySubsequences: false) { scalar in
             if scalar == quote { quote = nil } else if quote == nil, scalar == "'" || scalar == "\"" { quote = scalar }
@@ -101,7 +104,7 @@ public struct Provenance: Sendable, Equatable {
         guard word.utf8.contains(UInt8(ascii: "/")) else { return word }
         let parts = word.parts("/").filter { !$0.isEmpty }
         if !word.hasPrefix("/"), parts.allSatisfy({ $0.allSatisfy(\.isNumber) }) { return word }
-        // The shell numbers its `<(…)`: another run, another number.
+        // The shell numbers its `<(…)`, and the number varies from run to run.
         if parts.count >= 2, parts[parts.count - 2] == "fd" { return "fd" }
         return parts.last ?? "/"
     }

@@ -1,38 +1,39 @@
 import Platform
 import ToolSupport
 
-/// Reads a stream on a thread of its own, so that decompressing goes on while the last record is worked on.
+/// Prefetches a stream on its own thread, so that decompression overlaps with work on the previous record.
 public final class ReadAhead {
     public let name: String
     public let header: StreamHeader
     /// The number of the record last returned, from 0.
     public private(set) var recordIndex: Int
-    /// Seconds that ``next()`` has waited.
+    /// The seconds that ``next()`` has waited.
     public private(set) var waited = 0.0
-    /// Is told, where a record is waited for for much longer than any before, for how many seconds; and again after twice as long.
+    /// Called with the seconds waited so far when a record takes much longer than any before, and again after intervals
+    /// that double.
     public var tellWaiting: ((Double) -> Void)?
-    /// Seconds after which that is, at the least.
+    /// The minimum wait in seconds before ``tellWaiting`` is called.
     public var patience = 60.0
     private var longest = 0.0
     private let queue = Monitor(WorkQueue())
     private var outcome: Result<Void, Failure>?
 
-    /// Bytes of a record that is not read more than one ahead.
+    /// Records above this size in bytes are prefetched only one at a time.
     private static let large = 128 << 20
 
-    /// What the two threads share.
+    /// The state shared by the two threads.
     private struct WorkQueue {
         var items: [Result<TensorDocument?, Failure>] = []
         var isLeft = false
     }
 
-    /// - Parameter depth: records that may lie ready; each costs its size in memory.
+    /// - Parameter depth: the number of records in the queue; each costs its size in memory.
     public init(_ reader: sending StreamReader, depth: Int = 2) {
         precondition(depth >= 1)
         name = reader.name
         header = reader.header
         recordIndex = reader.recordIndex
-        // Only the reading thread's from here on.
+        // From here on, only the reading thread uses it.
         nonisolated(unsafe) let reader = reader
         do {
             let thread = try startThread { [queue] in unsafe ReadAhead.read(reader, to: queue, depth: depth) }
@@ -72,13 +73,13 @@ public final class ReadAhead {
         return queue.change(when: { !$0.items.isEmpty }) { $0.items.removeFirst() }
     }
 
-    /// The thread may be waiting for bytes that never come, so it is not waited for.
+    /// Does not join the thread, which may be waiting for bytes that never come.
     deinit { queue.change { $0.isLeft = true } }
 
     private static func read(_ reader: StreamReader, to queue: Monitor<WorkQueue>, depth: Int) {
         var last = 0
         while true {
-            // Of large records only one lies ready: the next is read when that is taken.
+            // Only one large record is queued: the next is read when that one is taken.
             if last > large { queue.change(when: { $0.items.isEmpty || $0.isLeft }) { _ in } }
             let item: Result<TensorDocument?, Failure>
             do {

@@ -1,40 +1,41 @@
 import Platform
 public import ToolSupport
 
-/// A command of the user's that answers records: the shell runs it, it reads a stream from its standard input and writes one on its standard output.
+/// A user command that answers records: the shell runs it, and it reads a stream from its standard input and writes one
+/// to its standard output.
 ///
-/// It answers each record before it is given the next, so that neither waits for the other for ever. What goes wrong with it is one ``Failure`` that
-/// names the command and tells how it ended.
+/// It must answer each record before it gets the next, so that the two sides cannot deadlock. Everything that goes
+/// wrong is reported as one ``Failure`` that names the command and says how it ended.
 public final class RecordProgram {
     private let command: String
     private let option: String
-    /// What to do where it fails.
+    /// The remedy where it fails.
     private let remedy: String
     private let program: ShellProgram
     private let supervision: ProgramSupervision
     /// Nil once the program's input is closed.
     private var writer: StreamWriter?
     private var reader: StreamReader?
-    /// The pipe that answers come from, until a reader owns it.
+    /// The pipe with the answers, until a reader owns it.
     private var answers: CInt?
     private let wait: LongWait
 
-    /// The command as messages name it: `--loss 'python3 loss.py'`.
+    /// The command's name in messages: `--loss 'python3 loss.py'`.
     public var name: String { Self.name(option, command) }
-    /// The header of its answers, once there was one.
+    /// The header of its answers, once the first answer has arrived.
     public var header: StreamHeader? { reader?.header }
 
     private static func name(_ option: String, _ command: String) -> String { "\(option) '\(command)'" }
 
     /// - Parameters:
     ///   - option: the option that names the command.
-    ///   - header: of the stream that it is given.
-    ///   - remedy: what to do where it fails.
+    ///   - header: the header of the stream that the command reads.
+    ///   - remedy: the remedy where it fails.
     public init(_ command: String, option: String, header: StreamHeader, remedy: String, _ supervision: ProgramSupervision) throws {
         (self.command, self.option, self.remedy, self.supervision) = (command, option, remedy, supervision)
         var toChild: [CInt] = [0, 0], fromChild: [CInt] = [0, 0]
         guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else { throw Failure.errno(.io, path: option, "cannot make a pipe") }
-        // The program must not hold our ends, or it would never see the end of its input.
+        // The program must not inherit our ends, or it would never see the end of its input.
         for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         do {
             program = try ShellProgram(command, option: option, input: toChild[0], output: fromChild[1], ownGroup: supervision.timeout != nil, ignoresTermination: supervision.ignoresTermination)
@@ -47,7 +48,7 @@ public final class RecordProgram {
         let limit = supervision.timeout.map { [program] seconds in
             LongWait.Limit(seconds: seconds) {
                 program.stopForTime()
-                // Its pipe is closed now, unless something that left its group holds it.
+                // By now its pipe is closed, unless a process that left its group still holds it.
                 sleep(5)
                 if program.isRunning { supervision.abandon(Self.late(option, command, seconds, supervision, remedy)) }
             }
@@ -64,12 +65,12 @@ public final class RecordProgram {
         }
     }
 
-    /// Gives it a record that it does not answer.
+    /// Sends a record that needs no answer.
     public func send(_ record: TensorDocument) throws {
         try wait.during { try write { try $0.write(record) } }
     }
 
-    /// Gives it a record and waits for its answer.
+    /// Sends a record and waits for the answer.
     public func answer(_ record: TensorDocument) throws -> TensorDocument {
         let received = try wait.during {
             try write { try $0.write(record) }
@@ -79,10 +80,10 @@ public final class RecordProgram {
         return received
     }
 
-    /// Ends its input and waits for its end.
+    /// Closes its input and waits for its end.
     ///
-    /// - Parameter unasked: is given the records that it writes behind its answers.
-    /// - Throws: a ``Failure`` where it ended its answers badly, or with another status than 0.
+    /// - Parameter unasked: called with the records that it writes after its answers.
+    /// - Throws: a ``Failure`` where its answers end incorrectly, or its exit status is not 0.
     public func finish(_ unasked: (TensorDocument) throws -> Void) throws {
         try wait.during {
             try write { try $0.commit() }
@@ -106,7 +107,7 @@ public final class RecordProgram {
         do {
             if let reader { return try reader.next() }
             guard let answers else { throw Failure(.software, path: name, "is asked for more after its end") }
-            self.answers = nil  // The reader's now, also where it throws.
+            self.answers = nil  // The reader owns it now, even if it throws.
             let reader = try StreamReader(descriptor: answers, name: name)
             self.reader = reader
             return try reader.next()
@@ -115,7 +116,7 @@ public final class RecordProgram {
         }
     }
 
-    /// What there is to say once the time was over.
+    /// The failure for an exceeded timeout.
     private var late: Failure? { program.wasLate ? supervision.timeout.map { Self.late(option, command, $0, supervision, remedy) } : nil }
 
     private static func late(_ option: String, _ command: String, _ seconds: Double, _ supervision: ProgramSupervision, _ remedy: String) -> Failure {
@@ -125,13 +126,13 @@ public final class RecordProgram {
             remedy: remedy)
     }
 
-    /// A failure that says what the program did and how it ended, once it is stopped where it has not ended by itself.
+    /// A failure that says what the program did and how it ended; stops the program if it is still running.
     public func failure(_ what: String, at location: String? = nil) -> Failure {
         let ending = end()
         return late ?? Failure(.data, path: name, location: location, "\(what); the program \(ending)", remedy: remedy)
     }
 
-    /// Closes the pipes and says how the program ended.
+    /// Closes the pipes and describes how the program ended.
     private func end() -> String {
         writer = nil
         reader = nil

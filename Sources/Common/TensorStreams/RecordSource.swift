@@ -1,10 +1,10 @@
-/// Where records come from, one after the other.
+/// A source of records in order.
 public protocol RecordSource: AnyObject {
     var name: String { get }
     var header: StreamHeader { get }
-    /// Nil after the last one.
+    /// The next record; nil after the last one.
     func next() throws -> TensorDocument?
-    /// Bytes of a record's tensors; of one of which only a part is here, those of the whole.
+    /// The size of a record's tensors in bytes; for a record of which only a part is here, the size of the whole.
     func byteCount(of record: TensorDocument) -> Int
 }
 

@@ -1,10 +1,10 @@
 import ToolSupport
 
 extension Safetensors {
-    /// What a header says.
+    /// The parsed contents of a header.
     ///
-    /// It is taken as it is read, without a tree of JSON values in between: that would need thirty times the memory of the text, and a header
-    /// that lies stops at the first value that does not belong there.
+    /// The parser stores values directly, without an intermediate tree of JSON values, which would need thirty times
+    /// the memory of the text. An invalid header stops it at the first value that does not belong there.
     struct Contents {
         struct Entry {
             var name: String
@@ -16,7 +16,7 @@ extension Safetensors {
         }
 
         private(set) var metadata: [String: String] = [:]
-        /// In the order of their bytes.
+        /// The tensors, sorted by byte offset.
         private(set) var entries: [Entry] = []
         private(set) var byteCount = 0
 
@@ -26,7 +26,7 @@ extension Safetensors {
             do {
                 try read(&parser, limits)
             } catch let failure as Failure where failure.location != nil {
-                // The parser tells the byte, what is said below does not.
+                // The parser's errors have a byte offset; the ones thrown below do not.
                 throw Failure(.data, "has a broken JSON header, at its \(failure.location ?? "start"): \(failure.what)")
             }
             entries.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
@@ -117,7 +117,7 @@ extension Safetensors {
                 }
             }
             guard let dtype, let shape, let offsets else { throw incomplete }
-            // Empty dimensions count as one here: whoever multiplies some of the sizes must not meet an overflow.
+            // Empty dimensions count as one here, so that later products of some of the sizes cannot overflow.
             var extent = dtype.size
             for size in shape {
                 let (product, overflow) = extent.multipliedReportingOverflow(by: max(1, size))

@@ -1,18 +1,18 @@
 import ToolSupport
 
 /// The safetensors format (github.com/huggingface/safetensors): 8 bytes with the length of a JSON header, the header,
-/// and the bytes of all tensors without a gap, at the offsets that the header names.
+/// and the bytes of all tensors without gaps, at the offsets in the header.
 enum Safetensors {
     static let metadataKey = "__metadata__"
 
-    /// A document ready to be written: its header with the length in front, and its tensors in the order of the file.
+    /// A document ready for writing: its header with the length in front, and its tensors in file order.
     struct Layout {
         var header: [UInt8]
         var tensors: [DeferredTensor]
         var byteCount: Int
 
-        /// Tensors are put as the safetensors library puts them, so that equal documents make equal bytes: larger
-        /// elements first, then by name. Spaces fill the header up to a multiple of 8, which aligns every tensor.
+        /// Orders tensors like the safetensors library, so that equal documents give equal bytes: larger elements
+        /// first, then by name. Spaces pad the header to a multiple of 8, which aligns every tensor.
         init(_ metadata: [String: String], _ tensors: [DeferredTensor]) throws {
             guard !tensors.contains(where: { $0.name == metadataKey }) else { throw Failure(.usage, "'\(metadataKey)' cannot name a tensor") }
             var members = JSON.Object()
@@ -46,15 +46,16 @@ enum Safetensors {
         private static func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
     }
 
-    /// Takes bytes of a document in order: fills all of the buffer, or throws.
+    /// Reads the next bytes of a document: fills all of the buffer, or throws.
     typealias Fill = (UnsafeMutableRawBufferPointer) throws -> Void
 
-    /// Reads a document's header, whose bytes `fill` hands out.
+    /// Reads a document's header through `fill`.
     ///
-    /// Nothing is allocated before its size is known to be within `limits` and, where that is known, to be what is there.
+    /// Nothing is allocated before its size is known to be within `limits` and, where the document's size is known,
+    /// consistent with it.
     ///
-    /// - Parameter size: the bytes of the whole document, where something around it says so.
-    /// - Throws: a ``Failure`` without path and location whose text goes on after the document's name.
+    /// - Parameter size: the size of the whole document in bytes, where its container gives it.
+    /// - Throws: a ``Failure`` without path and location, with a text that continues after the document's name.
     static func header(size: Int?, limits: Limits, fill: Fill) throws -> Contents {
         if let size, size < 8 { throw Failure(.data, "has \(size) bytes, less than the 8 of a safetensors document") }
         var length: UInt64 = 0
@@ -82,7 +83,7 @@ enum Safetensors {
 }
 
 extension Safetensors.Contents {
-    /// Reads the tensors, which come behind the header: all of them into one piece of memory.
+    /// Reads the tensors, which follow the header, into one block of memory.
     func document(pool: BufferPool?, fill: Safetensors.Fill) throws -> TensorDocument {
         let storage = try pool?.take(byteCount: byteCount) ?? TensorStorage(byteCount: byteCount)
         try unsafe fill(storage.mutableBytes)
@@ -94,7 +95,7 @@ extension Safetensors.Contents {
                 tensors[entry.name] = Tensor(
                     dtype: entry.dtype, shape: entry.shape, storage: storage, offset: entry.range.lowerBound, byteCount: byteCount)
             } else {
-                // Other writers need not align; elements are only reached through aligned pointers here.
+                // Other writers need not align, but elements are only accessed through aligned pointers here.
                 let copy = try TensorStorage(byteCount: byteCount)
                 unsafe copy.mutableBytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage.bytes[entry.range]))
                 tensors[entry.name] = Tensor(dtype: entry.dtype, shape: entry.shape, storage: copy, offset: 0, byteCount: byteCount)
@@ -110,7 +111,7 @@ extension Safetensors.Contents {
         for tensor in entries.map(\.outline) {
             var done = 0
             repeat {
-                // Whole elements: a piece's longest length is a multiple of every element's.
+                // Whole elements: the maximum length of a piece is a multiple of every element size.
                 let byteCount = min(longest, tensor.byteCount - done)
                 let storage = try pool.take(byteCount: byteCount)
                 try unsafe fill(storage.mutableBytes)

@@ -1,9 +1,10 @@
 import ToolSupport
 
-/// The sizes of a stream's frames, as the last bytes of a file.
+/// The sizes of a stream's frames, at the end of a file.
 ///
-/// The layout is that of zstd's seekable format 0.1.0 (contrib/seekable_format/zstd_seekable_compression_format.md):
-/// a skippable frame, which every decoder passes over, with two 32-bit sizes a frame, their number, and a mark.
+/// The layout is zstd's seekable format 0.1.0 (contrib/seekable_format/zstd_seekable_compression_format.md): a
+/// skippable frame, which every decoder ignores, with two 32-bit sizes per frame, the number of frames, and a magic
+/// number.
 struct SeekIndex: Equatable {
     struct Entry: Equatable {
         var compressed: UInt32
@@ -21,17 +22,17 @@ struct SeekIndex: Equatable {
         bytes += UInt32(entries.count * 8 + SeekIndex.footerBytes).littleEndianBytes
         for entry in entries { bytes += entry.compressed.littleEndianBytes + entry.content.littleEndianBytes }
         bytes += UInt32(entries.count).littleEndianBytes
-        bytes.append(0)  // no checksums: the frames have theirs
+        bytes.append(0)  // no checksums: the frames have their own
         bytes += SeekIndex.seekableMagic.littleEndianBytes
         return bytes
     }
 
-    /// Where frame `number` starts.
+    /// The byte offset of frame `number`.
     func offset(of number: Int) -> Int { entries[..<number].reduce(0) { $0 + Int($1.compressed) } }
 
     /// The index at the end of a regular file, or nil where the file does not end with one.
     ///
-    /// - Throws: a ``Failure`` where there is one that does not describe the file.
+    /// - Throws: a ``Failure`` where there is an index that does not match the file.
     static func read(from source: ByteSource) throws -> SeekIndex? {
         guard let size = source.size, size >= 8 + footerBytes else { return nil }
         let footer = try source.bytes(of: size - footerBytes..<size)

@@ -2,13 +2,13 @@
 ///
 /// 1. The first document has no tensors; its `__metadata__` holds `format` = `tensor-stream/1`, `provenance` (lines),
 ///    and what all records share.
-/// 2. Records, one a batch.
+/// 2. Records, one per batch.
 /// 3. The last document has no tensors; its `__metadata__` holds `end` = the number of records, `checksum` = the XXH64
 ///    of all bytes before this frame in 16 hexadecimal digits (another program may leave it out), and `index` =
 ///    `seekable` when the index follows (likewise).
 /// 4. The index of zstd's seekable format, a skippable frame.
 ///
-/// Each frame names its content size and has a checksum. A stream without its last document is an error.
+/// Each frame has its content size and a checksum. A stream without its last document is an error.
 enum StreamFormat {
     static let format = "tensor-stream/1"
     static let family = "tensor-stream/"
@@ -18,14 +18,15 @@ enum StreamFormat {
     static let checksumKey = "checksum"
     static let indexKey = "index"
     static let indexKind = "seekable"
-    /// What every reader accepts. The index, which counts a frame's bytes in 32 bits, would allow twice as much.
+    /// The record size that every reader accepts. The index, which stores sizes in 32 bits, would allow twice as much.
     static let recordBytes = Limits.standard.documentBytes
 }
 
-/// What a stream's first document says about all its records.
+/// The contents of a stream's first document, which apply to all its records.
 public struct StreamHeader: Sendable, Equatable {
     public var provenance: Provenance
-    /// What all records share, such as `classes`; without the keys `format` and `provenance`, which are the stream's own.
+    /// What all records share, such as `classes`; without the keys `format` and `provenance`, which belong to the
+    /// stream itself.
     public var metadata: [String: String]
 
     public init(provenance: Provenance = Provenance(), metadata: [String: String] = [:]) {
@@ -33,35 +34,40 @@ public struct StreamHeader: Sendable, Equatable {
         self.metadata = metadata
     }
 
-    /// The metadata key of a stream that begins in the middle of an epoch: how many of its batches it leaves out. `records` and `images` are those of whole epochs.
+    /// The metadata key of a stream that begins in the middle of an epoch: how many batches it leaves out. `records`
+    /// and `images` refer to whole epochs.
     public static let firstBatch = "first_batch"
 
-    /// What the stream is made of, whatever it is called: hashes with commas between, of the data, of which of them are taken, and of each network or program that has been at it. Nil where no
-    /// tool has told it. The data's is empty where the first of them told nothing. It is no promise: of large data a sample is looked at.
+    /// Identifies the contents of the stream independently of names: comma-separated hashes of the data, of the
+    /// selected part of it, and of each network or program that processed it.
+    ///
+    /// Nil where no tool has recorded it. The data's hash is empty where the first tool recorded none. It is not a
+    /// guarantee: of large data only a sample is hashed.
     public var madeOf: String? { metadata[StreamHeader.madeOfKey] }
     public static let madeOfKey = "made_of"
 
-    /// The data's part.
+    /// The hash of the data.
     public var dataSource: String? { madeOf?.split(separator: ",", omittingEmptySubsequences: false).first.map(String.init).flatMap { $0.isEmpty ? nil : $0 } }
 
-    /// Begins with the data's hash, and which of them are taken where they are not all.
+    /// Starts the list with the data's hash, and the hash of the selection where not all data is used.
     public mutating func beginSources(_ data: String, choice: String?) { metadata[StreamHeader.madeOfKey] = [data, choice].compactMap(\.self).joined(separator: ",") }
 
-    /// Adds what one more tool has taken in: a hash of it.
+    /// Adds the hash of what one more tool has used.
     public mutating func addSource(_ hash: String) { metadata[StreamHeader.madeOfKey] = (madeOf ?? "") + "," + hash }
 
-    /// Adds what the last `makers` tools of another stream have taken in.
+    /// Adds the hashes of what the last `makers` tools of another stream have used.
     public mutating func addSources(of other: StreamHeader, makers: Int) {
         for hash in (other.madeOf ?? "").split(separator: ",", omittingEmptySubsequences: false).dropFirst().suffix(makers) { addSource(String(hash)) }
     }
 
-    /// The key of how many images of an epoch may be broken, of which a stream has a part alone.
+    /// The metadata key for how many images of an epoch may be broken, in a stream that holds only a part of the epoch.
     public static let brokenLimit = "broken_limit"
 
-    /// Whether it may have no records: what is left of an epoch may all be broken, and among more shards than batches some are empty.
+    /// Whether the stream may have no records: the rest of an epoch may consist of broken images, and with more shards
+    /// than batches some shards are empty.
     public var mayBeEmpty: Bool { metadata.count(StreamHeader.firstBatch) ?? 0 > 0 || StreamShard(self) != nil }
 
-    /// Images in the stream, where that is known; version 0.1.0 called them `pictures`.
+    /// The number of images in the stream, where it is known; version 0.1.0 called the key `pictures`.
     public var imageCount: Int? {
         guard let all = metadata.count("images") ?? metadata.count("pictures") else { return nil }
         let left = (metadata.count(StreamHeader.firstBatch) ?? 0).multipliedReportingOverflow(by: metadata.count("batch") ?? 0)
@@ -75,7 +81,7 @@ public struct StreamHeader: Sendable, Equatable {
         return TensorDocument(metadata: metadata)
     }
 
-    /// Nil when the document is no stream's first.
+    /// Nil when the document is not the first of a stream.
     init?(_ document: Safetensors.Contents) {
         guard document.entries.isEmpty, document.metadata[StreamFormat.formatKey] == StreamFormat.format else { return nil }
         metadata = document.metadata

@@ -5,17 +5,18 @@ import ToolSupport
 ///     let reader = try StreamReader("train.tensors.zst")
 ///     while let record = try reader.next() { … }
 ///
-/// It never waits for bytes behind the record it returns, so that two programs can answer each other over pipes.
+/// It never waits for bytes after the record that it returns, so that two programs can answer each other over pipes.
 public final class StreamReader {
-    /// The path, or "standard input", as messages name it.
+    /// The path, or "standard input"; used in messages.
     public let name: String
     public private(set) var header = StreamHeader()
-    /// The number of the record last returned, from 0; before that the number of the one before the first.
+    /// The number of the record last returned, from 0; before the first call, one less than the number of the first
+    /// record.
     public private(set) var recordIndex: Int
-    /// Bytes of tensors' documents so far, uncompressed.
+    /// The uncompressed bytes of documents so far.
     public private(set) var contentBytes = 0
 
-    /// Bytes of the input so far.
+    /// The number of input bytes so far.
     public var position: Int { source.position }
 
     private let source: ByteSource
@@ -23,19 +24,19 @@ public final class StreamReader {
     private let limits: Limits
     private let pool = BufferPool()
     private var index = SeekIndex()
-    /// Whether the checksum at the stream's end can be verified: not where records were passed over unread. Every record that is read is verified by
-    /// its frame's checksum, and their number by the index, all the same.
+    /// Whether the checksum at the stream's end can be verified: not where records were skipped unread. Every record
+    /// that is read is still verified by its frame's checksum, and the number of records by the index.
     public private(set) var hashIsWhole = true
-    /// Whether the stream had such a checksum; known at its end.
+    /// Whether the stream has such a checksum; known at its end.
     public private(set) var hasChecksum = false
     private var outcome: Result<Void, Failure>?
 
     /// Opens `path`, or standard input for `-`, and reads the header.
     ///
-    /// - Parameter fromRecord: the first record to return. A regular file is entered there by its index; of a pipe the
-    ///   records before are read and dropped.
-    /// - Throws: a ``Failure`` of kind `noInput`, `data` (also for no bytes at all) or `io`, or `usage` where
-    ///   there are fewer than `fromRecord` records.
+    /// - Parameter fromRecord: the first record to return. In a regular file the index gives its position; from a pipe
+    ///   the records before it are read and dropped.
+    /// - Throws: a ``Failure`` of kind `noInput`, `data` (also for empty input) or `io`, or `usage` where there are
+    ///   fewer than `fromRecord` records.
     public convenience init(_ path: String, limits: Limits = .standard, fromRecord: Int = 0) throws {
         try self.init(source: ByteSource(path), limits: limits, fromRecord: fromRecord)
     }
@@ -59,7 +60,8 @@ public final class StreamReader {
         frames = try FrameReader(source, windowLog: limits.windowLog, hashes: true)
     }
 
-    /// A reader of `source`, which starts with a zstd frame, if its first document is a stream's; else one of that document.
+    /// Opens `source`, which starts with a zstd frame: as a stream if its first document is a stream header, else as
+    /// that document.
     static func open(_ source: ByteSource, limits: Limits, documentLimits: Limits) throws -> TensorInput {
         let reader = try StreamReader(beforeHeaderOf: source, limits: limits)
         let frame = try reader.openFrame("the document", limits: documentLimits, mustNameSize: false)
@@ -75,7 +77,8 @@ public final class StreamReader {
 
     /// The next record; nil after the last one, once the stream's end has been verified.
     ///
-    /// - Throws: a ``Failure`` that says where the stream is damaged or cut. Asked again, it says the same.
+    /// - Throws: a ``Failure`` that says where the stream is damaged or truncated. Repeated calls throw the same
+    ///   failure.
     public func next() throws -> TensorDocument? {
         frames.isKept = true
         return try record { contents, origin in
@@ -85,7 +88,7 @@ public final class StreamReader {
         }
     }
 
-    /// Takes the next record piece by piece; false after the last one, once the stream's end has been verified.
+    /// Reads the next record piece by piece; false after the last one, once the stream's end has been verified.
     public func next(_ visitor: inout some DocumentVisitor & ~Copyable) throws -> Bool {
         frames.isKept = false
         return try record { contents, origin in
@@ -97,7 +100,7 @@ public final class StreamReader {
         } ?? false
     }
 
-    /// What `read` makes of the next record; nil after the last one.
+    /// Reads the next record with `read`; nil after the last one.
     private func record<Result>(_ read: (Safetensors.Contents, TensorDocument.Origin) throws -> Result) throws -> Result? {
         if let outcome {
             try outcome.get()
@@ -114,7 +117,8 @@ public final class StreamReader {
     }
 
     private func readHeader() throws -> StreamHeader {
-        // No more than needed: whoever answers through a pipe may write nothing else until it is asked again.
+        // Reads no more than needed: a program that answers through a pipe may write nothing else until it is asked
+        // again.
         let start = try source.peek(4)
         func failure(_ what: String, _ remedy: String? = nil) -> Failure { Failure(.data, path: name, what, remedy: remedy) }
         guard !start.isEmpty else { throw failure("is empty where a tensor stream is expected", "the program that should write it may have failed") }
@@ -160,9 +164,9 @@ public final class StreamReader {
         return Failure(.data, path: name, location: "byte \(source.position)", "\(where_) without its end record", remedy: "the program that wrote it stopped early")
     }
 
-    /// A frame, which is one document, of which the header has been read.
+    /// A frame with one document, whose header has been read.
     private struct OpenFrame {
-        /// What it is called in messages.
+        /// The frame's name in messages.
         let subject: String
         let start: Int
         let header: FrameHeader
@@ -179,7 +183,7 @@ public final class StreamReader {
         }
     }
 
-    /// Has `read` take the frame's tensors, and then its end.
+    /// Reads the frame's tensors with `read`, then its end.
     private func closeFrame<Result>(_ frame: OpenFrame, _ read: (Safetensors.Contents) throws -> Result) throws -> Result {
         try telling(frame.subject, frame.start) {
             let result = try read(frame.contents)
@@ -191,7 +195,7 @@ public final class StreamReader {
         }
     }
 
-    /// What is wrong with a document is told with its location.
+    /// Adds the location to failures of a document.
     private func telling<Result>(_ subject: String, _ start: Int, _ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let failure as Failure where failure.path == nil && failure.kind != .usage {
             throw failure.within(name, offset: start, subject)
@@ -223,7 +227,7 @@ public final class StreamReader {
         }
     }
 
-    /// Goes to record `record`, which ``next()`` will return; only before the first call of that.
+    /// Skips to record `record`, which the first call of ``next()`` then returns; call it only before that.
     public func skip(to record: Int) throws {
         precondition(recordIndex == -1 && outcome == nil, "records were read already")
         if let index = try SeekIndex.read(from: source) {

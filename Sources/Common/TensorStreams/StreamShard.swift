@@ -1,40 +1,42 @@
 import ToolSupport
 
-/// One of the parts that an epoch's batches are cut into, one behind the other, as `augment --shard 2/4` makes it and `merge-shards` puts it together.
+/// One of the consecutive parts that an epoch's batches are split into; `augment --shard 2/4` makes it, and
+/// `merge-shards` combines them.
 ///
-/// The header of a stream that holds only that part has it in its metadata, as `shard` = `2/4`; `records` and `images` are those of the part.
+/// The header of a stream that holds only that part records it in its metadata, as `shard` = `2/4`; `records` and
+/// `images` describe the part.
 public struct StreamShard: Sendable, Equatable {
-    /// From 1.
+    /// The number of the shard, from 1.
     public let number: Int
     public let count: Int
 
-    /// Nil for one of one, which is the whole.
+    /// Nil for one shard of one, which is the whole.
     public init?(_ number: Int, of count: Int) {
         guard count > 1, 1...count ~= number, count <= 1 << 20 else { return nil }
         (self.number, self.count) = (number, count)
     }
 
     private static let key = "shard"
-    /// What headers of shards have each their own of, and the whole the sum.
+    /// Metadata that differ between shards; the whole has their sum.
     private static let sums = ["records", "images"]
 
     public var metadata: [String: String] { [StreamShard.key: text] }
     /// `2/4`.
     public var text: String { "\(number)/\(count)" }
 
-    /// Nil where a stream is whole, or says nothing that can be.
+    /// Nil where a stream is whole, or the metadata is invalid.
     public init?(_ header: StreamHeader) {
         guard let shard = StreamShard(header.metadata[StreamShard.key] ?? "") else { return nil }
         self = shard
     }
 
-    /// From `2/4`.
+    /// Parses `2/4`.
     public init?(_ text: String) {
         guard let part = PartNumber(text) else { return nil }
         self.init(part.number, of: part.count)
     }
 
-    /// What is known with the first record alone.
+    /// Metadata that only the first record determines.
     private static let ofRecords = ["dimension", "network"]
 
     fileprivate static func isEmpty(_ header: StreamHeader) -> Bool { header.metadata.count("records") == 0 }
@@ -47,7 +49,8 @@ public struct StreamShard: Sendable, Equatable {
         return whole
     }
 
-    /// The key in which the headers of two shards differ where they may not; `provenance` for how they came to be, nil where they are of one whole.
+    /// The key in which the headers of two shards differ although they must not; `provenance` where they were made by
+    /// different commands, nil where they belong together.
     static func difference(_ first: StreamHeader, _ second: StreamHeader) -> String? {
         guard first.provenance == second.provenance else { return "provenance" }
         let keys = Set(first.metadata.keys).union(second.metadata.keys).subtracting(sums + [key] + (isEmpty(first) || isEmpty(second) ? ofRecords : []))
@@ -55,16 +58,16 @@ public struct StreamShard: Sendable, Equatable {
     }
 }
 
-/// The shards of a stream, read as the whole.
+/// Reads the shards of a stream as the whole.
 public final class MergedShards {
-    /// Of the whole: that which one process would have written.
+    /// The header of the whole, as one process would have written it.
     public let header: StreamHeader
     private var readers: ArraySlice<StreamReader>
-    /// Images that were broken.
+    /// The number of broken images so far.
     private var broken = 0
 
-    /// - Parameter paths: the shards, in whatever order.
-    /// - Throws: ``Failure`` `data` that names the shard which is missing, there twice, or of another stream.
+    /// - Parameter paths: the shards, in any order.
+    /// - Throws: a ``Failure`` of kind `data` that names the shard which is missing, duplicate, or of another stream.
     public init(_ paths: [String]) throws {
         var found: [Int: StreamReader] = [:], count = 0
         for path in paths {
@@ -94,7 +97,7 @@ public final class MergedShards {
         readers = all[...]
     }
 
-    /// The next record of the whole; nil behind the last, once every shard's end is verified.
+    /// The next record of the whole; nil after the last, once every shard's end is verified.
     public func next() throws -> TensorDocument? {
         while let reader = readers.first {
             if let record = try reader.next() {

@@ -7,24 +7,25 @@ import ToolSupport
 ///     for batch in batches { try writer.write(TensorDocument(tensors: batch)) }
 ///     try writer.commit()
 ///
-/// A regular file appears under its name at ``commit()`` only. A stream that is dropped before has no end record, and
-/// whoever reads it is told so.
+/// A regular file appears under its name only at ``commit()``. A stream that is dropped before that has no end record,
+/// which readers report.
 public final class StreamWriter {
-    /// The path, or "standard output", as messages name it.
+    /// The path, or "standard output"; used in messages.
     public let name: String
-    /// Records written so far.
+    /// The number of records written so far.
     public private(set) var records = 0
-    /// Bytes written so far.
+    /// The number of bytes written so far.
     public private(set) var position = 0
 
-    /// Nil once the stream is complete or cannot be completed any more.
+    /// Nil once the stream is complete or has failed.
     private var output: OutputFile?
     private let frames: FrameWriter
     private var index = SeekIndex()
 
-    /// Creates `path`, or takes standard output for `-`, and writes the header.
+    /// Creates `path`, or uses standard output for `-`, and writes the header.
     ///
-    /// - Parameter level: zstd's compression level; without it 3 for a regular file, and −1 for a pipe, where speed counts.
+    /// - Parameter level: zstd's compression level; by default 3 for a regular file, and −1 for a pipe, where speed
+    ///   matters.
     public convenience init(_ path: String, header: StreamHeader, level: Int? = nil) throws {
         if path == OutputFile.standard, isatty(STDOUT_FILENO) == 1 {
             throw Failure(.usage, "standard output is a terminal", remedy: "name a file with -o, or add a pipe: | inspect")
@@ -45,7 +46,7 @@ public final class StreamWriter {
         try put(header.document)
     }
 
-    /// Writes one record; its bytes are with the reader, or in the file, when this returns.
+    /// Writes one record; when this returns, its bytes are with the reader, or in the file.
     public func write(_ document: TensorDocument) throws {
         guard !document.tensors.isEmpty || document.metadata[StreamFormat.endKey] == nil else {
             throw Failure(.software, path: name, "a record without tensors must not have the metadata '\(StreamFormat.endKey)'")
@@ -80,7 +81,7 @@ public final class StreamWriter {
         }
     }
 
-    /// Works on the output, which is given up at the first failure: nothing may make half a record look whole.
+    /// Runs `body` on the output, which is given up at the first failure: half a record must never look complete.
     private func withOutput(_ body: (inout OutputFile) throws -> Void) throws {
         guard var output = output.take() else { throw Failure(.software, path: name, "written to after its end or a failure") }
         try body(&output)

@@ -1,7 +1,7 @@
 import ToolSupport
 
 extension Tensor {
-    /// The elements as `Float`, from any type but bool; f64 and wide integers are rounded to the nearest.
+    /// The elements as `Float`, from any type except bool; f64 and wide integers are rounded to the nearest.
     public func floats() throws -> [Float] {
         switch dtype {
         case .f32: unsafe withElements(as: Float.self) { unsafe Array($0) }
@@ -44,7 +44,7 @@ extension Tensor {
         }
     }
 
-    /// The same numbers as another floating type, rounded to the nearest, ties to even.
+    /// The same values as another floating type, rounded to nearest, ties to even.
     public func converted(to target: DType) throws -> Tensor {
         if target == dtype { return self }
         let values = try floats()
@@ -58,9 +58,9 @@ extension Tensor {
     }
 }
 
-/// The two 16-bit floating types, by their bits.
+/// Conversions of the two 16-bit floating types by their bits.
 ///
-/// In plain integers: without the machine's own instructions `Float16` calls a function for each element.
+/// They use plain integers, because without hardware instructions `Float16` calls a function for each element.
 enum Half {
     static func float(fromBF16 bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
@@ -74,7 +74,8 @@ enum Half {
         let sign = UInt32(bits & 0x8000) << 16
         let rest = UInt32(bits & 0x7FFF)
         if rest >= 0x7C00 { return Float(bitPattern: sign | 0x7F80_0000 | (rest & 0x3FF) << 13) }
-        // Exponent and fraction moved into place are too small by 2^112; the product is exact, also for subnormals.
+        // With exponent and fraction shifted into place, the value is too small by 2^112; the product is exact, also
+        // for subnormals.
         let magnitude = Float(bitPattern: rest << 13) * 0x1p112
         return Float(bitPattern: sign | magnitude.bitPattern)
     }
@@ -85,7 +86,7 @@ enum Half {
         if rest > 0x7F80_0000 { return sign | 0x7E00 | UInt16(truncatingIfNeeded: rest >> 13) & 0x1FF }
         if rest >= 0x477F_F000 { return sign | 0x7C00 }  // 65520 and above round to infinity
         if rest < 0x3880_0000 {
-            // Below 2^-14 the step is 2^-24: adding 0.5, whose last bit is worth 2^-24, rounds to it.
+            // Below 2^-14 the step is 2^-24. Adding 0.5, whose last bit is worth 2^-24, rounds to it.
             let sum = Float(bitPattern: rest) + 0.5
             return sign | UInt16(truncatingIfNeeded: sum.bitPattern &- 0x3F00_0000)
         }

@@ -2,13 +2,14 @@ import CProcess
 import Platform
 import ToolSupport
 
-/// Numbers of one type in a rectangular arrangement, last dimension fastest.
+/// An n-dimensional array of one element type; the last dimension varies fastest.
 ///
-/// Immutable. The bytes are shared: a tensor of a document is a view into the document's one buffer, and copying a
-/// tensor copies no numbers. The first byte is aligned to the element's size; of a tensor made here to 64 bytes.
+/// It is immutable, and its bytes are shared: a tensor of a document is a view into the document's single buffer, and
+/// copying a tensor copies no values. The first byte is aligned to the element size; tensors allocated here are aligned
+/// to 64 bytes.
 public struct Tensor: Sendable {
     public let dtype: DType
-    /// The sizes of its dimensions; `[]` is one number.
+    /// The sizes of its dimensions; `[]` is a scalar.
     public let shape: [Int]
     private let storage: TensorStorage
     private let offset: Int
@@ -26,7 +27,7 @@ public struct Tensor: Sendable {
         self.byteCount = byteCount
     }
 
-    /// A tensor that `filling` writes; it must write all of it, for the memory's contents are unset.
+    /// A tensor whose memory `filling` writes. It must write all of it, because the memory is uninitialised.
     public init(
         dtype: DType, shape: [Int], filling: (UnsafeMutableRawBufferPointer) throws -> Void
     ) rethrows {
@@ -34,7 +35,7 @@ public struct Tensor: Sendable {
             precondition(size >= 0, "a dimension of \(size)")
             return total * size
         }
-        // As Swift's own allocations end where there is no memory.
+        // Terminates when memory runs out, like Swift's own allocations.
         guard let storage = try? TensorStorage(byteCount: byteCount) else { seed_no_memory(byteCount) }
         try unsafe filling(storage.mutableBytes)
         self.init(dtype: dtype, shape: shape, storage: storage, offset: 0, byteCount: byteCount)
@@ -46,7 +47,7 @@ public struct Tensor: Sendable {
     public init(i32 values: [Int32], shape: [Int]) { self.init(values, .i32, shape) }
     public init(u8 values: [UInt8], shape: [Int]) { self.init(values, .u8, shape) }
 
-    /// A tensor of `values`, as many as `shape` says.
+    /// A tensor of `values`, whose number must match `shape`.
     public init<Element: BitwiseCopyable>(_ values: [Element], _ dtype: DType, _ shape: [Int]) {
         precondition(MemoryLayout<Element>.size == dtype.size, "elements of another size than \(dtype)")
         precondition(shape.reduce(1, *) == values.count, "\(values.count) values for shape \(shape)")
@@ -61,7 +62,7 @@ public struct Tensor: Sendable {
         }
     }
 
-    /// The elements as they lie in memory. `T` must have the size of the element type.
+    /// The elements in memory order. `T` must have the size of the element type.
     public func withElements<T: BitwiseCopyable, R>(
         as type: T.Type, _ body: (UnsafeBufferPointer<T>) throws -> R
     ) rethrows -> R {
@@ -74,28 +75,29 @@ public struct Tensor: Sendable {
         }
     }
 
-    /// The elements of a tensor of `.f32`.
+    /// The elements of an `.f32` tensor.
     public func withFloats<R>(_ body: (UnsafeBufferPointer<Float>) throws -> R) rethrows -> R {
         precondition(dtype == .f32, "floats of a tensor of \(dtype)")
         return try unsafe withElements(as: Float.self, body)
     }
 
-    /// The same bytes, seen as another shape of as many elements.
+    /// The same bytes with another shape of the same number of elements.
     public func reshaped(_ shape: [Int]) -> Tensor {
         precondition(shape.reduce(1, *) == count, "\(count) elements seen as \(shape)")
         return Tensor(dtype: dtype, shape: shape, storage: storage, offset: offset, byteCount: byteCount)
     }
 
-    /// Some of the bytes, in the same memory, seen as numbers of a type; nil where they end too early or the first is not aligned to the type's size.
+    /// A view of some of the bytes as values of a type; nil where they end too early or the first is not aligned to the
+    /// element size.
     ///
-    /// - Parameter start: the first byte.
+    /// - Parameter start: the offset of the first byte.
     public func view(_ dtype: DType, _ shape: [Int], from start: Int) -> Tensor? {
         let byteCount = shape.reduce(dtype.size, *)
         guard start >= 0, byteCount >= 0, start <= self.byteCount - byteCount, (offset + start) % dtype.size == 0 else { return nil }
         return Tensor(dtype: dtype, shape: shape, storage: storage, offset: offset + start, byteCount: byteCount)
     }
 
-    /// "F32 [256, 128]", as messages name it.
+    /// "F32 [256, 128]", the form used in messages.
     public var summary: String { "\(dtype.rawValue) \(shape)" }
 }
 

@@ -1,5 +1,5 @@
 extension TensorDocument {
-    /// The paths of a record's N images (`path` u8 [N, L], each with zeros behind it); nil where it has none.
+    /// The paths of a record's N images (`path` u8 [N, L], each padded with zeros); nil where it has none.
     public func paths(_ N: Int) throws -> [String]? {
         guard tensors["path"] != nil else { return nil }
         let paths = try tensor("path", .u8, shape: [N, nil]), L = paths.shape[1]

@@ -1,15 +1,15 @@
 public import ToolSupport
 
-/// Named tensors and a few named strings: what one safetensors document holds.
+/// Named tensors and named strings: the contents of one safetensors document.
 ///
-/// A record of a stream is one, and a checkpoint is one.
+/// Each record of a stream is one, and a checkpoint is one.
 public struct TensorDocument: Sendable {
     public var metadata: [String: String]
     public var tensors: [String: Tensor]
-    /// Where it was read, for messages.
+    /// Where it was read from, for messages.
     var origin: Origin?
 
-    /// The key of a record's metadata that says the share of the first image in images that are mixed of two.
+    /// The key of a record's metadata with the weight of the first image in images that are mixed from two.
     public static let mixKey = "mix"
 
     struct Origin: Sendable {
@@ -30,10 +30,10 @@ public struct TensorDocument: Sendable {
         self.tensors = tensors
     }
 
-    /// The names of its tensors, in order.
+    /// The sorted names of its tensors.
     public var names: [String] { tensors.keys.sorted() }
 
-    /// The tensor `name`, which must be of that type and shape; nil in `shape` stands for any size.
+    /// The tensor `name`, which must have that type and shape; nil in `shape` stands for any size.
     ///
     ///     let images = try record.tensor("images", .u8, shape: [nil, nil, nil, nil, 3])
     ///
@@ -44,12 +44,12 @@ public struct TensorDocument: Sendable {
         return tensor
     }
 
-    /// A failure at the location where this document was read.
+    /// A failure with the location that this document was read from.
     public func failure(_ what: String, remedy: String? = nil) -> Failure { Origin.failure(origin, what, remedy) }
 }
 
 extension TensorDocument: Equatable {
-    /// Equal metadata and tensors, wherever they were read.
+    /// Equal metadata and tensors; the origin does not matter.
     public static func == (a: TensorDocument, b: TensorDocument) -> Bool {
         a.metadata == b.metadata && a.tensors == b.tensors
     }

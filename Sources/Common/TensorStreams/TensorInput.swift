@@ -1,6 +1,6 @@
 import ToolSupport
 
-/// A file of tensors of either kind, told apart by its first bytes.
+/// A file of tensors of either kind, distinguished by its first bytes.
 public enum TensorInput {
     case stream(StreamReader)
     case document(DocumentReader)
@@ -11,7 +11,7 @@ public enum TensorInput {
     ) throws -> TensorInput {
         let source = try ByteSource(path)
         let start = try source.peek(FrameHeader.magic.count)
-        // No more is asked for where a stream begins: who writes it may wait for an answer.
+        // Reads no more where a stream begins: its writer may be waiting for an answer.
         if start != FrameHeader.magic { try refuseOthers(source.peek(FileKind.prefix), source.name) }
         do {
             guard start == FrameHeader.magic else { return .document(try plain(source, documentLimits)) }
@@ -21,7 +21,7 @@ public enum TensorInput {
         }
     }
 
-    /// Files that people take for safetensors.
+    /// Rejects files that people mistake for safetensors.
     private static func refuseOthers(_ start: [UInt8], _ name: String) throws {
         guard !start.isEmpty else {
             throw Failure(.data, path: name, "is empty where tensors are expected", remedy: "the program that should write it may have failed")

@@ -1,8 +1,8 @@
-/// The range and mean of a tensor's numbers.
+/// The range and mean of a tensor's values.
 public struct TensorStatistics: Sendable, Equatable {
-    /// The smallest and largest number, infinities and NaN left out; nil where there is none.
+    /// The smallest and largest finite value; nil where there is none.
     public var range: ClosedRange<Double>? { finite > 0 ? low...high : nil }
-    /// The mean of the same numbers.
+    /// The mean of the finite values.
     public var mean: Double? { finite > 0 ? sum / Double(finite) : nil }
     public private(set) var nans = 0
     public private(set) var infinities = 0
@@ -11,13 +11,13 @@ public struct TensorStatistics: Sendable, Equatable {
     private var sum = 0.0
     private var finite = 0
 
-    /// Of no numbers yet.
+    /// Starts without values.
     public init() {}
 
     /// The statistics of `tensor`; false counts as 0 and true as 1.
     public init(_ tensor: Tensor) { add(tensor) }
 
-    /// Counts the numbers of `tensor` in.
+    /// Adds the values of `tensor`.
     public mutating func add(_ tensor: Tensor) {
         switch tensor.dtype {
         case .f64: take(tensor, Double.self) { $0 }

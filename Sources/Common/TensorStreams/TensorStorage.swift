@@ -2,7 +2,7 @@ import Platform
 import Synchronization
 import ToolSupport
 
-/// The bytes that tensors are views of: 64-byte aligned, written once before anybody shares them.
+/// The bytes that tensors are views of: 64-byte aligned, and written once before they are shared.
 final class TensorStorage: @unchecked Sendable {
     /// A cache line, and enough for every vector instruction.
     static let alignment = 64
@@ -11,7 +11,7 @@ final class TensorStorage: @unchecked Sendable {
     private let memory: Memory
     private let pool: BufferPool?
 
-    /// Memory of unset contents.
+    /// Uninitialised memory.
     convenience init(byteCount: Int) throws {
         self.init(byteCount: byteCount, memory: try Memory(capacity: byteCount), pool: nil)
     }
@@ -24,7 +24,7 @@ final class TensorStorage: @unchecked Sendable {
 
     var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: memory.start, count: byteCount) }
 
-    /// To be written by the one who made it, before it is shared.
+    /// Writable bytes for the creator, before the storage is shared.
     var mutableBytes: UnsafeMutableRawBufferPointer {
         unsafe UnsafeMutableRawBufferPointer(start: memory.start, count: byteCount)
     }
@@ -38,7 +38,8 @@ final class TensorStorage: @unchecked Sendable {
         let capacity: Int
 
         init(capacity: Int) throws {
-            // The size may come from a file: where memory is short, its user is told which. Swift's own `allocate` ends the process.
+            // The size may come from a file: when memory is short, the user is told how much was wanted. Swift's own
+            // `allocate` would terminate the process.
             let whole = (max(1, capacity) + TensorStorage.alignment - 1) / TensorStorage.alignment * TensorStorage.alignment
             guard let start = unsafe aligned_alloc(TensorStorage.alignment, whole)
             else { throw Failure(.io, "there is no memory for \(capacity) bytes") }
@@ -50,15 +51,15 @@ final class TensorStorage: @unchecked Sendable {
     }
 }
 
-/// Keeps the memory of documents that nobody holds any more for those to come: fresh pages cost more than reading them.
+/// Recycles the memory of documents that are no longer used: fresh pages cost more than reading the documents.
 final class BufferPool: Sendable {
-    /// One with the consumer, two read ahead, one being read.
+    /// One buffer is with the consumer, two are prefetched, one is being read.
     private static let kept = 4
     private let free = Mutex<[TensorStorage.Memory]>([])
 
     func take(byteCount: Int) throws -> TensorStorage {
         let found = free.withLock { free -> TensorStorage.Memory? in
-            // Not a far larger one: a small document must not hold a big one's memory.
+            // Not a far larger one: a small document must not occupy a large buffer.
             let fits = free.lastIndex { $0.capacity >= byteCount && $0.capacity <= 2 * byteCount + 65536 }
             return fits.map { free.remove(at: $0) }
         }

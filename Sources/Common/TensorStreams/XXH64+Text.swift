@@ -1,7 +1,7 @@
 import Platform
 import ToolSupport
 
-/// Hashes as the files of a run have them: 16 hexadecimal digits.
+/// Hashes as 16 hexadecimal digits, the form in a run's files.
 extension XXH64 {
     /// The hash of the bytes of the file at `path`.
     public static func ofFile(_ path: String) throws -> String {
@@ -14,13 +14,13 @@ extension XXH64 {
         return hash.text
     }
 
-    /// ``text`` of a hash whose ``value`` this is.
+    /// The ``text`` of a hash with this ``value``.
     public static func text(_ value: UInt64) -> String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
-    /// The hash of `words`, each with its length, so that no two lists have one text.
+    /// The hash of `words`, each prefixed with its length, so that different lists never give the same text.
     public static func of(_ words: [String]) -> String {
         var hash = XXH64()
         for word in words {

@@ -1,6 +1,7 @@
-/// The 64-bit hash that zstd checks its frames with (XXH64 with seed 0, github.com/Cyan4973/xxHash, doc/xxhash_spec.md).
+/// The 64-bit hash that zstd uses for frame checksums (XXH64 with seed 0, github.com/Cyan4973/xxHash,
+/// doc/xxhash_spec.md).
 ///
-/// A value: a copy is the hash of the bytes so far.
+/// A value type: a copy is the hash of the bytes so far.
 public struct XXH64: Sendable {
     private static let primes: (UInt64, UInt64, UInt64, UInt64, UInt64) = (
         0x9E37_79B1_85EB_CA87, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9, 0x85EB_CA77_C2B2_AE63, 0x27D4_EB2F_1656_67C5
@@ -9,7 +10,7 @@ public struct XXH64: Sendable {
     private var lanes: (UInt64, UInt64, UInt64, UInt64) = (
         XXH64.primes.0 &+ XXH64.primes.1, XXH64.primes.1, 0, 0 &- XXH64.primes.0
     )
-    /// Bytes that do not yet make a stripe of 32.
+    /// Bytes that do not fill a stripe of 32 yet.
     private var rest: [UInt8] = []
     private var length: UInt64 = 0
 
@@ -38,7 +39,7 @@ public struct XXH64: Sendable {
         unsafe rest.append(contentsOf: bytes[start...])
     }
 
-    /// Takes all whole stripes and returns where the rest starts.
+    /// Hashes all whole stripes and returns the offset of the remaining bytes.
     private mutating func stripes(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var (a, b, c, d) = lanes
         var position = start
@@ -92,7 +93,7 @@ public struct XXH64: Sendable {
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
-    /// The hash of a string's UTF-8 as 16 hexadecimal digits.
+    /// The hash of a string's UTF-8, as 16 hexadecimal digits.
     public static func text(of string: String) -> String {
         var hash = XXH64()
         unsafe Array(string.utf8).withUnsafeBytes { unsafe hash.update($0) }

@@ -1,9 +1,9 @@
-/// A file of arguments, one a line: `train-step @options/student.train` takes each line of the file as an argument.
+/// A file of arguments, one per line: `train-step @options/student.train` takes each line of the file as an argument.
 ///
-/// Empty lines are passed over, and a line is taken as it stands: nothing in it is quoted, expanded or read as another file. A file whose own name
-/// begins with `@` is written `./@name` on a command line.
+/// Empty lines are skipped, and each line is taken literally: without quoting, expansion or nested files. A file whose
+/// own name begins with `@` is written `./@name` on a command line.
 public enum ArgumentFile {
-    /// More than any tool's options have.
+    /// Larger than any tool's options.
     private static let limit = 1 << 20
 
     /// `arguments` with each `@FILE` replaced by the file's lines.
@@ -19,20 +19,20 @@ public enum ArgumentFile {
     public static func lines(of path: String) throws -> [String] {
         let bytes = try SmallFile.bytes(path, limit: limit, name: "@\(path)", of: "a file of arguments", tooLarge: .usage)
         guard let text = String(validating: bytes, as: UTF8.self) else { throw Failure(.usage, path: "@\(path)", "is not UTF-8, as arguments are") }
-        // On scalars: a carriage return before the newline would make both one character.
+        // Splits scalars, because a carriage return and a newline form one character.
         return text.unicodeScalars.split(separator: "\n").map { String($0) }
     }
 }
 
-/// Read once: an `@FILE` may be a pipe.
+/// Read once, because an `@FILE` may be a pipe.
 private let expandedWords = Result { try ArgumentFile.expand(CommandLine.arguments.dropFirst()) }
 
 extension ArgumentFile {
-    /// The words this tool was called with, after its name, with every file of arguments in its place.
+    /// The words that this tool was called with, after its name, with argument files expanded.
     ///
-    /// - Throws: what ``expand(_:)`` throws.
+    /// - Throws: the errors of ``expand(_:)``.
     static func commandLine() throws -> [String] { try expandedWords.get() }
 }
 
-/// The words this tool was called with, after its name, with every ``ArgumentFile`` in its place; for provenance.
+/// The words that this tool was called with, after its name, with every ``ArgumentFile`` expanded; for provenance.
 public var commandLine: [String] { (try? expandedWords.get()) ?? [] }

@@ -1,7 +1,7 @@
 public import ArgumentParser
 import Parallel
 
-/// The options that mean the same in every tool.
+/// The options that have the same meaning in every tool.
 public struct CommonOptions: ParsableArguments {
     @Option(name: .long, help: "Threads to work with; results do not depend on it (default: one for each processor it may run on, of which ranks of one machine have a share each).")
     public var threads: Int?
@@ -17,12 +17,12 @@ public struct CommonOptions: ParsableArguments {
 
     /// Starts the threads. Each tool calls it first in `run()`.
     public func start() {
-        _ = StandardError.stage  // before any program is started, which must not find it
+        _ = StandardError.stage  // before any program is started, which must not inherit it
         Parallel.setThreads(threads ?? max(1, Parallel.processors / RankVariables.localCount))
     }
 }
 
-/// Those of the tools that work for long enough to be timed.
+/// The options of tools that run long enough to be timed.
 public struct TimedOptions: ParsableArguments {
     @OptionGroup public var common: CommonOptions
 
@@ -35,7 +35,7 @@ public struct TimedOptions: ParsableArguments {
 
     /// Starts the threads. Each tool calls it first in `run()`.
     ///
-    /// - Throws: a ``Failure`` where the timing could not be written at the end.
+    /// - Throws: a ``Failure`` where the timing file cannot be created.
     public func start() throws {
         if let timing { try OutputFile.check(timing) }
         common.start()

@@ -1,10 +1,10 @@
 import Platform
 
-/// Reads a descriptor to its end, or writes all of some bytes to it.
+/// Reads a descriptor to its end, or writes all of a buffer to it.
 public enum DescriptorBytes {
-    /// Hands what `descriptor` gives to `body`, in pieces of at most `chunk` bytes, until it ends.
+    /// Passes the bytes of `descriptor` to `body`, in chunks of at most `chunk` bytes, until its end.
     ///
-    /// - Returns: false, with `errno` set, where it cannot be read any further.
+    /// - Returns: false, with `errno` set, after a read error.
     public static func forEach(_ descriptor: CInt, chunk size: Int, _ body: (ArraySlice<UInt8>) throws -> Void) rethrows -> Bool {
         var chunk = [UInt8](repeating: 0, count: size)
         while true {
@@ -15,9 +15,9 @@ public enum DescriptorBytes {
         }
     }
 
-    /// Writes all of `bytes`, however few the system takes at once, and waits where the descriptor does not block.
+    /// Writes all of `bytes` despite short writes, and waits where the descriptor is non-blocking.
     ///
-    /// - Returns: false, with `errno` set, where it cannot be written any further.
+    /// - Returns: false, with `errno` set, after a write error.
     public static func write(_ bytes: RawSpan, to descriptor: CInt) -> Bool {
         unsafe bytes.withUnsafeBytes { buffer in
             var rest = unsafe buffer[...]

@@ -1,8 +1,8 @@
 import Platform
 
-/// Why a tool stops, in the words its user needs.
+/// The reason why a tool stops, worded for its user.
 ///
-/// It prints as `file: location: what is wrong; what to do`. The parts that do not apply are left out.
+/// It prints as `file: location: what is wrong; what to do`. Parts that do not apply are left out.
 ///
 ///     train.tensors.zst: byte 8392: record 17 has 3071 bytes where its header says 3072; make the file again
 public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
@@ -10,21 +10,21 @@ public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
     ///
     /// The values are those of `<sysexits.h>`. A wrong command line is 64, which ArgumentParser already uses.
     public enum Kind: Int32, Sendable {
-        /// Options that do not go together or with the input.
+        /// Options that conflict with each other or with the input.
         case usage = 64
         /// The input is malformed, truncated or of another shape than expected.
         case data = 65
         /// An input cannot be opened.
         case noInput = 66
-        /// A library answered in a way its documentation rules out.
+        /// A library violated its documentation.
         case software = 70
         /// An output cannot be created.
         case cannotCreate = 73
         /// A read or write failed.
         case io = 74
-        /// It was asked to stop before it was done; what it had done is saved.
+        /// The tool was asked to stop before it was done; its work so far is saved.
         case stopped = 75
-        /// Whoever read our output has gone. The tool ends without a word, as SIGPIPE would end it.
+        /// The reader of the output has gone. The tool ends silently, as with SIGPIPE.
         case closedPipe = 141
     }
 
@@ -34,9 +34,9 @@ public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
     public var location: String?
     public var what: String
     public var remedy: String?
-    /// Characters of its line that are written; more where a list is to be told as a whole.
+    /// The maximum number of characters of its line; larger where a complete list is needed.
     public var length = usualLength
-    /// A few hundred are read, the rest of a message from a hostile file is not.
+    /// A few hundred characters are readable; a hostile file could cause arbitrarily long messages.
     static let usualLength = 500
 
     public init(_ kind: Kind, path: String? = nil, location: String? = nil, _ what: String, remedy: String? = nil) {
@@ -52,12 +52,13 @@ public struct Failure: Error, CustomStringConvertible, Sendable, Equatable {
         self.init(kind, path: path, location: "byte \(offset)", what, remedy: remedy)
     }
 
-    /// A failure of a system call, with the system's words for `errno`.
+    /// A failure of a system call, with the system's text for `errno`.
     public static func errno(_ kind: Kind, path: String, _ what: String) -> Failure {
         Failure(kind, path: path, "\(what): \(unsafe String(cString: strerror(Platform.errno)))")
     }
 
-    /// The same with the file, and the byte in it, where that was not known below. `subject` is what of the file is wrong: "record 17".
+    /// Adds the file, and the byte offset in it, to a failure of a lower level that did not know them. `subject` is the
+    /// part of the file: "record 17".
     public func within(_ path: String, offset: Int? = nil, _ subject: String) -> Failure {
         guard self.path == nil else { return self }
         let what = kind == .data ? "\(subject) \(what)" : what

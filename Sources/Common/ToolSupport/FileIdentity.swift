@@ -1,6 +1,6 @@
 import Platform
 
-/// Which file a name or a descriptor is: two that are equal are the same file, whatever the names.
+/// The identity of a file: equal values mean the same file, whatever the names.
 struct FileIdentity: Equatable {
     let device: dev_t
     let inode: ino_t
@@ -17,7 +17,7 @@ struct FileIdentity: Equatable {
         self.init(device: status.st_dev, inode: status.st_ino)
     }
 
-    /// What lies at `path` itself, not where a link there leads. A signal's handler may ask.
+    /// The identity of `path` itself, without following a link. It is safe in a signal handler.
     init?(at path: UnsafePointer<CChar>) {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { return nil }

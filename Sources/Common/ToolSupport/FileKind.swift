@@ -1,13 +1,13 @@
-/// What a file seems to be by its first bytes: for what is said of a file of another kind than was expected.
+/// The likely kind of a file by its first bytes, for messages about a file of an unexpected kind.
 public struct FileKind {
-    /// So many bytes are enough to tell.
+    /// The number of bytes that are enough to tell.
     public static let prefix = 512
 
     /// "a JPEG image".
     public let name: String
-    /// What makes a file of tensors of it; nil where that is not told in a few words.
+    /// How to convert it to a file of tensors; nil where there is no short answer.
     public let toTensors: String?
-    /// Whether it may be anything, compressed.
+    /// Whether it is compressed, and so may contain anything.
     public var isCompressed: Bool { name.hasPrefix("compressed") }
 
     private init(_ name: String, toTensors: String? = nil) {
@@ -15,10 +15,10 @@ public struct FileKind {
         self.toTensors = toTensors
     }
 
-    /// What is said of files that convert-weights reads and others do not.
+    /// The remedy for files that only convert-weights reads.
     public static let toConvert = "convert-weights makes a file of tensors of it"
 
-    /// The kind of a file that begins with `start`; nil where the bytes tell nothing.
+    /// The kind of a file that begins with `start`; nil where it is unknown.
     public static func of(_ start: [UInt8]) -> FileKind? {
         let safetensors = toConvert
         let decompress = "decompress it first"
@@ -36,7 +36,7 @@ public struct FileKind {
             return isScript ? FileKind("a program of TorchScript", toTensors: "save the state_dict of torch.jit.load(…) with torch.save") : FileKind("a zip archive")
         }
         if begins("PK\u{5}\u{6}") { return FileKind("an empty zip archive") }
-        // A pickle of protocol 2 to 5 is what older PyTorch saved.
+        // A pickle of protocol 2 to 5 is the format of older PyTorch.
         if let version = start.dropFirst().first, begins([0x80]), 2...5 ~= version {
             return FileKind("a Python pickle, such as older torch.save wrote", toTensors: safetensors)
         }
@@ -57,7 +57,7 @@ public struct FileKind {
         if begins([0x7F] + "ELF".utf8) { return FileKind("a program") }
         if begins("version https://git-lfs") { return FileKind("a pointer of Git LFS, in place of the file itself") }
         if begins("<!DOCTYPE") || begins("<!doctype") || begins("<html") { return FileKind("a web page") }
-        // ONNX: the version of its format, then the name of the program that wrote it.
+        // ONNX: the format version, then the name of the program that wrote it.
         if start.count > 4, start[0] == 0x08, start[1] < 32, start[2] == 0x12, start.dropFirst(4).prefix(Int(start[3])).allSatisfy({ 0x20...0x7E ~= $0 }) {
             return FileKind("an ONNX file, whose tensors are not read", toTensors: "name the weights that it was made of")
         }

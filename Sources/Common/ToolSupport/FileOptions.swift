@@ -1,14 +1,15 @@
 import ArgumentParser
 import Platform
 
-/// Throws what a user is told whose options name files that cannot go together; nil, an option not given, passes.
+/// Checks that the files named by options can be used together; nil, an option not given, is valid.
 ///
 ///     try checkFiles(outputs: ["-o": output, "--timing": common.timing], inputs: ["--weights": weights, "the input": input])
 ///
-/// No name may be empty. Each output is a file of its own: no two are the same, and none is an input, which would be lost before or after it is
-/// read. Files are the same by device and inode, or by the same path where there is none yet; `-` is what standard input or output is.
+/// No name may be empty. All outputs must be different files, and none may be an input, which would be lost before or
+/// after it is read. Files are compared by device and inode, or by resolved path where they do not exist yet; `-` is
+/// standard input or output.
 ///
-/// - Parameter replaceable: inputs that the first output may take the place of.
+/// - Parameter replaceable: inputs that the first output may replace.
 public func checkFiles(
     outputs: KeyValuePairs<String, String?>, inputs: KeyValuePairs<String, String?> = [:], replaceable: Set<String> = []
 ) throws {
@@ -35,13 +36,13 @@ public func checkFiles(
     }
 }
 
-/// Which file a path on the command line leads to.
+/// The file that a path on the command line refers to.
 private enum NamedFile {
     case existing(FileIdentity)
-    /// None yet: its folder as the system names it, and its name.
+    /// A file that does not exist yet: its resolved folder, and its name.
     case new(String)
     case standard
-    /// A device, a pipe: any number may write to it.
+    /// A device or a pipe, which may have any number of writers.
     case special
 
     init(_ path: String, _ option: String, standard descriptor: CInt) throws {

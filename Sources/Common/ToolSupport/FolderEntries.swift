@@ -1,10 +1,10 @@
 import Platform
 
-/// The names in a folder, as bytes, which need not be UTF-8.
+/// The names in a folder, as bytes that need not be UTF-8.
 public enum FolderEntries {
-    /// All but `.` and `..`, in no order.
+    /// All names except `.` and `..`, in no particular order.
     ///
-    /// - Parameter path: without a byte of zero.
+    /// - Parameter path: without a zero byte.
     /// - Returns: nil, with `errno` set, where the folder cannot be opened or read to its end.
     public static func names(_ path: [UInt8]) -> [[UInt8]]? {
         let opened = unsafe (path + [0]).withUnsafeBytes { bytes in

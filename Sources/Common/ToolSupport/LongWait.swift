@@ -1,17 +1,18 @@
 import Platform
 import Synchronization
 
-/// Says so when another program is waited for unusually long: once after a while, and again each time the wait has doubled.
+/// Warns when the wait for another program is unusually long: once after a while, and again each time the wait has
+/// doubled.
 ///
 ///     let wait = LongWait { TrainStep.log("no answer for \($0)") }
 ///     let answer = try wait.during { try reader.next() }
 ///
-/// How long a program may take, its user knows: at a limit, where one is given, it does what the limit says.
+/// Only the user knows how long a program may take. If a limit is given, its action runs when the limit is reached.
 public final class LongWait: Sendable {
-    /// How long a wait may be.
+    /// The maximum length of a wait, and what to do then.
     public struct Limit: Sendable {
         public var seconds: Double
-        /// Done once, by another thread, while the wait still goes on: it should end it.
+        /// Called once, on another thread, during the wait; it should end the wait.
         public var pass: @Sendable () -> Void
 
         public init(seconds: Double, pass: @escaping @Sendable () -> Void) {
@@ -20,13 +21,13 @@ public final class LongWait: Sendable {
         }
     }
 
-    /// What the watching thread sees.
+    /// The state that the watching thread sees.
     private final class Watch: Sendable {
-        /// When the wait under way began and at which length it will be told; nil while there is none.
+        /// The start of the current wait, and the length at which the next warning is due; nil without a wait.
         let wait = Mutex<(start: Double, next: Double)?>(nil)
         let isOver = Atomic<Bool>(false)
 
-        /// The length of the wait under way, where it is time to tell it.
+        /// The length of the current wait if a warning is due.
         func due() -> Double? {
             wait.withLock { wait in
                 guard let (start, next) = wait, Progress.now() - start >= next else { return nil }
@@ -35,7 +36,7 @@ public final class LongWait: Sendable {
             }
         }
 
-        /// Whether the wait under way is longer than `seconds`.
+        /// Whether the current wait is longer than `seconds`.
         func isLonger(than seconds: Double) -> Bool {
             wait.withLock { wait in wait.map { Progress.now() - $0.start >= seconds } ?? false }
         }
@@ -45,13 +46,13 @@ public final class LongWait: Sendable {
     private let first: Double
 
     /// - Parameters:
-    ///   - first: seconds after which a wait is told the first time.
-    ///   - limit: how long it may be at the most; nil for as long as it takes.
-    ///   - warn: is told how long it has been, in words, by another thread.
+    ///   - first: the seconds until the first warning.
+    ///   - limit: the maximum length; nil for no limit.
+    ///   - warn: called on another thread with the length so far, in words.
     public init(first: Double = 30, limit: Limit? = nil, warn: @escaping @Sendable (String) -> Void) {
         self.first = first
         let pause = useconds_t(min(1, first / 4, (limit?.seconds ?? 4) / 4) * 1e6)
-        // Without the thread nothing is said, and all else goes on.
+        // If the thread cannot start, there are no warnings, and everything else works.
         let thread = try? startThread { [watch] in
             while !watch.isOver.load(ordering: .relaxed) {
                 usleep(pause)
@@ -62,7 +63,7 @@ public final class LongWait: Sendable {
         if let thread { pthread_detach(thread) }
     }
 
-    /// Does `work`, which may take long.
+    /// Runs `work`, which may take long.
     public func during<Result>(_ work: () throws -> Result) rethrows -> Result {
         watch.wait.withLock { $0 = (Progress.now(), first) }
         defer { watch.wait.withLock { $0 = nil } }

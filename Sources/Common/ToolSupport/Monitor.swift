@@ -1,7 +1,7 @@
 import Parallel
 public import Platform
 
-/// What two threads share, and how one waits for the other to change it.
+/// State that threads share, with a way to wait until another thread changes it.
 ///
 ///     let items = Monitor<[Item]>([])
 ///     items.change { $0.append(item) }                                   // one thread
@@ -24,7 +24,8 @@ public import Platform
         unsafe lock.deallocate()
     }
 
-    /// Waits until the state satisfies the predicate, then does `body` with it before anybody else can, and tells those who wait.
+    /// Waits until the state satisfies the predicate, runs `body` with exclusive access to it, and wakes the waiting
+    /// threads.
     public func change<Result>(when predicate: (State) -> Bool = { _ in true }, _ body: (inout State) throws -> Result) rethrows -> Result {
         unsafe pthread_mutex_lock(lock)
         defer { unsafe pthread_mutex_unlock(lock) }
@@ -33,7 +34,7 @@ public import Platform
         return try body(&state)
     }
 
-    /// The same, or nil where that has taken longer than `seconds`.
+    /// The same with a timeout: nil where it took longer than `seconds`.
     public func change<Result>(within seconds: Double, when predicate: (State) -> Bool, _ body: (inout State) throws -> Result) rethrows -> Result? {
         unsafe pthread_mutex_lock(lock)
         defer { unsafe pthread_mutex_unlock(lock) }
@@ -47,9 +48,9 @@ public import Platform
     }
 }
 
-/// Runs `body` on a thread of its own, which takes no signals: the main thread does.
+/// Runs `body` on a new thread that blocks all signals; the main thread handles them.
 ///
-/// - Returns: the thread, which is to be joined or detached.
+/// - Returns: the thread, which must be joined or detached.
 public func startThread(_ body: @escaping @Sendable () -> Void) throws -> pthread_t {
     let (thread, status) = makeThread(body)
     guard status == 0 else { throw Failure(.io, "cannot start a thread: \(unsafe String(cString: strerror(status)))") }

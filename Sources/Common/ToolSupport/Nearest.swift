@@ -1,8 +1,8 @@
-/// Finds what a misspelt word was meant to be.
+/// Finds the intended word for a misspelt one.
 public enum Nearest {
-    /// The one of `candidates` that differs least from `word`; nil where none is near.
+    /// The element of `candidates` that differs least from `word`; nil where none is close.
     ///
-    /// - Parameter most: edits that are near; by default half of the word's letters, or two.
+    /// - Parameter most: the maximum number of edits; by default half of the word's letters, or two if that is more.
     public static func name(to word: String, among candidates: [String], within most: Int? = nil) -> String? {
         let word = Array(word.uppercased().unicodeScalars)
         let ranked = candidates.map { ($0, distance(word, Array($0.uppercased().unicodeScalars))) }
@@ -10,14 +10,15 @@ public enum Nearest {
         return best.0
     }
 
-    /// What to do about a word that is none of `candidates`.
+    /// The remedy for a word that is not in `candidates`.
     ///
-    /// - Parameter list: what tells them all: "'initialize --help' lists all".
+    /// - Parameter list: how to list all of them: "'initialize --help' lists all".
     public static func remedy(_ word: String, among candidates: [String], list: String) -> String {
         name(to: word, among: candidates).map { "did you mean \($0)? \(list)" } ?? list
     }
 
-    /// Edits that turn `a` into `b`: letters inserted, removed, replaced, or two neighbours exchanged (Damerau 1964, restricted).
+    /// The number of edits that turn `a` into `b`: insertions, deletions, replacements, or swaps of two neighbours
+    /// (Damerau 1964, restricted).
     private static func distance(_ a: [Unicode.Scalar], _ b: [Unicode.Scalar]) -> Int {
         guard a.count <= 256, b.count <= 256 else { return .max }
         var rows = [[Int](repeating: 0, count: b.count + 1), [Int](0...b.count)]

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Throws what a user is told who gave an option a value outside `range`; nil, an option not given, passes.
+/// Checks that an option's value is in `range`; nil, an option not given, is valid.
 ///
 ///     try checkOption("--epochs", epochs, in: 1...1_000_000)   // --epochs takes 1 to 1000000, found 0
 public func checkOption<Value: Comparable>(_ option: String, _ value: Value?, in range: ClosedRange<Value>) throws {

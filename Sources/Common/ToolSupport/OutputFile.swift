@@ -2,20 +2,23 @@ import Platform
 
 /// A file that appears under its name only when it is complete.
 ///
-/// Bytes go to `PATH.PID.part` beside it: the process's number keeps two that make the same file, such as a run that was killed in
-/// part and the one that takes its place, out of each other's way. The part is always a new file: what lies at its name already, a link or what
-/// a dead process with the same number left, is not touched, and the part takes another name. ``commit()`` flushes the bytes to the disk and
-/// renames the part to `PATH`; a link that lies there is replaced, not followed. A file that is dropped before that is removed, and so it is
-/// when a signal ends the tool, in both cases only if what lies at its name is still the file that was made. A path that is not a regular
-/// file (`/dev/null`, a named pipe, `>(…)`) and `-`, which is standard output, are written as they are.
+/// Bytes go to `PATH.PID.part` in the same folder. The process number keeps two processes that make the same file
+/// apart, such as a run that was killed only partly and its replacement. The part is always a new file: an existing
+/// file of its name, such as a link or the leftover of a dead process with the same number, is not touched, and the
+/// part gets another name.
+///
+/// ``commit()`` flushes the bytes to disk and renames the part to `PATH`; an existing link is replaced, not followed. A
+/// file that is dropped before that is removed, also when a signal ends the tool; in both cases only if its name still
+/// refers to the file that was made. A path that is not a regular file (`/dev/null`, a named pipe, `>(…)`) and `-`,
+/// standard output, are written directly.
 public struct OutputFile: ~Copyable {
-    /// The path, or "standard output", as messages name it.
+    /// The path, or "standard output"; used in messages.
     public let name: String
-    /// Bytes written so far.
+    /// The number of bytes written so far.
     public private(set) var position = 0
     private let path: String
     private let descriptor: CInt
-    /// The unfinished file; nil where bytes go straight to their place, and once committed.
+    /// The unfinished file; nil where the output is written directly, and after a commit.
     private var part: Part?
 
     /// The path that means standard output (and, for readers, standard input).
@@ -24,17 +27,17 @@ public struct OutputFile: ~Copyable {
     private struct Part {
         var path: String
         var identity: FileIdentity
-        /// Where it is noted for the signals' handler.
+        /// Its slot in the table for the signal handler.
         var note: Int?
 
-        /// Whether its name still leads to the file that was made.
+        /// Whether its name still refers to the file that was made.
         var isInPlace: Bool { unsafe FileIdentity(at: path) == identity }
     }
 
-    /// Writes a file, or standard output, of one text.
+    /// Writes a text to a file or standard output.
     public static func write(_ text: String, to path: String) throws { try unsafe write(Array(text.utf8).span.bytes, to: path) }
 
-    /// The same of bytes.
+    /// Writes bytes to a file or standard output.
     public static func write(_ bytes: RawSpan, to path: String) throws {
         var file = try OutputFile(path)
         try file.write(bytes)
@@ -63,12 +66,12 @@ public struct OutputFile: ~Copyable {
         self.part = part
     }
 
-    /// Whether `path` names a descriptor that this process has open, which is no place to put a part.
+    /// Whether `path` names an open descriptor of this process, beside which no part can be created.
     private static func isDescriptor(_ path: String) -> Bool {
         ["/dev/fd/", "/dev/stdout", "/dev/stderr", "/proc/self/fd/"].contains { path.hasPrefix($0) }
     }
 
-    /// Makes a new file beside `path`.
+    /// Creates a new file beside `path`.
     private static func createPart(_ path: String) throws -> (CInt, Part) {
         var descriptor: CInt = -1
         var part: Part?
@@ -89,10 +92,10 @@ public struct OutputFile: ~Copyable {
         return (descriptor, part)
     }
 
-    /// `PATH.PID.part`, and `PATH.PID.2.part` and so on where that name is taken.
+    /// `PATH.PID.part`, then `PATH.PID.2.part` and so on where the name is taken.
     private static func partName(_ path: String, _ number: Int) -> String {
         let ending = ".\(getpid())" + (number > 1 ? ".\(number)" : "") + ".part"
-        // A file's name has 255 bytes at most. One that is too long by itself stays so, for the system to refuse.
+        // A file name has at most 255 bytes. A name that is too long by itself is kept, so that the system rejects it.
         let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[...$0] } ?? ""
         var base = path[folder.endIndex...]
         guard base.utf8.count <= 255 else { return path + ending }
@@ -100,11 +103,11 @@ public struct OutputFile: ~Copyable {
         return folder + base + ending
     }
 
-    /// Throws what making the file would throw, so that hours of work are not begun in vain.
+    /// Throws the error that creating the file would throw, so that no hours of work are wasted.
     public static func check(_ path: String) throws {
         var status = stat()
         let isSpecial = unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG && status.st_mode & S_IFMT != S_IFDIR
-        // Opening a pipe and closing it again would end what reads from it.
+        // Opening and closing a pipe would end its reader.
         if path != standard, !isSpecial { _ = try OutputFile(path) }
     }
 
@@ -115,13 +118,13 @@ public struct OutputFile: ~Copyable {
         self.descriptor = descriptor
     }
 
-    /// Whether the bytes go to a file on a disk; false for a pipe or a terminal.
+    /// Whether the bytes go to a regular file; false for a pipe or a terminal.
     public var isRegularFile: Bool {
         var status = stat()
         return unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
-    /// Widens the pipe that this writes to, if it is one.
+    /// Enlarges the buffer of the pipe that this writes to, if it is one.
     public func widenPipe() { ToolSupport.widenPipe(descriptor) }
 
     public mutating func write(_ bytes: RawSpan) throws {
@@ -138,11 +141,11 @@ public struct OutputFile: ~Copyable {
         try unsafe write(bytes.span.bytes)
     }
 
-    /// Makes the file visible under its name, or closes standard output; an error to do so is thrown.
+    /// Makes the file visible under its name, or closes standard output; throws on failure.
     public consuming func commit() throws {
         guard let part else {
             if path == OutputFile.standard {
-                // What cannot be written is sometimes said only here.
+                // Some write errors are reported only by `close`.
                 guard close(STDOUT_FILENO) == 0 else { throw Failure.errno(.io, path: name, "cannot close it") }
             }
             return
@@ -155,7 +158,7 @@ public struct OutputFile: ~Copyable {
         let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let folderDescriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if folderDescriptor >= 0 {
-            fsync(folderDescriptor)  // Some file systems cannot; the rename stands all the same.
+            fsync(folderDescriptor)  // Some file systems cannot; the rename is valid anyway.
             close(folderDescriptor)
         }
     }
@@ -169,17 +172,18 @@ public struct OutputFile: ~Copyable {
     }
 }
 
-/// Whether a read or write failed only because the descriptor does not block, as a shared terminal or pipe may have been left by
-/// another program; waits until it would do something.
+/// Whether a read or write failed only because the descriptor is non-blocking, a mode in which another program may have
+/// left a shared terminal or pipe. Waits until the operation is possible.
 public func mayGoOn(_ descriptor: CInt, _ event: CInt) -> Bool {
     guard errno == EAGAIN else { return false }
     var question = pollfd(fd: descriptor, events: Int16(event), revents: 0)
     return unsafe poll(&question, 1, -1) >= 0 || errno == EINTR
 }
 
-/// Lets the pipe behind `descriptor` hold 1 MiB instead of 64 KiB, so that its two sides wait less for each other.
+/// Enlarges the buffer of the pipe behind `descriptor` from 64 KiB to 1 MiB, so that its two sides wait less for each
+/// other.
 ///
-/// The system may refuse, and of anything but a pipe it does; then all stays as it is.
+/// The system may refuse, and refuses for anything but a pipe; then nothing changes.
 public func widenPipe(_ descriptor: CInt) {
     let setPipeSize: CInt = 1031  // F_SETPIPE_SZ of linux/fcntl.h
     _ = fcntl(descriptor, setPipeSize, 1 << 20 as CInt)

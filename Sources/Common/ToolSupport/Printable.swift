@@ -1,8 +1,9 @@
 extension String {
-    /// This text in one line in which every character shows and none acts on a terminal.
+    /// This text on one line in which every character is visible and none controls the terminal.
     ///
-    /// Names in a file and on a command line may hold anything. Controls (escape sequences, line breaks, those from U+0080 on), marks of
-    /// direction, characters without width and those that Unicode has not assigned are written by their number, as `\u{1b}`.
+    /// Names in files and on the command line may contain anything. Control characters (escape sequences, line breaks,
+    /// those from U+0080 on), direction marks, zero-width characters and unassigned code points are written as numbers,
+    /// such as `\u{1b}`.
     public var printable: String {
         if utf8.allSatisfy({ 0x20...0x7E ~= $0 }) { return self }
         var text = ""
@@ -18,7 +19,7 @@ extension String {
         return text
     }
 
-    /// ``printable``, and where that has more than `limit` characters its beginning and its end, which most often says what to do.
+    /// ``printable``, shortened to `limit` characters by cutting its middle: the end most often says what to do.
     public func printableLine(limit: Int) -> String {
         let scalars = printable.unicodeScalars
         guard scalars.count > limit else { return String(scalars) }
@@ -28,7 +29,7 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// Whether a terminal shows it and does nothing else.
+    /// Whether a terminal shows it without any other effect.
     public var isPrintable: Bool {
         if value < 0x7F { return value >= 0x20 }
         switch properties.generalCategory {

@@ -3,18 +3,19 @@ import Platform
 
 /// A folder that appears under its name only when it is complete.
 ///
-/// It is made as `PATH.PID.part` beside its place, which is always a new folder, and filled there; ``commit()`` flushes all of it to the disk and
-/// renames it, so that under its name there is nothing, or what was there before, or everything. Two processes that make the
-/// same folder never touch each other's files. What is dropped before that is removed, and so it is when a signal ends the tool; only what was made
-/// here, and only where it still lies at its name.
+/// It is created as `PATH.PID.part` beside its target, always as a new folder, and filled there. ``commit()`` flushes
+/// everything to disk and renames it. So the target is either absent, or the previous folder, or complete. Two
+/// processes that make the same folder never touch each other's files. A folder that is dropped before the commit is
+/// removed, also when a signal ends the tool; only files that were made here are removed, and only if their names still
+/// refer to them.
 public final class PrivateFolder {
     private let target: String
     /// The unfinished folder's path.
     public let path: String
     private var entries: [Entry] = []
-    /// The folders among them, from the outermost.
+    /// The folders among the entries, from the outermost.
     private var folders: [String] = []
-    /// What lay at the target when this was made; nil for nothing.
+    /// The identity of the target at creation; nil if it did not exist.
     private let before: FileIdentity?
 
     private struct Entry {
@@ -23,12 +24,12 @@ public final class PrivateFolder {
         let note: Int?
     }
 
-    /// What came of ``commit()``.
+    /// The result of ``commit()``.
     public enum Outcome {
         case done
-        /// The folder that was at the target before has changed places with this one: its files are in ``path`` now.
+        /// The previous target folder was exchanged with this one: its files are in ``path`` now.
         case exchanged
-        /// Another program has put something at the target since this was made. It is as it was.
+        /// Another program has changed the target since creation. It is left unchanged.
         case overtaken
     }
 
@@ -63,14 +64,14 @@ public final class PrivateFolder {
         }
     }
 
-    /// Makes a folder in it.
+    /// Creates a folder inside.
     public func makeFolder(_ name: String) throws {
         let path = "\(path)/\(name)"
         try remember(path) { unsafe mkdir(path, 0o777) == 0 ? unsafe FileIdentity(at: path) : nil }
         folders.append(path)
     }
 
-    /// Makes a file in it.
+    /// Creates a file inside.
     public func makeFile(_ name: String) throws -> NewFile {
         let path = "\(path)/\(name)"
         var descriptor: CInt = -1
@@ -91,15 +92,15 @@ public final class PrivateFolder {
         entries.append(Entry(path: path, identity: identity, note: note))
     }
 
-    /// Flushes the folders, whose files are finished, and puts this one at its place.
+    /// Flushes the folders, whose files are finished, and moves this one to its target.
     ///
-    /// A folder that was there when this was made, and has files, changes places with it: what is to become of them is the caller's to say.
+    /// A non-empty folder that existed at creation is exchanged with it: the caller decides what happens to its files.
     public func commit() throws -> Outcome {
         for folder in folders.reversed() { try PrivateFolder.flush(folder) }
         guard unsafe FileIdentity(at: path) == entries[0].identity else {
             throw Failure(.io, path: target, "its unfinished folder \(path) was replaced by another program")
         }
-        // A folder may take the place of nothing and of an empty folder, and of nothing else.
+        // `rename` can replace only a missing target or an empty folder.
         if unsafe rename(path, target) == 0 {
             forget()
             try PrivateFolder.flush(parent)
@@ -110,7 +111,7 @@ public final class PrivateFolder {
             throw Failure.errno(.cannotCreate, path: target, "cannot rename its .part")
         }
         guard let before, unsafe FileIdentity(at: target) == before, exchange() else { return .overtaken }
-        // Between the look and the exchange another may have come.
+        // Another folder may have appeared between the check and the exchange.
         guard unsafe FileIdentity(at: path) == before else {
             _ = exchange()
             return .overtaken
@@ -120,7 +121,7 @@ public final class PrivateFolder {
         return .exchanged
     }
 
-    /// Lets this folder and the target change places; where the file system cannot do that at once (NFS), in three steps.
+    /// Exchanges this folder and the target: atomically, or in three steps where the file system cannot do that (NFS).
     private func exchange() -> Bool {
         if unsafe seed_exchange(path, target) == 0 { return true }
         guard [EINVAL, ENOSYS, EOPNOTSUPP].contains(errno) else { return false }
@@ -147,7 +148,7 @@ public final class PrivateFolder {
         let descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure.errno(.io, path: folder, "cannot open the folder") }
         defer { close(descriptor) }
-        // Some file systems cannot flush a folder, and say so in this way.
+        // Some file systems cannot flush a folder, and report it with this error.
         guard fsync(descriptor) == 0 || errno == EINVAL else { throw Failure.errno(.io, path: folder, "cannot flush it to disk") }
     }
 

@@ -1,15 +1,17 @@
-/// How long a program of the user's that answers records is waited for.
+/// The timeouts and callbacks for a user program that answers records.
 public struct ProgramSupervision: Sendable {
     /// Seconds after which a program that does not answer is stopped; nil for never.
     public var timeout: Double?
-    /// What a person gives to have another ``timeout``, for the message; nil for the option of the command's with `-timeout` behind it.
+    /// The name of the setting that changes ``timeout``, for the message; nil for the command's option with `-timeout`
+    /// appended.
     public var limit: String?
-    /// Whether it ignores SIGTERM, so that one to the whole group does not end it before its tool has saved what it is for. It ends with its input.
+    /// Whether the program ignores SIGTERM, so that a SIGTERM to the whole group does not end it before its tool has
+    /// saved its work. It ends when its input ends.
     public var ignoresTermination = false
-    /// Is told when no answer comes for long.
+    /// Called when no answer has come for a long time.
     public var warn: @Sendable (String) -> Void
-    /// Is told, on a thread of its own, of a program that was stopped and whose pipe is held open by a process that it left behind: whoever
-    /// reads the pipe waits on, and nothing but the end of this process can change that.
+    /// Called on its own thread for a program that was stopped while a process that it left behind holds its pipe open.
+    /// The reader of the pipe keeps waiting, and only the end of this process can change that.
     public var abandon: @Sendable (Failure) -> Void
 
     public init(

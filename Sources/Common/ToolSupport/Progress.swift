@@ -1,6 +1,7 @@
 import Platform
 
-/// Tells a person how far a tool is: a line rewritten a few times a second on a terminal, one every half minute elsewhere. On a terminal the stage of a pipeline that the tool ends is named in its place.
+/// Shows the progress of a tool: a line that is rewritten a few times a second on a terminal, and a line every half
+/// minute elsewhere. On a terminal the line names the stage of the pipeline that the tool ends, instead of the tool.
 ///
 ///     embed: 12800 of 50000 images, 412 images/s, 1 min 30 s left
 ///     student.3: 1280 of 3968 images, 303 images/s, 9 s left, loss 5.09, waiting 2 %
@@ -16,8 +17,9 @@ public struct Progress {
     private var lineIsOpen = false
 
     /// - Parameters:
-    ///   - total: how many there will be, where that is known.
-    ///   - options: whether to be quiet, and where the closing numbers go as JSON: `{"images": 50000, "seconds": 121.2}`.
+    ///   - total: the total number of units, where it is known.
+    ///   - options: whether to be quiet, and where the final numbers are written as JSON: `{"images": 50000, "seconds":
+    ///     121.2}`.
     public init(tool: String, unit: String, total: Int? = nil, _ options: TimedOptions) {
         self.init(tool: tool, unit: unit, total: total, quiet: options.quiet, timing: options.timing)
     }
@@ -31,24 +33,24 @@ public struct Progress {
         shown = start
     }
 
-    /// Seconds of a clock that only goes forward.
+    /// The seconds of a monotonic clock.
     public static func now() -> Double {
         var time = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
-    /// Seconds since this was made.
+    /// The seconds since creation.
     public var elapsed: Double { Progress.now() - start }
 
-    /// Units a second since this was made.
+    /// The units per second since creation.
     public var rate: Double { Double(done) / max(elapsed, 1e-9) }
 
-    /// Counts `count` more, and shows it when it is time to.
+    /// Counts `count` more units, and updates the display when it is due.
     ///
     /// - Parameters:
-    ///   - waited: seconds since this was made in which there was nothing to work on, since what comes before in the pipeline had not made it.
-    ///   - note: put behind the rate.
+    ///   - waited: the seconds since creation in which the tool waited for the preceding stage of the pipeline.
+    ///   - note: appended after the rate.
     public mutating func add(_ count: Int, waited: Double? = nil, note: @autoclosure () -> String = "") {
         done += count
         let now = Progress.now()
@@ -57,7 +59,7 @@ public struct Progress {
         var line = "\(StandardError.stage ?? tool): \(done)" + (total.map { " of \($0)" } ?? "") + " \(unit), \(Progress.short(rate))\(StandardError.isTerminal ? "" : " \(unit)")/s"
         if let total, total > done, done > 0 { line += ", \(Progress.duration(Double(total - done) / rate)) left" }
         let note = note(), isTerminal = StandardError.isTerminal
-        // On a terminal, whose line may be short, the waiting before what a method tells.
+        // On a terminal, where the line may be cut, the waiting time precedes the note.
         if !note.isEmpty, !isTerminal { line += ", \(note)" }
         if let waited { line += ", waiting \(Progress.fixed(100 * min(1, max(0, waited / max(elapsed, 1e-9))), 0)) %" }
         if !note.isEmpty, isTerminal { line += ", \(note)" }
@@ -65,7 +67,7 @@ public struct Progress {
         lineIsOpen = isTerminal
     }
 
-    /// Clears the running line and writes the closing one: counts, time and rate.
+    /// Clears the running line and writes the final one: counts, time and rate.
     ///
     ///     embed: 50000 images in 2 min 1 s, 412 images/s; 3 skipped
     public mutating func finish(_ remark: String = "") throws {
@@ -78,20 +80,20 @@ public struct Progress {
         StandardError.write(line: "\(tool): \(done) \(unit) in \(Progress.duration(elapsed)), \(Progress.short(rate)) \(unit)/s\(rest)")
     }
 
-    /// Ends the running line so that another message can be written.
+    /// Clears the running line so that another message can be written.
     public mutating func clear() {
         if lineIsOpen { StandardError.clearRunningLine() }
         lineIsOpen = false
     }
 
-    /// Three figures that matter: 0.123, 12.3, 1230.
+    /// Formats three significant digits: 0.123, 12.3, 1230.
     public static func short(_ value: Double) -> String {
         guard value.isFinite else { return "\(value)" }
         let digits = abs(value) >= 100 ? 0 : abs(value) >= 10 ? 1 : abs(value) >= 1 ? 2 : 3
         return fixed(value, digits)
     }
 
-    /// `value` with so many digits behind the point.
+    /// `value` with `digits` decimal places.
     public static func fixed(_ value: Double, _ digits: Int) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
         var scale = 1

@@ -1,15 +1,16 @@
 import Platform
 
-/// What a launcher tells a process of the ranks that it has started, by the variables of Open MPI, of PMI (MPICH, Intel MPI) and of Slurm's `srun`.
+/// The environment variables with which launchers describe the ranks that they started: those of Open MPI, of PMI
+/// (MPICH, Intel MPI) and of Slurm's `srun`.
 public enum RankVariables {
-    /// This process among all, from 0; nil where no launcher has started it.
+    /// The rank of this process, from 0; nil without a launcher.
     public static var rank: Int? { place?.rank }
     public static var count: Int? { place?.count }
 
-    /// Ranks on this machine, which share its processors; 1 where that is not told.
+    /// The number of ranks on this machine, which share its processors; 1 where it is unknown.
     public static var localCount: Int { number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? number("MPI_LOCALNRANKS") ?? ofSlurm ?? 1 }
 
-    /// Tasks of a step on this of its machines: `2(x3),1` are two on each of three, one on the last.
+    /// The number of tasks of the step on this machine: `2(x3),1` means two on each of three machines, one on the last.
     private static var ofSlurm: Int? {
         guard let text = unsafe getenv("SLURM_STEP_TASKS_PER_NODE").map({ unsafe String(cString: $0) }), var node = number("SLURM_NODEID") else { return nil }
         for part in text.split(separator: ",") {
@@ -22,16 +23,18 @@ public enum RankVariables {
     }
 
     private static var place: (rank: Int, count: Int)? {
-        // A batch script of Slurm has the first of its two, too; the second only what srun has started.
+        // A Slurm batch script also has the first variable of the Slurm pair; only processes started by srun have the
+        // second.
         for (rank, count) in [("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("PMI_RANK", "PMI_SIZE"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS")] {
             if let rank = number(rank), let count = number(count), rank < count { return (rank, count) }
         }
         return nil
     }
 
-    /// This task among those of an array of Slurm's, from 0; nil where it is none.
+    /// The position of this task in a Slurm job array, from 0; nil outside an array.
     ///
-    /// - Throws: ``Failure`` `usage` for an array of some numbers alone, such as `--array=1,5`, whose tasks do not know their place.
+    /// - Throws: a ``Failure`` of kind `usage` for an array with gaps, such as `--array=1,5`, whose tasks do not know
+    ///   their position.
     public static var task: (number: Int, count: Int)? {
         get throws {
             guard let id = number("SLURM_ARRAY_TASK_ID"), let count = number("SLURM_ARRAY_TASK_COUNT"), let first = number("SLURM_ARRAY_TASK_MIN"), let last = number("SLURM_ARRAY_TASK_MAX") else { return nil }

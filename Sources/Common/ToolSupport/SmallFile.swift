@@ -1,14 +1,14 @@
 import Platform
 
-/// Files that are read whole.
+/// Files that are read as a whole.
 public enum SmallFile {
     /// The bytes of the file at `path`, which may be a pipe.
     ///
     /// - Parameters:
-    ///   - limit: of bytes, which is not exceeded in memory either.
-    ///   - name: the file in messages; nil for its path.
-    ///   - kind: what it is to be, in messages: "a result".
-    ///   - tooLarge: the failure's kind where it has more bytes.
+    ///   - limit: the maximum number of bytes, also in memory.
+    ///   - name: the file's name in messages; nil for its path.
+    ///   - kind: the expected kind of file, for messages: "a result".
+    ///   - tooLarge: the failure's kind where the file exceeds the limit.
     /// - Throws: a ``Failure``: `noInput` where it cannot be opened, `io` where it cannot be read, `tooLarge`.
     public static func bytes(
         _ path: String, limit: Int, name: String? = nil, of kind: String, tooLarge: Failure.Kind = .data

@@ -1,22 +1,23 @@
 public import Platform
 
-/// Starts a program: what it gets for its descriptors, and how it stands to signals.
+/// Starts a program with given descriptors and signal settings.
 public struct Spawn {
-    /// The program, a path or where `searches` a name on PATH, and its arguments.
+    /// The program (a path, or with `searches` a name on PATH) and its arguments.
     public var words: [String]
     public var searches = false
-    /// Descriptors of this process, and as which the program gets them.
+    /// Descriptors of this process, and their numbers in the program.
     public var descriptors: [(from: CInt, to: CInt)] = []
-    /// Files that it finds open, by descriptor.
+    /// Files that are opened for the program, by descriptor.
     public var files: [(path: String, flags: CInt, descriptor: CInt)] = []
-    /// Descriptors that it must not inherit.
+    /// Descriptors that the program must not inherit.
     public var closed: [CInt] = []
-    /// Whether it leads a process group of its own, so that all it starts can be stopped with it. A terminal's Ctrl-C does not reach it then.
+    /// Whether it leads its own process group, so that it can be stopped with all that it starts. Then a terminal's
+    /// Ctrl-C does not reach it.
     public var leadsGroup = false
 
     public init(_ words: [String]) { self.words = words }
 
-    /// SIGPIPE and SIGXFSZ, which tools of ours do not take, have their usual effect in the program.
+    /// Starts the program. SIGPIPE and SIGXFSZ, which our tools ignore, have their default action in it.
     ///
     /// - Returns: its process; nil, with `errno` set, where it cannot be started.
     public func start() -> pid_t? {
@@ -46,7 +47,7 @@ public struct Spawn {
 
     /// Waits for a process that was started.
     ///
-    /// - Returns: what `waitpid` tells of its end, or ``WaitStatus/unknown``, and not status 0, by which a refusal would be lost.
+    /// - Returns: the status from `waitpid`, or ``WaitStatus/unknown``; not status 0, which would hide an error.
     public static func wait(for process: pid_t) -> CInt {
         var status: CInt = 0
         while unsafe waitpid(process, &status, 0) < 0 {

@@ -1,12 +1,14 @@
 import Platform
 
-/// What a person is told. All that the tools write to standard error goes through here, where nothing of it acts on the terminal.
+/// Messages for people. All output of the tools to standard error goes through here, so that nothing in it controls the
+/// terminal.
 enum StandardError {
-    /// Set where standard error ends in a terminal by way of a program that hands it on, to what is under way there: a stage of a pipeline.
+    /// Set where standard error reaches a terminal through a program that forwards it. Its value names the current work
+    /// there: a stage of a pipeline.
     private static let variable = "SEED_PROGRESS"
-    /// What is under way, for the running line; nil where the tool's own name says it.
+    /// The name of the current work, for the running line; nil for the tool's own name.
     ///
-    /// It is not handed on to programs that the tool starts, which would write to the same line.
+    /// Programs that the tool starts do not inherit it, because they would write to the same line.
     static let stage: String? = {
         guard let value = unsafe getenv(variable), unsafe value.pointee != 0 else { return nil }
         defer { unsafe unsetenv(variable) }
@@ -15,17 +17,17 @@ enum StandardError {
     static let isTerminal = stage != nil || isatty(STDERR_FILENO) == 1
     private static let clearing = "\r\u{1B}[K"
 
-    /// Writes `text` as one line of so many characters at most, on a terminal in place of the running one.
+    /// Writes `text` as one line of at most `length` characters; on a terminal it replaces the running line.
     static func write(line text: String, length: Int = Failure.usualLength) { put((isTerminal ? clearing : "") + text.printableLine(limit: length) + "\n") }
 
-    /// Writes `text` as the line that the next one takes the place of.
+    /// Writes `text` as a line that the next one replaces.
     static func write(runningLine text: String) {
         let text = text.printableLine(limit: Failure.usualLength), most = width - 1
-        // Its end is what matters least.
+        // The end of the line is the least important part.
         put(clearing + (text.count > most ? text.prefix(most - 1) + "…" : text))
     }
 
-    /// Characters in a line of the terminal as it is now: a line that goes on in the next cannot be taken back.
+    /// The current width of the terminal: a line that wraps cannot be replaced.
     private static var width: Int {
         let own = isatty(STDERR_FILENO) == 1, descriptor = own ? STDERR_FILENO : unsafe open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY)
         defer { if !own, descriptor >= 0 { close(descriptor) } }

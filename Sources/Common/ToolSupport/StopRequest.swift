@@ -1,24 +1,27 @@
 import Platform
 import Synchronization
 
-/// SIGTERM as a request: a tool that has something to save asks ``isMade`` at a good moment, saves it and ends with ``Failure/Kind/stopped``.
+/// Treats SIGTERM as a request: a tool with work to save checks ``isMade`` at a suitable moment, saves its work and
+/// ends with ``Failure/Kind/stopped``.
 ///
-/// Schedulers send it before a job's time is over; a second one may come from whoever started the tool and was asked too. The third ends it at once, as without this; one of several ranks is asked by a launcher and a scheduler, again and again.
+/// Schedulers send SIGTERM before a job's time is over. A second one may come from the tool's parent, which was
+/// signalled too. The third ends the tool at once, with the default action. One of several ranks may get any number of
+/// signals, from a launcher and a scheduler.
 public enum StopRequest {
     private static let asked = Atomic<Int>(0)
-    /// Requests that end nothing.
+    /// The number of requests that do not end the process.
     private static let patience = Atomic<Int>(2)
 
     public static var isMade: Bool { asked.load(ordering: .acquiring) > 0 }
 
-    /// From now on a SIGTERM ends nothing. Not where it is ignored.
+    /// From now on a SIGTERM does not end the process. No effect where SIGTERM is ignored.
     ///
     /// - Parameters:
-    ///   - others: signals that mean the same: mpirun hands SIGUSR1 on, and on a SIGTERM kills.
-    ///   - most: requests that end nothing; nil for any number where there are others.
+    ///   - others: further signals with the same meaning: mpirun forwards SIGUSR1, but kills on SIGTERM.
+    ///   - most: the number of requests that do not end the process; by default 2, or any number if there are `others`.
     public static func watch(others: [CInt] = [], most: Int? = nil) {
-        _ = isMade  // Made before the handler can run.
-        // A launcher and a scheduler each hand on their own, and others', to every process.
+        _ = isMade  // Initialised before the handler can run.
+        // A launcher and a scheduler each send signals to every process, and forward those of others.
         patience.store(most ?? (others.isEmpty ? 2 : .max), ordering: .releasing)
         for number in [SIGTERM] + others { watch(number) }
     }

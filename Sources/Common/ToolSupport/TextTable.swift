@@ -1,4 +1,4 @@
-/// Cells in columns as wide as they need: the first to the left, the others to the right.
+/// A text table with columns as wide as needed: the first is left-aligned, the others right-aligned.
 public struct TextTable {
     public var rows: [[String]]
     public var leftColumns: Set<Int> = [0]
@@ -7,7 +7,7 @@ public struct TextTable {
 
     public var text: String {
         var widths = [Int](repeating: 0, count: rows.map(\.count).max() ?? 0)
-        // A title alone in its row may reach over the other columns.
+        // A title that is alone in its row may extend over the other columns.
         for row in rows where row.count > 1 { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
         return rows.map { row in
             var line = ""

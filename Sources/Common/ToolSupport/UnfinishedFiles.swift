@@ -3,14 +3,14 @@ import Parallel
 import Platform
 import Synchronization
 
-/// The files being written now, so that a signal or an exit that ends the tool does not leave them behind.
+/// The files that are being written, so that they are removed when a signal or an exit ends the tool.
 ///
-/// A signal's handler may do very little. So each name lies ready as a C string in a slot of a fixed table with the file's device and
-/// inode, and the handler unlinks what it finds there, if it is still that file.
+/// A signal handler may do very little. So each name is stored as a C string in a slot of a fixed table, with the
+/// file's device and inode. The handler unlinks the file if it is still the same one.
 enum UnfinishedFiles {
-    /// As many as a process may have open, where nobody has raised that: an unfinished file is open.
+    /// The default limit of open files of a process: every unfinished file is open.
     private static let slots = 1024
-    // Made before any handler can run and never freed.
+    // Allocated before any handler can run, and never freed.
     nonisolated(unsafe) private static let table = {
         let table = UnsafeMutablePointer<Slot>.allocate(capacity: slots)
         for slot in 0..<slots { unsafe (table + slot).initialize(to: Slot()) }
@@ -18,7 +18,7 @@ enum UnfinishedFiles {
     }()
     private static let lock = Mutex(())
 
-    /// One file. The name's memory stays with the slot, for a handler may be reading it at any time.
+    /// One file. The slot keeps the name's memory, because a handler may be reading it at any time.
     @safe private struct Slot: ~Copyable {
         let isTaken = Atomic<Bool>(false)
         var name: UnsafeMutablePointer<CChar>?
@@ -26,15 +26,16 @@ enum UnfinishedFiles {
         var identity = FileIdentity(device: 0, inode: 0)
     }
 
-    /// Lets every signal that ends a process by default remove what is unfinished first, and `exit` too.
+    /// Removes unfinished files before every signal that ends a process by default, and at `exit`.
     ///
-    /// A signal that is ignored, as `nohup` has it, stays ignored. Swift's own handlers of crashes, which on a signal from outside only print and
-    /// go on, stay where somebody asked for them by SWIFT_BACKTRACE.
+    /// An ignored signal, as with `nohup`, stays ignored. Swift's own crash handlers, which only print and continue on
+    /// a signal from outside, are kept where SWIFT_BACKTRACE requests them.
     static func watchSignals() {
         _ = unsafe table
         seed_set_cleanup { UnfinishedFiles.removeAll() }
         atexit { UnfinishedFiles.removeAll() }
-        // Stopped and continued, told of children and windows: no end. SIGKILL cannot be caught, and 32 and 33 are the C library's own.
+        // These signals do not end a process: stop, continue, notices of children and windows. SIGKILL cannot be
+        // caught, and 32 and 33 belong to the C library.
         let keepsBacktraces = unsafe getenv("SWIFT_BACKTRACE") != nil
         let others: Set<CInt> = [SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGURG, SIGWINCH, 32, 33]
         for number in CInt(1)...64 where !others.contains(number) {
@@ -48,7 +49,7 @@ enum UnfinishedFiles {
             unsafe action.__sigaction_handler.sa_handler = { number in
                 UnfinishedFiles.removeAll()
                 signal(number, SIG_DFL)
-                raise(number)  // It comes when this returns, and ends the process as it would have.
+                raise(number)  // It is delivered when this returns, and ends the process as usual.
             }
             unsafe sigaction(number, &action, nil)
         }
@@ -58,7 +59,8 @@ enum UnfinishedFiles {
         for slot in 0..<slots where unsafe table[slot].isTaken.load(ordering: .acquiring) {
             if let name = unsafe table[slot].name, unsafe FileIdentity(at: name) == table[slot].identity { unsafe unlink(name) }
         }
-        // Then folders, which are empty now, the inner ones first: in no more turns than they lie in each other (``PrivateFolder``).
+        // Then folders, which are empty now, the inner ones first, in as many passes as the nesting needs
+        // (``PrivateFolder``).
         for _ in 0..<2 {
             for slot in (0..<slots).reversed() where unsafe table[slot].isTaken.load(ordering: .acquiring) {
                 if let name = unsafe table[slot].name, unsafe FileIdentity(at: name) == table[slot].identity { unsafe rmdir(name) }
@@ -66,10 +68,11 @@ enum UnfinishedFiles {
         }
     }
 
-    /// Creates a file with `body` and remembers it, so that no signal comes between.
+    /// Creates a file with `body` and remembers it, with signals blocked in between.
     ///
-    /// - Parameter body: returns the name and the identity of the file, or nil where there is none.
-    /// - Returns: the slot, which is to be forgotten. Nil without a file, and with more files than slots: those are only not cleaned up.
+    /// - Parameter body: returns the name and the identity of the file, or nil on failure.
+    /// - Returns: the slot, to be passed to `forget`. Nil without a file, or when all slots are taken; such files are
+    ///   only not cleaned up.
     static func remember(_ body: () throws -> (name: String, identity: FileIdentity)?) rethrows -> Int? {
         try withoutSignals {
             guard let (name, identity) = try body() else { return nil }
@@ -78,7 +81,7 @@ enum UnfinishedFiles {
                 let length = name.utf8.count + 1
                 var memory = unsafe table[slot].name
                 if unsafe table[slot].capacity < length {
-                    // The memory before is left: as a slot's doubles each time, that is little.
+                    // The previous memory is leaked: it is little, because the size doubles each time.
                     let capacity = unsafe max(length, 2 * table[slot].capacity, 256)
                     unsafe memory = UnsafeMutablePointer<CChar>.allocate(capacity: capacity)
                     unsafe table[slot].name = unsafe memory

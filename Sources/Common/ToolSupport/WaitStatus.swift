@@ -1,7 +1,7 @@
-/// How a process has ended, as `waitpid` tells it.
+/// How a process has ended, as `waitpid` reports it.
 public enum WaitStatus {
-    /// In place of a status that cannot be had, as where the system reaps children by itself (SIGCHLD ignored). No process that has ended has it:
-    /// its low bits say "stopped".
+    /// Stands for a status that is not available, as where the system reaps children by itself (SIGCHLD ignored). No
+    /// ended process has this value: its low bits mean "stopped".
     public static let unknown: CInt = -1
 
     /// "ended with exit status 3".
