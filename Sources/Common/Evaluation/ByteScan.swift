@@ -46,7 +46,7 @@ struct ByteScan: Sendable {
     ///   - nearest: the list of the first query of the block.
     /// - Returns: how many similarities had to be computed.
     func take(
-        _ rows: Range<Int>, of block: Range<Int>, before seen: Int, _ scores: UnsafeMutablePointer<Float>, _ stride: Int, into nearest: UnsafeMutablePointer<Nearest>
+        _ rows: Range<Int>, of block: Range<Int>, before seen: Int, _ scores: UnsafeMutablePointer<Float>, _ stride: Int, into nearest: UnsafeMutablePointer<TopK>
     ) -> Int {
         let panels = Panels(k: samples.width, n: (rows.count + Panels.width - 1) / Panels.width * Panels.width)
         ByteProduct.multiply(
@@ -56,7 +56,7 @@ struct ByteScan: Sendable {
         return near
     }
 
-    private func take(_ rows: Range<Int>, of query: Int, before seen: Int, _ scores: UnsafePointer<Float>, into nearest: inout Nearest) -> Int {
+    private func take(_ rows: Range<Int>, of query: Int, before seen: Int, _ scores: UnsafePointer<Float>, into nearest: inout TopK) -> Int {
         // All terms are divided by the query's s.
         let inverse = queries.scale.pointer[query], offset = queries.offset.pointer[query], byteLength = queries.byteLength.pointer[query]
         let missing = queries.missing.pointer[query] * inverse, besides = rounding + queries.alongCentre.pointer[query], row = floats.row(query)

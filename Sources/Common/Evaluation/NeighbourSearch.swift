@@ -5,7 +5,7 @@ import Parallel
 ///
 /// The queries stay in memory, and the training samples are streamed. A tile of training samples is packed and
 /// multiplied with all queries. Samples that are nearer than a query's k-th neighbour so far go from the product
-/// straight to the query's ``Nearest``, so no table of similarities is kept.
+/// straight to the query's ``TopK``, so no table of similarities is kept.
 ///
 /// Memory: the queries, two tiles, and for each query 32 bytes and 16 for each neighbour (at least 8 are counted), plus
 /// 8 for each neighbour at the end. Time: queries · training samples · dimension multiply-adds make up nearly all of it
@@ -33,7 +33,7 @@ public final class NeighbourSearch {
     private let queries: FeatureMatrix
     private let k: Int
     private let candidates: UnsafeMutablePointer<UInt64>
-    private var nearest: [Nearest]
+    private var nearest: [TopK]
     private let tile: FloatBuffer
     private let packed: FloatBuffer
     private let bytes: ByteScan?
@@ -53,8 +53,8 @@ public final class NeighbourSearch {
         self.queries = queries
         self.k = k
         queries.normalizeRows()
-        candidates = .allocate(capacity: max(1, queries.samples * Nearest.capacity(k)))
-        nearest = (0..<queries.samples).map { [candidates] in Nearest(candidates + $0 * Nearest.capacity(k), k: k) }
+        candidates = .allocate(capacity: max(1, queries.samples * TopK.capacity(k)))
+        nearest = (0..<queries.samples).map { [candidates] in TopK(candidates + $0 * TopK.capacity(k), k: k) }
         tile = FloatBuffer(Self.tileRows * queries.dimension)
         packed = FloatBuffer(Panels(k: queries.dimension, n: Self.tileRows).floats)
         bytes = (byBytes ?? (ByteProduct.isFast && queries.samples >= Self.fewQueries)) && queries.dimension <= ByteProduct.longest ? ByteScan(queries, tile: tile, rows: Self.tileRows) : nil
@@ -145,7 +145,7 @@ public final class NeighbourSearch {
                     var byFloats = false
                     for first in stride(from: 0, to: N, by: product) {
                         let width = min(product, N - first)
-                        if let bytes, !byFloats, seen + first >= Nearest.capacity(k) {
+                        if let bytes, !byFloats, seen + first >= TopK.capacity(k) {
                             let near = bytes.take(first..<first + width, of: start..<start + count, before: seen, scores, scoreStride, into: all + start)
                             byFloats = near > count * width / Self.mostNear
                             looked[piece] += near

@@ -6,7 +6,7 @@ import Kernels
 ///
 /// A candidate is an integer that is larger the nearer the sample is. Its upper half is the similarity, with bits that
 /// sort in order. Its lower half is the training sample's number, of which the smaller sorts first.
-struct Nearest {
+struct TopK {
     private let candidates: UnsafeMutablePointer<UInt64>
     private let k: Int
     private var count = 0
