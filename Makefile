@@ -1,7 +1,7 @@
-# Self-supervised distillation of images, from nothing to a table.
+# Self-supervised distillation of images, from nothing to a table of results.
 #
 #   make distill                           draw images, train a teacher, distil it, evaluate
-#   make check DATA=pictures               what that would do, and what cannot work
+#   make check DATA=pictures               show what that would do and what cannot work
 #   make distill DATA=pictures TEST=held-out TEACHER=teacher.safetensors SIZE=224
 #   make test                              all tests; make test-long before a release
 #   make help                              everything else
@@ -12,7 +12,8 @@ MAKEFLAGS   += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# With these on the command line recipes would not run as they are meant, or nothing of what was typed be handed on. plan refuses others.
+# Setting one of these on the command line would break the recipes or keep the typed settings from being passed on.
+# `plan` rejects other unknown variables.
 $(foreach variable,MAKEFLAGS MAKEOVERRIDES SHELL .SHELLFLAGS CURDIR,$(if $(filter command,$(firstword $(origin $(variable)))),$(error $(variable) is no setting of a run: leave it out)))
 
 override BIN := $(CURDIR)/.build/release
@@ -41,7 +42,8 @@ mpi:
 	@pipelines/install-dependencies libopenmpi-dev:ompi-c openmpi-bin:ompi-c
 
 #: build           build all tools, optimised for this machine, into .build/release
-# BUILD=no takes the tools as they are: the tests do, which run while `swift test` keeps the build folder for itself.
+# BUILD=no uses the tools as they are. The tests do this, because `swift test` holds the lock of the build folder while
+# they run.
 BUILD := yes
 ifeq ($(BUILD),no)
 build:
@@ -51,15 +53,17 @@ build: dependencies
 	@$(SWIFT_BUILD) $(if $(CI),2>&1,--quiet)
 endif
 
-# Ranks by MPI (docs/scale.md) where it is installed; nothing else needs it.
+# MPI ranks (docs/scale.md) if MPI is installed; nothing else needs it.
 export SEED_MPI := $(shell pkg-config --exists ompi-c 2> /dev/null && echo 1)
 
-# Without colours, which on a terminal alone would be other flags: what cron has built, a person would build again, and the other way round.
+# Without colours. Otherwise the flags would depend on whether the output is a terminal, and a build from cron and one
+# from a terminal would invalidate each other.
 SWIFT_BUILD := swift build --no-color-diagnostics --configuration release
 
-# The tests of what reads and writes memory by hand, and all exit tests (those that end a process of their own). An exit test is waited for by a
-# thread of swift-testing that looks at whatever child of the process has ended; a zombie of another kind hides all others from it, and it looks again for
-# ever. So they have a process to themselves, and tests that start the tools another. Tests/run watches over that, and over the time.
+# The tests of code that reads and writes memory by hand, and all exit tests (tests that end a process of their own).
+# swift-testing waits for an exit test in a thread that looks at any child of the process that has ended. A zombie of
+# another origin hides all other children, and the thread polls for ever. So these tests run in one process, and tests
+# that start the tools in another. Tests/run enforces this split and a time limit.
 ENGINE_TESTS := '^(KernelsTests|LayersTests|LossesTests|NetworksTests|OptimizersTests|ParallelTests)\.'
 
 #: test            build and run all tests (about five minutes); FILTER='RestartTests|CommitTests' runs only these
@@ -112,7 +116,7 @@ FUZZ_SEEDS_npz = arrays.npz arrays-deflated.npz
 FUZZ_SEEDS_safetensors = vector.safetensors unaligned.safetensors every-type.safetensors every-type.safetensors.zst
 FUZZ_SEEDS_frame = vector.tensors.zst foreign.tensors.zst
 FUZZ_SEEDS_json = vector.json
-# The name is looked at before anything is built.
+# Check the name before anything is built.
 .PHONY: fuzz fuzz-reader
 build: | $(if $(filter fuzz,$(MAKECMDGOALS)),fuzz-reader)
 fuzz-reader:
@@ -168,7 +172,8 @@ bench: build $(if $(PEERS),.build/peers/installed)
 	@.build/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# What a person typed is data for plan, which reads it in MAKEFLAGS. make must not hand it on to programs, for that would expand it.
+# Variables typed on the command line are data for `plan`, which reads them from MAKEFLAGS. make must not export them to
+# programs, because it would expand them.
 unexport $(filter-out SEED_MARCH,$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 
 #: distill         from images to teacher, student and table; resumes where it was stopped

@@ -2,7 +2,7 @@
 
 import PackageDescription
 
-/// Swift 6 with every check there is. `unsafe` must be written out, so that it stays where it belongs.
+/// Swift 6 with all checks. `unsafe` must be written out, so that it stays confined to the code that needs it.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -12,10 +12,12 @@ let strict: [SwiftSetting] = [
 ]
 let safe: [SwiftSetting] = strict + [.strictMemorySafety()]
 
-/// The rooms where pointers are at home: loops over memory, built with the machine's vector instructions.
+/// The settings of the modules that work with pointers: loops over memory, built with the machine's vector
+/// instructions.
 ///
-/// Swift takes its target features from clang's: without `-march` a matrix kernel runs 150 times slower.
-/// Debug builds are optimised too, else the tests crawl. SEED_MARCH builds for another processor than this machine's.
+/// Swift takes its target features from clang's: without `-march` a matrix kernel runs 150 times slower. Debug builds
+/// are optimised too, because the tests would otherwise be too slow. SEED_MARCH builds for another processor than this
+/// machine's.
 let march = Context.environment["SEED_MARCH"] ?? "native"
 let numeric: [SwiftSetting] = strict + [
     .unsafeFlags(["-Xcc", "-march=\(march)"]),
@@ -40,14 +42,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
 }
 
-/// Ranks by MPI, where the Makefile has found it: all else is the same without.
+/// MPI ranks, if the Makefile has found MPI; everything else is the same without it.
 let hasMPI = Context.environment["SEED_MPI"] == "1"
 let mpi: [Target] = !hasMPI ? [] : [
     system("CMPI", "ompi-c", "libopenmpi-dev"),
     library("MPI", ["CMPI", "CProcess", "Ranks", "ToolSupport", "Platform"], numeric),
 ]
 
-/// The readers under libFuzzer, where `make fuzz` asks for them: nothing else links with it.
+/// The readers under libFuzzer, if `make fuzz` requests them; nothing else links with libFuzzer.
 let fuzz: [Target] = Context.environment["SEED_FUZZ"] == nil ? [] : [
     .executableTarget(
         name: "fuzz", dependencies: ["Checkpoints", "Datasets", "Images", "TensorStreams", "ToolSupport", "Platform"], path: "Tests/Fuzz",
@@ -69,14 +71,14 @@ let package = Package(
         .systemLibrary(name: "CProcessor", path: "Sources/Common/System/CProcessor"),
         .target(name: "CProcess", path: "Sources/Common/System/CProcess"),
 
-        // The ground floor.
+        // The base libraries.
         library("Platform", []),
         library("Randomness", ["Platform"], numeric),
         library("Parallel", ["CProcess", "CProcessor", "Platform"], numeric),
         library("ToolSupport", [argumentParser, "CProcess", "Parallel", "Platform"]),
         library("Kernels", ["COpenBLAS", "CProcess", "CProcessor", "Platform"], numeric),
 
-        // What flows, what it is made of, and where it comes from.
+        // Tensor streams, images and data sets.
         library("TensorStreams", ["ToolSupport", "CProcess", "CZstd", "Platform"]),
         library("History", ["CSQLite", "ToolSupport", "Platform"]),
         library("Images", ["ToolSupport", "CJPEG", "CTurboJPEG", "Randomness", "Platform"], numeric),
@@ -84,7 +86,7 @@ let package = Package(
         library("Datasets", ["Archives", "Images", "TensorStreams", "ToolSupport", "Randomness", "Platform"]),
         library("Synthesis", ["Images", "CArchive", "Parallel", "Randomness", "ToolSupport", "Platform"], numeric),
 
-        // Networks and what trains them.
+        // Networks and their training.
         library("Layers", ["CProcessor", "Kernels", "Parallel", "Platform", "Randomness"], numeric),
         library("Networks", ["Layers", "Kernels", "Parallel", "Randomness", "Platform"], numeric),
         library("Checkpoints", ["Archives", "Kernels", "Layers", "Networks", "Platform", "TensorStreams", "ToolSupport"]),
@@ -118,7 +120,7 @@ let package = Package(
         tool("benchmark", ["Measurement", "Networks", "Parallel", "TensorStreams", "Platform"]),
 
         .target(name: "TestSupport", dependencies: ["Kernels", "Networks", "Parallel", "Ranks", "TensorStreams", "ToolSupport", "Platform"], path: "Tests/TestSupport", swiftSettings: numeric),
-        // Of each library XTests, of each tool XToolTests, from outside.
+        // XTests for each library X, and XToolTests for each tool, tested from outside.
         tests("ParallelTests", ["Parallel", "TestSupport", "Platform"]),
         tests("RandomnessTests", ["Kernels", "Networks", "Randomness"]),
         tests("ToolSupportTests", ["ToolSupport", "Platform"]),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A distillation in plain shell: distil.sh DATA TEACHER.safetensors [EPOCHS], in the folder that the results are to lie in.
-# make distill does the same, goes on where it was stopped, and checks everything first.
+# A distillation in plain shell: distil.sh DATA TEACHER.safetensors [EPOCHS], run in the folder for the results.
+# make distill does the same, resumes where it was stopped, and checks everything first.
 set -euo pipefail
 [ $# -ge 2 ] || { echo 'usage: distil.sh DATA TEACHER [EPOCHS]' >&2; exit 64; }
 data=$1 teacher=$2 epochs=${3:-3}
@@ -14,7 +14,7 @@ for ((epoch = 0; epoch < epochs; epoch++)); do
             --teacher-temperature auto --log "student.$((epoch + 1)).jsonl" -o "student.$((epoch + 1)).safetensors"
 done
 
-# One half of the images is judged by the labels of the other.
+# Split the images in two halves; classify one half by the labels of the other.
 for half in 1 2; do
     augment --data "$data" --fold "$half/2" --recipe evaluation --size "$size" --quiet |
         embed --weights "student.$epochs.safetensors" --features --drop images --quiet -o "half$half.tensors.zst"

@@ -2,8 +2,8 @@
 
     train-step --student student.0.safetensors --loss 'python3 examples/loss.py' embedded.tensors.zst -o student.1.safetensors
 
-It is given 'student' and 'teacher', rows of length 1, for each batch, and answers with 'loss' and 'gradient', that of the mean loss with respect to the
-student's rows. What it keeps from epoch to epoch, its queue, travels with the student's checkpoint as a record of state.
+For each batch it receives 'student' and 'teacher', rows of length 1, and answers with 'loss' and 'gradient', the gradient of the mean loss with
+respect to the student's rows. Its state between epochs, the queue, is stored with the student's checkpoint as a state record.
 """
 import sys
 
@@ -30,7 +30,7 @@ with Writer(sys.stdout.buffer, {"loss": f"examples/loss.py {ROWS} {TEACHER} {STU
         if queue is None:
             queue = numpy.random.default_rng(0).normal(size=(ROWS, teacher.shape[1])).astype("f4")
             queue /= numpy.linalg.norm(queue, axis=1, keepdims=True)
-        # Column 0 is the image's own teacher row, the others are the queue's.
+        # Column 0 is the image's own teacher row; the others are the queue.
         def logits(rows):
             return numpy.concatenate([(rows * teacher).sum(1, keepdims=True), rows @ queue.T], 1)
         p, q = softmax(logits(teacher) / TEACHER), softmax(logits(student) / STUDENT)

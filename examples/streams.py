@@ -8,7 +8,7 @@ import zstandard
 
 
 class Pipe:
-    """A file of which what is there is read, without waiting for more: whoever writes it may wait for an answer first."""
+    """Reads the bytes that are available without waiting for more: the writer may be waiting for an answer first."""
 
     def __init__(self, file):
         self.descriptor = file.fileno()
@@ -18,7 +18,7 @@ class Pipe:
 
 
 class Reader:
-    """for metadata, tensors in Reader(file): … ; the header's metadata are in .header."""
+    """for metadata, tensors in Reader(file): … ; .header holds the header's metadata."""
 
     def __init__(self, file):
         self.stream = zstandard.ZstdDecompressor().stream_reader(Pipe(file), read_size=1 << 16, read_across_frames=True)
@@ -66,6 +66,6 @@ class Writer:
         return self
 
     def __exit__(self, kind, *_):
-        # A stream that was not finished has no end, and whoever reads it is told so.
+        # An unfinished stream has no end record, so its reader detects that.
         if kind is None:
             self.put({}, {"end": str(self.records)})

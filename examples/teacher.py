@@ -1,9 +1,9 @@
-"""A teacher in PyTorch, where embed stands: make distill DATA=… SIZE=224 TEACHER_COMMAND='python3 examples/teacher.py --model timm:vit_small_patch16_224'
---model is timm:NAME, torchvision:NAME, hub:FOLDER:NAME (a folder with a hubconf.py) or MODULE:FUNCTION, called with what --set says
-(a transformer of timm takes images of another size than its own with --set img_size=SIZE, or --set dynamic_img_size=True); --weights is a file of
-torch.save or safetensors, or none for random ones (default: those that the model comes with). pip install torch torchvision timm numpy safetensors zstandard"""
+"""A teacher in PyTorch, in place of embed: make distill DATA=… SIZE=224 TEACHER_COMMAND='python3 examples/teacher.py --model timm:vit_small_patch16_224'
+--model is timm:NAME, torchvision:NAME, hub:FOLDER:NAME (a folder with a hubconf.py) or MODULE:FUNCTION, called with the --set options
+(a timm transformer takes images of another size with --set img_size=SIZE or --set dynamic_img_size=True); --weights is a file of torch.save or
+safetensors, or none for random weights (default: the model's own weights). pip install torch torchvision timm numpy safetensors zstandard"""
 import argparse, ast, importlib, os, sys
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # Threads that wait must not keep the student from the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # Waiting threads must not occupy the student's cores.
 
 def fail(what): sys.exit("teacher.py: " + " ".join(str(what).split())[:300])
 
@@ -14,7 +14,7 @@ except ImportError as error: fail(f"{error}; pip install torch torchvision timm 
 
 def literal(text):
     try: return ast.literal_eval(text)
-    except (ValueError, SyntaxError): return text  # --set pool=avg means the word.
+    except (ValueError, SyntaxError): return text  # --set pool=avg means the string.
 
 def build(model, weights, options):
     (source, _, name), module = model.partition(":"), importlib.import_module
@@ -30,12 +30,12 @@ def unit_rows(output):
     if not torch.is_tensor(output) or output.ndim not in (2, 3, 4):
         what = f"a tensor of shape {tuple(output.shape)}" if torch.is_tensor(output) else f"a {type(output).__name__}" + (f" of {', '.join(map(str, output))}" if isinstance(output, dict) else "")
         raise ValueError(f"the model gives {what}; rows (N, D), tokens (N, L, D) or maps (N, D, H, W) are expected: give --model MODULE:FUNCTION whose module returns one of them")
-    rows = output.mean((2, 3)) if output.ndim == 4 else output[:, 0] if output.ndim == 3 else output  # Of a map its mean, of tokens the class's.
+    rows = output.mean((2, 3)) if output.ndim == 4 else output[:, 0] if output.ndim == 3 else output  # The mean of a map, the class token of tokens.
     return torch.nn.functional.normalize(rows.float()).numpy()
 
 def main(arguments):
     stream = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # What a model prints is no part of the stream.
+    os.dup2(2, 1)  # Keep a model's output out of the stream.
     torch.set_num_threads(arguments.threads or len(os.sched_getaffinity(0)))
     torch.manual_seed(0), sys.path.append(os.getcwd())
     model = build(arguments.model, arguments.weights, dict(arguments.set)).eval()

@@ -1,9 +1,9 @@
-"""A teacher in onnxruntime, where embed stands: any ONNX file that takes images, also one that convert-weights has written.
+"""A teacher in onnxruntime, in place of embed: any ONNX file that takes images, including those written by convert-weights.
 
     make distill DATA=… SIZE=224 TEACHER_COMMAND='python3 examples/teacher_onnx.py teacher.onnx'
 
---output names the output to take (default: the last one). The pixels are f32 or f16 (N, 3, H, W) or (N, H, W, 3) with ImageNet's mean and deviation taken
-off, or u8 (N, H, W, 3) where the file wants bytes. pip install onnxruntime numpy safetensors zstandard"""
+--output names the output to take (default: the last one). The pixels are f32 or f16 (N, 3, H, W) or (N, H, W, 3) normalized with ImageNet's mean and
+deviation, or u8 (N, H, W, 3) if the file takes bytes. pip install onnxruntime numpy safetensors zstandard"""
 import argparse
 import os
 import sys
@@ -25,7 +25,7 @@ MEAN, DEVIATION = numpy.array([0.485, 0.456, 0.406], "f4"), numpy.array([0.229, 
 
 
 def pixels(images, wanted):
-    """u8 (N, H, W, 3) as the file's input `wanted` takes them."""
+    """u8 (N, H, W, 3) in the format of the file's input `wanted`."""
     if wanted.type == "tensor(uint8)":
         return images
     x = (images / numpy.float32(255) - MEAN) / DEVIATION
@@ -36,7 +36,7 @@ def pixels(images, wanted):
 def unit_rows(output):
     if output.ndim not in (2, 3, 4):
         raise ValueError(f"the file gives {output.shape}; rows (N, D), tokens (N, L, D) or maps (N, D, H, W) are expected: name one with --output")
-    rows = output.mean((2, 3)) if output.ndim == 4 else output[:, 0] if output.ndim == 3 else output  # Of a map its mean, of tokens the class's.
+    rows = output.mean((2, 3)) if output.ndim == 4 else output[:, 0] if output.ndim == 3 else output  # The mean of a map, the class token of tokens.
     rows = rows.astype("f4")
     return rows / numpy.maximum(numpy.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
@@ -44,7 +44,7 @@ def unit_rows(output):
 def main(arguments):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = arguments.threads or len(os.sched_getaffinity(0))
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # Threads that wait must not keep the student from the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # Waiting threads must not occupy the student's cores.
     session = onnxruntime.InferenceSession(arguments.file, options, providers=["CPUExecutionProvider"])
     wanted, outputs = session.get_inputs()[0], [output.name for output in session.get_outputs()]
     output = arguments.output or outputs[-1]
@@ -54,7 +54,7 @@ def main(arguments):
     with Writer(sys.stdout.buffer, reader.header) as writer:
         for metadata, tensors in reader:
             x = pixels(numpy.ascontiguousarray(tensors["images"][:, 0]), wanted)
-            # A file made for N images, and no others, is given so many; the last ones are filled up.
+            # A file with a fixed batch size N gets N images at a time; the last part is padded.
             N = wanted.shape[0] if isinstance(wanted.shape[0], int) else len(x)
             parts = []
             for start in range(0, len(x), N):

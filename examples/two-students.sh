@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two students learn from one pass of the teacher: two-students.sh DATA TEACHER.safetensors, in the folder that the results are to lie in.
+# Two students learn from one pass of the teacher: two-students.sh DATA TEACHER.safetensors, run in the folder for the results.
 set -euo pipefail
 [ $# -eq 2 ] || { echo 'usage: two-students.sh DATA TEACHER' >&2; exit 64; }
 data=$1 teacher=$2 size=${SIZE:-32} batch=${BATCH:-64}

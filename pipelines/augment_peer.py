@@ -1,9 +1,9 @@
-"""Compares augment with torchvision's transforms on PIL images: one core each, in turn, by processor time.
+"""Compares augment with torchvision's transforms on PIL images: one core each, alternating, by processor time.
 
     python3 pipelines/augment_peer.py DATA.tar [ROUNDS]        (needs torchvision; finds augment in PATH)
 
-SwAV's crops, one of 224x224 and six of 96x96 of every image, from the JPEG files of an archive to RGB bytes. augment's time holds the packing
-of its stream; torchvision's holds neither ToTensor nor Normalize, nor the program's start.
+SwAV's crops, one of 224x224 and six of 96x96 of every image, from the JPEG files of an archive to RGB bytes. augment's time includes packing
+its stream; torchvision's includes neither ToTensor nor Normalize, nor the program's start.
 """
 import io
 import os

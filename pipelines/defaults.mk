@@ -1,5 +1,6 @@
-# Which defaults hold: students of two networks learn from four sets of images, with four rates, in four corners of batch and number of
-# images. A run's result is a file of its own in docs/defaults, so that the work goes on where it was stopped, on any machine.
+# Evaluates the default settings: students of two networks learn from four data sets with four learning rates, at four
+# combinations of batch size and number of images. Each run's result is a separate file in docs/defaults, so the work
+# can resume on any machine.
 
 #: defaults        evaluate the defaults on four data sets (10 hours on two cores; resumes where it was stopped); docs/defaults.md
 #:                 DEFAULTS_FIRST=8 does only the next eight runs
@@ -15,7 +16,8 @@ defaults: $(DEFAULTS_SETS:%=$(DEFAULTS)/%/teacher.safetensors) .build/teachers/e
 	@python3 pipelines/defaults/grid.py table
 	@sed -n '/^\*\*/p' docs/defaults.md
 
-# The teacher of textures is the first; the others begin with it, which spares them the first epochs, in which a network finds out little.
+# The textures teacher is trained first. The others start from it, which saves them the first epochs, in which a network
+# learns little.
 $(DEFAULTS)/textures/teacher.safetensors: $(DEFAULTS)/textures/learn.tar | build
 	@echo 'make: teaching textures' >&2
 	@pipelines/defaults/teach $(DEFAULTS)/textures
@@ -27,7 +29,7 @@ $(DEFAULTS)/%/teacher.safetensors: $(DEFAULTS)/%/learn.tar $(DEFAULTS)/textures/
 .build/teachers/efficientnet-lite0.safetensors: | build
 	@pipelines/fetch-teacher efficientnet-lite0 .build/teachers
 
-# Packages and Pillow are only wanted where images are missing, so they are no prerequisites.
+# The packages and Pillow are needed only if images are missing, so they are not prerequisites.
 $(DEFAULTS)/%/learn.tar:
 	@$(MAKE) --no-print-directory $(DEFAULTS)/packages/fetched $(DEFAULTS)/python/installed
 	@echo 'make: drawing $*' >&2

@@ -24,7 +24,7 @@ QUERIES, DIMENSION = 50_000, 512
 
 
 def rows(count, classes, seed, noise):
-    """Features (count, DIMENSION) and labels: the means of classes, and noise."""
+    """Features (count, DIMENSION) and labels: class means plus noise."""
     import numpy
 
     means = numpy.random.default_rng(0).standard_normal((classes, DIMENSION), numpy.float32)
@@ -34,7 +34,7 @@ def rows(count, classes, seed, noise):
 
 
 def store(path, features, labels, classes):
-    """As a stream, and as numpy has it."""
+    """Writes the rows as a tensor stream and as a NumPy file."""
     import numpy
     from streams import Writer
 
@@ -47,7 +47,7 @@ def store(path, features, labels, classes):
 
 
 def make(options, folder, classes, training, queries, noise):
-    """Both sets, by a process of its own: a child's memory begins with its parent's."""
+    """Makes both sets in a separate process, because a child's peak memory starts at its parent's."""
     for name, count, seed in (("train", training, 1), ("test", queries, 2)):
         words = json.dumps([f"{folder}/{name}", count, classes, seed, noise])
         subprocess.run([sys.executable, __file__, "--peer", "make", "--words", words], check=True)
@@ -59,7 +59,7 @@ def peer_make(path, count, classes, seed, noise):
 
 
 def measured(command, options):
-    """Seconds and the most memory of a process."""
+    """Seconds and peak memory (MiB) of a process."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "OPENBLAS_NUM_THREADS": str(options.threads)}
     start = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
@@ -70,14 +70,14 @@ def measured(command, options):
 
 
 def results_of(found, theirs):
-    """What both have found, in words."""
+    """The results of both, in words."""
     a, b = (json.load(open(path)) for path in (found, theirs))
     text = f"top-1 {a['results'][0]['top1']:.2f} and {b['top1']:.2f} %"
     return text + (f", objective {a['protocol']['objective']:.8f} and {b['objective']:.8f}" if "objective" in b else "")
 
 
 def turns(what, ours, peer, options, found, theirs):
-    """Both in turn; then a row of the table."""
+    """Runs both alternately, then prints a row of the table."""
     times = {"ours": [], "peer": []}
     for _ in range(options.turns):
         times["ours"].append(measured(ours, options))
@@ -118,7 +118,7 @@ def peer_knn(train, test, k, output):
         votes = labels[neighbours[start:start + 1000]]
         counts = numpy.zeros((len(votes), classes), numpy.int32)
         numpy.add.at(counts, (numpy.arange(len(votes))[:, None], votes), 1)
-        # Of classes with equal votes the one whose nearest neighbour is nearer.
+        # Among classes with equal votes, the class with the nearest neighbour wins.
         own = numpy.take_along_axis(counts, votes, 1)
         right += int((numpy.take_along_axis(votes, own.argmax(1)[:, None], 1)[:, 0] == wanted[start:start + 1000]).sum())
     json.dump({"top1": 100 * right / len(wanted)}, open(output, "w"))
@@ -178,7 +178,7 @@ def peer_convex(train, test, penalty, output):
     (x, y), (queries, wanted) = ((file["features"], file["labels"]) for file in (train, test))
     mean, deviation = x.mean(0, dtype=numpy.float64), x.std(0, dtype=numpy.float64)
     x, queries = (((rows - mean) / deviation).astype(numpy.float32) for rows in (x, queries))
-    # The mean loss and λ/2 ‖W‖²: C = 1/(n λ). Its tolerance is of the largest number of the gradient of that mean.
+    # The mean loss plus λ/2 ‖W‖²: C = 1/(n λ). The tolerance applies to the largest component of that mean's gradient.
     model = LogisticRegression(C=1 / (len(y) * penalty), tol=TOLERANCE, max_iter=1000).fit(x, y)
     scores = x @ model.coef_.T + model.intercept_
     objective = (logsumexp(scores, axis=1) - scores[numpy.arange(len(y)), y]).mean() + penalty / 2 * (model.coef_.astype(numpy.float64) ** 2).sum()

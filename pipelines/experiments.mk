@@ -1,4 +1,5 @@
-# Tables of many runs: all methods side by side, and the paper's ablations in small. A run's result is a file of its own, so that the work goes on where it was stopped.
+# Tables of many runs: all methods side by side, and the paper's ablations at a small scale. Each run's result is a
+# separate file, so the work resumes where it was stopped.
 
 #: compare-methods all methods on the same images: DATA=, TEST=, TEACHER= [SIZE=64 EPOCHS=12 SEEDS=3 BATCH=64
 #:                 STUDENTS='resnet18 mobilenet-v3-large' FOLDER=runs/compared]; writes FOLDER/table.md

@@ -3,9 +3,10 @@
     experiments.py compare-methods DATA=train.tar TEST=test.tar TEACHER=teacher.safetensors [--first N] [--list]
     experiments.py ablate DATA=train.tar TEST=test.tar SIZE=128
 
-A result is a file of its own, FOLDER/NAME.json (runs/compared or runs/ablation where FOLDER is not given); what is there with the same settings is not done again, so that the work may be stopped and goes on. `--first N` does
-the next N alone, `--list` says what is there. The table is FOLDER/table.md. Beside the accuracies of the run's own table a result has the processors' time and the most memory that one
-program of the run has taken. Settings are those of SETTINGS; make hands on what was typed behind it in MAKEFLAGS.
+Each result is a separate file, FOLDER/NAME.json (FOLDER defaults to runs/compared or runs/ablation). A run with a result for the same settings is
+not repeated, so the work can be stopped and resumed. `--first N` does only the next N runs; `--list` lists the results. The table is FOLDER/table.md.
+Besides the accuracies from the run's own table, a result has the processor time, and the peak memory of the run's largest program. SETTINGS lists the
+settings; make passes on those typed after it in MAKEFLAGS.
 """
 import argparse
 import dataclasses
@@ -20,34 +21,34 @@ import time
 import results
 
 RUNS = ".build/experiments"
-# In the folder of a run that stays, what it was made with.
+# In the folder of a run that is kept: the settings it was made with.
 IDENTITY = "experiment.json"
-# What may be typed, with what holds where it is not.
+# The settings and their defaults; None: required.
 SETTINGS = {
     "compare-methods": {
         "DATA": None, "TEST": "", "TEACHER": "", "SIZE": 64, "EPOCHS": 12, "BATCH": 64, "SEEDS": 3, "STUDENTS": "resnet18 mobilenet-v3-large", "FOLDER": "runs/compared"},
     "ablate": {"DATA": None, "TEST": "", "TEACHER": "", "SIZE": 128, "EPOCHS": 12, "BATCH": 64, "STUDENTS": "mobilenet-v3-large", "FOLDER": "runs/ablation"},
 }
-# Of make distill, where TEACHER is empty.
+# The teacher of make distill if TEACHER is empty.
 USUAL_TEACHER = "efficientnet-lite0"
-# Learning from one teacher.
+# Methods that learn from one teacher.
 DISTILLERS = ["seed", "seed-batch", "simreg", "compress-1q", "compress-2q", "disco", "bingo", "queue-kl", "feature-mse"]
-# swav-distillation wants a teacher whose head ends in prototypes, seed-teachers several: a teacher that is given does not serve them.
+# swav-distillation needs a teacher whose head ends in prototypes, seed-teachers needs several teachers: one given teacher does not suit them.
 LEFT_OUT = ["swav-distillation", "seed-teachers"]
 PRETRAINING = ["moco-v2", "moco-v1", "simclr", "swav", "byol", "simsiam", "barlow-twins", "supervised", "supervised-contrastive"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A run: its name, the target of make, its settings, and where it stands in the table."""
+    """A run: its name, make target, settings, and position in the table."""
     name: str
     target: str
     settings: tuple
     row: str
     column: str
-    # The run whose student is the teacher here.
+    # The run whose student is this run's teacher.
     teacher: "Experiment | None" = None
-    # Whether it is such a run, whose weights stay.
+    # Whether this is such a run, whose weights are kept.
     is_teacher: bool = False
 
     def words(self, common):
@@ -55,7 +56,7 @@ class Experiment:
 
 
 def compare_methods(options):
-    """The methods that one teacher, or none, serves: distillers into each student, with so many seeds into the first; the others once, into the first student."""
+    """The methods that need at most one teacher: distillation into each student, with SEEDS seeds for the first student; pretraining once, of the first student."""
     found = []
 
     def add(row, method, teacher=None, **more):
@@ -69,20 +70,20 @@ def compare_methods(options):
     add("seed-small-patches", "seed", CROPS="small-patches")
     student = options.students.split()[0]
     if options.teacher:
-        # kd's teacher is the given one, which has got a classifier of the images' classes.
+        # kd's teacher is the given one, finetuned to classify the images.
         finetuned = (("FROM", options.teacher), ("SEED", 0))
         classifier = Experiment("finetune-teacher", "finetune", finetuned, "finetune", "the teacher", is_teacher=True)
         found.append(classifier)
         add("kd", "kd", classifier)
     for method in PRETRAINING:
         found.append(Experiment(f"{method}-{student}-0", "pretrain", (("METHOD", method), ("STUDENT", student), ("SEED", 0)), method, student))
-    # The first seed of all before the second of any, and the first student of all before the second.
+    # The first seed of all runs comes before any second seed, and the first student before the others.
     others = options.students.split()[1:]
     return sorted(found, key=lambda experiment: (dict(experiment.settings)["SEED"], dict(experiment.settings).get("STUDENT") in others))
 
 
 def ablate(options):
-    """The paper's in small: the queue, both temperatures, three teachers, same and different views. The run with all defaults is one, in a row of each."""
+    """The paper's ablations at a small scale: queue, both temperatures, three teachers, same and different views. One run with all defaults serves a row of each."""
     student = options.students.split()[0]
 
     def one(row, value, **settings):
@@ -110,13 +111,13 @@ def without(words, option):
 
 
 def folder(options, experiment):
-    """Of the run, while it is at work; a teacher's stays."""
+    """The folder of the run while it is running; a teacher's is kept."""
     name = f"{options.kind}-{experiment.name}".replace(".", "_")
     return f"{RUNS}/{name}"
 
 
 def taught(options, experiment):
-    """The weights of the run that is a teacher; made where they are not there, or are those of other settings."""
+    """The weights of a teacher run, which is run first if they are missing or from other settings."""
     run = folder(options, experiment)
     if results.read(f"{run}/{IDENTITY}") != identity(options, experiment) or not os.path.exists(f"{run}/student.safetensors"):
         perform(options, experiment)
@@ -128,18 +129,18 @@ def path(options, experiment):
 
 
 def common(options):
-    """What all runs of a table share."""
+    """The settings that all runs of a table share."""
     return {"DATA": options.data, "TEST": options.test, "SIZE": options.size, "EPOCHS": options.epochs, "BATCH": options.batch, "KEEP": 1}
 
 
 def identity(options, experiment):
-    """The settings by which a result is known; files by their names alone, so that it may be made elsewhere."""
+    """The settings that identify a result; files without their folders, so that it can be made elsewhere."""
     teacher = {"TEACHER": {"the student of": identity(options, experiment.teacher)}} if experiment.teacher else {}
     return {key: named(value) if key in ("DATA", "TEST", "TEACHER", "FROM") and isinstance(value, str) else value for key, value in {**common(options), **dict(experiment.settings), **teacher}.items()}
 
 
 def named(path):
-    """A file's name and size, a folder's name and the number of its files: where it lies does not matter."""
+    """A file's name and size, or a folder's name and number of files; their location does not matter."""
     path = str(path).rstrip("/")
     if os.path.isdir(path):
         return f"{os.path.basename(path)}, {sum(len(files) for _, _, files in os.walk(path))} files"
@@ -147,7 +148,7 @@ def named(path):
 
 
 def usual_options(method, when="given"):
-    """What make gives a network that learns by a method where nobody gives options, on images that are `given` or to be `finetuned`."""
+    """make's default options for a method, on `given` images or for a network to be `finetuned`."""
     path = f"pipelines/conf/{method}"
     if not os.path.exists(path):
         return ""
@@ -157,7 +158,7 @@ def usual_options(method, when="given"):
 
 
 def options_of(experiment):
-    """Those of its student: a result that was made with others is made again."""
+    """The default options of the run's student: a result from other options is made again."""
     settings, is_finetuned = dict(experiment.settings), experiment.target == "finetune"
     if "STUDENT_OPTIONS" in settings:
         return ""
@@ -171,17 +172,17 @@ def done(options, experiment):
 
 
 def outside_make():
-    """The environment without what a make has put there for those below it."""
+    """The environment without the variables that a make sets for its sub-makes."""
     return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")}
 
 
 def perform(options, experiment):
-    """Runs make in a process of its own, so that the memory of its largest program is known."""
+    """Runs make in a separate process, to measure the memory of its largest program."""
     run, teacher = folder(options, experiment), [f"TEACHER={taught(options, experiment.teacher)}"] if experiment.teacher else []
     # The tools are built once for all runs.
     command = ["make", "--no-print-directory", experiment.target, "BUILD=no", f"NAME={os.path.basename(run)}", f"RUNS={RUNS}"] + experiment.words(common(options))
     command += teacher
-    # What was left of one that was stopped has other times, and perhaps other settings.
+    # The remains of a stopped run have other times and perhaps other settings.
     shutil.rmtree(run, ignore_errors=True)
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=outside_make())
@@ -195,7 +196,7 @@ def perform(options, experiment):
     results.write(path(options, experiment), {
         "settings": identity(options, experiment), "options": options_of(experiment), "rows": table, "seconds": round(time.monotonic() - start), "processor_seconds": round(usage.ru_utime + usage.ru_stime),
         "memory": usage.ru_maxrss << 10})
-    # Only what the weights are worth is wanted, but for a teacher's.
+    # Only the accuracy of the weights is needed, except for a teacher's weights.
     if experiment.is_teacher:
         results.write(f"{run}/{IDENTITY}", identity(options, experiment))
     else:
@@ -203,7 +204,7 @@ def perform(options, experiment):
 
 
 def accuracies(result, subject):
-    """k-NN and linear top-1 of a row of a run's table, in %."""
+    """A row of a run's table, with k-NN and linear top-1 in %."""
     for row in result["rows"].get("rows", []):
         if row["name"] == subject:
             return row
@@ -227,12 +228,12 @@ def table(options, experiments):
     some = next(iter(groups.values()))[0]
     head = ["method", "student"] if options.kind == "compare-methods" else ["what", "value"]
     lines = [f"| {head[0]} | {head[1]} | k-NN | linear | runs | processor minutes | memory, MB |", "|---|---|---|---|---|---|---|"]
-    # Of each teacher and each untrained student one row.
+    # One row for each teacher and each untrained student.
     for subject, key in (("teacher", "TEACHER"), ("student before", "STUDENT")):
         first = {}
         for result in (result for group in groups.values() for result in group if key in result["settings"] and accuracies(result, subject)):
             name = result["settings"][key] or USUAL_TEACHER
-            # One that was made for this table has a row of its own.
+            # A teacher made for this table has its own row.
             if isinstance(name, str):
                 first.setdefault(name, accuracies(result, subject))
         for name, row in first.items():
@@ -249,13 +250,13 @@ def table(options, experiments):
 
 
 def typed(arguments):
-    """NAME=value of the command line, and of make's, where a blank, a backslash or a dollar sign in a value has another before it."""
+    """NAME=value from the command line and from make's, where a backslash or a dollar sign escapes a blank, a backslash or a dollar sign in a value."""
     words = [re.sub(r"[\\$](.)", r"\1", word) for word in re.findall(r"(?:[\\$].|[^ \\$])+", os.environ.get("MAKEFLAGS", "").partition("-- ")[2])]
     return dict(word.split("=", 1) for word in words[::-1] + arguments if "=" in word)
 
 
 def chosen(kind, arguments):
-    """The settings, checked."""
+    """The checked settings."""
     usual, given = SETTINGS[kind], typed(arguments)
     for name in given:
         if name not in usual and name not in ("EXPERIMENTS_FIRST", "EXPERIMENTS_LIST", "BUILD"):
@@ -280,7 +281,7 @@ def chosen(kind, arguments):
 
 
 def check_students(students):
-    """Ends where one of them is no network, in initialize's words."""
+    """Exits with initialize's message if a student is not a network."""
     for student in students:
         process = subprocess.run(["initialize", "--check-options", "--network", student, "-o", "student"], stderr=subprocess.PIPE, text=True)
         if process.returncode:
@@ -306,7 +307,7 @@ def main():
     if missing and not options.list and options.build == "yes":
         subprocess.run(["make", "--no-print-directory", "build"], check=True, env=outside_make())
     if not options.list:
-        # Hours later would be late to hear of it.
+        # Otherwise the error would appear hours later.
         check_students(options.students.split())
     if options.list:
         for name in dict.fromkeys(experiment.name for experiment in experiments):

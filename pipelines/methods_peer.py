@@ -19,7 +19,7 @@ import tempfile
 import time
 
 GOLDEN = pathlib.Path(__file__).parent.parent / "Tests" / "golden"
-# How augment and embed are to be called, and what else train-step is to be told; {size} and {small} are sides, {teacher} a network's file.
+# The arguments of augment, the teacher's command and the other options of train-step; {size} and {small} are image sides, {teacher} is a network's file.
 STREAMS = {
     "swav": ("--recipe swav --crops '2x{size}@0.14-1 6x{small}@0.05-0.14'", "", "--prototypes 3000"),
     "byol": ("--recipe byol --views 2 --size {size}", "", ""),
@@ -44,7 +44,7 @@ STREAMS = {
 }
 HEADS = {"supervised": "--classes 24", "kd": "--classes 24", "swav-distillation": "--head prototype-scores --embedding 3000", "bingo": "--head moco-v2",
          "supervised-contrastive": "--head simclr", "simreg": "", "feature-mse": "", "compress-2q": "", "compress-1q": "--head 'linear 512'", "queue-kl": "--head 'linear 512'"}
-# Teachers that are no others': a classifier, a head that ends in prototypes, and one of embeddings for a student whose head has another's name.
+# Teachers of one method only: a classifier, a head that ends in prototypes, and an embedding head for a student whose head has the name of another method.
 TEACHER_HEADS = {"bingo": "--head moco-v2", "kd": "--classes 24", "swav-distillation": "--head 'linear 2048, batch-norm, relu, linear 128, l2-norm, linear 3000 no-bias'"}
 PEERS = ("swav", "byol", "simreg")
 
@@ -57,7 +57,7 @@ def shell(command):
 
 
 class Ours:
-    """A stream of some batches, and a student to begin with, in a folder of their own."""
+    """A stream of a few batches, and an initial student, in their own folder."""
 
     def __init__(self, method, options, folder):
         self.method, self.options, self.folder = method, options, folder
@@ -75,7 +75,7 @@ class Ours:
         shell(f"initialize --network {options.network} {head} -o {folder}/student.safetensors")
 
     def run(self, profile=False):
-        """Seconds of a batch, the median of all but the first; or the profile."""
+        """Seconds per batch, the median of all but the first; or the profile."""
         said = shell(f"train-step {self.folder}/stream --objective {self.method} {self.told} --student {self.folder}/student.safetensors --epochs 100"
                      f" --threads {self.options.threads} --log {self.folder}/log --log-interval 1 {'--profile' if profile else '--quiet'} -o {self.folder}/after.safetensors")
         if profile:
@@ -85,7 +85,7 @@ class Ours:
 
 
 class Peer:
-    """The same in PyTorch, in a process of its own."""
+    """The same in PyTorch, in a separate process."""
 
     def __init__(self, method, mode, options):
         command = [sys.executable, __file__, "--peer", method, "--mode", mode, "--threads", str(options.threads), "--network", options.network,
@@ -104,7 +104,7 @@ class Peer:
 
 
 def peer(options):
-    """Steps of a method in PyTorch, one after three to warm up, whenever a line of standard input asks."""
+    """Steps of a method in PyTorch: after three warm-up steps, two timed steps for each line of standard input."""
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     import torch
     import torchvision
@@ -150,7 +150,7 @@ def peer(options):
         optimizer = LARS({"byol": "lars-byol", "swav": "larc"}[options.peer], parameters, 1e-6)
 
     def swav(scores):
-        """As methods.swav, for two and six crops."""
+        """Like methods.swav, for two and six crops."""
         large, few = scores[:2 * N].reshape(N, 2, -1).unbind(1), scores[2 * N:].reshape(N, 6, -1).unbind(1)
         crops, loss = [*large, *few], 0
         for i in range(2):
@@ -189,7 +189,7 @@ def peer(options):
         step()
     print("ready", flush=True)
     for _ in sys.stdin:
-        step()  # finds the caches full of another's
+        step()  # the caches hold another program's data
         start = time.perf_counter()
         for _ in range(2):
             step()

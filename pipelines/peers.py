@@ -20,7 +20,7 @@ def say(**answer):
 
 
 def network(name):
-    """torchvision's network with random weights and its thousand classes."""
+    """torchvision's network with random weights and a thousand classes."""
     import torch, torchvision
 
     torch.manual_seed(0)
@@ -63,7 +63,7 @@ def embed(options):
 
 
 def exported(options, model, x):
-    """The network in single precision by way of an ONNX file."""
+    """The network in single precision, through an ONNX file."""
     import torch
 
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def versions():
 
 
 def peak_memory():
-    """As the system has it for this process alone; what getrusage tells begins with the memory of the process that started this one."""
+    """The peak memory of this process alone; getrusage's value starts from the memory of the parent process."""
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM:"))
 
@@ -119,7 +119,7 @@ def main():
         batch()
     say(ready=True)
     for line in sys.stdin:
-        batch()  # finds the caches full of another's
+        batch()  # the caches hold another program's data
         start, count = time.perf_counter(), 0
         while count == 0 or time.perf_counter() - start < options.seconds:
             batch()
@@ -129,7 +129,7 @@ def main():
 
 
 if __name__ == "__main__":
-    # What the libraries print goes elsewhere, so that it cannot be taken for an answer.
+    # Redirect the libraries' output, so that it cannot be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     main()

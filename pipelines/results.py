@@ -1,10 +1,10 @@
-"""Results that are a file each, so that many runs may be stopped and go on: whole, or not there."""
+"""Results in one file each, complete or absent, so that a series of runs can be stopped and resumed."""
 import json
 import os
 
 
 def read(path):
-    """None where there is none, or not a whole one."""
+    """The result, or None if it is missing or incomplete."""
     try:
         with open(path) as file:
             return json.load(file)

@@ -1,4 +1,4 @@
-# Images, where they are drawn, and the teacher, where it is trained.
+# Images, if they are drawn, and the teacher, if it is trained.
 
 PICTURES_DONE := $(if $(filter drawn,$(PICTURES)),pictures)
 TEACHER_DONE  := $(if $(filter trained,$(TEACHER)),teacher.$(TEACHER_EPOCHS))
@@ -16,6 +16,6 @@ done/teacher.%:
 	  train-step - $(MPI) @options/teacher.train @options/threads @options/interim --interim teacher.$*.interim.safetensors --epochs $(TEACHER_EPOCHS) --log log/teacher.$*.jsonl \
 	    --student teacher.$(before).safetensors -o teacher.$*.safetensors)"
 
-# With UNTIL=teacher.
+# For UNTIL=teacher.
 until-teacher: | $(TEACHER_DONE:%=done/%)
 	@echo "the teacher is trained; all files are in $$SEED_RUN"

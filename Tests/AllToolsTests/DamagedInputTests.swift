@@ -3,9 +3,9 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// Checkpoints, streams and queues that were damaged at random places, given to every tool that reads them.
+/// Checkpoints, streams and queues damaged at random places, given to every tool that reads them.
 ///
-/// Each is refused in one line, or was not damaged where it matters: then the result is that of the whole file.
+/// Each tool rejects the file in one line, or the damage has no effect: then the result equals that of the intact file.
 struct DamagedInputTests {
     let place: Workplace
 
@@ -20,7 +20,7 @@ struct DamagedInputTests {
         try #require(made.status == 0 && made.error.isEmpty, "\(made.error)")
     }
 
-    /// A file, and what is done with the copy `bad` of it; what is made is called `out`.
+    /// A file, and a command that reads its damaged copy `bad`; the command's output is called `out`.
     static let readers = [
         ("weights", "embed --weights bad views -q -o out"), ("weights", "convert-weights bad -q -o out"), ("weights", "inspect --verify bad"), ("weights", "inspect bad"),
         ("state", "train-step --student bad taught --queue-size 32 -q -o out"), ("state", "train-step --student bad taught --loss 'queue-loss -q --queue-size 32' -q -o out"),
@@ -48,7 +48,8 @@ struct DamagedInputTests {
                         try place.run("cp \(file) bad; rm -f out")
                         whole[line] = (try place.run(line).output, try? place.bytes("out"))
                     }
-                    // What is only looked at is shown as it is, which need not be what it was, unless a checksum was verified: its name may be what was damaged.
+                    // inspect shows a file as it is, which may differ from the original unless a checksum was verified:
+                    // the damaged part may be its name.
                     if line.hasPrefix("inspect --verify"), !result.output.contains("no checksum") {
                         try place.write(damaged, to: "bad")
                         #expect(try DocumentFile.read(place.path("bad")) == DocumentFile.read(place.path(file)), comment)
@@ -67,7 +68,7 @@ struct DamagedInputTests {
         Effort.report("damaged checkpoints, streams and queues: \(tally)")
     }
 
-    /// A document that is right as a file and wrong as what it should be.
+    /// Changes a document so that the file stays valid but its content is wrong.
     private func disturb(_ document: inout TensorDocument, using random: inout SplitMix) -> String {
         let text = ["", "0", "-1", "1", "9223372036854775807", "99999999999999999999", "nan", "1e400", "[]", "[\"a\"]", "tiny-resnet18", "é\u{0}\n", "wanted", String(repeating: "9", count: 5000)]
         let keys = document.metadata.keys.sorted() + ["end", "state", "classes", "epoch", "step", "samples", "network", "dimension"]
@@ -95,7 +96,7 @@ struct DamagedInputTests {
             guard tensor.shape.count > 0 else { return put("no elements", tensor.dtype, [], [0]) }
             return put("\(rows) rows", tensor.dtype, Array(bytes.prefix(rows * row)), [rows] + tensor.shape.dropFirst())
         case 5:
-            // NaN, infinities, denormals, the largest and the smallest whole numbers.
+            // NaN, infinities, denormals, the largest and the smallest integers.
             let patterns: [[UInt8]] = [[255, 255, 255, 255], [0, 0, 128, 127], [0, 0, 128, 255], [255, 255, 127, 127], [1, 0, 0, 0], [0, 0, 0, 128], [0, 0, 0, 0]]
             let pattern = patterns.randomElement(using: &random) ?? [], every = Bool.random(using: &random), at = bytes.isEmpty ? 0 : Int.random(in: 0..<bytes.count, using: &random) / size * size
             var changed = bytes
@@ -107,7 +108,7 @@ struct DamagedInputTests {
         }
     }
 
-    /// Checksums do not see it: it was written so. Numbers may then be others, but no tool may trap.
+    /// Checksums do not detect this, because the file was written this way. Numbers may differ, but no tool may trap.
     @Test func `what was written wrong is used or refused in one line`() throws {
         var tried = 0
         for round in 0..<Effort.rounds(4, long: 250) {
@@ -129,13 +130,13 @@ struct DamagedInputTests {
                 } else {
                     var document = try DocumentFile.read(place.path(file))
                     what = disturb(&document, using: &random)
-                    // Files of other programs have no checksum.
+                    // Other programs' files have no checksum.
                     document.metadata["checksum"] = nil
                     try DocumentFile.write(document, to: place.path("bad"), checksum: Bool.random(using: &random))
                 }
                 let result = try place.run("ulimit -c 0; ulimit -v 4000000; rm -f out; \(line)")
                 let comment: Comment = "\(line), \(file): \(what), \(Effort.place(round)): \(result.status) \(result.error)"
-                // A loss that is started has a line of its own.
+                // A loss program has a line of its own.
                 let lines = line.contains("--loss 'queue-loss") ? 1...2 : 1...1
                 #expect(result.status == 0 || [64, 65].contains(result.status) && lines.contains(result.lines.count) && result.error.count < 2000 && !place.exists("out"), comment)
                 #expect(!place.hasUnfinished, comment)

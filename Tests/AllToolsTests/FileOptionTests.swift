@@ -1,9 +1,9 @@
 import Testing
 import TestSupport
 
-/// Options that name files, at once when they are read.
+/// File options are checked as soon as they are parsed.
 struct FileOptionTests {
-    /// Before any work: a stream that never comes would be waited for otherwise.
+    /// Before any work: otherwise the tool would wait for a stream that never comes.
     @Test(arguments: [
         ("augment --data s -o ''", "-o is empty"), ("augment --data '' -o o", "--data is empty"), ("augment --data s --timing ''", "--timing is empty"), ("embed --weights w -o ''", "-o is empty"),
         ("embed --weights '' -o o", "--weights is empty"), ("embed --weights w --timing '' -o o", "--timing is empty"), ("embed --weights w '' -o o", "the input is empty"),

@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-/// The rooms of ARCHITECTURE.md, the targets of Package.swift and the imports of the sources are the same house.
+/// The modules in ARCHITECTURE.md, the targets in Package.swift and the imports in the sources agree.
 struct HouseTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized.path
     private func text(_ name: String) throws -> String { try String(contentsOfFile: HouseTests.root + "/" + name, encoding: .utf8) }
 
-    /// The libraries with what Package.swift gives each of them.
+    /// The libraries and their dependencies in Package.swift.
     private func declared() throws -> [String: Set<String>] {
         var libraries: [String: Set<String>] = [:]
         for match in try text("Package.swift").matches(of: /library\("(\w+)", \[(.*?)\]/) {

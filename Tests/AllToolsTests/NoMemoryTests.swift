@@ -3,7 +3,7 @@ import TensorStreams
 import Testing
 import TestSupport
 
-/// Tools with less memory than they need, and files that ask for more than they are worth.
+/// Tools with too little memory, and files that request more memory than they justify.
 @Suite(.serialized) struct NoMemoryTests {
     let place: Workplace
 
@@ -22,20 +22,21 @@ import TestSupport
         "augment --data s/train --size 224 --batch 64 -o o", "synthesize -o x --train 64 --test 16", "train-step --student w e --loss 'queue-loss -q --queue-size 32' -o o",
     ]
 
-    /// Kibibytes of address space; with less the system cannot load the tools' libraries.
+    /// Limits in KiB of address space; below them the system cannot load the tools' libraries.
     @Test(arguments: lines) func `with little address space a tool works or says so in a line and ends with 74, whatever the limit`(line: String) throws {
         var random = Effort.random("address space of \(line)", round: 0)
-        // The long tests have one of every thousand where most tools fail, and one of every twenty thousand above.
+        // The long tests try one limit in every thousand where most tools fail, and one in every twenty thousand above.
         let limits = Effort.isLong
             ? (100..<220).map { $0 * 1000 + Int.random(in: 0..<1000, using: &random) } + (11..<100).map { $0 * 20_000 + Int.random(in: 0..<20_000, using: &random) }
             : [110_000, 150_000, 200_000, 300_000, 500_000, 2_000_000]
         for limit in limits {
             let result = try place.run("(ulimit -c 0; ulimit -v \(limit); timeout 300 \(line) > /dev/null); status=$?; rm -rf o x; exit $status")
-            // The runtime of Swift may say, before the tool begins, that it has no room for its handler of crashes.
-            // A training may have come so far that it has something to remark.
+            // Swift's runtime may report, before the tool starts, that it has no memory for its crash handler. A
+            // training run may have got far enough to make a remark.
             let lines = result.lines.filter { !$0.contains(" λ ") && !$0.hasPrefix("swift runtime:") && !$0.hasPrefix("train-step: tiny-resnet10:") }
             if limit != limits.last, ["error while loading shared libraries", "cannot allocate TLS data"].contains(where: result.error.contains) { continue }
-            // A loss that is started has a line of its own, and train-step one about its end, which is no end of its own memory.
+            // A loss program has a line of its own. If it ends for lack of memory, train-step reports that, although
+            // train-step itself has not run out of memory.
             #expect(([0, 74].contains(result.status) || line.contains("--loss") && result.status == 65) && (result.status == 0 || lines.count <= (line.contains("--loss") ? 2 : 1)), "\(line) with \(limit): \(result.status) \(result.error)")
             #expect(!place.hasUnfinished, "\(line) with \(limit)")
             if limit == limits.last { #expect(result.status == 0, "\(line) with \(limit): \(result.status) \(result.error)") }
@@ -44,7 +45,7 @@ import TestSupport
     }
 
     @Test func `threads that cannot be started are done without, or told in a line`() throws {
-        // Stacks so large that some threads have room and others not.
+        // Stacks so large that some threads have room and others do not.
         for stack in [8_000, 100_000, 400_000] {
             for line in ["embed --weights w v --threads 8 -o o", "augment --data s/train --size 32 --threads 8 -o o"] {
                 let result = try place.run("ulimit -c 0; ulimit -s \(stack); ulimit -v 700000; timeout 300 \(line) -q")
@@ -74,8 +75,8 @@ import TestSupport
         return Data(file)
     }
 
-    /// Runs a line and tells the largest memory that it had, in MB. From a small process: the system counts what a process had before it became
-    /// another program.
+    /// Runs a line and returns its peak memory in MB. It starts from a small process, because the system counts a
+    /// process's memory from before it executes another program.
     private func measured(_ line: String) throws -> (status: CInt, error: String, peak: Int) {
         let program = "import resource, subprocess, sys; s = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode; " +
             "print(s, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"

@@ -83,7 +83,7 @@ struct PartTests {
         #expect(try place.contents() == ["a", "b"])
     }
 
-    /// Every signal whose default is to end a process, but SIGKILL, which nothing can be done about.
+    /// Every signal that ends a process by default, except SIGKILL, which cannot be caught.
     static let signals: [CInt] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 15, 16, 24, 26, 27, 29, 30, 31, 34, 35, 50, 63, 64]
 
     @Test func `every signal that ends a tool leaves no part, and ends it as it does any program`() throws {
@@ -92,9 +92,9 @@ struct PartTests {
         #expect(try files.run("\(queue); initialize --network tiny-resnet10 -q -o w").status == 0)
         for signal in PartTests.signals {
             let place = try Workplace()
-            // The stream goes on, as far as the tool knows: it waits for more with an unfinished file.
+            // For the tool the stream goes on: it waits for more with an unfinished file.
             let group = try place.start("ulimit -c 0; mkfifo in; (head -c 2000 \(files.path("v")); sleep 1000) > in & exec embed --weights \(files.path("w")) -q -o out in")
-            // Asleep, so that it has also noted the file: signals that stand for a fault of its own are not blocked meanwhile.
+            // Asleep, so it has also registered the file: signals for its own faults are not blocked in the meantime.
             #expect(waitUntil { place.hasUnfinished && ProcessState(group.leader)?.isAsleep == true })
             kill(group.leader, signal)
             #expect(group.wait() == 128 + signal, "signal \(signal)")

@@ -3,7 +3,7 @@ import TensorStreams
 import Testing
 import TestSupport
 
-/// The same work leaves the same bytes, whatever way its data went.
+/// The same work leaves the same bytes, whether its data was piped or stored.
 struct PipedOrStoredTests {
     let place: Workplace
 

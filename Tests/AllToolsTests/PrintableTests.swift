@@ -3,7 +3,7 @@ import Testing
 import TestSupport
 import ToolSupport
 
-/// What reaches a terminal.
+/// Text that reaches a terminal is printable.
 struct PrintableTests {
     @Test(arguments: [
         ("plain 'text'\\", "plain 'text'\\"), ("a\nb\r\nc\td", "a\\nb\\r\\nc\\td"), ("\u{1B}]0;x\u{7}", "\\u{1b}]0;x\\u{7}"), ("\u{9B}31m", "\\u{9b}31m"),
@@ -26,13 +26,14 @@ struct PrintableTests {
         #expect(commonBeginning(["module.ab", "module.ac"]) == "module." && commonBeginning(["x"]) == "" && commonBeginning([String]()) == "")
     }
 
-    /// Names that a stranger may give: a title, colours, line breaks, C1, direction, no width, no UTF-8, and all too long.
+    /// Hostile names: a title sequence, colours, line breaks, C1 controls, direction marks, zero width, invalid UTF-8,
+    /// and too long.
     static let names = [
         #"$'\e]0;title\a'"#, #"$'\e[31mred'"#, #"$'two\nlines\r'"#, #"$'\u009b31m'"#, #"$'\xc2\x9b2J'"#, #"$'a\u202eb\u2066'"#, #"$'z\u200b\u200d\ufeff'"#, #"$'\xff\xfe\e'"#,
         #"$'\x7f\b\b'"#, #""$(printf 'x%.0s' {1..3000})""#, #"$'\u2028'"#,
     ]
 
-    /// Every place of every tool where such a name may stand.
+    /// Every place in every tool's messages where such a name may appear.
     static let lines = [
         "augment --data NAME", "augment --data s/train --recipe NAME", "augment --data s/train --size NAME", "augment --data s/train -o /nowhere/NAME", "augment NAME",
         "embed --weights NAME v", "embed --weights w NAME", "embed --weights w --network NAME v", "embed --weights w v -o /nowhere/NAME", "embed --NAME",

@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a person sees of a tool while it works, where a stage of a pipeline says that a terminal is at the end.
+/// The progress line that a user sees if a pipeline stage says that its output ends in a terminal.
 struct RunningLineTests {
     let place: Workplace
-    /// A stream that comes in two pieces, with so long between them that a tool has begun with the first.
+    /// A stream in two pieces, with a pause long enough for a tool to start on the first.
     private let slow = "(head -c 2000 v; sleep 2; tail -c +2001 v)"
 
     init() throws {
@@ -22,7 +22,7 @@ struct RunningLineTests {
             let all = try place.run("export SEED_PROGRESS=student.7; \(slow) | \(command)").error
             let running = all.components(separatedBy: "\r\u{1B}[K").filter { $0.hasPrefix("student.7: ") }
             #expect(!running.isEmpty && running.allSatisfy { $0.contains(" of 64 images, ") && $0.contains("/s") && $0.contains(", waiting ") && !$0.contains("\n") }, "\(all)")
-            // A line that is too long loses its end: what a method tells.
+            // A line that is too long loses its end, here the method's values.
             #expect(running.allSatisfy { $0.components(separatedBy: ", waiting ").first?.contains("loss") == false }, "\(all)")
             #expect(all.hasSuffix("\n") && all.split(separator: "\n").last?.contains("\(tool): 64 images in ") == true, "\(all)")
         }

@@ -3,7 +3,7 @@ import TensorStreams
 import Testing
 import TestSupport
 
-/// Parts of an epoch, made side by side and put together.
+/// Shards of an epoch, made side by side and merged.
 struct ShardsTests {
     let place: Workplace
     private let augment = "augment --data s/train --size 16 --batch 8 -q", embed = "embed --weights w -q"
@@ -19,7 +19,8 @@ struct ShardsTests {
         for word in words { #expect(run.error.contains(word), "\(line): \(run.error)") }
     }
 
-    // 60 images are 8 batches: for five some have one and some two, for eleven three have none. With --mix-up a batch is drawn for as a whole.
+    // 60 images are 8 batches. Of five shards some have one batch and some two; of eleven, three have none. --mix-up
+    // draws for a whole batch.
     @Test(arguments: [2, 5, 8, 11], ["--recipe evaluation", "--epoch 3 --drop-last", "--mix-up --paths"])
     func `shards put together are the stream of one process, to the last byte`(_ count: Int, _ options: String) throws {
         try place.perform("""
@@ -30,7 +31,7 @@ struct ShardsTests {
             """)
     }
 
-    // What a program gives is known with its first record: parts without any do not have it.
+    // A program's output format is known from its first record, so shards without records lack it.
     @Test func `parts without images are no others, whoever embeds`() throws {
         try place.perform("""
             \(augment) --recipe evaluation | embed --command '\(embed)' -q -o whole
@@ -39,7 +40,7 @@ struct ShardsTests {
             """)
     }
 
-    // Of an image that is broken nothing is there, of a batch all of whose images are neither.
+    // A broken image leaves nothing, nor does a batch whose images are all broken.
     @Test func `what is broken is missing in both`() throws {
         try place.perform("""
             mkdir f; tar -C f -xf s/train/*.tar; find f -name '*.jpg' | sort > names
@@ -83,7 +84,7 @@ struct ShardsTests {
         try expectFailure("merge-shards 1 2 3 -o 2", 64, "-o would replace a part, '2'")
         try expectFailure("merge-shards -o m", 64, "part")
         #expect(!place.exists("m"))
-        // Learnt is an epoch as a whole.
+        // Training takes only a whole epoch.
         try expectFailure("\(embed) 1 | train-step --student w -q -o s2", 65, "only a part of an epoch", "merge-shards")
     }
 }

@@ -22,7 +22,7 @@ struct AugmentFailureTests {
             streams.append(try place.bytes("out"))
         }
         #expect(streams[0] == streams[1])
-        // The other images are in the batches where they would be without the broken ones.
+        // The other images are in the same batches as without the broken ones.
         let records = try Array(place.read("out").records[..<13])
         for (found, expected) in zip(records, whole) {
             #expect(try [found].indices == [expected].indices.filter { $0 != 7 && $0 != 150 })
@@ -78,7 +78,7 @@ struct AugmentFailureTests {
             #expect(result.status == 64 && result.error.contains(words), "\(result.error)")
         }
         #expect(!place.exists("out"))
-        // Of more parts than batches some have none, and that is what they are.
+        // With more shards than batches, some shards are empty but valid.
         #expect(try place.run("augment --data data --size 16 --shard 1/5 -o out").status == 0 && place.read("out").records.isEmpty)
     }
 
@@ -127,7 +127,8 @@ struct AugmentFailureTests {
         #expect(Set(stride(from: 0, to: views[3].count, by: 3).map { Array(views[3][$0..<$0 + 3]) }).count == 1)
     }
 
-    /// A header that promises 9999×9999 pixels before an image's own scan: libjpeg finds out too late, when there is memory.
+    /// A header that promises 9999×9999 pixels before an image's own scan: libjpeg detects this too late, when memory
+    /// is already allocated.
     private func large(_ image: Data) throws -> Data {
         var bytes = image
         let frame = try #require(bytes.indices.dropLast(9).first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })
@@ -144,7 +145,7 @@ struct AugmentFailureTests {
         #expect(!place.exists("out") && !place.hasUnfinished)
     }
 
-    /// A compressed archive of a few kilobytes that holds `count` members of `size` bytes each.
+    /// A compressed archive of a few kilobytes that holds `count` members of `megabytes` MiB each.
     private func bomb(_ place: Workplace, _ name: String, count: Int, megabytes: Int, start: String) throws {
         try place.write("""
             import sys, tarfile, zipfile, os

@@ -144,7 +144,7 @@ struct AugmentTests {
             place.name(5): "is not a JPEG image: it does not begin with FF D8", place.name(7): "cannot be decoded: it ends before its last pixel",
         ])
         #expect(report["passed_over"]?.asArray?.map { "\($0["kind"]?.asString ?? "") \($0["count"]?.asInteger ?? 0) \($0["first"]?.asString ?? "")" } == ["hidden 1 .git", "other 2 more.txt"])
-        // With --drop-last fewer are read in one epoch; and of a full batch only.
+        // With --drop-last, one epoch reads fewer images: only those of full batches.
         #expect(try place.run("augment --data data --size 16 --batch 5 --drop-last --allow-bad --report report.json -o out").status == 0)
         #expect(try JSON(parsing: [UInt8](place.bytes("report.json")))["images"]?.asInteger == 10)
         #expect(try place.run("augment --data data --size 16 --allow-bad --report no/report.json -o other").status == 73 && !place.exists("other"))

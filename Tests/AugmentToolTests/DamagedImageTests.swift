@@ -3,7 +3,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// Folders of JPEG files that were damaged at random places.
+/// Folders of JPEG files damaged at random places.
 struct DamagedImageTests {
     @Test func `damaged images are left out or seen, in bounded memory and the same with any number of threads`() throws {
         let odd = try DocumentFile.read(golden("odd-jpegs.safetensors.zst"))
@@ -23,7 +23,7 @@ struct DamagedImageTests {
                 try place.write(file, to: "data/class/\(number).jpg")
             }
             for threads in [1, 3] {
-                // An image may have 178956970 pixels, of three bytes each.
+                // An image may have 178956970 pixels of three bytes each.
                 let result = try place.run("ulimit -c 0; ulimit -v 4000000; augment --data data --size 16 --allow-bad --threads \(threads) -o \(threads)")
                 let leftOut = result.lines.count { $0.hasSuffix("; left out") }
                 #expect(result.status == 0 && result.lines.last?.contains("broken, left out") == true, "\(Effort.place(round)): \(result.status) \(result.error)")

@@ -3,7 +3,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// Shares of the labels, lists of images, and their paths.
+/// Fractions of the labels, lists of images, and their paths.
 struct LabelsTests {
     @Test func `a share takes as many of each class, at least one, and a smaller one is a part of a larger one`() throws {
         let place = try Workplace(images: 36)
@@ -18,7 +18,7 @@ struct LabelsTests {
         let again = try place.stream("--labels-fraction 0.25 --seed 4 --epoch 7 --recipe evaluation").records.indices
         #expect(try again == again.sorted() && Set(again) == Set(place.stream("--labels-fraction 0.25 --seed 4").records.indices))
         #expect(try Set(again) != Set(place.stream("--labels-fraction 0.25 --seed 5").records.indices))
-        // What judges is not among them.
+        // The images of the evaluation fold are not among them.
         let half = try place.stream("--labels-fraction 0.5 --fold 1/2").records.indices
         #expect(half.count == 9 && half.allSatisfy { $0 % 2 == 0 })
     }
@@ -30,7 +30,7 @@ struct LabelsTests {
         let lines = all.output.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
         #expect(all.status == 0 && all.error.isEmpty && lines.count == 14 && lines.map { $0[0] } == (0..<14).map { "\($0)" })
         #expect(lines.contains(["13", "-1", "", "loose.jpg"]) && lines.contains { $0.suffix(2) == ["bee", #"bee/a\\b\tc.jpg"#] }, "\(all.output)")
-        // The numbers and labels are a stream's.
+        // The numbers and labels match those of a stream.
         let (_, records) = try place.stream("--recipe evaluation --fold 1/2 --limit 4")
         let some = try place.run("augment --data data --list --fold 1/2 --limit 4 -o list.txt; cat list.txt").output.split(separator: "\n").map { $0.split(separator: "\t") }
         #expect(try some.map { Int($0[0]) } == records.indices && some.map { Int($0[1]) } == records.labels)

@@ -5,7 +5,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// What augment makes of two images: MixUp of a batch, CutMix of an image and one of its bag.
+/// Mixtures of two images in augment: MixUp within a batch, CutMix of an image and one from its bag.
 struct MixTests {
     let place: Workplace
     init() throws { place = try Workplace(images: 24) }
@@ -25,7 +25,7 @@ struct MixTests {
 
     private func share(_ record: TensorDocument) throws -> Double { try #require(record.metadata["mix"].flatMap { Double($0) }) }
 
-    /// Image `index` as the recipe makes view `view` of it where it has number `item`.
+    /// View `view` of image `index`, as the recipe makes it if the image has number `item`.
     private func view(_ index: Int, item: Int, view: Int, epoch: Int, seed: UInt64) throws -> [UInt8] {
         let names = (0..<24).map(place.name).sorted(), renderer = try ViewRenderer()
         try [UInt8](place.bytes(names[index])).withUnsafeBytes { try renderer.decode($0) }
@@ -55,7 +55,7 @@ struct MixTests {
                 func pixel(_ image: [UInt8], _ p: Int) -> [UInt8] { Array(image[3 * p..<3 * p + 3]) }
                 boxes.insert((0..<256).map { p -> Bool in pixel(mix, p) == pixel(b, p) && pixel(a, p) != pixel(b, p) })
             }
-            // Where two images differ in all of the box it is seen whole; it is the same for all.
+            // If two images differ throughout the box, the whole box is visible; the box is the same for all.
             let share = try share(record), pasted = boxes.map { box -> Int in box.count { isPasted in isPasted } }.max() ?? 0, area = 256 * (1 - share)
             #expect(pasted <= Int(area.rounded()) && pasted >= Int(0.75 * area) - 4, "\(pasted) of \(area)")
             shares.insert(share)
@@ -71,7 +71,7 @@ struct MixTests {
             #expect(box.left >= 0 && box.top >= 0 && box.width >= 0 && box.height >= 0 && box.left + box.width <= 224 && box.top + box.height <= 224)
             #expect(abs(share - (1 - Double(box.width * box.height) / 50176)) < 1e-12)
             guard box.left > 0, box.top > 0, box.left + box.width < 224, box.top + box.height < 224 else { continue }
-            // Given that it fits, areas are smaller; so of the draws alone:
+            // Boxes that are not cut off tend to be smaller, so the distribution is tested on the draws alone:
             var same = CounterRandom(seed: 1, .test, item: item)
             let drawn = [same.uniform(), same.uniform(), same.uniform()].sorted()[1]
             #expect(abs(share - drawn) < 0.02)
@@ -120,7 +120,7 @@ struct MixTests {
         let result = try place.run("augment --data data --size 16 --batch 8 --bags bags --allow-bad -o out"), kept = try place.read("out").records.indices
         #expect(result.status == 0 && result.lines.count { $0.contains(names[7]) && $0.hasSuffix("left out") } == 1, "\(result.error)")
         #expect(Set(kept).isSubset(of: whole) && !kept.contains(7) && kept.count < 24 && kept.count >= 20)
-        // In bags that were made without it, it is missed by none.
+        // If the bags were made without the image, no other image draws it.
         try bags(Array(0..<24).filter { $0 != 7 }) { [$0 == 6 ? 8 : ($0 + 1) % 24] }
         let without = try place.stream("--bags bags --batch 8 --allow-bad").records.indices
         #expect(without.sorted() == Array(0..<24).filter { $0 != 7 })

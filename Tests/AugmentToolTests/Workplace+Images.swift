@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension Workplace {
-    /// Makes `pictures` small images in `data/cat`, `data/dog` …, of different sizes.
+    /// Makes `images` small images of different sizes in `data/ant`, `data/bee` ….
     convenience init(images: Int) throws {
         try self.init()
         for number in 0..<images { try write(Data(try JPEG.encode(image(number), quality: 90)), to: name(number)) }
@@ -19,7 +19,7 @@ extension Workplace {
         return Image(width: width, height: height, pixels: pixels)
     }
 
-    /// Runs the tool with `-o out` and reads what it wrote.
+    /// Runs the tool with `-o out` and reads its output.
     func stream(_ options: String) throws -> (header: StreamHeader, records: [TensorDocument]) {
         let result = try run("augment --data data --size 16 -o out \(options)")
         try #require(result.status == 0, "\(result.error)")
@@ -30,7 +30,7 @@ extension Workplace {
 extension [TensorDocument] {
     var indices: [Int] { get throws { try flatMap { try $0.tensor("index", .i64, shape: [nil]).integers() } } }
     var labels: [Int] { get throws { try flatMap { try $0.tensor("label", .i32, shape: [nil]).integers() } } }
-    /// The bytes of every image's views, in the order of the stream.
+    /// The bytes of every image's views, in stream order.
     var views: [[UInt8]] {
         get throws {
             try flatMap { record -> [[UInt8]] in

@@ -19,7 +19,7 @@ struct AgainstTests {
         let result = try place.run("benchmark tiny-resnet10 --size 16 --batch 4 --seconds 0.01 --only train --threads 2 --against build --pairs 6 -o out")
         try #require(result.status == 0, "\(result.error)")
         #expect(try place.text("asked") == "turn train tiny-resnet10 --size 16 --batch 4 --threads 2 --seconds 0.01\n")
-        // Where other tests take the processor away, up to five times each.
+        // Each turn is repeated up to five times if other tests take the processor away.
         let turns = try place.text("turns").split(separator: "\n")
         #expect((6...30).contains(turns.count) && turns.allSatisfy { $0 == "run" })
         let line = try JSON(parsing: Array(place.text("out").utf8.dropLast()))

@@ -23,7 +23,7 @@ struct BenchmarkTests {
         #expect(result.status == 64 && result.lines.count == 1 && result.error.hasPrefix("benchmark: ") && result.error.contains(words), "\(result.error)")
     }
 
-    /// The lines of a file, each an object.
+    /// The lines of a file, each a JSON object.
     private func objects(_ text: String) throws -> [JSON] { try text.split(separator: "\n").map { try JSON(parsing: Array($0.utf8)) } }
 
     private let tiny = "benchmark tiny-resnet10 --size 16 --batch 4 --seconds 0.01 --turns 3"
@@ -39,7 +39,7 @@ struct BenchmarkTests {
         try #require(objects.count == 3)
         func number(_ object: JSON, _ key: String) -> Double { object[key]?.asNumber ?? .nan }
         let (machine, train, embed) = (objects[0], objects[1], objects[2])
-        // No processor of this century does less than a billion operations, and none a hundred thousand billions.
+        // Any processor of this century reaches a billion operations a second, and none reaches a hundred trillion.
         for key in ["gigaflops", "gigaflops_one_thread"] { #expect((1...1e5).contains(number(machine, key)), "\(key)") }
         for key in ["gigabytes_per_second", "gigabytes_per_second_one_thread"] { #expect((0.1...1e4).contains(number(machine, key)), "\(key)") }
         #expect(train["measures"]?.asString == "train" && embed["measures"]?.asString == "embed")
@@ -47,11 +47,12 @@ struct BenchmarkTests {
             let seconds = number(object, "seconds_per_batch")
             #expect(seconds > 0 && abs(number(object, "images_per_second") * seconds - 4) < 1e-6)
             #expect(number(object, "seconds_per_batch_one_thread") > 0 && number(object, "threads") == 2)
-            // The process has at least the network; a few gigabytes would not be this one.
+            // The process needs at least the memory of the network; a few gigabytes would not be this process.
             #expect((4e6...1e9).contains(number(object, "peak_memory")))
             #expect(number(object, "gigaflops") > 0 && number(object, "bytes_moved_per_batch") > 0)
         }
-        // Work is what it is, however long it takes: a step is three times forward but for the gradient of the images.
+        // Work does not depend on time: a training step is three times the forward pass, except for the images'
+        // gradient.
         let work = [train, embed].map { number($0, "gigaflops") * number($0, "seconds_per_batch") }
         #expect((2.5...3).contains(work[0] / work[1]))
     }
@@ -67,7 +68,8 @@ struct BenchmarkTests {
         #expect(wrong.status == 65 && wrong.error.contains("'walk' where 'run' is expected"), "\(wrong.error)")
     }
 
-    /// A peer that says it takes a hundred seconds for a batch, or fifty by its way `channels-last`, and never runs by `compile`.
+    /// A peer that claims a hundred seconds for a batch, or fifty in its mode `channels-last`, and fails in the mode
+    /// `compile`.
     private let peer = """
         [ $1 = versions ] && { echo '{"versions": "Peer 1.2"}'; exit; }
         while [ $1 != --mode ]; do shift; done
@@ -84,8 +86,8 @@ struct BenchmarkTests {
         try #require(result.status == 0, "\(result.error)")
         #expect(result.output.contains("Peer 1.2") && result.output.contains("PyTorch channels_last") && result.output.contains("fails"))
         #expect(try place.text("messages") == "no compiler here\n")
-        // Two quick looks at each way, then three turns of the best alone: the other is no near second.
-        // Where other tests take the processor away, up to five times each.
+        // Two quick turns of each mode, then three turns of the best alone: the other mode is too slow to be a close
+        // second. Each turn is repeated up to five times if other tests take the processor away.
         let turns = try place.text("turns").split(separator: "\n"), slow = turns.prefix { $0 == "run 100" }.count
         #expect((2...10).contains(slow) && (5...25).contains(turns.count - slow) && turns[slow...].allSatisfy { $0 == "run 50" })
         #expect(result.output.contains("taken in vain") || turns.count == 7)
@@ -93,7 +95,7 @@ struct BenchmarkTests {
         #expect(comparison["best"]?.asString == "PyTorch channels_last" && comparison["seconds_per_batch_peer"]?.asNumber == 50)
         let ours = try #require(comparison["seconds_per_batch"]?.asNumber), ratios = try #require(comparison["ratios"]?.asArray)
         #expect(ratios.count == 3)
-        // The middle of the turns stands in both.
+        // Both values contain the median of the turns.
         #expect(abs((comparison["ratio"]?.asNumber ?? 0) * ours / 50 - 1) < 1e-9)
         let memory = try #require(comparison["peak_memory"]?.asNumber)
         #expect(abs((comparison["memory_ratio"]?.asNumber ?? 0) - memory / 1_048_576_000) < 1e-9)

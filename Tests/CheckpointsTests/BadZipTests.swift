@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// Zips of `torch.save` and of NumPy that are not what they say.
+/// Zip files of `torch.save` and NumPy with inconsistent content.
 @Suite struct BadZipTests: PickleMaking {
     let folder: Workplace
 
@@ -15,7 +15,7 @@ import ToolSupport
     private let storage = ZipMember("a/data/0", BadZipTests.floats), array = ZipMember("w.npy", numpyHeader(shape: "4,") + BadZipTests.floats)
     private var pickle: ZipMember { ZipMember("a/data.pkl", [0x80, 2] + dictionary([4], [1]) + [0x2E]) }
 
-    /// What reading all tensors of an archive of these members ends with.
+    /// The failure from reading all tensors of an archive with these members.
     private func failure(_ members: [ZipMember]) throws -> Failure? {
         let isTorch = members.contains { $0.name.hasSuffix("data.pkl") }
         return try failure(ZipMember.archive(members), isTorch: isTorch)
@@ -42,7 +42,7 @@ import ToolSupport
 
     @Test func `archives of our own making are read, so what follows fails by its fault alone`() throws {
         for members in [[pickle, storage], [array], [pickle, storage].map { $0.with { $0.isZip64 = true } }, [array.with { $0.isZip64 = true }]] { #expect(try failure(members) == nil) }
-        // Deflated as it should be, but for the checksum.
+        // Correctly deflated, except for the checksum.
         #expect(try failure([.deflated("w.npy", numpyHeader(shape: "1000,"), zeros: 4000)])?.description.contains("CRC") == true)
     }
 

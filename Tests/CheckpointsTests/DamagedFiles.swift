@@ -3,11 +3,11 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// Damages a file of Tests/golden again and again: `read` must give it or a failure of the data, and nothing else.
+/// Damages a file in Tests/golden repeatedly: `read` must either succeed or fail with a data failure.
 ///
 /// - Parameters:
-///   - kind: what the files are, for the tally: "files of torch.save".
-///   - read: gives the failure with which the damaged bytes are refused.
+///   - kind: the kind of files, for the tally: "files of torch.save".
+///   - read: returns the failure with which the damaged bytes are rejected.
 func expectReadOrRefused(_ name: String, _ kind: String, rounds: Int, _ read: (Data) throws -> Failure?) throws {
     let whole = try Data(contentsOf: URL(filePath: golden(name)))
     var refused = 0, tally = Tally()

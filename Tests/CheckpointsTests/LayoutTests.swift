@@ -7,7 +7,8 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// Checkpoints under other programs' names, here as safetensors; `torch_files.py` makes them with PyTorch, for the long tests.
+/// Checkpoints with other programs' tensor names, here as safetensors; `torch_files.py` makes them with PyTorch for the
+/// long tests.
 @Suite struct LayoutTests {
     let folder: Workplace
     let weights = formulaWeights("tiny-resnet10", dimension: 24)
@@ -131,12 +132,12 @@ import ToolSupport
         #expect(missing?.kind == .data && missing?.what.contains("has 2 of the 3 parts of 'blocks.0.attn.qkv.weight': 'encoder.layer.0.attention.attention.query.weight', 'encoder.layer.0.attention.attention.value.weight'") == true, "\(String(describing: missing))")
         let unequal = TestSupport.failure { _ = try read(file(nil, 383)) }
         #expect(unequal?.kind == .data && unequal?.what.contains("whose types or shapes differ: 'encoder.layer.0.attention.attention.query.weight'") == true, "\(String(describing: unequal))")
-        // A name that only looks so is one as any other.
+        // A name that only looks like a part is treated like any other name.
         let odd = TestSupport.failure { _ = try read(trunk, ["layer1#1": zeros(1)]) }
         #expect(odd?.what.contains("'layer1#1' is unexpected") == true, "\(String(describing: odd))")
     }
 
-    /// The shapes of a network's tensors, all zero but for running variances; the first kernel tells one file from another.
+    /// Tensors with a network's shapes, all zero except running variances; the first kernel distinguishes the files.
     private func state(_ name: String) throws -> [String: Tensor] { WeightsDocument.tensors(of: formulaWeights(try #require(Network(name, head: .none)))) }
 
     @Test func `RegNets of VISSL, of transformers and of timm are torchvision's under other names`() throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// Archives of NumPy.
+/// NumPy archives.
 @Suite struct NumPyFileTests {
     let folder: Workplace
 

@@ -1,10 +1,10 @@
 import TestSupport
 
-/// Makes pickles of tensors instruction by instruction, right and wrong ones.
+/// Makes pickles of tensors instruction by instruction, valid and invalid.
 protocol PickleMaking {}
 
 extension PickleMaking {
-    /// A file of the older format whose value is `pickle`, with one storage of four floats.
+    /// A file in the older format whose value is `pickle`, with one storage of four floats.
     func legacy(_ pickle: [UInt8], keys: [String] = ["0"], elements: [UInt8] = [4, 0, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 16)) -> [UInt8] {
         let magic: [UInt8] = [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
         let list = [0x80, 2, 0x5D] as [UInt8] + keys.flatMap { text($0) + [0x61] } + [0x2E]

@@ -6,14 +6,14 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// Needs a Python with torch, torchvision and safetensors: `python3`, or what SEED_PYTHON names.
+/// Needs a Python with torch, torchvision and safetensors: `python3`, or the one that SEED_PYTHON names.
 @Suite struct PyTorchTests {
     static let python = ProcessInfo.processInfo.environment["SEED_PYTHON"] ?? "python3"
     static let isThere = Effort.isLong && (try? run([python, "-c", "import torch, torchvision, safetensors"]))?.status == 0
 
     static func run(_ arguments: [String]) throws -> (status: Int32, output: String, error: String) {
         let process = Process(), output = Pipe()
-        // PyTorch leaves files in the folder of temporary ones.
+        // PyTorch leaves files in the temporary folder.
         let folder = FileManager.default.temporaryDirectory.appending(path: "python-\(UUID().uuidString)"), errors = folder.appending(path: "errors")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         _ = FileManager.default.createFile(atPath: errors.path, contents: nil)
@@ -29,7 +29,7 @@ import Testing
         return (process.terminationStatus, String(decoding: text, as: UTF8.self), try String(contentsOf: errors, encoding: .utf8))
     }
 
-    /// Where `swift build` puts the tools: beside this test program.
+    /// The folder in which `swift build` puts the tools: beside this test program.
     static let tools = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
     @Test(

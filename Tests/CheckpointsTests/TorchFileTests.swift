@@ -5,13 +5,13 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// Files of `torch.save`, right and wrong.
+/// Valid and invalid files of `torch.save`.
 @Suite struct TorchFileTests: PickleMaking {
     let folder: Workplace
 
     init() throws { folder = try Workplace() }
 
-    /// What PyTorch says the tensors are, as it wrote them with safetensors.
+    /// The tensors according to PyTorch, which wrote them with safetensors.
     private let expected = try? DocumentFile.read(golden("torch-files.safetensors"))
 
     @Test(arguments: ["torch-zip.pth", "torch-legacy.pth"])
@@ -82,7 +82,7 @@ import ToolSupport
         let module: [UInt8] = type + [0x29, 0x81] + state + [0x62]
         #expect(try failure(legacy(dictionary(("models", module), ("state_dict", tensors)))) == nil)
         #expect(try TorchFile(folder.path("x.pth")).outline.names == ["state_dict.a"])
-        // The older format hands classes of modules over with their source.
+        // The older format stores module classes with their source.
         let sourced: [UInt8] = tuple(text("module"), type, text("resnet.py"), text("class ResNet")) + [0x51, 0x29, 0x81]
         #expect(try failure(legacy(dictionary(("models", sourced), ("state_dict", tensors)))) == nil)
         #expect(try failure(legacy(sourced))?.what.contains("without tensors") == true)
@@ -91,7 +91,7 @@ import ToolSupport
     }
 
     @Test func `a list that stands in another many times, and that in a third, is not looked through without end`() throws {
-        // Each level holds the one below ten times: ten billion at the tenth.
+        // Each level contains the level below ten times: ten billion at the tenth.
         var pickle: [UInt8] = [0x29]
         for level in 0..<10 as Range<UInt8> {
             pickle += [0x71, level, 0x30, 0x28]
@@ -120,17 +120,17 @@ import ToolSupport
             let failure = try failure(legacy(pickle))
             #expect(failure?.kind == .data && failure?.what.contains(words) == true, "\(words): \(String(describing: failure))")
         }
-        // A list that holds itself, and one nested far deeper than any stack.
+        // A list that contains itself, and one nested far deeper than any stack.
         #expect(try failure(legacy([0x5D, 0x71, 0, 0x68, 0, 0x61]))?.what == "holds a list without tensors")
         let lists = [UInt8](repeating: 0x5D, count: 200_000) + [UInt8](repeating: 0x61, count: 199_999), tuples = [0x29] as [UInt8] + [UInt8](repeating: 0x85, count: 200_000)
         for deep in [lists, tuples] { #expect(try failure(legacy(deep))?.what.contains("is nested deeper than") == true) }
-        // A rebuilding that would rebuild itself.
+        // A rebuild call that would rebuild itself.
         let rebuild = name("torch._tensor", "_rebuild_from_type_v2")
         #expect(try failure(legacy([0x5D, 0x71, 0, 0x28] + rebuild + [0x4E, 0x68, 0, 0x65] + [0x30] + rebuild + [0x68, 0, 0x52]))?.what.contains("torch._tensor._rebuild_from_type_v2") == true)
     }
 
     @Test func `lists that hold others many times, and long names of many tensors, end`() throws {
-        // Thirty lists of ten times the one before: 10³⁰ values in 700 bytes.
+        // Thirty lists, each containing the previous one ten times: 10³⁰ values in 700 bytes.
         let lists = (1...30).flatMap { (level: UInt8) -> [UInt8] in [0x5D, 0x28] + (0..<10).flatMap { _ in [0x68, level - 1] } + [0x65, 0x71, level, 0x30] }
         #expect(try failure(legacy([0x5D, 0x71, 0, 0x30] + lists + [0x68, 30]))?.what.contains("has more than 4000000 values in its dictionaries and lists") == true)
         let long = dictionary([4], [1]) + [0x71, 0, 0x30, 0x7D] + text(String(repeating: "x", count: 2000)) + [0x68, 0, 0x73]

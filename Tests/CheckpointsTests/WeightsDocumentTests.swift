@@ -20,7 +20,7 @@ import ToolSupport
         try WeightsDocument.weights(in: document, path: "w.safetensors", network: network, prefix: prefix)
     }
 
-    /// What reading says of the document after a change.
+    /// The message with which reading rejects the document after a change.
     func failure(network: String? = nil, kind: Failure.Kind = .data, _ change: (inout TensorDocument) throws -> Void) throws -> String {
         var changed = document
         try change(&changed)
@@ -44,7 +44,7 @@ import ToolSupport
 
     @Test func `names, shapes and the order of convolutions are PyTorch's`() throws {
         let conv = try document.tensor("layer1.0.conv1.weight", .f32, shape: [16, 16, 3, 3]).floats()
-        // The formula makes PyTorch's order.
+        // The formula follows PyTorch's order.
         let scale = Float((6 / Double(16 * 9)).squareRoot())
         #expect(firstDifference(conv, formula("layer1.0.conv1.weight", 16 * 16 * 9).map { $0 * scale }) == nil)
         #expect(try document.tensor("bn1.num_batches_tracked", .i64, shape: []).integers() == [100])
@@ -56,16 +56,16 @@ import ToolSupport
     }
 
     @Test func `the network and its head are known by their shapes alone`() throws {
-        // These have another's tensors: a layout or a person tells them.
+        // These share another network's tensors: the layout or the user distinguishes them.
         for name in Network.names where !["vit-small-16-moco-v3", "resnet50-same"].contains(name) {
             for head in [Head.none, .linear(7), .mlp(hidden: 20, 5)] {
                 let network = try #require(Network(name, head: head))
-                // Shapes alone: the widest has half a billion weights.
+                // Only shapes: the widest network has half a billion weights.
                 var tensors = network.parameters.map { TensorOutline(name: $0.name, dtype: .f32, shape: $0.shape, byteCount: 4 * $0.count) }
                 for s in network.statistics {
                     for part in ["running_mean", "running_var"] { tensors.append(TensorOutline(name: "\(s.name).\(part)", dtype: .f32, shape: [s.C], byteCount: 4 * s.C)) }
                 }
-                // Another program's words for the head.
+                // Another program's description of the head.
                 for metadata in [[:], ["network": name, "head": "mlp 512-512-128 (fc.0, ReLU, fc.2)"]] {
                     let found = try WeightsDocument.network(in: DocumentOutline(metadata: metadata, tensors: tensors, path: "x"), path: "x")
                     #expect(found.name == name && found.head == head)
@@ -105,7 +105,7 @@ import ToolSupport
         let text = try failure { changed in
             changed.tensors = Dictionary(uniqueKeysWithValues: document.tensors.map { ("module.encoder_q." + $0.key, $0.value) })
         }
-        // The head is not seen behind its prefix, so that none is expected.
+        // The head is not recognised behind its prefix, so none is expected.
         let count = weights.network.parameters.count + 2 * weights.network.statistics.count - 4
         #expect(text == """
             w.safetensors: is no tiny-resnet10: \(count + document.tensors.count) of its names do not fit the \(count) expected: \

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// Weights written for other programs. That these read them, the long tests show.
+/// Weights written for other programs. The long tests show that these programs read them.
 @Suite struct WritingTests {
     let folder: Workplace
 
@@ -126,7 +126,7 @@ import ToolSupport
         let weights = formulaWeights("tiny-resnet10", dimension: 6)
         let bytes = [UInt8](try Data(contentsOf: URL(filePath: try written(weights, "a.pth", names: "torchvision"))))
         #expect(bytes == [UInt8](try Data(contentsOf: URL(filePath: try written(weights, "some other name.pt", names: "torchvision")))))
-        // Member by member, from the headers before them (APPNOTE.TXT 4.3.7).
+        // Member by member, from the local headers (APPNOTE.TXT 4.3.7).
         func number(_ at: Int, _ count: Int) -> Int { (0..<count).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) } }
         var position = 0, names: [String] = []
         while number(position, 4) == 0x0403_4B50 {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `--definition` and heads by name, from outside.
+/// `--definition` and named heads, from outside.
 @Suite struct DefinitionTests {
     let place: Workplace
 
@@ -17,7 +17,7 @@ import Testing
             """)
         #expect(try place.run("inspect a").output.contains("seed-efficientnet-b0"))
         for (one, other) in [("a", "b"), ("c", "d"), ("x", "y")] {
-            // What they were made by differs; their tensors do not.
+            // Their provenance differs; their tensors do not.
             let result = try place.run("inspect --to-npy \(one).npy \(one) && inspect --to-npy \(other).npy \(other) && diff -r \(one).npy \(other).npy")
             #expect(result.status == 0, "\(result.output)\(result.error)")
         }

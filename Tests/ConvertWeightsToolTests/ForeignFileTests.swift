@@ -3,7 +3,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// Files of other programs that do not tell all, or tell more than the network.
+/// Other programs' files that leave out information, or contain more than the network.
 @Suite struct ForeignFileTests {
     let place: Workplace
 
@@ -34,7 +34,7 @@ import Testing
         let guess = try place.run("embed --weights g.pth --as z --drop images v -o guess")
         #expect(try guess.status == 0 && same("own", "told") && !same("own", "guess"))
         #expect(try place.run("convert-weights w.safetensors -q -o w.pth; convert-weights w.pth -o y.safetensors").error.contains("with a head of 32, 16 and rectifiers between, which its tensors do not tell (--head)"))
-        // Of ours, which says it, and of one layer nothing is to be told.
+        // Not for our own file, which states this, nor for a single layer.
         #expect(try !place.run("convert-weights w.safetensors --head 'linear 32, relu, linear 16' -o y.safetensors").error.contains("rectifiers"))
         for (head, status, words) in [("linear 9, relu, linear 16", 65, "'fc.0.weight' is [32, 128]"), ("moco-v2", 65, "is [32"), ("Moco-v2", 64, "did you mean moco-v2?"), ("none", 64, "convert-weights --backbone")] {
             let result = try place.run("convert-weights w.pth --head '\(head)' -o no")

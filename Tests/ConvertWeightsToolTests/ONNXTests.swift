@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Networks as ONNX. That runtimes give our numbers, the long tests show.
+/// Networks as ONNX. The long tests show that runtimes compute our numbers.
 @Suite struct ONNXTests {
     let place: Workplace
 

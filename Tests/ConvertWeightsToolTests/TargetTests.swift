@@ -62,7 +62,7 @@ import Testing
             ("mmdetection", "resnet34", "resnet34 --embedding 24", "pth"),
         ])
     func `the library loads it strictly and gives our features and embeddings`(library: String, model: String, network: String, ending: String) throws {
-        // One epoch, so that running statistics are not what they began with.
+        // One epoch, so that the running statistics differ from their initial values.
         try place.perform("""
             synthesize -q -o shapes --train 40 --test 20 --size 72
             augment --data shapes/train --size 64 --batch 8 --recipe evaluation -q -o v

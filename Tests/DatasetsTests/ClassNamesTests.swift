@@ -4,12 +4,12 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// What a class is and what a split is, in a folder and in its archives.
+/// Classes and splits in a folder and in its archives.
 struct ClassNamesTests {
     let place: Workplace
     init() throws { place = try Workplace() }
 
-    /// "path label" of the samples, in the folder and, alike, in archives of it.
+    /// "path label" of the samples, in the folder and, identically, in its archives.
     private func labels(_ names: [String], split: String? = nil, classes: [String] = []) throws -> (data: Dataset, labels: [String]) {
         try place.perform("rm -rf set set.tar set.tgz inside.tar")
         for name in names { try place.write(content(name), to: "set/" + name) }
@@ -45,7 +45,7 @@ struct ClassNamesTests {
     @Test func `a folder around all others is passed through, however deep`() throws {
         #expect(try labels(["x/y/dog/1.jpg", "x/y/cat/in/2.jpg"]).labels == ["x/y/cat/in/2.jpg cat", "x/y/dog/1.jpg dog"])
         #expect(try labels(["photos/cat/1.jpg"]).labels == ["photos/cat/1.jpg cat"])
-        // A class that is known by its name is one even where it stands alone.
+        // A class that is known by name is one even on its own.
         #expect(try labels(["animals/cat/1.jpg"], classes: ["animals", "plants"]).labels == ["animals/cat/1.jpg animals"])
     }
 
@@ -104,10 +104,10 @@ struct ClassNamesTests {
             #expect(test.split == "test" && test.samples.map(\.name) == ["test/cat/3.jpg", "test/dog/4.jpg"] && test.samples.map(\.label) == [0, 1])
             #expect(test.files.count == 1 && test.location(of: 0) == "\(test.files[0]): member cat/3.jpg")
         }
-        // Archives that are cut in parts all alike are one set.
+        // Archives that all belong to the same split are one set.
         try place.perform("cp train-000.tar folders/train/train-001.tar")
         #expect(try Dataset(place.path("folders/train")).samples.count == 4 && Dataset(place.path("folders/train")).split == nil)
-        // An archive that holds its split once more.
+        // An archive that contains its split's folder again.
         try place.pack([("val/cat/1.jpg", content("1"))], into: "val.tar")
         try place.perform("mv val.tar files")
         #expect(try Dataset(place.path("files"), split: "val").classes == ["cat"])
@@ -118,7 +118,7 @@ struct ClassNamesTests {
         try place.perform("tar cf cats.tar cats; cp cats.tar pets.tar; mkdir shards; cp cats.tar shards")
         #expect(try Dataset(place.path("cats")).classes == [] && Dataset(place.path("cats.tar")).classes == [])
         #expect(try Dataset(place.path("pets.tar")).classes == ["cats"])
-        // In a folder of archives it is a class: each may hold one.
+        // In a folder of archives the inner folder is a class: each archive may hold one.
         #expect(try Dataset(place.path("shards")).classes == ["cats"])
     }
 }

@@ -28,7 +28,7 @@ struct EpochPlanTests {
             orders.insert(archives)
         }
         #expect(orders.count > 2)
-        // Parts one after the other are the whole here too, and of a fold each archive has what is left.
+        // Here too the concatenated shards are the whole, and a fold takes its share of each archive.
         #expect((1...4).flatMap { EpochPlan(samples: 60, shard: Shard($0, of: 4), batch: 8, seed: 3, archives: starts).order(epoch: 2) } == plan.order(epoch: 2))
         let half = EpochPlan(samples: 60, fold: Shard(2, of: 2), batch: 8, seed: 3, archives: starts).order(epoch: 0)
         #expect(half.sorted() == Array(stride(from: 1, to: 60, by: 2)))
@@ -51,7 +51,7 @@ struct EpochPlanTests {
                         Issue.record("no position")
                         continue
                     }
-                    // As many images of that archive have been seen since the pass began.
+                    // `seen` counts the images of that archive since the pass began.
                     let at = epoch * 4 * steps + place, image = row[at].1, archive = archives.lastIndex { $0 <= image } ?? 0
                     let seen = row[(at / 23 * 23)...at].count { image in (archives.lastIndex { first in first <= image.1 } ?? 0) == archive }
                     #expect(position.pass == at / 23 && position.archive == archive && position.seen == seen)

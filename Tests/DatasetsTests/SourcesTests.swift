@@ -11,7 +11,8 @@ struct SourcesTests {
     let place: Workplace
     init() throws { place = try Workplace() }
 
-    /// Packs the folder `name` in every way, and gives the paths: with the folder itself as what is inside, and with what is in it.
+    /// Packs the folder `name` in every format and returns the paths: archives of the folder itself, and archives of
+    /// its contents.
     private func archives(of name: String) throws -> [String] {
         try place.perform("""
             tar cf \(name).tar \(name); tar czf \(name).tar.gz \(name); tar cf - \(name) | zstd -q > \(name).tar.zst; zip -qry \(name).zip \(name)
@@ -20,10 +21,10 @@ struct SourcesTests {
         return [".tar", ".tar.gz", ".tar.zst", ".zip"].map { place.path(name + $0) } + [".tar", ".txz", ".zip"].map { place.path("in/" + name + $0) }
     }
 
-    /// Without the folder `set`, whose separator may be one character with what follows it.
+    /// Without the folder `set`. Works on UTF-8, because the separator may form one character with what follows it.
     private func stripped(_ name: String) -> String { name.utf8.starts(with: "set/".utf8) ? String(Substring(name.utf8.dropFirst(4))) : name }
 
-    /// Labels, classes, bytes, and what is passed over but for names.
+    /// Labels, classes, byte counts and what was passed over, with names relative to the set.
     private func facts(_ data: Dataset) throws -> String {
         let samples = try data.samples.indices.map { index in
             return "\(stripped(data.samples[index].name)) \(data.samples[index].label) \(try bytes(data, index).count)"
@@ -41,7 +42,7 @@ struct SourcesTests {
         let expected = try facts(Dataset(place.path("set"))).replacing("abs/", with: "")
         #expect(expected.hasPrefix("cats,dogs,more,over\n"), "\(expected)")
         for name in ["cats/1.jpg 0", "cats/deep/2.jpg 0", "dogs/hard.jpg 1", "dogs/one.jpg 1", "more/3.jpg 2", "over/5.jpg 3"] { #expect(expected.contains(name + " ")) }
-        // What lies outside is followed on a disk and is nowhere in an archive.
+        // Links to the outside are followed on a disk; an archive does not contain their targets.
         func counted(_ facts: String) -> [Substring] { facts.split(separator: "\n").filter { line in !["link ", "other ", "hidden ", "repeated ", "empty "].contains { line.hasPrefix($0) } } }
         for archive in try archives(of: "set") { #expect(try counted(facts(Dataset(archive))) == counted(expected), "\(archive)") }
     }
@@ -58,7 +59,7 @@ struct SourcesTests {
     @Test func `names that a zip says are UTF-8 are kept, whatever the locale`() throws {
         let names = ["hunde \u{e9}", "cats", "\u{65e5}\u{672c}", "nfce\u{301}"]
         for name in names { try place.write(content("x"), to: "z/\(name)/1.jpg") }
-        // Python sets the flag of every name that is not ASCII; Info-ZIP's zip writes a field of its own.
+        // Python sets the flag of every name that is not ASCII; Info-ZIP's zip writes its own field.
         try place.perform("cd z; python3 -c \"import zipfile, os; z = zipfile.ZipFile('../u.zip', 'w'); [z.write(os.path.join(d, f)) for d, _, fs in os.walk('.') for f in fs]; z.close()\"; zip -qr ../i.zip .")
         for archive in ["u.zip", "i.zip"] { #expect(try facts(Dataset(place.path(archive))) == facts(Dataset(place.path("z"))), "\(archive)") }
     }
@@ -97,7 +98,7 @@ struct SourcesTests {
             repeated 1 kitty
             special 1 dog/pipe.jpg
             """)
-        // A zip knows no named pipes.
+        // A zip cannot hold named pipes.
         for archive in try archives(of: "set") {
             let wanted = archive.hasSuffix(".zip") ? expected.replacing("\nspecial 1 dog/pipe.jpg", with: "") : expected
             #expect(try facts(Dataset(archive)) == wanted, "\(archive)")
@@ -190,7 +191,7 @@ struct SourcesTests {
             #expect(data.samples.map(\.name) == ["cat/x.jpg/1.jpg", "dog/y.jpg/2.jpg"])
             #expect(data.passedOver == [PassedOver(.replaced, 1, "dog/y.jpg"), PassedOver(.blocked, 1, "cat/x.jpg")])
         }
-        // What tar itself makes of it: a folder with something in it stays, an empty one does not.
+        // As tar itself: a non-empty folder stays, an empty one is replaced.
         try place.write(content("1"), to: "new/cat/1.jpg/2.jpg")
         try place.write(content("3"), to: "later/cat/1.jpg")
         try place.perform("mkdir -p new/cat/3.jpg unpacked; cp later/cat/1.jpg later/cat/3.jpg; tar cf b.tar -C new cat; tar rf b.tar -C later cat/1.jpg cat/3.jpg")
@@ -243,7 +244,7 @@ struct SourcesTests {
         try place.write(content("2"), to: "notes.txt")
         try place.perform("zip -q -P secret a.zip cat/1.jpg; zip -q -P secret notes.zip notes.txt; cp notes.zip mixed.zip; zip -q mixed.zip cat/1.jpg; zip -q -0 plain.zip cat/1.jpg")
         let plain = try [UInt8](place.bytes("plain.zip"))
-        /// The zip with other flags in both of a member's headers, and as WinZip's AES if `method` is 99.
+        /// The zip with other flags in both headers of a member, and as WinZip's AES if `method` is 99.
         func changed(flags: UInt8, high: UInt8 = 0, method: UInt8 = 0) throws -> [UInt8] {
             var bytes = plain
             for (signature, offset) in [([0x50, 0x4B, 3, 4] as [UInt8], 6), ([0x50, 0x4B, 1, 2], 8)] {

@@ -10,7 +10,8 @@ extension Workplace {
 
     enum Format { case tar, ustar, gnutar, zip }
 
-    /// Packs `members` in their order; those whose bytes are nil become links: hard ones to the first member, symbolic ones to /etc/passwd, in turn.
+    /// Packs `members` in order. Those whose bytes are nil become links, alternately hard links to the first member and
+    /// symbolic links to /etc/passwd.
     func pack(_ members: [(name: String, bytes: [UInt8]?)], as format: Format = .tar, compressed filter: Int32 = 0, into name: String) throws {
         let archive = archive_write_new()
         defer { archive_write_free(archive) }
@@ -44,7 +45,7 @@ extension Workplace {
     }
 }
 
-/// Bytes that differ from name to name and begin as a JPEG; a data set does not ask whether they are one.
+/// Bytes that differ for each name and begin like a JPEG; a data set does not check whether they are one.
 func content(_ name: String) -> [UInt8] {
     var bytes: [UInt8] = [0xFF, 0xD8, 0xFF] + Array(" of \(name) ".utf8)
     bytes += (0..<700 + 13 * name.utf8.count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
@@ -71,7 +72,7 @@ func bytes(_ data: Dataset, _ index: Int) throws -> [UInt8] {
     }
 }
 
-/// The failure that opening `path` ends with.
+/// The failure from opening `path`.
 func failure(_ path: String) -> Failure? {
     #expect(throws: Failure.self) { try Dataset(path) }
     do { _ = try Dataset(path) } catch { return error as? Failure }

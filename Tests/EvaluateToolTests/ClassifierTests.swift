@@ -5,7 +5,7 @@ import Testing
 
 /// `evaluate accuracy` and `evaluate predict`.
 struct ClassifierTests {
-    /// A stream `logits` of the golden logits, three records, whose header names its twelve classes.
+    /// A stream `logits` of the golden logits in three records, whose header names its twelve classes.
     private func place(classes: [String]? = nil, logitClasses: Bool = true, change: (inout TensorDocument) -> Void = { _ in }) throws -> Workplace {
         let place = try Workplace(), golden = try Golden("accuracy")
         let logits = try golden.floats("logits"), labels = try golden.integers("labels"), C = 12
@@ -40,7 +40,7 @@ struct ClassifierTests {
     }
 
     @Test func `classes are matched by name, and samples without a label are left out`() throws {
-        // The images' classes in another order, and their labels with them.
+        // The images' classes in another order, with their labels.
         let turned = try place(classes: Self.names.reversed()) { record in
             if let labels = try? record.tensors["label"]?.integers() { record.tensors["label"] = Tensor(i32: labels.map { Int32(11 - $0) }, shape: [labels.count]) }
         }
@@ -50,7 +50,7 @@ struct ClassifierTests {
         }
         let without = try Golden("accuracy").integers("labels").count { $0 == 3 }
         #expect(try some.run("evaluate accuracy logits").output.contains(", \(200 - without) test"))
-        // Nameless classifiers by number.
+        // Classifiers without class names go by number.
         #expect(try place(logitClasses: false).run("evaluate accuracy logits").output == place().run("evaluate accuracy logits").output)
     }
 
@@ -76,7 +76,7 @@ struct ClassifierTests {
             let entry = try #require(json[n]["classes"]?.asArray?[k])
             #expect(json[n]["image"]?.asString == "\(n)" && entry["class"]?.asString == name && abs((entry["probability"]?.asNumber ?? .nan) - probabilities[place]) <= 5.1e-7)
         }
-        // The best alone, and all that there are.
+        // Only the best class, and all classes.
         #expect(try place.run("evaluate predict -q < logits").output.split(separator: "\n").count == 201)
         #expect(try place.run("evaluate predict --top 100 -q logits").output.split(separator: "\n").count == 1 + 200 * 12)
     }

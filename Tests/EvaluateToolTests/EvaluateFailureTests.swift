@@ -11,7 +11,7 @@ struct EvaluateFailureTests {
         return place
     }
 
-    /// Both tools on a training set that is wrong; nothing may be left behind.
+    /// Runs both evaluations on a bad training set and expects a failure that leaves nothing behind.
     private func expect(_ place: Workplace, status: Int32, _ words: String..., train: String = "wrong", test: String = "test") throws {
         for command in ["knn", "linear"] {
             let result = try place.run("evaluate \(command) --train \(train) --test \(test) -o out")
@@ -38,7 +38,7 @@ struct EvaluateFailureTests {
 
     @Test func `a reader that goes away ends it quietly`() throws {
         let place = try place()
-        // The reader has ended before the tool is started.
+        // The reader ends before the tool starts.
         let result = try place.run("exec 3> >(true); wait $!; evaluate knn -q --train train --test test >&3")
         #expect(result.status == 141 && result.error.isEmpty, "\(result.status) \(result.error)")
     }

@@ -57,7 +57,7 @@ struct EvaluateTests {
         for result in results {
             let (percent, correct) = (try #require(result["top1"]?.asNumber), try #require(result["correct_top1"]?.asInteger))
             #expect(abs(percent - 100 * Double(correct) / 45) < 1e-9 && percent > 50)
-            // Three classes: every one that has a neighbour is among the first five.
+            // With three classes, every class with a neighbour is among the top five.
             #expect(result["top5"] == .null && result["correct_top5"] == .null)
             #expect(result["protocol"]?.asString?.contains("90 train, 45 test") == true)
         }

@@ -3,14 +3,15 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// Linear evaluation by views that are new in each epoch.
+/// Linear evaluation with new views in each epoch.
 struct FreshViewsTests {
-    /// Four epochs of 60 samples in records of 16 or fewer, and a test set. `part` has the last two epochs alone, `first` the first two.
+    /// Four epochs of 60 samples in records of at most 16, and a test set. `part` holds only the last two epochs,
+    /// `first` the first two.
     private func place() throws -> Workplace {
         let place = try Workplace()
         try place.stream("test", samples: 45, seed: 2)
         func views(_ name: String, _ epochs: Range<Int>) throws {
-            // Numbers of a sample follow from its place in the whole stream.
+            // A sample's numbers depend on its position in the whole stream.
             let header = StreamHeader(metadata: ["classes": #"["ant","bee","cat"]"#, "batch": "16", "epochs": "\(epochs.count)", "epoch": "\(epochs.lowerBound)", "dimension": "8"])
             let writer = try StreamWriter(place.path(name), header: header)
             for epoch in epochs {
@@ -43,7 +44,7 @@ struct FreshViewsTests {
     @Test func `each record is a step, as a plain loop in double precision has it`() throws {
         let place = try place()
         #expect(try place.run("\(Self.linear) --weight-decay 0.01 --train train -o fresh.json").status == 0)
-        // The classifier begins as the state that has seen nothing but a rate of nearly 0 tells.
+        // The state after training at a rate of nearly 0 shows the classifier's initial values.
         #expect(try place.run("evaluate linear --test test --fresh-views --protocol seed --learning-rate 1e-12 --epochs 1 --train first --state begin.safetensors -q").status == 0)
         let begin = try DocumentFile.read(place.path("begin.safetensors"))
         var W = try #require(begin.tensors["weight"]).floats().map { Double($0) }, b = [0.0, 0, 0], v = [Double](repeating: 0, count: 27)
@@ -103,7 +104,7 @@ struct FreshViewsTests {
         let again = try place.run("\(linear) --state s -o again.json")
         #expect(again.status == 0 && again.output.contains("40 epochs of stored features, ×0.1 at 15, 30, fc N(0, 0.01), seed 3, unit-length, standardised features 8-d"))
         #expect(try place.bytes("first.json") == place.bytes("again.json"))
-        // Other features of the same name, and fewer of them.
+        // Other features with the same name, and fewer of them.
         for data in ["--train first --test test", "--train train --test first"] {
             let other = try place.run("\(linear) \(data) --state s".replacing("--train train --test test ", with: ""))
             #expect(other.status == 65 && other.error.contains("s: is of another evaluation, or of other data"), "\(data): \(other.error)")

@@ -3,9 +3,9 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// The nearest images of given ones.
+/// The nearest neighbours of given images.
 struct NearestTests {
-    /// Points of the plane at these angles, in degrees, and of other lengths, with the numbers 10, 11 ….
+    /// Points of the plane at these angles in degrees, with different lengths, numbered 10, 11 ….
     private func write(_ name: String, _ angles: [Double], in place: Workplace) throws {
         let writer = try StreamWriter(place.path(name), header: StreamHeader()), values = angles.enumerated().flatMap { n, angle in
             [cos(angle * .pi / 180), sin(angle * .pi / 180)].map { Float($0) * Float(n + 1) }
@@ -77,7 +77,7 @@ struct NearestTests {
         let line = "evaluate neighbours test --in train --k 2 -q"
         for name in ["a.png", "b.png", "a.jpg"] { try place.perform("\(line) --images 4,1 --data pictures/test --in-data pictures/train --sheet \(name) > text") }
         let sheet = try place.bytes("a.png")
-        // Two rows of three images of 112 pixels, two lines of text beneath each.
+        // Two rows of three images of 112 pixels, each with two lines of text below.
         func number(at place: Int) -> Int { sheet[place..<place + 4].reduce(0) { $0 << 8 | Int($1) } }
         #expect(sheet.prefix(4) == Data([0x89, 0x50, 0x4E, 0x47]) && number(at: 16) == 4 + 3 * 116 && (250...290).contains(number(at: 20)), "\(number(at: 16)) \(number(at: 20))")
         #expect(try place.bytes("b.png") == sheet && place.bytes("a.jpg").prefix(2) == Data([0xFF, 0xD8]))

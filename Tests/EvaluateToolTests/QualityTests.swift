@@ -3,7 +3,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// What features are worth without labels.
+/// The quality of features without labels.
 struct QualityTests {
     /// Streams `student` and `teacher` of the golden features, in records of 16 samples.
     private func place() throws -> (Workplace, Golden) {

@@ -3,9 +3,9 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// What evaluate says of features and data sets whose numbers mislead.
+/// evaluate's remarks on features and data sets whose numbers mislead.
 struct RemarkTests {
-    /// Runs both evaluations; returns what each said and its JSON.
+    /// Runs both evaluations; returns each one's messages and JSON.
     private func evaluate(_ place: Workplace, train: String = "train", test: String = "test") throws -> [(words: String, json: JSON)] {
         try ["knn --k 5", "linear"].map { command in
             let result = try place.run("evaluate \(command) --train \(train) --test \(test) -o result.json")
@@ -23,7 +23,7 @@ struct RemarkTests {
         return place
     }
 
-    /// Replaces the features of a record by what `value` gives for the sample and the dimension.
+    /// Replaces a record's features by `value` of the sample and the dimension.
     private func features(_ value: @escaping (Int, Int) -> Float) -> (Int, inout TensorDocument) -> Void {
         { number, record in
             let rows = record.tensors["label"]?.count ?? 0
@@ -71,7 +71,7 @@ struct RemarkTests {
         for (words, json) in try evaluate(try place(features { n, d in d == 3 ? Float((n * 37) % 64) : 2 })) {
             #expect(words.contains("they lie on one line") && json["test_spread"]?["constant_dimensions"]?.asInteger == 7, "\(words)")
         }
-        // Of three classes and fewer it may be all that is needed.
+        // With at most three classes one direction may be all that is needed.
         let place = try Workplace()
         try place.stream("train", samples: 96, seed: 1, change: line)
         try place.stream("test", samples: 64, seed: 2, change: line)
@@ -95,7 +95,8 @@ struct RemarkTests {
             #expect(words.contains("evaluate: 96 of the 96 test samples are also in the training set (the same features)"), "\(words)")
             #expect(json["test_samples_in_train"]?.asInteger == 96)
         }
-        // Three of them, as another batch may round them; each twice in the training set, which counts once.
+        // Three of the training samples, as another batch size may round them. Each may be twice in the training set,
+        // which counts once.
         let known = try place.read("train").records[2].tensors["features"]?.floats() ?? []
         try place.stream("some", samples: 64, classes: eight, seed: 2) { number, record in
             guard number == 1, var values = try? record.tensors["features"]?.floats() else { return }
@@ -111,7 +112,7 @@ struct RemarkTests {
                 #expect(words.contains("3 of the 64 test samples are also in the training set") && json["test_samples_in_train"]?.asInteger == 3, "\(words)")
             }
         }
-        // An image that only looks like another is none, but told.
+        // A sample that is only similar to another does not count as contained, but is reported.
         try place.stream("near", samples: 64, classes: eight, seed: 2) { number, record in
             guard number == 1, var values = try? record.tensors["features"]?.floats() else { return }
             for n in 4..<7 { for d in 0..<8 { values[n * 8 + d] = known[n * 8 + d] * (1 + 3e-3 * Float(d % 3 - 1)) } }
@@ -128,13 +129,13 @@ struct RemarkTests {
         #expect(few.status == 0 && few.error.contains("3 of the 64 test samples are nearly the same") && few.output.hasPrefix("k-NN top-1") && few.output.contains("(k=1, cosine, majority"), "\(few.error)")
         let named = try place.run("evaluate knn --train train --test near --protocol dino --k 3 -q")
         #expect(named.output.contains("(dino with another --k: k=3, cosine"), "\(named.output)")
-        // As different as images are: none of them.
+        // As different as images usually are: none is reported.
         for (words, json) in try evaluate(place) {
             #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("nearly the same"), "\(words)")
         }
     }
 
-    // A third of the test images is there, three times each, of all of which there are ten views.
+    // A third of the test images is in the training set, three times each, and the set holds ten views of everything.
     @Test func `copies do not hide each other, nor do views`() throws {
         let place = try Workplace(), dimension = 12
         try place.stream("test", samples: 90, dimension: dimension, classes: eight, seed: 2, label: { Int32($0 % 8) })
@@ -161,7 +162,7 @@ struct RemarkTests {
         }
     }
 
-    // Of 300 on a sphere a dozen lie far nearer to one of 400 than is usual.
+    // Of 300 samples on a sphere a dozen lie far closer than usual to one of 400.
     @Test func `images that lie close by chance, in features of few dimensions, are no near-duplicates`() throws {
         let place = try Workplace()
         try place.stream("train", samples: 400, dimension: 3, classes: eight, seed: 1, label: { Int32($0 % 8) })
@@ -169,7 +170,7 @@ struct RemarkTests {
         for (words, json) in try evaluate(place) { #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("nearly the same"), "\(words)") }
     }
 
-    // What looks at the features, for copies among them and the like, must leave them as they are.
+    // The checks of the features, for copies among them and so on, must not change them.
     @Test(arguments: ["", "--solver sgd --epochs 3", "--normalize none", "--normalize unit-standard"])
     func `samples that are learnt from are judged as they were learnt, whatever their length`(_ options: String) throws {
         let place = try Workplace()
@@ -199,7 +200,7 @@ struct RemarkTests {
     @Test(arguments: [2, 3, 5])
     func `top-5 of five classes or fewer is left out, and that is said`(classes: Int) throws {
         let place = try Workplace()
-        // The header may name more classes than there are.
+        // The header may name more classes than occur.
         for (name, seed) in [("train", 1), ("test", 2)] { try place.stream(name, samples: 64, classes: eight, seed: seed, label: { Int32($0 % classes) }) }
         for (words, json) in try evaluate(place) {
             #expect(words.contains("evaluate: there are \(classes) classes, all of which are among the first five: top-5 says nothing, and is left out"))

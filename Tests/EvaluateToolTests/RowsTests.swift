@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// `embed --csv`: rows for whoever reads tables.
+/// `embed --csv`: rows for programs that read tables.
 struct RowsTests {
     @Test func `CSV has every number, label and path of the stream in its place`() throws {
         let place = try Workplace()

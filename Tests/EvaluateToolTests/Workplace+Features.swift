@@ -2,7 +2,7 @@ import TensorStreams
 import TestSupport
 
 extension Workplace {
-    /// Writes a stream of samples whose class shows in their features, more or less: class c leans to dimension c.
+    /// Writes a stream of samples whose features indicate their class with noise: class c leans towards dimension c.
     func stream(
         _ name: String, samples: Int = 60, record: Int = 16, dimension: Int = 8, classes: [String]? = ["ant", "bee", "cat"],
         seed: Int = 1, facts: [String: String] = [:], change: (Int, inout TensorDocument) -> Void = { _, _ in }, label: (Int) -> Int32 = { Int32($0 % 3) }

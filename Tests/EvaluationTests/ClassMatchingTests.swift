@@ -34,7 +34,7 @@ struct ClassMatchingTests {
         #expect(failure?.kind == .data && failure?.description.contains("test: holds class 'bee', which train lacks") == true)
         let number = #expect(throws: Failure.self) { try match(nil, [3], nil, [4]) }
         #expect(number?.description.contains("class 4") == true)
-        // Named, but without a sample: nothing to complain of.
+        // A named class without samples is no error.
         #expect(try match(["ant"], [0], ["ant", "bee"], [0]).test == [0])
     }
 

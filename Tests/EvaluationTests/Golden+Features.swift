@@ -2,7 +2,7 @@ import Evaluation
 import TestSupport
 
 extension Golden {
-    /// That of evaluation.py.
+    /// The golden file from evaluation.py.
     static func evaluation() throws -> Golden { try Golden("evaluation") }
 
     func labels(_ name: String) throws -> [Int32] { try integers(name).map(Int32.init) }

@@ -44,8 +44,8 @@ struct LogisticRegressionTests {
     }
 
     @Test func `takes few steps where features are strongly correlated`() {
-        // Each dimension is the one before it and a little of its own; the label follows a small difference of two. More
-        // dimensions than one panel of the factorisation holds.
+        // Each dimension is the previous one plus a small part of its own; the label follows a small difference of two.
+        // There are more dimensions than one panel of the factorisation holds.
         let (N, D) = (900, 70)
         var random = CounterRandom(seed: 5, .test)
         var values: [Float] = []
@@ -59,7 +59,7 @@ struct LogisticRegressionTests {
         }
         let features = FeatureMatrix(values, samples: N, dimension: D)
         let fit = LogisticRegression(penalty: 1e-3, tolerance: 1e-4).fit(features, labels: labels, classes: 3)
-        // The identity for a first guess takes 219.
+        // With the identity as first guess it takes 219.
         #expect(fit.converged && fit.iterations <= 45, "\(fit.iterations) steps")
         let elsewhere = LogisticRegression(penalty: 1e-1).fit(features, labels: labels, classes: 3).classifier
         let again = LogisticRegression(penalty: 1e-3, tolerance: 1e-5).fit(features, labels: labels, classes: 3, from: elsewhere)

@@ -2,7 +2,7 @@ import Evaluation
 import TestSupport
 import Testing
 
-/// Principal components and maps that keep neighbours.
+/// Principal components and maps that preserve neighbours.
 struct MapTests {
     @Test func `principal components are scikit-learn's`() throws {
         let golden = try Golden("maps"), found = PrincipalComponents(try golden.matrix("x"), k: 3)
@@ -20,7 +20,7 @@ struct MapTests {
         #expect(same.coordinates.allSatisfy { $0 == 0 } && same.total == 0)
     }
 
-    /// How far the neighbours of a map are neighbours of the features (Venna and Kaski, 2001).
+    /// Trustworthiness: how far neighbours in a map are neighbours in the features (Venna and Kaski, 2001).
     private func trustworthiness(_ x: FeatureMatrix, _ y: [Double], k: Int) -> Double {
         let N = x.samples
         func ranks(_ distance: (Int, Int) -> Double) -> [[Int]] { (0..<N).map { i in (0..<N).filter { $0 != i }.sorted { (distance(i, $0), $0) < (distance(i, $1), $1) } } }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 struct NeighbourSearchTests {
-    /// Whole numbers in a fixed disorder, so that many similarities are equal.
+    /// Integers in a fixed irregular order, so that many similarities are equal.
     private func grid(_ rows: Int, _ dimension: Int, from start: Int) -> [Float] {
         (0..<rows * dimension).map { Float((($0 + start) * 7919 + ($0 + start) / 3 * 104_729) % 5) - 1 }
     }
@@ -28,7 +28,7 @@ struct NeighbourSearchTests {
         let (train, test) = (grid(N, D, from: 0), grid(Q, D, from: 1))
         let found = search(FeatureMatrix(test, samples: Q, dimension: D), k: k, [train])
         for q in 0..<Q {
-            // The same by sorting all, in double precision; equal numbers there are equal directions.
+            // The same by sorting everything in double precision; here equal numbers are equal directions.
             let query = test[q * D..<(q + 1) * D].map(Double.init)
             let cosines = (0..<N).map { n in
                 let row = train[n * D..<(n + 1) * D].map(Double.init)
@@ -42,7 +42,7 @@ struct NeighbourSearchTests {
     }
 
     @Test func `earlier samples are first among equals, in the list and at its end`() {
-        // Rows of ±1 have length 2, so that every cosine is a multiple of ½ to the last bit.
+        // Rows of ±1 have length 2, so every cosine is exactly a multiple of ½.
         let (N, D, k) = (9_001, 4, 1_500)
         let train: [Float] = formula("train", N * D).map { $0 < 0 ? -1 : 1 }
         for query: [Float] in [[1, 1, 1, 1], [1, -1, -1, 1]] {
@@ -76,9 +76,10 @@ struct NeighbourSearchTests {
         #expect(zip(found[0].map(\.similarity), [1, 0, -0.6]).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
-    /// Rows of a few kinds: the bits of the neighbours by bytes are those without.
+    /// On several kinds of rows: the search with bytes gives the same bits as the search without.
     @Test(arguments: [
-        // Noise; classes; features that hardly differ; many that are the same; few numbers; rectified ones. Of more than 518 numbers sums of bytes are no longer whole as floats.
+        // Noise; classes; features that hardly differ; many equal ones; few values; rectified ones. Beyond 518
+        // dimensions, sums of bytes are no longer exact integers in a float.
         ("noise", 64, 1), ("noise", 513, 200), ("noise", 2048, 5), ("classes", 100, 10), ("classes", 512, 40), ("alike", 48, 20), ("alike", 130, 10), ("equal", 33, 30), ("small", 5, 100), ("small", 1, 7),
         ("rectified", 200, 50),
     ])
@@ -96,7 +97,7 @@ struct NeighbourSearchTests {
             }
         }
         var train = rows(N, "train")
-        // Rows of zeros, of queries too, and one that is a query's opposite.
+        // Rows of zeros, also among the queries, and a row that is a query's opposite.
         var queries = rows(Q, "queries")
         for d in 0..<D { (train[5_000 * D + d], train[8_000 * D + d], train[9 * D + d], queries[7 * D + d]) = (0, 0, -queries[d], 0) }
         var looked: [Int] = []
@@ -106,7 +107,7 @@ struct NeighbourSearchTests {
             looked.append(search.looked)
             return search.finish()
         }
-        // A bound that leaves nothing out would be right too.
+        // A bound that excludes nothing would also be correct.
         if ["noise", "classes", "alike", "rectified"].contains(kind) { #expect(looked[0] < N * Q / (kind == "alike" || k > 100 ? 4 : 8) && looked[1] < looked[0], "\(looked) of \(N * Q)") }
         #expect((0..<Q).allSatisfy { found[0][$0] == found[1][$0] })
         #expect((0..<Q).allSatisfy { query in zip(found[0][query], found[1][query]).allSatisfy { $0.similarity.bitPattern == $1.similarity.bitPattern } })

@@ -67,7 +67,7 @@ struct NeighbourVoteTests {
     @Test func `of classes with equal votes the one with the nearest neighbour wins`() {
         #expect(count([4, 3, 3, 4], [0.9, 0.8, 0.7, 0.6], label: 4, k: [4])[0].top1 == 1)
         #expect(count([4, 3, 3, 4], [0.9, 0.8, 0.7, 0.6], label: 3, k: [4])[0] == Accuracy(top1: 0, top5: 1, samples: 1))
-        // Equal to the last bit, weighted: likewise.
+        // Exactly equal weighted votes: the same rule.
         #expect(count([4, 3], [0.5, 0.5], label: 4, k: [2], vote: .weighted(temperature: 0.07))[0].top1 == 1)
         #expect(count([4, 3], [0.5, 0.5], label: 3, k: [2], vote: .weighted(temperature: 0.07))[0].top1 == 0)
     }

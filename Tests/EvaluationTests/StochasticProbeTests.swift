@@ -27,7 +27,7 @@ struct StochasticProbeTests {
         #expect(difference(classifier.biases, try golden.floats("sgd.biases")) < 1e-4)
     }
 
-    /// A step as its formula has it, in double precision.
+    /// A training step by its formula, in double precision.
     private func plain(_ probe: StochasticProbe, _ x: [Double], _ labels: [Int32], classes C: Int, dimension D: Int, start: [Float], orders: [[Int]]) -> [Double] {
         var W = start.map(Double.init), b = [Double](repeating: 0, count: C), v = [Double](repeating: 0, count: C * D + C)
         for (epoch, order) in orders.enumerated() {
@@ -66,7 +66,7 @@ struct StochasticProbeTests {
         let expected = plain(probe, x.map(Double.init), labels, classes: C, dimension: D, start: probe.initial(classes: C, dimension: D).weights, orders: orders)
         let several = trained()
         #expect(difference(several, expected.map { Float($0) }) < 1e-4)
-        // Inside of a piece all pieces are done by its thread alone.
+        // Inside a piece of parallel work, the piece's thread does all nested pieces alone.
         nonisolated(unsafe) var alone: [Float] = []
         Parallel.forEach(2) { piece, _ in if piece == 1 { alone = trained() } }
         let isSame = alone == several

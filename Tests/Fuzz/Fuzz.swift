@@ -5,9 +5,10 @@ import Platform
 import TensorStreams
 import ToolSupport
 
-/// libFuzzer over one reader, which SEED_FUZZ_READER names: see `make fuzz`.
+/// Runs libFuzzer on the reader that SEED_FUZZ_READER names: see `make fuzz`.
 ///
-/// An input may be refused in any way in which a tool's user would be told of it. A trap, an exit, a hang or a large allocation is a finding.
+/// An input may be rejected in any way that a tool's user would see as an error message. A trap, an exit, a hang or a
+/// large allocation is a finding.
 enum Fuzz {
     private static let name = getenv("SEED_FUZZ_READER").map { String(cString: $0) } ?? ""
     private static let file = FuzzedFile()
@@ -27,7 +28,7 @@ enum Fuzz {
     }
 
     private static let readers: [String: @Sendable ([UInt8]) throws -> Void] = [
-        // The legacy format of torch.save is pickles from its first byte on.
+        // torch.save's legacy format consists of pickles from its first byte.
         "pickle": weights, "zip": weights, "npz": weights, "safetensors": weights,
         "frame": { bytes in
             let reader = try StreamReader(file.holding(bytes))
@@ -51,15 +52,15 @@ enum Fuzz {
     private static let weights: @Sendable ([UInt8]) throws -> Void = { bytes in _ = try WeightsFile(file.holding(bytes)) }
 }
 
-/// The input as a file, since the readers take paths.
+/// The input as a file, because the readers take paths.
 struct FuzzedFile {
     private let path: String
 
     init() {
-        // In memory where there is such a folder.
+        // In memory if that folder exists.
         let folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
         path = "\(folder)/seed-fuzz-\(getpid())"
-        // A path of it that outlives the process would be left behind; the descriptor's name serves as well.
+        // Its path would be left behind if the process dies; the descriptor's name serves as well.
         descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
         precondition(descriptor >= 0, "cannot make \(path)")
         unlink(path)
@@ -67,7 +68,7 @@ struct FuzzedFile {
 
     private let descriptor: CInt
 
-    /// The path of a file of these bytes, until the next call.
+    /// The path of a file with these bytes, valid until the next call.
     func holding(_ bytes: [UInt8]) -> String {
         precondition(ftruncate(descriptor, 0) == 0 && pwrite(descriptor, bytes, bytes.count, 0) == bytes.count, "cannot write the input")
         return "/proc/self/fd/\(descriptor)"
@@ -76,7 +77,7 @@ struct FuzzedFile {
     static func say(_ line: String) { _ = write(STDERR_FILENO, line + "\n", line.utf8.count + 1) }
 }
 
-/// What libFuzzer calls.
+/// libFuzzer's entry point.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     Fuzz.test(Array(UnsafeBufferPointer(start: bytes, count: count)))

@@ -25,7 +25,7 @@ struct HistoryTests {
             try history.add(result("b", 10, correct: nil), in: first.night)
             try history.add(result("b", 20, correct: nil), in: first.night)
         }
-        // It was interrupted: the night goes on.
+        // An interrupted night goes on.
         let history = try History(path), again = try history.beginNight("2026-01-03T00:00:00Z")
         #expect(again.goesOn && again.night.id == 1 && again.night.began == "2026-01-02T03:04:05Z")
         try history.end(again.night, "2026-01-03T00:00:09Z")
@@ -66,7 +66,7 @@ struct HistoryTests {
         #expect(try History(whole).results().count == 200)
     }
 
-    /// By hand, and the two-sided exact p of scipy.stats.binomtest.
+    /// By hand, and with the two-sided exact p of scipy.stats.binomtest.
     @Test(arguments: [
         ("f0f0", "f0f0", 16, 0, 0, 1.0, false), ("ffff", "0fff", 16, 4, 0, 0.125, false), ("ff00", "00ff", 16, 8, 8, 1.0, false), ("fffff", "c0fff", 20, 6, 0, 0.03125, true),
         ("f8000", "00fff", 18, 5, 10, 0.30175781250000006, false), ("fff", "ff8", 10, 1, 0, 1.0, false),

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// JPEG files that were damaged at random places.
+/// JPEG files damaged at random places.
 struct DamagedJPEGTests {
     @Test func `a damaged JPEG is an image or broken, and the decoder is as it was`() throws {
         let golden = try Golden("odd-jpegs.safetensors.zst")
@@ -23,7 +23,7 @@ struct DamagedJPEGTests {
                 tally.add("\(damage.kind)")
             }
             let bytes = [UInt8](file)
-            // Frames of hundreds of millions of pixels are lawful, and take their time.
+            // Frames of hundreds of millions of pixels are valid, but take long.
             if let header = try? JPEGHeader(bytes), header.width * header.height > 4_000_000 { continue }
             do {
                 try bytes.withUnsafeBytes { try decoder.decode($0, into: canvas) }

@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 
 extension Golden {
-    /// The images and numbers that images.py wrote.
+    /// The images and numbers written by images.py.
     static func images() throws -> Golden { try Golden("images.safetensors.zst") }
-    /// Those that operations.py wrote.
+    /// The images and numbers written by operations.py.
     static func operations() throws -> Golden { try Golden("operations.safetensors.zst") }
 
     func image(_ name: String) throws -> Image {
@@ -14,7 +14,7 @@ extension Golden {
         return Image(width: shape[1], height: shape[0], pixels: try bytes(name))
     }
 
-    /// The image that most cases begin with.
+    /// The image that most cases start from.
     var photo: Image { get throws { try image("jpeg.420.pixels") } }
 
     func parameters(_ name: String) throws -> JSON { try JSON(parsing: Array(try text(name).utf8)) }
@@ -26,7 +26,7 @@ extension JSON {
         asOperations?.compactMap { if case .colour(let operation) = $0 { operation } else { nil } }
     }
 
-    /// The same with what is no change of colours.
+    /// Like ``asColours``, with operations that are not colour changes.
     var asOperations: [ImageOperation]? {
         asArray?.compactMap { step in
             guard let parts = step.asArray, let kind = parts.first?.asString, let factor = parts.last?.asNumber else { return nil }
@@ -60,7 +60,7 @@ extension JSON {
     }
 }
 
-/// How far two images are apart, in words; nil if they are equal.
+/// The difference of two images, in words; nil if they are equal.
 func difference(_ found: Image, _ expected: Image) -> String? {
     guard found.width == expected.width, found.height == expected.height else {
         return "\(found.width)×\(found.height) where \(expected.width)×\(expected.height) is expected"

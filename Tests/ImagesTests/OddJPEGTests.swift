@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// JPEG files that are not as they should be: Pillow's verdict and Pillow's pixels.
+/// Irregular JPEG files: decoding agrees with Pillow on acceptance and pixels.
 struct OddJPEGTests {
     @Test func `every odd JPEG has the pixels that Pillow gives, and those that Pillow refuses are broken`() throws {
         let golden = try Golden("odd-jpegs.safetensors.zst")
@@ -44,7 +44,8 @@ struct OddJPEGTests {
         }
     }
 
-    /// Pillow 13 indexes byte 13 of the first of the sorted segments when a frame comes, and of no other at no other time.
+    /// At a frame header, Pillow 13 indexes byte 13 of the first sorted segment; it does so for no other segment and at
+    /// no other time.
     @Test func `a short segment of a colour profile breaks a file only where Pillow looks at it`() throws {
         let base = try Golden("odd-jpegs.safetensors.zst").bytes("base.file")
         func segment(_ behind: [UInt8]) -> [UInt8] {
@@ -91,13 +92,13 @@ struct OddJPEGTests {
         #expect(difference(canvas.image, try JPEG.decode(base)) == nil)
     }
 
-    /// Files of one's own: `odd_jpegs.py SEED COUNT` writes them, SEED_JPEGS names them.
+    /// Files from `odd_jpegs.py SEED COUNT`; SEED_JPEGS names them.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["SEED_JPEGS"] != nil, "SEED_JPEGS names no file of odd_jpegs.py"))
     func `changed JPEGs are those of Pillow`() throws {
         #expect(try compare(Golden(path: ProcessInfo.processInfo.environment["SEED_JPEGS"] ?? "")) == [])
     }
 
-    /// What differs.
+    /// The differences.
     private func compare(_ golden: Golden) throws -> [String] {
         var wrong: [String] = []
         for file in golden.names("").filter({ $0.hasSuffix(".file") }).sorted() {

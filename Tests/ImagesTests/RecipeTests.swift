@@ -11,19 +11,20 @@ struct RecipeTests {
         (0..<Self.draws).map { recipe.view(width: 500, height: 375, size: 96, scale: scale, seed: 11, epoch: 1, item: $0, view: view) }
     }
 
-    /// The largest distance of two distributions (Kolmogorov and Smirnov): that of `values`, and one whose quantiles at 0, 1 … 100 % are given.
+    /// The Kolmogorov–Smirnov distance between `values` and a distribution with the given quantiles at 0, 1 … 100 %.
     private func distance(_ values: [Double], _ quantiles: JSON?) throws -> Double {
         let quantiles = try #require(quantiles?.asArray).compactMap(\.asNumber), sorted = values.sorted()
         #expect(quantiles.count == 101)
         return quantiles.enumerated().map { percent, value in
-            // Values that occur often, such as a left edge of 0, have a share of their own.
+            // Values that occur often, such as a left edge of 0, have a probability of their own.
             let below = Double(sorted.count { $0 < value }) / Double(sorted.count), upTo = Double(sorted.count { $0 <= value }) / Double(sorted.count)
             let expected = Double(percent) / 100
             return max(0, below - expected, expected - upTo)
         }.max() ?? 1
     }
 
-    /// Above this less than one in ten thousand of such samples would be: 2.23 · √(1/n + 1/m), and half a percent between quantiles.
+    /// Fewer than one in ten thousand such samples exceed this: 2.23 · √(1/n + 1/m), and half a percent between
+    /// quantiles.
     private let farthest = 2.23 * (1 / Double(RecipeTests.draws) + 1 / 20000).squareRoot() + 0.005
 
     @Test func `crops are drawn as torchvision draws them`() throws {
@@ -63,7 +64,7 @@ struct RecipeTests {
         }
         #expect(sigmas.count > 2800 && sigmas.count < 3200)
         #expect(try distance(sigmas, drawn["sigma"]) < 1.5 * farthest)
-        // χ² with 23 degrees of freedom is above 52 once in two thousand samples.
+        // χ² with 23 degrees of freedom exceeds 52 once in two thousand samples.
         let share = Double(Self.draws) / 24
         #expect(orders.count == 24 && drawn["jitter"]?["orders"]?.asObject?.count == 24)
         #expect(orders.values.reduce(0) { $0 + (Double($1) - share) * (Double($1) - share) / share } < 52)
@@ -76,7 +77,7 @@ struct RecipeTests {
         for view in views(recipe) {
             for operation in view.operations { counts["\(operation)".prefix { $0 != "-" && !$0.isNumber }.description + ("\(operation)".contains("-") ? "-" : ""), default: 0] += 1 }
         }
-        // Fourteen, of which one does nothing; nine have a sign, which shows in what five of them do.
+        // Fourteen operations, one of which does nothing; nine have a sign, which shows in the result of five of them.
         let all = Double(2 * Self.draws)
         #expect(abs(counts.values.reduce(0, +) / all - 13.0 / 14) < 0.01)
         for (kind, name) in [("ShearX", "shearX"), ("TranslateY", "translateY"), ("Rotate", "rotate")] {

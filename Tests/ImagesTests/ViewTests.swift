@@ -50,8 +50,8 @@ struct ViewTests {
         }
     }
 
-    /// Where one end of what an output is made of is rounded to a whole number and the other is not, there is an input more than usual: 24 to 88 has one. What was made for too few
-    /// would be overwritten behind its end, which `make sanitize` sees.
+    /// If only one end of an output's support is rounded to an integer, the output has one input more than usual: 24 to
+    /// 88 has such an output. A buffer that is one input too short would be overrun, which `make sanitize` detects.
     @Test func `an image of one colour keeps it, from any size to any size`() throws {
         let colour: [UInt8] = [200, 100, 7]
         for side in 1...64 {
@@ -103,7 +103,7 @@ struct ViewTests {
                 }
             }
         }
-        // Each of the four may be the first.
+        // Each of the four may come first.
         let firsts = Set(views.filter { $0.colours.count >= 4 }.map { view in
             switch view.colours[0] {
             case .brightness: 0

@@ -16,7 +16,7 @@ struct InspectTests {
         try writeExampleStream(stream, records: 4)
     }
 
-    /// Runs `inspect` with what a shell would take behind its name: its status, and all that it said.
+    /// Runs `inspect` with arguments in shell syntax and returns its status and all output.
     private func inspect(_ arguments: String) throws -> (status: Int32, output: String) {
         let result = try folder.run("inspect \(arguments)")
         return (result.status, result.output + result.error)
@@ -97,7 +97,7 @@ struct InspectTests {
     }
 
     @Test func `the contact sheet has every image at its place, views side by side`() throws {
-        // Two views: the left one red, the right one as bright as the number of the image.
+        // Two views: the left one red, the right one as bright as the image's number.
         let side = 16
         var pixels: [UInt8] = []
         for image in 0..<4 {
@@ -130,7 +130,7 @@ struct InspectTests {
     ]) func `a mistake ends with its status and one line`(options: String, status: Int32, words: String) throws {
         let found = try inspect("\(stream) \(options)")
         #expect(found.status == status)
-        // A wrong command line is followed by how it is used.
+        // After a wrong command line the tool prints its usage.
         let lines = found.output.split(separator: "\n").filter { $0.hasPrefix("inspect: ") || $0.hasPrefix("Error: ") }
         #expect(lines.count == 1 && lines.allSatisfy { $0.contains(words) }, "\(found.output)")
     }

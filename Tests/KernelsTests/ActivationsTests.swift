@@ -53,7 +53,8 @@ import TestSupport
     func check<A: ActivationFunction>(_: A.Type, _ activation: Activation) {
         let z = floats(-80, 80) + [-1e30, 1e30, -3, 3, 0]
         let values = each(z, A.value), slopes = each(z) { A.gradient(Vector(repeating: 2), at: $0) }
-        // Where z is near −3, z + 3 has already lost digits, and so has 1 + erf far below 0: there the argument is the measure.
+        // For z near −3, z + 3 has already lost digits, and so has 1 + erf far below 0: there the error is relative to
+        // the argument.
         let worst = largest(zip(z, values).map { z, value in
             let exact = plain(activation, Double(z)).value
             return abs(Double(value) - exact) / max(1e-30, abs(activation == .hardSwish || activation == .gelu ? Double(z) : exact))

@@ -2,11 +2,12 @@ import Kernels
 import TestSupport
 import Testing
 
-/// Kernels on memory that begins or ends at pages no one may touch, in processes of their own, since a step beside it ends one.
+/// Kernels on memory that begins or ends at inaccessible pages, in separate processes, because an access outside ends
+/// the process.
 @Suite struct BoundsTests {
     @Test(arguments: Side.allCases)
     func `the guard stops what reads past it, and only that`(side: Side) async {
-        // By a signal, of which a sanitizer makes an exit.
+        // By a signal, which a sanitizer turns into an exit.
         await #expect(processExitsWith: .failure) { [side = side as Side] in
             let memory = Guarded<Float>(1000, side)
             memory.pointer[0] = side == .end ? memory.pointer[1000] : memory.pointer[-1]
@@ -22,7 +23,7 @@ import Testing
             for n in [1, 3, 8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 49, 64, 65, 100] {
                 for (turn, m) in [1, 2, 3, 5, 6, 7, 13, 14, 15, 29].enumerated() {
                     let k = [1, 2, 3, 7, 13, 64][(turn + n) % 6], gap = turn % 2 * 3, panels = Panels(k: k, n: n)
-                    // Of the last row nothing is there but its columns.
+                    // The last row consists only of its columns.
                     func matrix(_ name: String, _ rows: Int, _ columns: Int) -> Guarded<Float> {
                         Guarded(formula(name, (rows - 1) * (columns + gap) + columns), side)
                     }
@@ -32,7 +33,7 @@ import Testing
                         panels.pack(index, of: b.pointer, ldb: n + gap, into: packed.pointer)
                         panels.pack(index, of: transposedB.pointer, .transposed, ldb: k + gap, into: again.pointer)
                     }
-                    // Where the right factor is not packed its last row goes on to the end of the panel.
+                    // If the right factor is not packed, its last row extends to the end of the panel.
                     let rest = n % Panels.width, whole = n - rest + (rest == 0 ? 0 : (rest + 15) / 16 * 16)
                     let wide = Guarded(formula("b", (k - 1) * (whole + gap) + whole), side)
                     let c = matrix("c", m, n), residual = matrix("residual", m, n), bias = Guarded(formula("bias", n), side)
@@ -90,7 +91,7 @@ import Testing
     func `Winograd's transforms stay within images, tiles and weights`(side: Side) async {
         await #expect(processExitsWith: .success) { [side = side as Side] in
             for c in WinogradTests.cases {
-                // Of the last row of the last place nothing is there but its channels.
+                // The last pixel's row consists only of its channels.
                 let w = c.winograd, C = c.C, plane = Winograd.plane(C, tiles: c.total), all = 35 * plane + (c.total - 1) * Winograd.stride(C) + C
                 let x = Guarded(c.x, side), dy = Guarded(c.dy, side), y = Guarded(c.dy, side), bias = Guarded(formula("bias", C), side)
                 let v = Guarded<Float>(all, side), d = Guarded<Float>(all, side), m = Guarded(formula("m", all), side)

@@ -6,7 +6,7 @@ struct ByteProductTests {
     @Test(arguments: [(1, 1, 32), (3, 2, 64), (4, 7, 32), (14, 5, 96), (18, 33, 32), (31, 128, 64)])
     func `is the sum of all products of bytes`(m: Int, k: Int, n: Int) {
         let signed = formula("a", m * k * 4).map { Int8(($0 * 127).rounded()) }, unsigned = formula("b", n * k * 4).map { UInt8(127.5 + $0 * 127.5) }
-        // Sums at their largest too.
+        // Include the largest possible sums.
         let a = signed.enumerated().map { $0 < 4 * k ? 127 : $1 }, b = unsigned.enumerated().map { $0 < 4 * k ? 255 : $1 }
         let panels = Panels(k: k, n: n), stride = k + 3
         let rows = FloatBuffer(m * stride), columns = FloatBuffer(n * k), packed = FloatBuffer(panels.floats), c = FloatBuffer(m * (n + 1))

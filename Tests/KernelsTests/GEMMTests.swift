@@ -5,12 +5,12 @@ import Testing
 @Suite struct GEMMTests {
     enum Start: CaseIterable { case zero, result, bias, biasAndResidual, residual, all }
 
-    /// One product, its factors and what its sums start with.
+    /// One product, its factors and the initial value of its sums.
     struct Case: Sendable, CustomTestStringConvertible {
         let m: Int, n: Int, k: Int
         /// Floats between the end of a row and the next.
         var gap = 0
-        /// Whether rows of the left factor lie a multiple of 1024 floats apart.
+        /// Whether the rows of the left factor are a multiple of 1024 floats apart.
         var far = false
         var testDescription: String { "\(m)×\(k) · \(k)×\(n), rows \(gap) apart\(far ? ", far" : "")" }
 
@@ -26,7 +26,7 @@ import Testing
             return matrix
         }
 
-        /// c = start + a·b, a (m, k); what was in c before is `before`.
+        /// c = start + a·b, a (m, k); `before` is the previous content of c.
         func multiply(_ a: [Float], lda: Int, _ packed: [Float], _ start: Start, before: [Float], bias: [Float], residual: [Float], rectified: Bool) -> [Float] {
             let c = Poisoned(before)
             bias.withUnsafeBufferPointer { bias in
@@ -63,7 +63,7 @@ import Testing
             return packed.values()
         }
 
-        /// What c must be: sums in double precision, `before` between the rows.
+        /// The expected c: sums in double precision, `before` between the rows.
         func expected(
             _ a: (_ row: Int, _ l: Int) -> Float, _ b: (_ l: Int, _ column: Int) -> Float, _ start: Start, before: [Float], bias: [Float],
             residual: [Float]
@@ -90,7 +90,7 @@ import Testing
     static let ns = [1, 3, 8, 16, 17, 24, 31, 32, 33, 40, 48, 64, 100], ks = [1, 2, 3, 7, 13, 64, 300, 1024]
     static let ms = Array(1...31) + [100]
 
-    /// Every width, with depths and distances of rows in turn: between all heights every pair is met.
+    /// Every width, with depths and row strides in turn: over all heights every pair occurs.
     static func cases(m: Int) -> [Case] {
         ns.enumerated().map { place, n in
             let turn = 5 * m + place
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    /// Whole numbers so small that single precision holds every sum: there is one right answer, to the last bit.
+    /// Integers so small that single precision holds every sum: there is exactly one right result.
     static func whole(_ name: String, _ count: Int) -> [Float] { formula(name, count).map { ($0 * 9).rounded() } }
 
     @Test(arguments: ms)
@@ -122,7 +122,7 @@ import Testing
     @Test(arguments: ms)
     func `multiplyTransposed is the same with the left factor's columns`(m: Int) {
         for c in Self.cases(m: m) {
-            // The right factor may be read up to whole panels; what is there must not count.
+            // The right factor may be read up to whole panels; that content must not matter.
             let lda = c.distance(m), ldb = (c.n + Panels.width - 1) / Panels.width * Panels.width + c.gap
             let a = c.matrix("a", rows: c.k, columns: m, distance: lda, Self.whole), b = c.matrix("b", rows: c.k, columns: c.n, distance: ldb, Self.whole)
             let before = Self.whole("c", m * c.ldc)
@@ -138,7 +138,7 @@ import Testing
     func `sums over the rows are those of what was stored`(m: Int) {
         for c in Self.cases(m: m) {
             let a = Self.whole("a", m * c.k), packed = c.packed(Self.whole("b", c.k * c.n), ldb: c.n)
-            // On cache lines and not, so that some go by non-temporal stores.
+            // Outputs begin on and off cache lines, so that some are written with non-temporal stores.
             for nonTemporal in [false, true] {
                 let found = FloatBuffer(m * c.n), memory = Poisoned(ColumnSums.floats(n: c.n)), sums = ColumnSums(memory.pointer, n: c.n)
                 GEMM.multiply(a, lda: c.k, m: m, packed, c.panels, into: found.pointer, ldc: c.n, epilogue: Epilogue(isNonTemporal: nonTemporal), sums: sums)
@@ -162,7 +162,7 @@ import Testing
         let found = c.multiply(a, lda: c.k, c.packed(b, ldb: c.n), .zero, before: zeros, bias: zeros, residual: zeros, rectified: false)
         for i in 0..<c.m {
             for j in 0..<c.n {
-                // One rounding a product, where product and sum are one step.
+                // One rounding per product, where product and sum are fused.
                 let sum = (0..<c.k).reduce(Float(0)) { $0.addingProduct(a[i * c.k + $1], b[$1 * c.n + j]) }
                 guard found[i * c.n + j].bitPattern != sum.bitPattern else { continue }
                 Issue.record("\(i), \(j): \(found[i * c.n + j]) is not \(sum)")
@@ -171,7 +171,7 @@ import Testing
         }
     }
 
-    /// Both products of the same factors, as they are without anything else.
+    /// Both products of the same factors, without any options.
     struct Products {
         let c: Case, a: [Float], packed: [Float], ldb: Int, wide: [Float]
         let result: Poisoned, transposed: Poisoned
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    /// What is prefetched may also be none, or end where nothing can be read.
+    /// The prefetched memory may be empty, or end at an inaccessible page.
     @Test(arguments: [(100, 64, 70), (57, 100, 7), (31, 17, 300), (1, 1, 1)])
     func `asking for prefetch memory changes no bit`(_ size: (Int, Int, Int)) {
         let p = Products(Case(m: size.0, n: size.1, k: size.2)), c = p.c
@@ -224,7 +224,7 @@ import Testing
         }
     }
 
-    /// A product of ones in which a few numbers are others.
+    /// A product of ones with a few other numbers.
     func result(_ c: Case, a changes: [(row: Int, l: Int, value: Float)] = [], b others: [(l: Int, column: Int, value: Float)] = [], rectified: Bool = false) -> [Float] {
         var a = [Float](repeating: 1, count: c.m * c.k), b = [Float](repeating: 1, count: c.k * c.n)
         for change in changes { a[change.row * c.k + change.l] = change.value }
@@ -246,7 +246,7 @@ import Testing
         for column in [0, c.n / 2, c.n - 1] {
             let found = result(c, b: [(0, column, .nan)], rectified: rectified)
             #expect(found.indices.allSatisfy { $0 % c.n == column ? found[$0].isNaN : found[$0] == Float(c.k) })
-            // 0 · ∞ is not a number.
+            // 0 · ∞ is NaN.
             let zero = result(c, a: [(0, 0, 0)], b: [(0, column, .infinity)], rectified: rectified)
             #expect(zero.indices.allSatisfy { i in
                 i % c.n != column ? zero[i] == Float(i < c.n ? c.k - 1 : c.k) : i < c.n ? zero[i].isNaN : zero[i] == .infinity

@@ -70,7 +70,7 @@ import Testing
         onThreads(12) { thread in
             for round in 0..<12 {
                 for step in work.indices {
-                    // Every thread goes through them in another order.
+                    // Every thread goes through them in a different order.
                     let (product, A, B, expected) = work[(step * (2 * thread + 1) + round * 5 + thread) % work.count]
                     if product.result(A, B).map(\.bitPattern) != expected { wrong.withLock { $0[product.testDescription, default: 0] += 1 } }
                 }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct PanelsTests {
-    /// Where (row, column) lies among the panels, by their definition; nil for the zeros behind the last column.
+    /// The (row, column) of each float of the panels, by definition; nil for the zeros after the last column.
     static func layout(_ panels: Panels) -> [(row: Int, column: Int)?] {
         stride(from: 0, to: panels.n, by: Panels.width).flatMap { first in
             let columns = min(Panels.width, panels.n - first), stored = columns <= 8 ? 8 : (columns + 15) / 16 * 16
@@ -16,7 +16,8 @@ import Testing
 
     @Test func `a panel is as wide as whole registers and a tile fits into them`() {
         #expect(Panels.width == 32 || Panels.width == 16)
-        // Rows of the tile, a row of the panel and an element of the left factor: registers of 16 floats (AVX-512), or of 8.
+        // The tile's rows, a row of the panel and an element of the left factor fit in the registers of 16 floats
+        // (AVX-512) or 8.
         #expect(Panels.width == 32 ? Panels.rows * 2 + 3 <= 32 : Panels.rows * 2 + 3 <= 16)
         #expect(Panels(k: 5, n: 2 * Panels.width + 1).count == 3)
         #expect(Panels(k: 5, n: 2 * Panels.width).count == 2)
@@ -31,14 +32,14 @@ import Testing
                 #expect(layout.count == panels.floats)
                 let (rows, columns) = orientation == .asIs ? (k, n) : (n, k)
                 let ldb = columns + gap
-                // Between the rows is nothing to be read.
+                // Nothing between the rows may be read.
                 var b = formula("b", rows * ldb)
                 for row in 0..<rows { for i in columns..<ldb { b[row * ldb + i] = .nan } }
                 let packed = Poisoned(panels.floats)
                 for index in (0..<panels.count).reversed() { panels.pack(index, of: b, orientation, ldb: ldb, into: packed.pointer) }
                 let expected = layout.map { place in place.map { b[orientation == .asIs ? $0.row * ldb + $0.column : $0.column * ldb + $0.row] } ?? 0 }
                 #expect(firstDifference(packed.values(), expected) == nil, "\(k)×\(n), rows \(gap) apart")
-                // Put back, it is what it was, and what lies between the rows is not touched.
+                // Unpacking restores the matrix and does not touch the gaps between the rows.
                 var back = [Float](repeating: -7, count: rows * ldb)
                 for index in (0..<panels.count).reversed() { back.withUnsafeMutableBufferPointer { panels.unpack(index, of: packed.pointer, orientation, into: $0.baseAddress!, ldb: ldb) } }
                 let wanted = b.indices.map { $0 % ldb < columns ? b[$0] : -7 }
@@ -56,7 +57,7 @@ import Testing
                 let packed = Poisoned(panels.floats)
                 panels.pack(index, of: b, orientation, ldb: orientation == .asIs ? n : k, into: packed.pointer)
                 let written = packed.values().map { !$0.isNaN }
-                // The last panel's zeros are its own.
+                // The last panel includes its own zeros.
                 let own = layout.indices.map { $0 / (k * Panels.width) == index }
                 #expect(written == own, "panel \(index) of \(n) columns")
             }

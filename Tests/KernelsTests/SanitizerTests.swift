@@ -2,7 +2,8 @@ import Kernels
 import Platform
 import Testing
 
-/// What `make sanitize` relies on: it runs these tests, and those of layers and networks, under the address sanitizer.
+/// Checks that `make sanitize` works: it runs these tests, and those of layers and networks, under the address
+/// sanitizer.
 struct SanitizerTests {
     private static let isHere = dlsym(nil, "__asan_init") != nil
 
@@ -14,7 +15,7 @@ struct SanitizerTests {
     }
 }
 
-/// Reads the float that lies `by` floats behind the last one, plus one.
+/// Reads the float `distance` + 1 floats after the last one.
 private func readPastEnd(_ count: Int, by distance: Int = 0) {
     let buffer = FloatBuffer(count)
     let value = buffer.pointer[count + distance]

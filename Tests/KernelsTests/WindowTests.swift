@@ -6,7 +6,7 @@ import Testing
     static let windows = [(1, 1, 1, 1, 1, 0), (3, 7, 3, 3, 2, 1), (7, 3, 5, 7, 2, 3), (13, 13, 17, 3, 1, 1), (3, 1, 20, 7, 1, 3), (7, 13, 1, 1, 2, 0), (5, 5, 3, 2, 3, 0)]
         .map { Window(H: $0.0, W: $0.1, C: $0.2, kernel: $0.3, stride: $0.4, padding: $0.5) }
 
-    /// What each float of the patches is a copy of; nil outside the image.
+    /// The source index of each float of the patches; nil outside the image.
     func sources(_ w: Window, _ N: Int) -> [Int?] {
         (0..<(N * w.outputPixels * w.patch)).map { i in
             let c = i % w.C, s = i / w.C % w.S, r = i / w.C / w.S % w.R, place = i / w.patch
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test func `sizes are PyTorch's`() {
-        // ResNet's stem, its pooling, and the corner where nothing but padding is left beside one pixel.
+        // ResNet's stem, its pooling, and a corner case where only padding is left beside one pixel.
         let sizes: [(Int, Int, Int, Int, Int)] = [(224, 7, 2, 3, 112), (112, 3, 2, 1, 56), (45, 7, 2, 3, 23), (1, 7, 2, 3, 1), (7, 1, 2, 0, 4)]
         for (side, kernel, stride, padding, expected) in sizes {
             let w = Window(H: side, W: side + 2 * stride, C: 3, kernel: kernel, stride: stride, padding: padding)
@@ -28,7 +28,7 @@ import Testing
     @Test(arguments: windows)
     func `gather copies every patch, with zeros outside the image`(_ w: Window) {
         let N = 3, x = formula("x", N * w.H * w.W * w.C), expected = sources(w, N).map { $0.map { x[$0] } ?? 0 }
-        // All places at once, and from the middle of an image into the next.
+        // All pixels at once, and a range from the middle of one image into the next.
         for range in [0..<(N * w.outputPixels), (w.outputPixels / 2)..<(w.outputPixels + (w.outputPixels + 1) / 2)] {
             let patches = Poisoned(range.count * w.patch)
             w.im2col(x, pixels: range, into: patches.pointer, stride: w.patch)

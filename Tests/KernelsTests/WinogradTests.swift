@@ -2,7 +2,8 @@ import Kernels
 import TestSupport
 import Testing
 
-/// Each transform of F(4×4, 3×3), and of F(3, 3) on its points, against its definition by matrices (Lavin & Gray 2016, section 4.3), in double precision.
+/// Each transform of F(4×4, 3×3), and of F(3, 3) on its points, against its definition by matrices (Lavin & Gray 2016,
+/// section 4.3), in double precision.
 @Suite struct WinogradTests {
     typealias Matrix = [[Double]]
 
@@ -14,7 +15,8 @@ import Testing
     ]
     static let AT: Matrix = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
-    /// Those of F(3, 3) on 0, 1, −1, 2, ∞, with the fifth of six elements and the last input and output left out: zero here.
+    /// The matrices of F(3, 3) on 0, 1, −1, 2, ∞; the fifth of six elements and the last input and output are unused
+    /// and zero here.
     static let BT3: Matrix = [
         [4, -2, -4, 2, 0, 0], [0, -6, -3, 3, 0, 0], [0, 2, -3, 1, 0, 0], [0, -4, 0, 4, 0, 0], [0, 0, 0, 0, 0, 0], [0, 2, -1, -2, 1, 0],
     ]
@@ -37,9 +39,9 @@ import Testing
         var testDescription: String { "\(N) of \(H)×\(W)×\(C), padding \(padding)" }
         var winograd: Winograd { Winograd(H: H, W: W, padding: padding) }
         var total: Int { N * winograd.tiles }
-        /// From one element of a tile to the next, with room that must not be touched.
+        /// The distance between the elements of a tile, with a gap that must not be touched.
         var plane: Int { Winograd.plane(C, tiles: total) + 32 }
-        /// All of it, and a part that begins and ends within images.
+        /// All tiles, and a part that begins and ends within images.
         var ranges: [Range<Int>] { [0..<total, (total / 3)..<max(total / 3 + 1, total * 3 / 4)] }
         var x: [Float] { formula("x", N * H * W * C) }
         var dy: [Float] { formula("dy", N * winograd.outH * winograd.outW * C) }
@@ -53,11 +55,11 @@ import Testing
         /// Fours, then threes: first and length of each.
         static func cuts(_ side: Int) -> [(first: Int, length: Int)] {
             let tiles = (side + 3) / 4
-            // The most fours with which threes for the rest still reach the end with no tile more.
+            // The most fours for which threes can cover the rest without an additional tile.
             let fours = (0...tiles).first { 4 * $0 + 3 * (tiles - $0) >= side } ?? tiles
             return (0..<tiles).map { ($0 <= fours ? 4 * $0 : 4 * fours + 3 * ($0 - fours), $0 < fours ? 4 : 3) }
         }
-        /// All tiles in the order of their numbers.
+        /// All tiles in numerical order.
         var corners: [Corner] {
             let down = Case.cuts(winograd.outH), across = Case.cuts(winograd.outW)
             return [(4, 3), (4, 4), (3, 4), (3, 3)].flatMap { rows, columns in
@@ -69,12 +71,12 @@ import Testing
             }
         }
         func corner(_ tile: Int) -> Corner { corners[tile] }
-        /// The elements of 36 that a tile has.
+        /// The elements, out of 36, that a tile has.
         func elements(_ tile: Int) -> [Int] {
             let corner = corner(tile)
             return (0..<36).filter { (corner.rows == 4 || $0 / 6 != 4) && (corner.columns == 4 || $0 % 6 != 4) }
         }
-        /// Where the value of one element, tile and channel lies.
+        /// The position of the value of one element, tile and channel.
         func index(_ element: Int, _ tile: Int, _ c: Int) -> Int { element * plane + tile * Winograd.stride(C) + c }
     }
 
@@ -92,7 +94,7 @@ import Testing
         let tight = Winograd(H: 13, W: 8, padding: 0)
         #expect((tight.outH, tight.outW) == (11, 6) && (tight.adjoint.outH, tight.adjoint.outW) == (13, 8))
         for channels in [16, 48, 64, 256, 512, 1008] {
-            // Lines of neighbouring rows and elements fall on different sets of a cache.
+            // Lines of neighbouring rows and elements map to different cache sets.
             let stride = Winograd.stride(channels)
             #expect(stride >= channels && stride % 16 == 0 && stride % 32 != 0)
             for tiles in [1, 28, 56, 64] { #expect(Winograd.plane(channels, tiles: tiles) >= tiles * stride && Winograd.plane(channels, tiles: tiles) % 32 != 0) }
@@ -115,7 +117,7 @@ import Testing
         }
     }
 
-    /// Compares what was made for the tiles `range`, and that nothing else was.
+    /// Compares the results for the tiles `range`, and checks that nothing else was written.
     func check(_ found: [Float], _ c: Case, _ range: Range<Int>, sourceLocation: SourceLocation = #_sourceLocation, _ expected: (_ tile: Int, _ channel: Int) -> Matrix) {
         var untouched = [Bool](repeating: true, count: found.count), values: [Float] = [], right: [Double] = []
         for (index, tile) in range.enumerated() {
@@ -174,13 +176,13 @@ import Testing
         let w = c.winograd, K = c.C, outputs = c.dy.count
         let m = formula("m", 36 * c.plane), before = formula("before", outputs), bias = formula("bias", K), residual = formula("residual", outputs)
         for range in c.ranges {
-            // What a tile of three outputs lacks is not read.
+            // Elements that a tile of three outputs lacks are not read.
             var given = m
             for (index, tile) in range.enumerated() {
                 let elements = c.elements(tile)
                 for element in 0..<36 where !elements.contains(element) { for k in 0..<K { given[c.index(element, index, k)] = .nan } }
             }
-            // NaN where no tile of the range is.
+            // NaN outside the tiles of the range.
             var exact = [Double](repeating: .nan, count: outputs)
             for (index, tile) in range.enumerated() {
                 let corner = c.corner(tile)
@@ -213,7 +215,7 @@ import Testing
                     ).value
                 }
                 let what = "\(adding) \(withBias) \(withResidual) \(activation)"
-                // Relative to the largest number, which ReLU6 cuts off.
+                // Relative to the largest number, which ReLU6 clips.
                 #expect(largestError(inside.map { found[$0] }, expected) < (activation == .relu6 ? 2e-6 : 5e-7), "\(what)")
                 #expect(found.indices.allSatisfy { !exact[$0].isNaN || (adding ? found[$0] == before[$0] : found[$0].isNaN) }, "\(what)")
             }
@@ -265,14 +267,14 @@ import Testing
         x[(2 * 8 + 2) * 16 + 5] = .nan
         let v = Poisoned(36 * c.plane), border = Poisoned(36 * 16), y = Poisoned(x.count)
         w.transformInput(x, N: 1, C: 16, tiles: 0..<c.total, into: v.pointer, plane: c.plane, border: border.pointer)
-        // Of the tiles that do not meet it, and of the other channels, nothing is touched.
+        // Tiles that do not contain the NaN, and other channels, stay finite.
         for tile in 0..<c.total {
             for channel in 0..<16 {
                 let isNaN = (0..<36).contains { v.pointer[c.index($0, tile, channel)].isNaN }
                 #expect(isNaN == (channel == 5 && tile == 0))
             }
         }
-        // Of a gradient: in its own tile and channel alone.
+        // The NaN of a gradient appears only in its own tiles and channel.
         var dy = [Float](repeating: 1, count: x.count)
         dy[(5 * 8 + 2) * 16 + 7] = .nan
         let d = Poisoned(36 * c.plane)
@@ -281,7 +283,7 @@ import Testing
             let corner = c.corner(tile), meets = (corner.y..<(corner.y + corner.rows)).contains(5) && (corner.x..<(corner.x + corner.columns)).contains(2)
             for channel in 0..<16 { #expect((0..<36).contains { d.pointer[c.index($0, tile, channel)].isNaN } == (channel == 7 && meets)) }
         }
-        // Of weights, as they are and turned: of one pair of channels alone.
+        // The NaN of a weight, plain or turned, appears only in its own pair of channels.
         var weights = formula("w", 16 * 9 * 16)
         weights[(3 * 9 + 4) * 16 + 9] = .nan
         let panels = Panels(k: 16, n: 16), layout = PanelsTests.layout(panels)
@@ -301,7 +303,7 @@ import Testing
                 #expect((0..<36).contains { u.pointer[$0 * panels.floats + i].isNaN } == isIt)
             }
         }
-        // Back to a gradient of weights: in its own channel alone.
+        // Back-transformed to a weight gradient, the NaN appears only in its own channel.
         var du = formula("du", 36 * 16)
         du[14 * 16 + 11] = .nan
         let dw = Poisoned([Float](repeating: 0, count: 9 * 16))

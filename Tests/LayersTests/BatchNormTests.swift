@@ -16,12 +16,12 @@ import Testing
         var layer: BatchNorm { BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation) }
 
         let gamma, beta: [Float]
-        /// Another mean and deviation in every channel.
+        /// A different mean and deviation in every channel.
         let x: [Float]
         /// Far from zero, so that no sum lies near the rectifier's kink.
         let other: [Float]
 
-        /// Whether what is activated lies beyond −3 and 6, where these functions bend.
+        /// Whether the activations' inputs extend beyond −3 and 6, where the functions have kinks.
         let isWide: Bool
 
         init(M: Int, C: Int, groups: Int, residual: Bool, activation: Activation, isWide: Bool = false) {
@@ -40,7 +40,7 @@ import Testing
 
     struct Result { var y, mean, inverseDeviation, runningMean, runningVariance: [Float] }
 
-    /// Sizes with and without whole vectors, one place, one channel; the last are cut into several pieces.
+    /// Sizes with and without whole vectors, a single row, a single channel; the last are split into several pieces.
     static let cases = [
         (1, 3, 1), (1, 8, 1), (1, 100, 1), (5, 1, 1), (3, 3, 1), (14, 5, 2), (7, 24, 1), (13, 8, 1), (13, 40, 1), (63, 17, 3), (169, 20, 1),
         (28, 33, 4), (147, 100, 3), (3001, 8, 1), (5000, 20, 2), (3000, 48, 1), (2003, 24, 1), (1700, 184, 1), (98, 1040, 2),
@@ -65,7 +65,7 @@ import Testing
             y: y.values(), mean: mean.values(), inverseDeviation: inverseDeviation.values(), runningMean: runningMean.values(), runningVariance: runningVariance.values())
     }
 
-    /// Batches whose means are 1, 2, 3 …: what the running mean is after each, by hand.
+    /// Batches with the means 1, 2, 3 …; the expected running mean after each is computed by hand.
     @Test func `running statistics forget what they began with: a mean of ten batches, then of the last, then of the last tenth, up to what momentum asks for`() {
         let layer = BatchNorm(C: 1, epsilon: 1e-3, momentum: 0.01, activation: .none)
         let shares = [(0, 1), (1, 0.5), (4, 0.2), (9, 0.1), (60, 0.1), (99, 0.1), (199, 0.05), (499, 0.02), (999, 0.01), (5000, 0.01), (.max, 0.01)] as [(Int, Float)]
@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test func `groups are normalised apart`() {
-        // Two groups give what two batches give.
+        // Two groups give the results of two batches.
         let c = Case(M: 26, C: 17, groups: 2, residual: false, activation: .none)
         let half = Case(M: 13, C: 17, groups: 1, residual: false, activation: .none)
         let first = forward(half, x: Array(c.x.prefix(13 * 17))), second = forward(half, x: Array(c.x.suffix(13 * 17)))
@@ -188,11 +188,11 @@ import Testing
     func `gradients are the definition's`(_ c: Case) {
         var dy = formula("dy", c.M * c.C)
         let y = forward(c).y, z = c.reference.forward(c.x, gamma: c.gamma, beta: c.beta, residual: c.residual ? c.other : nil, groups: c.groups).z
-        // Where h-swish bends its slope jumps, and single precision may be on the other side.
+        // At its kinks the slope of h-swish jumps, and single precision may be on the other side.
         if c.activation == .hardSwish {
             for i in dy.indices where abs(abs(z[i]) - 3) < 1e-4 { dy[i] = 0 }
         }
-        // Where the layer tells the slope from y, by its y: a sum may lie on the other side of the kink.
+        // If the layer derives the slope from y, use its y: a sum may lie on the other side of the kink.
         let g = dy.indices.map { Double(dy[$0]) * c.activation.reference(c.activation.isInvertible ? Double(y[$0]) : z[$0]).derivative }
         let linear = BatchNormReference(C: c.C, epsilon: 1e-5, activation: .none)
         let expected = linear.backward(dy: g.map { Float($0) }, c.x, gamma: c.gamma, beta: c.beta, residual: nil, groups: c.groups)
@@ -229,7 +229,7 @@ import Testing
         let layer = BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation)
         let x = FloatBuffer(formula("x", n)), other = FloatBuffer(formula("residual", n)), dy = FloatBuffer(formula("dy", n))
         let gamma = formula("gamma", C), beta = formula("beta", C)
-        /// With outputs `shift` floats behind a cache line.
+        /// With outputs `shift` floats after the start of a cache line.
         func run(residual: Bool, shift: Int) -> [[Float]] {
             let outputs = (0..<3).map { _ in FloatBuffer([Float](repeating: .nan, count: n + 32)) }
             let (y, dx, dresidual) = (outputs[0].pointer + shift, outputs[1].pointer + shift, outputs[2].pointer + shift)

@@ -55,19 +55,21 @@ import TestSupport
         Case(N: 1, H: 7, W: 3, C: 3, K: 17, kernel: 1, stride: 1, padding: 1),
         Case(N: 1, H: 13, W: 7, C: 5, K: 5, kernel: 3, stride: 2, padding: 0),
         Case(N: 3, H: 13, W: 13, C: 5, K: 3, kernel: 3, stride: 3, padding: 1),
-        // Of few channels: several runs of rows, and sides of windows that reach over both edges.
+        // Few channels: several runs of rows, and windows that extend over both edges.
         Case(N: 2, H: 31, W: 300, C: 3, K: 17, kernel: 7, stride: 2, padding: 3),
         Case(N: 20, H: 9, W: 30, C: 3, K: 48, kernel: 3, stride: 2, padding: 1),
         Case(N: 5, H: 40, W: 37, C: 20, K: 17, kernel: 3, stride: 1, padding: 1),
         Case(N: 3, H: 50, W: 45, C: 20, K: 5, kernel: 3, stride: 1, padding: 1),
-        // By Winograd's tiles: images smaller than a tile, sides that are no multiple of four, every padding, one panel and several.
+        // For Winograd tiles: images smaller than a tile, sides that are not multiples of four, every padding, one
+        // panel and several.
         Case(N: 1, H: 1, W: 1, C: 16, K: 16, kernel: 3, stride: 1, padding: 1),
         Case(N: 1, H: 3, W: 7, C: 32, K: 16, kernel: 3, stride: 1, padding: 1),
         Case(N: 2, H: 13, W: 3, C: 16, K: 48, kernel: 3, stride: 1, padding: 1),
         Case(N: 3, H: 7, W: 13, C: 48, K: 80, kernel: 3, stride: 1, padding: 0),
         Case(N: 2, H: 5, W: 6, C: 16, K: 32, kernel: 3, stride: 1, padding: 2),
         Case(N: 9, H: 17, W: 18, C: 16, K: 16, kernel: 3, stride: 1, padding: 1),
-        // The same with stride 2: sides that are odd, even, and not whole tiles of eight; the last have several pieces and chunks.
+        // The same with stride 2: sides that are odd, even, and not whole tiles of eight; the last have several pieces
+        // and chunks.
         Case(N: 1, H: 1, W: 2, C: 16, K: 16, kernel: 3, stride: 2, padding: 1),
         Case(N: 2, H: 3, W: 5, C: 32, K: 16, kernel: 3, stride: 2, padding: 1),
         Case(N: 1, H: 8, W: 7, C: 16, K: 48, kernel: 3, stride: 2, padding: 1),
@@ -79,7 +81,8 @@ import TestSupport
         Case(N: 1, H: 5, W: 18, C: 16, K: 16, kernel: 3, stride: 2, padding: 2),
         Case(N: 2, H: 33, W: 35, C: 80, K: 112, kernel: 3, stride: 2, padding: 1),
         Case(N: 40, H: 63, W: 62, C: 16, K: 16, kernel: 3, stride: 2, padding: 1),
-        // Images of so few places that each pair of places is a product: several blocks of images and of columns, windows that reach far.
+        // Images of so few pixels that each pair of an input and an output pixel is a product: several blocks of images
+        // and of columns, and windows with a long reach.
         Case(N: 2, H: 2, W: 2, C: 5, K: 7, kernel: 3, stride: 1, padding: 1),
         Case(N: 60, H: 2, W: 2, C: 40, K: 150, kernel: 3, stride: 1, padding: 1),
         Case(N: 3, H: 1, W: 1, C: 512, K: 24, kernel: 3, stride: 1, padding: 1),
@@ -88,13 +91,13 @@ import TestSupport
         Case(N: 5, H: 4, W: 4, C: 24, K: 32, kernel: 3, stride: 2, padding: 1),
         Case(N: 4, H: 3, W: 2, C: 16, K: 40, kernel: 5, stride: 2, padding: 2),
         Case(N: 7, H: 1, W: 3, C: 9, K: 33, kernel: 3, stride: 2, padding: 1),
-        // Rows that would push each other out of the cache, and blocks of the weights' gradient.
+        // Rows that would evict each other from the cache, and blocks of the weights' gradient.
         Case(N: 2, H: 5, W: 7, C: 1024, K: 200, kernel: 1, stride: 1, padding: 0),
         Case(N: 2, H: 9, W: 7, C: 24, K: 1024, kernel: 1, stride: 1, padding: 0),
         Case(N: 4, H: 33, W: 31, C: 40, K: 300, kernel: 1, stride: 2, padding: 0),
         Case(N: 3, H: 13, W: 11, C: 600, K: 330, kernel: 1, stride: 1, padding: 0),
         Case(N: 2, H: 15, W: 13, C: 300, K: 280, kernel: 1, stride: 2, padding: 0),
-        // Tiles for the gradient of the weights alone.
+        // Tiles for the weights' gradient alone.
         Case(N: 1, H: 8, W: 8, C: 176, K: 304, kernel: 3, stride: 2, padding: 1),
     ]
 
@@ -117,11 +120,11 @@ import TestSupport
         var all = ["Im2col", "PixelPairs", "StridedWinogradTiles", "WinogradTiles"].flatMap { name in ["forward", "data", "weights"].map { "\(name) \($0)" } }
         all += ["ImplicitGEMM forward", "ImplicitGEMM weights", "PointwiseGradients data", "PointwiseGradients weights"]
         #expect(met == Set(all))
-        // Where the weights are too many to be transformed twice, their gradient alone is.
+        // If there are too many weights to transform twice, only their gradient is transformed.
         #expect(Self.cases.contains { $0.layer.algorithmNames == ["Im2col", "Im2col", "StridedWinogradTiles"] })
     }
 
-    /// The layers of ResNet-18 for images of 224.
+    /// The layers of ResNet-18 for images of 224×224.
     @Test(arguments: [
         (224, 3, 64, 7, 2, ["ImplicitGEMM", "Im2col", "ImplicitGEMM"]), (56, 64, 64, 3, 1, ["WinogradTiles", "WinogradTiles", "WinogradTiles"]),
         (56, 64, 128, 3, 2, ["StridedWinogradTiles", "StridedWinogradTiles", "StridedWinogradTiles"]), (56, 64, 128, 1, 2, ["Im2col", "Im2col", "Im2col"]),
@@ -179,7 +182,7 @@ import TestSupport
         let back = c.reference.backwardData(dy: dy, W: W, N: c.N)
         #expect(largestError(dx.values(), adding ? zip(back, there).map { $0 + Double($1) } : back) < 1e-5)
         #expect(largestError(dW.values(), zip(c.reference.backwardWeights(dy: dy, x: x, N: c.N), before).map { $0 + Double($1) }) < 2e-5)
-        // A network's first layer has no gradient of its input.
+        // A network's first layer has no input gradient.
         let alone = Poisoned(before)
         c.layer.backward(dx: nil, adding: false, dW: alone.pointer, dy: dy, x: x, W: W, N: c.N, scratch: c.scratch)
         #expect(firstDifference(alone.values(), dW.values()) == nil)
@@ -195,7 +198,7 @@ import TestSupport
     @Test(arguments: cases)
     func `both gradients are the derivative`(_ c: Case) {
         let x = c.x, W = c.weights, dy = formula("dy", c.outputs)
-        // The function is linear in each, so that the step may be large.
+        // The function is linear in each argument, so the step may be large.
         expectDerivative(c.backwardData(dy, W), of: { dot(dy, c.forward($0, W)) }, at: x, step: 1, tolerance: 1e-5)
         let dW = c.backwardWeights(dy, x, addingTo: [Float](repeating: 0, count: W.count))
         expectDerivative(dW, of: { dot(dy, c.forward(x, $0)) }, at: W, step: 1, tolerance: 1e-5)

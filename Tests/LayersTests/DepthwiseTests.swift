@@ -19,7 +19,7 @@ import Testing
             let scratch = Scratch(workers: 4)
             let need = layer.scratch(N: N)
             scratch.reserve(need)
-            // Nothing may be taken for zero that was not made so.
+            // No memory may be assumed to be zero unless it was zeroed.
             for worker in 0..<4 { scratch.pointer(worker).update(repeating: .nan, count: need.worker) }
             scratch.shared.update(repeating: .nan, count: need.shared)
             return scratch
@@ -55,20 +55,21 @@ import Testing
     } + [
         Case(N: 1, H: 14, W: 14, C: 16, kernel: 3, stride: 1), Case(N: 2, H: 9, W: 14, C: 24, kernel: 5, stride: 1),
         Case(N: 1, H: 8, W: 28, C: 16, kernel: 5, stride: 2), Case(N: 2, H: 6, W: 4, C: 32, kernel: 3, stride: 1),
-        // Other strides and paddings: none, too little for the size to stay, and rows and columns no window reaches.
+        // Other strides and paddings: none, too little to preserve the size, and rows and columns that no window
+        // reaches.
         Case(N: 2, H: 11, W: 10, C: 20, kernel: 3, stride: 3), Case(N: 1, H: 9, W: 8, C: 17, kernel: 5, stride: 3, padding: 1),
         Case(N: 1, H: 10, W: 12, C: 8, kernel: 2, stride: 3, padding: 0), Case(N: 2, H: 8, W: 9, C: 24, kernel: 3, stride: 2, padding: 0),
         Case(N: 2, H: 5, W: 6, C: 16, kernel: 3, stride: 1, padding: 2), Case(N: 1, H: 6, W: 5, C: 16, kernel: 3, stride: 2, padding: 3),
         Case(N: 1, H: 7, W: 7, C: 960, kernel: 5, stride: 1), Case(N: 20, H: 5, W: 7, C: 300, kernel: 5, stride: 2),
         Case(N: 9, H: 40, W: 33, C: 272, kernel: 3, stride: 1),
-        // So wide that images are read in place: channels of every kind, edges of one and two places.
+        // So wide that images are read in place: all kinds of channel counts, edges of one and two pixels.
         Case(N: 2, H: 5, W: 40, C: 24, kernel: 5, stride: 1), Case(N: 1, H: 31, W: 61, C: 21, kernel: 3, stride: 2),
         Case(N: 1, H: 3, W: 28, C: 17, kernel: 3, stride: 1, padding: 0), Case(N: 1, H: 6, W: 87, C: 72, kernel: 5, stride: 2),
         Case(N: 1, H: 5, W: 36, C: 16, kernel: 3, stride: 1, padding: 2),
     ]
 
     @Test func `a worked example`() {
-        // One channel counts, the other turns signs; the window is a cross.
+        // One channel counts, the other flips signs; the window is a cross.
         let layer = Depthwise(window: Window(H: 2, W: 2, C: 2, kernel: 3, stride: 1, padding: 1))
         let W: [Float] = [0, 0, 1, -1, 0, 0, 1, -1, 1, -1, 1, -1, 0, 0, 1, -1, 0, 0]
         let y = Poisoned(8), scratch = Scratch(workers: 1)
@@ -85,13 +86,13 @@ import Testing
 
     @Test(arguments: cases)
     func `a bias and the activation follow the sums`(_ c: Case) {
-        // So wide that ReLU6 and h-swish are met where they bend.
+        // A range wide enough to reach the kinks of ReLU6 and h-swish.
         let x = c.x, W = c.weights.map { 4 * $0 }, bias = formula("bias", c.C)
         let expected = c.reference.forward(x: x, W: W, N: c.N).enumerated().map { $0.element + Double(bias[$0.offset % c.C]) }
         for activation in [Activation.none, .relu, .relu6, .hardSwish, .silu] {
             let values = expected.map { plain(activation, $0).value }
             if activation == .relu6, c.outputs > 500 { #expect(values.contains(6) && values.contains(0)) }
-            // Relative to the largest number, which ReLU6 cuts off.
+            // Relative to the largest number, which ReLU6 clips.
             #expect(largestError(c.forward(x, W, bias: bias, activation), values) < (activation == .relu6 ? 1e-5 : 1e-6), "\(activation)")
         }
     }
@@ -99,7 +100,7 @@ import Testing
     @Test(arguments: [1, 2])
     func `what goes by non-temporal stores is the same`(stride: Int) {
         let c = Case(N: 3 * stride * stride, H: 112, W: 112, C: 64, kernel: 3, stride: stride), bias = formula("bias", c.C), x = c.x, W = c.weights
-        // Only what begins on a cache line goes past them.
+        // Only outputs that begin on a cache line use non-temporal stores.
         let lines = FloatBuffer(c.outputs), between = FloatBuffer(c.outputs + 1)
         for bias in [nil, bias] {
             for y in [lines.pointer, between.pointer + 1] {

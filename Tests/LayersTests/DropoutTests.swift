@@ -15,10 +15,10 @@ import Testing
         let N = 64, C = 1280, x = [Float](repeating: 8, count: N * C)
         let y = drop(0.2, x, N: N, randomKey)
         #expect(y.allSatisfy { $0 == 0 || $0 == 10 })
-        // Five deviations of the number left out: √(81920 · 0.2 · 0.8) = 114.
+        // Five standard deviations of the number of dropped elements: √(81920 · 0.2 · 0.8) = 114.
         let left = y.count { $0 == 0 }
         #expect(abs(Double(left) - 0.2 * Double(N * C)) < 5 * 115)
-        // No row and no column is favoured: of a column 12.8 of 64, with a deviation of 3.2.
+        // No row and no column is favoured: 12.8 of 64 in a column, with a deviation of 3.2.
         let rows = (0..<N).map { n in y[(n * C)..<((n + 1) * C)].count { $0 == 0 } }
         #expect(rows.allSatisfy { abs(Double($0) - 256) < 5 * 14.4 })
         let columns = (0..<C).map { c in (0..<N).count { y[$0 * C + c] == 0 } }
@@ -35,9 +35,9 @@ import Testing
         others[3].pass = "key"
         for other in others { #expect(firstDifference(drop(0.2, x, N: 4, other), first) != nil, "\(other)") }
         #expect(firstDifference(drop(0.2, x, N: 4, randomKey, operation: 4), first) != nil)
-        // Nor do two rows leave out the same.
+        // Nor do two rows drop the same elements.
         #expect(firstDifference(Array(first.prefix(300)), Array(first.suffix(300))) != nil)
-        // A row does not depend on how many there are.
+        // A row does not depend on the number of rows.
         #expect(firstDifference(drop(0.2, Array(x.prefix(600)), N: 2, randomKey), Array(first.prefix(600))) == nil)
     }
 

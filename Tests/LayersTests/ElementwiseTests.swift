@@ -36,7 +36,7 @@ import Testing
         #expect(y[0].isNaN && !y[1].isNaN)
     }
 
-    /// The last is cut into several pieces.
+    /// The last is split into several pieces.
     @Test(arguments: activations, [1, 3, 8, 17, 24, 40_013])
     func `values and gradients are the definition's, also in place`(_ activation: Activation, _ count: Int) {
         let x = formula("x", count).map { 9 * $0 }, dy = formula("dy", count)

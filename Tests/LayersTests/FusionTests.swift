@@ -3,7 +3,7 @@ import Layers
 import TestSupport
 import Testing
 
-/// Layers that do what a batch norm has left to them, against the batch norm on its own: the same to the last bit.
+/// Layers with a fused batch norm against the separate batch norm: equal to the last bit.
 @Suite struct FusionTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let N: Int, H: Int, W: Int, C: Int
@@ -12,7 +12,7 @@ import Testing
         var M: Int { N * H * W }
         var layer: BatchNorm { BatchNorm(C: C, epsilon: 1e-5, momentum: 0.1, activation: activation) }
         var x: [Float] { formula("x", M * C) }
-        /// So wide for ReLU6 and h-swish that they are met beyond −3 and 6, where they bend.
+        /// Wide enough to exceed −3 and 6, the kinks of ReLU6 and h-swish.
         var gamma: [Float] { formula("gamma", C).map { (1 + $0 / 2) * (activation == .relu6 || activation == .hardSwish ? 5 : 1) } }
         var beta: [Float] { formula("beta", C) }
     }
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    /// What the batch norm makes of x, by both ways.
+    /// The batch norm's output for x, computed both ways.
     final class Made {
         let c: Case, x: [Float], gamma: [Float], beta: [Float]
         let y: Poisoned, mean: Poisoned, inverseDeviation: Poisoned
@@ -52,7 +52,8 @@ import Testing
 
         var normalized: NormalizedInput { NormalizedInput(c.layer, mean: mean.pointer, inverseDeviation: inverseDeviation.pointer, gamma: gamma, beta: beta) }
 
-        /// dx of the batch norm itself, and what is still to be made of `dy`, which may change; the parameters' gradients are the same.
+        /// dx of the batch norm itself, and the pending computation on `dy`, which may change; the parameters'
+        /// gradients are equal.
         func gradients(_ dy: Poisoned) -> (dx: Poisoned, pending: NormalizedGradient) {
             let dx = Poisoned(x.count), given = Poisoned(dy.values())
             let zeros = [Float](repeating: 0, count: c.C)
@@ -115,7 +116,7 @@ import Testing
             for adding in [false, true] {
                 let eager = results(dx.pointer, nil, adding: adding)
                 for (own, other) in zip(results(dy.pointer, pending, adding: adding), eager) { #expect(firstDifference(own, other) == nil) }
-                // Against the gradients one by one.
+                // Against the separately computed gradients.
                 let back = Poisoned(before), dW = Poisoned([Float](repeating: 0, count: W.count))
                 layer.backwardData(dx: back.pointer, adding: adding, dy: dx.pointer, W: W, N: c.N, scratch: scratch)
                 layer.backwardWeights(dW: dW.pointer, dy: dx.pointer, x: x, N: c.N, scratch: scratch)
@@ -127,7 +128,7 @@ import Testing
 
     @Test(arguments: cases, [(3, 1), (3, 2), (5, 1)])
     func `a depthwise convolution does both`(_ c: Case, window: (kernel: Int, stride: Int)) {
-        // One batch norm before it and, where the places are as many, another behind it.
+        // One batch norm before it and, if the number of pixels stays the same, another after it.
         let made = Made(c)
         let layer = Depthwise(window: Window(H: c.H, W: c.W, C: c.C, kernel: window.kernel, stride: window.stride, padding: window.kernel / 2))
         let W = formula("W", layer.weightCount), scratch = scratch(layer.scratch(N: c.N))
@@ -173,7 +174,7 @@ import Testing
         }
     }
 
-    /// With a window of one place and stride 1 and 2, and with patches; the first goes by non-temporal stores.
+    /// With a 1×1 window and stride 1 and 2, and with patches; the first uses non-temporal stores.
     @Test(arguments: [
         ConvolutionTests.Case(N: 6, H: 112, W: 112, C: 16, K: 96, kernel: 1, stride: 1, padding: 0),
         ConvolutionTests.Case(N: 3, H: 15, W: 13, C: 40, K: 24, kernel: 1, stride: 1, padding: 0),
@@ -237,7 +238,8 @@ import Testing
         }
     }
 
-    /// Results from 8 MiB on are written by non-temporal stores, also those whose activation no product makes. An image alone is less.
+    /// Results of 8 MiB and more are written with non-temporal stores, also if the activation is separate from the
+    /// product. A single image is smaller.
     @Test(arguments: [(112, 16, 64, 1), (113, 3, 160, 3)])
     func `large activated results are those of the images one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
         let (side, C, K, N) = (size.side, size.C, size.K, 3)
@@ -263,7 +265,8 @@ import Testing
         }
     }
 
-    /// Results from 8 MiB on are written by non-temporal stores. An image alone is less. The second is the gradient of the input by both in one pass.
+    /// Results of 8 MiB and more are written with non-temporal stores. A single image is smaller. The second case
+    /// computes the input gradient in one pass with the weight gradient.
     @Test(arguments: [(112, 16, 64, 1), (112, 64, 16, 1), (112, 64, 64, 3), (121, 48, 48, 0)])
     func `large results are those of the images one by one`(_ size: (side: Int, C: Int, K: Int, kernel: Int)) {
         let (side, C, K, N) = (size.side, size.C, size.K, 3)

@@ -17,7 +17,7 @@ import Testing
         var key: String { "grouped.\(C).\(K).\(groups)" }
     }
 
-    /// Those of `layers.py`.
+    /// The cases of `layers.py`.
     static let cases = [
         Case(N: 2, H: 9, W: 7, C: 24, K: 40, kernel: 3, stride: 2, groups: 4), Case(N: 3, H: 6, W: 6, C: 32, K: 32, kernel: 3, stride: 1, groups: 2),
         Case(N: 2, H: 5, W: 8, C: 12, K: 6, kernel: 5, stride: 1, groups: 6),
@@ -42,7 +42,8 @@ import Testing
         measured.expectWithin()
     }
 
-    /// Widths of RegNet's groups, and others: whole vectors and not, one pixel, one group, more pixels than are copied at once.
+    /// RegNet's group widths, and others: whole vectors and not, one pixel, one group, more pixels than are copied at
+    /// once.
     static let more = [
         Case(N: 1, H: 3, W: 3, C: 8, K: 8, kernel: 1, stride: 1, groups: 8), Case(N: 20, H: 4, W: 5, C: 48, K: 96, kernel: 3, stride: 1, groups: 3),
         Case(N: 3, H: 7, W: 7, C: 40, K: 40, kernel: 3, stride: 1, groups: 5), Case(N: 2, H: 60, W: 41, C: 16, K: 16, kernel: 3, stride: 1, groups: 2),
@@ -51,7 +52,8 @@ import Testing
         Case(N: 3, H: 8, W: 12, C: 80, K: 72, kernel: 3, stride: 2, groups: 2), Case(N: 2, H: 7, W: 7, C: 464, K: 464, kernel: 3, stride: 1, groups: 2),
         Case(N: 5, H: 2, W: 2, C: 746, K: 746, kernel: 3, stride: 1, groups: 2), Case(N: 1, H: 1, W: 1, C: 24, K: 24, kernel: 3, stride: 1, groups: 3),
         Case(N: 3, H: 200, W: 180, C: 66, K: 34, kernel: 3, stride: 1, groups: 2),
-        // The gradient of x through strides: more rows than are copied at once, phases without a row, of one window's size and another's, none of whole rows.
+        // The gradient of x with strides: more rows than are copied at once, phases without a row, phases with one
+        // window size or several, none with whole rows.
         Case(N: 2, H: 112, W: 75, C: 48, K: 24, kernel: 3, stride: 2, groups: 3), Case(N: 3, H: 1, W: 2, C: 16, K: 24, kernel: 3, stride: 2, groups: 2),
         Case(N: 2, H: 11, W: 14, C: 20, K: 10, kernel: 5, stride: 2, groups: 5), Case(N: 2, H: 13, W: 10, C: 24, K: 24, kernel: 5, stride: 3, groups: 3),
         Case(N: 2, H: 9, W: 9, C: 16, K: 16, kernel: 1, stride: 2, groups: 2), Case(N: 2, H: 3, W: 8, C: 24, K: 48, kernel: 3, stride: 3, groups: 3),

@@ -31,7 +31,7 @@ struct L2NormalizationTests {
         #expect(relativeError(y, try golden.floats("unit.y").map(Double.init)) < 1e-6)
         let dx = backward(try golden.floats("unit.dy"), y, norm, 5, 7)
         let expected = try golden.floats("unit.dx").map(Double.init)
-        // Row by row: their sizes differ by 50000.
+        // Row by row: their magnitudes differ by a factor of 50000.
         for n in 0..<5 { #expect(relativeError(Array(dx[n * 7..<(n + 1) * 7]), Array(expected[n * 7..<(n + 1) * 7])) < 1e-5) }
     }
 
@@ -42,7 +42,7 @@ struct L2NormalizationTests {
         let dx = backward([1, 2, 3, 0.6, 0, 0.8], y, norm, 2, 3)
         // A row without a direction is divided by the smallest length.
         for (found, expected) in zip(dx, [1e12, 2e12, 3e12] as [Float]) { #expect(abs(found / expected - 1) < 1e-6) }
-        // Along the row itself nothing changes.
+        // Nothing changes along the row itself.
         #expect(dx[3...].allSatisfy { abs($0) < 1e-7 })
     }
 

@@ -3,10 +3,11 @@ import Layers
 import TestSupport
 import Testing
 
-/// Layers on memory that begins or ends at pages no one may touch, in processes of their own, since a step beside it ends one.
+/// Layers on memory that begins or ends at inaccessible pages, in separate processes, because an access outside ends
+/// the process.
 @Suite struct LayerBoundsTests {
-    /// Beside the usual ones: more rows of patches than of gradients fit into the same scratch, and the other way round; large and small
-    /// images after each other.
+    /// In addition to the usual cases: more rows of patches than of gradients fit into the same scratch, and the
+    /// reverse; large and small images in sequence.
     static let convolutions = ConvolutionTests.cases + WinogradConvolutionTests.cases + [
         .init(N: 1, H: 112, W: 112, C: 64, K: 1024, kernel: 1, stride: 2, padding: 0), .init(N: 1, H: 56, W: 56, C: 1024, K: 64, kernel: 1, stride: 2, padding: 0),
         .init(N: 2, H: 56, W: 56, C: 16, K: 512, kernel: 3, stride: 2, padding: 1), .init(N: 1, H: 60, W: 60, C: 512, K: 16, kernel: 3, stride: 1, padding: 1),
@@ -66,7 +67,7 @@ import Testing
                     layer.forward(y: y.pointer, x: x.pointer, W: W.pointer, N: c.N, bias: bias.pointer, activation, scratch: inference.scratch)
                 }
                 inference.expectWithin()
-                // With fewer images, too, as at the end of an epoch, in the same scratch.
+                // Also with fewer images, as at the end of an epoch, in the same scratch.
                 for (adding, N) in [(false, c.N), (true, c.N), (true, 1)] {
                     layer.backward(
                         dx: dx.pointer, adding: adding, dW: dW.pointer, dy: dy.pointer, x: x.pointer, W: W.pointer, N: N, scratch: measured.scratch)
@@ -191,7 +192,7 @@ import Testing
                 func parameters(_ all: [Guarded<Float>]) -> SqueezeExcite.Parameters {
                     .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer)
                 }
-                // Arrays are let go as soon as nothing names them.
+                // Swift may free arrays after their last use.
                 withExtendedLifetime((numbers, gradients)) {
                     layer.forward(y: y.pointer, saved: nil, x: x.pointer, parameters(numbers), N: c.N, P: c.P, scratch: inference.scratch)
                     inference.expectWithin()

@@ -14,7 +14,7 @@ import Testing
             return y.values()
         }
 
-        /// Gradients, added to what is given; `dx` set where nothing is.
+        /// Gradients, added to the given values; `dx` is set if no value is given.
         func backward(_ dy: [Float], _ x: [Float], _ W: [Float], dx before: [Float]? = nil, dW: Float = 0, db: Float = 0) -> (dx: [Float], dW: [Float], db: [Float]) {
             let dx = before.map { Poisoned($0) } ?? Poisoned(N * I)
             let dW = Poisoned([Float](repeating: dW, count: O * I)), db = Poisoned([Float](repeating: db, count: O))
@@ -65,7 +65,7 @@ import Testing
         #expect(largestError(c.backward(dy, x, W, dx: before).dx, zip(dx, before).map { $0 + Double($1) }) < 2e-6)
     }
 
-    // Parts of a batch must give what the whole one does.
+    // Parts of a batch must give the results of the whole batch.
     @Test(arguments: cases)
     func `a packed layer makes the same, each row by itself`(_ c: Case) {
         let x = formula("x", c.N * c.I), W = formula("W", c.O * c.I), b = formula("b", c.O)

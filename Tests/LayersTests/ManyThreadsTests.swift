@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 import TestSupport
 
-/// A kernel on inputs of its own. It makes new outputs each time, and one number of all their bytes.
+/// A kernel with its own inputs. Each run makes new outputs and returns one number that depends on all their bytes.
 private struct Work: Sendable {
     let name: String
     let digest: @Sendable (Scratch) -> UInt64
@@ -22,10 +22,10 @@ private struct Work: Sendable {
 
     private static func zeros(_ count: Int) -> Poisoned { Poisoned([Float](repeating: 0, count: count)) }
 
-    /// Every kernel there is, large enough for several pieces, small enough to be run a thousand times.
+    /// All kernels, with work large enough for several pieces and small enough for a thousand runs.
     static func all() -> (works: [Work], need: Scratch.Need) {
         var works: [Work] = [], need = Scratch.Need()
-        // Winograd's tiles, patches, pixels as they lie, pixels that are gathered, pairs of places.
+        // Winograd tiles, patches, pixels in place, gathered pixels, pixel pairs.
         for (side, C, K, kernel, stride) in [(14, 32, 48, 3, 1), (7, 48, 16, 3, 1), (15, 20, 24, 3, 2), (21, 3, 24, 7, 2), (13, 40, 72, 1, 1), (7, 1024, 24, 1, 1), (14, 24, 40, 1, 2), (4, 24, 40, 3, 2)] {
             let N = 3, window = Window(H: side, W: side - 2, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Convolution(window: window, K: K)
             need.formUnion(layer.scratch(N: N))
@@ -51,7 +51,7 @@ private struct Work: Sendable {
                 return [y, folded, dx, dW, mean, inverseDeviation, running, variance]
             })
         }
-        // The last reads its images where they lie.
+        // The last reads its images in place.
         for (width, C, kernel, stride) in [(13, 40, 3, 1), (13, 24, 5, 2), (59, 40, 3, 2)] {
             let N = 3, window = Window(H: 14, W: width, C: C, kernel: kernel, stride: stride, padding: kernel / 2), layer = Depthwise(window: window)
             need.formUnion(layer.scratch(N: N))
@@ -109,7 +109,7 @@ private struct Work: Sendable {
                 let y = Poisoned(image.count), kept = Poisoned(excite.saved(N: N)), dx = Poisoned(image.count), deep = Poisoned(image.count)
                 let own = numbers.map { Poisoned($0) }, gradients = numbers.map { zeros($0.count) }
                 func parameters(_ all: [Poisoned]) -> SqueezeExcite.Parameters { .init(W1: all[0].pointer, b1: all[1].pointer, W2: all[2].pointer, b2: all[3].pointer) }
-                // Arrays are let go as soon as nothing names them.
+                // Swift may free arrays after their last use.
                 withExtendedLifetime((own, gradients)) {
                     excite.forward(y: y.pointer, saved: kept.pointer, x: image, parameters(own), N: N, P: P, scratch: scratch)
                     excite.backward(dx: dx.pointer, parameters(gradients), dy: change, x: image, saved: kept.pointer, parameters(own), N: N, P: P, scratch: scratch)
@@ -183,7 +183,8 @@ private struct Work: Sendable {
 }
 
 @Suite struct ManyThreadsTests {
-    /// One of the threads has the pool, as it comes, and the others work alone: all at once, each on another kernel.
+    /// One thread, whichever comes first, has the pool; the others work alone. All work at once, each on a different
+    /// kernel.
     @Test func `every kernel gives the same bytes from many threads at once`() async throws {
         let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
             let (works, need) = Work.all()
@@ -196,7 +197,7 @@ private struct Work: Sendable {
                 let scratch = MeasuredScratch(workers: Parallel.threads, need)
                 for round in 0..<20 {
                     for step in works.indices {
-                        // Every thread goes through them in another order.
+                        // Every thread goes through them in a different order.
                         let index = ((thread % 2 == 0 ? step : works.count - 1 - step) + round + 2 * thread) % works.count
                         if works[index].digest(scratch.scratch) != expected[index] { wrong.withLock { $0[works[index].name, default: 0] += 1 } }
                     }

@@ -14,7 +14,8 @@ import Testing
         var tokens: [Float] { formula("tokens", T * K) }
     }
 
-    /// One patch, patches of one pixel, lines of one patch, more patches than rows of a tile, widths that fill no vector, no token before them and several.
+    /// One patch, patches of one pixel, lines of one patch, more patches than rows of a tile, widths below a vector, no
+    /// leading token and several.
     static let cases = [
         Case(N: 1, H: 2, W: 2, C: 3, P: 2, K: 16, prefix: 0), Case(N: 2, H: 5, W: 3, C: 1, P: 1, K: 48, prefix: 1), Case(N: 3, H: 7, W: 21, C: 3, P: 7, K: 24, prefix: 1),
         Case(N: 1, H: 42, W: 14, C: 3, P: 14, K: 80, prefix: 5), Case(N: 2, H: 16, W: 144, C: 3, P: 16, K: 32, prefix: 1), Case(N: 1, H: 8, W: 232, C: 2, P: 8, K: 17, prefix: 2),

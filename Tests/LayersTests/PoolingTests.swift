@@ -24,7 +24,7 @@ import Testing
             return dx.values()
         }
 
-        /// The place in x that each output takes.
+        /// The index in x that each output takes.
         func sources(_ x: [Float]) -> [Int] {
             (0..<outputs).map { i in
                 let c = i % C, ox = i / C % window.outW, oy = i / C / window.outW % window.outH, n = i / C / window.outputPixels
@@ -81,7 +81,7 @@ import Testing
 
     @Test(arguments: cases)
     func `the gradient is the derivative`(_ c: Case) {
-        // All values differ by at least 1: no step of this size changes which is the largest.
+        // All values differ by at least 1: a step of this size never changes the largest.
         let x = formula("order", c.inputs).enumerated().sorted { $0.element < $1.element }.map { Float($0.offset) }
         let dy = formula("dy", c.outputs)
         expectDerivative(c.backward(dy, c.forward(x).argmax), of: { dot(dy, c.forward($0).y) }, at: x, step: 0.25, tolerance: 1e-4)

@@ -3,7 +3,7 @@ import Layers
 import TestSupport
 import Testing
 
-/// TensorFlow's SAME padding: fewer zeros before the image than behind it, where the stride leaves an odd number.
+/// TensorFlow's SAME padding: if the stride requires an odd number of zeros, fewer come before the image than after it.
 @Suite struct SamePaddingTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let side: Int, C: Int, kernel: Int, stride: Int

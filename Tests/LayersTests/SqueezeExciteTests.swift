@@ -11,7 +11,7 @@ import TestSupport
         let gate: SqueezeExcite.Gate
         var testDescription: String { "\(N) of \(P) pixels, \(C) channels by \(K), \(activation), \(gate)" }
         var layer: SqueezeExcite { SqueezeExcite(C: C, K: K, activation: activation, gate: gate) }
-        /// Every image and channel has another mean, so that gates differ, some of them shut or open altogether.
+        /// Every image and channel has a different mean, so the gates differ; some are fully closed or open.
         var x: [Float] { formula("x", N * P * C).enumerated().map { i, u in u + 3 * formula("mean \(i / (P * C)) \(i % C)", 1)[0] } }
         var W1: [Float] { formula("W1", K * C).map { $0 / Float(C).squareRoot() } }
         var b1: [Float] { formula("b1", K) }
@@ -26,7 +26,7 @@ import TestSupport
         ]
     }
 
-    /// Memory that a layer takes for its parameters, of which it may only read.
+    /// Memory for a layer's parameters, which the layer may only read.
     final class Numbers {
         let all: [Poisoned]
         init(_ arrays: [[Float]]) { all = arrays.map { Poisoned($0) } }
@@ -70,7 +70,7 @@ import TestSupport
     }
 
     @Test func `a worked example of the gradients`() {
-        // As above, the second gate shut. With dy = 1 for all: dv = (1/6·(1 + 3), 0), du = 1·4/6, ds = (2, 1)·4/6.
+        // As above, the second gate closed. With dy = 1 for all: dv = (1/6·(1 + 3), 0), du = 1·4/6, ds = (2, 1)·4/6.
         let layer = SqueezeExcite(C: 2, K: 1, activation: .relu, gate: .hardSigmoid), x: [Float] = [1, -3, 3, 1]
         let saved = Poisoned(layer.saved(N: 1)), y = Poisoned(4), dx = Poisoned(4), scratch = Scratch(workers: 1)
         scratch.reserve(layer.scratch(N: 1))
@@ -88,7 +88,7 @@ import TestSupport
 
     @Test(arguments: [SqueezeExcite.Gate.sigmoid, .hardSigmoid])
     func `gradients are the derivative`(_ gate: SqueezeExcite.Gate) {
-        // Gates and hidden numbers away from where hard sigmoids and rectifiers bend.
+        // Gates and hidden values away from the kinks of hard sigmoids and rectifiers.
         let c = Case(N: 2, P: 6, C: 9, K: 4, activation: .silu, gate: gate), dy = formula("dy", 2 * 6 * 9)
         let numbers = [c.W1, c.b1, c.W2.map { $0 / 4 }, c.b2], x = formula("x", 2 * 6 * 9)
         let dx = Poisoned(x.count), gradients = Numbers(numbers.map { $0.map { _ in 0 } }), saved = forward(c, x: x, numbers).saved

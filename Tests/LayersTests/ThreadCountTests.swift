@@ -158,7 +158,7 @@ private func digests() -> [String] {
 }
 
 @Suite struct ThreadCountTests {
-    /// Each number of threads has a process of its own: threads are never taken away again.
+    /// Each number of threads has its own process: threads are never removed again.
     @Test func `all layers give the same bytes with 1, 2, 3 and 7 threads`() async throws {
         var found: [String] = []
         for threads in [1, 2, 3, 7] {
@@ -166,7 +166,7 @@ private func digests() -> [String] {
                 Parallel.setThreads(threads)
                 guard allAtWork(threads) else { exit(1) }
                 let first = digests()
-                // Which thread makes which piece differs from time to time.
+                // The assignment of pieces to threads differs between runs.
                 for _ in 0..<3 where digests() != first { exit(2) }
                 for line in first { print("digest \(line)") }
                 fflush(nil)

@@ -3,7 +3,8 @@ import Layers
 import TestSupport
 import Testing
 
-/// A transformer's layers on memory that begins or ends at pages no one may touch, in processes of their own, since a step beside it ends one.
+/// Transformer layers on memory that begins or ends at inaccessible pages, in separate processes, because an access
+/// outside ends the process.
 @Suite struct TransformerBoundsTests {
     @Test(arguments: Side.allCases)
     func `attention stays within tokens, weights and scratch`(side: Side) async {
@@ -12,7 +13,7 @@ import Testing
                 for (onlyFirst, layerScale) in [(false, false), (true, true)] {
                     let rows = onlyFirst ? N : N * T, x = Guarded(formula("x", N * T * C), side), y = Guarded<Float>(rows * C, side)
                     let numbers = [C, C, 3 * C * C, 3 * C, C * C, C, C].map { Guarded(formula("\($0)", $0), side) }, p = numbers.map { UnsafePointer($0.pointer) }
-                    // Arrays are let go as soon as nothing names them.
+                    // Swift may free arrays after their last use.
                     let layer = withExtendedLifetime(numbers) {
                         Attention(
                             T: T, C: C, heads: heads, onlyFirst: onlyFirst, epsilon: 1e-6,
@@ -49,7 +50,7 @@ import Testing
                     #expect(apart.allSatisfy { $0.isFinite } && firstDifference(apart, x.values()) == nil && numbers.flatMap { $0.values() }.allSatisfy { $0.isFinite }, "\(M) of \(C)")
                 }
             }
-            // Of rows that lie apart nothing is read behind the last.
+            // With a stride between rows, nothing is read after the last row.
             for (N, T, C) in [(1, 1, 16), (1, 5, 48), (3, 2, 32), (2, 7, 80)] {
                 let x = Guarded(formula("x", ((N - 1) * T + 1) * C), side), y = Guarded<Float>(N * C, side), scale = Guarded(formula("scale", C), side), bias = Guarded(formula("bias", C), side)
                 LayerNorm(C: C, epsilon: 1e-6, scale: scale.pointer, bias: bias.pointer).forward(y: y.pointer, x: x.pointer, stride: T * C, N: N)

@@ -4,7 +4,7 @@ import Parallel
 import Testing
 import TestSupport
 
-/// The fused layers of transformers against their plain versions.
+/// The fused transformer layers against their plain versions.
 @Suite struct TransformerLayersTests {
     private func rows(_ values: [Float], _ width: Int) -> [[Double]] {
         stride(from: 0, to: values.count, by: width).map { values[$0..<($0 + width)].map { Double($0) } }
@@ -14,7 +14,7 @@ import TestSupport
 
     private struct Block {
         let scale, shift, qkv, qkvBias, output, outputBias, gamma: [Float]
-        /// The same where pointers stay.
+        /// The same values in memory with stable pointers.
         let buffers: [FloatBuffer]
 
         init(C: Int) {
@@ -60,7 +60,7 @@ import TestSupport
             }
         }
         #expect(relativeError(result, expected) < 3e-6)
-        // Of the first tokens alone: the same bits.
+        // For the first tokens alone: the same bits.
         let first = attention(x, N: N, T: T, C: C, heads: heads, onlyFirst: true, p, layerScale: layerScale)
         let firstOfAll: [Float] = (0..<N).flatMap { (n: Int) -> ArraySlice<Float> in result[(n * T * C)..<(n * T * C + C)] }
         #expect(first == firstOfAll)
@@ -97,7 +97,7 @@ import TestSupport
         let x = formula("x", T * C).enumerated().map { $0.offset / C % 7 == 0 ? 1e4 * $0.element : 1e-4 * $0.element }
         let apart = attention(x, N: 1, T: T, C: C, heads: 2, onlyFirst: false, p, layerScale: false)
         #expect(apart.allSatisfy { $0.isFinite })
-        // Of equal tokens every weight is 1/T, so that o = v.
+        // For equal tokens every weight is 1/T, so o = v.
         let token = formula("token", C), same = attention((0..<T).flatMap { _ in token }, N: 1, T: T, C: C, heads: 2, onlyFirst: false, p, layerScale: false)
         let mixed = TransformerReference.linear(
             TransformerReference.layerNorm(doubles(token), scale: doubles(p.scale), bias: doubles(p.shift), epsilon: 1e-6), doubles(p.qkv), doubles(p.qkvBias))
@@ -106,7 +106,7 @@ import TestSupport
         #expect(relativeError(same, expected) < 3e-6)
     }
 
-    /// `Tests/golden/transformer_positions.py`.
+    /// Against `Tests/golden/transformer_positions.py`.
     @Test(arguments: PositionGrid.Interpolation.allCases)
     func `position grids grow and shrink as PyTorch's`(_ interpolation: PositionGrid.Interpolation) throws {
         let golden = try Golden("transformer-positions"), word = interpolation == .plain ? "plain" : interpolation == .offset ? "offset" : "antialiased", grid = formula("grid", 5 * 5 * 3)

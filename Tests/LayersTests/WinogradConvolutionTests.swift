@@ -3,16 +3,17 @@ import Layers
 import TestSupport
 import Testing
 
-/// Convolutions by Winograd's tiles against direct sums in double precision.
+/// Convolutions by Winograd tiles against direct sums in double precision.
 ///
-/// What is promised is a relative error of a layer of 1e-4 forward and 1e-3 for gradients. What is tested are the bounds below, which hold.
+/// The guaranteed relative error of a layer is 1e-4 forward and 1e-3 for gradients. The tests use the bounds below,
+/// which hold.
 @Suite struct WinogradConvolutionTests {
     typealias Case = ConvolutionTests.Case
 
     static let sides = [(1, 1), (1, 5), (2, 3), (3, 13), (4, 4), (5, 2), (5, 7), (7, 7), (7, 1), (13, 4), (13, 13)]
     static let channels = [(16, 16), (16, 80), (80, 16), (32, 48), (48, 32), (64, 16), (16, 64)]
 
-    /// All sides with every padding that leaves something to be made, and channels in turn.
+    /// All sides with every padding that leaves an output, and channels in turn.
     static let cases = sides.enumerated().flatMap { element, side in
         (0...2).compactMap { padding -> Case? in
             guard min(side.0, side.1) + 2 * padding >= 3 else { return nil }
@@ -35,7 +36,7 @@ import Testing
         check("gradient of the weights", c.backwardWeights(dy, x, addingTo: [Float](repeating: 0, count: W.count)), dW, 2e-5)
     }
 
-    /// Layers of ResNet-18 for images of 224.
+    /// Layers of ResNet-18 for images of 224×224.
     static let layers = [
         Case(N: 2, H: 56, W: 56, C: 64, K: 64, kernel: 3, stride: 1, padding: 1), Case(N: 3, H: 14, W: 14, C: 256, K: 256, kernel: 3, stride: 1, padding: 1),
         Case(N: 3, H: 7, W: 7, C: 512, K: 512, kernel: 3, stride: 1, padding: 1),
@@ -53,7 +54,7 @@ import Testing
             case .farFromZero: u.map { mean + $0 }
             }
         }
-        /// What lies under all of them.
+        /// The offset of all values.
         var mean: Float { self == .farFromZero ? 100 : 0 }
     }
 
@@ -61,7 +62,7 @@ import Testing
     func `real layers keep to it, at elements drawn at random`(_ c: Case, inputs: Inputs) {
         let x = inputs.values(c.N * c.H * c.W * c.C), W = c.weights, dy = formula("dy", c.outputs)
         let (H, width, C, K) = (c.H, c.W, c.C, c.K)
-        /// Σ over taps that lie in the image, where the output element (n, p, q) meets the input element beside it.
+        /// Σ over taps inside the image, where the output element (n, p, q) meets the input element beside it.
         func forEachTap(_ body: (_ r: Int, _ s: Int) -> Void) { for r in 0..<3 { for s in 0..<3 { body(r, s) } } }
         func inside(_ y: Int, _ x: Int) -> Bool { (0..<H).contains(y) && (0..<width).contains(x) }
         func drawn(_ name: String, below count: Int) -> [Int] { formula(name, 400).map { min(count - 1, Int((Double($0) + 1) / 2 * Double(count))) } }
@@ -69,7 +70,7 @@ import Testing
             let right = elements.map(exact), own = elements.map { Double(found[$0]) }
             let (relative, largest) = errors(own, right.map { $0.sum + $0.share })
             #expect(relative < bound && largest < 2 * bound, "\(what): \(relative), \(largest)")
-            // Against what is left when the mean's share is taken off, as a batch norm does next.
+            // Relative to the remainder after subtracting the mean's share, as a subsequent batch norm does.
             let rest = errors(zip(own, right).map { $0 - $1.share }, right.map(\.sum))
             #expect(rest.relative < (inputs == .farFromZero ? 2e-4 : bound), "\(what): \(rest)")
         }
@@ -100,7 +101,7 @@ import Testing
             }
             return (sum, share)
         }
-        // The gradient of the input does not look at the input.
+        // The input gradient does not depend on the input.
         guard inputs == .centred else { return }
         check("gradient of the input", c.backwardData(dy, W), drawn("x", below: x.count), 1e-5) { i in
             let channel = i % C, q = i / C % width, p = i / C / width % H, n = i / C / width / H
@@ -126,7 +127,7 @@ import Testing
         var x = c.x, dy = formula("dy", c.outputs)
         x[((9 + 4) * 9 + 4) * 16 + 3] = .nan
         let y = c.forward(x, c.weights)
-        // All outputs it reaches, and none of the other image.
+        // All outputs that it reaches, and none of the other image.
         for p in 3...5 { for q in 3...5 { for k in 0..<16 { #expect(y[((9 + p) * 9 + q) * 16 + k].isNaN) } } }
         #expect(y[..<(81 * 16)].allSatisfy { !$0.isNaN })
         #expect(c.backwardWeights(dy, x, addingTo: c.weights).enumerated().allSatisfy { $0.element.isNaN == ($0.offset % 16 == 3) })

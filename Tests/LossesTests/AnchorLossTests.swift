@@ -4,7 +4,7 @@ import Parallel
 import TestSupport
 import Testing
 
-/// The loss over anchors of two memories, of the same and of different widths.
+/// The loss over anchors of two memories, with equal and different widths.
 struct AnchorLossTests {
     private func values(_ loss: AnchorLoss, _ s: [Float], _ As: [Float], _ D: Int, _ t: [Float], _ At: [Float], _ E: Int) -> LossValues {
         s.withUnsafeBufferPointer { s in
@@ -16,7 +16,7 @@ struct AnchorLossTests {
         }
     }
 
-    /// As the formulas have it, in double precision.
+    /// By the formulas, in double precision.
     private func plain(_ loss: AnchorLoss, _ s: [Float], _ As: [Float], _ D: Int, _ t: [Float], _ At: [Float], _ E: Int) -> LossValues {
         let N = s.count / D, K = As.count / D
         var result = LossValues(loss: [], gradient: [Float](repeating: 0, count: N * D), floor: [], agreement: [])
@@ -41,7 +41,7 @@ struct AnchorLossTests {
     @Test(arguments: [1, 15, 17, 511, 513, 2049, 5000], [12, 40])
     func `memories of any length and two widths give what a plain loop gives, on one thread as on several`(K: Int, E: Int) {
         let (N, D) = (K % 7 + 3, 12), loss = AnchorLoss(studentTemperature: 0.07, teacherTemperature: 0.05)
-        // Longer along the memory, so that every sum is scaled anew.
+        // Rows grow along the memory, so that every sum is rescaled.
         func growing(_ rows: [Float], _ W: Int) -> [Float] { rows.indices.map { rows[$0] * (0.5 + Float($0 / W) / Float(K)) } }
         let (s, t) = (normalizedRows(N, D, seed: 1), normalizedRows(N, E, seed: 2))
         let As = growing(normalizedRows(K, D, seed: 3), D), At = E == D ? As : growing(normalizedRows(K, E, seed: 4), E)

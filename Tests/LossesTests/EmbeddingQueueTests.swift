@@ -10,7 +10,7 @@ struct EmbeddingQueueTests {
             #expect(abs(row.reduce(0.0) { $0 + Double($1) * Double($1) } - 1) < 1e-6)
             for (d, x) in row.enumerated() { mean[d] += Double(x) / 1000 }
         }
-        // Each coordinate of a random direction has deviation 1/4.
+        // Each coordinate of a random direction has standard deviation 1/4.
         #expect(mean.allSatisfy { abs($0) < 5 * 0.25 / 31.6 })
         #expect(queue.filled == 0 && queue.realShare == 0 && queue.position == 0)
     }

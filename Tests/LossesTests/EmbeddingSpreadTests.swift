@@ -6,7 +6,7 @@ struct EmbeddingSpreadTests {
     private func spread(_ rows: [Float], _ D: Int) -> EmbeddingSpread? { rows.withUnsafeBufferPointer { EmbeddingSpread.of($0, dimension: D) } }
 
     @Test func `rows along the axes have all the dimensions less the mean's, and rows that are alike have none`() {
-        // One row an axis: centred they span D − 1 dimensions evenly, and each number has variance (D − 1)/D².
+        // One row per axis: centred, they span D − 1 dimensions evenly, and each number has variance (D − 1)/D².
         for D in [2, 3, 16, 90] {
             let axes = spread((0..<D * D).map { $0 / D == $0 % D ? 1 : 0 }, D)
             #expect(abs((axes?.effectiveRank ?? 0) - Double(D - 1)) < 1e-3 * Double(D) && abs((axes?.deviation ?? 0) - (Double(D - 1) / Double(D)).squareRoot()) < 1e-6)
@@ -29,7 +29,7 @@ struct EmbeddingSpreadTests {
     }
 
     @Test func `the effective rank of known eigenvalues`() {
-        // Pairs ±a along the axes: eigenvalues 2a², of which p = a²/Σa².
+        // Pairs ±a along the axes: eigenvalues 2a², so p = a²/Σa².
         let rows: [Float] = [1, 0, 0, -1, 0, 0, 0, 0.5, 0, 0, -0.5, 0, 0, 0, 0.25, 0, 0, -0.25]
         // p = 16/21, 4/21, 1/21.
         #expect(abs((spread(rows, 3)?.effectiveRank ?? 0) - 1.9504) < 1e-3)

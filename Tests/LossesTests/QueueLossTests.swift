@@ -70,7 +70,8 @@ struct QueueLossTests {
     }
 
     @Test func `a teacher nearer to queue rows than to itself, and ever nearer along the queue, gives what a plain loop gives`() {
-        // Rows longer than 1, as rounding makes them at small temperatures; much longer here, so that every sum is rescaled.
+        // Rows longer than 1, as rounding produces at small temperatures; much longer here, so that every sum is
+        // rescaled.
         let (N, D, K) = (9, 6, 3000)
         let rows = normalizedRows(K, D, seed: 3)
         let queue = EmbeddingQueue(rows: rows.indices.map { rows[$0] * (0.5 + 2 * Float($0 / D) / Float(K)) }, dimension: D, position: 0, filled: K)
@@ -98,7 +99,7 @@ struct QueueLossTests {
 
     @Test(arguments: [1, 100, 65536])
     func `equal logits have a loss of ln(K + 1)`(K: Int) {
-        // All rows are the same direction, so every logit is 1/τ.
+        // All rows have the same direction, so every logit is 1/τ.
         let row: [Float] = [1, 0, 0, 0]
         let queue = EmbeddingQueue(rows: (0..<K).flatMap { _ in row }, dimension: 4, position: 0, filled: K)
         let seed = QueueLoss.seed(queue: queue)
@@ -135,7 +136,7 @@ struct QueueLossTests {
         var objective = QueueLoss.infoNCE(queue: EmbeddingQueue(capacity: 4, dimension: 8, seed: 2), temperature: 0.05)
         let first = objective.evaluate(teacher, teacher)
         #expect(objective.queue.rows == teacher)
-        // The own key is now in the queue as well: twice in the denominator.
+        // The sample's own key is now also in the queue: twice in the denominator.
         let second = objective.evaluate(teacher, teacher)
         #expect(first.mean < 0.1 && second.mean > 0.69)
     }
@@ -165,7 +166,7 @@ struct QueueLossTests {
         #expect(values.loss.isEmpty && values.gradient.isEmpty && values.mean == 0)
     }
 
-    /// The definition, in double precision and one number at a time.
+    /// The definition, in double precision, one number at a time.
     private func plain(_ student: [Float], _ teacher: [Float], _ queue: EmbeddingQueue, _ ts: Double, _ tt: Double?) -> LossValues {
         let (D, K) = (queue.dimension, queue.capacity)
         let N = student.count / D

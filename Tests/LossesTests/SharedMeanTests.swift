@@ -13,7 +13,7 @@ struct SharedMeanTests {
     @Test func `rows without it have unit length, and the angles that numpy gives`() {
         var rows: [Float] = [0.6, 0.8, 1, 0, 0, 1]
         SharedMean([0.5, 0.25]).takeOff(&rows)
-        // (0.1, 0.55), (0.5, −0.25), (−0.5, 0.75), each by its length.
+        // (0.1, 0.55), (0.5, −0.25), (−0.5, 0.75), each divided by its length.
         for (found, expected) in zip(rows, [0.178885, 0.983870, 0.894427, -0.447214, -0.554700, 0.832050] as [Float]) { #expect(abs(found - expected) < 1e-5) }
     }
 

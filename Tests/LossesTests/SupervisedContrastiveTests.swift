@@ -11,7 +11,7 @@ struct SupervisedContrastiveTests {
         let values = supervised(try golden.floats("supervised.embeddings"), labels, 16)
         #expect(relativeError(values.loss, expected) < 1e-5)
         #expect(relativeError(values.gradient, try golden.floats("supervised.gradient")) < 1e-5)
-        // One row is alone in its class, three have none.
+        // One row is alone in its class, three have no class.
         #expect(values.counted == labels.count - 4)
         #expect(zip(labels, values.loss).allSatisfy { $0 >= 0 || $1 == 0 })
     }

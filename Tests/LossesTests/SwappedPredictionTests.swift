@@ -17,7 +17,7 @@ import Testing
             #expect(abs(sum - share) < 1e-3 * share)
         }
         #expect(q.allSatisfy { $0 >= 0 })
-        // Of some, those of the last rows.
+        // With `last`, only the assignments of the last rows.
         #expect(Sinkhorn.assignments(scores, prototypes: K, epsilon: 0.3, iterations: 200, last: min(2, B)) == Array(q.suffix(min(2, B) * K)))
     }
 

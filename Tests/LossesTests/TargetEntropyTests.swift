@@ -9,7 +9,7 @@ struct TargetEntropyTests {
         rows.withUnsafeBufferPointer { TargetEntropy($0, dimension: D, capacity: capacity) }
     }
 
-    /// Rows about five directions, as a teacher that knows five classes has them.
+    /// Rows around five directions, like those of a teacher that knows five classes.
     private func rows(_ N: Int, seed: UInt64) -> [Float] {
         let (kinds, noise) = (normalizedRows(5, D, seed: 99), normalizedRows(N, D, seed: seed))
         return (0..<N).flatMap { n -> [Float] in
@@ -19,7 +19,7 @@ struct TargetEntropyTests {
         }
     }
 
-    /// The entropy of SEED's targets for each row where the others are the queue, `copies` times.
+    /// The entropy of SEED's targets for each row, with the other rows as the queue, `copies` times.
     private func plain(_ rows: [Float], copies: Int, _ temperature: Double) -> Double {
         let N = rows.count / D
         let floors = (0..<N).map { n -> Double in
@@ -67,7 +67,7 @@ struct TargetEntropyTests {
         let entropy = entropy(rows(100, seed: 8), capacity: 1000)
         #expect(entropy.share(at: 1e-5) < 1e-6 && entropy.share(at: 1e-5) >= 0)
         #expect(abs(entropy.share(at: 1e3) - 1) < 1e-6)
-        // Rows that are all alike have uniform targets at any temperature.
+        // Identical rows have uniform targets at any temperature.
         let alike = self.entropy([Float](repeating: 1 / Float(12).squareRoot(), count: 50 * 12), capacity: 1000)
         #expect(abs(alike.share(at: 0.01) - 1) < 1e-4)
     }

@@ -1,7 +1,7 @@
 import Measurement
 import Testing
 
-/// Turns beside which a machine of our making is slow. Each look is three probes.
+/// Turns with a simulated machine that is slow at given times. Each check is three probes.
 struct SteadinessTests {
     /// A machine that is as fast as `looks` say, one after the other, and then fast.
     func machine(_ looks: [Bool]) -> Steadiness {
@@ -29,7 +29,8 @@ struct SteadinessTests {
     }
 
     @Test func `little less than the peak is steady, and a new peak is remembered`() {
-        // Looks before and after the first turn, and then around the second, which is taken again until it is fast on both sides.
+        // Checks before and after the first turn, then around the second, which is repeated until the machine is fast
+        // on both sides.
         var probes = [0.0105, 0.0105, 0.0075, 0.0105, 0.0075, 0.0075].flatMap { [$0, $0, $0] }.makeIterator()
         var first = 10
         let steadiness = Steadiness {

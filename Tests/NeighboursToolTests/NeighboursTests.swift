@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 struct NeighboursTests {
-    /// Features of `count` images, numbered from `first` on by threes, in records of 16.
+    /// Features of `count` images, numbered from `first` in steps of three, in records of 16.
     private func stream(_ place: Workplace, _ name: String, count: Int, D: Int = 12, first: Int = 5, repeating: Bool = false) throws -> [[Double]] {
         let values = formula("neighbours", count * D), writer = try StreamWriter(place.path(name), header: StreamHeader(metadata: ["images": "\(count)"]))
         for start in stride(from: 0, to: count, by: 16) {

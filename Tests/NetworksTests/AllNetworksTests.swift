@@ -4,17 +4,18 @@ import TensorStreams
 import Testing
 import TestSupport
 
-/// Every network that can be trained against torchvision's or its definition in `Tests/golden/networks.py`: the numbers of `Tests/golden/all_networks.py`.
+/// Every trainable network against torchvision's or its definition in `Tests/golden/networks.py`: the numbers of
+/// `Tests/golden/all_networks.py`.
 @Suite struct AllNetworksTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let name: String
-        /// Of each stage; nil for all.
+        /// The blocks of each stage; nil for all.
         var blocks: [Int]?
         let N: Int, H: Int, W: Int
         var testDescription: String { "\(name), \(blocks.map { "\($0) blocks" } ?? "whole"), \(N) images of \(H)×\(W)" }
         var key: String { "\(name).\(blocks.map { $0.map(String.init).joined(separator: "-") } ?? "all").\(N).\(H).\(W)" }
 
-        /// Their head is an MLP.
+        /// Networks with given blocks have an MLP head.
         var weights: Weights {
             guard let blocks else { return formulaWeights(name) }
             guard let trunk = Network(name, head: .none, blocks: blocks), let network = Network(name, head: .mlp(hidden: trunk.featureWidth, 128), blocks: blocks) else {
@@ -24,7 +25,7 @@ import TestSupport
         }
     }
 
-    /// Those that ``ParityTests`` has not; the widest with fewer blocks and stages.
+    /// The networks that ``ParityTests`` lacks; the widest with fewer blocks and stages.
     static let trained = [
         Case(name: "resnet152", N: 2, H: 64, W: 64), Case(name: "wide-resnet101-2", blocks: [1, 1, 2, 1], N: 2, H: 64, W: 64), Case(name: "resnet50-w4", blocks: [1, 1, 1], N: 2, H: 64, W: 64),
         Case(name: "resnet50-w5", blocks: [1, 1, 1], N: 2, H: 48, W: 64), Case(name: "efficientnet-b2", N: 3, H: 75, W: 97), Case(name: "efficientnet-lite1", N: 4, H: 66, W: 66),
@@ -37,7 +38,7 @@ import TestSupport
         Case(name: "wide-resnet101-2-small-stem", blocks: [1, 2, 1], N: 2, H: 32, W: 32),
     ]
 
-    /// Of all that fit: whole ones, and those with fewer blocks.
+    /// All networks that fit in memory: whole ones, and some with fewer blocks.
     static let pooled =
         [
             Case(name: "resnet18", N: 3, H: 45, W: 71), Case(name: "resnet34", N: 2, H: 48, W: 64), Case(name: "resnet50", N: 2, H: 64, W: 64), Case(name: "resnet101", N: 2, H: 64, W: 64),
@@ -57,7 +58,7 @@ import TestSupport
 
     init() throws { document = try DocumentFile.read(golden("all-networks.safetensors")) }
 
-    // Ranks, shards and batches of other sizes have the same embeddings, to the last bit.
+    // Ranks, shards and batches of other sizes give the same embeddings, to the last bit.
     @Test(arguments: pooled)
     func `an image has the same embedding whatever comes with it`(_ c: Case) {
         let N = 37, weights = c.weights, D = weights.network.embeddingWidth, size = c.H * c.W * 3
@@ -93,7 +94,7 @@ import TestSupport
         try Differences(c.weights, N: c.N, H: c.H, W: c.W, document, c.key).expectSmall(c.testDescription)
     }
 
-    /// Of each image the length of its features, and sixteen of them.
+    /// For each image, the length of its features and sixteen of them.
     @Test(arguments: pooled)
     func `pooled features are PyTorch's`(_ c: Case) throws {
         let weights = c.weights, d = weights.network.featureWidth, run = InferenceRun(weights, output: .features, height: c.H, width: c.W)
@@ -105,7 +106,7 @@ import TestSupport
             let row = result[(n * d)..<((n + 1) * d)].map(Double.init), length = row.reduce(0) { $0 + $1 * $1 }.squareRoot(), own = expected[(n * 17)..<((n + 1) * 17)]
             let found = [Float(length)] + (0..<16).map { Float(row[$0 * (d / 16)]) }
             #expect(relativeError(found, Array(own)) < 1e-5, "image \(n)")
-            // Of a single number, relative to those around it.
+            // The error of a single number, relative to the usual size of the features.
             let usual = own[own.startIndex] / Double(d).squareRoot()
             for i in 1...16 { #expect(abs(Double(found[i]) - own[own.startIndex + i]) < 1e-4 * max(usual, abs(own[own.startIndex + i])), "image \(n), number \((i - 1) * (d / 16))") }
         }

@@ -15,7 +15,7 @@ struct CostTests {
         let made = graph.shapes(height: 32, width: 32).reduce(0) { $0 + $1.H * $1.W * $1.C }
         let forward = graph.valuesMoved(height: 32, width: 32, training: false), training = graph.valuesMoved(height: 32, width: 32, training: true)
         #expect(forward > made / 2 && training > 3 * forward && training < 20 * made)
-        // Four times the places, four times the traffic, but for what has no place.
+        // Four times the pixels give four times the traffic, except for values without a position.
         let larger = graph.valuesMoved(height: 64, width: 64, training: true)
         #expect(abs(Double(larger) / Double(training) - 4) < 0.05)
     }

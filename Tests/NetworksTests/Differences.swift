@@ -4,14 +4,16 @@ import TensorStreams
 import Testing
 import TestSupport
 
-/// How far a network's outputs and gradients in training mode are from PyTorch's, whose numbers `Tests/golden/networks.py` and `all_networks.py` have made.
+/// How far a network's outputs and gradients in training mode differ from PyTorch's, which `Tests/golden/networks.py`
+/// and `all_networks.py` computed.
 struct Differences {
     /// ‖y − y'‖ / ‖y'‖
     let output: Double
-    /// Of the gradients' lengths, and of their projections on four directions, relative to the length that PyTorch has; of each the parameter where it is largest.
+    /// The errors of the gradients' lengths and of their projections on four directions, relative to PyTorch's length;
+    /// each with the parameter with the largest error.
     var length = (error: 0.0, parameter: ""), projection = (error: 0.0, parameter: "")
 
-    /// - Parameter key: what the names of its numbers begin with.
+    /// - Parameter key: the prefix of the names of the network's numbers.
     init(_ weights: Weights, N: Int, H: Int, W: Int, _ document: TensorDocument, _ key: String) throws {
         func doubles(_ name: String) throws -> [Double] { try #require(document.tensors["\(key).\(name)"]).withElements(as: Double.self) { Array($0) } }
         let run = TrainingRun(weights.network, N: N, height: H, width: W)
@@ -34,13 +36,14 @@ struct Differences {
             note(norm, expected[row * 5], &length)
             for i in 0..<4 {
                 let direction = formula("\(parameter.name).\(i)", parameter.count)
-                // A difference of relative size ε in a random place shows as ε·‖g‖/√3 here.
+                // A difference of relative size ε in a random position shows as ε·‖g‖/√3 here.
                 note(zip(g, direction).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }, expected[row * 5 + 1 + i], &projection)
             }
         }
     }
 
-    /// Single precision and Winograd's tiles, layer after layer, come to a little over 1e-4 in the worst of all directions.
+    /// Single precision and Winograd tiles, layer after layer, accumulate to a little over 1e-4 in the worst of all
+    /// directions.
     func expectSmall(_ name: String) {
         #expect(output < 1e-5)
         #expect(length.error <= 2e-4, "length of the gradient of \(length.parameter)")
@@ -48,7 +51,7 @@ struct Differences {
         if Effort.isLong { Effort.report("\(name): output within \(output), lengths of gradients \(length.error), their projections \(projection.error)") }
     }
 
-    /// Parameters in the order of PyTorch's modules, which is ours but for the shortcut.
+    /// Parameters in the order of PyTorch's modules, which is ours except for the shortcut.
     private static func torchOrder(_ network: Network) -> [Parameter] {
         func block(_ name: String) -> String? {
             let parts = name.split(separator: ".")
@@ -64,7 +67,7 @@ struct Differences {
                 continue
             }
             let own = rest.prefix { block($0.name) == name }
-            // A RegNet's block has it first, a ResNet's last.
+            // A RegNet's block has the shortcut first, a ResNet's last.
             order += own.filter { $0.name.contains(".proj.") } + own.filter { !$0.name.contains("downsample") && !$0.name.contains(".proj.") }
             order += own.filter { $0.name.contains("downsample") }
             rest = rest.dropFirst(own.count)

@@ -23,7 +23,8 @@ import Testing
         let golden = try Golden("layers"), weights = try network(), network = weights.network
         let run = TrainingRun(network, N: 6, height: 20, width: 24)
         let y = run.forward(weights, images: formula("images", 6 * 20 * 24))
-        // Batch norms over six rows divide by small deviations: which kernels the processor has moves the result by 1e-5.
+        // Batch norms over six rows divide by small deviations: the choice of kernels by processor changes the result
+        // by 1e-5.
         let error = relativeError(Array(UnsafeBufferPointer(start: y, count: 6 * 32)), try golden.floats("head.training").map(Double.init))
         #expect(error < 3e-5, "\(error)")
         let gradients = FloatBuffer(network.parameterCount)
@@ -34,7 +35,7 @@ import Testing
             let g = parameter.portable(Array(gradients.buffer[parameter.offset..<(parameter.offset + parameter.count)]))
             #expect(relativeError(g, try golden.floats("head.gradient." + parameter.name).map(Double.init)) < 1e-4, "\(parameter.name)")
         }
-        // The batch norm behind it takes off what the bias adds: its gradient is zero but for rounding.
+        // The following batch norm removes what the bias adds: its gradient is zero except for rounding.
         let bias = try #require(judged.last), weight = try #require(judged.dropLast().last)
         #expect((0..<bias.count).allSatisfy { abs(gradients.pointer[bias.offset + $0]) < 1e-5 } && (0..<weight.count).contains { abs(gradients.pointer[weight.offset + $0]) > 1e-3 })
         let last = try #require(network.statistics.last)
@@ -58,7 +59,7 @@ import Testing
         for text in ["", "linear", "linear 0", "linear x", "relu 3", "linear 4 bias", "batch-norm affine", "dense 4", "linear 4,, relu x"] { #expect(Head(text: text) == nil, "\(text)") }
     }
 
-    /// Layers, and numbers of parameters, as the papers' code has them for these features.
+    /// Layers and numbers of parameters, as in the papers' code for these features.
     @Test(arguments: [
         ("moco-v1", 2048, "linear 128", 262_272), ("moco-v2", 2048, "linear 2048, relu, linear 128", 4_458_624), ("moco-v2", 512, "linear 512, relu, linear 128", 328_320),
         ("moco-v3", 2048, "linear 4096 no-bias, batch-norm, relu, linear 256 no-bias, batch-norm no-affine", 9_445_376),

@@ -3,7 +3,7 @@ import Networks
 import TestSupport
 import Testing
 
-/// What inference normalises by, after few batches.
+/// The statistics that inference normalises with, after few batches.
 @Suite struct RunningStatisticsTests {
     @Test(arguments: ["mobilenet-v3-small", "efficientnet-b0", "tiny-resnet10"])
     func `after one batch, and after many that are the same, they are that batch's, whatever they began with`(_ name: String) throws {
@@ -19,7 +19,7 @@ import Testing
     @Test func `statistics that come without a count are taken as complete`() throws {
         let network = try #require(Network("mobilenet-v3-small", head: .linear(8))), weights = formulaWeights(network), before = weights.statistics.array
         TrainingRun(network, N: 4, height: 32, width: 32).forward(weights, images: formula("pictures", 4 * 32 * 32 * 3))
-        // Of its momentum, 0.01, a batch is a hundredth.
+        // With a momentum of 0.01, a batch contributes a hundredth.
         let distance = relativeError(weights.statistics.array, before.map(Double.init))
         #expect(distance > 0 && distance < 0.1 && weights.batchesSeen.allSatisfy { $0 == 1001 }, "\(distance)")
     }

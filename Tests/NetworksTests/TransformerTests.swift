@@ -24,7 +24,7 @@ import TestSupport
         Case(name: "dinov2-small-registers", N: 2, H: 84, W: 126, interpolation: .antialiased),
     ]
 
-    /// As `fill` of transformers.py.
+    /// Like `fill` in transformers.py.
     private func weights(_ network: Network) -> Weights {
         let weights = Weights(network)
         for (index, parameter) in network.parameters.enumerated() {
@@ -59,7 +59,8 @@ import TestSupport
         var testDescription: String { "\(name), \(N) images of \(H)×\(W), \(side)² positions\(hasClass ? " and the class token's" : "")" }
     }
 
-    /// Images larger than those of the positions, also of one side alone; and positions of patches alone, with registers and without.
+    /// Images larger than the position grid, also on one side only; and positions of patches alone, with registers and
+    /// without.
     @Test(arguments: [
         Grid(name: "vit-small-16", N: 2, H: 80, W: 112, side: 3, hasClass: true), Grid(name: "vit-small-16", N: 1, H: 80, W: 48, side: 4, hasClass: false),
         Grid(name: "dinov2-small-registers", N: 2, H: 70, W: 98, side: 4, hasClass: false), Grid(name: "dinov2-small", N: 2, H: 84, W: 70, side: 5, hasClass: false),

@@ -4,7 +4,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// Nights over runs that learn, fall, change and go away.
+/// Nightly evaluations of runs that learn, regress, change and disappear.
 struct NightlyTests {
     private func make(_ name: String, _ settings: String) -> String {
         """
@@ -34,10 +34,10 @@ struct NightlyTests {
         let history = try History(place.path("runs/.nightly/history.sqlite")), noted = try history.results()
         #expect(noted.count == 1 && noted[0].result.value == expected && noted[0].result.samples == 480)
         #expect(try place.text("seed.prom").contains("seed_nightly_percent{run=\"a\",network=\"student\",measure=\"knn_top1\"} \(expected ?? -1)\n"))
-        // Nothing is made again.
+        // Nothing is computed again.
         let second = try place.run(night())
         #expect(second.status == 0 && second.output.contains("unchanged") && !second.error.contains("epoch 6 of 6"), "\(second.output)\(second.error)")
-        // It learns on, and is spoilt: weights of no use, as a run that diverges has them.
+        // The run continues and is spoilt: useless weights, as in a diverged run.
         try place.perform(learn("EPOCHS=7 STUDENT_OPTIONS='--learning-rate 30 --schedule constant'"))
         let fallen = try place.run(night("ON_FALL=\"cat > '$PWD/told'; echo heard; exit 3\""))
         let value = try history.results().last?.result.value ?? 0
@@ -46,11 +46,12 @@ struct NightlyTests {
         let told = try place.text("told")
         #expect(fallen.output.replacing("heard\n", with: "") == told)
         #expect(try place.text("runs/.nightly/trends.html").contains("Something has fallen."))
-        // It is news once; the number for Prometheus stays. What cannot be written keeps nobody from being told.
+        // It is reported once; the number for Prometheus stays. A file that cannot be written does not prevent the
+        // report.
         let after = try place.run(night("ON_FALL='false' PROMETHEUS=$PWD/seed.prom"))
         #expect(after.status == 0 && after.output.contains("below its best") && after.output.contains("unchanged"), "\(after.output)\(after.error)")
         #expect(try place.text("seed.prom").contains("seed_nightly_fallen{run=\"a\",network=\"student\",measure=\"knn_top1\"} 1\n"))
-        // Better than in the last night and still not what it was: it has not fallen once more.
+        // Better than in the last night, but not as good as before: it has not fallen again.
         try place.perform(learn("EPOCHS=1 STUDENT_OPTIONS='--learning-rate 0.001'"))
         let risen = try place.run(night("ON_FALL='touch fell-again'"))
         #expect(risen.output.contains("below its best") && !risen.output.contains("unchanged"), "\(risen.output)\(risen.error)")
@@ -60,7 +61,7 @@ struct NightlyTests {
         for (table, column) in [("result", "night"), ("night", "id")] { try firstNight.run("DELETE FROM \(table) WHERE \(column) > 1") }
         let blocked = try place.run("nightly --runs again --history h --pipelines '\(Workplace.root)/pipelines' --prometheus missing/seed.prom --on-fall 'cat > heard' -q")
         #expect(blocked.status == 1 && blocked.error.contains("missing/seed.prom") && place.exists("heard"), "\(blocked.output)\(blocked.error)")
-        // It was told: the next night is another.
+        // The report is done: the next run is a new night.
         let ended = try History(place.path("h")).nights().allSatisfy { $0.ended != nil }
         #expect(ended)
         #expect(try place.text("runs/.nightly/trends.html").contains("<figure class=\"chart\"") && !place.exists("runs/.nightly/work"))
@@ -69,7 +70,7 @@ struct NightlyTests {
     @Test func `a run under way is judged without waiting for it, one whose images have changed is not, one that is gone is told`() throws {
         let place = try place()
         try place.perform("\(make("a", "EPOCHS=1")); \(make("b", "EPOCHS=2")); \(make("c", "EPOCHS=1"))")
-        // Somebody has locked b for hours; a's images are others now.
+        // Another process has held b's lock for hours; a's images have changed.
         try place.perform("cp -r pictures others; rm $(find others/train -name '*.tar' | head -1)")
         try place.perform("sed -i \"s#^DATA=.*#DATA=$PWD/others/train#\" runs/a/settings")
         let result = try place.run("flock -o runs/b/lock sleep 60 & holder=$!; sleep 0.2; \(night()); status=$?; kill $holder; exit $status")
@@ -105,7 +106,8 @@ struct NightlyTests {
         try place.perform("cp -r runs/a runs/b; \(night())")
         let history = try History(place.path("runs/.nightly/history.sqlite"))
         let before = try history.results().map(\.result.value)
-        // Killed in a night of other programs, by which everything is judged anew, once that is under way and at another place each time: the nightly alone, whose programs live on for a while, or all.
+        // A night with changed programs evaluates everything anew. Once it is under way, kill it at a different point each
+        // time: only nightly, whose programs live on for a while, or all.
         let tools = try place.run("dirname $(command -v nightly)").output.trimmingCharacters(in: .whitespacesAndNewlines)
         try place.perform("mkdir other; ln -s '\(tools)'/* other; rm other/{nightly,evaluate}; cp '\(tools)'/{nightly,evaluate} other; echo >> other/evaluate")
         var interrupted = 0
@@ -127,7 +129,7 @@ struct NightlyTests {
         #expect(try place.run("nightly --runs none").status == 66)
         let empty = try place.run("mkdir empty; nightly --runs empty")
         #expect(empty.status == 0 && empty.output.contains("nothing to judge"), "\(empty.output)\(empty.error)")
-        // As cron starts it: nothing in the environment.
+        // As cron starts it: with an empty environment.
         let bare = try place.run("P=$(command -v nightly); env -i \"$P\" --runs runs --pipelines '\(Workplace.root)/pipelines' -q")
         #expect(bare.status == 0, "\(bare.error)")
     }

@@ -42,7 +42,7 @@ struct OptimizersTests {
     /// The first numbers of each parameter after each of ten steps.
     private func values(_ optimizer: any Optimizer, own: Double? = nil) -> [[Float]] {
         let counts = Self.shapes.map { $0.reduce(1, *) }
-        /// Memory of all parameters, one behind the other.
+        /// Memory of all parameters, concatenated.
         func memory(_ values: (Int) -> [Float]) -> UnsafeMutablePointer<Float> {
             let all = counts.indices.flatMap(values), memory = UnsafeMutablePointer<Float>.allocate(capacity: all.count)
             memory.initialize(from: all, count: all.count)

@@ -16,7 +16,7 @@ struct ScheduleTests {
         for (epoch, expected) in [(0, 0.03), (1, 0.048), (4, 0.102), (5, 0.1198150), (100, 0.06), (199, 4 * 1.8505e-6)] {
             #expect(abs(schedule.rate(epoch: epoch) - expected) < expected * 2e-5)
         }
-        // At the batch of 256 the warm-up is flat.
+        // With a batch of 256 the warm-up is flat.
         let flat = Schedule.seed(rate: 0.03, batch: 256, epochs: 200)
         #expect((0..<5).allSatisfy { abs(flat.rate(epoch: $0) - 0.03) < 1e-15 })
         #expect(Schedule.seed(rate: 0.03, batch: 256, epochs: 10, warmUp: 0) .rate(epoch: 3) == Schedule.cosine(rate: 0.03, epochs: 10).rate(epoch: 3))
@@ -38,7 +38,7 @@ struct ScheduleTests {
         let last = schedule.rate(epoch: 9, step: 49, stepsPerEpoch: 50)
         #expect(last > 0.1 && last < 0.1001)
         #expect(schedule.rate(epoch: 12, step: 0, stepsPerEpoch: 50) == 0.1)
-        // It never rises after the warm-up.
+        // The rate never rises after the warm-up.
         let rates = (100..<500).map { schedule.rate(epoch: $0 / 50, step: $0 % 50, stepsPerEpoch: 50) }
         #expect(zip(rates, rates.dropFirst()).allSatisfy { $0 > $1 })
     }
@@ -53,7 +53,7 @@ struct ScheduleTests {
     }
 
     @Test func `SimCLR's cosine spans one step more than there are`() {
-        // Keras' CosineDecay over train_steps + 1, of which the warm-up is taken off.
+        // Keras' CosineDecay over train_steps + 1, minus the warm-up.
         for (beyond, steps) in [(0, 500), (1, 501)] {
             let schedule = Schedule.warmUpCosine(rate: 1, epochs: 10, warmUp: 2, beyond: beyond)
             let expected = 0.5 * (1 + cos(Double.pi * 399 / Double(steps - 100)))

@@ -92,6 +92,6 @@ struct PagesTests {
 }
 
 extension String {
-    /// How often `part` is in it.
+    /// How often `part` occurs.
     fileprivate func components(_ part: String) -> Int { ranges(of: part).count }
 }

@@ -29,7 +29,7 @@ private final class Tally: Sendable {
     init() { Parallel.setThreads(4) }
 
     @Test func `every piece runs once, and no two threads are the same worker at once`() async {
-        // In a process of its own: no other test holds the threads.
+        // In a separate process: no other test holds the threads.
         await #expect(processExitsWith: .success) {
             Parallel.setThreads(4)
             #expect(allAtWork(4))
@@ -53,7 +53,7 @@ private final class Tally: Sendable {
     }
 
     @Test func `a call from inside a piece runs its pieces in order, as worker 0`() async {
-        // In a process of its own: no other test holds the threads, so that the outer call surely has them.
+        // In a separate process: no other test holds the threads, so the outer call certainly has them.
         await #expect(processExitsWith: .success) {
             Parallel.setThreads(4)
             for _ in 0..<200 {
@@ -106,7 +106,7 @@ private final class Tally: Sendable {
 
     @Test func `threads that are added between and during calls take part and are waited for`() async {
         await #expect(processExitsWith: .success) {
-            // Whoever returns before its pieces are done is seen by what they write to memory that is gone.
+            // A call that returns before its pieces are done shows when they write to freed memory.
             let stop = Atomic<Bool>(false)
             onThreads(2) { thread in
                 if thread == 0 {

@@ -3,7 +3,7 @@ import Platform
 import Testing
 import TestSupport
 
-/// After power cuts, kills and other makes.
+/// Runs after power cuts, kills and interference by other makes.
 struct DamageTests {
     @Test func `a checkpoint that was cut or changed is told, set aside and made again from the one before`() throws {
         let place = try Workplace.images()
@@ -13,7 +13,7 @@ struct DamageTests {
             ("student.3.safetensors", "truncate -s 3000", "student.3"),
             ("student.3.safetensors", "truncate -s 0", "student.3"),
             ("student.safetensors", "truncate -s 100", "student"),
-            // A bit in the middle, the time as it was.
+            // A flipped byte in the middle, with the old timestamp.
             ("student.3.safetensors", "f() { touch -r $1 time; printf '\\377' | dd of=$1 bs=1 seek=100001 conv=notrunc status=none; touch -r time $1; }; f", "student.3"),
             ("table.txt", "truncate -s 10", "table"), ("report.html", "truncate -s 10", "report"),
         ] {
@@ -23,10 +23,10 @@ struct DamageTests {
             try place.run("rm runs/a/*.damaged")
             #expect(try place.results("a") == expected)
         }
-        // What nothing needs any more is set aside too, and not made again.
+        // A file that is no longer needed is also set aside, but not made again.
         let old = try place.run("truncate -s 3000 runs/a/student.1.safetensors; \(place.make("a") + " EPOCHS=3")")
         #expect(old.status == 0 && old.error.contains("student.1.safetensors is not as student.1 made it") && place.toDo(old) == "nothing: all is done")
-        // Needed again, it is made from the one before.
+        // If it is needed again, it is made from the epoch before it.
         let needed = try place.run("rm runs/a/student.[23].safetensors; \(place.make("a") + " EPOCHS=3")")
         #expect(needed.status == 0 && place.toDo(needed) == "student.1 … student.3", "\(needed.error)")
         #expect(try place.results("a").filter { !$0.key.hasSuffix(".damaged") } == expected)
@@ -44,7 +44,7 @@ struct DamageTests {
                 #expect(try place.toDo(place.run(place.make("a"))) == "nothing: all is done")
             }
         }
-        // Without its log an epoch has no time, and the table is made all the same.
+        // Without its log an epoch has no time; the table is made nevertheless.
         let result = try place.run("truncate -s 0 runs/a/log/student.1.jsonl; truncate -s 30 runs/a/log/student.2.jsonl; rm runs/a/done/table; \(place.make("a"))")
         #expect(result.status == 0 && result.output.contains("student.2.jsonl tells no times"), "\(result.error)")
         for name in ["stages", "options/student.train", "data/hashes", "data/identity"] {
@@ -75,7 +75,7 @@ struct DamageTests {
         let result = try place.run(make + " KEEP=2")
         #expect(result.status == 0 && place.toDo(result) == "nothing: all is done", "\(result.error)")
         #expect(try place.contents("runs/a").filter { $0.hasPrefix("student.") } == ["student.0.safetensors", "student.3.safetensors", "student.4.safetensors", "student.safetensors"])
-        // A link is read as what it leads to.
+        // A link is read as its target.
         for (command, name) in [("cp $PWD/runs/a/pictures/test/test-000.tar", "more.tar"), ("ln -s ../test/test-000.tar", "zmore.tar"), ("ln -s ../test", "folder")] {
             let refused = try place.run("\(command) runs/a/pictures/train/\(name); \(make)")
             #expect(refused.status == 2 && refused.error.contains("pictures/train/\(name): is not of the drawn set; move it away"), "\(refused.error)")
@@ -95,7 +95,7 @@ struct DamageTests {
             try #require(!stuck.waitForMembers(named: "tail", seconds: 300).isEmpty)
             let steps = stuck.members(named: "train-step")
             for make in stuck.members(named: "make") { kill(make, SIGKILL) }
-            // What takes its place looks who has the lock, and the killed ones must not be counted with them.
+            // The next make checks who holds the lock; the killed makes must not be counted.
             try #require(waitUntil { stuck.members(named: "make").isEmpty })
             let settings = "EPOCHS=3 STUDENT_OPTIONS='\(try place.option("b", "STUDENT_OPTIONS"))'"
             let next = try place.run(place.make("a\(round)", settings))
@@ -147,7 +147,7 @@ struct DamageTests {
         let make = place.make("a", "SYNTHESIZE_OPTIONS='--classes 4 --train 96 --test 32 --size 24'")
         try #require(try place.run(make + " EPOCHS=1").status == 0)
         let drawn = try place.contents("runs/a/pictures"), bytes = try place.bytes("runs/a/pictures/train/train-000.tar")
-        // Another epoch reads them.
+        // Another epoch reads the images.
         let result = try place.run("truncate -s 3000 runs/a/pictures/train/train-000.tar; \(make)")
         #expect(result.status == 0 && result.error.contains("pictures/train/train-000.tar is not as pictures made it, will be set aside as train-000.tar.damaged"), "\(result.error)")
         #expect(try place.bytes("runs/a/train-000.tar.damaged").count == 3000 && place.bytes("runs/a/pictures/train/train-000.tar") == bytes)
@@ -167,7 +167,7 @@ struct DamageTests {
 }
 
 extension Workplace {
-    /// What a run remembers of a setting.
+    /// A setting as the run has stored it.
     fileprivate func option(_ run: String, _ name: String) throws -> String {
         try text("runs/\(run)/settings").split(separator: "\n").first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) } ?? ""
     }

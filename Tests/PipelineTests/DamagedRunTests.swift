@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A finished run of which one file was damaged at a random place.
+/// A finished run with one file damaged at a random place.
 struct DamagedRunTests {
     @Test func `whatever file of a run is damaged, make says so or mends it, and ends in the same bytes`() throws {
         let place = try Workplace.images()
@@ -13,10 +13,10 @@ struct DamagedRunTests {
         let files = try place.contents("runs/a").filter { file in
             var isFolder: ObjCBool = false
             guard FileManager.default.fileExists(atPath: place.path("runs/a/\(file)"), isDirectory: &isFolder) else { return false }
-            // A link is written through, to a file that is there under its own name.
+            // Writing to a link changes its target, which is listed under its own name.
             return !isFolder.boolValue && !file.hasPrefix("data/train") && !file.hasPrefix("data/test") && !["lock", "teacher.safetensors"].contains(file)
         }
-        // What decides, not what it decides on: most of the bytes are in few files.
+        // The files that control the run, as opposed to its data: most of the bytes are in few files.
         let small = files.filter { file in ["done/", "options/", "data/"].contains { file.hasPrefix($0) } || ["settings", "stages"].contains(file) }
         try #require(small.count > 20 && files.count > small.count + 20)
         var tally = Tally(), refused = 0
@@ -27,16 +27,17 @@ struct DamagedRunTests {
             guard !bytes.isEmpty else { continue }
             let damage = Damage.random(size: bytes.count, using: &random)
             try place.write(damage.apply(to: bytes), to: "damaged")
-            // The time as it was, as where a disk forgets what it holds.
+            // The old timestamp, as if a disk had lost data.
             let keeps = Bool.random(using: &random) ? "touch -r whole/a/\(file) damaged; " : ""
             let result = try place.run("\(keeps)cat damaged > runs/a/\(file); \(keeps.isEmpty ? "" : "touch -r damaged runs/a/\(file); ")ulimit -c 0; \(place.make("a", settings))")
             let comment: Comment = "\(file): \(damage), \(Effort.place(round)): \(result.status) \(result.error)"
-            // What ended by a signal, or by our own mistake, make tells as "Error 132" and the like.
+            // make reports an end by a signal, or by our own error, as "Error 132" and the like.
             let isTrap = ["Fatal error", "core dumped", "Illegal instruction", "Segmentation fault", "Error 1", "Error 70"].contains { result.error.contains($0) }
             #expect([0, 2].contains(result.status) && !isTrap, comment)
             if result.status == 0, file != "settings" {
                 #expect(result.output.contains("student after"), comment)
-                // A file that nothing needs any more is set aside and not made again: it, or a good one whose record says now that it was another.
+                // A file that is no longer needed is set aside and not made again: the damaged file, or an intact one
+                // whose record no longer matches it.
                 let found = try place.results("a").filter { !$0.key.hasSuffix(".damaged") }
                 let wrong = try expected.filter { name, bytes in
                     if let now = found[name] { return now != bytes }
@@ -44,12 +45,12 @@ struct DamagedRunTests {
                 }
                 #expect(wrong.keys.sorted() == [] && found.count <= expected.count, comment)
             } else if result.status == 0 {
-                // Settings that it takes are other settings: it must be as a new run that has them.
+                // Settings that are accepted are different settings: the result must equal a new run with them.
                 try place.run("mkdir runs/b; cp runs/a/settings runs/b")
                 try #require(try place.run(place.make("b", settings)).status == 0, comment)
                 #expect(try place.results("a") == place.results("b"), comment)
             } else if result.status != 0 {
-                // Only what a person wrote is a person's to mend.
+                // Only a file written by the user is left to the user to fix.
                 refused += 1
                 #expect(file == "settings", comment)
             }

@@ -33,7 +33,7 @@ struct DataTests {
         }
         let (train, test) = (try indices("train"), try indices("test"))
         #expect(train.isDisjoint(with: test) && train.union(test) == Set(0..<96))
-        // A teacher that is told labels does not see those that it is judged by.
+        // A teacher trained with labels does not see the images that it is evaluated on.
         #expect(try place.text("runs/a/log/teacher.1.jsonl").contains(#""images":48"#))
         #expect(try place.text("runs/a/log/student.1.jsonl").contains(#""images":96"#))
     }
@@ -51,7 +51,7 @@ struct DataTests {
         #expect(place.exists("runs/a/student.safetensors") && !place.exists("runs/a/evaluation/student.0.knn.json"))
         let table = try place.text("runs/a/table.txt")
         #expect(table.contains("teacher's neighbours (k=10)") && table.contains("effective rank of \(images) images") && result.output.contains(table), "\(result.output)")
-        // One that judges along the way, and begins with what there is.
+        // A run with evaluations during training, which starts from the existing results.
         let probed = try place.run(place.make("a", "DATA=$PWD/flat TEACHER_OBJECTIVE=moco-v2 PROBE=1"))
         #expect(probed.status == 0 && probed.output.contains("student, teacher's neighbours (k=10) after epochs 1: "), "\(probed.output)\(probed.error)")
         #expect(probed.error.contains("student.1: agreement with the teacher ") && probed.error.contains("student.1: deviation "), "\(probed.error)")
@@ -63,11 +63,11 @@ struct DataTests {
         #expect(pretrained.status == 0 && pretrained.output.contains("effective rank") && !pretrained.output.contains("neighbours"), "\(pretrained.output)\(pretrained.error)")
         let supervised = try place.run(place.make("b", "DATA=$PWD/flat"))
         #expect(supervised.status == 2 && supervised.error.contains("has no labels and TEACHER_OBJECTIVE=supervised-contrastive needs several classes") && !place.exists("runs/b"))
-        // Splits without labels are learnt from all the same.
+        // Splits without labels are used for training all the same.
         try place.run("mkdir -p split/train split/val; cp flat/[1-8]?.jpg split/train; cp flat/9?.jpg split/val")
         let split = try place.run(place.make("d", "DATA=$PWD/split TEACHER_OBJECTIVE=moco-v2").replacing(" distill ", with: " check "))
         #expect(split.status == 0 && split.error.contains("its 'train': 80 images, no labels") && split.error.contains("judge by     all of DATA"), "\(split.error)")
-        // Labelled images to evaluate on judge by themselves: one half by the labels of the other.
+        // Labelled test images are enough for an evaluation: one half by the labels of the other.
         let judged = try place.run(place.make("c", "DATA=$PWD/flat TEST=$PWD/pictures/test TEACHER_OBJECTIVE=moco-v2"))
         #expect(judged.status == 0 && judged.output.contains("16 train, 16 test"), "\(judged.error)")
     }
@@ -109,7 +109,7 @@ struct DataTests {
             #expect(lines.count { $0.hasPrefix("augment: ") && $0.contains(names[40]) && $0.hasSuffix("left out") } == 1, "\(log): \(lines)")
         }
         #expect(result.output.contains("127 train, 32 test"))
-        // Two of 128 are too many, and their headers tell it.
+        // Two of 128 are too many, and their headers reveal it.
         try place.write("text", to: "folder/\(names[77])")
         let refused = try place.run(place.make("b", settings))
         #expect(refused.status == 2 && refused.error.contains("2 of its 128 images are broken, more than 1 %") && refused.error.contains("FLAGS=--allow-bad"))
@@ -125,7 +125,7 @@ struct DataTests {
         let names = try place.contents("folder").filter { $0.hasSuffix(".jpg") }
         for (change, file, what, stage) in [
             ("cp folder/\(names[3]) folder/\(names[5])", "folder/\(names[5])", "was changed", "student.1"),
-            // The old size and time are no disguise.
+            // The old size and timestamp do not hide the change.
             ("touch -r folder/\(names[7]) time; printf x | dd of=folder/\(names[7]) bs=1 seek=40 conv=notrunc status=none; touch -r time folder/\(names[7])", "folder/\(names[7])", "was changed", "student.1"),
             ("cp folder/\(names[0]) folder/\(names[0])-more.jpg", "folder/\(names[0])-more.jpg", "was added", "student.1"),
             ("rm folder/\(names[0])-more.jpg folder/\(names[9])", "folder/\(names[0])-more.jpg", "was removed while make was at work (another file too)", "student.1"),
@@ -139,7 +139,7 @@ struct DataTests {
             #expect(lines.count == 1 && lines[0].hasPrefix("plan: \(place.real(file)): \(what)"), "\(change): \(result.error)")
             #expect(lines.first?.hasSuffix("so that \(stage) is not taken for done; run make again") == true && !place.exists("runs/a/done/\(stage)"), "\(lines)")
         }
-        // As a run that has never seen anything else.
+        // The result equals that of a run that has never seen other data.
         let again = try place.run(place.makeHeld("a", given))
         #expect(again.status == 0 && place.toDo(again)?.hasPrefix("features") == true, "\(again.error)")
         try #require(try place.run(place.makeHeld("b", given)).status == 0)
@@ -186,7 +186,8 @@ struct DataTests {
 
     @Test func `the hash of a file is not kept that may have been written after it was looked at`() throws {
         let place = try Workplace.images()
-        // What is two seconds old is settled when it is looked at, the large file is not, however long the reading takes.
+        // A file that is two seconds old when it is examined is settled; the large file is not, however long reading
+        // takes.
         try place.run("mkdir folder; for f in pictures/train/*.tar; do tar xf $f -C folder; done; set -- folder/*; mkdir -p runs/a/data; echo 'end of settings' > runs/a/settings; sleep 4")
         let name = try #require(try place.contents("folder").first)
         let result = try place.run("""
@@ -220,12 +221,12 @@ struct DataTests {
         let before = try place.bytes("runs/a/data/hashes"), lines = try place.text("runs/a/data/hashes").split(separator: "\n").count
         let busy = try place.run("flock runs/a/lock \(check) DATA=$PWD/many/train")
         #expect(try busy.status == 0 && place.bytes("runs/a/data/hashes") == before, "\(busy.error)")
-        // 1500 images of one archive take two lines.
+        // The 1500 images of one archive take two lines.
         let other = try place.run(check + " DATA=$PWD/many/train")
         let after = try place.text("runs/a/data/hashes").split(separator: "\n")
         #expect(other.status == 0 && after.count == lines + 2, "\(lines) \(after.count) \(other.error)")
         #expect(try place.toDo(place.run(check)) == "nothing: all is done")
-        // What is kept is believed, for it is not read again.
+        // Stored hashes are trusted: the files are not read again.
         try place.write(after.map { $0.hasPrefix("end") ? "\($0)\n" : $0.split(separator: " ")[0] + " " + $0.split(separator: " ")[1].split(separator: ",").map { _ in "7" }.joined(separator: ",") + "\n" }.joined(), to: "runs/a/data/hashes")
         let believed = try place.run(check)
         #expect(believed.status == 0 && place.toDo(believed)?.contains("student.1") == true, "\(believed.error)")
@@ -235,12 +236,12 @@ struct DataTests {
 }
 
 extension Workplace {
-    /// The command of ``make(_:_:)`` with a loss that waits, in the first epoch, until there is a file `go`.
+    /// The command of ``make(_:_:)`` with a loss that waits, in the first epoch, until a file `go` exists.
     fileprivate func makeHeld(_ name: String, _ settings: String) -> String {
         make(name, #"\#(settings) STUDENT_OPTIONS="--loss 'sh $PWD/hold.sh'""#)
     }
 
-    /// Runs it, and `change` once the first epoch has read all of the data and before it ends.
+    /// Runs it, and runs `change` after the first epoch has read all data and before it ends.
     fileprivate func runHeld(_ name: String, _ settings: String, _ change: String) throws -> Result {
         try write("[ -z \"$SEED_LOSS_TRIAL\" ] || exec queue-loss -q; cd \"${0%/*}\"; while [ ! -e go ]; do sleep 0.02; done; exec queue-loss -q --queue-size 32\n", to: "hold.sh")
         return try run("""
@@ -252,13 +253,13 @@ extension Workplace {
             """)
     }
 
-    /// The path of a file as the system names it.
+    /// A file's path with symbolic links resolved.
     fileprivate func real(_ name: String) -> String {
         let folder = URL(filePath: path(".")).resolvingSymlinksInPath().path
         return "\(folder)/\(name)"
     }
 
-    /// The bytes behind the header of a safetensors file: its numbers, whatever its provenance says.
+    /// The bytes after the header of a safetensors file: its numbers without their provenance.
     fileprivate func weights(_ name: String) throws -> Data {
         let bytes = try bytes(name)
         let length = bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }

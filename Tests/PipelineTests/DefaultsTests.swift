@@ -2,7 +2,7 @@ import Pipeline
 import TestSupport
 import Testing
 
-/// `make defaults` tries the product's own default among others.
+/// `make defaults` includes the product's own default.
 struct DefaultsTests {
     private static let hasPython = Workplace.runs("python3 -c ''")
 

@@ -7,7 +7,7 @@ import Testing
 struct ExamplesTests {
     private static let examples = Workplace.root + "/examples"
     private static let hasStreams = Workplace.runs("python3 -c 'import numpy, safetensors, zstandard'")
-    /// A Python with PyTorch: `python3`, or what SEED_PYTHON names.
+    /// A Python with PyTorch: `python3`, or the one that SEED_PYTHON names.
     private static let python = ProcessInfo.processInfo.environment["SEED_PYTHON"] ?? "python3"
     private static let hasTorch = Effort.isLong && Workplace.runs("'\(python)' -c 'import torchvision, safetensors, zstandard'")
 
@@ -20,7 +20,7 @@ struct ExamplesTests {
         return place
     }
 
-    /// All lines that a document has indented for a shell, in order.
+    /// All indented shell lines of a document, in order.
     private func commands(_ document: String) throws -> String {
         try String(contentsOfFile: Workplace.root + "/" + document, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false)
             .filter { $0.hasPrefix("    ") && !$0.hasPrefix("    make ") }.joined(separator: "\n")
@@ -50,7 +50,7 @@ struct ExamplesTests {
         for student in ["a", "b"] { #expect(try place.bytes("\(student).1.safetensors") == place.bytes("\(student).own.safetensors")) }
     }
 
-    /// Equal but for the random rows that a new queue begins with, so on a queue that both are given.
+    /// They differ only in the random rows of a new queue, so both are given the same queue.
     @Test(.enabled(if: hasStreams, "python3 has no numpy, safetensors or zstandard")) func `the loss in Python is queue-loss's, and keeps its queue`() throws {
         let place = try place()
         let result = try place.run("""
@@ -67,7 +67,7 @@ struct ExamplesTests {
         try #require(result.status == 0, "\(result.error)")
         func losses(_ log: String) throws -> [Double] { try place.text(log).split(separator: "\n").compactMap { try JSON(parsing: String($0))["loss"]?.asNumber } }
         let (python, own) = (try losses("a"), try losses("b"))
-        // Both keep the oldest row first, and put the new ones in the place of the oldest.
+        // Both keep the oldest row first and replace the oldest rows by the new ones.
         #expect(python.count == 3 && own.count == 3 && zip(python, own).allSatisfy { abs($0 - $1) < 1e-4 }, "\(python) \(own)")
     }
 
@@ -91,7 +91,7 @@ struct ExamplesTests {
         }
     }
 
-    /// From a folder of torch hub and from a function, on which nothing depends but PyTorch: both hand over the same module.
+    /// From a torch hub folder and from a function that needs only PyTorch: both return the same module.
     @Test(.enabled(if: hasTorch, "one of the long tests, for a Python with torchvision, safetensors and zstandard; SEED_PYTHON may name one")) func `a teacher of torch hub or of a function is the module itself`() throws {
         let place = try place()
         try place.write("""
@@ -127,7 +127,7 @@ struct ExamplesTests {
         #expect(wrong.status == 65 && wrong.lines.count == 2 && wrong.error.contains("teacher.py: module 'hubconf' has no attribute 'nothing'"), "\(wrong.error)")
     }
 
-    /// A package that is missing is one that fails to be imported, whatever is installed.
+    /// A missing package is simulated by one that fails to import, whatever is installed.
     @Test func `a teacher that lacks a package says in one line what to install`() throws {
         let place = try Workplace()
         for (program, package) in [("teacher", "torch"), ("teacher_onnx", "onnxruntime")] {

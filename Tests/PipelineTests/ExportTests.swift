@@ -15,14 +15,14 @@ struct ExportTests {
         let files = (try place.bytes("runs/a/student.onnx"), try place.bytes("runs/a/student.pth"))
         let alone = (try place.bytes("s.onnx"), try place.bytes("s.pth"))
         #expect(files == alone)
-        // Remembered; what is lost or damaged is made again, and nothing else.
+        // The setting is remembered; only missing or damaged files are made again.
         #expect(try place.toDo(place.run(make)) == "nothing: all is done")
         try place.run("rm runs/a/student.onnx; printf x >> runs/a/student.pth")
         #expect(try place.toDo(place.run(make)) == "onnx, torch")
         #expect(try place.bytes("runs/a/student.onnx") == files.0)
         #expect(try place.bytes("runs/a/student.pth") == files.1 && place.exists("runs/a/student.pth.damaged"))
         #expect(try place.results("a") == before)
-        // Of another student.
+        // For a changed student.
         let longer = try place.run("\(place.make("a")) EPOCHS=2")
         #expect(place.toDo(longer)?.hasPrefix("student.2, student, onnx, torch") == true, "\(longer.error)")
         #expect(try place.bytes("runs/a/student.pth") != files.1)

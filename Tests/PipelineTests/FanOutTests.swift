@@ -13,7 +13,7 @@ struct FanOutTests {
             """)
         #expect(result.status == 0 && result.error.isEmpty, "\(result.error)")
         #expect(try place.text("ended") == "0\n0\n0\n")
-        // A word is a word, whatever is in it.
+        // An argument is passed on unchanged, whatever it contains.
         #expect(try place.run(#"echo x | fan-out -- sh -c 'cat; echo "$0|$1"' 'a  b' '*'"#).output == "x\na  b|*\n")
     }
 
@@ -33,7 +33,7 @@ struct FanOutTests {
         let place = try Workplace()
         let gone = try place.run("yes | fan-out --ended ended -- head -c 10 -- head -n 3 > out; exit ${PIPESTATUS[1]}")
         #expect(gone.status == 0 && gone.error.isEmpty, "\(gone.error)")
-        // What a killed fan-out leaves sees the end of its input, and no way that it ended is told.
+        // The programs of a killed fan-out see the end of their input, and no exit status is recorded.
         let killed = try place.start("rm ended; yes | fan-out --ended ended -- sh -c 'cat > /dev/null; touch a' -- sh -c 'cat > /dev/null; touch b'")
         #expect(waitUntil { killed.members(named: "cat").count == 2 })
         for process in killed.waitForMembers(named: "fan-out", seconds: 60) { kill(process, SIGKILL) }

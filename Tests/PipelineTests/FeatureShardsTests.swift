@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// UNTIL and make shard: a run whose features are made in parts, side by side.
+/// UNTIL and make shard: a run whose features are computed in parallel shards.
 @Suite(.serialized)
 struct FeatureShardsTests {
     private let place: Workplace
@@ -21,7 +21,7 @@ struct FeatureShardsTests {
     @Test func `features made in parts are those of one process, to the last byte`() throws {
         try place.perform("\(make("whole")) 2> said; \(make("parts", "UNTIL=students")) 2> said")
         #expect(try !place.contents("runs/parts").contains { $0.hasPrefix("features/") })
-        // Side by side, as the tasks of an array.
+        // In parallel, like the tasks of a job array.
         try place.perform("for i in 1 2 3; do \(shard("parts", "$i/3")) 2> said.$i & all+=($!); done; for one in ${all[@]}; do wait $one; done")
         #expect(try place.contents("runs/parts/shards").count == 18)
         try place.perform(shard("parts", "1/1").replacing(" shard ", with: " stage ").replacing("SHARD=1/1", with: "STAGE=features.student.1.train SHOW=1") + " > shown")

@@ -4,7 +4,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// `make finetune`: a network that has learnt becomes a classifier.
+/// `make finetune`: a trained network becomes a classifier.
 struct FinetuneTests {
     private func finetune(_ place: Workplace, _ name: String, _ settings: String = "") -> String {
         """
@@ -13,7 +13,7 @@ struct FinetuneTests {
             """
     }
 
-    /// With a network that may have learnt: `seed.safetensors`.
+    /// With `seed.safetensors`, a network that stands for a trained one.
     private func place() throws -> Workplace {
         let place = try Workplace.images()
         try place.perform("initialize -q --network tiny-resnet10 --embedding 16 --seed 3 -o seed.safetensors")
@@ -29,7 +29,7 @@ struct FinetuneTests {
         #expect(first.error.contains("tiny-resnet10 by supervised, begun with \(place.path("seed.safetensors")), 2 epochs"), "\(first.error)")
         let table = try place.text("runs/a/table.txt")
         #expect(table.contains("classifier top-1  k-NN top-1") && !table.contains("embedding") && table.contains("fine-tuning"), "\(table)")
-        // What the tools by hand give.
+        // The tools give the same result by hand.
         let words = try options(place, "a", "student.train").joined(separator: " ")
         try place.perform(
             """
@@ -41,17 +41,17 @@ struct FinetuneTests {
             evaluate accuracy -q runs/a/features/student.2.test.tensors.zst > accuracy.txt
             """)
         let lines = try place.text("predictions.csv").split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
-        // The share of images whose class is the folder they lie in is the table's.
+        // The fraction of images predicted to be in their folder's class equals the table's accuracy.
         let right = lines.count { $0[0].hasPrefix($0[2] + "/") }
         let told = try place.text("accuracy.txt")
         #expect(lines.count == 32 && told.contains("top-1 \(String(format: "%5.1f", 100 * Double(right) / 32)) %"), "\(told) \(right)")
         let again = try place.run(finetune(place, "a"))
         #expect(again.status == 0 && place.toDo(again) == "nothing: all is done", "\(again.error)")
-        // Its classes are the data's, in their order: it may teach by kd.
+        // Its classes are the data's, in the same order: it can teach with kd.
         let kd = try place.run(finetune(place, "b", "FROM=$PWD/seed.safetensors METHOD=kd TEACHER=$PWD/runs/a/student.safetensors"))
         try #require(kd.status == 0, "\(kd.error)")
         #expect(try options(place, "b", "teacher.rows") == ["--logits"] && place.text("runs/b/table.txt").contains("teacher "))
-        // The other network is another beginning.
+        // Another network is a different starting point.
         let other = try place.run("initialize -q --network tiny-resnet10 --embedding 16 --seed 4 -o seed.safetensors; " + finetune(place, "a"))
         #expect(other.status == 0 && place.toDo(other)?.hasPrefix("student.0, student.1 … student.2") == true || place.toDo(other)?.hasPrefix("student.0 … student.2") == true, "\(other.error)")
     }
@@ -66,7 +66,7 @@ struct FinetuneTests {
         try place.perform("augment -q --data pictures/train --size 16 --labels-fraction 0.25 --seed 0 --epoch 1 -o views")
         let learnt = try place.read("views").records.flatMap { try $0.tensor("index", .i64, shape: [nil]).integers() }
         #expect(judged.count == 24 && judged == learnt.sorted())
-        // The list of the same images: half of them, then others.
+        // Lists of the same images: 16 of the 24 and a missing one, then another 16.
         let names = try DatasetNames(place).names
         try place.write(judged.prefix(16).map { names[$0] + "\n" }.joined() + "gone.jpg\n", to: "list.txt")
         let listed = try place.run(finetune(place, "b", "FROM=$PWD/seed.safetensors LABELS=$PWD/list.txt"))
@@ -142,13 +142,13 @@ struct FinetuneTests {
         try place.perform("mkdir flat; cp turned/train/*/*.jpg flat")
         let flat = try place.run(finetune(place, "c", from).replacing("DATA=$PWD/pictures/train", with: "DATA=$PWD/flat"))
         #expect(flat.status == 2 && flat.error.contains("has no labels and METHOD=supervised needs several classes"), "\(flat.error)")
-        // Any method may begin with what has learnt.
+        // Any method can start from a trained network.
         let seed = try place.run(place.make("d", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test TEACHER=$PWD/seed.safetensors FROM=$PWD/seed.safetensors EPOCHS=1"))
         #expect(seed.status == 0, "\(seed.error)")
         #expect(try options(place, "d", "student.begin").starts(with: ["--from", "from.safetensors", "--embedding", "16"]))
     }
 
-    /// The names of the training images in their order.
+    /// The names of the training images in order.
     private struct DatasetNames {
         let names: [String]
 

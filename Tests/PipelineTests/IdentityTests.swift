@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A stage depends on what the data is.
+/// A stage depends on the content of the data.
 struct IdentityTests {
     private let nothing = "nothing: all is done"
 
@@ -33,9 +33,9 @@ struct IdentityTests {
         try #require(try place.run(place.make("a")).status == 0)
         let all = "teacher.1, student.1 … student.2, student, features, evaluation, table, report"
         for change in [
-            // Grew: one more image, dated long ago.
+            // Grown: one more image, with an old timestamp.
             "set -- pictures/train/*; set -- $1/*; cp $1 ${1%.jpg}-more.jpg; touch -d 2001-01-01 ${1%.jpg}-more.jpg",
-            // Replaced in place, with the old size and time.
+            // Replaced in place, with the old size and timestamp.
             "set -- pictures/train/*; set -- $1/*; touch -r $1 time; printf x | dd of=$1 bs=1 seek=40 conv=notrunc status=none; touch -r time $1",
             // Relabelled: an image moved to another class.
             "set -- pictures/train/*; set -- $1/* $2; mv $1 ${@: -1}",
@@ -46,7 +46,7 @@ struct IdentityTests {
             #expect(again.status == 0, "\(again.error)")
             #expect(try place.toDo(place.run(place.make("a", ""))) == nothing)
         }
-        // An archive in a folder that is replaced by another, with the old time.
+        // An archive in a folder, replaced by another with the old timestamp.
         let other = try Workplace.images()
         try #require(try other.run(other.make("a")).status == 0)
         let result = try other.run("""
@@ -91,7 +91,7 @@ struct IdentityTests {
             let place = try Workplace.images()
             let data = name.hasSuffix(".tar") ? "cat" : "mkdir"
             try place.write(name, to: "name")
-            // The shell that the test types in is not what is tested: the name comes from a file.
+            // The name comes from a file, because the quoting of the test's own shell is not under test.
             let result = try place.run("""
                 n=$(cat name); mkdir -p all; for f in pictures/train/*.tar; do tar xf $f -C all; done
                 if [ \(data) = cat ]; then tar cf "./$n" -C all .; else mv all "./$n"; fi

@@ -11,17 +11,18 @@ struct LaunchTests {
     private static let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test BATCH_GROUPS=4 CHECKPOINT_EVERY="
     private func ranks(_ count: Int, _ options: String = "--oversubscribe --allow-run-as-root") -> String { "LAUNCH='mpirun -n \(count) \(options)'" }
 
-    // The teacher is trained by ranks too; the second of two students waits for the first; stored rows are joined to parts of batches.
+    // The teacher is also trained by ranks; the second of two students waits for the first; stored rows are joined to
+    // parts of batches.
     @Test(arguments: ["", "STUDENTS='tiny-resnet10 tiny-resnet18' STORE=1 EPOCHS=3"])
     func `a run on ranks is the run of one process, to the last byte`(option: String) throws {
         let place = try Workplace.images()
         try place.perform(place.make("one", "\(Self.settings) \(option)") + " 2> said")
-        // A file of hosts is told from where make was called.
+        // The path of a host file is relative to the folder in which make was called.
         let relative = String(repeating: "../", count: Workplace.root.split(separator: "/").count) + place.path("hosts").dropFirst()
         try place.write("localhost slots=4\n", to: "hosts")
         try place.perform(place.make("three", "\(Self.settings) \(option) RANK_TIMEOUT=60 \(ranks(3, "--allow-run-as-root --hostfile \(relative)"))") + " 2> said")
         try place.expectSame("three", "one")
-        // Where it was done is nothing that a run remembers, or that undoes it.
+        // The run does not store how its epochs were launched, and a change of it invalidates nothing.
         let again = try place.run(place.make("three", "\(Self.settings) \(option)"))
         #expect(again.status == 0 && again.error.contains("nothing: all is done"), "\(again.error)")
         #expect(try !place.text("runs/three/settings").contains("LAUNCH"))
@@ -45,7 +46,7 @@ struct LaunchTests {
         try place.perform(place.make("a", "\(settings) UNTIL=students") + " 2> said")
         try place.perform("cp runs/a/student.1.safetensors before; " + place.make("a", "STAGE=student.1 SHOW=1 \(ranks(2))").replacing(" distill ", with: " stage ") + " > shown")
         try place.perform("bash shown 2> said; cmp before runs/a/student.1.safetensors")
-        // As pipelines/stage starts it; the first notice comes before any rank is there.
+        // As pipelines/stage starts it; the first signal comes before any rank exists.
         try place.write("#!/bin/bash\ntrap 'echo > first' USR1\nwhile [ ! -e first ]; do sleep 0.1; done\ntrap 'echo > asked; exit 75' USR1\nfor i in {1..100}; do sleep 0.1; done\n", to: "mpirun.slow")
         let asked = try place.run("""
             mkdir -p log; chmod +x mpirun.slow; export SEED_LAUNCH=$'./mpirun.slow\\n-n\\n2' SEED_PROGRAM_FOLDER=$PWD

@@ -2,9 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Who else has a run's lock.
+/// Other holders of a run's lock.
 struct LockTests {
-    /// Starts `line` while the program `hold.sh` has the run's lock, and lets that go on once what `line` says to `said` has `words`.
+    /// Starts `line` while the program `hold.sh` holds the run's lock; `hold.sh` goes on once the messages of `line`,
+    /// in `said`, contain `words`.
     private func held(_ place: Workplace, _ line: String, until words: String) throws -> Workplace.Result {
         try place.write("until [ -e go ]; do sleep 0.02; done; touch survived\n", to: "hold.sh")
         return try place.run("""

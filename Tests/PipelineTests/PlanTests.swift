@@ -2,11 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// plan by itself, as make starts it.
+/// plan alone, as make starts it.
 struct PlanTests {
     private static let small = "SIZE=16 EMBEDDING=16 BATCH=16 QUEUE=32 STUDENT=tiny-resnet10 TEACHER_NETWORK=tiny-resnet10 TEACHER_BATCH=16"
 
-    /// The command that looks at settings whose values hold no blanks.
+    /// The command that checks settings whose values contain no blanks.
     private func check(_ settings: String, plan: String = "plan") -> String {
         #"MAKEFLAGS=" -- RUNS=$PWD/runs NAME=a \#(Self.small) \#(settings)" \#(plan) check --pipelines '\#(Workplace.root)/pipelines'"#
     }
@@ -29,7 +29,7 @@ struct PlanTests {
         }
     }
 
-    /// The teacher's file is one of random weights where the fetched one would lie: nothing is fetched.
+    /// The teacher's file holds random weights at the path of the fetched teacher: nothing is fetched.
     @Test func `without a teacher it is the usual one, and none or a teacher's setting trains one`() throws {
         let place = try Workplace.images()
         let teacher = try place.run("mkdir -p .build/teachers; initialize -q --network efficientnet-lite0 --embedding 0 -o .build/teachers/efficientnet-lite0.safetensors")
@@ -52,7 +52,7 @@ struct PlanTests {
         #expect(program.status == 64 && program.error.contains("TEACHER=none trains a teacher"), "\(program.error)")
     }
 
-    /// Neither pip nor the published file is wanted: programs in their place hand over networks of random weights, one after the other.
+    /// Substitutes for pip and the published file provide networks with random weights, a different one each time.
     @Test func `a teacher that is fetched again is the same teacher, and another file in its place is not`() throws {
         let place = try Workplace.images()
         try place.write("""
@@ -101,11 +101,11 @@ struct PlanTests {
             ]),
             (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --base-learning-rate\\ 0.1\\ --warm-up\\ 1\\ --teacher-temperature\\ auto"#, []),
         ] { #expect(try remarks("NAME=a " + settings) == expected, "\(settings)") }
-        // What images do not fill.
+        // Options that the number of images cannot fill.
         let many = try remarks("NAME=a METHOD=swav BATCH=32 STUDENT_OPTIONS=--prototypes\\\\ 1000\\\\ --swav-queue\\\\ 500")
         #expect(many.contains("swav: STUDENT_OPTIONS: --prototypes 1000 is more than the 96 images: most of them stay without an image; take 9 or less") && many.contains { $0.contains("--swav-queue 500 is more than the 96 images") })
         #expect(try remarks("NAME=a METHOD=compress-1q BATCH=32").contains("compress-1q: there are 96 anchors, one for each of the 96 images (QUEUE takes another number)"))
-        // A run beside one of nearly its name.
+        // A name that nearly matches an existing run.
         try place.run("for n in photos a b7; do mkdir -p runs/$n; touch runs/$n/settings; done")
         let plain = "BATCH=32 QUEUE=64 "
         for name in ["photo", "phtoos", "photso"] { #expect(try remarks(plain + "NAME=\(name)") == ["\(name) is a new run, and \(place.path("runs"))/photos is there: did you mean NAME=photos?"], "\(name)") }

@@ -19,7 +19,7 @@ struct PretrainTests {
         #expect(place.toDo(first) == "student.0 … student.2, student, features, evaluation, table, report" && first.error.contains("tiny-resnet10 by moco-v2"), "\(first.error)")
         let table = try String(decoding: place.bytes("runs/a/table.txt"), as: UTF8.self)
         #expect(table.contains("student after") && !table.contains("teacher") && table.contains("training"), "\(table)")
-        // What the tools by hand give.
+        // The tools give the same result by hand.
         try place.perform(
             """
             initialize -q --network tiny-resnet10 --embedding 16 --seed 0 -o 0.safetensors
@@ -27,10 +27,11 @@ struct PretrainTests {
               --queue-size 32 --schedule smooth --learning-rate 0.03 --warm-up 1 --seed 0 --epochs 2 --student $n.safetensors -o $((n + 1)).safetensors; done
             convert-weights -q 2.safetensors -o student.safetensors
             """)
-        // Compared before it is expected: of bytes that differ the testing library would look for the least difference, for hours.
+        // Compare before `#expect`: for different bytes the testing library would search for the smallest difference,
+        // for hours.
         let isSame = try place.bytes("runs/a/student.safetensors") == place.bytes("student.safetensors")
         #expect(isSame)
-        // distill knows what the run is; it is the same work.
+        // distill recognises the run; it is the same work.
         let again = try place.run(pretrain(place, "a").replacing(" pretrain ", with: " distill "))
         #expect(again.status == 0 && place.toDo(again) == "nothing: all is done", "\(again.error)")
         let longer = try place.run(pretrain(place, "a", "EPOCHS=3"))
@@ -68,7 +69,7 @@ struct PretrainTests {
         let position = try place.run("inspect runs/a/student.3.safetensors | grep ^position")
         let images = try place.run("find all -name '*.jpg' | wc -l"), count = try #require(Int(images.output.trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(position.output.hasPrefix("position: pass \(191 / count), ") && position.output.contains(".tar, image "), "\(position.output)")
-        // What every epoch has seen are the passes, one behind the other.
+        // Together, the epochs are the passes, one after the other.
         try place.perform("augment -q --data shards --shuffle archives --batch 16 --steps 4 --epochs 3 --size 8 --seed 0 -o steps.tensors.zst")
         try place.perform("augment -q --data shards --shuffle archives --batch 1 --epochs \(191 / count + 1) --size 8 --seed 0 -o passes.tensors.zst")
         let (steps, passes) = (try place.images("steps.tensors.zst"), try place.images("passes.tensors.zst"))
@@ -83,7 +84,7 @@ struct PretrainTests {
 
     @Test(arguments: ["seed-batch", "simreg", "compress-1q", "compress-2q", "kd"]) func `every method with a teacher is one word of distill`(method: String) throws {
         let place = try Workplace.images()
-        // Its embedding is a classifier's of the four classes, and of other width than its features.
+        // Its embedding is a classifier of the four classes, with a different width from its features.
         try place.perform("initialize -q --network tiny-resnet10 --head 'linear 4' -o teacher.safetensors")
         let settings = "METHOD=\(method) EPOCHS=1 TEACHER=$PWD/teacher.safetensors"
         let result = try place.run(pretrain(place, "a", settings).replacing(" pretrain ", with: " distill ").replacing("EMBEDDING=16 ", with: ""))
@@ -160,7 +161,7 @@ struct PretrainTests {
         let further = try place.run(place.make("a", data + "EPOCHS=2"))
         #expect(further.status == 0 && place.toDo(further)?.contains("bags") == false, "\(further.error)")
         #expect(try place.times("a")["bags.safetensors"] == before["bags.safetensors"] && place.results("a")["student.1.safetensors"] == results["student.1.safetensors"])
-        // Lost, it is made again where an epoch needs it, to the same bytes.
+        // If it is lost, it is made again for an epoch that needs it, with the same bytes.
         try place.perform("rm runs/a/bags.safetensors")
         let again = try place.run(place.make("a", data + "EPOCHS=3"))
         #expect(again.status == 0 && place.toDo(again)?.contains("bags") == true, "\(again.error)")
@@ -180,7 +181,7 @@ struct PretrainTests {
         let taught = try place.run(place.make("b", data + "METHOD=swav-distillation TEACHER=$PWD/scored.safetensors EPOCHS=1"))
         try #require(taught.status == 0, "\(taught.error)")
         #expect(try options("b", "student.begin").starts(with: ["--network", "tiny-resnet10", "--head", "prototype-scores", "--embedding", "8"]) && options("b", "teacher.rows") == ["--logits"])
-        // Scores are of rows of unit length by prototypes of unit length.
+        // Scores are products of unit-length rows and unit-length prototypes.
         try place.perform("augment --data pictures/train --size 16 -q | embed --weights scored.safetensors --logits -q | embed --weights runs/a/student.1.safetensors -q -o both")
         let record = try #require(try place.read("both").records.first)
         let scores = try record.tensor("logits", .f32, shape: [nil, 8]).floats(), rows = try record.tensor("teacher", .f32, shape: [nil, nil]).floats()
@@ -257,7 +258,7 @@ struct PretrainTests {
 }
 
 extension Workplace {
-    /// The images of a stream, a string of index and bytes each.
+    /// The images of a stream, as a string of index and bytes each.
     fileprivate func images(_ name: String) throws -> [[UInt8]] {
         let reader = try StreamReader(path(name))
         var images: [[UInt8]] = []

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// PROBE: students are judged along the way.
+/// PROBE: students are evaluated during training.
 struct ProbeTests {
     private static let data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test"
 
@@ -33,7 +33,7 @@ struct ProbeTests {
         #expect(later.status == 0 && stages(later).allSatisfy { $0.contains(".student.3.") } && stages(later).count == 3, "\(later.error)")
         #expect(later.output.contains("student, k-NN top-1 after epochs 3: ") && !later.output.contains("after epochs 1"), "\(later.output)")
         let whole = try place.results("a")
-        // What is lost of it is made again; what goes beyond is judged too.
+        // Missing results are made again; additional epochs are evaluated too.
         try place.perform("rm runs/a/evaluation/student.3.knn.json")
         let mended = try place.run(place.make("a", "EPOCHS=4"))
         #expect(try mended.status == 0 && stages(mended) == ["evaluation.student.3.knn"] && place.results("a") == whole, "\(mended.error)")

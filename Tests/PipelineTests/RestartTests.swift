@@ -6,7 +6,7 @@ import TestSupport
 struct RestartTests {
     @Test func `whatever is killed and whenever, make goes on to the same bytes`() throws {
         let place = try Workplace.images()
-        // Epochs of 24 steps, so that a kill may come in the middle of one.
+        // Epochs of 24 steps, so that a kill may hit the middle of one.
         let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=4 BATCH=4 TEACHER_BATCH=4"
         try #require(try place.run(place.make("calm", settings)).status == 0)
         let expected = try place.results("calm")
@@ -15,25 +15,25 @@ struct RestartTests {
         var hits = Tally(), resumed = 0
         let victims = ["train-step", "augment", "embed", "make", "everything"]
         let rounds = Effort.rounds(30, long: 400)
-        // Some more where one has always got away, or no epoch was caught in its middle.
+        // Continue if one victim has always escaped, or no epoch was interrupted in its middle.
         for round in 0..<5 * rounds where round < rounds || resumed == 0 || victims.contains(where: { hits[$0] == 0 }) {
             let victim = victims[round % victims.count]
             var random = Effort.random("kills", round: round)
-            // Saved after every batch, every second, third, or never.
+            // Saved after every batch, every second, every third, or never.
             let run = try place.start(place.make("disturbed", "\(settings) CHECKPOINT_EVERY=\(round % 4 == 3 ? "" : "\(round % 4 + 1)")"))
-            // Some moment of the whole run, or of the victim's work, whose end it may also miss.
+            // Some moment of the whole run, or of the victim's work; it may also miss the victim's end.
             usleep(UInt32.random(in: 0..<400_000, using: &random))
             if victim == "everything" {
                 if !run.isOver { hits.add(victim) }
                 run.end()
             } else {
-                // Of train-step's every second kill comes when something is saved.
+                // Every second kill of train-step comes once a checkpoint is saved.
                 if victim == "train-step", round % 2 == 0 { _ = waitUntil(seconds: 60) { run.isOver || place.hasInterim("disturbed") } }
                 let targets = run.waitForMembers(named: victim, seconds: 60)
                 usleep(UInt32.random(in: 0..<1 << UInt32.random(in: 4...16, using: &random), using: &random))
                 for target in targets where ProcessState.isAlive(target) && kill(target, SIGKILL) == 0 { hits.add(victim) }
             }
-            // What is left when make alone was killed, the next make ends.
+            // The next make ends the processes left behind if only make was killed.
             let status = run.wait()
             if try place.text(".error").contains("goes on behind batch") { resumed += 1 }
             for (name, bytes) in try place.results("disturbed") { #expect(expected[name] == bytes, "\(victim), \(Effort.place(round)): \(name)") }
@@ -53,7 +53,7 @@ struct RestartTests {
     @Test func `make status tells how much of an epoch is saved, and other options begin it anew`() throws {
         let place = try Workplace.images()
         let settings = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test BATCH=2 TEACHER_BATCH=16 CHECKPOINT_EVERY=1"
-        // The kill may come behind the epoch.
+        // The kill may come after the epoch.
         let isCaught = try (0..<20).contains { _ in
             try place.perform("rm -rf runs")
             let run = try place.start(place.make("a", settings))
@@ -65,7 +65,7 @@ struct RestartTests {
         try #require(isCaught)
         let status = try place.run("make --no-print-directory -C '\(Workplace.root)' status BUILD=no RUNS=$PWD/runs")
         #expect(status.output.contains("stopped in student.1, ") && status.output.contains(" % of it saved"), "\(status.output)")
-        // What is not an epoch's any more, nobody goes on from.
+        // A checkpoint that no longer belongs to the epoch is not resumed.
         let other = try place.run(place.make("a", "\(settings) STUDENT_OPTIONS='--schedule smooth --learning-rate 0.05'"))
         #expect(other.status == 0 && !other.error.contains("goes on behind"), "\(other.error)")
         #expect(!place.hasInterim("a"))
@@ -116,7 +116,7 @@ struct RestartTests {
         for (name, time) in before where name != "student.safetensors" { #expect(after[name] == time, "\(name)") }
         #expect(after.keys.contains("student.3.safetensors") && after["student.safetensors"] != before["student.safetensors"])
         #expect(more.output.contains("student.3.safetensors"))
-        // A deleted checkpoint that nothing needs any more is not made again.
+        // A deleted checkpoint that is no longer needed is not made again.
         try place.run("rm runs/a/student.1.safetensors")
         let result = try place.run(place.make("a", "EPOCHS=3"))
         #expect(result.status == 0 && !place.exists("runs/a/student.1.safetensors"))
@@ -135,7 +135,7 @@ struct RestartTests {
             "features/student.2.test.tensors.zst", "evaluation/student.2.knn.json", "evaluation/student.2.linear.json", "evaluation/student.2.embedding.json",
         ])
         #expect(try place.results("a")["student.2.safetensors"] != bytes["student.2.safetensors"])
-        // And back: the old option, the old bytes.
+        // And back: the old option gives the old bytes.
         let old = try place.text("runs/a/settings").split(separator: "\n")
         #expect(old.contains("STUDENT_OPTIONS=--schedule smooth --learning-rate 0.05"))
         try #require(try place.run("mv kept runs/a/settings; " + place.make("a")).status == 0)

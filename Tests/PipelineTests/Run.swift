@@ -4,14 +4,14 @@ import TestSupport
 import Testing
 
 extension Workplace {
-    /// A folder with 96 drawn images to learn from and 32 to be judged by, of 4 classes: `pictures/train`, `pictures/test`.
+    /// A folder with 96 drawn training images and 32 test images of 4 classes: `pictures/train`, `pictures/test`.
     static func images() throws -> Workplace {
         let place = try Workplace()
         try #require(try place.run("synthesize --classes 4 --train 96 --test 32 --size 24 -q -o pictures").status == 0)
         return place
     }
 
-    /// The command that distils the smallest networks in the run `name`, as a user gives it.
+    /// The command that distils the smallest networks in the run `name`, as a user types it.
     func make(_ name: String, _ settings: String = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test") -> String {
         """
             make --no-print-directory -C '\(Self.root)' distill BUILD=no RUNS=$PWD/runs NAME=\(name) SIZE=16 EMBEDDING=16 BATCH=16 QUEUE=32 \
@@ -20,7 +20,10 @@ extension Workplace {
             """
     }
 
-    /// Every file of a run that must be the same whenever its settings are: networks, features and evaluations, but no links to them, and not what is there in the middle of an epoch alone.
+    /// Every file of a run that must be the same for the same settings.
+    ///
+    /// These are networks, features and evaluations, without links to them and without files that exist only during an
+    /// epoch.
     func results(_ name: String) throws -> [String: Data] {
         guard exists("runs/\(name)") else { return [:] }
         let names = try contents("runs/\(name)").filter { file in
@@ -42,7 +45,7 @@ extension Workplace {
 
     /// Starts a run and asks it to stop in its student's first epoch.
     ///
-    /// - Returns: whether it has saved that: the signal may come behind the epoch.
+    /// - Returns: whether it has saved the epoch: the signal may come after the epoch.
     func isStoppedInEpoch(_ name: String, _ settings: String) throws -> Bool {
         try perform("rm -rf runs/\(name)")
         let run = try start(make(name, settings))
@@ -52,7 +55,7 @@ extension Workplace {
         return status != 0 && exists("runs/\(name)/student.1.interim.safetensors")
     }
 
-    /// Whether an epoch of the run is saved in its middle.
+    /// Whether a partial epoch of the run is saved.
     func hasInterim(_ name: String) -> Bool { (try? FileManager.default.contentsOfDirectory(atPath: path("runs/\(name)")))?.contains { $0.contains(".interim.") } ?? false }
 
     /// When each file of ``results(_:)`` was written.
@@ -63,7 +66,7 @@ extension Workplace {
         })
     }
 
-    /// What plan says is to be done, such as "student.3 … student.4, student, table".
+    /// The work that plan announces, such as "student.3 … student.4, student, table".
     func toDo(_ result: Result) -> String? {
         result.error.split(separator: "\n").first { $0.hasPrefix("  to do") }.map { String($0.dropFirst(15)) }
     }

@@ -6,7 +6,7 @@ import Testing
 struct SettingsTests {
     @Test func `a run that failed remembers its settings, quotes and all`() throws {
         let place = try Workplace.images()
-        // As a person types it: without --no-print-directory, whose n is no -n.
+        // As a user types it: without --no-print-directory, whose `n` is not the option -n.
         let make = place.make("a", #"DATA=$PWD/pictures/train TEST=$PWD/pictures/test STUDENT_OPTIONS="--loss 'queue-loss -q --queue-size 24'""#)
             .replacing("--no-print-directory ", with: "")
         let failed = try place.run("mkdir -p runs/a/student.1.safetensors; \(make)")
@@ -32,7 +32,7 @@ struct SettingsTests {
         let told = try place.run(tell("STUDENT_OPTIONS='--learning-rate 0.02'"))
         #expect(told.status == 0 && place.toDo(told) == "student.1 … student.2, student, features, evaluation, table, report", "\(told.error)")
         #expect(try place.contents("runs") == before && place.text("runs/a/options/student.train") == options)
-        // Options that were given are left again, for the default, with nothing behind their =.
+        // Remove options again, with an empty value, for the default.
         try place.perform("sed -i 's/^STUDENT_OPTIONS=.*/STUDENT_OPTIONS=--learning-rate 0.02/' runs/a/settings")
         let given = try place.run(tell("")), left = try place.run(tell("STUDENT_OPTIONS="))
         #expect(given.status == 0 && place.toDo(given) == "student.1 … student.2, student, features, evaluation, table, report", "\(given.error)")
@@ -151,9 +151,9 @@ struct SettingsTests {
         }
     }
 
-    /// What is done with this loss, by `make check`.
+    /// Checks a run with this loss by `make check`.
     private func check(loss: String, in place: Workplace) throws -> Workplace.Result {
-        // Quoted for the options' words, and by a file for the shell that the test types in.
+        // Quoted for the option string, and passed through a file because of the test's own shell.
         try place.write("--loss \"\(loss.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("$", with: "\\$").replacing("`", with: "\\`"))\"", to: "value")
         let make = place.make("a", #"DATA=$PWD/pictures/train TEST=$PWD/pictures/test "STUDENT_OPTIONS=$(cat value)""#)
         return try place.run(make.replacing(" distill ", with: " check "))
@@ -257,7 +257,8 @@ struct SettingsTests {
         #expect(try place.toDo(place.run(place.make("a") + " EPOCHS=5 TEACHER_EPOCHS=3")) == "nothing: all is done")
         #expect(try place.toDo(place.run(place.make("a") + " EPOCHS=6 TEACHER_EPOCHS=3")) == "student.6, student, features, evaluation, table, report")
         try #require(try place.run(place.make("b") + " EPOCHS=6 TEACHER_EPOCHS=3").status == 0)
-        // Five epochs and a sixth are not six of a longer schedule; but the same road gives the same bytes.
+        // Five epochs and a sixth differ from six epochs of a longer schedule; but the same sequence gives the same
+        // bytes.
         try #require(try place.run(place.make("c") + " EPOCHS=5 TEACHER_EPOCHS=3").status == 0)
         try #require(try place.run(place.make("c") + " EPOCHS=6 TEACHER_EPOCHS=3").status == 0)
         #expect(try place.bytes("runs/a/student.safetensors") == place.bytes("runs/c/student.safetensors"))
@@ -295,7 +296,7 @@ struct SettingsTests {
         let place = try Workplace.images()
         for option in ["-e", "-t", "-i", "-se", "-q"] {
             let result = try place.run(place.make("a") + " \(option)")
-            // With -i make calls its own failure none.
+            // With -i make ignores its own failure.
             #expect(result.status == (option == "-i" ? 0 : 2) && result.error.contains("plan: make -\(option.last!) ") && (option == "-q" || result.error.contains("leave it out")), "\(option): \(result.error)")
             #expect(!place.exists("runs"))
         }

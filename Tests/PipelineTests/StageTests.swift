@@ -21,7 +21,7 @@ struct StageTests {
             #expect(alone.status == 0 && alone.lines.filter { $0.hasPrefix("== ") } == ["== \(name)"], "\(alone.error)")
             let shown = try place.run(stage(place, name, "SHOW=1"))
             #expect(shown.status == 0 && shown.error.isEmpty && !shown.output.isEmpty && !shown.output.contains("@"), "\(shown.output) \(shown.error)")
-            // Files are told by their numbers and times: what is written takes the place of what was there.
+            // Files are identified by inode and timestamp: new files replace the old ones.
             let list = "find runs/a -type f -printf '%P %i %T@\\n' | sort"
             let before = try place.run("rm -rf runs/a/pictures.jpg; \(list)").output
             let pasted = try place.run(shown.output)
@@ -90,7 +90,7 @@ struct StageTests {
             #expect(other.status == 2 && other.error.contains("plan: NAME=frist: there is no such run in \(place.path("runs")); did you mean first? there are first, third"), "\(other.error)")
         }
         #expect(!place.exists("runs/frist") && !place.exists("runs/nothere"))
-        // A new run may begin with a stage that needs nothing; of two at once neither undoes the other.
+        // A new run may start with a stage without prerequisites; of two started at once neither undoes the other.
         let begin = place.make("new").replacing(" distill ", with: " stage ") + " STAGE="
         let both = try place.run("\(begin)student.0 & one=$!; \(begin)teacher.0; two=$?; wait $one && [ $two = 0 ]")
         #expect(both.status == 0 && place.exists("runs/new/done/student.0") && place.exists("runs/new/done/teacher.0"), "\(both.error)")
@@ -100,7 +100,7 @@ struct StageTests {
         let place = try Workplace()
         let make = place.make("a", "THREADS=2 SYNTHESIZE_OPTIONS='--classes 4 --train 96 --test 32 --size 24' STUDENT_OPTIONS=\"--loss 'queue-loss -q --queue-size 24'\"")
         try #require(try place.run(make).status == 0)
-        // Tools that note what they are asked, beside a plan that takes them for its own.
+        // Tools that record their arguments, beside a plan that finds them as its own tools.
         try place.write("""
             #!/bin/bash
             [ "$1" != --check-options ] || { printf '%q ' "${0##*/}" "${@:2}"; echo; } >> '\(place.path("asked"))'

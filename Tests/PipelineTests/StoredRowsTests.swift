@@ -3,7 +3,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// `embed --rows` and `embed --stored`: a teacher's rows, kept without their images and joined to them again.
+/// `embed --rows` and `embed --stored`: a teacher's rows, stored without their images and joined to them again.
 struct StoredRowsTests {
     private static let augment = "augment --data pictures/train --size 16 --batch 16 --drop-last -q"
 
@@ -28,7 +28,7 @@ struct StoredRowsTests {
         #expect(result.status == 0, "\(result.error)")
         let (header, records) = try place.read("rows.tensors.zst")
         #expect(header.metadata["rows"] == "f32" && records.count == 6 && records.allSatisfy { $0.tensors["images"] == nil && $0.tensors["label"] == nil && $0.tensors["views"]?.shape == $0.tensors["index"]?.shape })
-        // Half as long numbers, which a loss takes: within the half of the last of eleven bits.
+        // In half precision, which a loss accepts: within half of the last of eleven bits.
         try place.perform("embed \(teacher) -q --rows --half images.tensors.zst -o half.tensors.zst; embed --stored half.tensors.zst -q images.tensors.zst -o near.tensors.zst")
         let (whole, near) = (try place.read("whole.tensors.zst"), try place.read("near.tensors.zst"))
         #expect(near.header.provenance.lines.last?.contains("--half") == true && near.header.metadata == whole.header.metadata)
@@ -126,7 +126,7 @@ struct StoredRowsTests {
         #expect(again.header.metadata["epoch"] == "5" && again.records.allSatisfy { $0.metadata["epoch"] == "5" } && again.records.map(\.tensors) == first.records.map(\.tensors))
         #expect(over.records.map(\.tensors) == (first.records + zero.records).map(\.tensors) && over.records.map { $0.metadata["epoch"] } == (0..<12).map { $0 < 6 ? "2" : "3" })
         #expect(try place.run("\(Self.augment) --repeat 0 -o x").status == 64)
-        // Of epochs that are parts of passes, likewise.
+        // The same for epochs that are parts of passes.
         let parts = Self.augment.replacing("--drop-last ", with: "--steps 4 ")
         try place.perform("\(parts) --epoch 7 --repeat 3 -o again.tensors.zst; \(parts) --epoch 1 -o first.tensors.zst")
         let (later, part) = (try place.read("again.tensors.zst"), try place.read("first.tensors.zst"))

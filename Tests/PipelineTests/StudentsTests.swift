@@ -9,7 +9,8 @@ struct StudentsTests {
     private static let data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test"
     private static let two = "STUDENTS='tiny-resnet10 tiny-resnet18'"
 
-    /// What a student of a run has made, under the names of a run of its own; of features the numbers, for their provenance has the file's name.
+    /// The results of one student of a run, named as in a run of its own; for features only the numbers, because their
+    /// provenance contains the file's name.
     private func results(_ place: Workplace, _ run: String, of student: String) throws -> [String: Data] {
         let all = try place.results(run)
         return Dictionary(uniqueKeysWithValues: try all.compactMap { name, bytes in
@@ -47,13 +48,13 @@ struct StudentsTests {
             #expect(both.output.contains("\(name) before ") && both.output.contains("\(name) after ") && both.output.contains("distillation, \(name) "), "\(both.output)")
         }
         #expect(try place.toDo(place.run(place.make("both", Self.two))) == "nothing: all is done")
-        // One stage alone is one student's.
+        // A single stage belongs to one student.
         let before = try place.results("both"), stage = "make --no-print-directory -C '\(Workplace.root)' stage BUILD=no RUNS=$PWD/runs NAME=both STAGE=student-tiny-resnet18.1"
         let shown = try place.run("\(stage) SHOW=1")
         #expect(shown.status == 0 && !shown.output.contains("fan-out") && shown.output.contains("-o student-tiny-resnet18.1.safetensors"), "\(shown.output)\(shown.error)")
         let done = try place.run("\(stage) TAP=1; rm runs/both/student-tiny-resnet18.1.safetensors")
         #expect(done.status == 0 && place.exists("runs/both/tap/student-tiny-resnet18.1.2-embed.tensors.zst"), "\(done.error)")
-        // What is lost of one is made of it alone.
+        // If a file of one student is lost, only that student's is made again.
         try place.run("rm runs/both/student.2.safetensors")
         let mended = try place.run(place.make("both", Self.two))
         #expect(mended.status == 0 && place.toDo(mended) == "student.1 … student.2", "\(mended.error)")
@@ -70,7 +71,7 @@ struct StudentsTests {
         for (name, time) in before { #expect(after[name] == time, "\(name)") }
         let more = try place.run(place.make("a", "\(Self.two) EPOCHS=4"))
         #expect(more.status == 0 && stages(more).filter { $0.hasPrefix("students.") } == ["students.3", "students.4"], "\(more.error)")
-        // Taken away and given back.
+        // Remove a student and add it again.
         let fewer = try place.run(place.make("a", "STUDENTS=tiny-resnet18 EPOCHS=4").replacing("STUDENT=tiny-resnet10 ", with: ""))
         #expect(fewer.status == 0 && place.toDo(fewer) == "table, report" && !fewer.output.contains("tiny-resnet10"), "\(fewer.error)\(fewer.output)")
         let again = try place.run(place.make("a", "\(Self.two) EPOCHS=4"))
@@ -120,7 +121,7 @@ struct StudentsTests {
                 if victim == "train-step" { _ = waitUntil(seconds: 60) { run.isOver || place.hasInterim("disturbed") } }
                 let targets = run.waitForMembers(named: victim, seconds: 60)
                 usleep(UInt32.random(in: 0..<1 << UInt32.random(in: 4...16, using: &random), using: &random))
-                // One of several, as a person or the end of memory would have it.
+                // One of several, as a user or the out-of-memory killer would kill it.
                 if let target = targets.randomElement(using: &random), ProcessState.isAlive(target), kill(target, SIGKILL) == 0 { hits.add(victim) }
             }
             let status = run.wait()
@@ -143,7 +144,7 @@ struct StudentsTests {
         let all = try place.run(place.make("all", "\(Self.data) EPOCHS=3 STORE=3"))
         #expect(all.status == 0 && all.error.contains("  store        the teacher's embeddings of 3 epochs, about ") && all.error.contains("STORE=3 keeps the embeddings of all 3 epochs"), "\(all.error)")
         #expect(try place.results("all").filter { !$0.key.hasPrefix("store/") } == plain)
-        // Of a run that has none, what came before the first repetition stays.
+        // For a run without a store, the epochs before the first repetition are kept.
         let fewer = try place.run(place.make("plain", "\(Self.data) EPOCHS=3 STORE=2"))
         #expect(fewer.status == 0 && place.toDo(fewer) == "store.1, student.3, student, features, evaluation, table, report", "\(fewer.error)")
         #expect(fewer.error.contains("epoch 3 has the views of the first again"), "\(fewer.error)")
@@ -157,14 +158,14 @@ struct StudentsTests {
             """)
         #expect(byHand.status == 0, "\(byHand.error)")
         #expect(try place.bytes("mine.safetensors") == repeated["student.3.safetensors"])
-        // Another student of the same views needs no teacher, and another teacher other rows.
+        // Another student with the same views needs no teacher; another teacher needs other rows.
         let other = try place.run(place.make("all", "\(Self.data) EPOCHS=3 STORE=3 \(Self.two)"))
         #expect(other.status == 0 && !stages(other).contains { $0.hasPrefix("store") } && stages(other).contains("student-tiny-resnet18.3"), "\(other.error)")
         let taught = try place.run(place.make("all", "\(Self.data) EPOCHS=3 STORE=3 TEACHER_OPTIONS='--schedule constant'"))
         #expect(taught.status == 0 && stages(taught).filter { $0.hasPrefix("store") || $0.hasPrefix("students") } == ["store.1", "students.1", "store.2", "students.2", "store.3", "students.3"], "\(taught.error)")
         let half = try place.run(place.make("all", "\(Self.data) EPOCHS=3 STORE=3 STORE_HALF=1"))
         #expect(half.status == 0 && half.error.contains(" in half precision") && stages(half).contains("store.3") && stages(half).contains("students.1"), "\(half.error)")
-        // A file of rows that was damaged is made again where something needs it.
+        // A damaged file of rows is made again when it is needed.
         let damaged = try place.run("truncate -s 700 runs/all/store/teacher.1.tensors.zst; \(place.make("all", "\(Self.data) EPOCHS=4 STORE=3"))")
         #expect(damaged.status == 0 && damaged.error.contains("store/teacher.1.tensors.zst is not as store.1 made it") && stages(damaged).contains("store.1"), "\(damaged.error)")
     }

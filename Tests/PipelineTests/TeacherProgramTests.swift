@@ -3,11 +3,11 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// TEACHER_COMMAND: a program that stands where the teacher's network would.
+/// TEACHER_COMMAND: a program in place of the teacher's network.
 struct TeacherProgramTests {
     private static let data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test"
 
-    /// Drawn images, a network, and `teacher.sh`, which embeds with it once there is a file `go`.
+    /// Drawn images, a network, and `teacher.sh`, which embeds with it once a file `go` exists.
     private func place() throws -> Workplace {
         let place = try Workplace.images()
         try place.run("initialize --network tiny-resnet10 --seed 3 --embedding 24 -q -o mine.safetensors")
@@ -15,7 +15,7 @@ struct TeacherProgramTests {
         return place
     }
 
-    /// The command of ``Workplace/make(_:_:)`` without an EMBEDDING, and with the teacher's command as a person types it.
+    /// The command of ``Workplace/make(_:_:)`` without EMBEDDING, with the teacher's command as a user types it.
     private func make(_ place: Workplace, _ name: String, _ command: String, _ more: String = "") -> String {
         place.make(name, "\(Self.data) TEACHER_COMMAND=\"\(command)\" \(more)").replacing("EMBEDDING=16 ", with: "")
     }
@@ -27,7 +27,7 @@ struct TeacherProgramTests {
         #expect(result.error.contains("  teacher      the program 'sh \(place.path("teacher.sh"))', embeddings of 24 numbers"), "\(result.error)")
         #expect(result.output.contains("embedding 24-d") && result.output.contains("teacher: what 'sh \(place.path("teacher.sh"))' gives, both as its features and as its embedding"), "\(result.output)")
         #expect(try place.contents("runs/a").filter { $0.hasPrefix("teacher") } == [])
-        // The student is the one that learns from the network itself, but for the line that says who its teacher is.
+        // The student equals the one that learns from the network itself, except for the line that names its teacher.
         try #require(try place.run(place.make("b", "\(Self.data) TEACHER=$PWD/mine.safetensors").replacing("EMBEDDING=16 ", with: "")).status == 0)
         let (mine, network) = (try DocumentFile.read(place.path("runs/a/student.2.safetensors")), try DocumentFile.read(place.path("runs/b/student.2.safetensors")))
         #expect(mine.tensors == network.tensors && mine.metadata["provenance"]?.contains("embed 0.1.0 --command 'sh teacher.sh'") == true)
@@ -36,7 +36,7 @@ struct TeacherProgramTests {
             #expect(own.map(\.names).allSatisfy { $0 == ["embedding", "features", "index", "label"] } && own.count == other.count)
             for (own, other) in zip(own, other) { #expect(own.tensors["features"] == other.tensors["embedding"] && own.tensors["embedding"] == other.tensors["embedding"]) }
         }
-        // A teacher of the other kind takes its place.
+        // A teacher of the other kind replaces it.
         let changed = try place.run(place.make("a", "TEACHER_COMMAND= TEACHER=$PWD/mine.safetensors").replacing("EMBEDDING=16 ", with: ""))
         #expect(changed.status == 0 && place.toDo(changed) == "student.1 … student.2, student, features, evaluation, table, report", "\(changed.error)")
         #expect(try DocumentFile.read(place.path("runs/a/student.2.safetensors")).tensors == network.tensors && place.exists("runs/a/teacher.safetensors"))
@@ -52,7 +52,7 @@ struct TeacherProgramTests {
         try #require(again.status == 0, "\(again.error)")
         try #require(try place.run(make(place, "b", "sh $PWD/teacher.sh")).status == 0)
         #expect(try place.results("a") == place.results("b"))
-        // Done, it is not even started; and a stage shows its command.
+        // When all is done, the program is not even started; and a stage shows its command.
         let done = try place.run("mv teacher.sh aside; cp aside teacher.sh; rm go mine.safetensors; " + make(place, "a", "sh $PWD/teacher.sh"))
         #expect(done.status == 0 && place.toDo(done) == "nothing: all is done", "\(done.error)")
         for stage in ["student.1", "features.teacher.test"] {
@@ -77,7 +77,7 @@ struct TeacherProgramTests {
             #expect(result.status == 0, "\(change): \(result.error)")
             #expect(try place.toDo(place.run(make(place, "a", command))) == nothing)
         }
-        // Not named, and not looked into.
+        // A file that the command does not name is not examined.
         let unseen = try place.run("cp other mine.safetensors; \(make(place, "a", command + " --twice"))")
         #expect(unseen.status == 0 && place.toDo(unseen) == nothing, "\(unseen.error)")
     }
@@ -96,7 +96,7 @@ struct TeacherProgramTests {
         #expect(try place.run(make(place, "a", "sh $PWD/teacher.sh $PWD/named")).status == 0)
     }
 
-    /// A log and a cache, one of them there before: neither makes another teacher of the program.
+    /// A log and a cache, one of which exists beforehand: neither makes the program a different teacher.
     @Test func `files that a program writes do not count as what it is, and those that it reads do`() throws {
         let place = try place()
         try place.write(#"cd "${0%/*}"; echo begins >> teacher.log; date +%N > cache; exec embed --weights "$2" -q"# + "\n", to: "teacher.sh")
@@ -111,7 +111,7 @@ struct TeacherProgramTests {
         let other = try place.run("initialize --network tiny-resnet10 --seed 4 --embedding 24 -q -o weights; \(make(place, "a", command))")
         #expect(other.status == 0 && place.toDo(other) == "student.1 … student.2, student, features, evaluation, table, report", "\(other.error)")
         #expect(try place.toDo(place.run(make(place, "a", command))) == nothing)
-        // With another command all that it names counts again until that has been tried.
+        // With another command all files that it names count again, until the command has been tried.
         #expect(try place.run(make(place, "a", command + " --twice")).status == 0)
         #expect(try place.toDo(place.run(make(place, "a", command + " --twice"))) == nothing)
     }
@@ -127,7 +127,7 @@ struct TeacherProgramTests {
         }
         func stage(_ name: String) -> String { "make --no-print-directory -C '\(Workplace.root)' stage BUILD=no RUNS=$PWD/runs NAME=a STAGE=\(name)" }
         #expect(try trials(run) == 1 && trials(run) == 0)
-        // Not all is done.
+        // Part of the work is missing.
         try place.run("cd runs/a/done; rm student.2 table evaluation.teacher.* features.teacher.test")
         #expect(try trials(stage("student.2") + " SHOW=1") == 0 && trials(stage("features.student.0.test")) == 0 && trials(stage("student.2")) == 1 && trials(run) == 1)
     }

@@ -8,7 +8,7 @@ struct TeachersTests {
     private static let data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test"
     private static let two = "METHOD=seed-teachers TEACHERS=\"$PWD/a.safetensors $PWD/other/b.safetensors\""
 
-    /// Teachers of unlike networks and widths.
+    /// Teachers with different networks and widths.
     private func place() throws -> Workplace {
         let place = try Workplace.images()
         try place.perform("""
@@ -32,7 +32,7 @@ struct TeachersTests {
         #expect(log.contains("\"loss_a\":") && log.contains("\"loss_b\":"))
         let page = try String(decoding: place.bytes("runs/two/report.html"), as: UTF8.self)
         #expect(page.contains("teacher a") && page.contains("teacher b"))
-        // What the tools alone make of it.
+        // The same with the tools alone.
         try place.perform("""
             grep -q '^a,b$' runs/two/options/student.train; initialize @runs/two/options/student.begin -q -o student.0.safetensors
             augment --data pictures/train @runs/two/options/student.augment --epoch 0 -q | embed --weights runs/two/teacher.safetensors --as teacher.a -q | embed --weights runs/two/teacher-b.safetensors --as teacher.b -q |
@@ -68,13 +68,13 @@ struct TeachersTests {
         let after = try place.times("two")
         for (file, time) in before where file.contains("/teacher") { #expect(after[file] == time, "\(file)") }
         #expect(after["student.1.safetensors"] != before["student.1.safetensors"] && after["features/teacher-c.test.tensors.zst"] != nil)
-        // The bytes of one of them change.
+        // The bytes of one teacher change.
         try place.perform("initialize --network tiny-resnet18 --embedding 24 --seed 7 -q -o other/b.safetensors")
         let changed = try distill(place, "two", three)
         let last = try place.times("two")
         #expect(changed.status == 0 && changed.error.contains("what DATA, TEST or TEACHERS is has changed since"), "\(changed.error)")
         #expect(last["features/teacher-b.test.tensors.zst"] != after["features/teacher-b.test.tensors.zst"] && last["features/teacher-c.test.tensors.zst"] == after["features/teacher-c.test.tensors.zst"])
-        // From one teacher again, and back.
+        // Back to one teacher, and again to several.
         let one = try distill(place, "two", "METHOD=seed TEACHER=$PWD/c.safetensors")
         #expect(one.status == 0 && !place.exists("runs/two/teacher-b.safetensors") && !one.output.contains("teacher a"), "\(one.error)")
         let page = try place.text("runs/two/report.html")
@@ -112,7 +112,7 @@ struct TeachersTests {
             let result = try distill(place, "wrong", settings)
             #expect(result.status == 2 && result.error.contains(words) && !place.exists("runs/wrong"), "\(settings): \(result.error)")
         }
-        // Typed as the page of a run tells it.
+        // Typed as a run's page shows it.
         #expect(try distill(place, "told", "\(Self.two) TEACHER=\(place.path("a.safetensors")) EPOCHS=1").status == 0)
     }
 }

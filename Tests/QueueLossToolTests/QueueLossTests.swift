@@ -31,7 +31,7 @@ struct QueueLossTests {
             #expect(answer.tensors["floor"] == values.floor.map { Tensor(f32: $0, shape: [8]) })
             #expect(answer.tensors["agreement"] == values.agreement.map { Tensor(f32: $0, shape: [8]) })
         }
-        // The closing line says what the library says; ln 22 = 3.091.
+        // The closing line matches the library's text; ln 22 = 3.091.
         #expect(result.error.contains("queue-loss: 3 records in ") && result.error.contains(summary.text(objective.queue)))
         #expect(result.error.contains("ln(K+1) = 3.091") && result.error.contains("queue 21 rows, 100.0 % real"))
     }
@@ -87,7 +87,7 @@ struct QueueLossTests {
         try place.stream("late", batches: 2..<5, metadata: ["state": "wanted"], first: state)
         #expect(try place.run("queue-loss late -o b").status == 0)
         #expect(try a.records + place.read("b").records == place.read("all").records)
-        // Nobody asked: no such record.
+        // Without a request there is no such record.
         try place.stream("plain", batches: 0..<2)
         #expect(try place.run("queue-loss --queue-size 21 plain -o c").status == 0)
         #expect(try place.read("c").records == a.records)

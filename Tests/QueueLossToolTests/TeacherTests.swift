@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Objectives
 
-/// What SEED's loss finds out about its teacher: the mean that its embeddings share, and the temperature.
+/// SEED's loss estimates two properties of its teacher: the shared mean of its embeddings, and the temperature.
 struct TeacherTests {
     private let N = 40, D = 16, K = 50
 
@@ -20,7 +20,7 @@ struct TeacherTests {
         }
     }
 
-    /// A stream of three batches whose teacher's rows share a mean, the first with a sample if asked for.
+    /// A stream of three batches whose teacher rows share a mean; the first has a sample if requested.
     @discardableResult
     private func stream(
         _ place: Workplace, _ name: String, shift: Float, batches: Range<Int> = 0..<3, sample: Tensor? = nil, first: TensorDocument? = nil, state: Bool = false
@@ -33,7 +33,7 @@ struct TeacherTests {
 
     private func mean(_ tensor: Tensor) -> SharedMean { tensor.withFloats { SharedMean(of: $0, dimension: D) } }
 
-    /// The loss of each record, the teacher's rows without `mean`.
+    /// The loss of each record, with `mean` subtracted from the teacher's rows.
     private func losses(_ records: [TensorDocument], without mean: SharedMean?, _ temperature: Double) throws -> [Tensor] {
         var objective = QueueLoss.seed(queue: EmbeddingQueue(capacity: K, dimension: D, seed: 0), teacherTemperature: temperature)
         return try records.map { record in
@@ -100,10 +100,10 @@ struct TeacherTests {
         let kept = try #require(try DocumentFile.read(place.path("q")).tensors["temperature"]).withElements(as: Double.self) { $0[0] }
         #expect(result.error.contains("queue-loss: the teacher's temperature is \(kept): by its first 300 embeddings the targets then have 67 % of the largest entropy"), "\(result.error)")
         #expect(try place.read("out").records.map { $0.tensors["loss"] } == losses(records, without: mean(sample), kept))
-        // The same as with the number that was told.
+        // The same result as with the reported number as an option.
         try #require(try place.run("queue-loss --queue-size \(K) --teacher-temperature \(kept) -q in -o told").status == 0)
         #expect(try place.read("told").records == place.read("out").records)
-        // So much entropy the targets have once the queue is full of such rows.
+        // The targets have this entropy once the queue is full of such rows.
         var centred = rows(K, seed: 8, shift: 1.5), asking = rows(200, seed: 9, shift: 1.5)
         mean(sample).takeOff(&centred)
         mean(sample).takeOff(&asking)
@@ -120,7 +120,7 @@ struct TeacherTests {
         try #require(try place.run("queue-loss --queue-size \(K) \(options) -q whole -o all && queue-loss --queue-size \(K) \(options) -q early -o a").status == 0)
         var early = try place.read("a").records
         let state = early.removeLast()
-        // Other rows than the first would give another mean.
+        // Rows other than the first would give a different mean.
         try stream(place, "late", shift: 2, batches: 2..<5, first: state, state: true)
         let result = try place.run("queue-loss \(options) late -o b")
         #expect(result.status == 0 && result.lines.count == 1, "\(result.error)")

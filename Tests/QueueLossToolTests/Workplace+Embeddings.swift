@@ -3,7 +3,7 @@ import TensorStreams
 import TestSupport
 
 extension Workplace {
-    /// Writes a stream of batches of student and teacher rows, of which the teacher's are near the student's.
+    /// Writes a stream of batches of student and teacher rows; the teacher's rows are near the student's.
     @discardableResult
     func stream(
         _ name: String, batches: Range<Int> = 0..<3, N: Int = 8, D: Int = 16, metadata: [String: String] = [:],

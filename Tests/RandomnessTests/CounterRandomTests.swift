@@ -43,7 +43,7 @@ import Testing
                 }
             }
         }
-        // Of 20 736 numbers of 64 bits no two are equal by chance.
+        // No two of 20 736 64-bit numbers are equal by chance.
         #expect(all.count == count)
     }
 
@@ -62,7 +62,7 @@ import Testing
         var random = CounterRandom(seed: 1, .test), counts: [[Int]: Int] = [:]
         for _ in 0..<24_000 { counts[random.permutation(4), default: 0] += 1 }
         #expect(counts.count == 24)
-        // χ² with 23 degrees of freedom is above 60 once in 30 000 times; the seed is fixed.
+        // χ² with 23 degrees of freedom exceeds 60 once in 30 000 times; the seed is fixed.
         #expect(counts.values.reduce(0.0) { $0 + Double(($1 - 1000) * ($1 - 1000)) / 1000 } < 60)
     }
 
@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func `below hits every number equally often, where a remainder would not`() {
-        // Two thirds of all 64 bits: with a remainder the lower half would come up twice as often.
+        // Two thirds of all 64-bit numbers: with a remainder the lower half would occur twice as often.
         let bound = Int(UInt64.max / 3)
         var random = CounterRandom(seed: 9, .test), counts = [Int](repeating: 0, count: 3), small = [Int](repeating: 0, count: 10)
         for _ in 0..<30_000 {

@@ -20,10 +20,10 @@ import Testing
             let v = values(index, of: weights).map { Double($0) }, n = Double(v.count)
             let expected = (2 / Double(parameter.shape[0] * parameter.shape[2] * parameter.shape[3])).squareRoot()
             let mean = v.reduce(0, +) / n, deviation = (v.reduce(0) { $0 + $1 * $1 } / n - mean * mean).squareRoot()
-            // Five deviations of what they are by chance.
+            // Five standard deviations of the sampling error.
             #expect(abs(mean) < 5 * expected / n.squareRoot(), "\(parameter.name)")
             #expect(abs(deviation / expected - 1) < 5 / (2 * n).squareRoot(), "\(parameter.name)")
-            // Uniform numbers of this deviation would all lie within 1.74 of it.
+            // Uniform numbers with this deviation would all lie within 1.74 of it.
             #expect(v.contains { abs($0) > 2.5 * expected }, "\(parameter.name)")
         }
     }
@@ -97,7 +97,7 @@ import Testing
         for index in drawn {
             let differs = values(index, of: weights) != values(index, of: other)
             #expect(differs, "\(network.parameters[index].name)")
-            // Scales taken away: what is left would be equal where the same numbers were drawn.
+            // With the scale divided out, two parameters would be equal here if they were drawn from the same numbers.
             let v = values(index, of: weights)
             beginnings.insert(v.prefix(4).map { ($0 / v[0] * 1000).rounded() })
         }

@@ -6,9 +6,9 @@ import Testing
 private let browser = ["chromium", "chromium-browser", "google-chrome"].lazy.flatMap { name in ["/usr/bin/", "/usr/local/bin/"].map { $0 + name } }
     .first { FileManager.default.isExecutableFile(atPath: $0) }
 
-/// The page in headless Chromium, where there is one: on a desktop's and a telephone's width, light and dark.
+/// The page in headless Chromium, if it is installed: at desktop and phone width, light and dark.
 @Suite(.enabled(if: browser != nil, "there is no Chromium")) struct BrowserTests {
-    /// Put behind the page's own script: does what a person does, and leaves what it has seen as JSON in the page.
+    /// A script after the page's own: acts as a user would and leaves its observations as JSON in the page.
     private static let probe = #"""
         <script>
         addEventListener("load", () => {

@@ -3,7 +3,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// The page of a run, from make and by itself.
+/// The page of a run, made by make and by the tool alone.
 struct ReportTests {
     private static let data = "DATA=$PWD/pictures/train TEST=$PWD/pictures/test"
 
@@ -37,21 +37,21 @@ struct ReportTests {
             #expect(same)
         }
         #expect(try place.run("report --run runs/a -q -o -").output.contains("</html>"))
-        // What the run's stage has made is left as it is, and made by make in the same bytes.
+        // The page from the run's stage is left alone; made again by make, it has the same bytes.
         let before = try place.bytes("runs/a/report.html"), again = try place.run(make("a", "", "report"))
         #expect(again.status == 0 && again.error.contains("runs/a/report.html"), "\(again.error)")
         try place.perform("rm runs/a/done/report")
         #expect(try place.run(make("a", "", "report")).status == 0)
         let made = try place.bytes("runs/a/report.html")
         #expect(made == before)
-        // Other images under the old numbers would be shown under wrong names.
+        // Other images under the old numbers would appear under wrong names.
         try place.perform("cp -r pictures/train kept; rm $(find pictures/train -name '*.tar' | head -1)")
         #expect(try place.run("report --run runs/a -o other.html").error.contains("has changed since features were made of it; the page does without its pictures"))
     }
 
     @Test func `a run that is under way has a page of what there is`() throws {
         let place = try place()
-        // As one that is in its third epoch, judged after the first.
+        // Like a run in its third epoch, evaluated after the first.
         try place.perform(make("a", "\(Self.data) EPOCHS=3 PROBE=1"))
         try place.perform("cd runs/a; rm report.html student.3.safetensors student.safetensors; rm -f done/{report,table,student,student.3} done/{features,evaluation}.student.[23].*; rm evaluation/student.[23].*")
         let told = try place.run(make("a", "", "report"))
@@ -97,14 +97,14 @@ struct ReportTests {
         let place = try place()
         try place.perform(make("a", "\(Self.data) TENSORBOARD=1"))
         let file = try place.bytes("runs/a/tensorboard/student/events.out.tfevents.seed")
-        // The first record: its length, the checksum of that, and what TensorBoard knows a file by.
+        // The first record: its length, the length's checksum, and TensorBoard's file signature.
         #expect(file.prefix(8) == Data([24, 0, 0, 0, 0, 0, 0, 0]) && file.dropFirst(8).prefix(4) == Data([0xA3, 0x7F, 0x4B, 0x22]))
         #expect(file.dropFirst(12 + 11).prefix(13) == Data("brain.Event:2".utf8) && file.dropFirst(12 + 24).prefix(4) == Data([0xEE, 0xDF, 0x28, 0xA3]))
         try place.perform("report --run runs/a --tensorboard --csv metrics.csv -q -o /dev/null")
         let table = try place.text("metrics.csv").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
         #expect(table[0].prefix(3) == ["network", "epoch", "step"] && table[0].contains("kl") && table.allSatisfy { $0.count == table[0].count } && table.contains { $0[0] == "student" && $0[1] == "1" })
         #expect(table.dropFirst().first?[0] == "teacher", "\(table)")
-        // What the student was worth at the end of its last epoch.
+        // The student's accuracy at the end of its last epoch.
         let column = try #require(table[0].firstIndex(of: "knn_top1")), judged = table.dropFirst().filter { !$0[column].isEmpty }
         let worth = try JSON(parsing: place.text("runs/a/evaluation/student.2.knn.json"))["results"]?.asArray?.first { $0["k"]?.asInteger == 10 && $0["vote"]?.asString == "majority" }?["top1"]?.asNumber
         #expect(judged.count == 1 && judged[0].prefix(2) == ["student", "1"] && Double(judged[0][column]) == worth, "\(judged)")

@@ -38,7 +38,8 @@ struct SceneTests {
     }
 
     @Test func `objects stand out from their ground without colour`() {
-        // An image without pattern has the ground's grey, between 0.34 and 0.66 or so, and objects at least a third away from it.
+        // An image without pattern has the background's grey, between 0.34 and 0.66 or so, and objects at least a third
+        // away from it.
         for shape in Shape.allCases {
             for item in 0..<20 {
                 let shades = shades(ImageClass(shape, .plain), size: 64, item: item)
@@ -60,7 +61,7 @@ struct SceneTests {
         let ofClasses = means.map { $0.reduce(0, +) / Float($0.count) }
         let within = zip(means, ofClasses).map { deviation($0, $1) }.reduce(0, +) / Float(classes.count)
         let between = deviation(ofClasses, ofClasses.reduce(0, +) / Float(classes.count))
-        // Means of 20 images of one distribution would differ by within/√20.
+        // Means of 20 images from one distribution would differ by within/√20.
         #expect(between < within / 2, "\(between) \(within)")
     }
 
@@ -68,7 +69,7 @@ struct SceneTests {
         (values.map { ($0 - mean) * ($0 - mean) }.reduce(0, +) / Float(values.count)).squareRoot()
     }
 
-    /// Grey values, 0 to 255, of an image.
+    /// An image's grey values, 0 to 255.
     private func shades(_ kind: ImageClass, size: Int, item: Int) -> [Float] {
         var random = CounterRandom(seed: 1, .synthesis, item: item)
         let bytes = Scene.draw(kind, size: size, &random)

@@ -3,7 +3,7 @@ import Platform
 import Testing
 import TestSupport
 
-/// The set of a run that is killed, or that another run overtakes, on a disk that takes its time.
+/// The data set of a run that is killed, or overtaken by another run, on a slow disk.
 struct CommitTests {
     private static let options = "--classes 4 --train 240 --test 40 --size 16 --shards 4 -q"
     private let place: Workplace
@@ -30,19 +30,19 @@ struct CommitTests {
         try place.run("synthesize -o whole \(Self.options)")
     }
 
-    /// Whether there is a C compiler, which the slow disk needs.
+    /// Whether a C compiler is installed, which the slow disk needs.
     static let hasCompiler = Workplace.runs("command -v cc")
 
     /// The command that draws a set on a slow disk.
     ///
-    /// - Parameter gate: a file without which the disk takes nothing.
+    /// - Parameter gate: a file that must exist before the disk accepts anything.
     private func slow(_ milliseconds: Int, _ options: String = CommitTests.options, after gate: String? = nil) -> String {
         "LD_PRELOAD=$PWD/slow.so \(gate.map { "FSYNC_AFTER=$PWD/\($0) " } ?? "")FSYNC_MILLISECONDS=\(milliseconds) synthesize -o a \(options)"
     }
 
     private func compile() throws { #expect(try place.run("cc -shared -fPIC -o slow.so slow.c -ldl").status == 0) }
 
-    /// The set under its name is whole, or not there.
+    /// The set under its name is complete or absent.
     private func checkWhole(_ comment: Comment? = nil) throws {
         if place.exists("a") { #expect(try place.run("diff -r a whole").status == 0, comment) }
     }
@@ -55,7 +55,7 @@ struct CommitTests {
             var random = Effort.random("commits", round: round)
             try place.run("rm -rf a a.*")
             let first = try place.start("exec env \(slow(100))")
-            // Any moment of it, and now and then one after its end.
+            // Any moment of the run, and sometimes one after its end.
             usleep(UInt32.random(in: 0..<1_500_000, using: &random))
             if !first.isOver { kills += kill(first.leader, SIGKILL) == 0 ? 1 : 0 }
             try checkWhole("\(Effort.place(round))")
@@ -73,7 +73,7 @@ struct CommitTests {
         try compile()
         for (one, other) in Array(repeating: [(80, 20), (20, 80), (50, 50), (50, 45)], count: Effort.rounds(1, long: 5)).joined() {
             try place.run("rm -rf a a.*")
-            // A shell stands for make: killed, it leaves its child running.
+            // A shell stands for make: when it is killed, its child keeps running.
             let first = try place.start("\(slow(one)); :")
             try #require(waitUntil { place.hasUnfinished })
             kill(first.leader, SIGKILL)
@@ -81,7 +81,7 @@ struct CommitTests {
             let second = try place.run(slow(other))
             #expect(second.status == 0, "\(second.error)")
             try checkWhole()
-            // The orphan ends by itself, and nothing of it is left.
+            // The orphan ends by itself and leaves nothing behind.
             #expect(waitUntil { !place.hasUnfinished } && place.exists("a"))
             try checkWhole()
         }
@@ -95,7 +95,7 @@ struct CommitTests {
         try #require(waitUntil { place.hasUnfinished })
         var seen: Set<Bool> = []
         _ = try waitUntil {
-            // Told before it is looked at: what an ended run has left is seen too.
+            // Query this before looking: then the state left by a finished run is seen too.
             let isOver = run.isOver
             let isOld = try place.run("cmp -s a/classes.txt whole/classes.txt && test -e a/train/train-003.tar && cmp a/train/train-000.tar whole/train/train-000.tar > /dev/null; echo $?").output
             seen.insert(isOld == "0\n")

@@ -16,7 +16,7 @@ struct ChecksumTests {
 
     @Test func `the checksum is that of the text the format names`() throws {
         try DocumentFile.write(document, to: folder.path("a"))
-        // Made by Tests/golden/checkpoint_checksum.py.
+        // Computed by Tests/golden/checkpoint_checksum.py.
         #expect(String(decoding: bytes(of: folder.path("a")), as: UTF8.self).contains(#""checksum":"xxh64:45c9431c4b2a2528""#))
     }
 
@@ -30,7 +30,7 @@ struct ChecksumTests {
             write(flipped, to: folder.path("b"))
             do {
                 let found = try DocumentFile.read(folder.path("b"))
-                // Only the word "checksum" itself, without which a file is one of another program, may be hurt.
+                // Only the word "checksum" itself may be damaged: without it the file counts as another program's.
                 harmless += 1
                 #expect(found.tensors == document.tensors)
                 #expect(found.metadata.filter { document.metadata[$0.key] != nil } == document.metadata, "bit \(bit)")
@@ -38,7 +38,7 @@ struct ChecksumTests {
                 #expect((error as? Failure)?.kind == .data, "bit \(bit): \(error)")
             }
         }
-        // Compressed data has a few bits that mean nothing.
+        // Compressed data has a few meaningless bits.
         #expect(harmless <= (name.hasSuffix("zst") ? 40 : 8 * 15))
     }
 

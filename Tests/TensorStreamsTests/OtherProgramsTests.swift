@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// What other programs make of our files. They are skipped where the program is not installed.
+/// Other programs read our files. The tests are skipped if a program is not installed.
 struct OtherProgramsTests {
     private static let hasZstd = Workplace.runs("zstd --version")
     private static let hasPython = Workplace.runs("python3 -c 'import safetensors.numpy, zstandard'")

@@ -99,9 +99,9 @@ struct ReadAheadTests {
             let ahead = ReadAhead(try StreamReader(descriptor: ends[0], name: "pipe"))
             for step in 0..<taken { #expect(try ahead.next() == exampleBatch(step)) }
         }
-        // A full pipe would be waited for.
+        // Otherwise writing to a full pipe would block.
         _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
-        // The writer stays: only a write to a pipe that nobody reads tells that the thread has gone.
+        // The writer stays open: only a write to a pipe without a reader shows that the thread has ended.
         #expect(waitUntil { !send(frames[taken + 1]) && errno == EPIPE })
     }
 
@@ -129,7 +129,7 @@ struct ReadAheadTests {
     }
 }
 
-/// A thread of the system's.
+/// A POSIX thread.
 final class Thread {
     private var thread = pthread_t()
     private final class Box: Sendable {

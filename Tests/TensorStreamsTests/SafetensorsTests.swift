@@ -9,7 +9,7 @@ struct SafetensorsTests {
 
     init() throws { folder = try Workplace() }
 
-    /// What Tests/golden/tensor_streams.py wrote: element i is i − 3, taken into its type.
+    /// The document that Tests/golden/tensor_streams.py wrote: element i is i − 3, converted to its type.
     private static func everyType() -> TensorDocument {
         let whole = Array(-3...6)
         let floats = whole.map { Float($0) }
@@ -139,7 +139,7 @@ struct SafetensorsTests {
     }
 
     @Test func `a header whose length looks like the start of another kind is read`() throws {
-        // 0xFFD8FF bytes of header are more than there may be; those of a pickle's start are few enough.
+        // A header of 0xFFD8FF bytes is longer than allowed; the length that starts like a pickle is short enough.
         let length: [UInt8] = [0x80, 2, 0, 0, 0, 0, 0, 0]
         write(length + "{}".utf8 + [UInt8](repeating: UInt8(ascii: " "), count: 0x280 - 2), to: folder.path("a"))
         #expect(try DocumentFile.read(folder.path("a")).tensors.isEmpty)
@@ -180,7 +180,7 @@ struct LimitTests {
     }
 
     @Test func `a bomb stops at the size it claims`() throws {
-        // A hundred blocks of 128 KiB of one byte each in a frame that claims a small document.
+        // A hundred blocks of 128 KiB, one byte each, in a frame that claims a small document.
         var bomb = frame(size: 4096, log: 17)
         for block in 0..<100 {
             let last: UInt32 = block == 99 ? 1 : 0

@@ -56,7 +56,7 @@ struct StreamTests {
         let reader = try StreamReader(folder.path("a"))
         var held: [TensorDocument] = []
         while let record = try reader.next() {
-            // Every third one is let go at once, so that its memory is used anew.
+            // Every third record is released at once, so that its memory is reused.
             if reader.recordIndex % 3 != 0 { held.append(record) }
         }
         #expect(held == [1, 2, 4, 5, 7, 8].map { exampleBatch($0) })

@@ -3,7 +3,7 @@ import TensorStreams
 import TestSupport
 import ToolSupport
 
-/// Everything in a stream, or the failure that reading it meets.
+/// All records of a stream, or the failure from reading it.
 func readAll(_ path: String, limits: Limits = .standard) -> Result<[TensorDocument], Failure> {
     do {
         let reader = try StreamReader(path, limits: limits)
@@ -15,7 +15,7 @@ func readAll(_ path: String, limits: Limits = .standard) -> Result<[TensorDocume
     }
 }
 
-/// The same of bytes that come through a pipe.
+/// The same for bytes that come through a pipe.
 func readAll(_ bytes: [UInt8], limits: Limits = .standard) -> Result<[TensorDocument], Failure> {
     do {
         let reader = try StreamReader(descriptor: pipe(holding: bytes), name: "pipe", limits: limits)
@@ -27,7 +27,7 @@ func readAll(_ bytes: [UInt8], limits: Limits = .standard) -> Result<[TensorDocu
     }
 }
 
-/// The reading end of a pipe that holds `bytes`, at most 64 KiB, and its end.
+/// The read end of a pipe that holds `bytes`, at most 64 KiB, followed by its end.
 func pipe(holding bytes: [UInt8]) -> CInt {
     var ends: [CInt] = [0, 0]
     Platform.pipe(&ends)
@@ -36,12 +36,12 @@ func pipe(holding bytes: [UInt8]) -> CInt {
     return ends[0]
 }
 
-/// A safetensors document of a header and data, right or wrong.
+/// A safetensors document of a header and data, valid or not.
 func document(_ header: String, data: [UInt8] = []) -> [UInt8] {
     littleEndian(UInt64(header.utf8.count)) + header.utf8 + data
 }
 
-/// The frames of a stream by the index at its end.
+/// The frames of a stream, according to the index at its end.
 func frames(of stream: [UInt8]) -> [[UInt8]] {
     let count = Int(stream[stream.count - 9]) + Int(stream[stream.count - 8]) << 8
     var entry = stream.count - 9 - 8 * count

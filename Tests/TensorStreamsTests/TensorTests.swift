@@ -18,7 +18,7 @@ struct TensorTests {
     }
 
     @Test func `floats are rounded to halves as Float16 rounds them`() throws {
-        // Halves' neighbours, their midpoints, and beyond the range on both sides.
+        // Midpoints of adjacent halves and their neighbours, and values beyond the range on both sides.
         var floats: [Float] = [65519.996, 65520, 65536, 1e9, .infinity, 0x1p-25, 0x1.000002p-25, 0x1p-26, 1e-30, -0.0]
         for bits in stride(from: UInt16(0), to: 0x7C00, by: 7) {
             let (a, b) = (Float(Float16(bitPattern: bits)), Float(Float16(bitPattern: bits + 1)))

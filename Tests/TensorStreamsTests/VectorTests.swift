@@ -3,11 +3,11 @@ import TestSupport
 import Testing
 import ToolSupport
 
-/// The test vectors of docs/tensor-stream.md, which another program has written (`Tests/golden/vectors.py`).
+/// The test vectors of docs/tensor-stream.md, written by another program (`Tests/golden/vectors.py`).
 struct VectorTests {
     private func told() throws -> JSON { try JSON(parsing: bytes(of: golden("vector.json"))) }
 
-    /// Compares a document with what `vector.json` says of it.
+    /// Compares a document with its description in `vector.json`.
     private func expect(_ document: TensorDocument, _ told: JSON?) throws {
         let tensors = try #require(told?["tensors"]?.asObject)
         #expect(document.tensors.keys.sorted() == tensors.map(\.key).sorted())

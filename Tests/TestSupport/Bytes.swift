@@ -23,7 +23,7 @@ public func write(_ bytes: [UInt8], to path: String) {
 
 public func littleEndian<T: FixedWidthInteger>(_ value: T) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
 
-/// The failure that `body` must end in.
+/// The failure in which `body` must end.
 public func failure(_ body: () throws -> Void) -> Failure? {
     do {
         try body()

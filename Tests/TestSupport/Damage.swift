@@ -1,13 +1,13 @@
 public import Foundation
 
-/// A change of a file such as disks, networks and people make.
+/// A change to a file, as disks, networks and people cause it.
 public struct Damage: CustomStringConvertible {
-    /// What the tallies of ``Effort/report(_:)`` call it.
+    /// The kind, as named in the tallies of ``Effort/report(_:)``.
     public enum Kind: String, CaseIterable, Sendable { case cut, flip, overwrite, zeros, insertion, removal, repetition }
 
     public let kind: Kind
     let offset: Int
-    /// How many bytes it concerns, or the bit.
+    /// The number of affected bytes, or the bit.
     let count: Int
     let bytes: [UInt8]
 
@@ -15,10 +15,10 @@ public struct Damage: CustomStringConvertible {
         (self.kind, self.offset, self.count, self.bytes) = (kind, offset, count, bytes)
     }
 
-    /// - Parameter size: that of the file, at least 1.
+    /// - Parameter size: the size of the file, at least 1.
     public static func random(size: Int, _ kinds: [Kind] = Kind.allCases, using random: inout some RandomNumberGenerator) -> Damage {
         let kind = kinds.randomElement(using: &random) ?? .flip
-        // Headers and end marks have most of what is parsed, and little of the bytes.
+        // Headers and end records contain most of what is parsed, but few of the bytes.
         let near = min(size, 1 << Int.random(in: 0...12, using: &random))
         let offset = switch Int.random(in: 0..<3, using: &random) {
         case 0: Int.random(in: 0..<near, using: &random)

@@ -1,12 +1,12 @@
 import Foundation
 import Platform
 
-/// How much the tests try: of every kind a little in `make test`, and in `make test-long` as much as finds rare faults.
+/// How much the tests try: a little of every kind in `make test`, and enough in `make test-long` to find rare faults.
 ///
-/// What is random follows from a seed. `make test` always has the same, `make test-long` a new one each time; the failure of a test tells seed and round,
-/// and `make test-long TEST_SEED=n` repeats it.
+/// Random choices depend on a seed. `make test` always uses the same seed, `make test-long` a new one each time; a
+/// test's failure reports seed and round, and `make test-long TEST_SEED=n` repeats it.
 public enum Effort {
-    /// SEED_TEST_LONG is the seed of the long tests; there is none in the short ones.
+    /// The seed of the long tests, from SEED_TEST_LONG; nil in the short tests.
     private static let long = ProcessInfo.processInfo.environment["SEED_TEST_LONG"].flatMap { UInt64($0) }
 
     public static let isLong = long != nil
@@ -21,10 +21,10 @@ public enum Effort {
         return mix
     }
 
-    /// What to say of a failure, so that it can be repeated.
+    /// The text to add to a failure, so that it can be repeated.
     public static func place(_ round: Int) -> String { "seed \(seed), round \(round)" }
 
-    /// Tells how much was tried; `make test-long` collects these lines at its end.
+    /// Reports how much was tried; `make test-long` collects these lines at its end.
     public static func report(_ what: String) {
         let line = "tried: \(what)\n"
         _ = write(1, line, line.utf8.count)

@@ -1,6 +1,6 @@
-/// Numbers in [-1, 1) that look random: a hash of (name, i), as in `Tests/golden/networks.py`.
+/// Pseudo-random numbers in [-1, 1): a hash of (name, i), as in `Tests/golden/networks.py`.
 ///
-/// Weights for golden tests come from it, so that no large file is needed.
+/// Golden tests take their weights from it, so that no large file is needed.
 public func formula(_ name: String, _ count: Int) -> [Float] {
     var h: UInt32 = 2_166_136_261
     for byte in name.utf8 { h = (h ^ UInt32(byte)) &* 16_777_619 }
@@ -15,7 +15,7 @@ public func formula(_ name: String, _ count: Int) -> [Float] {
     }
 }
 
-/// The path of a file beside the tests.
+/// The path of a file in Tests/golden.
 public func golden(_ name: String, file: String = #filePath) -> String {
     let folder = file.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(separator: "/")
     return "\(folder)/golden/\(name)"

@@ -1,7 +1,7 @@
 import Kernels
 public import Networks
 
-/// A network whose weights come from the formula, as `networks.py` fills torchvision's.
+/// A network with weights from the formula, as `networks.py` fills torchvision's.
 ///
 /// - Parameter hidden: whether the head has a hidden layer.
 public func formulaWeights(_ name: String, dimension: Int = 128, hidden: Bool = true) -> Weights {
@@ -25,7 +25,8 @@ public func formulaWeights(_ network: Network) -> Weights {
         case .matrix: u = u.map { $0 / Float(Double(parameter.shape[1]).squareRoot()) }
         case .scale: u = u.map { 1 + 0.2 * $0 }
         case .bias:
-            // Those of linear layers and of squeeze-excite are small, those of batch norm far from the kinks of what follows.
+            // Weights of linear layers and of squeeze-excite are small; those of batch norm are far from the kinks of
+            // the following layers.
             let small = ["fc.", "classifier.", "_fc."].contains { parameter.name.hasPrefix($0) } || parameter.name.contains(".fc")
             let sizes: [Float] = small ? [0] : parameter.name.hasPrefix("features.") || parameter.name.hasPrefix("conv.") ? [1.5] : [3, 3, 3, -3]
             u = u.enumerated().map { sizes[$0.offset % sizes.count] + 0.1 * $0.element }

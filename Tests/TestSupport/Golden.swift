@@ -1,22 +1,22 @@
 import Foundation
 import TensorStreams
 
-/// The numbers in one of the files of Tests/golden, which a Python program beside it wrote.
+/// The numbers in a file of Tests/golden, which a Python program beside it wrote.
 public struct Golden {
     private let document: TensorDocument
 
-    /// - Parameter name: of the file, without `.safetensors`; `images.safetensors.zst` is named with its ending.
+    /// - Parameter name: the file's name without `.safetensors`; `images.safetensors.zst` is given with its extension.
     public init(_ name: String) throws { try self.init(path: golden(name.contains(".") ? name : name + ".safetensors")) }
     public init(path: String) throws { document = try DocumentFile.read(path) }
 
     public func has(_ name: String) -> Bool { document.tensors[name] != nil }
-    /// The names of tensors that begin so.
+    /// The names of tensors with this prefix.
     public func names(_ prefix: String) -> [String] { document.names.filter { $0.hasPrefix(prefix) } }
 
     public func shape(_ name: String) throws -> [Int] { try tensor(name).shape }
     public func floats(_ name: String) throws -> [Float] { try tensor(name).floats() }
     public func integers(_ name: String) throws -> [Int] { try tensor(name).integers() }
-    /// Double precision as it is in the file, or floats as doubles.
+    /// Double precision as stored in the file, or floats as doubles.
     public func doubles(_ name: String) throws -> [Double] {
         let tensor = try tensor(name)
         return tensor.dtype == .f64 ? tensor.withElements(as: Double.self) { Array($0) } : try tensor.floats().map(Double.init)

@@ -1,9 +1,10 @@
 import Platform
 public import Testing
 
-/// Memory between two pages that no one may touch: a step over its edge ends the process.
+/// Memory between two inaccessible pages: an access beyond its edge ends the process.
 ///
-/// A page has thousands of bytes, so that only one side can lie right at such a page; what is left on the other is marked and must stay so.
+/// A page has thousands of bytes, so only one side can lie directly at such a page; the gap on the other side is filled
+/// with a pattern that must not change.
 public final class Guarded<Element: BitwiseCopyable>: @unchecked Sendable {
     public let count: Int
     public let pointer: UnsafeMutablePointer<Element>
@@ -28,7 +29,7 @@ public final class Guarded<Element: BitwiseCopyable>: @unchecked Sendable {
 
     deinit { munmap(memory, (pages + 2) * page) }
 
-    /// What has been written. It is an issue if anything beside it was.
+    /// The written values. It is an issue if anything beside them was written.
     public func values(sourceLocation: SourceLocation = #_sourceLocation) -> [Element] {
         let inside = UnsafeRawBufferPointer(start: memory + page, count: pages * page)
         let first = UnsafeRawPointer(pointer) - UnsafeRawPointer(memory + page), last = first + count * MemoryLayout<Element>.stride
@@ -38,11 +39,11 @@ public final class Guarded<Element: BitwiseCopyable>: @unchecked Sendable {
     }
 }
 
-/// Which side of the memory lies at a page that no one may touch.
+/// Which side of the memory lies at an inaccessible page.
 public enum Side: String, Codable, Sendable, CaseIterable { case beginning, end }
 
 extension Guarded<Float> {
-    /// Memory for outputs: NaN where nothing has been written.
+    /// Memory for outputs: NaN until it is written.
     public convenience init(_ count: Int, _ side: Side) { self.init([Float](repeating: .nan, count: count), side) }
 }
 

@@ -1,9 +1,9 @@
 public import Kernels
 public import Testing
 
-/// Scratch with nothing but NaN in it, and a margin behind what is needed that must stay as it is.
+/// Scratch filled with NaN, followed by a margin that must not change.
 ///
-/// What takes scratch for zero, or leaves its part of it and reads there, makes NaN of its results.
+/// A kernel that assumes zeroed scratch, or reads outside its part, produces NaN.
 public final class MeasuredScratch: @unchecked Sendable {
     public let scratch: Scratch
     private let need: Scratch.Need

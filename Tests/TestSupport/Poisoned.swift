@@ -1,6 +1,6 @@
 public import Testing
 
-/// Memory for outputs: NaN where nothing has been written, guarded on both sides.
+/// Memory for outputs: NaN until it is written, guarded on both sides.
 public final class Poisoned: @unchecked Sendable {
     public let count: Int
     public let pointer: UnsafeMutablePointer<Float>
@@ -15,7 +15,7 @@ public final class Poisoned: @unchecked Sendable {
         pointer.update(repeating: .nan, count: count)
     }
 
-    /// Memory for what is added to.
+    /// Memory to accumulate into.
     public convenience init(_ values: [Float]) {
         self.init(values.count)
         for (i, value) in values.enumerated() { pointer[i] = value }
@@ -23,10 +23,10 @@ public final class Poisoned: @unchecked Sendable {
 
     deinit { (pointer - Self.guards).deallocate() }
 
-    /// All of it, for what takes buffers.
+    /// All elements, for functions that take buffers.
     public var all: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: pointer, count: count) }
 
-    /// What has been written. It is an issue if anything beside it was.
+    /// The written values. It is an issue if anything beside them was written.
     public func values(sourceLocation: SourceLocation = #_sourceLocation) -> [Float] {
         let outside = (1...Self.guards).map { pointer[-$0] } + (0..<Self.guards).map { pointer[count + $0] }
         #expect(outside.allSatisfy { $0 == Self.mark }, "memory beside the output was written", sourceLocation: sourceLocation)
@@ -34,7 +34,7 @@ public final class Poisoned: @unchecked Sendable {
     }
 }
 
-/// The largest difference, relative to the largest expected number; infinite where anything is not a number.
+/// The largest difference, relative to the largest expected number; infinite if anything is NaN.
 public func largestError(_ found: [Float], _ expected: [Double]) -> Double {
     guard found.count == expected.count else { return .infinity }
     let scale = expected.reduce(1e-30) { max($0, abs($1)) }
@@ -47,15 +47,16 @@ public func largestError(_ found: [Float], _ expected: [Double]) -> Double {
     return worst / scale
 }
 
-/// The largest of some errors; infinite where one is not a number, which `max()` passes over.
+/// The largest error; infinite if one is NaN, which `max()` ignores.
 public func largest(_ errors: some Sequence<Double>) -> Double { errors.reduce(0) { $1.isNaN ? .infinity : max($0, $1) } }
 
-/// Where two arrays first differ; nil if they are equal. For long ones, of which a failed `==` would print every difference.
+/// Where two arrays first differ; nil if they are equal. For long arrays, where a failed `==` would print every
+/// difference.
 public func firstDifference(_ a: [Float], _ b: [Float]) -> Int? {
     zip(a, b).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? (a.count == b.count ? nil : min(a.count, b.count))
 }
 
-/// Expects that steps in random directions from `x` change `f` as `gradient` says.
+/// Expects that steps in random directions from `x` change `f` as `gradient` predicts.
 public func expectDerivative(
     _ gradient: [Float], of f: ([Float]) -> Double, at x: [Float], step: Float, tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation
 ) {
@@ -63,10 +64,10 @@ public func expectDerivative(
     for number in 0..<3 {
         let direction = formula("direction \(number)", x.count)
         let ahead = zip(x, direction).map { $0 + step * $1 }, behind = zip(x, direction).map { $0 - step * $1 }
-        // What was really stepped, after rounding.
+        // The actual step, after rounding.
         let predicted = zip(gradient, zip(ahead, behind)).reduce(0) { $0 + Double($1.0) * (Double($1.1.0) - Double($1.1.1)) }
         let measured = f(ahead) - f(behind)
-        // Where the direction happens to lie across the gradient, its own size is the measure.
+        // If the direction happens to be orthogonal to the gradient, the error is relative to the gradient's size.
         let size = 2 * Double(step) * gradient.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot() / 3.0.squareRoot()
         #expect(abs(measured - predicted) <= tolerance * max(abs(predicted), size), "direction \(number)", sourceLocation: sourceLocation)
     }

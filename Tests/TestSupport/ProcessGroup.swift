@@ -2,17 +2,18 @@ import Foundation
 public import Platform
 import Synchronization
 
-/// A process that was started, and all that it starts.
+/// A started process and all its descendants.
 public final class ProcessGroup: Sendable {
     public let leader: pid_t
-    /// Once it has been reaped. Nobody can wait for it again, and its number may by then be another's.
+    /// The status once the process has been reaped. Nobody can wait for it again, and its number may then belong to
+    /// another process.
     private let ended = Mutex<Int32?>(nil)
 
     init(leader: pid_t) { self.leader = leader }
 
-    /// The leader's exit status, or 128 + n where signal n ended it. After so many seconds all of the group is killed.
+    /// The leader's exit status, or 128 + n if signal n ended it. After so many seconds the whole group is killed.
     ///
-    /// −1 where the leader's status cannot be had, or where not even SIGKILL ends it.
+    /// −1 if the leader's status is unavailable, or if not even SIGKILL ends it.
     public func wait(seconds: Int = 900) -> Int32 {
         var status: Int32?
         let isOver = waitUntil(seconds: seconds) {
@@ -24,7 +25,7 @@ public final class ProcessGroup: Sendable {
         return waitUntil(seconds: 60, { poll() != nil }) ? poll() ?? -1 : -1
     }
 
-    /// Whether its leader has ended, and has been reaped.
+    /// Whether its leader has ended and has been reaped.
     public var isOver: Bool { poll() != nil }
 
     /// The leader's exit status if it has ended.
@@ -42,12 +43,12 @@ public final class ProcessGroup: Sendable {
         }
     }
 
-    /// Those of its processes that run the program `name` now.
+    /// The processes of the group that currently run the program `name`.
     public func members(named name: String) -> [pid_t] {
         ProcessState.all.filter { $0.group == leader && $0.name == name.prefix(15) && $0.isAlive }.map(\.id)
     }
 
-    /// The same, once there are any; none after so many seconds or when the leader has ended.
+    /// The same, once there are any; empty after so many seconds or when the leader has ended.
     public func waitForMembers(named name: String, seconds: Int) -> [pid_t] {
         var found: [pid_t] = []
         _ = waitUntil(seconds: seconds) {
@@ -57,22 +58,22 @@ public final class ProcessGroup: Sendable {
         return found
     }
 
-    /// Kills all of it, at once and without a warning.
+    /// Kills the whole group at once and without a warning.
     public func end(by signal: CInt = SIGKILL) { kill(-leader, signal) }
 }
 
-/// What the system tells of a process.
+/// The system's information on a process.
 public struct ProcessState {
     public let id: pid_t
     let name: String
     let group: pid_t
-    /// Whether it may still do something. `kill(id, 0)` does not tell: it succeeds for a zombie, and orphans stay zombies for as long as the first
-    /// process of a container reaps none.
+    /// Whether the process may still do something. `kill(id, 0)` does not show this: it succeeds for a zombie, and
+    /// orphans stay zombies if the first process of a container reaps none.
     public let isAlive: Bool
     /// Whether its first thread waits for something, and is not merely without a processor.
     public let isAsleep: Bool
 
-    /// nil where there is none.
+    /// nil if there is no such process.
     public init?(_ id: pid_t) {
         // PID (NAME) STATE PARENT GROUP …
         guard let bytes = FileManager.default.contents(atPath: "/proc/\(id)/stat") else { return nil }
@@ -101,7 +102,7 @@ public struct ProcessState {
 
 /// Waits until `condition` holds, however slow the machine is; false after so many seconds.
 ///
-/// Tests wait for a sign that what they wait for has happened. A sleep instead would be too short on some machine.
+/// Tests wait for a sign that an event has happened. A sleep instead would be too short on some machine.
 public func waitUntil(seconds: Int = 300, _ condition: () throws -> Bool) rethrows -> Bool {
     let end = ContinuousClock.now + .seconds(seconds)
     while try !condition() {

@@ -2,15 +2,15 @@ public import Ranks
 import Platform
 import ToolSupport
 
-/// Ranks that are threads of one process, for tests.
+/// Ranks as threads of one process, for tests.
 public final class RankThreads: Sendable {
     public let count: Int
     private let state: Monitor<State>
 
     private struct State {
-        /// Of the call under way, by ranks.
+        /// The buffers of the current call, by rank.
         var posted: [[UnsafeRawBufferPointer]?]
-        /// Ranks that have taken what they need of it.
+        /// The number of ranks that have read what they need.
         var taken = 0
         var aborted: Int32?
     }
@@ -22,10 +22,10 @@ public final class RankThreads: Sendable {
         state = Monitor(State(posted: [[UnsafeRawBufferPointer]?](repeating: nil, count: count)))
     }
 
-    /// What the others reach rank `rank` by.
+    /// The communicator of rank `rank`.
     public func communicator(_ rank: Int) -> any Communicator { Member(self, rank) }
 
-    /// Runs `body` once for each rank, each on a thread of its own.
+    /// Runs `body` once for each rank, each on its own thread.
     public static func run<Result: Sendable>(_ count: Int, _ body: @escaping @Sendable (Ranks) throws -> Result) throws -> [Result] {
         let threads = RankThreads(count), results = Monitor<[Int: Swift.Result<Result, any Error>]>([:])
         for rank in 0..<count {
@@ -42,12 +42,13 @@ public final class RankThreads: Sendable {
             pthread_detach(thread)
         }
         let all = results.change(when: { $0.count == count }) { $0 }
-        // What has failed first, and not for another's end.
+        // The first failure that was not caused by another rank's end.
         if let error = all.values.compactMap({ if case .failure(let error) = $0, !(error is Aborted) { error } else { nil } }).first { throw error }
         return try (0..<count).compactMap { try all[$0]?.get() }
     }
 
-    /// Shows all what one rank has, and hands it what all have; all leave once all have come and taken.
+    /// Shows one rank's buffers to all and gives it the buffers of all; no rank leaves before all have arrived and
+    /// read.
     fileprivate func meet(_ rank: Int, _ own: [UnsafeRawBufferPointer], _ take: ([[UnsafeRawBufferPointer]]) -> Void) throws {
         let count = count
         func check(_ state: State) throws { if let status = state.aborted { throw Aborted(status: status) } }
@@ -61,7 +62,7 @@ public final class RankThreads: Sendable {
         }
         unsafe take(all)
         state.change { $0.taken += 1 }
-        // Nobody's memory may change before all have read it.
+        // No buffer may change before all ranks have read it.
         try state.change(when: { unsafe $0.taken == count || $0.posted[rank] == nil || $0.aborted != nil }) { state in
             try check(state)
             if state.taken == count {

@@ -2,7 +2,7 @@ import Parallel
 import Platform
 import Synchronization
 
-/// Calls `body` with 0, 1, … on threads of their own, all at once, and waits for them.
+/// Calls `body` with 0, 1, …, each on its own thread, all at once, and waits for them.
 public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let threads = (0..<count).map { index in
         let box = Unmanaged.passRetained(Work { body(index) })
@@ -18,7 +18,8 @@ public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     for thread in threads { pthread_join(thread, nil) }
 }
 
-/// Whether `count` threads work at once: every piece waits for all others. Surely so only in a process of its own, where no other test has them.
+/// Whether `count` threads work at once: every piece waits for all others. This is certain only in a separate process,
+/// where no other test uses the threads.
 public func allAtWork(_ count: Int, workers: Int = .max) -> Bool {
     let arrived = Atomic<Int>(0), missed = Atomic<Bool>(false)
     Parallel.forEach(count, workers: workers) { _, _ in

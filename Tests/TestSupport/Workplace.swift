@@ -3,12 +3,12 @@ import Platform
 public import TensorStreams
 import ToolSupport
 
-/// A folder for one test, and the built tools run from outside in it.
+/// A folder for one test, in which it runs the built tools from outside.
 public final class Workplace {
     /// The folder of the project's Makefile.
     public static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized.path
 
-    /// Whether a process has a handler of a signal.
+    /// Whether a process has a handler for a signal.
     public static func catches(_ signal: Int32, _ process: pid_t) -> Bool {
         let status = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
         let mask = status.split(separator: "\n").first { $0.hasPrefix("SigCgt:") }.flatMap { UInt64($0.dropFirst(7).trimmingCharacters(in: .whitespaces), radix: 16) }
@@ -23,11 +23,12 @@ public final class Workplace {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
 
-    /// Ends what is still at work here, waits for it and removes the folder, also where a test has failed in between.
+    /// Ends and reaps the processes still running here and removes the folder, even if a test has failed.
     ///
-    /// No zombie may stay: the thread by which swift-testing waits for exit tests would meet it again and again and wait for nothing else.
+    /// No zombie may stay: the thread in which swift-testing waits for exit tests would find it again and again and
+    /// wait for nothing else.
     deinit {
-        // Again and again: who was killed just now may have started something, or written.
+        // Repeated, because a process killed just now may have started another, or written a file.
         _ = waitUntil(seconds: 10) {
             let left = started.isEmpty ? [] : ProcessState.all.filter { $0.isAlive && $0.has("HOME=\(folder.path)") }
             for process in left { kill(process.id, SIGKILL) }
@@ -37,7 +38,7 @@ public final class Workplace {
         for group in started { _ = group.wait(seconds: 10) }
     }
 
-    /// The folder of the built tools, which lie beside this test program.
+    /// The folder of the built tools, beside this test program.
     public static let tools = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
     public func path(_ name: String) -> String { folder.appending(path: name).path }
@@ -45,7 +46,7 @@ public final class Workplace {
     public func text(_ name: String) throws -> String { String(decoding: try bytes(name), as: UTF8.self) }
     public func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 
-    /// Everything below `name`, in order, but what ``run(_:)`` keeps there.
+    /// Everything below `name`, in order, except the files of ``run(_:)``.
     public func contents(_ name: String = ".") throws -> [String] {
         try FileManager.default.subpathsOfDirectory(atPath: path(name)).filter { $0 != ".output" && $0 != ".error" }.sorted()
     }
@@ -61,7 +62,7 @@ public final class Workplace {
 
     public func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
 
-    /// How a line of bash ended: its exit status (128 + n where signal n ended it) and what it said.
+    /// The end of a line of bash: its exit status (128 + n if signal n ended it) and its output.
     public struct Result: Sendable {
         public let status: Int32
         public let output: String
@@ -70,7 +71,7 @@ public final class Workplace {
         public var lines: [Substring] { error.split(separator: "\n") }
     }
 
-    /// Runs a line of bash, in which the tools are on the PATH, with pipefail and an empty standard input.
+    /// Runs a line of bash, with the tools on the PATH, with pipefail and an empty standard input.
     @discardableResult
     public func run(_ line: String) throws -> Result {
         let group = try start(line)
@@ -78,7 +79,7 @@ public final class Workplace {
         return Result(status: status, output: try text(".output"), error: try text(".error"))
     }
 
-    /// Whether a line of bash ends with 0 here, as one that asks whether a program is installed.
+    /// Whether a line of bash ends with 0 here, such as one that checks whether a program is installed.
     public static func runs(_ line: String) -> Bool { (try? Workplace().run(line).status) == 0 }
 
     /// Runs a line whose commands must all succeed.
@@ -87,10 +88,10 @@ public final class Workplace {
         guard result.status == 0 else { throw Failure(.software, "\(line): ended with \(result.status): \(result.error)") }
     }
 
-    /// Starts a line of bash as ``run(_:)`` does, as a process group of its own.
+    /// Starts a line of bash as ``run(_:)`` does, in its own process group.
     ///
-    /// What it says goes into files: the end of a pipe would be passed on to what other tests start at the same moment. And not
-    /// Foundation's `Process` starts it, since that passes on the blocked signals of the test's thread.
+    /// Its output goes to files: the end of a pipe would be inherited by processes that other tests start at the same
+    /// moment. Foundation's `Process` is not used, because it passes on the blocked signals of the test's thread.
     public func start(_ line: String) throws -> ProcessGroup {
         let environment = ["PATH=\(Workplace.tools.path):\(ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")", "LC_ALL=C", "HOME=\(folder.path)"]
         var actions = posix_spawn_file_actions_t()
@@ -108,7 +109,7 @@ public final class Workplace {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        // Where it starts, the shell is told as its first argument: glibc's call for that is not for Swift.
+        // The shell gets its working folder as first argument: glibc's call for that is not available in Swift.
         let words = ["bash", "-c", "cd \"$0\"; set -o pipefail; \(line)", folder.path]
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { (word: String) in strdup(word) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = environment.map { (variable: String) in strdup(variable) } + [nil]
@@ -121,7 +122,7 @@ public final class Workplace {
         return group
     }
 
-    /// Everything in a stream.
+    /// The header and all records of a stream.
     public func read(_ name: String) throws -> (header: StreamHeader, records: [TensorDocument]) {
         let reader = try StreamReader(path(name))
         var records = [TensorDocument]()

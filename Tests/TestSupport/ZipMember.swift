@@ -1,15 +1,15 @@
-/// A member of a zip archive as a test makes it: what the archive says of it may be wrong.
+/// A member of a zip archive made by a test: the archive's description of it may be wrong.
 public struct ZipMember {
     public var name: String
-    /// As they lie in the archive.
+    /// The bytes as stored in the archive.
     public var bytes: [UInt8]
     /// 0 for stored, 8 for deflated.
     public var method: UInt16 = 0
-    /// What the archive says of its sizes; nil for the truth of stored ones.
+    /// The sizes that the archive states; nil for the true sizes of a stored member.
     public var size: UInt64?
     public var packedSize: UInt64?
     public var checksum: UInt32?
-    /// Whether sizes stand in the extra field of zip64, and what that says of its place in the archive.
+    /// Whether sizes are in the zip64 extra field, and the offset that this field states.
     public var isZip64 = false
     public var offset: UInt64?
 
@@ -43,7 +43,8 @@ public struct ZipMember {
         return file + list + "PK\u{5}\u{6}".utf8 + [0, 0, 0, 0] as [UInt8] + count + count + littleEndian(UInt32(list.count)) + littleEndian(UInt32(file.count)) + [0, 0]
     }
 
-    /// A deflated member of these bytes and zeros behind them, some 160 of them for each of its bytes (RFC 1951, the fixed codes).
+    /// A deflated member of these bytes followed by zeros, which take one byte for about 160 (RFC 1951, the fixed
+    /// codes).
     public static func deflated(_ name: String, _ bytes: [UInt8], zeros: Int) -> ZipMember {
         var packed: [UInt8] = [], buffer: UInt32 = 0, count: UInt32 = 0
         // The first bit of a code first.
@@ -61,7 +62,7 @@ public struct ZipMember {
         put(0b110, 3)
         for byte in bytes { literal(byte) }
         if zeros > 0 { literal(0) }
-        // 258 bytes of the one before, for each two codes.
+        // 258 bytes of the previous value for every two codes.
         for _ in 0..<(max(0, zeros - 1) / 258) { put(0b1100_0101_00000, 13) }
         for _ in 0..<(max(0, zeros - 1) % 258) { literal(0) }
         put(0, 7)
@@ -79,7 +80,7 @@ public struct ZipMember {
     }
 }
 
-/// An array of NumPy's format 1.0 up to its numbers, `<f4` of this shape.
+/// A NumPy array of format 1.0 up to its numbers, `<f4` with this shape.
 public func numpyHeader(shape: String) -> [UInt8] {
     let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(shape)), }\n"
     return [0x93] + "NUMPY".utf8 + [1, 0] + littleEndian(UInt16(text.utf8.count)) + text.utf8

@@ -23,7 +23,8 @@ struct LongWaitTests {
 
     @Test func `short waits are not added up, and time between them does not count`() throws {
         let words = Words()
-        // Each far shorter than the limit, for machines on which a short sleep may be long, and together longer.
+        // Each wait is far shorter than the limit, because a short sleep may be long on some machines; together they
+        // are longer.
         let wait = LongWait(first: 2) { text in words.said.withLock { $0.append(text) } }
         for _ in 0..<30 { wait.during { _ = usleep(80_000) } }
         usleep(2_400_000)

@@ -100,7 +100,7 @@ struct BadInputTests {
 
     @Test func `widths that no network has are named`() throws {
         let place = try Workplace()
-        // A tensor without numbers may claim to be as wide as it likes.
+        // A tensor without elements may claim any width.
         try DocumentFile.write(
             TensorDocument(tensors: ["fc.0.weight": Tensor(u8: [], shape: [1 << 32, 0]), "fc.2.weight": Tensor(u8: [], shape: [1 << 32, 0])]), to: place.path("wide"))
         try place.expectFailure("convert-weights wide -o out", 65, "wide: has 'fc.0.weight' of shape [4294967296, 0], which no network has")
@@ -120,7 +120,7 @@ struct BadInputTests {
             record.tensors["images"] = Tensor(u8: [UInt8](repeating: 1, count: 16 * 3 << 20), shape: [16, 1, 1 << 10, 1 << 10, 3])
             return number == 0 ? record : nil
         }
-        // The threads' stacks, which are not used, count as well.
+        // The threads' unused stacks count as well.
         for line in ["train-step --student student large --threads 1 -q -o out", "embed --weights teacher large --as more --threads 1 -q -o out"] {
             let result = try place.run("ulimit -v 1500000; \(line)")
             #expect(result.status == 74 && result.lines.count == 1 && result.error.contains("there is no memory for"), "\(result.status) \(result.error)")
@@ -186,7 +186,7 @@ struct BadInputTests {
     @Test(arguments: ["seed", "moco-v2", "supervised-contrastive"])
     func `a loss that is not a number stops the training, and the last checkpoint stands`(objective: String) throws {
         let place = try Workplace.training()
-        // Batch norm divides its input's size out again; what stands behind it overflows.
+        // Batch norm cancels the scale of its input; the layers after it overflow.
         try place.change("student", into: "huge") { document in
             for name in ["fc.0.weight", "fc.2.weight"] {
                 let tensor = try #require(document.tensors[name])

@@ -3,7 +3,7 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// A network that has learnt gets a classifier, which learns, is converted and names its classes.
+/// A trained network gets a classifier, which is trained, converted and names its classes.
 struct ClassifierTests {
     private func place() throws -> Workplace {
         let place = try Workplace()
@@ -49,7 +49,7 @@ struct ClassifierTests {
             for file in ["\(name).1.safetensors", "\(name).safetensors"] { #expect(try DocumentFile.read(place.path(file)).metadata["classes"] == classes, "\(file)") }
             #expect(try place.read("\(name).logits").header.metadata["logit_classes"] == classes)
         }
-        // The head goes, and the names with it.
+        // Removing the head removes the names.
         try place.perform("convert-weights all.safetensors --backbone -q -o trunk.safetensors; convert-weights all.safetensors --project 4 -q -o four.safetensors")
         #expect(try DocumentFile.read(place.path("trunk.safetensors")).metadata["classes"] == nil)
         let frozen = try DocumentFile.read(place.path("frozen.safetensors")), start = try DocumentFile.read(place.path("0.safetensors"))

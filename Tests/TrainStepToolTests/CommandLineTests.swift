@@ -55,7 +55,7 @@ struct CommandLineTests {
         ("train-step --student s -o out --loss queue-loss --queue-size 8", "--queue-size is the loss's own"),
         ("train-step --student s -o out --loss queue-loss --student-temperature 0.1", "--student-temperature is the loss's own"),
         ("train-step --student s -o out --loss queue-loss --teacher-temperature 0.1", "--teacher-temperature is the loss's own"),
-        // What is done in a moment is not timed.
+        // Very short tasks are not timed.
         ("initialize --network resnet18 -o out --timing t", "--timing"), ("convert-weights in -o out --timing t", "--timing"), ("inspect in --timing t", "--timing"),
     ])
     func `a wrong command line is 64 and says why`(line: String, words: String) throws {

@@ -9,7 +9,7 @@ struct EmbedGroupTests {
         return place
     }
 
-    /// Row by row what `embed` says of each view of a group, from `whole` (N, V, D), and one view's rows (N, D).
+    /// The rows (N, D) of one view, from the rows `whole` (N, V, D) that `embed` gives for each view of a group.
     private func column(_ whole: Tensor, _ view: Int) -> [Float] {
         let (N, V, D) = (whole.shape[0], whole.shape[1], whole.shape[2])
         return whole.withFloats { rows in (0..<N).flatMap { n in (0..<D).map { rows[(n * V + view) * D + $0] } } }

@@ -2,11 +2,11 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// A program where embed has a network.
+/// A program in place of embed's network.
 struct EmbedProgramTests {
     @Test func `a program that gives a network's embeddings is that network`() throws {
         let place = try Workplace.training()
-        // As a stream, from images alone, and with all that it was given passed on.
+        // As a stream, from images alone, and with all its input passed on.
         let result = try place.run("""
             set -e
             embed --command 'embed --weights teacher -q' views -q -o whole; embed --command 'embed --weights teacher --drop images -q' views -q -o less
@@ -17,7 +17,7 @@ struct EmbedProgramTests {
         let expected = try place.read("taught")
         for name in ["whole", "less", "piped"] {
             let found = try place.read(name)
-            // What a program's numbers are, nobody knows: its command is told.
+            // A program's numbers are unknown, so its command is recorded instead.
             func told(_ header: StreamHeader) -> [String: String] { header.metadata.filter { $0.key != StreamHeader.madeOfKey } }
             #expect(found.records == expected.records && told(found.header) == told(expected.header), "\(name)")
             #expect(found.header.dataSource == expected.header.dataSource && found.header.madeOf?.hasSuffix(expected.header.madeOf ?? "") == false)

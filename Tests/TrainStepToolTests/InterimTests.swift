@@ -4,12 +4,13 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// `train-step --interim` and `augment --resume`: an epoch that goes on from its middle.
+/// `train-step --interim` and `augment --resume`: an epoch that resumes from its middle.
 struct InterimTests {
     private static let step = "train-step --student begun --epochs 3 --schedule constant --learning-rate 0.05"
     private static let augment = "augment --data pictures/train --size 16 --batch 16 --drop-last --epoch 1 -q"
 
-    /// A training after its first epoch, the stream of the second, what comes of it, and the stream cut off in its fourth batch.
+    /// A training run after its first epoch, the stream of the second, the result of it, and the stream cut off in its
+    /// fourth batch.
     private func place(_ options: String = "") throws -> Workplace {
         let place = try Workplace.training()
         try place.perform("""
@@ -27,12 +28,12 @@ struct InterimTests {
             let cut = try place.run("\(Self.step) cut \(options) -q -o out")
             #expect(cut.status == 65 && cut.error.contains("is cut off") && !place.exists("out"), "\(cut.error)")
             #expect(try place.document("half.safetensors").metadata["interim_batch"] == "3" && place.document("half.before.safetensors").metadata["interim_batch"] == "2")
-            // Only the one before is left: as if it had been killed between the two names.
+            // Only the previous checkpoint is left, as after a kill between the two renames.
             if number == 1 { try place.perform("rm half.safetensors") }
             let rest = try place.run("\(stream) \(Self.step) \(options) -o out && cmp out whole && rm out")
             #expect(rest.status == 0 && rest.error.contains("goes on behind batch \(number == 1 ? 2 : 3) of the epoch"), "\(rest.error)")
             #expect(!place.exists("half.safetensors") && !place.exists("half.before.safetensors"))
-            // Each batch is in the log once, whatever another epoch had left there.
+            // Each batch is in the log once, whatever another epoch has left there.
             let steps = try place.text("log.jsonl").split(separator: "\n").compactMap { try JSON(parsing: Array($0.utf8))["images"]?.asInteger }
             #expect(steps.reduce(0, +) == 96)
         }
@@ -52,7 +53,7 @@ struct InterimTests {
         try place.perform("\(Self.step) --interim half.safetensors second -q -o out; cmp out whole")
     }
 
-    // The teacher's first rows are looked at before the first step; of a stream that ends early they would be too few.
+    // train-step reads the teacher's first rows before the first step; a stream that ends early has too few.
     @Test(arguments: ["cat", "true"])
     func `SIGTERM before the first batch saves nothing, and the same command does the epoch`(_ then: String) throws {
         let place = try Workplace.training()
@@ -60,7 +61,7 @@ struct InterimTests {
         try place.perform("\(step) taught -q -o whole")
         let run = try place.start("(head -c 20000 taught; while [ ! -e enough ]; do sleep 0.01; done; \(then == "cat" ? "tail -c +20001 taught" : "true")) | \(step) --interim half -o out")
         let processes = run.waitForMembers(named: "train-step", seconds: 60)
-        // All tools catch it, to leave nothing half-written; a moment later it is a request.
+        // All tools catch it at first, to leave nothing half-written; a moment later it counts as a request.
         #expect(waitUntil { processes.allSatisfy { Workplace.catches(SIGTERM, $0) } })
         sleep(1)
         for process in processes { kill(process, SIGTERM) }
@@ -108,7 +109,7 @@ struct InterimTests {
         let options = "--loss 'queue-loss -q' --interim half.safetensors --checkpoint-every 2"
         #expect(try place.run("\(Self.step) cut \(options) -q -o out").status == 65)
         try place.perform("\(Self.step) second \(options) -q -o out; cmp out whole; rm out")
-        // Answers that lie ready.
+        // Prepared answers.
         let writer = try StreamWriter(place.path("answers"), header: StreamHeader())
         for _ in 0..<6 {
             try writer.write(TensorDocument(tensors: ["loss": Tensor(f32: [Float](repeating: 1, count: 16), shape: [16]), "gradient": Tensor(f32: [Float](repeating: 0.01, count: 256), shape: [16, 16])]))
@@ -138,7 +139,7 @@ struct InterimTests {
         try place.perform("head -c 5000 kept > half.safetensors")
         try place.expectFailure("\(Self.step) second --interim half.safetensors -q -o out", 65, "half.safetensors: ", remedy)
         try place.expectFailure("\(Self.augment) --resume half.safetensors -o views.zst", 65, "half.safetensors: ", remedy)
-        // Rest of a stream that begins behind the checkpoint.
+        // The rest of a stream that begins after the checkpoint.
         try place.perform("cp kept half.safetensors; \(Self.augment) --resume half.safetensors | embed --weights teacher -q -o rest; rm -f half.safetensors half.before.safetensors")
         try place.expectFailure("\(Self.step) rest --interim half.safetensors -q -o out", 65, "the stream begins with batch 2 of its epoch where batch 0 is the next to be learnt")
         for (options, words) in [
@@ -156,7 +157,7 @@ struct InterimTests {
     @Test func `what is left of an epoch may be broken images alone, and a log may be a pipe`() throws {
         let place = try place()
         #expect(try place.run("\(Self.step) cut --interim half.safetensors --checkpoint-every 3 -q -o out").status == 65)
-        // The last batches have no records, since none of their images can be decoded.
+        // The last batches have no records, because none of their images can be decoded.
         for (name, stream) in [("rest", "second"), ("views.rest", "views")] {
             var header = try place.read(stream).header
             header.metadata[StreamHeader.firstBatch] = "3"
@@ -179,7 +180,7 @@ struct InterimTests {
             try place.change("half.safetensors", into: "bad.safetensors") { $0.tensors[watch] = tensor }
             try place.expectFailure("\(Self.step) second --interim bad.safetensors -q -o out", 65, "bad.safetensors: holds 'training.watch' of shape")
         }
-        // Numbers that cannot be are no reason to trap.
+        // Impossible numbers must not cause a trap.
         try place.change("half.safetensors", into: "odd.safetensors") { document in
             document.tensors[watch] = Tensor(f64: [1e300, .infinity, -.infinity, 5, -5, 1e300] + [-.infinity, .nan, 0, .nan, 9, -1] + [7, 7, 7, 7, 7, 7], shape: [3, 6])
         }

@@ -12,7 +12,7 @@ struct LossProgramTests {
     ])
     func `the built-in loss and queue-loss leave the same bytes, epoch after epoch`(options: String, program: String, stream: String) throws {
         let place = try Workplace.training()
-        // What train-step does with a seed or an objective itself, it must be told in both cases.
+        // Options of train-step itself, the seed and the objective, must be given in both cases.
         let own = options.split(separator: "--").filter { $0.hasPrefix("objective") || $0.hasPrefix("seed") }.map { "--\($0)" }.joined()
         let result = try place.run("""
             set -e
@@ -25,7 +25,7 @@ struct LossProgramTests {
         #expect(try place.bytes("a1") == place.bytes("b1"))
         #expect(try place.bytes("a2") == place.bytes("b2"))
         #expect(try place.document("a1").tensors["training.loss.queue"] != nil)
-        // What was found of the teacher, in the first epoch and for all of them.
+        // The estimates about the teacher, made in the first epoch and used in all.
         for (name, wanted) in [("centre", stream == "taught" && !options.contains("none")), ("temperature", options.contains("auto"))] {
             let found = try ["a1", "a2"].map { try place.document($0).tensors["training.loss.\(name)"] }
             #expect((found[0] != nil) == wanted && found[0] == found[1], "\(name)")
@@ -124,7 +124,7 @@ struct LossProgramTests {
     @Test func `a loss that dies between two batches is told with how it ended`() throws {
         let place = try Workplace.training()
         try place.write("", to: "reason")
-        // queue-loss refuses the fourth record, of which train-step asks no more than its shape.
+        // queue-loss rejects the fourth record, of which train-step checks only the shape.
         try place.change("taught", into: "long") { number, record in
             var record = record
             if number == 3 { record.tensors["teacher"] = Tensor(f32: [Float](repeating: 1, count: 256), shape: [16, 16]) }

@@ -8,7 +8,7 @@ struct ProfileTests {
         var numbers: [Double]
     }
 
-    /// The paragraphs of the table behind its heading: layers, kinds, other parts. The last line explains.
+    /// The paragraphs of the table after its heading: layers, kinds, other parts. The last line is an explanation.
     private func paragraphs(_ error: String) -> [[Row]] {
         let lines = error.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         guard let heading = lines.firstIndex(where: { $0.hasSuffix("share") }) else { return [] }

@@ -14,7 +14,7 @@ struct RanksTests {
     private static let step = "train-step --student begun --epochs 3 --schedule constant --learning-rate 0.05 --batch-groups"
     private static let images = "augment --data pictures/train --size 16 --batch 16 --drop-last --epoch 1 -q"
 
-    /// A training after its first epoch, and what comes of its second by one process.
+    /// A training run after its first epoch, and the result of its second epoch by one process.
     private func place(_ method: String = "", views: String = "", pause: String = "", groups: Int = 4) throws -> Workplace {
         let place = try Workplace.training()
         let embed = method.contains("--objective") ? "" : "embed --weights teacher -q |"
@@ -29,7 +29,7 @@ struct RanksTests {
         return place
     }
 
-    /// The train-step of a rank.
+    /// The process ID of a rank's train-step.
     private func id(_ rank: Int, _ place: Workplace) throws -> pid_t { try #require(pid_t(try place.text("id.\(rank)").trimmingCharacters(in: .whitespacesAndNewlines))) }
 
     private static func ranks(_ count: Int, _ options: String = shared) -> String { "\(start) \(options) -n \(count) bash rank" }
@@ -46,13 +46,13 @@ struct RanksTests {
         }
     }
 
-    // Groups of two images; three ranks of five have two of them, the others one.
+    // Groups of two images; three of five ranks have two groups, the others one.
     @Test func `eight ranks, and five that share eight groups, leave the same bytes too`() throws {
         let place = try place(groups: 8)
         for count in [8, 5] { try place.perform("\(Self.ranks(count)) -q -o out < /dev/null; cmp out whole; rm out") }
     }
 
-    // Each stops behind another batch, and goes on as another number.
+    // Each run stops after a different batch and resumes with a different number of ranks.
     @Test func `what is killed goes on, on another number of ranks, to the same bytes`() throws {
         let place = try place(pause: "(cat; while [ ! -e go ]; do sleep 0.01; done) |")
         for (number, count) in [3, 2, 4].enumerated() {
@@ -83,7 +83,7 @@ struct RanksTests {
     @Test func `asked to stop, all stop behind the same batch, and save it`() throws {
         let place = try place(pause: "(head -c 30000; while [ ! -e go ]; do sleep 0.01; done; cat) |")
         let run = try place.start("\(Self.ranks(2)) --interim half --log log.jsonl --log-interval 1 -o out < /dev/null")
-        // A step is one of both: the other listens to the signal too by then.
+        // A step involves both ranks, so the other one listens to the signal by then.
         #expect(waitUntil(seconds: 60) { (try? place.text("log.jsonl").isEmpty) == false })
         kill(try id(1, place), SIGTERM)
         usleep(100_000)
@@ -101,7 +101,7 @@ struct RanksTests {
         #expect(run.status == 0, "\(run.error)")
     }
 
-    // The first epoch, which looks at the teacher's first rows before it learns.
+    // The first epoch, which reads the teacher's first rows before it learns.
     @Test func `asked to stop before the first batch, all stop, and nothing is learnt from a part of the teacher's rows`() throws {
         let place = try place(pause: "(head -c 20000; while [ ! -e go ]; do sleep 0.01; done; cat) |")
         try place.perform("""
@@ -111,7 +111,7 @@ struct RanksTests {
         let run = try place.start("\(Self.ranks(2)) --interim half -o out < /dev/null")
         #expect(waitUntil(seconds: 60) { place.exists("id.1") && place.exists("id.0") })
         #expect(waitUntil(seconds: 60) { [0, 1].allSatisfy { rank in (try? id(rank, place)).map { Workplace.catches(SIGUSR1, $0) } == true } })
-        // Both are among the teacher's rows by then, where rank 0 may have come later.
+        // By then both are reading the teacher's rows, although rank 0 may have started later.
         sleep(2)
         kill(try id(1, place), SIGTERM)
         usleep(200_000)
@@ -130,7 +130,7 @@ struct RanksTests {
             #expect(run.lines.count { $0.hasPrefix("train-step: ") } <= 1, "\(run.error)")
             #expect(run.status != 0 && !place.exists("out"))
         }
-        // Of the same names and numbers.
+        // With the same names and numbers.
         try place.perform("""
             cp rank rank.whole; mkdir 0 1; cp -r pictures teacher 0; cp -r pictures teacher 1; cp student 1/teacher
             sed -i 's/--data pictures/--data 0\\/pictures/; s/--weights teacher/--weights $OMPI_COMM_WORLD_RANK\\/teacher/' rank

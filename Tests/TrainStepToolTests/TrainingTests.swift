@@ -31,7 +31,7 @@ struct TrainingTests {
             let rows = try place.read("a").records.flatMap { try $0.tensor(name, .f32, shape: [16, nil]).floats() }
             #expect(rows.count == 96 * (kind.isEmpty ? 16 : 128))
             try place.run("augment --data pictures/train --size 16 --batch 5 -q | embed --weights teacher \(kind) -q -o c")
-            // Products of another shape may add in another order.
+            // Products with other shapes may sum in a different order.
             let others = try place.read("c").records.flatMap { try $0.tensor(name, .f32, shape: [nil, nil]).floats() }
             #expect(others.count == rows.count && zip(others, rows).allSatisfy { abs($0 - $1) < 1e-4 })
         }
@@ -58,7 +58,8 @@ struct TrainingTests {
         #expect(try place.document("1").tensors != apart.tensors)
     }
 
-    /// Dropout and stochastic depth leave out what the seed, the epoch and the step say, whoever works and whatever went before.
+    /// Dropout and stochastic depth depend only on seed, epoch and step, whatever the number of threads and whatever
+    /// ran before.
     @Test(arguments: ["mobilenet-v3-large", "efficientnet-b0"])
     func `networks that leave out at random end in the same bytes too`(network: String) throws {
         let place = try Workplace.training()
@@ -88,7 +89,8 @@ struct TrainingTests {
         return values.reduce(0, +) / Double(values.count)
     }
 
-    /// The early loss is that of the second epoch: in the first the queue still holds random rows, which are easy to tell apart.
+    /// The early loss is that of the second epoch: in the first the queue still holds random rows, which are easy to
+    /// tell apart.
     @Test(arguments: [
         ("seed", "kl", 0.15, 10, "taught --learning-rate 0.003 --queue-size 32 --teacher-temperature 0.02"),
         ("moco-v2", "loss", 1.5, 15, "pairs --learning-rate 0.003 --queue-size 32 --key-momentum 0.9 --student-temperature 0.07"),
@@ -149,7 +151,7 @@ struct TrainingTests {
         #expect(whole == next.filter { !$0.key.hasPrefix("training.") } && whole.count < next.count)
         #expect(backbone == whole.filter { !$0.key.hasPrefix("fc.") } && backbone.count == whole.count - 4)
         #expect(half.keys == whole.keys && half["conv1.weight"]?.dtype == .f16 && half["bn1.num_batches_tracked"]?.dtype == .i64)
-        // What is written is what embeds.
+        // The exported weights embed like the trained ones.
         for (name, weights) in [("a", "next"), ("b", "whole")] { try place.run("embed --weights \(weights) views -q -o \(name)") }
         #expect(try place.read("a").records == place.read("b").records)
     }

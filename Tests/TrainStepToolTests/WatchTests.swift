@@ -3,9 +3,9 @@ import TensorStreams
 import TestSupport
 import Testing
 
-/// A student that learns nothing is told to its user, and a loss that does not answer is stopped.
+/// A student that learns nothing is reported to its user, and a loss that does not answer is stopped.
 struct WatchTests {
-    /// A student whose head says the same of every image, and a stream of 84 batches.
+    /// A student whose head gives the same output for every image, and a stream of 84 batches.
     private func place() throws -> Workplace {
         let place = try Workplace.training()
         try place.run("augment --data pictures/train --size 16 --batch 16 --epochs 14 -q | embed --weights teacher -q -o long")
@@ -23,7 +23,7 @@ struct WatchTests {
         let result = try place.run("train-step --student alike long \(options) --centre none --log log -o out")
         let told = result.lines.filter { $0.contains("all alike at epoch") }
         #expect(result.status == 0 && told.count == 1, "\(result.error)")
-        // At the end of an epoch, and before there are fifty steps.
+        // At the end of an epoch, and before fifty steps.
         #expect(try #require(told.first).contains(#/^train-step: tiny-resnet10: the student's embeddings are all alike at epoch [0-7], step 5 /#), "\(told)")
         for words in ["begin again, and take the teacher's mean off (--centre auto), or find the teacher's temperature", "raise the learning rate (--learning-rate 0.03)", "--warm-up 1"] {
             #expect(told.first?.contains(words) == true, "\(told)")
@@ -60,7 +60,7 @@ struct WatchTests {
         try place.expectStopped("train-step --student student taught --loss 'sh loss.sh' --loss-timeout 1 -q -o out")
         #expect(Date.now.timeIntervalSince(before) < 300)
         for process in try place.text("started").split(separator: "\n").compactMap({ Int32($0) }) {
-            // A killed process ends when it next has a processor.
+            // A killed process ends when it next gets a processor.
             #expect(waitUntil { !ProcessState.isAlive(process) }, "\(process)")
         }
     }
@@ -73,7 +73,7 @@ struct WatchTests {
         for program in ["cat half; sleep 1000", "cat half; cat > /dev/null; sleep 1000", "queue-loss -q; sleep 1000"] {
             try place.expectStopped("train-step --student student taught --loss '\(program)' --loss-timeout 1 -q -o out")
         }
-        // Time that is enough changes nothing.
+        // A sufficient timeout changes nothing.
         let result = try place.run("train-step --student student taught --loss 'queue-loss -q' --loss-timeout 50 -q -o timed && train-step --student student taught --loss 'queue-loss -q' -q -o free")
         #expect(result.status == 0 && result.error.isEmpty)
         #expect(try place.bytes("timed") == place.bytes("free"))

@@ -24,8 +24,8 @@ extension Workplace {
         return place
     }
 
-    /// Expects that `line` fails as a user is told to expect: with this status, one line that begins with the tool's name and has all of
-    /// `words`, and every file as it was.
+    /// Expects that `line` fails as documented: with this status, one line that begins with the tool's name and
+    /// contains all of `words`, and every file unchanged.
     func expectFailure(_ line: String, _ status: Int32, _ words: String..., location: SourceLocation = #_sourceLocation) throws {
         let before = try contents()
         let result = try run(line)
@@ -38,14 +38,15 @@ extension Workplace {
 
     func document(_ name: String) throws -> TensorDocument { try DocumentFile.read(path(name)) }
 
-    /// Writes a copy of the document `name` that `change` has been at.
+    /// Writes a copy of the document `name` modified by `change`.
     func change(_ name: String, into copy: String, _ change: (inout TensorDocument) throws -> Void) throws {
         var document = try document(name)
         try change(&document)
         try DocumentFile.write(document, to: path(copy))
     }
 
-    /// Writes a copy of the stream `name` whose records `change` has been at; those it makes nil are left out.
+    /// Writes a copy of the stream `name` with records modified by `change`; those for which it returns nil are left
+    /// out.
     func change(_ name: String, into copy: String, _ change: (Int, TensorDocument) throws -> TensorDocument?) throws {
         let (header, records) = try read(name)
         let writer = try StreamWriter(path(copy), header: header)

@@ -9,7 +9,7 @@ import Training
 @Suite struct BatchStatisticsTests {
     private let head = Head.linear(24)
 
-    /// That of `Tests/golden/methods.py`.
+    /// The record of `Tests/golden/methods.py`.
     private func record(N: Int = 8) -> TensorDocument {
         let bytes = formula("images.0", N * 2 * 20 * 20 * 3).map { UInt8(min(255, max(0, (($0 + 1) * 127.5).rounded(.down)))) }
         return TensorDocument(tensors: ["images": Tensor(u8: bytes, shape: [N, 2, 20, 20, 3])])

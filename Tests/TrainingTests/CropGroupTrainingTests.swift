@@ -8,7 +8,7 @@ import Testing
 import ToolSupport
 import Training
 
-/// Half the sum of squares of what passes over groups of crops give.
+/// Half the sum of squares of the outputs of passes over groups of crops.
 private protocol Squares: Objective {}
 
 extension Squares {
@@ -73,7 +73,7 @@ private struct ThirdView: Squares {
     @Test func `the gradient over two groups of crops is the sum of those of each, step by step`() throws {
         let large = images("large", views: 2, size: 32), small = images("small", views: 2, size: 16)
         let start = numbers(formulaWeights("tiny-resnet10", dimension: 16))
-        // So large a rate that the parameters' own rounding does not show in the difference.
+        // A rate so large that the parameters' own rounding is not visible in the difference.
         let both = try trained(BothGroups.self, [["images": large, "images.1": small]], rate: 1)
         let parts = try [large, small].map { try trained(FirstGroup.self, [["images": $0]], rate: 1) }
         #expect(abs(both.losses[0] - parts[0].losses[0] - parts[1].losses[0]) < 1e-6 * both.losses[0])

@@ -11,7 +11,7 @@ import Training
 
 /// Rows, labels and images for all methods.
 private struct Case {
-    /// Images; width of all that a teacher gives; rows of queues.
+    /// Images; width of all teacher outputs; rows of queues.
     let N: Int, D: Int, K: Int
     let header: StreamHeader
 
@@ -28,8 +28,8 @@ private struct Case {
     }
 
     /// - Parameters:
-    ///   - views: in each group of crops; those of the second have three fifths of the side.
-    ///   - images: bytes of two views in place of the formula's; the second group then has those of the first.
+    ///   - views: views in each group of crops; the images of the second group have three fifths of the side.
+    ///   - images: bytes of two views in place of the formula's; the second group then repeats those of the first.
     func record(_ name: String, views: [Int], size: Int, epoch: Int = 0, step: Int = 0, images: [UInt8]? = nil) -> TensorDocument {
         let pixels = size * size * 3
         func byte(_ u: Float) -> UInt8 { UInt8(min(255, max(0, ((u + 1) * 127.5).rounded(.down)))) }
@@ -54,7 +54,7 @@ private struct Case {
         return document
     }
 
-    /// What a method keeps, of the formula. SEED and MoCo have a queue of unit rows, CompRess memories of any.
+    /// A method's state, from the formula. SEED and MoCo have a queue of unit rows, CompRess has memories of any rows.
     func state(_ name: String, studentWidth: Int) -> [String: Tensor] {
         let place = { (name: String) in [name + ".position": Tensor(i64: [0], shape: [1]), name + ".filled": Tensor(i64: [0], shape: [1])] }
         func queue(_ prefix: String, _ rows: String, D: Int? = nil) -> [String: Tensor] {
@@ -87,7 +87,7 @@ private struct Case {
         }
     }
 
-    /// Loss and gradients of outputs, of an objective that has just begun.
+    /// Loss and output gradients of a new objective.
     func loss(_ name: String, _ options: MethodOptions, _ rows: [[Float]], kept: [String: Tensor], change: (inout TensorDocument) -> Void = { _ in }) throws -> Loss {
         let method = try method(name), views = try views(name)
         var objective = try method.init(options, TrainingFacts(header: header))
@@ -100,14 +100,14 @@ private struct Case {
         return try objective.loss(outputs, Batch(record, N: N, views: views, epoch: 0, step: 0))
     }
 
-    /// Outputs of all passes, empty of those that are left out.
+    /// Outputs of all passes; those of skipped passes are empty.
     func rows(_ name: String, _ options: MethodOptions) throws -> [[Float]] {
         let views = try views(name)
         return try method(name).passes(options).enumerated().map { i, pass in formula("\(name).\(i)", pass.rows(N: N, views: views) * D) }
     }
 }
 
-/// Records that are there.
+/// Records from a list.
 private final class Listed: RecordSource {
     let header: StreamHeader
     private var records: [TensorDocument]
@@ -118,7 +118,7 @@ private final class Listed: RecordSource {
 }
 
 extension BatchSlice {
-    /// The part of a whole record that it has.
+    /// The slice's part of a whole record.
     fileprivate func part(of record: TensorDocument, places: Int) -> TensorDocument {
         let own = self.places(in: places), broken = record.brokenPlaces
         let rows = own.lowerBound - broken.filter { $0 < own.lowerBound }.count..<own.upperBound - broken.filter { $0 < own.upperBound }.count
@@ -138,7 +138,7 @@ extension BatchSlice {
 /// SEED on a stream with small crops.
 private let smallPatches = "seed-small-patches"
 
-/// Classifiers whose trunk learns less, or not at all, and one whose loss is the mean over the classes too.
+/// Classifiers whose trunk learns less, or not at all, and one whose loss is also averaged over the classes.
 private let variants = ["kd-trunk-rate": "kd", "supervised-frozen": "supervised", "kd-class-mean": "kd"]
 
 private func method(_ name: String) throws -> any Objective.Type { try #require(Methods.named(name == smallPatches ? "seed" : variants[name] ?? name)) }
@@ -150,7 +150,7 @@ private let golden10: [String] = [
 private let names = Methods.names + [smallPatches] + variants.keys.sorted()
 
 @Suite struct MethodTests {
-    /// SEED without what is beyond the paper.
+    /// SEED without extensions to the paper.
     private let published = ["centre": "none", "teacher-temperature": "0.01"]
     private var twoTeachers: [String: String] { published.merging(["teacher-weights": "1,0.5"]) { $1 } }
 
@@ -183,7 +183,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         #expect(count == loss.gradients.count)
     }
 
-    // SwAV's assignments are constants to its gradient.
+    // SwAV's gradient treats its assignments as constants.
     @Test(arguments: names.filter { $0 != "swav" })
     func `the gradient is the derivative of the loss, at odd sizes`(_ name: String) throws {
         let method = try method(name)
@@ -275,7 +275,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         return options
     }
 
-    /// A student of the formula, and the head beside it where there is one.
+    /// A student from the formula, and the additional head if the method has one.
     private func begin(_ name: String, _ options: TrainingOptions, _ place: Case, head: Head? = nil) throws -> TrainingState {
         let network = try #require(Network("tiny-resnet10", head: head ?? self.head(name)))
         var state = TrainingState(formulaWeights(network), provenance: Provenance())
@@ -350,7 +350,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         let (expected, found) = (try whole.finish().document(), try goingOn.finish().document())
         #expect(expected.names == found.names && expected.metadata["optimizer"] == (optimizer == .sgd ? nil : optimizer.rawValue))
         for name in expected.names { #expect(expected.tensors[name] == found.tensors[name], "\(name)") }
-        // Another method, or optimizer, does not go on with it.
+        // Another method or optimizer does not resume it.
         let other: any Objective.Type = name == "simclr" ? BYOL.self : SimCLR.self
         #expect(failure { _ = try TrainingState(reading: path, for: other, optimizer: options.optimizer) }?.description.contains("is of a training by \(options.method.name)") == true)
         let another = made(optimizer == .larc ? .sgd : .larc)
@@ -376,13 +376,13 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         let whole = try Trainer(begun, options, header: place.header)
         try steps(0..<5, whole)
         let expected = try whole.finish().document()
-        // A stop after each batch but the last; what goes on is given the batches that are done too, or not.
+        // Stop after each batch but the last; the resumed training is given the finished batches again, or not.
         for stop in 1..<5 {
             begun = try begin(name, options, place)
             let stopped = try Trainer(begun, options, header: place.header)
             try steps(0..<stop, stopped)
             let state = try #require(try stopped.interim(key: "k"))
-            // It is a copy: what is learnt behind it is not in it.
+            // It is a copy: later training does not change it.
             try DocumentFile.write(state.document(), to: path)
             try steps(stop..<5, stopped)
             let same = try stopped.finish().document() == expected
@@ -406,7 +406,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         #expect(try whole.interim(key: "k") == nil || place.header.metadata["epochs"] != "2")
     }
 
-    /// What a training is after some steps of N images.
+    /// The state of a training run after some steps of N images.
     private func trained(_ name: String, N: Int, steps: Int = 3, head: Head? = nil, _ change: (inout TrainingOptions) -> Void) throws -> (losses: [Double], document: TensorDocument) {
         let place = Case(N: N, D: 24, K: 20, records: steps)
         var options = try training(name, place)
@@ -433,19 +433,19 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         }
     }
 
-    // Of a head that normalises the rows of several passes together, a group has others.
+    // If a head normalises the rows of several passes together, a group has different rows.
     @Test(arguments: names)
     func `groups of a batch learn what batch norm's groups do`(_ name: String) throws {
         let head = name == "swav" ? Head([.linear(40), .relu, .linear(24), .l2Norm]) : name == "swav-distillation" ? Head([.linear(40), .relu, .linear(24)]) : nil
         let (apart, together) = try (
             trained(name, N: 16, steps: 2, head: head) { ($0.batchGroups, $0.normalizationGroups) = (2, 2) },
             trained(name, N: 16, steps: 2, head: head) { $0.normalizationGroups = 2 })
-        // Rounding alone differs, which batch norms of few images enlarge.
+        // Only rounding differs, amplified by batch norms over few images.
         for (found, expected) in zip(apart.losses, together.losses) { #expect(abs(found - expected) <= 1e-4 * max(1, abs(expected)), "\(found) where the whole batch has \(expected)") }
         #expect(apart.document.names == together.document.names)
         for name in together.document.names {
             guard let expected = together.document.tensors[name], let found = apart.document.tensors[name] else { continue }
-            // The gradient of what a batch norm takes off again is nothing but rounding.
+            // A gradient that a batch norm cancels consists of rounding errors only.
             if expected.dtype == .f32, name.contains("momentum"), name.hasSuffix("bias") { continue }
             if expected.dtype == .f32 {
                 #expect(relativeError(try found.floats(), try expected.floats().map(Double.init)) < 1e-2, "\(name)")
@@ -453,13 +453,14 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
                 #expect(found == expected, "\(name)")
             }
         }
-        // A group has two images at least.
+        // A group has at least two images.
         let (many, each) = try (trained("seed", N: 5, steps: 1) { $0.batchGroups = 8 }, trained("seed", N: 5, steps: 1) { $0.batchGroups = 2 })
         #expect(many.document.tensors == each.document.tensors)
     }
 
-    // All queues and statistics move; the groups do not divide by three, nor the images by the groups. Two images are broken: of two groups, or all of one, which is the last of the
-    // first rank of four.
+    // All queues and statistics move; the number of groups is not divisible by three, nor the number of images by the
+    // number of groups. Two images are broken: from two groups, or all of one group, the last one of the first of four
+    // ranks.
     @Test(arguments: names, [[3, 4], [2, 3]])
     func `any number of ranks learns what one process does, to the last byte`(_ name: String, _ broken: [Int]) throws {
         let groups = 8, places = 19, N = places - broken.count, steps = 2
@@ -486,7 +487,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
             return try trainer.finish().document()
         }
         let alone = try trained(nil)
-        // No rank may have nothing.
+        // No rank may be without images.
         for count in [1, 2, 3, 4] + (broken == [3, 4] ? [8] : []) {
             for (rank, document) in try RankThreads.run(count, { try trained($0) }).enumerated() {
                 #expect(document.names == alone.names)
@@ -565,7 +566,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
             #expect((before.portable(index) == after.portable(index)) == (isFrozen && !parameter.name.hasPrefix("fc")), "\(parameter.name)")
         }
         #expect(before.statistics.array == after.statistics.array || !isFrozen)
-        // Statistics of no count stand for the ten batches that a momentum of 0.1 needs.
+        // Statistics without a count stand for the ten batches that a momentum of 0.1 needs.
         #expect(after.batchesSeen.allSatisfy { $0 == (isFrozen ? 0 : 10 + 1) })
     }
 
@@ -582,9 +583,9 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         }
         #expect(try take("supervised", place.header) == ["a", "b", "c"] && take("supervised", header(nil), known: ["x", "y", "z"]) == ["x", "y", "z"])
         #expect(try take("kd", header(#"["a","b","c"]"#, teacher: #"["a","b","c"]"#)) == ["a", "b", "c"])
-        // Without labels, the teacher's are learnt.
+        // Without labels, the teacher's classes are learnt.
         #expect(try take("kd", header("[]", teacher: #"["x","y","z"]"#), options: ["alpha": "1"]) == ["x", "y", "z"])
-        // What is no classifier any more has no classes.
+        // A network that is no longer a classifier has no classes.
         #expect(try take("seed", place.header, known: ["a", "b", "c"]) == nil)
         let wrong: [(String, StreamHeader, Network?, [String]?, String)] = [
             ("supervised", place.header, Network("tiny-resnet10", head: .none), nil, "has no classifier, which --objective supervised trains; give it a new classifier: initialize --from x.safetensors --classes 3"),
@@ -626,7 +627,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         let both = try Trainer(try begin("seed", options, place), options, header: place.header)
         let report = try both.step(record), state = try both.finish().objective
         #expect(report["small_loss"].map { $0 > 0 && $0 < report.loss } == true && state["small.queue.position"] == Tensor(i64: [4], shape: [1]))
-        // A queue beside the first, of as many rows.
+        // A second queue with the same number of rows.
         #expect(state["small.queue"]?.shape == [1000 / 2, 24] && state["small.queue.filled"] == Tensor(i64: [4], shape: [1]))
     }
 
@@ -654,7 +655,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         }
         let weights = try trainer.finish().weights
         #expect(Set(weights.batchesSeen) == [10 + 4, 10 + 8] && weights.batchesSeen.last == 10 + 4 && weights.batchesSeen.first == 10 + 8)
-        // Two large crops alone will do.
+        // Two large crops alone are enough.
         let two = try Trainer(try begin("swav", options, place), options, header: place.header)
         #expect(try two.step(place.record("0", views: [2], size: 20)).loss.isFinite)
     }

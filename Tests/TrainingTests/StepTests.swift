@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import Training
 
-/// A loss that falls along every number that the network gives, in whose training only weights decay.
+/// A loss that falls with every output of the network; only weights decay.
 private struct WeightsDecay: Objective {
     static let name = "weights-decay-in-a-test"
     static let summary = "lower every number"

@@ -8,7 +8,7 @@ import ToolSupport
 struct TeacherSampleTests {
     private let D = 4
 
-    /// Unit rows that tell their number.
+    /// Unit rows that encode their number.
     private func rows(_ range: Range<Int>) -> [Float] {
         range.flatMap { n -> [Float] in
             let angle = Double(n) * 1e-3
@@ -16,7 +16,7 @@ struct TeacherSampleTests {
         }
     }
 
-    /// A stream of batches with these numbers of rows; `change` may spoil them.
+    /// A stream of batches with these numbers of rows; `change` may corrupt them.
     private func reader(_ batches: [Int], images: Int = 1, epoch: (Int) -> String? = { _ in "0" }, change: (Int, inout TensorDocument) -> Void = { _, _ in }) throws -> (Workplace, TeacherSample.Reader) {
         let place = try Workplace()
         let writer = try StreamWriter(place.path("in"), header: StreamHeader())

@@ -15,7 +15,8 @@ struct TrainingWatchTests {
         return StepReport(images: 10, epoch: epoch, step: step, loss: loss, metrics: metrics, learningRate: 0.1, gradientNorm: 1)
     }
 
-    /// Epochs of so many steps with the divergences given, of a student whose embeddings differ, on a full queue. The floor is 5.
+    /// Epochs of so many steps with the given divergences, for a student whose embeddings differ, with a full queue.
+    /// The floor is 5.
     private func notes(
         _ epochs: [(Int) -> Double], steps length: Int = 60, real: (Int, Int) -> Int = { _, _ in 2000 }, before: Double? = nil
     ) -> (notes: [String], divergence: Double?) {
@@ -29,7 +30,7 @@ struct TrainingWatchTests {
         return (watch.takeNotes { _ in "do otherwise" }, watch.divergence)
     }
 
-    /// The notes of a student whose embeddings have these mean cosines, batch by batch.
+    /// The notes on a student whose embeddings have these mean cosines, batch by batch.
     private func notes(cosines: [Double?], teacher: Double? = 0.1, before: Int = 1000, queue: (Int) -> (real: Int, capacity: Int)?) -> [String] {
         var watch = TrainingWatch(divergence: nil, comparesDivergence: true)
         for (step, cosine) in cosines.enumerated() {
@@ -44,9 +45,9 @@ struct TrainingWatchTests {
         #expect(told.notes.count == 1)
         #expect(told.notes[0] == "KL has not fallen in epoch 1: \(String(format: "%.3f", high)) at its end, \(String(format: "%.3f", high)) at the end of the one before, 2.601 for a student that knows nothing; do otherwise")
         #expect(abs((told.divergence ?? 0) - high) < 1e-9)
-        // Less than a hundredth is nothing to a student that knows nothing.
+        // A fall of less than a hundredth does not count for a student that has learnt nothing.
         #expect(notes([{ _ in high }, { _ in 0.995 * high }]).notes.count == 1)
-        // Three epochs, two of them in vain.
+        // Three epochs, two of them without progress.
         #expect(notes([{ _ in high }, { _ in high }, { _ in high }]).notes.count == 2)
     }
 
@@ -87,13 +88,14 @@ struct TrainingWatchTests {
         #expect(notes(rank: { _ in 1.2 }, steps: 500) == told(199))
         let others = [
             notes { _ in 1.6 }, notes { $0 % 15 == 0 ? 2 : 1.2 }, notes(rank: { _ in 1.2 }, images: 8), notes(rank: { _ in 1.2 }, judges: false), notes(rank: { _ in 1.2 }, steps: 19),
-            // As DisCo and BINGO begin: nearly alike, then on a line whose images part, then off it.
+            // As DisCo and BINGO begin: embeddings nearly alike, then on a line along which the images separate, then
+            // off it.
             notes(rank: { 1.2 - 0.003 * Double($0) }, cosine: { 0.999 - 0.001 * Double($0) }), notes { 1.05 + 0.002 * Double($0) },
         ]
         for other in others { #expect(other.isEmpty) }
     }
 
-    /// The notes of one epoch of 80 steps.
+    /// The notes on one epoch of 80 steps.
     private func notes(hasTeacher: Bool, images: Int = 32, _ metrics: [Metric]) -> [String] {
         var watch = TrainingWatch(divergence: nil, comparesDivergence: false, hasTeacher: hasTeacher)
         for step in 0..<80 { watch.add(StepReport(images: images, epoch: 0, step: step, loss: 1, metrics: metrics, learningRate: 0.1, gradientNorm: 1), steps: step + 1) }
@@ -106,7 +108,7 @@ struct TrainingWatchTests {
         #expect(told == ["the student's embeddings are all alike at epoch 0, step 69 (mean cosine of two: 1.000), and it learns next to nothing; do otherwise"])
         #expect(notes(hasTeacher: false, [.studentCosine(0), .spread(0)]).first?.hasPrefix("the student's embeddings are all alike at epoch 0") == true)
         #expect(notes(hasTeacher: false, [.studentCosine(0.98), .teacherCosine(0.99), .spread(0.1)]).isEmpty)
-        // Of a teacher whose embeddings are nearly alike that is all that can be learnt.
+        // If the teacher's embeddings are nearly alike, that is all that can be learnt.
         #expect(notes(hasTeacher: true, [.studentCosine(0.9999), .teacherCosine(0.9999)]).isEmpty)
     }
 
@@ -118,16 +120,16 @@ struct TrainingWatchTests {
     @Test func `progress and the end of a training are not told`() {
         let high = largest * 0.95
         #expect(notes([{ _ in high }, { _ in 0.98 * high }, { _ in 0.9 * high }, { _ in 0.7 * high }]).notes.isEmpty)
-        // A student that knows most has little left to learn.
+        // A student that has learnt most has little left to learn.
         #expect(notes([{ _ in 0.4 * high }, { _ in 0.4 * high }, { _ in 0.41 * high }]).notes.isEmpty)
-        // In between, slow progress is some.
+        // In between, slow progress counts as progress.
         #expect(notes([{ _ in 0.7 * high }, { _ in 0.699 * high }]).notes.isEmpty)
         #expect(notes([{ _ in 0.7 * high }, { _ in 0.701 * high }]).notes.count == 1)
     }
 
     @Test func `what random rows of the queue do to an epoch is not told`() {
         let high = largest * 0.95
-        // KL rises while real rows take their place: the first epoch's end does not count.
+        // KL rises while real rows fill the queue: the first epoch's end does not count.
         let filling = notes([{ _ in 0.5 * high }, { _ in high }, { _ in 0.9 * high }], real: { epoch, step in epoch == 0 ? 20 * step : 2000 })
         #expect(filling.notes.isEmpty)
         let still = notes([{ _ in 0.5 * high }, { _ in high }], real: { epoch, step in epoch * 1000 + 10 * step })
@@ -135,17 +137,17 @@ struct TrainingWatchTests {
     }
 
     @Test func `of a short epoch only a student that still knows nothing is told`() {
-        // What chance does to the few steps of an epoch, a student that learns goes through.
+        // A student that learns can fluctuate this much by chance in the few steps of an epoch.
         #expect(notes([{ _ in 0.95 * largest }, { _ in 0.96 * largest }], steps: 12).notes.isEmpty)
         #expect(notes([{ _ in 0.6 * largest }, { _ in 0.7 * largest }], steps: 12).notes.isEmpty)
         #expect(notes([{ _ in 0.999 * largest }, { _ in largest }], steps: 12).notes.count == 1)
-        // Of three steps: four epochs are none too short, the first three are.
+        // With three steps an epoch: four epochs are long enough, the first three are not.
         #expect(notes([Double](repeating: 0.999 * largest, count: 6).map { value in { _ in value } }, steps: 3).notes.count == 3)
         // It falls, if slowly.
         #expect(notes([{ _ in largest }, { _ in 0.985 * largest }], steps: 12).notes.isEmpty)
     }
 
-    /// The notes of one epoch of a student with these mean cosines, at its end.
+    /// The notes at the end of one epoch of a student with these mean cosines.
     private func end(_ cosines: [Double?], teacher: Double? = 0.1, before: Int = 0, real: Int = 50) -> [String] {
         var watch = TrainingWatch(divergence: nil, comparesDivergence: true)
         for (step, cosine) in cosines.enumerated() {
@@ -162,18 +164,19 @@ struct TrainingWatchTests {
             let notes = end(cosines, before: before)
             #expect(notes.count == 1 && notes[0].contains("all alike at epoch 0, step \(cosines.count - 1) (mean cosine of two: 0.999, the teacher's 0.100)"), "\(cosines) \(notes)")
         }
-        // A queue of more rows than there are images never fills.
+        // A queue with more rows than there are images never fills.
         #expect(end(alike, real: 7).count == 1)
     }
 
     @Test func `a short epoch of a student that learns is not told`() {
         func row(_ cosine: Double, _ count: Int) -> [Double] { [Double](repeating: cosine, count: count) }
-        // What was measured at good rates, the first steps at the highest; alike for a while, and parted at the end; parting.
+        // Measured at good rates, the first steps at the highest; alike for a while, and separated at the end;
+        // separating.
         let learning = [
             [0.88, 0.99, 0.94, 0.93, 0.9, 0.9, 0.88, 0.9], [0.883, 0.9996, 0.992], row(0.97, 12), row(0.999, 10) + row(0.9, 2), row(0.9999, 10) + row(0.995, 7),
         ]
         for cosines in learning { #expect(end(cosines).isEmpty, "\(cosines)") }
-        // As the teacher's are; of a loss that says nothing of it.
+        // As alike as the teacher's; and for a loss that does not report it.
         #expect(end(row(0.999, 12), teacher: 0.99).isEmpty)
         #expect(end([nil, nil, nil, nil, nil]).isEmpty)
     }
@@ -192,10 +195,10 @@ struct TrainingWatchTests {
         #expect(notes(cosines: alike, teacher: 0.99, queue: { _ in (50, 50) }).isEmpty)
         #expect(notes(cosines: Array(alike.prefix(TrainingWatch.firstSteps + TrainingWatch.batches - 1)), before: 0, queue: { _ in (50, 50) }).isEmpty)
         #expect(notes(cosines: alike, before: 0, queue: { _ in (50, 50) }).count == 1)
-        // What good students go through.
+        // Values that good students pass through.
         #expect(notes(cosines: alike.map { _ in 0.97 }, queue: { _ in (50, 50) }).isEmpty)
         #expect(notes(cosines: alike.map { _ in nil }, queue: { _ in (50, 50) }).isEmpty)
-        // Of a loss that tells nothing of its queue, the steps count from the first.
+        // If a loss does not report its queue, the steps count from the first.
         #expect(notes(cosines: alike, queue: { _ in nil }).count == 1)
     }
 }

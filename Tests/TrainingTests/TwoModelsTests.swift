@@ -8,7 +8,8 @@ import Testing
 import ToolSupport
 import Training
 
-/// BYOL in short, in as many lines as show that it fits: a predictor is trained beside the student and reads what the student's passes give.
+/// A minimal BYOL, to show that the interface supports it: a predictor is trained beside the student and reads the
+/// outputs of the student's passes.
 private struct PredictedAverage: Objective {
     static let name = "byol-in-a-test"
     static let summary = "predict the average's embedding of the other view"

@@ -1,9 +1,9 @@
-"""Draws a set of labelled images from what Debian packages hold.
+"""Draws a set of labelled images from the contents of Debian packages.
 
     draw.py objects --packages FOLDER -o FOLDER
 
-writes learn.tar, held-out.tar, test.tar and sheet.jpg. held-out is made of what learn is made of, test of the other half of it. Every
-image follows from its set, part, class and number alone.
+writes learn.tar, held-out.tar, test.tar and sheet.jpg. held-out is drawn from the same sources as learn, test from the other half. Every
+image depends only on its set, part, class and number.
 """
 import argparse
 import importlib
@@ -17,7 +17,7 @@ from PIL import Image
 
 SETS = ["objects", "glyphs", "emoji", "textures"]
 SIZE = 128
-# Images of each of forty classes.
+# Images in each of the forty classes.
 COUNTS = {"learn": 500, "held-out": 75, "test": 75}
 
 
@@ -34,7 +34,7 @@ def image(label, number):
 
 
 def jpegs(label):
-    """All of a class's images, as JPEG."""
+    """All images of a class, as JPEG."""
     result = []
     for number in range(COUNTS[drawn_part]):
         file = io.BytesIO()
@@ -78,7 +78,7 @@ def main():
 
     os.makedirs(options.output, exist_ok=True)
     sheet(options.set, options.packages, f"{options.output}/sheet.jpg")
-    # The learning part last: where it is, all is.
+    # Learn last: if it exists, all parts do.
     for part in [] if options.sheet_only else ["test", "held-out", "learn"]:
         write(options.set, options.packages, part, f"{options.output}/{part}.tar", options.processes)
 

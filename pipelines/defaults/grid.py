@@ -1,12 +1,12 @@
 """Trains students with different rates on different data, and tells which default holds.
 
     grid.py run [--first N] [--sets 'glyphs emoji'] [--teacher efficientnet-lite0]
-                                the next N runs that have no result yet, or all; each processor has runs of its own
+                                the next N runs without a result, or all; each processor has its own runs
     grid.py table               docs/defaults.md from the results
-    grid.py list                what is there and what is missing
+    grid.py list                the finished and the missing runs
 
-A run is a data set, a teacher, a network, a batch, a number of images and a rate. Its result is one small file, docs/defaults/SET/RUN.json: what has
-one with the same options is not done again, on whatever machine it was done. The runs that tell most come first.
+A run is a data set, a teacher, a network, a batch, a number of images and a rate. Its result is one small file, docs/defaults/SET/RUN.json. A run
+with a result for the same options is not repeated, whichever machine produced the result. The most informative runs come first.
 """
 import argparse
 import dataclasses
@@ -31,19 +31,19 @@ RESULTS = "docs/defaults"
 
 SETS = ["objects", "glyphs", "emoji", "textures"]
 NETWORKS = ["resnet18", "mobilenet-v3-large"]
-# (batch, images) of students of a set's own teacher.
+# (batch, images) for students of the set's own teacher.
 CORNERS = [(64, 6000), (256, 20000), (32, 2000), (128, 6000)]
-# The one that make fetches where none is named, whose features are what students learn: one corner, half the images.
+# The teacher that make fetches if none is named; students learn its features: one corner, half the images.
 USUAL = "efficientnet-lite0"
 USUAL_CORNERS = [(64, 6000)]
-# Teachers, "own" the one that was trained on the set itself, with the corners and the images that a student sees.
+# The teachers, "own" being the one trained on the set itself, with their corners and the number of images that a student sees.
 TEACHERS = {"own": (CORNERS, 60_000), USUAL: (USUAL_CORNERS, 30_000)}
-# By batch; make's default is among them.
+# By batch size; they include make's default.
 RATES = {32: [0.03, 0.06, 0.0849, 0.12], 64: [0.03, 0.06, 0.12, 0.24], 128: [0.06, 0.12, 0.1697, 0.24], 256: [0.06, 0.12, 0.24, 0.48]}
 SIZE = 64
-# Raised when the images or the teachers change: results of other data are not compared.
+# Increase this when the images or the teachers change: results on different data are not compared.
 DATA = 1
-# Labelled images that the students are judged with.
+# Number of labelled images in the training set of the evaluation.
 BANK = 6000
 
 
@@ -58,18 +58,18 @@ class Run:
 
     suffix = property(lambda run: "" if run.teacher == "own" else f"-{run.teacher}")
     name = property(lambda run: f"{run.network}-{run.batch}-{run.images}-{run.rate:g}{run.suffix}")
-    # Views that the student learns from in all.
+    # The total number of views that the student learns from.
     seen = property(lambda run: TEACHERS[run.teacher][1])
     epochs = property(lambda run: run.seen // run.images)
-    # Embedded views, which all networks and rates learn from.
+    # The embedded views, shared by all networks and rates.
     streams = property(lambda run: f"{WORK}/{run.set}/{run.batch}-{run.images}-data{DATA}{run.suffix}")
     weights = property(lambda run: teacher_weights(run.set, run.teacher))
 
-    # The student's embedding is as wide as the teacher's.
+    # The student's embedding has the width of the teacher's.
     begin = property(lambda run: "" if run.teacher == "own" else "--embedding 1280")
 
     def options(self):
-        """make's default for a student, with the run's rate in place of its own."""
+        """make's default options for a student, with the run's learning rate."""
         return f"--learning-rate {self.rate:g} {product.default().options}"
 
 
@@ -78,12 +78,12 @@ def teacher_weights(name, teacher):
 
 
 def likely(batch):
-    """A batch's rates, the one that is nearest to what such a batch probably wants first: it grows with the root of its images."""
+    """The rates of a batch size, sorted by distance from the expected best rate, which grows with the square root of the batch size."""
     return sorted(RATES[batch], key=lambda rate: abs(math.log(rate / (0.12 * math.sqrt(batch / 64)))))
 
 
 def runs():
-    """All, in order: the two likeliest rates of every batch tell more than the other two."""
+    """All runs, in order: the two likeliest rates of every batch size are more informative than the other two."""
     return [Run(name, network, batch, images, rate, teacher)
             for ranks in [slice(0, 2), slice(2, 3), slice(3, 4)]
             for teacher, (corners, _) in TEACHERS.items()
@@ -91,7 +91,7 @@ def runs():
 
 
 def shell(command):
-    """Runs a command line of the tools, on the processors of this thread; a failure has been told by the tool itself."""
+    """Runs a command line of the tools, on the processors of this thread; the tool itself has reported a failure."""
     if subprocess.run(["bash", "-c", f"set -euo pipefail; {command}"]).returncode:
         raise Failure(f"make: this failed: {command}")
 
@@ -101,7 +101,7 @@ class Failure(Exception):
 
 
 def made(path, command):
-    """Makes a file unless it is there. The tools rename what is whole."""
+    """Makes a file unless it exists. The tools rename a file into place when it is complete."""
     if not os.path.exists(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         shell(command)
@@ -109,20 +109,20 @@ def made(path, command):
 
 
 def stream(run, epoch):
-    """An epoch of views with the teacher's embeddings, for all rates and networks of a corner."""
+    """One epoch of views with the teacher's embeddings, for all rates and networks of a corner."""
     path = f"{run.streams}/{epoch}.tensors.zst"
     return made(path, f"augment --data {WORK}/{run.set}/learn.tar --limit {run.images} --size {SIZE} --batch {run.batch} --drop-last"
                       f" --epoch {epoch} --quiet | embed --weights {run.weights} --quiet --level=-1 -o {path}")
 
 
 def train(run):
-    """A student's last checkpoint and its mean KL at the end, over a quarter of an epoch."""
+    """A student's last checkpoint, and its mean KL over the last quarter of the last epoch."""
     folder = f"{WORK}/{run.set}/{run.name}"
     known = {"options": run.options(), "data": DATA}
     if os.path.isdir(folder) and results.read(f"{folder}/options.json") != known:
         shutil.rmtree(folder)
     results.write(f"{folder}/options.json", known)
-    # The last epoch that is there: the ones before it are gone.
+    # The last epoch on disk; earlier ones are removed.
     begun = max((epoch for epoch in range(run.epochs + 1) if os.path.exists(f"{folder}/{epoch}.safetensors")), default=0)
     student = made(f"{folder}/{begun}.safetensors", f"initialize --network {run.network} {run.begin} --quiet -o {folder}/0.safetensors")
     for epoch in range(begun, run.epochs):
@@ -138,7 +138,7 @@ def train(run):
 
 
 def judge(name, weights, folder):
-    """k-NN and linear top-1 of a network's features, on images of learn's sources and of others."""
+    """k-NN and linear top-1 of a network's features, on images from learn's sources and from others."""
     os.makedirs(folder, exist_ok=True)
     parts = {"learn": f"--limit {BANK}", "held-out": "", "test": ""}
     for part, limit in parts.items():
@@ -160,20 +160,20 @@ def result_path(run):
 
 
 def done(run):
-    """A run's result, if there is one with these options."""
+    """A run's result, if one with these options exists."""
     result = results.read(result_path(run))
     return result if result and (result["options"], result["seen"], result["data"]) == (run.options(), run.seen, DATA) else None
 
 
 def version():
-    """Of the tools: their own, and the commit that last changed them."""
+    """The tools' version, and the commit that last changed them."""
     said = subprocess.run(["train-step", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     commit = subprocess.run(["git", "log", "-1", "--format=%h", "--", "Sources"], capture_output=True, text=True).stdout.strip()
     return f"{said} {commit}".strip()
 
 
 def references(name):
-    """The teachers, and the students before they learn: what there is to win."""
+    """Evaluates the teachers and the untrained students: the range of possible gains."""
     for network in ["teacher", USUAL] + NETWORKS:
         path = f"{RESULTS}/{name}/{network}.json"
         if (results.read(path) or {}).get("data") != DATA:
@@ -193,16 +193,16 @@ def perform(run):
     results.write(result_path(run), {**dataclasses.asdict(run), "options": run.options(), "seen": run.seen, "data": DATA, "kl": round(kl, 4), **judged,
                              "version": version(), "seconds": round(time.monotonic() - start)})
     shutil.rmtree(folder)
-    # The corner's streams are large: gone with its last run.
+    # The corner's streams are large: remove them after its last run.
     if all(done(other) for other in runs() if other.streams == run.streams):
         shutil.rmtree(run.streams, ignore_errors=True)
     return judged
 
 
 class Work:
-    """The runs that are missing, and who does them: workers that share the processors, each at a set of its own, whose streams it makes.
+    """The missing runs and their workers, which share the processors. Each worker has a set of its own, whose streams it makes.
 
-    Two runs on a processor each take three quarters of the time of one after the other on both.
+    Two runs on one processor each take three quarters of the time of two consecutive runs on both processors.
     """
 
     def __init__(self, missing):
@@ -214,7 +214,7 @@ class Work:
         self.changed = threading.Condition()
 
     def next(self):
-        """A run on a set that no other worker is at; None at the end."""
+        """A run on a set that no other worker is using; None at the end."""
         with self.changed:
             while self.missing and not self.failure:
                 run = next((run for run in self.missing if run.set not in self.busy), None)

@@ -1,4 +1,4 @@
-"""docs/defaults.md: each rate's accuracy on each data set, and how far below the best the default is."""
+"""Writes docs/defaults.md: each rate's accuracy on each data set, and how far the default is below the best."""
 import os
 
 import product
@@ -37,7 +37,7 @@ KINDS = {
 
 
 def default_rate(rates, batch):
-    """The one of `rates` that is make's default, to the digits that they have; None where there is none."""
+    """The rate in `rates` that is make's default, up to rounding; None if there is none."""
     exact = product.default().rate * (batch / 256) ** 0.5
     return next((rate for rate in rates if abs(rate / exact - 1) < 0.002), None)
 
@@ -51,7 +51,7 @@ def mean(judged):
 
 
 def write(path, results, judged, usual):
-    """Both tables: students of a set's own teacher, and of the usual one."""
+    """Both tables: students of a set's own teacher, and of the default teacher."""
     own = {run: result for run, result in results.items() if run.teacher == "own"}
     others = {run: result for run, result in results.items() if run.teacher == usual}
     some = next((result for result in own.values() if result), None)
@@ -72,7 +72,7 @@ def write(path, results, judged, usual):
 
 
 def students(results):
-    """A table: a row for each set, network, batch and number of images, a column for each rate."""
+    """A table with a row for each set, network, batch size and number of images, and a column for each rate."""
     rates = sorted({run.rate for run in results})
     lines = ["| set | network | batch, images | " + " | ".join(f"{rate:g}" for rate in rates) + " | best | default | default below it | KL of the default, of the best |",
              "|---|---|---|" + "---|" * (len(rates) + 4)]
@@ -92,7 +92,7 @@ def students(results):
 
 
 def cells_of(results):
-    """The results of all rates of each (set, network, batch, images)."""
+    """The results of all rates for each (set, network, batch, images)."""
     cells = {}
     for run, result in results.items():
         cell = cells.setdefault((run.set, run.network, run.batch, run.images), {})
@@ -102,7 +102,7 @@ def cells_of(results):
 
 
 def tells(cell, batch):
-    """Whether there is the default's rate, and another to compare it with."""
+    """Whether there is a result for the default rate, and another to compare it with."""
     return len(cell) > 1 and default_rate(cell, batch) is not None
 
 
@@ -111,7 +111,7 @@ def best_rate(cell):
 
 
 def below(cell, batch):
-    """By how many points the default's mean of both measures is below that of the best."""
+    """How many points the default's mean of both measures is below that of the best rate."""
     return mean(cell[best_rate(cell)]["test"]) - mean(cell[default_rate(cell, batch)]["test"])
 
 

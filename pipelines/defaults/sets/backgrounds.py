@@ -1,4 +1,4 @@
-"""Photographs to put things before: wallpapers, of which `learn` sees the left halves and `test` the right ones."""
+"""Photographic backgrounds: wallpapers, of which `learn` uses the left halves and `test` the right ones."""
 import glob
 import os
 
@@ -38,7 +38,7 @@ def halves(packages, part):
 
 
 def crop(images, size, random):
-    """A square piece of one of the images, mirrored or not, as an image of size × size."""
+    """A random square crop of one of the images, possibly mirrored, as an image of size × size."""
     image = random.choice(images)
     side = random.randint(size, min(image.size))
     x, y = random.randint(0, image.width - side), random.randint(0, image.height - side)

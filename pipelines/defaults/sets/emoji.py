@@ -1,14 +1,14 @@
-"""Emoji on colours that run into each other, among smaller emoji of no class; learn and test have different ones of those."""
+"""Emoji on colour gradients, among smaller emoji of no class; those differ between learn and test."""
 from PIL import Image, ImageDraw, ImageFont
 
 from .objects import paste
 
 EMOJI = "😀😂😍😎😭😡😱😴😷🤠👽🤖👻💀🎃🐶🐱🐭🐰🦊🐻🐼🐨🐯🦁🐸🐵🐔🐧🍎🍋🍉🍓🍒🍕🍔🍩🎂⚽🏀"
-# Others to stand beside them, the first half for learn, the second for test.
+# Distractors, the first half for learn, the second for test.
 BESIDE = "🌲🌵🌷🌹🍄🌙⭐🔥🌈❄🎈🎁🎸🎺🎻🥁📷💡📚✂🔑🔨🔔⏰🚗🚌🚲🚀⛵🏠🏰⛺🎡🧲💎👑👒👟🧦👜"
 
 CLASSES = [f"{ord(emoji):x}" for emoji in EMOJI]
-# The one size that the font's bitmaps have.
+# The only size of the font's bitmaps.
 SIZE = 109
 
 
@@ -27,7 +27,7 @@ def bitmap(emoji, font):
 
 def draw(sources, label, size, random):
     emoji, beside = sources
-    # Four pale colours in the corners, run into each other.
+    # A gradient between four pale colours in the corners.
     corners = Image.new("RGB", (2, 2))
     corners.putdata([tuple(random.randint(96, 255) for _ in range(3)) for _ in range(4)])
     image = corners.resize((size, size), Image.Resampling.BILINEAR)

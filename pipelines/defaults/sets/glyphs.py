@@ -1,4 +1,4 @@
-"""Letters, digits and signs in print: grey, on paper, between their neighbours. Test has other families of fonts than learn."""
+"""Printed letters, digits and signs: grey, on paper, between neighbouring characters. Learn and test use different font families."""
 import glob
 import math
 import os
@@ -18,14 +18,14 @@ def load(packages, part):
         files = sorted(glob.glob(f"{family}/usr/share/fonts/**/*.[ot]tf", recursive=True))
         files = [file for file in files if not os.path.islink(file)]
         whole = [font for font in (ImageFont.truetype(file, SIZE) for file in files) if has_all(font)]
-        # Each family counts alike, however many cuts it has.
+        # Each family has the same weight, whatever its number of fonts.
         if whole:
             fonts.append(whole)
     return fonts
 
 
 def has_all(font):
-    """Whether a font has all characters: what it lacks looks like what no font has."""
+    """Whether a font has all characters: a missing one looks like a character that no font has."""
     lacking = font.getmask("\uffff")
     masks = [font.getmask(character) for character in CHARACTERS]
     return all(mask.size[0] and bytes(mask) != bytes(lacking) for mask in masks) and len({bytes(mask) for mask in masks}) == len(masks)
@@ -34,7 +34,7 @@ def has_all(font):
 def draw(sources, label, size, random):
     font = random.choice(random.choice(sources))
     character = CHARACTERS[label]
-    # A line of three characters, the middle one of the class, on a sheet that has room to turn it.
+    # A line of three characters, the middle one from the class, on a sheet with room to rotate it.
     sheet = Image.new("L", (4 * SIZE, 4 * SIZE))
     ink = ImageDraw.Draw(sheet)
     left, top, right, bottom = font.getbbox(character)
@@ -44,7 +44,7 @@ def draw(sources, label, size, random):
     ink.text((x - font.getlength(before), y), before, 255, font)
     ink.text((x + font.getlength(character), y), after, 255, font)
 
-    # What of the sheet is seen: about the middle, turned and slanted, the character's larger side 40 to 80 % of the image.
+    # The visible part of the sheet: roughly centred, rotated and slanted, the character's larger side 40 to 80 % of the image.
     scale = max(right - left, bottom - top) / (random.uniform(0.4, 0.8) * size)
     turn, slant = math.radians(random.uniform(-20, 20)), random.uniform(-0.3, 0.3)
     a, b = scale * math.cos(turn), scale * (math.sin(turn) + slant)
@@ -53,7 +53,7 @@ def draw(sources, label, size, random):
     mask = sheet.filter(ImageFilter.GaussianBlur(max(0, scale - 1) / 2)).transform(
         (size, size), Image.Transform.AFFINE, (a, b, 2 * SIZE - a * u - b * v, d, e, 2 * SIZE - d * u - e * v), Image.Resampling.BILINEAR)
 
-    # Paper and ink of near or far greys, either way round, and paper's grain.
+    # Paper and ink in greys of low or high contrast, dark on light or the reverse, and paper grain.
     paper, dark = random.randint(90, 255), random.randint(0, 60)
     if random.random() < 0.3:
         paper, dark = dark, paper

@@ -1,4 +1,4 @@
-"""Photographed objects on photographed backgrounds: the scenes' kind, with forty other objects."""
+"""Photographed objects on photographed backgrounds, like the scenes, but with forty other objects."""
 from PIL import Image, ImageEnhance
 
 from . import backgrounds
@@ -33,7 +33,7 @@ def draw(sources, label, size, random):
 
 
 def paste(image, stamp, share, random):
-    """Puts a stamp somewhere on an image: mirrored or not, turned, lit by chance, its longer side the given share of the image's."""
+    """Pastes a stamp at a random place in an image: possibly mirrored, rotated, with random lighting; `share` is its longer side relative to the image's."""
     if random.random() < 0.5:
         stamp = stamp.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     scale = share * image.width / max(stamp.size)
@@ -42,6 +42,6 @@ def paste(image, stamp, share, random):
     colours = stamp.convert("RGB")
     for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
         colours = change(colours).enhance(random.uniform(0.6, 1.4))
-    # A quarter of it may lie outside.
+    # Up to a quarter of it may lie outside the image.
     x, y = [random.randint(*sorted((-part // 4, whole - part * 3 // 4))) for part, whole in zip(stamp.size, image.size)]
     image.paste(colours, (x, y), stamp.getchannel("A"))

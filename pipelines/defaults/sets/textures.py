@@ -1,4 +1,4 @@
-"""Surfaces from a game: stone, wood, metal … seen from any side, in any tint and light. Learn has their left halves, test the right ones."""
+"""Surfaces from a game: stone, wood, metal … at any rotation, in any tint and light. Learn uses the left halves, test the right ones."""
 import math
 import zipfile
 
@@ -23,7 +23,7 @@ def load(packages, part):
 
 def draw(sources, label, size, random):
     surface = sources[label]
-    # A turned square that lies inside.
+    # A rotated square inside the surface.
     side = random.uniform(80, 180)
     turn = random.uniform(0, 2 * math.pi)
     reach = side / 2 * (abs(math.cos(turn)) + abs(math.sin(turn)))
@@ -33,7 +33,7 @@ def draw(sources, label, size, random):
     image = surface.transform((size, size), Image.Transform.AFFINE,
                               (c, s, x - (c + s) * half, -s, c, y - (c - s) * half), Image.Resampling.BICUBIC)
 
-    # Another tint, more or less of it, then light from one side.
+    # A random tint of random strength, then uneven light.
     grey = ImageOps.autocontrast(image.convert("L"), cutoff=1) if random.random() < 0.5 else image.convert("L")
     light = tuple(random.randint(120, 255) for _ in range(3))
     image = Image.blend(image, ImageOps.colorize(grey, "black", light), random.uniform(0.3, 1))
