@@ -10,19 +10,19 @@ import ToolSupport
 struct Augment: Tool {
     static let configuration = CommandConfiguration(
         commandName: "augment",
-        abstract: "Reads JPEG images and writes batches of views of them as a tensor stream.",
+        abstract: "Read JPEG images and write batches of views of them as a tensor stream.",
         discussion: """
             DATA is a folder, a folder of archives, or one archive: tar or zip, compressed or not. Each record has 'images' u8 \
             [N,V,H,W,3], 'index' i64 [N] and 'label' i32 [N]; with --crops of several groups also 'images.1' and so on.
 
-            An image's class is the first folder on its path: cats/7.jpg and cats/persian/7.jpg are cats. An image that lies in no \
-            folder has the label -1. Folders named train, val, valid, validation or test are splits and not classes: --split names \
-            the one to read, else it is train, if it is there. A single folder around all others is passed through. Hidden files and \
-            folders, and archives beside folders of images, are passed over; the closing line tells what was.
+            An image's class is the first folder on its path: cats/7.jpg and cats/persian/7.jpg are cats. An image in no folder has \
+            the label -1. Folders named train, val, valid, validation or test are splits, not classes: --split selects the one to \
+            read; the default is train if it exists. A single folder that contains all others is not a class. Hidden files and \
+            folders, and archives beside folders of images, are passed over; the closing line reports them.
 
-            A view depends on the seed, the epoch and the image's number alone, and has the bytes that torchvision \
-            gives with Pillow. An image that Pillow refuses is broken and left out of its batch, which is shorter then. Memory: two \
-            batches, 10 bytes a thread for every pixel of the largest image, and what a compressed archive holds, 2 GiB at most.
+            A view depends only on the seed, the epoch and the image's number, and has the bytes that torchvision produces with \
+            Pillow. An image that Pillow refuses is broken: it is left out of its batch, which is then shorter. Memory: two batches, \
+            10 bytes per thread for every pixel of the largest image, and the images of a compressed archive, at most 2 GiB.
 
             Example:
               augment --data train.tar --size 64 --epochs 2 -o train.tensors.zst
@@ -35,89 +35,89 @@ struct Augment: Tool {
 
     @Option(help: "The images: a folder or an archive.")
     var data: String?
-    @Option(help: "The split to read, where there are splits: train, val, test (default: train).")
+    @Option(help: "The split to read, if the data has splits: train, val, test (default: train).")
     var split: String?
-    @Option(help: ArgumentHelp("A list of classes, one a line: a folder of such a name is a class even where it is the only one.", valueName: "file"))
+    @Option(help: ArgumentHelp("A list of classes, one per line: a folder with such a name is a class even if it is the only folder.", valueName: "file"))
     var classList: String?
     @Option(
-        help: "How views are made: \(Augment.recipeNames), or a JSON file, ./mine.json. Those of evaluation come in the data's order, others in a random one.",
+        help: "How views are made: \(Augment.recipeNames), or a JSON file such as ./mine.json. Evaluation recipes keep the data's order, the others shuffle it.",
         completion: .list(Recipe.all.map(\.name)))
     var recipe = Recipe.mocoV2.name
-    @Option(parsing: .unconditional, help: "Views of each image (default: 1).")
+    @Option(parsing: .unconditional, help: "Views per image (default: 1).")
     var views: Int?
     @Option(parsing: .unconditional, help: "Width and height of a view (default: 224).")
     var size: Int?
-    @Option(help: "The share of an image that a random crop takes, least and greatest (default: the recipe's; of moco-v2 0.2,1).")
+    @Option(help: "The least and greatest share of an image that a random crop takes (default: the recipe's; for moco-v2 0.2,1).")
     var cropScale: CropScale?
     @Option(help: ArgumentHelp(
-        "Groups of views in place of the three: views x size @ share of the image, and perhaps a recipe of their own, as '2x224@0.14-1 6x96@0.05-0.14:swav-small'.",
+        "Groups of views, in place of --views, --size and --crop-scale: views x size @ share of the image, optionally with a recipe of their own, such as '2x224@0.14-1 6x96@0.05-0.14:swav-small'.",
         valueName: "groups"))
     var crops: String?
     @Option(help: ArgumentHelp("""
-        For BINGO: what neighbours has written of the same data. 'images' then has a view of the image, one of another of its bag and a CutMix of the two, 'images.1' \
-        one more view of each, and a record's metadata 'mix' the share of the first in the mix.
+        For BINGO: the file that neighbours wrote for the same data. 'images' then holds a view of the image, a view of another image of its bag and a CutMix of the two, \
+        'images.1' one more view of each of the two images, and the record's metadata 'mix' the share of the first image in the mix.
         """, valueName: "file"))
     var bags: String?
-    @Flag(help: "Mix each image of a batch with another one of it by a share that is drawn for the batch (MixUp), which a record's metadata 'mix' says. The labels stay.")
+    @Flag(help: "Mix each image of a batch with another image of the batch (MixUp), by a share that is drawn for the batch and recorded as 'mix' in the record's metadata. Labels do not change.")
     var mixUp = false
-    @Option(help: ArgumentHelp("Another value of one of the recipe's parameters, such as blur.probability=0.2 or crop.scale=0.1,1; may be given again.", valueName: "parameter=value"))
+    @Option(help: ArgumentHelp("Change a parameter of the recipe, such as blur.probability=0.2 or crop.scale=0.1,1 (repeatable).", valueName: "parameter=value"))
     var set: [String] = []
-    @Option(help: ArgumentHelp("Print this recipe as JSON, with what --set changes, and do nothing else.", valueName: "recipe"))
+    @Option(help: ArgumentHelp("Print this recipe as JSON, with the changes of --set, and do nothing else.", valueName: "recipe"))
     var showRecipe: String?
-    @Option(help: ArgumentHelp("Write a sheet, .jpg or .png, with views of --limit images of the epoch (default: 8) and how each was made, in place of a stream.", valueName: "file"))
+    @Option(help: ArgumentHelp("Instead of a stream, write a sheet, .jpg or .png, with views of --limit images of the epoch (default: 8) and how each was made.", valueName: "file"))
     var preview: String?
-    @Flag(help: "Print the images that a stream would be of, a line each in their order: number, label, class and path with tabs between, and do nothing else.")
+    @Flag(help: "Print the images that the stream would contain, in order, one per line (number, label, class and path, separated by tabs), and do nothing else.")
     var list = false
-    @Option(parsing: .unconditional, help: "The first epoch, from 0.")
+    @Option(parsing: .unconditional, help: "The first epoch, counted from 0.")
     var epoch = 0
     @Option(help: ArgumentHelp(
-        "Leave out the batches that are done in this interim checkpoint of train-step, where there is one; may be given again, for the one that has done least.", valueName: "file"))
+        "Skip the batches that this interim checkpoint of train-step has done, if it exists (repeatable: the one that has done least counts).", valueName: "file"))
     var resume: [String] = []
-    @Option(parsing: .unconditional, help: "How many epochs, one after the other.")
+    @Option(parsing: .unconditional, help: "Number of epochs, one after the other.")
     var epochs = 1
     @Option(name: .customLong("repeat"), parsing: .unconditional, help: ArgumentHelp(
-        "Draw epoch E as epoch E modulo this, so that the same views come again after so many epochs (embed --stored gives a teacher's rows of them).", valueName: "epochs"))
+        "Draw epoch E as epoch E modulo this number, so that the same views recur after that many epochs (embed --stored gives a teacher's rows of them).", valueName: "epochs"))
     var cycle: Int?
-    @Option(help: "The number that order and views depend on.")
+    @Option(help: "The seed of the order and the views.")
     var seed: UInt64 = 0
-    @Option(parsing: .unconditional, help: "Images in a record.")
+    @Option(parsing: .unconditional, help: "Images per record.")
     var batch = 256
     @Flag(help: "Leave out the last batch of an epoch if it is not full.")
     var dropLast = false
     @Option(parsing: .unconditional, help: ArgumentHelp(
-        "Batches of an epoch that is a part of passes over the data, which follow one another without end (default: an epoch is one pass).", valueName: "n"))
+        "Batches in an epoch, which is then a section of endlessly repeated passes over the data (default: an epoch is one pass).", valueName: "n"))
     var steps: Int?
     @Option(help: ArgumentHelp(
-        "all: shuffle all images; archives: take the archives of a folder one after the other in a random order, the images of each in a random order.", valueName: "what"))
+        "all: shuffle all images; archives: read the archives of a folder one after the other in random order, the images of each in random order.", valueName: "what"))
     var shuffle = Shuffle.all
     @Option(help: ArgumentHelp("""
-        Only part I of N of each epoch, whole batches of it, for merge-shards to put together; auto: as Slurm has numbered this task of an array, or mpirun or srun this process.
+        Make only part I of N of each epoch, in whole batches, for merge-shards to join; auto: by the number that Slurm gave this task of an array, or mpirun or srun this process.
         """, valueName: "I/N"))
     var shard = ShardOption.part(Shard(1, of: 1))
     @Option(help: ArgumentHelp("""
-        Only part I of N of each batch, for rank I of N that train together (train-step --mpi); auto: as mpirun or srun has numbered this process. All of a batch is known, \
-        so what the ranks have together is what one process would.
+        Make only part I of N of each batch, for rank I of N that train together (train-step --mpi); auto: by the number that mpirun or srun gave this process. Each rank knows \
+        the whole batch, so together the ranks have what one process would have.
         """, valueName: "I/N"))
     var slice: SliceOption?
-    @Option(parsing: .unconditional, help: "With --slice: groups that a batch is cut into, of which a part has some (default: N).")
+    @Option(parsing: .unconditional, help: "With --slice: groups that a batch is cut into; each part has some of them (default: N).")
     var sliceGroups: Int?
-    @Option(help: "Only every Nth image of the data, from the Ith, as I/N: 1/2 to learn from and 2/2 to be judged by.")
+    @Option(help: "Use only every Nth image of the data, starting with the Ith, as I/N: 1/2 to train on and 2/2 to evaluate on.")
     var fold = Shard(1, of: 1)
     @Option(parsing: .unconditional, help: ArgumentHelp(
-        "Only so large a share of the images of each class, above 0 to 1, at least one of each, drawn by --seed: 0.01 is a part of 0.1.", valueName: "share"))
+        "Use only this share of each class's images, above 0 to 1, at least one per class, drawn by --seed; the images of 0.01 are among those of 0.1.", valueName: "share"))
     var labelsFraction: Double?
     @Option(help: ArgumentHelp(
-        "Only the images that this file names, one a line: n01440764_10183.JPEG, as in SimCLR's lists, or class/name.jpg.", valueName: "file"))
+        "Use only the images that this file names, one per line: n01440764_10183.JPEG, as in SimCLR's lists, or class/name.jpg.", valueName: "file"))
     var labelsList: String?
-    @Option(parsing: .unconditional, help: "Only so many images, spread evenly over the data, the same in all epochs.")
+    @Option(parsing: .unconditional, help: "Use only this many images, spread evenly over the data, the same in all epochs.")
     var limit: Int?
-    @Flag(help: "Add the images' paths in the data: 'path' u8 [N, L], each with zeros behind it, which is NumPy's S.")
+    @Flag(help: "Add the images' paths in the data: 'path' u8 [N, L], padded with zeros (NumPy's S).")
     var paths = false
-    @Flag(help: "Go on when more than 1 % of the images are broken.")
+    @Flag(help: "Continue if more than 1 % of the images are broken.")
     var allowBad = false
-    @Option(parsing: .unconditional, help: "zstd's level, -7 to 19 (default: 3 to a file, -1 to a pipe).")
+    @Option(parsing: .unconditional, help: "The zstd level of the output, -7 to 19 (default: -1 to a pipe, 3 to a file).")
     var level: Int?
-    @Option(help: ArgumentHelp("Write what was read, was broken and was passed over to this file as JSON.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write what was read, broken and passed over to this file as JSON.", valueName: "file"))
     var report: String?
     @Option(name: .shortAndLong, help: "The stream to write; - is standard output.")
     var output = OutputFile.standard

@@ -9,19 +9,19 @@ import Training
 struct ConvertWeights: Tool {
     static let configuration = CommandConfiguration(
         commandName: "convert-weights",
-        abstract: "Take the network out of a checkpoint of whichever program, and write it for whichever: weights alone, under torchvision's names or others'.",
+        abstract: "Extract the network from a checkpoint, ours or another program's, and write its weights alone, under torchvision's names or others.",
         discussion: """
-            It reads what torch.save wrote, safetensors and our own checkpoints, in the layouts of MoCo, SwAV, SimCLR, BYOL, SimSiam, Barlow Twins, DINO, \
-            VISSL, solo-learn, lightly, OpenSelfSup and Hugging Face, and says what it took. What only training needs (momenta, queue) is left out. PyTorch \
-            loads the result as it is:
+            Reads torch.save files, safetensors and our own checkpoints, in the layouts of MoCo, SwAV, SimCLR, BYOL, SimSiam, Barlow Twins, DINO, \
+            VISSL, solo-learn, lightly, OpenSelfSup and Hugging Face, and reports what it took. What only training needs (momenta, queue) is left out. \
+            PyTorch loads the result as it is:
 
               convert-weights student.24.safetensors -o student.safetensors
               python3 -c 'import safetensors.torch as s; print(len(s.load_file("student.safetensors")))'
               convert-weights student.24.safetensors -o student.pth
               python3 -c 'import torch; print(len(torch.load("student.pth", weights_only=True)))'
 
-            A file *.onnx is for onnxruntime, OpenVINO and others. --names detectron2 and --names mmdetection write backbones of detectors, and the last line \
-            says what configuration goes with them.
+            A file *.onnx is for onnxruntime, OpenVINO and others. --names detectron2 and --names mmdetection write backbones of detectors; the last line \
+            gives the configuration that goes with them.
 
             See also: inspect, which shows what is in a checkpoint; train-step, which makes them.
             """,
@@ -29,15 +29,15 @@ struct ConvertWeights: Tool {
 
     @Argument(help: "A checkpoint, or weights alone; - is standard input for safetensors. Several with --average.") var inputs: [String]
     @OptionGroup var reading: WeightsArguments
-    @Option(help: "Whose names to write: \(WeightsWriter.targets.joined(separator: ", ")).") var names = WeightsWriter.targets[0]
-    @Flag(help: "Write the mean of several weights of one network.") var average = false
+    @Option(help: "Whose tensor names to write: \(WeightsWriter.targets.joined(separator: ", ")).") var names = WeightsWriter.targets[0]
+    @Flag(help: "Write the mean of the weights of several inputs of the same network.") var average = false
     @Flag(help: "Store the weights in half precision.") var half = false
-    @Flag(help: "Leave out the head: keep what makes the features.") var backbone = false
-    @Option(help: "Put a fixed random projection of the features to so many numbers in the place of the head: what a student of a teacher without a head learns best.") var project: Int?
-    @Flag(help: "Put the prototypes that a checkpoint of SwAV holds behind its head, as its last layer: embed --logits then gives scores of them, for train-step --objective swav-distillation.")
+    @Flag(help: "Leave out the head and keep what computes the features.") var backbone = false
+    @Option(help: "Replace the head by a fixed random projection of the features to this many numbers, which a student learns best from a teacher without a head.") var project: Int?
+    @Flag(help: "Append the prototypes of a SwAV checkpoint to its head as the last layer: embed --logits then gives their scores, for train-step --objective swav-distillation.")
     var prototypes = false
-    @Flag(help: "Of ONNX: take images as bytes (N, H, W, 3), as augment makes them, and make numbers of them in the graph.") var bytes = false
-    @Flag(help: "Of ONNX: fold batch norms into the convolutions before them.") var fold = false
+    @Flag(help: "For ONNX: take images as bytes (N, H, W, 3), as augment makes them, and convert them to numbers in the graph.") var bytes = false
+    @Flag(help: "For ONNX: fold batch norms into the convolutions before them.") var fold = false
     @Option(name: [.short, .long], help: "The file to write; *.safetensors, *.safetensors.zst, *.pth, *.onnx, and for detectron2 *.pkl.") var output: String
     @OptionGroup var common: CommonOptions
 

@@ -12,17 +12,17 @@ struct Embed: Tool {
         commandName: "embed",
         abstract: "Add a network's embeddings or features to a stream of images.",
         discussion: """
-            Every record keeps its tensors and gets one more: unit embeddings 'teacher' f32 [N, D], pooled features 'features' f32 [N, d], or a \
+            Every record keeps its tensors and gets one more: embeddings of unit length 'teacher' f32 [N, D], pooled features 'features' f32 [N, d], or a \
             classifier's 'logits' f32 [N, C]. \
-            Batch norm uses its running statistics and is folded into the convolutions (but see --batch-statistics). Of several views the first is embedded; \
-            --group 1 gives all V views of the second group of augment --crops 'teacher.1' f32 [N, V, D].
+            Batch norm uses its running statistics and is folded into the convolutions (but see --batch-statistics). If there are several views, the first is \
+            embedded; --group 1 embeds all V views of the second group of augment --crops as 'teacher.1' f32 [N, V, D].
 
-            Any program may stand in the network's place: --command 'python3 my-teacher.py' is given the stream and answers each record with the \
-            same one and the tensor 'teacher', before it is given the next. It may leave out images, but not index and label.
+            Any program can replace the network: --command 'python3 my-teacher.py' is given the stream and answers each record, before it is given the next, \
+            with the same record and the tensor 'teacher'. It may leave out images, but not index and label.
 
-            With --rows the output has the new rows alone (and those that --keep names), with what tells whose they are, and no images. --stored FILE gives them to the same views later, in the \
-            place of the teacher's pass: every image's number and views are compared, and rows of others are refused. With --by-image a file of one view of each image gives \
-            its rows to all views of them, as SimReg caches its teacher's features.
+            With --rows the output holds only the new rows (and those that --keep names), with what identifies their images, but no images. Later, --stored FILE \
+            joins them to the same views in place of the teacher's pass: every image's number and views are compared, and rows of others are refused. With \
+            --by-image, a file with one view of each image gives its rows to all views of that image, as SimReg caches its teacher's features.
 
             Example: the features of a test set, for evaluate:
 
@@ -32,35 +32,35 @@ struct Embed: Tool {
             """,
         version: productVersion)
 
-    @Option(help: "The network's weights: a checkpoint, a safetensors file or one of torch.save.") var weights: String?
-    @Option(help: "A program that gives the embeddings in a network's place, run by the shell.") var command: String?
-    @Option(help: ArgumentHelp("Stop the program of --command where it gives no answer for so long (default: \(TeacherProcess.usualTimeout)).", valueName: "seconds"))
+    @Option(help: "The network's weights: a checkpoint, a safetensors file or a torch.save file.") var weights: String?
+    @Option(help: "A program that gives the embeddings in place of a network, run by the shell.") var command: String?
+    @Option(help: ArgumentHelp("Stop the program of --command if it gives no answer for this long (default: \(TeacherProcess.usualTimeout)).", valueName: "seconds"))
     var commandTimeout: Double?
-    @Option(help: ArgumentHelp("Rows that embed --rows has kept of the same views, joined to the stream in a network's place.", valueName: "file")) var stored: String?
-    @Flag(help: "Join the rows of --stored by the images' numbers alone, whatever their views: rows of one view of each image, all held in memory.") var byImage = false
+    @Option(help: ArgumentHelp("Rows that embed --rows stored for the same views, joined to the stream in place of a network's.", valueName: "file")) var stored: String?
+    @Flag(help: "Join the rows of --stored by the images' numbers alone, whatever the views; the file has one view of each image and is held in memory.") var byImage = false
     @OptionGroup var reading: WeightsArguments
-    @Flag(help: "Add the pooled features, as they are, in place of the head's embedding, of unit length.") var features = false
-    @Flag(help: "Add the head's output as it is: a classifier's, for train-step --objective kd.") var logits = false
+    @Flag(help: "Add the pooled features as they are, in place of the head's embeddings of unit length.") var features = false
+    @Flag(help: "Add the head's output as it is: a classifier's logits, for train-step --objective kd.") var logits = false
     @Flag(help: """
-        Normalize each view of a record by its own mean and deviation, as in training, in place of those that the network has learnt: as the teachers of DisCo's and BINGO's codes.
+        Normalize each view of a record by its own mean and deviation, as in training, not by those that the network has learnt; the teachers in DisCo's and BINGO's code do so.
         """)
     var batchStatistics = false
     @Option(
         name: .customLong("as"),
-        help: ArgumentHelp("The new tensor's name; may be given again, for the same rows once more (default: teacher for embeddings, features for features, logits for logits).", valueName: "name"))
+        help: ArgumentHelp("The new tensor's name (repeatable, to add the same rows under several names; default: teacher for embeddings, features for features, logits for logits).", valueName: "name"))
     var names: [String] = []
-    @Option(help: ArgumentHelp("Leave this tensor out of the output; may be given again.", valueName: "tensor")) var drop: [String] = []
-    @Option(help: "The view to embed, from 0, counted over all groups of crops (default: 0).") var view: Int?
+    @Option(help: ArgumentHelp("Leave this tensor out of the output (repeatable).", valueName: "tensor")) var drop: [String] = []
+    @Option(help: "The view to embed, counted from 0 over all groups of crops (default: 0).") var view: Int?
     @Option(help: ArgumentHelp(
-        "Embed all views of this group of crops, from 0, into a tensor of its own; may be given again, and with --view.", valueName: "group"))
+        "Embed all views of this group of crops, counted from 0, into a tensor of its own (repeatable, also with --view).", valueName: "group"))
     var group: [Int] = []
     @Flag(help: "Write the rows without the images, for --stored.") var rows = false
-    @Option(help: ArgumentHelp("With --rows: keep these rows too, which an embed before this one has added; may be given again.", valueName: "tensor")) var keep: [String] = []
+    @Option(help: ArgumentHelp("With --rows: also keep these rows, which an earlier embed added (repeatable).", valueName: "tensor")) var keep: [String] = []
     @Flag(help: "Write the rows as CSV in place of a stream: index, label, path (augment --paths) and the numbers.") var csv = false
-    @Flag(help: "Round the rows of --rows to half precision, in half the space.") var half = false
+    @Flag(help: "Round the rows of --rows to half precision, which takes half the space.") var half = false
     @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).") var level: Int?
-    @Option(name: [.short, .long], help: ArgumentHelp("Where the stream goes; - is standard output.", valueName: "file")) var output = "-"
-    @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
+    @Option(name: [.short, .long], help: ArgumentHelp("The stream to write; - is standard output.", valueName: "file")) var output = "-"
+    @Flag(help: "Report at the end where the time went, layer by layer.") var profile = false
     @OptionGroup var common: TimedOptions
     @Argument(help: "The stream of images; - is standard input.") var input = "-"
 

@@ -9,15 +9,15 @@ import Training
 struct Initialize: Tool {
     static let configuration = CommandConfiguration(
         commandName: "initialize",
-        abstract: "Make a network that has not learnt anything yet, or give one that has learnt a new head.",
+        abstract: "Make an untrained network, or give a trained network a new head.",
         discussion: """
-            Weights are drawn as PyTorch draws them. The head is MoCo-v2's and SEED's: two linear layers with a rectifier between.
+            Weights are drawn as in PyTorch. The head is MoCo-v2's and SEED's: two linear layers with a ReLU between them.
 
-            Example: the student that a distillation begins with:
+            Example: the student that a distillation starts from:
 
               initialize --network resnet18 --embedding 128 --seed 1 -o student.0.safetensors
 
-            Example: what fine-tuning begins with, a student with a classifier of 20 classes in place of its head:
+            Example: what fine-tuning starts from, a student with a classifier of 20 classes in place of its head:
 
               initialize --from student.safetensors --classes 20 -o classifier.0.safetensors
 
@@ -25,22 +25,22 @@ struct Initialize: Tool {
             """,
         version: productVersion)
 
-    @Option(help: "The network: \(Network.names.joined(separator: ", ")) (with --from: what the file says or its tensors fit).") var network: String?
-    @Option(help: ArgumentHelp("Take all but the head from this file: a checkpoint, a safetensors file or one of torch.save.", valueName: "file")) var from: String?
-    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
-    @Option(help: "Numbers in an embedding; for distillation as many as the teacher's (default: 128, or as many as a named head has). 0 leaves out the head.")
+    @Option(help: "The network: \(Network.names.joined(separator: ", ")) (default with --from: the one that the file names or its tensors fit).") var network: String?
+    @Option(help: ArgumentHelp("Take all but the head from this file: a checkpoint, a safetensors file or a torch.save file.", valueName: "file")) var from: String?
+    @Option(help: "Whose definition of the network: torchvision, or seed, which has its own \(Network.definedBySEED.joined(separator: ", ")).") var definition: Definition?
+    @Option(help: "Dimension of the embedding; for distillation the teacher's (default: 128, or that of a named head). 0 leaves out the head.")
     var embedding: Int?
-    @Option(help: "Width of the head's hidden layer (default: the width of the features). 0 makes the head one linear layer.") var hidden: Int?
-    @Option(help: ArgumentHelp("Make the head a classifier: one linear layer for so many classes, in place of --embedding and --hidden.", valueName: "C")) var classes: Int?
+    @Option(help: "Width of the head's hidden layer (default: that of the features). 0 makes the head one linear layer.") var hidden: Int?
+    @Option(help: ArgumentHelp("Make the head a classifier: one linear layer for this many classes, in place of --embedding and --hidden.", valueName: "C")) var classes: Int?
     @Option(help: """
-        The head layer by layer, in place of --embedding and --hidden: 'linear 512, batch-norm, relu, linear 128'. There are linear WIDTH, \
-        linear WIDTH no-bias, batch-norm, batch-norm no-bias, batch-norm no-affine, relu, gelu and l2-norm. Or a paper's by its name, to which --embedding gives \
-        another width: \(Head.names.joined(separator: ", ")).
+        The head layer by layer, in place of --embedding and --hidden: 'linear 512, batch-norm, relu, linear 128'. The layers are linear WIDTH, \
+        linear WIDTH no-bias, batch-norm, batch-norm no-bias, batch-norm no-affine, relu, gelu and l2-norm. Or a paper's head by name, whose width --embedding \
+        changes: \(Head.names.joined(separator: ", ")).
         """) var head: String?
     @Option(help: ArgumentHelp(
-        "Put the last layer of this network's head, a teacher's prototypes, behind the head, for train-step --objective swav-distillation --frozen-prototypes on.", valueName: "file"))
+        "Append the last layer of this network's head, a teacher's prototypes, to the head, for train-step --objective swav-distillation --frozen-prototypes on.", valueName: "file"))
     var prototypes: String?
-    @Flag(help: "Begin each residual block as its shortcut: γ of its last batch norm is 0, as SimCLR, BYOL, SimSiam and Barlow Twins have it.") var zeroInitResidual = false
+    @Flag(help: "Start each residual block as its shortcut: γ of its last batch norm is 0, as in SimCLR, BYOL, SimSiam and Barlow Twins.") var zeroInitResidual = false
     @Option(help: "The seed of the random weights.") var seed: UInt64 = 0
     @Option(name: [.short, .long], help: "The checkpoint to write; *.safetensors or *.safetensors.zst.") var output: String
     @OptionGroup var common: CommonOptions

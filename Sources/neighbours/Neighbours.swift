@@ -7,10 +7,10 @@ import ToolSupport
 struct FindNeighbours: Tool {
     static let configuration = CommandConfiguration(
         commandName: "neighbours",
-        abstract: "Find each image's nearest other images by their features.",
+        abstract: "Find the nearest other images of each image by their features.",
         discussion: """
-            Reads a stream of features and writes one file: 'index' i64 [n], the images in their order, and 'neighbours' i64 [n, k], of each the numbers \
-            of the others that are nearest by cosine, the nearest first; of equally near ones the earlier. The search is exact, and all features are in memory.
+            Reads a stream of features and writes one file: 'index' i64 [n], the images in their order, and 'neighbours' i64 [n, k], for each image the numbers \
+            of the other images nearest by cosine, the nearest first, and among equally near ones the earlier. The search is exact, and all features are in memory.
 
             Example: the bags of BINGO, for augment --bags:
 
@@ -20,7 +20,7 @@ struct FindNeighbours: Tool {
             """,
         version: productVersion)
 
-    @Option(name: .short, help: "Neighbours of each image.") var k = 5
+    @Option(name: .short, help: "Neighbours per image.") var k = 5
     @Option(help: "The tensor that holds the features.") var tensor = "features"
     @Option(name: [.short, .long], help: "The file to write; *.safetensors or *.safetensors.zst.") var output: String
     @OptionGroup var common: TimedOptions

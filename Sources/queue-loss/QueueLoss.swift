@@ -9,17 +9,18 @@ import Training
 struct QueueLoss: Tool {
     static let configuration = CommandConfiguration(
         commandName: "queue-loss",
-        abstract: "Give the loss and its gradient for a stream of student and teacher embeddings.",
+        abstract: "Compute the loss and its gradient for a stream of student and teacher embeddings.",
         discussion: """
             Every record holds 'student' and 'teacher', f32 [N, D] with L2-normalized rows. Its answer, written at once, holds 'loss' [N], 'gradient' \
-            [N, D] of the mean loss with respect to the student's rows, 'floor' [N] (the entropy of the targets: the least loss there can \
-            be) and 'agreement' [N]; its metadata, those of the record, and queue_size and queue_filled (rows that are embeddings by now). \
-            The logits are those before the teacher's rows enter the queue.
+            [N, D] of the mean loss with respect to the student's rows, 'floor' [N] (the entropy of the targets: the smallest possible \
+            loss) and 'agreement' [N]; its metadata is that of the record, with queue_size and queue_filled (rows that are already \
+            embeddings). The logits are computed before the teacher's rows enter the queue.
 
-            A first record with the metadata state=1 and the tensors 'queue', 'queue.position' and 'queue.filled' sets the queue, with \
-            'centre' and 'temperature' what was found of the teacher. If the input's header says state=wanted, such a record follows the last \
-            answer; and to a record without tensors and with the metadata state=wanted it is the answer. Where nothing is set, the teacher's mean and temperature are found from the tensor 'teacher.sample' [n, D] of the first \
-            record, or else from its 'teacher'.
+            A first record with the metadata state=1 and the tensors 'queue', 'queue.position' and 'queue.filled' sets the queue; its \
+            'centre' and 'temperature' set what was found for the teacher. If the input's header has state=wanted, such a record follows \
+            the last answer; it is also the answer to a record without tensors and with the metadata state=wanted. If they are not set, \
+            the teacher's mean and temperature are found from the tensor 'teacher.sample' [n, D] of the first record, or else from its \
+            'teacher'.
 
             Example: keep the loss of stored embeddings, and the queue for the next epoch:
 
@@ -33,11 +34,11 @@ struct QueueLoss: Tool {
     var method: MethodArguments<PairMethods>
     @Option(name: .customLong("queue"), help: ArgumentHelp("Read the queue from this file if it exists, and write it there at the end.", valueName: "file"))
     var queueFile: String?
-    @Option(help: "The seed of the random rows that a new queue begins with.")
+    @Option(help: "The seed of a new queue's random rows.")
     var seed: UInt64 = 0
     @Option(parsing: .unconditional, help: "The zstd level of the output (default: -1 to a pipe, 3 to a file).")
     var level: Int?
-    @Option(name: [.short, .long], help: "Where the answers go; - is standard output.")
+    @Option(name: [.short, .long], help: "The stream to write; - is standard output.")
     var output = "-"
     @OptionGroup var common: TimedOptions
     @Argument(help: "The stream of embeddings; - is standard input.")

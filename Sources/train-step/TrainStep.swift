@@ -12,9 +12,9 @@ import Training
 struct TrainStep: Tool {
     static let configuration = CommandConfiguration(
         commandName: "train-step",
-        abstract: "Train a student by one epoch: forward, loss, backward and a step of the optimizer for every batch of a stream.",
+        abstract: "Train a student for one epoch: forward pass, loss, backward pass and optimizer step for every batch of a stream.",
         discussion: """
-            Reads a checkpoint and a stream of images, writes the next checkpoint, which holds all that the epoch after it needs.
+            Reads a checkpoint and a stream of images, and writes the next checkpoint, which holds all that the next epoch needs.
 
             Example: the fourth epoch of a distillation:
 
@@ -22,18 +22,18 @@ struct TrainStep: Tool {
                 train-step --student student.3.safetensors --epochs 24 -o student.4.safetensors
 
             The loss may be any program: --loss 'python3 my-loss.py' is given 'student' and 'teacher' of each batch and answers with 'loss' and \
-            'gradient'; its first record also holds 'teacher.sample', the teacher's first embeddings, until it keeps a state. The loss of a queue \
-            rises at first, while real embeddings take the place of random ones; watch KL, not the loss. A student whose embeddings are all \
-            alike, or whose KL does not fall for an epoch, is told: its learning rate was too high at the start, or the teacher's embeddings \
-            share a mean that is not taken off.
+            'gradient'; as long as it has no stored state, its first record also holds 'teacher.sample', the teacher's first embeddings. The loss \
+            of a queue rises at first, while real embeddings replace the random ones; watch KL, not the loss. A student whose embeddings are all \
+            alike, or whose KL does not fall for an epoch, is reported: its learning rate was too high at the start, or the teacher's embeddings \
+            share a mean that is not subtracted.
 
-            Methods that have settings of their own, which hold where an option is not given:
+            These methods have settings of their own, which apply where an option is not given:
 
             \(TrainStep.recommended)
 
-            With --interim FILE and --checkpoint-every 10m the state in the middle of the epoch is saved every ten minutes (or, with a number alone, every so many \
-            batches), and once more on SIGTERM, which then ends the tool with 75. The same command goes on from there, if augment is given --resume FILE, and ends in \
-            the same bytes; batches that it has been through already are passed over.
+            With --interim FILE and --checkpoint-every 10m the state in the middle of the epoch is saved every ten minutes (a number alone counts batches), and once \
+            more on SIGTERM, which then ends the tool with status 75. The same command resumes from there, if augment is given --resume FILE, and ends in the same \
+            bytes; batches that are already done are skipped.
 
             See also: initialize, which makes the first checkpoint; queue-loss, which is the loss as a program; convert-weights; evaluate.
             """,
@@ -42,17 +42,17 @@ struct TrainStep: Tool {
     /// One line per method.
     private static let recommended = Methods.all.compactMap { method in method.defaults.map { "  \(method.name): \($0.text)" } }.joined(separator: "\n")
 
-    @Option(help: "The checkpoint to begin with.") var student: String
-    @Option(name: [.short, .long], help: "The checkpoint to write; it may be that of --student, which it replaces once it is whole.") var output: String
+    @Option(help: "The checkpoint to start from.") var student: String
+    @Option(name: [.short, .long], help: "The checkpoint to write; it may be that of --student, which is replaced once the new one is complete.") var output: String
     @OptionGroup(title: "Training") var training: TrainingArguments
-    @Option(help: ArgumentHelp("Save the state in the middle of the epoch there, and begin with the one that is there; it is removed at the end.", valueName: "file")) var interim: String?
-    @Option(help: ArgumentHelp("With --interim: so many batches, or as 10m minutes, 30s seconds, after which it is saved (default: on SIGTERM alone).", valueName: "n")) var checkpointEvery: CheckpointInterval?
+    @Option(help: ArgumentHelp("Save the state in the middle of the epoch to this file, and start from it if it exists; it is removed at the end.", valueName: "file")) var interim: String?
+    @Option(help: ArgumentHelp("With --interim: save after this many batches, minutes (10m) or seconds (30s) (default: only on SIGTERM).", valueName: "n")) var checkpointEvery: CheckpointInterval?
     @Option(help: "Write a JSON line for every interval to this file.") var log: String?
-    @Option(help: "Batches in an interval of the log.") var logInterval = 10
-    @Flag(help: "Tell at the end where the time went, layer by layer.") var profile = false
-    @Flag(help: "Train with the other ranks that mpirun or srun has started, each on its part of every batch (augment --slice auto); rank 0 writes.") var mpi = false
-    @Option(help: ArgumentHelp("With --mpi: a rank that has not been heard of for so long is lost, and all end.", valueName: "seconds")) var rankTimeout = 20
-    @Flag(help: "With --mpi: also on processors of different kinds, whose results differ in their last bits.") var allowMixed = false
+    @Option(help: "Batches per interval of the log.") var logInterval = 10
+    @Flag(help: "Report at the end where the time went, layer by layer.") var profile = false
+    @Flag(help: "Train with the other ranks that mpirun or srun started, each on its part of every batch (augment --slice auto); rank 0 writes.") var mpi = false
+    @Option(help: ArgumentHelp("With --mpi: a rank that has not been heard of for this long is lost, and all ranks end.", valueName: "seconds")) var rankTimeout = 20
+    @Flag(help: "With --mpi: allow processors of different kinds, whose results differ in their last bits.") var allowMixed = false
     @OptionGroup var common: TimedOptions
     @Argument(help: "The stream of images; - is standard input.") var input = "-"
 

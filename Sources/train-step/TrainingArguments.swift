@@ -8,39 +8,39 @@ import Training
 /// The options of `train-step` that determine what is learnt and how fast.
 struct TrainingArguments: ParsableArguments {
     @OptionGroup(title: "The method") var method: MethodArguments<AllMethods>
-    @Option(parsing: .unconditional, help: "The learning rate (default: \(TrainingArguments.usualRate), or the method's, in proportion to the batch, or to its root).") var learningRate: Double?
+    @Option(parsing: .unconditional, help: "The learning rate (default: \(TrainingArguments.usualRate), or the method's, in proportion to the batch size or to its square root).") var learningRate: Double?
     @Option(parsing: .unconditional, help: """
-        The learning rate of batches of 256; that of others grows with the root of their images (Krizhevsky, 2014). In place of --learning-rate.
+        The learning rate for batches of 256, in place of --learning-rate; for others it scales with the square root of the batch size (Krizhevsky, 2014).
         """) var baseLearningRate: Double?
     @Option(help: ArgumentHelp("""
-        How the rate goes: seed (scaled by batch/256, a warm-up of 5 epochs, cosine by epoch, as the authors have it), cosine (MoCo-v2's, by \
+        The schedule of the learning rate: seed (scaled by batch/256, 5 epochs of warm-up, cosine by epoch, as in the authors' code), cosine (MoCo-v2's, by \
         epoch), smooth (warm-up from 0 and cosine to 0, by step), constant, steps (times --factor at each of --milestones), warm-up-cosine (as smooth, but the \
-        first step does not move, and to --end-share: SimCLR, BYOL, Barlow Twins) or swav (warm-up from --start-share) (default: the method's, else seed).
+        first step changes nothing and the end is --end-share: SimCLR, BYOL, Barlow Twins) or swav (warm-up from --start-share) (default: the method's, else seed).
         """), completion: .list(ScheduleName.allCases.map(\.rawValue)), transform: oneOfThose)
     var schedule: ScheduleName?
     @Option(parsing: .unconditional, help: "Epochs of the whole training, which the schedule spans (default: the method's, else 200).") var epochs: Int?
-    @Option(parsing: .unconditional, help: "Epochs of warm-up (default: 5 with the schedule seed; the method's, at most a tenth of all; else 0).") var warmUp: Double?
-    @Option(parsing: .unconditional, help: "Of the schedules warm-up-cosine and swav: what the rate ends near, as a share of it (default: the method's, else 0).") var endShare: Double?
+    @Option(parsing: .unconditional, help: "Epochs of warm-up (default: 5 with the schedule seed; with the method's schedule the method's, at most a tenth of all epochs; else 0).") var warmUp: Double?
+    @Option(parsing: .unconditional, help: "With the schedules warm-up-cosine and swav: the value that the rate approaches at the end, as a share of the rate (default: the method's, else 0).") var endShare: Double?
     @Option(help: ArgumentHelp(
-        "Of the schedule warm-up-cosine: steps that it spans beyond the last, so that it ends above its end; 1 is SimCLR's code (default: 0).", valueName: "steps"))
+        "With the schedule warm-up-cosine: steps that it spans beyond the last one, so that the rate stops above its end value; 1 as in SimCLR's code (default: 0).", valueName: "steps"))
     var stepsBeyond: Int?
-    @Option(parsing: .unconditional, help: "Of the schedule swav: what the warm-up begins with, as a share of the rate (default: 0).") var startShare: Double?
+    @Option(parsing: .unconditional, help: "With the schedule swav: the value that the warm-up starts from, as a share of the rate (default: the method's, else 0).") var startShare: Double?
     @Option(help: ArgumentHelp(
-        "Of the schedule steps: epochs, from 0, from which on the rate is multiplied by --factor once more (default: the method's, moved in proportion to --epochs).", valueName: "epochs"))
+        "With the schedule steps: the epochs, counted from 0, at which the rate is multiplied by --factor (default: the method's, scaled in proportion to --epochs).", valueName: "epochs"))
     var milestones: String?
-    @Option(parsing: .unconditional, help: "Of the schedule steps (default: the method's, else 0.1).") var factor: Double?
+    @Option(parsing: .unconditional, help: "With the schedule steps: the factor of the rate at each milestone (default: the method's, else 0.1).") var factor: Double?
     @Option(help: ArgumentHelp("""
-        What moves the weights: sgd; lars-simclr, lars-byol, lars (Barlow Twins, MoCo-v3) and larc (SwAV), which adapt the rate to norms each in its way; adam or \
+        The optimizer: sgd; lars-simclr, lars-byol, lars (Barlow Twins, MoCo-v3) and larc (SwAV), each of which adapts the rate to norms in its own way; adam or \
         adamw (default: the method's, else sgd).
         """), completion: .list(OptimizerName.allCases.map(\.rawValue)), transform: oneOfThose)
     var optimizer: OptimizerName?
     @Option(parsing: .unconditional, help: "The momentum of sgd and of LARS (default: 0.9).") var momentum: Double?
-    @Flag(help: "Nesterov's form of sgd's momentum.") var nesterov = false
+    @Flag(help: "Use Nesterov's form of momentum with sgd.") var nesterov = false
     @Option(parsing: .unconditional, help: "The trust coefficient of LARS (default: 0.001).") var trust: Double?
-    @Option(help: ArgumentHelp("Adam's two decays of moments (default: 0.9,0.999).", valueName: "numbers")) var betas: String?
+    @Option(help: ArgumentHelp("The decay rates of Adam's two moments (default: 0.9,0.999).", valueName: "numbers")) var betas: String?
     @Option(parsing: .unconditional, help: "Weight decay (default: the method's, else 1e-4).") var weightDecay: Double?
-    @Option(parsing: .unconditional, help: ArgumentHelp("Cut a gradient that is longer to this length (default: none is cut).", valueName: "norm")) var clipNorm: Double?
-    @Option(help: ArgumentHelp("Groups of a batch that batch norm treats apart (default: the method's: 1; with moco-v1 and moco-v2 one for 32 images, at least 2).", valueName: "n"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Clip the gradient to this norm (default: no clipping).", valueName: "norm")) var clipNorm: Double?
+    @Option(help: ArgumentHelp("Groups of a batch that batch norm treats separately (default: the method's: 1; with moco-v1 and moco-v2 one per 32 images, at least 2).", valueName: "n"))
     var normalizationGroups: Int?
     @Option(parsing: .unconditional, help: ArgumentHelp("""
         Groups of neighbouring images that go through the networks one after the other, each with its own batch norm; the loss is that of the whole batch, and \
@@ -48,14 +48,14 @@ struct TrainingArguments: ParsableArguments {
         """, valueName: "n"))
     var batchGroups = 1
     @Flag(help: """
-        Keep no activations: each pass of each group goes forward once more before it goes backward. A third slower, with the memory of the largest pass of a group. The \
-        same bytes.
+        Keep no activations: each pass of each group runs forward once more before its backward pass. A third slower, with the memory of the largest pass of a group; the \
+        result has the same bytes.
         """)
     var recompute = false
-    @Option(help: "A program that gives the loss, run by the shell; see queue-loss.") var loss: String?
-    @Option(help: ArgumentHelp("Stop the program of --loss where it gives no answer for so long (default: it is only said).", valueName: "seconds"))
+    @Option(help: "A program that computes the loss, run by the shell; see queue-loss.") var loss: String?
+    @Option(help: ArgumentHelp("Stop the program of --loss if it gives no answer for this long (default: this is only reported).", valueName: "seconds"))
     var lossTimeout: Double?
-    @Option(help: "The seed of the queue's random rows, of MoCo's shuffling, and of what dropout and stochastic depth leave out.") var seed: UInt64 = 0
+    @Option(help: "The seed of the queue's random rows, of MoCo's shuffling, and of dropout and stochastic depth.") var seed: UInt64 = 0
 
     func validate() throws {
         try checkOption("--learning-rate", learningRate, in: 0...1e4)

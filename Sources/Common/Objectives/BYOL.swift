@@ -9,17 +9,17 @@ import Optimizers
 /// Its momentum grows to 1. Batch norm normalises each view separately, also in the moving average.
 public struct BYOL: Objective {
     public static let name = "byol"
-    public static let summary = "predict a moving average's embedding of the other view (Grill et al., NeurIPS 2020)"
+    public static let summary = "predict the moving average's embedding of the other view (Grill et al., NeurIPS 2020)"
     public static let inputs = Inputs(views: 2...2)
     public static let head = StudentHead.named("byol")
     public static let zeroInitResidual = true
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .larsBYOL, rate: 0.3, weightDecay: 1e-6, .warmUpCosine, epochs: 300, warmUp: 10, recipe: "byol", smallestCrop: 0.08)
 
-    static let momentum = MethodOption("target-momentum", default: 0.99, in: 0...1, "The momentum of the average that gives the targets at first; it grows to 1 on a cosine.")
-    static let hidden = MethodOption("predictor-width", default: 4096, in: 1...65536, "Numbers in the predictor's hidden layer.")
+    static let momentum = MethodOption("target-momentum", default: 0.99, in: 0...1, "The initial momentum of the average that gives the targets; it rises to 1 along a cosine.")
+    static let hidden = MethodOption("predictor-width", default: 4096, in: 1...65536, "Width of the predictor's hidden layer.")
     static let beginsAsCopy = MethodOption(
-        "target-copy", default: true, "Whether the average begins as a copy of the student; off: with random numbers of its own, as in the authors' code.")
+        "target-copy", default: true, "Whether the average starts as a copy of the student; off: with random numbers of its own, as in the authors' code.")
     public static let options: [any AnyMethodOption] = [momentum, hidden, beginsAsCopy]
 
     public static func models(_ options: MethodOptions) -> [Model] {

@@ -8,16 +8,16 @@ import Optimizers
 /// Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML 2021.
 public struct BarlowTwins: Objective {
     public static let name = "barlow-twins"
-    public static let summary = "embeddings of two views alike, their numbers unlike each other (Zbontar et al., ICML 2021)"
+    public static let summary = "make embeddings of two views alike and their dimensions unlike each other (Zbontar et al., ICML 2021)"
     public static let inputs = Inputs(views: 2...2)
     public static let head = StudentHead.named("barlow-twins")
     public static let zeroInitResidual = true
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .lars, rate: 0.2, weightDecay: 1e-6, .warmUpCosine, epochs: 1000, warmUp: 10, endShare: 0.001, recipe: "barlow-twins", smallestCrop: 0.08)
 
-    static let lambda = MethodOption("lambda", default: 0.0051, in: 0...1e3, "The weight of the correlations of different numbers.")
+    static let lambda = MethodOption("lambda", default: 0.0051, in: 0...1e3, "The weight of the correlations of different dimensions.")
     static let vectorRate = MethodOption(
-        "vector-rate", default: 0.024, in: 0...1e3, "The rate of biases and of batch norm's scales and shifts, as a share of that of the weights: 0.0048 of 0.2.")
+        "vector-rate", default: 0.024, in: 0...1e3, "The rate of biases and of batch norm's scales and shifts, as a share of the weights' rate: 0.0048 for 0.2.")
     public static let options: [any AnyMethodOption] = [lambda, vectorRate]
 
     public static func group(_ parameter: Parameter, of model: Model, in network: Network, _ options: MethodOptions) -> ParameterGroup {

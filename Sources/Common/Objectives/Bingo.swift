@@ -21,15 +21,15 @@ public import TensorStreams
 /// is that of `embed`.
 public struct Bingo: Objective {
     public static let name = "bingo"
-    public static let summary = "tell the teacher's key of an image, and that of one near to it, among a queue (Xu et al., ICLR 2022)"
+    public static let summary = "identify the teacher's key of an image, and that of a near image, in a queue (Xu et al., ICLR 2022)"
     public static let inputs = Inputs(views: 3...3, groups: [2...2], teacher: .groupEmbeddings(1), bags: true)
     public static let head = StudentHead.named("disco")
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .sgd, rate: 0.03, weightDecay: 1e-4, .cosine, epochs: 200, recipe: "moco-v2", smallestCrop: 0.2)
 
     static let temperature = MoCo.temperature(0.2)
-    static let bagEpoch = MethodOption("bag-epoch", default: 11, in: 0...1_000_000, "The epoch, from 0, from which on both views learn from both keys.")
-    static let bagWeight = MethodOption("bag-weight", default: 0.5, in: 0...1, "The weight of the other's key then; that of a view's own is what is left of 1.")
+    static let bagEpoch = MethodOption("bag-epoch", default: 11, in: 0...1_000_000, "The epoch, counted from 0, from which on both views learn from both keys.")
+    static let bagWeight = MethodOption("bag-weight", default: 0.5, in: 0...1, "The weight of the other view's key from --bag-epoch on; that of a view's own key is 1 minus this.")
     public static let options: [any AnyMethodOption] = [QueueState.size, temperature, bagEpoch, bagWeight]
 
     private static let query = Pass("query", .view(0)), positive = Pass("positive", .view(1)), mix = Pass("mix", .view(2))

@@ -9,8 +9,8 @@ import ToolSupport
 /// frozen trunk also keeps its running statistics and runs in inference mode.
 enum Classifier {
     static let trunkRate = MethodOption(
-        "trunk-rate", default: 1.0, in: 0...1, "The learning rate of the trunk, as a share of that of the head, which --learning-rate says.")
-    static let freezesTrunk = MethodOption("freeze-trunk", default: false, "Train the head alone, on the features that the trunk gives in inference.")
+        "trunk-rate", default: 1.0, in: 0...1, "The learning rate of the trunk, as a share of the head's, which is --learning-rate.")
+    static let freezesTrunk = MethodOption("freeze-trunk", default: false, "Whether only the head is trained, on the features that the trunk gives in inference mode.")
 
     private static let features = Pass("features", .view(0), output: .features)
     private static let frozenFeatures = Pass("features", .view(0), output: .features, hasGradient: false, isInference: true)

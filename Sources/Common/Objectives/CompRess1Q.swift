@@ -8,7 +8,7 @@ public import TensorStreams
 /// ``CompRess``.
 public struct CompRess1Q: Objective {
     public static let name = "compress-1q"
-    public static let summary = "have the teacher's similarities to a memory of its features (Koohpayegani et al., NeurIPS 2020)"
+    public static let summary = "match the teacher's similarities to a memory of its features (Koohpayegani et al., NeurIPS 2020)"
     public static let inputs = Inputs(views: 1...64, teacher: .features)
     public static let hasFixedTargets = true
     public static let head = StudentHead.linear

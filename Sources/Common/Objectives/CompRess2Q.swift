@@ -10,14 +10,14 @@ public import TensorStreams
 /// the student's own. See ``CompRess``.
 public struct CompRess2Q: Objective {
     public static let name = "compress-2q"
-    public static let summary = "have the teacher's similarities to a memory, each to one of its own features (Koohpayegani et al., NeurIPS 2020)"
+    public static let summary = "match the teacher's similarities to a memory, each network with one of its own features (Koohpayegani et al., NeurIPS 2020)"
     public static let inputs = Inputs(views: 1...64, teacher: .features)
     public static let hasFixedTargets = true
     public static let head = StudentHead.none
     public static let defaults: TrainingDefaults? = CompRess.defaults
 
     static let keyMomentum = MethodOption("key-momentum", default: 0.999, in: 0...1, "The momentum of the key encoder.")
-    static let usesKey = MethodOption("key-memory", default: true, "Whether the student's memory holds features of the key encoder, or the student's own.")
+    static let usesKey = MethodOption("key-memory", default: true, "Whether the student's memory holds features of the key encoder; off: the student's own.")
     public static let options: [any AnyMethodOption] = [CompRess.anchors, CompRess.temperature, keyMomentum, usesKey]
 
     public static func models(_ options: MethodOptions) -> [Model] {

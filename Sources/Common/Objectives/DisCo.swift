@@ -15,14 +15,14 @@ public import TensorStreams
 /// is that of `embed`.
 public struct DisCo: Objective {
     public static let name = "disco"
-    public static let summary = "tell one's own other view among a queue, and have the teacher's embedding of both (Gao et al., ECCV 2022)"
+    public static let summary = "identify an image's other view in a queue, and match the teacher's embeddings of both views (Gao et al., ECCV 2022)"
     public static let inputs = Inputs(views: 2...2, teacher: .viewEmbeddings)
     public static let head = StudentHead.named("disco")
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .sgd, rate: 0.03, weightDecay: 1e-4, .cosine, epochs: 200, recipe: "moco-v2", smallestCrop: 0.2)
 
     static let temperature = MoCo.temperature(0.2)
-    static let weight = MethodOption("distance-weight", default: 1, in: 0...1e6, "The weight of the squared distances to the teacher's rows, whose mean over images is taken.")
+    static let weight = MethodOption("distance-weight", default: 1, in: 0...1e6, "The weight of the squared distances to the teacher's rows, averaged over images.")
     public static let options: [any AnyMethodOption] = [QueueState.size, temperature, MoCo.keyMomentum, weight]
 
     public static func models(_ options: MethodOptions) -> [Model] { [.student, .average("key", momentum: options[MoCo.keyMomentum])] }

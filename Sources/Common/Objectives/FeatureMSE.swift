@@ -14,7 +14,7 @@ public import TensorStreams
 /// images.
 public struct FeatureMSE: Objective {
     public static let name = "feature-mse"
-    public static let summary = "have the teacher's features, lengths too, by a linear layer that is dropped afterwards (lightly-train's v2, of whole images)"
+    public static let summary = "match the teacher's features, lengths too, through a linear layer that is dropped afterwards (lightly-train's v2, on whole images)"
     public static let inputs = Inputs(views: 1...64, teacher: .features, isMixed: true)
     public static let hasFixedTargets = true
     public static let head = StudentHead.none

@@ -13,15 +13,15 @@ import ToolSupport
 /// needed.
 public struct KnowledgeDistillation: Objective {
     public static let name = "kd"
-    public static let summary = "have the teacher's class probabilities, and the labels (Hinton et al., 2015)"
+    public static let summary = "match the teacher's class probabilities, and the labels (Hinton et al., 2015)"
     public static let inputs = Inputs(views: 1...64, labels: true, teacher: .logits)
     public static let head = StudentHead.classifier
     public static let defaults: TrainingDefaults? = Supervised.defaults
 
     static let temperature = MethodOption("temperature", default: 4.0, in: Temperature.range, "The temperature of both networks' logits.")
-    static let alpha = MethodOption("alpha", default: 0.9, in: 0...1, "The weight of the teacher's probabilities; that of the labels is what is left of 1.")
+    static let alpha = MethodOption("alpha", default: 0.9, in: 0...1, "The weight of the teacher's probabilities; that of the labels is 1 minus this.")
     static let classMean = MethodOption(
-        "class-mean", default: false, "Whether KL is the mean over the classes too, as in DisCo's code, in place of its sum: C times weaker with C classes.")
+        "class-mean", default: false, "Whether KL is also averaged over the classes, as in DisCo's code, not summed: C times weaker with C classes.")
     public static let options: [any AnyMethodOption] = [temperature, alpha, classMean, Classifier.trunkRate, Classifier.freezesTrunk]
 
     /// The classes of the data.

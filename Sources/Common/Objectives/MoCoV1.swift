@@ -6,7 +6,7 @@ import Optimizers
 /// facebookresearch/moco.
 public struct MoCoV1: MomentumContrast {
     public static let name = "moco-v1"
-    public static let summary = "moco-v2 as it was first (He et al., CVPR 2020)"
+    public static let summary = "the first version of moco-v2 (He et al., CVPR 2020)"
     public static let temperature = MoCo.temperature(0.07)
     public static let head = StudentHead.named("moco-v1")
     public static let defaults: TrainingDefaults? = TrainingDefaults(

@@ -5,7 +5,7 @@ import Optimizers
 /// Chen et al., "Improved Baselines with Momentum Contrastive Learning", 2020; settings of facebookresearch/moco.
 public struct MoCoV2: MomentumContrast {
     public static let name = "moco-v2"
-    public static let summary = "tell one's own other view among a queue of other images (Chen et al., 2020)"
+    public static let summary = "identify an image's other view in a queue of other images (Chen et al., 2020)"
     public static let temperature = MoCo.temperature(0.2)
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .sgd, rate: 0.03, weightDecay: 1e-4, .cosine, epochs: 200, recipe: "moco-v2", smallestCrop: 0.2)

@@ -16,7 +16,7 @@ import ToolSupport
 /// the same number of images. The views are mixed (`augment --mix-up`).
 public struct QueueKL: Objective {
     public static let name = "queue-kl"
-    public static let summary = "have the teacher's similarities to a queue of features that the batch is in (lightly-train)"
+    public static let summary = "match the teacher's similarities to a queue of features that includes the batch (lightly-train)"
     public static let inputs = Inputs(views: 1...64, teacher: .features, isMixed: true)
     public static let hasFixedTargets = true
     public static let head = StudentHead.linear

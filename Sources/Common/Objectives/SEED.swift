@@ -15,7 +15,7 @@ import ToolSupport
 /// added, as in `main_small-patch.py` of the authors' code.
 public struct SEED: PairObjective {
     public static let name = "seed"
-    public static let summary = "have the teacher's similarities to a queue (Fang et al., ICLR 2021)"
+    public static let summary = "match the teacher's similarities to a queue (Fang et al., ICLR 2021)"
     public static let inputs = Inputs(views: 1...64, groups: [0...63], teacher: .embedding)
     public static let hasFixedTargets = true
     /// The small-patch crops of the authors' code. Their recipe is MoCo-v2's.
@@ -26,14 +26,14 @@ public struct SEED: PairObjective {
         "teacher-temperature", default: nil, defaultText: "that of the checkpoint or queue; else \(Temperature.published)",
         takes: "auto, or a number from 1e-05 to 1000",
         """
-        The temperature of the teacher's logits: a number, or auto for the one at which the targets have two thirds of the largest \
-        entropy, ln(K+1), found from the first \(TeacherSample.rows) embeddings.
+        The temperature of the teacher's logits: a number, or auto for the one at which the targets' entropy is two thirds of the largest \
+        possible, ln(K+1), found from the first \(TeacherSample.rows) embeddings.
         """
     ) { if case .fixed(let value)? = $0 { Temperature.range.contains(value) } else { true } }
     static let centre = MethodOption<Centring>(
         "centre", default: .auto, takes: "auto or none",
         """
-        The mean that the teacher's embeddings share: auto takes it off where its length is above \(TeacherStatistics.smallestMean), and \
+        The mean that the teacher's embeddings share: auto subtracts it if its length is above \(TeacherStatistics.smallestMean), and \
         keeps it with the queue; none leaves it, as published.
         """
     ) { _ in true }

@@ -10,7 +10,7 @@ import TensorStreams
 /// SimCLR. A mean shared by the teacher's embeddings is not subtracted.
 public struct SEEDBatch: Objective {
     public static let name = "seed-batch"
-    public static let summary = "have the teacher's similarities to the batch, without a queue"
+    public static let summary = "match the teacher's similarities to the batch, without a queue"
     public static let inputs = Inputs(views: 1...64, teacher: .embedding)
     public static let hasFixedTargets = true
 

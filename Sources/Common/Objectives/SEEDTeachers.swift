@@ -12,15 +12,15 @@ import ToolSupport
 /// teacher.
 public struct SEEDTeachers: Objective {
     public static let name = "seed-teachers"
-    public static let summary = "have the similarities of several teachers, each by a part of the embedding (SEED's loss, a sum over teachers)"
+    public static let summary = "match the similarities of several teachers, each with a part of the embedding (SEED's loss, summed over teachers)"
     public static let inputs = Inputs(views: 1...64, teacher: .embedding, hasSeveralTeachers: true)
     public static let hasFixedTargets = true
 
     static let teachers = MethodOption(
         "teachers", default: NameList(names: ["a", "b"]), takes: "names with commas between them, of letters, digits and -, a letter first",
-        "The teachers, whose rows are the tensors teacher.NAME (embed --as teacher.NAME), in the order of their parts.") { $0.isValid }
+        "The teachers, whose rows are the tensors teacher.NAME (embed --as teacher.NAME), in the order of their parts of the embedding.") { $0.isValid }
     static let weights = MethodOption(
-        "teacher-weights", default: NumberList(numbers: []), defaultText: "1 each", takes: "numbers of 0 to 1e6 with commas between them", "Weights of the teachers' losses, not all of them 0.") { $0.isValid && ($0.numbers.isEmpty || $0.numbers.contains { $0 > 0 }) }
+        "teacher-weights", default: NumberList(numbers: []), defaultText: "1 each", takes: "numbers of 0 to 1e6 with commas between them", "The weights of the teachers' losses, not all 0.") { $0.isValid && ($0.numbers.isEmpty || $0.numbers.contains { $0 > 0 }) }
     public static let options: [any AnyMethodOption] = [teachers, weights] + SEED.lossOptions
 
     public static func conflict(_ options: MethodOptions) -> String? {

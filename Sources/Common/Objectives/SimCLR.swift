@@ -8,7 +8,7 @@ import TensorStreams
 /// It is ``SupervisedContrastiveLoss`` with every image as its own class.
 public struct SimCLR: Objective {
     public static let name = "simclr"
-    public static let summary = "tell one's own other view among the views of the batch (Chen et al., ICML 2020)"
+    public static let summary = "identify an image's other view among the views of the batch (Chen et al., ICML 2020)"
     public static let inputs = Inputs(views: 2...2)
     public static let head = StudentHead.named("simclr")
     public static let zeroInitResidual = true
@@ -17,7 +17,7 @@ public struct SimCLR: Objective {
 
     static let temperature = MethodOption("student-temperature", default: 0.1, in: Temperature.range, "The temperature of the student's logits.")
     static let sum = MethodOption(
-        "loss-sum", default: false, "Whether the losses of both views are added, as in the authors' code, in place of their mean: twice the gradient.")
+        "loss-sum", default: false, "Whether the losses of both views are added, as in the authors' code, not averaged: twice the gradient.")
     public static let options: [any AnyMethodOption] = [temperature, sum]
 
     private static let views = Pass("views", .allViews)

@@ -13,7 +13,7 @@ import ToolSupport
 /// BMVC 2021, eq. 1. The student's own head is not used.
 public struct SimReg: Objective {
     public static let name = "simreg"
-    public static let summary = "regress on the teacher's features by layers that are dropped afterwards (Navaneet et al., BMVC 2021)"
+    public static let summary = "regress the teacher's features through layers that are dropped afterwards (Navaneet et al., BMVC 2021)"
     public static let inputs = Inputs(views: 1...64, teacher: .features)
     public static let hasFixedTargets = true
     public static let head = StudentHead.none
@@ -22,9 +22,9 @@ public struct SimReg: Objective {
 
     static let layers = MethodOption(
         "regressor-layers", default: 4, takes: "1, 2 or 4",
-        "Linear layers of the regressor: 4 with batch norm and a rectifier behind the first and the third, 2 with nothing between them, as the authors' code has them, or 1.") { [1, 2, 4].contains($0) }
+        "Linear layers of the regressor: 4, with batch norm and a ReLU after the first and the third; 2, with nothing between them, as in the authors' code; or 1.") { [1, 2, 4].contains($0) }
     static let width = MethodOption<Int?>(
-        "teacher-width", default: nil, defaultText: "that of the stream", in: 1...65536, valueName: "D", "Numbers in the teacher's features.")
+        "teacher-width", default: nil, defaultText: "that of the stream", in: 1...65536, valueName: "D", "Dimension of the teacher's features.")
     public static let options: [any AnyMethodOption] = [layers, width, StudentView.option]
 
     public static func completed(_ options: MethodOptions, _ header: StreamHeader) throws -> MethodOptions {

@@ -11,15 +11,15 @@ import Optimizers
 /// code.
 public struct SimSiam: Objective {
     public static let name = "simsiam"
-    public static let summary = "predict one's own embedding of the other view (Chen and He, CVPR 2021)"
+    public static let summary = "predict the student's own embedding of the other view (Chen and He, CVPR 2021)"
     public static let inputs = Inputs(views: 2...2)
     public static let head = StudentHead.named("simsiam")
     public static let zeroInitResidual = true
     public static let defaults: TrainingDefaults? = TrainingDefaults(
         .sgd, rate: 0.05, weightDecay: 1e-4, .cosine, epochs: 100, recipe: "simsiam", smallestCrop: 0.2)
 
-    static let hidden = MethodOption("predictor-width", default: 512, in: 1...65536, "Numbers in the predictor's hidden layer.")
-    static let fixesRate = MethodOption("fix-predictor-rate", default: true, "Whether the predictor keeps the rate that was asked for, whatever the schedule.")
+    static let hidden = MethodOption("predictor-width", default: 512, in: 1...65536, "Width of the predictor's hidden layer.")
+    static let fixesRate = MethodOption("fix-predictor-rate", default: true, "Whether the predictor keeps the given rate, whatever the schedule.")
     public static let options: [any AnyMethodOption] = [hidden, fixesRate]
 
     public static func models(_ options: MethodOptions) -> [Model] {

@@ -10,7 +10,7 @@ import ToolSupport
 /// The settings are those of torchvision for training ResNets from scratch. For fine-tuning see docs/methods.md.
 public struct Supervised: Objective {
     public static let name = "supervised"
-    public static let summary = "tell the classes, which needs labels"
+    public static let summary = "predict the classes, which needs labels"
     public static let inputs = Inputs(views: 1...64, labels: true)
     public static let head = StudentHead.classifier
     public static let defaults: TrainingDefaults? = TrainingDefaults(

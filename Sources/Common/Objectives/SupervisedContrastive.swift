@@ -8,7 +8,7 @@ import ToolSupport
 /// views of a batch.
 public struct SupervisedContrastive: Objective {
     public static let name = "supervised-contrastive"
-    public static let summary = "bring images of one class together, which needs labels (Khosla et al., NeurIPS 2020)"
+    public static let summary = "bring images of the same class together, which needs labels (Khosla et al., NeurIPS 2020)"
     public static let inputs = Inputs(views: 2...2, labels: true)
 
     static let temperature = MethodOption("student-temperature", default: 0.1, in: Temperature.range, "The temperature of the student's logits.")

@@ -25,16 +25,16 @@ public struct SwAV: Objective {
         crops: [.init(views: 2, scale: 0.14...1), .init(views: 6, size: 96, scale: 0.05...0.14)])
 
     static let prototypes = MethodOption<Int?>(
-        "prototypes", default: nil, defaultText: "\(usualPrototypes), or a tenth of the data set's images if that is less", in: 2...65536, valueName: "K", "Prototypes.")
+        "prototypes", default: nil, defaultText: "\(usualPrototypes), or a tenth of the data set's images if that is less", in: 2...65536, valueName: "K", "Number of prototypes.")
     static let temperature = MethodOption("student-temperature", default: 0.1, in: Temperature.range, "The temperature of the student's logits.")
-    static let epsilon = MethodOption("sinkhorn-epsilon", default: 0.05, in: 0.01...100, "What scores are divided by for their assignment; less makes it sharper.")
+    static let epsilon = MethodOption("sinkhorn-epsilon", default: 0.05, in: 0.01...100, "The divisor of the scores for their assignment; a smaller one makes it sharper.")
     static let iterations = MethodOption("sinkhorn-iterations", default: 3, in: 1...1000, "Iterations of the assignment.")
     static let queue = MethodOption<Int?>(
         "swav-queue", default: nil, defaultText: "\(usualQueue), or half the data set if that is less", in: 0...1 << 24, valueName: "rows",
         "Earlier embeddings of each large view that are assigned together with the batch's; 0 for none.")
-    static let queueEpoch = MethodOption("queue-epoch", default: 15, in: 0...1_000_000, "The epoch, from 0, from which on they are kept; they are used once there are so many.")
+    static let queueEpoch = MethodOption("queue-epoch", default: 15, in: 0...1_000_000, "The epoch, counted from 0, from which on the rows of --swav-queue are kept; they are used once there are that many.")
     static let freeze = MethodOption<Int?>(
-        "freeze-prototypes", default: nil, defaultText: "those of an epoch", in: 0...1 << 40, valueName: "steps", "Steps at the beginning in which prototypes do not learn.")
+        "freeze-prototypes", default: nil, defaultText: "those of an epoch", in: 0...1 << 40, valueName: "steps", "Steps at the beginning in which prototypes are not trained.")
     public static let options: [any AnyMethodOption] = [prototypes, temperature, epsilon, iterations, queue, queueEpoch, freeze]
 
     private static let usualPrototypes = 3000, usualQueue = 3840, fewestPrototypes = 2

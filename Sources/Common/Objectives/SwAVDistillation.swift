@@ -27,12 +27,12 @@ public struct SwAVDistillation: Objective {
         .larc, rate: 0.3, weightDecay: 1e-6, .swav, epochs: 100, warmUp: 10, startShare: 0.0625, endShare: 0.001, recipe: "swav", smallestCrop: 0.14,
         crops: [.init(views: 2, scale: 0.14...1), .init(views: 4, size: 96, scale: 0.05...0.14)])
 
-    static let epsilon = MethodOption("sinkhorn-epsilon", default: 0.03, in: 0.001...100, "What scores are divided by for their assignment; less makes it sharper.")
+    static let epsilon = MethodOption("sinkhorn-epsilon", default: 0.03, in: 0.001...100, "The divisor of the scores for their assignment; a smaller one makes it sharper.")
     static let iterations = MethodOption("sinkhorn-iterations", default: 3, in: 0...1000, "Iterations of the assignment.")
-    static let isSwapped = MethodOption("swapped", default: false, "Whether a crop that the teacher sees is predicted from the student's other crops alone.")
+    static let isSwapped = MethodOption("swapped", default: false, "Whether a crop that the teacher sees is predicted only from the student's other crops.")
     static let queue = MethodOption(
-        "score-queue", default: 0, in: 0...1 << 24, "Earlier rows of the teacher's scores that are assigned together with the batch's, which batches of fewer images than prototypes want.")
-    static let areFrozen = MethodOption("frozen-prototypes", default: false, "Whether the last layer of the student's head stays as it is, being the teacher's prototypes (initialize --prototypes).")
+        "score-queue", default: 0, in: 0...1 << 24, "Earlier rows of the teacher's scores that are assigned together with the batch's, for batches of fewer images than prototypes.")
+    static let areFrozen = MethodOption("frozen-prototypes", default: false, "Whether the last layer of the student's head, the teacher's prototypes (initialize --prototypes), stays as it is.")
     public static let options: [any AnyMethodOption] = [SwAV.temperature, epsilon, iterations, isSwapped, queue, areFrozen]
 
     private static let large = Pass("large", .group(0), output: .features)

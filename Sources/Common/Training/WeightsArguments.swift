@@ -6,17 +6,17 @@ import ToolSupport
 /// How to read a weights file that does not describe itself, or does so wrongly: the options of `embed` and
 /// `convert-weights`.
 public struct WeightsArguments: ParsableArguments {
-    @Option(help: "The network (default: what the file says or its tensors fit).") var network: String?
-    @Option(help: "Whose definition of it: torchvision or seed, which has \(Network.definedBySEED.joined(separator: ", ")) of its own.") var definition: Definition?
-    @Option(help: "What the names of the network begin with (default: what a known layout says).") var prefix: String?
+    @Option(help: "The network (default: the one that the file names or its tensors fit).") var network: String?
+    @Option(help: "Whose definition of the network: torchvision, or seed, which has its own \(Network.definedBySEED.joined(separator: ", ")).") var definition: Definition?
+    @Option(help: "The prefix of the network's names in the file (default: that of a known layout).") var prefix: String?
     @Option(help: """
-        The head that the tensors are of, layer by layer or by a paper's name (initialize --head), where the file does not tell it: between its layers are \
-        rectifiers else.
+        The head that the tensors belong to, layer by layer or by a paper's name (initialize --head), if the file does not say; the default has ReLUs between \
+        its layers.
         """) var head: String?
     @Option(help: ArgumentHelp(
-        "The mean that is taken from pixels, of 0 to 1: one number, or one for red, green and blue: 0.5,0.5,0.5 (default: what the file or its layout says, else ImageNet's).",
+        "The mean that is subtracted from pixels of 0 to 1: one number, or one each for red, green and blue: 0.5,0.5,0.5 (default: that of the file or its layout, else ImageNet's).",
         valueName: "numbers")) var mean: String?
-    @Option(help: ArgumentHelp("What they are divided by then; given with --mean.", valueName: "numbers")) var deviation: String?
+    @Option(help: ArgumentHelp("The deviation by which they are then divided; given with --mean.", valueName: "numbers")) var deviation: String?
 
     public init() {}
 
