@@ -6,16 +6,16 @@ import ToolSupport
 struct Benchmark: Tool {
     static let configuration = CommandConfiguration(
         commandName: "benchmark",
-        abstract: "Measure how fast networks train and embed on this machine, and against other programs.",
+        abstract: "Measure how fast networks train and embed on this machine, and compare with other programs.",
         discussion: """
             Example:
 
               benchmark resnet18 --size 64 --batch 128
 
-            Random weights and random images; each measurement in a process of its own. `make bench` measures the usual networks, and \
-            `make bench PEERS=1` lets them take turns with PyTorch, onnxruntime and OpenVINO.
+            Weights and images are random; each measurement runs in its own process. `make bench` measures the usual networks, and \
+            `make bench PEERS=1` runs them in turn with PyTorch, onnxruntime and OpenVINO.
 
-            The options of a measurement: benchmark measure --help. See also: train-step --profile and embed --profile, which tell where the time goes.
+            The options of a measurement: benchmark measure --help. See also: train-step --profile and embed --profile, which show where the time goes.
             """,
         version: productVersion, subcommands: [Measure.self, Turn.self], defaultSubcommand: Measure.self)
 

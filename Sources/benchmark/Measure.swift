@@ -11,16 +11,16 @@ struct Measure: Tool {
 
     @Argument(help: "Networks (default: \(Workload.usual.joined(separator: ", "))).") var networks: [String] = []
     @Option(help: "Height and width of the images (default: 224, and 64 for training).") var size: Int?
-    @Option(help: "Images in a batch (default: 32, 16 for resnet50; 128 up to 64×64).") var batch: Int?
-    @Option(help: ArgumentHelp("Only this: train or embed.", valueName: "kind")) var only: Workload.Kind?
-    @Option(help: "Seconds that a turn takes at least.") var seconds = 1.0
-    @Option(help: "Turns of each measurement, of which the middle one counts.") var turns = 3
-    @Option(help: ArgumentHelp("A program that runs the networks in other modes, to take turns with; see pipelines/peers.py.", valueName: "command"))
+    @Option(help: "Images in a batch (default: 32, or 16 for resnet50; 128 for images up to 64×64).") var batch: Int?
+    @Option(help: ArgumentHelp("Measure only this: train or embed.", valueName: "kind")) var only: Workload.Kind?
+    @Option(help: "Minimum length of a turn in seconds.") var seconds = 1.0
+    @Option(help: "Turns of each measurement; the median counts.") var turns = 3
+    @Option(help: ArgumentHelp("Compare with a program that runs the networks in other modes, turn by turn; see pipelines/peers.py.", valueName: "command"))
     var peers: String?
-    @Option(help: ArgumentHelp("A folder with another build of these tools, to take turns with instead.", valueName: "build")) var against: String?
-    @Option(help: "Turns of each side (default: 4; 15 with --against).") var pairs: Int?
-    @Option(help: ArgumentHelp("Append what the peers' program says on its standard error to this file.", valueName: "file")) var messages: String?
-    @Option(name: [.short, .long], help: ArgumentHelp("Write each measurement as a JSON line to this file.", valueName: "file")) var output: String?
+    @Option(help: ArgumentHelp("Compare instead with another build of these tools, in this folder, turn by turn.", valueName: "build")) var against: String?
+    @Option(help: "Turns of each side in a comparison (default: 4, or 15 with --against).") var pairs: Int?
+    @Option(help: ArgumentHelp("Append the standard error of the --peers program to this file.", valueName: "file")) var messages: String?
+    @Option(name: [.short, .long], help: ArgumentHelp("Write each measurement to this file as a line of JSON.", valueName: "file")) var output: String?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {

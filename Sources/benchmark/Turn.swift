@@ -5,18 +5,18 @@ import ToolSupport
 
 struct Turn: Tool {
     static let configuration = CommandConfiguration(
-        abstract: "Measure one network whenever a line says so; what `measure` starts for each measurement.",
+        abstract: "Measure one network, one turn for each line of input; `measure` starts this for each measurement.",
         discussion: """
-            Says {"ready": true}, then {"seconds": …} of a batch after each line `run`, and {"memory": …} in bytes after the last line.
+            Prints {"ready": true}, then {"seconds": …} for a batch after each line `run`, and {"memory": …} in bytes after the last line.
 
               echo run | benchmark turn train resnet18 --size 224 --batch 32
             """)
 
-    @Argument(help: "What is done: train or embed.") var kind: Workload.Kind
+    @Argument(help: "What to measure: train or embed.") var kind: Workload.Kind
     @Argument(help: "The network.") var network: String
     @Option(help: "Height and width of the images.") var size = 224
     @Option(help: "Images in a batch.") var batch = 32
-    @Option(help: "Seconds that a turn takes at least.") var seconds = 1.0
+    @Option(help: "Minimum length of a turn in seconds.") var seconds = 1.0
     @OptionGroup var common: CommonOptions
 
     func validate() throws {

@@ -6,9 +6,9 @@ import ToolSupport
 struct AccuracyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "accuracy",
-        abstract: "Tell how often a classifier is right: of images with labels, by the network's own logits.",
+        abstract: "Measure a classifier's accuracy on images with labels, by the network's own logits.",
         discussion: """
-            Classes are matched by name where the images and the classifier have names for theirs. Images without a label are left out.
+            Classes are matched by name if both the images and the classifier have class names. Images without a label are left out.
 
             Example:
               augment --data test.tar --recipe evaluation |

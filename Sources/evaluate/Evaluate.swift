@@ -7,7 +7,7 @@ import ToolSupport
 struct Evaluate: Tool {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "How good networks are: nearest neighbours, a linear classifier, a network's own classes, qualities without labels, nearest images, and the table of a run.",
+        abstract: "Evaluate networks by nearest neighbours, a linear classifier, their own classes or measures without labels; show nearest images and the table of a run.",
         discussion: """
             Example:
               augment --data train.tar --recipe evaluation | \\
@@ -18,7 +18,7 @@ struct Evaluate: Tool {
                 -o test.tensors.zst
               evaluate knn --train train.tensors.zst --test test.tensors.zst
 
-            Said where it is so, and kept in the result: features that have collapsed, test images that are in the training set too, classes \
+            These findings are reported and kept in the result: collapsed features, test images that are also in the training set, classes \
             without training samples, a top-5 of five classes or fewer.
 
             See also: augment (images in the evaluation view), embed (features of them), inspect.
@@ -34,7 +34,7 @@ struct EvaluationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Features and labels to learn from; - is standard input.", valueName: "file"))
     var train: String
 
-    @Option(help: ArgumentHelp("Features and labels to be judged by; - is standard input.", valueName: "file"))
+    @Option(help: ArgumentHelp("Features and labels to evaluate on; - is standard input.", valueName: "file"))
     var test: String
 
     @Option(help: "The tensor that holds the features.")
@@ -52,7 +52,7 @@ struct EvaluationOptions: ParsableArguments {
 struct ResultOutput: ParsableArguments {
     @Option(
         name: [.short, .long, .customLong("json")],
-        help: ArgumentHelp("Write the result as JSON; - writes it to standard output in place of the text.", valueName: "file"))
+        help: ArgumentHelp("Write the result to this file as JSON; - writes it to standard output instead of the text.", valueName: "file"))
     var output: String?
 
     /// - Parameters:

@@ -10,8 +10,8 @@ struct KNN: ParsableCommand {
         commandName: "knn",
         abstract: "Classify the test samples by their nearest training samples.",
         discussion: """
-            Neighbours are exact. One search serves every k and every vote: the majority, and exp(cosine / temperature). Of classes \
-            with equal votes the one whose nearest neighbour is nearer wins. The test set is kept in memory, the training set passes by.
+            The neighbours are exact. One search serves every k and every vote: the majority, and exp(cosine / temperature). If classes \
+            have equal votes, the one with the nearest neighbour wins. The test set is held in memory; the training set is streamed.
 
             Protocols:
             \(KNN.protocols)
@@ -25,20 +25,20 @@ struct KNN: ParsableCommand {
 
     @OptionGroup var options: EvaluationOptions
 
-    @Option(name: .customLong("protocol"), help: "The paper whose k and votes hold where an option is not given: \(KNNProtocol.all.map(\.name).joined(separator: ", ")).",
+    @Option(name: .customLong("protocol"), help: "Use the k and votes of this paper for options that are not given: \(KNNProtocol.all.map(\.name).joined(separator: ", ")).",
             completion: .list(KNNProtocol.all.map(\.name)))
     var protocolName: String?
 
-    @Option(help: "How many neighbours vote; several with commas (default: the protocol's; else 1,10,20,200, as far as there are so many).")
+    @Option(help: "Number of neighbours that vote; several separated by commas (default: the protocol's, else 1,10,20,200, up to the number of training samples).")
     var k: String?
 
-    @Option(help: "How they vote: majority, weighted, or both with a comma (default: the protocol's; else both).")
+    @Option(help: "How they vote: majority, weighted, or both separated by a comma (default: the protocol's, else both).")
     var vote: String?
 
-    @Option(help: "Temperatures of the weighted votes; several with commas (default: the protocol's; else 0.07).")
+    @Option(help: "Temperature of the weighted votes; several separated by commas (default: the protocol's, else 0.07).")
     var temperature: String?
 
-    @Option(help: "How near is measured.")
+    @Option(help: "The similarity measure.")
     var metric = Metric.cosine
 
     @OptionGroup var common: TimedOptions

@@ -10,12 +10,12 @@ struct Linear: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "linear",
-        abstract: "Train a linear classifier on the training samples and judge it by the test samples.",
+        abstract: "Train a linear classifier on the training samples and evaluate it on the test samples.",
         discussion: """
-            'convex' is quick and deterministic: logistic regression by L-BFGS on standardised features, its penalty chosen on each \
-            fifth image of the training set, then fitted to all. 'sgd' is as papers do it, by stored features, or with --fresh-views as they come, with \
-            views of their own in each epoch. Numbers of unlike protocols do not compare; each is told with its own. A stored training set of several \
-            epochs or views is used whole.
+            'convex' is fast and deterministic: logistic regression by L-BFGS on standardised features. The penalty is chosen on every \
+            fifth image of the training set; then the classifier is fitted to all. 'sgd' follows the papers, on stored features, or with --fresh-views on \
+            features as they arrive, with new views in each epoch. Numbers of different protocols are not comparable; each is reported with its \
+            protocol. A stored training set of several epochs or views is used as a whole.
 
             Protocols:
             \(Linear.protocols)
@@ -34,40 +34,40 @@ struct Linear: ParsableCommand {
             """)
 
     @OptionGroup var options: EvaluationOptions
-    @Option(help: "How the classifier is found (default: convex; sgd with --protocol).")
+    @Option(help: "How the classifier is trained (default: convex, or sgd with --protocol).")
     var solver: Solver?
-    @Option(name: .customLong("protocol"), help: "sgd: the paper whose settings hold where an option is not given: \(LinearProtocol.all.map(\.name).joined(separator: ", ")) (default: moco).",
+    @Option(name: .customLong("protocol"), help: "sgd: use the settings of this paper for options that are not given: \(LinearProtocol.all.map(\.name).joined(separator: ", ")) (default: moco).",
             completion: .list(LinearProtocol.all.map(\.name)))
     var protocolName: String?
-    @Flag(help: "sgd: each epoch of the training stream has views of its own, and is gone through once, a record a batch; memory does not grow with it.")
+    @Flag(help: "sgd: the training stream has new views in each epoch; it is read once, one record per batch, and memory does not grow with it.")
     var freshViews = false
-    @Option(help: ArgumentHelp("sgd: keep the classifier in this file after each epoch, and go on from it where it is there.", valueName: "file"))
+    @Option(help: ArgumentHelp("sgd: save the classifier to this file after each epoch, and resume from it if it exists.", valueName: "file"))
     var state: String?
-    @Option(help: "Scaling of the features: none, unit (length 1), standard (mean 0, deviation 1) or unit-standard (one after the other) (default: standard for convex, the protocol's for sgd).")
+    @Option(help: "Scaling of the features: none, unit (length 1), standard (mean 0, deviation 1) or unit-standard (unit, then standard) (default: standard for convex, the protocol's for sgd).")
     var normalize: FeatureScaling?
-    @Option(help: ArgumentHelp("convex: L2 penalties to choose from, on the mean loss; a single one is taken as it is.", valueName: "list"))
+    @Option(help: ArgumentHelp("convex: L2 penalties to choose from, added to the mean loss; a single one is used without a search.", valueName: "list"))
     var penalty = ConvexProbe.defaultPenalties.map { "\($0)" }.joined(separator: ",")
-    @Option(help: "convex: done when the gradient is this share of what it was at zero weights.")
+    @Option(help: "convex: stop when the gradient has fallen to this fraction of its size at zero weights.")
     var tolerance = 1e-3
-    @Option(help: "sgd: rate for a batch of 256; it grows with the batch (default: the protocol's).")
+    @Option(help: "sgd: learning rate for a batch of 256, scaled with the batch size (default: the protocol's).")
     var learningRate: Double?
     @Option(help: "sgd: samples in a batch of stored features (default: 256).")
     var batch: Int?
-    @Option(help: "sgd: times the training set is seen (default: the protocol's).")
+    @Option(help: "sgd: passes over the training set (default: the protocol's).")
     var epochs: Int?
     @Option(help: "sgd: momentum (default: 0.9).")
     var momentum: Double?
     @Option(help: "sgd: weight decay (default: the protocol's).")
     var weightDecay: Double?
-    @Option(help: "sgd: how the rate falls (default: the protocol's).")
+    @Option(help: "sgd: how the learning rate falls (default: the protocol's).")
     var schedule: StochasticProbe.Schedule?
-    @Option(help: ArgumentHelp("sgd: epochs from which on the rate is multiplied by --factor, for the step schedule (default: the protocol's).", valueName: "list"))
+    @Option(help: ArgumentHelp("sgd: epochs at which the step schedule multiplies the learning rate by --factor (default: the protocol's).", valueName: "list"))
     var milestones: String?
-    @Option(help: "sgd: what the rate is multiplied by at each of the milestones (default: the protocol's).")
+    @Option(help: "sgd: factor of the learning rate at each milestone (default: the protocol's).")
     var factor: Double?
-    @Option(help: "sgd: epochs of rising rate (default: the protocol's).")
+    @Option(help: "sgd: initial epochs in which the learning rate rises (default: the protocol's).")
     var warmUp: Int?
-    @Option(help: "sgd: seed of the first weights and of the order of stored features.")
+    @Option(help: "sgd: the seed of the initial weights and of the order of stored features.")
     var seed: UInt64 = 0
     @OptionGroup var common: TimedOptions
 

@@ -6,12 +6,12 @@ import ToolSupport
 
 struct Neighbours: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "The nearest images of given ones, and images that are there almost twice.",
+        abstract: "Find the images nearest to given images, and images that occur almost twice.",
         discussion: """
-            Of each image the k nearest others of the same stream, or of the stream --in, by the cosine of their features. --above 0.98 shows those alone that \
-            are so near: photographs of one moment, cut-outs, the same image coded anew; within one stream each pair once.
+            For each image, finds the k nearest other images in the same stream, or in the stream --in, by the cosine of their features. --above 0.98 shows \
+            only images at least that near: photographs of one moment, cut-outs, re-encoded copies. Within one stream it shows each pair once.
 
-            Streams have the numbers of images: --names takes what 'augment --list' prints of the same data, and names them.
+            Streams identify images by number. --names takes the output of 'augment --list' for the same data, and shows their paths.
 
             Example:
               evaluate neighbours test.tensors.zst --in train.tensors.zst --images 0,17,400 --k 8
@@ -19,34 +19,34 @@ struct Neighbours: ParsableCommand {
               augment --data train.tar --list > train.list
               evaluate neighbours train.tensors.zst --above 0.98 --names train.list
 
-            --sheet shows them: a row for each image, the image first, beneath each its number, cosine and class. The data must be those that the features came from.
+            --sheet draws them: a row for each image, starting with the image itself, with number, cosine and class beneath each picture. The data must be those that the features were made from.
 
-            See also: report, which shows them on the page of a run; neighbours, which makes bags of them; augment --list.
+            See also: report, which shows nearest images on the page of a run; neighbours, which makes bags of them; augment --list.
             """)
 
-    @Option(name: .customLong("in"), help: ArgumentHelp("Features to look among (default: the stream's own).", valueName: "file"))
+    @Option(name: .customLong("in"), help: ArgumentHelp("Features to search (default: the stream's own).", valueName: "file"))
     var base: String?
-    @Option(help: "How many for each image.")
+    @Option(help: "Number of nearest images for each image.")
     var k = 5
-    @Option(help: ArgumentHelp("The images to look for, by their numbers, with commas (default: all).", valueName: "numbers"))
+    @Option(help: ArgumentHelp("The images to search for, as numbers separated by commas (default: all).", valueName: "numbers"))
     var images: String?
-    @Option(help: ArgumentHelp("Only what is as near as this, a cosine up to 1.", valueName: "cosine"))
+    @Option(help: ArgumentHelp("Show only images at least this near, a cosine up to 1.", valueName: "cosine"))
     var above: Float?
-    @Option(help: ArgumentHelp("What augment --list prints of the stream's data.", valueName: "file"))
+    @Option(help: ArgumentHelp("The output of augment --list for the stream's data.", valueName: "file"))
     var names: String?
-    @Option(help: ArgumentHelp("The same of --in's data (default: that of --names where there is no --in).", valueName: "file"))
+    @Option(help: ArgumentHelp("The same for the data of --in (default: that of --names if there is no --in).", valueName: "file"))
     var inNames: String?
-    @Option(help: ArgumentHelp("Write a sheet of the images, .jpg or .png, a row for each with its nearest behind it.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write a sheet of images, .jpg or .png, with a row for each image and those nearest to it.", valueName: "file"))
     var sheet: String?
-    @Option(help: ArgumentHelp("With --sheet: the stream's data, and its split where it has several.", valueName: "folder or archive"))
+    @Option(help: ArgumentHelp("With --sheet: the stream's data (and --split if it has several splits).", valueName: "folder or archive"))
     var data: String?
-    @Option(help: "With --data: the split that the features are of, as augment --split has it.")
+    @Option(help: "With --data: the split that the features were made from, as for augment --split.")
     var split: String?
-    @Option(help: ArgumentHelp("The same of --in's data (default: that of --data where there is no --in).", valueName: "folder or archive"))
+    @Option(help: ArgumentHelp("The same for the data of --in (default: that of --data if there is no --in).", valueName: "folder or archive"))
     var inData: String?
-    @Option(help: "The same of --in's split.")
+    @Option(help: "The same for the split of --in.")
     var inSplit: String?
-    @Option(parsing: .unconditional, help: "With --sheet: rows at the most.")
+    @Option(parsing: .unconditional, help: "With --sheet: maximum number of rows.")
     var sheetRows = 50
     @Option(help: "The tensor that holds the features.")
     var tensor = "features"

@@ -9,10 +9,10 @@ extension Prediction.Format: ExpressibleByArgument {}
 struct Predict: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "predict",
-        abstract: "Name the classes of images by a classifier's logits.",
+        abstract: "Predict the classes of images from a classifier's logits.",
         discussion: """
-            The columns of csv are image, rank, class and probability, with a line for each image and class; json has a line for each image. An image is told \
-            by its path in the data, which augment --paths adds, or else by its number. Labels are not looked at.
+            The columns of csv are image, rank, class and probability, with a line for each image and class; json has a line for each image. An image is \
+            identified by its path in the data, which augment --paths adds, or else by its number. Labels are ignored.
 
             Example:
               augment --data new --recipe evaluation --size 64 --paths |
@@ -22,12 +22,12 @@ struct Predict: ParsableCommand {
             See also: evaluate accuracy (images with labels), train-step --objective supervised.
             """)
 
-    @Option(help: "How predictions are written.") var format = Prediction.Format.csv
-    @Option(parsing: .unconditional, help: "Classes of each image, those with the highest probabilities; all where there are fewer.") var top = 1
-    @Option(help: ArgumentHelp("The names of the classes in the order of the logits, one a line (default: those that the classifier's file has).", valueName: "file"))
+    @Option(help: "Format of the predictions.") var format = Prediction.Format.csv
+    @Option(parsing: .unconditional, help: "Number of classes for each image, those with the highest probabilities; all if there are fewer.") var top = 1
+    @Option(help: ArgumentHelp("The names of the classes in the order of the logits, one per line (default: those in the classifier's file).", valueName: "file"))
     var classList: String?
     @Option(help: "The tensor that holds the logits.") var tensor = "logits"
-    @Option(name: [.short, .long], help: ArgumentHelp("Where the predictions go; - is standard output.", valueName: "file")) var output = OutputFile.standard
+    @Option(name: [.short, .long], help: ArgumentHelp("The file to write; - is standard output.", valueName: "file")) var output = OutputFile.standard
     @OptionGroup var common: TimedOptions
     @Argument(help: "The stream of logits; - is standard input.") var input = "-"
 

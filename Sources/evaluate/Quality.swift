@@ -5,11 +5,11 @@ import ToolSupport
 struct Quality: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quality",
-        abstract: "What features are worth without labels: rank, spread, uniformity, alignment of views, and neighbours that are the teacher's.",
+        abstract: "Evaluate features without labels: rank, spread, uniformity, alignment of views, and agreement with the teacher's neighbours.",
         discussion: """
-            Effective rank and deviation tell at once whether features have collapsed. Uniformity and alignment are those of Wang and Isola (ICML 2020), of features \
-            of length 1; alignment needs several samples of an image, as several epochs or views of a random recipe give. Agreement is the share of the \
-            teacher's nearest neighbours that are the student's too. All features are in memory; the time grows with the square of the samples.
+            Effective rank and deviation show at once whether features have collapsed. Uniformity and alignment are those of Wang and Isola (ICML 2020), for features \
+            of length 1; alignment needs several samples of an image, such as several epochs or views of a random recipe. Agreement is the share of the \
+            teacher's nearest neighbours that are also the student's. All features are held in memory; the time grows with the square of the number of samples.
 
             Example:
               augment --data test.tar --recipe evaluation |
@@ -22,8 +22,8 @@ struct Quality: ParsableCommand {
             See also: evaluate knn, neighbours, embed.
             """)
 
-    @Option(help: ArgumentHelp("Features of the same images by the teacher, to compare neighbours with.", valueName: "file")) var teacher: String?
-    @Option(help: "How many neighbours are compared with the teacher's; several with commas (default: 1,10).") var k: String?
+    @Option(help: ArgumentHelp("The teacher's features of the same images, to compare neighbours with.", valueName: "file")) var teacher: String?
+    @Option(help: "Number of neighbours to compare with the teacher's; several separated by commas (default: 1,10).") var k: String?
     @Option(help: "The tensor that holds the features.") var tensor = QualityEvaluation().tensor
     @OptionGroup var output: ResultOutput
     @OptionGroup var common: TimedOptions

@@ -7,14 +7,14 @@ import ToolSupport
 struct Table: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "table",
-        abstract: "Print the closing table of a distillation out of the results of the other evaluations.",
+        abstract: "Print the closing table of a distillation from the results of the other evaluations.",
         discussion: """
-            A row is a name and the JSON results that belong to it, in any order; an 'embedding:' before a k-NN result puts it in a \
-            column of its own; those of 'evaluate quality' are shown without labels. A stage is a name and files of JSON objects, one or one a line, whose 'seconds' and 'images' are added up.
+            A row is a name and its JSON results, in any order. 'embedding:' before a k-NN result puts it in a \
+            column of its own. Results of 'evaluate quality' are for data without labels. A stage is a name and files of JSON objects, one per file or one per line, whose 'seconds' and 'images' are added up.
 
-            What the evaluations remarked is told once, with the rows that it is of.
+            Each remark of the evaluations is printed once, with the rows it applies to.
 
-            Of a run of make distill, --run finds all that by itself and writes table.txt and table.json there.
+            For a run of make distill, --run finds all this by itself and writes table.txt and table.json to the run's folder.
 
             Example:
               evaluate table --run runs/demonstration
@@ -26,16 +26,16 @@ struct Table: ParsableCommand {
             See also: evaluate knn, linear, accuracy, quality.
             """)
 
-    @Option(name: .customLong("run"), help: ArgumentHelp("The folder of a run, whose results, timings and files are the table's.", valueName: "folder"))
+    @Option(name: .customLong("run"), help: ArgumentHelp("The folder of a run, whose results, timings and files make up the table.", valueName: "folder"))
     var runFolder: String?
 
-    @Option(name: .customLong("row"), help: ArgumentHelp("A row and its results; may be given again.", valueName: "name=file,…"))
+    @Option(name: .customLong("row"), help: ArgumentHelp("A row and its results (repeatable).", valueName: "name=file,…"))
     var rows: [String] = []
 
-    @Option(name: .customLong("stage"), help: ArgumentHelp("A stage and its timings; may be given again.", valueName: "name=file,…"))
+    @Option(name: .customLong("stage"), help: ArgumentHelp("A stage and its timings (repeatable).", valueName: "name=file,…"))
     var stages: [String] = []
 
-    @Option(name: .customLong("file"), help: ArgumentHelp("A file to tell of at the end; may be given again.", valueName: "name=path"))
+    @Option(name: .customLong("file"), help: ArgumentHelp("A file to list at the end (repeatable).", valueName: "name=path"))
     var files: [String] = []
 
     @Option(help: "The k of the k-NN columns.")

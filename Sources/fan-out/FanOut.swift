@@ -6,11 +6,11 @@ import ToolSupport
 struct FanOut: Tool {
     static let configuration = CommandConfiguration(
         commandName: "fan-out",
-        abstract: "Gives one stream to several programs, byte for byte, and waits for all of them.",
+        abstract: "Give one stream to several programs, byte for byte, and wait for all of them.",
         discussion: """
-            Each '--' begins a command, whose standard input is the stream. The slowest of them sets the pace, and no more of the stream is held than their \
-            pipes do. One that ends or is killed takes nothing from the others, which go on to the end of the stream. fan-out ends with 0 where all of them \
-            did, else as the first that did not: with its exit status, or 65 where that is none of those in docs/tools.md.
+            Each '--' begins a command, whose standard input is the stream. The slowest command sets the pace, and no more of the stream is buffered than \
+            the pipes hold. If one ends or is killed, the others still read to the end of the stream. fan-out exits with 0 if all commands did, otherwise \
+            with the exit status of the first that did not, or with 65 if docs/tools.md does not list that status.
 
             Example: two students learn from one pass of the teacher:
 
@@ -21,7 +21,7 @@ struct FanOut: Tool {
             """,
         version: productVersion)
 
-    @Option(help: ArgumentHelp("Write how each command has ended to this file, as the shell tells it, a line each: 0, 65, 137.", valueName: "file")) var ended: String?
+    @Option(help: ArgumentHelp("Write each command's exit status to this file, as the shell reports it, one per line: 0, 65, 137.", valueName: "file")) var ended: String?
     @Argument(parsing: .postTerminator, help: ArgumentHelp("The commands, each after a '--'.", valueName: "command")) var words: [String] = []
 
     /// The words of each command.

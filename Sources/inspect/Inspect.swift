@@ -7,36 +7,36 @@ import ToolSupport
 struct Inspect: Tool {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Show what is in a tensor stream or a checkpoint, ours or another program's.",
+        abstract: "Show the contents of a tensor stream or a checkpoint, ours or another program's.",
         discussion: """
-            Prints where it comes from, and of every tensor the type, shape, range and mean. What torch.save or numpy.savez wrote is in memory as a whole.
+            Prints the provenance, and the type, shape, range and mean of every tensor. Files of torch.save and numpy.savez are held in memory as a whole.
 
               inspect train.tensors.zst --records 0..1 --to-jpeg sheet.jpeg
               augment --data photos.tar --limit 64 | inspect
 
-            Exit status: 0 done, 64 wrong options, 65 damaged or truncated, 66 cannot open it, 73 or 74 cannot write.
+            Exit status: 0 done, 64 wrong options, 65 damaged or truncated, 66 cannot open the input, 73 or 74 cannot write.
             See also: augment, embed, convert-weights.
             """,
         version: productVersion)
 
     @OptionGroup var common: CommonOptions
-    @Argument(help: "A stream (.tensors.zst), a document (.safetensors, .safetensors.zst, .pth, .npz); - is standard input, of the first two kinds.")
+    @Argument(help: "A stream (.tensors.zst) or a document (.safetensors, .safetensors.zst, .pth, .npz); - is standard input, for a stream or safetensors only.")
     var input = OutputFile.standard
-    @Flag(name: [.customLong("verify"), .customLong("check")], help: "Only verify all of it, to its last byte: sizes, checksums, the end. Prints one line; with --quiet none.")
+    @Flag(name: [.customLong("verify"), .customLong("check")], help: "Only verify the whole input, to its last byte: sizes, checksums, the end. Prints one line, or none with --quiet.")
     var verify = false
-    @Flag(help: "Print one JSON object a line: the file, every record, the end.")
+    @Flag(help: "Print one JSON object per line: the file, every record, the end.")
     var json = false
-    @Option(help: ArgumentHelp("Show this record only, counted from 0.", valueName: "n"))
+    @Option(help: ArgumentHelp("Show only this record, counted from 0.", valueName: "n"))
     var record: Int?
-    @Option(help: ArgumentHelp("Show these records only: 3..7 with both ends, 3.. or ..7.", valueName: "a..b"))
+    @Option(help: ArgumentHelp("Show only these records: 3..7 (inclusive), 3.. or ..7.", valueName: "a..b"))
     var records: RecordRange?
-    @Option(help: ArgumentHelp("Show this tensor only (repeatable).", valueName: "name"))
+    @Option(help: ArgumentHelp("Show only this tensor (repeatable).", valueName: "name"))
     var tensor: [String] = []
     @Option(help: ArgumentHelp("Write every shown tensor to a NumPy file in this folder; BF16 becomes float32.", valueName: "folder"))
     var toNpy: String?
-    @Option(help: ArgumentHelp("Write the images of 'images' (or of --tensor) as one JPEG, all views of one side by side.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write the images of 'images' (or of --tensor) to this file as one JPEG, all views of an image side by side.", valueName: "file"))
     var toJpeg: String?
-    @Option(help: "Images to put into the JPEG.")
+    @Option(help: "Maximum number of images in the JPEG.")
     var images = 100
 
     func validate() throws {

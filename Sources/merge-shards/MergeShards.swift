@@ -6,12 +6,12 @@ import ToolSupport
 struct MergeShards: Tool {
     static let configuration = CommandConfiguration(
         commandName: "merge-shards",
-        abstract: "Puts the parts of an epoch together that augment --shard 1/N to N/N have made.",
+        abstract: "Merge the parts of an epoch that augment --shard 1/N to N/N have made.",
         discussion: """
-            All parts must be there, each once, in whatever order, and made by the same commands of the same data. What comes out is, to the byte, the stream \
+            All parts must be present, each exactly once, in any order, and made by the same commands from the same data. The output is, to the byte, the stream \
             that one process would have written.
 
-            Example: the features of a large set by eight tasks of an array, in each:
+            Example: eight tasks of an array compute the features of a large set. Each runs
 
               augment --data train --recipe evaluation --shard auto | embed --weights student.safetensors --features --drop images \\
                 -o part.$SLURM_ARRAY_TASK_ID.tensors.zst

@@ -12,13 +12,13 @@ import ToolSupport
 struct NightlyTool: Tool {
     static let configuration = CommandConfiguration(
         commandName: "nightly",
-        abstract: "Judges the newest checkpoint of every run, keeps a history, and says what has fallen by more than chance.",
+        abstract: "Evaluate the newest checkpoint of every run, keep a history, and report what has fallen by more than chance.",
         discussion: """
-            A checkpoint is judged by k-NN, or without labels by the teacher's neighbours, if it belongs to the images, the options and the teacher that \
-            are there now. One that was judged in an earlier night, with the same images and by the same programs, keeps its number. Each is compared with the night before and with its best night on the same images, \
-            image by image: it has fallen where it is worse by more than chance (McNemar's exact test). Runs that are under way are judged too, and not disturbed.
+            A checkpoint is evaluated by k-NN, or without labels by the teacher's neighbours, if it belongs to the current images, options and \
+            teacher. A checkpoint that was evaluated in an earlier night, with the same images and by the same programs, keeps its number. Each is compared, image by image, with the night before and with its best night \
+            on the same images: it has fallen if it is worse by more than chance (McNemar's exact test). Runs in progress are evaluated too, and not disturbed.
 
-            The status is 1 where something has fallen, else 65 or another where a run could not be judged, else 0. What was found is noted at once: an interrupted night is gone on with by the next call.
+            The exit status is 1 if something has fallen, else 65 or another if a run could not be evaluated, else 0. Results are recorded at once: the next call resumes an interrupted night.
 
             Example:
               nightly --runs runs
@@ -31,9 +31,9 @@ struct NightlyTool: Tool {
 
     @Option(help: ArgumentHelp("The folder of runs.", valueName: "folder"))
     var runs = "runs"
-    @Option(help: ArgumentHelp("The history, a file of SQLite (default: .nightly/history.sqlite in the folder of runs).", valueName: "file"))
+    @Option(help: ArgumentHelp("The history, an SQLite file (default: .nightly/history.sqlite in the folder of runs).", valueName: "file"))
     var history: String?
-    @Option(help: ArgumentHelp("A command for the shell where something has fallen; what is printed is its standard input.", valueName: "command"))
+    @Option(help: ArgumentHelp("A shell command to run if something has fallen, with the printed report on its standard input.", valueName: "command"))
     var onFall: String?
     @Option(help: ArgumentHelp("Write the numbers for Prometheus' node exporter to this file.", valueName: "file"))
     var prometheus: String?

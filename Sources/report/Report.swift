@@ -9,14 +9,14 @@ import ToolSupport
 struct ReportTool: Tool {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Writes one HTML file that shows a run of make distill: what it is worth, how it learnt, and what it sees.",
+        abstract: "Write one HTML file about a run of make distill: its results, how it learnt, and what it sees.",
         discussion: """
-            The file holds all that it shows and fetches nothing; the same run gives the same bytes. A run that is under way has a report of what is \
-            there. It has 10 MB at most, its pictures 7: of large sets it shows a part, evenly chosen.
+            The file is self-contained and fetches nothing; the same run gives the same bytes. The report of a run in progress shows the results so \
+            far. The file has 10 MB at most, of which pictures take up to 7; of large sets it shows a part, evenly chosen.
 
-            Of several runs it shows what they are worth side by side, their curves, and what differs in their settings; the table is printed too.
+            For several runs it shows their results side by side, their curves, and the differences in their settings; the table is also printed.
 
-            --views takes a stream of augment, so that the page shows what the student saw of a few images.
+            With --views, a stream of augment, the page also shows what the student saw of a few images.
 
             Example:
               report --run runs/pictures -o report.html
@@ -28,19 +28,19 @@ struct ReportTool: Tool {
             """,
         version: productVersion)
 
-    @Option(name: .customLong("run"), help: ArgumentHelp("The folder of the run; several are compared.", valueName: "folder"))
+    @Option(name: .customLong("run"), help: ArgumentHelp("The folder of the run (repeatable: several runs are compared).", valueName: "folder"))
     var folders: [String]
 
-    @Option(help: ArgumentHelp("A stream of views of a few images; - is standard input (default: none are shown).", valueName: "stream"))
+    @Option(help: ArgumentHelp("Show this stream of views of a few images; - is standard input (default: none).", valueName: "stream"))
     var views: String?
 
-    @Flag(help: "Write the logs' numbers for TensorBoard too, into the folder tensorboard of the run.")
+    @Flag(help: "Also write the logs' numbers for TensorBoard, to the folder tensorboard of the run.")
     var tensorboard = false
 
-    @Option(help: ArgumentHelp("Write the logs' numbers as CSV to this file too: network, epoch, step and a column for each.", valueName: "file"))
+    @Option(help: ArgumentHelp("Also write the logs' numbers to this file as CSV: network, epoch, step and a column for each number.", valueName: "file"))
     var csv: String?
 
-    @Option(name: .shortAndLong, help: "The page to write; - is standard output (default: report.html in the run's folder; of several runs none).")
+    @Option(name: .shortAndLong, help: "The page to write; - is standard output (default: report.html in the run's folder; for several runs, none).")
     var output: String?
     @OptionGroup var common: CommonOptions
 

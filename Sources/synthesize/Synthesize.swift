@@ -8,15 +8,15 @@ import ToolSupport
 struct Synthesize: Tool {
     static let configuration = CommandConfiguration(
         commandName: "synthesize",
-        abstract: "Draws a labelled set of JPEG images into tar files.",
+        abstract: "Draw a labelled set of JPEG images into tar files.",
         discussion: """
-            A class is a silhouette on a ground ("ring-stripes"). Place, size, turn, number and colours of the \
-            objects, the ground's colours, scale and angle, shades and clutter vary within a class, so that pixels \
-            and colours tell little.
+            A class is a silhouette on a patterned background ("ring-stripes"). The position, size, rotation, number and \
+            colours of the objects, the background's colours, scale and angle, shades and clutter vary within a class, so \
+            that pixels and colours reveal little.
 
             FOLDER/train/train-000.tar … and FOLDER/test/test-000.tar … have the members CLASS/NUMBER.jpg. \
-            FOLDER/classes.txt has the classes. FOLDER appears when all of it is there; an earlier set of as many files is \
-            replaced at once.
+            FOLDER/classes.txt lists the classes. FOLDER appears only when it is complete; it replaces an earlier set with \
+            the same number of files in one step.
 
             Example:
               synthesize -o shapes --sheet shapes.jpg
@@ -26,21 +26,21 @@ struct Synthesize: Tool {
             """,
         version: productVersion)
 
-    @Option(name: .shortAndLong, help: "The folder to make; its parent must exist.")
+    @Option(name: .shortAndLong, help: "The folder to create; its parent must exist.")
     var output: String?
-    @Option(help: "Classes, 2 to \(ImageClass.limit).")
+    @Option(help: "Number of classes, 2 to \(ImageClass.limit).")
     var classes = 24
-    @Option(help: "Training images.")
+    @Option(help: "Number of training images.")
     var train = 6000
-    @Option(help: "Test images, none of which is among the training images.")
+    @Option(help: "Number of test images, none of which is among the training images.")
     var test = 1200
     @Option(help: "Width and height of an image, 16 to 512.")
     var size = 64
-    @Option(help: "Tar files of each split, 1 to 200.")
+    @Option(help: "Number of tar files in each split, 1 to 200.")
     var shards = 4
-    @Option(help: "The number all images depend on.")
+    @Option(help: "The seed of all images.")
     var seed: UInt64 = 0
-    @Option(help: "A JPEG file to draw a contact sheet into: a row of \(Self.columns) images for each class, in the order of classes.txt.")
+    @Option(help: "Draw a contact sheet to this JPEG file: a row of \(Self.columns) images for each class, in the order of classes.txt.")
     var sheet: String?
     @OptionGroup var common: TimedOptions
 

@@ -6,9 +6,9 @@ import ToolSupport
 struct Tap: Tool {
     static let configuration = CommandConfiguration(
         commandName: "tap",
-        abstract: "Passes a tensor stream on as it is and keeps its first records in a file.",
+        abstract: "Pass a tensor stream on unchanged and keep its first records in a file.",
         discussion: """
-            Stands between two tools. What it passes on is the same to the byte; what it keeps is a whole stream, for inspect.
+            Runs between two tools. Its output is its input, byte for byte. The file is a complete stream, for inspect.
 
             Example:
               augment --data train.tar --size 64 | tap --records 2 -o views.tensors.zst | embed --weights teacher.safetensors -o embedded.tensors.zst
@@ -18,7 +18,7 @@ struct Tap: Tool {
             """,
         version: productVersion)
 
-    @Option(help: "How many records to keep.") var records = 2
+    @Option(help: "Number of records to keep.") var records = 2
     @Option(name: .shortAndLong, help: "The stream to write.") var output: String
 
     func validate() throws {

@@ -3,10 +3,10 @@ import Parallel
 
 /// The options that have the same meaning in every tool.
 public struct CommonOptions: ParsableArguments {
-    @Option(name: .long, help: "Threads to work with; results do not depend on it (default: one for each processor it may run on, of which ranks of one machine have a share each).")
+    @Option(name: .long, help: "Number of threads; results do not depend on it (default: one for each available processor; ranks on one machine share them equally).")
     public var threads: Int?
 
-    @Flag(name: [.short, .long], help: "Say nothing but errors.")
+    @Flag(name: [.short, .long], help: "Print nothing but errors.")
     public var quiet = false
 
     public init() {}
@@ -26,7 +26,7 @@ public struct CommonOptions: ParsableArguments {
 public struct TimedOptions: ParsableArguments {
     @OptionGroup public var common: CommonOptions
 
-    @Option(name: .long, help: ArgumentHelp("Write how long it took, and for how much, to this file as JSON.", valueName: "file"))
+    @Option(name: .long, help: ArgumentHelp("Write the time taken and the amount processed to this file as JSON.", valueName: "file"))
     public var timing: String?
 
     public init() {}
