@@ -48,7 +48,7 @@ struct KNN: ParsableCommand {
         if let k { try numbers(k, "--k", Int.init) { (1...KNNEvaluation.largestK).contains($0) } }
         if let temperature { try numbers(temperature, "--temperature", Double.init) { $0.isFinite && $0 > 0 } }
         if let protocolName, KNNProtocol.named(protocolName) == nil {
-            throw ValidationError("--protocol takes \(KNNProtocol.all.map(\.name).joined(separator: ", ")), found '\(protocolName)'")
+            throw unknownName("--protocol", protocolName, among: KNNProtocol.all.map(\.name))
         }
         let votes = try votes()
         if temperature != nil, votes == [.majority] { throw ValidationError("--temperature is of weighted votes; give --vote weighted, or leave it out") }

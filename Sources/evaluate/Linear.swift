@@ -88,7 +88,7 @@ struct Linear: ParsableCommand {
         try checkOption("--weight-decay", weightDecay, in: 0...1e12)
         try checkOption("--factor", factor, in: 0...1)
         if let protocolName, LinearProtocol.named(protocolName) == nil {
-            throw ValidationError("--protocol takes \(LinearProtocol.all.map(\.name).joined(separator: ", ")), found '\(protocolName)'")
+            throw unknownName("--protocol", protocolName, among: LinearProtocol.all.map(\.name))
         }
         if solver == .convex, protocolName != nil { throw ValidationError("--protocol is of --solver sgd; leave one of them out") }
         let probe = try probe()

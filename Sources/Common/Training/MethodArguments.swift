@@ -91,7 +91,7 @@ public struct MethodArguments<Selection: MethodSelection>: ParsableArguments, Cu
 
     public func validate() throws {
         guard let method = Methods.named(name), Selection.methods.contains(where: { $0.name == name }) else {
-            throw ValidationError("--\(Self.objectiveName) takes \(Selection.methods.map { $0.name }.joined(separator: ", ")), found \(name)")
+            throw unknownName("--\(Self.objectiveName)", name, among: Selection.methods.map { $0.name })
         }
         for (option, _) in Self.options {
             guard let text = texts[option.name] else { continue }
